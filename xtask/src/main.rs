@@ -1,3 +1,46 @@
-//! Work in progress.
+//! `cargo xtask <command>`: everything about this workspace that a person or a machine runs twice.
+//!
+//! - [`proto`] regenerates the protobuf code that is checked in, or says that it is stale.
+//! - [`test`] runs every test this machine can run, with [`requirements`] looked after first.
 
-fn main() {}
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+
+mod proto;
+mod requirements;
+mod runner;
+mod tally;
+mod test;
+
+/// Everything about this workspace that is run twice.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Regenerate the checked-in protobuf code, without a system protoc
+    Proto(proto::Args),
+    /// Run every test this machine can run, and say what could not run
+    Test(test::Args),
+}
+
+fn main() -> anyhow::Result<ExitCode> {
+    let root = workspace_root()?;
+    match Cli::parse().command {
+        Command::Proto(args) => proto::run(&root, &args),
+        Command::Test(args) => test::run(&root, &args),
+    }
+}
+
+/// The folder of the workspace's `Cargo.toml`.
+fn workspace_root() -> anyhow::Result<PathBuf> {
+    let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
+    Ok(xtask.parent().context("the xtask crate lies outside a workspace")?.to_owned())
+}
