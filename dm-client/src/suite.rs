@@ -1,0 +1,207 @@
+//! How a message is encrypted: [`seal`] and [`open`] choose by [`Suite`].
+//!
+//! | Tag | Suite | For |
+//! |---|---|---|
+//! | 0, or absent | [`suite0`] | reading and writing what the oldest clients understand |
+//! | 1 | [`suite1`] | everything else; the default |
+//!
+//! The tag travels beside the ciphertext in plain sight. A server that changes it gains nothing: the suites derive
+//! different keys from the same secret, so the message no longer opens.
+//!
+//! # What neither suite gives
+//!
+//! - **No forward secrecy.** Both use the long-term keys of the two parties and nothing else. Who obtains one
+//!   party's seed reads all their messages, past and future, and can forge messages to them as well as from them.
+//! - **No proof to third parties.** Either party could have made any ciphertext between the two.
+//! - **No padding, no cover traffic.** The server sees who talks to whom, when, in which conversation, and exactly
+//!   how long each message is.
+//!
+//! Suite 0 in addition binds nothing but the two key pairs; see there.
+
+use crate::{
+    entropy::Entropy,
+    identity::Identity,
+    ids::{ClientMessageId, ConversationId},
+    keys::{AgreementKey, PublicKey},
+};
+
+mod aead;
+mod error;
+pub mod suite0;
+pub mod suite1;
+mod text;
+
+pub use aead::{NONCE_LEN, TAG_LEN};
+pub use error::{OpenError, SameParty, SealError};
+pub use text::{Opened, Sealed};
+
+/// The longest payload, bytes, that [`seal`] makes: what a server takes by default.
+pub const MAX_PAYLOAD: usize = 64 * 1024;
+
+/// A way to encrypt messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Suite {
+    /// [`suite0`]: understood by every client, binds nothing.
+    Zero,
+    /// [`suite1`]: bound to conversation, direction, key versions and message id.
+    #[default]
+    One,
+}
+
+impl Suite {
+    /// The suite of a message's plaintext tag; a message without a tag has tag 0.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::UnknownSuite`] for a tag this version does not know.
+    pub const fn from_tag(tag: u32) -> Result<Self, OpenError> {
+        match tag {
+            0 => Ok(Self::Zero),
+            1 => Ok(Self::One),
+            _ => Err(OpenError::UnknownSuite(tag)),
+        }
+    }
+
+    /// The tag to send beside the ciphertext.
+    pub const fn tag(self) -> u32 {
+        match self {
+            Self::Zero => 0,
+            Self::One => 1,
+        }
+    }
+
+    /// The longest plaintext, bytes, whose payload fits into [`MAX_PAYLOAD`].
+    pub const fn max_plaintext(self) -> usize {
+        match self {
+            Self::Zero => suite0::MAX_PLAINTEXT,
+            Self::One => suite1::MAX_PLAINTEXT,
+        }
+    }
+}
+
+/// Between whom, in which direction and where a message travels.
+///
+/// Both sides name it the same way: a sender's other devices open their own messages with the very context that
+/// sealed them, and the same other party's key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Context {
+    conversation: ConversationId,
+    sender: PublicKey,
+    recipient: PublicKey,
+}
+
+impl Context {
+    /// A message from `sender` to `recipient` in `conversation`.
+    ///
+    /// # Errors
+    ///
+    /// [`SameParty`] if sender and recipient are the same.
+    pub fn new(
+        conversation: ConversationId,
+        sender: PublicKey,
+        recipient: PublicKey,
+    ) -> Result<Self, SameParty> {
+        if sender == recipient {
+            return Err(SameParty);
+        }
+        Ok(Self { conversation, sender, recipient })
+    }
+
+    /// The conversation.
+    pub const fn conversation(&self) -> ConversationId {
+        self.conversation
+    }
+
+    /// Who wrote the message.
+    pub const fn sender(&self) -> &PublicKey {
+        &self.sender
+    }
+
+    /// For whom it was written.
+    pub const fn recipient(&self) -> &PublicKey {
+        &self.recipient
+    }
+
+    /// The party that is not `user`; `None` if `user` is neither.
+    pub fn other_than(&self, user: &PublicKey) -> Option<&PublicKey> {
+        if *user == self.sender {
+            Some(&self.recipient)
+        } else if *user == self.recipient {
+            Some(&self.sender)
+        } else {
+            None
+        }
+    }
+}
+
+/// Which published keys a message was encrypted with: versions as the server counts them, from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct KeyVersions {
+    /// The sender's.
+    pub sender: u32,
+    /// The recipient's.
+    pub recipient: u32,
+}
+
+/// What one message is, beside its text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Header {
+    /// The keys in use.
+    pub versions: KeyVersions,
+    /// The sender's id of the message.
+    pub message_id: ClientMessageId,
+}
+
+/// Encrypts `plaintext`, at most [`Suite::max_plaintext`] bytes, with a fresh random nonce.
+///
+/// `peer` is the recipient's key. Suite 0 carries neither `context` nor `header`.
+///
+/// # Errors
+///
+/// [`SealError::NotTheSender`] if `identity` is not the sender of `context`, [`SealError::TooLong`],
+/// [`SealError::UnfitKey`], [`SealError::Entropy`].
+pub fn seal(
+    suite: Suite,
+    identity: &Identity,
+    peer: &AgreementKey,
+    context: &Context,
+    header: &Header,
+    plaintext: &[u8],
+    entropy: &mut dyn Entropy,
+) -> Result<Sealed, SealError> {
+    if identity.public_key() != context.sender {
+        return Err(SealError::NotTheSender);
+    }
+    match suite {
+        Suite::Zero => suite0::seal(identity, peer, plaintext, entropy),
+        Suite::One => suite1::seal(identity, peer, context, header, plaintext, entropy),
+    }
+}
+
+/// Decrypts `payload` of a message whose plaintext tag is `tag` (0 if it has none).
+///
+/// `peer` is the key of the other party, whichever side `identity` is on. For suite 1,
+/// [`suite1::peek`] tells which version of it.
+///
+/// # Errors
+///
+/// [`OpenError::UnknownSuite`]; [`OpenError::NotAParty`] if `identity` is neither party of `context`;
+/// [`OpenError::Refused`] for everything else, without telling why.
+pub fn open(
+    tag: u32,
+    identity: &Identity,
+    peer: &AgreementKey,
+    context: &Context,
+    nonce: &[u8; NONCE_LEN],
+    payload: &[u8],
+) -> Result<Opened, OpenError> {
+    let suite = Suite::from_tag(tag)?;
+    if context.other_than(&identity.public_key()).is_none() {
+        return Err(OpenError::NotAParty);
+    }
+    match suite {
+        Suite::Zero => suite0::open(identity, peer, nonce, payload),
+        Suite::One => suite1::open(identity, peer, context, nonce, payload),
+    }
+}

@@ -1,0 +1,57 @@
+//! XChaCha20-Poly1305, the cipher of both suites (draft-irtf-cfrg-xchacha-03 section 2).
+
+use chacha20poly1305::{
+    KeyInit, XChaCha20Poly1305,
+    aead::{Aead, Payload},
+};
+use zeroize::Zeroizing;
+
+use super::{OpenError, SealError};
+use crate::entropy::Entropy;
+
+/// Length of a nonce, bytes. Long enough to be drawn at random for as many messages as one likes.
+pub const NONCE_LEN: usize = 24;
+
+/// Length of the authentication tag at the end of a payload, bytes.
+pub const TAG_LEN: usize = 16;
+
+/// The key of one cipher, wiped on drop.
+pub(super) type Key = Zeroizing<[u8; 32]>;
+
+/// Encrypts under a fresh nonce; the answer is the nonce and ciphertext || tag.
+pub(super) fn encrypt(
+    key: &Key,
+    associated: &[u8],
+    plaintext: &[u8],
+    max: usize,
+    entropy: &mut dyn Entropy,
+) -> Result<([u8; NONCE_LEN], Vec<u8>), SealError> {
+    let too_long = SealError::TooLong { len: plaintext.len(), max };
+    if plaintext.len() > max {
+        return Err(too_long);
+    }
+    let mut nonce = [0; NONCE_LEN];
+    entropy.fill(&mut nonce)?;
+    // The cipher's only error is a length beyond its counter, far above `max`.
+    let ciphertext = cipher(key)
+        .encrypt(&nonce.into(), Payload { msg: plaintext, aad: associated })
+        .map_err(|_| too_long)?;
+    Ok((nonce, ciphertext))
+}
+
+/// Decrypts ciphertext || tag.
+pub(super) fn decrypt(
+    key: &Key,
+    nonce: &[u8; NONCE_LEN],
+    associated: &[u8],
+    ciphertext: &[u8],
+) -> Result<Vec<u8>, OpenError> {
+    cipher(key)
+        .decrypt(nonce.into(), Payload { msg: ciphertext, aad: associated })
+        .map_err(|_| OpenError::Refused)
+}
+
+fn cipher(key: &Key) -> XChaCha20Poly1305 {
+    let key: &[u8; 32] = key;
+    XChaCha20Poly1305::new(key.into())
+}
