@@ -1,0 +1,153 @@
+//! Conversations between two users.
+
+use std::fmt;
+use std::str::FromStr;
+
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
+use uuid::Uuid;
+
+use crate::{Invalid, Participants, ServerSequence, Timestamp};
+
+/// Names a conversation. A UUIDv7 made by the service; opaque to clients, and never a cursor.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConversationId(Uuid);
+
+impl ConversationId {
+    /// An id from its 16 bytes.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(Uuid::from_bytes(bytes))
+    }
+
+    /// The id's 16 bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 16] {
+        self.0.as_bytes()
+    }
+}
+
+impl From<Uuid> for ConversationId {
+    fn from(uuid: Uuid) -> Self {
+        Self(uuid)
+    }
+}
+
+impl FromStr for ConversationId {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        crate::message::parse_uuid("conversation_id", text).map(Self)
+    }
+}
+
+impl fmt::Display for ConversationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for ConversationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ConversationId({})", self.0)
+    }
+}
+
+/// What never changes about a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Conversation {
+    /// Its name.
+    pub id: ConversationId,
+    /// The two users in it.
+    pub participants: Participants,
+    /// When it was opened.
+    pub opened_at: Timestamp,
+}
+
+/// A conversation as it stands now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConversationState {
+    /// The conversation.
+    pub conversation: Conversation,
+    /// Number of its newest message; zero before the first.
+    pub head: ServerSequence,
+    /// When the newest message was received; `None` before the first.
+    pub last_activity: Option<Timestamp>,
+}
+
+impl ConversationState {
+    /// Where a listing goes on after this conversation.
+    #[must_use]
+    pub const fn cursor(&self) -> ConversationCursor {
+        ConversationCursor { last_activity: self.last_activity, id: self.conversation.id }
+    }
+}
+
+/// A place in a user's list of conversations, which is ordered by last activity, newest first, never-active last,
+/// and among equals by id, newest first. Its text form is opaque.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConversationCursor {
+    /// Last activity of the conversation the cursor points at.
+    pub last_activity: Option<Timestamp>,
+    /// The conversation the cursor points at.
+    pub id: ConversationId,
+}
+
+impl ConversationCursor {
+    /// Whether a conversation comes after this cursor in the list's order.
+    #[must_use]
+    pub fn precedes(&self, state: &ConversationState) -> bool {
+        (state.last_activity, state.conversation.id) < (self.last_activity, self.id)
+    }
+}
+
+impl fmt::Display for ConversationCursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(at) = self.last_activity {
+            f.write_str(&HEXLOWER.encode(&at.as_millis().to_be_bytes()))?;
+        }
+        f.write_str(&HEXLOWER.encode(self.id.as_bytes()))
+    }
+}
+
+impl FromStr for ConversationCursor {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let invalid = Invalid::new("cursor", "not a cursor of this list");
+        // Bounded before decoding: the text comes from outside.
+        if text.len() != 32 && text.len() != 48 {
+            return Err(invalid);
+        }
+        let bytes = HEXLOWER_PERMISSIVE.decode(text.as_bytes()).map_err(|_| invalid)?;
+        let (at, id) = bytes.split_at(bytes.len() - 16);
+        let id = ConversationId::from_bytes(id.try_into().map_err(|_| invalid)?);
+        let last_activity = match at {
+            [] => None,
+            at => Some(Timestamp::from_millis(u64::from_be_bytes(at.try_into().map_err(|_| invalid)?))),
+        };
+        Ok(Self { last_activity, id })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_survives_its_text_form() {
+        let id = ConversationId::from_bytes([7; 16]);
+        for last_activity in
+            [None, Some(Timestamp::from_millis(0)), Some(Timestamp::from_millis(1_700_000_000_000))]
+        {
+            let cursor = ConversationCursor { last_activity, id };
+            assert_eq!(cursor.to_string().parse::<ConversationCursor>().unwrap(), cursor);
+        }
+    }
+
+    #[test]
+    fn text_that_is_no_cursor_is_refused() {
+        for text in ["", "zz", &"0".repeat(31), &"z".repeat(48), &"0".repeat(65_536)] {
+            assert!(text.parse::<ConversationCursor>().is_err());
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! The host's directory of people.
+
+use async_trait::async_trait;
+
+use crate::{StoreError, UserId};
+
+/// What the host tells about a user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Profile {
+    /// The name shown beside their messages.
+    pub display_name: String,
+}
+
+/// Does this user exist, and what are they called: answered by the host, which owns its accounts.
+#[async_trait]
+pub trait Directory: Send + Sync + 'static {
+    /// The profiles of some users, answer *i* for user *i*; `None` for a user the host does not know.
+    ///
+    /// # Errors
+    /// When the host cannot tell now; the call that asked fails as unavailable.
+    async fn profiles(&self, users: &[UserId]) -> Result<Vec<Option<Profile>>, StoreError>;
+}
+
+/// Knows every user and nobody's name: for hosts without accounts of their own, and for tests.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OpenDirectory;
+
+impl OpenDirectory {
+    /// What a user without a name is called.
+    pub const UNKNOWN: &'static str = "Unknown";
+}
+
+#[async_trait]
+impl Directory for OpenDirectory {
+    async fn profiles(&self, users: &[UserId]) -> Result<Vec<Option<Profile>>, StoreError> {
+        Ok(users.iter().map(|_| Some(Profile { display_name: Self::UNKNOWN.to_owned() })).collect())
+    }
+}

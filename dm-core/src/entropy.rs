@@ -1,0 +1,90 @@
+//! Randomness as the library sees it: passed in.
+
+use std::sync::Mutex;
+use std::sync::PoisonError;
+
+use uuid::Uuid;
+
+use crate::Timestamp;
+
+/// Gives random bytes. The library uses them for ids only, never for keys.
+pub trait Entropy: Send + Sync + 'static {
+    /// Fills the buffer.
+    fn fill(&self, buffer: &mut [u8]);
+}
+
+/// The operating system's random source.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OsEntropy;
+
+impl Entropy for OsEntropy {
+    fn fill(&self, buffer: &mut [u8]) {
+        if getrandom::fill(buffer).is_err() {
+            // Ids must be unique, not secret, so a machine without a random source can still be served.
+            SeededEntropy::from_process().fill(buffer);
+        }
+    }
+}
+
+/// Repeatable bytes from a seed (SplitMix64), so that the same seed replays the same run: for tests and simulation.
+#[derive(Debug)]
+pub struct SeededEntropy(Mutex<u64>);
+
+impl SeededEntropy {
+    /// A source that always gives the same bytes for the same seed.
+    #[must_use]
+    pub const fn new(seed: u64) -> Self {
+        Self(Mutex::new(seed))
+    }
+
+    fn from_process() -> Self {
+        use std::hash::{BuildHasher, RandomState};
+        Self::new(RandomState::new().hash_one(std::process::id()))
+    }
+}
+
+impl Entropy for SeededEntropy {
+    fn fill(&self, buffer: &mut [u8]) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for chunk in buffer.chunks_mut(8) {
+            *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut z = *state;
+            z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            for (to, from) in chunk.iter_mut().zip((z ^ (z >> 31)).to_le_bytes()) {
+                *to = from;
+            }
+        }
+    }
+}
+
+/// A UUIDv7 (RFC 9562) of a time. Close in time is close in key space, which keeps the stores' id indexes appending.
+pub(crate) fn uuid_v7(at: Timestamp, entropy: &dyn Entropy) -> Uuid {
+    let mut random = [0; 10];
+    entropy.fill(&mut random);
+    uuid::Builder::from_unix_timestamp_millis(at.as_millis(), &random).into_uuid()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_seed_gives_the_same_ids() {
+        let ids = |seed| {
+            let entropy = SeededEntropy::new(seed);
+            [uuid_v7(Timestamp::from_millis(1), &entropy), uuid_v7(Timestamp::from_millis(1), &entropy)]
+        };
+        assert_eq!(ids(1), ids(1));
+        assert_ne!(ids(1), ids(2));
+        assert_ne!(ids(1)[0], ids(1)[1]);
+    }
+
+    #[test]
+    fn ids_are_version_seven_and_sort_by_time() {
+        let early = uuid_v7(Timestamp::from_millis(1_000), &OsEntropy);
+        let late = uuid_v7(Timestamp::from_millis(2_000), &OsEntropy);
+        assert_eq!(early.get_version_num(), 7);
+        assert!(early < late);
+    }
+}

@@ -1,0 +1,181 @@
+//! Delivery in this process: the [`Notifier`] for hosts that want the library to keep track of connections.
+
+mod mailbox;
+mod session;
+
+pub use session::{Delivery, Session, SessionEnd, SessionHandle};
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+
+use crate::{
+    DeviceStart, Error, InboxQuery, InboxSeq, Notification, Notifier, NotifyError, OwnEntries, Principal,
+};
+use crate::{Reach, Service, UserId};
+use mailbox::{Kind, Mailbox};
+
+/// Shards of the table of connections, so that connecting and notifying seldom wait for each other.
+const SHARDS: usize = 64;
+
+/// The connections of this process, as a [`Notifier`]. Clones share them.
+///
+/// Give a clone to [`ServiceBuilder::notifier`](crate::ServiceBuilder::notifier), and
+/// [`connect`](Hub::connect) every client to get its [`Session`].
+#[derive(Clone)]
+pub struct Hub {
+    shards: Arc<[Mutex<Connections>]>,
+    hasher: RandomState,
+}
+
+type Connections = HashMap<UserId, Vec<Arc<Mailbox>>>;
+
+impl Hub {
+    /// A hub without connections.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect(), hasher: RandomState::new() }
+    }
+
+    /// Connects a device: the session brings what is pending, says when it has caught up, then brings what happens.
+    ///
+    /// The device is registered if it is new, at the oldest entry still held. An older session of the same device
+    /// ends with [`SessionEnd::Replaced`]; what it delivered and was not acknowledged is delivered again here.
+    ///
+    /// # Errors
+    /// [`Error::TooManyDevices`] for one device too many, and those common to all calls of the service.
+    pub async fn connect(&self, service: &Service, who: &Principal) -> Result<Session, Error> {
+        self.connect_from(service, who, DeviceStart::Oldest).await
+    }
+
+    /// As [`connect`](Self::connect), choosing where a new device starts.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect).
+    pub async fn connect_from(
+        &self,
+        service: &Service,
+        who: &Principal,
+        start: DeviceStart,
+    ) -> Result<Session, Error> {
+        // In this order nothing falls between the backlog and the hints: what is committed from here on is hinted to
+        // the mailbox, what was committed before is read from the store, and what is in both is told by its number.
+        let place = self.enter(who, Kind::Device);
+        let cursor = service.register(who, start).await?;
+        Ok(Session::new(service.clone(), who.clone(), place, cursor))
+    }
+
+    /// Follows a user's inbox from its newest entry on, the device's own entries included, without a window, a
+    /// take-over or a notice of having caught up: for clients that know nothing of positions, such as the seed's.
+    ///
+    /// # Errors
+    /// Those common to all calls of the service.
+    pub async fn follow(&self, service: &Service, who: &Principal) -> Result<Session, Error> {
+        let place = self.enter(who, Kind::Follower);
+        let newest = InboxQuery {
+            who: who.clone(),
+            after: InboxSeq::ZERO,
+            own: OwnEntries::Include,
+            limit: 1,
+            max_bytes: 1,
+        };
+        let head = service.store().inbox(newest).await?.head;
+        Ok(Session::new(service.clone(), who.clone(), place, head))
+    }
+
+    /// Connections at this moment.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.shards.iter().map(|shard| lock(shard).values().map(Vec::len).sum::<usize>()).sum()
+    }
+
+    fn enter(&self, who: &Principal, kind: Kind) -> Place {
+        let mailbox = Arc::new(Mailbox::new(who.device.clone(), kind));
+        let mut connections = self.shard(who.user);
+        let boxes = connections.entry(who.user).or_default();
+        if kind == Kind::Device {
+            boxes.retain(|other| {
+                let same = other.kind() == Kind::Device && other.device() == mailbox.device();
+                if same {
+                    other.replace();
+                }
+                !same
+            });
+        }
+        boxes.push(Arc::clone(&mailbox));
+        drop(connections);
+        metrics::gauge!("dm_sessions").increment(1);
+        Place { hub: self.clone(), user: who.user, mailbox }
+    }
+
+    fn leave(&self, user: UserId, mailbox: &Arc<Mailbox>) {
+        metrics::gauge!("dm_sessions").decrement(1);
+        let mut connections = self.shard(user);
+        if let Some(boxes) = connections.get_mut(&user) {
+            boxes.retain(|other| !Arc::ptr_eq(other, mailbox));
+            if boxes.is_empty() {
+                connections.remove(&user);
+            }
+        }
+    }
+
+    fn shard(&self, user: UserId) -> MutexGuard<'_, Connections> {
+        let at = self.hasher.hash_one(user) % SHARDS as u64;
+        // `at` is below SHARDS, the length of the slice.
+        #[expect(
+            clippy::indexing_slicing,
+            clippy::cast_possible_truncation,
+            reason = "bounded by the remainder"
+        )]
+        lock(&self.shards[at as usize])
+    }
+}
+
+impl Default for Hub {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl std::fmt::Debug for Hub {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hub").field("connections", &self.connections()).finish()
+    }
+}
+
+#[async_trait]
+impl Notifier for Hub {
+    async fn notify(&self, notifications: &[Notification]) -> Result<Vec<Reach>, NotifyError> {
+        let deliver = |notification: &Notification| {
+            let mut reach = Reach::Absent;
+            for mailbox in self.shard(notification.user).get(&notification.user).into_iter().flatten() {
+                mailbox.offer(&notification.entry);
+                if notification.entry.origin.as_ref() != Some(mailbox.device()) {
+                    reach = Reach::Connected;
+                }
+            }
+            reach
+        };
+        Ok(notifications.iter().map(deliver).collect())
+    }
+}
+
+/// A mailbox in the hub's table; dropping it takes the mailbox out.
+struct Place {
+    hub: Hub,
+    user: UserId,
+    mailbox: Arc<Mailbox>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.hub.leave(self.user, &self.mailbox);
+    }
+}
+
+fn lock(shard: &Mutex<Connections>) -> MutexGuard<'_, Connections> {
+    // Nothing panics while a shard is locked; a poisoned table is whole.
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
+}

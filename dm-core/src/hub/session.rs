@@ -1,0 +1,326 @@
+//! One connected client's stream of deliveries.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use super::Place;
+use super::mailbox::{Hint, Kind, Mailbox};
+use crate::{
+    AckTarget, Acknowledged, Error, Gap, InboxEntry, InboxQuery, InboxSeq, MessageId, OwnEntries, Principal,
+    Service, StoreError, StoreErrorKind,
+};
+
+/// Entries read from the store at once, at most.
+const PAGE: usize = 128;
+/// Bytes of such a page.
+const PAGE_BYTES: usize = 256 * 1024;
+/// Own entries passed over before the session moves the device's cursor past them.
+const OWN_RUN: u64 = 256;
+
+/// Something to pass on to the client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// The next entry of the inbox.
+    Entry(InboxEntry),
+    /// A stretch that is no longer held: the client reads history instead, and acknowledges up to its end.
+    Gap(Gap),
+    /// The backlog is through; what follows happens now. Comes once.
+    CaughtUp {
+        /// The newest entry at that time.
+        position: InboxSeq,
+    },
+}
+
+/// Why a [`Session`] is over.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SessionEnd {
+    /// Another session of the same device took over.
+    #[error("replaced by a newer connection of the same device")]
+    Replaced,
+    /// The service is shutting down.
+    #[error("shutting down")]
+    ShuttingDown,
+    /// The store could not be read. Connecting again goes on where the acknowledgements ended.
+    #[error("could not read the inbox")]
+    Failed(#[source] Error),
+}
+
+/// The deliveries for one connected client: each entry once, in order, without a hole, whatever becomes of the hints.
+/// Dropping it disconnects.
+///
+/// Acknowledging goes through a [`handle`](Session::handle), which may live in another task. With
+/// [`Config::window`](crate::Config::window) deliveries unacknowledged, the next one waits.
+pub struct Session {
+    service: Service,
+    who: Principal,
+    place: Place,
+    /// The newest entry delivered or passed over.
+    last: InboxSeq,
+    /// The newest entry delivered. What the session passed over since then it has to acknowledge itself.
+    delivered: InboxSeq,
+    /// What was read from the store and is not delivered yet.
+    page: Page,
+    /// Whether the store has to be read before hints are taken.
+    behind: bool,
+    caught_up: bool,
+    /// Set while waiting: when the store is looked at in any case. It outlives a dropped `next`, so that a host whose
+    /// loop wakes often still gets there.
+    poll: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+}
+
+#[derive(Default)]
+struct Page {
+    gap: Option<Gap>,
+    entries: VecDeque<InboxEntry>,
+    /// Where the session stands once the page is delivered.
+    through: InboxSeq,
+}
+
+/// Acknowledges for a [`Session`], from any task.
+#[derive(Clone)]
+pub struct SessionHandle {
+    service: Service,
+    who: Principal,
+    mailbox: Arc<Mailbox>,
+}
+
+impl Session {
+    pub(super) fn new(service: Service, who: Principal, place: Place, last: InboxSeq) -> Self {
+        let follows = place.mailbox.kind() == Kind::Follower;
+        Self {
+            service,
+            who,
+            place,
+            last,
+            delivered: last,
+            page: Page::default(),
+            behind: !follows,
+            caught_up: follows,
+            poll: None,
+        }
+    }
+
+    /// Waits for the next delivery.
+    ///
+    /// # Errors
+    /// When the session is over; it stays over.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing: an entry counts as delivered only when this returns it.
+    pub async fn next(&mut self) -> Result<Delivery, SessionEnd> {
+        loop {
+            if self.place.mailbox.is_replaced() {
+                return Err(SessionEnd::Replaced);
+            }
+            if self.service.is_draining() {
+                return Err(SessionEnd::ShuttingDown);
+            }
+            if !self.has_room() {
+                if self.wait().await == Woken::ByPoll {
+                    self.look_for_acknowledgements().await?;
+                }
+                continue;
+            }
+            if let Some(delivery) = self.next_of_page() {
+                return Ok(delivery);
+            }
+            if self.behind {
+                self.read().await?;
+            } else if !self.caught_up {
+                self.caught_up = true;
+                return Ok(Delivery::CaughtUp { position: self.last });
+            } else if let Some(delivery) = self.next_hint() {
+                return Ok(delivery);
+            } else if !self.behind {
+                // Every hint may have been lost.
+                self.behind = self.wait().await == Woken::ByPoll;
+            }
+        }
+    }
+
+    /// Who is connected.
+    #[must_use]
+    pub const fn principal(&self) -> &Principal {
+        &self.who
+    }
+
+    /// A handle for acknowledging while [`next`](Self::next) waits.
+    #[must_use]
+    pub fn handle(&self) -> SessionHandle {
+        SessionHandle {
+            service: self.service.clone(),
+            who: self.who.clone(),
+            mailbox: Arc::clone(&self.place.mailbox),
+        }
+    }
+
+    fn is_device(&self) -> bool {
+        self.place.mailbox.kind() == Kind::Device
+    }
+
+    /// Deliveries that may follow before the client acknowledges any.
+    fn room(&self) -> usize {
+        if self.is_device() {
+            self.service.config().window.saturating_sub(self.place.mailbox.outstanding())
+        } else {
+            PAGE
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        self.room() > 0
+    }
+
+    /// The next delivery of the page in hand.
+    fn next_of_page(&mut self) -> Option<Delivery> {
+        if let Some(gap) = self.page.gap.take() {
+            metrics::counter!("dm_gaps_total").increment(1);
+            self.note(gap.to, None);
+            return Some(Delivery::Gap(gap));
+        }
+        if let Some(entry) = self.page.entries.pop_front() {
+            return Some(self.deliver(entry));
+        }
+        if self.page.through > self.last {
+            self.pass_over(self.page.through);
+        }
+        None
+    }
+
+    /// The next delivery among the hints.
+    fn next_hint(&mut self) -> Option<Delivery> {
+        loop {
+            let entry = match self.place.mailbox.take() {
+                Hint::Entry(entry) => entry,
+                Hint::Nothing => return None,
+                Hint::Behind => {
+                    self.behind = true;
+                    return None;
+                }
+            };
+            if entry.seq <= self.last {
+                continue;
+            }
+            if entry.seq != self.last.next() {
+                // The ones between were not hinted, or not yet.
+                self.behind = true;
+                return None;
+            }
+            if self.is_device() && entry.origin.as_ref() == Some(&self.who.device) {
+                self.pass_over(entry.seq);
+                continue;
+            }
+            return Some(self.deliver(entry));
+        }
+    }
+
+    fn deliver(&mut self, entry: InboxEntry) -> Delivery {
+        self.note(entry.seq, entry.message().map(|message| message.id));
+        Delivery::Entry(entry)
+    }
+
+    fn note(&mut self, seq: InboxSeq, message: Option<MessageId>) {
+        self.last = seq;
+        self.delivered = seq;
+        if self.is_device() {
+            self.place.mailbox.delivered(seq, message);
+        }
+        metrics::counter!("dm_delivered_total").increment(1);
+    }
+
+    /// Passes over what the device caused itself, and moves its cursor over a long run of that. A device that only
+    /// sends acknowledges nothing: without this it would pass over all it ever sent each time it connects, and be told
+    /// of gaps that miss nothing.
+    fn pass_over(&mut self, through: InboxSeq) {
+        self.last = through;
+        let run = through.get() - self.delivered.get();
+        if self.is_device() && run >= OWN_RUN && self.place.mailbox.outstanding() == 0 {
+            self.delivered = through;
+            let handle = self.handle();
+            // Detached: if it fails, the next run makes up for it.
+            tokio::spawn(async move { handle.acknowledge(AckTarget::UpTo(through)).await });
+        }
+    }
+
+    /// Reads the next page from the store.
+    async fn read(&mut self) -> Result<(), SessionEnd> {
+        let query = InboxQuery {
+            who: self.who.clone(),
+            after: self.last,
+            own: if self.is_device() { OwnEntries::Skip } else { OwnEntries::Include },
+            limit: self.room().clamp(1, PAGE),
+            max_bytes: PAGE_BYTES,
+        };
+        let page = self.service.store().inbox(query).await.map_err(failed)?;
+        if page.through < page.head && page.through <= self.last {
+            // Asking again would ask for ever.
+            return Err(failed(StoreError::new(
+                StoreErrorKind::Corrupt,
+                "a page of the inbox leads nowhere",
+            )));
+        }
+        self.behind = page.through < page.head;
+        let gap = page.gap_after(self.last).filter(|_| self.is_device());
+        self.page = Page { gap, entries: page.entries.into(), through: page.through };
+        Ok(())
+    }
+
+    /// Learns of acknowledgements that did not come through a handle of this session.
+    async fn look_for_acknowledgements(&mut self) -> Result<(), SessionEnd> {
+        let devices = self.service.store().devices(self.who.user).await.map_err(failed)?;
+        if let Some(state) = devices.into_iter().find(|state| state.device == self.who.device) {
+            self.place.mailbox.acknowledged(state.cursor, None);
+        }
+        Ok(())
+    }
+
+    /// Waits for the mailbox, the service's end or the poll interval.
+    async fn wait(&mut self) -> Woken {
+        let poll = self.poll.get_or_insert_with(|| self.service.poll_timer());
+        tokio::select! {
+            () = self.place.mailbox.rung() => Woken::ByBell,
+            () = self.service.draining() => Woken::ByBell,
+            () = poll => {
+                self.poll = None;
+                Woken::ByPoll
+            }
+        }
+    }
+}
+
+#[derive(PartialEq, Eq)]
+enum Woken {
+    ByBell,
+    ByPoll,
+}
+
+impl SessionHandle {
+    /// Acknowledges entries for the session's device, and makes room in its window.
+    ///
+    /// # Errors
+    /// As [`Service::acknowledge`].
+    pub async fn acknowledge(&self, target: AckTarget) -> Result<Acknowledged, Error> {
+        let acknowledged = self.service.acknowledge(&self.who, target.clone()).await?;
+        self.mailbox.acknowledged(acknowledged.cursor, Some(&target));
+        Ok(acknowledged)
+    }
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("who", &self.who).field("last", &self.last).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for SessionHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SessionHandle").field("who", &self.who).finish_non_exhaustive()
+    }
+}
+
+fn failed(error: StoreError) -> SessionEnd {
+    SessionEnd::Failed(error.into())
+}

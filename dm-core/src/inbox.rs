@@ -1,0 +1,216 @@
+//! The inbox: an append-only log per user, and what stands in it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::message::number;
+use crate::{
+    Conversation, ConversationId, DeviceId, KeyBinding, KeyRecord, KeyVersion, Message, Participants,
+    Timestamp, UserId, X25519Key,
+};
+
+number! {
+    /// Place of an entry in its user's inbox: 1, 2, 3 … without holes, never reused.
+    InboxSeq
+}
+
+/// One thing that happened to a user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InboxEntry {
+    /// Its place in the user's inbox.
+    pub seq: InboxSeq,
+    /// When it was queued.
+    pub at: Timestamp,
+    /// The user's own device that caused it, if one did; that device is not told again.
+    pub origin: Option<DeviceId>,
+    /// What happened.
+    pub event: Event,
+}
+
+/// What an [`InboxEntry`] is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A message in one of the user's conversations, received or sent. Shared by both users' entries.
+    Message(Arc<Message>),
+    /// Anything else.
+    Notice(Notice),
+}
+
+/// An event that is not a message. Stores keep its [`encode`](Notice::encode)d bytes, so a new kind of notice needs
+/// no change in any store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Notice {
+    /// A conversation with the user was opened.
+    ConversationOpened(Conversation),
+    /// Somebody the user has a conversation with published a new key. It was current when the entry was written.
+    PeerKeyChanged(KeyRecord),
+}
+
+/// The bytes are no [`Notice`] that this version of the library knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not an encoded notice of this version")]
+pub struct UnknownNotice;
+
+impl Notice {
+    const CONVERSATION_OPENED: u8 = 1;
+    const PEER_KEY_CHANGED: u8 = 2;
+
+    /// The bytes a store keeps: a tag, then fixed-width fields, integers big-endian. At most 128 bytes.
+    ///
+    /// | tag | notice | fields |
+    /// |---|---|---|
+    /// | 1 | conversation opened | id 16, participant a 32, participant b 32, opened at 8 |
+    /// | 2 | peer key changed | user 32, key 32, version 4, published at 8, binding 1 |
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(96);
+        match self {
+            Self::ConversationOpened(conversation) => {
+                out.push(Self::CONVERSATION_OPENED);
+                out.extend(conversation.id.as_bytes());
+                out.extend(conversation.participants.a().as_bytes());
+                out.extend(conversation.participants.b().as_bytes());
+                out.extend(conversation.opened_at.as_millis().to_be_bytes());
+            }
+            Self::PeerKeyChanged(record) => {
+                out.push(Self::PEER_KEY_CHANGED);
+                out.extend(record.user.as_bytes());
+                out.extend(record.key.as_bytes());
+                out.extend(record.version.get().to_be_bytes());
+                out.extend(record.published_at.as_millis().to_be_bytes());
+                out.push(record.binding.code());
+            }
+        }
+        out
+    }
+
+    /// The notice in bytes that [`encode`](Self::encode) made.
+    ///
+    /// # Errors
+    /// [`UnknownNotice`] for any other bytes: damaged, or written by a newer version.
+    pub fn decode(bytes: &[u8]) -> Result<Self, UnknownNotice> {
+        let mut fields = Fields(bytes);
+        let notice = match fields.take::<1>()? {
+            [Self::CONVERSATION_OPENED] => Self::ConversationOpened(Conversation {
+                id: ConversationId::from_bytes(fields.take()?),
+                participants: Participants::new(
+                    UserId::from_stored(fields.take()?),
+                    UserId::from_stored(fields.take()?),
+                )
+                .map_err(|_| UnknownNotice)?,
+                opened_at: Timestamp::from_millis(u64::from_be_bytes(fields.take()?)),
+            }),
+            [Self::PEER_KEY_CHANGED] => Self::PeerKeyChanged(KeyRecord {
+                user: UserId::from_stored(fields.take()?),
+                key: X25519Key::from_stored(fields.take()?),
+                version: KeyVersion::new(u32::from_be_bytes(fields.take()?)).map_err(|_| UnknownNotice)?,
+                published_at: Timestamp::from_millis(u64::from_be_bytes(fields.take()?)),
+                binding: fields
+                    .take::<1>()
+                    .and_then(|[code]| KeyBinding::from_code(code).ok_or(UnknownNotice))?,
+            }),
+            _ => return Err(UnknownNotice),
+        };
+        if fields.0.is_empty() { Ok(notice) } else { Err(UnknownNotice) }
+    }
+}
+
+impl InboxEntry {
+    /// The message, if the entry is about one.
+    #[must_use]
+    pub const fn message(&self) -> Option<&Arc<Message>> {
+        match &self.event {
+            Event::Message(message) => Some(message),
+            Event::Notice(_) => None,
+        }
+    }
+
+    /// Bytes the entry costs in a page or a queue.
+    #[must_use]
+    pub fn cost(&self) -> usize {
+        self.message().map_or(256, |message| message.cost())
+    }
+}
+
+/// A stretch of a user's inbox that is no longer held. A device that had not acknowledged it learns of it before
+/// anything newer and knows to read history instead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// First missing entry.
+    pub from: InboxSeq,
+    /// Last missing entry.
+    pub to: InboxSeq,
+    /// Why it is missing.
+    pub reason: GapReason,
+}
+
+/// Why a stretch of an inbox is no longer held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum GapReason {
+    /// The entries were older than the inbox's retention.
+    Expired,
+}
+
+impl fmt::Display for GapReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Expired => "expired",
+        })
+    }
+}
+
+/// Reads fixed-width fields off the front of a slice.
+struct Fields<'a>(&'a [u8]);
+
+impl Fields<'_> {
+    fn take<const N: usize>(&mut self) -> Result<[u8; N], UnknownNotice> {
+        let (field, rest) = self.0.split_first_chunk::<N>().ok_or(UnknownNotice)?;
+        self.0 = rest;
+        Ok(*field)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::user;
+
+    fn notices() -> [Notice; 2] {
+        let conversation = Conversation {
+            id: ConversationId::from_bytes([9; 16]),
+            participants: Participants::new(user(1), user(2)).unwrap(),
+            opened_at: Timestamp::from_millis(5),
+        };
+        let record = KeyRecord {
+            user: user(1),
+            key: X25519Key::from_stored([9; 32]),
+            version: KeyVersion::FIRST.next(),
+            published_at: Timestamp::from_millis(6),
+            binding: KeyBinding::Unproven,
+        };
+        [Notice::ConversationOpened(conversation), Notice::PeerKeyChanged(record)]
+    }
+
+    #[test]
+    fn every_notice_comes_back_from_its_bytes() {
+        for notice in notices() {
+            let bytes = notice.encode();
+            assert!(bytes.len() <= 128);
+            assert_eq!(Notice::decode(&bytes), Ok(notice));
+        }
+    }
+
+    #[test]
+    fn shortened_lengthened_and_foreign_bytes_are_refused() {
+        for notice in notices() {
+            let bytes = notice.encode();
+            for len in 0..bytes.len() {
+                assert_eq!(Notice::decode(&bytes[..len]), Err(UnknownNotice));
+            }
+            assert_eq!(Notice::decode(&[bytes.as_slice(), &[0]].concat()), Err(UnknownNotice));
+        }
+        assert_eq!(Notice::decode(&[0xff; 89]), Err(UnknownNotice));
+    }
+}

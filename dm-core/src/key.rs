@@ -1,0 +1,200 @@
+//! Published X25519 keys and how each is bound to its user.
+
+use std::fmt;
+use std::str::FromStr;
+
+use curve25519_dalek::montgomery::MontgomeryPoint;
+use curve25519_dalek::scalar::Scalar;
+use curve25519_dalek::traits::IsIdentity;
+use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
+
+use crate::{Invalid, Timestamp, UserId};
+
+/// An X25519 public key (RFC 7748), 32 bytes, not all-zero and not of small order: a shared secret made with one of
+/// those is known to everybody. The text form is 64 hexadecimal digits. `Debug` prints no digits.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct X25519Key([u8; 32]);
+
+impl X25519Key {
+    /// Checks 32 bytes and takes them as a key.
+    ///
+    /// # Errors
+    /// [`Invalid`] when the key is zero or of small order.
+    pub fn from_bytes(bytes: [u8; 32]) -> Result<Self, Invalid> {
+        // Multiplying by the cofactor sends exactly the small-order points to the identity.
+        if (MontgomeryPoint(bytes) * Scalar::from(8_u8)).is_identity() {
+            return Err(Invalid::new("x25519_pubkey", "an X25519 public key of small order"));
+        }
+        Ok(Self(bytes))
+    }
+
+    /// Takes bytes that were an [`X25519Key`] when a store wrote them. Never for input.
+    #[must_use]
+    pub const fn from_stored(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The key's bytes.
+    #[must_use]
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// Whether this key is the Montgomery form of a user's identity, which anybody can check and only that user has
+    /// the secret for.
+    #[must_use]
+    pub fn is_derived_from(&self, user: UserId) -> bool {
+        user.to_montgomery() == Some(self.0)
+    }
+}
+
+impl FromStr for X25519Key {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        let invalid = Invalid::new("x25519_pubkey", "not 64 hexadecimal digits");
+        let mut bytes = [0; 32];
+        if text.len() != 64 {
+            return Err(invalid);
+        }
+        HEXLOWER_PERMISSIVE.decode_mut(text.as_bytes(), &mut bytes).map_err(|_| invalid)?;
+        Self::from_bytes(bytes)
+    }
+}
+
+impl fmt::Display for X25519Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&HEXLOWER.encode(&self.0))
+    }
+}
+
+impl fmt::Debug for X25519Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("X25519Key(…)")
+    }
+}
+
+/// Version of a user's published key: 1, 2, 3 …
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyVersion(u32);
+
+impl KeyVersion {
+    /// The version of a user's first key.
+    pub const FIRST: Self = Self(1);
+
+    /// A version as it stands on the wire or in a store.
+    ///
+    /// # Errors
+    /// [`Invalid`] for zero.
+    pub const fn new(version: u32) -> Result<Self, Invalid> {
+        if version == 0 { Err(Invalid::new("key_version", "versions start at 1")) } else { Ok(Self(version)) }
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+
+    /// The version after this one.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+/// How a published key is bound to the identity it speaks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum KeyBinding {
+    /// The key is the Montgomery form of the identity; the service checked it.
+    Derived,
+    /// The service has only the authenticated caller's word for it.
+    Unproven,
+}
+
+impl KeyBinding {
+    /// The name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Derived => "derived",
+            Self::Unproven => "unproven",
+        }
+    }
+
+    /// The number a store writes. Numbers are never reused; 2 is kept for signed keys.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Derived => 1,
+            Self::Unproven => 3,
+        }
+    }
+
+    /// The binding with a stored number, or `None` when a newer version of the library wrote it.
+    #[must_use]
+    pub const fn from_code(code: u8) -> Option<Self> {
+        match code {
+            1 => Some(Self::Derived),
+            3 => Some(Self::Unproven),
+            _ => None,
+        }
+    }
+}
+
+/// A published key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyRecord {
+    /// Whose key it is.
+    pub user: UserId,
+    /// The key.
+    pub key: X25519Key,
+    /// Its version.
+    pub version: KeyVersion,
+    /// When this version was published.
+    pub published_at: Timestamp,
+    /// How it is bound to the user.
+    pub binding: KeyBinding,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::user;
+
+    #[test]
+    fn zero_and_small_order_keys_are_refused_in_every_encoding() {
+        // The low-order u-coordinates listed at cr.yp.to/ecdh.html: 0, 1, two of order 8, p-1, and p, p+1.
+        let listed = [
+            "0000000000000000000000000000000000000000000000000000000000000000",
+            "0100000000000000000000000000000000000000000000000000000000000000",
+            "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
+            "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
+            "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+            "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+            "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+            // The same with the ignored top bit set.
+            "0000000000000000000000000000000000000000000000000000000000000080",
+            "0100000000000000000000000000000000000000000000000000000000000080",
+        ];
+        for text in listed {
+            assert!(text.parse::<X25519Key>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_derived_from_its_own_identity_only() {
+        let key = X25519Key::from_bytes(user(1).to_montgomery().unwrap()).unwrap();
+        assert!(key.is_derived_from(user(1)));
+        assert!(!key.is_derived_from(user(2)));
+    }
+
+    #[test]
+    fn stored_codes_come_back() {
+        for binding in [KeyBinding::Derived, KeyBinding::Unproven] {
+            assert_eq!(KeyBinding::from_code(binding.code()), Some(binding));
+        }
+        assert_eq!(KeyBinding::from_code(0), None);
+    }
+}

@@ -1,0 +1,59 @@
+//! Notifications: hints that something was committed.
+
+use async_trait::async_trait;
+
+use crate::{InboxEntry, UserId};
+
+/// A hint that an entry was appended to a user's inbox.
+///
+/// It carries the entry, so that the fast path needs no read. The device in [`InboxEntry::origin`] caused the entry
+/// and is to be left out.
+#[derive(Clone, Debug)]
+pub struct Notification {
+    /// Whose inbox.
+    pub user: UserId,
+    /// The entry.
+    pub entry: InboxEntry,
+}
+
+/// Carries hints to connected clients: implemented by hosts that push.
+///
+/// # Contract
+/// 1. Called once per commit, after it is durable, with all its notifications; per user in the order of their inbox.
+/// 2. Hints may be lost, repeated or late. Inbox numbers are dense, so a receiver that holds *n* delivers *n + 1*,
+///    drops anything up to *n*, and reads the store from *n* for anything later. Nothing else may depend on a hint.
+/// 3. It must not wait for a client or block the thread: hints that cannot be passed on at once are dropped.
+/// 4. A failure is counted and logged, and changes no answer.
+#[async_trait]
+pub trait Notifier: Send + Sync + 'static {
+    /// Passes hints on. Answer *i* says whether notification *i* reached a connection of its user.
+    ///
+    /// # Errors
+    /// When none could be passed on; see clause 4.
+    async fn notify(&self, notifications: &[Notification]) -> Result<Vec<Reach>, NotifyError>;
+}
+
+/// Whether a hint found somebody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// At least one connection of the user was told.
+    Connected,
+    /// The user has no connection that could be told.
+    Absent,
+}
+
+/// Hints could not be passed on.
+#[derive(Debug, thiserror::Error)]
+#[error("notifications could not be passed on")]
+pub struct NotifyError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
+
+/// Tells nobody: for hosts whose clients only fetch.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NullNotifier;
+
+#[async_trait]
+impl Notifier for NullNotifier {
+    async fn notify(&self, notifications: &[Notification]) -> Result<Vec<Reach>, NotifyError> {
+        Ok(vec![Reach::Absent; notifications.len()])
+    }
+}

@@ -1,0 +1,110 @@
+//! The normalized pair of users in a conversation.
+
+use crate::{Invalid, UserId};
+
+/// The two users of a conversation, normalized: `a` is the smaller key. Constructing one is the only place where
+/// normalization lives, so that two values are equal whenever they name the same two people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Participants {
+    a: UserId,
+    b: UserId,
+}
+
+/// One of the two sides of [`Participants`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// The participant with the smaller key.
+    A,
+    /// The participant with the larger key.
+    B,
+}
+
+impl Participants {
+    /// The pair of two users, in either order.
+    ///
+    /// # Errors
+    /// [`Invalid`] when both are the same user.
+    pub fn new(one: UserId, other: UserId) -> Result<Self, Invalid> {
+        match one.cmp(&other) {
+            std::cmp::Ordering::Less => Ok(Self { a: one, b: other }),
+            std::cmp::Ordering::Greater => Ok(Self { a: other, b: one }),
+            std::cmp::Ordering::Equal => Err(Invalid::new("recipient", "a conversation with oneself")),
+        }
+    }
+
+    /// The participant with the smaller key.
+    #[must_use]
+    pub const fn a(&self) -> UserId {
+        self.a
+    }
+
+    /// The participant with the larger key.
+    #[must_use]
+    pub const fn b(&self) -> UserId {
+        self.b
+    }
+
+    /// Which side a user is on, or `None` for somebody else.
+    #[must_use]
+    pub fn side(&self, user: UserId) -> Option<Side> {
+        if user == self.a {
+            Some(Side::A)
+        } else if user == self.b {
+            Some(Side::B)
+        } else {
+            None
+        }
+    }
+
+    /// The user on a side.
+    #[must_use]
+    pub const fn on(&self, side: Side) -> UserId {
+        match side {
+            Side::A => self.a,
+            Side::B => self.b,
+        }
+    }
+
+    /// The other participant as seen by a user, or `None` for somebody else.
+    #[must_use]
+    pub fn peer_of(&self, user: UserId) -> Option<UserId> {
+        self.side(user).map(|side| self.on(side.other()))
+    }
+}
+
+impl Side {
+    /// The opposite side.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::A => Self::B,
+            Self::B => Self::A,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::user;
+
+    #[test]
+    fn both_orders_give_one_pair() {
+        let (x, y) = (user(1), user(2));
+        assert_eq!(Participants::new(x, y).unwrap(), Participants::new(y, x).unwrap());
+    }
+
+    #[test]
+    fn nobody_talks_to_themselves() {
+        assert!(Participants::new(user(1), user(1)).is_err());
+    }
+
+    #[test]
+    fn each_has_the_other_as_peer_and_strangers_have_none() {
+        let pair = Participants::new(user(1), user(2)).unwrap();
+        assert_eq!(pair.peer_of(user(1)), Some(user(2)));
+        assert_eq!(pair.peer_of(user(2)), Some(user(1)));
+        assert_eq!(pair.peer_of(user(3)), None);
+        assert!(pair.a() < pair.b());
+    }
+}

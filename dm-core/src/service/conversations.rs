@@ -1,0 +1,82 @@
+//! Opening and listing conversations.
+
+use super::{Service, misaligned};
+use crate::{
+    Conversation, ConversationCursor, ConversationId, ConversationState, ConversationsQuery, Error,
+    OpenConversation, Outcome, Participants, Principal, UserId, Write,
+};
+
+/// A conversation that is open now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Opened {
+    /// The conversation.
+    pub conversation: Conversation,
+    /// Whether this call opened it.
+    pub created: bool,
+}
+
+/// A page of a user's conversations.
+#[derive(Clone, Debug)]
+pub struct ConversationPage {
+    /// The conversations, most recently active first, never-active last.
+    pub conversations: Vec<ConversationState>,
+    /// Where the next page starts; `None` after the last.
+    pub next: Option<ConversationCursor>,
+}
+
+impl Service {
+    /// Opens the conversation of the caller and a peer, or finds the one that is open: there is one per pair, whoever
+    /// opens it. Both inboxes get a notice of a new one.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with oneself; [`Error::NotFound`] for a peer the [`Directory`](crate::Directory) does not
+    /// know.
+    pub async fn open_conversation(&self, who: &Principal, peer: UserId) -> Result<Opened, Error> {
+        let participants = Participants::new(who.user, peer)?;
+        let known = self.directory().profiles(&[peer]).await?;
+        if !matches!(known.as_slice(), [Some(_)]) {
+            return Err(Error::NotFound);
+        }
+        let at = self.now();
+        let id = self.new_id(at).into();
+        let write = OpenConversation { id, participants, opener: who.clone(), at };
+        match self.commit(Write::OpenConversation(write)).await? {
+            Outcome::ConversationOpened { conversation, created, .. } => Ok(Opened { conversation, created }),
+            _ => Err(misaligned()),
+        }
+    }
+
+    /// A conversation of the caller.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is none or the caller is not in it.
+    pub async fn conversation(
+        &self,
+        who: &Principal,
+        id: ConversationId,
+    ) -> Result<ConversationState, Error> {
+        let state = self.store().conversation(id).await?.ok_or(Error::NotFound)?;
+        state.conversation.participants.side(who.user).ok_or(Error::NotFound)?;
+        Ok(state)
+    }
+
+    /// A page of the caller's conversations, of at most `limit` (capped at
+    /// [`Config::list_page`](crate::Config::list_page)), after a cursor of an earlier page.
+    ///
+    /// # Errors
+    /// Those common to all calls.
+    pub async fn conversations(
+        &self,
+        who: &Principal,
+        limit: usize,
+        after: Option<ConversationCursor>,
+    ) -> Result<ConversationPage, Error> {
+        let limit = limit.clamp(1, self.config().list_page);
+        let query = ConversationsQuery { user: who.user, after, limit: limit.saturating_add(1) };
+        let mut conversations = self.store().conversations(query).await?;
+        let has_more = conversations.len() > limit;
+        conversations.truncate(limit);
+        let next = conversations.last().filter(|_| has_more).map(ConversationState::cursor);
+        Ok(ConversationPage { conversations, next })
+    }
+}

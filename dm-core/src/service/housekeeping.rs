@@ -1,0 +1,78 @@
+//! Work in the background: telling peers of new keys, and expiry. Both go in small commits between sends.
+
+use std::sync::{Arc, Weak};
+
+use super::lifecycle::Stage;
+use super::{Inner, Service};
+use crate::{AnnounceKeys, Error, Expire, Outcome, Write};
+
+/// What a run of [`Service::expire`] did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Expired {
+    /// Inbox entries removed.
+    pub entries: u64,
+}
+
+impl Service {
+    /// Removes the inbox entries that are older than the configured retention, in steps of
+    /// [`Config::expiry_step`](crate::Config::expiry_step). The service does so by itself every
+    /// [`Config::expiry_interval`](crate::Config::expiry_interval). Messages stay in history.
+    ///
+    /// # Errors
+    /// Those common to all calls; what was removed until then stays removed.
+    pub async fn expire(&self) -> Result<Expired, Error> {
+        let before = self.now().before(self.config().inbox_retention);
+        let mut expired = Expired::default();
+        loop {
+            let step = Write::Expire(Expire { before, limit: self.config().expiry_step });
+            let Outcome::Expired { entries, more } = self.commit(step).await? else {
+                return Err(super::misaligned());
+            };
+            expired.entries += entries as u64;
+            if !more {
+                metrics::counter!("dm_expired_total").increment(expired.entries);
+                return Ok(expired);
+            }
+        }
+    }
+
+    /// Tells peers of published keys until all are told. The service does so by itself after each publication.
+    async fn announce_keys(&self) -> Result<(), Error> {
+        loop {
+            let step = AnnounceKeys { limit: self.config().announce_step, at: self.now() };
+            let Outcome::KeysAnnounced { more, .. } = self.commit(Write::AnnounceKeys(step)).await? else {
+                return Err(super::misaligned());
+            };
+            if !more {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Runs until the service shuts down or is dropped. It holds no handle while it waits, so it keeps nothing alive.
+pub(super) async fn run(service: Weak<Inner>) {
+    // What an earlier run of the process left behind comes first.
+    let (mut announce, mut expire) = (true, true);
+    loop {
+        let Some(inner) = service.upgrade() else { return };
+        let service_now = Service { inner };
+        if announce && let Err(error) = service_now.announce_keys().await {
+            tracing::warn!(error = %error, "telling peers of a new key is put off");
+        }
+        if expire && let Err(error) = service_now.expire().await {
+            tracing::warn!(error = %error, "expiry is put off");
+        }
+        let (clock, interval) = (Arc::clone(&service_now.inner.clock), service_now.config().expiry_interval);
+        let status = Arc::clone(service_now.inner.committer.status());
+        let mut stage = service_now.inner.stage.subscribe();
+        drop(service_now);
+        tokio::select! {
+            () = status.announce.notified() => (announce, expire) = (true, false),
+            // Also picks up what was put off.
+            () = clock.sleep(interval) => (announce, expire) = (true, true),
+            // Also when the service was dropped.
+            _ = stage.wait_for(|now| *now > Stage::Running) => return,
+        }
+    }
+}

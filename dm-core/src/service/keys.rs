@@ -1,0 +1,49 @@
+//! Publishing and looking up keys.
+
+use super::{Service, misaligned};
+use crate::{
+    Error, Invalid, KeyBinding, KeyPolicy, KeyRecord, Outcome, Principal, PublishKey, UserId, Write,
+    X25519Key,
+};
+
+impl Service {
+    /// Publishes the caller's X25519 key. A new key becomes the next version, and every peer with a conversation gets
+    /// a notice in their inbox; the current key again changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when the key's binding to the identity cannot be checked and the
+    /// [`KeyPolicy`] asks for that.
+    ///
+    /// ```
+    /// # use dm_core::{MemoryStore, Service, UserId, X25519Key};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let service = Service::builder(MemoryStore::new()).start()?;
+    /// let ana: UserId = "5866666666666666666666666666666666666666666666666666666666666666".parse()?;
+    /// // The Montgomery form of that identity: u = 9.
+    /// let key: X25519Key = "0900000000000000000000000000000000000000000000000000000000000000".parse()?;
+    /// let record = service.publish_key(&ana.into(), key).await?;
+    /// assert_eq!(record.version.get(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn publish_key(&self, who: &Principal, key: X25519Key) -> Result<KeyRecord, Error> {
+        let binding = if key.is_derived_from(who.user) { KeyBinding::Derived } else { KeyBinding::Unproven };
+        if binding == KeyBinding::Unproven && self.config().key_policy == KeyPolicy::Derived {
+            return Err(Invalid::new("x25519_pubkey", "not derived from the caller's identity key").into());
+        }
+        let write = PublishKey { user: who.user, key, binding, at: self.now() };
+        match self.commit(Write::PublishKey(write)).await? {
+            Outcome::KeyPublished { record, .. } => Ok(record),
+            _ => Err(misaligned()),
+        }
+    }
+
+    /// A user's current key.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when they have published none.
+    pub async fn key(&self, user: UserId) -> Result<KeyRecord, Error> {
+        self.store().key(user).await?.ok_or(Error::NotFound)
+    }
+}

@@ -1,0 +1,176 @@
+//! Starting, watching and stopping a service.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::commit::Committer;
+use super::{Inner, Service, housekeeping};
+use crate::{
+    Clock, Config, Directory, Entropy, Invalid, Notifier, NullNotifier, OpenDirectory, OsEntropy, Store,
+    SystemClock,
+};
+
+/// How far a service is in its life. Only ever goes forward.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Stage {
+    /// Taking work.
+    Running,
+    /// Refusing new work, finishing what was queued.
+    Draining,
+    /// Finishing nothing more.
+    Stopped,
+}
+
+/// Puts a [`Service`] together. Everything but the store has a default.
+pub struct ServiceBuilder {
+    store: Arc<dyn Store>,
+    notifier: Arc<dyn Notifier>,
+    directory: Arc<dyn Directory>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    config: Config,
+}
+
+impl ServiceBuilder {
+    pub(super) fn new(store: Arc<dyn Store>) -> Self {
+        Self {
+            store,
+            notifier: Arc::new(NullNotifier),
+            directory: Arc::new(OpenDirectory),
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(OsEntropy),
+            config: Config::default(),
+        }
+    }
+
+    /// Who is told of new entries. Default: nobody.
+    #[must_use]
+    pub fn notifier(mut self, notifier: impl Notifier) -> Self {
+        self.notifier = Arc::new(notifier);
+        self
+    }
+
+    /// Who exists and what they are called. Default: everybody exists, without a name.
+    #[must_use]
+    pub fn directory(mut self, directory: impl Directory) -> Self {
+        self.directory = Arc::new(directory);
+        self
+    }
+
+    /// The clock. Default: the machine's.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// The source of randomness for ids. Default: the operating system's.
+    #[must_use]
+    pub fn entropy(mut self, entropy: impl Entropy) -> Self {
+        self.entropy = Arc::new(entropy);
+        self
+    }
+
+    /// Limits and modes.
+    #[must_use]
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// Starts the service's tasks on the current tokio runtime. They end after [`Service::shutdown`], or when the
+    /// last handle and the last session are dropped.
+    ///
+    /// # Errors
+    /// [`Invalid`] when the configuration is not valid.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn start(self) -> Result<Service, Invalid> {
+        self.config.validate()?;
+        let stage = watch::Sender::new(Stage::Running);
+        let committer = Committer::start(&self.store, self.notifier, &self.config, &stage);
+        let inner = Arc::new(Inner {
+            store: self.store,
+            directory: self.directory,
+            clock: self.clock,
+            entropy: self.entropy,
+            config: self.config,
+            committer,
+            stage,
+        });
+        tokio::spawn(housekeeping::run(Arc::downgrade(&inner)));
+        Ok(Service { inner })
+    }
+}
+
+impl std::fmt::Debug for ServiceBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ServiceBuilder").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+/// How the service is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// Whether new work is taken: false once shutdown began.
+    pub accepting: bool,
+    /// Whether the last commit succeeded.
+    pub committing: bool,
+    /// Writes waiting to be committed.
+    pub queued: usize,
+}
+
+impl Health {
+    /// Whether a load balancer should send people here.
+    #[must_use]
+    pub const fn is_ready(&self) -> bool {
+        self.accepting && self.committing
+    }
+}
+
+impl Service {
+    /// How the service is, from memory: cheap enough for any probe.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        Health {
+            accepting: *self.inner.stage.borrow() == Stage::Running,
+            committing: !self.inner.committer.status().failing.load(Ordering::Relaxed),
+            queued: self.inner.committer.queued(),
+        }
+    }
+
+    /// Stops within `bound`: sessions end, new work is refused, what was queued is committed and answered. What is
+    /// not committed when the bound is over is answered with an error; only the batch that is being written at that
+    /// moment has an unknown outcome. Returns when everything is answered. Calling it again waits likewise.
+    pub async fn shutdown(&self, bound: Duration) {
+        self.advance(Stage::Draining);
+        let committer = &self.inner.committer;
+        tokio::select! {
+            () = committer.drained() => {}
+            () = self.inner.clock.sleep(bound) => {}
+        }
+        self.advance(Stage::Stopped);
+        committer.drained().await;
+    }
+
+    /// Resolves once shutdown began.
+    pub(crate) async fn draining(&self) {
+        super::commit::passed(&mut self.inner.stage.subscribe(), Stage::Running).await;
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        *self.inner.stage.borrow() > Stage::Running
+    }
+
+    fn advance(&self, to: Stage) {
+        self.inner.stage.send_if_modified(|stage| {
+            let forward = *stage < to;
+            *stage = (*stage).max(to);
+            forward
+        });
+    }
+}

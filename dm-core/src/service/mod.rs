@@ -1,0 +1,127 @@
+//! The service: what a host calls.
+
+mod commit;
+mod conversations;
+mod housekeeping;
+mod inbox;
+mod keys;
+mod lifecycle;
+mod messages;
+
+pub use conversations::{ConversationPage, Opened};
+pub use housekeeping::Expired;
+pub use inbox::{Pending, PendingKind, PendingQuery};
+pub use lifecycle::{Health, ServiceBuilder};
+pub use messages::{SendMessage, Sent};
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::entropy::uuid_v7;
+use crate::{Clock, Config, Directory, Entropy, Error, Outcome, Store, Timestamp, Write};
+use commit::Committer;
+use lifecycle::Stage;
+
+/// The direct-message service over a store. Clones are handles to the same service.
+///
+/// Every method that changes something returns only once the change is durable. All are cancel safe in one sense:
+/// a write whose future is dropped happens in full, and is notified, or not at all.
+///
+/// Errors common to all: [`Error::Unavailable`] when the store cannot do it now, [`Error::OutcomeUnknown`] when a
+/// commit's fate could not be learned, [`Error::ShuttingDown`] after [`shutdown`](Self::shutdown) began.
+#[derive(Clone)]
+pub struct Service {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Arc<dyn Store>,
+    directory: Arc<dyn Directory>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    config: Config,
+    committer: Committer,
+    stage: tokio::sync::watch::Sender<Stage>,
+}
+
+impl Service {
+    /// A builder of a service over a store.
+    #[must_use]
+    pub fn builder(store: impl Store) -> ServiceBuilder {
+        ServiceBuilder::new(Arc::new(store))
+    }
+
+    /// The limits and modes in force.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.inner.config
+    }
+
+    /// The host's directory of people.
+    #[must_use]
+    pub fn directory(&self) -> &dyn Directory {
+        &*self.inner.directory
+    }
+
+    /// The clock the service goes by.
+    #[must_use]
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.inner.clock
+    }
+
+    pub(crate) fn store(&self) -> &dyn Store {
+        &*self.inner.store
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    /// Resolves when a session that heard nothing should look into the store.
+    pub(crate) fn poll_timer(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        let (clock, interval) = (Arc::clone(&self.inner.clock), self.inner.config.poll_interval);
+        Box::pin(async move { clock.sleep(interval).await })
+    }
+
+    fn new_id(&self, at: Timestamp) -> Uuid {
+        uuid_v7(at, &*self.inner.entropy)
+    }
+
+    /// Commits one write with whatever else waits, and returns its outcome, refusals as errors.
+    async fn commit(&self, write: Write) -> Result<Outcome, Error> {
+        match self.inner.committer.commit(write).await? {
+            Outcome::Refused(refusal) => Err(self.refused(&refusal)),
+            outcome => Ok(outcome),
+        }
+    }
+
+    fn refused(&self, refusal: &crate::Refusal) -> Error {
+        use crate::{Refusal, StoreError, StoreErrorKind};
+        match *refusal {
+            Refusal::NotFound | Refusal::UnknownDevice => Error::NotFound,
+            Refusal::ClientIdReused => Error::ClientIdReused,
+            Refusal::StaleKey { current } => Error::StaleKey { current: current.map(Box::new) },
+            Refusal::TooManyDevices => Error::TooManyDevices { limit: self.config().devices_per_user },
+            Refusal::BeyondHead { head } => Error::BeyondHead { head },
+            Refusal::Unsupported => Error::Unavailable(StoreError::new(
+                StoreErrorKind::Engine,
+                "the store does not know this write",
+            )),
+        }
+    }
+}
+
+impl std::fmt::Debug for Service {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Service").field("stage", &*self.inner.stage.borrow()).finish_non_exhaustive()
+    }
+}
+
+/// An outcome of another kind than its write: the store breaks clause 3 of its contract, after a commit.
+fn misaligned() -> Error {
+    use crate::{StoreError, StoreErrorKind};
+    Error::OutcomeUnknown(StoreError::new(StoreErrorKind::OutcomeUnknown, "the store answered another write"))
+}

@@ -1,0 +1,138 @@
+//! A store in memory: for tests, and for hosts whose messages need not outlive the process.
+
+mod read;
+mod write;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+
+use super::{
+    ConversationsQuery, Depth, DeviceState, HistoryPage, HistoryQuery, InboxPage, InboxQuery, Outcome, Store,
+    Write,
+};
+use crate::{
+    ClientMessageId, Conversation, ConversationId, ConversationState, DeviceId, InboxEntry, InboxSeq,
+    KeyRecord, Message, MessageId, Participants, Principal, StoreError, Timestamp, UserId,
+};
+
+/// Keeps everything in memory, transactionally: a batch is applied under one lock. Clones share their contents.
+///
+/// It keeps the whole contract of [`Store`] except that "durable" means "as long as the process lives".
+#[derive(Clone, Default)]
+pub struct MemoryStore {
+    state: Arc<Mutex<State>>,
+}
+
+impl std::fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MemoryStore").finish_non_exhaustive()
+    }
+}
+
+/// Everything the store holds. Its writes are in `write`, its reads in `read`.
+#[derive(Default)]
+struct State {
+    users: HashMap<UserId, UserState>,
+    conversations: HashMap<ConversationId, Thread>,
+    pairs: HashMap<Participants, ConversationId>,
+    /// Where each message is in the two inboxes.
+    messages: HashMap<MessageId, Filed>,
+    /// What each client id was used for.
+    client_ids: HashMap<(UserId, ClientMessageId), MessageId>,
+    /// Publications whose peers are not all told: how far each is in its user's conversations.
+    announcements: BTreeMap<UserId, Progress>,
+}
+
+#[derive(Default)]
+struct UserState {
+    key: Option<KeyRecord>,
+    conversations: Vec<ConversationId>,
+    /// Entries `floor + 1 ..= floor + entries.len()`.
+    entries: VecDeque<InboxEntry>,
+    floor: u64,
+    /// In order of registration, as `registered` says.
+    devices: HashMap<DeviceId, Device>,
+    registered: Vec<DeviceId>,
+}
+
+struct Device {
+    cursor: InboxSeq,
+    registered_at: Timestamp,
+    /// Acknowledged individually, above the cursor.
+    acknowledged: BTreeSet<InboxSeq>,
+}
+
+struct Thread {
+    conversation: Conversation,
+    /// Message *n* at index *n - 1*.
+    messages: Vec<Arc<Message>>,
+}
+
+struct Filed {
+    message: Arc<Message>,
+    sender_seq: InboxSeq,
+    recipient_seq: InboxSeq,
+    recipient: UserId,
+}
+
+struct Progress {
+    next: usize,
+    end: usize,
+}
+
+impl UserState {
+    fn head(&self) -> InboxSeq {
+        InboxSeq::new(self.floor + self.entries.len() as u64)
+    }
+}
+
+impl MemoryStore {
+    /// An empty store.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Writes check before they change, and nothing in them panics half-way: a poisoned state is whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Store for MemoryStore {
+    async fn commit(&self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
+        let mut state = self.lock();
+        Ok(batch.into_iter().map(|write| state.apply(write).unwrap_or_else(Outcome::Refused)).collect())
+    }
+
+    async fn key(&self, user: UserId) -> Result<Option<KeyRecord>, StoreError> {
+        Ok(self.lock().users.get(&user).and_then(|user| user.key))
+    }
+
+    async fn conversation(&self, id: ConversationId) -> Result<Option<ConversationState>, StoreError> {
+        Ok(self.lock().conversations.get(&id).map(Thread::state))
+    }
+
+    async fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ConversationState>, StoreError> {
+        Ok(self.lock().conversations_of(&query))
+    }
+
+    async fn history(&self, query: HistoryQuery) -> Result<Option<HistoryPage>, StoreError> {
+        Ok(self.lock().history(&query))
+    }
+
+    async fn inbox(&self, query: InboxQuery) -> Result<InboxPage, StoreError> {
+        Ok(self.lock().inbox(&query))
+    }
+
+    async fn devices(&self, user: UserId) -> Result<Vec<DeviceState>, StoreError> {
+        Ok(self.lock().devices(user))
+    }
+
+    async fn depth(&self, who: Principal) -> Result<Depth, StoreError> {
+        Ok(self.lock().depth(&who))
+    }
+}

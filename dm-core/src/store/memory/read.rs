@@ -1,0 +1,138 @@
+//! Reads of the in-memory state.
+
+use std::sync::Arc;
+
+use super::{State, Thread, UserState};
+use crate::store::{
+    ConversationsQuery, Depth, DeviceState, HistoryPage, HistoryQuery, HistoryRange, InboxPage, InboxQuery,
+    OwnEntries,
+};
+use crate::{ConversationState, DeviceId, Event, InboxEntry, InboxSeq, Principal, ServerSequence, UserId};
+
+impl Thread {
+    pub(super) fn state(&self) -> ConversationState {
+        ConversationState {
+            conversation: self.conversation,
+            head: ServerSequence::new(self.messages.len() as u64),
+            last_activity: self.messages.last().map(|message| message.received_at),
+        }
+    }
+}
+
+impl UserState {
+    /// The entries after a number.
+    pub(super) fn entries_after(&self, after: InboxSeq) -> impl Iterator<Item = &InboxEntry> {
+        let skip = after.get().saturating_sub(self.floor);
+        self.entries.iter().skip(usize::try_from(skip).unwrap_or(usize::MAX))
+    }
+
+    /// Whether a device is still to be shown an entry after its cursor, its own entries aside.
+    fn is_acknowledged(&self, device: &DeviceId, seq: InboxSeq) -> bool {
+        self.devices.get(device).is_some_and(|device| device.acknowledged.contains(&seq))
+    }
+}
+
+impl State {
+    pub(super) fn conversations_of(&self, query: &ConversationsQuery) -> Vec<ConversationState> {
+        let Some(user) = self.users.get(&query.user) else { return Vec::new() };
+        let mut list: Vec<_> = user
+            .conversations
+            .iter()
+            .filter_map(|id| self.conversations.get(id))
+            .map(Thread::state)
+            .filter(|state| query.after.is_none_or(|cursor| cursor.precedes(state)))
+            .collect();
+        list.sort_unstable_by_key(|state| std::cmp::Reverse((state.last_activity, state.conversation.id)));
+        list.truncate(query.limit);
+        list
+    }
+
+    pub(super) fn history(&self, query: &HistoryQuery) -> Option<HistoryPage> {
+        let thread = self.conversations.get(&query.conversation)?;
+        thread.conversation.participants.side(query.reader)?;
+        let index = |sequence: ServerSequence| {
+            usize::try_from(sequence.get()).unwrap_or(usize::MAX).min(thread.messages.len())
+        };
+        let (older, newer) = match query.range {
+            HistoryRange::Newest => (thread.messages.as_slice(), [].as_slice()),
+            HistoryRange::Before(sequence) => (
+                thread.messages.split_at(index(ServerSequence::new(sequence.get().saturating_sub(1)))).0,
+                [].as_slice(),
+            ),
+            HistoryRange::After(sequence) => ([].as_slice(), thread.messages.split_at(index(sequence)).1),
+        };
+        let mut page = HistoryPage::default();
+        let mut bytes = 0;
+        for message in older.iter().rev().chain(newer) {
+            bytes += message.cost();
+            let full = page.messages.len() == query.limit || bytes > query.max_bytes;
+            if full && !page.messages.is_empty() {
+                page.has_more = true;
+                break;
+            }
+            page.messages.push(Arc::clone(message));
+        }
+        Some(page)
+    }
+
+    pub(super) fn inbox(&self, query: &InboxQuery) -> InboxPage {
+        let Some(user) = self.users.get(&query.who.user) else {
+            return InboxPage {
+                entries: Vec::new(),
+                through: InboxSeq::ZERO,
+                head: InboxSeq::ZERO,
+                floor: InboxSeq::ZERO,
+            };
+        };
+        let mut page = InboxPage {
+            entries: Vec::new(),
+            through: user.head(),
+            head: user.head(),
+            floor: InboxSeq::new(user.floor),
+        };
+        let mut bytes = 0;
+        for entry in user.entries_after(query.after) {
+            let own = query.own == OwnEntries::Skip && entry.origin.as_ref() == Some(&query.who.device);
+            if own || user.is_acknowledged(&query.who.device, entry.seq) {
+                continue;
+            }
+            bytes += entry.cost();
+            let full = page.entries.len() == query.limit || bytes > query.max_bytes;
+            if full && let Some(last) = page.entries.last() {
+                page.through = last.seq;
+                break;
+            }
+            page.entries.push(entry.clone());
+        }
+        page
+    }
+
+    pub(super) fn devices(&self, user: UserId) -> Vec<DeviceState> {
+        let Some(user) = self.users.get(&user) else { return Vec::new() };
+        let state = |id: &DeviceId| {
+            let device = user.devices.get(id)?;
+            Some(DeviceState {
+                device: id.clone(),
+                cursor: device.cursor,
+                registered_at: device.registered_at,
+            })
+        };
+        user.registered.iter().filter_map(state).collect()
+    }
+
+    pub(super) fn depth(&self, who: &Principal) -> Depth {
+        let mut depth = Depth::default();
+        let Some(user) = self.users.get(&who.user) else { return depth };
+        let cursor = user.devices.get(&who.device).map_or(InboxSeq::ZERO, |device| device.cursor);
+        for entry in user.entries_after(cursor) {
+            if entry.origin.as_ref() == Some(&who.device) || user.is_acknowledged(&who.device, entry.seq) {
+                continue;
+            }
+            match &entry.event {
+                Event::Message(_) => depth.messages += 1,
+                Event::Notice(_) => depth.notices += 1,
+            }
+        }
+        depth
+    }
+}

@@ -1,0 +1,273 @@
+//! Writes to the in-memory state. Each checks everything before its first change.
+
+use std::sync::Arc;
+
+use super::{Device, Filed, Progress, State, Thread, UserState};
+use crate::store::write::{Acknowledged, Appended};
+use crate::store::{
+    AckTarget, Acknowledge, AnnounceKeys, AppendMessage, DeviceStart, Expire, ForgetDevice, OpenConversation,
+    Outcome, PublishKey, Refusal, RegisterDevice, Write,
+};
+use crate::{
+    Conversation, DeviceId, Event, InboxEntry, InboxSeq, KeyRecord, KeyVersion, Notice, Notification,
+    ServerSequence, Timestamp, UserId,
+};
+
+impl State {
+    pub(super) fn apply(&mut self, write: Write) -> Result<Outcome, Refusal> {
+        match write {
+            Write::PublishKey(write) => Ok(self.publish_key(&write)),
+            Write::AnnounceKeys(write) => Ok(self.announce_keys(&write)),
+            Write::OpenConversation(write) => Ok(self.open_conversation(&write)),
+            Write::AppendMessage(write) => self.append_message(write),
+            Write::Acknowledge(write) => self.acknowledge(write),
+            Write::RegisterDevice(write) => self.register_device(write),
+            Write::ForgetDevice(write) => Ok(self.forget_device(&write)),
+            Write::Expire(write) => Ok(self.expire(&write)),
+        }
+    }
+
+    fn publish_key(&mut self, write: &PublishKey) -> Outcome {
+        let user = self.users.entry(write.user).or_default();
+        if let Some(record) = user.key.filter(|current| current.key == write.key) {
+            return Outcome::KeyPublished { record, changed: false };
+        }
+        let record = KeyRecord {
+            user: write.user,
+            key: write.key,
+            version: user.key.map_or(KeyVersion::FIRST, |current| current.version.next()),
+            published_at: write.at,
+            binding: write.binding,
+        };
+        user.key = Some(record);
+        if !user.conversations.is_empty() {
+            self.announcements.insert(write.user, Progress { next: 0, end: user.conversations.len() });
+        }
+        Outcome::KeyPublished { record, changed: true }
+    }
+
+    fn announce_keys(&mut self, write: &AnnounceKeys) -> Outcome {
+        let mut appended = Vec::new();
+        while appended.len() < write.limit
+            && let Some((&publisher, progress)) = self.announcements.iter_mut().next()
+        {
+            let user = self.users.entry(publisher).or_default();
+            let step = (write.limit - appended.len()).min(progress.end - progress.next);
+            let peers: Vec<UserId> = user
+                .conversations
+                .iter()
+                .skip(progress.next)
+                .take(step)
+                .filter_map(|id| self.conversations.get(id)?.conversation.participants.peer_of(publisher))
+                .collect();
+            let record = user.key;
+            progress.next += step;
+            if progress.next == progress.end {
+                self.announcements.remove(&publisher);
+            }
+            for (peer, record) in peers.into_iter().zip(std::iter::repeat(record)) {
+                if let Some(record) = record {
+                    let notice = Event::Notice(Notice::PeerKeyChanged(record));
+                    appended.push(self.append_entry(peer, write.at, None, notice));
+                }
+            }
+        }
+        Outcome::KeysAnnounced { appended, more: !self.announcements.is_empty() }
+    }
+
+    fn open_conversation(&mut self, write: &OpenConversation) -> Outcome {
+        let open = self.pairs.get(&write.participants).and_then(|id| self.conversations.get(id));
+        if let Some(thread) = open {
+            return Outcome::ConversationOpened {
+                conversation: thread.conversation,
+                created: false,
+                appended: Vec::new(),
+            };
+        }
+        let participants = write.participants;
+        let conversation = Conversation { id: write.id, participants, opened_at: write.at };
+        self.pairs.insert(participants, write.id);
+        self.conversations.insert(write.id, Thread { conversation, messages: Vec::new() });
+        let appended = [participants.a(), participants.b()]
+            .map(|user| {
+                self.users.entry(user).or_default().conversations.push(write.id);
+                let origin = (user == write.opener.user).then(|| write.opener.device.clone());
+                self.append_entry(
+                    user,
+                    write.at,
+                    origin,
+                    Event::Notice(Notice::ConversationOpened(conversation)),
+                )
+            })
+            .into();
+        Outcome::ConversationOpened { conversation, created: true, appended }
+    }
+
+    fn append_message(&mut self, write: AppendMessage) -> Result<Outcome, Refusal> {
+        let thread = self.conversations.get(&write.conversation).ok_or(Refusal::NotFound)?;
+        let sender = write.sender.user;
+        let recipient = thread.conversation.participants.peer_of(sender).ok_or(Refusal::NotFound)?;
+        let used = write.client_id.and_then(|id| self.client_ids.get(&(sender, id)));
+        if let Some(filed) = used.and_then(|id| self.messages.get(id)) {
+            return if write.repeats(&filed.message) {
+                Ok(Outcome::MessageAppended(Appended {
+                    message: Arc::clone(&filed.message),
+                    sender_seq: filed.sender_seq,
+                    repeated: true,
+                    appended: Vec::new(),
+                }))
+            } else {
+                Err(Refusal::ClientIdReused)
+            };
+        }
+        if let Some(named) = write.recipient_key_version {
+            let current = self.users.get(&recipient).and_then(|user| user.key);
+            if current.is_none_or(|current| current.version != named) {
+                return Err(Refusal::StaleKey { current });
+            }
+        }
+
+        let Some(thread) = self.conversations.get_mut(&write.conversation) else {
+            return Err(Refusal::NotFound);
+        };
+        let (at, device) = (write.at, write.sender.device.clone());
+        let message = Arc::new(write.into_message(ServerSequence::new(thread.messages.len() as u64 + 1)));
+        thread.messages.push(Arc::clone(&message));
+        let event = || Event::Message(Arc::clone(&message));
+        let sent = self.append_entry(sender, at, Some(device), event());
+        let received = self.append_entry(recipient, at, None, event());
+        let (sender_seq, recipient_seq) = (sent.entry.seq, received.entry.seq);
+        if let Some(client_id) = message.client_id {
+            self.client_ids.insert((sender, client_id), message.id);
+        }
+        self.messages.insert(
+            message.id,
+            Filed { message: Arc::clone(&message), sender_seq, recipient_seq, recipient },
+        );
+        let appended = vec![sent, received];
+        Ok(Outcome::MessageAppended(Appended { message, sender_seq, repeated: false, appended }))
+    }
+
+    fn acknowledge(&mut self, write: Acknowledge) -> Result<Outcome, Refusal> {
+        let who = write.who;
+        let user = self.users.get_mut(&who.user).ok_or(Refusal::UnknownDevice)?;
+        let head = user.head();
+        let cursor = user.devices.get(&who.device).ok_or(Refusal::UnknownDevice)?.cursor;
+        let (mut acknowledged, mut unknown) = (0, 0);
+        let named: Vec<InboxSeq> = match write.target {
+            AckTarget::UpTo(seq) if seq > head => return Err(Refusal::BeyondHead { head }),
+            AckTarget::UpTo(seq) => {
+                acknowledged = seq.get().saturating_sub(cursor.get());
+                if let Some(device) = user.devices.get_mut(&who.device) {
+                    device.cursor = cursor.max(seq);
+                }
+                Vec::new()
+            }
+            AckTarget::Entries(seqs) if seqs.iter().any(|seq| *seq > head) => {
+                return Err(Refusal::BeyondHead { head });
+            }
+            AckTarget::Entries(seqs) => seqs,
+            AckTarget::Messages(ids) => ids
+                .iter()
+                .map(|id| match self.messages.get(id) {
+                    Some(filed) if filed.message.sender == who.user => filed.sender_seq,
+                    Some(filed) if filed.recipient == who.user => filed.recipient_seq,
+                    _ => InboxSeq::ZERO,
+                })
+                .collect(),
+        };
+        for seq in &named {
+            if *seq == InboxSeq::ZERO { unknown += 1 } else { acknowledged += 1 }
+        }
+        if let Some(device) = user.devices.get_mut(&who.device) {
+            device.acknowledged.extend(named.into_iter().filter(|seq| *seq != InboxSeq::ZERO));
+        }
+        let cursor = user.settle(&who.device);
+        Ok(Outcome::Acknowledged(Acknowledged { cursor, acknowledged, unknown }))
+    }
+
+    fn register_device(&mut self, write: RegisterDevice) -> Result<Outcome, Refusal> {
+        let user = self.users.entry(write.who.user).or_default();
+        if let Some(device) = user.devices.get(&write.who.device) {
+            return Ok(Outcome::DeviceRegistered { cursor: device.cursor });
+        }
+        if user.devices.len() >= write.limit {
+            return Err(Refusal::TooManyDevices);
+        }
+        let cursor = match write.start {
+            DeviceStart::Oldest => InboxSeq::new(user.floor),
+            DeviceStart::Now => user.head(),
+        };
+        user.registered.push(write.who.device.clone());
+        let device = Device { cursor, registered_at: write.at, acknowledged: Default::default() };
+        user.devices.insert(write.who.device, device);
+        Ok(Outcome::DeviceRegistered { cursor })
+    }
+
+    fn forget_device(&mut self, write: &ForgetDevice) -> Outcome {
+        let Some(user) = self.users.get_mut(&write.who.user) else {
+            return Outcome::DeviceForgotten { existed: false };
+        };
+        user.registered.retain(|device| *device != write.who.device);
+        Outcome::DeviceForgotten { existed: user.devices.remove(&write.who.device).is_some() }
+    }
+
+    fn expire(&mut self, write: &Expire) -> Outcome {
+        let mut entries = 0;
+        let mut more = false;
+        for user in self.users.values_mut() {
+            while user.entries.front().is_some_and(|entry| entry.at < write.before) {
+                if entries == write.limit {
+                    more = true;
+                    break;
+                }
+                user.entries.pop_front();
+                user.floor += 1;
+                entries += 1;
+            }
+            let floor = InboxSeq::new(user.floor);
+            for device in user.devices.values_mut() {
+                device.acknowledged = device.acknowledged.split_off(&floor.next());
+            }
+        }
+        Outcome::Expired { entries, more }
+    }
+
+    fn append_entry(
+        &mut self,
+        owner: UserId,
+        at: Timestamp,
+        origin: Option<DeviceId>,
+        event: Event,
+    ) -> Notification {
+        let user = self.users.entry(owner).or_default();
+        let entry = InboxEntry { seq: user.head().next(), at, origin, event };
+        user.entries.push_back(entry.clone());
+        Notification { user: owner, entry }
+    }
+}
+
+impl UserState {
+    /// Moves a device's cursor over what follows it and is acknowledged, and forgets those individual marks. The
+    /// device's own entries are passed over, and so are notices and missing entries with an acknowledged entry above
+    /// them: an acknowledgement by message id cannot name those, and deliveries are in order.
+    fn settle(&mut self, id: &DeviceId) -> InboxSeq {
+        let Some(device) = self.devices.get(id) else { return InboxSeq::ZERO };
+        let mut settled = device.cursor;
+        if device.acknowledged.iter().next_back().is_some_and(|last| *last > settled) {
+            for entry in self.entries_after(device.cursor) {
+                let own = entry.origin.as_ref() == Some(id);
+                if device.acknowledged.contains(&entry.seq) {
+                    settled = entry.seq;
+                } else if !own && matches!(entry.event, Event::Message(_)) {
+                    break;
+                }
+            }
+        }
+        if let Some(device) = self.devices.get_mut(id) {
+            device.acknowledged = device.acknowledged.split_off(&settled.next());
+            device.cursor = settled;
+        }
+        settled
+    }
+}

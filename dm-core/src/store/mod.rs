@@ -1,0 +1,110 @@
+//! The storage seam: [`Store`] and what goes in and out of it.
+
+mod embedded;
+mod memory;
+mod read;
+mod write;
+
+pub use embedded::{Embedded, EngineReader, EngineWriter};
+pub use memory::MemoryStore;
+pub use read::{
+    ConversationsQuery, Depth, DeviceState, HistoryPage, HistoryQuery, HistoryRange, InboxPage, InboxQuery,
+    OwnEntries,
+};
+pub use write::{
+    AckTarget, Acknowledge, Acknowledged, AnnounceKeys, AppendMessage, Appended, DeviceStart, Expire,
+    ForgetDevice, OpenConversation, Outcome, PublishKey, Refusal, RegisterDevice, Write,
+};
+
+use std::num::NonZeroUsize;
+
+use async_trait::async_trait;
+
+use crate::{ConversationId, ConversationState, KeyRecord, StoreError, UserId};
+
+/// Keeps everything: implemented by storage authors.
+///
+/// An engine whose calls block implements [`EngineWriter`] and [`EngineReader`] instead and is adapted by
+/// [`Embedded`], which brings the threads.
+///
+/// # Contract
+///
+/// *Commit*
+/// 1. **Atomic.** [`commit`](Store::commit) applies its writes in order, as one transaction. `Ok` means all of it;
+///    `Err` means that nothing of the batch is visible, now or after reopening. The one exception is
+///    [`OutcomeUnknown`](crate::StoreErrorKind::OutcomeUnknown), after which an embedded store refuses all work until
+///    it is reopened.
+/// 2. **Durable.** After `Ok`, every handle reads the batch and a power cut does not undo it.
+/// 3. **Aligned.** Outcome *i* answers write *i*, each with the variant its write documents.
+/// 4. **Refusals stand alone.** A write that cannot be done changes nothing, answers [`Outcome::Refused`] and leaves
+///    its neighbours as they are. A write sees what earlier writes of its batch did.
+/// 5. **Unknown writes.** A kind of write the store does not know is refused as [`Refusal::Unsupported`].
+/// 6. **Concurrent.** Commits from other tasks, other lanes and, where the engine allows them, other processes are
+///    safe, and the other clauses hold across them.
+///
+/// *Numbers*
+///
+/// 7. **Dense.** [`ServerSequence`](crate::ServerSequence) per conversation and [`InboxSeq`](crate::InboxSeq) per user
+///    start at 1 and have no holes in commit order.
+/// 8. **Never reused**, not after deletion, expiry or reopening.
+/// 9. **Visible in order.** A reader never sees entry *n + 1* of a log before *n*.
+///
+/// *Writes* — each is described at its type in [`Write`]; the points a store gets wrong most easily:
+///
+/// 10. **One conversation per pair**, whoever opens it, however often and from how many nodes at once.
+/// 11. **Idempotent append.** The same sender and client id with the same content answers with the first message and
+///     its numbers and changes nothing; with different content it is refused. This check comes before the check of
+///     the key version, because the repeat of an accepted send must not be refused for what happened since.
+/// 12. **No stale key.** A message that names a key version is stored only if that is the recipient's current version
+///     at its commit.
+/// 13. **Three rows.** An appended message is in its conversation and in both inboxes, or in none.
+/// 14. **Acknowledging** removes from what is pending for one device exactly what was named, is idempotent, and never
+///     touches another device's state. Nothing beyond the newest entry can be acknowledged.
+/// 15. **Expiry** removes a prefix of an inbox, only entries queued before the given time, and remembers how far it
+///     went; messages stay in their conversation.
+///
+/// *Reads*
+///
+/// 16. **Pages.** Cursors are exclusive, and pages are bounded by count and by bytes; a page holds at least one item
+///     when there is one, however large.
+/// 17. **Consistent.** One read answers from one state of the store, no older than the last commit that returned
+///     before it was called.
+/// 18. **Foreign conversations** read exactly as missing ones.
+///
+/// # Cancel safety
+/// Dropping the future of [`commit`](Store::commit) does not split a batch: it happens in full or not at all.
+/// Reads may be dropped at any time.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// Applies a batch; see clauses 1 to 6.
+    ///
+    /// # Errors
+    /// When the batch as a whole could not be applied.
+    async fn commit(&self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError>;
+
+    /// A user's current key.
+    async fn key(&self, user: UserId) -> Result<Option<KeyRecord>, StoreError>;
+
+    /// A conversation, whoever asks.
+    async fn conversation(&self, id: ConversationId) -> Result<Option<ConversationState>, StoreError>;
+
+    /// A page of a user's conversations in the order of [`ConversationCursor`](crate::ConversationCursor).
+    async fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ConversationState>, StoreError>;
+
+    /// A page of a conversation's messages; `None` when there is no such conversation for the reader.
+    async fn history(&self, query: HistoryQuery) -> Result<Option<HistoryPage>, StoreError>;
+
+    /// A page of a user's inbox as one of their devices sees it.
+    async fn inbox(&self, query: InboxQuery) -> Result<InboxPage, StoreError>;
+
+    /// A user's devices, oldest registration first.
+    async fn devices(&self, user: UserId) -> Result<Vec<DeviceState>, StoreError>;
+
+    /// How much is pending for a device of a user, own entries left out. Cost may grow with the answer.
+    async fn depth(&self, query: crate::Principal) -> Result<Depth, StoreError>;
+
+    /// How many commits may run at once to some gain. Writes of one conversation stay in one lane.
+    fn lanes(&self) -> NonZeroUsize {
+        NonZeroUsize::MIN
+    }
+}

@@ -1,0 +1,114 @@
+//! Queries and pages.
+
+use std::sync::Arc;
+
+use crate::{
+    ConversationCursor, ConversationId, DeviceId, InboxEntry, InboxSeq, Message, Principal, ServerSequence,
+    Timestamp, UserId,
+};
+
+/// Asks for a page of a user's conversations.
+#[derive(Clone, Copy, Debug)]
+pub struct ConversationsQuery {
+    /// Whose.
+    pub user: UserId,
+    /// Only those after this place in the list.
+    pub after: Option<ConversationCursor>,
+    /// Most conversations.
+    pub limit: usize,
+}
+
+/// Asks for a page of a conversation's messages.
+#[derive(Clone, Copy, Debug)]
+pub struct HistoryQuery {
+    /// Who reads: must be in the conversation.
+    pub reader: UserId,
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// Which way.
+    pub range: HistoryRange,
+    /// Most messages.
+    pub limit: usize,
+    /// Bytes, by [`Message::cost`], at which the page ends.
+    pub max_bytes: usize,
+}
+
+/// Which way to read a conversation. Bounds are exclusive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HistoryRange {
+    /// Newest first, from the newest.
+    Newest,
+    /// Newest first, below a number.
+    Before(ServerSequence),
+    /// Oldest first, above a number.
+    After(ServerSequence),
+}
+
+/// A page of a conversation's messages, in the order of its range.
+#[derive(Clone, Debug, Default)]
+pub struct HistoryPage {
+    /// The messages.
+    pub messages: Vec<Arc<Message>>,
+    /// Whether there are more in the same direction.
+    pub has_more: bool,
+}
+
+/// Asks for a page of a user's inbox as one of their devices sees it: what that device acknowledged individually is
+/// left out. The device need not be registered.
+#[derive(Clone, Debug)]
+pub struct InboxQuery {
+    /// The user and the device.
+    pub who: Principal,
+    /// Only entries after this one.
+    pub after: InboxSeq,
+    /// Whether entries that this device caused are part of it.
+    pub own: OwnEntries,
+    /// Most entries.
+    pub limit: usize,
+    /// Bytes, by [`InboxEntry::cost`], at which the page ends.
+    pub max_bytes: usize,
+}
+
+/// Whether a device is shown the entries that it caused itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OwnEntries {
+    /// They are passed over.
+    #[default]
+    Skip,
+    /// They are shown.
+    Include,
+}
+
+/// A page of an inbox.
+#[derive(Clone, Debug)]
+pub struct InboxPage {
+    /// The entries, oldest first.
+    pub entries: Vec<InboxEntry>,
+    /// Where the next page starts: every entry up to here is in this page or was left out. At least the query's
+    /// `after`, unless that is beyond the head. A store may end a page early that leaves much out, even empty.
+    pub through: InboxSeq,
+    /// The newest entry of the inbox.
+    pub head: InboxSeq,
+    /// The newest entry no longer held; zero when all are.
+    pub floor: InboxSeq,
+}
+
+/// A device of a user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceState {
+    /// The device.
+    pub device: DeviceId,
+    /// Everything up to here is acknowledged.
+    pub cursor: InboxSeq,
+    /// When it was registered.
+    pub registered_at: Timestamp,
+}
+
+/// How much is pending for a device.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Depth {
+    /// Messages from others, and from the user's other devices.
+    pub messages: u64,
+    /// Everything else.
+    pub notices: u64,
+}
