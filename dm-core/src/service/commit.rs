@@ -28,6 +28,8 @@ pub(super) struct Committer {
 pub(super) struct Status {
     /// Whether the last commit of any lane failed as a whole.
     pub(super) failing: AtomicBool,
+    /// Whether a lane ended in a panic of the store, for good.
+    died: AtomicBool,
     /// Rung when a key was published, so that its peers are told.
     pub(super) announce: Notify,
     /// Lanes that have not ended.
@@ -84,9 +86,18 @@ impl Committer {
             Arc::clone(&self.room).acquire_many_owned(permits).await.map_err(|_| Error::ShuttingDown)?;
         let (answer, outcome) = oneshot::channel();
         let lane = self.lane(&write).ok_or(Error::ShuttingDown)?;
-        lane.send(Job { write, answer, _room: room, bytes }).await.map_err(|_| Error::ShuttingDown)?;
-        // A lane answers every job it took. That it did not means that its task died with the runtime.
+        lane.send(Job { write, answer, _room: room, bytes }).await.map_err(|_| self.closed())?;
+        // A lane answers every job it took. That it did not means that the store panicked or the runtime ended.
         outcome.await.unwrap_or_else(|_| Err(Error::OutcomeUnknown(StoreErrorKind::OutcomeUnknown.into())))
+    }
+
+    /// Why a lane takes nothing any more.
+    fn closed(&self) -> Error {
+        if self.status.died.load(Ordering::Relaxed) {
+            Error::Unavailable(StoreErrorKind::Closed.into())
+        } else {
+            Error::ShuttingDown
+        }
     }
 
     pub(super) fn status(&self) -> &Arc<Status> {
@@ -238,6 +249,10 @@ impl Lane {
 /// However a lane ends, it is counted.
 impl Drop for Lane {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.status.died.store(true, Ordering::Relaxed);
+            self.status.failing.store(true, Ordering::Relaxed);
+        }
         self.status.running.send_modify(|lanes| *lanes = lanes.saturating_sub(1));
     }
 }

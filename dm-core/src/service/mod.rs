@@ -92,6 +92,10 @@ impl Service {
 
     /// Commits one write with whatever else waits, and returns its outcome, refusals as errors.
     async fn commit(&self, write: Write) -> Result<Outcome, Error> {
+        // The queue itself closes only after the batch being written.
+        if self.is_draining() {
+            return Err(Error::ShuttingDown);
+        }
         match self.inner.committer.commit(write).await? {
             Outcome::Refused(refusal) => Err(self.refused(&refusal)),
             outcome => Ok(outcome),

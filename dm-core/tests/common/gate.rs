@@ -1,0 +1,165 @@
+//! A store whose calls can be held, failed and counted.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use dm_core::{
+    ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, HistoryPage, HistoryQuery,
+    InboxPage, InboxQuery, KeyRecord, MemoryStore, Outcome, Principal, Store, StoreError, StoreErrorKind,
+    UserId, Write,
+};
+use tokio::sync::Semaphore;
+
+/// What becomes of a commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Fails; nothing happens.
+    Fail(StoreErrorKind),
+    /// Happens, and its outcome is said to be unknown.
+    HappensUnknown,
+    /// Answers one outcome too few.
+    Short,
+    /// Panics.
+    Panic,
+}
+
+/// What a write in a batch was for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Append,
+    Expire,
+    Other,
+}
+
+/// A [`MemoryStore`] behind gates. Open to begin with.
+#[derive(Clone)]
+pub struct GatedStore {
+    pub inner: MemoryStore,
+    commits: Arc<Semaphore>,
+    before_inbox: Arc<Semaphore>,
+    after_inbox: Arc<Semaphore>,
+    faults: Arc<Mutex<VecDeque<Fault>>>,
+    batches: Arc<Mutex<Vec<Vec<Kind>>>>,
+}
+
+/// Permits enough for any test.
+const OPEN: usize = 1_000_000;
+
+impl GatedStore {
+    pub fn new() -> Self {
+        let open = || Arc::new(Semaphore::new(OPEN));
+        Self {
+            inner: MemoryStore::new(),
+            commits: open(),
+            before_inbox: open(),
+            after_inbox: open(),
+            faults: Arc::default(),
+            batches: Arc::default(),
+        }
+    }
+
+    pub fn hold_commits(&self) {
+        self.commits.forget_permits(OPEN);
+    }
+
+    pub fn release_commits(&self) {
+        self.commits.add_permits(OPEN - self.commits.available_permits());
+    }
+
+    pub fn hold_before_inbox(&self) {
+        self.before_inbox.forget_permits(OPEN);
+    }
+
+    pub fn hold_after_inbox(&self) {
+        self.after_inbox.forget_permits(OPEN);
+    }
+
+    pub fn release_inbox(&self) {
+        for gate in [&self.before_inbox, &self.after_inbox] {
+            gate.add_permits(OPEN - gate.available_permits());
+        }
+    }
+
+    /// Lets the next commit go wrong; further calls queue up.
+    pub fn next_commit(&self, fault: Fault) {
+        self.faults.lock().unwrap().push_back(fault);
+    }
+
+    /// Sizes of the batches committed so far.
+    pub fn batches(&self) -> Vec<usize> {
+        self.kinds().iter().map(Vec::len).collect()
+    }
+
+    /// What those batches were for.
+    pub fn kinds(&self) -> Vec<Vec<Kind>> {
+        self.batches.lock().unwrap().clone()
+    }
+}
+
+fn kind(write: &Write) -> Kind {
+    match write {
+        Write::AppendMessage(_) => Kind::Append,
+        Write::Expire(_) => Kind::Expire,
+        _ => Kind::Other,
+    }
+}
+
+async fn pass(gate: &Semaphore) {
+    gate.acquire().await.unwrap().forget();
+    gate.add_permits(1);
+}
+
+#[async_trait]
+impl Store for GatedStore {
+    async fn commit(&self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
+        pass(&self.commits).await;
+        let fault = self.faults.lock().unwrap().pop_front();
+        self.batches.lock().unwrap().push(batch.iter().map(kind).collect());
+        match fault {
+            None => self.inner.commit(batch).await,
+            Some(Fault::Fail(kind)) => Err(kind.into()),
+            Some(Fault::HappensUnknown) => {
+                self.inner.commit(batch).await?;
+                Err(StoreErrorKind::OutcomeUnknown.into())
+            }
+            Some(Fault::Short) => {
+                let mut outcomes = self.inner.commit(batch).await?;
+                outcomes.pop();
+                Ok(outcomes)
+            }
+            Some(Fault::Panic) => panic!("a store that panics"),
+        }
+    }
+
+    async fn key(&self, user: UserId) -> Result<Option<KeyRecord>, StoreError> {
+        self.inner.key(user).await
+    }
+
+    async fn conversation(&self, id: ConversationId) -> Result<Option<ConversationState>, StoreError> {
+        self.inner.conversation(id).await
+    }
+
+    async fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ConversationState>, StoreError> {
+        self.inner.conversations(query).await
+    }
+
+    async fn history(&self, query: HistoryQuery) -> Result<Option<HistoryPage>, StoreError> {
+        self.inner.history(query).await
+    }
+
+    async fn inbox(&self, query: InboxQuery) -> Result<InboxPage, StoreError> {
+        pass(&self.before_inbox).await;
+        let page = self.inner.inbox(query).await;
+        pass(&self.after_inbox).await;
+        page
+    }
+
+    async fn devices(&self, user: UserId) -> Result<Vec<DeviceState>, StoreError> {
+        self.inner.devices(user).await
+    }
+
+    async fn depth(&self, who: Principal) -> Result<Depth, StoreError> {
+        self.inner.depth(who).await
+    }
+}
