@@ -2,6 +2,7 @@
 //!
 //! - [`proto`] regenerates the protobuf code that is checked in, or says that it is stale.
 //! - [`test`] runs every test this machine can run, with [`requirements`] looked after first.
+//! - [`tree`] holds `dm-core` to few dependencies.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,6 +15,7 @@ mod requirements;
 mod runner;
 mod tally;
 mod test;
+mod tree;
 
 /// Everything about this workspace that is run twice.
 #[derive(Debug, Parser)]
@@ -29,6 +31,8 @@ enum Command {
     Proto(proto::Args),
     /// Run every test this machine can run, and say what could not run
     Test(test::Args),
+    /// Check that dm-core stays light: few crates, no engine, no framework
+    Tree,
 }
 
 fn main() -> anyhow::Result<ExitCode> {
@@ -36,6 +40,7 @@ fn main() -> anyhow::Result<ExitCode> {
     match Cli::parse().command {
         Command::Proto(args) => proto::run(&root, &args),
         Command::Test(args) => test::run(&root, &args),
+        Command::Tree => tree::run(&root),
     }
 }
 

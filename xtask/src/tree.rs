@@ -1,0 +1,66 @@
+//! `cargo xtask tree`: holds `dm-core` to its promise of being light.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context as _, ensure};
+
+/// Crates that `dm-core` may have in its tree, itself included.
+const MOST: usize = 45;
+
+/// What an embedding host must not get through `dm-core`: engines, frameworks and the wire format.
+const FORBIDDEN: [&str; 12] = [
+    "async-nats",
+    "axum",
+    "dm-proto",
+    "fjall",
+    "hyper",
+    "libsqlite3-sys",
+    "prost",
+    "redb",
+    "rusqlite",
+    "serde_json",
+    "tokio-postgres",
+    "tower",
+];
+
+/// Counts the crates a host gets with `dm-core`, and fails when there are too many or one that does not belong.
+///
+/// # Errors
+/// When `cargo tree` cannot be run.
+pub(crate) fn run(root: &Path) -> anyhow::Result<ExitCode> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .current_dir(root)
+        .args(["tree", "--package", "dm-core", "--edges", "normal", "--prefix", "none", "--format", "{p}"])
+        .output()
+        .context("cargo tree could not be started")?;
+    ensure!(output.status.success(), "cargo tree failed: {}", String::from_utf8_lossy(&output.stderr));
+    let tree = String::from_utf8(output.stdout).context("cargo tree printed something that is no text")?;
+
+    let crates = names(&tree);
+    let foreign: Vec<_> = FORBIDDEN.into_iter().filter(|name| crates.contains(name)).collect();
+    println!("dm-core and what it needs: {} crates of at most {MOST}", crates.len());
+    for name in &foreign {
+        println!("dm-core must not need {name}");
+    }
+    let good = crates.len() <= MOST && foreign.is_empty();
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The distinct crates in the output of `cargo tree` without prefixes.
+fn names(tree: &str) -> BTreeSet<&str> {
+    tree.lines().filter_map(|line| line.split_whitespace().next()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_crate_that_appears_twice_counts_once() {
+        let tree = "dm-core v0.1.0 (/somewhere)\nbytes v1.0.0\ntokio v1.0.0\nbytes v1.0.0 (*)\n";
+        assert_eq!(names(tree).into_iter().collect::<Vec<_>>(), ["bytes", "dm-core", "tokio"]);
+    }
+}
