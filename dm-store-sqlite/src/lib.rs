@@ -1,1 +1,59 @@
-//! Work in progress.
+//! The embedded [`Store`] of `dm-core`, on SQLite.
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("dm.db");
+//! use dm_core::{Hub, Service};
+//! use dm_store_sqlite::SqliteStore;
+//!
+//! let store = SqliteStore::open(&path)?;
+//! # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+//! # let _in_runtime = runtime.enter();
+//! let hub = Hub::new();
+//! let dm = Service::builder(store).notifier(hub.clone()).start()?;
+//! # assert!(dm.health().is_ready());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! One connection writes, on a thread of its own, one transaction and one fsync per batch; a few connections read.
+//! The file is in WAL mode with `synchronous = FULL`: a commit that was answered survives a power cut.
+//!
+//! # In a host's own file
+//!
+//! With [`FileOwner::Host`] the store lives beside the host's tables. It owns only names that begin with `dm_`, keeps its
+//! schema version in its own table, and touches neither `user_version` nor the journal mode. Several processes may
+//! share a file: they take turns, and each notices what another wrote.
+//!
+//! # Tables
+//!
+//! ```text
+//! dm_conversations ◄── dm_sequence (conversation, seq) ──► dm_messages ◄── dm_inbox (user, seq) ──► dm_users
+//!                                                          appended by rowid                         ▲
+//!                                         dm_acked (device, seq) ──► dm_devices (cursor) ────────────┤
+//!                                                      dm_keys (user, version), dm_announcements ────┘
+//! ```
+//!
+//! Their columns are documented in `migrations/0001_initial.sql`.
+//!
+//! # Features
+//!
+//! `bundled` (default) compiles SQLite in. Turn it off in a host that links its own, and use 3.51.3 or later: before
+//! that, a rare race could corrupt a database in WAL mode, and opening one logs a warning.
+
+mod codec;
+mod config;
+mod connection;
+mod error;
+mod heads;
+mod read;
+mod schema;
+mod store;
+mod write;
+
+pub use config::{FileOwner, SqliteConfig};
+pub use store::SqliteStore;
+
+#[cfg(doc)]
+use dm_core::Store;

@@ -1,0 +1,138 @@
+//! Values of the core as SQLite keeps them, and back.
+
+use bytes::Bytes;
+use dm_core::{
+    Ciphertext, ClientMessageId, ConversationId, DeviceId, InboxSeq, KeyBinding, KeyRecord, KeyVersion,
+    Message, MessageId, ServerSequence, Suite, Timestamp, UserId, X25519Key,
+};
+use rusqlite::types::Type;
+use rusqlite::{Result, Row};
+
+/// The columns of a message, in the order [`message`] reads them: `m` is `dm_messages`, `c` its conversation, `u` its
+/// sender.
+pub(crate) const MESSAGE: &str = "m.id, c.id, m.seq, u.pubkey, m.client_id, m.sent_at, m.received_at, m.suite, \
+                                  m.nonce, m.ephemeral, m.payload";
+
+/// How many columns that is.
+pub(crate) const MESSAGE_COLUMNS: usize = 11;
+
+/// A bound on a number counted by the library, for comparisons: numbers beyond SQLite's range are beyond all rows.
+pub(crate) fn bound(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// A row count or page size, likewise.
+pub(crate) fn count(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+pub(crate) fn time(at: Timestamp) -> i64 {
+    at.as_millis().cast_signed()
+}
+
+pub(crate) fn get_time(row: &Row<'_>, column: usize) -> Result<Timestamp> {
+    row.get::<_, i64>(column).map(|at| Timestamp::from_millis(at.cast_unsigned()))
+}
+
+pub(crate) fn get_number(row: &Row<'_>, column: usize) -> Result<u64> {
+    let number: i64 = row.get(column)?;
+    u64::try_from(number).map_err(|_| damaged(column, Type::Integer, "a negative number"))
+}
+
+pub(crate) fn get_seq(row: &Row<'_>, column: usize) -> Result<InboxSeq> {
+    get_number(row, column).map(InboxSeq::new)
+}
+
+pub(crate) fn get_user(row: &Row<'_>, column: usize) -> Result<UserId> {
+    fixed(row, column).map(UserId::from_stored)
+}
+
+pub(crate) fn get_conversation(row: &Row<'_>, column: usize) -> Result<ConversationId> {
+    fixed(row, column).map(ConversationId::from_bytes)
+}
+
+/// The text form of a device among its user's devices.
+pub(crate) fn get_device(row: &Row<'_>, column: usize) -> Result<DeviceId> {
+    text(row, column, |text| text.parse().ok())
+}
+
+/// The device that caused an entry.
+pub(crate) fn origin(device: Option<&DeviceId>) -> Option<&str> {
+    device.map(|device| if device.is_default() { "" } else { device.as_str() })
+}
+
+/// The reverse of [`origin`].
+pub(crate) fn get_origin(row: &Row<'_>, column: usize) -> Result<Option<DeviceId>> {
+    if row.get_ref(column)? == rusqlite::types::ValueRef::Null {
+        return Ok(None);
+    }
+    text(row, column, |text| if text.is_empty() { Some(DeviceId::default()) } else { text.parse().ok() })
+        .map(Some)
+}
+
+/// A key record of a user, from columns `key, version, published_at, binding` starting at `column`.
+pub(crate) fn key_record(user: UserId, row: &Row<'_>, column: usize) -> Result<KeyRecord> {
+    let version =
+        u32::try_from(get_number(row, column + 1)?).ok().and_then(|version| KeyVersion::new(version).ok());
+    let binding = row.get::<_, u8>(column + 3).map(KeyBinding::from_code)?;
+    Ok(KeyRecord {
+        user,
+        key: X25519Key::from_stored(fixed(row, column)?),
+        version: version.ok_or_else(|| damaged(column + 1, Type::Integer, "no key version"))?,
+        published_at: get_time(row, column + 2)?,
+        binding: binding.ok_or_else(|| damaged(column + 3, Type::Integer, "no key binding"))?,
+    })
+}
+
+/// A message from the columns of [`MESSAGE`], starting at `column`.
+pub(crate) fn message(row: &Row<'_>, column: usize) -> Result<Message> {
+    let client_id: Option<[u8; 16]> = row.get(column + 4)?;
+    let suite: Option<u32> = row.get(column + 7)?;
+    let nonce = row.get_ref(column + 8)?.as_blob()?;
+    let ephemeral = row.get_ref(column + 9)?.as_blob_or_null()?;
+    let payload = Bytes::copy_from_slice(row.get_ref(column + 10)?.as_blob()?);
+    let ciphertext = Ciphertext::new(payload, nonce, ephemeral, suite.map(Suite))
+        .map_err(|_| damaged(column + 8, Type::Blob, "no ciphertext"))?;
+    Ok(Message {
+        id: MessageId::from_bytes(fixed(row, column)?),
+        conversation: get_conversation(row, column + 1)?,
+        sequence: ServerSequence::new(get_number(row, column + 2)?),
+        sender: get_user(row, column + 3)?,
+        client_id: client_id.map(ClientMessageId::from_bytes),
+        sent_at: get_time(row, column + 5)?,
+        received_at: get_time(row, column + 6)?,
+        ciphertext,
+    })
+}
+
+/// Something in the file that the library did not write.
+pub(crate) fn damaged(column: usize, kind: Type, what: &'static str) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, kind, what.into())
+}
+
+fn fixed<const N: usize>(row: &Row<'_>, column: usize) -> Result<[u8; N]> {
+    row.get(column)
+}
+
+fn text<T>(row: &Row<'_>, column: usize, parse: impl FnOnce(&str) -> Option<T>) -> Result<T> {
+    let text = row.get_ref(column)?.as_str()?;
+    parse(text).ok_or_else(|| damaged(column, Type::Text, "no device"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_of_all_64_bits_survive() {
+        for millis in [0, 1, u64::MAX / 2, u64::MAX / 2 + 1, u64::MAX] {
+            assert_eq!(time(Timestamp::from_millis(millis)).cast_unsigned(), millis);
+        }
+    }
+
+    #[test]
+    fn bounds_beyond_the_range_are_beyond_all_rows() {
+        assert_eq!(bound(7), 7);
+        assert_eq!(bound(u64::MAX), i64::MAX);
+    }
+}

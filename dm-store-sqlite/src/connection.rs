@@ -1,0 +1,168 @@
+//! Connections: one that writes, and a few that read.
+
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use dm_core::{StoreError, StoreErrorKind};
+use rusqlite::{Connection, OpenFlags};
+
+use crate::config::{FileOwner, SqliteConfig};
+use crate::error::from_sqlite;
+use crate::schema;
+
+/// The first SQLite whose WAL checkpoints do not race with writers on other connections.
+const SAFE_WAL: i32 = 3_051_003;
+
+/// Statements kept prepared per connection: all there are.
+const STATEMENTS: usize = 64;
+
+/// Opens the writing connection, and brings the schema up to date.
+pub(crate) fn writer(path: &Path, config: &SqliteConfig) -> Result<Connection, StoreError> {
+    if rusqlite::version_number() < SAFE_WAL {
+        tracing::warn!(
+            linked = rusqlite::version(),
+            "SQLite before 3.51.3 can corrupt a database in WAL mode in rare cases; link a newer one"
+        );
+    }
+    if config.owner == FileOwner::Store {
+        create(path)?;
+    }
+    let mut connection = open(path, config, config.cache_bytes)?;
+    // Before anything is changed.
+    schema::refuse_newer(&connection)?;
+    match config.owner {
+        FileOwner::Store => journal_mode(&connection, "PRAGMA journal_mode = WAL")?,
+        FileOwner::Host => journal_mode(&connection, "PRAGMA journal_mode")?,
+    };
+    connection
+        .execute_batch("PRAGMA synchronous = FULL")
+        .and_then(|()| connection.pragma_update(None, "wal_autocheckpoint", config.checkpoint_pages))
+        .map_err(from_sqlite)?;
+    if let Some(pages) = config.max_pages {
+        // Holds for this connection only, and is not kept in the file.
+        connection
+            .query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))
+            .map_err(from_sqlite)?;
+    }
+    schema::migrate(&mut connection)?;
+    Ok(connection)
+}
+
+/// Connections for reading: opened as they are needed, up to a number, and kept.
+pub(crate) struct Readers {
+    path: PathBuf,
+    config: SqliteConfig,
+    state: Mutex<State>,
+    returned: Condvar,
+}
+
+struct State {
+    idle: Vec<Connection>,
+    open: usize,
+}
+
+/// A connection on loan; it goes back when dropped.
+pub(crate) struct Loan<'a> {
+    readers: &'a Readers,
+    connection: Option<Connection>,
+}
+
+impl Readers {
+    pub(crate) fn new(path: &Path, config: &SqliteConfig) -> Self {
+        let state = Mutex::new(State { idle: Vec::new(), open: 0 });
+        Self { path: path.to_owned(), config: config.clone(), state, returned: Condvar::new() }
+    }
+
+    /// Runs a read on a snapshot of the database. Waits while all connections are on loan.
+    pub(crate) fn read<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let mut loan = self.borrow()?;
+        let connection: &mut Connection = loan.connection.as_mut().ok_or(StoreErrorKind::Closed)?;
+        // A deferred transaction: its statements see one state, and it never waits for the writer. Dropping it ends it.
+        let snapshot = connection.transaction().map_err(from_sqlite)?;
+        read(&snapshot).map_err(from_sqlite)
+    }
+
+    fn borrow(&self) -> Result<Loan<'_>, StoreError> {
+        let mut state = self.lock();
+        loop {
+            if let Some(connection) = state.idle.pop() {
+                return Ok(Loan { readers: self, connection: Some(connection) });
+            }
+            if state.open < self.config.readers.get() {
+                state.open += 1;
+                drop(state);
+                // Returned in any case, so that a failure to open is not a connection lost.
+                let mut loan = Loan { readers: self, connection: None };
+                loan.connection = Some(reader(&self.path, &self.config)?);
+                return Ok(loan);
+            }
+            state = self.returned.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while the state is locked.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Loan<'_> {
+    fn drop(&mut self) {
+        let mut state = self.readers.lock();
+        match self.connection.take() {
+            Some(connection) => state.idle.push(connection),
+            None => state.open -= 1,
+        }
+        drop(state);
+        self.readers.returned.notify_one();
+    }
+}
+
+fn reader(path: &Path, config: &SqliteConfig) -> Result<Connection, StoreError> {
+    let connection = open(path, config, config.cache_bytes / 8)?;
+    connection.execute_batch("PRAGMA query_only = ON").map_err(from_sqlite)?;
+    Ok(connection)
+}
+
+fn open(path: &Path, config: &SqliteConfig, cache_bytes: usize) -> Result<Connection, StoreError> {
+    // Without SQLITE_OPEN_CREATE: the file is there, or it is an error. Without URIs: a path is a path.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(from_sqlite)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    let kibibytes = i64::try_from(cache_bytes / 1024).unwrap_or(i64::MAX);
+    connection
+        .busy_timeout(config.busy_timeout)
+        // A negative size is in KiB, a positive one in pages.
+        .and_then(|()| connection.pragma_update(None, "cache_size", -kibibytes))
+        .map_err(from_sqlite)?;
+    Ok(connection)
+}
+
+/// Makes an empty file that only its user may read, unless there is one. SQLite gives its log the same permissions.
+fn create(path: &Path) -> Result<(), StoreError> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(StoreError::new(StoreErrorKind::Unavailable, error)),
+    }
+}
+
+fn journal_mode(connection: &Connection, pragma: &str) -> Result<(), StoreError> {
+    let mode: String = connection.query_row(pragma, [], |row| row.get(0)).map_err(from_sqlite)?;
+    if !mode.eq_ignore_ascii_case("wal") {
+        tracing::warn!(
+            mode,
+            "the database is not in WAL mode: commits are slower, and readers and the writer wait"
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,66 @@
+//! Reading: each call one snapshot.
+
+mod conversations;
+mod history;
+mod inbox;
+
+use dm_core::{
+    ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, EngineReader, HistoryPage,
+    HistoryQuery, InboxPage, InboxQuery, KeyRecord, Principal, StoreError, UserId,
+};
+use rusqlite::{Connection, OptionalExtension, Result};
+
+use crate::codec;
+use crate::connection::Readers;
+
+/// The connections of this process that read.
+pub(crate) struct Reader {
+    readers: Readers,
+}
+
+impl Reader {
+    pub(crate) const fn new(readers: Readers) -> Self {
+        Self { readers }
+    }
+}
+
+impl EngineReader for Reader {
+    fn key(&self, user: UserId) -> Result<Option<KeyRecord>, StoreError> {
+        self.readers.read(|connection| key(connection, user))
+    }
+
+    fn conversation(&self, id: ConversationId) -> Result<Option<ConversationState>, StoreError> {
+        self.readers.read(|connection| conversations::conversation(connection, id))
+    }
+
+    fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ConversationState>, StoreError> {
+        self.readers.read(|connection| conversations::conversations(connection, &query))
+    }
+
+    fn history(&self, query: HistoryQuery) -> Result<Option<HistoryPage>, StoreError> {
+        self.readers.read(|connection| history::history(connection, &query))
+    }
+
+    fn inbox(&self, query: InboxQuery) -> Result<InboxPage, StoreError> {
+        self.readers.read(|connection| inbox::inbox(connection, &query))
+    }
+
+    fn devices(&self, user: UserId) -> Result<Vec<DeviceState>, StoreError> {
+        self.readers.read(|connection| inbox::devices(connection, user))
+    }
+
+    fn depth(&self, who: Principal) -> Result<Depth, StoreError> {
+        self.readers.read(|connection| inbox::depth(connection, &who))
+    }
+}
+
+/// A user's current key.
+pub(crate) fn key(connection: &Connection, user: UserId) -> Result<Option<KeyRecord>> {
+    connection
+        .prepare_cached(
+            "SELECT k.key, k.version, k.published_at, k.binding FROM dm_users u JOIN dm_keys k ON k.user = u.ref
+             WHERE u.pubkey = ?1 ORDER BY k.version DESC LIMIT 1",
+        )?
+        .query_row([user.as_bytes()], |row| codec::key_record(user, row, 0))
+        .optional()
+}

@@ -1,0 +1,85 @@
+//! The store that hosts hold.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+
+use async_trait::async_trait;
+use dm_core::{
+    ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, Embedded, HistoryPage,
+    HistoryQuery, InboxPage, InboxQuery, KeyRecord, Outcome, Principal, Store, StoreError, UserId, Write,
+};
+
+use crate::config::SqliteConfig;
+use crate::connection::{self, Readers};
+use crate::read::Reader;
+use crate::write::Writer;
+
+/// A [`Store`] in a SQLite file. Clones are handles to the same connections, which close with the last of them.
+#[derive(Clone, Debug)]
+pub struct SqliteStore {
+    embedded: Embedded<Reader>,
+}
+
+impl SqliteStore {
+    /// Opens a file of the store's own, making it if it is missing; its folder must exist.
+    ///
+    /// Blocks for as long as the file system takes, and after a crash while SQLite recovers its log: call it before
+    /// serving, or on a thread for blocking work. Needs no runtime.
+    ///
+    /// # Errors
+    /// [`NewerSchema`](dm_core::StoreErrorKind::NewerSchema) when a newer version of the library wrote it, and it is
+    /// left as it is; [`Corrupt`](dm_core::StoreErrorKind::Corrupt) when it is no database;
+    /// [`Unavailable`](dm_core::StoreErrorKind::Unavailable) when it cannot be opened or stays locked.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        Self::open_with(path, &SqliteConfig::default())
+    }
+
+    /// Opens a file with choices, for instance one of the host's.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_with(path: impl AsRef<Path>, config: &SqliteConfig) -> Result<Self, StoreError> {
+        let path = path.as_ref();
+        let writer = Writer::new(connection::writer(path, config)?, config);
+        Ok(Self { embedded: Embedded::new(writer, Reader::new(Readers::new(path, config)))? })
+    }
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn commit(&self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
+        self.embedded.commit(batch).await
+    }
+
+    async fn key(&self, user: UserId) -> Result<Option<KeyRecord>, StoreError> {
+        self.embedded.key(user).await
+    }
+
+    async fn conversation(&self, id: ConversationId) -> Result<Option<ConversationState>, StoreError> {
+        self.embedded.conversation(id).await
+    }
+
+    async fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ConversationState>, StoreError> {
+        self.embedded.conversations(query).await
+    }
+
+    async fn history(&self, query: HistoryQuery) -> Result<Option<HistoryPage>, StoreError> {
+        self.embedded.history(query).await
+    }
+
+    async fn inbox(&self, query: InboxQuery) -> Result<InboxPage, StoreError> {
+        self.embedded.inbox(query).await
+    }
+
+    async fn devices(&self, user: UserId) -> Result<Vec<DeviceState>, StoreError> {
+        self.embedded.devices(user).await
+    }
+
+    async fn depth(&self, who: Principal) -> Result<Depth, StoreError> {
+        self.embedded.depth(who).await
+    }
+
+    fn lanes(&self) -> NonZeroUsize {
+        self.embedded.lanes()
+    }
+}

@@ -1,0 +1,100 @@
+//! Acknowledging entries for a device.
+
+use dm_core::{AckTarget, Acknowledge, Acknowledged, InboxSeq, MessageId, Outcome, Principal, Refusal};
+use rusqlite::{OptionalExtension, params};
+
+use super::devices::Device;
+use super::{Batch, Stop};
+use crate::codec;
+
+impl Batch<'_> {
+    pub(super) fn acknowledge(&mut self, write: &Acknowledge) -> Result<Outcome, Stop> {
+        let who = &write.who;
+        let device = self.device(who)?.ok_or(Refusal::UnknownDevice)?;
+        let head = self.heads.user(self.connection, who.user)?.ok_or(Refusal::UnknownDevice)?.head;
+        let mut done = Acknowledged { cursor: device.cursor, acknowledged: 0, unknown: 0 };
+        let named = match &write.target {
+            AckTarget::UpTo(seq) if *seq > head => return Err(Refusal::BeyondHead { head }.into()),
+            AckTarget::UpTo(seq) => {
+                done.acknowledged = seq.get().saturating_sub(device.cursor.get());
+                done.cursor = device.cursor.max(*seq);
+                Vec::new()
+            }
+            AckTarget::Entries(seqs) if seqs.iter().any(|seq| *seq > head) => {
+                return Err(Refusal::BeyondHead { head }.into());
+            }
+            AckTarget::Entries(seqs) => seqs.clone(),
+            AckTarget::Messages(ids) => {
+                ids.iter().map(|id| self.entry_about(device, *id)).collect::<rusqlite::Result<_>>()?
+            }
+        };
+        for seq in named {
+            if seq == InboxSeq::ZERO {
+                done.unknown += 1;
+                continue;
+            }
+            done.acknowledged += 1;
+            // Below the cursor it is acknowledged already; below the floor there is nothing to remember it for.
+            if seq > device.cursor && seq > device.floor {
+                self.connection
+                    .prepare_cached("INSERT OR IGNORE INTO dm_acked (device, seq) VALUES (?1, ?2)")?
+                    .execute(params![device.device_ref, codec::bound(seq.get())])?;
+            }
+        }
+        done.cursor = self.settle(who, device, done.cursor)?;
+        Ok(Outcome::Acknowledged(done))
+    }
+
+    /// The entry of the device's user about a message; zero when there is none.
+    fn entry_about(&self, device: Device, id: MessageId) -> rusqlite::Result<InboxSeq> {
+        let found = self
+            .connection
+            .prepare_cached(
+                "SELECT iif(m.sender = ?2, m.sender_seq, m.recipient_seq)
+                 FROM dm_messages m JOIN dm_conversations c ON c.ref = m.conversation
+                 WHERE m.id = ?1 AND ?2 IN (c.a, c.b)",
+            )?
+            .query_row(params![id.as_bytes(), device.user_ref], |row| codec::get_seq(row, 0))
+            .optional()?;
+        Ok(found.unwrap_or(InboxSeq::ZERO))
+    }
+
+    /// Moves a device's cursor over what follows it and is acknowledged, and forgets those individual marks. The
+    /// device's own entries are passed over, and so are notices and missing entries with an acknowledged entry above
+    /// them: an acknowledgement by message id cannot name those, and deliveries are in order.
+    fn settle(&self, who: &Principal, device: Device, cursor: InboxSeq) -> rusqlite::Result<InboxSeq> {
+        let newest: Option<i64> = self
+            .connection
+            .prepare_cached("SELECT max(seq) FROM dm_acked WHERE device = ?1")?
+            .query_row([device.device_ref], |row| row.get(0))?;
+        let mut settled = codec::bound(cursor.get());
+        if newest.is_some_and(|newest| newest > settled) {
+            let ahead = self
+                .connection
+                .prepare_cached(
+                    "SELECT max(seq) FROM dm_acked WHERE device = ?1 AND seq > ?2 AND seq < coalesce((
+                         SELECT i.seq FROM dm_inbox i
+                         WHERE i.user = ?3 AND i.seq > ?2 AND i.message IS NOT NULL AND i.origin IS NOT ?4
+                           AND NOT EXISTS (SELECT 1 FROM dm_acked k WHERE k.device = ?1 AND k.seq = i.seq)
+                         ORDER BY i.seq LIMIT 1), 9223372036854775807)",
+                )?
+                .query_row(
+                    params![device.device_ref, settled, device.user_ref, codec::origin(Some(&who.device))],
+                    |row| row.get::<_, Option<i64>>(0),
+                )?;
+            settled = ahead.unwrap_or(settled);
+        }
+        if newest.is_some() {
+            self.connection
+                .prepare_cached("DELETE FROM dm_acked WHERE device = ?1 AND seq <= ?2")?
+                .execute([device.device_ref, settled])?;
+        }
+        let settled = InboxSeq::new(settled.cast_unsigned());
+        if settled != device.cursor {
+            self.connection
+                .prepare_cached("UPDATE dm_devices SET cursor = ?2 WHERE ref = ?1")?
+                .execute(params![device.device_ref, codec::bound(settled.get())])?;
+        }
+        Ok(settled)
+    }
+}

@@ -1,0 +1,43 @@
+//! Opening conversations.
+
+use dm_core::{Conversation, Event, Notice, OpenConversation, Outcome, ServerSequence};
+use rusqlite::{OptionalExtension, params};
+
+use super::inbox::Content;
+use super::{Batch, Stop};
+use crate::codec;
+use crate::heads::Thread;
+
+impl Batch<'_> {
+    pub(super) fn open_conversation(&mut self, write: &OpenConversation) -> Result<Outcome, Stop> {
+        let participants = write.participants;
+        let a = self.user_or_new(participants.a())?.user_ref;
+        let b = self.user_or_new(participants.b())?.user_ref;
+        let open = self
+            .connection
+            .prepare_cached("SELECT id, opened_at FROM dm_conversations WHERE a = ?1 AND b = ?2")?
+            .query_row([a, b], |row| {
+                let (id, opened_at) = (codec::get_conversation(row, 0)?, codec::get_time(row, 1)?);
+                Ok(Conversation { id, participants, opened_at })
+            })
+            .optional()?;
+        if let Some(conversation) = open {
+            return Ok(Outcome::ConversationOpened { conversation, created: false, appended: Vec::new() });
+        }
+
+        let conversation = Conversation { id: write.id, participants, opened_at: write.at };
+        self.connection
+            .prepare_cached("INSERT INTO dm_conversations (id, a, b, opened_at) VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![write.id.as_bytes(), a, b, codec::time(write.at)])?;
+        let thread_ref = self.connection.last_insert_rowid();
+        self.heads.set_thread(write.id, Thread { thread_ref, participants, head: ServerSequence::ZERO });
+        let notice = Notice::ConversationOpened(conversation);
+        let mut appended = Vec::with_capacity(2);
+        for user in [participants.a(), participants.b()] {
+            let origin = (user == write.opener.user).then_some(&write.opener.device);
+            let content = Content::Notice(notice.encode());
+            appended.push(self.append_entry(user, write.at, origin, content, Event::Notice(notice))?);
+        }
+        Ok(Outcome::ConversationOpened { conversation, created: true, appended })
+    }
+}

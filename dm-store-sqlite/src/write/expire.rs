@@ -1,0 +1,65 @@
+//! Expiring the oldest entries of inboxes.
+
+use dm_core::{Expire, Outcome, Timestamp, UserId};
+use rusqlite::{OptionalExtension, params};
+
+use super::{Batch, Stop};
+use crate::codec;
+
+impl Batch<'_> {
+    pub(super) fn expire(&mut self, write: &Expire) -> Result<Outcome, Stop> {
+        let mut entries = 0;
+        while entries < write.limit
+            && let Some((user, user_ref)) = self.next_to_expire(write.before)?
+        {
+            entries += self.expire_inbox(user_ref, write.before, write.limit - entries)?;
+            self.heads.forget_user(user);
+        }
+        Ok(Outcome::Expired { entries, more: self.next_to_expire(write.before)?.is_some() })
+    }
+
+    /// The user whose oldest entry is the oldest of all, if it is old enough.
+    fn next_to_expire(&self, before: Timestamp) -> rusqlite::Result<Option<(UserId, i64)>> {
+        self.connection
+            .prepare_cached(
+                "SELECT pubkey, ref FROM dm_users WHERE oldest_at < ?1 ORDER BY oldest_at LIMIT 1",
+            )?
+            .query_row([codec::time(before)], |row| Ok((codec::get_user(row, 0)?, row.get(1)?)))
+            .optional()
+    }
+
+    /// Removes the entries of one inbox before the first that is not old enough, up to a limit.
+    fn expire_inbox(&self, user_ref: i64, before: Timestamp, limit: usize) -> rusqlite::Result<usize> {
+        let mut select = self
+            .connection
+            .prepare_cached("SELECT seq, at FROM dm_inbox WHERE user = ?1 ORDER BY seq LIMIT ?2")?;
+        let mut rows = select.query(params![user_ref, codec::count(limit.saturating_add(1))])?;
+        let (mut removed, mut floor, mut oldest_at) = (0, None, None);
+        while let Some(row) = rows.next()? {
+            let (seq, at): (i64, i64) = (row.get(0)?, row.get(1)?);
+            if removed == limit || at >= codec::time(before) {
+                oldest_at = Some(at);
+                break;
+            }
+            removed += 1;
+            floor = Some(seq);
+        }
+        drop(rows);
+        if let Some(floor) = floor {
+            self.connection
+                .prepare_cached("DELETE FROM dm_inbox WHERE user = ?1 AND seq <= ?2")?
+                .execute([user_ref, floor])?;
+            self.connection
+                .prepare_cached(
+                    "DELETE FROM dm_acked WHERE seq <= ?2 AND device IN (SELECT ref FROM dm_devices WHERE user = ?1)",
+                )?
+                .execute([user_ref, floor])?;
+        }
+        self.connection
+            .prepare_cached(
+                "UPDATE dm_users SET inbox_floor = coalesce(?2, inbox_floor), oldest_at = ?3 WHERE ref = ?1",
+            )?
+            .execute(params![user_ref, floor, oldest_at])?;
+        Ok(removed)
+    }
+}

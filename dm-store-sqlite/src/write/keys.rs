@@ -1,0 +1,126 @@
+//! Publishing keys, and telling the publisher's peers.
+
+use dm_core::{AnnounceKeys, Event, KeyRecord, KeyVersion, Notice, Outcome, PublishKey, UserId};
+use rusqlite::{OptionalExtension, params};
+
+use super::inbox::Content;
+use super::{Batch, Stop};
+use crate::codec;
+
+/// A publication whose peers are not all told.
+struct Announcement {
+    publisher: UserId,
+    user_ref: i64,
+    /// Conversations up to this row are done.
+    after: i64,
+    until: i64,
+}
+
+impl Batch<'_> {
+    pub(super) fn publish_key(&mut self, write: &PublishKey) -> Result<Outcome, Stop> {
+        let user_ref = self.user_or_new(write.user)?.user_ref;
+        let current = crate::read::key(self.connection, write.user)?;
+        if let Some(record) = current.filter(|current| current.key == write.key) {
+            return Ok(Outcome::KeyPublished { record, changed: false });
+        }
+        let record = KeyRecord {
+            user: write.user,
+            key: write.key,
+            version: current.map_or(KeyVersion::FIRST, |current| current.version.next()),
+            published_at: write.at,
+            binding: write.binding,
+        };
+        self.connection
+            .prepare_cached(
+                "INSERT INTO dm_keys (user, version, key, binding, published_at) VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute(params![
+                user_ref,
+                record.version.get(),
+                record.key.as_bytes(),
+                record.binding.code(),
+                codec::time(record.published_at)
+            ])?;
+        // All conversations open now; in those opened later the peer looks the key up.
+        self.connection
+            .prepare_cached(
+                "INSERT OR REPLACE INTO dm_announcements (publisher, user, after, until)
+                 SELECT ?1, ?2, 0, max(ref) FROM dm_conversations WHERE a = ?2 OR b = ?2 HAVING max(ref) IS NOT NULL",
+            )?
+            .execute(params![write.user.as_bytes(), user_ref])?;
+        Ok(Outcome::KeyPublished { record, changed: true })
+    }
+
+    pub(super) fn announce_keys(&mut self, write: &AnnounceKeys) -> Result<Outcome, Stop> {
+        let mut appended = Vec::new();
+        while appended.len() < write.limit
+            && let Some(announcement) = self.next_announcement()?
+        {
+            let step = write.limit - appended.len();
+            let peers = self.peers(&announcement, step)?;
+            if let Some(record) = crate::read::key(self.connection, announcement.publisher)? {
+                let notice = Notice::PeerKeyChanged(record);
+                for (_, peer) in &peers {
+                    let content = Content::Notice(notice.encode());
+                    appended.push(self.append_entry(
+                        *peer,
+                        write.at,
+                        None,
+                        content,
+                        Event::Notice(notice),
+                    )?);
+                }
+            }
+            let told = peers.last().map_or(announcement.until, |(conversation, _)| *conversation);
+            self.advance(&announcement, told)?;
+        }
+        Ok(Outcome::KeysAnnounced { appended, more: self.next_announcement()?.is_some() })
+    }
+
+    fn next_announcement(&self) -> rusqlite::Result<Option<Announcement>> {
+        self.connection
+            .prepare_cached(
+                "SELECT publisher, user, after, until FROM dm_announcements ORDER BY publisher LIMIT 1",
+            )?
+            .query_row([], |row| {
+                Ok(Announcement {
+                    publisher: codec::get_user(row, 0)?,
+                    user_ref: row.get(1)?,
+                    after: row.get(2)?,
+                    until: row.get(3)?,
+                })
+            })
+            .optional()
+    }
+
+    /// The next conversations of a publication, in the order they were opened, and the peer in each.
+    fn peers(&self, announcement: &Announcement, limit: usize) -> rusqlite::Result<Vec<(i64, UserId)>> {
+        self.connection
+            .prepare_cached(
+                "SELECT t.ref, u.pubkey FROM (
+                     SELECT ref, b AS peer FROM dm_conversations WHERE a = ?1 AND ref > ?2 AND ref <= ?3
+                     UNION ALL
+                     SELECT ref, a AS peer FROM dm_conversations WHERE b = ?1 AND ref > ?2 AND ref <= ?3
+                     ORDER BY ref LIMIT ?4
+                 ) t JOIN dm_users u ON u.ref = t.peer ORDER BY t.ref",
+            )?
+            .query_map(
+                params![announcement.user_ref, announcement.after, announcement.until, codec::count(limit)],
+                |row| Ok((row.get(0)?, codec::get_user(row, 1)?)),
+            )?
+            .collect()
+    }
+
+    fn advance(&self, announcement: &Announcement, told: i64) -> rusqlite::Result<()> {
+        if told < announcement.until {
+            self.connection
+                .prepare_cached("UPDATE dm_announcements SET after = ?2 WHERE publisher = ?1")?
+                .execute(params![announcement.publisher.as_bytes(), told])?;
+        } else {
+            self.connection
+                .prepare_cached("DELETE FROM dm_announcements WHERE publisher = ?1")?
+                .execute([announcement.publisher.as_bytes()])?;
+        }
+        Ok(())
+    }
+}

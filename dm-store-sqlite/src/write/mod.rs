@@ -1,0 +1,132 @@
+//! Writing: one batch, one transaction.
+
+mod acknowledge;
+mod append;
+mod conversations;
+mod devices;
+mod expire;
+mod inbox;
+mod keys;
+
+use dm_core::{EngineWriter, Outcome, Refusal, StoreError, StoreErrorKind, Write};
+use rusqlite::Connection;
+
+use crate::config::SqliteConfig;
+use crate::error::{did_not_commit, from_sqlite};
+use crate::heads::Heads;
+
+/// The only connection of this process that writes.
+pub(crate) struct Writer {
+    connection: Connection,
+    heads: Heads,
+    /// SQLite's count of what other connections changed, when `heads` was last right.
+    data_version: i64,
+}
+
+/// The writes of one batch, each in its room of this module.
+struct Batch<'a> {
+    connection: &'a Connection,
+    heads: &'a mut Heads,
+}
+
+/// Why a write stopped.
+enum Stop {
+    /// It is refused: it changed nothing, and the batch goes on.
+    Refused(Refusal),
+    /// The engine failed, and the batch with it.
+    Failed(rusqlite::Error),
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<rusqlite::Error> for Stop {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl Writer {
+    pub(crate) fn new(connection: Connection, config: &SqliteConfig) -> Self {
+        Self { connection, heads: Heads::new(config), data_version: 0 }
+    }
+
+    /// Begins, and notices what other connections wrote since the last batch.
+    fn begin(&mut self) -> rusqlite::Result<()> {
+        if !self.connection.is_autocommit() {
+            // A rollback failed before. If it fails again, so does this batch.
+            self.connection.execute_batch("ROLLBACK")?;
+        }
+        self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        let version =
+            self.connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
+        if version != self.data_version {
+            self.heads.clear();
+            self.data_version = version;
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, batch: Vec<Write>) -> rusqlite::Result<Vec<Outcome>> {
+        let mut writes = Batch { connection: &self.connection, heads: &mut self.heads };
+        batch
+            .into_iter()
+            .map(|write| match writes.apply(write) {
+                Ok(outcome) => Ok(outcome),
+                Err(Stop::Refused(refusal)) => Ok(Outcome::Refused(refusal)),
+                Err(Stop::Failed(error)) => Err(error),
+            })
+            .collect()
+    }
+
+    /// Gives up a batch that is known not to be committed.
+    fn abandon(&mut self) {
+        self.heads.clear();
+        // SQLite may have rolled back by itself. A rollback that fails is tried again by the next batch.
+        if !self.connection.is_autocommit()
+            && let Err(error) = self.connection.execute_batch("ROLLBACK")
+        {
+            tracing::warn!(error = %error, "rollback failed");
+        }
+    }
+}
+
+impl EngineWriter for Writer {
+    fn commit(&mut self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
+        let outcomes = match self.begin().and_then(|()| self.apply(batch)) {
+            Ok(outcomes) => outcomes,
+            Err(error) => {
+                self.abandon();
+                return Err(from_sqlite(error));
+            }
+        };
+        let committed = self.connection.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));
+        match committed {
+            Ok(_) => Ok(outcomes),
+            Err(error) if did_not_commit(&error) => {
+                self.abandon();
+                Err(from_sqlite(error))
+            }
+            Err(error) => Err(StoreError::new(StoreErrorKind::OutcomeUnknown, error)),
+        }
+    }
+}
+
+impl Batch<'_> {
+    fn apply(&mut self, write: Write) -> Result<Outcome, Stop> {
+        match write {
+            Write::PublishKey(write) => self.publish_key(&write),
+            Write::AnnounceKeys(write) => self.announce_keys(&write),
+            Write::OpenConversation(write) => self.open_conversation(&write),
+            Write::AppendMessage(write) => self.append_message(write),
+            Write::Acknowledge(write) => self.acknowledge(&write),
+            Write::RegisterDevice(write) => self.register_device(&write),
+            Write::ForgetDevice(write) => self.forget_device(&write),
+            Write::Expire(write) => self.expire(&write),
+            _ => Err(Refusal::Unsupported.into()),
+        }
+    }
+}
