@@ -8,6 +8,46 @@
 //! The tag travels beside the ciphertext in plain sight. A server that changes it gains nothing: the suites derive
 //! different keys from the same secret, so the message no longer opens.
 //!
+//! ```
+//! use dm_client::{
+//!     ClientMessageId, Context, ConversationId, Header, Identity, KeyVersions, OsEntropy, Suite, suite,
+//! };
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let entropy = &mut OsEntropy;
+//! let ana = Identity::generate(entropy)?;
+//! let ben = Identity::generate(entropy)?;
+//!
+//! // Ana writes. The server named the conversation and counts the versions of published keys.
+//! # let id = uuid::Uuid::from_u128(7);
+//! let conversation = ConversationId::new(id);
+//! let context = Context::new(conversation, ana.public_key(), ben.public_key())?;
+//! let header = Header {
+//!     versions: KeyVersions { sender: 1, recipient: 1 },
+//!     message_id: ClientMessageId::generate(entropy)?,
+//! };
+//! let to_ben = ben.public_key().agreement_key();
+//! let sealed = suite::seal(Suite::default(), &ana, &to_ben, &context, &header, b"at noon?", entropy)?;
+//!
+//! // Ben reads, with the key of the other party: Ana.
+//! let from_ana = ana.public_key().agreement_key();
+//! let tag = sealed.suite.tag();
+//! let read = suite::open(tag, &ben, &from_ana, &context, &sealed.nonce, &sealed.payload)?;
+//! assert_eq!(read.plaintext, b"at noon?");
+//!
+//! // So does Ana's other device; the other party is Ben.
+//! let read = suite::open(tag, &ana, &to_ben, &context, &sealed.nonce, &sealed.payload)?;
+//! assert_eq!(read.header, Some(header));
+//!
+//! // Hung under another conversation, the message does not open.
+//! # let id = uuid::Uuid::from_u128(8);
+//! let elsewhere = Context::new(ConversationId::new(id), ana.public_key(), ben.public_key())?;
+//! let moved = suite::open(tag, &ben, &from_ana, &elsewhere, &sealed.nonce, &sealed.payload);
+//! assert_eq!(moved, Err(suite::OpenError::Refused));
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # What neither suite gives
 //!
 //! - **No forward secrecy.** Both use the long-term keys of the two parties and nothing else. Who obtains one

@@ -1,0 +1,189 @@
+//! One HTTP call: with a limit on time, a limit on size, and nothing secret in what it fails with.
+
+use std::time::Duration;
+
+use reqwest::{
+    Method, RequestBuilder, Response, StatusCode, Url,
+    header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER},
+};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    error::{ClientError, Problem},
+    ids::Device,
+    record::KeyRecord,
+    wire::{Malformed, json::ProblemJson},
+};
+
+/// Largest answer to a call about one thing, bytes.
+pub(crate) const SMALL: usize = 256 * 1024;
+/// Largest answer that is a list, bytes: 8 MiB of ciphertext in base64, and what surrounds it.
+pub(crate) const LARGE: usize = 16 * 1024 * 1024;
+/// Largest description of a problem, bytes.
+const PROBLEM: usize = 64 * 1024;
+
+/// How long things may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    /// To connect. Default 5 s.
+    pub connect: Duration,
+    /// From the request to the end of its answer. Default 30 s.
+    pub request: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self { connect: Duration::from_secs(5), request: Duration::from_secs(30) }
+    }
+}
+
+/// The server's address and how to talk to it.
+#[derive(Debug, Clone)]
+pub(crate) struct Http {
+    client: reqwest::Client,
+    base: Url,
+    /// Marked as sensitive, so that `Debug` does not show it.
+    authorization: Option<HeaderValue>,
+    device: Option<Device>,
+}
+
+impl Http {
+    pub(crate) fn new(base: &str, timeouts: Timeouts) -> Result<Self, ClientError> {
+        let base = Url::parse(base).map_err(|_| ClientError::InvalidUrl("is not a URL"))?;
+        match base.scheme() {
+            "http" => {}
+            "https" if cfg!(feature = "tls") => {}
+            "https" => return Err(ClientError::NoTls),
+            _ => return Err(ClientError::InvalidUrl("must begin with http:// or https://")),
+        }
+        if !base.username().is_empty() || base.password().is_some() || base.query().is_some() {
+            return Err(ClientError::InvalidUrl("must not hold a user, a password or a query"));
+        }
+        let client = reqwest::Client::builder()
+            // A redirect would carry the token to wherever the answer points.
+            .redirect(reqwest::redirect::Policy::none())
+            // The WebSocket connects directly; the calls go the same way.
+            .no_proxy()
+            .connect_timeout(timeouts.connect)
+            .timeout(timeouts.request)
+            .pool_max_idle_per_host(4)
+            .build()
+            .map_err(network)?;
+        Ok(Self { client, base, authorization: None, device: None })
+    }
+
+    pub(crate) fn authorize(&mut self, token: &str) -> Result<(), ClientError> {
+        let mut value =
+            HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| ClientError::InvalidToken)?;
+        value.set_sensitive(true);
+        self.authorization = Some(value);
+        Ok(())
+    }
+
+    pub(crate) fn set_device(&mut self, device: Device) {
+        self.device = Some(device);
+    }
+
+    pub(crate) fn authorization(&self) -> Option<&HeaderValue> {
+        self.authorization.as_ref()
+    }
+
+    pub(crate) fn device(&self) -> Option<&Device> {
+        self.device.as_ref()
+    }
+
+    /// The address of a call: the segments, escaped, below the base.
+    pub(crate) fn url(&self, path: &[&str]) -> Url {
+        let mut url = self.base.clone();
+        // Only an address like `mailto:` has no path, and `new` lets none pass.
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
+        }
+        url
+    }
+
+    pub(crate) fn request(&self, method: Method, path: &[&str]) -> RequestBuilder {
+        let mut request = self.client.request(method, self.url(path));
+        if let Some(authorization) = &self.authorization {
+            request = request.header(AUTHORIZATION, authorization.clone());
+        }
+        match &self.device {
+            Some(device) => request.header("dm-device", device.as_str()),
+            None => request,
+        }
+    }
+
+    pub(crate) fn get(&self, path: &[&str]) -> RequestBuilder {
+        self.request(Method::GET, path)
+    }
+
+    pub(crate) fn post(&self, path: &[&str], body: &impl Serialize) -> RequestBuilder {
+        self.request(Method::POST, path).json(body)
+    }
+}
+
+/// Sends a request and reads its answer, of at most `limit` bytes.
+pub(crate) async fn call<T: DeserializeOwned>(
+    request: RequestBuilder,
+    limit: usize,
+) -> Result<(StatusCode, T), ClientError> {
+    let response = request.send().await.map_err(network)?;
+    let status = response.status();
+    if !status.is_success() {
+        return Err(refusal(response).await);
+    }
+    let body = read(response, limit).await?;
+    let value = serde_json::from_slice(&body).map_err(|_| ClientError::Protocol("not the JSON expected"))?;
+    Ok((status, value))
+}
+
+async fn read(mut response: Response, limit: usize) -> Result<Vec<u8>, ClientError> {
+    let too_large = ClientError::TooLarge { limit };
+    let limit_u64 = u64::try_from(limit).unwrap_or(u64::MAX);
+    if response.content_length().is_some_and(|announced| announced > limit_u64) {
+        return Err(too_large);
+    }
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(network)? {
+        if body.len() + chunk.len() > limit {
+            return Err(too_large);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// What a refusal says, as far as it can be read; a body that cannot is no reason to forget the status.
+async fn refusal(response: Response) -> ClientError {
+    let status = response.status().as_u16();
+    let header = |name| response.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let retry_after = header(RETRY_AFTER).and_then(|text| text.parse().ok()).map(Duration::from_secs);
+    let is_json = header(CONTENT_TYPE).is_some_and(|kind| kind.contains("json"));
+    let mut problem = Problem::of_status(status);
+    if is_json
+        && let Ok(body) = read(response, PROBLEM).await
+        && let Ok(json) = serde_json::from_slice::<ProblemJson>(&body)
+    {
+        if status == 409 && json.is_stale_key() {
+            let current = json.current_key.flatten().and_then(|key| KeyRecord::try_from(key).ok());
+            return ClientError::StaleKey { current: current.map(Box::new) };
+        }
+        problem = json.into_problem(status);
+    }
+    problem.retry_after = problem.retry_after.or(retry_after);
+    ClientError::Refused(Box::new(problem))
+}
+
+/// An error without the address in it.
+fn network(error: reqwest::Error) -> ClientError {
+    if error.is_timeout() {
+        return ClientError::Timeout;
+    }
+    ClientError::Network(Box::new(error.without_url()))
+}
+
+impl From<Malformed> for ClientError {
+    fn from(Malformed(field): Malformed) -> Self {
+        Self::Protocol(field)
+    }
+}

@@ -1,0 +1,105 @@
+//! What opens, and what is noticed to come twice.
+
+use std::num::NonZeroUsize;
+
+use dm_client::{Identity, Message, PeerKey, ReadError, Reader, Suite};
+
+use crate::{
+    people::{ana, ben, frame, message_id, moved},
+    socket::received,
+};
+
+async fn message(sender: &Identity, recipient: &Identity, suite: Suite, sequence: u64) -> Message {
+    received(frame(sender, recipient, suite, sequence, "at noon?")).await
+}
+
+fn from_ana() -> PeerKey {
+    PeerKey::derived(ana().public_key())
+}
+
+#[tokio::test]
+async fn a_message_opens_for_the_recipient_and_on_the_senders_other_device_as_often_as_one_likes() {
+    let (to_ben, reader) = (PeerKey::derived(ben().public_key()), Reader::new(ben()));
+    for suite in [Suite::Zero, Suite::One] {
+        let message = message(&ana(), &ben(), suite, 1 + u64::from(suite.tag())).await;
+        for _ in 0..2 {
+            assert_eq!(reader.open(&message, &from_ana()).unwrap().plaintext, b"at noon?");
+        }
+        assert_eq!(Reader::new(ana()).open(&message, &to_ben).unwrap().plaintext, b"at noon?");
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_the_server_repeats_under_another_id_or_number_is_refused() {
+    for suite in [Suite::Zero, Suite::One] {
+        let reader = Reader::new(ben());
+        let first = message(&ana(), &ben(), suite, 1).await;
+        reader.open(&first, &from_ana()).unwrap();
+        let repeated = ReadError::Repeated { first: message_id(1) };
+        assert_eq!(reader.open(&moved(first.clone(), 2), &from_ana()), Err(repeated));
+        let mut renumbered = first.clone();
+        renumbered.sequence = 9;
+        assert_eq!(reader.open(&renumbered, &from_ana()), Err(repeated));
+        reader.open(&first, &from_ana()).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_message_without_protection_of_its_direction_does_not_come_back_as_the_peers() {
+    let (reader, to_ben) = (Reader::new(ana()), PeerKey::derived(ben().public_key()));
+    let mut message = message(&ana(), &ben(), Suite::Zero, 1).await;
+    reader.open(&message, &to_ben).unwrap();
+    message.sender = ben().public_key();
+    message.id = message_id(2);
+    assert_eq!(reader.open(&message, &to_ben), Err(ReadError::Repeated { first: message_id(1) }));
+}
+
+#[tokio::test]
+async fn a_peer_that_uses_the_ids_of_others_harms_nobody() {
+    let reader = Reader::new(ben());
+    let from_ben = message(&ben(), &ana(), Suite::One, 1).await;
+    reader.open(&moved(message(&ana(), &ben(), Suite::One, 1).await, 2), &from_ana()).unwrap();
+    assert_eq!(reader.open(&from_ben, &from_ana()).unwrap().plaintext, b"at noon?");
+}
+
+#[tokio::test]
+async fn what_is_said_outside_must_fit_what_is_inside() {
+    let reader = Reader::new(ben());
+    let message = message(&ana(), &ben(), Suite::One, 1).await;
+
+    let mut renamed = message.clone();
+    renamed.client_id = Some(dm_client::ClientMessageId::new(uuid::Uuid::from_u128(1)));
+    assert_eq!(reader.open(&renamed, &from_ana()), Err(ReadError::Renamed));
+
+    let eve = Identity::from_seed(&[3; 32]);
+    let mut foreign = message.clone();
+    foreign.sender = eve.public_key();
+    assert_eq!(reader.open(&foreign, &from_ana()), Err(ReadError::NotAParty));
+    assert!(matches!(reader.open(&foreign, &PeerKey::derived(eve.public_key())), Err(ReadError::Open(_))));
+
+    let mut elsewhere = message.clone();
+    elsewhere.conversation = dm_client::ConversationId::new(uuid::Uuid::from_u128(5));
+    let mut turned = message.clone();
+    turned.sender = ben().public_key();
+    let mut retagged = message.clone();
+    retagged.suite = 0;
+    for forged in [elsewhere, turned, retagged] {
+        assert!(matches!(reader.open(&forged, &from_ana()), Err(ReadError::Open(_))));
+    }
+    // None of these has left a trace that would keep the true one from being read.
+    reader.open(&message, &from_ana()).unwrap();
+}
+
+#[tokio::test]
+async fn memory_is_bounded() {
+    let reader = Reader::remembering(ben(), NonZeroUsize::new(2).unwrap());
+    for sequence in 1..=3 {
+        reader.open(&message(&ana(), &ben(), Suite::One, sequence).await, &from_ana()).unwrap();
+    }
+    let repeat = async |first, at| {
+        reader.open(&moved(message(&ana(), &ben(), Suite::One, first).await, at), &from_ana())
+    };
+    assert!(repeat(3, 9).await.is_err());
+    assert!(repeat(2, 9).await.is_err());
+    assert!(repeat(1, 9).await.is_ok(), "forgotten, as documented");
+}
