@@ -21,7 +21,7 @@ CREATE TABLE dm_users (
     -- empty inbox and by expiry, so that a send seldom touches this row.
     oldest_at INTEGER
 );
-CREATE INDEX dm_users_by_oldest ON dm_users (oldest_at) WHERE oldest_at IS NOT NULL;
+CREATE INDEX dm_users_by_oldest ON dm_users (oldest_at);
 
 -- The current key of a user is the one with the highest version.
 CREATE TABLE dm_keys (
@@ -70,8 +70,14 @@ CREATE TABLE dm_messages (
     ephemeral BLOB,
     payload BLOB NOT NULL
 );
--- The client's id comes first, because clients that make UUIDv7s then append to this index, too.
-CREATE UNIQUE INDEX dm_messages_by_client_id ON dm_messages (client_id, sender) WHERE client_id IS NOT NULL;
+-- What each sender's client ids stand for. The client's id comes first in the key, because clients that make UUIDv7s
+-- then append to this tree, too.
+CREATE TABLE dm_client_ids (
+    client_id BLOB NOT NULL,
+    sender INTEGER NOT NULL,
+    message INTEGER NOT NULL,
+    PRIMARY KEY (client_id, sender)
+) WITHOUT ROWID;
 
 -- The messages of a conversation in order. Its newest row is the conversation's head and last activity.
 CREATE TABLE dm_sequence (

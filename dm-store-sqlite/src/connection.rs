@@ -16,6 +16,10 @@ use crate::schema;
 const SAFE_WAL: i32 = 3_051_003;
 
 /// Statements kept prepared per connection: all there are.
+///
+/// A statement that joins compares with `= +?1` instead of `= ?1`. SQLite's planner looks into a bare parameter in a
+/// join and then, when the next value is bound, parses and plans the statement again (seen in 3.54); a plus sign keeps
+/// it from looking. Without it a third of the time of a send went into parsing one look-up.
 const STATEMENTS: usize = 64;
 
 /// Opens the writing connection, and brings the schema up to date.

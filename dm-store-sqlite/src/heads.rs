@@ -97,7 +97,7 @@ fn read_thread(connection: &Connection, id: ConversationId) -> Result<Option<Thr
             "SELECT c.ref, a.pubkey, b.pubkey,
                     coalesce((SELECT max(seq) FROM dm_sequence WHERE conversation = c.ref), 0)
              FROM dm_conversations c JOIN dm_users a ON a.ref = c.a JOIN dm_users b ON b.ref = c.b
-             WHERE c.id = ?1",
+             WHERE c.id = +?1",
         )?
         .query_row([id.as_bytes()], |row| {
             Ok(Thread {

@@ -27,7 +27,6 @@ enum Op {
         limit: usize,
     },
     Open {
-        id: u8,
         one: u64,
         other: u64,
         device: usize,

@@ -15,7 +15,7 @@ pub(super) fn conversation(connection: &Connection, id: ConversationId) -> Resul
              FROM dm_conversations c JOIN dm_users a ON a.ref = c.a JOIN dm_users b ON b.ref = c.b
              LEFT JOIN dm_sequence s ON s.conversation = c.ref
                   AND s.seq = (SELECT max(seq) FROM dm_sequence WHERE conversation = c.ref)
-             WHERE c.id = ?1",
+             WHERE c.id = +?1",
         )?
         .query_row([id.as_bytes()], state)
         .optional()
@@ -36,16 +36,16 @@ pub(super) fn conversations(
             "WITH mine (ref, id, a, b, opened_at, seq, at) AS (
                  SELECT c.ref, c.id, c.a, c.b, c.opened_at, s.seq, s.at
                  FROM (
-                     SELECT c.* FROM dm_users u JOIN dm_conversations c ON c.a = u.ref WHERE u.pubkey = ?1
+                     SELECT c.* FROM dm_users u JOIN dm_conversations c ON c.a = u.ref WHERE u.pubkey = +?1
                      UNION ALL
-                     SELECT c.* FROM dm_users u JOIN dm_conversations c ON c.b = u.ref WHERE u.pubkey = ?1
+                     SELECT c.* FROM dm_users u JOIN dm_conversations c ON c.b = u.ref WHERE u.pubkey = +?1
                  ) c
                  LEFT JOIN dm_sequence s ON s.conversation = c.ref
                       AND s.seq = (SELECT max(seq) FROM dm_sequence WHERE conversation = c.ref)
              ), page AS (
                  SELECT * FROM mine
                  WHERE ?3 IS NULL
-                    OR (?2 IS NOT NULL AND (at IS NULL OR at < ?2 OR (at = ?2 AND id < ?3)))
+                    OR (?2 IS NOT NULL AND (at IS NULL OR at < ?2 OR (at = +?2 AND id < ?3)))
                     OR (?2 IS NULL AND at IS NULL AND id < ?3)
                  ORDER BY at DESC NULLS LAST, id DESC LIMIT ?4
              )

@@ -11,7 +11,7 @@ pub(super) fn history(connection: &Connection, query: &HistoryQuery) -> Result<O
     let conversation: Option<i64> = connection
         .prepare_cached(
             "SELECT c.ref FROM dm_conversations c, dm_users u
-             WHERE c.id = ?1 AND u.pubkey = ?2 AND u.ref IN (c.a, c.b)",
+             WHERE c.id = +?1 AND u.pubkey = +?2 AND u.ref IN (c.a, c.b)",
         )?
         .query_row(params![query.conversation.as_bytes(), query.reader.as_bytes()], |row| row.get(0))
         .optional()?;
@@ -26,7 +26,7 @@ pub(super) fn history(connection: &Connection, query: &HistoryQuery) -> Result<O
     let mut select = connection.prepare_cached(&format!(
         "SELECT {MESSAGE} FROM dm_sequence s JOIN dm_messages m ON m.ref = s.message
          JOIN dm_conversations c ON c.ref = m.conversation JOIN dm_users u ON u.ref = m.sender
-         WHERE s.conversation = ?1 AND {order} LIMIT ?3"
+         WHERE s.conversation = +?1 AND {order} LIMIT ?3"
     ))?;
     let mut rows = select.query(params![conversation, bound, codec::count(query.limit.saturating_add(1))])?;
     let mut page = HistoryPage::default();

@@ -24,8 +24,8 @@ pub(super) fn inbox(connection: &Connection, query: &InboxQuery) -> Result<Inbox
     let mut select = connection.prepare_cached(
         "SELECT i.seq, i.at, i.message, i.notice, i.origin,
                 EXISTS (SELECT 1 FROM dm_devices d JOIN dm_acked k ON k.device = d.ref
-                        WHERE d.user = ?1 AND d.device = ?3 AND k.seq = i.seq)
-         FROM dm_inbox i WHERE i.user = ?1 AND i.seq > ?2 ORDER BY i.seq LIMIT ?4",
+                        WHERE d.user = +?1 AND d.device = +?3 AND k.seq = i.seq)
+         FROM dm_inbox i WHERE i.user = +?1 AND i.seq > ?2 ORDER BY i.seq LIMIT ?4",
     )?;
     let after = codec::bound(query.after.get());
     let mut rows =
@@ -84,7 +84,7 @@ fn event(connection: &Connection, row: &Row<'_>) -> Result<Event> {
             .prepare_cached(&format!(
                 "SELECT {MESSAGE} FROM dm_messages m
                  JOIN dm_conversations c ON c.ref = m.conversation JOIN dm_users u ON u.ref = m.sender
-                 WHERE m.ref = ?1"
+                 WHERE m.ref = +?1"
             ))?
             .query_row([message], |row| codec::message(row, 0))
             .map(|message| Event::Message(Arc::new(message))),
@@ -98,7 +98,7 @@ pub(super) fn devices(connection: &Connection, user: UserId) -> Result<Vec<Devic
     connection
         .prepare_cached(
             "SELECT d.device, d.cursor, d.registered_at FROM dm_users u JOIN dm_devices d ON d.user = u.ref
-             WHERE u.pubkey = ?1 ORDER BY d.ref",
+             WHERE u.pubkey = +?1 ORDER BY d.ref",
         )?
         .query_map([user.as_bytes()], |row| {
             Ok(DeviceState {
@@ -114,9 +114,9 @@ pub(super) fn depth(connection: &Connection, who: &Principal) -> Result<Depth> {
     connection
         .prepare_cached(
             "SELECT count(i.message), count(*) - count(i.message)
-             FROM dm_users u LEFT JOIN dm_devices d ON d.user = u.ref AND d.device = ?2
+             FROM dm_users u LEFT JOIN dm_devices d ON d.user = u.ref AND d.device = +?2
              JOIN dm_inbox i ON i.user = u.ref AND i.seq > coalesce(d.cursor, 0)
-             WHERE u.pubkey = ?1 AND i.origin IS NOT ?3
+             WHERE u.pubkey = +?1 AND i.origin IS NOT ?3
                AND NOT EXISTS (SELECT 1 FROM dm_acked k WHERE k.device = d.ref AND k.seq = i.seq)",
         )?
         .query_row(

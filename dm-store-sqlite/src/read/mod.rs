@@ -59,7 +59,7 @@ pub(crate) fn key(connection: &Connection, user: UserId) -> Result<Option<KeyRec
     connection
         .prepare_cached(
             "SELECT k.key, k.version, k.published_at, k.binding FROM dm_users u JOIN dm_keys k ON k.user = u.ref
-             WHERE u.pubkey = ?1 ORDER BY k.version DESC LIMIT 1",
+             WHERE u.pubkey = +?1 ORDER BY k.version DESC LIMIT 1",
         )?
         .query_row([user.as_bytes()], |row| codec::key_record(user, row, 0))
         .optional()

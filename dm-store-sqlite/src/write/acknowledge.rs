@@ -50,9 +50,9 @@ impl Batch<'_> {
         let found = self
             .connection
             .prepare_cached(
-                "SELECT iif(m.sender = ?2, m.sender_seq, m.recipient_seq)
+                "SELECT iif(m.sender = +?2, m.sender_seq, m.recipient_seq)
                  FROM dm_messages m JOIN dm_conversations c ON c.ref = m.conversation
-                 WHERE m.id = ?1 AND ?2 IN (c.a, c.b)",
+                 WHERE m.id = +?1 AND +?2 IN (c.a, c.b)",
             )?
             .query_row(params![id.as_bytes(), device.user_ref], |row| codec::get_seq(row, 0))
             .optional()?;

@@ -51,15 +51,19 @@ impl Batch<'_> {
         sender: User,
     ) -> rusqlite::Result<Option<(Message, InboxSeq)>> {
         let Some(client_id) = write.client_id else { return Ok(None) };
+        let message: Option<i64> = self
+            .connection
+            .prepare_cached("SELECT message FROM dm_client_ids WHERE client_id = ?1 AND sender = ?2")?
+            .query_row(params![client_id.as_bytes(), sender.user_ref], |row| row.get(0))
+            .optional()?;
+        let Some(message) = message else { return Ok(None) };
         self.connection
             .prepare_cached(&format!(
                 "SELECT {MESSAGE}, m.sender_seq FROM dm_messages m
                  JOIN dm_conversations c ON c.ref = m.conversation JOIN dm_users u ON u.ref = m.sender
-                 WHERE m.client_id = ?1 AND m.sender = ?2"
+                 WHERE m.ref = +?1"
             ))?
-            .query_row(params![client_id.as_bytes(), sender.user_ref], |row| {
-                Ok((codec::message(row, 0)?, codec::get_seq(row, MESSAGE_COLUMNS)?))
-            })
+            .query_row([message], |row| Ok((codec::message(row, 0)?, codec::get_seq(row, MESSAGE_COLUMNS)?)))
             .optional()
     }
 
@@ -111,6 +115,11 @@ impl Batch<'_> {
                 "INSERT INTO dm_sequence (conversation, seq, message, at) VALUES (?1, ?2, ?3, ?4)",
             )?
             .execute(params![thread.thread_ref, seq, message_ref, at])?;
+        if let Some(client_id) = message.client_id {
+            self.connection
+                .prepare_cached("INSERT INTO dm_client_ids (client_id, sender, message) VALUES (?1, ?2, ?3)")?
+                .execute(params![client_id.as_bytes(), sender.user_ref, message_ref])?;
+        }
         Ok(message_ref)
     }
 }

@@ -21,7 +21,7 @@ impl Batch<'_> {
         self.connection
             .prepare_cached(
                 "SELECT d.ref, u.ref, d.cursor, u.inbox_floor FROM dm_users u JOIN dm_devices d ON d.user = u.ref
-                 WHERE u.pubkey = ?1 AND d.device = ?2",
+                 WHERE u.pubkey = +?1 AND d.device = +?2",
             )?
             .query_row(params![who.user.as_bytes(), who.device.as_str()], |row| {
                 Ok(Device {
