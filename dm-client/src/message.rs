@@ -1,6 +1,6 @@
 //! Messages and conversations as the server hands them out.
 
-use std::{fmt, time::Duration};
+use std::fmt;
 
 use crate::{
     ids::{ClientMessageId, ConversationId, MessageId},
@@ -118,6 +118,9 @@ pub struct HistoryPage {
 /// A page of messages that wait for the device, oldest first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PendingPage {
+    /// The first and the last position that are gone before the first message, if any are: read the history of the
+    /// conversations instead.
+    pub gap: Option<(u64, u64)>,
     /// The messages.
     pub messages: Vec<Message>,
     /// Where the next page starts; `None` after the last.
@@ -162,12 +165,12 @@ pub struct Stored {
 pub struct Ticket {
     /// The secret.
     pub ticket: String,
-    /// How long it is good for, if the server says so.
-    pub expires_in: Option<Duration>,
+    /// When it expires, Unix milliseconds of the server's clock, if the server says so.
+    pub expires_at: Option<u64>,
 }
 
 impl fmt::Debug for Ticket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ticket").field("expires_in", &self.expires_in).finish_non_exhaustive()
+        f.debug_struct("Ticket").field("expires_at", &self.expires_at).finish_non_exhaustive()
     }
 }

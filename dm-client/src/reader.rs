@@ -3,7 +3,7 @@
 use std::{
     fmt,
     num::NonZeroUsize,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use lru::LruCache;
@@ -11,6 +11,7 @@ use lru::LruCache;
 use crate::{
     identity::Identity,
     ids::{ClientMessageId, MessageId},
+    keys::PublicKey,
     message::Message,
     record::PeerKey,
     suite::{self, Context, NONCE_LEN, OpenError, Opened, SameParty},
@@ -26,8 +27,8 @@ const REMEMBERED: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
 /// as it remembers: the newest 65,536 messages it has opened, of all conversations, about 10 MiB when full. A
 /// message is known by what the sender put inside (suite 1: its client message id; suite 0: the nonce) and belongs
 /// to the place where it was first seen. At the same place it opens as often as one likes, so that history can be
-/// read again; at another, it is refused. A program that shows messages across restarts keeps them by
-/// [`Message::id`] and opens what it keeps first.
+/// read again; at another, it is refused. A program that keeps messages over a restart tells a new reader of them with
+/// [`remember`](Self::remember).
 pub struct Reader {
     identity: Arc<Identity>,
     seen: Mutex<LruCache<Content, Place>>,
@@ -58,6 +59,13 @@ impl Reader {
     /// A reader that remembers this many messages.
     pub fn remembering(identity: Arc<Identity>, messages: NonZeroUsize) -> Self {
         Self { identity, seen: Mutex::new(LruCache::new(messages)) }
+    }
+
+    /// Takes note of a message that was opened earlier, under suite 1, and kept: `id` is what its
+    /// [header](suite::Header) named it.
+    pub fn remember(&self, sender: &PublicKey, id: ClientMessageId, at: MessageId, sequence: u64) {
+        let content = Content::Named { sender: *sender.as_bytes(), id };
+        self.seen().put(content, Place { id: at, sequence });
     }
 
     /// Opens a message of the conversation with `peer`, received or sent from another device.
@@ -95,7 +103,7 @@ impl Reader {
             None => Content::Unnamed { peer: *peer.user().as_bytes(), nonce: message.nonce },
         };
         let place = Place { id: message.id, sequence: message.sequence };
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self.seen();
         match seen.get(&content) {
             Some(first) if *first != place => Err(ReadError::Repeated { first: first.id }),
             Some(_) => Ok(opened),
@@ -104,6 +112,11 @@ impl Reader {
                 Ok(opened)
             }
         }
+    }
+
+    fn seen(&self) -> MutexGuard<'_, LruCache<Content, Place>> {
+        // Whatever was in it when somebody panicked is still true.
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -26,6 +26,8 @@ pub struct Session {
     pub token: String,
     /// When the token expires, Unix milliseconds.
     pub expires_at: u64,
+    /// What the host calls itself: to be expected at the next sign-in.
+    pub server_id: String,
 }
 
 /// Somebody who has an account at the host.
@@ -76,7 +78,7 @@ pub async fn sign_in(
     };
     let request = http.post(&["api", "auth", "verify"], &answer);
     let (_, verified) = call::<Verified>(request, SMALL).await?;
-    Ok(Session { token: verified.token, expires_at: verified.expires_at })
+    Ok(Session { token: verified.token, expires_at: verified.expires_at, server_id: challenge.server_id })
 }
 
 /// The people at the host whose display name contains `query`, in the host's order.
@@ -111,7 +113,10 @@ fn statement(server_id: &str, challenge: &[u8; CHALLENGE_LEN]) -> Vec<u8> {
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session").field("expires_at", &self.expires_at).finish_non_exhaustive()
+        f.debug_struct("Session")
+            .field("expires_at", &self.expires_at)
+            .field("server_id", &self.server_id)
+            .finish_non_exhaustive()
     }
 }
 

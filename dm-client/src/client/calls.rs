@@ -1,7 +1,5 @@
 //! The REST calls, one each. None is retried here; see [`Client::send`] for what is.
 
-use std::time::Duration;
-
 use super::Client;
 use crate::{
     error::ClientError,
@@ -137,7 +135,11 @@ impl Client {
             request = request.query(&[("after", after)]);
         }
         let (_, answer) = call::<json::MessageList>(request, LARGE).await?;
-        Ok(PendingPage { messages: messages(answer.messages)?, next: answer.next })
+        Ok(PendingPage {
+            gap: answer.gap.map(|gap| (gap.from, gap.to)),
+            messages: messages(answer.messages)?,
+            next: answer.next,
+        })
     }
 
     /// Says that messages have arrived for good on this device. Repeating it changes nothing.
@@ -170,7 +172,7 @@ impl Client {
     pub async fn ws_ticket(&self) -> Result<Ticket, ClientError> {
         let request = self.http.request(reqwest::Method::POST, &["api", "dm", "ws-ticket"]);
         let (_, answer) = call::<json::TicketAnswer>(request, SMALL).await?;
-        Ok(Ticket { ticket: answer.ticket, expires_in: answer.expires_in.map(Duration::from_millis) })
+        Ok(Ticket { ticket: answer.ticket, expires_at: answer.expires_at })
     }
 }
 

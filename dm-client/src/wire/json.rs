@@ -163,6 +163,14 @@ pub(crate) struct MessageList {
     pub(crate) has_more: bool,
     #[serde(default)]
     pub(crate) next: Option<u64>,
+    #[serde(default)]
+    pub(crate) gap: Option<Gap>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Gap {
+    pub(crate) from: u64,
+    pub(crate) to: u64,
 }
 
 #[derive(Deserialize)]
@@ -178,9 +186,8 @@ pub(crate) struct AckAnswer {
 #[derive(Deserialize)]
 pub(crate) struct TicketAnswer {
     pub(crate) ticket: String,
-    /// Milliseconds.
     #[serde(default)]
-    pub(crate) expires_in: Option<u64>,
+    pub(crate) expires_at: Option<u64>,
 }
 
 #[derive(Deserialize)]

@@ -91,6 +91,16 @@ async fn what_is_said_outside_must_fit_what_is_inside() {
 }
 
 #[tokio::test]
+async fn what_was_read_before_a_restart_is_still_known() {
+    let first = message(&ana(), &ben(), Suite::One, 1).await;
+    let reader = Reader::new(ben());
+    reader.remember(&ana().public_key(), first.client_id.unwrap(), first.id, first.sequence);
+    let repeated = reader.open(&moved(first.clone(), 2), &from_ana());
+    assert_eq!(repeated, Err(ReadError::Repeated { first: message_id(1) }));
+    reader.open(&first, &from_ana()).unwrap();
+}
+
+#[tokio::test]
 async fn memory_is_bounded() {
     let reader = Reader::remembering(ben(), NonZeroUsize::new(2).unwrap());
     for sequence in 1..=3 {

@@ -1,0 +1,384 @@
+//! What the program does with keys and with what the network tells. No terminal and no network in here.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use dm_client::{
+    ClientMessageId, Conversation, ConversationId, Entropy, Identity, Message, NewMessage, OutgoingMessage,
+    PeerKey, Reader, sign_in::Person,
+};
+
+use crate::{
+    input::Input,
+    net::{Command, Link, News},
+    plain,
+    state::{Entry, State, Text, Unsent},
+};
+
+/// Commands that wait to be taken by the network, at most; one per key press, so no person gets there.
+const COMMANDS: usize = 1_024;
+
+/// The program's state: what is kept, and what is on the screen.
+pub(crate) struct App {
+    pub(crate) state: State,
+    /// Whether the state differs from what is on disk.
+    pub(crate) changed: bool,
+    pub(crate) name: String,
+    identity: Arc<Identity>,
+    reader: Reader,
+    entropy: Box<dyn Entropy>,
+    pub(crate) focus: Focus,
+    /// Highlighted in the list.
+    pub(crate) selected: usize,
+    pub(crate) open: Option<ConversationId>,
+    pub(crate) input: Input,
+    pub(crate) people: People,
+    /// Screen lines between the last line shown and the newest.
+    pub(crate) scroll: usize,
+    pub(crate) loading_older: bool,
+    pub(crate) link: Link,
+    /// Something to tell, until the next key.
+    pub(crate) notice: Option<String>,
+    pub(crate) over: bool,
+    pub(crate) commands: VecDeque<Command>,
+}
+
+/// Where keys go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Focus {
+    List,
+    Message,
+    People,
+}
+
+/// The search for people.
+#[derive(Debug, Default)]
+pub(crate) struct People {
+    pub(crate) query: Input,
+    /// What was found, and for which query.
+    pub(crate) found: Option<(String, Vec<Person>)>,
+    pub(crate) selected: usize,
+}
+
+impl App {
+    pub(crate) fn new(
+        identity: Arc<Identity>,
+        name: String,
+        state: State,
+        entropy: Box<dyn Entropy>,
+    ) -> Self {
+        let reader = Reader::new(Arc::clone(&identity));
+        let me = identity.public_key();
+        for thread in &state.threads {
+            for entry in &thread.messages {
+                if let Some(id) = entry.client_id {
+                    let sender = if entry.mine { &me } else { &thread.peer };
+                    reader.remember(sender, id, entry.id, entry.sequence);
+                }
+            }
+        }
+        let commands = state.waiting().into_iter().map(Command::Deliver).collect();
+        Self {
+            state,
+            changed: false,
+            name,
+            identity,
+            reader,
+            entropy,
+            focus: Focus::List,
+            selected: 0,
+            open: None,
+            input: Input::default(),
+            people: People::default(),
+            scroll: 0,
+            loading_older: false,
+            link: Link::Connecting,
+            notice: None,
+            over: false,
+            commands,
+        }
+    }
+
+    /// A key was pressed, `now`.
+    pub(crate) fn key(&mut self, key: KeyEvent, now: u64) {
+        self.notice = None;
+        let control = key.modifiers.contains(KeyModifiers::CONTROL);
+        match key.code {
+            KeyCode::Char('c' | 'q') if control => self.over = true,
+            KeyCode::Char('n') if control => self.find_people(),
+            KeyCode::Char('r') if control => self.try_again(),
+            _ => match self.focus {
+                Focus::List => self.list_key(key.code),
+                Focus::Message => self.message_key(key, now),
+                Focus::People => self.people_key(key),
+            },
+        }
+    }
+
+    /// Text was pasted.
+    pub(crate) fn paste(&mut self, text: &str) {
+        match self.focus {
+            Focus::List => {}
+            Focus::Message => self.input.paste(text),
+            Focus::People => self.people.query.paste(&text.replace(['\r', '\n'], " ")),
+        }
+    }
+
+    /// The network tells something.
+    pub(crate) fn news(&mut self, news: News) {
+        match news {
+            News::Link(link) => self.link = link,
+            News::SignedIn { server_id, own_key_version } => {
+                self.state.server_id = Some(server_id);
+                self.state.own_key_version = own_key_version;
+                self.changed = true;
+            }
+            News::Conversations(conversations) => {
+                for conversation in &conversations {
+                    self.conversation(conversation);
+                }
+            }
+            News::Opened(conversation) => {
+                self.conversation(&conversation);
+                self.show(conversation.id);
+            }
+            News::Message(message) => self.message(&message),
+            News::Older { conversation, messages } => {
+                for message in &messages {
+                    self.message(message);
+                }
+                if self.open == Some(conversation) {
+                    self.loading_older = false;
+                }
+            }
+            News::OlderFailed(reason) => {
+                self.loading_older = false;
+                self.notice = Some(reason);
+            }
+            News::Found { query, people } => {
+                if query == self.people.query.text() {
+                    self.people.found = Some((query, people));
+                    self.people.selected = 0;
+                }
+            }
+            News::Stored { id, stored } => {
+                self.state.stored(id, &stored);
+                self.changed = true;
+            }
+            News::Refused { id, reason } => {
+                if let Some(unsent) = self.state.unsent_mut(id) {
+                    unsent.refused = Some(reason);
+                    self.changed = true;
+                }
+            }
+            News::Settled => {}
+            News::Trouble(what) => self.notice = Some(what),
+        }
+    }
+
+    /// The conversation on the screen is at its first line kept here: ask for older messages.
+    pub(crate) fn reached_the_top(&mut self) {
+        let Some(thread) = self.open.and_then(|id| self.state.thread(id)) else { return };
+        let Some(before) = thread.oldest_without_hole() else { return };
+        if !self.loading_older && self.link == Link::Online {
+            self.loading_older = true;
+            let conversation = thread.id;
+            self.command(Command::Older { conversation, before });
+        }
+    }
+
+    /// The highlighted place in the list, within it.
+    pub(crate) fn selection(&self) -> Option<usize> {
+        self.state.threads.len().checked_sub(1).map(|last| self.selected.min(last))
+    }
+
+    fn list_key(&mut self, code: KeyCode) {
+        let selected = self.selection().unwrap_or(0);
+        match code {
+            KeyCode::Up => self.selected = selected.saturating_sub(1),
+            KeyCode::Down => self.selected = selected.saturating_add(1),
+            KeyCode::Enter | KeyCode::Right => {
+                if let Some(thread) = self.state.threads.get(selected) {
+                    self.show(thread.id);
+                }
+            }
+            KeyCode::Tab if self.open.is_some() => self.focus = Focus::Message,
+            KeyCode::Char('n' | '/') => self.find_people(),
+            KeyCode::Char('q') => self.over = true,
+            _ => {}
+        }
+    }
+
+    fn message_key(&mut self, key: KeyEvent, now: u64) {
+        match key.code {
+            KeyCode::Esc => {
+                self.open = None;
+                self.focus = Focus::List;
+            }
+            KeyCode::Tab => self.focus = Focus::List,
+            KeyCode::Enter if key.modifiers.contains(KeyModifiers::ALT) => self.input.insert('\n'),
+            KeyCode::Enter => self.send(now),
+            KeyCode::Up => self.scroll = self.scroll.saturating_add(1),
+            KeyCode::PageUp => self.scroll = self.scroll.saturating_add(10),
+            KeyCode::Down => self.scroll = self.scroll.saturating_sub(1),
+            KeyCode::PageDown => self.scroll = self.scroll.saturating_sub(10),
+            _ => edit(&mut self.input, key),
+        }
+    }
+
+    fn people_key(&mut self, key: KeyEvent) {
+        let found = match &self.people.found {
+            Some((query, people)) if query == self.people.query.text() => Some(people),
+            _ => None,
+        };
+        let last = found.map_or(0, |people| people.len().saturating_sub(1));
+        match key.code {
+            KeyCode::Esc => self.focus = if self.open.is_some() { Focus::Message } else { Focus::List },
+            KeyCode::Up => self.people.selected = self.people.selected.saturating_sub(1),
+            KeyCode::Down => self.people.selected = (self.people.selected + 1).min(last),
+            KeyCode::Enter => match found {
+                None => self.command(Command::Find(self.people.query.text().to_owned())),
+                Some(people) => {
+                    if let Some(person) = people.get(self.people.selected) {
+                        let user = person.user;
+                        self.command(Command::Open(user));
+                    }
+                }
+            },
+            _ => edit(&mut self.people.query, key),
+        }
+    }
+
+    fn find_people(&mut self) {
+        self.people = People::default();
+        self.focus = Focus::People;
+        // An empty query finds everybody, as far as the host shows them.
+        self.command(Command::Find(String::new()));
+    }
+
+    /// Sends again what was refused in the open conversation, and connects again.
+    fn try_again(&mut self) {
+        let mut again = Vec::new();
+        if let Some(thread) = self.open.and_then(|id| self.state.thread_mut(id)) {
+            for unsent in thread.outbox.iter_mut().filter(|unsent| unsent.refused.is_some()) {
+                unsent.refused = None;
+                again.push(Command::Deliver(unsent.sealed.clone()));
+            }
+        }
+        self.changed |= !again.is_empty();
+        self.command(Command::Reconnect);
+        again.into_iter().for_each(|command| self.command(command));
+    }
+
+    fn show(&mut self, id: ConversationId) {
+        self.open = Some(id);
+        self.focus = Focus::Message;
+        self.scroll = 0;
+        self.loading_older = false;
+        self.selected = self.state.threads.iter().position(|thread| thread.id == id).unwrap_or(0);
+        if let Some(thread) = self.state.thread_mut(id) {
+            self.changed |= thread.unread > 0;
+            thread.unread = 0;
+            thread.trim();
+        }
+    }
+
+    /// Encrypts what was typed and puts it into the outbox. It is sent from there once it is on disk.
+    fn send(&mut self, now: u64) {
+        let Some(thread) = self.open.and_then(|id| self.state.thread(id)) else { return };
+        if self.input.text().trim().is_empty() {
+            return;
+        }
+        // Encrypted to the key that follows from the peer's identity: no server has a say in it.
+        let mut message =
+            NewMessage::new(thread.id, PeerKey::derived(thread.peer), self.input.text().as_bytes());
+        message.own_key_version = self.state.own_key_version;
+        let sealed = ClientMessageId::generate(&mut *self.entropy)
+            .map_err(Into::into)
+            .and_then(|id| OutgoingMessage::seal(&self.identity, &message, id, now, &mut *self.entropy));
+        match sealed {
+            Ok(sealed) => {
+                let text = self.input.take();
+                self.state.queued(Unsent { text, sealed: sealed.clone(), refused: None });
+                self.command(Command::Deliver(sealed));
+                self.changed = true;
+                self.scroll = 0;
+                self.selected = 0;
+            }
+            Err(error) => self.notice = Some(format!("cannot encrypt: {error}")),
+        }
+    }
+
+    fn conversation(&mut self, conversation: &Conversation) {
+        self.keep_selection(|app| app.state.conversation(&app.identity.public_key(), conversation));
+    }
+
+    fn message(&mut self, message: &Message) {
+        let me = self.identity.public_key();
+        let Some(thread) = self.state.thread(message.conversation) else { return };
+        let (text, client_id) = match self.reader.open(message, &PeerKey::derived(thread.peer)) {
+            Ok(opened) => {
+                let text = String::from_utf8_lossy(&opened.plaintext).into_owned();
+                (Text::Plain(text), opened.header.map(|header| header.message_id))
+            }
+            Err(error) => (Text::Unreadable(error.to_string()), None),
+        };
+        let entry = Entry {
+            id: message.id,
+            client_id,
+            sequence: message.sequence,
+            mine: message.sender == me,
+            sent_at: message.sent_at,
+            text,
+        };
+        let seen = self.open == Some(message.conversation);
+        self.keep_selection(|app| app.state.arrived(message.conversation, entry, seen));
+    }
+
+    /// Changes the state so that the same conversation stays highlighted, wherever it is then.
+    fn keep_selection<T>(&mut self, change: impl FnOnce(&mut Self) -> T) {
+        let selected = self.selection().and_then(|at| self.state.threads.get(at)).map(|thread| thread.id);
+        change(self);
+        self.changed = true;
+        if let Some(at) = self.state.threads.iter().position(|thread| Some(thread.id) == selected) {
+            self.selected = at;
+        }
+    }
+
+    fn command(&mut self, command: Command) {
+        if self.commands.len() < COMMANDS {
+            self.commands.push_back(command);
+        } else {
+            // What was to be sent is in the outbox, and is taken up at the next start.
+            self.notice = Some("too much at once".to_owned());
+        }
+    }
+}
+
+/// Applies an editing key.
+fn edit(input: &mut Input, key: KeyEvent) {
+    let control = key.modifiers.contains(KeyModifiers::CONTROL);
+    match key.code {
+        KeyCode::Char('w') if control => input.delete_word(),
+        KeyCode::Char('u') if control => drop(input.take()),
+        KeyCode::Char('a') if control => input.home(),
+        KeyCode::Char('e') if control => input.end(),
+        KeyCode::Char(character) if !control => input.insert(character),
+        KeyCode::Backspace => input.backspace(),
+        KeyCode::Delete => input.delete(),
+        KeyCode::Left => input.left(),
+        KeyCode::Right => input.right(),
+        KeyCode::Home => input.home(),
+        KeyCode::End => input.end(),
+        _ => {}
+    }
+}
+
+/// What to call somebody on the screen.
+pub(crate) fn shown_name(person: &Person) -> String {
+    let key: String = person.user.to_string().chars().take(8).collect();
+    format!("{}  {key}…", plain::name(&person.name))
+}
+
+#[cfg(test)]
+mod tests;

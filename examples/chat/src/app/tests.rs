@@ -1,0 +1,141 @@
+//! Keys in, commands and state out.
+
+use dm_client::{OsEntropy, Stored};
+
+use super::*;
+use crate::state::tests::{entry, identity, thread};
+
+fn app() -> App {
+    let state = State { threads: vec![thread(1, "Ben"), thread(2, "Cleo")], ..State::default() };
+    App::new(Arc::new(identity(1)), "ana".to_owned(), state, Box::new(OsEntropy))
+}
+
+fn press(app: &mut App, codes: impl IntoIterator<Item = KeyCode>) {
+    for code in codes {
+        app.key(KeyEvent::new(code, KeyModifiers::NONE), 5_000);
+    }
+}
+
+fn write(app: &mut App, text: &str) {
+    press(app, text.chars().map(KeyCode::Char));
+}
+
+fn control(app: &mut App, character: char) {
+    app.key(KeyEvent::new(KeyCode::Char(character), KeyModifiers::CONTROL), 5_000);
+}
+
+fn delivered(app: &mut App) -> Vec<OutgoingMessage> {
+    app.commands
+        .drain(..)
+        .filter_map(|command| if let Command::Deliver(message) = command { Some(message) } else { None })
+        .collect()
+}
+
+#[test]
+fn what_is_sent_is_in_the_outbox_before_the_network_gets_it_and_leaves_when_stored() {
+    let mut app = app();
+    press(&mut app, [KeyCode::Down, KeyCode::Enter]);
+    write(&mut app, "at noon?");
+    press(&mut app, [KeyCode::Enter]);
+    assert!(app.changed && app.input.text().is_empty());
+    assert_eq!(app.state.waiting(), delivered(&mut app));
+
+    let (id, message) = (app.state.waiting()[0].id, entry(1, true, ""));
+    let stored = Stored { id: message.id, sequence: 1, received_at: None, repeated: true };
+    app.news(News::Stored { id, stored });
+    assert!(app.state.waiting().is_empty());
+    let open = app.open.and_then(|id| app.state.thread(id)).unwrap();
+    assert_eq!(open.peer_name, "Cleo");
+    assert_eq!(open.messages[0].text, Text::Plain("at noon?".to_owned()));
+}
+
+#[test]
+fn what_waits_is_sent_again_after_a_restart_as_it_was() {
+    let mut app = app();
+    press(&mut app, [KeyCode::Enter, KeyCode::Char('x'), KeyCode::Enter]);
+    let first = delivered(&mut app);
+    let state = std::mem::take(&mut app.state);
+    let mut again = App::new(Arc::new(identity(1)), "ana".to_owned(), state, Box::new(OsEntropy));
+    assert_eq!((first.len(), delivered(&mut again)), (1, first));
+}
+
+#[test]
+fn a_refused_message_is_sent_again_only_when_asked() {
+    let mut app = app();
+    press(&mut app, [KeyCode::Enter, KeyCode::Char('x'), KeyCode::Enter]);
+    let sent = delivered(&mut app);
+    app.news(News::Refused { id: sent[0].id, reason: "blocked".to_owned() });
+    assert!(app.state.waiting().is_empty());
+    control(&mut app, 'r');
+    assert!(app.commands.iter().any(|command| matches!(command, Command::Reconnect)));
+    assert_eq!(delivered(&mut app), sent);
+}
+
+#[test]
+fn nothing_but_space_is_not_sent() {
+    let mut app = app();
+    press(&mut app, [KeyCode::Enter, KeyCode::Char(' '), KeyCode::Enter]);
+    assert!(delivered(&mut app).is_empty());
+}
+
+#[test]
+fn opening_a_conversation_reads_it_and_escape_leaves_it() {
+    let mut app = app();
+    app.state.threads[0].unread = 3;
+    press(&mut app, [KeyCode::Enter]);
+    assert_eq!((app.state.threads[0].unread, app.focus), (0, Focus::Message));
+    press(&mut app, [KeyCode::Esc]);
+    assert_eq!((app.open, app.focus, app.over), (None, Focus::List, false));
+}
+
+#[test]
+fn people_are_found_and_a_conversation_with_them_is_opened() {
+    let mut app = app();
+    control(&mut app, 'n');
+    write(&mut app, "dan");
+    press(&mut app, [KeyCode::Enter]);
+    let asked: Vec<_> = app.commands.drain(..).collect();
+    assert!(matches!(&asked[1], Command::Find(query) if query == "dan"), "{asked:?}");
+    // The answer to the first, empty query comes late and is not shown.
+    app.news(News::Found { query: String::new(), people: Vec::new() });
+    assert!(app.people.found.is_none());
+}
+
+#[test]
+fn older_messages_are_asked_for_once_and_only_while_connected() {
+    let mut app = app();
+    app.state.threads[0].messages = vec![entry(8, false, ""), entry(9, false, "")];
+    press(&mut app, [KeyCode::Enter]);
+    app.reached_the_top();
+    assert!(app.commands.is_empty());
+    app.news(News::Link(Link::Online));
+    app.reached_the_top();
+    app.reached_the_top();
+    assert!(
+        matches!(app.commands.make_contiguous(), [Command::Older { before: 8, .. }]),
+        "{:?}",
+        app.commands
+    );
+    app.news(News::OlderFailed("no".to_owned()));
+    app.reached_the_top();
+    assert_eq!(app.commands.len(), 2);
+}
+
+#[test]
+fn the_same_conversation_stays_highlighted_when_another_moves_up() {
+    let mut app = app();
+    let cleo = app.state.threads[1].id;
+    press(&mut app, [KeyCode::Up]);
+    app.keep_selection(|app| app.state.arrived(cleo, entry(1, false, "hi"), false));
+    assert_eq!(app.state.threads[app.selection().unwrap()].peer_name, "Ben");
+}
+
+#[test]
+fn every_focus_can_be_left() {
+    for keys in [vec![], vec![KeyCode::Enter], vec![KeyCode::Char('n')]] {
+        let mut app = app();
+        press(&mut app, keys);
+        control(&mut app, 'q');
+        assert!(app.over);
+    }
+}

@@ -1,0 +1,142 @@
+//! The line one types into.
+
+/// Text with a cursor in it, of bounded length.
+#[derive(Debug, Default)]
+pub(crate) struct Input {
+    text: String,
+    /// Byte offset of the cursor, on a character boundary.
+    cursor: usize,
+}
+
+/// Longest text, bytes: what fits into one encrypted message.
+pub(crate) const MAX: usize = dm_client::suite::suite1::MAX_PLAINTEXT;
+
+impl Input {
+    /// Types a character, unless the text is full.
+    pub(crate) fn insert(&mut self, character: char) {
+        if self.text.len() + character.len_utf8() <= MAX {
+            self.text.insert(self.cursor, character);
+            self.cursor += character.len_utf8();
+        }
+    }
+
+    /// Types many, as far as there is room.
+    pub(crate) fn paste(&mut self, text: &str) {
+        text.replace("\r\n", "\n").replace('\r', "\n").chars().for_each(|character| self.insert(character));
+    }
+
+    pub(crate) fn left(&mut self) {
+        self.cursor = self.before(self.cursor);
+    }
+
+    pub(crate) fn right(&mut self) {
+        self.cursor = self.after(self.cursor);
+    }
+
+    pub(crate) fn home(&mut self) {
+        self.cursor = 0;
+    }
+
+    pub(crate) fn end(&mut self) {
+        self.cursor = self.text.len();
+    }
+
+    pub(crate) fn backspace(&mut self) {
+        let from = self.before(self.cursor);
+        self.text.replace_range(from..self.cursor, "");
+        self.cursor = from;
+    }
+
+    pub(crate) fn delete(&mut self) {
+        self.text.replace_range(self.cursor..self.after(self.cursor), "");
+    }
+
+    /// Deletes the word before the cursor.
+    pub(crate) fn delete_word(&mut self) {
+        let before = self.text.get(..self.cursor).unwrap_or_default().trim_end();
+        let from = before.rfind(char::is_whitespace).map_or(0, |at| self.after(at));
+        self.text.replace_range(from..self.cursor, "");
+        self.cursor = from;
+    }
+
+    /// Empties it, and gives what it held.
+    pub(crate) fn take(&mut self) -> String {
+        self.cursor = 0;
+        std::mem::take(&mut self.text)
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The text on either side of the cursor.
+    pub(crate) fn split(&self) -> (&str, &str) {
+        self.text.split_at_checked(self.cursor).unwrap_or((&self.text, ""))
+    }
+
+    fn before(&self, at: usize) -> usize {
+        let last = self.text.get(..at).and_then(|text| text.chars().next_back());
+        at - last.map_or(0, char::len_utf8)
+    }
+
+    fn after(&self, at: usize) -> usize {
+        let first = self.text.get(at..).and_then(|text| text.chars().next());
+        at + first.map_or(0, char::len_utf8)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn typed(text: &str) -> Input {
+        let mut input = Input::default();
+        input.paste(text);
+        input
+    }
+
+    #[test]
+    fn the_cursor_moves_by_characters_and_edits_where_it_stands() {
+        let mut input = typed("aéz");
+        input.left();
+        input.left();
+        input.insert('→');
+        assert_eq!((input.text(), input.split()), ("a→éz", ("a→", "éz")));
+        input.delete();
+        input.backspace();
+        assert_eq!(input.text(), "az");
+        input.home();
+        input.left();
+        input.backspace();
+        input.end();
+        input.right();
+        input.delete();
+        assert_eq!((input.text(), input.split()), ("az", ("az", "")));
+    }
+
+    #[test]
+    fn a_word_is_deleted_with_the_space_behind_it() {
+        let mut input = typed("see you  soon ");
+        input.delete_word();
+        assert_eq!(input.text(), "see you  ");
+        input.delete_word();
+        input.delete_word();
+        input.delete_word();
+        assert_eq!(input.text(), "");
+    }
+
+    #[test]
+    fn what_is_taken_is_gone_and_line_ends_are_one_kind() {
+        let mut input = typed("a\r\nb\rc");
+        assert_eq!(input.take(), "a\nb\nc");
+        assert_eq!(input.take(), "");
+    }
+
+    #[test]
+    fn more_than_a_message_can_hold_is_not_taken() {
+        let mut input = typed(&"é".repeat(MAX));
+        assert!(input.text().len() <= MAX && input.text().len() > MAX - 2);
+        input.insert('é');
+        assert!(input.text().len() <= MAX);
+    }
+}

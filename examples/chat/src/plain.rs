@@ -1,0 +1,89 @@
+//! Text from others, made safe for a terminal.
+//!
+//! A control character in a name or a message could move the cursor, recolour the screen, set the window's title or
+//! make a terminal type. A direction override could make a text read as another. Such characters are shown as what
+//! they are, not obeyed.
+
+/// Longest name shown, characters.
+const NAME: usize = 40;
+
+/// Lines of a message, without anything that a terminal would obey.
+pub(crate) fn lines(text: &str) -> Vec<String> {
+    let text = text.replace("\r\n", "\n");
+    text.split('\n').map(|line| line.chars().flat_map(shown).collect()).collect()
+}
+
+/// The same as one line.
+pub(crate) fn line(text: &str) -> String {
+    text.chars().flat_map(shown).collect()
+}
+
+/// A display name in one line of bounded length; never empty.
+pub(crate) fn name(text: &str) -> String {
+    let mut name: String = line(text.trim()).chars().take(NAME).collect();
+    if text.trim().chars().count() > NAME {
+        name.push('…');
+    }
+    if name.is_empty() { "(no name)".to_owned() } else { name }
+}
+
+fn shown(character: char) -> impl Iterator<Item = char> {
+    let (first, times) = match character {
+        '\t' => (' ', 4),
+        // The pictures of control characters stand in the same order.
+        '\0'..='\x1f' => (char::from_u32(0x2400 + u32::from(character)).unwrap_or('\u{fffd}'), 1),
+        '\x7f' => ('\u{2421}', 1),
+        _ if obeyed(character) => ('\u{fffd}', 1),
+        _ => (character, 1),
+    };
+    std::iter::repeat_n(first, times)
+}
+
+/// C1 controls, line separators, marks and overrides of direction, invisible operators, byte order marks, tags.
+fn obeyed(character: char) -> bool {
+    matches!(character,
+        '\u{80}'..='\u{9f}'
+        | '\u{ad}'
+        | '\u{61c}'
+        | '\u{180e}'
+        | '\u{200b}'
+        | '\u{200e}' | '\u{200f}'
+        | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}'
+        | '\u{feff}'
+        | '\u{fff9}'..='\u{fffb}'
+        | '\u{e0000}'..='\u{e007f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_a_terminal_obeys_is_left() {
+        let everything: String = (0..=0x10_ffff).filter_map(char::from_u32).collect();
+        for line in lines(&everything) {
+            assert!(!line.chars().any(|character| character.is_control() || obeyed(character)));
+        }
+    }
+
+    #[test]
+    fn escape_sequences_are_shown_instead() {
+        assert_eq!(line("\x1b[2J\x07\u{9b}31m"), "␛[2J␇\u{fffd}31m");
+        assert_eq!(line("abc\u{202e}fed"), "abc\u{fffd}fed");
+    }
+
+    #[test]
+    fn what_people_write_is_kept() {
+        let text = "Grüße, привет, שלום, 👩‍👩‍👧 e\u{301} ✓";
+        assert_eq!(line(text), text);
+        assert_eq!(lines("one\r\ntwo\n\n\tthree"), ["one", "two", "", "    three"]);
+    }
+
+    #[test]
+    fn a_name_is_one_short_line_and_never_empty() {
+        assert_eq!(name("  Ana\nB. "), "Ana␊B.");
+        assert_eq!(name(&"x".repeat(100)), format!("{}…", "x".repeat(40)));
+        assert_eq!(name(" \n "), "(no name)");
+    }
+}

@@ -1,0 +1,198 @@
+//! The screen. Everything that comes from others goes through [`plain`](crate::plain) first.
+
+use chrono::NaiveDateTime;
+use ratatui::{
+    Frame,
+    layout::{Constraint, Layout, Position, Rect},
+    style::{Color, Modifier, Style},
+    text::{Line, Span},
+    widgets::{Block, Borders, Clear, List, ListItem, ListState, Paragraph},
+};
+
+use crate::{
+    app::{App, Focus, shown_name},
+    input::Input,
+    net::Link,
+    plain,
+};
+
+mod thread;
+
+/// Turns Unix milliseconds into the time on the wall.
+pub(crate) type WallClock = fn(u64) -> NaiveDateTime;
+
+/// Width of the list of conversations, columns.
+const LIST: u16 = 28;
+/// On a narrower screen, list and conversation take turns.
+const NARROW: u16 = 70;
+const QUIET: Style = Style::new().fg(Color::DarkGray);
+
+/// Draws the screen. Returns whether the first message kept here is in sight.
+pub(crate) fn draw(frame: &mut Frame<'_>, app: &mut App, now: u64, wall: WallClock) -> bool {
+    let [main, status, help] =
+        Layout::vertical([Constraint::Min(3), Constraint::Length(1), Constraint::Length(1)])
+            .areas(frame.area());
+    let mut at_top = false;
+    if main.width < NARROW {
+        match app.open {
+            Some(_) if app.focus != Focus::List => at_top = conversation(frame, main, app, now, wall),
+            _ => list(frame, main, app),
+        }
+    } else {
+        let [left, right] = Layout::horizontal([Constraint::Length(LIST), Constraint::Min(20)]).areas(main);
+        list(frame, left, app);
+        at_top = conversation(frame, right, app, now, wall);
+    }
+    if app.focus == Focus::People {
+        people(frame, main, app);
+    }
+    frame.render_widget(status_line(app), status);
+    frame.render_widget(Paragraph::new(help_text(app.focus)).style(QUIET), help);
+    at_top
+}
+
+fn list(frame: &mut Frame<'_>, area: Rect, app: &App) {
+    let block = framed(" Conversations ".to_owned(), app.focus == Focus::List);
+    if app.state.threads.is_empty() {
+        let hint = "\n Nobody yet.\n Press n to find people.";
+        return frame.render_widget(Paragraph::new(hint).style(QUIET).block(block), area);
+    }
+    let width = usize::from(area.width.saturating_sub(4));
+    let items = app.state.threads.iter().map(|thread| {
+        let waiting = if thread.outbox.is_empty() { "" } else { " …" };
+        let unread = if thread.unread > 0 { format!(" ({})", thread.unread) } else { String::new() };
+        let room = width.saturating_sub(Span::raw(&unread).width() + Span::raw(waiting).width());
+        let name = Span::raw(cut(&plain::name(&thread.peer_name), room));
+        let bold = Style::new().fg(Color::Yellow).add_modifier(Modifier::BOLD);
+        ListItem::new(Line::from(vec![name, Span::styled(unread, bold), Span::styled(waiting, QUIET)]))
+    });
+    let list = List::new(items)
+        .block(block)
+        .highlight_symbol("▸ ")
+        .highlight_style(Style::new().add_modifier(Modifier::BOLD));
+    let mut state = ListState::default().with_selected(app.selection());
+    frame.render_stateful_widget(list, area, &mut state);
+}
+
+fn conversation(frame: &mut Frame<'_>, area: Rect, app: &mut App, now: u64, wall: WallClock) -> bool {
+    let [above, below] = Layout::vertical([Constraint::Min(1), Constraint::Length(3)]).areas(area);
+    let focused = app.focus == Focus::Message;
+    let Some(thread) = app.open.and_then(|id| app.state.thread(id)) else {
+        let hint = "\n Choose a conversation, or press Ctrl-N to find people.";
+        frame.render_widget(Paragraph::new(hint).style(QUIET).block(framed(String::new(), false)), area);
+        return false;
+    };
+    let block = framed(format!(" {} ", plain::name(&thread.peer_name)), focused);
+    let inside = block.inner(above);
+    let mut lines = thread::lines(thread, usize::from(inside.width), now, wall);
+    if app.loading_older {
+        lines.insert(0, Line::styled("reading older messages …", QUIET).centered());
+    }
+    let height = usize::from(inside.height);
+    app.scroll = app.scroll.min(lines.len().saturating_sub(height));
+    let first = lines.len().saturating_sub(height + app.scroll);
+    let shown: Vec<_> = lines.into_iter().skip(first).take(height).collect();
+    frame.render_widget(Paragraph::new(shown).block(block), above);
+
+    let title = if app.scroll > 0 { " newer messages below ↓ " } else { "" };
+    input(frame, below, &app.input, title.to_owned(), focused);
+    first == 0
+}
+
+fn people(frame: &mut Frame<'_>, area: Rect, app: &App) {
+    let area = area.centered(Constraint::Max(60), Constraint::Max(16));
+    frame.render_widget(Clear, area);
+    let [above, below] = Layout::vertical([Constraint::Length(3), Constraint::Min(1)]).areas(area);
+    input(frame, above, &app.people.query, " Find people by name ".to_owned(), true);
+    let block = Block::new().borders(Borders::ALL);
+    let current = app.people.found.as_ref().filter(|(query, _)| query == app.people.query.text());
+    let Some((_, found)) = current else {
+        return frame
+            .render_widget(Paragraph::new(" Press Enter to search.").style(QUIET).block(block), below);
+    };
+    if found.is_empty() {
+        return frame.render_widget(Paragraph::new(" Nobody of that name.").style(QUIET).block(block), below);
+    }
+    let items = found.iter().map(|person| ListItem::new(shown_name(person)));
+    let list = List::new(items).block(block).highlight_symbol("▸ ");
+    let mut state = ListState::default().with_selected(Some(app.people.selected));
+    frame.render_stateful_widget(list, below, &mut state);
+}
+
+/// An input line with its cursor in sight.
+fn input(frame: &mut Frame<'_>, area: Rect, input: &Input, title: String, focused: bool) {
+    let block = framed(title, focused);
+    let inside = block.inner(area);
+    let (before, after) = input.split();
+    let (mut before, after) = (plain::line(before), plain::line(after));
+    let room = usize::from(inside.width.saturating_sub(1));
+    // Only what is near the cursor can be in sight; the rest need not be measured.
+    let surplus = before.chars().count().saturating_sub(room);
+    before = before.chars().skip(surplus).collect();
+    while Span::raw(&before).width() > room {
+        before.remove(0);
+    }
+    let column = u16::try_from(Span::raw(&before).width()).unwrap_or(0);
+    let after: String = after.chars().take(room).collect();
+    frame.render_widget(Paragraph::new(format!("{before}{after}")).block(block), area);
+    if focused {
+        frame.set_cursor_position(Position::new(inside.x.saturating_add(column), inside.y));
+    }
+}
+
+fn status_line(app: &App) -> Line<'_> {
+    let (mark, color, text) = match &app.link {
+        Link::Connecting => ("○", Color::Yellow, "connecting …".to_owned()),
+        Link::Online => ("●", Color::Green, "online".to_owned()),
+        Link::Offline { reason, retry_in } => {
+            let seconds = retry_in.as_secs().max(1);
+            ("○", Color::Yellow, format!("offline: {}; next attempt in {seconds} s", plain::line(reason)))
+        }
+        Link::Stopped(reason) => {
+            ("○", Color::Red, format!("stopped: {}; Ctrl-R connects again", plain::line(reason)))
+        }
+    };
+    let mut spans = vec![
+        Span::styled(format!(" {mark} "), Style::new().fg(color)),
+        Span::styled(plain::name(&app.name), Style::new().add_modifier(Modifier::BOLD)),
+        Span::raw(format!(" · {text}")),
+    ];
+    if let Some(notice) = &app.notice {
+        spans.push(Span::styled(format!(" · {}", plain::line(notice)), Style::new().fg(Color::Red)));
+    }
+    Line::from(spans)
+}
+
+fn help_text(focus: Focus) -> &'static str {
+    match focus {
+        Focus::List => " ↑↓ choose · Enter open · n find people · Tab write · q quit",
+        Focus::Message => {
+            " Enter send · Alt-Enter new line · ↑↓ PgUp PgDn scroll · Tab list · Ctrl-N find people · Ctrl-Q quit"
+        }
+        Focus::People => " type a name · Enter search, then open · ↑↓ choose · Esc back",
+    }
+}
+
+fn framed(title: String, focused: bool) -> Block<'static> {
+    let color = if focused { Color::Cyan } else { Color::DarkGray };
+    Block::new().borders(Borders::ALL).border_style(Style::new().fg(color)).title(title)
+}
+
+/// At most so many columns of a text, with a mark if there were more.
+fn cut(text: &str, columns: usize) -> String {
+    if Span::raw(text).width() <= columns {
+        return text.to_owned();
+    }
+    let mut cut = String::new();
+    for character in text.chars() {
+        cut.push(character);
+        if Span::raw(&cut).width() >= columns {
+            cut.pop();
+            break;
+        }
+    }
+    cut + "…"
+}
+
+#[cfg(test)]
+mod tests;
