@@ -147,6 +147,12 @@ impl Session {
         &self.who
     }
 
+    /// The newest entry delivered or passed over; before the first delivery, where the deliveries start after.
+    #[must_use]
+    pub const fn position(&self) -> InboxSeq {
+        self.last
+    }
+
     /// A handle for acknowledging while [`next`](Self::next) waits.
     #[must_use]
     pub fn handle(&self) -> SessionHandle {
