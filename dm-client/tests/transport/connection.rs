@@ -472,3 +472,21 @@ async fn closing_ends_it_in_every_state() {
     }
     let ((), ()) = tokio::join!(connection.close(), async { while peer.next().await.is_some() {} });
 }
+
+#[cfg(feature = "tls")]
+#[tokio::test]
+async fn a_server_that_speaks_no_tls_is_told_nothing() {
+    let server = Server::start().await;
+    let client = Client::builder(server.base().replace("http", "https")).token("t0ken").build().unwrap();
+    let connection = client.connect(ConnectionConfig::default());
+    let mut stream = server.accept_stream().await;
+    let mut first = [0; 3];
+    stream.read_exact(&mut first).await.unwrap();
+    // A handshake record of TLS, and not a request with a token in it.
+    assert_eq!(first[..2], [0x16, 0x03]);
+    stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+    let mut state = connection.state();
+    let waiting =
+        state.wait_for(|state| matches!(state, ConnectionState::Waiting { .. })).await.unwrap().clone();
+    assert!(matches!(waiting, ConnectionState::Waiting { reason: Lost::Network, .. }), "{waiting:?}");
+}

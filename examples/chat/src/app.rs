@@ -271,6 +271,9 @@ impl App {
     }
 
     fn show(&mut self, id: ConversationId) {
+        if let Some(thread) = self.open.and_then(|id| self.state.thread_mut(id)) {
+            thread.trim();
+        }
         self.open = Some(id);
         self.focus = Focus::Message;
         self.scroll = 0;
@@ -279,7 +282,6 @@ impl App {
         if let Some(thread) = self.state.thread_mut(id) {
             self.changed |= thread.unread > 0;
             thread.unread = 0;
-            thread.trim();
         }
     }
 
@@ -332,7 +334,13 @@ impl App {
             text,
         };
         let seen = self.open == Some(message.conversation);
-        self.keep_selection(|app| app.state.arrived(message.conversation, entry, seen));
+        let reads_older = seen && self.scroll > 0;
+        self.keep_selection(|app| {
+            app.state.arrived(message.conversation, entry, seen);
+            if !reads_older && let Some(thread) = app.state.thread_mut(message.conversation) {
+                thread.trim();
+            }
+        });
     }
 
     /// Changes the state so that the same conversation stays highlighted, wherever it is then.

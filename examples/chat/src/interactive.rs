@@ -46,6 +46,7 @@ pub(crate) async fn run(server: String, name: String, data: Option<PathBuf>) -> 
 
 async fn until_over(app: &mut App, net: &mut Net, screen: &mut Screen, profile: &Profile) -> Result<()> {
     let mut keys = EventStream::new();
+    let mut ended = std::pin::pin!(asked_to_end()?);
     while !app.over {
         let mut at_top = false;
         screen.draw(|frame| at_top = ui::draw(frame, app, SystemClock.now(), wall_clock))?;
@@ -60,6 +61,7 @@ async fn until_over(app: &mut App, net: &mut Net, screen: &mut Screen, profile: 
                 Event::Paste(text) => app.paste(&text),
                 _ => {}
             },
+            () = &mut ended => app.over = true,
             parcel = net.news.recv() => {
                 unpack(app, parcel.context("the network side has ended")?, &mut receipts);
                 while receipts.len() < AT_ONCE && let Ok(parcel) = net.news.try_recv() {
@@ -74,6 +76,24 @@ async fn until_over(app: &mut App, net: &mut Net, screen: &mut Screen, profile: 
         receipts.into_iter().for_each(Receipt::acknowledge);
     }
     Ok(())
+}
+
+/// Waits for the signals that would end the program without giving the terminal back.
+#[cfg(unix)]
+fn asked_to_end() -> Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut terminate, mut hang_up) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = hang_up.recv() => {}
+        }
+    })
+}
+
+#[cfg(not(unix))]
+fn asked_to_end() -> Result<impl Future<Output = ()>> {
+    Ok(std::future::pending())
 }
 
 fn unpack(app: &mut App, parcel: Parcel, receipts: &mut Vec<Receipt>) {

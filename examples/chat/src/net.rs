@@ -13,6 +13,8 @@ mod session;
 
 /// Commands and news that wait, at most.
 const QUEUE: usize = 256;
+/// Before signing in again when a token has come to its end.
+const SIGN_IN_AGAIN: Duration = Duration::from_secs(1);
 /// Between attempts to sign in, at most.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
@@ -153,7 +155,11 @@ impl Worker {
                 Ok((session, client)) => {
                     failures = 0;
                     let why = match self.serve(&session, &client).await? {
-                        End::Unauthorized => continue,
+                        End::Unauthorized => {
+                            // Not at once: a server might take no token at all.
+                            self.wait(SIGN_IN_AGAIN).await?;
+                            continue;
+                        }
                         End::Replaced => "this account is in use in another window".to_owned(),
                         end => end.to_string(),
                     };

@@ -47,15 +47,16 @@ impl Profile {
     /// The name of this device, the same in every run.
     pub(crate) fn device(&self, fresh: impl FnOnce() -> Result<String>) -> Result<dm_client::Device> {
         let path = self.folder.join("device");
-        let name = match fs::read_to_string(&path) {
+        let mut name = match fs::read_to_string(&path) {
             Ok(name) => name,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                let name = fresh()?;
-                fs::write(&path, &name).with_context(|| format!("cannot write {}", path.display()))?;
-                name
-            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
             Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
         };
+        // An empty file is one that a crash kept from being written.
+        if name.is_empty() {
+            name = fresh()?;
+            fs::write(&path, &name).with_context(|| format!("cannot write {}", path.display()))?;
+        }
         name.trim().parse().with_context(|| format!("{} names no device", path.display()))
     }
 }

@@ -1,4 +1,4 @@
-//! The screen. Everything that comes from others goes through [`plain`](crate::plain) first.
+//! The screen. Everything that comes from others goes through [`plain`] first.
 
 use chrono::NaiveDateTime;
 use ratatui::{

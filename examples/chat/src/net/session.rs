@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use dm_client::{
-    Client, ClientError, Connection, ConnectionConfig, ConnectionState, Content, ConversationId, Delivery,
-    End, Event, HistoryRange, OutgoingMessage, Retry, Stored,
+    Client, ClientError, ClientMessageId, Connection, ConnectionConfig, ConnectionState, Content,
+    ConversationId, Delivery, End, Event, HistoryRange, Retry, Stored,
     sign_in::{Session, find_people},
 };
 use tokio::task::JoinSet;
@@ -16,12 +16,17 @@ const LIST_PAGE: u16 = 500;
 const LIST_PAGES: usize = 20;
 /// Messages of history asked for at once.
 const HISTORY_PAGE: u16 = 100;
-/// Before a send that failed all its attempts is taken up again.
+/// Before a send that failed all its attempts is taken up again, unless the connection comes back earlier.
 const SEND_AGAIN: Duration = Duration::from_secs(5);
 
 /// A request that has come to its end.
 enum Done {
-    Sent { message: Box<OutgoingMessage>, result: Result<Stored, ClientError> },
+    Sent {
+        id: ClientMessageId,
+        result: Result<Stored, ClientError>,
+    },
+    /// Sending may go on.
+    Rested,
     Told(News),
 }
 
@@ -59,11 +64,17 @@ impl Worker {
         let mut state = connection.state();
         let mut online = false;
         let mut jobs = JoinSet::new();
-        let mut sending = false;
+        let (mut sending, mut resting) = (false, false);
         loop {
-            if !sending && let Some(message) = self.outbox.front() {
+            if !sending
+                && !resting
+                && let Some(message) = self.outbox.front()
+            {
                 sending = true;
-                jobs.spawn(deliver(client.clone(), message.clone()));
+                let (client, message) = (client.clone(), message.clone());
+                jobs.spawn(
+                    async move { Done::Sent { id: message.id, result: client.deliver(&message).await } },
+                );
             }
             tokio::select! {
                 event = connection.next() => match event {
@@ -77,6 +88,7 @@ impl Worker {
                 changed = state.changed() => {
                     let now = state.borrow_and_update().clone();
                     let was_online = std::mem::replace(&mut online, matches!(now, ConnectionState::Online { .. }));
+                    resting &= !online || was_online;
                     if changed.is_ok() && !(online && was_online) && let Some(link) = link(now) {
                         self.tell(News::Link(link)).await?;
                     }
@@ -105,18 +117,22 @@ impl Worker {
                     }
                 },
                 Some(done) = jobs.join_next() => match done {
-                    Ok(Done::Sent { message, result }) => {
+                    Ok(Done::Sent { id, result }) => {
                         sending = false;
-                        if matches!(&result, Err(error) if error.is_unauthorized()) {
-                            return Ok(End::Unauthorized);
+                        match result {
+                            Err(error) if error.is_unauthorized() => return Ok(End::Unauthorized),
+                            Err(error) if let Retry::Later(asked) = error.retry() => {
+                                resting = true;
+                                let rest = asked.unwrap_or_default().max(SEND_AGAIN);
+                                jobs.spawn(async move {
+                                    tokio::time::sleep(rest).await;
+                                    Done::Rested
+                                });
+                            }
+                            result => self.sent(id, result).await?,
                         }
-                        self.outbox.retain(|waiting| waiting.id != message.id);
-                        let id = message.id;
-                        self.tell(match result {
-                            Ok(stored) => News::Stored { id, stored },
-                            Err(error) => News::Refused { id, reason: reason(&error) },
-                        }).await?;
                     }
+                    Ok(Done::Rested) => resting = false,
                     Ok(Done::Told(news)) => {
                         if let News::Opened(conversation) = &news {
                             self.known.insert(conversation.id);
@@ -163,19 +179,18 @@ impl Worker {
         }
     }
 
+    async fn sent(&mut self, id: ClientMessageId, result: Result<Stored, ClientError>) -> Result<(), Gone> {
+        self.outbox.retain(|waiting| waiting.id != id);
+        self.tell(match result {
+            Ok(stored) => News::Stored { id, stored },
+            Err(error) => News::Refused { id, reason: reason(&error) },
+        })
+        .await
+    }
+
     async fn introduce(&mut self, conversations: Vec<dm_client::Conversation>) -> Result<(), Gone> {
         self.known.extend(conversations.iter().map(|conversation| conversation.id));
         self.tell(News::Conversations(conversations)).await
-    }
-}
-
-/// Sends one message, until it is stored or refused for good.
-async fn deliver(client: Client, message: OutgoingMessage) -> Done {
-    loop {
-        match client.deliver(&message).await {
-            Err(error) if error.retry() != Retry::Never => tokio::time::sleep(SEND_AGAIN).await,
-            result => return Done::Sent { message: Box::new(message), result },
-        }
     }
 }
 
