@@ -2,18 +2,16 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use dm_client::{
-    ClientMessageId, Conversation, ConversationId, Entropy, Identity, Message, NewMessage, OutgoingMessage,
-    PeerKey, Reader, sign_in::Person,
-};
+use dm_client::{Conversation, ConversationId, Entropy, Identity, Message, PeerKey, Reader, sign_in::Person};
 
 use crate::{
     input::Input,
     net::{Command, Link, News},
     plain,
-    state::{Entry, State, Text, Unsent},
+    state::{Entry, State, Text},
 };
+
+mod keys;
 
 /// Commands that wait to be taken by the network, at most; one per key press, so no person gets there.
 const COMMANDS: usize = 1_024;
@@ -99,31 +97,6 @@ impl App {
         }
     }
 
-    /// A key was pressed, `now`.
-    pub(crate) fn key(&mut self, key: KeyEvent, now: u64) {
-        self.notice = None;
-        let control = key.modifiers.contains(KeyModifiers::CONTROL);
-        match key.code {
-            KeyCode::Char('c' | 'q') if control => self.over = true,
-            KeyCode::Char('n') if control => self.find_people(),
-            KeyCode::Char('r') if control => self.try_again(),
-            _ => match self.focus {
-                Focus::List => self.list_key(key.code),
-                Focus::Message => self.message_key(key, now),
-                Focus::People => self.people_key(key),
-            },
-        }
-    }
-
-    /// Text was pasted.
-    pub(crate) fn paste(&mut self, text: &str) {
-        match self.focus {
-            Focus::List => {}
-            Focus::Message => self.input.paste(text),
-            Focus::People => self.people.query.paste(&text.replace(['\r', '\n'], " ")),
-        }
-    }
-
     /// The network tells something.
     pub(crate) fn news(&mut self, news: News) {
         match news {
@@ -192,84 +165,6 @@ impl App {
         self.state.threads.len().checked_sub(1).map(|last| self.selected.min(last))
     }
 
-    fn list_key(&mut self, code: KeyCode) {
-        let selected = self.selection().unwrap_or(0);
-        match code {
-            KeyCode::Up => self.selected = selected.saturating_sub(1),
-            KeyCode::Down => self.selected = selected.saturating_add(1),
-            KeyCode::Enter | KeyCode::Right => {
-                if let Some(thread) = self.state.threads.get(selected) {
-                    self.show(thread.id);
-                }
-            }
-            KeyCode::Tab if self.open.is_some() => self.focus = Focus::Message,
-            KeyCode::Char('n' | '/') => self.find_people(),
-            KeyCode::Char('q') => self.over = true,
-            _ => {}
-        }
-    }
-
-    fn message_key(&mut self, key: KeyEvent, now: u64) {
-        match key.code {
-            KeyCode::Esc => {
-                self.open = None;
-                self.focus = Focus::List;
-            }
-            KeyCode::Tab => self.focus = Focus::List,
-            KeyCode::Enter if key.modifiers.contains(KeyModifiers::ALT) => self.input.insert('\n'),
-            KeyCode::Enter => self.send(now),
-            KeyCode::Up => self.scroll = self.scroll.saturating_add(1),
-            KeyCode::PageUp => self.scroll = self.scroll.saturating_add(10),
-            KeyCode::Down => self.scroll = self.scroll.saturating_sub(1),
-            KeyCode::PageDown => self.scroll = self.scroll.saturating_sub(10),
-            _ => edit(&mut self.input, key),
-        }
-    }
-
-    fn people_key(&mut self, key: KeyEvent) {
-        let found = match &self.people.found {
-            Some((query, people)) if query == self.people.query.text() => Some(people),
-            _ => None,
-        };
-        let last = found.map_or(0, |people| people.len().saturating_sub(1));
-        match key.code {
-            KeyCode::Esc => self.focus = if self.open.is_some() { Focus::Message } else { Focus::List },
-            KeyCode::Up => self.people.selected = self.people.selected.saturating_sub(1),
-            KeyCode::Down => self.people.selected = (self.people.selected + 1).min(last),
-            KeyCode::Enter => match found {
-                None => self.command(Command::Find(self.people.query.text().to_owned())),
-                Some(people) => {
-                    if let Some(person) = people.get(self.people.selected) {
-                        let user = person.user;
-                        self.command(Command::Open(user));
-                    }
-                }
-            },
-            _ => edit(&mut self.people.query, key),
-        }
-    }
-
-    fn find_people(&mut self) {
-        self.people = People::default();
-        self.focus = Focus::People;
-        // An empty query finds everybody, as far as the host shows them.
-        self.command(Command::Find(String::new()));
-    }
-
-    /// Sends again what was refused in the open conversation, and connects again.
-    fn try_again(&mut self) {
-        let mut again = Vec::new();
-        if let Some(thread) = self.open.and_then(|id| self.state.thread_mut(id)) {
-            for unsent in thread.outbox.iter_mut().filter(|unsent| unsent.refused.is_some()) {
-                unsent.refused = None;
-                again.push(Command::Deliver(unsent.sealed.clone()));
-            }
-        }
-        self.changed |= !again.is_empty();
-        self.command(Command::Reconnect);
-        again.into_iter().for_each(|command| self.command(command));
-    }
-
     fn show(&mut self, id: ConversationId) {
         if let Some(thread) = self.open.and_then(|id| self.state.thread_mut(id)) {
             thread.trim();
@@ -282,32 +177,6 @@ impl App {
         if let Some(thread) = self.state.thread_mut(id) {
             self.changed |= thread.unread > 0;
             thread.unread = 0;
-        }
-    }
-
-    /// Encrypts what was typed and puts it into the outbox. It is sent from there once it is on disk.
-    fn send(&mut self, now: u64) {
-        let Some(thread) = self.open.and_then(|id| self.state.thread(id)) else { return };
-        if self.input.text().trim().is_empty() {
-            return;
-        }
-        // Encrypted to the key that follows from the peer's identity: no server has a say in it.
-        let mut message =
-            NewMessage::new(thread.id, PeerKey::derived(thread.peer), self.input.text().as_bytes());
-        message.own_key_version = self.state.own_key_version;
-        let sealed = ClientMessageId::generate(&mut *self.entropy)
-            .map_err(Into::into)
-            .and_then(|id| OutgoingMessage::seal(&self.identity, &message, id, now, &mut *self.entropy));
-        match sealed {
-            Ok(sealed) => {
-                let text = self.input.take();
-                self.state.queued(Unsent { text, sealed: sealed.clone(), refused: None });
-                self.command(Command::Deliver(sealed));
-                self.changed = true;
-                self.scroll = 0;
-                self.selected = 0;
-            }
-            Err(error) => self.notice = Some(format!("cannot encrypt: {error}")),
         }
     }
 
@@ -360,25 +229,6 @@ impl App {
             // What was to be sent is in the outbox, and is taken up at the next start.
             self.notice = Some("too much at once".to_owned());
         }
-    }
-}
-
-/// Applies an editing key.
-fn edit(input: &mut Input, key: KeyEvent) {
-    let control = key.modifiers.contains(KeyModifiers::CONTROL);
-    match key.code {
-        KeyCode::Char('w') if control => input.delete_word(),
-        KeyCode::Char('u') if control => drop(input.take()),
-        KeyCode::Char('a') if control => input.home(),
-        KeyCode::Char('e') if control => input.end(),
-        KeyCode::Char(character) if !control => input.insert(character),
-        KeyCode::Backspace => input.backspace(),
-        KeyCode::Delete => input.delete(),
-        KeyCode::Left => input.left(),
-        KeyCode::Right => input.right(),
-        KeyCode::Home => input.home(),
-        KeyCode::End => input.end(),
-        _ => {}
     }
 }
 

@@ -1,6 +1,7 @@
 //! Keys in, commands and state out.
 
-use dm_client::{OsEntropy, Stored};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use dm_client::{OsEntropy, OutgoingMessage, Stored};
 
 use super::*;
 use crate::state::tests::{entry, identity, thread};
