@@ -1,0 +1,132 @@
+//! The reference host, built and run as anybody would run it.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+
+/// How long a host may take to listen before it counts as broken.
+const START: Duration = Duration::from_secs(30);
+
+/// A running host and its data folder. Dropping it kills the process and removes the folder.
+#[derive(Debug)]
+pub struct Host {
+    program: PathBuf,
+    data: tempfile::TempDir,
+    args: Vec<String>,
+    child: Child,
+    /// Such as `127.0.0.1:40123`. A restarted host listens there again, so that clients find it.
+    address: String,
+}
+
+impl Host {
+    /// Builds the host if it is not current, and starts it on a free port with an empty data folder.
+    ///
+    /// # Errors
+    /// When it does not build or does not come up.
+    pub async fn start(args: &[&str]) -> Result<Self> {
+        let program = build().await?;
+        let data = tempfile::tempdir()?;
+        let args: Vec<String> = args.iter().map(ToString::to_string).collect();
+        let (child, address) = spawn(&program, data.path(), "127.0.0.1:0", &args).await?;
+        Ok(Self { program, data, args, child, address })
+    }
+
+    /// Where it serves, such as `http://127.0.0.1:40123`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Where it serves, such as `127.0.0.1:40123`.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Its data folder.
+    #[must_use]
+    pub fn data(&self) -> &Path {
+        self.data.path()
+    }
+
+    /// Stops the process at once, with SIGKILL: nothing in it gets to run any more.
+    ///
+    /// # Errors
+    /// When the process cannot be killed.
+    pub async fn kill(&mut self) -> Result<()> {
+        self.child.kill().await.context("the host could not be killed")
+    }
+
+    /// Starts it again over the same data, on the same port.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub async fn restart(&mut self) -> Result<()> {
+        let (child, address) = spawn(&self.program, self.data.path(), &self.address, &self.args).await?;
+        ensure!(address == self.address, "the host listens at {address} instead of {}", self.address);
+        self.child = child;
+        Ok(())
+    }
+
+    /// Asks it to stop, with SIGTERM, and waits until it has.
+    ///
+    /// # Errors
+    /// When it does not stop by itself, or not as a success.
+    pub async fn terminate(&mut self) -> Result<()> {
+        let id = self.child.id().context("the host has ended before")?;
+        let asked = Command::new("kill").args(["-TERM", &id.to_string()]).status().await?;
+        ensure!(asked.success(), "the host could not be asked to stop");
+        let ended =
+            tokio::time::timeout(START, self.child.wait()).await.context("the host does not stop")??;
+        ensure!(ended.success(), "the host stopped with {ended}");
+        Ok(())
+    }
+}
+
+/// The path of the host's program.
+async fn build() -> Result<PathBuf> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["build", "--package", "chat-host", "--message-format", "json", "--quiet"])
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")))
+        .stderr(Stdio::inherit())
+        .output()
+        .await?;
+    ensure!(output.status.success(), "the host does not build");
+    let messages = String::from_utf8(output.stdout)?;
+    messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .filter_map(|message| message.get("executable")?.as_str().map(PathBuf::from))
+        .find(|program| program.file_stem().is_some_and(|name| name == "chat-host"))
+        .context("cargo built no chat-host")
+}
+
+async fn spawn(program: &Path, data: &Path, listen: &str, args: &[String]) -> Result<(Child, String)> {
+    let mut child = Command::new(program)
+        .args(["--listen", listen, "--data"])
+        .arg(data)
+        .args(args)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()?;
+    let stdout = child.stdout.take().context("the host has no output")?;
+    let mut lines = BufReader::new(stdout).lines();
+    let listening = async {
+        while let Some(line) = lines.next_line().await? {
+            if let Some((_, address)) = line.split_once("listening on http://") {
+                return Ok(address.trim().trim_end_matches('/').to_owned());
+            }
+        }
+        anyhow::bail!("the host ended before it listened")
+    };
+    let address = tokio::time::timeout(START, listening).await.context("the host does not come up")??;
+    // What it goes on to print is read, so that it never waits for somebody to read it.
+    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    Ok((child, address))
+}

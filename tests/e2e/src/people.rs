@@ -1,0 +1,200 @@
+//! People with devices.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use dm_client::{
+    Client, ClientMessageId, Connection, ConnectionConfig, Content, ConversationId, Event, HistoryRange,
+    Identity, Message, NewMessage, OsEntropy, OutgoingMessage, PeerKey, PublicKey, Reader, RetryPolicy,
+    Stored, Timeouts, sign_in,
+};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// Somebody with an account at a host.
+#[derive(Debug)]
+pub struct Person {
+    identity: Arc<Identity>,
+    token: String,
+    url: String,
+}
+
+/// One of a person's devices: it is connected, and keeps what it is given.
+#[derive(Debug)]
+pub struct Device {
+    identity: Arc<Identity>,
+    client: Client,
+    inbox: Arc<Mutex<Inbox>>,
+    /// How many messages are in the inbox.
+    count: watch::Receiver<usize>,
+    task: JoinHandle<()>,
+}
+
+/// What a device was given.
+#[derive(Debug, Default)]
+struct Inbox {
+    /// Texts by conversation number, as they came: twice is wrong.
+    messages: Vec<(u64, String)>,
+    positions: Vec<u64>,
+}
+
+impl Person {
+    /// Makes an identity, signs in with it and publishes its key.
+    ///
+    /// # Errors
+    /// When the host refuses.
+    pub async fn sign_in(url: &str, name: &str) -> Result<Self> {
+        let identity = Arc::new(Identity::generate(&mut OsEntropy)?);
+        let session = sign_in::sign_in(url, &identity, Some(name), None, Timeouts::default()).await?;
+        let person = Self { identity, token: session.token, url: url.to_owned() };
+        person.client("default")?.publish_key(&person.identity.agreement_key()).await?;
+        Ok(person)
+    }
+
+    /// Who it is.
+    #[must_use]
+    pub fn key(&self) -> PublicKey {
+        self.identity.public_key()
+    }
+
+    /// The secret half.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// The token of the session at the host.
+    #[must_use]
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// A client that bears with a host that is away for a while.
+    ///
+    /// # Errors
+    /// When the name is no device.
+    pub fn client(&self, device: &str) -> Result<Client> {
+        let retry = RetryPolicy {
+            attempts: 200,
+            first: Duration::from_millis(20),
+            longest: Duration::from_millis(500),
+        };
+        Ok(Client::builder(&self.url).token(&self.token).device(device.parse()?).retry(retry).build()?)
+    }
+
+    /// Opens the conversation with somebody.
+    ///
+    /// # Errors
+    /// When the host refuses.
+    pub async fn open(&self, peer: &PublicKey) -> Result<ConversationId> {
+        Ok(self.client("default")?.open_conversation(peer).await?.id)
+    }
+
+    /// Connects a device that reads what comes from a peer and acknowledges it.
+    ///
+    /// # Errors
+    /// When the name is no device.
+    pub fn connect(&self, device: &str, peer: PublicKey) -> Result<Device> {
+        let client = self.client(device)?;
+        let connection = client.connect(ConnectionConfig::default());
+        let inbox = Arc::new(Mutex::new(Inbox::default()));
+        let (counter, count) = watch::channel(0);
+        let reader = Reader::new(Arc::clone(&self.identity));
+        let task =
+            tokio::spawn(listen(connection, reader, PeerKey::derived(peer), Arc::clone(&inbox), counter));
+        Ok(Device { identity: Arc::clone(&self.identity), client, inbox, count, task })
+    }
+}
+
+impl Device {
+    /// Sends a text and returns what the host answered. Only an answer counts as sent; until there is one it tries
+    /// again under the same id.
+    ///
+    /// # Errors
+    /// When the host refuses, or is away for too long.
+    pub async fn send(&self, conversation: ConversationId, to: PublicKey, text: &str) -> Result<Stored> {
+        let id = ClientMessageId::generate(&mut OsEntropy)?;
+        let message = NewMessage::new(conversation, PeerKey::derived(to), text.as_bytes());
+        let sealed = OutgoingMessage::seal(&self.identity, &message, id, 1, &mut OsEntropy)?;
+        Ok(self.client.deliver(&sealed).await?)
+    }
+
+    /// Waits until the device was given so many messages.
+    ///
+    /// # Errors
+    /// When it is not within a minute.
+    pub async fn given(&mut self, count: usize) -> Result<()> {
+        let enough = self.count.wait_for(|given| *given >= count);
+        tokio::time::timeout(Duration::from_secs(60), enough).await.context("messages are missing")??;
+        Ok(())
+    }
+
+    /// The texts the device was given, by number in the conversation, and whether positions only ever rose.
+    ///
+    /// # Errors
+    /// When a message came twice.
+    pub fn texts(&self) -> Result<BTreeMap<u64, String>> {
+        let inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
+        anyhow::ensure!(inbox.positions.is_sorted(), "positions went back: {:?}", inbox.positions);
+        let texts: BTreeMap<_, _> = inbox.messages.iter().cloned().collect();
+        anyhow::ensure!(texts.len() == inbox.messages.len(), "a message came twice");
+        Ok(texts)
+    }
+
+    /// The whole history of a conversation, oldest first.
+    ///
+    /// # Errors
+    /// When the host refuses.
+    pub async fn history(&self, conversation: ConversationId) -> Result<Vec<Message>> {
+        let mut messages: Vec<Message> = Vec::new();
+        loop {
+            let after = HistoryRange::After(messages.last().map_or(0, |message| message.sequence));
+            let page = self.client.history(conversation, after, 100).await?;
+            messages.extend(page.messages);
+            if !page.has_more {
+                return Ok(messages);
+            }
+        }
+    }
+
+    /// What a message says, whoever of the two sent it.
+    ///
+    /// # Errors
+    /// When it does not open.
+    pub fn read(&self, message: &Message, peer: PublicKey) -> Result<String> {
+        let reader = Reader::new(Arc::clone(&self.identity));
+        Ok(String::from_utf8(reader.open(message, &PeerKey::derived(peer))?.plaintext)?)
+    }
+}
+
+impl Drop for Device {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn listen(
+    mut connection: Connection,
+    reader: Reader,
+    peer: PeerKey,
+    inbox: Arc<Mutex<Inbox>>,
+    count: watch::Sender<usize>,
+) {
+    while let Some(event) = connection.next().await {
+        let Event::Delivery(delivery) = event else { continue };
+        if let Content::Message(message) = &delivery.content {
+            // What does not open is kept as such, for the test to find.
+            let text = match reader.open(message, &peer) {
+                Ok(opened) => String::from_utf8_lossy(&opened.plaintext).into_owned(),
+                Err(error) => format!("not opened: {error}"),
+            };
+            let mut inbox = inbox.lock().unwrap_or_else(PoisonError::into_inner);
+            inbox.messages.push((message.sequence, text));
+            inbox.positions.push(delivery.position);
+            count.send_replace(inbox.messages.len());
+        }
+        delivery.acknowledge();
+    }
+}
