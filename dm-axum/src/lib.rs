@@ -1,1 +1,81 @@
-//! Work in progress.
+//! The REST and WebSocket API of `dm-core`, as an axum router that a host merges into its own.
+//!
+//! The host authenticates: its middleware puts a [`Principal`](dm_core::Principal) into the request's extensions, and
+//! nothing here knows what a token looks like. A request without one is answered with 401.
+//!
+//! ```
+//! use axum::extract::Request;
+//! use axum::middleware::{self, Next};
+//! use dm_core::{Hub, MemoryStore, Principal, Service, UserId};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let hub = Hub::new();
+//! let service = Service::builder(MemoryStore::new()).notifier(hub.clone()).start()?;
+//! let direct_messages = dm_axum::router(service, hub, dm_axum::Options::default());
+//! let app: axum::Router = axum::Router::new().merge(direct_messages).layer(middleware::from_fn(
+//!     async |mut request: Request, next: Next| {
+//!         if let Some(user) = my_token_of(&request) {
+//!             request.extensions_mut().insert(Principal::from(user));
+//!         }
+//!         next.run(request).await
+//!     },
+//! ));
+//! # fn my_token_of(_: &Request) -> Option<UserId> { None }
+//! # let _ = app;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A host whose sessions end inserts a [`SessionExpiry`] too; a WebSocket then closes at that time.
+//!
+//! # Calls
+//!
+//! | Call | What for |
+//! |---|---|
+//! | `POST /api/dm/keys`, `GET /api/dm/keys/{ed25519_pubkey}` | publish and look up X25519 keys |
+//! | `POST /api/dm/conversations`, `GET /api/dm/conversations` | open and list conversations |
+//! | `POST /api/dm/messages`, `GET /api/dm/messages/{conversation_id}` | send and read back |
+//! | `GET /api/dm/offline`, `POST /api/dm/offline/ack` | what is pending, and that it has arrived |
+//! | `POST /api/dm/ws-ticket` | a one-time ticket for a WebSocket |
+//! | `GET /api/dm/ws` | the WebSocket: `?ticket=` where no principal is present, `?device=` to name the device |
+//!
+//! Bodies are JSON, refusals RFC 9457 problems, frames protobuf envelopes of `dm-proto`. A client may name its device in
+//! a hello, in `?device=` or through its principal; the first two only if the principal has the default device.
+//!
+//! # Close codes
+//!
+//! | Code | Why |
+//! |---|---|
+//! | 4001 | the session ended ([`SessionExpiry`]) |
+//! | 4003 | refused: the hello names a device that is not the caller's |
+//! | 4009 | a newer connection of the same device took over |
+//! | 1009 | a message or frame beyond [`Options::max_message`] |
+//! | 1008 | policy: a text frame, a frame only a server sends, a frame that does not decode, too many pings |
+//! | 1012 | come again: shutting down, the store cannot be read, a ping without an answer, a reader that stopped |
+//!
+//! 4002 is left to hosts: here, a request that is not authenticated is refused with 401 before the upgrade.
+//!
+//! # Logs
+//!
+//! Spans carry call names, ids and the first digits of users; never payloads, keys, tickets or query strings. The
+//! WebSocket library below logs whole frames through the `log` crate at its `trace` level: a host that passes `log` on
+//! to its subscriber keeps the target `tungstenite` above that.
+//!
+//! # In reading order
+//!
+//! `router` shows the calls, `rest` answers them, `ws` holds the WebSocket, `problem` all refusals, `convert` the way
+//! between the core's values and the wire's.
+
+mod convert;
+mod extract;
+mod names;
+mod options;
+mod problem;
+mod rest;
+mod router;
+mod tickets;
+mod ws;
+
+pub use options::{Options, Origins, SessionExpiry};
+pub use router::router;

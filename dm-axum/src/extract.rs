@@ -1,0 +1,172 @@
+//! What calls take from a request: the caller, a bounded JSON body, a query.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, HttpBody as _};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{FromRequestParts, Query, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use dm_core::{Clock, Principal};
+use futures_util::StreamExt as _;
+use serde::de::DeserializeOwned;
+
+use crate::SessionExpiry;
+use crate::problem::{Kind, Problem};
+use crate::router::Api;
+
+/// Who is calling, as the host's middleware said.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    pub(crate) who: Principal,
+    pub(crate) expiry: Option<SessionExpiry>,
+}
+
+impl FromRequestParts<Arc<Api>> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<Api>) -> Result<Self, Problem> {
+        let who = parts.extensions.get::<Principal>().cloned();
+        let who = who.ok_or_else(|| Problem::new(Kind::Unauthorized, ""))?;
+        Ok(Self { who, expiry: parts.extensions.get().copied() })
+    }
+}
+
+/// A body's shape: its fields all optional, so that a missing one is told from a wrong one by name.
+pub(crate) trait Shape: DeserializeOwned {
+    /// The fields. A problem names no others, because what else is in the body is the client's own.
+    const FIELDS: &'static [&'static str];
+}
+
+/// Reads a JSON body of at most `limit` bytes.
+pub(crate) async fn json<T: Shape>(api: &Api, request: Request, limit: usize) -> Result<T, Problem> {
+    if !is_json(request.headers()) {
+        return Err(Problem::new(Kind::UnsupportedMediaType, "content-type must be application/json"));
+    }
+    let body = read(api.service.clock(), request.into_body(), limit, api.options.body_timeout).await?;
+    parse(&body)
+}
+
+fn parse<T: Shape>(body: &[u8]) -> Result<T, Problem> {
+    let deserializer = &mut serde_json::Deserializer::from_slice(body);
+    let value: T = serde_path_to_error::deserialize(&mut *deserializer).map_err(|error| {
+        let path = error.path().to_string();
+        let named = |field: &&&str| path.strip_prefix(**field).is_some_and(|rest| !rest.starts_with('_'));
+        let field = T::FIELDS.iter().filter(named).max_by_key(|field| field.len());
+        // What serde says of a value quotes it; what is said here does not.
+        match field {
+            Some(field) if error.inner().is_data() => Problem::malformed(field, "not of the right type"),
+            _ => Problem::new(Kind::Malformed, "not the JSON object expected"),
+        }
+    })?;
+    deserializer.end().map_err(|_| Problem::new(Kind::Malformed, "something follows the JSON"))?;
+    Ok(value)
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = value.split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case("application/json")
+}
+
+/// Reads a whole body. One that announces too much is refused unread; one that announces nothing is read until it is
+/// too much.
+async fn read(clock: &dyn Clock, body: Body, limit: usize, patience: Duration) -> Result<Bytes, Problem> {
+    let too_large = || Problem::new(Kind::TooLarge, format!("the body is larger than {limit} bytes"));
+    if body.size_hint().lower() > u64::try_from(limit).unwrap_or(u64::MAX) {
+        return Err(too_large());
+    }
+    let whole = async {
+        let mut collected = Vec::with_capacity(usize::try_from(body.size_hint().lower()).unwrap_or(0));
+        let mut chunks = body.into_data_stream();
+        while let Some(chunk) = chunks.next().await {
+            let chunk = chunk.map_err(|_| Problem::new(Kind::Malformed, "the body does not end well"))?;
+            if collected.len() + chunk.len() > limit {
+                return Err(too_large());
+            }
+            collected.extend_from_slice(&chunk);
+        }
+        Ok(collected.into())
+    };
+    tokio::select! {
+        biased;
+        whole = whole => whole,
+        () = clock.sleep(patience) => Err(Problem::new(Kind::BodyTimeout, "")),
+    }
+}
+
+/// A query whose parameters are all optional text, as they stood.
+pub(crate) fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
+    let Query(query) = query.map_err(|_| Problem::new(Kind::Malformed, "the query does not parse"))?;
+    Ok(query)
+}
+
+/// A number in a query.
+pub(crate) fn number(field: &'static str, text: Option<String>) -> Result<Option<u64>, Problem> {
+    let parse = |text: String| {
+        // `u64::from_str` takes a plus sign too.
+        let digits = !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit());
+        let number = digits.then(|| text.parse().ok()).flatten();
+        number.ok_or_else(|| Problem::malformed(field, "not a number"))
+    };
+    text.map(parse).transpose()
+}
+
+/// A count of things in a query: one at least, and as many as the callee allows at most.
+pub(crate) fn limit(text: Option<String>) -> Result<Option<usize>, Problem> {
+    match number("limit", text)? {
+        Some(0) => Err(Problem::not_acceptable("limit", "must not be zero")),
+        limit => Ok(limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX))),
+    }
+}
+
+/// A value that a body must have.
+pub(crate) fn required<T>(field: &'static str, value: Option<T>) -> Result<T, Problem> {
+    value.ok_or_else(|| Problem::malformed(field, "missing"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[allow(dead_code, reason = "only whether it parses matters")]
+    struct Body {
+        id: Option<String>,
+        id_list: Option<Vec<u64>>,
+    }
+
+    impl Shape for Body {
+        const FIELDS: &'static [&'static str] = &["id", "id_list"];
+    }
+
+    fn refused(body: &str) -> Option<String> {
+        let frame = parse::<Body>(body.as_bytes()).unwrap_err().to_frame();
+        assert!(!format!("{frame:?}").contains("SECRET"), "{frame:?}");
+        Some(frame.field).filter(|field| !field.is_empty())
+    }
+
+    #[test]
+    fn a_field_of_the_wrong_type_is_named_and_its_value_is_not_quoted() {
+        assert_eq!(refused(r#"{"id": 5}"#).as_deref(), Some("id"));
+        assert_eq!(refused(r#"{"id_list": "SECRET"}"#).as_deref(), Some("id_list"));
+        assert_eq!(refused(r#"{"id_list": [1, "SECRET"]}"#).as_deref(), Some("id_list"));
+    }
+
+    #[test]
+    fn what_is_no_json_object_is_refused_without_a_field() {
+        for body in ["", "SECRET", "[]x", "7", r#"{"id": "a""#, r#"{"SECRET": nul}"#, r#"{} {"SECRET":1}"#] {
+            assert_eq!(refused(body), None, "{body}");
+        }
+        assert_eq!(refused(&"[".repeat(100_000)), None);
+        assert_eq!(refused(&format!("{{\"SECRET\":{}", "[".repeat(100_000))), None);
+    }
+
+    #[test]
+    fn unknown_fields_are_passed_over() {
+        assert!(parse::<Body>(br#"{"id": "a", "later": {"x": [1]}}"#).is_ok());
+    }
+}

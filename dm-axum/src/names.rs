@@ -1,0 +1,55 @@
+//! Display names for an answer, from the host's directory in one call.
+
+use std::collections::HashMap;
+
+use dm_core::{OpenDirectory, Service, UserId};
+
+/// Longest name passed on, in characters: a list of conversations is made of names, and answers are bounded.
+const LONGEST: usize = 128;
+
+/// The names of the users in one answer.
+#[derive(Debug, Default)]
+pub(crate) struct Names(HashMap<UserId, String>);
+
+impl Names {
+    /// Asks the directory once for all of them. Should it fail, everybody is `Unknown`: the messages matter more than
+    /// the names beside them, and a message that is stored must not be answered with an error.
+    pub(crate) async fn look_up(service: &Service, users: impl IntoIterator<Item = UserId>) -> Self {
+        let mut users: Vec<UserId> = users.into_iter().collect();
+        users.sort_unstable();
+        users.dedup();
+        if users.is_empty() {
+            return Self::default();
+        }
+        let profiles = service.directory().profiles(&users).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "display names are missing");
+            metrics::counter!("dm_directory_failures_total").increment(1);
+            Vec::new()
+        });
+        let known = users.into_iter().zip(profiles);
+        Self(known.filter_map(|(user, profile)| Some((user, shortened(profile?.display_name)))).collect())
+    }
+
+    pub(crate) fn of(&self, user: UserId) -> &str {
+        self.0.get(&user).map_or(OpenDirectory::UNKNOWN, String::as_str)
+    }
+}
+
+fn shortened(mut name: String) -> String {
+    if let Some((end, _)) = name.char_indices().nth(LONGEST) {
+        name.truncate(end);
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_names_are_cut_between_characters() {
+        assert_eq!(shortened("Ana".to_owned()), "Ana");
+        assert_eq!(shortened("é".repeat(129)), "é".repeat(128));
+        assert_eq!(shortened("é".repeat(128)), "é".repeat(128));
+    }
+}

@@ -1,0 +1,241 @@
+//! What a caller is told when something is refused: RFC 9457 problems, over REST and over the WebSocket.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use dm_core::{Error, Invalid, KeyRecord, Retry};
+use dm_proto::DmProblem;
+use serde::Serialize;
+
+use crate::convert;
+use crate::rest::KeyJson;
+
+/// Kinds of problem. Their `type`s are for programs and never change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Malformed,
+    Unauthorized,
+    ForeignOrigin,
+    ForeignDevice,
+    NotFound,
+    MethodNotAllowed,
+    BodyTimeout,
+    StaleKey,
+    MessageIdReused,
+    TooLarge,
+    UnsupportedMediaType,
+    NotAcceptable,
+    NotAnUpgrade,
+    TooManyDevices,
+    TooManyTickets,
+    TooManySockets,
+    Unavailable,
+    OutcomeUnknown,
+}
+
+impl Kind {
+    /// The kind's `type`, HTTP status and title.
+    pub(crate) const fn parts(self) -> (&'static str, StatusCode, &'static str) {
+        use StatusCode as S;
+        match self {
+            Self::Malformed => ("urn:dm:problem:malformed", S::BAD_REQUEST, "Malformed request"),
+            Self::Unauthorized => ("urn:dm:problem:unauthorized", S::UNAUTHORIZED, "Not authenticated"),
+            Self::ForeignOrigin => ("urn:dm:problem:foreign-origin", S::FORBIDDEN, "Origin not allowed"),
+            Self::ForeignDevice => ("urn:dm:problem:foreign-device", S::FORBIDDEN, "Not the caller's device"),
+            Self::NotFound => ("urn:dm:problem:not-found", S::NOT_FOUND, "Not found"),
+            Self::MethodNotAllowed => {
+                ("urn:dm:problem:method-not-allowed", S::METHOD_NOT_ALLOWED, "Method not allowed")
+            }
+            Self::BodyTimeout => {
+                ("urn:dm:problem:body-timeout", S::REQUEST_TIMEOUT, "The body took too long")
+            }
+            Self::StaleKey => ("urn:dm:problem:stale-key", S::CONFLICT, "The recipient has another key"),
+            Self::MessageIdReused => (
+                "urn:dm:problem:message-id-reused",
+                S::CONFLICT,
+                "The client message id stands for another message",
+            ),
+            Self::TooLarge => ("urn:dm:problem:too-large", S::PAYLOAD_TOO_LARGE, "Too large"),
+            Self::UnsupportedMediaType => {
+                ("urn:dm:problem:unsupported-media-type", S::UNSUPPORTED_MEDIA_TYPE, "Not JSON")
+            }
+            Self::NotAcceptable => {
+                ("urn:dm:problem:not-acceptable", S::UNPROCESSABLE_ENTITY, "Not acceptable")
+            }
+            Self::NotAnUpgrade => {
+                ("urn:dm:problem:not-an-upgrade", S::UPGRADE_REQUIRED, "Not a WebSocket upgrade")
+            }
+            Self::TooManyDevices => {
+                ("urn:dm:problem:too-many-devices", S::TOO_MANY_REQUESTS, "Too many devices")
+            }
+            Self::TooManyTickets => {
+                ("urn:dm:problem:too-many-tickets", S::TOO_MANY_REQUESTS, "Too many tickets")
+            }
+            Self::TooManySockets => {
+                ("urn:dm:problem:too-many-sockets", S::TOO_MANY_REQUESTS, "Too many WebSockets")
+            }
+            Self::Unavailable => ("urn:dm:problem:unavailable", S::SERVICE_UNAVAILABLE, "Unavailable"),
+            Self::OutcomeUnknown => (
+                "urn:dm:problem:outcome-unknown",
+                S::SERVICE_UNAVAILABLE,
+                "It may or may not have been stored",
+            ),
+        }
+    }
+}
+
+/// A refusal. Its texts name fields and limits, and never quote what a client sent.
+#[derive(Clone, Debug)]
+pub(crate) struct Problem {
+    kind: Kind,
+    detail: Cow<'static, str>,
+    field: Option<&'static str>,
+    retry_after: Option<Duration>,
+    /// For a stale key: the key to use instead, if the recipient has one.
+    current_key: Option<Option<Box<KeyRecord>>>,
+}
+
+impl Problem {
+    pub(crate) fn new(kind: Kind, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { kind, detail: detail.into(), field: None, retry_after: None, current_key: None }
+    }
+
+    /// A value without the shape its field must have.
+    pub(crate) fn malformed(field: &'static str, detail: &'static str) -> Self {
+        Self::new(Kind::Malformed, detail).about(field)
+    }
+
+    /// A well-formed value that cannot be accepted.
+    pub(crate) fn not_acceptable(field: &'static str, detail: &'static str) -> Self {
+        Self::new(Kind::NotAcceptable, detail).about(field)
+    }
+
+    /// The problem is one of a field.
+    pub(crate) const fn about(mut self, field: &'static str) -> Self {
+        self.field = Some(field);
+        self
+    }
+
+    pub(crate) const fn retry_after(mut self, span: Duration) -> Self {
+        self.retry_after = Some(span);
+        self
+    }
+
+    pub(crate) const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The problem as it goes over the WebSocket.
+    pub(crate) fn to_frame(&self) -> DmProblem {
+        let (kind, status, title) = self.kind.parts();
+        DmProblem {
+            r#type: kind.to_owned(),
+            title: title.to_owned(),
+            status: status.as_u16().into(),
+            detail: self.detail.clone().into_owned(),
+            field: self.field.unwrap_or_default().to_owned(),
+            retry_after_ms: self.retry_after.map(millis),
+            current_key: self.current_key.as_ref().and_then(Option::as_deref).map(convert::key),
+        }
+    }
+}
+
+impl From<Invalid> for Problem {
+    fn from(invalid: Invalid) -> Self {
+        Self::not_acceptable(invalid.field(), invalid.reason())
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        let problem = match &error {
+            Error::Invalid(invalid) => (*invalid).into(),
+            Error::NotFound => Self::new(Kind::NotFound, "no such thing, or not yours to see"),
+            Error::TooLarge { field, limit } => {
+                Self::new(Kind::TooLarge, format!("larger than {limit}")).about(field)
+            }
+            Error::ClientIdReused => Self::new(Kind::MessageIdReused, "used before for different content")
+                .about("client_message_id"),
+            Error::StaleKey { current } => {
+                let mut problem = Self::new(Kind::StaleKey, "not the recipient's current key version")
+                    .about("recipient_key_version");
+                problem.current_key = Some(current.clone());
+                problem
+            }
+            Error::TooManyDevices { limit } => {
+                Self::new(Kind::TooManyDevices, format!("a user may have {limit}"))
+            }
+            Error::BeyondHead { head } => {
+                Self::new(Kind::NotAcceptable, format!("beyond the newest entry, {head}")).about("up_to")
+            }
+            Error::ShuttingDown => Self::new(Kind::Unavailable, "shutting down"),
+            Error::Unavailable(_) => Self::new(Kind::Unavailable, "nothing was stored"),
+            Error::OutcomeUnknown(_) => {
+                Self::new(Kind::OutcomeUnknown, "ask again with the same client_message_id")
+            }
+            // The core may learn new errors; none of them is a success.
+            _ => Self::new(Kind::Unavailable, ""),
+        };
+        if let Error::Unavailable(source) | Error::OutcomeUnknown(source) = &error {
+            tracing::warn!(error = %source, "a call failed in the store or the directory");
+        }
+        match error.retry() {
+            Retry::After(span) => problem.retry_after(span),
+            Retry::Never => problem,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct ProblemJson<'a> {
+    r#type: &'static str,
+    title: &'static str,
+    status: u16,
+    detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    current_key: Option<Option<KeyJson>>,
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let (kind, status, title) = self.kind.parts();
+        let body = serde_json::to_vec(&ProblemJson {
+            r#type: kind,
+            title,
+            status: status.as_u16(),
+            detail: &self.detail,
+            field: self.field,
+            retry_after_ms: self.retry_after.map(millis),
+            current_key: self.current_key.map(|current| current.as_deref().map(KeyJson::from)),
+        })
+        // Strings and numbers always serialize; should that change, the status still tells.
+        .unwrap_or_default();
+        let mut response =
+            (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
+        let headers = response.headers_mut();
+        if let Some(span) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(millis(span).div_ceil(1_000)));
+        }
+        match self.kind {
+            // RFC 9110 wants to be told which scheme; the wire format says bearer tokens.
+            Kind::Unauthorized => {
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            Kind::NotAnUpgrade => {
+                headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+            }
+            _ => {}
+        }
+        response
+    }
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,123 @@
+//! `POST /api/dm/conversations`, `GET /api/dm/conversations`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, Request, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use dm_core::{ConversationCursor, ConversationState, ServerSequence, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::ROOM;
+use crate::convert;
+use crate::extract::{Caller, Shape, json, limit, query, required};
+use crate::names::Names;
+use crate::problem::{Kind, Problem};
+use crate::router::Api;
+
+/// Where the rest of a list begins that is given as an array.
+const NEXT: HeaderName = HeaderName::from_static("dm-next");
+
+#[derive(Serialize)]
+struct ConversationJson {
+    id: String,
+    participant_a_pubkey: String,
+    participant_b_pubkey: String,
+    participant_a_display_name: String,
+    participant_b_display_name: String,
+    created_at: u64,
+    last_message_at: Option<u64>,
+}
+
+impl ConversationJson {
+    fn new(state: &ConversationState, names: &Names) -> Self {
+        let participants = state.conversation.participants;
+        Self {
+            id: state.conversation.id.to_string(),
+            participant_a_pubkey: participants.a().to_string(),
+            participant_b_pubkey: participants.b().to_string(),
+            participant_a_display_name: names.of(participants.a()).to_owned(),
+            participant_b_display_name: names.of(participants.b()).to_owned(),
+            created_at: state.conversation.opened_at.as_millis(),
+            last_message_at: state.last_activity.map(Timestamp::as_millis),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Open {
+    recipient_pubkey: Option<String>,
+}
+
+impl Shape for Open {
+    const FIELDS: &'static [&'static str] = &["recipient_pubkey"];
+}
+
+/// Opens the conversation with somebody, or finds it.
+pub(crate) async fn open(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    request: Request,
+) -> Result<Response, Problem> {
+    let body: Open = json(&api, request, ROOM).await?;
+    let recipient = convert::user("recipient_pubkey", &required("recipient_pubkey", body.recipient_pubkey)?)?;
+    if recipient == caller.who.user {
+        // The seed's answer to this is 400, though it is well-formed.
+        return Err(Problem::new(Kind::Malformed, "a conversation with oneself").about("recipient_pubkey"));
+    }
+    let opened = api.service.open_conversation(&caller.who, recipient).await?;
+    let (status, state) = if opened.created {
+        let conversation = opened.conversation;
+        let new = ConversationState { conversation, head: ServerSequence::ZERO, last_activity: None };
+        (StatusCode::CREATED, new)
+    } else {
+        (StatusCode::OK, api.service.conversation(&caller.who, opened.conversation.id).await?)
+    };
+    let names = Names::look_up(&api.service, convert::participants(&state)).await;
+    Ok((status, Json(ConversationJson::new(&state, &names))).into_response())
+}
+
+#[derive(Deserialize)]
+pub(crate) struct List {
+    limit: Option<String>,
+    cursor: Option<String>,
+}
+
+/// A page of the list, for those who ask with a limit.
+#[derive(Serialize)]
+struct Page {
+    conversations: Vec<ConversationJson>,
+    next: Option<String>,
+}
+
+/// Lists the caller's conversations: an array, as the seed's client expects, or with a limit an object.
+pub(crate) async fn list(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    list: Result<Query<List>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let list = query(list)?;
+    let limit = limit(list.limit)?;
+    let cursor: Option<ConversationCursor> = list
+        .cursor
+        .map(|text| text.parse())
+        .transpose()
+        .map_err(|_| Problem::malformed("cursor", "not a cursor of this list"))?;
+    let most = limit.unwrap_or(api.service.config().list_page);
+    let page = api.service.conversations(&caller.who, most, cursor).await?;
+    let names = Names::look_up(&api.service, page.conversations.iter().flat_map(convert::participants)).await;
+    let conversations =
+        page.conversations.iter().map(|state| ConversationJson::new(state, &names)).collect::<Vec<_>>();
+    let next = page.next.map(|next| next.to_string());
+    if limit.is_some() {
+        return Ok(Json(Page { conversations, next }).into_response());
+    }
+    let mut response = Json(conversations).into_response();
+    // A cursor is hexadecimal digits, which a header can hold.
+    if let Some(next) = next.and_then(|next| HeaderValue::try_from(next).ok()) {
+        response.headers_mut().insert(NEXT, next);
+    }
+    Ok(response)
+}

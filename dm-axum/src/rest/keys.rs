@@ -1,0 +1,82 @@
+//! `POST /api/dm/keys`, `GET /api/dm/keys/{ed25519_pubkey}`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, Request, State};
+use dm_core::{KeyRecord, UserId, X25519Key};
+use serde::{Deserialize, Serialize};
+
+use super::ROOM;
+use crate::convert;
+use crate::extract::{Caller, Shape, json, required};
+use crate::problem::Problem;
+use crate::router::Api;
+
+/// A published key.
+#[derive(Debug, Serialize)]
+pub(crate) struct KeyJson {
+    ed25519_pubkey: String,
+    x25519_pubkey: String,
+    published_at: u64,
+    version: u32,
+    binding: &'static str,
+}
+
+impl From<&KeyRecord> for KeyJson {
+    fn from(record: &KeyRecord) -> Self {
+        Self {
+            ed25519_pubkey: record.user.to_string(),
+            x25519_pubkey: record.key.to_string(),
+            published_at: record.published_at.as_millis(),
+            version: record.version.get(),
+            binding: record.binding.as_str(),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Publish {
+    x25519_pubkey: Option<String>,
+    signature: Option<String>,
+}
+
+impl Shape for Publish {
+    const FIELDS: &'static [&'static str] = &["x25519_pubkey", "signature"];
+}
+
+/// Publishes the caller's key.
+pub(crate) async fn publish(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    request: Request,
+) -> Result<Json<KeyJson>, Problem> {
+    let body: Publish = json(&api, request, ROOM).await?;
+    let text = required("x25519_pubkey", body.x25519_pubkey)?;
+    if !convert::is_hex64(&text) {
+        return Err(Problem::malformed("x25519_pubkey", "not 64 hexadecimal digits"));
+    }
+    let key: X25519Key = text.parse()?;
+    if body.signature.is_some() {
+        return Err(Problem::not_acceptable("signature", "signed keys are not supported"));
+    }
+    let record = api.service.publish_key(&caller.who, key).await?;
+    Ok(Json(KeyJson::from(&record)))
+}
+
+/// Looks a user's key up.
+pub(crate) async fn look_up(
+    State(api): State<Arc<Api>>,
+    _: Caller,
+    path: Result<Path<String>, PathRejection>,
+) -> Result<Json<KeyJson>, Problem> {
+    let malformed = || Problem::malformed("ed25519_pubkey", "not 64 hexadecimal digits");
+    let Path(text) = path.map_err(|_| malformed())?;
+    if !convert::is_hex64(&text) {
+        return Err(malformed());
+    }
+    // Digits that can be nobody's identity name somebody who has no key.
+    let user: UserId = text.parse().map_err(|_| dm_core::Error::NotFound)?;
+    Ok(Json(KeyJson::from(&api.service.key(user).await?)))
+}

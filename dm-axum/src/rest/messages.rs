@@ -1,0 +1,171 @@
+//! `POST /api/dm/messages`, `GET /api/dm/messages/{conversation_id}`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, Request, State};
+use axum::http::StatusCode;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use dm_core::{
+    ConversationId, HistoryRange, KeyVersion, Message, SendMessage, ServerSequence, Suite, Timestamp,
+};
+use serde::{Deserialize, Serialize};
+
+use super::ROOM;
+use crate::convert;
+use crate::extract::{Caller, Shape, json, limit, number, query, required};
+use crate::names::Names;
+use crate::problem::Problem;
+use crate::router::Api;
+
+/// Messages in a page of history when the client does not say.
+pub(crate) const DEFAULT_PAGE: usize = 50;
+
+/// A stored message.
+#[derive(Debug, Serialize)]
+pub(crate) struct MessageJson {
+    id: String,
+    conversation_id: String,
+    sender_pubkey: String,
+    encrypted_payload: String,
+    nonce: String,
+    ephemeral_pubkey: Option<String>,
+    timestamp: u64,
+    server_sequence: u64,
+    sender_display_name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_message_id: Option<String>,
+    received_at: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    suite: Option<u32>,
+}
+
+impl MessageJson {
+    pub(crate) fn new(message: &Message, names: &Names) -> Self {
+        let ciphertext = &message.ciphertext;
+        Self {
+            id: message.id.to_string(),
+            conversation_id: message.conversation.to_string(),
+            sender_pubkey: message.sender.to_string(),
+            encrypted_payload: STANDARD.encode(ciphertext.payload()),
+            nonce: STANDARD.encode(ciphertext.nonce()),
+            ephemeral_pubkey: ciphertext.ephemeral().map(|key| STANDARD.encode(key)),
+            timestamp: message.sent_at.as_millis(),
+            server_sequence: message.sequence.get(),
+            sender_display_name: names.of(message.sender).to_owned(),
+            client_message_id: message.client_id.map(|id| id.to_string()),
+            received_at: message.received_at.as_millis(),
+            suite: ciphertext.suite().map(|Suite(tag)| tag),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Send {
+    conversation_id: Option<String>,
+    encrypted_payload: Option<String>,
+    nonce: Option<String>,
+    ephemeral_pubkey: Option<String>,
+    timestamp: Option<u64>,
+    client_message_id: Option<String>,
+    recipient_key_version: Option<u32>,
+    suite: Option<u32>,
+}
+
+impl Shape for Send {
+    const FIELDS: &'static [&'static str] = &[
+        "conversation_id",
+        "encrypted_payload",
+        "nonce",
+        "ephemeral_pubkey",
+        "timestamp",
+        "client_message_id",
+        "recipient_key_version",
+        "suite",
+    ];
+}
+
+impl Send {
+    fn into_message(self) -> Result<SendMessage, Problem> {
+        let conversation =
+            convert::id("conversation_id", &required("conversation_id", self.conversation_id)?)?;
+        let payload = bytes("encrypted_payload", self.encrypted_payload.as_deref())?;
+        let nonce = bytes("nonce", self.nonce.as_deref())?;
+        let ephemeral = match self.ephemeral_pubkey {
+            Some(text) => bytes("ephemeral_pubkey", Some(&text))?,
+            None => Vec::new(),
+        };
+        let ciphertext = convert::ciphertext(payload.into(), &nonce, &ephemeral, self.suite.unwrap_or(0))?;
+        let sent_at = Timestamp::from_millis(required("timestamp", self.timestamp)?);
+        let mut message = SendMessage::new(conversation, ciphertext, sent_at);
+        message.client_id =
+            self.client_message_id.map(|text| convert::id("client_message_id", &text)).transpose()?;
+        message.recipient_key_version = self.recipient_key_version.map(key_version).transpose()?;
+        Ok(message)
+    }
+}
+
+/// A version that a sender named.
+pub(crate) fn key_version(version: u32) -> Result<KeyVersion, Problem> {
+    KeyVersion::new(version)
+        .map_err(|invalid| Problem::not_acceptable("recipient_key_version", invalid.reason()))
+}
+
+/// Bytes in canonical base64 of the standard alphabet, with padding.
+fn bytes(field: &'static str, text: Option<&str>) -> Result<Vec<u8>, Problem> {
+    STANDARD.decode(required(field, text)?).map_err(|_| Problem::malformed(field, "not canonical base64"))
+}
+
+/// Sends a message.
+pub(crate) async fn send(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    request: Request,
+) -> Result<(StatusCode, Json<MessageJson>), Problem> {
+    let body_limit = api.service.config().max_payload.div_ceil(3) * 4 + ROOM;
+    let body: Send = json(&api, request, body_limit).await?;
+    let sent = api.service.send(&caller.who, body.into_message()?).await?;
+    let names = Names::look_up(&api.service, [sent.message.sender]).await;
+    let status = if sent.repeated { StatusCode::OK } else { StatusCode::CREATED };
+    Ok((status, Json(MessageJson::new(&sent.message, &names))))
+}
+
+#[derive(Deserialize)]
+pub(crate) struct History {
+    before: Option<String>,
+    after: Option<String>,
+    limit: Option<String>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct HistoryJson {
+    messages: Vec<MessageJson>,
+    has_more: bool,
+}
+
+/// Reads a conversation back.
+pub(crate) async fn history(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    path: Result<Path<String>, PathRejection>,
+    history: Result<Query<History>, QueryRejection>,
+) -> Result<Json<HistoryJson>, Problem> {
+    let Path(text) = path.map_err(|_| Problem::malformed("conversation_id", "not a UUID"))?;
+    let conversation: ConversationId = convert::id("conversation_id", &text)?;
+    let history = query(history)?;
+    let before = number("before", history.before)?.map(ServerSequence::new);
+    let after = number("after", history.after)?.map(ServerSequence::new);
+    let range = match (before, after) {
+        (None, None) => HistoryRange::Newest,
+        (Some(before), None) => HistoryRange::Before(before),
+        (None, Some(after)) => HistoryRange::After(after),
+        (Some(_), Some(_)) => return Err(Problem::not_acceptable("after", "not together with before")),
+    };
+    let limit = limit(history.limit)?.unwrap_or(DEFAULT_PAGE);
+    let page = api.service.history(&caller.who, conversation, range, limit).await?;
+    let names = Names::look_up(&api.service, page.messages.iter().map(|message| message.sender)).await;
+    let messages = page.messages.iter().map(|message| MessageJson::new(message, &names)).collect();
+    Ok(Json(HistoryJson { messages, has_more: page.has_more }))
+}

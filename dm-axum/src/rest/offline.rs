@@ -1,0 +1,122 @@
+//! `GET /api/dm/offline`, `POST /api/dm/offline/ack`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, Request, State};
+use dm_core::{AckTarget, Gap, InboxSeq, MessageId, PendingKind, PendingQuery};
+use serde::{Deserialize, Serialize};
+
+use super::ROOM;
+use super::messages::MessageJson;
+use crate::convert;
+use crate::extract::{Caller, Shape, json, limit, number, query};
+use crate::names::Names;
+use crate::problem::Problem;
+use crate::router::Api;
+
+/// Bytes of an id in a JSON array, with quotes, a comma and an indent.
+const ID: usize = 64;
+
+#[derive(Deserialize)]
+pub(crate) struct Fetch {
+    limit: Option<String>,
+    after: Option<String>,
+    include_sent: Option<String>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct OfflineJson {
+    messages: Vec<MessageJson>,
+    has_more: bool,
+    next: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    gap: Option<GapJson>,
+}
+
+/// A stretch that is no longer held: history may still have its messages.
+#[derive(Serialize)]
+struct GapJson {
+    from: u64,
+    to: u64,
+    reason: String,
+}
+
+impl From<Gap> for GapJson {
+    fn from(gap: Gap) -> Self {
+        Self { from: gap.from.get(), to: gap.to.get(), reason: gap.reason.to_string() }
+    }
+}
+
+/// Fetches what is pending for the caller's device.
+pub(crate) async fn fetch(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    fetch: Result<Query<Fetch>, QueryRejection>,
+) -> Result<Json<OfflineJson>, Problem> {
+    let fetch = query(fetch)?;
+    let kind = match fetch.include_sent.as_deref() {
+        None | Some("false") => PendingKind::Received,
+        Some("true") => PendingKind::ReceivedAndSent,
+        Some(_) => return Err(Problem::malformed("include_sent", "neither true nor false")),
+    };
+    let after = number("after", fetch.after)?.map(InboxSeq::new);
+    let pending_query = PendingQuery { after, limit: limit(fetch.limit)?, kind };
+    let pending = api.service.pending(&caller.who, pending_query).await?;
+    let messages = || pending.entries.iter().filter_map(|entry| entry.message());
+    let names = Names::look_up(&api.service, messages().map(|message| message.sender)).await;
+    Ok(Json(OfflineJson {
+        messages: messages().map(|message| MessageJson::new(message, &names)).collect(),
+        has_more: pending.next.is_some(),
+        next: pending.next.map(InboxSeq::get),
+        gap: pending.gap.map(GapJson::from),
+    }))
+}
+
+#[derive(Deserialize)]
+struct Acknowledge {
+    message_ids: Option<Vec<String>>,
+    up_to: Option<u64>,
+}
+
+impl Shape for Acknowledge {
+    const FIELDS: &'static [&'static str] = &["message_ids", "up_to"];
+}
+
+#[derive(Serialize)]
+pub(crate) struct AcknowledgedJson {
+    acknowledged: u64,
+    unknown: u64,
+    remaining: u64,
+}
+
+/// Takes the client's word for what has arrived.
+pub(crate) async fn acknowledge(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    request: Request,
+) -> Result<Json<AcknowledgedJson>, Problem> {
+    let config = api.service.config();
+    let body_limit = config.list_page.max(config.pending_page) * ID + ROOM;
+    let body: Acknowledge = json(&api, request, body_limit).await?;
+    // Everything is parsed before anything is done.
+    let ids = body.message_ids.map(|ids| {
+        ids.iter().map(|id| convert::id("message_ids", id)).collect::<Result<Vec<MessageId>, Problem>>()
+    });
+    let targets = [
+        body.up_to.map(|up_to| AckTarget::UpTo(InboxSeq::new(up_to))),
+        ids.transpose()?.map(AckTarget::Messages),
+    ];
+    if targets.iter().all(Option::is_none) {
+        return Err(Problem::malformed("message_ids", "missing"));
+    }
+    let (mut acknowledged, mut unknown) = (0, 0);
+    for target in targets.into_iter().flatten() {
+        let done = api.service.acknowledge(&caller.who, target).await?;
+        acknowledged += done.acknowledged;
+        unknown += done.unknown;
+    }
+    let remaining = api.service.depth(&caller.who).await?.messages;
+    Ok(Json(AcknowledgedJson { acknowledged, unknown, remaining }))
+}

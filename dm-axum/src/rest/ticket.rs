@@ -1,0 +1,25 @@
+//! `POST /api/dm/ws-ticket`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+
+use crate::extract::Caller;
+use crate::problem::Problem;
+use crate::router::Api;
+use crate::tickets::Holder;
+
+#[derive(Serialize)]
+pub(crate) struct TicketJson {
+    ticket: String,
+    expires_at: u64,
+}
+
+/// Issues a ticket for one WebSocket. It needs no body; one that comes is left unread.
+pub(crate) async fn issue(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<TicketJson>, Problem> {
+    let holder = Holder { who: caller.who, expiry: caller.expiry };
+    let (ticket, expires_at) = api.tickets.issue(holder, api.service.clock().now())?;
+    Ok(Json(TicketJson { ticket, expires_at: expires_at.as_millis() }))
+}

@@ -1,0 +1,174 @@
+//! One-time tickets: how a browser, which cannot set headers on a WebSocket, proves who it is.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use data_encoding::BASE64URL_NOPAD;
+use dm_core::{Principal, Timestamp, UserId};
+use sha2::{Digest, Sha256};
+
+use crate::SessionExpiry;
+use crate::problem::{Kind, Problem};
+
+/// Bytes of randomness in a ticket, and of its digest.
+const LEN: usize = 32;
+
+type Hash = [u8; LEN];
+
+/// The tickets that are out. Only digests are kept: what is looked up depends on the secret through a digest, so that
+/// neither the memory nor the time a look-up takes tells anything about a ticket.
+#[derive(Debug)]
+pub(crate) struct Tickets {
+    life: Duration,
+    most: usize,
+    most_per_user: usize,
+    out: Mutex<Out>,
+}
+
+#[derive(Debug, Default)]
+struct Out {
+    holders: HashMap<Hash, (Timestamp, Holder)>,
+    /// By when they expire, so that making room looks at those alone.
+    by_expiry: BTreeSet<(Timestamp, Hash)>,
+    /// How many stand for each user, so that nobody takes them all.
+    by_user: HashMap<UserId, usize>,
+}
+
+/// Whom a ticket stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Holder {
+    pub(crate) who: Principal,
+    /// When the session that asked for the ticket ends: a ticket does not outlive it.
+    pub(crate) expiry: Option<SessionExpiry>,
+}
+
+impl Tickets {
+    pub(crate) fn new(life: Duration, most: usize, most_per_user: usize) -> Self {
+        Self { life, most, most_per_user, out: Mutex::default() }
+    }
+
+    /// Makes a ticket; the text and when it expires.
+    pub(crate) fn issue(&self, holder: Holder, now: Timestamp) -> Result<(String, Timestamp), Problem> {
+        let mut secret = [0; LEN];
+        getrandom::fill(&mut secret).map_err(|_| {
+            Problem::new(Kind::Unavailable, "no randomness").retry_after(Duration::from_secs(1))
+        })?;
+        let expires_at = now.after(self.life);
+        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+        out.expire(now);
+        let user = holder.who.user;
+        let own = out.by_user.get(&user).copied().unwrap_or(0);
+        if out.holders.len() >= self.most || own >= self.most_per_user {
+            return Err(Problem::new(Kind::TooManyTickets, "too many are out").retry_after(self.life));
+        }
+        let hash = digest(&secret);
+        out.holders.insert(hash, (expires_at, holder));
+        out.by_expiry.insert((expires_at, hash));
+        out.by_user.insert(user, own + 1);
+        drop(out);
+        Ok((BASE64URL_NOPAD.encode(&secret), expires_at))
+    }
+
+    /// Takes a ticket in: whom it stands for, once.
+    pub(crate) fn redeem(&self, text: &str, now: Timestamp) -> Option<Holder> {
+        let mut secret = [0; LEN];
+        if text.len() != BASE64URL_NOPAD.encode_len(LEN) {
+            return None;
+        }
+        BASE64URL_NOPAD.decode_mut(text.as_bytes(), &mut secret).ok()?;
+        let hash = digest(&secret);
+        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+        let (expires_at, holder) = out.remove(&hash)?;
+        out.by_expiry.remove(&(expires_at, hash));
+        (now < expires_at).then_some(holder)
+    }
+}
+
+impl Out {
+    fn expire(&mut self, now: Timestamp) {
+        while let Some(&(expires_at, hash)) = self.by_expiry.first()
+            && expires_at <= now
+        {
+            self.by_expiry.pop_first();
+            self.remove(&hash);
+        }
+    }
+
+    fn remove(&mut self, hash: &Hash) -> Option<(Timestamp, Holder)> {
+        let removed = self.holders.remove(hash)?;
+        let user = removed.1.who.user;
+        if let Some(own) = self.by_user.get_mut(&user) {
+            *own -= 1;
+            if *own == 0 {
+                self.by_user.remove(&user);
+            }
+        }
+        Some(removed)
+    }
+}
+
+fn digest(secret: &[u8]) -> Hash {
+    Sha256::digest(secret).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIFE: Duration = Duration::from_secs(30);
+
+    fn holder() -> Holder {
+        user("5866666666666666666666666666666666666666666666666666666666666666")
+    }
+
+    fn user(text: &str) -> Holder {
+        Holder { who: text.parse::<UserId>().unwrap().into(), expiry: None }
+    }
+
+    fn at(millis: u64) -> Timestamp {
+        Timestamp::from_millis(millis)
+    }
+
+    #[test]
+    fn a_ticket_works_once() {
+        let tickets = Tickets::new(LIFE, 2, 2);
+        let (ticket, expires_at) = tickets.issue(holder(), at(0)).unwrap();
+        assert_eq!(expires_at, at(30_000));
+        assert_eq!(tickets.redeem(&ticket, at(29_999)), Some(holder()));
+        assert_eq!(tickets.redeem(&ticket, at(29_999)), None);
+    }
+
+    #[test]
+    fn an_expired_or_foreign_ticket_does_not_work() {
+        let tickets = Tickets::new(LIFE, 2, 2);
+        let (ticket, _) = tickets.issue(holder(), at(0)).unwrap();
+        for foreign in ["", "x", &"A".repeat(43), &"é".repeat(30), &ticket[1..], &format!("{ticket}A")] {
+            assert_eq!(tickets.redeem(foreign, at(0)), None, "{foreign}");
+        }
+        assert_eq!(tickets.redeem(&ticket, at(30_000)), None);
+        let out = tickets.out.lock().unwrap();
+        assert!(out.by_expiry.is_empty() && out.by_user.is_empty());
+    }
+
+    #[test]
+    fn past_the_maximum_none_is_made_until_one_expires() {
+        let tickets = Tickets::new(LIFE, 2, 2);
+        tickets.issue(holder(), at(0)).unwrap();
+        tickets.issue(holder(), at(1)).unwrap();
+        assert_eq!(tickets.issue(holder(), at(29_999)).unwrap_err().kind(), Kind::TooManyTickets);
+        tickets.issue(holder(), at(30_000)).unwrap();
+        assert_eq!(tickets.out.lock().unwrap().holders.len(), 2);
+    }
+
+    #[test]
+    fn one_user_does_not_take_them_all() {
+        let tickets = Tickets::new(LIFE, 3, 1);
+        let (ticket, _) = tickets.issue(holder(), at(0)).unwrap();
+        assert_eq!(tickets.issue(holder(), at(0)).unwrap_err().kind(), Kind::TooManyTickets);
+        let other = user("c9a3f86aae465f0e56513864510f3997561fa2c9e85ea21dc2292309f3cd6022");
+        tickets.issue(other, at(0)).unwrap();
+        tickets.redeem(&ticket, at(0)).unwrap();
+        tickets.issue(holder(), at(0)).unwrap();
+    }
+}

@@ -1,0 +1,62 @@
+//! A store whose next commit goes wrong as told.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use dm_core::{
+    ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, HistoryPage, HistoryQuery,
+    InboxPage, InboxQuery, KeyRecord, MemoryStore, Outcome, Principal, Store, StoreError, StoreErrorKind,
+    UserId, Write,
+};
+
+#[derive(Clone, Default)]
+pub struct FaultyStore {
+    inner: MemoryStore,
+    next: Arc<Mutex<Option<StoreErrorKind>>>,
+}
+
+impl FaultyStore {
+    /// Lets the next commit fail.
+    pub fn fail_next(&self, kind: StoreErrorKind) {
+        *self.next.lock().unwrap() = Some(kind);
+    }
+}
+
+#[async_trait]
+impl Store for FaultyStore {
+    async fn commit(&self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
+        let fault = self.next.lock().unwrap().take();
+        match fault {
+            Some(kind) => Err(kind.into()),
+            None => self.inner.commit(batch).await,
+        }
+    }
+
+    async fn key(&self, user: UserId) -> Result<Option<KeyRecord>, StoreError> {
+        self.inner.key(user).await
+    }
+
+    async fn conversation(&self, id: ConversationId) -> Result<Option<ConversationState>, StoreError> {
+        self.inner.conversation(id).await
+    }
+
+    async fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ConversationState>, StoreError> {
+        self.inner.conversations(query).await
+    }
+
+    async fn history(&self, query: HistoryQuery) -> Result<Option<HistoryPage>, StoreError> {
+        self.inner.history(query).await
+    }
+
+    async fn inbox(&self, query: InboxQuery) -> Result<InboxPage, StoreError> {
+        self.inner.inbox(query).await
+    }
+
+    async fn devices(&self, user: UserId) -> Result<Vec<DeviceState>, StoreError> {
+        self.inner.devices(user).await
+    }
+
+    async fn depth(&self, who: Principal) -> Result<Depth, StoreError> {
+        self.inner.depth(who).await
+    }
+}

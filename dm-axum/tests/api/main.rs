@@ -1,0 +1,13 @@
+//! The API over real sockets: what every call answers, and what it does with what it should never get.
+
+#![allow(missing_docs, unreachable_pub, reason = "tests")]
+
+mod bad_input;
+mod conversations;
+mod faults;
+mod keys;
+mod messages;
+mod offline;
+mod problems;
+mod ticket;
+mod world;

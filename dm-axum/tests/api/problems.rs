@@ -1,0 +1,123 @@
+//! Refusals that no single call owns.
+
+use dm_core::StoreErrorKind;
+use reqwest::Method;
+use serde_json::json;
+
+use crate::faults::FaultyStore;
+use crate::world::{SECOND, World, answer, derived_key, kind, message, user};
+
+/// Every call, with a body where it takes one.
+fn calls() -> Vec<(Method, String)> {
+    let mut calls = vec![
+        (Method::GET, format!("keys/{}", user(1))),
+        (Method::GET, "messages/0190b6a0-0000-7000-8000-000000000001".to_owned()),
+    ];
+    calls.extend(["conversations", "offline"].map(|path| (Method::GET, path.to_owned())));
+    calls.extend(
+        ["keys", "conversations", "messages", "offline/ack", "ws-ticket"]
+            .map(|path| (Method::POST, path.to_owned())),
+    );
+    calls
+}
+
+#[tokio::test]
+async fn every_call_wants_to_know_who_is_calling() {
+    let world = World::new().await;
+    for (method, path) in calls() {
+        let mut request = world.anonymous(method, &path).json(&json!({}));
+        if path == "ws" {
+            request = request
+                .header("connection", "upgrade")
+                .header("upgrade", "websocket")
+                .header("sec-websocket-version", "13")
+                .header("sec-websocket-key", "AAAAAAAAAAAAAAAAAAAAAA==");
+        }
+        let response = request.send().await.unwrap();
+        assert_eq!(response.headers()["www-authenticate"], "Bearer", "{path}");
+        let (status, problem) = answer(response).await;
+        assert_eq!((status, kind(&problem)), (401, "unauthorized"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn another_method_is_405() {
+    let world = World::new().await;
+    for (_, path) in calls() {
+        let response = world.call(1, Method::DELETE, &path).send().await.unwrap();
+        assert!(response.headers().contains_key("allow"), "{path}");
+        let (status, problem) = answer(response).await;
+        assert_eq!((status, kind(&problem)), (405, "method-not-allowed"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_say_it_is_json_is_415() {
+    let world = World::new().await;
+    for path in ["keys", "conversations", "messages", "offline/ack"] {
+        for content_type in [None, Some("text/plain"), Some("application/x-www-form-urlencoded"), Some("é")]
+        {
+            let mut request = world.call(1, Method::POST, path).body("{}");
+            if let Some(content_type) = content_type {
+                request = request.header("content-type", content_type.as_bytes());
+            }
+            let (status, problem) = answer(request.send().await.unwrap()).await;
+            assert_eq!((status, kind(&problem)), (415, "unsupported-media-type"), "{path} {content_type:?}");
+        }
+    }
+    let request =
+        world.call(1, Method::POST, "keys").header("content-type", "Application/JSON; charset=utf-8");
+    let body = format!("{{\"x25519_pubkey\":\"{}\"}}", derived_key(1));
+    assert_eq!(request.body(body).send().await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn an_unavailable_store_is_503_and_says_when_to_come_again() {
+    let store = FaultyStore::default();
+    let world = World::with(store.clone(), |_| (), |_| ()).await;
+    let conversation = world.open(1, 2).await;
+    for (fault, expected) in [
+        (StoreErrorKind::Unavailable, "unavailable"),
+        (StoreErrorKind::Full, "unavailable"),
+        (StoreErrorKind::OutcomeUnknown, "outcome-unknown"),
+    ] {
+        store.fail_next(fault);
+        let request = world.call(1, Method::POST, "messages").json(&message(&conversation, "x"));
+        let response = request.send().await.unwrap();
+        assert_eq!(response.headers()["retry-after"], "1");
+        let (status, problem) = answer(response).await;
+        assert_eq!((status, kind(&problem), &problem["retry_after_ms"]), (503, expected, &json!(1_000)));
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_shuts_down_is_503() {
+    let world = World::new().await;
+    let conversation = world.open(1, 2).await;
+    world.dm.shutdown(SECOND).await;
+    let (status, problem) = world.post(1, "messages", &message(&conversation, "x")).await;
+    assert_eq!((status, kind(&problem)), (503, "unavailable"));
+}
+
+#[tokio::test]
+async fn a_foreign_conversation_and_none_are_the_same_answer_byte_for_byte() {
+    let world = World::new().await;
+    let foreign = world.open(1, 2).await;
+    world.send(1, &foreign, "x").await;
+    let before = world.stored().await;
+    let mut bodies = Vec::new();
+    for id in [foreign.as_str(), "0190b6a0-0000-7000-8000-000000000001"] {
+        for query in ["", "?before=2", "?after=0", "?limit=1"] {
+            let path = format!("messages/{id}{query}");
+            let response = world.call(3, Method::GET, &path).send().await.unwrap();
+            assert_eq!(response.status(), 404);
+            bodies.push(response.bytes().await.unwrap());
+        }
+        let send = world.call(3, Method::POST, "messages").json(&message(id, "y")).send().await.unwrap();
+        assert_eq!(send.status(), 404);
+        bodies.push(send.bytes().await.unwrap());
+    }
+    bodies.dedup();
+    assert_eq!(bodies.len(), 1, "{bodies:?}");
+    assert_eq!(world.stored().await, before);
+}
