@@ -96,14 +96,11 @@ pub async fn find_people(
     http.authorize(&session.token)?;
     let request = http.get(&["api", "users"]).query(&[("query", query)]);
     let (_, found) = call::<Found>(request, LARGE).await?;
-    let people = match found {
-        Found::List(people) | Found::Object { users: people } => people,
-    };
     let person = |found: PersonJson| {
         let user = found.public_key.parse().map_err(|_| ClientError::Protocol("public_key"))?;
         Ok(Person { user, name: found.display_name })
     };
-    people.into_iter().map(person).collect()
+    found.users.into_iter().map(person).collect()
 }
 
 /// What is signed: the purpose, the host and the challenge, apart by zero bytes.
@@ -147,10 +144,8 @@ struct Verified {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
-enum Found {
-    List(Vec<PersonJson>),
-    Object { users: Vec<PersonJson> },
+struct Found {
+    users: Vec<PersonJson>,
 }
 
 #[derive(Deserialize)]

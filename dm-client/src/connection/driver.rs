@@ -6,7 +6,13 @@ use lru::LruCache;
 use tokio::sync::{mpsc, watch};
 
 use super::{ConnectionConfig, ConnectionState, End, Event, Ledger, Lost, link::Link};
-use crate::{client::SharedEntropy, http::Http, ids::MessageId, time::Clock};
+use crate::{
+    client::SharedEntropy,
+    error::{Problem, Retry},
+    http::Http,
+    ids::MessageId,
+    time::Clock,
+};
 
 /// The longest pause that a server which goes away is granted.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
@@ -38,6 +44,17 @@ pub(super) enum Over {
     },
     /// Do not.
     Ended(End),
+}
+
+impl Over {
+    /// The server said no: for now, for want of a token, or for good.
+    pub(super) fn from_problem(problem: Problem) -> Self {
+        match problem.retry() {
+            Retry::Later(not_before) => Self::Lost { reason: Lost::Refused(problem), not_before },
+            Retry::Never if problem.status == 401 => Self::Ended(End::Unauthorized),
+            Retry::Never => Self::Ended(End::Refused(problem)),
+        }
+    }
 }
 
 impl From<Lost> for Over {

@@ -13,7 +13,7 @@ use super::{
     socket::{Heard, Socket},
 };
 use crate::{
-    error::{Problem, Retry},
+    error::Problem,
     time::{Elapsed, Sleep, within},
     wire::frames,
 };
@@ -264,17 +264,12 @@ fn going_away(going: &DmGoingAway) -> Over {
 }
 
 fn refusal(frame: DmProblem) -> Over {
-    let problem = Problem {
+    Over::from_problem(Problem {
         kind: frame.r#type,
         title: frame.title,
         status: u16::try_from(frame.status).unwrap_or(0),
         detail: frame.detail,
         field: Some(frame.field).filter(|field| !field.is_empty()),
         retry_after: frame.retry_after_ms.map(Duration::from_millis),
-    };
-    match problem.retry() {
-        Retry::Later(not_before) => Over::Lost { reason: Lost::Refused(problem), not_before },
-        Retry::Never if problem.status == 401 => Over::Ended(End::Unauthorized),
-        Retry::Never => Over::Ended(End::Refused(problem)),
-    }
+    })
 }

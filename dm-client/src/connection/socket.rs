@@ -1,5 +1,7 @@
 //! The WebSocket under a connection.
 
+use std::time::Duration;
+
 use dm_proto::{Envelope, prost::Message as _};
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpStream;
@@ -8,7 +10,10 @@ use tokio_tungstenite::{
     tungstenite::{
         self, Error, Message,
         client::IntoClientRequest,
-        http::{StatusCode, header::AUTHORIZATION},
+        http::{
+            Response,
+            header::{AUTHORIZATION, RETRY_AFTER},
+        },
         protocol::{CloseFrame, WebSocketConfig, frame::coding::CloseCode},
     },
 };
@@ -49,7 +54,7 @@ impl Socket {
             .max_write_buffer_size(WRITE_BUFFER);
         match connect_async_with_config(request, Some(config), true).await {
             Ok((socket, _)) => Ok(Self(socket)),
-            Err(Error::Http(response)) => Err(refused(response.status())),
+            Err(Error::Http(response)) => Err(refused(&response)),
             Err(error) => Err(lost(&error).into()),
         }
     }
@@ -94,12 +99,12 @@ impl Socket {
     }
 }
 
-fn refused(status: StatusCode) -> Over {
-    match status.as_u16() {
-        401 => Over::Ended(End::Unauthorized),
-        408 | 425 | 429 | 500..=599 => Lost::Refused(Problem::of_status(status.as_u16())).into(),
-        status => Over::Ended(End::Refused(Problem::of_status(status))),
-    }
+/// What a handshake that was answered otherwise means.
+fn refused(response: &Response<Option<Vec<u8>>>) -> Over {
+    let mut problem = Problem::of_status(response.status().as_u16());
+    let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+    problem.retry_after = retry_after.and_then(|text| text.parse().ok()).map(Duration::from_secs);
+    Over::from_problem(problem)
 }
 
 fn closed_by(frame: Option<&CloseFrame>) -> Over {

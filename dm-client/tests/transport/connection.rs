@@ -373,11 +373,13 @@ async fn a_handshake_that_is_refused_ends_it_and_one_that_is_put_off_does_not() 
     async fn answer(scene: &Scene, status: u16) {
         let mut stream = scene.server.accept_stream().await;
         let _read = stream.read(&mut [0; 4096]).await.unwrap();
-        let answer = format!("HTTP/1.1 {status} X\r\ncontent-length: 0\r\n\r\n");
+        let answer = format!("HTTP/1.1 {status} X\r\nretry-after: 60\r\ncontent-length: 0\r\n\r\n");
         stream.write_all(answer.as_bytes()).await.unwrap();
     }
     let first = scene().await;
     answer(&first, 503).await;
+    let waiting = first.reaches(|state| matches!(state, ConnectionState::Waiting { .. })).await;
+    assert!(matches!(waiting, ConnectionState::Waiting { retry_in, .. } if retry_in.as_secs() == 60));
     assert!(matches!(first.wait_to_reconnect().await, Lost::Refused(problem) if problem.status == 503));
     answer(&first, 401).await;
     assert_eq!(first.end().await, End::Unauthorized);
