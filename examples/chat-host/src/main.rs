@@ -1,3 +1,119 @@
-//! Work in progress.
+//! A chat server with encrypted direct messages. Read it from top to bottom; then change it into your own.
 
-fn main() {}
+use std::io::{self, ErrorKind, Write};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use dm_core::{Config, Hub, MemoryStore, Service};
+use dm_store_sqlite::SqliteStore;
+use tokio::net::TcpListener;
+
+use chat_host::accounts::Accounts;
+use chat_host::args::{Args, StoreKind};
+use chat_host::challenge::Challenges;
+use chat_host::host::Host;
+use chat_host::serve::{Limits, serve};
+use chat_host::{router, shutdown, telemetry};
+
+/// How long queued messages may take to be committed once the host is asked to stop.
+const COMMIT_BOUND: Duration = Duration::from_secs(5);
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Args::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("chat-host: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(args: Args) -> Result<()> {
+    telemetry::log_to_stderr();
+    let metrics = telemetry::record_metrics()?;
+    let stop = shutdown::requested()?;
+    let listener = listen(args.listen).await?;
+
+    // The host's own accounts, and where messages are kept. Opening blocks, and nobody waits yet.
+    make_private_folder(&args.data)?;
+    let in_data = |name: &str| args.data.join(name);
+    let cannot_open = |name: &str| format!("cannot open {}", in_data(name).display());
+    let accounts = Accounts::open(in_data("accounts.db")).with_context(|| cannot_open("accounts.db"))?;
+    let service = match args.store {
+        StoreKind::Memory => Service::builder(MemoryStore::new()),
+        StoreKind::Sqlite => {
+            Service::builder(SqliteStore::open(in_data("dm.db")).with_context(|| cannot_open("dm.db"))?)
+        }
+    };
+
+    // The direct-message service: it tells the hub of new messages and asks the accounts for names.
+    let mut config = Config::default();
+    config.ack_mode = args.ack_mode.into();
+    let hub = Hub::new();
+    let dm = service.notifier(hub.clone()).directory(accounts.clone()).config(config).start()?;
+
+    // Its calls, merged with the host's own.
+    let direct_messages = dm_axum::router(dm.clone(), hub, dm_axum::Options::default());
+    let challenges = Arc::new(Challenges::new());
+    let host = Host { dm: dm.clone(), accounts, challenges, metrics, store: args.store.name() };
+    let app = router::router(host, direct_messages);
+
+    say_where(listener.local_addr()?);
+    let stop = async {
+        stop.await;
+        tracing::info!("stopping");
+        // Ends the WebSockets and commits what was queued; requests that come now are told to come again.
+        dm.shutdown(COMMIT_BOUND).await;
+    };
+    serve(listener, app, Limits::default(), stop).await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        ErrorKind::AddrInUse => {
+            anyhow::anyhow!(
+                "{address} is taken by another program; choose another with --listen, port 0 for any"
+            )
+        }
+        _ => anyhow::Error::new(error).context(format!("cannot listen on {address}")),
+    })
+}
+
+/// Makes the folder, for its owner only, unless it is there.
+fn make_private_folder(path: &Path) -> Result<()> {
+    let mut folder = std::fs::DirBuilder::new();
+    folder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
+    let hint = || format!("cannot make the folder {}; choose another with --data", path.display());
+    folder.create(path).with_context(hint)
+}
+
+/// Says on standard output where the host listens, and what to do next. Who started it may have closed that.
+fn say_where(address: SocketAddr) {
+    let server = match address.port() {
+        8080 => String::new(),
+        _ => format!(" --server http://{address}"),
+    };
+    let text = format!(
+        "listening on http://{address}
+
+Try it, in two other terminals:
+    cargo run --release -p chat -- --name ana{server}
+    cargo run --release -p chat -- --name bo{server}
+or watch a file go through a conversation and come back whole:
+    cargo run --release -p chat -- replay README.md{server}
+Ctrl-C stops the host.
+"
+    );
+    let mut stdout = io::stdout().lock();
+    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+}

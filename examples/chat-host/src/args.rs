@@ -1,0 +1,85 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
+use dm_core::AckMode;
+
+/// A chat server with encrypted direct messages, for trying them and for copying from. Needs no option.
+#[derive(Clone, Debug, Parser)]
+#[command(version)]
+pub struct Args {
+    /// Where to listen; port 0 takes a free one.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// The folder of the accounts and messages, made if it is missing.
+    #[arg(long, value_name = "DIR", default_value = "chat-data")]
+    pub data: PathBuf,
+    /// Where messages are kept. The accounts are in the folder in any case.
+    #[arg(long, value_name = "KIND", value_enum, default_value_t = StoreKind::Sqlite)]
+    pub store: StoreKind,
+    /// What acknowledges a pending message: the client's word, or (lossy, as some old clients need it) a fetch.
+    #[arg(long, value_name = "MODE", value_enum, default_value_t = Acknowledge::Explicit)]
+    pub ack_mode: Acknowledge,
+}
+
+/// Where messages are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum StoreKind {
+    /// In dm.db, in the folder.
+    Sqlite,
+    /// In memory, gone when the host ends.
+    Memory,
+}
+
+/// What acknowledges a pending message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Acknowledge {
+    /// The client's word.
+    Explicit,
+    /// Fetching it.
+    OnFetch,
+}
+
+impl StoreKind {
+    /// The kind, as `GET /api/info` names it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Memory => "memory",
+        }
+    }
+}
+
+impl From<Acknowledge> for AckMode {
+    fn from(mode: Acknowledge) -> Self {
+        match mode {
+            Acknowledge::Explicit => Self::Explicit,
+            Acknowledge::OnFetch => Self::OnFetch,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_needs_to_be_said() {
+        let args = Args::parse_from(["chat-host"]);
+        assert_eq!(args.listen, SocketAddr::from(([127, 0, 0, 1], 8080)));
+        assert_eq!((args.store, args.ack_mode), (StoreKind::Sqlite, Acknowledge::Explicit));
+        assert_eq!(args.data, PathBuf::from("chat-data"));
+    }
+
+    #[test]
+    fn everything_can_be_said() {
+        let said = ["chat-host", "--listen", "[::1]:0", "--store", "memory", "--ack-mode", "on-fetch"];
+        let args = Args::parse_from(said);
+        assert_eq!(args.listen, SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, 0)));
+        assert_eq!((args.store, args.ack_mode), (StoreKind::Memory, Acknowledge::OnFetch));
+        assert!(Args::try_parse_from(["chat-host", "--listen", "nowhere"]).is_err());
+    }
+}

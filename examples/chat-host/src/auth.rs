@@ -1,0 +1,69 @@
+//! Who is calling: the middleware that turns a token into a [`Principal`].
+
+use axum::extract::{Query, Request, State};
+use axum::http::{HeaderMap, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use dm_core::{DeviceId, Principal};
+use serde::Deserialize;
+
+use crate::host::Host;
+use crate::problem::Problem;
+use crate::token::Token;
+
+/// The only path that takes a token from the query: browsers cannot set headers on a WebSocket.
+const WEBSOCKET: &str = "/api/dm/ws";
+
+/// What may stand in a query for the sake of WebSockets.
+#[derive(Deserialize)]
+struct Presented {
+    token: Option<String>,
+    device: Option<String>,
+}
+
+/// Puts the [`Principal`] into the request's extensions when there is a token, and refuses a token that is not good.
+/// Without a token the request goes on: whoever needs a principal refuses it, and a WebSocket may have a ticket.
+///
+/// # Errors
+/// 401 for a token that is not one, is unknown or has expired; 400 for a device that is not a device id.
+pub async fn authenticate(
+    State(host): State<Host>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let Query(presented) = Query::<Presented>::try_from_uri(request.uri())?;
+    let in_query = presented.token.as_deref().filter(|_| request.uri().path() == WEBSOCKET);
+    if let Some(token) = bearer(request.headers())?.or(in_query) {
+        let refused = Problem::unauthorized("the token is not valid");
+        let token = Token::parse(token).ok_or(refused)?;
+        let session = host.accounts.session(token.hash()).await?;
+        let session = session.ok_or(Problem::unauthorized("the token is not valid"))?;
+        if session.expires_at <= host.now() {
+            return Err(Problem::unauthorized("the token has expired"));
+        }
+        let device = device(request.headers(), presented.device.as_deref())?;
+        let extensions = request.extensions_mut();
+        extensions.insert(Principal::new(session.user, device));
+        extensions.insert(dm_axum::SessionExpiry(session.expires_at));
+    }
+    Ok(next.run(request).await)
+}
+
+/// The token of an `Authorization: Bearer` header (RFC 6750, 2.1; the scheme in any case).
+fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+    let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
+    let credentials = value.to_str().ok().and_then(|value| value.split_once(' '));
+    match credentials {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(Some(token.trim())),
+        _ => Err(Problem::unauthorized("the authorization must be a bearer token")),
+    }
+}
+
+/// The device from the header, or else from the query, or else the default one.
+fn device(headers: &HeaderMap, in_query: Option<&str>) -> Result<DeviceId, Problem> {
+    let malformed = || Problem::malformed("device", "not 1 to 64 characters of A-Z a-z 0-9 . _ -");
+    let in_header =
+        headers.get("dm-device").map(|value| value.to_str().map_err(|_| malformed())).transpose()?;
+    let Some(text) = in_header.or(in_query) else { return Ok(DeviceId::default()) };
+    text.parse().map_err(|_| malformed())
+}

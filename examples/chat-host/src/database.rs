@@ -1,0 +1,122 @@
+//! The file accounts.db, and calling SQLite from async code.
+
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use data_encoding::HEXLOWER;
+use dm_core::{StoreError, StoreErrorKind};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use tokio::sync::Mutex;
+
+const SCHEMA: &str = include_str!("accounts.sql");
+const VERSION: i64 = 1;
+
+/// A connection whose calls run on the blocking pool, one at a time.
+#[derive(Clone, Debug)]
+pub(crate) struct Database {
+    // An async lock, so that who waits for it holds no thread.
+    connection: Arc<Mutex<Connection>>,
+}
+
+impl Database {
+    /// Opens the file, making it and its tables if it is new, and says what the host is called. Blocks.
+    pub(crate) fn open(path: &Path) -> Result<(Self, String), StoreError> {
+        create(path)?;
+        let mut connection = connect(path)?;
+        prepare(&mut connection)?;
+        let server_id =
+            connection.query_row("SELECT server_id FROM host", [], |row| row.get(0)).map_err(engine)?;
+        Ok((Self { connection: Arc::new(Mutex::new(connection)) }, server_id))
+    }
+
+    /// Opens the file, which is there, for reading. Blocks.
+    pub(crate) fn open_for_reading(path: &Path) -> Result<Self, StoreError> {
+        let connection = connect(path)?;
+        connection.execute_batch("PRAGMA query_only = ON").map_err(engine)?;
+        Ok(Self { connection: Arc::new(Mutex::new(connection)) })
+    }
+
+    /// Runs work on the connection. Once it has begun it is finished, also when the caller's future is dropped.
+    pub(crate) async fn call<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let mut connection = Arc::clone(&self.connection).lock_owned().await;
+        tokio::task::spawn_blocking(move || work(&mut connection))
+            .await
+            .map_err(|panicked| StoreError::new(StoreErrorKind::Engine, panicked))?
+            .map_err(engine)
+    }
+}
+
+/// An empty file that only its user may read, unless there is one.
+fn create(path: &Path) -> Result<(), StoreError> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(StoreError::new(StoreErrorKind::Unavailable, error)),
+    }
+}
+
+fn connect(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(engine)?;
+    connection.busy_timeout(Duration::from_secs(5)).map_err(engine)?;
+    Ok(connection)
+}
+
+fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
+    let version = |connection: &Connection| -> rusqlite::Result<i64> {
+        connection.query_row("PRAGMA user_version", [], |row| row.get(0))
+    };
+    let found = version(connection).map_err(engine)?;
+    if found > VERSION {
+        let what = format!("accounts.db has version {found}, this host knows {VERSION}");
+        return Err(StoreError::new(StoreErrorKind::NewerSchema, what));
+    }
+    // WAL lets the search read while a sign-in is written; FULL makes a token that was answered survive a power cut.
+    connection
+        .query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))
+        .and_then(|()| connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON"))
+        .map_err(engine)?;
+
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(engine)?;
+    // Another process may have been here while this one waited for the lock.
+    if version(&transaction).map_err(engine)? == 0 {
+        let mut server_id = [0; 16];
+        getrandom::fill(&mut server_id).map_err(no_randomness)?;
+        transaction
+            .execute_batch(SCHEMA)
+            .and_then(|()| {
+                let host = "INSERT INTO host (id, server_id) VALUES (1, ?1)";
+                transaction.execute(host, [HEXLOWER.encode(&server_id)])
+            })
+            .and_then(|_| transaction.pragma_update(None, "user_version", VERSION))
+            .map_err(engine)?;
+    }
+    transaction.commit().map_err(engine)
+}
+
+/// What SQLite reports, as the kind that somebody acts on.
+fn engine(error: rusqlite::Error) -> StoreError {
+    use rusqlite::ErrorCode;
+    let kind = match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreErrorKind::Locked,
+        Some(ErrorCode::DiskFull) => StoreErrorKind::Full,
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreErrorKind::Corrupt,
+        Some(ErrorCode::CannotOpen) => StoreErrorKind::Unavailable,
+        _ => StoreErrorKind::Engine,
+    };
+    StoreError::new(kind, error)
+}
+
+pub(crate) fn no_randomness(error: getrandom::Error) -> StoreError {
+    StoreError::new(StoreErrorKind::Unavailable, error.to_string())
+}

@@ -1,0 +1,32 @@
+//! What the host's handlers share.
+
+use std::sync::Arc;
+
+use dm_core::{Service, Timestamp};
+use metrics_exporter_prometheus::PrometheusHandle;
+
+use crate::accounts::Accounts;
+use crate::challenge::Challenges;
+
+/// The host's own parts and the direct-message service beside them. Clones share them.
+#[derive(Clone, Debug)]
+pub struct Host {
+    /// The direct-message service.
+    pub dm: Service,
+    /// The accounts; also the service's directory.
+    pub accounts: Accounts,
+    /// The challenges that wait for an answer.
+    pub challenges: Arc<Challenges>,
+    /// What renders the metrics.
+    pub metrics: PrometheusHandle,
+    /// What `GET /api/info` calls the store.
+    pub store: &'static str,
+}
+
+impl Host {
+    /// The time, by the service's clock.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.dm.clock().now()
+    }
+}

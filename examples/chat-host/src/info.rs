@@ -1,0 +1,46 @@
+//! What the host tells about itself: to clients, to load balancers and to whoever watches it.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use serde::Serialize;
+
+use crate::host::Host;
+
+#[derive(Serialize)]
+pub(crate) struct Info {
+    server_id: String,
+    version: &'static str,
+    store: &'static str,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Health {
+    status: &'static str,
+    accepting: bool,
+    committing: bool,
+    queued: usize,
+}
+
+/// `GET /api/info`.
+pub(crate) async fn info(State(host): State<Host>) -> Json<Info> {
+    let server_id = host.accounts.server_id().to_owned();
+    Json(Info { server_id, version: env!("CARGO_PKG_VERSION"), store: host.store })
+}
+
+/// `GET /healthz`: 200 while people should be sent here, 503 otherwise.
+pub(crate) async fn health(State(host): State<Host>) -> impl IntoResponse {
+    let health = host.dm.health();
+    let (code, status) = match health.is_ready() {
+        true => (StatusCode::OK, "ready"),
+        false => (StatusCode::SERVICE_UNAVAILABLE, "not ready"),
+    };
+    let dm_core::Health { accepting, committing, queued } = health;
+    (code, Json(Health { status, accepting, committing, queued }))
+}
+
+/// `GET /metrics`, in Prometheus' text format. Counts and times only, of nobody in particular.
+pub(crate) async fn metrics(State(host): State<Host>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], host.metrics.render())
+}

@@ -1,0 +1,16 @@
+//! The host's own part, driven over loopback.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests fail loudly; the exemption of clippy.toml covers test functions only, not their helpers"
+)]
+
+mod authorization;
+mod connections;
+mod directory;
+mod info;
+mod running;
+mod sign_in;
+mod users;
