@@ -8,6 +8,8 @@ use anyhow::{Context as _, Result, ensure};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
+use crate::build;
+
 /// How long a host may take to listen before it counts as broken.
 const START: Duration = Duration::from_secs(30);
 
@@ -28,7 +30,7 @@ impl Host {
     /// # Errors
     /// When it does not build or does not come up.
     pub async fn start(args: &[&str]) -> Result<Self> {
-        let program = build().await?;
+        let program = build("chat-host").await?;
         let data = tempfile::tempdir()?;
         let args: Vec<String> = args.iter().map(ToString::to_string).collect();
         let (child, address) = spawn(&program, data.path(), "127.0.0.1:0", &args).await?;
@@ -85,25 +87,6 @@ impl Host {
         ensure!(ended.success(), "the host stopped with {ended}");
         Ok(())
     }
-}
-
-/// The path of the host's program.
-async fn build() -> Result<PathBuf> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let output = Command::new(cargo)
-        .args(["build", "--package", "chat-host", "--message-format", "json", "--quiet"])
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")))
-        .stderr(Stdio::inherit())
-        .output()
-        .await?;
-    ensure!(output.status.success(), "the host does not build");
-    let messages = String::from_utf8(output.stdout)?;
-    messages
-        .lines()
-        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-        .filter_map(|message| message.get("executable")?.as_str().map(PathBuf::from))
-        .find(|program| program.file_stem().is_some_and(|name| name == "chat-host"))
-        .context("cargo built no chat-host")
 }
 
 async fn spawn(program: &Path, data: &Path, listen: &str, args: &[String]) -> Result<(Child, String)> {

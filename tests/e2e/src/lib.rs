@@ -2,6 +2,8 @@
 
 mod host;
 mod people;
+mod program;
 
 pub use host::Host;
 pub use people::{Device, Person};
+pub use program::build;
