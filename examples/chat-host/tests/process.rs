@@ -1,0 +1,119 @@
+//! The program itself: what it prints, and how it ends.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "tests fail loudly; clippy.toml exempts test functions only, not their helpers"
+)]
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use tempfile::TempDir;
+
+/// A host that ends with the test, also with one that fails.
+struct Host {
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+    folder: TempDir,
+}
+
+impl Host {
+    fn start(options: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_chat-host"));
+        command.current_dir(&folder).args(options).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        Self { child, stdout, folder }
+    }
+
+    /// The address of its first line.
+    fn address(&mut self) -> String {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).unwrap();
+        line.strip_prefix("listening on http://").unwrap().trim_end().to_owned()
+    }
+
+    /// Waits for its end: whether it went well, the rest of its standard output, and its standard error.
+    fn end(mut self) -> (bool, String, String) {
+        let (mut out, mut err) = (String::new(), String::new());
+        self.stdout.read_to_string(&mut out).unwrap();
+        self.child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+        (self.child.wait().unwrap().success(), out, err)
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn it_says_where_it_listens_and_what_to_do_next() {
+    let mut host = Host::start(&["--listen", "127.0.0.1:0"]);
+    let address = host.address();
+    host.child.kill().unwrap();
+    let (_, hint, _) = host.end();
+    for command in
+        ["chat -- --name ana --server", "chat -- --name bo --server", "chat -- replay README.md --server"]
+    {
+        assert!(hint.contains(&format!("cargo run --release -p {command} http://{address}\n")), "{hint}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn it_ends_well_when_asked_to() {
+    for signal in ["INT", "TERM"] {
+        for store in ["sqlite", "memory"] {
+            let mut host = Host::start(&["--listen", "127.0.0.1:0", "--store", store]);
+            host.address();
+            let pid = host.child.id().to_string();
+            assert!(Command::new("kill").args(["-s", signal, &pid]).status().unwrap().success());
+            let (ended_well, _, log) = host.end();
+            assert!(ended_well, "{signal}: {log}");
+            assert!(log.contains("stopped"), "{log}");
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn its_folder_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let mut host = Host::start(&["--listen", "127.0.0.1:0"]);
+    host.address();
+    let data = host.folder.path().join("chat-data");
+    let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&data), 0o700);
+    for file in ["accounts.db", "dm.db"] {
+        assert_eq!(mode(&data.join(file)), 0o600);
+    }
+}
+
+#[test]
+fn a_taken_port_is_said_plainly_and_nothing_is_made() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let mut host = Host::start(&["--listen", &address]);
+    assert!(!host.child.wait().unwrap().success());
+    assert!(!host.folder.path().join("chat-data").exists());
+    let (_, out, log) = host.end();
+    assert!(out.is_empty());
+    assert!(log.contains(&format!("{address} is taken by another program")), "{log}");
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_said_plainly() {
+    let host = Host::start(&[
+        "--listen",
+        "127.0.0.1:0",
+        "--data",
+        concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml/data"),
+    ]);
+    let (ended_well, _, log) = host.end();
+    assert!(!ended_well);
+    assert!(log.contains("cannot make the folder") && log.contains("--data"), "{log}");
+}
