@@ -34,10 +34,9 @@ pub async fn authenticate(
     let Query(presented) = Query::<Presented>::try_from_uri(request.uri())?;
     let in_query = presented.token.as_deref().filter(|_| request.uri().path() == WEBSOCKET);
     if let Some(token) = bearer(request.headers())?.or(in_query) {
-        let refused = Problem::unauthorized("the token is not valid");
-        let token = Token::parse(token).ok_or(refused)?;
-        let session = host.accounts.session(token.hash()).await?;
-        let session = session.ok_or(Problem::unauthorized("the token is not valid"))?;
+        let not_valid = || Problem::unauthorized("the token is not valid");
+        let token = Token::parse(token).ok_or_else(not_valid)?;
+        let session = host.accounts.session(token.hash()).await?.ok_or_else(not_valid)?;
         if session.expires_at <= host.now() {
             return Err(Problem::unauthorized("the token has expired"));
         }

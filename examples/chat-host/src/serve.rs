@@ -69,9 +69,7 @@ pub async fn serve(listener: TcpListener, app: Router, limits: Limits, stop: imp
         () = stop => {}
     }
     drop(listener);
-
     stopping.send_replace(());
-
     // The places tell when all sockets are closed; those that were upgraded left hyper long ago.
     if tokio::time::timeout(limits.drain, places.acquire_many(limits.connections)).await.is_err() {
         tracing::warn!("connections are left that did not end in time; they end with the process");

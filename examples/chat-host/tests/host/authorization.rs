@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use serde_json::Value;
 
-use crate::running::{Person, problem, start, start_with};
+use crate::running::{Person, close_code, problem, start, start_with};
 use chat_host::accounts::TOKENS_PER_ACCOUNT;
 use chat_host::serve::Limits;
 
@@ -107,4 +107,40 @@ async fn a_device_that_is_no_device_is_refused_wherever_it_is_named() {
     }
     assert_eq!(by_header("Pixel-9.work_2").await.unwrap().status(), StatusCode::OK);
     assert_eq!(host.get(&format!("{CALL}?device=laptop"), &token).await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_token_in_the_query_counts_on_the_websocket_only() {
+    let host = start().await;
+    let token = host.token(&Person::new(1), None).await;
+    let answer = host.http.get(host.url(&format!("{CALL}?token={token}"))).send().await.unwrap();
+    problem(answer, 401, None).await;
+    let answer = host.http.get(host.url(&format!("/api/users?token={token}"))).send().await.unwrap();
+    problem(answer, 401, None).await;
+
+    let websocket = |query: String| format!("ws://{}/api/dm/ws?{query}", host.address);
+    let open = websocket(format!("token={token}&device=laptop"));
+    let (_socket, answer) = tokio_tungstenite::connect_async(open).await.unwrap();
+    assert_eq!(answer.status(), StatusCode::SWITCHING_PROTOCOLS);
+    for (query, status) in [
+        (format!("token={}", "0".repeat(64)), 401),
+        ("token=".to_owned(), 401),
+        (format!("token={token}&device=a%20b"), 400),
+        ("ticket=none".to_owned(), 401),
+        ("device=laptop".to_owned(), 401),
+    ] {
+        let refused = tokio_tungstenite::connect_async(websocket(query)).await.unwrap_err();
+        let tokio_tungstenite::tungstenite::Error::Http(answer) = refused else { panic!("{refused}") };
+        assert_eq!(answer.status().as_u16(), status);
+    }
+}
+
+#[tokio::test]
+async fn a_websocket_ends_with_its_token() {
+    let host = start().await;
+    let token = host.token(&Person::new(1), None).await;
+    let url = format!("ws://{}/api/dm/ws?token={token}", host.address);
+    let (mut socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
+    host.clock.advance(MONTH);
+    assert_eq!(close_code(&mut socket).await, 4001);
 }

@@ -13,13 +13,16 @@ use chat_host::serve::{Limits, serve};
 use data_encoding::HEXLOWER;
 use dm_core::{Hub, ManualClock, MemoryStore, Service, Timestamp};
 use ed25519_dalek::{Signer, SigningKey};
+use futures_util::StreamExt;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
 
@@ -138,4 +141,13 @@ pub(crate) async fn problem(answer: Response, status: u16, field: Option<&str>) 
     assert_eq!(problem["status"], status);
     assert_eq!(problem.get("field").and_then(Value::as_str), field, "{problem}");
     problem
+}
+
+/// The code that a WebSocket is closed with, past whatever comes before.
+pub(crate) async fn close_code(socket: &mut WebSocketStream<MaybeTlsStream<TcpStream>>) -> u16 {
+    loop {
+        if let Message::Close(frame) = socket.next().await.unwrap().unwrap() {
+            return frame.unwrap().code.into();
+        }
+    }
 }
