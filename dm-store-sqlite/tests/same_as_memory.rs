@@ -233,7 +233,12 @@ fn ack(who: Principal, target: AckTarget) -> Write {
 
 /// 0 to 5 for the six pairs of four users.
 fn pair_number((a, b): (u64, u64)) -> u8 {
-    [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)].iter().position(|pair| *pair == (a, b)).unwrap().try_into().unwrap()
+    [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]
+        .iter()
+        .position(|pair| *pair == (a, b))
+        .unwrap()
+        .try_into()
+        .unwrap()
 }
 
 async fn reads_agree(model: &MemoryStore, store: &SqliteStore) -> Result<(), TestCaseError> {
