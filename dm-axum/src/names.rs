@@ -14,8 +14,7 @@ pub(crate) struct Names(HashMap<UserId, String>);
 impl Names {
     /// Asks the directory once for all of them. Should it fail, everybody is `Unknown`: the messages matter more than
     /// the names beside them, and a message that is stored must not be answered with an error.
-    pub(crate) async fn look_up(service: &Service, users: impl IntoIterator<Item = UserId>) -> Self {
-        let mut users: Vec<UserId> = users.into_iter().collect();
+    pub(crate) async fn look_up(service: &Service, mut users: Vec<UserId>) -> Self {
         users.sort_unstable();
         users.dedup();
         if users.is_empty() {

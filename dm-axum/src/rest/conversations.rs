@@ -75,7 +75,7 @@ pub(crate) async fn open(
     } else {
         (StatusCode::OK, api.service.conversation(&caller.who, opened.conversation.id).await?)
     };
-    let names = Names::look_up(&api.service, convert::participants(&state)).await;
+    let names = Names::look_up(&api.service, convert::participants(&state).to_vec()).await;
     Ok((status, Json(ConversationJson::new(&state, &names))).into_response())
 }
 
@@ -107,7 +107,9 @@ pub(crate) async fn list(
         .map_err(|_| Problem::malformed("cursor", "not a cursor of this list"))?;
     let most = limit.unwrap_or(api.service.config().list_page);
     let page = api.service.conversations(&caller.who, most, cursor).await?;
-    let names = Names::look_up(&api.service, page.conversations.iter().flat_map(convert::participants)).await;
+    let names =
+        Names::look_up(&api.service, page.conversations.iter().flat_map(convert::participants).collect())
+            .await;
     let conversations =
         page.conversations.iter().map(|state| ConversationJson::new(state, &names)).collect::<Vec<_>>();
     let next = page.next.map(|next| next.to_string());

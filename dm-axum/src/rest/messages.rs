@@ -127,7 +127,7 @@ pub(crate) async fn send(
     let body_limit = api.service.config().max_payload.div_ceil(3) * 4 + ROOM;
     let body: Send = json(&api, request, body_limit).await?;
     let sent = api.service.send(&caller.who, body.into_message()?).await?;
-    let names = Names::look_up(&api.service, [sent.message.sender]).await;
+    let names = Names::look_up(&api.service, vec![sent.message.sender]).await;
     let status = if sent.repeated { StatusCode::OK } else { StatusCode::CREATED };
     Ok((status, Json(MessageJson::new(&sent.message, &names))))
 }
@@ -165,7 +165,8 @@ pub(crate) async fn history(
     };
     let limit = limit(history.limit)?.unwrap_or(DEFAULT_PAGE);
     let page = api.service.history(&caller.who, conversation, range, limit).await?;
-    let names = Names::look_up(&api.service, page.messages.iter().map(|message| message.sender)).await;
+    let names =
+        Names::look_up(&api.service, page.messages.iter().map(|message| message.sender).collect()).await;
     let messages = page.messages.iter().map(|message| MessageJson::new(message, &names)).collect();
     Ok(Json(HistoryJson { messages, has_more: page.has_more }))
 }

@@ -65,7 +65,7 @@ pub(crate) async fn fetch(
     let pending_query = PendingQuery { after, limit: limit(fetch.limit)?, kind };
     let pending = api.service.pending(&caller.who, pending_query).await?;
     let messages = || pending.entries.iter().filter_map(|entry| entry.message());
-    let names = Names::look_up(&api.service, messages().map(|message| message.sender)).await;
+    let names = Names::look_up(&api.service, messages().map(|message| message.sender).collect()).await;
     Ok(Json(OfflineJson {
         messages: messages().map(|message| MessageJson::new(message, &names)).collect(),
         has_more: pending.next.is_some(),

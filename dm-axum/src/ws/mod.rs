@@ -1,14 +1,23 @@
-//! The WebSocket.
+//! The WebSocket: binary frames, one protobuf `Envelope` each.
+//!
+//! `upgrade` decides who may connect, `connection` is one connection from then to its end, one task and one loop. A
+//! connection begins as one of the seed's clients (`seed`), which knows nothing of positions, and becomes one that
+//! acknowledges by saying hello (`hello`, `acks`). `requests` answers what is asked of it. Below are `socket`, which
+//! reads and writes within bounds, `frames`, which looks at a frame before it is decoded, `heart`, which pings, and
+//! `close`, which names every way a connection ends.
 
-use axum::response::{IntoResponse, Response};
+mod acks;
+mod close;
+mod connection;
+mod frames;
+mod heart;
+mod hello;
+mod origin;
+mod requests;
+mod seed;
+mod socket;
+mod sockets;
+mod upgrade;
 
-#[derive(Debug)]
-pub(crate) struct Sockets;
-impl Sockets {
-    pub(crate) fn new(_: usize) -> Self {
-        Self
-    }
-}
-pub(crate) async fn upgrade() -> Response {
-    crate::problem::Problem::new(crate::problem::Kind::NotAnUpgrade, "").into_response()
-}
+pub(crate) use sockets::Sockets;
+pub(crate) use upgrade::upgrade;

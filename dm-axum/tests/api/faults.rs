@@ -20,6 +20,11 @@ impl FaultyStore {
     pub fn fail_next(&self, kind: StoreErrorKind) {
         *self.next.lock().unwrap() = Some(kind);
     }
+
+    /// Whether it has.
+    pub fn is_spent(&self) -> bool {
+        self.next.lock().unwrap().is_none()
+    }
 }
 
 #[async_trait]

@@ -9,5 +9,8 @@ mod keys;
 mod messages;
 mod offline;
 mod problems;
+mod seed;
+mod socket;
 mod ticket;
+mod upgrade;
 mod world;

@@ -13,7 +13,7 @@ fn calls() -> Vec<(Method, String)> {
         (Method::GET, format!("keys/{}", user(1))),
         (Method::GET, "messages/0190b6a0-0000-7000-8000-000000000001".to_owned()),
     ];
-    calls.extend(["conversations", "offline"].map(|path| (Method::GET, path.to_owned())));
+    calls.extend(["conversations", "offline", "ws"].map(|path| (Method::GET, path.to_owned())));
     calls.extend(
         ["keys", "conversations", "messages", "offline/ack", "ws-ticket"]
             .map(|path| (Method::POST, path.to_owned())),

@@ -1,0 +1,140 @@
+//! A look at a client's frame before it is decoded.
+
+use axum::body::Bytes;
+use dm_proto::prost::Message as _;
+use dm_proto::prost::encoding::{WireType, decode_key, decode_varint};
+use dm_proto::{Envelope, envelope::Payload};
+
+use super::close::Close;
+
+/// Longest request id, in bytes: it is kept while its request is worked on, and repeated in the answer.
+const REQUEST_ID: usize = 256;
+
+/// Decodes a frame, unless it is none that a client has business sending.
+///
+/// What a server sends has lists of messages, and an element of two bytes on the wire takes 256 when decoded: a frame of
+/// 256 KiB would be 32 MiB for a moment. So the outer field numbers are read first, and such frames are not decoded.
+/// `None` for a host's own frame, or a later version's.
+pub(super) fn decode(frame: Bytes) -> Result<Option<(String, Payload)>, Close> {
+    const UNDECODABLE: Close = Close::Policy("not an envelope");
+    if !look(&frame).ok_or(UNDECODABLE)?? {
+        return Ok(None);
+    }
+    let envelope = Envelope::decode(frame).map_err(|_| UNDECODABLE)?;
+    if envelope.request_id.len() > REQUEST_ID {
+        return Err(Close::Policy("the request id is too long"));
+    }
+    Ok(envelope.payload.map(|payload| (envelope.request_id, payload)))
+}
+
+/// Whether a frame holds something to decode; `None` when it is not even fields in a row.
+fn look(frame: &[u8]) -> Option<Result<bool, Close>> {
+    let mut rest = frame;
+    let mut wanted = false;
+    while !rest.is_empty() {
+        let (field, wire_type) = decode_key(&mut rest).ok()?;
+        match field {
+            153 | 155 | 159 => wanted = true,
+            150..=158 => return Some(Err(Close::Policy("only a server says that"))),
+            _ => {}
+        }
+        let length = match wire_type {
+            WireType::Varint => {
+                decode_varint(&mut rest).ok()?;
+                0
+            }
+            WireType::SixtyFourBit => 8,
+            WireType::ThirtyTwoBit => 4,
+            WireType::LengthDelimited => usize::try_from(decode_varint(&mut rest).ok()?).ok()?,
+            // No envelope has groups, and skipping one means recursion.
+            WireType::StartGroup | WireType::EndGroup => return None,
+        };
+        rest = rest.get(length..)?;
+    }
+    Some(Ok(wanted))
+}
+
+#[cfg(test)]
+mod tests {
+    use dm_proto::{DmConversationListRequest, DmMessageEvent, DmOfflineMessagesResponse};
+
+    use super::*;
+
+    const UNDECODABLE: Result<Option<(String, Payload)>, Close> = Err(Close::Policy("not an envelope"));
+
+    fn list(request_id: &str) -> Vec<u8> {
+        Envelope::new(request_id, Payload::DmConversationListRequest(DmConversationListRequest {}))
+            .encode_to_vec()
+    }
+
+    fn decoded(frame: &[u8]) -> Result<Option<(String, Payload)>, Close> {
+        decode(Bytes::copy_from_slice(frame))
+    }
+
+    #[test]
+    fn a_clients_frame_is_decoded() {
+        let (request_id, payload) = decoded(&list("r1")).unwrap().unwrap();
+        assert_eq!(request_id, "r1");
+        assert!(matches!(payload, Payload::DmConversationListRequest(_)));
+    }
+
+    #[test]
+    fn a_hosts_frame_is_passed_over() {
+        // Nothing at all; field 20, length-delimited; field 1000, varint.
+        for frame in [&[][..], &[0xa2, 0x01, 0x01, 0xff], &[0xc0, 0x3e, 0x05]] {
+            assert_eq!(decoded(frame), Ok(None));
+        }
+    }
+
+    #[test]
+    fn what_only_a_server_says_is_refused_undecoded_wherever_it_stands() {
+        let event = Payload::DmMessageEvent(DmMessageEvent::default());
+        let offline = Payload::DmOfflineMessagesResponse(DmOfflineMessagesResponse::default());
+        for payload in [event, offline] {
+            let frame = Envelope::new("r", payload).encode_to_vec();
+            let refused = Err(Close::Policy("only a server says that"));
+            assert_eq!(decoded(&frame), refused);
+            assert_eq!(decoded(&[list("r"), frame].concat()), refused);
+        }
+    }
+
+    #[test]
+    fn a_million_empty_elements_are_refused_undecoded() {
+        // Field 157, and in it the element of field 1 without content, over and over.
+        let mut frame = vec![0xea, 0x09, 0x80, 0x80, 0x80, 0x01];
+        frame.extend([0x0a, 0x00].repeat(1024 * 1024));
+        assert_eq!(decoded(&frame), Err(Close::Policy("only a server says that")));
+    }
+
+    #[test]
+    fn hostile_bytes_are_no_envelope() {
+        let hostile: &[&[u8]] = &[
+            &[0xff; 16],                                                         // a varint without end
+            &[0x0a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01], // a length beyond memory
+            &[0x0a, 0x05, b'x'],                                                 // a length beyond the frame
+            &[0x0b, 0x0c],                                                       // a group
+            &[0x00, 0x00],                                                       // field 0
+            &[0x0e],                                                             // wire type 6
+            &[0xca, 0x09, 0x01],                                                 // 153 cut off
+            &[0xc9, 0x09, 0, 0, 0, 0, 0, 0, 0, 0],                               // 153 as a fixed number
+            &[0x0a, 0x01, 0xff, 0xda, 0x09, 0x00], // a request id that is no text
+        ];
+        for frame in hostile {
+            assert_eq!(decoded(frame), UNDECODABLE, "{frame:02x?}");
+        }
+        // 159, nested far deeper than any decoder should go.
+        let mut nested = vec![];
+        for _ in 0..100_000 {
+            nested.push(0x0b);
+        }
+        let mut frame = vec![0xfa, 0x09, 0xa0, 0x8d, 0x06];
+        frame.extend(nested);
+        assert_eq!(decoded(&frame), UNDECODABLE);
+    }
+
+    #[test]
+    fn a_request_id_is_bounded() {
+        assert!(decoded(&list(&"x".repeat(256))).is_ok());
+        assert!(decoded(&list(&"x".repeat(257))).is_err());
+    }
+}

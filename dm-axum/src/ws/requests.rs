@@ -1,0 +1,104 @@
+//! What a client asks of a connection, and the answers.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use dm_core::{Error, HistoryRange, Principal, SendMessage, ServerSequence, Timestamp};
+use dm_proto::{
+    DmConversationListResponse, DmHistoryRequest, DmHistoryResponse, DmSend, DmSent, Envelope,
+    dm_server_frame::Frame,
+};
+
+use crate::convert;
+use crate::names::Names;
+use crate::problem::Problem;
+use crate::rest::messages::{DEFAULT_PAGE, key_version};
+use crate::router::Api;
+
+/// Bytes around the elements of an answer: the request id, and what protobuf adds.
+const AROUND: usize = 512;
+/// Bytes that protobuf adds to an element.
+const PER_ELEMENT: usize = 8;
+
+/// Stores a message and answers with its receipt.
+pub(super) async fn send(api: Arc<Api>, who: Principal, request_id: String, send: DmSend) -> Envelope {
+    let sent = async { Ok::<_, Problem>(api.service.send(&who, to_message(&send)?).await?) }.await;
+    let frame = match sent {
+        Ok(sent) => Frame::Sent(DmSent {
+            id: sent.message.id.to_string(),
+            conversation_id: sent.message.conversation.to_string(),
+            server_sequence: sent.message.sequence.get(),
+            received_at: sent.message.received_at.as_millis(),
+            repeated: sent.repeated,
+            position: sent.position.get(),
+            client_message_id: sent.message.client_id.map(|id| id.to_string()).unwrap_or_default(),
+        }),
+        Err(problem) => Frame::Problem(problem.to_frame()),
+    };
+    Envelope::server(request_id, frame)
+}
+
+fn to_message(send: &DmSend) -> Result<SendMessage, Problem> {
+    let conversation = convert::id("conversation_id", &send.conversation_id)?;
+    // Copied, because the bytes are a part of a frame that would otherwise live as long as the message does.
+    let payload = Bytes::copy_from_slice(&send.encrypted_payload);
+    let ciphertext = convert::ciphertext(payload, &send.nonce, &send.ephemeral_pubkey, send.suite)?;
+    let mut message = SendMessage::new(conversation, ciphertext, Timestamp::from_millis(send.timestamp));
+    if !send.client_message_id.is_empty() {
+        message.client_id = Some(convert::id("client_message_id", &send.client_message_id)?);
+    }
+    if send.recipient_key_version != 0 {
+        message.recipient_key_version = Some(key_version(send.recipient_key_version)?);
+    }
+    Ok(message)
+}
+
+/// A page of a conversation, newest first, no larger than a frame should be.
+pub(super) async fn history(
+    api: &Api,
+    who: &Principal,
+    request: &DmHistoryRequest,
+) -> Result<DmHistoryResponse, Problem> {
+    let conversation = convert::id("conversation_id", &request.conversation_id)?;
+    let range = match request.before_sequence {
+        0 => HistoryRange::Newest,
+        before => HistoryRange::Before(ServerSequence::new(before)),
+    };
+    let limit = match request.limit {
+        0 => DEFAULT_PAGE,
+        limit => usize::try_from(limit).unwrap_or(usize::MAX),
+    };
+    let page = api.service.history(who, conversation, range, limit).await?;
+    let names =
+        Names::look_up(&api.service, page.messages.iter().map(|message| message.sender).collect()).await;
+    let all = page.messages.len();
+    let messages = fitting(api, page.messages.iter().map(|message| convert::message(message, &names)));
+    let has_more = page.has_more || messages.len() < all;
+    Ok(DmHistoryResponse { messages, has_more })
+}
+
+/// The most recently active conversations, as many as go into a frame: about 700. REST has pages for the rest.
+pub(super) async fn conversations(api: &Api, who: &Principal) -> Result<DmConversationListResponse, Error> {
+    let page = api.service.conversations(who, api.service.config().list_page, None).await?;
+    let names =
+        Names::look_up(&api.service, page.conversations.iter().flat_map(convert::participants).collect())
+            .await;
+    let conversations =
+        fitting(api, page.conversations.iter().map(|state| convert::conversation(state, &names)));
+    Ok(DmConversationListResponse { conversations })
+}
+
+/// The first elements, as many as go into a frame, but one at least.
+fn fitting<T: dm_proto::prost::Message>(api: &Api, elements: impl Iterator<Item = T>) -> Vec<T> {
+    let mut room = api.options.max_message.saturating_sub(AROUND);
+    let mut taken = Vec::new();
+    for element in elements {
+        let cost = element.encoded_len() + PER_ELEMENT;
+        if cost > room && !taken.is_empty() {
+            break;
+        }
+        room = room.saturating_sub(cost);
+        taken.push(element);
+    }
+    taken
+}

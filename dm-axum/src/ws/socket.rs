@@ -1,0 +1,137 @@
+//! Reading and writing within bounds.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use dm_proto::{Envelope, prost::Message as _};
+use futures_util::{FutureExt as _, SinkExt as _};
+use tungstenite::Error as WsError;
+
+use super::close::Close;
+use crate::router::Api;
+
+/// Bytes read at a time. It is held by every idle connection.
+const READ_BUFFER: usize = 4 * 1024;
+/// Bytes written at a time, so that a burst of small frames is not a burst of small packets.
+const WRITE_BUFFER: usize = 4 * 1024;
+/// Bytes that may wait to be written: one large frame beside small ones.
+const MAX_WRITE_BUFFER: usize = 1024 * 1024;
+/// Frames read from a client that was told to leave.
+const FAREWELL: usize = 1_000;
+
+/// One WebSocket.
+pub(super) struct Socket {
+    api: Arc<Api>,
+    inner: WebSocket,
+}
+
+/// What came in.
+pub(super) enum Heard {
+    Frame(Bytes),
+    Ping,
+    Pong(Bytes),
+}
+
+/// Sets every limit there is; the defaults are 64 MiB and none.
+pub(super) fn limited(api: &Api, upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
+    // Room for the largest message, should the configuration allow larger ones than most do.
+    let most = MAX_WRITE_BUFFER.max(api.service.config().max_payload + 64 * 1024);
+    upgrade
+        .max_message_size(api.options.max_message)
+        .max_frame_size(api.options.max_message)
+        .read_buffer_size(READ_BUFFER)
+        .write_buffer_size(WRITE_BUFFER)
+        .max_write_buffer_size(most)
+        .accept_unmasked_frames(false)
+}
+
+impl Socket {
+    pub(super) const fn new(api: Arc<Api>, inner: WebSocket) -> Self {
+        Self { api, inner }
+    }
+
+    /// The next frame. Cancel safe: a frame is taken as a whole or not at all.
+    pub(super) async fn hear(&mut self) -> Result<Heard, Close> {
+        match self.inner.recv().await {
+            Some(Ok(Message::Binary(frame))) => Ok(Heard::Frame(frame)),
+            Some(Ok(Message::Ping(_))) => Ok(Heard::Ping),
+            Some(Ok(Message::Pong(payload))) => Ok(Heard::Pong(payload)),
+            Some(Ok(Message::Text(_))) => Err(Close::Policy("a text frame")),
+            Some(Ok(Message::Close(_))) | None => Err(Close::Gone),
+            Some(Err(error)) => Err(read_failure(&error)),
+        }
+    }
+
+    /// Writes frames, all of them or until the client has taken too long.
+    pub(super) async fn say(&mut self, envelopes: Vec<Envelope>) -> Result<(), Close> {
+        let (api, inner) = (&self.api, &mut self.inner);
+        let work = async move {
+            for envelope in envelopes {
+                inner
+                    .feed(Message::Binary(envelope.encode_to_vec().into()))
+                    .await
+                    .map_err(|_| Close::Gone)?;
+            }
+            inner.flush().await.map_err(|_| Close::Gone)
+        };
+        within(api, work).await
+    }
+
+    pub(super) async fn ping(&mut self, payload: Bytes) -> Result<(), Close> {
+        let (api, inner) = (&self.api, &mut self.inner);
+        within(api, async move { inner.send(Message::Ping(payload)).await.map_err(|_| Close::Gone) }).await
+    }
+
+    /// Says why the connection ends and waits for the client to have heard: closing at once with something unread in
+    /// the buffers resets the connection, and the reason is lost.
+    pub(super) async fn close(mut self, close: Close) {
+        let (api, inner) = (&self.api, &mut self.inner);
+        if let Close::Silent(_) = close {
+            // Waiting for somebody who has just been waited for in vain would keep the connection's memory for longer.
+            let _sent = inner.send(Message::Close(Some(close.frame()))).now_or_never();
+            return;
+        }
+        let farewell = async move {
+            if close != Close::Gone && inner.send(Message::Close(Some(close.frame()))).await.is_err() {
+                return Ok(());
+            }
+            for _ in 0..FAREWELL {
+                if !matches!(inner.recv().await, Some(Ok(_))) {
+                    break;
+                }
+            }
+            Ok(())
+        };
+        // One who does not answer is left without.
+        let _left = within(api, farewell).await;
+    }
+}
+
+/// Does something that the client has to keep up with.
+async fn within(api: &Api, work: impl Future<Output = Result<(), Close>>) -> Result<(), Close> {
+    let mut work = pin!(work);
+    // Most often the socket takes everything at once, and no timer is needed.
+    if let Some(done) = work.as_mut().now_or_never() {
+        return done;
+    }
+    tokio::select! {
+        biased;
+        done = work => done,
+        () = api.service.clock().sleep(api.options.patience) => Err(Close::Silent("too slow a reader")),
+    }
+}
+
+fn read_failure(error: &axum::Error) -> Close {
+    match std::error::Error::source(error).and_then(|source| source.downcast_ref()) {
+        Some(WsError::Capacity(_)) => Close::TooLarge,
+        Some(WsError::Utf8(_)) => Close::Policy("a text frame"),
+        Some(WsError::Protocol(tungstenite::error::ProtocolError::ResetWithoutClosingHandshake)) => {
+            Close::Gone
+        }
+        Some(WsError::Protocol(_)) => Close::Policy("not WebSocket frames"),
+        _ => Close::Gone,
+    }
+}

@@ -1,0 +1,68 @@
+//! Who may connect.
+
+use std::sync::Arc;
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::{Query, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use serde::Deserialize;
+use tracing::Instrument as _;
+
+use super::connection::Connection;
+use super::hello::named_device;
+use super::origin;
+use super::socket::limited;
+use crate::extract::{Caller, query};
+use crate::problem::{Kind, Problem};
+use crate::router::Api;
+use crate::tickets::Holder;
+
+#[derive(Deserialize)]
+pub(crate) struct Parameters {
+    ticket: Option<String>,
+    device: Option<String>,
+}
+
+/// Turns a request into a WebSocket: from an allowed origin, by a principal or the holder of a ticket, within the
+/// number a user may have.
+pub(crate) async fn upgrade(
+    State(api): State<Arc<Api>>,
+    headers: HeaderMap,
+    caller: Result<Caller, Problem>,
+    parameters: Result<Query<Parameters>, QueryRejection>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, Problem> {
+    if !origin::is_allowed(&api.options.origins, &headers) {
+        return Err(Problem::new(Kind::ForeignOrigin, ""));
+    }
+    let parameters = query(parameters)?;
+    if parameters.ticket.is_none() {
+        caller.as_ref().map_err(Clone::clone)?;
+    }
+    // Before the ticket is taken in, so that a request which cannot become a WebSocket does not cost it.
+    let upgrade = upgrade.map_err(|_| Problem::new(Kind::NotAnUpgrade, ""))?;
+    let Holder { who, expiry } = match (caller, parameters.ticket) {
+        (Ok(Caller { who, expiry }), _) => Holder { who, expiry },
+        (Err(unauthorized), None) => return Err(unauthorized),
+        (Err(unauthorized), Some(ticket)) => {
+            api.tickets.redeem(&ticket, api.service.clock().now()).ok_or(unauthorized)?
+        }
+    };
+    let who = named_device(&who, parameters.device.as_deref())?;
+    let place = api.sockets.take(who.user).ok_or_else(|| {
+        Problem::new(Kind::TooManySockets, format!("a user may have {}", api.options.sockets_per_user))
+            .retry_after(api.options.ping_interval)
+    })?;
+    let span = tracing::debug_span!("dm_socket", user = ?who.user, device = %who.device);
+    let upgrade = limited(&api, upgrade);
+    Ok(upgrade.on_upgrade(move |socket| {
+        async move {
+            Connection::serve(api, who, expiry, socket).await;
+            drop(place);
+        }
+        .instrument(span)
+    }))
+}

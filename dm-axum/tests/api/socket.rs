@@ -1,0 +1,164 @@
+//! A client's end of a WebSocket.
+
+use dm_proto::prost::Message as _;
+use dm_proto::{
+    DmAck, DmClientFrame, DmConversationListRequest, DmConversationListResponse, DmHello, DmSend,
+    DmServerFrame, DmWelcome, Envelope, dm_client_frame, dm_server_frame, envelope::Payload,
+};
+use futures_util::{SinkExt, StreamExt};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+use crate::world::{World, user};
+
+pub struct Socket(pub WebSocketStream<MaybeTlsStream<TcpStream>>);
+
+impl Socket {
+    /// Connects, with headers and a query. A refusal is its status.
+    pub async fn try_open(world: &World, query: &str, headers: &[(&'static str, &str)]) -> Result<Self, u16> {
+        let mut request = format!("ws://{}/api/dm/ws{query}", world.address).into_client_request().unwrap();
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, value.parse().unwrap());
+        }
+        match connect_async(request).await {
+            Ok((socket, _)) => Ok(Self(socket)),
+            Err(Error::Http(response)) => Err(response.status().as_u16()),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Connects as the *n*-th user, and waits until the server is at work on the connection.
+    pub async fn open(world: &World, n: u64) -> Self {
+        Self::open_on(world, n, "default").await
+    }
+
+    /// As [`open`](Self::open), the host knowing the device.
+    pub async fn open_on(world: &World, n: u64, device: &str) -> Self {
+        let headers = [("x-user", &*user(n).to_string()), ("x-device", device)];
+        let mut socket = Self::try_open(world, "", &headers).await.unwrap();
+        socket.list("opened").await;
+        socket
+    }
+
+    /// Connects as the *n*-th user and says hello on a device.
+    pub async fn hello(world: &World, n: u64, device: &str) -> (Self, DmWelcome) {
+        let mut socket = Self::try_open(world, "", &[("x-user", &*user(n).to_string())]).await.unwrap();
+        socket.say_hello("h", device).await;
+        match socket.hear_server().await {
+            (id, dm_server_frame::Frame::Welcome(welcome)) if id == "h" => (socket, welcome),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub async fn say_hello(&mut self, request_id: &str, device: &str) {
+        let hello = DmHello { device: device.to_owned(), protocol: 1, ..DmHello::default() };
+        self.say(&Envelope::client(request_id, dm_client_frame::Frame::Hello(hello))).await;
+    }
+
+    pub async fn say(&mut self, envelope: &Envelope) {
+        self.write(envelope.encode_to_vec()).await;
+    }
+
+    pub async fn write(&mut self, frame: impl Into<Bytes>) {
+        self.0.send(Message::Binary(frame.into())).await.unwrap();
+    }
+
+    pub async fn send(&mut self, request_id: &str, conversation: &str, payload: &str) {
+        let send = send(conversation, payload);
+        self.say(&Envelope::client(request_id, dm_client_frame::Frame::Send(send))).await;
+    }
+
+    pub async fn ack(&mut self, request_id: &str, up_to: u64, message_ids: &[&str]) {
+        let message_ids = message_ids.iter().map(|id| (*id).to_owned()).collect();
+        let ack = DmAck { up_to, message_ids };
+        self.say(&Envelope::client(request_id, dm_client_frame::Frame::Ack(ack))).await;
+    }
+
+    /// The next envelope; pings are answered on the way.
+    pub async fn hear(&mut self) -> Envelope {
+        loop {
+            match self.0.next().await.unwrap().unwrap() {
+                Message::Binary(frame) => return Envelope::decode(frame).unwrap(),
+                Message::Ping(_) => self.0.flush().await.unwrap(),
+                Message::Pong(_) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    /// The next envelope, which must hold a server's frame: its request id and the frame.
+    pub async fn hear_server(&mut self) -> (String, dm_server_frame::Frame) {
+        let envelope = self.hear().await;
+        match envelope.payload {
+            Some(Payload::DmServerFrame(DmServerFrame { frame: Some(frame) })) => {
+                (envelope.request_id, frame)
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Waits for a ping and answers it, or not.
+    pub async fn hear_ping(&mut self, answer: bool) {
+        match self.0.next().await.unwrap().unwrap() {
+            Message::Ping(_) if answer => self.0.flush().await.unwrap(),
+            Message::Ping(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The code and reason with which the server closes; whatever else comes before is passed over.
+    pub async fn hear_close(&mut self) -> (u16, String) {
+        loop {
+            match self.0.next().await {
+                Some(Ok(Message::Close(Some(frame)))) => {
+                    let closed = (frame.code.into(), frame.reason.to_string());
+                    // Lets the answer out.
+                    while let Some(Ok(_)) = self.0.next().await {}
+                    return closed;
+                }
+                Some(Ok(_)) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    /// Asks for the conversations and waits for the answer.
+    pub async fn list(&mut self, request_id: &str) -> DmConversationListResponse {
+        let request = Payload::DmConversationListRequest(DmConversationListRequest {});
+        self.say(&Envelope::new(request_id, request)).await;
+        let envelope = self.hear().await;
+        assert_eq!(envelope.request_id, request_id);
+        match envelope.payload {
+            Some(Payload::DmConversationListResponse(list)) => list,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub async fn close(mut self) {
+        self.0.close(None).await.unwrap();
+        while let Some(Ok(_)) = self.0.next().await {}
+    }
+}
+
+pub fn send(conversation: &str, payload: &str) -> DmSend {
+    DmSend {
+        conversation_id: conversation.to_owned(),
+        encrypted_payload: Bytes::copy_from_slice(payload.as_bytes()),
+        nonce: Bytes::from_static(&[7; 24]),
+        timestamp: 5,
+        ..DmSend::default()
+    }
+}
+
+pub fn client_frame(frame: Option<dm_client_frame::Frame>) -> Envelope {
+    Envelope::new("r", Payload::DmClientFrame(DmClientFrame { frame }))
+}
+
+/// Lets every task of the test's thread run until something holds.
+pub async fn until(mut holds: impl AsyncFnMut() -> bool) {
+    while !holds().await {
+        tokio::task::yield_now().await;
+    }
+}
