@@ -116,3 +116,6 @@ fn wall_clock(at: u64) -> NaiveDateTime {
     let at = i64::try_from(at).ok().and_then(DateTime::from_timestamp_millis).unwrap_or_default();
     at.with_timezone(&Local).naive_local()
 }
+
+#[cfg(test)]
+mod tests;

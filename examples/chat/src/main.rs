@@ -17,6 +17,8 @@ mod profile;
 mod replay;
 mod screen;
 mod state;
+#[cfg(test)]
+mod testing;
 mod ui;
 
 /// Private messages in the terminal.

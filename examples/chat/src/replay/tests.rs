@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use super::{receiver::Received, *};
+use crate::testing::TestHost;
 
 fn stored(number: usize) -> Stored {
     let id = MessageId::new(Uuid::from_u128(number as u128));
@@ -55,4 +56,27 @@ fn a_line_that_is_missing_unreadable_changed_or_out_of_place_is_not() {
         true
     });
     assert_eq!((elsewhere.matched, elsewhere.is_good()), (5, false));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_line_comes_back_from_a_real_host_whatever_it_holds() {
+    let host = TestHost::start().await;
+    let long = "x".repeat(suite1::MAX_PLAINTEXT);
+    let mut content: Vec<u8> = (0..60).flat_map(|number| format!("line {number}\n").into_bytes()).collect();
+    content.extend_from_slice(b"\n\n\xff\xfe not UTF-8\n\r\n\x1b[2J\n");
+    content.extend_from_slice(long.as_bytes());
+    let summary = replay(&host.url, &plan(&content)).await.unwrap();
+    assert_eq!(summary, Summary { lines: 66, arrived: 66, decrypted: 66, matched: 66 });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_of_no_lines_is_replayed() {
+    let host = TestHost::start().await;
+    assert!(replay(&host.url, &[]).await.unwrap().is_good());
+}
+
+#[tokio::test]
+async fn a_host_that_is_not_there_is_an_error_that_says_so() {
+    let error = replay("http://127.0.0.1:9", &plan(b"x")).await.unwrap_err();
+    assert!(format!("{error:#}").contains("is chat-host running there?"), "{error:#}");
 }

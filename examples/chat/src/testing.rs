@@ -1,0 +1,39 @@
+//! A real host on loopback, for the tests.
+
+use std::sync::Arc;
+
+use chat_host::{accounts::Accounts, challenge::Challenges, host::Host, router};
+use dm_core::{Hub, MemoryStore, Service};
+use metrics_exporter_prometheus::PrometheusBuilder;
+use tokio::{net::TcpListener, task::JoinHandle};
+
+/// A host that keeps messages in memory. It ends when this is dropped.
+pub(crate) struct TestHost {
+    pub(crate) url: String,
+    task: JoinHandle<()>,
+    _accounts: tempfile::TempDir,
+}
+
+impl TestHost {
+    pub(crate) async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let accounts = Accounts::open(folder.path().join("accounts.db")).unwrap();
+        let hub = Hub::new();
+        let service = Service::builder(MemoryStore::new()).notifier(hub.clone()).directory(accounts.clone());
+        let dm = service.start().unwrap();
+        let direct_messages = dm_axum::router(dm.clone(), hub, dm_axum::Options::default());
+        let metrics = PrometheusBuilder::new().build_recorder().handle();
+        let host = Host { dm, accounts, challenges: Arc::new(Challenges::new()), metrics, store: "memory" };
+        let app = router::router(host, direct_messages);
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let task = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        Self { url, task, _accounts: folder }
+    }
+}
+
+impl Drop for TestHost {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
