@@ -1,0 +1,68 @@
+//! How a store uses its database.
+
+use std::num::NonZeroUsize;
+
+use dm_core::{Invalid, StoreError, StoreErrorKind};
+
+/// Choices for [`FjallStore::open_with`](crate::FjallStore::open_with). Start from the default and change
+/// fields.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct FjallConfig {
+    /// Blocks of the files kept in memory, in bytes. Default 64 MiB: what is evicted comes back from the
+    /// operating system's cache of the files. Not used for a database that the host opened, which has its own.
+    pub cache_bytes: u64,
+    /// What a table gathers in memory before it is written to a file, in bytes; at least
+    /// [`MIN_MEMTABLE_BYTES`](Self::MIN_MEMTABLE_BYTES). Default 64 MiB, as fjall's: smaller ones are merged
+    /// more often. A table holds one that grows and, while the disk is behind, up to four that wait. Decided
+    /// when the tables are made; not used afterwards.
+    pub memtable_bytes: u64,
+    /// Journals kept on disk, in bytes, before tables that changed little are written to files so that old
+    /// journals can go; at least [`MIN_JOURNAL_BYTES`](Self::MIN_JOURNAL_BYTES). Default 512 MiB, as fjall's.
+    /// Opening reads them all. Not used for a database that the host opened.
+    pub journal_bytes: u64,
+    /// Conversations, and users, whose newest numbers are kept in memory. Default 65,536: about 10 MiB when
+    /// full. Others cost a few looks into the tables when they are written to.
+    pub heads: NonZeroUsize,
+}
+
+impl FjallConfig {
+    /// The smallest memory table: below it, a batch alone fills several.
+    pub const MIN_MEMTABLE_BYTES: u64 = 1024 * 1024;
+
+    /// The least that fjall accepts: one journal is that large.
+    pub const MIN_JOURNAL_BYTES: u64 = 64 * 1024 * 1024;
+
+    /// Refuses what cannot work.
+    pub(crate) fn validate(&self) -> Result<(), StoreError> {
+        if self.memtable_bytes < Self::MIN_MEMTABLE_BYTES {
+            return refused(Invalid::new("memtable_bytes", "less than 1 MiB"));
+        }
+        if self.journal_bytes < Self::MIN_JOURNAL_BYTES {
+            return refused(Invalid::new("journal_bytes", "less than 64 MiB"));
+        }
+        Ok(())
+    }
+}
+
+fn refused(invalid: Invalid) -> Result<(), StoreError> {
+    Err(StoreError::new(StoreErrorKind::Engine, invalid))
+}
+
+const fn at_least_one(n: usize) -> NonZeroUsize {
+    match NonZeroUsize::new(n) {
+        Some(n) => n,
+        None => NonZeroUsize::MIN,
+    }
+}
+
+impl Default for FjallConfig {
+    fn default() -> Self {
+        Self {
+            cache_bytes: 64 * 1024 * 1024,
+            memtable_bytes: 64 * 1024 * 1024,
+            journal_bytes: 512 * 1024 * 1024,
+            heads: at_least_one(65_536),
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! The schema's version, and getting there.
+
+use std::io::{ErrorKind, Write};
+use std::path::Path;
+
+use dm_core::{StoreError, StoreErrorKind};
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+
+use crate::codec::Fields;
+use crate::config::FjallConfig;
+use crate::error::{Failure, from_fjall};
+use crate::tables::{SCHEMA, Tables};
+
+/// The version this library writes.
+pub(crate) const VERSION: u32 = 1;
+
+/// Key of the schema's own table.
+const VERSION_KEY: &[u8] = b"version";
+
+/// The file in a folder of the store's own that tells the version without opening the database, which would change
+/// its files. It holds a decimal number and a line feed. It is written when the tables are made, and before they are
+/// changed to a newer version.
+const MARKER: &str = "dm_schema";
+
+/// Refuses a folder that a newer version of the library wrote, and tells the version; zero for an unmarked one. Only
+/// reads the marker.
+///
+/// # Errors
+/// [`StoreErrorKind::NewerSchema`].
+pub(crate) fn refuse_newer(folder: &Path) -> Result<u32, StoreError> {
+    check(marked(folder)?)
+}
+
+/// Marks a folder with this library's version.
+pub(crate) fn mark(folder: &Path) -> Result<(), StoreError> {
+    if marked(folder)? == VERSION {
+        return Ok(());
+    }
+    let write = || {
+        let new = folder.join("dm_schema.new");
+        let mut file = std::fs::File::create(&new)?;
+        file.write_all(format!("{VERSION}\n").as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(new, folder.join(MARKER))
+    };
+    write().map_err(|error| from_fjall(error.into()))
+}
+
+/// Brings the schema to this library's version. The version is written last, so that a crash leaves the old one and
+/// the next open begins again; making what is there already changes nothing.
+pub(crate) fn migrate(database: &Database, config: &FjallConfig) -> Result<Tables<Keyspace>, StoreError> {
+    let found = check(version(database)?)?;
+    let tables = Tables::open(database, config).map_err(from_fjall)?;
+    if found < VERSION {
+        // Version 1: every table, empty.
+        let mut batch = database.batch().durability(Some(PersistMode::SyncAll));
+        batch.insert(&tables.schema, VERSION_KEY, VERSION.to_be_bytes());
+        batch.commit().map_err(from_fjall)?;
+    }
+    Ok(tables)
+}
+
+/// The version of the schema in the database; zero when there is none, or when making it was interrupted.
+pub(crate) fn version(database: &Database) -> Result<u32, Failure> {
+    if !database.keyspace_exists(SCHEMA) {
+        return Ok(0);
+    }
+    let schema = database.keyspace(SCHEMA, KeyspaceCreateOptions::default)?;
+    match schema.get(VERSION_KEY)? {
+        Some(value) => Fields::new(&value).last(Fields::u32),
+        None => Ok(0),
+    }
+}
+
+/// The version in the marker of a folder; zero when there is none.
+fn marked(folder: &Path) -> Result<u32, StoreError> {
+    match std::fs::read_to_string(folder.join(MARKER)) {
+        Ok(text) => text
+            .strip_suffix('\n')
+            .and_then(|version| version.parse().ok())
+            .ok_or_else(|| StoreError::new(StoreErrorKind::Corrupt, "the folder's marker is no version")),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(from_fjall(error.into())),
+    }
+}
+
+fn check(found: u32) -> Result<u32, StoreError> {
+    if found > VERSION {
+        let what = format!("the schema has version {found}, this library knows {VERSION}");
+        return Err(StoreError::new(StoreErrorKind::NewerSchema, what));
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_begins_with_dm() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::builder(folder.path()).open().unwrap();
+        migrate(&database, &FjallConfig::default()).unwrap();
+        let names = database.list_keyspace_names();
+        assert_eq!(names.len(), 18);
+        assert!(names.iter().all(|name| name.starts_with("dm_")), "{names:?}");
+    }
+
+    #[test]
+    fn migrating_again_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::builder(folder.path()).open().unwrap();
+        assert_eq!(version(&database).unwrap(), 0);
+        for _ in 0..2 {
+            migrate(&database, &FjallConfig::default()).unwrap();
+            assert_eq!(version(&database).unwrap(), VERSION);
+        }
+    }
+
+    #[test]
+    fn a_migration_that_was_interrupted_begins_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::builder(folder.path()).open().unwrap();
+        database.keyspace(SCHEMA, KeyspaceCreateOptions::default).unwrap();
+        assert_eq!(version(&database).unwrap(), 0);
+        migrate(&database, &FjallConfig::default()).unwrap();
+        assert_eq!(version(&database).unwrap(), VERSION);
+    }
+
+    #[test]
+    fn a_marker_that_is_no_number_is_damage() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(refuse_newer(folder.path()).unwrap(), 0);
+        mark(folder.path()).unwrap();
+        assert_eq!(refuse_newer(folder.path()).unwrap(), VERSION);
+        std::fs::write(folder.path().join(MARKER), "two\n").unwrap();
+        assert_eq!(refuse_newer(folder.path()).unwrap_err().kind(), StoreErrorKind::Corrupt);
+        std::fs::write(folder.path().join(MARKER), "2\n").unwrap();
+        assert_eq!(refuse_newer(folder.path()).unwrap_err().kind(), StoreErrorKind::NewerSchema);
+    }
+}

@@ -1,0 +1,164 @@
+//! The store that hosts hold.
+
+use std::io::ErrorKind;
+use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use dm_core::{
+    ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, Embedded, HistoryPage,
+    HistoryQuery, InboxPage, InboxQuery, KeyRecord, Outcome, Principal, Store, StoreError, StoreErrorKind,
+    UserId, Write,
+};
+use fjall::{CompressionType, Database};
+
+use crate::config::FjallConfig;
+use crate::engine::Engine;
+use crate::error::from_fjall;
+use crate::read::Reader;
+use crate::schema;
+use crate::write::Writer;
+
+/// A [`Store`] in a fjall database. Clones are handles to the same one.
+///
+/// The folder is closed when the last clone is dropped, or when the commit or read that then is under way ends.
+/// Closing blocks for as long as a commit, or a merge of tables in the background, takes.
+#[derive(Clone, Debug)]
+pub struct FjallStore {
+    embedded: Embedded<Reader>,
+}
+
+impl FjallStore {
+    /// Opens a folder of the store's own, making it, for its user only, if it is missing; the folder it is in must
+    /// exist.
+    ///
+    /// Blocks while the journals are read, which after a clean close are as long as after a crash:
+    /// [`journal_bytes`](FjallConfig::journal_bytes) bounds them. Call it before serving, or on a thread for blocking
+    /// work. Needs no runtime.
+    ///
+    /// # Errors
+    /// [`Locked`](dm_core::StoreErrorKind::Locked) while another process, or another store of this one, has
+    /// it open; [`NewerSchema`](dm_core::StoreErrorKind::NewerSchema) when a newer version of the library
+    /// wrote it, and it is left as it is; [`Corrupt`](dm_core::StoreErrorKind::Corrupt) when it is no
+    /// database or damaged; [`Full`](dm_core::StoreErrorKind::Full) when there is no room for a journal;
+    /// [`Unavailable`](dm_core::StoreErrorKind::Unavailable) when it cannot be opened.
+    pub fn open(folder: impl AsRef<Path>) -> Result<Self, StoreError> {
+        Self::open_with(folder, &FjallConfig::default())
+    }
+
+    /// Opens a folder with choices.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); and [`Engine`](dm_core::StoreErrorKind::Engine), naming the field, when a
+    /// choice cannot work.
+    pub fn open_with(folder: impl AsRef<Path>, config: &FjallConfig) -> Result<Self, StoreError> {
+        config.validate()?;
+        let folder = folder.as_ref();
+        let database = guarded(|| open(folder, config))?;
+        let store = Self::from_database(database, config)?;
+        schema::mark(folder)?;
+        Ok(store)
+    }
+
+    /// Keeps the store in a database that the host has open, beside the host's own keyspaces. Only keyspaces whose
+    /// names begin with `dm_` are touched. The host writes to its own whenever it likes; commits and the host's
+    /// writes wait for each other, because they share the journal.
+    ///
+    /// The store holds the database until its last handle is dropped. A store may be made more than once from
+    /// one database: they take turns, and share what the first was configured with.
+    ///
+    /// # Errors
+    /// [`NewerSchema`](dm_core::StoreErrorKind::NewerSchema) when a newer version of the library made the
+    /// tables; [`Corrupt`](dm_core::StoreErrorKind::Corrupt) when they are not the library's;
+    /// [`Engine`](dm_core::StoreErrorKind::Engine), naming the field, when a choice cannot work; what the engine
+    /// reports besides.
+    pub fn from_database(database: Database, config: &FjallConfig) -> Result<Self, StoreError> {
+        config.validate()?;
+        let engine = guarded(|| Engine::of(database, config))?;
+        let writer = Writer::new(Arc::clone(&engine));
+        Ok(Self { embedded: Embedded::new(writer, Reader::new(engine))? })
+    }
+}
+
+fn open(folder: &Path, config: &FjallConfig) -> Result<Database, StoreError> {
+    create(folder)?;
+    let marked = schema::refuse_newer(folder)?;
+    let database = Database::builder(folder)
+        .cache_size(config.cache_bytes)
+        .max_journaling_size(config.journal_bytes)
+        // Only payloads are long enough to be compressed, and ciphertext does not shrink.
+        .journal_compression(CompressionType::None)
+        .open()
+        .map_err(from_fjall)?;
+    if schema::version(&database)? > 0 {
+        // Before anything is migrated.
+        schema::mark(folder)?;
+    } else if marked > 0 {
+        // fjall makes anew what it does not find. A folder that had tables never becomes an empty one in silence.
+        return Err(StoreError::new(StoreErrorKind::Corrupt, "the tables of this folder are gone"));
+    }
+    Ok(database)
+}
+
+/// Makes a folder that only its user may enter, unless there is one.
+fn create(folder: &Path) -> Result<(), StoreError> {
+    let unavailable = |error| StoreError::new(StoreErrorKind::Unavailable, error);
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    match builder.create(folder) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            // A file of this name is none of ours.
+            std::fs::read_dir(folder).map(|_| ()).map_err(unavailable)
+        }
+        made => made.map_err(unavailable),
+    }
+}
+
+/// fjall asserts, while it opens, what its own files say.
+fn guarded<T>(open: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    catch_unwind(AssertUnwindSafe(open)).unwrap_or_else(|_| {
+        Err(StoreError::new(StoreErrorKind::Corrupt, "the storage engine panicked while opening"))
+    })
+}
+
+#[async_trait]
+impl Store for FjallStore {
+    async fn commit(&self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
+        self.embedded.commit(batch).await
+    }
+
+    async fn key(&self, user: UserId) -> Result<Option<KeyRecord>, StoreError> {
+        self.embedded.key(user).await
+    }
+
+    async fn conversation(&self, id: ConversationId) -> Result<Option<ConversationState>, StoreError> {
+        self.embedded.conversation(id).await
+    }
+
+    async fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ConversationState>, StoreError> {
+        self.embedded.conversations(query).await
+    }
+
+    async fn history(&self, query: HistoryQuery) -> Result<Option<HistoryPage>, StoreError> {
+        self.embedded.history(query).await
+    }
+
+    async fn inbox(&self, query: InboxQuery) -> Result<InboxPage, StoreError> {
+        self.embedded.inbox(query).await
+    }
+
+    async fn devices(&self, user: UserId) -> Result<Vec<DeviceState>, StoreError> {
+        self.embedded.devices(user).await
+    }
+
+    async fn depth(&self, who: Principal) -> Result<Depth, StoreError> {
+        self.embedded.depth(who).await
+    }
+
+    fn lanes(&self) -> NonZeroUsize {
+        self.embedded.lanes()
+    }
+}

@@ -1,0 +1,399 @@
+//! Every table, with the bytes of its keys and values. Each is a keyspace of fjall with the same name.
+//!
+//! All are maps of bytes to bytes, so that no type of Rust or of fjall is part of them. Integers are
+//! big-endian, and keys sort as their numbers do. A *ref* is a 4-byte number that stands for a user, a
+//! conversation or a device of a user inside this folder; a *row* is the 8-byte number of a message. A *seq*
+//! has 8 bytes, a *time* has 8 bytes (Unix milliseconds), an *id* has 16 bytes, a *public key* has 32.
+//!
+//! A log-structured tree writes every row twice at once (journal and memory) and again in each merge, so rows
+//! are few and narrow: the wide row of a message is written once, in order, and what is looked up by
+//! conversation or by user points at it. A message is six rows, with its client id seven.
+//!
+//! What is removed leaves a tombstone until a merge drops it, and a scan steps over each one. So no scan
+//! begins below what is known to be gone: an inbox is read from its floor, marks from the device's cursor.
+//!
+//! As key → value:
+//!
+//! - `dm_schema`: `version` in ASCII → schema version 4.
+//! - `dm_users`: user ref 4 → public key 32.
+//! - `dm_user_ids`: public key 32 → user ref 4.
+//! - `dm_keys`: user ref 4, version 4 → X25519 key 32, published at 8, binding code 1. The highest version is
+//!   current.
+//! - `dm_announcements`: publisher's public key 32 → user ref 4, after 4, until 4: peers in the publisher's
+//!   conversations with refs above `after` up to `until` are left to tell.
+//! - `dm_conversations`: conversation ref 4 → id 16, user ref `a` 4, user ref `b` 4 (`a` has the smaller
+//!   public key), opened at 8.
+//! - `dm_conversation_ids`: id 16 → conversation ref 4.
+//! - `dm_pairs`: user ref `a` 4, user ref `b` 4 → conversation ref 4.
+//! - `dm_members`: user ref 4, conversation ref 4 → the peer's user ref 4.
+//! - `dm_messages`: row 8 → conversation ref 4, sender's ref 4, recipient's ref 4, sequence 8, seq in the
+//!   sender's inbox 8, in the recipient's 8, id 16, sent at 8, received at 8, parts 1, [client id 16], [suite
+//!   4], nonce 24, [ephemeral key 32], payload to the end. `parts` says which of the bracketed are there: 1,
+//!   2, 4 in that order.
+//! - `dm_message_ids`: id 16 → row 8.
+//! - `dm_client_ids`: client id 16, sender's ref 4 → row 8. The client's id comes first, because clients that
+//!   make UUIDv7s then write to this table in order, too.
+//! - `dm_sequence`: conversation ref 4, sequence 8 → row 8, received at 8. The newest is the conversation's
+//!   head and last activity.
+//! - `dm_inbox`: user ref 4, seq 8 → queued at 8, origin, then `1` and a row 8, or `2` and an encoded notice
+//!   to the end. Origin is `255` for none, `0` for the default device, or a length 1 to 64 and that much
+//!   text.
+//! - `dm_floors`: user ref 4 → seq 8 of the newest entry that expired; none before the first. The next number
+//!   is above it even when the inbox is empty.
+//! - `dm_oldest`: time 8, user ref 4 → nothing: one for each inbox that holds entries, by when its first one
+//!   was queued. Written when an entry goes into an empty inbox and by expiry, so that a send seldom touches
+//!   it.
+//! - `dm_devices`: user ref 4, device ref 4 → cursor 8, registered at 8, name to the end. In order of
+//!   registration.
+//! - `dm_acked`: user ref 4, device ref 4, seq 8 → nothing: acknowledged individually, above the cursor.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Range;
+use std::ops::Bound::Included;
+
+use fjall::config::CompressionPolicy;
+use fjall::{
+    Database, Iter, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, Readable, Snapshot, UserKey, UserValue,
+};
+
+use crate::codec::Fields;
+use crate::config::FjallConfig;
+use crate::error::Failure;
+
+/// The tables: as keyspaces, as one snapshot of them, or as a batch sees and changes them.
+#[derive(Clone)]
+pub(crate) struct Tables<T> {
+    pub(crate) schema: T,
+    pub(crate) users: T,
+    pub(crate) user_ids: T,
+    pub(crate) keys: T,
+    pub(crate) announcements: T,
+    pub(crate) conversations: T,
+    pub(crate) conversation_ids: T,
+    pub(crate) pairs: T,
+    pub(crate) members: T,
+    pub(crate) messages: T,
+    pub(crate) message_ids: T,
+    pub(crate) client_ids: T,
+    pub(crate) sequence: T,
+    pub(crate) inbox: T,
+    pub(crate) floors: T,
+    pub(crate) oldest: T,
+    pub(crate) devices: T,
+    pub(crate) acked: T,
+}
+
+/// The name of the table that says how to read the others.
+pub(crate) const SCHEMA: &str = "dm_schema";
+
+impl Tables<Keyspace> {
+    /// Opens the keyspaces, and makes those that are missing.
+    pub(crate) fn open(database: &Database, config: &FjallConfig) -> Result<Self, fjall::Error> {
+        let narrow = || KeyspaceCreateOptions::default().max_memtable_size(config.memtable_bytes);
+        // Payloads are ciphertext: there is nothing to compress.
+        let wide = || narrow().data_block_compression_policy(CompressionPolicy::disabled());
+        let open = |name| database.keyspace(name, narrow);
+        Ok(Self {
+            schema: open(SCHEMA)?,
+            users: open("dm_users")?,
+            user_ids: open("dm_user_ids")?,
+            keys: open("dm_keys")?,
+            announcements: open("dm_announcements")?,
+            conversations: open("dm_conversations")?,
+            conversation_ids: open("dm_conversation_ids")?,
+            pairs: open("dm_pairs")?,
+            members: open("dm_members")?,
+            messages: database.keyspace("dm_messages", wide)?,
+            message_ids: open("dm_message_ids")?,
+            client_ids: open("dm_client_ids")?,
+            sequence: open("dm_sequence")?,
+            inbox: open("dm_inbox")?,
+            floors: open("dm_floors")?,
+            oldest: open("dm_oldest")?,
+            devices: open("dm_devices")?,
+            acked: open("dm_acked")?,
+        })
+    }
+
+    /// The tables in one state.
+    pub(crate) fn seen<'a>(&'a self, snapshot: &'a Snapshot) -> Tables<Seen<'a>> {
+        self.each(|keyspace| Seen { snapshot, keyspace })
+    }
+
+    /// The tables in one state, and what is changed about it.
+    pub(crate) fn changed<'a>(&'a self, snapshot: &'a Snapshot) -> Tables<Changed<'a>> {
+        self.each(|keyspace| Changed { seen: Seen { snapshot, keyspace }, changes: BTreeMap::new() })
+    }
+}
+
+impl Tables<Changed<'_>> {
+    /// How many rows are changed.
+    pub(crate) fn changes(&self) -> usize {
+        self.each(|table| table.changes.len()).all().into_iter().sum()
+    }
+
+    /// Puts all changes into the engine's batch.
+    pub(crate) fn write_to(self, batch: &mut OwnedWriteBatch) {
+        for table in self.all() {
+            for (key, value) in table.changes {
+                match value {
+                    Some(value) => batch.insert(table.seen.keyspace, key, value),
+                    None => batch.remove(table.seen.keyspace, key),
+                }
+            }
+        }
+    }
+}
+
+impl<T> Tables<T> {
+    fn each<'a, U>(&'a self, table: impl Fn(&'a T) -> U) -> Tables<U> {
+        Tables {
+            schema: table(&self.schema),
+            users: table(&self.users),
+            user_ids: table(&self.user_ids),
+            keys: table(&self.keys),
+            announcements: table(&self.announcements),
+            conversations: table(&self.conversations),
+            conversation_ids: table(&self.conversation_ids),
+            pairs: table(&self.pairs),
+            members: table(&self.members),
+            messages: table(&self.messages),
+            message_ids: table(&self.message_ids),
+            client_ids: table(&self.client_ids),
+            sequence: table(&self.sequence),
+            inbox: table(&self.inbox),
+            floors: table(&self.floors),
+            oldest: table(&self.oldest),
+            devices: table(&self.devices),
+            acked: table(&self.acked),
+        }
+    }
+
+    fn all(self) -> [T; 18] {
+        [
+            self.schema,
+            self.users,
+            self.user_ids,
+            self.keys,
+            self.announcements,
+            self.conversations,
+            self.conversation_ids,
+            self.pairs,
+            self.members,
+            self.messages,
+            self.message_ids,
+            self.client_ids,
+            self.sequence,
+            self.inbox,
+            self.floors,
+            self.oldest,
+            self.devices,
+            self.acked,
+        ]
+    }
+}
+
+/// A table in one state.
+pub(crate) struct Seen<'a> {
+    snapshot: &'a Snapshot,
+    keyspace: &'a Keyspace,
+}
+
+/// A table in one state, and what a batch changed about it: a value, or nothing where a row is removed.
+///
+/// Measured against fjall's own write transaction, which keeps the same in a skip list per table, with the seven
+/// rows of a message in batches of 256 and fsync: SEE BELOW.
+pub(crate) struct Changed<'a> {
+    seen: Seen<'a>,
+    changes: BTreeMap<UserKey, Option<UserValue>>,
+}
+
+impl Changed<'_> {
+    pub(crate) fn insert(&mut self, key: impl Into<UserKey>, value: impl Into<UserValue>) {
+        self.changes.insert(key.into(), Some(value.into()));
+    }
+
+    pub(crate) fn remove(&mut self, key: impl Into<UserKey>) {
+        self.changes.insert(key.into(), None);
+    }
+
+    /// Removes the rows between two keys, both included.
+    pub(crate) fn remove_between(&mut self, from: &[u8], to: &[u8]) -> Result<(), Failure> {
+        let keys: Vec<UserKey> =
+            self.scan(from, to).map(|row| row.map(|(key, _)| key)).collect::<Result<_, _>>()?;
+        for key in keys {
+            self.remove(key);
+        }
+        Ok(())
+    }
+}
+
+/// Which way to scan.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// From the lowest key.
+    Ascending,
+    /// From the highest.
+    Descending,
+}
+
+/// Looking into a table, in a batch or outside.
+pub(crate) trait Rows {
+    /// The value of a key.
+    fn get(&self, key: &[u8]) -> Result<Option<UserValue>, Failure>;
+
+    /// The rows between two keys, both included.
+    fn walk(&self, from: &[u8], to: &[u8], order: Order) -> Scan<'_>;
+
+    /// The rows between two keys, both included, from the lowest.
+    fn scan(&self, from: &[u8], to: &[u8]) -> Scan<'_> {
+        self.walk(from, to, Order::Ascending)
+    }
+
+    /// What the value of a key decodes to.
+    fn find<T>(
+        &self,
+        key: &[u8],
+        decode: impl FnOnce(Fields<'_>) -> Result<T, Failure>,
+    ) -> Result<Option<T>, Failure> {
+        self.get(key)?.map(|value| decode(Fields::new(&value))).transpose()
+    }
+
+    /// What the last row between two keys, both included, decodes to.
+    fn last_in<T>(
+        &self,
+        from: &[u8],
+        to: &[u8],
+        decode: impl FnOnce(Fields<'_>, Fields<'_>) -> Result<T, Failure>,
+    ) -> Result<Option<T>, Failure> {
+        let Some(row) = self.walk(from, to, Order::Descending).next() else { return Ok(None) };
+        let (key, value) = row?;
+        decode(Fields::new(&key), Fields::new(&value)).map(Some)
+    }
+
+    /// The number after the highest in a table whose keys are refs.
+    fn next_ref(&self) -> Result<u32, Failure> {
+        let last = self.last_in(&[], &[u8::MAX; 5], |key, _| key.last(Fields::u32))?;
+        last.unwrap_or(0).checked_add(1).ok_or(Failure::Exhausted)
+    }
+}
+
+impl Rows for Seen<'_> {
+    fn get(&self, key: &[u8]) -> Result<Option<UserValue>, Failure> {
+        Ok(self.snapshot.get(self.keyspace, key)?)
+    }
+
+    fn walk(&self, from: &[u8], to: &[u8], order: Order) -> Scan<'_> {
+        // Nothing lies between keys in the wrong order; no engine needs to be asked what it makes of them.
+        let rows = (from <= to).then(|| self.snapshot.range(self.keyspace, from..=to));
+        Scan { rows, changes: None, order, row: None, change: None }
+    }
+}
+
+impl Rows for Changed<'_> {
+    fn get(&self, key: &[u8]) -> Result<Option<UserValue>, Failure> {
+        match self.changes.get(key) {
+            Some(change) => Ok(change.clone()),
+            None => self.seen.get(key),
+        }
+    }
+
+    fn walk(&self, from: &[u8], to: &[u8], order: Order) -> Scan<'_> {
+        let changes = (from <= to).then(|| self.changes.range::<[u8], _>((Included(from), Included(to))));
+        Scan { changes, ..self.seen.walk(from, to, order) }
+    }
+}
+
+/// A walk over rows in one state and over changes at once. Where both have a key, the change counts.
+pub(crate) struct Scan<'a> {
+    rows: Option<Iter>,
+    changes: Option<Range<'a, UserKey, Option<UserValue>>>,
+    order: Order,
+    /// The row and the change that come next.
+    row: Option<(UserKey, UserValue)>,
+    change: Option<(&'a UserKey, &'a Option<UserValue>)>,
+}
+
+impl Scan<'_> {
+    fn advance(&mut self) -> Result<Option<(UserKey, UserValue)>, Failure> {
+        loop {
+            if self.row.is_none()
+                && let Some(rows) = &mut self.rows
+            {
+                let next = if self.order == Order::Ascending { rows.next() } else { rows.next_back() };
+                self.row = next.map(fjall::Guard::into_inner).transpose()?;
+            }
+            if self.change.is_none()
+                && let Some(changes) = &mut self.changes
+            {
+                self.change =
+                    if self.order == Order::Ascending { changes.next() } else { changes.next_back() };
+            }
+            let first = match (&self.row, self.change) {
+                (None, None) => return Ok(None),
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some((row, _)), Some((change, _))) if self.order == Order::Ascending => row.cmp(change),
+                (Some((row, _)), Some((change, _))) => change.cmp(row),
+            };
+            if first == Ordering::Less {
+                return Ok(self.row.take());
+            }
+            if first == Ordering::Equal {
+                self.row = None;
+            }
+            if let Some((key, Some(value))) = self.change.take() {
+                return Ok(Some((key.clone(), value.clone())));
+            }
+        }
+    }
+}
+
+impl Iterator for Scan<'_> {
+    type Item = Result<(UserKey, UserValue), Failure>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.advance().transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two rows in the keyspace, and a batch that changes one, removes one and adds two.
+    #[test]
+    fn a_batch_sees_its_changes_in_both_orders() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::builder(folder.path()).open().unwrap();
+        let tables = Tables::open(&database, &FjallConfig::default()).unwrap();
+        for key in [2, 4, 6] {
+            tables.inbox.insert([key], "old").unwrap();
+        }
+        let snapshot = database.snapshot();
+        let mut inbox = tables.changed(&snapshot).inbox;
+        inbox.insert([1], "new");
+        inbox.insert([4], "new");
+        inbox.insert([7], "new");
+        inbox.remove([2]);
+        let rows = |from: u8, to: u8, order| -> Vec<(u8, String)> {
+            let rows = inbox.walk(&[from], &[to], order).map(Result::unwrap);
+            rows.map(|(key, value)| (key[0], String::from_utf8(value.to_vec()).unwrap())).collect()
+        };
+        let new = "new".to_owned();
+        let mut expected = vec![(1, new.clone()), (4, new.clone()), (6, "old".to_owned()), (7, new)];
+        assert_eq!(rows(0, 9, Order::Ascending), expected);
+        expected.reverse();
+        assert_eq!(rows(0, 9, Order::Descending), expected);
+        assert_eq!(rows(2, 4, Order::Ascending), [(4, "new".to_owned())]);
+        assert!(rows(9, 0, Order::Ascending).is_empty());
+        assert!(rows(2, 3, Order::Descending).is_empty());
+
+        inbox.remove_between(&[4], &[6]).unwrap();
+        assert!(inbox.get(&[4]).unwrap().is_none());
+        assert!(inbox.get(&[6]).unwrap().is_none());
+        assert_eq!(inbox.scan(&[0], &[9]).count(), 2);
+        assert_eq!(tables.seen(&snapshot).inbox.scan(&[0], &[9]).count(), 3, "nothing is written yet");
+    }
+}

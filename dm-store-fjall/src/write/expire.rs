@@ -1,0 +1,81 @@
+//! Expiring the oldest entries of inboxes.
+
+use dm_core::{Expire, InboxSeq, Outcome, Timestamp};
+
+use super::{Batch, Stop};
+use crate::codec::{Fields, numbered, timed};
+use crate::error::Failure;
+
+/// An inbox that holds entries, and when its first one was queued.
+#[derive(Clone, Copy)]
+struct Oldest {
+    at: Timestamp,
+    user_ref: u32,
+}
+
+impl Batch<'_> {
+    pub(super) fn expire(&mut self, write: &Expire) -> Result<Outcome, Stop> {
+        let mut entries = 0;
+        while entries < write.limit
+            && let Some(oldest) = self.next_to_expire(write.before)?
+        {
+            entries += self.expire_inbox(oldest, write.before, write.limit - entries)?;
+            let user = self.tables.user_of(oldest.user_ref)?;
+            self.heads.forget_user(user);
+        }
+        Ok(Outcome::Expired { entries, more: self.next_to_expire(write.before)?.is_some() })
+    }
+
+    /// The inbox whose oldest entry is the oldest of all, if it is old enough.
+    fn next_to_expire(&mut self, before: Timestamp) -> Result<Option<Oldest>, Failure> {
+        let from = self.heads.expiry_begins(&self.tables)?;
+        let Some(from) = from else { return Ok(None) };
+        let mut key = Fields::new(&from);
+        let oldest = Oldest { at: key.time()?, user_ref: key.last(Fields::u32)? };
+        Ok((oldest.at < before).then_some(oldest))
+    }
+
+    /// Removes the entries of one inbox before the first that is not old enough, up to a limit.
+    fn expire_inbox(&mut self, oldest: Oldest, before: Timestamp, limit: usize) -> Result<usize, Failure> {
+        let user_ref = oldest.user_ref;
+        let held_after = self.tables.floor(user_ref)?;
+        let (mut removed, mut floor, mut next) = (0, None, None);
+        for entry in self.tables.entries_after(user_ref, held_after) {
+            let (seq, row) = entry?;
+            if removed == limit || row.at >= before {
+                next = Some(row.at);
+                break;
+            }
+            removed += 1;
+            floor = Some(seq);
+        }
+        // The first entry is the one whose time the inbox is known by: without this, the same inbox came back
+        // for ever.
+        let floor = floor.ok_or(Failure::Damaged("an inbox without the entry it is known by"))?;
+
+        self.tables
+            .inbox
+            .remove_between(&numbered(user_ref, held_after.next().get()), &numbered(user_ref, floor.get()))?;
+        self.tables.floors.insert(user_ref.to_be_bytes(), floor.get().to_be_bytes());
+        self.tables.oldest.remove(timed(oldest.at, user_ref));
+        if let Some(at) = next {
+            self.note_oldest(at, user_ref);
+        }
+        let devices: Vec<(u32, InboxSeq)> = self
+            .tables
+            .devices_of(user_ref)
+            .map(|device| device.map(|(device_ref, row)| (device_ref, row.cursor)))
+            .collect::<Result<_, _>>()?;
+        for (device_ref, cursor) in devices {
+            self.remove_marks(user_ref, device_ref, cursor, floor)?;
+        }
+        Ok(removed)
+    }
+
+    /// Notes when the first entry of an inbox was queued.
+    pub(super) fn note_oldest(&mut self, at: Timestamp, user_ref: u32) {
+        let key = timed(at, user_ref);
+        self.tables.oldest.insert(key, []);
+        self.heads.note_oldest(key);
+    }
+}
