@@ -358,6 +358,7 @@ async fn fill(service: &Service, chats: &Arc<Vec<Chat>>) {
     for chat in chats.iter() {
         stored += service.conversation(&chat.sender, chat.id).await.unwrap().head.get() as usize;
     }
+    let began = Instant::now();
     let mut tasks = tokio::task::JoinSet::new();
     for n in stored..MILLION {
         if tasks.len() == 2 * SENDERS {
@@ -366,14 +367,24 @@ async fn fill(service: &Service, chats: &Arc<Vec<Chat>>) {
         tasks.spawn(send(service.clone(), Arc::clone(chats), n));
     }
     tasks.join_all().await;
-    println!("{} messages stored", stored.max(MILLION));
+    let rate = MILLION.saturating_sub(stored) as f64 / began.elapsed().as_secs_f64();
+    println!("filled up to {} messages at {rate:.0} msg/s", stored.max(MILLION));
 }
 
 /// Opens a closed store a few times.
 async fn measure_open(chats: &[Chat], path: &Path) {
+    let bytes = size(path);
+    println!("{bytes} bytes on disk, {} each for a million", bytes / MILLION as u64);
     for _ in 0..3 {
-        let began = Instant::now();
-        let store = FjallStore::open(path).unwrap();
+        // The service's tasks let go of the store a moment after its shutdown, and whoever is last waits for a merge
+        // in the background.
+        let (store, began) = loop {
+            let began = Instant::now();
+            match FjallStore::open(path) {
+                Err(error) if error.kind() == StoreErrorKind::Locked => {}
+                opened => break (opened.unwrap(), began),
+            }
+        };
         let opened = began.elapsed();
         let dm = Service::builder(store).start().unwrap();
         let page = dm.history(&chats[0].sender, chats[0].id, HistoryRange::Newest, 50).await.unwrap();
@@ -384,4 +395,13 @@ async fn measure_open(chats: &[Chat], path: &Path) {
         );
         dm.shutdown(Duration::from_secs(10)).await;
     }
+}
+
+/// What a folder takes on disk.
+fn size(folder: &Path) -> u64 {
+    let of = |entry: std::fs::DirEntry| {
+        let found = entry.metadata().unwrap();
+        if found.is_dir() { size(&entry.path()) } else { found.len() }
+    };
+    std::fs::read_dir(folder).unwrap().map(|entry| of(entry.unwrap())).sum()
 }

@@ -1,5 +1,7 @@
 //! The store on fjall keeps the contract.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 use dm_conformance::Harness;
 use dm_core::StoreError;
 use dm_store_fjall::FjallStore;
@@ -11,7 +13,7 @@ impl Harness for Folder {
     type Store = FjallStore;
 
     async fn fresh() -> Self {
-        Self(tempfile::tempdir().expect("a temporary folder"))
+        Self(tempfile::tempdir().unwrap())
     }
 
     async fn open(&self) -> Result<FjallStore, StoreError> {

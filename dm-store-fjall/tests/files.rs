@@ -164,7 +164,7 @@ async fn a_torn_journal_leaves_a_prefix_of_what_was_committed_or_a_typed_error()
     let file = file.strip_prefix(&path).unwrap();
     let mut seen = Vec::new();
     // Cut at many places, and with the rest of the preallocated file still there as zeros.
-    for cut in (0..40).map(|part| end - part * end / 50) {
+    for cut in (0..20).map(|part| end - part * end / 25) {
         for zeros in [false, true] {
             let torn = folder.path().join("torn");
             copy(&path, &torn);

@@ -119,7 +119,7 @@ fn open(path: &Path) -> [FjallStore; 2] {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
 
     #[test]
     fn every_outcome_and_every_read_is_equal(steps in steps()) {

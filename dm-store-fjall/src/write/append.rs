@@ -43,8 +43,8 @@ impl Batch<'_> {
             recipient_seq: recipient.head.next(),
         };
         let row = self.insert_message(&message, filed)?;
-        let sent = self.append_pointer(sender_id, at, Some(&device), row, &message)?;
-        let received = self.append_pointer(recipient_id, at, None, row, &message)?;
+        let sent = self.append_pointer((sender_id, sender), at, Some(&device), row, &message);
+        let received = self.append_pointer((recipient_id, recipient), at, None, row, &message);
         self.heads.set_thread(message.conversation, Thread { head: message.sequence, ..thread });
         Ok(Outcome::MessageAppended(Appended {
             message,

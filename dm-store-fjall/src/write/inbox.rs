@@ -24,16 +24,17 @@ impl Batch<'_> {
         Ok(new)
     }
 
-    /// Appends an entry about a message to a user's inbox.
+    /// Appends an entry about a message to the inbox of a user, as the heads have them.
     pub(super) fn append_pointer(
         &mut self,
-        owner: UserId,
+        (owner, user): (UserId, User),
         at: Timestamp,
         origin: Option<&DeviceId>,
         row: u64,
         message: &Arc<Message>,
-    ) -> Result<Notification, Failure> {
-        self.append_entry(owner, at, origin, Content::Message(row), Event::Message(Arc::clone(message)))
+    ) -> Notification {
+        let event = Event::Message(Arc::clone(message));
+        self.append_entry((owner, user), at, origin, Content::Message(row), event)
     }
 
     /// Appends an entry that holds what it is about.
@@ -44,24 +45,24 @@ impl Batch<'_> {
         origin: Option<&DeviceId>,
         notice: Notice,
     ) -> Result<Notification, Failure> {
-        self.append_entry(owner, at, origin, Content::Notice(notice), Event::Notice(notice))
+        let user = self.user_or_new(owner)?;
+        Ok(self.append_entry((owner, user), at, origin, Content::Notice(notice), Event::Notice(notice)))
     }
 
     fn append_entry(
         &mut self,
-        owner: UserId,
+        (owner, user): (UserId, User),
         at: Timestamp,
         origin: Option<&DeviceId>,
         content: Content,
         event: Event,
-    ) -> Result<Notification, Failure> {
-        let user = self.user_or_new(owner)?;
+    ) -> Notification {
         let seq = user.head.next();
         self.tables.inbox.insert(numbered(user.user_ref, seq.get()), EntryRow::encode(at, origin, content));
         if user.is_empty {
             self.note_oldest(at, user.user_ref);
         }
         self.heads.set_user(owner, User { head: seq, is_empty: false, ..user });
-        Ok(Notification { user: owner, entry: InboxEntry { seq, at, origin: origin.cloned(), event } })
+        Notification { user: owner, entry: InboxEntry { seq, at, origin: origin.cloned(), event } }
     }
 }
