@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 
-use dm_core::StoreError;
+use dm_core::{StoreError, StoreErrorKind};
 use fjall::{Database, Keyspace, Snapshot};
 
 use crate::config::FjallConfig;
@@ -41,14 +41,11 @@ impl Engine {
     }
 
     /// Waits for the other writers of this database, and becomes the one.
-    pub(crate) fn writer(&self) -> MutexGuard<'_, Heads> {
-        self.heads.lock().unwrap_or_else(|poisoned| {
-            // Another store's batch panicked. What its heads say may not have happened.
-            let mut heads = poisoned.into_inner();
-            heads.clear();
-            self.heads.clear_poison();
-            heads
-        })
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Closed`] after a batch that panicked: nobody knows what the engine holds of it in memory.
+    pub(crate) fn writer(&self) -> Result<MutexGuard<'_, Heads>, StoreError> {
+        self.heads.lock().map_err(|_| StoreErrorKind::Closed.into())
     }
 
     /// The newest committed state, without any part of the batch that is being committed.

@@ -17,15 +17,18 @@
 //! # }
 //! ```
 //!
-//! Take it rather than SQLite for a server that is busy all the time: it writes several times as many messages
-//! per second on the same disk, and goes on doing so when there are many millions. Take SQLite for one file that
-//! every tool reads, for several processes on one file, for opening at once whatever the size, and where memory is
-//! scarce: fjall keeps what it wrote lately in memory, some hundred megabytes on a busy server
-//! ([`FjallConfig`] bounds them).
+//! Take it rather than SQLite for a server that is busy all the time: on the same disk it writes two to three times
+//! as many messages per second, one by one as well as in batches. Take SQLite for one file that every tool reads,
+//! for several processes on one file, for opening at once whatever was written, and where memory is scarce: fjall
+//! keeps what it wrote lately in memory, some hundred megabytes on a busy server ([`FjallConfig`] bounds them).
 //!
 //! One thread writes, one batch of the engine and one `fdatasync` per commit: what was answered survives a power
 //! cut. Readers see the newest committed state, never a part of a batch, and wait for nobody. One process has the
 //! folder open; a second one is refused as locked.
+//!
+//! Measured with `examples/throughput.rs` on two cores: 55,000 to 82,000 durable sends of 512 bytes per second through
+//! the service, 0.8 to 1.1 of what the engine alone writes of the same rows, and 376 MB of memory while the store
+//! writes without pause. More than half of the commit thread's time goes into the engine's skip lists.
 //!
 //! # In a host's own database
 //!

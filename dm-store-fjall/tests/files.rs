@@ -70,7 +70,7 @@ fn journal(folder: &Path) -> (PathBuf, usize) {
     let (path, bytes) = contents(folder)
         .into_iter()
         .filter(|(path, _)| path.extension() == Some("jnl".as_ref()))
-        .last()
+        .next_back()
         .unwrap();
     let end = bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1;
     (path, end)

@@ -58,7 +58,7 @@ impl Writer {
 impl EngineWriter for Writer {
     fn commit(&mut self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
         let engine = &*self.engine;
-        let mut heads = engine.writer();
+        let mut heads = engine.writer()?;
         let snapshot = engine.database.snapshot();
         let mut writes = Batch { tables: engine.tables.changed(&snapshot), heads: &mut heads };
         let outcomes = match writes.apply_all(batch) {
