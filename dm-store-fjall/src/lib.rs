@@ -26,9 +26,11 @@
 //! cut. Readers see the newest committed state, never a part of a batch, and wait for nobody. One process has the
 //! folder open; a second one is refused as locked.
 //!
-//! Measured with `examples/throughput.rs` on two cores: 55,000 to 82,000 durable sends of 512 bytes per second through
-//! the service, 0.8 to 1.1 of what the engine alone writes of the same rows, and 376 MB of memory while the store
-//! writes without pause. More than half of the commit thread's time goes into the engine's skip lists.
+//! Measured with `examples/throughput.rs` on two cores with little else to do: 55,000 to 92,000 durable sends of 512
+//! bytes per second through the service. Beside the engine alone writing the same rows, the median of five rounds was
+//! 1.02 and, with other work on the machine, 0.98; single rounds went from 0.70 to 1.15, and the first ones, on an
+//! empty store, from 0.75 to 0.84. More than half of the commit thread's time goes into the engine's skip lists. The
+//! process took 376 MB of memory while the store wrote without pause.
 //!
 //! # In a host's own database
 //!

@@ -67,11 +67,8 @@ fn copy(from: &Path, to: &Path) {
 
 /// The journal that is written to. Its file is longer than what was written, so the end is told as well.
 fn journal(folder: &Path) -> (PathBuf, usize) {
-    let (path, bytes) = contents(folder)
-        .into_iter()
-        .filter(|(path, _)| path.extension() == Some("jnl".as_ref()))
-        .next_back()
-        .unwrap();
+    let (path, bytes) =
+        contents(folder).into_iter().rfind(|(path, _)| path.extension() == Some("jnl".as_ref())).unwrap();
     let end = bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1;
     (path, end)
 }
