@@ -37,6 +37,7 @@
 //! - [`Harness`]: what a store author writes. [`suite!`]: what it becomes.
 //! - [`CLAUSES`]: the contract that is tested, [`CONTRACT_VERSION`] of it.
 //! - [`cases`]: the cases as data, for programs that run them otherwise.
+//! - [`crash`] and [`crash_suite!`]: a process that writes is killed, and nothing that it answered is lost.
 //! - [`build`] and [`World`]: what the cases are written with, for a store's own tests.
 
 pub mod build;
@@ -44,6 +45,7 @@ mod case;
 #[doc(hidden)]
 pub mod cases;
 mod clause;
+pub mod crash;
 mod harness;
 mod table;
 mod world;
