@@ -70,8 +70,8 @@ async fn part_of_a_batch_is_noticed_wherever_it_is_cut() {
 
 #[tokio::test]
 async fn an_answered_batch_that_is_gone_is_noticed() {
-    for lost in 0..20 {
-        let store = store_with((0..21).filter(|n| *n != lost).map(|n| batch(SEED, n))).await;
+    for lost in [0, 7, 19] {
+        let store = store_with((0..20).filter(|n| *n != lost).map(|n| batch(SEED, n))).await;
         broken(oracle().await.judge(&store).await);
     }
 }
