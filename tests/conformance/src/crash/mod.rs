@@ -29,6 +29,9 @@
 //! # fn main() {}
 //! ```
 //!
+//! Give the trials a test program of their own, a file under `tests/`. A process that is being started holds, for a
+//! moment, all files of the one that starts it, and with them locks that another test just gave up.
+//!
 //! The test program runs itself as the child. A child commits [`batch`] after batch and says on a pipe what it asks and
 //! what it was answered. The parent kills it at a moment drawn at random: while it opens the place, before its first
 //! commit is answered, between asking and answering, right after an answer, or anywhere. Some children are killed
