@@ -3,6 +3,7 @@
 #![allow(missing_docs, unreachable_pub, reason = "tests")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
+mod acks;
 mod bad_input;
 mod conversations;
 mod faults;
