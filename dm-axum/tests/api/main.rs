@@ -13,6 +13,7 @@ mod messages;
 mod offline;
 mod problems;
 mod seed;
+mod sends;
 mod socket;
 mod ticket;
 mod upgrade;
