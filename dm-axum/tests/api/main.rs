@@ -8,6 +8,8 @@ mod bad_input;
 mod conversations;
 mod faults;
 mod hello;
+mod hostile;
+mod hostile_peers;
 mod keys;
 mod messages;
 mod offline;
