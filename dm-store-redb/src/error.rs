@@ -44,8 +44,8 @@ impl From<Failure> for StoreError {
     }
 }
 
-/// What redb reports, except from a commit: after one that failed, [`unknown`] is what is known. Keys and values are
-/// not part of it.
+/// What redb reports, except from a commit: after one that failed, [`unknown`] is what is known. Keys and
+/// values are not part of it.
 pub(crate) fn from_redb(error: impl Into<Error>) -> StoreError {
     let error = error.into();
     let kind = match &error {
@@ -58,11 +58,15 @@ pub(crate) fn from_redb(error: impl Into<Error>) -> StoreError {
         | Error::TableIsNotMultimap(_)
         | Error::TypeDefinitionChanged { .. }
         | Error::TableDoesNotExist(_) => StoreErrorKind::Corrupt,
-        Error::RepairAborted | Error::TransactionInProgress | Error::WouldBlock => StoreErrorKind::Unavailable,
+        Error::RepairAborted | Error::TransactionInProgress | Error::WouldBlock => {
+            StoreErrorKind::Unavailable
+        }
         // redb refuses all work after an error of the file, until it is opened again.
         Error::PreviousIo | Error::DatabaseClosed => StoreErrorKind::Closed,
         Error::Io(io) => match io.kind() {
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => StoreErrorKind::Full,
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+                StoreErrorKind::Full
+            }
             // No database, or one that ends too early.
             ErrorKind::InvalidData | ErrorKind::UnexpectedEof => StoreErrorKind::Corrupt,
             ErrorKind::NotFound | ErrorKind::PermissionDenied | ErrorKind::IsADirectory => {
@@ -75,8 +79,8 @@ pub(crate) fn from_redb(error: impl Into<Error>) -> StoreError {
     StoreError::new(kind, error)
 }
 
-/// A commit that failed. redb documents that it may have become durable nevertheless, whatever the error, a full disk
-/// included.
+/// A commit that failed. redb documents that it may have become durable nevertheless, whatever the error, a
+/// full disk included.
 pub(crate) fn unknown(error: impl Into<Error>) -> StoreError {
     StoreError::new(StoreErrorKind::OutcomeUnknown, error.into())
 }

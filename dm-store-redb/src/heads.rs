@@ -8,8 +8,8 @@ use crate::config::RedbConfig;
 use crate::error::Failure;
 use crate::tables::{Rows, Tables};
 
-/// What is known of users and conversations written to lately. Only ever a copy of what the file says: it is emptied
-/// when a batch fails and when another handle wrote to the database.
+/// What is known of users and conversations written to lately. Only ever a copy of what the file says: it is
+/// emptied when a batch fails and when another handle wrote to the database.
 pub(crate) struct Heads {
     users: LruCache<UserId, User>,
     threads: LruCache<ConversationId, Thread>,

@@ -23,7 +23,8 @@ pub(crate) fn refuse_newer(database: &impl ReadableDatabase) -> Result<(), Store
     check(version(&transaction)?).map(|_| ())
 }
 
-/// Brings the schema to this library's version, in one transaction: whatever happens, it is the old or the new one.
+/// Brings the schema to this library's version, in one transaction: whatever happens, it is the old or the
+/// new one.
 pub(crate) fn migrate(database: &Database) -> Result<(), StoreError> {
     let transaction = database.begin_read().map_err(from_redb)?;
     if check(version(&transaction)?)? == VERSION {
@@ -33,7 +34,8 @@ pub(crate) fn migrate(database: &Database) -> Result<(), StoreError> {
     let mut transaction = database.begin_write().map_err(from_redb)?;
     transaction.set_two_phase_commit(true);
     {
-        // Version 1: every table, empty. Another handle may have been here meanwhile; doing it again changes nothing.
+        // Version 1: every table, empty. Another handle may have been here meanwhile; doing it again changes
+        // nothing.
         let mut tables = Tables::write(&transaction).map_err(Failure::from)?;
         let found = tables.schema.find(VERSION_KEY, |value| value.last(Fields::u32))?;
         check(found.unwrap_or(0))?;

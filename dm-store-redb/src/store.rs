@@ -23,24 +23,25 @@ use crate::write::Writer;
 
 /// A [`Store`] in a redb database. Clones are handles to the same one.
 ///
-/// The file is closed when the last clone is dropped, or when the commit or read that then is under way ends. Closing
-/// blocks for a moment, as a commit does.
+/// The file is closed when the last clone is dropped, or when the commit or read that then is under way ends.
+/// Closing blocks for a moment, as a commit does.
 #[derive(Clone, Debug)]
 pub struct RedbStore {
     embedded: Embedded<Reader>,
 }
 
 impl RedbStore {
-    /// Opens a file of the store's own, making it, for its user only, if it is missing; its folder must exist.
+    /// Opens a file of the store's own, making it, for its user only, if it is missing; its folder must
+    /// exist.
     ///
-    /// Blocks for as long as the file system takes; after a crash, [`Recovery`](crate::Recovery) says how long that
-    /// is. Call it before serving, or on a thread for blocking work. Needs no runtime.
+    /// Blocks for as long as the file system takes; after a crash, [`Recovery`](crate::Recovery) says how
+    /// long that is. Call it before serving, or on a thread for blocking work. Needs no runtime.
     ///
     /// # Errors
-    /// [`Locked`](dm_core::StoreErrorKind::Locked) while another process, or another store of this one, has it open;
-    /// [`NewerSchema`](dm_core::StoreErrorKind::NewerSchema) when a newer version of the library wrote it, and it is
-    /// left as it is; [`Corrupt`](dm_core::StoreErrorKind::Corrupt) when it is no database or damaged;
-    /// [`Unavailable`](dm_core::StoreErrorKind::Unavailable) when it cannot be opened.
+    /// [`Locked`](dm_core::StoreErrorKind::Locked) while another process, or another store of this one, has
+    /// it open; [`NewerSchema`](dm_core::StoreErrorKind::NewerSchema) when a newer version of the library
+    /// wrote it, and it is left as it is; [`Corrupt`](dm_core::StoreErrorKind::Corrupt) when it is no
+    /// database or damaged; [`Unavailable`](dm_core::StoreErrorKind::Unavailable) when it cannot be opened.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         Self::open_with(path, &RedbConfig::default())
     }
@@ -48,8 +49,8 @@ impl RedbStore {
     /// Opens a file with choices.
     ///
     /// # Errors
-    /// As [`open`](Self::open); and [`Engine`](dm_core::StoreErrorKind::Engine), naming the field, when a choice cannot
-    /// work.
+    /// As [`open`](Self::open); and [`Engine`](dm_core::StoreErrorKind::Engine), naming the field, when a
+    /// choice cannot work.
     pub fn open_with(path: impl AsRef<Path>, config: &RedbConfig) -> Result<Self, StoreError> {
         config.validate()?;
         let path = path.as_ref();
@@ -57,15 +58,16 @@ impl RedbStore {
         Self::from_database(Arc::new(database), config)
     }
 
-    /// Keeps the store in a database that the host has open, beside the host's own tables. Only tables whose names
-    /// begin with `dm_` are touched. While the host writes in a transaction of its own, commits wait.
+    /// Keeps the store in a database that the host has open, beside the host's own tables. Only tables whose
+    /// names begin with `dm_` are touched. While the host writes in a transaction of its own, commits wait.
     ///
-    /// The store holds the database until its last handle is dropped. A store may be made more than once from one
-    /// database: they take turns, and each notices what another wrote.
+    /// The store holds the database until its last handle is dropped. A store may be made more than once from
+    /// one database: they take turns, and each notices what another wrote.
     ///
     /// # Errors
-    /// [`NewerSchema`](dm_core::StoreErrorKind::NewerSchema) when a newer version of the library made the tables;
-    /// [`Corrupt`](dm_core::StoreErrorKind::Corrupt) when they are not the library's; what the engine reports besides.
+    /// [`NewerSchema`](dm_core::StoreErrorKind::NewerSchema) when a newer version of the library made the
+    /// tables; [`Corrupt`](dm_core::StoreErrorKind::Corrupt) when they are not the library's; what the engine
+    /// reports besides.
     pub fn from_database(database: Arc<Database>, config: &RedbConfig) -> Result<Self, StoreError> {
         guarded(|| schema::migrate(&database))?;
         let writer = Writer::new(Arc::downgrade(&database), config);
@@ -79,7 +81,8 @@ fn open(path: &Path, config: &RedbConfig) -> Result<Database, StoreError> {
     if create(path)? {
         return builder.create(path).map_err(from_redb);
     }
-    // A file may only be changed after it is known that no newer library wrote it, and opening for writing changes it.
+    // A file may only be changed after it is known that no newer library wrote it, and opening for writing
+    // changes it.
     match builder.open_read_only(path) {
         Ok(database) => {
             schema::refuse_newer(&database)?;

@@ -1,35 +1,49 @@
 //! Every table, with the bytes of its keys and values.
 //!
-//! All are maps of bytes to bytes, so that no type of Rust or of redb is part of the file. Integers are big-endian, and
-//! keys sort as their numbers do. A *ref* is a 4-byte number that stands for a user, a conversation or a device of a
-//! user inside this file; a *row* is the 8-byte number of a message. A *seq* has 8 bytes, a *time* has 8 bytes (Unix
-//! milliseconds), an *id* has 16 bytes, a *public key* has 32.
+//! All are maps of bytes to bytes, so that no type of Rust or of redb is part of the file. Integers are
+//! big-endian, and keys sort as their numbers do. A *ref* is a 4-byte number that stands for a user, a
+//! conversation or a device of a user inside this file; a *row* is the 8-byte number of a message. A *seq*
+//! has 8 bytes, a *time* has 8 bytes (Unix milliseconds), an *id* has 16 bytes, a *public key* has 32.
 //!
-//! Pages touched per message decide the speed. So wide rows are appended by row, and what is looked up by conversation
-//! or by user are narrow tables that point at them. Of the six rows that a message writes, three go to the right edge
-//! of their table, with its client id (from clients that make UUIDv7s) four.
+//! Pages touched per message decide the speed. So wide rows are appended by row, and what is looked up by
+//! conversation or by user are narrow tables that point at them. Of the six rows that a message writes, three
+//! go to the right edge of their table, with its client id (from clients that make UUIDv7s) four.
 //!
-//! | Table | Key | Value |
-//! |---|---|---|
-//! | `dm_schema` | `version` in ASCII | schema version 4 |
-//! | | `commit` in ASCII | commits so far 8: tells a store what another handle of the same database wrote |
-//! | `dm_users` | user ref 4 | public key 32 |
-//! | `dm_user_ids` | public key 32 | user ref 4 |
-//! | `dm_keys` | user ref 4, version 4 | X25519 key 32, published at 8, binding code 1. The highest version is current |
-//! | `dm_announcements` | publisher's public key 32 | user ref 4, after 4, until 4: peers in the publisher's conversations with refs above `after` up to `until` are left to tell |
-//! | `dm_conversations` | conversation ref 4 | id 16, user ref `a` 4, user ref `b` 4 (`a` has the smaller public key), opened at 8 |
-//! | `dm_conversation_ids` | id 16 | conversation ref 4 |
-//! | `dm_pairs` | user ref `a` 4, user ref `b` 4 | conversation ref 4 |
-//! | `dm_members` | user ref 4, conversation ref 4 | the peer's user ref 4 |
-//! | `dm_messages` | row 8 | conversation ref 4, sender's ref 4, recipient's ref 4, sequence 8, seq in the sender's inbox 8, in the recipient's 8, id 16, sent at 8, received at 8, parts 1, [client id 16], [suite 4], nonce 24, [ephemeral key 32], payload to the end. `parts` says which of the bracketed are there: 1, 2, 4 in that order |
-//! | `dm_message_ids` | id 16 | row 8 |
-//! | `dm_client_ids` | client id 16, sender's ref 4 | row 8. The client's id comes first, because clients that make UUIDv7s then append to this table, too |
-//! | `dm_sequence` | conversation ref 4, sequence 8 | row 8, received at 8. The newest is the conversation's head and last activity |
-//! | `dm_inbox` | user ref 4, seq 8 | queued at 8, origin, then `1` and a row 8, or `2` and an encoded notice to the end. Origin is `255` for none, `0` for the default device, or a length 1 to 64 and that much text |
-//! | `dm_floors` | user ref 4 | seq 8 of the newest entry that expired; none before the first. The next number is above it even when the inbox is empty |
-//! | `dm_oldest` | time 8, user ref 4 | nothing: one for each inbox that holds entries, by when its first one was queued. Written when an entry goes into an empty inbox and by expiry, so that a send seldom touches it |
-//! | `dm_devices` | user ref 4, device ref 4 | cursor 8, registered at 8, name to the end. In order of registration |
-//! | `dm_acked` | user ref 4, device ref 4, seq 8 | nothing: acknowledged individually, above the cursor |
+//! As key → value:
+//!
+//! - `dm_schema`: `version` in ASCII → schema version 4; `commit` in ASCII → commits so far 8: tells a store
+//!   what another handle of the same database wrote.
+//! - `dm_users`: user ref 4 → public key 32.
+//! - `dm_user_ids`: public key 32 → user ref 4.
+//! - `dm_keys`: user ref 4, version 4 → X25519 key 32, published at 8, binding code 1. The highest version is
+//!   current.
+//! - `dm_announcements`: publisher's public key 32 → user ref 4, after 4, until 4: peers in the publisher's
+//!   conversations with refs above `after` up to `until` are left to tell.
+//! - `dm_conversations`: conversation ref 4 → id 16, user ref `a` 4, user ref `b` 4 (`a` has the smaller
+//!   public key), opened at 8.
+//! - `dm_conversation_ids`: id 16 → conversation ref 4.
+//! - `dm_pairs`: user ref `a` 4, user ref `b` 4 → conversation ref 4.
+//! - `dm_members`: user ref 4, conversation ref 4 → the peer's user ref 4.
+//! - `dm_messages`: row 8 → conversation ref 4, sender's ref 4, recipient's ref 4, sequence 8, seq in the
+//!   sender's inbox 8, in the recipient's 8, id 16, sent at 8, received at 8, parts 1, [client id 16], [suite
+//!   4], nonce 24, [ephemeral key 32], payload to the end. `parts` says which of the bracketed are there: 1,
+//!   2, 4 in that order.
+//! - `dm_message_ids`: id 16 → row 8.
+//! - `dm_client_ids`: client id 16, sender's ref 4 → row 8. The client's id comes first, because clients that
+//!   make UUIDv7s then append to this table, too.
+//! - `dm_sequence`: conversation ref 4, sequence 8 → row 8, received at 8. The newest is the conversation's
+//!   head and last activity.
+//! - `dm_inbox`: user ref 4, seq 8 → queued at 8, origin, then `1` and a row 8, or `2` and an encoded notice
+//!   to the end. Origin is `255` for none, `0` for the default device, or a length 1 to 64 and that much
+//!   text.
+//! - `dm_floors`: user ref 4 → seq 8 of the newest entry that expired; none before the first. The next number
+//!   is above it even when the inbox is empty.
+//! - `dm_oldest`: time 8, user ref 4 → nothing: one for each inbox that holds entries, by when its first one
+//!   was queued. Written when an entry goes into an empty inbox and by expiry, so that a send seldom touches
+//!   it.
+//! - `dm_devices`: user ref 4, device ref 4 → cursor 8, registered at 8, name to the end. In order of
+//!   registration.
+//! - `dm_acked`: user ref 4, device ref 4, seq 8 → nothing: acknowledged individually, above the cursor.
 
 use redb::{
     Range, ReadOnlyTable, ReadTransaction, ReadableTable, Table, TableDefinition, TableError,
@@ -137,7 +151,7 @@ pub(crate) trait Rows: ReadableTable<&'static [u8], &'static [u8]> {
     /// The rows between two keys, both included.
     fn scan(&self, from: &[u8], to: &[u8]) -> Result<Range<'_, &'static [u8], &'static [u8]>, Failure> {
         if from > to {
-            // redb takes no range that ends before it begins.
+            // Nothing lies between; no engine needs to be asked what it makes of such a range.
             return Ok(self.range(to..to)?);
         }
         Ok(self.range(from..=to)?)

@@ -89,6 +89,28 @@ async fn expiry_in_small_steps_ends_where_one_large_step_ends() {
 }
 
 #[tokio::test]
+async fn a_file_that_was_never_closed_holds_all_that_was_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    for recovery in [Recovery::Quick, Recovery::Walk] {
+        let path = folder.path().join(format!("{recovery:?}"));
+        let mut config = RedbConfig::default();
+        config.recovery = recovery;
+        let store = RedbStore::open_with(&path, &config).unwrap();
+        store.commit(vec![open(1, 1, 2)]).await.unwrap();
+        for id in 1..=20 {
+            store.commit(vec![append(1, 1, id, 5)]).await.unwrap();
+            // What the disk holds when the process is killed here.
+            let copy = folder.path().join("copy");
+            std::fs::copy(&path, &copy).unwrap();
+            let copy = RedbStore::open(&copy).unwrap();
+            assert_eq!(numbers(&copy, 2).await, (1..=id + 1).collect::<Vec<_>>(), "{recovery:?}");
+            copy.commit(vec![append(1, 2, 1_000, 6)]).await.unwrap();
+            assert_eq!(numbers(&copy, 1).await.last(), Some(&(id + 2)));
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_second_open_is_refused_as_locked_until_the_first_is_dropped() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dm.redb");

@@ -1,5 +1,5 @@
-//! Any sequence of batches does the same to a database as to the store in memory: every outcome and every read is
-//! equal, over reopening, over two stores that take turns on one database, and over expiry.
+//! Any sequence of batches does the same to a database as to the store in memory: every outcome and every
+//! read is equal, over reopening, over two stores that take turns on one database, and over expiry.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
@@ -49,6 +49,7 @@ fn write() -> impl Strategy<Value = Write> {
     });
     let client_id = prop::option::of((0..4_u8).prop_map(|n| ClientMessageId::from_bytes([n; 16])));
     let version = prop::option::weighted(0.2, (1..3_u32).prop_map(|n| KeyVersion::new(n).unwrap()));
+    let message = (0..MESSAGES).prop_map(message_id);
     prop_oneof![
         2 => (0..USERS, 1..4_u8).prop_map(move |(n, key)| Write::PublishKey(PublishKey {
             user: user(n), key: X25519Key::from_stored([key; 32]), binding: KeyBinding::Unproven, at: now,
@@ -66,14 +67,14 @@ fn write() -> impl Strategy<Value = Write> {
         12 => (0..6_u8, who(), client_id, version, ciphertext).prop_map(
             move |(to, sender, client_id, recipient_key_version, ciphertext)| {
                 Write::AppendMessage(AppendMessage {
-                    id: message_id(0), conversation: conversation(to), sender, client_id, recipient_key_version,
-                    sent_at: at(u64::MAX), at: now, ciphertext,
+                    id: message_id(0), conversation: conversation(to), sender, client_id,
+                    recipient_key_version, sent_at: at(u64::MAX), at: now, ciphertext,
                 })
             },
         ),
         2 => ack(seq().prop_map(AckTarget::UpTo)),
         3 => ack(prop::collection::vec(seq(), 0..5).prop_map(AckTarget::Entries)),
-        3 => ack(prop::collection::vec((0..MESSAGES).prop_map(message_id), 0..5).prop_map(AckTarget::Messages)),
+        3 => ack(prop::collection::vec(message, 0..5).prop_map(AckTarget::Messages)),
         4 => (who(), any::<bool>(), 1..4_usize).prop_map(move |(who, now_only, limit)| {
             let start = if now_only { DeviceStart::Now } else { DeviceStart::Oldest };
             Write::RegisterDevice(RegisterDevice { who, start, limit, at: now })

@@ -11,8 +11,8 @@ use crate::codec::{Content, DeviceRow, EntryRow, Fields, mark, numbered, refs};
 use crate::error::Failure;
 use crate::tables::{Rows, Tables};
 
-/// Entries looked at for one page. A device whose own entries or acknowledged ones fill more than this gets a short
-/// page and asks again, so that one read never walks a whole inbox.
+/// Entries looked at for one page. A device whose own entries or acknowledged ones fill more than this gets a
+/// short page and asks again, so that one read never walks a whole inbox.
 const EXAMINED: usize = 4_096;
 
 /// What a device acknowledged individually, walked along with the inbox.

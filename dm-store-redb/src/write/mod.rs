@@ -20,8 +20,8 @@ use crate::heads::Heads;
 use crate::schema::COMMIT_KEY;
 use crate::tables::{Rows, Tables};
 
-/// The half of the store that writes. It does not hold the database open: its thread may end a moment after the last
-/// handle is gone, and the file must be closed by then.
+/// The half of the store that writes. It does not hold the database open: its thread may end a moment after
+/// the last handle is gone, and the file must be closed by then.
 pub(crate) struct Writer {
     database: Weak<Database>,
     recovery: Recovery,
@@ -78,7 +78,8 @@ impl Writer {
 
     fn apply(&mut self, transaction: &WriteTransaction, batch: Vec<Write>) -> Result<Vec<Outcome>, Failure> {
         let mut tables = Tables::write(transaction)?;
-        // Another handle of the same database, in this process or in another, may have written since the last batch.
+        // Another handle of the same database, in this process or in another, may have written since the last
+        // batch.
         let commits = tables.schema.find(COMMIT_KEY, |value| value.last(Fields::u64))?.unwrap_or(0);
         if commits != self.commits {
             self.heads.clear();
