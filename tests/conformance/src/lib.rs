@@ -38,6 +38,21 @@
 //! - [`CLAUSES`]: the contract that is tested, [`CONTRACT_VERSION`] of it.
 //! - [`cases`]: the cases as data, for programs that run them otherwise.
 //! - [`build`] and [`World`]: what the cases are written with, for a store's own tests.
+//! - [`model`]: any sequence of operations, against a model.
+//!
+//! # Playing a failure again
+//!
+//! `model` plays 256 scripts made by chance (`DM_CASES=n` for another number), shrinks one that fails, and prints it.
+//! Paste it back to play exactly that, through any store's suite: `DM_REPLAY='…' cargo test model`. A path to a file
+//! with the script does as well; `DM_SEED=n` makes the same scripts again.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test suite: it fails by panicking"
+)]
 
 pub mod build;
 mod case;
@@ -45,6 +60,7 @@ mod case;
 pub mod cases;
 mod clause;
 mod harness;
+pub mod model;
 mod table;
 mod world;
 

@@ -10,6 +10,9 @@ macro_rules! __table {
                 a_refused_write_leaves_its_neighbours_as_they_are,
                 a_batch_is_there_after_reopening [reopen],
             }
+            model {
+                any_sequence_of_operations_does_what_the_model_says,
+            }
         }
     };
 }
