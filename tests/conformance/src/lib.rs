@@ -38,13 +38,17 @@
 //! - [`CLAUSES`]: the contract that is tested, [`CONTRACT_VERSION`] of it.
 //! - [`cases`]: the cases as data, for programs that run them otherwise.
 //! - [`build`] and [`World`]: what the cases are written with, for a store's own tests.
-//! - [`model`]: any sequence of operations, against a model.
+//! - [`model`]: any sequence of operations, against a model. [`histories`]: many tasks at once, and a checker.
 //!
 //! # Playing a failure again
 //!
 //! `model` plays 256 scripts made by chance (`DM_CASES=n` for another number), shrinks one that fails, and prints it.
 //! Paste it back to play exactly that, through any store's suite: `DM_REPLAY='…' cargo test model`. A path to a file
 //! with the script does as well; `DM_SEED=n` makes the same scripts again.
+//!
+//! `histories` lets tasks loose on one store and checks what they were answered against what is there afterwards. What
+//! each task does comes from a printed seed: `DM_SEED=n DM_ROUNDS=100 cargo test histories` does that a hundred times, from
+//! that seed on. How the tasks meet is up to the machine, so that a rare finding may take many rounds to come again.
 
 #![allow(
     clippy::expect_used,
@@ -60,6 +64,7 @@ mod case;
 pub mod cases;
 mod clause;
 mod harness;
+pub mod histories;
 pub mod model;
 mod table;
 mod world;

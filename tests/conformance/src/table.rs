@@ -13,6 +13,10 @@ macro_rules! __table {
             model {
                 any_sequence_of_operations_does_what_the_model_says,
             }
+            histories {
+                many_senders_in_few_conversations,
+                opening_expiring_and_acknowledging_at_once,
+            }
         }
     };
 }

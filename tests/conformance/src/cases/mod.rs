@@ -2,4 +2,4 @@
 
 pub mod atomic;
 
-pub use crate::model;
+pub use crate::{histories, model};

@@ -89,7 +89,12 @@ impl<H: Harness> ReferenceStateMachine for Scripts<H> {
 impl Draft {
     fn op(&self) -> BoxedStrategy<Op> {
         let opened = self.open_conversations();
+        // Before there is anything to send to or to acknowledge for, little is gained by trying.
         let to_open = if opened.len() < 3 { 12 } else { 3 };
+        let to_append = if opened.is_empty() { 2 } else { 24 };
+        let to_repeat = if self.sends.is_empty() { 0 } else { 6 };
+        let registered = self.registered();
+        let to_ack = if registered.is_empty() { 1 } else { 10 };
         let open = (0..CONVERSATIONS, any::<bool>(), device()).prop_map(|(conversation, swapped, device)| {
             let (one, other) = pair(conversation, swapped);
             Op::Open { conversation, opener: Who { user: one, device }, other }
@@ -113,9 +118,9 @@ impl Draft {
             4 => publish,
             3 => some_limit.prop_map(|limit| Op::Announce { limit }),
             to_open => open,
-            20 => self.append(opened),
-            3 => self.repeat(),
-            9 => self.ack(),
+            to_append => self.append(opened),
+            to_repeat => self.repeat(),
+            to_ack => self.ack(registered),
             7 => register,
             1 => who().prop_map(|who| Op::Forget { who }),
             2 => expire,
@@ -134,7 +139,7 @@ impl Draft {
         let stranger = prop::option::weighted(0.05, 0..USERS);
         let size = prop_oneof![6 => 1..4_usize, 1 => Just(3_000)];
         let content = (0..3_u8, size).prop_map(|(kind, size)| Content { kind, size });
-        let client = prop::option::of(0..4_u64);
+        let client = prop::option::weighted(0.7, 0..4_u64);
         let key = prop::option::weighted(0.25, 1..4_u32);
         (conversation, any::<bool>(), stranger, device(), client, key, content)
             .prop_map(|(conversation, swapped, stranger, device, client, key, content)| {
@@ -146,10 +151,11 @@ impl Draft {
 
     /// An earlier send again, maybe from another device or under a change.
     fn repeat(&self) -> BoxedStrategy<Op> {
-        if self.sends.is_empty() {
-            return Just(Op::Announce { limit: 1 }).boxed();
+        let mut sends = self.sends.clone();
+        if sends.is_empty() {
+            sends.push(Op::Announce { limit: 1 });
         }
-        (prop::sample::select(self.sends.clone()), device(), prop::option::weighted(0.2, 0..3_u8))
+        (prop::sample::select(sends), device(), prop::option::weighted(0.2, 0..3_u8))
             .prop_map(|(mut op, to, changed)| {
                 if let Op::Append { sender, content, .. } = &mut op {
                     sender.device = to;
@@ -161,14 +167,7 @@ impl Draft {
     }
 
     /// Mostly by a device that is registered, of entries and messages that are there or almost.
-    fn ack(&self) -> BoxedStrategy<Op> {
-        let registered: Vec<Who> = (0..USERS)
-            .flat_map(|n| {
-                let names = self.model.device_names(user(n));
-                let numbers = names.filter_map(|name| DEVICES.iter().position(|d| *d == name.as_str()));
-                numbers.map(move |device| Who { user: n, device }).collect::<Vec<_>>()
-            })
-            .collect();
+    fn ack(&self, registered: Vec<Who>) -> BoxedStrategy<Op> {
         let by = if registered.is_empty() {
             who().boxed()
         } else {
@@ -236,6 +235,16 @@ impl Draft {
         let mut times: Vec<_> = self.model.queued().map(after_start).collect();
         times.push(self.now);
         (prop::sample::select(times), 0..3_i64).prop_map(|(time, more)| time + more).boxed()
+    }
+
+    fn registered(&self) -> Vec<Who> {
+        (0..USERS)
+            .flat_map(|n| {
+                let names = self.model.device_names(user(n));
+                let numbers = names.filter_map(|name| DEVICES.iter().position(|d| *d == name.as_str()));
+                numbers.map(move |device| Who { user: n, device }).collect::<Vec<_>>()
+            })
+            .collect()
     }
 
     fn open_conversations(&self) -> Vec<u64> {

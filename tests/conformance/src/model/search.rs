@@ -78,7 +78,7 @@ pub fn search<H: Harness>(runtime: &Handle, search: Search) -> Result<(), Box<Fo
         max_shrink_iters: 4_096,
         ..Config::default()
     };
-    let strategy = Scripts::<H>::sequential_strategy(1..=20_usize);
+    let strategy = Scripts::<H>::sequential_strategy(2..=24_usize);
     let found = TestRunner::new(config).run(&strategy, |(_, steps, seen)| {
         // Steps that were never reached are the first to go when a script is shrunk.
         let count = || _ = seen.as_ref().map(|seen| seen.fetch_add(1, Ordering::SeqCst));
