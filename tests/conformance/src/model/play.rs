@@ -109,7 +109,7 @@ impl<H: Harness> Stage<H> {
             // Whether there is a choice is only known once the writes before are done: try them on a copy.
             let mut ahead = self.model.clone();
             let mut batch = Vec::new();
-            while let Some((op, write)) = writes.next() {
+            for (op, write) in writes.by_ref() {
                 let chosen = ahead.leaves_choice(&write);
                 ahead.apply(&write);
                 batch.push((op, write));

@@ -8,7 +8,7 @@ use super::op::{Content, DEVICES, Handle, Op, Read, Step, Target, Who};
 
 /// What happens to a store, step by step.
 ///
-/// Its text form has one operation per line and is read back by [`FromStr`]; a semicolon ends a line too, and `#`
+/// Its text form has one operation per line and is read back by [`FromStr`](std::str::FromStr); a semicolon ends a line too, and `#`
 /// starts a comment. The operations after a line `batch` are committed together; `batch other` commits through a second
 /// handle.
 ///

@@ -67,7 +67,7 @@ fn devices<'a>(facts: &Facts<'a>) -> BTreeMap<Principal, Asked<'a>> {
                 }
             }
             Write::RegisterDevice(register) => {
-                devices.entry(register.who.clone()).or_default().registered = true
+                devices.entry(register.who.clone()).or_default().registered = true;
             }
             Write::ForgetDevice(forget) => {
                 let asked = devices.entry(forget.who.clone()).or_default();
