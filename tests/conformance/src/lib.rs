@@ -1,0 +1,75 @@
+//! Proves that a [`Store`](dm_core::Store) keeps its contract, clause by clause.
+//!
+//! Tell the suite where your store keeps its data, and how to open it:
+//!
+//! ```
+//! use dm_conformance::Harness;
+//! use dm_core::{MemoryStore, StoreError};
+//!
+//! struct Memory(MemoryStore);
+//!
+//! impl Harness for Memory {
+//!     type Store = MemoryStore;
+//!
+//!     async fn fresh() -> Self {
+//!         Self(MemoryStore::new())
+//!     }
+//!
+//!     async fn open(&self) -> Result<MemoryStore, StoreError> {
+//!         Ok(self.0.clone())
+//!     }
+//! }
+//!
+//! dm_conformance::suite!(Memory);
+//! # fn main() {}
+//! ```
+//!
+//! In a file under `tests/`, that is one `#[test]` per case, in one module per clause of the contract:
+//!
+//! ```text
+//! test never_reused::numbers_go_on_above_what_expired ... ok
+//! ```
+//!
+//! A case that fails says which clause is broken, in the words of the contract.
+//!
+//! # In reading order
+//!
+//! - [`Harness`]: what a store author writes. [`suite!`]: what it becomes.
+//! - [`CLAUSES`]: the contract that is tested, [`CONTRACT_VERSION`] of it.
+//! - [`cases`]: the cases as data, for programs that run them otherwise.
+//! - [`build`] and [`World`]: what the cases are written with, for a store's own tests.
+//! - [`model`]: any sequence of operations, against a model. [`histories`]: many tasks at once, and a checker.
+//!
+//! # Playing a failure again
+//!
+//! `model` plays 256 scripts made by chance (`DM_CASES=n` for another number), shrinks one that fails, and prints it.
+//! Paste it back to play exactly that, through any store's suite: `DM_REPLAY='…' cargo test model`. A path to a file
+//! with the script does as well; `DM_SEED=n` makes the same scripts again.
+//!
+//! `histories` lets tasks loose on one store and checks what they were answered against what is there afterwards. What
+//! each task does comes from a printed seed: `DM_SEED=n DM_ROUNDS=100 cargo test histories` does that a hundred times, from
+//! that seed on. How the tasks meet is up to the machine, so that a rare finding may take many rounds to come again.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test suite: it fails by panicking"
+)]
+
+pub mod build;
+mod case;
+#[doc(hidden)]
+pub mod cases;
+mod clause;
+mod harness;
+pub mod histories;
+pub mod model;
+mod table;
+mod world;
+
+pub use case::{Case, cases, run};
+pub use clause::{CLAUSES, CONTRACT_VERSION, Clause};
+pub use harness::Harness;
+pub use world::World;
