@@ -63,6 +63,7 @@ mod case;
 #[doc(hidden)]
 pub mod cases;
 mod clause;
+pub mod crash;
 mod harness;
 pub mod histories;
 pub mod model;

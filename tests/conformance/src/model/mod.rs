@@ -36,7 +36,7 @@ mod generate;
 mod op;
 mod parse;
 mod play;
-mod reading;
+pub(crate) mod reading;
 mod reads;
 mod same;
 mod script;

@@ -8,19 +8,19 @@ use dm_core::{
 
 use super::state::Model;
 
-pub(super) async fn key(model: &Model, store: &impl Store, user: UserId) -> Result<(), String> {
+pub(crate) async fn key(model: &Model, store: &impl Store, user: UserId) -> Result<(), String> {
     equal("the key", &user, store.key(user).await, &model.key(user))
 }
 
-pub(super) async fn devices(model: &Model, store: &impl Store, user: UserId) -> Result<(), String> {
+pub(crate) async fn devices(model: &Model, store: &impl Store, user: UserId) -> Result<(), String> {
     equal("the devices", &user, store.devices(user).await, &model.devices(user))
 }
 
-pub(super) async fn depth(model: &Model, store: &impl Store, who: Principal) -> Result<(), String> {
+pub(crate) async fn depth(model: &Model, store: &impl Store, who: Principal) -> Result<(), String> {
     equal("the depth", &who, store.depth(who.clone()).await, &model.depth(&who))
 }
 
-pub(super) async fn conversation(
+pub(crate) async fn conversation(
     model: &Model,
     store: &impl Store,
     id: ConversationId,
@@ -28,12 +28,12 @@ pub(super) async fn conversation(
     equal("the conversation", &id, store.conversation(id).await, &model.conversation(id))
 }
 
-pub(super) async fn list(model: &Model, store: &impl Store, query: ConversationsQuery) -> Result<(), String> {
+pub(crate) async fn list(model: &Model, store: &impl Store, query: ConversationsQuery) -> Result<(), String> {
     equal("the list", &query, store.conversations(query).await, &model.list(&query))
 }
 
 /// The whole list, page by page.
-pub(super) async fn list_by_pages(
+pub(crate) async fn list_by_pages(
     model: &Model,
     store: &impl Store,
     user: UserId,
@@ -49,13 +49,13 @@ pub(super) async fn list_by_pages(
     }
 }
 
-pub(super) async fn history(model: &Model, store: &impl Store, query: HistoryQuery) -> Result<(), String> {
+pub(crate) async fn history(model: &Model, store: &impl Store, query: HistoryQuery) -> Result<(), String> {
     let found = store.history(query).await.map(|page| page.map(|page| (page.messages, page.has_more)));
     let expected = model.history(&query).map(|page| (page.messages, page.has_more));
     equal("the history", &query, found, &expected)
 }
 
-pub(super) async fn inbox(model: &Model, store: &impl Store, query: InboxQuery) -> Result<(), String> {
+pub(crate) async fn inbox(model: &Model, store: &impl Store, query: InboxQuery) -> Result<(), String> {
     let page = store.inbox(query.clone()).await.map_err(|error| not_read("the inbox", &query, &error))?;
     model.inbox(&query, &page).map_err(|what| format!("the inbox {query:?}\nis {page:?}\n{what}"))
 }
