@@ -37,7 +37,15 @@
 //! - [`Harness`]: what a store author writes. [`suite!`]: what it becomes.
 //! - [`CLAUSES`]: the contract that is tested, [`CONTRACT_VERSION`] of it.
 //! - [`cases`]: the cases as data, for programs that run them otherwise.
-//! - [`build`] and [`World`]: what the cases are written with, for a store's own tests.
+//! - [`build`], [`reads`] and [`World`]: what the cases are written with, for a store's own tests.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test suite: it fails by panicking"
+)]
 
 pub mod build;
 mod case;
@@ -45,10 +53,13 @@ mod case;
 pub mod cases;
 mod clause;
 mod harness;
+pub mod reads;
+mod snapshot;
 mod table;
 mod world;
 
 pub use case::{Case, cases, run};
 pub use clause::{CLAUSES, CONTRACT_VERSION, Clause};
 pub use harness::Harness;
+pub use snapshot::Snapshot;
 pub use world::World;

@@ -1,3 +1,25 @@
-//! The cases, a file for each clause.
+//! The cases, a file for each clause. `cursors` is the second of clause 14; `devices`, `keys` and `announcements` are about
+//! writes that no clause but their types describe.
 
+pub mod acknowledging;
+pub mod aligned;
+pub mod announcements;
 pub mod atomic;
+pub mod concurrent;
+pub mod consistent;
+pub mod cursors;
+pub mod dense;
+pub mod devices;
+pub mod durable;
+pub mod expiry;
+pub mod foreign;
+pub mod idempotent;
+pub mod keys;
+pub mod never_reused;
+pub mod one_conversation;
+pub mod pages;
+pub mod refusals;
+pub mod stale_key;
+pub mod three_rows;
+pub mod unknown_writes;
+pub mod visible_in_order;
