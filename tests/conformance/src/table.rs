@@ -178,6 +178,7 @@ macro_rules! __table {
                 a_step_takes_the_oldest_numbers_of_an_inbox,
                 messages_stay_in_their_conversation,
                 an_empty_store_has_nothing_to_expire,
+                the_largest_time_is_after_all_others,
                 one_inbox_does_not_keep_another,
                 a_devices_cursor_stays_below_what_expired,
                 what_expired_may_still_be_acknowledged,

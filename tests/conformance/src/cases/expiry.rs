@@ -85,6 +85,14 @@ pub async fn an_empty_store_has_nothing_to_expire<H: Harness>(world: World<H>) {
     assert_eq!(world.expire(expire(u64::MAX, 100)).await, (0, false));
 }
 
+/// Times are compared as what they are, however large.
+pub async fn the_largest_time_is_after_all_others<H: Harness>(world: World<H>) {
+    queued_at(&world, [2, 3, u64::MAX]).await;
+    assert_eq!(world.expire(expire(u64::MAX, 100)).await.0, 6);
+    assert_eq!(world.expire(expire(100, 100)).await.0, 0);
+    assert_eq!(seqs(&world.inbox(&who(2)).await.entries), [4]);
+}
+
 /// Each inbox by its own entries.
 pub async fn one_inbox_does_not_keep_another<H: Harness>(world: World<H>) {
     queued_at(&world, [90, 2, 3]).await;
