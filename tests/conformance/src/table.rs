@@ -1,6 +1,6 @@
 //! The one table of cases, and what it becomes.
 
-/// Every case by its clause's module. `[reopen]` marks those that need data to outlive the last handle.
+/// Every case by its clause's module; the last three are about writes that their types describe. `[reopen]` marks those that need data to outlive the last handle.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __table {
@@ -159,8 +159,6 @@ macro_rules! __table {
                 own_entries_are_not_pending,
                 acknowledgements_are_there_after_reopening [reopen],
                 another_handle_sees_what_was_acknowledged,
-            }
-            cursors {
                 the_cursor_moves_when_a_hole_is_closed,
                 the_cursor_passes_over_own_entries,
                 the_cursor_stops_before_entries_of_another_device,

@@ -87,6 +87,7 @@ pub async fn expiry_beside_appends_takes_only_what_is_old<H: Harness>(world: Wor
     let appends = (21..=40).map(|id| vec![append(1, 1, id).into()]);
     let steps = (1..=20).map(|_| vec![expire(21, 5)]);
     world.at_once(appends.chain(steps)).await;
+    world.done(expire(21, 100)).await;
     let page = world.inbox(&who(2)).await;
     assert_eq!((page.floor, page.head), (InboxSeq::new(20), InboxSeq::new(40)));
     assert_eq!(seqs(&page.entries), (21..=40).collect::<Vec<_>>());

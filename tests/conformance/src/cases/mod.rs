@@ -1,5 +1,5 @@
-//! The cases, a file for each clause. `cursors` is the second of clause 14; `devices`, `keys` and `announcements` are about
-//! writes that no clause but their types describe.
+//! The cases, a module for each clause. `devices`, `keys` and `announcements` are about writes that no clause but their
+//! types describe.
 
 pub mod acknowledging;
 pub mod aligned;
@@ -7,7 +7,6 @@ pub mod announcements;
 pub mod atomic;
 pub mod concurrent;
 pub mod consistent;
-pub mod cursors;
 pub mod dense;
 pub mod devices;
 pub mod durable;

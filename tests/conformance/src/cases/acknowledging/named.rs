@@ -1,4 +1,4 @@
-//! Clause 14, about what is named. What the cursor makes of it stands in [`super::cursors`].
+//! What is named is no longer pending, and nothing else.
 
 use dm_core::{Acknowledged, Depth, InboxSeq, Refusal, Store};
 
