@@ -5,22 +5,21 @@ use std::pin::Pin;
 
 use crate::{CLAUSES, Clause, Harness, World};
 
+/// A case's body, as [`cases`] boxes it.
+type Body<H> = fn(World<H>) -> Pin<Box<dyn Future<Output = ()>>>;
+
 /// One case: something a store must do.
 pub struct Case<H: Harness> {
     /// The module it stands in: a clause's, or one about all clauses at once or about one kind of write.
     pub module: &'static str,
     /// Its name, which says what must hold.
     pub name: &'static str,
-    run: fn(World<H>) -> Pin<Box<dyn Future<Output = ()>>>,
+    run: Body<H>,
 }
 
 impl<H: Harness> Case<H> {
     #[doc(hidden)]
-    pub const fn new(
-        module: &'static str,
-        name: &'static str,
-        run: fn(World<H>) -> Pin<Box<dyn Future<Output = ()>>>,
-    ) -> Self {
+    pub const fn new(module: &'static str, name: &'static str, run: Body<H>) -> Self {
         Self { module, name, run }
     }
 

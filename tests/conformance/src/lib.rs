@@ -47,6 +47,8 @@
     reason = "a test suite: it fails by panicking"
 )]
 
+#[doc(hidden)]
+pub mod broken;
 pub mod build;
 mod case;
 #[doc(hidden)]

@@ -1,10 +1,13 @@
 //! Short ways to ask, and commits that run at once.
 
+use std::sync::Arc;
+
 use dm_core::{
     Acknowledged, ConversationCursor, ConversationState, ConversationsQuery, Depth, DeviceState, HistoryPage,
     HistoryQuery, HistoryRange, InboxEntry, InboxPage, InboxQuery, InboxSeq, KeyRecord, Message, Outcome,
     OwnEntries, Principal, ServerSequence, Store, StoreErrorKind, Write,
 };
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use crate::build::{conversation, user};
@@ -44,7 +47,7 @@ pub fn seqs(entries: &[InboxEntry]) -> Vec<u64> {
 
 /// The numbers of messages.
 #[must_use]
-pub fn sequences<'a>(messages: impl IntoIterator<Item = &'a std::sync::Arc<Message>>) -> Vec<u64> {
+pub fn sequences<'a>(messages: impl IntoIterator<Item = &'a Arc<Message>>) -> Vec<u64> {
     messages.into_iter().map(|message| message.sequence.get()).collect()
 }
 
@@ -152,7 +155,7 @@ impl<H: Harness> World<H> {
 
     /// Commits batches at once, each from a task of its own.
     pub async fn at_once(&self, batches: impl IntoIterator<Item = Vec<Write>>) -> Vec<Vec<Outcome>> {
-        let tasks: Vec<_> = batches.into_iter().map(|batch| self.start(vec![batch])).collect();
+        let tasks: Vec<_> = batches.into_iter().map(|batch| self.start(vec![batch], None)).collect();
         let mut outcomes = Vec::new();
         for task in tasks {
             outcomes.extend(task.await.expect("the task commits"));
@@ -160,15 +163,21 @@ impl<H: Harness> World<H> {
         outcomes
     }
 
-    /// Commits from several tasks, each its batches one after the other, and looks again and again meanwhile and once
-    /// after.
+    /// Commits from several tasks, each its batches one after the other, and looks meanwhile, at least as often as a task
+    /// commits, and once after.
     pub async fn during(
         &self,
         tasks: impl IntoIterator<Item = Vec<Vec<Write>>>,
         mut look: impl AsyncFnMut(),
     ) {
-        let tasks: Vec<_> = tasks.into_iter().map(|batches| self.start(batches)).collect();
+        let pace = Arc::new(Semaphore::new(0));
+        let start = |batches| self.start(batches, Some(Arc::clone(&pace)));
+        let tasks: Vec<_> = tasks.into_iter().map(start).collect();
         while tasks.iter().any(|task| !task.is_finished()) {
+            // However fast the store is, there are commits to look beside.
+            if pace.available_permits() == 0 {
+                pace.add_permits(tasks.len());
+            }
             look().await;
             tokio::task::yield_now().await;
         }
@@ -178,11 +187,14 @@ impl<H: Harness> World<H> {
         look().await;
     }
 
-    fn start(&self, batches: Vec<Vec<Write>>) -> JoinHandle<Vec<Vec<Outcome>>> {
+    fn start(&self, batches: Vec<Vec<Write>>, pace: Option<Arc<Semaphore>>) -> JoinHandle<Vec<Vec<Outcome>>> {
         let store = self.store();
         tokio::spawn(async move {
             let mut outcomes = Vec::new();
             for batch in batches {
+                if let Some(pace) = &pace {
+                    pace.acquire().await.expect("it is never closed").forget();
+                }
                 outcomes.push(store.commit(batch).await.expect("a commit beside others goes well"));
             }
             outcomes
