@@ -37,8 +37,9 @@
 //! - [`Harness`]: what a store author writes. [`suite!`]: what it becomes.
 //! - [`CLAUSES`]: the contract that is tested, [`CONTRACT_VERSION`] of it.
 //! - [`cases`]: the cases as data, for programs that run them otherwise.
-//! - [`build`] and [`World`]: what the cases are written with, for a store's own tests.
+//! - [`build`], [`reads`] and [`World`]: what the cases are written with, for a store's own tests.
 //! - [`model`]: any sequence of operations, against a model. [`histories`]: many tasks at once, and a checker.
+//! - [`crash`]: killing and reopening, in trials ([`crash_suite!`]); what was answered, for trials of your own.
 //!
 //! # Playing a failure again
 //!
@@ -51,13 +52,15 @@
 //! that seed on. How the tasks meet is up to the machine, so that a rare finding may take many rounds to come again.
 
 #![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
     clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
     reason = "a test suite: it fails by panicking"
 )]
 
+#[doc(hidden)]
+pub mod broken;
 pub mod build;
 mod case;
 #[doc(hidden)]
@@ -67,10 +70,13 @@ pub mod crash;
 mod harness;
 pub mod histories;
 pub mod model;
+pub mod reads;
+mod snapshot;
 mod table;
 mod world;
 
 pub use case::{Case, cases, run};
 pub use clause::{CLAUSES, CONTRACT_VERSION, Clause};
 pub use harness::Harness;
+pub use snapshot::Snapshot;
 pub use world::World;

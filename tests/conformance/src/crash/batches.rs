@@ -25,7 +25,7 @@ pub fn batch(seed: u64, n: u64) -> Vec<Write> {
     // Each batch is about several conversations and users, for its parts to be missed.
     let mut ops = Vec::new();
     if n <= CONVERSATIONS {
-        let (one, other) = PAIRS[chance.below(CONVERSATIONS) as usize];
+        let (one, other) = PAIRS[chance.place(PAIRS.len())];
         ops.extend(open(one, other));
         ops.extend(open(other, one));
     }
@@ -33,7 +33,7 @@ pub fn batch(seed: u64, n: u64) -> Vec<Write> {
         let number = n * PER_BATCH + place;
         match chance.below(24) {
             0 => {
-                let (one, other) = PAIRS[chance.below(CONVERSATIONS) as usize];
+                let (one, other) = PAIRS[chance.place(PAIRS.len())];
                 ops.extend(open(one, other));
             }
             1 => ops.push(Op::Register {
@@ -57,7 +57,7 @@ pub fn batch(seed: u64, n: u64) -> Vec<Write> {
     }
     if chance.below(6) == 0 {
         let user = chance.below(USERS);
-        let key = 1 + (chance.below(200) as u8);
+        let key = chance.byte() | 1;
         ops.push(Op::Publish { user, key, binding: KeyBinding::Unproven });
         ops.push(Op::Announce { limit: ALL });
     }
@@ -76,18 +76,18 @@ fn open(one: u64, other: u64) -> Option<Op> {
 /// A message, which follows from its number.
 fn send(seed: u64, number: u64) -> Op {
     let mut chance = Chance::new(seed ^ 1, number);
-    let conversation = chance.below(CONVERSATIONS);
-    let (one, other) = PAIRS[conversation as usize];
+    let conversation = chance.place(PAIRS.len());
+    let (one, other) = PAIRS[conversation];
     let user = if chance.below(2) == 0 { one } else { other };
     // Now and then one that takes more than a page of any file.
-    let size = if chance.below(30) == 0 { 9_000 } else { 1 + chance.below(300) as usize };
+    let size = if chance.below(30) == 0 { 9_000 } else { 1 + chance.place(300) };
     Op::Append {
         message: number,
-        conversation,
-        sender: Who { user, device: chance.below(DEVICES.len() as u64) as usize },
+        conversation: conversation as u64,
+        sender: Who { user, device: chance.place(DEVICES.len()) },
         client: Some(number),
         key: None,
-        content: Content { kind: chance.below(3) as u8, size },
+        content: Content { kind: chance.byte() % 3, size },
     }
 }
 
@@ -113,7 +113,16 @@ impl Chance {
         self.next() % bound
     }
 
+    /// A place in a list that is not empty.
+    fn place(&mut self, length: usize) -> usize {
+        usize::try_from(self.below(length as u64)).expect("below a length")
+    }
+
+    const fn byte(&mut self) -> u8 {
+        self.next().to_be_bytes()[0]
+    }
+
     fn who(&mut self) -> Who {
-        Who { user: self.below(USERS), device: self.below(DEVICES.len() as u64) as usize }
+        Who { user: self.below(USERS), device: self.place(DEVICES.len()) }
     }
 }

@@ -120,7 +120,7 @@ fn kill<H: CrashHarness>(
     point: Point,
     tally: &mut Tally,
 ) -> Result<(), String> {
-    let mut child = Command::new(std::env::current_exe().expect("this program has a path"))
+    let child = Command::new(std::env::current_exe().expect("this program has a path"))
         .args([test, "--exact", "--nocapture", "--test-threads", "1"])
         .env(PLACE, harness.path())
         .env(SEED, oracle.seed().to_string())
@@ -130,7 +130,8 @@ fn kill<H: CrashHarness>(
         .stderr(Stdio::null())
         .spawn()
         .expect("the machine gives processes");
-    let mut reports = Reports(BufReader::new(child.stdout.take().expect("a pipe")).lines());
+    let mut child = Victim(child);
+    let mut reports = Reports(BufReader::new(child.0.stdout.take().expect("a pipe")).lines());
     let (mut asked, mut answered) = (0, 0);
     let mut killed = false;
     // To the end of the pipe: what the child reported before it died counts, whenever it is read.
@@ -162,10 +163,10 @@ fn kill<H: CrashHarness>(
         };
         if now && !killed {
             killed = true;
-            end(&mut child);
+            child.end();
         }
     }
-    end(&mut child);
+    child.end();
     if !killed {
         return Err("the child ended by itself".to_owned());
     }
@@ -174,9 +175,20 @@ fn kill<H: CrashHarness>(
     Ok(())
 }
 
-/// With SIGKILL; nothing of it runs any more when this returns.
-fn end(child: &mut Child) {
-    child.kill().and_then(|()| child.wait()).expect("one's own child can be killed");
+/// A child process, which does not outlive this.
+struct Victim(Child);
+
+impl Victim {
+    /// With SIGKILL; nothing of it runs any more when this returns.
+    fn end(&mut self) {
+        self.0.kill().and_then(|()| self.0.wait()).expect("one's own child can be killed");
+    }
+}
+
+impl Drop for Victim {
+    fn drop(&mut self) {
+        let _ended = self.0.kill().and_then(|()| self.0.wait());
+    }
 }
 
 /// The child's reports. A line that the kill cut off is none.
