@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-/// Resident memory of this process, in bytes (Linux).
-pub(crate) fn resident() -> anyhow::Result<u64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
+/// Resident memory of a process, `self` or its number, in bytes (Linux).
+pub(crate) fn resident(process: &str) -> anyhow::Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
     let line = status.lines().find(|line| line.starts_with("VmRSS"));
     let kib = line.and_then(|line| line.split_whitespace().nth(1)).and_then(|kib| kib.parse::<u64>().ok());
     Ok(kib.ok_or_else(|| anyhow::anyhow!("no VmRSS"))? * 1024)

@@ -23,6 +23,7 @@
     reason = "its numbers are small"
 )]
 
+mod host;
 mod machine;
 mod measure;
 mod options;
@@ -50,6 +51,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::List(options) => (workload::list::run(&options).await?, options.json),
         Command::Sessions(options) => (workload::sessions::run(&options).await?, options.json),
         Command::Expire(options) => (workload::expire::run(&options).await?, options.json),
+        Command::Http(options) => (workload::http::run(&options).await?, options.json),
         Command::Open(options) => (workload::open::run(&options).await?, options.json),
         Command::Compare { one, other, rounds, options } => {
             (workload::compare::run(one, other, rounds, &options).await?, options.json)

@@ -23,6 +23,8 @@ pub(crate) enum Command {
     Sessions(Options),
     /// Sends while entries expire, and without
     Expire(Options),
+    /// The reference host over loopback: REST, WebSocket, a backlog, waiting connections
+    Http(Options),
     /// Opening a store, after it was closed and after it was killed
     Open(Options),
     /// Sends to two subjects in turns, and their ratio

@@ -29,6 +29,14 @@ pub(crate) enum Kind {
     EngineSqlite,
 }
 
+impl Kind {
+    /// Its name on the command line.
+    pub(crate) fn name(self) -> String {
+        let value = clap::ValueEnum::to_possible_value(&self).expect("no kind is hidden");
+        value.get_name().to_owned()
+    }
+}
+
 /// Something that stores messages durably.
 pub(crate) enum Subject {
     Service { service: Service, chats: Arc<Vec<Chat>> },

@@ -27,7 +27,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
     let chats = Arc::new(people::open_pairs(&service, pairs).await?);
     people::preload(&service, &chats, pending, options.payload).await;
 
-    let before = machine::resident()?;
+    let before = machine::resident("self")?;
     let mut most = before;
     let began = Instant::now();
     let mut session = hub.connect(&service, &Principal::from(recipient)).await?;
@@ -44,7 +44,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
                     acks.spawn(async move { handle.acknowledge(AckTarget::UpTo(entry.seq)).await });
                 }
                 if last % 8_192 == 0 {
-                    most = most.max(machine::resident()?);
+                    most = most.max(machine::resident("self")?);
                 }
             }
             Delivery::CaughtUp { .. } => break,

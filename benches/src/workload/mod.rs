@@ -4,6 +4,7 @@ pub(crate) mod compare;
 pub(crate) mod drain;
 pub(crate) mod expire;
 pub(crate) mod history;
+pub(crate) mod http;
 pub(crate) mod list;
 pub(crate) mod open;
 pub(crate) mod push;

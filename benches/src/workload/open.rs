@@ -19,8 +19,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
     // Filled by a process of its own, which is killed while it writes.
     let mut command = Command::new(std::env::current_exe()?);
     command.arg("fill").arg(folder.path());
-    command
-        .args(["--store", clap::ValueEnum::to_possible_value(&options.store).context("a store")?.get_name()]);
+    command.args(["--store", &options.store.name()]);
     for (name, value) in [
         ("--preload", messages),
         ("--payload", options.payload),

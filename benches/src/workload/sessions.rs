@@ -20,7 +20,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
         drop(hub.connect(&service, who).await?);
     }
 
-    let before = machine::resident()?;
+    let before = machine::resident("self")?;
     let (ready, mut readies) = mpsc::channel(64);
     for who in people {
         let (hub, service, ready) = (hub.clone(), service.clone(), ready.clone());
@@ -36,7 +36,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
     for _ in 0..count {
         readies.recv().await;
     }
-    let after = machine::resident()?;
+    let after = machine::resident("self")?;
     let mut report =
         Report::new(format!("sessions: {:?}, {count} that wait, their tasks included", options.store));
     report.add("memory", after.saturating_sub(before) as f64 / count as f64, "bytes/session");
