@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 
 use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
@@ -36,14 +37,30 @@ pub trait EngineReader: Send + Sync + 'static {
 }
 
 /// Makes a [`Store`] of a blocking engine: commits run on one thread of their own, reads on the runtime's blocking
-/// pool. Clones share both; the thread ends when the last clone is dropped.
+/// pool. Clones share both. Dropping the last clone waits for the thread to end, so that the engine is closed then and
+/// can be opened again: for as long as a commit takes whose caller stopped waiting. A read whose caller stopped waiting
+/// may hold the engine a little longer.
 ///
 /// After a commit whose outcome is unknown, and after a panic in the writer, every further call is refused as
 /// [`Closed`](StoreErrorKind::Closed): what is in the file is right, what this process believes of it may not be.
 pub struct Embedded<R> {
     reader: Arc<R>,
-    commits: mpsc::Sender<Commit>,
+    writer: Arc<CommitThread>,
     refusing: Arc<AtomicBool>,
+}
+
+/// The commit thread. Dropping this ends it.
+struct CommitThread {
+    commits: Option<mpsc::Sender<Commit>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for CommitThread {
+    fn drop(&mut self) {
+        self.commits = None;
+        // The thread catches the engine's panics, so it ends well.
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
 }
 
 struct Commit {
@@ -61,11 +78,12 @@ impl<R: EngineReader> Embedded<R> {
         let (commits, queue) = mpsc::channel(1);
         let refusing = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&refusing);
-        std::thread::Builder::new()
+        let thread = std::thread::Builder::new()
             .name("dm-commit".to_owned())
             .spawn(move || run(writer, queue, &flag))
             .map_err(|error| StoreError::new(StoreErrorKind::Unavailable, error))?;
-        Ok(Self { reader: Arc::new(reader), commits, refusing })
+        let writer = CommitThread { commits: Some(commits), thread: Some(thread) };
+        Ok(Self { reader: Arc::new(reader), writer: Arc::new(writer), refusing })
     }
 
     async fn read<T: Send + 'static>(
@@ -104,7 +122,7 @@ impl<R> Clone for Embedded<R> {
     fn clone(&self) -> Self {
         Self {
             reader: Arc::clone(&self.reader),
-            commits: self.commits.clone(),
+            writer: Arc::clone(&self.writer),
             refusing: Arc::clone(&self.refusing),
         }
     }
@@ -120,10 +138,8 @@ impl<R> std::fmt::Debug for Embedded<R> {
 impl<R: EngineReader> Store for Embedded<R> {
     async fn commit(&self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
         let (answer, result) = oneshot::channel();
-        self.commits
-            .send(Commit { batch, answer })
-            .await
-            .map_err(|_| StoreError::from(StoreErrorKind::Closed))?;
+        let commits = self.writer.commits.as_ref().ok_or(StoreErrorKind::Closed)?;
+        commits.send(Commit { batch, answer }).await.map_err(|_| StoreError::from(StoreErrorKind::Closed))?;
         result.await.unwrap_or_else(|_| Err(StoreErrorKind::OutcomeUnknown.into()))
     }
 

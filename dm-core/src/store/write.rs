@@ -29,6 +29,12 @@ pub enum Write {
     Expire(Expire),
 }
 
+impl From<AppendMessage> for Write {
+    fn from(write: AppendMessage) -> Self {
+        Self::AppendMessage(write)
+    }
+}
+
 /// Makes a key the user's current one, as the next version. The current key again changes nothing, whatever its
 /// binding. A changed key also joins the work that [`AnnounceKeys`] does, in the same transaction, from the start.
 #[derive(Clone, Debug)]

@@ -1,0 +1,178 @@
+//! Short ways to say who, what and when.
+
+use curve25519_dalek::{EdwardsPoint, Scalar};
+use dm_core::{
+    AckTarget, Acknowledge, AnnounceKeys, AppendMessage, Ciphertext, ClientMessageId, ConversationId,
+    DeviceId, DeviceStart, Expire, ForgetDevice, InboxSeq, KeyBinding, KeyVersion, MessageId,
+    OpenConversation, Participants, Principal, PublishKey, RegisterDevice, Timestamp, UserId, Write,
+    X25519Key,
+};
+
+/// The *n*-th of many users.
+#[must_use]
+pub fn user(n: u64) -> UserId {
+    let point = EdwardsPoint::mul_base(&Scalar::from(n + 1)).compress();
+    UserId::from_bytes(point.to_bytes()).expect("a multiple of the base point is an identity")
+}
+
+/// The *n*-th user on the default device.
+#[must_use]
+pub fn who(n: u64) -> Principal {
+    user(n).into()
+}
+
+/// The *n*-th user on a device.
+///
+/// # Panics
+/// When that is no device's name.
+#[must_use]
+pub fn on(n: u64, device: &str) -> Principal {
+    let device: DeviceId = device.parse().expect("a device's name");
+    Principal::new(user(n), device)
+}
+
+/// A time, in milliseconds.
+#[must_use]
+pub const fn at(millis: u64) -> Timestamp {
+    Timestamp::from_millis(millis)
+}
+
+/// The *n*-th conversation's id.
+#[must_use]
+pub fn conversation(n: u64) -> ConversationId {
+    ConversationId::from_bytes((u128::from(n) << 64 | 0xc).to_be_bytes())
+}
+
+/// The *n*-th message's id.
+#[must_use]
+pub fn message(n: u64) -> MessageId {
+    MessageId::from_bytes((u128::from(n) << 64 | 7).to_be_bytes())
+}
+
+/// The *n*-th client id.
+#[must_use]
+pub fn client_id(n: u64) -> ClientMessageId {
+    ClientMessageId::from_bytes((u128::from(n) << 64 | 0xd).to_be_bytes())
+}
+
+/// A ciphertext with a payload.
+///
+/// # Panics
+/// Never: the nonce has the length it must have.
+#[must_use]
+pub fn ciphertext(payload: impl AsRef<[u8]>) -> Ciphertext {
+    Ciphertext::new(payload.as_ref().to_vec().into(), &[7; 24], None, None).expect("a nonce of 24 bytes")
+}
+
+/// The *n*-th key. It is no curve point anybody knows the secret of; a store does not look.
+#[must_use]
+pub fn key(n: u8) -> X25519Key {
+    X25519Key::from_stored([n; 32])
+}
+
+/// Opens conversation `n` of two users, the first of them on the default device, at time 1.
+///
+/// # Panics
+/// When the two are one.
+#[must_use]
+pub fn open(n: u64, one: u64, other: u64) -> Write {
+    open_from(n, who(one), other, at(1))
+}
+
+/// Opens conversation `n` of a user on a device and another user.
+///
+/// # Panics
+/// When the two are one.
+#[must_use]
+pub fn open_from(n: u64, opener: Principal, other: u64, at: Timestamp) -> Write {
+    let participants = Participants::new(opener.user, user(other)).expect("two users");
+    Write::OpenConversation(OpenConversation { id: conversation(n), participants, opener, at })
+}
+
+/// Appends message `id` to conversation `n` from a user's default device, at time `id`; its payload is its number in
+/// digits. Change what a case is about with the struct update syntax, and make a [`Write`] of it with `into`.
+#[must_use]
+pub fn append(n: u64, from: u64, id: u64) -> AppendMessage {
+    AppendMessage {
+        id: message(id),
+        conversation: conversation(n),
+        sender: who(from),
+        client_id: None,
+        recipient_key_version: None,
+        sent_at: at(id),
+        at: at(id),
+        ciphertext: ciphertext(id.to_string()),
+    }
+}
+
+/// As [`append`], under a client id.
+#[must_use]
+pub fn append_as(n: u64, from: u64, id: u64, client: u64) -> AppendMessage {
+    AppendMessage { client_id: Some(client_id(client)), ..append(n, from, id) }
+}
+
+/// Publishes the *n*-th user's key, at a time.
+#[must_use]
+pub fn publish(n: u64, number: u8, when: u64) -> Write {
+    let (user, key, binding) = (user(n), key(number), KeyBinding::Unproven);
+    Write::PublishKey(PublishKey { user, key, binding, at: at(when) })
+}
+
+/// Tells up to `limit` peers of published keys.
+#[must_use]
+pub fn announce(limit: usize, when: u64) -> Write {
+    Write::AnnounceKeys(AnnounceKeys { limit, at: at(when) })
+}
+
+/// Registers a device at the oldest entry still held, as one of eight.
+#[must_use]
+pub fn register(who: Principal) -> Write {
+    register_from(who, DeviceStart::Oldest, 8)
+}
+
+/// Registers a device as one of so many.
+#[must_use]
+pub fn register_from(who: Principal, start: DeviceStart, limit: usize) -> Write {
+    Write::RegisterDevice(RegisterDevice { who, start, limit, at: at(1) })
+}
+
+/// Forgets a device.
+#[must_use]
+pub fn forget(who: Principal) -> Write {
+    Write::ForgetDevice(ForgetDevice { who })
+}
+
+/// Acknowledges everything up to an entry.
+#[must_use]
+pub fn ack_up_to(who: Principal, seq: u64) -> Write {
+    Write::Acknowledge(Acknowledge { who, target: AckTarget::UpTo(InboxSeq::new(seq)) })
+}
+
+/// Acknowledges entries.
+#[must_use]
+pub fn ack_entries(who: Principal, seqs: impl IntoIterator<Item = u64>) -> Write {
+    let target = AckTarget::Entries(seqs.into_iter().map(InboxSeq::new).collect());
+    Write::Acknowledge(Acknowledge { who, target })
+}
+
+/// Acknowledges messages.
+#[must_use]
+pub fn ack_messages(who: Principal, ids: impl IntoIterator<Item = u64>) -> Write {
+    let target = AckTarget::Messages(ids.into_iter().map(message).collect());
+    Write::Acknowledge(Acknowledge { who, target })
+}
+
+/// Removes up to `limit` entries queued before a time.
+#[must_use]
+pub fn expire(before: u64, limit: usize) -> Write {
+    Write::Expire(Expire { before: at(before), limit })
+}
+
+/// A key's version.
+///
+/// # Panics
+/// For version 0, which does not exist.
+#[must_use]
+pub fn version(n: u32) -> KeyVersion {
+    KeyVersion::new(n).expect("versions start at 1")
+}

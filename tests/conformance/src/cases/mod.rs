@@ -1,0 +1,3 @@
+//! The cases, a file for each clause.
+
+pub mod atomic;

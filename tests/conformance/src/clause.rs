@@ -1,0 +1,114 @@
+//! The contract, as it stands at [`Store`](dm_core::Store).
+
+/// The version of the contract that is tested. It rises when a clause is added or changed.
+pub const CONTRACT_VERSION: u32 = 1;
+
+/// One clause of the contract.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Clause {
+    /// Its number.
+    pub number: u8,
+    /// The module with its cases.
+    pub module: &'static str,
+    /// What it says.
+    pub text: &'static str,
+}
+
+const fn clause(number: u8, module: &'static str, text: &'static str) -> Clause {
+    Clause { number, module, text }
+}
+
+/// Every clause, in the words of the contract.
+#[rustfmt::skip]
+pub const CLAUSES: [Clause; 18] = [
+    clause(
+        1,
+        "atomic",
+        "Atomic. commit applies its writes in order, as one transaction. Ok means all of it; Err means that nothing of the batch is visible, now or after reopening. The one exception is OutcomeUnknown, after which an embedded store refuses all work until it is reopened.",
+    ),
+    clause(
+        2,
+        "durable",
+        "Durable. After Ok, every handle reads the batch and a power cut does not undo it.",
+    ),
+    clause(
+        3,
+        "aligned",
+        "Aligned. Outcome i answers write i, each with the variant its write documents.",
+    ),
+    clause(
+        4,
+        "refusals",
+        "Refusals stand alone. A write that cannot be done changes nothing, answers Outcome::Refused and leaves its neighbours as they are. A write sees what earlier writes of its batch did.",
+    ),
+    clause(
+        5,
+        "unknown_writes",
+        "Unknown writes. A kind of write the store does not know is refused as Refusal::Unsupported.",
+    ),
+    clause(
+        6,
+        "concurrent",
+        "Concurrent. Commits from other tasks, other lanes and, where the engine allows them, other processes are safe, and the other clauses hold across them.",
+    ),
+    clause(
+        7,
+        "dense",
+        "Dense. ServerSequence per conversation and InboxSeq per user start at 1 and have no holes in commit order.",
+    ),
+    clause(
+        8,
+        "never_reused",
+        "Never reused, not after deletion, expiry or reopening.",
+    ),
+    clause(
+        9,
+        "visible_in_order",
+        "Visible in order. A reader never sees entry n + 1 of a log before n.",
+    ),
+    clause(
+        10,
+        "one_conversation",
+        "One conversation per pair, whoever opens it, however often and from how many nodes at once.",
+    ),
+    clause(
+        11,
+        "idempotent",
+        "Idempotent append. The same sender and client id with the same content answers with the first message and its numbers and changes nothing; with different content it is refused. This check comes before the check of the key version, because the repeat of an accepted send must not be refused for what happened since.",
+    ),
+    clause(
+        12,
+        "stale_key",
+        "No stale key. A message that names a key version is stored only if that is the recipient's current version at its commit.",
+    ),
+    clause(
+        13,
+        "three_rows",
+        "Three rows. An appended message is in its conversation and in both inboxes, or in none.",
+    ),
+    clause(
+        14,
+        "acknowledging",
+        "Acknowledging removes from what is pending for one device exactly what was named, is idempotent, and never touches another device's state. Nothing beyond the newest entry can be acknowledged.",
+    ),
+    clause(
+        15,
+        "expiry",
+        "Expiry removes a prefix of an inbox, only entries queued before the given time, and remembers how far it went; messages stay in their conversation.",
+    ),
+    clause(
+        16,
+        "pages",
+        "Pages. Cursors are exclusive, and pages are bounded by count and by bytes; a page holds at least one item when there is one, however large.",
+    ),
+    clause(
+        17,
+        "consistent",
+        "Consistent. One read answers from one state of the store, no older than the last commit that returned before it was called.",
+    ),
+    clause(
+        18,
+        "foreign",
+        "Foreign conversations read exactly as missing ones.",
+    ),
+];
