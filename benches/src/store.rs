@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use dm_core::{MemoryStore, Service, ServiceBuilder};
+use dm_store_redb::RedbStore;
 use dm_store_sqlite::SqliteStore;
 
 use crate::subject::Kind;
@@ -15,6 +16,7 @@ pub(crate) fn builder(kind: Kind, folder: &Path) -> anyhow::Result<ServiceBuilde
         Kind::Sqlite => {
             Service::builder(SqliteStore::open(folder.join("dm.db")).context("it does not open")?)
         }
+        Kind::Redb => Service::builder(RedbStore::open(folder.join("dm.redb")).context("it does not open")?),
         Kind::SeedPath | Kind::EngineSqlite => {
             anyhow::bail!("only sends can be measured with {kind:?}: there is no service")
         }

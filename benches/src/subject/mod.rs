@@ -21,6 +21,8 @@ use seed_path::SeedPath;
 pub(crate) enum Kind {
     /// The service over the SQLite store
     Sqlite,
+    /// The service over the redb store
+    Redb,
     /// The service over the store in memory, which keeps nothing
     Memory,
     /// As a host writes it by hand: a mutex, a transaction per statement, four statements per message
@@ -49,7 +51,7 @@ impl Subject {
         Ok(match kind {
             Kind::SeedPath => Self::SeedPath(Arc::new(SeedPath::open(folder, options)?)),
             Kind::EngineSqlite => Self::EngineSqlite(Arc::new(EngineSqlite::open(folder, options)?)),
-            Kind::Sqlite | Kind::Memory => {
+            Kind::Sqlite | Kind::Redb | Kind::Memory => {
                 let service = store::builder(kind, folder)?.start()?;
                 let chats = people::open_chats(&service, options.conversations, options.users).await?;
                 Self::Service { service, chats: Arc::new(chats) }
