@@ -1,8 +1,11 @@
-//! A process that writes is killed: nothing that it answered is lost.
+//! What was answered survives a kill.
 
-#![allow(clippy::expect_used, reason = "tests")]
+#![allow(missing_docs, unreachable_pub, dead_code, reason = "tests")]
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 #[path = "common/harness.rs"]
 mod harness;
 
-dm_conformance::crash_suite!(harness::InAFolder);
+use harness::File;
+
+dm_conformance::crash_suite!(File);

@@ -1,39 +1,36 @@
-//! Where the conformance suite and the crash trials find a store.
+//! Where the conformance suite finds a store.
 
 use std::path::{Path, PathBuf};
 
 use dm_conformance::Harness;
 use dm_conformance::crash::CrashHarness;
 use dm_core::StoreError;
-use dm_store_sqlite::{SqliteConfig, SqliteStore};
+use dm_store_sqlite::SqliteStore;
 use tempfile::TempDir;
 
-/// A file of the store's own in a temporary folder.
-pub(crate) struct InAFolder {
+/// A store in a file of its own.
+pub struct File {
     path: PathBuf,
-    /// The folder, where it is this process's to remove.
+    /// Removed with the harness that made it.
     _folder: Option<TempDir>,
 }
 
-impl Harness for InAFolder {
+impl Harness for File {
     type Store = SqliteStore;
 
     async fn fresh() -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
+        let folder = tempfile::tempdir().unwrap();
         Self { path: folder.path().join("dm.db"), _folder: Some(folder) }
     }
 
     async fn open(&self) -> Result<SqliteStore, StoreError> {
-        let mut config = SqliteConfig::default();
-        // A log that fills up within a few commits, so that copying it into the file is interrupted, too.
-        config.checkpoint_pages = 50;
-        SqliteStore::open_with(&self.path, &config)
+        SqliteStore::open(&self.path)
     }
 }
 
-impl CrashHarness for InAFolder {
-    fn path(&self) -> PathBuf {
-        self.path.clone()
+impl CrashHarness for File {
+    fn path(&self) -> &Path {
+        &self.path
     }
 
     fn at(path: &Path) -> Self {

@@ -1,117 +1,70 @@
-//! Crash trials: a process that writes to the store is killed, again and again, and what is there afterwards is
-//! compared with what was answered.
+//! Kill and reopen: what was answered is there, and what was not is there as a whole or not at all.
 //!
-//! Say how a second process opens the place, and add the trials to the test:
+//! A child process writes batch after batch to a store and reports on a pipe what it asks and what it is answered. The
+//! parent kills it, with SIGKILL, at a point of its choice, opens the store itself, and compares everything that can be
+//! read with the [`Model`](crate::model::Model) of what was answered: with the one batch that was asked and not
+//! answered, or without it. Then the next child goes on at the same place, with that batch first, as a client that asks
+//! again would.
 //!
-//! ```
-//! use std::path::{Path, PathBuf};
+//! # What a trial proves, and what it does not
 //!
-//! use dm_conformance::crash::CrashHarness;
-//! # use dm_core::{MemoryStore, StoreError};
-//! # struct MyHarness(PathBuf);
-//! # impl dm_conformance::Harness for MyHarness {
-//! #     type Store = MemoryStore;
-//! #     async fn fresh() -> Self { Self(PathBuf::new()) }
-//! #     async fn open(&self) -> Result<MemoryStore, StoreError> { Ok(MemoryStore::new()) }
-//! # }
-//!
-//! impl CrashHarness for MyHarness {
-//!     fn path(&self) -> PathBuf {
-//!         self.0.clone()
-//!     }
-//!
-//!     fn at(path: &Path) -> Self {
-//!         Self(path.to_owned())
-//!     }
-//! }
-//!
-//! dm_conformance::crash_suite!(MyHarness);
-//! # fn main() {}
-//! ```
-//!
-//! Give the trials a test program of their own, a file under `tests/`. A process that is being started holds, for a
-//! moment, all files of the one that starts it, and with them locks that another test just gave up.
-//!
-//! The test program runs itself as the child. A child commits [`batch`] after batch and says on a pipe what it asks and
-//! what it was answered. The parent kills it at a moment drawn at random: while it opens the place, before its first
-//! commit is answered, between asking and answering, right after an answer, or anywhere. Some children are killed
-//! while they recover from an earlier kill. Then the parent opens the place itself and lets an [`Oracle`] judge it:
-//!
-//! - every answered write is there, with the numbers of the answer;
-//! - the one batch that was not answered is there as a whole, in all its conversations and inboxes, or not at all;
-//! - numbers are dense, and nothing is there that was not written;
-//! - repeating that batch stores each of its messages once, and answers with the first numbers.
-//!
-//! The next child goes on from there, so that a place lives through many kills.
-//!
-//! # What this does not prove
-//!
-//! A killed process leaves the operating system's page cache behind. What the process wrote is there after reopening
-//! whether or not it was synced, so that a store that never calls `fsync` passes. Whether answered data outlives a
-//! power cut has to be tried below the file system calls: with a storage backend, a VFS or copied files that forget
-//! what was not synced. The [`Oracle`] judges those just as well; it is public for that.
-//!
-//! # How many
-//!
-//! 200 trials or 60 seconds, whichever takes longer, unless the environment says otherwise:
-//!
-//! | variable | meaning |
-//! |---|---|
-//! | `DM_CRASH_TRIALS` | at least so many trials |
-//! | `DM_CRASH_SECONDS` | at least so many seconds |
-//! | `DM_CRASH_SEED` | what the batches and the moments are drawn from; printed when a trial fails |
+//! A killed process loses what it had not yet given to the operating system. It does not lose what the operating system
+//! had not yet given to the disk: a store that never calls `fsync` passes. For that a store is tested at its own
+//! seam to the file system, with [`Oracle`], which knows what was answered and does not care how the place was damaged.
 
-mod answers;
+mod batches;
 mod child;
-mod contents;
 mod oracle;
-mod trial;
-mod workload;
+mod trials;
 
-use std::path::{Path, PathBuf};
-
-pub use answers::Answers;
-pub use oracle::{Fate, Oracle, Wrong};
-#[doc(hidden)]
-pub use trial::{AtLeast, run};
-pub use workload::batch;
+use std::path::Path;
 
 use crate::Harness;
 
-/// A [`Harness`] whose place a second process can open.
-pub trait CrashHarness: Harness {
-    /// Where the place is: a file or a folder, or whatever else says it in the form of a path.
-    fn path(&self) -> PathBuf;
+pub use batches::batch;
+pub use oracle::{Fate, Oracle};
+#[doc(hidden)]
+pub use trials::run;
 
-    /// The place there. Dropping this must leave the place as it is.
+/// A harness whose places another process can open.
+pub trait CrashHarness: Harness {
+    /// Where the place is.
+    fn path(&self) -> &Path;
+
+    /// The same place, in a process that did not make it and does not remove it.
     fn at(path: &Path) -> Self;
 }
 
-/// Makes a `#[test]` that kills a process in the middle of its writes, many times: see [`crash`](crate::crash).
+/// Makes a `#[test]` that kills and reopens a store, 200 times and for a minute at least.
 ///
 /// ```text
 /// dm_conformance::crash_suite!(MyHarness);
-/// dm_conformance::crash_suite!(MyHarness, trials = 20);
+/// dm_conformance::crash_suite!(MyHarness, trials = 20, seconds = 0);
 /// ```
 ///
-/// The second form runs so many trials however little time they take.
+/// `DM_CRASH_TRIALS` and `DM_CRASH_SECONDS` change both numbers for a run; `DM_SEED` makes the same trials again, as far
+/// as the machine allows.
 #[macro_export]
 macro_rules! crash_suite {
     ($harness:ty) => {
-        $crate::crash_suite! { @ $harness, $crate::crash::AtLeast::USUAL }
+        $crate::crash_suite!($harness, trials = 200, seconds = 60);
     };
-    ($harness:ty, trials = $trials:expr) => {
-        $crate::crash_suite! { @ $harness, $crate::crash::AtLeast { trials: $trials, seconds: 0 } }
-    };
-    (@ $harness:ty, $at_least:expr) => {
-        mod crash_trials {
+    ($harness:ty, trials = $trials:literal, seconds = $seconds:literal) => {
+        mod crash {
             #[allow(unused_imports, reason = "the harness may be named by any path")]
             use super::*;
 
+            /// Its child processes run this test as well, and do the writing.
             #[test]
-            fn a_killed_process_loses_nothing_that_it_answered() {
-                let name = concat!(module_path!(), "::a_killed_process_loses_nothing_that_it_answered");
-                $crate::crash::run::<$harness>(name, $at_least);
+            fn what_was_answered_survives_a_kill_and_the_rest_is_whole_or_absent() {
+                $crate::crash::run::<$harness>(
+                    concat!(
+                        module_path!(),
+                        "::what_was_answered_survives_a_kill_and_the_rest_is_whole_or_absent"
+                    ),
+                    $trials,
+                    $seconds,
+                );
             }
         }
     };

@@ -1,219 +1,201 @@
-//! Knows what a store was asked and what it answered, and judges what is there after a crash.
+//! What was answered, and what must therefore be there.
 
-use std::fmt;
+use dm_core::{
+    ConversationsQuery, HistoryQuery, HistoryRange, InboxQuery, InboxSeq, Outcome, OwnEntries, Principal,
+    ServerSequence, Store, Write,
+};
 
-use dm_core::{MemoryStore, Store, StoreError, Write};
+use super::batches::{CONVERSATIONS, USERS, batch};
+use crate::build::{self, user};
+use crate::model::{DEVICES, Model, reading};
 
-use super::Answers;
-use super::contents::{Contents, Known};
-
-/// Knows what a store was asked and what it answered, and judges what is there after a crash.
-///
-/// It knows nothing about how the store was cut off: a killed process, a copied file, a storage backend that forgets
-/// what was not synced. The crash trials use it, and a store's own tests can:
+/// Knows what a store was asked and what it answered, and judges what is there after whatever happened to its place.
 ///
 /// ```
-/// # use dm_core::MemoryStore;
-/// # struct Backend(MemoryStore);
-/// # impl Backend {
-/// #     fn new() -> Self { Self(MemoryStore::new()) }
-/// #     fn store(&self) -> MemoryStore { self.0.clone() }
-/// #     fn cut_after(&self, _: u64) {}
-/// # }
-/// use dm_conformance::crash::{Answers, Fate, Oracle, batch};
-/// use dm_core::Store;
+/// use dm_conformance::crash::Oracle;
+/// # use dm_core::{MemoryStore, Store};
 ///
-/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
-/// let backend = Backend::new(); // keeps what was synced apart from what was written
-/// backend.cut_after(100);       // from its hundredth write on, everything fails
-/// let mut oracle = Oracle::new();
-/// let store = backend.store();
-/// for n in 0..20 {
-///     let batch = batch(7, n);
-///     oracle.asking(&batch);
-///     match store.commit(batch).await {
-///         Ok(outcomes) => oracle.answered(&Answers::of(&outcomes)).await?,
-///         Err(_) => break, // cut: it may be whole or absent
-///     }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (store, reopened) = { let store = MemoryStore::new(); (store.clone(), store) };
+/// let mut oracle = Oracle::new(7);
+/// for _ in 0..20 {
+///     let outcomes = store.commit(oracle.ask()).await?;
+///     oracle.answered(&outcomes)?;
 /// }
-/// drop(store);
-///
-/// let store = backend.store(); // on what was synced, and some of what was not
-/// let fate = oracle.judge(&store).await?;
-/// # assert_eq!(fate, Fate::NothingAsked);
-/// println!("the batch that was not answered: {fate:?}");
-/// oracle.repeat(&store).await?; // as its clients would
-/// # Ok::<(), dm_conformance::crash::Wrong>(())
-/// # }).unwrap();
+/// store.commit(oracle.ask()).await?; // … and the power is cut before the answer.
+/// oracle.judge(&reopened).await?; // All twenty are there; the last is, or is not, as a whole.
+/// # Ok(())
+/// # }
 /// ```
-#[derive(Debug, Default)]
-pub struct Oracle {
-    /// What is in the model, in order.
-    batches: Vec<Vec<Write>>,
-    model: MemoryStore,
-    known: Known,
-    /// Handed to the store and not answered.
-    asked: Option<Vec<Write>>,
-    /// Was not answered, and its fate is judged.
-    judged: Option<Vec<Write>>,
-}
-
-/// What became of the batch that was not answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Fate {
-    /// There was none: everything asked was answered.
-    NothingAsked,
-    /// Nothing of it is there.
-    Absent,
-    /// All of it is there.
-    Whole,
-}
-
-/// Why a store is not as it must be.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum Wrong {
-    /// It cannot be read, or not be written to.
-    Failed(StoreError),
-    /// Something is lost, invented or out of its place.
-    Broken(String),
+pub struct Oracle {
+    seed: u64,
+    /// Batches that are known to be there.
+    done: u64,
+    /// What they left behind.
+    model: Model,
+    /// Whether one more was asked and not answered.
+    asked: bool,
 }
 
 impl Oracle {
-    /// Knows of an empty store.
+    /// An oracle for a place that is empty. Its batches follow from the seed.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(seed: u64) -> Self {
+        Self { seed, done: 0, model: Model::default(), asked: false }
     }
 
-    /// A batch is about to be handed to the store. Call it before [`commit`](Store::commit): from here it may be in the
-    /// file.
-    ///
-    /// # Panics
-    /// When another batch is neither answered nor judged: the oracle is for one writer.
-    pub fn asking(&mut self, batch: &[Write]) {
-        assert!(self.asked.is_none(), "one batch at a time");
-        self.known.note(batch);
-        self.judged = None;
-        self.asked = Some(batch.to_vec());
+    /// What the batches follow from.
+    #[must_use]
+    pub const fn seed(&self) -> u64 {
+        self.seed
     }
 
-    /// The store answered the batch: from here it must be there whatever happens.
-    ///
-    /// # Errors
-    /// [`Wrong::Broken`] when the answer is not the one that the contract demands.
-    ///
-    /// # Panics
-    /// When nothing was asked.
-    pub async fn answered(&mut self, answers: &Answers) -> Result<(), Wrong> {
-        let batch = self.asked.take().expect("something was asked");
-        let expected = self.apply(batch).await?;
-        same(answers, &expected)
+    /// The number of the next batch, from 1. One that was asked and not answered is asked again.
+    #[must_use]
+    pub const fn next(&self) -> u64 {
+        self.done + 1
     }
 
-    /// The store refused the batch with an error that says that nothing happened: any but
-    /// [`OutcomeUnknown`](dm_core::StoreErrorKind::OutcomeUnknown).
-    pub fn failed(&mut self) {
-        self.asked = None;
+    /// Batches that are known to be there.
+    #[must_use]
+    pub const fn done(&self) -> u64 {
+        self.done
     }
 
-    /// Compares a reopened store with what was answered. The batch that was not answered must be there as a whole, in
-    /// every conversation and inbox it went to, or not at all.
+    /// The next batch, which is asked now.
+    pub fn ask(&mut self) -> Vec<Write> {
+        self.asked = true;
+        batch(self.seed, self.next())
+    }
+
+    /// The batch that was asked is answered.
     ///
     /// # Errors
-    /// [`Wrong`], saying the first thing that is.
-    pub async fn judge(&mut self, store: &impl Store) -> Result<Fate, Wrong> {
-        let found = Contents::read(store, &self.known).await?;
-        let absent = found.difference(&Contents::read(&self.model, &self.known).await?);
-        let Some(batch) = self.asked.take() else {
-            return match absent {
-                None => Ok(Fate::NothingAsked),
-                Some(what) => Err(Wrong::Broken(format!("lost or invented: {what}"))),
-            };
-        };
-        self.judged = Some(batch.clone());
-        let Some(absent) = absent else { return Ok(Fate::Absent) };
-        self.apply(batch).await?;
-        match found.difference(&Contents::read(&self.model, &self.known).await?) {
-            None => Ok(Fate::Whole),
-            Some(whole) => Err(Wrong::Broken(format!(
-                "the batch that was not answered is neither absent ({absent}) nor whole ({whole})"
-            ))),
+    /// How the answer is not what it must be.
+    pub fn answered(&mut self, outcomes: &[Outcome]) -> Result<(), String> {
+        self.answered_as(&outcomes.iter().map(digest).collect::<Vec<_>>())
+    }
+
+    /// The batch that was asked is answered; of its outcomes only the [`digest`]s are known.
+    pub(super) fn answered_as(&mut self, digests: &[u64]) -> Result<(), String> {
+        let n = self.next();
+        let writes = batch(self.seed, n);
+        if digests.len() != writes.len() {
+            return Err(format!("batch {n}: {} outcomes of {} writes", digests.len(), writes.len()));
         }
-    }
-
-    /// Repeats the batch whose fate was judged, as its clients would who got no answer. Messages that were stored must
-    /// answer with their first numbers, and the store must be right again afterwards. Without such a batch this does
-    /// nothing.
-    ///
-    /// # Errors
-    /// [`Wrong`], saying the first thing that is.
-    pub async fn repeat(&mut self, store: &impl Store) -> Result<(), Wrong> {
-        let Some(batch) = self.judged.take() else { return Ok(()) };
-        let outcomes = store.commit(batch.clone()).await?;
-        let expected = self.apply(batch).await?;
-        same(&Answers::of(&outcomes), &expected)?;
-        self.judge(store).await.map(drop)
-    }
-
-    /// Of how many batches, from the first, a damaged store still holds everything and nothing else. The batch that was
-    /// not answered counts as one.
-    ///
-    /// # Errors
-    /// [`Wrong::Broken`] when it holds anything else.
-    pub async fn prefix(&self, store: &impl Store) -> Result<usize, Wrong> {
-        let found = Contents::read(store, &self.known).await?;
-        let model = MemoryStore::new();
-        let mut difference = found.difference(&Contents::read(&model, &self.known).await?);
-        let mut prefix = difference.is_none().then_some(0);
-        for (n, batch) in self.batches.iter().chain(&self.asked).enumerate() {
-            model.commit(batch.clone()).await?;
-            difference = found.difference(&Contents::read(&model, &self.known).await?);
-            if difference.is_none() {
-                prefix = Some(n + 1);
+        for (write, found) in writes.iter().zip(digests) {
+            let allowed = self.model.apply(write);
+            if !allowed.iter().any(|allowed| digest(allowed) == *found) {
+                return Err(format!("batch {n}: {write:?}\nwas answered other than {allowed:?}"));
             }
         }
-        prefix.ok_or_else(|| {
-            Wrong::Broken(format!(
-                "no state it ever was in; from the last: {}",
-                difference.unwrap_or_default()
-            ))
-        })
+        (self.done, self.asked) = (n, false);
+        Ok(())
     }
 
-    /// Batches that are there for certain: answered, or found.
-    #[must_use]
-    pub fn batches(&self) -> usize {
-        self.batches.len()
+    /// Compares everything that can be read with what was answered, with the batch that was asked and not answered or
+    /// without it, and remembers which of the two it is.
+    ///
+    /// # Errors
+    /// What is lost, invented, doubled or there in part.
+    pub async fn judge(&mut self, store: &impl Store) -> Result<Fate, String> {
+        let without = agrees(&self.model, store).await;
+        let Err(difference) = without else {
+            self.asked = false;
+            return Ok(Fate::Absent);
+        };
+        if !self.asked {
+            return Err(format!("after {} answered batches: {difference}", self.done));
+        }
+        let mut with = self.model.clone();
+        for write in batch(self.seed, self.next()) {
+            with.apply(&write);
+        }
+        agrees(&with, store).await.map_err(|other| {
+            format!(
+                "after {} answered batches, with neither all nor nothing of the next:\n{difference}\nand\n{other}",
+                self.done
+            )
+        })?;
+        // It is asked again nevertheless, as somebody who was not answered does.
+        (self.model, self.asked) = (with, false);
+        Ok(Fate::Whole)
     }
 
-    async fn apply(&mut self, batch: Vec<Write>) -> Result<Answers, Wrong> {
-        let outcomes = self.model.commit(batch.clone()).await?;
-        self.batches.push(batch);
-        Ok(Answers::of(&outcomes))
+    /// As [`judge`](Self::judge), where the place may have lost the newest answered batches, as a copy of it that is
+    /// older may: it must be as it was after one of them.
+    ///
+    /// # Errors
+    /// That it is as it was at no time.
+    pub async fn judge_any(&self, store: &impl Store) -> Result<u64, String> {
+        let mut model = Model::default();
+        let mut difference = String::new();
+        for n in 0..=self.next() {
+            if n > 0 {
+                batch(self.seed, n).iter().for_each(|write| _ = model.apply(write));
+            }
+            match agrees(&model, store).await {
+                Ok(()) => return Ok(n),
+                Err(what) => difference = what,
+            }
+        }
+        Err(format!("it is as it was after no batch; after the last: {difference}"))
     }
 }
 
-fn same(found: &Answers, expected: &Answers) -> Result<(), Wrong> {
-    if found == expected {
-        return Ok(());
-    }
-    Err(Wrong::Broken(format!("answered {found}\n where it must be {expected}")))
+/// What became of a batch that was asked and not answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is there as a whole.
+    Whole,
+    /// Nothing of it is there, or there was none.
+    Absent,
 }
 
-impl From<StoreError> for Wrong {
-    fn from(error: StoreError) -> Self {
-        Self::Failed(error)
-    }
+/// An outcome, short enough for a pipe. `Debug` says everything but payloads, which reading compares.
+pub(super) fn digest(outcome: &Outcome) -> u64 {
+    let text = match outcome {
+        // Which peer is told first is the store's to choose.
+        Outcome::KeysAnnounced { appended, more } => {
+            let mut told: Vec<String> = appended.iter().map(|told| format!("{told:?}")).collect();
+            told.sort_unstable();
+            format!("{told:?} {more}")
+        }
+        outcome => format!("{outcome:?}"),
+    };
+    // FNV-1a.
+    text.bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-impl fmt::Display for Wrong {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Failed(error) => write!(f, "{error}: {error:?}"),
-            Self::Broken(what) => f.write_str(what),
+/// Reads everything.
+async fn agrees(model: &Model, store: &impl Store) -> Result<(), String> {
+    for n in 0..USERS {
+        reading::key(model, store, user(n)).await?;
+        reading::devices(model, store, user(n)).await?;
+        let list = ConversationsQuery { user: user(n), after: None, limit: 1_000 };
+        reading::list(model, store, list).await?;
+        for device in DEVICES {
+            let who = Principal::new(user(n), device.parse().expect("a device's name"));
+            reading::depth(model, store, who.clone()).await?;
+            for (own, after) in [(OwnEntries::Include, 0), (OwnEntries::Skip, model.floor(user(n)))] {
+                let (who, after) = (who.clone(), InboxSeq::new(after));
+                let query = InboxQuery { who, after, own, limit: 100_000, max_bytes: usize::MAX };
+                reading::inbox(model, store, query).await?;
+            }
         }
     }
+    for n in 0..CONVERSATIONS {
+        let conversation = build::conversation(n);
+        reading::conversation(model, store, conversation).await?;
+        for reader in 0..USERS {
+            let range = HistoryRange::After(ServerSequence::ZERO);
+            let reader = user(reader);
+            let query = HistoryQuery { reader, conversation, range, limit: 100_000, max_bytes: usize::MAX };
+            reading::history(model, store, query).await?;
+        }
+    }
+    Ok(())
 }
-
-impl std::error::Error for Wrong {}

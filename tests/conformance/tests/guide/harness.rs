@@ -29,8 +29,8 @@ impl Harness for InAFolder {
 }
 
 impl CrashHarness for InAFolder {
-    fn path(&self) -> PathBuf {
-        self.path.clone()
+    fn path(&self) -> &Path {
+        &self.path
     }
 
     fn at(path: &Path) -> Self {

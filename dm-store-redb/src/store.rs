@@ -1,0 +1,162 @@
+//! The store that hosts hold.
+
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
+use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use dm_core::{
+    ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, Embedded, HistoryPage,
+    HistoryQuery, InboxPage, InboxQuery, KeyRecord, Outcome, Principal, Store, StoreError, StoreErrorKind,
+    UserId, Write,
+};
+use redb::{Database, DatabaseError};
+
+use crate::config::RedbConfig;
+use crate::error::from_redb;
+use crate::read::Reader;
+use crate::schema;
+use crate::write::Writer;
+
+/// A [`Store`] in a redb database. Clones are handles to the same one.
+///
+/// The file is closed when the last clone is dropped, or when the commit or read that then is under way ends.
+/// Closing blocks for a moment, as a commit does.
+#[derive(Clone, Debug)]
+pub struct RedbStore {
+    embedded: Embedded<Reader>,
+}
+
+impl RedbStore {
+    /// Opens a file of the store's own, making it, for its user only, if it is missing; its folder must
+    /// exist.
+    ///
+    /// Blocks for as long as the file system takes; after a crash, [`Recovery`](crate::Recovery) says how
+    /// long that is. Call it before serving, or on a thread for blocking work. Needs no runtime.
+    ///
+    /// # Errors
+    /// [`Locked`](dm_core::StoreErrorKind::Locked) while another process, or another store of this one, has
+    /// it open; [`NewerSchema`](dm_core::StoreErrorKind::NewerSchema) when a newer version of the library
+    /// wrote it, and it is left as it is; [`Corrupt`](dm_core::StoreErrorKind::Corrupt) when it is no
+    /// database or damaged; [`Unavailable`](dm_core::StoreErrorKind::Unavailable) when it cannot be opened.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        Self::open_with(path, &RedbConfig::default())
+    }
+
+    /// Opens a file with choices.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); and [`Engine`](dm_core::StoreErrorKind::Engine), naming the field, when a
+    /// choice cannot work.
+    pub fn open_with(path: impl AsRef<Path>, config: &RedbConfig) -> Result<Self, StoreError> {
+        config.validate()?;
+        let path = path.as_ref();
+        let database = guarded(|| open(path, config))?;
+        Self::from_database(Arc::new(database), config)
+    }
+
+    /// Keeps the store in a database that the host has open, beside the host's own tables. Only tables whose
+    /// names begin with `dm_` are touched. While the host writes in a transaction of its own, commits wait.
+    ///
+    /// The store holds the database until its last handle is dropped. A store may be made more than once from
+    /// one database: they take turns, and each notices what another wrote.
+    ///
+    /// # Errors
+    /// [`NewerSchema`](dm_core::StoreErrorKind::NewerSchema) when a newer version of the library made the
+    /// tables; [`Corrupt`](dm_core::StoreErrorKind::Corrupt) when they are not the library's; what the engine
+    /// reports besides.
+    pub fn from_database(database: Arc<Database>, config: &RedbConfig) -> Result<Self, StoreError> {
+        guarded(|| schema::migrate(&database))?;
+        let writer = Writer::new(Arc::downgrade(&database), config);
+        Ok(Self { embedded: Embedded::new(writer, Reader::new(database))? })
+    }
+}
+
+fn open(path: &Path, config: &RedbConfig) -> Result<Database, StoreError> {
+    let mut builder = Database::builder();
+    builder.set_cache_size(config.cache_bytes);
+    if create(path)? {
+        return builder.create(path).map_err(from_redb);
+    }
+    // A file may only be changed after it is known that no newer library wrote it, and opening for writing
+    // changes it.
+    match builder.open_read_only(path) {
+        Ok(database) => {
+            schema::refuse_newer(&database)?;
+            database.close().map_err(from_redb)?;
+        }
+        // It was not closed, and nobody can read it before it is repaired.
+        Err(DatabaseError::RepairAborted) => {
+            tracing::warn!("the database was not closed: recovering it");
+        }
+        Err(error) => return Err(from_redb(error)),
+    }
+    let database = builder.open(path).map_err(from_redb)?;
+    schema::refuse_newer(&database)?;
+    Ok(database)
+}
+
+/// Makes an empty file that only its user may read, unless there is one, and says whether the file is empty.
+fn create(path: &Path) -> Result<bool, StoreError> {
+    let unavailable = |error| StoreError::new(StoreErrorKind::Unavailable, error);
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            std::fs::metadata(path).map(|file| file.len() == 0).map_err(unavailable)
+        }
+        Err(error) => Err(unavailable(error)),
+    }
+}
+
+/// redb documents that opening may panic on a file that something else altered.
+fn guarded<T>(open: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    catch_unwind(AssertUnwindSafe(open)).unwrap_or_else(|_| {
+        Err(StoreError::new(StoreErrorKind::Corrupt, "the storage engine panicked while opening"))
+    })
+}
+
+#[async_trait]
+impl Store for RedbStore {
+    async fn commit(&self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
+        self.embedded.commit(batch).await
+    }
+
+    async fn key(&self, user: UserId) -> Result<Option<KeyRecord>, StoreError> {
+        self.embedded.key(user).await
+    }
+
+    async fn conversation(&self, id: ConversationId) -> Result<Option<ConversationState>, StoreError> {
+        self.embedded.conversation(id).await
+    }
+
+    async fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ConversationState>, StoreError> {
+        self.embedded.conversations(query).await
+    }
+
+    async fn history(&self, query: HistoryQuery) -> Result<Option<HistoryPage>, StoreError> {
+        self.embedded.history(query).await
+    }
+
+    async fn inbox(&self, query: InboxQuery) -> Result<InboxPage, StoreError> {
+        self.embedded.inbox(query).await
+    }
+
+    async fn devices(&self, user: UserId) -> Result<Vec<DeviceState>, StoreError> {
+        self.embedded.devices(user).await
+    }
+
+    async fn depth(&self, who: Principal) -> Result<Depth, StoreError> {
+        self.embedded.depth(who).await
+    }
+
+    fn lanes(&self) -> NonZeroUsize {
+        self.embedded.lanes()
+    }
+}
