@@ -34,6 +34,7 @@
 //!
 //! # In reading order
 //!
+//! - [`guide`]: write a store, from nothing to one that passes.
 //! - [`Harness`]: what a store author writes. [`suite!`]: what it becomes.
 //! - [`CLAUSES`]: the contract that is tested, [`CONTRACT_VERSION`] of it.
 //! - [`cases`]: the cases as data, for programs that run them otherwise.
@@ -67,6 +68,8 @@ mod case;
 pub mod cases;
 mod clause;
 pub mod crash;
+#[cfg(all(doc, not(doctest)))]
+pub mod guide;
 mod harness;
 pub mod histories;
 pub mod model;

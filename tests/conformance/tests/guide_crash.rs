@@ -1,5 +1,7 @@
 //! The store of the guide "Write a store" loses nothing that it answered when its process is killed.
 
+#![allow(clippy::expect_used, reason = "tests")]
+
 #[path = "guide/harness.rs"]
 mod harness;
 #[path = "guide/store/mod.rs"]

@@ -2,9 +2,9 @@
 
 use dm_core::*;
 
-/// Appends a write to a record: a tag, then its fields, integers big-endian. `false` for a kind of write that this store
-/// does not know (clause 5), which goes into no record.
-pub(crate) fn encode(write: &Write, out: &mut Vec<u8>) -> bool {
+/// Appends a write to a record: a tag, then its fields, integers big-endian. A kind of write that this store does not
+/// know is refused (clause 5), and goes into no record.
+pub(crate) fn encode(write: &Write, out: &mut Vec<u8>) {
     match write {
         Write::PublishKey(write) => {
             out.extend([1, write.binding.code()]);
@@ -65,9 +65,8 @@ pub(crate) fn encode(write: &Write, out: &mut Vec<u8>) -> bool {
             put(out, write.before.as_millis());
             put(out, write.limit as u64);
         }
-        _ => return false,
+        _ => {}
     }
-    true
 }
 
 /// Every write of a record; `None` when it holds anything else.

@@ -46,12 +46,13 @@ impl Log {
         };
 
         let mut records = Vec::new();
-        while let Some((record, after)) = split_record(rest)? {
+        while let Some(Split { record, after }) = split_record(rest)? {
             records.push(record.to_vec());
             rest = after;
         }
         let mut log = Self { file, end: (bytes.len() - rest.len()) as u64 };
-        log.cut()?;
+        // This syncs, too: a record that its writer had no time to sync is read here, and must stay from here on.
+        log.cut().map_err(unavailable)?;
         Ok((log, records))
     }
 
@@ -67,7 +68,7 @@ impl Log {
         if let Err(error) = self.file.seek(SeekFrom::Start(self.end)).and_then(|_| self.file.write_all(bytes))
         {
             // Part of it may be in the file. If that can be taken back, nothing happened.
-            self.cut()?;
+            self.cut().map_err(unknown)?;
             let full = matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
             let kind = if full { StoreErrorKind::Full } else { StoreErrorKind::Engine };
             return Err(StoreError::new(kind, error));
@@ -79,21 +80,27 @@ impl Log {
     }
 
     /// Cuts off what stands beyond the last record.
-    fn cut(&mut self) -> Result<(), StoreError> {
-        self.file.set_len(self.end).and_then(|()| self.file.sync_data()).map_err(unknown)
+    fn cut(&mut self) -> Result<(), Error> {
+        self.file.set_len(self.end)?;
+        self.file.sync_data()
     }
+}
+
+struct Split<'a> {
+    record: &'a [u8],
+    after: &'a [u8],
 }
 
 /// The first record, and what comes after it. `None` at the end, and where the last record is torn: it was not answered,
 /// since answers wait for the sync.
-fn split_record(bytes: &[u8]) -> Result<Option<(&[u8], &[u8])>, StoreError> {
+fn split_record(bytes: &[u8]) -> Result<Option<Split<'_>>, StoreError> {
     let Some((header, rest)) = bytes.split_first_chunk::<HEADER>() else { return Ok(None) };
     let [a, b, c, d, sum @ ..] = *header;
     let length = usize::try_from(u32::from_be_bytes([a, b, c, d])).unwrap_or(usize::MAX);
     match rest.split_at_checked(length) {
         // No batch is empty, and zeros are what a file system may leave of a write that was cut off.
         Some((record, after)) if length > 0 && checksum(record) == u32::from_be_bytes(sum) => {
-            Ok(Some((record, after)))
+            Ok(Some(Split { record, after }))
         }
         // Damage with records behind it is no torn write.
         Some((_, after)) if after.iter().any(|byte| *byte != 0) => Err(StoreErrorKind::Corrupt.into()),

@@ -5,7 +5,7 @@ mod log;
 mod tables;
 
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use dm_core::*;
 
@@ -44,8 +44,7 @@ impl EngineWriter for Writer {
             self.log.append(&record)?;
         }
         // On the disk, so it happened. Nobody has seen it yet; under the lock, they see all of it at once.
-        let mut tables: RwLockWriteGuard<'_, Tables> =
-            self.tables.write().unwrap_or_else(PoisonError::into_inner);
+        let mut tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
         Ok(batch.into_iter().map(|write| tables.apply(write)).collect())
     }
 }
