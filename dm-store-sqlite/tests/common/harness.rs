@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use dm_conformance::Harness;
 use dm_conformance::crash::CrashHarness;
 use dm_core::StoreError;
-use dm_store_sqlite::SqliteStore;
+use dm_store_sqlite::{SqliteConfig, SqliteStore};
 use tempfile::TempDir;
 
 /// A store in a file of its own.
@@ -24,7 +24,10 @@ impl Harness for File {
     }
 
     async fn open(&self) -> Result<SqliteStore, StoreError> {
-        SqliteStore::open(&self.path)
+        let mut config = SqliteConfig::default();
+        // A log that fills up every few commits, so that copying it into the database is under way often, too.
+        config.checkpoint_pages = 50;
+        SqliteStore::open_with(&self.path, &config)
     }
 }
 

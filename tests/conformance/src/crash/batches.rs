@@ -118,6 +118,12 @@ impl Chance {
         usize::try_from(self.below(length as u64)).expect("below a length")
     }
 
+    /// Turns of a loop: mostly few, at most some milliseconds.
+    pub(super) const fn turns(&mut self) -> u64 {
+        let most = 1 << self.below(18);
+        self.below(most)
+    }
+
     const fn byte(&mut self) -> u8 {
         self.next().to_be_bytes()[0]
     }

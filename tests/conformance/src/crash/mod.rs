@@ -6,6 +6,13 @@
 //! answered, or without it. Then the next child goes on at the same place, with that batch first, as a client that asks
 //! again would.
 //!
+//! A child is killed while it opens the place, when it asked and a random moment later, right after an answer, or with
+//! the answer to a finished commit kept back. After every third kill, the next to open the place is killed as well, at
+//! a random moment: recovering from a crash may crash.
+//!
+//! Give the trials a test program of their own. A process that is being started holds for a moment all files of the one
+//! that starts it, and with them locks that another test of the same program has just given up.
+//!
 //! # What a trial proves, and what it does not
 //!
 //! A killed process loses what it had not yet given to the operating system. It does not lose what the operating system

@@ -95,6 +95,17 @@ impl Oracle {
         Ok(())
     }
 
+    /// Whether the batch that was asked stores something new, so that it shows whether it is there.
+    pub(super) fn shows(&self) -> bool {
+        let mut model = self.model.clone();
+        batch(self.seed, self.next()).iter().flat_map(|write| model.apply(write)).any(|outcome| match outcome
+        {
+            Outcome::MessageAppended(appended) => !appended.repeated,
+            Outcome::ConversationOpened { created, .. } => created,
+            _ => false,
+        })
+    }
+
     /// Compares everything that can be read with what was answered, with the batch that was asked and not answered or
     /// without it, and remembers which of the two it is.
     ///
