@@ -1,11 +1,12 @@
 //! The store that hosts hold.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::ErrorKind;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use dm_core::{
@@ -13,7 +14,7 @@ use dm_core::{
     HistoryQuery, InboxPage, InboxQuery, KeyRecord, Outcome, Principal, Store, StoreError, StoreErrorKind,
     UserId, Write,
 };
-use redb::{Database, DatabaseError};
+use redb::{Builder, Database, DatabaseError};
 
 use crate::config::RedbConfig;
 use crate::error::from_redb;
@@ -78,7 +79,9 @@ impl RedbStore {
 fn open(path: &Path, config: &RedbConfig) -> Result<Database, StoreError> {
     let mut builder = Database::builder();
     builder.set_cache_size(config.cache_bytes);
-    if create(path)? {
+    if !path.try_exists().map_err(unavailable)? {
+        create(path, &builder)?;
+    } else if std::fs::metadata(path).map_err(unavailable)?.len() == 0 {
         return builder.create(path).map_err(from_redb);
     }
     // A file may only be changed after it is known that no newer library wrote it, and opening for writing
@@ -99,20 +102,57 @@ fn open(path: &Path, config: &RedbConfig) -> Result<Database, StoreError> {
     Ok(database)
 }
 
-/// Makes an empty file that only its user may read, unless there is one, and says whether the file is empty.
-fn create(path: &Path) -> Result<bool, StoreError> {
-    let unavailable = |error| StoreError::new(StoreErrorKind::Unavailable, error);
+/// Makes a database under a name of its own, and gives it the path's once it is whole: redb writes what tells its file
+/// from any other last, and a process that is killed before that would leave one behind that is no database.
+fn create(path: &Path, builder: &Builder) -> Result<(), StoreError> {
+    let new = beside(path);
+    private(&new)?;
+    let made = builder.create(&new).map_err(from_redb).and_then(|database| schema::migrate(&database));
+    // Unlike a renamed file, a link never takes the place of what another process made meanwhile.
+    let linked = made.map(|()| std::fs::hard_link(&new, path));
+    let removed = std::fs::remove_file(&new);
+    match linked? {
+        Ok(()) => {
+            removed.map_err(unavailable)?;
+            sync_folder(path);
+            Ok(())
+        }
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        // A file system without links: in place, then.
+        Err(_) => {
+            private(path)?;
+            builder.create(path).map_err(from_redb).map(drop)
+        }
+    }
+}
+
+/// A name beside a path's that nobody else makes at the same time.
+fn beside(path: &Path) -> PathBuf {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".new-{}-{since}", std::process::id()));
+    path.with_file_name(name)
+}
+
+/// Makes an empty file that only its user may read.
+fn private(path: &Path) -> Result<(), StoreError> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            std::fs::metadata(path).map(|file| file.len() == 0).map_err(unavailable)
-        }
-        Err(error) => Err(unavailable(error)),
+    options.open(path).map(drop).map_err(unavailable)
+}
+
+/// Lets a power cut not undo that a file has its name. Not every system can.
+fn sync_folder(path: &Path) {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if let Err(error) = File::open(folder).and_then(|folder| folder.sync_all()) {
+        tracing::debug!(%error, "the folder is not synced");
     }
+}
+
+fn unavailable(error: std::io::Error) -> StoreError {
+    StoreError::new(StoreErrorKind::Unavailable, error)
 }
 
 /// redb documents that opening may panic on a file that something else altered.
