@@ -2,6 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -77,6 +78,11 @@ impl Readers {
     pub(crate) fn new(path: &Path, config: &SqliteConfig) -> Self {
         let state = Mutex::new(State { idle: Vec::new(), open: 0 });
         Self { path: path.to_owned(), config: config.clone(), state, returned: Condvar::new() }
+    }
+
+    /// How many there may be.
+    pub(crate) const fn most(&self) -> NonZeroUsize {
+        self.config.readers
     }
 
     /// Runs a read on a snapshot of the database. Waits while all connections are on loan.

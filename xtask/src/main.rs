@@ -1,7 +1,7 @@
 //! `cargo xtask <command>`: everything about this workspace that a person or a machine runs twice.
 //!
 //! - [`proto`] regenerates the protobuf code that is checked in, or says that it is stale.
-//! - [`test`] runs every test this machine can run, with [`requirements`] looked after first.
+//! - [`mod@test`] runs every test this machine can run, with [`requirements`] looked after first.
 //! - [`tree`] holds `dm-core` to few dependencies.
 
 use std::path::{Path, PathBuf};

@@ -123,12 +123,8 @@ mod tests {
             assert_eq!(decoded(frame), UNDECODABLE, "{frame:02x?}");
         }
         // 159, nested far deeper than any decoder should go.
-        let mut nested = vec![];
-        for _ in 0..100_000 {
-            nested.push(0x0b);
-        }
         let mut frame = vec![0xfa, 0x09, 0xa0, 0x8d, 0x06];
-        frame.extend(nested);
+        frame.extend([0x0b; 100_000]);
         assert_eq!(decoded(&frame), UNDECODABLE);
     }
 

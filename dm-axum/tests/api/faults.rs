@@ -1,5 +1,6 @@
-//! A store whose next commit goes wrong as told.
+//! A store whose next commit goes wrong, or waits, as told.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -8,11 +9,14 @@ use dm_core::{
     InboxPage, InboxQuery, KeyRecord, MemoryStore, Outcome, Principal, Store, StoreError, StoreErrorKind,
     UserId, Write,
 };
+use tokio::sync::watch;
 
 #[derive(Clone, Default)]
 pub struct FaultyStore {
     inner: MemoryStore,
     next: Arc<Mutex<Option<StoreErrorKind>>>,
+    held: watch::Sender<bool>,
+    writes: Arc<AtomicUsize>,
 }
 
 impl FaultyStore {
@@ -25,11 +29,23 @@ impl FaultyStore {
     pub fn is_spent(&self) -> bool {
         self.next.lock().unwrap().is_none()
     }
+
+    /// Lets commits wait, or go on.
+    pub fn hold(&self, held: bool) {
+        self.held.send_replace(held);
+    }
+
+    /// Writes that were to be committed until now.
+    pub fn writes(&self) -> usize {
+        self.writes.load(Ordering::Relaxed)
+    }
 }
 
 #[async_trait]
 impl Store for FaultyStore {
     async fn commit(&self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
+        self.writes.fetch_add(batch.len(), Ordering::Relaxed);
+        self.held.subscribe().wait_for(|held| !held).await.unwrap();
         let fault = self.next.lock().unwrap().take();
         match fault {
             Some(kind) => Err(kind.into()),

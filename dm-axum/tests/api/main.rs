@@ -1,15 +1,21 @@
 //! The API over real sockets: what every call answers, and what it does with what it should never get.
 
 #![allow(missing_docs, unreachable_pub, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
+mod acks;
 mod bad_input;
 mod conversations;
 mod faults;
+mod hello;
+mod hostile;
+mod hostile_peers;
 mod keys;
 mod messages;
 mod offline;
 mod problems;
 mod seed;
+mod sends;
 mod socket;
 mod ticket;
 mod upgrade;

@@ -2,10 +2,12 @@
 
 use dm_proto::prost::Message as _;
 use dm_proto::{
-    DmAck, DmClientFrame, DmConversationListRequest, DmConversationListResponse, DmHello, DmSend,
-    DmServerFrame, DmWelcome, Envelope, dm_client_frame, dm_server_frame, envelope::Payload,
+    DmAck, DmAcknowledged, DmClientFrame, DmConversationListRequest, DmConversationListResponse, DmDelivery,
+    DmHello, DmPing, DmProblem, DmSend, DmSent, DmServerFrame, DmWelcome, Envelope, dm_client_frame,
+    dm_delivery::Event, dm_server_frame, envelope::Payload,
 };
 use futures_util::{SinkExt, StreamExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
@@ -97,6 +99,64 @@ impl Socket {
             }
             other => panic!("{other:?}"),
         }
+    }
+
+    pub async fn hear_delivery(&mut self) -> DmDelivery {
+        match self.hear_server().await {
+            (id, dm_server_frame::Frame::Delivery(delivery)) if id.is_empty() => delivery,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// A delivered message: its position and payload.
+    pub async fn hear_text(&mut self) -> (u64, String) {
+        let DmDelivery { position, event, .. } = self.hear_delivery().await;
+        let Some(Event::Message(event)) = event else { panic!("{event:?}") };
+        let payload = event.message.unwrap().encrypted_payload;
+        (position, String::from_utf8(payload.to_vec()).unwrap())
+    }
+
+    pub async fn hear_caught_up(&mut self) -> u64 {
+        match self.hear_server().await {
+            (_, dm_server_frame::Frame::CaughtUp(caught_up)) => caught_up.position,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub async fn hear_sent(&mut self, request_id: &str) -> DmSent {
+        match self.hear_server().await {
+            (id, dm_server_frame::Frame::Sent(sent)) if id == request_id => sent,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub async fn hear_acknowledged(&mut self, request_id: &str) -> DmAcknowledged {
+        match self.hear_server().await {
+            (id, dm_server_frame::Frame::Acknowledged(acknowledged)) if id == request_id => acknowledged,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The refusal of a request.
+    pub async fn hear_problem(&mut self, request_id: &str) -> DmProblem {
+        match self.hear_server().await {
+            (id, dm_server_frame::Frame::Problem(problem)) if id == request_id => problem,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Sends a ping of the dialect and hears its answer next: what the server had to say before has been said.
+    pub async fn hear_no_more(&mut self) {
+        self.say(&Envelope::client("p", dm_client_frame::Frame::Ping(DmPing { nonce: 7 }))).await;
+        match self.hear_server().await {
+            (id, dm_server_frame::Frame::Pong(pong)) if id == "p" => assert_eq!(pong.nonce, 7),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Writes bytes past the WebSocket's framing. That the server is gone already is no failure.
+    pub async fn write_raw(&mut self, bytes: &[u8]) {
+        let _gone = self.0.get_mut().write_all(bytes).await;
     }
 
     /// Waits for a ping and answers it, or not.

@@ -1,6 +1,7 @@
 //! Payloads, keys and tickets are looked for in everything that is logged, at the most verbose level.
 
 #![allow(missing_docs, dead_code, unreachable_pub, reason = "tests; each binary uses its part of the world")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 #[path = "../api/world.rs"]
 mod world;

@@ -63,7 +63,8 @@ impl Hub {
         // In this order nothing falls between the backlog and the hints: what is committed from here on is hinted to
         // the mailbox, what was committed before is read from the store, and what is in both is told by its number.
         let place = self.enter(who, Kind::Device);
-        let cursor = service.register(who, start).await?;
+        // Boxed, because the task that connects goes on to wait: it would keep the room of a commit for good.
+        let cursor = Box::pin(service.register(who, start)).await?;
         Ok(Session::new(service.clone(), who.clone(), place, cursor))
     }
 

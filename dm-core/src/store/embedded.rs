@@ -1,12 +1,13 @@
 //! Threads for engines whose calls block.
 
+use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
 use async_trait::async_trait;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::{
     ConversationsQuery, Depth, DeviceState, HistoryPage, HistoryQuery, InboxPage, InboxQuery, Outcome, Store,
@@ -34,6 +35,12 @@ pub trait EngineReader: Send + Sync + 'static {
     fn inbox(&self, query: InboxQuery) -> Result<InboxPage, StoreError>;
     fn devices(&self, user: UserId) -> Result<Vec<DeviceState>, StoreError>;
     fn depth(&self, who: Principal) -> Result<Depth, StoreError>;
+
+    /// How many reads gain from running at once. Further ones wait without a thread, so that a thousand clients that
+    /// connect at once do not take the host's whole pool of threads for blocking work.
+    fn at_once(&self) -> NonZeroUsize {
+        const { NonZeroUsize::new(8).unwrap() }
+    }
 }
 
 /// Makes a [`Store`] of a blocking engine: commits run on one thread of their own, reads on the runtime's blocking
@@ -46,6 +53,7 @@ pub trait EngineReader: Send + Sync + 'static {
 pub struct Embedded<R> {
     reader: Arc<R>,
     writer: Arc<CommitThread>,
+    reads: Arc<Semaphore>,
     refusing: Arc<AtomicBool>,
 }
 
@@ -83,7 +91,8 @@ impl<R: EngineReader> Embedded<R> {
             .spawn(move || run(writer, queue, &flag))
             .map_err(|error| StoreError::new(StoreErrorKind::Unavailable, error))?;
         let writer = CommitThread { commits: Some(commits), thread: Some(thread) };
-        Ok(Self { reader: Arc::new(reader), writer: Arc::new(writer), refusing })
+        let reads = Arc::new(Semaphore::new(reader.at_once().get()));
+        Ok(Self { reader: Arc::new(reader), writer: Arc::new(writer), reads, refusing })
     }
 
     async fn read<T: Send + 'static>(
@@ -93,8 +102,16 @@ impl<R: EngineReader> Embedded<R> {
         if self.refusing.load(Ordering::Acquire) {
             return Err(StoreErrorKind::Closed.into());
         }
+        // Nobody closes the semaphore.
+        let place = Arc::clone(&self.reads).acquire_owned().await.map_err(|_| StoreErrorKind::Closed)?;
         let reader = Arc::clone(&self.reader);
-        tokio::task::spawn_blocking(move || read(&reader))
+        let work = move || {
+            let answer = read(&reader);
+            // Before the answer is looked at: its caller may drop the last handle, and then the engine is closed.
+            drop((reader, place));
+            answer
+        };
+        tokio::task::spawn_blocking(work)
             .await
             .map_err(|error| StoreError::new(StoreErrorKind::Engine, error))?
     }
@@ -123,6 +140,7 @@ impl<R> Clone for Embedded<R> {
         Self {
             reader: Arc::clone(&self.reader),
             writer: Arc::clone(&self.writer),
+            reads: Arc::clone(&self.reads),
             refusing: Arc::clone(&self.refusing),
         }
     }

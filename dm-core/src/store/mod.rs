@@ -58,8 +58,9 @@ use crate::{ConversationId, ConversationState, KeyRecord, StoreError, UserId};
 /// 12. **No stale key.** A message that names a key version is stored only if that is the recipient's current version
 ///     at its commit.
 /// 13. **Three rows.** An appended message is in its conversation and in both inboxes, or in none.
-/// 14. **Acknowledging** removes from what is pending for one device exactly what was named, is idempotent, and never
-///     touches another device's state. Nothing beyond the newest entry can be acknowledged.
+/// 14. **Acknowledging** removes from what is pending for one device exactly what was named, and what [`Acknowledge`]
+///     says goes with it, is idempotent, and never touches another device's state. Nothing beyond the newest entry can
+///     be acknowledged.
 /// 15. **Expiry** removes a prefix of an inbox, only entries queued before the given time, and remembers how far it
 ///     went; messages stay in their conversation.
 ///
@@ -100,7 +101,8 @@ pub trait Store: Send + Sync + 'static {
     /// A user's devices, oldest registration first.
     async fn devices(&self, user: UserId) -> Result<Vec<DeviceState>, StoreError>;
 
-    /// How much is pending for a device of a user, own entries left out. Cost may grow with the answer.
+    /// How much is pending for a device of a user, own entries left out. For a device that is not registered that is
+    /// everything still held. Cost may grow with the answer.
     async fn depth(&self, query: crate::Principal) -> Result<Depth, StoreError>;
 
     /// How many commits may run at once to some gain. Writes of one conversation stay in one lane.

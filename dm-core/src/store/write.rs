@@ -51,7 +51,8 @@ pub struct PublishKey {
 
 /// Takes the next step of telling peers of published keys: appends a `PeerKeyChanged` notice, holding the publisher's
 /// key as it is at this commit, to the inboxes of up to `limit` peers in all, each peer with a conversation once per
-/// publication. Peers whose conversation is opened later need no telling. What is left survives reopening.
+/// publication. Peers whose conversation is opened later need no telling. What is left survives reopening. Unless others
+/// are taken at the same time, a step stops short of its limit only when nobody is left to tell.
 #[derive(Clone, Debug)]
 pub struct AnnounceKeys {
     /// Most entries to append.
@@ -77,8 +78,8 @@ pub struct OpenConversation {
 /// Appends a message to a conversation and to both inboxes; in the sender's it carries their device as origin.
 ///
 /// Checks, in this order: the sender is in the conversation ([`Refusal::NotFound`]); the client id, if any, is new or
-/// the repeat of an equal send ([`Refusal::ClientIdReused`]); the named key version, if any, is the recipient's current
-/// one ([`Refusal::StaleKey`]).
+/// the repeat of an equal send, as [`repeats`](Self::repeats) says ([`Refusal::ClientIdReused`]); the named key version,
+/// if any, is the recipient's current one ([`Refusal::StaleKey`]).
 #[derive(Clone, Debug)]
 pub struct AppendMessage {
     /// The id, if it is new.
@@ -126,7 +127,10 @@ impl AppendMessage {
     }
 }
 
-/// Acknowledges entries of a user's inbox for one registered device.
+/// Acknowledges entries of a user's inbox for one registered device; another is refused before anything is looked at.
+///
+/// The device's cursor then moves on over every entry that is acknowledged. Below an acknowledged entry it passes over
+/// what cannot or need not be named as well: the device's own entries, notices, and entries no longer held.
 #[derive(Clone, Debug)]
 pub struct Acknowledge {
     /// The user and the device.
@@ -177,7 +181,8 @@ pub struct ForgetDevice {
 }
 
 /// Takes a step of expiry: of up to `limit` entries queued before a time, from any inboxes, always the oldest numbers
-/// of an inbox first. An entry that is not old enough keeps the later ones of its inbox.
+/// of an inbox first. An entry that is not old enough keeps the later ones of its inbox. Unless others are taken at the
+/// same time, a step stops short of its limit only when nothing more may go.
 #[derive(Clone, Debug)]
 pub struct Expire {
     /// Entries queued before this go.

@@ -372,7 +372,7 @@ pub struct DmAcknowledged {
     /// The device's cursor now: everything up to this position is acknowledged.
     #[prost(uint64, tag = "1")]
     pub up_to: u64,
-    /// How many entries this acknowledgement newly covered.
+    /// How many of the named entries are in the inbox, acknowledged before or not; for a position, how far the cursor moved.
     #[prost(uint32, tag = "2")]
     pub acknowledged: u32,
     /// How many of the named messages are not in the user's inbox.

@@ -24,7 +24,8 @@ pub(super) fn conversation(connection: &Connection, id: ConversationId) -> Resul
 /// A page in the order of the core's cursor: last activity, newest first, never-active last, then id, newest first.
 ///
 /// It looks at the newest message of each of the user's conversations, which is one step in a narrow tree, and joins
-/// the rest for the page only.
+/// the rest for the page only. Times beyond SQLite's range are negative numbers here and compare as the largest: a cursor
+/// is a client's to make up.
 pub(super) fn conversations(
     connection: &Connection,
     query: &ConversationsQuery,
@@ -45,13 +46,13 @@ pub(super) fn conversations(
              ), page AS (
                  SELECT * FROM mine
                  WHERE ?3 IS NULL
-                    OR (?2 IS NOT NULL AND (at IS NULL OR at < ?2 OR (at = +?2 AND id < ?3)))
+                    OR (?2 IS NOT NULL AND (at IS NULL OR (at < 0, at, id) < (?2 < 0, ?2, ?3)))
                     OR (?2 IS NULL AND at IS NULL AND id < ?3)
-                 ORDER BY at DESC NULLS LAST, id DESC LIMIT ?4
+                 ORDER BY at IS NULL, at < 0 DESC, at DESC, id DESC LIMIT ?4
              )
              SELECT p.id, a.pubkey, b.pubkey, p.opened_at, p.seq, p.at
              FROM page p JOIN dm_users a ON a.ref = p.a JOIN dm_users b ON b.ref = p.b
-             ORDER BY p.at DESC NULLS LAST, p.id DESC",
+             ORDER BY p.at IS NULL, p.at < 0 DESC, p.at DESC, p.id DESC",
         )?
         .query_map(
             params![

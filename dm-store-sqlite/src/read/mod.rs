@@ -4,6 +4,8 @@ mod conversations;
 mod history;
 mod inbox;
 
+use std::num::NonZeroUsize;
+
 use dm_core::{
     ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, EngineReader, HistoryPage,
     HistoryQuery, InboxPage, InboxQuery, KeyRecord, Principal, StoreError, UserId,
@@ -51,6 +53,11 @@ impl EngineReader for Reader {
 
     fn depth(&self, who: Principal) -> Result<Depth, StoreError> {
         self.readers.read(|connection| inbox::depth(connection, &who))
+    }
+
+    /// One for each connection.
+    fn at_once(&self) -> NonZeroUsize {
+        self.readers.most()
     }
 }
 

@@ -18,13 +18,15 @@ impl Batch<'_> {
         Ok(Outcome::Expired { entries, more: self.next_to_expire(write.before)?.is_some() })
     }
 
-    /// The user whose oldest entry is the oldest of all, if it is old enough.
+    /// The user whose oldest entry is the oldest of all, if it is old enough. Times beyond SQLite's range, which it has as
+    /// negative numbers, are never old.
     fn next_to_expire(&self, before: Timestamp) -> rusqlite::Result<Option<(UserId, i64)>> {
         self.connection
             .prepare_cached(
-                "SELECT pubkey, ref FROM dm_users WHERE oldest_at < ?1 ORDER BY oldest_at LIMIT 1",
+                "SELECT pubkey, ref FROM dm_users WHERE oldest_at >= 0 AND oldest_at < ?1
+                 ORDER BY oldest_at LIMIT 1",
             )?
-            .query_row([codec::time(before)], |row| Ok((codec::get_user(row, 0)?, row.get(1)?)))
+            .query_row([codec::bound(before.as_millis())], |row| Ok((codec::get_user(row, 0)?, row.get(1)?)))
             .optional()
     }
 
@@ -37,7 +39,7 @@ impl Batch<'_> {
         let (mut removed, mut floor, mut oldest_at) = (0, None, None);
         while let Some(row) = rows.next()? {
             let (seq, at): (i64, i64) = (row.get(0)?, row.get(1)?);
-            if removed == limit || at >= codec::time(before) {
+            if removed == limit || at < 0 || at >= codec::bound(before.as_millis()) {
                 oldest_at = Some(at);
                 break;
             }

@@ -27,8 +27,10 @@ pub struct Args {
 /// Where messages are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum StoreKind {
-    /// In dm.db, in the folder.
+    /// On SQLite, in dm.db in the folder.
     Sqlite,
+    /// On redb, in dm.redb in the folder.
+    Redb,
     /// In memory, gone when the host ends.
     Memory,
 }
@@ -48,6 +50,7 @@ impl StoreKind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Sqlite => "sqlite",
+            Self::Redb => "redb",
             Self::Memory => "memory",
         }
     }

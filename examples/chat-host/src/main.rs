@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::Parser;
 use dm_core::{Config, Hub, MemoryStore, Service};
+use dm_store_redb::RedbStore;
 use dm_store_sqlite::SqliteStore;
 use tokio::net::TcpListener;
 
@@ -49,6 +50,9 @@ async fn run(args: Args) -> Result<()> {
         StoreKind::Memory => Service::builder(MemoryStore::new()),
         StoreKind::Sqlite => {
             Service::builder(SqliteStore::open(in_data("dm.db")).with_context(|| cannot_open("dm.db"))?)
+        }
+        StoreKind::Redb => {
+            Service::builder(RedbStore::open(in_data("dm.redb")).with_context(|| cannot_open("dm.redb"))?)
         }
     };
 

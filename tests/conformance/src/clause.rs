@@ -89,7 +89,7 @@ pub const CLAUSES: [Clause; 18] = [
     clause(
         14,
         "acknowledging",
-        "Acknowledging removes from what is pending for one device exactly what was named, is idempotent, and never touches another device's state. Nothing beyond the newest entry can be acknowledged.",
+        "Acknowledging removes from what is pending for one device exactly what was named, and what Acknowledge says goes with it, is idempotent, and never touches another device's state. Nothing beyond the newest entry can be acknowledged.",
     ),
     clause(
         15,

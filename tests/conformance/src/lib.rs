@@ -34,21 +34,52 @@
 //!
 //! # In reading order
 //!
+//! - [`guide`]: write a store, from nothing to one that passes.
 //! - [`Harness`]: what a store author writes. [`suite!`]: what it becomes.
 //! - [`CLAUSES`]: the contract that is tested, [`CONTRACT_VERSION`] of it.
 //! - [`cases`]: the cases as data, for programs that run them otherwise.
-//! - [`build`] and [`World`]: what the cases are written with, for a store's own tests.
+//! - [`build`], [`reads`] and [`World`]: what the cases are written with, for a store's own tests.
+//! - [`model`]: any sequence of operations, against a model. [`histories`]: many tasks at once, and a checker.
+//! - [`crash`]: killing and reopening, in trials ([`crash_suite!`]); what was answered, for trials of your own.
+//!
+//! # Playing a failure again
+//!
+//! `model` plays 256 scripts made by chance (`DM_CASES=n` for another number), shrinks one that fails, and prints it.
+//! Paste it back to play exactly that, through any store's suite: `DM_REPLAY='…' cargo test model`. A path to a file
+//! with the script does as well; `DM_SEED=n` makes the same scripts again.
+//!
+//! `histories` lets tasks loose on one store and checks what they were answered against what is there afterwards. What
+//! each task does comes from a printed seed: `DM_SEED=n DM_ROUNDS=100 cargo test histories` does that a hundred times, from
+//! that seed on. How the tasks meet is up to the machine, so that a rare finding may take many rounds to come again.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test suite: it fails by panicking"
+)]
+
+#[doc(hidden)]
+pub mod broken;
 pub mod build;
 mod case;
 #[doc(hidden)]
 pub mod cases;
 mod clause;
+pub mod crash;
+#[cfg(all(doc, not(doctest)))]
+pub mod guide;
 mod harness;
+pub mod histories;
+pub mod model;
+pub mod reads;
+mod snapshot;
 mod table;
 mod world;
 
 pub use case::{Case, cases, run};
 pub use clause::{CLAUSES, CONTRACT_VERSION, Clause};
 pub use harness::Harness;
+pub use snapshot::Snapshot;
 pub use world::World;

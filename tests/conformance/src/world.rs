@@ -92,11 +92,22 @@ impl<H: Harness> World<H> {
     }
 
     /// Everything in an inbox that a device is shown, its own entries included.
+    ///
+    /// # Panics
+    /// When it is not read, or when the pages do not move on.
     pub async fn inbox(&self, who: &Principal) -> InboxPage {
-        let who = who.clone();
-        let (own, after) = (OwnEntries::Include, InboxSeq::ZERO);
-        let query = InboxQuery { who, after, own, limit: 100_000, max_bytes: usize::MAX };
-        self.store().inbox(query).await.unwrap_or_else(|error| panic!("the inbox is not read: {error:?}"))
+        let (own, limit, max_bytes) = (OwnEntries::Include, 100_000, usize::MAX);
+        let mut query = InboxQuery { who: who.clone(), after: InboxSeq::ZERO, own, limit, max_bytes };
+        let mut entries = Vec::new();
+        loop {
+            let mut page = self.page(query.clone()).await;
+            entries.append(&mut page.entries);
+            if page.through >= page.head {
+                return InboxPage { entries, ..page };
+            }
+            assert!(page.through > query.after, "a page that does not move on: {page:?}");
+            query.after = page.through;
+        }
     }
 
     /// A conversation from its first message on; `None` when there is none for the reader.

@@ -21,7 +21,16 @@ type Answered = BTreeMap<String, Stored>;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_answered_is_lost_or_doubled_when_the_host_is_killed() {
-    let mut host = Host::start(&[]).await.unwrap();
+    kill_and_compare(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_answered_is_lost_or_doubled_when_the_host_is_killed_on_redb() {
+    kill_and_compare(&["--store", "redb"]).await;
+}
+
+async fn kill_and_compare(args: &[&str]) {
+    let mut host = Host::start(args).await.unwrap();
     let url = host.url();
     let ana = Person::sign_in(&url, "Ana").await.unwrap();
     let bo = Person::sign_in(&url, "Bo").await.unwrap();

@@ -9,7 +9,16 @@ use tokio::process::Command;
 
 #[tokio::test]
 async fn every_line_of_the_readme_arrives_decrypts_and_matches() {
-    let host = Host::start(&[]).await.unwrap();
+    replay_the_readme(&[]).await;
+}
+
+#[tokio::test]
+async fn every_line_of_the_readme_arrives_decrypts_and_matches_on_redb() {
+    replay_the_readme(&["--store", "redb"]).await;
+}
+
+async fn replay_the_readme(args: &[&str]) {
+    let host = Host::start(args).await.unwrap();
     let chat = build("chat").await.unwrap();
     let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
     let lines = std::fs::read_to_string(&readme).unwrap().lines().count();

@@ -1,22 +1,84 @@
 //! Clause 1.
 
-use crate::build::{append, open, who};
-use crate::{Harness, World};
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
 
-/// A write for a conversation that does not exist, amid others.
-pub async fn a_refused_write_leaves_its_neighbours_as_they_are<H: Harness>(world: World<H>) {
-    world.done(open(1, 1, 2)).await;
-    let batch = (1..=64).map(|id| append(if id == 33 { 9 } else { 1 }, 1, id).into()).collect();
-    let outcomes = world.commit(batch).await;
-    for (n, outcome) in outcomes.iter().enumerate() {
-        assert_eq!(matches!(outcome, dm_core::Outcome::Refused(_)), n == 32, "write {n}: {outcome:?}");
-    }
-    assert_eq!(world.inbox(&who(2)).await.entries.len(), 1 + 63);
-}
+use dm_core::{Store, Write};
+
+use crate::build::{append, conversation, message, open, user, who};
+use crate::reads::seqs;
+use crate::{Harness, World};
 
 /// After `Ok`, all of a batch is there.
 pub async fn a_batch_is_there_after_reopening<H: Harness>(mut world: World<H>) {
     world.commit(vec![open(1, 1, 2), append(1, 1, 1).into(), append(1, 2, 2).into()]).await;
     world.reopen().await;
     assert_eq!(world.inbox(&who(1)).await.entries.len(), 3);
+}
+
+/// The first write of a batch takes the first numbers.
+pub async fn writes_are_applied_in_the_order_given<H: Harness>(world: World<H>) {
+    world.done(open(1, 1, 2)).await;
+    world.commit((1..=64).map(|id| append(1, 1, id).into()).collect()).await;
+    let history = world.history(user(2), conversation(1)).await.unwrap();
+    let payloads: Vec<_> = history.messages.iter().map(|message| message.ciphertext.payload()).collect();
+    let given: Vec<_> = (1..=64).map(|id| id.to_string()).collect();
+    assert_eq!(payloads, given.iter().map(String::as_bytes).collect::<Vec<_>>());
+}
+
+/// A batch of nothing is a batch.
+pub async fn an_empty_batch_changes_nothing<H: Harness>(world: World<H>) {
+    world.commit(vec![open(1, 1, 2), append(1, 1, 1).into()]).await;
+    let before = world.snapshot().await;
+    assert!(world.commit(Vec::new()).await.is_empty());
+    assert_eq!(world.snapshot().await, before);
+}
+
+/// Batches of eight appear in eights, wherever a reader looks.
+pub async fn a_reader_never_sees_half_a_batch<H: Harness>(world: World<H>) {
+    world.done(open(1, 1, 2)).await;
+    let batches = (0..30).map(|batch| eight(batch * 8)).collect();
+    world
+        .during([batches], async || {
+            let messages = world.inbox(&who(2)).await.entries.len() - 1;
+            assert_eq!(messages % 8, 0, "an inbox in the middle of a batch");
+            let messages = world.history(user(1), conversation(1)).await.unwrap().messages.len();
+            assert_eq!(messages % 8, 0, "a conversation in the middle of a batch");
+        })
+        .await;
+}
+
+/// Whenever a caller stops waiting, the batch happens in full or not at all.
+pub async fn a_commit_whose_future_is_dropped_is_not_split<H: Harness>(world: World<H>) {
+    world.done(open(1, 1, 2)).await;
+    for polls in 1..=6 {
+        let store = world.store();
+        let mut commit = pin!(store.commit(eight(polls * 8)));
+        let mut left = polls;
+        poll_fn(|context| {
+            left -= 1;
+            if commit.as_mut().poll(context).is_ready() || left == 0 {
+                return Poll::Ready(());
+            }
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+    }
+    // Queues behind what is still under way.
+    world.commit(eight(80)).await;
+    let page = world.inbox(&who(2)).await;
+    assert_eq!(seqs(&page.entries), (1..=page.head.get()).collect::<Vec<_>>());
+    for polls in 1..=6 {
+        let batch: Vec<_> = (1..=8).map(|id| message(polls * 8 + id)).collect();
+        let there =
+            page.entries.iter().filter(|entry| entry.message().is_some_and(|m| batch.contains(&m.id)));
+        let there = there.count();
+        assert!(there == 0 || there == 8, "{there} of the 8 writes, dropped after {polls} polls");
+    }
+}
+
+fn eight(from: u64) -> Vec<Write> {
+    (1..=8).map(|id| append(1, 1, from + id).into()).collect()
 }

@@ -1,0 +1,34 @@
+//! What the machine says of this process and of files.
+
+use std::path::Path;
+
+/// Resident memory of a process, `self` or its number, in bytes (Linux).
+pub(crate) fn resident(process: &str) -> anyhow::Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
+    let line = status.lines().find(|line| line.starts_with("VmRSS"));
+    let kib = line.and_then(|line| line.split_whitespace().nth(1)).and_then(|kib| kib.parse::<u64>().ok());
+    Ok(kib.ok_or_else(|| anyhow::anyhow!("no VmRSS"))? * 1024)
+}
+
+/// Bytes that the files of a folder take on disk, its folders included.
+pub(crate) fn disk(folder: &Path) -> std::io::Result<u64> {
+    let mut bytes = 0;
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        let metadata = entry.metadata()?;
+        bytes += if metadata.is_dir() { disk(&entry.path())? } else { allocated(&metadata) };
+    }
+    Ok(bytes)
+}
+
+/// Files that are preallocated count for what is in them.
+#[cfg(unix)]
+fn allocated(metadata: &std::fs::Metadata) -> u64 {
+    use std::os::unix::fs::MetadataExt as _;
+    metadata.blocks() * 512
+}
+
+#[cfg(not(unix))]
+fn allocated(metadata: &std::fs::Metadata) -> u64 {
+    metadata.len()
+}

@@ -1,0 +1,62 @@
+//! The load harness: what the stores and the service can do, beside what the bare engine can and what a host would write
+//! by hand.
+//!
+//! ```text
+//! cargo run --release -p dm-bench -- send --store sqlite
+//! cargo run --release -p dm-bench -- compare sqlite seed-path
+//! ```
+//!
+//! - [`options`]: what can be chosen. [`store`]: the stores. [`people`]: who writes to whom.
+//! - [`subject`]: what is measured: a service over a store, the seed's path, bare engines.
+//! - [`workload`]: what is done with it. [`measure`]: how it is counted. [`report`]: how it is told.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a program that measures: it ends at the first failure"
+)]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_possible_wrap,
+    reason = "its numbers are small"
+)]
+
+mod host;
+mod machine;
+mod measure;
+mod options;
+mod people;
+mod report;
+mod store;
+mod subject;
+mod workload;
+
+use clap::Parser;
+
+use options::Command;
+
+fn main() -> anyhow::Result<()> {
+    let command = Command::parse();
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run(command))
+}
+
+async fn run(command: Command) -> anyhow::Result<()> {
+    let (report, json) = match command {
+        Command::Send(options) => (workload::send::run(&options).await?, options.json),
+        Command::Drain(options) => (workload::drain::run(&options).await?, options.json),
+        Command::Push(options) => (workload::push::run(&options).await?, options.json),
+        Command::History(options) => (workload::history::run(&options).await?, options.json),
+        Command::List(options) => (workload::list::run(&options).await?, options.json),
+        Command::Sessions(options) => (workload::sessions::run(&options).await?, options.json),
+        Command::Expire(options) => (workload::expire::run(&options).await?, options.json),
+        Command::Http(options) => (workload::http::run(&options).await?, options.json),
+        Command::Open(options) => (workload::open::run(&options).await?, options.json),
+        Command::Compare { one, other, rounds, options } => {
+            (workload::compare::run(one, other, rounds, &options).await?, options.json)
+        }
+        Command::Fill { folder, options } => return workload::open::fill(&folder, &options).await,
+    };
+    report.print(json)
+}

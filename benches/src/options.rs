@@ -1,0 +1,93 @@
+//! What can be chosen on the command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::subject::Kind;
+
+/// Measures the direct-message service.
+#[derive(Debug, clap::Parser)]
+#[command(version)]
+pub(crate) enum Command {
+    /// Durable sends: throughput, latency, bytes on disk per message, batch size
+    Send(Options),
+    /// One device takes everything that is pending for it, with acknowledgements
+    Drain(Options),
+    /// From a send to its arrival at a connected recipient, at 100 messages a second
+    Push(Options),
+    /// A page of 50 messages at the newest end of a conversation, 10,000 back and a million back
+    History(Options),
+    /// The 50 most recent of a user's conversations
+    List(Options),
+    /// Memory of idle sessions
+    Sessions(Options),
+    /// Sends while entries expire, and without
+    Expire(Options),
+    /// The reference host over loopback: REST, WebSocket, a backlog, waiting connections
+    Http(Options),
+    /// Opening a store, after it was closed and after it was killed
+    Open(Options),
+    /// Sends to two subjects in turns, and their ratio
+    Compare {
+        /// The first.
+        one: Kind,
+        /// The second: what the first is measured against.
+        other: Kind,
+        /// Turns.
+        #[arg(long, default_value_t = 4)]
+        rounds: usize,
+        #[command(flatten)]
+        options: Options,
+    },
+    /// Fills a folder until it is killed; a part of `open`
+    #[command(hide = true)]
+    Fill {
+        folder: PathBuf,
+        #[command(flatten)]
+        options: Options,
+    },
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Options {
+    /// What is measured
+    #[arg(long, value_enum, default_value_t = Kind::Sqlite)]
+    pub(crate) store: Kind,
+    /// Calls under way at a time; for bare engines, messages per transaction
+    #[arg(long, default_value_t = 256)]
+    pub(crate) in_flight: usize,
+    /// Conversations
+    #[arg(long, default_value_t = 10_000)]
+    pub(crate) conversations: usize,
+    /// People among whom the conversations are
+    #[arg(long, default_value_t = 2_000)]
+    pub(crate) users: usize,
+    /// Bytes of ciphertext per message
+    #[arg(long, default_value_t = 512)]
+    pub(crate) payload: usize,
+    /// How long to measure
+    #[arg(long, default_value_t = 8)]
+    pub(crate) seconds: u64,
+    /// Messages stored before the measurement; each workload has its own default
+    #[arg(long)]
+    pub(crate) preload: Option<usize>,
+    /// Where the data goes; a temporary folder in it is removed afterwards
+    #[arg(long)]
+    pub(crate) dir: Option<PathBuf>,
+    /// Print the figures as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl Options {
+    pub(crate) const fn span(&self) -> Duration {
+        Duration::from_secs(self.seconds)
+    }
+
+    pub(crate) fn folder(&self) -> std::io::Result<tempfile::TempDir> {
+        match &self.dir {
+            Some(dir) => tempfile::tempdir_in(dir),
+            None => tempfile::tempdir(),
+        }
+    }
+}

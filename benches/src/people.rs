@@ -1,0 +1,104 @@
+//! Who writes to whom.
+
+use std::sync::Arc;
+
+use curve25519_dalek::{EdwardsPoint, Scalar};
+use dm_core::{
+    Ciphertext, ClientMessageId, ConversationId, Principal, SendMessage, Service, Timestamp, UserId,
+};
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+/// Calls under way while something is prepared.
+const AT_ONCE: usize = 512;
+
+/// A conversation, from one side.
+pub(crate) struct Chat {
+    pub(crate) id: ConversationId,
+    pub(crate) sender: Principal,
+}
+
+/// The *n*-th of many users.
+pub(crate) fn user(n: usize) -> UserId {
+    let point = EdwardsPoint::mul_base(&Scalar::from(n as u64 + 1)).compress();
+    UserId::from_bytes(point.to_bytes()).expect("a multiple of the base point")
+}
+
+/// Opens conversations among people, each with as many others as it takes.
+pub(crate) async fn open_chats(
+    service: &Service,
+    conversations: usize,
+    users: usize,
+) -> anyhow::Result<Vec<Chat>> {
+    anyhow::ensure!(users > conversations / users, "too few users for so many conversations");
+    let people: Vec<UserId> = (0..users).map(user).collect();
+    let pairs = (0..conversations).map(|n| (n % users, (n % users + 1 + n / users) % users));
+    open_pairs(service, pairs.map(|(one, other)| (people[one], people[other]))).await
+}
+
+/// Opens the conversations of some pairs, in their order.
+pub(crate) async fn open_pairs(
+    service: &Service,
+    pairs: impl Iterator<Item = (UserId, UserId)>,
+) -> anyhow::Result<Vec<Chat>> {
+    let mut tasks = JoinSet::new();
+    let mut chats = Vec::new();
+    for (n, (one, other)) in pairs.enumerate() {
+        if tasks.len() == AT_ONCE {
+            chats.extend(tasks.join_next().await.transpose()?);
+        }
+        let (service, sender) = (service.clone(), Principal::from(one));
+        tasks.spawn(async move {
+            let opened = service.open_conversation(&sender, other).await.expect("it opens");
+            (n, Chat { id: opened.conversation.id, sender })
+        });
+    }
+    chats.extend(tasks.join_all().await);
+    chats.sort_by_key(|(n, _)| *n);
+    Ok(chats.into_iter().map(|(_, chat)| chat).collect())
+}
+
+/// Which of so many conversations the *n*-th message goes to: a stride that visits them in no order that a cache could
+/// like.
+pub(crate) const fn pick(n: usize, of: usize) -> usize {
+    n.wrapping_mul(7_919) % of
+}
+
+/// Sends the *n*-th message, as a client does it: under a name of its own, so that a retry is recognized.
+pub(crate) async fn send(service: &Service, chat: &Chat, n: usize, payload: usize) {
+    let payload = vec![n as u8; payload];
+    let ciphertext = Ciphertext::new(payload.into(), &[7; 24], None, None).expect("24 bytes");
+    let mut message = SendMessage::new(chat.id, ciphertext, Timestamp::from_millis(n as u64));
+    message.client_id = Some(ClientMessageId::from(uuid_v7()));
+    service.send(&chat.sender, message).await.expect("it is stored");
+}
+
+/// Stores messages before a measurement, and shows how far it is.
+pub(crate) async fn preload(service: &Service, chats: &Arc<Vec<Chat>>, messages: usize, payload: usize) {
+    let bar = crate::report::progress(messages, "messages stored");
+    let mut tasks = JoinSet::new();
+    for n in 0..messages {
+        if tasks.len() == AT_ONCE {
+            tasks.join_next().await.transpose().expect("it is stored");
+        }
+        let (service, chats) = (service.clone(), Arc::clone(chats));
+        tasks.spawn(async move { send(&service, &chats[pick(n, chats.len())], n, payload).await });
+        if n % 1_000 == 0 {
+            bar.set_position(n as u64);
+        }
+    }
+    tasks.join_all().await;
+    bar.finish_and_clear();
+}
+
+/// A name in time order, as clients make them.
+pub(crate) fn uuid_v7() -> Uuid {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+    // Spread like random bits, without a random source in the measured path.
+    let spread = COUNT.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mut random = [0; 10];
+    random[..8].copy_from_slice(&spread.to_be_bytes());
+    uuid::Builder::from_unix_timestamp_millis(now.as_millis() as u64, &random).into_uuid()
+}

@@ -1,0 +1,112 @@
+//! What messages are sent to.
+
+mod engine_sqlite;
+mod seed_path;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use dm_core::Service;
+
+use crate::measure::{Measured, closed_loop};
+use crate::options::Options;
+use crate::people::{self, Chat};
+use crate::store;
+use engine_sqlite::EngineSqlite;
+use seed_path::SeedPath;
+
+/// Kinds of subjects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Kind {
+    /// The service over the SQLite store
+    Sqlite,
+    /// The service over the redb store
+    Redb,
+    /// The service over the store in memory, which keeps nothing
+    Memory,
+    /// As a host writes it by hand: a mutex, a transaction per statement, four statements per message
+    SeedPath,
+    /// SQLite alone, doing the row writes of the SQLite store in transactions
+    EngineSqlite,
+}
+
+impl Kind {
+    /// Its name on the command line.
+    pub(crate) fn name(self) -> String {
+        let value = clap::ValueEnum::to_possible_value(&self).expect("no kind is hidden");
+        value.get_name().to_owned()
+    }
+}
+
+/// Something that stores messages durably.
+pub(crate) enum Subject {
+    Service { service: Service, chats: Arc<Vec<Chat>> },
+    SeedPath(Arc<SeedPath>),
+    EngineSqlite(Arc<EngineSqlite>),
+}
+
+impl Subject {
+    pub(crate) async fn open(kind: Kind, folder: &Path, options: &Options) -> anyhow::Result<Self> {
+        Ok(match kind {
+            Kind::SeedPath => Self::SeedPath(Arc::new(SeedPath::open(folder, options)?)),
+            Kind::EngineSqlite => Self::EngineSqlite(Arc::new(EngineSqlite::open(folder, options)?)),
+            Kind::Sqlite | Kind::Redb | Kind::Memory => {
+                let service = store::builder(kind, folder)?.start()?;
+                let chats = people::open_chats(&service, options.conversations, options.users).await?;
+                Self::Service { service, chats: Arc::new(chats) }
+            }
+        })
+    }
+
+    /// Sends messages for a span of time.
+    pub(crate) async fn send(&self, options: &Options, span: Duration) -> Measured {
+        let payload = options.payload;
+        match self {
+            Self::Service { service, chats } => {
+                let (service, chats) = (service.clone(), Arc::clone(chats));
+                closed_loop(options.in_flight, span, move |n| {
+                    let (service, chats) = (service.clone(), Arc::clone(&chats));
+                    async move { people::send(&service, &chats[people::pick(n, chats.len())], n, payload).await }
+                })
+                .await
+            }
+            Self::SeedPath(path) => {
+                let path = Arc::clone(path);
+                closed_loop(options.in_flight, span, move |_| {
+                    let path = Arc::clone(&path);
+                    async move { tokio::task::spawn_blocking(move || path.send()).await.expect("it is stored") }
+                })
+                .await
+            }
+            Self::EngineSqlite(engine) => {
+                let (engine, batch) = (Arc::clone(engine), options.in_flight);
+                tokio::task::spawn_blocking(move || engine.send(batch, span)).await.expect("it is stored")
+            }
+        }
+    }
+
+    /// Stores messages before the measurement.
+    pub(crate) async fn preload(&self, options: &Options, messages: usize) {
+        match self {
+            Self::Service { service, chats } => {
+                people::preload(service, chats, messages, options.payload).await;
+            }
+            Self::SeedPath(path) => {
+                let path = Arc::clone(path);
+                tokio::task::spawn_blocking(move || path.preload(messages)).await.expect("it is stored");
+            }
+            Self::EngineSqlite(engine) => {
+                let engine = Arc::clone(engine);
+                tokio::task::spawn_blocking(move || engine.preload(messages)).await.expect("it is stored");
+            }
+        }
+    }
+
+    /// Closes it, so that everything is in its files.
+    pub(crate) async fn close(self) {
+        if let Self::Service { service, .. } = self {
+            service.shutdown(Duration::from_secs(30)).await;
+        }
+    }
+}

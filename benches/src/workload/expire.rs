@@ -1,0 +1,59 @@
+//! Sends while entries expire.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dm_core::{ManualClock, Timestamp};
+
+use crate::measure::closed_loop;
+use crate::options::Options;
+use crate::people;
+use crate::report::Report;
+use crate::store;
+
+/// Longer than entries are held.
+const LATER: Duration = Duration::from_secs(31 * 24 * 60 * 60);
+
+pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
+    let entries = options.preload.unwrap_or(1_000_000);
+    let folder = options.folder()?;
+    let clock = ManualClock::new(Timestamp::from_millis(1));
+    let service = store::builder(options.store, folder.path())?.clock(clock.clone()).start()?;
+    let chats = Arc::new(people::open_chats(&service, options.conversations, options.users).await?);
+    // Each message is two entries.
+    people::preload(&service, &chats, entries / 2, options.payload).await;
+
+    let payload = options.payload;
+    let sends = |span| {
+        let (service, chats) = (service.clone(), Arc::clone(&chats));
+        closed_loop(options.in_flight, span, move |n| {
+            let (service, chats) = (service.clone(), Arc::clone(&chats));
+            async move { people::send(&service, &chats[people::pick(n, chats.len())], n, payload).await }
+        })
+    };
+    let without = sends(options.span()).await;
+    // In turn with sends, all of it comes of age; what is sent from here on stays.
+    clock.set(Timestamp::from_millis(1).after(LATER));
+    let expiring = service.clone();
+    let began = std::time::Instant::now();
+    let expiry = tokio::spawn(async move {
+        let expired = expiring.expire().await.map(|expired| expired.entries);
+        (expired, began.elapsed())
+    });
+    let with = sends(options.span()).await;
+    let (expired, took) = expiry.await?;
+
+    let mut report = Report::new(format!(
+        "expire: {:?}, {} entries expire during {} in flight",
+        options.store, entries, options.in_flight
+    ));
+    report.add("expired", expired? as f64, "entries");
+    report.add("in", took.as_secs_f64(), "s");
+    report.add("sends without", without.per_second(), "msg/s");
+    report.add("sends with", with.per_second(), "msg/s");
+    report.add("p99 without", without.millis(0.99), "ms");
+    report.add("p99 with", with.millis(0.99), "ms");
+    report.add("p99 with / without", with.millis(0.99) / without.millis(0.99), "x");
+    service.shutdown(options.span()).await;
+    Ok(report)
+}

@@ -1,0 +1,12 @@
+//! What is done and counted.
+
+pub(crate) mod compare;
+pub(crate) mod drain;
+pub(crate) mod expire;
+pub(crate) mod history;
+pub(crate) mod http;
+pub(crate) mod list;
+pub(crate) mod open;
+pub(crate) mod push;
+pub(crate) mod send;
+pub(crate) mod sessions;

@@ -1,0 +1,37 @@
+//! Durable sends.
+
+use crate::machine;
+use crate::measure::Commits;
+use crate::options::Options;
+use crate::report::Report;
+use crate::subject::Subject;
+
+pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
+    let commits = Commits::record()?;
+    let folder = options.folder()?;
+    let subject = Subject::open(options.store, folder.path(), options).await?;
+    let preload = options.preload.unwrap_or(0);
+    subject.preload(options, preload).await;
+    let _before = commits.median();
+    let measured = subject.send(options, options.span()).await;
+    let commit = commits.median();
+
+    let title = format!(
+        "send: {:?}, {} in flight, {} bytes, {} conversations of {} people, {preload} messages before",
+        options.store, options.in_flight, options.payload, options.conversations, options.users
+    );
+    let mut report = Report::new(title);
+    report.add("durable sends", measured.per_second(), "msg/s");
+    for (name, quantile) in [("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999)] {
+        report.add(name, measured.millis(quantile), "ms");
+    }
+    if let Some(commit) = commit {
+        report.add("median batch", commit.writes, "writes");
+        report.add("median commit", commit.millis, "ms");
+        report.add("p99 / median commit", measured.millis(0.99) / commit.millis, "x");
+    }
+    subject.close().await;
+    let messages = measured.calls as f64 + preload as f64;
+    report.add("on disk", machine::disk(folder.path())? as f64 / messages, "bytes/msg");
+    Ok(report)
+}

@@ -1,0 +1,232 @@
+//! Acknowledgements of connections that said hello, and what they make of what is delivered.
+
+use dm_core::{Principal, StoreErrorKind};
+use dm_proto::{
+    DmAck, DmAcknowledged, Envelope, dm_client_frame, dm_delivery::Event, dm_server_frame::Frame,
+};
+
+use crate::faults::FaultyStore;
+use crate::socket::{Socket, until};
+use crate::world::{World, user};
+
+/// A device, and entries of its inbox that are messages with these positions as payloads: 1 is the conversation's own.
+async fn with_backlog(world: &World, up_to: u64) -> String {
+    let conversation = world.open(1, 2).await;
+    for position in 2..=up_to {
+        world.send(1, &conversation, &position.to_string()).await;
+    }
+    conversation
+}
+
+/// Connects user 2's phone and hears deliveries: their positions and message ids, until it has caught up.
+async fn catch_up(world: &World) -> (Socket, Vec<(u64, String)>) {
+    let (mut socket, _) = Socket::hello(world, 2, "phone").await;
+    let mut heard = Vec::new();
+    loop {
+        match socket.hear_server().await.1 {
+            Frame::Delivery(delivery) => {
+                let id = match delivery.event {
+                    Some(Event::Message(event)) => event.message.unwrap().id,
+                    _ => String::new(),
+                };
+                heard.push((delivery.position, id));
+            }
+            Frame::CaughtUp(_) => return (socket, heard),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// A delivered message: its position and id.
+async fn hear_message(socket: &mut Socket) -> (u64, String) {
+    let delivery = socket.hear_delivery().await;
+    let Some(Event::Message(event)) = delivery.event else { panic!("{delivery:?}") };
+    (delivery.position, event.message.unwrap().id)
+}
+
+fn positions(heard: &[(u64, String)]) -> Vec<u64> {
+    heard.iter().map(|(position, _)| *position).collect()
+}
+
+async fn depth(world: &World) -> u64 {
+    let phone = Principal::new(user(2), "phone".parse().unwrap());
+    world.dm.depth(&phone).await.unwrap().messages
+}
+
+fn acknowledged(up_to: u64, acknowledged: u32, unknown: u32) -> DmAcknowledged {
+    DmAcknowledged { up_to, acknowledged, unknown }
+}
+
+#[tokio::test]
+async fn what_was_not_acknowledged_comes_again_once_on_the_next_connection() {
+    let world = World::new().await;
+    with_backlog(&world, 5).await;
+    let (mut socket, heard) = catch_up(&world).await;
+    assert_eq!(positions(&heard), [1, 2, 3, 4, 5]);
+    socket.ack("up to", 2, &[]).await;
+    assert_eq!(socket.hear_acknowledged("up to").await, acknowledged(2, 2, 0));
+    socket.ack("with a hole", 0, &[&heard[3].1]).await;
+    assert_eq!(socket.hear_acknowledged("with a hole").await, acknowledged(2, 1, 0));
+    // It dies without a word.
+    drop(socket);
+
+    let (mut socket, heard) = catch_up(&world).await;
+    assert_eq!(positions(&heard), [3, 5]);
+    socket.hear_no_more().await;
+    socket.ack("rest", 5, &[]).await;
+    assert_eq!(socket.hear_acknowledged("rest").await, acknowledged(5, 3, 0));
+    socket.close().await;
+    assert_eq!(catch_up(&world).await.1, []);
+}
+
+#[tokio::test]
+async fn acknowledging_again_and_what_is_unknown_is_counted_and_no_error() {
+    let world = World::new().await;
+    with_backlog(&world, 3).await;
+    let foreign = world.open(1, 3).await;
+    let foreign = world.send(1, &foreign, "not theirs").await["id"].as_str().unwrap().to_owned();
+    let (mut socket, heard) = catch_up(&world).await;
+    let (known, none) = (&*heard[1].1, "0190b6a0-0000-7000-8000-000000000001");
+    let table: [(_, &[&str], _); 6] = [
+        // The conversation's own entry, which has no id, goes with what comes after it.
+        (0, &[known, none, &foreign], acknowledged(2, 1, 2)),
+        (0, &[known], acknowledged(2, 1, 0)),
+        (1, &[], acknowledged(2, 0, 0)),
+        (1, &[none], acknowledged(2, 0, 1)),
+        (3, &[known], acknowledged(3, 2, 0)),
+        (2, &[], acknowledged(3, 0, 0)),
+    ];
+    for (up_to, ids, expected) in table {
+        socket.ack("a", up_to, ids).await;
+        assert_eq!(socket.hear_acknowledged("a").await, expected, "{up_to} {ids:?}");
+    }
+    assert_eq!(depth(&world).await, 0);
+}
+
+#[tokio::test]
+async fn an_acknowledgement_that_cannot_be_meant_is_refused_and_acknowledges_nothing() {
+    let world = World::new().await;
+    with_backlog(&world, 3).await;
+    let (mut socket, heard) = catch_up(&world).await;
+    let known = &*heard[1].1;
+    let many = vec![known; 1_001];
+    let table: [(u64, &[&str], _); 6] = [
+        (4, &[], (422, "up_to")),
+        (4, &[known], (422, "up_to")),
+        (u64::MAX, &[], (422, "up_to")),
+        (0, &[], (400, "up_to")),
+        (3, &[known, "no id"], (400, "message_ids")),
+        (3, &many, (413, "message_ids")),
+    ];
+    for (up_to, ids, expected) in table {
+        socket.ack("a", up_to, ids).await;
+        let problem = socket.hear_problem("a").await;
+        assert_eq!((problem.status, &*problem.field), expected, "{up_to} {}", ids.len());
+        assert_eq!(depth(&world).await, 2);
+    }
+    drop(socket);
+    assert_eq!(positions(&catch_up(&world).await.1), [1, 2, 3]);
+}
+
+#[tokio::test]
+async fn acknowledgements_that_wait_for_another_are_stored_in_one_write() {
+    let store = FaultyStore::default();
+    let world = World::with(store.clone(), |_| (), |_| ()).await;
+    with_backlog(&world, 4).await;
+    let (mut socket, _) = catch_up(&world).await;
+    let writes = store.writes();
+    store.hold(true);
+    socket.ack("1", 1, &[]).await;
+    until(async || store.writes() == writes + 1).await;
+    for (id, up_to) in [("2", 2), ("3", 4), ("4", 3)] {
+        socket.ack(id, up_to, &[]).await;
+    }
+    // The server has heard them all.
+    socket.hear_no_more().await;
+    store.hold(false);
+    assert_eq!(socket.hear_acknowledged("1").await, acknowledged(1, 1, 0));
+    assert_eq!(socket.hear_acknowledged("2").await, acknowledged(4, 0, 0));
+    assert_eq!(socket.hear_acknowledged("3").await, acknowledged(4, 0, 0));
+    assert_eq!(socket.hear_acknowledged("4").await, acknowledged(4, 3, 0));
+    assert_eq!(store.writes(), writes + 2);
+}
+
+#[tokio::test]
+async fn an_acknowledgement_that_waits_behind_a_refused_one_is_done_all_the_same() {
+    let store = FaultyStore::default();
+    let world = World::with(store.clone(), |_| (), |_| ()).await;
+    with_backlog(&world, 4).await;
+    let (mut socket, _) = catch_up(&world).await;
+    let writes = store.writes();
+    store.hold(true);
+    socket.ack("held", 1, &[]).await;
+    until(async || store.writes() == writes + 1).await;
+    socket.ack("beyond", 99, &[]).await;
+    socket.ack("good", 3, &[]).await;
+    socket.hear_no_more().await;
+    store.hold(false);
+    socket.hear_acknowledged("held").await;
+    assert_eq!(socket.hear_problem("beyond").await.status, 422);
+    assert_eq!(socket.hear_acknowledged("good").await, acknowledged(3, 2, 0));
+}
+
+#[tokio::test]
+async fn an_acknowledgement_that_fails_in_the_store_says_so_and_may_be_repeated() {
+    let store = FaultyStore::default();
+    let world = World::with(store.clone(), |_| (), |_| ()).await;
+    with_backlog(&world, 2).await;
+    let (mut socket, _) = catch_up(&world).await;
+    store.fail_next(StoreErrorKind::Unavailable);
+    socket.ack("fails", 2, &[]).await;
+    assert_eq!(socket.hear_problem("fails").await.status, 503);
+    assert_eq!(depth(&world).await, 1);
+    socket.ack("again", 2, &[]).await;
+    assert_eq!(socket.hear_acknowledged("again").await, acknowledged(2, 2, 0));
+}
+
+#[tokio::test]
+async fn deliveries_stop_at_the_window_and_go_on_with_acknowledgements() {
+    let world = World::configured(|config| config.window = 2).await;
+    let conversation = with_backlog(&world, 6).await;
+    let (mut socket, welcome) = Socket::hello(&world, 2, "phone").await;
+    assert_eq!((welcome.window, socket.hear_delivery().await.position), (2, 1));
+    assert_eq!(socket.hear_text().await.0, 2);
+    socket.hear_no_more().await;
+    socket.ack("one", 1, &[]).await;
+    socket.hear_acknowledged("one").await;
+    let (position, id) = hear_message(&mut socket).await;
+    assert_eq!(position, 3);
+    socket.hear_no_more().await;
+    // One in the middle makes room as well.
+    socket.ack("by id", 0, &[&id]).await;
+    socket.hear_acknowledged("by id").await;
+    assert_eq!(socket.hear_text().await.0, 4);
+    socket.hear_no_more().await;
+    socket.ack("all", 4, &[]).await;
+    socket.hear_acknowledged("all").await;
+    assert_eq!((socket.hear_text().await.0, socket.hear_text().await.0), (5, 6));
+    socket.hear_no_more().await;
+    // One who waits for room still sends and asks, and another device waits for nobody.
+    assert_eq!(socket.list("l").await.conversations.len(), 1);
+    let (mut laptop, _) = Socket::hello(&world, 2, "laptop").await;
+    assert_eq!(laptop.hear_delivery().await.position, 1);
+    world.send(1, &conversation, "live").await;
+    socket.ack("rest", 6, &[]).await;
+    socket.hear_acknowledged("rest").await;
+    let mut heard = [socket.hear_server().await.1, socket.hear_server().await.1];
+    heard.sort_by_key(|frame| matches!(frame, Frame::CaughtUp(_)));
+    assert!(matches!(&heard[0], Frame::Delivery(delivery) if delivery.position == 7), "{heard:?}");
+    assert!(matches!(heard[1], Frame::CaughtUp(_)), "{heard:?}");
+}
+
+#[tokio::test]
+async fn a_hundred_thousand_empty_ids_are_refused_and_the_connection_lives_on() {
+    let world = World::new().await;
+    with_backlog(&world, 2).await;
+    let (mut socket, _) = catch_up(&world).await;
+    let ack = DmAck { up_to: 0, message_ids: vec![String::new(); 100_000] };
+    socket.say(&Envelope::client("a", dm_client_frame::Frame::Ack(ack))).await;
+    assert_eq!(socket.hear_problem("a").await.status, 413);
+    socket.ack("b", 2, &[]).await;
+    assert_eq!(socket.hear_acknowledged("b").await, acknowledged(2, 2, 0));
+}

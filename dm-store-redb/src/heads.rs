@@ -1,0 +1,146 @@
+//! The newest numbers, kept in memory so that a send looks nothing up.
+
+use dm_core::{ConversationId, InboxSeq, Participants, ServerSequence, UserId};
+use lru::LruCache;
+
+use crate::codec::{Fields, ThreadRow, numbered};
+use crate::config::RedbConfig;
+use crate::error::Failure;
+use crate::tables::{Rows, Tables};
+
+/// What is known of users and conversations written to lately. Only ever a copy of what the file says: it is
+/// emptied when a batch fails and when another handle wrote to the database.
+pub(crate) struct Heads {
+    users: LruCache<UserId, User>,
+    threads: LruCache<ConversationId, Thread>,
+    /// The row of the next message.
+    next_row: Option<u64>,
+}
+
+/// A user, as far as appending to their inbox needs to know them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct User {
+    pub(crate) user_ref: u32,
+    pub(crate) head: InboxSeq,
+    /// Whether the inbox holds no entry.
+    pub(crate) is_empty: bool,
+}
+
+/// A conversation, as far as appending to it needs to know it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Thread {
+    pub(crate) thread_ref: u32,
+    pub(crate) participants: Participants,
+    pub(crate) head: ServerSequence,
+}
+
+impl Heads {
+    pub(crate) fn new(config: &RedbConfig) -> Self {
+        Self { users: LruCache::new(config.heads), threads: LruCache::new(config.heads), next_row: None }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.users.clear();
+        self.threads.clear();
+        self.next_row = None;
+    }
+
+    /// Forgets one user, whose inbox was changed otherwise than by appending.
+    pub(crate) fn forget_user(&mut self, user: UserId) {
+        self.users.pop(&user);
+    }
+
+    pub(crate) fn set_user(&mut self, user: UserId, head: User) {
+        self.users.put(user, head);
+    }
+
+    pub(crate) fn set_thread(&mut self, id: ConversationId, head: Thread) {
+        self.threads.put(id, head);
+    }
+
+    pub(crate) fn user(&mut self, tables: &Tables<impl Rows>, user: UserId) -> Result<Option<User>, Failure> {
+        if let Some(known) = self.users.get(&user) {
+            return Ok(Some(*known));
+        }
+        let Some(user_ref) = tables.user_ref(user)? else { return Ok(None) };
+        let newest = tables.newest_entry(user_ref)?;
+        let head = match newest {
+            Some(newest) => newest,
+            None => tables.floor(user_ref)?,
+        };
+        let found = User { user_ref, head, is_empty: newest.is_none() };
+        self.users.put(user, found);
+        Ok(Some(found))
+    }
+
+    pub(crate) fn thread(
+        &mut self,
+        tables: &Tables<impl Rows>,
+        id: ConversationId,
+    ) -> Result<Option<Thread>, Failure> {
+        if let Some(known) = self.threads.get(&id) {
+            return Ok(Some(*known));
+        }
+        let Some(thread_ref) = tables.thread_ref(id)? else { return Ok(None) };
+        let participants = tables.participants(tables.thread_row(thread_ref)?)?;
+        let (head, _) = tables.newest_message(thread_ref)?;
+        let found = Thread { thread_ref, participants, head };
+        self.threads.put(id, found);
+        Ok(Some(found))
+    }
+
+    /// A row for one more message.
+    pub(crate) fn take_row(&mut self, tables: &Tables<impl Rows>) -> Result<u64, Failure> {
+        let row = match self.next_row {
+            Some(row) => row,
+            None => match tables.messages.last()? {
+                Some((key, _)) => Fields::new(key.value()).last(Fields::u64)?.saturating_add(1),
+                None => 1,
+            },
+        };
+        self.next_row = Some(row.checked_add(1).ok_or(Failure::Exhausted)?);
+        Ok(row)
+    }
+}
+
+/// What heads are read from, and what both halves of the store look up.
+impl<T: Rows> Tables<T> {
+    pub(crate) fn user_ref(&self, user: UserId) -> Result<Option<u32>, Failure> {
+        self.user_ids.find(user.as_bytes(), |value| value.last(Fields::u32))
+    }
+
+    pub(crate) fn user_of(&self, user_ref: u32) -> Result<UserId, Failure> {
+        self.users
+            .find(&user_ref.to_be_bytes(), |value| value.last(Fields::user))?
+            .ok_or(Failure::Damaged("a ref of no user"))
+    }
+
+    pub(crate) fn thread_ref(&self, id: ConversationId) -> Result<Option<u32>, Failure> {
+        self.conversation_ids.find(id.as_bytes(), |value| value.last(Fields::u32))
+    }
+
+    pub(crate) fn thread_row(&self, thread_ref: u32) -> Result<ThreadRow, Failure> {
+        self.conversations
+            .find(&thread_ref.to_be_bytes(), ThreadRow::decode)?
+            .ok_or(Failure::Damaged("a ref of no conversation"))
+    }
+
+    pub(crate) fn participants(&self, row: ThreadRow) -> Result<Participants, Failure> {
+        Participants::new(self.user_of(row.a)?, self.user_of(row.b)?)
+            .map_err(|_| Failure::Damaged("a conversation with oneself"))
+    }
+
+    /// The newest entry that a user's inbox holds.
+    pub(crate) fn newest_entry(&self, user_ref: u32) -> Result<Option<InboxSeq>, Failure> {
+        self.inbox.last_in(&numbered(user_ref, 0), &numbered(user_ref, u64::MAX), |mut key, _| {
+            key.u32()?;
+            key.last(Fields::seq)
+        })
+    }
+
+    /// The newest entry of a user's inbox that expired.
+    pub(crate) fn floor(&self, user_ref: u32) -> Result<InboxSeq, Failure> {
+        let floor = self.floors.find(&user_ref.to_be_bytes(), |value| value.last(Fields::seq))?;
+        Ok(floor.unwrap_or(InboxSeq::ZERO))
+    }
+}

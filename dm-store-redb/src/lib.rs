@@ -1,0 +1,69 @@
+//! The [`Store`] of `dm-core` on redb: embedded, in one file, in pure Rust.
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("dm.redb");
+//! use dm_core::{Hub, Service};
+//! use dm_store_redb::RedbStore;
+//!
+//! let store = RedbStore::open(&path)?;
+//! # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+//! # let _in_runtime = runtime.enter();
+//! let hub = Hub::new();
+//! let dm = Service::builder(store).notifier(hub.clone()).start()?;
+//! # assert!(dm.health().is_ready());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! One thread writes, one transaction per batch, with `Durability::Immediate` and in two phases: a commit
+//! that was answered survives a power cut. Readers see the newest commit and wait for nobody. One process has
+//! the file open; a second one is refused as locked.
+//!
+//! # In a host's own database
+//!
+//! A host that has a redb database open gives it to [`RedbStore::from_database`]. The store owns only tables
+//! whose names begin with `dm_`, and keeps its schema version in one of them.
+//!
+//! # Tables
+//!
+//! ```text
+//! dm_conversation_ids ─► dm_conversations ◄─ dm_sequence ─► dm_messages ◄─ dm_message_ids
+//!            dm_pairs ─►    ▲   (conversation, sequence)    by row  ▲  ◄─ dm_client_ids
+//!                           │                                       │
+//!        dm_members (user, conversation) ─► dm_users ◄── dm_inbox (user, seq)
+//!                            dm_user_ids ─►  ▲    ▲      dm_floors, dm_oldest
+//!                dm_keys, dm_announcements ──┘    └── dm_devices (cursor) ◄── dm_acked (user, device, seq)
+//! ```
+//!
+//! The bytes of each are documented in `src/tables.rs`.
+//!
+//! # When the disk fails
+//!
+//! redb refuses all work on a database after the first error of its file, a full disk included, until it is
+//! opened again; so does the store, as [`Closed`](dm_core::StoreErrorKind::Closed). A commit that fails is
+//! [`OutcomeUnknown`](dm_core::StoreErrorKind::OutcomeUnknown), because redb cannot tell whether it became
+//! durable.
+//!
+//! # In reading order
+//!
+//! `store` opens and holds it, `config` says how, `schema` brings the tables to this version, `tables`
+//! describes them, `codec` makes their bytes, `heads` remembers the newest numbers, `write` and `read` do the
+//! work, `error` translates.
+
+mod codec;
+mod config;
+mod error;
+mod heads;
+mod read;
+mod schema;
+mod store;
+mod tables;
+mod write;
+
+pub use config::{Recovery, RedbConfig};
+pub use store::RedbStore;
+
+#[cfg(doc)]
+use dm_core::Store;

@@ -1,0 +1,60 @@
+//! Conversations and lists of them.
+
+use std::cmp::Reverse;
+
+use dm_core::{
+    Conversation, ConversationId, ConversationState, ConversationsQuery, ServerSequence, Timestamp,
+};
+
+use crate::codec::{Fields, ThreadRow, refs};
+use crate::error::Failure;
+use crate::tables::{Rows, Tables};
+
+pub(super) fn conversation(
+    tables: &Tables<impl Rows>,
+    id: ConversationId,
+) -> Result<Option<ConversationState>, Failure> {
+    let Some(thread_ref) = tables.thread_ref(id)? else { return Ok(None) };
+    let (head, last_activity) = tables.newest_message(thread_ref)?;
+    state(tables, tables.thread_row(thread_ref)?, head, last_activity).map(Some)
+}
+
+/// A page in the order of the core's cursor: last activity, newest first, never-active last, then id, newest
+/// first.
+///
+/// It looks at the newest message of each of the user's conversations, which is one step in a narrow table,
+/// and at the participants for the page only.
+pub(super) fn conversations(
+    tables: &Tables<impl Rows>,
+    query: &ConversationsQuery,
+) -> Result<Vec<ConversationState>, Failure> {
+    let Some(user_ref) = tables.user_ref(query.user)? else { return Ok(Vec::new()) };
+    let mut list = Vec::new();
+    for member in tables.members.scan(&refs(user_ref, 0), &refs(user_ref, u32::MAX))? {
+        let (key, _) = member?;
+        let mut key = Fields::new(key.value());
+        key.u32()?;
+        let thread_ref = key.last(Fields::u32)?;
+        let row = tables.thread_row(thread_ref)?;
+        let (head, last_activity) = tables.newest_message(thread_ref)?;
+        let comes_after =
+            |cursor: dm_core::ConversationCursor| (last_activity, row.id) < (cursor.last_activity, cursor.id);
+        if query.after.is_none_or(comes_after) {
+            list.push((last_activity, row, head));
+        }
+    }
+    list.sort_unstable_by_key(|(last_activity, row, _)| Reverse((*last_activity, row.id)));
+    list.truncate(query.limit);
+    list.into_iter().map(|(last_activity, row, head)| state(tables, row, head, last_activity)).collect()
+}
+
+fn state(
+    tables: &Tables<impl Rows>,
+    row: ThreadRow,
+    head: ServerSequence,
+    last_activity: Option<Timestamp>,
+) -> Result<ConversationState, Failure> {
+    let participants = tables.participants(row)?;
+    let conversation = Conversation { id: row.id, participants, opened_at: row.opened_at };
+    Ok(ConversationState { conversation, head, last_activity })
+}

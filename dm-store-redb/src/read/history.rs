@@ -1,0 +1,44 @@
+//! Pages of a conversation.
+
+use dm_core::{HistoryPage, HistoryQuery, HistoryRange};
+
+use super::Messages;
+use crate::codec::{Fields, Place, numbered};
+use crate::error::Failure;
+use crate::tables::{Rows, Tables};
+
+pub(super) fn history(
+    tables: &Tables<impl Rows>,
+    query: &HistoryQuery,
+) -> Result<Option<HistoryPage>, Failure> {
+    let Some(thread_ref) = tables.thread_ref(query.conversation)? else { return Ok(None) };
+    let Some(reader) = tables.user_ref(query.reader)? else { return Ok(None) };
+    let thread = tables.thread_row(thread_ref)?;
+    if reader != thread.a && reader != thread.b {
+        return Ok(None);
+    }
+
+    let whole = (1, u64::MAX);
+    let ((from, to), newest_first) = match query.range {
+        HistoryRange::Newest => (whole, true),
+        HistoryRange::Before(sequence) => ((1, sequence.get().saturating_sub(1)), true),
+        // Nothing is above the largest number, and it is never reached.
+        HistoryRange::After(sequence) => ((sequence.next().get(), u64::MAX), false),
+    };
+    let mut places = tables.sequence.scan(&numbered(thread_ref, from), &numbered(thread_ref, to))?;
+    let mut messages = Messages::new(tables);
+    let mut page = HistoryPage::default();
+    let mut bytes = 0_usize;
+    while let Some(place) = if newest_first { places.next_back() } else { places.next() } {
+        let place = Place::decode(Fields::new(place?.1.value()))?;
+        let (_, message) = messages.at(place.row)?;
+        bytes = bytes.saturating_add(message.cost());
+        let full = page.messages.len() == query.limit || bytes > query.max_bytes;
+        if full && !page.messages.is_empty() {
+            page.has_more = true;
+            break;
+        }
+        page.messages.push(message);
+    }
+    Ok(Some(page))
+}

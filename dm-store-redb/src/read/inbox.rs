@@ -1,0 +1,192 @@
+//! Pages of an inbox, and the devices that read it.
+
+use dm_core::{
+    Depth, DeviceId, DeviceState, Event, InboxEntry, InboxPage, InboxQuery, InboxSeq, OwnEntries, Principal,
+    UserId,
+};
+use redb::Range;
+
+use super::Messages;
+use crate::codec::{Content, DeviceRow, EntryRow, Fields, mark, numbered, refs};
+use crate::error::Failure;
+use crate::tables::{Rows, Tables};
+
+/// Entries looked at for one page. A device whose own entries or acknowledged ones fill more than this gets a
+/// short page and asks again, so that one read never walks a whole inbox.
+const EXAMINED: usize = 4_096;
+
+/// What a device acknowledged individually, walked along with the inbox.
+pub(crate) struct Marks<'a> {
+    rows: Range<'a, &'static [u8], &'static [u8]>,
+    next: Option<InboxSeq>,
+}
+
+impl Marks<'_> {
+    /// Whether an entry was acknowledged. Entries must be asked for in their order.
+    pub(crate) fn contains(&mut self, seq: InboxSeq) -> Result<bool, Failure> {
+        while self.next.is_some_and(|next| next < seq) {
+            self.advance()?;
+        }
+        Ok(self.next == Some(seq))
+    }
+
+    fn advance(&mut self) -> Result<(), Failure> {
+        self.next = match self.rows.next() {
+            None => None,
+            Some(row) => Some(marked(row?.0.value())?),
+        };
+        Ok(())
+    }
+}
+
+/// The entry in a key of an acknowledgement.
+pub(crate) fn marked(key: &[u8]) -> Result<InboxSeq, Failure> {
+    let mut key = Fields::new(key);
+    key.u32()?;
+    key.u32()?;
+    key.last(Fields::seq)
+}
+
+impl<T: Rows> Tables<T> {
+    /// A user's device, and its ref. A user has few, and they lie side by side.
+    pub(crate) fn device(
+        &self,
+        user_ref: u32,
+        device: &DeviceId,
+    ) -> Result<Option<(u32, DeviceRow)>, Failure> {
+        for found in self.devices_of(user_ref)? {
+            let found = found?;
+            if found.1.device == *device {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A user's devices and their refs, in order of registration.
+    pub(crate) fn devices_of(
+        &self,
+        user_ref: u32,
+    ) -> Result<impl Iterator<Item = Result<(u32, DeviceRow), Failure>>, Failure> {
+        let rows = self.devices.scan(&refs(user_ref, 0), &refs(user_ref, u32::MAX))?;
+        Ok(rows.map(|row| {
+            let (key, value) = row?;
+            let mut key = Fields::new(key.value());
+            key.u32()?;
+            Ok((key.last(Fields::u32)?, DeviceRow::decode(Fields::new(value.value()))?))
+        }))
+    }
+
+    /// What a device acknowledged individually above an entry.
+    pub(crate) fn marks(&self, user: u32, device: u32, after: InboxSeq) -> Result<Marks<'_>, Failure> {
+        let from = mark(user, device, after.next().get());
+        let mut marks = Marks { rows: self.acked.scan(&from, &mark(user, device, u64::MAX))?, next: None };
+        marks.advance()?;
+        Ok(marks)
+    }
+
+    /// The entries of a user's inbox above one.
+    pub(crate) fn entries_after(
+        &self,
+        user_ref: u32,
+        after: InboxSeq,
+    ) -> Result<impl Iterator<Item = Result<(InboxSeq, EntryRow), Failure>>, Failure> {
+        let from = numbered(user_ref, after.next().get());
+        let rows = self.inbox.scan(&from, &numbered(user_ref, u64::MAX))?;
+        Ok(rows.map(|row| {
+            let (key, value) = row?;
+            let mut key = Fields::new(key.value());
+            key.u32()?;
+            Ok((key.last(Fields::seq)?, EntryRow::decode(Fields::new(value.value()))?))
+        }))
+    }
+}
+
+pub(super) fn inbox(tables: &Tables<impl Rows>, query: &InboxQuery) -> Result<InboxPage, Failure> {
+    let none = InboxSeq::ZERO;
+    let mut page = InboxPage { entries: Vec::new(), through: none, head: none, floor: none };
+    let Some(user_ref) = tables.user_ref(query.who.user)? else { return Ok(page) };
+    page.floor = tables.floor(user_ref)?;
+    page.head = tables.newest_entry(user_ref)?.unwrap_or(page.floor);
+    page.through = page.head;
+
+    let mut marks = match tables.device(user_ref, &query.who.device)? {
+        Some((device_ref, _)) => Some(tables.marks(user_ref, device_ref, query.after)?),
+        None => None,
+    };
+    let mut messages = Messages::new(tables);
+    let (mut bytes, mut examined) = (0_usize, 0);
+    for entry in tables.entries_after(user_ref, query.after)? {
+        if examined == EXAMINED {
+            break;
+        }
+        examined += 1;
+        let (seq, row) = entry?;
+        if examined == EXAMINED {
+            page.through = seq;
+        }
+        let own = query.own == OwnEntries::Skip && row.origin.as_ref() == Some(&query.who.device);
+        let acknowledged = match &mut marks {
+            Some(marks) => marks.contains(seq)?,
+            None => false,
+        };
+        if own || acknowledged {
+            continue;
+        }
+        if page.entries.len() == query.limit
+            && let Some(last) = page.entries.last()
+        {
+            page.through = last.seq;
+            break;
+        }
+        let event = match row.content {
+            Content::Message(row) => Event::Message(messages.at(row)?.1),
+            Content::Notice(notice) => Event::Notice(notice),
+        };
+        let entry = InboxEntry { seq, at: row.at, origin: row.origin, event };
+        bytes = bytes.saturating_add(entry.cost());
+        if bytes > query.max_bytes
+            && let Some(last) = page.entries.last()
+        {
+            page.through = last.seq;
+            break;
+        }
+        page.entries.push(entry);
+    }
+    Ok(page)
+}
+
+pub(super) fn devices(tables: &Tables<impl Rows>, user: UserId) -> Result<Vec<DeviceState>, Failure> {
+    let Some(user_ref) = tables.user_ref(user)? else { return Ok(Vec::new()) };
+    tables
+        .devices_of(user_ref)?
+        .map(|found| {
+            let DeviceRow { device, cursor, registered_at } = found?.1;
+            Ok(DeviceState { device, cursor, registered_at })
+        })
+        .collect()
+}
+
+pub(super) fn depth(tables: &Tables<impl Rows>, who: &Principal) -> Result<Depth, Failure> {
+    let mut depth = Depth::default();
+    let Some(user_ref) = tables.user_ref(who.user)? else { return Ok(depth) };
+    let (cursor, mut marks) = match tables.device(user_ref, &who.device)? {
+        Some((device_ref, row)) => (row.cursor, Some(tables.marks(user_ref, device_ref, row.cursor)?)),
+        None => (InboxSeq::ZERO, None),
+    };
+    for entry in tables.entries_after(user_ref, cursor)? {
+        let (seq, row) = entry?;
+        let acknowledged = match &mut marks {
+            Some(marks) => marks.contains(seq)?,
+            None => false,
+        };
+        if acknowledged || row.origin.as_ref() == Some(&who.device) {
+            continue;
+        }
+        match row.content {
+            Content::Message(_) => depth.messages += 1,
+            Content::Notice(_) => depth.notices += 1,
+        }
+    }
+    Ok(depth)
+}

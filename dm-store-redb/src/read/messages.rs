@@ -1,0 +1,51 @@
+//! Messages from their rows.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use dm_core::{ConversationId, Message, UserId};
+
+use crate::codec::{Fields, Filed};
+use crate::error::Failure;
+use crate::tables::{Rows, Tables};
+
+/// Reads the messages of one page. Their conversations and senders are few, and each is looked up once.
+pub(crate) struct Messages<'a, T> {
+    tables: &'a Tables<T>,
+    conversations: HashMap<u32, ConversationId>,
+    users: HashMap<u32, UserId>,
+}
+
+impl<'a, T: Rows> Messages<'a, T> {
+    pub(crate) fn new(tables: &'a Tables<T>) -> Self {
+        Self { tables, conversations: HashMap::new(), users: HashMap::new() }
+    }
+
+    /// The message of a row, and where it is.
+    pub(crate) fn at(&mut self, row: u64) -> Result<(Filed, Arc<Message>), Failure> {
+        let value = self
+            .tables
+            .messages
+            .get(row.to_be_bytes().as_slice())?
+            .ok_or(Failure::Damaged("a pointer to no message"))?;
+        let mut fields = Fields::new(value.value());
+        let filed = Filed::decode(&mut fields)?;
+        let conversation = match self.conversations.get(&filed.conversation) {
+            Some(known) => *known,
+            None => {
+                let id = self.tables.thread_row(filed.conversation)?.id;
+                self.conversations.insert(filed.conversation, id);
+                id
+            }
+        };
+        let sender = match self.users.get(&filed.sender) {
+            Some(known) => *known,
+            None => {
+                let user = self.tables.user_of(filed.sender)?;
+                self.users.insert(filed.sender, user);
+                user
+            }
+        };
+        Ok((filed, Arc::new(filed.message(conversation, sender, fields)?)))
+    }
+}

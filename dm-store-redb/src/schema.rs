@@ -1,0 +1,96 @@
+//! The schema's version, and getting there.
+
+use dm_core::{StoreError, StoreErrorKind};
+use redb::{Database, ReadTransaction, ReadableDatabase, TableError};
+
+use crate::codec::Fields;
+use crate::error::{Failure, from_redb};
+use crate::tables::{Rows, SCHEMA, Tables, table};
+
+/// The version this library writes.
+pub(crate) const VERSION: u32 = 1;
+
+/// Keys of the schema's own table.
+pub(crate) const VERSION_KEY: &[u8] = b"version";
+pub(crate) const COMMIT_KEY: &[u8] = b"commit";
+
+/// Refuses a database that a newer version of the library wrote. Only reads.
+///
+/// # Errors
+/// [`StoreErrorKind::NewerSchema`].
+pub(crate) fn refuse_newer(database: &impl ReadableDatabase) -> Result<(), StoreError> {
+    let transaction = database.begin_read().map_err(from_redb)?;
+    check(version(&transaction)?).map(|_| ())
+}
+
+/// Brings the schema to this library's version, in one transaction: whatever happens, it is the old or the
+/// new one.
+pub(crate) fn migrate(database: &Database) -> Result<(), StoreError> {
+    let transaction = database.begin_read().map_err(from_redb)?;
+    if check(version(&transaction)?)? == VERSION {
+        return Ok(());
+    }
+    drop(transaction);
+    let mut transaction = database.begin_write().map_err(from_redb)?;
+    transaction.set_two_phase_commit(true);
+    {
+        // Version 1: every table, empty. Another handle may have been here meanwhile; doing it again changes
+        // nothing.
+        let mut tables = Tables::write(&transaction).map_err(Failure::from)?;
+        let found = tables.schema.find(VERSION_KEY, |value| value.last(Fields::u32))?;
+        check(found.unwrap_or(0))?;
+        tables.schema.insert(VERSION_KEY, VERSION.to_be_bytes().as_slice()).map_err(Failure::from)?;
+    }
+    transaction.commit().map_err(from_redb)
+}
+
+/// The version of the schema in the database; zero when there is none.
+fn version(transaction: &ReadTransaction) -> Result<u32, Failure> {
+    match transaction.open_table(table(SCHEMA)) {
+        // A schema without a version is none that this library wrote.
+        Ok(schema) => schema
+            .find(VERSION_KEY, |value| value.last(Fields::u32))?
+            .ok_or(Failure::Damaged("a schema without a version")),
+        Err(TableError::TableDoesNotExist(_)) => Ok(0),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn check(found: u32) -> Result<u32, StoreError> {
+    if found > VERSION {
+        let what = format!("the schema has version {found}, this library knows {VERSION}");
+        return Err(StoreError::new(StoreErrorKind::NewerSchema, what));
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use redb::TableHandle;
+    use redb::backends::InMemoryBackend;
+
+    use super::*;
+
+    fn database() -> Database {
+        Database::builder().create_with_backend(InMemoryBackend::new()).unwrap()
+    }
+
+    #[test]
+    fn every_name_begins_with_dm() {
+        let database = database();
+        migrate(&database).unwrap();
+        let transaction = database.begin_read().unwrap();
+        let names: Vec<_> = transaction.list_tables().unwrap().map(|table| table.name().to_owned()).collect();
+        assert_eq!(names.len(), 18);
+        assert!(names.iter().all(|name| name.starts_with("dm_")), "{names:?}");
+    }
+
+    #[test]
+    fn migrating_again_changes_nothing() {
+        let database = database();
+        for _ in 0..2 {
+            migrate(&database).unwrap();
+            assert_eq!(version(&database.begin_read().unwrap()).unwrap(), VERSION);
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Acknowledging entries for a device.
+
+use dm_core::{AckTarget, Acknowledge, Acknowledged, InboxSeq, MessageId, Outcome, Refusal};
+
+use super::{Batch, Stop};
+use crate::codec::{Content, DeviceRow, Fields, Filed, mark, refs};
+use crate::error::Failure;
+use crate::read::marked;
+use crate::tables::Rows;
+
+impl Batch<'_, '_> {
+    pub(super) fn acknowledge(&mut self, write: &Acknowledge) -> Result<Outcome, Stop> {
+        let user = self.heads.user(&self.tables, write.who.user)?.ok_or(Refusal::UnknownDevice)?;
+        let (user_ref, head) = (user.user_ref, user.head);
+        let (device_ref, device) =
+            self.tables.device(user_ref, &write.who.device)?.ok_or(Refusal::UnknownDevice)?;
+        let mut done = Acknowledged { cursor: device.cursor, acknowledged: 0, unknown: 0 };
+        let named = match &write.target {
+            AckTarget::UpTo(seq) if *seq > head => return Err(Refusal::BeyondHead { head }.into()),
+            AckTarget::UpTo(seq) => {
+                done.acknowledged = seq.get().saturating_sub(device.cursor.get());
+                done.cursor = device.cursor.max(*seq);
+                Vec::new()
+            }
+            AckTarget::Entries(seqs) if seqs.iter().any(|seq| *seq > head) => {
+                return Err(Refusal::BeyondHead { head }.into());
+            }
+            AckTarget::Entries(seqs) => seqs.clone(),
+            AckTarget::Messages(ids) => {
+                ids.iter().map(|id| self.entry_about(user_ref, *id)).collect::<Result<_, _>>()?
+            }
+        };
+        let floor = self.tables.floor(user_ref)?;
+        for seq in named {
+            if seq == InboxSeq::ZERO {
+                done.unknown += 1;
+                continue;
+            }
+            done.acknowledged += 1;
+            // Below the cursor it is acknowledged already; below the floor there is nothing to remember it
+            // for.
+            if seq > device.cursor && seq > floor {
+                let key = mark(user_ref, device_ref, seq.get());
+                self.tables.acked.insert(key.as_slice(), [].as_slice())?;
+            }
+        }
+        done.cursor = self.settle(user_ref, device_ref, &device, done.cursor)?;
+        Ok(Outcome::Acknowledged(done))
+    }
+
+    /// The entry of a user about a message; zero when there is none.
+    fn entry_about(&self, user_ref: u32, id: MessageId) -> Result<InboxSeq, Failure> {
+        let row = self.tables.message_ids.find(id.as_bytes(), |value| value.last(Fields::u64))?;
+        let Some(row) = row else { return Ok(InboxSeq::ZERO) };
+        let filed = self
+            .tables
+            .messages
+            .find(&row.to_be_bytes(), |mut value| Filed::decode(&mut value))?
+            .ok_or(Failure::Damaged("an id of no message"))?;
+        Ok(if filed.sender == user_ref {
+            filed.sender_seq
+        } else if filed.recipient == user_ref {
+            filed.recipient_seq
+        } else {
+            InboxSeq::ZERO
+        })
+    }
+
+    /// Moves a device's cursor over what follows it and is acknowledged, and forgets those individual marks.
+    /// The device's own entries are passed over, and so are notices and missing entries with an acknowledged
+    /// entry above them: an acknowledgement by message id cannot name those, and deliveries are in order.
+    fn settle(
+        &mut self,
+        user_ref: u32,
+        device_ref: u32,
+        device: &DeviceRow,
+        cursor: InboxSeq,
+    ) -> Result<InboxSeq, Failure> {
+        let mut settled = cursor;
+        let newest = self.newest_mark(user_ref, device_ref)?;
+        if let Some(newest) = newest.filter(|newest| *newest > cursor) {
+            let mut marks = self.tables.marks(user_ref, device_ref, cursor)?;
+            for entry in self.tables.entries_after(user_ref, cursor)? {
+                let (seq, row) = entry?;
+                if seq > newest {
+                    break;
+                }
+                let own = row.origin.as_ref() == Some(&device.device);
+                if marks.contains(seq)? {
+                    settled = seq;
+                } else if !own && matches!(row.content, Content::Message(_)) {
+                    break;
+                }
+            }
+        }
+        if newest.is_some() {
+            self.remove_marks(user_ref, device_ref, settled)?;
+        }
+        if settled != device.cursor {
+            let row = DeviceRow { cursor: settled, ..device.clone() };
+            self.tables.devices.insert(refs(user_ref, device_ref).as_slice(), row.encode().as_slice())?;
+        }
+        Ok(settled)
+    }
+
+    fn newest_mark(&self, user_ref: u32, device_ref: u32) -> Result<Option<InboxSeq>, Failure> {
+        let (from, to) = (mark(user_ref, device_ref, 0), mark(user_ref, device_ref, u64::MAX));
+        match self.tables.acked.scan(&from, &to)?.next_back() {
+            None => Ok(None),
+            Some(row) => marked(row?.0.value()).map(Some),
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Appending a message to its conversation and to both inboxes.
+
+use std::sync::Arc;
+
+use dm_core::{AppendMessage, Appended, InboxSeq, Message, Outcome, Refusal, UserId};
+
+use super::{Batch, Stop};
+use crate::codec::{Fields, Filed, Place, client, numbered};
+use crate::error::Failure;
+use crate::heads::{Thread, User};
+use crate::read::Messages;
+use crate::tables::Rows;
+
+impl Batch<'_, '_> {
+    pub(super) fn append_message(&mut self, write: AppendMessage) -> Result<Outcome, Stop> {
+        let thread = self.heads.thread(&self.tables, write.conversation)?.ok_or(Refusal::NotFound)?;
+        let sender_id = write.sender.user;
+        let recipient_id = thread.participants.peer_of(sender_id).ok_or(Refusal::NotFound)?;
+        let sender = self.participant(sender_id)?;
+        if let Some((message, sender_seq)) = self.sent_before(&write, sender)? {
+            return if write.repeats(&message) {
+                Ok(Outcome::MessageAppended(Appended {
+                    message,
+                    sender_seq,
+                    repeated: true,
+                    appended: Vec::new(),
+                }))
+            } else {
+                Err(Refusal::ClientIdReused.into())
+            };
+        }
+        self.refuse_stale_key(&write, recipient_id)?;
+        let recipient = self.participant(recipient_id)?;
+
+        let (at, device) = (write.at, write.sender.device.clone());
+        let message = Arc::new(write.into_message(thread.head.next()));
+        let filed = Filed {
+            conversation: thread.thread_ref,
+            sender: sender.user_ref,
+            recipient: recipient.user_ref,
+            sequence: message.sequence,
+            sender_seq: sender.head.next(),
+            recipient_seq: recipient.head.next(),
+        };
+        let row = self.insert_message(&message, filed)?;
+        let sent = self.append_pointer(sender_id, at, Some(&device), row, &message)?;
+        let received = self.append_pointer(recipient_id, at, None, row, &message)?;
+        self.heads.set_thread(message.conversation, Thread { head: message.sequence, ..thread });
+        Ok(Outcome::MessageAppended(Appended {
+            message,
+            sender_seq: filed.sender_seq,
+            repeated: false,
+            appended: vec![sent, received],
+        }))
+    }
+
+    /// A user of an open conversation, which gave them a ref.
+    fn participant(&mut self, user: UserId) -> Result<User, Failure> {
+        self.heads.user(&self.tables, user)?.ok_or(Failure::Damaged("a conversation of no user"))
+    }
+
+    /// The message that the sender gave this client id before, and its place in their inbox.
+    fn sent_before(
+        &self,
+        write: &AppendMessage,
+        sender: User,
+    ) -> Result<Option<(Arc<Message>, InboxSeq)>, Failure> {
+        let Some(client_id) = write.client_id else { return Ok(None) };
+        let key = client(client_id, sender.user_ref);
+        let Some(row) = self.tables.client_ids.find(&key, |value| value.last(Fields::u64))? else {
+            return Ok(None);
+        };
+        let (filed, message) = Messages::new(&self.tables).at(row)?;
+        Ok(Some((message, filed.sender_seq)))
+    }
+
+    fn refuse_stale_key(&self, write: &AppendMessage, recipient: UserId) -> Result<(), Stop> {
+        let Some(named) = write.recipient_key_version else { return Ok(()) };
+        let current = self.tables.key(recipient)?;
+        if current.is_some_and(|current| current.version == named) {
+            Ok(())
+        } else {
+            Err(Refusal::StaleKey { current }.into())
+        }
+    }
+
+    fn insert_message(&mut self, message: &Message, filed: Filed) -> Result<u64, Failure> {
+        let row = self.heads.take_row(&self.tables)?;
+        let key = row.to_be_bytes();
+        let place = Place { row, at: message.received_at };
+        let tables = &mut self.tables;
+        tables.messages.insert(key.as_slice(), filed.encode(message).as_slice())?;
+        tables.message_ids.insert(message.id.as_bytes().as_slice(), key.as_slice())?;
+        tables.sequence.insert(
+            numbered(filed.conversation, filed.sequence.get()).as_slice(),
+            place.encode().as_slice(),
+        )?;
+        if let Some(client_id) = message.client_id {
+            tables.client_ids.insert(client(client_id, filed.sender).as_slice(), key.as_slice())?;
+        }
+        Ok(row)
+    }
+}

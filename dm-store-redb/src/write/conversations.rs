@@ -1,0 +1,46 @@
+//! Opening conversations.
+
+use dm_core::{Conversation, Notice, OpenConversation, Outcome, ServerSequence};
+
+use super::{Batch, Stop};
+use crate::codec::{Fields, ThreadRow, refs};
+use crate::error::Failure;
+use crate::heads::Thread;
+use crate::tables::Rows;
+
+impl Batch<'_, '_> {
+    pub(super) fn open_conversation(&mut self, write: &OpenConversation) -> Result<Outcome, Stop> {
+        let participants = write.participants;
+        let a = self.user_or_new(participants.a())?.user_ref;
+        let b = self.user_or_new(participants.b())?.user_ref;
+        if let Some(open) = self.tables.pairs.find(&refs(a, b), |value| value.last(Fields::u32))? {
+            let ThreadRow { id, opened_at, .. } = self.tables.thread_row(open)?;
+            let conversation = Conversation { id, participants, opened_at };
+            return Ok(Outcome::ConversationOpened { conversation, created: false, appended: Vec::new() });
+        }
+
+        let conversation = Conversation { id: write.id, participants, opened_at: write.at };
+        let thread_ref = self.insert_conversation(conversation, a, b)?;
+        self.heads.set_thread(write.id, Thread { thread_ref, participants, head: ServerSequence::ZERO });
+        let notice = Notice::ConversationOpened(conversation);
+        let mut appended = Vec::with_capacity(2);
+        for user in [participants.a(), participants.b()] {
+            let origin = (user == write.opener.user).then_some(&write.opener.device);
+            appended.push(self.append_notice(user, write.at, origin, notice)?);
+        }
+        Ok(Outcome::ConversationOpened { conversation, created: true, appended })
+    }
+
+    fn insert_conversation(&mut self, conversation: Conversation, a: u32, b: u32) -> Result<u32, Failure> {
+        let Conversation { id, opened_at, .. } = conversation;
+        let tables = &mut self.tables;
+        let thread_ref = tables.conversations.next_ref()?;
+        let key = thread_ref.to_be_bytes();
+        tables.conversations.insert(key.as_slice(), ThreadRow { id, a, b, opened_at }.encode().as_slice())?;
+        tables.conversation_ids.insert(id.as_bytes().as_slice(), key.as_slice())?;
+        tables.pairs.insert(refs(a, b).as_slice(), key.as_slice())?;
+        tables.members.insert(refs(a, thread_ref).as_slice(), b.to_be_bytes().as_slice())?;
+        tables.members.insert(refs(b, thread_ref).as_slice(), a.to_be_bytes().as_slice())?;
+        Ok(thread_ref)
+    }
+}

@@ -1,0 +1,63 @@
+//! Registering and forgetting devices.
+
+use dm_core::{DeviceStart, ForgetDevice, InboxSeq, Outcome, Refusal, RegisterDevice};
+
+use super::{Batch, Stop};
+use crate::codec::{DeviceRow, mark, refs};
+use crate::error::Failure;
+use crate::tables::Remove;
+
+impl Batch<'_, '_> {
+    pub(super) fn register_device(&mut self, write: &RegisterDevice) -> Result<Outcome, Stop> {
+        let mut registered = 0;
+        let mut device_ref = 1_u32;
+        if let Some(user) = self.heads.user(&self.tables, write.who.user)? {
+            for found in self.tables.devices_of(user.user_ref)? {
+                let (found, row) = found?;
+                if row.device == write.who.device {
+                    return Ok(Outcome::DeviceRegistered { cursor: row.cursor });
+                }
+                registered += 1;
+                device_ref = found.checked_add(1).ok_or(Failure::Exhausted)?;
+            }
+        }
+        if registered >= write.limit {
+            return Err(Refusal::TooManyDevices.into());
+        }
+
+        let user = self.user_or_new(write.who.user)?;
+        let cursor = match write.start {
+            DeviceStart::Oldest => self.tables.floor(user.user_ref)?,
+            DeviceStart::Now => user.head,
+        };
+        let row = DeviceRow { cursor, registered_at: write.at, device: write.who.device.clone() };
+        self.tables.devices.insert(refs(user.user_ref, device_ref).as_slice(), row.encode().as_slice())?;
+        Ok(Outcome::DeviceRegistered { cursor })
+    }
+
+    pub(super) fn forget_device(&mut self, write: &ForgetDevice) -> Result<Outcome, Stop> {
+        let device = match self.heads.user(&self.tables, write.who.user)? {
+            Some(user) => {
+                self.tables.device(user.user_ref, &write.who.device)?.map(|(found, _)| (user.user_ref, found))
+            }
+            None => None,
+        };
+        let Some((user_ref, device_ref)) = device else {
+            return Ok(Outcome::DeviceForgotten { existed: false });
+        };
+        self.remove_marks(user_ref, device_ref, InboxSeq::new(u64::MAX))?;
+        self.tables.devices.remove(refs(user_ref, device_ref).as_slice())?;
+        Ok(Outcome::DeviceForgotten { existed: true })
+    }
+
+    /// Forgets what a device acknowledged individually, up to an entry.
+    pub(super) fn remove_marks(
+        &mut self,
+        user_ref: u32,
+        device_ref: u32,
+        through: InboxSeq,
+    ) -> Result<(), Failure> {
+        let (from, to) = (mark(user_ref, device_ref, 0), mark(user_ref, device_ref, through.get()));
+        self.tables.acked.remove_between(&from, &to)
+    }
+}

@@ -1,0 +1,70 @@
+//! Appending to an inbox, and the users who have one.
+
+use std::sync::Arc;
+
+use dm_core::{DeviceId, Event, InboxEntry, InboxSeq, Message, Notice, Notification, Timestamp, UserId};
+
+use super::Batch;
+use crate::codec::{Content, EntryRow, numbered, timed};
+use crate::error::Failure;
+use crate::heads::User;
+use crate::tables::Rows;
+
+impl Batch<'_, '_> {
+    /// A user, who gets a ref if they have none.
+    pub(super) fn user_or_new(&mut self, user: UserId) -> Result<User, Failure> {
+        if let Some(known) = self.heads.user(&self.tables, user)? {
+            return Ok(known);
+        }
+        let user_ref = self.tables.users.next_ref()?;
+        self.tables.users.insert(user_ref.to_be_bytes().as_slice(), user.as_bytes().as_slice())?;
+        self.tables.user_ids.insert(user.as_bytes().as_slice(), user_ref.to_be_bytes().as_slice())?;
+        let new = User { user_ref, head: InboxSeq::ZERO, is_empty: true };
+        self.heads.set_user(user, new);
+        Ok(new)
+    }
+
+    /// Appends an entry about a message to a user's inbox.
+    pub(super) fn append_pointer(
+        &mut self,
+        owner: UserId,
+        at: Timestamp,
+        origin: Option<&DeviceId>,
+        row: u64,
+        message: &Arc<Message>,
+    ) -> Result<Notification, Failure> {
+        self.append_entry(owner, at, origin, Content::Message(row), Event::Message(Arc::clone(message)))
+    }
+
+    /// Appends an entry that holds what it is about.
+    pub(super) fn append_notice(
+        &mut self,
+        owner: UserId,
+        at: Timestamp,
+        origin: Option<&DeviceId>,
+        notice: Notice,
+    ) -> Result<Notification, Failure> {
+        self.append_entry(owner, at, origin, Content::Notice(notice), Event::Notice(notice))
+    }
+
+    fn append_entry(
+        &mut self,
+        owner: UserId,
+        at: Timestamp,
+        origin: Option<&DeviceId>,
+        content: Content,
+        event: Event,
+    ) -> Result<Notification, Failure> {
+        let user = self.user_or_new(owner)?;
+        let seq = user.head.next();
+        self.tables.inbox.insert(
+            numbered(user.user_ref, seq.get()).as_slice(),
+            EntryRow::encode(at, origin, content).as_slice(),
+        )?;
+        if user.is_empty {
+            self.tables.oldest.insert(timed(at, user.user_ref).as_slice(), [].as_slice())?;
+        }
+        self.heads.set_user(owner, User { head: seq, is_empty: false, ..user });
+        Ok(Notification { user: owner, entry: InboxEntry { seq, at, origin: origin.cloned(), event } })
+    }
+}

@@ -1,0 +1,96 @@
+//! Publishing keys, and telling the publisher's peers.
+
+use dm_core::{AnnounceKeys, KeyRecord, KeyVersion, Notice, Outcome, PublishKey, UserId};
+use redb::ReadableTable;
+
+use super::{Batch, Stop};
+use crate::codec::{Announcement, Fields, key_value, refs};
+use crate::error::Failure;
+use crate::tables::Rows;
+
+impl Batch<'_, '_> {
+    pub(super) fn publish_key(&mut self, write: &PublishKey) -> Result<Outcome, Stop> {
+        let user_ref = self.user_or_new(write.user)?.user_ref;
+        let current = self.tables.key(write.user)?;
+        if let Some(record) = current.filter(|current| current.key == write.key) {
+            return Ok(Outcome::KeyPublished { record, changed: false });
+        }
+        let record = KeyRecord {
+            user: write.user,
+            key: write.key,
+            version: current.map_or(KeyVersion::FIRST, |current| current.version.next()),
+            published_at: write.at,
+            binding: write.binding,
+        };
+        self.tables
+            .keys
+            .insert(refs(user_ref, record.version.get()).as_slice(), key_value(&record).as_slice())?;
+        // All conversations open now; in those opened later the peer looks the key up.
+        let (from, to) = (refs(user_ref, 0), refs(user_ref, u32::MAX));
+        let newest = self.tables.members.last_in(&from, &to, |mut key, _| {
+            key.u32()?;
+            key.last(Fields::u32)
+        })?;
+        if let Some(until) = newest {
+            let announcement = Announcement { user: user_ref, after: 0, until };
+            self.tables
+                .announcements
+                .insert(write.user.as_bytes().as_slice(), announcement.encode().as_slice())?;
+        }
+        Ok(Outcome::KeyPublished { record, changed: true })
+    }
+
+    pub(super) fn announce_keys(&mut self, write: &AnnounceKeys) -> Result<Outcome, Stop> {
+        let mut appended = Vec::new();
+        while appended.len() < write.limit
+            && let Some((publisher, announcement)) = self.next_announcement()?
+        {
+            let peers = self.peers(announcement, write.limit - appended.len())?;
+            if let Some(record) = self.tables.key(publisher)? {
+                for (_, peer) in &peers {
+                    let notice = Notice::PeerKeyChanged(record);
+                    appended.push(self.append_notice(*peer, write.at, None, notice)?);
+                }
+            }
+            let told = peers.last().map_or(announcement.until, |(conversation, _)| *conversation);
+            self.advance(publisher, announcement, told)?;
+        }
+        Ok(Outcome::KeysAnnounced { appended, more: self.next_announcement()?.is_some() })
+    }
+
+    fn next_announcement(&self) -> Result<Option<(UserId, Announcement)>, Failure> {
+        let Some((key, value)) = self.tables.announcements.first()? else { return Ok(None) };
+        let publisher = Fields::new(key.value()).last(Fields::user)?;
+        Ok(Some((publisher, Announcement::decode(Fields::new(value.value()))?)))
+    }
+
+    /// The next conversations of a publication, in the order they were opened, and the peer in each.
+    fn peers(&self, announcement: Announcement, limit: usize) -> Result<Vec<(u32, UserId)>, Failure> {
+        let Announcement { user, after, until } = announcement;
+        let from = refs(user, after.saturating_add(1));
+        self.tables
+            .members
+            .scan(&from, &refs(user, until))?
+            .take(limit)
+            .map(|member| {
+                let (key, peer) = member?;
+                let mut key = Fields::new(key.value());
+                key.u32()?;
+                let conversation = key.last(Fields::u32)?;
+                let peer = Fields::new(peer.value()).last(Fields::u32)?;
+                Ok((conversation, self.tables.user_of(peer)?))
+            })
+            .collect()
+    }
+
+    fn advance(&mut self, publisher: UserId, announcement: Announcement, told: u32) -> Result<(), Failure> {
+        let key = publisher.as_bytes().as_slice();
+        if told < announcement.until {
+            let left = Announcement { after: told, ..announcement };
+            self.tables.announcements.insert(key, left.encode().as_slice())?;
+        } else {
+            self.tables.announcements.remove(key)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,39 @@
+//! Where the conformance suite finds a store.
+
+use std::path::{Path, PathBuf};
+
+use dm_conformance::Harness;
+use dm_conformance::crash::CrashHarness;
+use dm_core::StoreError;
+use dm_store_redb::RedbStore;
+use tempfile::TempDir;
+
+/// A store in a file of its own.
+pub struct File {
+    path: PathBuf,
+    /// Removed with the harness that made it.
+    _folder: Option<TempDir>,
+}
+
+impl Harness for File {
+    type Store = RedbStore;
+
+    async fn fresh() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self { path: folder.path().join("dm.redb"), _folder: Some(folder) }
+    }
+
+    async fn open(&self) -> Result<RedbStore, StoreError> {
+        RedbStore::open(&self.path)
+    }
+}
+
+impl CrashHarness for File {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn at(path: &Path) -> Self {
+        Self { path: path.to_owned(), _folder: None }
+    }
+}

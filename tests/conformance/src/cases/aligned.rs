@@ -1,0 +1,104 @@
+//! Clause 3.
+
+use dm_core::{Event, Notice, Notification, Outcome};
+
+use crate::build::{
+    ack_up_to, announce, append, conversation, expire, forget, message, on, open, open_from, publish,
+    register, user, who,
+};
+use crate::reads::{above, history_of};
+use crate::{Harness, World};
+
+/// One write of each kind in one batch.
+pub async fn each_kind_of_write_answers_with_its_own_outcome<H: Harness>(world: World<H>) {
+    let outcomes = world
+        .commit(vec![
+            open(1, 1, 2),
+            publish(1, 1, 1),
+            announce(10, 1),
+            append(1, 1, 1).into(),
+            register(who(2)),
+            ack_up_to(who(2), 2),
+            expire(1, 10),
+            forget(who(2)),
+        ])
+        .await;
+    assert!(
+        matches!(
+            outcomes[..],
+            [
+                Outcome::ConversationOpened { created: true, .. },
+                Outcome::KeyPublished { changed: true, .. },
+                Outcome::KeysAnnounced { more: false, .. },
+                Outcome::MessageAppended(_),
+                Outcome::DeviceRegistered { .. },
+                Outcome::Acknowledged(_),
+                Outcome::Expired { entries: 0, .. },
+                Outcome::DeviceForgotten { existed: true },
+            ]
+        ),
+        "{outcomes:?}"
+    );
+}
+
+/// Writes of one kind cannot be told apart by the variant, but by what they name.
+pub async fn each_append_of_a_batch_is_answered_in_its_place<H: Harness>(world: World<H>) {
+    world.commit((1..=4).map(|n| open(n, 0, n)).collect()).await;
+    let ids: Vec<u64> = (1..=32).collect();
+    let outcomes = world.commit(ids.iter().map(|id| append(1 + id % 4, 0, *id).into()).collect()).await;
+    for (id, outcome) in ids.into_iter().zip(outcomes) {
+        let Outcome::MessageAppended(appended) = outcome else { panic!("{outcome:?}") };
+        assert_eq!(appended.message.id, message(id));
+        assert_eq!(appended.message.conversation, conversation(1 + id % 4));
+    }
+}
+
+/// The answer to an append is what a reader finds.
+pub async fn an_append_answers_with_the_message_as_stored<H: Harness>(world: World<H>) {
+    world.done(open(1, 1, 2)).await;
+    let appended = world.append(append(1, 2, 1)).await;
+    assert!(!appended.repeated);
+    assert_eq!(appended.message, world.messages(history_of(1, 1, above(0), 1)).await.messages[0]);
+    let entry = &world.inbox(&who(2)).await.entries[1];
+    assert_eq!((appended.sender_seq, Some(&appended.message)), (entry.seq, entry.message()));
+}
+
+/// The hints of an append are the two entries, each with its owner.
+pub async fn an_append_names_the_entries_it_appended<H: Harness>(world: World<H>) {
+    world.commit(vec![open(1, 1, 2), open(2, 1, 3)]).await;
+    let write = dm_core::AppendMessage { sender: on(1, "phone"), ..append(1, 1, 1) };
+    let appended = world.append(write).await.appended;
+    assert_eq!(appended.len(), 2);
+    these_are_in_their_inboxes(&world, &appended).await;
+    assert_eq!(appended[0].entry.origin, Some(on(1, "phone").device));
+    assert_eq!((appended[0].user, appended[1].user), (user(1), user(2)));
+}
+
+/// The hints of an opening are the two notices; the opener's carries their device.
+pub async fn an_opening_names_the_entries_it_appended<H: Harness>(world: World<H>) {
+    let outcome = world.done(open_from(1, on(2, "desk"), 1, crate::build::at(9))).await;
+    let Outcome::ConversationOpened { conversation, created: true, appended } = outcome else {
+        panic!("{outcome:?}")
+    };
+    assert_eq!(appended.len(), 2);
+    these_are_in_their_inboxes(&world, &appended).await;
+    for Notification { user: owner, entry } in appended {
+        assert_eq!(entry.event, Event::Notice(Notice::ConversationOpened(conversation)));
+        assert_eq!(entry.origin, (owner == user(2)).then(|| on(2, "desk").device));
+    }
+}
+
+/// The hints of an announcement are the notices in the peers' inboxes.
+pub async fn an_announcement_names_the_entries_it_appended<H: Harness>(world: World<H>) {
+    world.commit(vec![open(1, 1, 2), open(2, 1, 3), publish(1, 1, 5)]).await;
+    let Outcome::KeysAnnounced { appended, .. } = world.done(announce(10, 6)).await else { panic!() };
+    assert_eq!(appended.len(), 2);
+    these_are_in_their_inboxes(&world, &appended).await;
+}
+
+async fn these_are_in_their_inboxes<H: Harness>(world: &World<H>, appended: &[Notification]) {
+    for Notification { user, entry } in appended {
+        let inbox = world.inbox(&(*user).into()).await;
+        assert!(inbox.entries.contains(entry), "{entry:?} is not in the inbox of {user}: {inbox:?}");
+    }
+}

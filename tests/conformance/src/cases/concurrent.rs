@@ -1,0 +1,126 @@
+//! Clause 6.
+
+use std::sync::Arc;
+
+use dm_core::{DeviceStart, InboxSeq, Outcome, Store, Write};
+
+use crate::build::{
+    ack_entries, ack_up_to, append, conversation, expire, on, open, publish, register, register_from, user,
+    who,
+};
+use crate::reads::{seqs, sequences};
+use crate::{Harness, World};
+
+/// Fifty commits at once to one conversation.
+pub async fn fifty_tasks_lose_nothing_in_one_conversation<H: Harness>(world: World<H>) {
+    world.done(open(1, 1, 2)).await;
+    world.at_once((1..=50).map(|id| vec![append(1, 1 + id % 2, id).into()])).await;
+    let history = world.history(user(1), conversation(1)).await.unwrap();
+    assert_eq!(sequences(&history.messages), (1..=50).collect::<Vec<_>>());
+    each_message_once(&world, 2, 50).await;
+    each_message_once(&world, 1, 50).await;
+}
+
+/// Twenty conversations whose messages go to one inbox.
+pub async fn conversations_that_meet_in_an_inbox_lose_nothing<H: Harness>(world: World<H>) {
+    world.commit((1..=20).map(|n| open(n, n, 0)).collect()).await;
+    world.at_once((1..=40).map(|id| vec![append(1 + id % 20, 1 + id % 20, id).into()])).await;
+    each_message_once(&world, 0, 40).await;
+    assert_eq!(seqs(&world.inbox(&who(0)).await.entries), (1..=60).collect::<Vec<_>>());
+}
+
+/// Batches that touch the same users in opposite orders.
+pub async fn batches_in_opposite_orders_do_not_block_each_other<H: Harness>(world: World<H>) {
+    world.commit(vec![open(1, 1, 2), open(2, 3, 4)]).await;
+    let batch = |task: u64| {
+        let id = task * 10;
+        let (one, other): (Write, Write) = (append(1, 1, id).into(), append(2, 3, id + 1).into());
+        if task.is_multiple_of(2) { vec![one, other] } else { vec![other, one] }
+    };
+    world.at_once((1..=20).map(batch)).await;
+    each_message_once(&world, 2, 20).await;
+    each_message_once(&world, 4, 20).await;
+}
+
+/// Each task acknowledges one entry.
+pub async fn acknowledgements_at_once_all_count<H: Harness>(world: World<H>) {
+    world.commit(vec![open(1, 1, 2), register(who(2)), register(on(2, "desk"))]).await;
+    world.commit((1..=20).map(|id| append(1, 1, id).into()).collect()).await;
+    world.at_once((1..=21).map(|seq| vec![ack_entries(who(2), [seq])])).await;
+    assert_eq!(world.cursor(&who(2)).await, 21);
+    assert_eq!(world.pending(&on(2, "desk")).await.len(), 21);
+}
+
+/// The cursor is the highest of all that were set at once.
+pub async fn cumulative_acknowledgements_at_once_keep_the_highest<H: Harness>(world: World<H>) {
+    world.commit(vec![open(1, 1, 2), register(who(2))]).await;
+    world.commit((1..=20).map(|id| append(1, 1, id).into()).collect()).await;
+    world.at_once((1..=20).map(|seq| vec![ack_up_to(who(2), 1 + (seq * 7) % 20)])).await;
+    assert_eq!(world.cursor(&who(2)).await, 20);
+}
+
+/// Twenty devices want three places.
+pub async fn registrations_at_once_stay_within_the_limit<H: Harness>(world: World<H>) {
+    let register = |n: u64| vec![register_from(on(1, &format!("d{n}")), DeviceStart::Oldest, 3)];
+    let outcomes = world.at_once((1..=20).map(register)).await;
+    let registered = |outcome: &&Outcome| matches!(outcome, Outcome::DeviceRegistered { .. });
+    assert_eq!(outcomes.iter().flatten().filter(registered).count(), 3);
+    assert_eq!(world.devices(1).await.len(), 3);
+}
+
+/// Twenty keys are twenty versions.
+pub async fn keys_published_at_once_have_a_version_each<H: Harness>(world: World<H>) {
+    let outcomes = world.at_once((1..=20).map(|n| vec![publish(1, n, 1)])).await;
+    let version = |outcome: &Outcome| match outcome {
+        Outcome::KeyPublished { record, changed: true } => record.version.get(),
+        outcome => panic!("{outcome:?}"),
+    };
+    let mut versions: Vec<_> = outcomes.iter().flatten().map(version).collect();
+    versions.sort_unstable();
+    assert_eq!(versions, (1..=20).collect::<Vec<_>>());
+}
+
+/// Entries go at one end of the inbox while others come at the other.
+pub async fn expiry_beside_appends_takes_only_what_is_old<H: Harness>(world: World<H>) {
+    world.done(open(1, 1, 2)).await;
+    world.commit((2..=20).map(|id| append(1, 1, id).into()).collect()).await;
+    let appends = (21..=40).map(|id| vec![append(1, 1, id).into()]);
+    let steps = (1..=20).map(|_| vec![expire(21, 5)]);
+    world.at_once(appends.chain(steps)).await;
+    world.done(expire(21, 100)).await;
+    let page = world.inbox(&who(2)).await;
+    assert_eq!((page.floor, page.head), (InboxSeq::new(20), InboxSeq::new(40)));
+    assert_eq!(seqs(&page.entries), (21..=40).collect::<Vec<_>>());
+}
+
+/// Two handles, for instance of two processes, commit at once.
+pub async fn two_handles_lose_nothing<H: Harness>(world: World<H>) {
+    world.done(open(1, 1, 2)).await;
+    let Some(second) = world.second_handle().await.map(Arc::new) else { return };
+    let tasks: Vec<_> = [world.store(), second]
+        .into_iter()
+        .zip([0, 20])
+        .map(|(store, first)| {
+            tokio::spawn(async move {
+                for id in 1..=20 {
+                    store.commit(vec![append(1, 1, first + id).into()]).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    each_message_once(&world, 2, 40).await;
+    let history = world.history(user(2), conversation(1)).await.unwrap();
+    assert_eq!(sequences(&history.messages), (1..=40).collect::<Vec<_>>());
+}
+
+async fn each_message_once<H: Harness>(world: &World<H>, n: u64, messages: usize) {
+    let entries = world.inbox(&who(n)).await.entries;
+    assert_eq!(seqs(&entries), (1..=entries.len() as u64).collect::<Vec<_>>());
+    let mut ids: Vec<_> = entries.iter().filter_map(|entry| Some(entry.message()?.id)).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), messages);
+}

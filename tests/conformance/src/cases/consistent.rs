@@ -1,0 +1,79 @@
+//! Clause 17.
+
+use dm_core::{InboxSeq, Store};
+
+use crate::build::{ack_up_to, append, conversation, expire, on, open, publish, register, user, who};
+use crate::reads::{inbox_after, seqs};
+use crate::{Harness, World};
+
+/// Each message is read as soon as its commit returns, wherever it is.
+pub async fn a_message_is_read_as_soon_as_its_commit_returns<H: Harness>(world: World<H>) {
+    world.done(open(1, 1, 2)).await;
+    for id in 1..=20 {
+        world.append(append(1, 1, id)).await;
+        assert_eq!(world.inbox(&who(2)).await.entries.len() as u64, id + 1);
+        assert_eq!(world.history(user(2), conversation(1)).await.unwrap().messages.len() as u64, id);
+        assert_eq!(world.state(1).await.unwrap().head.get(), id);
+        assert_eq!(world.list(2, None, 1).await[0].head.get(), id);
+        assert_eq!(world.depth(&who(2)).await.messages, id);
+    }
+}
+
+/// So is everything else.
+pub async fn every_read_is_as_new_as_the_last_commit<H: Harness>(world: World<H>) {
+    world.done(open(1, 1, 2)).await;
+    for n in 1..=10_u8 {
+        let device = on(2, &n.to_string());
+        world.commit(vec![publish(2, n, 1), register(device.clone()), append(1, 1, n.into()).into()]).await;
+        assert_eq!(world.key(2).await.unwrap().version.get(), u32::from(n));
+        assert_eq!(world.devices(2).await.len(), usize::from(n).min(8));
+        if n <= 8 {
+            world.done(ack_up_to(device.clone(), u64::from(n) + 1)).await;
+            assert_eq!(world.cursor(&device).await, u64::from(n) + 1);
+            assert!(world.pending(&device).await.is_empty());
+        }
+    }
+}
+
+/// Many readers at once, none of which has read before.
+pub async fn every_reader_is_as_new_as_the_last_commit<H: Harness>(world: World<H>) {
+    world.done(open(1, 1, 2)).await;
+    for id in 1..=10 {
+        world.append(append(1, 1, id)).await;
+        let readers: Vec<_> = (0..8)
+            .map(|_| {
+                let store = world.store();
+                tokio::spawn(async move { store.inbox(inbox_after(who(2), 0, 100)).await.unwrap().head })
+            })
+            .collect();
+        for reader in readers {
+            assert_eq!(reader.await.unwrap(), InboxSeq::new(id + 1));
+        }
+    }
+}
+
+/// Entries, head, floor and place are of one moment, while entries come and go.
+pub async fn the_parts_of_a_page_fit_together<H: Harness>(world: World<H>) {
+    world.done(open(1, 1, 2)).await;
+    let appends = (2..=40).map(|id| vec![append(1, 1, id).into()]).collect();
+    let steps = (2..=40).map(|time| vec![expire(time, 3)]).collect();
+    let look = async || {
+        let page = world.page(inbox_after(who(2), 0, 1_000)).await;
+        let held = page.floor.get() + 1..=page.head.get();
+        assert_eq!(seqs(&page.entries), held.collect::<Vec<_>>());
+        assert_eq!(page.through, page.head);
+    };
+    world.during([appends, steps], look).await;
+}
+
+/// A list shows each conversation as it is at one moment: both, or only the first, of a batch's two.
+pub async fn the_conversations_of_a_list_are_of_one_moment<H: Harness>(world: World<H>) {
+    world.commit(vec![open(1, 1, 0), open(2, 2, 0)]).await;
+    let both =
+        (1..=30).map(|id| vec![append(1, 0, id * 2).into(), append(2, 0, id * 2 + 1).into()]).collect();
+    let look = async || {
+        let list = world.list(0, None, 10).await;
+        assert_eq!((list.len(), list[0].head), (2, list[1].head));
+    };
+    world.during([both], look).await;
+}

@@ -1,0 +1,146 @@
+//! What [`RegisterDevice`](dm_core::RegisterDevice) and [`ForgetDevice`](dm_core::ForgetDevice) say of themselves.
+
+use dm_core::{DeviceStart, Outcome, Refusal, RegisterDevice, Write};
+
+use crate::build::{
+    ack_entries, ack_up_to, append, at, expire, forget, on, open, register, register_from, who,
+};
+use crate::{Harness, World};
+
+/// The cursor and the time are those of the first registration.
+pub async fn registering_again_changes_nothing<H: Harness>(world: World<H>) {
+    three_messages(&world).await;
+    world.commit(vec![register(who(2)), ack_up_to(who(2), 2)]).await;
+    let before = world.snapshot().await;
+    for start in [DeviceStart::Oldest, DeviceStart::Now] {
+        let again = RegisterDevice { who: who(2), start, limit: 8, at: at(99) };
+        assert_eq!(cursor(world.done(Write::RegisterDevice(again)).await), 2);
+    }
+    assert_eq!(world.snapshot().await, before);
+}
+
+/// By when they were registered, whatever their names and times.
+pub async fn devices_are_listed_oldest_registration_first<H: Harness>(world: World<H>) {
+    let names = ["m", "a", "z", "default", "B"];
+    for (time, name) in [5, 4, 3, 2, 1].into_iter().zip(names) {
+        let register =
+            RegisterDevice { who: on(1, name), start: DeviceStart::Oldest, limit: 8, at: at(time) };
+        world.done(Write::RegisterDevice(register)).await;
+    }
+    let listed: Vec<_> = world.devices(1).await.into_iter().map(|state| state.device.to_string()).collect();
+    assert_eq!(listed, names);
+}
+
+/// One more is refused; those that are there are found.
+pub async fn a_user_has_no_more_devices_than_the_limit<H: Harness>(world: World<H>) {
+    let register = |name| register_from(on(1, name), DeviceStart::Oldest, 2);
+    world.commit(vec![register("a"), register("b")]).await;
+    assert_eq!(world.refused(register("c")).await, Refusal::TooManyDevices);
+    world.done(register("a")).await;
+    // Another user has places of their own.
+    world.done(register_from(on(2, "c"), DeviceStart::Oldest, 2)).await;
+}
+
+/// Everything that is held is pending for it.
+pub async fn a_device_that_starts_at_the_oldest_is_shown_all_that_is_held<H: Harness>(world: World<H>) {
+    three_messages(&world).await;
+    assert_eq!(cursor(world.done(register(who(2))).await), 0);
+    assert_eq!(world.pending(&who(2)).await, [1, 2, 3, 4]);
+}
+
+/// What expired before is no gap for it.
+pub async fn a_device_that_starts_at_the_oldest_starts_above_what_expired<H: Harness>(world: World<H>) {
+    three_messages(&world).await;
+    world.done(expire(3, 100)).await;
+    assert_eq!(cursor(world.done(register(who(2))).await), 3);
+    assert_eq!(world.pending(&who(2)).await, [4]);
+}
+
+/// Only what comes later is pending for it.
+pub async fn a_device_that_starts_now_is_shown_what_comes<H: Harness>(world: World<H>) {
+    three_messages(&world).await;
+    assert_eq!(cursor(world.done(register_from(who(2), DeviceStart::Now, 8)).await), 4);
+    world.append(append(1, 1, 4)).await;
+    assert_eq!(world.pending(&who(2)).await, [5]);
+}
+
+/// Nobody has written to the user.
+pub async fn a_device_of_an_empty_inbox_starts_at_zero<H: Harness>(world: World<H>) {
+    for (name, start) in [("a", DeviceStart::Oldest), ("b", DeviceStart::Now)] {
+        assert_eq!(cursor(world.done(register_from(on(5, name), start, 8)).await), 0);
+    }
+}
+
+/// Once; then there is nothing to forget.
+pub async fn a_device_is_forgotten_once<H: Harness>(world: World<H>) {
+    world.commit(vec![register(on(1, "a")), register(on(1, "b"))]).await;
+    for existed in [true, false] {
+        let outcome = world.done(forget(on(1, "a"))).await;
+        assert!(
+            matches!(outcome, Outcome::DeviceForgotten { existed: was } if was == existed),
+            "{outcome:?}"
+        );
+    }
+    assert_eq!(world.devices(1).await.len(), 1);
+    let outcome = world.done(forget(who(9))).await;
+    assert!(matches!(outcome, Outcome::DeviceForgotten { existed: false }), "{outcome:?}");
+}
+
+/// It may not acknowledge, and nothing of what it acknowledged is left when it comes back.
+pub async fn a_forgotten_device_comes_back_as_new<H: Harness>(world: World<H>) {
+    three_messages(&world).await;
+    world.commit(vec![register(who(2)), ack_up_to(who(2), 2), ack_entries(who(2), [4])]).await;
+    world.done(forget(who(2))).await;
+    assert_eq!(world.refused(ack_up_to(who(2), 2)).await, Refusal::UnknownDevice);
+    assert_eq!(world.pending(&who(2)).await, [1, 2, 3, 4]);
+    assert_eq!(cursor(world.done(register(who(2))).await), 0);
+    assert_eq!(world.pending(&who(2)).await, [1, 2, 3, 4]);
+}
+
+/// It stands last in the list.
+pub async fn a_device_that_comes_back_is_the_newest<H: Harness>(world: World<H>) {
+    world.commit(vec![register(on(1, "a")), register(on(1, "b"))]).await;
+    world.commit(vec![forget(on(1, "a")), register(on(1, "a"))]).await;
+    let listed: Vec<_> = world.devices(1).await.into_iter().map(|state| state.device.to_string()).collect();
+    assert_eq!(listed, ["b", "a"]);
+}
+
+/// A name is its exact characters, and a device is one user's.
+pub async fn devices_of_other_names_and_users_are_other_devices<H: Harness>(world: World<H>) {
+    three_messages(&world).await;
+    let devices = [on(2, "Phone"), on(2, "phone"), on(2, "phone."), on(1, "phone")];
+    for who in &devices {
+        world.done(register(who.clone())).await;
+    }
+    world.done(ack_up_to(on(2, "phone"), 3)).await;
+    let mut cursors = Vec::new();
+    for who in &devices {
+        cursors.push(world.cursor(who).await);
+    }
+    assert_eq!(cursors, [0, 3, 0, 0]);
+}
+
+/// Registrations and their order are remembered, and so is what was forgotten.
+pub async fn devices_are_there_after_reopening<H: Harness>(mut world: World<H>) {
+    three_messages(&world).await;
+    let names = ["z", "a", "m"];
+    world.commit(names.map(|name| register(on(2, name))).into()).await;
+    world.commit(vec![ack_up_to(on(2, "m"), 3), forget(on(2, "a"))]).await;
+    let before = world.devices(2).await;
+    world.reopen().await;
+    assert_eq!(world.devices(2).await, before);
+    assert_eq!(before.len(), 2);
+}
+
+fn cursor(outcome: Outcome) -> u64 {
+    match outcome {
+        Outcome::DeviceRegistered { cursor } => cursor.get(),
+        outcome => panic!("another write's outcome: {outcome:?}"),
+    }
+}
+
+/// Entries 1 to 4 in both inboxes, at times 1, 1, 2, 3.
+async fn three_messages<H: Harness>(world: &World<H>) {
+    world.done(open(1, 1, 2)).await;
+    world.commit((1..=3).map(|id| append(1, 1, id).into()).collect()).await;
+}

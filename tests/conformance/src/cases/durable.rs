@@ -1,0 +1,145 @@
+//! Clause 2.
+
+use dm_core::{
+    Ciphertext, HistoryQuery, InboxSeq, KeyBinding, OwnEntries, Principal, PublishKey, RegisterDevice, Store,
+    Suite, Timestamp, Write,
+};
+
+use crate::build::{
+    ack_entries, append, append_as, at, expire, key, on, open, open_from, publish, register, user, who,
+};
+use crate::reads::{above, history_of, inbox_after};
+use crate::{Harness, World};
+
+/// Every kind of state, in one comparison.
+pub async fn everything_is_there_after_reopening<H: Harness>(mut world: World<H>) {
+    world
+        .commit(vec![
+            open(1, 1, 2),
+            open(2, 3, 1),
+            register(on(1, "phone")),
+            register(who(1)),
+            publish(2, 1, 5),
+            publish(2, 2, 6),
+            append_as(1, 1, 10, 1).into(),
+            append(1, 2, 11).into(),
+            append(2, 3, 12).into(),
+            append(1, 2, 13).into(),
+            ack_entries(on(1, "phone"), [4]),
+            expire(2, 100),
+        ])
+        .await;
+    let before = world.snapshot().await;
+    world.reopen().await;
+    assert_eq!(world.snapshot().await, before);
+}
+
+/// Each batch is there after each reopening, also the last one before it.
+pub async fn no_batch_is_lost_over_many_reopenings<H: Harness>(mut world: World<H>) {
+    world.done(open(1, 1, 2)).await;
+    for id in 1..=5 {
+        world.append(append(1, 1, id)).await;
+        world.reopen().await;
+        assert_eq!(world.inbox(&who(2)).await.head, InboxSeq::new(id + 1));
+    }
+}
+
+/// A handle that was open all the time reads what another commits.
+pub async fn every_handle_reads_a_batch_after_ok<H: Harness>(world: World<H>) {
+    world.done(open(1, 1, 2)).await;
+    let Some(second) = world.second_handle().await else { return };
+    for id in 1..=5 {
+        world.append(append(1, 1, id)).await;
+        let page = second.inbox(inbox_after(who(2), 0, 100)).await.unwrap();
+        assert_eq!(page.head, InboxSeq::new(id + 1));
+    }
+}
+
+/// What the second handle commits is read by the first.
+pub async fn a_second_handle_writes_to_the_same_data<H: Harness>(world: World<H>) {
+    world.done(open(1, 1, 2)).await;
+    let Some(second) = world.second_handle().await else { return };
+    second.commit(vec![publish(1, 1, 1), append(1, 1, 1).into()]).await.unwrap();
+    assert_eq!(world.inbox(&who(2)).await.entries.len(), 2);
+    assert!(world.key(1).await.is_some());
+}
+
+/// Whether a second handle was refused or not.
+pub async fn the_first_handle_works_beside_an_attempt_to_open_a_second<H: Harness>(world: World<H>) {
+    world.done(open(1, 1, 2)).await;
+    drop(world.second_handle().await);
+    world.append(append(1, 1, 1)).await;
+    assert_eq!(world.inbox(&who(2)).await.entries.len(), 2);
+}
+
+/// 64 KiB of every byte, a nonce, an ephemeral key and the largest suite.
+pub async fn a_ciphertext_comes_back_bit_for_bit<H: Harness>(world: World<H>) {
+    let payload: Vec<u8> = (0..=255).cycle().take(64 * 1024).collect();
+    let nonce: Vec<u8> = (1..=24).collect();
+    keeps(&world, Ciphertext::new(payload.into(), &nonce, Some(&[0xff; 32]), Some(Suite(u32::MAX)))).await;
+}
+
+/// The smallest ciphertext there is.
+pub async fn a_payload_of_one_zero_byte_is_kept<H: Harness>(world: World<H>) {
+    keeps(&world, Ciphertext::new(vec![0].into(), &[0; 24], None, None)).await;
+}
+
+/// Zero is a suite and an all-zero ephemeral key is a key; absence is another thing.
+pub async fn zeros_are_not_taken_for_absence<H: Harness>(world: World<H>) {
+    keeps(&world, Ciphertext::new(vec![1].into(), &[0; 24], Some(&[0; 32]), Some(Suite(0)))).await;
+}
+
+/// Times are 64 bits wide, everywhere.
+pub async fn the_largest_times_are_kept<H: Harness>(world: World<H>) {
+    let last = at(u64::MAX);
+    world.done(open_from(1, who(1), 2, last)).await;
+    let mut write = append(1, 1, 1);
+    (write.sent_at, write.at) = (last, last);
+    world.append(write).await;
+    world.done(published_at(last)).await;
+    let register = RegisterDevice { who: who(1), start: Default::default(), limit: 1, at: last };
+    world.done(Write::RegisterDevice(register)).await;
+
+    let state = world.state(1).await.unwrap();
+    assert_eq!((state.conversation.opened_at, state.last_activity), (last, Some(last)));
+    let message = &world.messages(history_of(1, 2, above(0), 1)).await.messages[0];
+    assert_eq!((message.sent_at, message.received_at), (last, last));
+    assert!(world.inbox(&who(2)).await.entries.iter().all(|entry| entry.at == last));
+    assert_eq!(world.key(1).await.unwrap().published_at, last);
+    assert_eq!(world.devices(1).await[0].registered_at, last);
+}
+
+/// The longest name a device may have, as a device and as an entry's origin.
+pub async fn a_device_name_of_64_characters_is_kept<H: Harness>(world: World<H>) {
+    let long = on(1, &"Zz9._-x1".repeat(8));
+    world.commit(vec![open_from(1, long.clone(), 2, at(1)), register(long.clone())]).await;
+    assert_eq!(world.devices(1).await[0].device, long.device);
+    assert_eq!(world.inbox(&who(1)).await.entries[0].origin, Some(long.device));
+}
+
+/// A message of a device keeps the client's id and names.
+pub async fn a_message_keeps_its_ids<H: Harness>(mut world: World<H>) {
+    world.done(open(1, 1, 2)).await;
+    let write = append_as(1, 2, 7, 9);
+    world.append(write.clone()).await;
+    world.reopen().await;
+    let history = world.messages(history_of(1, 1, above(0), 1)).await;
+    assert_eq!(*history.messages[0], write.into_message(dm_core::ServerSequence::new(1)));
+}
+
+async fn keeps<H: Harness>(world: &World<H>, ciphertext: Result<Ciphertext, dm_core::Invalid>) {
+    let ciphertext = ciphertext.unwrap();
+    world.done(open(1, 1, 2)).await;
+    world.append(dm_core::AppendMessage { ciphertext: ciphertext.clone(), ..append(1, 1, 1) }).await;
+    let query = HistoryQuery { max_bytes: 1, ..history_of(1, 2, above(0), 1) };
+    assert!(world.messages(query).await.messages[0].ciphertext == ciphertext, "changed in history");
+    for n in [1, 2] {
+        let (who, own) = (Principal::from(user(n)), OwnEntries::Include);
+        let page = world.page(dm_core::InboxQuery { own, ..inbox_after(who, 1, 1) }).await;
+        assert!(page.entries[0].message().unwrap().ciphertext == ciphertext, "changed in an inbox");
+    }
+}
+
+fn published_at(at: Timestamp) -> Write {
+    Write::PublishKey(PublishKey { user: user(1), key: key(1), binding: KeyBinding::Derived, at })
+}

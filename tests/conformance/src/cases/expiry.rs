@@ -1,0 +1,154 @@
+//! Clause 15.
+
+use dm_core::{Depth, InboxSeq, ServerSequence};
+
+use crate::build::{
+    ack_entries, ack_messages, ack_up_to, append, conversation, expire, open, register, user, who,
+};
+use crate::reads::{seqs, sequences};
+use crate::{Harness, World};
+
+/// What was queued at the time itself stays.
+pub async fn entries_queued_before_the_time_go<H: Harness>(world: World<H>) {
+    queued_at(&world, [2, 3, 4, 5]).await;
+    let (entries, _) = world.expire(expire(4, 100)).await;
+    assert_eq!(entries, 6);
+    for n in [1, 2] {
+        let page = world.inbox(&who(n)).await;
+        assert_eq!(
+            (seqs(&page.entries), page.floor, page.head),
+            (vec![4, 5], InboxSeq::new(3), InboxSeq::new(5))
+        );
+    }
+}
+
+/// Nothing is old enough.
+pub async fn nothing_goes_before_its_time<H: Harness>(world: World<H>) {
+    queued_at(&world, [2, 3]).await;
+    let before = world.snapshot().await;
+    for time in [0, 1] {
+        assert_eq!(world.expire(expire(time, 100)).await, (0, false));
+    }
+    assert_eq!(world.snapshot().await, before);
+}
+
+/// The clock jumped back: the entry from before the jump keeps those that came after it.
+pub async fn an_entry_that_is_not_old_enough_keeps_the_later_ones<H: Harness>(world: World<H>) {
+    queued_at(&world, [2, 90, 3, 4]).await;
+    assert_eq!(world.expire(expire(50, 100)).await.0, 4);
+    assert_eq!(seqs(&world.inbox(&who(2)).await.entries), [3, 4, 5]);
+    assert_eq!(world.expire(expire(91, 100)).await.0, 6);
+}
+
+/// Never more than allowed, and in the end all.
+pub async fn a_step_removes_no_more_than_its_limit<H: Harness>(world: World<H>) {
+    queued_at(&world, [2, 3, 4, 5]).await;
+    let (mut steps, mut gone) = (0, 0);
+    loop {
+        let (entries, more) = world.expire(expire(5, 3)).await;
+        assert!(entries <= 3, "{entries} entries went");
+        (steps, gone) = (steps + 1, gone + entries);
+        if !more {
+            break;
+        }
+        assert!(steps < 20, "there are always more");
+    }
+    assert_eq!(gone, 8);
+    assert_eq!(seqs(&world.inbox(&who(1)).await.entries), [5]);
+    assert_eq!(seqs(&world.inbox(&who(2)).await.entries), [5]);
+}
+
+/// Whatever was taken, what is left of an inbox is its newest numbers.
+pub async fn a_step_takes_the_oldest_numbers_of_an_inbox<H: Harness>(world: World<H>) {
+    queued_at(&world, [2, 3, 4, 5]).await;
+    for _ in 0..5 {
+        world.done(expire(100, 1)).await;
+        for n in [1, 2] {
+            let page = world.inbox(&who(n)).await;
+            assert_eq!(seqs(&page.entries), (page.floor.get() + 1..=5).collect::<Vec<_>>());
+        }
+    }
+}
+
+/// The conversation has them all, with their numbers.
+pub async fn messages_stay_in_their_conversation<H: Harness>(world: World<H>) {
+    queued_at(&world, [2, 3, 4]).await;
+    world.done(expire(100, 100)).await;
+    let history = world.history(user(2), conversation(1)).await.unwrap();
+    assert_eq!(sequences(&history.messages), [1, 2, 3]);
+    assert_eq!(world.state(1).await.unwrap().head, ServerSequence::new(3));
+    assert_eq!(world.list(2, None, 9).await.len(), 1);
+}
+
+/// There is nothing.
+pub async fn an_empty_store_has_nothing_to_expire<H: Harness>(world: World<H>) {
+    assert_eq!(world.expire(expire(u64::MAX, 100)).await, (0, false));
+}
+
+/// Times are compared as what they are, however large.
+pub async fn the_largest_time_is_after_all_others<H: Harness>(world: World<H>) {
+    queued_at(&world, [2, 3, u64::MAX]).await;
+    assert_eq!(world.expire(expire(u64::MAX, 100)).await.0, 6);
+    assert_eq!(world.expire(expire(100, 100)).await.0, 0);
+    assert_eq!(seqs(&world.inbox(&who(2)).await.entries), [4]);
+}
+
+/// Each inbox by its own entries.
+pub async fn one_inbox_does_not_keep_another<H: Harness>(world: World<H>) {
+    queued_at(&world, [90, 2, 3]).await;
+    world.done(open(2, 3, 4)).await;
+    world.append(append(2, 3, 4)).await;
+    world.done(expire(50, 100)).await;
+    assert_eq!(world.inbox(&who(2)).await.floor, InboxSeq::new(1));
+    assert_eq!(world.inbox(&who(4)).await.floor, InboxSeq::new(2));
+}
+
+/// The cursor is where it was, so that the device learns of what it missed.
+pub async fn a_devices_cursor_stays_below_what_expired<H: Harness>(world: World<H>) {
+    queued_at(&world, [2, 3, 4, 5]).await;
+    world.commit(vec![register(who(2)), ack_up_to(who(2), 1), expire(4, 100)]).await;
+    assert_eq!(world.cursor(&who(2)).await, 1);
+    assert_eq!(world.pending(&who(2)).await, [4, 5]);
+    assert_eq!(world.depth(&who(2)).await, Depth { messages: 2, notices: 0 });
+}
+
+/// An acknowledgement that was on its way when the entry expired.
+pub async fn what_expired_may_still_be_acknowledged<H: Harness>(world: World<H>) {
+    queued_at(&world, [2, 3, 4, 5]).await;
+    world.commit(vec![register(who(2)), expire(4, 100)]).await;
+    let entries = world.ack(ack_entries(who(2), [1, 2])).await;
+    assert_eq!((entries.acknowledged, entries.unknown), (2, 0));
+    let messages = world.ack(ack_messages(who(2), [1])).await;
+    assert_eq!((messages.acknowledged, messages.unknown), (1, 0));
+    assert_eq!(world.ack(ack_up_to(who(2), 3)).await.cursor, InboxSeq::new(3));
+    assert_eq!(world.pending(&who(2)).await, [4, 5]);
+}
+
+/// A mark above the cursor expires with its entry and hides nothing else.
+pub async fn a_mark_on_what_expired_hides_nothing<H: Harness>(world: World<H>) {
+    queued_at(&world, [2, 3, 4, 5]).await;
+    world
+        .commit(vec![register(who(2)), ack_up_to(who(2), 1), ack_entries(who(2), [3]), expire(4, 100)])
+        .await;
+    assert_eq!(world.pending(&who(2)).await, [4, 5]);
+    assert_eq!(world.ack(ack_up_to(who(2), 4)).await.cursor, InboxSeq::new(4));
+}
+
+/// How far it went is remembered.
+pub async fn the_floor_is_there_after_reopening<H: Harness>(mut world: World<H>) {
+    queued_at(&world, [2, 3, 4, 5]).await;
+    world.done(expire(4, 100)).await;
+    world.reopen().await;
+    let page = world.inbox(&who(2)).await;
+    assert_eq!((seqs(&page.entries), page.floor), (vec![4, 5], InboxSeq::new(3)));
+    assert_eq!(world.expire(expire(4, 100)).await, (0, false));
+}
+
+/// A notice at time 1 and messages at these times, in the inboxes of users 1 and 2.
+async fn queued_at<H: Harness, const N: usize>(world: &World<H>, times: [u64; N]) {
+    world.done(open(1, 1, 2)).await;
+    for (id, time) in (1..).zip(times) {
+        let at = crate::build::at(time);
+        world.append(dm_core::AppendMessage { at, ..append(1, 1, id) }).await;
+    }
+}

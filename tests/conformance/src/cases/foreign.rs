@@ -1,0 +1,70 @@
+//! Clause 18.
+
+use dm_core::{HistoryQuery, HistoryRange, Refusal, Store};
+
+use crate::build::{ack_messages, append, append_as, conversation, open, register, user, who};
+use crate::reads::{above, below, history_of};
+use crate::{Harness, World};
+
+/// In every direction.
+pub async fn a_foreign_conversation_reads_as_a_missing_one<H: Harness>(world: World<H>) {
+    strangers(&world).await;
+    for range in [HistoryRange::Newest, above(0), above(u64::MAX), below(2)] {
+        for n in [1, 9] {
+            let query = HistoryQuery { max_bytes: 0, ..history_of(n, 3, range, 10) };
+            assert!(world.store().history(query).await.unwrap().is_none(), "conversation {n}, {range:?}");
+        }
+    }
+    assert!(world.history(user(2), conversation(1)).await.is_some());
+}
+
+/// Whether it is empty or not.
+pub async fn a_foreign_conversation_without_messages_reads_as_a_missing_one<H: Harness>(world: World<H>) {
+    world.done(open(1, 1, 2)).await;
+    assert!(world.history(user(3), conversation(1)).await.is_none());
+    assert!(world.history(user(1), conversation(1)).await.is_some());
+}
+
+/// The answer is that for a missing one, and nothing is stored.
+pub async fn a_foreign_conversation_is_written_to_as_to_a_missing_one<H: Harness>(world: World<H>) {
+    strangers(&world).await;
+    let before = world.snapshot().await;
+    assert_eq!(world.refused(append(1, 3, 50).into()).await, Refusal::NotFound);
+    assert_eq!(world.refused(append(9, 3, 51).into()).await, Refusal::NotFound);
+    assert_eq!(world.snapshot().await, before);
+}
+
+/// Before anything else is looked at: a used client id and a named key tell nothing either.
+pub async fn not_found_comes_before_the_other_refusals<H: Harness>(world: World<H>) {
+    strangers(&world).await;
+    for n in [1, 9] {
+        assert_eq!(world.refused(append_as(n, 3, 50, 3).into()).await, Refusal::NotFound);
+        let named = dm_core::AppendMessage {
+            recipient_key_version: Some(crate::build::version(7)),
+            ..append(n, 3, 51)
+        };
+        assert_eq!(world.refused(named.into()).await, Refusal::NotFound);
+    }
+}
+
+/// It is not in the stranger's list.
+pub async fn a_foreign_conversation_is_not_listed<H: Harness>(world: World<H>) {
+    strangers(&world).await;
+    let listed: Vec<_> = world.list(3, None, 10).await.iter().map(|state| state.conversation.id).collect();
+    assert_eq!(listed, [conversation(2)]);
+}
+
+/// Another's message is acknowledged as one that does not exist.
+pub async fn a_foreign_message_is_as_unknown_as_a_missing_one<H: Harness>(world: World<H>) {
+    strangers(&world).await;
+    world.done(register(who(3))).await;
+    let foreign = world.ack(ack_messages(who(3), [1])).await;
+    assert_eq!((foreign.acknowledged, foreign.unknown), (0, 1));
+    assert_eq!(world.ack(ack_messages(who(3), [99])).await, foreign);
+}
+
+/// A message between users 1 and 2, and one from user 3, client id 3, to user 4.
+async fn strangers<H: Harness>(world: &World<H>) {
+    world.commit(vec![open(1, 1, 2), open(2, 3, 4)]).await;
+    world.commit(vec![append(1, 1, 1).into(), append_as(2, 3, 2, 3).into()]).await;
+}

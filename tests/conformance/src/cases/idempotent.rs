@@ -1,0 +1,155 @@
+//! Clause 11.
+
+use dm_core::{AppendMessage, Ciphertext, Outcome, Refusal, Suite};
+
+use crate::build::{
+    append, append_as, at, ciphertext, conversation, expire, message, on, open, publish, user, version, who,
+};
+use crate::{Harness, World};
+
+/// The answer to the retry is the answer to the first.
+pub async fn a_retry_with_the_same_id_returns_the_first_sequence<H: Harness>(world: World<H>) {
+    world.done(open(1, 1, 2)).await;
+    let first = world.append(append_as(1, 1, 1, 1)).await;
+    world.append(append(1, 2, 2)).await;
+    let retry = world.append(append_as(1, 1, 1, 1)).await;
+    assert!(retry.repeated && !first.repeated);
+    assert_eq!((retry.message, retry.sender_seq), (first.message, first.sender_seq));
+}
+
+/// Neither the log nor an inbox grows, and nobody is told.
+pub async fn a_retry_changes_nothing<H: Harness>(world: World<H>) {
+    world.commit(vec![open(1, 1, 2), append_as(1, 1, 1, 1).into(), append(1, 2, 2).into()]).await;
+    let before = world.snapshot().await;
+    assert!(world.append(append_as(1, 1, 1, 1)).await.appended.is_empty());
+    assert_eq!(world.snapshot().await, before);
+}
+
+/// What the service adds to a send is another for each retry, and no part of its content.
+pub async fn a_retry_is_known_from_another_device_and_at_another_time<H: Harness>(world: World<H>) {
+    world.done(open(1, 1, 2)).await;
+    let first = append_as(1, 1, 1, 1);
+    world.append(first.clone()).await;
+    let retry = AppendMessage { id: message(2), sender: on(1, "desk"), at: at(99), ..first };
+    let retry = world.append(retry).await;
+    assert!(retry.repeated);
+    assert_eq!((retry.message.id, retry.message.received_at), (message(1), at(1)));
+}
+
+/// In each part that a ciphertext has, and in the client's time.
+pub async fn the_same_id_with_other_content_is_refused<H: Harness>(world: World<H>) {
+    world.done(open(1, 1, 2)).await;
+    let first = append_as(1, 1, 1, 1);
+    world.append(first.clone()).await;
+    let before = world.snapshot().await;
+    let with = |nonce: u8, ephemeral: Option<&[u8]>, suite| {
+        let ciphertext = Ciphertext::new(b"1".to_vec().into(), &[nonce; 24], ephemeral, suite).unwrap();
+        AppendMessage { ciphertext, ..first.clone() }
+    };
+    let others = [
+        ("payload", AppendMessage { ciphertext: ciphertext("other"), ..first.clone() }),
+        ("longer payload", AppendMessage { ciphertext: ciphertext("1 "), ..first.clone() }),
+        ("nonce", with(8, None, None)),
+        ("ephemeral key", with(7, Some(&[1; 32]), None)),
+        ("suite", with(7, None, Some(Suite(0)))),
+        ("time", AppendMessage { sent_at: at(2), ..first.clone() }),
+    ];
+    for (what, other) in others {
+        assert_eq!(world.refused(other.into()).await, Refusal::ClientIdReused, "another {what}");
+    }
+    assert_eq!(world.snapshot().await, before);
+}
+
+/// A client id is the sender's in all of their conversations.
+pub async fn the_same_id_in_another_conversation_is_refused<H: Harness>(world: World<H>) {
+    world.commit(vec![open(1, 1, 2), open(2, 1, 3), append_as(1, 1, 1, 1).into()]).await;
+    assert_eq!(world.refused(append_as(2, 1, 1, 1).into()).await, Refusal::ClientIdReused);
+}
+
+/// Each user names their own messages.
+pub async fn the_same_id_from_two_senders_is_two_messages<H: Harness>(world: World<H>) {
+    world.commit(vec![open(1, 1, 2), append_as(1, 1, 1, 1).into()]).await;
+    let other = AppendMessage { id: message(2), sender: who(2), ..append_as(1, 1, 1, 1) };
+    assert!(!world.append(other).await.repeated);
+    assert_eq!(world.state(1).await.unwrap().head.get(), 2);
+}
+
+/// Saying the same thing twice is no retry.
+pub async fn the_same_content_under_another_id_is_another_message<H: Harness>(world: World<H>) {
+    world.commit(vec![open(1, 1, 2), append_as(1, 1, 1, 1).into()]).await;
+    let again = AppendMessage { id: message(2), ..append_as(1, 1, 1, 2) };
+    assert!(!world.append(again).await.repeated);
+    assert_eq!(world.history(user(2), conversation(1)).await.unwrap().messages.len(), 2);
+}
+
+/// A send without a client id cannot be recognized.
+pub async fn equal_sends_without_an_id_are_two_messages<H: Harness>(world: World<H>) {
+    world.commit(vec![open(1, 1, 2), append(1, 1, 1).into()]).await;
+    let again = world.append(AppendMessage { id: message(2), ..append(1, 1, 1) }).await;
+    assert_eq!((again.repeated, again.message.sequence.get()), (false, 2));
+}
+
+/// The retry meets the first in one batch.
+pub async fn two_in_one_batch_are_one_message<H: Harness>(world: World<H>) {
+    let retry = AppendMessage { id: message(2), ..append_as(1, 1, 1, 1) };
+    let outcomes = world.commit(vec![open(1, 1, 2), append_as(1, 1, 1, 1).into(), retry.into()]).await;
+    let Outcome::MessageAppended(retry) = &outcomes[2] else { panic!("{outcomes:?}") };
+    assert_eq!((retry.repeated, retry.message.id), (true, message(1)));
+    assert_eq!(world.state(1).await.unwrap().head.get(), 1);
+}
+
+/// The second meaning of an id meets the first in one batch.
+pub async fn two_contents_in_one_batch_are_refused_the_second_time<H: Harness>(world: World<H>) {
+    let outcomes =
+        world.commit(vec![open(1, 1, 2), append_as(1, 1, 1, 1).into(), append_as(1, 1, 2, 1).into()]).await;
+    assert!(matches!(outcomes[2], Outcome::Refused(Refusal::ClientIdReused)), "{outcomes:?}");
+}
+
+/// One message and 50 equal answers.
+pub async fn fifty_tasks_with_one_id_make_one_message<H: Harness>(world: World<H>) {
+    world.done(open(1, 1, 2)).await;
+    let send = |id| vec![AppendMessage { id: message(id), ..append_as(1, 1, 1, 1) }.into()];
+    let outcomes = world.at_once((1..=50).map(send)).await;
+    let mut answers = Vec::new();
+    for outcome in outcomes.into_iter().flatten() {
+        let Outcome::MessageAppended(appended) = outcome else { panic!("{outcome:?}") };
+        answers.push(appended);
+    }
+    let first = &answers[0];
+    assert!(answers.iter().all(|a| (&a.message, a.sender_seq) == (&first.message, first.sender_seq)));
+    assert_eq!(answers.iter().filter(|answer| !answer.repeated).count(), 1);
+    assert_eq!(world.inbox(&who(2)).await.entries.len(), 2);
+}
+
+/// The key has changed since the first was accepted.
+pub async fn a_retry_is_answered_before_its_key_version_is_checked<H: Harness>(world: World<H>) {
+    world.commit(vec![open(1, 1, 2), publish(2, 1, 1)]).await;
+    let send = AppendMessage { recipient_key_version: Some(version(1)), ..append_as(1, 1, 1, 1) };
+    world.append(send.clone()).await;
+    world.done(publish(2, 2, 2)).await;
+    assert!(world.append(send.clone()).await.repeated);
+    // Other content is refused for its id, whatever version it names.
+    let other = AppendMessage { ciphertext: ciphertext("other"), ..send };
+    assert_eq!(world.refused(other.into()).await, Refusal::ClientIdReused);
+}
+
+/// The client asks again after the host was restarted.
+pub async fn a_retry_is_known_after_reopening<H: Harness>(mut world: World<H>) {
+    world.commit(vec![open(1, 1, 2), append(1, 2, 1).into()]).await;
+    let first = world.append(append_as(1, 1, 2, 1)).await;
+    world.reopen().await;
+    let retry = world.append(append_as(1, 1, 2, 1)).await;
+    assert!(retry.repeated);
+    assert_eq!((retry.message, retry.sender_seq), (first.message, first.sender_seq));
+    assert_eq!(world.refused(append_as(1, 1, 3, 1).into()).await, Refusal::ClientIdReused);
+}
+
+/// The client asks again after its entry expired.
+pub async fn a_retry_is_known_after_its_entries_expired<H: Harness>(world: World<H>) {
+    world.done(open(1, 1, 2)).await;
+    let first = world.append(append_as(1, 1, 1, 1)).await;
+    world.done(expire(100, 100)).await;
+    let retry = world.append(append_as(1, 1, 1, 1)).await;
+    assert!(retry.repeated);
+    assert_eq!((retry.message, retry.sender_seq), (first.message, first.sender_seq));
+}

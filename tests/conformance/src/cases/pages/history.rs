@@ -1,0 +1,132 @@
+//! Pages of a conversation.
+
+use dm_core::{AppendMessage, HistoryQuery, HistoryRange, Message};
+
+use crate::build::{append, ciphertext, open};
+use crate::reads::{above, below, history_of, sequences};
+use crate::{Harness, World};
+
+/// Upwards, the message with the number is not part of it.
+pub async fn a_history_page_starts_above_its_number<H: Harness>(world: World<H>) {
+    nine_messages(&world).await;
+    for number in 0..=9 {
+        let found = page(&world, above(number), 100).await;
+        assert_eq!(found, ((number + 1..=9).collect(), false));
+    }
+}
+
+/// Downwards neither, and the newest come first.
+pub async fn a_history_page_starts_below_its_number<H: Harness>(world: World<H>) {
+    nine_messages(&world).await;
+    for number in 1..=10 {
+        let found = page(&world, below(number), 100).await;
+        assert_eq!(found, ((1..number).rev().collect(), false));
+    }
+}
+
+/// From the newest downwards.
+pub async fn the_newest_page_ends_with_the_oldest<H: Harness>(world: World<H>) {
+    nine_messages(&world).await;
+    assert_eq!(page(&world, HistoryRange::Newest, 4).await, (vec![9, 8, 7, 6], true));
+    assert_eq!(page(&world, HistoryRange::Newest, 9).await, ((1..=9).rev().collect(), false));
+}
+
+/// In both directions, each message once: with limits that divide their number and limits that do not.
+pub async fn history_pages_join_to_the_whole<H: Harness>(world: World<H>) {
+    nine_messages(&world).await;
+    for limit in [1, 2, 3, 4, 8, 9, 10] {
+        for (upwards, first) in [(true, above(0)), (false, HistoryRange::Newest)] {
+            let (mut range, mut all) = (first, Vec::new());
+            loop {
+                let (found, has_more) = page(&world, range, limit).await;
+                assert!(found.len() <= limit && !found.is_empty(), "{found:?} of {limit}");
+                all.extend(found);
+                assert_eq!(has_more, all.len() < 9, "{all:?}");
+                if !has_more {
+                    break;
+                }
+                let last = all[all.len() - 1];
+                range = if upwards { above(last) } else { below(last) };
+            }
+            let mut expected: Vec<_> = (1..=9).collect();
+            if !upwards {
+                expected.reverse();
+            }
+            assert_eq!(all, expected, "in pages of {limit}");
+        }
+    }
+}
+
+/// The ends of a conversation, and the ends of the numbers.
+pub async fn beyond_either_end_a_history_page_is_empty<H: Harness>(world: World<H>) {
+    nine_messages(&world).await;
+    for range in [above(9), above(10), above(u64::MAX), below(1), below(0)] {
+        assert_eq!(page(&world, range, 5).await, (Vec::new(), false), "{range:?}");
+    }
+    assert_eq!(page(&world, below(u64::MAX), 2).await, (vec![9, 8], true));
+}
+
+/// It is there, and has nothing in it.
+pub async fn a_conversation_without_messages_has_an_empty_page<H: Harness>(world: World<H>) {
+    world.done(open(1, 1, 2)).await;
+    for range in [above(0), HistoryRange::Newest, below(5), below(u64::MAX)] {
+        assert_eq!(page(&world, range, 5).await, (Vec::new(), false), "{range:?}");
+    }
+}
+
+/// Costs are added up, in both directions.
+pub async fn a_history_page_keeps_its_bound_in_bytes<H: Harness>(world: World<H>) {
+    nine_messages(&world).await;
+    let cost = world.messages(history_of(1, 2, above(0), 1)).await.messages[0].cost();
+    for range in [above(0), below(9), HistoryRange::Newest] {
+        for max_bytes in [cost * 3, cost * 4 - 1] {
+            let found = world.messages(HistoryQuery { max_bytes, ..history_of(1, 2, range, 100) }).await;
+            let bytes: usize = found.messages.iter().map(|message| Message::cost(message)).sum();
+            assert!(bytes <= max_bytes && !found.messages.is_empty(), "{bytes} bytes of {max_bytes}");
+            assert!(found.has_more);
+        }
+    }
+}
+
+/// Otherwise nobody would ever get past it.
+pub async fn a_message_larger_than_the_bound_is_a_page<H: Harness>(world: World<H>) {
+    world.done(open(1, 1, 2)).await;
+    for id in 1..=3 {
+        world.append(AppendMessage { ciphertext: ciphertext(vec![1; 64 * 1024]), ..append(1, 1, id) }).await;
+    }
+    for (range, expected) in [(above(1), 2), (below(3), 2), (HistoryRange::Newest, 3)] {
+        for max_bytes in [0, 64 * 1024] {
+            let found = world.messages(HistoryQuery { max_bytes, ..history_of(1, 2, range, 100) }).await;
+            assert_eq!((sequences(&found.messages), found.has_more), (vec![expected], true));
+        }
+    }
+}
+
+/// Newer messages do not move the older ones.
+pub async fn history_pages_are_stable_under_inserts<H: Harness>(world: World<H>) {
+    nine_messages(&world).await;
+    let (mut range, mut all) = (HistoryRange::Newest, Vec::new());
+    for id in 100..103 {
+        let (found, _) = page(&world, range, 3).await;
+        all.extend(found);
+        range = below(all[all.len() - 1]);
+        world.append(append(1, 1, id)).await;
+    }
+    assert_eq!(all, (1..=9).rev().collect::<Vec<_>>());
+}
+
+async fn page<H: Harness>(world: &World<H>, range: HistoryRange, limit: usize) -> (Vec<u64>, bool) {
+    let page = world.messages(history_of(1, 2, range, limit)).await;
+    (sequences(&page.messages), page.has_more)
+}
+
+/// Nine messages of one cost in conversation 1.
+async fn nine_messages<H: Harness>(world: &World<H>) {
+    world.done(open(1, 1, 2)).await;
+    let ids = 1..=9;
+    world
+        .commit(
+            ids.map(|id| AppendMessage { ciphertext: ciphertext("x"), ..append(1, 1, id) }.into()).collect(),
+        )
+        .await;
+}

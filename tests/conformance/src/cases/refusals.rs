@@ -1,0 +1,152 @@
+//! Clause 4.
+
+use dm_core::{AppendMessage, DeviceStart, InboxSeq, Outcome, Refusal, Write};
+
+use crate::build::{
+    ack_entries, ack_messages, ack_up_to, append, append_as, forget, on, open, publish, register,
+    register_from, version, who,
+};
+use crate::{Harness, World};
+
+/// A write for a conversation that does not exist, amid others.
+pub async fn a_refused_write_leaves_its_neighbours_as_they_are<H: Harness>(world: World<H>) {
+    one_of_64_is_refused(world, 33).await;
+}
+
+/// The same at the beginning of a batch.
+pub async fn a_refused_first_write_leaves_the_rest_as_it_is<H: Harness>(world: World<H>) {
+    one_of_64_is_refused(world, 1).await;
+}
+
+/// The same at the end of a batch.
+pub async fn a_refused_last_write_leaves_the_rest_as_it_is<H: Harness>(world: World<H>) {
+    one_of_64_is_refused(world, 64).await;
+}
+
+/// Nothing of it can be done, and that is no error.
+pub async fn a_batch_of_refusals_only_changes_nothing<H: Harness>(world: World<H>) {
+    prepare(&world).await;
+    let before = world.snapshot().await;
+    let outcomes = world.commit((1..=8).map(|id| append(9, 1, id).into()).collect()).await;
+    assert!(outcomes.iter().all(|outcome| matches!(outcome, Outcome::Refused(Refusal::NotFound))));
+    assert_eq!(world.snapshot().await, before);
+}
+
+/// A message to a missing conversation.
+pub async fn refused_as_not_found_it_changes_nothing<H: Harness>(world: World<H>) {
+    changes_nothing(&world, append(9, 1, 50).into(), Refusal::NotFound).await;
+}
+
+/// A message under a client id that stands for another.
+pub async fn refused_as_client_id_reused_it_changes_nothing<H: Harness>(world: World<H>) {
+    changes_nothing(&world, append_as(1, 1, 50, 1).into(), Refusal::ClientIdReused).await;
+}
+
+/// A message for a version of a key that is not current.
+pub async fn refused_as_stale_key_it_changes_nothing<H: Harness>(world: World<H>) {
+    prepare(&world).await;
+    let current = world.key(2).await;
+    let write = AppendMessage { recipient_key_version: Some(version(1)), ..append_as(1, 1, 50, 50) };
+    refused_without_change(&world, write.into(), Refusal::StaleKey { current }).await;
+    // Not even the client id was taken.
+    world.append(append_as(1, 1, 51, 50)).await;
+}
+
+/// One device more than the user may have.
+pub async fn refused_as_too_many_devices_it_changes_nothing<H: Harness>(world: World<H>) {
+    let write = register_from(on(1, "third"), DeviceStart::Oldest, 1);
+    changes_nothing(&world, write, Refusal::TooManyDevices).await;
+}
+
+/// An acknowledgement from a device that is not registered.
+pub async fn refused_as_unknown_device_it_changes_nothing<H: Harness>(world: World<H>) {
+    changes_nothing(&world, ack_up_to(on(1, "ghost"), 1), Refusal::UnknownDevice).await;
+}
+
+/// An acknowledgement of an entry to come.
+pub async fn refused_beyond_the_head_it_changes_nothing<H: Harness>(world: World<H>) {
+    let head = InboxSeq::new(4);
+    changes_nothing(&world, ack_up_to(who(1), 5), Refusal::BeyondHead { head }).await;
+}
+
+/// An acknowledgement of entries, one of which is still to come.
+pub async fn refused_for_one_entry_beyond_the_head_it_changes_nothing<H: Harness>(world: World<H>) {
+    let head = InboxSeq::new(4);
+    changes_nothing(&world, ack_entries(who(1), [3, 5, 4]), Refusal::BeyondHead { head }).await;
+}
+
+/// A conversation is used in the batch that opens it.
+pub async fn an_append_sees_the_conversation_opened_before_it<H: Harness>(world: World<H>) {
+    let outcomes = world.commit(vec![open(1, 1, 2), append(1, 1, 1).into()]).await;
+    assert!(matches!(outcomes[1], Outcome::MessageAppended(_)), "{:?}", outcomes[1]);
+}
+
+/// An entry is acknowledged in the batch that appends it and registers the device.
+pub async fn an_acknowledgement_sees_what_was_appended_before_it<H: Harness>(world: World<H>) {
+    let batch = vec![
+        open(1, 1, 2),
+        register(who(2)),
+        append(1, 1, 1).into(),
+        ack_messages(who(2), [1]),
+        ack_up_to(who(2), 2),
+    ];
+    let outcomes = world.commit(batch).await;
+    assert!(matches!(outcomes[3], Outcome::Acknowledged(done) if done.acknowledged == 1), "{outcomes:?}");
+    assert!(matches!(outcomes[4], Outcome::Acknowledged(_)), "{outcomes:?}");
+    assert_eq!(world.cursor(&who(2)).await, 2);
+}
+
+/// A version counts from the write that publishes it, and the one before it until then.
+pub async fn an_append_sees_the_key_published_before_it<H: Harness>(world: World<H>) {
+    world.commit(vec![open(1, 1, 2), publish(2, 1, 1)]).await;
+    let naming = |id, n| AppendMessage { recipient_key_version: Some(version(n)), ..append(1, 1, id) }.into();
+    let outcomes = world.commit(vec![naming(1, 1), publish(2, 2, 2), naming(2, 1), naming(3, 2)]).await;
+    assert!(matches!(outcomes[0], Outcome::MessageAppended(_)), "{outcomes:?}");
+    assert!(matches!(outcomes[2], Outcome::Refused(Refusal::StaleKey { .. })), "{outcomes:?}");
+    assert!(matches!(outcomes[3], Outcome::MessageAppended(_)), "{outcomes:?}");
+}
+
+/// A place freed in a batch is taken in the same batch.
+pub async fn a_registration_sees_the_device_forgotten_before_it<H: Harness>(world: World<H>) {
+    world.done(register_from(on(1, "old"), DeviceStart::Oldest, 1)).await;
+    let batch = vec![forget(on(1, "old")), register_from(on(1, "new"), DeviceStart::Oldest, 1)];
+    let outcomes = world.commit(batch).await;
+    assert!(matches!(outcomes[1], Outcome::DeviceRegistered { .. }), "{outcomes:?}");
+}
+
+async fn one_of_64_is_refused<H: Harness>(world: World<H>, refused: u64) {
+    world.done(open(1, 1, 2)).await;
+    let batch = (1..=64).map(|id| append(if id == refused { 9 } else { 1 }, 1, id).into()).collect();
+    let outcomes = world.commit(batch).await;
+    for (id, outcome) in (1..).zip(outcomes) {
+        assert_eq!(matches!(outcome, Outcome::Refused(_)), id == refused, "write {id}: {outcome:?}");
+    }
+    assert_eq!(world.inbox(&who(2)).await.entries.len(), 1 + 63);
+}
+
+/// Something of everything, user 1 with four entries.
+async fn prepare<H: Harness>(world: &World<H>) {
+    world
+        .commit(vec![
+            open(1, 1, 2),
+            publish(2, 1, 1),
+            publish(2, 2, 2),
+            register(who(1)),
+            register(on(1, "phone")),
+            append_as(1, 1, 1, 1).into(),
+            append(1, 2, 2).into(),
+            append(1, 2, 3).into(),
+        ])
+        .await;
+}
+
+async fn changes_nothing<H: Harness>(world: &World<H>, write: Write, refusal: Refusal) {
+    prepare(world).await;
+    refused_without_change(world, write, refusal).await;
+}
+
+async fn refused_without_change<H: Harness>(world: &World<H>, write: Write, refusal: Refusal) {
+    let before = world.snapshot().await;
+    assert_eq!(world.refused(write).await, refusal);
+    assert_eq!(world.snapshot().await, before);
+}

@@ -1,0 +1,33 @@
+//! Clause 5.
+
+use dm_core::{Outcome, Refusal, Write};
+
+use crate::build::{ack_up_to, announce, append, expire, forget, open, publish, register, who};
+use crate::{Harness, World};
+
+/// Only a kind that came after the store may be unknown to it.
+pub async fn every_kind_of_write_of_this_version_is_known<H: Harness>(world: World<H>) {
+    for write in one_of_each() {
+        let outcome = world.one(write.clone()).await;
+        assert!(!matches!(outcome, Outcome::Refused(Refusal::Unsupported)), "{write:?}");
+    }
+}
+
+/// The same where it could not be done.
+pub async fn a_write_that_cannot_be_done_is_not_unknown<H: Harness>(world: World<H>) {
+    assert_eq!(world.refused(append(1, 1, 1).into()).await, Refusal::NotFound);
+    assert_eq!(world.refused(ack_up_to(who(1), 1)).await, Refusal::UnknownDevice);
+}
+
+fn one_of_each() -> [Write; 8] {
+    [
+        open(1, 1, 2),
+        publish(1, 1, 1),
+        announce(10, 1),
+        append(1, 1, 1).into(),
+        register(who(2)),
+        ack_up_to(who(2), 1),
+        expire(1, 10),
+        forget(who(2)),
+    ]
+}

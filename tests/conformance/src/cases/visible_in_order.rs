@@ -1,0 +1,95 @@
+//! Clause 9.
+
+use dm_core::{HistoryQuery, HistoryRange, InboxSeq, ServerSequence, Store, Write};
+
+use crate::build::{append, open, user, who};
+use crate::reads::{above, history_of, inbox_after, seqs, sequences};
+use crate::{Harness, World};
+
+/// Four writers in four conversations; their messages meet in the reader's inbox.
+pub async fn a_reader_of_an_inbox_during_commits_sees_no_hole<H: Harness>(world: World<H>) {
+    world.commit((1..=4).map(|n| open(n, n, 0)).collect()).await;
+    let mut seen = 0;
+    let look = async || {
+        let page = world.page(inbox_after(who(0), seen, 1_000)).await;
+        assert_eq!(seqs(&page.entries), (seen + 1..=page.through.get()).collect::<Vec<_>>());
+        seen = page.through.get();
+    };
+    world.during((1..=4).map(|n| messages(n, 20)), look).await;
+    assert_eq!(seen, 84);
+}
+
+/// Four writers in one conversation.
+pub async fn a_reader_of_history_during_commits_sees_no_hole<H: Harness>(world: World<H>) {
+    world.done(open(1, 1, 2)).await;
+    let mut seen = 0;
+    let look = async || {
+        let page = world.messages(history_of(1, 2, above(seen), 1_000)).await;
+        let found = sequences(&page.messages);
+        assert_eq!(found, (seen + 1..=seen + found.len() as u64).collect::<Vec<_>>());
+        seen += found.len() as u64;
+    };
+    let writer = |n: u64| (1..=20).map(|id| vec![append(1, 1 + n % 2, n * 100 + id).into()]).collect();
+    world.during((1..=4).map(writer), look).await;
+    assert_eq!(seen, 80);
+}
+
+/// Newest first, a reader that sees *n* sees all below it.
+pub async fn the_newest_page_during_commits_has_no_hole<H: Harness>(world: World<H>) {
+    world.done(open(1, 1, 2)).await;
+    let look = async || {
+        let query = HistoryQuery { range: HistoryRange::Newest, ..history_of(1, 1, above(0), 1_000) };
+        let found = sequences(&world.messages(query).await.messages);
+        assert_eq!(found, (1..=found.len() as u64).rev().collect::<Vec<_>>());
+    };
+    let writer = |n: u64| (1..=15).map(|id| vec![append(1, 1 + n % 2, n * 100 + id).into()]).collect();
+    world.during((1..=3).map(writer), look).await;
+}
+
+/// Heads rise and never fall, of the inbox and of the conversation.
+pub async fn a_head_never_goes_back<H: Harness>(world: World<H>) {
+    world.done(open(1, 1, 0)).await;
+    let mut last = (InboxSeq::ZERO, ServerSequence::ZERO);
+    let look = async || {
+        let inbox = world.page(inbox_after(who(0), u64::MAX, 1)).await.head;
+        let conversation = world.state(1).await.unwrap().head;
+        assert!(inbox >= last.0 && conversation >= last.1, "{inbox} {conversation} after {last:?}");
+        last = (inbox, conversation);
+    };
+    world.during([messages(1, 30)], look).await;
+    assert_eq!((last.0.get(), last.1.get()), (31, 30));
+}
+
+/// The reader has a handle of its own.
+pub async fn a_reader_on_another_handle_sees_no_hole<H: Harness>(world: World<H>) {
+    world.commit((1..=3).map(|n| open(n, n, 0)).collect()).await;
+    let Some(second) = world.second_handle().await else { return };
+    let mut seen = 0;
+    let look = async || {
+        let page = second.inbox(inbox_after(who(0), seen, 1_000)).await.unwrap();
+        assert_eq!(seqs(&page.entries), (seen + 1..=page.through.get()).collect::<Vec<_>>());
+        seen = page.through.get();
+    };
+    world.during((1..=3).map(|n| messages(n, 15)), look).await;
+    assert_eq!(seen, 48);
+}
+
+/// Whatever the times say, entries stand in the order of their numbers.
+pub async fn order_does_not_follow_the_clock<H: Harness>(world: World<H>) {
+    world.done(open(1, 1, 2)).await;
+    for time in [500, 3, 900, 1] {
+        world.append(append(1, 1, time)).await;
+    }
+    let times: Vec<_> = world.inbox(&who(2)).await.entries.iter().map(|entry| entry.at.as_millis()).collect();
+    assert_eq!(times, [1, 500, 3, 900, 1]);
+    let history = world.history(user(1), crate::build::conversation(1)).await.unwrap();
+    assert_eq!(
+        history.messages.iter().map(|m| m.received_at.as_millis()).collect::<Vec<_>>(),
+        [500, 3, 900, 1]
+    );
+}
+
+/// A writer's batches: one message each, in conversation `n`.
+fn messages(n: u64, count: u64) -> Vec<Vec<Write>> {
+    (1..=count).map(|id| vec![append(n, n, n * 100 + id).into()]).collect()
+}

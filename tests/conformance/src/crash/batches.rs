@@ -1,0 +1,134 @@
+//! What is written: every batch follows from a seed and its number, in any process.
+
+use dm_core::{DeviceStart, KeyBinding, Write};
+
+use crate::model::{Content, DEVICES, Op, Target, Who};
+
+/// Users who write.
+pub(super) const USERS: u64 = 4;
+/// Their pairs, each with a conversation of that number.
+const PAIRS: [(u64, u64); 6] = [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)];
+/// How many conversations there are.
+pub(super) const CONVERSATIONS: u64 = PAIRS.len() as u64;
+/// Numbers of messages that a batch may use.
+const PER_BATCH: u64 = 16;
+/// Batches after which their entries expire.
+const RETENTION: u64 = 60;
+/// A limit that nothing here reaches, so that a store has nothing to choose.
+const ALL: usize = 1_000_000;
+
+/// The *n*-th batch, from 1. Every send has a client id, so that asking again doubles nothing; nothing in it leaves a
+/// choice to the store.
+#[must_use]
+pub fn batch(seed: u64, n: u64) -> Vec<Write> {
+    let mut chance = Chance::new(seed, n);
+    // Each batch is about several conversations and users, for its parts to be missed.
+    let mut ops = Vec::new();
+    if n <= CONVERSATIONS {
+        let (one, other) = PAIRS[chance.place(PAIRS.len())];
+        ops.extend(open(one, other));
+        ops.extend(open(other, one));
+    }
+    for place in 0..1 + chance.below(PER_BATCH) {
+        let number = n * PER_BATCH + place;
+        match chance.below(24) {
+            0 => {
+                let (one, other) = PAIRS[chance.place(PAIRS.len())];
+                ops.extend(open(one, other));
+            }
+            1 => ops.push(Op::Register {
+                who: chance.who(),
+                start: if chance.below(2) == 0 { DeviceStart::Oldest } else { DeviceStart::Now },
+                limit: 8,
+            }),
+            2 => ops.push(Op::Ack { who: chance.who(), target: Target::UpTo(chance.below(4 * n)) }),
+            3 | 4 => {
+                let messages = (0..4).map(|_| chance.below(number)).collect();
+                ops.push(Op::Ack { who: chance.who(), target: Target::Messages(messages) });
+            }
+            5 if place == 0 => ops.push(Op::Forget { who: chance.who() }),
+            // Something again that was sent before.
+            6 | 7 if n > 2 => {
+                let (n, place) = (1 + chance.below(n - 1), chance.below(PER_BATCH));
+                ops.push(send(seed, n * PER_BATCH + place));
+            }
+            _ => ops.push(send(seed, number)),
+        }
+    }
+    if chance.below(6) == 0 {
+        let user = chance.below(USERS);
+        let key = chance.byte() | 1;
+        ops.push(Op::Publish { user, key, binding: KeyBinding::Unproven });
+        ops.push(Op::Announce { limit: ALL });
+    }
+    if chance.below(10) == 0 {
+        ops.push(Op::Expire { before: n.saturating_sub(RETENTION).cast_signed(), limit: ALL });
+    }
+    ops.iter().map(|op| op.write(n.cast_signed())).collect()
+}
+
+fn open(one: u64, other: u64) -> Option<Op> {
+    let pair = (one.min(other), one.max(other));
+    let conversation = PAIRS.iter().position(|known| *known == pair)? as u64;
+    Some(Op::Open { conversation, opener: Who { user: one, device: 0 }, other })
+}
+
+/// A message, which follows from its number.
+fn send(seed: u64, number: u64) -> Op {
+    let mut chance = Chance::new(seed ^ 1, number);
+    let conversation = chance.place(PAIRS.len());
+    let (one, other) = PAIRS[conversation];
+    let user = if chance.below(2) == 0 { one } else { other };
+    // Now and then one that takes more than a page of any file.
+    let size = if chance.below(30) == 0 { 9_000 } else { 1 + chance.place(300) };
+    Op::Append {
+        message: number,
+        conversation: conversation as u64,
+        sender: Who { user, device: chance.place(DEVICES.len()) },
+        client: Some(number),
+        key: None,
+        content: Content { kind: chance.byte() % 3, size },
+    }
+}
+
+/// Numbers that look like chance (SplitMix64).
+#[derive(Debug)]
+pub(super) struct Chance(u64);
+
+impl Chance {
+    pub(super) const fn new(seed: u64, stream: u64) -> Self {
+        Self(seed.wrapping_add(stream.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
+    }
+
+    pub(super) const fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number below one that is not zero.
+    pub(super) const fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
+    }
+
+    /// A place in a list that is not empty.
+    fn place(&mut self, length: usize) -> usize {
+        usize::try_from(self.below(length as u64)).expect("below a length")
+    }
+
+    /// Turns of a loop: mostly few, at most some milliseconds.
+    pub(super) const fn turns(&mut self) -> u64 {
+        let most = 1 << self.below(18);
+        self.below(most)
+    }
+
+    const fn byte(&mut self) -> u8 {
+        self.next().to_be_bytes()[0]
+    }
+
+    fn who(&mut self) -> Who {
+        Who { user: self.below(USERS), device: self.place(DEVICES.len()) }
+    }
+}

@@ -1,0 +1,212 @@
+//! What was answered, and what must therefore be there.
+
+use dm_core::{
+    ConversationsQuery, HistoryQuery, HistoryRange, InboxQuery, InboxSeq, Outcome, OwnEntries, Principal,
+    ServerSequence, Store, Write,
+};
+
+use super::batches::{CONVERSATIONS, USERS, batch};
+use crate::build::{self, user};
+use crate::model::{DEVICES, Model, reading};
+
+/// Knows what a store was asked and what it answered, and judges what is there after whatever happened to its place.
+///
+/// ```
+/// use dm_conformance::crash::Oracle;
+/// # use dm_core::{MemoryStore, Store};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (store, reopened) = { let store = MemoryStore::new(); (store.clone(), store) };
+/// let mut oracle = Oracle::new(7);
+/// for _ in 0..20 {
+///     let outcomes = store.commit(oracle.ask()).await?;
+///     oracle.answered(&outcomes)?;
+/// }
+/// store.commit(oracle.ask()).await?; // … and the power is cut before the answer.
+/// oracle.judge(&reopened).await?; // All twenty are there; the last is, or is not, as a whole.
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Oracle {
+    seed: u64,
+    /// Batches that are known to be there.
+    done: u64,
+    /// What they left behind.
+    model: Model,
+    /// Whether one more was asked and not answered.
+    asked: bool,
+}
+
+impl Oracle {
+    /// An oracle for a place that is empty. Its batches follow from the seed.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self { seed, done: 0, model: Model::default(), asked: false }
+    }
+
+    /// What the batches follow from.
+    #[must_use]
+    pub const fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The number of the next batch, from 1. One that was asked and not answered is asked again.
+    #[must_use]
+    pub const fn next(&self) -> u64 {
+        self.done + 1
+    }
+
+    /// Batches that are known to be there.
+    #[must_use]
+    pub const fn done(&self) -> u64 {
+        self.done
+    }
+
+    /// The next batch, which is asked now.
+    pub fn ask(&mut self) -> Vec<Write> {
+        self.asked = true;
+        batch(self.seed, self.next())
+    }
+
+    /// The batch that was asked is answered.
+    ///
+    /// # Errors
+    /// How the answer is not what it must be.
+    pub fn answered(&mut self, outcomes: &[Outcome]) -> Result<(), String> {
+        self.answered_as(&outcomes.iter().map(digest).collect::<Vec<_>>())
+    }
+
+    /// The batch that was asked is answered; of its outcomes only the [`digest`]s are known.
+    pub(super) fn answered_as(&mut self, digests: &[u64]) -> Result<(), String> {
+        let n = self.next();
+        let writes = batch(self.seed, n);
+        if digests.len() != writes.len() {
+            return Err(format!("batch {n}: {} outcomes of {} writes", digests.len(), writes.len()));
+        }
+        for (write, found) in writes.iter().zip(digests) {
+            let allowed = self.model.apply(write);
+            if !allowed.iter().any(|allowed| digest(allowed) == *found) {
+                return Err(format!("batch {n}: {write:?}\nwas answered other than {allowed:?}"));
+            }
+        }
+        (self.done, self.asked) = (n, false);
+        Ok(())
+    }
+
+    /// Whether the batch that was asked stores something new, so that it shows whether it is there.
+    pub(super) fn shows(&self) -> bool {
+        let mut model = self.model.clone();
+        batch(self.seed, self.next()).iter().flat_map(|write| model.apply(write)).any(|outcome| match outcome
+        {
+            Outcome::MessageAppended(appended) => !appended.repeated,
+            Outcome::ConversationOpened { created, .. } => created,
+            _ => false,
+        })
+    }
+
+    /// Compares everything that can be read with what was answered, with the batch that was asked and not answered or
+    /// without it, and remembers which of the two it is.
+    ///
+    /// # Errors
+    /// What is lost, invented, doubled or there in part.
+    pub async fn judge(&mut self, store: &impl Store) -> Result<Fate, String> {
+        let without = agrees(&self.model, store).await;
+        let Err(difference) = without else {
+            self.asked = false;
+            return Ok(Fate::Absent);
+        };
+        if !self.asked {
+            return Err(format!("after {} answered batches: {difference}", self.done));
+        }
+        let mut with = self.model.clone();
+        for write in batch(self.seed, self.next()) {
+            with.apply(&write);
+        }
+        agrees(&with, store).await.map_err(|other| {
+            format!(
+                "after {} answered batches, with neither all nor nothing of the next:\n{difference}\nand\n{other}",
+                self.done
+            )
+        })?;
+        // It is asked again nevertheless, as somebody who was not answered does.
+        (self.model, self.asked) = (with, false);
+        Ok(Fate::Whole)
+    }
+
+    /// As [`judge`](Self::judge), where the place may have lost the newest answered batches, as a copy of it that is
+    /// older may: it must be as it was after one of them.
+    ///
+    /// # Errors
+    /// That it is as it was at no time.
+    pub async fn judge_any(&self, store: &impl Store) -> Result<u64, String> {
+        let mut model = Model::default();
+        let mut difference = String::new();
+        for n in 0..=self.next() {
+            if n > 0 {
+                batch(self.seed, n).iter().for_each(|write| _ = model.apply(write));
+            }
+            match agrees(&model, store).await {
+                Ok(()) => return Ok(n),
+                Err(what) => difference = what,
+            }
+        }
+        Err(format!("it is as it was after no batch; after the last: {difference}"))
+    }
+}
+
+/// What became of a batch that was asked and not answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is there as a whole.
+    Whole,
+    /// Nothing of it is there, or there was none.
+    Absent,
+}
+
+/// An outcome, short enough for a pipe. `Debug` says everything but payloads, which reading compares.
+pub(super) fn digest(outcome: &Outcome) -> u64 {
+    let text = match outcome {
+        // Which peer is told first is the store's to choose.
+        Outcome::KeysAnnounced { appended, more } => {
+            let mut told: Vec<String> = appended.iter().map(|told| format!("{told:?}")).collect();
+            told.sort_unstable();
+            format!("{told:?} {more}")
+        }
+        outcome => format!("{outcome:?}"),
+    };
+    // FNV-1a.
+    text.bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// Reads everything.
+async fn agrees(model: &Model, store: &impl Store) -> Result<(), String> {
+    for n in 0..USERS {
+        reading::key(model, store, user(n)).await?;
+        reading::devices(model, store, user(n)).await?;
+        let list = ConversationsQuery { user: user(n), after: None, limit: 1_000 };
+        reading::list(model, store, list).await?;
+        for device in DEVICES {
+            let who = Principal::new(user(n), device.parse().expect("a device's name"));
+            reading::depth(model, store, who.clone()).await?;
+            for (own, after) in [(OwnEntries::Include, 0), (OwnEntries::Skip, model.floor(user(n)))] {
+                let (who, after) = (who.clone(), InboxSeq::new(after));
+                let query = InboxQuery { who, after, own, limit: 100_000, max_bytes: usize::MAX };
+                reading::inbox(model, store, query).await?;
+            }
+        }
+    }
+    for n in 0..CONVERSATIONS {
+        let conversation = build::conversation(n);
+        reading::conversation(model, store, conversation).await?;
+        for reader in 0..USERS {
+            let range = HistoryRange::After(ServerSequence::ZERO);
+            let reader = user(reader);
+            let query = HistoryQuery { reader, conversation, range, limit: 100_000, max_bytes: usize::MAX };
+            reading::history(model, store, query).await?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,235 @@
+//! The process that kills.
+
+use std::hash::{BuildHasher, RandomState};
+use std::io::{BufRead as _, BufReader, Lines, Write as _};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::CrashHarness;
+use super::batches::Chance;
+use super::child::{FIRST, HELD, PLACE, REPORT, SEED, is_child};
+use super::oracle::{Fate, Oracle};
+
+/// Trials at one place, before the next begins at an empty one.
+const PER_PLACE: u64 = 40;
+/// Batches after which a child is killed, at most.
+const BATCHES: u64 = 12;
+
+/// When a child is killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Point {
+    /// So many turns of a loop after it began to open the place.
+    Opening(u64),
+    /// As [`Opening`](Self::Opening), and the child would only open the place, which the last kill left behind.
+    Recovering(u64),
+    /// When it has asked for so many batches: before, in or after a commit.
+    Asking(u64),
+    /// As [`Asking`](Self::Asking), so many turns of a loop later.
+    Later(u64, u64),
+    /// When so many batches were answered.
+    Answered(u64),
+    /// When so many batches were committed, before the last of them is answered.
+    Held(u64),
+}
+
+impl Point {
+    fn by(chance: &mut Chance) -> Self {
+        let batches = 1 + chance.below(BATCHES);
+        match chance.below(8) {
+            0 => Self::Opening(chance.turns()),
+            1 => Self::Answered(batches),
+            2 => Self::Held(batches),
+            3 => Self::Asking(batches),
+            // Up to about a millisecond: a commit.
+            _ => Self::Later(batches, chance.turns()),
+        }
+    }
+
+    /// The turns of a loop that it is to wait.
+    const fn turns(self) -> u64 {
+        match self {
+            Self::Opening(turns) | Self::Recovering(turns) | Self::Later(_, turns) => turns,
+            Self::Asking(_) | Self::Answered(_) | Self::Held(_) => 0,
+        }
+    }
+}
+
+/// What came of the trials.
+#[derive(Debug, Default)]
+struct Tally {
+    trials: u64,
+    answered: u64,
+    whole: u64,
+    absent: u64,
+    opening: u64,
+    recovering: u64,
+    held: u64,
+}
+
+/// Kills and reopens, or is the child that is killed.
+///
+/// # Panics
+/// When something is lost, invented, or there in part.
+pub fn run<H: CrashHarness>(test: &str, trials: u64, seconds: u64) {
+    if is_child::<H>() {
+        return;
+    }
+    let number = |name, default| match std::env::var(name) {
+        Ok(value) => value.parse().unwrap_or_else(|_| panic!("{name} is a number, not {value}")),
+        Err(_) => default,
+    };
+    let trials = number("DM_CRASH_TRIALS", trials);
+    let span = Duration::from_secs(number("DM_CRASH_SECONDS", seconds));
+    let seed = number("DM_SEED", RandomState::new().hash_one("a seed"));
+    // The path of a test, as its harness knows it, has no crate's name.
+    let test = test.split_once("::").map_or(test, |(_, rest)| rest);
+    println!("crash trials: at least {trials}, for at least {span:?}, DM_SEED={seed}");
+
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let (mut tally, mut chance) = (Tally::default(), Chance::new(seed, 0));
+    let (began, mut told) = (Instant::now(), Instant::now());
+    while tally.trials < trials || began.elapsed() < span {
+        let harness = runtime.block_on(H::fresh());
+        let mut oracle = Oracle::new(chance.next());
+        for _ in 0..PER_PLACE {
+            let point = Point::by(&mut chance);
+            let judged = kill(&harness, test, &mut oracle, point, &mut tally).and_then(|()| {
+                // Who opens the place next may be killed before it is done.
+                while chance.below(3) == 0 {
+                    kill(&harness, test, &mut oracle, Point::Recovering(chance.turns()), &mut tally)?;
+                }
+                let committed = matches!(point, Point::Held(_)) && oracle.shows();
+                runtime.block_on(async {
+                    let store =
+                        harness.open().await.map_err(|error| format!("it does not open: {error:?}"))?;
+                    match oracle.judge(&store).await? {
+                        Fate::Absent if committed => Err("a batch was committed and is gone".to_owned()),
+                        fate => Ok(fate),
+                    }
+                })
+            });
+            match judged {
+                Ok(Fate::Whole) => tally.whole += 1,
+                Ok(Fate::Absent) => tally.absent += 1,
+                Err(what) => panic!("trial {} (DM_SEED={seed}), killed at {point:?}: {what}", tally.trials),
+            }
+            tally.trials += 1;
+            if told.elapsed() > Duration::from_secs(10) {
+                show(&format!("{} crash trials …", tally.trials));
+                told = Instant::now();
+            }
+        }
+    }
+    let summary = format!(
+        "{} crash trials in {:.0?}: {} batches answered, none lost; {} killed while opening, {} more while recovering; \
+         {} committed and not yet answered; of what was not answered {} whole, {} absent (or nothing was asked)\n\
+         not proven by this: that anything was synced to the disk; a killed process does not lose the page cache",
+        tally.trials,
+        began.elapsed(),
+        tally.answered,
+        tally.opening,
+        tally.recovering,
+        tally.held,
+        tally.whole,
+        tally.absent
+    );
+    show(&summary);
+    println!("{summary}");
+}
+
+/// To whoever runs the tests, also of tests that go well: past the capture.
+fn show(what: &str) {
+    let _seen = writeln!(std::io::stderr(), "{what}");
+}
+
+/// Starts a child, kills it at a point, and tells the oracle what it reported.
+fn kill<H: CrashHarness>(
+    harness: &H,
+    test: &str,
+    oracle: &mut Oracle,
+    point: Point,
+    tally: &mut Tally,
+) -> Result<(), String> {
+    let mut command = Command::new(std::env::current_exe().expect("this program has a path"));
+    command.args([test, "--exact", "--nocapture", "--test-threads", "1"]).env(PLACE, harness.path());
+    if !matches!(point, Point::Recovering(_)) {
+        command.env(SEED, oracle.seed().to_string()).env(FIRST, oracle.next().to_string());
+    }
+    if let Point::Held(n) = point {
+        command.env(HELD, (oracle.next() + n - 1).to_string());
+    }
+    // What a child says that fails by itself is for the reader.
+    let child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the machine gives processes");
+    let mut child = Victim(child);
+    let mut reports = Reports(BufReader::new(child.0.stdout.take().expect("a pipe")).lines());
+    let (mut asked, mut answered) = (0, 0);
+    let mut killed = false;
+    // To the end of the pipe: what the child reported before it died counts, whenever it is read.
+    while let Some(report) = reports.next() {
+        let words: Vec<&str> = report.split(' ').collect();
+        let now = match words.as_slice() {
+            ["opening"] => matches!(point, Point::Opening(_) | Point::Recovering(_)),
+            ["open"] => false,
+            ["held", _] => true,
+            ["asking", _] => {
+                oracle.ask();
+                asked += 1;
+                matches!(point, Point::Asking(n) | Point::Later(n, _) if asked == n)
+            }
+            ["answered", _, digests @ ..] => {
+                let digests = digests.iter().map(|digest| u64::from_str_radix(digest, 16));
+                oracle.answered_as(
+                    &digests.collect::<Result<Vec<_>, _>>().map_err(|error| error.to_string())?,
+                )?;
+                answered += 1;
+                point == Point::Answered(answered)
+            }
+            _ => return Err(format!("the child reported: {report}")),
+        };
+        if now && !killed {
+            killed = true;
+            (0..point.turns()).for_each(|_| std::hint::spin_loop());
+            child.end();
+        }
+    }
+    child.end();
+    if !killed {
+        return Err("the child ended by itself".to_owned());
+    }
+    tally.answered += answered;
+    tally.opening += u64::from(matches!(point, Point::Opening(_)));
+    tally.recovering += u64::from(matches!(point, Point::Recovering(_)));
+    tally.held += u64::from(matches!(point, Point::Held(_)));
+    Ok(())
+}
+
+/// A child process, which does not outlive this.
+struct Victim(Child);
+
+impl Victim {
+    /// With SIGKILL; nothing of it runs any more when this returns.
+    fn end(&mut self) {
+        self.0.kill().and_then(|()| self.0.wait()).expect("one's own child can be killed");
+    }
+}
+
+impl Drop for Victim {
+    fn drop(&mut self) {
+        let _ended = self.0.kill().and_then(|()| self.0.wait());
+    }
+}
+
+/// The child's reports. A line that the kill cut off is none.
+struct Reports(Lines<BufReader<ChildStdout>>);
+
+impl Reports {
+    fn next(&mut self) -> Option<String> {
+        loop {
+            let line = self.0.next()?.ok()?;
+            if let Some(report) = line.split_once(REPORT).map(|(_, report)| report) {
+                return Some(report.to_owned());
+            }
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Every message that was answered is there once and whole; every message that is there was asked for.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use dm_core::{Event, Message, MessageId, Outcome, Refusal, UserId, Write};
+
+use super::{Facts, SendKey};
+use crate::histories::{Answer, Finding, UserView};
+
+pub(super) fn check(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
+    asked_for(facts, findings);
+    answered(facts, findings);
+    in_both_inboxes(facts, findings);
+    whole_batches(facts, findings);
+    in_time(facts, findings);
+    refused(facts, findings);
+}
+
+/// Nothing is there that was not asked for, or twice.
+fn asked_for(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
+    let (mut ids, mut sends) = (BTreeSet::new(), BTreeSet::new());
+    for (id, messages) in &facts.snapshot.conversations {
+        for message in messages {
+            let asked = facts.sends.get(&message.id).is_some_and(|(_, append)| {
+                append.repeats(message) && append.at == message.received_at && message.conversation == *id
+            });
+            if !asked {
+                findings.push(Finding::Phantom(format!("{message:?}")));
+                continue;
+            }
+            let (_, append) = facts.sends[&message.id];
+            let (new_id, new_send) = (ids.insert(message.id), sends.insert(SendKey::of(append)));
+            if !new_id || !new_send {
+                findings.push(Finding::Doubled(message.id));
+            }
+        }
+    }
+}
+
+/// What was answered is where the answer said.
+fn answered(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
+    let mut first: BTreeMap<SendKey, (MessageId, u64, u64)> = BTreeMap::new();
+    for (_, append, answer) in &facts.answers {
+        let message = &answer.message;
+        let stored = facts.snapshot.conversations.get(&append.conversation);
+        if !stored.is_some_and(|messages| messages.contains(message)) {
+            findings.push(Finding::Lost(message.id));
+        }
+        let numbers = (message.id, message.sequence.get(), answer.sender_seq.get());
+        if *first.entry(SendKey::of(append)).or_insert(numbers) != numbers {
+            findings.push(Finding::TwoAnswers(message.id));
+        }
+        let told = answer.appended.iter().map(|told| (told.user, told.entry.seq));
+        for (user, seq) in told.chain([(append.sender.user, answer.sender_seq)]) {
+            let Some(view) = facts.snapshot.users.get(&user) else { continue };
+            let there = view.entries.iter().find(|entry| entry.seq == seq);
+            if seq > view.floor && there.and_then(|entry| entry.message()) != Some(message) {
+                findings.push(Finding::Lost(message.id));
+            }
+        }
+    }
+}
+
+/// A message is in both inboxes as it is in its conversation, but for what expired: the oldest of each conversation.
+fn in_both_inboxes(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
+    for (user, view) in &facts.snapshot.users {
+        let mut found: BTreeMap<_, Vec<&Arc<Message>>> = BTreeMap::new();
+        for entry in &view.entries {
+            if let Event::Message(message) = &entry.event {
+                found.entry(message.conversation).or_default().push(message);
+            }
+        }
+        for state in &view.list {
+            let id = state.conversation.id;
+            let stored = facts.snapshot.conversations.get(&id).map(Vec::as_slice).unwrap_or_default();
+            compare(*user, view, stored, &found.remove(&id).unwrap_or_default(), findings);
+        }
+        for message in found.into_values().flatten() {
+            findings.push(Finding::HalfPresent { message: message.id, user: *user });
+        }
+    }
+}
+
+fn compare(
+    user: UserId,
+    view: &UserView,
+    stored: &[Arc<Message>],
+    found: &[&Arc<Message>],
+    findings: &mut Vec<Finding>,
+) {
+    for pair in found.windows(2) {
+        match pair {
+            [one, next] if one.id == next.id => findings.push(Finding::Doubled(one.id)),
+            [one, next] if one.sequence > next.sequence => {
+                findings.push(Finding::OutOfOrder { user, message: one.id });
+            }
+            _ => {}
+        }
+    }
+    for message in found.iter().filter(|message| !stored.contains(message)) {
+        findings.push(Finding::HalfPresent { message: message.id, user });
+    }
+    // What expired has lower numbers than all that is held, in the inbox and so in the conversation.
+    let oldest = found.iter().map(|message| message.sequence).min();
+    for message in stored {
+        let expired = view.floor.get() > 0 && oldest.is_none_or(|oldest| message.sequence < oldest);
+        if !expired && !found.contains(&message) {
+            findings.push(Finding::HalfPresent { message: message.id, user });
+        }
+    }
+}
+
+/// A batch whose answer nobody waited for was done whole or not at all.
+fn whole_batches(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
+    for call in &facts.history.calls {
+        let sends = call.writes.iter().filter_map(|write| match write {
+            Write::AppendMessage(append) => Some(append.id),
+            _ => None,
+        });
+        let (there, absent): (Vec<_>, Vec<_>) = sends.partition(|id| facts.stored.contains(id));
+        if matches!(call.answer, Answer::Unknown)
+            && let ([_, ..], [absent, ..]) = (there.as_slice(), absent.as_slice())
+        {
+            findings.push(Finding::HalfBatch(*absent));
+        }
+        if call.failed() {
+            findings.extend(there.into_iter().map(|id| Finding::Phantom(format!("{id:?} of a failed call"))));
+        }
+    }
+}
+
+/// A message that was answered before another was asked for comes before it.
+fn in_time(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
+    let asked = facts.first_asked();
+    let mut answered = BTreeMap::new();
+    for (call, _, answer) in &facts.answers {
+        let first = answered.entry(answer.message.id).or_insert(call.answered);
+        *first = call.answered.min(*first);
+    }
+    for messages in facts.snapshot.conversations.values() {
+        // No message may have been answered before any with a lower number was asked for; of those, the one that was
+        // asked for last is what counts.
+        let mut latest = None;
+        for message in messages {
+            let key = facts.sends.get(&message.id).map(|(_, append)| SendKey::of(append));
+            let began = key.and_then(|key| asked.get(&key)).copied();
+            if let (Some((second, began)), Some(ended)) = (latest, answered.get(&message.id))
+                && *ended < began
+            {
+                findings.push(Finding::AgainstTime { first: message.id, second });
+            }
+            if let Some(began) = began
+                && latest.is_none_or(|(_, latest)| began > latest)
+            {
+                latest = Some((message.id, began));
+            }
+        }
+    }
+}
+
+/// A send is not refused as unknown after its conversation was answered, nor for a client id that is its own.
+fn refused(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
+    for (call, write, outcome) in facts.outcomes() {
+        let (Write::AppendMessage(append), Outcome::Refused(refusal)) = (write, outcome) else { continue };
+        let wrongly = match refusal {
+            Refusal::NotFound => facts.outcomes().any(|(opening, _, outcome)| {
+                matches!(outcome, Outcome::ConversationOpened { conversation, .. }
+                    if conversation.id == append.conversation
+                        && conversation.participants.side(append.sender.user).is_some())
+                    && opening.before(call)
+            }),
+            Refusal::ClientIdReused => {
+                facts.sends.values().filter(|(_, other)| SendKey::of(other) == SendKey::of(append)).all(
+                    |(_, other)| {
+                        (other.conversation, other.sent_at) == (append.conversation, append.sent_at)
+                            && other.ciphertext == append.ciphertext
+                    },
+                )
+            }
+            Refusal::StaleKey { current } => {
+                current.map(|current| current.version) == append.recipient_key_version
+            }
+            _ => true,
+        };
+        if wrongly || facts.stored.contains(&append.id) {
+            findings.push(Finding::WronglyRefused(append.id));
+        }
+    }
+}

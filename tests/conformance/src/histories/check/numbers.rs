@@ -1,0 +1,58 @@
+//! Numbers are dense, heads are right, expiry removed what it said.
+
+use std::collections::BTreeMap;
+
+use dm_core::{Outcome, Write};
+
+use super::Facts;
+use crate::histories::{Answer, Finding};
+
+pub(super) fn check(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
+    let mut heads = BTreeMap::new();
+    for view in facts.snapshot.users.values() {
+        heads.extend(view.list.iter().map(|state| (state.conversation.id, state)));
+    }
+    for (id, messages) in &facts.snapshot.conversations {
+        if messages.iter().zip(1..).any(|(message, n)| message.sequence.get() != n) {
+            findings.push(Finding::GapInConversation(*id));
+        }
+        let newest = messages.last();
+        if let Some(state) = heads.get(id) {
+            let head = newest.map(|message| message.sequence).unwrap_or_default();
+            if state.head != head || state.last_activity != newest.map(|message| message.received_at) {
+                findings.push(Finding::WrongHead(*id, state.head));
+            }
+        }
+    }
+    for (user, view) in &facts.snapshot.users {
+        let numbers = view.entries.iter().map(|entry| entry.seq.get());
+        if !numbers.eq(view.floor.get() + 1..=view.head.get()) {
+            findings.push(Finding::GapInInbox(*user));
+        }
+    }
+    expiry(facts, findings);
+}
+
+fn expiry(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
+    let gone: u64 = facts.snapshot.users.values().map(|view| view.floor.get()).sum();
+    let answered: u64 = facts
+        .outcomes()
+        .map(|(.., outcome)| if let Outcome::Expired { entries, .. } = outcome { *entries as u64 } else { 0 })
+        .sum();
+    let unknown = facts.history.calls.iter().any(|call| {
+        matches!(call.answer, Answer::Unknown) && call.writes.iter().any(|w| matches!(w, Write::Expire(_)))
+    });
+    if gone < answered || (gone > answered && !unknown) {
+        findings.push(Finding::WrongExpiry { answered, gone });
+    }
+    // What is gone is known from what its write answered.
+    for (.., outcome) in facts.outcomes() {
+        for told in outcome.clone().take_appended() {
+            let floor = facts.snapshot.users.get(&told.user).map(|view| view.floor).unwrap_or_default();
+            let old = facts.expired_before.is_some_and(|before| told.entry.at < before);
+            if told.entry.seq <= floor && !old {
+                findings.push(Finding::ExpiredEarly { user: told.user, seq: told.entry.seq });
+            }
+        }
+    }
+}

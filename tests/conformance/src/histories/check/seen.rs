@@ -1,0 +1,53 @@
+//! What readers saw on the way.
+
+use std::collections::BTreeMap;
+
+use dm_core::{InboxSeq, Outcome, UserId};
+
+use super::Facts;
+use crate::histories::{Finding, Moment};
+
+pub(super) fn check(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
+    // By user, what was known to be there from which moment on.
+    let mut known: BTreeMap<UserId, Vec<(Moment, InboxSeq)>> = BTreeMap::new();
+    for (call, _, outcome) in facts.outcomes() {
+        if let Outcome::MessageAppended(_) | Outcome::ConversationOpened { .. } = outcome {
+            for told in outcome.clone().take_appended() {
+                known.entry(told.user).or_default().push((call.answered, told.entry.seq));
+            }
+        }
+    }
+    for sight in &facts.history.sights {
+        known.entry(sight.user).or_default().push((sight.answered, sight.page.head));
+    }
+    for known in known.values_mut() {
+        known.sort_unstable();
+        let mut highest = InboxSeq::ZERO;
+        for (_, seq) in known {
+            highest = highest.max(*seq);
+            *seq = highest;
+        }
+    }
+    for sight in &facts.history.sights {
+        let (user, page) = (sight.user, &sight.page);
+        let times = known.get(&user).map(Vec::as_slice).unwrap_or_default();
+        let before = times.partition_point(|(moment, _)| *moment < sight.asked);
+        let least =
+            before.checked_sub(1).and_then(|last| times.get(last)).map_or(InboxSeq::ZERO, |(_, seq)| *seq);
+        // From the first entry that is held, without a hole.
+        let from = sight.after.max(page.floor).next().get();
+        let dense = page.entries.iter().zip(from..).all(|(entry, n)| entry.seq.get() == n);
+        let complete = page.through < page.head
+            || page.entries.len() as u64 == (page.head.get() + 1).saturating_sub(from);
+        if page.head < least || !dense || !complete {
+            findings.push(Finding::BadSight { user, seq: least });
+        }
+        let held = facts.snapshot.users.get(&user).map(|view| view.entries.as_slice()).unwrap_or_default();
+        for entry in &page.entries {
+            let after = held.iter().find(|other| other.seq == entry.seq);
+            if after.is_some_and(|after| after != entry) {
+                findings.push(Finding::BadSight { user, seq: entry.seq });
+            }
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Asking a store, and writing down what it said.
+
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
+
+use dm_core::{
+    ConversationsQuery, DeviceId, HistoryQuery, HistoryRange, InboxPage, InboxQuery, InboxSeq, OwnEntries,
+    Principal, ServerSequence, Store, StoreErrorKind, UserId, Write,
+};
+
+use super::{Answer, Call, DeviceView, Moment, Sight, Snapshot, UserView};
+use crate::build;
+
+/// Asks, and keeps the order in which calls begin and end.
+pub(super) struct Recorder<S> {
+    pub(super) store: Arc<S>,
+    clock: AtomicU64,
+}
+
+impl<S: Store> Recorder<S> {
+    pub(super) fn new(store: Arc<S>) -> Self {
+        Self { store, clock: AtomicU64::new(1_000) }
+    }
+
+    pub(super) fn moment(&self) -> Moment {
+        Moment(self.clock.fetch_add(1, Ordering::SeqCst))
+    }
+
+    /// Commits. With a patience, the commit is dropped if it is not answered after so many polls, and its answer is
+    /// lost if it is.
+    pub(super) async fn commit(&self, writes: Vec<Write>, patience: Option<u64>) -> Call {
+        let asked = self.moment();
+        let mut answer = Answer::Unknown;
+        {
+            let mut commit = pin!(self.store.commit(writes.clone()));
+            if let Some(polls) = patience {
+                for _ in 0..polls {
+                    if poll_fn(|cx| Poll::Ready(commit.as_mut().poll(cx).is_ready())).await {
+                        break;
+                    }
+                    tokio::task::yield_now().await;
+                }
+            } else {
+                answer = match commit.await {
+                    Ok(outcomes) => Answer::Done(outcomes),
+                    Err(error) if error.kind() == StoreErrorKind::OutcomeUnknown => Answer::Unknown,
+                    Err(_) => Answer::Failed,
+                };
+            }
+        }
+        if let Answer::Done(outcomes) = &answer {
+            assert_eq!(outcomes.len(), writes.len(), "another number of outcomes than of writes");
+        }
+        Call { asked, answered: self.moment(), writes, answer }
+    }
+
+    /// Reads an inbox.
+    pub(super) async fn sight(&self, user: UserId, after: InboxSeq) -> Sight {
+        let asked = self.moment();
+        let page = inbox(&*self.store, Principal::new(user, auditor()), after, OwnEntries::Include).await;
+        Sight { asked, answered: self.moment(), user, after, page }
+    }
+}
+
+pub(super) async fn inbox(store: &impl Store, who: Principal, after: InboxSeq, own: OwnEntries) -> InboxPage {
+    let query = InboxQuery { who, after, own, limit: 1_000_000, max_bytes: usize::MAX };
+    store.inbox(query).await.expect("an inbox is read")
+}
+
+/// Reads everything that a store holds of the first users.
+pub(super) async fn snapshot(store: &impl Store, users: u64) -> Snapshot {
+    let mut snapshot = Snapshot { users: BTreeMap::new(), conversations: BTreeMap::new() };
+    for user in (0..users).map(build::user) {
+        let query = ConversationsQuery { user, after: None, limit: 1_000 };
+        let list = store.conversations(query).await.expect("a list is read");
+        for state in &list {
+            let conversation = state.conversation.id;
+            let range = HistoryRange::After(ServerSequence::ZERO);
+            let (limit, max_bytes) = (1_000_000, usize::MAX);
+            let query = HistoryQuery { reader: user, conversation, range, limit, max_bytes };
+            let page = store.history(query).await.expect("history is read").expect("a listed conversation");
+            snapshot.conversations.insert(conversation, page.messages);
+        }
+        let mut view =
+            UserView { key: store.key(user).await.expect("a key is read"), list, ..UserView::default() };
+        let everything =
+            whole(store, &Principal::new(user, auditor()), InboxSeq::ZERO, OwnEntries::Include).await;
+        (view.entries, view.head, view.floor) = (everything.entries, everything.head, everything.floor);
+        for state in store.devices(user).await.expect("devices are read") {
+            let who = Principal::new(user, state.device.clone());
+            let page = whole(store, &who, state.cursor, OwnEntries::Skip).await;
+            let pending = page.entries.iter().map(|entry| entry.seq).collect();
+            let depth = store.depth(who).await.expect("the depth is read");
+            view.devices.push(DeviceView { state, pending, depth });
+        }
+        snapshot.users.insert(user, view);
+    }
+    snapshot
+}
+
+/// An inbox as a device sees it, in as many pages as the store makes of it.
+async fn whole(store: &impl Store, who: &Principal, after: InboxSeq, own: OwnEntries) -> InboxPage {
+    let mut page = inbox(store, who.clone(), after, own).await;
+    while page.through < page.head {
+        let next = inbox(store, who.clone(), page.through, own).await;
+        assert!(next.through > page.through, "a page that goes nowhere");
+        page.entries.extend(next.entries);
+        page.through = next.through;
+    }
+    page
+}
+
+/// The device that the snapshot and the readers ask as; it is never registered, so nothing is left out for it.
+fn auditor() -> DeviceId {
+    "auditor".parse().expect("a device's name")
+}

@@ -1,0 +1,326 @@
+//! The checker finds nothing in a good history, and names what is bad in a bad one.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use dm_core::{
+    DeviceState, InboxSeq, MemoryStore, Message, Outcome, Refusal, ServerSequence, Timestamp, UserId, Write,
+};
+
+use super::recorder::{Recorder, snapshot};
+use super::{Answer, Finding, History, Moment, Snapshot, check};
+use crate::build::{self, append_as, conversation, message, user, who};
+
+/// Users 0 and 1 talk: messages 1 to 4 in conversation 1, the last as a repeat too, and the answer of the third lost.
+/// User 1 acknowledges the second message, user 0 publishes a key, and a reader looks in.
+fn good() -> (History, Snapshot) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let recorder = Recorder::new(Arc::new(MemoryStore::new()));
+        let mut history = History::default();
+        let send = |id| Write::from(append_as(1, 0, id, id));
+        let again = Write::from(dm_core::AppendMessage { id: message(5), ..append_as(1, 0, 4, 4) });
+        let calls = [
+            (vec![build::register(who(1)), build::open(1, 0, 1)], None),
+            (vec![send(1)], None),
+            (vec![send(2)], None),
+            (vec![send(3), build::append(1, 0, 33).into()], Some(1)),
+            (vec![send(4)], None),
+            (vec![again], None),
+            (vec![build::ack_messages(who(1), [2])], None),
+            (vec![build::publish(0, 1, 5)], None),
+        ];
+        for (writes, patience) in calls {
+            history.calls.push(recorder.commit(writes, patience).await);
+        }
+        history.sights.push(recorder.sight(user(1), InboxSeq::ZERO).await);
+        (history, snapshot(&*recorder.store, 2).await)
+    })
+}
+
+fn messages(snapshot: &mut Snapshot) -> &mut Vec<Arc<Message>> {
+    snapshot.conversations.get_mut(&conversation(1)).unwrap()
+}
+
+fn changed(message: &Arc<Message>, change: impl FnOnce(&mut Message)) -> Arc<Message> {
+    let mut message = (**message).clone();
+    change(&mut message);
+    Arc::new(message)
+}
+
+/// Checks the good history after a change that makes it bad.
+fn after(change: impl FnOnce(&mut History, &mut Snapshot)) -> Vec<Finding> {
+    let (mut history, mut snapshot) = good();
+    change(&mut history, &mut snapshot);
+    check(&history, &snapshot)
+}
+
+/// Takes entries out of an inbox and closes the ranks, as if they had never been.
+fn take_out(snapshot: &mut Snapshot, of: UserId, id: u64) {
+    let view = snapshot.users.get_mut(&of).unwrap();
+    view.entries.retain(|entry| entry.message().is_none_or(|m| m.id != message(id)));
+    for (entry, n) in view.entries.iter_mut().zip(1..) {
+        entry.seq = InboxSeq::new(n);
+    }
+    view.head = InboxSeq::new(view.entries.len() as u64);
+}
+
+#[test]
+fn a_good_history_is_explained() {
+    assert_eq!(after(|_, _| {}), []);
+}
+
+#[test]
+fn a_lost_message_is_named() {
+    let findings = after(|_, snapshot| {
+        messages(snapshot).pop();
+        take_out(snapshot, user(0), 4);
+        take_out(snapshot, user(1), 4);
+    });
+    assert!(findings.contains(&Finding::Lost(message(4))), "{findings:?}");
+}
+
+#[test]
+fn a_message_under_another_number_than_answered_is_named() {
+    let findings = after(|_, snapshot| messages(snapshot).swap(0, 1));
+    assert!(findings.contains(&Finding::GapInConversation(conversation(1))), "{findings:?}");
+    let findings = after(|history, _| {
+        let Answer::Done(outcomes) = &mut history.calls[1].answer else { panic!("answered") };
+        let Outcome::MessageAppended(appended) = &mut outcomes[0] else { panic!("appended") };
+        appended.message = changed(&appended.message, |message| message.sequence = ServerSequence::new(7));
+    });
+    assert!(findings.contains(&Finding::Lost(message(1))), "{findings:?}");
+}
+
+#[test]
+fn a_doubled_message_is_named() {
+    let findings = after(|_, snapshot| {
+        let messages = messages(snapshot);
+        messages.push(changed(&messages[0], |message| message.sequence = ServerSequence::new(6)));
+    });
+    assert!(findings.contains(&Finding::Doubled(message(1))), "{findings:?}");
+    let findings = after(|_, snapshot| {
+        let messages = messages(snapshot);
+        // The repeat of message 4, stored as another one.
+        let repeat = changed(messages.last().unwrap(), |repeat| {
+            repeat.id = message(5);
+            repeat.sequence = repeat.sequence.next();
+        });
+        messages.push(repeat);
+    });
+    assert!(findings.contains(&Finding::Doubled(message(5))), "{findings:?}");
+}
+
+#[test]
+fn the_same_send_with_two_answers_is_named() {
+    let findings = after(|history, _| {
+        let Answer::Done(outcomes) = &mut history.calls[5].answer else { panic!("answered") };
+        let Outcome::MessageAppended(appended) = &mut outcomes[0] else { panic!("appended") };
+        appended.sender_seq = appended.sender_seq.next();
+    });
+    assert!(findings.contains(&Finding::TwoAnswers(message(4))), "{findings:?}");
+}
+
+#[test]
+fn a_phantom_is_named() {
+    let findings = after(|history, _| {
+        history.calls.remove(3);
+    });
+    assert!(findings.iter().any(|finding| matches!(finding, Finding::Phantom(_))), "{findings:?}");
+    // Another content is another message.
+    let findings = after(|_, snapshot| {
+        let messages = messages(snapshot);
+        messages[0] = changed(&messages[0], |message| message.ciphertext = build::ciphertext("other"));
+    });
+    assert!(findings.iter().any(|finding| matches!(finding, Finding::Phantom(_))), "{findings:?}");
+    let findings = after(|history, _| history.calls[3].answer = Answer::Failed);
+    assert!(findings.iter().any(|finding| matches!(finding, Finding::Phantom(_))), "{findings:?}");
+}
+
+#[test]
+fn a_gap_is_named() {
+    let findings = after(|_, snapshot| _ = messages(snapshot).remove(2));
+    assert!(findings.contains(&Finding::GapInConversation(conversation(1))), "{findings:?}");
+    let findings = after(|_, snapshot| _ = snapshot.users.get_mut(&user(1)).unwrap().entries.remove(2));
+    assert!(findings.contains(&Finding::GapInInbox(user(1))), "{findings:?}");
+    let findings =
+        after(|_, snapshot| snapshot.users.get_mut(&user(1)).unwrap().list[0].head = ServerSequence::ZERO);
+    assert!(findings.iter().any(|finding| matches!(finding, Finding::WrongHead(..))), "{findings:?}");
+}
+
+#[test]
+fn an_inbox_in_another_order_than_the_conversation_is_named() {
+    let findings = after(|_, snapshot| {
+        let entries = &mut snapshot.users.get_mut(&user(1)).unwrap().entries;
+        let event = entries[1].event.clone();
+        entries[1].event = std::mem::replace(&mut entries[2].event, event);
+    });
+    let expected = Finding::OutOfOrder { user: user(1), message: message(2) };
+    assert!(findings.contains(&expected), "{findings:?}");
+}
+
+#[test]
+fn an_order_against_time_is_named() {
+    let findings = after(|history, _| {
+        // Message 2 was asked for after everything else was answered; message 1 comes before it in any case.
+        history.calls[2].asked = Moment(1_000_000);
+        history.calls[2].answered = Moment(1_000_001);
+    });
+    let expected = Finding::AgainstTime { first: message(4), second: message(2) };
+    assert!(findings.contains(&expected), "{findings:?}");
+}
+
+#[test]
+fn a_message_in_one_inbox_only_is_named() {
+    // Of the send whose answer was lost, so that no answer gives it away.
+    let findings = after(|_, snapshot| take_out(snapshot, user(1), 33));
+    assert!(findings.contains(&Finding::HalfPresent { message: message(33), user: user(1) }), "{findings:?}");
+}
+
+#[test]
+fn half_of_a_batch_nobody_waited_for_is_named() {
+    let findings = after(|_, snapshot| {
+        messages(snapshot).retain(|stored| stored.id != message(33));
+        take_out(snapshot, user(0), 33);
+        take_out(snapshot, user(1), 33);
+    });
+    assert!(findings.contains(&Finding::HalfBatch(message(33))), "{findings:?}");
+}
+
+#[test]
+fn a_second_conversation_of_a_pair_is_named() {
+    let findings = after(|history, snapshot| {
+        history.calls[0].writes.push(build::open(2, 1, 0));
+        for view in snapshot.users.values_mut() {
+            let mut second = view.list[0];
+            second.conversation.id = conversation(2);
+            view.list.push(second);
+        }
+    });
+    assert!(findings.iter().any(|finding| matches!(finding, Finding::TwoConversations(_))), "{findings:?}");
+    let findings = after(|_, snapshot| snapshot.users.get_mut(&user(1)).unwrap().list.clear());
+    assert!(findings.contains(&Finding::LostConversation(conversation(1))), "{findings:?}");
+}
+
+#[test]
+fn what_is_pending_against_its_acknowledgement_is_named() {
+    let device = who(1).device;
+    let findings = after(|_, snapshot| {
+        let device = &mut snapshot.users.get_mut(&user(1)).unwrap().devices[0];
+        device.pending.push(InboxSeq::new(3));
+        device.depth.messages += 1;
+    });
+    let seq = InboxSeq::new(3);
+    assert_eq!(findings, [Finding::StillPending { user: user(1), device: device.clone(), seq }]);
+    let findings = after(|_, snapshot| {
+        let device = &mut snapshot.users.get_mut(&user(1)).unwrap().devices[0];
+        device.pending.retain(|seq| seq.get() != 4);
+        device.depth.messages -= 1;
+    });
+    assert_eq!(findings, [Finding::NotPending { user: user(1), device, seq: InboxSeq::new(4) }]);
+}
+
+#[test]
+fn a_cursor_that_went_back_is_named() {
+    let device = who(1).device;
+    let findings = after(|history, _| {
+        let Answer::Done(outcomes) = &mut history.calls[0].answer else { panic!("answered") };
+        outcomes[0] = Outcome::DeviceRegistered { cursor: InboxSeq::new(2) };
+    });
+    assert!(
+        findings.contains(&Finding::CursorWentBack { user: user(1), device: device.clone() }),
+        "{findings:?}"
+    );
+    let findings = after(|_, snapshot| snapshot.users.get_mut(&user(1)).unwrap().devices.clear());
+    assert_eq!(findings, [Finding::WrongDevice { user: user(1), device: device.clone() }]);
+    let findings = after(|_, snapshot| {
+        let devices = &mut snapshot.users.get_mut(&user(1)).unwrap().devices;
+        let mut other = devices[0].clone();
+        let name = build::on(1, "other").device;
+        other.state = DeviceState { device: name, ..other.state };
+        devices.push(other);
+    });
+    assert!(findings.iter().any(|finding| matches!(finding, Finding::WrongDevice { .. })), "{findings:?}");
+}
+
+#[test]
+fn expiry_that_took_more_than_it_said_is_named() {
+    let findings = after(|_, snapshot| {
+        let view = snapshot.users.get_mut(&user(1)).unwrap();
+        view.entries.remove(0);
+        view.floor = InboxSeq::new(1);
+    });
+    assert!(findings.contains(&Finding::WrongExpiry { answered: 0, gone: 1 }), "{findings:?}");
+    assert!(
+        findings.contains(&Finding::ExpiredEarly { user: user(1), seq: InboxSeq::new(1) }),
+        "{findings:?}"
+    );
+}
+
+#[test]
+fn keys_that_do_not_fit_are_named() {
+    let findings = after(|_, snapshot| {
+        let key = snapshot.users.get_mut(&user(0)).unwrap().key.as_mut().unwrap();
+        key.version = build::version(3);
+    });
+    assert!(findings.contains(&Finding::WrongKeys(user(0))), "{findings:?}");
+    let findings = after(|_, snapshot| {
+        let key = snapshot.users.get_mut(&user(0)).unwrap().key.as_mut().unwrap();
+        key.published_at = Timestamp::from_millis(6);
+    });
+    assert!(findings.iter().any(|finding| matches!(finding, Finding::Phantom(_))), "{findings:?}");
+}
+
+#[test]
+fn a_message_for_a_replaced_key_is_named() {
+    let findings = after(|history, _| {
+        // User 1 published twice before message 4 was asked for, which names the first.
+        let record = |key, version| {
+            let mut published = history.calls[7].clone();
+            let Answer::Done(outcomes) = &mut published.answer else { panic!("answered") };
+            let Outcome::KeyPublished { record, .. } = &mut outcomes[0] else { panic!("published") };
+            (record.user, record.key, record.version) = (user(1), build::key(key), build::version(version));
+            (published.asked, published.answered) = (Moment(1), Moment(2));
+            published
+        };
+        let calls = [record(1, 1), record(2, 2)];
+        history.calls.extend(calls);
+        let Write::AppendMessage(append) = &mut history.calls[4].writes[0] else { panic!("a send") };
+        append.recipient_key_version = Some(build::version(1));
+    });
+    assert!(findings.contains(&Finding::StaleKey(message(4))), "{findings:?}");
+}
+
+#[test]
+fn a_wrong_refusal_is_named() {
+    for refusal in [Refusal::NotFound, Refusal::ClientIdReused, Refusal::StaleKey { current: None }] {
+        let findings = after(|history, _| {
+            history.calls[4].answer = Answer::Done(vec![Outcome::Refused(refusal)]);
+        });
+        assert!(findings.contains(&Finding::WronglyRefused(message(4))), "{findings:?}");
+    }
+}
+
+#[test]
+fn a_reader_that_missed_something_is_named() {
+    let bad = |findings: Vec<Finding>| {
+        assert!(findings.iter().any(|finding| matches!(finding, Finding::BadSight { .. })), "{findings:?}");
+    };
+    // A hole in the page, an old head, and an end before the head.
+    bad(after(|history, _| _ = history.sights[0].page.entries.remove(2)));
+    bad(after(|history, _| {
+        let page = &mut history.sights[0].page;
+        page.entries.truncate(2);
+        page.head = InboxSeq::new(2);
+        page.through = page.head;
+    }));
+    bad(after(|history, _| history.sights[0].page.entries.truncate(2)));
+}
+
+#[test]
+fn every_finding_of_a_run_is_one_line() {
+    let findings = after(|history, _| history.calls.clear());
+    assert!(findings.len() > 3);
+    let lines: BTreeSet<_> = findings.iter().map(ToString::to_string).collect();
+    assert!(lines.iter().all(|line| !line.contains('\n')), "{lines:?}");
+}

@@ -1,0 +1,98 @@
+//! What an acknowledgement must do.
+
+use std::collections::BTreeSet;
+
+use dm_core::{AckTarget, Acknowledge, Acknowledged, Event, InboxSeq, Outcome, Refusal};
+
+use super::state::{Model, Person};
+
+impl Model {
+    /// An acknowledgement, and how it may be answered: the contract does not say which of two refusals comes first, and
+    /// whether a thing that is named twice counts once.
+    pub(super) fn acknowledge(&mut self, write: &Acknowledge) -> Vec<Outcome> {
+        let head = self.head(write.who.user);
+        let beyond = match &write.target {
+            AckTarget::UpTo(seq) => seq.get() > head,
+            AckTarget::Entries(seqs) => seqs.iter().any(|seq| seq.get() > head),
+            AckTarget::Messages(_) => false,
+        };
+        let mut refused = Vec::new();
+        if self.registered(&write.who).is_none() {
+            refused.push(Outcome::Refused(Refusal::UnknownDevice));
+        }
+        if beyond {
+            refused.push(Outcome::Refused(Refusal::BeyondHead { head: InboxSeq::new(head) }));
+        }
+        if !refused.is_empty() {
+            return refused;
+        }
+
+        let mut counts = Vec::new();
+        let mut marks = BTreeSet::new();
+        match &write.target {
+            AckTarget::UpTo(_) => {}
+            AckTarget::Entries(seqs) => {
+                let named: Vec<u64> = seqs.iter().map(|seq| seq.get()).collect();
+                let distinct: BTreeSet<u64> = named.iter().copied().collect();
+                counts.push(count(&named));
+                counts.push(count(&distinct.iter().copied().collect::<Vec<_>>()));
+                marks = distinct;
+            }
+            AckTarget::Messages(ids) => {
+                let number = |id| Some(*self.sent(id)?.numbers.get(&write.who.user)?);
+                let named: Vec<u64> = ids.iter().map(|id| number(*id).unwrap_or(0)).collect();
+                let distinct: BTreeSet<_> = ids.iter().copied().collect();
+                let distinct: Vec<u64> = distinct.into_iter().map(|id| number(id).unwrap_or(0)).collect();
+                counts.push(count(&named));
+                counts.push(count(&distinct));
+                marks = named.into_iter().collect();
+            }
+        }
+        marks.remove(&0);
+
+        let device = self.registered(&write.who).expect("it was a moment ago");
+        let before = device.cursor;
+        device.marks.extend(marks);
+        if let AckTarget::UpTo(seq) = write.target {
+            device.cursor = before.max(seq.get());
+            counts.push((seq.get().saturating_sub(before), 0));
+        }
+        let cursor = self.person(write.who.user).settle(&write.who.device);
+        if matches!(write.target, AckTarget::UpTo(_)) {
+            // The cursor may go on over what was acknowledged beyond it, and that is movement too.
+            counts.push((cursor - before, 0));
+        }
+        let cursor = InboxSeq::new(cursor);
+        let done = |(acknowledged, unknown)| Acknowledged { cursor, acknowledged, unknown };
+        counts.into_iter().map(done).map(Outcome::Acknowledged).collect()
+    }
+}
+
+/// How many of the numbers are entries, and how many are none.
+fn count(named: &[u64]) -> (u64, u64) {
+    let unknown = named.iter().filter(|seq| **seq == 0).count();
+    ((named.len() - unknown) as u64, unknown as u64)
+}
+
+impl Person {
+    /// Moves a device's cursor to the last entry that is acknowledged with none before it still to come. Not to come
+    /// are a device's own entries; and those that are no messages, or are gone, which an acknowledgement of a later
+    /// message covers.
+    fn settle(&mut self, name: &dm_core::DeviceId) -> u64 {
+        let entries = &self.entries;
+        let device = self.devices.iter_mut().find(|device| device.name == *name).expect("registered");
+        let to_come = entries.values().find(|entry| {
+            let seq = entry.seq.get();
+            seq > device.cursor
+                && !device.marks.contains(&seq)
+                && entry.origin.as_ref() != Some(name)
+                && matches!(entry.event, Event::Message(_))
+        });
+        let end = to_come.map_or(u64::MAX, |entry| entry.seq.get());
+        let held = |seq: &&u64| entries.contains_key(seq);
+        let last = device.marks.range(..end).rfind(held);
+        device.cursor = device.cursor.max(last.copied().unwrap_or(0));
+        device.marks = device.marks.split_off(&(device.cursor + 1));
+        device.cursor
+    }
+}

@@ -1,0 +1,278 @@
+//! Scripts by chance: few users, conversations and devices, so that they meet.
+
+use std::marker::PhantomData;
+
+use dm_core::{DeviceStart, HistoryRange, KeyBinding, OwnEntries, ServerSequence};
+use proptest::prelude::*;
+use proptest_state_machine::ReferenceStateMachine;
+
+use super::op::{Content, DEVICES, Handle, Op, Read, Step, Target, Who, after_start, nth_user as user};
+use super::state::Model;
+use crate::{Harness, build};
+
+/// How many users a script has.
+pub(super) const USERS: u64 = 4;
+
+/// Their pairs. Each has two numbers for its conversation: its place here times two, and one more.
+const PAIRS: [(u64, u64); 6] = [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)];
+
+/// How many numbers there are for conversations.
+pub(super) const CONVERSATIONS: u64 = 2 * PAIRS.len() as u64;
+
+/// Numbers of messages that a batch may use.
+const PER_STEP: u64 = 100;
+
+const DAY: i64 = 86_400_000;
+
+/// What a script did so far, for its next step to be about.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Draft {
+    model: Model,
+    now: i64,
+    steps: u64,
+    sends: Vec<Op>,
+}
+
+/// Makes scripts for stores of a harness.
+#[derive(Debug)]
+pub(super) struct Scripts<H>(PhantomData<H>);
+
+impl<H: Harness> ReferenceStateMachine for Scripts<H> {
+    type State = Draft;
+    type Transition = Step;
+
+    fn init_state() -> BoxedStrategy<Draft> {
+        Just(Draft::default()).boxed()
+    }
+
+    fn transitions(draft: &Draft) -> BoxedStrategy<Step> {
+        let base = draft.steps * PER_STEP;
+        let through = prop_oneof![3 => Just(Handle::First), 1 => Just(Handle::Other)];
+        let batch = (through, prop::collection::vec(draft.op(), 1..8)).prop_map(move |(through, mut ops)| {
+            for (number, op) in (base..).zip(&mut ops) {
+                if let Op::Append { message, .. } = op {
+                    *message = number;
+                }
+            }
+            Step::Batch { through, ops }
+        });
+        let clock = prop_oneof![2 => -3..=3_i64, 1 => Just(DAY), 1 => Just(-DAY)].prop_map(Step::Clock);
+        let reopen = if H::REOPENS { 2 } else { 0 };
+        prop_oneof![
+            16 => batch,
+            1 => clock,
+            5 => draft.read().prop_map(Step::Read),
+            reopen => Just(Step::Reopen),
+        ]
+        .boxed()
+    }
+
+    fn apply(mut draft: Draft, step: &Step) -> Draft {
+        draft.steps += 1;
+        match step {
+            Step::Batch { ops, .. } => {
+                draft.now += 1;
+                for op in ops {
+                    draft.model.apply(&op.write(draft.now));
+                    if matches!(op, Op::Append { .. }) {
+                        draft.sends.push(op.clone());
+                    }
+                }
+            }
+            Step::Clock(jump) => draft.now += jump,
+            Step::Reopen | Step::Read(_) => {}
+        }
+        draft
+    }
+}
+
+impl Draft {
+    fn op(&self) -> BoxedStrategy<Op> {
+        let opened = self.open_conversations();
+        // Before there is anything to send to or to acknowledge for, little is gained by trying.
+        let to_open = if opened.len() < 3 { 12 } else { 3 };
+        let to_append = if opened.is_empty() { 2 } else { 24 };
+        let to_repeat = if self.sends.is_empty() { 0 } else { 6 };
+        let registered = self.registered();
+        let to_ack = if registered.is_empty() { 1 } else { 10 };
+        let open = (0..CONVERSATIONS, any::<bool>(), device()).prop_map(|(conversation, swapped, device)| {
+            let (one, other) = pair(conversation, swapped);
+            Op::Open { conversation, opener: Who { user: one, device }, other }
+        });
+        let publish = (0..USERS, 1..4_u8, any::<bool>()).prop_map(|(user, key, derived)| Op::Publish {
+            user,
+            key,
+            binding: if derived { KeyBinding::Derived } else { KeyBinding::Unproven },
+        });
+        let register = (who(), any::<bool>(), prop_oneof![3 => Just(8_usize), 1 => 0..4_usize]).prop_map(
+            |(who, now, limit)| Op::Register {
+                who,
+                start: if now { DeviceStart::Now } else { DeviceStart::Oldest },
+                limit,
+            },
+        );
+        let some_limit = prop_oneof![2 => 0..5_usize, 1 => Just(1_000)];
+        let expire =
+            (self.time(), some_limit.clone()).prop_map(|(before, limit)| Op::Expire { before, limit });
+        prop_oneof![
+            4 => publish,
+            3 => some_limit.prop_map(|limit| Op::Announce { limit }),
+            to_open => open,
+            to_append => self.append(opened),
+            to_repeat => self.repeat(),
+            to_ack => self.ack(registered),
+            7 => register,
+            1 => who().prop_map(|who| Op::Forget { who }),
+            2 => expire,
+        ]
+        .boxed()
+    }
+
+    /// To an open conversation, mostly from one of its users.
+    fn append(&self, opened: Vec<u64>) -> BoxedStrategy<Op> {
+        let anywhere = 0..CONVERSATIONS;
+        let conversation = if opened.is_empty() {
+            anywhere.boxed()
+        } else {
+            prop_oneof![9 => prop::sample::select(opened), 1 => anywhere].boxed()
+        };
+        let stranger = prop::option::weighted(0.05, 0..USERS);
+        let size = prop_oneof![6 => 1..4_usize, 1 => Just(3_000)];
+        let content = (0..3_u8, size).prop_map(|(kind, size)| Content { kind, size });
+        let client = prop::option::weighted(0.7, 0..4_u64);
+        let key = prop::option::weighted(0.25, 1..4_u32);
+        (conversation, any::<bool>(), stranger, device(), client, key, content)
+            .prop_map(|(conversation, swapped, stranger, device, client, key, content)| {
+                let sender = Who { user: stranger.unwrap_or(pair(conversation, swapped).0), device };
+                Op::Append { message: 0, conversation, sender, client, key, content }
+            })
+            .boxed()
+    }
+
+    /// An earlier send again, maybe from another device or under a change.
+    fn repeat(&self) -> BoxedStrategy<Op> {
+        let mut sends = self.sends.clone();
+        if sends.is_empty() {
+            sends.push(Op::Announce { limit: 1 });
+        }
+        (prop::sample::select(sends), device(), prop::option::weighted(0.2, 0..3_u8))
+            .prop_map(|(mut op, to, changed)| {
+                if let Op::Append { sender, content, .. } = &mut op {
+                    sender.device = to;
+                    content.kind = changed.unwrap_or(content.kind);
+                }
+                op
+            })
+            .boxed()
+    }
+
+    /// Mostly by a device that is registered, of entries and messages that are there or almost.
+    fn ack(&self, registered: Vec<Who>) -> BoxedStrategy<Op> {
+        let by = if registered.is_empty() {
+            who().boxed()
+        } else {
+            prop_oneof![8 => prop::sample::select(registered), 1 => who()].boxed()
+        };
+        let heads: Vec<u64> = (0..USERS).map(|n| self.model.head(user(n))).collect();
+        let first = (self.steps * PER_STEP).saturating_sub(5 * PER_STEP);
+        let message = (first / PER_STEP..=self.steps, 0..8_u64).prop_map(|(step, n)| step * PER_STEP + n);
+        // Hundredths of the inbox, and one step beyond it.
+        let part = || prop_oneof![20 => 0..=100_u64, 1 => Just(101), 1 => Just(u64::MAX)];
+        let target = prop_oneof![
+            2 => part().prop_map(Target::UpTo),
+            4 => prop::collection::vec(part(), 0..5).prop_map(Target::Entries),
+            4 => prop::collection::vec(message, 0..6).prop_map(Target::Messages),
+        ];
+        (by, target)
+            .prop_map(move |(who, mut target)| {
+                let head = usize::try_from(who.user).ok().and_then(|n| heads.get(n)).copied().unwrap_or(0);
+                match &mut target {
+                    Target::UpTo(part) => *part = of(*part, head),
+                    Target::Entries(parts) => {
+                        parts.iter_mut().for_each(|part| *part = of(*part, head));
+                    }
+                    Target::Messages(_) => {}
+                }
+                Op::Ack { who, target }
+            })
+            .boxed()
+    }
+
+    fn read(&self) -> BoxedStrategy<Read> {
+        let limit = || prop_oneof![2 => 1..5_usize, 1 => Just(1_000)];
+        let bytes = || prop_oneof![Just(usize::MAX), 1..2_000_usize, Just(1), Just(4_000)];
+        let number = || prop_oneof![8 => 0..12_u64, 1 => Just(u64::MAX)];
+        let inbox =
+            (who(), number(), any::<bool>(), limit(), bytes()).prop_map(|(who, after, all, limit, bytes)| {
+                let own = if all { OwnEntries::Include } else { OwnEntries::Skip };
+                Read::Inbox { who, after, own, limit, bytes }
+            });
+        let range = prop_oneof![
+            Just(HistoryRange::Newest),
+            number().prop_map(|n| HistoryRange::Before(ServerSequence::new(n))),
+            number().prop_map(|n| HistoryRange::After(ServerSequence::new(n))),
+        ];
+        let history = (0..USERS, 0..CONVERSATIONS, range, limit(), bytes()).prop_map(
+            |(reader, conversation, range, limit, bytes)| Read::History {
+                reader,
+                conversation,
+                range,
+                limit,
+                bytes,
+            },
+        );
+        let place = (prop::option::of(self.time()), 0..CONVERSATIONS);
+        let list = (0..USERS, prop::option::of(place), limit()).prop_map(|(user, after, limit)| Read::List {
+            user,
+            after,
+            limit,
+        });
+        prop_oneof![3 => inbox, 3 => history, 1 => list].boxed()
+    }
+
+    /// A time at or about which something was queued.
+    fn time(&self) -> BoxedStrategy<i64> {
+        let mut times: Vec<_> = self.model.queued().map(after_start).collect();
+        times.push(self.now);
+        (prop::sample::select(times), 0..3_i64).prop_map(|(time, more)| time + more).boxed()
+    }
+
+    fn registered(&self) -> Vec<Who> {
+        (0..USERS)
+            .flat_map(|n| {
+                let names = self.model.device_names(user(n));
+                let numbers = names.filter_map(|name| DEVICES.iter().position(|d| *d == name.as_str()));
+                numbers.map(move |device| Who { user: n, device }).collect::<Vec<_>>()
+            })
+            .collect()
+    }
+
+    fn open_conversations(&self) -> Vec<u64> {
+        let open = |n: &u64| self.model.conversation(build::conversation(*n)).is_some();
+        (0..CONVERSATIONS).filter(open).collect()
+    }
+}
+
+fn device() -> impl Strategy<Value = usize> + Clone {
+    0..DEVICES.len()
+}
+
+fn who() -> impl Strategy<Value = Who> + Clone {
+    (0..USERS, device()).prop_map(|(user, device)| Who { user, device })
+}
+
+/// The pair that a conversation's number belongs to, in either order.
+fn pair(conversation: u64, swapped: bool) -> (u64, u64) {
+    let place = usize::try_from(conversation / 2).expect("small");
+    let (one, other) = PAIRS[place];
+    if swapped { (other, one) } else { (one, other) }
+}
+
+/// So many hundredths of an inbox; numbers above a hundred are beyond its head.
+fn of(part: u64, head: u64) -> u64 {
+    match part {
+        0..=100 => (part * head).div_ceil(100),
+        101 => head + 1,
+        beyond => beyond,
+    }
+}

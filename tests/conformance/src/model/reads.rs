@@ -1,0 +1,144 @@
+//! What a read must answer.
+
+use std::sync::Arc;
+
+use dm_core::{
+    ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, Event, HistoryPage,
+    HistoryQuery, HistoryRange, InboxEntry, InboxPage, InboxQuery, InboxSeq, KeyRecord, Message, OwnEntries,
+    Principal, ServerSequence, UserId,
+};
+
+use super::state::{Device, Model, Person, Talk};
+
+impl Talk {
+    fn state(&self) -> ConversationState {
+        ConversationState {
+            conversation: self.conversation,
+            head: ServerSequence::new(self.sent.len() as u64),
+            last_activity: self.sent.last().map(|sent| sent.message.received_at),
+        }
+    }
+}
+
+impl Person {
+    /// The entries after one that a device is shown.
+    fn shown<'a>(
+        &'a self,
+        device: &'a dm_core::DeviceId,
+        after: u64,
+        own: OwnEntries,
+    ) -> impl Iterator<Item = &'a InboxEntry> {
+        let marked = |seq| self.device(device).is_some_and(|device| device.marks.contains(&seq));
+        self.entries.values().filter(move |entry| {
+            let skipped = own == OwnEntries::Skip && entry.origin.as_ref() == Some(device);
+            entry.seq.get() > after && !skipped && !marked(entry.seq.get())
+        })
+    }
+}
+
+impl Model {
+    pub(super) fn key(&self, user: UserId) -> Option<KeyRecord> {
+        self.users.get(&user)?.key
+    }
+
+    pub(super) fn conversation(&self, id: ConversationId) -> Option<ConversationState> {
+        self.conversations.get(&id).map(Talk::state)
+    }
+
+    pub(super) fn list(&self, query: &ConversationsQuery) -> Vec<ConversationState> {
+        let of_user = |state: &ConversationState| state.conversation.participants.side(query.user).is_some();
+        let place = |state: &ConversationState| (state.last_activity, state.conversation.id);
+        let mut list: Vec<_> = self.conversations.values().map(Talk::state).filter(of_user).collect();
+        list.sort_by_key(place);
+        list.reverse();
+        list.retain(|state| query.after.is_none_or(|after| place(state) < (after.last_activity, after.id)));
+        list.truncate(query.limit);
+        list
+    }
+
+    pub(super) fn history(&self, query: &HistoryQuery) -> Option<HistoryPage> {
+        let talk = self.conversations.get(&query.conversation)?;
+        talk.conversation.participants.side(query.reader)?;
+        let messages = talk.sent.iter().map(|sent| &sent.message);
+        let matching: Vec<&Arc<Message>> = match query.range {
+            HistoryRange::Newest => messages.rev().collect(),
+            HistoryRange::Before(bound) => {
+                messages.filter(|message| message.sequence < bound).rev().collect()
+            }
+            HistoryRange::After(bound) => messages.filter(|message| message.sequence > bound).collect(),
+        };
+        let fits = fitting(matching.iter().map(|message| message.cost()), query.limit, query.max_bytes);
+        Some(HistoryPage {
+            messages: matching[..fits].iter().copied().cloned().collect(),
+            has_more: fits < matching.len(),
+        })
+    }
+
+    /// Whether a page of an inbox may look like this.
+    ///
+    /// What is shown is given; how far the page went is the store's to choose where entries are left out.
+    pub(super) fn inbox(&self, query: &InboxQuery, page: &InboxPage) -> Result<(), String> {
+        let nobody = Person::default();
+        let person = self.users.get(&query.who.user).unwrap_or(&nobody);
+        let (head, floor) = (person.head, person.floor());
+        if (page.head.get(), page.floor.get()) != (head, floor) {
+            return Err(format!(
+                "head and floor are {} and {}, not {head} and {floor}",
+                page.head, page.floor
+            ));
+        }
+        let after = query.after.get().min(head);
+        let shown: Vec<_> = person.shown(&query.who.device, after, query.own).collect();
+        let fits = fitting(shown.iter().map(|entry| entry.cost()), query.limit, query.max_bytes);
+        let count = page.entries.len();
+        if count > fits || !page.entries.iter().zip(&shown).all(|(found, expected)| found == *expected) {
+            return Err(format!("expected {:?} and at most {fits} of them", shown));
+        }
+        let last = page.entries.last().map_or(after, |entry| entry.seq.get());
+        let through = page.through.get();
+        let next = shown.get(count).map_or(head + 1, |entry| entry.seq.get());
+        if through < last || through >= next {
+            return Err(format!("the page goes through {through}, not {last} to {}", next - 1));
+        }
+        let early = if count == fits && fits < shown.len() { false } else { through < head };
+        let left_out = (through - after).saturating_sub(count as u64) > 0;
+        if early && !left_out {
+            return Err(format!("the page ends at {through} and leaves nothing out; {shown:?}"));
+        }
+        Ok(())
+    }
+
+    pub(super) fn devices(&self, user: UserId) -> Vec<DeviceState> {
+        let state = |device: &Device| DeviceState {
+            device: device.name.clone(),
+            cursor: InboxSeq::new(device.cursor),
+            registered_at: device.registered_at,
+        };
+        self.users.get(&user).map(|person| person.devices.iter().map(state).collect()).unwrap_or_default()
+    }
+
+    pub(super) fn depth(&self, who: &Principal) -> Depth {
+        let mut depth = Depth::default();
+        let Some(person) = self.users.get(&who.user) else { return depth };
+        let cursor = person.device(&who.device).map_or(0, |device| device.cursor);
+        for entry in person.shown(&who.device, cursor, OwnEntries::Skip) {
+            match entry.event {
+                Event::Message(_) => depth.messages += 1,
+                Event::Notice(_) => depth.notices += 1,
+            }
+        }
+        depth
+    }
+}
+
+/// How many things of these costs a page holds: one in any case.
+fn fitting(costs: impl Iterator<Item = usize>, limit: usize, max_bytes: usize) -> usize {
+    let totals = costs.scan(0_usize, |total, cost| {
+        *total += cost;
+        Some(*total)
+    });
+    totals
+        .enumerate()
+        .take_while(|(before, total)| *before == 0 || (*before < limit && *total <= max_bytes))
+        .count()
+}

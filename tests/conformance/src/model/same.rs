@@ -1,0 +1,157 @@
+//! Whether a store's answers are those that the model allows.
+
+use dm_core::{AnnounceKeys, Appended, Event, Expire, Notice, Notification, Outcome, UserId, Write};
+
+use super::state::Model;
+
+impl Model {
+    /// Does a write as a store says that it did it.
+    ///
+    /// An expiry that [leaves a choice](Self::leaves_choice), which its answer does not tell, is done by
+    /// [`learn`](Self::learn).
+    ///
+    /// # Errors
+    /// What was expected, when the store may not answer so.
+    pub fn check(&mut self, write: &Write, found: &Outcome) -> Result<(), String> {
+        match write {
+            Write::AnnounceKeys(write) => self.check_announced(write, found),
+            Write::Expire(limited) if self.leaves_choice(write) => self.check_expired(limited, found),
+            _ => {
+                let allowed = self.apply(write);
+                if allowed.iter().any(|allowed| same(allowed, found)) {
+                    return Ok(());
+                }
+                let hint = if allowed.iter().any(|allowed| format!("{allowed:?}") == format!("{found:?}")) {
+                    " (they differ in bytes that are not shown)"
+                } else {
+                    ""
+                };
+                Err(format!("expected {allowed:?}{hint}"))
+            }
+        }
+    }
+
+    /// Which peers are told first is the store's to choose.
+    fn check_announced(&mut self, write: &AnnounceKeys, found: &Outcome) -> Result<(), String> {
+        let Outcome::KeysAnnounced { appended, more } = found else {
+            return Err("expected announced keys".to_owned());
+        };
+        let to_tell = self.untold.len().min(write.limit);
+        if appended.len() != to_tell {
+            return Err(format!("expected {to_tell} peers to be told"));
+        }
+        for told in appended {
+            let Event::Notice(Notice::PeerKeyChanged(record)) = &told.entry.event else {
+                return Err("expected notices of keys only".to_owned());
+            };
+            let Some(expected) = self.tell(record.user, told.user, write) else {
+                return Err(format!("{:?} was told already, or has nothing to be told", told.user));
+            };
+            if !same_notification(&expected, told) {
+                return Err(format!("expected {expected:?}"));
+            }
+        }
+        let left = !self.untold.is_empty();
+        if left == *more { Ok(()) } else { Err(format!("expected more: {left}")) }
+    }
+
+    /// Whether a part of what a write does is for the store to choose: whom to tell of keys, or which inboxes to expire,
+    /// when the limit is too small for all.
+    #[must_use]
+    pub fn leaves_choice(&self, write: &Write) -> bool {
+        match write {
+            Write::Expire(write) => self.old(write) > write.limit,
+            Write::AnnounceKeys(write) => self.untold.len() > write.limit,
+            _ => false,
+        }
+    }
+
+    fn check_expired(&self, write: &Expire, found: &Outcome) -> Result<(), String> {
+        // A step may be smaller than it might be, as long as it is one.
+        match found {
+            Outcome::Expired { entries, more: true }
+                if *entries <= write.limit && (*entries > 0 || write.limit == 0) =>
+            {
+                Ok(())
+            }
+            _ => Err(format!("expected up to {} entries to expire, and more", write.limit)),
+        }
+    }
+
+    /// Takes over how far each inbox was expired by a write that left that open. Other writes tell it in their answers.
+    ///
+    /// # Errors
+    /// When that is more than the write allowed, or another number of entries.
+    pub fn learn(&mut self, write: &Write, answer: &Outcome, floors: &[(UserId, u64)]) -> Result<(), String> {
+        let (Write::Expire(write), Outcome::Expired { entries, .. }) = (write, answer) else { return Ok(()) };
+        let mut removed = 0;
+        for (user, floor) in floors {
+            let person = self.person(*user);
+            let (from, old) = (person.floor(), person.old(write.before) as u64);
+            if *floor < from || *floor > from + old {
+                return Err(format!(
+                    "the inbox of {user:?} was expired from {from} to {floor}; {old} were old"
+                ));
+            }
+            removed += floor - from;
+            person.remove_up_to(*floor);
+        }
+        if removed == *entries as u64 {
+            Ok(())
+        } else {
+            Err(format!("{removed} entries were removed, not {entries} as was said"))
+        }
+    }
+}
+
+/// Whether two outcomes are equal in every field.
+#[must_use]
+pub fn same(one: &Outcome, other: &Outcome) -> bool {
+    match (one, other) {
+        (
+            Outcome::KeyPublished { record, changed },
+            Outcome::KeyPublished { record: other_record, changed: other_changed },
+        ) => (record, changed) == (other_record, other_changed),
+        (
+            Outcome::ConversationOpened { conversation, created, appended },
+            Outcome::ConversationOpened {
+                conversation: other_conversation,
+                created: other_created,
+                appended: other_appended,
+            },
+        ) => {
+            (conversation, created) == (other_conversation, other_created)
+                && same_notifications(appended, other_appended)
+        }
+        (Outcome::MessageAppended(one), Outcome::MessageAppended(other)) => same_appended(one, other),
+        (Outcome::Acknowledged(one), Outcome::Acknowledged(other)) => one == other,
+        (Outcome::DeviceRegistered { cursor }, Outcome::DeviceRegistered { cursor: other }) => {
+            cursor == other
+        }
+        (Outcome::DeviceForgotten { existed }, Outcome::DeviceForgotten { existed: other }) => {
+            existed == other
+        }
+        (Outcome::Expired { entries, more }, Outcome::Expired { entries: other, more: other_more }) => {
+            (entries, more) == (other, other_more)
+        }
+        (Outcome::Refused(one), Outcome::Refused(other)) => one == other,
+        _ => false,
+    }
+}
+
+fn same_appended(one: &Appended, other: &Appended) -> bool {
+    one.message == other.message
+        && one.sender_seq == other.sender_seq
+        && one.repeated == other.repeated
+        && same_notifications(&one.appended, &other.appended)
+}
+
+/// Whether both tell the same; the contract gives no order to the entries of one write, which go to different inboxes.
+fn same_notifications(some: &[Notification], others: &[Notification]) -> bool {
+    some.len() == others.len()
+        && some.iter().all(|one| others.iter().any(|other| same_notification(one, other)))
+}
+
+fn same_notification(one: &Notification, other: &Notification) -> bool {
+    one.user == other.user && one.entry == other.entry
+}

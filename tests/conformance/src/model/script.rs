@@ -1,0 +1,193 @@
+//! Scripts as text: one operation per line.
+
+use std::fmt;
+
+use dm_core::{DeviceStart, HistoryRange, OwnEntries};
+
+use super::op::{Content, DEVICES, Handle, Op, Read, Step, Target, Who};
+
+/// What happens to a store, step by step.
+///
+/// Its text form has one operation per line and is read back by [`FromStr`](std::str::FromStr); a semicolon ends a line too, and `#`
+/// starts a comment. The operations after a line `batch` are committed together; `batch other` commits through a second
+/// handle.
+///
+/// ```
+/// let script: dm_conformance::model::Script = "
+///     batch
+///       open u0.phone u1 as c2
+///       append c2 u0.phone m100 kind=1 size=3 client=7
+///     reopen
+///     clock +86400000
+///     read inbox u1.default after=0 own=skip limit=10 bytes=1000
+/// ".parse()?;
+/// assert_eq!(script.0.len(), 4);
+/// # Ok::<(), dm_conformance::model::NotAScript>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Script(pub Vec<Step>);
+
+/// A line that is none of a script.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotAScript {
+    /// The line.
+    pub line: String,
+}
+
+impl fmt::Display for NotAScript {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "not a line of a script: {}", self.line)
+    }
+}
+
+impl std::error::Error for NotAScript {}
+
+impl fmt::Display for Script {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|step| writeln!(f, "{step}"))
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Batch { through, ops } => {
+                f.write_str(if *through == Handle::First { "batch" } else { "batch other" })?;
+                ops.iter().try_for_each(|op| write!(f, "\n  {op}"))
+            }
+            Self::Reopen => f.write_str("reopen"),
+            Self::Clock(jump) => write!(f, "clock {jump:+}"),
+            Self::Read(read) => write!(f, "read {read}"),
+        }
+    }
+}
+
+impl fmt::Display for Who {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "u{}.{}", self.user, DEVICES[self.device])
+    }
+}
+
+impl fmt::Display for Op {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Publish { user, key, binding } => {
+                write!(f, "publish u{user} k{key} {}", binding.as_str())
+            }
+            Self::Announce { limit } => write!(f, "announce limit={limit}"),
+            Self::Open { conversation, opener, other } => {
+                write!(f, "open {opener} u{other} as c{conversation}")
+            }
+            Self::Append { message, conversation, sender, client, key, content } => {
+                let Content { kind, size } = content;
+                write!(f, "append c{conversation} {sender} m{message} kind={kind} size={size}")?;
+                client.iter().try_for_each(|client| write!(f, " client={client}"))?;
+                key.iter().try_for_each(|key| write!(f, " key={key}"))
+            }
+            Self::Ack { who, target } => {
+                write!(f, "ack {who} ")?;
+                match target {
+                    Target::UpTo(seq) => write!(f, "upto {seq}"),
+                    Target::Entries(seqs) => {
+                        f.write_str("entries")?;
+                        seqs.iter().try_for_each(|seq| write!(f, " {seq}"))
+                    }
+                    Target::Messages(ids) => {
+                        f.write_str("messages")?;
+                        ids.iter().try_for_each(|id| write!(f, " m{id}"))
+                    }
+                }
+            }
+            Self::Register { who, start, limit } => {
+                let start = if *start == DeviceStart::Oldest { "oldest" } else { "now" };
+                write!(f, "register {who} {start} limit={limit}")
+            }
+            Self::Forget { who } => write!(f, "forget {who}"),
+            Self::Expire { before, limit } => write!(f, "expire before={before:+} limit={limit}"),
+        }
+    }
+}
+
+impl fmt::Display for Read {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Inbox { who, after, own, limit, bytes } => {
+                let own = if *own == OwnEntries::Skip { "skip" } else { "include" };
+                write!(f, "inbox {who} after={after} own={own} limit={limit} bytes={bytes}")
+            }
+            Self::History { reader, conversation, range, limit, bytes } => {
+                write!(f, "history u{reader} c{conversation} ")?;
+                match range {
+                    HistoryRange::Newest => f.write_str("newest")?,
+                    HistoryRange::Before(at) => write!(f, "before={at}")?,
+                    HistoryRange::After(at) => write!(f, "after={at}")?,
+                }
+                write!(f, " limit={limit} bytes={bytes}")
+            }
+            Self::List { user, after, limit } => {
+                write!(f, "list u{user} limit={limit}")?;
+                match after {
+                    None => Ok(()),
+                    Some((None, id)) => write!(f, " after=never:c{id}"),
+                    Some((Some(active), id)) => write!(f, " after={active:+}:c{id}"),
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dm_core::{MemoryStore, StoreError};
+    use proptest::prelude::*;
+    use proptest_state_machine::ReferenceStateMachine;
+
+    use super::super::generate::Scripts;
+    use super::*;
+    use crate::Harness;
+
+    struct Memory;
+
+    impl Harness for Memory {
+        type Store = MemoryStore;
+
+        async fn fresh() -> Self {
+            Self
+        }
+
+        async fn open(&self) -> Result<MemoryStore, StoreError> {
+            Ok(MemoryStore::new())
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(256) })]
+
+        #[test]
+        fn a_script_comes_back_from_its_text(
+            (_, steps, _) in Scripts::<Memory>::sequential_strategy(1..=20_usize)
+        ) {
+            let script = Script(steps);
+            let text = script.to_string();
+            prop_assert_eq!(text.parse::<Script>(), Ok(script.clone()));
+            prop_assert_eq!(text.trim().replace('\n', ";").parse::<Script>(), Ok(script));
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_none_is_named() {
+        for line in [
+            "publish u0 k1 unproven",
+            "batch; publish u0 k1 signed",
+            "batch; open u0.default u0 as c1",
+            "batch; append c0 u0.default m1 kind=1 size=0",
+            "batch; append c0 u0.default m1 kind=1 size=1 key=0",
+            "batch; ack u0.tablet upto 3",
+            "clock",
+            "read everything",
+        ] {
+            let last = line.split(';').next_back().unwrap().trim();
+            assert_eq!(line.parse::<Script>().unwrap_err().line, last);
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! What a store must hold, in plain maps, written from the contract.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use dm_core::{
+    Conversation, ConversationId, DeviceId, Event, InboxEntry, InboxSeq, KeyRecord, Message, MessageId,
+    Notification, Principal, Timestamp, UserId,
+};
+
+/// What a store must hold after the writes it was given.
+#[derive(Clone, Debug, Default)]
+pub struct Model {
+    pub(super) users: BTreeMap<UserId, Person>,
+    pub(super) conversations: BTreeMap<ConversationId, Talk>,
+    /// Who is to be told of whose key.
+    pub(super) untold: BTreeSet<(UserId, UserId)>,
+}
+
+/// A user.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Person {
+    pub(super) key: Option<KeyRecord>,
+    /// What is held of the inbox, by its number.
+    pub(super) entries: BTreeMap<u64, InboxEntry>,
+    /// The newest entry's number, held or not.
+    pub(super) head: u64,
+    /// In the order of registration.
+    pub(super) devices: Vec<Device>,
+}
+
+/// A device.
+#[derive(Clone, Debug)]
+pub(super) struct Device {
+    pub(super) name: DeviceId,
+    pub(super) cursor: u64,
+    pub(super) registered_at: Timestamp,
+    /// What is acknowledged beyond the cursor.
+    pub(super) marks: BTreeSet<u64>,
+}
+
+/// A conversation.
+#[derive(Clone, Debug)]
+pub(super) struct Talk {
+    pub(super) conversation: Conversation,
+    pub(super) sent: Vec<Sent>,
+}
+
+/// A message, and its number in each of the two inboxes.
+#[derive(Clone, Debug)]
+pub(super) struct Sent {
+    pub(super) message: Arc<Message>,
+    pub(super) numbers: BTreeMap<UserId, u64>,
+}
+
+impl Person {
+    /// The newest entry no longer held.
+    pub(super) fn floor(&self) -> u64 {
+        self.entries.keys().next().map_or(self.head, |oldest| oldest - 1)
+    }
+
+    pub(super) fn device(&self, name: &DeviceId) -> Option<&Device> {
+        self.devices.iter().find(|device| device.name == *name)
+    }
+
+    /// How many of the oldest entries were queued before a time.
+    pub(super) fn old(&self, before: Timestamp) -> usize {
+        self.entries.values().take_while(|entry| entry.at < before).count()
+    }
+
+    pub(super) fn remove_up_to(&mut self, floor: u64) {
+        self.entries.retain(|seq, _| *seq > floor);
+    }
+}
+
+impl Model {
+    /// The newest number of a user's inbox.
+    #[must_use]
+    pub fn head(&self, user: UserId) -> u64 {
+        self.users.get(&user).map_or(0, |person| person.head)
+    }
+
+    /// The newest number of a user's inbox that is no longer held.
+    #[must_use]
+    pub fn floor(&self, user: UserId) -> u64 {
+        self.users.get(&user).map_or(0, Person::floor)
+    }
+
+    /// A user's devices, by their names.
+    pub fn device_names(&self, user: UserId) -> impl Iterator<Item = &DeviceId> {
+        self.users.get(&user).into_iter().flat_map(|person| &person.devices).map(|device| &device.name)
+    }
+
+    /// The conversations.
+    pub fn conversations(&self) -> impl Iterator<Item = &Conversation> {
+        self.conversations.values().map(|talk| &talk.conversation)
+    }
+
+    /// When the entries that are held were queued.
+    pub fn queued(&self) -> impl Iterator<Item = Timestamp> {
+        self.users.values().flat_map(|person| person.entries.values()).map(|entry| entry.at)
+    }
+
+    pub(super) fn sent(&self, id: MessageId) -> Option<&Sent> {
+        self.conversations.values().flat_map(|talk| &talk.sent).find(|sent| sent.message.id == id)
+    }
+
+    pub(super) fn person(&mut self, user: UserId) -> &mut Person {
+        self.users.entry(user).or_default()
+    }
+
+    pub(super) fn registered(&mut self, who: &Principal) -> Option<&mut Device> {
+        self.users.get_mut(&who.user)?.devices.iter_mut().find(|device| device.name == who.device)
+    }
+
+    /// Puts the next entry into an inbox.
+    pub(super) fn put(
+        &mut self,
+        user: UserId,
+        at: Timestamp,
+        origin: Option<&DeviceId>,
+        event: Event,
+    ) -> Notification {
+        let person = self.person(user);
+        person.head += 1;
+        let entry = InboxEntry { seq: InboxSeq::new(person.head), at, origin: origin.cloned(), event };
+        person.entries.insert(person.head, entry.clone());
+        Notification { user, entry }
+    }
+}

@@ -1,0 +1,39 @@
+//! Where the suite and the crash trials find a store.
+
+use std::path::{Path, PathBuf};
+
+use dm_conformance::Harness;
+use dm_conformance::crash::CrashHarness;
+use dm_core::StoreError;
+
+use crate::store;
+
+/// A file in a temporary folder.
+pub(crate) struct InAFolder {
+    path: PathBuf,
+    /// The folder, where it is this process's to remove.
+    _folder: Option<tempfile::TempDir>,
+}
+
+impl Harness for InAFolder {
+    type Store = store::LogStore;
+
+    async fn fresh() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        Self { path: folder.path().join("dm.log"), _folder: Some(folder) }
+    }
+
+    async fn open(&self) -> Result<store::LogStore, StoreError> {
+        store::open(&self.path)
+    }
+}
+
+impl CrashHarness for InAFolder {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn at(path: &Path) -> Self {
+        Self { path: path.to_owned(), _folder: None }
+    }
+}

@@ -1,0 +1,124 @@
+//! The file: one record per commit, appended and synced.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Error, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use dm_core::{StoreError, StoreErrorKind};
+
+/// What every file begins with. The last byte rises when old records would be replayed to another result.
+const MAGIC: &[u8; 8] = b"dm-log\0\x01";
+/// Length and checksum of a record, four bytes each.
+const HEADER: usize = 8;
+
+pub(crate) struct Log {
+    file: File,
+    /// Where the next record goes. Nothing beyond it was answered.
+    end: u64,
+}
+
+impl Log {
+    /// Opens or makes the file, and gives the records in it.
+    pub(crate) fn open(path: &Path) -> Result<(Self, Vec<Vec<u8>>), StoreError> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false);
+        let mut file = options.open(path).map_err(unavailable)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(StoreErrorKind::Locked.into()),
+            Err(TryLockError::Error(error)) => return Err(unavailable(error)),
+        }
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(unavailable)?;
+        let Some(mut rest) = bytes.strip_prefix(MAGIC) else {
+            // Cut off while it was made, it is made again; anything else is not ours to touch.
+            if !MAGIC.starts_with(&bytes) {
+                return Err(StoreErrorKind::Corrupt.into());
+            }
+            let mut log = Self { file, end: 0 };
+            log.write(MAGIC)?;
+            // The file's name must outlive a power cut, too.
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            File::open(folder.unwrap_or(Path::new(".")))
+                .and_then(|folder| folder.sync_all())
+                .map_err(unavailable)?;
+            return Ok((log, Vec::new()));
+        };
+
+        let mut records = Vec::new();
+        while let Some(Split { record, after }) = split_record(rest)? {
+            records.push(record.to_vec());
+            rest = after;
+        }
+        let mut log = Self { file, end: (bytes.len() - rest.len()) as u64 };
+        // This syncs, too: a record that its writer had no time to sync is read here, and must stay from here on.
+        log.cut().map_err(unavailable)?;
+        Ok((log, records))
+    }
+
+    /// Appends a record; on `Ok` a power cut does not undo it.
+    pub(crate) fn append(&mut self, record: &[u8]) -> Result<(), StoreError> {
+        let length =
+            u32::try_from(record.len()).map_err(|error| StoreError::new(StoreErrorKind::Full, error))?;
+        let header = [length.to_be_bytes(), checksum(record).to_be_bytes()];
+        self.write(&[header.as_flattened(), record].concat())
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        if let Err(error) = self.file.seek(SeekFrom::Start(self.end)).and_then(|_| self.file.write_all(bytes))
+        {
+            // Part of it may be in the file. If that can be taken back, nothing happened.
+            self.cut().map_err(unknown)?;
+            let full = matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
+            let kind = if full { StoreErrorKind::Full } else { StoreErrorKind::Engine };
+            return Err(StoreError::new(kind, error));
+        }
+        // After a failed sync nobody knows what is on the disk, and syncing again would not tell.
+        self.file.sync_data().map_err(unknown)?;
+        self.end += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Cuts off what stands beyond the last record.
+    fn cut(&mut self) -> Result<(), Error> {
+        self.file.set_len(self.end)?;
+        self.file.sync_data()
+    }
+}
+
+struct Split<'a> {
+    record: &'a [u8],
+    after: &'a [u8],
+}
+
+/// The first record, and what comes after it. `None` at the end, and where the last record is torn: it was not answered,
+/// since answers wait for the sync.
+fn split_record(bytes: &[u8]) -> Result<Option<Split<'_>>, StoreError> {
+    let Some((header, rest)) = bytes.split_first_chunk::<HEADER>() else { return Ok(None) };
+    let [a, b, c, d, sum @ ..] = *header;
+    let length = usize::try_from(u32::from_be_bytes([a, b, c, d])).unwrap_or(usize::MAX);
+    match rest.split_at_checked(length) {
+        // No batch is empty, and zeros are what a file system may leave of a write that was cut off.
+        Some((record, after)) if length > 0 && checksum(record) == u32::from_be_bytes(sum) => {
+            Ok(Some(Split { record, after }))
+        }
+        // Damage with records behind it is no torn write.
+        Some((_, after)) if after.iter().any(|byte| *byte != 0) => Err(StoreErrorKind::Corrupt.into()),
+        _ => Ok(None),
+    }
+}
+
+/// CRC-32 (IEEE 802.3), a bit at a time. A real store takes a crate with a table.
+fn checksum(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0, |sum, byte| {
+        (0..8).fold(sum ^ u32::from(*byte), |sum, _| (sum >> 1) ^ (0xedb8_8320 * (sum & 1)))
+    })
+}
+
+fn unavailable(error: Error) -> StoreError {
+    StoreError::new(StoreErrorKind::Unavailable, error)
+}
+
+fn unknown(error: Error) -> StoreError {
+    StoreError::new(StoreErrorKind::OutcomeUnknown, error)
+}

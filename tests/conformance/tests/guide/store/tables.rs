@@ -1,0 +1,82 @@
+//! The tables: sorted maps, as an engine has them.
+
+mod read;
+mod write;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use dm_core::*;
+
+#[derive(Default)]
+pub(crate) struct Tables {
+    keys: BTreeMap<UserId, KeyRecord>,
+    /// Publications whose peers are not all told: which of the publisher's conversations are left.
+    announcements: BTreeMap<UserId, std::ops::Range<u64>>,
+    conversations: BTreeMap<ConversationId, Conversation>,
+    pairs: BTreeMap<Participants, ConversationId>,
+    /// Each user's conversations, numbered as they were opened.
+    opened: BTreeMap<(UserId, u64), ConversationId>,
+    /// The newest row of a conversation is its head: messages are never deleted.
+    messages: BTreeMap<(ConversationId, ServerSequence), Arc<Message>>,
+    client_ids: BTreeMap<(UserId, ClientMessageId), MessageId>,
+    places: BTreeMap<MessageId, Place>,
+    inbox: BTreeMap<(UserId, InboxSeq), InboxEntry>,
+    /// The newest entry of each user that expired. What makes the next number right when an inbox is empty.
+    floors: BTreeMap<UserId, InboxSeq>,
+    devices: BTreeMap<Principal, Device>,
+    /// Acknowledged one by one, above the cursor.
+    acknowledged: BTreeSet<(Principal, InboxSeq)>,
+}
+
+/// Where a message stands: in its conversation, and in both inboxes.
+struct Place {
+    message: Arc<Message>,
+    sender_seq: InboxSeq,
+    recipient: UserId,
+    recipient_seq: InboxSeq,
+}
+
+struct Device {
+    /// Its place among the user's devices.
+    number: u64,
+    cursor: InboxSeq,
+    registered_at: Timestamp,
+}
+
+impl Tables {
+    fn floor(&self, user: UserId) -> InboxSeq {
+        self.floors.get(&user).copied().unwrap_or_default()
+    }
+
+    /// The newest number that was given, whether or not the entry is still held.
+    fn head(&self, user: UserId) -> InboxSeq {
+        let newest = self.inbox.range((user, InboxSeq::ZERO)..=(user, InboxSeq::new(u64::MAX))).next_back();
+        newest.map_or_else(|| self.floor(user), |((_, seq), _)| *seq)
+    }
+
+    fn entries_after(&self, user: UserId, after: InboxSeq) -> impl Iterator<Item = &InboxEntry> {
+        let rows = self.inbox.range((user, after)..=(user, InboxSeq::new(u64::MAX)));
+        rows.map(|(_, entry)| entry).filter(move |entry| entry.seq > after)
+    }
+
+    /// Each conversation's messages, oldest first.
+    fn messages_of(&self, id: ConversationId) -> impl DoubleEndedIterator<Item = &Arc<Message>> {
+        let rows = self.messages.range((id, ServerSequence::ZERO)..=(id, ServerSequence::new(u64::MAX)));
+        rows.map(|(_, message)| message)
+    }
+
+    fn conversations_of(&self, user: UserId) -> impl DoubleEndedIterator<Item = (u64, ConversationId)> {
+        self.opened.range((user, 0)..=(user, u64::MAX)).map(|((_, number), id)| (*number, *id))
+    }
+
+    fn devices_of(&self, user: UserId) -> impl Iterator<Item = (&Principal, &Device)> {
+        // The default device sorts before all others of its user.
+        self.devices.range(Principal::from(user)..).take_while(move |(who, _)| who.user == user)
+    }
+
+    fn acknowledged_by(&self, who: &Principal) -> impl DoubleEndedIterator<Item = InboxSeq> {
+        let all = (who.clone(), InboxSeq::ZERO)..=(who.clone(), InboxSeq::new(u64::MAX));
+        self.acknowledged.range(all).map(|(_, seq)| *seq)
+    }
+}

@@ -1,0 +1,245 @@
+//! Writes. Each checks everything before its first change (clause 4), and does the same whenever it is replayed: time
+//! and ids come with it.
+
+use std::sync::Arc;
+
+use dm_core::*;
+
+use super::{Device, Place, Tables};
+
+impl Tables {
+    pub(crate) fn apply(&mut self, write: Write) -> Outcome {
+        match write {
+            Write::PublishKey(write) => Ok(self.publish_key(&write)),
+            Write::AnnounceKeys(write) => Ok(self.announce_keys(&write)),
+            Write::OpenConversation(write) => Ok(self.open_conversation(&write)),
+            Write::AppendMessage(write) => self.append_message(write),
+            Write::Acknowledge(write) => self.acknowledge(&write),
+            Write::RegisterDevice(write) => self.register_device(&write),
+            Write::ForgetDevice(write) => Ok(self.forget_device(&write.who)),
+            Write::Expire(write) => Ok(self.expire(&write)),
+            _ => Err(Refusal::Unsupported),
+        }
+        .unwrap_or_else(Outcome::Refused)
+    }
+
+    fn publish_key(&mut self, write: &PublishKey) -> Outcome {
+        let current = self.keys.get(&write.user);
+        if let Some(record) = current.filter(|current| current.key == write.key) {
+            return Outcome::KeyPublished { record: *record, changed: false };
+        }
+        let PublishKey { user, key, binding, at } = *write;
+        let version = current.map_or(KeyVersion::FIRST, |current| current.version.next());
+        let record = KeyRecord { user, key, version, published_at: at, binding };
+        self.keys.insert(user, record);
+        let last = self.conversations_of(user).next_back();
+        if let Some((last, _)) = last {
+            self.announcements.insert(user, 0..last + 1);
+        }
+        Outcome::KeyPublished { record, changed: true }
+    }
+
+    fn announce_keys(&mut self, write: &AnnounceKeys) -> Outcome {
+        let mut appended = Vec::new();
+        while appended.len() < write.limit
+            && let Some(mut publication) = self.announcements.first_entry()
+        {
+            let publisher = *publication.key();
+            let Some(number) = publication.get_mut().next() else {
+                publication.remove();
+                continue;
+            };
+            if publication.get().is_empty() {
+                publication.remove();
+            }
+            let conversation =
+                self.opened.get(&(publisher, number)).and_then(|id| self.conversations.get(id));
+            let peer = conversation.and_then(|conversation| conversation.participants.peer_of(publisher));
+            if let (Some(peer), Some(record)) = (peer, self.keys.get(&publisher)) {
+                let notice = Event::Notice(Notice::PeerKeyChanged(*record));
+                appended.push(self.append_entry(peer, write.at, None, notice));
+            }
+        }
+        Outcome::KeysAnnounced { appended, more: !self.announcements.is_empty() }
+    }
+
+    /// Clause 10: the pair is the key, so there is one.
+    fn open_conversation(&mut self, write: &OpenConversation) -> Outcome {
+        let open = self.pairs.get(&write.participants).and_then(|id| self.conversations.get(id));
+        if let Some(conversation) = open {
+            return Outcome::ConversationOpened {
+                conversation: *conversation,
+                created: false,
+                appended: Vec::new(),
+            };
+        }
+        let conversation =
+            Conversation { id: write.id, participants: write.participants, opened_at: write.at };
+        self.pairs.insert(write.participants, write.id);
+        self.conversations.insert(write.id, conversation);
+        let mut appended = Vec::new();
+        for user in [write.participants.a(), write.participants.b()] {
+            let number = self.conversations_of(user).next_back().map_or(0, |(last, _)| last + 1);
+            self.opened.insert((user, number), write.id);
+            let origin = (user == write.opener.user).then(|| write.opener.device.clone());
+            let notice = Event::Notice(Notice::ConversationOpened(conversation));
+            appended.push(self.append_entry(user, write.at, origin, notice));
+        }
+        Outcome::ConversationOpened { conversation, created: true, appended }
+    }
+
+    fn append_message(&mut self, write: AppendMessage) -> Result<Outcome, Refusal> {
+        let sender = write.sender.user;
+        let conversation = self.conversations.get(&write.conversation).ok_or(Refusal::NotFound)?;
+        let recipient = conversation.participants.peer_of(sender).ok_or(Refusal::NotFound)?;
+        // Clause 11, and before clause 12: a repeat is a repeat, whatever was published since.
+        let sent = write.client_id.and_then(|id| self.client_ids.get(&(sender, id)));
+        if let Some(place) = sent.and_then(|id| self.places.get(id)) {
+            if !write.repeats(&place.message) {
+                return Err(Refusal::ClientIdReused);
+            }
+            return Ok(Outcome::MessageAppended(Appended {
+                message: Arc::clone(&place.message),
+                sender_seq: place.sender_seq,
+                repeated: true,
+                appended: Vec::new(),
+            }));
+        }
+        let current = self.key(recipient);
+        if write.recipient_key_version.is_some_and(|named| current.is_none_or(|key| key.version != named)) {
+            return Err(Refusal::StaleKey { current });
+        }
+
+        // Clause 13: the conversation, the sender's inbox, the recipient's.
+        let last = self.messages_of(write.conversation).next_back().map(|message| message.sequence);
+        let (at, device) = (write.at, write.sender.device.clone());
+        let message = Arc::new(write.into_message(last.unwrap_or_default().next()));
+        let event = || Event::Message(Arc::clone(&message));
+        let sent = self.append_entry(sender, at, Some(device), event());
+        let received = self.append_entry(recipient, at, None, event());
+        let (sender_seq, recipient_seq) = (sent.entry.seq, received.entry.seq);
+        self.messages.insert((message.conversation, message.sequence), Arc::clone(&message));
+        let place = Place { message: Arc::clone(&message), sender_seq, recipient, recipient_seq };
+        self.places.insert(message.id, place);
+        if let Some(client_id) = message.client_id {
+            self.client_ids.insert((sender, client_id), message.id);
+        }
+        let appended = vec![sent, received];
+        Ok(Outcome::MessageAppended(Appended { message, sender_seq, repeated: false, appended }))
+    }
+
+    /// Clause 14.
+    fn acknowledge(&mut self, write: &Acknowledge) -> Result<Outcome, Refusal> {
+        let who = &write.who;
+        let head = self.head(who.user);
+        let mut cursor = self.devices.get(who).ok_or(Refusal::UnknownDevice)?.cursor;
+        let mut done = Acknowledged { cursor, acknowledged: 0, unknown: 0 };
+        let named: Vec<InboxSeq> = match &write.target {
+            AckTarget::UpTo(seq) => {
+                done.acknowledged = seq.get().saturating_sub(cursor.get());
+                cursor = cursor.max(*seq);
+                Vec::new()
+            }
+            AckTarget::Entries(seqs) => seqs.clone(),
+            AckTarget::Messages(ids) => ids.iter().map(|id| self.entry_about(who.user, id)).collect(),
+        };
+        if named.iter().chain([&cursor]).any(|seq| *seq > head) {
+            return Err(Refusal::BeyondHead { head });
+        }
+        for seq in named {
+            let known = seq != InboxSeq::ZERO;
+            done.acknowledged += u64::from(known);
+            done.unknown += u64::from(!known);
+            if seq > cursor {
+                self.acknowledged.insert((who.clone(), seq));
+            }
+        }
+        done.cursor = self.settle(who, cursor);
+        Ok(Outcome::Acknowledged(done))
+    }
+
+    /// The user's entry about a message; zero when there is none.
+    fn entry_about(&self, user: UserId, id: &MessageId) -> InboxSeq {
+        match self.places.get(id) {
+            Some(place) if place.message.sender == user => place.sender_seq,
+            Some(place) if place.recipient == user => place.recipient_seq,
+            _ => InboxSeq::ZERO,
+        }
+    }
+
+    /// Moves a cursor on to the last acknowledged entry that has no message before it that the device is still to be
+    /// given, and forgets what was acknowledged one by one up to there.
+    fn settle(&mut self, who: &Principal, mut cursor: InboxSeq) -> InboxSeq {
+        if let Some(last) = self.acknowledged_by(who).next_back() {
+            for entry in self.entries_after(who.user, cursor).take_while(|entry| entry.seq <= last) {
+                if self.acknowledged.contains(&(who.clone(), entry.seq)) {
+                    cursor = entry.seq;
+                } else if entry.message().is_some() && entry.origin.as_ref() != Some(&who.device) {
+                    break;
+                }
+            }
+        }
+        self.acknowledged.retain(|(device, seq)| device != who || *seq > cursor);
+        if let Some(device) = self.devices.get_mut(who) {
+            device.cursor = cursor;
+        }
+        cursor
+    }
+
+    fn register_device(&mut self, write: &RegisterDevice) -> Result<Outcome, Refusal> {
+        let user = write.who.user;
+        if let Some(device) = self.devices.get(&write.who) {
+            return Ok(Outcome::DeviceRegistered { cursor: device.cursor });
+        }
+        if self.devices_of(user).count() >= write.limit {
+            return Err(Refusal::TooManyDevices);
+        }
+        let cursor = match write.start {
+            DeviceStart::Oldest => self.floor(user),
+            DeviceStart::Now => self.head(user),
+        };
+        let number = self.devices_of(user).map(|(_, device)| device.number + 1).max().unwrap_or_default();
+        self.devices.insert(write.who.clone(), Device { number, cursor, registered_at: write.at });
+        Ok(Outcome::DeviceRegistered { cursor })
+    }
+
+    fn forget_device(&mut self, who: &Principal) -> Outcome {
+        self.acknowledged.retain(|(device, _)| device != who);
+        Outcome::DeviceForgotten { existed: self.devices.remove(who).is_some() }
+    }
+
+    /// Clause 15. The floors are what clause 8 needs when nothing else is left.
+    fn expire(&mut self, write: &Expire) -> Outcome {
+        let (mut expired, mut more, mut kept) = (Vec::new(), false, None);
+        for ((user, seq), entry) in &self.inbox {
+            // An entry that stays keeps the later ones of its inbox.
+            if kept == Some(*user) || entry.at >= write.before {
+                kept = Some(*user);
+            } else if expired.len() == write.limit {
+                more = true;
+                break;
+            } else {
+                expired.push((*user, *seq));
+            }
+        }
+        for key in &expired {
+            self.inbox.remove(key);
+            self.floors.insert(key.0, key.1);
+        }
+        self.acknowledged.retain(|(who, seq)| self.floors.get(&who.user).is_none_or(|floor| seq > floor));
+        Outcome::Expired { entries: expired.len(), more }
+    }
+
+    /// Clause 7: the next number is the one after the newest that was ever given.
+    fn append_entry(
+        &mut self,
+        user: UserId,
+        at: Timestamp,
+        origin: Option<DeviceId>,
+        event: Event,
+    ) -> Notification {
+        let entry = InboxEntry { seq: self.head(user).next(), at, origin, event };
+        self.inbox.insert((user, entry.seq), entry.clone());
+        Notification { user, entry }
+    }
+}

@@ -1,0 +1,10 @@
+//! The store of the guide "Write a store" loses nothing that it answered when its process is killed.
+
+#![allow(clippy::expect_used, reason = "tests")]
+
+#[path = "guide/harness.rs"]
+mod harness;
+#[path = "guide/store/mod.rs"]
+mod store;
+
+dm_conformance::crash_suite!(harness::InAFolder, trials = 20, seconds = 0);
