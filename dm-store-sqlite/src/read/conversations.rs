@@ -1,6 +1,7 @@
 //! Conversations and lists of them.
 
-use std::sync::LazyLock;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
 
 use dm_core::{
     Conversation, ConversationId, ConversationState, ConversationsQuery, ServerSequence, Timestamp,
@@ -9,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 
 use crate::codec;
 use crate::heads::{newest_message, participants};
-use crate::runs::{Layout, RUNS};
+use crate::runs::Layout;
 
 pub(super) fn conversation(connection: &Connection, id: ConversationId) -> Result<Option<ConversationState>> {
     let found = connection
@@ -31,64 +32,75 @@ pub(super) fn conversation(connection: &Connection, id: ConversationId) -> Resul
 /// A page in the order of the core's cursor: last activity, newest first, never-active last, then id, newest first.
 ///
 /// It looks at all of the user's conversations, whose rows tell their activity up to what is moved, and at the user's own
-/// recent entries, which tell the rest; both tables of them whole, because some may be moved for the user and not yet for
-/// the conversation. Times beyond SQLite's range are negative numbers here and compare as the largest: a cursor is a
-/// client's to make up.
+/// recent entries, which tell the rest; the page's conversations are then read whole. An index by activity would save
+/// the look at all of them, and cost every send two more pages.
 pub(super) fn conversations(
     connection: &Connection,
     query: &ConversationsQuery,
 ) -> Result<Vec<ConversationState>> {
-    let cursor_at = query.after.and_then(|cursor| cursor.last_activity).map(codec::time);
-    let cursor_id = query.after.map(|cursor| cursor.id);
-    connection
-        .prepare_cached(&PAGE)?
-        .query_map(
-            params![
-                query.user.as_bytes(),
-                cursor_at,
-                cursor_id.as_ref().map(ConversationId::as_bytes),
-                codec::count(query.limit)
-            ],
-            state,
-        )?
+    let user_ref: Option<i64> = connection
+        .prepare_cached("SELECT ref FROM dm_users WHERE pubkey = ?1")?
+        .query_row([query.user.as_bytes()], |row| row.get(0))
+        .optional()?;
+    let Some(user_ref) = user_ref else { return Ok(Vec::new()) };
+    let recent = recent_activity(connection, user_ref)?;
+    let mut page = BinaryHeap::new();
+    for member in ["a", "b"] {
+        let mut select = connection.prepare_cached(&format!(
+            "SELECT ref, id, head, last_at FROM dm_conversations WHERE {member} = ?1"
+        ))?;
+        let mut rows = select.query([user_ref])?;
+        while let Some(row) = rows.next()? {
+            let thread_ref: i64 = row.get(0)?;
+            let mut newest = (row.get(2)?, row.get(3)?);
+            if let Some((seq, at)) = recent.get(&thread_ref).filter(|(seq, _)| *seq > newest.0) {
+                newest = (*seq, Some(*at));
+            }
+            let (seq, at) = newest;
+            let last_activity = at.map(|at| Timestamp::from_millis(at.cast_unsigned()));
+            let place = (last_activity, codec::get_conversation(row, 1)?);
+            if query.after.is_none_or(|after| place < (after.last_activity, after.id)) {
+                page.push(Reverse((place, thread_ref, seq)));
+                if page.len() > query.limit {
+                    page.pop();
+                }
+            }
+        }
+    }
+    let mut select = connection.prepare_cached(
+        "SELECT c.id, a.pubkey, b.pubkey, c.opened_at, +?2, +?3
+         FROM dm_conversations c JOIN dm_users a ON a.ref = c.a JOIN dm_users b ON b.ref = c.b WHERE c.ref = +?1",
+    )?;
+    page.into_sorted_vec()
+        .into_iter()
+        .map(|Reverse(((last_activity, _), thread_ref, seq))| {
+            select.query_row(params![thread_ref, seq, last_activity.map(codec::time)], state)
+        })
         .collect()
 }
 
-static PAGE: LazyLock<String> = LazyLock::new(|| {
-    let runs: Vec<String> = (0..RUNS).map(|run| run.to_string()).collect();
-    let recent = |table: u8| {
-        format!(
-            "SELECT r.conversation, r.conversation_seq, r.at FROM dm_users u JOIN dm_recent_inbox_{table} r
-             ON r.run IN ({}) AND r.user = u.ref WHERE u.pubkey = +?1 AND r.conversation IS NOT NULL",
-            runs.join(", ")
-        )
-    };
-    format!(
-        "WITH recent (conversation, seq, at) AS MATERIALIZED (
-             SELECT conversation, max(conversation_seq), at FROM ({} UNION ALL {}) GROUP BY conversation
-         ), mine (ref, id, a, b, opened_at, seq, at) AS (
-             SELECT c.ref, c.id, c.a, c.b, c.opened_at, max(c.head, coalesce(r.seq, 0)),
-                    iif(r.seq > c.head, r.at, c.last_at)
-             FROM (
-                 SELECT c.* FROM dm_users u JOIN dm_conversations c ON c.a = u.ref WHERE u.pubkey = +?1
-                 UNION ALL
-                 SELECT c.* FROM dm_users u JOIN dm_conversations c ON c.b = u.ref WHERE u.pubkey = +?1
-             ) c
-             LEFT JOIN recent r ON r.conversation = c.ref
-         ), page AS (
-             SELECT * FROM mine
-             WHERE ?3 IS NULL
-                OR (?2 IS NOT NULL AND (at IS NULL OR (at < 0, at, id) < (?2 < 0, ?2, ?3)))
-                OR (?2 IS NULL AND at IS NULL AND id < ?3)
-             ORDER BY at IS NULL, at < 0 DESC, at DESC, id DESC LIMIT ?4
-         )
-         SELECT p.id, a.pubkey, b.pubkey, p.opened_at, p.seq, p.at
-         FROM page p JOIN dm_users a ON a.ref = p.a JOIN dm_users b ON b.ref = p.b
-         ORDER BY p.at IS NULL, p.at < 0 DESC, p.at DESC, p.id DESC",
-        recent(0),
-        recent(1)
-    )
-});
+/// The number and time of the newest message in each conversation in which the user has recent entries. Both generations
+/// are looked at whole: some may be moved for the user and not yet for the conversation.
+fn recent_activity(connection: &Connection, user_ref: i64) -> Result<HashMap<i64, (i64, i64)>> {
+    let mut newest = HashMap::new();
+    for (table, runs) in Layout::read(connection)?.runs.into_iter().enumerate() {
+        let mut select = connection.prepare_cached(&format!(
+            "SELECT conversation, conversation_seq, at FROM dm_recent_inbox_{table}
+             WHERE run = ?1 AND user = ?2 AND conversation IS NOT NULL"
+        ))?;
+        for run in 0..runs {
+            let mut rows = select.query([run, user_ref])?;
+            while let Some(row) = rows.next()? {
+                let message: (i64, i64) = (row.get(1)?, row.get(2)?);
+                let known = newest.entry(row.get(0)?).or_insert(message);
+                if known.0 < message.0 {
+                    *known = message;
+                }
+            }
+        }
+    }
+    Ok(newest)
+}
 
 fn state(row: &Row<'_>) -> Result<ConversationState> {
     let conversation = Conversation {

@@ -116,10 +116,11 @@ impl Batch<'_> {
             ])?;
         let message_ref = self.connection.last_insert_rowid();
         self.connection
-            .prepare_cached(&format!(
-                "INSERT INTO dm_recent_sequence_{} (run, conversation, seq, message, at) VALUES (?1, ?2, ?3, ?4, ?5)",
-                self.recent.layout.growing()
-            ))?
+            .prepare_cached(if self.recent.layout.growing() == 0 {
+                "INSERT INTO dm_recent_sequence_0 (run, conversation, seq, message, at) VALUES (?1, ?2, ?3, ?4, ?5)"
+            } else {
+                "INSERT INTO dm_recent_sequence_1 (run, conversation, seq, message, at) VALUES (?1, ?2, ?3, ?4, ?5)"
+            })?
             .execute(params![self.recent.run(), thread.thread_ref, seq, message_ref, at])?;
         if let Some(client_id) = message.client_id {
             self.connection

@@ -48,12 +48,15 @@ impl Batch<'_> {
             Content::Notice(notice) => (None, Some(notice), None, None),
         };
         self.connection
-            .prepare_cached(&format!(
-                "INSERT INTO dm_recent_inbox_{} (run, user, seq, at, message, notice, origin, conversation,
-                                                 conversation_seq)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-                self.recent.layout.growing()
-            ))?
+            .prepare_cached(if self.recent.layout.growing() == 0 {
+                "INSERT INTO dm_recent_inbox_0 (run, user, seq, at, message, notice, origin, conversation,
+                                                conversation_seq)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+            } else {
+                "INSERT INTO dm_recent_inbox_1 (run, user, seq, at, message, notice, origin, conversation,
+                                                conversation_seq)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+            })?
             .execute(params![
                 self.recent.run(),
                 user.user_ref,

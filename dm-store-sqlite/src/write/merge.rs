@@ -166,14 +166,14 @@ fn position(row: &Row<'_>) -> Result<Position> {
 }
 
 /// The rows of all runs of a generation in the order of their keys, after `(?1, ?2)`, at most `?3`: SQLite merges the runs,
-/// each of which is in order.
+/// each of which is in order. The plus signs keep it from planning this anew for each value.
 fn in_order(tree: &str, table: i64, key: &str, columns: &str) -> String {
     let runs: Vec<String> = (0..RUNS)
         .map(|run| {
             format!(
-                "SELECT {columns} FROM dm_recent_{tree}_{table} WHERE run = {run} AND ({key}, seq) > (?1, ?2)"
+                "SELECT {columns} FROM dm_recent_{tree}_{table} WHERE run = {run} AND ({key}, seq) > (+?1, +?2)"
             )
         })
         .collect();
-    format!("{} ORDER BY 1, 2 LIMIT ?3", runs.join(" UNION ALL "))
+    format!("{} ORDER BY 1, 2 LIMIT +?3", runs.join(" UNION ALL "))
 }
