@@ -16,12 +16,15 @@ use crate::schema;
 /// The first SQLite whose WAL checkpoints do not race with writers on other connections.
 const SAFE_WAL: i32 = 3_051_003;
 
+/// Bytes in a page of a file that the store makes.
+const PAGE: i64 = 8_192;
+
 /// Statements kept prepared per connection: all there are.
 ///
 /// A statement that joins compares with `= +?1` instead of `= ?1`. SQLite's planner looks into a bare parameter in a
 /// join and then, when the next value is bound, parses and plans the statement again (seen in 3.54); a plus sign keeps
 /// it from looking. Without it a third of the time of a send went into parsing one look-up.
-const STATEMENTS: usize = 64;
+const STATEMENTS: usize = 128;
 
 /// Opens the writing connection, and brings the schema up to date.
 pub(crate) fn writer(path: &Path, config: &SqliteConfig) -> Result<Connection, StoreError> {
@@ -38,9 +41,13 @@ pub(crate) fn writer(path: &Path, config: &SqliteConfig) -> Result<Connection, S
     // Before anything is changed.
     schema::refuse_newer(&connection)?;
     match config.owner {
-        FileOwner::Store => journal_mode(&connection, "PRAGMA journal_mode = WAL")?,
+        FileOwner::Store => {
+            // Takes effect in a file that is empty: a tenth less of it goes unused at the ends of pages.
+            connection.pragma_update(None, "page_size", PAGE).map_err(from_sqlite)?;
+            journal_mode(&connection, "PRAGMA journal_mode = WAL")?;
+        }
         FileOwner::Host => journal_mode(&connection, "PRAGMA journal_mode")?,
-    };
+    }
     connection
         .execute_batch("PRAGMA synchronous = FULL")
         .and_then(|()| connection.pragma_update(None, "wal_autocheckpoint", config.checkpoint_pages))

@@ -2,10 +2,11 @@
 
 use dm_core::{ConversationId, InboxSeq, Participants, ServerSequence, UserId};
 use lru::LruCache;
-use rusqlite::{Connection, OptionalExtension, Result};
+use rusqlite::{Connection, OptionalExtension, Result, params};
 
 use crate::codec;
 use crate::config::SqliteConfig;
+use crate::runs::Layout;
 
 /// What is known of users and conversations written to lately. Only ever a copy of what the file says: it is emptied
 /// when a batch fails and when another connection wrote to the file.
@@ -54,22 +55,32 @@ impl Heads {
         self.threads.put(id, head);
     }
 
-    pub(crate) fn user(&mut self, connection: &Connection, user: UserId) -> Result<Option<User>> {
+    pub(crate) fn user(
+        &mut self,
+        connection: &Connection,
+        layout: &Layout,
+        user: UserId,
+    ) -> Result<Option<User>> {
         if let Some(known) = self.users.get(&user) {
             return Ok(Some(*known));
         }
-        let found = read_user(connection, user)?;
+        let found = read_user(connection, layout, user)?;
         if let Some(found) = found {
             self.users.put(user, found);
         }
         Ok(found)
     }
 
-    pub(crate) fn thread(&mut self, connection: &Connection, id: ConversationId) -> Result<Option<Thread>> {
+    pub(crate) fn thread(
+        &mut self,
+        connection: &Connection,
+        layout: &Layout,
+        id: ConversationId,
+    ) -> Result<Option<Thread>> {
         if let Some(known) = self.threads.get(&id) {
             return Ok(Some(*known));
         }
-        let found = read_thread(connection, id)?;
+        let found = read_thread(connection, layout, id)?;
         if let Some(found) = found {
             self.threads.put(id, found);
         }
@@ -78,24 +89,60 @@ impl Heads {
 }
 
 /// The newest number is that of the newest entry, or of the newest that expired when none is left.
-fn read_user(connection: &Connection, user: UserId) -> Result<Option<User>> {
-    connection
-        .prepare_cached(
-            "SELECT ref, inbox_floor, (SELECT max(seq) FROM dm_inbox WHERE user = ref) FROM dm_users WHERE pubkey = ?1",
-        )?
-        .query_row([user.as_bytes()], |row| {
-            let newest: Option<i64> = row.get(2)?;
-            let head = codec::get_seq(row, if newest.is_some() { 2 } else { 1 })?;
-            Ok(User { user_ref: row.get(0)?, head, is_empty: newest.is_none() })
-        })
-        .optional()
+fn read_user(connection: &Connection, layout: &Layout, user: UserId) -> Result<Option<User>> {
+    let found: Option<(i64, i64)> = connection
+        .prepare_cached("SELECT ref, inbox_floor FROM dm_users WHERE pubkey = ?1")?
+        .query_row([user.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((user_ref, floor)) = found else { return Ok(None) };
+    let newest = newest_entry(connection, layout, user_ref, floor)?;
+    let head = InboxSeq::new(newest.unwrap_or(floor).cast_unsigned());
+    Ok(Some(User { user_ref, head, is_empty: newest.is_none() }))
 }
 
-fn read_thread(connection: &Connection, id: ConversationId) -> Result<Option<Thread>> {
-    connection
+/// The number of the newest entry of an inbox above the newest expired one.
+pub(crate) fn newest_entry(
+    connection: &Connection,
+    layout: &Layout,
+    user_ref: i64,
+    floor: i64,
+) -> Result<Option<i64>> {
+    let statement = "SELECT max(r.seq) FROM {rows} r WHERE {run} AND r.user = ?2 AND r.seq > ?3";
+    for part in layout.inbox_of(user_ref, floor).rev() {
+        let newest: Option<i64> = connection
+            .prepare_cached(&part.of_inbox(statement))?
+            .query_row(params![part.number(), user_ref, part.above], |row| row.get(0))?;
+        if newest.is_some() {
+            return Ok(newest);
+        }
+    }
+    Ok(None)
+}
+
+/// The number and time of the newest message of a conversation that is not in the large tree yet.
+pub(crate) fn newest_message(
+    connection: &Connection,
+    layout: &Layout,
+    thread_ref: i64,
+) -> Result<Option<(i64, i64)>> {
+    let statement = "SELECT r.seq, r.at FROM {rows} r WHERE {run} AND r.conversation = ?2 AND r.seq > ?3
+                     ORDER BY r.seq DESC LIMIT 1";
+    for part in layout.recent_of(thread_ref).rev() {
+        let newest = connection
+            .prepare_cached(&part.of_sequence(statement))?
+            .query_row(params![part.number(), thread_ref, part.above], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        if newest.is_some() {
+            return Ok(newest);
+        }
+    }
+    Ok(None)
+}
+
+fn read_thread(connection: &Connection, layout: &Layout, id: ConversationId) -> Result<Option<Thread>> {
+    let found = connection
         .prepare_cached(
-            "SELECT c.ref, a.pubkey, b.pubkey,
-                    coalesce((SELECT max(seq) FROM dm_sequence WHERE conversation = c.ref), 0)
+            "SELECT c.ref, a.pubkey, b.pubkey, c.head
              FROM dm_conversations c JOIN dm_users a ON a.ref = c.a JOIN dm_users b ON b.ref = c.b
              WHERE c.id = +?1",
         )?
@@ -106,7 +153,12 @@ fn read_thread(connection: &Connection, id: ConversationId) -> Result<Option<Thr
                 head: ServerSequence::new(codec::get_number(row, 3)?),
             })
         })
-        .optional()
+        .optional()?;
+    let Some(mut thread) = found else { return Ok(None) };
+    if let Some((newest, _)) = newest_message(connection, layout, thread.thread_ref)? {
+        thread.head = ServerSequence::new(newest.cast_unsigned());
+    }
+    Ok(Some(thread))
 }
 
 /// The pair in two columns of public keys.

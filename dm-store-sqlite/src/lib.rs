@@ -30,12 +30,13 @@
 //!
 //! ```text
 //! dm_conversations ◄── dm_sequence (conversation, seq) ──► dm_messages ◄── dm_inbox (user, seq) ──► dm_users
-//!                                                          appended by rowid                         ▲
+//!        ▲                        ▲  moved in bulk         appended           ▲  moved in bulk       ▲
+//!        └─ dm_recent_sequence_0, _1                       by rowid   dm_recent_inbox_0, _1 ─────────┤
 //!                                         dm_acked (device, seq) ──► dm_devices (cursor) ────────────┤
 //!                                                      dm_keys (user, version), dm_announcements ────┘
 //! ```
 //!
-//! Their columns are documented in `migrations/0001_initial.sql`.
+//! Their columns are documented in `migrations/`.
 //!
 //! # Features
 //!
@@ -48,6 +49,7 @@ mod connection;
 mod error;
 mod heads;
 mod read;
+mod runs;
 mod schema;
 mod store;
 mod write;

@@ -6,7 +6,8 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::error::from_sqlite;
 
 /// The steps, in order. Step *n* leads to version *n*. A step that was released never changes.
-const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_initial.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("../migrations/0001_initial.sql"), include_str!("../migrations/0002_recent_rows.sql")];
 
 /// The version this library writes.
 pub(crate) const VERSION: usize = MIGRATIONS.len();
@@ -72,7 +73,8 @@ mod tests {
     #[test]
     fn a_step_that_fails_leaves_nothing_behind() {
         let mut connection = Connection::open_in_memory().unwrap();
-        let broken = [MIGRATIONS[0], "CREATE TABLE dm_more (x); INSERT INTO nowhere VALUES (1);"];
+        let broken =
+            [MIGRATIONS[0], MIGRATIONS[1], "CREATE TABLE dm_more (x); INSERT INTO nowhere VALUES (1);"];
         migrate_by(&mut connection, &broken).unwrap_err();
         assert!(names(&connection).is_empty());
         migrate(&mut connection).unwrap();
@@ -95,5 +97,25 @@ mod tests {
         migrate(&mut connection).unwrap();
         migrate(&mut connection).unwrap();
         assert_eq!(version(&connection).unwrap(), VERSION);
+    }
+
+    #[test]
+    fn conversations_know_their_newest_message_after_the_second_step() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate_by(&mut connection, &MIGRATIONS[..1]).unwrap();
+        connection
+            .execute_batch(
+                "INSERT INTO dm_conversations VALUES (1, x'01', 1, 2, 10), (2, x'02', 1, 3, 10);
+                 INSERT INTO dm_sequence VALUES (1, 1, 1, 20), (1, 2, 3, -5), (1, 3, 4, 30);",
+            )
+            .unwrap();
+        migrate(&mut connection).unwrap();
+        let mut statement = connection.prepare("SELECT ref, head, last_at FROM dm_conversations").unwrap();
+        let rows: Vec<(i64, i64, Option<i64>)> = statement
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .unwrap()
+            .collect::<Result<_, _>>()
+            .unwrap();
+        assert_eq!(rows, [(1, 3, Some(30)), (2, 0, None)]);
     }
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use std::io::Write as _;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::Command;
 
@@ -11,8 +12,8 @@ use dm_core::{Store as _, StoreError, StoreErrorKind};
 use dm_store_sqlite::{SqliteConfig, SqliteStore};
 use tempfile::TempDir;
 
-/// What SQLite takes for a page if it is not told.
-const PAGE: usize = 4_096;
+/// A page of a file that the store made.
+const PAGE: usize = 8_192;
 
 /// The database and its log; the log's index is in shared memory and not kept.
 #[derive(Clone, PartialEq, Eq)]
@@ -48,6 +49,7 @@ fn start(checkpoint_pages: u32) -> (TempDir, SqliteStore, Oracle) {
     let folder = tempfile::tempdir().unwrap();
     let mut config = SqliteConfig::default();
     config.checkpoint_pages = checkpoint_pages;
+    config.recent_entries = NonZeroUsize::new(24).unwrap();
     let store = SqliteStore::open_with(folder.path().join("dm.db"), &config).unwrap();
     (folder, store, Oracle::new(5))
 }

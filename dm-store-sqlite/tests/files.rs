@@ -186,7 +186,7 @@ async fn a_file_without_room_fails_typed_and_recovers() {
     drop(Connection::open(&path).unwrap());
     Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 1").unwrap();
     let mut config = hosted();
-    config.max_pages = Some(40);
+    config.max_pages = Some(60);
     let store = SqliteStore::open_with(&path, &config).unwrap();
     store.commit(vec![open(1, 1, 2)]).await.unwrap();
     let mut stored = 0;
@@ -235,8 +235,8 @@ async fn a_damaged_row_is_a_typed_error_and_no_panic() {
         "UPDATE dm_messages SET nonce = x'00'",
         "UPDATE dm_messages SET nonce = zeroblob(24), payload = x''",
         "UPDATE dm_messages SET payload = x'01', id = 'text'",
-        "UPDATE dm_inbox SET notice = x'ff', message = NULL",
-        "UPDATE dm_inbox SET origin = 'not a device!'",
+        "UPDATE dm_recent_inbox_0 SET notice = x'ff', message = NULL",
+        "UPDATE dm_recent_inbox_0 SET origin = 'not a device!'",
     ] {
         vandal.execute_batch(damage).unwrap();
         let error = store.inbox(whole_inbox(who(1))).await.unwrap_err();

@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::io::Write as _;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::Command;
 
@@ -64,6 +65,7 @@ async fn a_write_that_the_kernel_refuses_is_a_typed_error_and_leaves_the_file_wh
 async fn commit_until_refused(path: &Path) {
     let mut config = SqliteConfig::default();
     config.checkpoint_pages = 20;
+    config.recent_entries = NonZeroUsize::new(24).unwrap();
     let store = SqliteStore::open_with(path, &config).unwrap();
     let mut oracle = Oracle::new(SEED);
     println!();

@@ -1,4 +1,5 @@
-//! SQLite alone: the rows that the SQLite store writes for a message, in transactions, without any check or look-up.
+//! SQLite alone: the rows that the SQLite store writes for a message, into the same trees, in transactions, without any
+//! check or look-up.
 //! Nothing that stores these rows durably in this engine can be faster by more than its batches are larger.
 
 use std::path::Path;
@@ -25,6 +26,7 @@ struct Heads {
     conversations: Vec<i64>,
     inboxes: Vec<i64>,
     payload: Vec<u8>,
+    recent: Recent,
 }
 
 impl EngineSqlite {
@@ -34,10 +36,10 @@ impl EngineSqlite {
         drop(SqliteStore::open(&path)?);
         let connection = Connection::open(&path)?;
         connection.set_prepared_statement_cache_capacity(64);
-        let cache = -64 * 1024;
-        connection.execute_batch(&format!(
-            "PRAGMA synchronous = FULL; PRAGMA cache_size = {cache}; PRAGMA wal_autocheckpoint = 4000; BEGIN;"
-        ))?;
+        // As the store has it.
+        connection.execute_batch(
+            "PRAGMA synchronous = FULL; PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 500; BEGIN;",
+        )?;
         for n in 0..options.users {
             connection.execute("INSERT INTO dm_users (pubkey) VALUES (?1)", [user(n).as_bytes()])?;
         }
@@ -47,6 +49,7 @@ impl EngineSqlite {
             conversations: vec![0; options.conversations],
             inboxes: vec![0; options.users],
             payload: vec![7; options.payload],
+            recent: Recent::default(),
         };
         Ok(Self(State { connection, heads }.into()))
     }
@@ -80,6 +83,7 @@ impl Heads {
         for _ in 0..messages {
             self.message(&transaction)?;
         }
+        self.recent.moved(&transaction, messages)?;
         transaction.commit()
     }
 
@@ -92,7 +96,7 @@ impl Heads {
         self.conversations[conversation] += 1;
         self.inboxes[sender] += 1;
         self.inboxes[recipient] += 1;
-        let (seq, at) = (self.conversations[conversation], self.sent as i64);
+        let (seq, at) = (self.conversations[conversation], 1_700_000_000_000 + self.sent as i64);
         let client_id = uuid_v7();
         transaction
             .prepare_cached(
@@ -114,19 +118,88 @@ impl Heads {
             ])?;
         let message = transaction.last_insert_rowid();
         transaction
-            .prepare_cached(
-                "INSERT INTO dm_sequence (conversation, seq, message, at) VALUES (?1, ?2, ?3, ?4)",
-            )?
-            .execute(params![conversation as i64, seq, message, at])?;
-        transaction
             .prepare_cached("INSERT INTO dm_client_ids (client_id, sender, message) VALUES (?1, ?2, ?3)")?
             .execute(params![client_id.as_bytes(), sender as i64 + 1, message])?;
+        let (table, run) = self.recent.place();
+        transaction
+            .prepare_cached(&format!(
+                "INSERT INTO dm_recent_sequence_{table} (run, conversation, seq, message, at) VALUES (?1, ?2, ?3, ?4, ?5)"
+            ))?
+            .execute(params![run, conversation as i64, seq, message, at])?;
+        self.recent.messages.push((conversation as i64, seq, message));
         for (user, origin) in [(sender, Some("")), (recipient, None)] {
+            transaction
+                .prepare_cached(&format!(
+                    "INSERT INTO dm_recent_inbox_{table} (run, user, seq, at, message, origin, conversation,
+                                                          conversation_seq)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
+                ))?
+                .execute(params![
+                    run,
+                    user as i64 + 1,
+                    self.inboxes[user],
+                    at,
+                    message,
+                    origin,
+                    conversation as i64,
+                    seq
+                ])?;
+            self.recent.entries.push((user as i64 + 1, self.inboxes[user], at, message, origin));
+        }
+        Ok(())
+    }
+}
+
+/// The rows in the small trees, and those of the generation that is moved; here in memory, and sorted at once.
+#[derive(Default)]
+struct Recent {
+    generation: i64,
+    messages: Vec<(i64, i64, i64)>,
+    entries: Vec<(i64, i64, i64, i64, Option<&'static str>)>,
+    moving_messages: Vec<(i64, i64, i64)>,
+    moving_entries: Vec<(i64, i64, i64, i64, Option<&'static str>)>,
+}
+
+impl Recent {
+    /// Entries in a generation, and runs.
+    const ENTRIES: usize = 65_536;
+    const RUNS: usize = 8;
+
+    fn place(&self) -> (i64, i64) {
+        let run = self.entries.len() / (Self::ENTRIES / Self::RUNS);
+        (self.generation & 1, run.min(Self::RUNS - 1) as i64)
+    }
+
+    fn moved(&mut self, transaction: &Transaction<'_>, messages: usize) -> rusqlite::Result<()> {
+        let messages = messages + messages / 4;
+        let rest = self.moving_messages.len().saturating_sub(messages);
+        for (conversation, seq, message) in self.moving_messages.drain(rest..).rev() {
+            transaction
+                .prepare_cached("INSERT INTO dm_sequence (conversation, seq, message) VALUES (?1, ?2, ?3)")?
+                .execute([conversation, seq, message])?;
+        }
+        let rest = self.moving_entries.len().saturating_sub(2 * messages);
+        for (user, seq, at, message, origin) in self.moving_entries.drain(rest..).rev() {
             transaction
                 .prepare_cached(
                     "INSERT INTO dm_inbox (user, seq, at, message, notice, origin) VALUES (?1, ?2, ?3, ?4, NULL, ?5)",
                 )?
-                .execute(params![user as i64 + 1, self.inboxes[user], at, message, origin])?;
+                .execute(params![user, seq, at, message, origin])?;
+        }
+        if self.entries.len() >= Self::ENTRIES
+            && self.moving_entries.is_empty()
+            && self.moving_messages.is_empty()
+        {
+            let table = 1 - (self.generation & 1);
+            transaction.execute_batch(&format!(
+                "DELETE FROM dm_recent_inbox_{table}; DELETE FROM dm_recent_sequence_{table};"
+            ))?;
+            self.generation += 1;
+            std::mem::swap(&mut self.messages, &mut self.moving_messages);
+            std::mem::swap(&mut self.entries, &mut self.moving_entries);
+            // Taken from the end.
+            self.moving_messages.sort_unstable_by(|a, b| b.cmp(a));
+            self.moving_entries.sort_unstable_by(|a, b| b.cmp(a));
         }
         Ok(())
     }

@@ -1,69 +1,105 @@
 //! Conversations and lists of them.
 
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+
 use dm_core::{
     Conversation, ConversationId, ConversationState, ConversationsQuery, ServerSequence, Timestamp,
 };
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 
 use crate::codec;
-use crate::heads::participants;
+use crate::heads::{newest_message, participants};
+use crate::runs::Layout;
 
 pub(super) fn conversation(connection: &Connection, id: ConversationId) -> Result<Option<ConversationState>> {
-    connection
+    let found = connection
         .prepare_cached(
-            "SELECT c.id, a.pubkey, b.pubkey, c.opened_at, s.seq, s.at
+            "SELECT c.id, a.pubkey, b.pubkey, c.opened_at, c.head, c.last_at, c.ref
              FROM dm_conversations c JOIN dm_users a ON a.ref = c.a JOIN dm_users b ON b.ref = c.b
-             LEFT JOIN dm_sequence s ON s.conversation = c.ref
-                  AND s.seq = (SELECT max(seq) FROM dm_sequence WHERE conversation = c.ref)
              WHERE c.id = +?1",
         )?
-        .query_row([id.as_bytes()], state)
-        .optional()
+        .query_row([id.as_bytes()], |row| Ok((state(row)?, row.get(6)?)))
+        .optional()?;
+    let Some((mut state, thread_ref)) = found else { return Ok(None) };
+    if let Some((seq, at)) = newest_message(connection, &Layout::read(connection)?, thread_ref)? {
+        state.head = ServerSequence::new(seq.cast_unsigned());
+        state.last_activity = Some(Timestamp::from_millis(at.cast_unsigned()));
+    }
+    Ok(Some(state))
 }
 
 /// A page in the order of the core's cursor: last activity, newest first, never-active last, then id, newest first.
 ///
-/// It looks at the newest message of each of the user's conversations, which is one step in a narrow tree, and joins
-/// the rest for the page only. Times beyond SQLite's range are negative numbers here and compare as the largest: a cursor
-/// is a client's to make up.
+/// It looks at all of the user's conversations, whose rows tell their activity up to what is moved, and at the user's own
+/// recent entries, which tell the rest; the page's conversations are then read whole. An index by activity would save
+/// the look at all of them, and cost every send two more pages.
 pub(super) fn conversations(
     connection: &Connection,
     query: &ConversationsQuery,
 ) -> Result<Vec<ConversationState>> {
-    let cursor_at = query.after.and_then(|cursor| cursor.last_activity).map(codec::time);
-    let cursor_id = query.after.map(|cursor| cursor.id);
-    connection
-        .prepare_cached(
-            "WITH mine (ref, id, a, b, opened_at, seq, at) AS (
-                 SELECT c.ref, c.id, c.a, c.b, c.opened_at, s.seq, s.at
-                 FROM (
-                     SELECT c.* FROM dm_users u JOIN dm_conversations c ON c.a = u.ref WHERE u.pubkey = +?1
-                     UNION ALL
-                     SELECT c.* FROM dm_users u JOIN dm_conversations c ON c.b = u.ref WHERE u.pubkey = +?1
-                 ) c
-                 LEFT JOIN dm_sequence s ON s.conversation = c.ref
-                      AND s.seq = (SELECT max(seq) FROM dm_sequence WHERE conversation = c.ref)
-             ), page AS (
-                 SELECT * FROM mine
-                 WHERE ?3 IS NULL
-                    OR (?2 IS NOT NULL AND (at IS NULL OR (at < 0, at, id) < (?2 < 0, ?2, ?3)))
-                    OR (?2 IS NULL AND at IS NULL AND id < ?3)
-                 ORDER BY at IS NULL, at < 0 DESC, at DESC, id DESC LIMIT ?4
-             )
-             SELECT p.id, a.pubkey, b.pubkey, p.opened_at, p.seq, p.at
-             FROM page p JOIN dm_users a ON a.ref = p.a JOIN dm_users b ON b.ref = p.b
-             ORDER BY p.at IS NULL, p.at < 0 DESC, p.at DESC, p.id DESC",
-        )?
-        .query_map(
-            params![
-                query.user.as_bytes(),
-                cursor_at,
-                cursor_id.as_ref().map(ConversationId::as_bytes),
-                codec::count(query.limit)
-            ],
-            state,
-        )?
+    let user_ref: Option<i64> = connection
+        .prepare_cached("SELECT ref FROM dm_users WHERE pubkey = ?1")?
+        .query_row([query.user.as_bytes()], |row| row.get(0))
+        .optional()?;
+    let Some(user_ref) = user_ref else { return Ok(Vec::new()) };
+    let recent = recent_activity(connection, user_ref)?;
+    let mut page = BinaryHeap::new();
+    for member in ["a", "b"] {
+        let mut select = connection.prepare_cached(&format!(
+            "SELECT ref, id, head, last_at FROM dm_conversations WHERE {member} = ?1"
+        ))?;
+        let mut rows = select.query([user_ref])?;
+        while let Some(row) = rows.next()? {
+            let thread_ref: i64 = row.get(0)?;
+            let mut newest = (row.get(2)?, row.get(3)?);
+            if let Some((seq, at)) = recent.get(&thread_ref).filter(|(seq, _)| *seq > newest.0) {
+                newest = (*seq, Some(*at));
+            }
+            let (seq, at) = newest;
+            let last_activity = at.map(|at| Timestamp::from_millis(at.cast_unsigned()));
+            let place = (last_activity, codec::get_conversation(row, 1)?);
+            if query.after.is_none_or(|after| place < (after.last_activity, after.id)) {
+                page.push(Reverse((place, thread_ref, seq)));
+                if page.len() > query.limit {
+                    page.pop();
+                }
+            }
+        }
+    }
+    let mut select = connection.prepare_cached(
+        "SELECT c.id, a.pubkey, b.pubkey, c.opened_at, +?2, +?3
+         FROM dm_conversations c JOIN dm_users a ON a.ref = c.a JOIN dm_users b ON b.ref = c.b WHERE c.ref = +?1",
+    )?;
+    page.into_sorted_vec()
+        .into_iter()
+        .map(|Reverse(((last_activity, _), thread_ref, seq))| {
+            select.query_row(params![thread_ref, seq, last_activity.map(codec::time)], state)
+        })
         .collect()
+}
+
+/// The number and time of the newest message in each conversation in which the user has recent entries. Both generations
+/// are looked at whole: some may be moved for the user and not yet for the conversation.
+fn recent_activity(connection: &Connection, user_ref: i64) -> Result<HashMap<i64, (i64, i64)>> {
+    let mut newest = HashMap::new();
+    for (table, runs) in Layout::read(connection)?.runs.into_iter().enumerate() {
+        let mut select = connection.prepare_cached(&format!(
+            "SELECT conversation, conversation_seq, at FROM dm_recent_inbox_{table}
+             WHERE run = ?1 AND user = ?2 AND conversation IS NOT NULL"
+        ))?;
+        for run in 0..runs {
+            let mut rows = select.query([run, user_ref])?;
+            while let Some(row) = rows.next()? {
+                let message: (i64, i64) = (row.get(1)?, row.get(2)?);
+                let known = newest.entry(row.get(0)?).or_insert(message);
+                if known.0 < message.0 {
+                    *known = message;
+                }
+            }
+        }
+    }
+    Ok(newest)
 }
 
 fn state(row: &Row<'_>) -> Result<ConversationState> {
@@ -72,10 +108,7 @@ fn state(row: &Row<'_>) -> Result<ConversationState> {
         participants: participants(row, 1)?,
         opened_at: codec::get_time(row, 3)?,
     };
-    let head = match row.get_ref(4)? {
-        rusqlite::types::ValueRef::Null => ServerSequence::ZERO,
-        _ => ServerSequence::new(codec::get_number(row, 4)?),
-    };
+    let head = ServerSequence::new(codec::get_number(row, 4)?);
     let at: Option<i64> = row.get(5)?;
     let last_activity = at.map(|at| Timestamp::from_millis(at.cast_unsigned()));
     Ok(ConversationState { conversation, head, last_activity })

@@ -1,11 +1,13 @@
 //! Pages of a conversation.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use dm_core::{HistoryPage, HistoryQuery, HistoryRange};
-use rusqlite::{Connection, OptionalExtension, Result, params};
+use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 
 use crate::codec::{self, MESSAGE};
+use crate::runs::{Layout, Run, walk};
 
 pub(super) fn history(connection: &Connection, query: &HistoryQuery) -> Result<Option<HistoryPage>> {
     let conversation: Option<i64> = connection
@@ -17,29 +19,39 @@ pub(super) fn history(connection: &Connection, query: &HistoryQuery) -> Result<O
         .optional()?;
     let Some(conversation) = conversation else { return Ok(None) };
 
-    let (bound, order) = match query.range {
-        // No number is as large as the bound.
-        HistoryRange::Newest => (i64::MAX, "s.seq < ?2 ORDER BY s.seq DESC"),
-        HistoryRange::Before(sequence) => (codec::bound(sequence.get()), "s.seq < ?2 ORDER BY s.seq DESC"),
-        HistoryRange::After(sequence) => (codec::bound(sequence.get()), "s.seq > ?2 ORDER BY s.seq"),
+    // Above one number and below another; no number is as large as the largest.
+    let (above, below, newest_first) = match query.range {
+        HistoryRange::Newest => (0, i64::MAX, true),
+        HistoryRange::Before(sequence) => (0, codec::bound(sequence.get()), true),
+        HistoryRange::After(sequence) => (codec::bound(sequence.get()), i64::MAX, false),
     };
-    let mut select = connection.prepare_cached(&format!(
-        "SELECT {MESSAGE} FROM dm_sequence s JOIN dm_messages m ON m.ref = s.message
+    let statement = format!(
+        "SELECT {MESSAGE} FROM {{rows}} r JOIN dm_messages m ON m.ref = r.message
          JOIN dm_conversations c ON c.ref = m.conversation JOIN dm_users u ON u.ref = m.sender
-         WHERE s.conversation = +?1 AND {order} LIMIT ?3"
-    ))?;
-    let mut rows = select.query(params![conversation, bound, codec::count(query.limit.saturating_add(1))])?;
+         WHERE {{run}} AND r.conversation = +?2 AND r.seq > ?3 AND r.seq < ?4 ORDER BY r.seq {}",
+        if newest_first { "DESC" } else { "ASC" }
+    );
     let mut page = HistoryPage::default();
     let mut bytes = 0_usize;
-    while let Some(row) = rows.next()? {
+    let visit = |row: &Row<'_>| {
         let message = codec::message(row, 0)?;
         bytes = bytes.saturating_add(message.cost());
         let full = page.messages.len() == query.limit || bytes > query.max_bytes;
         if full && !page.messages.is_empty() {
             page.has_more = true;
-            break;
+            return Ok(ControlFlow::Break(()));
         }
         page.messages.push(Arc::new(message));
+        Ok(ControlFlow::Continue(()))
+    };
+    let layout = Layout::read(connection)?;
+    let parts = layout.sequence_of(conversation);
+    let sql = |part: &Run| part.of_sequence(&statement);
+    let params = |part: &Run| (part.number(), conversation, part.above.max(above), below);
+    if newest_first {
+        walk(connection, parts.rev(), sql, params, visit)?;
+    } else {
+        walk(connection, parts, sql, params, visit)?;
     }
     Ok(Some(page))
 }

@@ -1,5 +1,6 @@
 //! Pages of an inbox, and the devices that read it.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use dm_core::{
@@ -10,6 +11,8 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 
 use crate::codec::{self, MESSAGE};
+use crate::heads::newest_entry;
+use crate::runs::{Layout, walk};
 
 /// Entries looked at for one page. A device whose own entries or acknowledged ones fill more than this gets a short
 /// page and asks again, so that one read never walks a whole inbox.
@@ -18,62 +21,75 @@ const EXAMINED: usize = 4_096;
 pub(super) fn inbox(connection: &Connection, query: &InboxQuery) -> Result<InboxPage> {
     let none = InboxSeq::ZERO;
     let mut page = InboxPage { entries: Vec::new(), through: none, head: none, floor: none };
-    let Some(user_ref) = extent(connection, query.who.user, &mut page)? else { return Ok(page) };
+    let layout = Layout::read(connection)?;
+    let Some(user_ref) = extent(connection, &layout, query.who.user, &mut page)? else { return Ok(page) };
     page.through = page.head;
 
-    let mut select = connection.prepare_cached(
-        "SELECT i.seq, i.at, i.message, i.notice, i.origin,
-                EXISTS (SELECT 1 FROM dm_devices d JOIN dm_acked k ON k.device = d.ref
-                        WHERE d.user = +?1 AND d.device = +?3 AND k.seq = i.seq)
-         FROM dm_inbox i WHERE i.user = +?1 AND i.seq > ?2 ORDER BY i.seq LIMIT ?4",
-    )?;
-    let after = codec::bound(query.after.get());
-    let mut rows =
-        select.query(params![user_ref, after, query.who.device.as_str(), codec::count(EXAMINED)])?;
+    let statement = "SELECT r.seq, r.at, r.message, r.notice, r.origin,
+                            EXISTS (SELECT 1 FROM dm_devices d JOIN dm_acked k ON k.device = d.ref
+                                    WHERE d.user = +?2 AND d.device = +?4 AND k.seq = r.seq)
+                     FROM {rows} r WHERE {run} AND r.user = +?2 AND r.seq > ?3 ORDER BY r.seq LIMIT ?5";
+    let after = codec::bound(query.after.max(page.floor).get());
+    let device = query.who.device.as_str();
     let (mut bytes, mut examined) = (0_usize, 0);
-    while let Some(row) = rows.next()? {
-        examined += 1;
-        let seq = codec::get_seq(row, 0)?;
-        if examined == EXAMINED {
-            page.through = seq;
-        }
-        let origin = codec::get_origin(row, 4)?;
-        let own = query.own == OwnEntries::Skip && origin.as_ref() == Some(&query.who.device);
-        if own || row.get(5)? {
-            continue;
-        }
-        if page.entries.len() == query.limit
-            && let Some(last) = page.entries.last()
-        {
-            page.through = last.seq;
-            break;
-        }
-        let entry = InboxEntry { seq, at: codec::get_time(row, 1)?, origin, event: event(connection, row)? };
-        bytes = bytes.saturating_add(entry.cost());
-        if bytes > query.max_bytes
-            && let Some(last) = page.entries.last()
-        {
-            page.through = last.seq;
-            break;
-        }
-        page.entries.push(entry);
-    }
+    walk(
+        connection,
+        layout.inbox_of(user_ref, after),
+        |part| part.of_inbox(statement),
+        |part| (part.number(), user_ref, part.above, device, codec::count(EXAMINED)),
+        |row| {
+            examined += 1;
+            let seq = codec::get_seq(row, 0)?;
+            if examined == EXAMINED {
+                page.through = seq;
+            }
+            if let Some(entry) = to_deliver(connection, query, row, seq)? {
+                bytes = bytes.saturating_add(entry.cost());
+                if let Some(last) = page.entries.last()
+                    && (page.entries.len() == query.limit || bytes > query.max_bytes)
+                {
+                    page.through = last.seq;
+                    return Ok(ControlFlow::Break(()));
+                }
+                page.entries.push(entry);
+            }
+            Ok(if examined == EXAMINED { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        },
+    )?;
     Ok(page)
 }
 
+/// The row's entry, unless the device has no need of it.
+fn to_deliver(
+    connection: &Connection,
+    query: &InboxQuery,
+    row: &Row<'_>,
+    seq: InboxSeq,
+) -> Result<Option<InboxEntry>> {
+    let origin = codec::get_origin(row, 4)?;
+    let own = query.own == OwnEntries::Skip && origin.as_ref() == Some(&query.who.device);
+    if own || row.get(5)? {
+        return Ok(None);
+    }
+    Ok(Some(InboxEntry { seq, at: codec::get_time(row, 1)?, origin, event: event(connection, row)? }))
+}
+
 /// The user's row, with the inbox's newest number and the newest expired one filled in.
-fn extent(connection: &Connection, user: UserId, page: &mut InboxPage) -> Result<Option<i64>> {
-    connection
-        .prepare_cached(
-            "SELECT ref, inbox_floor, coalesce((SELECT max(seq) FROM dm_inbox WHERE user = ref), inbox_floor)
-             FROM dm_users WHERE pubkey = ?1",
-        )?
-        .query_row([user.as_bytes()], |row| {
-            page.floor = codec::get_seq(row, 1)?;
-            page.head = codec::get_seq(row, 2)?;
-            row.get(0)
-        })
-        .optional()
+fn extent(
+    connection: &Connection,
+    layout: &Layout,
+    user: UserId,
+    page: &mut InboxPage,
+) -> Result<Option<i64>> {
+    let found: Option<(i64, i64)> = connection
+        .prepare_cached("SELECT ref, inbox_floor FROM dm_users WHERE pubkey = ?1")?
+        .query_row([user.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((user_ref, floor)) = found else { return Ok(None) };
+    let newest = newest_entry(connection, layout, user_ref, floor)?.unwrap_or(floor);
+    page.floor = InboxSeq::new(floor.cast_unsigned());
+    page.head = InboxSeq::new(newest.cast_unsigned());
+    Ok(Some(user_ref))
 }
 
 /// What the row's entry is about.
@@ -111,16 +127,31 @@ pub(super) fn devices(connection: &Connection, user: UserId) -> Result<Vec<Devic
 }
 
 pub(super) fn depth(connection: &Connection, who: &Principal) -> Result<Depth> {
-    connection
+    let mut depth = Depth { messages: 0, notices: 0 };
+    let user: Option<(i64, i64, Option<i64>, Option<i64>)> = connection
         .prepare_cached(
-            "SELECT count(i.message), count(*) - count(i.message)
-             FROM dm_users u LEFT JOIN dm_devices d ON d.user = u.ref AND d.device = +?2
-             JOIN dm_inbox i ON i.user = u.ref AND i.seq > coalesce(d.cursor, 0)
-             WHERE u.pubkey = +?1 AND i.origin IS NOT ?3
-               AND NOT EXISTS (SELECT 1 FROM dm_acked k WHERE k.device = d.ref AND k.seq = i.seq)",
+            "SELECT u.ref, u.inbox_floor, d.ref, d.cursor
+             FROM dm_users u LEFT JOIN dm_devices d ON d.user = u.ref AND d.device = +?2 WHERE u.pubkey = +?1",
         )?
-        .query_row(
-            params![who.user.as_bytes(), who.device.as_str(), codec::origin(Some(&who.device))],
-            |row| Ok(Depth { messages: codec::get_number(row, 0)?, notices: codec::get_number(row, 1)? }),
-        )
+        .query_row(params![who.user.as_bytes(), who.device.as_str()], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        })
+        .optional()?;
+    let Some((user_ref, floor, device_ref, cursor)) = user else { return Ok(depth) };
+    let statement = "SELECT count(r.message), count(*) - count(r.message) FROM {rows} r
+                     WHERE {run} AND r.user = +?2 AND r.seq > +?3 AND r.origin IS NOT ?4
+                       AND NOT EXISTS (SELECT 1 FROM dm_acked k WHERE k.device = +?5 AND k.seq = r.seq)";
+    let origin = codec::origin(Some(&who.device));
+    walk(
+        connection,
+        Layout::read(connection)?.inbox_of(user_ref, floor.max(cursor.unwrap_or(0))),
+        |part| part.of_inbox(statement),
+        |part| (part.number(), user_ref, part.above, origin, device_ref),
+        |row| {
+            depth.messages += codec::get_number(row, 0)?;
+            depth.notices += codec::get_number(row, 1)?;
+            Ok(ControlFlow::Continue(()))
+        },
+    )?;
+    Ok(depth)
 }

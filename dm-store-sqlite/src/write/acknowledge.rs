@@ -11,7 +11,11 @@ impl Batch<'_> {
     pub(super) fn acknowledge(&mut self, write: &Acknowledge) -> Result<Outcome, Stop> {
         let who = &write.who;
         let device = self.device(who)?.ok_or(Refusal::UnknownDevice)?;
-        let head = self.heads.user(self.connection, who.user)?.ok_or(Refusal::UnknownDevice)?.head;
+        let head = self
+            .heads
+            .user(self.connection, &self.recent.layout, who.user)?
+            .ok_or(Refusal::UnknownDevice)?
+            .head;
         let mut done = Acknowledged { cursor: device.cursor, acknowledged: 0, unknown: 0 };
         let named = match &write.target {
             AckTarget::UpTo(seq) if *seq > head => return Err(Refusal::BeyondHead { head }.into()),
@@ -69,19 +73,11 @@ impl Batch<'_> {
             .query_row([device.device_ref], |row| row.get(0))?;
         let mut settled = codec::bound(cursor.get());
         if newest.is_some_and(|newest| newest > settled) {
-            let ahead = self
+            let open = self.first_open(who, device, settled)?.unwrap_or(i64::MAX);
+            let ahead: Option<i64> = self
                 .connection
-                .prepare_cached(
-                    "SELECT max(seq) FROM dm_acked WHERE device = ?1 AND seq > ?2 AND seq < coalesce((
-                         SELECT i.seq FROM dm_inbox i
-                         WHERE i.user = ?3 AND i.seq > ?2 AND i.message IS NOT NULL AND i.origin IS NOT ?4
-                           AND NOT EXISTS (SELECT 1 FROM dm_acked k WHERE k.device = ?1 AND k.seq = i.seq)
-                         ORDER BY i.seq LIMIT 1), 9223372036854775807)",
-                )?
-                .query_row(
-                    params![device.device_ref, settled, device.user_ref, codec::origin(Some(&who.device))],
-                    |row| row.get::<_, Option<i64>>(0),
-                )?;
+                .prepare_cached("SELECT max(seq) FROM dm_acked WHERE device = ?1 AND seq > ?2 AND seq < ?3")?
+                .query_row([device.device_ref, settled, open], |row| row.get(0))?;
             settled = ahead.unwrap_or(settled);
         }
         if newest.is_some() {
@@ -96,5 +92,34 @@ impl Batch<'_> {
                 .execute(params![device.device_ref, codec::bound(settled.get())])?;
         }
         Ok(settled)
+    }
+
+    /// The first message after a number that the device did not cause and did not acknowledge.
+    fn first_open(&self, who: &Principal, device: Device, after: i64) -> rusqlite::Result<Option<i64>> {
+        let statement = "SELECT r.seq FROM {rows} r
+                         WHERE {run} AND r.user = ?2 AND r.seq > ?3 AND r.message IS NOT NULL AND r.origin IS NOT ?4
+                           AND NOT EXISTS (SELECT 1 FROM dm_acked k WHERE k.device = +?5 AND k.seq = r.seq)
+                         ORDER BY r.seq LIMIT 1";
+        let after = after.max(codec::bound(device.floor.get()));
+        for part in self.recent.layout.inbox_of(device.user_ref, after) {
+            let found = self
+                .connection
+                .prepare_cached(&part.of_inbox(statement))?
+                .query_row(
+                    params![
+                        part.number(),
+                        device.user_ref,
+                        part.above,
+                        codec::origin(Some(&who.device)),
+                        device.device_ref
+                    ],
+                    |row| row.get(0),
+                )
+                .optional()?;
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
     }
 }

@@ -12,7 +12,10 @@ use crate::heads::{Thread, User};
 
 impl Batch<'_> {
     pub(super) fn append_message(&mut self, write: AppendMessage) -> Result<Outcome, Stop> {
-        let thread = self.heads.thread(self.connection, write.conversation)?.ok_or(Refusal::NotFound)?;
+        let thread = self
+            .heads
+            .thread(self.connection, &self.recent.layout, write.conversation)?
+            .ok_or(Refusal::NotFound)?;
         let sender = write.sender.user;
         let recipient = thread.participants.peer_of(sender).ok_or(Refusal::NotFound)?;
         let sender_head = self.user_or_new(sender)?;
@@ -37,8 +40,10 @@ impl Batch<'_> {
         let recipient_seq = self.user_or_new(recipient)?.head.next();
         let message_ref = self.insert_message(&message, thread, sender_head, sender_seq, recipient_seq)?;
         let event = || Event::Message(Arc::clone(&message));
-        let sent = self.append_entry(sender, at, Some(&device), Content::Message(message_ref), event())?;
-        let received = self.append_entry(recipient, at, None, Content::Message(message_ref), event())?;
+        let content =
+            || Content::Message { message_ref, thread_ref: thread.thread_ref, seq: message.sequence };
+        let sent = self.append_entry(sender, at, Some(&device), content(), event())?;
+        let received = self.append_entry(recipient, at, None, content(), event())?;
         self.heads.set_thread(message.conversation, Thread { head: message.sequence, ..thread });
         let appended = vec![sent, received];
         Ok(Outcome::MessageAppended(Appended { message, sender_seq, repeated: false, appended }))
@@ -111,10 +116,12 @@ impl Batch<'_> {
             ])?;
         let message_ref = self.connection.last_insert_rowid();
         self.connection
-            .prepare_cached(
-                "INSERT INTO dm_sequence (conversation, seq, message, at) VALUES (?1, ?2, ?3, ?4)",
-            )?
-            .execute(params![thread.thread_ref, seq, message_ref, at])?;
+            .prepare_cached(if self.recent.layout.growing() == 0 {
+                "INSERT INTO dm_recent_sequence_0 (run, conversation, seq, message, at) VALUES (?1, ?2, ?3, ?4, ?5)"
+            } else {
+                "INSERT INTO dm_recent_sequence_1 (run, conversation, seq, message, at) VALUES (?1, ?2, ?3, ?4, ?5)"
+            })?
+            .execute(params![self.recent.run(), thread.thread_ref, seq, message_ref, at])?;
         if let Some(client_id) = message.client_id {
             self.connection
                 .prepare_cached("INSERT INTO dm_client_ids (client_id, sender, message) VALUES (?1, ?2, ?3)")?

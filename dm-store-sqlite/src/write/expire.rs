@@ -1,10 +1,13 @@
 //! Expiring the oldest entries of inboxes.
 
+use std::ops::ControlFlow;
+
 use dm_core::{Expire, Outcome, Timestamp, UserId};
 use rusqlite::{OptionalExtension, params};
 
 use super::{Batch, Stop};
 use crate::codec;
+use crate::runs::walk;
 
 impl Batch<'_> {
     pub(super) fn expire(&mut self, write: &Expire) -> Result<Outcome, Stop> {
@@ -30,23 +33,33 @@ impl Batch<'_> {
             .optional()
     }
 
-    /// Removes the entries of one inbox before the first that is not old enough, up to a limit.
+    /// Removes the entries of one inbox before the first that is not old enough, up to a limit. Recent ones are only
+    /// hidden by the floor: they go with their generation.
     fn expire_inbox(&self, user_ref: i64, before: Timestamp, limit: usize) -> rusqlite::Result<usize> {
-        let mut select = self
+        let floor: i64 = self
             .connection
-            .prepare_cached("SELECT seq, at FROM dm_inbox WHERE user = ?1 ORDER BY seq LIMIT ?2")?;
-        let mut rows = select.query(params![user_ref, codec::count(limit.saturating_add(1))])?;
-        let (mut removed, mut floor, mut oldest_at) = (0, None, None);
-        while let Some(row) = rows.next()? {
-            let (seq, at): (i64, i64) = (row.get(0)?, row.get(1)?);
-            if removed == limit || at < 0 || at >= codec::bound(before.as_millis()) {
-                oldest_at = Some(at);
-                break;
-            }
-            removed += 1;
-            floor = Some(seq);
-        }
-        drop(rows);
+            .prepare_cached("SELECT inbox_floor FROM dm_users WHERE ref = ?1")?
+            .query_row([user_ref], |row| row.get(0))?;
+        let (mut removed, mut floor_after, mut oldest_at) = (0, None, None);
+        let statement =
+            "SELECT r.seq, r.at FROM {rows} r WHERE {run} AND r.user = ?2 AND r.seq > ?3 ORDER BY r.seq";
+        walk(
+            self.connection,
+            self.recent.layout.inbox_of(user_ref, floor),
+            |part| part.of_inbox(statement),
+            |part| (part.number(), user_ref, part.above),
+            |row| {
+                let (seq, at): (i64, i64) = (row.get(0)?, row.get(1)?);
+                if removed == limit || at < 0 || at >= codec::bound(before.as_millis()) {
+                    oldest_at = Some(at);
+                    return Ok(ControlFlow::Break(()));
+                }
+                removed += 1;
+                floor_after = Some(seq);
+                Ok(ControlFlow::Continue(()))
+            },
+        )?;
+        let floor = floor_after;
         if let Some(floor) = floor {
             self.connection
                 .prepare_cached("DELETE FROM dm_inbox WHERE user = ?1 AND seq <= ?2")?

@@ -7,6 +7,9 @@ mod devices;
 mod expire;
 mod inbox;
 mod keys;
+mod merge;
+
+use std::num::NonZeroUsize;
 
 use dm_core::{EngineWriter, Outcome, Refusal, StoreError, StoreErrorKind, Write};
 use rusqlite::Connection;
@@ -14,12 +17,16 @@ use rusqlite::Connection;
 use crate::config::SqliteConfig;
 use crate::error::{did_not_commit, from_sqlite};
 use crate::heads::Heads;
+use merge::Recent;
 
 /// The only connection of this process that writes.
 pub(crate) struct Writer {
     connection: Connection,
     heads: Heads,
-    /// SQLite's count of what other connections changed, when `heads` was last right.
+    /// Unknown at first, and again after a failure and after another connection wrote.
+    recent: Option<Recent>,
+    recent_entries: NonZeroUsize,
+    /// SQLite's count of what other connections changed, when `heads` and `recent` were last right.
     data_version: i64,
 }
 
@@ -27,6 +34,7 @@ pub(crate) struct Writer {
 struct Batch<'a> {
     connection: &'a Connection,
     heads: &'a mut Heads,
+    recent: &'a mut Recent,
 }
 
 /// Why a write stopped.
@@ -51,7 +59,13 @@ impl From<rusqlite::Error> for Stop {
 
 impl Writer {
     pub(crate) fn new(connection: Connection, config: &SqliteConfig) -> Self {
-        Self { connection, heads: Heads::new(config), data_version: 0 }
+        Self {
+            connection,
+            heads: Heads::new(config),
+            recent: None,
+            recent_entries: config.recent_entries,
+            data_version: 0,
+        }
     }
 
     /// Begins, and notices what other connections wrote since the last batch.
@@ -65,26 +79,34 @@ impl Writer {
             self.connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
         if version != self.data_version {
             self.heads.clear();
+            self.recent = None;
             self.data_version = version;
         }
         Ok(())
     }
 
     fn apply(&mut self, batch: Vec<Write>) -> rusqlite::Result<Vec<Outcome>> {
-        let mut writes = Batch { connection: &self.connection, heads: &mut self.heads };
-        batch
+        let recent = match &mut self.recent {
+            Some(recent) => recent,
+            unknown => unknown.insert(Recent::read(&self.connection, self.recent_entries)?),
+        };
+        let mut writes = Batch { connection: &self.connection, heads: &mut self.heads, recent };
+        let outcomes = batch
             .into_iter()
             .map(|write| match writes.apply(write) {
                 Ok(outcome) => Ok(outcome),
                 Err(Stop::Refused(refusal)) => Ok(Outcome::Refused(refusal)),
                 Err(Stop::Failed(error)) => Err(error),
             })
-            .collect()
+            .collect::<rusqlite::Result<_>>()?;
+        recent.settle(&self.connection)?;
+        Ok(outcomes)
     }
 
     /// Gives up a batch that is known not to be committed.
     fn abandon(&mut self) {
         self.heads.clear();
+        self.recent = None;
         // SQLite may have rolled back by itself. A rollback that fails is tried again by the next batch.
         if !self.connection.is_autocommit()
             && let Err(error) = self.connection.execute_batch("ROLLBACK")

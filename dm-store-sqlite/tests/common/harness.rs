@@ -1,5 +1,6 @@
 //! Where the conformance suite finds a store.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use dm_conformance::Harness;
@@ -27,6 +28,8 @@ impl Harness for File {
         let mut config = SqliteConfig::default();
         // A log that fills up every few commits, so that copying it into the database is under way often, too.
         config.checkpoint_pages = 50;
+        // So few that in every test of more than some messages rows are moved, and generations follow each other.
+        config.recent_entries = NonZeroUsize::new(24).unwrap();
         SqliteStore::open_with(&self.path, &config)
     }
 }

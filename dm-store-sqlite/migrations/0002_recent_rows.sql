@@ -1,0 +1,71 @@
+-- New rows of inboxes and conversations go into small trees first.
+--
+-- Each conversation and each inbox grows at another place, so that a new row of `dm_sequence` or `dm_inbox` mostly needs a
+-- page of its own. In the small trees a batch touches few pages; from there rows are moved in the order of their keys,
+-- many at a time. See `src/runs.rs`.
+
+-- The number and time of the newest message in `dm_sequence`; those not moved there yet are newer.
+ALTER TABLE dm_conversations ADD COLUMN head INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE dm_conversations ADD COLUMN last_at INTEGER;
+UPDATE dm_conversations AS c SET (head, last_at) = (s.seq, s.at)
+FROM dm_sequence s
+WHERE s.conversation = c.ref AND s.seq = (SELECT max(seq) FROM dm_sequence WHERE conversation = c.ref);
+ALTER TABLE dm_sequence DROP COLUMN at;
+
+-- The newest rows of both, in two generations: the one that grows (0 while `dm_merge.generation` is even, 1 while it is
+-- odd), and the one before it, which is being moved. A generation has a few runs, each of which is filled before the
+-- next one begins.
+CREATE TABLE dm_recent_sequence_0 (
+    run INTEGER NOT NULL,
+    conversation INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    message INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (run, conversation, seq)
+) WITHOUT ROWID;
+CREATE TABLE dm_recent_sequence_1 (
+    run INTEGER NOT NULL,
+    conversation INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    message INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (run, conversation, seq)
+) WITHOUT ROWID;
+
+-- Here an entry about a message also tells the message's conversation and number, so that a list of conversations needs
+-- only the user's own rows. An entry that expires stays until its generation is moved; `inbox_floor` hides it.
+CREATE TABLE dm_recent_inbox_0 (
+    run INTEGER NOT NULL,
+    user INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    message INTEGER,
+    notice BLOB,
+    origin TEXT,
+    conversation INTEGER,
+    conversation_seq INTEGER,
+    PRIMARY KEY (run, user, seq)
+) WITHOUT ROWID;
+CREATE TABLE dm_recent_inbox_1 (
+    run INTEGER NOT NULL,
+    user INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    message INTEGER,
+    notice BLOB,
+    origin TEXT,
+    conversation INTEGER,
+    conversation_seq INTEGER,
+    PRIMARY KEY (run, user, seq)
+) WITHOUT ROWID;
+
+-- One row: which generation grows, and how far the one before it is moved: up to this entry of this user, and up to this
+-- message of this conversation, in the order of these keys. The largest numbers mean that all of it is moved.
+CREATE TABLE dm_merge (
+    generation INTEGER NOT NULL,
+    user INTEGER NOT NULL,
+    user_seq INTEGER NOT NULL,
+    conversation INTEGER NOT NULL,
+    conversation_seq INTEGER NOT NULL
+);
+INSERT INTO dm_merge VALUES (0, 9223372036854775807, 9223372036854775807, 9223372036854775807, 9223372036854775807);

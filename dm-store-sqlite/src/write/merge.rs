@@ -1,0 +1,179 @@
+//! Recent rows: writing them, and moving them into the large trees, a few with each batch.
+
+use std::num::NonZeroUsize;
+
+use rusqlite::types::ToSqlOutput;
+use rusqlite::{Connection, Result, Row, params};
+
+use crate::codec;
+use crate::runs::{Layout, Position, RUNS};
+
+/// Entries between moves, at most. A move costs some twenty microseconds beside its rows.
+const STEP: i64 = 256;
+
+/// What the writer knows of the recent rows. Only ever a copy of what the file says, as the heads are.
+pub(super) struct Recent {
+    pub(super) layout: Layout,
+    /// Entries in the generation that grows.
+    entries: i64,
+    /// Entries since the last move.
+    unsettled: i64,
+    /// Entries that a run is to have.
+    run_entries: i64,
+}
+
+impl Recent {
+    pub(super) fn read(connection: &Connection, entries: NonZeroUsize) -> Result<Self> {
+        let run_entries = (codec::count(entries.get()) / RUNS).max(1);
+        let layout = Layout::read(connection)?;
+        let table = layout.growing();
+        let entries: i64 = connection
+            .prepare_cached(&format!(
+                "SELECT count(*) FROM dm_recent_inbox_{table} WHERE run = (SELECT max(run) FROM dm_recent_inbox_{table})"
+            ))?
+            .query_row([], |row| row.get(0))?;
+        let earlier = (last_run(&layout) * run_entries).max(0);
+        Ok(Self { layout, entries: earlier + entries, unsettled: 0, run_entries })
+    }
+
+    /// The run that the next row goes to.
+    pub(super) fn run(&self) -> i64 {
+        (self.entries / self.run_entries).min(RUNS - 1)
+    }
+
+    /// Counts an entry that was written.
+    pub(super) fn count(&mut self) {
+        let runs = self.run() + 1;
+        let [even, odd] = &mut self.layout.runs;
+        *(if self.layout.generation & 1 == 0 { even } else { odd }) = runs;
+        self.entries += 1;
+        self.unsettled += 1;
+    }
+
+    /// Moves a part of the generation before this one, so much that it is all moved when this one is full; then this one is
+    /// the one that is moved.
+    pub(super) fn settle(&mut self, connection: &Connection) -> Result<()> {
+        let full = self.entries >= RUNS * self.run_entries;
+        if self.unsettled < STEP.min(self.run_entries) && !full {
+            return Ok(());
+        }
+        let before = (self.layout.inbox, self.layout.sequence);
+        // A quarter more than came in, so that the end comes in time.
+        let entries = if full { i64::MAX } else { self.unsettled + self.unsettled / 4 + 1 };
+        self.unsettled = 0;
+        let moving = 1 - self.layout.growing();
+        if self.layout.inbox != Position::END {
+            self.layout.inbox = move_entries(connection, moving, self.layout.inbox, entries)?;
+        }
+        if self.layout.sequence != Position::END {
+            let messages = if full { i64::MAX } else { entries / 2 + 1 };
+            self.layout.sequence = move_messages(connection, moving, self.layout.sequence, messages)?;
+        }
+        if full {
+            self.turn(connection, moving)?;
+        }
+        if full || before != (self.layout.inbox, self.layout.sequence) {
+            let Layout { generation, inbox, sequence, .. } = self.layout;
+            connection
+                .prepare_cached(
+                    "UPDATE dm_merge SET generation = ?1, user = ?2, user_seq = ?3, conversation = ?4,
+                                         conversation_seq = ?5",
+                )?
+                .execute([generation, inbox.key, inbox.seq, sequence.key, sequence.seq])?;
+        }
+        Ok(())
+    }
+
+    /// Forgets the generation that is moved, and begins to move the one that grew.
+    fn turn(&mut self, connection: &Connection, moved: i64) -> Result<()> {
+        // Without a condition SQLite frees the pages and looks at no row.
+        connection.prepare_cached(&format!("DELETE FROM dm_recent_inbox_{moved}"))?.execute([])?;
+        connection.prepare_cached(&format!("DELETE FROM dm_recent_sequence_{moved}"))?.execute([])?;
+        self.layout.generation += 1;
+        self.layout.inbox = Position::START;
+        self.layout.sequence = Position::START;
+        let [even, odd] = &mut self.layout.runs;
+        *(if moved == 0 { even } else { odd }) = 0;
+        self.entries = 0;
+        Ok(())
+    }
+}
+
+fn last_run(layout: &Layout) -> i64 {
+    let [even, odd] = layout.runs;
+    (if layout.growing() == 0 { even } else { odd }) - 1
+}
+
+/// Moves entries in the order of their keys, and says up to which.
+fn move_entries(connection: &Connection, table: i64, after: Position, limit: i64) -> Result<Position> {
+    let columns = "user, seq, at, message, notice, origin";
+    let mut select = connection.prepare_cached(&in_order("inbox", table, "user", columns))?;
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO dm_inbox (user, seq, at, message, notice, origin) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
+    let mut floor = connection.prepare_cached("SELECT inbox_floor FROM dm_users WHERE ref = ?1")?;
+    let mut rows = select.query(params![after.key, after.seq, limit])?;
+    let (mut last, mut moved, mut expired) = (after, 0, 0);
+    while let Some(row) = rows.next()? {
+        let at = position(row)?;
+        if at.key != last.key || moved == 0 {
+            expired = floor.query_row([at.key], |row| row.get(0))?;
+        }
+        if at.seq > expired {
+            insert.execute(params![
+                at.key,
+                at.seq,
+                row.get::<_, i64>(2)?,
+                row.get::<_, Option<i64>>(3)?,
+                ToSqlOutput::Borrowed(row.get_ref(4)?),
+                ToSqlOutput::Borrowed(row.get_ref(5)?)
+            ])?;
+        }
+        last = at;
+        moved += 1;
+    }
+    Ok(if moved < limit { Position::END } else { last })
+}
+
+/// Moves rows of conversations in the order of their keys, and says up to which.
+fn move_messages(connection: &Connection, table: i64, after: Position, limit: i64) -> Result<Position> {
+    let columns = "conversation, seq, message, at";
+    let mut select = connection.prepare_cached(&in_order("sequence", table, "conversation", columns))?;
+    let mut insert = connection
+        .prepare_cached("INSERT INTO dm_sequence (conversation, seq, message) VALUES (?1, ?2, ?3)")?;
+    let mut head =
+        connection.prepare_cached("UPDATE dm_conversations SET head = ?2, last_at = ?3 WHERE ref = ?1")?;
+    let mut rows = select.query(params![after.key, after.seq, limit])?;
+    let mut newest: Option<(Position, i64)> = None;
+    let mut moved = 0;
+    while let Some(row) = rows.next()? {
+        let position = position(row)?;
+        if let Some((last, at)) = newest.filter(|(last, _)| last.key != position.key) {
+            head.execute([last.key, last.seq, at])?;
+        }
+        insert.execute([position.key, position.seq, row.get(2)?])?;
+        newest = Some((position, row.get(3)?));
+        moved += 1;
+    }
+    if let Some((last, at)) = newest {
+        head.execute([last.key, last.seq, at])?;
+    }
+    Ok(newest.map(|(last, _)| last).filter(|_| moved == limit).unwrap_or(Position::END))
+}
+
+fn position(row: &Row<'_>) -> Result<Position> {
+    Ok(Position { key: row.get(0)?, seq: row.get(1)? })
+}
+
+/// The rows of all runs of a generation in the order of their keys, after `(?1, ?2)`, at most `?3`: SQLite merges the runs,
+/// each of which is in order. The plus signs keep it from planning this anew for each value.
+fn in_order(tree: &str, table: i64, key: &str, columns: &str) -> String {
+    let runs: Vec<String> = (0..RUNS)
+        .map(|run| {
+            format!(
+                "SELECT {columns} FROM dm_recent_{tree}_{table} WHERE run = {run} AND ({key}, seq) > (+?1, +?2)"
+            )
+        })
+        .collect();
+    format!("{} ORDER BY 1, 2 LIMIT +?3", runs.join(" UNION ALL "))
+}
