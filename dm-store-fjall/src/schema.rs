@@ -4,17 +4,17 @@ use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use dm_core::{StoreError, StoreErrorKind};
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+use fjall::{Database, KeyspaceCreateOptions, PersistMode};
 
 use crate::codec::Fields;
 use crate::config::FjallConfig;
 use crate::error::{Failure, from_fjall};
-use crate::tables::{SCHEMA, Tables};
+use crate::tables::{Part, ROWS, Tables};
 
 /// The version this library writes.
 pub(crate) const VERSION: u32 = 1;
 
-/// Key of the schema's own table.
+/// Key in the schema's own table, which has the number 0.
 const VERSION_KEY: &[u8] = b"version";
 
 /// The file in a folder of the store's own that tells the version without opening the database, which would change
@@ -48,13 +48,13 @@ pub(crate) fn mark(folder: &Path) -> Result<(), StoreError> {
 
 /// Brings the schema to this library's version. The version is written last, so that a crash leaves the old one and
 /// the next open begins again; making what is there already changes nothing.
-pub(crate) fn migrate(database: &Database, config: &FjallConfig) -> Result<Tables<Keyspace>, StoreError> {
+pub(crate) fn migrate(database: &Database, config: &FjallConfig) -> Result<Tables<Part>, StoreError> {
     let found = check(version(database)?)?;
     let tables = Tables::open(database, config).map_err(from_fjall)?;
     if found < VERSION {
         // Version 1: every table, empty.
         let mut batch = database.batch().durability(Some(PersistMode::SyncAll));
-        batch.insert(&tables.schema, VERSION_KEY, VERSION.to_be_bytes());
+        batch.insert(&tables.schema.keyspace, tables.schema.key(VERSION_KEY), VERSION.to_be_bytes());
         batch.commit().map_err(from_fjall)?;
     }
     Ok(tables)
@@ -62,11 +62,11 @@ pub(crate) fn migrate(database: &Database, config: &FjallConfig) -> Result<Table
 
 /// The version of the schema in the database; zero when there is none, or when making it was interrupted.
 pub(crate) fn version(database: &Database) -> Result<u32, Failure> {
-    if !database.keyspace_exists(SCHEMA) {
+    if !database.keyspace_exists(ROWS) {
         return Ok(0);
     }
-    let schema = database.keyspace(SCHEMA, KeyspaceCreateOptions::default)?;
-    match schema.get(VERSION_KEY)? {
+    let rows = database.keyspace(ROWS, KeyspaceCreateOptions::default)?;
+    match rows.get([&[0], VERSION_KEY].concat())? {
         Some(value) => Fields::new(&value).last(Fields::u32),
         None => Ok(0),
     }
@@ -102,7 +102,7 @@ mod tests {
         let database = Database::builder(folder.path()).open().unwrap();
         migrate(&database, &FjallConfig::default()).unwrap();
         let names = database.list_keyspace_names();
-        assert_eq!(names.len(), 18);
+        assert_eq!(names.len(), 2);
         assert!(names.iter().all(|name| name.starts_with("dm_")), "{names:?}");
     }
 
@@ -121,7 +121,7 @@ mod tests {
     fn a_migration_that_was_interrupted_begins_again() {
         let folder = tempfile::tempdir().unwrap();
         let database = Database::builder(folder.path()).open().unwrap();
-        database.keyspace(SCHEMA, KeyspaceCreateOptions::default).unwrap();
+        database.keyspace(ROWS, KeyspaceCreateOptions::default).unwrap();
         assert_eq!(version(&database).unwrap(), 0);
         migrate(&database, &FjallConfig::default()).unwrap();
         assert_eq!(version(&database).unwrap(), VERSION);

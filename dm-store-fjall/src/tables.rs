@@ -1,4 +1,8 @@
-//! Every table, with the bytes of its keys and values. Each is a keyspace of fjall with the same name.
+//! Every table, with the bytes of its keys and values.
+//!
+//! Messages are in one keyspace of fjall, all else in another: making a keyspace takes some 40 ms, and there are 18
+//! tables. So the key of each row begins with one byte that says which table it is in, by the numbers below; the rest is
+//! what is described here.
 //!
 //! All are maps of bytes to bytes, so that no type of Rust or of fjall is part of them. Integers are
 //! big-endian, and keys sort as their numbers do. A *ref* is a 4-byte number that stands for a user, a
@@ -14,38 +18,38 @@
 //!
 //! As key → value:
 //!
-//! - `dm_schema`: `version` in ASCII → schema version 4.
-//! - `dm_users`: user ref 4 → public key 32.
-//! - `dm_user_ids`: public key 32 → user ref 4.
-//! - `dm_keys`: user ref 4, version 4 → X25519 key 32, published at 8, binding code 1. The highest version is
+//! - 0 `schema`: `version` in ASCII → schema version 4.
+//! - 1 `users`: user ref 4 → public key 32.
+//! - 2 `user_ids`: public key 32 → user ref 4.
+//! - 3 `keys`: user ref 4, version 4 → X25519 key 32, published at 8, binding code 1. The highest version is
 //!   current.
-//! - `dm_announcements`: publisher's public key 32 → user ref 4, after 4, until 4: peers in the publisher's
+//! - 4 `announcements`: publisher's public key 32 → user ref 4, after 4, until 4: peers in the publisher's
 //!   conversations with refs above `after` up to `until` are left to tell.
-//! - `dm_conversations`: conversation ref 4 → id 16, user ref `a` 4, user ref `b` 4 (`a` has the smaller
+//! - 5 `conversations`: conversation ref 4 → id 16, user ref `a` 4, user ref `b` 4 (`a` has the smaller
 //!   public key), opened at 8.
-//! - `dm_conversation_ids`: id 16 → conversation ref 4.
-//! - `dm_pairs`: user ref `a` 4, user ref `b` 4 → conversation ref 4.
-//! - `dm_members`: user ref 4, conversation ref 4 → the peer's user ref 4.
-//! - `dm_messages`: row 8 → conversation ref 4, sender's ref 4, recipient's ref 4, sequence 8, seq in the
+//! - 6 `conversation_ids`: id 16 → conversation ref 4.
+//! - 7 `pairs`: user ref `a` 4, user ref `b` 4 → conversation ref 4.
+//! - 8 `members`: user ref 4, conversation ref 4 → the peer's user ref 4.
+//! - 9 `messages`: row 8 → conversation ref 4, sender's ref 4, recipient's ref 4, sequence 8, seq in the
 //!   sender's inbox 8, in the recipient's 8, id 16, sent at 8, received at 8, parts 1, [client id 16], [suite
 //!   4], nonce 24, [ephemeral key 32], payload to the end. `parts` says which of the bracketed are there: 1,
 //!   2, 4 in that order.
-//! - `dm_message_ids`: id 16 → row 8.
-//! - `dm_client_ids`: client id 16, sender's ref 4 → row 8. The client's id comes first, because clients that
+//! - 10 `message_ids`: id 16 → row 8.
+//! - 11 `client_ids`: client id 16, sender's ref 4 → row 8. The client's id comes first, because clients that
 //!   make UUIDv7s then write to this table in order, too.
-//! - `dm_sequence`: conversation ref 4, sequence 8 → row 8, received at 8. The newest is the conversation's
+//! - 12 `sequence`: conversation ref 4, sequence 8 → row 8, received at 8. The newest is the conversation's
 //!   head and last activity.
-//! - `dm_inbox`: user ref 4, seq 8 → queued at 8, origin, then `1` and a row 8, or `2` and an encoded notice
+//! - 13 `inbox`: user ref 4, seq 8 → queued at 8, origin, then `1` and a row 8, or `2` and an encoded notice
 //!   to the end. Origin is `255` for none, `0` for the default device, or a length 1 to 64 and that much
 //!   text.
-//! - `dm_floors`: user ref 4 → seq 8 of the newest entry that expired; none before the first. The next number
+//! - 14 `floors`: user ref 4 → seq 8 of the newest entry that expired; none before the first. The next number
 //!   is above it even when the inbox is empty.
-//! - `dm_oldest`: time 8, user ref 4 → nothing: one for each inbox that holds entries, by when its first one
+//! - 15 `oldest`: time 8, user ref 4 → nothing: one for each inbox that holds entries, by when its first one
 //!   was queued. Written when an entry goes into an empty inbox and by expiry, so that a send seldom touches
 //!   it.
-//! - `dm_devices`: user ref 4, device ref 4 → cursor 8, registered at 8, name to the end. In order of
+//! - 16 `devices`: user ref 4, device ref 4 → cursor 8, registered at 8, name to the end. In order of
 //!   registration.
-//! - `dm_acked`: user ref 4, device ref 4, seq 8 → nothing: acknowledged individually, above the cursor.
+//! - 17 `acked`: user ref 4, device ref 4, seq 8 → nothing: acknowledged individually, above the cursor.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -84,10 +88,26 @@ pub(crate) struct Tables<T> {
     pub(crate) acked: T,
 }
 
-/// The name of the table that says how to read the others.
-pub(crate) const SCHEMA: &str = "dm_schema";
+/// The keyspace of all tables but the messages'.
+pub(crate) const ROWS: &str = "dm_rows";
+/// The keyspace of the messages.
+const MESSAGES: &str = "dm_messages";
 
-impl Tables<Keyspace> {
+/// A table, as a part of a keyspace: its rows are those whose keys begin with its number.
+#[derive(Clone)]
+pub(crate) struct Part {
+    pub(crate) keyspace: Keyspace,
+    table: u8,
+}
+
+impl Part {
+    /// The key of a row in the keyspace.
+    pub(crate) fn key(&self, key: &[u8]) -> UserKey {
+        [[self.table].as_slice(), key].concat().into()
+    }
+}
+
+impl Tables<Part> {
     /// Opens the keyspaces, and makes those that are missing.
     pub(crate) fn open(database: &Database, config: &FjallConfig) -> Result<Self, fjall::Error> {
         let narrow = || KeyspaceCreateOptions::default().max_memtable_size(config.memtable_bytes);
@@ -96,37 +116,39 @@ impl Tables<Keyspace> {
         // 58,000 instead of 58,000 and 65,000 messages per second), because rows of half a kilobyte that arrive in
         // the order of their keys are hardly ever merged.
         let wide = || narrow().data_block_compression_policy(CompressionPolicy::disabled());
-        let open = |name| database.keyspace(name, narrow);
+        let rows = database.keyspace(ROWS, narrow)?;
+        let messages = database.keyspace(MESSAGES, wide)?;
+        let in_rows = |table| Part { keyspace: rows.clone(), table };
         Ok(Self {
-            schema: open(SCHEMA)?,
-            users: open("dm_users")?,
-            user_ids: open("dm_user_ids")?,
-            keys: open("dm_keys")?,
-            announcements: open("dm_announcements")?,
-            conversations: open("dm_conversations")?,
-            conversation_ids: open("dm_conversation_ids")?,
-            pairs: open("dm_pairs")?,
-            members: open("dm_members")?,
-            messages: database.keyspace("dm_messages", wide)?,
-            message_ids: open("dm_message_ids")?,
-            client_ids: open("dm_client_ids")?,
-            sequence: open("dm_sequence")?,
-            inbox: open("dm_inbox")?,
-            floors: open("dm_floors")?,
-            oldest: open("dm_oldest")?,
-            devices: open("dm_devices")?,
-            acked: open("dm_acked")?,
+            schema: in_rows(0),
+            users: in_rows(1),
+            user_ids: in_rows(2),
+            keys: in_rows(3),
+            announcements: in_rows(4),
+            conversations: in_rows(5),
+            conversation_ids: in_rows(6),
+            pairs: in_rows(7),
+            members: in_rows(8),
+            messages: Part { keyspace: messages, table: 9 },
+            message_ids: in_rows(10),
+            client_ids: in_rows(11),
+            sequence: in_rows(12),
+            inbox: in_rows(13),
+            floors: in_rows(14),
+            oldest: in_rows(15),
+            devices: in_rows(16),
+            acked: in_rows(17),
         })
     }
 
     /// The tables in one state.
     pub(crate) fn seen<'a>(&'a self, snapshot: &'a Snapshot) -> Tables<Seen<'a>> {
-        self.each(|keyspace| Seen { snapshot, keyspace })
+        self.each(|part| Seen { snapshot, part })
     }
 
     /// The tables in one state, and what is changed about it.
     pub(crate) fn changed<'a>(&'a self, snapshot: &'a Snapshot) -> Tables<Changed<'a>> {
-        self.each(|keyspace| Changed { seen: Seen { snapshot, keyspace }, changes: BTreeMap::new() })
+        self.each(|part| Changed { seen: Seen { snapshot, part }, changes: BTreeMap::new() })
     }
 }
 
@@ -139,10 +161,11 @@ impl Tables<Changed<'_>> {
     /// Puts all changes into the engine's batch.
     pub(crate) fn write_to(self, batch: &mut OwnedWriteBatch) {
         for table in self.all() {
+            let part = table.seen.part;
             for (key, value) in table.changes {
                 match value {
-                    Some(value) => batch.insert(table.seen.keyspace, key, value),
-                    None => batch.remove(table.seen.keyspace, key),
+                    Some(value) => batch.insert(&part.keyspace, part.key(&key), value),
+                    None => batch.remove(&part.keyspace, part.key(&key)),
                 }
             }
         }
@@ -200,13 +223,13 @@ impl<T> Tables<T> {
 /// A table in one state.
 pub(crate) struct Seen<'a> {
     snapshot: &'a Snapshot,
-    keyspace: &'a Keyspace,
+    part: &'a Part,
 }
 
 /// A table in one state, and what a batch changed about it: a value, or nothing where a row is removed.
 ///
 /// fjall has a write transaction that does the same with a skip list per table. By speed they are close: it took the
-/// engine alone from 98,000 to 92,000 messages per second (medians of five runs of `examples/throughput.rs`), and this
+/// engine alone from 98,000 to 92,000 messages per second (medians of five runs), and this
 /// map with its look-ups has a tenth of the commit thread's samples. What decides is that a transaction asks hosts to
 /// open their database as one of transactions, and that it locks out only those who use transactions, too.
 pub(crate) struct Changed<'a> {
@@ -286,12 +309,13 @@ pub(crate) trait Rows {
 
 impl Rows for Seen<'_> {
     fn get(&self, key: &[u8]) -> Result<Option<UserValue>, Failure> {
-        Ok(self.snapshot.get(self.keyspace, key)?)
+        Ok(self.snapshot.get(&self.part.keyspace, self.part.key(key))?)
     }
 
     fn walk(&self, from: &[u8], to: &[u8], order: Order) -> Scan<'_> {
         // Nothing lies between keys in the wrong order; no engine needs to be asked what it makes of them.
-        let rows = (from <= to).then(|| self.snapshot.range(self.keyspace, from..=to));
+        let rows = (from <= to)
+            .then(|| self.snapshot.range(&self.part.keyspace, self.part.key(from)..=self.part.key(to)));
         Scan { rows, changes: None, order, row: None, change: None }
     }
 }
@@ -327,7 +351,7 @@ impl Scan<'_> {
                 && let Some(rows) = &mut self.rows
             {
                 let next = if self.order == Order::Ascending { rows.next() } else { rows.next_back() };
-                self.row = next.map(fjall::Guard::into_inner).transpose()?;
+                self.row = next.map(row_of_table).transpose()?;
             }
             if self.change.is_none()
                 && let Some(changes) = &mut self.changes
@@ -363,6 +387,12 @@ impl Iterator for Scan<'_> {
     }
 }
 
+/// A row of a keyspace, without the table's number in its key.
+fn row_of_table(row: fjall::Guard) -> Result<(UserKey, UserValue), fjall::Error> {
+    let (key, value) = row.into_inner()?;
+    Ok((key.get(1..).unwrap_or_default().into(), value))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -374,7 +404,8 @@ mod tests {
         let database = Database::builder(folder.path()).open().unwrap();
         let tables = Tables::open(&database, &FjallConfig::default()).unwrap();
         for key in [2, 4, 6] {
-            tables.inbox.insert([key], "old").unwrap();
+            let part = &tables.inbox;
+            part.keyspace.insert(part.key(&[key]), "old").unwrap();
         }
         let snapshot = database.snapshot();
         let mut inbox = tables.changed(&snapshot).inbox;

@@ -1,24 +1,11 @@
-//! The store on fjall keeps the contract.
+//! The store keeps the contract, clause by clause.
 
+#![allow(missing_docs, unreachable_pub, dead_code, reason = "tests")]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use dm_conformance::Harness;
-use dm_core::StoreError;
-use dm_store_fjall::FjallStore;
-use tempfile::TempDir;
+#[path = "common/harness.rs"]
+mod harness;
 
-struct Folder(TempDir);
-
-impl Harness for Folder {
-    type Store = FjallStore;
-
-    async fn fresh() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    async fn open(&self) -> Result<FjallStore, StoreError> {
-        FjallStore::open(self.0.path())
-    }
-}
+use harness::Folder;
 
 dm_conformance::suite!(Folder);

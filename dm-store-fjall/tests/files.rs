@@ -13,6 +13,12 @@ use dm_core::*;
 use dm_store_fjall::{FjallConfig, FjallStore};
 use fjall::{Database, KeyspaceCreateOptions, PersistMode};
 
+/// Numbers of tables.
+const USER_IDS: u8 = 2;
+const MESSAGES: u8 = 9;
+const INBOX: u8 = 13;
+const FLOORS: u8 = 14;
+
 async fn numbers(store: &FjallStore, n: u64) -> Vec<u64> {
     store.inbox(whole_inbox(who(n))).await.unwrap().entries.iter().map(|entry| entry.seq.get()).collect()
 }
@@ -26,10 +32,12 @@ async fn written(folder: &Path, messages: u64) {
     }
 }
 
-/// Changes one row of a table in a closed folder.
-fn put(folder: &Path, table: &str, key: &[u8], value: &[u8]) {
+/// Changes one row of a table, which is named by its number, in a closed folder.
+fn put(folder: &Path, table: u8, key: &[u8], value: &[u8]) {
     let database = Database::builder(folder).open().unwrap();
-    database.keyspace(table, KeyspaceCreateOptions::default).unwrap().insert(key, value).unwrap();
+    let keyspace = if table == MESSAGES { "dm_messages" } else { "dm_rows" };
+    let keyspace = database.keyspace(keyspace, KeyspaceCreateOptions::default).unwrap();
+    keyspace.insert([&[table], key].concat(), value).unwrap();
     database.persist(PersistMode::SyncAll).unwrap();
 }
 
@@ -310,12 +318,12 @@ async fn a_newer_schema_is_refused_and_the_folder_left_as_it_is() {
 async fn a_newer_schema_is_refused_in_a_hosts_database_and_nothing_written() {
     let folder = tempfile::tempdir().unwrap();
     let database = Database::builder(folder.path()).open().unwrap();
-    let schema = database.keyspace("dm_schema", KeyspaceCreateOptions::default).unwrap();
-    schema.insert("version", 1_000_u32.to_be_bytes()).unwrap();
+    let schema = database.keyspace("dm_rows", KeyspaceCreateOptions::default).unwrap();
+    schema.insert("\0version", 1_000_u32.to_be_bytes()).unwrap();
     let refused = FjallStore::from_database(database.clone(), &FjallConfig::default()).unwrap_err();
     assert_eq!(refused.kind(), StoreErrorKind::NewerSchema);
     assert_eq!(database.keyspace_count(), 1);
-    assert_eq!(schema.get("version").unwrap().unwrap().to_vec(), 1_000_u32.to_be_bytes());
+    assert_eq!(schema.get("\0version").unwrap().unwrap().to_vec(), 1_000_u32.to_be_bytes());
 }
 
 #[test]
@@ -389,23 +397,23 @@ async fn a_damaged_row_is_a_typed_error_and_no_panic() {
     let pointer = |row: u64| [[0; 8].as_slice(), &[255, 1], &row.to_be_bytes()].concat();
     let one = 1_u64.to_be_bytes();
     let ana = user(1);
-    let damages: [(&str, &[u8], Vec<u8>); 9] = [
-        ("dm_messages", &one, vec![]),
-        ("dm_messages", &one, vec![0; 100]),
-        ("dm_messages", &one, vec![255; 200]),
-        ("dm_inbox", &first_entry, vec![0; 9]),
-        ("dm_inbox", &first_entry, vec![9; 40]),
-        ("dm_inbox", &second_entry, pointer(1_000)),
-        ("dm_inbox", &[0, 0, 0, 1, 7], pointer(1)),
-        ("dm_user_ids", ana.as_bytes(), vec![1]),
-        ("dm_floors", &[0, 0, 0, 1], vec![1]),
+    let damages: [(u8, &[u8], Vec<u8>); 9] = [
+        (MESSAGES, &one, vec![]),
+        (MESSAGES, &one, vec![0; 100]),
+        (MESSAGES, &one, vec![255; 200]),
+        (INBOX, &first_entry, vec![0; 9]),
+        (INBOX, &first_entry, vec![9; 40]),
+        (INBOX, &second_entry, pointer(1_000)),
+        (INBOX, &[0, 0, 0, 1, 7], pointer(1)),
+        (USER_IDS, ana.as_bytes(), vec![1]),
+        (FLOORS, &[0, 0, 0, 1], vec![1]),
     ];
     for (table, key, value) in damages {
         let folder = tempfile::tempdir().unwrap();
         written(folder.path(), 1).await;
         // User 1 has ref 1 or 2, by the order of the two public keys: both inboxes are damaged alike.
         put(folder.path(), table, key, &value);
-        if table == "dm_inbox" || table == "dm_floors" {
+        if table == INBOX || table == FLOORS {
             let mut other = key.to_vec();
             other[3] = 2;
             put(folder.path(), table, &other, &value);

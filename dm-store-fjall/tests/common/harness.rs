@@ -1,0 +1,39 @@
+//! Where the conformance suite finds a store.
+
+use std::path::{Path, PathBuf};
+
+use dm_conformance::Harness;
+use dm_conformance::crash::CrashHarness;
+use dm_core::StoreError;
+use dm_store_fjall::FjallStore;
+use tempfile::TempDir;
+
+/// A store in a folder of its own.
+pub struct Folder {
+    path: PathBuf,
+    /// Removed with the harness that made it.
+    _folder: Option<TempDir>,
+}
+
+impl Harness for Folder {
+    type Store = FjallStore;
+
+    async fn fresh() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self { path: folder.path().join("dm"), _folder: Some(folder) }
+    }
+
+    async fn open(&self) -> Result<FjallStore, StoreError> {
+        FjallStore::open(&self.path)
+    }
+}
+
+impl CrashHarness for Folder {
+    fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn at(path: &Path) -> Self {
+        Self { path: path.to_owned(), _folder: None }
+    }
+}
