@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 use dm_core::{MemoryStore, Service, ServiceBuilder};
+use dm_store_fjall::FjallStore;
 use dm_store_redb::RedbStore;
 use dm_store_sqlite::SqliteStore;
 
@@ -17,7 +18,8 @@ pub(crate) fn builder(kind: Kind, folder: &Path) -> anyhow::Result<ServiceBuilde
             Service::builder(SqliteStore::open(folder.join("dm.db")).context("it does not open")?)
         }
         Kind::Redb => Service::builder(RedbStore::open(folder.join("dm.redb")).context("it does not open")?),
-        Kind::SeedPath | Kind::EngineSqlite => {
+        Kind::Fjall => Service::builder(FjallStore::open(folder.join("dm")).context("it does not open")?),
+        Kind::SeedPath | Kind::EngineSqlite | Kind::EngineRedb | Kind::EngineFjall => {
             anyhow::bail!("only sends can be measured with {kind:?}: there is no service")
         }
     })

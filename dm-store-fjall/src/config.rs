@@ -20,7 +20,7 @@ pub struct FjallConfig {
     /// Journals kept on disk, in bytes, before tables that changed little are written to files so that old
     /// journals can go; at least [`MIN_JOURNAL_BYTES`](Self::MIN_JOURNAL_BYTES). Opening reads them all. Default
     /// 128 MiB: after a million messages of 512 bytes, opening took 0.3 s, and 2.8 s with fjall's own default of
-    /// 512 MiB, while sends were no faster with that (measured with `examples/throughput.rs --open`). Not used for a
+    /// 512 MiB, while sends were no faster with that (measured with `dm-bench`). Not used for a
     /// database that the host opened.
     pub journal_bytes: u64,
     /// Conversations, and users, whose newest numbers are kept in memory. Default 65,536: about 10 MiB when

@@ -17,38 +17,35 @@
 //! # }
 //! ```
 //!
-//! Take it rather than SQLite for a server that is busy all the time: on the same disk it writes two to three times
-//! as many messages per second, one by one as well as in batches. Take SQLite for one file that every tool reads,
-//! for several processes on one file, for opening at once whatever was written, and where memory is scarce: fjall
+//! Take it rather than SQLite for a server that is busy all the time: on the same disk it writes a fifth more messages
+//! per second in large batches, and keeps that up as data grows. Take SQLite for one file that every tool reads, for
+//! several processes on one file, for opening at once whatever was written, and where memory is scarce: fjall
 //! keeps what it wrote lately in memory, some hundred megabytes on a busy server ([`FjallConfig`] bounds them).
 //!
 //! One thread writes, one batch of the engine and one `fdatasync` per commit: what was answered survives a power
 //! cut. Readers see the newest committed state, never a part of a batch, and wait for nobody. One process has the
 //! folder open; a second one is refused as locked.
 //!
-//! Measured with `examples/throughput.rs` on two cores with little else to do: 55,000 to 92,000 durable sends of 512
-//! bytes per second through the service. Beside the engine alone writing the same rows, the median of five rounds was
-//! 1.02 and, with other work on the machine, 0.98; single rounds went from 0.70 to 1.15, and the first ones, on an
-//! empty store, from 0.75 to 0.84. More than half of the commit thread's time goes into the engine's skip lists. The
-//! process took 376 MB of memory while the store wrote without pause.
+//! How fast it is stands in `docs/performance.md`, beside the engine alone. More than half of the commit thread's time
+//! goes into the engine's skip lists. A new folder takes some 50 ms: fjall syncs each file and folder that it makes.
 //!
 //! # In a host's own database
 //!
 //! A host that has a fjall database open gives it to [`FjallStore::from_database`]. The store owns only keyspaces
 //! whose names begin with `dm_`, and keeps its schema version in one of them.
 //!
-//! # Keyspaces
+//! # Tables
 //!
 //! ```text
-//! dm_conversation_ids ─► dm_conversations ◄─ dm_sequence ─► dm_messages ◄─ dm_message_ids
-//!            dm_pairs ─►    ▲   (conversation, sequence)    by row  ▲  ◄─ dm_client_ids
-//!                           │                                       │
-//!        dm_members (user, conversation) ─► dm_users ◄── dm_inbox (user, seq)
-//!                            dm_user_ids ─►  ▲    ▲      dm_floors, dm_oldest
-//!                dm_keys, dm_announcements ──┘    └── dm_devices (cursor) ◄── dm_acked (user, device, seq)
+//! conversation_ids ─► conversations ◄─ sequence ─► messages ◄─ message_ids
+//!            pairs ─►    ▲   (conversation, seq)   by row ▲  ◄─ client_ids
+//!                        │                                │
+//!        members (user, conversation) ─► users ◄── inbox (user, seq)
+//!                            user_ids ─►  ▲  ▲     floors, oldest
+//!                   keys, announcements ──┘  └── devices (cursor) ◄── acked (user, device, seq)
 //! ```
 //!
-//! The bytes of each are documented in `src/tables.rs`. In a folder of its own the store also keeps `dm_schema`, a
+//! They share two keyspaces, `dm_messages` and `dm_rows`. The bytes of each are documented in `src/tables.rs`. In a folder of its own the store also keeps `dm_schema`, a
 //! small file with the schema's version, which says whether the folder may be opened at all.
 //!
 //! # When the disk fails

@@ -103,7 +103,13 @@ pub(crate) struct Part {
 impl Part {
     /// The key of a row in the keyspace.
     pub(crate) fn key(&self, key: &[u8]) -> UserKey {
-        [[self.table].as_slice(), key].concat().into()
+        // Without an allocation for what a message writes, of which a client's id and a ref is the longest.
+        let mut bytes = [self.table; 24];
+        let Some(rest) = bytes.get_mut(1..=key.len()) else {
+            return [[self.table].as_slice(), key].concat().into();
+        };
+        rest.copy_from_slice(key);
+        bytes.get(..=key.len()).unwrap_or_default().into()
     }
 }
 

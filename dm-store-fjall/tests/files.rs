@@ -113,7 +113,7 @@ async fn expiry_in_small_steps_ends_where_one_large_step_ends() {
     let folder = tempfile::tempdir().unwrap();
     let store = FjallStore::open(folder.path()).unwrap();
     let mut batch = vec![open(1, 1, 2), open(2, 3, 4)];
-    batch.extend((1..=20).map(|n| append(1 + u8::from(n % 2 == 1), 1 + 2 * (n % 2), n, n)));
+    batch.extend((1..=20).map(|n| append(1 + n % 2, 1 + 2 * (n % 2), n, n)));
     store.commit(batch).await.unwrap();
     let mut removed = 0;
     for limit in [0, 1, 2, 3, 4, 5, 6, 7, 8] {

@@ -1,5 +1,8 @@
 //! What messages are sent to.
 
+mod engine;
+mod engine_fjall;
+mod engine_redb;
 mod engine_sqlite;
 mod seed_path;
 
@@ -13,6 +16,7 @@ use crate::measure::{Measured, closed_loop};
 use crate::options::Options;
 use crate::people::{self, Chat};
 use crate::store;
+use engine::Engine;
 use engine_sqlite::EngineSqlite;
 use seed_path::SeedPath;
 
@@ -23,12 +27,18 @@ pub(crate) enum Kind {
     Sqlite,
     /// The service over the redb store
     Redb,
+    /// The service over the fjall store
+    Fjall,
     /// The service over the store in memory, which keeps nothing
     Memory,
     /// As a host writes it by hand: a mutex, a transaction per statement, four statements per message
     SeedPath,
     /// SQLite alone, doing the row writes of the SQLite store in transactions
     EngineSqlite,
+    /// redb alone, doing the row writes of the redb store in transactions
+    EngineRedb,
+    /// fjall alone, doing the row writes of the fjall store in batches
+    EngineFjall,
 }
 
 impl Kind {
@@ -44,6 +54,7 @@ pub(crate) enum Subject {
     Service { service: Service, chats: Arc<Vec<Chat>> },
     SeedPath(Arc<SeedPath>),
     EngineSqlite(Arc<EngineSqlite>),
+    Engine(Arc<Engine>),
 }
 
 impl Subject {
@@ -51,7 +62,9 @@ impl Subject {
         Ok(match kind {
             Kind::SeedPath => Self::SeedPath(Arc::new(SeedPath::open(folder, options)?)),
             Kind::EngineSqlite => Self::EngineSqlite(Arc::new(EngineSqlite::open(folder, options)?)),
-            Kind::Sqlite | Kind::Redb | Kind::Memory => {
+            Kind::EngineRedb => Self::Engine(Arc::new(engine_redb::open(folder, options)?)),
+            Kind::EngineFjall => Self::Engine(Arc::new(engine_fjall::open(folder, options)?)),
+            Kind::Sqlite | Kind::Redb | Kind::Fjall | Kind::Memory => {
                 let service = store::builder(kind, folder)?.start()?;
                 let chats = people::open_chats(&service, options.conversations, options.users).await?;
                 Self::Service { service, chats: Arc::new(chats) }
@@ -83,6 +96,10 @@ impl Subject {
                 let (engine, batch) = (Arc::clone(engine), options.in_flight);
                 tokio::task::spawn_blocking(move || engine.send(batch, span)).await.expect("it is stored")
             }
+            Self::Engine(engine) => {
+                let (engine, batch) = (Arc::clone(engine), options.in_flight);
+                tokio::task::spawn_blocking(move || engine.send(batch, span)).await.expect("it is stored")
+            }
         }
     }
 
@@ -97,6 +114,10 @@ impl Subject {
                 tokio::task::spawn_blocking(move || path.preload(messages)).await.expect("it is stored");
             }
             Self::EngineSqlite(engine) => {
+                let engine = Arc::clone(engine);
+                tokio::task::spawn_blocking(move || engine.preload(messages)).await.expect("it is stored");
+            }
+            Self::Engine(engine) => {
                 let engine = Arc::clone(engine);
                 tokio::task::spawn_blocking(move || engine.preload(messages)).await.expect("it is stored");
             }

@@ -31,6 +31,8 @@ pub enum StoreKind {
     Sqlite,
     /// On redb, in dm.redb in the folder.
     Redb,
+    /// On fjall, in the folder dm in the folder.
+    Fjall,
     /// In memory, gone when the host ends.
     Memory,
 }
@@ -51,6 +53,7 @@ impl StoreKind {
         match self {
             Self::Sqlite => "sqlite",
             Self::Redb => "redb",
+            Self::Fjall => "fjall",
             Self::Memory => "memory",
         }
     }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::Parser;
 use dm_core::{Config, Hub, MemoryStore, Service};
+use dm_store_fjall::FjallStore;
 use dm_store_redb::RedbStore;
 use dm_store_sqlite::SqliteStore;
 use tokio::net::TcpListener;
@@ -53,6 +54,9 @@ async fn run(args: Args) -> Result<()> {
         }
         StoreKind::Redb => {
             Service::builder(RedbStore::open(in_data("dm.redb")).with_context(|| cannot_open("dm.redb"))?)
+        }
+        StoreKind::Fjall => {
+            Service::builder(FjallStore::open(in_data("dm")).with_context(|| cannot_open("dm"))?)
         }
     };
 

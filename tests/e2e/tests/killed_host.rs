@@ -29,6 +29,11 @@ async fn nothing_answered_is_lost_or_doubled_when_the_host_is_killed_on_redb() {
     kill_and_compare(&["--store", "redb"]).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_answered_is_lost_or_doubled_when_the_host_is_killed_on_fjall() {
+    kill_and_compare(&["--store", "fjall"]).await;
+}
+
 async fn kill_and_compare(args: &[&str]) {
     let mut host = Host::start(args).await.unwrap();
     let url = host.url();

@@ -17,6 +17,11 @@ async fn every_line_of_the_readme_arrives_decrypts_and_matches_on_redb() {
     replay_the_readme(&["--store", "redb"]).await;
 }
 
+#[tokio::test]
+async fn every_line_of_the_readme_arrives_decrypts_and_matches_on_fjall() {
+    replay_the_readme(&["--store", "fjall"]).await;
+}
+
 async fn replay_the_readme(args: &[&str]) {
     let host = Host::start(args).await.unwrap();
     let chat = build("chat").await.unwrap();

@@ -1,0 +1,50 @@
+//! fjall alone, in batches: see [`engine`](super::engine).
+
+use std::path::Path;
+
+use dm_store_fjall::{FjallConfig, FjallStore};
+use fjall::{CompressionType, Database, Keyspace, KeyspaceCreateOptions, PersistMode};
+
+use super::engine::{Engine, Heads, Table, Transactions};
+use crate::options::Options;
+
+struct Fjall {
+    database: Database,
+    messages: Keyspace,
+    rows: Keyspace,
+}
+
+pub(crate) fn open(folder: &Path, options: &Options) -> anyhow::Result<Engine> {
+    let path = folder.join("engine");
+    let config = FjallConfig::default();
+    // For its keyspaces.
+    drop(FjallStore::open_with(&path, &config)?);
+    let database = Database::builder(&path)
+        .cache_size(config.cache_bytes)
+        .max_journaling_size(config.journal_bytes)
+        .journal_compression(CompressionType::None)
+        .open()?;
+    let keyspace = |name| database.keyspace(name, KeyspaceCreateOptions::default);
+    let (rows, messages) = (keyspace("dm_rows")?, keyspace("dm_messages")?);
+    Ok(Engine::new(Fjall { database, messages, rows }, options))
+}
+
+impl Transactions for Fjall {
+    fn store(&mut self, heads: &mut Heads, messages: usize) -> anyhow::Result<()> {
+        let mut batch = self.database.batch().durability(Some(PersistMode::SyncData));
+        for _ in 0..messages {
+            for row in heads.next() {
+                // The number of the table comes first.
+                let (keyspace, table) = match row.table {
+                    Table::Messages => (&self.messages, 9),
+                    Table::MessageIds => (&self.rows, 10),
+                    Table::ClientIds => (&self.rows, 11),
+                    Table::Sequence => (&self.rows, 12),
+                    Table::Inbox => (&self.rows, 13),
+                };
+                batch.insert(keyspace, [[table].as_slice(), &row.key].concat(), row.value);
+            }
+        }
+        Ok(batch.commit()?)
+    }
+}
