@@ -8,6 +8,7 @@
 //!
 //! - [`options`]: what can be chosen. [`store`]: the stores. [`people`]: who writes to whom.
 //! - [`subject`]: what is measured: a service over a store, the seed's path, bare engines.
+//! - [`performance`]: the whole set, and the page that tells it.
 //! - [`workload`]: what is done with it. [`measure`]: how it is counted. [`report`]: how it is told.
 
 #![allow(
@@ -28,6 +29,7 @@ mod machine;
 mod measure;
 mod options;
 mod people;
+mod performance;
 mod report;
 mod store;
 mod subject;
@@ -36,6 +38,7 @@ mod workload;
 use clap::Parser;
 
 use options::Command;
+use performance::Effort;
 
 fn main() -> anyhow::Result<()> {
     let command = Command::parse();
@@ -55,6 +58,14 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Open(options) => (workload::open::run(&options).await?, options.json),
         Command::Compare { one, other, rounds, options } => {
             (workload::compare::run(one, other, rounds, &options).await?, options.json)
+        }
+        Command::Report { out, quick, full } => {
+            let effort = match (quick, full) {
+                (true, _) => Effort::Quick,
+                (false, true) => Effort::Full,
+                (false, false) => Effort::Normal,
+            };
+            return performance::run(&out, effort);
         }
         Command::Fill { folder, options } => return workload::open::fill(&folder, &options).await,
     };

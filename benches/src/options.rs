@@ -39,6 +39,18 @@ pub(crate) enum Command {
         #[command(flatten)]
         options: Options,
     },
+    /// All of it, written as a page with plots
+    Report {
+        /// The folder for `performance.md` and its plots.
+        #[arg(long, default_value = "docs")]
+        out: PathBuf,
+        /// Three minutes instead of fifteen, to see that it runs
+        #[arg(long)]
+        quick: bool,
+        /// With five million messages stored instead of one
+        #[arg(long, conflicts_with = "quick")]
+        full: bool,
+    },
     /// Fills a folder until it is killed; a part of `open`
     #[command(hide = true)]
     Fill {

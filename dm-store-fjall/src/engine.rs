@@ -8,12 +8,12 @@ use fjall::{Database, Snapshot};
 use crate::config::FjallConfig;
 use crate::heads::Heads;
 use crate::schema;
-use crate::tables::{Part, Tables};
+use crate::tables::{Table, Tables};
 
 /// A database with the library's tables.
 pub(crate) struct Engine {
     pub(crate) database: Database,
-    pub(crate) tables: Tables<Part>,
+    pub(crate) tables: Tables<Table>,
     /// Held for the length of a batch: whoever holds it is the one writer of these tables.
     heads: Mutex<Heads>,
     /// The state before the batch that is being committed, if one is.
@@ -30,8 +30,7 @@ impl Engine {
         let mut in_use = IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
         let tables = schema::migrate(&database, config)?;
         in_use.retain(|engine| engine.strong_count() > 0);
-        let same =
-            |engine: &Arc<Self>| std::ptr::eq(&*engine.tables.schema.keyspace, &*tables.schema.keyspace);
+        let same = |engine: &Arc<Self>| engine.tables.schema.shares_keyspace(&tables.schema);
         if let Some(engine) = in_use.iter().filter_map(Weak::upgrade).find(same) {
             return Ok(engine);
         }

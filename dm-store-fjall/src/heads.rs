@@ -6,7 +6,8 @@ use lru::LruCache;
 use crate::codec::{Fields, ThreadRow, numbered};
 use crate::config::FjallConfig;
 use crate::error::Failure;
-use crate::tables::{Rows, Tables};
+use crate::rows::Rows;
+use crate::tables::Tables;
 
 /// What is known of users and conversations written to lately. Only ever a copy of what the tables say: it is
 /// emptied when a batch fails. Every store of a database writes with the same one.

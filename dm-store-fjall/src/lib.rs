@@ -45,7 +45,7 @@
 //!                   keys, announcements ──┘  └── devices (cursor) ◄── acked (user, device, seq)
 //! ```
 //!
-//! They share two keyspaces, `dm_messages` and `dm_rows`. The bytes of each are documented in `src/tables.rs`. In a folder of its own the store also keeps `dm_schema`, a
+//! They share three keyspaces: `dm_messages`, `dm_logs` (sequence and inbox) and `dm_rows`. The bytes of each are documented in `src/tables.rs`. In a folder of its own the store also keeps `dm_schema`, a
 //! small file with the schema's version, which says whether the folder may be opened at all.
 //!
 //! # When the disk fails
@@ -62,7 +62,7 @@
 //! # In reading order
 //!
 //! `store` opens and holds it, `config` says how, `engine` is what all stores of a database share, `schema` brings
-//! the keyspaces to this version, `tables` describes them, `codec` makes their bytes, `heads` remembers the newest
+//! the keyspaces to this version, `tables` describes them, `rows` looks into them, `codec` makes their bytes, `heads` remembers the newest
 //! numbers, `write` and `read` do the work, `error` translates.
 
 mod codec;
@@ -71,6 +71,7 @@ mod engine;
 mod error;
 mod heads;
 mod read;
+mod rows;
 mod schema;
 mod store;
 mod tables;

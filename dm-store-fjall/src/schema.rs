@@ -9,12 +9,12 @@ use fjall::{Database, KeyspaceCreateOptions, PersistMode};
 use crate::codec::Fields;
 use crate::config::FjallConfig;
 use crate::error::{Failure, from_fjall};
-use crate::tables::{Part, ROWS, Tables};
+use crate::tables::{ROWS, SCHEMA_PREFIX, Table, Tables, prefixed};
 
 /// The version this library writes.
 pub(crate) const VERSION: u32 = 1;
 
-/// Key in the schema's own table, which has the number 0.
+/// Key of the schema's own table.
 const VERSION_KEY: &[u8] = b"version";
 
 /// The file in a folder of the store's own that tells the version without opening the database, which would change
@@ -48,13 +48,13 @@ pub(crate) fn mark(folder: &Path) -> Result<(), StoreError> {
 
 /// Brings the schema to this library's version. The version is written last, so that a crash leaves the old one and
 /// the next open begins again; making what is there already changes nothing.
-pub(crate) fn migrate(database: &Database, config: &FjallConfig) -> Result<Tables<Part>, StoreError> {
+pub(crate) fn migrate(database: &Database, config: &FjallConfig) -> Result<Tables<Table>, StoreError> {
     let found = check(version(database)?)?;
     let tables = Tables::open(database, config).map_err(from_fjall)?;
     if found < VERSION {
         // Version 1: every table, empty.
         let mut batch = database.batch().durability(Some(PersistMode::SyncAll));
-        batch.insert(&tables.schema.keyspace, tables.schema.key(VERSION_KEY), VERSION.to_be_bytes());
+        tables.schema.write(&mut batch, VERSION_KEY, VERSION.to_be_bytes());
         batch.commit().map_err(from_fjall)?;
     }
     Ok(tables)
@@ -66,7 +66,7 @@ pub(crate) fn version(database: &Database) -> Result<u32, Failure> {
         return Ok(0);
     }
     let rows = database.keyspace(ROWS, KeyspaceCreateOptions::default)?;
-    match rows.get([&[0], VERSION_KEY].concat())? {
+    match rows.get(prefixed(SCHEMA_PREFIX, VERSION_KEY))? {
         Some(value) => Fields::new(&value).last(Fields::u32),
         None => Ok(0),
     }
@@ -102,7 +102,7 @@ mod tests {
         let database = Database::builder(folder.path()).open().unwrap();
         migrate(&database, &FjallConfig::default()).unwrap();
         let names = database.list_keyspace_names();
-        assert_eq!(names.len(), 2);
+        assert_eq!(names.len(), 3);
         assert!(names.iter().all(|name| name.starts_with("dm_")), "{names:?}");
     }
 

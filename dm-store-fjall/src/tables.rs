@@ -1,22 +1,32 @@
-//! Every table, with the bytes of its keys and values.
-//!
-//! Messages are in one keyspace of fjall, all else in another: making a keyspace takes some 40 ms, and there are 18
-//! tables. So the key of each row begins with one byte that says which table it is in, by the numbers below; the rest is
-//! what is described here.
+//! Every table, with the bytes of its keys and values. Several share a keyspace of fjall: the first byte of a key is the
+//! number of the table.
 //!
 //! All are maps of bytes to bytes, so that no type of Rust or of fjall is part of them. Integers are
 //! big-endian, and keys sort as their numbers do. A *ref* is a 4-byte number that stands for a user, a
 //! conversation or a device of a user inside this folder; a *row* is the 8-byte number of a message. A *seq*
 //! has 8 bytes, a *time* has 8 bytes (Unix milliseconds), an *id* has 16 bytes, a *public key* has 32.
 //!
+//! A keyspace costs a folder with files that are synced one after the other when it is made, and one more thing to
+//! flush, so there are three for the eighteen tables. They were chosen among 1, 2 and 3, measured on two cores with
+//! `dm-bench send --store fjall --seconds 4`, three runs each, and by opening a new folder five times:
+//!
+//! | keyspaces | opening | durable sends per second |
+//! |---|---|---|
+//! | all in one | 5 to 9 ms | 58,000, 61,000, 64,000 |
+//! | messages; the others | 7 to 8 ms | 50,000, 58,000, 61,000 |
+//! | messages; logs; the others | 10 to 12 ms | 67,000, 70,000, 70,000 |
+//!
+//! What the third one separates is what a message writes in the order of time from what it writes all over the keys.
+//! With a keyspace per table, opening took 0.8 s.
+//!
 //! A log-structured tree writes every row twice at once (journal and memory) and again in each merge, so rows
 //! are few and narrow: the wide row of a message is written once, in order, and what is looked up by
-//! conversation or by user points at it. A message is six rows, with its client id seven.
+//! conversation or by user points at it. A message is five rows, with its client id six.
 //!
 //! What is removed leaves a tombstone until a merge drops it, and a scan steps over each one. So no scan
 //! begins below what is known to be gone: an inbox is read from its floor, marks from the device's cursor.
 //!
-//! As key → value:
+//! As number and name, key → value; in `dm_messages` is table 9, in `dm_logs` are 12 and 13:
 //!
 //! - 0 `schema`: `version` in ASCII → schema version 4.
 //! - 1 `users`: user ref 4 → public key 32.
@@ -51,19 +61,11 @@
 //!   registration.
 //! - 17 `acked`: user ref 4, device ref 4, seq 8 → nothing: acknowledged individually, above the cursor.
 
-use std::cmp::Ordering;
-use std::collections::BTreeMap;
-use std::collections::btree_map::Range;
-use std::ops::Bound::Included;
-
 use fjall::config::CompressionPolicy;
-use fjall::{
-    Database, Iter, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, Readable, Snapshot, UserKey, UserValue,
-};
+use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, Snapshot, UserKey, UserValue};
 
-use crate::codec::Fields;
 use crate::config::FjallConfig;
-use crate::error::Failure;
+use crate::rows::{Changed, Seen};
 
 /// The tables: as keyspaces, as one snapshot of them, or as a batch sees and changes them.
 #[derive(Clone)]
@@ -88,32 +90,51 @@ pub(crate) struct Tables<T> {
     pub(crate) acked: T,
 }
 
-/// The keyspace of all tables but the messages'.
-pub(crate) const ROWS: &str = "dm_rows";
 /// The keyspace of the messages.
 const MESSAGES: &str = "dm_messages";
 
-/// A table, as a part of a keyspace: its rows are those whose keys begin with its number.
+/// The keyspace of the logs of conversations and inboxes.
+const LOGS: &str = "dm_logs";
+
+/// The keyspace of all other tables.
+pub(crate) const ROWS: &str = "dm_rows";
+
+/// The first byte of the table that says how to read the others.
+pub(crate) const SCHEMA_PREFIX: u8 = 0;
+
+/// A part of a keyspace: the rows whose keys begin with its own byte.
 #[derive(Clone)]
-pub(crate) struct Part {
+pub(crate) struct Table {
     pub(crate) keyspace: Keyspace,
-    table: u8,
+    pub(crate) prefix: u8,
 }
 
-impl Part {
-    /// The key of a row in the keyspace.
-    pub(crate) fn key(&self, key: &[u8]) -> UserKey {
-        // Without an allocation for what a message writes, of which a client's id and a ref is the longest.
-        let mut bytes = [self.table; 24];
-        let Some(rest) = bytes.get_mut(1..=key.len()) else {
-            return [[self.table].as_slice(), key].concat().into();
-        };
-        rest.copy_from_slice(key);
-        bytes.get(..=key.len()).unwrap_or_default().into()
+impl Table {
+    /// Writes a row by a batch of its own.
+    pub(crate) fn write(&self, batch: &mut OwnedWriteBatch, key: &[u8], value: impl Into<UserValue>) {
+        batch.insert(&self.keyspace, prefixed(self.prefix, key), value);
+    }
+
+    /// Whether both are in the same keyspace of the same open database.
+    pub(crate) fn shares_keyspace(&self, other: &Self) -> bool {
+        std::ptr::eq(&*self.keyspace, &*other.keyspace)
     }
 }
 
-impl Tables<Part> {
+/// A key with the byte of its table.
+pub(crate) fn prefixed(prefix: u8, key: &[u8]) -> UserKey {
+    // The longest is a public key, and in a scan one more byte. Most are short enough to need no allocation.
+    let mut bytes = [prefix; 34];
+    if let Some(rest) = bytes.get_mut(1..=key.len()) {
+        rest.copy_from_slice(key);
+    }
+    match bytes.get(..=key.len()) {
+        Some(whole) => whole.into(),
+        None => [&[prefix], key].concat().into(),
+    }
+}
+
+impl Tables<Table> {
     /// Opens the keyspaces, and makes those that are missing.
     pub(crate) fn open(database: &Database, config: &FjallConfig) -> Result<Self, fjall::Error> {
         let narrow = || KeyspaceCreateOptions::default().max_memtable_size(config.memtable_bytes);
@@ -122,58 +143,54 @@ impl Tables<Part> {
         // 58,000 instead of 58,000 and 65,000 messages per second), because rows of half a kilobyte that arrive in
         // the order of their keys are hardly ever merged.
         let wide = || narrow().data_block_compression_policy(CompressionPolicy::disabled());
-        let rows = database.keyspace(ROWS, narrow)?;
         let messages = database.keyspace(MESSAGES, wide)?;
-        let in_rows = |table| Part { keyspace: rows.clone(), table };
+        let logs = database.keyspace(LOGS, narrow)?;
+        let rows = database.keyspace(ROWS, narrow)?;
+        let table = |prefix| Table { keyspace: rows.clone(), prefix };
+        let log = |prefix| Table { keyspace: logs.clone(), prefix };
         Ok(Self {
-            schema: in_rows(0),
-            users: in_rows(1),
-            user_ids: in_rows(2),
-            keys: in_rows(3),
-            announcements: in_rows(4),
-            conversations: in_rows(5),
-            conversation_ids: in_rows(6),
-            pairs: in_rows(7),
-            members: in_rows(8),
-            messages: Part { keyspace: messages, table: 9 },
-            message_ids: in_rows(10),
-            client_ids: in_rows(11),
-            sequence: in_rows(12),
-            inbox: in_rows(13),
-            floors: in_rows(14),
-            oldest: in_rows(15),
-            devices: in_rows(16),
-            acked: in_rows(17),
+            schema: table(SCHEMA_PREFIX),
+            users: table(1),
+            user_ids: table(2),
+            keys: table(3),
+            announcements: table(4),
+            conversations: table(5),
+            conversation_ids: table(6),
+            pairs: table(7),
+            members: table(8),
+            messages: Table { keyspace: messages, prefix: 9 },
+            message_ids: table(10),
+            client_ids: table(11),
+            sequence: log(12),
+            inbox: log(13),
+            floors: table(14),
+            oldest: table(15),
+            devices: table(16),
+            acked: table(17),
         })
     }
 
     /// The tables in one state.
     pub(crate) fn seen<'a>(&'a self, snapshot: &'a Snapshot) -> Tables<Seen<'a>> {
-        self.each(|part| Seen { snapshot, part })
+        self.each(|table| Seen { snapshot, table })
     }
 
     /// The tables in one state, and what is changed about it.
     pub(crate) fn changed<'a>(&'a self, snapshot: &'a Snapshot) -> Tables<Changed<'a>> {
-        self.each(|part| Changed { seen: Seen { snapshot, part }, changes: BTreeMap::new() })
+        self.each(|table| Changed::new(Seen { snapshot, table }))
     }
 }
 
 impl Tables<Changed<'_>> {
     /// How many rows are changed.
     pub(crate) fn changes(&self) -> usize {
-        self.each(|table| table.changes.len()).all().into_iter().sum()
+        self.each(Changed::len).all().into_iter().sum()
     }
 
     /// Puts all changes into the engine's batch.
     pub(crate) fn write_to(self, batch: &mut OwnedWriteBatch) {
         for table in self.all() {
-            let part = table.seen.part;
-            for (key, value) in table.changes {
-                match value {
-                    Some(value) => batch.insert(&part.keyspace, part.key(&key), value),
-                    None => batch.remove(&part.keyspace, part.key(&key)),
-                }
-            }
+            table.write_to(batch);
         }
     }
 }
@@ -223,219 +240,5 @@ impl<T> Tables<T> {
             self.devices,
             self.acked,
         ]
-    }
-}
-
-/// A table in one state.
-pub(crate) struct Seen<'a> {
-    snapshot: &'a Snapshot,
-    part: &'a Part,
-}
-
-/// A table in one state, and what a batch changed about it: a value, or nothing where a row is removed.
-///
-/// fjall has a write transaction that does the same with a skip list per table. By speed they are close: it took the
-/// engine alone from 98,000 to 92,000 messages per second (medians of five runs), and this
-/// map with its look-ups has a tenth of the commit thread's samples. What decides is that a transaction asks hosts to
-/// open their database as one of transactions, and that it locks out only those who use transactions, too.
-pub(crate) struct Changed<'a> {
-    seen: Seen<'a>,
-    changes: BTreeMap<UserKey, Option<UserValue>>,
-}
-
-impl Changed<'_> {
-    pub(crate) fn insert(&mut self, key: impl Into<UserKey>, value: impl Into<UserValue>) {
-        self.changes.insert(key.into(), Some(value.into()));
-    }
-
-    pub(crate) fn remove(&mut self, key: impl Into<UserKey>) {
-        self.changes.insert(key.into(), None);
-    }
-
-    /// Removes the rows between two keys, both included.
-    pub(crate) fn remove_between(&mut self, from: &[u8], to: &[u8]) -> Result<(), Failure> {
-        let keys: Vec<UserKey> =
-            self.scan(from, to).map(|row| row.map(|(key, _)| key)).collect::<Result<_, _>>()?;
-        for key in keys {
-            self.remove(key);
-        }
-        Ok(())
-    }
-}
-
-/// Which way to scan.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Order {
-    /// From the lowest key.
-    Ascending,
-    /// From the highest.
-    Descending,
-}
-
-/// Looking into a table, in a batch or outside.
-pub(crate) trait Rows {
-    /// The value of a key.
-    fn get(&self, key: &[u8]) -> Result<Option<UserValue>, Failure>;
-
-    /// The rows between two keys, both included.
-    fn walk(&self, from: &[u8], to: &[u8], order: Order) -> Scan<'_>;
-
-    /// The rows between two keys, both included, from the lowest.
-    fn scan(&self, from: &[u8], to: &[u8]) -> Scan<'_> {
-        self.walk(from, to, Order::Ascending)
-    }
-
-    /// What the value of a key decodes to.
-    fn find<T>(
-        &self,
-        key: &[u8],
-        decode: impl FnOnce(Fields<'_>) -> Result<T, Failure>,
-    ) -> Result<Option<T>, Failure> {
-        self.get(key)?.map(|value| decode(Fields::new(&value))).transpose()
-    }
-
-    /// What the last row between two keys, both included, decodes to.
-    fn last_in<T>(
-        &self,
-        from: &[u8],
-        to: &[u8],
-        decode: impl FnOnce(Fields<'_>, Fields<'_>) -> Result<T, Failure>,
-    ) -> Result<Option<T>, Failure> {
-        let Some(row) = self.walk(from, to, Order::Descending).next() else { return Ok(None) };
-        let (key, value) = row?;
-        decode(Fields::new(&key), Fields::new(&value)).map(Some)
-    }
-
-    /// The number after the highest in a table whose keys are refs.
-    fn next_ref(&self) -> Result<u32, Failure> {
-        let last = self.last_in(&[], &[u8::MAX; 5], |key, _| key.last(Fields::u32))?;
-        last.unwrap_or(0).checked_add(1).ok_or(Failure::Exhausted)
-    }
-}
-
-impl Rows for Seen<'_> {
-    fn get(&self, key: &[u8]) -> Result<Option<UserValue>, Failure> {
-        Ok(self.snapshot.get(&self.part.keyspace, self.part.key(key))?)
-    }
-
-    fn walk(&self, from: &[u8], to: &[u8], order: Order) -> Scan<'_> {
-        // Nothing lies between keys in the wrong order; no engine needs to be asked what it makes of them.
-        let rows = (from <= to)
-            .then(|| self.snapshot.range(&self.part.keyspace, self.part.key(from)..=self.part.key(to)));
-        Scan { rows, changes: None, order, row: None, change: None }
-    }
-}
-
-impl Rows for Changed<'_> {
-    fn get(&self, key: &[u8]) -> Result<Option<UserValue>, Failure> {
-        match self.changes.get(key) {
-            Some(change) => Ok(change.clone()),
-            None => self.seen.get(key),
-        }
-    }
-
-    fn walk(&self, from: &[u8], to: &[u8], order: Order) -> Scan<'_> {
-        let changes = (from <= to).then(|| self.changes.range::<[u8], _>((Included(from), Included(to))));
-        Scan { changes, ..self.seen.walk(from, to, order) }
-    }
-}
-
-/// A walk over rows in one state and over changes at once. Where both have a key, the change counts.
-pub(crate) struct Scan<'a> {
-    rows: Option<Iter>,
-    changes: Option<Range<'a, UserKey, Option<UserValue>>>,
-    order: Order,
-    /// The row and the change that come next.
-    row: Option<(UserKey, UserValue)>,
-    change: Option<(&'a UserKey, &'a Option<UserValue>)>,
-}
-
-impl Scan<'_> {
-    fn advance(&mut self) -> Result<Option<(UserKey, UserValue)>, Failure> {
-        loop {
-            if self.row.is_none()
-                && let Some(rows) = &mut self.rows
-            {
-                let next = if self.order == Order::Ascending { rows.next() } else { rows.next_back() };
-                self.row = next.map(row_of_table).transpose()?;
-            }
-            if self.change.is_none()
-                && let Some(changes) = &mut self.changes
-            {
-                self.change =
-                    if self.order == Order::Ascending { changes.next() } else { changes.next_back() };
-            }
-            let first = match (&self.row, self.change) {
-                (None, None) => return Ok(None),
-                (Some(_), None) => Ordering::Less,
-                (None, Some(_)) => Ordering::Greater,
-                (Some((row, _)), Some((change, _))) if self.order == Order::Ascending => row.cmp(change),
-                (Some((row, _)), Some((change, _))) => change.cmp(row),
-            };
-            if first == Ordering::Less {
-                return Ok(self.row.take());
-            }
-            if first == Ordering::Equal {
-                self.row = None;
-            }
-            if let Some((key, Some(value))) = self.change.take() {
-                return Ok(Some((key.clone(), value.clone())));
-            }
-        }
-    }
-}
-
-impl Iterator for Scan<'_> {
-    type Item = Result<(UserKey, UserValue), Failure>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.advance().transpose()
-    }
-}
-
-/// A row of a keyspace, without the table's number in its key.
-fn row_of_table(row: fjall::Guard) -> Result<(UserKey, UserValue), fjall::Error> {
-    let (key, value) = row.into_inner()?;
-    Ok((key.get(1..).unwrap_or_default().into(), value))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Two rows in the keyspace, and a batch that changes one, removes one and adds two.
-    #[test]
-    fn a_batch_sees_its_changes_in_both_orders() {
-        let folder = tempfile::tempdir().unwrap();
-        let database = Database::builder(folder.path()).open().unwrap();
-        let tables = Tables::open(&database, &FjallConfig::default()).unwrap();
-        for key in [2, 4, 6] {
-            let part = &tables.inbox;
-            part.keyspace.insert(part.key(&[key]), "old").unwrap();
-        }
-        let snapshot = database.snapshot();
-        let mut inbox = tables.changed(&snapshot).inbox;
-        inbox.insert([1], "new");
-        inbox.insert([4], "new");
-        inbox.insert([7], "new");
-        inbox.remove([2]);
-        let rows = |from: u8, to: u8, order| -> Vec<(u8, String)> {
-            let rows = inbox.walk(&[from], &[to], order).map(Result::unwrap);
-            rows.map(|(key, value)| (key[0], String::from_utf8(value.to_vec()).unwrap())).collect()
-        };
-        let new = "new".to_owned();
-        let mut expected = vec![(1, new.clone()), (4, new.clone()), (6, "old".to_owned()), (7, new)];
-        assert_eq!(rows(0, 9, Order::Ascending), expected);
-        expected.reverse();
-        assert_eq!(rows(0, 9, Order::Descending), expected);
-        assert_eq!(rows(2, 4, Order::Ascending), [(4, "new".to_owned())]);
-        assert!(rows(9, 0, Order::Ascending).is_empty());
-        assert!(rows(2, 3, Order::Descending).is_empty());
-
-        inbox.remove_between(&[4], &[6]).unwrap();
-        assert!(inbox.get(&[4]).unwrap().is_none());
-        assert!(inbox.get(&[6]).unwrap().is_none());
-        assert_eq!(inbox.scan(&[0], &[9]).count(), 2);
-        assert_eq!(tables.seen(&snapshot).inbox.scan(&[0], &[9]).count(), 3, "nothing is written yet");
     }
 }

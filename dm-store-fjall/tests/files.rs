@@ -35,7 +35,11 @@ async fn written(folder: &Path, messages: u64) {
 /// Changes one row of a table, which is named by its number, in a closed folder.
 fn put(folder: &Path, table: u8, key: &[u8], value: &[u8]) {
     let database = Database::builder(folder).open().unwrap();
-    let keyspace = if table == MESSAGES { "dm_messages" } else { "dm_rows" };
+    let keyspace = match table {
+        MESSAGES => "dm_messages",
+        INBOX => "dm_logs",
+        _ => "dm_rows",
+    };
     let keyspace = database.keyspace(keyspace, KeyspaceCreateOptions::default).unwrap();
     keyspace.insert([&[table], key].concat(), value).unwrap();
     database.persist(PersistMode::SyncAll).unwrap();

@@ -1,5 +1,6 @@
 //! `cargo xtask <command>`: everything about this workspace that a person or a machine runs twice.
 //!
+//! - [`bench`] measures everything, and writes the page that tells it.
 //! - [`proto`] regenerates the protobuf code that is checked in, or says that it is stale.
 //! - [`mod@test`] runs every test this machine can run, with [`requirements`] looked after first.
 //! - [`tree`] holds `dm-core` to few dependencies.
@@ -10,6 +11,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
+mod bench;
 mod proto;
 mod requirements;
 mod runner;
@@ -27,6 +29,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Measure everything and write docs/performance.md with its plots, in a quarter of an hour
+    Bench(bench::Args),
     /// Regenerate the checked-in protobuf code, without a system protoc
     Proto(proto::Args),
     /// Run every test this machine can run, and say what could not run
@@ -38,6 +42,7 @@ enum Command {
 fn main() -> anyhow::Result<ExitCode> {
     let root = workspace_root()?;
     match Cli::parse().command {
+        Command::Bench(args) => bench::run(&root, &args),
         Command::Proto(args) => proto::run(&root, &args),
         Command::Test(args) => test::run(&root, &args),
         Command::Tree => tree::run(&root),

@@ -11,6 +11,7 @@ use crate::options::Options;
 struct Fjall {
     database: Database,
     messages: Keyspace,
+    logs: Keyspace,
     rows: Keyspace,
 }
 
@@ -25,8 +26,8 @@ pub(crate) fn open(folder: &Path, options: &Options) -> anyhow::Result<Engine> {
         .journal_compression(CompressionType::None)
         .open()?;
     let keyspace = |name| database.keyspace(name, KeyspaceCreateOptions::default);
-    let (rows, messages) = (keyspace("dm_rows")?, keyspace("dm_messages")?);
-    Ok(Engine::new(Fjall { database, messages, rows }, options))
+    let (messages, logs, rows) = (keyspace("dm_messages")?, keyspace("dm_logs")?, keyspace("dm_rows")?);
+    Ok(Engine::new(Fjall { database, messages, logs, rows }, options))
 }
 
 impl Transactions for Fjall {
@@ -34,15 +35,14 @@ impl Transactions for Fjall {
         let mut batch = self.database.batch().durability(Some(PersistMode::SyncData));
         for _ in 0..messages {
             for row in heads.next() {
-                // The number of the table comes first.
-                let (keyspace, table) = match row.table {
+                let (keyspace, prefix) = match row.table {
                     Table::Messages => (&self.messages, 9),
                     Table::MessageIds => (&self.rows, 10),
                     Table::ClientIds => (&self.rows, 11),
-                    Table::Sequence => (&self.rows, 12),
-                    Table::Inbox => (&self.rows, 13),
+                    Table::Sequence => (&self.logs, 12),
+                    Table::Inbox => (&self.logs, 13),
                 };
-                batch.insert(keyspace, [[table].as_slice(), &row.key].concat(), row.value);
+                batch.insert(keyspace, [[prefix].as_slice(), &row.key].concat(), row.value);
             }
         }
         Ok(batch.commit()?)

@@ -8,7 +8,8 @@ use dm_core::{
 
 use crate::codec::{Fields, ThreadRow, refs};
 use crate::error::Failure;
-use crate::tables::{Rows, Tables};
+use crate::rows::Rows;
+use crate::tables::Tables;
 
 pub(super) fn conversation(
     tables: &Tables<impl Rows>,

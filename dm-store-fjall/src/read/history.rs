@@ -5,7 +5,8 @@ use dm_core::{HistoryPage, HistoryQuery, HistoryRange};
 use super::Messages;
 use crate::codec::{Fields, Place, numbered};
 use crate::error::Failure;
-use crate::tables::{Order, Rows, Tables};
+use crate::rows::{Order, Rows};
+use crate::tables::Tables;
 
 pub(super) fn history(
     tables: &Tables<impl Rows>,

@@ -8,7 +8,8 @@ use dm_core::{
 use super::Messages;
 use crate::codec::{Content, DeviceRow, EntryRow, Fields, mark, numbered, refs};
 use crate::error::Failure;
-use crate::tables::{Rows, Scan, Tables};
+use crate::rows::{Rows, Scan};
+use crate::tables::Tables;
 
 /// Entries looked at for one page. A device whose own entries or acknowledged ones fill more than this gets a
 /// short page and asks again, so that one read never walks a whole inbox.

@@ -7,7 +7,8 @@ use dm_core::{ConversationId, Message, UserId};
 
 use crate::codec::{Fields, Filed};
 use crate::error::Failure;
-use crate::tables::{Rows, Tables};
+use crate::rows::Rows;
+use crate::tables::Tables;
 
 /// Reads the messages of one page. Their conversations and senders are few, and each is looked up once.
 pub(crate) struct Messages<'a, T> {

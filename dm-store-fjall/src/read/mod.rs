@@ -18,7 +18,8 @@ pub(crate) use messages::Messages;
 use crate::codec::{self, Fields, numbered};
 use crate::engine::Engine;
 use crate::error::Failure;
-use crate::tables::{Rows, Seen, Tables};
+use crate::rows::{Rows, Seen};
+use crate::tables::Tables;
 
 /// The half of the store that reads.
 pub(crate) struct Reader {

@@ -6,7 +6,7 @@ use super::{Batch, Stop};
 use crate::codec::{Content, DeviceRow, Fields, Filed, mark, refs};
 use crate::error::Failure;
 use crate::read::marked;
-use crate::tables::{Order, Rows};
+use crate::rows::{Order, Rows};
 
 impl Batch<'_> {
     pub(super) fn acknowledge(&mut self, write: &Acknowledge) -> Result<Outcome, Stop> {

@@ -9,7 +9,7 @@ use crate::codec::{Fields, Filed, Place, client, numbered};
 use crate::error::Failure;
 use crate::heads::{Thread, User};
 use crate::read::Messages;
-use crate::tables::Rows;
+use crate::rows::Rows;
 
 impl Batch<'_> {
     pub(super) fn append_message(&mut self, write: AppendMessage) -> Result<Outcome, Stop> {

@@ -6,7 +6,7 @@ use super::{Batch, Stop};
 use crate::codec::{Fields, ThreadRow, refs};
 use crate::error::Failure;
 use crate::heads::Thread;
-use crate::tables::Rows;
+use crate::rows::Rows;
 
 impl Batch<'_> {
     pub(super) fn open_conversation(&mut self, write: &OpenConversation) -> Result<Outcome, Stop> {

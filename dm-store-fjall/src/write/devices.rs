@@ -46,7 +46,7 @@ impl Batch<'_> {
             return Ok(Outcome::DeviceForgotten { existed: false });
         };
         self.remove_marks(user_ref, device_ref, cursor, InboxSeq::new(u64::MAX))?;
-        self.tables.devices.remove(refs(user_ref, device_ref));
+        self.tables.devices.remove(&refs(user_ref, device_ref));
         Ok(Outcome::DeviceForgotten { existed: true })
     }
 

@@ -57,7 +57,7 @@ impl Batch<'_> {
             .inbox
             .remove_between(&numbered(user_ref, held_after.next().get()), &numbered(user_ref, floor.get()))?;
         self.tables.floors.insert(user_ref.to_be_bytes(), floor.get().to_be_bytes());
-        self.tables.oldest.remove(timed(oldest.at, user_ref));
+        self.tables.oldest.remove(&timed(oldest.at, user_ref));
         if let Some(at) = next {
             self.note_oldest(at, user_ref);
         }

@@ -8,7 +8,7 @@ use super::Batch;
 use crate::codec::{Content, EntryRow, numbered};
 use crate::error::Failure;
 use crate::heads::User;
-use crate::tables::Rows;
+use crate::rows::Rows;
 
 impl Batch<'_> {
     /// A user, who gets a ref if they have none.

@@ -5,7 +5,7 @@ use dm_core::{AnnounceKeys, KeyRecord, KeyVersion, Notice, Outcome, PublishKey, 
 use super::{Batch, Stop};
 use crate::codec::{Announcement, Fields, key_value, refs};
 use crate::error::Failure;
-use crate::tables::Rows;
+use crate::rows::Rows;
 
 impl Batch<'_> {
     pub(super) fn publish_key(&mut self, write: &PublishKey) -> Result<Outcome, Stop> {
@@ -85,7 +85,7 @@ impl Batch<'_> {
             let left = Announcement { after: told, ..announcement };
             self.tables.announcements.insert(key, left.encode());
         } else {
-            self.tables.announcements.remove(key);
+            self.tables.announcements.remove(&key);
         }
     }
 }

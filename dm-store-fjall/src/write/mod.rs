@@ -16,7 +16,8 @@ use fjall::{OwnedWriteBatch, PersistMode};
 use crate::engine::Engine;
 use crate::error::{Failure, from_commit};
 use crate::heads::Heads;
-use crate::tables::{Changed, Tables};
+use crate::rows::Changed;
+use crate::tables::Tables;
 
 /// The half of the store that writes.
 pub(crate) struct Writer {

@@ -1,0 +1,149 @@
+//! Which measurements are made.
+
+use indicatif::ProgressBar;
+
+use super::Effort;
+use super::child::{Told, measure};
+
+/// The stores that are compared, in the order in which they are shown.
+pub(crate) const STORES: [&str; 3] = ["sqlite", "redb", "fjall"];
+/// Calls under way for which throughput is measured.
+const IN_FLIGHT: [usize; 6] = [1, 4, 16, 64, 256, 512];
+/// Sessions for which memory is measured.
+const SESSIONS: [usize; 4] = [5_000, 10_000, 20_000, 40_000];
+
+/// Everything that was measured.
+#[derive(Debug, Default)]
+pub(crate) struct Measured {
+    /// A store with the seed's path, and with its bare engine, by turns.
+    pub(crate) with_seed: Vec<(String, Told)>,
+    pub(crate) with_engine: Vec<(String, Told)>,
+    /// One sender at a time, with the bare engine committing one by one.
+    pub(crate) one_by_one: Vec<(String, Told)>,
+    /// Sends, by subject and by how many are in flight.
+    pub(crate) sends: Vec<(String, usize, Told)>,
+    /// Sends with few messages stored, and with many.
+    pub(crate) stored: Vec<(String, usize, Told)>,
+    pub(crate) drain: Told,
+    pub(crate) history: Told,
+    pub(crate) history_depth: usize,
+    pub(crate) list: Told,
+    /// Memory of so many sessions, by store.
+    pub(crate) sessions: Vec<(String, usize, Told)>,
+    pub(crate) push: Told,
+    pub(crate) expire: Told,
+    pub(crate) http: Vec<(String, Told)>,
+    pub(crate) open: Vec<(String, Told)>,
+}
+
+impl Measured {
+    /// The sends of a subject with so many in flight.
+    pub(crate) fn send(&self, subject: &str, in_flight: usize) -> Option<&Told> {
+        let found = self.sends.iter().find(|(name, flying, _)| name == subject && *flying == in_flight);
+        found.map(|(_, _, told)| told)
+    }
+}
+
+/// How long things take in a run.
+struct Spans {
+    seconds: String,
+    rounds: String,
+    stored: Vec<usize>,
+    depth: usize,
+    entries: usize,
+    pending: usize,
+    opened: usize,
+}
+
+impl Spans {
+    fn of(effort: Effort) -> Self {
+        let many = if effort == Effort::Full { 5_000_000 } else { 1_000_000 };
+        match effort {
+            Effort::Quick => Self {
+                seconds: "1".into(),
+                rounds: "1".into(),
+                stored: vec![1_000, 20_000],
+                depth: 20_000,
+                entries: 20_000,
+                pending: 10_000,
+                opened: 20_000,
+            },
+            Effort::Normal | Effort::Full => Self {
+                seconds: "4".into(),
+                rounds: "3".into(),
+                stored: vec![100_000, many],
+                depth: many.min(1_000_000) + 50,
+                entries: 1_000_000,
+                pending: 100_000,
+                opened: 1_000_000,
+            },
+        }
+    }
+}
+
+/// Makes all measurements, one after the other, and shows how far it is.
+pub(crate) fn collect(effort: Effort) -> anyhow::Result<Measured> {
+    let spans = Spans::of(effort);
+    let Spans { seconds, rounds, .. } = &spans;
+    let mut measured = Measured::default();
+    let bar = crate::report::progress(68, "");
+    let compare = |store: &str, other: &str, in_flight: &str| {
+        step(
+            &bar,
+            &["compare", store, other, "--in-flight", in_flight, "--seconds", seconds, "--rounds", rounds],
+        )
+    };
+    for store in STORES {
+        let engine = format!("engine-{store}");
+        measured.with_seed.push((store.into(), compare(store, "seed-path", "256")?));
+        measured.with_engine.push((store.into(), compare(store, &engine, "256")?));
+        measured.one_by_one.push((store.into(), compare(store, &engine, "1")?));
+    }
+    for subject in STORES.into_iter().chain(["seed-path"]) {
+        for in_flight in IN_FLIGHT {
+            let flying = in_flight.to_string();
+            let told =
+                step(&bar, &["send", "--store", subject, "--in-flight", &flying, "--seconds", seconds])?;
+            measured.sends.push((subject.into(), in_flight, told));
+        }
+    }
+    for store in STORES {
+        for messages in &spans.stored {
+            let preload = messages.to_string();
+            let told = step(&bar, &["send", "--store", store, "--preload", &preload, "--seconds", seconds])?;
+            measured.stored.push((store.into(), *messages, told));
+        }
+    }
+    measured.drain = step(&bar, &["drain", "--preload", &spans.pending.to_string()])?;
+    measured.history_depth = spans.depth;
+    measured.history = step(&bar, &["history", "--preload", &spans.depth.to_string(), "--seconds", seconds])?;
+    measured.list = step(&bar, &["list", "--seconds", seconds])?;
+    for store in ["memory", "sqlite"] {
+        for count in SESSIONS {
+            let preload = count.to_string();
+            let told = step(&bar, &["sessions", "--store", store, "--preload", &preload])?;
+            measured.sessions.push((store.into(), count, told));
+        }
+    }
+    measured.push = step(&bar, &["push", "--seconds", seconds])?;
+    measured.expire = step(&bar, &["expire", "--preload", &spans.entries.to_string(), "--seconds", seconds])?;
+    for store in ["sqlite", "fjall"] {
+        let pending = spans.pending.to_string();
+        let told = step(&bar, &["http", "--store", store, "--preload", &pending, "--seconds", seconds])?;
+        measured.http.push((store.into(), told));
+    }
+    for store in STORES {
+        let told = step(&bar, &["open", "--store", store, "--preload", &spans.opened.to_string()])?;
+        measured.open.push((store.into(), told));
+    }
+    bar.finish_and_clear();
+    Ok(measured)
+}
+
+fn step(bar: &ProgressBar, arguments: &[&str]) -> anyhow::Result<Told> {
+    bar.set_message(arguments.join(" "));
+    bar.tick();
+    let told = bar.suspend(|| measure(arguments))?;
+    bar.inc(1);
+    Ok(told)
+}

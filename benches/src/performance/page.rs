@@ -1,0 +1,130 @@
+//! The page.
+
+use std::fmt::Write as _;
+
+use super::Effort;
+use super::child::Told;
+use super::collect::{Measured, STORES};
+use super::targets::{Target, Verdict, grouped};
+
+/// The table of targets.
+pub(crate) fn table(verdicts: &[Verdict]) -> String {
+    let mut table = String::from("| | target | measured | |\n|---|---|---|---|\n");
+    for verdict in verdicts {
+        let (sign, bound, unit) = match verdict.target {
+            Target::AtLeast(bound, unit) => ('≥', bound, unit),
+            Target::AtMost(bound, unit) => ('≤', bound, unit),
+        };
+        let spread = match verdict.spread {
+            Some((low, high)) => format!(" ({} to {})", number(low), number(high)),
+            None => String::new(),
+        };
+        let met = if verdict.met() { "met" } else { "**missed**" };
+        let (bound, measured) = (number(bound), number(verdict.measured));
+        let _ = writeln!(table, "| {} | {sign} {bound} {unit} | {measured}{spread} | {met} |", verdict.what);
+    }
+    table
+}
+
+/// The page, as Markdown.
+pub(crate) fn write(
+    measured: &Measured,
+    verdicts: &[Verdict],
+    about: &[(&'static str, String)],
+    effort: Effort,
+) -> String {
+    let mut page = String::from(
+        "# Performance\n\nWritten by `cargo xtask bench`, which measures all of it on your machine in about a quarter of an hour. \
+         Machines differ and are noisy, so ratios within one run count: two subjects are measured by turns, and the ratio \
+         is the median of the rounds, with the lowest and the highest beside it.\n\n",
+    );
+    if effort == Effort::Quick {
+        page.push_str("**A quick run: it proves that everything runs, and measures nothing well.**\n\n");
+    }
+    page.push_str("| made on | |\n|---|---|\n");
+    for (name, value) in about {
+        let _ = writeln!(page, "| {name} | {value} |");
+    }
+    let met = verdicts.iter().filter(|verdict| verdict.met()).count();
+    let _ = write!(
+        page,
+        "\n## Targets\n\n{met} of {} are met. 256 sends in flight, 512 bytes, 10,000 conversations among 2,000 people, \
+         durable before the answer, where nothing else is said. \
+         [What is missed, and why](performance-notes.md), is kept by hand. The seed's path is the way hosts write it by hand: one \
+         SQLite connection behind a mutex, a transaction per statement, four statements per message. A bare engine does \
+         the store's row writes 256 to a transaction, with a core to itself. The load is made on the same cores.\n\n{}\n",
+        verdicts.len(),
+        table(verdicts)
+    );
+    page.push_str(
+        "## Sends\n\n![Messages per second against sends in flight](performance/in-flight.svg)\n\n\
+         ![Latency of a send](performance/latency.svg)\n\n![Messages per second against messages stored]\
+         (performance/stored.svg)\n\n",
+    );
+    sends(&mut page, measured);
+    page.push_str(
+        "\n## Sessions\n\n![Memory of sessions that wait](performance/sessions.svg)\n\n## All figures\n\n",
+    );
+    figures(&mut page, measured);
+    page
+}
+
+fn sends(page: &mut String, measured: &Measured) {
+    page.push_str(
+        "| 256 in flight | msg/s | p50 ms | p99 ms | p99.9 ms | writes per commit | bytes on disk per message |\n\
+         |---|---|---|---|---|---|---|\n",
+    );
+    for subject in STORES.into_iter().chain(["seed-path"]) {
+        let Some(told) = measured.send(subject, 256) else { continue };
+        let _ = write!(page, "| {subject} |");
+        for name in ["durable sends", "p50", "p99", "p99.9", "median batch", "on disk"] {
+            let figure = told.get(name);
+            let shown = if figure.is_nan() { "1".to_owned() } else { number(figure) };
+            let _ = write!(page, " {shown} |");
+        }
+        page.push('\n');
+    }
+}
+
+fn figures(page: &mut String, measured: &Measured) {
+    let named = |rows: &'_ [(String, Told)]| rows.iter().map(|(_, told)| told.clone()).collect::<Vec<_>>();
+    let counted =
+        |rows: &'_ [(String, usize, Told)]| rows.iter().map(|(_, _, told)| told.clone()).collect::<Vec<_>>();
+    let one = |told: &Told| vec![told.clone()];
+    for told in [
+        named(&measured.with_seed),
+        named(&measured.with_engine),
+        named(&measured.one_by_one),
+        counted(&measured.stored),
+        one(&measured.drain),
+        one(&measured.history),
+        one(&measured.list),
+        counted(&measured.sessions),
+        one(&measured.push),
+        one(&measured.expire),
+        named(&measured.http),
+        named(&measured.open),
+    ]
+    .into_iter()
+    .flatten()
+    {
+        let figures: Vec<String> =
+            told.beginning("").into_iter().map(|(name, value)| format!("{name} {}", number(value))).collect();
+        let _ = writeln!(page, "- {}: {}", told.workload, figures.join("; "));
+    }
+}
+
+/// With as many digits as are worth reading.
+fn number(value: f64) -> String {
+    if value.is_nan() {
+        "not measured".into()
+    } else if value.abs() >= 1_000.0 {
+        grouped(value.round() as usize)
+    } else if value.abs() >= 100.0 {
+        format!("{value:.0}")
+    } else if value.abs() >= 10.0 {
+        format!("{value:.1}")
+    } else {
+        format!("{value:.2}")
+    }
+}

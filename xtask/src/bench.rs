@@ -1,0 +1,47 @@
+//! `cargo xtask bench`: measures everything and writes `docs/performance.md` with its plots.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use anyhow::Context as _;
+
+/// What to measure, and where to write it.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Three minutes instead of fifteen, to see that it runs; give another folder with `--out`, because the figures are bad
+    #[arg(long)]
+    quick: bool,
+    /// With five million messages stored instead of one
+    #[arg(long, conflicts_with = "quick")]
+    full: bool,
+    /// The folder for `performance.md` and its plots
+    #[arg(long, default_value = "docs")]
+    out: PathBuf,
+}
+
+/// Builds the load harness and the host that it measures, and runs it.
+///
+/// # Errors
+/// When cargo cannot be started.
+pub(crate) fn run(root: &Path, args: &Args) -> anyhow::Result<ExitCode> {
+    let build =
+        cargo(root).args(["build", "--release", "--package", "dm-bench", "--package", "chat-host"]).status();
+    if !build.context("cargo could not be started")?.success() {
+        return Ok(ExitCode::FAILURE);
+    }
+    let mut report = cargo(root);
+    report.args(["run", "--release", "--package", "dm-bench", "--", "report", "--out"]).arg(&args.out);
+    for (wanted, flag) in [(args.quick, "--quick"), (args.full, "--full")] {
+        if wanted {
+            report.arg(flag);
+        }
+    }
+    let success = report.status().context("cargo could not be started")?.success();
+    Ok(if success { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn cargo(root: &Path) -> Command {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(root);
+    cargo
+}
