@@ -1,9 +1,11 @@
-//! `cargo xtask bench`: measures everything and writes `docs/performance.md` with its plots.
+//! `cargo xtask bench`: measures everything and writes `docs/performance.md` with its plots, or counts instructions.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use anyhow::Context as _;
+
+use crate::instructions;
 
 /// What to measure, and where to write it.
 #[derive(Debug, clap::Args)]
@@ -14,20 +16,24 @@ pub(crate) struct Args {
     /// With five million messages stored instead of one
     #[arg(long, conflicts_with = "quick")]
     full: bool,
+    /// Only count the instructions of the hot paths, under valgrind, and compare them with those that are checked in
+    #[arg(long, conflicts_with_all = ["quick", "full"])]
+    instructions: bool,
+    /// Check in what was counted
+    #[arg(long, requires = "instructions")]
+    accept: bool,
     /// The folder for `performance.md` and its plots
     #[arg(long, default_value = "docs")]
     out: PathBuf,
 }
 
-/// Builds the load harness and the host that it measures, and runs it.
+/// Runs the load harness, which builds the host that it measures.
 ///
 /// # Errors
-/// When cargo cannot be started.
+/// When cargo cannot be started, and what counting instructions reports.
 pub(crate) fn run(root: &Path, args: &Args) -> anyhow::Result<ExitCode> {
-    let build =
-        cargo(root).args(["build", "--release", "--package", "dm-bench", "--package", "chat-host"]).status();
-    if !build.context("cargo could not be started")?.success() {
-        return Ok(ExitCode::FAILURE);
+    if args.instructions {
+        return instructions::run(root, args.accept);
     }
     let mut report = cargo(root);
     report.args(["run", "--release", "--package", "dm-bench", "--", "report", "--out"]).arg(&args.out);
@@ -40,7 +46,8 @@ pub(crate) fn run(root: &Path, args: &Args) -> anyhow::Result<ExitCode> {
     Ok(if success { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn cargo(root: &Path) -> Command {
+/// Cargo, in the workspace.
+pub(crate) fn cargo(root: &Path) -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(root);
     cargo
