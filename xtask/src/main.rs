@@ -1,6 +1,6 @@
 //! `cargo xtask <command>`: everything about this workspace that a person or a machine runs twice.
 //!
-//! - [`bench`] measures everything, and writes the page that tells it; [`instructions`] counts those of the hot paths.
+//! - [`mod@bench`] measures everything, and writes the page that tells it; [`instructions`] counts those of the hot paths.
 //! - [`proto`] regenerates the protobuf code that is checked in, or says that it is stale.
 //! - [`mod@test`] runs every test this machine can run, with [`requirements`] looked after first.
 //! - [`tree`] holds `dm-core` to few dependencies.
