@@ -3,8 +3,9 @@
 use std::io::ErrorKind;
 use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use dm_core::{
@@ -83,15 +84,11 @@ impl FjallStore {
 }
 
 fn open(folder: &Path, config: &FjallConfig) -> Result<Database, StoreError> {
-    create(folder)?;
+    if is_new(folder)? {
+        make(folder, config)?;
+    }
     let marked = schema::refuse_newer(folder)?;
-    let database = Database::builder(folder)
-        .cache_size(config.cache_bytes)
-        .max_journaling_size(config.journal_bytes)
-        // Only payloads are long enough to be compressed, and ciphertext does not shrink.
-        .journal_compression(CompressionType::None)
-        .open()
-        .map_err(from_fjall)?;
+    let database = database(folder, config)?;
     if schema::version(&database)? > 0 {
         // Before anything is migrated.
         schema::mark(folder)?;
@@ -102,19 +99,71 @@ fn open(folder: &Path, config: &FjallConfig) -> Result<Database, StoreError> {
     Ok(database)
 }
 
-/// Makes a folder that only its user may enter, unless there is one.
-fn create(folder: &Path) -> Result<(), StoreError> {
-    let unavailable = |error| StoreError::new(StoreErrorKind::Unavailable, error);
+fn database(folder: &Path, config: &FjallConfig) -> Result<Database, StoreError> {
+    Database::builder(folder)
+        .cache_size(config.cache_bytes)
+        .max_journaling_size(config.journal_bytes)
+        // Only payloads are long enough to be compressed, and ciphertext does not shrink.
+        .journal_compression(CompressionType::None)
+        .open()
+        .map_err(from_fjall)
+}
+
+/// Whether there is no folder, or one with nothing in it.
+fn is_new(folder: &Path) -> Result<bool, StoreError> {
+    match std::fs::read_dir(folder) {
+        Ok(mut entries) => Ok(entries.next().is_none()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
+        // A file of this name is none of ours.
+        Err(error) => Err(unavailable(error)),
+    }
+}
+
+/// Makes a folder under a name of its own, with all tables, and gives it the path's once it is whole: fjall does not go
+/// on with what a process left that was killed while making it.
+fn make(folder: &Path, config: &FjallConfig) -> Result<(), StoreError> {
+    let new = beside(folder);
+    private(&new)?;
+    let made = database(&new, config).and_then(|database| schema::migrate(&database, config).map(drop));
+    let placed = made.and_then(|()| schema::mark(&new)).map(|()| std::fs::rename(&new, folder));
+    if let Ok(Ok(())) = placed {
+        sync_parent(folder);
+        return Ok(());
+    }
+    // It is no loss if it stays: nobody looks for this name.
+    let _removed = std::fs::remove_dir_all(&new);
+    match placed? {
+        // Another process was here meanwhile.
+        Err(_) if !is_new(folder)? => Ok(()),
+        placed => placed.map_err(unavailable),
+    }
+}
+
+/// A name beside a path's that nobody else makes at the same time.
+fn beside(folder: &Path) -> PathBuf {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    let mut name = folder.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".new-{}-{since}", std::process::id()));
+    folder.with_file_name(name)
+}
+
+/// Makes a folder that only its user may enter.
+fn private(folder: &Path) -> Result<(), StoreError> {
     let mut builder = std::fs::DirBuilder::new();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    match builder.create(folder) {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            // A file of this name is none of ours.
-            std::fs::read_dir(folder).map(|_| ()).map_err(unavailable)
-        }
-        made => made.map_err(unavailable),
-    }
+    builder.create(folder).map_err(unavailable)
+}
+
+/// Lets a power cut not undo that a folder has its name. Not every system can.
+fn sync_parent(folder: &Path) {
+    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // The store works without it; after a power cut at this very moment the folder would be made again.
+    let _synced = std::fs::File::open(parent).and_then(|parent| parent.sync_all());
+}
+
+fn unavailable(error: std::io::Error) -> StoreError {
+    StoreError::new(StoreErrorKind::Unavailable, error)
 }
 
 /// fjall asserts, while it opens, what its own files say.
