@@ -1,0 +1,151 @@
+//! Values of the core as PostgreSQL keeps them, and back.
+
+use bytes::Bytes;
+use dm_core::{
+    Ciphertext, ClientMessageId, ConversationId, DeviceId, InboxSeq, KeyBinding, KeyRecord, KeyVersion,
+    Message, MessageId, Participants, ServerSequence, Suite, Timestamp, UserId, X25519Key,
+};
+use tokio_postgres::Row;
+
+use crate::error::Fault;
+
+/// The columns of a message, in the order [`message`] reads them: `m` is `dm.messages`.
+pub(crate) const MESSAGE: &str = "m.id, m.conversation, m.seq, m.sender, m.client_id, m.sent_at, m.received_at, \
+                                  m.suite, m.nonce, m.ephemeral, m.payload";
+
+/// How many columns that is.
+pub(crate) const MESSAGE_COLUMNS: usize = 11;
+
+/// A number counted by the library; numbers beyond the range are beyond all rows.
+pub(crate) fn number(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// A row count or page size, likewise.
+pub(crate) fn count(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// A time, less 2^63, so that all 64 bits compare as what they are.
+pub(crate) const fn time(at: Timestamp) -> i64 {
+    (at.as_millis() ^ (1 << 63)).cast_signed()
+}
+
+pub(crate) const fn from_time(at: i64) -> Timestamp {
+    Timestamp::from_millis(at.cast_unsigned() ^ (1 << 63))
+}
+
+pub(crate) fn get_time(row: &Row, column: usize) -> Result<Timestamp, Fault> {
+    Ok(from_time(row.try_get(column)?))
+}
+
+pub(crate) fn get_number(row: &Row, column: usize) -> Result<u64, Fault> {
+    u64::try_from(row.try_get::<_, i64>(column)?).map_err(|_| Fault::Damaged("a negative number"))
+}
+
+pub(crate) fn get_seq(row: &Row, column: usize) -> Result<InboxSeq, Fault> {
+    get_number(row, column).map(InboxSeq::new)
+}
+
+pub(crate) fn get_user(row: &Row, column: usize) -> Result<UserId, Fault> {
+    fixed(row, column).map(UserId::from_stored)
+}
+
+pub(crate) fn get_conversation(row: &Row, column: usize) -> Result<ConversationId, Fault> {
+    fixed(row, column).map(ConversationId::from_bytes)
+}
+
+pub(crate) fn get_message_id(row: &Row, column: usize) -> Result<MessageId, Fault> {
+    fixed(row, column).map(MessageId::from_bytes)
+}
+
+/// The pair in two columns of keys.
+pub(crate) fn get_participants(row: &Row, column: usize) -> Result<Participants, Fault> {
+    Participants::new(get_user(row, column)?, get_user(row, column + 1)?)
+        .map_err(|_| Fault::Damaged("one user twice"))
+}
+
+/// The text form of a device among its user's devices.
+pub(crate) fn get_device(row: &Row, column: usize) -> Result<DeviceId, Fault> {
+    row.try_get::<_, &str>(column)?.parse().map_err(|_| Fault::Damaged("no device"))
+}
+
+/// The device that caused an entry.
+pub(crate) fn origin(device: Option<&DeviceId>) -> Option<&str> {
+    device.map(|device| if device.is_default() { "" } else { device.as_str() })
+}
+
+/// The reverse of [`origin`].
+pub(crate) fn get_origin(row: &Row, column: usize) -> Result<Option<DeviceId>, Fault> {
+    match row.try_get::<_, Option<&str>>(column)? {
+        None => Ok(None),
+        Some("") => Ok(Some(DeviceId::default())),
+        Some(text) => text.parse().map(Some).map_err(|_| Fault::Damaged("no device")),
+    }
+}
+
+/// A user's current key, from columns `key_version, key, key_binding, key_published_at` starting at `column`.
+pub(crate) fn key_record(user: UserId, row: &Row, column: usize) -> Result<Option<KeyRecord>, Fault> {
+    let version = get_number(row, column)?;
+    if version == 0 {
+        return Ok(None);
+    }
+    let version = u32::try_from(version).ok().and_then(|version| KeyVersion::new(version).ok());
+    let binding = u8::try_from(row.try_get::<_, i16>(column + 2)?).ok().and_then(KeyBinding::from_code);
+    Ok(Some(KeyRecord {
+        user,
+        key: X25519Key::from_stored(fixed(row, column + 1)?),
+        version: version.ok_or(Fault::Damaged("no key version"))?,
+        published_at: get_time(row, column + 3)?,
+        binding: binding.ok_or(Fault::Damaged("no key binding"))?,
+    }))
+}
+
+/// A message from the columns of [`MESSAGE`], starting at `column`.
+pub(crate) fn message(row: &Row, column: usize) -> Result<Message, Fault> {
+    let client_id = match row.try_get::<_, Option<&[u8]>>(column + 4)? {
+        None => None,
+        Some(id) => Some(ClientMessageId::from_bytes(
+            id.try_into().map_err(|_| Fault::Damaged("bytes of another length"))?,
+        )),
+    };
+    let suite = match row.try_get::<_, Option<i64>>(column + 7)? {
+        None => None,
+        Some(suite) => Some(Suite(u32::try_from(suite).map_err(|_| Fault::Damaged("no suite"))?)),
+    };
+    let payload = Bytes::copy_from_slice(row.try_get(column + 10)?);
+    let ciphertext = Ciphertext::new(payload, row.try_get(column + 8)?, row.try_get(column + 9)?, suite)
+        .map_err(|_| Fault::Damaged("no ciphertext"))?;
+    Ok(Message {
+        id: get_message_id(row, column)?,
+        conversation: get_conversation(row, column + 1)?,
+        sequence: ServerSequence::new(get_number(row, column + 2)?),
+        sender: get_user(row, column + 3)?,
+        client_id,
+        sent_at: get_time(row, column + 5)?,
+        received_at: get_time(row, column + 6)?,
+        ciphertext,
+    })
+}
+
+pub(crate) fn fixed<const N: usize>(row: &Row, column: usize) -> Result<[u8; N], Fault> {
+    row.try_get::<_, &[u8]>(column)?.try_into().map_err(|_| Fault::Damaged("bytes of another length"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_of_all_64_bits_survive_and_keep_their_order() {
+        let times = [0, 1, u64::MAX / 2, u64::MAX / 2 + 1, u64::MAX].map(Timestamp::from_millis);
+        assert!(times.map(time).is_sorted());
+        assert_eq!(times.map(time).map(from_time), times);
+    }
+
+    #[test]
+    fn numbers_beyond_the_range_are_beyond_all_rows() {
+        assert_eq!(number(7), 7);
+        assert_eq!(number(u64::MAX), i64::MAX);
+    }
+}

@@ -1,0 +1,58 @@
+//! How a store uses its database.
+
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+/// Choices for [`PostgresStore::open_with`](crate::PostgresStore::open_with). Start from the default and change fields.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct PostgresConfig {
+    /// Connections, at most, for commits and reads together. Default 16: a server with the usual limit of 100 takes six
+    /// nodes. Keep it above [`lanes`](Self::lanes), or reads wait for commits.
+    pub pool_size: NonZeroUsize,
+    /// Commits that may run at once. Default 4: one more waits for its fsync while others are being prepared, and each
+    /// further one makes batches smaller and meetings in the same inbox more frequent.
+    pub lanes: NonZeroUsize,
+    /// How long a call waits for a free connection before failing as unavailable. Default 5 s.
+    pub wait_timeout: Duration,
+    /// How long connecting may take. Default 5 s.
+    pub connect_timeout: Duration,
+    /// How long one statement may run on the server; then nothing of its batch is committed. Default 10 s: a batch of
+    /// hundreds takes some milliseconds, so something is wrong.
+    pub statement_timeout: Duration,
+    /// How long a statement may wait for rows that another commit holds. Default 5 s: less than
+    /// [`statement_timeout`](Self::statement_timeout), so that the error says what it was.
+    pub lock_timeout: Duration,
+    /// How long an answer of the network may take before a connection counts as lost. Default 15 s: more than a
+    /// statement may run.
+    pub network_timeout: Duration,
+    /// How long to find out what became of a commit whose connection was lost, before its outcome counts as unknown.
+    /// Default 10 s: a server that restarts is back by then.
+    pub resolve_timeout: Duration,
+    /// How often a batch is tried that the server gave up because of others (a deadlock, or a serialization failure on
+    /// engines that have no other isolation). Default 5 times.
+    pub attempts: NonZeroUsize,
+}
+
+const fn at_least_one(n: usize) -> NonZeroUsize {
+    match NonZeroUsize::new(n) {
+        Some(n) => n,
+        None => NonZeroUsize::MIN,
+    }
+}
+
+impl Default for PostgresConfig {
+    fn default() -> Self {
+        Self {
+            pool_size: at_least_one(16),
+            lanes: at_least_one(4),
+            wait_timeout: Duration::from_secs(5),
+            connect_timeout: Duration::from_secs(5),
+            statement_timeout: Duration::from_secs(10),
+            lock_timeout: Duration::from_secs(5),
+            network_timeout: Duration::from_secs(15),
+            resolve_timeout: Duration::from_secs(10),
+            attempts: at_least_one(5),
+        }
+    }
+}

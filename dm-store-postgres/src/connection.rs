@@ -1,0 +1,102 @@
+//! Connections, and what is set on each.
+
+use std::time::Duration;
+
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use dm_core::{StoreError, StoreErrorKind};
+use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
+use tokio_postgres::{Config, Socket};
+
+use crate::config::PostgresConfig;
+use crate::error::{Fault, from_postgres};
+
+/// Takes the connection parameters and adds what the store needs.
+///
+/// Settings go with the start of each session and not in a `SET`, because a connection that goes back to the pool is
+/// cleaned with `RESET ALL`.
+///
+/// The planner is told to look rows up: every statement names its rows by key, and a plan that was made while the tables
+/// were small would otherwise still scan them when they are large.
+pub(crate) fn parameters(parameters: &str, config: &PostgresConfig) -> Result<Config, StoreError> {
+    // The parser's error may quote the text, which holds a password.
+    let mut parsed: Config = parameters
+        .parse()
+        .map_err(|_| StoreError::new(StoreErrorKind::Engine, "the connection parameters are not valid"))?;
+    let millis = |span: Duration| span.as_millis();
+    let options = format!(
+        "{} -c synchronous_commit=on -c default_transaction_isolation=read\\ committed -c statement_timeout={} \
+         -c lock_timeout={} -c idle_in_transaction_session_timeout={} -c enable_seqscan=off \
+         -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off",
+        parsed.get_options().unwrap_or_default(),
+        millis(config.statement_timeout),
+        millis(config.lock_timeout),
+        // A node that vanished in the middle of a batch must not hold its rows for long.
+        millis(config.network_timeout.saturating_mul(2)),
+    );
+    parsed.options(options.trim()).connect_timeout(config.connect_timeout);
+    parsed.tcp_user_timeout(config.network_timeout).keepalives_idle(config.network_timeout);
+    if parsed.get_application_name().is_none() {
+        parsed.application_name("dm-store-postgres");
+    }
+    Ok(parsed)
+}
+
+/// A pool of connections, none of which is made yet.
+pub(crate) fn pool<T>(parameters: Config, tls: T, config: &PostgresConfig) -> Result<Pool, StoreError>
+where
+    T: MakeTlsConnect<Socket> + Clone + Send + Sync + 'static,
+    T::Stream: Send + Sync,
+    T::TlsConnect: Send + Sync,
+    <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
+{
+    let recycling_method = RecyclingMethod::Clean;
+    let manager = Manager::from_config(parameters, tls, ManagerConfig { recycling_method });
+    Pool::builder(manager)
+        .max_size(config.pool_size.get())
+        .runtime(Runtime::Tokio1)
+        .wait_timeout(Some(config.wait_timeout))
+        .create_timeout(Some(config.connect_timeout))
+        .recycle_timeout(Some(config.connect_timeout))
+        .build()
+        .map_err(|error| StoreError::new(StoreErrorKind::Engine, error))
+}
+
+/// A connection for one batch of statements. Unless it is given back, it is closed: a transaction that was interrupted,
+/// by an error or by the end of the runtime, never reaches the next user of the pool.
+pub(crate) struct Lease(Option<Object>);
+
+impl Lease {
+    pub(crate) async fn take(pool: &Pool) -> Result<Self, Fault> {
+        Ok(Self(Some(pool.get().await?)))
+    }
+
+    pub(crate) fn client(&self) -> Result<&deadpool_postgres::ClientWrapper, Fault> {
+        self.0.as_deref().ok_or(Fault::Damaged("a connection that was given back"))
+    }
+
+    /// Gives the connection back. It is in no transaction.
+    pub(crate) fn give_back(mut self) {
+        drop(self.0.take());
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if let Some(connection) = self.0.take() {
+            drop(Object::take(connection));
+        }
+    }
+}
+
+/// Whether nothing can be said on the connection any more.
+pub(crate) fn is_lost(error: &tokio_postgres::Error) -> bool {
+    error.is_closed() || error.as_db_error().is_none()
+}
+
+/// Connects once, outside the pool, so that what is wrong is told at opening.
+pub(crate) async fn first(pool: &Pool) -> Result<Object, StoreError> {
+    pool.get().await.map_err(|error| match error {
+        deadpool_postgres::PoolError::Backend(error) => from_postgres(error),
+        error => Fault::from(error).into(),
+    })
+}

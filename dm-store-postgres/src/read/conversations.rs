@@ -1,0 +1,35 @@
+//! Conversations and lists of them.
+
+use dm_core::{Conversation, ConversationState, ServerSequence};
+use tokio_postgres::Row;
+
+use crate::codec;
+use crate::error::Fault;
+
+pub(crate) const CONVERSATION: &str =
+    "SELECT c.id, c.a, c.b, c.opened_at, c.head, c.last_at FROM dm.conversations c WHERE c.id = $1";
+
+/// A page in the order of the core's cursor: last activity, newest first, never-active last, then id, newest first.
+///
+/// It looks at all of the user's conversations. An index by activity would save that, and cost every send an entry in
+/// it for both users.
+pub(crate) const CONVERSATIONS: &str = "SELECT t.id, t.a, t.b, t.opened_at, t.head, t.last_at FROM (
+        SELECT c.* FROM dm.conversations c WHERE c.a = $1
+        UNION ALL
+        SELECT c.* FROM dm.conversations c WHERE c.b = $1
+    ) t
+    WHERE $2::bytea IS NULL
+       OR CASE WHEN $3::bigint IS NULL THEN t.last_at IS NULL AND t.id < $2
+               ELSE t.last_at IS NULL OR t.last_at < $3 OR (t.last_at = $3 AND t.id < $2) END
+    ORDER BY t.last_at DESC NULLS LAST, t.id DESC LIMIT $4";
+
+pub(super) fn state(row: &Row) -> Result<ConversationState, Fault> {
+    let conversation = Conversation {
+        id: codec::get_conversation(row, 0)?,
+        participants: codec::get_participants(row, 1)?,
+        opened_at: codec::get_time(row, 3)?,
+    };
+    let head = ServerSequence::new(codec::get_number(row, 4)?);
+    let last_at: Option<i64> = row.try_get(5)?;
+    Ok(ConversationState { conversation, head, last_activity: last_at.map(codec::from_time) })
+}

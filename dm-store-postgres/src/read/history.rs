@@ -1,0 +1,57 @@
+//! Pages of a conversation.
+
+use std::sync::Arc;
+
+use dm_core::{HistoryPage, HistoryQuery, HistoryRange};
+use tokio_postgres::Row;
+
+use crate::codec::{self, MESSAGE};
+use crate::error::Fault;
+
+/// One row per message, or one without a message for an empty page, or none when there is no such conversation for the
+/// reader. Ends behind the first message that does not fit, so that no more than a page and one message is sent.
+pub(crate) fn statement(newest_first: bool) -> String {
+    let order = if newest_first { "DESC" } else { "ASC" };
+    format!(
+        "SELECT {MESSAGE} FROM dm.conversations c
+         LEFT JOIN LATERAL (
+             SELECT f.*, sum(f.cost) OVER (ORDER BY f.seq {order} ROWS UNBOUNDED PRECEDING) - f.cost AS before
+             FROM (
+                 SELECT m.*, octet_length(m.payload) + 248 AS cost FROM dm.messages m
+                 WHERE m.conversation = c.id AND m.seq > $3 AND m.seq < $4 ORDER BY m.seq {order} LIMIT $5
+             ) f
+         ) m ON m.before <= $6::bigint
+         WHERE c.id = $1 AND $2 IN (c.a, c.b) ORDER BY m.seq {order}"
+    )
+}
+
+/// Whether newest first, above one number and below another; no number is as large as the largest.
+pub(super) fn bounds(range: HistoryRange) -> (bool, i64, i64) {
+    match range {
+        HistoryRange::Newest => (true, 0, i64::MAX),
+        HistoryRange::Before(sequence) => (true, 0, codec::number(sequence.get())),
+        HistoryRange::After(sequence) => (false, codec::number(sequence.get()), i64::MAX),
+    }
+}
+
+pub(super) fn page(query: &HistoryQuery, rows: &[Row]) -> Result<Option<HistoryPage>, Fault> {
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    let mut page = HistoryPage::default();
+    let mut bytes = 0_usize;
+    for row in rows {
+        if row.try_get::<_, Option<&[u8]>>(0)?.is_none() {
+            break;
+        }
+        let message = codec::message(row, 0)?;
+        bytes = bytes.saturating_add(message.cost());
+        let full = page.messages.len() == query.limit || bytes > query.max_bytes;
+        if full && !page.messages.is_empty() {
+            page.has_more = true;
+            break;
+        }
+        page.messages.push(Arc::new(message));
+    }
+    Ok(Some(page))
+}

@@ -1,0 +1,107 @@
+//! Pages of an inbox, and the devices that read it.
+
+use std::sync::Arc;
+
+use dm_core::{DeviceState, Event, InboxEntry, InboxPage, InboxQuery, InboxSeq, Notice, OwnEntries};
+use tokio_postgres::Row;
+
+use crate::codec::{self, MESSAGE, MESSAGE_COLUMNS};
+use crate::error::Fault;
+
+/// Entries looked at for one page. A device whose own entries or acknowledged ones fill more than this gets a short
+/// page and asks again, so that one read never walks a whole inbox.
+const EXAMINED: u64 = 4_096;
+
+/// The last number behind which so many have room.
+const LAST: u64 = i64::MAX.cast_unsigned() - EXAMINED;
+
+/// One row per entry, or one without an entry for an empty page; none for a user who has no inbox. Ends behind the first
+/// entry that does not fit, so that no more than a page and one entry is sent.
+pub(crate) fn statement() -> String {
+    format!(
+        "SELECT {MESSAGE}, e.seq, e.at, e.notice, e.origin, u.inbox_head, u.inbox_floor FROM dm.users u
+         LEFT JOIN LATERAL (
+             SELECT f.*, sum(f.cost) OVER (ORDER BY f.seq ROWS UNBOUNDED PRECEDING) - f.cost AS before
+             FROM (
+                 SELECT i.*, coalesce(octet_length(p.payload) + 248, 256) AS cost
+                 FROM dm.inbox i
+                 LEFT JOIN dm.messages p ON p.conversation = i.conversation AND p.seq = i.message_seq
+                 WHERE i.user_id = u.id AND i.seq > greatest($4::bigint, u.inbox_floor)
+                   AND i.seq <= least(greatest($4::bigint, u.inbox_floor), {LAST}) + {EXAMINED}
+                   AND ($3::text IS NULL OR i.origin IS DISTINCT FROM $3)
+                   AND NOT EXISTS (SELECT FROM dm.acked k
+                                   WHERE k.user_id = u.id AND k.device = $2 AND k.seq = i.seq)
+                 ORDER BY i.seq LIMIT $5
+             ) f
+         ) e ON e.before <= $6::bigint
+         LEFT JOIN dm.messages m ON m.conversation = e.conversation AND m.seq = e.message_seq
+         WHERE u.id = $1 ORDER BY e.seq"
+    )
+}
+
+pub(crate) const DEVICES: &str =
+    "SELECT d.device, d.cursor, d.registered_at FROM dm.devices d WHERE d.user_id = $1 ORDER BY d.number";
+
+pub(crate) const DEPTH: &str = "SELECT count(i.message_seq), count(i.notice)
+    FROM dm.users u
+    LEFT JOIN dm.devices d ON d.user_id = u.id AND d.device = $2
+    JOIN dm.inbox i ON i.user_id = u.id AND i.seq > greatest(u.inbox_floor, d.cursor)
+    WHERE u.id = $1 AND i.origin IS DISTINCT FROM $3
+      AND NOT EXISTS (SELECT FROM dm.acked k WHERE k.user_id = u.id AND k.device = $2 AND k.seq = i.seq)";
+
+/// The origin whose entries are passed over.
+pub(super) fn skipped(query: &InboxQuery) -> Option<&str> {
+    match query.own {
+        OwnEntries::Skip => codec::origin(Some(&query.who.device)),
+        OwnEntries::Include => None,
+    }
+}
+
+pub(super) fn page(query: &InboxQuery, rows: &[Row]) -> Result<InboxPage, Fault> {
+    let none = InboxSeq::ZERO;
+    let mut page = InboxPage { entries: Vec::new(), through: none, head: none, floor: none };
+    let Some(first) = rows.first() else { return Ok(page) };
+    page.head = codec::get_seq(first, MESSAGE_COLUMNS + 4)?;
+    page.floor = codec::get_seq(first, MESSAGE_COLUMNS + 5)?;
+    let examined = query.after.max(page.floor).get().saturating_add(EXAMINED);
+    page.through = page.head.min(InboxSeq::new(examined));
+    let mut bytes = 0_usize;
+    for row in rows {
+        if row.try_get::<_, Option<i64>>(MESSAGE_COLUMNS)?.is_none() {
+            break;
+        }
+        let entry = entry(row)?;
+        bytes = bytes.saturating_add(entry.cost());
+        if let Some(last) = page.entries.last()
+            && (page.entries.len() == query.limit || bytes > query.max_bytes)
+        {
+            page.through = last.seq;
+            break;
+        }
+        page.entries.push(entry);
+    }
+    Ok(page)
+}
+
+fn entry(row: &Row) -> Result<InboxEntry, Fault> {
+    let event = match row.try_get::<_, Option<&[u8]>>(MESSAGE_COLUMNS + 2)? {
+        None => Event::Message(Arc::new(codec::message(row, 0)?)),
+        Some(notice) => {
+            Event::Notice(Notice::decode(notice).map_err(|_| Fault::Damaged("no notice of this version"))?)
+        }
+    };
+    Ok(InboxEntry {
+        seq: codec::get_seq(row, MESSAGE_COLUMNS)?,
+        at: codec::get_time(row, MESSAGE_COLUMNS + 1)?,
+        origin: codec::get_origin(row, MESSAGE_COLUMNS + 3)?,
+        event,
+    })
+}
+
+pub(super) fn device(row: &Row) -> Result<DeviceState, Fault> {
+    Ok(DeviceState {
+        device: codec::get_device(row, 0)?,
+        cursor: codec::get_seq(row, 1)?,
+        registered_at: codec::get_time(row, 2)?,
+    })
+}

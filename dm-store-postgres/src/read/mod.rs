@@ -1,0 +1,107 @@
+//! Reading: each call one statement, and so one snapshot.
+
+mod conversations;
+mod history;
+mod inbox;
+
+use deadpool_postgres::Pool;
+use dm_core::{
+    ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, HistoryPage, HistoryQuery,
+    InboxPage, InboxQuery, KeyRecord, Principal, UserId,
+};
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+
+use crate::codec;
+use crate::error::Fault;
+
+pub(crate) use conversations::{CONVERSATION, CONVERSATIONS};
+pub(crate) use history::statement as history_statement;
+pub(crate) use inbox::{DEPTH, DEVICES, statement as inbox_statement};
+
+/// A user's current key.
+pub(crate) const KEY: &str =
+    "SELECT u.key_version, u.key, u.key_binding, u.key_published_at FROM dm.users u WHERE u.id = $1";
+
+/// Reads through a pool. Every call may be dropped at any time: it is in no transaction.
+#[derive(Clone)]
+pub(crate) struct Reader {
+    pool: Pool,
+}
+
+impl Reader {
+    pub(crate) const fn new(pool: Pool) -> Self {
+        Self { pool }
+    }
+
+    async fn rows(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Fault> {
+        let client = self.pool.get().await?;
+        let statement = client.prepare_cached(sql).await?;
+        Ok(client.query(&statement, params).await?)
+    }
+
+    pub(crate) async fn key(&self, user: UserId) -> Result<Option<KeyRecord>, Fault> {
+        let rows = self.rows(KEY, &[&user.as_bytes().as_slice()]).await?;
+        rows.first().map_or(Ok(None), |row| codec::key_record(user, row, 0))
+    }
+
+    pub(crate) async fn conversation(&self, id: ConversationId) -> Result<Option<ConversationState>, Fault> {
+        let rows = self.rows(CONVERSATION, &[&id.as_bytes().as_slice()]).await?;
+        rows.first().map(conversations::state).transpose()
+    }
+
+    pub(crate) async fn conversations(
+        &self,
+        query: &ConversationsQuery,
+    ) -> Result<Vec<ConversationState>, Fault> {
+        let after = query.after.map(|after| *after.id.as_bytes());
+        let after_at = query.after.and_then(|after| after.last_activity).map(codec::time);
+        let params: &[&(dyn ToSql + Sync)] = &[
+            &query.user.as_bytes().as_slice(),
+            &after.as_ref().map(<[u8; 16]>::as_slice),
+            &after_at,
+            &codec::count(query.limit),
+        ];
+        self.rows(CONVERSATIONS, params).await?.iter().map(conversations::state).collect()
+    }
+
+    pub(crate) async fn history(&self, query: &HistoryQuery) -> Result<Option<HistoryPage>, Fault> {
+        let (newest_first, above, below) = history::bounds(query.range);
+        let params: &[&(dyn ToSql + Sync)] = &[
+            &query.conversation.as_bytes().as_slice(),
+            &query.reader.as_bytes().as_slice(),
+            &above,
+            &below,
+            &codec::count(query.limit.max(1).saturating_add(1)),
+            &codec::count(query.max_bytes),
+        ];
+        let rows = self.rows(&history_statement(newest_first), params).await?;
+        history::page(query, &rows)
+    }
+
+    pub(crate) async fn inbox(&self, query: &InboxQuery) -> Result<InboxPage, Fault> {
+        let params: &[&(dyn ToSql + Sync)] = &[
+            &query.who.user.as_bytes().as_slice(),
+            &query.who.device.as_str(),
+            &inbox::skipped(query),
+            &codec::number(query.after.get()),
+            &codec::count(query.limit.max(1).saturating_add(1)),
+            &codec::count(query.max_bytes),
+        ];
+        let rows = self.rows(&inbox_statement(), params).await?;
+        inbox::page(query, &rows)
+    }
+
+    pub(crate) async fn devices(&self, user: UserId) -> Result<Vec<DeviceState>, Fault> {
+        let rows = self.rows(DEVICES, &[&user.as_bytes().as_slice()]).await?;
+        rows.iter().map(inbox::device).collect()
+    }
+
+    pub(crate) async fn depth(&self, who: &Principal) -> Result<Depth, Fault> {
+        let params: &[&(dyn ToSql + Sync)] =
+            &[&who.user.as_bytes().as_slice(), &who.device.as_str(), &codec::origin(Some(&who.device))];
+        let rows = self.rows(DEPTH, params).await?;
+        let Some(row) = rows.first() else { return Ok(Depth::default()) };
+        Ok(Depth { messages: codec::get_number(row, 0)?, notices: codec::get_number(row, 1)? })
+    }
+}

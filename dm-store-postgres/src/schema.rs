@@ -1,0 +1,115 @@
+//! The schema's version, and getting there.
+//!
+//! Many nodes may start at once. They take turns by the lock of the one row of `dm.schema_version`: an ordinary row lock,
+//! because some engines that speak PostgreSQL's protocol have no advisory locks (CockroachDB accepts the calls and does
+//! nothing; YugabyteDB refused them for years). Making that row is the only step that can meet another node without
+//! a lock to wait for; it fails there, and is tried again.
+
+use dm_core::{StoreError, StoreErrorKind};
+use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
+
+use crate::error::from_postgres;
+
+/// The steps, in order. Step *n* leads to version *n*. A step that was released never changes.
+const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_initial.sql")];
+
+/// The version this library writes.
+pub(crate) const VERSION: usize = MIGRATIONS.len();
+
+/// How often to look again when another node makes the version's row at the same moment.
+const TRIES: usize = 50;
+
+/// Brings the schema to this library's version, in one transaction: whatever happens, it is the old or the new one.
+///
+/// # Errors
+/// [`StoreErrorKind::NewerSchema`] when a newer version of the library was here; nothing is changed.
+pub(crate) async fn migrate(client: &mut Client) -> Result<(), StoreError> {
+    let mut found = version(client).await?;
+    for _ in 0..TRIES {
+        if let Some(version) = found {
+            refuse_newer(version)?;
+            break;
+        }
+        match client.batch_execute(&make_row(client).await?).await {
+            Ok(()) => {}
+            Err(error) if met_another(&error) => {}
+            Err(error) => return Err(from_postgres(error)),
+        }
+        found = version(client).await?;
+    }
+    if found == Some(count(VERSION)) {
+        return Ok(());
+    }
+    let transaction = client.transaction().await.map_err(from_postgres)?;
+    let row = transaction
+        .query_one("SELECT version FROM dm.schema_version FOR UPDATE", &[])
+        .await
+        .map_err(from_postgres)?;
+    // Another node may have been here while this one waited for the lock.
+    let found: i32 = row.try_get(0).map_err(from_postgres)?;
+    refuse_newer(found)?;
+    let done = usize::try_from(found).unwrap_or(0);
+    for step in MIGRATIONS.iter().skip(done) {
+        transaction.batch_execute(step).await.map_err(from_postgres)?;
+    }
+    transaction
+        .execute("UPDATE dm.schema_version SET version = $1", &[&count(VERSION)])
+        .await
+        .map_err(from_postgres)?;
+    transaction.commit().await.map_err(from_postgres)
+}
+
+fn refuse_newer(found: i32) -> Result<(), StoreError> {
+    if found > count(VERSION) {
+        let what = format!("the schema has version {found}, this library knows {VERSION}");
+        return Err(StoreError::new(StoreErrorKind::NewerSchema, what));
+    }
+    Ok(())
+}
+
+/// The version found; `None` while there is no row for it.
+async fn version(client: &Client) -> Result<Option<i32>, StoreError> {
+    let table = client
+        .query_one("SELECT to_regclass('dm.schema_version') IS NOT NULL", &[])
+        .await
+        .map_err(from_postgres)?;
+    if !table.try_get::<_, bool>(0).map_err(from_postgres)? {
+        return Ok(None);
+    }
+    let row = client.query_opt("SELECT version FROM dm.schema_version", &[]).await.map_err(from_postgres)?;
+    row.map(|row| row.try_get(0).map_err(from_postgres)).transpose()
+}
+
+/// What makes the row, and the schema unless somebody with more rights made it beforehand. The server runs it as one
+/// transaction.
+async fn make_row(client: &Client) -> Result<String, StoreError> {
+    let schema = client
+        .query_one("SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'dm')", &[])
+        .await
+        .map_err(from_postgres)?;
+    let schema = if schema.try_get(0).map_err(from_postgres)? { "" } else { "CREATE SCHEMA dm;" };
+    Ok(format!(
+        "{schema}
+         CREATE TABLE IF NOT EXISTS dm.schema_version (
+             single boolean PRIMARY KEY DEFAULT true CHECK (single),
+             version integer NOT NULL
+         );
+         INSERT INTO dm.schema_version (version) VALUES (0) ON CONFLICT DO NOTHING"
+    ))
+}
+
+/// Whether the error says that another node made the same thing.
+fn met_another(error: &tokio_postgres::Error) -> bool {
+    let met = [
+        SqlState::UNIQUE_VIOLATION,
+        SqlState::DUPLICATE_SCHEMA,
+        SqlState::DUPLICATE_TABLE,
+        SqlState::DUPLICATE_OBJECT,
+    ];
+    error.code().is_some_and(|code| met.contains(code))
+}
+
+fn count(version: usize) -> i32 {
+    i32::try_from(version).unwrap_or(i32::MAX)
+}

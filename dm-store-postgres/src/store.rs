@@ -1,0 +1,113 @@
+//! The store that hosts hold.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use dm_core::{
+    ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, HistoryPage, HistoryQuery,
+    InboxPage, InboxQuery, KeyRecord, Outcome, Principal, Store, StoreError, StoreErrorKind, UserId, Write,
+};
+use tokio_postgres::Socket;
+use tokio_postgres::tls::{MakeTlsConnect, NoTls, TlsConnect};
+
+use crate::config::PostgresConfig;
+use crate::connection;
+use crate::read::Reader;
+use crate::schema;
+use crate::write::{Committer, is_possible};
+
+/// A [`Store`] in a PostgreSQL database. Clones are handles to the same connections, which close with the last of them
+/// and with the last commit that is under way.
+#[derive(Clone)]
+pub struct PostgresStore {
+    committer: Arc<Committer>,
+    reader: Reader,
+}
+
+impl PostgresStore {
+    /// Opens the store in a database, without TLS, and brings its schema to this library's version. The database must
+    /// exist. `parameters` are those of libpq: `host=… user=… dbname=…` or a `postgres://` address.
+    ///
+    /// Cancel safe: the schema is the old or the new one.
+    ///
+    /// # Errors
+    /// [`NewerSchema`](StoreErrorKind::NewerSchema) when a newer version of the library was here, and nothing is changed;
+    /// [`Unavailable`](StoreErrorKind::Unavailable) when the server cannot be reached;
+    /// [`Engine`](StoreErrorKind::Engine) when it refuses the user, or `parameters` are not valid.
+    pub async fn open(parameters: &str) -> Result<Self, StoreError> {
+        Self::open_with(parameters, NoTls, &PostgresConfig::default()).await
+    }
+
+    /// Opens the store with choices, and with TLS if `tls` is a connector for it, for instance `MakeRustlsConnect` of
+    /// `tokio-postgres-rustls`. With `sslmode=require` among the parameters nothing goes over the network without it.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub async fn open_with<T>(parameters: &str, tls: T, config: &PostgresConfig) -> Result<Self, StoreError>
+    where
+        T: MakeTlsConnect<Socket> + Clone + Send + Sync + 'static,
+        T::Stream: Send + Sync,
+        T::TlsConnect: Send + Sync,
+        <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
+    {
+        let pool = connection::pool(connection::parameters(parameters, config)?, tls, config)?;
+        let mut first = connection::first(&pool).await?;
+        schema::migrate(&mut first).await?;
+        let resolves = is_possible(&first).await;
+        drop(first);
+        let committer = Committer { pool: pool.clone(), config: config.clone(), resolves };
+        Ok(Self { committer: Arc::new(committer), reader: Reader::new(pool) })
+    }
+}
+
+impl std::fmt::Debug for PostgresStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PostgresStore").field("pool", &self.committer.pool.status()).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Store for PostgresStore {
+    /// Runs on a task of its own, so that a caller who stops waiting does not stop it half-way.
+    async fn commit(&self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
+        if batch.is_empty() {
+            return Ok(Vec::new());
+        }
+        let committer = Arc::clone(&self.committer);
+        let task = tokio::spawn(async move { committer.commit(&batch).await });
+        task.await.unwrap_or_else(|error| Err(StoreError::new(StoreErrorKind::OutcomeUnknown, error)))
+    }
+
+    async fn key(&self, user: UserId) -> Result<Option<KeyRecord>, StoreError> {
+        Ok(self.reader.key(user).await?)
+    }
+
+    async fn conversation(&self, id: ConversationId) -> Result<Option<ConversationState>, StoreError> {
+        Ok(self.reader.conversation(id).await?)
+    }
+
+    async fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ConversationState>, StoreError> {
+        Ok(self.reader.conversations(&query).await?)
+    }
+
+    async fn history(&self, query: HistoryQuery) -> Result<Option<HistoryPage>, StoreError> {
+        Ok(self.reader.history(&query).await?)
+    }
+
+    async fn inbox(&self, query: InboxQuery) -> Result<InboxPage, StoreError> {
+        Ok(self.reader.inbox(&query).await?)
+    }
+
+    async fn devices(&self, user: UserId) -> Result<Vec<DeviceState>, StoreError> {
+        Ok(self.reader.devices(user).await?)
+    }
+
+    async fn depth(&self, who: Principal) -> Result<Depth, StoreError> {
+        Ok(self.reader.depth(&who).await?)
+    }
+
+    fn lanes(&self) -> NonZeroUsize {
+        self.committer.config.lanes
+    }
+}

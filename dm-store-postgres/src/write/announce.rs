@@ -1,0 +1,113 @@
+//! Telling the peers of publishers.
+//!
+//! Like expiry it takes users whom nobody names, and passes over those that another commit holds. A publisher's row is
+//! taken first: whoever writes an announcement holds it.
+
+use deadpool_postgres::ClientWrapper;
+use dm_core::{AnnounceKeys, Event, InboxEntry, InboxSeq, KeyRecord, Notice, Notification, Outcome, UserId};
+
+use super::flight::{Flight, param};
+use crate::codec;
+use crate::error::Fault;
+
+const TAKE_PUBLISHER: &str = "SELECT u.id, u.key_version, u.key, u.key_binding, u.key_published_at
+    FROM dm.announcements n JOIN dm.users u ON u.id = n.publisher
+    WHERE n.publisher > $1 ORDER BY n.publisher LIMIT 1 FOR UPDATE OF u SKIP LOCKED";
+
+/// In the order in which their conversations were opened.
+pub(crate) const TAKE_PEERS: &str = "SELECT t.number, u.id, u.inbox_head FROM (
+        SELECT c.a_number AS number, c.b AS peer FROM dm.conversations c
+        WHERE c.a = $1 AND c.a_number > $2 AND c.a_number <= $3
+        UNION ALL
+        SELECT c.b_number, c.a FROM dm.conversations c
+        WHERE c.b = $1 AND c.b_number > $2 AND c.b_number <= $3
+    ) t JOIN dm.users u ON u.id = t.peer
+    ORDER BY t.number FOR UPDATE OF u SKIP LOCKED";
+
+const INSERT_NOTICES: &str = "INSERT INTO dm.inbox (user_id, seq, at, notice)
+    SELECT n.id, n.seq, $3, $4 FROM unnest($1::bytea[], $2::bigint[]) AS n(id, seq)";
+
+const RAISE_HEADS: &str = "UPDATE dm.users u SET inbox_head = n.seq, oldest_at = coalesce(u.oldest_at, $3)
+    FROM unnest($1::bytea[], $2::bigint[]) AS n(id, seq) WHERE u.id = n.id";
+
+pub(super) async fn announce(client: &ClientWrapper, write: &AnnounceKeys) -> Result<Outcome, Fault> {
+    let mut appended = Vec::new();
+    let mut last = Vec::new();
+    while appended.len() < write.limit
+        && let Some((publisher, record)) = next_publisher(client, &last).await?
+    {
+        last = publisher.as_bytes().to_vec();
+        step(client, write, publisher, record, &mut appended).await?;
+    }
+    let mut flight = Flight::new(client);
+    flight.add("SELECT EXISTS (SELECT FROM dm.announcements)", Vec::new()).await?;
+    let more = flight.land().await?.flatten().next();
+    let more = more.map(|row| row.try_get(0)).transpose()?.unwrap_or(false);
+    Ok(Outcome::KeysAnnounced { appended, more })
+}
+
+async fn next_publisher(
+    client: &ClientWrapper,
+    after: &[u8],
+) -> Result<Option<(UserId, Option<KeyRecord>)>, Fault> {
+    let mut flight = Flight::new(client);
+    flight.add(TAKE_PUBLISHER, vec![param(after)]).await?;
+    let Some(row) = flight.land().await?.flatten().next() else { return Ok(None) };
+    let publisher = codec::get_user(&row, 0)?;
+    Ok(Some((publisher, codec::key_record(publisher, &row, 1)?)))
+}
+
+/// Tells peers of a publisher whose row is held, as long as the limit and other commits allow.
+async fn step(
+    client: &ClientWrapper,
+    write: &AnnounceKeys,
+    publisher: UserId,
+    record: Option<KeyRecord>,
+    appended: &mut Vec<Notification>,
+) -> Result<(), Fault> {
+    let id = publisher.as_bytes().as_slice();
+    let mut flight = Flight::new(client);
+    flight.add("SELECT told, until FROM dm.announcements WHERE publisher = $1", vec![param(id)]).await?;
+    let Some(row) = flight.land().await?.flatten().next() else { return Ok(()) };
+    let (told, until): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+    let room = codec::count(write.limit - appended.len());
+    let end = until.min(told.saturating_add(room));
+
+    let mut flight = Flight::new(client);
+    flight.add(TAKE_PEERS, vec![param(id), param(told), param(end)]).await?;
+    let rows = flight.land().await?.next().unwrap_or_default();
+    let (mut reached, mut peers, mut seqs) = (told, Vec::new(), Vec::new());
+    for row in rows {
+        // What comes after a peer that is passed over waits for the next step.
+        if row.try_get::<_, i64>(0)? != reached + 1 {
+            break;
+        }
+        reached += 1;
+        peers.push(codec::get_user(&row, 1)?);
+        seqs.push(row.try_get::<_, i64>(2)?.saturating_add(1));
+    }
+    let mut flight = Flight::new(client);
+    if let Some(record) = record {
+        let notice = Notice::PeerKeyChanged(record);
+        let ids: Vec<Vec<u8>> = peers.iter().map(|peer| peer.as_bytes().to_vec()).collect();
+        let at = codec::time(write.at);
+        let params = vec![param(ids.clone()), param(seqs.clone()), param(at), param(notice.encode())];
+        flight.add(INSERT_NOTICES, params).await?;
+        flight.add(RAISE_HEADS, vec![param(ids), param(seqs.clone()), param(at)]).await?;
+        for (peer, seq) in peers.into_iter().zip(seqs) {
+            let (seq, event) = (InboxSeq::new(seq.cast_unsigned()), Event::Notice(notice));
+            appended.push(Notification {
+                user: peer,
+                entry: InboxEntry { seq, at: write.at, origin: None, event },
+            });
+        }
+    }
+    if reached == until {
+        flight.add("DELETE FROM dm.announcements WHERE publisher = $1", vec![param(id)]).await?;
+    } else {
+        let sql = "UPDATE dm.announcements SET told = $2 WHERE publisher = $1";
+        flight.add(sql, vec![param(id), param(reached)]).await?;
+    }
+    flight.land().await?;
+    Ok(())
+}

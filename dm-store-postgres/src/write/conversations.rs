@@ -1,0 +1,39 @@
+//! Opening conversations.
+
+use dm_core::{Conversation, Event, Notice, OpenConversation, Outcome, ServerSequence};
+
+use super::book::{Book, Content, Stop, Thread};
+
+impl Book {
+    pub(super) fn open_conversation(&mut self, write: &OpenConversation) -> Result<Outcome, Stop> {
+        let participants = write.participants;
+        let open = self.pairs.get(&participants).and_then(|id| self.threads.get(id));
+        if let Some(Thread { conversation, .. }) = open {
+            let conversation = *conversation;
+            return Ok(Outcome::ConversationOpened { conversation, created: false, appended: Vec::new() });
+        }
+        let numbers =
+            (self.user(participants.a())?.conversations + 1, self.user(participants.b())?.conversations + 1);
+        self.user(participants.a())?.conversations = numbers.0;
+        self.user(participants.b())?.conversations = numbers.1;
+
+        let conversation = Conversation { id: write.id, participants, opened_at: write.at };
+        let thread = Thread {
+            conversation,
+            head: ServerSequence::ZERO,
+            last_activity: None,
+            opened_as: Some(numbers),
+            is_changed: false,
+        };
+        self.threads.insert(write.id, thread);
+        self.pairs.insert(participants, write.id);
+        let notice = Notice::ConversationOpened(conversation);
+        let mut appended = Vec::with_capacity(2);
+        for user in [participants.a(), participants.b()] {
+            let origin = (user == write.opener.user).then(|| write.opener.device.clone());
+            let content = Content::Notice(notice.encode());
+            appended.push(self.append_entry(user, write.at, origin, content, Event::Notice(notice))?);
+        }
+        Ok(Outcome::ConversationOpened { conversation, created: true, appended })
+    }
+}

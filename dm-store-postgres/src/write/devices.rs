@@ -1,0 +1,42 @@
+//! Registering devices, and forgetting them.
+
+use deadpool_postgres::ClientWrapper;
+use dm_core::{DeviceStart, ForgetDevice, Outcome, Refusal, RegisterDevice};
+
+use super::book::{Book, Device, Stop};
+use super::flight::{Flight, param};
+use crate::error::Fault;
+
+impl Book {
+    pub(super) fn register_device(&mut self, write: &RegisterDevice) -> Result<Outcome, Stop> {
+        let who = &write.who;
+        if let Some(device) = self.devices.get(who) {
+            return Ok(Outcome::DeviceRegistered { cursor: dm_core::InboxSeq::new(device.cursor) });
+        }
+        let registered = self.devices.keys().filter(|device| device.user == who.user).count();
+        let user = self.user(who.user)?;
+        if registered >= write.limit {
+            return Err(Refusal::TooManyDevices.into());
+        }
+        let cursor = match write.start {
+            DeviceStart::Oldest => user.floor,
+            DeviceStart::Now => user.head,
+        };
+        (user.registrations, user.is_changed) = (user.registrations + 1, true);
+        let registered_as = Some((user.registrations, write.at));
+        let device = Device { cursor: cursor.get(), registered_as, ..Device::default() };
+        self.devices.insert(who.clone(), device);
+        Ok(Outcome::DeviceRegistered { cursor })
+    }
+}
+
+/// Forgets a device of a user whose row is locked, if there is one.
+pub(super) async fn forget(client: &ClientWrapper, write: &ForgetDevice) -> Result<Outcome, Fault> {
+    let who = &write.who;
+    let params = || vec![param(who.user.as_bytes().as_slice()), param(who.device.as_str())];
+    let mut flight = Flight::new(client);
+    flight.add("DELETE FROM dm.acked WHERE user_id = $1 AND device = $2", params()).await?;
+    flight.add("DELETE FROM dm.devices WHERE user_id = $1 AND device = $2 RETURNING true", params()).await?;
+    let gone = flight.land().await?.nth(1).unwrap_or_default();
+    Ok(Outcome::DeviceForgotten { existed: !gone.is_empty() })
+}

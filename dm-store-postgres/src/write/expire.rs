@@ -1,0 +1,114 @@
+//! Expiring the oldest entries of inboxes.
+//!
+//! Expiry takes users whom nobody names, so it never waits for them: those that another commit holds are passed over, and
+//! there is more to do.
+
+use deadpool_postgres::ClientWrapper;
+use dm_core::{Expire, Outcome};
+
+use super::flight::{Flight, param};
+use crate::codec;
+use crate::error::Fault;
+
+/// Inboxes at a time.
+const INBOXES: i64 = 16;
+
+pub(crate) const TAKE_OLDEST: &str = "SELECT u.id, u.inbox_floor FROM dm.users u
+    WHERE u.oldest_at < $1 ORDER BY u.oldest_at LIMIT $2 FOR UPDATE OF u SKIP LOCKED";
+
+pub(crate) const OLDEST_ENTRIES: &str = "SELECT n.id, e.seq, e.at
+    FROM unnest($1::bytea[], $2::bigint[]) WITH ORDINALITY AS n(id, floor, place)
+    CROSS JOIN LATERAL (SELECT i.seq, i.at FROM dm.inbox i WHERE i.user_id = n.id AND i.seq > n.floor
+                        ORDER BY i.seq LIMIT $3) e
+    ORDER BY n.place, e.seq";
+
+pub(crate) const DELETE_ENTRIES: &str = "DELETE FROM dm.inbox i
+    USING unnest($1::bytea[], $2::bigint[]) AS n(id, floor) WHERE i.user_id = n.id AND i.seq <= n.floor";
+
+const DELETE_OLD_MARKS: &str = "DELETE FROM dm.acked k
+    USING unnest($1::bytea[], $2::bigint[]) AS n(id, floor) WHERE k.user_id = n.id AND k.seq <= n.floor";
+
+const RAISE_FLOORS: &str = "UPDATE dm.users u SET inbox_floor = n.floor, oldest_at = n.oldest_at
+    FROM unnest($1::bytea[], $2::bigint[], $3::bigint[]) AS n(id, floor, oldest_at) WHERE u.id = n.id";
+
+/// What goes of one inbox.
+struct Going {
+    user: Vec<u8>,
+    floor: i64,
+    oldest_at: Option<i64>,
+    /// Whether an entry was met that stays.
+    is_done: bool,
+}
+
+pub(super) async fn expire(client: &ClientWrapper, write: &Expire) -> Result<Outcome, Fault> {
+    let before = codec::time(write.before);
+    let mut entries = 0;
+    while entries < write.limit {
+        let left = write.limit - entries;
+        let mut flight = Flight::new(client);
+        let inboxes = INBOXES.min(codec::count(left));
+        flight.add(TAKE_OLDEST, vec![param(before), param(inboxes)]).await?;
+        let users = flight.land().await?.next().unwrap_or_default();
+        if users.is_empty() {
+            break;
+        }
+        let mut going = Vec::with_capacity(users.len());
+        for row in &users {
+            let (user, floor) = (row.try_get(0)?, row.try_get(1)?);
+            going.push(Going { user, floor, oldest_at: None, is_done: false });
+        }
+        entries += choose(client, &mut going, before, left).await?;
+        remove(client, &going).await?;
+    }
+    let mut flight = Flight::new(client);
+    flight.add("SELECT EXISTS (SELECT FROM dm.users WHERE oldest_at < $1)", vec![param(before)]).await?;
+    let more = flight.land().await?.flatten().next();
+    let more = more.map(|row| row.try_get(0)).transpose()?.unwrap_or(false);
+    Ok(Outcome::Expired { entries, more })
+}
+
+/// Decides how far each inbox goes, up to a limit in all.
+async fn choose(
+    client: &ClientWrapper,
+    going: &mut [Going],
+    before: i64,
+    left: usize,
+) -> Result<usize, Fault> {
+    let mut flight = Flight::new(client);
+    let users: Vec<&[u8]> = going.iter().map(|going| going.user.as_slice()).collect();
+    let floors: Vec<i64> = going.iter().map(|going| going.floor).collect();
+    // One more than may go, which is then the oldest.
+    let most = codec::count(left.saturating_add(1));
+    flight.add(OLDEST_ENTRIES, vec![param(users), param(floors), param(most)]).await?;
+    let rows = flight.land().await?.next().unwrap_or_default();
+    let mut removed = 0;
+    let mut inboxes = going.iter_mut();
+    let mut inbox = inboxes.next();
+    for row in rows {
+        let user: &[u8] = row.try_get(0)?;
+        while inbox.as_ref().is_some_and(|inbox| inbox.user != user) {
+            inbox = inboxes.next();
+        }
+        let Some(inbox) = inbox.as_mut().filter(|inbox| !inbox.is_done) else { continue };
+        let at: i64 = row.try_get(2)?;
+        if removed == left || at >= before {
+            (inbox.oldest_at, inbox.is_done) = (Some(at), true);
+        } else {
+            inbox.floor = row.try_get(1)?;
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}
+
+async fn remove(client: &ClientWrapper, going: &[Going]) -> Result<(), Fault> {
+    let users: Vec<&[u8]> = going.iter().map(|going| going.user.as_slice()).collect();
+    let floors: Vec<i64> = going.iter().map(|going| going.floor).collect();
+    let oldest: Vec<Option<i64>> = going.iter().map(|going| going.oldest_at).collect();
+    let mut flight = Flight::new(client);
+    flight.add(DELETE_ENTRIES, vec![param(users.clone()), param(floors.clone())]).await?;
+    flight.add(DELETE_OLD_MARKS, vec![param(users.clone()), param(floors.clone())]).await?;
+    flight.add(RAISE_FLOORS, vec![param(users), param(floors), param(oldest)]).await?;
+    flight.land().await?;
+    Ok(())
+}

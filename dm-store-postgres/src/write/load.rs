@@ -1,0 +1,298 @@
+//! Locking and reading: what a run of writes needs to know, in one flight.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use deadpool_postgres::ClientWrapper;
+use dm_core::{AckTarget, Conversation, InboxSeq, MessageId, Principal, ServerSequence, Write};
+use tokio_postgres::Row;
+
+use super::book::{Book, Filed, Sent, Thread, User};
+use super::flight::{Flight, Param, param};
+use super::plan::Names;
+use crate::codec::{self, MESSAGE, MESSAGE_COLUMNS};
+use crate::error::Fault;
+
+/// Makes rows for users who have none, in the order of their keys.
+pub(crate) const MAKE_USERS: &str = "INSERT INTO dm.users (id)
+    SELECT n.id FROM unnest($1::bytea[]) AS n(id) ORDER BY n.id ON CONFLICT (id) DO NOTHING";
+
+/// Locks the users who are named and those of the conversations that are named, in the order of their keys. Everything
+/// else that a batch changes belongs to one of them, so these are its only locks that are waited for.
+pub(crate) const LOCK_USERS: &str = "SELECT u.id, u.inbox_head, u.inbox_floor, u.oldest_at, u.conversations,
+           u.registrations, u.key_version, u.key, u.key_binding, u.key_published_at
+    FROM dm.users u
+    WHERE u.id IN (SELECT unnest($1::bytea[])
+                   UNION SELECT c.a FROM dm.conversations c WHERE c.id = ANY ($2::bytea[])
+                   UNION SELECT c.b FROM dm.conversations c WHERE c.id = ANY ($2::bytea[]))
+    ORDER BY u.id FOR UPDATE OF u";
+
+pub(crate) const THREADS: &str = "SELECT c.id, c.a, c.b, c.opened_at, c.head, c.last_at
+    FROM dm.conversations c WHERE c.id = ANY ($1::bytea[])
+    UNION
+    SELECT c.id, c.a, c.b, c.opened_at, c.head, c.last_at
+    FROM unnest($2::bytea[], $3::bytea[]) AS p(a, b) JOIN dm.conversations c ON c.a = p.a AND c.b = p.b";
+
+pub(crate) const DEVICES: &str = "SELECT d.user_id, d.device, d.cursor,
+           (SELECT max(k.seq) FROM dm.acked k WHERE k.user_id = d.user_id AND k.device = d.device)
+    FROM dm.devices d WHERE d.user_id = ANY ($1::bytea[])";
+
+/// For each device and each place where its cursor may come to stand, the first entries that keep it from moving on: as
+/// many as the run can acknowledge, and one more. Only those below the highest one that is acknowledged matter.
+pub(crate) const OPEN: &str = "SELECT s.user_id, s.device, e.seq,
+           (SELECT max(k.seq) FROM dm.acked k
+            WHERE k.user_id = s.user_id AND k.device = s.device AND k.seq < e.seq)
+    FROM unnest($1::bytea[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[])
+         AS s(user_id, device, origin, start, top, most)
+    JOIN dm.devices d ON d.user_id = s.user_id AND d.device = s.device
+    JOIN dm.users u ON u.id = s.user_id
+    CROSS JOIN LATERAL (
+        SELECT i.seq FROM dm.inbox i
+        WHERE i.user_id = s.user_id
+          AND i.seq > greatest(s.start, d.cursor, u.inbox_floor)
+          AND i.seq < greatest(s.top, (SELECT max(k.seq) FROM dm.acked k
+                                       WHERE k.user_id = s.user_id AND k.device = s.device))
+          AND i.message_seq IS NOT NULL AND i.origin IS DISTINCT FROM s.origin
+          AND NOT EXISTS (SELECT FROM dm.acked k
+                          WHERE k.user_id = s.user_id AND k.device = s.device AND k.seq = i.seq)
+        ORDER BY i.seq LIMIT s.most
+    ) e";
+
+pub(crate) const FILED: &str = "SELECT m.id, m.sender, m.recipient, m.sender_seq, m.recipient_seq
+    FROM dm.messages m WHERE m.id = ANY ($1::bytea[])";
+
+/// What the client ids stand for.
+pub(crate) fn sent_statement() -> String {
+    format!(
+        "SELECT {MESSAGE}, m.sender_seq FROM unnest($1::bytea[], $2::bytea[]) AS s(sender, client_id)
+         JOIN dm.messages m ON m.sender = s.sender AND m.client_id = s.client_id AND m.client_id IS NOT NULL"
+    )
+}
+
+/// Which statement of a flight an answer belongs to.
+pub(super) enum Part {
+    Other,
+    Ticket,
+    Users,
+    Threads,
+    Sent,
+    Devices,
+    Open,
+}
+
+/// Adds the lock of every user of a batch.
+pub(super) async fn lock(flight: &mut Flight<'_>, names: &Names) -> Result<(), Fault> {
+    let users: Vec<Vec<u8>> = names.users.iter().map(|user| user.as_bytes().to_vec()).collect();
+    let threads: Vec<Vec<u8>> = names.threads.iter().map(|id| id.as_bytes().to_vec()).collect();
+    flight.add(LOCK_USERS, vec![param(users), param(threads)]).await
+}
+
+/// Reads where messages stand that are acknowledged by their ids. Needs no lock: a message keeps its places, and who
+/// acknowledges one was told of it after it was committed.
+pub(super) async fn filed(
+    client: &ClientWrapper,
+    ids: &BTreeSet<MessageId>,
+    book: &mut Book,
+) -> Result<(), Fault> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<&[u8]> = ids.iter().map(|id| id.as_bytes().as_slice()).collect();
+    let mut flight = Flight::new(client);
+    flight.add(FILED, vec![param(ids)]).await?;
+    for row in flight.land().await?.flatten() {
+        let filed = Filed {
+            sender: codec::get_user(&row, 1)?,
+            recipient: codec::get_user(&row, 2)?,
+            sender_seq: codec::get_seq(&row, 3)?,
+            recipient_seq: codec::get_seq(&row, 4)?,
+        };
+        book.filed.insert(codec::get_message_id(&row, 0)?, filed);
+    }
+    Ok(())
+}
+
+/// Adds the reads of a run, behind the locks.
+pub(super) async fn reads<'a>(
+    flight: &mut Flight<'a>,
+    parts: &mut Vec<Part>,
+    writes: &'a [Write],
+    book: &Book,
+) -> Result<(), Fault> {
+    let (mut ids, mut a, mut b) = (BTreeSet::new(), Vec::new(), Vec::new());
+    let (mut senders, mut client_ids) = (Vec::new(), Vec::new());
+    for write in writes {
+        match write {
+            Write::AppendMessage(write) => {
+                ids.insert(write.conversation.as_bytes().as_slice());
+                if let Some(id) = &write.client_id {
+                    senders.push(write.sender.user.as_bytes().as_slice());
+                    client_ids.push(id.as_bytes().as_slice());
+                }
+            }
+            Write::OpenConversation(write) => {
+                a.push(write.participants.a().as_bytes().to_vec());
+                b.push(write.participants.b().as_bytes().to_vec());
+            }
+            _ => {}
+        }
+    }
+    if !ids.is_empty() || !a.is_empty() {
+        let ids: Vec<&[u8]> = ids.into_iter().collect();
+        flight.add(THREADS, vec![param(ids), param(a), param(b)]).await?;
+        parts.push(Part::Threads);
+    }
+    if !client_ids.is_empty() {
+        flight.add(sent_statement(), vec![param(senders), param(client_ids)]).await?;
+        parts.push(Part::Sent);
+    }
+    let owners: Vec<Vec<u8>> = Names::of(writes).owners.iter().map(|user| user.as_bytes().to_vec()).collect();
+    if !owners.is_empty() {
+        flight.add(DEVICES, vec![param(owners)]).await?;
+        parts.push(Part::Devices);
+    }
+    if let Some(places) = Places::of(writes, book) {
+        flight.add(OPEN, places.into_params()).await?;
+        parts.push(Part::Open);
+    }
+    Ok(())
+}
+
+impl Book {
+    /// Forgets what the last run was about. What is filed stays.
+    pub(super) fn turn_page(&mut self) {
+        let filed = std::mem::take(&mut self.filed);
+        *self = Self { filed, ..Self::default() };
+    }
+
+    /// Takes in the rows that answer a part.
+    pub(super) fn take_in(&mut self, part: &Part, rows: Vec<Row>) -> Result<(), Fault> {
+        for row in rows {
+            match part {
+                Part::Other | Part::Ticket => {}
+                Part::Users => self.take_user(&row)?,
+                Part::Threads => self.take_thread(&row)?,
+                Part::Sent => self.take_sent(&row)?,
+                Part::Devices => {
+                    let who = Principal::new(codec::get_user(&row, 0)?, codec::get_device(&row, 1)?);
+                    let newest: Option<i64> = row.try_get(3)?;
+                    let device = self.devices.entry(who).or_default();
+                    device.cursor = codec::get_number(&row, 2)?;
+                    device.newest_mark = newest.map(i64::cast_unsigned);
+                }
+                Part::Open => {
+                    let who = Principal::new(codec::get_user(&row, 0)?, codec::get_device(&row, 1)?);
+                    let mark: Option<i64> = row.try_get(3)?;
+                    let device = self.devices.entry(who).or_default();
+                    device.open.insert(codec::get_number(&row, 2)?, mark.map(i64::cast_unsigned));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn take_user(&mut self, row: &Row) -> Result<(), Fault> {
+        let id = codec::get_user(row, 0)?;
+        let oldest_at: Option<i64> = row.try_get(3)?;
+        let user = User {
+            head: codec::get_seq(row, 1)?,
+            floor: codec::get_seq(row, 2)?,
+            oldest_at: oldest_at.map(codec::from_time),
+            conversations: codec::get_number(row, 4)?,
+            registrations: codec::get_number(row, 5)?,
+            key: codec::key_record(id, row, 6)?,
+            is_changed: false,
+            has_new_key: false,
+        };
+        self.users.insert(id, user);
+        Ok(())
+    }
+
+    fn take_thread(&mut self, row: &Row) -> Result<(), Fault> {
+        let conversation = Conversation {
+            id: codec::get_conversation(row, 0)?,
+            participants: codec::get_participants(row, 1)?,
+            opened_at: codec::get_time(row, 3)?,
+        };
+        let last_at: Option<i64> = row.try_get(5)?;
+        let thread = Thread {
+            conversation,
+            head: ServerSequence::new(codec::get_number(row, 4)?),
+            last_activity: last_at.map(codec::from_time),
+            opened_as: None,
+            is_changed: false,
+        };
+        self.pairs.insert(conversation.participants, conversation.id);
+        self.threads.insert(conversation.id, thread);
+        Ok(())
+    }
+
+    fn take_sent(&mut self, row: &Row) -> Result<(), Fault> {
+        let message = codec::message(row, 0)?;
+        let Some(client_id) = message.client_id else { return Ok(()) };
+        let sender_seq = codec::get_seq(row, MESSAGE_COLUMNS)?;
+        self.sent.insert((message.sender, client_id), Sent { message: Arc::new(message), sender_seq });
+        Ok(())
+    }
+}
+
+/// Where the cursors of a run's devices may come to stand, and how far beyond to look.
+struct Places<'a> {
+    of: BTreeMap<&'a Principal, Place>,
+}
+
+#[derive(Default)]
+struct Place {
+    /// Zero stands for where the cursor is.
+    starts: BTreeSet<u64>,
+    /// Above the highest entry that the run acknowledges individually.
+    top: u64,
+    named: usize,
+}
+
+impl<'a> Places<'a> {
+    fn of(writes: &'a [Write], book: &Book) -> Option<Self> {
+        let mut of: BTreeMap<_, Place> = BTreeMap::new();
+        for write in writes {
+            let Write::Acknowledge(write) = write else { continue };
+            let place = of.entry(&write.who).or_default();
+            place.starts.insert(0);
+            let named: Vec<InboxSeq> = match &write.target {
+                AckTarget::UpTo(seq) => {
+                    place.starts.insert(seq.get());
+                    continue;
+                }
+                AckTarget::Entries(seqs) => seqs.clone(),
+                AckTarget::Messages(ids) => ids
+                    .iter()
+                    .map(|id| match book.filed.get(id) {
+                        Some(filed) if filed.sender == write.who.user => filed.sender_seq,
+                        Some(filed) if filed.recipient == write.who.user => filed.recipient_seq,
+                        Some(_) => InboxSeq::ZERO,
+                        // This run may append it, above all there is.
+                        None => InboxSeq::new(u64::MAX),
+                    })
+                    .collect(),
+            };
+            place.named += named.len();
+            place.top = named.iter().map(|seq| seq.get()).fold(place.top, u64::max);
+        }
+        (!of.is_empty()).then_some(Self { of })
+    }
+
+    fn into_params(self) -> Vec<Param<'a>> {
+        let (mut users, mut devices, mut origins) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut starts, mut tops, mut most) = (Vec::new(), Vec::new(), Vec::new());
+        for (who, place) in self.of {
+            for start in place.starts {
+                users.push(who.user.as_bytes().as_slice());
+                devices.push(who.device.as_str());
+                origins.push(codec::origin(Some(&who.device)));
+                starts.push(codec::number(start));
+                tops.push(codec::number(place.top));
+                most.push(codec::count(place.named.saturating_add(1)));
+            }
+        }
+        vec![param(users), param(devices), param(origins), param(starts), param(tops), param(most)]
+    }
+}

@@ -1,0 +1,205 @@
+//! Writing: one batch, one transaction.
+//!
+//! A batch takes the locks of all users it names and of the users of all conversations it names, in the order of their
+//! keys, before it reads anything else. Each row that it changes belongs to one of them: an inbox and its devices to their
+//! user, a conversation and its messages to both of its users. So two batches that meet in anything meet in a user, where
+//! one of them waits for the other's commit, and each statement behind the locks sees all that was committed before
+//! they were granted. That is why `READ COMMITTED` is enough, and why there is no cycle of waiting.
+
+mod acknowledge;
+mod announce;
+mod append;
+mod book;
+mod conversations;
+mod devices;
+mod expire;
+mod flight;
+mod flush;
+mod keys;
+mod load;
+mod plan;
+mod resolve;
+
+use deadpool_postgres::{ClientWrapper, Pool};
+use dm_core::{Outcome, StoreError, StoreErrorKind, Write};
+
+use crate::config::PostgresConfig;
+use crate::connection::{Lease, is_lost};
+use crate::error::{Fault, from_postgres};
+use book::{Book, Stop};
+use flight::{Flight, param};
+use load::Part;
+use plan::{Names, Run, runs};
+use resolve::{Fate, Ticket, resolve};
+
+pub(crate) use resolve::is_possible;
+
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+
+/// What commits batches.
+pub(crate) struct Committer {
+    pub(crate) pool: Pool,
+    pub(crate) config: PostgresConfig,
+    /// Whether the engine can tell what became of a transaction.
+    pub(crate) resolves: bool,
+}
+
+/// Why a try at a batch failed.
+enum Failed {
+    /// Nothing is committed.
+    Before(Fault),
+    /// The connection was lost with `COMMIT` under way.
+    AtCommit(Box<AtCommit>),
+}
+
+struct AtCommit {
+    outcomes: Vec<Outcome>,
+    ticket: Option<Ticket>,
+    error: tokio_postgres::Error,
+}
+
+impl From<Fault> for Failed {
+    fn from(fault: Fault) -> Self {
+        Self::Before(fault)
+    }
+}
+
+impl Committer {
+    /// Commits a batch. Its future must be run to its end.
+    pub(crate) async fn commit(&self, batch: &[Write]) -> Result<Vec<Outcome>, StoreError> {
+        let mut tries = 1;
+        loop {
+            let lost = match self.attempt(batch).await {
+                Ok(outcomes) => return Ok(outcomes),
+                Err(Failed::Before(fault)) if fault.is_transient() && tries < self.config.attempts.get() => {
+                    tries += 1;
+                    tracing::debug!(tries, "a batch is tried again");
+                    continue;
+                }
+                Err(Failed::Before(fault)) => return Err(fault.into()),
+                Err(Failed::AtCommit(lost)) => *lost,
+            };
+            let AtCommit { outcomes, ticket, error } = lost;
+            return match resolve(&self.pool, ticket.as_ref(), self.config.resolve_timeout).await {
+                Fate::Committed => Ok(outcomes),
+                Fate::Aborted => Err(StoreError::new(StoreErrorKind::Unavailable, from_postgres(error))),
+                Fate::Unknown => Err(StoreError::new(StoreErrorKind::OutcomeUnknown, from_postgres(error))),
+            };
+        }
+    }
+
+    async fn attempt(&self, batch: &[Write]) -> Result<Vec<Outcome>, Failed> {
+        // Whatever ends this early closes the connection, and the server rolls back.
+        let lease = Lease::take(&self.pool).await?;
+        let outcomes = Batch { client: lease.client()?, batch, resolves: self.resolves }.run().await?;
+        lease.give_back();
+        Ok(outcomes)
+    }
+}
+
+/// One try at a batch.
+struct Batch<'a> {
+    client: &'a ClientWrapper,
+    batch: &'a [Write],
+    resolves: bool,
+}
+
+impl Batch<'_> {
+    async fn run(self) -> Result<Vec<Outcome>, Failed> {
+        let client = self.client;
+        let names = Names::of(self.batch);
+        let mut book = Book::default();
+        load::filed(client, &names.messages, &mut book).await?;
+        let mut outcomes = Vec::with_capacity(self.batch.len());
+        let mut ticket = None;
+        let mut is_begun = false;
+        let mut runs = runs(self.batch).into_iter().peekable();
+        while let Some(run) = runs.next() {
+            let (mut flight, mut parts) = (Flight::new(client), Vec::new());
+            if !is_begun {
+                self.begin(&mut flight, &mut parts, &names).await?;
+            }
+            if let Run::Set(writes) = run {
+                book.turn_page();
+                load::lock(&mut flight, &names).await?;
+                parts.push(Part::Users);
+                load::reads(&mut flight, &mut parts, writes, &book).await?;
+            } else if !is_begun {
+                load::lock(&mut flight, &names).await?;
+                parts.push(Part::Other);
+            }
+            is_begun = true;
+            for (part, rows) in parts.iter().zip(flight.land().await?) {
+                if let (Part::Ticket, Some(row)) = (part, rows.first()) {
+                    ticket = Some(Ticket::read(row)?);
+                }
+                book.take_in(part, rows)?;
+            }
+            match run {
+                Run::Set(writes) => {
+                    for write in writes {
+                        outcomes.push(match book.apply(write) {
+                            Ok(outcome) => outcome,
+                            Err(Stop::Refused(refusal)) => Outcome::Refused(refusal),
+                            Err(Stop::Again) => return Err(Fault::Again.into()),
+                        });
+                    }
+                    let mut flight = Flight::new(client);
+                    book.flush(&mut flight).await?;
+                    if runs.peek().is_none() {
+                        return commit(flight, outcomes, ticket).await;
+                    }
+                    flight.land().await?;
+                }
+                Run::Forget(write) => outcomes.push(devices::forget(client, write).await?),
+                Run::Announce(write) => outcomes.push(announce::announce(client, write).await?),
+                Run::Expire(write) => outcomes.push(expire::expire(client, write).await?),
+            }
+        }
+        commit(Flight::new(client), outcomes, ticket).await
+    }
+
+    async fn begin<'f>(
+        &self,
+        flight: &mut Flight<'f>,
+        parts: &mut Vec<Part>,
+        names: &Names,
+    ) -> Result<(), Fault> {
+        flight.command(BEGIN);
+        parts.push(Part::Other);
+        if !names.made.is_empty() {
+            let made: Vec<Vec<u8>> = names.made.iter().map(|user| user.as_bytes().to_vec()).collect();
+            flight.add(load::MAKE_USERS, vec![param(made)]).await?;
+            parts.push(Part::Other);
+        }
+        if self.resolves {
+            flight.add(resolve::TICKET, Vec::new()).await?;
+            parts.push(Part::Ticket);
+        }
+        Ok(())
+    }
+}
+
+/// Sends the last statements with `COMMIT` behind them.
+async fn commit(
+    mut flight: Flight<'_>,
+    outcomes: Vec<Outcome>,
+    ticket: Option<Ticket>,
+) -> Result<Vec<Outcome>, Failed> {
+    flight.command("COMMIT");
+    let mut answers = flight.answers().await;
+    let committed = answers.pop();
+    for answer in answers {
+        match answer {
+            Ok(_) => {}
+            // What the server refused before `COMMIT` makes a rollback of it.
+            Err(error) if !is_lost(&error) => return Err(Fault::from(error).into()),
+            Err(error) => return Err(Failed::AtCommit(Box::new(AtCommit { outcomes, ticket, error }))),
+        }
+    }
+    match committed {
+        // Even what the server says then may come after the commit is in its log.
+        Some(Err(error)) => Err(Failed::AtCommit(Box::new(AtCommit { outcomes, ticket, error }))),
+        _ => Ok(outcomes),
+    }
+}

@@ -1,0 +1,45 @@
+//! Where the conformance suite finds a store.
+
+use dm_conformance::Harness;
+use dm_core::StoreError;
+use dm_store_postgres::PostgresStore;
+use dm_test_servers::postgres::{Cluster, Database};
+
+/// A store in a database of its own.
+pub struct Place {
+    pub database: Database,
+}
+
+impl Harness for Place {
+    type Store = PostgresStore;
+
+    async fn fresh() -> Self {
+        Self { database: fresh() }
+    }
+
+    async fn open(&self) -> Result<PostgresStore, StoreError> {
+        PostgresStore::open(&self.database.parameters()).await
+    }
+}
+
+/// A database with the schema in it.
+pub fn fresh() -> Database {
+    Cluster::shared().database(&template(), |parameters| {
+        // On a thread, for the test is in a runtime already.
+        std::thread::scope(|scope| {
+            let made = scope.spawn(|| {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                runtime.block_on(async { PostgresStore::open(parameters).await.map(drop) })
+            });
+            made.join().unwrap().unwrap();
+        });
+    })
+}
+
+/// Named by what is in it, for a server outlives a change of the schema.
+fn template() -> String {
+    use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+    let mut hasher = DefaultHasher::new();
+    include_str!("../../migrations/0001_initial.sql").hash(&mut hasher);
+    format!("dm_{:016x}", hasher.finish())
+}

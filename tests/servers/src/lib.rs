@@ -1,0 +1,18 @@
+//! Starts the servers that tests need, and ends them.
+//!
+//! A server runs on this machine only, on data in a temporary folder, as a user without rights. Each kind has a file here:
+//!
+//! - [`postgres`]: PostgreSQL from Debian's package of that name, shared by all tests that run at the same time, or alone
+//!   for a test that stops it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a helper of tests: it fails by panicking"
+)]
+#![cfg(unix)]
+
+pub mod postgres;
+mod shared;

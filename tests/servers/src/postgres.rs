@@ -1,0 +1,313 @@
+//! PostgreSQL.
+
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crate::shared::{self, Claim};
+
+/// How long a server may take to start or stop.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A server with its data. It is reached by a socket in its folder only.
+#[derive(Debug)]
+pub struct Cluster {
+    folder: PathBuf,
+    ends: Ends,
+}
+
+/// When a server ends.
+#[derive(Debug)]
+enum Ends {
+    /// With the last process that claims it.
+    Shared { _claim: Claim },
+    /// With this value.
+    Alone,
+}
+
+/// A database, dropped with this value.
+#[derive(Debug)]
+pub struct Database {
+    cluster: &'static Cluster,
+    name: String,
+}
+
+impl Cluster {
+    /// The server that all tests share. It does not sync: what is tested on it outlives processes, not power cuts.
+    ///
+    /// # Panics
+    /// When PostgreSQL is not installed, or does not start.
+    #[must_use]
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<Cluster> = OnceLock::new();
+        SHARED.get_or_init(|| {
+            let folder = shared::folder(&format!("postgres-{}", fs_user()));
+            let data = folder.join("data");
+            let claim = shared::claim(
+                &folder,
+                &data,
+                || alive(&data),
+                || {
+                    // What a server left that was killed.
+                    let _ = fs::remove_dir_all(&data);
+                    init(&data);
+                    launch(&data)
+                },
+            );
+            Self { folder: data, ends: Ends::Shared { _claim: claim } }
+        })
+    }
+
+    /// A server for one test, which may stop it.
+    ///
+    /// # Panics
+    /// As [`shared`](Self::shared).
+    #[must_use]
+    pub fn alone() -> Self {
+        let folder = shared::folder(&format!("postgres-{}-{}", std::process::id(), unique()));
+        let data = folder.join("data");
+        init(&data);
+        launch(&data);
+        Self { folder: data, ends: Ends::Alone }
+    }
+
+    /// Parameters of a connection to a database.
+    #[must_use]
+    pub fn parameters(&self, database: &str) -> String {
+        format!("host={} user=postgres dbname={database}", self.folder.display())
+    }
+
+    /// Runs SQL as the superuser, outside a transaction, and returns what it prints: rows as lines, `|` between columns.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub fn sql(&self, database: &str, sql: &str) -> String {
+        let output = self.psql(database, sql);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "psql: {said}");
+        String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+    }
+
+    /// Stops the server at once, as a crash does, and starts it again.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn restart(&self) {
+        stop(&self.folder, "-QUIT");
+        launch(&self.folder);
+    }
+
+    /// A database of its own, copied from a template. The template is made first if there is none of that name, by
+    /// `prepare`, which is given parameters and leaves no connection behind.
+    ///
+    /// # Panics
+    /// When the server refuses.
+    #[must_use]
+    pub fn database(&'static self, template: &str, prepare: impl FnOnce(&str)) -> Database {
+        self.make_template(template, prepare);
+        let name = format!("test_{}_{}", std::process::id(), unique());
+        self.sql("postgres", &format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy"));
+        Database { cluster: self, name }
+    }
+
+    fn make_template(&self, template: &str, prepare: impl FnOnce(&str)) {
+        let lock = self.folder.with_file_name("template");
+        let lock = fs::OpenOptions::new().create(true).truncate(false).write(true).open(lock);
+        let lock = lock.expect("the folder is ours");
+        lock.lock().expect("a lock of a file");
+        let made = format!("SELECT 1 FROM pg_database WHERE datname = '{template}'");
+        if self.sql("postgres", &made).is_empty() {
+            let draft = format!("draft_{template}");
+            self.sql("postgres", &format!("DROP DATABASE IF EXISTS {draft} WITH (FORCE)"));
+            self.sql("postgres", &format!("CREATE DATABASE {draft}"));
+            prepare(&self.parameters(&draft));
+            // Its connections may be closing still.
+            let end = format!(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{draft}'"
+            );
+            self.sql("postgres", &end);
+            self.sql("postgres", &format!("ALTER DATABASE {draft} RENAME TO {template}"));
+        }
+    }
+
+    fn psql(&self, database: &str, sql: &str) -> std::process::Output {
+        Command::new(program("psql"))
+            .args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1"])
+            .arg("--dbname")
+            .arg(self.parameters(database))
+            .args(["--command", sql])
+            .stdin(Stdio::null())
+            .output()
+            .expect("psql starts")
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if matches!(self.ends, Ends::Alone) {
+            stop(&self.folder, "-QUIT");
+            let _ = self.folder.parent().map(fs::remove_dir_all);
+        }
+    }
+}
+
+impl Database {
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Parameters of a connection.
+    #[must_use]
+    pub fn parameters(&self) -> String {
+        self.cluster.parameters(&self.name)
+    }
+
+    /// Runs SQL, as [`Cluster::sql`].
+    ///
+    /// # Panics
+    /// When it fails.
+    pub fn sql(&self, sql: &str) -> String {
+        self.cluster.sql(&self.name, sql)
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        // Not worth a second failure of a test that is failing.
+        let _ = self.cluster.psql("postgres", &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
+    }
+}
+
+/// A number that no other call in this process gives.
+fn unique() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// Makes an empty cluster that belongs to the user the server runs as.
+fn init(data: &Path) {
+    fs::create_dir_all(data).expect("the folder is ours");
+    if is_root() {
+        let owned = Command::new("chown").arg("postgres").arg(data).status();
+        assert!(owned.is_ok_and(|status| status.success()), "there is no user named postgres");
+    }
+    let output = as_server("initdb")
+        .arg("--pgdata")
+        .arg(data)
+        .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"])
+        .stdin(Stdio::null())
+        .output()
+        .expect("initdb starts");
+    assert!(output.status.success(), "initdb: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Starts the server on its data, and waits until it takes connections.
+fn launch(data: &Path) -> u32 {
+    let log = fs::File::options().create(true).append(true).open(data.with_file_name("log"));
+    let log = log.expect("the folder is ours");
+    let mut command = as_server("postgres");
+    command.arg("-D").arg(data).arg("-k").arg(data);
+    for setting in [
+        "listen_addresses=",
+        "max_connections=400",
+        "shared_buffers=256MB",
+        "fsync=off",
+        "full_page_writes=off",
+        "max_wal_size=4GB",
+        "autovacuum_naptime=5s",
+    ] {
+        command.args(["-c", setting]);
+    }
+    let mut child = command
+        .current_dir(data.parent().unwrap_or(data))
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().expect("a second handle"))
+        .stderr(log)
+        .spawn()
+        .expect("the server starts");
+    // The file says so in its last line.
+    let end = Instant::now() + PATIENCE;
+    while alive(data).is_none() || !status(data).is_some_and(|line| line.starts_with("ready")) {
+        let ended = child.try_wait().expect("a child of this process");
+        assert!(ended.is_none(), "the server ended: {ended:?}; see {}", data.with_file_name("log").display());
+        assert!(Instant::now() < end, "the server does not take connections");
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
+    alive(data).expect("it was alive just now")
+}
+
+/// Ends the server, and waits until it is gone.
+fn stop(data: &Path, signal: &str) {
+    let Some(pid) = alive(data) else { return };
+    let _ = Command::new("kill").arg(signal).arg(pid.to_string()).status();
+    let end = Instant::now() + PATIENCE;
+    while is_running(pid) && Instant::now() < end {
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
+    let _ = fs::remove_file(data.join("postmaster.pid"));
+}
+
+/// The process of the server on this data, if it runs.
+fn alive(data: &Path) -> Option<u32> {
+    let pid = line(data, 0)?.trim().parse().ok()?;
+    is_running(pid).then_some(pid)
+}
+
+fn status(data: &Path) -> Option<String> {
+    line(data, 7)
+}
+
+/// A line of the file in which a server says who it is.
+fn line(data: &Path, n: usize) -> Option<String> {
+    let text = fs::read_to_string(data.join("postmaster.pid")).ok()?;
+    text.lines().nth(n).map(str::to_owned)
+}
+
+/// Whether a process runs and is not only waiting to be reaped.
+fn is_running(pid: u32) -> bool {
+    let mut stat = String::new();
+    let read =
+        fs::File::open(format!("/proc/{pid}/stat")).and_then(|mut file| file.read_to_string(&mut stat));
+    read.is_ok() && !stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('Z'))
+}
+
+/// A program of the server, as a user without rights: it refuses to run as root.
+fn as_server(name: &str) -> Command {
+    let program = program(name);
+    if is_root() {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups", "--"]).arg(program);
+        command
+    } else {
+        Command::new(program)
+    }
+}
+
+/// The newest installed program of that name, or else one on the path.
+fn program(name: &str) -> PathBuf {
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let newest = versions
+        .filter_map(|version| {
+            let number: u32 = version.file_name().to_str()?.parse().ok()?;
+            let program = version.path().join("bin").join(name);
+            program.exists().then_some((number, program))
+        })
+        .max();
+    newest.map_or_else(|| name.into(), |(_, program)| program)
+}
+
+fn is_root() -> bool {
+    fs_user() == 0
+}
+
+/// The user this process is.
+fn fs_user() -> u32 {
+    use std::os::unix::fs::MetadataExt as _;
+    fs::metadata("/proc/self").map_or(u32::MAX, |of| of.uid())
+}

@@ -1,0 +1,74 @@
+//! One server for all processes of a test run.
+//!
+//! Test runners start a process per test binary, or per test. Whoever comes first starts the server; every process holds
+//! a shared lock on a file for as long as it lives, however it ends. A watcher waits until nobody holds it, and for a
+//! while longer, because between two tests nobody does; then it ends the server and removes its folder.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// What the watcher does: with `start` locked nobody can begin to use the server, and if nobody uses it then, it ends.
+const WATCHER: &str = r#"
+exec 8>"$0/start"
+while :; do
+    flock --exclusive "$0/users" true
+    sleep 10
+    flock --exclusive 8
+    if flock --exclusive --nonblock "$0/users" true; then
+        kill -INT "$1"
+        while kill -0 "$1" 2>/dev/null; do sleep 0.1; done
+        rm -rf "$2"
+        exit
+    fi
+    flock --unlock 8
+done
+"#;
+
+/// The right to use a server, for as long as it lives.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    _users: File,
+}
+
+/// The folder of a kind of server, whose user and version make its name.
+pub(crate) fn folder(name: &str) -> PathBuf {
+    let folder = std::env::temp_dir().join(format!("dm-test-{name}"));
+    std::fs::create_dir_all(&folder).expect("the temporary folder takes another");
+    folder
+}
+
+/// Claims the server of a folder, which is started if it does not run. `running` says which process it is, if it is there
+/// and alive; `start` starts it on `data` and says so, too.
+pub(crate) fn claim(
+    folder: &Path,
+    data: &Path,
+    running: impl FnOnce() -> Option<u32>,
+    start: impl FnOnce() -> u32,
+) -> Claim {
+    let lock = |name| {
+        let mut options = OpenOptions::new();
+        options.create(true).truncate(false).write(true).read(true);
+        options.open(folder.join(name)).expect("the folder is ours")
+    };
+    let starting = lock("start");
+    starting.lock().expect("a lock of a file");
+    let users = lock("users");
+    users.lock_shared().expect("a lock of a file");
+    if running().is_none() {
+        let pid = start();
+        Command::new("sh")
+            .args(["-c", WATCHER])
+            .arg(folder)
+            .arg(pid.to_string())
+            .arg(data)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .expect("a shell");
+    }
+    Claim { _users: users }
+}
