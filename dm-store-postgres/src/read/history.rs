@@ -9,18 +9,19 @@ use crate::codec::{self, MESSAGE};
 use crate::error::Fault;
 
 /// One row per message, or one without a message for an empty page, or none when there is no such conversation for the
-/// reader. Ends behind the first message that does not fit, so that no more than a page and one message is sent.
+/// reader. Ends behind the first message that does not fit, so that no more than a page and one message is sent; the second is always sent, to
+/// tell that there is more.
 pub(crate) fn statement(newest_first: bool) -> String {
     let order = if newest_first { "DESC" } else { "ASC" };
     format!(
         "SELECT {MESSAGE} FROM dm.conversations c
          LEFT JOIN LATERAL (
-             SELECT f.*, sum(f.cost) OVER (ORDER BY f.seq {order} ROWS UNBOUNDED PRECEDING) - f.cost AS before
+             SELECT f.*, sum(f.cost) OVER w - f.cost AS before, row_number() OVER w AS place
              FROM (
                  SELECT m.*, octet_length(m.payload) + 248 AS cost FROM dm.messages m
                  WHERE m.conversation = c.id AND m.seq > $3 AND m.seq < $4 ORDER BY m.seq {order} LIMIT $5
-             ) f
-         ) m ON m.before <= $6::bigint
+             ) f WINDOW w AS (ORDER BY f.seq {order} ROWS UNBOUNDED PRECEDING)
+         ) m ON m.before <= $6::bigint OR m.place <= 2
          WHERE c.id = $1 AND $2 IN (c.a, c.b) ORDER BY m.seq {order}"
     )
 }

@@ -16,12 +16,13 @@ const EXAMINED: u64 = 4_096;
 const LAST: u64 = i64::MAX.cast_unsigned() - EXAMINED;
 
 /// One row per entry, or one without an entry for an empty page; none for a user who has no inbox. Ends behind the first
-/// entry that does not fit, so that no more than a page and one entry is sent.
+/// entry that does not fit, so that no more than a page and one entry is sent; the second is always sent, to tell where
+/// the page ends.
 pub(crate) fn statement() -> String {
     format!(
         "SELECT {MESSAGE}, e.seq, e.at, e.notice, e.origin, u.inbox_head, u.inbox_floor FROM dm.users u
          LEFT JOIN LATERAL (
-             SELECT f.*, sum(f.cost) OVER (ORDER BY f.seq ROWS UNBOUNDED PRECEDING) - f.cost AS before
+             SELECT f.*, sum(f.cost) OVER w - f.cost AS before, row_number() OVER w AS place
              FROM (
                  SELECT i.*, coalesce(octet_length(p.payload) + 248, 256) AS cost
                  FROM dm.inbox i
@@ -32,8 +33,8 @@ pub(crate) fn statement() -> String {
                    AND NOT EXISTS (SELECT FROM dm.acked k
                                    WHERE k.user_id = u.id AND k.device = $2 AND k.seq = i.seq)
                  ORDER BY i.seq LIMIT $5
-             ) f
-         ) e ON e.before <= $6::bigint
+             ) f WINDOW w AS (ORDER BY f.seq ROWS UNBOUNDED PRECEDING)
+         ) e ON e.before <= $6::bigint OR e.place <= 2
          LEFT JOIN dm.messages m ON m.conversation = e.conversation AND m.seq = e.message_seq
          WHERE u.id = $1 ORDER BY e.seq"
     )
