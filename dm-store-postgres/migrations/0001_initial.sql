@@ -105,3 +105,11 @@ CREATE TABLE dm.acked (
     seq bigint NOT NULL,
     PRIMARY KEY (user_id, device, seq)
 );
+
+-- How a node learns what became of a commit whose answer it lost: see `src/write/slot.rs`. One row per commit that a node
+-- has under way; those of nodes that are gone are removed when another starts.
+CREATE TABLE dm.commits (
+    slot uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    token bigint NOT NULL DEFAULT 0,
+    used_at timestamptz NOT NULL DEFAULT now()
+) WITH (fillfactor = 50);

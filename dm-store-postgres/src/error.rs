@@ -61,7 +61,10 @@ impl Fault {
     pub(crate) fn is_transient(&self) -> bool {
         match self {
             Self::Postgres(error) => error.code().is_some_and(|code| {
-                *code == SqlState::T_R_SERIALIZATION_FAILURE || *code == SqlState::T_R_DEADLOCK_DETECTED
+                // The last is what a batch does whose slot was removed; see `write::slot`.
+                *code == SqlState::T_R_SERIALIZATION_FAILURE
+                    || *code == SqlState::T_R_DEADLOCK_DETECTED
+                    || *code == SqlState::DIVISION_BY_ZERO
             }),
             Self::Again => true,
             Self::Damaged(_) | Self::Pool(_) => false,

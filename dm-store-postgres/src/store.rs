@@ -13,9 +13,10 @@ use tokio_postgres::tls::{MakeTlsConnect, NoTls, TlsConnect};
 
 use crate::config::PostgresConfig;
 use crate::connection;
+use crate::error::from_postgres;
 use crate::read::Reader;
 use crate::schema;
-use crate::write::{Committer, is_possible};
+use crate::write::{CommitSlots, Committer, clean};
 
 /// A [`Store`] in a PostgreSQL database. Clones are handles to the same connections, which close with the last of them
 /// and with the last commit that is under way.
@@ -54,9 +55,10 @@ impl PostgresStore {
         let pool = connection::pool(connection::parameters(parameters, config)?, tls, config)?;
         let mut first = connection::first(&pool).await?;
         schema::migrate(&mut first).await?;
-        let resolves = is_possible(&first).await;
+        clean(&first).await.map_err(from_postgres)?;
         drop(first);
-        let committer = Committer { pool: pool.clone(), config: config.clone(), resolves };
+        let committer =
+            Committer { pool: pool.clone(), config: config.clone(), slots: CommitSlots::default() };
         Ok(Self { committer: Arc::new(committer), reader: Reader::new(pool) })
     }
 }

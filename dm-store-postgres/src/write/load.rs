@@ -72,7 +72,6 @@ pub(crate) fn sent_statement() -> String {
 /// Which statement of a flight an answer belongs to.
 pub(super) enum Part {
     Other,
-    Ticket,
     Users,
     Threads,
     Sent,
@@ -169,7 +168,7 @@ impl Book {
     pub(super) fn take_in(&mut self, part: &Part, rows: Vec<Row>) -> Result<(), Fault> {
         for row in rows {
             match part {
-                Part::Other | Part::Ticket => {}
+                Part::Other => {}
                 Part::Users => self.take_user(&row)?,
                 Part::Threads => self.take_thread(&row)?,
                 Part::Sent => self.take_sent(&row)?,

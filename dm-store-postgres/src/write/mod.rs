@@ -18,7 +18,7 @@ mod flush;
 mod keys;
 mod load;
 mod plan;
-mod resolve;
+mod slot;
 
 use deadpool_postgres::{ClientWrapper, Pool};
 use dm_core::{Outcome, StoreError, StoreErrorKind, Write};
@@ -30,9 +30,9 @@ use book::{Book, Stop};
 use flight::{Flight, param};
 use load::Part;
 use plan::{Names, Run, runs};
-use resolve::{Fate, Ticket, resolve};
+use slot::{Fate, Slot, Slots};
 
-pub(crate) use resolve::is_possible;
+pub(crate) use slot::{Slots as CommitSlots, clean};
 
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 
@@ -40,8 +40,7 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 pub(crate) struct Committer {
     pub(crate) pool: Pool,
     pub(crate) config: PostgresConfig,
-    /// Whether the engine can tell what became of a transaction.
-    pub(crate) resolves: bool,
+    pub(crate) slots: Slots,
 }
 
 /// Why a try at a batch failed.
@@ -54,7 +53,7 @@ enum Failed {
 
 struct AtCommit {
     outcomes: Vec<Outcome>,
-    ticket: Option<Ticket>,
+    slot: Slot,
     error: tokio_postgres::Error,
 }
 
@@ -79,8 +78,8 @@ impl Committer {
                 Err(Failed::Before(fault)) => return Err(fault.into()),
                 Err(Failed::AtCommit(lost)) => *lost,
             };
-            let AtCommit { outcomes, ticket, error } = lost;
-            return match resolve(&self.pool, ticket.as_ref(), self.config.resolve_timeout).await {
+            let AtCommit { outcomes, slot, error } = lost;
+            return match slot.resolve(&self.pool, self.config.resolve_timeout).await {
                 Fate::Committed => Ok(outcomes),
                 Fate::Aborted => Err(StoreError::new(StoreErrorKind::Unavailable, from_postgres(error))),
                 Fate::Unknown => Err(StoreError::new(StoreErrorKind::OutcomeUnknown, from_postgres(error))),
@@ -91,7 +90,10 @@ impl Committer {
     async fn attempt(&self, batch: &[Write]) -> Result<Vec<Outcome>, Failed> {
         // Whatever ends this early closes the connection, and the server rolls back.
         let lease = Lease::take(&self.pool).await?;
-        let outcomes = Batch { client: lease.client()?, batch, resolves: self.resolves }.run().await?;
+        let client = lease.client()?;
+        let slot = self.slots.take(client).await?;
+        let (outcomes, slot) = Batch { client, batch }.run(slot).await?;
+        self.slots.put_back(slot);
         lease.give_back();
         Ok(outcomes)
     }
@@ -101,17 +103,15 @@ impl Committer {
 struct Batch<'a> {
     client: &'a ClientWrapper,
     batch: &'a [Write],
-    resolves: bool,
 }
 
 impl Batch<'_> {
-    async fn run(self) -> Result<Vec<Outcome>, Failed> {
+    async fn run(self, slot: Slot) -> Result<(Vec<Outcome>, Slot), Failed> {
         let client = self.client;
         let names = Names::of(self.batch);
         let mut book = Book::default();
         load::filed(client, &names.messages, &mut book).await?;
         let mut outcomes = Vec::with_capacity(self.batch.len());
-        let mut ticket = None;
         let mut is_begun = false;
         let mut runs = runs(self.batch).into_iter().peekable();
         while let Some(run) = runs.next() {
@@ -130,9 +130,6 @@ impl Batch<'_> {
             }
             is_begun = true;
             for (part, rows) in parts.iter().zip(flight.land().await?) {
-                if let (Part::Ticket, Some(row)) = (part, rows.first()) {
-                    ticket = Some(Ticket::read(row)?);
-                }
                 book.take_in(part, rows)?;
             }
             match run {
@@ -147,7 +144,7 @@ impl Batch<'_> {
                     let mut flight = Flight::new(client);
                     book.flush(&mut flight).await?;
                     if runs.peek().is_none() {
-                        return commit(flight, outcomes, ticket).await;
+                        return commit(flight, outcomes, slot).await;
                     }
                     flight.land().await?;
                 }
@@ -156,7 +153,7 @@ impl Batch<'_> {
                 Run::Expire(write) => outcomes.push(expire::expire(client, write).await?),
             }
         }
-        commit(Flight::new(client), outcomes, ticket).await
+        commit(Flight::new(client), outcomes, slot).await
     }
 
     async fn begin<'f>(
@@ -172,10 +169,6 @@ impl Batch<'_> {
             flight.add(load::MAKE_USERS, vec![param(made)]).await?;
             parts.push(Part::Other);
         }
-        if self.resolves {
-            flight.add(resolve::TICKET, Vec::new()).await?;
-            parts.push(Part::Ticket);
-        }
         Ok(())
     }
 }
@@ -184,22 +177,24 @@ impl Batch<'_> {
 async fn commit(
     mut flight: Flight<'_>,
     outcomes: Vec<Outcome>,
-    ticket: Option<Ticket>,
-) -> Result<Vec<Outcome>, Failed> {
-    flight.command("COMMIT");
-    let mut answers = flight.answers().await;
-    let committed = answers.pop();
-    for answer in answers {
-        match answer {
-            Ok(_) => {}
-            // What the server refused before `COMMIT` makes a rollback of it.
-            Err(error) if !is_lost(&error) => return Err(Fault::from(error).into()),
-            Err(error) => return Err(Failed::AtCommit(Box::new(AtCommit { outcomes, ticket, error }))),
-        }
-    }
-    match committed {
-        // Even what the server says then may come after the commit is in its log.
-        Some(Err(error)) => Err(Failed::AtCommit(Box::new(AtCommit { outcomes, ticket, error }))),
-        _ => Ok(outcomes),
+    slot: Slot,
+) -> Result<(Vec<Outcome>, Slot), Failed> {
+    let (mut answers, committed) = {
+        slot.move_on(&mut flight).await?;
+        flight.command("COMMIT");
+        let mut answers = flight.answers().await;
+        let committed = answers.pop();
+        (answers.into_iter(), committed)
+    };
+    // What the server refused before `COMMIT` makes a rollback of it. But even what it says to `COMMIT` itself may come
+    // after the commit is in its log.
+    let lost = match answers.find_map(Result::err) {
+        Some(error) if !is_lost(&error) => return Err(Fault::from(error).into()),
+        Some(error) => Some(error),
+        None => committed.and_then(Result::err),
+    };
+    match lost {
+        None => Ok((outcomes, slot)),
+        Some(error) => Err(Failed::AtCommit(Box::new(AtCommit { outcomes, slot, error }))),
     }
 }

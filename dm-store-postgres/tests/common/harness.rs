@@ -43,3 +43,8 @@ fn template() -> String {
     include_str!("../../migrations/0001_initial.sql").hash(&mut hasher);
     format!("dm_{:016x}", hasher.finish())
 }
+
+/// A time, in milliseconds.
+pub const fn time(millis: u64) -> dm_core::Timestamp {
+    dm_core::Timestamp::from_millis(millis)
+}

@@ -110,7 +110,18 @@ impl Cluster {
     pub fn database(&'static self, template: &str, prepare: impl FnOnce(&str)) -> Database {
         self.make_template(template, prepare);
         let name = format!("test_{}_{}", std::process::id(), unique());
-        self.sql("postgres", &format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy"));
+        self.sql("postgres", &format!("CREATE DATABASE {name} TEMPLATE {template}"));
+        Database { cluster: self, name }
+    }
+
+    /// An empty database of its own.
+    ///
+    /// # Panics
+    /// When the server refuses.
+    #[must_use]
+    pub fn empty_database(&'static self) -> Database {
+        let name = format!("test_{}_{}", std::process::id(), unique());
+        self.sql("postgres", &format!("CREATE DATABASE {name}"));
         Database { cluster: self, name }
     }
 

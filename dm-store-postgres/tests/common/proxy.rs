@@ -1,0 +1,86 @@
+//! Stands between a store and its server, and cuts the connection when it matters.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{UnixListener, UnixStream};
+
+/// What it does to the next `COMMIT`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Mood {
+    /// Passes everything on.
+    Honest = 0,
+    /// Lets it through, and cuts the connection once the server has answered: then it is back to passing on.
+    CutsTheAnswer = 1,
+    /// The same, and refuses everybody from then on.
+    CutsForGood = 2,
+    /// Refuses everybody.
+    Refuses = 3,
+}
+
+/// A socket in a folder, for a server with its socket in another.
+pub struct Proxy {
+    mood: Arc<AtomicU8>,
+}
+
+impl Proxy {
+    pub fn between(folder: &Path, server: &Path) -> Self {
+        let listener = UnixListener::bind(folder.join(".s.PGSQL.5432")).unwrap();
+        let mood = Arc::new(AtomicU8::new(Mood::Honest as u8));
+        let server = server.join(".s.PGSQL.5432");
+        let shared = Arc::clone(&mood);
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                if shared.load(Ordering::SeqCst) == Mood::Refuses as u8 {
+                    continue;
+                }
+                let server = UnixStream::connect(&server).await.unwrap();
+                tokio::spawn(relay(client, server, Arc::clone(&shared)));
+            }
+        });
+        Self { mood }
+    }
+
+    pub fn set(&self, mood: Mood) {
+        self.mood.store(mood as u8, Ordering::SeqCst);
+    }
+}
+
+async fn relay(client: UnixStream, server: UnixStream, mood: Arc<AtomicU8>) {
+    let (mut from_client, mut to_client) = client.into_split();
+    let (mut from_server, mut to_server) = server.into_split();
+    let (mut asked, mut said) = (vec![0; 65_536], vec![0; 65_536]);
+    // The last answer to `COMMIT` says that the session is in no transaction.
+    let idle = b"Z\0\0\0\x05I";
+    let mut cuts = false;
+    loop {
+        tokio::select! {
+            read = from_client.read(&mut asked) => {
+                let Ok(read @ 1..) = read else { return };
+                let now = mood.load(Ordering::SeqCst);
+                if [Mood::CutsTheAnswer as u8, Mood::CutsForGood as u8].contains(&now)
+                    && asked[..read].windows(7).any(|word| word == b"COMMIT\0")
+                {
+                    cuts = true;
+                    let next = if now == Mood::CutsForGood as u8 { Mood::Refuses } else { Mood::Honest };
+                    mood.store(next as u8, Ordering::SeqCst);
+                }
+                if to_server.write_all(&asked[..read]).await.is_err() {
+                    return;
+                }
+            }
+            read = from_server.read(&mut said) => {
+                let Ok(read @ 1..) = read else { return };
+                if cuts && said[..read].windows(6).any(|word| word == idle) {
+                    return;
+                }
+                if !cuts && to_client.write_all(&said[..read]).await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}
