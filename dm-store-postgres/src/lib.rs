@@ -4,6 +4,8 @@ mod codec;
 mod config;
 mod connection;
 mod error;
+#[cfg(test)]
+mod plans;
 mod read;
 mod schema;
 mod store;

@@ -121,6 +121,18 @@ async fn a_commit_whose_answer_was_lost_is_found_to_be_done() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_arrives_after_it_was_given_up_does_nothing() {
+    let database = fresh();
+    let (store, proxy, _folder) = behind_proxy(&database, &PostgresConfig::default()).await;
+    proxy.set(Mood::HoldsIt);
+    assert_eq!(store.commit(send(1)).await.unwrap_err().kind(), StoreErrorKind::Unavailable);
+    proxy.release().await;
+    assert!(texts(&store, 1, 1).await.is_empty());
+    store.commit(send(2)).await.unwrap();
+    assert_eq!((texts(&store, 1, 1).await, dense(&store, 2).await), (vec!["2".to_owned()], 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_commit_nobody_can_be_asked_about_is_unknown_and_its_repeat_resolves_it() {
     let database = fresh();
     let mut config = PostgresConfig::default();

@@ -15,12 +15,12 @@ use tokio_postgres::types::ToSql;
 use crate::codec;
 use crate::error::Fault;
 
-pub(crate) use conversations::{CONVERSATION, CONVERSATIONS};
-pub(crate) use history::statement as history_statement;
-pub(crate) use inbox::{DEPTH, DEVICES, statement as inbox_statement};
+use conversations::{CONVERSATION, CONVERSATIONS};
+use history::statement as history_statement;
+use inbox::{DEPTH, DEVICES, statement as inbox_statement};
 
 /// A user's current key.
-pub(crate) const KEY: &str =
+const KEY: &str =
     "SELECT u.key_version, u.key, u.key_binding, u.key_published_at FROM dm.users u WHERE u.id = $1";
 
 /// Reads through a pool. Every call may be dropped at any time: it is in no transaction.
@@ -104,4 +104,11 @@ impl Reader {
         let Some(row) = rows.first() else { return Ok(Depth::default()) };
         Ok(Depth { messages: codec::get_number(row, 0)?, notices: codec::get_number(row, 1)? })
     }
+}
+
+/// Every statement of a read.
+#[cfg(test)]
+pub(crate) fn statements() -> Vec<String> {
+    let fixed = [KEY, CONVERSATION, CONVERSATIONS, DEVICES, DEPTH].map(str::to_owned);
+    fixed.into_iter().chain([history_statement(true), history_statement(false), inbox_statement()]).collect()
 }

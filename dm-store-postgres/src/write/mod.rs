@@ -198,3 +198,26 @@ async fn commit(
         Some(error) => Err(Failed::AtCommit(Box::new(AtCommit { outcomes, slot, error }))),
     }
 }
+
+/// The statements of sends and acknowledgements, and those of expiry and announcing that walk a table.
+#[cfg(test)]
+pub(crate) fn hot_statements() -> Vec<String> {
+    let fixed = [
+        load::LOCK_USERS,
+        load::THREADS,
+        load::DEVICES,
+        load::OPEN,
+        load::FILED,
+        flush::UPDATE_USERS,
+        flush::UPDATE_KEYS,
+        flush::UPDATE_THREADS,
+        flush::UPDATE_DEVICES,
+        flush::DELETE_MARKS,
+        expire::TAKE_OLDEST,
+        expire::OLDEST_ENTRIES,
+        expire::DELETE_ENTRIES,
+        announce::TAKE_PEERS,
+        slot::MOVE_ON,
+    ];
+    fixed.into_iter().map(str::to_owned).chain([load::sent_statement()]).collect()
+}

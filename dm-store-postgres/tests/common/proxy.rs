@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Notify;
 
 /// What it does to the next `COMMIT`.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -19,11 +20,21 @@ pub enum Mood {
     CutsForGood = 2,
     /// Refuses everybody.
     Refuses = 3,
+    /// Holds it back and cuts the connection; the server gets it once [`Proxy::release`] is called.
+    HoldsIt = 4,
 }
 
 /// A socket in a folder, for a server with its socket in another.
 pub struct Proxy {
     mood: Arc<AtomicU8>,
+    held: Arc<Held>,
+}
+
+/// What is held back, and whether the server has answered it.
+#[derive(Default)]
+struct Held {
+    release: Notify,
+    answered: Notify,
 }
 
 impl Proxy {
@@ -32,16 +43,24 @@ impl Proxy {
         let mood = Arc::new(AtomicU8::new(Mood::Honest as u8));
         let server = server.join(".s.PGSQL.5432");
         let shared = Arc::clone(&mood);
+        let held = Arc::new(Held::default());
+        let holding = Arc::clone(&held);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 if shared.load(Ordering::SeqCst) == Mood::Refuses as u8 {
                     continue;
                 }
                 let server = UnixStream::connect(&server).await.unwrap();
-                tokio::spawn(relay(client, server, Arc::clone(&shared)));
+                tokio::spawn(relay(client, server, Arc::clone(&shared), Arc::clone(&holding)));
             }
         });
-        Self { mood }
+        Self { mood, held }
+    }
+
+    /// Gives the server what is held back, and waits for its answer.
+    pub async fn release(&self) {
+        self.held.release.notify_one();
+        self.held.answered.notified().await;
     }
 
     pub fn set(&self, mood: Mood) {
@@ -49,7 +68,7 @@ impl Proxy {
     }
 }
 
-async fn relay(client: UnixStream, server: UnixStream, mood: Arc<AtomicU8>) {
+async fn relay(client: UnixStream, server: UnixStream, mood: Arc<AtomicU8>, held: Arc<Held>) {
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
     let (mut asked, mut said) = (vec![0; 65_536], vec![0; 65_536]);
@@ -61,6 +80,18 @@ async fn relay(client: UnixStream, server: UnixStream, mood: Arc<AtomicU8>) {
             read = from_client.read(&mut asked) => {
                 let Ok(read @ 1..) = read else { return };
                 let now = mood.load(Ordering::SeqCst);
+                if now == Mood::HoldsIt as u8 && asked[..read].windows(7).any(|word| word == b"COMMIT\0") {
+                    mood.store(Mood::Honest as u8, Ordering::SeqCst);
+                    drop((from_client, to_client));
+                    held.release.notified().await;
+                    to_server.write_all(&asked[..read]).await.unwrap();
+                    let mut answer = Vec::new();
+                    while !answer.windows(6).any(|word| word == idle) {
+                        assert!(from_server.read_buf(&mut answer).await.unwrap() > 0, "no answer");
+                    }
+                    held.answered.notify_one();
+                    return;
+                }
                 if [Mood::CutsTheAnswer as u8, Mood::CutsForGood as u8].contains(&now)
                     && asked[..read].windows(7).any(|word| word == b"COMMIT\0")
                 {

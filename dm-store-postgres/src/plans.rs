@@ -1,0 +1,68 @@
+//! Every statement of a send, an acknowledgement and a read finds its rows by an index, at a million rows.
+
+use dm_test_servers::postgres::Cluster;
+use tokio_postgres::NoTls;
+
+use crate::config::PostgresConfig;
+use crate::{PostgresStore, connection, read, write};
+
+/// A million messages in a hundred thousand conversations, and as many entries, in inboxes of a thousand.
+const FILL: &str = "
+    CREATE FUNCTION key(n bigint, size int) RETURNS bytea LANGUAGE sql IMMUTABLE PARALLEL SAFE
+        AS 'SELECT decode(lpad(to_hex(n), 2 * size, ''0''), ''hex'')';
+    INSERT INTO dm.users (id, inbox_head) SELECT key(n, 32), 1000 FROM generate_series(1, 20000) n;
+    INSERT INTO dm.conversations (id, a, b, opened_at, a_number, b_number, head, last_at)
+        SELECT key(n, 16), key(n, 32), key(n + 200000, 32), 0, 1, 1, 10, n FROM generate_series(1, 100000) n;
+    INSERT INTO dm.messages SELECT key(1 + (n % 100000), 16), 1 + n / 100000, key(n, 16), key(n % 20000, 32),
+            key(n % 19999, 32), n, n, key(n, 16), 0, 0, NULL, key(n, 24), NULL, key(n, 16)
+        FROM generate_series(0, 999999) n;
+    INSERT INTO dm.inbox SELECT key(1 + n % 1000, 32), 1 + n / 1000, 0, key(1 + (n % 100000), 16), 1 + n / 100000
+        FROM generate_series(0, 999999) n;
+    INSERT INTO dm.devices SELECT key(n, 32), 'phone', 1, 0, 0 FROM generate_series(1, 20000) n;
+    INSERT INTO dm.acked SELECT key(1 + n % 1000, 32), 'phone', 1 + n / 1000 FROM generate_series(0, 99999) n;";
+
+#[tokio::test]
+async fn every_hot_statement_uses_an_index_at_a_million_rows() {
+    let database = Cluster::shared().empty_database();
+    // Opened while it is empty, and never analyzed: the plans must not depend on what the planner knows.
+    drop(PostgresStore::open(&database.parameters()).await.unwrap());
+    database.sql(FILL);
+    let parameters = connection::parameters(&database.parameters(), &PostgresConfig::default()).unwrap();
+    for analyzed in [false, true] {
+        if analyzed {
+            database.sql("ANALYZE");
+        }
+        let (client, connection) = parameters.connect(NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client.batch_execute("SET plan_cache_mode = force_generic_plan").await.unwrap();
+        let statements = write::hot_statements().into_iter().chain(read::statements());
+        for (n, sql) in statements.enumerate() {
+            let statement = client.prepare(&sql).await.unwrap();
+            let nulls = vec!["NULL"; statement.params().len()].join(", ");
+            client.batch_execute(&format!("PREPARE s{n} AS {sql}")).await.unwrap();
+            let explain = format!("EXPLAIN EXECUTE s{n}({nulls})");
+            let rows = client.simple_query(&explain).await.unwrap();
+            let lines: Vec<String> = rows
+                .iter()
+                .filter_map(|row| match row {
+                    tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+                    _ => None,
+                })
+                .collect();
+            by_index(&sql, &lines);
+        }
+    }
+}
+
+/// Asserts that no table is read whole, neither by itself nor by way of an index.
+fn by_index(sql: &str, plan: &[String]) {
+    let whole = || format!("{sql}\n{}", plan.join("\n"));
+    assert!(plan.iter().any(|line| line.contains("Index")), "{}", whole());
+    for (n, line) in plan.iter().enumerate() {
+        assert!(!line.contains("Seq Scan"), "{}", whole());
+        if ["Index Scan", "Index Only Scan"].iter().any(|scan| line.contains(scan)) {
+            let below = plan[n + 1..].iter().take_while(|line| !line.contains("->"));
+            assert!(below.into_iter().any(|line| line.contains("Index Cond")), "{}", whole());
+        }
+    }
+}
