@@ -1,4 +1,71 @@
-//! The [`Store`] of `dm-core` on PostgreSQL.
+//! The [`Store`] of `dm-core` on PostgreSQL: several nodes on one database.
+//!
+//! ```no_run
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use dm_core::{Hub, Service};
+//! use dm_store_postgres::PostgresStore;
+//!
+//! let store = PostgresStore::open("host=/run/postgresql user=chat dbname=chat").await?;
+//! let hub = Hub::new();
+//! let dm = Service::builder(store).notifier(hub.clone()).start()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! It needs PostgreSQL 13 or later, and the server that takes writes: a standby is behind, and reads must not be. It owns
+//! the schema `dm` and nothing outside it. Who opens it the first time needs the right to make that schema, or somebody
+//! makes it beforehand. A commit is answered when the server has synced it (`synchronous_commit = on`, set on each
+//! connection whatever the server's default is).
+//!
+//! # What a batch costs
+//!
+//! | Round trips | |
+//! |---|---|
+//! | 1 | the connection is cleaned as it comes from the pool |
+//! | 1 | `BEGIN`, locks and reads, sent together: users, conversations, client ids, devices |
+//! | 1 | the writes, one statement for each table, and `COMMIT`, sent together |
+//!
+//! Three, whatever the batch's size, for keys, conversations, messages, acknowledgements and registrations. One more when
+//! messages are acknowledged by their ids. `ForgetDevice`, `AnnounceKeys` and `Expire` cut a batch into runs: each takes
+//! one to a few for itself, and what follows it reads and writes again. A connection that meets a statement for the first
+//! time has it prepared, in one more. A read is two: cleaning, and one statement.
+//!
+//! # Several nodes, and several lanes
+//!
+//! A batch locks the rows of all users it concerns, in the order of their keys, before it reads anything else, and every
+//! row it changes belongs to one of them. So `READ COMMITTED` is enough: what a batch read cannot change before it
+//! commits. Expiry and announcing take other users as well and pass over those that are held, so that nothing waits in a
+//! circle. A reader never sees entry *n + 1* before *n*, for the lock on the inbox's row is held until the commit.
+//!
+//! Nothing is `NOTIFY`ed: nodes learn of each other's commits by a notifier of the host's, or by looking.
+//!
+//! # When something fails
+//!
+//! - A deadlock or a serialization failure: the batch is tried again, a few times ([`PostgresConfig::attempts`]).
+//! - The connection is lost before `COMMIT` is sent: [`Unavailable`](dm_core::StoreErrorKind::Unavailable), nothing is
+//!   committed.
+//! - It is lost with `COMMIT` under way: a new connection asks what became of it, and makes sure that it stays so. The
+//!   answer is what it would have been, or `Unavailable`. When nobody can be asked for
+//!   [`resolve_timeout`](PostgresConfig::resolve_timeout):
+//!   [`OutcomeUnknown`](dm_core::StoreErrorKind::OutcomeUnknown). The store goes on either way.
+//! - A caller stops waiting: the batch goes on, on a task of its own, and happens in full or not at all. A connection whose
+//!   transaction was interrupted is closed and never used again.
+//!
+//! # In reading order
+//!
+//! `migrations/` documents the tables. `config`; `connection` is what is set on each; `schema` gets to the newest version;
+//! `write` is a batch: `plan` says what it is about, `load` locks and reads, `book` decides with one file for each kind of
+//! write, `flush` writes, `slot` finds out what became of it; `read`; `codec`; `error`.
+//!
+//! # Limits
+//!
+//! - A connection pooler in between must pass startup options on, and keep prepared statements if it gives each
+//!   transaction another session.
+//! - Old versions of a user's key are not kept.
+//! - A list of conversations looks at all of its user's.
+//! - Acknowledging by message ids looks messages up by their ids alone, which an engine that shards by conversation answers
+//!   from all shards.
 
 mod codec;
 mod config;

@@ -1,6 +1,6 @@
 //! What becomes of a batch whose connection is lost, before `COMMIT` and with it under way.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod common;
 

@@ -19,12 +19,21 @@ pub(crate) struct Requirement {
 }
 
 /// Everything the workspace needs.
-pub(crate) const REQUIREMENTS: &[Requirement] = &[Requirement {
-    name: "C compiler",
-    probe: &["cc", "--version"],
-    debian_packages: &["gcc", "libc6-dev"],
-    needed_by: &[Step::Tests, Step::Doctests],
-}];
+pub(crate) const REQUIREMENTS: &[Requirement] = &[
+    Requirement {
+        name: "C compiler",
+        probe: &["cc", "--version"],
+        debian_packages: &["gcc", "libc6-dev"],
+        needed_by: &[Step::Tests, Step::Doctests],
+    },
+    Requirement {
+        name: "PostgreSQL",
+        // Debian keeps the server's programs out of the path, in a folder for each version.
+        probe: &["sh", "-c", "command -v initdb || ls /usr/lib/postgresql/*/bin/initdb"],
+        debian_packages: &["postgresql"],
+        needed_by: &[Step::Postgres],
+    },
+];
 
 impl Requirement {
     /// Whether it is there now.

@@ -22,6 +22,8 @@ pub(crate) struct Args {
 pub(crate) enum Step {
     /// Unit and integration tests, examples and benches.
     Tests,
+    /// The tests of the store on PostgreSQL, a part of [`Step::Tests`] where the server is there.
+    Postgres,
     /// The examples in the documentation.
     Doctests,
     /// Whether the generated protobuf code is current.
@@ -42,15 +44,21 @@ pub(crate) fn run(root: &Path, args: &Args) -> anyhow::Result<ExitCode> {
         steps.retain(|&step| step != Step::Doctests);
         report.left_out("doctests, examples, benches");
     }
-    if missing.is_empty() {
+    let lacking = |step| missing.iter().find(|missing| missing.needed_by.contains(&step));
+    if lacking(Step::Tests).is_none() {
         build_programs(root)?;
     }
+    let mut without: &[&str] = &[];
+    if let Some(requirement) = lacking(Step::Postgres) {
+        report.not_run(Step::Postgres, requirement);
+        without = &["--exclude", "dm-store-postgres"];
+    }
     for step in steps {
-        if let Some(requirement) = missing.iter().find(|missing| missing.needed_by.contains(&step)) {
+        if let Some(requirement) = lacking(step) {
             report.not_run(step, requirement);
         } else {
             println!("\n── {step} ──");
-            let (tally, success) = run_step(root, step, args.quick)?;
+            let (tally, success) = run_step(root, step, args.quick, without)?;
             report.ran(step, tally, success);
         }
     }
@@ -77,8 +85,11 @@ fn build_programs(root: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn run_step(root: &Path, step: Step, quick: bool) -> anyhow::Result<(Tally, bool)> {
-    let (args, dialect) = match step {
+/// Runs a step, the tests without some packages.
+fn run_step(root: &Path, step: Step, quick: bool, without: &[&str]) -> anyhow::Result<(Tally, bool)> {
+    let (mut args, dialect) = match step {
+        // It is run among the tests.
+        Step::Postgres => return Ok((Tally::default(), true)),
         Step::Tests if has_nextest() => (nextest_args(quick), Dialect::Nextest),
         Step::Tests => (cargo_test_args(quick), Dialect::Libtest),
         Step::Doctests => (vec!["test", "--workspace", "--doc", "--no-fail-fast"], Dialect::Libtest),
@@ -88,6 +99,9 @@ fn run_step(root: &Path, step: Step, quick: bool) -> anyhow::Result<(Tally, bool
             return Ok((tally, current));
         }
     };
+    if step == Step::Tests {
+        args.extend(without);
+    }
     let mut command = Command::new(cargo());
     command.current_dir(root).args(args);
     let outcome = runner::run(command, dialect)?;
@@ -99,14 +113,14 @@ fn has_nextest() -> bool {
     requirements::succeeds(&cargo().to_string_lossy(), &["nextest", "--version"])
 }
 
-fn nextest_args(quick: bool) -> Vec<&'static str> {
+fn nextest_args<'a>(quick: bool) -> Vec<&'a str> {
     // With the final status level the runner names, after its summary, the tests it skipped.
     let mut args = vec!["nextest", "run", "--workspace", "--no-fail-fast", "--final-status-level", "skip"];
     args.extend(targets(quick));
     args
 }
 
-fn cargo_test_args(quick: bool) -> Vec<&'static str> {
+fn cargo_test_args<'a>(quick: bool) -> Vec<&'a str> {
     let mut args = vec!["test", "--workspace", "--no-fail-fast"];
     args.extend(targets(quick));
     args
@@ -125,6 +139,7 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Tests => "tests",
+            Self::Postgres => "tests of dm-store-postgres",
             Self::Doctests => "doctests",
             Self::GeneratedCode => "generated protobuf code",
         })

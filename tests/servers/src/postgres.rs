@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Read as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -219,6 +220,7 @@ fn init(data: &Path) {
 }
 
 /// Starts the server on its data, and waits until it takes connections.
+#[expect(clippy::zombie_processes, reason = "it outlives this process, or is told apart from one that runs")]
 fn launch(data: &Path) -> u32 {
     let log = fs::File::options().create(true).append(true).open(data.with_file_name("log"));
     let log = log.expect("the folder is ours");
@@ -237,6 +239,8 @@ fn launch(data: &Path) -> u32 {
     }
     let mut child = command
         .current_dir(data.parent().unwrap_or(data))
+        // What ends a test ends its whole group.
+        .process_group(0)
         .stdin(Stdio::null())
         .stdout(log.try_clone().expect("a second handle"))
         .stderr(log)

@@ -41,6 +41,7 @@ pub(crate) fn folder(name: &str) -> PathBuf {
 
 /// Claims the server of a folder, which is started if it does not run. `running` says which process it is, if it is there
 /// and alive; `start` starts it on `data` and says so, too.
+#[expect(clippy::zombie_processes, reason = "the watcher outlives this process")]
 pub(crate) fn claim(
     folder: &Path,
     data: &Path,
