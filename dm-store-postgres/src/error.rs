@@ -60,15 +60,18 @@ impl Fault {
     /// Whether the same batch may go well when it is tried again: nothing of it is committed.
     pub(crate) fn is_transient(&self) -> bool {
         match self {
+            Self::Postgres(_) if self.has_lost_slot() => true,
             Self::Postgres(error) => error.code().is_some_and(|code| {
-                // The last is what a batch does whose slot was removed; see `write::slot`.
-                *code == SqlState::T_R_SERIALIZATION_FAILURE
-                    || *code == SqlState::T_R_DEADLOCK_DETECTED
-                    || *code == SqlState::DIVISION_BY_ZERO
+                *code == SqlState::T_R_SERIALIZATION_FAILURE || *code == SqlState::T_R_DEADLOCK_DETECTED
             }),
             Self::Again => true,
             Self::Damaged(_) | Self::Pool(_) => false,
         }
+    }
+
+    /// Whether a batch failed because its slot was removed; see `write::slot`.
+    pub(crate) fn has_lost_slot(&self) -> bool {
+        matches!(self, Self::Postgres(error) if error.code() == Some(&SqlState::DIVISION_BY_ZERO))
     }
 }
 

@@ -88,6 +88,34 @@ async fn a_connection_ended_within_commit_leaves_nothing_and_says_so() {
     assert_eq!((texts(&store, 1, 1).await, dense(&store, 2).await), (vec!["2".to_owned()], 1));
 }
 
+#[tokio::test]
+async fn a_node_whose_slot_was_removed_commits_all_the_same() {
+    let database = fresh();
+    let store = PostgresStore::open(&database.parameters()).await.unwrap();
+    store.commit(vec![open(1, 1, 2)]).await.unwrap();
+    assert_eq!(
+        database.sql("WITH gone AS (DELETE FROM dm.commits RETURNING 1) SELECT count(*) FROM gone"),
+        "1"
+    );
+    store.commit(send(1)).await.unwrap();
+    assert_eq!((texts(&store, 1, 1).await, dense(&store, 2).await), (vec!["1".to_owned()], 1));
+}
+
+#[tokio::test]
+async fn failures_use_no_slot_up() {
+    let database = fresh();
+    let mut config = PostgresConfig::default();
+    config.lock_timeout = Duration::from_millis(10);
+    let store = PostgresStore::open_with(&database.parameters(), NoTls, &config).await.unwrap();
+    store.commit(vec![open(1, 1, 2)]).await.unwrap();
+    let holder = session(&database).await;
+    holder.batch_execute("BEGIN; SELECT FROM dm.users FOR UPDATE").await.unwrap();
+    for id in 1..=5 {
+        assert_eq!(store.commit(send(id)).await.unwrap_err().kind(), StoreErrorKind::Unavailable);
+    }
+    assert_eq!(database.sql("SELECT count(*) FROM dm.commits"), "1");
+}
+
 /// A store behind a proxy in a folder of its own.
 async fn behind_proxy(database: &Database, config: &PostgresConfig) -> (PostgresStore, Proxy, Folder) {
     let folder = Folder(std::env::temp_dir().join(format!("dm-proxy-{}", database.name())));

@@ -1,16 +1,30 @@
 //! Statements that are sent together and answered together: one round trip.
 
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::Poll;
+
 use deadpool_postgres::ClientWrapper;
-use futures_util::future::{BoxFuture, FutureExt as _, join_all};
+use futures_util::future::{BoxFuture, FutureExt as _, MaybeDone, join, join_all, maybe_done};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
+use crate::connection::is_lost;
 use crate::error::Fault;
 
 /// A parameter of a statement, mostly a whole column of an array.
 pub(super) type Param<'a> = Box<dyn ToSql + Send + Sync + 'a>;
 
 type Answer = Result<Vec<Row>, tokio_postgres::Error>;
+
+/// How a flight with `COMMIT` went.
+pub(super) enum Landing {
+    Committed,
+    /// `COMMIT` was not sent, or the server made a rollback of it.
+    NotSent(tokio_postgres::Error),
+    /// It may or may not have been done.
+    Lost(tokio_postgres::Error),
+}
 
 /// Statements on their way. The server runs them in the order in which they were added, each on what is committed when
 /// it begins, and none after one that failed in the same transaction.
@@ -43,16 +57,40 @@ impl<'a> Flight<'a> {
         self.statements.push(async move { client.batch_execute(sql).await.map(|()| Vec::new()) }.boxed());
     }
 
-    /// Sends them, and waits for every answer, in order. The future of a statement sends when it is first polled, and
-    /// [`join_all`] polls up to 30 in their order.
-    pub(super) async fn answers(self) -> Vec<Answer> {
-        join_all(self.statements).await
-    }
-
     /// Sends them, and fails with the first failure.
     pub(super) async fn land(self) -> Result<std::vec::IntoIter<Vec<Row>>, Fault> {
-        let rows = self.answers().await.into_iter().collect::<Result<Vec<_>, _>>()?;
+        // The future of a statement sends when it is first polled, and `join_all` polls up to 30 in their order.
+        let rows = join_all(self.statements).await.into_iter().collect::<Result<Vec<_>, _>>()?;
         Ok(rows.into_iter())
+    }
+
+    /// Sends them with `COMMIT` behind them. A statement that cannot be sent keeps `COMMIT` back, for the others without it
+    /// would be a part of a batch.
+    pub(super) async fn commit(self) -> Landing {
+        let client = self.client;
+        let mut statements: Vec<_> = self.statements.into_iter().map(maybe_done).collect();
+        let sent = poll_fn(|cx| {
+            for statement in &mut statements {
+                // What is pending is on its way.
+                let _ = statement.poll_unpin(cx);
+            }
+            let failed = |done: &&mut MaybeDone<_>| matches!(done, MaybeDone::Done(Err(_)));
+            let failed = statements.iter_mut().find(failed).and_then(|done| Pin::new(done).take_output());
+            Poll::Ready(failed.and_then(Answer::err).map_or(Ok(()), Err))
+        });
+        if let Err(error) = sent.await {
+            return Landing::NotSent(error);
+        }
+        let commit = async { client.batch_execute("COMMIT").await };
+        let (_, committed) = join(join_all(statements.iter_mut()), commit).await;
+        let failed = statements.iter_mut().filter_map(|done| Pin::new(done).take_output()?.err()).next();
+        match failed {
+            // What the server refused before `COMMIT` makes a rollback of it.
+            Some(error) if !is_lost(&error) => Landing::NotSent(error),
+            Some(error) => Landing::Lost(error),
+            // Even what the server says to `COMMIT` may come after the commit is in its log.
+            None => committed.map_or_else(Landing::Lost, |()| Landing::Committed),
+        }
     }
 }
 

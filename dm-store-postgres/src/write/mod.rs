@@ -24,10 +24,10 @@ use deadpool_postgres::{ClientWrapper, Pool};
 use dm_core::{Outcome, StoreError, StoreErrorKind, Write};
 
 use crate::config::PostgresConfig;
-use crate::connection::{Lease, is_lost};
+use crate::connection::Lease;
 use crate::error::{Fault, from_postgres};
 use book::{Book, Stop};
-use flight::{Flight, param};
+use flight::{Flight, Landing, param};
 use load::Part;
 use plan::{Names, Run, runs};
 use slot::{Fate, Slot, Slots};
@@ -63,6 +63,18 @@ impl From<Fault> for Failed {
     }
 }
 
+/// The same, while the slot is with the try.
+enum Stopped {
+    Before(Fault),
+    AtCommit(Vec<Outcome>, tokio_postgres::Error),
+}
+
+impl From<Fault> for Stopped {
+    fn from(fault: Fault) -> Self {
+        Self::Before(fault)
+    }
+}
+
 impl Committer {
     /// Commits a batch. Its future must be run to its end.
     pub(crate) async fn commit(&self, batch: &[Write]) -> Result<Vec<Outcome>, StoreError> {
@@ -78,8 +90,12 @@ impl Committer {
                 Err(Failed::Before(fault)) => return Err(fault.into()),
                 Err(Failed::AtCommit(lost)) => *lost,
             };
-            let AtCommit { outcomes, slot, error } = lost;
-            return match slot.resolve(&self.pool, self.config.resolve_timeout).await {
+            let AtCommit { outcomes, mut slot, error } = lost;
+            let fate = slot.resolve(&self.pool, self.config.resolve_timeout).await;
+            if fate != Fate::Unknown {
+                self.slots.put_back(slot);
+            }
+            return match fate {
                 Fate::Committed => Ok(outcomes),
                 Fate::Aborted => Err(StoreError::new(StoreErrorKind::Unavailable, from_postgres(error))),
                 Fate::Unknown => Err(StoreError::new(StoreErrorKind::OutcomeUnknown, from_postgres(error))),
@@ -91,8 +107,21 @@ impl Committer {
         // Whatever ends this early closes the connection, and the server rolls back.
         let lease = Lease::take(&self.pool).await?;
         let client = lease.client()?;
-        let slot = self.slots.take(client).await?;
-        let (outcomes, slot) = Batch { client, batch }.run(slot).await?;
+        let mut slot = self.slots.take(client).await?;
+        let done = Batch { client, batch }.run(&slot).await;
+        let outcomes = match done {
+            Ok(outcomes) => outcomes,
+            Err(Stopped::Before(fault)) => {
+                if !fault.has_lost_slot() {
+                    self.slots.put_back(slot);
+                }
+                return Err(fault.into());
+            }
+            Err(Stopped::AtCommit(outcomes, error)) => {
+                return Err(Failed::AtCommit(Box::new(AtCommit { outcomes, slot, error })));
+            }
+        };
+        slot.is_moved();
         self.slots.put_back(slot);
         lease.give_back();
         Ok(outcomes)
@@ -106,7 +135,7 @@ struct Batch<'a> {
 }
 
 impl Batch<'_> {
-    async fn run(self, slot: Slot) -> Result<(Vec<Outcome>, Slot), Failed> {
+    async fn run(self, slot: &Slot) -> Result<Vec<Outcome>, Stopped> {
         let client = self.client;
         let names = Names::of(self.batch);
         let mut book = Book::default();
@@ -177,25 +206,13 @@ impl Batch<'_> {
 async fn commit(
     mut flight: Flight<'_>,
     outcomes: Vec<Outcome>,
-    slot: Slot,
-) -> Result<(Vec<Outcome>, Slot), Failed> {
-    let (mut answers, committed) = {
-        slot.move_on(&mut flight).await?;
-        flight.command("COMMIT");
-        let mut answers = flight.answers().await;
-        let committed = answers.pop();
-        (answers.into_iter(), committed)
-    };
-    // What the server refused before `COMMIT` makes a rollback of it. But even what it says to `COMMIT` itself may come
-    // after the commit is in its log.
-    let lost = match answers.find_map(Result::err) {
-        Some(error) if !is_lost(&error) => return Err(Fault::from(error).into()),
-        Some(error) => Some(error),
-        None => committed.and_then(Result::err),
-    };
-    match lost {
-        None => Ok((outcomes, slot)),
-        Some(error) => Err(Failed::AtCommit(Box::new(AtCommit { outcomes, slot, error }))),
+    slot: &Slot,
+) -> Result<Vec<Outcome>, Stopped> {
+    slot.move_on(&mut flight).await?;
+    match flight.commit().await {
+        Landing::Committed => Ok(outcomes),
+        Landing::NotSent(error) => Err(Fault::from(error).into()),
+        Landing::Lost(error) => Err(Stopped::AtCommit(outcomes, error)),
     }
 }
 

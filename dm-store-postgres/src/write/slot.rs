@@ -40,7 +40,8 @@ pub(super) struct Slot {
     token: i64,
 }
 
-/// The slots of this node that no batch has. There are no more than batches at once: one that fails does not come back.
+/// The slots of this node that no batch has. There are no more than batches at once: all come back but those whose token
+/// is not known.
 #[derive(Debug, Default)]
 pub(crate) struct Slots(Mutex<Vec<Slot>>);
 
@@ -63,10 +64,9 @@ impl Slots {
         Ok(Slot { name: row.try_get(0)?, token: 0 })
     }
 
-    /// Puts a slot back whose batch is committed.
+    /// Puts back a slot whose token is known.
     pub(super) fn put_back(&self, slot: Slot) {
-        let next = Slot { token: slot.token + 1, ..slot };
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(next);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(slot);
     }
 }
 
@@ -76,8 +76,13 @@ impl Slot {
         flight.add(MOVE_ON, vec![param(self.name.clone()), param(self.token)]).await
     }
 
+    /// Its batch is committed.
+    pub(super) const fn is_moved(&mut self) {
+        self.token += 1;
+    }
+
     /// Asks on new connections what became of the batch, until one answers or the time is over.
-    pub(super) async fn resolve(self, pool: &Pool, within: Duration) -> Fate {
+    pub(super) async fn resolve(&mut self, pool: &Pool, within: Duration) -> Fate {
         let end = Instant::now() + within;
         loop {
             match self.look(pool).await {
@@ -94,13 +99,15 @@ impl Slot {
         }
     }
 
-    async fn look(&self, pool: &Pool) -> Result<Fate, Fault> {
+    async fn look(&mut self, pool: &Pool) -> Result<Fate, Fault> {
         let lease = Lease::take(pool).await?;
         let row = lease.client()?.query_opt(LOOK, &[&self.name]).await?;
         lease.give_back();
         let Some(row) = row else { return Ok(Fate::Unknown) };
         // Earlier looks whose answers were lost have moved it by two each.
-        let moved = row.try_get::<_, i64>(0)? - self.token;
+        let found: i64 = row.try_get(0)?;
+        let moved = found - self.token;
+        self.token = found + 2;
         Ok(if moved % 2 == 1 { Fate::Committed } else { Fate::Aborted })
     }
 }
