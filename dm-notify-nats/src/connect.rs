@@ -38,8 +38,11 @@ impl Events {
     fn failed(&self, error: &str) {
         // What follows is a subject, if anything: somebody's key.
         let error = error.split('"').next().unwrap_or_default().trim_end();
-        tracing::warn!(error, "NATS");
-        self.set_last_error(Some(error.to_owned()));
+        // Every attempt says so again.
+        if self.last_error().as_deref() != Some(error) {
+            tracing::warn!(error, "NATS");
+            self.set_last_error(Some(error.to_owned()));
+        }
     }
 
     fn take(&self, event: &Event) {
@@ -80,7 +83,9 @@ pub(crate) async fn connect(
             events.failed(&error.to_string());
         }
     }
-    options.retry_on_initial_connect().connect(&addresses).await.map_err(NatsError::Refused)
+    let client = options.retry_on_initial_connect().connect(&addresses).await;
+    // It waits for nothing, and the addresses were taken before.
+    client.map_err(NatsError::Refused)
 }
 
 fn addresses(servers: &NatsServers) -> Result<Vec<ServerAddr>, Invalid> {

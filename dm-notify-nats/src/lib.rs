@@ -60,7 +60,8 @@
 //!     async fn notify(&self, notifications: &[Notification]) -> Result<Vec<Reach>, NotifyError> {
 //!         let reach = self.0.notify(notifications).await?;
 //!         for (told, reach) in notifications.iter().zip(&reach) {
-//!             if *reach == Reach::Absent {
+//!             let received = told.entry.message().is_some_and(|message| message.sender != told.user);
+//!             if received && *reach == Reach::Absent {
 //!                 let (nats, user) = (self.0.clone(), told.user);
 //!                 tokio::spawn(async move {
 //!                     if nats.presence(user).await.reach() == Reach::Absent {

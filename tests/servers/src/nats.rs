@@ -17,6 +17,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Server {
     folder: PathBuf,
+    /// What it is configured with besides its ports.
+    lines: String,
     /// For clients, and for monitoring. They stay the same when the server is started again.
     ports: (u16, u16),
     process: Option<Child>,
@@ -44,8 +46,8 @@ impl Server {
         }
         // It writes its ports and its log there.
         shared::give(&folder, "nats");
-        let mut server = Self { folder, ports: (0, 0), process: None };
-        server.configure(lines);
+        let mut server = Self { folder, lines: lines.to_owned(), ports: (0, 0), process: None };
+        server.restart();
         server
     }
 
@@ -54,15 +56,7 @@ impl Server {
     /// # Panics
     /// As [`start`](Self::start).
     pub fn configure(&mut self, lines: &str) {
-        self.stop();
-        let listen = |port| if port == 0 { -1 } else { i32::from(port) };
-        let text = format!(
-            "listen: \"127.0.0.1:{}\"\nhttp: \"127.0.0.1:{}\"\nports_file_dir: \"{}\"\n{lines}\n",
-            listen(self.ports.0),
-            listen(self.ports.1),
-            self.folder.display(),
-        );
-        fs::write(self.folder.join("server.conf"), text).expect("the folder is ours");
+        lines.clone_into(&mut self.lines);
         self.restart();
     }
 
@@ -72,6 +66,16 @@ impl Server {
     /// As [`start`](Self::start).
     pub fn restart(&mut self) {
         self.stop();
+        // The server chooses those that are free for -1.
+        let listen = |port| if port == 0 { -1 } else { i32::from(port) };
+        let text = format!(
+            "listen: \"127.0.0.1:{}\"\nhttp: \"127.0.0.1:{}\"\nports_file_dir: \"{}\"\n{}\n",
+            listen(self.ports.0),
+            listen(self.ports.1),
+            self.folder.display(),
+            self.lines,
+        );
+        fs::write(self.folder.join("server.conf"), text).expect("the folder is ours");
         let log = fs::File::options().create(true).append(true).open(self.folder.join("log"));
         let log = log.expect("the folder is ours");
         let child = shared::without_rights("nats", Path::new("nats-server"))
