@@ -38,8 +38,9 @@ impl Events {
     fn failed(&self, error: &str) {
         // What follows is a subject, if anything: somebody's key.
         let error = error.split('"').next().unwrap_or_default().trim_end();
-        // Every attempt says so again.
-        if self.last_error().as_deref() != Some(error) {
+        let error = error.strip_prefix("nats: ").unwrap_or(error);
+        // Every attempt says so again, later ones with less detail.
+        if !self.last_error().is_some_and(|known| known.starts_with(error)) {
             tracing::warn!(error, "NATS");
             self.set_last_error(Some(error.to_owned()));
         }

@@ -42,6 +42,13 @@
 //! - A user connects while something is sent: a subscription is probed by a message of its own, and when that comes back
 //!   the sessions look into the store once, for what was committed before.
 //!
+//! # What it costs
+//!
+//! A connected user costs 7 KB more than on the hub alone, nearly all of it in the channel of the subscription, and one
+//! more read of the store when the first session comes. A push to another node takes 0.2 ms after the commit was
+//! answered, and 0.5 ms in the slowest of a hundred, on one machine with two cores, at 5,000 messages a second
+//! (`examples/push.rs`). Hints of one commit are written together.
+//!
 //! # Who is connected
 //!
 //! [`notify`](dm_core::Notifier::notify) answers for this node only, because asking others takes longer than a commit may
@@ -78,7 +85,8 @@
 //! # What is logged
 //!
 //! Lengths, the first digits of a user's id, and what the servers say, less subjects. The `async-nats` crate itself prints
-//! subjects, which hold whole ids, at its level `debug`: keep `async_nats=info`.
+//! subjects, which hold whole ids, at its level `debug`, and whole messages, encrypted as they are, at `trace`: keep
+//! `async_nats=info`, whatever the rest has.
 //!
 //! # In reading order
 //!

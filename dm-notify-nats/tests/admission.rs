@@ -6,14 +6,14 @@ mod common;
 
 use std::error::Error as _;
 
-use common::{Node, servers, subscriptions, text, until, who};
+use common::{Node, config, servers, subscriptions, text, until, who};
 use dm_core::{Hub, MemoryStore};
-use dm_notify_nats::{NatsAuth, NatsConfig, NatsError, NatsNotifier, NatsServers, NatsTls};
+use dm_notify_nats::{NatsAuth, NatsError, NatsNotifier, NatsServers, NatsTls};
 use dm_test_servers::nats::Server;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
 async fn try_with(servers: &NatsServers) -> Result<NatsNotifier, NatsError> {
-    NatsNotifier::connect_with(&Hub::new(), servers, &NatsConfig::default()).await
+    NatsNotifier::connect_with(&Hub::new(), servers, &config()).await
 }
 
 fn password(password: &str) -> NatsAuth {
@@ -23,8 +23,8 @@ fn password(password: &str) -> NatsAuth {
 /// A message goes from one node to another.
 async fn works(server: &Server, servers: &NatsServers) {
     let store = MemoryStore::new();
-    let here = Node::configured(&store, servers, &NatsConfig::default()).await;
-    let there = Node::configured(&store, servers, &NatsConfig::default()).await;
+    let here = Node::configured(&store, servers, &config()).await;
+    let there = Node::configured(&store, servers, &config()).await;
     let chat = here.open(1, 2).await;
     let mut bo = there.connect(&who(2)).await;
     until("the recipient's node is subscribed", || subscriptions(server) == 1).await;
@@ -51,7 +51,7 @@ async fn a_password_lets_in_and_a_wrong_one_is_refused_without_being_repeated() 
     assert!(!format!("{error:?}").contains("wrong-secret"));
     servers.auth = password("right");
     works(&server, &servers).await;
-    let node = Node::configured(&MemoryStore::new(), &servers, &NatsConfig::default()).await;
+    let node = Node::configured(&MemoryStore::new(), &servers, &config()).await;
     assert_eq!(node.nats.presence(common::user(9)).await, dm_notify_nats::Presence::Nowhere);
 }
 
@@ -96,7 +96,7 @@ async fn credentials_that_turn_wrong_later_show_in_health() {
     let mut server = Server::configured(r#"authorization { token: "first" }"#, &[]);
     let mut servers = servers(&server);
     servers.auth = NatsAuth::Token("first".to_owned());
-    let node = Node::configured(&MemoryStore::new(), &servers, &NatsConfig::default()).await;
+    let node = Node::configured(&MemoryStore::new(), &servers, &config()).await;
     server.configure(r#"authorization { token: "second" }"#);
     let says = || node.nats.health().last_error.unwrap_or_default();
     until("the node says why", || says().contains("authorization violation")).await;

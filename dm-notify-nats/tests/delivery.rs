@@ -6,7 +6,7 @@ mod common;
 
 use bytes::Bytes;
 use common::{
-    Node, message, next, on, servers, soon, stranger, subject, subscriptions, text, until, user, who,
+    Node, config, message, next, on, servers, soon, stranger, subject, subscriptions, text, until, user, who,
 };
 use dm_core::{Delivery, MemoryStore};
 use dm_notify_nats::NatsConfig;
@@ -23,6 +23,7 @@ async fn messages_reach_sessions_on_another_node_both_ways() {
     let server = Server::start();
     let (here, there) = two(&server).await;
     let chat = here.open(1, 2).await;
+    here.flushed(2).await;
     let mut ana = here.connect(&who(1)).await;
     let mut bo = there.connect(&who(2)).await;
     until("both are subscribed", || subscriptions(&server) == 2).await;
@@ -87,6 +88,7 @@ async fn repeated_reordered_and_late_hints_have_no_effect() {
     let server = Server::start();
     let (here, there) = two(&server).await;
     let chat = here.open(1, 2).await;
+    here.flushed(2).await;
     let bus = stranger(&server).await;
     let mut overheard = bus.subscribe(subject(2)).await.unwrap();
     let mut bo = there.connect(&who(2)).await;
@@ -118,6 +120,7 @@ async fn garbage_is_counted_and_does_no_harm() {
     let server = Server::start();
     let (here, there) = two(&server).await;
     let chat = here.open(1, 2).await;
+    here.flushed(2).await;
     let mut bo = there.connect(&who(2)).await;
     until("the recipient's node is subscribed", || subscriptions(&server) == 1).await;
     let bus = stranger(&server).await;
@@ -138,6 +141,7 @@ async fn an_entry_beyond_the_bound_goes_as_its_number_and_is_read() {
     let server = Server::start();
     let (here, there) = two(&server).await;
     let chat = here.open(1, 2).await;
+    here.flushed(2).await;
     let mut bo = there.connect(&who(2)).await;
     until("the recipient's node is subscribed", || subscriptions(&server) == 1).await;
     let large = "x".repeat(NatsConfig::default().max_entry);
@@ -153,16 +157,17 @@ async fn an_entry_beyond_the_bound_goes_as_its_number_and_is_read() {
 async fn a_bound_of_zero_sends_numbers_only() {
     let server = Server::start();
     let store = MemoryStore::new();
-    let mut config = NatsConfig::default();
+    let mut config = config();
     config.max_entry = 0;
     let here = Node::configured(&store, &servers(&server), &config).await;
     let there = Node::new(&store, &server).await;
     let chat = here.open(1, 2).await;
+    here.flushed(2).await;
     let mut bo = there.connect(&who(2)).await;
     until("the recipient's node is subscribed", || subscriptions(&server) == 1).await;
     let bus = stranger(&server).await;
     let mut overheard = bus.subscribe("dm.>").await.unwrap();
-    until("the stranger hears all", || server.monitor("/connz?subs=1").contains("\"dm.>\"")).await;
+    until("the stranger hears all", || server.monitor("/connz?subs=1").contains(r#""dm.\u003e""#)).await;
     here.send(&who(1), chat, "never on the bus").await;
     assert_eq!(text(&mut bo).await, "never on the bus");
     for _ in 0..2 {

@@ -4,9 +4,8 @@
 
 mod common;
 
-use common::{Node, message, servers, soon, subscriptions, text, until, who};
+use common::{Node, config, message, servers, soon, subscriptions, text, until, who};
 use dm_core::MemoryStore;
-use dm_notify_nats::NatsConfig;
 use dm_test_servers::nats::Server;
 
 #[tokio::test]
@@ -77,7 +76,7 @@ async fn what_was_missed_comes_without_polling_once_the_bus_is_back() {
 async fn with_the_bus_standing_still_nobody_waits_for_it() {
     let server = Server::start();
     let store = MemoryStore::new();
-    let mut config = NatsConfig::default();
+    let mut config = config();
     config.queue = 8;
     let here = Node::configured(&store, &servers(&server), &config).await;
     let there = Node::new(&store, &server).await;
@@ -147,7 +146,7 @@ async fn shutting_down_is_bounded_while_the_bus_stands_still() {
     let store = MemoryStore::new();
     let mut still = servers(&server);
     still.ping_interval = std::time::Duration::from_secs(3_600);
-    let node = Node::configured(&store, &still, &NatsConfig::default()).await;
+    let node = Node::configured(&store, &still, &config()).await;
     let chat = node.open(1, 2).await;
     let _bo = node.connect(&who(2)).await;
     server.pause();

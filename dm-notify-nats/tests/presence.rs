@@ -6,22 +6,15 @@ mod common;
 
 use std::time::Duration;
 
-use common::{Node, servers, soon, stranger, subject, subscriptions, until, user, who};
+use common::{Node, config, servers, soon, stranger, subject, subscriptions, until, user, who};
 use dm_core::{MemoryStore, Notification, Notifier as _, Reach};
 use dm_notify_nats::{NatsConfig, Presence};
 use dm_test_servers::nats::Server;
 
-/// Long enough for no answer to be late.
-fn patient() -> NatsConfig {
-    let mut config = NatsConfig::default();
-    config.presence_timeout = Duration::from_secs(30);
-    config
-}
-
 async fn two(server: &Server) -> (Node, Node) {
     let store = MemoryStore::new();
-    let here = Node::configured(&store, &servers(server), &patient()).await;
-    (here, Node::configured(&store, &servers(server), &patient()).await)
+    let here = Node::configured(&store, &servers(server), &config()).await;
+    (here, Node::configured(&store, &servers(server), &config()).await)
 }
 
 #[tokio::test]
@@ -77,7 +70,7 @@ async fn a_node_that_does_not_answer_leaves_it_unknown() {
 #[tokio::test]
 async fn without_the_bus_it_is_unknown_at_once() {
     let mut server = Server::start();
-    let here = Node::configured(&MemoryStore::new(), &servers(&server), &patient()).await;
+    let here = Node::configured(&MemoryStore::new(), &servers(&server), &config()).await;
     server.stop();
     until("the node knows", || !here.nats.health().connected).await;
     assert_eq!(here.nats.presence(user(2)).await, Presence::Unknown);

@@ -11,7 +11,7 @@ use dm_core::{
     Ciphertext, ConversationId, Delivery, Hub, ManualClock, MemoryStore, Message, Principal, SendMessage,
     Service, Session, Timestamp, UserId,
 };
-use dm_notify_nats::{NatsConfig, NatsNotifier, NatsServers};
+use dm_notify_nats::{NatsConfig, NatsNotifier, NatsServers, Presence};
 use dm_test_servers::nats::Server;
 
 /// When something that should happen counts as not happening.
@@ -27,7 +27,7 @@ pub struct Node {
 
 impl Node {
     pub async fn new(store: &MemoryStore, server: &Server) -> Self {
-        Self::configured(store, &servers(server), &NatsConfig::default()).await
+        Self::configured(store, &servers(server), &config()).await
     }
 
     pub async fn configured(store: &MemoryStore, servers: &NatsServers, config: &NatsConfig) -> Self {
@@ -67,6 +67,13 @@ impl Node {
         until("the node is on the bus", || self.nats.health().connected).await;
     }
 
+    /// Waits until the server has taken this many hints, and whatever else the node said.
+    pub async fn flushed(&self, hints: u64) {
+        until("hints are published", || self.nats.stats().published >= hints).await;
+        // Answered by the server itself, and after what was said before.
+        assert_eq!(soon("an answer", self.nats.presence(user(999))).await, Presence::Nowhere);
+    }
+
     /// Waits until what came over the bus so far is as much as this.
     pub async fn received(&self, hints: u64) {
         until("hints are received", || self.nats.stats().received >= hints).await;
@@ -78,6 +85,13 @@ pub fn servers(server: &Server) -> NatsServers {
     let mut servers = NatsServers::new([server.address()]);
     servers.ping_interval = Duration::from_millis(100);
     servers
+}
+
+/// A configuration in which no answer is late.
+pub fn config() -> NatsConfig {
+    let mut config = NatsConfig::default();
+    config.presence_timeout = PATIENCE;
+    config
 }
 
 /// The *n*-th of many users.
