@@ -9,7 +9,7 @@ use tokio_postgres::Row;
 
 use super::book::{Book, Filed, Sent, Thread, User};
 use super::flight::{Flight, Param, param};
-use super::plan::Names;
+use super::plan::{Names, owners};
 use crate::codec::{self, MESSAGE, MESSAGE_COLUMNS};
 use crate::error::Fault;
 
@@ -29,7 +29,7 @@ pub(crate) const LOCK_USERS: &str = "SELECT u.id, u.inbox_head, u.inbox_floor, u
 
 pub(crate) const THREADS: &str = "SELECT c.id, c.a, c.b, c.opened_at, c.head, c.last_at
     FROM dm.conversations c WHERE c.id = ANY ($1::bytea[])
-    UNION
+    UNION ALL
     SELECT c.id, c.a, c.b, c.opened_at, c.head, c.last_at
     FROM unnest($2::bytea[], $3::bytea[]) AS p(a, b) JOIN dm.conversations c ON c.a = p.a AND c.b = p.b";
 
@@ -82,7 +82,7 @@ pub(super) enum Part {
 /// Adds the lock of every user of a batch.
 pub(super) async fn lock(flight: &mut Flight<'_>, names: &Names) -> Result<(), Fault> {
     let users: Vec<Vec<u8>> = names.users.iter().map(|user| user.as_bytes().to_vec()).collect();
-    let threads: Vec<Vec<u8>> = names.threads.iter().map(|id| id.as_bytes().to_vec()).collect();
+    let threads: Vec<Vec<u8>> = names.strangers.iter().map(|id| id.as_bytes().to_vec()).collect();
     flight.add(LOCK_USERS, vec![param(users), param(threads)]).await
 }
 
@@ -145,7 +145,7 @@ pub(super) async fn reads<'a>(
         flight.add(sent_statement(), vec![param(senders), param(client_ids)]).await?;
         parts.push(Part::Sent);
     }
-    let owners: Vec<Vec<u8>> = Names::of(writes).owners.iter().map(|user| user.as_bytes().to_vec()).collect();
+    let owners: Vec<Vec<u8>> = owners(writes).iter().map(|user| user.as_bytes().to_vec()).collect();
     if !owners.is_empty() {
         flight.add(DEVICES, vec![param(owners)]).await?;
         parts.push(Part::Devices);
