@@ -279,12 +279,15 @@ fn launch(data: &Path, syncs: Syncs) -> u32 {
     let log = log.expect("the folder is ours");
     let mut command = as_server("postgres");
     command.arg("-D").arg(data).arg("-k").arg(data);
-    let settings = ["listen_addresses=", "max_connections=400", "shared_buffers=256MB", "max_wal_size=4GB"];
-    let unsafe_settings: &[&str] = match syncs {
-        Syncs::Always => &[],
-        Syncs::Never => &["fsync=off", "full_page_writes=off", "autovacuum_naptime=5s"],
+    let settings = ["listen_addresses=", "max_connections=400", "max_wal_size=4GB"];
+    let more: &[&str] = match syncs {
+        // Little of a machine's memory, and more than the 128 MB that nobody leaves it at.
+        Syncs::Always => &["shared_buffers=1GB"],
+        Syncs::Never => {
+            &["shared_buffers=256MB", "fsync=off", "full_page_writes=off", "autovacuum_naptime=5s"]
+        }
     };
-    for setting in settings.iter().chain(unsafe_settings) {
+    for setting in settings.iter().chain(more) {
         command.args(["-c", setting]);
     }
     let mut child = command
