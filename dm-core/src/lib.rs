@@ -82,11 +82,11 @@ pub use device::{DeviceId, Principal};
 pub use directory::{Directory, OpenDirectory, Profile};
 pub use entropy::{Entropy, OsEntropy, SeededEntropy};
 pub use error::{Error, Invalid, Retry, StoreError, StoreErrorKind};
-pub use hub::{Delivery, Hub, Session, SessionEnd, SessionHandle};
+pub use hub::{Delivery, Hub, HubWatch, Session, SessionEnd, SessionHandle};
 pub use inbox::{Event, Gap, GapReason, InboxEntry, InboxSeq, Notice, UnknownNotice};
 pub use key::{KeyBinding, KeyRecord, KeyVersion, X25519Key};
 pub use message::{Ciphertext, ClientMessageId, Message, MessageId, ServerSequence, Suite};
-pub use notify::{Notification, Notifier, NotifyError, NullNotifier, Reach};
+pub use notify::{EntryHint, Notification, Notifier, NotifyError, NullNotifier, Reach};
 pub use participants::{Participants, Side};
 pub use service::{
     ConversationPage, Expired, Health, Opened, Pending, PendingKind, PendingQuery, SendMessage, Sent,

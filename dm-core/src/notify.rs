@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::{InboxEntry, UserId};
+use crate::{DeviceId, InboxEntry, InboxSeq, UserId};
 
 /// A hint that an entry was appended to a user's inbox.
 ///
@@ -14,6 +14,18 @@ pub struct Notification {
     pub user: UserId,
     /// The entry.
     pub entry: InboxEntry,
+}
+
+/// A hint without its entry, such as one that was too large for what carried it here: for
+/// [`Hub::hint`](crate::Hub::hint).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EntryHint {
+    /// Whose inbox.
+    pub user: UserId,
+    /// The entry's place in it.
+    pub seq: InboxSeq,
+    /// The user's device that caused the entry and is to be left out.
+    pub origin: Option<DeviceId>,
 }
 
 /// Carries hints to connected clients: implemented by hosts that push.

@@ -33,6 +33,12 @@ pub(crate) const REQUIREMENTS: &[Requirement] = &[
         debian_packages: &["postgresql"],
         needed_by: &[Step::Postgres],
     },
+    Requirement {
+        name: "NATS",
+        probe: &["nats-server", "--version"],
+        debian_packages: &["nats-server"],
+        needed_by: &[Step::Nats],
+    },
 ];
 
 impl Requirement {

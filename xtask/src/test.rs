@@ -24,6 +24,8 @@ pub(crate) enum Step {
     Tests,
     /// The tests of the store on PostgreSQL, a part of [`Step::Tests`] where the server is there.
     Postgres,
+    /// The tests of the notifier on NATS, likewise.
+    Nats,
     /// The examples in the documentation.
     Doctests,
     /// Whether the generated protobuf code is current.
@@ -48,17 +50,19 @@ pub(crate) fn run(root: &Path, args: &Args) -> anyhow::Result<ExitCode> {
     if lacking(Step::Tests).is_none() {
         build_programs(root)?;
     }
-    let mut without: &[&str] = &[];
-    if let Some(requirement) = lacking(Step::Postgres) {
-        report.not_run(Step::Postgres, requirement);
-        without = &["--exclude", "dm-store-postgres"];
+    let mut without = Vec::new();
+    for (step, package) in [(Step::Postgres, "dm-store-postgres"), (Step::Nats, "dm-notify-nats")] {
+        if let Some(requirement) = lacking(step) {
+            report.not_run(step, requirement);
+            without.extend(["--exclude", package]);
+        }
     }
     for step in steps {
         if let Some(requirement) = lacking(step) {
             report.not_run(step, requirement);
         } else {
             println!("\n── {step} ──");
-            let (tally, success) = run_step(root, step, args.quick, without)?;
+            let (tally, success) = run_step(root, step, args.quick, &without)?;
             report.ran(step, tally, success);
         }
     }
@@ -88,8 +92,8 @@ fn build_programs(root: &Path) -> anyhow::Result<()> {
 /// Runs a step, the tests without some packages.
 fn run_step(root: &Path, step: Step, quick: bool, without: &[&str]) -> anyhow::Result<(Tally, bool)> {
     let (mut args, dialect) = match step {
-        // It is run among the tests.
-        Step::Postgres => return Ok((Tally::default(), true)),
+        // They are run among the tests.
+        Step::Postgres | Step::Nats => return Ok((Tally::default(), true)),
         Step::Tests if has_nextest() => (nextest_args(quick), Dialect::Nextest),
         Step::Tests => (cargo_test_args(quick), Dialect::Libtest),
         Step::Doctests => (vec!["test", "--workspace", "--doc", "--no-fail-fast"], Dialect::Libtest),
@@ -140,6 +144,7 @@ impl fmt::Display for Step {
         f.write_str(match self {
             Self::Tests => "tests",
             Self::Postgres => "tests of dm-store-postgres",
+            Self::Nats => "tests of dm-notify-nats",
             Self::Doctests => "doctests",
             Self::GeneratedCode => "generated protobuf code",
         })

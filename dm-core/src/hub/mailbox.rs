@@ -31,7 +31,7 @@ pub(super) struct Mailbox {
 
 #[derive(Default)]
 struct State {
-    hints: VecDeque<InboxEntry>,
+    hints: VecDeque<Hint>,
     bytes: usize,
     /// Hints were dropped since the session last looked: it has to read the store.
     behind: bool,
@@ -41,12 +41,40 @@ struct State {
     outstanding: VecDeque<(InboxSeq, Option<MessageId>)>,
 }
 
-/// What a session finds in its mailbox.
+impl State {
+    /// What the store holds is read anyway, so no hint is worth keeping.
+    fn fall_behind(&mut self) {
+        self.hints = VecDeque::new();
+        self.bytes = 0;
+        self.behind = true;
+    }
+}
+
+/// What waits in a mailbox.
 pub(super) enum Hint {
     Entry(InboxEntry),
+    /// An entry that came as its number only, and whether the session's own device caused it.
+    Number {
+        seq: InboxSeq,
+        own: bool,
+    },
+}
+
+/// What a session finds in its mailbox.
+pub(super) enum Found {
+    Hint(Hint),
     /// Some are missing.
     Behind,
     Nothing,
+}
+
+impl Hint {
+    fn cost(&self) -> usize {
+        match self {
+            Self::Entry(entry) => entry.cost(),
+            Self::Number { .. } => size_of::<Self>(),
+        }
+    }
 }
 
 impl Mailbox {
@@ -62,23 +90,37 @@ impl Mailbox {
         self.kind
     }
 
-    /// Leaves a hint, or the fact that one was dropped.
+    /// Leaves an entry, or the fact that a hint was dropped.
     pub(super) fn offer(&self, entry: &InboxEntry) {
+        self.leave(|| Hint::Entry(entry.clone()), entry.cost());
+    }
+
+    /// Leaves a number, likewise.
+    pub(super) fn offer_number(&self, seq: InboxSeq, own: bool) {
+        let hint = Hint::Number { seq, own };
+        let cost = hint.cost();
+        self.leave(|| hint, cost);
+    }
+
+    fn leave(&self, hint: impl FnOnce() -> Hint, cost: usize) {
         let mut state = self.lock();
         if !state.behind {
-            let cost = entry.cost();
             let full = state.hints.len() == HINTS || state.bytes + cost > HINT_BYTES;
             if full && !state.hints.is_empty() {
-                state.hints = VecDeque::new();
-                state.bytes = 0;
-                state.behind = true;
+                state.fall_behind();
                 metrics::counter!("dm_session_fallbacks_total").increment(1);
             } else {
                 state.bytes += cost;
-                state.hints.push_back(entry.clone());
+                state.hints.push_back(hint());
             }
         }
         drop(state);
+        self.bell.notify_one();
+    }
+
+    /// Has the session read the store.
+    pub(super) fn fall_behind(&self) {
+        self.lock().fall_behind();
         self.bell.notify_one();
     }
 
@@ -92,21 +134,21 @@ impl Mailbox {
     }
 
     /// Takes the oldest hint.
-    pub(super) fn take(&self) -> Hint {
+    pub(super) fn take(&self) -> Found {
         let mut state = self.lock();
         if std::mem::take(&mut state.behind) {
-            return Hint::Behind;
+            return Found::Behind;
         }
         match state.hints.pop_front() {
-            Some(entry) => {
-                state.bytes -= entry.cost();
+            Some(hint) => {
+                state.bytes -= hint.cost();
                 if state.hints.is_empty() {
                     // An idle session keeps no buffer.
                     state.hints = VecDeque::new();
                 }
-                Hint::Entry(entry)
+                Found::Hint(hint)
             }
-            None => Hint::Nothing,
+            None => Found::Nothing,
         }
     }
 

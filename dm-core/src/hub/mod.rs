@@ -1,9 +1,12 @@
-//! Delivery in this process: the [`Notifier`] for hosts that want the library to keep track of connections.
+//! Delivery in this process: the [`Notifier`] for hosts that want the library to keep track of connections, and this
+//! node's end of a notifier across nodes.
 
 mod mailbox;
 mod session;
+mod watch;
 
 pub use session::{Delivery, Session, SessionEnd, SessionHandle};
+pub use watch::HubWatch;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -12,10 +15,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use crate::{
-    DeviceStart, Error, InboxQuery, InboxSeq, Notification, Notifier, NotifyError, OwnEntries, Principal,
+    DeviceId, DeviceStart, EntryHint, Error, InboxQuery, InboxSeq, Notification, Notifier, NotifyError,
+    OwnEntries, Principal, Reach, Service, UserId,
 };
-use crate::{Reach, Service, UserId};
 use mailbox::{Kind, Mailbox};
+use watch::Watches;
 
 /// Shards of the table of connections, so that connecting and notifying seldom wait for each other.
 const SHARDS: usize = 64;
@@ -28,6 +32,7 @@ const SHARDS: usize = 64;
 pub struct Hub {
     shards: Arc<[Mutex<Connections>]>,
     hasher: RandomState,
+    watches: Arc<Watches>,
 }
 
 type Connections = HashMap<UserId, Vec<Arc<Mailbox>>>;
@@ -36,7 +41,11 @@ impl Hub {
     /// A hub without connections.
     #[must_use]
     pub fn new() -> Self {
-        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect(), hasher: RandomState::new() }
+        Self {
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            hasher: RandomState::new(),
+            watches: Arc::default(),
+        }
     }
 
     /// Connects a device: the session brings what is pending, says when it has caught up, then brings what happens.
@@ -92,10 +101,53 @@ impl Hub {
         self.shards.iter().map(|shard| lock(shard).values().map(Vec::len).sum::<usize>()).sum()
     }
 
+    /// Whether a user has a session here.
+    #[must_use]
+    pub fn is_connected(&self, user: UserId) -> bool {
+        self.shard(user).contains_key(&user)
+    }
+
+    /// Watches users come and go, beginning with those who are here: for what brings hints from other nodes, which
+    /// needs them only for users who are connected.
+    #[must_use]
+    pub fn watch(&self) -> HubWatch {
+        // With all of them locked nobody comes or goes between looking and watching.
+        let shards: Vec<_> = self.shards.iter().map(lock).collect();
+        self.watches.begin(shards.iter().flat_map(|shard| shard.keys().copied()).collect())
+    }
+
+    /// Passes on a hint that came without its entry: sessions that are not that far read the store. A hint with its
+    /// entry goes through [`notify`](Notifier::notify).
+    pub fn hint(&self, hint: &EntryHint) -> Reach {
+        self.tell(hint.user, hint.origin.as_ref(), |mailbox| {
+            mailbox.offer_number(hint.seq, hint.origin.as_ref() == Some(mailbox.device()));
+        })
+    }
+
+    /// Has the sessions of a user read the store: for when hints may have been lost.
+    pub fn recheck(&self, user: UserId) {
+        self.tell(user, None, Mailbox::fall_behind);
+    }
+
+    /// Does something to every mailbox of a user. Answers whether one is another device's than the one left out.
+    fn tell(&self, user: UserId, leave_out: Option<&DeviceId>, offer: impl Fn(&Mailbox)) -> Reach {
+        let mut reach = Reach::Absent;
+        for mailbox in self.shard(user).get(&user).into_iter().flatten() {
+            offer(mailbox);
+            if leave_out != Some(mailbox.device()) {
+                reach = Reach::Connected;
+            }
+        }
+        reach
+    }
+
     fn enter(&self, who: &Principal, kind: Kind) -> Place {
         let mailbox = Arc::new(Mailbox::new(who.device.clone(), kind));
         let mut connections = self.shard(who.user);
         let boxes = connections.entry(who.user).or_default();
+        if boxes.is_empty() {
+            self.watches.changed(who.user);
+        }
         if kind == Kind::Device {
             boxes.retain(|other| {
                 let same = other.kind() == Kind::Device && other.device() == mailbox.device();
@@ -118,6 +170,7 @@ impl Hub {
             boxes.retain(|other| !Arc::ptr_eq(other, mailbox));
             if boxes.is_empty() {
                 connections.remove(&user);
+                self.watches.changed(user);
             }
         }
     }
@@ -149,15 +202,8 @@ impl std::fmt::Debug for Hub {
 #[async_trait]
 impl Notifier for Hub {
     async fn notify(&self, notifications: &[Notification]) -> Result<Vec<Reach>, NotifyError> {
-        let deliver = |notification: &Notification| {
-            let mut reach = Reach::Absent;
-            for mailbox in self.shard(notification.user).get(&notification.user).into_iter().flatten() {
-                mailbox.offer(&notification.entry);
-                if notification.entry.origin.as_ref() != Some(mailbox.device()) {
-                    reach = Reach::Connected;
-                }
-            }
-            reach
+        let deliver = |Notification { user, entry }: &Notification| {
+            self.tell(*user, entry.origin.as_ref(), |mailbox| mailbox.offer(entry))
         };
         Ok(notifications.iter().map(deliver).collect())
     }

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::Place;
-use super::mailbox::{Hint, Kind, Mailbox};
+use super::mailbox::{Found, Hint, Kind, Mailbox};
 use crate::{
     AckTarget, Acknowledged, Error, Gap, InboxEntry, InboxQuery, InboxSeq, MessageId, OwnEntries, Principal,
     Service, StoreError, StoreErrorKind,
@@ -199,27 +199,37 @@ impl Session {
     /// The next delivery among the hints.
     fn next_hint(&mut self) -> Option<Delivery> {
         loop {
-            let entry = match self.place.mailbox.take() {
-                Hint::Entry(entry) => entry,
-                Hint::Nothing => return None,
-                Hint::Behind => {
+            let hint = match self.place.mailbox.take() {
+                Found::Hint(hint) => hint,
+                Found::Nothing => return None,
+                Found::Behind => {
                     self.behind = true;
                     return None;
                 }
             };
-            if entry.seq <= self.last {
+            let (seq, own) = match &hint {
+                Hint::Entry(entry) => (entry.seq, entry.origin.as_ref() == Some(&self.who.device)),
+                Hint::Number { seq, own } => (*seq, *own),
+            };
+            if seq <= self.last {
                 continue;
             }
-            if entry.seq != self.last.next() {
+            if seq != self.last.next() {
                 // The ones between were not hinted, or not yet.
                 self.behind = true;
                 return None;
             }
-            if self.is_device() && entry.origin.as_ref() == Some(&self.who.device) {
-                self.pass_over(entry.seq);
+            if self.is_device() && own {
+                self.pass_over(seq);
                 continue;
             }
-            return Some(self.deliver(entry));
+            match hint {
+                Hint::Entry(entry) => return Some(self.deliver(entry)),
+                Hint::Number { .. } => {
+                    self.behind = true;
+                    return None;
+                }
+            }
         }
     }
 

@@ -4,6 +4,7 @@
 //!
 //! - [`postgres`]: PostgreSQL from Debian's package of that name, shared by all tests that run at the same time, or alone
 //!   for a test that stops it.
+//! - [`nats`]: NATS from Debian's package `nats-server`, one for each test.
 
 #![allow(
     clippy::unwrap_used,
@@ -14,5 +15,6 @@
 )]
 #![cfg(unix)]
 
+pub mod nats;
 pub mod postgres;
 mod shared;

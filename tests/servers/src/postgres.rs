@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::io::Read as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::shared::{self, Claim};
@@ -69,7 +69,7 @@ impl Cluster {
     }
 
     fn claimed(name: &str, syncs: Syncs) -> Self {
-        let folder = shared::folder(&format!("{name}-{}", fs_user()));
+        let folder = shared::folder(&format!("{name}-{}", shared::user()));
         let data = folder.join("data");
         let claim = shared::claim(
             &folder,
@@ -91,7 +91,7 @@ impl Cluster {
     /// As [`shared`](Self::shared).
     #[must_use]
     pub fn alone() -> Self {
-        let folder = shared::folder(&format!("postgres-{}-{}", std::process::id(), unique()));
+        let folder = shared::folder(&format!("postgres-{}-{}", std::process::id(), shared::unique()));
         let data = folder.join("data");
         init(&data);
         launch(&data, Syncs::Never);
@@ -104,6 +104,8 @@ impl Cluster {
     /// As [`shared`](Self::shared).
     #[must_use]
     pub fn durable_in(folder: &Path) -> Self {
+        // Temporary folders are for their owner only, and the server is another user.
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o711)).expect("the folder is ours");
         let data = folder.join("postgres");
         init(&data);
         launch(&data, Syncs::Always);
@@ -157,7 +159,7 @@ impl Cluster {
     #[must_use]
     pub fn database(&'static self, template: &str, prepare: impl FnOnce(&str)) -> Database {
         self.make_template(template, prepare);
-        let name = format!("test_{}_{}", std::process::id(), unique());
+        let name = format!("test_{}_{}", std::process::id(), shared::unique());
         self.sql("postgres", &format!("CREATE DATABASE {name} TEMPLATE {template}"));
         Database { cluster: self, name }
     }
@@ -168,7 +170,7 @@ impl Cluster {
     /// When the server refuses.
     #[must_use]
     pub fn empty_database(&'static self) -> Database {
-        let name = format!("test_{}_{}", std::process::id(), unique());
+        let name = format!("test_{}_{}", std::process::id(), shared::unique());
         self.sql("postgres", &format!("CREATE DATABASE {name}"));
         Database { cluster: self, name }
     }
@@ -245,23 +247,10 @@ impl Drop for Database {
     }
 }
 
-/// A number that no other call in this process gives.
-fn unique() -> u64 {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    NEXT.fetch_add(1, Ordering::Relaxed)
-}
-
 /// Makes an empty cluster that belongs to the user the server runs as.
 fn init(data: &Path) {
     fs::create_dir_all(data).expect("the folder is ours");
-    if is_root() {
-        // Temporary folders are for their owner only, and the server is another user.
-        use std::os::unix::fs::PermissionsExt as _;
-        let parent = data.parent().expect("it is in a folder");
-        fs::set_permissions(parent, fs::Permissions::from_mode(0o711)).expect("the folder is ours");
-        let owned = Command::new("chown").arg("postgres").arg(data).status();
-        assert!(owned.is_ok_and(|status| status.success()), "there is no user named postgres");
-    }
+    shared::give(data, "postgres");
     let output = as_server("initdb")
         .arg("--pgdata")
         .arg(data)
@@ -351,14 +340,7 @@ fn is_running(pid: u32) -> bool {
 
 /// A program of the server, as a user without rights: it refuses to run as root.
 fn as_server(name: &str) -> Command {
-    let program = program(name);
-    if is_root() {
-        let mut command = Command::new("setpriv");
-        command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups", "--"]).arg(program);
-        command
-    } else {
-        Command::new(program)
-    }
+    shared::without_rights("postgres", &program(name))
 }
 
 /// The newest installed program of that name, or else one on the path.
@@ -372,14 +354,4 @@ fn program(name: &str) -> PathBuf {
         })
         .max();
     newest.map_or_else(|| name.into(), |(_, program)| program)
-}
-
-fn is_root() -> bool {
-    fs_user() == 0
-}
-
-/// The user this process is.
-fn fs_user() -> u32 {
-    use std::os::unix::fs::MetadataExt as _;
-    fs::metadata("/proc/self").map_or(u32::MAX, |of| of.uid())
 }

@@ -1,4 +1,4 @@
-//! One server for all processes of a test run.
+//! What the kinds of servers share, above all one server for all processes of a test run.
 //!
 //! Test runners start a process per test binary, or per test. Whoever comes first starts the server; every process holds
 //! a shared lock on a file for as long as it lives, however it ends. A watcher waits until nobody holds it, and for a
@@ -8,6 +8,7 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What the watcher does: with `start` locked nobody can begin to use the server, and if nobody uses it then, it ends.
 const WATCHER: &str = r#"
@@ -72,4 +73,38 @@ pub(crate) fn claim(
             .expect("a shell");
     }
     Claim { _users: users }
+}
+
+/// A number that no other call in this process gives.
+pub(crate) fn unique() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// Gives a folder and what is in it to the user that a server runs as.
+pub(crate) fn give(folder: &Path, to: &str) {
+    if user() == ROOT {
+        let owned = Command::new("chown").arg("-R").arg(to).arg(folder).status();
+        assert!(owned.is_ok_and(|status| status.success()), "there is no user named {to}");
+    }
+}
+
+/// A program as a user without rights, where this process is root.
+pub(crate) fn without_rights(as_user: &str, program: &Path) -> Command {
+    if user() == ROOT {
+        let mut command = Command::new("setpriv");
+        command.arg(format!("--reuid={as_user}")).arg(format!("--regid={as_user}"));
+        command.args(["--clear-groups", "--"]).arg(program);
+        command
+    } else {
+        Command::new(program)
+    }
+}
+
+const ROOT: u32 = 0;
+
+/// The user this process is.
+pub(crate) fn user() -> u32 {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::metadata("/proc/self").map_or(u32::MAX, |of| of.uid())
 }

@@ -1,0 +1,82 @@
+//! Who came and who left: for what brings hints here from other nodes.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use tokio::sync::Notify;
+
+use crate::UserId;
+
+/// Users whose first session came or whose last one went, from [`Hub::watch`](super::Hub::watch).
+///
+/// It holds each user at most once, and none who came and went in between, so what it costs is bounded by the
+/// connections there are and those there were when it was last asked.
+pub struct HubWatch {
+    changes: Arc<Changes>,
+}
+
+/// What a watch was not asked for yet.
+#[derive(Default)]
+pub(super) struct Changes {
+    /// Users who are connected now and were not when the watch was last asked, or the other way round.
+    users: Mutex<HashSet<UserId>>,
+    /// Rung when there are some. Only the watch waits for it.
+    bell: Notify,
+}
+
+/// The watches of a hub.
+#[derive(Default)]
+pub(super) struct Watches(Mutex<Vec<Weak<Changes>>>);
+
+impl HubWatch {
+    /// Waits for users to come or go, and takes them. Whether one is there now is for
+    /// [`Hub::is_connected`](super::Hub::is_connected) to say; by then it may have changed again, and comes again.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub async fn changed(&mut self) -> Vec<UserId> {
+        loop {
+            let users = std::mem::take(&mut *lock(&self.changes.users));
+            if !users.is_empty() {
+                return users.into_iter().collect();
+            }
+            self.changes.bell.notified().await;
+        }
+    }
+}
+
+impl Watches {
+    /// A watch that begins with the users there are. The caller keeps them from changing meanwhile.
+    pub(super) fn begin(&self, connected: HashSet<UserId>) -> HubWatch {
+        let changes = Arc::new(Changes { users: Mutex::new(connected), bell: Notify::new() });
+        lock(&self.0).push(Arc::downgrade(&changes));
+        HubWatch { changes }
+    }
+
+    /// A user's first session came, or the last one went. The caller keeps that from changing meanwhile.
+    pub(super) fn changed(&self, user: UserId) {
+        lock(&self.0).retain(|watch| watch.upgrade().map(|changes| changes.turn(user)).is_some());
+    }
+}
+
+impl Changes {
+    fn turn(&self, user: UserId) {
+        let mut users = lock(&self.users);
+        if !users.remove(&user) {
+            users.insert(user);
+        }
+        drop(users);
+        self.bell.notify_one();
+    }
+}
+
+impl std::fmt::Debug for HubWatch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HubWatch").field("changes", &lock(&self.changes.users).len()).finish()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing panics while one of these is locked; a poisoned one is whole.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,142 @@
+//! Frames come back from their bytes, and other bytes are refused.
+
+use dm_core::{Conversation, KeyBinding, KeyRecord, KeyVersion, Participants, X25519Key};
+use proptest::prelude::*;
+
+use super::*;
+
+const NODE: NodeId = NodeId([7; 8]);
+const MOST: usize = 8 * 1024;
+
+fn user() -> UserId {
+    "5866666666666666666666666666666666666666666666666666666666666666".parse().unwrap()
+}
+
+fn peer() -> UserId {
+    "c9a3f86aae465f0e56513864510f3997561fa2c9e85ea21dc2292309f3cd6022".parse().unwrap()
+}
+
+fn message(payload: usize, parts: bool) -> Event {
+    let ephemeral = [9; 32];
+    let ciphertext = Ciphertext::new(
+        vec![1; payload].into(),
+        &[8; 24],
+        parts.then_some(&ephemeral[..]),
+        parts.then_some(Suite(u32::MAX)),
+    );
+    Event::Message(
+        Message {
+            id: MessageId::from_bytes([1; 16]),
+            conversation: ConversationId::from_bytes([2; 16]),
+            sequence: ServerSequence::new(3),
+            sender: peer(),
+            client_id: parts.then_some(ClientMessageId::from_bytes([5; 16])),
+            sent_at: Timestamp::from_millis(u64::MAX),
+            received_at: Timestamp::from_millis(7),
+            ciphertext: ciphertext.unwrap(),
+        }
+        .into(),
+    )
+}
+
+fn entry(event: Event, origin: Option<DeviceId>) -> InboxEntry {
+    InboxEntry { seq: InboxSeq::new(u64::MAX), at: Timestamp::from_millis(4), origin, event }
+}
+
+fn entries() -> Vec<InboxEntry> {
+    let opened = Conversation {
+        id: ConversationId::from_bytes([9; 16]),
+        participants: Participants::new(user(), peer()).unwrap(),
+        opened_at: Timestamp::from_millis(5),
+    };
+    let changed = KeyRecord {
+        user: peer(),
+        key: X25519Key::from_stored([9; 32]),
+        version: KeyVersion::FIRST,
+        published_at: Timestamp::from_millis(6),
+        binding: KeyBinding::Unproven,
+    };
+    vec![
+        entry(message(1, true), Some("x".repeat(64).parse().unwrap())),
+        entry(message(600, false), Some(DeviceId::default())),
+        entry(Event::Notice(Notice::ConversationOpened(opened)), None),
+        entry(Event::Notice(Notice::PeerKeyChanged(changed)), Some("phone".parse().unwrap())),
+    ]
+}
+
+fn decode(bytes: &[u8]) -> Result<Frame, Undecodable> {
+    Frame::decode(&Bytes::copy_from_slice(bytes), user())
+}
+
+#[test]
+fn everything_a_node_says_comes_back() {
+    for entry in entries() {
+        let frame = decode(&NODE.hint(&entry, MOST)).unwrap();
+        assert_eq!(frame, Frame { from: NODE, said: Said::Entry(entry.clone()) });
+        let number = Said::Number { seq: entry.seq, origin: entry.origin.clone() };
+        assert_eq!(decode(&NODE.hint(&entry, 0)).unwrap(), Frame { from: NODE, said: number });
+    }
+    assert_eq!(decode(&NODE.probe()).unwrap().said, Said::Probe);
+    assert_eq!(decode(&NODE.question()).unwrap().said, Said::Question);
+}
+
+#[test]
+fn the_bound_is_met_to_the_byte() {
+    let entry = entry(message(600, true), None);
+    let whole = NODE.hint(&entry, MOST);
+    assert_eq!(NODE.hint(&entry, whole.len()), whole);
+    let number = NODE.hint(&entry, whole.len() - 1);
+    assert!(matches!(decode(&number).unwrap().said, Said::Number { .. }) && number.len() < 100);
+}
+
+#[test]
+fn bytes_cut_short_or_lengthened_are_refused() {
+    for entry in entries() {
+        for bytes in [NODE.hint(&entry, MOST), NODE.hint(&entry, 0), NODE.probe(), NODE.question()] {
+            // What ends in a payload is whole one byte shorter, unless the payload is gone then.
+            let payload = match decode(&bytes).unwrap().said {
+                Said::Entry(entry) => entry.message().map_or(0, |m| m.ciphertext.payload().len()),
+                _ => 0,
+            };
+            for len in 0..=bytes.len() - payload.max(1) {
+                assert_eq!(decode(&bytes[..len]), Err(Undecodable), "{len} of {bytes:?}");
+            }
+            if payload == 0 {
+                assert_eq!(decode(&[&bytes[..], &[0]].concat()), Err(Undecodable));
+            }
+        }
+    }
+}
+
+#[test]
+fn another_version_kind_sender_or_foreign_notice_is_refused() {
+    let [message, _, opened, _] = &entries()[..] else { panic!("four entries") };
+    let change = |entry: &InboxEntry, at: usize| {
+        let mut bytes = NODE.hint(entry, MOST).to_vec();
+        bytes[at] ^= 0x40;
+        decode(&bytes)
+    };
+    assert_eq!(change(message, 0), Err(Undecodable), "the version");
+    assert_eq!(change(message, 1), Err(Undecodable), "the kind");
+    let sender = NODE.hint(message, MOST).windows(32).position(|bytes| bytes == peer().as_bytes()).unwrap();
+    let mut bytes = NODE.hint(message, MOST).to_vec();
+    bytes[sender..sender + 32].copy_from_slice(&[0; 32]);
+    assert_eq!(decode(&bytes), Err(Undecodable), "a sender of small order");
+    assert_ne!(peer().as_bytes()[0], 2);
+    // A notice on the subject of somebody who is not concerned.
+    let stranger = "5866666666666666666666666666666666666666666666666666666666666666";
+    let bytes = NODE.hint(opened, MOST);
+    assert!(Frame::decode(&bytes, stranger.parse().unwrap()).is_ok(), "it is one of the two");
+    let stranger = UserId::from_stored([3; 32]);
+    assert_eq!(Frame::decode(&bytes, stranger), Err(Undecodable));
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..300), kind in 0..6_u8) {
+        let _ = decode(&bytes);
+        let mut led = vec![VERSION, kind];
+        led.extend(bytes);
+        let _ = decode(&led);
+    }
+}

@@ -1,0 +1,184 @@
+//! Reaching the servers.
+
+use std::error::Error as _;
+use std::io;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_nats::rustls::crypto::ring;
+use async_nats::rustls::pki_types::pem::PemObject as _;
+use async_nats::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use async_nats::rustls::{self, ClientConfig, RootCertStore};
+use async_nats::{Client, ConnectError, ConnectErrorKind, ConnectOptions, Event, ServerAddr};
+use dm_core::Invalid;
+use tokio::sync::Notify;
+
+use crate::config::{NatsAuth, NatsServers, NatsTls};
+use crate::error::NatsError;
+
+/// Commands that may wait for the connection, besides what waits in the outbox.
+const COMMANDS: usize = 512;
+/// Hints that may wait for one user's sessions. The hub takes them at once, so this is for a runtime that is late.
+const ARRIVALS: usize = 256;
+
+/// What the connection tells of itself.
+#[derive(Debug, Default)]
+pub(crate) struct Events {
+    /// Rung when the servers are reached, at first or again.
+    pub(crate) connected: Notify,
+    /// Why they are not, as far as it is known.
+    last_error: Mutex<Option<String>>,
+}
+
+impl Events {
+    pub(crate) fn last_error(&self) -> Option<String> {
+        self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn failed(&self, error: &str) {
+        // What follows is a subject, if anything: somebody's key.
+        let error = error.split('"').next().unwrap_or_default().trim_end();
+        // Every attempt says so again.
+        if self.last_error().as_deref() != Some(error) {
+            tracing::warn!(error, "NATS");
+            self.set_last_error(Some(error.to_owned()));
+        }
+    }
+
+    fn take(&self, event: &Event) {
+        match event {
+            Event::Connected => {
+                tracing::info!("connected to NATS");
+                self.set_last_error(None);
+                self.connected.notify_one();
+            }
+            Event::Disconnected => tracing::warn!("the connection to NATS is lost"),
+            Event::SlowConsumer(_) => {
+                metrics::counter!("dm_nats_slow_consumers_total").increment(1);
+            }
+            Event::ServerError(error) => self.failed(&error.to_string()),
+            Event::ClientError(error) => self.failed(&error.to_string()),
+            Event::LameDuckMode | Event::Draining | Event::Closed => {}
+        }
+    }
+
+    fn set_last_error(&self, error: Option<String>) {
+        *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = error;
+    }
+}
+
+/// Connects, or goes on trying in the background where time may help.
+pub(crate) async fn connect(
+    servers: &NatsServers,
+    prefix: &str,
+    events: &Arc<Events>,
+) -> Result<Client, NatsError> {
+    servers.validate()?;
+    let addresses = addresses(servers)?;
+    let options = options(servers, prefix, events).await?;
+    match options.clone().connect(&addresses).await {
+        Ok(client) => return Ok(client),
+        Err(error) => {
+            let error = for_good(error)?;
+            events.failed(&error.to_string());
+        }
+    }
+    let client = options.retry_on_initial_connect().connect(&addresses).await;
+    // It waits for nothing, and the addresses were taken before.
+    client.map_err(NatsError::Refused)
+}
+
+fn addresses(servers: &NatsServers) -> Result<Vec<ServerAddr>, Invalid> {
+    let parse = |address: &String| {
+        let parsed: Option<ServerAddr> = address.parse().ok();
+        parsed
+            .filter(|address| !address.host().is_empty() && matches!(address.scheme(), "nats" | "tls"))
+            .ok_or(Invalid::new("addresses", "not the address of a NATS server"))
+    };
+    servers.addresses.iter().map(parse).collect()
+}
+
+async fn options(
+    servers: &NatsServers,
+    prefix: &str,
+    events: &Arc<Events>,
+) -> Result<ConnectOptions, NatsError> {
+    let tls = servers.tls.clone();
+    // Reads files.
+    let trust = tokio::task::spawn_blocking(move || trust(tls.as_ref()));
+    let trust = trust.await.map_err(|error| NatsError::Tls(error.into()))?.map_err(NatsError::Tls)?;
+    let events = Arc::clone(events);
+    let options = ConnectOptions::new()
+        .name(&servers.name)
+        .custom_inbox_prefix(format!("{prefix}.inbox"))
+        .connection_timeout(servers.connect_timeout)
+        .ping_interval(servers.ping_interval)
+        .client_capacity(COMMANDS)
+        .subscription_capacity(ARRIVALS)
+        .require_tls(servers.tls.is_some())
+        .tls_client_config(trust)
+        .event_callback(move |event| {
+            events.take(&event);
+            std::future::ready(())
+        });
+    Ok(match &servers.auth {
+        NatsAuth::Nobody => options,
+        NatsAuth::Password { user, password } => options.user_and_password(user.clone(), password.clone()),
+        NatsAuth::Token(token) => options.token(token.clone()),
+        NatsAuth::Nkey(seed) => options.nkey(seed.clone()),
+        NatsAuth::Credentials(file) => {
+            options.credentials_file(file).await.map_err(NatsError::Credentials)?
+        }
+    })
+}
+
+/// Whom to trust. The provider is named, for a program with two of them has no default, and asking for it panics.
+fn trust(tls: Option<&NatsTls>) -> Result<ClientConfig, Box<dyn std::error::Error + Send + Sync>> {
+    let mut roots = RootCertStore::empty();
+    match tls {
+        None => {}
+        Some(NatsTls { authorities: Some(file), .. }) => {
+            for certificate in certificates(file)? {
+                roots.add(certificate)?;
+            }
+        }
+        Some(NatsTls { authorities: None, .. }) => {
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        }
+    }
+    let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots);
+    Ok(match tls.and_then(|tls| tls.certificate.as_ref()) {
+        None => config.with_no_client_auth(),
+        Some((certificate, key)) => {
+            let key = PrivateKeyDer::from_pem_file(key)?;
+            config.with_client_auth_cert(certificates(certificate)?, key)?
+        }
+    })
+}
+
+fn certificates(
+    file: &Path,
+) -> Result<Vec<CertificateDer<'static>>, Box<dyn std::error::Error + Send + Sync>> {
+    let certificates: Vec<_> = CertificateDer::pem_file_iter(file)?.collect::<Result<_, _>>()?;
+    if certificates.is_empty() { Err("a file without a certificate".into()) } else { Ok(certificates) }
+}
+
+/// Tells what stays so from what time may mend, which is given back.
+fn for_good(error: ConnectError) -> Result<ConnectError, NatsError> {
+    match error.kind() {
+        ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => {
+            Err(NatsError::Refused(error))
+        }
+        ConnectErrorKind::Tls => Err(NatsError::Tls(error.into())),
+        ConnectErrorKind::Io if is_tls(&error) => Err(NatsError::Tls(error.into())),
+        _ => Ok(error),
+    }
+}
+
+/// Whether it comes from TLS, though it is said to come from the network.
+fn is_tls(error: &ConnectError) -> bool {
+    let source = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+    source.and_then(io::Error::get_ref).is_some_and(|inner| inner.is::<rustls::Error>())
+}

@@ -1,0 +1,75 @@
+//! What happened to hints, counted for the host and for `metrics`.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+/// What a notifier did since it was started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NatsStats {
+    /// Users this node is subscribed for: those with a session here.
+    pub subscriptions: usize,
+    /// Hints given to the connection.
+    pub published: u64,
+    /// Hints from other nodes that were passed on to sessions.
+    pub received: u64,
+    /// Hints that were not published: too many waited, or the servers could not be reached.
+    pub dropped: u64,
+    /// Of [`received`](Self::received), those without their entry.
+    pub numbers: u64,
+    /// What came on a subject and was no hint of this version.
+    pub undecodable: u64,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    subscriptions: AtomicUsize,
+    published: AtomicU64,
+    received: AtomicU64,
+    dropped: AtomicU64,
+    numbers: AtomicU64,
+    undecodable: AtomicU64,
+}
+
+impl Counters {
+    pub(crate) fn subscriptions(&self, now: usize) {
+        self.subscriptions.store(now, Ordering::Relaxed);
+        metrics::gauge!("dm_nats_subscriptions").set(f64::from(u32::try_from(now).unwrap_or(u32::MAX)));
+    }
+
+    pub(crate) fn published(&self) {
+        self.published.fetch_add(1, Ordering::Relaxed);
+        metrics::counter!("dm_nats_published_total").increment(1);
+    }
+
+    pub(crate) fn dropped(&self) {
+        self.dropped.fetch_add(1, Ordering::Relaxed);
+        metrics::counter!("dm_nats_dropped_total").increment(1);
+    }
+
+    pub(crate) fn received(&self) {
+        self.received.fetch_add(1, Ordering::Relaxed);
+        metrics::counter!("dm_nats_received_total").increment(1);
+    }
+
+    pub(crate) fn received_number(&self) {
+        self.received();
+        self.numbers.fetch_add(1, Ordering::Relaxed);
+        metrics::counter!("dm_nats_numbers_total").increment(1);
+    }
+
+    pub(crate) fn undecodable(&self) {
+        self.undecodable.fetch_add(1, Ordering::Relaxed);
+        metrics::counter!("dm_nats_undecodable_total").increment(1);
+    }
+
+    pub(crate) fn stats(&self) -> NatsStats {
+        NatsStats {
+            subscriptions: self.subscriptions.load(Ordering::Relaxed),
+            published: self.published.load(Ordering::Relaxed),
+            received: self.received.load(Ordering::Relaxed),
+            dropped: self.dropped.load(Ordering::Relaxed),
+            numbers: self.numbers.load(Ordering::Relaxed),
+            undecodable: self.undecodable.load(Ordering::Relaxed),
+        }
+    }
+}

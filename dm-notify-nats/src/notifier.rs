@@ -1,0 +1,179 @@
+//! The notifier itself.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::Client;
+use async_nats::connection::State;
+use async_trait::async_trait;
+use dm_core::{Entropy as _, Hub, Notification, Notifier, NotifyError, OsEntropy, Reach, UserId};
+use tokio::sync::{Mutex, watch};
+use tokio::task::JoinSet;
+
+use crate::codec::NodeId;
+use crate::config::{NatsConfig, NatsServers};
+use crate::connect::{self, Events};
+use crate::counters::{Counters, NatsStats};
+use crate::error::NatsError;
+use crate::outbox::{self, Outbox};
+use crate::presence::{Presence, Questions};
+use crate::roster::{Parts, Roster};
+use crate::subjects::Subjects;
+
+/// Tells the sessions of this node through its [`Hub`], and other nodes through NATS. Clones share one connection.
+///
+/// It ends with its last clone, or with [`shutdown`](Self::shutdown); the hub goes on without it.
+#[derive(Clone)]
+pub struct NatsNotifier {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    parts: Arc<Parts>,
+    max_entry: usize,
+    questions: Questions,
+    /// Told to the tasks by a `true`, or by being dropped.
+    stop: watch::Sender<bool>,
+    tasks: Mutex<JoinSet<()>>,
+}
+
+/// How a notifier is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NatsHealth {
+    /// Whether the servers are reached. While they are not, sessions on other nodes learn of messages by looking.
+    pub connected: bool,
+    /// What went wrong last, if anything did since the servers were reached. Never known of a host's own connection.
+    pub last_error: Option<String>,
+    /// Hints that wait to be published.
+    pub queued: usize,
+}
+
+impl NatsNotifier {
+    /// Connects to servers, with everything else by default, and starts on the current tokio runtime.
+    ///
+    /// # Errors
+    /// As [`connect_with`](Self::connect_with).
+    pub async fn connect(hub: &Hub, servers: impl Into<NatsServers>) -> Result<Self, NatsError> {
+        Self::connect_with(hub, &servers.into(), &NatsConfig::default()).await
+    }
+
+    /// Connects to servers and starts on the current tokio runtime. When none can be reached it starts all the same, goes
+    /// on looking for them, and [`health`](Self::health) says so.
+    ///
+    /// # Errors
+    /// What time does not mend: choices that cannot work, credentials that are refused, certificates that are not
+    /// trusted.
+    ///
+    /// # Cancel safety
+    /// Dropping the future connects to nothing.
+    pub async fn connect_with(
+        hub: &Hub,
+        servers: &NatsServers,
+        config: &NatsConfig,
+    ) -> Result<Self, NatsError> {
+        config.validate()?;
+        let events = Arc::default();
+        let client = connect::connect(servers, &config.prefix, &events).await?;
+        Ok(Self::start(hub, client, config, events))
+    }
+
+    /// Starts on a connection of the host's, on the current tokio runtime. The connection stays the host's to configure and
+    /// to close. It has to hear its own words (no `no_echo`), or what happens while a user connects is found by polling
+    /// only.
+    ///
+    /// # Errors
+    /// [`NatsError::Invalid`] for choices that cannot work.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    pub fn with_client(hub: &Hub, client: Client, config: &NatsConfig) -> Result<Self, NatsError> {
+        config.validate()?;
+        Ok(Self::start(hub, client, config, Arc::default()))
+    }
+
+    fn start(hub: &Hub, client: Client, config: &NatsConfig, events: Arc<Events>) -> Self {
+        let mut node = [0; 8];
+        OsEntropy.fill(&mut node);
+        let counters = Arc::<Counters>::default();
+        let (outbox, queued) = Outbox::new(config.queue, Arc::clone(&counters));
+        let parts = Arc::new(Parts {
+            hub: hub.clone(),
+            client: client.clone(),
+            node: NodeId(node),
+            subjects: Subjects::new(&config.prefix),
+            outbox,
+            counters: Arc::clone(&counters),
+            events,
+        });
+        let stop = watch::Sender::new(false);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(outbox::publish(client, queued, counters, stop.subscribe()));
+        tasks.spawn(Roster::new(Arc::clone(&parts)).run(stop.subscribe()));
+        let inner = Inner {
+            parts,
+            max_entry: config.max_entry,
+            questions: Questions::new(config.presence_timeout),
+            stop,
+            tasks: Mutex::new(tasks),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Where a user is connected. Asks the other nodes, unless the user is here; takes a round trip on the bus, and
+    /// [`NatsConfig::presence_timeout`] at most.
+    ///
+    /// # Cancel safety
+    /// Dropping the future only stops the asking.
+    pub async fn presence(&self, user: UserId) -> Presence {
+        self.inner.questions.ask(&self.inner.parts, user).await
+    }
+
+    /// How the notifier is, from memory: cheap enough for any probe.
+    #[must_use]
+    pub fn health(&self) -> NatsHealth {
+        let parts = &self.inner.parts;
+        NatsHealth {
+            connected: parts.client.connection_state() == State::Connected,
+            last_error: parts.events.last_error(),
+            queued: parts.outbox.queued(),
+        }
+    }
+
+    /// What it did so far.
+    #[must_use]
+    pub fn stats(&self) -> NatsStats {
+        self.inner.parts.counters.stats()
+    }
+
+    /// Ends within `bound`: what waits is published, and all is unsubscribed. Sessions of this node are told of each
+    /// other's messages as before. Calling it again waits likewise.
+    pub async fn shutdown(&self, bound: Duration) {
+        self.inner.stop.send_replace(true);
+        let mut tasks = self.inner.tasks.lock().await;
+        let ended = async { while tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(bound, ended).await.is_err() {
+            tasks.shutdown().await;
+        }
+    }
+}
+
+#[async_trait]
+impl Notifier for NatsNotifier {
+    /// Tells this node's sessions, and has the rest told to the other nodes. Answers at once, for this node: whether
+    /// somebody is connected elsewhere is for [`presence`](NatsNotifier::presence) to find out.
+    async fn notify(&self, notifications: &[Notification]) -> Result<Vec<Reach>, NotifyError> {
+        let Parts { hub, node, subjects, outbox, .. } = &*self.inner.parts;
+        let reach = hub.notify(notifications).await?;
+        for Notification { user, entry } in notifications {
+            outbox.offer(subjects.of(*user), node.hint(entry, self.inner.max_entry));
+        }
+        Ok(reach)
+    }
+}
+
+impl std::fmt::Debug for NatsNotifier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NatsNotifier").field("health", &self.health()).field("stats", &self.stats()).finish()
+    }
+}

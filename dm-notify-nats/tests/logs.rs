@@ -1,0 +1,68 @@
+//! Nothing that clients encrypted, and no secret of the node, is logged at any level.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+mod common;
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use common::{Node, servers, subject, subscriptions, text, until, who};
+use dm_core::MemoryStore;
+use dm_notify_nats::{NatsAuth, NatsConfig};
+use dm_test_servers::nats::Server;
+use tracing_subscriber::filter::LevelFilter;
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn payloads_and_secrets_are_in_no_log_line() {
+    let log = Log::default();
+    let writer = log.clone();
+    tracing_subscriber::fmt()
+        .with_max_level(LevelFilter::TRACE)
+        .with_writer(move || writer.clone())
+        .with_ansi(false)
+        .init();
+    let server =
+        Server::configured(r#"authorization { users: [ { user: node, password: "PASSCANARY" } ] }"#, &[]);
+    let mut servers = servers(&server);
+    servers.auth = NatsAuth::Password { user: "node".to_owned(), password: "PASSCANARY".to_owned() };
+    let store = MemoryStore::new();
+    let here = Node::configured(&store, &servers, &NatsConfig::default()).await;
+    let there = Node::configured(&store, &servers, &NatsConfig::default()).await;
+    let chat = here.open(1, 2).await;
+    let mut bo = there.connect(&who(2)).await;
+    until("the recipient's node is subscribed", || subscriptions(&server) == 1).await;
+    here.send(&who(1), chat, "PAYLOADCANARY").await;
+    assert_eq!(text(&mut bo).await, "PAYLOADCANARY");
+    there.received(1).await;
+    let options = async_nats::ConnectOptions::with_user_and_password("node".into(), "PASSCANARY".into());
+    let bus = options.connect(server.address()).await.unwrap();
+    bus.publish(subject(2), Bytes::from_static(b"GARBAGECANARY")).await.unwrap();
+    until("it is counted", || there.nats.stats().undecodable == 1).await;
+    format!("{:?} {servers:?}", here.nats).bytes().for_each(|byte| log.0.lock().unwrap().push(byte));
+
+    let lines = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(lines.contains("no hint of this version"), "it was listened to");
+    for secret in ["PASSCANARY", "PAYLOADCANARY", "GARBAGECANARY", "[80, 65, 89", "[71, 65, 82"] {
+        let line = lines.lines().find(|line| line.contains(secret));
+        assert_eq!(line, None, "{secret}");
+    }
+    // What this crate says itself has no whole ids either.
+    let whole = common::user(2).to_string();
+    assert!(!lines.lines().any(|line| line.contains("dm_notify_nats") && line.contains(&whole)));
+}

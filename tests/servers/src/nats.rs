@@ -1,0 +1,191 @@
+//! NATS.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::shared;
+
+/// How long a server may take to start, stop or answer.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A server for one test, ended with this value. It listens on ports of 127.0.0.1 that were free.
+#[derive(Debug)]
+pub struct Server {
+    folder: PathBuf,
+    /// What it is configured with besides its ports.
+    lines: String,
+    /// For clients, and for monitoring. They stay the same when the server is started again.
+    ports: (u16, u16),
+    process: Option<Child>,
+}
+
+impl Server {
+    /// A server that lets everybody in.
+    ///
+    /// # Panics
+    /// When `nats-server` is not installed, or does not start.
+    #[must_use]
+    pub fn start() -> Self {
+        Self::configured("", &[])
+    }
+
+    /// A server with some lines of configuration, and files that these name without a folder.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    #[must_use]
+    pub fn configured(lines: &str, files: &[(&str, &str)]) -> Self {
+        let folder = shared::folder(&format!("nats-{}-{}", std::process::id(), shared::unique()));
+        for (name, text) in files {
+            fs::write(folder.join(name), text).expect("the folder is ours");
+        }
+        // It writes its ports and its log there.
+        shared::give(&folder, "nats");
+        let mut server = Self { folder, lines: lines.to_owned(), ports: (0, 0), process: None };
+        server.restart();
+        server
+    }
+
+    /// Runs the server with other lines of configuration, in place of the one that runs.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    pub fn configure(&mut self, lines: &str) {
+        lines.clone_into(&mut self.lines);
+        self.restart();
+    }
+
+    /// Starts the server on its ports again, after ending the one that runs.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    pub fn restart(&mut self) {
+        self.stop();
+        // The server chooses those that are free for -1.
+        let listen = |port| if port == 0 { -1 } else { i32::from(port) };
+        let text = format!(
+            "listen: \"127.0.0.1:{}\"\nhttp: \"127.0.0.1:{}\"\nports_file_dir: \"{}\"\n{}\n",
+            listen(self.ports.0),
+            listen(self.ports.1),
+            self.folder.display(),
+            self.lines,
+        );
+        fs::write(self.folder.join("server.conf"), text).expect("the folder is ours");
+        let log = fs::File::options().create(true).append(true).open(self.folder.join("log"));
+        let log = log.expect("the folder is ours");
+        let child = shared::without_rights("nats", Path::new("nats-server"))
+            .args(["-c", "server.conf"])
+            .current_dir(&self.folder)
+            // What ends a test ends its whole group.
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a second handle"))
+            .stderr(log)
+            .spawn()
+            .expect("nats-server starts");
+        let file = self.folder.join(format!("nats-server_{}.ports", child.id()));
+        self.process = Some(child);
+        let end = Instant::now() + PATIENCE;
+        while !self.read_ports(&file) {
+            let ended = self.process.as_mut().and_then(|child| child.try_wait().ok().flatten());
+            assert!(ended.is_none(), "the server ended: {ended:?}: {}", self.log());
+            assert!(Instant::now() < end, "the server does not take connections: {}", self.log());
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+    }
+
+    /// Ends the server at once, as a crash does.
+    pub fn stop(&mut self) {
+        if let Some(mut child) = self.process.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    /// Stops the process where it is: connections stay, and nothing is answered.
+    ///
+    /// # Panics
+    /// When no server runs.
+    pub fn pause(&self) {
+        self.signal("-STOP");
+    }
+
+    /// Lets a paused process go on.
+    ///
+    /// # Panics
+    /// When no server runs.
+    pub fn resume(&self) {
+        self.signal("-CONT");
+    }
+
+    /// Where clients connect: `host:port`.
+    #[must_use]
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.ports.0)
+    }
+
+    /// A number that the server's monitoring tells, such as `num_subscriptions` of `/subsz`.
+    ///
+    /// # Panics
+    /// When the server does not answer, or the page has no such number.
+    #[must_use]
+    pub fn number(&self, page: &str, name: &str) -> u64 {
+        let text = self.monitor(page);
+        let (_, rest) = text.split_once(&format!("\"{name}\":")).expect("the page has the number");
+        let digits: String = rest.trim_start().chars().take_while(char::is_ascii_digit).collect();
+        digits.parse().expect("a number")
+    }
+
+    /// A page of the server's monitoring, as text.
+    ///
+    /// # Panics
+    /// When the server does not answer.
+    #[must_use]
+    pub fn monitor(&self, page: &str) -> String {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.ports.1)).expect("monitoring listens");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        write!(stream, "GET {page} HTTP/1.0\r\n\r\n").expect("monitoring reads");
+        let mut text = String::new();
+        stream.read_to_string(&mut text).expect("monitoring answers");
+        text
+    }
+
+    fn signal(&self, signal: &str) {
+        let pid = self.process.as_ref().expect("the server runs").id().to_string();
+        let status = Command::new("kill").args([signal, &pid]).status();
+        assert!(status.is_ok_and(|status| status.success()), "kill {signal}");
+    }
+
+    /// Takes the ports from the file in which a server says them once it listens.
+    fn read_ports(&mut self, file: &Path) -> bool {
+        let text = fs::read_to_string(file).unwrap_or_default();
+        let port = |kind: &str| {
+            let (_, rest) = text.split_once(&format!("\"{kind}\""))?;
+            let (_, rest) = rest.split_once("127.0.0.1:")?;
+            rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+        };
+        match (port("nats").or_else(|| port("tls")), port("monitoring")) {
+            (Some(client), Some(monitoring)) => {
+                self.ports = (client, monitoring);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
