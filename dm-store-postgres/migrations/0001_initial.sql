@@ -1,6 +1,6 @@
 -- The first schema. Runs in one transaction, with the row of `dm.schema_version` locked.
 --
--- Keys are natural (a user's 32 bytes, a conversation's 16): every hot query names a user or a conversation, and an engine
+-- Keys are natural (a user's 32 bytes, a conversation's UUID): every hot query names a user or a conversation, and an engine
 -- that spreads tables over machines can do so by the first column of each primary key. There are no foreign keys: a
 -- check of one would lock rows in an order that is not ours.
 --
@@ -38,7 +38,7 @@ CREATE TABLE dm.announcements (
 -- One row per pair; `a` is the user with the smaller key. `a_number` counts the conversations of `a` in the order in which
 -- they were opened, `b_number` those of `b`. `head` and `last_at` are in no index, so a send updates the row in place.
 CREATE TABLE dm.conversations (
-    id bytea PRIMARY KEY,
+    id uuid PRIMARY KEY,
     a bytea NOT NULL,
     b bytea NOT NULL,
     opened_at bigint NOT NULL,
@@ -51,19 +51,20 @@ CREATE UNIQUE INDEX conversations_by_pair ON dm.conversations (a, b);
 CREATE UNIQUE INDEX conversations_of_a ON dm.conversations (a, a_number);
 CREATE UNIQUE INDEX conversations_of_b ON dm.conversations (b, b_number);
 
+-- Wide numbers first and no padding between: a tenth fewer pages.
 CREATE TABLE dm.messages (
-    conversation bytea NOT NULL,
     seq bigint NOT NULL,
-    id bytea NOT NULL,
-    sender bytea NOT NULL,
-    recipient bytea NOT NULL,
     -- Where it stands in the two inboxes.
     sender_seq bigint NOT NULL,
     recipient_seq bigint NOT NULL,
-    client_id bytea,
     sent_at bigint NOT NULL,
     received_at bigint NOT NULL,
     suite bigint,
+    conversation uuid NOT NULL,
+    id uuid NOT NULL,
+    client_id uuid,
+    sender bytea NOT NULL,
+    recipient bytea NOT NULL,
     nonce bytea NOT NULL,
     ephemeral bytea,
     payload bytea NOT NULL,
@@ -77,11 +78,11 @@ CREATE UNIQUE INDEX messages_by_client_id ON dm.messages (sender, client_id) WHE
 
 -- The inbox of a user: each entry points to a message or holds an encoded notice.
 CREATE TABLE dm.inbox (
-    user_id bytea NOT NULL,
     seq bigint NOT NULL,
     at bigint NOT NULL,
-    conversation bytea,
     message_seq bigint,
+    conversation uuid,
+    user_id bytea NOT NULL,
     notice bytea,
     -- The user's device that caused it: NULL for none, '' for the default device.
     origin text COLLATE "C",

@@ -6,6 +6,7 @@ use dm_core::{
     Message, MessageId, Participants, ServerSequence, Suite, Timestamp, UserId, X25519Key,
 };
 use tokio_postgres::Row;
+use uuid::Uuid;
 
 use crate::error::Fault;
 
@@ -35,6 +36,11 @@ pub(crate) const fn from_time(at: i64) -> Timestamp {
     Timestamp::from_millis(at.cast_unsigned() ^ (1 << 63))
 }
 
+/// An id of 16 bytes.
+pub(crate) const fn uuid(bytes: &[u8; 16]) -> Uuid {
+    Uuid::from_bytes(*bytes)
+}
+
 pub(crate) fn get_time(row: &Row, column: usize) -> Result<Timestamp, Fault> {
     Ok(from_time(row.try_get(column)?))
 }
@@ -52,11 +58,11 @@ pub(crate) fn get_user(row: &Row, column: usize) -> Result<UserId, Fault> {
 }
 
 pub(crate) fn get_conversation(row: &Row, column: usize) -> Result<ConversationId, Fault> {
-    fixed(row, column).map(ConversationId::from_bytes)
+    Ok(ConversationId::from(row.try_get::<_, Uuid>(column)?))
 }
 
 pub(crate) fn get_message_id(row: &Row, column: usize) -> Result<MessageId, Fault> {
-    fixed(row, column).map(MessageId::from_bytes)
+    Ok(MessageId::from(row.try_get::<_, Uuid>(column)?))
 }
 
 /// The pair in two columns of keys.
@@ -103,12 +109,7 @@ pub(crate) fn key_record(user: UserId, row: &Row, column: usize) -> Result<Optio
 
 /// A message from the columns of [`MESSAGE`], starting at `column`.
 pub(crate) fn message(row: &Row, column: usize) -> Result<Message, Fault> {
-    let client_id = match row.try_get::<_, Option<&[u8]>>(column + 4)? {
-        None => None,
-        Some(id) => Some(ClientMessageId::from_bytes(
-            id.try_into().map_err(|_| Fault::Damaged("bytes of another length"))?,
-        )),
-    };
+    let client_id = row.try_get::<_, Option<Uuid>>(column + 4)?.map(ClientMessageId::from);
     let suite = match row.try_get::<_, Option<i64>>(column + 7)? {
         None => None,
         Some(suite) => Some(Suite(u32::try_from(suite).map_err(|_| Fault::Damaged("no suite"))?)),

@@ -10,8 +10,10 @@ pub struct PostgresConfig {
     /// Connections, at most, for commits and reads together. Default 16: a server with the usual limit of 100 takes six
     /// nodes. Keep it above [`lanes`](Self::lanes), or reads wait for commits.
     pub pool_size: NonZeroUsize,
-    /// Commits that may run at once. Default 4: one more waits for its fsync while others are being prepared, and each
-    /// further one makes batches smaller and meetings in the same inbox more frequent.
+    /// Commits that may run at once. Default 2: one waits for the disk while the other's statements run. Each further
+    /// one makes batches smaller and meetings in the same inbox more frequent; where the server has many cores to
+    /// itself, it may pay. On two cores that the server shared with its node, 256 sends at a time among 2,000 people:
+    /// 17,000 a second with one, 28,500 with two, 26,000 with three, 24,000 with four.
     pub lanes: NonZeroUsize,
     /// How long a call waits for a free connection before failing as unavailable. Default 5 s.
     pub wait_timeout: Duration,
@@ -45,7 +47,7 @@ impl Default for PostgresConfig {
     fn default() -> Self {
         Self {
             pool_size: at_least_one(16),
-            lanes: at_least_one(4),
+            lanes: at_least_one(2),
             wait_timeout: Duration::from_secs(5),
             connect_timeout: Duration::from_secs(5),
             statement_timeout: Duration::from_secs(10),

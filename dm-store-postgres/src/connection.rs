@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::{
+    ClientWrapper, Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime,
+};
 use dm_core::{StoreError, StoreErrorKind};
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::{Config, Socket};
@@ -12,8 +14,7 @@ use crate::error::{Fault, from_postgres};
 
 /// Takes the connection parameters and adds what the store needs.
 ///
-/// Settings go with the start of each session and not in a `SET`, because a connection that goes back to the pool is
-/// cleaned with `RESET ALL`.
+/// Settings go with the start of each session, which costs no round trip.
 ///
 /// The planner is told to look rows up: every statement names its rows by key, and a plan that was made while the tables
 /// were small would otherwise still scan them when they are large.
@@ -41,7 +42,12 @@ pub(crate) fn parameters(parameters: &str, config: &PostgresConfig) -> Result<Co
     Ok(parsed)
 }
 
-/// A pool of connections, none of which is made yet.
+/// A connection that was not used for longer is asked whether it is alive before it is used again: a firewall may have
+/// forgotten it. One that was in use a moment ago costs no round trip for that.
+const SELDOM: Duration = Duration::from_secs(1);
+
+/// A pool of connections, none of which is made yet. They are the store's alone and each statement leaves nothing behind,
+/// so none is cleaned between two uses.
 pub(crate) fn pool<T>(parameters: Config, tls: T, config: &PostgresConfig) -> Result<Pool, StoreError>
 where
     T: MakeTlsConnect<Socket> + Clone + Send + Sync + 'static,
@@ -49,14 +55,28 @@ where
     T::TlsConnect: Send + Sync,
     <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
 {
-    let recycling_method = RecyclingMethod::Clean;
+    let recycling_method = RecyclingMethod::Fast;
+    let patience = config.connect_timeout;
+    let ask = Hook::async_fn(move |client: &mut ClientWrapper, used| {
+        let is_fresh = used.last_used() < SELDOM;
+        Box::pin(async move {
+            if is_fresh {
+                return Ok(());
+            }
+            match tokio::time::timeout(patience, client.check_connection()).await {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(error)) => Err(HookError::Backend(error)),
+                Err(_) => Err(HookError::message("no answer in time")),
+            }
+        })
+    });
     let manager = Manager::from_config(parameters, tls, ManagerConfig { recycling_method });
     Pool::builder(manager)
+        .pre_recycle(ask)
         .max_size(config.pool_size.get())
         .runtime(Runtime::Tokio1)
         .wait_timeout(Some(config.wait_timeout))
         .create_timeout(Some(config.connect_timeout))
-        .recycle_timeout(Some(config.connect_timeout))
         .build()
         .map_err(|error| StoreError::new(StoreErrorKind::Engine, error))
 }
@@ -70,7 +90,7 @@ impl Lease {
         Ok(Self(Some(pool.get().await?)))
     }
 
-    pub(crate) fn client(&self) -> Result<&deadpool_postgres::ClientWrapper, Fault> {
+    pub(crate) fn client(&self) -> Result<&ClientWrapper, Fault> {
         self.0.as_deref().ok_or(Fault::Damaged("a connection that was given back"))
     }
 

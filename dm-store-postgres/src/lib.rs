@@ -22,14 +22,14 @@
 //!
 //! | Round trips | |
 //! |---|---|
-//! | 1 | the connection is cleaned as it comes from the pool |
 //! | 1 | `BEGIN`, locks and reads, sent together: users, conversations, client ids, devices |
 //! | 1 | the writes, one statement for each table, and `COMMIT`, sent together |
 //!
-//! Three, whatever the batch's size, for keys, conversations, messages, acknowledgements and registrations. One more when
+//! Two, whatever the batch's size, for keys, conversations, messages, acknowledgements and registrations. One more when
 //! messages are acknowledged by their ids. `ForgetDevice`, `AnnounceKeys` and `Expire` cut a batch into runs: each takes
 //! one to a few for itself, and what follows it reads and writes again. A connection that meets a statement for the first
-//! time has it prepared, in one more. A read is two: cleaning, and one statement.
+//! time has it prepared, in one more. A read is one statement. A connection that was not used for a
+//! second is asked first whether it is alive.
 //!
 //! # Several nodes, and several lanes
 //!

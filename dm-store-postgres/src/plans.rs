@@ -10,13 +10,15 @@ use crate::{PostgresStore, connection, read, write};
 const FILL: &str = "
     CREATE FUNCTION key(n bigint, size int) RETURNS bytea LANGUAGE sql IMMUTABLE PARALLEL SAFE
         AS 'SELECT decode(lpad(to_hex(n), 2 * size, ''0''), ''hex'')';
+    CREATE FUNCTION id(n bigint) RETURNS uuid LANGUAGE sql IMMUTABLE PARALLEL SAFE
+        AS 'SELECT lpad(to_hex(n), 32, ''0'')::uuid';
     INSERT INTO dm.users (id, inbox_head) SELECT key(n, 32), 1000 FROM generate_series(1, 20000) n;
     INSERT INTO dm.conversations (id, a, b, opened_at, a_number, b_number, head, last_at)
-        SELECT key(n, 16), key(n, 32), key(n + 200000, 32), 0, 1, 1, 10, n FROM generate_series(1, 100000) n;
-    INSERT INTO dm.messages SELECT key(1 + (n % 100000), 16), 1 + n / 100000, key(n, 16), key(n % 20000, 32),
-            key(n % 19999, 32), n, n, key(n, 16), 0, 0, NULL, key(n, 24), NULL, key(n, 16)
+        SELECT id(n), key(n, 32), key(n + 200000, 32), 0, 1, 1, 10, n FROM generate_series(1, 100000) n;
+    INSERT INTO dm.messages SELECT 1 + n / 100000, n, n, 0, 0, NULL, id(1 + (n % 100000)), id(n), id(n),
+            key(n % 20000, 32), key(n % 19999, 32), key(n, 24), NULL, key(n, 16)
         FROM generate_series(0, 999999) n;
-    INSERT INTO dm.inbox SELECT key(1 + n % 1000, 32), 1 + n / 1000, 0, key(1 + (n % 100000), 16), 1 + n / 100000
+    INSERT INTO dm.inbox SELECT 1 + n / 1000, 0, 1 + n / 100000, id(1 + (n % 100000)), key(1 + n % 1000, 32)
         FROM generate_series(0, 999999) n;
     INSERT INTO dm.devices SELECT key(n, 32), 'phone', 1, 0, 0 FROM generate_series(1, 20000) n;
     INSERT INTO dm.acked SELECT key(1 + n % 1000, 32), 'phone', 1 + n / 1000 FROM generate_series(0, 99999) n;";

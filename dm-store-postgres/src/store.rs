@@ -16,7 +16,7 @@ use crate::connection;
 use crate::error::from_postgres;
 use crate::read::Reader;
 use crate::schema;
-use crate::write::{CommitSlots, Committer, clean};
+use crate::write::{CommitSlots, Committer, Known, clean};
 
 /// A [`Store`] in a PostgreSQL database. Clones are handles to the same connections, which close with the last of them
 /// and with the last commit that is under way.
@@ -57,8 +57,8 @@ impl PostgresStore {
         schema::migrate(&mut first).await?;
         clean(&first).await.map_err(from_postgres)?;
         drop(first);
-        let committer =
-            Committer { pool: pool.clone(), config: config.clone(), slots: CommitSlots::default() };
+        let (slots, known) = (CommitSlots::default(), Known::default());
+        let committer = Committer { pool: pool.clone(), config: config.clone(), slots, known };
         Ok(Self { committer: Arc::new(committer), reader: Reader::new(pool) })
     }
 }

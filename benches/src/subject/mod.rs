@@ -4,6 +4,7 @@ mod engine;
 mod engine_fjall;
 mod engine_redb;
 mod engine_sqlite;
+mod postgres_path;
 mod seed_path;
 
 use std::path::Path;
@@ -18,6 +19,7 @@ use crate::people::{self, Chat};
 use crate::store;
 use engine::Engine;
 use engine_sqlite::EngineSqlite;
+use postgres_path::PostgresPath;
 use seed_path::SeedPath;
 
 /// Kinds of subjects.
@@ -29,10 +31,14 @@ pub(crate) enum Kind {
     Redb,
     /// The service over the fjall store
     Fjall,
+    /// The service over the PostgreSQL store, on a server that is started for it
+    Postgres,
     /// The service over the store in memory, which keeps nothing
     Memory,
     /// As a host writes it by hand: a mutex, a transaction per statement, four statements per message
     SeedPath,
+    /// The same on PostgreSQL with a pool: a transaction per message
+    PostgresPath,
     /// SQLite alone, doing the row writes of the SQLite store in transactions
     EngineSqlite,
     /// redb alone, doing the row writes of the redb store in transactions
@@ -53,6 +59,7 @@ impl Kind {
 pub(crate) enum Subject {
     Service { service: Service, chats: Arc<Vec<Chat>> },
     SeedPath(Arc<SeedPath>),
+    PostgresPath(Arc<PostgresPath>),
     EngineSqlite(Arc<EngineSqlite>),
     Engine(Arc<Engine>),
 }
@@ -61,11 +68,12 @@ impl Subject {
     pub(crate) async fn open(kind: Kind, folder: &Path, options: &Options) -> anyhow::Result<Self> {
         Ok(match kind {
             Kind::SeedPath => Self::SeedPath(Arc::new(SeedPath::open(folder, options)?)),
+            Kind::PostgresPath => Self::PostgresPath(Arc::new(PostgresPath::open(options).await?)),
             Kind::EngineSqlite => Self::EngineSqlite(Arc::new(EngineSqlite::open(folder, options)?)),
             Kind::EngineRedb => Self::Engine(Arc::new(engine_redb::open(folder, options)?)),
             Kind::EngineFjall => Self::Engine(Arc::new(engine_fjall::open(folder, options)?)),
-            Kind::Sqlite | Kind::Redb | Kind::Fjall | Kind::Memory => {
-                let service = store::builder(kind, folder)?.start()?;
+            Kind::Sqlite | Kind::Redb | Kind::Fjall | Kind::Postgres | Kind::Memory => {
+                let service = store::builder(kind, folder).await?.start()?;
                 let chats = people::open_chats(&service, options.conversations, options.users).await?;
                 Self::Service { service, chats: Arc::new(chats) }
             }
@@ -92,6 +100,14 @@ impl Subject {
                 })
                 .await
             }
+            Self::PostgresPath(path) => {
+                let path = Arc::clone(path);
+                closed_loop(options.in_flight, span, move |_| {
+                    let path = Arc::clone(&path);
+                    async move { path.send().await.expect("it is stored") }
+                })
+                .await
+            }
             Self::EngineSqlite(engine) => {
                 let (engine, batch) = (Arc::clone(engine), options.in_flight);
                 tokio::task::spawn_blocking(move || engine.send(batch, span)).await.expect("it is stored")
@@ -113,6 +129,7 @@ impl Subject {
                 let path = Arc::clone(path);
                 tokio::task::spawn_blocking(move || path.preload(messages)).await.expect("it is stored");
             }
+            Self::PostgresPath(path) => path.preload(messages).await,
             Self::EngineSqlite(engine) => {
                 let engine = Arc::clone(engine);
                 tokio::task::spawn_blocking(move || engine.preload(messages)).await.expect("it is stored");

@@ -21,7 +21,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
     let pending = options.preload.unwrap_or(100_000);
     let folder = options.folder()?;
     let hub = Hub::new();
-    let service = store::builder(options.store, folder.path())?.notifier(hub.clone()).start()?;
+    let service = store::builder(options.store, folder.path()).await?.notifier(hub.clone()).start()?;
     let recipient = user(0);
     let pairs = (1..=SENDERS).map(|n| (user(n), recipient));
     let chats = Arc::new(people::open_pairs(&service, pairs).await?);

@@ -18,7 +18,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
     let entries = options.preload.unwrap_or(1_000_000);
     let folder = options.folder()?;
     let clock = ManualClock::new(Timestamp::from_millis(1));
-    let service = store::builder(options.store, folder.path())?.clock(clock.clone()).start()?;
+    let service = store::builder(options.store, folder.path()).await?.clock(clock.clone()).start()?;
     let chats = Arc::new(people::open_chats(&service, options.conversations, options.users).await?);
     // Each message is two entries.
     people::preload(&service, &chats, entries / 2, options.payload).await;

@@ -18,7 +18,7 @@ const PAGE: usize = 50;
 pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
     let messages = options.preload.unwrap_or(1_000_000);
     let folder = options.folder()?;
-    let service = store::builder(options.store, folder.path())?.start()?;
+    let service = store::builder(options.store, folder.path()).await?.start()?;
     // One long conversation, its messages lying among those of another, as they do.
     let chats = people::open_pairs(&service, [(user(0), user(1)), (user(2), user(3))].into_iter()).await?;
     let chats = Arc::new(chats);

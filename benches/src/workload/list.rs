@@ -17,7 +17,7 @@ const PAGE: usize = 50;
 
 pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
     let folder = options.folder()?;
-    let service = store::builder(options.store, folder.path())?.start()?;
+    let service = store::builder(options.store, folder.path()).await?.start()?;
     let pairs = (1..=options.conversations).map(|n| (user(0), user(n)));
     let chats = Arc::new(people::open_pairs(&service, pairs).await?);
     let messages = options.preload.unwrap_or(2 * options.conversations);

@@ -43,7 +43,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
 /// Opens and closes; how long the opening took, in milliseconds.
 async fn opened(options: &Options, folder: &Path) -> anyhow::Result<f64> {
     let began = Instant::now();
-    let builder = store::builder(options.store, folder)?;
+    let builder = store::builder(options.store, folder).await?;
     let took = began.elapsed();
     builder.start()?.shutdown(Duration::from_secs(30)).await;
     Ok(took.as_secs_f64() * 1e3)

@@ -17,7 +17,7 @@ const EVERY: Duration = Duration::from_millis(10);
 pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
     let folder = options.folder()?;
     let hub = Hub::new();
-    let service = store::builder(options.store, folder.path())?.notifier(hub.clone()).start()?;
+    let service = store::builder(options.store, folder.path()).await?.notifier(hub.clone()).start()?;
     let chats = people::open_pairs(&service, [(user(1), user(0))].into_iter()).await?;
 
     let mut session = hub.connect(&service, &Principal::from(user(0))).await?;

@@ -4,7 +4,7 @@ use crate::machine;
 use crate::measure::Commits;
 use crate::options::Options;
 use crate::report::Report;
-use crate::subject::Subject;
+use crate::subject::{Kind, Subject};
 
 pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
     let commits = Commits::record()?;
@@ -32,6 +32,9 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
     }
     subject.close().await;
     let messages = measured.calls as f64 + preload as f64;
-    report.add("on disk", machine::disk(folder.path())? as f64 / messages, "bytes/msg");
+    // A server keeps its data elsewhere.
+    if options.store != Kind::Postgres {
+        report.add("on disk", machine::disk(folder.path())? as f64 / messages, "bytes/msg");
+    }
     Ok(report)
 }

@@ -16,7 +16,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
     let count = options.preload.unwrap_or(10_000);
     let folder = options.folder()?;
     let hub = Hub::new();
-    let service = store::builder(options.store, folder.path())?.notifier(hub.clone()).start()?;
+    let service = store::builder(options.store, folder.path()).await?.notifier(hub.clone()).start()?;
     let people: Vec<Principal> = (0..count).map(|n| Principal::from(user(n))).collect();
     // Devices register on their first connection; what the store keeps of them is not the session's.
     for who in &people {

@@ -18,7 +18,7 @@ pub(crate) const CONVERSATIONS: &str = "SELECT t.id, t.a, t.b, t.opened_at, t.he
         UNION ALL
         SELECT c.* FROM dm.conversations c WHERE c.b = $1
     ) t
-    WHERE $2::bytea IS NULL
+    WHERE $2::uuid IS NULL
        OR CASE WHEN $3::bigint IS NULL THEN t.last_at IS NULL AND t.id < $2
                ELSE t.last_at IS NULL OR t.last_at < $3 OR (t.last_at = $3 AND t.id < $2) END
     ORDER BY t.last_at DESC NULLS LAST, t.id DESC LIMIT $4";

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use dm_core::{HistoryPage, HistoryQuery, HistoryRange};
 use tokio_postgres::Row;
+use uuid::Uuid;
 
 use crate::codec::{self, MESSAGE};
 use crate::error::Fault;
@@ -42,7 +43,7 @@ pub(super) fn page(query: &HistoryQuery, rows: &[Row]) -> Result<Option<HistoryP
     let mut page = HistoryPage::default();
     let mut bytes = 0_usize;
     for row in rows {
-        if row.try_get::<_, Option<&[u8]>>(0)?.is_none() {
+        if row.try_get::<_, Option<Uuid>>(0)?.is_none() {
             break;
         }
         let message = codec::message(row, 0)?;

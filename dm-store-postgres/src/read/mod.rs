@@ -46,7 +46,7 @@ impl Reader {
     }
 
     pub(crate) async fn conversation(&self, id: ConversationId) -> Result<Option<ConversationState>, Fault> {
-        let rows = self.rows(CONVERSATION, &[&id.as_bytes().as_slice()]).await?;
+        let rows = self.rows(CONVERSATION, &[&codec::uuid(id.as_bytes())]).await?;
         rows.first().map(conversations::state).transpose()
     }
 
@@ -54,21 +54,17 @@ impl Reader {
         &self,
         query: &ConversationsQuery,
     ) -> Result<Vec<ConversationState>, Fault> {
-        let after = query.after.map(|after| *after.id.as_bytes());
+        let after = query.after.map(|after| codec::uuid(after.id.as_bytes()));
         let after_at = query.after.and_then(|after| after.last_activity).map(codec::time);
-        let params: &[&(dyn ToSql + Sync)] = &[
-            &query.user.as_bytes().as_slice(),
-            &after.as_ref().map(<[u8; 16]>::as_slice),
-            &after_at,
-            &codec::count(query.limit),
-        ];
+        let params: &[&(dyn ToSql + Sync)] =
+            &[&query.user.as_bytes().as_slice(), &after, &after_at, &codec::count(query.limit)];
         self.rows(CONVERSATIONS, params).await?.iter().map(conversations::state).collect()
     }
 
     pub(crate) async fn history(&self, query: &HistoryQuery) -> Result<Option<HistoryPage>, Fault> {
         let (newest_first, above, below) = history::bounds(query.range);
         let params: &[&(dyn ToSql + Sync)] = &[
-            &query.conversation.as_bytes().as_slice(),
+            &codec::uuid(query.conversation.as_bytes()),
             &query.reader.as_bytes().as_slice(),
             &above,
             &below,

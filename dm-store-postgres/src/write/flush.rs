@@ -7,13 +7,13 @@ use crate::error::Fault;
 
 pub(crate) const INSERT_MESSAGES: &str = "INSERT INTO dm.messages (conversation, seq, id, sender, recipient,
         sender_seq, recipient_seq, client_id, sent_at, received_at, suite, nonce, ephemeral, payload)
-    SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bytea[], $4::bytea[], $5::bytea[], $6::bigint[],
-        $7::bigint[], $8::bytea[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bytea[], $13::bytea[],
+    SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::bytea[], $5::bytea[], $6::bigint[],
+        $7::bigint[], $8::uuid[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bytea[], $13::bytea[],
         $14::bytea[])";
 
 pub(crate) const INSERT_ENTRIES: &str = "INSERT INTO dm.inbox (user_id, seq, at, conversation, message_seq,
         notice, origin)
-    SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bytea[], $5::bigint[], $6::bytea[],
+    SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::uuid[], $5::bigint[], $6::bytea[],
         $7::text[])";
 
 pub(crate) const UPDATE_USERS: &str = "UPDATE dm.users u SET inbox_head = n.head, oldest_at = n.oldest_at,
@@ -34,11 +34,11 @@ const ANNOUNCE: &str = "INSERT INTO dm.announcements (publisher, told, until)
 
 const INSERT_THREADS: &str =
     "INSERT INTO dm.conversations (id, a, b, opened_at, a_number, b_number, head, last_at)
-    SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bigint[], $5::bigint[], $6::bigint[],
+    SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::bytea[], $4::bigint[], $5::bigint[], $6::bigint[],
         $7::bigint[], $8::bigint[])";
 
 pub(crate) const UPDATE_THREADS: &str = "UPDATE dm.conversations c SET head = n.head, last_at = n.last_at
-    FROM unnest($1::bytea[], $2::bigint[], $3::bigint[]) AS n(id, head, last_at) WHERE c.id = n.id";
+    FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS n(id, head, last_at) WHERE c.id = n.id";
 
 const INSERT_DEVICES: &str = "INSERT INTO dm.devices (user_id, device, number, cursor, registered_at)
     SELECT * FROM unnest($1::bytea[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[])";
@@ -74,14 +74,14 @@ impl Book {
             };
         }
         let params = vec![
-            column!(|m, _f| m.conversation.as_bytes().as_slice()),
+            column!(|m, _f| codec::uuid(m.conversation.as_bytes())),
             column!(|m, _f| codec::number(m.sequence.get())),
-            column!(|m, _f| m.id.as_bytes().as_slice()),
+            column!(|m, _f| codec::uuid(m.id.as_bytes())),
             column!(|m, _f| m.sender.as_bytes().as_slice()),
             column!(|_m, f| f.recipient.as_bytes().as_slice()),
             column!(|_m, f| codec::number(f.sender_seq.get())),
             column!(|_m, f| codec::number(f.recipient_seq.get())),
-            column!(|m, _f| m.client_id.as_ref().map(|id| id.as_bytes().as_slice())),
+            column!(|m, _f| m.client_id.as_ref().map(|id| codec::uuid(id.as_bytes()))),
             column!(|m, _f| codec::time(m.sent_at)),
             column!(|m, _f| codec::time(m.received_at)),
             column!(|m, _f| m.ciphertext.suite().map(|suite| i64::from(suite.0))),
@@ -106,7 +106,7 @@ impl Book {
             column!(|e| codec::number(e.seq.get())),
             column!(|e| codec::time(e.at)),
             column!(|e| match &e.content {
-                Content::Message(conversation, _) => Some(conversation.as_bytes().as_slice()),
+                Content::Message(conversation, _) => Some(codec::uuid(conversation.as_bytes())),
                 Content::Notice(_) => None,
             }),
             column!(|e| match &e.content {
@@ -173,7 +173,7 @@ impl Book {
                 };
             }
             let params = vec![
-                column!(|t, _n| t.conversation.id.as_bytes().as_slice()),
+                column!(|t, _n| codec::uuid(t.conversation.id.as_bytes())),
                 column!(|t, _n| t.conversation.participants.a().as_bytes().to_vec()),
                 column!(|t, _n| t.conversation.participants.b().as_bytes().to_vec()),
                 column!(|t, _n| codec::time(t.conversation.opened_at)),
@@ -188,7 +188,7 @@ impl Book {
             self.threads.values().filter(|thread| thread.is_changed && thread.opened_as.is_none()).collect();
         if !changed.is_empty() {
             let params = vec![
-                param(changed.iter().map(|t| t.conversation.id.as_bytes().as_slice()).collect::<Vec<_>>()),
+                param(changed.iter().map(|t| codec::uuid(t.conversation.id.as_bytes())).collect::<Vec<_>>()),
                 param(changed.iter().map(|t| codec::number(t.head.get())).collect::<Vec<_>>()),
                 param(changed.iter().map(|t| t.last_activity.map(codec::time)).collect::<Vec<_>>()),
             ];

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use deadpool_postgres::ClientWrapper;
 use dm_core::{AckTarget, Conversation, InboxSeq, MessageId, Principal, ServerSequence, Write};
 use tokio_postgres::Row;
+use uuid::Uuid;
 
 use super::book::{Book, Filed, Sent, Thread, User};
 use super::flight::{Flight, Param, param};
-use super::plan::Names;
+use super::plan::{Names, owners};
 use crate::codec::{self, MESSAGE, MESSAGE_COLUMNS};
 use crate::error::Fault;
 
@@ -23,13 +24,13 @@ pub(crate) const LOCK_USERS: &str = "SELECT u.id, u.inbox_head, u.inbox_floor, u
            u.registrations, u.key_version, u.key, u.key_binding, u.key_published_at
     FROM dm.users u
     WHERE u.id IN (SELECT unnest($1::bytea[])
-                   UNION SELECT c.a FROM dm.conversations c WHERE c.id = ANY ($2::bytea[])
-                   UNION SELECT c.b FROM dm.conversations c WHERE c.id = ANY ($2::bytea[]))
+                   UNION SELECT c.a FROM dm.conversations c WHERE c.id = ANY ($2::uuid[])
+                   UNION SELECT c.b FROM dm.conversations c WHERE c.id = ANY ($2::uuid[]))
     ORDER BY u.id FOR UPDATE OF u";
 
 pub(crate) const THREADS: &str = "SELECT c.id, c.a, c.b, c.opened_at, c.head, c.last_at
-    FROM dm.conversations c WHERE c.id = ANY ($1::bytea[])
-    UNION
+    FROM dm.conversations c WHERE c.id = ANY ($1::uuid[])
+    UNION ALL
     SELECT c.id, c.a, c.b, c.opened_at, c.head, c.last_at
     FROM unnest($2::bytea[], $3::bytea[]) AS p(a, b) JOIN dm.conversations c ON c.a = p.a AND c.b = p.b";
 
@@ -59,12 +60,12 @@ pub(crate) const OPEN: &str = "SELECT s.user_id, s.device, e.seq,
     ) e";
 
 pub(crate) const FILED: &str = "SELECT m.id, m.sender, m.recipient, m.sender_seq, m.recipient_seq
-    FROM dm.messages m WHERE m.id = ANY ($1::bytea[])";
+    FROM dm.messages m WHERE m.id = ANY ($1::uuid[])";
 
 /// What the client ids stand for.
 pub(crate) fn sent_statement() -> String {
     format!(
-        "SELECT {MESSAGE}, m.sender_seq FROM unnest($1::bytea[], $2::bytea[]) AS s(sender, client_id)
+        "SELECT {MESSAGE}, m.sender_seq FROM unnest($1::bytea[], $2::uuid[]) AS s(sender, client_id)
          JOIN dm.messages m ON m.sender = s.sender AND m.client_id = s.client_id AND m.client_id IS NOT NULL"
     )
 }
@@ -82,7 +83,7 @@ pub(super) enum Part {
 /// Adds the lock of every user of a batch.
 pub(super) async fn lock(flight: &mut Flight<'_>, names: &Names) -> Result<(), Fault> {
     let users: Vec<Vec<u8>> = names.users.iter().map(|user| user.as_bytes().to_vec()).collect();
-    let threads: Vec<Vec<u8>> = names.threads.iter().map(|id| id.as_bytes().to_vec()).collect();
+    let threads: Vec<Uuid> = names.strangers.iter().map(|id| codec::uuid(id.as_bytes())).collect();
     flight.add(LOCK_USERS, vec![param(users), param(threads)]).await
 }
 
@@ -96,7 +97,7 @@ pub(super) async fn filed(
     if ids.is_empty() {
         return Ok(());
     }
-    let ids: Vec<&[u8]> = ids.iter().map(|id| id.as_bytes().as_slice()).collect();
+    let ids: Vec<Uuid> = ids.iter().map(|id| codec::uuid(id.as_bytes())).collect();
     let mut flight = Flight::new(client);
     flight.add(FILED, vec![param(ids)]).await?;
     for row in flight.land().await?.flatten() {
@@ -123,10 +124,10 @@ pub(super) async fn reads<'a>(
     for write in writes {
         match write {
             Write::AppendMessage(write) => {
-                ids.insert(write.conversation.as_bytes().as_slice());
+                ids.insert(codec::uuid(write.conversation.as_bytes()));
                 if let Some(id) = &write.client_id {
                     senders.push(write.sender.user.as_bytes().as_slice());
-                    client_ids.push(id.as_bytes().as_slice());
+                    client_ids.push(codec::uuid(id.as_bytes()));
                 }
             }
             Write::OpenConversation(write) => {
@@ -137,7 +138,7 @@ pub(super) async fn reads<'a>(
         }
     }
     if !ids.is_empty() || !a.is_empty() {
-        let ids: Vec<&[u8]> = ids.into_iter().collect();
+        let ids: Vec<Uuid> = ids.into_iter().collect();
         flight.add(THREADS, vec![param(ids), param(a), param(b)]).await?;
         parts.push(Part::Threads);
     }
@@ -145,7 +146,7 @@ pub(super) async fn reads<'a>(
         flight.add(sent_statement(), vec![param(senders), param(client_ids)]).await?;
         parts.push(Part::Sent);
     }
-    let owners: Vec<Vec<u8>> = Names::of(writes).owners.iter().map(|user| user.as_bytes().to_vec()).collect();
+    let owners: Vec<Vec<u8>> = owners(writes).iter().map(|user| user.as_bytes().to_vec()).collect();
     if !owners.is_empty() {
         flight.add(DEVICES, vec![param(owners)]).await?;
         parts.push(Part::Devices);

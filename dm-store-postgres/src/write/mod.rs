@@ -16,6 +16,7 @@ mod expire;
 mod flight;
 mod flush;
 mod keys;
+mod known;
 mod load;
 mod plan;
 mod slot;
@@ -32,6 +33,7 @@ use load::Part;
 use plan::{Names, Run, runs};
 use slot::{Fate, Slot, Slots};
 
+pub(crate) use known::Known;
 pub(crate) use slot::{Slots as CommitSlots, clean};
 
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
@@ -41,6 +43,7 @@ pub(crate) struct Committer {
     pub(crate) pool: Pool,
     pub(crate) config: PostgresConfig,
     pub(crate) slots: Slots,
+    pub(crate) known: Known,
 }
 
 /// Why a try at a batch failed.
@@ -108,7 +111,7 @@ impl Committer {
         let lease = Lease::take(&self.pool).await?;
         let client = lease.client()?;
         let mut slot = self.slots.take(client).await?;
-        let done = Batch { client, batch }.run(&slot).await;
+        let done = Batch { client, batch, known: &self.known }.run(&slot).await;
         let outcomes = match done {
             Ok(outcomes) => outcomes,
             Err(Stopped::Before(fault)) => {
@@ -132,12 +135,13 @@ impl Committer {
 struct Batch<'a> {
     client: &'a ClientWrapper,
     batch: &'a [Write],
+    known: &'a Known,
 }
 
 impl Batch<'_> {
     async fn run(self, slot: &Slot) -> Result<Vec<Outcome>, Stopped> {
         let client = self.client;
-        let names = Names::of(self.batch);
+        let names = Names::of(self.batch, self.known);
         let mut book = Book::default();
         load::filed(client, &names.messages, &mut book).await?;
         let mut outcomes = Vec::with_capacity(self.batch.len());
@@ -160,6 +164,11 @@ impl Batch<'_> {
             is_begun = true;
             for (part, rows) in parts.iter().zip(flight.land().await?) {
                 book.take_in(part, rows)?;
+            }
+            for id in &names.strangers {
+                if let Some(thread) = book.threads.get(id) {
+                    self.known.learn(*id, thread.conversation.participants);
+                }
             }
             match run {
                 Run::Set(writes) => {

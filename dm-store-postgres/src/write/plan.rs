@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use dm_core::{
-    AckTarget, AnnounceKeys, ConversationId, Expire, ForgetDevice, MessageId, Principal, UserId, Write,
-};
+use dm_core::{AckTarget, AnnounceKeys, ConversationId, Expire, ForgetDevice, MessageId, UserId, Write};
+
+use super::known::Known;
 
 /// A part of a batch that is read for, decided and written at once. All are parts of the same transaction.
 pub(super) enum Run<'a> {
@@ -58,18 +58,16 @@ fn set_length(writes: &[Write]) -> usize {
 pub(super) struct Names {
     /// Users who get a row if they have none.
     pub(super) made: BTreeSet<UserId>,
-    /// Users who are named, those included.
+    /// Users who are named, those included, and users of conversations that are appended to.
     pub(super) users: BTreeSet<UserId>,
-    /// Conversations that are appended to; their users are locked, too.
-    pub(super) threads: BTreeSet<ConversationId>,
+    /// Conversations that are appended to and whose users this node has not seen yet.
+    pub(super) strangers: BTreeSet<ConversationId>,
     /// Messages that are acknowledged by their ids.
     pub(super) messages: BTreeSet<MessageId>,
-    /// Users whose devices matter.
-    pub(super) owners: BTreeSet<UserId>,
 }
 
 impl Names {
-    pub(super) fn of(writes: &[Write]) -> Self {
+    pub(super) fn of(writes: &[Write], known: &Known) -> Self {
         let mut names = Self::default();
         for write in writes {
             match write {
@@ -78,18 +76,18 @@ impl Names {
                     names.make(write.participants.b());
                 }
                 Write::PublishKey(write) => names.make(write.user),
-                Write::RegisterDevice(write) => {
-                    names.make(write.who.user);
-                    names.owners.insert(write.who.user);
-                }
-                Write::AppendMessage(write) => _ = names.threads.insert(write.conversation),
+                Write::RegisterDevice(write) => names.make(write.who.user),
+                Write::AppendMessage(write) => match known.users_of(write.conversation) {
+                    Some(participants) => names.users.extend([participants.a(), participants.b()]),
+                    None => _ = names.strangers.insert(write.conversation),
+                },
                 Write::Acknowledge(write) => {
-                    names.own(&write.who);
+                    names.users.insert(write.who.user);
                     if let AckTarget::Messages(ids) = &write.target {
                         names.messages.extend(ids);
                     }
                 }
-                Write::ForgetDevice(write) => names.own(&write.who),
+                Write::ForgetDevice(write) => _ = names.users.insert(write.who.user),
                 _ => {}
             }
         }
@@ -100,9 +98,14 @@ impl Names {
         self.made.insert(user);
         self.users.insert(user);
     }
+}
 
-    fn own(&mut self, who: &Principal) {
-        self.users.insert(who.user);
-        self.owners.insert(who.user);
-    }
+/// Users whose devices matter to some writes.
+pub(super) fn owners(writes: &[Write]) -> BTreeSet<UserId> {
+    let owner = |write: &Write| match write {
+        Write::RegisterDevice(write) => Some(write.who.user),
+        Write::Acknowledge(write) => Some(write.who.user),
+        _ => None,
+    };
+    writes.iter().filter_map(owner).collect()
 }

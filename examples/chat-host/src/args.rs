@@ -13,12 +13,17 @@ pub struct Args {
     /// Where to listen; port 0 takes a free one.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
-    /// The folder of the accounts and messages, made if it is missing.
+    /// The folder of the accounts and messages, made if it is missing. With PostgreSQL there is nothing in it.
     #[arg(long, value_name = "DIR", default_value = "chat-data")]
     pub data: PathBuf,
-    /// Where messages are kept. The accounts are in the folder in any case.
+    /// Where messages are kept. The accounts are in the folder, or with the messages where several hosts share those.
     #[arg(long, value_name = "KIND", value_enum, default_value_t = StoreKind::Sqlite)]
     pub store: StoreKind,
+    /// The database of all hosts, as libpq takes it: `host=... user=... dbname=...` or `postgres://...`. What holds a
+    /// password is better put into the environment.
+    #[arg(long, value_name = "WHERE", env = "CHAT_HOST_POSTGRES", hide_env_values = true)]
+    #[arg(default_value = "host=/run/postgresql dbname=chat")]
+    pub postgres: String,
     /// What acknowledges a pending message: the client's word, or (lossy, as some old clients need it) a fetch.
     #[arg(long, value_name = "MODE", value_enum, default_value_t = Acknowledge::Explicit)]
     pub ack_mode: Acknowledge,
@@ -33,6 +38,8 @@ pub enum StoreKind {
     Redb,
     /// On fjall, in the folder dm in the folder.
     Fjall,
+    /// On PostgreSQL, with any number of hosts on one database.
+    Postgres,
     /// In memory, gone when the host ends.
     Memory,
 }
@@ -54,6 +61,7 @@ impl StoreKind {
             Self::Sqlite => "sqlite",
             Self::Redb => "redb",
             Self::Fjall => "fjall",
+            Self::Postgres => "postgres",
             Self::Memory => "memory",
         }
     }

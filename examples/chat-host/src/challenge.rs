@@ -4,9 +4,11 @@ use std::num::NonZeroUsize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use dm_core::{Timestamp, UserId};
+use dm_core::{StoreError, Timestamp, UserId};
 use ed25519_dalek::{Signature, VerifyingKey};
 use lru::LruCache;
+
+use crate::accounts::{Accounts, SharedAccounts, no_randomness};
 
 /// How long a challenge may be answered.
 pub const VALID_FOR: Duration = Duration::from_secs(60);
@@ -19,9 +21,14 @@ const PURPOSE: &[u8] = b"dm-chat-host auth v1\0";
 
 /// The challenges that wait for an answer.
 #[derive(Debug)]
-pub struct Challenges {
+pub struct Challenges(Kept);
+
+#[derive(Debug)]
+enum Kept {
     // Nothing is ever looked up without being taken out, so the least recently used is the oldest.
-    waiting: Mutex<LruCache<[u8; 32], Waiting>>,
+    Here(Mutex<LruCache<[u8; 32], Waiting>>),
+    /// With the accounts: the answer may come to another host.
+    Shared(SharedAccounts),
 }
 
 /// A challenge that was given out.
@@ -40,45 +47,60 @@ struct Waiting {
 }
 
 impl Challenges {
-    /// None waiting.
+    /// None waiting; they are kept in memory, or beside accounts that several hosts share.
     #[must_use]
-    pub fn new() -> Self {
-        Self::with_capacity(CAPACITY)
+    pub fn beside(accounts: &Accounts) -> Self {
+        match accounts.shared() {
+            None => Self::with_capacity(CAPACITY),
+            Some(shared) => Self(Kept::Shared(shared.clone())),
+        }
     }
 
     fn with_capacity(capacity: NonZeroUsize) -> Self {
-        Self { waiting: Mutex::new(LruCache::new(capacity)) }
+        Self(Kept::Here(Mutex::new(LruCache::new(capacity))))
     }
 
     /// Gives a user a challenge. Whoever asks may ask in anyone's name; only the owner of the key can answer.
     ///
     /// # Errors
-    /// When the operating system gives no random bytes.
-    pub fn issue(&self, user: UserId, now: Timestamp) -> Result<Challenge, getrandom::Error> {
+    /// When the operating system gives no random bytes, or shared accounts cannot be reached.
+    pub async fn issue(&self, user: UserId, now: Timestamp) -> Result<Challenge, StoreError> {
         let mut bytes = [0; 32];
-        getrandom::fill(&mut bytes)?;
-        let expires_at = now.after(VALID_FOR);
-        self.lock().put(bytes, Waiting { user, expires_at });
-        Ok(Challenge { bytes, expires_at })
+        getrandom::fill(&mut bytes).map_err(no_randomness)?;
+        let challenge = Challenge { bytes, expires_at: now.after(VALID_FOR) };
+        match &self.0 {
+            Kept::Here(waiting) => {
+                _ = lock(waiting).put(bytes, Waiting { user, expires_at: challenge.expires_at });
+            }
+            Kept::Shared(shared) => shared.keep(user, &challenge, now).await?,
+        }
+        Ok(challenge)
     }
 
     /// Takes a challenge out, and says whether this user could answer it now. Whatever the answer, it is used up:
     /// of any number of attempts at once, one at most is told `true`.
-    pub fn redeem(&self, user: UserId, challenge: &[u8; 32], now: Timestamp) -> bool {
-        let taken = self.lock().pop(challenge);
-        taken.is_some_and(|waiting| waiting.user == user && now < waiting.expires_at)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, LruCache<[u8; 32], Waiting>> {
-        // Nothing panics while this is locked.
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    ///
+    /// # Errors
+    /// When shared accounts cannot be reached.
+    pub async fn redeem(
+        &self,
+        user: UserId,
+        challenge: &[u8; 32],
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let taken = match &self.0 {
+            Kept::Here(waiting) => lock(waiting).pop(challenge),
+            Kept::Shared(shared) => {
+                shared.take(challenge).await?.map(|(user, expires_at)| Waiting { user, expires_at })
+            }
+        };
+        Ok(taken.is_some_and(|waiting| waiting.user == user && now < waiting.expires_at))
     }
 }
 
-impl Default for Challenges {
-    fn default() -> Self {
-        Self::new()
-    }
+fn lock(waiting: &Mutex<LruCache<[u8; 32], Waiting>>) -> MutexGuard<'_, LruCache<[u8; 32], Waiting>> {
+    // Nothing panics while this is locked.
+    waiting.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Whether a user signed a challenge of this host, strictly (no small-order or non-canonical parts; RFC 8032, 5.1.7).
@@ -108,51 +130,64 @@ mod tests {
         (key, user)
     }
 
-    #[test]
-    fn a_challenge_works_once() {
-        let (challenges, (_, ana)) = (Challenges::new(), key(1));
-        let challenge = challenges.issue(ana, NOW).unwrap();
-        assert!(challenges.redeem(ana, &challenge.bytes, NOW));
-        assert!(!challenges.redeem(ana, &challenge.bytes, NOW));
+    fn here() -> Challenges {
+        Challenges::with_capacity(CAPACITY)
     }
 
-    #[test]
-    fn a_challenge_works_for_its_user_only() {
-        let (challenges, (_, ana), (_, bo)) = (Challenges::new(), key(1), key(2));
-        let challenge = challenges.issue(ana, NOW).unwrap();
-        assert!(!challenges.redeem(bo, &challenge.bytes, NOW));
+    #[tokio::test]
+    async fn a_challenge_works_once() {
+        let (challenges, (_, ana)) = (here(), key(1));
+        let challenge = challenges.issue(ana, NOW).await.unwrap();
+        assert!(challenges.redeem(ana, &challenge.bytes, NOW).await.unwrap());
+        assert!(!challenges.redeem(ana, &challenge.bytes, NOW).await.unwrap());
     }
 
-    #[test]
-    fn a_challenge_ends_after_its_minute() {
-        let (challenges, (_, ana)) = (Challenges::new(), key(1));
-        let (kept, late) = (challenges.issue(ana, NOW).unwrap(), challenges.issue(ana, NOW).unwrap());
-        assert!(challenges.redeem(ana, &kept.bytes, NOW.after(VALID_FOR - Duration::from_millis(1))));
-        assert!(!challenges.redeem(ana, &late.bytes, NOW.after(VALID_FOR)));
+    #[tokio::test]
+    async fn a_challenge_works_for_its_user_only() {
+        let (challenges, (_, ana), (_, bo)) = (here(), key(1), key(2));
+        let challenge = challenges.issue(ana, NOW).await.unwrap();
+        assert!(!challenges.redeem(bo, &challenge.bytes, NOW).await.unwrap());
     }
 
-    #[test]
-    fn when_too_many_wait_the_oldest_goes() {
+    #[tokio::test]
+    async fn a_challenge_ends_after_its_minute() {
+        let (challenges, (_, ana)) = (here(), key(1));
+        let kept = challenges.issue(ana, NOW).await.unwrap();
+        let late = challenges.issue(ana, NOW).await.unwrap();
+        let just_before = NOW.after(VALID_FOR - Duration::from_millis(1));
+        assert!(challenges.redeem(ana, &kept.bytes, just_before).await.unwrap());
+        assert!(!challenges.redeem(ana, &late.bytes, NOW.after(VALID_FOR)).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn when_too_many_wait_the_oldest_goes() {
         let (challenges, (_, ana)) = (Challenges::with_capacity(NonZeroUsize::new(100).unwrap()), key(1));
-        let issued: Vec<_> = (0..1_000).map(|_| challenges.issue(ana, NOW).unwrap()).collect();
-        assert_eq!(challenges.lock().len(), 100);
-        assert!(!challenges.redeem(ana, &issued[899].bytes, NOW));
-        assert!(challenges.redeem(ana, &issued[900].bytes, NOW));
+        let mut issued = Vec::new();
+        for _ in 0..1_000 {
+            issued.push(challenges.issue(ana, NOW).await.unwrap());
+        }
+        assert!(!challenges.redeem(ana, &issued[899].bytes, NOW).await.unwrap());
+        assert!(challenges.redeem(ana, &issued[900].bytes, NOW).await.unwrap());
     }
 
-    #[test]
-    fn of_many_attempts_at_once_one_succeeds() {
-        let (challenges, (_, ana)) = (Challenges::new(), key(1));
-        let challenge = challenges.issue(ana, NOW).unwrap();
-        let start = std::sync::Barrier::new(8);
-        let attempt = || {
-            start.wait();
-            challenges.redeem(ana, &challenge.bytes, NOW)
-        };
-        let successes = std::thread::scope(|scope| {
-            let attempts: Vec<_> = (0..8).map(|_| scope.spawn(attempt)).collect();
-            attempts.into_iter().map(|attempt| attempt.join().unwrap()).filter(|ok| *ok).count()
-        });
+    #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+    async fn of_many_attempts_at_once_one_succeeds() {
+        let (challenges, (_, ana)) = (std::sync::Arc::new(here()), key(1));
+        let challenge = challenges.issue(ana, NOW).await.unwrap();
+        let start = std::sync::Arc::new(tokio::sync::Barrier::new(8));
+        let attempts: Vec<_> = (0..8)
+            .map(|_| {
+                let (challenges, start) = (challenges.clone(), start.clone());
+                tokio::spawn(async move {
+                    start.wait().await;
+                    challenges.redeem(ana, &challenge.bytes, NOW).await.unwrap()
+                })
+            })
+            .collect();
+        let mut successes = 0;
+        for attempt in attempts {
+            successes += usize::from(attempt.await.unwrap());
+        }
         assert_eq!(successes, 1);
     }
 

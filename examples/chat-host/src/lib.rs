@@ -16,7 +16,6 @@ pub mod accounts;
 pub mod args;
 pub mod auth;
 pub mod challenge;
-mod database;
 mod directory;
 pub mod host;
 mod info;

@@ -11,6 +11,7 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use dm_core::{Config, Hub, MemoryStore, Service};
 use dm_store_fjall::FjallStore;
+use dm_store_postgres::PostgresStore;
 use dm_store_redb::RedbStore;
 use dm_store_sqlite::SqliteStore;
 use tokio::net::TcpListener;
@@ -46,7 +47,11 @@ async fn run(args: Args) -> Result<()> {
     make_private_folder(&args.data)?;
     let in_data = |name: &str| args.data.join(name);
     let cannot_open = |name: &str| format!("cannot open {}", in_data(name).display());
-    let accounts = Accounts::open(in_data("accounts.db")).with_context(|| cannot_open("accounts.db"))?;
+    let no_database = "the PostgreSQL database cannot be used; say which with --postgres";
+    let accounts = match args.store {
+        StoreKind::Postgres => Accounts::connect(&args.postgres).await.context(no_database)?,
+        _ => Accounts::open(in_data("accounts.db")).with_context(|| cannot_open("accounts.db"))?,
+    };
     let service = match args.store {
         StoreKind::Memory => Service::builder(MemoryStore::new()),
         StoreKind::Sqlite => {
@@ -58,6 +63,9 @@ async fn run(args: Args) -> Result<()> {
         StoreKind::Fjall => {
             Service::builder(FjallStore::open(in_data("dm")).with_context(|| cannot_open("dm"))?)
         }
+        StoreKind::Postgres => {
+            Service::builder(PostgresStore::open(&args.postgres).await.context(no_database)?)
+        }
     };
 
     // The direct-message service: it tells the hub of new messages and asks the accounts for names.
@@ -68,7 +76,7 @@ async fn run(args: Args) -> Result<()> {
 
     // Its calls, merged with the host's own.
     let direct_messages = dm_axum::router(dm.clone(), hub, dm_axum::Options::default());
-    let challenges = Arc::new(Challenges::new());
+    let challenges = Arc::new(Challenges::beside(&accounts));
     let host = Host { dm: dm.clone(), accounts, challenges, metrics, store: args.store.name() };
     let app = router::router(host, direct_messages);
 

@@ -9,7 +9,6 @@ use dm_core::UserId;
 use serde::{Deserialize, Serialize};
 
 use crate::challenge;
-use crate::database::no_randomness;
 use crate::host::Host;
 use crate::name::DisplayName;
 use crate::problem::Problem;
@@ -57,7 +56,7 @@ pub(crate) async fn challenge(
 ) -> Result<Json<Challenge>, Problem> {
     let Json(asked) = body?;
     let user = user(&asked.public_key)?;
-    let challenge = host.challenges.issue(user, host.now()).map_err(no_randomness)?;
+    let challenge = host.challenges.issue(user, host.now()).await?;
     Ok(Json(Challenge {
         challenge: BASE64.encode(challenge.bytes),
         server_id: host.accounts.server_id().to_owned(),
@@ -79,7 +78,7 @@ pub(crate) async fn verify(
 
     let now = host.now();
     // In this order: an attempt uses the challenge up, whether its signature is good or not.
-    let answered = host.challenges.redeem(user, &challenge, now)
+    let answered = host.challenges.redeem(user, &challenge, now).await?
         && challenge::is_signed(user, host.accounts.server_id(), &challenge, &signature);
     if !answered {
         return Err(Problem::unauthorized("the challenge or its signature is not valid"));

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Read as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -18,6 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Cluster {
     folder: PathBuf,
     ends: Ends,
+    syncs: Syncs,
 }
 
 /// When a server ends.
@@ -25,8 +27,17 @@ pub struct Cluster {
 enum Ends {
     /// With the last process that claims it.
     Shared { _claim: Claim },
-    /// With this value.
-    Alone,
+    /// With this value, which may remove its folder.
+    Alone { keeps_folder: bool },
+}
+
+/// Whether a server waits for the disk before it answers.
+#[derive(Clone, Copy, Debug)]
+enum Syncs {
+    /// As installed: what is answered outlives a power cut.
+    Always,
+    /// What is answered outlives every process, and no power cut.
+    Never,
 }
 
 /// A database, dropped with this value.
@@ -44,22 +55,34 @@ impl Cluster {
     #[must_use]
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Cluster> = OnceLock::new();
-        SHARED.get_or_init(|| {
-            let folder = shared::folder(&format!("postgres-{}", shared::user()));
-            let data = folder.join("data");
-            let claim = shared::claim(
-                &folder,
-                &data,
-                || alive(&data),
-                || {
-                    // What a server left that was killed.
-                    let _ = fs::remove_dir_all(&data);
-                    init(&data);
-                    launch(&data)
-                },
-            );
-            Self { folder: data, ends: Ends::Shared { _claim: claim } }
-        })
+        SHARED.get_or_init(|| Self::claimed("postgres", Syncs::Never))
+    }
+
+    /// The server that measurements share, one process after the other. It syncs.
+    ///
+    /// # Panics
+    /// As [`shared`](Self::shared).
+    #[must_use]
+    pub fn shared_durable() -> &'static Self {
+        static SHARED: OnceLock<Cluster> = OnceLock::new();
+        SHARED.get_or_init(|| Self::claimed("postgres-durable", Syncs::Always))
+    }
+
+    fn claimed(name: &str, syncs: Syncs) -> Self {
+        let folder = shared::folder(&format!("{name}-{}", shared::user()));
+        let data = folder.join("data");
+        let claim = shared::claim(
+            &folder,
+            &data,
+            || alive(&data),
+            || {
+                // What a server left that was killed.
+                let _ = fs::remove_dir_all(&data);
+                init(&data);
+                launch(&data, syncs)
+            },
+        );
+        Self { folder: data, ends: Ends::Shared { _claim: claim }, syncs }
     }
 
     /// A server for one test, which may stop it.
@@ -71,8 +94,22 @@ impl Cluster {
         let folder = shared::folder(&format!("postgres-{}-{}", std::process::id(), shared::unique()));
         let data = folder.join("data");
         init(&data);
-        launch(&data);
-        Self { folder: data, ends: Ends::Alone }
+        launch(&data, Syncs::Never);
+        Self { folder: data, ends: Ends::Alone { keeps_folder: false }, syncs: Syncs::Never }
+    }
+
+    /// A server that syncs, with its data in a folder of the caller's, which outlives it.
+    ///
+    /// # Panics
+    /// As [`shared`](Self::shared).
+    #[must_use]
+    pub fn durable_in(folder: &Path) -> Self {
+        // Temporary folders are for their owner only, and the server is another user.
+        fs::set_permissions(folder, fs::Permissions::from_mode(0o711)).expect("the folder is ours");
+        let data = folder.join("postgres");
+        init(&data);
+        launch(&data, Syncs::Always);
+        Self { folder: data, ends: Ends::Alone { keeps_folder: true }, syncs: Syncs::Always }
     }
 
     /// Parameters of a connection to a database.
@@ -97,8 +134,21 @@ impl Cluster {
     /// # Panics
     /// When it does not start.
     pub fn restart(&self) {
+        self.crash();
+        self.start();
+    }
+
+    /// Stops the server at once, as a crash does.
+    pub fn crash(&self) {
         stop(&self.folder, "-QUIT");
-        launch(&self.folder);
+    }
+
+    /// Starts the server again after [`crash`](Self::crash).
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn start(&self) {
+        launch(&self.folder, self.syncs);
     }
 
     /// A database of its own, copied from a template. The template is made first if there is none of that name, by
@@ -159,9 +209,11 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        if matches!(self.ends, Ends::Alone) {
+        if let Ends::Alone { keeps_folder } = self.ends {
             stop(&self.folder, "-QUIT");
-            let _ = self.folder.parent().map(fs::remove_dir_all);
+            if !keeps_folder {
+                let _ = self.folder.parent().map(fs::remove_dir_all);
+            }
         }
     }
 }
@@ -211,20 +263,20 @@ fn init(data: &Path) {
 
 /// Starts the server on its data, and waits until it takes connections.
 #[expect(clippy::zombie_processes, reason = "it outlives this process, or is told apart from one that runs")]
-fn launch(data: &Path) -> u32 {
-    let log = fs::File::options().create(true).append(true).open(data.with_file_name("log"));
+fn launch(data: &Path, syncs: Syncs) -> u32 {
+    let log = fs::File::options().create(true).append(true).open(data.with_file_name("postgres.log"));
     let log = log.expect("the folder is ours");
     let mut command = as_server("postgres");
     command.arg("-D").arg(data).arg("-k").arg(data);
-    for setting in [
-        "listen_addresses=",
-        "max_connections=400",
-        "shared_buffers=256MB",
-        "fsync=off",
-        "full_page_writes=off",
-        "max_wal_size=4GB",
-        "autovacuum_naptime=5s",
-    ] {
+    let settings = ["listen_addresses=", "max_connections=400", "max_wal_size=4GB"];
+    let more: &[&str] = match syncs {
+        // Little of a machine's memory, and more than the 128 MB that nobody leaves it at.
+        Syncs::Always => &["shared_buffers=1GB"],
+        Syncs::Never => {
+            &["shared_buffers=256MB", "fsync=off", "full_page_writes=off", "autovacuum_naptime=5s"]
+        }
+    };
+    for setting in settings.iter().chain(more) {
         command.args(["-c", setting]);
     }
     let mut child = command
@@ -240,7 +292,11 @@ fn launch(data: &Path) -> u32 {
     let end = Instant::now() + PATIENCE;
     while alive(data).is_none() || !status(data).is_some_and(|line| line.starts_with("ready")) {
         let ended = child.try_wait().expect("a child of this process");
-        assert!(ended.is_none(), "the server ended: {ended:?}; see {}", data.with_file_name("log").display());
+        assert!(
+            ended.is_none(),
+            "the server ended: {ended:?}; see {}",
+            data.with_file_name("postgres.log").display()
+        );
         assert!(Instant::now() < end, "the server does not take connections");
         std::thread::park_timeout(Duration::from_millis(10));
     }

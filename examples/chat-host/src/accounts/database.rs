@@ -11,7 +11,7 @@ use dm_core::{StoreError, StoreErrorKind};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use tokio::sync::Mutex;
 
-const SCHEMA: &str = include_str!("accounts.sql");
+const SCHEMA: &str = include_str!("file.sql");
 const VERSION: i64 = 1;
 
 /// A connection whose calls run on the blocking pool, one at a time.
@@ -91,7 +91,7 @@ fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
     // Another process may have been here while this one waited for the lock.
     if version(&transaction).map_err(engine)? == 0 {
         let mut server_id = [0; 16];
-        getrandom::fill(&mut server_id).map_err(no_randomness)?;
+        getrandom::fill(&mut server_id).map_err(super::no_randomness)?;
         transaction
             .execute_batch(SCHEMA)
             .and_then(|()| {
@@ -115,8 +115,4 @@ fn engine(error: rusqlite::Error) -> StoreError {
         _ => StoreErrorKind::Engine,
     };
     StoreError::new(kind, error)
-}
-
-pub(crate) fn no_randomness(error: getrandom::Error) -> StoreError {
-    StoreError::new(StoreErrorKind::Unavailable, error.to_string())
 }

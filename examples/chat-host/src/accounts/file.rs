@@ -1,26 +1,20 @@
-//! Who has an account here, what they are called, and the tokens they signed in with.
+//! Accounts in a SQLite file of one host's own.
 
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use dm_core::{StoreError, Timestamp, UserId};
 use lru::LruCache;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use crate::database::{Database, no_randomness};
+use super::database::Database;
+use super::{
+    Account, SEARCH_LIMIT, Session, SignedIn, TOKEN_VALID_FOR, TOKENS_PER_ACCOUNT, fold, literally, millis,
+    no_randomness, time,
+};
 use crate::name::DisplayName;
 use crate::token::{Token, TokenHash};
-
-/// How long a token is good for after it was given out.
-pub const TOKEN_VALID_FOR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-
-/// Tokens an account may have at once, before the one that expires first goes.
-pub const TOKENS_PER_ACCOUNT: u32 = 64;
-
-/// Most people found by one search.
-pub const SEARCH_LIMIT: u32 = 50;
 
 /// Expired tokens removed with one sign-in: more than one, so that they cannot pile up.
 const EXPIRED_AT_ONCE: u32 = 100;
@@ -30,7 +24,7 @@ const REMEMBERED: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
 
 /// The accounts, in a SQLite file. Clones share it.
 #[derive(Clone, Debug)]
-pub struct Accounts {
+pub(super) struct FileAccounts {
     database: Database,
     /// A connection of its own, because a search looks at every name.
     search: Database,
@@ -45,41 +39,9 @@ struct Remembered {
     tokens: LruCache<TokenHash, Session>,
 }
 
-/// What a token stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Session {
-    /// Whose token it is.
-    pub user: UserId,
-    /// From when on it is refused.
-    pub expires_at: Timestamp,
-}
-
-/// The answer to a sign-in.
-#[derive(Debug)]
-pub struct SignedIn {
-    /// The new token.
-    pub token: Token,
-    /// From when on it is refused.
-    pub expires_at: Timestamp,
-    /// What the user is called from now on.
-    pub display_name: String,
-}
-
-/// An account, as others see it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Account {
-    /// Who it is.
-    pub user: UserId,
-    /// What they are called.
-    pub display_name: String,
-}
-
-impl Accounts {
-    /// Opens the file, making it if it is missing; its folder must exist. Blocks for as long as the disk takes.
-    ///
-    /// # Errors
-    /// [`StoreError`], among others when a newer version of this host wrote the file.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+impl FileAccounts {
+    /// Opens the file, making it if it is missing. Blocks.
+    pub(super) fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let (database, server_id) = Database::open(path.as_ref())?;
         let search = Database::open_for_reading(path.as_ref())?;
         let remembered = Remembered { names: LruCache::new(REMEMBERED), tokens: LruCache::new(REMEMBERED) };
@@ -87,18 +49,11 @@ impl Accounts {
         Ok(Self { database, search, server_id: server_id.into(), remembered })
     }
 
-    /// What this host calls itself: 32 hexadecimal digits, made with the file.
-    #[must_use]
-    pub fn server_id(&self) -> &str {
+    pub(super) fn server_id(&self) -> &str {
         &self.server_id
     }
 
-    /// Gives a user, who has proven to be that user, a token; registers the account if there is none. A name, if there
-    /// is one, is what they are called from now on. Durable when it returns; done in full or not at all.
-    ///
-    /// # Errors
-    /// [`StoreError`]; nothing was changed.
-    pub async fn sign_in(
+    pub(super) async fn sign_in(
         &self,
         user: UserId,
         name: Option<DisplayName>,
@@ -125,11 +80,7 @@ impl Accounts {
         Ok(SignedIn { token, expires_at: session.expires_at, display_name })
     }
 
-    /// What a token stands for, expired or not; `None` for a token that was never given out or is gone.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn session(&self, token: TokenHash) -> Result<Option<Session>, StoreError> {
+    pub(super) async fn session(&self, token: TokenHash) -> Result<Option<Session>, StoreError> {
         if let Some(session) = lock(&self.remembered).tokens.get(&token) {
             return Ok(Some(*session));
         }
@@ -149,11 +100,7 @@ impl Accounts {
         self.database.call(work).await
     }
 
-    /// What users are called, answer *i* for user *i*; `None` for who has no account.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn names(&self, users: &[UserId]) -> Result<Vec<Option<String>>, StoreError> {
+    pub(super) async fn names(&self, users: &[UserId]) -> Result<Vec<Option<String>>, StoreError> {
         let known: Vec<Option<String>> = {
             let mut remembered = lock(&self.remembered);
             users.iter().map(|user| remembered.names.get(user).cloned()).collect()
@@ -181,11 +128,7 @@ impl Accounts {
         self.database.call(work).await
     }
 
-    /// The accounts whose name contains a text, in either case, by name; at most [`SEARCH_LIMIT`].
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn find(&self, text: &str) -> Result<Vec<Account>, StoreError> {
+    pub(super) async fn find(&self, text: &str) -> Result<Vec<Account>, StoreError> {
         let pattern = format!("%{}%", literally(&fold(text)));
         let work = move |connection: &mut Connection| {
             connection
@@ -252,23 +195,6 @@ fn add_token(
         .execute(params![hash.as_bytes(), owner, millis(session.expires_at)])?;
     dropped.extend(surplus);
     Ok(dropped)
-}
-
-fn fold(name: &str) -> String {
-    name.to_lowercase()
-}
-
-/// A text as a LIKE pattern that matches only itself.
-fn literally(text: &str) -> String {
-    text.replace('\\', r"\\").replace('%', r"\%").replace('_', r"\_")
-}
-
-fn millis(time: Timestamp) -> i64 {
-    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
-}
-
-fn time(millis: i64) -> Timestamp {
-    Timestamp::from_millis(u64::try_from(millis).unwrap_or(0))
 }
 
 fn lock(remembered: &Mutex<Remembered>) -> MutexGuard<'_, Remembered> {

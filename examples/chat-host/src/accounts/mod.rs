@@ -1,0 +1,170 @@
+//! Who has an account here, what they are called, and the tokens they signed in with.
+
+mod database;
+mod file;
+mod shared;
+
+use std::path::Path;
+use std::time::Duration;
+
+use dm_core::{StoreError, StoreErrorKind, Timestamp, UserId};
+
+use crate::name::DisplayName;
+use crate::token::{Token, TokenHash};
+use file::FileAccounts;
+pub(crate) use shared::SharedAccounts;
+
+/// How long a token is good for after it was given out.
+pub const TOKEN_VALID_FOR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// Tokens an account may have at once, before the one that expires first goes.
+pub const TOKENS_PER_ACCOUNT: u32 = 64;
+
+/// Most people found by one search.
+pub const SEARCH_LIMIT: u32 = 50;
+
+/// The accounts of a host, or of several hosts on one database. Clones share them.
+#[derive(Clone, Debug)]
+pub struct Accounts(Kept);
+
+#[derive(Clone, Debug)]
+enum Kept {
+    File(FileAccounts),
+    Shared(SharedAccounts),
+}
+
+/// What a token stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// Whose token it is.
+    pub user: UserId,
+    /// From when on it is refused.
+    pub expires_at: Timestamp,
+}
+
+/// The answer to a sign-in.
+#[derive(Debug)]
+pub struct SignedIn {
+    /// The new token.
+    pub token: Token,
+    /// From when on it is refused.
+    pub expires_at: Timestamp,
+    /// What the user is called from now on.
+    pub display_name: String,
+}
+
+/// An account, as others see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Who it is.
+    pub user: UserId,
+    /// What they are called.
+    pub display_name: String,
+}
+
+impl Accounts {
+    /// Opens a SQLite file, making it if it is missing; its folder must exist. Blocks for as long as the disk takes.
+    ///
+    /// # Errors
+    /// [`StoreError`], among others when a newer version of this host wrote the file.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        FileAccounts::open(path).map(|file| Self(Kept::File(file)))
+    }
+
+    /// Opens the accounts that all hosts on a PostgreSQL database share, in its schema `chat_host`, which is made if it is
+    /// missing.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn connect(parameters: &str) -> Result<Self, StoreError> {
+        SharedAccounts::connect(parameters).await.map(|shared| Self(Kept::Shared(shared)))
+    }
+
+    /// What this host, or all hosts on one database, call themselves: 32 hexadecimal digits, made with the accounts.
+    #[must_use]
+    pub fn server_id(&self) -> &str {
+        match &self.0 {
+            Kept::File(file) => file.server_id(),
+            Kept::Shared(shared) => shared.server_id(),
+        }
+    }
+
+    /// Gives a user, who has proven to be that user, a token; registers the account if there is none. A name, if there
+    /// is one, is what they are called from now on. Durable when it returns; done in full or not at all.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing was changed.
+    pub async fn sign_in(
+        &self,
+        user: UserId,
+        name: Option<DisplayName>,
+        now: Timestamp,
+    ) -> Result<SignedIn, StoreError> {
+        match &self.0 {
+            Kept::File(file) => file.sign_in(user, name, now).await,
+            Kept::Shared(shared) => shared.sign_in(user, name, now).await,
+        }
+    }
+
+    /// What a token stands for, expired or not; `None` for a token that was never given out or is gone.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn session(&self, token: TokenHash) -> Result<Option<Session>, StoreError> {
+        match &self.0 {
+            Kept::File(file) => file.session(token).await,
+            Kept::Shared(shared) => shared.session(token).await,
+        }
+    }
+
+    /// What users are called, answer *i* for user *i*; `None` for who has no account.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn names(&self, users: &[UserId]) -> Result<Vec<Option<String>>, StoreError> {
+        match &self.0 {
+            Kept::File(file) => file.names(users).await,
+            Kept::Shared(shared) => shared.names(users).await,
+        }
+    }
+
+    /// The accounts whose name contains a text, in either case, by name; at most [`SEARCH_LIMIT`].
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn find(&self, text: &str) -> Result<Vec<Account>, StoreError> {
+        match &self.0 {
+            Kept::File(file) => file.find(text).await,
+            Kept::Shared(shared) => shared.find(text).await,
+        }
+    }
+
+    /// What hosts share beside accounts, where they share any.
+    pub(crate) const fn shared(&self) -> Option<&SharedAccounts> {
+        match &self.0 {
+            Kept::File(_) => None,
+            Kept::Shared(shared) => Some(shared),
+        }
+    }
+}
+
+pub(crate) fn no_randomness(error: getrandom::Error) -> StoreError {
+    StoreError::new(StoreErrorKind::Unavailable, error.to_string())
+}
+
+fn fold(name: &str) -> String {
+    name.to_lowercase()
+}
+
+/// A text as a LIKE pattern that matches only itself.
+fn literally(text: &str) -> String {
+    text.replace('\\', r"\\").replace('%', r"\%").replace('_', r"\_")
+}
+
+fn millis(time: Timestamp) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn time(millis: i64) -> Timestamp {
+    Timestamp::from_millis(u64::try_from(millis).unwrap_or(0))
+}
