@@ -22,9 +22,9 @@ pub(crate) struct Args {
 pub(crate) enum Step {
     /// Unit and integration tests, examples and benches.
     Tests,
-    /// The tests of the store on PostgreSQL, a part of [`Step::Tests`] where the server is there.
+    /// The tests that need PostgreSQL, a part of [`Step::Tests`] where the server is there.
     Postgres,
-    /// The tests of the notifier on NATS, likewise.
+    /// The tests that need NATS, likewise.
     Nats,
     /// The examples in the documentation.
     Doctests,
@@ -51,10 +51,13 @@ pub(crate) fn run(root: &Path, args: &Args) -> anyhow::Result<ExitCode> {
         build_programs(root)?;
     }
     let mut without = Vec::new();
-    for (step, package) in [(Step::Postgres, "dm-store-postgres"), (Step::Nats, "dm-notify-nats")] {
+    for (step, packages) in [
+        (Step::Postgres, ["dm-store-postgres", "chat-cluster"]),
+        (Step::Nats, ["dm-notify-nats", "chat-cluster"]),
+    ] {
         if let Some(requirement) = lacking(step) {
             report.not_run(step, requirement);
-            without.extend(["--exclude", package]);
+            without.extend(packages.into_iter().flat_map(|package| ["--exclude", package]));
         }
     }
     for step in steps {
@@ -143,8 +146,8 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Tests => "tests",
-            Self::Postgres => "tests of dm-store-postgres",
-            Self::Nats => "tests of dm-notify-nats",
+            Self::Postgres => "tests on PostgreSQL",
+            Self::Nats => "tests on NATS",
             Self::Doctests => "doctests",
             Self::GeneratedCode => "generated protobuf code",
         })

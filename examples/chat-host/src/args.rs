@@ -24,6 +24,13 @@ pub struct Args {
     #[arg(long, value_name = "WHERE", env = "CHAT_HOST_POSTGRES", hide_env_values = true)]
     #[arg(default_value = "host=/run/postgresql dbname=chat")]
     pub postgres: String,
+    /// NATS servers through which hosts tell each other of new messages, `nats://10.0.0.5:4222` or several with commas
+    /// between. Without them messages of other hosts are found by looking.
+    #[arg(long, value_name = "WHERE", env = "CHAT_HOST_NATS", value_delimiter = ',')]
+    pub nats: Vec<String>,
+    /// How long a connection is silent before the host looks for messages it was not told of, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub look_every: u64,
     /// What acknowledges a pending message: the client's word, or (lossy, as some old clients need it) a fetch.
     #[arg(long, value_name = "MODE", value_enum, default_value_t = Acknowledge::Explicit)]
     pub ack_mode: Acknowledge,

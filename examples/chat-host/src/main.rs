@@ -10,6 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::Parser;
 use dm_core::{Config, Hub, MemoryStore, Service};
+use dm_notify_nats::{NatsNotifier, NatsServers};
 use dm_store_fjall::FjallStore;
 use dm_store_postgres::PostgresStore;
 use dm_store_redb::RedbStore;
@@ -68,11 +69,17 @@ async fn run(args: Args) -> Result<()> {
         }
     };
 
-    // The direct-message service: it tells the hub of new messages and asks the accounts for names.
+    // The direct-message service: it tells the hub of new messages, and other hosts' hubs where there are others, and asks
+    // the accounts for names.
     let mut config = Config::default();
     config.ack_mode = args.ack_mode.into();
+    config.poll_interval = Duration::from_secs(args.look_every);
     let hub = Hub::new();
-    let dm = service.notifier(hub.clone()).directory(accounts.clone()).config(config).start()?;
+    let service = match &args.nats[..] {
+        [] => service.notifier(hub.clone()),
+        servers => service.notifier(NatsNotifier::connect(&hub, NatsServers::new(servers.to_vec())).await?),
+    };
+    let dm = service.directory(accounts.clone()).config(config).start()?;
 
     // Its calls, merged with the host's own.
     let direct_messages = dm_axum::router(dm.clone(), hub, dm_axum::Options::default());

@@ -53,6 +53,12 @@ impl Person {
         Ok(person)
     }
 
+    /// The same person at another host that knows their token.
+    #[must_use]
+    pub fn at(&self, url: &str) -> Self {
+        Self { identity: Arc::clone(&self.identity), token: self.token.clone(), url: url.to_owned() }
+    }
+
     /// Who it is.
     #[must_use]
     pub fn key(&self) -> PublicKey {
@@ -125,8 +131,9 @@ impl Device {
     ///
     /// # Errors
     /// When it is not within a minute.
-    pub async fn given(&mut self, count: usize) -> Result<()> {
-        let enough = self.count.wait_for(|given| *given >= count);
+    pub async fn given(&self, count: usize) -> Result<()> {
+        let mut given = self.count.clone();
+        let enough = given.wait_for(|given| *given >= count);
         tokio::time::timeout(Duration::from_secs(60), enough).await.context("messages are missing")??;
         Ok(())
     }

@@ -6,14 +6,16 @@ use std::process::Stdio;
 use anyhow::{Context as _, Result, ensure};
 use tokio::process::Command;
 
-/// Builds a package if it is not current, and returns the path of its program of the same name.
+/// Builds a package if it is not current, for release if this program was, and returns the path of its program of the
+/// same name.
 ///
 /// # Errors
 /// When it does not build.
 pub async fn build(package: &str) -> Result<PathBuf> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
     let output = Command::new(cargo)
-        .args(["build", "--package", package, "--message-format", "json", "--quiet"])
+        .args(["build", "--package", package, "--profile", profile, "--message-format", "json", "--quiet"])
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")))
         .stderr(Stdio::inherit())
         .output()

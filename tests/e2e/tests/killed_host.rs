@@ -119,7 +119,7 @@ async fn history_holds(
 /// Every device was given every message but its own, once.
 async fn every_device_was_given_all(answered: &Answered, devices: Vec<(String, Arc<Device>, PublicKey)>) {
     for (name, device, _) in devices {
-        let mut device = Arc::into_inner(device).unwrap();
+        let device = Arc::into_inner(device).unwrap();
         let own = format!("{name} ");
         let expected: BTreeMap<u64, String> = answered
             .iter()

@@ -1,0 +1,130 @@
+//! The processes.
+
+use std::fmt;
+
+use anyhow::{Context as _, Result};
+use dm_e2e::Host;
+use dm_test_servers::nats::Server;
+use dm_test_servers::postgres;
+use tempfile::TempDir;
+use tokio::task::block_in_place;
+
+/// How many hosts there are.
+pub const HOSTS: usize = 3;
+
+/// How long a connection is silent before its host looks into the database, in seconds. Shorter than hosts have it by
+/// default, so that nobody who watches waits for long while the bus is down.
+const LOOK_EVERY: &str = "2";
+
+/// A database, a bus and hosts. All end with this value.
+#[derive(Debug)]
+pub struct Cluster {
+    // In this order they end.
+    hosts: Vec<Host>,
+    bus: Server,
+    database: postgres::Cluster,
+    _folder: TempDir,
+}
+
+/// What can be killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// A host, by SIGKILL.
+    Host(usize),
+    /// The NATS server, by SIGKILL.
+    Bus,
+    /// The PostgreSQL server, at once, as its own crash would.
+    Database,
+}
+
+impl Part {
+    /// Every part once, hosts between the servers.
+    pub const ALL: [Self; HOSTS + 2] =
+        [Self::Host(0), Self::Bus, Self::Host(1), Self::Database, Self::Host(2)];
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Host(n) => write!(f, "host {}", n + 1),
+            Self::Bus => f.write_str("the bus"),
+            Self::Database => f.write_str("the database"),
+        }
+    }
+}
+
+impl Cluster {
+    /// Starts everything, on free ports, with empty data in a temporary folder, and tells how far it is. Needs a runtime
+    /// with several threads.
+    ///
+    /// # Errors
+    /// When a host does not come up.
+    ///
+    /// # Panics
+    /// When PostgreSQL or NATS is not installed, or does not start.
+    pub async fn start(mut tell: impl FnMut(&str)) -> Result<Self> {
+        let folder = tempfile::tempdir()?;
+        tell("starting PostgreSQL");
+        let database = block_in_place(|| {
+            let database = postgres::Cluster::durable_in(folder.path());
+            database.sql("postgres", "CREATE DATABASE chat");
+            database
+        });
+        tell("starting NATS");
+        let bus = block_in_place(Server::start);
+        let (parameters, nats) = (database.parameters("chat"), bus.address());
+        let args =
+            ["--store", "postgres", "--postgres", &parameters, "--nats", &nats, "--look-every", LOOK_EVERY];
+        let mut hosts = Vec::new();
+        for n in 1..=HOSTS {
+            tell(&format!("starting host {n}"));
+            hosts.push(Host::start(&args).await.with_context(|| format!("host {n} does not start"))?);
+        }
+        Ok(Self { hosts, bus, database, _folder: folder })
+    }
+
+    /// Where the hosts serve.
+    #[must_use]
+    pub fn urls(&self) -> Vec<String> {
+        self.hosts.iter().map(Host::url).collect()
+    }
+
+    /// Kills a part. Nothing in it gets to run any more.
+    ///
+    /// # Errors
+    /// When its process cannot be killed.
+    pub async fn kill(&mut self, part: Part) -> Result<()> {
+        match part {
+            Part::Host(n) => self.hosts.get_mut(n).context("there is no such host")?.kill().await,
+            Part::Bus => {
+                block_in_place(|| self.bus.stop());
+                Ok(())
+            }
+            Part::Database => {
+                block_in_place(|| self.database.crash());
+                Ok(())
+            }
+        }
+    }
+
+    /// Starts a part again where it was.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    ///
+    /// # Panics
+    /// When a server does not start.
+    pub async fn revive(&mut self, part: Part) -> Result<()> {
+        match part {
+            Part::Host(n) => self.hosts.get_mut(n).context("there is no such host")?.restart().await,
+            Part::Bus => {
+                block_in_place(|| self.bus.restart());
+                Ok(())
+            }
+            Part::Database => {
+                block_in_place(|| self.database.start());
+                Ok(())
+            }
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! A cluster on one machine: `cargo run --release -p chat-cluster`, and with `--kill` one that is killed part by part.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use chat_cluster::cluster::Cluster;
+use chat_cluster::{demo, trial};
+use clap::Parser;
+
+/// Three chat hosts on one PostgreSQL and one NATS, on this machine, in a temporary folder, on free ports. Needs Debian's
+/// packages `postgresql` and `nats-server`.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Args {
+    /// Kill hosts, the bus and the database one after the other while people write to each other, start each again, and
+    /// say whether a message was lost
+    #[arg(long)]
+    kill: bool,
+    /// How many kills
+    #[arg(long, default_value_t = 50, requires = "kill")]
+    kills: usize,
+}
+
+#[tokio::main]
+async fn main() -> Result<ExitCode> {
+    let args = Args::parse();
+    // Whatever ends first, everything that was started ends with it.
+    tokio::select! {
+        done = run(&args) => done,
+        _ = tokio::signal::ctrl_c() => {
+            println!("stopping");
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+async fn run(args: &Args) -> Result<ExitCode> {
+    let tell = |what: &str| println!("{what}");
+    let mut cluster = Cluster::start(tell).await?;
+    for (url, n) in cluster.urls().iter().zip(1..) {
+        println!("host {n} listens on {url}");
+    }
+    if args.kill {
+        let verdict = trial::run(&mut cluster, args.kills, tell).await?;
+        println!("{} kills, {verdict}", args.kills);
+        return Ok(if verdict.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
+    demo::run(&cluster, tell).await?;
+    println!("\nTry it, in two other terminals:");
+    for (url, name) in cluster.urls().iter().zip(["ana", "bo"]) {
+        println!("    cargo run --release -p chat -- --name {name} --server {url}");
+    }
+    println!("Ctrl-C stops everything.");
+    std::future::pending().await
+}
