@@ -61,6 +61,24 @@ async fn nobody_is_answered_before_the_commit() {
 }
 
 #[tokio::test]
+async fn an_answer_does_not_wait_for_the_next_commit() {
+    let (store, world, chat) = gated().await;
+    settle().await;
+    store.hold_commits();
+    let first = start(&world, [message(chat, "first")]);
+    settle().await;
+    let rest = start(&world, (0..3).map(|n| message(chat, &n.to_string())));
+    settle().await;
+    let before = store.batches().len();
+    store.release_one_commit();
+    assert!(first.join_all().await.iter().all(Result::is_ok));
+    settle().await;
+    assert_eq!(store.batches()[before..], [1], "the next batch is held");
+    store.release_commits();
+    assert!(rest.join_all().await.iter().all(Result::is_ok));
+}
+
+#[tokio::test]
 async fn a_batch_ends_at_its_limits_of_count_and_bytes() {
     for (change, expected) in [
         ((|c| c.batch = 10) as fn(&mut dm_core::Config), vec![1, 10, 10, 5]),
@@ -258,6 +276,22 @@ async fn a_store_that_panics_hangs_nobody_and_health_says_so() {
     let later = world.dm.send(&who(1), message(chat, "later")).await;
     assert!(matches!(later, Err(Error::Unavailable(_))), "{later:?}");
     world.dm.shutdown(Duration::from_secs(1)).await;
+}
+
+#[tokio::test]
+async fn a_store_that_panics_takes_no_answer_of_the_batch_before_with_it() {
+    let (store, world, chat) = gated().await;
+    settle().await;
+    store.hold_commits();
+    let first = start(&world, [message(chat, "first")]);
+    settle().await;
+    let second = start(&world, [message(chat, "second")]);
+    settle().await;
+    store.next_commit(Fault::None);
+    store.next_commit(Fault::Panic);
+    store.release_commits();
+    assert!(first.join_all().await.iter().all(Result::is_ok));
+    assert!(matches!(second.join_all().await.as_slice(), [Err(Error::OutcomeUnknown(_))]));
 }
 
 #[tokio::test]

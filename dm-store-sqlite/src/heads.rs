@@ -13,6 +13,8 @@ use crate::runs::Layout;
 pub(crate) struct Heads {
     users: LruCache<UserId, User>,
     threads: LruCache<ConversationId, Thread>,
+    /// The row of the newest message.
+    message: Option<i64>,
 }
 
 /// A user, as far as appending to their inbox needs to know them.
@@ -34,12 +36,13 @@ pub(crate) struct Thread {
 
 impl Heads {
     pub(crate) fn new(config: &SqliteConfig) -> Self {
-        Self { users: LruCache::new(config.heads), threads: LruCache::new(config.heads) }
+        Self { users: LruCache::new(config.heads), threads: LruCache::new(config.heads), message: None }
     }
 
     pub(crate) fn clear(&mut self) {
         self.users.clear();
         self.threads.clear();
+        self.message = None;
     }
 
     /// Forgets one user, whose inbox was changed otherwise than by appending.
@@ -47,12 +50,43 @@ impl Heads {
         self.users.pop(&user);
     }
 
-    pub(crate) fn set_user(&mut self, user: UserId, head: User) {
+    pub(crate) fn insert_user(&mut self, user: UserId, head: User) {
         self.users.put(user, head);
     }
 
-    pub(crate) fn set_thread(&mut self, id: ConversationId, head: Thread) {
+    pub(crate) fn insert_thread(&mut self, id: ConversationId, head: Thread) {
         self.threads.put(id, head);
+    }
+
+    /// Changes what is known of a user who was just looked up. Without another change of the order, which would be half of
+    /// what these maps cost a send; who was forgotten meanwhile stays so.
+    pub(crate) fn update_user(&mut self, user: UserId, head: User) {
+        if let Some(known) = self.users.peek_mut(&user) {
+            *known = head;
+        }
+    }
+
+    /// Changes what is known of a conversation, likewise.
+    pub(crate) fn update_thread(&mut self, id: ConversationId, head: Thread) {
+        if let Some(known) = self.threads.peek_mut(&id) {
+            *known = head;
+        }
+    }
+
+    /// The row of the next message. It stays the next until [`insert_message`](Self::insert_message).
+    pub(crate) fn next_message(&mut self, connection: &Connection) -> Result<i64> {
+        let newest = match self.message {
+            Some(newest) => newest,
+            None => connection
+                .prepare_cached("SELECT coalesce(max(ref), 0) FROM dm_messages")?
+                .query_row([], |row| row.get(0))?,
+        };
+        self.message = Some(newest);
+        Ok(newest + 1)
+    }
+
+    pub(crate) fn insert_message(&mut self, message_ref: i64) {
+        self.message = Some(message_ref);
     }
 
     pub(crate) fn user(

@@ -159,7 +159,7 @@ impl Service {
 
     /// Resolves once shutdown began.
     pub(crate) async fn draining(&self) {
-        super::commit::passed(&mut self.inner.stage.subscribe(), Stage::Running).await;
+        passed(&mut self.inner.stage.subscribe(), Stage::Running).await;
     }
 
     pub(crate) fn is_draining(&self) -> bool {
@@ -172,5 +172,13 @@ impl Service {
             *stage = (*stage).max(to);
             forward
         });
+    }
+}
+
+/// Resolves once the service is past a stage of its life, or gone.
+pub(super) async fn passed(stage: &mut watch::Receiver<Stage>, than: Stage) {
+    // An error means that the service was dropped. Its queue ends by itself then, in the ordinary way.
+    if stage.wait_for(|now| *now > than).await.is_err() {
+        std::future::pending::<()>().await;
     }
 }

@@ -5,6 +5,7 @@ mod conversations;
 mod housekeeping;
 mod inbox;
 mod keys;
+mod lane;
 mod lifecycle;
 mod messages;
 

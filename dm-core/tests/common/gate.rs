@@ -1,6 +1,7 @@
 //! A store whose calls can be held, failed and counted.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -14,6 +15,8 @@ use tokio::sync::Semaphore;
 /// What becomes of a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
+    /// Nothing goes wrong.
+    None,
     /// Fails; nothing happens.
     Fail(StoreErrorKind),
     /// Happens, and its outcome is said to be unknown.
@@ -37,6 +40,7 @@ pub enum Kind {
 pub struct GatedStore {
     pub inner: MemoryStore,
     commits: Arc<Semaphore>,
+    hold_next: Arc<AtomicBool>,
     before_inbox: Arc<Semaphore>,
     after_inbox: Arc<Semaphore>,
     faults: Arc<Mutex<VecDeque<Fault>>>,
@@ -52,6 +56,7 @@ impl GatedStore {
         Self {
             inner: MemoryStore::new(),
             commits: open(),
+            hold_next: Arc::default(),
             before_inbox: open(),
             after_inbox: open(),
             faults: Arc::default(),
@@ -65,6 +70,12 @@ impl GatedStore {
 
     pub fn release_commits(&self) {
         self.commits.add_permits(OPEN - self.commits.available_permits());
+    }
+
+    /// Lets one commit through, and holds the next.
+    pub fn release_one_commit(&self) {
+        self.hold_next.store(true, Ordering::Relaxed);
+        self.release_commits();
     }
 
     pub fn hold_before_inbox(&self) {
@@ -114,10 +125,13 @@ async fn pass(gate: &Semaphore) {
 impl Store for GatedStore {
     async fn commit(&self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
         pass(&self.commits).await;
+        if self.hold_next.swap(false, Ordering::Relaxed) {
+            self.hold_commits();
+        }
         let fault = self.faults.lock().unwrap().pop_front();
         self.batches.lock().unwrap().push(batch.iter().map(kind).collect());
         match fault {
-            None => self.inner.commit(batch).await,
+            None | Some(Fault::None) => self.inner.commit(batch).await,
             Some(Fault::Fail(kind)) => Err(kind.into()),
             Some(Fault::HappensUnknown) => {
                 self.inner.commit(batch).await?;

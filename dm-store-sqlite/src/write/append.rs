@@ -18,35 +18,55 @@ impl Batch<'_> {
             .ok_or(Refusal::NotFound)?;
         let sender = write.sender.user;
         let recipient = thread.participants.peer_of(sender).ok_or(Refusal::NotFound)?;
-        let sender_head = self.user_or_new(sender)?;
-        if let Some((message, sender_seq)) = self.sent_before(&write, sender_head)? {
-            return if write.repeats(&message) {
-                let message = Arc::new(message);
-                Ok(Outcome::MessageAppended(Appended {
-                    message,
-                    sender_seq,
-                    repeated: true,
-                    appended: Vec::new(),
-                }))
-            } else {
-                Err(Refusal::ClientIdReused.into())
+        let sender_user = self.user_or_new(sender)?;
+        let stale = self.stale_key(&write, recipient)?;
+        let message_ref = self.heads.next_message(self.connection)?;
+        // Nothing is refused any more once the client's id is taken: whatever refuses comes before.
+        if stale.is_some() || !self.take_client_id(&write, sender_user, message_ref)? {
+            return match self.sent_before(&write, sender_user)? {
+                Some((message, sender_seq)) if write.repeats(&message) => {
+                    let message = Arc::new(message);
+                    Ok(Outcome::MessageAppended(Appended {
+                        message,
+                        sender_seq,
+                        repeated: true,
+                        appended: Vec::new(),
+                    }))
+                }
+                Some(_) => Err(Refusal::ClientIdReused.into()),
+                None => Err(stale.unwrap_or(Refusal::ClientIdReused).into()),
             };
         }
-        self.refuse_stale_key(&write, recipient)?;
 
         let (at, device) = (write.at, write.sender.device.clone());
         let message = Arc::new(write.into_message(thread.head.next()));
-        let sender_seq = sender_head.head.next();
-        let recipient_seq = self.user_or_new(recipient)?.head.next();
-        let message_ref = self.insert_message(&message, thread, sender_head, sender_seq, recipient_seq)?;
+        let recipient_user = self.user_or_new(recipient)?;
+        self.insert_message(message_ref, &message, thread, sender_user, recipient_user)?;
         let event = || Event::Message(Arc::clone(&message));
         let content =
             || Content::Message { message_ref, thread_ref: thread.thread_ref, seq: message.sequence };
-        let sent = self.append_entry(sender, at, Some(&device), content(), event())?;
-        let received = self.append_entry(recipient, at, None, content(), event())?;
-        self.heads.set_thread(message.conversation, Thread { head: message.sequence, ..thread });
-        let appended = vec![sent, received];
+        let sent = self.append_entry((sender, sender_user), at, Some(&device), content(), event())?;
+        let received = self.append_entry((recipient, recipient_user), at, None, content(), event())?;
+        self.heads.update_thread(message.conversation, Thread { head: message.sequence, ..thread });
+        let (sender_seq, appended) = (sent.entry.seq, vec![sent, received]);
         Ok(Outcome::MessageAppended(Appended { message, sender_seq, repeated: false, appended }))
+    }
+
+    /// Lets a client's id stand for a message that is written next. Returns whether it could: not if the sender used it
+    /// before, and then nothing is changed. One look at the tree instead of two.
+    fn take_client_id(
+        &mut self,
+        write: &AppendMessage,
+        sender: User,
+        message_ref: i64,
+    ) -> rusqlite::Result<bool> {
+        let Some(client_id) = write.client_id else { return Ok(true) };
+        let taken = self.statements.client_id()?.execute(params![
+            client_id.as_bytes(),
+            sender.user_ref,
+            message_ref
+        ])?;
+        Ok(taken > 0)
     }
 
     /// The message that the sender gave this client id before, and its place in their inbox.
@@ -72,61 +92,49 @@ impl Batch<'_> {
             .optional()
     }
 
-    fn refuse_stale_key(&self, write: &AppendMessage, recipient: UserId) -> Result<(), Stop> {
-        let Some(named) = write.recipient_key_version else { return Ok(()) };
+    /// Why the key that the sender encrypted to refuses the message, if it does.
+    fn stale_key(&self, write: &AppendMessage, recipient: UserId) -> rusqlite::Result<Option<Refusal>> {
+        let Some(named) = write.recipient_key_version else { return Ok(None) };
         let current = crate::read::key(self.connection, recipient)?;
-        if current.is_some_and(|current| current.version == named) {
-            Ok(())
-        } else {
-            Err(Refusal::StaleKey { current }.into())
-        }
+        let is_current = current.is_some_and(|current| current.version == named);
+        Ok((!is_current).then_some(Refusal::StaleKey { current }))
     }
 
     fn insert_message(
-        &self,
+        &mut self,
+        message_ref: i64,
         message: &Message,
         thread: Thread,
         sender: User,
-        sender_seq: InboxSeq,
-        recipient_seq: InboxSeq,
-    ) -> rusqlite::Result<i64> {
+        recipient: User,
+    ) -> rusqlite::Result<()> {
         let ciphertext = &message.ciphertext;
         let seq = codec::bound(message.sequence.get());
         let at = codec::time(message.received_at);
-        self.connection
-            .prepare_cached(
-                "INSERT INTO dm_messages (id, conversation, seq, sender, sender_seq, recipient_seq, client_id, sent_at,
-                                          received_at, suite, nonce, ephemeral, payload)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-            )?
-            .execute(params![
-                message.id.as_bytes(),
-                thread.thread_ref,
-                seq,
-                sender.user_ref,
-                codec::bound(sender_seq.get()),
-                codec::bound(recipient_seq.get()),
-                message.client_id.as_ref().map(|id| id.as_bytes()),
-                codec::time(message.sent_at),
-                at,
-                ciphertext.suite().map(|suite| suite.0),
-                ciphertext.nonce(),
-                ciphertext.ephemeral(),
-                ciphertext.payload().as_ref(),
-            ])?;
-        let message_ref = self.connection.last_insert_rowid();
-        self.connection
-            .prepare_cached(if self.recent.layout.growing() == 0 {
-                "INSERT INTO dm_recent_sequence_0 (run, conversation, seq, message, at) VALUES (?1, ?2, ?3, ?4, ?5)"
-            } else {
-                "INSERT INTO dm_recent_sequence_1 (run, conversation, seq, message, at) VALUES (?1, ?2, ?3, ?4, ?5)"
-            })?
-            .execute(params![self.recent.run(), thread.thread_ref, seq, message_ref, at])?;
-        if let Some(client_id) = message.client_id {
-            self.connection
-                .prepare_cached("INSERT INTO dm_client_ids (client_id, sender, message) VALUES (?1, ?2, ?3)")?
-                .execute(params![client_id.as_bytes(), sender.user_ref, message_ref])?;
-        }
-        Ok(message_ref)
+        self.statements.message()?.execute(params![
+            message_ref,
+            message.id.as_bytes(),
+            thread.thread_ref,
+            seq,
+            sender.user_ref,
+            codec::bound(sender.head.next().get()),
+            codec::bound(recipient.head.next().get()),
+            message.client_id.as_ref().map(|id| id.as_bytes()),
+            codec::time(message.sent_at),
+            at,
+            ciphertext.suite().map(|suite| suite.0),
+            ciphertext.nonce(),
+            ciphertext.ephemeral(),
+            ciphertext.payload().as_ref(),
+        ])?;
+        self.heads.insert_message(message_ref);
+        self.statements.sequence()?.execute(params![
+            self.recent.run(),
+            thread.thread_ref,
+            seq,
+            message_ref,
+            at
+        ])?;
+        Ok(())
     }
 }

@@ -11,12 +11,12 @@ use crate::heads::Thread;
 impl Batch<'_> {
     pub(super) fn open_conversation(&mut self, write: &OpenConversation) -> Result<Outcome, Stop> {
         let participants = write.participants;
-        let a = self.user_or_new(participants.a())?.user_ref;
-        let b = self.user_or_new(participants.b())?.user_ref;
+        let a = self.user_or_new(participants.a())?;
+        let b = self.user_or_new(participants.b())?;
         let open = self
             .connection
             .prepare_cached("SELECT id, opened_at FROM dm_conversations WHERE a = ?1 AND b = ?2")?
-            .query_row([a, b], |row| {
+            .query_row([a.user_ref, b.user_ref], |row| {
                 let (id, opened_at) = (codec::get_conversation(row, 0)?, codec::get_time(row, 1)?);
                 Ok(Conversation { id, participants, opened_at })
             })
@@ -28,15 +28,15 @@ impl Batch<'_> {
         let conversation = Conversation { id: write.id, participants, opened_at: write.at };
         self.connection
             .prepare_cached("INSERT INTO dm_conversations (id, a, b, opened_at) VALUES (?1, ?2, ?3, ?4)")?
-            .execute(params![write.id.as_bytes(), a, b, codec::time(write.at)])?;
+            .execute(params![write.id.as_bytes(), a.user_ref, b.user_ref, codec::time(write.at)])?;
         let thread_ref = self.connection.last_insert_rowid();
-        self.heads.set_thread(write.id, Thread { thread_ref, participants, head: ServerSequence::ZERO });
+        self.heads.insert_thread(write.id, Thread { thread_ref, participants, head: ServerSequence::ZERO });
         let notice = Notice::ConversationOpened(conversation);
         let mut appended = Vec::with_capacity(2);
-        for user in [participants.a(), participants.b()] {
-            let origin = (user == write.opener.user).then_some(&write.opener.device);
+        for (id, user) in [(participants.a(), a), (participants.b(), b)] {
+            let origin = (id == write.opener.user).then_some(&write.opener.device);
             let content = Content::Notice(notice.encode());
-            appended.push(self.append_entry(user, write.at, origin, content, Event::Notice(notice))?);
+            appended.push(self.append_entry((id, user), write.at, origin, content, Event::Notice(notice))?);
         }
         Ok(Outcome::ConversationOpened { conversation, created: true, appended })
     }

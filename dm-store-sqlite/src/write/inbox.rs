@@ -26,20 +26,19 @@ impl Batch<'_> {
             .execute([user.as_bytes()])?;
         let new =
             User { user_ref: self.connection.last_insert_rowid(), head: InboxSeq::ZERO, is_empty: true };
-        self.heads.set_user(user, new);
+        self.heads.insert_user(user, new);
         Ok(new)
     }
 
-    /// Appends an entry to a user's inbox.
+    /// Appends an entry to the inbox of a user, who is `user` before it.
     pub(super) fn append_entry(
         &mut self,
-        owner: UserId,
+        (owner, user): (UserId, User),
         at: Timestamp,
         origin: Option<&DeviceId>,
         content: Content,
         event: Event,
     ) -> rusqlite::Result<Notification> {
-        let user = self.user_or_new(owner)?;
         let seq = user.head.next();
         let (message, notice, thread, number) = match content {
             Content::Message { message_ref, thread_ref, seq } => {
@@ -47,34 +46,24 @@ impl Batch<'_> {
             }
             Content::Notice(notice) => (None, Some(notice), None, None),
         };
-        self.connection
-            .prepare_cached(if self.recent.layout.growing() == 0 {
-                "INSERT INTO dm_recent_inbox_0 (run, user, seq, at, message, notice, origin, conversation,
-                                                conversation_seq)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
-            } else {
-                "INSERT INTO dm_recent_inbox_1 (run, user, seq, at, message, notice, origin, conversation,
-                                                conversation_seq)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
-            })?
-            .execute(params![
-                self.recent.run(),
-                user.user_ref,
-                codec::bound(seq.get()),
-                codec::time(at),
-                message,
-                notice,
-                codec::origin(origin),
-                thread,
-                number
-            ])?;
+        self.statements.entry()?.execute(params![
+            self.recent.run(),
+            user.user_ref,
+            codec::bound(seq.get()),
+            codec::time(at),
+            message,
+            notice,
+            codec::origin(origin),
+            thread,
+            number
+        ])?;
         self.recent.count();
         if user.is_empty {
             self.connection
                 .prepare_cached("UPDATE dm_users SET oldest_at = ?2 WHERE ref = ?1")?
                 .execute(params![user.user_ref, codec::time(at)])?;
         }
-        self.heads.set_user(owner, User { head: seq, is_empty: false, ..user });
+        self.heads.update_user(owner, User { head: seq, is_empty: false, ..user });
         Ok(Notification { user: owner, entry: InboxEntry { seq, at, origin: origin.cloned(), event } })
     }
 }

@@ -62,8 +62,9 @@ impl Batch<'_> {
                 let notice = Notice::PeerKeyChanged(record);
                 for (_, peer) in &peers {
                     let content = Content::Notice(notice.encode());
+                    let user = self.user_or_new(*peer)?;
                     appended.push(self.append_entry(
-                        *peer,
+                        (*peer, user),
                         write.at,
                         None,
                         content,

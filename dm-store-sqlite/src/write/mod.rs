@@ -8,6 +8,7 @@ mod expire;
 mod inbox;
 mod keys;
 mod merge;
+mod statements;
 
 use std::num::NonZeroUsize;
 
@@ -18,6 +19,7 @@ use crate::config::SqliteConfig;
 use crate::error::{did_not_commit, from_sqlite};
 use crate::heads::Heads;
 use merge::Recent;
+use statements::Statements;
 
 /// The only connection of this process that writes.
 pub(crate) struct Writer {
@@ -35,6 +37,7 @@ struct Batch<'a> {
     connection: &'a Connection,
     heads: &'a mut Heads,
     recent: &'a mut Recent,
+    statements: Statements<'a>,
 }
 
 /// Why a write stopped.
@@ -90,7 +93,8 @@ impl Writer {
             Some(recent) => recent,
             unknown => unknown.insert(Recent::read(&self.connection, self.recent_entries)?),
         };
-        let mut writes = Batch { connection: &self.connection, heads: &mut self.heads, recent };
+        let statements = Statements::new(&self.connection, recent.layout.growing());
+        let mut writes = Batch { connection: &self.connection, heads: &mut self.heads, recent, statements };
         let outcomes = batch
             .into_iter()
             .map(|write| match writes.apply(write) {
@@ -99,6 +103,7 @@ impl Writer {
                 Err(Stop::Failed(error)) => Err(error),
             })
             .collect::<rusqlite::Result<_>>()?;
+        drop(writes);
         recent.settle(&self.connection)?;
         Ok(outcomes)
     }

@@ -1,0 +1,183 @@
+//! One lane of group commit: batches, one after another.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
+
+use super::commit::{Job, Status};
+use super::lifecycle::{Stage, passed};
+use crate::{Error, Notification, Outcome, Store, StoreError, StoreErrorKind};
+
+/// One lane: batches, one after another.
+pub(super) struct Lane {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) jobs: mpsc::Receiver<Job>,
+    /// Taken from the channel, left for the next batch.
+    pub(super) waiting: VecDeque<Job>,
+    /// The last batch, until its callers are answered.
+    pub(super) committed: Option<Committed>,
+    pub(super) hints: mpsc::Sender<Vec<Notification>>,
+    pub(super) status: Arc<Status>,
+    pub(super) stage: watch::Receiver<Stage>,
+    pub(super) batch: usize,
+    pub(super) batch_bytes: usize,
+}
+
+/// A batch that the store is done with, and who waits for it.
+pub(super) struct Committed {
+    result: Result<Vec<Outcome>, StoreError>,
+    answers: Vec<Answer>,
+}
+
+/// Where an outcome goes, and the room that is free then.
+type Answer = (oneshot::Sender<Result<Outcome, Error>>, OwnedSemaphorePermit);
+
+impl Lane {
+    /// Takes batches until the service stops, or until nobody is left who could send one.
+    pub(super) async fn run(mut self) {
+        while self.receive().await {
+            let jobs = self.next_batch();
+            if *self.stage.borrow() == Stage::Stopped {
+                for job in jobs {
+                    let _ = job.answer.send(Err(Error::ShuttingDown));
+                }
+            } else {
+                self.commit(jobs).await;
+            }
+        }
+    }
+
+    /// Gets jobs for a batch, unless some were left over. Returns whether there are any; there are none when all senders
+    /// are gone, or the service is shutting down.
+    async fn receive(&mut self) -> bool {
+        while self.waiting.len() < self.batch
+            && let Ok(job) = self.jobs.try_recv()
+        {
+            self.waiting.push_back(job);
+        }
+        if self.waiting.is_empty() {
+            // The next batch may well come from those who wait for this one.
+            self.answer_committed();
+        }
+        let mut taken = Vec::new();
+        while self.waiting.is_empty() {
+            let count = tokio::select! {
+                count = self.jobs.recv_many(&mut taken, self.batch) => count,
+                // Refuses what comes from now on; what is queued is still received.
+                () = passed(&mut self.stage, Stage::Running), if !self.jobs.is_closed() => {
+                    self.jobs.close();
+                    continue;
+                }
+            };
+            if count == 0 {
+                return false;
+            }
+            self.waiting.extend(taken.drain(..));
+        }
+        true
+    }
+
+    /// What arrived during the last commit, up to the limits. There is no lingering for more: under load the next
+    /// batch fills while this one is being written, and without load waiting would only add latency.
+    fn next_batch(&mut self) -> Vec<Job> {
+        let mut bytes = 0_usize;
+        let fits = |job: &&Job| {
+            bytes = bytes.saturating_add(job.bytes);
+            bytes <= self.batch_bytes
+        };
+        let count = self.waiting.iter().take_while(fits).count().max(1);
+        self.waiting.drain(..count.min(self.waiting.len())).collect()
+    }
+
+    async fn commit(&mut self, jobs: Vec<Job>) {
+        let mut writes = Vec::with_capacity(jobs.len());
+        let mut answers = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            writes.push(job.write);
+            answers.push((job.answer, job.room));
+        }
+        metrics::histogram!("dm_batch_size").record(u32::try_from(writes.len()).unwrap_or(u32::MAX));
+        let began = Instant::now();
+        let store = Arc::clone(&self.store);
+        let mut commit = store.commit(writes);
+        // Handed to the store before the callers of the last batch are answered, so that it does not stand still
+        // meanwhile: with 256 callers that was a tenth of the time.
+        let at_once = tokio::select! {
+            biased;
+            result = &mut commit => Some(result),
+            () = std::future::ready(()) => None,
+        };
+        self.answer_committed();
+        let result = match at_once {
+            Some(result) => result,
+            None => tokio::select! {
+                result = commit => result,
+                () = passed(&mut self.stage, Stage::Draining) => {
+                    Err(StoreError::new(StoreErrorKind::OutcomeUnknown, "shut down during a commit"))
+                }
+            },
+        };
+        metrics::histogram!("dm_commit_seconds").record(began.elapsed().as_secs_f64());
+        let result = result.and_then(|outcomes| {
+            if outcomes.len() == answers.len() {
+                Ok(outcomes)
+            } else {
+                Err(StoreError::new(
+                    StoreErrorKind::OutcomeUnknown,
+                    "the store answered another number of writes",
+                ))
+            }
+        });
+        self.status.failing.store(result.is_err(), Ordering::Relaxed);
+        self.committed = Some(Committed { result, answers });
+    }
+
+    /// Answers the callers of the last batch, if they are not answered yet, and passes its hints on.
+    fn answer_committed(&mut self) {
+        let Some(Committed { result, answers }) = self.committed.take() else { return };
+        match result {
+            Ok(outcomes) => {
+                let hints = self.answer(outcomes, answers);
+                if !hints.is_empty() && self.hints.try_send(hints).is_err() {
+                    metrics::counter!("dm_notify_dropped_total").increment(1);
+                }
+            }
+            Err(error) => {
+                tracing::warn!(writes = answers.len(), error = %error, cause = ?error, "commit failed");
+                metrics::counter!("dm_commit_failures_total").increment(1);
+                for (answer, _room) in answers {
+                    let _ = answer.send(Err(error.clone().into()));
+                }
+            }
+        }
+    }
+
+    /// Answers callers, and returns what to notify.
+    fn answer(&self, outcomes: Vec<Outcome>, answers: Vec<Answer>) -> Vec<Notification> {
+        let mut hints = Vec::with_capacity(2 * outcomes.len());
+        for (mut outcome, (answer, _room)) in outcomes.into_iter().zip(answers) {
+            hints.append(&mut outcome.take_appended());
+            if matches!(outcome, Outcome::KeyPublished { changed: true, .. }) {
+                self.status.announce.notify_one();
+            }
+            // A caller that stopped waiting changes nothing: its write stands and is notified.
+            let _ = answer.send(Ok(outcome));
+        }
+        hints
+    }
+}
+
+/// However a lane ends, it is counted, and what it committed is answered.
+impl Drop for Lane {
+    fn drop(&mut self) {
+        self.answer_committed();
+        if std::thread::panicking() {
+            self.status.died.store(true, Ordering::Relaxed);
+            self.status.failing.store(true, Ordering::Relaxed);
+        }
+        self.status.running.send_modify(|lanes| *lanes = lanes.saturating_sub(1));
+    }
+}

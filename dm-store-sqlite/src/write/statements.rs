@@ -1,0 +1,70 @@
+//! The statements of a send, at hand for the whole of a batch.
+
+use rusqlite::{CachedStatement, Connection, Result};
+
+/// Looked up by their text once per batch. For each message it took 7 % of the time of the commit thread.
+pub(super) struct Statements<'a> {
+    connection: &'a Connection,
+    /// Which table of recent rows grows.
+    growing: i64,
+    client_id: Option<CachedStatement<'a>>,
+    message: Option<CachedStatement<'a>>,
+    sequence: Option<CachedStatement<'a>>,
+    entry: Option<CachedStatement<'a>>,
+}
+
+impl<'a> Statements<'a> {
+    pub(super) const fn new(connection: &'a Connection, growing: i64) -> Self {
+        Self { connection, growing, client_id: None, message: None, sequence: None, entry: None }
+    }
+
+    /// Inserts `client_id, sender, message`, or nothing if the sender used the client id before.
+    pub(super) fn client_id(&mut self) -> Result<&mut CachedStatement<'a>> {
+        let sql = "INSERT OR IGNORE INTO dm_client_ids (client_id, sender, message) VALUES (?1, ?2, ?3)";
+        at_hand(&mut self.client_id, self.connection, sql)
+    }
+
+    /// Inserts `ref, id, conversation, seq, sender, sender_seq, recipient_seq, client_id, sent_at, received_at, suite, nonce,
+    /// ephemeral, payload`.
+    pub(super) fn message(&mut self) -> Result<&mut CachedStatement<'a>> {
+        let sql = "INSERT INTO dm_messages (ref, id, conversation, seq, sender, sender_seq, recipient_seq, client_id,
+                                            sent_at, received_at, suite, nonce, ephemeral, payload)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
+        at_hand(&mut self.message, self.connection, sql)
+    }
+
+    /// Inserts `run, conversation, seq, message, at`.
+    pub(super) fn sequence(&mut self) -> Result<&mut CachedStatement<'a>> {
+        let sql = if self.growing == 0 {
+            "INSERT INTO dm_recent_sequence_0 (run, conversation, seq, message, at) VALUES (?1, ?2, ?3, ?4, ?5)"
+        } else {
+            "INSERT INTO dm_recent_sequence_1 (run, conversation, seq, message, at) VALUES (?1, ?2, ?3, ?4, ?5)"
+        };
+        at_hand(&mut self.sequence, self.connection, sql)
+    }
+
+    /// Inserts `run, user, seq, at, message, notice, origin, conversation, conversation_seq`.
+    pub(super) fn entry(&mut self) -> Result<&mut CachedStatement<'a>> {
+        let sql = if self.growing == 0 {
+            "INSERT INTO dm_recent_inbox_0 (run, user, seq, at, message, notice, origin, conversation,
+                                            conversation_seq)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+        } else {
+            "INSERT INTO dm_recent_inbox_1 (run, user, seq, at, message, notice, origin, conversation,
+                                            conversation_seq)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+        };
+        at_hand(&mut self.entry, self.connection, sql)
+    }
+}
+
+fn at_hand<'s, 'a>(
+    place: &'s mut Option<CachedStatement<'a>>,
+    connection: &'a Connection,
+    sql: &str,
+) -> Result<&'s mut CachedStatement<'a>> {
+    match place {
+        Some(statement) => Ok(statement),
+        none => Ok(none.insert(connection.prepare_cached(sql)?)),
+    }
+}
