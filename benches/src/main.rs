@@ -56,6 +56,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Expire(options) => (workload::expire::run(&options).await?, options.json),
         Command::Http(options) => (workload::http::run(&options).await?, options.json),
         Command::Open(options) => (workload::open::run(&options).await?, options.json),
+        Command::Cluster(options) => (workload::cluster::run(&options).await?, options.json),
         Command::Compare { one, other, rounds, options } => {
             (workload::compare::run(one, other, rounds, &options).await?, options.json)
         }

@@ -27,6 +27,8 @@ pub(crate) enum Command {
     Http(Options),
     /// Opening a store, after it was closed and after it was killed
     Open(Options),
+    /// Three nodes on one PostgreSQL and one NATS, beside one node, and beside a transaction per message; from node to node
+    Cluster(Options),
     /// Sends to two subjects in turns, and their ratio
     Compare {
         /// The first.

@@ -19,7 +19,7 @@ use crate::people::{self, Chat};
 use crate::store;
 use engine::Engine;
 use engine_sqlite::EngineSqlite;
-use postgres_path::PostgresPath;
+pub(crate) use postgres_path::PostgresPath;
 use seed_path::SeedPath;
 
 /// Kinds of subjects.

@@ -1,5 +1,6 @@
 //! What is done and counted.
 
+pub(crate) mod cluster;
 pub(crate) mod compare;
 pub(crate) mod drain;
 pub(crate) mod expire;
