@@ -41,8 +41,10 @@ pub enum NatsAuth {
     },
     /// A token.
     Token(String),
+    #[cfg(feature = "nkeys")]
     /// An nkey's seed, `SU…`. The server learns the public key and a signature.
     Nkey(String),
+    #[cfg(feature = "nkeys")]
     /// A file of credentials: a JWT and a seed. It is read once, when connecting the first time.
     Credentials(PathBuf),
 }
@@ -170,7 +172,9 @@ impl fmt::Debug for NatsAuth {
                 f.debug_struct("Password").field("user", user).finish_non_exhaustive()
             }
             Self::Token(_) => f.write_str("Token(..)"),
+            #[cfg(feature = "nkeys")]
             Self::Nkey(_) => f.write_str("Nkey(..)"),
+            #[cfg(feature = "nkeys")]
             Self::Credentials(file) => f.debug_tuple("Credentials").field(file).finish(),
         }
     }
@@ -187,6 +191,7 @@ mod tests {
         for auth in [
             NatsAuth::Password { user: "me".to_owned(), password: secret() },
             NatsAuth::Token(secret()),
+            #[cfg(feature = "nkeys")]
             NatsAuth::Nkey(secret()),
         ] {
             servers.auth = auth;

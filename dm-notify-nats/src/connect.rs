@@ -126,7 +126,9 @@ async fn options(
         NatsAuth::Nobody => options,
         NatsAuth::Password { user, password } => options.user_and_password(user.clone(), password.clone()),
         NatsAuth::Token(token) => options.token(token.clone()),
+        #[cfg(feature = "nkeys")]
         NatsAuth::Nkey(seed) => options.nkey(seed.clone()),
+        #[cfg(feature = "nkeys")]
         NatsAuth::Credentials(file) => {
             options.credentials_file(file).await.map_err(NatsError::Credentials)?
         }

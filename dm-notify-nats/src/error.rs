@@ -12,6 +12,7 @@ pub enum NatsError {
     /// The server does not let this node in: credentials are wrong, or missing.
     #[error("the NATS server refused the credentials")]
     Refused(#[source] async_nats::ConnectError),
+    #[cfg(feature = "nkeys")]
     /// The file of credentials could not be used.
     #[error("the NATS credentials could not be read")]
     Credentials(#[source] std::io::Error),

@@ -31,7 +31,8 @@ pub(crate) const REQUIREMENTS: &[Requirement] = &[
         // Debian keeps the server's programs out of the path, in a folder for each version.
         probe: &["sh", "-c", "command -v initdb || ls /usr/lib/postgresql/*/bin/initdb"],
         debian_packages: &["postgresql"],
-        needed_by: &[Step::Postgres],
+        // The nodes that are tested on NATS share a database of it.
+        needed_by: &[Step::Postgres, Step::Nats],
     },
     Requirement {
         name: "NATS",

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use curve25519_dalek::{EdwardsPoint, Scalar};
 use dm_core::{
-    Ciphertext, ConversationId, Delivery, Hub, ManualClock, MemoryStore, Message, Principal, SendMessage,
-    Service, Session, Timestamp, UserId,
+    Ciphertext, ConversationId, Delivery, Hub, ManualClock, Message, Principal, SendMessage, Service,
+    Session, Store, Timestamp, UserId,
 };
 use dm_notify_nats::{NatsConfig, NatsNotifier, NatsServers, Presence};
 use dm_test_servers::nats::Server;
@@ -26,17 +26,21 @@ pub struct Node {
 }
 
 impl Node {
-    pub async fn new(store: &MemoryStore, server: &Server) -> Self {
+    pub async fn new(store: &(impl Store + Clone), server: &Server) -> Self {
         Self::configured(store, &servers(server), &config()).await
     }
 
-    pub async fn configured(store: &MemoryStore, servers: &NatsServers, config: &NatsConfig) -> Self {
+    pub async fn configured(
+        store: &(impl Store + Clone),
+        servers: &NatsServers,
+        config: &NatsConfig,
+    ) -> Self {
         let hub = Hub::new();
         let nats = NatsNotifier::connect_with(&hub, servers, config).await.unwrap();
         Self::around(store, hub, nats)
     }
 
-    pub fn around(store: &MemoryStore, hub: Hub, nats: NatsNotifier) -> Self {
+    pub fn around(store: &(impl Store + Clone), hub: Hub, nats: NatsNotifier) -> Self {
         let clock = ManualClock::new(Timestamp::from_millis(1_800_000_000_000));
         let dm = Service::builder(store.clone()).notifier(nats.clone()).clock(clock.clone()).start().unwrap();
         Self { dm, hub, nats, clock }
