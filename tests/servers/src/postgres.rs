@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Read as _;
+use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -14,12 +15,14 @@ use crate::shared::{self, Claim};
 /// How long a server may take to start or stop.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A server with its data. It is reached by a socket in its folder only.
+/// A server with its data. It is reached by a socket in its folder only, unless it was given a certificate.
 #[derive(Debug)]
 pub struct Cluster {
     folder: PathBuf,
     ends: Ends,
     syncs: Syncs,
+    /// Where it listens with TLS, on 127.0.0.1.
+    port: Option<u16>,
 }
 
 /// When a server ends.
@@ -79,10 +82,10 @@ impl Cluster {
                 // What a server left that was killed.
                 let _ = fs::remove_dir_all(&data);
                 init(&data);
-                launch(&data, syncs)
+                launch(&data, syncs, None)
             },
         );
-        Self { folder: data, ends: Ends::Shared { _claim: claim }, syncs }
+        Self { folder: data, ends: Ends::Shared { _claim: claim }, syncs, port: None }
     }
 
     /// A server for one test, which may stop it.
@@ -94,8 +97,32 @@ impl Cluster {
         let folder = shared::folder(&format!("postgres-{}-{}", std::process::id(), shared::unique()));
         let data = folder.join("data");
         init(&data);
-        launch(&data, Syncs::Never);
-        Self { folder: data, ends: Ends::Alone { keeps_folder: false }, syncs: Syncs::Never }
+        launch(&data, Syncs::Never, None);
+        let ends = Ends::Alone { keeps_folder: false };
+        Self { folder: data, ends, syncs: Syncs::Never, port: None }
+    }
+
+    /// A server for one test that also listens on a port of 127.0.0.1 that was free, with TLS. The certificate and its key
+    /// are PEM.
+    ///
+    /// # Panics
+    /// As [`shared`](Self::shared).
+    #[must_use]
+    pub fn with_tls(certificate: &str, key: &str) -> Self {
+        let folder = shared::folder(&format!("postgres-{}-{}", std::process::id(), shared::unique()));
+        let data = folder.join("data");
+        init(&data);
+        for (name, text) in [("server.crt", certificate), ("server.key", key)] {
+            let file = data.join(name);
+            fs::write(&file, text).expect("the folder is ours");
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("the file is ours");
+            shared::give(&file, "postgres");
+        }
+        let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+        let port = free.expect("a free port").port();
+        launch(&data, Syncs::Never, Some(port));
+        let ends = Ends::Alone { keeps_folder: false };
+        Self { folder: data, ends, syncs: Syncs::Never, port: Some(port) }
     }
 
     /// A server that syncs, with its data in a folder of the caller's, which outlives it.
@@ -108,14 +135,25 @@ impl Cluster {
         fs::set_permissions(folder, fs::Permissions::from_mode(0o711)).expect("the folder is ours");
         let data = folder.join("postgres");
         init(&data);
-        launch(&data, Syncs::Always);
-        Self { folder: data, ends: Ends::Alone { keeps_folder: true }, syncs: Syncs::Always }
+        launch(&data, Syncs::Always, None);
+        Self { folder: data, ends: Ends::Alone { keeps_folder: true }, syncs: Syncs::Always, port: None }
     }
 
     /// Parameters of a connection to a database.
     #[must_use]
     pub fn parameters(&self, database: &str) -> String {
-        format!("host={} user=postgres dbname={database}", self.folder.display())
+        let port = self.port.map_or_else(String::new, |port| format!(" port={port}"));
+        format!("host={}{port} user=postgres dbname={database}", self.folder.display())
+    }
+
+    /// Parameters of a connection with TLS, to a server that was given a certificate.
+    ///
+    /// # Panics
+    /// When it was not.
+    #[must_use]
+    pub fn tls_parameters(&self, database: &str) -> String {
+        let port = self.port.expect("a server with a certificate");
+        format!("host=127.0.0.1 port={port} user=postgres dbname={database} sslmode=require")
     }
 
     /// Runs SQL as the superuser, outside a transaction, and returns what it prints: rows as lines, `|` between columns.
@@ -148,7 +186,7 @@ impl Cluster {
     /// # Panics
     /// When it does not start.
     pub fn start(&self) {
-        launch(&self.folder, self.syncs);
+        launch(&self.folder, self.syncs, self.port);
     }
 
     /// A database of its own, copied from a template. The template is made first if there is none of that name, by
@@ -263,12 +301,18 @@ fn init(data: &Path) {
 
 /// Starts the server on its data, and waits until it takes connections.
 #[expect(clippy::zombie_processes, reason = "it outlives this process, or is told apart from one that runs")]
-fn launch(data: &Path, syncs: Syncs) -> u32 {
+fn launch(data: &Path, syncs: Syncs, port: Option<u16>) -> u32 {
     let log = fs::File::options().create(true).append(true).open(data.with_file_name("postgres.log"));
     let log = log.expect("the folder is ours");
     let mut command = as_server("postgres");
     command.arg("-D").arg(data).arg("-k").arg(data);
-    let settings = ["listen_addresses=", "max_connections=400", "max_wal_size=4GB"];
+    match port {
+        None => _ = command.args(["-c", "listen_addresses="]),
+        Some(port) => {
+            command.args(["-c", "listen_addresses=127.0.0.1", "-c", "ssl=on", "-p"]).arg(port.to_string());
+        }
+    }
+    let settings = ["max_connections=400", "max_wal_size=4GB"];
     let more: &[&str] = match syncs {
         // Little of a machine's memory, and more than the 128 MB that nobody leaves it at.
         Syncs::Always => &["shared_buffers=1GB"],
