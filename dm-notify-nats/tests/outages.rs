@@ -65,6 +65,7 @@ async fn what_was_missed_comes_without_polling_once_the_bus_is_back() {
     here.send(&who(1), chat, "missed").await;
     let last = here.open(1, 101).await;
     here.send(&who(1), last, "missed, too").await;
+    until("the hints are dropped", || here.nats.stats().dropped == 6).await;
     server.restart();
     assert_eq!(text(&mut sessions[0]).await, "missed");
     let opened = common::next(&mut sessions[99]).await;
