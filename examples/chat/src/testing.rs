@@ -23,7 +23,8 @@ impl TestHost {
         let dm = service.start().unwrap();
         let direct_messages = dm_axum::router(dm.clone(), hub, dm_axum::Options::default());
         let metrics = PrometheusBuilder::new().build_recorder().handle();
-        let host = Host { dm, accounts, challenges: Arc::new(Challenges::new()), metrics, store: "memory" };
+        let challenges = Arc::new(Challenges::beside(&accounts));
+        let host = Host { dm, accounts, challenges, metrics, store: "memory" };
         let app = router::router(host, direct_messages);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
