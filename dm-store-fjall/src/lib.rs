@@ -27,7 +27,8 @@
 //! folder open; a second one is refused as locked.
 //!
 //! How fast it is stands in `docs/performance.md`, beside the engine alone. More than half of the commit thread's time
-//! goes into the engine's skip lists. A new folder takes some 50 ms: fjall syncs each file and folder that it makes.
+//! goes into the engine's skip lists. A new folder takes longer than one that is there, because fjall syncs each file and
+//! folder that it makes; `src/tables.rs` says how long.
 //!
 //! # In a host's own database
 //!
@@ -45,8 +46,9 @@
 //!                   keys, announcements ──┘  └── devices (cursor) ◄── acked (user, device, seq)
 //! ```
 //!
-//! They share three keyspaces: `dm_messages`, `dm_logs` (sequence and inbox) and `dm_rows`. The bytes of each are documented in `src/tables.rs`. In a folder of its own the store also keeps `dm_schema`, a
-//! small file with the schema's version, which says whether the folder may be opened at all.
+//! They share three keyspaces: `dm_messages`, `dm_logs` (sequence and inbox) and `dm_rows`. The bytes of each are documented
+//! in `src/tables.rs`. In a folder of its own the store also keeps `dm_schema`, a small file with the schema's version,
+//! which says whether the folder may be opened at all.
 //!
 //! # When the disk fails
 //!
@@ -62,8 +64,8 @@
 //! # In reading order
 //!
 //! `store` opens and holds it, `config` says how, `engine` is what all stores of a database share, `schema` brings
-//! the keyspaces to this version, `tables` describes them, `rows` looks into them, `codec` makes their bytes, `heads` remembers the newest
-//! numbers, `write` and `read` do the work, `error` translates.
+//! the keyspaces to this version, `tables` describes them, `rows` looks into them, `codec` makes their bytes, `heads`
+//! remembers the newest numbers, `write` and `read` do the work, `error` translates.
 
 mod codec;
 mod config;

@@ -70,8 +70,6 @@ CREATE TABLE dm.messages (
     payload bytea NOT NULL,
     PRIMARY KEY (conversation, seq)
 );
--- Ciphertext does not compress.
-ALTER TABLE dm.messages ALTER COLUMN payload SET STORAGE EXTERNAL;
 -- For acknowledgements that name messages. UUIDv7: it grows at its right edge.
 CREATE UNIQUE INDEX messages_by_id ON dm.messages (id);
 CREATE UNIQUE INDEX messages_by_client_id ON dm.messages (sender, client_id) WHERE client_id IS NOT NULL;

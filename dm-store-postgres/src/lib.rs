@@ -52,6 +52,20 @@
 //! - A caller stops waiting: the batch goes on, on a task of its own, and happens in full or not at all. A connection whose
 //!   transaction was interrupted is closed and never used again.
 //!
+//! # Engines that speak PostgreSQL's protocol
+//!
+//! Statements are plain SQL with arrays, `unnest`, `ON CONFLICT`, `UPDATE ... FROM`, `DELETE ... USING`, `RETURNING`,
+//! `FOR UPDATE` and `SKIP LOCKED`, without functions of the library's own, foreign keys, triggers, `LISTEN`, or advisory locks.
+//! Tests run on PostgreSQL only. What the others' own words say about the rest:
+//!
+//! | | |
+//! |---|---|
+//! | `fillfactor` | [CockroachDB](https://github.com/cockroachdb/cockroach/pull/43307) takes it and ignores it. |
+//! | `READ COMMITTED` | [CockroachDB](https://www.cockroachlabs.com/docs/v24.2/read-committed) has it unless a cluster setting is off, and runs such transactions as serializable then. Batches that fail for it are tried again, as [`attempts`](PostgresConfig::attempts) says. |
+//! | `SKIP LOCKED` (expiry, announcing) | [YugabyteDB](https://github.com/yugabyte/yugabyte-db/issues/11761) has it under `READ COMMITTED` and `REPEATABLE READ`, not under `SERIALIZABLE`. |
+//! | advisory locks | YugabyteDB has them [since 2025](https://github.com/yugabyte/yugabyte-db/issues/24709); the schema's version is guarded by the lock of a row, so none are needed. |
+//! | `ALTER COLUMN ... SET STORAGE` | [YugabyteDB](https://github.com/yugabyte/yugabyte-db/issues/29547) refuses it, so payloads keep the default, although ciphertext never compresses: PostgreSQL gives up trying after a kilobyte. |
+//!
 //! # In reading order
 //!
 //! `migrations/` documents the tables. `config`; `connection` is what is set on each; `schema` gets to the newest version;

@@ -6,8 +6,8 @@
 //! has 8 bytes, a *time* has 8 bytes (Unix milliseconds), an *id* has 16 bytes, a *public key* has 32.
 //!
 //! Pages touched per message decide the speed. So wide rows are appended by row, and what is looked up by
-//! conversation or by user are narrow tables that point at them. Of the six rows that a message writes, three
-//! go to the right edge of their table, with its client id (from clients that make UUIDv7s) four.
+//! conversation or by user are narrow tables that point at them. Of the five rows that a message writes, two go
+//! to the right edge of their table; of the six with a client id (from clients that make UUIDv7s) three.
 //!
 //! As key → value:
 //!
