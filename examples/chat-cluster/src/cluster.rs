@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use dm_e2e::Host;
-use dm_test_servers::nats::Server;
+use dm_test_servers::nats::{self, Server};
 use dm_test_servers::postgres;
 use tempfile::TempDir;
 use tokio::task::block_in_place;
@@ -58,11 +58,15 @@ impl Cluster {
     /// with several threads.
     ///
     /// # Errors
-    /// When a host does not come up.
+    /// When PostgreSQL or NATS is not installed, or a host does not come up.
     ///
     /// # Panics
-    /// When PostgreSQL or NATS is not installed, or does not start.
+    /// When a server does not start.
     pub async fn start(mut tell: impl FnMut(&str)) -> Result<Self> {
+        let installed = [("postgresql", postgres::is_installed()), ("nats-server", nats::is_installed())];
+        let missing: Vec<&str> =
+            installed.iter().filter(|(_, there)| !there).map(|(name, _)| *name).collect();
+        ensure!(missing.is_empty(), "not installed; as root: apt-get install {}", missing.join(" "));
         let folder = tempfile::tempdir()?;
         tell("starting PostgreSQL");
         let database = block_in_place(|| {

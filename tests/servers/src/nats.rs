@@ -24,6 +24,12 @@ pub struct Server {
     process: Option<Child>,
 }
 
+/// Whether NATS is installed.
+#[must_use]
+pub fn is_installed() -> bool {
+    shared::answers(Path::new("nats-server"))
+}
+
 impl Server {
     /// A server that lets everybody in.
     ///

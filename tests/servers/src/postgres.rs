@@ -50,6 +50,12 @@ pub struct Database {
     name: String,
 }
 
+/// Whether PostgreSQL is installed.
+#[must_use]
+pub fn is_installed() -> bool {
+    shared::answers(&program("initdb"))
+}
+
 impl Cluster {
     /// The server that all tests share. It does not sync: what is tested on it outlives processes, not power cuts.
     ///
