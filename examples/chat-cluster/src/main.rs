@@ -22,14 +22,17 @@ struct Args {
 }
 
 #[tokio::main]
-async fn main() -> Result<ExitCode> {
+async fn main() -> ExitCode {
     let args = Args::parse();
     // Whatever ends first, everything that was started ends with it.
     tokio::select! {
-        done = run(&args) => done,
+        done = run(&args) => done.unwrap_or_else(|error| {
+            eprintln!("chat-cluster: {error:#}");
+            ExitCode::FAILURE
+        }),
         _ = tokio::signal::ctrl_c() => {
             println!("stopping");
-            Ok(ExitCode::SUCCESS)
+            ExitCode::SUCCESS
         }
     }
 }
