@@ -3,12 +3,12 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 
 use dm_core::{StoreError, StoreErrorKind};
+use dm_store_kv::{Heads, Tables};
 use fjall::{Database, Snapshot};
 
 use crate::config::FjallConfig;
-use crate::heads::Heads;
 use crate::schema;
-use crate::tables::{Table, Tables};
+use crate::tables::Table;
 
 /// A database with the library's tables.
 pub(crate) struct Engine {
@@ -34,7 +34,7 @@ impl Engine {
         if let Some(engine) = in_use.iter().filter_map(Weak::upgrade).find(same) {
             return Ok(engine);
         }
-        let heads = Mutex::new(Heads::new(config));
+        let heads = Mutex::new(Heads::new(config.heads));
         let engine = Arc::new(Self { database, tables, heads, before: RwLock::new(None) });
         in_use.push(Arc::downgrade(&engine));
         Ok(engine)

@@ -3,33 +3,12 @@
 use std::io::ErrorKind;
 
 use dm_core::{StoreError, StoreErrorKind};
+use dm_store_kv::Failure;
 use fjall::{Error, LsmError};
 
-/// Why something failed while nothing of the batch was committed.
-#[derive(Debug)]
-pub(crate) enum Failure {
-    /// The engine says so.
-    Engine(Box<Error>),
-    /// A row does not hold what the library writes into it.
-    Damaged(&'static str),
-    /// More users, conversations or devices than their numbers can tell apart.
-    Exhausted,
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self::Engine(Box::new(error))
-    }
-}
-
-impl From<Failure> for StoreError {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Engine(error) => from_fjall(*error),
-            Failure::Damaged(what) => Self::new(StoreErrorKind::Corrupt, what),
-            Failure::Exhausted => Self::new(StoreErrorKind::Full, "no number is left"),
-        }
-    }
+/// A read or a batch that fails because of the engine.
+pub(crate) fn failed(error: Error) -> Failure {
+    Failure::Engine(from_fjall(error))
 }
 
 /// What fjall reports, except from a commit: after one that failed, [`from_commit`] is what is known. Keys and

@@ -47,7 +47,7 @@
 //! ```
 //!
 //! They share three keyspaces: `dm_messages`, `dm_logs` (sequence and inbox) and `dm_rows`. The bytes of each are documented
-//! in `src/tables.rs`. In a folder of its own the store also keeps `dm_schema`, a small file with the schema's version,
+//! in `dm-store-kv`. In a folder of its own the store also keeps `dm_schema`, a small file with the schema's version,
 //! which says whether the folder may be opened at all.
 //!
 //! # When the disk fails
@@ -64,14 +64,12 @@
 //! # In reading order
 //!
 //! `store` opens and holds it, `config` says how, `engine` is what all stores of a database share, `schema` brings
-//! the keyspaces to this version, `tables` describes them, `rows` looks into them, `codec` makes their bytes, `heads`
-//! remembers the newest numbers, `write` and `read` do the work, `error` translates.
+//! the keyspaces to this version, `tables` says where the tables are, `rows` looks into them and keeps a batch's changes,
+//! `write` and `read` are handed to `dm-store-kv`, which does the work, `error` translates.
 
-mod codec;
 mod config;
 mod engine;
 mod error;
-mod heads;
 mod read;
 mod rows;
 mod schema;

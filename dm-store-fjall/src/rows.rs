@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Range;
 use std::ops::Deref;
 
+use dm_store_kv::{Changes, Failure, Order, Rows};
 use fjall::{Iter, OwnedWriteBatch, Readable, Snapshot, UserKey, UserValue};
 
-use crate::codec::Fields;
-use crate::error::Failure;
+use crate::error::failed;
 use crate::tables::{Table, prefixed};
 
 /// A table in one state.
@@ -49,24 +49,6 @@ impl<'a> Changed<'a> {
             }
         }
     }
-
-    pub(crate) fn insert(&mut self, key: impl AsRef<[u8]>, value: impl Into<UserValue>) {
-        self.changes.insert(self.seen.key(key.as_ref()), Some(value.into()));
-    }
-
-    pub(crate) fn remove(&mut self, key: &[u8]) {
-        self.changes.insert(self.seen.key(key), None);
-    }
-
-    /// Removes the rows between two keys, both included.
-    pub(crate) fn remove_between(&mut self, from: &[u8], to: &[u8]) -> Result<(), Failure> {
-        let keys: Vec<Key> =
-            self.scan(from, to).map(|row| row.map(|(key, _)| key)).collect::<Result<_, _>>()?;
-        for Key(key) in keys {
-            self.changes.insert(key, None);
-        }
-        Ok(())
-    }
 }
 
 /// A key of a row, without the byte of its table.
@@ -80,56 +62,6 @@ impl Deref for Key {
     }
 }
 
-/// Which way to scan.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Order {
-    /// From the lowest key.
-    Ascending,
-    /// From the highest.
-    Descending,
-}
-
-/// Looking into a table, in a batch or outside.
-pub(crate) trait Rows {
-    /// The value of a key.
-    fn get(&self, key: &[u8]) -> Result<Option<UserValue>, Failure>;
-
-    /// The rows between two keys, both included.
-    fn walk(&self, from: &[u8], to: &[u8], order: Order) -> Scan<'_>;
-
-    /// The rows between two keys, both included, from the lowest.
-    fn scan(&self, from: &[u8], to: &[u8]) -> Scan<'_> {
-        self.walk(from, to, Order::Ascending)
-    }
-
-    /// What the value of a key decodes to.
-    fn find<T>(
-        &self,
-        key: &[u8],
-        decode: impl FnOnce(Fields<'_>) -> Result<T, Failure>,
-    ) -> Result<Option<T>, Failure> {
-        self.get(key)?.map(|value| decode(Fields::new(&value))).transpose()
-    }
-
-    /// What the last row between two keys, both included, decodes to.
-    fn last_in<T>(
-        &self,
-        from: &[u8],
-        to: &[u8],
-        decode: impl FnOnce(Fields<'_>, Fields<'_>) -> Result<T, Failure>,
-    ) -> Result<Option<T>, Failure> {
-        let Some(row) = self.walk(from, to, Order::Descending).next() else { return Ok(None) };
-        let (key, value) = row?;
-        decode(Fields::new(&key), Fields::new(&value)).map(Some)
-    }
-
-    /// The number after the highest in a table whose keys are refs.
-    fn next_ref(&self) -> Result<u32, Failure> {
-        let last = self.last_in(&[], &[u8::MAX; 5], |key, _| key.last(Fields::u32))?;
-        last.unwrap_or(0).checked_add(1).ok_or(Failure::Exhausted)
-    }
-}
-
 impl Seen<'_> {
     fn key(&self, key: &[u8]) -> UserKey {
         prefixed(self.table.prefix, key)
@@ -137,19 +69,45 @@ impl Seen<'_> {
 }
 
 impl Rows for Seen<'_> {
+    type Key<'a>
+        = Key
+    where
+        Self: 'a;
+    type Value<'a>
+        = UserValue
+    where
+        Self: 'a;
+    type Walk<'a>
+        = Scan<'a>
+    where
+        Self: 'a;
+
     fn get(&self, key: &[u8]) -> Result<Option<UserValue>, Failure> {
-        Ok(self.snapshot.get(&self.table.keyspace, self.key(key))?)
+        self.snapshot.get(&self.table.keyspace, self.key(key)).map_err(failed)
     }
 
-    fn walk(&self, from: &[u8], to: &[u8], order: Order) -> Scan<'_> {
+    fn walk(&self, from: &[u8], to: &[u8], order: Order) -> Result<Scan<'_>, Failure> {
         // Nothing lies between keys in the wrong order; no engine needs to be asked what it makes of them.
         let rows =
             (from <= to).then(|| self.snapshot.range(&self.table.keyspace, self.key(from)..=self.key(to)));
-        Scan { rows, changes: None, order, row: None, change: None }
+        Ok(Scan { rows, changes: None, order, row: None, change: None })
     }
 }
 
 impl Rows for Changed<'_> {
+    type Key<'a>
+        = Key
+    where
+        Self: 'a;
+    type Value<'a>
+        = UserValue
+    where
+        Self: 'a;
+    type Walk<'a>
+        = Scan<'a>
+    where
+        Self: 'a;
+
     fn get(&self, key: &[u8]) -> Result<Option<UserValue>, Failure> {
         match self.changes.get(&self.seen.key(key)) {
             Some(change) => Ok(change.clone()),
@@ -157,9 +115,21 @@ impl Rows for Changed<'_> {
         }
     }
 
-    fn walk(&self, from: &[u8], to: &[u8], order: Order) -> Scan<'_> {
+    fn walk(&self, from: &[u8], to: &[u8], order: Order) -> Result<Scan<'_>, Failure> {
         let changes = (from <= to).then(|| self.changes.range(self.seen.key(from)..=self.seen.key(to)));
-        Scan { changes, ..self.seen.walk(from, to, order) }
+        Ok(Scan { changes, ..self.seen.walk(from, to, order)? })
+    }
+}
+
+impl Changes for Changed<'_> {
+    fn insert(&mut self, key: &[u8], value: &[u8]) -> Result<(), Failure> {
+        self.changes.insert(self.seen.key(key), Some(value.into()));
+        Ok(())
+    }
+
+    fn remove(&mut self, key: &[u8]) -> Result<(), Failure> {
+        self.changes.insert(self.seen.key(key), None);
+        Ok(())
     }
 }
 
@@ -180,7 +150,7 @@ impl Scan<'_> {
                 && let Some(rows) = &mut self.rows
             {
                 let next = if self.order == Order::Ascending { rows.next() } else { rows.next_back() };
-                self.row = next.map(fjall::Guard::into_inner).transpose()?;
+                self.row = next.map(fjall::Guard::into_inner).transpose().map_err(failed)?;
             }
             if self.change.is_none()
                 && let Some(changes) = &mut self.changes
@@ -222,25 +192,25 @@ mod tests {
 
     use super::*;
     use crate::config::FjallConfig;
-    use crate::tables::Tables;
+    use crate::tables::{self, changed, seen};
 
     /// Two rows in the keyspace, and a batch that changes one, removes one and adds two.
     #[test]
     fn a_batch_sees_its_changes_in_both_orders() {
         let folder = tempfile::tempdir().unwrap();
         let database = Database::builder(folder.path()).open().unwrap();
-        let tables = Tables::open(&database, &FjallConfig::default()).unwrap();
+        let tables = tables::open(&database, &FjallConfig::default()).unwrap();
         for key in [2, 4, 6] {
             tables.inbox.keyspace.insert([13, key], "old").unwrap();
         }
         let snapshot = database.snapshot();
-        let mut inbox = tables.changed(&snapshot).inbox;
-        inbox.insert([1], "new");
-        inbox.insert([4], "new");
-        inbox.insert([7], "new");
-        inbox.remove(&[2]);
+        let mut inbox = changed(&tables, &snapshot).inbox;
+        inbox.insert(&[1], b"new").unwrap();
+        inbox.insert(&[4], b"new").unwrap();
+        inbox.insert(&[7], b"new").unwrap();
+        inbox.remove(&[2]).unwrap();
         let rows = |from: u8, to: u8, order| -> Vec<(u8, String)> {
-            let rows = inbox.walk(&[from], &[to], order).map(Result::unwrap);
+            let rows = inbox.walk(&[from], &[to], order).unwrap().map(Result::unwrap);
             rows.map(|(key, value)| (key[0], String::from_utf8(value.to_vec()).unwrap())).collect()
         };
         let new = "new".to_owned();
@@ -255,7 +225,11 @@ mod tests {
         inbox.remove_between(&[4], &[6]).unwrap();
         assert!(inbox.get(&[4]).unwrap().is_none());
         assert!(inbox.get(&[6]).unwrap().is_none());
-        assert_eq!(inbox.scan(&[0], &[9]).count(), 2);
-        assert_eq!(tables.seen(&snapshot).inbox.scan(&[0], &[9]).count(), 3, "nothing is written yet");
+        assert_eq!(inbox.walk(&[0], &[9], Order::Ascending).unwrap().count(), 2);
+        assert_eq!(
+            seen(&tables, &snapshot).inbox.walk(&[0], &[9], Order::Ascending).unwrap().count(),
+            3,
+            "nothing is written yet"
+        );
     }
 }

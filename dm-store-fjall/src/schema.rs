@@ -4,12 +4,12 @@ use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use dm_core::{StoreError, StoreErrorKind};
+use dm_store_kv::{Failure, Tables};
 use fjall::{Database, KeyspaceCreateOptions, PersistMode};
 
-use crate::codec::Fields;
 use crate::config::FjallConfig;
-use crate::error::{Failure, from_fjall};
-use crate::tables::{ROWS, SCHEMA_PREFIX, Table, Tables, prefixed};
+use crate::error::{failed, from_fjall};
+use crate::tables::{self, ROWS, SCHEMA_PREFIX, Table, prefixed};
 
 /// The version this library writes.
 pub(crate) const VERSION: u32 = 1;
@@ -50,7 +50,7 @@ pub(crate) fn mark(folder: &Path) -> Result<(), StoreError> {
 /// the next open begins again; making what is there already changes nothing.
 pub(crate) fn migrate(database: &Database, config: &FjallConfig) -> Result<Tables<Table>, StoreError> {
     let found = check(version(database)?)?;
-    let tables = Tables::open(database, config).map_err(from_fjall)?;
+    let tables = tables::open(database, config).map_err(from_fjall)?;
     if found < VERSION {
         // Version 1: every table, empty.
         let mut batch = database.batch().durability(Some(PersistMode::SyncAll));
@@ -65,9 +65,12 @@ pub(crate) fn version(database: &Database) -> Result<u32, Failure> {
     if !database.keyspace_exists(ROWS) {
         return Ok(0);
     }
-    let rows = database.keyspace(ROWS, KeyspaceCreateOptions::default)?;
-    match rows.get(prefixed(SCHEMA_PREFIX, VERSION_KEY))? {
-        Some(value) => Fields::new(&value).last(Fields::u32),
+    let rows = database.keyspace(ROWS, KeyspaceCreateOptions::default).map_err(failed)?;
+    match rows.get(prefixed(SCHEMA_PREFIX, VERSION_KEY)).map_err(failed)? {
+        Some(value) => match <[u8; 4]>::try_from(&*value) {
+            Ok(version) => Ok(u32::from_be_bytes(version)),
+            Err(_) => Err(Failure::Damaged("a schema without a version")),
+        },
         None => Ok(0),
     }
 }

@@ -18,7 +18,7 @@ use fjall::{CompressionType, Database};
 use crate::config::FjallConfig;
 use crate::engine::Engine;
 use crate::error::from_fjall;
-use crate::read::Reader;
+use crate::read::{Newest, Reader};
 use crate::schema;
 use crate::write::Writer;
 
@@ -79,7 +79,7 @@ impl FjallStore {
         config.validate()?;
         let engine = guarded(|| Engine::of(database, config))?;
         let writer = Writer::new(Arc::clone(&engine));
-        Ok(Self { embedded: Embedded::new(writer, Reader::new(engine))? })
+        Ok(Self { embedded: Embedded::new(writer, Reader::new(Newest(engine)))? })
     }
 }
 

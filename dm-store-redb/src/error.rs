@@ -3,45 +3,12 @@
 use std::io::ErrorKind;
 
 use dm_core::{StoreError, StoreErrorKind};
-use redb::{Error, StorageError, TableError, TransactionError};
+use dm_store_kv::Failure;
+use redb::Error;
 
-/// Why something failed while nothing of the batch was committed.
-#[derive(Debug)]
-pub(crate) enum Failure {
-    /// The engine says so.
-    Engine(Box<Error>),
-    /// A row does not hold what the library writes into it.
-    Damaged(&'static str),
-    /// More users, conversations or devices than their numbers can tell apart.
-    Exhausted,
-}
-
-impl From<StorageError> for Failure {
-    fn from(error: StorageError) -> Self {
-        Self::Engine(Box::new(error.into()))
-    }
-}
-
-impl From<TableError> for Failure {
-    fn from(error: TableError) -> Self {
-        Self::Engine(Box::new(error.into()))
-    }
-}
-
-impl From<TransactionError> for Failure {
-    fn from(error: TransactionError) -> Self {
-        Self::Engine(Box::new(error.into()))
-    }
-}
-
-impl From<Failure> for StoreError {
-    fn from(failure: Failure) -> Self {
-        match failure {
-            Failure::Engine(error) => from_redb(*error),
-            Failure::Damaged(what) => Self::new(StoreErrorKind::Corrupt, what),
-            Failure::Exhausted => Self::new(StoreErrorKind::Full, "no number is left"),
-        }
-    }
+/// A read or a batch that fails because of the engine.
+pub(crate) fn failed(error: impl Into<Error>) -> Failure {
+    Failure::Engine(from_redb(error))
 }
 
 /// What redb reports, except from a commit: after one that failed, [`unknown`] is what is known. Keys and
@@ -88,6 +55,8 @@ pub(crate) fn unknown(error: impl Into<Error>) -> StoreError {
 #[cfg(test)]
 mod tests {
     use std::io;
+
+    use redb::StorageError;
 
     use super::*;
 

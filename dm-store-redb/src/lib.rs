@@ -37,7 +37,7 @@
 //!                dm_keys, dm_announcements ──┘    └── dm_devices (cursor) ◄── dm_acked (user, device, seq)
 //! ```
 //!
-//! The bytes of each are documented in `src/tables.rs`.
+//! The bytes of each are documented in `dm-store-kv`.
 //!
 //! # When the disk fails
 //!
@@ -49,13 +49,11 @@
 //! # In reading order
 //!
 //! `store` opens and holds it, `config` says how, `schema` brings the tables to this version, `tables`
-//! describes them, `codec` makes their bytes, `heads` remembers the newest numbers, `write` and `read` do the
-//! work, `error` translates.
+//! opens them and walks over them, `write` and `read` are handed to `dm-store-kv`, which does the work, `error`
+//! translates.
 
-mod codec;
 mod config;
 mod error;
-mod heads;
 mod read;
 mod schema;
 mod store;

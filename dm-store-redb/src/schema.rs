@@ -1,11 +1,11 @@
 //! The schema's version, and getting there.
 
 use dm_core::{StoreError, StoreErrorKind};
+use dm_store_kv::{Changes as _, Failure, Rows};
 use redb::{Database, ReadTransaction, ReadableDatabase, TableError};
 
-use crate::codec::Fields;
-use crate::error::{Failure, from_redb};
-use crate::tables::{Rows, SCHEMA, Tables, table};
+use crate::error::{failed, from_redb};
+use crate::tables::{self, SCHEMA, Seen, table};
 
 /// The version this library writes.
 pub(crate) const VERSION: u32 = 1;
@@ -36,10 +36,10 @@ pub(crate) fn migrate(database: &Database) -> Result<(), StoreError> {
     {
         // Version 1: every table, empty. Another handle may have been here meanwhile; doing it again changes
         // nothing.
-        let mut tables = Tables::write(&transaction).map_err(Failure::from)?;
-        let found = tables.schema.find(VERSION_KEY, |value| value.last(Fields::u32))?;
+        let mut tables = tables::write(&transaction).map_err(failed)?;
+        let found = version_in(&tables.schema)?;
         check(found.unwrap_or(0))?;
-        tables.schema.insert(VERSION_KEY, VERSION.to_be_bytes().as_slice()).map_err(Failure::from)?;
+        tables.schema.insert(VERSION_KEY, &VERSION.to_be_bytes())?;
     }
     transaction.commit().map_err(from_redb)
 }
@@ -48,12 +48,16 @@ pub(crate) fn migrate(database: &Database) -> Result<(), StoreError> {
 fn version(transaction: &ReadTransaction) -> Result<u32, Failure> {
     match transaction.open_table(table(SCHEMA)) {
         // A schema without a version is none that this library wrote.
-        Ok(schema) => schema
-            .find(VERSION_KEY, |value| value.last(Fields::u32))?
-            .ok_or(Failure::Damaged("a schema without a version")),
+        Ok(schema) => version_in(&Seen(schema))?.ok_or(Failure::Damaged("a schema without a version")),
         Err(TableError::TableDoesNotExist(_)) => Ok(0),
-        Err(error) => Err(error.into()),
+        Err(error) => Err(failed(error)),
     }
+}
+
+fn version_in(schema: &impl Rows) -> Result<Option<u32>, Failure> {
+    let Some(value) = schema.get(VERSION_KEY)? else { return Ok(None) };
+    let bytes = <[u8; 4]>::try_from(&*value).map_err(|_| Failure::Damaged("a schema without a version"))?;
+    Ok(Some(u32::from_be_bytes(bytes)))
 }
 
 fn check(found: u32) -> Result<u32, StoreError> {

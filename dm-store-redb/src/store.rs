@@ -18,7 +18,7 @@ use redb::{Builder, Database, DatabaseError};
 
 use crate::config::RedbConfig;
 use crate::error::from_redb;
-use crate::read::Reader;
+use crate::read::{Newest, Reader};
 use crate::schema;
 use crate::write::Writer;
 
@@ -72,7 +72,7 @@ impl RedbStore {
     pub fn from_database(database: Arc<Database>, config: &RedbConfig) -> Result<Self, StoreError> {
         guarded(|| schema::migrate(&database))?;
         let writer = Writer::new(Arc::downgrade(&database), config);
-        Ok(Self { embedded: Embedded::new(writer, Reader::new(database))? })
+        Ok(Self { embedded: Embedded::new(writer, Reader::new(Newest(database)))? })
     }
 }
 

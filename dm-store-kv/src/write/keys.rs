@@ -1,14 +1,13 @@
 //! Publishing keys, and telling the publisher's peers.
 
 use dm_core::{AnnounceKeys, KeyRecord, KeyVersion, Notice, Outcome, PublishKey, UserId};
-use redb::ReadableTable;
 
 use super::{Batch, Stop};
 use crate::codec::{Announcement, Fields, key_value, refs};
-use crate::error::Failure;
-use crate::tables::Rows;
+use crate::failure::Failure;
+use crate::rows::{Changes, Look as _};
 
-impl Batch<'_, '_> {
+impl<T: Changes> Batch<'_, T> {
     pub(super) fn publish_key(&mut self, write: &PublishKey) -> Result<Outcome, Stop> {
         let user_ref = self.user_or_new(write.user)?.user_ref;
         let current = self.tables.key(write.user)?;
@@ -22,9 +21,7 @@ impl Batch<'_, '_> {
             published_at: write.at,
             binding: write.binding,
         };
-        self.tables
-            .keys
-            .insert(refs(user_ref, record.version.get()).as_slice(), key_value(&record).as_slice())?;
+        self.tables.keys.insert(&refs(user_ref, record.version.get()), &key_value(&record))?;
         // All conversations open now; in those opened later the peer looks the key up.
         let (from, to) = (refs(user_ref, 0), refs(user_ref, u32::MAX));
         let newest = self.tables.members.last_in(&from, &to, |mut key, _| {
@@ -33,9 +30,7 @@ impl Batch<'_, '_> {
         })?;
         if let Some(until) = newest {
             let announcement = Announcement { user: user_ref, after: 0, until };
-            self.tables
-                .announcements
-                .insert(write.user.as_bytes().as_slice(), announcement.encode().as_slice())?;
+            self.tables.announcements.insert(write.user.as_bytes(), &announcement.encode())?;
         }
         Ok(Outcome::KeyPublished { record, changed: true })
     }
@@ -59,9 +54,10 @@ impl Batch<'_, '_> {
     }
 
     fn next_announcement(&self) -> Result<Option<(UserId, Announcement)>, Failure> {
-        let Some((key, value)) = self.tables.announcements.first()? else { return Ok(None) };
-        let publisher = Fields::new(key.value()).last(Fields::user)?;
-        Ok(Some((publisher, Announcement::decode(Fields::new(value.value()))?)))
+        let first = self.tables.announcements.scan(&[], &[u8::MAX; 33])?.next().transpose()?;
+        let Some((key, value)) = first else { return Ok(None) };
+        let publisher = Fields::new(&key).last(Fields::user)?;
+        Ok(Some((publisher, Announcement::decode(Fields::new(&value))?)))
     }
 
     /// The next conversations of a publication, in the order they were opened, and the peer in each.
@@ -74,23 +70,22 @@ impl Batch<'_, '_> {
             .take(limit)
             .map(|member| {
                 let (key, peer) = member?;
-                let mut key = Fields::new(key.value());
+                let mut key = Fields::new(&key);
                 key.u32()?;
                 let conversation = key.last(Fields::u32)?;
-                let peer = Fields::new(peer.value()).last(Fields::u32)?;
+                let peer = Fields::new(&peer).last(Fields::u32)?;
                 Ok((conversation, self.tables.user_of(peer)?))
             })
             .collect()
     }
 
     fn advance(&mut self, publisher: UserId, announcement: Announcement, told: u32) -> Result<(), Failure> {
-        let key = publisher.as_bytes().as_slice();
+        let key = *publisher.as_bytes();
         if told < announcement.until {
             let left = Announcement { after: told, ..announcement };
-            self.tables.announcements.insert(key, left.encode().as_slice())?;
+            self.tables.announcements.insert(&key, &left.encode())
         } else {
-            self.tables.announcements.remove(key)?;
+            self.tables.announcements.remove(&key)
         }
-        Ok(())
     }
 }

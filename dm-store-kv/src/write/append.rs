@@ -6,14 +6,14 @@ use dm_core::{AppendMessage, Appended, InboxSeq, Message, Outcome, Refusal, User
 
 use super::{Batch, Stop};
 use crate::codec::{Fields, Filed, Place, client, numbered};
-use crate::error::Failure;
+use crate::failure::Failure;
 use crate::heads::{Thread, User};
 use crate::read::Messages;
-use crate::rows::Rows;
+use crate::rows::{Changes, Look as _};
 
-impl Batch<'_> {
+impl<T: Changes> Batch<'_, T> {
     pub(super) fn append_message(&mut self, write: AppendMessage) -> Result<Outcome, Stop> {
-        let thread = self.heads.thread(&self.tables, write.conversation)?.ok_or(Refusal::NotFound)?;
+        let thread = self.heads.thread(self.tables, write.conversation)?.ok_or(Refusal::NotFound)?;
         let sender_id = write.sender.user;
         let recipient_id = thread.participants.peer_of(sender_id).ok_or(Refusal::NotFound)?;
         let sender = self.participant(sender_id)?;
@@ -43,8 +43,8 @@ impl Batch<'_> {
             recipient_seq: recipient.head.next(),
         };
         let row = self.insert_message(&message, filed)?;
-        let sent = self.append_pointer((sender_id, sender), at, Some(&device), row, &message);
-        let received = self.append_pointer((recipient_id, recipient), at, None, row, &message);
+        let sent = self.append_pointer((sender_id, sender), at, Some(&device), row, &message)?;
+        let received = self.append_pointer((recipient_id, recipient), at, None, row, &message)?;
         self.heads.set_thread(message.conversation, Thread { head: message.sequence, ..thread });
         Ok(Outcome::MessageAppended(Appended {
             message,
@@ -56,7 +56,7 @@ impl Batch<'_> {
 
     /// A user of an open conversation, which gave them a ref.
     fn participant(&mut self, user: UserId) -> Result<User, Failure> {
-        self.heads.user(&self.tables, user)?.ok_or(Failure::Damaged("a conversation of no user"))
+        self.heads.user(self.tables, user)?.ok_or(Failure::Damaged("a conversation of no user"))
     }
 
     /// The message that the sender gave this client id before, and its place in their inbox.
@@ -70,7 +70,7 @@ impl Batch<'_> {
         let Some(row) = self.tables.client_ids.find(&key, |value| value.last(Fields::u64))? else {
             return Ok(None);
         };
-        let (filed, message) = Messages::new(&self.tables).at(row)?;
+        let (filed, message) = Messages::new(self.tables).at(row)?;
         Ok(Some((message, filed.sender_seq)))
     }
 
@@ -85,15 +85,15 @@ impl Batch<'_> {
     }
 
     fn insert_message(&mut self, message: &Message, filed: Filed) -> Result<u64, Failure> {
-        let row = self.heads.take_row(&self.tables)?;
+        let row = self.heads.take_row(self.tables)?;
         let key = row.to_be_bytes();
         let place = Place { row, at: message.received_at };
         let tables = &mut self.tables;
-        tables.messages.insert(key, filed.encode(message));
-        tables.message_ids.insert(*message.id.as_bytes(), key);
-        tables.sequence.insert(numbered(filed.conversation, filed.sequence.get()), place.encode());
+        tables.messages.insert(&key, &filed.encode(message))?;
+        tables.message_ids.insert(message.id.as_bytes(), &key)?;
+        tables.sequence.insert(&numbered(filed.conversation, filed.sequence.get()), &place.encode())?;
         if let Some(client_id) = message.client_id {
-            tables.client_ids.insert(client(client_id, filed.sender), key);
+            tables.client_ids.insert(&client(client_id, filed.sender), &key)?;
         }
         Ok(row)
     }

@@ -5,69 +5,77 @@ mod history;
 mod inbox;
 mod messages;
 
-use std::sync::Arc;
-
 use dm_core::{
     ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, EngineReader, HistoryPage,
     HistoryQuery, InboxPage, InboxQuery, KeyRecord, Principal, ServerSequence, StoreError, Timestamp, UserId,
 };
-use redb::{Database, ReadOnlyTable, ReadableDatabase};
 
 pub(crate) use inbox::marked;
 pub(crate) use messages::Messages;
 
 use crate::codec::{self, Fields, numbered};
-use crate::error::Failure;
-use crate::tables::{Rows, Tables};
+use crate::failure::Failure;
+use crate::rows::{Look as _, Rows};
+use crate::tables::Tables;
 
-/// The half of the store that reads. It holds the database open.
-pub(crate) struct Reader {
-    database: Arc<Database>,
-}
+/// What opens a state of an engine's tables.
+pub trait Snapshots: Send + Sync + 'static {
+    /// A table in one state.
+    type Table<'a>: Rows;
 
-impl Reader {
-    pub(crate) const fn new(database: Arc<Database>) -> Self {
-        Self { database }
-    }
-
-    /// Reads from the newest state.
-    fn read<T>(
+    /// Reads from the newest committed state, without any part of a batch that is under way.
+    ///
+    /// # Errors
+    /// What the engine says, and what the read fails with.
+    fn read<R>(
         &self,
-        read: impl FnOnce(&Tables<ReadOnlyTable<&'static [u8], &'static [u8]>>) -> Result<T, Failure>,
-    ) -> Result<T, StoreError> {
-        let transaction = self.database.begin_read().map_err(Failure::from)?;
-        let tables = Tables::read(&transaction).map_err(Failure::from)?;
-        Ok(read(&tables)?)
+        read: impl FnOnce(&Tables<Self::Table<'_>>) -> Result<R, Failure>,
+    ) -> Result<R, Failure>;
+}
+
+/// The half of a store that reads.
+pub struct Reader<S>(S);
+
+impl<S: Snapshots> Reader<S> {
+    /// Reads what these open.
+    pub const fn new(snapshots: S) -> Self {
+        Self(snapshots)
     }
 }
 
-impl EngineReader for Reader {
+impl<S> std::fmt::Debug for Reader<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Reader")
+    }
+}
+
+impl<S: Snapshots> EngineReader for Reader<S> {
     fn key(&self, user: UserId) -> Result<Option<KeyRecord>, StoreError> {
-        self.read(|tables| tables.key(user))
+        Ok(self.0.read(|tables| tables.key(user))?)
     }
 
     fn conversation(&self, id: ConversationId) -> Result<Option<ConversationState>, StoreError> {
-        self.read(|tables| conversations::conversation(tables, id))
+        Ok(self.0.read(|tables| conversations::conversation(tables, id))?)
     }
 
     fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ConversationState>, StoreError> {
-        self.read(|tables| conversations::conversations(tables, &query))
+        Ok(self.0.read(|tables| conversations::conversations(tables, &query))?)
     }
 
     fn history(&self, query: HistoryQuery) -> Result<Option<HistoryPage>, StoreError> {
-        self.read(|tables| history::history(tables, &query))
+        Ok(self.0.read(|tables| history::history(tables, &query))?)
     }
 
     fn inbox(&self, query: InboxQuery) -> Result<InboxPage, StoreError> {
-        self.read(|tables| inbox::inbox(tables, &query))
+        Ok(self.0.read(|tables| inbox::inbox(tables, &query))?)
     }
 
     fn devices(&self, user: UserId) -> Result<Vec<DeviceState>, StoreError> {
-        self.read(|tables| inbox::devices(tables, user))
+        Ok(self.0.read(|tables| inbox::devices(tables, user))?)
     }
 
     fn depth(&self, who: Principal) -> Result<Depth, StoreError> {
-        self.read(|tables| inbox::depth(tables, &who))
+        Ok(self.0.read(|tables| inbox::depth(tables, &who))?)
     }
 }
 

@@ -4,7 +4,8 @@ use dm_core::{Expire, InboxSeq, Outcome, Timestamp};
 
 use super::{Batch, Stop};
 use crate::codec::{Fields, numbered, timed};
-use crate::error::Failure;
+use crate::failure::Failure;
+use crate::rows::Changes;
 
 /// An inbox that holds entries, and when its first one was queued.
 #[derive(Clone, Copy)]
@@ -13,7 +14,7 @@ struct Oldest {
     user_ref: u32,
 }
 
-impl Batch<'_> {
+impl<T: Changes> Batch<'_, T> {
     pub(super) fn expire(&mut self, write: &Expire) -> Result<Outcome, Stop> {
         let mut entries = 0;
         while entries < write.limit
@@ -28,7 +29,7 @@ impl Batch<'_> {
 
     /// The inbox whose oldest entry is the oldest of all, if it is old enough.
     fn next_to_expire(&mut self, before: Timestamp) -> Result<Option<Oldest>, Failure> {
-        let from = self.heads.expiry_begins(&self.tables)?;
+        let from = self.heads.expiry_begins(self.tables)?;
         let Some(from) = from else { return Ok(None) };
         let mut key = Fields::new(&from);
         let oldest = Oldest { at: key.time()?, user_ref: key.last(Fields::u32)? };
@@ -40,7 +41,7 @@ impl Batch<'_> {
         let user_ref = oldest.user_ref;
         let held_after = self.tables.floor(user_ref)?;
         let (mut removed, mut floor, mut next) = (0, None, None);
-        for entry in self.tables.entries_after(user_ref, held_after) {
+        for entry in self.tables.entries_after(user_ref, held_after)? {
             let (seq, row) = entry?;
             if removed == limit || row.at >= before {
                 next = Some(row.at);
@@ -56,14 +57,14 @@ impl Batch<'_> {
         self.tables
             .inbox
             .remove_between(&numbered(user_ref, held_after.next().get()), &numbered(user_ref, floor.get()))?;
-        self.tables.floors.insert(user_ref.to_be_bytes(), floor.get().to_be_bytes());
-        self.tables.oldest.remove(&timed(oldest.at, user_ref));
+        self.tables.floors.insert(&user_ref.to_be_bytes(), &floor.get().to_be_bytes())?;
+        self.tables.oldest.remove(&timed(oldest.at, user_ref))?;
         if let Some(at) = next {
-            self.note_oldest(at, user_ref);
+            self.note_oldest(at, user_ref)?;
         }
         let devices: Vec<(u32, InboxSeq)> = self
             .tables
-            .devices_of(user_ref)
+            .devices_of(user_ref)?
             .map(|device| device.map(|(device_ref, row)| (device_ref, row.cursor)))
             .collect::<Result<_, _>>()?;
         for (device_ref, cursor) in devices {
@@ -73,9 +74,10 @@ impl Batch<'_> {
     }
 
     /// Notes when the first entry of an inbox was queued.
-    pub(super) fn note_oldest(&mut self, at: Timestamp, user_ref: u32) {
+    pub(super) fn note_oldest(&mut self, at: Timestamp, user_ref: u32) -> Result<(), Failure> {
         let key = timed(at, user_ref);
-        self.tables.oldest.insert(key, []);
+        self.tables.oldest.insert(&key, &[])?;
         self.heads.note_oldest(key);
+        Ok(())
     }
 }

@@ -4,24 +4,24 @@ use dm_core::{
     Depth, DeviceId, DeviceState, Event, InboxEntry, InboxPage, InboxQuery, InboxSeq, OwnEntries, Principal,
     UserId,
 };
-use redb::Range;
 
 use super::Messages;
 use crate::codec::{Content, DeviceRow, EntryRow, Fields, mark, numbered, refs};
-use crate::error::Failure;
-use crate::tables::{Rows, Tables};
+use crate::failure::Failure;
+use crate::rows::{Look as _, Rows};
+use crate::tables::Tables;
 
 /// Entries looked at for one page. A device whose own entries or acknowledged ones fill more than this gets a
 /// short page and asks again, so that one read never walks a whole inbox.
 const EXAMINED: usize = 4_096;
 
 /// What a device acknowledged individually, walked along with the inbox.
-pub(crate) struct Marks<'a> {
-    rows: Range<'a, &'static [u8], &'static [u8]>,
+pub(crate) struct Marks<'a, T: Rows + 'a> {
+    rows: T::Walk<'a>,
     next: Option<InboxSeq>,
 }
 
-impl Marks<'_> {
+impl<T: Rows> Marks<'_, T> {
     /// Whether an entry was acknowledged. Entries must be asked for in their order.
     pub(crate) fn contains(&mut self, seq: InboxSeq) -> Result<bool, Failure> {
         while self.next.is_some_and(|next| next < seq) {
@@ -33,7 +33,7 @@ impl Marks<'_> {
     fn advance(&mut self) -> Result<(), Failure> {
         self.next = match self.rows.next() {
             None => None,
-            Some(row) => Some(marked(row?.0.value())?),
+            Some(row) => Some(marked(&row?.0)?),
         };
         Ok(())
     }
@@ -71,14 +71,14 @@ impl<T: Rows> Tables<T> {
         let rows = self.devices.scan(&refs(user_ref, 0), &refs(user_ref, u32::MAX))?;
         Ok(rows.map(|row| {
             let (key, value) = row?;
-            let mut key = Fields::new(key.value());
+            let mut key = Fields::new(&key);
             key.u32()?;
-            Ok((key.last(Fields::u32)?, DeviceRow::decode(Fields::new(value.value()))?))
+            Ok((key.last(Fields::u32)?, DeviceRow::decode(Fields::new(&value))?))
         }))
     }
 
-    /// What a device acknowledged individually above an entry.
-    pub(crate) fn marks(&self, user: u32, device: u32, after: InboxSeq) -> Result<Marks<'_>, Failure> {
+    /// What a device acknowledged individually above an entry. There is nothing up to its cursor.
+    pub(crate) fn marks(&self, user: u32, device: u32, after: InboxSeq) -> Result<Marks<'_, T>, Failure> {
         let from = mark(user, device, after.next().get());
         let mut marks = Marks { rows: self.acked.scan(&from, &mark(user, device, u64::MAX))?, next: None };
         marks.advance()?;
@@ -95,9 +95,9 @@ impl<T: Rows> Tables<T> {
         let rows = self.inbox.scan(&from, &numbered(user_ref, u64::MAX))?;
         Ok(rows.map(|row| {
             let (key, value) = row?;
-            let mut key = Fields::new(key.value());
+            let mut key = Fields::new(&key);
             key.u32()?;
-            Ok((key.last(Fields::seq)?, EntryRow::decode(Fields::new(value.value()))?))
+            Ok((key.last(Fields::seq)?, EntryRow::decode(Fields::new(&value))?))
         }))
     }
 }
@@ -107,16 +107,16 @@ pub(super) fn inbox(tables: &Tables<impl Rows>, query: &InboxQuery) -> Result<In
     let mut page = InboxPage { entries: Vec::new(), through: none, head: none, floor: none };
     let Some(user_ref) = tables.user_ref(query.who.user)? else { return Ok(page) };
     page.floor = tables.floor(user_ref)?;
-    page.head = tables.newest_entry(user_ref)?.unwrap_or(page.floor);
+    page.head = tables.newest_entry(user_ref, page.floor)?.unwrap_or(page.floor);
     page.through = page.head;
 
     let mut marks = match tables.device(user_ref, &query.who.device)? {
-        Some((device_ref, _)) => Some(tables.marks(user_ref, device_ref, query.after)?),
+        Some((device_ref, row)) => Some(tables.marks(user_ref, device_ref, query.after.max(row.cursor))?),
         None => None,
     };
     let mut messages = Messages::new(tables);
     let (mut bytes, mut examined) = (0_usize, 0);
-    for entry in tables.entries_after(user_ref, query.after)? {
+    for entry in tables.entries_after(user_ref, query.after.max(page.floor))? {
         if examined == EXAMINED {
             break;
         }
@@ -174,7 +174,8 @@ pub(super) fn depth(tables: &Tables<impl Rows>, who: &Principal) -> Result<Depth
         Some((device_ref, row)) => (row.cursor, Some(tables.marks(user_ref, device_ref, row.cursor)?)),
         None => (InboxSeq::ZERO, None),
     };
-    for entry in tables.entries_after(user_ref, cursor)? {
+    let after = cursor.max(tables.floor(user_ref)?);
+    for entry in tables.entries_after(user_ref, after)? {
         let (seq, row) = entry?;
         let acknowledged = match &mut marks {
             Some(marks) => marks.contains(seq)?,

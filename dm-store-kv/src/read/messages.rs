@@ -6,8 +6,9 @@ use std::sync::Arc;
 use dm_core::{ConversationId, Message, UserId};
 
 use crate::codec::{Fields, Filed};
-use crate::error::Failure;
-use crate::tables::{Rows, Tables};
+use crate::failure::Failure;
+use crate::rows::Rows;
+use crate::tables::Tables;
 
 /// Reads the messages of one page. Their conversations and senders are few, and each is looked up once.
 pub(crate) struct Messages<'a, T> {
@@ -26,9 +27,9 @@ impl<'a, T: Rows> Messages<'a, T> {
         let value = self
             .tables
             .messages
-            .get(row.to_be_bytes().as_slice())?
+            .get(&row.to_be_bytes())?
             .ok_or(Failure::Damaged("a pointer to no message"))?;
-        let mut fields = Fields::new(value.value());
+        let mut fields = Fields::new(&value);
         let filed = Filed::decode(&mut fields)?;
         let conversation = match self.conversations.get(&filed.conversation) {
             Some(known) => *known,

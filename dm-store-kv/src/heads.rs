@@ -1,20 +1,25 @@
 //! The newest numbers, kept in memory so that a send looks nothing up.
 
+use std::num::NonZeroUsize;
+
 use dm_core::{ConversationId, InboxSeq, Participants, ServerSequence, UserId};
 use lru::LruCache;
 
 use crate::codec::{Fields, ThreadRow, numbered};
-use crate::config::RedbConfig;
-use crate::error::Failure;
-use crate::tables::{Rows, Tables};
+use crate::failure::Failure;
+use crate::rows::{Look as _, Rows};
+use crate::tables::Tables;
 
-/// What is known of users and conversations written to lately. Only ever a copy of what the file says: it is
-/// emptied when a batch fails and when another handle wrote to the database.
-pub(crate) struct Heads {
+/// What is known of users and conversations written to lately. Only ever a copy of what the tables say: an engine
+/// [clears](Self::clear) it when a batch fails, and when anybody else may have written.
+pub struct Heads {
     users: LruCache<UserId, User>,
     threads: LruCache<ConversationId, Thread>,
     /// The row of the next message.
     next_row: Option<u64>,
+    /// A key of the oldest inboxes below which there is none. What expired was there and left tombstones: without
+    /// this, every step of expiry walks over all of them.
+    oldest: [u8; 12],
 }
 
 /// A user, as far as appending to their inbox needs to know them.
@@ -35,14 +40,23 @@ pub(crate) struct Thread {
 }
 
 impl Heads {
-    pub(crate) fn new(config: &RedbConfig) -> Self {
-        Self { users: LruCache::new(config.heads), threads: LruCache::new(config.heads), next_row: None }
+    /// Nothing known yet; of so many users and so many conversations at most.
+    #[must_use]
+    pub fn new(remembered: NonZeroUsize) -> Self {
+        Self {
+            users: LruCache::new(remembered),
+            threads: LruCache::new(remembered),
+            next_row: None,
+            oldest: [0; 12],
+        }
     }
 
-    pub(crate) fn clear(&mut self) {
+    /// Forgets everything, to look it up again.
+    pub fn clear(&mut self) {
         self.users.clear();
         self.threads.clear();
         self.next_row = None;
+        self.oldest = [0; 12];
     }
 
     /// Forgets one user, whose inbox was changed otherwise than by appending.
@@ -58,16 +72,26 @@ impl Heads {
         self.threads.put(id, head);
     }
 
+    /// Notes a new key of the oldest inboxes.
+    pub(crate) fn note_oldest(&mut self, key: [u8; 12]) {
+        self.oldest = self.oldest.min(key);
+    }
+
+    /// The first key of the oldest inboxes.
+    pub(crate) fn expiry_begins(&mut self, tables: &Tables<impl Rows>) -> Result<Option<[u8; 12]>, Failure> {
+        let Some(row) = tables.oldest.scan(&self.oldest, &[u8::MAX; 12])?.next() else { return Ok(None) };
+        self.oldest = Fields::new(&row?.0).last(Fields::bytes)?;
+        Ok(Some(self.oldest))
+    }
+
     pub(crate) fn user(&mut self, tables: &Tables<impl Rows>, user: UserId) -> Result<Option<User>, Failure> {
         if let Some(known) = self.users.get(&user) {
             return Ok(Some(*known));
         }
         let Some(user_ref) = tables.user_ref(user)? else { return Ok(None) };
-        let newest = tables.newest_entry(user_ref)?;
-        let head = match newest {
-            Some(newest) => newest,
-            None => tables.floor(user_ref)?,
-        };
+        let floor = tables.floor(user_ref)?;
+        let newest = tables.newest_entry(user_ref, floor)?;
+        let head = newest.unwrap_or(floor);
         let found = User { user_ref, head, is_empty: newest.is_none() };
         self.users.put(user, found);
         Ok(Some(found))
@@ -93,13 +117,20 @@ impl Heads {
     pub(crate) fn take_row(&mut self, tables: &Tables<impl Rows>) -> Result<u64, Failure> {
         let row = match self.next_row {
             Some(row) => row,
-            None => match tables.messages.last()? {
-                Some((key, _)) => Fields::new(key.value()).last(Fields::u64)?.saturating_add(1),
-                None => 1,
-            },
+            None => {
+                let last = tables.messages.last_in(&[], &[u8::MAX; 9], |key, _| key.last(Fields::u64))?;
+                last.unwrap_or(0).checked_add(1).ok_or(Failure::Exhausted)?
+            }
         };
         self.next_row = Some(row.checked_add(1).ok_or(Failure::Exhausted)?);
         Ok(row)
+    }
+}
+
+impl std::fmt::Debug for Heads {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (users, threads) = (self.users.len(), self.threads.len());
+        f.debug_struct("Heads").field("users", &users).field("conversations", &threads).finish()
     }
 }
 
@@ -130,9 +161,10 @@ impl<T: Rows> Tables<T> {
             .map_err(|_| Failure::Damaged("a conversation with oneself"))
     }
 
-    /// The newest entry that a user's inbox holds.
-    pub(crate) fn newest_entry(&self, user_ref: u32) -> Result<Option<InboxSeq>, Failure> {
-        self.inbox.last_in(&numbered(user_ref, 0), &numbered(user_ref, u64::MAX), |mut key, _| {
+    /// The newest entry that a user's inbox holds above its floor, below which there is none.
+    pub(crate) fn newest_entry(&self, user_ref: u32, floor: InboxSeq) -> Result<Option<InboxSeq>, Failure> {
+        let from = numbered(user_ref, floor.get());
+        self.inbox.last_in(&from, &numbered(user_ref, u64::MAX), |mut key, _| {
             key.u32()?;
             key.last(Fields::seq)
         })

@@ -4,11 +4,11 @@ use dm_core::{Conversation, Notice, OpenConversation, Outcome, ServerSequence};
 
 use super::{Batch, Stop};
 use crate::codec::{Fields, ThreadRow, refs};
-use crate::error::Failure;
+use crate::failure::Failure;
 use crate::heads::Thread;
-use crate::rows::Rows;
+use crate::rows::{Changes, Look as _};
 
-impl Batch<'_> {
+impl<T: Changes> Batch<'_, T> {
     pub(super) fn open_conversation(&mut self, write: &OpenConversation) -> Result<Outcome, Stop> {
         let participants = write.participants;
         let a = self.user_or_new(participants.a())?.user_ref;
@@ -36,11 +36,11 @@ impl Batch<'_> {
         let tables = &mut self.tables;
         let thread_ref = tables.conversations.next_ref()?;
         let key = thread_ref.to_be_bytes();
-        tables.conversations.insert(key, ThreadRow { id, a, b, opened_at }.encode());
-        tables.conversation_ids.insert(*id.as_bytes(), key);
-        tables.pairs.insert(refs(a, b), key);
-        tables.members.insert(refs(a, thread_ref), b.to_be_bytes());
-        tables.members.insert(refs(b, thread_ref), a.to_be_bytes());
+        tables.conversations.insert(&key, &ThreadRow { id, a, b, opened_at }.encode())?;
+        tables.conversation_ids.insert(id.as_bytes(), &key)?;
+        tables.pairs.insert(&refs(a, b), &key)?;
+        tables.members.insert(&refs(a, thread_ref), &b.to_be_bytes())?;
+        tables.members.insert(&refs(b, thread_ref), &a.to_be_bytes())?;
         Ok(thread_ref)
     }
 }

@@ -6,7 +6,7 @@ use dm_core::{
     Message, MessageId, Notice, ServerSequence, Suite, Timestamp, UserId, X25519Key,
 };
 
-use crate::error::Failure;
+use crate::failure::Failure;
 
 /// Reads fields off the front of a row. Bytes that the library did not write are a [`Failure::Damaged`].
 pub(crate) struct Fields<'a>(&'a [u8]);

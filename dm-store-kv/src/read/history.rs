@@ -4,7 +4,7 @@ use dm_core::{HistoryPage, HistoryQuery, HistoryRange};
 
 use super::Messages;
 use crate::codec::{Fields, Place, numbered};
-use crate::error::Failure;
+use crate::failure::Failure;
 use crate::rows::{Order, Rows};
 use crate::tables::Tables;
 
@@ -29,7 +29,7 @@ pub(super) fn history(
     let mut messages = Messages::new(tables);
     let mut page = HistoryPage::default();
     let mut bytes = 0_usize;
-    for place in tables.sequence.walk(&numbered(thread_ref, from), &numbered(thread_ref, to), order) {
+    for place in tables.sequence.walk(&numbered(thread_ref, from), &numbered(thread_ref, to), order)? {
         let place = Place::decode(Fields::new(&place?.1))?;
         let (_, message) = messages.at(place.row)?;
         bytes = bytes.saturating_add(message.cost());

@@ -4,13 +4,13 @@ use dm_core::{AckTarget, Acknowledge, Acknowledged, InboxSeq, MessageId, Outcome
 
 use super::{Batch, Stop};
 use crate::codec::{Content, DeviceRow, Fields, Filed, mark, refs};
-use crate::error::Failure;
+use crate::failure::Failure;
 use crate::read::marked;
-use crate::tables::Rows;
+use crate::rows::{Changes, Look as _, Order};
 
-impl Batch<'_, '_> {
+impl<T: Changes> Batch<'_, T> {
     pub(super) fn acknowledge(&mut self, write: &Acknowledge) -> Result<Outcome, Stop> {
-        let user = self.heads.user(&self.tables, write.who.user)?.ok_or(Refusal::UnknownDevice)?;
+        let user = self.heads.user(self.tables, write.who.user)?.ok_or(Refusal::UnknownDevice)?;
         let (user_ref, head) = (user.user_ref, user.head);
         let (device_ref, device) =
             self.tables.device(user_ref, &write.who.device)?.ok_or(Refusal::UnknownDevice)?;
@@ -41,10 +41,10 @@ impl Batch<'_, '_> {
             // for.
             if seq > device.cursor && seq > floor {
                 let key = mark(user_ref, device_ref, seq.get());
-                self.tables.acked.insert(key.as_slice(), [].as_slice())?;
+                self.tables.acked.insert(&key, &[])?;
             }
         }
-        done.cursor = self.settle(user_ref, device_ref, &device, done.cursor)?;
+        done.cursor = self.settle(user_ref, device_ref, &device, done.cursor, floor)?;
         Ok(Outcome::Acknowledged(done))
     }
 
@@ -75,12 +75,13 @@ impl Batch<'_, '_> {
         device_ref: u32,
         device: &DeviceRow,
         cursor: InboxSeq,
+        floor: InboxSeq,
     ) -> Result<InboxSeq, Failure> {
         let mut settled = cursor;
-        let newest = self.newest_mark(user_ref, device_ref)?;
+        let newest = self.newest_mark(user_ref, device_ref, device.cursor)?;
         if let Some(newest) = newest.filter(|newest| *newest > cursor) {
             let mut marks = self.tables.marks(user_ref, device_ref, cursor)?;
-            for entry in self.tables.entries_after(user_ref, cursor)? {
+            for entry in self.tables.entries_after(user_ref, cursor.max(floor))? {
                 let (seq, row) = entry?;
                 if seq > newest {
                     break;
@@ -94,20 +95,26 @@ impl Batch<'_, '_> {
             }
         }
         if newest.is_some() {
-            self.remove_marks(user_ref, device_ref, settled)?;
+            self.remove_marks(user_ref, device_ref, device.cursor, settled)?;
         }
         if settled != device.cursor {
             let row = DeviceRow { cursor: settled, ..device.clone() };
-            self.tables.devices.insert(refs(user_ref, device_ref).as_slice(), row.encode().as_slice())?;
+            self.tables.devices.insert(&refs(user_ref, device_ref), &row.encode())?;
         }
         Ok(settled)
     }
 
-    fn newest_mark(&self, user_ref: u32, device_ref: u32) -> Result<Option<InboxSeq>, Failure> {
-        let (from, to) = (mark(user_ref, device_ref, 0), mark(user_ref, device_ref, u64::MAX));
-        match self.tables.acked.scan(&from, &to)?.next_back() {
+    /// The newest entry that a device acknowledged individually: all are above its cursor.
+    fn newest_mark(
+        &self,
+        user_ref: u32,
+        device_ref: u32,
+        cursor: InboxSeq,
+    ) -> Result<Option<InboxSeq>, Failure> {
+        let (from, to) = (mark(user_ref, device_ref, cursor.get()), mark(user_ref, device_ref, u64::MAX));
+        match self.tables.acked.walk(&from, &to, Order::Descending)?.next() {
             None => Ok(None),
-            Some(row) => marked(row?.0.value()).map(Some),
+            Some(row) => marked(&row?.0).map(Some),
         }
     }
 }

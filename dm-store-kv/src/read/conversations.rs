@@ -7,8 +7,9 @@ use dm_core::{
 };
 
 use crate::codec::{Fields, ThreadRow, refs};
-use crate::error::Failure;
-use crate::tables::{Rows, Tables};
+use crate::failure::Failure;
+use crate::rows::{Look as _, Rows};
+use crate::tables::Tables;
 
 pub(super) fn conversation(
     tables: &Tables<impl Rows>,
@@ -32,7 +33,7 @@ pub(super) fn conversations(
     let mut list = Vec::new();
     for member in tables.members.scan(&refs(user_ref, 0), &refs(user_ref, u32::MAX))? {
         let (key, _) = member?;
-        let mut key = Fields::new(key.value());
+        let mut key = Fields::new(&key);
         key.u32()?;
         let thread_ref = key.last(Fields::u32)?;
         let row = tables.thread_row(thread_ref)?;

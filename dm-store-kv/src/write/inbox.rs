@@ -6,19 +6,19 @@ use dm_core::{DeviceId, Event, InboxEntry, InboxSeq, Message, Notice, Notificati
 
 use super::Batch;
 use crate::codec::{Content, EntryRow, numbered};
-use crate::error::Failure;
+use crate::failure::Failure;
 use crate::heads::User;
-use crate::rows::Rows;
+use crate::rows::{Changes, Look as _};
 
-impl Batch<'_> {
+impl<T: Changes> Batch<'_, T> {
     /// A user, who gets a ref if they have none.
     pub(super) fn user_or_new(&mut self, user: UserId) -> Result<User, Failure> {
-        if let Some(known) = self.heads.user(&self.tables, user)? {
+        if let Some(known) = self.heads.user(self.tables, user)? {
             return Ok(known);
         }
         let user_ref = self.tables.users.next_ref()?;
-        self.tables.users.insert(user_ref.to_be_bytes(), *user.as_bytes());
-        self.tables.user_ids.insert(*user.as_bytes(), user_ref.to_be_bytes());
+        self.tables.users.insert(&user_ref.to_be_bytes(), user.as_bytes())?;
+        self.tables.user_ids.insert(user.as_bytes(), &user_ref.to_be_bytes())?;
         let new = User { user_ref, head: InboxSeq::ZERO, is_empty: true };
         self.heads.set_user(user, new);
         Ok(new)
@@ -32,7 +32,7 @@ impl Batch<'_> {
         origin: Option<&DeviceId>,
         row: u64,
         message: &Arc<Message>,
-    ) -> Notification {
+    ) -> Result<Notification, Failure> {
         let event = Event::Message(Arc::clone(message));
         self.append_entry((owner, user), at, origin, Content::Message(row), event)
     }
@@ -46,7 +46,7 @@ impl Batch<'_> {
         notice: Notice,
     ) -> Result<Notification, Failure> {
         let user = self.user_or_new(owner)?;
-        Ok(self.append_entry((owner, user), at, origin, Content::Notice(notice), Event::Notice(notice)))
+        self.append_entry((owner, user), at, origin, Content::Notice(notice), Event::Notice(notice))
     }
 
     fn append_entry(
@@ -56,13 +56,15 @@ impl Batch<'_> {
         origin: Option<&DeviceId>,
         content: Content,
         event: Event,
-    ) -> Notification {
+    ) -> Result<Notification, Failure> {
         let seq = user.head.next();
-        self.tables.inbox.insert(numbered(user.user_ref, seq.get()), EntryRow::encode(at, origin, content));
+        self.tables
+            .inbox
+            .insert(&numbered(user.user_ref, seq.get()), &EntryRow::encode(at, origin, content))?;
         if user.is_empty {
-            self.note_oldest(at, user.user_ref);
+            self.note_oldest(at, user.user_ref)?;
         }
         self.heads.set_user(owner, User { head: seq, is_empty: false, ..user });
-        Notification { user: owner, entry: InboxEntry { seq, at, origin: origin.cloned(), event } }
+        Ok(Notification { user: owner, entry: InboxEntry { seq, at, origin: origin.cloned(), event } })
     }
 }

@@ -4,14 +4,15 @@ use dm_core::{DeviceStart, ForgetDevice, InboxSeq, Outcome, Refusal, RegisterDev
 
 use super::{Batch, Stop};
 use crate::codec::{DeviceRow, mark, refs};
-use crate::error::Failure;
+use crate::failure::Failure;
+use crate::rows::Changes;
 
-impl Batch<'_> {
+impl<T: Changes> Batch<'_, T> {
     pub(super) fn register_device(&mut self, write: &RegisterDevice) -> Result<Outcome, Stop> {
         let mut registered = 0;
         let mut device_ref = 1_u32;
-        if let Some(user) = self.heads.user(&self.tables, write.who.user)? {
-            for found in self.tables.devices_of(user.user_ref) {
+        if let Some(user) = self.heads.user(self.tables, write.who.user)? {
+            for found in self.tables.devices_of(user.user_ref)? {
                 let (found, row) = found?;
                 if row.device == write.who.device {
                     return Ok(Outcome::DeviceRegistered { cursor: row.cursor });
@@ -30,12 +31,12 @@ impl Batch<'_> {
             DeviceStart::Now => user.head,
         };
         let row = DeviceRow { cursor, registered_at: write.at, device: write.who.device.clone() };
-        self.tables.devices.insert(refs(user.user_ref, device_ref), row.encode());
+        self.tables.devices.insert(&refs(user.user_ref, device_ref), &row.encode())?;
         Ok(Outcome::DeviceRegistered { cursor })
     }
 
     pub(super) fn forget_device(&mut self, write: &ForgetDevice) -> Result<Outcome, Stop> {
-        let device = match self.heads.user(&self.tables, write.who.user)? {
+        let device = match self.heads.user(self.tables, write.who.user)? {
             Some(user) => {
                 let found = self.tables.device(user.user_ref, &write.who.device)?;
                 found.map(|(device_ref, row)| (user.user_ref, device_ref, row.cursor))
@@ -46,7 +47,7 @@ impl Batch<'_> {
             return Ok(Outcome::DeviceForgotten { existed: false });
         };
         self.remove_marks(user_ref, device_ref, cursor, InboxSeq::new(u64::MAX))?;
-        self.tables.devices.remove(&refs(user_ref, device_ref));
+        self.tables.devices.remove(&refs(user_ref, device_ref))?;
         Ok(Outcome::DeviceForgotten { existed: true })
     }
 

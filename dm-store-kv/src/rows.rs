@@ -1,0 +1,118 @@
+//! What an engine has to offer: a table's rows, in the order of their keys, and changes to them.
+
+use std::ops::Deref;
+
+use crate::codec::Fields;
+use crate::failure::Failure;
+
+/// Which way to walk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// From the lowest key.
+    Ascending,
+    /// From the highest.
+    Descending,
+}
+
+/// A table in one state: a map of bytes to bytes, in the order of the keys' bytes.
+///
+/// # Contract
+/// 1. Everything that is asked of it, and of the tables beside it, is answered from one state: the newest that was
+///    committed when it was made, and in a batch also all that the batch changed before.
+/// 2. A walk yields the rows between two keys, both included, in the order that was asked for, each once. Where `from` is
+///    above `to` it yields none.
+/// 3. What is yielded may borrow from the table, so that no value has to be copied.
+pub trait Rows {
+    /// A key of a row.
+    type Key<'a>: Deref<Target = [u8]>
+    where
+        Self: 'a;
+    /// The value of a row.
+    type Value<'a>: Deref<Target = [u8]>
+    where
+        Self: 'a;
+    /// A walk.
+    type Walk<'a>: Iterator<Item = Result<(Self::Key<'a>, Self::Value<'a>), Failure>>
+    where
+        Self: 'a;
+
+    /// The value of a key.
+    ///
+    /// # Errors
+    /// What the engine says.
+    fn get(&self, key: &[u8]) -> Result<Option<Self::Value<'_>>, Failure>;
+
+    /// The rows between two keys.
+    ///
+    /// # Errors
+    /// What the engine says.
+    fn walk(&self, from: &[u8], to: &[u8], order: Order) -> Result<Self::Walk<'_>, Failure>;
+}
+
+/// A table that a batch changes. Nobody sees the changes before the batch is committed.
+///
+/// # Contract
+/// 4. Nobody else changes the tables of a store while a batch does.
+/// 5. An error ends the batch: nothing of it is committed.
+pub trait Changes: Rows {
+    /// Adds a row, or gives it another value.
+    ///
+    /// # Errors
+    /// What the engine says.
+    fn insert(&mut self, key: &[u8], value: &[u8]) -> Result<(), Failure>;
+
+    /// Removes a row, if it is there.
+    ///
+    /// # Errors
+    /// What the engine says.
+    fn remove(&mut self, key: &[u8]) -> Result<(), Failure>;
+
+    /// Removes the rows between two keys, both included.
+    ///
+    /// # Errors
+    /// What the engine says.
+    fn remove_between(&mut self, from: &[u8], to: &[u8]) -> Result<(), Failure> {
+        let keys = self
+            .walk(from, to, Order::Ascending)?
+            .map(|row| row.map(|(key, _)| key.to_vec()))
+            .collect::<Result<Vec<_>, _>>()?;
+        keys.iter().try_for_each(|key| self.remove(key))
+    }
+}
+
+/// Ways to look that every table has.
+pub(crate) trait Look: Rows {
+    /// The rows between two keys, both included, from the lowest.
+    fn scan(&self, from: &[u8], to: &[u8]) -> Result<Self::Walk<'_>, Failure> {
+        self.walk(from, to, Order::Ascending)
+    }
+
+    /// What the value of a key decodes to.
+    fn find<T>(
+        &self,
+        key: &[u8],
+        decode: impl FnOnce(Fields<'_>) -> Result<T, Failure>,
+    ) -> Result<Option<T>, Failure> {
+        self.get(key)?.map(|value| decode(Fields::new(&value))).transpose()
+    }
+
+    /// What the last row between two keys, both included, decodes to.
+    fn last_in<T>(
+        &self,
+        from: &[u8],
+        to: &[u8],
+        decode: impl FnOnce(Fields<'_>, Fields<'_>) -> Result<T, Failure>,
+    ) -> Result<Option<T>, Failure> {
+        let Some(row) = self.walk(from, to, Order::Descending)?.next() else { return Ok(None) };
+        let (key, value) = row?;
+        decode(Fields::new(&key), Fields::new(&value)).map(Some)
+    }
+
+    /// The number after the highest in a table whose keys are refs.
+    fn next_ref(&self) -> Result<u32, Failure> {
+        let last = self.last_in(&[], &[u8::MAX; 5], |key, _| key.last(Fields::u32))?;
+        last.unwrap_or(0).checked_add(1).ok_or(Failure::Exhausted)
+    }
+}
+
+impl<T: Rows> Look for T {}

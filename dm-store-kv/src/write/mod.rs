@@ -1,0 +1,79 @@
+//! Writing: a batch, in the tables as it changes them.
+
+mod acknowledge;
+mod append;
+mod conversations;
+mod devices;
+mod expire;
+mod inbox;
+mod keys;
+
+use dm_core::{Outcome, Refusal, Write};
+
+use crate::failure::Failure;
+use crate::heads::Heads;
+use crate::rows::Changes;
+use crate::tables::Tables;
+
+/// The writes of one batch, each in its room of this module.
+struct Batch<'a, T> {
+    tables: &'a mut Tables<T>,
+    heads: &'a mut Heads,
+}
+
+/// Why a write stopped.
+enum Stop {
+    /// It is refused: it changed nothing, and the batch goes on.
+    Refused(Refusal),
+    /// The engine failed, and the batch with it.
+    Failed(Failure),
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
+
+/// Does a batch of writes in its tables, one after the other: answer *i* is of write *i*. The engine then commits them, and
+/// clears the heads if it fails.
+///
+/// # Errors
+/// What the engine says, or what is damaged. Nothing of the batch may be committed then, and the heads are to be cleared.
+pub fn apply<T: Changes>(
+    tables: &mut Tables<T>,
+    heads: &mut Heads,
+    batch: Vec<Write>,
+) -> Result<Vec<Outcome>, Failure> {
+    let mut writes = Batch { tables, heads };
+    batch
+        .into_iter()
+        .map(|write| match writes.apply(write) {
+            Ok(outcome) => Ok(outcome),
+            Err(Stop::Refused(refusal)) => Ok(Outcome::Refused(refusal)),
+            Err(Stop::Failed(failure)) => Err(failure),
+        })
+        .collect()
+}
+
+impl<T: Changes> Batch<'_, T> {
+    fn apply(&mut self, write: Write) -> Result<Outcome, Stop> {
+        match write {
+            Write::PublishKey(write) => self.publish_key(&write),
+            Write::AnnounceKeys(write) => self.announce_keys(&write),
+            Write::OpenConversation(write) => self.open_conversation(&write),
+            Write::AppendMessage(write) => self.append_message(write),
+            Write::Acknowledge(write) => self.acknowledge(&write),
+            Write::RegisterDevice(write) => self.register_device(&write),
+            Write::ForgetDevice(write) => self.forget_device(&write),
+            Write::Expire(write) => self.expire(&write),
+            _ => Err(Refusal::Unsupported.into()),
+        }
+    }
+}

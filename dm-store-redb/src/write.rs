@@ -1,0 +1,83 @@
+//! Writing: one batch, one transaction.
+
+use std::sync::Weak;
+
+use dm_core::{EngineWriter, Outcome, StoreError, StoreErrorKind, Write};
+use dm_store_kv::{Changes as _, Failure, Heads, Rows as _};
+use redb::{CommitError, Database, Durability, WriteTransaction};
+
+use crate::config::{Recovery, RedbConfig};
+use crate::error::{failed, from_redb, unknown};
+use crate::schema::COMMIT_KEY;
+use crate::tables;
+
+/// The half of the store that writes. It does not hold the database open: its thread may end a moment after
+/// the last handle is gone, and the file must be closed by then.
+pub(crate) struct Writer {
+    database: Weak<Database>,
+    recovery: Recovery,
+    heads: Heads,
+    /// The count of commits in the database when `heads` was last right.
+    commits: u64,
+}
+
+impl Writer {
+    pub(crate) fn new(database: Weak<Database>, config: &RedbConfig) -> Self {
+        Self { database, recovery: config.recovery, heads: Heads::new(config.heads), commits: 0 }
+    }
+
+    fn begin(&self, database: &Database) -> Result<WriteTransaction, StoreError> {
+        let mut transaction = database.begin_write().map_err(from_redb)?;
+        transaction.set_durability(Durability::Immediate).map_err(from_redb)?;
+        // Payloads are chosen by strangers, and redb asks for two phases when its input is hostile.
+        transaction.set_two_phase_commit(true);
+        transaction.set_quick_repair(self.recovery == Recovery::Quick);
+        Ok(transaction)
+    }
+
+    fn apply(&mut self, transaction: &WriteTransaction, batch: Vec<Write>) -> Result<Vec<Outcome>, Failure> {
+        let mut tables = tables::write(transaction).map_err(failed)?;
+        // Another handle of the same database, in this process or in another, may have written since the last
+        // batch.
+        let commits = match tables.schema.get(COMMIT_KEY)? {
+            Some(value) => {
+                <[u8; 8]>::try_from(&*value).map_err(|_| Failure::Damaged("no count of commits"))?
+            }
+            None => [0; 8],
+        };
+        let commits = u64::from_be_bytes(commits);
+        if commits != self.commits {
+            self.heads.clear();
+        }
+        self.commits = commits.wrapping_add(1);
+        tables.schema.insert(COMMIT_KEY, &self.commits.to_be_bytes())?;
+        dm_store_kv::apply(&mut tables, &mut self.heads, batch)
+    }
+}
+
+impl EngineWriter for Writer {
+    fn commit(&mut self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
+        let database = self.database.upgrade().ok_or(StoreErrorKind::Closed)?;
+        let transaction = self.begin(&database)?;
+        let outcomes = match self.apply(&transaction, batch) {
+            Ok(outcomes) => outcomes,
+            Err(failure) => {
+                self.heads.clear();
+                // What is not committed is gone, whether or not its pages could be given back.
+                if let Err(error) = transaction.abort() {
+                    tracing::warn!(error = %error, "rollback failed");
+                }
+                return Err(failure.into());
+            }
+        };
+        match transaction.commit() {
+            Ok(()) => Ok(outcomes),
+            // It was rolled back, and says so.
+            Err(error @ CommitError::TransactionPoisoned) => {
+                self.heads.clear();
+                Err(from_redb(error))
+            }
+            Err(error) => Err(unknown(error)),
+        }
+    }
+}
