@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-use crate::codec::Fields;
+use crate::codec::{Fields, numbered};
 use crate::failure::Failure;
 
 /// Which way to walk.
@@ -47,6 +47,27 @@ pub trait Rows {
     /// # Errors
     /// What the engine says.
     fn walk(&self, from: &[u8], to: &[u8], order: Order) -> Result<Self::Walk<'_>, Failure>;
+
+    /// Visits the last row of each of some owners, which are the first four bytes of the keys: where the owner stands in
+    /// `owners`, the key and the value. Owners ascend; those who have no row are left out. In any order.
+    ///
+    /// # Errors
+    /// What the engine says, and what the visit fails with.
+    fn last_of_each(
+        &self,
+        owners: &[u32],
+        mut visit: impl FnMut(usize, &[u8], &[u8]) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        for (place, owner) in owners.iter().enumerate() {
+            let last =
+                self.walk(&numbered(*owner, 0), &numbered(*owner, u64::MAX), Order::Descending)?.next();
+            if let Some(row) = last {
+                let (key, value) = row?;
+                visit(place, &key, &value)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// A table that a batch changes. Nobody sees the changes before the batch is committed.

@@ -7,7 +7,9 @@
 //!
 //! Rows are few and narrow: the wide row of a message is written once, in order, and what is looked up by conversation or
 //! by user points at it. A message is five rows, with its client id six; two of them, or three with a client id from
-//! clients that make UUIDv7s, go to the end of their table.
+//! clients that make UUIDv7s, go to the end of their table. The others go to `sequence` and `inbox`, in which every row is
+//! new, the last of its conversation or user, and rows are walked over within one conversation or user only: an engine may
+//! keep those that were written lately apart.
 //!
 //! As key → value:
 //!

@@ -16,6 +16,10 @@ pub struct RedbConfig {
     /// Conversations, and users, whose newest numbers are kept in memory. Default 65,536: about 10 MiB when
     /// full. Others cost one look into the file when they are written to.
     pub heads: NonZeroUsize,
+    /// New inbox entries that are kept in small trees, from which they are moved into the large one in bulk; as many again
+    /// are being moved. Default 65,536: with 10,000 conversations a batch of 256 messages then copies a quarter of the
+    /// pages it would copy without. More makes the moves cheaper and each batch's own pages more.
+    pub recent_entries: NonZeroUsize,
     /// What a crash costs the next open, and what each commit pays for it. Default [`Recovery::Quick`].
     pub recovery: Recovery,
 }
@@ -72,6 +76,11 @@ const fn at_least_one(n: usize) -> NonZeroUsize {
 
 impl Default for RedbConfig {
     fn default() -> Self {
-        Self { cache_bytes: 64 * 1024 * 1024, heads: at_least_one(65_536), recovery: Recovery::Quick }
+        Self {
+            cache_bytes: 64 * 1024 * 1024,
+            heads: at_least_one(65_536),
+            recent_entries: at_least_one(65_536),
+            recovery: Recovery::Quick,
+        }
     }
 }

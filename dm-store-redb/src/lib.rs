@@ -54,10 +54,15 @@
 
 mod config;
 mod error;
+mod newest;
+mod parts;
 mod read;
+mod runs;
 mod schema;
+mod settle;
 mod store;
 mod tables;
+mod tree;
 mod write;
 
 pub use config::{Recovery, RedbConfig};

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use dm_store_kv::{Failure, Snapshots, Tables};
-use redb::{Database, ReadableDatabase};
+use redb::{Database, ReadTransaction, ReadableDatabase};
 
 use crate::error::failed;
-use crate::tables::{self, Seen};
+use crate::tables::{self, Stored};
 
 /// The half of the store that reads. It holds the database open.
 pub(crate) type Reader = dm_store_kv::Reader<Newest>;
@@ -15,10 +15,13 @@ pub(crate) type Reader = dm_store_kv::Reader<Newest>;
 pub(crate) struct Newest(pub(crate) Arc<Database>);
 
 impl Snapshots for Newest {
-    type Table<'a> = Seen;
+    type Table<'a> = Stored<&'a ReadTransaction>;
 
-    fn read<R>(&self, read: impl FnOnce(&Tables<Seen>) -> Result<R, Failure>) -> Result<R, Failure> {
+    fn read<R>(
+        &self,
+        read: impl FnOnce(&Tables<Self::Table<'_>>) -> Result<R, Failure>,
+    ) -> Result<R, Failure> {
         let transaction = self.0.begin_read().map_err(failed)?;
-        read(&tables::read(&transaction).map_err(failed)?)
+        read(&tables::read(&transaction)?)
     }
 }

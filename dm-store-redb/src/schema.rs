@@ -1,14 +1,16 @@
 //! The schema's version, and getting there.
 
 use dm_core::{StoreError, StoreErrorKind};
-use dm_store_kv::{Changes as _, Failure, Rows};
+use dm_store_kv::{Changes as _, Failure};
 use redb::{Database, ReadTransaction, ReadableDatabase, TableError};
 
 use crate::error::{failed, from_redb};
-use crate::tables::{self, SCHEMA, Seen, table};
+use crate::tables::{self, SCHEMA};
+use crate::tree::{Transaction, Tree, table};
 
 /// The version this library writes.
-pub(crate) const VERSION: u32 = 1;
+/// 1: all rows in the large trees. 2: the newest rows of `dm_sequence` and `dm_inbox` in runs.
+pub(crate) const VERSION: u32 = 2;
 
 /// Keys of the schema's own table.
 pub(crate) const VERSION_KEY: &[u8] = b"version";
@@ -34,12 +36,15 @@ pub(crate) fn migrate(database: &Database) -> Result<(), StoreError> {
     let mut transaction = database.begin_write().map_err(from_redb)?;
     transaction.set_two_phase_commit(true);
     {
-        // Version 1: every table, empty. Another handle may have been here meanwhile; doing it again changes
-        // nothing.
-        let mut tables = tables::write(&transaction).map_err(failed)?;
-        let found = version_in(&tables.schema)?;
+        // Version 1: every table, empty. Version 2: no runs, which is what no row about them says. Another handle may have
+        // been here meanwhile; doing it again changes nothing.
+        let mut tables = tables::write(&transaction, 1)?;
+        let found = version_in(&tables.schema.settled)?;
         check(found.unwrap_or(0))?;
         tables.schema.insert(VERSION_KEY, &VERSION.to_be_bytes())?;
+        for table in tables.all() {
+            table.settled.table()?;
+        }
     }
     transaction.commit().map_err(from_redb)
 }
@@ -48,13 +53,16 @@ pub(crate) fn migrate(database: &Database) -> Result<(), StoreError> {
 fn version(transaction: &ReadTransaction) -> Result<u32, Failure> {
     match transaction.open_table(table(SCHEMA)) {
         // A schema without a version is none that this library wrote.
-        Ok(schema) => version_in(&Seen(schema))?.ok_or(Failure::Damaged("a schema without a version")),
+        // A schema without a version is none that this library wrote.
+        Ok(_) => {
+            version_in(&Tree::new(transaction, SCHEMA))?.ok_or(Failure::Damaged("a schema without a version"))
+        }
         Err(TableError::TableDoesNotExist(_)) => Ok(0),
         Err(error) => Err(failed(error)),
     }
 }
 
-fn version_in(schema: &impl Rows) -> Result<Option<u32>, Failure> {
+fn version_in(schema: &Tree<impl Transaction>) -> Result<Option<u32>, Failure> {
     let Some(value) = schema.get(VERSION_KEY)? else { return Ok(None) };
     let bytes = <[u8; 4]>::try_from(&*value).map_err(|_| Failure::Damaged("a schema without a version"))?;
     Ok(Some(u32::from_be_bytes(bytes)))

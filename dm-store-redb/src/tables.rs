@@ -1,128 +1,83 @@
 //! The library's tables in redb. What their rows hold is documented in `dm-store-kv`.
 //!
 //! Each is a table of redb, from bytes to bytes, whose name begins with `dm_`. Pages touched per message decide the
-//! speed. `dm_schema`, which is this crate's own, holds `version` in ASCII → schema version 4, and `commit` in ASCII →
-//! commits so far 8, which tells a store what another handle of the same database wrote.
-
-use std::ops::Deref;
+//! speed, so `dm_sequence` and `dm_inbox` have their newest rows in [`runs`](crate::runs), each a table of redb,
+//! `dm_sequence_run_0` and so on.
+//!
+//! `dm_schema` is this crate's own. It holds `version` in ASCII → schema version 4; `commit` in ASCII → commits so far 8,
+//! which tells a store what another handle of the same database wrote; and `dm_sequence`, `dm_inbox` in ASCII → the runs
+//! of that table, none before the first.
 
 use dm_store_kv::{Changes, Failure, Order, Rows, Tables};
-use redb::{
-    AccessGuard, Range, ReadOnlyTable, ReadTransaction, ReadableTable, Table, TableDefinition, TableError,
-    WriteTransaction,
-};
+use redb::{ReadTransaction, WriteTransaction};
 
-use crate::error::failed;
+use crate::parts::{Recent, Walk};
+use crate::runs::Runs;
+use crate::tree::{Guard, Transaction, Tree};
 
 /// The name of the table that says how to read the others.
 pub(crate) const SCHEMA: &str = "dm_schema";
 
-/// Bytes, as redb calls them.
-type Bytes = &'static [u8];
+/// The names of those whose newest rows are in runs.
+pub(crate) const SEQUENCE: &str = "dm_sequence";
+pub(crate) const INBOX: &str = "dm_inbox";
 
-/// The definition of a table.
-pub(crate) const fn table(name: &str) -> TableDefinition<'_, Bytes, Bytes> {
-    TableDefinition::new(name)
+/// A table, in one state or as a batch changes it.
+pub(crate) struct Stored<T: Transaction> {
+    /// The rows that are not in runs: for most tables, all.
+    pub(crate) settled: Tree<T>,
+    pub(crate) recent: Option<Recent<T>>,
 }
 
-/// A table in one state.
-pub(crate) struct Seen(pub(crate) ReadOnlyTable<Bytes, Bytes>);
-
-/// A table as a transaction changes it.
-pub(crate) struct Changed<'txn>(Table<'txn, Bytes, Bytes>);
-
-/// Opens the tables for reading.
-pub(crate) fn read(transaction: &ReadTransaction) -> Result<Tables<Seen>, TableError> {
-    open(|name| transaction.open_table(table(name)).map(Seen))
+/// The tables for reading.
+pub(crate) fn read(transaction: &ReadTransaction) -> Result<Tables<Stored<&ReadTransaction>>, Failure> {
+    open(transaction, |_| 0)
 }
 
-/// Opens the tables for a batch, and makes those that are missing.
-pub(crate) fn write(transaction: &WriteTransaction) -> Result<Tables<Changed<'_>>, TableError> {
-    open(|name| transaction.open_table(table(name)).map(Changed))
+/// The tables for a batch, whose runs are to have so many entries of inboxes each.
+pub(crate) fn write(
+    transaction: &WriteTransaction,
+    run: u64,
+) -> Result<Tables<Stored<&WriteTransaction>>, Failure> {
+    // A message is one row of a conversation and two of inboxes.
+    open(transaction, |name| if name == SEQUENCE { run.div_ceil(2) } else { run })
 }
 
-fn open<T>(open: impl Fn(&'static str) -> Result<T, TableError>) -> Result<Tables<T>, TableError> {
+fn open<T: Transaction>(transaction: T, run: impl Fn(&str) -> u64) -> Result<Tables<Stored<T>>, Failure> {
+    let plain = |name| Stored { settled: Tree::new(transaction, name), recent: None };
+    let schema = plain(SCHEMA);
+    let with_runs = |name: &'static str| {
+        let runs = match schema.get(name.as_bytes())? {
+            Some(row) => Runs::decode(&row)?,
+            None => Runs::NONE,
+        };
+        let recent = Recent::new(transaction, name, runs, run(name));
+        Ok::<_, Failure>(Stored { settled: Tree::new(transaction, name), recent: Some(recent) })
+    };
+    let (sequence, inbox) = (with_runs(SEQUENCE)?, with_runs(INBOX)?);
     Ok(Tables {
-        schema: open(SCHEMA)?,
-        users: open("dm_users")?,
-        user_ids: open("dm_user_ids")?,
-        keys: open("dm_keys")?,
-        announcements: open("dm_announcements")?,
-        conversations: open("dm_conversations")?,
-        conversation_ids: open("dm_conversation_ids")?,
-        pairs: open("dm_pairs")?,
-        members: open("dm_members")?,
-        messages: open("dm_messages")?,
-        message_ids: open("dm_message_ids")?,
-        client_ids: open("dm_client_ids")?,
-        sequence: open("dm_sequence")?,
-        inbox: open("dm_inbox")?,
-        floors: open("dm_floors")?,
-        oldest: open("dm_oldest")?,
-        devices: open("dm_devices")?,
-        acked: open("dm_acked")?,
+        schema,
+        users: plain("dm_users"),
+        user_ids: plain("dm_user_ids"),
+        keys: plain("dm_keys"),
+        announcements: plain("dm_announcements"),
+        conversations: plain("dm_conversations"),
+        conversation_ids: plain("dm_conversation_ids"),
+        pairs: plain("dm_pairs"),
+        members: plain("dm_members"),
+        messages: plain("dm_messages"),
+        message_ids: plain("dm_message_ids"),
+        client_ids: plain("dm_client_ids"),
+        sequence,
+        inbox,
+        floors: plain("dm_floors"),
+        oldest: plain("dm_oldest"),
+        devices: plain("dm_devices"),
+        acked: plain("dm_acked"),
     })
 }
 
-/// A key or value, in redb's page.
-pub(crate) struct Guard<'a>(AccessGuard<'a, Bytes>);
-
-impl Deref for Guard<'_> {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        self.0.value()
-    }
-}
-
-/// A walk over a table.
-pub(crate) struct Walk<'a> {
-    rows: Range<'a, Bytes, Bytes>,
-    order: Order,
-}
-
-impl<'a> Iterator for Walk<'a> {
-    type Item = Result<(Guard<'a>, Guard<'a>), Failure>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let row = match self.order {
-            Order::Ascending => self.rows.next(),
-            Order::Descending => self.rows.next_back(),
-        };
-        row.map(|row| row.map(|(key, value)| (Guard(key), Guard(value))).map_err(failed))
-    }
-}
-
-fn get<'a>(table: &'a impl ReadableTable<Bytes, Bytes>, key: &[u8]) -> Result<Option<Guard<'a>>, Failure> {
-    Ok(table.get(key).map_err(failed)?.map(Guard))
-}
-
-fn walk<'a>(
-    table: &'a impl ReadableTable<Bytes, Bytes>,
-    from: &[u8],
-    to: &[u8],
-    order: Order,
-) -> Result<Walk<'a>, Failure> {
-    // Nothing lies between keys in the wrong order; no engine needs to be asked what it makes of such a range.
-    let rows = if from > to { table.range(to..to) } else { table.range(from..=to) };
-    Ok(Walk { rows: rows.map_err(failed)?, order })
-}
-
-impl Rows for Seen {
-    type Key<'a> = Guard<'a>;
-    type Value<'a> = Guard<'a>;
-    type Walk<'a> = Walk<'a>;
-
-    fn get(&self, key: &[u8]) -> Result<Option<Guard<'_>>, Failure> {
-        get(&self.0, key)
-    }
-
-    fn walk(&self, from: &[u8], to: &[u8], order: Order) -> Result<Walk<'_>, Failure> {
-        walk(&self.0, from, to, order)
-    }
-}
-
-impl Rows for Changed<'_> {
+impl<T: Transaction> Rows for Stored<T> {
     type Key<'a>
         = Guard<'a>
     where
@@ -132,33 +87,51 @@ impl Rows for Changed<'_> {
     where
         Self: 'a;
     type Walk<'a>
-        = Walk<'a>
+        = Walk<'a, T>
     where
         Self: 'a;
 
     fn get(&self, key: &[u8]) -> Result<Option<Guard<'_>>, Failure> {
-        get(&self.0, key)
+        if let Some(recent) = &self.recent
+            && let Some(value) = recent.get(key)?
+        {
+            return Ok(Some(value));
+        }
+        self.settled.get(key)
     }
 
-    fn walk(&self, from: &[u8], to: &[u8], order: Order) -> Result<Walk<'_>, Failure> {
-        walk(&self.0, from, to, order)
+    fn walk(&self, from: &[u8], to: &[u8], order: Order) -> Result<Walk<'_, T>, Failure> {
+        Walk::new(self, from, to, order)
+    }
+
+    fn last_of_each(
+        &self,
+        owners: &[u32],
+        visit: impl FnMut(usize, &[u8], &[u8]) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        crate::newest::last_of_each(self, owners, visit)
     }
 }
 
-impl Changes for Changed<'_> {
+impl Changes for Stored<&WriteTransaction> {
     fn insert(&mut self, key: &[u8], value: &[u8]) -> Result<(), Failure> {
-        self.0.insert(key, value).map(drop).map_err(failed)
+        match &mut self.recent {
+            Some(recent) => recent.insert(key, value),
+            None => self.settled.insert(key, value),
+        }
     }
 
     fn remove(&mut self, key: &[u8]) -> Result<(), Failure> {
-        self.0.remove(key).map(drop).map_err(failed)
+        match &self.recent {
+            Some(_) => self.remove_between(key, key),
+            None => self.settled.remove(key),
+        }
     }
 
     fn remove_between(&mut self, from: &[u8], to: &[u8]) -> Result<(), Failure> {
-        // Most often there is nothing, and looking is cheaper than a change that changes nothing.
-        if self.walk(from, to, Order::Ascending)?.next().is_none() {
-            return Ok(());
+        if let Some(recent) = &mut self.recent {
+            recent.remove_between(from, to)?;
         }
-        self.0.retain_in(from..=to, |_, _| false).map_err(failed)
+        self.settled.remove_between(std::ops::Bound::Included(from), to)
     }
 }

@@ -3,19 +3,23 @@
 use std::sync::Weak;
 
 use dm_core::{EngineWriter, Outcome, StoreError, StoreErrorKind, Write};
-use dm_store_kv::{Changes as _, Failure, Heads, Rows as _};
+use dm_store_kv::{Changes as _, Failure, Heads, Rows as _, Tables};
 use redb::{CommitError, Database, Durability, WriteTransaction};
 
 use crate::config::{Recovery, RedbConfig};
-use crate::error::{failed, from_redb, unknown};
+use crate::error::{from_redb, unknown};
+use crate::runs::RUNS;
 use crate::schema::COMMIT_KEY;
-use crate::tables;
+use crate::settle::settle;
+use crate::tables::{self, INBOX, SEQUENCE};
 
 /// The half of the store that writes. It does not hold the database open: its thread may end a moment after
 /// the last handle is gone, and the file must be closed by then.
 pub(crate) struct Writer {
     database: Weak<Database>,
     recovery: Recovery,
+    /// Entries that a run is to have.
+    run: u64,
     heads: Heads,
     /// The count of commits in the database when `heads` was last right.
     commits: u64,
@@ -23,7 +27,14 @@ pub(crate) struct Writer {
 
 impl Writer {
     pub(crate) fn new(database: Weak<Database>, config: &RedbConfig) -> Self {
-        Self { database, recovery: config.recovery, heads: Heads::new(config.heads), commits: 0 }
+        let run = u64::try_from(config.recent_entries.get()).unwrap_or(u64::MAX) / RUNS;
+        Self {
+            database,
+            recovery: config.recovery,
+            run: run.max(1),
+            heads: Heads::new(config.heads),
+            commits: 0,
+        }
     }
 
     fn begin(&self, database: &Database) -> Result<WriteTransaction, StoreError> {
@@ -36,7 +47,7 @@ impl Writer {
     }
 
     fn apply(&mut self, transaction: &WriteTransaction, batch: Vec<Write>) -> Result<Vec<Outcome>, Failure> {
-        let mut tables = tables::write(transaction).map_err(failed)?;
+        let mut tables = tables::write(transaction, self.run)?;
         // Another handle of the same database, in this process or in another, may have written since the last
         // batch.
         let commits = match tables.schema.get(COMMIT_KEY)? {
@@ -51,7 +62,14 @@ impl Writer {
         }
         self.commits = commits.wrapping_add(1);
         tables.schema.insert(COMMIT_KEY, &self.commits.to_be_bytes())?;
-        dm_store_kv::apply(&mut tables, &mut self.heads, batch)
+        let outcomes = dm_store_kv::apply(&mut tables, &mut self.heads, batch)?;
+
+        let Tables { mut schema, sequence, inbox, .. } = tables;
+        for (name, stored) in [(SEQUENCE, sequence), (INBOX, inbox)] {
+            let runs = settle(stored)?;
+            schema.insert(name.as_bytes(), &runs.encode())?;
+        }
+        Ok(outcomes)
     }
 }
 

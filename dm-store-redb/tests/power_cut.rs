@@ -7,6 +7,7 @@
 #![allow(clippy::cast_possible_truncation, reason = "a file of a test fits into memory")]
 
 use std::io;
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 
 use dm_conformance::crash::{Fate, Oracle};
@@ -107,6 +108,7 @@ impl Disk {
     fn open(&self, recovery: Recovery) -> Result<RedbStore, dm_core::StoreError> {
         let mut config = RedbConfig::default();
         config.recovery = recovery;
+        config.recent_entries = NonZeroUsize::new(24).unwrap();
         let database = Database::builder().set_cache_size(1024 * 1024).create_with_backend(self.clone());
         RedbStore::from_database(Arc::new(database.unwrap()), &config)
     }

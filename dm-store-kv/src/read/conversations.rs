@@ -8,6 +8,7 @@ use dm_core::{
 
 use crate::codec::{Fields, ThreadRow, refs};
 use crate::failure::Failure;
+use crate::read::newest_of;
 use crate::rows::{Look as _, Rows};
 use crate::tables::Tables;
 
@@ -23,21 +24,34 @@ pub(super) fn conversation(
 /// A page in the order of the core's cursor: last activity, newest first, never-active last, then id, newest
 /// first.
 ///
-/// It looks at the newest message of each of the user's conversations, which is one step in a narrow table,
-/// and at the participants for the page only.
+/// It looks at the newest message of each of the user's conversations, in a narrow table, and at the participants for the
+/// page only.
 pub(super) fn conversations(
     tables: &Tables<impl Rows>,
     query: &ConversationsQuery,
 ) -> Result<Vec<ConversationState>, Failure> {
     let Some(user_ref) = tables.user_ref(query.user)? else { return Ok(Vec::new()) };
+    let threads = tables
+        .members
+        .scan(&refs(user_ref, 0), &refs(user_ref, u32::MAX))?
+        .map(|member| {
+            let (key, _) = member?;
+            let mut key = Fields::new(&key);
+            key.u32()?;
+            key.last(Fields::u32)
+        })
+        .collect::<Result<Vec<u32>, Failure>>()?;
+    let mut newest = vec![(ServerSequence::ZERO, None); threads.len()];
+    tables.sequence.last_of_each(&threads, |place, key, value| {
+        if let Some(newest) = newest.get_mut(place) {
+            *newest = newest_of(Fields::new(key), Fields::new(value))?;
+        }
+        Ok(())
+    })?;
+
     let mut list = Vec::new();
-    for member in tables.members.scan(&refs(user_ref, 0), &refs(user_ref, u32::MAX))? {
-        let (key, _) = member?;
-        let mut key = Fields::new(&key);
-        key.u32()?;
-        let thread_ref = key.last(Fields::u32)?;
+    for (thread_ref, (head, last_activity)) in threads.into_iter().zip(newest) {
         let row = tables.thread_row(thread_ref)?;
-        let (head, last_activity) = tables.newest_message(thread_ref)?;
         let comes_after =
             |cursor: dm_core::ConversationCursor| (last_activity, row.id) < (cursor.last_activity, cursor.id);
         if query.after.is_none_or(comes_after) {

@@ -96,11 +96,14 @@ impl<T: Rows> Tables<T> {
         thread_ref: u32,
     ) -> Result<(ServerSequence, Option<Timestamp>), Failure> {
         let (from, to) = (numbered(thread_ref, 0), numbered(thread_ref, u64::MAX));
-        let newest = self.sequence.last_in(&from, &to, |mut key, value| {
-            key.u32()?;
-            let sequence = ServerSequence::new(key.last(Fields::u64)?);
-            Ok((sequence, Some(codec::Place::decode(value)?.at)))
-        })?;
+        let newest = self.sequence.last_in(&from, &to, newest_of)?;
         Ok(newest.unwrap_or((ServerSequence::ZERO, None)))
     }
+}
+
+/// What the last row of a conversation says: its number, and when its message was received.
+fn newest_of(mut key: Fields<'_>, value: Fields<'_>) -> Result<(ServerSequence, Option<Timestamp>), Failure> {
+    key.u32()?;
+    let sequence = ServerSequence::new(key.last(Fields::u64)?);
+    Ok((sequence, Some(codec::Place::decode(value)?.at)))
 }

@@ -1,11 +1,12 @@
 //! Where the conformance suite finds a store.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use dm_conformance::Harness;
 use dm_conformance::crash::CrashHarness;
 use dm_core::StoreError;
-use dm_store_redb::RedbStore;
+use dm_store_redb::{RedbConfig, RedbStore};
 use tempfile::TempDir;
 
 /// A store in a file of its own.
@@ -24,7 +25,10 @@ impl Harness for File {
     }
 
     async fn open(&self) -> Result<RedbStore, StoreError> {
-        RedbStore::open(&self.path)
+        let mut config = RedbConfig::default();
+        // So few that in every test of more than some messages rows are moved, and generations follow each other.
+        config.recent_entries = NonZeroUsize::new(24).unwrap();
+        RedbStore::open_with(&self.path, &config)
     }
 }
 
