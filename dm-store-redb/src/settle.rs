@@ -5,6 +5,7 @@ use std::ops::Bound;
 use dm_store_kv::Failure;
 use redb::WriteTransaction;
 
+use crate::newest::END;
 use crate::parts::Recent;
 use crate::runs::{Moved, Runs};
 use crate::tables::Stored;
@@ -76,7 +77,7 @@ impl<'a> Merged<'a> {
     fn new(runs: &'a [Tree<&WriteTransaction>], after: &[u8]) -> Result<Self, Failure> {
         let mut merged = Vec::with_capacity(runs.len());
         for run in runs {
-            let mut rest = run.between(Bound::Excluded(after), &[u8::MAX; 13])?;
+            let mut rest = run.between(Bound::Excluded(after), &END)?;
             if let Some(next) = rest.next() {
                 merged.push(Run { next: next?, rest });
             }

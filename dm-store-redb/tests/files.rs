@@ -271,10 +271,10 @@ async fn a_damaged_row_is_a_typed_error_and_no_panic() {
         ("dm_messages", &one, vec![]),
         ("dm_messages", &one, vec![0; 100]),
         ("dm_messages", &one, vec![255; 200]),
-        ("dm_inbox", &first_entry, vec![0; 9]),
-        ("dm_inbox", &first_entry, vec![9; 40]),
-        ("dm_inbox", &second_entry, pointer(1_000)),
-        ("dm_inbox", &[0, 0, 0, 1, 7], pointer(1)),
+        ("dm_inbox_run_0", &first_entry, vec![0; 9]),
+        ("dm_inbox_run_0", &first_entry, vec![9; 40]),
+        ("dm_inbox_run_0", &second_entry, pointer(1_000)),
+        ("dm_inbox_run_0", &[0, 0, 0, 1, 7], pointer(1)),
         ("dm_user_ids", ana.as_bytes(), vec![1]),
     ];
     for (table, key, value) in damages {
@@ -283,7 +283,7 @@ async fn a_damaged_row_is_a_typed_error_and_no_panic() {
         written(&path, 1).await;
         // User 1 has ref 1 or 2, by the order of the two public keys: both inboxes are damaged alike.
         put(&path, table, key, &value);
-        if table == "dm_inbox" {
+        if table == "dm_inbox_run_0" {
             let mut other = key.to_vec();
             other[3] = 2;
             put(&path, table, &other, &value);

@@ -1,16 +1,19 @@
-//! redb alone, in transactions: see [`engine`](super::engine).
+//! redb alone, in transactions: see [`engine`](super::engine). New rows of conversations and inboxes go into small trees
+//! first, as the store has them.
 
 use std::path::Path;
 
 use dm_store_redb::{RedbConfig, RedbStore};
-use redb::{Database, Durability, TableDefinition};
+use redb::{Database, Durability, TableDefinition, WriteTransaction};
 
-use super::engine::{Engine, Heads, Table, Transactions};
+use super::engine::{Engine, Heads, Row, Table, Transactions};
 use crate::options::Options;
 
 struct Redb {
     database: Database,
     commits: u64,
+    sequence: Log,
+    inbox: Log,
 }
 
 pub(crate) fn open(folder: &Path, options: &Options) -> anyhow::Result<Engine> {
@@ -19,7 +22,9 @@ pub(crate) fn open(folder: &Path, options: &Options) -> anyhow::Result<Engine> {
     // For its tables.
     drop(RedbStore::open_with(&path, &config)?);
     let database = Database::builder().set_cache_size(config.cache_bytes).open(&path)?;
-    Ok(Engine::new(Redb { database, commits: 0 }, options))
+    let entries = config.recent_entries.get();
+    let (sequence, inbox) = (Log::new("dm_sequence", entries / 2), Log::new("dm_inbox", entries));
+    Ok(Engine::new(Redb { database, commits: 0, sequence, inbox }, options))
 }
 
 impl Transactions for Redb {
@@ -29,15 +34,16 @@ impl Transactions for Redb {
         transaction.set_two_phase_commit(true);
         transaction.set_quick_repair(true);
         {
-            let open = |name| transaction.open_table(TableDefinition::<&[u8], &[u8]>::new(name));
+            let runs = [self.sequence.growing(), self.inbox.growing()];
+            let open = |name| transaction.open_table(table(name));
             // In each transaction the store counts it.
             self.commits += 1;
             open("dm_schema")?.insert(b"commit".as_slice(), self.commits.to_be_bytes().as_slice())?;
             let mut rows = open("dm_messages")?;
             let mut message_ids = open("dm_message_ids")?;
             let mut client_ids = open("dm_client_ids")?;
-            let mut sequence = open("dm_sequence")?;
-            let mut inbox = open("dm_inbox")?;
+            let mut sequence = open(&runs[0])?;
+            let mut inbox = open(&runs[1])?;
             for _ in 0..messages {
                 for row in heads.next() {
                     let table = match row.table {
@@ -48,9 +54,73 @@ impl Transactions for Redb {
                         Table::Inbox => &mut inbox,
                     };
                     table.insert(row.key.as_slice(), row.value.as_slice())?;
+                    match row.table {
+                        Table::Sequence => self.sequence.recent.push(row),
+                        Table::Inbox => self.inbox.recent.push(row),
+                        Table::Messages | Table::MessageIds | Table::ClientIds => {}
+                    }
                 }
             }
         }
+        let more = messages + messages / 4;
+        self.sequence.settle(&transaction, more)?;
+        self.inbox.settle(&transaction, 2 * more)?;
         Ok(transaction.commit()?)
+    }
+}
+
+fn table(name: &str) -> TableDefinition<'_, &'static [u8], &'static [u8]> {
+    TableDefinition::new(name)
+}
+
+/// Rows that are in small trees first; here in memory, too, and sorted at once.
+struct Log {
+    name: &'static str,
+    /// Rows of a generation, which has so many runs.
+    rows: usize,
+    generation: usize,
+    recent: Vec<Row>,
+    moving: Vec<Row>,
+    /// Runs that are to be deleted.
+    moved: usize,
+}
+
+impl Log {
+    const RUNS: usize = 8;
+
+    fn new(name: &'static str, rows: usize) -> Self {
+        Self { name, rows, generation: 0, recent: Vec::new(), moving: Vec::new(), moved: 0 }
+    }
+
+    fn run(&self, generation: usize, run: usize) -> String {
+        format!("{}_run_{}", self.name, Self::RUNS * generation + run)
+    }
+
+    fn growing(&self) -> String {
+        let run = self.recent.len() * Self::RUNS / self.rows;
+        self.run(self.generation, run.min(Self::RUNS - 1))
+    }
+
+    fn settle(&mut self, transaction: &WriteTransaction, rows: usize) -> anyhow::Result<()> {
+        if self.moving.is_empty() {
+            if self.moved > 0 {
+                self.moved -= 1;
+                transaction.delete_table(table(&self.run(self.generation - 1, self.moved)))?;
+            }
+        } else {
+            let mut settled = transaction.open_table(table(self.name))?;
+            let rest = self.moving.len().saturating_sub(rows);
+            for row in self.moving.drain(rest..).rev() {
+                settled.insert(row.key.as_slice(), row.value.as_slice())?;
+            }
+        }
+        if self.recent.len() >= self.rows && self.moving.is_empty() && self.moved == 0 {
+            self.generation += 1;
+            std::mem::swap(&mut self.recent, &mut self.moving);
+            // Taken from the end.
+            self.moving.sort_unstable_by(|a, b| b.key.cmp(&a.key));
+            self.moved = Self::RUNS;
+        }
+        Ok(())
     }
 }
