@@ -37,7 +37,9 @@
 //!                dm_keys, dm_announcements ──┘    └── dm_devices (cursor) ◄── dm_acked (user, device, seq)
 //! ```
 //!
-//! The bytes of each are documented in `dm-store-kv`.
+//! The bytes of each are documented in `dm-store-kv`. The newest rows of `dm_sequence` and `dm_inbox` are in small trees of
+//! their own, `dm_sequence_run_0` and so on, from which they are moved some with each batch: redb copies each page that a
+//! batch changes, and in this way a batch changes few. It doubled the sends.
 //!
 //! # When the disk fails
 //!
@@ -48,9 +50,10 @@
 //!
 //! # In reading order
 //!
-//! `store` opens and holds it, `config` says how, `schema` brings the tables to this version, `tables`
-//! opens them and walks over them, `write` and `read` are handed to `dm-store-kv`, which does the work, `error`
-//! translates.
+//! `store` opens and holds it, `config` says how, `schema` brings the tables to this version. `tree` is a
+//! table of redb, `runs` tells where the rows of a log lie, `parts` walks over them, `newest` finds the last rows of many
+//! owners, `settle` moves rows; `tables` makes tables of them, as `dm-store-kv` wants them. `write` and `read` are handed to
+//! it, which does the work. `error` translates.
 
 mod config;
 mod error;
