@@ -26,21 +26,20 @@ pub struct RedbConfig {
 
 /// How a file that was not closed, because the process was killed or the power went, is brought back.
 ///
-/// Measured with `examples/recovery.rs` on two cores that were busy with other work, 512-byte payloads in
-/// 100,000 conversations, with the file in the operating system's cache; from a cold disk, the time to read
-/// the whole file comes on top of the walk:
+/// Measured with `examples/recovery.rs` on two cores, 512-byte payloads in 100,000 conversations, with the file in the
+/// operating system's cache; from a cold disk, the time to read the whole file comes on top of the walk:
 ///
 /// | | quick | walk |
 /// |---|---|---|
-/// | opening after SIGKILL, 150,000 messages (272 MiB), 3 runs | 1 to 12 ms | 0.5 s |
-/// | opening after SIGKILL, 1,000,000 messages (1.1 GiB), 2 runs | 2 and 8 ms | 1.5 and 3.1 s |
-/// | opening after a clean close, 1,000,000 messages, 2 runs | 0.5 ms | 0.3 and 3 ms |
-/// | commits of 256, 150,000 messages, 3 runs | 7,240 to 7,540 msg/s | 6,230 to 7,270 msg/s |
-/// | commits of 256, 1,000,000 messages, 2 runs | 7,150 and 6,070 msg/s | 11,960 and 4,840 msg/s |
-/// | commits of 1, the quieter of 2 runs | 1,290 msg/s | 1,550 msg/s |
+/// | opening after SIGKILL, 150,000 messages (272 MiB), 3 runs | 1 ms | 0.3 s |
+/// | opening after SIGKILL, 1,000,000 messages (1.1 GiB), 2 runs | 1 ms | 1.3 and 1.4 s |
+/// | opening after a clean close, 1,000,000 messages, 2 runs | 0.5 ms | 0.4 ms |
+/// | commits of 256, 150,000 messages, 3 runs | 32,000 to 35,000 msg/s | 31,000 to 35,000 msg/s |
+/// | commits of 256, 1,000,000 messages, 2 runs | 28,000 msg/s | 27,000 and 29,000 msg/s |
+/// | commits of 1, 2 runs | 1,490 and 1,630 msg/s | 1,820 and 1,860 msg/s |
 ///
-/// So a walk takes seconds and grows with the file, just when people wait for the service to be back; a large
-/// commit costs about the same in both ways, as far as the noise lets one see, and a small one a fifth more.
+/// So a walk takes a second and more, and grows with the file, just when people wait for the service to be back; a large
+/// commit costs the same in both ways, and a small one a fifth more.
 /// Therefore quick is the default. The file is the same: it may be opened with one today and with the other
 /// tomorrow, and the last commit decides what a crash costs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
