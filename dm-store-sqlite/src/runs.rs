@@ -74,6 +74,12 @@ impl Layout {
         self.generation & 1
     }
 
+    /// How many runs are in one of the two tables.
+    pub(crate) const fn runs_of(&self, table: i64) -> i64 {
+        let [even, odd] = self.runs;
+        if table == 0 { even } else { odd }
+    }
+
     /// The parts of a user's inbox above the newest entry that expired, in the order of their numbers.
     pub(crate) fn inbox_of(&self, user_ref: i64, floor: i64) -> impl DoubleEndedIterator<Item = Run> {
         self.parts(self.inbox, user_ref, floor)

@@ -1,6 +1,7 @@
 //! Conversations and lists of them.
 
 use std::cmp::Reverse;
+use std::collections::hash_map::Entry;
 use std::collections::{BinaryHeap, HashMap};
 
 use dm_core::{
@@ -29,6 +30,9 @@ pub(super) fn conversation(connection: &Connection, id: ConversationId) -> Resul
     Ok(Some(state))
 }
 
+/// A conversation of a page: last activity and id, which are its place in the order, its ref, and its newest number.
+type Listed = ((Option<Timestamp>, ConversationId), i64, i64);
+
 /// A page in the order of the core's cursor: last activity, newest first, never-active last, then id, newest first.
 ///
 /// It looks at all of the user's conversations, whose rows tell their activity up to what is moved, and at the user's own
@@ -52,16 +56,20 @@ pub(super) fn conversations(
         let mut rows = select.query([user_ref])?;
         while let Some(row) = rows.next()? {
             let thread_ref: i64 = row.get(0)?;
-            let mut newest = (row.get(2)?, row.get(3)?);
-            if let Some((seq, at)) = recent.get(&thread_ref).filter(|(seq, _)| *seq > newest.0) {
-                newest = (*seq, Some(*at));
-            }
-            let (seq, at) = newest;
+            let (seq, at): (i64, Option<i64>) = match recent.get(&thread_ref) {
+                Some((seq, at)) => (*seq, Some(*at)),
+                None => (row.get(2)?, row.get(3)?),
+            };
             let last_activity = at.map(|at| Timestamp::from_millis(at.cast_unsigned()));
+            let is_full = page.len() == query.limit;
+            let last = page.peek().map(|Reverse(((at, _), ..)): &Reverse<Listed>| *at);
+            if is_full && last.is_some_and(|last| last_activity < last) {
+                continue;
+            }
             let place = (last_activity, codec::get_conversation(row, 1)?);
             if query.after.is_none_or(|after| place < (after.last_activity, after.id)) {
                 page.push(Reverse((place, thread_ref, seq)));
-                if page.len() > query.limit {
+                if is_full {
                     page.pop();
                 }
             }
@@ -79,22 +87,22 @@ pub(super) fn conversations(
         .collect()
 }
 
-/// The number and time of the newest message in each conversation in which the user has recent entries. Both generations
-/// are looked at whole: some may be moved for the user and not yet for the conversation.
+/// The number and time of the newest message in each conversation in which the user has recent entries; the message that is
+/// the conversation's newest is then among them, because entries expire from the oldest. Both generations are looked at
+/// whole: some may be moved for the user and not yet for the conversation.
 fn recent_activity(connection: &Connection, user_ref: i64) -> Result<HashMap<i64, (i64, i64)>> {
+    let layout = Layout::read(connection)?;
     let mut newest = HashMap::new();
-    for (table, runs) in Layout::read(connection)?.runs.into_iter().enumerate() {
+    for table in [layout.growing(), 1 - layout.growing()] {
         let mut select = connection.prepare_cached(&format!(
             "SELECT conversation, conversation_seq, at FROM dm_recent_inbox_{table}
-             WHERE run = ?1 AND user = ?2 AND conversation IS NOT NULL"
+             WHERE run = ?1 AND user = ?2 AND conversation IS NOT NULL ORDER BY seq DESC"
         ))?;
-        for run in 0..runs {
+        for run in (0..layout.runs_of(table)).rev() {
             let mut rows = select.query([run, user_ref])?;
             while let Some(row) = rows.next()? {
-                let message: (i64, i64) = (row.get(1)?, row.get(2)?);
-                let known = newest.entry(row.get(0)?).or_insert(message);
-                if known.0 < message.0 {
-                    *known = message;
+                if let Entry::Vacant(first) = newest.entry(row.get(0)?) {
+                    first.insert((row.get(1)?, row.get(2)?));
                 }
             }
         }
