@@ -72,6 +72,21 @@ impl Heads {
         self.threads.put(id, head);
     }
 
+    /// Changes what is known of a user who was just looked up. Without another change of the order, which would be half of
+    /// what these maps cost a send; who was forgotten meanwhile stays so.
+    pub(crate) fn update_user(&mut self, user: UserId, head: User) {
+        if let Some(known) = self.users.peek_mut(&user) {
+            *known = head;
+        }
+    }
+
+    /// Changes what is known of a conversation, likewise.
+    pub(crate) fn update_thread(&mut self, id: ConversationId, head: Thread) {
+        if let Some(known) = self.threads.peek_mut(&id) {
+            *known = head;
+        }
+    }
+
     /// Notes a new key of the oldest inboxes.
     pub(crate) fn note_oldest(&mut self, key: [u8; 12]) {
         self.oldest = self.oldest.min(key);
