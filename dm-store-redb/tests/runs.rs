@@ -8,7 +8,8 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
-use common::{append, at, conversation, open, user, who, whole_inbox};
+use common::{append, at, conversation, open, who, whole_inbox};
+use dm_conformance::lists::{self, Last};
 use dm_core::*;
 use dm_store_redb::{RedbConfig, RedbStore};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableHandle};
@@ -130,32 +131,11 @@ async fn what_expires_is_gone_from_runs_and_stays_gone_when_they_are_moved() {
 async fn a_user_of_many_conversations_finds_the_newest_wherever_its_row_is() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dm.redb");
-    // Three sizes, so that conversations are in the large tree only, in runs only, in both, and in none.
+    // So that conversations are in the large tree only, in runs only, in both, and in none.
     for (entries, people) in [(400, 300_u64), (400, 700), (8_000, 700)] {
         let path = path.with_extension(format!("{entries}-{people}"));
         let store = RedbStore::open_with(&path, &config(entries)).unwrap();
-        let batch = (1..=people).map(|n| open(n, 0, n)).collect();
-        store.commit(batch).await.unwrap();
-        let mut newest = vec![None; usize::try_from(people).unwrap()];
-        for id in 1..=2_000_u64 {
-            // Some get many messages, most a few, the last hundred none.
-            let n = 1 + (id * id) % (people - 100);
-            store.commit(vec![append(n, 0, id, id)]).await.unwrap();
-            newest[usize::try_from(n).unwrap() - 1] = Some(id);
-        }
-        let mut expected: Vec<_> = (1..=people).zip(newest).collect();
-        expected.sort_by_key(|(n, at)| std::cmp::Reverse((*at, conversation(*n))));
-        let query = ConversationsQuery { user: user(0), after: None, limit: 1_000 };
-        let listed = store.conversations(query).await.unwrap();
-        let listed: Vec<_> = listed
-            .into_iter()
-            .map(|state| (state.conversation.id, state.last_activity.map(Timestamp::as_millis)))
-            .collect();
-        let expected: Vec<_> = expected
-            .into_iter()
-            .map(|(n, when)| (conversation(n), when.map(|id| at(id).as_millis())))
-            .collect();
-        assert_eq!(listed, expected, "{entries} entries, {people} people");
+        lists::check(&store, people, 2_000, Last { ahead: Some(700), right: Some(900) }).await;
     }
 }
 

@@ -30,8 +30,12 @@ pub(crate) fn time(at: Timestamp) -> i64 {
     at.as_millis().cast_signed()
 }
 
+pub(crate) const fn to_time(at: i64) -> Timestamp {
+    Timestamp::from_millis(at.cast_unsigned())
+}
+
 pub(crate) fn get_time(row: &Row<'_>, column: usize) -> Result<Timestamp> {
-    row.get::<_, i64>(column).map(|at| Timestamp::from_millis(at.cast_unsigned()))
+    row.get(column).map(to_time)
 }
 
 pub(crate) fn get_number(row: &Row<'_>, column: usize) -> Result<u64> {

@@ -74,10 +74,14 @@ impl Layout {
         self.generation & 1
     }
 
-    /// How many runs are in one of the two tables.
-    pub(crate) const fn runs_of(&self, table: i64) -> i64 {
+    /// The runs, from the oldest: of which generation, and the number in it. All but the last get no more rows.
+    pub(crate) fn run_ids(&self) -> impl Iterator<Item = (i64, i64)> {
         let [even, odd] = self.runs;
-        if table == 0 { even } else { odd }
+        let runs = move |generation: i64| {
+            let runs = if generation & 1 == 0 { even } else { odd };
+            (0..runs).map(move |run| (generation, run))
+        };
+        runs(self.generation - 1).chain(runs(self.generation))
     }
 
     /// The parts of a user's inbox above the newest entry that expired, in the order of their numbers.

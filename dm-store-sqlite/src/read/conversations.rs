@@ -1,8 +1,7 @@
 //! Conversations and lists of them.
 
 use std::cmp::Reverse;
-use std::collections::hash_map::Entry;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::BinaryHeap;
 
 use dm_core::{
     Conversation, ConversationId, ConversationState, ConversationsQuery, ServerSequence, Timestamp,
@@ -11,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension, Result, Row, params};
 
 use crate::codec;
 use crate::heads::{newest_message, participants};
+use crate::read::recent::{Recent, Sealed};
 use crate::runs::Layout;
 
 pub(super) fn conversation(connection: &Connection, id: ConversationId) -> Result<Option<ConversationState>> {
@@ -25,10 +25,13 @@ pub(super) fn conversation(connection: &Connection, id: ConversationId) -> Resul
     let Some((mut state, thread_ref)) = found else { return Ok(None) };
     if let Some((seq, at)) = newest_message(connection, &Layout::read(connection)?, thread_ref)? {
         state.head = ServerSequence::new(seq.cast_unsigned());
-        state.last_activity = Some(Timestamp::from_millis(at.cast_unsigned()));
+        state.last_activity = Some(codec::to_time(at));
     }
     Ok(Some(state))
 }
+
+/// The number of a conversation's newest message, and when that was received; zero and none before the first.
+type Newest = (i64, Option<Timestamp>);
 
 /// A conversation of a page: last activity and id, which are its place in the order, its ref, and its newest number.
 type Listed = ((Option<Timestamp>, ConversationId), i64, i64);
@@ -40,6 +43,7 @@ type Listed = ((Option<Timestamp>, ConversationId), i64, i64);
 /// the look at all of them, and cost every send two more pages.
 pub(super) fn conversations(
     connection: &Connection,
+    sealed: &Sealed,
     query: &ConversationsQuery,
 ) -> Result<Vec<ConversationState>> {
     let user_ref: Option<i64> = connection
@@ -47,7 +51,8 @@ pub(super) fn conversations(
         .query_row([query.user.as_bytes()], |row| row.get(0))
         .optional()?;
     let Some(user_ref) = user_ref else { return Ok(Vec::new()) };
-    let recent = recent_activity(connection, user_ref)?;
+    let layout = Layout::read(connection)?;
+    let recent = Recent::read(connection, &layout, sealed, user_ref, query)?;
     let mut page = BinaryHeap::new();
     for member in ["a", "b"] {
         let mut select = connection.prepare_cached(&format!(
@@ -56,11 +61,20 @@ pub(super) fn conversations(
         let mut rows = select.query([user_ref])?;
         while let Some(row) = rows.next()? {
             let thread_ref: i64 = row.get(0)?;
-            let (seq, at): (i64, Option<i64>) = match recent.get(&thread_ref) {
+            let mut newest: Newest = match recent.newest.get(&thread_ref) {
                 Some((seq, at)) => (*seq, Some(*at)),
-                None => (row.get(2)?, row.get(3)?),
+                None => (row.get(2)?, row.get::<_, Option<i64>>(3)?.map(codec::to_time)),
             };
-            let last_activity = at.map(|at| Timestamp::from_millis(at.cast_unsigned()));
+            if newest.1 < recent.at_least {
+                continue;
+            }
+            if recent.is_partial && !recent.newest.contains_key(&thread_ref) {
+                // It may have rows where nobody looked, and then they tell.
+                if let Some((seq, at)) = newest_message(connection, &layout, thread_ref)? {
+                    newest = (seq, Some(codec::to_time(at)));
+                }
+            }
+            let (seq, last_activity) = newest;
             let is_full = page.len() == query.limit;
             let last = page.peek().map(|Reverse(((at, _), ..)): &Reverse<Listed>| *at);
             if is_full && last.is_some_and(|last| last_activity < last) {
@@ -87,29 +101,6 @@ pub(super) fn conversations(
         .collect()
 }
 
-/// The number and time of the newest message in each conversation in which the user has recent entries; the message that is
-/// the conversation's newest is then among them, because entries expire from the oldest. Both generations are looked at
-/// whole: some may be moved for the user and not yet for the conversation.
-fn recent_activity(connection: &Connection, user_ref: i64) -> Result<HashMap<i64, (i64, i64)>> {
-    let layout = Layout::read(connection)?;
-    let mut newest = HashMap::new();
-    for table in [layout.growing(), 1 - layout.growing()] {
-        let mut select = connection.prepare_cached(&format!(
-            "SELECT conversation, conversation_seq, at FROM dm_recent_inbox_{table}
-             WHERE run = ?1 AND user = ?2 AND conversation IS NOT NULL ORDER BY seq DESC"
-        ))?;
-        for run in (0..layout.runs_of(table)).rev() {
-            let mut rows = select.query([run, user_ref])?;
-            while let Some(row) = rows.next()? {
-                if let Entry::Vacant(first) = newest.entry(row.get(0)?) {
-                    first.insert((row.get(1)?, row.get(2)?));
-                }
-            }
-        }
-    }
-    Ok(newest)
-}
-
 fn state(row: &Row<'_>) -> Result<ConversationState> {
     let conversation = Conversation {
         id: codec::get_conversation(row, 0)?,
@@ -118,6 +109,6 @@ fn state(row: &Row<'_>) -> Result<ConversationState> {
     };
     let head = ServerSequence::new(codec::get_number(row, 4)?);
     let at: Option<i64> = row.get(5)?;
-    let last_activity = at.map(|at| Timestamp::from_millis(at.cast_unsigned()));
+    let last_activity = at.map(codec::to_time);
     Ok(ConversationState { conversation, head, last_activity })
 }

@@ -3,6 +3,7 @@
 mod conversations;
 mod history;
 mod inbox;
+mod recent;
 
 use std::num::NonZeroUsize;
 
@@ -18,11 +19,12 @@ use crate::connection::Readers;
 /// The connections of this process that read.
 pub(crate) struct Reader {
     readers: Readers,
+    sealed: recent::Sealed,
 }
 
 impl Reader {
-    pub(crate) const fn new(readers: Readers) -> Self {
-        Self { readers }
+    pub(crate) fn new(readers: Readers) -> Self {
+        Self { readers, sealed: recent::Sealed::default() }
     }
 }
 
@@ -36,7 +38,7 @@ impl EngineReader for Reader {
     }
 
     fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ConversationState>, StoreError> {
-        self.readers.read(|connection| conversations::conversations(connection, &query))
+        self.readers.read(|connection| conversations::conversations(connection, &self.sealed, &query))
     }
 
     fn history(&self, query: HistoryQuery) -> Result<Option<HistoryPage>, StoreError> {

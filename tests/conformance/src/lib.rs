@@ -72,6 +72,7 @@ pub mod crash;
 pub mod guide;
 mod harness;
 pub mod histories;
+pub mod lists;
 pub mod model;
 pub mod reads;
 mod snapshot;

@@ -1,0 +1,72 @@
+//! The list of a user with many conversations. Stores that keep what was written lately apart look for the newest
+//! message of each conversation in several places; their own tests choose how much lies where, and check the list here.
+
+use std::cmp::Reverse;
+
+use dm_core::{AppendMessage, ConversationCursor, ConversationId, ConversationsQuery, Store, Timestamp};
+
+use crate::build::{append, at, conversation, open, user};
+
+/// Writes of one commit.
+const BATCH: usize = 250;
+
+/// Which messages the last of the people gets: one by a clock that is far ahead, and one by a clock that is right.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Last {
+    /// The first of them.
+    pub ahead: Option<u64>,
+    /// The second.
+    pub right: Option<u64>,
+}
+
+/// Opens conversations of user 0 with so many people, writes messages to all but the last hundred, some by a clock that is
+/// behind, and to the last, and compares the list, in pages of several sizes, with what was written.
+///
+/// # Panics
+/// When the list is another one, or the store fails. With fewer than 101 people.
+pub async fn check(store: &impl Store, people: u64, messages: u64, last: Last) {
+    let mut newest = vec![None; usize::try_from(people).expect("a number of people")];
+    let mut batch: Vec<_> = (1..=people).map(|n| open(n, 0, n)).collect();
+    for id in 1..=messages {
+        // Squares: some get many messages, most get a few.
+        let (n, when) = match Some(id) {
+            id if id == last.ahead => (people, u64::MAX - 1),
+            right if right == last.right => (people, id),
+            _ if id % 97 == 0 => (1 + (id * id) % (people - 100), id / 2),
+            _ => (1 + (id * id) % (people - 100), id),
+        };
+        batch.push(AppendMessage { at: at(when), ..append(n, 0, id) }.into());
+        *newest.get_mut(usize::try_from(n - 1).expect("one of them")).expect("one of them") = Some(at(when));
+        if batch.len() >= BATCH {
+            store.commit(std::mem::take(&mut batch)).await.expect("it is committed");
+        }
+    }
+    store.commit(batch).await.expect("it is committed");
+
+    let mut expected: Vec<Listed> = (1..=people).map(conversation).zip(newest).collect();
+    expected.sort_by_key(|(id, at)| Reverse((*at, *id)));
+    for limit in [7, 50, 1_000] {
+        let listed = pages(store, limit).await;
+        let wrong = listed.iter().zip(&expected).position(|(listed, expected)| listed != expected);
+        assert!(
+            listed == expected,
+            "in pages of {limit}: {} of {} conversations, the first that is wrong at {wrong:?}",
+            listed.len(),
+            expected.len()
+        );
+    }
+}
+
+type Listed = (ConversationId, Option<Timestamp>);
+
+/// The whole list of user 0, page after page.
+async fn pages(store: &impl Store, limit: usize) -> Vec<Listed> {
+    let (mut listed, mut after) = (Vec::new(), None);
+    loop {
+        let page = ConversationsQuery { user: user(0), after, limit };
+        let page = store.conversations(page).await.expect("a page");
+        let Some(last) = page.last() else { return listed };
+        after = Some(ConversationCursor { last_activity: last.last_activity, id: last.conversation.id });
+        listed.extend(page.iter().map(|state| (state.conversation.id, state.last_activity)));
+    }
+}
