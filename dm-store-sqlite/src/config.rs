@@ -19,7 +19,7 @@ pub struct SqliteConfig {
     /// Others cost one look into the file when they are written to.
     pub heads: NonZeroUsize,
     /// New inbox entries that are kept in small trees, from which they are moved into the large ones in bulk; as many again
-    /// are being moved. Default 65,536: with 10,000 conversations a send then writes a quarter of the pages it would
+    /// are being moved. Default 131,072: with 10,000 conversations a send then writes a quarter of the pages it would
     /// write without. More makes the moves cheaper and each batch's own pages more.
     pub recent_entries: NonZeroUsize,
     /// Pages in the write-ahead log at which it is copied into the file. Default 500 pages (4 MiB in a file of the
@@ -57,7 +57,7 @@ impl Default for SqliteConfig {
             busy_timeout: Duration::from_secs(5),
             cache_bytes: 32 * 1024 * 1024,
             heads: at_least_one(65_536),
-            recent_entries: at_least_one(65_536),
+            recent_entries: at_least_one(131_072),
             checkpoint_pages: 500,
             max_pages: None,
         }

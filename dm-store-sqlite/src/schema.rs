@@ -6,8 +6,11 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::error::from_sqlite;
 
 /// The steps, in order. Step *n* leads to version *n*. A step that was released never changes.
-const MIGRATIONS: &[&str] =
-    &[include_str!("../migrations/0001_initial.sql"), include_str!("../migrations/0002_recent_rows.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/0001_initial.sql"),
+    include_str!("../migrations/0002_recent_rows.sql"),
+    include_str!("../migrations/0003_more_runs.sql"),
+];
 
 /// The version this library writes.
 pub(crate) const VERSION: usize = MIGRATIONS.len();
@@ -73,8 +76,7 @@ mod tests {
     #[test]
     fn a_step_that_fails_leaves_nothing_behind() {
         let mut connection = Connection::open_in_memory().unwrap();
-        let broken =
-            [MIGRATIONS[0], MIGRATIONS[1], "CREATE TABLE dm_more (x); INSERT INTO nowhere VALUES (1);"];
+        let broken = [MIGRATIONS, &["CREATE TABLE dm_more (x); INSERT INTO nowhere VALUES (1);"]].concat();
         migrate_by(&mut connection, &broken).unwrap_err();
         assert!(names(&connection).is_empty());
         migrate(&mut connection).unwrap();

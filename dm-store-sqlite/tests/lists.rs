@@ -24,17 +24,17 @@ async fn few_rows_are_recent() {
 /// Runs of 1,250 entries, half of them the user's: a page that is filled from the newest runs leaves the others out.
 #[tokio::test]
 async fn older_runs_are_left_out() {
-    check(10_000, 4_000, Last::default()).await;
+    check(20_000, 4_000, Last::default()).await;
 }
 
 #[tokio::test]
 async fn older_runs_are_not_left_out_where_a_clock_was_ahead() {
-    check(10_000, 4_000, Last { ahead: Some(1_000), right: None }).await;
+    check(20_000, 4_000, Last { ahead: Some(1_000), right: None }).await;
 }
 
 /// Three generations: in the first, which is moved, a clock was ahead; the second, which is being moved, and left out, has
 /// the newest message of that conversation.
 #[tokio::test]
 async fn what_is_left_out_is_looked_at_where_it_tells() {
-    check(10_000, 10_400, Last { ahead: Some(100), right: Some(5_000) }).await;
+    check(20_000, 20_900, Last { ahead: Some(100), right: Some(10_500) }).await;
 }

@@ -162,8 +162,8 @@ struct Recent {
 
 impl Recent {
     /// Entries in a generation, and runs.
-    const ENTRIES: usize = 65_536;
-    const RUNS: usize = 8;
+    const ENTRIES: usize = 131_072;
+    const RUNS: usize = 16;
 
     fn place(&self) -> (i64, i64) {
         let run = self.entries.len() / (Self::ENTRIES / Self::RUNS);
