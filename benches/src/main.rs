@@ -36,9 +36,14 @@ mod subject;
 mod workload;
 
 use clap::Parser;
+use mimalloc::MiMalloc;
 
 use options::Command;
 use performance::Effort;
+
+/// As the reference host, whose `main.rs` says why. All subjects have it, bare engines in Rust too; SQLite has its own.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> anyhow::Result<()> {
     let command = Command::parse();

@@ -30,6 +30,11 @@
 //! goes into the engine's skip lists. A new folder takes longer than one that is there, because fjall syncs each file and
 //! folder that it makes; `src/tables.rs` says how long.
 //!
+//! The host's allocator matters more than with other stores, because what one thread allocated is freed by others. On
+//! glibc's, which makes them wait for each other, a store that is merging does 42,000 messages per second and one in a
+//! thousand takes 390 ms; on mimalloc 54,000 and 110 ms, on jemalloc the same (medians of three, with a million
+//! messages stored). The library sets none.
+//!
 //! # In a host's own database
 //!
 //! A host that has a fjall database open gives it to [`FjallStore::from_database`]. The store owns only keyspaces

@@ -24,6 +24,7 @@ pub(crate) fn describe() -> anyhow::Result<Vec<(&'static str, String)>> {
         ("Rust", said("rustc", &["--version"])),
         ("SQLite", rusqlite::version().to_owned()),
         ("redb, fjall", format!("{}, {}", locked("redb"), locked("fjall"))),
+        ("allocator", format!("mimalloc {}", locked("mimalloc"))),
         ("this project", said("git", &["describe", "--always", "--dirty"])),
         ("date", said("date", &["-u", "+%F"])),
     ])

@@ -28,12 +28,14 @@ pub(crate) enum Effort {
 
 /// Measures everything, writes the page and its plots into a folder, and prints the targets.
 pub(crate) fn run(out: &Path, effort: Effort) -> anyhow::Result<()> {
+    // First, because the plots change the checkout that it names.
+    let about = about::describe()?;
     let measured = collect::collect(effort)?;
     let plots = out.join("performance");
     std::fs::create_dir_all(&plots).with_context(|| format!("cannot make {}", plots.display()))?;
     plots::draw(&measured, &plots)?;
     let verdicts = targets::verdicts(&measured);
-    let page = page::write(&measured, &verdicts, &about::describe()?, effort);
+    let page = page::write(&measured, &verdicts, &about, effort);
     let path = out.join("performance.md");
     std::fs::write(&path, page).with_context(|| format!("cannot write {}", path.display()))?;
     print!("{}", page::table(&verdicts));

@@ -49,7 +49,10 @@ pub(crate) fn draw(measured: &Measured, folder: &Path) -> anyhow::Result<()> {
         Line { name: store.into(), points }
     });
     let labels = ("messages stored before", "messages per second");
-    logarithmic(&folder.join("stored.svg"), "Durable sends, 256 in flight", labels, stored.collect())?;
+    let lines: Vec<_> = stored.collect();
+    let ((x0, x1), (_, y1)) = extent(&lines);
+    let title = "Durable sends, 256 in flight";
+    plot(&folder.join("stored.svg"), title, labels, lines, (x0..x1 * 1.1).log_scale(), 0.0..y1 * 1.3)?;
 
     let memory = ["memory", "sqlite"].map(|store| Line {
         name: format!("{store} store"),

@@ -23,6 +23,7 @@ pub(crate) fn open(folder: &Path, options: &Options) -> anyhow::Result<Engine> {
     let database = Database::builder(&path)
         .cache_size(config.cache_bytes)
         .max_journaling_size(config.journal_bytes)
+        .worker_threads(4)
         .journal_compression(CompressionType::None)
         .open()?;
     let keyspace = |name| database.keyspace(name, KeyspaceCreateOptions::default);

@@ -15,6 +15,7 @@ use dm_store_fjall::FjallStore;
 use dm_store_postgres::PostgresStore;
 use dm_store_redb::RedbStore;
 use dm_store_sqlite::SqliteStore;
+use mimalloc::MiMalloc;
 use tokio::net::TcpListener;
 
 use chat_host::accounts::Accounts;
@@ -23,6 +24,11 @@ use chat_host::challenge::Challenges;
 use chat_host::host::Host;
 use chat_host::serve::{Limits, serve};
 use chat_host::{router, shutdown, telemetry};
+
+/// A server allocates for every message on one thread and frees on another. The one of glibc then makes threads wait for each
+/// other: with fjall, sends are a quarter slower and the slowest in a thousand takes three times as long.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// How long queued messages may take to be committed once the host is asked to stop.
 const COMMIT_BOUND: Duration = Duration::from_secs(5);
