@@ -62,7 +62,7 @@ async fn two_handles_list_alike_while_generations_follow_each_other() {
         let (n, when) = if id % 499 == 0 {
             (PEOPLE - id / 499 % 40, id + 3_000)
         } else {
-            (1 + id * 7 % (PEOPLE - 60), id)
+            (1 + id * 11 % (PEOPLE - 60), id)
         };
         batch.push(AppendMessage { at: at(when), ..append(n, 0, id) }.into());
         newest.insert(n, Some(at(when)));
