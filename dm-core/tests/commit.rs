@@ -45,6 +45,37 @@ async fn what_arrives_during_a_commit_is_the_next_batch() {
     assert_eq!(store.batches()[before..], [1, 50]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn callers_that_send_again_at_once_are_one_batch() {
+    let (store, world, chat) = gated().await;
+    settle().await;
+    let before = store.batches().len();
+    store.hold_commits();
+    let again_and_again = || {
+        let dm = world.dm.clone();
+        async move {
+            for n in 0..10 {
+                dm.send(&who(1), message(chat, &n.to_string())).await.unwrap();
+            }
+        }
+    };
+    let mut tasks = JoinSet::new();
+    tasks.spawn(again_and_again());
+    settle().await;
+    for _ in 0..15 {
+        tasks.spawn(again_and_again());
+    }
+    settle().await;
+    for _ in 0..6 {
+        // Each is held until all who were answered wait again.
+        store.release_one_commit();
+        settle().await;
+    }
+    assert_eq!(store.batches()[before..], [1, 15, 16, 16, 16, 16], "no batch of one follows each of 15");
+    store.release_commits();
+    tasks.join_all().await;
+}
+
 #[tokio::test]
 async fn nobody_is_answered_before_the_commit() {
     let (store, world, chat) = gated().await;

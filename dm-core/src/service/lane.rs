@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
+use tokio::time::Instant;
 
 use super::commit::{Job, Status};
 use super::lifecycle::{Stage, passed};
@@ -30,6 +31,8 @@ pub(super) struct Lane {
 pub(super) struct Committed {
     result: Result<Vec<Outcome>, StoreError>,
     answers: Vec<Answer>,
+    /// How long the store took.
+    took: Duration,
 }
 
 /// Where an outcome goes, and the room that is free then.
@@ -50,17 +53,17 @@ impl Lane {
         }
     }
 
-    /// Gets jobs for a batch, unless some were left over. Returns whether there are any; there are none when all senders
+    /// Gets jobs for a batch, unless some were left over. Whoever the last batch leaves unanswered is answered once the next
+    /// one is handed over, and at once if they are more than those who wait. Returns whether there are any; there are none when all senders
     /// are gone, or the service is shutting down.
     async fn receive(&mut self) -> bool {
-        while self.waiting.len() < self.batch
-            && let Ok(job) = self.jobs.try_recv()
+        self.take_queued();
+        if let Some(committed) = &self.committed
+            && committed.answers.len() > self.waiting.len()
         {
-            self.waiting.push_back(job);
-        }
-        if self.waiting.is_empty() {
-            // The next batch may well come from those who wait for this one.
+            let (answered, at_most) = (committed.answers.len(), committed.took / 4);
             self.answer_committed();
+            self.gather(answered, at_most).await;
         }
         let mut taken = Vec::new();
         while self.waiting.is_empty() {
@@ -80,8 +83,35 @@ impl Lane {
         true
     }
 
-    /// What arrived during the last commit, up to the limits. There is no lingering for more: under load the next
-    /// batch fills while this one is being written, and without load waiting would only add latency.
+    /// Takes what those who were just answered send at once: until as many wait as were answered, until nothing comes
+    /// any more, or for so long. They are most of the callers, or this is not called.
+    ///
+    /// Otherwise the few that wait go first, and the many wait for them, again and again. With 4 and 16 callers SQLite does
+    /// 9,400 and 20,000 messages per second instead of 6,000 and 16,500, with 256 redb 43,000 instead of 35,000, and SQLite
+    /// 51,000 instead of 54,000, because its commit thread stands still meanwhile (`dm-bench send`, medians).
+    async fn gather(&mut self, answered: usize, at_most: Duration) {
+        let began = Instant::now();
+        let mut before = None;
+        while before != Some(self.waiting.len())
+            && self.waiting.len() < answered
+            && began.elapsed() <= at_most
+        {
+            before = Some(self.waiting.len());
+            tokio::task::yield_now().await;
+            self.take_queued();
+        }
+    }
+
+    /// Takes what is in the channel, up to a batch.
+    fn take_queued(&mut self) {
+        while self.waiting.len() < self.batch
+            && let Ok(job) = self.jobs.try_recv()
+        {
+            self.waiting.push_back(job);
+        }
+    }
+
+    /// What waits, up to the limits.
     fn next_batch(&mut self) -> Vec<Job> {
         let mut bytes = 0_usize;
         let fits = |job: &&Job| {
@@ -120,7 +150,8 @@ impl Lane {
                 }
             },
         };
-        metrics::histogram!("dm_commit_seconds").record(began.elapsed().as_secs_f64());
+        let took = began.elapsed();
+        metrics::histogram!("dm_commit_seconds").record(took.as_secs_f64());
         let result = result.and_then(|outcomes| {
             if outcomes.len() == answers.len() {
                 Ok(outcomes)
@@ -132,12 +163,12 @@ impl Lane {
             }
         });
         self.status.failing.store(result.is_err(), Ordering::Relaxed);
-        self.committed = Some(Committed { result, answers });
+        self.committed = Some(Committed { result, answers, took });
     }
 
     /// Answers the callers of the last batch, if they are not answered yet, and passes its hints on.
     fn answer_committed(&mut self) {
-        let Some(Committed { result, answers }) = self.committed.take() else { return };
+        let Some(Committed { result, answers, .. }) = self.committed.take() else { return };
         match result {
             Ok(outcomes) => {
                 let hints = self.answer(outcomes, answers);
