@@ -87,8 +87,9 @@ impl Lane {
     /// any more, or for so long. They are most of the callers, or this is not called.
     ///
     /// Otherwise the few that wait go first, and the many wait for them, again and again. With 4 and 16 callers SQLite does
-    /// 9,400 and 20,000 messages per second instead of 6,000 and 16,500, with 256 redb 43,000 instead of 35,000, and SQLite
-    /// 51,000 instead of 54,000, because its commit thread stands still meanwhile (`dm-bench send`, medians).
+    /// 9,400 and 20,000 messages per second instead of 6,000 and 16,500, with 256 redb 45,000 instead of 37,000. With 256 the
+    /// others are the same within the noise: batches are larger, and the store stands still for a tenth of the time (by turns
+    /// with `dm-bench send`). Waiting for only 64, 128 or half of them was no better.
     async fn gather(&mut self, answered: usize, at_most: Duration) {
         let began = Instant::now();
         let mut before = None;
