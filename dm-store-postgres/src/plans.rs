@@ -1,4 +1,5 @@
-//! Every statement of a send, an acknowledgement and a read finds its rows by an index, at a million rows.
+//! Every statement of a send, an acknowledgement and a read finds its rows by an index, at a million rows, and the one that
+//! locks them while it changes them takes them in order.
 
 use dm_test_servers::postgres::Cluster;
 use tokio_postgres::NoTls;
@@ -52,8 +53,19 @@ async fn every_hot_statement_uses_an_index_at_a_million_rows() {
                 })
                 .collect();
             by_index(&sql, &lines);
+            if sql == write::RESERVE_ENTRIES {
+                in_order_of_the_array(&lines);
+            }
         }
     }
+}
+
+/// Asserts that the array is gone through as it is, and each user looked up as it comes.
+fn in_order_of_the_array(plan: &[String]) {
+    let nodes: Vec<&str> = plan.iter().filter_map(|line| line.split("->").nth(1)).map(str::trim).collect();
+    let expected = ["Nested Loop", "Function Scan on n", "Index Scan using users_pkey on users u"];
+    let is_it = |(node, expected): (&&str, &str)| node.starts_with(expected);
+    assert!(nodes.len() == 3 && nodes.iter().zip(expected).all(is_it), "{}", plan.join("\n"));
 }
 
 /// Asserts that no table is read whole, neither by itself nor by way of an index.

@@ -32,7 +32,7 @@ impl Book {
         let (at, device) = (write.at, write.sender.device.clone());
         let message = Arc::new(write.clone().into_message(sequence));
         if let Some(thread) = self.threads.get_mut(&write.conversation) {
-            (thread.head, thread.last_activity, thread.is_changed) = (sequence, Some(at), true);
+            (thread.head, thread.last_activity) = (sequence, Some(at));
         }
         let event = || Event::Message(Arc::clone(&message));
         let content = || Content::Message(message.conversation, sequence);

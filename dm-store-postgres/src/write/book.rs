@@ -32,11 +32,14 @@ pub(super) struct Book {
 #[derive(Default)]
 pub(super) struct User {
     pub(super) head: InboxSeq,
+    /// What the row says: ahead of `head` by what is reserved.
+    pub(super) head_in_row: InboxSeq,
     pub(super) floor: InboxSeq,
     pub(super) oldest_at: Option<Timestamp>,
     pub(super) conversations: u64,
     pub(super) registrations: u64,
     pub(super) key: Option<KeyRecord>,
+    /// Whether anything but the head and the key is.
     pub(super) is_changed: bool,
     pub(super) has_new_key: bool,
 }
@@ -45,10 +48,12 @@ pub(super) struct User {
 pub(super) struct Thread {
     pub(super) conversation: Conversation,
     pub(super) head: ServerSequence,
+    /// What the row says: ahead of `head` by what is reserved.
+    pub(super) head_in_row: ServerSequence,
+    /// When this run appended to it.
     pub(super) last_activity: Option<Timestamp>,
     /// Its numbers among the conversations of its users, if it is new.
     pub(super) opened_as: Option<(u64, u64)>,
-    pub(super) is_changed: bool,
 }
 
 /// A message under a client id.
@@ -141,8 +146,9 @@ impl Book {
         let user = self.user(owner)?;
         let seq = user.head.next();
         user.head = seq;
-        user.oldest_at.get_or_insert(at);
-        user.is_changed = true;
+        if user.oldest_at.is_none() {
+            (user.oldest_at, user.is_changed) = (Some(at), true);
+        }
         self.entries.push(Entry { user: owner, seq, at, origin: origin.clone(), content });
         Ok(Notification { user: owner, entry: InboxEntry { seq, at, origin, event } })
     }

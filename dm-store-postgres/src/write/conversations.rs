@@ -14,16 +14,18 @@ impl Book {
         }
         let numbers =
             (self.user(participants.a())?.conversations + 1, self.user(participants.b())?.conversations + 1);
-        self.user(participants.a())?.conversations = numbers.0;
-        self.user(participants.b())?.conversations = numbers.1;
+        for (user, number) in [(participants.a(), numbers.0), (participants.b(), numbers.1)] {
+            let user = self.user(user)?;
+            (user.conversations, user.is_changed) = (number, true);
+        }
 
         let conversation = Conversation { id: write.id, participants, opened_at: write.at };
         let thread = Thread {
             conversation,
             head: ServerSequence::ZERO,
+            head_in_row: ServerSequence::ZERO,
             last_activity: None,
             opened_as: Some(numbers),
-            is_changed: false,
         };
         self.threads.insert(write.id, thread);
         self.pairs.insert(participants, write.id);

@@ -1,6 +1,6 @@
 //! Writing what a run decided: one statement for each table, whatever the run's size.
 
-use super::book::{Book, Content};
+use super::book::{Book, Content, Thread};
 use super::flight::{Flight, param};
 use crate::codec;
 use crate::error::Fault;
@@ -37,7 +37,10 @@ const INSERT_THREADS: &str =
     SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::bytea[], $4::bigint[], $5::bigint[], $6::bigint[],
         $7::bigint[], $8::bigint[])";
 
-pub(crate) const UPDATE_THREADS: &str = "UPDATE dm.conversations c SET head = n.head, last_at = n.last_at
+/// Without a time, that of the message at the head: what was reserved is given back.
+pub(crate) const UPDATE_THREADS: &str =
+    "UPDATE dm.conversations c SET head = n.head, last_at = coalesce(n.last_at,
+        (SELECT m.received_at FROM dm.messages m WHERE m.conversation = n.id AND m.seq = n.head))
     FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS n(id, head, last_at) WHERE c.id = n.id";
 
 const INSERT_DEVICES: &str = "INSERT INTO dm.devices (user_id, device, number, cursor, registered_at)
@@ -123,7 +126,8 @@ impl Book {
     }
 
     async fn flush_users<'a>(&'a self, flight: &mut Flight<'a>) -> Result<(), Fault> {
-        let changed: Vec<_> = self.users.iter().filter(|(_, user)| user.is_changed).collect();
+        let changed: Vec<_> =
+            self.users.iter().filter(|(_, user)| user.is_changed || user.head != user.head_in_row).collect();
         if !changed.is_empty() {
             let params = vec![
                 param(changed.iter().map(|(id, _)| id.as_bytes().as_slice()).collect::<Vec<_>>()),
@@ -184,8 +188,8 @@ impl Book {
             ];
             flight.add(INSERT_THREADS, params).await?;
         }
-        let changed: Vec<_> =
-            self.threads.values().filter(|thread| thread.is_changed && thread.opened_as.is_none()).collect();
+        let is_changed = |thread: &&Thread| thread.opened_as.is_none() && thread.head != thread.head_in_row;
+        let changed: Vec<_> = self.threads.values().filter(is_changed).collect();
         if !changed.is_empty() {
             let params = vec![
                 param(changed.iter().map(|t| codec::uuid(t.conversation.id.as_bytes())).collect::<Vec<_>>()),

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::book::{Book, Filed, Sent, Thread, User};
 use super::flight::{Flight, Param, param};
 use super::plan::{Names, owners};
+use super::reserve::Reservation;
 use crate::codec::{self, MESSAGE, MESSAGE_COLUMNS};
 use crate::error::Fault;
 
@@ -28,10 +29,10 @@ pub(crate) const LOCK_USERS: &str = "SELECT u.id, u.inbox_head, u.inbox_floor, u
                    UNION SELECT c.b FROM dm.conversations c WHERE c.id = ANY ($2::uuid[]))
     ORDER BY u.id FOR UPDATE OF u";
 
-pub(crate) const THREADS: &str = "SELECT c.id, c.a, c.b, c.opened_at, c.head, c.last_at
+pub(crate) const THREADS: &str = "SELECT c.id, c.a, c.b, c.opened_at, c.head
     FROM dm.conversations c WHERE c.id = ANY ($1::uuid[])
     UNION ALL
-    SELECT c.id, c.a, c.b, c.opened_at, c.head, c.last_at
+    SELECT c.id, c.a, c.b, c.opened_at, c.head
     FROM unnest($2::bytea[], $3::bytea[]) AS p(a, b) JOIN dm.conversations c ON c.a = p.a AND c.b = p.b";
 
 pub(crate) const DEVICES: &str = "SELECT d.user_id, d.device, d.cursor,
@@ -74,7 +75,9 @@ pub(crate) fn sent_statement() -> String {
 pub(super) enum Part {
     Other,
     Users,
+    ReservedEntries,
     Threads,
+    ReservedMessages,
     Sent,
     Devices,
     Open,
@@ -112,13 +115,24 @@ pub(super) async fn filed(
     Ok(())
 }
 
-/// Adds the reads of a run, behind the locks.
-pub(super) async fn reads<'a>(
+/// Adds the locks of a run, and the reads behind them.
+pub(super) async fn run<'a>(
     flight: &mut Flight<'a>,
     parts: &mut Vec<Part>,
+    names: &Names,
     writes: &'a [Write],
     book: &Book,
 ) -> Result<(), Fault> {
+    let reservation = Reservation::of(writes, names);
+    if let Some(reservation) = &reservation {
+        reservation.entries(flight).await?;
+        parts.push(Part::ReservedEntries);
+        reservation.messages(flight).await?;
+        parts.push(Part::ReservedMessages);
+    } else {
+        lock(flight, names).await?;
+        parts.push(Part::Users);
+    }
     let (mut ids, mut a, mut b) = (BTreeSet::new(), Vec::new(), Vec::new());
     let (mut senders, mut client_ids) = (Vec::new(), Vec::new());
     for write in writes {
@@ -137,7 +151,7 @@ pub(super) async fn reads<'a>(
             _ => {}
         }
     }
-    if !ids.is_empty() || !a.is_empty() {
+    if reservation.is_none() && (!ids.is_empty() || !a.is_empty()) {
         let ids: Vec<Uuid> = ids.into_iter().collect();
         flight.add(THREADS, vec![param(ids), param(a), param(b)]).await?;
         parts.push(Part::Threads);
@@ -170,8 +184,10 @@ impl Book {
         for row in rows {
             match part {
                 Part::Other => {}
-                Part::Users => self.take_user(&row)?,
-                Part::Threads => self.take_thread(&row)?,
+                Part::Users => self.take_user(&row, 0)?,
+                Part::ReservedEntries => self.take_user(&row, codec::get_number(&row, 10)?)?,
+                Part::Threads => self.take_thread(&row, 0)?,
+                Part::ReservedMessages => self.take_thread(&row, codec::get_number(&row, 5)?)?,
                 Part::Sent => self.take_sent(&row)?,
                 Part::Devices => {
                     let who = Principal::new(codec::get_user(&row, 0)?, codec::get_device(&row, 1)?);
@@ -191,11 +207,13 @@ impl Book {
         Ok(())
     }
 
-    fn take_user(&mut self, row: &Row) -> Result<(), Fault> {
+    fn take_user(&mut self, row: &Row, reserved: u64) -> Result<(), Fault> {
         let id = codec::get_user(row, 0)?;
         let oldest_at: Option<i64> = row.try_get(3)?;
+        let head_in_row = codec::get_number(row, 1)?;
         let user = User {
-            head: codec::get_seq(row, 1)?,
+            head: InboxSeq::new(before(head_in_row, reserved)?),
+            head_in_row: InboxSeq::new(head_in_row),
             floor: codec::get_seq(row, 2)?,
             oldest_at: oldest_at.map(codec::from_time),
             conversations: codec::get_number(row, 4)?,
@@ -208,19 +226,19 @@ impl Book {
         Ok(())
     }
 
-    fn take_thread(&mut self, row: &Row) -> Result<(), Fault> {
+    fn take_thread(&mut self, row: &Row, reserved: u64) -> Result<(), Fault> {
         let conversation = Conversation {
             id: codec::get_conversation(row, 0)?,
             participants: codec::get_participants(row, 1)?,
             opened_at: codec::get_time(row, 3)?,
         };
-        let last_at: Option<i64> = row.try_get(5)?;
+        let head_in_row = codec::get_number(row, 4)?;
         let thread = Thread {
             conversation,
-            head: ServerSequence::new(codec::get_number(row, 4)?),
-            last_activity: last_at.map(codec::from_time),
+            head: ServerSequence::new(before(head_in_row, reserved)?),
+            head_in_row: ServerSequence::new(head_in_row),
+            last_activity: None,
             opened_as: None,
-            is_changed: false,
         };
         self.pairs.insert(conversation.participants, conversation.id);
         self.threads.insert(conversation.id, thread);
@@ -234,6 +252,11 @@ impl Book {
         self.sent.insert((message.sender, client_id), Sent { message: Arc::new(message), sender_seq });
         Ok(())
     }
+}
+
+/// A head before something was reserved.
+fn before(head_in_row: u64, reserved: u64) -> Result<u64, Fault> {
+    head_in_row.checked_sub(reserved).ok_or(Fault::Damaged("a head below what was reserved"))
 }
 
 /// Where the cursors of a run's devices may come to stand, and how far beyond to look.

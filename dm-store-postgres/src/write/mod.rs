@@ -4,7 +4,8 @@
 //! keys, before it reads anything else. Each row that it changes belongs to one of them: an inbox and its devices to their
 //! user, a conversation and its messages to both of its users. So two batches that meet in anything meet in a user, where
 //! one of them waits for the other's commit, and each statement behind the locks sees all that was committed before
-//! they were granted. That is why `READ COMMITTED` is enough, and why there is no cycle of waiting.
+//! they were granted. That is why `READ COMMITTED` is enough, and why there is no cycle of waiting. A run that sends moves the
+//! heads on while it locks: see `reserve.rs`.
 
 mod acknowledge;
 mod announce;
@@ -19,6 +20,7 @@ mod keys;
 mod known;
 mod load;
 mod plan;
+mod reserve;
 mod slot;
 
 use deadpool_postgres::{ClientWrapper, Pool};
@@ -34,6 +36,8 @@ use plan::{Names, Run, runs};
 use slot::{Fate, Slot, Slots};
 
 pub(crate) use known::Known;
+#[cfg(test)]
+pub(crate) use reserve::RESERVE_ENTRIES;
 pub(crate) use slot::{Slots as CommitSlots, clean};
 
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
@@ -154,9 +158,7 @@ impl Batch<'_> {
             }
             if let Run::Set(writes) = run {
                 book.turn_page();
-                load::lock(&mut flight, &names).await?;
-                parts.push(Part::Users);
-                load::reads(&mut flight, &mut parts, writes, &book).await?;
+                load::run(&mut flight, &mut parts, &names, writes, &book).await?;
             } else if !is_begun {
                 load::lock(&mut flight, &names).await?;
                 parts.push(Part::Other);
@@ -231,6 +233,8 @@ pub(crate) fn hot_statements() -> Vec<String> {
     let fixed = [
         load::LOCK_USERS,
         load::THREADS,
+        RESERVE_ENTRIES,
+        reserve::RESERVE_MESSAGES,
         load::DEVICES,
         load::OPEN,
         load::FILED,

@@ -1,8 +1,10 @@
 //! What a batch is about, before anything is read.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use dm_core::{AckTarget, AnnounceKeys, ConversationId, Expire, ForgetDevice, MessageId, UserId, Write};
+use dm_core::{
+    AckTarget, AnnounceKeys, ConversationId, Expire, ForgetDevice, MessageId, Participants, UserId, Write,
+};
 
 use super::known::Known;
 
@@ -60,7 +62,9 @@ pub(super) struct Names {
     pub(super) made: BTreeSet<UserId>,
     /// Users who are named, those included, and users of conversations that are appended to.
     pub(super) users: BTreeSet<UserId>,
-    /// Conversations that are appended to and whose users this node has not seen yet.
+    /// Conversations that are appended to, and their users.
+    pub(super) known: HashMap<ConversationId, Participants>,
+    /// Those whose users this node has not seen yet.
     pub(super) strangers: BTreeSet<ConversationId>,
     /// Messages that are acknowledged by their ids.
     pub(super) messages: BTreeSet<MessageId>,
@@ -78,7 +82,10 @@ impl Names {
                 Write::PublishKey(write) => names.make(write.user),
                 Write::RegisterDevice(write) => names.make(write.who.user),
                 Write::AppendMessage(write) => match known.users_of(write.conversation) {
-                    Some(participants) => names.users.extend([participants.a(), participants.b()]),
+                    Some(participants) => {
+                        names.users.extend([participants.a(), participants.b()]);
+                        names.known.insert(write.conversation, participants);
+                    }
                     None => _ = names.strangers.insert(write.conversation),
                 },
                 Write::Acknowledge(write) => {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use anyhow::{Context as _, Result, ensure};
 use dm_e2e::Host;
-use dm_test_servers::nats::{self, Server};
+use dm_test_servers::nats::Server;
 use dm_test_servers::postgres;
 use tempfile::TempDir;
 use tokio::task::block_in_place;
@@ -63,9 +63,7 @@ impl Cluster {
     /// # Panics
     /// When a server does not start.
     pub async fn start(mut tell: impl FnMut(&str)) -> Result<Self> {
-        let installed = [("postgresql", postgres::is_installed()), ("nats-server", nats::is_installed())];
-        let missing: Vec<&str> =
-            installed.iter().filter(|(_, there)| !there).map(|(name, _)| *name).collect();
+        let missing = dm_test_servers::missing_packages();
         ensure!(missing.is_empty(), "not installed; as root: apt-get install {}", missing.join(" "));
         let folder = tempfile::tempdir()?;
         tell("starting PostgreSQL");

@@ -175,6 +175,7 @@ macro_rules! __table {
                 a_step_removes_no_more_than_its_limit,
                 a_step_takes_the_oldest_numbers_of_an_inbox,
                 messages_stay_in_their_conversation,
+                what_comes_after_everything_expired_expires_too,
                 an_empty_store_has_nothing_to_expire,
                 the_largest_time_is_after_all_others,
                 one_inbox_does_not_keep_another,

@@ -18,3 +18,10 @@
 pub mod nats;
 pub mod postgres;
 mod shared;
+
+/// The Debian packages whose servers are not there.
+#[must_use]
+pub fn missing_packages() -> Vec<&'static str> {
+    let installed = [("postgresql", postgres::is_installed()), ("nats-server", nats::is_installed())];
+    installed.into_iter().filter(|(_, there)| !there).map(|(name, _)| name).collect()
+}

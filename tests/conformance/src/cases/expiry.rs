@@ -3,7 +3,7 @@
 use dm_core::{Depth, InboxSeq, ServerSequence};
 
 use crate::build::{
-    ack_entries, ack_messages, ack_up_to, append, conversation, expire, open, register, user, who,
+    ack_entries, ack_messages, ack_up_to, append, at, conversation, expire, open, register, user, who,
 };
 use crate::reads::{seqs, sequences};
 use crate::{Harness, World};
@@ -80,6 +80,17 @@ pub async fn messages_stay_in_their_conversation<H: Harness>(world: World<H>) {
     assert_eq!(world.list(2, None, 9).await.len(), 1);
 }
 
+/// An inbox of which nothing is held any more goes on expiring.
+pub async fn what_comes_after_everything_expired_expires_too<H: Harness>(world: World<H>) {
+    queued_at(&world, [2, 3]).await;
+    world.done(expire(100, 100)).await;
+    for (id, time) in [(3, 101), (4, 102)] {
+        world.append(dm_core::AppendMessage { at: at(time), ..append(1, 1, id) }).await;
+    }
+    assert_eq!(world.expire(expire(102, 100)).await.0, 2);
+    assert_eq!(seqs(&world.inbox(&who(2)).await.entries), [5]);
+}
+
 /// There is nothing.
 pub async fn an_empty_store_has_nothing_to_expire<H: Harness>(world: World<H>) {
     assert_eq!(world.expire(expire(u64::MAX, 100)).await, (0, false));
@@ -148,7 +159,6 @@ pub async fn the_floor_is_there_after_reopening<H: Harness>(mut world: World<H>)
 async fn queued_at<H: Harness, const N: usize>(world: &World<H>, times: [u64; N]) {
     world.done(open(1, 1, 2)).await;
     for (id, time) in (1..).zip(times) {
-        let at = crate::build::at(time);
-        world.append(dm_core::AppendMessage { at, ..append(1, 1, id) }).await;
+        world.append(dm_core::AppendMessage { at: at(time), ..append(1, 1, id) }).await;
     }
 }

@@ -1,0 +1,77 @@
+//! Taking numbers together with the locks.
+//!
+//! Nearly every message that is sent is stored. So a run that sends moves the heads of its inboxes and conversations on when
+//! it locks them, by as much as it is going to append, and reads what it found: one change of a row, where locking or
+//! reading it and changing it are two. For what is refused or repeated after all, `flush` moves them back, before the
+//! commit: until then nobody sees either.
+
+use std::collections::BTreeMap;
+
+use dm_core::{ConversationId, Timestamp, UserId, Write};
+use uuid::Uuid;
+
+use super::flight::{Flight, param};
+use super::plan::Names;
+use crate::codec;
+use crate::error::Fault;
+
+/// Locks users, and moves their heads on. It takes the rows in the order of the array, for a loop over it is the only plan
+/// that is left to the planner: see [`parameters`](crate::connection::parameters), and the test that looks at the plan.
+pub(crate) const RESERVE_ENTRIES: &str = "UPDATE dm.users u SET inbox_head = u.inbox_head + n.entries
+    FROM unnest($1::bytea[], $2::bigint[]) AS n(id, entries) WHERE u.id = n.id
+    RETURNING u.id, u.inbox_head, u.inbox_floor, u.oldest_at, u.conversations,
+           u.registrations, u.key_version, u.key, u.key_binding, u.key_published_at, n.entries";
+
+/// Moves the heads of conversations on whose users are locked.
+pub(crate) const RESERVE_MESSAGES: &str =
+    "UPDATE dm.conversations c SET head = c.head + n.messages, last_at = n.last_at
+    FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS n(id, messages, last_at) WHERE c.id = n.id
+    RETURNING c.id, c.a, c.b, c.opened_at, c.head, n.messages";
+
+/// What a run appends if nothing of it is refused or repeated.
+pub(super) struct Reservation {
+    /// Entries of each user of the batch: none for those who are only locked.
+    entries: BTreeMap<UserId, usize>,
+    /// Messages of each conversation, and the time of the last one.
+    messages: BTreeMap<ConversationId, (usize, Timestamp)>,
+}
+
+impl Reservation {
+    /// None if the run appends no message, if this node does not know to whom, or if it opens conversations, which it
+    /// may append to.
+    pub(super) fn of(run: &[Write], names: &Names) -> Option<Self> {
+        if !names.strangers.is_empty() {
+            return None;
+        }
+        let mut entries: BTreeMap<_, _> = names.users.iter().map(|user| (*user, 0)).collect();
+        let mut messages = BTreeMap::new();
+        for write in run {
+            match write {
+                Write::OpenConversation(_) => return None,
+                Write::AppendMessage(write) => {
+                    let participants = names.known.get(&write.conversation)?;
+                    for user in [participants.a(), participants.b()] {
+                        *entries.entry(user).or_default() += 1;
+                    }
+                    let (count, last_at) = messages.entry(write.conversation).or_insert((0, write.at));
+                    (*count, *last_at) = (*count + 1, write.at);
+                }
+                _ => {}
+            }
+        }
+        (!messages.is_empty()).then_some(Self { entries, messages })
+    }
+
+    pub(super) async fn entries(&self, flight: &mut Flight<'_>) -> Result<(), Fault> {
+        let users: Vec<Vec<u8>> = self.entries.keys().map(|user| user.as_bytes().to_vec()).collect();
+        let entries: Vec<i64> = self.entries.values().map(|entries| codec::count(*entries)).collect();
+        flight.add(RESERVE_ENTRIES, vec![param(users), param(entries)]).await
+    }
+
+    pub(super) async fn messages(&self, flight: &mut Flight<'_>) -> Result<(), Fault> {
+        let ids: Vec<Uuid> = self.messages.keys().map(|id| codec::uuid(id.as_bytes())).collect();
+        let counts: Vec<i64> = self.messages.values().map(|(count, _)| codec::count(*count)).collect();
+        let times: Vec<i64> = self.messages.values().map(|(_, last_at)| codec::time(*last_at)).collect();
+        flight.add(RESERVE_MESSAGES, vec![param(ids), param(counts), param(times)]).await
+    }
+}
