@@ -18,8 +18,8 @@
 //! ```
 //!
 //! Take it rather than SQLite for a server that is busy all the time: on the same disk it writes a fifth more messages
-//! per second in large batches, and half as many again with a million stored. Take SQLite for one file that every tool reads, for
-//! several processes on one file, for opening at once whatever was written, and where memory is scarce: fjall
+//! per second in large batches, and half as many again with a million stored. Take SQLite for one file that every tool
+//! reads, for several processes on one file, for opening at once whatever was written, and where memory is scarce: fjall
 //! keeps what it wrote lately in memory, some hundred megabytes on a busy server ([`FjallConfig`] bounds them).
 //!
 //! One thread writes, one batch of the engine and one `fdatasync` per commit: what was answered survives a power

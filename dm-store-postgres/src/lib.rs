@@ -37,7 +37,8 @@
 //! row it changes belongs to one of them. So `READ COMMITTED` is enough: what a batch read cannot change before it
 //! commits. Expiry and announcing take other users as well and pass over those that are held, so that nothing waits in a
 //! circle. An engine that joins in another order than PostgreSQL, which is told to loop over what is named, may find two
-//! batches waiting for each other; one of them is tried again then. A reader never sees entry *n + 1* before *n*, for the lock on the inbox's row is held until the commit.
+//! batches waiting for each other; one of them is tried again then. A reader never sees entry *n + 1* before *n*, for the
+//! lock on the inbox's row is held until the commit.
 //!
 //! Nothing is `NOTIFY`ed: nodes learn of each other's commits by a notifier of the host's, or by looking.
 //!
@@ -70,8 +71,8 @@
 //! # In reading order
 //!
 //! `migrations/` documents the tables. `config`; `connection` is what is set on each; `schema` gets to the newest version;
-//! `write` is a batch: `plan` says what it is about, `load` locks and reads, `reserve` does while it takes numbers, `book` decides with one file for each kind of
-//! write, `flush` writes, `slot` finds out what became of it; `read`; `codec`; `error`.
+//! `write` is a batch: `plan` says what it is about, `load` locks and reads, `reserve` takes numbers with the locks, `book`
+//! decides with one file for each kind of write, `flush` writes, `slot` finds out what became of it; `read`; `codec`; `error`.
 //!
 //! # Limits
 //!

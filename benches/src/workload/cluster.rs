@@ -42,8 +42,7 @@ impl Node {
 }
 
 pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
-    let missing = dm_test_servers::missing_packages();
-    anyhow::ensure!(missing.is_empty(), "not installed; as root: apt-get install {}", missing.join(" "));
+    dm_test_servers::require()?;
     let bus = Server::start();
     let database = store::database();
     let mut nodes = Vec::new();

@@ -123,8 +123,7 @@ pub(super) async fn run<'a>(
     writes: &'a [Write],
     book: &Book,
 ) -> Result<(), Fault> {
-    let reservation = Reservation::of(writes, names);
-    if let Some(reservation) = &reservation {
+    if let Some(reservation) = Reservation::of(writes, names) {
         reservation.entries(flight).await?;
         parts.push(Part::ReservedEntries);
         reservation.messages(flight).await?;
@@ -132,29 +131,15 @@ pub(super) async fn run<'a>(
     } else {
         lock(flight, names).await?;
         parts.push(Part::Users);
+        threads(flight, parts, writes).await?;
     }
-    let (mut ids, mut a, mut b) = (BTreeSet::new(), Vec::new(), Vec::new());
     let (mut senders, mut client_ids) = (Vec::new(), Vec::new());
     for write in writes {
-        match write {
-            Write::AppendMessage(write) => {
-                ids.insert(codec::uuid(write.conversation.as_bytes()));
-                if let Some(id) = &write.client_id {
-                    senders.push(write.sender.user.as_bytes().as_slice());
-                    client_ids.push(codec::uuid(id.as_bytes()));
-                }
-            }
-            Write::OpenConversation(write) => {
-                a.push(write.participants.a().as_bytes().to_vec());
-                b.push(write.participants.b().as_bytes().to_vec());
-            }
-            _ => {}
+        let Write::AppendMessage(write) = write else { continue };
+        if let Some(id) = &write.client_id {
+            senders.push(write.sender.user.as_bytes().as_slice());
+            client_ids.push(codec::uuid(id.as_bytes()));
         }
-    }
-    if reservation.is_none() && (!ids.is_empty() || !a.is_empty()) {
-        let ids: Vec<Uuid> = ids.into_iter().collect();
-        flight.add(THREADS, vec![param(ids), param(a), param(b)]).await?;
-        parts.push(Part::Threads);
     }
     if !client_ids.is_empty() {
         flight.add(sent_statement(), vec![param(senders), param(client_ids)]).await?;
@@ -168,6 +153,27 @@ pub(super) async fn run<'a>(
     if let Some(places) = Places::of(writes, book) {
         flight.add(OPEN, places.into_params()).await?;
         parts.push(Part::Open);
+    }
+    Ok(())
+}
+
+/// Adds the read of the conversations that a run appends to or opens.
+async fn threads(flight: &mut Flight<'_>, parts: &mut Vec<Part>, writes: &[Write]) -> Result<(), Fault> {
+    let (mut ids, mut a, mut b) = (BTreeSet::new(), Vec::new(), Vec::new());
+    for write in writes {
+        match write {
+            Write::AppendMessage(write) => _ = ids.insert(codec::uuid(write.conversation.as_bytes())),
+            Write::OpenConversation(write) => {
+                a.push(write.participants.a().as_bytes().to_vec());
+                b.push(write.participants.b().as_bytes().to_vec());
+            }
+            _ => {}
+        }
+    }
+    if !ids.is_empty() || !a.is_empty() {
+        let ids: Vec<Uuid> = ids.into_iter().collect();
+        flight.add(THREADS, vec![param(ids), param(a), param(b)]).await?;
+        parts.push(Part::Threads);
     }
     Ok(())
 }

@@ -62,9 +62,9 @@ pub(super) struct Names {
     pub(super) made: BTreeSet<UserId>,
     /// Users who are named, those included, and users of conversations that are appended to.
     pub(super) users: BTreeSet<UserId>,
-    /// Conversations that are appended to, and their users.
+    /// Conversations that are appended to and whose users this node knows, with them.
     pub(super) known: HashMap<ConversationId, Participants>,
-    /// Those whose users this node has not seen yet.
+    /// Conversations that are appended to and whose users this node has not seen yet.
     pub(super) strangers: BTreeSet<ConversationId>,
     /// Messages that are acknowledged by their ids.
     pub(super) messages: BTreeSet<MessageId>,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use dm_e2e::Host;
 use dm_test_servers::nats::Server;
 use dm_test_servers::postgres;
@@ -63,8 +63,7 @@ impl Cluster {
     /// # Panics
     /// When a server does not start.
     pub async fn start(mut tell: impl FnMut(&str)) -> Result<Self> {
-        let missing = dm_test_servers::missing_packages();
-        ensure!(missing.is_empty(), "not installed; as root: apt-get install {}", missing.join(" "));
+        dm_test_servers::require()?;
         let folder = tempfile::tempdir()?;
         tell("starting PostgreSQL");
         let database = block_in_place(|| {

@@ -19,9 +19,16 @@ pub mod nats;
 pub mod postgres;
 mod shared;
 
-/// The Debian packages whose servers are not there.
-#[must_use]
-pub fn missing_packages() -> Vec<&'static str> {
+/// Says what to install where a server is not there.
+///
+/// # Errors
+/// [`NotFound`](std::io::ErrorKind::NotFound), with the names of the Debian packages that are missing.
+pub fn require() -> std::io::Result<()> {
     let installed = [("postgresql", postgres::is_installed()), ("nats-server", nats::is_installed())];
-    installed.into_iter().filter(|(_, there)| !there).map(|(name, _)| name).collect()
+    let missing: Vec<&str> = installed.iter().filter(|(_, there)| !there).map(|(name, _)| *name).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let what_to_do = format!("not installed; as root: apt-get install {}", missing.join(" "));
+    Err(std::io::Error::new(std::io::ErrorKind::NotFound, what_to_do))
 }
