@@ -141,6 +141,8 @@ pub enum StoreErrorKind {
     Locked,
     /// The data is damaged, or is not this store's.
     Corrupt,
+    /// The database holds tables of somebody else under the library's names; it was left untouched.
+    ForeignTables,
     /// The data was written by a newer version of the library; it was left untouched.
     NewerSchema,
     /// A commit's outcome could not be learned. An embedded store refuses all work from here until it is reopened.
@@ -178,6 +180,7 @@ impl fmt::Display for StoreError {
             StoreErrorKind::Full => "the store has no room left",
             StoreErrorKind::Locked => "another process holds the store",
             StoreErrorKind::Corrupt => "the store's data is damaged",
+            StoreErrorKind::ForeignTables => "the database has tables of others under the store's names",
             StoreErrorKind::NewerSchema => "the store was written by a newer version",
             StoreErrorKind::OutcomeUnknown => "a commit's outcome is unknown",
             StoreErrorKind::Closed => "the store is closed",

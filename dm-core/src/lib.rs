@@ -82,7 +82,7 @@ pub use device::{DeviceId, Principal};
 pub use directory::{Directory, OpenDirectory, Profile};
 pub use entropy::{Entropy, OsEntropy, SeededEntropy};
 pub use error::{Error, Invalid, Retry, StoreError, StoreErrorKind};
-pub use hub::{Delivery, Hub, HubWatch, Session, SessionEnd, SessionHandle};
+pub use hub::{Delivery, DisconnectReason, Hub, HubWatch, Session, SessionEnd, SessionHandle};
 pub use inbox::{Event, Gap, GapReason, InboxEntry, InboxSeq, Notice, UnknownNotice};
 pub use key::{KeyBinding, KeyRecord, KeyVersion, X25519Key};
 pub use message::{Ciphertext, ClientMessageId, Message, MessageId, ServerSequence, Suite};
@@ -93,10 +93,11 @@ pub use service::{
     Service, ServiceBuilder,
 };
 pub use store::{
-    AckTarget, Acknowledge, Acknowledged, AnnounceKeys, AppendMessage, Appended, ConversationsQuery, Depth,
-    DeviceStart, DeviceState, Embedded, EngineReader, EngineWriter, Expire, ForgetDevice, HistoryPage,
-    HistoryQuery, HistoryRange, InboxPage, InboxQuery, MemoryStore, OpenConversation, Outcome, OwnEntries,
-    PublishKey, Refusal, RegisterDevice, Store, Write,
+    AckTarget, Acknowledge, Acknowledged, AnnounceKeys, AppendMessage, Appended, Availability,
+    ConversationsQuery, Depth, DeviceStart, DeviceState, Durability, Embedded, EngineReader, EngineWriter,
+    Expire, ForgetDevice, HistoryPage, HistoryQuery, HistoryRange, InboxPage, InboxQuery, MemoryStore,
+    OpenConversation, Outcome, OwnEntries, PublishKey, Refusal, RegisterDevice, Room, Store, StoreStatus,
+    Write,
 };
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};
 pub use user::UserId;

@@ -10,7 +10,9 @@ use common::gate::GatedStore;
 use common::{
     DAY, World, backlog, delivered_texts, message, on, poll_once, seq, settle, text, texts, user, who,
 };
-use dm_core::{AckTarget, Delivery, Gap, GapReason, Hub, MemoryStore, NullNotifier, SessionEnd};
+use dm_core::{
+    AckTarget, Delivery, DisconnectReason, Gap, GapReason, Hub, MemoryStore, NullNotifier, SessionEnd,
+};
 
 #[tokio::test]
 async fn the_backlog_comes_first_then_caught_up_then_what_happens() {
@@ -134,6 +136,30 @@ async fn a_waiting_session_learns_of_the_takeover_at_once() {
     assert!(poll_once(&mut waiting).await.is_none());
     let _new = world.connect(&who(2)).await;
     assert!(matches!(waiting.await, Err(SessionEnd::Replaced)));
+}
+
+#[tokio::test]
+async fn a_host_ends_the_sessions_of_a_device_or_of_a_user_at_once() {
+    let world = World::new();
+    let (phone, desk) = (on(2, "phone"), on(2, "desk"));
+    let mut on_phone = world.connect(&phone).await;
+    let mut on_desk = world.connect(&desk).await;
+    let mut of_another = world.connect(&who(3)).await;
+    for session in [&mut on_phone, &mut on_desk, &mut of_another] {
+        backlog(session).await;
+    }
+    let mut waiting = Box::pin(on_phone.next());
+    assert!(poll_once(&mut waiting).await.is_none());
+
+    let forgotten = DisconnectReason::DeviceForgotten;
+    assert_eq!(world.hub.disconnect(user(2), Some(&phone.device), forgotten), 1);
+    assert!(matches!(waiting.await, Err(SessionEnd::Disconnected(DisconnectReason::DeviceForgotten))));
+    assert!(poll_once(&mut Box::pin(on_desk.next())).await.is_none(), "only the device that was named");
+
+    assert_eq!(world.hub.disconnect(user(2), None, DisconnectReason::Refused), 2);
+    assert!(matches!(on_desk.next().await, Err(SessionEnd::Disconnected(DisconnectReason::Refused))));
+    assert!(poll_once(&mut Box::pin(of_another.next())).await.is_none(), "only the user who was named");
+    assert_eq!(world.hub.disconnect(user(4), None, DisconnectReason::Refused), 0);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Every way in which a connection ends, with its code and reason.
 
 use axum::extract::ws::CloseFrame;
-use dm_core::{Error, SessionEnd};
+use dm_core::{DisconnectReason, Error, SessionEnd};
 
 /// Why the server closes a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +65,8 @@ impl From<&SessionEnd> for Close {
     fn from(end: &SessionEnd) -> Self {
         match end {
             SessionEnd::Replaced => Self::Replaced,
+            SessionEnd::Disconnected(DisconnectReason::SignedOut) => Self::Expired,
+            SessionEnd::Disconnected(_) => Self::Refused,
             SessionEnd::ShuttingDown => Self::ComeAgain("shutting down"),
             SessionEnd::Failed(error) => {
                 tracing::warn!(%error, "a session could not read its inbox");

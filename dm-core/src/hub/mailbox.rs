@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
+use super::disconnect::DisconnectReason;
 use crate::{AckTarget, DeviceId, InboxEntry, InboxSeq, MessageId};
 
 /// Hints that wait for one session. Past this the store is read instead, so a slow reader costs no memory.
@@ -35,8 +36,8 @@ struct State {
     bytes: usize,
     /// Hints were dropped since the session last looked: it has to read the store.
     behind: bool,
-    /// Another session of the device took over.
-    replaced: bool,
+    /// Set once the session has to end.
+    ended: Option<Ended>,
     /// Delivered and not acknowledged, oldest first.
     outstanding: VecDeque<(InboxSeq, Option<MessageId>)>,
 }
@@ -48,6 +49,15 @@ impl State {
         self.bytes = 0;
         self.behind = true;
     }
+}
+
+/// Why a session ends that did nothing wrong itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// Another session of the device took over.
+    Replaced,
+    /// The host, or a forgotten device, ended it.
+    Disconnected(DisconnectReason),
 }
 
 /// What waits in a mailbox.
@@ -124,13 +134,15 @@ impl Mailbox {
         self.bell.notify_one();
     }
 
-    pub(super) fn replace(&self) {
-        self.lock().replaced = true;
+    /// Ends the session. The first cause stays.
+    pub(super) fn end(&self, cause: Ended) {
+        self.lock().ended.get_or_insert(cause);
         self.bell.notify_one();
     }
 
-    pub(super) fn is_replaced(&self) -> bool {
-        self.lock().replaced
+    /// Why the session has to end, once it has to.
+    pub(super) fn ended(&self) -> Option<Ended> {
+        self.lock().ended
     }
 
     /// Takes the oldest hint.

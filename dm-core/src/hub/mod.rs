@@ -1,10 +1,12 @@
 //! Delivery in this process: the [`Notifier`] for hosts that want the library to keep track of connections, and this
 //! node's end of a notifier across nodes.
 
+mod disconnect;
 mod mailbox;
 mod session;
 mod watch;
 
+pub use disconnect::DisconnectReason;
 pub use session::{Delivery, Session, SessionEnd, SessionHandle};
 pub use watch::HubWatch;
 
@@ -18,7 +20,7 @@ use crate::{
     DeviceId, DeviceStart, EntryHint, Error, InboxQuery, InboxSeq, Notification, Notifier, NotifyError,
     OwnEntries, Principal, Reach, Service, UserId,
 };
-use mailbox::{Kind, Mailbox};
+use mailbox::{Ended, Kind, Mailbox};
 use watch::Watches;
 
 /// Shards of the table of connections, so that connecting and notifying seldom wait for each other.
@@ -152,7 +154,7 @@ impl Hub {
             boxes.retain(|other| {
                 let same = other.kind() == Kind::Device && other.device() == mailbox.device();
                 if same {
-                    other.replace();
+                    other.end(Ended::Replaced);
                 }
                 !same
             });

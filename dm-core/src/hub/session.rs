@@ -6,7 +6,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::Place;
-use super::mailbox::{Found, Hint, Kind, Mailbox};
+use super::disconnect::DisconnectReason;
+use super::mailbox::{Ended, Found, Hint, Kind, Mailbox};
 use crate::{
     AckTarget, Acknowledged, Error, Gap, InboxEntry, InboxQuery, InboxSeq, MessageId, OwnEntries, Principal,
     Service, StoreError, StoreErrorKind,
@@ -40,6 +41,9 @@ pub enum SessionEnd {
     /// Another session of the same device took over.
     #[error("replaced by a newer connection of the same device")]
     Replaced,
+    /// The host ended it, with [`Hub::disconnect`](super::Hub::disconnect), or its device was forgotten.
+    #[error("disconnected: {0}")]
+    Disconnected(DisconnectReason),
     /// The service is shutting down.
     #[error("shutting down")]
     ShuttingDown,
@@ -112,8 +116,8 @@ impl Session {
     /// Dropping the future loses nothing: an entry counts as delivered only when this returns it.
     pub async fn next(&mut self) -> Result<Delivery, SessionEnd> {
         loop {
-            if self.place.mailbox.is_replaced() {
-                return Err(SessionEnd::Replaced);
+            if let Some(cause) = self.place.mailbox.ended() {
+                return Err(cause.into());
             }
             if self.service.is_draining() {
                 return Err(SessionEnd::ShuttingDown);
@@ -335,6 +339,15 @@ impl std::fmt::Debug for Session {
 impl std::fmt::Debug for SessionHandle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SessionHandle").field("who", &self.who).finish_non_exhaustive()
+    }
+}
+
+impl From<Ended> for SessionEnd {
+    fn from(cause: Ended) -> Self {
+        match cause {
+            Ended::Replaced => Self::Replaced,
+            Ended::Disconnected(reason) => Self::Disconnected(reason),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 mod embedded;
 mod memory;
 mod read;
+mod status;
 mod write;
 
 pub use embedded::{Embedded, EngineReader, EngineWriter};
@@ -11,6 +12,7 @@ pub use read::{
     ConversationsQuery, Depth, DeviceState, HistoryPage, HistoryQuery, HistoryRange, InboxPage, InboxQuery,
     OwnEntries,
 };
+pub use status::{Availability, Durability, Room, StoreStatus};
 pub use write::{
     AckTarget, Acknowledge, Acknowledged, AnnounceKeys, AppendMessage, Appended, DeviceStart, Expire,
     ForgetDevice, OpenConversation, Outcome, PublishKey, Refusal, RegisterDevice, Write,
@@ -104,6 +106,11 @@ pub trait Store: Send + Sync + 'static {
     /// How much is pending for a device of a user, own entries left out. For a device that is not registered that is
     /// everything still held. Cost may grow with the answer.
     async fn depth(&self, query: crate::Principal) -> Result<Depth, StoreError>;
+
+    /// What the store says of its condition, from memory: it must not block, and any probe may ask.
+    fn status(&self) -> StoreStatus {
+        StoreStatus::default()
+    }
 
     /// How many commits may run at once to some gain. Writes of one conversation stay in one lane.
     fn lanes(&self) -> NonZeroUsize {

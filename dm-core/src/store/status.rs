@@ -1,0 +1,52 @@
+//! What a store says of its own condition.
+
+/// The condition of a store, for [`Service::health`](crate::Service::health) and its metrics. The default is that of a
+/// store about which there is nothing to say: open, with room, syncing what it commits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StoreStatus {
+    /// Whether it takes work.
+    pub availability: Availability,
+    /// Whether there is room for writes.
+    pub room: Room,
+    /// What a commit survives.
+    pub durability: Durability,
+}
+
+/// Whether a store takes work.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Availability {
+    /// It does.
+    #[default]
+    Open,
+    /// It is being reopened after an unknown outcome, and refuses work as
+    /// [`Unavailable`](crate::StoreErrorKind::Unavailable) meanwhile.
+    Reopening,
+    /// It refuses all work until the process opens it again.
+    Closed,
+}
+
+/// Whether a store has room for writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Room {
+    /// It has.
+    #[default]
+    Enough,
+    /// Free space is below the store's reserve: writes are refused as [`Full`](crate::StoreErrorKind::Full), reads go on.
+    Low,
+}
+
+/// What a commit survives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Durability {
+    /// A power cut.
+    #[default]
+    Synced,
+    /// A power cut, but a failover to a replica may lose the newest commits.
+    AsynchronousReplica,
+    /// The end of the process only: the engine was told not to sync.
+    NotSynced,
+}
