@@ -1,6 +1,8 @@
 //! `cargo xtask <command>`: everything about this workspace that a person or a machine runs twice.
 //!
 //! - [`mod@bench`] measures everything, and writes the page that tells it; [`instructions`] counts those of the hot paths.
+//! - [`deep`] runs what takes too long for every commit, and keeps the table of it; [`lowest`] checks the libraries with
+//!   the lowest versions of their dependencies.
 //! - [`proto`] regenerates the protobuf code that is checked in, or says that it is stale.
 //! - [`mod@test`] runs every test this machine can run, with [`requirements`] looked after first.
 //! - [`tree`] holds `dm-core` to few dependencies.
@@ -12,8 +14,11 @@ use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
 mod bench;
+mod deep;
 mod instructions;
+mod lowest;
 mod proto;
+mod report;
 mod requirements;
 mod runner;
 mod tally;
@@ -32,6 +37,10 @@ struct Cli {
 enum Command {
     /// Measure everything and write docs/performance.md with its plots, in a quarter of an hour
     Bench(bench::Args),
+    /// Run the long trials, and keep their table in docs/deep.md
+    Deep(deep::Args),
+    /// Check the libraries with the lowest versions of their dependencies that the manifests allow
+    Lowest,
     /// Regenerate the checked-in protobuf code, without a system protoc
     Proto(proto::Args),
     /// Run every test this machine can run, and say what could not run
@@ -44,6 +53,8 @@ fn main() -> anyhow::Result<ExitCode> {
     let root = workspace_root()?;
     match Cli::parse().command {
         Command::Bench(args) => bench::run(&root, &args),
+        Command::Deep(args) => deep::run(&root, &args),
+        Command::Lowest => lowest::run(&root),
         Command::Proto(args) => proto::run(&root, &args),
         Command::Test(args) => test::run(&root, &args),
         Command::Tree => tree::run(&root),

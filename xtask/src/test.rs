@@ -2,12 +2,17 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-use crate::requirements::{self, Requirement};
+use crate::report::Report;
+use crate::requirements;
 use crate::runner;
 use crate::tally::{Dialect, Tally};
+
+/// How long the trials of stores go on, unless the environment says otherwise: enough to fail where something broke.
+/// `cargo xtask deep` runs them for as long as it takes to believe them.
+const SHORT: [(&str, &str); 3] = [("DM_CRASH_SECONDS", "10"), ("DM_CRASH_TRIALS", "40"), ("DM_CASES", "64")];
 
 /// Arguments of `cargo xtask test`.
 #[derive(Debug, clap::Args)]
@@ -15,6 +20,9 @@ pub(crate) struct Args {
     /// Only unit and integration tests and the generated code: no examples, benches or doctests
     #[arg(long)]
     quick: bool,
+    /// Only compile what would run
+    #[arg(long)]
+    compile: bool,
 }
 
 /// A part of the test run.
@@ -40,6 +48,10 @@ pub(crate) enum Step {
 /// When a runner cannot be started or its output cannot be passed on.
 pub(crate) fn run(root: &Path, args: &Args) -> anyhow::Result<ExitCode> {
     let missing = requirements::ensure(requirements::REQUIREMENTS);
+    if args.compile {
+        let compiled = compile(root, args.quick)?;
+        return Ok(if compiled { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
     let mut report = Report::default();
     let mut steps = vec![Step::Tests, Step::Doctests, Step::GeneratedCode];
     if args.quick {
@@ -47,9 +59,6 @@ pub(crate) fn run(root: &Path, args: &Args) -> anyhow::Result<ExitCode> {
         report.left_out("doctests, examples, benches");
     }
     let lacking = |step| missing.iter().find(|missing| missing.needed_by.contains(&step));
-    if lacking(Step::Tests).is_none() {
-        build_programs(root)?;
-    }
     let mut without = Vec::new();
     for (step, packages) in [
         (Step::Postgres, ["dm-store-postgres", "chat-cluster"]),
@@ -78,18 +87,18 @@ pub(crate) fn run(root: &Path, args: &Args) -> anyhow::Result<ExitCode> {
     Ok(if report.is_good(strict) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Builds the programs that tests run as processes, in the way in which the tests ask for them. They would do it
-/// themselves, but a build takes longer than a test may.
-fn build_programs(root: &Path) -> anyhow::Result<()> {
-    println!("\n── programs ──");
-    for package in ["chat-host", "chat"] {
-        let built = Command::new(cargo()).current_dir(root).args(["build", "--package", package]).status()?;
-        // A test that needs it says what is wrong, and counts.
-        if !built.success() {
-            println!("{package} does not build");
-        }
-    }
-    Ok(())
+/// The folder into which cargo puts the programs that it builds, which tests then find there.
+fn programs(root: &Path) -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+    root.join(target).join("debug")
+}
+
+/// Compiles the tests and their programs. Returns whether all of it compiles.
+fn compile(root: &Path, quick: bool) -> anyhow::Result<bool> {
+    let mut args = if has_nextest() { vec!["nextest", "run"] } else { vec!["test"] };
+    args.extend(["--no-run", "--workspace"]);
+    args.extend(targets(quick));
+    Ok(Command::new(cargo()).current_dir(root).args(args).status()?.success())
 }
 
 /// Runs a step, the tests without some packages.
@@ -110,7 +119,12 @@ fn run_step(root: &Path, step: Step, quick: bool, without: &[&str]) -> anyhow::R
         args.extend(without);
     }
     let mut command = Command::new(cargo());
-    command.current_dir(root).args(args);
+    command.current_dir(root).args(args).env("DM_PROGRAMS", programs(root));
+    for (variable, value) in SHORT {
+        if std::env::var_os(variable).is_none() {
+            command.env(variable, value);
+        }
+    }
     let outcome = runner::run(command, dialect)?;
     Ok((outcome.tally, outcome.success))
 }
@@ -151,114 +165,5 @@ impl fmt::Display for Step {
             Self::Doctests => "doctests",
             Self::GeneratedCode => "generated protobuf code",
         })
-    }
-}
-
-/// What ran, what did not, and the sum; printed at the end.
-#[derive(Debug, Default)]
-struct Report {
-    lines: Vec<String>,
-    not_run: Vec<String>,
-    total: Tally,
-}
-
-impl Report {
-    fn ran(&mut self, step: Step, mut tally: Tally, success: bool) {
-        if !success && tally.failed == 0 {
-            // The runner failed before it could count, as when a crate does not compile.
-            tally.failed = 1;
-        }
-        self.lines.push(format!("ran: {step}: {tally}"));
-        self.not_run.extend(tally.skipped_names.iter().map(|name| format!("{name}: ignored")));
-        self.total.add(&tally);
-    }
-
-    fn left_out(&mut self, what: &str) {
-        self.lines.push(format!("left out as asked: {what}"));
-    }
-
-    fn not_run(&mut self, step: Step, missing: &Requirement) {
-        self.not_run.push(format!("{step}: {missing} is missing"));
-        self.total.skipped += 1;
-    }
-
-    /// Whether nothing failed and, when strict, nothing was skipped either.
-    fn is_good(&self, strict: bool) -> bool {
-        self.total.failed == 0 && !(strict && self.total.skipped > 0)
-    }
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for line in &self.lines {
-            writeln!(f, "{line}")?;
-        }
-        for name in &self.not_run {
-            writeln!(f, "not run: {name}")?;
-        }
-        self.total.fmt(f)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn tally(passed: u64, failed: u64, skipped_names: &[&str]) -> Tally {
-        let skipped_names: Vec<_> = skipped_names.iter().map(|&name| name.to_owned()).collect();
-        Tally { passed, failed, skipped: skipped_names.len() as u64, skipped_names }
-    }
-
-    #[test]
-    fn the_report_ends_with_the_sum_of_all_steps() {
-        let mut report = Report::default();
-        report.ran(Step::Tests, tally(5, 0, &["chat::t needs_a_disk"]), true);
-        report.ran(Step::Doctests, tally(2, 0, &[]), true);
-        assert_eq!(
-            report.to_string(),
-            "ran: tests: 5 passed, 0 failed, 1 skipped\n\
-             ran: doctests: 2 passed, 0 failed, 0 skipped\n\
-             not run: chat::t needs_a_disk: ignored\n\
-             7 passed, 0 failed, 1 skipped"
-        );
-    }
-
-    #[test]
-    fn what_could_not_run_fails_only_a_strict_run() {
-        let mut report = Report::default();
-        report.ran(Step::Tests, tally(5, 0, &[]), true);
-        assert!(report.is_good(true));
-
-        let compiler = &requirements::REQUIREMENTS[0];
-        report.not_run(Step::Doctests, compiler);
-        assert!(report.is_good(false));
-        assert!(!report.is_good(true));
-        assert!(
-            report.to_string().contains("not run: doctests: C compiler (Debian: gcc libc6-dev) is missing")
-        );
-    }
-
-    #[test]
-    fn a_failed_test_fails_every_run() {
-        let mut report = Report::default();
-        report.ran(Step::Tests, tally(5, 1, &[]), false);
-        assert!(!report.is_good(false));
-    }
-
-    #[test]
-    fn a_runner_that_fails_without_a_count_counts_as_a_failure() {
-        let mut report = Report::default();
-        report.ran(Step::Tests, Tally::default(), false);
-        assert!(!report.is_good(false));
-        assert!(report.to_string().ends_with("0 passed, 1 failed, 0 skipped"));
-    }
-
-    #[test]
-    fn what_was_left_out_as_asked_fails_no_run() {
-        let mut report = Report::default();
-        report.ran(Step::Tests, tally(5, 0, &[]), true);
-        report.left_out("doctests");
-        assert!(report.is_good(true));
-        assert!(report.to_string().contains("left out as asked: doctests\n"));
     }
 }

@@ -131,7 +131,28 @@ fn read_failure(error: &axum::Error) -> Close {
         Some(WsError::Protocol(tungstenite::error::ProtocolError::ResetWithoutClosingHandshake)) => {
             Close::Gone
         }
-        Some(WsError::Protocol(_)) => Close::Policy("not WebSocket frames"),
-        _ => Close::Gone,
+        Some(WsError::Io(_) | WsError::ConnectionClosed | WsError::AlreadyClosed) => Close::Gone,
+        // Also an error of another version of the library than the one this crate is built with: not to know what a client
+        // did is no reason to take it for gone.
+        _ => Close::Policy("not WebSocket frames"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure(error: impl Into<axum::BoxError>) -> Close {
+        read_failure(&axum::Error::new(error))
+    }
+
+    #[test]
+    fn an_error_of_another_library_is_not_taken_for_a_client_that_left() {
+        assert_eq!(
+            failure("too large, in the words of another version"),
+            Close::Policy("not WebSocket frames")
+        );
+        assert_eq!(failure(WsError::ConnectionClosed), Close::Gone);
+        assert_eq!(failure(WsError::Io(std::io::ErrorKind::ConnectionReset.into())), Close::Gone);
     }
 }

@@ -9,9 +9,17 @@ use tokio::process::Command;
 /// Builds a package if it is not current, for release if this program was, and returns the path of its program of the
 /// same name.
 ///
+/// `DM_PROGRAMS` names a folder in which all of them are current, as in `cargo xtask test`: a build of one package alone
+/// would choose other features for its dependencies than the build of the workspace, and compile a hundred of them again.
+///
 /// # Errors
-/// When it does not build.
+/// When it does not build, or is not in the folder.
 pub async fn build(package: &str) -> Result<PathBuf> {
+    if let Some(folder) = std::env::var_os("DM_PROGRAMS") {
+        let program = Path::new(&folder).join(package).with_extension(std::env::consts::EXE_EXTENSION);
+        ensure!(program.is_file(), "{} is not built", program.display());
+        return Ok(program);
+    }
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let profile = if cfg!(debug_assertions) { "dev" } else { "release" };
     let output = Command::new(cargo)

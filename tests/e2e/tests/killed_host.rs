@@ -11,10 +11,19 @@ use dm_e2e::{Device, Host, Person};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+/// Messages that each of the four devices sends for each kill.
+const EACH_PER_KILL: usize = 20;
+
+/// How often the host is killed meanwhile: `DM_HOST_KILLS` times, or 3.
+fn kills() -> usize {
+    std::env::var("DM_HOST_KILLS")
+        .map_or(3, |kills| kills.parse().unwrap_or_else(|_| panic!("DM_HOST_KILLS is no number: {kills}")))
+}
+
 /// Messages that each of the four devices sends.
-const EACH: usize = 60;
-/// How often the host is killed while they do.
-const KILLS: usize = 3;
+fn each() -> usize {
+    EACH_PER_KILL * kills()
+}
 
 /// A message that was answered: by its text, what the host said of it.
 type Answered = BTreeMap<String, Stored>;
@@ -57,8 +66,8 @@ async fn kill_and_compare(args: &[&str]) {
         senders.spawn(async move { send_all(&name, &device, conversation, peer, &done).await });
     }
     // Each kill comes when another share of the messages was answered: in the middle of the traffic.
-    for kill in 1..=KILLS {
-        let share = 4 * EACH * kill / (KILLS + 1);
+    for kill in 1..=kills() {
+        let share = 4 * each() * kill / (kills() + 1);
         progress.wait_for(|done| *done >= share).await.unwrap();
         host.kill().await.unwrap();
         host.restart().await.unwrap();
@@ -67,7 +76,7 @@ async fn kill_and_compare(args: &[&str]) {
     for answers in senders.join_all().await {
         answered.extend(answers);
     }
-    assert_eq!(answered.len(), 4 * EACH);
+    assert_eq!(answered.len(), 4 * each());
 
     history_holds(&answered, &devices, conversation).await;
     every_device_was_given_all(&answered, devices).await;
@@ -83,7 +92,7 @@ async fn send_all(
     done: &watch::Sender<usize>,
 ) -> Answered {
     let mut answered = Answered::new();
-    for n in 0..EACH {
+    for n in 0..each() {
         let text = format!("{name} {n}");
         let stored = device.send(conversation, peer, &text).await.unwrap();
         answered.insert(text, stored);
@@ -110,7 +119,7 @@ async fn history_holds(
         }
         // What one device sent is in the order it was sent in.
         for (sender, _, _) in devices {
-            let of_sender = (0..EACH).map(|n| answered[&format!("{sender} {n}")].sequence);
+            let of_sender = (0..each()).map(|n| answered[&format!("{sender} {n}")].sequence);
             assert!(of_sender.is_sorted());
         }
     }

@@ -1,0 +1,193 @@
+//! `cargo xtask lowest`: checks that the libraries work with the lowest versions that their manifests allow.
+//!
+//! A host that pins an older version of something must get either a refusal of its resolver or a library that works. Once
+//! a manifest allowed a version of axum that brings another WebSocket library, and close codes were lost in silence.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context as _, ensure};
+use semver::{Op, Version, VersionReq};
+use serde_json::Value;
+
+use crate::bench::cargo;
+
+/// The crates that hosts and clients depend on.
+const LIBRARIES: [&str; 10] = [
+    "dm-proto",
+    "dm-core",
+    "dm-store-sqlite",
+    "dm-store-kv",
+    "dm-store-redb",
+    "dm-store-fjall",
+    "dm-store-postgres",
+    "dm-notify-nats",
+    "dm-axum",
+    "dm-client",
+];
+
+/// A direct dependency of a library.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Direct {
+    name: String,
+    resolved: Version,
+    lowest: Version,
+}
+
+/// Copies the workspace, sets each direct dependency of the libraries to its lowest version there, checks them, and runs the
+/// tests of `dm-axum`, whose sockets depend on what its dependencies have in common.
+///
+/// # Errors
+/// When cargo or git cannot be started, or print something unexpected.
+pub(crate) fn run(root: &Path) -> anyhow::Result<ExitCode> {
+    let copy = root.join("target/lowest");
+    copy_tracked(root, &copy)?;
+    let mut refused = BTreeMap::new();
+    // Lowering one may let another go lower.
+    loop {
+        let mut lowered = 0;
+        refused.clear();
+        for direct in directs(&metadata(&copy)?)? {
+            if direct.resolved == direct.lowest {
+                continue;
+            }
+            match lower(&copy, &direct)? {
+                None => {
+                    println!("{} {} → {}", direct.name, direct.resolved, direct.lowest);
+                    lowered += 1;
+                }
+                Some(reason) => {
+                    refused.insert(format!("{} {}", direct.name, direct.lowest), reason);
+                }
+            }
+        }
+        if lowered == 0 {
+            break;
+        }
+    }
+    for (which, reason) in &refused {
+        println!("{which} is allowed by a manifest and cannot be had:\n{reason}");
+    }
+    let packages: Vec<_> = LIBRARIES.iter().flat_map(|library| ["--package", library]).collect();
+    let checked = succeeds(cargo(&copy).args(["check", "--locked"]).args(packages))?;
+    let tested =
+        checked && succeeds(cargo(&copy).args(["test", "--locked", "--package", "dm-axum", "--tests"]))?;
+    let good = refused.is_empty() && tested;
+    println!(
+        "lowest versions: {} refused, libraries {}, sockets {}",
+        refused.len(),
+        if checked { "compile" } else { "do not compile" },
+        if tested { "pass" } else { "do not pass" },
+    );
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Copies what git tracks, as it is in the work tree, so that the lock file here stays as it is.
+fn copy_tracked(root: &Path, copy: &Path) -> anyhow::Result<()> {
+    let listed = Command::new("git").current_dir(root).args(["ls-files", "-z"]).output().context("git")?;
+    ensure!(listed.status.success(), "git ls-files failed");
+    let listed = String::from_utf8(listed.stdout).context("a path that is no text")?;
+    for path in listed.split('\0').filter(|path| !path.is_empty()) {
+        let (from, to) = (root.join(path), copy.join(path));
+        if !from.is_file() {
+            continue;
+        }
+        let folder = to.parent().context("a file without a folder")?;
+        fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+        // A file that did not change keeps its time, so that a second run compiles nothing again.
+        if fs::read(&from)? != fs::read(&to).unwrap_or_default() {
+            fs::copy(&from, &to).with_context(|| format!("copying {}", from.display()))?;
+        }
+    }
+    Ok(())
+}
+
+fn metadata(copy: &Path) -> anyhow::Result<Value> {
+    let output =
+        cargo(copy).args(["metadata", "--format-version", "1"]).output().context("cargo metadata")?;
+    ensure!(output.status.success(), "cargo metadata failed: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).context("what cargo metadata printed")
+}
+
+/// The direct dependencies of the libraries, without those of their tests, at the versions that are resolved now.
+fn directs(metadata: &Value) -> anyhow::Result<BTreeSet<Direct>> {
+    let packages = metadata["packages"].as_array().context("no packages")?;
+    let by_id: BTreeMap<_, _> =
+        packages.iter().filter_map(|package| Some((package["id"].as_str()?, package))).collect();
+    let nodes = metadata["resolve"].get("nodes").and_then(Value::as_array).context("no resolution")?;
+    let mut found = BTreeSet::new();
+    for node in nodes {
+        let package =
+            by_id.get(node["id"].as_str().unwrap_or_default()).context("a node without a package")?;
+        if !package["name"].as_str().is_some_and(|name| LIBRARIES.contains(&name)) {
+            continue;
+        }
+        for wanted in package["dependencies"].as_array().into_iter().flatten() {
+            // Tests have a kind; what comes from this workspace has no source.
+            if !wanted["kind"].is_null() || wanted["source"].is_null() {
+                continue;
+            }
+            let name = wanted["name"].as_str().context("a dependency without a name")?;
+            let required: VersionReq = wanted["req"].as_str().context("no requirement")?.parse()?;
+            for version in resolved(node, &by_id, name) {
+                let version: Version = version.parse()?;
+                if required.matches(&version) {
+                    let lowest = lowest(&required);
+                    found.insert(Direct { name: name.to_owned(), resolved: version, lowest });
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The versions of a dependency that a package was given.
+fn resolved<'a>(node: &'a Value, by_id: &BTreeMap<&str, &'a Value>, name: &str) -> Vec<&'a str> {
+    let given = node["deps"].as_array().into_iter().flatten();
+    given
+        .filter_map(|dependency| by_id.get(dependency["pkg"].as_str()?).copied())
+        .filter(|package| package["name"].as_str() == Some(name))
+        .filter_map(|package| package["version"].as_str())
+        .collect()
+}
+
+/// The lowest version that a requirement allows.
+fn lowest(required: &VersionReq) -> Version {
+    let bounds = required.comparators.iter().filter(|bound| !matches!(bound.op, Op::Less | Op::LessEq));
+    let versions = bounds.map(|bound| {
+        let mut version = Version::new(bound.major, bound.minor.unwrap_or(0), bound.patch.unwrap_or(0));
+        version.pre = bound.pre.clone();
+        version
+    });
+    versions.max().unwrap_or(Version::new(0, 0, 0))
+}
+
+/// Sets a dependency to its lowest version. Returns why that cannot be, if it cannot.
+fn lower(copy: &Path, direct: &Direct) -> anyhow::Result<Option<String>> {
+    let which = format!("{}@{}", direct.name, direct.resolved);
+    let output = cargo(copy)
+        .args(["update", "--quiet", &which, "--precise", &direct.lowest.to_string()])
+        .output()
+        .context("cargo update")?;
+    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    Ok((!output.status.success()).then_some(said))
+}
+
+fn succeeds(command: &mut Command) -> anyhow::Result<bool> {
+    Ok(command.status().context("cargo could not be started")?.success())
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_lowest_version_of_a_requirement_is_its_largest_lower_bound() {
+        let lowest = |required: &str| super::lowest(&required.parse().unwrap()).to_string();
+        assert_eq!(lowest("1"), "1.0.0");
+        assert_eq!(lowest("0.8.9"), "0.8.9");
+        assert_eq!(lowest("~4.6"), "4.6.0");
+        assert_eq!(lowest(">=0.38, <0.44"), "0.38.0");
+        assert_eq!(lowest("=0.20.0"), "0.20.0");
+    }
+}
