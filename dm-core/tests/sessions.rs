@@ -345,6 +345,25 @@ async fn a_follower_sees_what_happens_its_own_messages_included_and_nothing_olde
 }
 
 #[tokio::test]
+async fn a_follower_acknowledges_what_it_names_and_up_to_takes_all_that_came_before() {
+    let world = World::new();
+    let chat = world.open(1, 2).await;
+    world.send(&who(1), chat, "before").await;
+    let mut follower = world.hub.follow(&world.dm, &who(2)).await.unwrap();
+    assert!(world.dm.devices(&who(2)).await.unwrap().is_empty(), "following registers nothing");
+    world.send(&who(1), chat, "shown").await;
+    let Delivery::Entry(entry) = follower.next().await.unwrap() else { panic!("a message was sent") };
+
+    let shown = AckTarget::Entries(vec![entry.seq]);
+    assert_eq!(follower.handle().acknowledge(shown).await.unwrap().acknowledged, 1);
+    assert_eq!(world.dm.devices(&who(2)).await.unwrap().len(), 1, "the first acknowledgement registers");
+    assert_eq!(texts(&world.pending(&who(2)).await), ["before"], "named entries only");
+
+    follower.handle().acknowledge(AckTarget::UpTo(entry.seq)).await.unwrap();
+    assert!(world.pending(&who(2)).await.is_empty(), "what was never shown here goes as well");
+}
+
+#[tokio::test]
 async fn a_device_that_only_sends_has_its_cursor_moved_along() {
     let world = World::new();
     let chat = world.open(1, 2).await;

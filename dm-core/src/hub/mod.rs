@@ -82,6 +82,12 @@ impl Hub {
     /// Follows a user's inbox from its newest entry on, the device's own entries included, without a window, a
     /// take-over or a notice of having caught up: for clients that know nothing of positions, such as the seed's.
     ///
+    /// Following registers no device and moves no cursor. [`Session::handle`] acknowledges for the device of `who`. The
+    /// first acknowledgement registers that device if it is new, with everything still held pending for it.
+    /// [`AckTarget::UpTo`](crate::AckTarget::UpTo) then acknowledges all of that up to its number, also entries from
+    /// before this session, which it never showed. [`Entries`](crate::AckTarget::Entries) and
+    /// [`Messages`](crate::AckTarget::Messages) acknowledge what they name and nothing else.
+    ///
     /// # Errors
     /// Those common to all calls of the service.
     pub async fn follow(&self, service: &Service, who: &Principal) -> Result<Session, Error> {
