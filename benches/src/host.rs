@@ -11,6 +11,7 @@ use tokio::process::{Child, Command};
 use tokio::task::JoinSet;
 
 use crate::options::Options;
+use crate::subject::Kind;
 
 /// A running host, which ends when this is dropped.
 pub(crate) struct Host {
@@ -28,10 +29,26 @@ pub(crate) struct Member {
 
 impl Host {
     pub(crate) async fn start(options: &Options) -> anyhow::Result<Self> {
-        let data = options.folder()?;
-        let mut command = Command::new(program().await?);
+        Self::start_in(options.folder()?, options.store, None).await
+    }
+
+    /// Starts a host on a folder, with so many file descriptors at most.
+    pub(crate) async fn start_in(
+        data: tempfile::TempDir,
+        store: Kind,
+        descriptors: Option<u32>,
+    ) -> anyhow::Result<Self> {
+        let program = program().await?;
+        let mut command = match descriptors {
+            None => Command::new(program),
+            Some(most) => {
+                let mut shell = Command::new("sh");
+                shell.args(["-c", &format!("ulimit -n {most} && exec \"$0\" \"$@\"")]).arg(program);
+                shell
+            }
+        };
         command.args(["--listen", "127.0.0.1:0", "--data"]).arg(data.path());
-        command.args(["--store", &options.store.name()]);
+        command.args(["--store", &store.name()]);
         command.env("RUST_LOG", "warn").stdout(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().context("chat-host does not start")?;
         let mut lines = BufReader::new(child.stdout.take().context("a pipe")?).lines();
@@ -42,14 +59,19 @@ impl Host {
 
     /// Signs in so many people, each with a conversation with the next, the last with the first.
     pub(crate) async fn members(&self, count: usize) -> anyhow::Result<Vec<Member>> {
+        self.members_from(0, count).await
+    }
+
+    /// As [`members`](Self::members), with other people: the first is the one of that number.
+    pub(crate) async fn members_from(&self, first: usize, count: usize) -> anyhow::Result<Vec<Member>> {
         let base = format!("http://{}", self.address);
         let mut tasks = JoinSet::new();
         let mut clients = Vec::new();
         for n in 0..count {
             let base = base.clone();
             tasks.spawn(async move {
-                let identity = Identity::from_seed(&seed(n));
-                let name = format!("Person {n}");
+                let identity = Identity::from_seed(&seed(first + n));
+                let name = format!("Person {}", first + n);
                 let session = sign_in(&base, &identity, Some(&name), None, Timeouts::default()).await?;
                 let client = Client::builder(base).token(session.token.clone()).build()?;
                 client.publish_key(&identity.agreement_key()).await?;
@@ -81,6 +103,11 @@ impl Host {
     pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
         Ok(self.child.kill().await?)
     }
+}
+
+/// The public key of the person of a number.
+pub(crate) fn key(n: usize) -> dm_client::PublicKey {
+    Identity::from_seed(&seed(n)).public_key()
 }
 
 fn seed(n: usize) -> [u8; 32] {

@@ -9,6 +9,7 @@
 //! - [`options`]: what can be chosen. [`store`]: the stores. [`people`]: who writes to whom.
 //! - [`subject`]: what is measured: a service over a store, the seed's path, bare engines.
 //! - [`performance`]: the whole set, and the page that tells it.
+//! - [`mod@attack`]: what people who mean harm do to a host, and how the others fare. [`wire`]: a client's side, bare.
 //! - [`workload`]: what is done with it. [`measure`]: how it is counted. [`report`]: how it is told.
 
 #![allow(
@@ -24,6 +25,7 @@
     reason = "its numbers are small"
 )]
 
+mod attack;
 mod host;
 mod machine;
 mod measure;
@@ -33,6 +35,7 @@ mod performance;
 mod report;
 mod store;
 mod subject;
+mod wire;
 mod workload;
 
 use clap::Parser;
@@ -60,6 +63,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Sessions(options) => (workload::sessions::run(&options).await?, options.json),
         Command::Expire(options) => (workload::expire::run(&options).await?, options.json),
         Command::Http(options) => (workload::http::run(&options).await?, options.json),
+        Command::Attack(options) => return attack::run(&options).await,
         Command::Open(options) => (workload::open::run(&options).await?, options.json),
         Command::Cluster(options) => (workload::cluster::run(&options).await?, options.json),
         Command::Compare { one, other, rounds, options } => {

@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Expire(Options),
     /// The reference host over loopback: REST, WebSocket, a backlog, waiting connections
     Http(Options),
+    /// Attacks on the reference host by turns, and how unrelated people fare meanwhile
+    Attack(AttackOptions),
     /// Opening a store, after it was closed and after it was killed
     Open(Options),
     /// Three nodes on one PostgreSQL and one NATS, beside one node, and beside a transaction per message; from node to node
@@ -60,6 +62,22 @@ pub(crate) enum Command {
         #[command(flatten)]
         options: Options,
     },
+}
+
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct AttackOptions {
+    /// Where the host keeps messages
+    #[arg(long, value_enum, default_value_t = Kind::Sqlite)]
+    pub(crate) store: Kind,
+    /// Turns of each attack: quiet, then under attack
+    #[arg(long, default_value_t = 3)]
+    pub(crate) rounds: usize,
+    /// Seconds of each half of a turn
+    #[arg(long, default_value_t = 3)]
+    pub(crate) seconds: u64,
+    /// Only attacks whose name contains this
+    #[arg(long)]
+    pub(crate) only: Option<String>,
 }
 
 #[derive(Clone, Debug, clap::Args)]
