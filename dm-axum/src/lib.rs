@@ -70,6 +70,7 @@
 mod convert;
 mod extract;
 mod names;
+mod observe;
 mod options;
 mod problem;
 mod rest;

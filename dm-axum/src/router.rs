@@ -3,14 +3,11 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{MatchedPath, Request};
-use axum::http::{HeaderValue, header};
-use axum::middleware::{self, Next};
-use axum::response::Response;
+use axum::middleware;
 use axum::routing::{get, post};
-use dm_core::{Hub, Principal, Service};
-use tracing::Instrument as _;
+use dm_core::{Hub, Service};
 
+use crate::observe::observe;
 use crate::problem::{Kind, Problem};
 use crate::tickets::Tickets;
 use crate::{Options, rest, ws};
@@ -45,19 +42,4 @@ pub fn router(service: Service, hub: Hub, options: Options) -> Router {
         .method_not_allowed_fallback(async || Problem::new(Kind::MethodNotAllowed, ""))
         .route_layer(middleware::from_fn(observe))
         .with_state(Arc::new(Api { service, hub, options, tickets, sockets }))
-}
-
-/// Puts a span and a count around each call, and keeps its answer out of caches.
-async fn observe(request: Request, next: Next) -> Response {
-    // The route, not the path: paths hold ids, and the query may hold a ticket.
-    let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str).to_owned();
-    let user = request.extensions().get::<Principal>().map(|who| who.user);
-    let method = request.method().clone();
-    let span = tracing::debug_span!("dm_call", %method, route, ?user);
-    let mut response = next.run(request).instrument(span).await;
-    let status = response.status().as_u16().to_string();
-    metrics::counter!("dm_calls_total", "method" => method.to_string(), "route" => route, "status" => status)
-        .increment(1);
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
 }
