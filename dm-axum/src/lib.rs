@@ -56,6 +56,12 @@
 //!
 //! 4002 is left to hosts: here, a request that is not authenticated is refused with 401 before the upgrade.
 //!
+//! # Bounds
+//!
+//! Everything that a client can make this API hold is bounded by a field of [`Options`]: frames, sockets, tickets,
+//! requests on the way, and the bytes of answers that nobody reads. A host bounds connections, headers, and how long a
+//! peer may read nothing: `examples/chat-host` shows how.
+//!
 //! # Logs
 //!
 //! Spans carry call names, ids and the first digits of users; never payloads, keys, tickets or query strings. The
@@ -64,12 +70,14 @@
 //!
 //! # In reading order
 //!
-//! `router` shows the calls, `rest` answers them, `ws` holds the WebSocket, `problem` all refusals, `convert` the way
+//! `router` shows the calls, `rest` answers them, `answers` holds what is not read yet, `ws` holds the WebSocket, `problem` all refusals, `convert` the way
 //! between the core's values and the wire's.
 
+mod answers;
 mod convert;
 mod extract;
 mod names;
+mod observe;
 mod options;
 mod problem;
 mod rest;

@@ -31,6 +31,7 @@ pub(crate) enum Kind {
     TooManyDevices,
     TooManyTickets,
     TooManySockets,
+    TooManyAnswers,
     Unavailable,
     OutcomeUnknown,
 }
@@ -75,6 +76,9 @@ impl Kind {
             }
             Self::TooManySockets => {
                 ("urn:dm:problem:too-many-sockets", S::TOO_MANY_REQUESTS, "Too many WebSockets")
+            }
+            Self::TooManyAnswers => {
+                ("urn:dm:problem:too-many-answers", S::TOO_MANY_REQUESTS, "Too many unread answers")
             }
             Self::Unavailable => ("urn:dm:problem:unavailable", S::SERVICE_UNAVAILABLE, "Unavailable"),
             Self::OutcomeUnknown => (

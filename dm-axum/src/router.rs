@@ -3,14 +3,12 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{MatchedPath, Request};
-use axum::http::{HeaderValue, header};
-use axum::middleware::{self, Next};
-use axum::response::Response;
+use axum::middleware;
 use axum::routing::{get, post};
-use dm_core::{Hub, Principal, Service};
-use tracing::Instrument as _;
+use dm_core::{Hub, Service};
 
+use crate::answers::Answers;
+use crate::observe::observe;
 use crate::problem::{Kind, Problem};
 use crate::tickets::Tickets;
 use crate::{Options, rest, ws};
@@ -23,15 +21,28 @@ pub(crate) struct Api {
     pub(crate) options: Options,
     pub(crate) tickets: Tickets,
     pub(crate) sockets: ws::Sockets,
+    pub(crate) answers: Answers,
+}
+
+impl Api {
+    pub(crate) fn new(service: Service, hub: Hub, options: Options) -> Self {
+        let tickets = Tickets::new(options.ticket_life, options.tickets, options.tickets_per_user);
+        let sockets = ws::Sockets::new(options.sockets_per_user);
+        let answers = Answers::new(&options);
+        Self { service, hub, options, tickets, sockets, answers }
+    }
 }
 
 /// The direct-message API below `/api/dm`, to be merged into a host's router.
 ///
 /// `hub` must be the service's notifier, or connections hear of new entries only when they look into the store
-/// ([`Config::poll_interval`](dm_core::Config::poll_interval)).
-pub fn router(service: Service, hub: Hub, options: Options) -> Router {
-    let tickets = Tickets::new(options.ticket_life, options.tickets, options.tickets_per_user);
-    let sockets = ws::Sockets::new(options.sockets_per_user);
+/// ([`Config::poll_interval`](dm_core::Config::poll_interval)). `S` is the state of the host's router, which these calls do
+/// not use; it follows from what they are merged into.
+pub fn router<S: Clone + Send + Sync + 'static>(service: Service, hub: Hub, options: Options) -> Router<S> {
+    routes(Arc::new(Api::new(service, hub, options)))
+}
+
+pub(crate) fn routes<S: Clone + Send + Sync + 'static>(api: Arc<Api>) -> Router<S> {
     Router::new()
         .route("/api/dm/keys", post(rest::keys::publish))
         .route("/api/dm/keys/{ed25519_pubkey}", get(rest::keys::look_up))
@@ -44,20 +55,5 @@ pub fn router(service: Service, hub: Hub, options: Options) -> Router {
         .route("/api/dm/ws", get(ws::upgrade))
         .method_not_allowed_fallback(async || Problem::new(Kind::MethodNotAllowed, ""))
         .route_layer(middleware::from_fn(observe))
-        .with_state(Arc::new(Api { service, hub, options, tickets, sockets }))
-}
-
-/// Puts a span and a count around each call, and keeps its answer out of caches.
-async fn observe(request: Request, next: Next) -> Response {
-    // The route, not the path: paths hold ids, and the query may hold a ticket.
-    let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str).to_owned();
-    let user = request.extensions().get::<Principal>().map(|who| who.user);
-    let method = request.method().clone();
-    let span = tracing::debug_span!("dm_call", %method, route, ?user);
-    let mut response = next.run(request).instrument(span).await;
-    let status = response.status().as_u16().to_string();
-    metrics::counter!("dm_calls_total", "method" => method.to_string(), "route" => route, "status" => status)
-        .increment(1);
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+        .with_state(api)
 }

@@ -11,11 +11,16 @@ use dm_core::{ConversationCursor, ConversationState, ServerSequence, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::ROOM;
+use crate::answers::{self, Pieces};
 use crate::convert;
 use crate::extract::{Caller, Shape, json, limit, query, required};
 use crate::names::Names;
 use crate::problem::{Kind, Problem};
 use crate::router::Api;
+
+/// Most bytes of a conversation in JSON, with two display names of 128 characters that are all escaped, and beside it
+/// what the store gave.
+const CONVERSATION: usize = 2 * 1024 + 256;
 
 /// Where the rest of a list begins that is given as an array.
 const NEXT: HeaderName = HeaderName::from_static("dm-next");
@@ -106,20 +111,22 @@ pub(crate) async fn list(
         .transpose()
         .map_err(|_| Problem::malformed("cursor", "not a cursor of this list"))?;
     let most = limit.unwrap_or(api.service.config().list_page);
-    let page = api.service.conversations(&caller.who, most, cursor).await?;
-    let names =
-        Names::look_up(&api.service, page.conversations.iter().flat_map(convert::participants).collect())
-            .await;
-    let conversations =
-        page.conversations.iter().map(|state| ConversationJson::new(state, &names)).collect::<Vec<_>>();
-    let next = page.next.map(|next| next.to_string());
-    if limit.is_some() {
-        return Ok(Json(Page { conversations, next }).into_response());
-    }
-    let mut response = Json(conversations).into_response();
-    // A cursor is hexadecimal digits, which a header can hold.
-    if let Some(next) = next.and_then(|next| HeaderValue::try_from(next).ok()) {
-        response.headers_mut().insert(NEXT, next);
-    }
-    Ok(response)
+    let room = most.min(api.service.config().list_page).saturating_mul(CONVERSATION);
+    let service = api.service.clone();
+    answers::answer(&api, caller.who.user, room, async move {
+        let page = service.conversations(&caller.who, most, cursor).await?;
+        let names =
+            Names::look_up(&service, page.conversations.iter().flat_map(convert::participants).collect())
+                .await;
+        let conversations =
+            page.conversations.iter().map(|state| ConversationJson::new(state, &names)).collect::<Vec<_>>();
+        let next = page.next.map(|next| next.to_string());
+        if limit.is_some() {
+            return Pieces::json(&Page { conversations, next });
+        }
+        // A cursor is hexadecimal digits, which a header can hold.
+        let next = next.and_then(|next| HeaderValue::try_from(next).ok());
+        Ok(Pieces::json(&conversations)?.with_header(NEXT, next))
+    })
+    .await
 }

@@ -6,14 +6,17 @@ use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, Request, State};
 use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
+use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD;
 use dm_core::{
     ConversationId, HistoryRange, KeyVersion, Message, SendMessage, ServerSequence, Suite, Timestamp,
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::ROOM;
+use crate::answers::{self, Pieces};
 use crate::convert;
 use crate::extract::{Caller, Shape, json, limit, number, query, required};
 use crate::names::Names;
@@ -23,18 +26,18 @@ use crate::router::Api;
 /// Messages in a page of history when the client does not say.
 pub(crate) const DEFAULT_PAGE: usize = 50;
 
-/// A stored message.
+/// A stored message. Its payload goes into the JSON from where it is.
 #[derive(Debug, Serialize)]
-pub(crate) struct MessageJson {
+pub(crate) struct MessageJson<'a> {
     id: String,
     conversation_id: String,
     sender_pubkey: String,
-    encrypted_payload: String,
-    nonce: String,
-    ephemeral_pubkey: Option<String>,
+    encrypted_payload: Base64<'a>,
+    nonce: Base64<'a>,
+    ephemeral_pubkey: Option<Base64<'a>>,
     timestamp: u64,
     server_sequence: u64,
-    sender_display_name: String,
+    sender_display_name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     client_message_id: Option<String>,
     received_at: u64,
@@ -42,19 +45,29 @@ pub(crate) struct MessageJson {
     suite: Option<u32>,
 }
 
-impl MessageJson {
-    pub(crate) fn new(message: &Message, names: &Names) -> Self {
+/// Bytes as base64 of the standard alphabet, with padding.
+#[derive(Debug)]
+struct Base64<'a>(&'a [u8]);
+
+impl Serialize for Base64<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&Base64Display::new(self.0, &STANDARD))
+    }
+}
+
+impl<'a> MessageJson<'a> {
+    pub(crate) fn new(message: &'a Message, names: &'a Names) -> Self {
         let ciphertext = &message.ciphertext;
         Self {
             id: message.id.to_string(),
             conversation_id: message.conversation.to_string(),
             sender_pubkey: message.sender.to_string(),
-            encrypted_payload: STANDARD.encode(ciphertext.payload()),
-            nonce: STANDARD.encode(ciphertext.nonce()),
-            ephemeral_pubkey: ciphertext.ephemeral().map(|key| STANDARD.encode(key)),
+            encrypted_payload: Base64(ciphertext.payload()),
+            nonce: Base64(ciphertext.nonce()),
+            ephemeral_pubkey: ciphertext.ephemeral().map(|key| Base64(key)),
             timestamp: message.sent_at.as_millis(),
             server_sequence: message.sequence.get(),
-            sender_display_name: names.of(message.sender).to_owned(),
+            sender_display_name: names.of(message.sender),
             client_message_id: message.client_id.map(|id| id.to_string()),
             received_at: message.received_at.as_millis(),
             suite: ciphertext.suite().map(|Suite(tag)| tag),
@@ -123,13 +136,13 @@ pub(crate) async fn send(
     State(api): State<Arc<Api>>,
     caller: Caller,
     request: Request,
-) -> Result<(StatusCode, Json<MessageJson>), Problem> {
+) -> Result<Response, Problem> {
     let body_limit = api.service.config().max_payload.div_ceil(3) * 4 + ROOM;
     let body: Send = json(&api, request, body_limit).await?;
     let sent = api.service.send(&caller.who, body.into_message()?).await?;
     let names = Names::look_up(&api.service, vec![sent.message.sender]).await;
     let status = if sent.repeated { StatusCode::OK } else { StatusCode::CREATED };
-    Ok((status, Json(MessageJson::new(&sent.message, &names))))
+    Ok((status, Json(MessageJson::new(&sent.message, &names))).into_response())
 }
 
 #[derive(Deserialize)]
@@ -140,8 +153,8 @@ pub(crate) struct History {
 }
 
 #[derive(Serialize)]
-pub(crate) struct HistoryJson {
-    messages: Vec<MessageJson>,
+struct HistoryJson<'a> {
+    messages: Vec<MessageJson<'a>>,
     has_more: bool,
 }
 
@@ -151,7 +164,7 @@ pub(crate) async fn history(
     caller: Caller,
     path: Result<Path<String>, PathRejection>,
     history: Result<Query<History>, QueryRejection>,
-) -> Result<Json<HistoryJson>, Problem> {
+) -> Result<Response, Problem> {
     let Path(text) = path.map_err(|_| Problem::malformed("conversation_id", "not a UUID"))?;
     let conversation: ConversationId = convert::id("conversation_id", &text)?;
     let history = query(history)?;
@@ -164,9 +177,15 @@ pub(crate) async fn history(
         (Some(_), Some(_)) => return Err(Problem::not_acceptable("after", "not together with before")),
     };
     let limit = limit(history.limit)?.unwrap_or(DEFAULT_PAGE);
-    let page = api.service.history(&caller.who, conversation, range, limit).await?;
-    let names =
-        Names::look_up(&api.service, page.messages.iter().map(|message| message.sender).collect()).await;
-    let messages = page.messages.iter().map(|message| MessageJson::new(message, &names)).collect();
-    Ok(Json(HistoryJson { messages, has_more: page.has_more }))
+    let config = api.service.config();
+    let room = answers::room_of_messages(config, limit.min(config.history_page), config.history_bytes);
+    let service = api.service.clone();
+    answers::answer(&api, caller.who.user, room, async move {
+        let page = service.history(&caller.who, conversation, range, limit).await?;
+        let names =
+            Names::look_up(&service, page.messages.iter().map(|message| message.sender).collect()).await;
+        let messages = page.messages.iter().map(|message| MessageJson::new(message, &names)).collect();
+        Pieces::json(&HistoryJson { messages, has_more: page.has_more })
+    })
+    .await
 }

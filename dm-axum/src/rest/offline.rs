@@ -5,11 +5,13 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, Request, State};
+use axum::response::Response;
 use dm_core::{AckTarget, Gap, InboxSeq, MessageId, PendingKind, PendingQuery};
 use serde::{Deserialize, Serialize};
 
 use super::ROOM;
 use super::messages::MessageJson;
+use crate::answers::{self, Pieces};
 use crate::convert;
 use crate::extract::{Caller, Shape, json, limit, number, query};
 use crate::names::Names;
@@ -27,8 +29,8 @@ pub(crate) struct Fetch {
 }
 
 #[derive(Serialize)]
-pub(crate) struct OfflineJson {
-    messages: Vec<MessageJson>,
+struct OfflineJson<'a> {
+    messages: Vec<MessageJson<'a>>,
     has_more: bool,
     next: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -54,7 +56,7 @@ pub(crate) async fn fetch(
     State(api): State<Arc<Api>>,
     caller: Caller,
     fetch: Result<Query<Fetch>, QueryRejection>,
-) -> Result<Json<OfflineJson>, Problem> {
+) -> Result<Response, Problem> {
     let fetch = query(fetch)?;
     let kind = match fetch.include_sent.as_deref() {
         None | Some("false") => PendingKind::Received,
@@ -63,15 +65,22 @@ pub(crate) async fn fetch(
     };
     let after = number("after", fetch.after)?.map(InboxSeq::new);
     let pending_query = PendingQuery { after, limit: limit(fetch.limit)?, kind };
-    let pending = api.service.pending(&caller.who, pending_query).await?;
-    let messages = || pending.entries.iter().filter_map(|entry| entry.message());
-    let names = Names::look_up(&api.service, messages().map(|message| message.sender).collect()).await;
-    Ok(Json(OfflineJson {
-        messages: messages().map(|message| MessageJson::new(message, &names)).collect(),
-        has_more: pending.next.is_some(),
-        next: pending.next.map(InboxSeq::get),
-        gap: pending.gap.map(GapJson::from),
-    }))
+    let config = api.service.config();
+    let most = pending_query.limit.map_or(config.pending_page, |limit| limit.min(config.pending_page));
+    let room = answers::room_of_messages(config, most, config.pending_bytes);
+    let service = api.service.clone();
+    answers::answer(&api, caller.who.user, room, async move {
+        let pending = service.pending(&caller.who, pending_query).await?;
+        let messages = || pending.entries.iter().filter_map(|entry| entry.message());
+        let names = Names::look_up(&service, messages().map(|message| message.sender).collect()).await;
+        Pieces::json(&OfflineJson {
+            messages: messages().map(|message| MessageJson::new(message, &names)).collect(),
+            has_more: pending.next.is_some(),
+            next: pending.next.map(InboxSeq::get),
+            gap: pending.gap.map(GapJson::from),
+        })
+    })
+    .await
 }
 
 #[derive(Deserialize)]

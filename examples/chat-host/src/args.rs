@@ -13,6 +13,9 @@ pub struct Args {
     /// Where to listen; port 0 takes a free one.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
+    /// Where to answer `GET /metrics`. Without it, that is a path beside the others.
+    #[arg(long, value_name = "ADDR")]
+    pub metrics_listen: Option<SocketAddr>,
     /// The folder of the accounts and messages, made if it is missing. With PostgreSQL there is nothing in it.
     #[arg(long, value_name = "DIR", default_value = "chat-data")]
     pub data: PathBuf,

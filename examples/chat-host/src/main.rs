@@ -48,7 +48,11 @@ async fn run(args: Args) -> Result<()> {
     telemetry::log_to_stderr();
     let metrics = telemetry::record_metrics()?;
     let stop = shutdown::requested()?;
-    let listener = listen(args.listen).await?;
+    let listener = listen(args.listen, "--listen").await?;
+    let watched = match args.metrics_listen {
+        Some(address) => Some(listen(address, "--metrics-listen").await?),
+        None => None,
+    };
 
     // The host's own accounts, and where messages are kept. Opening blocks, and nobody waits yet.
     make_private_folder(&args.data)?;
@@ -91,9 +95,17 @@ async fn run(args: Args) -> Result<()> {
     let direct_messages = dm_axum::router(dm.clone(), hub, dm_axum::Options::default());
     let challenges = Arc::new(Challenges::beside(&accounts));
     let host = Host { dm: dm.clone(), accounts, challenges, metrics, store: args.store.name() };
-    let app = router::router(host, direct_messages);
-
+    let (app, metrics) = (router::router(host.clone(), direct_messages), router::metrics(host));
     say_where(listener.local_addr()?);
+    let app = match watched {
+        None => app.merge(metrics),
+        Some(watched) => {
+            tracing::info!(address = %watched.local_addr()?, "metrics are on an address of their own");
+            // Until the process ends, so that the end can be watched, too.
+            tokio::spawn(serve(watched, metrics, Limits::for_metrics(), std::future::pending()));
+            app
+        }
+    };
     let stop = async {
         stop.await;
         tracing::info!("stopping");
@@ -105,11 +117,11 @@ async fn run(args: Args) -> Result<()> {
     Ok(())
 }
 
-async fn listen(address: SocketAddr) -> Result<TcpListener> {
+async fn listen(address: SocketAddr, option: &str) -> Result<TcpListener> {
     TcpListener::bind(address).await.map_err(|error| match error.kind() {
         ErrorKind::AddrInUse => {
             anyhow::anyhow!(
-                "{address} is taken by another program; choose another with --listen, port 0 for any"
+                "{address} is taken by another program; choose another with {option}, port 0 for any"
             )
         }
         _ => anyhow::Error::new(error).context(format!("cannot listen on {address}")),

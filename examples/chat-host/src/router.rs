@@ -20,14 +20,13 @@ const LARGEST_BODY: usize = 4 * 1024;
 /// How long one of the host's own calls may take, its body included.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The host's own calls around the direct-message API, which [`dm_axum::router`] gives.
+/// The host's own calls, without [`metrics`], around the direct-message API, which [`dm_axum::router`] gives.
 pub fn router(host: Host, direct_messages: Router) -> Router {
     let open = Router::new()
         .route("/api/info", get(info::info))
         .route("/api/auth/challenge", post(sign_in::challenge))
         .route("/api/auth/verify", post(sign_in::verify))
-        .route("/healthz", get(info::health))
-        .route("/metrics", get(info::metrics));
+        .route("/healthz", get(info::health));
     // Only here: who still sends an old token must be able to sign in again.
     let for_accounts = own(Router::new().route("/api/users", get(users::find)))
         .with_state(host.clone())
@@ -37,6 +36,12 @@ pub fn router(host: Host, direct_messages: Router) -> Router {
         .with_state(host)
         .merge(for_accounts)
         .fallback(async || Problem::new(StatusCode::NOT_FOUND, "no such path"))
+}
+
+/// `GET /metrics`, to be merged into the router or served on an address of its own, which only whoever watches the
+/// host reaches.
+pub fn metrics(host: Host) -> Router {
+    own(Router::new().route("/metrics", get(info::metrics))).with_state(host)
 }
 
 /// The limits of the host's own calls.

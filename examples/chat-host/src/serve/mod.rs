@@ -32,6 +32,14 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// For an address that only whoever watches the host reaches: 64 connections.
+    #[must_use]
+    pub fn for_metrics() -> Self {
+        Self { connections: 64, ..Self::default() }
+    }
+}
+
 /// Serves until `stop` resolves, then takes no more connections and waits for those there are, bounded.
 ///
 /// As `axum::serve`, with the limits that it leaves out. A request that is being answered when it stops is answered;

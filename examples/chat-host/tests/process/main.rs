@@ -1,54 +1,18 @@
-//! The program itself: what it prints, and how it ends.
+//! The program itself: what it prints, how it ends, and what it bounds.
 
 #![allow(
     clippy::unwrap_used,
+    clippy::indexing_slicing,
     reason = "tests fail loudly; clippy.toml exempts test functions only, not their helpers"
 )]
 
-use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, ChildStdout, Command, Stdio};
+mod host;
+mod metrics;
 
-use tempfile::TempDir;
+#[cfg(unix)]
+use std::process::Command;
 
-/// A host that ends with the test, also with one that fails.
-struct Host {
-    child: Child,
-    stdout: BufReader<ChildStdout>,
-    folder: TempDir,
-}
-
-impl Host {
-    fn start(options: &[&str]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_chat-host"));
-        command.current_dir(&folder).args(options).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let stdout = BufReader::new(child.stdout.take().unwrap());
-        Self { child, stdout, folder }
-    }
-
-    /// The address of its first line.
-    fn address(&mut self) -> String {
-        let mut line = String::new();
-        self.stdout.read_line(&mut line).unwrap();
-        line.strip_prefix("listening on http://").unwrap().trim_end().to_owned()
-    }
-
-    /// Waits for its end: whether it went well, the rest of its standard output, and its standard error.
-    fn end(mut self) -> (bool, String, String) {
-        let (mut out, mut err) = (String::new(), String::new());
-        self.stdout.read_to_string(&mut out).unwrap();
-        self.child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
-        (self.child.wait().unwrap().success(), out, err)
-    }
-}
-
-impl Drop for Host {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use host::Host;
 
 #[test]
 fn it_says_where_it_listens_and_what_to_do_next() {

@@ -1,0 +1,140 @@
+//! The bytes that answers may take, for each user and for all.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use dm_core::UserId;
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
+
+/// Bytes that a permit stands for: semaphores count in 32 bits when several permits are asked for.
+const UNIT: usize = 1024;
+
+/// Permits of all users, and of each.
+#[derive(Debug)]
+pub(super) struct Budget {
+    all: Pool,
+    per_user: usize,
+    users: Mutex<Users>,
+}
+
+/// A share of both.
+#[derive(Debug)]
+pub(super) struct Share {
+    pub(super) user: OwnedSemaphorePermit,
+    pub(super) all: OwnedSemaphorePermit,
+}
+
+/// A number of permits, and as many in all.
+#[derive(Clone, Debug)]
+pub(super) struct Pool {
+    free: Arc<Semaphore>,
+    most: u32,
+}
+
+/// Those users' pools that somebody waits at or holds a permit of.
+#[derive(Debug, Default)]
+struct Users {
+    pools: HashMap<UserId, Weak<Semaphore>>,
+    /// How many entries there may be before those that nobody uses are removed.
+    tidy_at: usize,
+}
+
+impl Budget {
+    pub(super) fn new(bytes: usize, bytes_per_user: usize) -> Self {
+        Self { all: Pool::new(bytes), per_user: bytes_per_user, users: Mutex::default() }
+    }
+
+    pub(super) const fn all(&self) -> &Pool {
+        &self.all
+    }
+
+    /// The pool of one user.
+    pub(super) fn of(&self, user: UserId) -> Pool {
+        let new = Pool::new(self.per_user);
+        // Nothing panics while this is locked.
+        let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(free) = users.pools.get(&user).and_then(Weak::upgrade) {
+            return Pool { free, ..new };
+        }
+        if users.pools.len() >= users.tidy_at {
+            users.pools.retain(|_, pool| pool.strong_count() > 0);
+            users.tidy_at = (2 * users.pools.len()).max(64);
+        }
+        users.pools.insert(user, Arc::downgrade(&new.free));
+        new
+    }
+}
+
+impl Pool {
+    fn new(bytes: usize) -> Self {
+        // A thousand gigabytes are no limit.
+        let most = u32::try_from(bytes / UNIT).unwrap_or(u32::MAX >> 3).clamp(1, u32::MAX >> 3);
+        Self { free: Arc::new(Semaphore::new(usize::try_from(most).unwrap_or(1))), most }
+    }
+
+    /// Permits for so many bytes, or all that there are if that is less. In the order of asking.
+    pub(super) async fn take(self, bytes: usize) -> Result<OwnedSemaphorePermit, AcquireError> {
+        self.free.acquire_many_owned(units(bytes).min(self.most)).await
+    }
+}
+
+impl Share {
+    /// Gives back what goes beyond so many bytes.
+    pub(super) fn shrink_to(&mut self, bytes: usize) {
+        let keep = usize::try_from(units(bytes)).unwrap_or(usize::MAX);
+        for permit in [&mut self.user, &mut self.all] {
+            drop(permit.split(permit.num_permits().saturating_sub(keep)));
+        }
+    }
+}
+
+fn units(bytes: usize) -> u32 {
+    u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    fn user(n: u8) -> UserId {
+        UserId::from_stored([n; 32])
+    }
+
+    #[test]
+    fn a_share_larger_than_the_pool_is_the_whole_pool() {
+        let budget = Budget::new(10 * UNIT, 4 * UNIT);
+        let whole = budget.all().clone().take(usize::MAX).now_or_never().unwrap().unwrap();
+        assert_eq!(whole.num_permits(), 10);
+        assert!(budget.all().clone().take(1).now_or_never().is_none());
+    }
+
+    #[test]
+    fn users_have_pools_of_their_own_which_go_when_nobody_uses_them() {
+        let budget = Budget::new(10 * UNIT, 4 * UNIT);
+        let ana = user(1);
+        let all = budget.of(ana).take(4 * UNIT).now_or_never().unwrap().unwrap();
+        assert!(budget.of(ana).take(1).now_or_never().is_none());
+        assert!(budget.of(user(2)).take(1).now_or_never().is_some());
+        drop(all);
+        assert!(budget.of(ana).take(1).now_or_never().is_some());
+        for n in 0..10_000_u64 {
+            let mut bytes = [0; 32];
+            bytes[..8].copy_from_slice(&n.to_be_bytes());
+            drop(budget.of(UserId::from_stored(bytes)));
+        }
+        assert!(budget.users.lock().unwrap().pools.len() <= 64);
+    }
+
+    #[test]
+    fn shrinking_gives_back_to_both() {
+        let budget = Budget::new(10 * UNIT, 8 * UNIT);
+        let take = |pool: Pool| pool.take(8 * UNIT).now_or_never().unwrap().unwrap();
+        let mut share = Share { user: take(budget.of(user(1))), all: take(budget.all().clone()) };
+        share.shrink_to(UNIT + 1);
+        assert_eq!((share.user.num_permits(), share.all.num_permits()), (2, 2));
+        share.shrink_to(5 * UNIT);
+        assert_eq!((share.user.num_permits(), share.all.num_permits()), (2, 2));
+    }
+}

@@ -1,0 +1,219 @@
+//! The answers that connections have not taken yet.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::http::HeaderValue;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::response::Response;
+use dm_core::{Clock, Timestamp, UserId};
+use futures_util::stream;
+use tokio::sync::{AcquireError, OwnedSemaphorePermit};
+
+use super::Pieces;
+use super::budget::{Budget, Share};
+use crate::Options;
+use crate::problem::{Kind, Problem};
+use crate::router::Api;
+
+/// How much longer an answer may be held in all with every piece that is taken: 32 KiB a second is slow, and not a
+/// standstill.
+const PER_PIECE: Duration = Duration::from_secs(1);
+
+/// How often a request that waits looks for answers whose time is over.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// The answers of one API, and their budget.
+#[derive(Debug)]
+pub(crate) struct Answers {
+    budget: Budget,
+    patience: Duration,
+    held: Mutex<Held>,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    by_id: HashMap<u64, Unread>,
+    next_id: u64,
+}
+
+/// What is left of an answer.
+#[derive(Debug)]
+struct Unread {
+    pieces: VecDeque<Bytes>,
+    left: usize,
+    share: Share,
+    /// Until when it is held in any case: [`Options::patience`] from the last piece on, and not past `latest`.
+    until: Timestamp,
+    latest: Timestamp,
+}
+
+/// One answer's body. Dropping it drops what is left of the answer.
+struct Reading {
+    api: Arc<Api>,
+    id: u64,
+    over: bool,
+}
+
+/// The answer was dropped, because it was not read and others waited.
+#[derive(Debug)]
+struct NotRead;
+
+impl Answers {
+    pub(crate) fn new(options: &Options) -> Self {
+        let budget = Budget::new(options.answer_bytes, options.answer_bytes_per_user);
+        Self { budget, patience: options.patience, held: Mutex::default() }
+    }
+
+    /// Room for an answer of a user, or the refusal after waiting in vain. To be called in a task, because permits are
+    /// given in the order of asking, also to a future that is not polled.
+    pub(super) async fn share(
+        &self,
+        clock: &dyn Clock,
+        user: UserId,
+        bytes: usize,
+    ) -> Result<Share, Problem> {
+        let own = self.budget.of(user).take(bytes);
+        let user = self.in_time(clock, own, "user", Kind::TooManyAnswers).await?;
+        // The own permits first: a user with many requests waits at their own pool, in nobody's way.
+        let of_all = self.budget.all().clone().take(bytes);
+        let all = self.in_time(clock, of_all, "process", Kind::Unavailable).await?;
+        Ok(Share { user, all })
+    }
+
+    /// Holds an answer for the connection that is to take it.
+    pub(super) fn hold(api: &Arc<Api>, pieces: Pieces, mut share: Share) -> Response {
+        let left = pieces.len();
+        let (mut pieces, header) = pieces.into_parts();
+        let body = if pieces.len() <= 1 {
+            // The connection takes it all at once.
+            Body::from(pieces.pop_front().unwrap_or_default())
+        } else {
+            share.shrink_to(left);
+            let until = api.service.clock().now().after(api.options.patience);
+            let id = api.answers.insert(Unread { pieces, left, share, until, latest: until });
+            let mut reading = Reading { api: Arc::clone(api), id, over: false };
+            Body::from_stream(stream::poll_fn(move |_| Poll::Ready(reading.next())))
+        };
+        let mut response = Response::new(body);
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(left));
+        headers.extend(header);
+        response
+    }
+
+    /// Bytes that are held now.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        self.lock().by_id.values().map(|unread| unread.left).sum()
+    }
+
+    /// Waits for permits, and makes room meanwhile.
+    async fn in_time(
+        &self,
+        clock: &dyn Clock,
+        permits: impl Future<Output = Result<OwnedSemaphorePermit, AcquireError>>,
+        of: &'static str,
+        kind: Kind,
+    ) -> Result<OwnedSemaphorePermit, Problem> {
+        let refused = || {
+            metrics::counter!("dm_answers_refused_total", "budget" => of).increment(1);
+            Problem::new(kind, "too many answers are not read").retry_after(self.patience)
+        };
+        let make_room = async {
+            loop {
+                self.drop_unread(clock.now());
+                clock.sleep(LOOK).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            permits = permits => permits.map_err(|_| refused()),
+            // A look longer than an answer is held that nobody has read since.
+            () = clock.sleep(self.patience + LOOK) => Err(refused()),
+            () = make_room => Err(refused()),
+        }
+    }
+
+    /// Drops the answers whose time is over.
+    fn drop_unread(&self, now: Timestamp) {
+        // Dropped when the lock is free again.
+        let dropped: Vec<_> = self.lock().by_id.extract_if(|_, unread| unread.until <= now).collect();
+        for (_, unread) in dropped {
+            metrics::counter!("dm_answers_dropped_total").increment(1);
+            less(unread.left);
+        }
+    }
+
+    fn insert(&self, unread: Unread) -> u64 {
+        metrics::gauge!("dm_answer_bytes").increment(bytes(unread.left));
+        let mut held = self.lock();
+        let id = held.next_id;
+        held.next_id += 1;
+        held.by_id.insert(id, unread);
+        id
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Held> {
+        // Nothing panics while this is locked.
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Reading {
+    /// The next piece, which the connection has from here on.
+    fn next(&mut self) -> Option<Result<Bytes, NotRead>> {
+        if self.over {
+            return None;
+        }
+        let (now, answers) = (self.api.service.clock().now(), &self.api.answers);
+        let mut held = answers.lock();
+        let piece = held.by_id.get_mut(&self.id).map(|unread| {
+            let piece = unread.pieces.pop_front().unwrap_or_default();
+            unread.left -= piece.len();
+            unread.share.shrink_to(unread.left);
+            unread.latest = unread.latest.after(PER_PIECE);
+            unread.until = now.after(answers.patience).min(unread.latest);
+            self.over = unread.pieces.is_empty();
+            piece
+        });
+        if self.over {
+            held.by_id.remove(&self.id);
+        }
+        drop(held);
+        let Some(piece) = piece else {
+            self.over = true;
+            return Some(Err(NotRead));
+        };
+        less(piece.len());
+        Some(Ok(piece))
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        let unread = self.api.answers.lock().by_id.remove(&self.id);
+        less(unread.map_or(0, |unread| unread.left));
+    }
+}
+
+impl std::fmt::Display for NotRead {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the answer was not read in time")
+    }
+}
+
+impl std::error::Error for NotRead {}
+
+fn less(count: usize) {
+    metrics::gauge!("dm_answer_bytes").decrement(bytes(count));
+}
+
+fn bytes(count: usize) -> f64 {
+    // Exact: fewer than 2^32 are held.
+    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
+}

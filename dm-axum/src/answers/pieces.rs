@@ -1,0 +1,85 @@
+//! JSON in pieces, which are written once and freed one by one.
+
+use std::collections::VecDeque;
+use std::io;
+
+use axum::body::Bytes;
+use axum::http::{HeaderName, HeaderValue};
+use serde::Serialize;
+
+use crate::problem::{Kind, Problem};
+
+/// Bytes in a piece. A connection has taken one or a few of them at a time; the rest can be dropped.
+const PIECE: usize = 32 * 1024;
+
+/// The body of an answer, and a header of its own if it has one.
+#[derive(Debug, Default)]
+pub(crate) struct Pieces {
+    full: VecDeque<Bytes>,
+    last: Vec<u8>,
+    len: usize,
+    header: Option<(HeaderName, HeaderValue)>,
+}
+
+impl Pieces {
+    /// A value as JSON. Without the doubling of one growing buffer, no byte of it is copied again.
+    pub(crate) fn json(value: &impl Serialize) -> Result<Self, Problem> {
+        let mut pieces = Self::default();
+        serde_json::to_writer(&mut pieces, value)
+            // Strings and numbers always serialize.
+            .map_err(|_| Problem::new(Kind::Unavailable, "the answer could not be made"))?;
+        Ok(pieces)
+    }
+
+    /// With a header, if there is a value for it.
+    pub(crate) fn with_header(mut self, name: HeaderName, value: Option<HeaderValue>) -> Self {
+        self.header = value.map(|value| (name, value));
+        self
+    }
+
+    /// Bytes in all.
+    pub(crate) const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The bytes, first to last, and the header.
+    pub(super) fn into_parts(mut self) -> (VecDeque<Bytes>, Option<(HeaderName, HeaderValue)>) {
+        self.full.push_back(self.last.into());
+        (self.full, self.header)
+    }
+}
+
+impl io::Write for Pieces {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.last.len() >= PIECE {
+            let full = std::mem::replace(&mut self.last, Vec::with_capacity(PIECE));
+            self.full.push_back(full.into());
+        }
+        let (taken, _) = bytes.split_at(bytes.len().min(PIECE - self.last.len()));
+        self.last.extend_from_slice(taken);
+        self.len += taken.len();
+        Ok(taken.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_hold_every_byte_once_and_none_is_larger_than_the_others() {
+        for len in [0, 1, PIECE - 3, PIECE - 2, PIECE - 1, 3 * PIECE + 7] {
+            let text = "x".repeat(len);
+            let pieces = Pieces::json(&text).unwrap();
+            assert_eq!(pieces.len(), len + 2);
+            let (parts, _) = pieces.into_parts();
+            assert!(parts.iter().all(|part| part.len() <= PIECE));
+            assert_eq!(parts.len(), (len + 2).div_ceil(PIECE));
+            assert_eq!(parts.into_iter().flatten().collect::<Vec<u8>>(), format!("\"{text}\"").into_bytes());
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Sockets that ask for long answers and do not read them.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{self, Next};
+use dm_core::{
+    Ciphertext, Clock as _, Hub, ManualClock, MemoryStore, Principal, SendMessage, Service, Timestamp, UserId,
+};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+
+use crate::Options;
+use crate::router::{Api, routes};
+
+const ANA: &str = "5866666666666666666666666666666666666666666666666666666666666666";
+const BO: &str = "c9a3f86aae465f0e56513864510f3997561fa2c9e85ea21dc2292309f3cd6022";
+const SILENT: usize = 100;
+const MESSAGES: usize = 64;
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A server where Ana and Bo have 4 MiB pending from each other, and a clock that stands still.
+struct World {
+    api: Arc<Api>,
+    clock: ManualClock,
+    address: SocketAddr,
+    /// Requests that arrived.
+    asked: Arc<AtomicUsize>,
+}
+
+impl World {
+    async fn new(options: Options) -> Self {
+        let (hub, clock) = (Hub::new(), ManualClock::new(Timestamp::from_millis(1_000_000)));
+        let service = Service::builder(MemoryStore::new()).clock(clock.clone()).start().unwrap();
+        let (ana, bo): (UserId, UserId) = (ANA.parse().unwrap(), BO.parse().unwrap());
+        let opened = service.open_conversation(&ana.into(), bo).await.unwrap();
+        for from in [ana, bo] {
+            for _ in 0..MESSAGES {
+                let payload = Ciphertext::new(vec![7; 64 * 1024].into(), &[0; 24], None, None).unwrap();
+                let message = SendMessage::new(opened.conversation.id, payload, clock.now());
+                service.send(&from.into(), message).await.unwrap();
+            }
+        }
+        let api = Arc::new(Api::new(service, hub, options));
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&asked);
+        let authenticate = move |mut request: Request, next: Next| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            let user = request.headers()["x-user"].to_str().unwrap().parse::<UserId>().unwrap();
+            request.extensions_mut().insert(Principal::from(user));
+            next.run(request)
+        };
+        let app: Router = routes(Arc::clone(&api)).layer(middleware::from_fn(authenticate));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+        Self { api, clock, address, asked }
+    }
+
+    /// A connection, with as small a buffer as there is, on which a user asked for everything pending.
+    async fn ask(&self, user: &str) -> TcpStream {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(4_096).unwrap();
+        let mut stream = socket.connect(self.address).await.unwrap();
+        let request =
+            format!("GET /api/dm/offline HTTP/1.1\r\nhost: a\r\nx-user: {user}\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        stream
+    }
+
+    /// Waits for something, with a look at the bound all the while.
+    async fn until(&self, mut done: impl FnMut() -> bool) {
+        while !done() {
+            assert!(self.api.answers.bytes() <= self.api.options.answer_bytes_per_user);
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+fn options() -> Options {
+    Options { answer_bytes: 64 << 20, answer_bytes_per_user: 12 << 20, ..Options::default() }
+}
+
+/// Everything that is answered until the connection ends, well or not.
+async fn read(mut stream: TcpStream) -> String {
+    let mut answer = Vec::new();
+    let _ended = stream.read_to_end(&mut answer).await;
+    String::from_utf8(answer).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hundred_answers_that_nobody_reads_take_the_budget_of_one_user() {
+    let world = World::new(options()).await;
+    let mut silent = Vec::new();
+    for _ in 0..SILENT {
+        silent.push(world.ask(ANA).await);
+    }
+    let asked = &world.asked;
+    world.until(|| asked.load(Ordering::Relaxed) == SILENT && world.api.answers.bytes() > 1 << 20).await;
+
+    // Bo is answered in full, though nothing of Ana's was read.
+    let answer = read(world.ask(BO).await).await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{}", &answer[..200]);
+    assert_eq!(answer.matches("encrypted_payload").count(), MESSAGES);
+    assert!(world.api.answers.bytes() > 1 << 20);
+
+    // Those that wait are refused after their time, or are answered with the room of those that are dropped for it.
+    let readers: Vec<_> = silent.into_iter().map(|stream| tokio::spawn(read(stream))).collect();
+    let mut refused = 0;
+    for reader in readers {
+        while !reader.is_finished() {
+            world.clock.advance(SECOND);
+            tokio::task::yield_now().await;
+        }
+        let answer = reader.await.unwrap();
+        if answer.starts_with("HTTP/1.1 429 ") {
+            assert!(answer.contains("urn:dm:problem:too-many-answers"), "{answer}");
+            assert!(answer.contains("retry-after: 10"), "{answer}");
+            refused += 1;
+        }
+    }
+    assert!(refused > 0);
+    world.until(|| world.api.answers.bytes() == 0).await;
+    assert_eq!(read(world.ask(ANA).await).await.matches("encrypted_payload").count(), MESSAGES);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn closing_the_connections_gives_everything_back() {
+    let world = World::new(options()).await;
+    let mut silent = Vec::new();
+    for _ in 0..SILENT {
+        silent.push(world.ask(ANA).await);
+    }
+    world.until(|| world.api.answers.bytes() > 1 << 20).await;
+    drop(silent);
+    world.until(|| world.api.answers.bytes() == 0).await;
+    // The clock stands still, so nothing but the room that was given back lets this one in.
+    assert_eq!(read(world.ask(ANA).await).await.matches("encrypted_payload").count(), MESSAGES);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_answer_that_is_not_read_is_dropped_for_one_who_waits() {
+    // Room for one answer in the whole process.
+    let world = World::new(Options { answer_bytes: 12 << 20, ..options() }).await;
+    let silent = world.ask(ANA).await;
+    world.until(|| world.api.answers.bytes() > 1 << 20).await;
+    let waiting = tokio::spawn(read(world.ask(BO).await));
+    while !waiting.is_finished() {
+        world.clock.advance(SECOND);
+        tokio::task::yield_now().await;
+    }
+    let answer = waiting.await.unwrap();
+    assert_eq!(answer.matches("encrypted_payload").count(), MESSAGES, "{}", &answer[..100]);
+    // The connection still stands, and its answer ends where it was cut.
+    let cut = read(silent).await;
+    assert!(cut.starts_with("HTTP/1.1 200 OK") && !cut.ends_with('}'));
+}

@@ -1,0 +1,56 @@
+//! The span and the count around each call.
+
+use axum::extract::{MatchedPath, Request};
+use axum::http::{HeaderValue, Method, header};
+use axum::middleware::Next;
+use axum::response::Response;
+use dm_core::Principal;
+use tracing::Instrument as _;
+
+/// Puts a span and a count around each call, and keeps its answer out of caches.
+///
+/// Each label is one of a fixed set, because a recorder keeps a series for every combination of labels for as long as the
+/// process lives: the route and not the path, which holds ids, and no method that the client made up.
+pub(crate) async fn observe(request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str).to_owned();
+    let user = request.extensions().get::<Principal>().map(|who| who.user);
+    let method = known(request.method());
+    let span = tracing::debug_span!("dm_call", method, route, ?user);
+    let mut response = next.run(request).instrument(span).await;
+    let status = response.status().as_u16().to_string();
+    metrics::counter!("dm_calls_total", "method" => method, "route" => route, "status" => status)
+        .increment(1);
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// The method if RFC 9110 or RFC 5789 knows it, and `other` for everything else that HTTP allows.
+const fn known(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::DELETE => "DELETE",
+        Method::CONNECT => "CONNECT",
+        Method::OPTIONS => "OPTIONS",
+        Method::TRACE => "TRACE",
+        Method::PATCH => "PATCH",
+        _ => "other",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_method_is_a_known_one_or_other() {
+        for method in ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"] {
+            assert_eq!(known(&method.parse().unwrap()), method);
+        }
+        for made_up in ["get", "PROPFIND", "MADE-UP-1", &"X".repeat(10_000)] {
+            assert_eq!(known(&made_up.parse().unwrap()), "other");
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! The host as a process.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use tempfile::TempDir;
+
+/// A host that ends with the test, also with one that fails.
+pub(crate) struct Host {
+    pub(crate) child: Child,
+    stdout: BufReader<ChildStdout>,
+    pub(crate) folder: TempDir,
+}
+
+impl Host {
+    pub(crate) fn start(options: &[&str]) -> Self {
+        Self::run(Command::new(env!("CARGO_BIN_EXE_chat-host")), options)
+    }
+
+    /// Starts a command that becomes the host, given options.
+    pub(crate) fn run(mut command: Command, options: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        command.current_dir(&folder).args(options).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let stdout = BufReader::new(child.stdout.take().unwrap());
+        Self { child, stdout, folder }
+    }
+
+    /// The address of its first line.
+    pub(crate) fn address(&mut self) -> String {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).unwrap();
+        line.strip_prefix("listening on http://").unwrap().trim_end().to_owned()
+    }
+
+    /// The address that the log says metrics are on.
+    pub(crate) fn metrics_address(&mut self) -> String {
+        let mut log = BufReader::new(self.child.stderr.take().unwrap());
+        let mut line = String::new();
+        while !line.contains("metrics are on an address of their own") {
+            line.clear();
+            assert_ne!(log.read_line(&mut line).unwrap(), 0, "the log ended");
+        }
+        line.trim_end().rsplit_once("address=").unwrap().1.to_owned()
+    }
+
+    /// Waits for its end: whether it went well, the rest of its standard output, and its standard error.
+    pub(crate) fn end(mut self) -> (bool, String, String) {
+        let (mut out, mut err) = (String::new(), String::new());
+        self.stdout.read_to_string(&mut out).unwrap();
+        self.child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+        (self.child.wait().unwrap().success(), out, err)
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
