@@ -60,6 +60,9 @@
     reason = "a test suite: it fails by panicking"
 )]
 
+#[macro_use]
+mod must;
+
 #[doc(hidden)]
 pub mod broken;
 pub mod build;
@@ -74,9 +77,11 @@ mod harness;
 pub mod histories;
 pub mod lists;
 pub mod model;
+mod paging;
 pub mod reads;
 mod snapshot;
 mod table;
+mod together;
 mod world;
 
 pub use case::{Case, cases, run};
