@@ -41,6 +41,7 @@
 //! - [`build`], [`reads`] and [`World`]: what the cases are written with, for a store's own tests.
 //! - [`model`]: any sequence of operations, against a model. [`histories`]: many tasks at once, and a checker.
 //! - [`crash`]: killing and reopening, in trials ([`crash_suite!`]); what was answered, for trials of your own.
+//! - [`processes`]: two processes that write at once ([`processes_suite!`]).
 //!
 //! # Playing a failure again
 //!
@@ -78,6 +79,8 @@ pub mod histories;
 pub mod lists;
 pub mod model;
 mod paging;
+mod process;
+pub mod processes;
 pub mod reads;
 mod snapshot;
 mod table;
