@@ -1,24 +1,41 @@
 //! Where the conformance suite finds a store.
 
+use std::path::{Path, PathBuf};
+
 use dm_conformance::Harness;
+use dm_conformance::crash::CrashHarness;
 use dm_core::StoreError;
 use dm_store_postgres::PostgresStore;
 use dm_test_servers::postgres::{Cluster, Database};
 
 /// A store in a database of its own.
 pub struct Place {
-    pub database: Database,
+    /// Connection parameters, which name a process's way to it.
+    parameters: PathBuf,
+    /// Dropped with the harness that made it.
+    _database: Option<Database>,
 }
 
 impl Harness for Place {
     type Store = PostgresStore;
 
     async fn fresh() -> Self {
-        Self { database: fresh() }
+        let database = fresh();
+        Self { parameters: database.parameters().into(), _database: Some(database) }
     }
 
     async fn open(&self) -> Result<PostgresStore, StoreError> {
-        PostgresStore::open(&self.database.parameters()).await
+        PostgresStore::open(self.parameters.to_str().unwrap()).await
+    }
+}
+
+impl CrashHarness for Place {
+    fn path(&self) -> &Path {
+        &self.parameters
+    }
+
+    fn at(parameters: &Path) -> Self {
+        Self { parameters: parameters.to_owned(), _database: None }
     }
 }
 

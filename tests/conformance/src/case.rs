@@ -2,7 +2,11 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
 
+use crate::broken::Examined;
 use crate::{CLAUSES, Clause, Harness, World};
 
 /// What a case does with a store at a fresh place.
@@ -32,16 +36,27 @@ impl<H: Harness> Case<H> {
     /// Runs the case at a fresh place.
     ///
     /// # Panics
-    /// When the store does not do what it must.
+    /// When the store does not do what it must, or nothing within the time limit of a case.
     pub fn run(&self) {
-        run(self.module, async |world| (self.run)(world).await);
+        run(self.module, self.closure());
     }
 
     /// Runs the case at a fresh place, and says whether the store does what it must: for programs that go on with the
     /// next case. The panic that says what is wrong goes to the panic hook.
     #[must_use]
     pub fn passes(&self) -> bool {
-        std::panic::catch_unwind(|| on_a_runtime(async |world| (self.run)(world).await)).is_ok()
+        self.passes_within(limit())
+    }
+
+    /// As [`passes`](Self::passes), with another time limit.
+    #[must_use]
+    pub fn passes_within(&self, limit: Duration) -> bool {
+        std::panic::catch_unwind(|| on_a_thread(limit, self.closure())).is_ok()
+    }
+
+    fn closure(&self) -> impl AsyncFnOnce(World<H>) + Send + 'static {
+        let run = self.run;
+        async move |world| run(world).await
     }
 }
 
@@ -60,20 +75,44 @@ pub fn cases<H: Harness>() -> Vec<Case<H>> {
 /// Runs a case of a module at a fresh place, on a runtime of its own. What [`suite!`](crate::suite) expands to.
 ///
 /// # Panics
-/// When the case does; the clause it is about is printed.
+/// When the case does, or does not end in time; the clause it is about is printed.
 #[doc(hidden)]
-pub fn run<H: Harness>(module: &str, case: impl AsyncFnOnce(World<H>)) {
+pub fn run<H: Harness>(module: &str, case: impl AsyncFnOnce(World<H>) + Send + 'static) {
     let _quote = Quote(CLAUSES.iter().find(|clause| clause.module == module));
-    on_a_runtime(case);
+    on_a_thread(limit(), case);
 }
 
-fn on_a_runtime<H: Harness>(case: impl AsyncFnOnce(World<H>)) {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .expect("the machine gives threads");
-    runtime.block_on(async { case(World::new().await).await });
+/// How long a case may take: `DM_CASE_SECONDS`, or five minutes, and as much longer as `DM_CASES` and `DM_ROUNDS` ask
+/// for more than usual.
+fn limit() -> Duration {
+    let number = |name| std::env::var(name).ok().and_then(|value| value.parse::<u32>().ok());
+    let more = number("DM_CASES").map_or(1, |cases| cases.div_ceil(256)) * number("DM_ROUNDS").unwrap_or(1);
+    Duration::from_secs(number("DM_CASE_SECONDS").unwrap_or(300).into()).saturating_mul(more.max(1))
+}
+
+/// Runs a case on a thread of its own. A case that does not end, in a wait or in a loop, fails at the time limit, and
+/// its thread is left behind.
+fn on_a_thread<H: Harness>(limit: Duration, case: impl AsyncFnOnce(World<H>) + Send + 'static) {
+    let (running, ended) = mpsc::channel::<()>();
+    let examined = Examined::of_this_thread();
+    let name = thread::current().name().unwrap_or("case").to_owned();
+    let work = move || {
+        // Dropped last, however the case ends.
+        let _running = running;
+        examined.on_this_thread();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        let runtime = runtime.expect("the machine gives threads");
+        runtime.block_on(async { case(World::new().await).await });
+    };
+    let case = thread::Builder::new().name(name).spawn(work).expect("the machine gives threads");
+    if ended.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
+        panic!(
+            "the case did not end within {limit:?}: the store does not answer, or says without end that there is more"
+        );
+    }
+    if let Err(failure) = case.join() {
+        std::panic::resume_unwind(failure);
+    }
 }
 
 /// Quotes the clause when the case fails.
@@ -81,7 +120,7 @@ struct Quote(Option<&'static Clause>);
 
 impl Drop for Quote {
     fn drop(&mut self) {
-        if let Some(clause) = self.0.filter(|_| std::thread::panicking()) {
+        if let Some(clause) = self.0.filter(|_| thread::panicking()) {
             eprintln!("the contract's clause {} is broken: {}", clause.number, clause.text);
         }
     }

@@ -41,6 +41,7 @@
 //! - [`build`], [`reads`] and [`World`]: what the cases are written with, for a store's own tests.
 //! - [`model`]: any sequence of operations, against a model. [`histories`]: many tasks at once, and a checker.
 //! - [`crash`]: killing and reopening, in trials ([`crash_suite!`]); what was answered, for trials of your own.
+//! - [`processes`]: two processes that write at once ([`processes_suite!`]).
 //!
 //! # Playing a failure again
 //!
@@ -60,6 +61,9 @@
     reason = "a test suite: it fails by panicking"
 )]
 
+#[macro_use]
+mod must;
+
 #[doc(hidden)]
 pub mod broken;
 pub mod build;
@@ -74,9 +78,13 @@ mod harness;
 pub mod histories;
 pub mod lists;
 pub mod model;
+mod paging;
+mod process;
+pub mod processes;
 pub mod reads;
 mod snapshot;
 mod table;
+mod together;
 mod world;
 
 pub use case::{Case, cases, run};

@@ -46,7 +46,7 @@ pub async fn check(store: &impl Store, people: u64, messages: u64, last: Last) {
     let mut expected: Vec<Listed> = (1..=people).map(conversation).zip(newest).collect();
     expected.sort_by_key(|(id, at)| Reverse((*at, *id)));
     for limit in [7, 50, 1_000] {
-        let listed = pages(store, limit).await;
+        let listed = pages(store, limit, expected.len()).await;
         let wrong = listed.iter().zip(&expected).position(|(listed, expected)| listed != expected);
         assert!(
             listed == expected,
@@ -60,7 +60,7 @@ pub async fn check(store: &impl Store, people: u64, messages: u64, last: Last) {
 type Listed = (ConversationId, Option<Timestamp>);
 
 /// The whole list of user 0, page after page.
-async fn pages(store: &impl Store, limit: usize) -> Vec<Listed> {
+async fn pages(store: &impl Store, limit: usize, people: usize) -> Vec<Listed> {
     let (mut listed, mut after) = (Vec::new(), None);
     loop {
         let page = ConversationsQuery { user: user(0), after, limit };
@@ -68,5 +68,6 @@ async fn pages(store: &impl Store, limit: usize) -> Vec<Listed> {
         let Some(last) = page.last() else { return listed };
         after = Some(ConversationCursor { last_activity: last.last_activity, id: last.conversation.id });
         listed.extend(page.iter().map(|state| (state.conversation.id, state.last_activity)));
+        assert!(listed.len() <= people, "in pages of {limit}: more than the {people} that there are");
     }
 }

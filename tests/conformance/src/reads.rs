@@ -1,17 +1,19 @@
-//! Short ways to ask, and commits that run at once.
+//! Short ways to ask.
 
+use std::fmt::Debug;
+use std::future::Future;
+use std::panic::Location;
 use std::sync::Arc;
 
 use dm_core::{
     Acknowledged, ConversationCursor, ConversationState, ConversationsQuery, Depth, DeviceState, HistoryPage,
     HistoryQuery, HistoryRange, InboxEntry, InboxPage, InboxQuery, InboxSeq, KeyRecord, Message, Outcome,
-    OwnEntries, Principal, ServerSequence, Store, StoreErrorKind, Write,
+    OwnEntries, Principal, ServerSequence, Store, StoreError, StoreErrorKind, Write,
 };
-use tokio::sync::Semaphore;
-use tokio::task::JoinHandle;
 
 use crate::build::{conversation, user};
-use crate::{Harness, World};
+use crate::world::{Line, World, other_outcome};
+use crate::{Harness, paging};
 
 /// Asks for a page of an inbox, without a bound in bytes and without what the device caused itself.
 #[must_use]
@@ -53,34 +55,34 @@ pub fn sequences<'a>(messages: impl IntoIterator<Item = &'a Arc<Message>>) -> Ve
 
 impl<H: Harness> World<H> {
     /// One page of an inbox.
-    pub async fn page(&self, query: InboxQuery) -> InboxPage {
-        self.store().inbox(query).await.unwrap_or_else(|error| panic!("the inbox is not read: {error:?}"))
+    #[track_caller]
+    pub fn page(&self, query: InboxQuery) -> impl Future<Output = InboxPage> {
+        let line = Location::caller();
+        async move { read(line, &query, self.store().inbox(query.clone()).await) }
     }
 
     /// One page of a conversation that the reader is in.
-    pub async fn messages(&self, query: HistoryQuery) -> HistoryPage {
-        let page = self.store().history(query).await;
-        page.unwrap_or_else(|error| panic!("history is not read: {error:?}"))
-            .expect("the conversation is there")
+    #[track_caller]
+    pub fn messages(&self, query: HistoryQuery) -> impl Future<Output = HistoryPage> {
+        let line = Location::caller();
+        async move {
+            let page = read(line, &query, self.store().history(query).await);
+            page.unwrap_or_else(|| panic!("{line}: {query:?}\nfinds no conversation"))
+        }
     }
 
     /// The numbers of what is pending for a device: after its cursor, its own entries and what it acknowledged left out.
     ///
     /// # Panics
-    /// When the pages do not move on.
-    pub async fn pending(&self, who: &Principal) -> Vec<u64> {
-        let devices = self.store().devices(who.user).await.expect("the devices are read");
-        let device = devices.iter().find(|state| state.device == who.device);
-        let mut after = device.map_or(0, |state| state.cursor.get());
-        let mut pending = Vec::new();
-        loop {
-            let page = self.page(inbox_after(who.clone(), after, 1_000)).await;
-            pending.extend(seqs(&page.entries));
-            if page.through >= page.head {
-                return pending;
-            }
-            assert!(page.through.get() > after, "a page that does not move on: {page:?}");
-            after = page.through.get();
+    /// When its pages do not come to the head.
+    #[track_caller]
+    pub fn pending(&self, who: &Principal) -> impl Future<Output = Vec<u64>> {
+        let line = Location::caller();
+        async move {
+            let device = self.device(line, who).await;
+            let query = inbox_after(who.clone(), device.map_or(0, |state| state.cursor.get()), 1_000);
+            let page = paging::to_the_head(&*self.store(), query).await;
+            seqs(&page.unwrap_or_else(|what| panic!("{line}: {what}")).entries)
         }
     }
 
@@ -88,56 +90,82 @@ impl<H: Harness> World<H> {
     ///
     /// # Panics
     /// When it is not registered.
-    pub async fn cursor(&self, who: &Principal) -> u64 {
-        let devices = self.store().devices(who.user).await.expect("the devices are read");
-        let device = devices.iter().find(|state| state.device == who.device);
-        device.expect("the device is registered").cursor.get()
+    #[track_caller]
+    pub fn cursor(&self, who: &Principal) -> impl Future<Output = u64> {
+        let line = Location::caller();
+        async move {
+            let device = self.device(line, who).await;
+            device.unwrap_or_else(|| panic!("{line}: {who:?} is not registered")).cursor.get()
+        }
+    }
+
+    async fn device(&self, line: Line, who: &Principal) -> Option<DeviceState> {
+        let devices = read(line, &who.user, self.store().devices(who.user).await);
+        devices.into_iter().find(|state| state.device == who.device)
     }
 
     /// The *n*-th user's devices.
-    pub async fn devices(&self, n: u64) -> Vec<DeviceState> {
-        self.store().devices(user(n)).await.expect("the devices are read")
+    #[track_caller]
+    pub fn devices(&self, n: u64) -> impl Future<Output = Vec<DeviceState>> {
+        let line = Location::caller();
+        async move { read(line, &user(n), self.store().devices(user(n)).await) }
     }
 
     /// How much is pending for a device.
-    pub async fn depth(&self, who: &Principal) -> Depth {
-        self.store().depth(who.clone()).await.expect("the depth is read")
+    #[track_caller]
+    pub fn depth(&self, who: &Principal) -> impl Future<Output = Depth> {
+        let line = Location::caller();
+        async move { read(line, who, self.store().depth(who.clone()).await) }
     }
 
     /// The *n*-th user's key.
-    pub async fn key(&self, n: u64) -> Option<KeyRecord> {
-        self.store().key(user(n)).await.expect("the key is read")
+    #[track_caller]
+    pub fn key(&self, n: u64) -> impl Future<Output = Option<KeyRecord>> {
+        let line = Location::caller();
+        async move { read(line, &user(n), self.store().key(user(n)).await) }
     }
 
     /// Conversation `n`.
-    pub async fn state(&self, n: u64) -> Option<ConversationState> {
-        self.store().conversation(conversation(n)).await.expect("the conversation is read")
+    #[track_caller]
+    pub fn state(&self, n: u64) -> impl Future<Output = Option<ConversationState>> {
+        let line = Location::caller();
+        async move { read(line, &conversation(n), self.store().conversation(conversation(n)).await) }
     }
 
     /// A page of the *n*-th user's conversations.
-    pub async fn list(
+    #[track_caller]
+    pub fn list(
         &self,
         n: u64,
         after: Option<ConversationCursor>,
         limit: usize,
-    ) -> Vec<ConversationState> {
+    ) -> impl Future<Output = Vec<ConversationState>> {
+        let line = Location::caller();
         let query = ConversationsQuery { user: user(n), after, limit };
-        self.store().conversations(query).await.expect("the list is read")
+        async move { read(line, &query, self.store().conversations(query).await) }
     }
 
     /// Commits an acknowledgement that must not be refused.
-    pub async fn ack(&self, write: Write) -> Acknowledged {
-        match self.done(write).await {
-            Outcome::Acknowledged(acknowledged) => acknowledged,
-            outcome => panic!("another write's outcome: {outcome:?}"),
+    #[track_caller]
+    pub fn ack(&self, write: Write) -> impl Future<Output = Acknowledged> {
+        let line = Location::caller();
+        async move {
+            match self.done_from(line, write.clone()).await {
+                Outcome::Acknowledged(acknowledged) => acknowledged,
+                outcome => other_outcome(line, &write, &outcome),
+            }
         }
     }
 
     /// Commits one step of expiry: how many entries went, and whether there may be more.
-    pub async fn expire(&self, write: Write) -> (usize, bool) {
-        match self.done(write).await {
-            Outcome::Expired { entries, more } => (entries, more),
-            outcome => panic!("another write's outcome: {outcome:?}"),
+    #[track_caller]
+    pub fn expire(&self, write: Write) -> impl Future<Output = (usize, bool)> {
+        let line = Location::caller();
+        async move {
+            match self.done_from(line, write.clone()).await {
+                Outcome::Expired { entries, more } => (entries, more),
+                outcome => other_outcome(line, &write, &outcome),
+            }
         }
     }
 
@@ -152,52 +180,9 @@ impl<H: Harness> World<H> {
             Err(error) => panic!("neither opened nor locked: {error:?}"),
         }
     }
+}
 
-    /// Commits batches at once, each from a task of its own.
-    pub async fn at_once(&self, batches: impl IntoIterator<Item = Vec<Write>>) -> Vec<Vec<Outcome>> {
-        let tasks: Vec<_> = batches.into_iter().map(|batch| self.start(vec![batch], None)).collect();
-        let mut outcomes = Vec::new();
-        for task in tasks {
-            outcomes.extend(task.await.expect("the task commits"));
-        }
-        outcomes
-    }
-
-    /// Commits from several tasks, each its batches one after the other, and looks meanwhile, at least as often as a task
-    /// commits, and once after.
-    pub async fn during(
-        &self,
-        tasks: impl IntoIterator<Item = Vec<Vec<Write>>>,
-        mut look: impl AsyncFnMut(),
-    ) {
-        let pace = Arc::new(Semaphore::new(0));
-        let start = |batches| self.start(batches, Some(Arc::clone(&pace)));
-        let tasks: Vec<_> = tasks.into_iter().map(start).collect();
-        while tasks.iter().any(|task| !task.is_finished()) {
-            // However fast the store is, there are commits to look beside.
-            if pace.available_permits() == 0 {
-                pace.add_permits(tasks.len());
-            }
-            look().await;
-            tokio::task::yield_now().await;
-        }
-        for task in tasks {
-            task.await.expect("the task commits");
-        }
-        look().await;
-    }
-
-    fn start(&self, batches: Vec<Vec<Write>>, pace: Option<Arc<Semaphore>>) -> JoinHandle<Vec<Vec<Outcome>>> {
-        let store = self.store();
-        tokio::spawn(async move {
-            let mut outcomes = Vec::new();
-            for batch in batches {
-                if let Some(pace) = &pace {
-                    pace.acquire().await.expect("it is never closed").forget();
-                }
-                outcomes.push(store.commit(batch).await.expect("a commit beside others goes well"));
-            }
-            outcomes
-        })
-    }
+/// What a read of a case answered.
+fn read<T>(line: Line, query: &impl Debug, answer: Result<T, StoreError>) -> T {
+    answer.unwrap_or_else(|error| panic!("{line}: {query:?}\nis not read: {error:?}"))
 }

@@ -1,5 +1,9 @@
 //! A store at a place of its own, as the cases see it.
+//!
+//! Every call that must go well names, when it does not, the line of the case that made it and the write or the query.
 
+use std::future::Future;
+use std::panic::Location;
 use std::sync::Arc;
 
 use dm_core::{
@@ -7,7 +11,10 @@ use dm_core::{
     Outcome, OwnEntries, Principal, Refusal, ServerSequence, Store, UserId, Write,
 };
 
-use crate::Harness;
+use crate::{Harness, paging};
+
+/// The line of a case that asked.
+pub(crate) type Line = &'static Location<'static>;
 
 /// An open store at a fresh place.
 #[derive(Debug)]
@@ -54,66 +61,101 @@ impl<H: Harness> World<H> {
     }
 
     /// Commits a batch that must go well as a whole; clause 3 is checked on the way.
-    pub async fn commit(&self, batch: Vec<Write>) -> Vec<Outcome> {
-        let writes = batch.len();
-        let outcomes =
-            self.store().commit(batch).await.unwrap_or_else(|error| panic!("the commit failed: {error:?}"));
-        assert_eq!(outcomes.len(), writes, "another number of outcomes than of writes");
-        outcomes
+    #[track_caller]
+    pub fn commit(&self, batch: Vec<Write>) -> impl Future<Output = Vec<Outcome>> {
+        self.commit_from(Location::caller(), batch)
     }
 
     /// Commits one write.
-    pub async fn one(&self, write: Write) -> Outcome {
-        self.commit(vec![write]).await.remove(0)
+    #[track_caller]
+    pub fn one(&self, write: Write) -> impl Future<Output = Outcome> {
+        self.one_from(Location::caller(), write)
     }
 
     /// Commits one write that must not be refused.
-    pub async fn done(&self, write: Write) -> Outcome {
-        match self.one(write).await {
-            Outcome::Refused(refusal) => panic!("refused: {refusal:?}"),
-            outcome => outcome,
-        }
+    #[track_caller]
+    pub fn done(&self, write: Write) -> impl Future<Output = Outcome> {
+        self.done_from(Location::caller(), write)
     }
 
     /// Commits one write that must be refused, and says why it was.
-    pub async fn refused(&self, write: Write) -> Refusal {
-        match self.one(write).await {
-            Outcome::Refused(refusal) => refusal,
-            outcome => panic!("not refused: {outcome:?}"),
+    #[track_caller]
+    pub fn refused(&self, write: Write) -> impl Future<Output = Refusal> {
+        let line = Location::caller();
+        async move {
+            match self.one_from(line, write.clone()).await {
+                Outcome::Refused(refusal) => refusal,
+                outcome => panic!("{line}: {write:?}\nis not refused but answered {outcome:?}"),
+            }
         }
     }
 
     /// Commits one append that must not be refused.
-    pub async fn append(&self, write: impl Into<Write>) -> Appended {
-        match self.done(write.into()).await {
-            Outcome::MessageAppended(appended) => appended,
-            outcome => panic!("another write's outcome: {outcome:?}"),
+    #[track_caller]
+    pub fn append(&self, write: impl Into<Write>) -> impl Future<Output = Appended> {
+        let (line, write) = (Location::caller(), write.into());
+        async move {
+            match self.done_from(line, write.clone()).await {
+                Outcome::MessageAppended(appended) => appended,
+                outcome => other_outcome(line, &write, &outcome),
+            }
+        }
+    }
+
+    pub(crate) async fn commit_from(&self, line: Line, batch: Vec<Write>) -> Vec<Outcome> {
+        let outcomes = self.store().commit(batch.clone()).await;
+        let outcomes =
+            outcomes.unwrap_or_else(|error| panic!("{line}: {batch:?}\nis not committed: {error:?}"));
+        assert_eq!(
+            outcomes.len(),
+            batch.len(),
+            "{line}: another number of outcomes than of writes, of {batch:?}"
+        );
+        outcomes
+    }
+
+    async fn one_from(&self, line: Line, write: Write) -> Outcome {
+        self.commit_from(line, vec![write]).await.remove(0)
+    }
+
+    pub(crate) async fn done_from(&self, line: Line, write: Write) -> Outcome {
+        match self.one_from(line, write.clone()).await {
+            Outcome::Refused(refusal) => panic!("{line}: {write:?}\nis refused: {refusal:?}"),
+            outcome => outcome,
         }
     }
 
     /// Everything in an inbox that a device is shown, its own entries included.
     ///
     /// # Panics
-    /// When it is not read, or when the pages do not move on.
-    pub async fn inbox(&self, who: &Principal) -> InboxPage {
-        let (own, limit, max_bytes) = (OwnEntries::Include, 100_000, usize::MAX);
-        let mut query = InboxQuery { who: who.clone(), after: InboxSeq::ZERO, own, limit, max_bytes };
-        let mut entries = Vec::new();
-        loop {
-            let mut page = self.page(query.clone()).await;
-            entries.append(&mut page.entries);
-            if page.through >= page.head {
-                return InboxPage { entries, ..page };
-            }
-            assert!(page.through > query.after, "a page that does not move on: {page:?}");
-            query.after = page.through;
+    /// When it is not read, or when its pages do not come to the head.
+    #[track_caller]
+    pub fn inbox(&self, who: &Principal) -> impl Future<Output = InboxPage> {
+        let (line, own, limit, max_bytes) = (Location::caller(), OwnEntries::Include, 100_000, usize::MAX);
+        let query = InboxQuery { who: who.clone(), after: InboxSeq::ZERO, own, limit, max_bytes };
+        async move {
+            let page = paging::to_the_head(&*self.store(), query).await;
+            page.unwrap_or_else(|what| panic!("{line}: {what}"))
         }
     }
 
     /// A conversation from its first message on; `None` when there is none for the reader.
-    pub async fn history(&self, reader: UserId, conversation: ConversationId) -> Option<HistoryPage> {
-        let range = HistoryRange::After(ServerSequence::ZERO);
+    #[track_caller]
+    pub fn history(
+        &self,
+        reader: UserId,
+        conversation: ConversationId,
+    ) -> impl Future<Output = Option<HistoryPage>> {
+        let (line, range) = (Location::caller(), HistoryRange::After(ServerSequence::ZERO));
         let query = HistoryQuery { reader, conversation, range, limit: 100_000, max_bytes: usize::MAX };
-        self.store().history(query).await.unwrap_or_else(|error| panic!("history is not read: {error:?}"))
+        async move {
+            let page = self.store().history(query).await;
+            page.unwrap_or_else(|error| panic!("{line}: {query:?}\nis not read: {error:?}"))
+        }
     }
+}
+
+/// Fails a case whose write was answered as another kind.
+pub(crate) fn other_outcome(line: Line, write: &Write, outcome: &Outcome) -> ! {
+    panic!("{line}: {write:?}\nis answered with another write's outcome: {outcome:?}")
 }

@@ -4,12 +4,14 @@
 
 mod commits;
 mod deliveries;
+mod endless;
 mod pages;
 mod writes;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use dm_core::{
@@ -101,10 +103,36 @@ use defects;
 /// All kinds of defects.
 #[must_use]
 pub fn kinds() -> Vec<Kind> {
-    [commits::KINDS, writes::KINDS, deliveries::KINDS, pages::KINDS].concat()
+    [commits::KINDS, writes::KINDS, deliveries::KINDS, pages::KINDS, endless::KINDS].concat()
+}
+
+/// Defects that no case catches before its time limit.
+#[must_use]
+pub const fn silent() -> &'static [Kind] {
+    endless::SILENT
 }
 
 impl Kind {
+    /// A store with this defect.
+    #[must_use]
+    pub fn store(&self) -> impl Store {
+        Broken { store: MemoryStore::new(), defect: (self.make)() }
+    }
+
+    /// Whether a store with this defect passes the case of a name.
+    ///
+    /// # Panics
+    /// When there is no such case.
+    #[must_use]
+    pub fn passes(&self, name: &str, limit: Duration) -> bool {
+        let before = CHOSEN.replace(Some(self.make));
+        let cases = cases::<Place>();
+        let case = cases.iter().find(|case| case.name == name);
+        let passes = case.expect("a case of the suite").passes_within(limit);
+        CHOSEN.set(before);
+        passes
+    }
+
     /// Runs all cases against a store with this defect: how many fail in each module.
     #[must_use]
     pub fn caught_by(&self) -> BTreeMap<&'static str, usize> {
@@ -123,6 +151,20 @@ impl Kind {
 thread_local! {
     /// The defect of the stores that this thread makes. One type for all defects: the cases are compiled once.
     static CHOSEN: Cell<Option<Make>> = const { Cell::new(None) };
+}
+
+/// The defect under examination, to be handed from a thread to one that it starts.
+#[derive(Clone, Copy)]
+pub(crate) struct Examined(Option<Make>);
+
+impl Examined {
+    pub(crate) fn of_this_thread() -> Self {
+        Self(CHOSEN.get())
+    }
+
+    pub(crate) fn on_this_thread(self) {
+        CHOSEN.set(self.0);
+    }
 }
 
 /// Where a broken store keeps its data.

@@ -48,8 +48,8 @@ pub async fn each_append_of_a_batch_is_answered_in_its_place<H: Harness>(world: 
     let outcomes = world.commit(ids.iter().map(|id| append(1 + id % 4, 0, *id).into()).collect()).await;
     for (id, outcome) in ids.into_iter().zip(outcomes) {
         let Outcome::MessageAppended(appended) = outcome else { panic!("{outcome:?}") };
-        assert_eq!(appended.message.id, message(id));
-        assert_eq!(appended.message.conversation, conversation(1 + id % 4));
+        must_be!(appended.message.id, message(id));
+        must_be!(appended.message.conversation, conversation(1 + id % 4));
     }
 }
 
@@ -58,9 +58,9 @@ pub async fn an_append_answers_with_the_message_as_stored<H: Harness>(world: Wor
     world.done(open(1, 1, 2)).await;
     let appended = world.append(append(1, 2, 1)).await;
     assert!(!appended.repeated);
-    assert_eq!(appended.message, world.messages(history_of(1, 1, above(0), 1)).await.messages[0]);
+    must_be!(appended.message, world.messages(history_of(1, 1, above(0), 1)).await.messages[0]);
     let entry = &world.inbox(&who(2)).await.entries[1];
-    assert_eq!((appended.sender_seq, Some(&appended.message)), (entry.seq, entry.message()));
+    must_be!((appended.sender_seq, Some(&appended.message)), (entry.seq, entry.message()));
 }
 
 /// The hints of an append are the two entries, each with its owner.
@@ -68,10 +68,10 @@ pub async fn an_append_names_the_entries_it_appended<H: Harness>(world: World<H>
     world.commit(vec![open(1, 1, 2), open(2, 1, 3)]).await;
     let write = dm_core::AppendMessage { sender: on(1, "phone"), ..append(1, 1, 1) };
     let appended = world.append(write).await.appended;
-    assert_eq!(appended.len(), 2);
+    must_be!(appended.len(), 2);
     these_are_in_their_inboxes(&world, &appended).await;
-    assert_eq!(appended[0].entry.origin, Some(on(1, "phone").device));
-    assert_eq!((appended[0].user, appended[1].user), (user(1), user(2)));
+    must_be!(appended[0].entry.origin, Some(on(1, "phone").device));
+    must_be!((appended[0].user, appended[1].user), (user(1), user(2)));
 }
 
 /// The hints of an opening are the two notices; the opener's carries their device.
@@ -80,19 +80,20 @@ pub async fn an_opening_names_the_entries_it_appended<H: Harness>(world: World<H
     let Outcome::ConversationOpened { conversation, created: true, appended } = outcome else {
         panic!("{outcome:?}")
     };
-    assert_eq!(appended.len(), 2);
+    must_be!(appended.len(), 2);
     these_are_in_their_inboxes(&world, &appended).await;
     for Notification { user: owner, entry } in appended {
-        assert_eq!(entry.event, Event::Notice(Notice::ConversationOpened(conversation)));
-        assert_eq!(entry.origin, (owner == user(2)).then(|| on(2, "desk").device));
+        must_be!(entry.event, Event::Notice(Notice::ConversationOpened(conversation)));
+        must_be!(entry.origin, (owner == user(2)).then(|| on(2, "desk").device));
     }
 }
 
 /// The hints of an announcement are the notices in the peers' inboxes.
 pub async fn an_announcement_names_the_entries_it_appended<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), open(2, 1, 3), publish(1, 1, 5)]).await;
-    let Outcome::KeysAnnounced { appended, .. } = world.done(announce(10, 6)).await else { panic!() };
-    assert_eq!(appended.len(), 2);
+    let outcome = world.done(announce(10, 6)).await;
+    let Outcome::KeysAnnounced { appended, .. } = outcome else { panic!("{outcome:?}") };
+    must_be!(appended.len(), 2);
     these_are_in_their_inboxes(&world, &appended).await;
 }
 

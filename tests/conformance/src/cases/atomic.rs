@@ -14,7 +14,7 @@ use crate::{Harness, World};
 pub async fn a_batch_is_there_after_reopening<H: Harness>(mut world: World<H>) {
     world.commit(vec![open(1, 1, 2), append(1, 1, 1).into(), append(1, 2, 2).into()]).await;
     world.reopen().await;
-    assert_eq!(world.inbox(&who(1)).await.entries.len(), 3);
+    must_be!(world.inbox(&who(1)).await.entries.len(), 3);
 }
 
 /// The first write of a batch takes the first numbers.
@@ -24,7 +24,7 @@ pub async fn writes_are_applied_in_the_order_given<H: Harness>(world: World<H>) 
     let history = world.history(user(2), conversation(1)).await.unwrap();
     let payloads: Vec<_> = history.messages.iter().map(|message| message.ciphertext.payload()).collect();
     let given: Vec<_> = (1..=64).map(|id| id.to_string()).collect();
-    assert_eq!(payloads, given.iter().map(String::as_bytes).collect::<Vec<_>>());
+    must_be!(payloads, given.iter().map(String::as_bytes).collect::<Vec<_>>());
 }
 
 /// A batch of nothing is a batch.
@@ -32,7 +32,7 @@ pub async fn an_empty_batch_changes_nothing<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), append(1, 1, 1).into()]).await;
     let before = world.snapshot().await;
     assert!(world.commit(Vec::new()).await.is_empty());
-    assert_eq!(world.snapshot().await, before);
+    must_be!(world.snapshot().await, before);
 }
 
 /// Batches of eight appear in eights, wherever a reader looks.
@@ -42,9 +42,9 @@ pub async fn a_reader_never_sees_half_a_batch<H: Harness>(world: World<H>) {
     world
         .during([batches], async || {
             let messages = world.inbox(&who(2)).await.entries.len() - 1;
-            assert_eq!(messages % 8, 0, "an inbox in the middle of a batch");
+            must_be!(messages % 8, 0, "an inbox in the middle of a batch");
             let messages = world.history(user(1), conversation(1)).await.unwrap().messages.len();
-            assert_eq!(messages % 8, 0, "a conversation in the middle of a batch");
+            must_be!(messages % 8, 0, "a conversation in the middle of a batch");
         })
         .await;
 }
@@ -69,7 +69,7 @@ pub async fn a_commit_whose_future_is_dropped_is_not_split<H: Harness>(world: Wo
     // Queues behind what is still under way.
     world.commit(eight(80)).await;
     let page = world.inbox(&who(2)).await;
-    assert_eq!(seqs(&page.entries), (1..=page.head.get()).collect::<Vec<_>>());
+    must_be!(seqs(&page.entries), (1..=page.head.get()).collect::<Vec<_>>());
     for polls in 1..=6 {
         let batch: Vec<_> = (1..=8).map(|id| message(polls * 8 + id)).collect();
         let there =

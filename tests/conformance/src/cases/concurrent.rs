@@ -16,7 +16,7 @@ pub async fn fifty_tasks_lose_nothing_in_one_conversation<H: Harness>(world: Wor
     world.done(open(1, 1, 2)).await;
     world.at_once((1..=50).map(|id| vec![append(1, 1 + id % 2, id).into()])).await;
     let history = world.history(user(1), conversation(1)).await.unwrap();
-    assert_eq!(sequences(&history.messages), (1..=50).collect::<Vec<_>>());
+    must_be!(sequences(&history.messages), (1..=50).collect::<Vec<_>>());
     each_message_once(&world, 2, 50).await;
     each_message_once(&world, 1, 50).await;
 }
@@ -26,7 +26,7 @@ pub async fn conversations_that_meet_in_an_inbox_lose_nothing<H: Harness>(world:
     world.commit((1..=20).map(|n| open(n, n, 0)).collect()).await;
     world.at_once((1..=40).map(|id| vec![append(1 + id % 20, 1 + id % 20, id).into()])).await;
     each_message_once(&world, 0, 40).await;
-    assert_eq!(seqs(&world.inbox(&who(0)).await.entries), (1..=60).collect::<Vec<_>>());
+    must_be!(seqs(&world.inbox(&who(0)).await.entries), (1..=60).collect::<Vec<_>>());
 }
 
 /// Batches that touch the same users in opposite orders.
@@ -47,8 +47,8 @@ pub async fn acknowledgements_at_once_all_count<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), register(who(2)), register(on(2, "desk"))]).await;
     world.commit((1..=20).map(|id| append(1, 1, id).into()).collect()).await;
     world.at_once((1..=21).map(|seq| vec![ack_entries(who(2), [seq])])).await;
-    assert_eq!(world.cursor(&who(2)).await, 21);
-    assert_eq!(world.pending(&on(2, "desk")).await.len(), 21);
+    must_be!(world.cursor(&who(2)).await, 21);
+    must_be!(world.pending(&on(2, "desk")).await.len(), 21);
 }
 
 /// The cursor is the highest of all that were set at once.
@@ -56,7 +56,7 @@ pub async fn cumulative_acknowledgements_at_once_keep_the_highest<H: Harness>(wo
     world.commit(vec![open(1, 1, 2), register(who(2))]).await;
     world.commit((1..=20).map(|id| append(1, 1, id).into()).collect()).await;
     world.at_once((1..=20).map(|seq| vec![ack_up_to(who(2), 1 + (seq * 7) % 20)])).await;
-    assert_eq!(world.cursor(&who(2)).await, 20);
+    must_be!(world.cursor(&who(2)).await, 20);
 }
 
 /// Twenty devices want three places.
@@ -64,8 +64,8 @@ pub async fn registrations_at_once_stay_within_the_limit<H: Harness>(world: Worl
     let register = |n: u64| vec![register_from(on(1, &format!("d{n}")), DeviceStart::Oldest, 3)];
     let outcomes = world.at_once((1..=20).map(register)).await;
     let registered = |outcome: &&Outcome| matches!(outcome, Outcome::DeviceRegistered { .. });
-    assert_eq!(outcomes.iter().flatten().filter(registered).count(), 3);
-    assert_eq!(world.devices(1).await.len(), 3);
+    must_be!(outcomes.iter().flatten().filter(registered).count(), 3);
+    must_be!(world.devices(1).await.len(), 3);
 }
 
 /// Twenty keys are twenty versions.
@@ -77,7 +77,7 @@ pub async fn keys_published_at_once_have_a_version_each<H: Harness>(world: World
     };
     let mut versions: Vec<_> = outcomes.iter().flatten().map(version).collect();
     versions.sort_unstable();
-    assert_eq!(versions, (1..=20).collect::<Vec<_>>());
+    must_be!(versions, (1..=20).collect::<Vec<_>>());
 }
 
 /// Entries go at one end of the inbox while others come at the other.
@@ -89,8 +89,8 @@ pub async fn expiry_beside_appends_takes_only_what_is_old<H: Harness>(world: Wor
     world.at_once(appends.chain(steps)).await;
     world.done(expire(21, 100)).await;
     let page = world.inbox(&who(2)).await;
-    assert_eq!((page.floor, page.head), (InboxSeq::new(20), InboxSeq::new(40)));
-    assert_eq!(seqs(&page.entries), (21..=40).collect::<Vec<_>>());
+    must_be!((page.floor, page.head), (InboxSeq::new(20), InboxSeq::new(40)));
+    must_be!(seqs(&page.entries), (21..=40).collect::<Vec<_>>());
 }
 
 /// Two handles, for instance of two processes, commit at once.
@@ -113,14 +113,14 @@ pub async fn two_handles_lose_nothing<H: Harness>(world: World<H>) {
     }
     each_message_once(&world, 2, 40).await;
     let history = world.history(user(2), conversation(1)).await.unwrap();
-    assert_eq!(sequences(&history.messages), (1..=40).collect::<Vec<_>>());
+    must_be!(sequences(&history.messages), (1..=40).collect::<Vec<_>>());
 }
 
 async fn each_message_once<H: Harness>(world: &World<H>, n: u64, messages: usize) {
     let entries = world.inbox(&who(n)).await.entries;
-    assert_eq!(seqs(&entries), (1..=entries.len() as u64).collect::<Vec<_>>());
+    must_be!(seqs(&entries), (1..=entries.len() as u64).collect::<Vec<_>>());
     let mut ids: Vec<_> = entries.iter().filter_map(|entry| Some(entry.message()?.id)).collect();
     ids.sort_unstable();
     ids.dedup();
-    assert_eq!(ids.len(), messages);
+    must_be!(ids.len(), messages);
 }

@@ -11,11 +11,11 @@ pub async fn a_message_is_read_as_soon_as_its_commit_returns<H: Harness>(world: 
     world.done(open(1, 1, 2)).await;
     for id in 1..=20 {
         world.append(append(1, 1, id)).await;
-        assert_eq!(world.inbox(&who(2)).await.entries.len() as u64, id + 1);
-        assert_eq!(world.history(user(2), conversation(1)).await.unwrap().messages.len() as u64, id);
-        assert_eq!(world.state(1).await.unwrap().head.get(), id);
-        assert_eq!(world.list(2, None, 1).await[0].head.get(), id);
-        assert_eq!(world.depth(&who(2)).await.messages, id);
+        must_be!(world.inbox(&who(2)).await.entries.len() as u64, id + 1);
+        must_be!(world.history(user(2), conversation(1)).await.unwrap().messages.len() as u64, id);
+        must_be!(world.state(1).await.unwrap().head.get(), id);
+        must_be!(world.list(2, None, 1).await[0].head.get(), id);
+        must_be!(world.depth(&who(2)).await.messages, id);
     }
 }
 
@@ -25,11 +25,11 @@ pub async fn every_read_is_as_new_as_the_last_commit<H: Harness>(world: World<H>
     for n in 1..=10_u8 {
         let device = on(2, &n.to_string());
         world.commit(vec![publish(2, n, 1), register(device.clone()), append(1, 1, n.into()).into()]).await;
-        assert_eq!(world.key(2).await.unwrap().version.get(), u32::from(n));
-        assert_eq!(world.devices(2).await.len(), usize::from(n).min(8));
+        must_be!(world.key(2).await.unwrap().version.get(), u32::from(n));
+        must_be!(world.devices(2).await.len(), usize::from(n).min(8));
         if n <= 8 {
             world.done(ack_up_to(device.clone(), u64::from(n) + 1)).await;
-            assert_eq!(world.cursor(&device).await, u64::from(n) + 1);
+            must_be!(world.cursor(&device).await, u64::from(n) + 1);
             assert!(world.pending(&device).await.is_empty());
         }
     }
@@ -47,7 +47,7 @@ pub async fn every_reader_is_as_new_as_the_last_commit<H: Harness>(world: World<
             })
             .collect();
         for reader in readers {
-            assert_eq!(reader.await.unwrap(), InboxSeq::new(id + 1));
+            must_be!(reader.await.unwrap(), InboxSeq::new(id + 1));
         }
     }
 }
@@ -60,8 +60,8 @@ pub async fn the_parts_of_a_page_fit_together<H: Harness>(world: World<H>) {
     let look = async || {
         let page = world.page(inbox_after(who(2), 0, 1_000)).await;
         let held = page.floor.get() + 1..=page.head.get();
-        assert_eq!(seqs(&page.entries), held.collect::<Vec<_>>());
-        assert_eq!(page.through, page.head);
+        must_be!(seqs(&page.entries), held.collect::<Vec<_>>());
+        must_be!(page.through, page.head);
     };
     world.during([appends, steps], look).await;
 }
@@ -73,7 +73,7 @@ pub async fn the_conversations_of_a_list_are_of_one_moment<H: Harness>(world: Wo
         (1..=30).map(|id| vec![append(1, 0, id * 2).into(), append(2, 0, id * 2 + 1).into()]).collect();
     let look = async || {
         let list = world.list(0, None, 10).await;
-        assert_eq!((list.len(), list[0].head), (2, list[1].head));
+        must_be!((list.len(), list[0].head), (2, list[1].head));
     };
     world.during([both], look).await;
 }

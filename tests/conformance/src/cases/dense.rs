@@ -9,27 +9,27 @@ use crate::{Harness, World};
 /// 1, 2, 3 …
 pub async fn a_conversation_is_numbered_from_one<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
-    assert_eq!(world.state(1).await.unwrap().head, ServerSequence::ZERO);
+    must_be!(world.state(1).await.unwrap().head, ServerSequence::ZERO);
     for id in 1..=10 {
-        assert_eq!(world.append(append(1, 1 + id % 2, id)).await.message.sequence.get(), id);
+        must_be!(world.append(append(1, 1 + id % 2, id)).await.message.sequence.get(), id);
     }
-    assert_eq!(world.state(1).await.unwrap().head, ServerSequence::new(10));
+    must_be!(world.state(1).await.unwrap().head, ServerSequence::new(10));
 }
 
 /// 1, 2, 3 …
 pub async fn an_inbox_is_numbered_from_one<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
     for id in 1..=10 {
-        assert_eq!(world.append(append(1, 1, id)).await.sender_seq.get(), id + 1);
+        must_be!(world.append(append(1, 1, id)).await.sender_seq.get(), id + 1);
     }
-    assert_eq!(seqs(&world.inbox(&who(2)).await.entries), (1..=11).collect::<Vec<_>>());
+    must_be!(seqs(&world.inbox(&who(2)).await.entries), (1..=11).collect::<Vec<_>>());
 }
 
 /// A user to whom nothing happened.
 pub async fn an_empty_inbox_has_zero_as_its_head<H: Harness>(world: World<H>) {
     let page = world.page(inbox_after(who(1), 0, 10)).await;
     assert!(page.entries.is_empty());
-    assert_eq!((page.head, page.floor, page.through), (InboxSeq::ZERO, InboxSeq::ZERO, InboxSeq::ZERO));
+    must_be!((page.head, page.floor, page.through), (InboxSeq::ZERO, InboxSeq::ZERO, InboxSeq::ZERO));
 }
 
 /// One batch, 64 numbers.
@@ -37,8 +37,8 @@ pub async fn a_batch_is_numbered_without_holes<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
     world.commit((1..=64).map(|id| append(1, 1, id).into()).collect()).await;
     let history = world.history(user(1), conversation(1)).await.unwrap();
-    assert_eq!(sequences(&history.messages), (1..=64).collect::<Vec<_>>());
-    assert_eq!(seqs(&world.inbox(&who(1)).await.entries), (1..=65).collect::<Vec<_>>());
+    must_be!(sequences(&history.messages), (1..=64).collect::<Vec<_>>());
+    must_be!(seqs(&world.inbox(&who(1)).await.entries), (1..=65).collect::<Vec<_>>());
 }
 
 /// Refused for each reason there is.
@@ -49,7 +49,7 @@ pub async fn a_refused_append_takes_no_number<H: Harness>(world: World<H>) {
     world.refused(append_as(1, 1, 3, 1).into()).await;
     world.refused(append(1, 3, 4).into()).await;
     let next = world.append(append(1, 1, 5)).await;
-    assert_eq!((next.message.sequence.get(), next.sender_seq.get()), (2, 3));
+    must_be!((next.message.sequence.get(), next.sender_seq.get()), (2, 3));
 }
 
 /// Neither number of a message is taken twice by a retry.
@@ -59,13 +59,13 @@ pub async fn a_repeat_takes_no_number<H: Harness>(world: World<H>) {
         world.append(append_as(1, 1, 1, 1)).await;
     }
     let next = world.append(append(1, 2, 2)).await;
-    assert_eq!((next.message.sequence.get(), next.sender_seq.get()), (2, 3));
+    must_be!((next.message.sequence.get(), next.sender_seq.get()), (2, 3));
 }
 
 /// Finding a conversation appends nothing.
 pub async fn finding_an_open_conversation_takes_no_number<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), open(2, 2, 1), open(3, 1, 2)]).await;
-    assert_eq!(world.append(append(1, 1, 1)).await.sender_seq.get(), 2);
+    must_be!(world.append(append(1, 1, 1)).await.sender_seq.get(), 2);
 }
 
 /// Each conversation has numbers of its own.
@@ -75,7 +75,7 @@ pub async fn conversations_are_numbered_apart<H: Harness>(world: World<H>) {
         world.commit(vec![append(1, 1, id * 2).into(), append(2, 3, id * 2 + 1).into()]).await;
         for n in [1, 2] {
             let page = world.messages(history_of(n, 1, above(id - 1), 2)).await;
-            assert_eq!(sequences(&page.messages), [id]);
+            must_be!(sequences(&page.messages), [id]);
         }
     }
 }
@@ -86,5 +86,5 @@ pub async fn inboxes_are_numbered_apart<H: Harness>(world: World<H>) {
     world.commit(vec![append(1, 1, 1).into(), append(2, 1, 2).into(), append(2, 1, 3).into()]).await;
     let heads =
         [world.inbox(&who(1)).await.head, world.inbox(&who(2)).await.head, world.inbox(&who(3)).await.head];
-    assert_eq!(heads.map(InboxSeq::get), [5, 2, 3]);
+    must_be!(heads.map(InboxSeq::get), [5, 2, 3]);
 }

@@ -14,9 +14,9 @@ pub async fn registering_again_changes_nothing<H: Harness>(world: World<H>) {
     let before = world.snapshot().await;
     for start in [DeviceStart::Oldest, DeviceStart::Now] {
         let again = RegisterDevice { who: who(2), start, limit: 8, at: at(99) };
-        assert_eq!(cursor(world.done(Write::RegisterDevice(again)).await), 2);
+        must_be!(cursor(world.done(Write::RegisterDevice(again)).await), 2);
     }
-    assert_eq!(world.snapshot().await, before);
+    must_be!(world.snapshot().await, before);
 }
 
 /// By when they were registered, whatever their names and times.
@@ -28,14 +28,14 @@ pub async fn devices_are_listed_oldest_registration_first<H: Harness>(world: Wor
         world.done(Write::RegisterDevice(register)).await;
     }
     let listed: Vec<_> = world.devices(1).await.into_iter().map(|state| state.device.to_string()).collect();
-    assert_eq!(listed, names);
+    must_be!(listed, names);
 }
 
 /// One more is refused; those that are there are found.
 pub async fn a_user_has_no_more_devices_than_the_limit<H: Harness>(world: World<H>) {
     let register = |name| register_from(on(1, name), DeviceStart::Oldest, 2);
     world.commit(vec![register("a"), register("b")]).await;
-    assert_eq!(world.refused(register("c")).await, Refusal::TooManyDevices);
+    must_be!(world.refused(register("c")).await, Refusal::TooManyDevices);
     world.done(register("a")).await;
     // Another user has places of their own.
     world.done(register_from(on(2, "c"), DeviceStart::Oldest, 2)).await;
@@ -44,30 +44,30 @@ pub async fn a_user_has_no_more_devices_than_the_limit<H: Harness>(world: World<
 /// Everything that is held is pending for it.
 pub async fn a_device_that_starts_at_the_oldest_is_shown_all_that_is_held<H: Harness>(world: World<H>) {
     three_messages(&world).await;
-    assert_eq!(cursor(world.done(register(who(2))).await), 0);
-    assert_eq!(world.pending(&who(2)).await, [1, 2, 3, 4]);
+    must_be!(cursor(world.done(register(who(2))).await), 0);
+    must_be!(world.pending(&who(2)).await, [1, 2, 3, 4]);
 }
 
 /// What expired before is no gap for it.
 pub async fn a_device_that_starts_at_the_oldest_starts_above_what_expired<H: Harness>(world: World<H>) {
     three_messages(&world).await;
     world.done(expire(3, 100)).await;
-    assert_eq!(cursor(world.done(register(who(2))).await), 3);
-    assert_eq!(world.pending(&who(2)).await, [4]);
+    must_be!(cursor(world.done(register(who(2))).await), 3);
+    must_be!(world.pending(&who(2)).await, [4]);
 }
 
 /// Only what comes later is pending for it.
 pub async fn a_device_that_starts_now_is_shown_what_comes<H: Harness>(world: World<H>) {
     three_messages(&world).await;
-    assert_eq!(cursor(world.done(register_from(who(2), DeviceStart::Now, 8)).await), 4);
+    must_be!(cursor(world.done(register_from(who(2), DeviceStart::Now, 8)).await), 4);
     world.append(append(1, 1, 4)).await;
-    assert_eq!(world.pending(&who(2)).await, [5]);
+    must_be!(world.pending(&who(2)).await, [5]);
 }
 
 /// Nobody has written to the user.
 pub async fn a_device_of_an_empty_inbox_starts_at_zero<H: Harness>(world: World<H>) {
     for (name, start) in [("a", DeviceStart::Oldest), ("b", DeviceStart::Now)] {
-        assert_eq!(cursor(world.done(register_from(on(5, name), start, 8)).await), 0);
+        must_be!(cursor(world.done(register_from(on(5, name), start, 8)).await), 0);
     }
 }
 
@@ -81,7 +81,7 @@ pub async fn a_device_is_forgotten_once<H: Harness>(world: World<H>) {
             "{outcome:?}"
         );
     }
-    assert_eq!(world.devices(1).await.len(), 1);
+    must_be!(world.devices(1).await.len(), 1);
     let outcome = world.done(forget(who(9))).await;
     assert!(matches!(outcome, Outcome::DeviceForgotten { existed: false }), "{outcome:?}");
 }
@@ -91,10 +91,10 @@ pub async fn a_forgotten_device_comes_back_as_new<H: Harness>(world: World<H>) {
     three_messages(&world).await;
     world.commit(vec![register(who(2)), ack_up_to(who(2), 2), ack_entries(who(2), [4])]).await;
     world.done(forget(who(2))).await;
-    assert_eq!(world.refused(ack_up_to(who(2), 2)).await, Refusal::UnknownDevice);
-    assert_eq!(world.pending(&who(2)).await, [1, 2, 3, 4]);
-    assert_eq!(cursor(world.done(register(who(2))).await), 0);
-    assert_eq!(world.pending(&who(2)).await, [1, 2, 3, 4]);
+    must_be!(world.refused(ack_up_to(who(2), 2)).await, Refusal::UnknownDevice);
+    must_be!(world.pending(&who(2)).await, [1, 2, 3, 4]);
+    must_be!(cursor(world.done(register(who(2))).await), 0);
+    must_be!(world.pending(&who(2)).await, [1, 2, 3, 4]);
 }
 
 /// It stands last in the list.
@@ -102,7 +102,7 @@ pub async fn a_device_that_comes_back_is_the_newest<H: Harness>(world: World<H>)
     world.commit(vec![register(on(1, "a")), register(on(1, "b"))]).await;
     world.commit(vec![forget(on(1, "a")), register(on(1, "a"))]).await;
     let listed: Vec<_> = world.devices(1).await.into_iter().map(|state| state.device.to_string()).collect();
-    assert_eq!(listed, ["b", "a"]);
+    must_be!(listed, ["b", "a"]);
 }
 
 /// A name is its exact characters, and a device is one user's.
@@ -117,7 +117,7 @@ pub async fn devices_of_other_names_and_users_are_other_devices<H: Harness>(worl
     for who in &devices {
         cursors.push(world.cursor(who).await);
     }
-    assert_eq!(cursors, [0, 3, 0, 0]);
+    must_be!(cursors, [0, 3, 0, 0]);
 }
 
 /// Registrations and their order are remembered, and so is what was forgotten.
@@ -128,8 +128,8 @@ pub async fn devices_are_there_after_reopening<H: Harness>(mut world: World<H>) 
     world.commit(vec![ack_up_to(on(2, "m"), 3), forget(on(2, "a"))]).await;
     let before = world.devices(2).await;
     world.reopen().await;
-    assert_eq!(world.devices(2).await, before);
-    assert_eq!(before.len(), 2);
+    must_be!(world.devices(2).await, before);
+    must_be!(before.len(), 2);
 }
 
 fn cursor(outcome: Outcome) -> u64 {

@@ -31,7 +31,7 @@ pub async fn everything_is_there_after_reopening<H: Harness>(mut world: World<H>
         .await;
     let before = world.snapshot().await;
     world.reopen().await;
-    assert_eq!(world.snapshot().await, before);
+    must_be!(world.snapshot().await, before);
 }
 
 /// Each batch is there after each reopening, also the last one before it.
@@ -40,7 +40,7 @@ pub async fn no_batch_is_lost_over_many_reopenings<H: Harness>(mut world: World<
     for id in 1..=5 {
         world.append(append(1, 1, id)).await;
         world.reopen().await;
-        assert_eq!(world.inbox(&who(2)).await.head, InboxSeq::new(id + 1));
+        must_be!(world.inbox(&who(2)).await.head, InboxSeq::new(id + 1));
     }
 }
 
@@ -51,7 +51,7 @@ pub async fn every_handle_reads_a_batch_after_ok<H: Harness>(world: World<H>) {
     for id in 1..=5 {
         world.append(append(1, 1, id)).await;
         let page = second.inbox(inbox_after(who(2), 0, 100)).await.unwrap();
-        assert_eq!(page.head, InboxSeq::new(id + 1));
+        must_be!(page.head, InboxSeq::new(id + 1));
     }
 }
 
@@ -60,7 +60,7 @@ pub async fn a_second_handle_writes_to_the_same_data<H: Harness>(world: World<H>
     world.done(open(1, 1, 2)).await;
     let Some(second) = world.second_handle().await else { return };
     second.commit(vec![publish(1, 1, 1), append(1, 1, 1).into()]).await.unwrap();
-    assert_eq!(world.inbox(&who(2)).await.entries.len(), 2);
+    must_be!(world.inbox(&who(2)).await.entries.len(), 2);
     assert!(world.key(1).await.is_some());
 }
 
@@ -69,7 +69,7 @@ pub async fn the_first_handle_works_beside_an_attempt_to_open_a_second<H: Harnes
     world.done(open(1, 1, 2)).await;
     drop(world.second_handle().await);
     world.append(append(1, 1, 1)).await;
-    assert_eq!(world.inbox(&who(2)).await.entries.len(), 2);
+    must_be!(world.inbox(&who(2)).await.entries.len(), 2);
 }
 
 /// 64 KiB of every byte, a nonce, an ephemeral key and the largest suite.
@@ -101,20 +101,20 @@ pub async fn the_largest_times_are_kept<H: Harness>(world: World<H>) {
     world.done(Write::RegisterDevice(register)).await;
 
     let state = world.state(1).await.unwrap();
-    assert_eq!((state.conversation.opened_at, state.last_activity), (last, Some(last)));
+    must_be!((state.conversation.opened_at, state.last_activity), (last, Some(last)));
     let message = &world.messages(history_of(1, 2, above(0), 1)).await.messages[0];
-    assert_eq!((message.sent_at, message.received_at), (last, last));
+    must_be!((message.sent_at, message.received_at), (last, last));
     assert!(world.inbox(&who(2)).await.entries.iter().all(|entry| entry.at == last));
-    assert_eq!(world.key(1).await.unwrap().published_at, last);
-    assert_eq!(world.devices(1).await[0].registered_at, last);
+    must_be!(world.key(1).await.unwrap().published_at, last);
+    must_be!(world.devices(1).await[0].registered_at, last);
 }
 
 /// The longest name a device may have, as a device and as an entry's origin.
 pub async fn a_device_name_of_64_characters_is_kept<H: Harness>(world: World<H>) {
     let long = on(1, &"Zz9._-x1".repeat(8));
     world.commit(vec![open_from(1, long.clone(), 2, at(1)), register(long.clone())]).await;
-    assert_eq!(world.devices(1).await[0].device, long.device);
-    assert_eq!(world.inbox(&who(1)).await.entries[0].origin, Some(long.device));
+    must_be!(world.devices(1).await[0].device, long.device);
+    must_be!(world.inbox(&who(1)).await.entries[0].origin, Some(long.device));
 }
 
 /// A message of a device keeps the client's id and names.
@@ -124,7 +124,7 @@ pub async fn a_message_keeps_its_ids<H: Harness>(mut world: World<H>) {
     world.append(write.clone()).await;
     world.reopen().await;
     let history = world.messages(history_of(1, 1, above(0), 1)).await;
-    assert_eq!(*history.messages[0], write.into_message(dm_core::ServerSequence::new(1)));
+    must_be!(*history.messages[0], write.into_message(dm_core::ServerSequence::new(1)));
 }
 
 async fn keeps<H: Harness>(world: &World<H>, ciphertext: Result<Ciphertext, dm_core::Invalid>) {

@@ -12,10 +12,10 @@ use crate::{Harness, World};
 pub async fn entries_queued_before_the_time_go<H: Harness>(world: World<H>) {
     queued_at(&world, [2, 3, 4, 5]).await;
     let (entries, _) = world.expire(expire(4, 100)).await;
-    assert_eq!(entries, 6);
+    must_be!(entries, 6);
     for n in [1, 2] {
         let page = world.inbox(&who(n)).await;
-        assert_eq!(
+        must_be!(
             (seqs(&page.entries), page.floor, page.head),
             (vec![4, 5], InboxSeq::new(3), InboxSeq::new(5))
         );
@@ -27,17 +27,17 @@ pub async fn nothing_goes_before_its_time<H: Harness>(world: World<H>) {
     queued_at(&world, [2, 3]).await;
     let before = world.snapshot().await;
     for time in [0, 1] {
-        assert_eq!(world.expire(expire(time, 100)).await, (0, false));
+        must_be!(world.expire(expire(time, 100)).await, (0, false));
     }
-    assert_eq!(world.snapshot().await, before);
+    must_be!(world.snapshot().await, before);
 }
 
 /// The clock jumped back: the entry from before the jump keeps those that came after it.
 pub async fn an_entry_that_is_not_old_enough_keeps_the_later_ones<H: Harness>(world: World<H>) {
     queued_at(&world, [2, 90, 3, 4]).await;
-    assert_eq!(world.expire(expire(50, 100)).await.0, 4);
-    assert_eq!(seqs(&world.inbox(&who(2)).await.entries), [3, 4, 5]);
-    assert_eq!(world.expire(expire(91, 100)).await.0, 6);
+    must_be!(world.expire(expire(50, 100)).await.0, 4);
+    must_be!(seqs(&world.inbox(&who(2)).await.entries), [3, 4, 5]);
+    must_be!(world.expire(expire(91, 100)).await.0, 6);
 }
 
 /// Never more than allowed, and in the end all.
@@ -53,9 +53,9 @@ pub async fn a_step_removes_no_more_than_its_limit<H: Harness>(world: World<H>) 
         }
         assert!(steps < 20, "there are always more");
     }
-    assert_eq!(gone, 8);
-    assert_eq!(seqs(&world.inbox(&who(1)).await.entries), [5]);
-    assert_eq!(seqs(&world.inbox(&who(2)).await.entries), [5]);
+    must_be!(gone, 8);
+    must_be!(seqs(&world.inbox(&who(1)).await.entries), [5]);
+    must_be!(seqs(&world.inbox(&who(2)).await.entries), [5]);
 }
 
 /// Whatever was taken, what is left of an inbox is its newest numbers.
@@ -65,7 +65,7 @@ pub async fn a_step_takes_the_oldest_numbers_of_an_inbox<H: Harness>(world: Worl
         world.done(expire(100, 1)).await;
         for n in [1, 2] {
             let page = world.inbox(&who(n)).await;
-            assert_eq!(seqs(&page.entries), (page.floor.get() + 1..=5).collect::<Vec<_>>());
+            must_be!(seqs(&page.entries), (page.floor.get() + 1..=5).collect::<Vec<_>>());
         }
     }
 }
@@ -75,9 +75,9 @@ pub async fn messages_stay_in_their_conversation<H: Harness>(world: World<H>) {
     queued_at(&world, [2, 3, 4]).await;
     world.done(expire(100, 100)).await;
     let history = world.history(user(2), conversation(1)).await.unwrap();
-    assert_eq!(sequences(&history.messages), [1, 2, 3]);
-    assert_eq!(world.state(1).await.unwrap().head, ServerSequence::new(3));
-    assert_eq!(world.list(2, None, 9).await.len(), 1);
+    must_be!(sequences(&history.messages), [1, 2, 3]);
+    must_be!(world.state(1).await.unwrap().head, ServerSequence::new(3));
+    must_be!(world.list(2, None, 9).await.len(), 1);
 }
 
 /// An inbox of which nothing is held any more goes on expiring.
@@ -87,21 +87,21 @@ pub async fn what_comes_after_everything_expired_expires_too<H: Harness>(world: 
     for (id, time) in [(3, 101), (4, 102)] {
         world.append(dm_core::AppendMessage { at: at(time), ..append(1, 1, id) }).await;
     }
-    assert_eq!(world.expire(expire(102, 100)).await.0, 2);
-    assert_eq!(seqs(&world.inbox(&who(2)).await.entries), [5]);
+    must_be!(world.expire(expire(102, 100)).await.0, 2);
+    must_be!(seqs(&world.inbox(&who(2)).await.entries), [5]);
 }
 
 /// There is nothing.
 pub async fn an_empty_store_has_nothing_to_expire<H: Harness>(world: World<H>) {
-    assert_eq!(world.expire(expire(u64::MAX, 100)).await, (0, false));
+    must_be!(world.expire(expire(u64::MAX, 100)).await, (0, false));
 }
 
 /// Times are compared as what they are, however large.
 pub async fn the_largest_time_is_after_all_others<H: Harness>(world: World<H>) {
     queued_at(&world, [2, 3, u64::MAX]).await;
-    assert_eq!(world.expire(expire(u64::MAX, 100)).await.0, 6);
-    assert_eq!(world.expire(expire(100, 100)).await.0, 0);
-    assert_eq!(seqs(&world.inbox(&who(2)).await.entries), [4]);
+    must_be!(world.expire(expire(u64::MAX, 100)).await.0, 6);
+    must_be!(world.expire(expire(100, 100)).await.0, 0);
+    must_be!(seqs(&world.inbox(&who(2)).await.entries), [4]);
 }
 
 /// Each inbox by its own entries.
@@ -110,17 +110,17 @@ pub async fn one_inbox_does_not_keep_another<H: Harness>(world: World<H>) {
     world.done(open(2, 3, 4)).await;
     world.append(append(2, 3, 4)).await;
     world.done(expire(50, 100)).await;
-    assert_eq!(world.inbox(&who(2)).await.floor, InboxSeq::new(1));
-    assert_eq!(world.inbox(&who(4)).await.floor, InboxSeq::new(2));
+    must_be!(world.inbox(&who(2)).await.floor, InboxSeq::new(1));
+    must_be!(world.inbox(&who(4)).await.floor, InboxSeq::new(2));
 }
 
 /// The cursor is where it was, so that the device learns of what it missed.
 pub async fn a_devices_cursor_stays_below_what_expired<H: Harness>(world: World<H>) {
     queued_at(&world, [2, 3, 4, 5]).await;
     world.commit(vec![register(who(2)), ack_up_to(who(2), 1), expire(4, 100)]).await;
-    assert_eq!(world.cursor(&who(2)).await, 1);
-    assert_eq!(world.pending(&who(2)).await, [4, 5]);
-    assert_eq!(world.depth(&who(2)).await, Depth { messages: 2, notices: 0 });
+    must_be!(world.cursor(&who(2)).await, 1);
+    must_be!(world.pending(&who(2)).await, [4, 5]);
+    must_be!(world.depth(&who(2)).await, Depth { messages: 2, notices: 0 });
 }
 
 /// An acknowledgement that was on its way when the entry expired.
@@ -128,11 +128,11 @@ pub async fn what_expired_may_still_be_acknowledged<H: Harness>(world: World<H>)
     queued_at(&world, [2, 3, 4, 5]).await;
     world.commit(vec![register(who(2)), expire(4, 100)]).await;
     let entries = world.ack(ack_entries(who(2), [1, 2])).await;
-    assert_eq!((entries.acknowledged, entries.unknown), (2, 0));
+    must_be!((entries.acknowledged, entries.unknown), (2, 0));
     let messages = world.ack(ack_messages(who(2), [1])).await;
-    assert_eq!((messages.acknowledged, messages.unknown), (1, 0));
-    assert_eq!(world.ack(ack_up_to(who(2), 3)).await.cursor, InboxSeq::new(3));
-    assert_eq!(world.pending(&who(2)).await, [4, 5]);
+    must_be!((messages.acknowledged, messages.unknown), (1, 0));
+    must_be!(world.ack(ack_up_to(who(2), 3)).await.cursor, InboxSeq::new(3));
+    must_be!(world.pending(&who(2)).await, [4, 5]);
 }
 
 /// A mark above the cursor expires with its entry and hides nothing else.
@@ -141,8 +141,8 @@ pub async fn a_mark_on_what_expired_hides_nothing<H: Harness>(world: World<H>) {
     world
         .commit(vec![register(who(2)), ack_up_to(who(2), 1), ack_entries(who(2), [3]), expire(4, 100)])
         .await;
-    assert_eq!(world.pending(&who(2)).await, [4, 5]);
-    assert_eq!(world.ack(ack_up_to(who(2), 4)).await.cursor, InboxSeq::new(4));
+    must_be!(world.pending(&who(2)).await, [4, 5]);
+    must_be!(world.ack(ack_up_to(who(2), 4)).await.cursor, InboxSeq::new(4));
 }
 
 /// How far it went is remembered.
@@ -151,8 +151,8 @@ pub async fn the_floor_is_there_after_reopening<H: Harness>(mut world: World<H>)
     world.done(expire(4, 100)).await;
     world.reopen().await;
     let page = world.inbox(&who(2)).await;
-    assert_eq!((seqs(&page.entries), page.floor), (vec![4, 5], InboxSeq::new(3)));
-    assert_eq!(world.expire(expire(4, 100)).await, (0, false));
+    must_be!((seqs(&page.entries), page.floor), (vec![4, 5], InboxSeq::new(3)));
+    must_be!(world.expire(expire(4, 100)).await, (0, false));
 }
 
 /// A notice at time 1 and messages at these times, in the inboxes of users 1 and 2.

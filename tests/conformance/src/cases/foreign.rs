@@ -29,21 +29,21 @@ pub async fn a_foreign_conversation_without_messages_reads_as_a_missing_one<H: H
 pub async fn a_foreign_conversation_is_written_to_as_to_a_missing_one<H: Harness>(world: World<H>) {
     strangers(&world).await;
     let before = world.snapshot().await;
-    assert_eq!(world.refused(append(1, 3, 50).into()).await, Refusal::NotFound);
-    assert_eq!(world.refused(append(9, 3, 51).into()).await, Refusal::NotFound);
-    assert_eq!(world.snapshot().await, before);
+    must_be!(world.refused(append(1, 3, 50).into()).await, Refusal::NotFound);
+    must_be!(world.refused(append(9, 3, 51).into()).await, Refusal::NotFound);
+    must_be!(world.snapshot().await, before);
 }
 
 /// Before anything else is looked at: a used client id and a named key tell nothing either.
 pub async fn not_found_comes_before_the_other_refusals<H: Harness>(world: World<H>) {
     strangers(&world).await;
     for n in [1, 9] {
-        assert_eq!(world.refused(append_as(n, 3, 50, 3).into()).await, Refusal::NotFound);
+        must_be!(world.refused(append_as(n, 3, 50, 3).into()).await, Refusal::NotFound);
         let named = dm_core::AppendMessage {
             recipient_key_version: Some(crate::build::version(7)),
             ..append(n, 3, 51)
         };
-        assert_eq!(world.refused(named.into()).await, Refusal::NotFound);
+        must_be!(world.refused(named.into()).await, Refusal::NotFound);
     }
 }
 
@@ -51,7 +51,7 @@ pub async fn not_found_comes_before_the_other_refusals<H: Harness>(world: World<
 pub async fn a_foreign_conversation_is_not_listed<H: Harness>(world: World<H>) {
     strangers(&world).await;
     let listed: Vec<_> = world.list(3, None, 10).await.iter().map(|state| state.conversation.id).collect();
-    assert_eq!(listed, [conversation(2)]);
+    must_be!(listed, [conversation(2)]);
 }
 
 /// Another's message is acknowledged as one that does not exist.
@@ -59,8 +59,8 @@ pub async fn a_foreign_message_is_as_unknown_as_a_missing_one<H: Harness>(world:
     strangers(&world).await;
     world.done(register(who(3))).await;
     let foreign = world.ack(ack_messages(who(3), [1])).await;
-    assert_eq!((foreign.acknowledged, foreign.unknown), (0, 1));
-    assert_eq!(world.ack(ack_messages(who(3), [99])).await, foreign);
+    must_be!((foreign.acknowledged, foreign.unknown), (0, 1));
+    must_be!(world.ack(ack_messages(who(3), [99])).await, foreign);
 }
 
 /// A message between users 1 and 2, and one from user 3, client id 3, to user 4.

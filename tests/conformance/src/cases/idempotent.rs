@@ -14,7 +14,7 @@ pub async fn a_retry_with_the_same_id_returns_the_first_sequence<H: Harness>(wor
     world.append(append(1, 2, 2)).await;
     let retry = world.append(append_as(1, 1, 1, 1)).await;
     assert!(retry.repeated && !first.repeated);
-    assert_eq!((retry.message, retry.sender_seq), (first.message, first.sender_seq));
+    must_be!((retry.message, retry.sender_seq), (first.message, first.sender_seq));
 }
 
 /// Neither the log nor an inbox grows, and nobody is told.
@@ -22,7 +22,7 @@ pub async fn a_retry_changes_nothing<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), append_as(1, 1, 1, 1).into(), append(1, 2, 2).into()]).await;
     let before = world.snapshot().await;
     assert!(world.append(append_as(1, 1, 1, 1)).await.appended.is_empty());
-    assert_eq!(world.snapshot().await, before);
+    must_be!(world.snapshot().await, before);
 }
 
 /// What the service adds to a send is another for each retry, and no part of its content.
@@ -33,7 +33,7 @@ pub async fn a_retry_is_known_from_another_device_and_at_another_time<H: Harness
     let retry = AppendMessage { id: message(2), sender: on(1, "desk"), at: at(99), ..first };
     let retry = world.append(retry).await;
     assert!(retry.repeated);
-    assert_eq!((retry.message.id, retry.message.received_at), (message(1), at(1)));
+    must_be!((retry.message.id, retry.message.received_at), (message(1), at(1)));
 }
 
 /// In each part that a ciphertext has, and in the client's time.
@@ -55,15 +55,15 @@ pub async fn the_same_id_with_other_content_is_refused<H: Harness>(world: World<
         ("time", AppendMessage { sent_at: at(2), ..first.clone() }),
     ];
     for (what, other) in others {
-        assert_eq!(world.refused(other.into()).await, Refusal::ClientIdReused, "another {what}");
+        must_be!(world.refused(other.into()).await, Refusal::ClientIdReused, "another {what}");
     }
-    assert_eq!(world.snapshot().await, before);
+    must_be!(world.snapshot().await, before);
 }
 
 /// A client id is the sender's in all of their conversations.
 pub async fn the_same_id_in_another_conversation_is_refused<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), open(2, 1, 3), append_as(1, 1, 1, 1).into()]).await;
-    assert_eq!(world.refused(append_as(2, 1, 1, 1).into()).await, Refusal::ClientIdReused);
+    must_be!(world.refused(append_as(2, 1, 1, 1).into()).await, Refusal::ClientIdReused);
 }
 
 /// Each user names their own messages.
@@ -71,7 +71,7 @@ pub async fn the_same_id_from_two_senders_is_two_messages<H: Harness>(world: Wor
     world.commit(vec![open(1, 1, 2), append_as(1, 1, 1, 1).into()]).await;
     let other = AppendMessage { id: message(2), sender: who(2), ..append_as(1, 1, 1, 1) };
     assert!(!world.append(other).await.repeated);
-    assert_eq!(world.state(1).await.unwrap().head.get(), 2);
+    must_be!(world.state(1).await.unwrap().head.get(), 2);
 }
 
 /// Saying the same thing twice is no retry.
@@ -79,14 +79,14 @@ pub async fn the_same_content_under_another_id_is_another_message<H: Harness>(wo
     world.commit(vec![open(1, 1, 2), append_as(1, 1, 1, 1).into()]).await;
     let again = AppendMessage { id: message(2), ..append_as(1, 1, 1, 2) };
     assert!(!world.append(again).await.repeated);
-    assert_eq!(world.history(user(2), conversation(1)).await.unwrap().messages.len(), 2);
+    must_be!(world.history(user(2), conversation(1)).await.unwrap().messages.len(), 2);
 }
 
 /// A send without a client id cannot be recognized.
 pub async fn equal_sends_without_an_id_are_two_messages<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), append(1, 1, 1).into()]).await;
     let again = world.append(AppendMessage { id: message(2), ..append(1, 1, 1) }).await;
-    assert_eq!((again.repeated, again.message.sequence.get()), (false, 2));
+    must_be!((again.repeated, again.message.sequence.get()), (false, 2));
 }
 
 /// The retry meets the first in one batch.
@@ -94,8 +94,8 @@ pub async fn two_in_one_batch_are_one_message<H: Harness>(world: World<H>) {
     let retry = AppendMessage { id: message(2), ..append_as(1, 1, 1, 1) };
     let outcomes = world.commit(vec![open(1, 1, 2), append_as(1, 1, 1, 1).into(), retry.into()]).await;
     let Outcome::MessageAppended(retry) = &outcomes[2] else { panic!("{outcomes:?}") };
-    assert_eq!((retry.repeated, retry.message.id), (true, message(1)));
-    assert_eq!(world.state(1).await.unwrap().head.get(), 1);
+    must_be!((retry.repeated, retry.message.id), (true, message(1)));
+    must_be!(world.state(1).await.unwrap().head.get(), 1);
 }
 
 /// The second meaning of an id meets the first in one batch.
@@ -117,8 +117,8 @@ pub async fn fifty_tasks_with_one_id_make_one_message<H: Harness>(world: World<H
     }
     let first = &answers[0];
     assert!(answers.iter().all(|a| (&a.message, a.sender_seq) == (&first.message, first.sender_seq)));
-    assert_eq!(answers.iter().filter(|answer| !answer.repeated).count(), 1);
-    assert_eq!(world.inbox(&who(2)).await.entries.len(), 2);
+    must_be!(answers.iter().filter(|answer| !answer.repeated).count(), 1);
+    must_be!(world.inbox(&who(2)).await.entries.len(), 2);
 }
 
 /// The key has changed since the first was accepted.
@@ -130,7 +130,7 @@ pub async fn a_retry_is_answered_before_its_key_version_is_checked<H: Harness>(w
     assert!(world.append(send.clone()).await.repeated);
     // Other content is refused for its id, whatever version it names.
     let other = AppendMessage { ciphertext: ciphertext("other"), ..send };
-    assert_eq!(world.refused(other.into()).await, Refusal::ClientIdReused);
+    must_be!(world.refused(other.into()).await, Refusal::ClientIdReused);
 }
 
 /// The client asks again after the host was restarted.
@@ -140,8 +140,8 @@ pub async fn a_retry_is_known_after_reopening<H: Harness>(mut world: World<H>) {
     world.reopen().await;
     let retry = world.append(append_as(1, 1, 2, 1)).await;
     assert!(retry.repeated);
-    assert_eq!((retry.message, retry.sender_seq), (first.message, first.sender_seq));
-    assert_eq!(world.refused(append_as(1, 1, 3, 1).into()).await, Refusal::ClientIdReused);
+    must_be!((retry.message, retry.sender_seq), (first.message, first.sender_seq));
+    must_be!(world.refused(append_as(1, 1, 3, 1).into()).await, Refusal::ClientIdReused);
 }
 
 /// The client asks again after its entry expired.
@@ -151,5 +151,5 @@ pub async fn a_retry_is_known_after_its_entries_expired<H: Harness>(world: World
     world.done(expire(100, 100)).await;
     let retry = world.append(append_as(1, 1, 1, 1)).await;
     assert!(retry.repeated);
-    assert_eq!((retry.message, retry.sender_seq), (first.message, first.sender_seq));
+    must_be!((retry.message, retry.sender_seq), (first.message, first.sender_seq));
 }

@@ -7,7 +7,7 @@ use crate::{Harness, World};
 
 /// 1, 2, 3 …
 pub async fn versions_are_counted_from_one<H: Harness>(world: World<H>) {
-    assert_eq!(world.key(1).await, None);
+    must_be!(world.key(1).await, None);
     for n in 1..=5 {
         let (record, changed) = published(&world, publish(1, n, n.into())).await;
         let binding = KeyBinding::Unproven;
@@ -18,8 +18,8 @@ pub async fn versions_are_counted_from_one<H: Harness>(world: World<H>) {
             published_at: at(n.into()),
             binding,
         };
-        assert_eq!((record, changed), (expected, true));
-        assert_eq!(world.key(1).await, Some(expected));
+        must_be!((record, changed), (expected, true));
+        must_be!(world.key(1).await, Some(expected));
     }
 }
 
@@ -27,15 +27,15 @@ pub async fn versions_are_counted_from_one<H: Harness>(world: World<H>) {
 pub async fn the_current_key_again_changes_nothing<H: Harness>(world: World<H>) {
     let (first, _) = published(&world, publish(1, 1, 1)).await;
     let again = PublishKey { user: user(1), key: key(1), binding: KeyBinding::Derived, at: at(9) };
-    assert_eq!(published(&world, Write::PublishKey(again)).await, (first, false));
-    assert_eq!(world.key(1).await, Some(first));
+    must_be!(published(&world, Write::PublishKey(again)).await, (first, false));
+    must_be!(world.key(1).await, Some(first));
 }
 
 /// Going back to an old key is a change like any other.
 pub async fn an_old_key_is_a_new_version<H: Harness>(world: World<H>) {
     world.commit(vec![publish(1, 1, 1), publish(1, 2, 2)]).await;
     let (record, changed) = published(&world, publish(1, 1, 3)).await;
-    assert_eq!((record.version, record.key, changed), (version(3), key(1), true));
+    must_be!((record.version, record.key, changed), (version(3), key(1), true));
 }
 
 /// How a key is bound comes back as it was given.
@@ -43,16 +43,16 @@ pub async fn the_binding_is_kept<H: Harness>(world: World<H>) {
     for (n, binding) in [(1, KeyBinding::Derived), (2, KeyBinding::Unproven)] {
         let write = PublishKey { user: user(n), key: key(7), binding, at: at(1) };
         world.done(Write::PublishKey(write)).await;
-        assert_eq!(world.key(n).await.unwrap().binding, binding);
+        must_be!(world.key(n).await.unwrap().binding, binding);
     }
 }
 
 /// Each user has versions of their own.
 pub async fn users_have_versions_of_their_own<H: Harness>(world: World<H>) {
     world.commit(vec![publish(1, 1, 1), publish(1, 2, 2), publish(2, 2, 3)]).await;
-    assert_eq!(world.key(1).await.unwrap().version, version(2));
-    assert_eq!(world.key(2).await.unwrap().version, version(1));
-    assert_eq!(world.key(3).await, None);
+    must_be!(world.key(1).await.unwrap().version, version(2));
+    must_be!(world.key(2).await.unwrap().version, version(1));
+    must_be!(world.key(3).await, None);
 }
 
 /// Versions go on where they were.
@@ -60,7 +60,7 @@ pub async fn versions_go_on_after_reopening<H: Harness>(mut world: World<H>) {
     world.commit(vec![publish(1, 1, 1), publish(1, 2, 2)]).await;
     world.reopen().await;
     assert!(!published(&world, publish(1, 2, 3)).await.1);
-    assert_eq!(published(&world, publish(1, 3, 4)).await.0.version, version(3));
+    must_be!(published(&world, publish(1, 3, 4)).await.0.version, version(3));
 }
 
 /// Versions go on from what another handle published.
@@ -68,7 +68,7 @@ pub async fn versions_go_on_across_handles<H: Harness>(world: World<H>) {
     world.done(publish(1, 1, 1)).await;
     let Some(second) = world.second_handle().await else { return };
     second.commit(vec![publish(1, 2, 2)]).await.unwrap();
-    assert_eq!(published(&world, publish(1, 3, 3)).await.0.version, version(3));
+    must_be!(published(&world, publish(1, 3, 3)).await.0.version, version(3));
 }
 
 async fn published<H: Harness>(world: &World<H>, write: Write) -> (KeyRecord, bool) {

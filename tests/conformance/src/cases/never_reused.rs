@@ -10,17 +10,17 @@ use crate::{Harness, World};
 pub async fn numbers_go_on_above_what_expired<H: Harness>(world: World<H>) {
     five_messages(&world).await;
     world.done(expire(4, 100)).await;
-    assert_eq!(world.append(append(1, 1, 6)).await.sender_seq.get(), 7);
-    assert_eq!(seqs(&world.inbox(&who(2)).await.entries), [5, 6, 7]);
+    must_be!(world.append(append(1, 1, 6)).await.sender_seq.get(), 7);
+    must_be!(seqs(&world.inbox(&who(2)).await.entries), [5, 6, 7]);
 }
 
 /// Nothing is left in the inbox to count from.
 pub async fn numbers_go_on_after_everything_expired<H: Harness>(world: World<H>) {
     five_messages(&world).await;
     world.done(expire(100, 100)).await;
-    assert_eq!(world.inbox(&who(2)).await.head, InboxSeq::new(6));
+    must_be!(world.inbox(&who(2)).await.head, InboxSeq::new(6));
     let next = world.append(append(1, 1, 6)).await;
-    assert_eq!((next.sender_seq.get(), next.message.sequence.get()), (7, 6));
+    must_be!((next.sender_seq.get(), next.message.sequence.get()), (7, 6));
 }
 
 /// Nothing is left in the inbox, nor in memory.
@@ -28,9 +28,9 @@ pub async fn numbers_go_on_after_everything_expired_and_a_reopening<H: Harness>(
     five_messages(&world).await;
     world.done(expire(100, 100)).await;
     world.reopen().await;
-    assert_eq!(world.inbox(&who(2)).await.head, InboxSeq::new(6));
+    must_be!(world.inbox(&who(2)).await.head, InboxSeq::new(6));
     let next = world.append(append(1, 1, 6)).await;
-    assert_eq!((next.sender_seq.get(), next.message.sequence.get()), (7, 6));
+    must_be!((next.sender_seq.get(), next.message.sequence.get()), (7, 6));
 }
 
 /// With all entries held.
@@ -38,7 +38,7 @@ pub async fn numbers_go_on_after_reopening<H: Harness>(mut world: World<H>) {
     five_messages(&world).await;
     world.reopen().await;
     let next = world.append(append(1, 2, 6)).await;
-    assert_eq!((next.sender_seq.get(), next.message.sequence.get()), (7, 6));
+    must_be!((next.sender_seq.get(), next.message.sequence.get()), (7, 6));
 }
 
 /// Everything was delivered and acknowledged, and the only device is forgotten.
@@ -47,7 +47,7 @@ pub async fn numbers_go_on_after_everything_was_acknowledged<H: Harness>(mut wor
     world.commit(vec![register(who(2)), ack_up_to(who(2), 6), forget(who(2)), expire(100, 100)]).await;
     world.reopen().await;
     world.append(append(1, 1, 6)).await;
-    assert_eq!(seqs(&world.inbox(&who(2)).await.entries), [7]);
+    must_be!(seqs(&world.inbox(&who(2)).await.entries), [7]);
 }
 
 /// In turns, a handle has never seen the numbers that the other gave.
@@ -58,7 +58,7 @@ pub async fn handles_in_turn_give_no_number_twice<H: Harness>(world: World<H>) {
         let batch = vec![append(1, 1, id).into()];
         if id % 2 == 0 { second.commit(batch).await } else { world.store().commit(batch).await }.unwrap();
     }
-    assert_eq!(seqs(&world.inbox(&who(2)).await.entries), (1..=7).collect::<Vec<_>>());
+    must_be!(seqs(&world.inbox(&who(2)).await.entries), (1..=7).collect::<Vec<_>>());
 }
 
 /// A handle expires what the other numbered.
@@ -66,7 +66,7 @@ pub async fn a_handle_knows_what_another_expired<H: Harness>(world: World<H>) {
     five_messages(&world).await;
     let Some(second) = world.second_handle().await else { return };
     second.commit(vec![expire(100, 100)]).await.unwrap();
-    assert_eq!(world.append(append(1, 1, 6)).await.sender_seq.get(), 7);
+    must_be!(world.append(append(1, 1, 6)).await.sender_seq.get(), 7);
 }
 
 /// Entries 1 to 6 in both inboxes, at times 1, 1, 2, 3, 4, 5.

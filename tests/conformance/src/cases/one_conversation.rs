@@ -9,15 +9,15 @@ use crate::{Harness, World};
 pub async fn the_peer_finds_the_conversation_that_is_open<H: Harness>(world: World<H>) {
     let (first, created) = opened(&world, open(1, 1, 2)).await;
     assert!(created);
-    assert_eq!(opened(&world, open(2, 2, 1)).await, (first, false));
-    assert_eq!(first.id, conversation(1));
+    must_be!(opened(&world, open(2, 2, 1)).await, (first, false));
+    must_be!(first.id, conversation(1));
 }
 
 /// Who opened it finds it.
 pub async fn opening_again_finds_the_same<H: Harness>(world: World<H>) {
     let (first, _) = opened(&world, open(1, 1, 2)).await;
     for n in 2..5 {
-        assert_eq!(opened(&world, open(n, 1, 2)).await, (first, false));
+        must_be!(opened(&world, open(n, 1, 2)).await, (first, false));
     }
 }
 
@@ -28,17 +28,18 @@ pub async fn only_the_first_id_is_of_a_conversation<H: Harness>(world: World<H>)
     assert!(world.state(2).await.is_none());
     assert!(world.history(user(2), conversation(2)).await.is_none());
     for n in [1, 2] {
-        assert_eq!(world.list(n, None, 10).await.len(), 1);
+        must_be!(world.list(n, None, 10).await.len(), 1);
     }
 }
 
 /// Finding it leaves both inboxes as they are.
 pub async fn both_are_told_of_an_opening_once<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
-    let Outcome::ConversationOpened { appended, .. } = world.done(open(2, 2, 1)).await else { panic!() };
+    let outcome = world.done(open(2, 2, 1)).await;
+    let Outcome::ConversationOpened { appended, .. } = outcome else { panic!("{outcome:?}") };
     assert!(appended.is_empty());
     for n in [1, 2] {
-        assert_eq!(world.inbox(&who(n)).await.entries.len(), 1);
+        must_be!(world.inbox(&who(n)).await.entries.len(), 1);
     }
 }
 
@@ -46,8 +47,10 @@ pub async fn both_are_told_of_an_opening_once<H: Harness>(world: World<H>) {
 pub async fn two_openings_in_one_batch_are_one<H: Harness>(world: World<H>) {
     let outcomes = world.commit(vec![open(1, 2, 1), open(2, 1, 2)]).await;
     for (outcome, is_new) in outcomes.into_iter().zip([true, false]) {
-        let Outcome::ConversationOpened { conversation: found, created, .. } = outcome else { panic!() };
-        assert_eq!((found.id, created), (conversation(1), is_new));
+        let Outcome::ConversationOpened { conversation: found, created, .. } = outcome else {
+            panic!("{outcome:?}")
+        };
+        must_be!((found.id, created), (conversation(1), is_new));
     }
 }
 
@@ -58,13 +61,15 @@ pub async fn fifty_openings_at_once_from_both_sides_are_one<H: Harness>(world: W
     let mut found = Vec::new();
     let mut openings = 0;
     for outcome in outcomes.into_iter().flatten() {
-        let Outcome::ConversationOpened { conversation, created, .. } = outcome else { panic!() };
+        let Outcome::ConversationOpened { conversation, created, .. } = outcome else {
+            panic!("{outcome:?}")
+        };
         found.push(conversation);
         openings += usize::from(created);
     }
-    assert_eq!(openings, 1);
+    must_be!(openings, 1);
     assert!(found.iter().all(|other| *other == found[0]));
-    assert_eq!(world.inbox(&who(1)).await.entries.len(), 1);
+    must_be!(world.inbox(&who(1)).await.entries.len(), 1);
 }
 
 /// Another process asks.
@@ -72,22 +77,22 @@ pub async fn another_handle_finds_the_conversation<H: Harness>(world: World<H>) 
     let (first, _) = opened(&world, open(1, 1, 2)).await;
     let Some(second) = world.second_handle().await else { return };
     let outcome = second.commit(vec![open(2, 2, 1)]).await.unwrap().remove(0);
-    let Outcome::ConversationOpened { conversation, created, .. } = outcome else { panic!() };
-    assert_eq!((conversation, created), (first, false));
+    let Outcome::ConversationOpened { conversation, created, .. } = outcome else { panic!("{outcome:?}") };
+    must_be!((conversation, created), (first, false));
 }
 
 /// The pair is remembered.
 pub async fn it_is_found_after_reopening<H: Harness>(mut world: World<H>) {
     let (first, _) = opened(&world, open(1, 1, 2)).await;
     world.reopen().await;
-    assert_eq!(opened(&world, open(2, 2, 1)).await, (first, false));
+    must_be!(opened(&world, open(2, 2, 1)).await, (first, false));
 }
 
 /// A pair is both of its users, not one.
 pub async fn other_pairs_have_other_conversations<H: Harness>(world: World<H>) {
     for (n, (one, other)) in (1..).zip([(1, 2), (1, 3), (3, 2), (4, 1)]) {
         let (found, created) = opened(&world, open(n, one, other)).await;
-        assert_eq!((found.id, created), (conversation(n), true));
+        must_be!((found.id, created), (conversation(n), true));
         assert!(
             found.participants.side(user(one)).is_some() && found.participants.side(user(other)).is_some()
         );
@@ -98,7 +103,7 @@ pub async fn other_pairs_have_other_conversations<H: Harness>(world: World<H>) {
 pub async fn both_sides_write_to_it<H: Harness>(world: World<H>) {
     world.done(open(1, 2, 1)).await;
     world.commit(vec![append(1, 1, 1).into(), append(1, 2, 2).into()]).await;
-    assert_eq!(world.state(1).await.unwrap().head.get(), 2);
+    must_be!(world.state(1).await.unwrap().head.get(), 2);
 }
 
 async fn opened<H: Harness>(world: &World<H>, write: Write) -> (Conversation, bool) {

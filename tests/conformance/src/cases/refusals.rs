@@ -29,7 +29,7 @@ pub async fn a_batch_of_refusals_only_changes_nothing<H: Harness>(world: World<H
     let before = world.snapshot().await;
     let outcomes = world.commit((1..=8).map(|id| append(9, 1, id).into()).collect()).await;
     assert!(outcomes.iter().all(|outcome| matches!(outcome, Outcome::Refused(Refusal::NotFound))));
-    assert_eq!(world.snapshot().await, before);
+    must_be!(world.snapshot().await, before);
 }
 
 /// A message to a missing conversation.
@@ -93,7 +93,7 @@ pub async fn an_acknowledgement_sees_what_was_appended_before_it<H: Harness>(wor
     let outcomes = world.commit(batch).await;
     assert!(matches!(outcomes[3], Outcome::Acknowledged(done) if done.acknowledged == 1), "{outcomes:?}");
     assert!(matches!(outcomes[4], Outcome::Acknowledged(_)), "{outcomes:?}");
-    assert_eq!(world.cursor(&who(2)).await, 2);
+    must_be!(world.cursor(&who(2)).await, 2);
 }
 
 /// A version counts from the write that publishes it, and the one before it until then.
@@ -119,9 +119,9 @@ async fn one_of_64_is_refused<H: Harness>(world: World<H>, refused: u64) {
     let batch = (1..=64).map(|id| append(if id == refused { 9 } else { 1 }, 1, id).into()).collect();
     let outcomes = world.commit(batch).await;
     for (id, outcome) in (1..).zip(outcomes) {
-        assert_eq!(matches!(outcome, Outcome::Refused(_)), id == refused, "write {id}: {outcome:?}");
+        must_be!(matches!(outcome, Outcome::Refused(_)), id == refused, "write {id}: {outcome:?}");
     }
-    assert_eq!(world.inbox(&who(2)).await.entries.len(), 1 + 63);
+    must_be!(world.inbox(&who(2)).await.entries.len(), 1 + 63);
 }
 
 /// Something of everything, user 1 with four entries.
@@ -147,6 +147,6 @@ async fn changes_nothing<H: Harness>(world: &World<H>, write: Write, refusal: Re
 
 async fn refused_without_change<H: Harness>(world: &World<H>, write: Write, refusal: Refusal) {
     let before = world.snapshot().await;
-    assert_eq!(world.refused(write).await, refusal);
-    assert_eq!(world.snapshot().await, before);
+    must_be!(world.refused(write).await, refusal);
+    must_be!(world.snapshot().await, before);
 }

@@ -15,21 +15,21 @@ pub async fn a_message_for_the_current_version_is_stored<H: Harness>(world: Worl
 pub async fn a_message_for_an_older_version_is_refused<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), publish(2, 1, 1), publish(2, 2, 2)]).await;
     let current = world.key(2).await;
-    assert_eq!(current.unwrap().version, version(2));
-    assert_eq!(world.refused(naming(1, 1).into()).await, Refusal::StaleKey { current });
+    must_be!(current.unwrap().version, version(2));
+    must_be!(world.refused(naming(1, 1).into()).await, Refusal::StaleKey { current });
 }
 
 /// One that does not exist yet.
 pub async fn a_message_for_a_later_version_is_refused<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), publish(2, 1, 1)]).await;
     let current = world.key(2).await;
-    assert_eq!(world.refused(naming(1, 2).into()).await, Refusal::StaleKey { current });
+    must_be!(world.refused(naming(1, 2).into()).await, Refusal::StaleKey { current });
 }
 
 /// Who has no key has no current version.
 pub async fn a_version_of_a_user_without_a_key_is_refused<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
-    assert_eq!(world.refused(naming(1, 1).into()).await, Refusal::StaleKey { current: None });
+    must_be!(world.refused(naming(1, 1).into()).await, Refusal::StaleKey { current: None });
 }
 
 /// The sender's own key is another matter.
@@ -68,11 +68,12 @@ pub async fn nothing_is_stored_for_the_old_version_once_a_rotation_returned<H: H
         if world.key(2).await.unwrap().version == version(2) {
             let head = world.state(1).await.unwrap().head;
             tokio::task::yield_now().await;
-            assert_eq!(world.state(1).await.unwrap().head, head, "stored after the rotation");
+            must_be!(world.state(1).await.unwrap().head, head, "stored after the rotation");
         }
     };
     world.during(sends.chain(rotation), rotated).await;
-    let Outcome::Refused(Refusal::StaleKey { .. }) = world.one(naming(99, 1).into()).await else { panic!() };
+    let outcome = world.one(naming(99, 1).into()).await;
+    let Outcome::Refused(Refusal::StaleKey { .. }) = outcome else { panic!("{outcome:?}") };
 }
 
 fn naming(id: u64, number: u32) -> AppendMessage {

@@ -11,14 +11,14 @@ pub async fn a_message_is_in_its_conversation_and_in_both_inboxes<H: Harness>(wo
     world.done(open(1, 1, 2)).await;
     for (id, from) in [(1, 1), (2, 2), (3, 1)] {
         let message = world.append(append(1, from, id)).await.message;
-        assert_eq!(
+        must_be!(
             world.messages(history_of(1, 1, above(id - 1), 9)).await.messages,
             std::slice::from_ref(&message)
         );
         for n in [1, 2] {
             let entry = world.inbox(&who(n)).await.entries.pop().unwrap();
-            assert_eq!(entry.message(), Some(&message), "inbox of user {n}");
-            assert_eq!(entry.at, at(id));
+            must_be!(entry.message(), Some(&message), "inbox of user {n}");
+            must_be!(entry.at, at(id));
         }
     }
 }
@@ -31,7 +31,7 @@ pub async fn a_batch_puts_every_message_in_three_places<H: Harness>(world: World
     for n in [1, 2] {
         let entries = world.inbox(&who(n)).await.entries;
         let messages: Vec<_> = entries.iter().filter_map(|entry| entry.message().cloned()).collect();
-        assert_eq!(messages, history.messages, "inbox of user {n}");
+        must_be!(messages, history.messages, "inbox of user {n}");
     }
 }
 
@@ -44,15 +44,15 @@ pub async fn the_sending_device_is_the_origin_in_the_senders_inbox_only<H: Harne
         entries.into_iter().map(|entry| entry.origin).skip(1).collect()
     };
     let sender = origins(world.inbox(&who(1)).await.entries);
-    assert_eq!(sender, [Some(on(1, "phone").device), Some(DeviceId::default())]);
-    assert_eq!(origins(world.inbox(&who(2)).await.entries), [None, None]);
+    must_be!(sender, [Some(on(1, "phone").device), Some(DeviceId::default())]);
+    must_be!(origins(world.inbox(&who(2)).await.entries), [None, None]);
 }
 
 /// Nobody else's inbox has it.
 pub async fn a_message_is_in_nobody_elses_inbox<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), open(2, 2, 3), open(3, 1, 3)]).await;
     world.append(append(1, 1, 1)).await;
-    assert_eq!(world.inbox(&who(3)).await.entries.len(), 2);
+    must_be!(world.inbox(&who(3)).await.entries.len(), 2);
 }
 
 /// A refused one is in none of the three.
@@ -61,21 +61,21 @@ pub async fn a_refused_message_is_nowhere<H: Harness>(world: World<H>) {
     let outcomes = world.commit(vec![append(1, 3, 1).into(), append(2, 1, 2).into()]).await;
     assert!(outcomes.iter().all(|outcome| matches!(outcome, Outcome::Refused(_))), "{outcomes:?}");
     for n in [1, 2] {
-        assert_eq!(world.state(n).await.unwrap().head.get(), 0);
+        must_be!(world.state(n).await.unwrap().head.get(), 0);
     }
     for (n, notices) in [(1, 1), (2, 2), (3, 1)] {
-        assert_eq!(world.inbox(&who(n)).await.entries.len(), notices);
+        must_be!(world.inbox(&who(n)).await.entries.len(), notices);
     }
 }
 
 /// Its head and its last activity follow, backwards too when the clock does.
 pub async fn the_conversation_follows_its_newest_message<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
-    assert_eq!(world.state(1).await.unwrap().last_activity, None);
+    must_be!(world.state(1).await.unwrap().last_activity, None);
     for (n, time) in (1..).zip([100, 50, 70]) {
         world.append(append(1, 1, time)).await;
         let state = world.state(1).await.unwrap();
-        assert_eq!((state.head.get(), state.last_activity), (n, Some(at(time))));
-        assert_eq!(world.list(2, None, 9).await, [state]);
+        must_be!((state.head.get(), state.last_activity), (n, Some(at(time))));
+        must_be!(world.list(2, None, 9).await, [state]);
     }
 }

@@ -15,8 +15,8 @@ pub async fn every_kind_of_write_of_this_version_is_known<H: Harness>(world: Wor
 
 /// The same where it could not be done.
 pub async fn a_write_that_cannot_be_done_is_not_unknown<H: Harness>(world: World<H>) {
-    assert_eq!(world.refused(append(1, 1, 1).into()).await, Refusal::NotFound);
-    assert_eq!(world.refused(ack_up_to(who(1), 1)).await, Refusal::UnknownDevice);
+    must_be!(world.refused(append(1, 1, 1).into()).await, Refusal::NotFound);
+    must_be!(world.refused(ack_up_to(who(1), 1)).await, Refusal::UnknownDevice);
 }
 
 fn one_of_each() -> [Write; 8] {

@@ -12,11 +12,11 @@ pub async fn a_reader_of_an_inbox_during_commits_sees_no_hole<H: Harness>(world:
     let mut seen = 0;
     let look = async || {
         let page = world.page(inbox_after(who(0), seen, 1_000)).await;
-        assert_eq!(seqs(&page.entries), (seen + 1..=page.through.get()).collect::<Vec<_>>());
+        must_be!(seqs(&page.entries), (seen + 1..=page.through.get()).collect::<Vec<_>>());
         seen = page.through.get();
     };
     world.during((1..=4).map(|n| messages(n, 20)), look).await;
-    assert_eq!(seen, 84);
+    must_be!(seen, 84);
 }
 
 /// Four writers in one conversation.
@@ -26,12 +26,12 @@ pub async fn a_reader_of_history_during_commits_sees_no_hole<H: Harness>(world: 
     let look = async || {
         let page = world.messages(history_of(1, 2, above(seen), 1_000)).await;
         let found = sequences(&page.messages);
-        assert_eq!(found, (seen + 1..=seen + found.len() as u64).collect::<Vec<_>>());
+        must_be!(found, (seen + 1..=seen + found.len() as u64).collect::<Vec<_>>());
         seen += found.len() as u64;
     };
     let writer = |n: u64| (1..=20).map(|id| vec![append(1, 1 + n % 2, n * 100 + id).into()]).collect();
     world.during((1..=4).map(writer), look).await;
-    assert_eq!(seen, 80);
+    must_be!(seen, 80);
 }
 
 /// Newest first, a reader that sees *n* sees all below it.
@@ -40,7 +40,7 @@ pub async fn the_newest_page_during_commits_has_no_hole<H: Harness>(world: World
     let look = async || {
         let query = HistoryQuery { range: HistoryRange::Newest, ..history_of(1, 1, above(0), 1_000) };
         let found = sequences(&world.messages(query).await.messages);
-        assert_eq!(found, (1..=found.len() as u64).rev().collect::<Vec<_>>());
+        must_be!(found, (1..=found.len() as u64).rev().collect::<Vec<_>>());
     };
     let writer = |n: u64| (1..=15).map(|id| vec![append(1, 1 + n % 2, n * 100 + id).into()]).collect();
     world.during((1..=3).map(writer), look).await;
@@ -57,7 +57,7 @@ pub async fn a_head_never_goes_back<H: Harness>(world: World<H>) {
         last = (inbox, conversation);
     };
     world.during([messages(1, 30)], look).await;
-    assert_eq!((last.0.get(), last.1.get()), (31, 30));
+    must_be!((last.0.get(), last.1.get()), (31, 30));
 }
 
 /// The reader has a handle of its own.
@@ -67,11 +67,11 @@ pub async fn a_reader_on_another_handle_sees_no_hole<H: Harness>(world: World<H>
     let mut seen = 0;
     let look = async || {
         let page = second.inbox(inbox_after(who(0), seen, 1_000)).await.unwrap();
-        assert_eq!(seqs(&page.entries), (seen + 1..=page.through.get()).collect::<Vec<_>>());
+        must_be!(seqs(&page.entries), (seen + 1..=page.through.get()).collect::<Vec<_>>());
         seen = page.through.get();
     };
     world.during((1..=3).map(|n| messages(n, 15)), look).await;
-    assert_eq!(seen, 48);
+    must_be!(seen, 48);
 }
 
 /// Whatever the times say, entries stand in the order of their numbers.
@@ -81,9 +81,9 @@ pub async fn order_does_not_follow_the_clock<H: Harness>(world: World<H>) {
         world.append(append(1, 1, time)).await;
     }
     let times: Vec<_> = world.inbox(&who(2)).await.entries.iter().map(|entry| entry.at.as_millis()).collect();
-    assert_eq!(times, [1, 500, 3, 900, 1]);
+    must_be!(times, [1, 500, 3, 900, 1]);
     let history = world.history(user(1), crate::build::conversation(1)).await.unwrap();
-    assert_eq!(
+    must_be!(
         history.messages.iter().map(|m| m.received_at.as_millis()).collect::<Vec<_>>(),
         [500, 3, 900, 1]
     );

@@ -1,13 +1,14 @@
 //! The process that writes until it is killed.
 
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::path::Path;
 
 use dm_core::Store as _;
 
 use super::CrashHarness;
 use super::batches::batch;
-use super::oracle::digest;
+use super::oracle::digests;
+use crate::process::{end_when_stuck, report};
 
 /// Where the child finds its place, the seed, the number of its first batch, and of the batch whose answer it keeps back.
 /// Without numbers it only opens the place.
@@ -15,12 +16,11 @@ pub(super) const PLACE: &str = "DM_CRASH_PLACE";
 pub(super) const SEED: &str = "DM_CRASH_SEED";
 pub(super) const FIRST: &str = "DM_CRASH_FIRST";
 pub(super) const HELD: &str = "DM_CRASH_HELD";
-/// What its reports begin with; the test harness around it prints lines of its own.
-pub(super) const REPORT: &str = "crash trial: ";
 
 /// Writes if this process was started to; whether it was.
 pub(super) fn is_child<H: CrashHarness>() -> bool {
     let Some(place) = std::env::var_os(PLACE) else { return false };
+    end_when_stuck();
     let number = |name| std::env::var(name).ok().and_then(|n| n.parse::<u64>().ok());
     let numbers = number(SEED).zip(number(FIRST));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -42,11 +42,7 @@ async fn write<H: CrashHarness>(place: &Path, numbers: Option<(u64, u64)>, held:
                 report(&format!("held {n}"));
                 return wait();
             }
-            Ok(outcomes) => {
-                let digests: Vec<String> =
-                    outcomes.iter().map(|outcome| format!("{:x}", digest(outcome))).collect();
-                report(&format!("answered {n} {}", digests.join(" ")));
-            }
+            Ok(outcomes) => report(&format!("answered {n} {}", digests(&outcomes))),
             Err(error) => {
                 report(&format!("failed {n} {error:?}"));
                 return;
@@ -58,13 +54,4 @@ async fn write<H: CrashHarness>(place: &Path, numbers: Option<(u64, u64)>, held:
 /// Until killed, or until there is no parent any more.
 fn wait() {
     let _ended = std::io::stdin().read_to_end(&mut Vec::new());
-}
-
-/// A line on the pipe, at once.
-fn report(what: &str) {
-    let mut out = std::io::stdout().lock();
-    // Without a parent there is nobody to write for.
-    if writeln!(out, "{REPORT}{what}").and_then(|()| out.flush()).is_err() {
-        std::process::exit(0);
-    }
 }

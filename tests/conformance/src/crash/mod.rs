@@ -30,12 +30,13 @@ use crate::Harness;
 
 pub use batches::batch;
 pub use oracle::{Fate, Oracle};
+pub(crate) use oracle::{digests, parsed};
 #[doc(hidden)]
 pub use trials::run;
 
 /// A harness whose places another process can open.
 pub trait CrashHarness: Harness {
-    /// Where the place is.
+    /// Where the place is: a path, or whatever else another process finds it by, such as connection parameters.
     fn path(&self) -> &Path;
 
     /// The same place, in a process that did not make it and does not remove it.

@@ -46,6 +46,16 @@ impl Oracle {
         Self { seed, done: 0, model: Model::default(), asked: false }
     }
 
+    /// An oracle of a place where so many batches were answered.
+    #[must_use]
+    pub fn after(seed: u64, batches: u64) -> Self {
+        let mut oracle = Self::new(seed);
+        for n in 1..=batches {
+            batch(seed, n).iter().for_each(|write| _ = oracle.model.apply(write));
+        }
+        Self { done: batches, ..oracle }
+    }
+
     /// What the batches follow from.
     #[must_use]
     pub const fn seed(&self) -> u64 {
@@ -79,7 +89,7 @@ impl Oracle {
     }
 
     /// The batch that was asked is answered; of its outcomes only the [`digest`]s are known.
-    pub(super) fn answered_as(&mut self, digests: &[u64]) -> Result<(), String> {
+    pub(crate) fn answered_as(&mut self, digests: &[u64]) -> Result<(), String> {
         let n = self.next();
         let writes = batch(self.seed, n);
         if digests.len() != writes.len() {
@@ -166,7 +176,7 @@ pub enum Fate {
 }
 
 /// An outcome, short enough for a pipe. `Debug` says everything but payloads, which reading compares.
-pub(super) fn digest(outcome: &Outcome) -> u64 {
+pub(crate) fn digest(outcome: &Outcome) -> u64 {
     let text = match outcome {
         // Which peer is told first is the store's to choose.
         Outcome::KeysAnnounced { appended, more } => {
@@ -179,6 +189,17 @@ pub(super) fn digest(outcome: &Outcome) -> u64 {
     // FNV-1a.
     text.bytes()
         .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// Digests as words of a line.
+pub(crate) fn digests(outcomes: &[Outcome]) -> String {
+    outcomes.iter().map(|outcome| format!("{:x}", digest(outcome))).collect::<Vec<_>>().join(" ")
+}
+
+/// The digests in words of a line.
+pub(crate) fn parsed<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Vec<u64>, String> {
+    let digest = |word| u64::from_str_radix(word, 16).map_err(|error| error.to_string());
+    words.into_iter().map(digest).collect()
 }
 
 /// Reads everything.

@@ -1,14 +1,13 @@
 //! The process that kills.
 
 use std::hash::{BuildHasher, RandomState};
-use std::io::{BufRead as _, BufReader, Lines, Write as _};
-use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::CrashHarness;
 use super::batches::Chance;
-use super::child::{FIRST, HELD, PLACE, REPORT, SEED, is_child};
-use super::oracle::{Fate, Oracle};
+use super::child::{FIRST, HELD, PLACE, SEED, is_child};
+use super::oracle::{Fate, Oracle, parsed};
+use crate::process::{Process, show};
 
 /// Trials at one place, before the next begins at an empty one.
 const PER_PLACE: u64 = 40;
@@ -81,8 +80,6 @@ pub fn run<H: CrashHarness>(test: &str, trials: u64, seconds: u64) {
     let trials = number("DM_CRASH_TRIALS", trials);
     let span = Duration::from_secs(number("DM_CRASH_SECONDS", seconds));
     let seed = number("DM_SEED", RandomState::new().hash_one("a seed"));
-    // The path of a test, as its harness knows it, has no crate's name.
-    let test = test.split_once("::").map_or(test, |(_, rest)| rest);
     println!("crash trials: at least {trials}, for at least {span:?}, DM_SEED={seed}");
 
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -137,11 +134,6 @@ pub fn run<H: CrashHarness>(test: &str, trials: u64, seconds: u64) {
     println!("{summary}");
 }
 
-/// To whoever runs the tests, also of tests that go well: past the capture.
-fn show(what: &str) {
-    let _seen = writeln!(std::io::stderr(), "{what}");
-}
-
 /// Starts a child, kills it at a point, and tells the oracle what it reported.
 fn kill<H: CrashHarness>(
     harness: &H,
@@ -150,23 +142,19 @@ fn kill<H: CrashHarness>(
     point: Point,
     tally: &mut Tally,
 ) -> Result<(), String> {
-    let mut command = Command::new(std::env::current_exe().expect("this program has a path"));
-    command.args([test, "--exact", "--nocapture", "--test-threads", "1"]).env(PLACE, harness.path());
-    if !matches!(point, Point::Recovering(_)) {
-        command.env(SEED, oracle.seed().to_string()).env(FIRST, oracle.next().to_string());
-    }
-    if let Point::Held(n) = point {
-        command.env(HELD, (oracle.next() + n - 1).to_string());
-    }
-    // What a child says that fails by itself is for the reader.
-    let child =
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the machine gives processes");
-    let mut child = Victim(child);
-    let mut reports = Reports(BufReader::new(child.0.stdout.take().expect("a pipe")).lines());
+    let mut child = Process::start(test, |command| {
+        command.env(PLACE, harness.path());
+        if !matches!(point, Point::Recovering(_)) {
+            command.env(SEED, oracle.seed().to_string()).env(FIRST, oracle.next().to_string());
+        }
+        if let Point::Held(n) = point {
+            command.env(HELD, (oracle.next() + n - 1).to_string());
+        }
+    });
     let (mut asked, mut answered) = (0, 0);
     let mut killed = false;
     // To the end of the pipe: what the child reported before it died counts, whenever it is read.
-    while let Some(report) = reports.next() {
+    while let Some(report) = child.report() {
         let words: Vec<&str> = report.split(' ').collect();
         let now = match words.as_slice() {
             ["opening"] => matches!(point, Point::Opening(_) | Point::Recovering(_)),
@@ -178,10 +166,7 @@ fn kill<H: CrashHarness>(
                 matches!(point, Point::Asking(n) | Point::Later(n, _) if asked == n)
             }
             ["answered", _, digests @ ..] => {
-                let digests = digests.iter().map(|digest| u64::from_str_radix(digest, 16));
-                oracle.answered_as(
-                    &digests.collect::<Result<Vec<_>, _>>().map_err(|error| error.to_string())?,
-                )?;
+                oracle.answered_as(&parsed(digests.iter().copied())?)?;
                 answered += 1;
                 point == Point::Answered(answered)
             }
@@ -202,34 +187,4 @@ fn kill<H: CrashHarness>(
     tally.recovering += u64::from(matches!(point, Point::Recovering(_)));
     tally.held += u64::from(matches!(point, Point::Held(_)));
     Ok(())
-}
-
-/// A child process, which does not outlive this.
-struct Victim(Child);
-
-impl Victim {
-    /// With SIGKILL; nothing of it runs any more when this returns.
-    fn end(&mut self) {
-        self.0.kill().and_then(|()| self.0.wait()).expect("one's own child can be killed");
-    }
-}
-
-impl Drop for Victim {
-    fn drop(&mut self) {
-        let _ended = self.0.kill().and_then(|()| self.0.wait());
-    }
-}
-
-/// The child's reports. A line that the kill cut off is none.
-struct Reports(Lines<BufReader<ChildStdout>>);
-
-impl Reports {
-    fn next(&mut self) -> Option<String> {
-        loop {
-            let line = self.0.next()?.ok()?;
-            if let Some(report) = line.split_once(REPORT).map(|(_, report)| report) {
-                return Some(report.to_owned());
-            }
-        }
-    }
 }

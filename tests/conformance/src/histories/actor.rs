@@ -11,6 +11,9 @@ use super::recorder::{Recorder, inbox};
 use super::{Answer, History, Moment};
 use crate::build;
 
+/// Attempts at one send. Three in four are waited for, so that only a store that answers none comes to so many.
+const ATTEMPTS: usize = 100;
+
 /// What the tasks of a run do.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Plan {
@@ -91,7 +94,7 @@ impl<S: Store> Actor<S> {
             let key = self.recorder.store.key(build::user(peer)).await.expect("a key is read");
             single.recipient_key_version = key.map_or(Some(KeyVersion::FIRST), |key| Some(key.version));
         }
-        loop {
+        for _ in 0..ATTEMPTS {
             let writes = sends.iter().cloned().map(Write::from).collect();
             let patience = (self.chance.below(4) == 0).then(|| 1 + self.chance.below(4));
             let call = self.recorder.commit(writes, patience).await;
@@ -104,6 +107,7 @@ impl<S: Store> Actor<S> {
                 (send.id, send.at) = (self.id(), self.now());
             }
         }
+        panic!("{ATTEMPTS} attempts at one send, and none was answered: {sends:?}");
     }
 
     fn message(&mut self, conversation: ConversationId) -> AppendMessage {

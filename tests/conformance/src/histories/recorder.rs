@@ -13,7 +13,7 @@ use dm_core::{
 };
 
 use super::{Answer, Call, DeviceView, Moment, Sight, Snapshot, UserView};
-use crate::build;
+use crate::{build, paging};
 
 /// Asks, and keeps the order in which calls begin and end.
 pub(super) struct Recorder<S> {
@@ -67,8 +67,11 @@ impl<S: Store> Recorder<S> {
 }
 
 pub(super) async fn inbox(store: &impl Store, who: Principal, after: InboxSeq, own: OwnEntries) -> InboxPage {
-    let query = InboxQuery { who, after, own, limit: 1_000_000, max_bytes: usize::MAX };
-    store.inbox(query).await.expect("an inbox is read")
+    store.inbox(query(who, after, own)).await.expect("an inbox is read")
+}
+
+const fn query(who: Principal, after: InboxSeq, own: OwnEntries) -> InboxQuery {
+    InboxQuery { who, after, own, limit: 1_000_000, max_bytes: usize::MAX }
 }
 
 /// Reads everything that a store holds of the first users.
@@ -104,14 +107,8 @@ pub(super) async fn snapshot(store: &impl Store, users: u64) -> Snapshot {
 
 /// An inbox as a device sees it, in as many pages as the store makes of it.
 async fn whole(store: &impl Store, who: &Principal, after: InboxSeq, own: OwnEntries) -> InboxPage {
-    let mut page = inbox(store, who.clone(), after, own).await;
-    while page.through < page.head {
-        let next = inbox(store, who.clone(), page.through, own).await;
-        assert!(next.through > page.through, "a page that goes nowhere");
-        page.entries.extend(next.entries);
-        page.through = next.through;
-    }
-    page
+    let page = paging::to_the_head(store, query(who.clone(), after, own)).await;
+    page.unwrap_or_else(|what| panic!("{what}"))
 }
 
 /// The device that the snapshot and the readers ask as; it is never registered, so nothing is left out for it.

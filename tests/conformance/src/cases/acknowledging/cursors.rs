@@ -11,9 +11,9 @@ pub async fn the_cursor_moves_when_a_hole_is_closed<H: Harness>(world: World<H>)
     world.commit((1..=6).map(|id| append(1, 1, id).into()).collect()).await;
     world.ack(ack_up_to(who(2), 1)).await;
     world.ack(ack_entries(who(2), [3, 4, 6])).await;
-    assert_eq!(world.cursor(&who(2)).await, 1);
-    assert_eq!(world.ack(ack_entries(who(2), [2])).await.cursor.get(), 4);
-    assert_eq!(world.pending(&who(2)).await, [5, 7]);
+    must_be!(world.cursor(&who(2)).await, 1);
+    must_be!(world.ack(ack_entries(who(2), [2])).await.cursor.get(), 4);
+    must_be!(world.pending(&who(2)).await, [5, 7]);
 }
 
 /// A client that acknowledges what it gets need not name what it did.
@@ -22,22 +22,22 @@ pub async fn the_cursor_passes_over_own_entries<H: Harness>(world: World<H>) {
     world
         .commit([1, 2, 2, 1].into_iter().zip(1..).map(|(from, id)| append(1, from, id).into()).collect())
         .await;
-    assert_eq!(world.ack(ack_entries(who(2), [2])).await.cursor.get(), 2);
-    assert_eq!(world.ack(ack_entries(who(2), [5])).await.cursor.get(), 5);
+    must_be!(world.ack(ack_entries(who(2), [2])).await.cursor.get(), 2);
+    must_be!(world.ack(ack_entries(who(2), [5])).await.cursor.get(), 5);
 }
 
 /// What the user's other device sent is not the device's own.
 pub async fn the_cursor_stops_before_entries_of_another_device<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), register(on(2, "desk")), ack_up_to(on(2, "desk"), 1)]).await;
     world.commit(vec![append(1, 2, 1).into(), append(1, 1, 2).into()]).await;
-    assert_eq!(world.ack(ack_entries(on(2, "desk"), [3])).await.cursor.get(), 1);
-    assert_eq!(world.pending(&on(2, "desk")).await, [2]);
+    must_be!(world.ack(ack_entries(on(2, "desk"), [3])).await.cursor.get(), 1);
+    must_be!(world.pending(&on(2, "desk")).await, [2]);
 }
 
 /// An id of a message cannot name a notice.
 pub async fn the_cursor_passes_over_notices_below_a_message<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), open(2, 3, 2), register(who(2)), append(1, 1, 1).into()]).await;
-    assert_eq!(world.ack(ack_messages(who(2), [1])).await.cursor.get(), 3);
+    must_be!(world.ack(ack_messages(who(2), [1])).await.cursor.get(), 3);
     assert!(world.pending(&who(2)).await.is_empty());
 }
 
@@ -46,7 +46,7 @@ pub async fn a_notice_above_what_is_acknowledged_stays_pending<H: Harness>(world
     world.commit(vec![open(1, 1, 2), register(who(2)), append(1, 1, 1).into()]).await;
     world.commit(vec![publish(1, 1, 1), announce(10, 2)]).await;
     world.ack(ack_messages(who(2), [1])).await;
-    assert_eq!(world.pending(&who(2)).await, [3]);
+    must_be!(world.pending(&who(2)).await, [3]);
 }
 
 /// Entries that are gone cannot be acknowledged one by one.
@@ -54,8 +54,8 @@ pub async fn the_cursor_passes_over_what_expired<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), register(who(2))]).await;
     world.commit((2..=6).map(|id| append(1, 1, id).into()).collect()).await;
     world.done(expire(4, 100)).await;
-    assert_eq!(world.ack(ack_entries(who(2), [4])).await.cursor.get(), 4);
-    assert_eq!(world.pending(&who(2)).await, [5, 6]);
+    must_be!(world.ack(ack_entries(who(2), [4])).await.cursor.get(), 4);
+    must_be!(world.pending(&who(2)).await, [5, 6]);
 }
 
 /// A cumulative acknowledgement meets marks above it.
@@ -63,13 +63,13 @@ pub async fn a_cumulative_acknowledgement_joins_the_marks_above_it<H: Harness>(w
     world.commit(vec![open(1, 1, 2), register(who(2))]).await;
     world.commit((1..=5).map(|id| append(1, 1, id).into()).collect()).await;
     world.ack(ack_entries(who(2), [4, 6])).await;
-    assert_eq!(world.ack(ack_up_to(who(2), 3)).await.cursor.get(), 4);
-    assert_eq!(world.pending(&who(2)).await, [5]);
+    must_be!(world.ack(ack_up_to(who(2), 3)).await.cursor.get(), 4);
+    must_be!(world.pending(&who(2)).await, [5]);
 }
 
 /// The message that a device sent itself may be named, and counts.
 pub async fn an_own_message_may_be_named<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), register(who(2)), append(1, 2, 1).into()]).await;
     let acknowledged = world.ack(ack_messages(who(2), [1])).await;
-    assert_eq!((acknowledged.cursor.get(), acknowledged.acknowledged, acknowledged.unknown), (2, 1, 0));
+    must_be!((acknowledged.cursor.get(), acknowledged.acknowledged, acknowledged.unknown), (2, 1, 0));
 }

@@ -8,9 +8,9 @@ use crate::{Harness, World};
 /// Cumulatively.
 pub async fn everything_up_to_an_entry_is_no_longer_pending<H: Harness>(world: World<H>) {
     five_messages(&world).await;
-    assert_eq!(world.ack(ack_up_to(who(2), 3)).await, done(3, 3, 0));
-    assert_eq!(world.pending(&who(2)).await, [4, 5, 6]);
-    assert_eq!(world.ack(ack_up_to(who(2), 6)).await, done(6, 3, 0));
+    must_be!(world.ack(ack_up_to(who(2), 3)).await, done(3, 3, 0));
+    must_be!(world.pending(&who(2)).await, [4, 5, 6]);
+    must_be!(world.ack(ack_up_to(who(2), 6)).await, done(6, 3, 0));
     assert!(world.pending(&who(2)).await.is_empty());
 }
 
@@ -18,16 +18,16 @@ pub async fn everything_up_to_an_entry_is_no_longer_pending<H: Harness>(world: W
 pub async fn only_the_entries_named_are_no_longer_pending<H: Harness>(world: World<H>) {
     five_messages(&world).await;
     world.ack(ack_up_to(who(2), 1)).await;
-    assert_eq!(world.ack(ack_entries(who(2), [3, 5])).await, done(1, 2, 0));
-    assert_eq!(world.pending(&who(2)).await, [2, 4, 6]);
+    must_be!(world.ack(ack_entries(who(2), [3, 5])).await, done(1, 2, 0));
+    must_be!(world.pending(&who(2)).await, [2, 4, 6]);
 }
 
 /// By the ids of messages.
 pub async fn only_the_messages_named_are_no_longer_pending<H: Harness>(world: World<H>) {
     five_messages(&world).await;
     world.ack(ack_up_to(who(2), 1)).await;
-    assert_eq!(world.ack(ack_messages(who(2), [4, 2])).await, done(1, 2, 0));
-    assert_eq!(world.pending(&who(2)).await, [2, 4, 6]);
+    must_be!(world.ack(ack_messages(who(2), [4, 2])).await, done(1, 2, 0));
+    must_be!(world.pending(&who(2)).await, [2, 4, 6]);
 }
 
 /// In any order and grouping, in the end it is the same.
@@ -36,8 +36,8 @@ pub async fn the_order_of_acknowledgements_does_not_matter<H: Harness>(world: Wo
     for seq in [6, 2, 4, 1, 5] {
         world.ack(ack_entries(who(2), [seq])).await;
     }
-    assert_eq!(world.pending(&who(2)).await, [3]);
-    assert_eq!(world.ack(ack_entries(who(2), [3])).await, done(6, 1, 0));
+    must_be!(world.pending(&who(2)).await, [3]);
+    must_be!(world.ack(ack_entries(who(2), [3])).await, done(6, 1, 0));
     assert!(world.pending(&who(2)).await.is_empty());
 }
 
@@ -48,10 +48,10 @@ pub async fn acknowledging_twice_changes_nothing<H: Harness>(world: World<H>) {
         let first = world.ack(write.clone()).await;
         let before = world.snapshot().await;
         let second = world.ack(write).await;
-        assert_eq!((second.cursor, second.unknown), (first.cursor, first.unknown));
-        assert_eq!(world.snapshot().await, before);
+        must_be!((second.cursor, second.unknown), (first.cursor, first.unknown));
+        must_be!(world.snapshot().await, before);
     }
-    assert_eq!(world.pending(&who(2)).await, [3, 5]);
+    must_be!(world.pending(&who(2)).await, [3, 5]);
 }
 
 /// A late cumulative acknowledgement takes nothing back.
@@ -60,11 +60,11 @@ pub async fn below_the_cursor_an_acknowledgement_changes_nothing<H: Harness>(wor
     world.ack(ack_up_to(who(2), 4)).await;
     let before = world.snapshot().await;
     for low in [0, 2, 4] {
-        assert_eq!(world.ack(ack_up_to(who(2), low)).await, done(4, 0, 0));
+        must_be!(world.ack(ack_up_to(who(2), low)).await, done(4, 0, 0));
     }
-    assert_eq!(world.ack(ack_entries(who(2), [1, 4])).await, done(4, 2, 0));
-    assert_eq!(world.ack(ack_messages(who(2), [1])).await, done(4, 1, 0));
-    assert_eq!(world.snapshot().await, before);
+    must_be!(world.ack(ack_entries(who(2), [1, 4])).await, done(4, 2, 0));
+    must_be!(world.ack(ack_messages(who(2), [1])).await, done(4, 1, 0));
+    must_be!(world.snapshot().await, before);
 }
 
 /// One above the newest, and the largest number there is.
@@ -72,10 +72,10 @@ pub async fn beyond_the_head_nothing_can_be_acknowledged<H: Harness>(world: Worl
     five_messages(&world).await;
     let head = InboxSeq::new(6);
     for seq in [7, u64::MAX] {
-        assert_eq!(world.refused(ack_up_to(who(2), seq)).await, Refusal::BeyondHead { head });
-        assert_eq!(world.refused(ack_entries(who(2), [2, seq])).await, Refusal::BeyondHead { head });
+        must_be!(world.refused(ack_up_to(who(2), seq)).await, Refusal::BeyondHead { head });
+        must_be!(world.refused(ack_entries(who(2), [2, seq])).await, Refusal::BeyondHead { head });
     }
-    assert_eq!(world.pending(&who(2)).await, [1, 2, 3, 4, 5, 6]);
+    must_be!(world.pending(&who(2)).await, [1, 2, 3, 4, 5, 6]);
 }
 
 /// Each device has its own cursor and its own marks.
@@ -86,8 +86,8 @@ pub async fn another_device_of_the_user_is_not_touched<H: Harness>(world: World<
     world.ack(ack_entries(desk.clone(), [5])).await;
     world.ack(ack_up_to(who(2), 3)).await;
     world.ack(ack_messages(who(2), [5])).await;
-    assert_eq!(world.pending(&desk).await, [1, 2, 3, 4, 6]);
-    assert_eq!(world.pending(&who(2)).await, [4, 5]);
+    must_be!(world.pending(&desk).await, [1, 2, 3, 4, 6]);
+    must_be!(world.pending(&who(2)).await, [4, 5]);
 }
 
 /// Nor is anybody else.
@@ -96,50 +96,50 @@ pub async fn the_peer_is_not_touched<H: Harness>(world: World<H>) {
     world.done(register(on(1, "desk"))).await;
     world.ack(ack_up_to(who(2), 4)).await;
     world.ack(ack_messages(who(2), [5])).await;
-    assert_eq!(world.pending(&on(1, "desk")).await, [1, 2, 3, 4, 5, 6]);
+    must_be!(world.pending(&on(1, "desk")).await, [1, 2, 3, 4, 5, 6]);
 }
 
 /// A device acknowledges after it is registered; a user without devices has none.
 pub async fn an_unknown_device_acknowledges_nothing<H: Harness>(world: World<H>) {
     five_messages(&world).await;
     for who in [on(2, "ghost"), who(1), who(9)] {
-        assert_eq!(world.refused(ack_up_to(who.clone(), 0)).await, Refusal::UnknownDevice);
-        assert_eq!(world.refused(ack_entries(who.clone(), [1])).await, Refusal::UnknownDevice);
-        assert_eq!(world.refused(ack_messages(who, [1])).await, Refusal::UnknownDevice);
+        must_be!(world.refused(ack_up_to(who.clone(), 0)).await, Refusal::UnknownDevice);
+        must_be!(world.refused(ack_entries(who.clone(), [1])).await, Refusal::UnknownDevice);
+        must_be!(world.refused(ack_messages(who, [1])).await, Refusal::UnknownDevice);
     }
 }
 
 /// There is no entry zero.
 pub async fn entry_zero_is_unknown<H: Harness>(world: World<H>) {
     five_messages(&world).await;
-    assert_eq!(world.ack(ack_entries(who(2), [0, 1])).await, done(1, 1, 1));
+    must_be!(world.ack(ack_entries(who(2), [0, 1])).await, done(1, 1, 1));
 }
 
 /// Ids that nobody gave to a message.
 pub async fn ids_of_no_message_are_unknown<H: Harness>(world: World<H>) {
     five_messages(&world).await;
     world.ack(ack_up_to(who(2), 1)).await;
-    assert_eq!(world.ack(ack_messages(who(2), [70, 3, 71])).await, done(1, 1, 2));
-    assert_eq!(world.pending(&who(2)).await, [2, 3, 5, 6]);
+    must_be!(world.ack(ack_messages(who(2), [70, 3, 71])).await, done(1, 1, 2));
+    must_be!(world.pending(&who(2)).await, [2, 3, 5, 6]);
 }
 
 /// An acknowledgement that names nothing.
 pub async fn naming_nothing_acknowledges_nothing<H: Harness>(world: World<H>) {
     five_messages(&world).await;
     let before = world.snapshot().await;
-    assert_eq!(world.ack(ack_entries(who(2), [])).await, done(0, 0, 0));
-    assert_eq!(world.ack(ack_messages(who(2), [])).await, done(0, 0, 0));
-    assert_eq!(world.snapshot().await, before);
+    must_be!(world.ack(ack_entries(who(2), [])).await, done(0, 0, 0));
+    must_be!(world.ack(ack_messages(who(2), [])).await, done(0, 0, 0));
+    must_be!(world.snapshot().await, before);
 }
 
 /// What is counted as pending is what is shown as pending.
 pub async fn depth_counts_what_is_pending<H: Harness>(world: World<H>) {
     five_messages(&world).await;
-    assert_eq!(world.depth(&who(2)).await, Depth { messages: 5, notices: 1 });
+    must_be!(world.depth(&who(2)).await, Depth { messages: 5, notices: 1 });
     world.ack(ack_entries(who(2), [1, 4])).await;
-    assert_eq!(world.depth(&who(2)).await, Depth { messages: 4, notices: 0 });
-    assert_eq!(world.depth(&on(2, "ghost")).await, Depth { messages: 5, notices: 1 });
-    assert_eq!(world.depth(&who(9)).await, Depth::default());
+    must_be!(world.depth(&who(2)).await, Depth { messages: 4, notices: 0 });
+    must_be!(world.depth(&on(2, "ghost")).await, Depth { messages: 5, notices: 1 });
+    must_be!(world.depth(&who(9)).await, Depth::default());
 }
 
 /// What a device caused is not pending for it, and is for the user's other devices.
@@ -147,8 +147,8 @@ pub async fn own_entries_are_not_pending<H: Harness>(world: World<H>) {
     five_messages(&world).await;
     world.commit(vec![register(who(1)), register(on(1, "desk"))]).await;
     assert!(world.pending(&who(1)).await.is_empty());
-    assert_eq!(world.depth(&who(1)).await, Depth::default());
-    assert_eq!(world.depth(&on(1, "desk")).await, Depth { messages: 5, notices: 1 });
+    must_be!(world.depth(&who(1)).await, Depth::default());
+    must_be!(world.depth(&on(1, "desk")).await, Depth { messages: 5, notices: 1 });
 }
 
 /// Both kinds of marks are remembered.
@@ -156,8 +156,8 @@ pub async fn acknowledgements_are_there_after_reopening<H: Harness>(mut world: W
     five_messages(&world).await;
     world.commit(vec![ack_up_to(who(2), 2), ack_entries(who(2), [4]), ack_messages(who(2), [5])]).await;
     world.reopen().await;
-    assert_eq!(world.pending(&who(2)).await, [3, 5]);
-    assert_eq!(world.ack(ack_entries(who(2), [3])).await, done(4, 1, 0));
+    must_be!(world.pending(&who(2)).await, [3, 5]);
+    must_be!(world.ack(ack_entries(who(2), [3])).await, done(4, 1, 0));
 }
 
 /// A handle reads and respects what another acknowledged.
@@ -165,7 +165,7 @@ pub async fn another_handle_sees_what_was_acknowledged<H: Harness>(world: World<
     five_messages(&world).await;
     let Some(second) = world.second_handle().await else { return };
     second.commit(vec![ack_up_to(who(2), 4)]).await.unwrap();
-    assert_eq!(world.ack(ack_up_to(who(2), 3)).await, done(4, 0, 0));
+    must_be!(world.ack(ack_up_to(who(2), 3)).await, done(4, 0, 0));
 }
 
 /// Entries 1 to 6 in the inbox of user 2: a notice and messages 1 to 5 from user 1.

@@ -11,7 +11,7 @@ pub async fn a_history_page_starts_above_its_number<H: Harness>(world: World<H>)
     nine_messages(&world).await;
     for number in 0..=9 {
         let found = page(&world, above(number), 100).await;
-        assert_eq!(found, ((number + 1..=9).collect(), false));
+        must_be!(found, ((number + 1..=9).collect(), false));
     }
 }
 
@@ -20,15 +20,15 @@ pub async fn a_history_page_starts_below_its_number<H: Harness>(world: World<H>)
     nine_messages(&world).await;
     for number in 1..=10 {
         let found = page(&world, below(number), 100).await;
-        assert_eq!(found, ((1..number).rev().collect(), false));
+        must_be!(found, ((1..number).rev().collect(), false));
     }
 }
 
 /// From the newest downwards.
 pub async fn the_newest_page_ends_with_the_oldest<H: Harness>(world: World<H>) {
     nine_messages(&world).await;
-    assert_eq!(page(&world, HistoryRange::Newest, 4).await, (vec![9, 8, 7, 6], true));
-    assert_eq!(page(&world, HistoryRange::Newest, 9).await, ((1..=9).rev().collect(), false));
+    must_be!(page(&world, HistoryRange::Newest, 4).await, (vec![9, 8, 7, 6], true));
+    must_be!(page(&world, HistoryRange::Newest, 9).await, ((1..=9).rev().collect(), false));
 }
 
 /// In both directions, each message once: with limits that divide their number and limits that do not.
@@ -41,7 +41,7 @@ pub async fn history_pages_join_to_the_whole<H: Harness>(world: World<H>) {
                 let (found, has_more) = page(&world, range, limit).await;
                 assert!(found.len() <= limit && !found.is_empty(), "{found:?} of {limit}");
                 all.extend(found);
-                assert_eq!(has_more, all.len() < 9, "{all:?}");
+                must_be!(has_more, all.len() < 9, "{all:?}");
                 if !has_more {
                     break;
                 }
@@ -52,7 +52,7 @@ pub async fn history_pages_join_to_the_whole<H: Harness>(world: World<H>) {
             if !upwards {
                 expected.reverse();
             }
-            assert_eq!(all, expected, "in pages of {limit}");
+            must_be!(all, expected, "in pages of {limit}");
         }
     }
 }
@@ -61,16 +61,16 @@ pub async fn history_pages_join_to_the_whole<H: Harness>(world: World<H>) {
 pub async fn beyond_either_end_a_history_page_is_empty<H: Harness>(world: World<H>) {
     nine_messages(&world).await;
     for range in [above(9), above(10), above(u64::MAX), below(1), below(0)] {
-        assert_eq!(page(&world, range, 5).await, (Vec::new(), false), "{range:?}");
+        must_be!(page(&world, range, 5).await, (Vec::new(), false), "{range:?}");
     }
-    assert_eq!(page(&world, below(u64::MAX), 2).await, (vec![9, 8], true));
+    must_be!(page(&world, below(u64::MAX), 2).await, (vec![9, 8], true));
 }
 
 /// It is there, and has nothing in it.
 pub async fn a_conversation_without_messages_has_an_empty_page<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
     for range in [above(0), HistoryRange::Newest, below(5), below(u64::MAX)] {
-        assert_eq!(page(&world, range, 5).await, (Vec::new(), false), "{range:?}");
+        must_be!(page(&world, range, 5).await, (Vec::new(), false), "{range:?}");
     }
 }
 
@@ -97,7 +97,7 @@ pub async fn a_message_larger_than_the_bound_is_a_page<H: Harness>(world: World<
     for (range, expected) in [(above(1), 2), (below(3), 2), (HistoryRange::Newest, 3)] {
         for max_bytes in [0, 64 * 1024] {
             let found = world.messages(HistoryQuery { max_bytes, ..history_of(1, 2, range, 100) }).await;
-            assert_eq!((sequences(&found.messages), found.has_more), (vec![expected], true));
+            must_be!((sequences(&found.messages), found.has_more), (vec![expected], true));
         }
     }
 }
@@ -112,7 +112,7 @@ pub async fn history_pages_are_stable_under_inserts<H: Harness>(world: World<H>)
         range = below(all[all.len() - 1]);
         world.append(append(1, 1, id)).await;
     }
-    assert_eq!(all, (1..=9).rev().collect::<Vec<_>>());
+    must_be!(all, (1..=9).rev().collect::<Vec<_>>());
 }
 
 async fn page<H: Harness>(world: &World<H>, range: HistoryRange, limit: usize) -> (Vec<u64>, bool) {

@@ -11,8 +11,8 @@ pub async fn an_inbox_page_starts_after_its_cursor<H: Harness>(world: World<H>) 
     ten_entries(&world).await;
     for after in 0..=10 {
         let page = world.page(inbox_after(who(2), after, 100)).await;
-        assert_eq!(seqs(&page.entries), (after + 1..=10).collect::<Vec<_>>());
-        assert_eq!((page.through.get(), page.head.get()), (10, 10));
+        must_be!(seqs(&page.entries), (after + 1..=10).collect::<Vec<_>>());
+        must_be!((page.through.get(), page.head.get()), (10, 10));
     }
 }
 
@@ -28,7 +28,7 @@ pub async fn inbox_pages_join_to_the_whole<H: Harness>(world: World<H>) {
             all.extend(seqs(&page.entries));
             after = page.through.get();
         }
-        assert_eq!(all, (1..=10).collect::<Vec<_>>(), "in pages of {limit}");
+        must_be!(all, (1..=10).collect::<Vec<_>>(), "in pages of {limit}");
         assert!(world.page(inbox_after(who(2), after, limit)).await.entries.is_empty());
     }
 }
@@ -41,7 +41,7 @@ pub async fn an_inbox_page_keeps_its_bound_in_bytes<H: Harness>(world: World<H>)
         let page = world.page(InboxQuery { max_bytes, ..inbox_after(who(2), 1, 100) }).await;
         let bytes: usize = page.entries.iter().map(dm_core::InboxEntry::cost).sum();
         assert!(bytes <= max_bytes && !page.entries.is_empty(), "{bytes} bytes of {max_bytes}");
-        assert_eq!(page.through, page.entries.last().unwrap().seq);
+        must_be!(page.through, page.entries.last().unwrap().seq);
     }
 }
 
@@ -53,7 +53,7 @@ pub async fn an_entry_larger_than_the_bound_is_a_page<H: Harness>(world: World<H
     }
     for max_bytes in [0, 1, 64 * 1024] {
         let page = world.page(InboxQuery { max_bytes, ..inbox_after(who(2), 2, 100) }).await;
-        assert_eq!((seqs(&page.entries), page.through.get()), (vec![3], 3));
+        must_be!((seqs(&page.entries), page.through.get()), (vec![3], 3));
     }
 }
 
@@ -63,7 +63,7 @@ pub async fn after_the_head_an_inbox_page_is_empty<H: Harness>(world: World<H>) 
     for after in [10, 11, u64::MAX - 1, u64::MAX] {
         let page = world.page(inbox_after(who(2), after, 100)).await;
         assert!(page.entries.is_empty());
-        assert_eq!(page.head, InboxSeq::new(10));
+        must_be!(page.head, InboxSeq::new(10));
     }
 }
 
@@ -77,7 +77,7 @@ pub async fn inbox_pages_are_stable_under_inserts<H: Harness>(world: World<H>) {
         after = page.through.get();
         world.append(append(1, 1, id)).await;
     }
-    assert_eq!(all, (1..=all.len() as u64).collect::<Vec<_>>());
+    must_be!(all, (1..=all.len() as u64).collect::<Vec<_>>());
 }
 
 /// Asked to, and only for the device that caused them.
@@ -90,10 +90,10 @@ pub async fn own_entries_are_passed_over_or_shown<H: Harness>(world: World<H>) {
         let page = world.page(InboxQuery { own, ..inbox_after(who, 0, 100) }).await;
         (seqs(&page.entries), page.through.get())
     };
-    assert_eq!(page(who(2), OwnEntries::Skip).await, (vec![1, 2, 5], 5));
-    assert_eq!(page(who(2), OwnEntries::Include).await, (vec![1, 2, 3, 4, 5], 5));
-    assert_eq!(page(on(2, "desk"), OwnEntries::Skip).await, (vec![1, 2, 3, 4, 5], 5));
-    assert_eq!(page(who(1), OwnEntries::Skip).await, (vec![3, 4], 5));
+    must_be!(page(who(2), OwnEntries::Skip).await, (vec![1, 2, 5], 5));
+    must_be!(page(who(2), OwnEntries::Include).await, (vec![1, 2, 3, 4, 5], 5));
+    must_be!(page(on(2, "desk"), OwnEntries::Skip).await, (vec![1, 2, 3, 4, 5], 5));
+    must_be!(page(who(1), OwnEntries::Skip).await, (vec![3, 4], 5));
 }
 
 /// A device that caused everything gets to the head, over pages however empty.
@@ -107,7 +107,7 @@ pub async fn an_inbox_of_own_entries_is_read_to_its_end<H: Harness>(world: World
         assert!(page.through.get() > after, "{page:?} after {after}");
         after = page.through.get();
     }
-    assert_eq!(after, 41);
+    must_be!(after, 41);
 }
 
 /// Above the cursor, one by one.
@@ -121,8 +121,8 @@ pub async fn what_was_acknowledged_individually_is_left_out<H: Harness>(world: W
         all.extend(seqs(&page.entries));
         after = page.through.get();
     }
-    assert_eq!(all, [2, 5, 6, 7, 8, 10]);
-    assert_eq!(world.page(inbox_after(on(2, "desk"), 0, 100)).await.entries.len(), 10);
+    must_be!(all, [2, 5, 6, 7, 8, 10]);
+    must_be!(world.page(inbox_after(on(2, "desk"), 0, 100)).await.entries.len(), 10);
 }
 
 /// A cursor below the floor goes on with the oldest that is held.
@@ -131,7 +131,7 @@ pub async fn an_inbox_page_tells_how_far_entries_expired<H: Harness>(world: Worl
     world.done(expire(5, 100)).await;
     for after in [0, 2, 5] {
         let page = world.page(inbox_after(who(2), after, 2)).await;
-        assert_eq!((seqs(&page.entries), page.floor.get(), page.through.get()), (vec![6, 7], 5, 7));
+        must_be!((seqs(&page.entries), page.floor.get(), page.through.get()), (vec![6, 7], 5, 7));
     }
 }
 

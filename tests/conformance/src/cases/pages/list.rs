@@ -8,22 +8,22 @@ use crate::{Harness, World};
 /// Latest first; those that nobody wrote in last, newest id first.
 pub async fn conversations_are_listed_by_activity<H: Harness>(world: World<H>) {
     active_at(&world, [Some(20), None, Some(40), None, Some(30), Some(u64::MAX)]).await;
-    assert_eq!(numbers(&world.list(0, None, 100).await), [6, 3, 5, 1, 4, 2]);
+    must_be!(numbers(&world.list(0, None, 100).await), [6, 3, 5, 1, 4, 2]);
 }
 
 /// The newest id first.
 pub async fn conversations_of_equal_activity_are_listed_by_id<H: Harness>(world: World<H>) {
     active_at(&world, [Some(7), Some(7), Some(9), Some(7)]).await;
-    assert_eq!(numbers(&world.list(0, None, 100).await), [3, 4, 2, 1]);
+    must_be!(numbers(&world.list(0, None, 100).await), [3, 4, 2, 1]);
 }
 
 /// A message moves its conversation to the front.
 pub async fn a_message_moves_its_conversation_to_the_front<H: Harness>(world: World<H>) {
     active_at(&world, [Some(10), Some(20), None]).await;
     world.append(append(1, 0, 30)).await;
-    assert_eq!(numbers(&world.list(0, None, 100).await), [1, 2, 3]);
+    must_be!(numbers(&world.list(0, None, 100).await), [1, 2, 3]);
     world.append(append(3, 3, 40)).await;
-    assert_eq!(numbers(&world.list(0, None, 100).await), [3, 1, 2]);
+    must_be!(numbers(&world.list(0, None, 100).await), [3, 1, 2]);
 }
 
 /// Page after page, each conversation once, across equals and into those that nobody wrote in.
@@ -39,7 +39,7 @@ pub async fn list_pages_join_to_the_whole<H: Harness>(world: World<H>) {
             after = Some(last.cursor());
             all.extend(numbers(&page));
         }
-        assert_eq!(all, [5, 6, 3, 2, 7, 4, 1], "in pages of {limit}");
+        must_be!(all, [5, 6, 3, 2, 7, 4, 1], "in pages of {limit}");
     }
 }
 
@@ -48,7 +48,7 @@ pub async fn a_list_page_starts_after_its_cursor<H: Harness>(world: World<H>) {
     active_at(&world, [Some(1), Some(2), Some(3)]).await;
     let all = world.list(0, None, 100).await;
     for (n, state) in all.iter().enumerate() {
-        assert_eq!(world.list(0, Some(state.cursor()), 100).await, all[n + 1..]);
+        must_be!(world.list(0, Some(state.cursor()), 100).await, all[n + 1..]);
     }
 }
 
@@ -59,32 +59,32 @@ pub async fn a_cursor_is_a_place_and_not_a_conversation<H: Harness>(world: World
         let (last_activity, id) = (last_activity.map(at), conversation(id));
         numbers(&world.list(0, Some(ConversationCursor { last_activity, id }), 100).await)
     };
-    assert_eq!(after(Some(15), 99).await, [1, 3]);
-    assert_eq!(after(Some(u64::MAX), 99).await, [2, 1, 3]);
-    assert_eq!(after(Some(0), 0).await, [3]);
-    assert_eq!(after(None, 99).await, [3]);
-    assert_eq!(after(None, 0).await, Vec::<u64>::new());
+    must_be!(after(Some(15), 99).await, [1, 3]);
+    must_be!(after(Some(u64::MAX), 99).await, [2, 1, 3]);
+    must_be!(after(Some(0), 0).await, [3]);
+    must_be!(after(None, 99).await, [3]);
+    must_be!(after(None, 0).await, Vec::<u64>::new());
 }
 
 /// Those that did not move in between are listed once.
 pub async fn list_pages_are_stable_when_others_move<H: Harness>(world: World<H>) {
     active_at(&world, [Some(1), Some(2), Some(3), Some(4), None]).await;
     let first = world.list(0, None, 2).await;
-    assert_eq!(numbers(&first), [4, 3]);
+    must_be!(numbers(&first), [4, 3]);
     // One that was listed and one that was not go to the front; another one is opened at the end.
     world.commit(vec![append(3, 0, 50).into(), append(1, 0, 60).into(), open(6, 0, 6)]).await;
     let rest = world.list(0, Some(first[1].cursor()), 100).await;
-    assert_eq!(numbers(&rest), [2, 6, 5]);
+    must_be!(numbers(&rest), [2, 6, 5]);
 }
 
 /// Of the user who asks, and as they stand.
 pub async fn the_list_holds_the_users_conversations_only<H: Harness>(world: World<H>) {
     active_at(&world, [Some(1), None]).await;
     world.done(open(3, 1, 2)).await;
-    assert_eq!(numbers(&world.list(1, None, 100).await), [1, 3]);
-    assert_eq!(numbers(&world.list(0, None, 100).await), [1, 2]);
+    must_be!(numbers(&world.list(1, None, 100).await), [1, 3]);
+    must_be!(numbers(&world.list(0, None, 100).await), [1, 2]);
     assert!(world.list(9, None, 100).await.is_empty());
-    assert_eq!(world.list(1, None, 1).await[0], world.state(1).await.unwrap());
+    must_be!(world.list(1, None, 1).await[0], world.state(1).await.unwrap());
 }
 
 /// Conversations 1, 2, 3 … of user 0 with users 1, 2, 3 …, with a message at each time.

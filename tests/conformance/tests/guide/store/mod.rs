@@ -1,6 +1,6 @@
 //! The store: a log of batches, and the tables that replaying them gives.
 
-mod codec;
+pub(crate) mod codec;
 mod log;
 mod tables;
 

@@ -1,0 +1,106 @@
+//! Defects that give a caller no end: there is always more, or never an answer.
+
+use std::future::pending;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use async_trait::async_trait;
+use dm_core::{
+    ConversationsQuery, Event, InboxEntry, InboxPage, InboxQuery, InboxSeq, KeyBinding, KeyRecord,
+    MemoryStore, Notice, Notification, Outcome, Store, StoreError, StoreErrorKind, Write,
+};
+
+use super::{Defect, defects};
+use crate::build::{at, key, user, version};
+
+defects! {
+    "pages": "the head of an inbox stays ahead of its pages" => AheadForEver,
+    "pages": "a list begins anew with every page" => Anew,
+    "announcements": "there is always one more to tell" => AlwaysOneMore,
+    "histories": "after ten commits each further one fails" => Fails,
+}
+
+/// Defects that no case can tell from a store that is slow: only the time limit of a case ends them.
+pub(super) const SILENT: &[super::Kind] = &[
+    super::Kind {
+        name: "a commit is never answered",
+        module: "atomic",
+        make: || std::sync::Arc::new(NeverAnswers),
+    },
+    super::Kind {
+        name: "a commit blocks its thread for good",
+        module: "atomic",
+        make: || std::sync::Arc::new(Blocks),
+    },
+];
+
+#[derive(Default)]
+struct AheadForEver;
+
+impl Defect for AheadForEver {
+    fn inbox_page(&self, query: &InboxQuery, page: &mut InboxPage) {
+        page.through = InboxSeq::new(page.through.get().max(query.after.get().saturating_add(1)));
+        page.head = page.through.next();
+    }
+}
+
+#[derive(Default)]
+struct Anew;
+
+impl Defect for Anew {
+    fn list_query(&self, query: &mut ConversationsQuery) {
+        query.after = None;
+    }
+}
+
+#[derive(Default)]
+struct AlwaysOneMore;
+
+impl Defect for AlwaysOneMore {
+    fn outcome(&self, _write: &Write, outcome: &mut Outcome) {
+        if let Outcome::KeysAnnounced { appended, more } = outcome
+            && appended.is_empty()
+        {
+            let binding = KeyBinding::Unproven;
+            let record =
+                KeyRecord { user: user(1), key: key(1), version: version(1), published_at: at(1), binding };
+            let event = Event::Notice(Notice::PeerKeyChanged(record));
+            let entry = InboxEntry { seq: InboxSeq::new(1), at: at(1), origin: None, event };
+            appended.push(Notification { user: user(2), entry });
+            *more = true;
+        }
+    }
+}
+
+#[derive(Default)]
+struct Fails(AtomicUsize);
+
+#[async_trait]
+impl Defect for Fails {
+    async fn commit(&self, store: &MemoryStore, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
+        match self.0.fetch_add(1, Ordering::SeqCst) {
+            0..10 => store.commit(batch).await,
+            _ => Err(StoreErrorKind::Unavailable.into()),
+        }
+    }
+}
+
+struct NeverAnswers;
+
+#[async_trait]
+impl Defect for NeverAnswers {
+    async fn commit(&self, _store: &MemoryStore, _batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
+        pending().await
+    }
+}
+
+struct Blocks;
+
+#[async_trait]
+impl Defect for Blocks {
+    async fn commit(&self, _store: &MemoryStore, _batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
+        loop {
+            thread::park();
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! A child process, which runs one test of the program that starts it and talks with its parent over pipes.
+
+use std::io::{BufRead as _, BufReader, Lines, Write as _};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::Duration;
+
+/// What a child's reports begin with; the test harness around it prints lines of its own.
+const REPORT: &str = "report to the parent: ";
+/// A child that has reported nothing for so long ends itself: its parent reads to the end of the pipe.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// Reports of this process.
+static REPORTED: AtomicU64 = AtomicU64::new(0);
+
+/// A child. It does not outlive this value.
+pub(crate) struct Process {
+    child: Child,
+    reports: Lines<BufReader<ChildStdout>>,
+    orders: ChildStdin,
+}
+
+impl Process {
+    /// Starts this program again, to run the test of a name with variables of its environment.
+    pub(crate) fn start(test: &str, set: impl FnOnce(&mut Command)) -> Self {
+        let mut command = Command::new(std::env::current_exe().expect("this program has a path"));
+        // The path of a test, as its harness knows it, has no crate's name.
+        let test = test.split_once("::").map_or(test, |(_, rest)| rest);
+        command.args([test, "--exact", "--nocapture", "--test-threads", "1"]);
+        set(&mut command);
+        // What a child says that fails by itself is for the reader: its standard error is the parent's.
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().expect("the machine gives processes");
+        let reports = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+        let orders = child.stdin.take().expect("a pipe");
+        Self { child, reports, orders }
+    }
+
+    /// The child's next report; `None` when it has ended. A line that a kill cut off is no report.
+    pub(crate) fn report(&mut self) -> Option<String> {
+        loop {
+            let line = self.reports.next()?.ok()?;
+            if let Some((_, report)) = line.split_once(REPORT) {
+                return Some(report.to_owned());
+            }
+        }
+    }
+
+    /// Tells the child a line. A child that has ended does not hear it, and reports no more.
+    pub(crate) fn tell(&mut self, order: &str) {
+        let _told = writeln!(self.orders, "{order}").and_then(|()| self.orders.flush());
+    }
+
+    /// Ends it with SIGKILL; nothing of it runs any more when this returns.
+    pub(crate) fn end(&mut self) {
+        self.child.kill().and_then(|()| self.child.wait()).expect("one's own child can be killed");
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ended = self.child.kill().and_then(|()| self.child.wait());
+    }
+}
+
+/// Reports a line to the parent, at once.
+pub(crate) fn report(what: &str) {
+    REPORTED.fetch_add(1, Ordering::SeqCst);
+    let mut out = std::io::stdout().lock();
+    // Without a parent there is nobody to write for.
+    if writeln!(out, "{REPORT}{what}").and_then(|()| out.flush()).is_err() {
+        std::process::exit(0);
+    }
+}
+
+/// Ends this process, a child, when it has reported nothing for long: its store does not answer.
+pub(crate) fn end_when_stuck() {
+    thread::spawn(|| {
+        let mut before = None;
+        loop {
+            let reported = REPORTED.load(Ordering::SeqCst);
+            if before == Some(reported) {
+                eprintln!("a child process has reported nothing for {PATIENCE:?}");
+                std::process::exit(1);
+            }
+            before = Some(reported);
+            thread::sleep(PATIENCE);
+        }
+    });
+}
+
+/// To whoever runs the tests, also of tests that go well: past the capture.
+pub(crate) fn show(what: &str) {
+    let _seen = writeln!(std::io::stderr(), "{what}");
+}

@@ -1,0 +1,62 @@
+//! The other process.
+
+use std::io::BufRead as _;
+use std::path::Path;
+
+use dm_core::{Store, StoreErrorKind};
+
+use super::at_once::{self, Side};
+use crate::crash::{CrashHarness, Oracle, batch, digests};
+use crate::process::{end_when_stuck, report};
+
+/// Where the child finds its place.
+pub(super) const PLACE: &str = "DM_PROCESSES_PLACE";
+
+/// Does what the parent tells it, and ends, if this process was started to.
+pub(super) fn end_if_child<H: CrashHarness>() {
+    let Some(place) = std::env::var_os(PLACE) else { return };
+    end_when_stuck();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(obey::<H>(Path::new(&place)));
+    std::process::exit(0);
+}
+
+async fn obey<H: CrashHarness>(place: &Path) {
+    let harness = H::at(place);
+    let store = match harness.open().await {
+        Ok(store) => store,
+        Err(error) if error.kind() == StoreErrorKind::Locked => return report("locked"),
+        Err(error) => return report(&format!("{error:?}")),
+    };
+    report("open");
+    for order in std::io::stdin().lock().lines() {
+        let Ok(order) = order else { return };
+        let answer = follow(&store, &order).await;
+        // A report is one line.
+        report(&answer.unwrap_or_else(|what| what).replace('\n', "; "));
+    }
+}
+
+/// Follows one order; both what is right and what is wrong is reported.
+async fn follow(store: &impl Store, order: &str) -> Result<String, String> {
+    let words: Vec<&str> = order.split(' ').collect();
+    let (what, numbers) = words.split_first().ok_or("an empty order")?;
+    let numbers: Result<Vec<u64>, _> = numbers.iter().map(|word| word.parse()).collect();
+    let numbers = numbers.map_err(|error| format!("{order}: {error}"))?;
+    match (*what, numbers.as_slice()) {
+        ("batch", [seed, n]) => {
+            let outcomes = store.commit(batch(*seed, *n)).await;
+            Ok(digests(&outcomes.map_err(|error| format!("batch {n} is not committed: {error:?}"))?))
+        }
+        ("judge", [seed, n]) => {
+            Oracle::after(*seed, *n).judge(store).await?;
+            Ok("fine".to_owned())
+        }
+        ("round", [n]) => at_once::round(store, Side::Child, *n).await,
+        ("look", []) => {
+            at_once::dense(store).await?;
+            Ok("fine".to_owned())
+        }
+        _ => Err(format!("an unknown order: {order}")),
+    }
+}
