@@ -30,6 +30,7 @@ pub(crate) fn statement() -> String {
                  WHERE i.user_id = u.id AND i.seq > greatest($4::bigint, u.inbox_floor)
                    AND i.seq <= least(greatest($4::bigint, u.inbox_floor), {LAST}) + {EXAMINED}
                    AND ($3::text IS NULL OR i.origin IS DISTINCT FROM $3)
+                   AND (NOT $7::bool OR (i.origin IS NULL AND i.message_seq IS NOT NULL))
                    AND NOT EXISTS (SELECT FROM dm.acked k
                                    WHERE k.user_id = u.id AND k.device = $2 AND k.seq = i.seq)
                  ORDER BY i.seq LIMIT $5
@@ -54,7 +55,7 @@ pub(crate) const DEPTH: &str = "SELECT count(i.message_seq), count(i.notice)
 pub(super) fn skipped(query: &InboxQuery) -> Option<&str> {
     match query.own {
         OwnEntries::Skip => codec::origin(Some(&query.who.device)),
-        OwnEntries::Include => None,
+        OwnEntries::Include | OwnEntries::ReceivedOnly => None,
     }
 }
 

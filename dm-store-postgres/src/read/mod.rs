@@ -7,7 +7,7 @@ mod inbox;
 use deadpool_postgres::Pool;
 use dm_core::{
     ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, HistoryPage, HistoryQuery,
-    InboxPage, InboxQuery, KeyRecord, Principal, UserId,
+    InboxPage, InboxQuery, KeyRecord, OwnEntries, Principal, UserId,
 };
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -83,6 +83,7 @@ impl Reader {
             &codec::number(query.after.get()),
             &codec::count(query.limit.max(1).saturating_add(1)),
             &codec::count(query.max_bytes),
+            &(query.own == OwnEntries::ReceivedOnly),
         ];
         let rows = self.rows(&inbox_statement(), params).await?;
         inbox::page(query, &rows)
