@@ -21,7 +21,7 @@ use inbox::{DEPTH, DEVICES, statement as inbox_statement};
 
 /// A user's current key.
 const KEY: &str =
-    "SELECT u.key_version, u.key, u.key_binding, u.key_published_at FROM dm.users u WHERE u.id = $1";
+    "SELECT u.key_version, u.key, u.key_binding, u.key_published_at FROM users u WHERE u.id = $1";
 
 /// Reads through a pool. Every call may be dropped at any time: it is in no transaction.
 #[derive(Clone)]

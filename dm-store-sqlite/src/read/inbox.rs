@@ -8,9 +8,10 @@ use dm_core::{
     UserId,
 };
 use rusqlite::types::Type;
-use rusqlite::{Connection, OptionalExtension, Result, Row, params};
+use rusqlite::{OptionalExtension, Result, Row, params};
 
 use crate::codec::{self, MESSAGE};
+use crate::database::Database;
 use crate::heads::newest_entry;
 use crate::runs::{Layout, walk};
 
@@ -24,7 +25,7 @@ struct Asking {
     device: Option<i64>,
 }
 
-pub(super) fn inbox(connection: &Connection, query: &InboxQuery) -> Result<InboxPage> {
+pub(super) fn inbox(connection: &Database, query: &InboxQuery) -> Result<InboxPage> {
     let none = InboxSeq::ZERO;
     let mut page = InboxPage { entries: Vec::new(), through: none, head: none, floor: none };
     let layout = Layout::read(connection)?;
@@ -70,7 +71,7 @@ pub(super) fn inbox(connection: &Connection, query: &InboxQuery) -> Result<Inbox
     Ok(page)
 }
 
-fn entry(connection: &Connection, row: &Row<'_>) -> Result<InboxEntry> {
+fn entry(connection: &Database, row: &Row<'_>) -> Result<InboxEntry> {
     Ok(InboxEntry {
         seq: codec::get_seq(row, 0)?,
         at: codec::get_time(row, 1)?,
@@ -81,7 +82,7 @@ fn entry(connection: &Connection, row: &Row<'_>) -> Result<InboxEntry> {
 
 /// The rows of the user and of the device, with the inbox's newest number and the newest expired one filled in.
 fn extent(
-    connection: &Connection,
+    connection: &Database,
     layout: &Layout,
     who: &Principal,
     page: &mut InboxPage,
@@ -103,7 +104,7 @@ fn extent(
 }
 
 /// What the row's entry is about.
-fn event(connection: &Connection, row: &Row<'_>) -> Result<Event> {
+fn event(connection: &Database, row: &Row<'_>) -> Result<Event> {
     let message: Option<i64> = row.get(2)?;
     match message {
         Some(message) => connection
@@ -120,7 +121,7 @@ fn event(connection: &Connection, row: &Row<'_>) -> Result<Event> {
     }
 }
 
-pub(super) fn devices(connection: &Connection, user: UserId) -> Result<Vec<DeviceState>> {
+pub(super) fn devices(connection: &Database, user: UserId) -> Result<Vec<DeviceState>> {
     connection
         .prepare_cached(
             "SELECT d.device, d.cursor, d.registered_at FROM dm_users u JOIN dm_devices d ON d.user = u.ref
@@ -136,7 +137,7 @@ pub(super) fn devices(connection: &Connection, user: UserId) -> Result<Vec<Devic
         .collect()
 }
 
-pub(super) fn depth(connection: &Connection, who: &Principal) -> Result<Depth> {
+pub(super) fn depth(connection: &Database, who: &Principal) -> Result<Depth> {
     let mut depth = Depth { messages: 0, notices: 0 };
     let user: Option<(i64, i64, Option<i64>, Option<i64>)> = connection
         .prepare_cached(
