@@ -28,12 +28,32 @@ const TRIES: usize = 50;
 /// [`StoreErrorKind::NewerSchema`] when a newer version of the library was here, and
 /// [`StoreErrorKind::ForeignTables`] when the schema holds tables of others; nothing is changed.
 pub(crate) async fn migrate(client: &mut Client, schema: &SchemaName) -> Result<(), StoreError> {
+    migrate_by(client, schema, |_| ()).await
+}
+
+/// What a migration is about to do, or has done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reached {
+    MakingRow,
+    Locking,
+    Step,
+    Version,
+    Commit,
+    End,
+}
+
+async fn migrate_by(
+    client: &mut Client,
+    schema: &SchemaName,
+    reached: impl Fn(Reached),
+) -> Result<(), StoreError> {
     let mut found = version(client).await?;
     for _ in 0..TRIES {
         if let Some(version) = found {
             refuse_newer(version)?;
             break;
         }
+        reached(Reached::MakingRow);
         match client.batch_execute(&make_row(client, schema).await?).await {
             Ok(()) => {}
             Err(error) if met_another(&error) => {}
@@ -44,6 +64,7 @@ pub(crate) async fn migrate(client: &mut Client, schema: &SchemaName) -> Result<
     if found == Some(count(VERSION)) {
         return Contents::read(client).await?.refuse_foreign();
     }
+    reached(Reached::Locking);
     let transaction = client.transaction().await.map_err(from_postgres)?;
     let row = transaction
         .query_one("SELECT version FROM schema_version FOR UPDATE", &[])
@@ -55,19 +76,24 @@ pub(crate) async fn migrate(client: &mut Client, schema: &SchemaName) -> Result<
     let done = usize::try_from(found).unwrap_or(0);
     let contents = Contents::read(&transaction).await?;
     if done == 0 {
-        contents.refuse_others()?
+        contents.refuse_others()?;
     } else {
-        contents.refuse_foreign()?
+        contents.refuse_foreign()?;
     }
     for step in MIGRATIONS.iter().skip(done) {
+        reached(Reached::Step);
         // The search path names the schema: the steps were written with its usual name.
         transaction.batch_execute(&step.replace("dm.", "")).await.map_err(from_postgres)?;
     }
+    reached(Reached::Version);
     transaction
         .execute("UPDATE schema_version SET version = $1", &[&count(VERSION)])
         .await
         .map_err(from_postgres)?;
-    transaction.commit().await.map_err(from_postgres)
+    reached(Reached::Commit);
+    transaction.commit().await.map_err(from_postgres)?;
+    reached(Reached::End);
+    Ok(())
 }
 
 fn refuse_newer(found: i32) -> Result<(), StoreError> {
@@ -123,4 +149,87 @@ fn met_another(error: &tokio_postgres::Error) -> bool {
 
 fn count(version: usize) -> i32 {
     i32::try_from(version).unwrap_or(i32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use dm_test_servers::postgres::{Cluster, Database};
+    use tokio_postgres::NoTls;
+
+    use super::*;
+    use crate::config::PostgresConfig;
+    use crate::{PostgresStore, connection};
+
+    const KILLED: &str =
+        "schema::tests::a_migration_killed_at_each_step_leaves_the_old_schema_or_the_new_one";
+    const STEPS: [Reached; 6] = [
+        Reached::MakingRow,
+        Reached::Locking,
+        Reached::Step,
+        Reached::Version,
+        Reached::Commit,
+        Reached::End,
+    ];
+
+    /// Migrates, and ends the process at a step, as a kill does.
+    async fn migrate_until(parameters: &str, end: Reached) {
+        let config = PostgresConfig::default();
+        let parameters = connection::parameters(parameters, &config).unwrap();
+        let (mut client, connection) = parameters.connect(NoTls).await.unwrap();
+        tokio::spawn(connection);
+        let end = |reached| {
+            if reached == end {
+                std::process::abort()
+            }
+        };
+        migrate_by(&mut client, &config.schema, end).await.unwrap();
+    }
+
+    /// Waits until the server has noticed that the process is gone.
+    async fn until_alone(database: &Database) {
+        let others = "SELECT count(*) FROM pg_stat_activity
+                      WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        while database.sql(others) != "0" {
+            assert!(std::time::Instant::now() < end, "its connection stays");
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn tables(database: &Database) -> String {
+        database.sql(
+            "SELECT string_agg(tablename, ' ' ORDER BY tablename) FROM pg_tables WHERE schemaname = 'dm'",
+        )
+    }
+
+    #[tokio::test]
+    async fn a_migration_killed_at_each_step_leaves_the_old_schema_or_the_new_one() {
+        if let Some((parameters, step)) =
+            std::env::var("DM_MIGRATED").ok().zip(std::env::var("DM_KILLED_AT").ok())
+        {
+            migrate_until(&parameters, STEPS[step.parse::<usize>().unwrap()]).await;
+            return;
+        }
+        for (number, step) in STEPS.into_iter().enumerate() {
+            let database = Cluster::shared().empty_database();
+            let child = std::process::Command::new(std::env::current_exe().unwrap())
+                .args([KILLED, "--exact"])
+                .env("DM_MIGRATED", database.parameters())
+                .env("DM_KILLED_AT", number.to_string())
+                .output()
+                .unwrap();
+            assert_eq!(child.status.code(), None, "{step:?}: it was not killed: {child:?}");
+            until_alone(&database).await;
+            let expected = match step {
+                Reached::MakingRow => "",
+                Reached::Locking | Reached::Step | Reached::Version | Reached::Commit => "schema_version",
+                Reached::End => {
+                    "acked announcements commits conversations devices inbox messages schema_version users"
+                }
+            };
+            assert_eq!(tables(&database), expected, "killed at {step:?}");
+            drop(PostgresStore::open(&database.parameters()).await.unwrap());
+            assert_eq!(database.sql("SELECT version FROM dm.schema_version"), VERSION.to_string());
+        }
+    }
 }

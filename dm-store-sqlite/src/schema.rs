@@ -27,10 +27,12 @@ pub(crate) fn examine(database: &Database) -> Result<(), StoreError> {
 
 /// Brings the schema to this library's version, in one transaction: whatever happens, it is the old or the new one.
 pub(crate) fn migrate(database: &Database) -> Result<(), StoreError> {
-    migrate_by(database, MIGRATIONS)
+    migrate_by(database, MIGRATIONS, |_| ())
 }
 
-fn migrate_by(database: &Database, migrations: &[&str]) -> Result<(), StoreError> {
+/// Calls `reached` with the number of each step before it is taken, with the two numbers after the last before the version
+/// is written and before it is committed, and with the next one when it is.
+fn migrate_by(database: &Database, migrations: &[&str], reached: impl Fn(usize)) -> Result<(), StoreError> {
     let snapshot = database.transaction(TransactionBehavior::Deferred).map_err(from_sqlite)?;
     if found(database, migrations)? == migrations.len() {
         return Ok(());
@@ -39,13 +41,18 @@ fn migrate_by(database: &Database, migrations: &[&str]) -> Result<(), StoreError
     let transaction = database.transaction(TransactionBehavior::Immediate).map_err(from_sqlite)?;
     // Another process may have been here while this one waited for the lock.
     let found = found(database, migrations)?;
-    for step in migrations.iter().skip(found) {
+    for (number, step) in migrations.iter().enumerate().skip(found) {
+        reached(number);
         database.execute_batch(step).map_err(from_sqlite)?;
     }
+    reached(migrations.len());
     database
         .execute("UPDATE dm_schema SET version = ?1", [crate::codec::count(migrations.len())])
-        .and_then(|_| transaction.commit())
-        .map_err(from_sqlite)
+        .map_err(from_sqlite)?;
+    reached(migrations.len() + 1);
+    transaction.commit().map_err(from_sqlite)?;
+    reached(migrations.len() + 2);
+    Ok(())
 }
 
 /// The version of the schema in the file; zero when there is none. The tables are those of that version.
@@ -61,6 +68,8 @@ fn found(database: &Database, migrations: &[&str]) -> Result<usize, StoreError> 
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use rusqlite::Connection;
 
     use super::*;
@@ -86,11 +95,11 @@ mod tests {
     fn a_step_that_fails_leaves_nothing_behind() {
         let database = empty();
         let broken = [MIGRATIONS, &["CREATE TABLE dm_more (x); INSERT INTO nowhere VALUES (1);"]].concat();
-        migrate_by(&database, &broken).unwrap_err();
+        migrate_by(&database, &broken, |_| ()).unwrap_err();
         assert!(names(&database).is_empty());
         migrate(&database).unwrap();
         let before = names(&database);
-        migrate_by(&database, &broken).unwrap_err();
+        migrate_by(&database, &broken, |_| ()).unwrap_err();
         assert_eq!(names(&database), before, "the version before is whole");
         assert_eq!(version(&database), MIGRATIONS.len());
     }
@@ -117,7 +126,7 @@ mod tests {
     #[test]
     fn conversations_know_their_newest_message_after_the_second_step() {
         let database = empty();
-        migrate_by(&database, &MIGRATIONS[..1]).unwrap();
+        migrate_by(&database, &MIGRATIONS[..1], |_| ()).unwrap();
         database
             .execute_batch(
                 "INSERT INTO dm_conversations VALUES (1, x'01', 1, 2, 10), (2, x'02', 1, 3, 10);
@@ -133,5 +142,85 @@ mod tests {
             .collect::<Result<_, _>>()
             .unwrap();
         assert_eq!(rows, [(1, 3, Some(30)), (2, 0, None)]);
+    }
+
+    const KILLED: &str =
+        "schema::tests::a_migration_killed_at_each_step_leaves_the_old_schema_or_the_new_one";
+
+    /// A file with a cache so small that a migration writes into the log before it is committed.
+    fn at(path: &Path) -> Database {
+        let connection = Connection::open(path).unwrap();
+        connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA cache_size = 10").unwrap();
+        Database::new(connection, TablePrefix::default())
+    }
+
+    #[test]
+    fn a_migration_killed_at_each_step_leaves_the_old_schema_or_the_new_one() {
+        if let Some((path, kill)) = std::env::var_os("DM_MIGRATED").zip(std::env::var("DM_KILLED_AT").ok()) {
+            let kill: usize = kill.parse().unwrap();
+            let end = |number| {
+                if number == kill {
+                    std::process::abort()
+                }
+            };
+            migrate_by(&at(Path::new(&path)), MIGRATIONS, end).unwrap();
+            return;
+        }
+        for old in 0..MIGRATIONS.len() {
+            for kill in old..=MIGRATIONS.len() + 2 {
+                let folder = tempfile::tempdir().unwrap();
+                let path = folder.path().join("dm.db");
+                let database = at(&path);
+                migrate_by(&database, &MIGRATIONS[..old], |_| ()).unwrap();
+                if old > 0 {
+                    fill(&database);
+                }
+                let before = names(&database);
+                drop(database);
+                let child = std::process::Command::new(std::env::current_exe().unwrap())
+                    .args([KILLED, "--exact"])
+                    .env("DM_MIGRATED", &path)
+                    .env("DM_KILLED_AT", kill.to_string())
+                    .output()
+                    .unwrap();
+                assert_eq!(child.status.code(), None, "from {old}, at {kill}: it was not killed: {child:?}");
+
+                let database = at(&path);
+                let expected = if kill == MIGRATIONS.len() + 2 { MIGRATIONS.len() } else { old };
+                assert_eq!(version(&database), expected, "from {old}, killed at {kill}");
+                if expected == old {
+                    assert_eq!(names(&database), before, "from {old}, killed at {kill}");
+                }
+                migrate(&database).unwrap();
+                assert_eq!(version(&database), MIGRATIONS.len());
+                let rows: i64 = database
+                    .query_row("SELECT count(*) FROM dm_conversations WHERE head = 1", [], |row| row.get(0))
+                    .unwrap();
+                assert_eq!(rows, if old == 0 { 0 } else { ROWS }, "from {old}, killed at {kill}");
+            }
+        }
+    }
+
+    /// Conversations of a message each: the pages are more than the cache holds.
+    const ROWS: i64 = 2_000;
+
+    fn fill(database: &Database) {
+        let (columns, values, head) = if version(database) == 1 {
+            ("conversation, seq, message, at", "n, 1, n, n", "")
+        } else {
+            ("conversation, seq, message", "n, 1, n", ", head = 1, last_at = ref")
+        };
+        let numbers =
+            format!("WITH RECURSIVE t (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < {ROWS})");
+        database
+            .execute_batch(&format!(
+                "BEGIN;
+                 INSERT INTO dm_conversations (ref, id, a, b, opened_at)
+                 {numbers} SELECT n, randomblob(16), n, n + 1, n FROM t;
+                 INSERT INTO dm_sequence ({columns}) {numbers} SELECT {values} FROM t;
+                 UPDATE dm_conversations SET opened_at = 0{head};
+                 COMMIT"
+            ))
+            .unwrap();
     }
 }
