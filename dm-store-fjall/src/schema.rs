@@ -4,12 +4,12 @@ use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use dm_core::{StoreError, StoreErrorKind};
-use dm_store_kv::{Failure, Tables};
+use dm_store_kv::Tables;
 use fjall::{Database, KeyspaceCreateOptions, PersistMode};
 
 use crate::config::FjallConfig;
-use crate::error::{failed, from_fjall};
-use crate::tables::{self, ROWS, SCHEMA_PREFIX, Table, prefixed};
+use crate::error::from_fjall;
+use crate::tables::{self, NAMES, ROWS, SCHEMA_PREFIX, Table, prefixed};
 
 /// The version this library writes.
 pub(crate) const VERSION: u32 = 1;
@@ -61,18 +61,31 @@ pub(crate) fn migrate(database: &Database, config: &FjallConfig) -> Result<Table
 }
 
 /// The version of the schema in the database; zero when there is none, or when making it was interrupted.
-pub(crate) fn version(database: &Database) -> Result<u32, Failure> {
-    if !database.keyspace_exists(ROWS) {
-        return Ok(0);
+///
+/// # Errors
+/// [`StoreErrorKind::ForeignTables`] when a keyspace under the library's names is somebody else's. Nothing is changed.
+pub(crate) fn version(database: &Database) -> Result<u32, StoreError> {
+    let names: Vec<_> =
+        database.list_keyspace_names().into_iter().filter(|name| name.starts_with("dm_")).collect();
+    let open = |name: &str| database.keyspace(name, KeyspaceCreateOptions::default).map_err(from_fjall);
+    if names.iter().any(|name| &**name == ROWS)
+        && let Some(value) = open(ROWS)?.get(prefixed(SCHEMA_PREFIX, VERSION_KEY)).map_err(from_fjall)?
+    {
+        let version = <[u8; 4]>::try_from(&*value).map_err(|_| foreign(ROWS, "it holds no version"))?;
+        return Ok(u32::from_be_bytes(version));
     }
-    let rows = database.keyspace(ROWS, KeyspaceCreateOptions::default).map_err(failed)?;
-    match rows.get(prefixed(SCHEMA_PREFIX, VERSION_KEY)).map_err(failed)? {
-        Some(value) => match <[u8; 4]>::try_from(&*value) {
-            Ok(version) => Ok(u32::from_be_bytes(version)),
-            Err(_) => Err(Failure::Damaged("a schema without a version")),
-        },
-        None => Ok(0),
+    for name in names {
+        // The library's own are empty until there is a version: the first row is the version's.
+        if !NAMES.contains(&&*name) || !open(&name)?.is_empty().map_err(from_fjall)? {
+            return Err(foreign(&name, "there is no schema of the library"));
+        }
     }
+    Ok(0)
+}
+
+fn foreign(name: &str, why: &str) -> StoreError {
+    let what = format!("the keyspace `{name}` is not the library's: {why}");
+    StoreError::new(StoreErrorKind::ForeignTables, what)
 }
 
 /// The version in the marker of a folder; zero when there is none.

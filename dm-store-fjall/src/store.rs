@@ -83,7 +83,8 @@ impl FjallStore {
     ///
     /// # Errors
     /// [`NewerSchema`](dm_core::StoreErrorKind::NewerSchema) when a newer version of the library made the
-    /// tables; [`Corrupt`](dm_core::StoreErrorKind::Corrupt) when they are not the library's;
+    /// tables; [`ForeignTables`](dm_core::StoreErrorKind::ForeignTables) when a name that begins with `dm_` stands for a
+    /// keyspace of the host's, which the error's source names; then nothing is changed;
     /// [`Engine`](dm_core::StoreErrorKind::Engine), naming the field, when a choice cannot work; what the engine
     /// reports besides.
     pub fn from_database(database: Database, config: &FjallConfig) -> Result<Self, StoreError> {

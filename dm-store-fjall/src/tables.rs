@@ -37,6 +37,9 @@ const LOGS: &str = "dm_logs";
 /// The keyspace of all other tables.
 pub(crate) const ROWS: &str = "dm_rows";
 
+/// The names of all keyspaces.
+pub(crate) const NAMES: [&str; 3] = [MESSAGES, LOGS, ROWS];
+
 /// The first byte of the table that says how to read the others.
 pub(crate) const SCHEMA_PREFIX: u8 = 0;
 

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::error::Fault;
 
-/// The columns of a message, in the order [`message`] reads them: `m` is `dm.messages`.
+/// The columns of a message, in the order [`message`] reads them: `m` is `messages`.
 pub(crate) const MESSAGE: &str = "m.id, m.conversation, m.seq, m.sender, m.client_id, m.sent_at, m.received_at, \
                                   m.suite, m.nonce, m.ephemeral, m.payload";
 

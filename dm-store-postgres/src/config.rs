@@ -3,10 +3,20 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use dm_core::Durability;
+
+use crate::names::SchemaName;
+
 /// Choices for [`PostgresStore::open_with`](crate::PostgresStore::open_with). Start from the default and change fields.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct PostgresConfig {
+    /// The schema that the store's tables are in. Default `dm`. Stores in different schemas share a database.
+    pub schema: SchemaName,
+    /// The least that a commit must survive. A server that gives less is refused at opening. Default
+    /// [`Durability::NotSynced`]: any server is taken, and one that loses answered messages by a power cut or a failover
+    /// is warned of and stays visible in the store's status. In production ask for [`Durability::Synced`].
+    pub least_durability: Durability,
     /// Connections, at most, for commits and reads together. Default 16: a server with the usual limit of 100 takes six
     /// nodes. Keep it above [`lanes`](Self::lanes), or reads wait for commits.
     pub pool_size: NonZeroUsize,
@@ -46,6 +56,8 @@ const fn at_least_one(n: usize) -> NonZeroUsize {
 impl Default for PostgresConfig {
     fn default() -> Self {
         Self {
+            schema: SchemaName::default(),
+            least_durability: Durability::NotSynced,
             pool_size: at_least_one(16),
             lanes: at_least_one(2),
             wait_timeout: Duration::from_secs(5),

@@ -6,6 +6,7 @@ use deadpool_postgres::{
     ClientWrapper, Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime,
 };
 use dm_core::{StoreError, StoreErrorKind};
+use tokio_postgres::config::TargetSessionAttrs;
 use tokio_postgres::tls::{MakeTlsConnect, TlsConnect};
 use tokio_postgres::{Config, Socket};
 
@@ -28,14 +29,18 @@ pub(crate) fn parameters(parameters: &str, config: &PostgresConfig) -> Result<Co
     let options = format!(
         "{} -c synchronous_commit=on -c default_transaction_isolation=read\\ committed -c statement_timeout={} \
          -c lock_timeout={} -c idle_in_transaction_session_timeout={} -c enable_seqscan=off \
-         -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off",
+         -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off -c search_path={}",
         parsed.get_options().unwrap_or_default(),
         millis(config.statement_timeout),
         millis(config.lock_timeout),
         // A node that vanished in the middle of a batch must not hold its rows for long.
         millis(config.network_timeout.saturating_mul(2)),
+        // Every statement names its tables without a schema.
+        config.schema.as_str(),
     );
     parsed.options(options.trim()).connect_timeout(config.connect_timeout);
+    // Asked on each new connection: after a failover an address may lead to a standby.
+    parsed.target_session_attrs(TargetSessionAttrs::ReadWrite);
     parsed.tcp_user_timeout(config.network_timeout).keepalives_idle(config.network_timeout);
     if parsed.get_application_name().is_none() {
         parsed.application_name("dm-store-postgres");

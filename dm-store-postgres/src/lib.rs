@@ -13,10 +13,14 @@
 //! # }
 //! ```
 //!
-//! It needs PostgreSQL 13 or later, and the server that takes writes: a standby is behind, and reads must not be. It owns
-//! the schema `dm` and nothing outside it. Who opens it the first time needs the right to make that schema, or somebody
+//! It needs PostgreSQL 13 or later, and the server that takes writes: a standby is behind, and reads must not be. A
+//! connection to one is refused as [`Unavailable`](dm_core::StoreErrorKind::Unavailable), and of several hosts in the
+//! parameters the one that takes writes is used. The store owns
+//! the schema `dm`, or another [`SchemaName`] of the host's choice, and nothing outside it. Who opens it the first time needs the right to make that schema, or somebody
 //! makes it beforehand. A commit is answered when the server has synced it (`synchronous_commit = on`, set on each
-//! connection whatever the server's default is).
+//! connection whatever the server's default is). A server that syncs nothing (`fsync = off`), and one whose replicas it does
+//! not wait for, is warned of at opening and shown by [`Store::status`], or refused with
+//! [`PostgresConfig::least_durability`].
 //!
 //! # What a batch costs
 //!
@@ -86,7 +90,10 @@
 mod codec;
 mod config;
 mod connection;
+mod durability;
 mod error;
+mod names;
+mod ownership;
 #[cfg(test)]
 mod plans;
 mod read;
@@ -95,6 +102,7 @@ mod store;
 mod write;
 
 pub use config::PostgresConfig;
+pub use names::SchemaName;
 pub use store::PostgresStore;
 
 #[cfg(doc)]

@@ -1,6 +1,6 @@
 //! The schema's version, and getting there.
 //!
-//! Many nodes may start at once. They take turns by the lock of the one row of `dm.schema_version`: an ordinary row lock,
+//! Many nodes may start at once. They take turns by the lock of the one row of `schema_version`: an ordinary row lock,
 //! because some engines that speak PostgreSQL's protocol have no advisory locks (CockroachDB accepts the calls and does
 //! nothing; YugabyteDB refused them for years). Making that row is the only step that can meet another node without
 //! a lock to wait for; it fails there, and is tried again.
@@ -10,6 +10,8 @@ use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
 use crate::error::from_postgres;
+use crate::names::SchemaName;
+use crate::ownership::Contents;
 
 /// The steps, in order. Step *n* leads to version *n*. A step that was released never changes.
 const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_initial.sql")];
@@ -23,15 +25,36 @@ const TRIES: usize = 50;
 /// Brings the schema to this library's version, in one transaction: whatever happens, it is the old or the new one.
 ///
 /// # Errors
-/// [`StoreErrorKind::NewerSchema`] when a newer version of the library was here; nothing is changed.
-pub(crate) async fn migrate(client: &mut Client) -> Result<(), StoreError> {
+/// [`StoreErrorKind::NewerSchema`] when a newer version of the library was here, and
+/// [`StoreErrorKind::ForeignTables`] when the schema holds tables of others; nothing is changed.
+pub(crate) async fn migrate(client: &mut Client, schema: &SchemaName) -> Result<(), StoreError> {
+    migrate_by(client, schema, |_| ()).await
+}
+
+/// What a migration is about to do, or has done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reached {
+    MakingRow,
+    Locking,
+    Step,
+    Version,
+    Commit,
+    End,
+}
+
+async fn migrate_by(
+    client: &mut Client,
+    schema: &SchemaName,
+    reached: impl Fn(Reached),
+) -> Result<(), StoreError> {
     let mut found = version(client).await?;
     for _ in 0..TRIES {
         if let Some(version) = found {
             refuse_newer(version)?;
             break;
         }
-        match client.batch_execute(&make_row(client).await?).await {
+        reached(Reached::MakingRow);
+        match client.batch_execute(&make_row(client, schema).await?).await {
             Ok(()) => {}
             Err(error) if met_another(&error) => {}
             Err(error) => return Err(from_postgres(error)),
@@ -39,25 +62,38 @@ pub(crate) async fn migrate(client: &mut Client) -> Result<(), StoreError> {
         found = version(client).await?;
     }
     if found == Some(count(VERSION)) {
-        return Ok(());
+        return Contents::read(client).await?.refuse_foreign();
     }
+    reached(Reached::Locking);
     let transaction = client.transaction().await.map_err(from_postgres)?;
     let row = transaction
-        .query_one("SELECT version FROM dm.schema_version FOR UPDATE", &[])
+        .query_one("SELECT version FROM schema_version FOR UPDATE", &[])
         .await
         .map_err(from_postgres)?;
     // Another node may have been here while this one waited for the lock.
     let found: i32 = row.try_get(0).map_err(from_postgres)?;
     refuse_newer(found)?;
     let done = usize::try_from(found).unwrap_or(0);
-    for step in MIGRATIONS.iter().skip(done) {
-        transaction.batch_execute(step).await.map_err(from_postgres)?;
+    let contents = Contents::read(&transaction).await?;
+    if done == 0 {
+        contents.refuse_others()?;
+    } else {
+        contents.refuse_foreign()?;
     }
+    for step in MIGRATIONS.iter().skip(done) {
+        reached(Reached::Step);
+        // The search path names the schema: the steps were written with its usual name.
+        transaction.batch_execute(&step.replace("dm.", "")).await.map_err(from_postgres)?;
+    }
+    reached(Reached::Version);
     transaction
-        .execute("UPDATE dm.schema_version SET version = $1", &[&count(VERSION)])
+        .execute("UPDATE schema_version SET version = $1", &[&count(VERSION)])
         .await
         .map_err(from_postgres)?;
-    transaction.commit().await.map_err(from_postgres)
+    reached(Reached::Commit);
+    transaction.commit().await.map_err(from_postgres)?;
+    reached(Reached::End);
+    Ok(())
 }
 
 fn refuse_newer(found: i32) -> Result<(), StoreError> {
@@ -70,32 +106,33 @@ fn refuse_newer(found: i32) -> Result<(), StoreError> {
 
 /// The version found; `None` while there is no row for it.
 async fn version(client: &Client) -> Result<Option<i32>, StoreError> {
-    let table = client
-        .query_one("SELECT to_regclass('dm.schema_version') IS NOT NULL", &[])
-        .await
-        .map_err(from_postgres)?;
-    if !table.try_get::<_, bool>(0).map_err(from_postgres)? {
+    if !Contents::read(client).await?.has_version()? {
         return Ok(None);
     }
-    let row = client.query_opt("SELECT version FROM dm.schema_version", &[]).await.map_err(from_postgres)?;
+    let row = client.query_opt("SELECT version FROM schema_version", &[]).await.map_err(from_postgres)?;
     row.map(|row| row.try_get(0).map_err(from_postgres)).transpose()
 }
 
 /// What makes the row, and the schema unless somebody with more rights made it beforehand. The server runs it as one
 /// transaction.
-async fn make_row(client: &Client) -> Result<String, StoreError> {
-    let schema = client
-        .query_one("SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'dm')", &[])
+async fn make_row(client: &Client, schema: &SchemaName) -> Result<String, StoreError> {
+    let name = schema.as_str();
+    let found = client
+        .query_one("SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)", &[&name])
         .await
         .map_err(from_postgres)?;
-    let schema = if schema.try_get(0).map_err(from_postgres)? { "" } else { "CREATE SCHEMA dm;" };
+    let make = if found.try_get(0).map_err(from_postgres)? {
+        String::new()
+    } else {
+        format!("CREATE SCHEMA \"{name}\";")
+    };
     Ok(format!(
-        "{schema}
-         CREATE TABLE IF NOT EXISTS dm.schema_version (
+        "{make}
+         CREATE TABLE IF NOT EXISTS schema_version (
              single boolean PRIMARY KEY DEFAULT true CHECK (single),
              version integer NOT NULL
          );
-         INSERT INTO dm.schema_version (version) VALUES (0) ON CONFLICT DO NOTHING"
+         INSERT INTO schema_version (version) VALUES (0) ON CONFLICT DO NOTHING"
     ))
 }
 
@@ -112,4 +149,87 @@ fn met_another(error: &tokio_postgres::Error) -> bool {
 
 fn count(version: usize) -> i32 {
     i32::try_from(version).unwrap_or(i32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use dm_test_servers::postgres::{Cluster, Database};
+    use tokio_postgres::NoTls;
+
+    use super::*;
+    use crate::config::PostgresConfig;
+    use crate::{PostgresStore, connection};
+
+    const KILLED: &str =
+        "schema::tests::a_migration_killed_at_each_step_leaves_the_old_schema_or_the_new_one";
+    const STEPS: [Reached; 6] = [
+        Reached::MakingRow,
+        Reached::Locking,
+        Reached::Step,
+        Reached::Version,
+        Reached::Commit,
+        Reached::End,
+    ];
+
+    /// Migrates, and ends the process at a step, as a kill does.
+    async fn migrate_until(parameters: &str, end: Reached) {
+        let config = PostgresConfig::default();
+        let parameters = connection::parameters(parameters, &config).unwrap();
+        let (mut client, connection) = parameters.connect(NoTls).await.unwrap();
+        tokio::spawn(connection);
+        let end = |reached| {
+            if reached == end {
+                std::process::abort()
+            }
+        };
+        migrate_by(&mut client, &config.schema, end).await.unwrap();
+    }
+
+    /// Waits until the server has noticed that the process is gone.
+    async fn until_alone(database: &Database) {
+        let others = "SELECT count(*) FROM pg_stat_activity
+                      WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        while database.sql(others) != "0" {
+            assert!(std::time::Instant::now() < end, "its connection stays");
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn tables(database: &Database) -> String {
+        database.sql(
+            "SELECT string_agg(tablename, ' ' ORDER BY tablename) FROM pg_tables WHERE schemaname = 'dm'",
+        )
+    }
+
+    #[tokio::test]
+    async fn a_migration_killed_at_each_step_leaves_the_old_schema_or_the_new_one() {
+        if let Some((parameters, step)) =
+            std::env::var("DM_MIGRATED").ok().zip(std::env::var("DM_KILLED_AT").ok())
+        {
+            migrate_until(&parameters, STEPS[step.parse::<usize>().unwrap()]).await;
+            return;
+        }
+        for (number, step) in STEPS.into_iter().enumerate() {
+            let database = Cluster::shared().empty_database();
+            let child = std::process::Command::new(std::env::current_exe().unwrap())
+                .args([KILLED, "--exact"])
+                .env("DM_MIGRATED", database.parameters())
+                .env("DM_KILLED_AT", number.to_string())
+                .output()
+                .unwrap();
+            assert_eq!(child.status.code(), None, "{step:?}: it was not killed: {child:?}");
+            until_alone(&database).await;
+            let expected = match step {
+                Reached::MakingRow => "",
+                Reached::Locking | Reached::Step | Reached::Version | Reached::Commit => "schema_version",
+                Reached::End => {
+                    "acked announcements commits conversations devices inbox messages schema_version users"
+                }
+            };
+            assert_eq!(tables(&database), expected, "killed at {step:?}");
+            drop(PostgresStore::open(&database.parameters()).await.unwrap());
+            assert_eq!(database.sql("SELECT version FROM dm.schema_version"), VERSION.to_string());
+        }
+    }
 }

@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use dm_core::{
-    ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, HistoryPage, HistoryQuery,
-    InboxPage, InboxQuery, KeyRecord, Outcome, Principal, Store, StoreError, StoreErrorKind, UserId, Write,
+    ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, Durability, HistoryPage,
+    HistoryQuery, InboxPage, InboxQuery, KeyRecord, Outcome, Principal, Store, StoreError, StoreErrorKind,
+    StoreStatus, UserId, Write,
 };
 use tokio_postgres::Socket;
 use tokio_postgres::tls::{MakeTlsConnect, NoTls, TlsConnect};
 
 use crate::config::PostgresConfig;
 use crate::connection;
+use crate::durability;
 use crate::error::from_postgres;
 use crate::read::Reader;
 use crate::schema;
@@ -24,6 +26,7 @@ use crate::write::{CommitSlots, Committer, Known, clean};
 pub struct PostgresStore {
     committer: Arc<Committer>,
     reader: Reader,
+    durability: Durability,
 }
 
 impl PostgresStore {
@@ -34,8 +37,10 @@ impl PostgresStore {
     ///
     /// # Errors
     /// [`NewerSchema`](StoreErrorKind::NewerSchema) when a newer version of the library was here, and nothing is changed;
-    /// [`Unavailable`](StoreErrorKind::Unavailable) when the server cannot be reached;
-    /// [`Engine`](StoreErrorKind::Engine) when it refuses the user, or `parameters` are not valid.
+    /// [`ForeignTables`](StoreErrorKind::ForeignTables) when the schema holds tables of others, of which the error's source
+    /// names one, and nothing is changed; [`Unavailable`](StoreErrorKind::Unavailable) when the server cannot be reached
+    /// or is a standby, which takes no writes; [`Engine`](StoreErrorKind::Engine) when it refuses the user, gives less than
+    /// [`least_durability`](PostgresConfig::least_durability), or `parameters` are not valid.
     pub async fn open(parameters: &str) -> Result<Self, StoreError> {
         Self::open_with(parameters, NoTls, &PostgresConfig::default()).await
     }
@@ -54,12 +59,13 @@ impl PostgresStore {
     {
         let pool = connection::pool(connection::parameters(parameters, config)?, tls, config)?;
         let mut first = connection::first(&pool).await?;
-        schema::migrate(&mut first).await?;
+        let durability = durability::examine(&first, config.least_durability).await?;
+        schema::migrate(&mut first, &config.schema).await?;
         clean(&first).await.map_err(from_postgres)?;
         drop(first);
         let (slots, known) = (CommitSlots::default(), Known::default());
         let committer = Committer { pool: pool.clone(), config: config.clone(), slots, known };
-        Ok(Self { committer: Arc::new(committer), reader: Reader::new(pool) })
+        Ok(Self { committer: Arc::new(committer), reader: Reader::new(pool), durability })
     }
 }
 
@@ -107,6 +113,13 @@ impl Store for PostgresStore {
 
     async fn depth(&self, who: Principal) -> Result<Depth, StoreError> {
         Ok(self.reader.depth(&who).await?)
+    }
+
+    /// What the server's settings said when the store was opened.
+    fn status(&self) -> StoreStatus {
+        let mut status = StoreStatus::default();
+        status.durability = self.durability;
+        status
     }
 
     fn lanes(&self) -> NonZeroUsize {

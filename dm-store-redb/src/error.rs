@@ -17,14 +17,15 @@ pub(crate) fn from_redb(error: impl Into<Error>) -> StoreError {
     let error = error.into();
     let kind = match &error {
         Error::DatabaseAlreadyOpen | Error::LockProtocolMismatch => StoreErrorKind::Locked,
-        Error::Corrupted(_)
-        // An older format of files, or tables that are not as this library makes them.
-        | Error::UpgradeRequired(_)
-        | Error::TableTypeMismatch { .. }
+        // An older format of files, or tables that are gone.
+        Error::Corrupted(_) | Error::UpgradeRequired(_) | Error::TableDoesNotExist(_) => {
+            StoreErrorKind::Corrupt
+        }
+        // Tables that are not as this library makes them. The error names the table.
+        Error::TableTypeMismatch { .. }
         | Error::TableIsMultimap(_)
         | Error::TableIsNotMultimap(_)
-        | Error::TypeDefinitionChanged { .. }
-        | Error::TableDoesNotExist(_) => StoreErrorKind::Corrupt,
+        | Error::TypeDefinitionChanged { .. } => StoreErrorKind::ForeignTables,
         Error::RepairAborted | Error::TransactionInProgress | Error::WouldBlock => {
             StoreErrorKind::Unavailable
         }

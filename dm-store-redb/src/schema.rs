@@ -2,11 +2,13 @@
 
 use dm_core::{StoreError, StoreErrorKind};
 use dm_store_kv::{Changes as _, Failure};
-use redb::{Database, ReadTransaction, ReadableDatabase, TableError};
+use redb::{
+    Database, MultimapTableHandle as _, ReadTransaction, ReadableDatabase, StorageError, TableHandle as _,
+};
 
-use crate::error::{failed, from_redb};
-use crate::tables::{self, SCHEMA};
-use crate::tree::{Transaction, Tree, table};
+use crate::error::from_redb;
+use crate::tables::{self, NAMES, SCHEMA};
+use crate::tree::{Transaction, Tree};
 
 /// The version this library writes.
 /// 1: all rows in the large trees. 2: the newest rows of `dm_sequence` and `dm_inbox` in runs.
@@ -16,13 +18,14 @@ pub(crate) const VERSION: u32 = 2;
 pub(crate) const VERSION_KEY: &[u8] = b"version";
 pub(crate) const COMMIT_KEY: &[u8] = b"commit";
 
-/// Refuses a database that a newer version of the library wrote. Only reads.
+/// Refuses a database that a newer version of the library wrote, or that has tables of others under the library's names.
+/// Only reads.
 ///
 /// # Errors
-/// [`StoreErrorKind::NewerSchema`].
-pub(crate) fn refuse_newer(database: &impl ReadableDatabase) -> Result<(), StoreError> {
+/// [`StoreErrorKind::NewerSchema`], [`StoreErrorKind::ForeignTables`].
+pub(crate) fn examine(database: &impl ReadableDatabase) -> Result<(), StoreError> {
     let transaction = database.begin_read().map_err(from_redb)?;
-    check(version(&transaction)?).map(|_| ())
+    check(version(&transaction)?).map(drop)
 }
 
 /// Brings the schema to this library's version, in one transaction: whatever happens, it is the old or the
@@ -49,17 +52,33 @@ pub(crate) fn migrate(database: &Database) -> Result<(), StoreError> {
     transaction.commit().map_err(from_redb)
 }
 
-/// The version of the schema in the database; zero when there is none.
-fn version(transaction: &ReadTransaction) -> Result<u32, Failure> {
-    match transaction.open_table(table(SCHEMA)) {
-        // A schema without a version is none that this library wrote.
-        // A schema without a version is none that this library wrote.
-        Ok(_) => {
-            version_in(&Tree::new(transaction, SCHEMA))?.ok_or(Failure::Damaged("a schema without a version"))
-        }
-        Err(TableError::TableDoesNotExist(_)) => Ok(0),
-        Err(error) => Err(failed(error)),
+/// The version of the schema in the database; zero when there is nothing under the library's names. A database of this
+/// library's version or an older one has the tables that it must have.
+fn version(transaction: &ReadTransaction) -> Result<u32, StoreError> {
+    let names = names(transaction).map_err(from_redb)?;
+    if !names.iter().any(|name| name == SCHEMA) {
+        return names.first().map_or(Ok(0), |name| Err(foreign(name, "there is no schema of the library")));
     }
+    let found = version_in(&Tree::new(transaction, SCHEMA))?;
+    let found = found.ok_or_else(|| foreign(SCHEMA, "it holds no version"))?;
+    if found <= VERSION {
+        // Opening one that holds something else fails.
+        for name in NAMES.all() {
+            Tree::new(transaction, name).table()?;
+        }
+    }
+    Ok(found)
+}
+
+/// The names of tables that begin as the library's do, of either kind that redb knows.
+fn names(transaction: &ReadTransaction) -> Result<Vec<String>, StorageError> {
+    let tables = transaction.list_tables()?.map(|table| table.name().to_owned());
+    let multimaps = transaction.list_multimap_tables()?.map(|table| table.name().to_owned());
+    Ok(tables.chain(multimaps).filter(|name| name.starts_with("dm_")).collect())
+}
+
+fn foreign(name: &str, why: &str) -> StoreError {
+    StoreError::new(StoreErrorKind::ForeignTables, format!("the table `{name}` is not the library's: {why}"))
 }
 
 fn version_in(schema: &Tree<impl Transaction>) -> Result<Option<u32>, Failure> {
@@ -78,7 +97,6 @@ fn check(found: u32) -> Result<u32, StoreError> {
 
 #[cfg(test)]
 mod tests {
-    use redb::TableHandle;
     use redb::backends::InMemoryBackend;
 
     use super::*;

@@ -67,8 +67,9 @@ impl RedbStore {
     ///
     /// # Errors
     /// [`NewerSchema`](dm_core::StoreErrorKind::NewerSchema) when a newer version of the library made the
-    /// tables; [`Corrupt`](dm_core::StoreErrorKind::Corrupt) when they are not the library's; what the engine
-    /// reports besides.
+    /// tables; [`ForeignTables`](dm_core::StoreErrorKind::ForeignTables) when a name that begins with `dm_` stands for a
+    /// table of the host's, which the error's source names; then nothing is changed; what the engine reports
+    /// besides.
     pub fn from_database(database: Arc<Database>, config: &RedbConfig) -> Result<Self, StoreError> {
         guarded(|| schema::migrate(&database))?;
         let writer = Writer::new(Arc::downgrade(&database), config);
@@ -88,7 +89,7 @@ fn open(path: &Path, config: &RedbConfig) -> Result<Database, StoreError> {
     // changes it.
     match builder.open_read_only(path) {
         Ok(database) => {
-            schema::refuse_newer(&database)?;
+            schema::examine(&database)?;
             database.close().map_err(from_redb)?;
         }
         // It was not closed, and nobody can read it before it is repaired.
@@ -98,7 +99,7 @@ fn open(path: &Path, config: &RedbConfig) -> Result<Database, StoreError> {
         Err(error) => return Err(from_redb(error)),
     }
     let database = builder.open(path).map_err(from_redb)?;
-    schema::refuse_newer(&database)?;
+    schema::examine(&database)?;
     Ok(database)
 }
 

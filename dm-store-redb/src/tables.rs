@@ -22,6 +22,28 @@ pub(crate) const SCHEMA: &str = "dm_schema";
 pub(crate) const SEQUENCE: &str = "dm_sequence";
 pub(crate) const INBOX: &str = "dm_inbox";
 
+/// The names of all, without those of runs.
+pub(crate) const NAMES: Tables<&str> = Tables {
+    schema: SCHEMA,
+    users: "dm_users",
+    user_ids: "dm_user_ids",
+    keys: "dm_keys",
+    announcements: "dm_announcements",
+    conversations: "dm_conversations",
+    conversation_ids: "dm_conversation_ids",
+    pairs: "dm_pairs",
+    members: "dm_members",
+    messages: "dm_messages",
+    message_ids: "dm_message_ids",
+    client_ids: "dm_client_ids",
+    sequence: SEQUENCE,
+    inbox: INBOX,
+    floors: "dm_floors",
+    oldest: "dm_oldest",
+    devices: "dm_devices",
+    acked: "dm_acked",
+};
+
 /// A table, in one state or as a batch changes it.
 pub(crate) struct Stored<T: Transaction> {
     /// The rows that are not in runs: for most tables, all.
@@ -44,10 +66,9 @@ pub(crate) fn write(
 }
 
 fn open<T: Transaction>(transaction: T, run: impl Fn(&str) -> u64) -> Result<Tables<Stored<T>>, Failure> {
-    let plain = |name| Stored { settled: Tree::new(transaction, name), recent: None };
-    let schema = plain(SCHEMA);
+    let plain = NAMES.each(|name| Stored { settled: Tree::new(transaction, *name), recent: None });
     let with_runs = |name: &'static str| {
-        let runs = match schema.get(name.as_bytes())? {
+        let runs = match plain.schema.get(name.as_bytes())? {
             Some(row) => Runs::decode(&row)?,
             None => Runs::NONE,
         };
@@ -55,26 +76,7 @@ fn open<T: Transaction>(transaction: T, run: impl Fn(&str) -> u64) -> Result<Tab
         Ok::<_, Failure>(Stored { settled: Tree::new(transaction, name), recent: Some(recent) })
     };
     let (sequence, inbox) = (with_runs(SEQUENCE)?, with_runs(INBOX)?);
-    Ok(Tables {
-        schema,
-        users: plain("dm_users"),
-        user_ids: plain("dm_user_ids"),
-        keys: plain("dm_keys"),
-        announcements: plain("dm_announcements"),
-        conversations: plain("dm_conversations"),
-        conversation_ids: plain("dm_conversation_ids"),
-        pairs: plain("dm_pairs"),
-        members: plain("dm_members"),
-        messages: plain("dm_messages"),
-        message_ids: plain("dm_message_ids"),
-        client_ids: plain("dm_client_ids"),
-        sequence,
-        inbox,
-        floors: plain("dm_floors"),
-        oldest: plain("dm_oldest"),
-        devices: plain("dm_devices"),
-        acked: plain("dm_acked"),
-    })
+    Ok(Tables { sequence, inbox, ..plain })
 }
 
 impl<T: Transaction> Rows for Stored<T> {

@@ -8,11 +8,12 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
+use common::version_1::{back_to_version_1, runs};
 use common::{append, at, conversation, open, who, whole_inbox};
 use dm_conformance::lists::{self, Last};
 use dm_core::*;
 use dm_store_redb::{RedbConfig, RedbStore};
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableHandle};
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 
 type Table<'a> = TableDefinition<'a, &'static [u8], &'static [u8]>;
 
@@ -29,39 +30,6 @@ fn config(recent_entries: usize) -> RedbConfig {
 
 async fn numbers(store: &RedbStore, n: u64) -> Vec<u64> {
     store.inbox(whole_inbox(who(n))).await.unwrap().entries.iter().map(|entry| entry.seq.get()).collect()
-}
-
-/// The names of the runs in a closed file.
-fn runs(path: &Path) -> Vec<String> {
-    let database = Database::open(path).unwrap();
-    let transaction = database.begin_read().unwrap();
-    let names = transaction.list_tables().unwrap().map(|table| table.name().to_owned());
-    names.filter(|name| name.contains("_run_")).collect()
-}
-
-/// Makes a file what version 1 of the schema would have written: all rows are in the large trees, none in runs.
-fn back_to_version_1(path: &Path) {
-    let runs = runs(path);
-    let database = Database::open(path).unwrap();
-    let transaction = database.begin_write().unwrap();
-    {
-        let mut schema = transaction.open_table(Table::new("dm_schema")).unwrap();
-        for log in ["dm_sequence", "dm_inbox"] {
-            let mut settled = transaction.open_table(Table::new(log)).unwrap();
-            for name in runs.iter().filter(|name| name.starts_with(log)) {
-                let run = transaction.open_table(Table::new(name)).unwrap();
-                for row in run.iter().unwrap() {
-                    let (key, value) = row.unwrap();
-                    settled.insert(key.value(), value.value()).unwrap();
-                }
-                drop(run);
-                transaction.delete_table(Table::new(name)).unwrap();
-            }
-            schema.remove(log.as_bytes()).unwrap();
-        }
-        schema.insert(b"version".as_slice(), 1_u32.to_be_bytes().as_slice()).unwrap();
-    }
-    transaction.commit().unwrap();
 }
 
 #[tokio::test]

@@ -3,12 +3,16 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
+use crate::names::TablePrefix;
+
 /// Choices for [`SqliteStore::open_with`](crate::SqliteStore::open_with). Start from the default and change fields.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SqliteConfig {
     /// Whose file it is. Default [`FileOwner::Store`].
     pub owner: FileOwner,
+    /// The beginning of the names of the store's tables. Default `dm_`. Stores with different prefixes share a file.
+    pub table_prefix: TablePrefix,
     /// Connections for reading, at most. Default 4: reads are short, and more wait for the same disk.
     pub readers: NonZeroUsize,
     /// How long to wait for another process that holds the file's lock before failing as unavailable. Default 5 s.
@@ -36,7 +40,8 @@ pub enum FileOwner {
     /// The store's own: it is made if it is missing, readable by its user only, and kept in WAL mode.
     #[default]
     Store,
-    /// The host's, with tables of the host. It must exist. The store owns only names that begin with `dm_`, and leaves
+    /// The host's, with tables of the host. It must exist. The store owns only names that begin with
+    /// [`SqliteConfig::table_prefix`], and leaves
     /// the journal mode, `user_version` and everything else of the file as they are. A host that writes to the same
     /// file from its own connections makes the store wait, and waits for it in turn.
     Host,
@@ -53,6 +58,7 @@ impl Default for SqliteConfig {
     fn default() -> Self {
         Self {
             owner: FileOwner::Store,
+            table_prefix: TablePrefix::default(),
             readers: at_least_one(4),
             busy_timeout: Duration::from_secs(5),
             cache_bytes: 32 * 1024 * 1024,

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use dm_core::{StoreError, StoreErrorKind};
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use crate::config::{FileOwner, SqliteConfig};
+use crate::database::Database;
 use crate::error::from_sqlite;
 use crate::schema;
 
@@ -27,7 +28,7 @@ const PAGE: i64 = 8_192;
 const STATEMENTS: usize = 128;
 
 /// Opens the writing connection, and brings the schema up to date.
-pub(crate) fn writer(path: &Path, config: &SqliteConfig) -> Result<Connection, StoreError> {
+pub(crate) fn writer(path: &Path, config: &SqliteConfig) -> Result<Database, StoreError> {
     if rusqlite::version_number() < SAFE_WAL {
         tracing::warn!(
             linked = rusqlite::version(),
@@ -37,16 +38,18 @@ pub(crate) fn writer(path: &Path, config: &SqliteConfig) -> Result<Connection, S
     if config.owner == FileOwner::Store {
         create(path)?;
     }
-    let mut connection = open(path, config, config.cache_bytes)?;
+    let connection = open(path, config, config.cache_bytes)?;
+    let database = Database::new(connection, config.table_prefix.clone());
     // Before anything is changed.
-    schema::refuse_newer(&connection)?;
+    schema::examine(&database)?;
+    let connection = database.connection();
     match config.owner {
         FileOwner::Store => {
             // Takes effect in a file that is empty: a tenth less of it goes unused at the ends of pages.
             connection.pragma_update(None, "page_size", PAGE).map_err(from_sqlite)?;
-            journal_mode(&connection, "PRAGMA journal_mode = WAL")?;
+            journal_mode(connection, "PRAGMA journal_mode = WAL")?;
         }
-        FileOwner::Host => journal_mode(&connection, "PRAGMA journal_mode")?,
+        FileOwner::Host => journal_mode(connection, "PRAGMA journal_mode")?,
     }
     connection
         .execute_batch("PRAGMA synchronous = FULL")
@@ -58,8 +61,8 @@ pub(crate) fn writer(path: &Path, config: &SqliteConfig) -> Result<Connection, S
             .query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))
             .map_err(from_sqlite)?;
     }
-    schema::migrate(&mut connection)?;
-    Ok(connection)
+    schema::migrate(&database)?;
+    Ok(database)
 }
 
 /// Connections for reading: opened as they are needed, up to a number, and kept.
@@ -71,14 +74,14 @@ pub(crate) struct Readers {
 }
 
 struct State {
-    idle: Vec<Connection>,
+    idle: Vec<Database>,
     open: usize,
 }
 
 /// A connection on loan; it goes back when dropped.
 pub(crate) struct Loan<'a> {
     readers: &'a Readers,
-    connection: Option<Connection>,
+    connection: Option<Database>,
 }
 
 impl Readers {
@@ -95,13 +98,13 @@ impl Readers {
     /// Runs a read on a snapshot of the database. Waits while all connections are on loan.
     pub(crate) fn read<T>(
         &self,
-        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+        read: impl FnOnce(&Database) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
-        let mut loan = self.borrow()?;
-        let connection: &mut Connection = loan.connection.as_mut().ok_or(StoreErrorKind::Closed)?;
+        let loan = self.borrow()?;
+        let database = loan.connection.as_ref().ok_or(StoreErrorKind::Closed)?;
         // A deferred transaction: its statements see one state, and it never waits for the writer. Dropping it ends it.
-        let snapshot = connection.transaction().map_err(from_sqlite)?;
-        read(&snapshot).map_err(from_sqlite)
+        let _snapshot = database.transaction(TransactionBehavior::Deferred).map_err(from_sqlite)?;
+        read(database).map_err(from_sqlite)
     }
 
     fn borrow(&self) -> Result<Loan<'_>, StoreError> {
@@ -140,10 +143,10 @@ impl Drop for Loan<'_> {
     }
 }
 
-fn reader(path: &Path, config: &SqliteConfig) -> Result<Connection, StoreError> {
+fn reader(path: &Path, config: &SqliteConfig) -> Result<Database, StoreError> {
     let connection = open(path, config, config.cache_bytes / 8)?;
     connection.execute_batch("PRAGMA query_only = ON").map_err(from_sqlite)?;
-    Ok(connection)
+    Ok(Database::new(connection, config.table_prefix.clone()))
 }
 
 fn open(path: &Path, config: &SqliteConfig, cache_bytes: usize) -> Result<Connection, StoreError> {

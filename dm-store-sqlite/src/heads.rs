@@ -2,10 +2,11 @@
 
 use dm_core::{ConversationId, InboxSeq, Participants, ServerSequence, UserId};
 use lru::LruCache;
-use rusqlite::{Connection, OptionalExtension, Result, params};
+use rusqlite::{OptionalExtension, Result, params};
 
 use crate::codec;
 use crate::config::SqliteConfig;
+use crate::database::Database;
 use crate::runs::Layout;
 
 /// What is known of users and conversations written to lately. Only ever a copy of what the file says: it is emptied
@@ -74,7 +75,7 @@ impl Heads {
     }
 
     /// The row of the next message. It stays the next until [`insert_message`](Self::insert_message).
-    pub(crate) fn next_message(&mut self, connection: &Connection) -> Result<i64> {
+    pub(crate) fn next_message(&mut self, connection: &Database) -> Result<i64> {
         let newest = match self.message {
             Some(newest) => newest,
             None => connection
@@ -91,7 +92,7 @@ impl Heads {
 
     pub(crate) fn user(
         &mut self,
-        connection: &Connection,
+        connection: &Database,
         layout: &Layout,
         user: UserId,
     ) -> Result<Option<User>> {
@@ -107,7 +108,7 @@ impl Heads {
 
     pub(crate) fn thread(
         &mut self,
-        connection: &Connection,
+        connection: &Database,
         layout: &Layout,
         id: ConversationId,
     ) -> Result<Option<Thread>> {
@@ -123,7 +124,7 @@ impl Heads {
 }
 
 /// The newest number is that of the newest entry, or of the newest that expired when none is left.
-fn read_user(connection: &Connection, layout: &Layout, user: UserId) -> Result<Option<User>> {
+fn read_user(connection: &Database, layout: &Layout, user: UserId) -> Result<Option<User>> {
     let found: Option<(i64, i64)> = connection
         .prepare_cached("SELECT ref, inbox_floor FROM dm_users WHERE pubkey = ?1")?
         .query_row([user.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
@@ -136,7 +137,7 @@ fn read_user(connection: &Connection, layout: &Layout, user: UserId) -> Result<O
 
 /// The number of the newest entry of an inbox above the newest expired one.
 pub(crate) fn newest_entry(
-    connection: &Connection,
+    connection: &Database,
     layout: &Layout,
     user_ref: i64,
     floor: i64,
@@ -155,7 +156,7 @@ pub(crate) fn newest_entry(
 
 /// The number and time of the newest message of a conversation that is not in the large tree yet.
 pub(crate) fn newest_message(
-    connection: &Connection,
+    connection: &Database,
     layout: &Layout,
     thread_ref: i64,
 ) -> Result<Option<(i64, i64)>> {
@@ -173,7 +174,7 @@ pub(crate) fn newest_message(
     Ok(None)
 }
 
-fn read_thread(connection: &Connection, layout: &Layout, id: ConversationId) -> Result<Option<Thread>> {
+fn read_thread(connection: &Database, layout: &Layout, id: ConversationId) -> Result<Option<Thread>> {
     let found = connection
         .prepare_cached(
             "SELECT c.ref, a.pubkey, b.pubkey, c.head

@@ -22,7 +22,8 @@
 //!
 //! # In a host's own file
 //!
-//! With [`FileOwner::Host`] the store lives beside the host's tables. It owns only names that begin with `dm_`, keeps its
+//! With [`FileOwner::Host`] the store lives beside the host's tables. It owns only names that begin with `dm_`, or with
+//! another [`TablePrefix`] of the host's choice, and refuses a file in which such names stand for something else. It keeps its
 //! schema version in its own table, and touches neither `user_version` nor the journal mode. Several processes may
 //! share a file: they take turns, and each notices what another wrote.
 //!
@@ -46,8 +47,11 @@
 mod codec;
 mod config;
 mod connection;
+mod database;
 mod error;
 mod heads;
+mod names;
+mod ownership;
 mod read;
 mod runs;
 mod schema;
@@ -55,6 +59,7 @@ mod store;
 mod write;
 
 pub use config::{FileOwner, SqliteConfig};
+pub use names::TablePrefix;
 pub use store::SqliteStore;
 
 #[cfg(doc)]

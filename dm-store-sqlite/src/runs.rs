@@ -11,7 +11,9 @@
 
 use std::ops::ControlFlow;
 
-use rusqlite::{Connection, Params, Result, Row};
+use rusqlite::{Params, Result, Row};
+
+use crate::database::Database;
 
 /// Runs of a generation. Each costs every reader a look. With 1.5 million messages stored 16 of 8,192 entries write 40,000
 /// messages per second and 8 of them 30,000, because fewer rows of a conversation are moved together; with 100,000 both
@@ -52,7 +54,7 @@ pub(crate) struct Run {
 }
 
 impl Layout {
-    pub(crate) fn read(connection: &Connection) -> Result<Self> {
+    pub(crate) fn read(connection: &Database) -> Result<Self> {
         connection
             .prepare_cached(
                 "SELECT generation, user, user_seq, conversation, conversation_seq,
@@ -148,7 +150,7 @@ impl Run {
 
 /// Visits the rows of parts in their order, until told to stop.
 pub(crate) fn walk<P: Params>(
-    connection: &Connection,
+    connection: &Database,
     parts: impl Iterator<Item = Run>,
     statement: impl Fn(&Run) -> String,
     params: impl Fn(&Run) -> P,

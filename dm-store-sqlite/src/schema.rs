@@ -1,9 +1,11 @@
 //! The schema's version, and getting there.
 
 use dm_core::{StoreError, StoreErrorKind};
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::TransactionBehavior;
 
+use crate::database::Database;
 use crate::error::from_sqlite;
+use crate::ownership;
 
 /// The steps, in order. Step *n* leads to version *n*. A step that was released never changes.
 const MIGRATIONS: &[&str] = &[
@@ -12,112 +14,213 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0003_more_runs.sql"),
 ];
 
-/// The version this library writes.
-pub(crate) const VERSION: usize = MIGRATIONS.len();
-
-/// Refuses a file that a newer version of the library wrote. Only reads.
+/// Refuses a file that a newer version of the library wrote, or that holds something else under the store's names. Only
+/// reads.
 ///
 /// # Errors
-/// [`StoreErrorKind::NewerSchema`].
-pub(crate) fn refuse_newer(connection: &Connection) -> Result<(), StoreError> {
-    let found = version(connection).map_err(from_sqlite)?;
-    if found > VERSION {
-        let what = format!("the schema has version {found}, this library knows {VERSION}");
-        return Err(StoreError::new(StoreErrorKind::NewerSchema, what));
-    }
-    Ok(())
+/// [`StoreErrorKind::NewerSchema`], [`StoreErrorKind::ForeignTables`].
+pub(crate) fn examine(database: &Database) -> Result<(), StoreError> {
+    // One state, whatever another process does.
+    let _snapshot = database.transaction(TransactionBehavior::Deferred).map_err(from_sqlite)?;
+    found(database, MIGRATIONS).map(drop)
 }
 
 /// Brings the schema to this library's version, in one transaction: whatever happens, it is the old or the new one.
-pub(crate) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
-    migrate_by(connection, MIGRATIONS)
+pub(crate) fn migrate(database: &Database) -> Result<(), StoreError> {
+    migrate_by(database, MIGRATIONS, |_| ())
 }
 
-fn migrate_by(connection: &mut Connection, migrations: &[&str]) -> Result<(), StoreError> {
-    if version(connection).map_err(from_sqlite)? == migrations.len() {
+/// Calls `reached` with the number of each step before it is taken, with the two numbers after the last before the version
+/// is written and before it is committed, and with the next one when it is.
+fn migrate_by(database: &Database, migrations: &[&str], reached: impl Fn(usize)) -> Result<(), StoreError> {
+    let snapshot = database.transaction(TransactionBehavior::Deferred).map_err(from_sqlite)?;
+    if found(database, migrations)? == migrations.len() {
         return Ok(());
     }
-    let transaction =
-        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(from_sqlite)?;
+    drop(snapshot);
+    let transaction = database.transaction(TransactionBehavior::Immediate).map_err(from_sqlite)?;
     // Another process may have been here while this one waited for the lock.
-    refuse_newer(&transaction)?;
-    let found = version(&transaction).map_err(from_sqlite)?;
-    for step in migrations.iter().skip(found) {
-        transaction.execute_batch(step).map_err(from_sqlite)?;
+    let found = found(database, migrations)?;
+    for (number, step) in migrations.iter().enumerate().skip(found) {
+        reached(number);
+        database.execute_batch(step).map_err(from_sqlite)?;
     }
-    transaction
+    reached(migrations.len());
+    database
         .execute("UPDATE dm_schema SET version = ?1", [crate::codec::count(migrations.len())])
-        .and_then(|_| transaction.commit())
-        .map_err(from_sqlite)
+        .map_err(from_sqlite)?;
+    reached(migrations.len() + 1);
+    transaction.commit().map_err(from_sqlite)?;
+    reached(migrations.len() + 2);
+    Ok(())
 }
 
-/// The version of the schema in the file; zero when there is none.
-fn version(connection: &Connection) -> rusqlite::Result<usize> {
-    let exists = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'dm_schema'";
-    if connection.query_row(exists, [], |row| row.get::<_, i64>(0))? == 0 {
-        return Ok(0);
-    }
-    // A number that is no version is newer than anything known.
-    connection
-        .query_row("SELECT version FROM dm_schema", [], |row| row.get::<_, i64>(0))
-        .map(|version| usize::try_from(version).unwrap_or(usize::MAX))
+/// The version of the schema in the file; zero when there is none. The tables are those of that version.
+fn found(database: &Database, migrations: &[&str]) -> Result<usize, StoreError> {
+    let Some(version) = ownership::version(database)? else { return Ok(0) };
+    let Some(steps) = migrations.get(..version) else {
+        let what = format!("the schema has version {version}, this library knows {}", migrations.len());
+        return Err(StoreError::new(StoreErrorKind::NewerSchema, what));
+    };
+    ownership::refuse_foreign(database, steps)?;
+    Ok(version)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::path::Path;
 
-    fn names(connection: &Connection) -> Vec<String> {
-        let mut statement =
-            connection.prepare("SELECT name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'").unwrap();
+    use rusqlite::Connection;
+
+    use super::*;
+    use crate::names::TablePrefix;
+
+    fn empty() -> Database {
+        Database::new(Connection::open_in_memory().unwrap(), TablePrefix::default())
+    }
+
+    fn version(database: &Database) -> usize {
+        found(database, MIGRATIONS).unwrap()
+    }
+
+    fn names(database: &Database) -> Vec<String> {
+        let mut statement = database
+            .connection()
+            .prepare("SELECT name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'")
+            .unwrap();
         statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
     }
 
     #[test]
     fn a_step_that_fails_leaves_nothing_behind() {
-        let mut connection = Connection::open_in_memory().unwrap();
+        let database = empty();
         let broken = [MIGRATIONS, &["CREATE TABLE dm_more (x); INSERT INTO nowhere VALUES (1);"]].concat();
-        migrate_by(&mut connection, &broken).unwrap_err();
-        assert!(names(&connection).is_empty());
-        migrate(&mut connection).unwrap();
-        let before = names(&connection);
-        migrate_by(&mut connection, &broken).unwrap_err();
-        assert_eq!(names(&connection), before, "the version before is whole");
-        assert_eq!(version(&connection).unwrap(), VERSION);
+        migrate_by(&database, &broken, |_| ()).unwrap_err();
+        assert!(names(&database).is_empty());
+        migrate(&database).unwrap();
+        let before = names(&database);
+        migrate_by(&database, &broken, |_| ()).unwrap_err();
+        assert_eq!(names(&database), before, "the version before is whole");
+        assert_eq!(version(&database), MIGRATIONS.len());
     }
 
     #[test]
-    fn every_name_begins_with_dm() {
-        let mut connection = Connection::open_in_memory().unwrap();
-        migrate(&mut connection).unwrap();
-        assert!(names(&connection).iter().all(|name| name.starts_with("dm_")), "{:?}", names(&connection));
+    fn every_name_begins_with_the_prefix() {
+        for prefix in ["dm_", "other_"] {
+            let prefix = TablePrefix::new(prefix).unwrap();
+            let database = Database::new(Connection::open_in_memory().unwrap(), prefix.clone());
+            migrate(&database).unwrap();
+            let names = names(&database);
+            assert!(names.iter().all(|name| name.starts_with(prefix.as_str())), "{names:?}");
+        }
     }
 
     #[test]
     fn migrating_again_changes_nothing() {
-        let mut connection = Connection::open_in_memory().unwrap();
-        migrate(&mut connection).unwrap();
-        migrate(&mut connection).unwrap();
-        assert_eq!(version(&connection).unwrap(), VERSION);
+        let database = empty();
+        migrate(&database).unwrap();
+        migrate(&database).unwrap();
+        assert_eq!(version(&database), MIGRATIONS.len());
     }
 
     #[test]
     fn conversations_know_their_newest_message_after_the_second_step() {
-        let mut connection = Connection::open_in_memory().unwrap();
-        migrate_by(&mut connection, &MIGRATIONS[..1]).unwrap();
-        connection
+        let database = empty();
+        migrate_by(&database, &MIGRATIONS[..1], |_| ()).unwrap();
+        database
             .execute_batch(
                 "INSERT INTO dm_conversations VALUES (1, x'01', 1, 2, 10), (2, x'02', 1, 3, 10);
                  INSERT INTO dm_sequence VALUES (1, 1, 1, 20), (1, 2, 3, -5), (1, 3, 4, 30);",
             )
             .unwrap();
-        migrate(&mut connection).unwrap();
-        let mut statement = connection.prepare("SELECT ref, head, last_at FROM dm_conversations").unwrap();
+        migrate(&database).unwrap();
+        let mut statement =
+            database.connection().prepare("SELECT ref, head, last_at FROM dm_conversations").unwrap();
         let rows: Vec<(i64, i64, Option<i64>)> = statement
             .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
             .unwrap()
             .collect::<Result<_, _>>()
             .unwrap();
         assert_eq!(rows, [(1, 3, Some(30)), (2, 0, None)]);
+    }
+
+    const KILLED: &str =
+        "schema::tests::a_migration_killed_at_each_step_leaves_the_old_schema_or_the_new_one";
+
+    /// A file with a cache so small that a migration writes into the log before it is committed.
+    fn at(path: &Path) -> Database {
+        let connection = Connection::open(path).unwrap();
+        connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA cache_size = 10").unwrap();
+        Database::new(connection, TablePrefix::default())
+    }
+
+    #[test]
+    fn a_migration_killed_at_each_step_leaves_the_old_schema_or_the_new_one() {
+        if let Some((path, kill)) = std::env::var_os("DM_MIGRATED").zip(std::env::var("DM_KILLED_AT").ok()) {
+            let kill: usize = kill.parse().unwrap();
+            let end = |number| {
+                if number == kill {
+                    std::process::abort()
+                }
+            };
+            migrate_by(&at(Path::new(&path)), MIGRATIONS, end).unwrap();
+            return;
+        }
+        for old in 0..MIGRATIONS.len() {
+            for kill in old..=MIGRATIONS.len() + 2 {
+                let folder = tempfile::tempdir().unwrap();
+                let path = folder.path().join("dm.db");
+                let database = at(&path);
+                migrate_by(&database, &MIGRATIONS[..old], |_| ()).unwrap();
+                if old > 0 {
+                    fill(&database);
+                }
+                let before = names(&database);
+                drop(database);
+                let child = std::process::Command::new(std::env::current_exe().unwrap())
+                    .args([KILLED, "--exact"])
+                    .env("DM_MIGRATED", &path)
+                    .env("DM_KILLED_AT", kill.to_string())
+                    .output()
+                    .unwrap();
+                assert_eq!(child.status.code(), None, "from {old}, at {kill}: it was not killed: {child:?}");
+
+                let database = at(&path);
+                let expected = if kill == MIGRATIONS.len() + 2 { MIGRATIONS.len() } else { old };
+                assert_eq!(version(&database), expected, "from {old}, killed at {kill}");
+                if expected == old {
+                    assert_eq!(names(&database), before, "from {old}, killed at {kill}");
+                }
+                migrate(&database).unwrap();
+                assert_eq!(version(&database), MIGRATIONS.len());
+                let rows: i64 = database
+                    .query_row("SELECT count(*) FROM dm_conversations WHERE head = 1", [], |row| row.get(0))
+                    .unwrap();
+                assert_eq!(rows, if old == 0 { 0 } else { ROWS }, "from {old}, killed at {kill}");
+            }
+        }
+    }
+
+    /// Conversations of a message each: the pages are more than the cache holds.
+    const ROWS: i64 = 2_000;
+
+    fn fill(database: &Database) {
+        let (columns, values, head) = if version(database) == 1 {
+            ("conversation, seq, message, at", "n, 1, n, n", "")
+        } else {
+            ("conversation, seq, message", "n, 1, n", ", head = 1, last_at = ref")
+        };
+        let numbers =
+            format!("WITH RECURSIVE t (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < {ROWS})");
+        database
+            .execute_batch(&format!(
+                "BEGIN;
+                 INSERT INTO dm_conversations (ref, id, a, b, opened_at)
+                 {numbers} SELECT n, randomblob(16), n, n + 1, n FROM t;
+                 INSERT INTO dm_sequence ({columns}) {numbers} SELECT {values} FROM t;
+                 UPDATE dm_conversations SET opened_at = 0{head};
+                 COMMIT"
+            ))
+            .unwrap();
     }
 }

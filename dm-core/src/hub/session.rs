@@ -10,7 +10,7 @@ use super::disconnect::DisconnectReason;
 use super::mailbox::{Ended, Found, Hint, Kind, Mailbox};
 use crate::{
     AckTarget, Acknowledged, Error, Gap, InboxEntry, InboxQuery, InboxSeq, MessageId, OwnEntries, Principal,
-    Service, StoreError, StoreErrorKind,
+    Service, StoreError,
 };
 
 /// Entries read from the store at once, at most.
@@ -276,13 +276,7 @@ impl Session {
             max_bytes: PAGE_BYTES,
         };
         let page = self.service.store().inbox(query).await.map_err(failed)?;
-        if page.through < page.head && page.through <= self.last {
-            // Asking again would ask for ever.
-            return Err(failed(StoreError::new(
-                StoreErrorKind::Corrupt,
-                "a page of the inbox leads nowhere",
-            )));
-        }
+        let page = page.leading_on(self.last).map_err(failed)?;
         self.behind = page.through < page.head;
         let gap = page.gap_after(self.last).filter(|_| self.is_device());
         self.page = Page { gap, entries: page.entries.into(), through: page.through };

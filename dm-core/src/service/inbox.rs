@@ -4,7 +4,7 @@ use super::{Service, misaligned};
 use crate::{
     AckMode, AckTarget, Acknowledge, Acknowledged, Depth, DeviceId, DeviceStart, DeviceState, Error,
     ForgetDevice, Gap, GapReason, InboxEntry, InboxPage, InboxQuery, InboxSeq, Outcome, OwnEntries,
-    Principal, RegisterDevice, UserId, Write,
+    Principal, RegisterDevice, StoreError, StoreErrorKind, Write,
 };
 
 /// Asks for what is pending.
@@ -12,7 +12,10 @@ use crate::{
 pub struct PendingQuery {
     /// Only entries after this one; `None` starts after what is acknowledged.
     pub after: Option<InboxSeq>,
-    /// Most entries; `None` and anything larger mean [`Config::pending_page`](crate::Config::pending_page).
+    /// Most entries; anything larger means [`Config::pending_page`](crate::Config::pending_page). With a limit, a page
+    /// may end early, even empty, where much is passed over: [`Pending::next`] says where to go on. `None` also means
+    /// that many, and ends only when there are so many, when their bytes reach
+    /// [`Config::pending_bytes`](crate::Config::pending_bytes), or at the newest entry.
     pub limit: Option<usize>,
     /// Which entries.
     pub kind: PendingKind,
@@ -41,9 +44,18 @@ pub struct Pending {
     pub next: Option<InboxSeq>,
 }
 
+/// Entries that a fetch with a limit goes through before it ends early.
+const STRETCH: u64 = 16_384;
+/// Entries without anything to show behind a device's cursor, from which on a fetch looks whether the cursor can be
+/// moved.
+const OWN_RUN: u64 = 256;
+
 impl Service {
     /// A page of what is pending for the caller's device, which is registered if it is new. In
     /// [`AckMode::OnFetch`] the returned entries are acknowledged before this returns.
+    ///
+    /// A long run of entries that the device caused itself, right behind its cursor, is acknowledged on the way, so that
+    /// a device that only sends does not go through all it ever sent at each fetch.
     ///
     /// # Errors
     /// [`Error::TooManyDevices`] for one device too many.
@@ -59,15 +71,15 @@ impl Service {
             let query_page = InboxQuery {
                 who: who.clone(),
                 after: through,
-                own: OwnEntries::Skip,
+                own: query.kind.own(),
                 limit: limit - pending.entries.len(),
                 max_bytes: bytes_left,
             };
-            let page = self.store().inbox(query_page).await?;
+            let page = self.store().inbox(query_page).await?.leading_on(through)?;
             if through == after {
                 pending.gap = page.gap_after(after);
             }
-            for entry in page.entries.into_iter().filter(|entry| query.kind.wants(entry, who.user)) {
+            for entry in page.entries.into_iter().filter(|entry| query.kind.wants(entry)) {
                 bytes_left = bytes_left.saturating_sub(entry.cost());
                 pending.entries.push(entry);
             }
@@ -75,11 +87,16 @@ impl Service {
             if through >= page.head {
                 break;
             }
-            if pending.entries.len() >= limit || bytes_left == 0 {
+            let is_stretch = query.limit.is_some() && through.get() - after.get() >= STRETCH;
+            if pending.entries.len() >= limit || bytes_left == 0 || is_stretch {
                 pending.next = Some(through);
                 break;
             }
             // What was left out made the page short. The next one may have more.
+        }
+        let shown_from = pending.entries.first().map_or(through, |entry| entry.seq);
+        if after == cursor && pending.gap.is_none() && shown_from.get() - after.get() > OWN_RUN {
+            self.pass_over_own(who, cursor).await?;
         }
         if self.config().ack_mode == AckMode::OnFetch && !pending.entries.is_empty() {
             let target = AckTarget::Entries(pending.entries.iter().map(|entry| entry.seq).collect());
@@ -149,6 +166,24 @@ impl Service {
         }
     }
 
+    /// Moves a device's cursor over the entries right behind it that the device caused itself or acknowledged, as far
+    /// as one page of the store goes.
+    async fn pass_over_own(&self, who: &Principal, cursor: InboxSeq) -> Result<(), Error> {
+        let first_shown =
+            InboxQuery { who: who.clone(), after: cursor, own: OwnEntries::Skip, limit: 1, max_bytes: 0 };
+        let page = self.store().inbox(first_shown).await?.leading_on(cursor)?;
+        let through = match page.entries.first() {
+            Some(entry) => InboxSeq::new(entry.seq.get() - 1),
+            None => page.through,
+        };
+        if through.get().saturating_sub(cursor.get()) >= OWN_RUN {
+            let write = Acknowledge { who: who.clone(), target: AckTarget::UpTo(through) };
+            // What the fetch found is right without this: the next one makes up for a failure.
+            let _ = self.commit(Write::Acknowledge(write)).await;
+        }
+        Ok(())
+    }
+
     /// The cursor of a device, registering it if it is new.
     pub(crate) async fn register(&self, who: &Principal, start: DeviceStart) -> Result<InboxSeq, Error> {
         let known = self.store().devices(who.user).await?;
@@ -165,16 +200,32 @@ impl Service {
 }
 
 impl PendingKind {
-    fn wants(self, entry: &InboxEntry, user: UserId) -> bool {
-        match (self, entry.message()) {
-            (Self::Everything, _) | (Self::ReceivedAndSent, Some(_)) => true,
-            (Self::Received, Some(message)) => message.sender != user,
-            (Self::Received | Self::ReceivedAndSent, None) => false,
+    /// The entries to ask the store for.
+    const fn own(self) -> OwnEntries {
+        match self {
+            Self::Everything | Self::ReceivedAndSent => OwnEntries::Skip,
+            Self::Received => OwnEntries::ReceivedOnly,
         }
+    }
+
+    /// Whether an entry that the store shows is part of the answer.
+    fn wants(self, entry: &InboxEntry) -> bool {
+        self == Self::Everything || entry.message().is_some()
     }
 }
 
 impl InboxPage {
+    /// The page, if it leads on from where it was to start: asking again after one that does not would never end.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Corrupt`].
+    pub(crate) fn leading_on(self, after: InboxSeq) -> Result<Self, StoreError> {
+        if self.through < self.head && self.through <= after {
+            return Err(StoreError::new(StoreErrorKind::Corrupt, "a page of the inbox leads nowhere"));
+        }
+        Ok(self)
+    }
+
     /// What is missing after a number, if anything is.
     pub(crate) fn gap_after(&self, after: InboxSeq) -> Option<Gap> {
         (self.floor > after).then_some(Gap { from: after.next(), to: self.floor, reason: GapReason::Expired })

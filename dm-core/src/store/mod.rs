@@ -69,7 +69,9 @@ use crate::{ConversationId, ConversationState, KeyRecord, StoreError, UserId};
 /// *Reads*
 ///
 /// 16. **Pages.** Cursors are exclusive, and pages are bounded by count and by bytes; a page holds at least one item
-///     when there is one, however large.
+///     when there is one, however large. A page of an inbox may end before that, as
+///     [`InboxPage::through`] says, so that one read walks a bounded stretch; a stretch that is passed over costs no
+///     read of its messages.
 /// 17. **Consistent.** One read answers from one state of the store, no older than the last commit that returned
 ///     before it was called.
 /// 18. **Foreign conversations** read exactly as missing ones.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::{
-    ConversationCursor, ConversationId, DeviceId, InboxEntry, InboxSeq, Message, Principal, ServerSequence,
-    Timestamp, UserId,
+    ConversationCursor, ConversationId, DeviceId, Event, InboxEntry, InboxSeq, Message, Principal,
+    ServerSequence, Timestamp, UserId,
 };
 
 /// Asks for a page of a user's conversations.
@@ -61,7 +61,7 @@ pub struct InboxQuery {
     pub who: Principal,
     /// Only entries after this one.
     pub after: InboxSeq,
-    /// Whether entries that this device caused are part of it.
+    /// Which entries are part of it.
     pub own: OwnEntries,
     /// Most entries.
     pub limit: usize,
@@ -69,14 +69,46 @@ pub struct InboxQuery {
     pub max_bytes: usize,
 }
 
-/// Whether a device is shown the entries that it caused itself.
+/// Which entries a device is shown, by what caused them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OwnEntries {
-    /// They are passed over.
+    /// All but those that this device caused.
     #[default]
     Skip,
-    /// They are shown.
+    /// All.
     Include,
+    /// Messages from others alone: neither notices nor what any of the user's devices caused. A store passes over
+    /// the rest without reading its messages.
+    ReceivedOnly,
+}
+
+impl OwnEntries {
+    /// Whether a device is shown a message that the device `origin` of the same user sent, if one did.
+    #[must_use]
+    pub fn shows_message(self, device: &DeviceId, origin: Option<&DeviceId>) -> bool {
+        match self {
+            Self::Skip => origin != Some(device),
+            Self::Include => true,
+            Self::ReceivedOnly => origin.is_none(),
+        }
+    }
+
+    /// Whether a device is shown a notice that the device `origin` of the same user caused, if one did.
+    #[must_use]
+    pub fn shows_notice(self, device: &DeviceId, origin: Option<&DeviceId>) -> bool {
+        self != Self::ReceivedOnly && self.shows_message(device, origin)
+    }
+}
+
+impl InboxQuery {
+    /// Whether the page may hold an entry, unless the device acknowledged it.
+    #[must_use]
+    pub fn shows(&self, entry: &InboxEntry) -> bool {
+        match entry.event {
+            Event::Message(_) => self.own.shows_message(&self.who.device, entry.origin.as_ref()),
+            Event::Notice(_) => self.own.shows_notice(&self.who.device, entry.origin.as_ref()),
+        }
+    }
 }
 
 /// A page of an inbox.
@@ -85,7 +117,8 @@ pub struct InboxPage {
     /// The entries, oldest first.
     pub entries: Vec<InboxEntry>,
     /// Where the next page starts: every entry up to here is in this page or was left out. At least the query's
-    /// `after`, unless that is beyond the head. A store may end a page early that leaves much out, even empty.
+    /// `after`, unless that is beyond the head; beyond `after` while there are entries above it. A store may end a
+    /// page early that leaves much out, even empty.
     pub through: InboxSeq,
     /// The newest entry of the inbox.
     pub head: InboxSeq,

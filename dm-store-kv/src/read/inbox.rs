@@ -1,8 +1,7 @@
 //! Pages of an inbox, and the devices that read it.
 
 use dm_core::{
-    Depth, DeviceId, DeviceState, Event, InboxEntry, InboxPage, InboxQuery, InboxSeq, OwnEntries, Principal,
-    UserId,
+    Depth, DeviceId, DeviceState, Event, InboxEntry, InboxPage, InboxQuery, InboxSeq, Principal, UserId,
 };
 
 use super::Messages;
@@ -125,12 +124,16 @@ pub(super) fn inbox(tables: &Tables<impl Rows>, query: &InboxQuery) -> Result<In
         if examined == EXAMINED {
             page.through = seq;
         }
-        let own = query.own == OwnEntries::Skip && row.origin.as_ref() == Some(&query.who.device);
+        let origin = row.origin.as_ref();
+        let shown = match row.content {
+            Content::Message(_) => query.own.shows_message(&query.who.device, origin),
+            Content::Notice(_) => query.own.shows_notice(&query.who.device, origin),
+        };
         let acknowledged = match &mut marks {
             Some(marks) => marks.contains(seq)?,
             None => false,
         };
-        if own || acknowledged {
+        if !shown || acknowledged {
             continue;
         }
         if page.entries.len() == query.limit

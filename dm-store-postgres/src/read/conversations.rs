@@ -7,16 +7,16 @@ use crate::codec;
 use crate::error::Fault;
 
 pub(crate) const CONVERSATION: &str =
-    "SELECT c.id, c.a, c.b, c.opened_at, c.head, c.last_at FROM dm.conversations c WHERE c.id = $1";
+    "SELECT c.id, c.a, c.b, c.opened_at, c.head, c.last_at FROM conversations c WHERE c.id = $1";
 
 /// A page in the order of the core's cursor: last activity, newest first, never-active last, then id, newest first.
 ///
 /// It looks at all of the user's conversations. An index by activity would save that, and cost every send an entry in
 /// it for both users.
 pub(crate) const CONVERSATIONS: &str = "SELECT t.id, t.a, t.b, t.opened_at, t.head, t.last_at FROM (
-        SELECT c.* FROM dm.conversations c WHERE c.a = $1
+        SELECT c.* FROM conversations c WHERE c.a = $1
         UNION ALL
-        SELECT c.* FROM dm.conversations c WHERE c.b = $1
+        SELECT c.* FROM conversations c WHERE c.b = $1
     ) t
     WHERE $2::uuid IS NULL
        OR CASE WHEN $3::bigint IS NULL THEN t.last_at IS NULL AND t.id < $2

@@ -15,11 +15,11 @@ use crate::error::Fault;
 pub(crate) fn statement(newest_first: bool) -> String {
     let order = if newest_first { "DESC" } else { "ASC" };
     format!(
-        "SELECT {MESSAGE} FROM dm.conversations c
+        "SELECT {MESSAGE} FROM conversations c
          LEFT JOIN LATERAL (
              SELECT f.*, sum(f.cost) OVER w - f.cost AS before, row_number() OVER w AS place
              FROM (
-                 SELECT m.*, octet_length(m.payload) + 248 AS cost FROM dm.messages m
+                 SELECT m.*, octet_length(m.payload) + 248 AS cost FROM messages m
                  WHERE m.conversation = c.id AND m.seq > $3 AND m.seq < $4 ORDER BY m.seq {order} LIMIT $5
              ) f WINDOW w AS (ORDER BY f.seq {order} ROWS UNBOUNDED PRECEDING)
          ) m ON m.before <= $6::bigint OR m.place <= 2

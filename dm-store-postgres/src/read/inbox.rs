@@ -20,41 +20,42 @@ const LAST: u64 = i64::MAX.cast_unsigned() - EXAMINED;
 /// the page ends.
 pub(crate) fn statement() -> String {
     format!(
-        "SELECT {MESSAGE}, e.seq, e.at, e.notice, e.origin, u.inbox_head, u.inbox_floor FROM dm.users u
+        "SELECT {MESSAGE}, e.seq, e.at, e.notice, e.origin, u.inbox_head, u.inbox_floor FROM users u
          LEFT JOIN LATERAL (
              SELECT f.*, sum(f.cost) OVER w - f.cost AS before, row_number() OVER w AS place
              FROM (
                  SELECT i.*, coalesce(octet_length(p.payload) + 248, 256) AS cost
-                 FROM dm.inbox i
-                 LEFT JOIN dm.messages p ON p.conversation = i.conversation AND p.seq = i.message_seq
+                 FROM inbox i
+                 LEFT JOIN messages p ON p.conversation = i.conversation AND p.seq = i.message_seq
                  WHERE i.user_id = u.id AND i.seq > greatest($4::bigint, u.inbox_floor)
                    AND i.seq <= least(greatest($4::bigint, u.inbox_floor), {LAST}) + {EXAMINED}
                    AND ($3::text IS NULL OR i.origin IS DISTINCT FROM $3)
-                   AND NOT EXISTS (SELECT FROM dm.acked k
+                   AND (NOT $7::bool OR (i.origin IS NULL AND i.message_seq IS NOT NULL))
+                   AND NOT EXISTS (SELECT FROM acked k
                                    WHERE k.user_id = u.id AND k.device = $2 AND k.seq = i.seq)
                  ORDER BY i.seq LIMIT $5
              ) f WINDOW w AS (ORDER BY f.seq ROWS UNBOUNDED PRECEDING)
          ) e ON e.before <= $6::bigint OR e.place <= 2
-         LEFT JOIN dm.messages m ON m.conversation = e.conversation AND m.seq = e.message_seq
+         LEFT JOIN messages m ON m.conversation = e.conversation AND m.seq = e.message_seq
          WHERE u.id = $1 ORDER BY e.seq"
     )
 }
 
 pub(crate) const DEVICES: &str =
-    "SELECT d.device, d.cursor, d.registered_at FROM dm.devices d WHERE d.user_id = $1 ORDER BY d.number";
+    "SELECT d.device, d.cursor, d.registered_at FROM devices d WHERE d.user_id = $1 ORDER BY d.number";
 
 pub(crate) const DEPTH: &str = "SELECT count(i.message_seq), count(i.notice)
-    FROM dm.users u
-    LEFT JOIN dm.devices d ON d.user_id = u.id AND d.device = $2
-    JOIN dm.inbox i ON i.user_id = u.id AND i.seq > greatest(u.inbox_floor, d.cursor)
+    FROM users u
+    LEFT JOIN devices d ON d.user_id = u.id AND d.device = $2
+    JOIN inbox i ON i.user_id = u.id AND i.seq > greatest(u.inbox_floor, d.cursor)
     WHERE u.id = $1 AND i.origin IS DISTINCT FROM $3
-      AND NOT EXISTS (SELECT FROM dm.acked k WHERE k.user_id = u.id AND k.device = $2 AND k.seq = i.seq)";
+      AND NOT EXISTS (SELECT FROM acked k WHERE k.user_id = u.id AND k.device = $2 AND k.seq = i.seq)";
 
 /// The origin whose entries are passed over.
 pub(super) fn skipped(query: &InboxQuery) -> Option<&str> {
     match query.own {
         OwnEntries::Skip => codec::origin(Some(&query.who.device)),
-        OwnEntries::Include => None,
+        OwnEntries::Include | OwnEntries::ReceivedOnly => None,
     }
 }
 

@@ -7,7 +7,7 @@ mod inbox;
 use deadpool_postgres::Pool;
 use dm_core::{
     ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, HistoryPage, HistoryQuery,
-    InboxPage, InboxQuery, KeyRecord, Principal, UserId,
+    InboxPage, InboxQuery, KeyRecord, OwnEntries, Principal, UserId,
 };
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -21,7 +21,7 @@ use inbox::{DEPTH, DEVICES, statement as inbox_statement};
 
 /// A user's current key.
 const KEY: &str =
-    "SELECT u.key_version, u.key, u.key_binding, u.key_published_at FROM dm.users u WHERE u.id = $1";
+    "SELECT u.key_version, u.key, u.key_binding, u.key_published_at FROM users u WHERE u.id = $1";
 
 /// Reads through a pool. Every call may be dropped at any time: it is in no transaction.
 #[derive(Clone)]
@@ -83,6 +83,7 @@ impl Reader {
             &codec::number(query.after.get()),
             &codec::count(query.limit.max(1).saturating_add(1)),
             &codec::count(query.max_bytes),
+            &(query.own == OwnEntries::ReceivedOnly),
         ];
         let rows = self.rows(&inbox_statement(), params).await?;
         inbox::page(query, &rows)

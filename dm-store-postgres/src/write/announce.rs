@@ -11,23 +11,23 @@ use crate::codec;
 use crate::error::Fault;
 
 const TAKE_PUBLISHER: &str = "SELECT u.id, u.key_version, u.key, u.key_binding, u.key_published_at
-    FROM dm.announcements n JOIN dm.users u ON u.id = n.publisher
+    FROM announcements n JOIN users u ON u.id = n.publisher
     WHERE n.publisher > $1 ORDER BY n.publisher LIMIT 1 FOR UPDATE OF u SKIP LOCKED";
 
 /// In the order in which their conversations were opened.
 pub(crate) const TAKE_PEERS: &str = "SELECT t.number, u.id, u.inbox_head FROM (
-        SELECT c.a_number AS number, c.b AS peer FROM dm.conversations c
+        SELECT c.a_number AS number, c.b AS peer FROM conversations c
         WHERE c.a = $1 AND c.a_number > $2 AND c.a_number <= $3
         UNION ALL
-        SELECT c.b_number, c.a FROM dm.conversations c
+        SELECT c.b_number, c.a FROM conversations c
         WHERE c.b = $1 AND c.b_number > $2 AND c.b_number <= $3
-    ) t JOIN dm.users u ON u.id = t.peer
+    ) t JOIN users u ON u.id = t.peer
     ORDER BY t.number FOR UPDATE OF u SKIP LOCKED";
 
-const INSERT_NOTICES: &str = "INSERT INTO dm.inbox (user_id, seq, at, notice)
+const INSERT_NOTICES: &str = "INSERT INTO inbox (user_id, seq, at, notice)
     SELECT n.id, n.seq, $3, $4 FROM unnest($1::bytea[], $2::bigint[]) AS n(id, seq)";
 
-const RAISE_HEADS: &str = "UPDATE dm.users u SET inbox_head = n.seq, oldest_at = coalesce(u.oldest_at, $3)
+const RAISE_HEADS: &str = "UPDATE users u SET inbox_head = n.seq, oldest_at = coalesce(u.oldest_at, $3)
     FROM unnest($1::bytea[], $2::bigint[]) AS n(id, seq) WHERE u.id = n.id";
 
 pub(super) async fn announce(client: &ClientWrapper, write: &AnnounceKeys) -> Result<Outcome, Fault> {
@@ -40,7 +40,7 @@ pub(super) async fn announce(client: &ClientWrapper, write: &AnnounceKeys) -> Re
         step(client, write, publisher, record, &mut appended).await?;
     }
     let mut flight = Flight::new(client);
-    flight.add("SELECT EXISTS (SELECT FROM dm.announcements)", Vec::new()).await?;
+    flight.add("SELECT EXISTS (SELECT FROM announcements)", Vec::new()).await?;
     let more = flight.land().await?.flatten().next();
     let more = more.map(|row| row.try_get(0)).transpose()?.unwrap_or(false);
     Ok(Outcome::KeysAnnounced { appended, more })
@@ -67,7 +67,7 @@ async fn step(
 ) -> Result<(), Fault> {
     let id = publisher.as_bytes().as_slice();
     let mut flight = Flight::new(client);
-    flight.add("SELECT told, until FROM dm.announcements WHERE publisher = $1", vec![param(id)]).await?;
+    flight.add("SELECT told, until FROM announcements WHERE publisher = $1", vec![param(id)]).await?;
     let Some(row) = flight.land().await?.flatten().next() else { return Ok(()) };
     let (told, until): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
     let room = codec::count(write.limit - appended.len());
@@ -103,9 +103,9 @@ async fn step(
         }
     }
     if reached == until {
-        flight.add("DELETE FROM dm.announcements WHERE publisher = $1", vec![param(id)]).await?;
+        flight.add("DELETE FROM announcements WHERE publisher = $1", vec![param(id)]).await?;
     } else {
-        let sql = "UPDATE dm.announcements SET told = $2 WHERE publisher = $1";
+        let sql = "UPDATE announcements SET told = $2 WHERE publisher = $1";
         flight.add(sql, vec![param(id), param(reached)]).await?;
     }
     flight.land().await?;

@@ -35,8 +35,8 @@ pub(super) async fn forget(client: &ClientWrapper, write: &ForgetDevice) -> Resu
     let who = &write.who;
     let params = || vec![param(who.user.as_bytes().as_slice()), param(who.device.as_str())];
     let mut flight = Flight::new(client);
-    flight.add("DELETE FROM dm.acked WHERE user_id = $1 AND device = $2", params()).await?;
-    flight.add("DELETE FROM dm.devices WHERE user_id = $1 AND device = $2 RETURNING true", params()).await?;
+    flight.add("DELETE FROM acked WHERE user_id = $1 AND device = $2", params()).await?;
+    flight.add("DELETE FROM devices WHERE user_id = $1 AND device = $2 RETURNING true", params()).await?;
     let gone = flight.land().await?.nth(1).unwrap_or_default();
     Ok(Outcome::DeviceForgotten { existed: !gone.is_empty() })
 }

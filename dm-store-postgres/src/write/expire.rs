@@ -13,22 +13,22 @@ use crate::error::Fault;
 /// Inboxes at a time.
 const INBOXES: i64 = 16;
 
-pub(crate) const TAKE_OLDEST: &str = "SELECT u.id, u.inbox_floor FROM dm.users u
+pub(crate) const TAKE_OLDEST: &str = "SELECT u.id, u.inbox_floor FROM users u
     WHERE u.oldest_at < $1 ORDER BY u.oldest_at LIMIT $2 FOR UPDATE OF u SKIP LOCKED";
 
 pub(crate) const OLDEST_ENTRIES: &str = "SELECT n.id, e.seq, e.at
     FROM unnest($1::bytea[], $2::bigint[]) WITH ORDINALITY AS n(id, floor, place)
-    CROSS JOIN LATERAL (SELECT i.seq, i.at FROM dm.inbox i WHERE i.user_id = n.id AND i.seq > n.floor
+    CROSS JOIN LATERAL (SELECT i.seq, i.at FROM inbox i WHERE i.user_id = n.id AND i.seq > n.floor
                         ORDER BY i.seq LIMIT $3) e
     ORDER BY n.place, e.seq";
 
-pub(crate) const DELETE_ENTRIES: &str = "DELETE FROM dm.inbox i
+pub(crate) const DELETE_ENTRIES: &str = "DELETE FROM inbox i
     USING unnest($1::bytea[], $2::bigint[]) AS n(id, floor) WHERE i.user_id = n.id AND i.seq <= n.floor";
 
-const DELETE_OLD_MARKS: &str = "DELETE FROM dm.acked k
+const DELETE_OLD_MARKS: &str = "DELETE FROM acked k
     USING unnest($1::bytea[], $2::bigint[]) AS n(id, floor) WHERE k.user_id = n.id AND k.seq <= n.floor";
 
-const RAISE_FLOORS: &str = "UPDATE dm.users u SET inbox_floor = n.floor, oldest_at = n.oldest_at
+const RAISE_FLOORS: &str = "UPDATE users u SET inbox_floor = n.floor, oldest_at = n.oldest_at
     FROM unnest($1::bytea[], $2::bigint[], $3::bigint[]) AS n(id, floor, oldest_at) WHERE u.id = n.id";
 
 /// What goes of one inbox.
@@ -61,7 +61,7 @@ pub(super) async fn expire(client: &ClientWrapper, write: &Expire) -> Result<Out
         remove(client, &going).await?;
     }
     let mut flight = Flight::new(client);
-    flight.add("SELECT EXISTS (SELECT FROM dm.users WHERE oldest_at < $1)", vec![param(before)]).await?;
+    flight.add("SELECT EXISTS (SELECT FROM users WHERE oldest_at < $1)", vec![param(before)]).await?;
     let more = flight.land().await?.flatten().next();
     let more = more.map(|row| row.try_get(0)).transpose()?.unwrap_or(false);
     Ok(Outcome::Expired { entries, more })

@@ -5,55 +5,55 @@ use super::flight::{Flight, param};
 use crate::codec;
 use crate::error::Fault;
 
-pub(crate) const INSERT_MESSAGES: &str = "INSERT INTO dm.messages (conversation, seq, id, sender, recipient,
+pub(crate) const INSERT_MESSAGES: &str = "INSERT INTO messages (conversation, seq, id, sender, recipient,
         sender_seq, recipient_seq, client_id, sent_at, received_at, suite, nonce, ephemeral, payload)
     SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::uuid[], $4::bytea[], $5::bytea[], $6::bigint[],
         $7::bigint[], $8::uuid[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bytea[], $13::bytea[],
         $14::bytea[])";
 
-pub(crate) const INSERT_ENTRIES: &str = "INSERT INTO dm.inbox (user_id, seq, at, conversation, message_seq,
+pub(crate) const INSERT_ENTRIES: &str = "INSERT INTO inbox (user_id, seq, at, conversation, message_seq,
         notice, origin)
     SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::uuid[], $5::bigint[], $6::bytea[],
         $7::text[])";
 
-pub(crate) const UPDATE_USERS: &str = "UPDATE dm.users u SET inbox_head = n.head, oldest_at = n.oldest_at,
+pub(crate) const UPDATE_USERS: &str = "UPDATE users u SET inbox_head = n.head, oldest_at = n.oldest_at,
         conversations = n.conversations, registrations = n.registrations
     FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[])
          AS n(id, head, oldest_at, conversations, registrations)
     WHERE u.id = n.id";
 
-pub(crate) const UPDATE_KEYS: &str = "UPDATE dm.users u SET key_version = n.version, key = n.key,
+pub(crate) const UPDATE_KEYS: &str = "UPDATE users u SET key_version = n.version, key = n.key,
         key_binding = n.binding, key_published_at = n.published_at
     FROM unnest($1::bytea[], $2::bigint[], $3::bytea[], $4::smallint[], $5::bigint[])
          AS n(id, version, key, binding, published_at)
     WHERE u.id = n.id";
 
-const ANNOUNCE: &str = "INSERT INTO dm.announcements (publisher, told, until)
+const ANNOUNCE: &str = "INSERT INTO announcements (publisher, told, until)
     SELECT n.publisher, 0, n.until FROM unnest($1::bytea[], $2::bigint[]) AS n(publisher, until)
     ON CONFLICT (publisher) DO UPDATE SET told = 0, until = excluded.until";
 
 const INSERT_THREADS: &str =
-    "INSERT INTO dm.conversations (id, a, b, opened_at, a_number, b_number, head, last_at)
+    "INSERT INTO conversations (id, a, b, opened_at, a_number, b_number, head, last_at)
     SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::bytea[], $4::bigint[], $5::bigint[], $6::bigint[],
         $7::bigint[], $8::bigint[])";
 
 /// Without a time, that of the message at the head: what was reserved is given back.
 pub(crate) const UPDATE_THREADS: &str =
-    "UPDATE dm.conversations c SET head = n.head, last_at = coalesce(n.last_at,
-        (SELECT m.received_at FROM dm.messages m WHERE m.conversation = n.id AND m.seq = n.head))
+    "UPDATE conversations c SET head = n.head, last_at = coalesce(n.last_at,
+        (SELECT m.received_at FROM messages m WHERE m.conversation = n.id AND m.seq = n.head))
     FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS n(id, head, last_at) WHERE c.id = n.id";
 
-const INSERT_DEVICES: &str = "INSERT INTO dm.devices (user_id, device, number, cursor, registered_at)
+const INSERT_DEVICES: &str = "INSERT INTO devices (user_id, device, number, cursor, registered_at)
     SELECT * FROM unnest($1::bytea[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[])";
 
-pub(crate) const UPDATE_DEVICES: &str = "UPDATE dm.devices d SET cursor = n.cursor
+pub(crate) const UPDATE_DEVICES: &str = "UPDATE devices d SET cursor = n.cursor
     FROM unnest($1::bytea[], $2::text[], $3::bigint[]) AS n(user_id, device, cursor)
     WHERE d.user_id = n.user_id AND d.device = n.device";
 
-const INSERT_MARKS: &str = "INSERT INTO dm.acked (user_id, device, seq)
+const INSERT_MARKS: &str = "INSERT INTO acked (user_id, device, seq)
     SELECT * FROM unnest($1::bytea[], $2::text[], $3::bigint[]) ON CONFLICT DO NOTHING";
 
-pub(crate) const DELETE_MARKS: &str = "DELETE FROM dm.acked k
+pub(crate) const DELETE_MARKS: &str = "DELETE FROM acked k
     USING unnest($1::bytea[], $2::text[], $3::bigint[]) AS n(user_id, device, cursor)
     WHERE k.user_id = n.user_id AND k.device = n.device AND k.seq <= n.cursor";
 

@@ -16,58 +16,58 @@ use crate::codec::{self, MESSAGE, MESSAGE_COLUMNS};
 use crate::error::Fault;
 
 /// Makes rows for users who have none, in the order of their keys.
-pub(crate) const MAKE_USERS: &str = "INSERT INTO dm.users (id)
+pub(crate) const MAKE_USERS: &str = "INSERT INTO users (id)
     SELECT n.id FROM unnest($1::bytea[]) AS n(id) ORDER BY n.id ON CONFLICT (id) DO NOTHING";
 
 /// Locks the users who are named and those of the conversations that are named, in the order of their keys. Everything
 /// else that a batch changes belongs to one of them, so these are its only locks that are waited for.
 pub(crate) const LOCK_USERS: &str = "SELECT u.id, u.inbox_head, u.inbox_floor, u.oldest_at, u.conversations,
            u.registrations, u.key_version, u.key, u.key_binding, u.key_published_at
-    FROM dm.users u
+    FROM users u
     WHERE u.id IN (SELECT unnest($1::bytea[])
-                   UNION SELECT c.a FROM dm.conversations c WHERE c.id = ANY ($2::uuid[])
-                   UNION SELECT c.b FROM dm.conversations c WHERE c.id = ANY ($2::uuid[]))
+                   UNION SELECT c.a FROM conversations c WHERE c.id = ANY ($2::uuid[])
+                   UNION SELECT c.b FROM conversations c WHERE c.id = ANY ($2::uuid[]))
     ORDER BY u.id FOR UPDATE OF u";
 
 pub(crate) const THREADS: &str = "SELECT c.id, c.a, c.b, c.opened_at, c.head
-    FROM dm.conversations c WHERE c.id = ANY ($1::uuid[])
+    FROM conversations c WHERE c.id = ANY ($1::uuid[])
     UNION ALL
     SELECT c.id, c.a, c.b, c.opened_at, c.head
-    FROM unnest($2::bytea[], $3::bytea[]) AS p(a, b) JOIN dm.conversations c ON c.a = p.a AND c.b = p.b";
+    FROM unnest($2::bytea[], $3::bytea[]) AS p(a, b) JOIN conversations c ON c.a = p.a AND c.b = p.b";
 
 pub(crate) const DEVICES: &str = "SELECT d.user_id, d.device, d.cursor,
-           (SELECT max(k.seq) FROM dm.acked k WHERE k.user_id = d.user_id AND k.device = d.device)
-    FROM dm.devices d WHERE d.user_id = ANY ($1::bytea[])";
+           (SELECT max(k.seq) FROM acked k WHERE k.user_id = d.user_id AND k.device = d.device)
+    FROM devices d WHERE d.user_id = ANY ($1::bytea[])";
 
 /// For each device and each place where its cursor may come to stand, the first entries that keep it from moving on: as
 /// many as the run can acknowledge, and one more. Only those below the highest one that is acknowledged matter.
 pub(crate) const OPEN: &str = "SELECT s.user_id, s.device, e.seq,
-           (SELECT max(k.seq) FROM dm.acked k
+           (SELECT max(k.seq) FROM acked k
             WHERE k.user_id = s.user_id AND k.device = s.device AND k.seq < e.seq)
     FROM unnest($1::bytea[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[])
          AS s(user_id, device, origin, start, top, most)
-    JOIN dm.devices d ON d.user_id = s.user_id AND d.device = s.device
-    JOIN dm.users u ON u.id = s.user_id
+    JOIN devices d ON d.user_id = s.user_id AND d.device = s.device
+    JOIN users u ON u.id = s.user_id
     CROSS JOIN LATERAL (
-        SELECT i.seq FROM dm.inbox i
+        SELECT i.seq FROM inbox i
         WHERE i.user_id = s.user_id
           AND i.seq > greatest(s.start, d.cursor, u.inbox_floor)
-          AND i.seq < greatest(s.top, (SELECT max(k.seq) FROM dm.acked k
+          AND i.seq < greatest(s.top, (SELECT max(k.seq) FROM acked k
                                        WHERE k.user_id = s.user_id AND k.device = s.device))
           AND i.message_seq IS NOT NULL AND i.origin IS DISTINCT FROM s.origin
-          AND NOT EXISTS (SELECT FROM dm.acked k
+          AND NOT EXISTS (SELECT FROM acked k
                           WHERE k.user_id = s.user_id AND k.device = s.device AND k.seq = i.seq)
         ORDER BY i.seq LIMIT s.most
     ) e";
 
 pub(crate) const FILED: &str = "SELECT m.id, m.sender, m.recipient, m.sender_seq, m.recipient_seq
-    FROM dm.messages m WHERE m.id = ANY ($1::uuid[])";
+    FROM messages m WHERE m.id = ANY ($1::uuid[])";
 
 /// What the client ids stand for.
 pub(crate) fn sent_statement() -> String {
     format!(
         "SELECT {MESSAGE}, m.sender_seq FROM unnest($1::bytea[], $2::uuid[]) AS s(sender, client_id)
-         JOIN dm.messages m ON m.sender = s.sender AND m.client_id = s.client_id AND m.client_id IS NOT NULL"
+         JOIN messages m ON m.sender = s.sender AND m.client_id = s.client_id AND m.client_id IS NOT NULL"
     )
 }
 

@@ -17,14 +17,14 @@ use crate::error::Fault;
 
 /// Locks users, and moves their heads on. It takes the rows in the order of the array, for a loop over it is the only plan
 /// that is left to the planner: see [`parameters`](crate::connection::parameters), and the test that looks at the plan.
-pub(crate) const RESERVE_ENTRIES: &str = "UPDATE dm.users u SET inbox_head = u.inbox_head + n.entries
+pub(crate) const RESERVE_ENTRIES: &str = "UPDATE users u SET inbox_head = u.inbox_head + n.entries
     FROM unnest($1::bytea[], $2::bigint[]) AS n(id, entries) WHERE u.id = n.id
     RETURNING u.id, u.inbox_head, u.inbox_floor, u.oldest_at, u.conversations,
            u.registrations, u.key_version, u.key, u.key_binding, u.key_published_at, n.entries";
 
 /// Moves the heads of conversations on whose users are locked.
 pub(crate) const RESERVE_MESSAGES: &str =
-    "UPDATE dm.conversations c SET head = c.head + n.messages, last_at = n.last_at
+    "UPDATE conversations c SET head = c.head + n.messages, last_at = n.last_at
     FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS n(id, messages, last_at) WHERE c.id = n.id
     RETURNING c.id, c.a, c.b, c.opened_at, c.head, n.messages";
 

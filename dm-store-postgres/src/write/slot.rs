@@ -18,17 +18,17 @@ use super::flight::{Flight, param};
 use crate::connection::Lease;
 use crate::error::Fault;
 
-const MAKE: &str = "INSERT INTO dm.commits DEFAULT VALUES RETURNING slot::text";
+const MAKE: &str = "INSERT INTO commits DEFAULT VALUES RETURNING slot::text";
 
 /// Fails, and its batch with it, unless the token is the one that is named.
 pub(crate) const MOVE_ON: &str = "WITH moved AS (
-        UPDATE dm.commits SET token = token + 1, used_at = now()
+        UPDATE commits SET token = token + 1, used_at = now()
         WHERE slot = $1::text::uuid AND token = $2 RETURNING token
     ) SELECT 1 / count(*) FROM moved";
 
-const LOOK: &str = "UPDATE dm.commits SET token = token + 2 WHERE slot = $1::text::uuid RETURNING token - 2";
+const LOOK: &str = "UPDATE commits SET token = token + 2 WHERE slot = $1::text::uuid RETURNING token - 2";
 
-const CLEAN: &str = "DELETE FROM dm.commits WHERE used_at < now() - interval '7 days'";
+const CLEAN: &str = "DELETE FROM commits WHERE used_at < now() - interval '7 days'";
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(50);

@@ -8,6 +8,8 @@
     reason = "each test binary uses its own part"
 )]
 
+pub mod version_1;
+
 use dm_conformance::build;
 pub use dm_conformance::build::{at, conversation, open, register, user, who};
 use dm_core::{AppendMessage, InboxQuery, InboxSeq, OwnEntries, Principal, Write};

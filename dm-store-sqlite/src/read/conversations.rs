@@ -6,14 +6,15 @@ use std::collections::BinaryHeap;
 use dm_core::{
     Conversation, ConversationId, ConversationState, ConversationsQuery, ServerSequence, Timestamp,
 };
-use rusqlite::{Connection, OptionalExtension, Result, Row, params};
+use rusqlite::{OptionalExtension, Result, Row, params};
 
 use crate::codec;
+use crate::database::Database;
 use crate::heads::{newest_message, participants};
 use crate::read::recent::{Recent, Sealed};
 use crate::runs::Layout;
 
-pub(super) fn conversation(connection: &Connection, id: ConversationId) -> Result<Option<ConversationState>> {
+pub(super) fn conversation(connection: &Database, id: ConversationId) -> Result<Option<ConversationState>> {
     let found = connection
         .prepare_cached(
             "SELECT c.id, a.pubkey, b.pubkey, c.opened_at, c.head, c.last_at, c.ref
@@ -42,7 +43,7 @@ type Listed = ((Option<Timestamp>, ConversationId), i64, i64);
 /// recent entries, which tell the rest; the page's conversations are then read whole. An index by activity would save
 /// the look at all of them, and cost every send two more pages.
 pub(super) fn conversations(
-    connection: &Connection,
+    connection: &Database,
     sealed: &Sealed,
     query: &ConversationsQuery,
 ) -> Result<Vec<ConversationState>> {

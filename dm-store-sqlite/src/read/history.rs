@@ -4,12 +4,13 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use dm_core::{HistoryPage, HistoryQuery, HistoryRange};
-use rusqlite::{Connection, OptionalExtension, Result, Row, params};
+use rusqlite::{OptionalExtension, Result, Row, params};
 
 use crate::codec::{self, MESSAGE};
+use crate::database::Database;
 use crate::runs::{Layout, Run, walk};
 
-pub(super) fn history(connection: &Connection, query: &HistoryQuery) -> Result<Option<HistoryPage>> {
+pub(super) fn history(connection: &Database, query: &HistoryQuery) -> Result<Option<HistoryPage>> {
     let conversation: Option<i64> = connection
         .prepare_cached(
             "SELECT c.ref FROM dm_conversations c, dm_users u

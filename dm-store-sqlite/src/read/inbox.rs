@@ -8,92 +8,103 @@ use dm_core::{
     UserId,
 };
 use rusqlite::types::Type;
-use rusqlite::{Connection, OptionalExtension, Result, Row, params};
+use rusqlite::{OptionalExtension, Result, Row, params};
 
 use crate::codec::{self, MESSAGE};
+use crate::database::Database;
 use crate::heads::newest_entry;
 use crate::runs::{Layout, walk};
 
-/// Entries looked at for one page. A device whose own entries or acknowledged ones fill more than this gets a short
-/// page and asks again, so that one read never walks a whole inbox.
-const EXAMINED: usize = 4_096;
+/// Numbers that one page goes through. A device to which more than this in a row is not shown gets a short page and asks
+/// again, so that one read never walks a whole inbox.
+const STRETCH: i64 = 4_096;
 
-pub(super) fn inbox(connection: &Connection, query: &InboxQuery) -> Result<InboxPage> {
+/// The page's user and the device that asks, as far as they are known.
+struct Asking {
+    user: i64,
+    device: Option<i64>,
+}
+
+pub(super) fn inbox(connection: &Database, query: &InboxQuery) -> Result<InboxPage> {
     let none = InboxSeq::ZERO;
     let mut page = InboxPage { entries: Vec::new(), through: none, head: none, floor: none };
     let layout = Layout::read(connection)?;
-    let Some(user_ref) = extent(connection, &layout, query.who.user, &mut page)? else { return Ok(page) };
-    page.through = page.head;
-
-    let statement = "SELECT r.seq, r.at, r.message, r.notice, r.origin,
-                            EXISTS (SELECT 1 FROM dm_devices d JOIN dm_acked k ON k.device = d.ref
-                                    WHERE d.user = +?2 AND d.device = +?4 AND k.seq = r.seq)
-                     FROM {rows} r WHERE {run} AND r.user = +?2 AND r.seq > ?3 ORDER BY r.seq LIMIT ?5";
+    let Some(asking) = extent(connection, &layout, &query.who, &mut page)? else { return Ok(page) };
     let after = codec::bound(query.after.max(page.floor).get());
-    let device = query.who.device.as_str();
-    let (mut bytes, mut examined) = (0_usize, 0);
+    let until = after.saturating_add(STRETCH);
+    page.through = page.head.min(InboxSeq::new(until.cast_unsigned()));
+
+    // Rows that are not shown are passed over here, before anything of them is decoded.
+    let shown = match query.own {
+        OwnEntries::Skip | OwnEntries::Include => "(+?5 IS NULL OR r.origin IS NOT +?5)",
+        OwnEntries::ReceivedOnly => "r.origin IS +?5 AND r.message IS NOT NULL",
+    };
+    let statement = format!(
+        "SELECT r.seq, r.at, r.message, r.notice, r.origin
+         FROM {{rows}} r WHERE {{run}} AND r.user = +?2 AND r.seq > ?3 AND r.seq <= ?4 AND {shown}
+           AND NOT EXISTS (SELECT 1 FROM dm_acked k WHERE k.device = +?6 AND k.seq = r.seq)
+         ORDER BY r.seq"
+    );
+    let passed_over = match query.own {
+        OwnEntries::Skip => codec::origin(Some(&query.who.device)),
+        OwnEntries::Include | OwnEntries::ReceivedOnly => None,
+    };
+    let mut bytes = 0_usize;
     walk(
         connection,
-        layout.inbox_of(user_ref, after),
-        |part| part.of_inbox(statement),
-        |part| (part.number(), user_ref, part.above, device, codec::count(EXAMINED)),
+        layout.inbox_of(asking.user, after),
+        |part| part.of_inbox(&statement),
+        |part| (part.number(), asking.user, part.above, until, passed_over, asking.device),
         |row| {
-            examined += 1;
-            let seq = codec::get_seq(row, 0)?;
-            if examined == EXAMINED {
-                page.through = seq;
+            let entry = entry(connection, row)?;
+            bytes = bytes.saturating_add(entry.cost());
+            if let Some(last) = page.entries.last()
+                && (page.entries.len() == query.limit || bytes > query.max_bytes)
+            {
+                page.through = last.seq;
+                return Ok(ControlFlow::Break(()));
             }
-            if let Some(entry) = to_deliver(connection, query, row, seq)? {
-                bytes = bytes.saturating_add(entry.cost());
-                if let Some(last) = page.entries.last()
-                    && (page.entries.len() == query.limit || bytes > query.max_bytes)
-                {
-                    page.through = last.seq;
-                    return Ok(ControlFlow::Break(()));
-                }
-                page.entries.push(entry);
-            }
-            Ok(if examined == EXAMINED { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+            page.entries.push(entry);
+            Ok(ControlFlow::Continue(()))
         },
     )?;
     Ok(page)
 }
 
-/// The row's entry, unless the device has no need of it.
-fn to_deliver(
-    connection: &Connection,
-    query: &InboxQuery,
-    row: &Row<'_>,
-    seq: InboxSeq,
-) -> Result<Option<InboxEntry>> {
-    let origin = codec::get_origin(row, 4)?;
-    let own = query.own == OwnEntries::Skip && origin.as_ref() == Some(&query.who.device);
-    if own || row.get(5)? {
-        return Ok(None);
-    }
-    Ok(Some(InboxEntry { seq, at: codec::get_time(row, 1)?, origin, event: event(connection, row)? }))
+fn entry(connection: &Database, row: &Row<'_>) -> Result<InboxEntry> {
+    Ok(InboxEntry {
+        seq: codec::get_seq(row, 0)?,
+        at: codec::get_time(row, 1)?,
+        origin: codec::get_origin(row, 4)?,
+        event: event(connection, row)?,
+    })
 }
 
-/// The user's row, with the inbox's newest number and the newest expired one filled in.
+/// The rows of the user and of the device, with the inbox's newest number and the newest expired one filled in.
 fn extent(
-    connection: &Connection,
+    connection: &Database,
     layout: &Layout,
-    user: UserId,
+    who: &Principal,
     page: &mut InboxPage,
-) -> Result<Option<i64>> {
-    let found: Option<(i64, i64)> = connection
-        .prepare_cached("SELECT ref, inbox_floor FROM dm_users WHERE pubkey = ?1")?
-        .query_row([user.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
+) -> Result<Option<Asking>> {
+    let found: Option<(i64, i64, Option<i64>)> = connection
+        .prepare_cached(
+            "SELECT u.ref, u.inbox_floor, d.ref
+             FROM dm_users u LEFT JOIN dm_devices d ON d.user = u.ref AND d.device = +?2 WHERE u.pubkey = +?1",
+        )?
+        .query_row(params![who.user.as_bytes(), who.device.as_str()], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
         .optional()?;
-    let Some((user_ref, floor)) = found else { return Ok(None) };
-    let newest = newest_entry(connection, layout, user_ref, floor)?.unwrap_or(floor);
+    let Some((user, floor, device)) = found else { return Ok(None) };
+    let newest = newest_entry(connection, layout, user, floor)?.unwrap_or(floor);
     page.floor = InboxSeq::new(floor.cast_unsigned());
     page.head = InboxSeq::new(newest.cast_unsigned());
-    Ok(Some(user_ref))
+    Ok(Some(Asking { user, device }))
 }
 
 /// What the row's entry is about.
-fn event(connection: &Connection, row: &Row<'_>) -> Result<Event> {
+fn event(connection: &Database, row: &Row<'_>) -> Result<Event> {
     let message: Option<i64> = row.get(2)?;
     match message {
         Some(message) => connection
@@ -110,7 +121,7 @@ fn event(connection: &Connection, row: &Row<'_>) -> Result<Event> {
     }
 }
 
-pub(super) fn devices(connection: &Connection, user: UserId) -> Result<Vec<DeviceState>> {
+pub(super) fn devices(connection: &Database, user: UserId) -> Result<Vec<DeviceState>> {
     connection
         .prepare_cached(
             "SELECT d.device, d.cursor, d.registered_at FROM dm_users u JOIN dm_devices d ON d.user = u.ref
@@ -126,7 +137,7 @@ pub(super) fn devices(connection: &Connection, user: UserId) -> Result<Vec<Devic
         .collect()
 }
 
-pub(super) fn depth(connection: &Connection, who: &Principal) -> Result<Depth> {
+pub(super) fn depth(connection: &Database, who: &Principal) -> Result<Depth> {
     let mut depth = Depth { messages: 0, notices: 0 };
     let user: Option<(i64, i64, Option<i64>, Option<i64>)> = connection
         .prepare_cached(

@@ -11,10 +11,11 @@ use dm_core::{
     ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, EngineReader, HistoryPage,
     HistoryQuery, InboxPage, InboxQuery, KeyRecord, Principal, StoreError, UserId,
 };
-use rusqlite::{Connection, OptionalExtension, Result};
+use rusqlite::{OptionalExtension, Result};
 
 use crate::codec;
 use crate::connection::Readers;
+use crate::database::Database;
 
 /// The connections of this process that read.
 pub(crate) struct Reader {
@@ -64,7 +65,7 @@ impl EngineReader for Reader {
 }
 
 /// A user's current key.
-pub(crate) fn key(connection: &Connection, user: UserId) -> Result<Option<KeyRecord>> {
+pub(crate) fn key(connection: &Database, user: UserId) -> Result<Option<KeyRecord>> {
     connection
         .prepare_cached(
             "SELECT k.key, k.version, k.published_at, k.binding FROM dm_users u JOIN dm_keys k ON k.user = u.ref

@@ -5,9 +5,10 @@ use std::collections::hash_map::Entry;
 use std::sync::{Mutex, PoisonError};
 
 use dm_core::{ConversationsQuery, Timestamp};
-use rusqlite::{Connection, OptionalExtension, Result};
+use rusqlite::{OptionalExtension, Result};
 
 use crate::codec;
+use crate::database::Database;
 use crate::runs::Layout;
 
 /// Rows of one user in one run from which on it pays to ask whether older runs can be left out.
@@ -35,7 +36,7 @@ pub(super) struct Recent {
 impl Recent {
     /// Looks at both generations: some rows may be moved for the user and not yet for the conversation.
     pub(super) fn read(
-        connection: &Connection,
+        connection: &Database,
         layout: &Layout,
         sealed: &Sealed,
         user_ref: i64,
@@ -57,7 +58,7 @@ impl Recent {
         Ok(recent)
     }
 
-    fn add(&mut self, connection: &Connection, user_ref: i64, (generation, run): RunId) -> Result<usize> {
+    fn add(&mut self, connection: &Database, user_ref: i64, (generation, run): RunId) -> Result<usize> {
         let table = generation & 1;
         let mut select = connection.prepare_cached(&format!(
             "SELECT conversation, conversation_seq, at FROM dm_recent_inbox_{table}
@@ -87,7 +88,7 @@ impl Recent {
 
 impl Sealed {
     /// When the newest entry of these runs was written, all of which get no more rows.
-    fn newest(&self, connection: &Connection, runs: &[RunId]) -> Result<Option<Timestamp>> {
+    fn newest(&self, connection: &Database, runs: &[RunId]) -> Result<Option<Timestamp>> {
         let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = lock().clone();
         let mut newest = None;
@@ -108,7 +109,7 @@ impl Sealed {
     }
 }
 
-fn newest_of(connection: &Connection, (generation, run): RunId) -> Result<Option<Timestamp>> {
+fn newest_of(connection: &Database, (generation, run): RunId) -> Result<Option<Timestamp>> {
     let table = generation & 1;
     // Times are unsigned, and SQLite has none: those above its highest number are its lowest.
     let mut select = connection.prepare_cached(&format!(

@@ -3,9 +3,10 @@
 use std::num::NonZeroUsize;
 
 use rusqlite::types::ToSqlOutput;
-use rusqlite::{Connection, Result, Row, params};
+use rusqlite::{Result, Row, params};
 
 use crate::codec;
+use crate::database::Database;
 use crate::runs::{Layout, Position, RUNS};
 
 /// Entries between moves, at most. A move costs some twenty microseconds beside its rows.
@@ -23,7 +24,7 @@ pub(super) struct Recent {
 }
 
 impl Recent {
-    pub(super) fn read(connection: &Connection, entries: NonZeroUsize) -> Result<Self> {
+    pub(super) fn read(connection: &Database, entries: NonZeroUsize) -> Result<Self> {
         let run_entries = (codec::count(entries.get()) / RUNS).max(1);
         let layout = Layout::read(connection)?;
         let table = layout.growing();
@@ -52,7 +53,7 @@ impl Recent {
 
     /// Moves a part of the generation before this one, so much that it is all moved when this one is full; then this one is
     /// the one that is moved.
-    pub(super) fn settle(&mut self, connection: &Connection) -> Result<()> {
+    pub(super) fn settle(&mut self, connection: &Database) -> Result<()> {
         let full = self.entries >= RUNS * self.run_entries;
         if self.unsettled < STEP.min(self.run_entries) && !full {
             return Ok(());
@@ -85,7 +86,7 @@ impl Recent {
     }
 
     /// Forgets the generation that is moved, and begins to move the one that grew.
-    fn turn(&mut self, connection: &Connection, moved: i64) -> Result<()> {
+    fn turn(&mut self, connection: &Database, moved: i64) -> Result<()> {
         // Without a condition SQLite frees the pages and looks at no row.
         connection.prepare_cached(&format!("DELETE FROM dm_recent_inbox_{moved}"))?.execute([])?;
         connection.prepare_cached(&format!("DELETE FROM dm_recent_sequence_{moved}"))?.execute([])?;
@@ -105,7 +106,7 @@ fn last_run(layout: &Layout) -> i64 {
 }
 
 /// Moves entries in the order of their keys, and says up to which.
-fn move_entries(connection: &Connection, table: i64, after: Position, limit: i64) -> Result<Position> {
+fn move_entries(connection: &Database, table: i64, after: Position, limit: i64) -> Result<Position> {
     let columns = "user, seq, at, message, notice, origin";
     let mut select = connection.prepare_cached(&in_order("inbox", table, "user", columns))?;
     let mut insert = connection.prepare_cached(
@@ -136,7 +137,7 @@ fn move_entries(connection: &Connection, table: i64, after: Position, limit: i64
 }
 
 /// Moves rows of conversations in the order of their keys, and says up to which.
-fn move_messages(connection: &Connection, table: i64, after: Position, limit: i64) -> Result<Position> {
+fn move_messages(connection: &Database, table: i64, after: Position, limit: i64) -> Result<Position> {
     let columns = "conversation, seq, message, at";
     let mut select = connection.prepare_cached(&in_order("sequence", table, "conversation", columns))?;
     let mut insert = connection

@@ -13,9 +13,9 @@ mod statements;
 use std::num::NonZeroUsize;
 
 use dm_core::{EngineWriter, Outcome, Refusal, StoreError, StoreErrorKind, Write};
-use rusqlite::Connection;
 
 use crate::config::SqliteConfig;
+use crate::database::Database;
 use crate::error::{did_not_commit, from_sqlite};
 use crate::heads::Heads;
 use merge::Recent;
@@ -23,7 +23,7 @@ use statements::Statements;
 
 /// The only connection of this process that writes.
 pub(crate) struct Writer {
-    connection: Connection,
+    connection: Database,
     heads: Heads,
     /// Unknown at first, and again after a failure and after another connection wrote.
     recent: Option<Recent>,
@@ -34,7 +34,7 @@ pub(crate) struct Writer {
 
 /// The writes of one batch, each in its room of this module.
 struct Batch<'a> {
-    connection: &'a Connection,
+    connection: &'a Database,
     heads: &'a mut Heads,
     recent: &'a mut Recent,
     statements: Statements<'a>,
@@ -61,7 +61,7 @@ impl From<rusqlite::Error> for Stop {
 }
 
 impl Writer {
-    pub(crate) fn new(connection: Connection, config: &SqliteConfig) -> Self {
+    pub(crate) fn new(connection: Database, config: &SqliteConfig) -> Self {
         Self {
             connection,
             heads: Heads::new(config),

@@ -1,10 +1,12 @@
 //! The statements of a send, at hand for the whole of a batch.
 
-use rusqlite::{CachedStatement, Connection, Result};
+use rusqlite::{CachedStatement, Result};
+
+use crate::database::Database;
 
 /// Looked up by their text once per batch. For each message it took 7 % of the time of the commit thread.
 pub(super) struct Statements<'a> {
-    connection: &'a Connection,
+    connection: &'a Database,
     /// Which table of recent rows grows.
     growing: i64,
     client_id: Option<CachedStatement<'a>>,
@@ -14,7 +16,7 @@ pub(super) struct Statements<'a> {
 }
 
 impl<'a> Statements<'a> {
-    pub(super) const fn new(connection: &'a Connection, growing: i64) -> Self {
+    pub(super) const fn new(connection: &'a Database, growing: i64) -> Self {
         Self { connection, growing, client_id: None, message: None, sequence: None, entry: None }
     }
 
@@ -60,7 +62,7 @@ impl<'a> Statements<'a> {
 
 fn at_hand<'s, 'a>(
     place: &'s mut Option<CachedStatement<'a>>,
-    connection: &'a Connection,
+    connection: &'a Database,
     sql: &str,
 ) -> Result<&'s mut CachedStatement<'a>> {
     match place {

@@ -131,6 +131,34 @@ impl Cluster {
         Self { folder: data, ends, syncs: Syncs::Never, port: Some(port) }
     }
 
+    /// A hot standby of this server: a copy that follows it, does not make it wait, and takes reads only. `pg_promote` makes
+    /// a server of its own of it.
+    ///
+    /// # Panics
+    /// As [`shared`](Self::shared), or when the copy cannot be made.
+    #[must_use]
+    pub fn standby(&self) -> Self {
+        let folder = shared::folder(&format!("postgres-{}-{}", std::process::id(), shared::unique()));
+        let data = folder.join("data");
+        fs::create_dir_all(&data).expect("the folder is ours");
+        fs::set_permissions(&data, fs::Permissions::from_mode(0o700)).expect("the folder is ours");
+        shared::give(&data, "postgres");
+        let output = as_server("pg_basebackup")
+            .arg("--pgdata")
+            .arg(&data)
+            .arg("--dbname")
+            .arg(self.parameters("postgres"))
+            .args(["--write-recovery-conf", "--checkpoint=fast", "--no-sync"])
+            .stdin(Stdio::null())
+            .output()
+            .expect("pg_basebackup starts");
+        assert!(output.status.success(), "pg_basebackup: {}", String::from_utf8_lossy(&output.stderr));
+        // The lock of the socket in the folder was copied, too.
+        let _ = fs::remove_file(data.join(".s.PGSQL.5432.lock"));
+        launch(&data, self.syncs, None);
+        Self { folder: data, ends: Ends::Alone { keeps_folder: false }, syncs: self.syncs, port: None }
+    }
+
     /// A server that syncs, with its data in a folder of the caller's, which outlives it.
     ///
     /// # Panics
@@ -340,7 +368,7 @@ fn launch(data: &Path, syncs: Syncs, port: Option<u16>) -> u32 {
         .expect("the server starts");
     // The file says so in its last line.
     let end = Instant::now() + PATIENCE;
-    while alive(data).is_none() || !status(data).is_some_and(|line| line.starts_with("ready")) {
+    while alive(data).is_none() || !status(data).is_some_and(|line| takes_connections(&line)) {
         let ended = child.try_wait().expect("a child of this process");
         assert!(
             ended.is_none(),
@@ -368,6 +396,11 @@ fn stop(data: &Path, signal: &str) {
 fn alive(data: &Path) -> Option<u32> {
     let pid = line(data, 0)?.trim().parse().ok()?;
     is_running(pid).then_some(pid)
+}
+
+/// Whether the status of a server, or of a standby, says that it takes connections.
+fn takes_connections(status: &str) -> bool {
+    ["ready", "standby"].iter().any(|state| status.starts_with(state))
 }
 
 fn status(data: &Path) -> Option<String> {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::{State, Thread, UserState};
 use crate::store::{
     ConversationsQuery, Depth, DeviceState, HistoryPage, HistoryQuery, HistoryRange, InboxPage, InboxQuery,
-    OwnEntries,
 };
 use crate::{ConversationState, DeviceId, Event, InboxEntry, InboxSeq, Principal, ServerSequence, UserId};
 
@@ -92,8 +91,7 @@ impl State {
         };
         let mut bytes = 0;
         for entry in user.entries_after(query.after) {
-            let own = query.own == OwnEntries::Skip && entry.origin.as_ref() == Some(&query.who.device);
-            if own || user.is_acknowledged(&query.who.device, entry.seq) {
+            if !query.shows(entry) || user.is_acknowledged(&query.who.device, entry.seq) {
                 continue;
             }
             bytes += entry.cost();

@@ -16,6 +16,7 @@ defects! {
     "pages": "a full page says that it is the last" => NoMore,
     "pages": "conversations are listed by id" => ById,
     "pages": "a device is shown what it did itself" => ShowsOwn,
+    "pages": "notices are shown to those who ask for messages" => ShowsNotices,
 }
 
 #[derive(Default)]
@@ -105,5 +106,16 @@ struct ShowsOwn;
 impl Defect for ShowsOwn {
     fn inbox_query(&self, query: &mut InboxQuery) {
         query.own = OwnEntries::Include;
+    }
+}
+
+#[derive(Default)]
+struct ShowsNotices;
+
+impl Defect for ShowsNotices {
+    fn inbox_query(&self, query: &mut InboxQuery) {
+        if query.own == OwnEntries::ReceivedOnly {
+            query.own = OwnEntries::Skip;
+        }
     }
 }

@@ -202,11 +202,13 @@ impl Draft {
         let limit = || prop_oneof![2 => 1..5_usize, 1 => Just(1_000)];
         let bytes = || prop_oneof![Just(usize::MAX), 1..2_000_usize, Just(1), Just(4_000)];
         let number = || prop_oneof![8 => 0..12_u64, 1 => Just(u64::MAX)];
-        let inbox =
-            (who(), number(), any::<bool>(), limit(), bytes()).prop_map(|(who, after, all, limit, bytes)| {
-                let own = if all { OwnEntries::Include } else { OwnEntries::Skip };
-                Read::Inbox { who, after, own, limit, bytes }
-            });
+        let own = prop_oneof![
+            2 => Just(OwnEntries::Skip),
+            2 => Just(OwnEntries::Include),
+            1 => Just(OwnEntries::ReceivedOnly),
+        ];
+        let inbox = (who(), number(), own, limit(), bytes())
+            .prop_map(|(who, after, own, limit, bytes)| Read::Inbox { who, after, own, limit, bytes });
         let range = prop_oneof![
             Just(HistoryRange::Newest),
             number().prop_map(|n| HistoryRange::Before(ServerSequence::new(n))),

@@ -104,6 +104,7 @@ fn read(words: &[&str]) -> Option<Read> {
             own: match *own {
                 "own=skip" => OwnEntries::Skip,
                 "own=include" => OwnEntries::Include,
+                "own=received" => OwnEntries::ReceivedOnly,
                 _ => return None,
             },
             limit: after(limit, "limit=")?,

@@ -245,7 +245,7 @@ impl<H: Harness> Stage<H> {
 
     async fn read_inbox(&self, store: &H::Store, who: &Principal) -> Result<(), String> {
         let pages = [(0, 1_000, usize::MAX), (3, 2, usize::MAX), (1, 5, 1_000), (u64::MAX, 1, 1)];
-        for own in [OwnEntries::Skip, OwnEntries::Include] {
+        for own in [OwnEntries::Skip, OwnEntries::Include, OwnEntries::ReceivedOnly] {
             for (after, limit, max_bytes) in pages {
                 let query =
                     InboxQuery { who: who.clone(), after: InboxSeq::new(after), own, limit, max_bytes };

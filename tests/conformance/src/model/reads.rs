@@ -30,8 +30,12 @@ impl Person {
     ) -> impl Iterator<Item = &'a InboxEntry> {
         let marked = |seq| self.device(device).is_some_and(|device| device.marks.contains(&seq));
         self.entries.values().filter(move |entry| {
-            let skipped = own == OwnEntries::Skip && entry.origin.as_ref() == Some(device);
-            entry.seq.get() > after && !skipped && !marked(entry.seq.get())
+            let shown = match own {
+                OwnEntries::Skip => entry.origin.as_ref() != Some(device),
+                OwnEntries::Include => true,
+                OwnEntries::ReceivedOnly => entry.origin.is_none() && entry.message().is_some(),
+            };
+            entry.seq.get() > after && shown && !marked(entry.seq.get())
         })
     }
 }

@@ -112,7 +112,11 @@ impl fmt::Display for Read {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Inbox { who, after, own, limit, bytes } => {
-                let own = if *own == OwnEntries::Skip { "skip" } else { "include" };
+                let own = match own {
+                    OwnEntries::Skip => "skip",
+                    OwnEntries::Include => "include",
+                    OwnEntries::ReceivedOnly => "received",
+                };
                 write!(f, "inbox {who} after={after} own={own} limit={limit} bytes={bytes}")
             }
             Self::History { reader, conversation, range, limit, bytes } => {

@@ -59,7 +59,7 @@ impl Tables {
         let mut page = InboxPage { entries: Vec::new(), through: head, head, floor };
         let mut room = Room { items: query.limit, bytes: query.max_bytes, empty: true };
         for entry in self.entries_after(who.user, query.after) {
-            if self.is_left_out(who, entry, query.own) {
+            if !query.shows(entry) || self.is_acknowledged(who, entry) {
                 continue;
             }
             if !room.fits(entry.cost()) {
@@ -87,7 +87,7 @@ impl Tables {
         let mut depth = Depth::default();
         let cursor = self.devices.get(who).map_or(InboxSeq::ZERO, |device| device.cursor);
         for entry in self.entries_after(who.user, cursor) {
-            if !self.is_left_out(who, entry, OwnEntries::Skip) {
+            if entry.origin.as_ref() != Some(&who.device) && !self.is_acknowledged(who, entry) {
                 let counter =
                     if entry.message().is_some() { &mut depth.messages } else { &mut depth.notices };
                 *counter += 1;
@@ -96,9 +96,8 @@ impl Tables {
         depth
     }
 
-    fn is_left_out(&self, who: &Principal, entry: &InboxEntry, own: OwnEntries) -> bool {
-        let is_own = own == OwnEntries::Skip && entry.origin.as_ref() == Some(&who.device);
-        is_own || self.acknowledged.contains(&(who.clone(), entry.seq))
+    fn is_acknowledged(&self, who: &Principal, entry: &InboxEntry) -> bool {
+        self.acknowledged.contains(&(who.clone(), entry.seq))
     }
 }
 

@@ -1,0 +1,109 @@
+//! Whether what a schema holds is the store's.
+//!
+//! A host may have a schema of the same name. Before anything is changed, the tables in it are compared with the store's.
+
+use dm_core::{StoreError, StoreErrorKind};
+use tokio_postgres::GenericClient;
+
+use crate::error::from_postgres;
+
+/// The table of the schema's version, and its columns in order.
+const VERSION_TABLE: (&str, &str) = ("schema_version", "single version");
+
+/// The store's other tables, and their columns in order.
+const TABLES: [(&str, &str); 8] = [
+    ("acked", "user_id device seq"),
+    ("announcements", "publisher told until"),
+    ("commits", "slot token used_at"),
+    ("conversations", "id a b opened_at a_number b_number head last_at"),
+    ("devices", "user_id device number cursor registered_at"),
+    ("inbox", "seq at message_seq conversation user_id notice origin"),
+    (
+        "messages",
+        "seq sender_seq recipient_seq sent_at received_at suite conversation id client_id sender recipient nonce \
+         ephemeral payload",
+    ),
+    (
+        "users",
+        "id inbox_head inbox_floor oldest_at conversations registrations key_version key key_binding \
+         key_published_at",
+    ),
+];
+
+/// A table, a view or a sequence with its columns. Indexes belong to tables.
+const RELATIONS: &str = "SELECT c.relname::text, c.relkind IN ('r', 'p'), coalesce((
+        SELECT string_agg(a.attname::text, ' ' ORDER BY a.attnum) FROM pg_attribute a
+        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), '')
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') ORDER BY 1";
+
+/// What a schema holds, in one state of the database.
+pub(crate) struct Contents(Vec<Relation>);
+
+struct Relation {
+    name: String,
+    is_table: bool,
+    columns: String,
+}
+
+impl Contents {
+    /// Reads it. There is nothing in a schema that is not there.
+    pub(crate) async fn read(client: &impl GenericClient) -> Result<Self, StoreError> {
+        let rows = client.query(RELATIONS, &[]).await.map_err(from_postgres)?;
+        rows.iter()
+            .map(|row| {
+                Ok(Relation { name: row.try_get(0)?, is_table: row.try_get(1)?, columns: row.try_get(2)? })
+            })
+            .collect::<Result<_, _>>()
+            .map(Self)
+            .map_err(from_postgres)
+    }
+
+    /// Whether the table of the version is there.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::ForeignTables`] when what has its name is not it, or when there are others without it.
+    pub(crate) fn has_version(&self) -> Result<bool, StoreError> {
+        if self.relation(VERSION_TABLE)?.is_some() {
+            return Ok(true);
+        }
+        self.refuse_others().map(|()| false)
+    }
+
+    /// Refuses everything but the table of the version.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::ForeignTables`].
+    pub(crate) fn refuse_others(&self) -> Result<(), StoreError> {
+        match self.0.iter().find(|relation| relation.name != VERSION_TABLE.0) {
+            Some(other) => Err(foreign(&other.name, "the schema is not the store's")),
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses what has the name of a table of the store's and is not it, and tables that are missing.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::ForeignTables`].
+    pub(crate) fn refuse_foreign(&self) -> Result<(), StoreError> {
+        for table in TABLES {
+            if self.relation(table)?.is_none() {
+                return Err(foreign(VERSION_TABLE.0, "tables of the version that it names are missing"));
+            }
+        }
+        Ok(())
+    }
+
+    fn relation(&self, (name, columns): (&str, &str)) -> Result<Option<&Relation>, StoreError> {
+        match self.0.iter().find(|relation| relation.name == name) {
+            Some(found) if found.is_table && found.columns == columns => Ok(Some(found)),
+            Some(_) => Err(foreign(name, "it is not as the store made it")),
+            None => Ok(None),
+        }
+    }
+}
+
+fn foreign(name: &str, why: &str) -> StoreError {
+    let what = format!("`{name}` is not the store's: {why}; give the store another schema");
+    StoreError::new(StoreErrorKind::ForeignTables, what)
+}

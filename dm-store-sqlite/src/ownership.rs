@@ -1,0 +1,120 @@
+//! Whether what a file holds under the store's names is the store's.
+//!
+//! A host may have tables whose names begin with the prefix. Before anything is changed, the file's schema is compared
+//! with the one that the migrations up to its version make.
+
+use dm_core::{StoreError, StoreErrorKind};
+use rusqlite::{Connection, Result};
+
+use crate::database::Database;
+use crate::error::from_sqlite;
+use crate::names::TablePrefix;
+
+/// A table, an index or a view, and its columns.
+#[derive(Debug, PartialEq, Eq)]
+struct Object {
+    /// Without the prefix.
+    name: String,
+    kind: String,
+    columns: Vec<Column>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Column {
+    name: String,
+    kind: String,
+    not_null: bool,
+    key: i64,
+}
+
+/// The version in a schema's table that is the store's; `None` when the file holds nothing under the store's names. Only
+/// reads.
+///
+/// # Errors
+/// [`StoreErrorKind::ForeignTables`].
+pub(crate) fn version(database: &Database) -> Result<Option<usize>, StoreError> {
+    let objects = objects(database).map_err(from_sqlite)?;
+    let Some(schema) = objects.iter().find(|object| object.name == "schema") else {
+        return match objects.first() {
+            Some(object) => Err(foreign(database, &object.name, "there is no schema of the store")),
+            None => Ok(None),
+        };
+    };
+    let version = Column { name: "version".into(), kind: "INTEGER".into(), not_null: true, key: 0 };
+    if schema.kind != "table" || schema.columns != [version] {
+        return Err(foreign(database, "schema", "it has other columns"));
+    }
+    let (rows, found): (i64, Option<i64>) = database
+        .query_row(
+            "SELECT count(*), max(version) FROM dm_schema WHERE typeof(version) = 'integer'",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .map_err(from_sqlite)?;
+    match found {
+        // A number that is no version is newer than anything known.
+        Some(version) if rows == 1 => Ok(Some(usize::try_from(version).unwrap_or(usize::MAX))),
+        _ => Err(foreign(database, "schema", "it does not hold one version")),
+    }
+}
+
+/// Refuses a file whose tables are others than these steps make. Only reads.
+///
+/// # Errors
+/// [`StoreErrorKind::ForeignTables`].
+pub(crate) fn refuse_foreign(database: &Database, steps: &[&str]) -> Result<(), StoreError> {
+    let found = objects(database).map_err(from_sqlite)?;
+    for expected in expected(steps).map_err(from_sqlite)? {
+        match found.iter().find(|object| object.name == expected.name) {
+            Some(object) if *object == expected => {}
+            Some(_) => return Err(foreign(database, &expected.name, "it is not as the store made it")),
+            None => {
+                return Err(foreign(database, "schema", "tables of the version that it names are missing"));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn expected(steps: &[&str]) -> Result<Vec<Object>> {
+    let model = Database::new(Connection::open_in_memory()?, TablePrefix::default());
+    for step in steps {
+        model.execute_batch(step)?;
+    }
+    objects(&model)
+}
+
+/// What has a name that begins with the prefix, in any case: SQLite takes `DM_users` for the same name.
+fn objects(database: &Database) -> Result<Vec<Object>> {
+    let prefix = database.prefix().as_str();
+    let mut select = database.prepare_cached(
+        "SELECT lower(substr(name, length(?1) + 1)), name, type FROM sqlite_schema
+         WHERE lower(substr(name, 1, length(?1))) = ?1 AND type <> 'trigger' ORDER BY name",
+    )?;
+    let rows = select.query_map([prefix], |row| {
+        let object = Object { name: row.get(0)?, kind: row.get(2)?, columns: Vec::new() };
+        Ok((object, row.get::<_, String>(1)?))
+    })?;
+    rows.map(|row| {
+        let (object, name) = row?;
+        Ok(Object { columns: columns(database, &name)?, ..object })
+    })
+    .collect()
+}
+
+/// The columns of a table or a view; an index has none.
+fn columns(database: &Database, name: &str) -> Result<Vec<Column>> {
+    let sql = "SELECT name, type, \"notnull\", pk FROM pragma_table_xinfo(?1) ORDER BY cid";
+    database
+        .prepare_cached(sql)?
+        .query_map([name], |row| {
+            Ok(Column { name: row.get(0)?, kind: row.get(1)?, not_null: row.get(2)?, key: row.get(3)? })
+        })?
+        .collect()
+}
+
+fn foreign(database: &Database, name: &str, why: &str) -> StoreError {
+    let prefix = database.prefix().as_str();
+    let what = format!("`{prefix}{name}` is not the store's: {why}; give the store another table prefix");
+    StoreError::new(StoreErrorKind::ForeignTables, what)
+}

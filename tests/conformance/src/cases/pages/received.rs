@@ -1,0 +1,86 @@
+//! Pages of messages from others, and long stretches that a page passes over.
+
+use dm_core::{InboxQuery, InboxSeq, OwnEntries, Principal};
+
+use crate::build::{ack_entries, announce, append, on, open, publish, register, who};
+use crate::reads::{inbox_after, seqs};
+use crate::{Harness, World};
+
+/// Entries of a stretch that is longer than any store in this workspace goes through for one page.
+const STRETCH: u64 = 4_500;
+
+/// Neither notices nor messages of the user's own, whichever device sent them and whichever asks.
+pub async fn only_messages_from_others_are_shown_when_asked<H: Harness>(world: World<H>) {
+    world.commit(vec![open(1, 1, 2), publish(1, 1, 2), publish(1, 2, 3), announce(10, 4)]).await;
+    world
+        .commit([1, 2, 2, 1].into_iter().zip(1..).map(|(from, id)| append(1, from, id).into()).collect())
+        .await;
+    let all = world.inbox(&who(2)).await;
+    let received: Vec<_> =
+        all.entries.iter().filter(|entry| entry.message().is_some() && entry.origin.is_none()).collect();
+    assert_eq!(received.len(), 2, "{all:?}");
+    for reader in [who(2), on(2, "desk")] {
+        for limit in [1, 2, 100] {
+            let (entries, _) = read_through(&world, &reader, 0, limit).await;
+            assert_eq!(entries, received.iter().map(|entry| entry.seq.get()).collect::<Vec<_>>());
+        }
+    }
+    let (opener, _) = read_through(&world, &who(1), 0, 100).await;
+    assert_eq!(opener.len(), 2, "what user 2 sent");
+}
+
+/// The message behind thousands of the user's own is reached, in pages that each lead on.
+pub async fn a_long_stretch_of_own_entries_is_passed_over<H: Harness>(world: World<H>) {
+    world.done(open(1, 1, 2)).await;
+    world.append(append(1, 2, 1)).await;
+    for batch in 0..STRETCH / 500 {
+        let ids = 2 + batch * 500..2 + (batch + 1) * 500;
+        world.commit(ids.map(|id| append(1, 1, id).into()).collect()).await;
+    }
+    world.append(append(1, 2, STRETCH + 2)).await;
+    let behind = STRETCH + 3;
+    for reader in [who(1), on(1, "desk")] {
+        let (entries, head) = read_through(&world, &reader, 0, 100).await;
+        assert_eq!((entries, head), (vec![2, behind], behind));
+    }
+    let query = InboxQuery { own: OwnEntries::Skip, ..inbox_after(who(1), 2, 1) };
+    assert_eq!(read_on(&world, query).await.0, [behind], "for the device that sent them, too");
+}
+
+/// So is the one behind thousands that the device acknowledged one by one.
+pub async fn a_long_stretch_of_acknowledged_entries_is_passed_over<H: Harness>(world: World<H>) {
+    world.commit(vec![open(1, 1, 2), register(who(2))]).await;
+    for batch in 0..STRETCH / 500 {
+        let ids = 1 + batch * 500..1 + (batch + 1) * 500;
+        world.commit(ids.map(|id| append(1, 1, id).into()).collect()).await;
+    }
+    world.append(append(1, 1, STRETCH + 1)).await;
+    // Entry 1 is the conversation and entry 2 the first message, which stay.
+    world.done(ack_entries(who(2), 3..STRETCH + 2)).await;
+    let (entries, head) = read_through(&world, &who(2), 0, 100).await;
+    assert_eq!((entries, head), (vec![2, STRETCH + 2], STRETCH + 2));
+}
+
+/// The numbers of the messages from others after an entry, in pages, and the newest entry's.
+async fn read_through<H: Harness>(
+    world: &World<H>,
+    reader: &Principal,
+    after: u64,
+    limit: usize,
+) -> (Vec<u64>, u64) {
+    let own = OwnEntries::ReceivedOnly;
+    read_on(world, InboxQuery { own, ..inbox_after(reader.clone(), after, limit) }).await
+}
+
+async fn read_on<H: Harness>(world: &World<H>, mut query: InboxQuery) -> (Vec<u64>, u64) {
+    let mut found = Vec::new();
+    loop {
+        let page = world.page(query.clone()).await;
+        found.extend(seqs(&page.entries));
+        if page.through >= page.head {
+            return (found, page.head.get());
+        }
+        assert!(page.through > query.after, "{page:?} after {}", query.after);
+        query.after = InboxSeq::new(page.through.get());
+    }
+}
