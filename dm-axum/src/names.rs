@@ -20,7 +20,7 @@ impl Names {
         if users.is_empty() {
             return Self::default();
         }
-        let profiles = service.directory().profiles(&users).await.unwrap_or_else(|error| {
+        let profiles = service.profiles(users.clone()).await.unwrap_or_else(|error| {
             tracing::warn!(%error, "display names are missing");
             metrics::counter!("dm_directory_failures_total").increment(1);
             Vec::new()

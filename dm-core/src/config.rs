@@ -52,6 +52,11 @@ pub struct Config {
     pub batch: usize,
     /// Bytes of payload at which a batch ends early. Default 4 MiB.
     pub batch_bytes: usize,
+    /// How old a commit that is under way may be before [`Service::health`](crate::Service::health)
+    /// is not ready. Default 10 s: a batch takes some milliseconds.
+    pub commit_bound: Duration,
+    /// The same for a read. Default 10 s.
+    pub read_bound: Duration,
     /// What acknowledges an entry. Default [`AckMode::Explicit`].
     pub ack_mode: AckMode,
     /// Which keys may be published. Default [`KeyPolicy::Derived`].
@@ -99,6 +104,8 @@ impl Default for Config {
             queue_bytes: 64 * 1024 * 1024,
             batch: 512,
             batch_bytes: 4 * 1024 * 1024,
+            commit_bound: Duration::from_secs(10),
+            read_bound: Duration::from_secs(10),
             ack_mode: AckMode::Explicit,
             key_policy: KeyPolicy::Derived,
         }
@@ -136,9 +143,12 @@ impl Config {
                 return Err(Invalid::new(field, "beyond any sensible limit"));
             }
         }
-        for (field, span) in
-            [("poll_interval", self.poll_interval), ("expiry_interval", self.expiry_interval)]
-        {
+        for (field, span) in [
+            ("poll_interval", self.poll_interval),
+            ("expiry_interval", self.expiry_interval),
+            ("commit_bound", self.commit_bound),
+            ("read_bound", self.read_bound),
+        ] {
             if span < Duration::from_millis(1) {
                 return Err(Invalid::new(field, "shorter than a millisecond"));
             }

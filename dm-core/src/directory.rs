@@ -12,6 +12,11 @@ pub struct Profile {
 }
 
 /// Does this user exist, and what are they called: answered by the host, which owns its accounts.
+///
+/// The service polls the future in a task of its own until it is done or dropped, whatever its
+/// caller does meanwhile. Code that calls a directory itself, and not through
+/// [`Service::profiles`](crate::Service::profiles), has to do the same if the future may hold a
+/// lock or a connection.
 #[async_trait]
 pub trait Directory: Send + Sync + 'static {
     /// The profiles of some users, answer *i* for user *i*; `None` for a user the host does not know.

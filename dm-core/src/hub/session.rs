@@ -8,9 +8,10 @@ use std::sync::Arc;
 use super::Place;
 use super::disconnect::DisconnectReason;
 use super::mailbox::{Ended, Found, Hint, Kind, Mailbox};
+use crate::service::Reading;
 use crate::{
-    AckTarget, Acknowledged, Error, Gap, InboxEntry, InboxQuery, InboxSeq, MessageId, OwnEntries, Principal,
-    Service, StoreError,
+    AckTarget, Acknowledged, Error, Gap, InboxEntry, InboxPage, InboxQuery, InboxSeq, MessageId, OwnEntries,
+    Principal, Service, StoreError,
 };
 
 /// Entries read from the store at once, at most.
@@ -67,6 +68,9 @@ pub struct Session {
     delivered: InboxSeq,
     /// What was read from the store and is not delivered yet.
     page: Page,
+    /// The read of the next page. It outlives a dropped `next`, so that a host whose loop wakes
+    /// often does not begin it again and again.
+    reading: Option<Reading<InboxPage>>,
     /// Whether the store has to be read before hints are taken.
     behind: bool,
     caught_up: bool,
@@ -101,6 +105,7 @@ impl Session {
             last,
             delivered: last,
             page: Page::default(),
+            reading: None,
             behind: !follows,
             caught_up: follows,
             poll: None,
@@ -113,7 +118,8 @@ impl Session {
     /// When the session is over; it stays over.
     ///
     /// # Cancel safety
-    /// Dropping the future loses nothing: an entry counts as delivered only when this returns it.
+    /// Dropping the future loses nothing: an entry counts as delivered only when this returns it,
+    /// and a read of the store that is under way goes on until the session is dropped.
     pub async fn next(&mut self) -> Result<Delivery, SessionEnd> {
         loop {
             if let Some(cause) = self.place.mailbox.ended() {
@@ -265,7 +271,7 @@ impl Session {
         }
     }
 
-    /// Reads the next page from the store.
+    /// Reads the next page from the store. Until it is there nothing is delivered or passed over.
     async fn read(&mut self) -> Result<(), SessionEnd> {
         let query = InboxQuery {
             who: self.who.clone(),
@@ -275,8 +281,9 @@ impl Session {
             limit: PAGE,
             max_bytes: PAGE_BYTES,
         };
-        let page = self.service.store().inbox(query).await.map_err(failed)?;
-        let page = page.leading_on(self.last).map_err(failed)?;
+        let page = self.reading.get_or_insert_with(|| self.service.store().inbox(query)).await;
+        self.reading = None;
+        let page = page.and_then(|page| page.leading_on(self.last)).map_err(failed)?;
         self.behind = page.through < page.head;
         let gap = page.gap_after(self.last).filter(|_| self.is_device());
         self.page = Page { gap, entries: page.entries.into(), through: page.through };

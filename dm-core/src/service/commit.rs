@@ -8,7 +8,9 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch}
 
 use super::lane::Lane;
 use super::lifecycle::Stage;
-use crate::{Config, Error, Notification, Notifier, Outcome, Reach, Store, StoreErrorKind, Write};
+use super::queue::{Entry, Queue};
+use super::under_way::UnderWay;
+use crate::{Clock, Config, Error, Notification, Notifier, Outcome, Reach, Store, StoreErrorKind, Write};
 
 /// Batches of hints that may wait for the notifier before further ones are dropped. Hints may be lost; waiting for
 /// a slow notifier would hold up commits.
@@ -16,8 +18,7 @@ const HINT_QUEUE: usize = 256;
 
 /// The queue in front of the store.
 pub(super) struct Committer {
-    lanes: Vec<mpsc::Sender<Job>>,
-    room: Arc<Semaphore>,
+    lanes: Vec<Queue>,
     status: Arc<Status>,
 }
 
@@ -32,6 +33,19 @@ pub(super) struct Status {
     pub(super) announce: Notify,
     /// Lanes that have not ended.
     pub(super) running: watch::Sender<usize>,
+    /// Batches that the store has.
+    pub(super) commits: UnderWay,
+}
+
+impl Status {
+    /// Why a lane takes nothing any more.
+    pub(super) fn closed(&self) -> Error {
+        if self.died.load(Ordering::Relaxed) {
+            Error::Unavailable(StoreErrorKind::Closed.into())
+        } else {
+            Error::ShuttingDown
+        }
+    }
 }
 
 /// A write in the queue.
@@ -40,13 +54,14 @@ pub(super) struct Job {
     pub(super) answer: oneshot::Sender<Result<Outcome, Error>>,
     /// Holds the job's share of the queue's bytes until it is answered.
     pub(super) room: OwnedSemaphorePermit,
-    pub(super) bytes: usize,
+    pub(super) bytes: u32,
 }
 
 impl Committer {
     /// Starts one task per lane and one for the notifier, on the current tokio runtime.
     pub(super) fn start(
         store: &Arc<dyn Store>,
+        clock: &Arc<dyn Clock>,
         notifier: Arc<dyn Notifier>,
         config: &Config,
         stage: &watch::Sender<Stage>,
@@ -55,11 +70,13 @@ impl Committer {
         let (hints, queued_hints) = mpsc::channel(HINT_QUEUE);
         tokio::spawn(relay(notifier, queued_hints));
         status.running.send_replace(store.lanes().get());
+        let room = Arc::new(Semaphore::new(config.queue_bytes));
         let lanes = (0..store.lanes().get())
             .map(|_| {
                 let (sender, jobs) = mpsc::channel(config.queue);
                 let lane = Lane {
                     store: Arc::clone(store),
+                    clock: Arc::clone(clock),
                     jobs,
                     waiting: VecDeque::new(),
                     committed: None,
@@ -70,34 +87,22 @@ impl Committer {
                     batch_bytes: config.batch_bytes,
                 };
                 tokio::spawn(lane.run());
-                sender
+                Queue::new(sender, &room, &status)
             })
             .collect();
-        Self { lanes, room: Arc::new(Semaphore::new(config.queue_bytes)), status }
+        Self { lanes, status }
     }
 
     /// Queues a write and waits for its outcome.
     ///
     /// Cancel safe: dropped before the write is queued it does not happen, dropped later it happens in full.
     pub(super) async fn commit(&self, write: Write) -> Result<Outcome, Error> {
-        let bytes = payload_bytes(&write);
-        let permits = u32::try_from(bytes).unwrap_or(u32::MAX);
-        let room =
-            Arc::clone(&self.room).acquire_many_owned(permits).await.map_err(|_| Error::ShuttingDown)?;
+        let bytes = u32::try_from(payload_bytes(&write)).unwrap_or(u32::MAX);
         let (answer, outcome) = oneshot::channel();
-        let lane = self.lane(&write).ok_or(Error::ShuttingDown)?;
-        lane.send(Job { write, answer, room, bytes }).await.map_err(|_| self.closed())?;
+        let queue = self.queue(&write).ok_or(Error::ShuttingDown)?;
+        queue.push(Entry { write, answer, bytes }).await?;
         // A lane answers every job it took. That it did not means that the store panicked or the runtime ended.
         outcome.await.unwrap_or_else(|_| Err(Error::OutcomeUnknown(StoreErrorKind::OutcomeUnknown.into())))
-    }
-
-    /// Why a lane takes nothing any more.
-    fn closed(&self) -> Error {
-        if self.status.died.load(Ordering::Relaxed) {
-            Error::Unavailable(StoreErrorKind::Closed.into())
-        } else {
-            Error::ShuttingDown
-        }
     }
 
     pub(super) fn status(&self) -> &Arc<Status> {
@@ -106,7 +111,7 @@ impl Committer {
 
     /// Writes queued and not yet taken into a batch.
     pub(super) fn queued(&self) -> usize {
-        self.lanes.iter().map(|lane| lane.max_capacity() - lane.capacity()).sum()
+        self.lanes.iter().map(Queue::len).sum()
     }
 
     /// Resolves once every lane has answered its last job and ended.
@@ -115,8 +120,9 @@ impl Committer {
         let _ = self.status.running.subscribe().wait_for(|lanes| *lanes == 0).await;
     }
 
-    /// The lane of a write: always the same for one conversation, and for one user's own writes.
-    fn lane(&self, write: &Write) -> Option<&mpsc::Sender<Job>> {
+    /// The queue of a write's lane: always the same for one conversation, and for one user's own
+    /// writes.
+    fn queue(&self, write: &Write) -> Option<&Queue> {
         let lane = match write {
             Write::AppendMessage(write) => sum(write.conversation.as_bytes()),
             Write::OpenConversation(write) => sum(write.participants.a().as_bytes()),

@@ -33,7 +33,7 @@ impl Service {
     /// know.
     pub async fn open_conversation(&self, who: &Principal, peer: UserId) -> Result<Opened, Error> {
         let participants = Participants::new(who.user, peer)?;
-        let known = self.directory().profiles(&[peer]).await?;
+        let known = self.profiles(vec![peer]).await?;
         if !matches!(known.as_slice(), [Some(_)]) {
             return Err(Error::NotFound);
         }

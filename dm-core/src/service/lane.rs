@@ -10,11 +10,12 @@ use tokio::time::Instant;
 
 use super::commit::{Job, Status};
 use super::lifecycle::{Stage, passed};
-use crate::{Error, Notification, Outcome, Store, StoreError, StoreErrorKind};
+use crate::{Clock, Error, Notification, Outcome, Store, StoreError, StoreErrorKind};
 
 /// One lane: batches, one after another.
 pub(super) struct Lane {
     pub(super) store: Arc<dyn Store>,
+    pub(super) clock: Arc<dyn Clock>,
     pub(super) jobs: mpsc::Receiver<Job>,
     /// Taken from the channel, left for the next batch.
     pub(super) waiting: VecDeque<Job>,
@@ -116,7 +117,7 @@ impl Lane {
     fn next_batch(&mut self) -> Vec<Job> {
         let mut bytes = 0_usize;
         let fits = |job: &&Job| {
-            bytes = bytes.saturating_add(job.bytes);
+            bytes = bytes.saturating_add(usize::try_from(job.bytes).unwrap_or(usize::MAX));
             bytes <= self.batch_bytes
         };
         let count = self.waiting.iter().take_while(fits).count().max(1);
@@ -132,6 +133,7 @@ impl Lane {
         }
         metrics::histogram!("dm_batch_size").record(u32::try_from(writes.len()).unwrap_or(u32::MAX));
         let began = Instant::now();
+        let under_way = self.status.commits.begin(self.clock.now());
         let store = Arc::clone(&self.store);
         let mut commit = store.commit(writes);
         // Handed to the store before the callers of the last batch are answered, so that it does not stand still
@@ -151,6 +153,7 @@ impl Lane {
                 }
             },
         };
+        drop(under_way);
         let took = began.elapsed();
         metrics::histogram!("dm_commit_seconds").record(took.as_secs_f64());
         let result = result.and_then(|outcomes| {

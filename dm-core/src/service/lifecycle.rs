@@ -1,13 +1,15 @@
-//! Starting, watching and stopping a service.
+//! Starting and stopping a service.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use super::commit::Committer;
-use super::{Inner, Service, housekeeping};
+use super::reads::Reads;
+use super::under_way::UnderWay;
+use super::{Inner, Service, health, housekeeping};
 use crate::{
     Clock, Config, Directory, Entropy, Invalid, Notifier, NullNotifier, OpenDirectory, OsEntropy, Store,
     SystemClock,
@@ -92,9 +94,15 @@ impl ServiceBuilder {
     pub fn start(self) -> Result<Service, Invalid> {
         self.config.validate()?;
         let stage = watch::Sender::new(Stage::Running);
-        let committer = Committer::start(&self.store, self.notifier, &self.config, &stage);
-        let inner = Arc::new(Inner {
+        let committer = Committer::start(&self.store, &self.clock, self.notifier, &self.config, &stage);
+        let reads = Reads {
             store: self.store,
+            clock: Arc::clone(&self.clock),
+            runtime: Handle::current(),
+            under_way: UnderWay::default(),
+        };
+        let inner = Arc::new(Inner {
+            reads,
             directory: self.directory,
             clock: self.clock,
             entropy: self.entropy,
@@ -103,6 +111,7 @@ impl ServiceBuilder {
             stage,
         });
         tokio::spawn(housekeeping::run(Arc::downgrade(&inner)));
+        tokio::spawn(health::watch(Arc::downgrade(&inner)));
         Ok(Service { inner })
     }
 }
@@ -113,36 +122,7 @@ impl std::fmt::Debug for ServiceBuilder {
     }
 }
 
-/// How the service is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Health {
-    /// Whether new work is taken: false once shutdown began.
-    pub accepting: bool,
-    /// Whether the last commit succeeded.
-    pub committing: bool,
-    /// Writes waiting to be committed.
-    pub queued: usize,
-}
-
-impl Health {
-    /// Whether a load balancer should send people here.
-    #[must_use]
-    pub const fn is_ready(&self) -> bool {
-        self.accepting && self.committing
-    }
-}
-
 impl Service {
-    /// How the service is, from memory: cheap enough for any probe.
-    #[must_use]
-    pub fn health(&self) -> Health {
-        Health {
-            accepting: *self.inner.stage.borrow() == Stage::Running,
-            committing: !self.inner.committer.status().failing.load(Ordering::Relaxed),
-            queued: self.inner.committer.queued(),
-        }
-    }
-
     /// Stops within `bound`: sessions end, new work is refused, what was queued is committed and answered. What is
     /// not committed when the bound is over is answered with an error; only the batch that is being written at that
     /// moment has an unknown outcome. Returns when everything is answered. Calling it again waits likewise.

@@ -2,17 +2,23 @@
 
 mod commit;
 mod conversations;
+mod health;
 mod housekeeping;
 mod inbox;
 mod keys;
 mod lane;
 mod lifecycle;
 mod messages;
+mod own_task;
+mod queue;
+mod reads;
+mod under_way;
 
 pub use conversations::{ConversationPage, Opened};
+pub use health::Health;
 pub use housekeeping::Expired;
 pub use inbox::{Pending, PendingKind, PendingQuery};
-pub use lifecycle::{Health, ServiceBuilder};
+pub use lifecycle::ServiceBuilder;
 pub use messages::{SendMessage, Sent};
 
 use std::future::Future;
@@ -22,14 +28,26 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::entropy::uuid_v7;
-use crate::{Clock, Config, Directory, Entropy, Error, Outcome, Store, Timestamp, Write};
+use crate::{Clock, Config, Directory, Entropy, Error, Outcome, Profile, Store, Timestamp, UserId, Write};
 use commit::Committer;
 use lifecycle::Stage;
+use own_task::OwnTask;
+use reads::Reads;
+
+pub(crate) use reads::Reading;
 
 /// The direct-message service over a store. Clones are handles to the same service.
 ///
 /// Every method that changes something returns only once the change is durable. All are cancel safe in one sense:
 /// a write whose future is dropped happens in full, and is notified, or not at all.
+///
+/// A future that was polled once and is then held without being polled costs nobody else anything,
+/// whatever it waits for: each read of the store, each wait for room in the queue and each question
+/// to the [`Directory`] runs in a task of its own, so that no permit, lock or connection stays with
+/// a caller that is busy with something else, such as writing to a slow client. Dropping the future
+/// aborts a read, and a write that is not queued yet; a queued write goes on. The same holds for
+/// [`Hub::connect`](crate::Hub::connect), [`Hub::follow`](crate::Hub::follow) and
+/// [`Session`](crate::Session).
 ///
 /// Errors common to all: [`Error::Unavailable`] when the store cannot do it now, [`Error::OutcomeUnknown`] when a
 /// commit's fate could not be learned, [`Error::ShuttingDown`] after [`shutdown`](Self::shutdown) began.
@@ -39,7 +57,7 @@ pub struct Service {
 }
 
 struct Inner {
-    store: Arc<dyn Store>,
+    reads: Reads,
     directory: Arc<dyn Directory>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
@@ -61,7 +79,7 @@ impl Service {
         &self.inner.config
     }
 
-    /// The host's directory of people.
+    /// The host's directory of people. [`profiles`](Self::profiles) asks it in a task of its own.
     #[must_use]
     pub fn directory(&self) -> &dyn Directory {
         &*self.inner.directory
@@ -73,8 +91,22 @@ impl Service {
         &*self.inner.clock
     }
 
-    pub(crate) fn store(&self) -> &dyn Store {
-        &*self.inner.store
+    /// Asks the host's directory; answer *i* is that of user *i*, `None` for one it does not know.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the directory cannot tell now.
+    ///
+    /// # Cancel safety
+    /// Dropping the future drops the directory's.
+    pub async fn profiles(&self, users: Vec<UserId>) -> Result<Vec<Option<Profile>>, Error> {
+        let directory = Arc::clone(&self.inner.directory);
+        let asking = async move { directory.profiles(&users).await.map_err(Error::Unavailable) };
+        OwnTask::new(&self.inner.reads.runtime, asking).await
+    }
+
+    /// The store, for reading.
+    pub(crate) fn store(&self) -> &Reads {
+        &self.inner.reads
     }
 
     pub(crate) fn now(&self) -> Timestamp {

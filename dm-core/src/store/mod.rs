@@ -79,6 +79,11 @@ use crate::{ConversationId, ConversationState, KeyRecord, StoreError, UserId};
 /// # Cancel safety
 /// Dropping the future of [`commit`](Store::commit) does not split a batch: it happens in full or not at all.
 /// Reads may be dropped at any time.
+///
+/// # Futures that are held
+/// A store's futures may hold permits and connections while they wait. The service polls each of
+/// them in a task until it is done or dropped. Code that calls a store directly has to do the same:
+/// a future that is held without being polled may hold up the calls of others.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     /// Applies a batch; see clauses 1 to 6.

@@ -50,3 +50,38 @@ pub enum Durability {
     /// The end of the process only: the engine was told not to sync.
     NotSynced,
 }
+
+impl Availability {
+    /// In lower case, for probes and metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Reopening => "reopening",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+impl Room {
+    /// In lower case, for probes and metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Enough => "enough",
+            Self::Low => "low",
+        }
+    }
+}
+
+impl Durability {
+    /// In lower case with underscores, for probes and metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Synced => "synced",
+            Self::AsynchronousReplica => "asynchronous_replica",
+            Self::NotSynced => "not_synced",
+        }
+    }
+}

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use dm_core::{
     ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, HistoryPage, HistoryQuery,
     InboxPage, InboxQuery, KeyRecord, MemoryStore, Outcome, Principal, Store, StoreError, StoreErrorKind,
-    UserId, Write,
+    StoreStatus, UserId, Write,
 };
 use tokio::sync::Semaphore;
 
@@ -45,6 +45,7 @@ pub struct GatedStore {
     after_inbox: Arc<Semaphore>,
     faults: Arc<Mutex<VecDeque<Fault>>>,
     batches: Arc<Mutex<Vec<Vec<Kind>>>>,
+    status: Arc<Mutex<StoreStatus>>,
 }
 
 /// Permits enough for any test.
@@ -61,6 +62,7 @@ impl GatedStore {
             after_inbox: open(),
             faults: Arc::default(),
             batches: Arc::default(),
+            status: Arc::default(),
         }
     }
 
@@ -90,6 +92,13 @@ impl GatedStore {
         for gate in [&self.before_inbox, &self.after_inbox] {
             gate.add_permits(OPEN - gate.available_permits());
         }
+    }
+
+    /// Changes what the store says of its condition.
+    pub fn say(&self, change: impl FnOnce(&mut StoreStatus)) {
+        let mut status = self.status.lock().unwrap();
+        *status = StoreStatus::default();
+        change(&mut status);
     }
 
     /// Lets the next commit go wrong; further calls queue up.
@@ -175,5 +184,9 @@ impl Store for GatedStore {
 
     async fn depth(&self, who: Principal) -> Result<Depth, StoreError> {
         self.inner.depth(who).await
+    }
+
+    fn status(&self) -> StoreStatus {
+        *self.status.lock().unwrap()
     }
 }

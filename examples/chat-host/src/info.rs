@@ -21,6 +21,12 @@ pub(crate) struct Health {
     accepting: bool,
     committing: bool,
     queued: usize,
+    in_time: bool,
+    oldest_commit_seconds: f64,
+    oldest_read_seconds: f64,
+    store: &'static str,
+    room: &'static str,
+    durability: &'static str,
 }
 
 /// `GET /api/info`.
@@ -36,8 +42,19 @@ pub(crate) async fn health(State(host): State<Host>) -> impl IntoResponse {
         true => (StatusCode::OK, "ready"),
         false => (StatusCode::SERVICE_UNAVAILABLE, "not ready"),
     };
-    let dm_core::Health { accepting, committing, queued } = health;
-    (code, Json(Health { status, accepting, committing, queued }))
+    let body = Health {
+        status,
+        accepting: health.accepting,
+        committing: health.committing,
+        queued: health.queued,
+        in_time: health.in_time,
+        oldest_commit_seconds: health.oldest_commit.as_secs_f64(),
+        oldest_read_seconds: health.oldest_read.as_secs_f64(),
+        store: health.store.availability.name(),
+        room: health.store.room.name(),
+        durability: health.store.durability.name(),
+    };
+    (code, Json(body))
 }
 
 /// `GET /metrics`, in Prometheus' text format. Counts and times only, of nobody in particular.

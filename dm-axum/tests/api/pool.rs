@@ -1,0 +1,69 @@
+//! A store whose reads of history take a permit each, of which there are few, and wait while they have it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use dm_core::{
+    ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, HistoryPage, HistoryQuery,
+    InboxPage, InboxQuery, KeyRecord, MemoryStore, Outcome, Principal, Store, StoreError, UserId, Write,
+};
+use tokio::sync::Semaphore;
+
+#[derive(Clone)]
+pub struct PooledStore {
+    inner: MemoryStore,
+    permits: Arc<Semaphore>,
+    done: Arc<AtomicUsize>,
+}
+
+impl PooledStore {
+    pub fn new(permits: usize) -> Self {
+        let permits = Arc::new(Semaphore::new(permits));
+        Self { inner: MemoryStore::new(), permits, done: Arc::default() }
+    }
+
+    /// Pages of history read until now.
+    pub fn histories(&self) -> usize {
+        self.done.load(Ordering::Relaxed)
+    }
+}
+
+#[async_trait]
+impl Store for PooledStore {
+    async fn commit(&self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
+        self.inner.commit(batch).await
+    }
+
+    async fn key(&self, user: UserId) -> Result<Option<KeyRecord>, StoreError> {
+        self.inner.key(user).await
+    }
+
+    async fn conversation(&self, id: ConversationId) -> Result<Option<ConversationState>, StoreError> {
+        self.inner.conversation(id).await
+    }
+
+    async fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ConversationState>, StoreError> {
+        self.inner.conversations(query).await
+    }
+
+    async fn history(&self, query: HistoryQuery) -> Result<Option<HistoryPage>, StoreError> {
+        let _permit = self.permits.acquire().await.unwrap();
+        tokio::task::yield_now().await;
+        let page = self.inner.history(query).await;
+        self.done.fetch_add(1, Ordering::Relaxed);
+        page
+    }
+
+    async fn inbox(&self, query: InboxQuery) -> Result<InboxPage, StoreError> {
+        self.inner.inbox(query).await
+    }
+
+    async fn devices(&self, user: UserId) -> Result<Vec<DeviceState>, StoreError> {
+        self.inner.devices(user).await
+    }
+
+    async fn depth(&self, who: Principal) -> Result<Depth, StoreError> {
+        self.inner.depth(who).await
+    }
+}

@@ -1,0 +1,52 @@
+//! Answers that a client asks for and does not read.
+
+use dm_proto::{DmHistoryRequest, Envelope, envelope::Payload, prost::Message as _};
+use futures_util::SinkExt;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::pool::PooledStore;
+use crate::socket::{Socket, until};
+use crate::world::{SECOND, World};
+
+/// Requests of the socket that is not read: as many as are worked on at a time.
+const ASKED: usize = 32;
+
+#[tokio::test]
+async fn requests_of_a_socket_that_is_not_read_keep_no_read_of_others_waiting() {
+    let store = PooledStore::new(4);
+    let world = World::with(store.clone(), |_| (), |options| options.max_message = 512 * 1024).await;
+    let conversation = world.open(1, 2).await;
+    world.send(1, &conversation, "small").await;
+    let large = world.open(2, 3).await;
+    for _ in 0..7 {
+        world.send(2, &large, &"x".repeat(64 * 1024)).await;
+    }
+    let before = world.hub.connections();
+
+    // 14 MB of answers, which no socket's buffers hold.
+    let mut silent = Socket::open(&world, 3).await;
+    for _ in 0..ASKED {
+        let request = DmHistoryRequest { conversation_id: large.clone(), before_sequence: 0, limit: 0 };
+        let envelope = Envelope::new("", Payload::DmHistoryRequest(request));
+        silent.0.feed(Message::Binary(envelope.encode_to_vec().into())).await.unwrap();
+    }
+    silent.0.flush().await.unwrap();
+
+    // Others read all the while, and the socket's own reads end although nobody takes their answers.
+    let mut others = 0;
+    until(async || {
+        let (status, page) = world.get(1, &format!("messages/{conversation}")).await;
+        assert_eq!((status, page["messages"].as_array().unwrap().len()), (200, 1));
+        others += 1;
+        store.histories() == ASKED + others
+    })
+    .await;
+
+    // It was waiting for the client to read.
+    assert_eq!(world.hub.connections(), before + 1);
+    until(async || {
+        world.clock.advance(SECOND);
+        world.hub.connections() == before
+    })
+    .await;
+}

@@ -1,0 +1,150 @@
+//! Work that goes on in a task of its own while nobody polls the future that waits for it.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::runtime::Handle;
+use tokio::task::{JoinError, JoinHandle};
+
+use crate::error::{StoreError, StoreErrorKind};
+
+/// A future that is moved into a task of its own as soon as it would wait. Nothing that it holds,
+/// such as a permit, a lock or a connection, is held for longer because the caller does not poll.
+/// Dropping it aborts the task.
+///
+/// The first poll is the caller's: work that is ready at once costs no task, and whoever is polled
+/// first is first in the queues that the work waits in.
+#[must_use = "futures do nothing unless polled"]
+pub(crate) struct OwnTask<T, E> {
+    runtime: Handle,
+    state: State<T, E>,
+}
+
+enum State<T, E> {
+    /// Not polled yet.
+    New(Work<T, E>),
+    Running(JoinHandle<Result<T, E>>),
+    Done,
+}
+
+type Work<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
+
+impl<T, E> OwnTask<T, E> {
+    /// Work for a runtime.
+    pub(super) fn new(runtime: &Handle, work: impl Future<Output = Result<T, E>> + Send + 'static) -> Self {
+        Self { runtime: runtime.clone(), state: State::New(Box::pin(work)) }
+    }
+}
+
+impl<T, E> Future for OwnTask<T, E>
+where
+    T: Send + 'static,
+    E: From<StoreError> + Send + 'static,
+{
+    type Output = Result<T, E>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut task = match std::mem::replace(&mut self.state, State::Done) {
+            State::New(mut work) => match work.as_mut().poll(cx) {
+                Poll::Ready(done) => return Poll::Ready(done),
+                // The task polls it again at once, and so takes over from this caller's waker.
+                Poll::Pending => self.runtime.spawn(work),
+            },
+            State::Running(task) => task,
+            State::Done => return Poll::Pending,
+        };
+        match Pin::new(&mut task).poll(cx) {
+            Poll::Ready(done) => Poll::Ready(done.unwrap_or_else(|error| Err(lost(&error).into()))),
+            Poll::Pending => {
+                self.state = State::Running(task);
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl<T, E> Drop for OwnTask<T, E> {
+    fn drop(&mut self) {
+        if let State::Running(task) = &self.state {
+            task.abort();
+        }
+    }
+}
+
+/// A task without an answer. A panic's text is the store's own, and stays out of the error.
+fn lost(error: &JoinError) -> StoreError {
+    if error.is_panic() {
+        StoreError::new(StoreErrorKind::Engine, "the store panicked")
+    } else {
+        StoreError::new(StoreErrorKind::Unavailable, "the runtime is shutting down")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use std::sync::Arc;
+
+    use tokio::sync::{Notify, Semaphore};
+
+    type Task<T> = OwnTask<T, StoreError>;
+
+    #[tokio::test]
+    async fn work_that_is_ready_at_once_takes_no_task() {
+        let tasks = || Handle::current().metrics().num_alive_tasks();
+        let before = tasks();
+        let work: Task<_> = OwnTask::new(&Handle::current(), async { Ok(tokio::task::try_id()) });
+        assert_eq!((work.await.unwrap(), tasks()), (None, before));
+    }
+
+    #[tokio::test]
+    async fn work_goes_on_while_nobody_polls_it() {
+        let (started, done) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (go, tell) = (Arc::clone(&started), Arc::clone(&done));
+        let mut work: Task<u8> = OwnTask::new(&Handle::current(), async move {
+            go.notified().await;
+            tell.notify_one();
+            Ok(7)
+        });
+        assert!(futures_poll(&mut work).await.is_none());
+        started.notify_one();
+        done.notified().await;
+        assert_eq!(work.await.unwrap(), 7);
+    }
+
+    #[tokio::test]
+    async fn dropped_work_gives_back_what_it_holds() {
+        let permits = Arc::new(Semaphore::new(1));
+        let held = Arc::clone(&permits);
+        let mut work: Task<()> = OwnTask::new(&Handle::current(), async move {
+            let _permit = held.acquire().await;
+            std::future::pending().await
+        });
+        assert!(futures_poll(&mut work).await.is_none());
+        assert_eq!(permits.available_permits(), 0);
+        drop(work);
+        assert!(permits.acquire().await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_panic_in_a_task_is_an_error_without_its_text() {
+        let work: Task<()> = OwnTask::new(&Handle::current(), async {
+            tokio::task::yield_now().await;
+            panic!("a secret")
+        });
+        let error = work.await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Engine);
+        assert!(!format!("{error:?}").contains("secret"));
+    }
+
+    /// The output if a future is ready when polled once.
+    async fn futures_poll<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+        std::future::poll_fn(|cx| match Pin::new(&mut *future).poll(cx) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending => Poll::Ready(None),
+        })
+        .await
+    }
+}

@@ -1,0 +1,73 @@
+//! The store's reads, each in a task of its own.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+
+use super::own_task::OwnTask;
+use super::under_way::UnderWay;
+use crate::conversation::{ConversationId, ConversationState};
+use crate::device::Principal;
+use crate::error::StoreError;
+use crate::key::KeyRecord;
+use crate::store::{
+    ConversationsQuery, Depth, DeviceState, HistoryPage, HistoryQuery, InboxPage, InboxQuery, Store,
+};
+use crate::time::Clock;
+use crate::user::UserId;
+
+/// A read of the store that runs in a task of its own.
+pub(crate) type Reading<T> = OwnTask<T, StoreError>;
+
+/// Reads a store; each method does what the method of [`Store`] with its name does. A read that is
+/// dropped is aborted.
+pub(crate) struct Reads {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) runtime: Handle,
+    pub(super) under_way: UnderWay,
+}
+
+impl Reads {
+    pub(crate) fn key(&self, user: UserId) -> Reading<Option<KeyRecord>> {
+        self.run(move |store| async move { store.key(user).await })
+    }
+
+    pub(crate) fn conversation(&self, id: ConversationId) -> Reading<Option<ConversationState>> {
+        self.run(move |store| async move { store.conversation(id).await })
+    }
+
+    pub(crate) fn conversations(&self, query: ConversationsQuery) -> Reading<Vec<ConversationState>> {
+        self.run(move |store| async move { store.conversations(query).await })
+    }
+
+    pub(crate) fn history(&self, query: HistoryQuery) -> Reading<Option<HistoryPage>> {
+        self.run(move |store| async move { store.history(query).await })
+    }
+
+    pub(crate) fn inbox(&self, query: InboxQuery) -> Reading<InboxPage> {
+        self.run(move |store| async move { store.inbox(query).await })
+    }
+
+    pub(crate) fn devices(&self, user: UserId) -> Reading<Vec<DeviceState>> {
+        self.run(move |store| async move { store.devices(user).await })
+    }
+
+    pub(crate) fn depth(&self, who: Principal) -> Reading<Depth> {
+        self.run(move |store| async move { store.depth(who).await })
+    }
+
+    fn run<T, R>(&self, read: impl FnOnce(Arc<dyn Store>) -> R + Send + 'static) -> Reading<T>
+    where
+        T: Send + 'static,
+        R: Future<Output = Result<T, StoreError>> + Send,
+    {
+        let (store, clock, under_way) =
+            (Arc::clone(&self.store), Arc::clone(&self.clock), self.under_way.clone());
+        OwnTask::new(&self.runtime, async move {
+            let _call = under_way.begin(clock.now());
+            read(store).await
+        })
+    }
+}

@@ -1,0 +1,74 @@
+//! Calls of the store that are under way, and the age of the oldest.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::time::Timestamp;
+
+/// Calls of one kind that are under way. Clones share them.
+#[derive(Clone, Default)]
+pub(super) struct UnderWay(Arc<Mutex<Calls>>);
+
+#[derive(Default)]
+struct Calls {
+    next: u64,
+    /// When each began, in the order in which they began.
+    began: BTreeMap<u64, Timestamp>,
+}
+
+/// A call that is under way until this is dropped.
+pub(super) struct Call {
+    calls: UnderWay,
+    number: u64,
+}
+
+impl UnderWay {
+    /// Notes that a call begins.
+    pub(super) fn begin(&self, now: Timestamp) -> Call {
+        let mut calls = self.lock();
+        let number = calls.next;
+        calls.next += 1;
+        calls.began.insert(number, now);
+        drop(calls);
+        Call { calls: self.clone(), number }
+    }
+
+    /// The age of the call that began first; zero when none is under way.
+    pub(super) fn oldest(&self, now: Timestamp) -> Duration {
+        let began = self.lock().began.first_key_value().map_or(now, |(_, began)| *began);
+        Duration::from_millis(now.as_millis().saturating_sub(began.as_millis()))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Calls> {
+        // Nothing panics while the calls are locked; a poisoned list is whole.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        self.calls.lock().began.remove(&self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_call_is_the_one_that_began_first_and_is_not_over() {
+        let at = Timestamp::from_millis;
+        let calls = UnderWay::default();
+        assert_eq!(calls.oldest(at(5)), Duration::ZERO);
+        let first = calls.begin(at(10));
+        let second = calls.begin(at(20));
+        assert_eq!(calls.oldest(at(30)), Duration::from_millis(20));
+        drop(first);
+        assert_eq!(calls.oldest(at(30)), Duration::from_millis(10));
+        // The wall clock was set back.
+        assert_eq!(calls.oldest(at(1)), Duration::ZERO);
+        drop(second);
+        assert_eq!(calls.oldest(at(30)), Duration::ZERO);
+    }
+}

@@ -1,0 +1,114 @@
+//! An engine whose calls block, one read at a time, behind a gate.
+
+use std::future::Future;
+use std::num::NonZeroUsize;
+use std::pin::pin;
+use std::sync::{Arc, Condvar, Mutex};
+use std::task::{Context, Poll, Waker};
+
+use dm_core::{
+    ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, Embedded, EngineReader,
+    EngineWriter, HistoryPage, HistoryQuery, InboxPage, InboxQuery, KeyRecord, MemoryStore, Outcome,
+    Principal, Store, StoreError, UserId, Write,
+};
+use tokio::sync::Semaphore;
+
+/// Where reads stop while it is closed. Open to begin with.
+#[derive(Clone)]
+pub struct Gate {
+    closed: Arc<(Mutex<bool>, Condvar)>,
+    entered: Arc<Semaphore>,
+}
+
+impl Gate {
+    pub fn close(&self) {
+        *self.closed.0.lock().unwrap() = true;
+        self.entered.forget_permits(usize::MAX);
+    }
+
+    pub fn open(&self) {
+        *self.closed.0.lock().unwrap() = false;
+        self.closed.1.notify_all();
+    }
+
+    /// Waits until a read has come to the gate since it was closed.
+    pub async fn entered(&self) {
+        self.entered.acquire().await.unwrap().forget();
+    }
+
+    fn pass(&self) {
+        self.entered.add_permits(1);
+        let (closed, opened) = &*self.closed;
+        drop(opened.wait_while(closed.lock().unwrap(), |closed| *closed).unwrap());
+    }
+}
+
+/// A store in memory whose reads block, one at a time.
+pub fn one_read_at_a_time() -> (Embedded<impl EngineReader>, Gate) {
+    let gate = Gate { closed: Arc::default(), entered: Arc::new(Semaphore::new(0)) };
+    let store = MemoryStore::new();
+    let reader = Reader { store: store.clone(), gate: gate.clone() };
+    (Embedded::new(Writer(store), reader).unwrap(), gate)
+}
+
+struct Writer(MemoryStore);
+
+struct Reader {
+    store: MemoryStore,
+    gate: Gate,
+}
+
+/// The output of a future that never waits.
+fn now<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("a store in memory waits"),
+    }
+}
+
+impl EngineWriter for Writer {
+    fn commit(&mut self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
+        now(self.0.commit(batch))
+    }
+}
+
+impl Reader {
+    fn read(&self) -> &MemoryStore {
+        self.gate.pass();
+        &self.store
+    }
+}
+
+impl EngineReader for Reader {
+    fn key(&self, user: UserId) -> Result<Option<KeyRecord>, StoreError> {
+        now(self.read().key(user))
+    }
+
+    fn conversation(&self, id: ConversationId) -> Result<Option<ConversationState>, StoreError> {
+        now(self.read().conversation(id))
+    }
+
+    fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ConversationState>, StoreError> {
+        now(self.read().conversations(query))
+    }
+
+    fn history(&self, query: HistoryQuery) -> Result<Option<HistoryPage>, StoreError> {
+        now(self.read().history(query))
+    }
+
+    fn inbox(&self, query: InboxQuery) -> Result<InboxPage, StoreError> {
+        now(self.read().inbox(query))
+    }
+
+    fn devices(&self, user: UserId) -> Result<Vec<DeviceState>, StoreError> {
+        now(self.read().devices(user))
+    }
+
+    fn depth(&self, who: Principal) -> Result<Depth, StoreError> {
+        now(self.read().depth(who))
+    }
+
+    fn at_once(&self) -> NonZeroUsize {
+        NonZeroUsize::MIN
+    }
+}
