@@ -3,6 +3,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
 #![allow(missing_docs, clippy::needless_pass_by_value, reason = "tests")]
 
+pub mod engine;
 pub mod gate;
 pub mod mischief;
 
