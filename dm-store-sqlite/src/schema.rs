@@ -28,6 +28,17 @@ pub(crate) fn refuse_newer(connection: &Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Refuses a file that does not hold the tables of this library's version. Only reads.
+///
+/// # Errors
+/// [`StoreErrorKind::Corrupt`].
+pub(crate) fn expect_current(connection: &Connection) -> Result<(), StoreError> {
+    if version(connection).map_err(from_sqlite)? == VERSION {
+        return Ok(());
+    }
+    Err(StoreError::new(StoreErrorKind::Corrupt, "the tables are not those that were there before"))
+}
+
 /// Brings the schema to this library's version, in one transaction: whatever happens, it is the old or the new one.
 pub(crate) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     migrate_by(connection, MIGRATIONS)
