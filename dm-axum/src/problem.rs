@@ -106,6 +106,16 @@ impl Problem {
         Self { kind, detail: detail.into(), field: None, retry_after: None, current_key: None }
     }
 
+    /// The problem of a call that writes: a store that cannot do it now has stored nothing.
+    pub(crate) fn of_write(error: Error) -> Self {
+        let is_unavailable = matches!(error, Error::Unavailable(_));
+        let mut problem = Self::from(error);
+        if is_unavailable {
+            problem.detail = "nothing was stored".into();
+        }
+        problem
+    }
+
     /// A value without the shape its field must have.
     pub(crate) fn malformed(field: &'static str, detail: &'static str) -> Self {
         Self::new(Kind::Malformed, detail).about(field)
@@ -175,7 +185,7 @@ impl From<Error> for Problem {
                 Self::new(Kind::NotAcceptable, format!("beyond the newest entry, {head}")).about("up_to")
             }
             Error::ShuttingDown => Self::new(Kind::Unavailable, "shutting down"),
-            Error::Unavailable(_) => Self::new(Kind::Unavailable, "nothing was stored"),
+            Error::Unavailable(_) => Self::new(Kind::Unavailable, "it cannot be done now"),
             Error::OutcomeUnknown(_) => {
                 Self::new(Kind::OutcomeUnknown, "ask again with the same client_message_id")
             }

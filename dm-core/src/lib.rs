@@ -94,10 +94,10 @@ pub use service::{
 };
 pub use store::{
     AckTarget, Acknowledge, Acknowledged, AnnounceKeys, AppendMessage, Appended, Availability,
-    ConversationsQuery, Depth, DeviceStart, DeviceState, Durability, Embedded, EngineReader, EngineWriter,
-    Expire, ForgetDevice, HistoryPage, HistoryQuery, HistoryRange, InboxPage, InboxQuery, MemoryStore,
-    OpenConversation, Outcome, OwnEntries, PublishKey, Refusal, RegisterDevice, Room, Store, StoreStatus,
-    Write,
+    ConversationsQuery, Depth, DeviceStart, DeviceState, Durability, Embedded, EmbeddedBuilder, EngineReader,
+    EngineWriter, Expire, ForgetDevice, HistoryPage, HistoryQuery, HistoryRange, InboxPage, InboxQuery,
+    MemoryStore, OpenConversation, Outcome, OwnEntries, PublishKey, Refusal, RegisterDevice, Room, Store,
+    StoreStatus, Write,
 };
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};
 pub use user::UserId;

@@ -59,27 +59,32 @@
 //!
 //! A commit that fails is [`OutcomeUnknown`](dm_core::StoreErrorKind::OutcomeUnknown), because fjall cannot tell
 //! whether its journal became durable; a full disk is one of the reasons. From then on, and after an error while
-//! tables are written in the background, fjall refuses all writes until it is opened again; so does the store, as
-//! [`Closed`](dm_core::StoreErrorKind::Closed).
+//! tables are written in the background, fjall refuses all writes until it is opened again. A store that opened its
+//! folder does that by itself, and is [`Unavailable`](dm_core::StoreErrorKind::Unavailable) until it works; one in a
+//! host's database stays [`Closed`](dm_core::StoreErrorKind::Closed). With
+//! [`reserve_bytes`](FjallConfig::reserve_bytes) left, a full disk is refused before fjall is called.
 //!
-//! Opening reads the journals. A last batch that ends too early is dropped, as one that was never answered. One
-//! whose bytes are there but wrong is [`Corrupt`](dm_core::StoreErrorKind::Corrupt), even at the very end, where a
-//! power cut may leave it if the disk wrote the last pages in another order.
+//! Opening reads the journals. A last batch that ends too early is dropped, as one that was never answered; so is one
+//! whose bytes are wrong, as a power cut leaves it if the disk wrote the last pages in another order. A batch with wrong
+//! bytes before the last one is [`Corrupt`](dm_core::StoreErrorKind::Corrupt). In a host's database fjall alone decides,
+//! and refuses wrong bytes everywhere.
 //!
 //! # In reading order
 //!
 //! `store` opens and holds it, `config` says how, `engine` is what all stores of a database share, `schema` brings
 //! the keyspaces to this version, `tables` says where the tables are, `rows` looks into them and keeps a batch's changes,
-//! `write` and `read` are handed to `dm-store-kv`, which does the work, `error` translates.
+//! `journals` mends what a failed sync or a power cut left, with `torn` to find it, `write` and `read` are handed to `dm-store-kv`, which does the work, `error` translates.
 
 mod config;
 mod engine;
 mod error;
+mod journals;
 mod read;
 mod rows;
 mod schema;
 mod store;
 mod tables;
+mod torn;
 mod write;
 
 pub use config::FjallConfig;

@@ -11,13 +11,15 @@ use async_trait::async_trait;
 use dm_core::{
     ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, Embedded, HistoryPage,
     HistoryQuery, InboxPage, InboxQuery, KeyRecord, Outcome, Principal, Store, StoreError, StoreErrorKind,
-    UserId, Write,
+    StoreStatus, UserId, Write,
 };
+use dm_store_kv::free_bytes;
 use fjall::{CompressionType, Database};
 
 use crate::config::FjallConfig;
 use crate::engine::Engine;
 use crate::error::from_fjall;
+use crate::journals;
 use crate::read::{Newest, Reader};
 use crate::schema;
 use crate::write::Writer;
@@ -63,11 +65,14 @@ impl FjallStore {
     /// choice cannot work.
     pub fn open_with(folder: impl AsRef<Path>, config: &FjallConfig) -> Result<Self, StoreError> {
         config.validate()?;
-        let folder = folder.as_ref();
-        let database = guarded(|| open(folder, config))?;
-        let store = Self::from_database(database, config)?;
-        schema::mark(folder)?;
-        Ok(store)
+        let (folder, config) = (folder.as_ref().to_owned(), config.clone());
+        let (writer, reader) = halves(guarded(|| open(&folder, &config))?, &config)?;
+        schema::mark(&folder)?;
+        let (measured, reserve) = (folder.clone(), config.reserve_bytes);
+        let embedded = Embedded::builder(writer, reader)
+            .reopen(move || halves(guarded(|| open_again(&folder, &config))?, &config))
+            .reserve(reserve, move || free_bytes(&measured));
+        Ok(Self { embedded: embedded.start()? })
     }
 
     /// Keeps the store in a database that the host has open, beside the host's own keyspaces. Only keyspaces whose
@@ -89,18 +94,39 @@ impl FjallStore {
     /// reports besides.
     pub fn from_database(database: Database, config: &FjallConfig) -> Result<Self, StoreError> {
         config.validate()?;
-        let engine = guarded(|| Engine::of(database, config))?;
-        let writer = Writer::new(Arc::clone(&engine));
-        Ok(Self { embedded: Embedded::new(writer, Reader::new(Newest(engine)))? })
+        let (writer, reader) = halves(database, config)?;
+        Ok(Self { embedded: Embedded::new(writer, reader)? })
     }
+}
+
+fn halves(database: Database, config: &FjallConfig) -> Result<(Writer, Reader), StoreError> {
+    let engine = guarded(|| Engine::of(database, config))?;
+    Ok((Writer::new(Arc::clone(&engine)), Reader::new(Newest(engine))))
 }
 
 fn open(folder: &Path, config: &FjallConfig) -> Result<Database, StoreError> {
     if is_new(folder)? {
         make(folder, config)?;
     }
+    open_existing(folder, config)
+}
+
+/// Opens a folder again that the store had open, and makes nothing in its place.
+fn open_again(folder: &Path, config: &FjallConfig) -> Result<Database, StoreError> {
+    if is_new(folder)? {
+        return Err(StoreError::new(StoreErrorKind::Corrupt, "the folder is gone or empty"));
+    }
+    journals::write_anew(folder)?;
+    open_existing(folder, config)
+}
+
+fn open_existing(folder: &Path, config: &FjallConfig) -> Result<Database, StoreError> {
     let marked = schema::refuse_newer(folder)?;
-    let database = database(folder, config)?;
+    let database = match database(folder, config) {
+        Err(fjall::Error::JournalRecovery(_)) if journals::drop_torn_end(folder)? => database(folder, config),
+        opened => opened,
+    };
+    let database = database.map_err(from_fjall)?;
     if schema::version(&database)? > 0 {
         // Before anything is migrated.
         schema::mark(folder)?;
@@ -111,7 +137,7 @@ fn open(folder: &Path, config: &FjallConfig) -> Result<Database, StoreError> {
     Ok(database)
 }
 
-fn database(folder: &Path, config: &FjallConfig) -> Result<Database, StoreError> {
+fn database(folder: &Path, config: &FjallConfig) -> fjall::Result<Database> {
     Database::builder(folder)
         .cache_size(config.cache_bytes)
         .max_journaling_size(config.journal_bytes)
@@ -119,7 +145,6 @@ fn database(folder: &Path, config: &FjallConfig) -> Result<Database, StoreError>
         // Only payloads are long enough to be compressed, and ciphertext does not shrink.
         .journal_compression(CompressionType::None)
         .open()
-        .map_err(from_fjall)
 }
 
 /// Whether there is no folder, or one with nothing in it.
@@ -137,7 +162,8 @@ fn is_new(folder: &Path) -> Result<bool, StoreError> {
 fn make(folder: &Path, config: &FjallConfig) -> Result<(), StoreError> {
     let new = beside(folder);
     private(&new)?;
-    let made = database(&new, config).and_then(|database| schema::migrate(&database, config).map(drop));
+    let made = database(&new, config).map_err(from_fjall);
+    let made = made.and_then(|database| schema::migrate(&database, config).map(drop));
     let placed = made.and_then(|()| schema::mark(&new)).map(|()| std::fs::rename(&new, folder));
     if let Ok(Ok(())) = placed {
         sync_parent(folder);
@@ -218,6 +244,10 @@ impl Store for FjallStore {
 
     async fn depth(&self, who: Principal) -> Result<Depth, StoreError> {
         self.embedded.depth(who).await
+    }
+
+    fn status(&self) -> StoreStatus {
+        self.embedded.status()
     }
 
     fn lanes(&self) -> NonZeroUsize {

@@ -14,9 +14,10 @@
 //! # In reading order
 //!
 //! `tables` documents the bytes, `rows` is what an engine offers, `codec` makes bytes, `heads` remembers the newest
-//! numbers, `write` and `read` do the work, `failure` is what goes wrong.
+//! numbers, `write` and `read` do the work, `failure` is what goes wrong, `disk` measures free space.
 
 mod codec;
+mod disk;
 mod failure;
 mod heads;
 mod read;
@@ -24,6 +25,7 @@ mod rows;
 mod tables;
 mod write;
 
+pub use disk::free_bytes;
 pub use failure::Failure;
 pub use heads::Heads;
 pub use read::{Reader, Snapshots};

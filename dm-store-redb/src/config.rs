@@ -22,6 +22,11 @@ pub struct RedbConfig {
     pub recent_entries: NonZeroUsize,
     /// What a crash costs the next open, and what each commit pays for it. Default [`Recovery::Quick`].
     pub recovery: Recovery,
+    /// Bytes of the disk to keep free; zero keeps none. Default 64 MiB. While less is free, new messages, conversations and
+    /// keys are refused as [`Full`](dm_core::StoreErrorKind::Full) before the engine is called; reads, acknowledgements
+    /// and expiry go on. What expires gives the disk nothing back at once, so that room is made beside the file, or by a
+    /// larger disk. On Unix only; not used for a database that the host opened.
+    pub reserve_bytes: u64,
 }
 
 /// How a file that was not closed, because the process was killed or the power went, is brought back.
@@ -80,6 +85,7 @@ impl Default for RedbConfig {
             heads: at_least_one(65_536),
             recent_entries: at_least_one(65_536),
             recovery: Recovery::Quick,
+            reserve_bytes: 64 * 1024 * 1024,
         }
     }
 }

@@ -44,9 +44,11 @@
 //! # When the disk fails
 //!
 //! redb refuses all work on a database after the first error of its file, a full disk included, until it is
-//! opened again; so does the store, as [`Closed`](dm_core::StoreErrorKind::Closed). A commit that fails is
+//! opened again. A store that opened its file does that by itself, and is
+//! [`Unavailable`](dm_core::StoreErrorKind::Unavailable) until it works; one in a host's database stays
+//! [`Closed`](dm_core::StoreErrorKind::Closed). A commit that fails is
 //! [`OutcomeUnknown`](dm_core::StoreErrorKind::OutcomeUnknown), because redb cannot tell whether it became
-//! durable.
+//! durable. With [`reserve_bytes`](RedbConfig::reserve_bytes) left, a full disk is refused before redb is called.
 //!
 //! # In reading order
 //!

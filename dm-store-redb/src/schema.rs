@@ -28,6 +28,17 @@ pub(crate) fn examine(database: &impl ReadableDatabase) -> Result<(), StoreError
     check(version(&transaction)?).map(drop)
 }
 
+/// Refuses a database without the tables of this library's version. Only reads.
+///
+/// # Errors
+/// [`StoreErrorKind::Corrupt`].
+pub(crate) fn expect_current(database: &impl ReadableDatabase) -> Result<(), StoreError> {
+    if version(&database.begin_read().map_err(from_redb)?)? == VERSION {
+        return Ok(());
+    }
+    Err(StoreError::new(StoreErrorKind::Corrupt, "the tables are not those that were there before"))
+}
+
 /// Brings the schema to this library's version, in one transaction: whatever happens, it is the old or the
 /// new one.
 pub(crate) fn migrate(database: &Database) -> Result<(), StoreError> {

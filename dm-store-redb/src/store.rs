@@ -12,8 +12,9 @@ use async_trait::async_trait;
 use dm_core::{
     ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, Embedded, HistoryPage,
     HistoryQuery, InboxPage, InboxQuery, KeyRecord, Outcome, Principal, Store, StoreError, StoreErrorKind,
-    UserId, Write,
+    StoreStatus, UserId, Write,
 };
+use dm_store_kv::free_bytes;
 use redb::{Builder, Database, DatabaseError};
 
 use crate::config::RedbConfig;
@@ -54,9 +55,14 @@ impl RedbStore {
     /// choice cannot work.
     pub fn open_with(path: impl AsRef<Path>, config: &RedbConfig) -> Result<Self, StoreError> {
         config.validate()?;
-        let path = path.as_ref();
-        let database = guarded(|| open(path, config))?;
-        Self::from_database(Arc::new(database), config)
+        let (path, config) = (path.as_ref().to_owned(), config.clone());
+        let database = guarded(|| open(&path, &config))?;
+        let (writer, reader) = halves(database.into(), &config)?;
+        let (measured, reserve) = (path.clone(), config.reserve_bytes);
+        let embedded = Embedded::builder(writer, reader)
+            .reopen(move || halves(guarded(|| open_again(&path, &config))?.into(), &config))
+            .reserve(reserve, move || free_bytes(&measured));
+        Ok(Self { embedded: embedded.start()? })
     }
 
     /// Keeps the store in a database that the host has open, beside the host's own tables. Only tables whose
@@ -71,10 +77,14 @@ impl RedbStore {
     /// table of the host's, which the error's source names; then nothing is changed; what the engine reports
     /// besides.
     pub fn from_database(database: Arc<Database>, config: &RedbConfig) -> Result<Self, StoreError> {
-        guarded(|| schema::migrate(&database))?;
-        let writer = Writer::new(Arc::downgrade(&database), config);
-        Ok(Self { embedded: Embedded::new(writer, Reader::new(Newest(database)))? })
+        let (writer, reader) = halves(database, config)?;
+        Ok(Self { embedded: Embedded::new(writer, reader)? })
     }
+}
+
+fn halves(database: Arc<Database>, config: &RedbConfig) -> Result<(Writer, Reader), StoreError> {
+    guarded(|| schema::migrate(&database))?;
+    Ok((Writer::new(Arc::downgrade(&database), config), Reader::new(Newest(database))))
 }
 
 fn open(path: &Path, config: &RedbConfig) -> Result<Database, StoreError> {
@@ -85,6 +95,22 @@ fn open(path: &Path, config: &RedbConfig) -> Result<Database, StoreError> {
     } else if std::fs::metadata(path).map_err(unavailable)?.len() == 0 {
         return builder.create(path).map_err(from_redb);
     }
+    open_existing(path, &builder)
+}
+
+/// Opens a file again that the store had open, and makes nothing in its place.
+fn open_again(path: &Path, config: &RedbConfig) -> Result<Database, StoreError> {
+    let mut builder = Database::builder();
+    builder.set_cache_size(config.cache_bytes);
+    if std::fs::metadata(path).map_err(unavailable)?.len() == 0 {
+        return Err(StoreError::new(StoreErrorKind::Corrupt, "the file is empty"));
+    }
+    let database = open_existing(path, &builder)?;
+    schema::expect_current(&database)?;
+    Ok(database)
+}
+
+fn open_existing(path: &Path, builder: &Builder) -> Result<Database, StoreError> {
     // A file may only be changed after it is known that no newer library wrote it, and opening for writing
     // changes it.
     match builder.open_read_only(path) {
@@ -195,6 +221,10 @@ impl Store for RedbStore {
 
     async fn depth(&self, who: Principal) -> Result<Depth, StoreError> {
         self.embedded.depth(who).await
+    }
+
+    fn status(&self) -> StoreStatus {
+        self.embedded.status()
     }
 
     fn lanes(&self) -> NonZeroUsize {

@@ -98,4 +98,11 @@ impl EngineWriter for Writer {
             Err(error) => Err(unknown(error)),
         }
     }
+
+    /// After an error of the file in the middle of a batch, of which nothing is committed then.
+    fn is_broken(&self) -> bool {
+        let database = self.database.upgrade();
+        let begun = database.as_deref().map(Database::try_begin_write);
+        begun.is_some_and(|begun| begun.is_err_and(|error| from_redb(error).kind() == StoreErrorKind::Closed))
+    }
 }

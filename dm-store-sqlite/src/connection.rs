@@ -27,21 +27,31 @@ const PAGE: i64 = 8_192;
 /// it from looking. Without it a third of the time of a send went into parsing one look-up.
 const STATEMENTS: usize = 128;
 
-/// Opens the writing connection, and brings the schema up to date.
-pub(crate) fn writer(path: &Path, config: &SqliteConfig) -> Result<Database, StoreError> {
+/// Whether a store is opened by its host, or by itself after its file failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Opening {
+    First,
+    Again,
+}
+
+/// Opens the writing connection, and brings the schema up to date. A file that is opened again must hold the tables.
+pub(crate) fn writer(path: &Path, config: &SqliteConfig, opening: Opening) -> Result<Database, StoreError> {
     if rusqlite::version_number() < SAFE_WAL {
         tracing::warn!(
             linked = rusqlite::version(),
             "SQLite before 3.51.3 can corrupt a database in WAL mode in rare cases; link a newer one"
         );
     }
-    if config.owner == FileOwner::Store {
+    if config.owner == FileOwner::Store && opening == Opening::First {
         create(path)?;
     }
     let connection = open(path, config, config.cache_bytes)?;
     let database = Database::new(connection, config.table_prefix.clone());
     // Before anything is changed.
-    schema::examine(&database)?;
+    match opening {
+        Opening::First => schema::examine(&database)?,
+        Opening::Again => schema::expect_current(&database)?,
+    }
     let connection = database.connection();
     match config.owner {
         FileOwner::Store => {
@@ -61,8 +71,18 @@ pub(crate) fn writer(path: &Path, config: &SqliteConfig) -> Result<Database, Sto
             .query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))
             .map_err(from_sqlite)?;
     }
-    schema::migrate(&database)?;
+    match opening {
+        Opening::First => schema::migrate(&database)?,
+        Opening::Again => write_anew(connection)?,
+    }
     Ok(database)
+}
+
+/// Copies what the log holds into the file, which is then synced, and empties the log. After a failed `fsync` the pages of
+/// the log may be read and yet never reach the disk: Linux does not write them again. With another process on the file
+/// this does as much as it may; a batch whose commit failed is not in the log then, which that process knows.
+fn write_anew(connection: &Connection) -> Result<(), StoreError> {
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(from_sqlite)
 }
 
 /// Connections for reading: opened as they are needed, up to a number, and kept.

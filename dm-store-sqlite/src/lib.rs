@@ -39,6 +39,14 @@
 //!
 //! Their columns are documented in `migrations/`.
 //!
+//! # When the disk fails
+//!
+//! A full disk is [`Full`](dm_core::StoreErrorKind::Full), and nothing of the batch is stored. With
+//! [`reserve_bytes`](SqliteConfig::reserve_bytes) left, it does not come to that. After an error of the file in a commit,
+//! whose outcome is [unknown](dm_core::StoreErrorKind::OutcomeUnknown), the store closes its connections and opens them
+//! again; calls are [`Unavailable`](dm_core::StoreErrorKind::Unavailable) until that works. Then it copies what the log
+//! holds into the file, because an operating system that could not write pages forgets that it owes them.
+//!
 //! # Features
 //!
 //! `bundled` (default) compiles SQLite in. Turn it off in a host that links its own, and use 3.51.3 or later: before
@@ -48,6 +56,7 @@ mod codec;
 mod config;
 mod connection;
 mod database;
+mod disk;
 mod error;
 mod heads;
 mod names;

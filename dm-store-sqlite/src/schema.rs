@@ -25,6 +25,18 @@ pub(crate) fn examine(database: &Database) -> Result<(), StoreError> {
     found(database, MIGRATIONS).map(drop)
 }
 
+/// Refuses a file that does not hold the tables of this library's version. Only reads.
+///
+/// # Errors
+/// [`StoreErrorKind::Corrupt`], or those of [`examine`].
+pub(crate) fn expect_current(database: &Database) -> Result<(), StoreError> {
+    let _snapshot = database.transaction(TransactionBehavior::Deferred).map_err(from_sqlite)?;
+    if found(database, MIGRATIONS)? == MIGRATIONS.len() {
+        return Ok(());
+    }
+    Err(StoreError::new(StoreErrorKind::Corrupt, "the tables are not those that were there before"))
+}
+
 /// Brings the schema to this library's version, in one transaction: whatever happens, it is the old or the new one.
 pub(crate) fn migrate(database: &Database) -> Result<(), StoreError> {
     migrate_by(database, MIGRATIONS, |_| ())

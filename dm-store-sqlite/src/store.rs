@@ -6,11 +6,13 @@ use std::path::Path;
 use async_trait::async_trait;
 use dm_core::{
     ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, Embedded, HistoryPage,
-    HistoryQuery, InboxPage, InboxQuery, KeyRecord, Outcome, Principal, Store, StoreError, UserId, Write,
+    HistoryQuery, InboxPage, InboxQuery, KeyRecord, Outcome, Principal, Store, StoreError, StoreStatus,
+    UserId, Write,
 };
 
 use crate::config::SqliteConfig;
-use crate::connection::{self, Readers};
+use crate::connection::{self, Opening, Readers};
+use crate::disk::free_bytes;
 use crate::read::Reader;
 use crate::write::Writer;
 
@@ -40,10 +42,19 @@ impl SqliteStore {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn open_with(path: impl AsRef<Path>, config: &SqliteConfig) -> Result<Self, StoreError> {
-        let path = path.as_ref();
-        let writer = Writer::new(connection::writer(path, config)?, config);
-        Ok(Self { embedded: Embedded::new(writer, Reader::new(Readers::new(path, config)))? })
+        let (path, config) = (path.as_ref().to_owned(), config.clone());
+        let (writer, reader) = halves(&path, &config, Opening::First)?;
+        let (measured, reserve) = (path.clone(), config.reserve_bytes);
+        let embedded = Embedded::builder(writer, reader)
+            .reopen(move || halves(&path, &config, Opening::Again))
+            .reserve(reserve, move || free_bytes(&measured));
+        Ok(Self { embedded: embedded.start()? })
     }
+}
+
+fn halves(path: &Path, config: &SqliteConfig, opening: Opening) -> Result<(Writer, Reader), StoreError> {
+    let writer = Writer::new(connection::writer(path, config, opening)?, config);
+    Ok((writer, Reader::new(Readers::new(path, config))))
 }
 
 #[async_trait]
@@ -78,6 +89,10 @@ impl Store for SqliteStore {
 
     async fn depth(&self, who: Principal) -> Result<Depth, StoreError> {
         self.embedded.depth(who).await
+    }
+
+    fn status(&self) -> StoreStatus {
+        self.embedded.status()
     }
 
     fn lanes(&self) -> NonZeroUsize {

@@ -72,7 +72,7 @@ pub(crate) async fn open(
         // The seed's answer to this is 400, though it is well-formed.
         return Err(Problem::new(Kind::Malformed, "a conversation with oneself").about("recipient_pubkey"));
     }
-    let opened = api.service.open_conversation(&caller.who, recipient).await?;
+    let opened = api.service.open_conversation(&caller.who, recipient).await.map_err(Problem::of_write)?;
     let (status, state) = if opened.created {
         let conversation = opened.conversation;
         let new = ConversationState { conversation, head: ServerSequence::ZERO, last_activity: None };

@@ -139,7 +139,7 @@ pub(crate) async fn send(
 ) -> Result<Response, Problem> {
     let body_limit = api.service.config().max_payload.div_ceil(3) * 4 + ROOM;
     let body: Send = json(&api, request, body_limit).await?;
-    let sent = api.service.send(&caller.who, body.into_message()?).await?;
+    let sent = api.service.send(&caller.who, body.into_message()?).await.map_err(Problem::of_write)?;
     let names = Names::look_up(&api.service, vec![sent.message.sender]).await;
     let status = if sent.repeated { StatusCode::OK } else { StatusCode::CREATED };
     Ok((status, Json(MessageJson::new(&sent.message, &names))).into_response())

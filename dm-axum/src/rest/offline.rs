@@ -123,7 +123,7 @@ pub(crate) async fn acknowledge(
     }
     let (mut acknowledged, mut unknown) = (0, 0);
     for target in targets.into_iter().flatten() {
-        let done = api.service.acknowledge(&caller.who, target).await?;
+        let done = api.service.acknowledge(&caller.who, target).await.map_err(Problem::of_write)?;
         acknowledged += done.acknowledged;
         unknown += done.unknown;
     }

@@ -429,7 +429,7 @@ fn acknowledged(request_ids: Vec<String>, result: Result<Acknowledged, Error>) -
             acknowledged: count(done.acknowledged),
             unknown: count(done.unknown),
         }),
-        Err(error) => dm_server_frame::Frame::Problem(Problem::from(error).to_frame()),
+        Err(error) => dm_server_frame::Frame::Problem(Problem::of_write(error).to_frame()),
     };
     let mut envelopes = Vec::with_capacity(request_ids.len());
     let last = request_ids.len().saturating_sub(1);

@@ -22,7 +22,7 @@ const PER_ELEMENT: usize = 8;
 
 /// Stores a message and answers with its receipt.
 pub(super) async fn send(api: Arc<Api>, who: Principal, request_id: String, send: DmSend) -> Envelope {
-    let sent = async { Ok::<_, Problem>(api.service.send(&who, to_message(&send)?).await?) }.await;
+    let sent = async { api.service.send(&who, to_message(&send)?).await.map_err(Problem::of_write) }.await;
     let frame = match sent {
         Ok(sent) => Frame::Sent(DmSent {
             id: sent.message.id.to_string(),

@@ -1,7 +1,7 @@
 //! A store whose next commit for a caller goes wrong, or waits, as told. The service's own housekeeping, which comes when
 //! it likes, passes it untouched.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -16,6 +16,7 @@ use tokio::sync::watch;
 pub struct FaultyStore {
     inner: MemoryStore,
     next: Arc<Mutex<Option<StoreErrorKind>>>,
+    unreadable: Arc<AtomicBool>,
     held: watch::Sender<bool>,
     writes: Arc<AtomicUsize>,
 }
@@ -24,6 +25,11 @@ impl FaultyStore {
     /// Lets the next commit for a caller fail.
     pub fn fail_next(&self, kind: StoreErrorKind) {
         *self.next.lock().unwrap() = Some(kind);
+    }
+
+    /// Lets all lists of conversations fail from now on, or none.
+    pub fn fail_lists(&self, fail: bool) {
+        self.unreadable.store(fail, Ordering::Relaxed);
     }
 
     /// Whether it has.
@@ -71,6 +77,9 @@ impl Store for FaultyStore {
     }
 
     async fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ConversationState>, StoreError> {
+        if self.unreadable.load(Ordering::Relaxed) {
+            return Err(StoreErrorKind::Unavailable.into());
+        }
         self.inner.conversations(query).await
     }
 

@@ -91,6 +91,30 @@ async fn an_unavailable_store_is_503_and_says_when_to_come_again() {
 }
 
 #[tokio::test]
+async fn only_a_refused_write_says_that_nothing_was_stored() {
+    let store = FaultyStore::default();
+    let world = World::with(store.clone(), |_| (), |_| ()).await;
+    let conversation = world.open(1, 2).await;
+    let says_so = |problem: &serde_json::Value| problem["detail"] == "nothing was stored";
+    let writes = [
+        ("messages", message(&conversation, "x")),
+        ("conversations", json!({ "recipient_pubkey": user(3).to_string() })),
+        ("keys", json!({ "x25519_pubkey": derived_key(1).to_string() })),
+        ("offline/ack", json!({ "up_to": 1 })),
+    ];
+    for (path, body) in writes {
+        store.fail_next(StoreErrorKind::Unavailable);
+        let (status, problem) = world.post(1, path, &body).await;
+        assert_eq!((status, kind(&problem)), (503, "unavailable"), "{path}");
+        assert!(says_so(&problem), "{path}: {problem}");
+    }
+    store.fail_lists(true);
+    let (status, problem) = world.get(1, "conversations").await;
+    assert_eq!((status, kind(&problem)), (503, "unavailable"));
+    assert!(!says_so(&problem), "{problem}");
+}
+
+#[tokio::test]
 async fn a_service_that_shuts_down_is_503() {
     let world = World::new().await;
     let conversation = world.open(1, 2).await;

@@ -143,6 +143,7 @@ impl Service {
             Refusal::StaleKey { current } => Error::StaleKey { current: current.map(Box::new) },
             Refusal::TooManyDevices => Error::TooManyDevices { limit: self.config().devices_per_user },
             Refusal::BeyondHead { head } => Error::BeyondHead { head },
+            Refusal::NoRoom => Error::Unavailable(StoreErrorKind::Full.into()),
             Refusal::Unsupported => Error::Unavailable(StoreError::new(
                 StoreErrorKind::Engine,
                 "the store does not know this write",

@@ -6,7 +6,7 @@ mod read;
 mod status;
 mod write;
 
-pub use embedded::{Embedded, EngineReader, EngineWriter};
+pub use embedded::{Embedded, EmbeddedBuilder, EngineReader, EngineWriter};
 pub use memory::MemoryStore;
 pub use read::{
     ConversationsQuery, Depth, DeviceState, HistoryPage, HistoryQuery, HistoryRange, InboxPage, InboxQuery,
@@ -34,8 +34,10 @@ use crate::{ConversationId, ConversationState, KeyRecord, StoreError, UserId};
 /// *Commit*
 /// 1. **Atomic.** [`commit`](Store::commit) applies its writes in order, as one transaction. `Ok` means all of it;
 ///    `Err` means that nothing of the batch is visible, now or after reopening. The one exception is
-///    [`OutcomeUnknown`](crate::StoreErrorKind::OutcomeUnknown), after which an embedded store refuses all work until
-///    it is reopened.
+///    [`OutcomeUnknown`](crate::StoreErrorKind::OutcomeUnknown): all of the batch is there, or nothing of it, and which of
+///    the two stays so. After it an embedded store refuses all work until it is reopened, by itself as
+///    [`Unavailable`](crate::StoreErrorKind::Unavailable), or by the host as
+///    [`Closed`](crate::StoreErrorKind::Closed).
 /// 2. **Durable.** After `Ok`, every handle reads the batch and a power cut does not undo it.
 /// 3. **Aligned.** Outcome *i* answers write *i*, each with the variant its write documents.
 /// 4. **Refusals stand alone.** A write that cannot be done changes nothing, answers [`Outcome::Refused`] and leaves

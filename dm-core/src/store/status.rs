@@ -34,7 +34,8 @@ pub enum Room {
     /// It has.
     #[default]
     Enough,
-    /// Free space is below the store's reserve: writes are refused as [`Full`](crate::StoreErrorKind::Full), reads go on.
+    /// Free space is below the store's reserve: writes that take room are refused as
+    /// [`NoRoom`](crate::Refusal::NoRoom), by the service as [`Full`](crate::StoreErrorKind::Full); reads go on.
     Low,
 }
 

@@ -302,6 +302,8 @@ pub enum Refusal {
         /// The newest entry.
         head: InboxSeq,
     },
+    /// The disk has no room for it now: free space is below the store's reserve.
+    NoRoom,
     /// The store does not know this kind of write.
     Unsupported,
 }

@@ -4,6 +4,7 @@
 #![allow(missing_docs, clippy::needless_pass_by_value, reason = "tests")]
 
 pub mod blocking;
+pub mod engine;
 pub mod gate;
 pub mod mischief;
 

@@ -25,7 +25,10 @@
 //!
 //! An engine whose calls block needs no threads of its own: implement [`EngineWriter`] and [`EngineReader`], and
 //! [`Embedded`] makes a [`Store`] of the two. After [`OutcomeUnknown`](StoreErrorKind::OutcomeUnknown), and after a panic,
-//! it refuses all work until the store is reopened, as clause 1 demands.
+//! it refuses all work until the store is reopened, as clause 1 demands. Give it a way to reopen the engine
+//! ([`EmbeddedBuilder::reopen`](dm_core::EmbeddedBuilder::reopen)), and it does that by itself after an unknown outcome; give
+//! it a reserve of free space ([`EmbeddedBuilder::reserve`](dm_core::EmbeddedBuilder::reserve)), and a full disk never meets
+//! the engine in the middle of a commit.
 //!
 #![doc = concat!("```rust,ignore\n", include_str!("../tests/guide/store/mod.rs"), "```")]
 //!

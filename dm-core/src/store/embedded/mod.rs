@@ -1,0 +1,243 @@
+//! Threads for engines whose calls block: commits on one of their own, reads on the runtime's.
+//!
+//! `engine` is what an engine brings, `shared` what the handles and the threads share. `thread` commits, `reopen` opens an
+//! engine again that failed, `reserve` keeps space free.
+
+mod engine;
+mod reopen;
+mod reserve;
+mod shared;
+mod thread;
+
+use std::io;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use async_trait::async_trait;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+use super::Store;
+use super::read::{ConversationsQuery, Depth, DeviceState, HistoryPage, HistoryQuery, InboxPage, InboxQuery};
+use super::status::StoreStatus;
+use super::write::{Outcome, Write};
+use crate::conversation::{ConversationId, ConversationState};
+use crate::device::Principal;
+use crate::error::{StoreError, StoreErrorKind};
+use crate::key::KeyRecord;
+use crate::user::UserId;
+pub use engine::{EngineReader, EngineWriter};
+use reopen::Reopen;
+use reserve::{Gauge, Reserve};
+use shared::{Held, Shared};
+use thread::{CommitThread, Engine, Job};
+
+/// Makes a [`Store`] of a blocking engine: commits run on one thread of their own, reads on the runtime's blocking
+/// pool. Clones share both. Dropping the last clone waits for the thread to end, so that the engine is closed then and
+/// can be opened again: for as long as a commit takes whose caller stopped waiting. A read whose caller stopped waiting
+/// may hold the engine a little longer.
+///
+/// # After an unknown outcome
+/// What is in the file is right then, what this process believes of it may not be. With a way to reopen the engine
+/// ([`EmbeddedBuilder::reopen`]), the store drops both halves and opens them anew, in a thread of its own and with growing
+/// pauses. Meanwhile all calls are refused as [`Unavailable`](StoreErrorKind::Unavailable), and the outcome of that batch
+/// stays unknown. The same happens after other errors that make an engine refuse all work. Without a way, and after a
+/// panic of the writer, every further call is refused as [`Closed`](StoreErrorKind::Closed).
+pub struct Embedded<R> {
+    commits: Arc<Commits<R>>,
+    reads: Arc<Semaphore>,
+    shared: Arc<Shared<R>>,
+    keeps_reserve: bool,
+    can_reopen: bool,
+}
+
+/// The queue of the commit thread. Dropping this ends the thread.
+struct Commits<R> {
+    jobs: Option<mpsc::Sender<Job<R>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl<R> Drop for Commits<R> {
+    fn drop(&mut self) {
+        self.jobs = None;
+        // The thread catches the engine's panics, so it ends well.
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+/// Puts an [`Embedded`] together.
+pub struct EmbeddedBuilder<W, R> {
+    writer: W,
+    reader: R,
+    reopen: Option<Reopen<W, R>>,
+    reserve: Option<Reserve>,
+}
+
+impl<W: EngineWriter, R: EngineReader> EmbeddedBuilder<W, R> {
+    /// Gives the store a way to open its engine again. It is called, on a thread of its own, when the old writing half is
+    /// dropped and the old reading half as well, unless a read still holds that after 5 seconds; and again after each
+    /// failure. It must not make data anew that is missing, and must fail while the old half keeps it from opening.
+    #[must_use]
+    pub fn reopen(mut self, reopen: impl FnMut() -> Result<(W, R), StoreError> + Send + 'static) -> Self {
+        self.reopen = Some(Box::new(reopen));
+        self
+    }
+
+    /// Keeps so many bytes of a disk free; with zero, none. `free` measures how many are. It is called on the commit
+    /// thread, at most once a second and whenever a sixteenth of the reserve may have been written.
+    ///
+    /// While less is free, writes that take room for good (messages, conversations, keys, announcements) are refused as
+    /// [`Refusal::NoRoom`](super::Refusal::NoRoom) before the engine is called. Reads, acknowledgements, devices and expiry
+    /// go on.
+    #[must_use]
+    pub fn reserve(mut self, bytes: u64, free: impl FnMut() -> io::Result<u64> + Send + 'static) -> Self {
+        self.reserve = (bytes > 0).then(|| Reserve { bytes, free: Box::new(free) });
+        self
+    }
+
+    /// Starts the commit thread.
+    ///
+    /// # Errors
+    /// When the operating system gives no thread.
+    pub fn start(self) -> Result<Embedded<R>, StoreError> {
+        // One batch is being committed and one waits: the service gathers no more than that.
+        let (jobs, queue) = mpsc::channel(1);
+        let reads = Arc::new(Semaphore::new(self.reader.at_once().get()));
+        let (reader, watch) = Held::new(self.reader);
+        let shared = Arc::new(Shared::new(reader));
+        let (keeps_reserve, can_reopen) = (self.reserve.is_some(), self.reopen.is_some());
+        let thread = CommitThread {
+            engine: Engine::Open { writer: self.writer, watch },
+            reopen: self.reopen,
+            gauge: self.reserve.map(Gauge::new),
+            shared: Arc::clone(&shared),
+            jobs: jobs.downgrade(),
+        };
+        let thread = std::thread::Builder::new()
+            .name("dm-commit".to_owned())
+            .spawn(move || thread.run(queue))
+            .map_err(|error| StoreError::new(StoreErrorKind::Unavailable, error))?;
+        let commits = Arc::new(Commits { jobs: Some(jobs), thread: Some(thread) });
+        Ok(Embedded { commits, reads, shared, keeps_reserve, can_reopen })
+    }
+}
+
+impl<R: EngineReader> Embedded<R> {
+    /// Starts the commit thread of a store that cannot be reopened and keeps no reserve.
+    ///
+    /// # Errors
+    /// When the operating system gives no thread.
+    pub fn new(writer: impl EngineWriter, reader: R) -> Result<Self, StoreError> {
+        Self::builder(writer, reader).start()
+    }
+
+    /// A store of these halves.
+    pub const fn builder<W: EngineWriter>(writer: W, reader: R) -> EmbeddedBuilder<W, R> {
+        EmbeddedBuilder { writer, reader, reopen: None, reserve: None }
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&R) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        // Nobody closes the semaphore.
+        let permit = Arc::clone(&self.reads).acquire_owned().await.map_err(|_| StoreErrorKind::Closed)?;
+        let reader = self.shared.reader()?;
+        let jobs = self.commits.jobs.as_ref().map(mpsc::Sender::downgrade);
+        let work = move || {
+            let answer = read(&reader);
+            let refused = answer.as_ref().is_err_and(|error| error.kind() == StoreErrorKind::Closed);
+            if let Some(jobs) = jobs.filter(|_| refused).and_then(|jobs| jobs.upgrade()) {
+                // When the queue is full, the commit in it finds out as well.
+                let _ = jobs.try_send(Job::Refused(reader));
+            } else {
+                // Before the answer is looked at: its caller may drop the last handle, and then the engine is closed.
+                drop(reader);
+            }
+            drop(permit);
+            answer
+        };
+        let answer = tokio::task::spawn_blocking(work)
+            .await
+            .map_err(|error| StoreError::new(StoreErrorKind::Engine, error))?;
+        // The engine's own refusal becomes the store's, which says whether waiting helps.
+        answer.map_err(|error| match error.kind() {
+            StoreErrorKind::Closed if self.can_reopen => self.shared.refusal(),
+            _ => error,
+        })
+    }
+}
+
+impl<R> Clone for Embedded<R> {
+    fn clone(&self) -> Self {
+        Self {
+            commits: Arc::clone(&self.commits),
+            reads: Arc::clone(&self.reads),
+            shared: Arc::clone(&self.shared),
+            keeps_reserve: self.keeps_reserve,
+            can_reopen: self.can_reopen,
+        }
+    }
+}
+
+impl<R> std::fmt::Debug for Embedded<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Embedded").field("status", &self.shared.status()).finish_non_exhaustive()
+    }
+}
+
+impl<W, R> std::fmt::Debug for EmbeddedBuilder<W, R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EmbeddedBuilder").finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl<R: EngineReader> Store for Embedded<R> {
+    async fn commit(&self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
+        let (answer, result) = oneshot::channel();
+        let jobs = self.commits.jobs.as_ref().ok_or(StoreErrorKind::Closed)?;
+        let sent = jobs.send(Job::Commit(batch, answer)).await;
+        sent.map_err(|_| StoreError::from(StoreErrorKind::Closed))?;
+        result.await.unwrap_or_else(|_| Err(StoreErrorKind::OutcomeUnknown.into()))
+    }
+
+    async fn key(&self, user: UserId) -> Result<Option<KeyRecord>, StoreError> {
+        self.read(move |reader| reader.key(user)).await
+    }
+
+    async fn conversation(&self, id: ConversationId) -> Result<Option<ConversationState>, StoreError> {
+        self.read(move |reader| reader.conversation(id)).await
+    }
+
+    async fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ConversationState>, StoreError> {
+        self.read(move |reader| reader.conversations(query)).await
+    }
+
+    async fn history(&self, query: HistoryQuery) -> Result<Option<HistoryPage>, StoreError> {
+        self.read(move |reader| reader.history(query)).await
+    }
+
+    async fn inbox(&self, query: InboxQuery) -> Result<InboxPage, StoreError> {
+        self.read(move |reader| reader.inbox(query)).await
+    }
+
+    async fn devices(&self, user: UserId) -> Result<Vec<DeviceState>, StoreError> {
+        self.read(move |reader| reader.devices(user)).await
+    }
+
+    async fn depth(&self, who: Principal) -> Result<Depth, StoreError> {
+        self.read(move |reader| reader.depth(who)).await
+    }
+
+    fn status(&self) -> StoreStatus {
+        if self.keeps_reserve
+            && self.shared.is_stale()
+            && let Some(jobs) = &self.commits.jobs
+        {
+            // A full disk stays known as full, and an empty one as empty, when nobody commits. In a full queue there is a
+            // commit, which measures by itself.
+            let _ = jobs.try_send(Job::Measure);
+        }
+        self.shared.status()
+    }
+}

@@ -1,0 +1,159 @@
+//! The commit thread: the only caller of the writing half.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::thread::JoinHandle;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::engine::{EngineReader, EngineWriter};
+use super::reopen::{Reopen, Reopened, reopen};
+use super::reserve::{Gauge, admit, with_refusals};
+use super::shared::{Held, Shared, Signal, Watch};
+use crate::error::{StoreError, StoreErrorKind};
+use crate::store::status::{Availability, Room};
+use crate::store::write::{Outcome, Write};
+
+/// What the thread is told.
+pub(super) enum Job<R> {
+    Commit(Vec<Write>, oneshot::Sender<Result<Vec<Outcome>, StoreError>>),
+    /// Somebody wants to know whether there is room.
+    Measure,
+    /// This reading half said that the engine refuses all work.
+    Refused(Arc<Held<R>>),
+    /// The thread that reopens the engine ends now.
+    Reopened,
+}
+
+/// The commit thread's own.
+pub(super) struct CommitThread<W, R> {
+    pub(super) engine: Engine<W, R>,
+    pub(super) reopen: Option<Reopen<W, R>>,
+    pub(super) gauge: Option<Gauge>,
+    pub(super) shared: Arc<Shared<R>>,
+    /// Weak, so that the queue ends with the last handle.
+    pub(super) jobs: mpsc::WeakSender<Job<R>>,
+}
+
+/// The engine, as the commit thread has it.
+pub(super) enum Engine<W, R> {
+    Open { writer: W, watch: Watch },
+    Reopening { stop: Sender<Signal>, thread: JoinHandle<(Reopen<W, R>, Reopened<W, R>)> },
+    Closed,
+}
+
+impl<W: EngineWriter, R: EngineReader> CommitThread<W, R> {
+    /// Does one job after another until the last handle is gone.
+    pub(super) fn run(mut self, mut queue: mpsc::Receiver<Job<R>>) {
+        while let Some(job) = queue.blocking_recv() {
+            match job {
+                Job::Commit(batch, answer) => {
+                    let result = self.commit(batch);
+                    // A caller that stopped waiting changes nothing about what was committed.
+                    let _ = answer.send(result);
+                }
+                Job::Measure => self.measure(),
+                Job::Refused(reader) => {
+                    let is_current = self.shared.uses(&reader);
+                    drop(reader);
+                    if is_current {
+                        self.break_down();
+                    }
+                }
+                Job::Reopened => self.reopened(),
+            }
+        }
+        if let Engine::Reopening { stop, thread } = self.engine {
+            let _ = stop.send(Signal::Stop);
+            // It catches the engine's panics, so it ends well.
+            let _ = thread.join();
+        }
+    }
+
+    /// Commits what there is room for.
+    fn commit(&mut self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
+        if self.shared.availability() != Availability::Open {
+            return Err(self.shared.refusal());
+        }
+        if self.room_for(&batch) == Room::Enough {
+            return self.commit_all(batch);
+        }
+        let (writes, admitted) = admit(batch);
+        let outcomes = if writes.is_empty() { Vec::new() } else { self.commit_all(writes)? };
+        Ok(with_refusals(outcomes, &admitted))
+    }
+
+    fn commit_all(&mut self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
+        let Engine::Open { writer, .. } = &mut self.engine else { return Err(self.shared.refusal()) };
+        let Ok(result) = catch_unwind(AssertUnwindSafe(|| writer.commit(batch))) else {
+            // Nobody knows what the engine holds in memory, nor whether its files can be opened beside it.
+            self.close();
+            return Err(StoreError::new(StoreErrorKind::OutcomeUnknown, "the storage engine panicked"));
+        };
+        let Err(error) = result else { return result };
+        let kind = error.kind();
+        if matches!(kind, StoreErrorKind::OutcomeUnknown | StoreErrorKind::Closed) || writer.is_broken() {
+            self.break_down();
+        }
+        // The engine's own refusal becomes the store's, which says whether waiting helps.
+        Err(if kind == StoreErrorKind::Closed { self.shared.refusal() } else { error })
+    }
+
+    /// The engine does no more work: it is reopened, or stays closed when there is no way to.
+    fn break_down(&mut self) {
+        let Some(mut open) = self.reopen.take() else { return self.close() };
+        let Engine::Open { writer, watch } = std::mem::replace(&mut self.engine, Engine::Closed) else {
+            return;
+        };
+        let old = (writer, self.shared.reopening());
+        let Watch { signals: stop, received } = watch;
+        let jobs = self.jobs.clone();
+        let work = move || {
+            let reopened = reopen(old, &mut open, &received);
+            if let Some(jobs) = jobs.upgrade() {
+                let _ = jobs.blocking_send(Job::Reopened);
+            }
+            (open, reopened)
+        };
+        match std::thread::Builder::new().name("dm-reopen".to_owned()).spawn(work) {
+            Ok(thread) => self.engine = Engine::Reopening { stop, thread },
+            Err(error) => {
+                tracing::error!(%error, "no thread to reopen the store: it stays closed");
+                self.close();
+            }
+        }
+    }
+
+    /// Takes over what the thread brings that reopened the engine.
+    fn reopened(&mut self) {
+        let Engine::Reopening { thread, .. } = std::mem::replace(&mut self.engine, Engine::Closed) else {
+            return;
+        };
+        let Ok((open, Reopened::Open(writer, reader))) = thread.join() else { return self.close() };
+        let (reader, watch) = Held::new(reader);
+        self.reopen = Some(open);
+        self.engine = Engine::Open { writer, watch };
+        self.shared.open(reader);
+        tracing::info!("the store is open again");
+    }
+
+    /// The engine stays closed. What there is of it lives on until the last handle is gone.
+    fn close(&self) {
+        tracing::error!("the store refuses all work until the process opens it again");
+        self.shared.close();
+    }
+
+    fn room_for(&mut self, batch: &[Write]) -> Room {
+        let Some(gauge) = &mut self.gauge else { return Room::Enough };
+        let room = gauge.room_for(batch);
+        self.shared.set_room(room);
+        room
+    }
+
+    fn measure(&mut self) {
+        if let Some(gauge) = &mut self.gauge {
+            self.shared.set_room(gauge.measure(0));
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! An engine that does as it is told, and counts its halves.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+
+use dm_core::{
+    ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, EngineReader, EngineWriter,
+    Expire, HistoryPage, HistoryQuery, InboxPage, InboxQuery, InboxSeq, KeyRecord, Outcome, Principal,
+    StoreError, StoreErrorKind, Timestamp, UserId, Write,
+};
+
+/// What becomes of a commit.
+#[derive(Clone, Copy, Debug)]
+pub enum Next {
+    Fails(StoreErrorKind),
+    /// Fails, and the engine does nothing any more.
+    Breaks(StoreErrorKind),
+    Panics,
+}
+
+/// What the halves of an engine share, also those that are opened later.
+#[derive(Clone, Default)]
+pub struct Script(Arc<State>);
+
+#[derive(Default)]
+struct State {
+    next: Mutex<VecDeque<Next>>,
+    /// Whether reads wait, and whether they answer that the engine is closed.
+    held: Mutex<bool>,
+    released: Condvar,
+    refusing: Mutex<bool>,
+    reading: AtomicUsize,
+    writers: AtomicUsize,
+    readers: AtomicUsize,
+    commits: AtomicUsize,
+}
+
+pub struct Writer(Script, bool);
+pub struct Reader(Script);
+
+impl Script {
+    pub fn halves(&self) -> (Writer, Reader) {
+        self.0.writers.fetch_add(1, Ordering::SeqCst);
+        self.0.readers.fetch_add(1, Ordering::SeqCst);
+        (Writer(self.clone(), false), Reader(self.clone()))
+    }
+
+    pub fn next(&self, next: Next) {
+        self.0.next.lock().unwrap().push_back(next);
+    }
+
+    pub fn hold_reads(&self, held: bool) {
+        *self.0.held.lock().unwrap() = held;
+        self.0.released.notify_all();
+    }
+
+    pub fn refuse_reads(&self, refusing: bool) {
+        *self.0.refusing.lock().unwrap() = refusing;
+    }
+
+    /// Reads that are under way.
+    pub fn reading(&self) -> usize {
+        self.0.reading.load(Ordering::SeqCst)
+    }
+
+    /// Writing and reading halves that are not dropped.
+    pub fn alive(&self) -> (usize, usize) {
+        (self.0.writers.load(Ordering::SeqCst), self.0.readers.load(Ordering::SeqCst))
+    }
+
+    /// Batches that reached the engine.
+    pub fn commits(&self) -> usize {
+        self.0.commits.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.0.0.writers.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.0.0.readers.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+impl EngineWriter for Writer {
+    fn commit(&mut self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
+        self.0.0.commits.fetch_add(1, Ordering::SeqCst);
+        match self.0.0.next.lock().unwrap().pop_front() {
+            None => Ok(batch.iter().map(|_| Outcome::Expired { entries: 0, more: false }).collect()),
+            Some(Next::Fails(kind)) => Err(kind.into()),
+            Some(Next::Breaks(kind)) => {
+                self.1 = true;
+                Err(kind.into())
+            }
+            Some(Next::Panics) => panic!("an engine that panics"),
+        }
+    }
+
+    fn is_broken(&self) -> bool {
+        self.1
+    }
+}
+
+impl EngineReader for Reader {
+    fn key(&self, _: UserId) -> Result<Option<KeyRecord>, StoreError> {
+        self.0.0.reading.fetch_add(1, Ordering::SeqCst);
+        let held = self.0.0.held.lock().unwrap();
+        drop(self.0.0.released.wait_while(held, |held| *held).unwrap());
+        self.0.0.reading.fetch_sub(1, Ordering::SeqCst);
+        if *self.0.0.refusing.lock().unwrap() { Err(StoreErrorKind::Closed.into()) } else { Ok(None) }
+    }
+
+    fn conversation(&self, _: ConversationId) -> Result<Option<ConversationState>, StoreError> {
+        Ok(None)
+    }
+
+    fn conversations(&self, _: ConversationsQuery) -> Result<Vec<ConversationState>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn history(&self, _: HistoryQuery) -> Result<Option<HistoryPage>, StoreError> {
+        Ok(None)
+    }
+
+    fn inbox(&self, query: InboxQuery) -> Result<InboxPage, StoreError> {
+        let none = InboxSeq::ZERO;
+        Ok(InboxPage { entries: Vec::new(), through: query.after, head: none, floor: none })
+    }
+
+    fn devices(&self, _: UserId) -> Result<Vec<DeviceState>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn depth(&self, _: Principal) -> Result<Depth, StoreError> {
+        Ok(Depth::default())
+    }
+}
+
+pub fn expire() -> Write {
+    Write::Expire(Expire { before: Timestamp::from_millis(0), limit: 1 })
+}

@@ -1,0 +1,171 @@
+//! A last batch that a power cut tore.
+//!
+//! fjall drops a last batch that ends too early. When a disk wrote the pages of a batch in another order than they came,
+//! its end may be there and a part before it may not: then fjall refuses to open the journal, because its checksum is
+//! wrong. Each batch is synced before the next one is written, so a batch that is not whole, with nothing whole behind it
+//! in the newest journal, was never answered, and is dropped here. SQLite and redb decide likewise by their checksums.
+//!
+//! A batch in a journal of fjall 3, all numbers little-endian:
+//!
+//! ```text
+//! start: 1, number of entries u32, sequence number u64
+//! entry: 2, kind of value u8, compression u8, keyspace u64, length of the key u16, of the value u32,
+//!        of the value as it lies here u32, key, value
+//!    or: 4, keyspace u64                                                 (a keyspace that is cleared)
+//! end:   3, XXH3 of all entries u64, "FJL" 3
+//! ```
+
+use xxhash_rust::xxh3::xxh3_64;
+
+const START: u8 = 1;
+const ENTRY: u8 = 2;
+const END: u8 = 3;
+const CLEAR: u8 = 4;
+const MAGIC: &[u8] = b"FJL\x03";
+
+/// Where a journal is to end so that fjall opens it, when its last batch has an end and is not whole. `None` when there is
+/// no such batch, or when a whole one comes after it: then something else damaged the journal.
+pub(crate) fn torn_at(journal: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        let batch = Batch::parse(journal.get(at..)?)?;
+        if !batch.is_whole {
+            let behind = journal.get(at + batch.length..)?;
+            let is_last = !Batch::parse(behind).is_some_and(|next| next.is_whole);
+            return is_last.then_some(at);
+        }
+        at += batch.length;
+    }
+}
+
+/// What begins with a start and has an end.
+struct Batch {
+    length: usize,
+    /// Whether the entries are as many as announced, and those that were written.
+    is_whole: bool,
+}
+
+impl Batch {
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let mut rest = Rest(bytes);
+        if rest.u8()? != START {
+            return None;
+        }
+        let announced = rest.u32()?;
+        rest.take(8)?;
+        let entries = rest.0;
+        let mut found = 0_u32;
+        loop {
+            let length = entries.len() - rest.0.len();
+            match rest.u8()? {
+                ENTRY => {
+                    rest.take(2 + 8)?;
+                    let key = rest.u16()?;
+                    rest.take(4)?;
+                    let value = rest.u32()?;
+                    rest.take(usize::from(key))?;
+                    rest.take(usize::try_from(value).ok()?)?;
+                }
+                CLEAR => _ = rest.take(8)?,
+                END => {
+                    let checksum = u64::from_le_bytes(rest.array()?);
+                    if rest.take(MAGIC.len())? != MAGIC {
+                        return None;
+                    }
+                    let is_whole = found == announced && xxh3_64(entries.get(..length)?) == checksum;
+                    return Some(Self { length: bytes.len() - rest.0.len(), is_whole });
+                }
+                _ => return None,
+            }
+            found = found.checked_add(1)?;
+        }
+    }
+}
+
+/// What is left to read.
+struct Rest<'a>(&'a [u8]);
+
+impl<'a> Rest<'a> {
+    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (taken, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(*taken)
+    }
+
+    fn u8(&mut self) -> Option<u8> {
+        self.array().map(u8::from_le_bytes)
+    }
+
+    fn u16(&mut self) -> Option<u16> {
+        self.array().map(u16::from_le_bytes)
+    }
+
+    fn u32(&mut self) -> Option<u32> {
+        self.array().map(u32::from_le_bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A batch with entries of these values.
+    fn batch(values: &[&[u8]]) -> Vec<u8> {
+        let mut entries = Vec::new();
+        for value in values {
+            let length = u32::try_from(value.len()).unwrap().to_le_bytes();
+            entries
+                .extend([&[ENTRY, 0, 0], [7; 8].as_slice(), &3_u16.to_le_bytes(), &length, &length].concat());
+            entries.extend([b"key", *value].concat());
+        }
+        let count = u32::try_from(values.len()).unwrap().to_le_bytes();
+        let checksum = xxh3_64(&entries).to_le_bytes();
+        [[START].as_slice(), &count, &[9; 8], &entries, &[END], &checksum, MAGIC].concat()
+    }
+
+    fn with(mut journal: Vec<u8>, at: usize, byte: u8) -> Vec<u8> {
+        journal[at] = byte;
+        journal
+    }
+
+    #[test]
+    fn whole_batches_are_not_torn_whatever_room_is_behind_them() {
+        let journal = [batch(&[b"one", b"two"]), batch(&[])].concat();
+        assert_eq!(torn_at(&journal), None);
+        assert_eq!(torn_at(&[journal, vec![0; 100]].concat()), None);
+        assert_eq!(torn_at(&[]), None);
+    }
+
+    #[test]
+    fn a_last_batch_with_a_wrong_byte_is_torn_where_it_begins() {
+        let (first, last) = (batch(&[b"one"]), batch(&[b"value", b"other"]));
+        let begins = first.len();
+        // In a value, in the number of entries, and in the checksum.
+        for at in [begins + 13 + 24, begins + 1, begins + last.len() - 5] {
+            let journal = [first.clone(), last.clone(), vec![0; 50]].concat();
+            let torn = with(journal.clone(), at, journal[at] ^ 1);
+            assert_eq!(torn_at(&torn), Some(begins), "{at}");
+        }
+    }
+
+    #[test]
+    fn a_batch_that_fjall_drops_by_itself_is_left_to_it() {
+        let journal = [batch(&[b"one"]), batch(&[b"value"])].concat();
+        let begins = batch(&[b"one"]).len();
+        for end in begins..journal.len() {
+            assert_eq!(torn_at(&journal[..end]), None, "{end}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_batch_before_a_whole_one_is_damage() {
+        let journal = [batch(&[b"one"]), batch(&[b"two"])].concat();
+        assert_eq!(torn_at(&with(journal, 13 + 24, 0)), None);
+    }
+}

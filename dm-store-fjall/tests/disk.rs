@@ -1,0 +1,84 @@
+//! Disks that are full, that fail, that lose power, and that two processes want.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::path::Path;
+
+use bytes::Bytes;
+use dm_conformance::build::{append, open_from, who};
+use dm_core::{AppendMessage, Ciphertext, Store as _, StoreError, Write};
+use dm_store_fjall::{FjallConfig, FjallStore};
+use dm_test_disk::{DiskHarness, LATER, full, second, trial};
+
+struct Fjall;
+
+impl DiskHarness for Fjall {
+    type Store = FjallStore;
+
+    fn open(path: &Path, reserve_bytes: u64) -> Result<FjallStore, StoreError> {
+        let mut config = FjallConfig::default();
+        config.reserve_bytes = reserve_bytes;
+        FjallStore::open_with(path, &config)
+    }
+}
+
+#[tokio::test]
+async fn below_its_reserve_it_refuses_what_takes_room_and_stores_again_when_there_is_room() {
+    full::nearly_full::<Fjall>(
+        "below_its_reserve_it_refuses_what_takes_room_and_stores_again_when_there_is_room",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_full_disk_is_recovered_from_without_a_restart() {
+    full::full::<Fjall>("a_full_disk_is_recovered_from_without_a_restart").await;
+}
+
+#[tokio::test]
+async fn a_first_sync_that_fails_once_is_recovered_from() {
+    trial::a_sync_fails::<Fjall>("a_first_sync_that_fails_once_is_recovered_from", 0).await;
+}
+
+#[tokio::test]
+async fn a_second_sync_that_fails_once_is_recovered_from() {
+    trial::a_sync_fails::<Fjall>("a_second_sync_that_fails_once_is_recovered_from", 1).await;
+}
+
+#[tokio::test]
+async fn a_second_process_is_refused_as_locked() {
+    second::is_refused::<Fjall>("a_second_process_is_refused_as_locked").await;
+}
+
+/// With tables so small that they are written to files every few batches.
+struct Flushing;
+
+impl DiskHarness for Flushing {
+    type Store = FjallStore;
+
+    fn open(path: &Path, reserve_bytes: u64) -> Result<FjallStore, StoreError> {
+        let mut config = FjallConfig::default();
+        config.reserve_bytes = reserve_bytes;
+        config.memtable_bytes = FjallConfig::MIN_MEMTABLE_BYTES;
+        FjallStore::open_with(path, &config)
+    }
+
+    async fn between(store: &FjallStore, n: u64) {
+        if n == 0 {
+            store.commit(vec![open_from(1_000, who(1_000), 1_001, LATER)]).await.unwrap();
+        }
+        let payload = Bytes::from(vec![1; 48 * 1024]);
+        let appends = (0..4).map(|m| {
+            let ciphertext = Ciphertext::new(payload.clone(), &[7; 24], None, None).unwrap();
+            let append = append(1_000, 1_000, 1_000_000 + 4 * n + m);
+            Write::AppendMessage(AppendMessage { at: LATER, sent_at: LATER, ciphertext, ..append })
+        });
+        store.commit(appends.collect()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_was_answered_survives_a_power_cut() {
+    trial::power_is_cut::<Flushing>("what_was_answered_survives_a_power_cut").await;
+}

@@ -1,0 +1,50 @@
+//! Disks that are full, that fail, and that two processes want.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::path::Path;
+
+use dm_core::StoreError;
+use dm_store_redb::{RedbConfig, RedbStore};
+use dm_test_disk::{DiskHarness, full, second, trial};
+
+struct Redb;
+
+impl DiskHarness for Redb {
+    type Store = RedbStore;
+
+    fn open(path: &Path, reserve_bytes: u64) -> Result<RedbStore, StoreError> {
+        let mut config = RedbConfig::default();
+        config.reserve_bytes = reserve_bytes;
+        RedbStore::open_with(path, &config)
+    }
+}
+
+#[tokio::test]
+async fn below_its_reserve_it_refuses_what_takes_room_and_stores_again_when_there_is_room() {
+    full::nearly_full::<Redb>(
+        "below_its_reserve_it_refuses_what_takes_room_and_stores_again_when_there_is_room",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_full_disk_is_recovered_from_without_a_restart() {
+    full::full::<Redb>("a_full_disk_is_recovered_from_without_a_restart").await;
+}
+
+#[tokio::test]
+async fn a_first_sync_that_fails_once_is_recovered_from() {
+    trial::a_sync_fails::<Redb>("a_first_sync_that_fails_once_is_recovered_from", 0).await;
+}
+
+#[tokio::test]
+async fn a_second_sync_that_fails_once_is_recovered_from() {
+    trial::a_sync_fails::<Redb>("a_second_sync_that_fails_once_is_recovered_from", 1).await;
+}
+
+#[tokio::test]
+async fn a_second_process_is_refused_as_locked() {
+    second::is_refused::<Redb>("a_second_process_is_refused_as_locked").await;
+}

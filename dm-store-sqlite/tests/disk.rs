@@ -1,0 +1,50 @@
+//! Disks that are full, that fail, and that two processes want.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::path::Path;
+
+use dm_core::StoreError;
+use dm_store_sqlite::{SqliteConfig, SqliteStore};
+use dm_test_disk::{DiskHarness, full, second, trial};
+
+struct Sqlite;
+
+impl DiskHarness for Sqlite {
+    type Store = SqliteStore;
+
+    fn open(path: &Path, reserve_bytes: u64) -> Result<SqliteStore, StoreError> {
+        let mut config = SqliteConfig::default();
+        config.reserve_bytes = reserve_bytes;
+        SqliteStore::open_with(path, &config)
+    }
+}
+
+#[tokio::test]
+async fn below_its_reserve_it_refuses_what_takes_room_and_stores_again_when_there_is_room() {
+    full::nearly_full::<Sqlite>(
+        "below_its_reserve_it_refuses_what_takes_room_and_stores_again_when_there_is_room",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn two_processes_that_write_at_once_wait_for_each_other() {
+    second::shares::<Sqlite>("two_processes_that_write_at_once_wait_for_each_other").await;
+}
+
+#[tokio::test]
+async fn a_full_disk_is_recovered_from_without_a_restart() {
+    full::full::<Sqlite>("a_full_disk_is_recovered_from_without_a_restart").await;
+}
+
+#[tokio::test]
+async fn a_first_sync_that_fails_once_is_recovered_from() {
+    trial::a_sync_fails::<Sqlite>("a_first_sync_that_fails_once_is_recovered_from", 0).await;
+}
+
+#[tokio::test]
+async fn a_second_sync_that_fails_once_is_recovered_from() {
+    trial::a_sync_fails::<Sqlite>("a_second_sync_that_fails_once_is_recovered_from", 1).await;
+}

@@ -1,0 +1,138 @@
+//! The process that writes while its changes of files are written down.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use dm_conformance::build::user;
+use dm_conformance::crash::{Fate, Oracle};
+use dm_core::{Store as _, StoreErrorKind};
+
+use crate::harness::DiskHarness;
+
+/// The batches that a child commits, and the one whose sync fails.
+const BATCHES: u64 = 60;
+const FAILING: u64 = 20;
+pub(crate) const SEED: u64 = 11;
+
+/// Where the child finds its folder, and how many syncs go well before one fails.
+const PLACE: &str = "DM_DISK_ROOT";
+const FAIL: &str = "DM_DISK_FAIL";
+const AFTER: &str = "DM_DISK_FAIL_AFTER";
+
+/// The folders and files of a trial.
+#[derive(Debug)]
+pub(crate) struct Place {
+    root: PathBuf,
+}
+
+impl Place {
+    pub(crate) fn new(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    /// What is recorded.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(crate) fn store(&self) -> PathBuf {
+        self.root.join("dm")
+    }
+
+    /// The file to which the child adds a mark for each step.
+    pub(crate) fn marks(&self) -> PathBuf {
+        self.root.join("marks")
+    }
+}
+
+/// What a child did, in the order of the changes of its files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Mark {
+    Asked = b'a',
+    Answered = b'k',
+    /// The outcome was unknown, and all of it is there after the store reopened itself.
+    Whole = b'w',
+    /// Likewise, and nothing of it is there.
+    Absent = b'n',
+}
+
+impl Mark {
+    pub(crate) fn of(byte: u8) -> Self {
+        [Self::Asked, Self::Answered, Self::Whole, Self::Absent]
+            .into_iter()
+            .find(|mark| *mark as u8 == byte)
+            .expect("a mark")
+    }
+}
+
+/// Whether this process was started by a trial.
+#[must_use]
+pub fn is_child() -> bool {
+    std::env::var_os(PLACE).is_some()
+}
+
+/// Runs a test of this program once more, with its changes of files written into a log.
+pub(crate) fn run(test: &str, place: &Place, log: &Path, fail_after: Option<u8>) {
+    let beside = log.parent().unwrap();
+    let library = beside.join("recorder.so");
+    let source = beside.join("recorder.c");
+    std::fs::write(&source, include_str!("recorder.c")).unwrap();
+    let mut compiler = Command::new("cc");
+    compiler.args(["-O1", "-shared", "-fPIC", "-o"]).args([&library, &source]).arg("-ldl");
+    assert!(compiler.status().expect("a C compiler").success());
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args([test, "--exact", "--nocapture", "--test-threads=1"]);
+    child.env(PLACE, place.root()).env("DM_DISK_LOG", log).env("LD_PRELOAD", library);
+    if let Some(after) = fail_after {
+        child.env(FAIL, beside.join("fail")).env(AFTER, after.to_string());
+    }
+    let output = child.output().unwrap();
+    let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(output.status.success(), "{}\n{}", said(&output.stdout), said(&output.stderr));
+}
+
+/// Commits batch after batch, marks each step, and judges what is there in the end.
+pub(crate) async fn write<H: DiskHarness>() {
+    let place = Place::new(std::env::var_os(PLACE).unwrap().into());
+    let fail = std::env::var_os(FAIL).map(PathBuf::from);
+    let mut marks = std::fs::File::options().append(true).open(place.marks()).unwrap();
+    let mut mark = |mark: Mark| marks.write_all(&[mark as u8]).unwrap();
+    let store = H::open(&place.store(), 0).unwrap();
+    let mut oracle = Oracle::new(SEED);
+    for n in 0..BATCHES {
+        if let Some(fail) = fail.as_ref().filter(|_| n == FAILING) {
+            std::fs::write(fail, std::env::var(AFTER).unwrap()).unwrap();
+        }
+        let writes = oracle.ask();
+        mark(Mark::Asked);
+        match store.commit(writes).await {
+            Ok(outcomes) => {
+                oracle.answered(&outcomes).unwrap();
+                mark(Mark::Answered);
+            }
+            Err(error) => {
+                assert!(fail.is_some(), "{error:?}");
+                assert_eq!(error.kind(), StoreErrorKind::OutcomeUnknown, "{error:?}");
+                until_open(&store).await;
+                let fate = oracle.judge(&store).await.unwrap();
+                mark(if fate == Fate::Whole { Mark::Whole } else { Mark::Absent });
+            }
+        }
+        H::between(&store, n).await;
+    }
+    assert!(fail.is_none_or(|fail| !fail.exists()), "no sync failed");
+    drop(store);
+    oracle.judge(&H::open(&place.store(), 0).unwrap()).await.unwrap();
+}
+
+/// Returns when a store that reopens itself answers again. Until then it says that it is unavailable, and nothing else.
+pub(crate) async fn until_open(store: &impl dm_core::Store) {
+    while let Err(error) = store.key(user(1)).await {
+        assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error:?}");
+        // As a client that asks again; nothing is concluded from how long it takes.
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}

@@ -1,0 +1,130 @@
+//! Disks without room.
+
+use dm_conformance::build::{append, at, conversation, open, register, user, who};
+use dm_conformance::crash::{Fate, Oracle};
+use dm_core::{
+    AckTarget, Acknowledge, Availability, Expire, HistoryQuery, HistoryRange, InboxSeq, Outcome, Refusal,
+    Room, Store, StoreErrorKind, Write,
+};
+
+use crate::child::until_open;
+use crate::harness::DiskHarness;
+use crate::small::SmallDisk;
+
+const MIB: u64 = 1024 * 1024;
+/// The reserve of the store, and a disk that has room for it and some.
+const RESERVE: u64 = 8 * MIB;
+const DISK: u64 = 64 * MIB;
+/// The batches within which a store must notice that free space changed: half of those of which it counts each as 64 KiB
+/// and measures at a sixteenth of the reserve would do.
+const NOTICED_WITHIN: u64 = 16;
+/// More batches than fit into what is left on a full disk.
+const MANY: u64 = 20_000;
+
+/// With less than its reserve free, a store refuses what takes room, by a typed refusal, and goes on with the rest of the
+/// same batch; with room again, it stores again.
+///
+/// # Panics
+/// When it is not so.
+pub async fn nearly_full<H: DiskHarness>(test: &str) {
+    let Some(disk) = SmallDisk::mount(test, DISK) else { return };
+    let path = disk.path().join("dm");
+    let store = H::open(&path, RESERVE).unwrap();
+    store.commit(vec![open(1, 1, 2), register(who(2))]).await.unwrap();
+    assert_eq!(store.status().room, Room::Enough);
+    disk.fill(RESERVE / 2);
+
+    let mut sent = 0;
+    let outcomes = loop {
+        let acknowledge = Acknowledge { who: who(2), target: AckTarget::UpTo(InboxSeq::new(1)) };
+        let expire = Expire { before: at(1), limit: 10 };
+        let batch = vec![
+            Write::Acknowledge(acknowledge),
+            append(1, 1, sent + 1).into(),
+            register(who(1)),
+            Write::Expire(expire),
+        ];
+        let outcomes = store.commit(batch).await.unwrap();
+        if !matches!(outcomes[1], Outcome::MessageAppended(_)) {
+            break outcomes;
+        }
+        sent += 1;
+        assert!(sent < NOTICED_WITHIN, "the reserve is used up");
+    };
+    assert!(matches!(outcomes[0], Outcome::Acknowledged(_)), "{outcomes:?}");
+    assert!(matches!(outcomes[1], Outcome::Refused(Refusal::NoRoom)), "{outcomes:?}");
+    assert!(matches!(outcomes[2], Outcome::DeviceRegistered { .. }), "{outcomes:?}");
+    assert!(matches!(outcomes[3], Outcome::Expired { .. }), "{outcomes:?}");
+    assert_eq!(store.status().room, Room::Low);
+    assert_eq!(store.status().availability, Availability::Open, "the engine was not touched");
+    assert_eq!(messages(&store).await, sent, "reads go on");
+
+    disk.make_room();
+    for attempt in 1.. {
+        let outcomes = store.commit(vec![append(1, 1, sent + 1).into()]).await.unwrap();
+        if matches!(outcomes[0], Outcome::MessageAppended(_)) {
+            break;
+        }
+        assert!(attempt < NOTICED_WITHIN, "room is not noticed");
+    }
+    assert_eq!(store.status().room, Room::Enough);
+    drop(store);
+    assert_eq!(messages(&H::open(&path, RESERVE).unwrap()).await, sent + 1);
+}
+
+async fn messages(store: &impl Store) -> u64 {
+    let query = HistoryQuery {
+        reader: user(1),
+        conversation: conversation(1),
+        range: HistoryRange::Newest,
+        limit: 1_000,
+        max_bytes: usize::MAX,
+    };
+    store.history(query).await.unwrap().unwrap().messages.len() as u64
+}
+
+/// A disk without a reserve fills up in the middle of commits. The error is typed; when there is room again the same
+/// store goes on, in the same process, and nothing that was answered is lost.
+///
+/// # Panics
+/// When it is not so.
+pub async fn full<H: DiskHarness>(test: &str) {
+    let Some(disk) = SmallDisk::mount(test, DISK) else { return };
+    let path = disk.path().join("dm");
+    let store = H::open(&path, 0).unwrap();
+    let mut oracle = Oracle::new(7);
+    for _ in 0..10 {
+        let outcomes = store.commit(oracle.ask()).await.unwrap();
+        oracle.answered(&outcomes).unwrap();
+    }
+    disk.fill(0);
+    let mut refused = None;
+    for _ in 0..MANY {
+        match store.commit(oracle.ask()).await {
+            Ok(outcomes) => oracle.answered(&outcomes).unwrap(),
+            Err(error) => {
+                refused = Some(error.kind());
+                break;
+            }
+        }
+    }
+    let refused = refused.expect("the disk fills up");
+    assert!(matches!(refused, StoreErrorKind::Full | StoreErrorKind::OutcomeUnknown), "{refused:?}");
+    let before = oracle.done();
+
+    disk.make_room();
+    until_open(&store).await;
+    let fate = oracle.judge(&store).await.unwrap();
+    assert!(
+        fate == Fate::Absent || refused == StoreErrorKind::OutcomeUnknown,
+        "{refused:?}, and it is there"
+    );
+    for _ in 0..20 {
+        let outcomes = store.commit(oracle.ask()).await.unwrap();
+        oracle.answered(&outcomes).unwrap();
+    }
+    assert_eq!(store.status().availability, Availability::Open);
+    drop(store);
+    oracle.judge(&H::open(&path, 0).unwrap()).await.unwrap();
+    println!("{before} batches, then {refused:?}; the batch is {fate:?}; 20 more after room was made");
+}
