@@ -16,6 +16,7 @@ mod offline;
 mod problems;
 mod seed;
 mod sends;
+mod session;
 mod socket;
 mod ticket;
 mod upgrade;
