@@ -12,15 +12,15 @@ use dm_core::{Clock, Principal};
 use futures_util::StreamExt as _;
 use serde::de::DeserializeOwned;
 
-use crate::SessionExpiry;
 use crate::problem::{Kind, Problem};
 use crate::router::Api;
+use crate::session::Terms;
 
 /// Who is calling, as the host's middleware said.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     pub(crate) who: Principal,
-    pub(crate) expiry: Option<SessionExpiry>,
+    pub(crate) terms: Terms,
 }
 
 impl FromRequestParts<Arc<Api>> for Caller {
@@ -29,7 +29,7 @@ impl FromRequestParts<Arc<Api>> for Caller {
     async fn from_request_parts(parts: &mut Parts, _: &Arc<Api>) -> Result<Self, Problem> {
         let who = parts.extensions.get::<Principal>().cloned();
         let who = who.ok_or_else(|| Problem::new(Kind::Unauthorized, ""))?;
-        Ok(Self { who, expiry: parts.extensions.get().copied() })
+        Ok(Self { who, terms: Terms::of(&parts.extensions) })
     }
 }
 

@@ -28,6 +28,8 @@
 //! ```
 //!
 //! A host whose sessions end inserts a [`SessionExpiry`] too; a WebSocket then closes at that time.
+//! A host that can end a session earlier inserts a [`SessionWatch`]: a WebSocket closes as soon as
+//! the session says so, and asks with its pings.
 //!
 //! # Calls
 //!
@@ -47,8 +49,8 @@
 //!
 //! | Code | Why |
 //! |---|---|
-//! | 4001 | the session ended ([`SessionExpiry`]) |
-//! | 4003 | refused: the hello names a device that is not the caller's |
+//! | 4001 | the session ended ([`SessionExpiry`], [`SessionWatch`]) |
+//! | 4003 | refused: by the [`SessionWatch`], or because the hello names a device that is not the caller's |
 //! | 4009 | a newer connection of the same device took over |
 //! | 1009 | a message or frame beyond [`Options::max_message`] |
 //! | 1008 | policy: a text frame, a frame only a server sends, a frame that does not decode, too many pings |
@@ -82,8 +84,10 @@ mod options;
 mod problem;
 mod rest;
 mod router;
+mod session;
 mod tickets;
 mod ws;
 
 pub use options::{Options, Origins, SessionExpiry};
 pub use router::router;
+pub use session::{LiveSession, SessionWatch};

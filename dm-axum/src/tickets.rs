@@ -8,8 +8,8 @@ use data_encoding::BASE64URL_NOPAD;
 use dm_core::{Principal, Timestamp, UserId};
 use sha2::{Digest, Sha256};
 
-use crate::SessionExpiry;
 use crate::problem::{Kind, Problem};
+use crate::session::Terms;
 
 /// Bytes of randomness in a ticket, and of its digest.
 const LEN: usize = 32;
@@ -39,8 +39,8 @@ struct Out {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Holder {
     pub(crate) who: Principal,
-    /// When the session that asked for the ticket ends: a ticket does not outlive it.
-    pub(crate) expiry: Option<SessionExpiry>,
+    /// What the session that asked for the ticket depends on: a ticket does not outlive it.
+    pub(crate) terms: Terms,
 }
 
 impl Tickets {
@@ -123,7 +123,7 @@ mod tests {
     }
 
     fn user(text: &str) -> Holder {
-        Holder { who: text.parse::<UserId>().unwrap().into(), expiry: None }
+        Holder { who: text.parse::<UserId>().unwrap().into(), terms: Terms::default() }
     }
 
     fn at(millis: u64) -> Timestamp {

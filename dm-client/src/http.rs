@@ -72,6 +72,12 @@ impl Http {
         Ok(Self { client, base, authorization: None, device: None })
     }
 
+    /// The origin of the server: scheme, host and port, unless it is the scheme's own; lowercase
+    /// (RFC 6454, 6.2).
+    pub(crate) fn origin(&self) -> String {
+        self.base.origin().ascii_serialization()
+    }
+
     pub(crate) fn authorize(&mut self, token: &str) -> Result<(), ClientError> {
         let mut value =
             HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| ClientError::InvalidToken)?;
@@ -135,6 +141,15 @@ pub(crate) async fn call<T: DeserializeOwned>(
     let body = read(response, limit).await?;
     let value = serde_json::from_slice(&body).map_err(|_| ClientError::Protocol("not the JSON expected"))?;
     Ok((status, value))
+}
+
+/// Sends a request whose answer has nothing to read.
+pub(crate) async fn done(request: RequestBuilder) -> Result<(), ClientError> {
+    let response = request.send().await.map_err(network)?;
+    match response.status().is_success() {
+        true => Ok(()),
+        false => Err(refusal(response).await),
+    }
 }
 
 async fn read(mut response: Response, limit: usize) -> Result<Vec<u8>, ClientError> {

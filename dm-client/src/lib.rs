@@ -26,10 +26,9 @@
 //! message.own_key_version = own_key.version.unwrap_or(0);
 //! client.send(&ana, &message, KeyTrust::Derived).await?;
 //!
-//! // What Ben answers, be it now or after the line was broken for a week.
-//! let reader = Reader::new(Arc::clone(&ana));
-//! let mut connection = client.connect(ConnectionConfig::default());
-//! while let Some(event) = connection.next().await {
+//! // What Ben answers, be it now or after the line was broken for a week. `reader.answer_in(&ben)`
+//! is the suite to answer in. let reader = Reader::new(Arc::clone(&ana)); let mut connection =
+//! client.connect(ConnectionConfig::default()); while let Some(event) = connection.next().await {
 //!     let Event::Delivery(delivery) = event else { continue };
 //!     if let Content::Message(message) = &delivery.content {
 //!         let opened = reader.open(message, &bens_key)?;
@@ -48,8 +47,11 @@
 //!   id and the same bytes. See [`Client::send`], and [`Client::deliver`] for messages kept on disk.
 //! - **Every delivery arrives**, in the inbox's order, once per [`Connection`], which resumes after every break where
 //!   the acknowledgements end. Between restarts of the program it is *at least* once.
-//! - **What [opens](Reader::open) is authentic**: from this sender, to this recipient, in this conversation, and not
-//!   a repetition of an earlier message.
+//! - **What [opens](Reader::open) under suite 1, the default, is authentic**: from this sender, to
+//!   this recipient, in this
+//!   conversation, and not a repetition of an earlier message. Suite 0, for the oldest clients, says only that one of
+//!   the two wrote it to the other: which one, in which conversation and when is the server's word. It opens until the peer
+//!   has written in suite 1, and from then on only [when asked for](Reader::open_downgraded).
 //! - Waiting, queues, answers and frames have limits; time and randomness come from [`Clock`] and [`Entropy`]; there
 //!   is no global state; tokens, keys and texts are in no error and no `Debug` output.
 //!

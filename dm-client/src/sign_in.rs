@@ -1,21 +1,24 @@
 //! Signing in at the reference host, `examples/chat-host`. Other hosts have their own ways; take the token from those.
 //!
-//! The host sends 32 random bytes; the client signs them together with the purpose and the host's own id, so that
-//! the signature is good for nothing and nowhere else. The first sign-in registers the account.
+//! The host sends 32 bytes that it has sent nobody before; the client signs them together with the
+//! purpose, the origin that it dialled and the host's own id, so that the signature is good for
+//! nothing and nowhere else: a host that passes another's challenge on gets a signature that names
+//! itself. The first sign-in registers the account.
 
 use std::fmt;
 
 use data_encoding::BASE64;
+use reqwest::Method;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     error::ClientError,
-    http::{Http, LARGE, SMALL, Timeouts, call},
+    http::{Http, LARGE, SMALL, Timeouts, call, done},
     identity::Identity,
     keys::PublicKey,
 };
 
-const PURPOSE: &[u8] = b"dm-chat-host auth v1\0";
+const PURPOSE: &[u8] = b"dm-chat-host auth v2\0";
 const CHALLENGE_LEN: usize = 32;
 
 /// What a host answers to a sign-in. `Debug` does not show the token.
@@ -42,8 +45,10 @@ pub struct Person {
 
 /// Signs in at the host at `base` as `identity`. A `display_name` is what others see and search for.
 ///
-/// `server_id` is what the caller knows the host by, from an earlier sign-in or from elsewhere; `None` takes the
-/// host's word. A signature is bound to it, so that a host cannot use it to sign in at another.
+/// `server_id` is what the caller knows the host by, from an earlier sign-in or from elsewhere;
+/// `None` takes the host's word. The signature is bound to it and to the origin of `base`, as it
+/// stands there: a host that is reached by another address than it knows of refuses it, and says
+/// how it is told (`--origin`).
 ///
 /// # Errors
 ///
@@ -68,7 +73,7 @@ pub async fn sign_in(
         .ok()
         .and_then(|bytes| bytes.try_into().ok())
         .ok_or(ClientError::Protocol("challenge"))?;
-    let signature = identity.sign(&statement(&challenge.server_id, &raw));
+    let signature = identity.sign(&statement(&http.origin(), &challenge.server_id, &raw));
 
     let answer = Verify {
         public_key: &public_key,
@@ -81,7 +86,20 @@ pub async fn sign_in(
     Ok(Session { token: verified.token, expires_at: verified.expires_at, server_id: challenge.server_id })
 }
 
-/// The people at the host whose display name contains `query`, in the host's order.
+/// Ends a session: its token is refused from now on, and its WebSockets close.
+///
+/// # Errors
+///
+/// [`ClientError`]; [`is_unauthorized`](ClientError::is_unauthorized) if the token was not good any
+/// more.
+pub async fn sign_out(base: &str, session: &Session, timeouts: Timeouts) -> Result<(), ClientError> {
+    let mut http = Http::new(base, timeouts)?;
+    http.authorize(&session.token)?;
+    done(http.request(Method::POST, &["api", "auth", "logout"])).await
+}
+
+/// The people at the host whose display name contains `query`, in the host's order: of at least
+/// three characters, or a whole name. A shorter one finds nobody.
 ///
 /// # Errors
 ///
@@ -103,9 +121,9 @@ pub async fn find_people(
     found.users.into_iter().map(person).collect()
 }
 
-/// What is signed: the purpose, the host and the challenge, apart by zero bytes.
-fn statement(server_id: &str, challenge: &[u8; CHALLENGE_LEN]) -> Vec<u8> {
-    [PURPOSE, server_id.as_bytes(), b"\0", challenge].concat()
+/// What is signed: the purpose, the origin, the host and the challenge, apart by zero bytes.
+fn statement(origin: &str, server_id: &str, challenge: &[u8; CHALLENGE_LEN]) -> Vec<u8> {
+    [PURPOSE, origin.as_bytes(), b"\0", server_id.as_bytes(), b"\0", challenge].concat()
 }
 
 impl fmt::Debug for Session {
@@ -159,8 +177,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_statement_names_purpose_host_and_challenge() {
-        let statement = statement("host-1", &[7; 32]);
-        assert_eq!(statement, [b"dm-chat-host auth v1\0host-1\0".as_slice(), &[7; 32]].concat());
+    fn the_statement_names_purpose_origin_host_and_challenge() {
+        let statement = statement("http://127.0.0.1:8080", "host-1", &[7; 32]);
+        let expected = b"dm-chat-host auth v2\0http://127.0.0.1:8080\0host-1\0".as_slice();
+        assert_eq!(statement, [expected, &[7; 32]].concat());
+    }
+
+    #[test]
+    fn the_origin_is_the_address_without_path_default_port_and_capitals() {
+        for (base, origin) in [
+            ("http://Chat.Example:80/dm/", "http://chat.example"),
+            ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+            ("http://[0:0::1]:443", "http://[::1]:443"),
+        ] {
+            assert_eq!(Http::new(base, Timeouts::default()).unwrap().origin(), origin);
+        }
     }
 }

@@ -56,7 +56,9 @@
 //! - **No padding, no cover traffic.** The server sees who talks to whom, when, in which conversation, and exactly
 //!   how long each message is.
 //!
-//! Suite 0 in addition binds nothing but the two key pairs; see there.
+//! Suite 0 in addition binds nothing but the two key pairs: not who of the two wrote, not the
+//! conversation, not the message's id. A [`Reader`](crate::Reader) keeps it to peers who have
+//! written in nothing better.
 
 use crate::{
     entropy::Entropy,
@@ -78,8 +80,8 @@ pub use text::{Opened, Sealed};
 /// The longest payload, bytes, that [`seal`] makes: what a server takes by default.
 pub const MAX_PAYLOAD: usize = 64 * 1024;
 
-/// A way to encrypt messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+/// A way to encrypt messages. They are ordered by what they bind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[non_exhaustive]
 pub enum Suite {
     /// [`suite0`]: understood by every client, binds nothing.

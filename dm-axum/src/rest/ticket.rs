@@ -19,7 +19,7 @@ pub(crate) struct TicketJson {
 
 /// Issues a ticket for one WebSocket. It needs no body; one that comes is left unread.
 pub(crate) async fn issue(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<TicketJson>, Problem> {
-    let holder = Holder { who: caller.who, expiry: caller.expiry };
+    let holder = Holder { who: caller.who, terms: caller.terms };
     let (ticket, expires_at) = api.tickets.issue(holder, api.service.clock().now())?;
     Ok(Json(TicketJson { ticket, expires_at: expires_at.as_millis() }))
 }

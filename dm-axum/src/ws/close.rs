@@ -61,12 +61,20 @@ impl Close {
     }
 }
 
+impl From<DisconnectReason> for Close {
+    fn from(reason: DisconnectReason) -> Self {
+        match reason {
+            DisconnectReason::SignedOut => Self::Expired,
+            _ => Self::Refused,
+        }
+    }
+}
+
 impl From<&SessionEnd> for Close {
     fn from(end: &SessionEnd) -> Self {
         match end {
             SessionEnd::Replaced => Self::Replaced,
-            SessionEnd::Disconnected(DisconnectReason::SignedOut) => Self::Expired,
-            SessionEnd::Disconnected(_) => Self::Refused,
+            SessionEnd::Disconnected(reason) => Self::from(*reason),
             SessionEnd::ShuttingDown => Self::ComeAgain("shutting down"),
             SessionEnd::Failed(error) => {
                 tracing::warn!(%error, "a session could not read its inbox");

@@ -16,16 +16,17 @@ use futures_util::stream::FuturesUnordered;
 
 use super::acks::{Acks, Ask};
 use super::close::Close;
-use super::heart::{Beat, Heart, Timer, timer};
+use super::heart::{Beat, Heart, timer};
 use super::hello::{self, Refused, Welcomed};
+use super::lifetime::Lifetime;
 use super::requests;
 use super::seed::Unconfirmed;
 use super::socket::{Heard, Socket};
-use crate::SessionExpiry;
 use crate::convert;
 use crate::names::Names;
 use crate::problem::{Kind, Problem};
 use crate::router::Api;
+use crate::session::Terms;
 
 /// Deliveries written together, with one look-up of names.
 const BATCH: usize = 32;
@@ -38,7 +39,7 @@ pub(super) struct Connection {
     session: Session,
     dialect: Dialect,
     heart: Heart,
-    expiry: Option<Expiry>,
+    lifetime: Lifetime,
     /// Requests that are worked on.
     work: FuturesUnordered<BoxFuture<'static, Done>>,
 }
@@ -49,11 +50,6 @@ enum Dialect {
     Seed(Unconfirmed),
     /// With positions and acknowledgements.
     Hello(Acks),
-}
-
-struct Expiry {
-    at: SessionExpiry,
-    timer: Timer,
 }
 
 /// A request that is done.
@@ -68,7 +64,7 @@ enum Done {
 
 enum Event {
     Beat,
-    Expired,
+    Over(Close),
     Done(Done),
     Delivery(Result<Delivery, SessionEnd>),
     Heard(Result<Heard, Close>),
@@ -76,19 +72,14 @@ enum Event {
 
 impl Connection {
     /// Serves a connection until it is over and closed.
-    pub(super) async fn serve(
-        api: Arc<Api>,
-        who: Principal,
-        expiry: Option<SessionExpiry>,
-        socket: WebSocket,
-    ) {
+    pub(super) async fn serve(api: Arc<Api>, who: Principal, terms: Terms, socket: WebSocket) {
         let mut socket = Socket::new(Arc::clone(&api), socket);
         let close = match api.hub.follow(&api.service, &who).await {
             Ok(session) => {
                 let heart = Heart::new(&api);
-                let expiry = expiry.map(|at| Expiry { at, timer: until(&api, at) });
+                let lifetime = Lifetime::new(&api, terms);
                 let (dialect, work) = (Dialect::Seed(Unconfirmed::default()), FuturesUnordered::new());
-                let mut connection = Self { api, who, socket, session, dialect, heart, expiry, work };
+                let mut connection = Self { api, who, socket, session, dialect, heart, lifetime, work };
                 let close = connection.run().await;
                 socket = Box::pin(connection.leave(close)).await;
                 close
@@ -120,7 +111,7 @@ impl Connection {
         tokio::select! {
             biased;
             () = self.heart.due() => Event::Beat,
-            () = expired(&mut self.expiry) => Event::Expired,
+            close = self.lifetime.over() => Event::Over(close),
             Some(done) = self.work.next(), if !self.work.is_empty() => Event::Done(done),
             delivery = self.session.next(), if delivers => Event::Delivery(delivery),
             heard = self.socket.hear(), if reads => Event::Heard(heard),
@@ -130,7 +121,7 @@ impl Connection {
     async fn handle(&mut self, event: Event) -> Result<(), Close> {
         match event {
             Event::Beat => self.beat().await,
-            Event::Expired => self.look_at_expiry(),
+            Event::Over(close) => Err(close),
             Event::Done(done) => self.done(done).await,
             Event::Delivery(delivery) => Box::pin(self.deliver(delivery)).await,
             Event::Heard(heard) => match heard? {
@@ -158,6 +149,7 @@ impl Connection {
                 if let Dialect::Seed(unconfirmed) = &mut self.dialect {
                     unconfirmed.pinged();
                 }
+                self.lifetime.beat();
                 self.socket.ping(payload).await
             }
             // The answer may be there, unread, behind the requests that are worked on.
@@ -180,16 +172,6 @@ impl Connection {
             }
             self.confirm();
         }
-    }
-
-    fn look_at_expiry(&mut self) -> Result<(), Close> {
-        let Some(expiry) = &mut self.expiry else { return Ok(()) };
-        if self.api.service.clock().now() >= expiry.at.0 {
-            return Err(Close::Expired);
-        }
-        // The wall clock was set back meanwhile.
-        expiry.timer = until(&self.api, expiry.at);
-        Ok(())
     }
 
     /// Writes a delivery, and with it those that are there already.
@@ -451,16 +433,4 @@ fn acknowledged(request_ids: Vec<String>, result: Result<Acknowledged, Error>) -
 
 fn count(count: u64) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
-}
-
-async fn expired(expiry: &mut Option<Expiry>) {
-    match expiry {
-        Some(expiry) => (&mut expiry.timer).await,
-        None => std::future::pending().await,
-    }
-}
-
-fn until(api: &Arc<Api>, SessionExpiry(at): SessionExpiry) -> Timer {
-    let left = at.as_millis().saturating_sub(api.service.clock().now().as_millis());
-    timer(api, std::time::Duration::from_millis(left))
 }

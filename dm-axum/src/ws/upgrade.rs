@@ -44,8 +44,8 @@ pub(crate) async fn upgrade(
     }
     // Before the ticket is taken in, so that a request which cannot become a WebSocket does not cost it.
     let upgrade = upgrade.map_err(|_| Problem::new(Kind::NotAnUpgrade, ""))?;
-    let Holder { who, expiry } = match (caller, parameters.ticket) {
-        (Ok(Caller { who, expiry }), _) => Holder { who, expiry },
+    let Holder { who, terms } = match (caller, parameters.ticket) {
+        (Ok(Caller { who, terms }), _) => Holder { who, terms },
         (Err(unauthorized), None) => return Err(unauthorized),
         (Err(unauthorized), Some(ticket)) => {
             api.tickets.redeem(&ticket, api.service.clock().now()).ok_or(unauthorized)?
@@ -60,7 +60,7 @@ pub(crate) async fn upgrade(
     let upgrade = limited(&api, upgrade);
     Ok(upgrade.on_upgrade(move |socket| {
         async move {
-            Connection::serve(api, who, expiry, socket).await;
+            Connection::serve(api, who, terms, socket).await;
             drop(place);
         }
         .instrument(span)

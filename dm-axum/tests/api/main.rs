@@ -18,6 +18,7 @@ mod pool;
 mod problems;
 mod seed;
 mod sends;
+mod session;
 mod socket;
 mod ticket;
 mod unread;

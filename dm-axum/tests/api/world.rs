@@ -1,12 +1,14 @@
 //! A host with the API on a loopback port: it takes who is calling from a header, which no real host would do.
 
+use std::collections::BTreeMap;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::extract::Request;
 use axum::middleware::{self, Next};
 use curve25519_dalek::{EdwardsPoint, Scalar};
-use dm_axum::{Options, SessionExpiry};
+use dm_axum::{Options, SessionExpiry, SessionWatch};
 use dm_core::{
     Config, Directory, Hub, ManualClock, MemoryStore, Principal, Profile, Service, Store, StoreError,
     StoreErrorKind, Timestamp, UserId,
@@ -18,6 +20,9 @@ use tokio::task::JoinHandle;
 
 pub const START: u64 = 1_800_000_000_000;
 pub const SECOND: Duration = Duration::from_secs(1);
+
+/// Sessions that requests name in `x-session`; each name is one test's own.
+pub static SESSIONS: Mutex<BTreeMap<String, SessionWatch>> = Mutex::new(BTreeMap::new());
 
 /// The *n*-th of many users.
 pub fn user(n: u64) -> UserId {
@@ -197,6 +202,9 @@ async fn authenticate(mut request: Request, next: Next) -> axum::response::Respo
     }
     if let Some(expiry) = header(&request, "x-expiry") {
         request.extensions_mut().insert(SessionExpiry(Timestamp::from_millis(expiry.parse().unwrap())));
+    }
+    if let Some(name) = header(&request, "x-session") {
+        request.extensions_mut().insert(SESSIONS.lock().unwrap()[&name].clone());
     }
     next.run(request).await
 }

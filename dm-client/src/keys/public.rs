@@ -42,6 +42,14 @@ impl PublicKey {
         self.0.as_bytes()
     }
 
+    /// The first 80 bits in groups of four digits, `d75a 9801 82b1 0ab7 d54b`: enough that nobody
+    /// makes a key with the same, and short enough to compare. Names are not unique; show this
+    /// beside them wherever a person is chosen.
+    pub fn fingerprint(&self) -> String {
+        let groups = self.as_bytes().chunks(2).take(5).map(|group| HEXLOWER.encode(group));
+        groups.collect::<Vec<_>>().join(" ")
+    }
+
     /// The X25519 key that belongs to this identity: its Montgomery form (RFC 7748 section 4.1), the same as
     /// libsodium's `crypto_sign_ed25519_pk_to_curve25519`.
     ///

@@ -135,7 +135,7 @@ async fn a_path_in_the_address_comes_before_every_call() {
 }
 
 #[tokio::test]
-async fn signing_in_signs_purpose_host_and_challenge() {
+async fn signing_in_signs_purpose_the_dialled_origin_host_and_challenge() {
     let challenge = json!({
         "challenge": data_encoding::BASE64.encode(&[7; 32]), "server_id": "host-1", "expires_at": 5
     });
@@ -147,9 +147,23 @@ async fn signing_in_signs_purpose_host_and_challenge() {
 
     let sent = relay.requests()[1].json();
     let signature = data_encoding::BASE64.decode(sent["signature"].as_str().unwrap().as_bytes()).unwrap();
-    let statement = [b"dm-chat-host auth v1\0host-1\0".as_slice(), &[7; 32]].concat();
+    let origin = relay.base.as_bytes();
+    let statement = [b"dm-chat-host auth v2\0", origin, b"\0host-1\0".as_slice(), &[7; 32]].concat();
     ana.public_key().verify(&statement, &signature.try_into().unwrap()).unwrap();
     assert_eq!(sent["display_name"], "Ana");
+}
+
+#[tokio::test]
+async fn signing_out_needs_no_body_in_the_answer() {
+    let challenge = json!({ "challenge": data_encoding::BASE64.encode(&[7; 32]), "server_id": "host-1" });
+    let verified = json!({ "token": "t", "expires_at": 9 });
+    let fates = [answer(200, challenge.to_string()), answer(200, verified.to_string()), answer(204, "")];
+    let relay = Relay::start(fates.into_iter().chain([answer(401, "")])).await;
+    let timeouts = Timeouts::default();
+    let session = sign_in::sign_in(&relay.base, &ana(), None, None, timeouts).await.unwrap();
+    sign_in::sign_out(&relay.base, &session, timeouts).await.unwrap();
+    assert_eq!(relay.requests()[2].line, "POST /api/auth/logout HTTP/1.1");
+    assert!(sign_in::sign_out(&relay.base, &session, timeouts).await.unwrap_err().is_unauthorized());
 }
 
 #[tokio::test]

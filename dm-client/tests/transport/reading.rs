@@ -13,6 +13,11 @@ async fn message(sender: &Identity, recipient: &Identity, suite: Suite, sequence
     received(frame(sender, recipient, suite, sequence, "at noon?")).await
 }
 
+/// From Ana to Ben, named by its number.
+async fn from_ana_in(suite: Suite, sequence: u64) -> Message {
+    message(&ana(), &ben(), suite, sequence).await
+}
+
 fn from_ana() -> PeerKey {
     PeerKey::derived(ana().public_key())
 }
@@ -112,4 +117,80 @@ async fn memory_is_bounded() {
     assert!(repeat(3, 9).await.is_err());
     assert!(repeat(2, 9).await.is_err());
     assert!(repeat(1, 9).await.is_ok(), "forgotten, as documented");
+}
+
+#[tokio::test]
+async fn after_suite_1_suite_0_opens_only_when_asked_for() {
+    let reader = Reader::new(ben());
+    let before = from_ana_in(Suite::Zero, 1).await;
+    assert_eq!(reader.open(&before, &from_ana()).unwrap().header, None);
+    assert_eq!(
+        (reader.heard_in(&ana().public_key()), reader.answer_in(&ana().public_key())),
+        (Some(Suite::Zero), Suite::Zero)
+    );
+
+    reader.open(&from_ana_in(Suite::One, 2).await, &from_ana()).unwrap();
+    assert_eq!(reader.answer_in(&ana().public_key()), Suite::One);
+    let after = from_ana_in(Suite::Zero, 3).await;
+    assert_eq!(reader.open(&after, &from_ana()), Err(ReadError::Downgraded));
+    // It left no trace, opens when that is wanted, and changes nothing about the next.
+    assert_eq!(reader.open_downgraded(&after, &from_ana()).unwrap().plaintext, b"at noon?");
+    assert_eq!(reader.open(&from_ana_in(Suite::Zero, 4).await, &from_ana()), Err(ReadError::Downgraded));
+    assert_eq!(reader.answer_in(&ana().public_key()), Suite::One);
+    // What has opened is read again, as history is.
+    for known in [&before, &after] {
+        reader.open(known, &from_ana()).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_turns_an_old_message_around_is_noticed_after_suite_1() {
+    // Ben's client is old: Ana's answers in suite 0 are the server's to use.
+    let from_ben = from_ana_in(Suite::Zero, 1).await;
+    let mut turned = from_ben.clone();
+    (turned.id, turned.sequence, turned.sender) = (message_id(9), 9, ben().public_key());
+    let to_ben = PeerKey::derived(ben().public_key());
+    let reader = Reader::new(ana());
+    assert_eq!(reader.open(&turned, &to_ben).unwrap().plaintext, b"at noon?", "suite 0 binds no direction");
+
+    let reader = Reader::new(ana());
+    reader.remember_suite(&ben().public_key(), Suite::One);
+    assert_eq!(reader.open(&turned, &to_ben), Err(ReadError::Downgraded));
+    // Her own, in the other direction, are as easily made of his.
+    assert_eq!(reader.open(&from_ben, &to_ben), Err(ReadError::Downgraded));
+}
+
+#[tokio::test]
+async fn a_tag_that_the_server_changed_opens_nothing_and_says_nothing_about_the_peer() {
+    let reader = Reader::new(ben());
+    for (sealed, tag) in [(Suite::Zero, 1), (Suite::One, 0)] {
+        let mut message = from_ana_in(sealed, 1).await;
+        message.suite = tag;
+        assert!(matches!(reader.open(&message, &from_ana()), Err(ReadError::Open(_))));
+        assert!(matches!(reader.open_downgraded(&message, &from_ana()), Err(ReadError::Open(_))));
+    }
+    assert_eq!(reader.heard_in(&ana().public_key()), None);
+    assert_eq!(reader.answer_in(&ana().public_key()), Suite::One);
+}
+
+#[tokio::test]
+async fn ones_own_messages_say_nothing_about_the_peer() {
+    let (reader, to_ben) = (Reader::new(ana()), PeerKey::derived(ben().public_key()));
+    for suite in [Suite::Zero, Suite::One] {
+        reader.open(&from_ana_in(suite, 1 + u64::from(suite.tag())).await, &to_ben).unwrap();
+        assert_eq!(reader.heard_in(&ben().public_key()), None);
+    }
+}
+
+#[tokio::test]
+async fn a_reader_that_is_told_of_the_suite_after_a_restart_keeps_to_it() {
+    let first = Reader::new(ben());
+    first.open(&from_ana_in(Suite::One, 1).await, &from_ana()).unwrap();
+    let kept = first.heard_in(&ana().public_key()).unwrap();
+
+    let second = Reader::new(ben());
+    second.remember_suite(&ana().public_key(), kept);
+    second.remember_suite(&ana().public_key(), Suite::Zero);
+    assert_eq!(second.open(&from_ana_in(Suite::Zero, 2).await, &from_ana()), Err(ReadError::Downgraded));
+    assert_eq!(second.answer_in(&ana().public_key()), Suite::One);
 }

@@ -6,6 +6,9 @@ use std::path::PathBuf;
 use clap::{Parser, ValueEnum};
 use dm_core::AckMode;
 
+use crate::origin::Origin;
+use crate::statement::Older;
+
 /// A chat server with encrypted direct messages, for trying them and for copying from. Needs no option.
 #[derive(Clone, Debug, Parser)]
 #[command(version)]
@@ -16,6 +19,15 @@ pub struct Args {
     /// Where to answer `GET /metrics`. Without it, that is a path beside the others.
     #[arg(long, value_name = "ADDR")]
     pub metrics_listen: Option<SocketAddr>,
+    /// An origin under which clients reach the host, such as `https://chat.example`; may be given
+    /// several times. Clients sign the one they dialled. Without it: the address that the host
+    /// listens on, and localhost with its port.
+    #[arg(long, value_name = "ORIGIN")]
+    pub origin: Vec<Origin>,
+    /// Accept sign-ins of older clients, which sign no origin: another host can pass such a sign-in
+    /// on to this one.
+    #[arg(long)]
+    pub allow_auth_v1: bool,
     /// The folder of the accounts and messages, made if it is missing. With PostgreSQL there is nothing in it.
     #[arg(long, value_name = "DIR", default_value = "chat-data")]
     pub data: PathBuf,
@@ -63,6 +75,17 @@ pub enum Acknowledge {
     OnFetch,
 }
 
+impl Args {
+    /// Whether sign-ins that name no origin are accepted.
+    #[must_use]
+    pub const fn older_statements(&self) -> Older {
+        match self.allow_auth_v1 {
+            true => Older::Accepted,
+            false => Older::Refused,
+        }
+    }
+}
+
 impl StoreKind {
     /// The kind, as `GET /api/info` names it.
     #[must_use]
@@ -96,6 +119,7 @@ mod tests {
         assert_eq!(args.listen, SocketAddr::from(([127, 0, 0, 1], 8080)));
         assert_eq!((args.store, args.ack_mode), (StoreKind::Sqlite, Acknowledge::Explicit));
         assert_eq!(args.data, PathBuf::from("chat-data"));
+        assert_eq!((args.origin.len(), args.older_statements()), (0, Older::Refused));
     }
 
     #[test]
@@ -104,6 +128,12 @@ mod tests {
         let args = Args::parse_from(said);
         assert_eq!(args.listen, SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, 0)));
         assert_eq!((args.store, args.ack_mode), (StoreKind::Memory, Acknowledge::OnFetch));
-        assert!(Args::try_parse_from(["chat-host", "--listen", "nowhere"]).is_err());
+        let said =
+            ["chat-host", "--origin", "https://a.example", "--origin", "http://b:1", "--allow-auth-v1"];
+        let args = Args::parse_from(said);
+        assert_eq!((args.origin.len(), args.older_statements()), (2, Older::Accepted));
+        for wrong in [["--listen", "nowhere"], ["--origin", "chat.example"]] {
+            assert!(Args::try_parse_from(["chat-host"].into_iter().chain(wrong)).is_err());
+        }
     }
 }

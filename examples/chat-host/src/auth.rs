@@ -1,14 +1,18 @@
 //! Who is calling: the middleware that turns a token into a [`Principal`].
 
+use std::sync::Arc;
+
 use axum::extract::{Query, Request, State};
 use axum::http::{HeaderMap, header};
 use axum::middleware::Next;
 use axum::response::Response;
+use dm_axum::{SessionExpiry, SessionWatch};
 use dm_core::{DeviceId, Principal};
 use serde::Deserialize;
 
 use crate::host::Host;
 use crate::problem::Problem;
+use crate::sessions::TokenSession;
 use crate::token::Token;
 
 /// The only path that takes a token from the query: browsers cannot set headers on a WebSocket.
@@ -21,8 +25,9 @@ struct Presented {
     device: Option<String>,
 }
 
-/// Puts the [`Principal`] into the request's extensions when there is a token, and refuses a token that is not good.
-/// Without a token the request goes on: whoever needs a principal refuses it, and a WebSocket may have a ticket.
+/// Puts the [`Principal`], the token's hash and what the session depends on into the request's
+/// extensions when there is a token, and refuses a token that is not good. Without a token the
+/// request goes on: whoever needs a principal refuses it, and a WebSocket may have a ticket.
 ///
 /// # Errors
 /// 401 for a token that is not one, is unknown or has expired; 400 for a device that is not a device id.
@@ -35,15 +40,17 @@ pub async fn authenticate(
     let in_query = presented.token.as_deref().filter(|_| request.uri().path() == WEBSOCKET);
     if let Some(token) = bearer(request.headers())?.or(in_query) {
         let not_valid = || Problem::unauthorized("the token is not valid");
-        let token = Token::parse(token).ok_or_else(not_valid)?;
-        let session = host.accounts.session(token.hash()).await?.ok_or_else(not_valid)?;
+        let token = Token::parse(token).ok_or_else(not_valid)?.hash();
+        let session = host.accounts.session(token).await?.ok_or_else(not_valid)?;
         if session.expires_at <= host.now() {
             return Err(Problem::unauthorized("the token has expired"));
         }
         let device = device(request.headers(), presented.device.as_deref())?;
         let extensions = request.extensions_mut();
         extensions.insert(Principal::new(session.user, device));
-        extensions.insert(dm_axum::SessionExpiry(session.expires_at));
+        extensions.insert(token);
+        extensions.insert(SessionExpiry(session.expires_at));
+        extensions.insert(SessionWatch(Arc::new(TokenSession { host, token })));
     }
     Ok(next.run(request).await)
 }

@@ -1,35 +1,24 @@
-//! Sign-in challenges: 32 random bytes that one user may sign, once, within a minute.
+//! Sign-in challenges: 32 bytes that one user may sign, once, within a minute.
+//!
+//! A challenge is not kept until it is answered. It says itself until when it is good, and ends
+//! with a code over that and its user, by a key that only the host, or the hosts on one database,
+//! have. So nobody can fill a table by asking for challenges, and nobody's challenge makes room for
+//! another's. What is kept is which challenges were used, beside the token that each of them
+//! brought ([`Accounts::sign_in`](crate::accounts::Accounts::sign_in)).
 
-use std::num::NonZeroUsize;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::fmt;
 use std::time::Duration;
 
-use dm_core::{StoreError, Timestamp, UserId};
-use ed25519_dalek::{Signature, VerifyingKey};
-use lru::LruCache;
-
-use crate::accounts::{Accounts, SharedAccounts, no_randomness};
+use dm_core::{Timestamp, UserId};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
 
 /// How long a challenge may be answered.
 pub const VALID_FOR: Duration = Duration::from_secs(60);
 
-/// Challenges waiting for an answer, before the oldest goes: at most about eight megabytes. Who floods the host with
-/// requests can push others' challenges out, and then needs a thousand a second to do so within the minute.
-const CAPACITY: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
-
-const PURPOSE: &[u8] = b"dm-chat-host auth v1\0";
-
-/// The challenges that wait for an answer.
-#[derive(Debug)]
-pub struct Challenges(Kept);
-
-#[derive(Debug)]
-enum Kept {
-    // Nothing is ever looked up without being taken out, so the least recently used is the oldest.
-    Here(Mutex<LruCache<[u8; 32], Waiting>>),
-    /// With the accounts: the answer may come to another host.
-    Shared(SharedAccounts),
-}
+/// Bytes of a challenge: when it expires, eight random ones, and the code.
+const EXPIRY: usize = 8;
+const BODY: usize = EXPIRY + 8;
 
 /// A challenge that was given out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,204 +29,112 @@ pub struct Challenge {
     pub expires_at: Timestamp,
 }
 
-#[derive(Debug)]
-struct Waiting {
-    user: UserId,
-    expires_at: Timestamp,
-}
+/// The key by which a host knows its challenges. As long as a block of the hash, so that it is used
+/// as it is.
+#[derive(Clone)]
+pub struct ChallengeKey([u8; 64]);
 
-impl Challenges {
-    /// None waiting; they are kept in memory, or beside accounts that several hosts share.
-    #[must_use]
-    pub fn beside(accounts: &Accounts) -> Self {
-        match accounts.shared() {
-            None => Self::with_capacity(CAPACITY),
-            Some(shared) => Self(Kept::Shared(shared.clone())),
-        }
-    }
-
-    fn with_capacity(capacity: NonZeroUsize) -> Self {
-        Self(Kept::Here(Mutex::new(LruCache::new(capacity))))
-    }
-
-    /// Gives a user a challenge. Whoever asks may ask in anyone's name; only the owner of the key can answer.
+impl ChallengeKey {
+    /// A new key.
     ///
     /// # Errors
-    /// When the operating system gives no random bytes, or shared accounts cannot be reached.
-    pub async fn issue(&self, user: UserId, now: Timestamp) -> Result<Challenge, StoreError> {
+    /// When the operating system gives no random bytes.
+    pub fn random() -> Result<Self, getrandom::Error> {
+        let mut bytes = [0; 64];
+        getrandom::fill(&mut bytes)?;
+        Ok(Self(bytes))
+    }
+
+    /// The key's bytes, for the table.
+    pub(crate) const fn as_bytes(&self) -> &[u8; 64] {
+        &self.0
+    }
+
+    /// The key from the table.
+    pub(crate) const fn from_stored(bytes: [u8; 64]) -> Self {
+        Self(bytes)
+    }
+
+    /// Gives a user a challenge. Anybody may ask in anyone's name; only the owner of the key can
+    /// answer.
+    ///
+    /// # Errors
+    /// When the operating system gives no random bytes.
+    pub fn issue(&self, user: UserId, now: Timestamp) -> Result<Challenge, getrandom::Error> {
+        let expires_at = now.after(VALID_FOR);
         let mut bytes = [0; 32];
-        getrandom::fill(&mut bytes).map_err(no_randomness)?;
-        let challenge = Challenge { bytes, expires_at: now.after(VALID_FOR) };
-        match &self.0 {
-            Kept::Here(waiting) => {
-                _ = lock(waiting).put(bytes, Waiting { user, expires_at: challenge.expires_at });
-            }
-            Kept::Shared(shared) => shared.keep(user, &challenge, now).await?,
-        }
-        Ok(challenge)
+        let (body, code) = bytes.split_at_mut(BODY);
+        let (expiry, random) = body.split_at_mut(EXPIRY);
+        expiry.copy_from_slice(&expires_at.as_millis().to_be_bytes());
+        getrandom::fill(random)?;
+        let whole = self.code(user, body).finalize().into_bytes();
+        code.iter_mut().zip(whole).for_each(|(to, from)| *to = from);
+        Ok(Challenge { bytes, expires_at })
     }
 
-    /// Takes a challenge out, and says whether this user could answer it now. Whatever the answer, it is used up:
-    /// of any number of attempts at once, one at most is told `true`.
-    ///
-    /// # Errors
-    /// When shared accounts cannot be reached.
-    pub async fn redeem(
-        &self,
-        user: UserId,
-        challenge: &[u8; 32],
-        now: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let taken = match &self.0 {
-            Kept::Here(waiting) => lock(waiting).pop(challenge),
-            Kept::Shared(shared) => {
-                shared.take(challenge).await?.map(|(user, expires_at)| Waiting { user, expires_at })
-            }
-        };
-        Ok(taken.is_some_and(|waiting| waiting.user == user && now < waiting.expires_at))
+    /// The challenge of these bytes, if a host with this key gave it to this user and it can be
+    /// answered now.
+    #[must_use]
+    pub fn recognize(&self, user: UserId, bytes: &[u8; 32], now: Timestamp) -> Option<Challenge> {
+        let (body, code) = bytes.split_at(BODY);
+        // In a time that says nothing about the code.
+        self.code(user, body).verify_truncated_left(code).ok()?;
+        let millis = body.first_chunk().copied().map(u64::from_be_bytes)?;
+        let expires_at = Timestamp::from_millis(millis);
+        (now < expires_at).then_some(Challenge { bytes: *bytes, expires_at })
+    }
+
+    fn code(&self, user: UserId, body: &[u8]) -> Hmac<Sha256> {
+        Hmac::new(&self.0.into()).chain_update(user.as_bytes()).chain_update(body)
     }
 }
 
-fn lock(waiting: &Mutex<LruCache<[u8; 32], Waiting>>) -> MutexGuard<'_, LruCache<[u8; 32], Waiting>> {
-    // Nothing panics while this is locked.
-    waiting.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Whether a user signed a challenge of this host, strictly (no small-order or non-canonical parts; RFC 8032, 5.1.7).
-#[must_use]
-pub fn is_signed(user: UserId, server_id: &str, challenge: &[u8; 32], signature: &[u8; 64]) -> bool {
-    let Ok(key) = VerifyingKey::from_bytes(user.as_bytes()) else { return false };
-    key.verify_strict(&statement(server_id, challenge), &Signature::from_bytes(signature)).is_ok()
-}
-
-/// What is signed: the purpose, the host and the challenge, apart by zero bytes, so that a signature made for one of
-/// them is good for no other.
-#[must_use]
-pub fn statement(server_id: &str, challenge: &[u8; 32]) -> Vec<u8> {
-    [PURPOSE, server_id.as_bytes(), b"\0", challenge].concat()
+impl fmt::Debug for ChallengeKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ChallengeKey(…)")
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ed25519_dalek::{Signer, SigningKey};
 
     const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 
-    fn key(seed: u8) -> (SigningKey, UserId) {
-        let key = SigningKey::from_bytes(&[seed; 32]);
-        let user = UserId::from_bytes(key.verifying_key().to_bytes()).unwrap();
-        (key, user)
+    fn user(seed: u8) -> UserId {
+        let key = ed25519_dalek::SigningKey::from_bytes(&[seed; 32]);
+        UserId::from_bytes(key.verifying_key().to_bytes()).unwrap()
     }
 
-    fn here() -> Challenges {
-        Challenges::with_capacity(CAPACITY)
-    }
-
-    #[tokio::test]
-    async fn a_challenge_works_once() {
-        let (challenges, (_, ana)) = (here(), key(1));
-        let challenge = challenges.issue(ana, NOW).await.unwrap();
-        assert!(challenges.redeem(ana, &challenge.bytes, NOW).await.unwrap());
-        assert!(!challenges.redeem(ana, &challenge.bytes, NOW).await.unwrap());
-    }
-
-    #[tokio::test]
-    async fn a_challenge_works_for_its_user_only() {
-        let (challenges, (_, ana), (_, bo)) = (here(), key(1), key(2));
-        let challenge = challenges.issue(ana, NOW).await.unwrap();
-        assert!(!challenges.redeem(bo, &challenge.bytes, NOW).await.unwrap());
-    }
-
-    #[tokio::test]
-    async fn a_challenge_ends_after_its_minute() {
-        let (challenges, (_, ana)) = (here(), key(1));
-        let kept = challenges.issue(ana, NOW).await.unwrap();
-        let late = challenges.issue(ana, NOW).await.unwrap();
+    #[test]
+    fn a_challenge_is_recognized_for_its_user_until_its_minute_is_over() {
+        let (key, ana) = (ChallengeKey::random().unwrap(), user(1));
+        let challenge = key.issue(ana, NOW).unwrap();
         let just_before = NOW.after(VALID_FOR - Duration::from_millis(1));
-        assert!(challenges.redeem(ana, &kept.bytes, just_before).await.unwrap());
-        assert!(!challenges.redeem(ana, &late.bytes, NOW.after(VALID_FOR)).await.unwrap());
-    }
-
-    #[tokio::test]
-    async fn when_too_many_wait_the_oldest_goes() {
-        let (challenges, (_, ana)) = (Challenges::with_capacity(NonZeroUsize::new(100).unwrap()), key(1));
-        let mut issued = Vec::new();
-        for _ in 0..1_000 {
-            issued.push(challenges.issue(ana, NOW).await.unwrap());
+        for now in [NOW, just_before] {
+            assert_eq!(key.recognize(ana, &challenge.bytes, now), Some(challenge));
         }
-        assert!(!challenges.redeem(ana, &issued[899].bytes, NOW).await.unwrap());
-        assert!(challenges.redeem(ana, &issued[900].bytes, NOW).await.unwrap());
-    }
-
-    #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
-    async fn of_many_attempts_at_once_one_succeeds() {
-        let (challenges, (_, ana)) = (std::sync::Arc::new(here()), key(1));
-        let challenge = challenges.issue(ana, NOW).await.unwrap();
-        let start = std::sync::Arc::new(tokio::sync::Barrier::new(8));
-        let attempts: Vec<_> = (0..8)
-            .map(|_| {
-                let (challenges, start) = (challenges.clone(), start.clone());
-                tokio::spawn(async move {
-                    start.wait().await;
-                    challenges.redeem(ana, &challenge.bytes, NOW).await.unwrap()
-                })
-            })
-            .collect();
-        let mut successes = 0;
-        for attempt in attempts {
-            successes += usize::from(attempt.await.unwrap());
-        }
-        assert_eq!(successes, 1);
+        assert_eq!(key.recognize(ana, &challenge.bytes, NOW.after(VALID_FOR)), None);
+        assert_eq!(key.recognize(user(2), &challenge.bytes, NOW), None);
     }
 
     #[test]
-    fn a_signature_counts_for_its_user_host_challenge_and_purpose_only() {
-        let ((ana_key, ana), (_, bo)) = (key(1), key(2));
-        let signed = |bytes: &[u8]| ana_key.sign(bytes).to_bytes();
-        let good = signed(&statement("host", &[7; 32]));
-        assert!(is_signed(ana, "host", &[7; 32], &good));
-        assert!(!is_signed(bo, "host", &[7; 32], &good));
-        assert!(!is_signed(ana, "other", &[7; 32], &good));
-        assert!(!is_signed(ana, "host", &[8; 32], &good));
-        assert!(!is_signed(ana, "host", &[7; 32], &signed(&[7; 32])), "the bare challenge");
-        let other_purpose = [b"dm-chat-host auth v2\0host\0".as_slice(), &[7; 32]].concat();
-        assert!(!is_signed(ana, "host", &[7; 32], &signed(&other_purpose)));
+    fn only_the_host_that_gave_a_challenge_recognizes_it_and_only_as_it_was_given() {
+        let (key, ana) = (ChallengeKey::random().unwrap(), user(1));
+        let challenge = key.issue(ana, NOW).unwrap();
+        assert_eq!(ChallengeKey::random().unwrap().recognize(ana, &challenge.bytes, NOW), None);
+        for bit in 0..256 {
+            let mut bytes = challenge.bytes;
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(key.recognize(ana, &bytes, NOW), None, "bit {bit}");
+        }
     }
 
     #[test]
-    fn small_order_and_non_canonical_signatures_do_not_count() {
-        let (ana_key, ana) = key(1);
-        let good = ana_key.sign(&statement("host", &[7; 32])).to_bytes();
-        // R of small order.
-        for torsion in curve25519_dalek::constants::EIGHT_TORSION {
-            let mut signature = good;
-            signature[..32].copy_from_slice(torsion.compress().as_bytes());
-            assert!(!is_signed(ana, "host", &[7; 32], &signature));
-        }
-        // s + L, the same scalar written a second way (little-endian addition of the group's order).
-        let order: [u8; 32] = {
-            let mut bytes = (-curve25519_dalek::Scalar::ONE).to_bytes();
-            bytes[0] += 1;
-            bytes
-        };
-        let (mut second, mut carry) = (good, 0u16);
-        for (byte, add) in second[32..].iter_mut().zip(order) {
-            let sum = u16::from(*byte) + u16::from(add) + carry;
-            *byte = sum.to_le_bytes()[0];
-            carry = sum >> 8;
-        }
-        assert_ne!(second, good);
-        assert!(!is_signed(ana, "host", &[7; 32], &second));
-    }
-
-    #[test]
-    fn a_key_of_small_order_signs_nothing() {
-        // With the neutral element as key and R, and s = 0, the plain equation holds for every message.
-        let neutral = curve25519_dalek::constants::EIGHT_TORSION[0].compress().to_bytes();
-        let mut signature = [0; 64];
-        signature[..32].copy_from_slice(&neutral);
-        assert!(!is_signed(UserId::from_stored(neutral), "host", &[7; 32], &signature));
-        assert!(UserId::from_bytes(neutral).is_err(), "and it is no user in the first place");
+    fn no_two_challenges_are_alike() {
+        let (key, ana) = (ChallengeKey::random().unwrap(), user(1));
+        let challenges: std::collections::HashSet<_> =
+            (0..1_000).map(|_| key.issue(ana, NOW).unwrap().bytes).collect();
+        assert_eq!(challenges.len(), 1_000);
     }
 }

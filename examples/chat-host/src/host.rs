@@ -6,7 +6,8 @@ use dm_core::{Service, Timestamp};
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::accounts::Accounts;
-use crate::challenge::Challenges;
+use crate::sessions::Sessions;
+use crate::statement::Statements;
 
 /// The host's own parts and the direct-message service beside them. Clones share them.
 #[derive(Clone, Debug)]
@@ -15,8 +16,10 @@ pub struct Host {
     pub dm: Service,
     /// The accounts; also the service's directory.
     pub accounts: Accounts,
-    /// The challenges that wait for an answer.
-    pub challenges: Arc<Challenges>,
+    /// What a sign-in may sign.
+    pub statements: Arc<Statements>,
+    /// The tokens that WebSockets rest on.
+    pub sessions: Sessions,
     /// What renders the metrics.
     pub metrics: PrometheusHandle,
     /// What `GET /api/info` calls the store.

@@ -3,8 +3,9 @@
 //! It exists to be run and to be copied from. `main.rs` shows, from top to bottom, how a host is put together; what is
 //! in this library is what every host has in a way of its own:
 //!
-//! - who people are: [`accounts`] (with [`name`] and [`token`]), which is also the service's directory, and
-//!   [`challenge`], how they prove it;
+//! - who people are: [`accounts`] (with [`name`] and [`token`]), which is also the service's
+//!   directory;
+//!   [`challenge`], [`statement`] and [`origin`], how they prove it; [`sessions`], how that ends;
 //! - [`auth`]: the middleware that tells the direct-message API who is calling;
 //! - [`router`]: the host's own calls, and [`problem`], how they refuse; [`host`] is what they share;
 //! - [`serve`] and [`shutdown`]: connections and their end; [`args`] and [`telemetry`]: options, logs and metrics.
@@ -20,11 +21,14 @@ mod directory;
 pub mod host;
 mod info;
 pub mod name;
+pub mod origin;
 pub mod problem;
 pub mod router;
 pub mod serve;
+pub mod sessions;
 pub mod shutdown;
 mod sign_in;
+pub mod statement;
 pub mod telemetry;
 pub mod token;
 mod users;

@@ -20,9 +20,11 @@ use tokio::net::TcpListener;
 
 use chat_host::accounts::Accounts;
 use chat_host::args::{Args, StoreKind};
-use chat_host::challenge::Challenges;
 use chat_host::host::Host;
+use chat_host::origin::{Origin, Origins};
 use chat_host::serve::{Limits, serve};
+use chat_host::sessions::Sessions;
+use chat_host::statement::Statements;
 use chat_host::{router, shutdown, telemetry};
 
 /// A server allocates for every message on one thread and frees on another. The one of glibc then makes threads wait for each
@@ -53,6 +55,9 @@ async fn run(args: Args) -> Result<()> {
         Some(address) => Some(listen(address, "--metrics-listen").await?),
         None => None,
     };
+    let (older, dialled) = (args.older_statements(), args.origin.first().cloned());
+    let origins = Origins::known(args.origin, listener.local_addr()?)?;
+    let statements = Arc::new(Statements { origins, older });
 
     // The host's own accounts, and where messages are kept. Opening blocks, and nobody waits yet.
     make_private_folder(&args.data)?;
@@ -93,10 +98,10 @@ async fn run(args: Args) -> Result<()> {
 
     // Its calls, merged with the host's own.
     let direct_messages = dm_axum::router(dm.clone(), hub, dm_axum::Options::default());
-    let challenges = Arc::new(Challenges::beside(&accounts));
-    let host = Host { dm: dm.clone(), accounts, challenges, metrics, store: args.store.name() };
+    let sessions = Sessions::default();
+    let host = Host { dm: dm.clone(), accounts, statements, sessions, metrics, store: args.store.name() };
     let (app, metrics) = (router::router(host.clone(), direct_messages), router::metrics(host));
-    say_where(listener.local_addr()?);
+    say_where(listener.local_addr()?, dialled);
     let app = match watched {
         None => app.merge(metrics),
         Some(watched) => {
@@ -138,11 +143,13 @@ fn make_private_folder(path: &Path) -> Result<()> {
     folder.create(path).with_context(hint)
 }
 
-/// Says on standard output where the host listens, and what to do next. Who started it may have closed that.
-fn say_where(address: SocketAddr) {
-    let server = match address.port() {
-        8080 => String::new(),
-        _ => format!(" --server http://{address}"),
+/// Says on standard output where the host listens, and what to do next; clients dial the origin, if
+/// one is named. Who started it may have closed that.
+fn say_where(address: SocketAddr, dialled: Option<Origin>) {
+    let server = match dialled {
+        Some(origin) => format!(" --server {origin}"),
+        None if address.port() == 8080 => String::new(),
+        None => format!(" --server http://{address}"),
     };
     let text = format!(
         "listening on http://{address}

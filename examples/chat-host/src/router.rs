@@ -28,10 +28,12 @@ pub fn router(host: Host, direct_messages: Router) -> Router {
         .route("/api/auth/verify", post(sign_in::verify))
         .route("/healthz", get(info::health));
     // Only here: who still sends an old token must be able to sign in again.
-    let for_accounts = own(Router::new().route("/api/users", get(users::find)))
-        .with_state(host.clone())
-        .merge(direct_messages)
-        .layer(middleware::from_fn_with_state(host.clone(), authenticate));
+    let for_accounts = own(Router::new()
+        .route("/api/users", get(users::find))
+        .route("/api/auth/logout", post(sign_in::logout)))
+    .with_state(host.clone())
+    .merge(direct_messages)
+    .layer(middleware::from_fn_with_state(host.clone(), authenticate));
     own(open)
         .with_state(host)
         .merge(for_accounts)

@@ -1,17 +1,23 @@
-//! Signing in: a challenge, and a token for its signature.
+//! Signing in: a challenge, and a token for its signature. Signing out.
 
-use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
+use axum::http::StatusCode;
+use axum::{Extension, Json};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use dm_core::UserId;
 use serde::{Deserialize, Serialize};
 
-use crate::challenge;
+use crate::accounts::no_randomness;
 use crate::host::Host;
 use crate::name::DisplayName;
 use crate::problem::Problem;
+use crate::token::TokenHash;
+
+/// The two ways to get a signature wrong: the second is the operator's to put right.
+const WRONG_SIGNATURE: &str = "the signature is not valid for the challenge and an origin that this host knows; the \
+     origins that clients dial are named to it with --origin";
 
 /// `POST /api/auth/challenge`.
 #[derive(Deserialize)]
@@ -56,7 +62,7 @@ pub(crate) async fn challenge(
 ) -> Result<Json<Challenge>, Problem> {
     let Json(asked) = body?;
     let user = user(&asked.public_key)?;
-    let challenge = host.challenges.issue(user, host.now()).await?;
+    let challenge = host.accounts.challenge_key().issue(user, host.now()).map_err(no_randomness)?;
     Ok(Json(Challenge {
         challenge: BASE64.encode(challenge.bytes),
         server_id: host.accounts.server_id().to_owned(),
@@ -77,19 +83,30 @@ pub(crate) async fn verify(
     let name = answer.display_name.map(DisplayName::try_from).transpose().map_err(Problem::unacceptable)?;
 
     let now = host.now();
-    // In this order: an attempt uses the challenge up, whether its signature is good or not.
-    let answered = host.challenges.redeem(user, &challenge, now).await?
-        && challenge::is_signed(user, host.accounts.server_id(), &challenge, &signature);
-    if !answered {
-        return Err(Problem::unauthorized("the challenge or its signature is not valid"));
+    let not_valid = || Problem::unauthorized("the challenge is not valid, or not any more");
+    let challenge = host.accounts.challenge_key().recognize(user, &challenge, now).ok_or_else(not_valid)?;
+    if !host.statements.are_signed(user, host.accounts.server_id(), &challenge.bytes, &signature) {
+        return Err(Problem::unauthorized(WRONG_SIGNATURE));
     }
-    let signed_in = host.accounts.sign_in(user, name, now).await?;
+    let signed_in = host.accounts.sign_in(user, name, challenge, now).await?.ok_or_else(not_valid)?;
     tracing::info!(?user, "signed in");
     Ok(Json(Verified {
         token: signed_in.token.reveal(),
         expires_at: signed_in.expires_at.as_millis(),
         user: User { public_key: user.to_string(), display_name: signed_in.display_name },
     }))
+}
+
+/// Ends the token that the call came with, and its WebSockets.
+pub(crate) async fn logout(
+    State(host): State<Host>,
+    token: Option<Extension<TokenHash>>,
+) -> Result<StatusCode, Problem> {
+    let Extension(token) = token.ok_or_else(|| Problem::unauthorized("sign in first"))?;
+    // In this order: a WebSocket that is opened meanwhile asks the accounts once it can be ended.
+    host.accounts.sign_out(token).await?;
+    host.sessions.end(token);
+    Ok(StatusCode::NO_CONTENT)
 }
 
 fn user(text: &str) -> Result<UserId, Problem> {

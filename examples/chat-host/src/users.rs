@@ -23,7 +23,9 @@ pub(crate) struct Found {
 }
 
 /// The people whose name contains the query, in either case, by name: the first
-/// [`SEARCH_LIMIT`](crate::accounts::SEARCH_LIMIT). An empty query finds everybody.
+/// [`SEARCH_LIMIT`](crate::accounts::SEARCH_LIMIT). A query of less than three characters is for a
+/// whole name, an empty one for nobody: whom one knows can be found, and the accounts cannot be
+/// listed.
 pub(crate) async fn find(
     State(host): State<Host>,
     caller: Option<Extension<Principal>>,

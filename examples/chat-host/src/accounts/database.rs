@@ -11,8 +11,12 @@ use dm_core::{StoreError, StoreErrorKind};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use tokio::sync::Mutex;
 
-const SCHEMA: &str = include_str!("file.sql");
-const VERSION: i64 = 1;
+use super::Own;
+use crate::challenge::ChallengeKey;
+
+/// What brings the file from version *n* to *n* + 1.
+const STEPS: [&str; 2] = [include_str!("file.sql"), include_str!("challenges.sql")];
+const VERSION: i64 = 2;
 
 /// A connection whose calls run on the blocking pool, one at a time.
 #[derive(Clone, Debug)]
@@ -22,14 +26,19 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    /// Opens the file, making it and its tables if it is new, and says what the host is called. Blocks.
-    pub(crate) fn open(path: &Path) -> Result<(Self, String), StoreError> {
+    /// Opens the file, making it and its tables if it is new, and reads what is the host's own.
+    /// Blocks.
+    pub(crate) fn open(path: &Path) -> Result<(Self, Own), StoreError> {
         create(path)?;
         let mut connection = connect(path)?;
         prepare(&mut connection)?;
-        let server_id =
-            connection.query_row("SELECT server_id FROM host", [], |row| row.get(0)).map_err(engine)?;
-        Ok((Self { connection: Arc::new(Mutex::new(connection)) }, server_id))
+        let own = connection
+            .query_row("SELECT server_id, key FROM host, challenge_key", [], |row| {
+                let (server_id, key): (String, _) = (row.get(0)?, row.get(1)?);
+                Ok(Own { server_id: server_id.into(), challenge_key: ChallengeKey::from_stored(key) })
+            })
+            .map_err(engine)?;
+        Ok((Self { connection: Arc::new(Mutex::new(connection)) }, own))
     }
 
     /// Opens the file, which is there, for reading. Blocks.
@@ -89,18 +98,19 @@ fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
 
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(engine)?;
     // Another process may have been here while this one waited for the lock.
-    if version(&transaction).map_err(engine)? == 0 {
-        let mut server_id = [0; 16];
-        getrandom::fill(&mut server_id).map_err(super::no_randomness)?;
-        transaction
-            .execute_batch(SCHEMA)
-            .and_then(|()| {
-                let host = "INSERT INTO host (id, server_id) VALUES (1, ?1)";
-                transaction.execute(host, [HEXLOWER.encode(&server_id)])
-            })
-            .and_then(|_| transaction.pragma_update(None, "user_version", VERSION))
-            .map_err(engine)?;
-    }
+    let found = version(&transaction).map_err(engine)?;
+    let steps = STEPS.iter().skip(usize::try_from(found).unwrap_or(0));
+    steps.copied().try_for_each(|step| transaction.execute_batch(step)).map_err(engine)?;
+    let mut server_id = [0; 16];
+    getrandom::fill(&mut server_id).map_err(super::no_randomness)?;
+    let key = ChallengeKey::random().map_err(super::no_randomness)?;
+    let host = "INSERT INTO host (id, server_id) VALUES (1, ?1) ON CONFLICT DO NOTHING";
+    let challenges = "INSERT INTO challenge_key (id, key) VALUES (1, ?1) ON CONFLICT DO NOTHING";
+    transaction
+        .execute(host, [HEXLOWER.encode(&server_id)])
+        .and_then(|_| transaction.execute(challenges, [key.as_bytes()]))
+        .and_then(|_| transaction.pragma_update(None, "user_version", VERSION))
+        .map_err(engine)?;
     transaction.commit().map_err(engine)
 }
 
@@ -115,4 +125,24 @@ fn engine(error: rusqlite::Error) -> StoreError {
         _ => StoreErrorKind::Engine,
     };
     StoreError::new(kind, error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_version_1_is_brought_up_and_keeps_the_hosts_name_and_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("accounts.db");
+        let older = Connection::open(&path).unwrap();
+        older.execute_batch(STEPS[0]).unwrap();
+        older.execute("INSERT INTO host (id, server_id) VALUES (1, 'as it was')", []).unwrap();
+        older.pragma_update(None, "user_version", 1).unwrap();
+        drop(older);
+        let open = || Database::open(&path).unwrap().1;
+        let (first, second) = (open(), open());
+        assert_eq!((&*first.server_id, &*second.server_id), ("as it was", "as it was"));
+        assert_eq!(first.challenge_key.as_bytes(), second.challenge_key.as_bytes());
+    }
 }

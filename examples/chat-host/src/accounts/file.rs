@@ -10,14 +10,12 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::database::Database;
 use super::{
-    Account, SEARCH_LIMIT, Session, SignedIn, TOKEN_VALID_FOR, TOKENS_PER_ACCOUNT, fold, literally, millis,
-    no_randomness, time,
+    Account, EXPIRED_AT_ONCE, Own, SEARCH_LIMIT, Session, SignedIn, TOKEN_VALID_FOR, TOKENS_PER_ACCOUNT,
+    forgotten, millis, no_randomness, time,
 };
-use crate::name::DisplayName;
+use crate::challenge::Challenge;
+use crate::name::{DisplayName, fold};
 use crate::token::{Token, TokenHash};
-
-/// Expired tokens removed with one sign-in: more than one, so that they cannot pile up.
-const EXPIRED_AT_ONCE: u32 = 100;
 
 /// Names and tokens kept in memory, of each: a few megabytes.
 const REMEMBERED: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
@@ -28,7 +26,7 @@ pub(super) struct FileAccounts {
     database: Database,
     /// A connection of its own, because a search looks at every name.
     search: Database,
-    server_id: Arc<str>,
+    own: Own,
     remembered: Arc<Mutex<Remembered>>,
 }
 
@@ -42,28 +40,32 @@ struct Remembered {
 impl FileAccounts {
     /// Opens the file, making it if it is missing. Blocks.
     pub(super) fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        let (database, server_id) = Database::open(path.as_ref())?;
+        let (database, own) = Database::open(path.as_ref())?;
         let search = Database::open_for_reading(path.as_ref())?;
         let remembered = Remembered { names: LruCache::new(REMEMBERED), tokens: LruCache::new(REMEMBERED) };
         let remembered = Arc::new(Mutex::new(remembered));
-        Ok(Self { database, search, server_id: server_id.into(), remembered })
+        Ok(Self { database, search, own, remembered })
     }
 
-    pub(super) fn server_id(&self) -> &str {
-        &self.server_id
+    pub(super) const fn own(&self) -> &Own {
+        &self.own
     }
 
     pub(super) async fn sign_in(
         &self,
         user: UserId,
         name: Option<DisplayName>,
+        challenge: Challenge,
         now: Timestamp,
-    ) -> Result<SignedIn, StoreError> {
+    ) -> Result<Option<SignedIn>, StoreError> {
         let token = Token::random().map_err(no_randomness)?;
         let (hash, session) = (token.hash(), Session { user, expires_at: now.after(TOKEN_VALID_FOR) });
         let remembered = Arc::clone(&self.remembered);
         let work = move |connection: &mut Connection| {
             let transaction = connection.transaction()?;
+            if !use_up(&transaction, challenge, now)? {
+                return Ok(None);
+            }
             let display_name = register(&transaction, user, name, now)?;
             let dropped = add_token(&transaction, hash, session, now)?;
             transaction.commit()?;
@@ -74,10 +76,20 @@ impl FileAccounts {
             for gone in dropped {
                 remembered.tokens.pop(&gone);
             }
-            Ok(display_name)
+            Ok(Some(display_name))
         };
-        let display_name = self.database.call(work).await?;
-        Ok(SignedIn { token, expires_at: session.expires_at, display_name })
+        let signed_in = |display_name| SignedIn { token, expires_at: session.expires_at, display_name };
+        Ok(self.database.call(work).await?.map(signed_in))
+    }
+
+    pub(super) async fn sign_out(&self, token: TokenHash) -> Result<(), StoreError> {
+        let remembered = Arc::clone(&self.remembered);
+        let work = move |connection: &mut Connection| {
+            connection.prepare_cached("DELETE FROM tokens WHERE hash = ?1")?.execute([token.as_bytes()])?;
+            lock(&remembered).tokens.pop(&token);
+            Ok(())
+        };
+        self.database.call(work).await
     }
 
     pub(super) async fn session(&self, token: TokenHash) -> Result<Option<Session>, StoreError> {
@@ -128,8 +140,7 @@ impl FileAccounts {
         self.database.call(work).await
     }
 
-    pub(super) async fn find(&self, text: &str) -> Result<Vec<Account>, StoreError> {
-        let pattern = format!("%{}%", literally(&fold(text)));
+    pub(super) async fn find(&self, pattern: String) -> Result<Vec<Account>, StoreError> {
         let work = move |connection: &mut Connection| {
             connection
                 .prepare_cached(
@@ -143,6 +154,23 @@ impl FileAccounts {
         };
         self.search.call(work).await
     }
+}
+
+/// Notes that a challenge was answered, and forgets some that are long over; whether it was the
+/// first time.
+fn use_up(transaction: &Transaction<'_>, challenge: Challenge, now: Timestamp) -> rusqlite::Result<bool> {
+    transaction
+        .prepare_cached(
+            "DELETE FROM used_challenges WHERE challenge IN (
+                SELECT challenge FROM used_challenges WHERE expires_at <= ?1 LIMIT ?2)",
+        )?
+        .execute(params![forgotten(now), EXPIRED_AT_ONCE])?;
+    let noted = transaction
+        .prepare_cached(
+            "INSERT INTO used_challenges (challenge, expires_at) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+        )?
+        .execute(params![challenge.bytes, millis(challenge.expires_at)])?;
+    Ok(noted == 1)
 }
 
 /// Makes the account, or gives it the name, if there is one; returns what the user is called then.

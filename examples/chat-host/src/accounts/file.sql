@@ -1,4 +1,4 @@
--- The host's own file, accounts.db; `user_version` is 1.
+-- The host's own file, accounts.db, of version 1 (`user_version`); challenges.sql brings it to version 2.
 
 -- What this host is called: made once, so that a signature for one host is good for no other.
 CREATE TABLE host (

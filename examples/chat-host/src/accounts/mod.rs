@@ -2,23 +2,33 @@
 
 mod database;
 mod file;
+mod search;
 mod shared;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use dm_core::{StoreError, StoreErrorKind, Timestamp, UserId};
 
+use crate::challenge::{Challenge, ChallengeKey};
 use crate::name::DisplayName;
 use crate::token::{Token, TokenHash};
 use file::FileAccounts;
-pub(crate) use shared::SharedAccounts;
+use shared::SharedAccounts;
 
 /// How long a token is good for after it was given out.
 pub const TOKEN_VALID_FOR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// Tokens an account may have at once, before the one that expires first goes.
 pub const TOKENS_PER_ACCOUNT: u32 = 64;
+
+/// Rows of a kind that expired and are removed with one sign-in: more than one, so that they cannot
+/// pile up.
+const EXPIRED_AT_ONCE: u32 = 100;
+
+/// How long after its end a used challenge is kept, because another host's clock may be behind.
+const USED_KEPT_FOR: Duration = Duration::from_secs(10 * 60);
 
 /// Most people found by one search.
 pub const SEARCH_LIMIT: u32 = 50;
@@ -31,6 +41,13 @@ pub struct Accounts(Kept);
 enum Kept {
     File(FileAccounts),
     Shared(SharedAccounts),
+}
+
+/// What was made with the accounts and belongs to the host, or to all hosts on one database.
+#[derive(Clone, Debug)]
+struct Own {
+    server_id: Arc<str>,
+    challenge_key: ChallengeKey,
 }
 
 /// What a token stands for.
@@ -83,14 +100,22 @@ impl Accounts {
     /// What this host, or all hosts on one database, call themselves: 32 hexadecimal digits, made with the accounts.
     #[must_use]
     pub fn server_id(&self) -> &str {
-        match &self.0 {
-            Kept::File(file) => file.server_id(),
-            Kept::Shared(shared) => shared.server_id(),
-        }
+        &self.own().server_id
     }
 
-    /// Gives a user, who has proven to be that user, a token; registers the account if there is none. A name, if there
-    /// is one, is what they are called from now on. Durable when it returns; done in full or not at all.
+    /// The key by which this host, or all hosts on one database, know their challenges: made with
+    /// the accounts.
+    #[must_use]
+    pub fn challenge_key(&self) -> &ChallengeKey {
+        &self.own().challenge_key
+    }
+
+    /// Gives a user, who has answered a challenge, a token; registers the account if there is none.
+    /// A name, if there is one, is what they are called from now on. Durable when it returns; done
+    /// in full or not at all.
+    ///
+    /// `None` when the challenge was used before: of any number of attempts at once, on any number
+    /// of hosts, one at most is given a token.
     ///
     /// # Errors
     /// [`StoreError`]; nothing was changed.
@@ -98,11 +123,23 @@ impl Accounts {
         &self,
         user: UserId,
         name: Option<DisplayName>,
+        challenge: Challenge,
         now: Timestamp,
-    ) -> Result<SignedIn, StoreError> {
+    ) -> Result<Option<SignedIn>, StoreError> {
         match &self.0 {
-            Kept::File(file) => file.sign_in(user, name, now).await,
-            Kept::Shared(shared) => shared.sign_in(user, name, now).await,
+            Kept::File(file) => file.sign_in(user, name, challenge, now).await,
+            Kept::Shared(shared) => shared.sign_in(user, name, challenge, now).await,
+        }
+    }
+
+    /// Ends a token. Durable when it returns; one that is gone already is no error.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the token may still be good.
+    pub async fn sign_out(&self, token: TokenHash) -> Result<(), StoreError> {
+        match &self.0 {
+            Kept::File(file) => file.sign_out(token).await,
+            Kept::Shared(shared) => shared.sign_out(token).await,
         }
     }
 
@@ -128,22 +165,23 @@ impl Accounts {
         }
     }
 
-    /// The accounts whose name contains a text, in either case, by name; at most [`SEARCH_LIMIT`].
+    /// The accounts whose name contains a text of three characters or more, or is a shorter one, in
+    /// either case, by name; at most [`SEARCH_LIMIT`]. An empty text finds nobody.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn find(&self, text: &str) -> Result<Vec<Account>, StoreError> {
+        let Some(pattern) = search::pattern(text) else { return Ok(Vec::new()) };
         match &self.0 {
-            Kept::File(file) => file.find(text).await,
-            Kept::Shared(shared) => shared.find(text).await,
+            Kept::File(file) => file.find(pattern).await,
+            Kept::Shared(shared) => shared.find(pattern).await,
         }
     }
 
-    /// What hosts share beside accounts, where they share any.
-    pub(crate) const fn shared(&self) -> Option<&SharedAccounts> {
+    const fn own(&self) -> &Own {
         match &self.0 {
-            Kept::File(_) => None,
-            Kept::Shared(shared) => Some(shared),
+            Kept::File(file) => file.own(),
+            Kept::Shared(shared) => shared.own(),
         }
     }
 }
@@ -152,13 +190,9 @@ pub(crate) fn no_randomness(error: getrandom::Error) -> StoreError {
     StoreError::new(StoreErrorKind::Unavailable, error.to_string())
 }
 
-fn fold(name: &str) -> String {
-    name.to_lowercase()
-}
-
-/// A text as a LIKE pattern that matches only itself.
-fn literally(text: &str) -> String {
-    text.replace('\\', r"\\").replace('%', r"\%").replace('_', r"\_")
+/// Used challenges that ended by then are forgotten, Unix ms.
+fn forgotten(now: Timestamp) -> i64 {
+    millis(now).saturating_sub(i64::try_from(USED_KEPT_FOR.as_millis()).unwrap_or(i64::MAX))
 }
 
 fn millis(time: Timestamp) -> i64 {

@@ -1,19 +1,19 @@
-//! What hosts on one PostgreSQL database share: accounts, tokens, and challenges that one host gives out and another sees
-//! answered. Nothing is remembered here, because another host may have changed it.
+//! What hosts on one PostgreSQL database share: accounts, tokens, and the key by which each host
+//! knows the challenges of all. Nothing that changes is remembered here, because another host may
+//! have changed it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime};
 use dm_core::{StoreError, StoreErrorKind, Timestamp, UserId};
-use tokio_postgres::{Config, NoTls, Row};
+use tokio_postgres::{Config, NoTls, Row, Transaction};
 
 use super::{
-    Account, SEARCH_LIMIT, Session, SignedIn, TOKEN_VALID_FOR, TOKENS_PER_ACCOUNT, fold, literally, millis,
-    no_randomness, time,
+    Account, EXPIRED_AT_ONCE, Own, SEARCH_LIMIT, Session, SignedIn, TOKEN_VALID_FOR, TOKENS_PER_ACCOUNT,
+    forgotten, millis, no_randomness, time,
 };
-use crate::challenge::Challenge;
-use crate::name::DisplayName;
+use crate::challenge::{Challenge, ChallengeKey};
+use crate::name::{DisplayName, fold};
 use crate::token::{Token, TokenHash};
 
 const SCHEMA: &str = include_str!("shared.sql");
@@ -27,13 +27,10 @@ const CONNECTIONS: usize = 4;
 /// How long to wait for a connection, a new one or a free one.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Rows that expired and are removed beside a new one: more than one, so that they cannot pile up.
-const EXPIRED_AT_ONCE: i64 = 100;
-
 #[derive(Clone, Debug)]
 pub(crate) struct SharedAccounts {
     pool: Pool,
-    server_id: Arc<str>,
+    own: Own,
 }
 
 impl SharedAccounts {
@@ -59,33 +56,37 @@ impl SharedAccounts {
         let transaction = client.transaction().await.map_err(failed)?;
         transaction.batch_execute(TURN).await.map_err(failed)?;
         transaction.batch_execute(SCHEMA).await.map_err(failed)?;
-        let host =
-            transaction.query_one("SELECT server_id FROM chat_host.host", &[]).await.map_err(failed)?;
-        let server_id: String = host.try_get(0).map_err(failed)?;
+        let own = own(&transaction).await?;
         transaction.commit().await.map_err(failed)?;
         drop(client);
-        Ok(Self { pool, server_id: server_id.into() })
+        Ok(Self { pool, own })
     }
 
-    pub(super) fn server_id(&self) -> &str {
-        &self.server_id
+    pub(super) const fn own(&self) -> &Own {
+        &self.own
     }
 
     pub(super) async fn sign_in(
         &self,
         user: UserId,
         name: Option<DisplayName>,
+        challenge: Challenge,
         now: Timestamp,
-    ) -> Result<SignedIn, StoreError> {
+    ) -> Result<Option<SignedIn>, StoreError> {
         let token = Token::random().map_err(no_randomness)?;
         let expires_at = now.after(TOKEN_VALID_FOR);
         let renames = name.is_some();
         let name = name.unwrap_or_else(|| DisplayName::of_key(user));
         let owner = user.as_bytes().as_slice();
         let kept = i64::from(TOKENS_PER_ACCOUNT) - 1;
+        let at_once = i64::from(EXPIRED_AT_ONCE);
 
         let mut client = self.client().await?;
         let transaction = client.transaction().await.map_err(failed)?;
+        // Of two hosts that were given one answer, the second waits here for the first.
+        if !use_up(&transaction, challenge, now).await? {
+            return Ok(None);
+        }
         // The row is locked from here on, so two sign-ins of one user do not add a token too many.
         let account = transaction
             .query_one(
@@ -103,7 +104,7 @@ impl SharedAccounts {
             .execute(
                 "DELETE FROM chat_host.tokens WHERE hash IN (
                      SELECT hash FROM chat_host.tokens WHERE expires_at <= $1 LIMIT $2 FOR UPDATE SKIP LOCKED)",
-                &[&millis(now), &EXPIRED_AT_ONCE],
+                &[&millis(now), &at_once],
             )
             .await
             .map_err(failed)?;
@@ -123,7 +124,16 @@ impl SharedAccounts {
             .await
             .map_err(failed)?;
         transaction.commit().await.map_err(failed)?;
-        Ok(SignedIn { token, expires_at, display_name: account.try_get(0).map_err(failed)? })
+        Ok(Some(SignedIn { token, expires_at, display_name: account.try_get(0).map_err(failed)? }))
+    }
+
+    pub(super) async fn sign_out(&self, token: TokenHash) -> Result<(), StoreError> {
+        let client = self.client().await?;
+        client
+            .execute("DELETE FROM chat_host.tokens WHERE hash = $1", &[&token.as_bytes().as_slice()])
+            .await
+            .map_err(failed)?;
+        Ok(())
     }
 
     pub(super) async fn session(&self, token: TokenHash) -> Result<Option<Session>, StoreError> {
@@ -154,8 +164,7 @@ impl SharedAccounts {
         rows.iter().map(|row| row.try_get(0).map_err(failed)).collect()
     }
 
-    pub(super) async fn find(&self, text: &str) -> Result<Vec<Account>, StoreError> {
-        let pattern = format!("%{}%", literally(&fold(text)));
+    pub(super) async fn find(&self, pattern: String) -> Result<Vec<Account>, StoreError> {
         let client = self.client().await?;
         let rows = client
             .query(
@@ -170,50 +179,53 @@ impl SharedAccounts {
         rows.iter().map(account).collect()
     }
 
-    /// Keeps a challenge until it is answered or expires.
-    pub(crate) async fn keep(
-        &self,
-        user: UserId,
-        challenge: &Challenge,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let client = self.client().await?;
-        client
-            .execute(
-                "DELETE FROM chat_host.challenges WHERE challenge IN (
-                     SELECT challenge FROM chat_host.challenges WHERE expires_at <= $1 LIMIT $2
-                     FOR UPDATE SKIP LOCKED)",
-                &[&millis(now), &EXPIRED_AT_ONCE],
-            )
-            .await
-            .map_err(failed)?;
-        let (bytes, owner) = (challenge.bytes.as_slice(), user.as_bytes().as_slice());
-        client
-            .execute(
-                "INSERT INTO chat_host.challenges (challenge, public_key, expires_at) VALUES ($1, $2, $3)",
-                &[&bytes, &owner, &millis(challenge.expires_at)],
-            )
-            .await
-            .map_err(failed)?;
-        Ok(())
-    }
-
-    /// Takes a challenge out: for whom it was, and until when it could be answered.
-    pub(crate) async fn take(&self, challenge: &[u8; 32]) -> Result<Option<(UserId, Timestamp)>, StoreError> {
-        let client = self.client().await?;
-        let taken = client
-            .query_opt(
-                "DELETE FROM chat_host.challenges WHERE challenge = $1 RETURNING public_key, expires_at",
-                &[&challenge.as_slice()],
-            )
-            .await
-            .map_err(failed)?;
-        taken.map(|row| Ok((user(&row, 0)?, time(row.try_get(1).map_err(failed)?)))).transpose()
-    }
-
     async fn client(&self) -> Result<Object, StoreError> {
         taken(&self.pool).await
     }
+}
+
+/// What the hosts are called, and the key of their challenges, which the first of them makes.
+async fn own(transaction: &Transaction<'_>) -> Result<Own, StoreError> {
+    let fresh = ChallengeKey::random().map_err(no_randomness)?;
+    let host = transaction
+        .query_one(
+            "UPDATE chat_host.host SET challenge_key = coalesce(challenge_key, $1)
+             RETURNING server_id, challenge_key",
+            &[&fresh.as_bytes().as_slice()],
+        )
+        .await
+        .map_err(failed)?;
+    let (server_id, key): (String, &[u8]) =
+        (host.try_get(0).map_err(failed)?, host.try_get(1).map_err(failed)?);
+    let key = key.try_into().map_err(|_| StoreError::from(StoreErrorKind::Corrupt))?;
+    Ok(Own { server_id: server_id.into(), challenge_key: ChallengeKey::from_stored(key) })
+}
+
+/// Notes that a challenge was answered, and forgets some that are long over; whether it was the
+/// first time.
+async fn use_up(
+    transaction: &Transaction<'_>,
+    challenge: Challenge,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    transaction
+        .execute(
+            "DELETE FROM chat_host.used_challenges WHERE challenge IN (
+                 SELECT challenge FROM chat_host.used_challenges WHERE expires_at <= $1 LIMIT $2
+                 FOR UPDATE SKIP LOCKED)",
+            &[&forgotten(now), &i64::from(EXPIRED_AT_ONCE)],
+        )
+        .await
+        .map_err(failed)?;
+    let noted = transaction
+        .execute(
+            "INSERT INTO chat_host.used_challenges (challenge, expires_at) VALUES ($1, $2)
+             ON CONFLICT DO NOTHING",
+            &[&challenge.bytes.as_slice(), &millis(challenge.expires_at)],
+        )
+        .await
+        .map_err(failed)?;
+    Ok(noted == 1)
 }
 
 async fn taken(pool: &Pool) -> Result<Object, StoreError> {

@@ -26,10 +26,15 @@ CREATE TABLE IF NOT EXISTS chat_host.tokens (
 CREATE INDEX IF NOT EXISTS tokens_by_owner ON chat_host.tokens (public_key, expires_at);
 CREATE INDEX IF NOT EXISTS tokens_by_expiry ON chat_host.tokens (expires_at);
 
--- Challenges that wait for an answer, which may come to another host.
-CREATE TABLE IF NOT EXISTS chat_host.challenges (
+-- The key that challenges carry a code by: one, so that each host knows what another gave out.
+ALTER TABLE chat_host.host ADD COLUMN IF NOT EXISTS challenge_key bytea;
+
+-- Challenges that were answered, so that none is answered twice, not even at two hosts.
+CREATE TABLE IF NOT EXISTS chat_host.used_challenges (
     challenge  bytea PRIMARY KEY,
-    public_key bytea NOT NULL,
     expires_at bigint NOT NULL  -- Unix ms
 );
-CREATE INDEX IF NOT EXISTS challenges_by_expiry ON chat_host.challenges (expires_at);
+CREATE INDEX IF NOT EXISTS used_challenges_by_expiry ON chat_host.used_challenges (expires_at);
+
+-- Earlier hosts kept challenges here until they were answered.
+DROP TABLE IF EXISTS chat_host.challenges;

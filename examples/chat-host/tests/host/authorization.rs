@@ -48,7 +48,7 @@ async fn a_token_that_has_expired_is_refused_and_its_owner_can_sign_in_again() {
     let body = serde_json::json!({ "public_key": ana.hex() });
     let challenge: Value = asked.json(&body).send().await.unwrap().json().await.unwrap();
     let verify = host.http.post(host.url("/api/auth/verify")).bearer_auth(&token);
-    let verified = verify.json(&ana.answer(&challenge)).send().await.unwrap();
+    let verified = verify.json(&host.answer(&ana, &challenge)).send().await.unwrap();
     let fresh: Value = verified.json().await.unwrap();
     assert_eq!(host.get(CALL, fresh["token"].as_str().unwrap()).await.status(), StatusCode::OK);
     problem(host.get(CALL, &token).await, 401, None).await;

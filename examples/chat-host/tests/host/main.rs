@@ -11,6 +11,9 @@ mod authorization;
 mod connections;
 mod directory;
 mod info;
+mod logout;
 mod running;
+#[cfg(unix)]
+mod shared;
 mod sign_in;
 mod users;

@@ -6,14 +6,16 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use chat_host::accounts::Accounts;
-use chat_host::challenge::{Challenges, statement};
 use chat_host::host::Host;
+use chat_host::origin::{Origin, Origins};
 use chat_host::router::router;
 use chat_host::serve::{Limits, serve};
+use chat_host::sessions::Sessions;
+use chat_host::statement::{Older, Statements, v2};
 use data_encoding::HEXLOWER;
 use dm_core::{Hub, ManualClock, MemoryStore, Service, Timestamp};
 use ed25519_dalek::{Signer, SigningKey};
-use futures_util::StreamExt;
+use futures_util::{SinkExt, StreamExt};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
@@ -41,8 +43,27 @@ pub(crate) async fn start() -> Running {
 }
 
 pub(crate) async fn start_with(limits: Limits, folder: TempDir) -> Running {
-    let clock = ManualClock::new(NOW);
     let accounts = Accounts::open(folder.path().join("accounts.db")).unwrap();
+    start_over(accounts, limits, folder, vec![], Older::Refused).await
+}
+
+/// A host that also accepts sign-ins without an origin.
+pub(crate) async fn start_with_v1() -> Running {
+    let folder = tempfile::tempdir().unwrap();
+    let accounts = Accounts::open(folder.path().join("accounts.db")).unwrap();
+    start_over(accounts, Limits::default(), folder, vec![], Older::Accepted).await
+}
+
+/// A host on accounts that others may share; its folder is its own. It goes by its address, or by
+/// the names it is given.
+pub(crate) async fn start_over(
+    accounts: Accounts,
+    limits: Limits,
+    folder: TempDir,
+    names: Vec<Origin>,
+    older: Older,
+) -> Running {
+    let clock = ManualClock::new(NOW);
     let hub = Hub::new();
     let dm = Service::builder(MemoryStore::new())
         .notifier(hub.clone())
@@ -52,12 +73,13 @@ pub(crate) async fn start_with(limits: Limits, folder: TempDir) -> Running {
         .unwrap();
     let direct_messages = dm_axum::router(dm.clone(), hub, dm_axum::Options::default());
     let metrics = PrometheusBuilder::new().build_recorder().handle();
-    let challenges = Arc::new(Challenges::beside(&accounts));
-    let host = Host { dm, accounts, challenges, metrics, store: "memory" };
-    let app = router(host.clone(), direct_messages);
-
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
+    let origins = Origins::known(names, address).unwrap();
+    let statements = Arc::new(Statements { origins, older });
+    let host = Host { dm, accounts, statements, sessions: Sessions::default(), metrics, store: "memory" };
+    let app = router(host.clone(), direct_messages);
+
     let (stop, stopped) = oneshot::channel::<()>();
     let dm = host.dm.clone();
     let stopping = async move {
@@ -91,13 +113,24 @@ impl Running {
 
     /// The whole sign-in; returns the verification's answer.
     pub(crate) async fn sign_in(&self, who: &Person, name: Option<&str>) -> Value {
-        let mut body = who.answer(&self.challenge(who).await);
+        let mut body = self.answer(who, &self.challenge(who).await);
         if let Some(name) = name {
             body["display_name"] = name.into();
         }
         let answer = self.post("/api/auth/verify", &body).await;
         assert_eq!(answer.status(), StatusCode::OK);
         answer.json().await.unwrap()
+    }
+
+    /// The body that answers a challenge, by one who dialled this host.
+    pub(crate) fn answer(&self, who: &Person, challenge: &Value) -> Value {
+        who.answer(&self.url(""), challenge)
+    }
+
+    /// A WebSocket, by a query.
+    pub(crate) async fn socket(&self, query: &str) -> WebSocketStream<MaybeTlsStream<TcpStream>> {
+        let url = format!("ws://{}/api/dm/ws?{query}", self.address);
+        tokio_tungstenite::connect_async(url).await.unwrap().0
     }
 
     pub(crate) async fn token(&self, who: &Person, name: Option<&str>) -> String {
@@ -121,9 +154,10 @@ impl Person {
         BASE64.encode(self.0.sign(bytes).to_bytes())
     }
 
-    /// The body that answers a challenge, as the wire format says.
-    pub(crate) fn answer(&self, challenge: &Value) -> Value {
-        let signed = statement(challenge["server_id"].as_str().unwrap(), &raw(challenge));
+    /// The body that answers a challenge, as the wire format says, by one who dialled an origin.
+    pub(crate) fn answer(&self, origin: &str, challenge: &Value) -> Value {
+        let server_id = challenge["server_id"].as_str().unwrap();
+        let signed = v2(&origin.parse().unwrap(), server_id, &raw(challenge));
         let challenge = &challenge["challenge"];
         json!({ "public_key": self.hex(), "challenge": challenge, "signature": self.sign(&signed) })
     }
@@ -142,6 +176,12 @@ pub(crate) async fn problem(answer: Response, status: u16, field: Option<&str>) 
     assert_eq!(problem["status"], status);
     assert_eq!(problem.get("field").and_then(Value::as_str), field, "{problem}");
     problem
+}
+
+/// Pings the host and waits for its answer, past whatever comes before.
+pub(crate) async fn still_served(socket: &mut WebSocketStream<MaybeTlsStream<TcpStream>>) {
+    socket.send(Message::Ping("are you there?".into())).await.unwrap();
+    while socket.next().await.unwrap().unwrap() != Message::Pong("are you there?".into()) {}
 }
 
 /// The code that a WebSocket is closed with, past whatever comes before.

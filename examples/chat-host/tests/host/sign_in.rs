@@ -6,7 +6,7 @@ use data_encoding::HEXLOWER;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::running::{NOW, Person, problem, raw, start};
+use crate::running::{NOW, Person, problem, raw, start, start_with_v1};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -17,7 +17,7 @@ async fn a_signed_challenge_gives_a_token_that_works() {
     let challenge = host.challenge(&ana).await;
     assert_eq!(challenge["expires_at"], NOW.as_millis() + 60_000);
 
-    let answer = host.post("/api/auth/verify", &ana.answer(&challenge)).await;
+    let answer = host.post("/api/auth/verify", &host.answer(&ana, &challenge)).await;
     assert_eq!(answer.headers()["cache-control"], "no-store");
     let verified: Value = answer.json().await.unwrap();
     assert_eq!(verified["expires_at"], NOW.after(30 * DAY).as_millis());
@@ -33,8 +33,11 @@ async fn what_is_signed_is_what_the_wire_format_says() {
     let ana = Person::new(1);
     let challenge = host.challenge(&ana).await;
     let server_id = challenge["server_id"].as_str().unwrap();
-    let mut body = ana.answer(&challenge);
-    let bytes = [b"dm-chat-host auth v1\0", server_id.as_bytes(), b"\0", &raw(&challenge)].concat();
+    let mut body = host.answer(&ana, &challenge);
+    let (origin, raw) = (host.url(""), raw(&challenge));
+    let parts: [&[u8]; 6] =
+        [b"dm-chat-host auth v2\0", origin.as_bytes(), b"\0", server_id.as_bytes(), b"\0", &raw];
+    let bytes = parts.concat();
     body["signature"] = ana.sign(&bytes).into();
     assert_eq!(host.post("/api/auth/verify", &body).await.status(), StatusCode::OK);
 }
@@ -43,7 +46,7 @@ async fn what_is_signed_is_what_the_wire_format_says() {
 async fn a_replayed_answer_is_refused() {
     let host = start().await;
     let ana = Person::new(1);
-    let body = ana.answer(&host.challenge(&ana).await);
+    let body = host.answer(&ana, &host.challenge(&ana).await);
     assert_eq!(host.post("/api/auth/verify", &body).await.status(), StatusCode::OK);
     problem(host.post("/api/auth/verify", &body).await, 401, None).await;
 }
@@ -54,9 +57,9 @@ async fn an_answer_after_a_minute_is_refused() {
     let ana = Person::new(1);
     let (first, second) = (host.challenge(&ana).await, host.challenge(&ana).await);
     host.clock.advance(Duration::from_millis(59_999));
-    assert_eq!(host.post("/api/auth/verify", &ana.answer(&first)).await.status(), StatusCode::OK);
+    assert_eq!(host.post("/api/auth/verify", &host.answer(&ana, &first)).await.status(), StatusCode::OK);
     host.clock.advance(Duration::from_millis(1));
-    problem(host.post("/api/auth/verify", &ana.answer(&second)).await, 401, None).await;
+    problem(host.post("/api/auth/verify", &host.answer(&ana, &second)).await, 401, None).await;
 }
 
 #[tokio::test]
@@ -64,7 +67,7 @@ async fn another_users_challenge_is_refused() {
     let host = start().await;
     let (ana, bo) = (Person::new(1), Person::new(2));
     let challenge = host.challenge(&ana).await;
-    problem(host.post("/api/auth/verify", &bo.answer(&challenge)).await, 401, None).await;
+    problem(host.post("/api/auth/verify", &host.answer(&bo, &challenge)).await, 401, None).await;
 }
 
 #[tokio::test]
@@ -73,43 +76,91 @@ async fn a_challenge_of_another_host_is_refused() {
     let ana = Person::new(1);
     let foreign = other.challenge(&ana).await;
     assert_ne!(foreign["server_id"], host.challenge(&ana).await["server_id"]);
-    problem(host.post("/api/auth/verify", &ana.answer(&foreign)).await, 401, None).await;
-    // Passing its own challenge on does not help the other host: the signature names who asked for it.
-    let mut relayed = host.challenge(&ana).await;
-    let own = relayed["challenge"].clone();
-    relayed["server_id"] = foreign["server_id"].clone();
-    let body = ana.answer(&relayed);
-    assert_eq!(body["challenge"], own);
-    problem(host.post("/api/auth/verify", &body).await, 401, None).await;
+    problem(host.post("/api/auth/verify", &host.answer(&ana, &foreign)).await, 401, None).await;
 }
 
 #[tokio::test]
-async fn signatures_for_another_purpose_or_by_another_key_are_refused_and_use_the_challenge_up() {
+async fn a_host_that_passes_a_challenge_on_gets_a_signature_that_is_refused() {
+    let (host, evil) = (start().await, start().await);
+    let ana = Person::new(1);
+    // Ana dialled the other host, which shows her this one's challenge under this one's name.
+    let relayed = host.challenge(&ana).await;
+    let body = ana.answer(&evil.url(""), &relayed);
+    let refused = problem(host.post("/api/auth/verify", &body).await, 401, None).await;
+    assert!(refused["detail"].as_str().unwrap().contains("--origin"), "{refused}");
+    // Nor does it help to say another name.
+    let mut renamed = relayed.clone();
+    renamed["server_id"] = evil.host.accounts.server_id().into();
+    problem(host.post("/api/auth/verify", &host.answer(&ana, &renamed)).await, 401, None).await;
+    // What she signs for this host, as whichever of its names she dialled, is good.
+    for origin in [host.url(""), format!("http://localhost:{}", host.address.port())] {
+        let body = ana.answer(&origin, &host.challenge(&ana).await);
+        assert_eq!(host.post("/api/auth/verify", &body).await.status(), StatusCode::OK);
+    }
+}
+
+#[tokio::test]
+async fn the_statement_without_an_origin_is_accepted_only_where_it_is_allowed() {
+    let ana = Person::new(1);
+    for (host, status) in [(start().await, 401), (start_with_v1().await, 200)] {
+        let challenge = host.challenge(&ana).await;
+        let server_id = challenge["server_id"].as_str().unwrap();
+        let bytes = [b"dm-chat-host auth v1\0", server_id.as_bytes(), b"\0", &raw(&challenge)].concat();
+        let mut body = host.answer(&ana, &challenge);
+        body["signature"] = ana.sign(&bytes).into();
+        assert_eq!(host.post("/api/auth/verify", &body).await.status(), status);
+        // The present one always is.
+        host.sign_in(&ana, None).await;
+    }
+}
+
+#[tokio::test]
+async fn ten_thousand_challenges_of_one_client_end_nobody_elses() {
     let host = start().await;
     let (ana, bo) = (Person::new(1), Person::new(2));
-    type Forge = fn(&Person, &Person, &str, &[u8; 32]) -> String;
+    let first = host.challenge(&ana).await;
+    let flood = host.host.accounts.challenge_key();
+    for n in 0..10_000 {
+        // Over the wire and, to be quick, mostly as the call does it; in one's own name and in
+        // another's.
+        let name = if n % 2 == 0 { &ana } else { &bo };
+        match n % 100 {
+            0 => drop(host.challenge(name).await),
+            _ => drop(flood.issue(name.hex().parse().unwrap(), host.host.now()).unwrap()),
+        }
+    }
+    host.clock.advance(Duration::from_millis(59_999));
+    assert_eq!(host.post("/api/auth/verify", &host.answer(&ana, &first)).await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn signatures_for_another_purpose_or_by_another_key_are_refused_and_leave_the_challenge() {
+    let host = start().await;
+    let (ana, bo) = (Person::new(1), Person::new(2));
+    type Forge = fn(&Person, &Person, &[u8], &[u8; 32]) -> String;
     let forgeries: [Forge; 4] = [
         |ana, _, _, raw| ana.sign(raw),
-        |ana, _, id, raw| ana.sign(&[b"dm-chat-host auth v2\0", id.as_bytes(), b"\0", raw].concat()),
-        |ana, _, id, raw| ana.sign(&[b"dm-chat-host auth v1", id.as_bytes(), raw.as_slice()].concat()),
-        |_, bo, id, raw| bo.sign(&[b"dm-chat-host auth v1\0", id.as_bytes(), b"\0", raw].concat()),
+        |ana, _, id, raw| ana.sign(&[b"dm-chat-host auth v3\0", id, b"\0", raw.as_slice()].concat()),
+        |ana, _, id, raw| ana.sign(&[b"dm-chat-host auth v2", id, raw.as_slice()].concat()),
+        |_, bo, id, raw| bo.sign(&[b"dm-chat-host auth v2\0", id, b"\0", raw.as_slice()].concat()),
     ];
+    let challenge = host.challenge(&ana).await;
+    let good = host.answer(&ana, &challenge);
+    let server_id = challenge["server_id"].as_str().unwrap();
+    let id = [host.url("").as_bytes(), b"\0", server_id.as_bytes()].concat();
     for forge in forgeries {
-        let challenge = host.challenge(&ana).await;
-        let good = ana.answer(&challenge);
         let mut forged = good.clone();
-        forged["signature"] =
-            forge(&ana, &bo, challenge["server_id"].as_str().unwrap(), &raw(&challenge)).into();
+        forged["signature"] = forge(&ana, &bo, &id, &raw(&challenge)).into();
         problem(host.post("/api/auth/verify", &forged).await, 401, None).await;
-        problem(host.post("/api/auth/verify", &good).await, 401, None).await;
     }
+    assert_eq!(host.post("/api/auth/verify", &good).await.status(), StatusCode::OK);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_many_answers_at_once_one_succeeds() {
     let host = start().await;
     let ana = Person::new(1);
-    let body = ana.answer(&host.challenge(&ana).await);
+    let body = host.answer(&ana, &host.challenge(&ana).await);
     let mut attempts = tokio::task::JoinSet::new();
     for _ in 0..16 {
         let request = host.http.post(host.url("/api/auth/verify")).json(&body);
@@ -142,7 +193,7 @@ async fn keys_that_are_no_key_are_refused() {
 async fn malformed_answers_are_refused_by_field_and_leave_the_challenge() {
     let host = start().await;
     let ana = Person::new(1);
-    let good = ana.answer(&host.challenge(&ana).await);
+    let good = host.answer(&ana, &host.challenge(&ana).await);
     for field in ["challenge", "signature"] {
         let text = good[field].as_str().unwrap();
         let (no_padding, shorter) = (text.trim_end_matches('='), &text[4..]);
@@ -152,7 +203,7 @@ async fn malformed_answers_are_refused_by_field_and_leave_the_challenge() {
             problem(host.post("/api/auth/verify", &body).await, 400, Some(field)).await;
         }
     }
-    for name in ["", " ", "a\nb", "a\0b", "a\u{202e}b", &"é".repeat(65)] {
+    for name in ["", " ", "a\nb", "a\0b", "a\u{202e}b", "a\u{200b}b", "\u{430}na", &"é".repeat(65)] {
         let mut body = good.clone();
         body["display_name"] = name.into();
         problem(host.post("/api/auth/verify", &body).await, 422, Some("display_name")).await;

@@ -58,6 +58,23 @@ fn its_folder_is_its_owners_alone() {
 }
 
 #[test]
+fn listening_on_every_address_needs_the_origin_that_clients_dial() {
+    for address in ["0.0.0.0:0", "[::]:0"] {
+        let mut host = Host::start(&["--listen", address]);
+        assert!(!host.child.wait().unwrap().success());
+        assert!(!host.folder.path().join("chat-data").exists());
+        let (_, out, log) = host.end();
+        assert!(out.is_empty());
+        assert!(log.contains("--origin https://"), "{log}");
+    }
+    let mut named = Host::start(&["--listen", "0.0.0.0:0", "--origin", "https://chat.example"]);
+    assert!(named.address().starts_with("0.0.0.0:"));
+    named.child.kill().unwrap();
+    let (_, hint, _) = named.end();
+    assert!(hint.contains("--server https://chat.example\n"), "{hint}");
+}
+
+#[test]
 fn a_taken_port_is_said_plainly_and_nothing_is_made() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();

@@ -1,0 +1,75 @@
+//! What a host says of the session behind a request, beside who is calling.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use axum::http::Extensions;
+use dm_core::DisconnectReason;
+
+use crate::SessionExpiry;
+
+/// A session that may end before its time: because the user signed out, for instance, or was
+/// banned.
+///
+/// ```
+/// use dm_core::DisconnectReason;
+///
+/// #[derive(Debug)]
+/// struct MySession(u64);
+///
+/// #[async_trait::async_trait]
+/// impl dm_axum::LiveSession for MySession {
+///     async fn check(&self) -> Result<(), DisconnectReason> {
+///         if is_revoked(self.0).await { Err(DisconnectReason::SignedOut) } else { Ok(()) }
+///     }
+/// }
+/// # async fn is_revoked(_: u64) -> bool { true }
+/// ```
+#[async_trait]
+pub trait LiveSession: fmt::Debug + Send + Sync + 'static {
+    /// Whether the session still holds, and otherwise why not. Asked when a WebSocket is opened,
+    /// and then with a ping, once per [`ping_interval`](crate::Options::ping_interval) at most; the
+    /// WebSocket goes on meanwhile. A host that cannot find out says `Ok` and is asked again.
+    ///
+    /// The future is dropped when the WebSocket ends.
+    async fn check(&self) -> Result<(), DisconnectReason>;
+
+    /// Resolves when the session has ended, as soon as this process knows; by default never, so
+    /// that only [`check`](Self::check) tells. It is polled before the first check, so that an end
+    /// between the two is not missed.
+    ///
+    /// The future is dropped when the WebSocket ends.
+    async fn ended(&self) -> DisconnectReason {
+        std::future::pending().await
+    }
+}
+
+/// The caller's session: a request extension that the host's middleware may insert beside the
+/// [`Principal`](dm_core::Principal). A WebSocket closes when the session ends: with 4001 for
+/// [`DisconnectReason::SignedOut`], with 4003 otherwise. Tickets that were issued with it go by it,
+/// too.
+#[derive(Clone, Debug)]
+pub struct SessionWatch(pub Arc<dyn LiveSession>);
+
+impl PartialEq for SessionWatch {
+    /// Whether both are the very same session.
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for SessionWatch {}
+
+/// All that a request's session depends on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Terms {
+    pub(crate) expiry: Option<SessionExpiry>,
+    pub(crate) watch: Option<SessionWatch>,
+}
+
+impl Terms {
+    pub(crate) fn of(extensions: &Extensions) -> Self {
+        Self { expiry: extensions.get().copied(), watch: extensions.get().cloned() }
+    }
+}

@@ -1,0 +1,134 @@
+//! Sessions that the host ends before their time.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use dm_axum::{LiveSession, SessionWatch};
+use dm_core::DisconnectReason;
+use reqwest::Method;
+use tokio::sync::watch;
+
+use crate::socket::Socket;
+use crate::world::{SECOND, SESSIONS, World, answer, user};
+
+/// A session whose host answers what a test says.
+#[derive(Debug, Default)]
+struct Session {
+    ended: watch::Sender<bool>,
+    answer: Mutex<Answer>,
+    checks: Mutex<u32>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+enum Answer {
+    #[default]
+    Holds,
+    Over(DisconnectReason),
+    /// Never comes.
+    None,
+}
+
+impl Session {
+    /// A session that requests name in `x-session`.
+    fn named(name: &str) -> Arc<Self> {
+        let session = Arc::new(Self::default());
+        let watch: Arc<dyn LiveSession> = Arc::clone(&session) as _;
+        SESSIONS.lock().unwrap().insert(name.to_owned(), SessionWatch(watch));
+        session
+    }
+
+    fn answers(&self, answer: Answer) {
+        *self.answer.lock().unwrap() = answer;
+    }
+
+    fn checks(&self) -> u32 {
+        *self.checks.lock().unwrap()
+    }
+}
+
+#[async_trait]
+impl LiveSession for Session {
+    async fn check(&self) -> Result<(), DisconnectReason> {
+        *self.checks.lock().unwrap() += 1;
+        let answer = *self.answer.lock().unwrap();
+        match answer {
+            Answer::Holds => Ok(()),
+            Answer::Over(reason) => Err(reason),
+            Answer::None => std::future::pending().await,
+        }
+    }
+
+    async fn ended(&self) -> DisconnectReason {
+        let _ = self.ended.subscribe().wait_for(|ended| *ended).await;
+        DisconnectReason::SignedOut
+    }
+}
+
+async fn open(world: &World, name: &str) -> Socket {
+    let headers = [("x-user", &*user(1).to_string()), ("x-session", name)];
+    let mut socket = Socket::try_open(world, "", &headers).await.unwrap();
+    socket.list("opened").await;
+    socket
+}
+
+#[tokio::test]
+async fn a_session_that_ends_early_closes_its_sockets_at_once_and_no_others() {
+    let world = World::new().await;
+    let (session, _another) = (Session::named("early"), Session::named("early, another"));
+    let (mut first, mut second) = (open(&world, "early").await, open(&world, "early").await);
+    let mut other = open(&world, "early, another").await;
+    session.ended.send_replace(true);
+    for socket in [&mut first, &mut second] {
+        assert_eq!(socket.hear_close().await, (4001, "the session has ended".to_owned()));
+    }
+    other.list("still here").await;
+}
+
+#[tokio::test]
+async fn the_host_is_asked_when_a_socket_opens_and_with_its_pings() {
+    let world = World::new().await;
+    for (name, reason, code) in [
+        ("asked, out", DisconnectReason::SignedOut, 4001),
+        ("asked, banned", DisconnectReason::Refused, 4003),
+    ] {
+        let session = Session::named(name);
+        let mut socket = open(&world, name).await;
+        assert_eq!(session.checks(), 1);
+        world.clock.advance(30 * SECOND);
+        socket.hear_ping(true).await;
+        socket.list("holds").await;
+        assert_eq!(session.checks(), 2);
+        session.answers(Answer::Over(reason));
+        world.clock.advance(30 * SECOND);
+        assert_eq!(socket.hear_close().await.0, code);
+        assert_eq!(session.checks(), 3);
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_does_not_answer_is_asked_once_and_holds_nothing_up() {
+    let world = World::new().await;
+    let session = Session::named("mute");
+    session.answers(Answer::None);
+    let mut socket = open(&world, "mute").await;
+    for round in ["first", "second"] {
+        world.clock.advance(30 * SECOND);
+        socket.hear_ping(true).await;
+        socket.list(round).await;
+    }
+    assert_eq!(session.checks(), 1);
+    session.ended.send_replace(true);
+    assert_eq!(socket.hear_close().await.0, 4001);
+}
+
+#[tokio::test]
+async fn a_ticket_is_good_for_no_longer_than_the_session_that_asked_for_it() {
+    let world = World::new().await;
+    let session = Session::named("ticket");
+    let request = world.call(1, Method::POST, "ws-ticket").header("x-session", "ticket");
+    let (_, body) = answer(request.send().await.unwrap()).await;
+    session.answers(Answer::Over(DisconnectReason::SignedOut));
+    let query = format!("?ticket={}", body["ticket"].as_str().unwrap());
+    let mut socket = Socket::try_open(&world, &query, &[]).await.unwrap();
+    assert_eq!(socket.hear_close().await.0, 4001);
+}

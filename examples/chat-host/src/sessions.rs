@@ -1,0 +1,102 @@
+//! Sessions that are in use, so that the WebSockets of a token end with it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use dm_axum::LiveSession;
+use dm_core::DisconnectReason;
+use tokio::sync::watch;
+
+use crate::host::Host;
+use crate::token::TokenHash;
+
+/// The tokens that WebSockets of this host rest on. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub struct Sessions(Arc<Mutex<HashMap<TokenHash, watch::Sender<bool>>>>);
+
+/// A token that a request came with, and the host that knows whether it still holds.
+#[derive(Debug)]
+pub(crate) struct TokenSession {
+    pub(crate) host: Host,
+    pub(crate) token: TokenHash,
+}
+
+/// One WebSocket's interest in its token, which ends when it is dropped.
+struct Subscription {
+    sessions: Sessions,
+    token: TokenHash,
+    ended: watch::Receiver<bool>,
+}
+
+impl Sessions {
+    /// Ends the WebSockets of a token on this host; those on others find out at their next ping.
+    pub fn end(&self, token: TokenHash) {
+        if let Some(ended) = self.lock().remove(&token) {
+            ended.send_replace(true);
+        }
+    }
+
+    fn subscribe(&self, token: TokenHash) -> Subscription {
+        let ended = self.lock().entry(token).or_insert_with(|| watch::Sender::new(false)).subscribe();
+        Subscription { sessions: self.clone(), token, ended }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<TokenHash, watch::Sender<bool>>> {
+        // Nothing panics while this is locked.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        let mut tokens = self.sessions.lock();
+        // This one is counted too.
+        if tokens.get(&self.token).is_some_and(|ended| ended.receiver_count() <= 1) {
+            tokens.remove(&self.token);
+        }
+    }
+}
+
+#[async_trait]
+impl LiveSession for TokenSession {
+    async fn check(&self) -> Result<(), DisconnectReason> {
+        match self.host.accounts.session(self.token).await {
+            Ok(Some(_)) => Ok(()),
+            Ok(None) => Err(DisconnectReason::SignedOut),
+            Err(error) => {
+                // It is asked again at the next ping.
+                tracing::warn!(error = &error as &dyn std::error::Error, "a session cannot be looked up");
+                Ok(())
+            }
+        }
+    }
+
+    async fn ended(&self) -> DisconnectReason {
+        let mut subscription = self.host.sessions.subscribe(self.token);
+        // An error would mean that the token is not known any more, which is the same.
+        let _ended = subscription.ended.wait_for(|ended| *ended).await;
+        DisconnectReason::SignedOut
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt as _;
+
+    #[test]
+    fn a_token_is_watched_for_as_long_as_somebody_does_and_ends_for_all_of_them() {
+        let (sessions, token) = (Sessions::default(), TokenHash::from_stored([1; 32]));
+        let (mut first, second) = (sessions.subscribe(token), sessions.subscribe(token));
+        let other = sessions.subscribe(TokenHash::from_stored([2; 32]));
+        drop(second);
+        assert_eq!(sessions.lock().len(), 2);
+        assert!(first.ended.wait_for(|ended| *ended).now_or_never().is_none());
+        sessions.end(token);
+        assert!(first.ended.wait_for(|ended| *ended).now_or_never().is_some());
+        assert!(!*other.ended.borrow(), "another token");
+        drop((first, other));
+        assert!(sessions.lock().is_empty());
+    }
+}
