@@ -6,6 +6,7 @@
 mod acks;
 mod bad_input;
 mod conversations;
+mod disconnecting;
 mod faults;
 mod hello;
 mod hostile;

@@ -92,9 +92,10 @@ impl ServiceBuilder {
     pub fn start(self) -> Result<Service, Invalid> {
         self.config.validate()?;
         let stage = watch::Sender::new(Stage::Running);
-        let committer = Committer::start(&self.store, self.notifier, &self.config, &stage);
+        let committer = Committer::start(&self.store, Arc::clone(&self.notifier), &self.config, &stage);
         let inner = Arc::new(Inner {
             store: self.store,
+            notifier: self.notifier,
             directory: self.directory,
             clock: self.clock,
             entropy: self.entropy,

@@ -2,6 +2,7 @@
 
 mod commit;
 mod conversations;
+mod disconnect;
 mod housekeeping;
 mod inbox;
 mod keys;
@@ -22,7 +23,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::entropy::uuid_v7;
-use crate::{Clock, Config, Directory, Entropy, Error, Outcome, Store, Timestamp, Write};
+use crate::{Clock, Config, Directory, Entropy, Error, Notifier, Outcome, Store, Timestamp, Write};
 use commit::Committer;
 use lifecycle::Stage;
 
@@ -40,6 +41,7 @@ pub struct Service {
 
 struct Inner {
     store: Arc<dyn Store>,
+    notifier: Arc<dyn Notifier>,
     directory: Arc<dyn Directory>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
