@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 
+use crate::disconnect::{Disconnected, EndSessions};
 use crate::{DeviceId, InboxEntry, InboxSeq, UserId};
 
 /// A hint that an entry was appended to a user's inbox.
@@ -28,7 +29,8 @@ pub struct EntryHint {
     pub origin: Option<DeviceId>,
 }
 
-/// Carries hints to connected clients: implemented by hosts that push.
+/// Carries hints, and orders to end sessions, to connected clients: implemented by hosts that push. One that wraps another
+/// passes both on.
 ///
 /// # Contract
 /// 1. Called once per commit, after it is durable, with all its notifications; per user in the order of their inbox.
@@ -36,6 +38,9 @@ pub struct EntryHint {
 ///    drops anything up to *n*, and reads the store from *n* for anything later. Nothing else may depend on a hint.
 /// 3. It must not wait for a client or block the thread: hints that cannot be passed on at once are dropped.
 /// 4. A failure is counted and logged, and changes no answer.
+/// 5. An order to end sessions is carried out in this process before anything is waited for. Others are asked, within a bound
+///    of the notifier's own, and only those that confirmed count. An order may be lost; the host's own check of a session
+///    (at each ping, in `dm-axum`) finds what it left.
 #[async_trait]
 pub trait Notifier: Send + Sync + 'static {
     /// Passes hints on. Answer *i* says whether notification *i* reached a connection of its user.
@@ -43,6 +48,12 @@ pub trait Notifier: Send + Sync + 'static {
     /// # Errors
     /// When none could be passed on; see clause 4.
     async fn notify(&self, notifications: &[Notification]) -> Result<Vec<Reach>, NotifyError>;
+
+    /// Ends sessions wherever they are; see clause 5. [`Service::disconnect`](crate::Service::disconnect) calls it.
+    ///
+    /// # Cancel safety
+    /// A future that was polled once has ended the sessions of this process.
+    async fn end_sessions(&self, order: &EndSessions) -> Disconnected;
 }
 
 /// Whether a hint found somebody.
@@ -67,5 +78,10 @@ pub struct NullNotifier;
 impl Notifier for NullNotifier {
     async fn notify(&self, notifications: &[Notification]) -> Result<Vec<Reach>, NotifyError> {
         Ok(vec![Reach::Absent; notifications.len()])
+    }
+
+    /// Ends nothing: it knows of no session, and of no node.
+    async fn end_sessions(&self, _: &EndSessions) -> Disconnected {
+        Disconnected::default()
     }
 }

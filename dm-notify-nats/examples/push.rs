@@ -13,7 +13,7 @@ use dm_core::{
     AckTarget, Ciphertext, ConversationId, Delivery, Hub, MemoryStore, Principal, SendMessage, Service,
     Session, Timestamp, UserId,
 };
-use dm_notify_nats::NatsNotifier;
+use dm_notify_nats::{HintKey, NatsConfig, NatsNotifier, NatsServers};
 use dm_test_servers::nats::Server;
 use hdrhistogram::Histogram;
 
@@ -28,7 +28,10 @@ struct Node {
 impl Node {
     async fn new(store: &MemoryStore, server: &Server) -> Self {
         let hub = Hub::new();
-        let nats = NatsNotifier::connect(&hub, server.address().as_str()).await.unwrap();
+        let mut config = NatsConfig::default();
+        config.keys = vec![HintKey::from_bytes([7; HintKey::LEN])];
+        let servers = NatsServers::from(server.address().as_str());
+        let nats = NatsNotifier::connect_with(&hub, &servers, &config).await.unwrap();
         let dm = Service::builder(store.clone()).notifier(nats.clone()).start().unwrap();
         Self { dm, hub, nats }
     }

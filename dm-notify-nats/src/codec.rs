@@ -1,35 +1,59 @@
-//! What nodes say to each other, as bytes.
+//! The bytes that nodes send each other, before [`seal`](crate::seal) adds its tag.
 //!
-//! Everything goes to a user's subject, which says whose it is; integers are big-endian.
+//! Integers are big-endian. Frames that concern one user go to the user's subject, which names the user:
 //!
 //! | bytes | |
 //! |---|---|
-//! | 1 | version of this format: 1 |
+//! | 1 | version of this format: 2 |
 //! | 1 | kind |
-//! | 8 | the node that says it |
+//! | 8 | the node that sends it |
 //! | | kind 1, a hint with its entry: number 8, origin, queued at 8, then 1 and a message, or 2 and an encoded notice |
 //! | | kind 2, a hint without it: number 8, origin |
 //! | | kind 3, a probe, which tells the node that sent it that its subscription has begun |
-//! | | kind 4, a question whether somebody is connected; its answer has no bytes |
+//! | | kind 4, a question whether somebody is connected; the answer is kind 12 |
+//! | | kind 5, device sessions of the node: stamp, then for each device, term at 8, number 8, age in ms 8 |
+//! | | kind 6, an objection to a device session: stamp, device, the node that has the session 8, its number 8, then the objecting session's term at 8 and number 8 |
 //!
-//! An origin is a length of 1 and a device's name; length 0 is the default device, and length 255 none. A message is id 16,
-//! conversation 16, sequence 8, sender 32, sent at 8, received at 8, parts 1, then, as the bits of the parts say: client id
-//! 16, suite 4, ephemeral key 32; then nonce 24, and the payload is the rest.
+//! Frames that concern all nodes go to the subject of the nodes, and answers to a subject of the question's own:
+//!
+//! | bytes | |
+//! |---|---|
+//! | | kind 8, alive; kind 9, alive, and asking the others to say so; kind 10, leaving: stamp |
+//! | | kind 11, an order to end sessions: stamp, reason 1 (0 device forgotten, 1 refused, 2 signed out), user 32, device or none |
+//! | | kind 12, the user who was asked for is connected |
+//! | | kind 13, an order was carried out: sessions ended 4 |
+//!
+//! A stamp is the sender's time 8 and the number 8 of the frame among the sender's: a frame that has one is taken once, and
+//! only while it is new. A device is a length of 1 and its name; length 0 is the default device, and length 255 none. An
+//! origin is a device or none. A message is id 16, conversation 16, sequence 8, sender 32, sent at 8, received at 8, parts 1,
+//! then, as the bits of the parts say: client id 16, suite 4, ephemeral key 32; then nonce 24, and the payload is the rest.
+
+mod fields;
+mod nodes;
+mod sessions;
+
+pub(crate) use nodes::{NodeFrame, NodeSaid};
+pub(crate) use sessions::CLAIMS_AT_ONCE;
 
 use bytes::Bytes;
 use dm_core::{
-    Ciphertext, ClientMessageId, ConversationId, DeviceId, Event, InboxEntry, InboxSeq, Message, MessageId,
-    Notice, ServerSequence, Suite, Timestamp, UserId,
+    DeviceId, Event, InboxEntry, InboxSeq, Message, NodeId, Notice, SessionClaim, SessionId, Term, Timestamp,
+    UserId,
 };
+use fields::Fields;
 
-const VERSION: u8 = 1;
+use crate::seal::TAG_LEN;
+
+const VERSION: u8 = 2;
 
 const ENTRY: u8 = 1;
 const NUMBER: u8 = 2;
 const PROBE: u8 = 3;
 const QUESTION: u8 = 4;
+const CLAIMS: u8 = 5;
+const OBJECTION: u8 = 6;
 
-const NO_ORIGIN: u8 = u8::MAX;
+const NO_DEVICE: u8 = u8::MAX;
 const MESSAGE: u8 = 1;
 const NOTICE: u8 = 2;
 
@@ -37,33 +61,60 @@ const CLIENT_ID: u8 = 1;
 const SUITE: u8 = 2;
 const EPHEMERAL: u8 = 4;
 
-/// What a node calls itself: random, so that it knows its own words when they come back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct NodeId(pub(crate) [u8; 8]);
+/// Writes what a node says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Writer(pub(crate) NodeId);
 
-/// Something that a node said.
+/// Tells a frame from the sender's others, and when it was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    pub(crate) at: Timestamp,
+    pub(crate) count: u64,
+}
+
+/// Something that a node said on a user's subject.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Frame {
     pub(crate) from: NodeId,
     pub(crate) said: Said,
 }
 
-/// What it said.
+/// The content of a [`Frame`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Said {
     Entry(InboxEntry),
-    Number { seq: InboxSeq, origin: Option<DeviceId> },
+    Number {
+        seq: InboxSeq,
+        origin: Option<DeviceId>,
+    },
     Probe,
     Question,
+    /// Device sessions of the node.
+    Claims {
+        stamp: Stamp,
+        claims: Vec<SessionClaim>,
+    },
+    Objection(Objection),
+}
+
+/// A node objects to a session of another node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Objection {
+    pub(crate) stamp: Stamp,
+    pub(crate) device: DeviceId,
+    /// The session that is objected to.
+    pub(crate) session: SessionId,
+    /// The session that objects.
+    pub(crate) theirs: Term,
 }
 
 /// Bytes that are none of these, or of another version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Undecodable;
 
-impl NodeId {
+impl Writer {
     /// A hint, with its entry if that makes no more than `most` bytes.
-    pub(crate) fn hint(self, entry: &InboxEntry, most: usize) -> Bytes {
+    pub(crate) fn hint(self, entry: &InboxEntry, most: usize) -> Vec<u8> {
         let mut out = self.say(ENTRY, entry.cost().min(most) + 64);
         number(&mut out, entry);
         out.extend(entry.at.as_millis().to_be_bytes());
@@ -78,27 +129,35 @@ impl NodeId {
                 out.extend(notice.encode());
             }
         }
-        if out.len() > most { self.number(entry) } else { out.into() }
+        if out.len() > most { self.number(entry) } else { out }
     }
 
-    pub(crate) fn probe(self) -> Bytes {
-        self.say(PROBE, 0).into()
+    /// A hint that says no more than that there is an entry: all that is believed without a key.
+    pub(crate) fn bare_number(self, seq: InboxSeq) -> Vec<u8> {
+        let mut out = self.say(NUMBER, 16);
+        out.extend(seq.get().to_be_bytes());
+        device(&mut out, None);
+        out
     }
 
-    pub(crate) fn question(self) -> Bytes {
-        self.say(QUESTION, 0).into()
+    pub(crate) fn probe(self) -> Vec<u8> {
+        self.say(PROBE, 0)
     }
 
-    fn number(self, entry: &InboxEntry) -> Bytes {
+    pub(crate) fn question(self) -> Vec<u8> {
+        self.say(QUESTION, 0)
+    }
+
+    fn number(self, entry: &InboxEntry) -> Vec<u8> {
         let mut out = self.say(NUMBER, 80);
         number(&mut out, entry);
-        out.into()
+        out
     }
 
     fn say(self, kind: u8, room: usize) -> Vec<u8> {
-        let mut out = Vec::with_capacity(10 + room);
+        let mut out = Vec::with_capacity(10 + room + TAG_LEN);
         out.extend([VERSION, kind]);
-        out.extend(self.0);
+        out.extend(self.0.as_bytes());
         out
     }
 }
@@ -111,7 +170,7 @@ impl Frame {
         if version != VERSION {
             return Err(Undecodable);
         }
-        let from = NodeId(fields.take()?);
+        let from = fields.node()?;
         let said = match kind {
             ENTRY => {
                 let (seq, origin) = fields.number()?;
@@ -130,6 +189,11 @@ impl Frame {
             }
             PROBE => fields.end().map(|()| Said::Probe)?,
             QUESTION => fields.end().map(|()| Said::Question)?,
+            CLAIMS => {
+                let (stamp, claims) = fields.claims(user, from)?;
+                Said::Claims { stamp, claims }
+            }
+            OBJECTION => Said::Objection(fields.objection(from)?),
             _ => return Err(Undecodable),
         };
         Ok(Self { from, said })
@@ -138,15 +202,24 @@ impl Frame {
 
 fn number(out: &mut Vec<u8>, entry: &InboxEntry) {
     out.extend(entry.seq.get().to_be_bytes());
-    match &entry.origin {
-        None => out.push(NO_ORIGIN),
+    device(out, entry.origin.as_ref());
+}
+
+fn device(out: &mut Vec<u8>, device: Option<&DeviceId>) {
+    match device {
+        None => out.push(NO_DEVICE),
         Some(device) if device.is_default() => out.push(0),
         Some(device) => {
             // A device has at most 64 bytes.
-            out.push(u8::try_from(device.as_str().len()).unwrap_or(NO_ORIGIN));
+            out.push(u8::try_from(device.as_str().len()).unwrap_or(NO_DEVICE));
             out.extend(device.as_str().as_bytes());
         }
     }
+}
+
+fn stamp(out: &mut Vec<u8>, stamp: Stamp) {
+    out.extend(stamp.at.as_millis().to_be_bytes());
+    out.extend(stamp.count.to_be_bytes());
 }
 
 fn put_message(out: &mut Vec<u8>, message: &Message) {
@@ -182,72 +255,6 @@ fn notice(bytes: &[u8], user: UserId) -> Result<Notice, Undecodable> {
     match Notice::decode(bytes).map_err(|_| Undecodable)? {
         Notice::ConversationOpened(opened) if opened.participants.side(user).is_none() => Err(Undecodable),
         notice => Ok(notice),
-    }
-}
-
-/// Reads fields off the front of a slice.
-struct Fields<'a>(&'a [u8]);
-
-impl<'a> Fields<'a> {
-    fn take<const N: usize>(&mut self) -> Result<[u8; N], Undecodable> {
-        let (field, rest) = self.0.split_first_chunk().ok_or(Undecodable)?;
-        self.0 = rest;
-        Ok(*field)
-    }
-
-    fn u64(&mut self) -> Result<u64, Undecodable> {
-        self.take().map(u64::from_be_bytes)
-    }
-
-    fn time(&mut self) -> Result<Timestamp, Undecodable> {
-        self.u64().map(Timestamp::from_millis)
-    }
-
-    /// A place in an inbox, and the device that caused what is there.
-    fn number(&mut self) -> Result<(InboxSeq, Option<DeviceId>), Undecodable> {
-        let seq = self.u64().map(InboxSeq::new)?;
-        let origin = match self.take()? {
-            [NO_ORIGIN] => None,
-            [0] => Some(DeviceId::default()),
-            [len] => {
-                let (name, rest) = self.0.split_at_checked(usize::from(len)).ok_or(Undecodable)?;
-                self.0 = rest;
-                let name = std::str::from_utf8(name).map_err(|_| Undecodable)?;
-                Some(name.parse().map_err(|_| Undecodable)?)
-            }
-        };
-        Ok((seq, origin))
-    }
-
-    /// The message that is the rest of some bytes, whose payload it shares.
-    fn message(&mut self, bytes: &Bytes) -> Result<Message, Undecodable> {
-        let id = MessageId::from_bytes(self.take()?);
-        let conversation = ConversationId::from_bytes(self.take()?);
-        let sequence = ServerSequence::new(self.u64()?);
-        let sender = UserId::from_bytes(self.take()?).map_err(|_| Undecodable)?;
-        let (sent_at, received_at) = (self.time()?, self.time()?);
-        let [parts] = self.take()?;
-        if parts > CLIENT_ID | SUITE | EPHEMERAL {
-            return Err(Undecodable);
-        }
-        let client_id =
-            if parts & CLIENT_ID == 0 { None } else { Some(ClientMessageId::from_bytes(self.take()?)) };
-        let suite = if parts & SUITE == 0 { None } else { Some(Suite(u32::from_be_bytes(self.take()?))) };
-        let ephemeral =
-            if parts & EPHEMERAL == 0 { None } else { Some(self.take::<{ Ciphertext::EPHEMERAL_LEN }>()?) };
-        let nonce: [u8; Ciphertext::NONCE_LEN] = self.take()?;
-        let payload = bytes.slice_ref(self.0);
-        let ciphertext = Ciphertext::new(payload, &nonce, ephemeral.as_ref().map(|key| &key[..]), suite)
-            .map_err(|_| Undecodable)?;
-        Ok(Message { id, conversation, sequence, sender, client_id, sent_at, received_at, ciphertext })
-    }
-
-    const fn rest(&self) -> &'a [u8] {
-        self.0
-    }
-
-    const fn end(&self) -> Result<(), Undecodable> {
-        if self.0.is_empty() { Ok(()) } else { Err(Undecodable) }
     }
 }
 

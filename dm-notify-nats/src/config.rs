@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use dm_core::Invalid;
 
+use crate::seal::HintKey;
+
 /// How the NATS servers are reached. `Debug` shows no secret.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -59,7 +61,7 @@ pub struct NatsTls {
     pub certificate: Option<(PathBuf, PathBuf)>,
 }
 
-/// How the notifier behaves. Start from the default and change fields.
+/// How the notifier behaves. Start from the default and change fields. `Debug` shows no key.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct NatsConfig {
@@ -73,6 +75,15 @@ pub struct NatsConfig {
     pub max_entry: usize,
     /// How long other nodes may take to say that somebody is connected there. Default 500 ms.
     pub presence_timeout: Duration,
+    /// Keys that all nodes share, by which they know each other's words: at most four. The first one is used for what this
+    /// node says, all of them for what it hears, so that a key is changed in three steps of all nodes: the new one behind
+    /// the old one, before it, without it. Default none: hints then carry no entry, and who may publish on these subjects
+    /// can end sessions; see the front page.
+    pub keys: Vec<HintKey>,
+    /// How long other nodes may take to confirm that they ended sessions. Default 1 s.
+    pub confirm_timeout: Duration,
+    /// How often a node says that it is there. Default 5 s: one that says nothing for three of these counts as gone.
+    pub heartbeat: Duration,
 }
 
 impl NatsServers {
@@ -120,6 +131,9 @@ impl Default for NatsConfig {
             queue: 4_096,
             max_entry: 8 * 1024,
             presence_timeout: Duration::from_millis(500),
+            keys: Vec::new(),
+            confirm_timeout: Duration::from_secs(1),
+            heartbeat: Duration::from_secs(5),
         }
     }
 }
@@ -127,6 +141,8 @@ impl Default for NatsConfig {
 impl NatsConfig {
     /// Longest prefix in bytes.
     const MAX_PREFIX: usize = 64;
+    /// Each costs every frame that is not of the first one another computation.
+    const MAX_KEYS: usize = 4;
 
     pub(crate) fn validate(&self) -> Result<(), Invalid> {
         let word = |word: &str| {
@@ -142,8 +158,17 @@ impl NatsConfig {
         if self.max_entry > 512 * 1024 {
             return Err(Invalid::new("max_entry", "more than 512 KiB"));
         }
-        if self.presence_timeout.is_zero() {
-            return Err(Invalid::new("presence_timeout", "must not be zero"));
+        if self.keys.len() > Self::MAX_KEYS {
+            return Err(Invalid::new("keys", "more than four"));
+        }
+        for (field, span) in [
+            ("presence_timeout", self.presence_timeout),
+            ("confirm_timeout", self.confirm_timeout),
+            ("heartbeat", self.heartbeat),
+        ] {
+            if span < Duration::from_millis(1) {
+                return Err(Invalid::new(field, "shorter than a millisecond"));
+            }
         }
         Ok(())
     }
@@ -198,6 +223,9 @@ mod tests {
             let shown = format!("{servers:?} {servers:#?}");
             assert!(shown.contains("10.0.0.1:4222") && !shown.contains("SECRET"), "{shown}");
         }
+        let config = NatsConfig { keys: vec![HintKey::from_bytes([0xab; 32])], ..NatsConfig::default() };
+        let shown = format!("{config:?} {config:#?}").to_lowercase();
+        assert!(shown.contains("hintkey(..)") && !shown.contains("ab") && !shown.contains("171"), "{shown}");
     }
 
     #[test]
@@ -215,6 +243,9 @@ mod tests {
         assert_eq!(refused(|config| config.queue = 0), "queue");
         assert_eq!(refused(|config| config.max_entry = 1 << 20), "max_entry");
         assert_eq!(refused(|config| config.presence_timeout = Duration::ZERO), "presence_timeout");
+        assert_eq!(refused(|config| config.confirm_timeout = Duration::ZERO), "confirm_timeout");
+        assert_eq!(refused(|config| config.heartbeat = Duration::ZERO), "heartbeat");
+        assert_eq!(refused(|config| config.keys = vec![HintKey::from_bytes([7; 32]); 5]), "keys");
 
         let servers = |address| NatsServers::from(address).validate().map_err(|invalid| invalid.field());
         assert_eq!(NatsServers::new([""; 0]).validate().unwrap_err().field(), "addresses");

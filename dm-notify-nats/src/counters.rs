@@ -2,6 +2,10 @@
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use crate::codec::Undecodable;
+use crate::freshness::NotFresh;
+use crate::seal::Unauthenticated;
+
 /// What a notifier did since it was started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -16,8 +20,45 @@ pub struct NatsStats {
     pub dropped: u64,
     /// Of [`received`](Self::received), those without their entry.
     pub numbers: u64,
-    /// What came on a subject and was no hint of this version.
+    /// Messages on the subjects that were no frame of this version.
     pub undecodable: u64,
+    /// Messages without a tag of one of the [`keys`](crate::NatsConfig::keys), where there are some; or, where there are
+    /// none, hints that carry an entry.
+    pub unauthenticated: u64,
+    /// Orders, claims and heartbeats that were too old, or from a clock more than a minute ahead.
+    pub stale: u64,
+    /// Of those, ones that were taken before.
+    pub repeated: u64,
+}
+
+/// Why a frame is dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    Undecodable,
+    Unauthenticated,
+    Stale,
+    Repeated,
+}
+
+impl From<Undecodable> for Refusal {
+    fn from(_: Undecodable) -> Self {
+        Self::Undecodable
+    }
+}
+
+impl From<Unauthenticated> for Refusal {
+    fn from(_: Unauthenticated) -> Self {
+        Self::Unauthenticated
+    }
+}
+
+impl From<NotFresh> for Refusal {
+    fn from(why: NotFresh) -> Self {
+        match why {
+            NotFresh::Stale => Self::Stale,
+            NotFresh::Repeated => Self::Repeated,
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -28,6 +69,9 @@ pub(crate) struct Counters {
     dropped: AtomicU64,
     numbers: AtomicU64,
     undecodable: AtomicU64,
+    unauthenticated: AtomicU64,
+    stale: AtomicU64,
+    repeated: AtomicU64,
 }
 
 impl Counters {
@@ -57,9 +101,16 @@ impl Counters {
         metrics::counter!("dm_nats_numbers_total").increment(1);
     }
 
-    pub(crate) fn undecodable(&self) {
-        self.undecodable.fetch_add(1, Ordering::Relaxed);
-        metrics::counter!("dm_nats_undecodable_total").increment(1);
+    /// A frame is dropped.
+    pub(crate) fn refused(&self, why: Refusal) {
+        let (count, label) = match why {
+            Refusal::Undecodable => (&self.undecodable, "undecodable"),
+            Refusal::Unauthenticated => (&self.unauthenticated, "unauthenticated"),
+            Refusal::Stale => (&self.stale, "stale"),
+            Refusal::Repeated => (&self.repeated, "repeated"),
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+        metrics::counter!("dm_nats_refused_total", "why" => label).increment(1);
     }
 
     pub(crate) fn stats(&self) -> NatsStats {
@@ -70,6 +121,9 @@ impl Counters {
             dropped: self.dropped.load(Ordering::Relaxed),
             numbers: self.numbers.load(Ordering::Relaxed),
             undecodable: self.undecodable.load(Ordering::Relaxed),
+            unauthenticated: self.unauthenticated.load(Ordering::Relaxed),
+            stale: self.stale.load(Ordering::Relaxed),
+            repeated: self.repeated.load(Ordering::Relaxed),
         }
     }
 }

@@ -4,13 +4,18 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! use dm_core::{Hub, MemoryStore, Service};
-//! use dm_notify_nats::NatsNotifier;
+//! use dm_notify_nats::{NatsConfig, NatsNotifier, NatsServers};
 //!
 //! # let store = MemoryStore::new(); // in place of one that the nodes share
+//! let servers = NatsServers::from("nats://10.0.0.5:4222");
+//! let mut config = NatsConfig::default();
+//! config.keys = vec![std::fs::read_to_string("hint.key")?.parse()?]; // `openssl rand -hex 32`, the same on all nodes
+//!
 //! let hub = Hub::new();
-//! let nats = NatsNotifier::connect(&hub, "nats://10.0.0.5:4222").await?;
+//! let nats = NatsNotifier::connect_with(&hub, &servers, &config).await?;
 //! let dm = Service::builder(store).notifier(nats.clone()).start()?;
-//! // Sessions are connected to the hub as on one node: `hub.connect(&dm, &who)`.
+//! // Sessions are connected to the hub as on one node: `hub.connect(&dm, &who)`; and ended as on one node:
+//! // `dm.disconnect(user, None, DisconnectReason::Refused)`.
 //! # Ok(())
 //! # }
 //! ```
@@ -29,8 +34,35 @@
 //! [`NatsConfig::max_entry`] bytes. What clients encrypted stays encrypted. A hint that cannot be decoded, because it is
 //! damaged or of another version, is counted and dropped; nodes of two versions work side by side, by polling.
 //!
-//! **The servers are trusted as the database is**: who may publish on these subjects can make sessions pass over messages.
-//! Let nobody in but the nodes ([`NatsAuth`], [`NatsTls`]), with the right to publish and subscribe to `dm.>`.
+//! # Whom a node believes
+//!
+//! With a key that the nodes share ([`NatsConfig::keys`]) each frame has a tag of 16 bytes, keyed BLAKE2b over the subject
+//! and the frame. A message without such a tag, or with one of another key or for another subject, is counted
+//! ([`NatsStats::unauthenticated`]) and dropped. A stranger on the servers can then drop and delay frames and
+//! send them again, see who is connected and who is sent to, and no more: a hint sent again has no effect, because sessions
+//! take entries by their number, once; orders and claims carry the time and are taken once, within a minute
+//! ([`NatsStats::stale`], [`NatsStats::repeated`]). So keep the clocks of the nodes within a minute of each other.
+//!
+//! Without a key hints carry the number alone, and sessions read the store for each entry. A forged number costs a read of
+//! the store and nothing else. But anybody who may publish can then end sessions, by orders and claims; can make up nodes,
+//! so that orders wait for them in vain; and can say that somebody is connected who is not, so that no phone is woken.
+//!
+//! Either way let nobody in but the nodes ([`NatsAuth`], [`NatsTls`]), with the right to publish and subscribe to `dm.>`.
+//!
+//! # Ending sessions
+//!
+//! [`Service::disconnect`](dm_core::Service::disconnect) and the forgetting of a device end sessions on all nodes. The order
+//! goes to `dm.nodes`; each node carries it out and confirms. The answer names the nodes that confirmed within
+//! [`NatsConfig::confirm_timeout`], and how many should have, by what nodes said of themselves in the last three
+//! [`heartbeat`](NatsConfig::heartbeat)s. A node that missed the order is not told again: its sessions go on until the
+//! host's own check refuses them, at the next ping of their sockets.
+//!
+//! A device that connects to another node is taken over: its older session ends with
+//! [`SessionEnd::Replaced`](dm_core::SessionEnd::Replaced), as on one node. Which of two is newer does not depend on the
+//! clocks of the nodes, but on the age that each node measures of its own ([`Term`](dm_core::Term) says how); of two that
+//! begin within the time a frame takes exactly one ends. Two that begin while the nodes cannot hear each other are settled
+//! when they can. If a claim is lost both go on, each with all entries, until the device connects again or the servers are
+//! reached anew.
 //!
 //! # When something fails
 //!
@@ -56,7 +88,7 @@
 //! A server knows at once when no node is subscribed for a user; otherwise the node that is has to say so.
 //!
 //! ```
-//! use dm_core::{Notification, Notifier, NotifyError, Reach};
+//! use dm_core::{Disconnected, EndSessions, Notification, Notifier, NotifyError, Reach};
 //! # use dm_notify_nats::NatsNotifier;
 //!
 //! /// Tells all nodes, and wakes the phones of those who are on none.
@@ -79,6 +111,10 @@
 //!         }
 //!         Ok(reach)
 //!     }
+//!
+//!     async fn end_sessions(&self, order: &EndSessions) -> Disconnected {
+//!         self.0.end_sessions(order).await
+//!     }
 //! }
 //! ```
 //!
@@ -90,25 +126,34 @@
 //!
 //! # In reading order
 //!
-//! `config`, `notifier`; `roster` is who is subscribed for, and what comes for them; `outbox` is what goes; `presence`;
-//! `codec` is the bytes; `connect`, `subjects`, `counters`, `error`.
+//! `config`, `notifier`; `parts` is how something is said and heard; `roster` is who is subscribed for, and what comes for
+//! them; `outbox` is what goes; `presence`; `takeover`, `nodes`, `orders` and `peers` are what ends sessions; `codec` is the
+//! bytes, `seal` their tag, `freshness` what is not taken twice; `connect`, `subjects`, `counters`, `error`.
 
 mod codec;
 mod config;
 mod connect;
 mod counters;
 mod error;
+mod freshness;
+mod nodes;
 mod notifier;
+mod orders;
 mod outbox;
+mod parts;
+mod peers;
 mod presence;
 mod roster;
+mod seal;
 mod subjects;
+mod takeover;
 
 pub use config::{NatsAuth, NatsConfig, NatsServers, NatsTls};
 pub use counters::NatsStats;
 pub use error::NatsError;
 pub use notifier::{NatsHealth, NatsNotifier};
 pub use presence::Presence;
+pub use seal::HintKey;
 
 use tokio::sync::watch;
 

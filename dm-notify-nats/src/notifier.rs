@@ -1,23 +1,29 @@
 //! The notifier itself.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use async_nats::Client;
-use async_nats::connection::State;
 use async_trait::async_trait;
-use dm_core::{Entropy as _, Hub, Notification, Notifier, NotifyError, OsEntropy, Reach, UserId};
+use dm_core::{Disconnected, EndSessions, Hub, NodeId, Notification, Notifier, NotifyError, Reach, UserId};
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
 
-use crate::codec::NodeId;
+use crate::codec::Writer;
 use crate::config::{NatsConfig, NatsServers};
 use crate::connect::{self, Events};
 use crate::counters::{Counters, NatsStats};
 use crate::error::NatsError;
+use crate::freshness::Freshness;
+use crate::nodes;
+use crate::orders::Orders;
 use crate::outbox::{self, Outbox};
+use crate::parts::Parts;
+use crate::peers::Peers;
 use crate::presence::{Presence, Questions};
-use crate::roster::{Parts, Roster};
+use crate::roster::Roster;
+use crate::seal::Seal;
 use crate::subjects::Subjects;
 
 /// Tells the sessions of this node through its [`Hub`], and other nodes through NATS. Clones share one connection.
@@ -30,8 +36,8 @@ pub struct NatsNotifier {
 
 struct Inner {
     parts: Arc<Parts>,
-    max_entry: usize,
     questions: Questions,
+    orders: Orders,
     /// Told to the tasks by a `true`, or by being dropped.
     stop: watch::Sender<bool>,
     tasks: Mutex<JoinSet<()>>,
@@ -47,6 +53,11 @@ pub struct NatsHealth {
     pub last_error: Option<String>,
     /// Hints that wait to be published.
     pub queued: usize,
+    /// The id of this node.
+    pub node: NodeId,
+    /// The other nodes; `None` while nobody knows, such as in the first [`heartbeat`](NatsConfig::heartbeat) after the
+    /// servers were reached.
+    pub peers: Option<Vec<NodeId>>,
 }
 
 impl NatsNotifier {
@@ -75,7 +86,7 @@ impl NatsNotifier {
         config.validate()?;
         let events = Arc::default();
         let client = connect::connect(servers, &config.prefix, &events).await?;
-        Ok(Self::start(hub, client, config, events))
+        Self::start(hub, client, config, events)
     }
 
     /// Starts on a connection of the host's, on the current tokio runtime. The connection stays the host's to configure and
@@ -89,35 +100,40 @@ impl NatsNotifier {
     /// Outside a tokio runtime.
     pub fn with_client(hub: &Hub, client: Client, config: &NatsConfig) -> Result<Self, NatsError> {
         config.validate()?;
-        Ok(Self::start(hub, client, config, Arc::default()))
+        Self::start(hub, client, config, Arc::default())
     }
 
-    fn start(hub: &Hub, client: Client, config: &NatsConfig, events: Arc<Events>) -> Self {
-        let mut node = [0; 8];
-        OsEntropy.fill(&mut node);
+    fn start(hub: &Hub, client: Client, config: &NatsConfig, events: Arc<Events>) -> Result<Self, NatsError> {
         let counters = Arc::<Counters>::default();
         let (outbox, queued) = Outbox::new(config.queue, Arc::clone(&counters));
         let parts = Arc::new(Parts {
             hub: hub.clone(),
             client: client.clone(),
-            node: NodeId(node),
+            writer: Writer(hub.node()),
             subjects: Subjects::new(&config.prefix),
+            seal: Seal::new(&config.keys)?,
+            freshness: Freshness::default(),
+            peers: Peers::new(config.heartbeat),
             outbox,
             counters: Arc::clone(&counters),
             events,
+            stamped: AtomicU64::new(0),
+            max_entry: config.max_entry,
         });
+        tracing::info!(node = %hub.node(), keyed = parts.seal.is_keyed(), "a node between others");
         let stop = watch::Sender::new(false);
         let mut tasks = JoinSet::new();
         tasks.spawn(outbox::publish(client, queued, counters, stop.subscribe()));
         tasks.spawn(Roster::new(Arc::clone(&parts)).run(stop.subscribe()));
+        tasks.spawn(nodes::run(Arc::clone(&parts), config.heartbeat, stop.subscribe()));
         let inner = Inner {
             parts,
-            max_entry: config.max_entry,
             questions: Questions::new(config.presence_timeout),
+            orders: Orders::new(config.confirm_timeout),
             stop,
             tasks: Mutex::new(tasks),
         };
-        Self { inner: Arc::new(inner) }
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Where a user is connected. Asks the other nodes, unless the user is here; takes a round trip on the bus, and
@@ -134,9 +150,11 @@ impl NatsNotifier {
     pub fn health(&self) -> NatsHealth {
         let parts = &self.inner.parts;
         NatsHealth {
-            connected: parts.client.connection_state() == State::Connected,
+            connected: parts.is_connected(),
             last_error: parts.events.last_error(),
             queued: parts.outbox.queued(),
+            node: parts.hub.node(),
+            peers: parts.peers.known(parts.connects()).filter(|_| parts.is_connected()),
         }
     }
 
@@ -163,12 +181,19 @@ impl Notifier for NatsNotifier {
     /// Tells this node's sessions, and has the rest told to the other nodes. Answers at once, for this node: whether
     /// somebody is connected elsewhere is for [`presence`](NatsNotifier::presence) to find out.
     async fn notify(&self, notifications: &[Notification]) -> Result<Vec<Reach>, NotifyError> {
-        let Parts { hub, node, subjects, outbox, .. } = &*self.inner.parts;
-        let reach = hub.notify(notifications).await?;
+        let parts = &self.inner.parts;
+        let reach = parts.hub.notify(notifications).await?;
         for Notification { user, entry } in notifications {
-            outbox.offer(subjects.of(*user), node.hint(entry, self.inner.max_entry));
+            parts.hint(*user, entry);
         }
         Ok(reach)
+    }
+
+    /// Ends sessions of this node, and has the other nodes end theirs. Answers as soon as all that are known to be there have
+    /// confirmed, and after [`NatsConfig::confirm_timeout`] at most. Without the servers, only this node confirms, and nobody
+    /// knows how many should have.
+    async fn end_sessions(&self, order: &EndSessions) -> Disconnected {
+        self.inner.orders.give(&self.inner.parts, order).await
     }
 }
 

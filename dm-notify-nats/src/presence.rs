@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::connection::State;
 use async_nats::{Request, RequestErrorKind};
 use dm_core::{Reach, UserId};
 use tokio::sync::Semaphore;
 
-use crate::roster::Parts;
+use crate::codec::NodeSaid;
+use crate::parts::Parts;
 
 /// Questions that may be under way at once. Further ones wait, within the time that each has.
 const QUESTIONS: usize = 256;
@@ -22,7 +22,7 @@ pub enum Presence {
     Elsewhere,
     /// Nowhere: the servers know of no node that has the user.
     Nowhere,
-    /// Nobody said: the servers cannot be reached, or a node did not answer in time.
+    /// Nobody said: the servers cannot be reached, a node did not answer in time, or somebody who is no node answered.
     Unknown,
 }
 
@@ -52,20 +52,24 @@ impl Questions {
         if parts.hub.is_connected(user) {
             return Presence::Here;
         }
-        if parts.client.connection_state() != State::Connected {
+        if !parts.is_connected() {
             return Presence::Unknown;
         }
         let answer = async {
             let _room = self.room.acquire().await.ok()?;
             // An inbox of its own: in the one that the client shares, a question without an answer would stay for good.
-            let request = Request::new()
-                .inbox(parts.client.new_inbox())
-                .timeout(Some(self.timeout))
-                .payload(parts.node.question());
-            Some(parts.client.send_request(parts.subjects.of(user), request).await)
+            let (subject, inbox) = (parts.subjects.of(user), parts.client.new_inbox());
+            let question = parts.seal.close(&subject, parts.writer.question());
+            let request = Request::new().inbox(inbox.clone()).timeout(Some(self.timeout)).payload(question);
+            let answer = parts.client.send_request(subject, request).await;
+            Some(answer.map(|answer| parts.hear_node(&inbox, &answer.payload)))
         };
         match tokio::time::timeout(self.timeout, answer).await {
-            Ok(Some(Ok(_))) => Presence::Elsewhere,
+            Ok(Some(Ok(Ok(frame)))) if frame.said == NodeSaid::Here => Presence::Elsewhere,
+            Ok(Some(Ok(Err(why)))) => {
+                parts.counters.refused(why);
+                Presence::Unknown
+            }
             Ok(Some(Err(error))) if error.kind() == RequestErrorKind::NoResponders => Presence::Nowhere,
             _ => Presence::Unknown,
         }

@@ -2,22 +2,17 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use async_nats::connection::State;
-use async_nats::{Client, Subscriber};
-use dm_core::{EntryHint, Hub, HubWatch, Notification, Notifier as _, UserId};
+use async_nats::Subscriber;
+use dm_core::{EntryHint, HubWatch, Notification, Notifier as _, UserId};
 use futures_util::StreamExt as _;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
-use crate::codec::{Frame, NodeId, Said, Undecodable};
-use crate::connect::Events;
-use crate::counters::Counters;
-use crate::outbox::Outbox;
-use crate::subjects::Subjects;
+use crate::codec::{Objection, Said};
+use crate::parts::Parts;
 
 /// How often to look whether the servers were reached again, where the connection is the host's and tells nothing.
 const LOOK: Duration = Duration::from_secs(1);
@@ -25,21 +20,11 @@ const LOOK: Duration = Duration::from_secs(1);
 const STEP: usize = 64;
 const PAUSE: Duration = Duration::from_millis(25);
 
-/// What subscribing and listening take.
-#[derive(Debug)]
-pub(crate) struct Parts {
-    pub(crate) hub: Hub,
-    pub(crate) client: Client,
-    pub(crate) node: NodeId,
-    pub(crate) subjects: Subjects,
-    pub(crate) outbox: Outbox,
-    pub(crate) counters: Arc<Counters>,
-    pub(crate) events: Arc<Events>,
-}
-
 pub(crate) struct Roster {
     parts: Arc<Parts>,
     watch: HubWatch,
+    /// Users with new device sessions, which other nodes are to hear of.
+    new_claims: HubWatch,
     /// Users subscribed for. Dropping the sender ends the subscription.
     here: HashMap<UserId, oneshot::Sender<()>>,
     listeners: JoinSet<()>,
@@ -51,11 +36,12 @@ pub(crate) struct Roster {
 
 impl Roster {
     pub(crate) fn new(parts: Arc<Parts>) -> Self {
-        let watch = parts.hub.watch();
-        let connects = connects(&parts.client);
+        let (watch, new_claims) = (parts.hub.watch(), parts.hub.watch_claims());
+        let connects = parts.connects();
         Self {
             parts,
             watch,
+            new_claims,
             here: HashMap::new(),
             listeners: JoinSet::new(),
             suspect: VecDeque::new(),
@@ -89,6 +75,13 @@ impl Roster {
                     while self.listeners.try_join_next().is_some() {}
                     self.parts.counters.subscriptions(self.here.len());
                 }
+                users = self.new_claims.changed() => {
+                    for user in users {
+                        // First, so that objections are heard.
+                        self.settle(user).await;
+                        self.parts.claim(user).await;
+                    }
+                }
                 () = parts.events.connected.notified() => self.look(),
                 _ = look.tick() => self.look(),
                 _ = pause.tick(), if !self.suspect.is_empty() => self.probe_some().await,
@@ -118,16 +111,13 @@ impl Roster {
     /// Publishes what comes back once the subscription has begun. What was hinted before that was missed, and what was
     /// committed by then the sessions find in the store.
     async fn probe(&self, user: UserId) {
-        let Parts { client, node, subjects, .. } = &*self.parts;
-        if client.connection_state() == State::Connected {
-            // In the same queue as the subscription, so that it is behind it. If it is lost, sessions poll.
-            let _ = client.publish(subjects.of(user), node.probe()).await;
-        }
+        // In the same queue as the subscription, so that it is behind it. If it is lost, sessions poll.
+        self.parts.publish(self.parts.subjects.of(user), self.parts.writer.probe()).await;
     }
 
     /// Suspects all subscriptions once the servers were reached again.
     fn look(&mut self) {
-        let connects = connects(&self.parts.client);
+        let connects = self.parts.connects();
         if self.connects != connects {
             self.connects = connects;
             self.suspect = self.here.keys().copied().collect();
@@ -135,19 +125,16 @@ impl Roster {
     }
 
     async fn probe_some(&mut self) {
-        if self.parts.client.connection_state() != State::Connected {
+        if !self.parts.is_connected() {
             return;
         }
         for user in self.suspect.drain(..STEP.min(self.suspect.len())).collect::<Vec<_>>() {
             if self.here.contains_key(&user) {
                 self.probe(user).await;
+                self.parts.claim_again(user).await;
             }
         }
     }
-}
-
-fn connects(client: &Client) -> u64 {
-    client.statistics().connects.load(Ordering::Relaxed)
 }
 
 /// Passes on what comes for a user, until the user is gone.
@@ -173,17 +160,21 @@ async fn listen(
 
 impl Parts {
     async fn take(&self, user: UserId, message: async_nats::Message) {
-        let frame = match Frame::decode(&message.payload, user) {
+        let frame = match self.hear(user, &message.subject, &message.payload) {
             Ok(frame) => frame,
-            Err(Undecodable) => {
-                tracing::debug!(user = ?user, len = message.payload.len(), "no hint of this version");
-                return self.counters.undecodable();
+            Err(why) => {
+                tracing::debug!(user = ?user, len = message.payload.len(), ?why, "a frame is dropped");
+                return self.counters.refused(why);
             }
         };
+        if self.is_own(frame.from) {
+            // Its own sessions have the rest from the hub.
+            if frame.said == Said::Probe {
+                self.hub.recheck(user);
+            }
+            return;
+        }
         match frame.said {
-            Said::Probe if frame.from == self.node => self.hub.recheck(user),
-            // Its own sessions have it from the hub; the rest is for others to hear.
-            _ if frame.from == self.node => {}
             Said::Entry(entry) => {
                 self.counters.received();
                 // The hub does not wait and cannot fail.
@@ -191,13 +182,24 @@ impl Parts {
             }
             Said::Number { seq, origin } => {
                 self.counters.received_number();
+                // Without a key nobody may say what a session caused itself: it would pass over that.
+                let origin = origin.filter(|_| self.seal.is_keyed());
                 self.hub.hint(&EntryHint { user, seq, origin });
             }
             Said::Question => {
                 // Only "yes" is said: a "no" could be the first answer of several.
                 if let Some(reply) = message.reply.filter(|_| self.hub.is_connected(user)) {
-                    self.outbox.offer(reply, bytes::Bytes::new());
+                    let answer = self.seal.close(&reply, self.writer.here());
+                    self.outbox.offer(reply, answer);
                 }
+            }
+            Said::Claims { claims, .. } => {
+                for claim in &claims {
+                    self.contend(claim).await;
+                }
+            }
+            Said::Objection(Objection { device, session, theirs, .. }) => {
+                self.hub.objection(user, &device, session, theirs);
             }
             Said::Probe => {}
         }

@@ -5,20 +5,26 @@ use std::sync::Arc;
 use async_nats::Subject;
 use dm_core::UserId;
 
-/// Makes the subjects of users.
+/// Makes the subjects of users, and knows that of the nodes.
 #[derive(Clone, Debug)]
 pub(crate) struct Subjects {
-    /// What they begin with, up to the last dot.
+    /// The beginning of the subjects of users, up to the last dot.
     stem: Arc<str>,
+    nodes: Subject,
 }
 
 impl Subjects {
     pub(crate) fn new(prefix: &str) -> Self {
-        Self { stem: format!("{prefix}.user.").into() }
+        Self { stem: format!("{prefix}.user.").into(), nodes: Subject::from(format!("{prefix}.nodes")) }
     }
 
     /// Where everything about a user goes.
     pub(crate) fn of(&self, user: UserId) -> Subject {
         Subject::from(format!("{}{user}", self.stem))
+    }
+
+    /// The subject that all nodes are subscribed for.
+    pub(crate) const fn nodes(&self) -> &Subject {
+        &self.nodes
     }
 }

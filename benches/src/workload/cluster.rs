@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use dm_core::{AckTarget, Delivery, Hub, Principal, Service};
-use dm_notify_nats::NatsNotifier;
+use dm_notify_nats::{HintKey, NatsConfig, NatsNotifier, NatsServers};
 use dm_store_postgres::PostgresStore;
 use dm_test_servers::nats::Server;
 use dm_test_servers::postgres::Database;
@@ -36,7 +36,11 @@ impl Node {
     async fn start(database: &Database, bus: &Server) -> anyhow::Result<Self> {
         let hub = Hub::new();
         let store = PostgresStore::open(&database.parameters()).await?;
-        let nats = NatsNotifier::connect(&hub, bus.address().as_str()).await?;
+        let mut config = NatsConfig::default();
+        // Of nodes in production, which have one.
+        config.keys = vec![HintKey::from_bytes([7; HintKey::LEN])];
+        let servers = NatsServers::from(bus.address().as_str());
+        let nats = NatsNotifier::connect_with(&hub, &servers, &config).await?;
         Ok(Self { service: Service::builder(store).notifier(nats).start()?, hub })
     }
 }

@@ -7,6 +7,7 @@ mod acks;
 mod bad_input;
 mod conversations;
 mod embedding;
+mod disconnecting;
 mod faults;
 mod hello;
 mod hostile;

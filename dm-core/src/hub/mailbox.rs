@@ -2,10 +2,12 @@
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use super::disconnect::DisconnectReason;
+use super::takeover::Term;
+use crate::disconnect::DisconnectReason;
 use crate::{AckTarget, DeviceId, InboxEntry, InboxSeq, MessageId};
 
 /// Hints that wait for one session. Past this the store is read instead, so a slow reader costs no memory.
@@ -25,6 +27,8 @@ pub(super) enum Kind {
 pub(super) struct Mailbox {
     device: DeviceId,
     kind: Kind,
+    /// Not of the service's clock, which may be set: it is compared with spans only.
+    began: Instant,
     state: Mutex<State>,
     /// Rung when there is something to look at. Only the session waits for it.
     bell: Notify,
@@ -38,6 +42,12 @@ struct State {
     behind: bool,
     /// Set once the session has to end.
     ended: Option<Ended>,
+    /// The session's rank among those of its device. Followers have none.
+    term: Option<Term>,
+    /// Whether the other nodes were told of that rank.
+    told: bool,
+    /// Objections to the session so far.
+    objections: u8,
     /// Delivered and not acknowledged, oldest first.
     outstanding: VecDeque<(InboxSeq, Option<MessageId>)>,
 }
@@ -88,8 +98,9 @@ impl Hint {
 }
 
 impl Mailbox {
-    pub(super) fn new(device: DeviceId, kind: Kind) -> Self {
-        Self { device, kind, state: Mutex::default(), bell: Notify::new() }
+    pub(super) fn new(device: DeviceId, kind: Kind, term: Option<Term>) -> Self {
+        let state = Mutex::new(State { term, ..State::default() });
+        Self { device, kind, began: Instant::now(), state, bell: Notify::new() }
     }
 
     pub(super) const fn device(&self) -> &DeviceId {
@@ -134,10 +145,47 @@ impl Mailbox {
         self.bell.notify_one();
     }
 
-    /// Ends the session. The first cause stays.
-    pub(super) fn end(&self, cause: Ended) {
-        self.lock().ended.get_or_insert(cause);
+    /// Ends the session. The first cause stays; answers whether this is it.
+    pub(super) fn end(&self, cause: Ended) -> bool {
+        let mut state = self.lock();
+        let first = state.ended.is_none();
+        state.ended.get_or_insert(cause);
+        drop(state);
         self.bell.notify_one();
+        first
+    }
+
+    /// The time since the session began, in whole milliseconds, as other nodes are told it.
+    pub(super) fn age(&self) -> Duration {
+        Duration::from_millis(u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX))
+    }
+
+    /// Ends the session of a device that the store does not know any more.
+    pub(super) fn forgotten(&self) {
+        self.end(Ended::Disconnected(DisconnectReason::DeviceForgotten));
+    }
+
+    /// The session's rank, if it has one.
+    pub(super) fn term(&self) -> Option<Term> {
+        self.lock().term
+    }
+
+    /// The same, unless this or an earlier call gave it already.
+    pub(super) fn take_term(&self) -> Option<Term> {
+        let mut state = self.lock();
+        if std::mem::replace(&mut state.told, true) { None } else { state.term }
+    }
+
+    /// Counts an objection to the session, this one included.
+    pub(super) fn count_objection(&self) -> u8 {
+        let mut state = self.lock();
+        state.objections = state.objections.saturating_add(1);
+        state.objections
+    }
+
+    pub(super) fn set_term(&self, term: Term) {
+        let mut state = self.lock();
+        (state.term, state.told) = (Some(term), false);
     }
 
     /// Why the session has to end, once it has to.

@@ -4,18 +4,23 @@
 mod disconnect;
 mod mailbox;
 mod session;
+mod takeover;
 mod watch;
 
-pub use disconnect::DisconnectReason;
 pub use session::{Delivery, Session, SessionEnd, SessionHandle};
+pub use takeover::{SessionClaim, SessionId, Term};
 pub use watch::HubWatch;
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
+use crate::disconnect::{Disconnected, EndSessions, NodeId};
+use crate::entropy::{Entropy as _, OsEntropy};
+use crate::time::Timestamp;
 use crate::{
     DeviceId, DeviceStart, EntryHint, Error, InboxQuery, InboxSeq, Notification, Notifier, NotifyError,
     OwnEntries, Principal, Reach, Service, UserId,
@@ -35,6 +40,11 @@ pub struct Hub {
     shards: Arc<[Mutex<Connections>]>,
     hasher: RandomState,
     watches: Arc<Watches>,
+    /// Watches of users with new device sessions.
+    new_claims: Arc<Watches>,
+    node: NodeId,
+    /// Device sessions that began here.
+    begun: Arc<AtomicU64>,
 }
 
 type Connections = HashMap<UserId, Vec<Arc<Mailbox>>>;
@@ -43,11 +53,22 @@ impl Hub {
     /// A hub without connections.
     #[must_use]
     pub fn new() -> Self {
+        let mut node = [0; 8];
+        OsEntropy.fill(&mut node);
         Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             hasher: RandomState::new(),
             watches: Arc::default(),
+            new_claims: Arc::default(),
+            node: NodeId::from_bytes(node),
+            begun: Arc::default(),
         }
+    }
+
+    /// The id of this process among the nodes.
+    #[must_use]
+    pub const fn node(&self) -> NodeId {
+        self.node
     }
 
     /// Connects a device: the session brings what is pending, says when it has caught up, then brings what happens.
@@ -73,7 +94,7 @@ impl Hub {
     ) -> Result<Session, Error> {
         // In this order nothing falls between the backlog and the hints: what is committed from here on is hinted to
         // the mailbox, what was committed before is read from the store, and what is in both is told by its number.
-        let place = self.enter(who, Kind::Device);
+        let place = self.enter(who, Kind::Device, service.now());
         // Boxed, because the task that connects goes on to wait: it would keep the room of a commit for good.
         let cursor = Box::pin(service.register(who, start)).await?;
         Ok(Session::new(service.clone(), who.clone(), place, cursor))
@@ -91,7 +112,7 @@ impl Hub {
     /// # Errors
     /// Those common to all calls of the service.
     pub async fn follow(&self, service: &Service, who: &Principal) -> Result<Session, Error> {
-        let place = self.enter(who, Kind::Follower);
+        let place = self.enter(who, Kind::Follower, service.now());
         let newest = InboxQuery {
             who: who.clone(),
             after: InboxSeq::ZERO,
@@ -124,6 +145,14 @@ impl Hub {
         self.watches.begin(shards.iter().flat_map(|shard| shard.keys().copied()).collect())
     }
 
+    /// Watches users get new device sessions, beginning with those there are: for what tells other nodes of
+    /// [`claims`](Self::claims). It holds no more than the users who are connected.
+    #[must_use]
+    pub fn watch_claims(&self) -> HubWatch {
+        let shards: Vec<_> = self.shards.iter().map(lock).collect();
+        self.new_claims.begin(shards.iter().flat_map(|shard| shard.keys().copied()).collect())
+    }
+
     /// Passes on a hint that came without its entry: sessions that are not that far read the store. A hint with its
     /// entry goes through [`notify`](Notifier::notify).
     pub fn hint(&self, hint: &EntryHint) -> Reach {
@@ -149,22 +178,27 @@ impl Hub {
         reach
     }
 
-    fn enter(&self, who: &Principal, kind: Kind) -> Place {
-        let mailbox = Arc::new(Mailbox::new(who.device.clone(), kind));
+    fn enter(&self, who: &Principal, kind: Kind, now: Timestamp) -> Place {
         let mut connections = self.shard(who.user);
         let boxes = connections.entry(who.user).or_default();
         if boxes.is_empty() {
             self.watches.changed(who.user);
         }
+        let mut term = None;
         if kind == Kind::Device {
+            let mut over = None;
             boxes.retain(|other| {
-                let same = other.kind() == Kind::Device && other.device() == mailbox.device();
+                let same = other.kind() == Kind::Device && *other.device() == who.device;
                 if same {
                     other.end(Ended::Replaced);
+                    over = over.max(other.term());
                 }
                 !same
             });
+            term = Some(self.next_term(now, over));
+            self.new_claims.add(who.user);
         }
+        let mailbox = Arc::new(Mailbox::new(who.device.clone(), kind, term));
         boxes.push(Arc::clone(&mailbox));
         drop(connections);
         metrics::gauge!("dm_sessions").increment(1);
@@ -179,8 +213,13 @@ impl Hub {
             if boxes.is_empty() {
                 connections.remove(&user);
                 self.watches.changed(user);
+                self.new_claims.remove(user);
             }
         }
+    }
+
+    fn next_session(&self) -> SessionId {
+        SessionId { node: self.node, number: self.begun.fetch_add(1, Ordering::Relaxed) }
     }
 
     fn shard(&self, user: UserId) -> MutexGuard<'_, Connections> {
@@ -214,6 +253,10 @@ impl Notifier for Hub {
             self.tell(*user, entry.origin.as_ref(), |mailbox| mailbox.offer(entry))
         };
         Ok(notifications.iter().map(deliver).collect())
+    }
+
+    async fn end_sessions(&self, order: &EndSessions) -> Disconnected {
+        self.obey(order)
     }
 }
 

@@ -6,8 +6,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::Place;
-use super::disconnect::DisconnectReason;
 use super::mailbox::{Ended, Found, Hint, Kind, Mailbox};
+use crate::disconnect::DisconnectReason;
 use crate::service::Reading;
 use crate::{
     AckTarget, Acknowledged, Error, Gap, InboxEntry, InboxPage, InboxQuery, InboxSeq, MessageId, OwnEntries,
@@ -42,7 +42,7 @@ pub enum SessionEnd {
     /// Another session of the same device took over.
     #[error("replaced by a newer connection of the same device")]
     Replaced,
-    /// The host ended it, with [`Hub::disconnect`](super::Hub::disconnect), or its device was forgotten.
+    /// The host ended it, with [`Service::disconnect`], or its device was forgotten.
     #[error("disconnected: {0}")]
     Disconnected(DisconnectReason),
     /// The service is shutting down.
@@ -293,8 +293,9 @@ impl Session {
     /// Learns of acknowledgements that did not come through a handle of this session.
     async fn look_for_acknowledgements(&mut self) -> Result<(), SessionEnd> {
         let devices = self.service.store().devices(self.who.user).await.map_err(failed)?;
-        if let Some(state) = devices.into_iter().find(|state| state.device == self.who.device) {
-            self.place.mailbox.acknowledged(state.cursor, None);
+        match devices.into_iter().find(|state| state.device == self.who.device) {
+            Some(state) => self.place.mailbox.acknowledged(state.cursor, None),
+            None => self.place.mailbox.forgotten(),
         }
         Ok(())
     }
@@ -320,12 +321,22 @@ enum Woken {
 }
 
 impl SessionHandle {
-    /// Acknowledges entries for the session's device, and makes room in its window.
+    /// Acknowledges entries for the session's device, and makes room in its window. A device that was forgotten meanwhile
+    /// is not registered anew by this: its session ends with [`SessionEnd::Disconnected`]. That holds for sessions of
+    /// [`Hub::connect`](super::Hub::connect); of [`Hub::follow`](super::Hub::follow) see there.
     ///
     /// # Errors
-    /// As [`Service::acknowledge`].
+    /// As [`Service::acknowledge`], and [`Error::NotFound`] once the device was forgotten.
     pub async fn acknowledge(&self, target: AckTarget) -> Result<Acknowledged, Error> {
-        let acknowledged = self.service.acknowledge(&self.who, target.clone()).await?;
+        let acknowledged = match self.mailbox.kind() {
+            Kind::Device => self.service.acknowledge_registered(&self.who, &target).await,
+            Kind::Follower => self.service.acknowledge(&self.who, target.clone()).await,
+        };
+        let acknowledged = acknowledged.inspect_err(|error| {
+            if matches!(error, Error::NotFound) {
+                self.mailbox.forgotten();
+            }
+        })?;
         self.mailbox.acknowledged(acknowledged.cursor, Some(&target));
         Ok(acknowledged)
     }

@@ -7,7 +7,8 @@ use tokio::sync::Notify;
 
 use crate::UserId;
 
-/// Users whose first session came or whose last one went, from [`Hub::watch`](super::Hub::watch).
+/// Users whose first session came or whose last one went, from [`Hub::watch`](super::Hub::watch), or users with a new
+/// device session, from [`Hub::watch_claims`](super::Hub::watch_claims).
 ///
 /// It holds each user at most once, and none who came and went in between, so what it costs is bounded by the
 /// connections there are and those there were when it was last asked.
@@ -18,7 +19,8 @@ pub struct HubWatch {
 /// What a watch was not asked for yet.
 #[derive(Default)]
 pub(super) struct Changes {
-    /// Users who are connected now and were not when the watch was last asked, or the other way round.
+    /// Users who are connected now and were not when the watch was last asked, or the other way round; or users with new
+    /// device sessions.
     users: Mutex<HashSet<UserId>>,
     /// Rung when there are some. Only the watch waits for it.
     bell: Notify,
@@ -29,7 +31,7 @@ pub(super) struct Changes {
 pub(super) struct Watches(Mutex<Vec<Weak<Changes>>>);
 
 impl HubWatch {
-    /// Waits for users to come or go, and takes them. Whether one is there now is for
+    /// Waits for users of whom there is something to tell, and takes them. Whether one is there now is for
     /// [`Hub::is_connected`](super::Hub::is_connected) to say; by then it may have changed again, and comes again.
     ///
     /// # Cancel safety
@@ -55,18 +57,36 @@ impl Watches {
 
     /// A user's first session came, or the last one went. The caller keeps that from changing meanwhile.
     pub(super) fn changed(&self, user: UserId) {
-        lock(&self.0).retain(|watch| watch.upgrade().map(|changes| changes.turn(user)).is_some());
+        self.each(|changes| {
+            let mut users = lock(&changes.users);
+            if !users.remove(&user) {
+                users.insert(user);
+            }
+        });
     }
-}
 
-impl Changes {
-    fn turn(&self, user: UserId) {
-        let mut users = lock(&self.users);
-        if !users.remove(&user) {
-            users.insert(user);
-        }
-        drop(users);
-        self.bell.notify_one();
+    /// There is something to tell of a user.
+    pub(super) fn add(&self, user: UserId) {
+        self.each(|changes| {
+            lock(&changes.users).insert(user);
+        });
+    }
+
+    /// There is nothing to tell of a user any more.
+    pub(super) fn remove(&self, user: UserId) {
+        self.each(|changes| {
+            lock(&changes.users).remove(&user);
+        });
+    }
+
+    fn each(&self, change: impl Fn(&Changes)) {
+        let tell = |watch: &Weak<Changes>| {
+            let changes = watch.upgrade()?;
+            change(&changes);
+            changes.bell.notify_one();
+            Some(())
+        };
+        lock(&self.0).retain(|watch| tell(watch).is_some());
     }
 }
 

@@ -1,10 +1,11 @@
 //! What is pending for a device, and acknowledging it.
 
 use super::{Service, misaligned};
+use crate::disconnect::DisconnectReason;
 use crate::{
     AckMode, AckTarget, Acknowledge, Acknowledged, Depth, DeviceId, DeviceStart, DeviceState, Error,
     ForgetDevice, Gap, GapReason, InboxEntry, InboxPage, InboxQuery, InboxSeq, Outcome, OwnEntries,
-    Principal, RegisterDevice, StoreError, StoreErrorKind, Write,
+    Principal, RegisterDevice, StoreError, StoreErrorKind, UserId, Write,
 };
 
 /// Asks for what is pending.
@@ -113,7 +114,23 @@ impl Service {
     /// more than [`Config::list_page`](crate::Config::list_page) names; [`Error::TooManyDevices`] for one device too
     /// many.
     pub async fn acknowledge(&self, who: &Principal, target: AckTarget) -> Result<Acknowledged, Error> {
-        let named = match &target {
+        match self.acknowledge_registered(who, &target).await {
+            // Only a device that was never seen costs a second commit.
+            Err(Error::NotFound) => {
+                self.register(who, DeviceStart::Oldest).await?;
+                self.acknowledge_registered(who, &target).await
+            }
+            acknowledged => acknowledged,
+        }
+    }
+
+    /// As [`acknowledge`](Self::acknowledge), for a device that is registered: [`Error::NotFound`] if it is not.
+    pub(crate) async fn acknowledge_registered(
+        &self,
+        who: &Principal,
+        target: &AckTarget,
+    ) -> Result<Acknowledged, Error> {
+        let named = match target {
             AckTarget::UpTo(_) => 1,
             AckTarget::Entries(seqs) => seqs.len(),
             AckTarget::Messages(ids) => ids.len(),
@@ -122,16 +139,8 @@ impl Service {
         if named > limit {
             return Err(Error::TooLarge { field: "message_ids", limit });
         }
-        let write = || Write::Acknowledge(Acknowledge { who: who.clone(), target: target.clone() });
-        let outcome = match self.commit(write()).await {
-            // Only a device that was never seen costs a second commit.
-            Err(Error::NotFound) => {
-                self.register(who, DeviceStart::Oldest).await?;
-                self.commit(write()).await?
-            }
-            outcome => outcome?,
-        };
-        match outcome {
+        let write = Acknowledge { who: who.clone(), target: target.clone() };
+        match self.commit(Write::Acknowledge(write)).await? {
             Outcome::Acknowledged(acknowledged) => Ok(acknowledged),
             _ => Err(misaligned()),
         }
@@ -153,17 +162,30 @@ impl Service {
         Ok(self.store().devices(who.user).await?)
     }
 
-    /// Forgets one of the caller's devices and what it acknowledged. Returns whether it was known. A device that
-    /// comes back is a new one.
+    /// Forgets one of the caller's devices and what it acknowledged, and ends its sessions on all nodes, with
+    /// [`DisconnectReason::DeviceForgotten`]. Returns whether it was known. A device that comes back is a new one.
+    ///
+    /// The sessions of this process have ended when this returns, and those of other nodes, too, unless a node did not
+    /// confirm within the notifier's bound. A session that no order reached ends when it acknowledges something, or when its
+    /// window is full.
     ///
     /// # Errors
-    /// Those common to all calls.
+    /// Those common to all calls. After [`Error::OutcomeUnknown`] the sessions have not ended; a second call ends them.
     pub async fn forget_device(&self, who: &Principal, device: DeviceId) -> Result<bool, Error> {
-        let write = ForgetDevice { who: Principal::new(who.user, device) };
-        match self.commit(Write::ForgetDevice(write)).await? {
-            Outcome::DeviceForgotten { existed } => Ok(existed),
-            _ => Err(misaligned()),
-        }
+        let (service, user) = (self.clone(), who.user);
+        // In a task: once it is forgotten its sessions end, also when the caller's future is dropped.
+        let forgetting = tokio::spawn(async move {
+            let write = ForgetDevice { who: Principal::new(user, device.clone()) };
+            let Outcome::DeviceForgotten { existed } = service.commit(Write::ForgetDevice(write)).await?
+            else {
+                return Err(misaligned());
+            };
+            // Also when it was not known: an earlier call may have got as far as that.
+            service.disconnect(user, Some(device), DisconnectReason::DeviceForgotten).await;
+            Ok(existed)
+        });
+        // The task only ends early with the runtime.
+        forgetting.await.unwrap_or_else(|_| Err(Error::OutcomeUnknown(StoreErrorKind::OutcomeUnknown.into())))
     }
 
     /// Moves a device's cursor over the entries right behind it that the device caused itself or acknowledged, as far

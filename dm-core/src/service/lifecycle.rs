@@ -94,7 +94,8 @@ impl ServiceBuilder {
     pub fn start(self) -> Result<Service, Invalid> {
         self.config.validate()?;
         let stage = watch::Sender::new(Stage::Running);
-        let committer = Committer::start(&self.store, &self.clock, self.notifier, &self.config, &stage);
+        let committer =
+            Committer::start(&self.store, &self.clock, Arc::clone(&self.notifier), &self.config, &stage);
         let reads = Reads {
             store: self.store,
             clock: Arc::clone(&self.clock),
@@ -103,6 +104,7 @@ impl ServiceBuilder {
         };
         let inner = Arc::new(Inner {
             reads,
+            notifier: self.notifier,
             directory: self.directory,
             clock: self.clock,
             entropy: self.entropy,

@@ -2,6 +2,7 @@
 
 mod commit;
 mod conversations;
+mod disconnect;
 mod health;
 mod housekeeping;
 mod inbox;
@@ -28,7 +29,9 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use crate::entropy::uuid_v7;
-use crate::{Clock, Config, Directory, Entropy, Error, Outcome, Profile, Store, Timestamp, UserId, Write};
+use crate::{
+    Clock, Config, Directory, Entropy, Error, Notifier, Outcome, Profile, Store, Timestamp, UserId, Write,
+};
 use commit::Committer;
 use lifecycle::Stage;
 use own_task::OwnTask;
@@ -58,6 +61,7 @@ pub struct Service {
 
 struct Inner {
     reads: Reads,
+    notifier: Arc<dyn Notifier>,
     directory: Arc<dyn Directory>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,

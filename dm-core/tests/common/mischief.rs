@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use dm_core::{Hub, Notification, Notifier, NotifyError, Reach};
+use dm_core::{Disconnected, EndSessions, Hub, Notification, Notifier, NotifyError, Reach};
 
 /// Keeps hints back, for the test to pass on to the hub as it likes.
 #[derive(Clone)]
@@ -35,5 +35,9 @@ impl Notifier for Mischief {
     async fn notify(&self, notifications: &[Notification]) -> Result<Vec<Reach>, NotifyError> {
         self.kept.lock().unwrap().extend_from_slice(notifications);
         Ok(vec![Reach::Absent; notifications.len()])
+    }
+
+    async fn end_sessions(&self, order: &EndSessions) -> Disconnected {
+        self.hub.end_sessions(order).await
     }
 }

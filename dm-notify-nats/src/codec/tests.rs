@@ -1,11 +1,17 @@
 //! Frames come back from their bytes, and other bytes are refused.
 
-use dm_core::{Conversation, KeyBinding, KeyRecord, KeyVersion, Participants, X25519Key};
+use std::time::Duration;
+
+use dm_core::{
+    Ciphertext, ClientMessageId, Conversation, ConversationId, DisconnectReason, EndSessions, KeyBinding,
+    KeyRecord, KeyVersion, MessageId, Participants, ServerSequence, Suite, X25519Key,
+};
 use proptest::prelude::*;
 
+use super::nodes::{NodeFrame, NodeSaid};
 use super::*;
 
-const NODE: NodeId = NodeId([7; 8]);
+const NODE: Writer = Writer(NodeId::from_bytes([7; 8]));
 const MOST: usize = 8 * 1024;
 
 fn user() -> UserId {
@@ -72,9 +78,9 @@ fn decode(bytes: &[u8]) -> Result<Frame, Undecodable> {
 fn everything_a_node_says_comes_back() {
     for entry in entries() {
         let frame = decode(&NODE.hint(&entry, MOST)).unwrap();
-        assert_eq!(frame, Frame { from: NODE, said: Said::Entry(entry.clone()) });
+        assert_eq!(frame, Frame { from: NODE.0, said: Said::Entry(entry.clone()) });
         let number = Said::Number { seq: entry.seq, origin: entry.origin.clone() };
-        assert_eq!(decode(&NODE.hint(&entry, 0)).unwrap(), Frame { from: NODE, said: number });
+        assert_eq!(decode(&NODE.hint(&entry, 0)).unwrap(), Frame { from: NODE.0, said: number });
     }
     assert_eq!(decode(&NODE.probe()).unwrap().said, Said::Probe);
     assert_eq!(decode(&NODE.question()).unwrap().said, Said::Question);
@@ -125,7 +131,7 @@ fn another_version_kind_sender_or_foreign_notice_is_refused() {
     assert_ne!(peer().as_bytes()[0], 2);
     // A notice on the subject of somebody who is not concerned.
     let stranger = "5866666666666666666666666666666666666666666666666666666666666666";
-    let bytes = NODE.hint(opened, MOST);
+    let bytes = Bytes::from(NODE.hint(opened, MOST));
     assert!(Frame::decode(&bytes, stranger.parse().unwrap()).is_ok(), "it is one of the two");
     let stranger = UserId::from_stored([3; 32]);
     assert_eq!(Frame::decode(&bytes, stranger), Err(Undecodable));
@@ -133,10 +139,80 @@ fn another_version_kind_sender_or_foreign_notice_is_refused() {
 
 proptest! {
     #[test]
-    fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..300), kind in 0..6_u8) {
+    fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..300), kind in 0..16_u8) {
         let _ = decode(&bytes);
         let mut led = vec![VERSION, kind];
         led.extend(bytes);
         let _ = decode(&led);
+        let _ = NodeFrame::decode(&led);
+    }
+}
+
+fn claims(count: u64) -> Vec<SessionClaim> {
+    let term = |number| Term {
+        at: Timestamp::from_millis(u64::MAX - number),
+        session: SessionId { node: NODE.0, number },
+    };
+    let device = |n| if n == 0 { DeviceId::default() } else { format!("device-{n}").parse().unwrap() };
+    (0..count)
+        .map(|n| SessionClaim {
+            user: user(),
+            device: device(n),
+            term: term(n),
+            age: Duration::from_millis(u64::MAX - n),
+        })
+        .collect()
+}
+
+#[test]
+fn claims_and_objections_come_back() {
+    let stamp = Stamp { at: Timestamp::from_millis(5), count: 6 };
+    for count in [0, 1, CLAIMS_AT_ONCE as u64] {
+        let claims = claims(count);
+        let said = decode(&NODE.claims(stamp, &claims)).unwrap().said;
+        assert_eq!(said, Said::Claims { stamp, claims });
+    }
+    assert_eq!(decode(&NODE.claims(stamp, &claims(CLAIMS_AT_ONCE as u64 + 1))), Err(Undecodable));
+    let objection = Objection {
+        stamp,
+        device: "phone".parse().unwrap(),
+        session: SessionId { node: NodeId::from_bytes([9; 8]), number: 3 },
+        theirs: claims(1)[0].term,
+    };
+    let bytes = NODE.objection(&objection);
+    assert_eq!(decode(&bytes).unwrap(), Frame { from: NODE.0, said: Said::Objection(objection) });
+    for len in 0..bytes.len() {
+        assert_eq!(decode(&bytes[..len]), Err(Undecodable), "{len}");
+    }
+}
+
+#[test]
+fn what_goes_to_all_nodes_comes_back() {
+    let stamp = Stamp { at: Timestamp::from_millis(5), count: u64::MAX };
+    let order = |device: Option<&str>, reason| EndSessions {
+        user: user(),
+        device: device.map(|device| device.parse().unwrap()),
+        reason,
+    };
+    let orders = [
+        order(None, DisconnectReason::Refused),
+        order(Some("phone"), DisconnectReason::DeviceForgotten),
+        order(Some("x"), DisconnectReason::SignedOut),
+    ];
+    let mut frames = vec![
+        (NODE.alive(stamp, true), NodeSaid::Alive { stamp, asks: true }),
+        (NODE.alive(stamp, false), NodeSaid::Alive { stamp, asks: false }),
+        (NODE.leaving(stamp), NodeSaid::Leaving(stamp)),
+        (NODE.here(), NodeSaid::Here),
+        (NODE.done(7), NodeSaid::Done { sessions: 7 }),
+    ];
+    frames.extend(orders.map(|order| (NODE.order(stamp, &order), NodeSaid::Order(stamp, order))));
+    for (bytes, said) in frames {
+        assert_eq!(NodeFrame::decode(&bytes), Ok(NodeFrame { from: NODE.0, said }));
+        assert_eq!(NodeFrame::decode(&[&bytes[..], &[0]].concat()), Err(Undecodable));
+        assert_eq!(decode(&bytes), Err(Undecodable), "not on a user's subject");
+        for len in 0..bytes.len() {
+            assert_eq!(NodeFrame::decode(&bytes[..len]), Err(Undecodable), "{len}");
+        }
     }
 }

@@ -11,8 +11,9 @@ use dm_core::{
     Ciphertext, ConversationId, Delivery, Hub, ManualClock, Message, Principal, SendMessage, Service,
     Session, Store, Timestamp, UserId,
 };
-use dm_notify_nats::{NatsConfig, NatsNotifier, NatsServers, Presence};
+use dm_notify_nats::{HintKey, NatsConfig, NatsNotifier, NatsServers, Presence};
 use dm_test_servers::nats::Server;
+use futures_util::StreamExt as _;
 
 /// When something that should happen counts as not happening.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -91,11 +92,34 @@ pub fn servers(server: &Server) -> NatsServers {
     servers
 }
 
-/// A configuration in which no answer is late.
+/// A configuration with a key, in which no answer is late.
 pub fn config() -> NatsConfig {
+    let mut config = without_key();
+    config.keys = vec![key(7)];
+    config
+}
+
+/// The same without a key.
+pub fn without_key() -> NatsConfig {
     let mut config = NatsConfig::default();
     config.presence_timeout = PATIENCE;
+    config.confirm_timeout = PATIENCE;
+    config.heartbeat = Duration::from_millis(50);
     config
+}
+
+pub fn key(n: u8) -> HintKey {
+    HintKey::from_bytes([n; HintKey::LEN])
+}
+
+/// Waits until each of some nodes knows the others.
+pub async fn acquainted(nodes: &[&Node]) {
+    let ids: Vec<_> = nodes.iter().map(|node| node.hub.node()).collect();
+    let knows_all = |node: &&Node| {
+        let peers = node.nats.health().peers.unwrap_or_default();
+        ids.iter().all(|id| *id == node.hub.node() || peers.contains(id))
+    };
+    until("the nodes know each other", || nodes.iter().all(knows_all)).await;
 }
 
 /// The *n*-th of many users.
@@ -150,6 +174,15 @@ pub async fn until(what: &str, mut is: impl FnMut() -> bool) {
 /// Subjects of users that the server has subscriptions for, one for each subscription.
 pub fn subscriptions(server: &Server) -> usize {
     server.monitor("/connz?subs=1").matches("\"dm.user.").count()
+}
+
+/// Hears everything on the bus, from now on.
+pub async fn eavesdrop(bus: &async_nats::Client) -> async_nats::Subscriber {
+    let mut overheard = bus.subscribe("dm.>").await.unwrap();
+    // The subscription has begun when its own words come back.
+    bus.publish("dm.eavesdropper", Bytes::new()).await.unwrap();
+    while *soon("an echo", overheard.next()).await.unwrap().subject != *"dm.eavesdropper" {}
+    overheard
 }
 
 /// A client of the bus that is no node.

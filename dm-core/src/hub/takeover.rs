@@ -1,0 +1,147 @@
+//! Sessions of one device on several nodes: the newest stays.
+//!
+//! In one process the order is plain: a session that connects ends the one before it. Across nodes each device session has a
+//! [`Term`], and of two sessions the one with the lower term ends. A term begins as the time of its node's clock, and is
+//! raised where that is wrong, so that the order does not depend on clocks:
+//!
+//! - A claim carries the session's age, which each node measures by itself. A node whose session is younger than a claimed
+//!   one raises its term above the claimed one, and claims.
+//! - A node whose session is older, or as old, and has the higher term objects, and the claimed session raises its term above
+//!   that, and claims again. It does so a few times at most: two sessions that are as old as each other could go on for ever.
+//!
+//! A session only ends when it hears of a higher term than its own. So the one with the highest term stays, also of two that
+//! begin at the same time, and a session that is alone never ends. Two clients that both reconnect replace each other once
+//! per connection, as on one node; close code 4009 tells a client to stay away.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Hub;
+use super::mailbox::{Ended, Mailbox};
+use crate::device::DeviceId;
+use crate::disconnect::NodeId;
+use crate::time::Timestamp;
+use crate::user::UserId;
+
+/// Objections that a session answers by raising its term; a further one ends it. One is enough where two nodes are
+/// concerned.
+const RAISES: u8 = 4;
+
+/// A device session, of all nodes: the node, and a number that the node gives it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId {
+    /// The node that has it.
+    pub node: NodeId,
+    /// Which of the node's it is, counted from the node's start.
+    pub number: u64,
+}
+
+/// The rank of a device session among those of its device: the one with the highest stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Term {
+    /// The time at which it began, by its node's clock, or just after that of a session it took over.
+    pub at: Timestamp,
+    /// The session, which decides between equal times.
+    pub session: SessionId,
+}
+
+/// A device session says that it is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionClaim {
+    /// The user whose device it is.
+    pub user: UserId,
+    /// The device.
+    pub device: DeviceId,
+    /// The session's rank.
+    pub term: Term,
+    /// The time since it began, by its node, in whole milliseconds.
+    pub age: Duration,
+}
+
+impl Term {
+    /// The term of the same session above another's, if there is one.
+    fn above(self, other: Self) -> Option<Self> {
+        let after = |at: Timestamp| Self { at, ..self };
+        let next = other.at.as_millis().checked_add(1).map(Timestamp::from_millis);
+        [Some(self), Some(after(other.at)), next.map(after)].into_iter().flatten().find(|term| *term > other)
+    }
+}
+
+impl Hub {
+    /// The device sessions of a user in this process: for other nodes to hear of again after they could not hear each other.
+    #[must_use]
+    pub fn claims(&self, user: UserId) -> Vec<SessionClaim> {
+        self.claims_by(user, Mailbox::term)
+    }
+
+    /// The [`claims`](Self::claims) that were not taken before: for other nodes to hear of at once.
+    /// [`watch_claims`](Self::watch_claims) tells of which users there are some.
+    pub fn take_claims(&self, user: UserId) -> Vec<SessionClaim> {
+        self.claims_by(user, Mailbox::take_term)
+    }
+
+    /// Takes another node's claim. A session of the device here that is younger claims again, which
+    /// [`watch_claims`](Self::watch_claims) tells. Another one ends with
+    /// [`SessionEnd::Replaced`](super::SessionEnd::Replaced) if its term is lower; otherwise its term is returned, for the
+    /// other node to hear as an [`objection`](Self::objection).
+    pub fn contend(&self, claim: &SessionClaim) -> Option<Term> {
+        let shard = self.shard(claim.user);
+        let mailbox = of_device(shard.get(&claim.user), &claim.device)?;
+        let own = mailbox.term().filter(|own| own.session != claim.term.session)?;
+        if mailbox.age() < claim.age {
+            self.raise(claim.user, mailbox, own, claim.term);
+            return None;
+        }
+        if own < claim.term {
+            mailbox.end(Ended::Replaced);
+            return None;
+        }
+        Some(own)
+    }
+
+    /// Takes the objection to a session of this process by a session on another node, which was there before it or began
+    /// at the same time. The
+    /// session claims a term above that one's: [`watch_claims`](Self::watch_claims) tells the user again. A session that is
+    /// gone, or has such a term, has nothing to answer.
+    pub fn objection(&self, user: UserId, device: &DeviceId, session: SessionId, theirs: Term) {
+        let shard = self.shard(user);
+        let Some(mailbox) = of_device(shard.get(&user), device) else { return };
+        if let Some(own) = mailbox.term().filter(|own| own.session == session && *own < theirs) {
+            if mailbox.count_objection() <= RAISES {
+                self.raise(user, mailbox, own, theirs);
+            } else {
+                mailbox.end(Ended::Replaced);
+            }
+        }
+    }
+
+    /// Has a session claim a term above another one.
+    fn raise(&self, user: UserId, mailbox: &Mailbox, own: Term, over: Term) {
+        if let Some(above) = own.above(over) {
+            mailbox.set_term(above);
+            self.new_claims.add(user);
+        }
+    }
+
+    fn claims_by(&self, user: UserId, term: impl Fn(&Mailbox) -> Option<Term>) -> Vec<SessionClaim> {
+        let claim = |mailbox: &Arc<Mailbox>| {
+            let term = term(mailbox).filter(|_| mailbox.ended().is_none())?;
+            Some(SessionClaim { user, device: mailbox.device().clone(), term, age: mailbox.age() })
+        };
+        self.shard(user).get(&user).into_iter().flatten().filter_map(claim).collect()
+    }
+
+    /// The term of a session that begins here now, above one that it takes over.
+    pub(super) fn next_term(&self, now: Timestamp, over: Option<Term>) -> Term {
+        let session = self.next_session();
+        let term = Term { at: now, session };
+        over.and_then(|over| term.above(over)).unwrap_or(term)
+    }
+}
+
+/// The session of a device, if there is one that has not ended.
+fn of_device<'a>(mailboxes: Option<&'a Vec<Arc<Mailbox>>>, device: &DeviceId) -> Option<&'a Mailbox> {
+    let mailboxes = mailboxes.into_iter().flatten().map(AsRef::as_ref);
+    let mut of_device = mailboxes.filter(|mailbox| mailbox.device() == device && mailbox.term().is_some());
+    of_device.find(|mailbox| mailbox.ended().is_none())
+}

@@ -1,0 +1,87 @@
+//! Reading fields off bytes.
+
+use bytes::Bytes;
+use dm_core::{
+    Ciphertext, ClientMessageId, ConversationId, DeviceId, InboxSeq, Message, MessageId, NodeId,
+    ServerSequence, Suite, Timestamp, UserId,
+};
+
+use super::{CLIENT_ID, EPHEMERAL, NO_DEVICE, SUITE, Stamp, Undecodable};
+
+/// Reads fields off the front of a slice.
+pub(super) struct Fields<'a>(pub(super) &'a [u8]);
+
+impl<'a> Fields<'a> {
+    pub(super) fn take<const N: usize>(&mut self) -> Result<[u8; N], Undecodable> {
+        let (field, rest) = self.0.split_first_chunk().ok_or(Undecodable)?;
+        self.0 = rest;
+        Ok(*field)
+    }
+
+    pub(super) fn u64(&mut self) -> Result<u64, Undecodable> {
+        self.take().map(u64::from_be_bytes)
+    }
+
+    pub(super) fn time(&mut self) -> Result<Timestamp, Undecodable> {
+        self.u64().map(Timestamp::from_millis)
+    }
+
+    /// A place in an inbox, and the device that caused what is there.
+    pub(super) fn number(&mut self) -> Result<(InboxSeq, Option<DeviceId>), Undecodable> {
+        let seq = self.u64().map(InboxSeq::new)?;
+        Ok((seq, self.device()?))
+    }
+
+    /// A device, or none.
+    pub(super) fn device(&mut self) -> Result<Option<DeviceId>, Undecodable> {
+        Ok(match self.take()? {
+            [NO_DEVICE] => None,
+            [0] => Some(DeviceId::default()),
+            [len] => {
+                let (name, rest) = self.0.split_at_checked(usize::from(len)).ok_or(Undecodable)?;
+                self.0 = rest;
+                let name = std::str::from_utf8(name).map_err(|_| Undecodable)?;
+                Some(name.parse().map_err(|_| Undecodable)?)
+            }
+        })
+    }
+
+    pub(super) fn node(&mut self) -> Result<NodeId, Undecodable> {
+        self.take().map(NodeId::from_bytes)
+    }
+
+    pub(super) fn stamp(&mut self) -> Result<Stamp, Undecodable> {
+        Ok(Stamp { at: self.time()?, count: self.u64()? })
+    }
+
+    /// The message that is the rest of some bytes, whose payload it shares.
+    pub(super) fn message(&mut self, bytes: &Bytes) -> Result<Message, Undecodable> {
+        let id = MessageId::from_bytes(self.take()?);
+        let conversation = ConversationId::from_bytes(self.take()?);
+        let sequence = ServerSequence::new(self.u64()?);
+        let sender = UserId::from_bytes(self.take()?).map_err(|_| Undecodable)?;
+        let (sent_at, received_at) = (self.time()?, self.time()?);
+        let [parts] = self.take()?;
+        if parts > CLIENT_ID | SUITE | EPHEMERAL {
+            return Err(Undecodable);
+        }
+        let client_id =
+            if parts & CLIENT_ID == 0 { None } else { Some(ClientMessageId::from_bytes(self.take()?)) };
+        let suite = if parts & SUITE == 0 { None } else { Some(Suite(u32::from_be_bytes(self.take()?))) };
+        let ephemeral =
+            if parts & EPHEMERAL == 0 { None } else { Some(self.take::<{ Ciphertext::EPHEMERAL_LEN }>()?) };
+        let nonce: [u8; Ciphertext::NONCE_LEN] = self.take()?;
+        let payload = bytes.slice_ref(self.0);
+        let ciphertext = Ciphertext::new(payload, &nonce, ephemeral.as_ref().map(|key| &key[..]), suite)
+            .map_err(|_| Undecodable)?;
+        Ok(Message { id, conversation, sequence, sender, client_id, sent_at, received_at, ciphertext })
+    }
+
+    pub(super) const fn rest(&self) -> &'a [u8] {
+        self.0
+    }
+
+    pub(super) const fn end(&self) -> Result<(), Undecodable> {
+        if self.0.is_empty() { Ok(()) } else { Err(Undecodable) }
+    }
+}

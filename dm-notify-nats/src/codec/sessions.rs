@@ -1,0 +1,74 @@
+//! Device sessions that nodes tell each other of.
+
+use std::time::Duration;
+
+use dm_core::{NodeId, SessionClaim, SessionId, Term, UserId};
+
+use super::fields::Fields;
+use super::{CLAIMS, OBJECTION, Objection, Stamp, Undecodable, Writer, device, stamp};
+
+/// Claims in one frame, at most. A user has as many as devices that are connected to one node.
+pub(crate) const CLAIMS_AT_ONCE: usize = 64;
+
+impl Writer {
+    /// Device sessions of this node, no more than [`CLAIMS_AT_ONCE`].
+    pub(crate) fn claims(self, at: Stamp, claims: &[SessionClaim]) -> Vec<u8> {
+        let mut out = self.say(CLAIMS, 16 + 40 * claims.len());
+        stamp(&mut out, at);
+        for claim in claims {
+            device(&mut out, Some(&claim.device));
+            term(&mut out, claim.term);
+            out.extend(u64::try_from(claim.age.as_millis()).unwrap_or(u64::MAX).to_be_bytes());
+        }
+        out
+    }
+
+    pub(crate) fn objection(self, objection: &Objection) -> Vec<u8> {
+        let mut out = self.say(OBJECTION, 80);
+        stamp(&mut out, objection.stamp);
+        device(&mut out, Some(&objection.device));
+        out.extend(objection.session.node.as_bytes());
+        out.extend(objection.session.number.to_be_bytes());
+        term(&mut out, objection.theirs);
+        out
+    }
+}
+
+/// A term, of a session of the node that writes it.
+fn term(out: &mut Vec<u8>, term: Term) {
+    out.extend(term.at.as_millis().to_be_bytes());
+    out.extend(term.session.number.to_be_bytes());
+}
+
+impl Fields<'_> {
+    pub(super) fn claims(
+        &mut self,
+        user: UserId,
+        from: NodeId,
+    ) -> Result<(Stamp, Vec<SessionClaim>), Undecodable> {
+        let stamp = self.stamp()?;
+        let mut claims = Vec::new();
+        while self.end().is_err() {
+            let device = self.device()?.ok_or(Undecodable)?;
+            let (term, age) = (self.term(from)?, self.u64().map(Duration::from_millis)?);
+            claims.push(SessionClaim { user, device, term, age });
+            if claims.len() > CLAIMS_AT_ONCE {
+                return Err(Undecodable);
+            }
+        }
+        Ok((stamp, claims))
+    }
+
+    pub(super) fn objection(&mut self, from: NodeId) -> Result<Objection, Undecodable> {
+        let stamp = self.stamp()?;
+        let device = self.device()?.ok_or(Undecodable)?;
+        let session = SessionId { node: self.node()?, number: self.u64()? };
+        let theirs = self.term(from)?;
+        self.end()?;
+        Ok(Objection { stamp, device, session, theirs })
+    }
+
+    fn term(&mut self, node: NodeId) -> Result<Term, Undecodable> {
+        Ok(Term { at: self.time()?, session: SessionId { node, number: self.u64()? } })
+    }
+}

@@ -1,0 +1,95 @@
+//! The subject of the nodes: that they are there, and orders to end sessions.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::Subscriber;
+use dm_core::Notifier as _;
+use futures_util::StreamExt as _;
+use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
+
+use crate::codec::NodeSaid;
+use crate::counters::Refusal;
+use crate::parts::Parts;
+
+/// Says that this node is there, and hears the others, until told to stop.
+pub(crate) async fn run(parts: Arc<Parts>, heartbeat: Duration, mut stop: watch::Receiver<bool>) {
+    let mut subscriber = match parts.client.subscribe(parts.subjects.nodes().clone()).await {
+        Ok(subscriber) => subscriber,
+        // The connection was closed by whoever owns it.
+        Err(error) => return tracing::warn!(error = %error.kind(), "cannot subscribe on NATS"),
+    };
+    tokio::select! {
+        () = crate::stopped(&mut stop) => {}
+        () = serve(&parts, &mut subscriber, heartbeat) => {}
+    }
+    let leaving = parts.writer.leaving(parts.stamp());
+    parts.publish(parts.subjects.nodes().clone(), leaving).await;
+    let _ = subscriber.unsubscribe().await;
+    if parts.is_connected() {
+        let _ = parts.client.flush().await;
+    }
+}
+
+async fn serve(parts: &Parts, subscriber: &mut Subscriber, heartbeat: Duration) {
+    let mut beat = tokio::time::interval(heartbeat);
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = beat.tick() => parts.beat().await,
+            message = subscriber.next() => match message {
+                Some(message) => parts.take_from_node(message).await,
+                None => return,
+            },
+        }
+    }
+}
+
+impl Parts {
+    /// Says that this node is there; and after the servers were reached, asks the others.
+    async fn beat(&self) {
+        if !self.is_connected() {
+            return;
+        }
+        let connects = self.connects();
+        let asks = !self.peers.is_listening(connects);
+        // It is in the same queue as the subscription, so that the answers find that.
+        self.publish(self.subjects.nodes().clone(), self.writer.alive(self.stamp(), asks)).await;
+        if asks {
+            self.peers.listens(connects);
+        }
+    }
+
+    async fn take_from_node(&self, message: async_nats::Message) {
+        let frame = match self.hear_node(&message.subject, &message.payload) {
+            Ok(frame) if self.is_own(frame.from) => return,
+            Ok(frame) => frame,
+            Err(why) => {
+                if why == Refusal::Stale {
+                    self.peers.doubt();
+                }
+                tracing::debug!(len = message.payload.len(), ?why, "a frame is dropped");
+                return self.counters.refused(why);
+            }
+        };
+        match frame.said {
+            NodeSaid::Alive { asks, .. } => {
+                self.peers.heard(frame.from);
+                if asks {
+                    let answer = self.writer.alive(self.stamp(), false);
+                    self.publish(self.subjects.nodes().clone(), answer).await;
+                }
+            }
+            NodeSaid::Leaving(_) => self.peers.left(frame.from),
+            NodeSaid::Order(_, order) => {
+                let done = self.hub.end_sessions(&order).await;
+                tracing::debug!(user = ?order.user, sessions = done.sessions, "sessions ended for another node");
+                if let Some(reply) = message.reply {
+                    self.publish(reply, self.writer.done(done.sessions)).await;
+                }
+            }
+            NodeSaid::Here | NodeSaid::Done { .. } => {}
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Orders to end sessions: given to all nodes, and confirmed by them.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::Subscriber;
+use dm_core::{Disconnected, EndSessions, NodeId, Notifier as _};
+use futures_util::StreamExt as _;
+use tokio::sync::Semaphore;
+
+use crate::codec::NodeSaid;
+use crate::parts::Parts;
+
+/// Orders that may be under way at once. Further ones wait, within the time that each has.
+const ORDERS: usize = 64;
+
+#[derive(Debug)]
+pub(crate) struct Orders {
+    room: Semaphore,
+    timeout: Duration,
+}
+
+impl Orders {
+    pub(crate) const fn new(timeout: Duration) -> Self {
+        Self { room: Semaphore::const_new(ORDERS), timeout }
+    }
+
+    /// Ends sessions here, and has the other nodes end theirs.
+    pub(crate) async fn give(&self, parts: &Arc<Parts>, order: &EndSessions) -> Disconnected {
+        let here = parts.hub.end_sessions(order).await;
+        // Unless the others say more, nobody knows how many there are.
+        let mut known = Disconnected { expected: None, ..here };
+        if parts.is_connected() {
+            // Confirmations count that came by the end of the time.
+            let _ = tokio::time::timeout(self.timeout, self.ask(parts, order, &mut known)).await;
+        }
+        let outcome = match known.expected {
+            None => "unknown",
+            Some(_) if known.is_complete() => "complete",
+            Some(_) => "incomplete",
+        };
+        metrics::counter!("dm_nats_orders_total", "outcome" => outcome).increment(1);
+        known
+    }
+
+    async fn ask(&self, parts: &Arc<Parts>, order: &EndSessions, known: &mut Disconnected) {
+        let Ok(_room) = self.room.acquire().await else { return };
+        let (nodes, reply) = (parts.subjects.nodes().clone(), parts.client.new_inbox());
+        let Ok(mut answers) = parts.client.subscribe(reply.clone()).await else { return };
+        let peers = parts.peers.known(parts.connects());
+        known.expected = peers.as_ref().map(|peers| 1 + peers.len());
+        let frame = parts.seal.close(&nodes, parts.writer.order(parts.stamp(), order));
+        if parts.client.publish_with_reply(nodes, reply.clone(), frame).await.is_ok() {
+            gather(parts, &reply, &mut answers, peers, known).await;
+        }
+    }
+}
+
+/// Takes confirmations until all that are known to be there have confirmed.
+async fn gather(
+    parts: &Parts,
+    reply: &str,
+    answers: &mut Subscriber,
+    peers: Option<Vec<NodeId>>,
+    known: &mut Disconnected,
+) {
+    let mut missing = peers.map(HashSet::<NodeId>::from_iter);
+    while missing.as_ref().is_none_or(|missing| !missing.is_empty()) {
+        let Some(answer) = answers.next().await else { return };
+        match parts.hear_node(reply, &answer.payload) {
+            Ok(frame) => {
+                let NodeSaid::Done { sessions } = frame.said else { continue };
+                if known.confirmed.contains(&frame.from) {
+                    continue;
+                }
+                known.confirmed.push(frame.from);
+                known.sessions += sessions as usize;
+                if let Some(missing) = &mut missing
+                    && !missing.remove(&frame.from)
+                {
+                    // One that had not said yet that it is there.
+                    known.expected = known.expected.map(|expected| expected + 1);
+                }
+            }
+            Err(why) => parts.counters.refused(why),
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Which nodes there are, by what they say now and then.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use dm_core::NodeId;
+
+/// Other nodes remembered, at most. With more nobody knows how many there are.
+const MOST: usize = 1_024;
+/// Heartbeats a node may miss before it counts as gone.
+const MISSED: u32 = 3;
+
+/// The other nodes.
+#[derive(Debug)]
+pub(crate) struct Peers {
+    heartbeat: Duration,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    /// The time at which each was last heard.
+    heard: HashMap<NodeId, Instant>,
+    /// Since when this node hears the others without a break, and the servers' count of connections at that time.
+    since: Option<(Instant, u64)>,
+    /// There was one too many to remember.
+    too_many: bool,
+    /// The time at which a node was last heard whose clock is far from this one's: it takes no orders, and is not remembered.
+    doubted: Option<Instant>,
+}
+
+impl Peers {
+    pub(crate) fn new(heartbeat: Duration) -> Self {
+        Self { heartbeat, known: Mutex::default() }
+    }
+
+    /// This node begins to hear the others, at first or again.
+    pub(crate) fn listens(&self, connects: u64) {
+        let mut known = self.lock();
+        if known.since.is_none_or(|(_, before)| before != connects) {
+            known.since = Some((Instant::now(), connects));
+        }
+    }
+
+    /// Whether it does already, by the servers' count of connections.
+    pub(crate) fn is_listening(&self, connects: u64) -> bool {
+        self.lock().since.is_some_and(|(_, before)| before == connects)
+    }
+
+    pub(crate) fn heard(&self, node: NodeId) {
+        let (now, bound) = (Instant::now(), self.heartbeat * MISSED);
+        let mut known = self.lock();
+        known.heard.retain(|_, heard| now.duration_since(*heard) < bound);
+        known.too_many = known.heard.len() >= MOST && !known.heard.contains_key(&node);
+        if !known.too_many {
+            known.heard.insert(node, now);
+        }
+    }
+
+    /// A frame of a node was stale: for a time nobody knows who takes orders.
+    pub(crate) fn doubt(&self) {
+        self.lock().doubted = Some(Instant::now());
+    }
+
+    pub(crate) fn left(&self, node: NodeId) {
+        self.lock().heard.remove(&node);
+    }
+
+    /// The other nodes; `None` unless each had its time to say that it is there since this node hears them.
+    pub(crate) fn known(&self, connects: u64) -> Option<Vec<NodeId>> {
+        let now = Instant::now();
+        let known = self.lock();
+        let (since, _) = known.since.filter(|(_, before)| *before == connects)?;
+        let lasts = |heard: &Instant| now.duration_since(*heard) < self.heartbeat * MISSED;
+        let settled = !known.too_many
+            && !known.doubted.as_ref().is_some_and(lasts)
+            && now.duration_since(since) >= self.heartbeat;
+        settled.then(|| known.heard.iter().filter(|(_, heard)| lasts(heard)).map(|(node, _)| *node).collect())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        // Nothing panics while it is locked; a poisoned map is whole.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(n: u64) -> NodeId {
+        NodeId::from_bytes(n.to_be_bytes())
+    }
+
+    #[test]
+    fn nobody_is_known_before_the_others_had_time_to_speak() {
+        let slow = Peers::new(Duration::from_secs(3_600));
+        assert_eq!(slow.known(1), None, "not on the bus");
+        slow.listens(1);
+        slow.heard(node(1));
+        assert_eq!(slow.known(1), None);
+
+        let quick = Peers::new(Duration::ZERO);
+        quick.listens(1);
+        assert_eq!(quick.known(1), Some(vec![]));
+        assert_eq!(quick.known(2), None, "the servers were reached anew");
+    }
+
+    #[test]
+    fn a_node_with_a_wrong_clock_makes_it_unknown_who_takes_orders() {
+        let peers = Peers::new(Duration::from_secs(3_600));
+        let long_ago = Instant::now().checked_sub(Duration::from_secs(3_601)).unwrap();
+        peers.lock().since = Some((long_ago, 1));
+        peers.heard(node(1));
+        assert_eq!(peers.known(1), Some(vec![node(1)]));
+        peers.doubt();
+        assert_eq!(peers.known(1), None);
+        peers.lock().doubted = Instant::now().checked_sub(3 * Duration::from_secs(3_600));
+        assert_eq!(peers.known(1), Some(vec![node(1)]));
+    }
+
+    #[test]
+    fn too_many_to_remember_are_not_counted() {
+        let peers = Peers::new(Duration::from_secs(3_600));
+        (0..MOST as u64).for_each(|n| peers.heard(node(n)));
+        assert!(!peers.lock().too_many);
+        peers.heard(node(0));
+        assert!(!peers.lock().too_many, "one of them again");
+        peers.heard(node(u64::MAX));
+        assert!(peers.lock().too_many);
+        assert_eq!(peers.lock().heard.len(), MOST);
+        peers.left(node(0));
+        peers.heard(node(u64::MAX));
+        assert!(!peers.lock().too_many);
+    }
+}
