@@ -3,7 +3,9 @@
 mod history;
 mod inbox;
 mod list;
+mod many;
 
 pub use history::*;
 pub use inbox::*;
 pub use list::*;
+pub use many::*;
