@@ -18,13 +18,10 @@ async fn full(folder: &tempfile::TempDir) -> (SqliteStore, u64) {
     (config.owner, config.max_pages) = (FileOwner::Host, Some(60));
     let store = SqliteStore::open_with(&path, &config).unwrap();
     store.commit(vec![open(1, 1, 2), register(who(2)), publish(1, 1, 1)]).await.unwrap();
-    for id in 1..10_000 {
-        match store.commit(vec![append(1, 1, id, 5)]).await {
-            Ok(_) => {}
-            Err(error) => {
-                assert_eq!(error.kind(), StoreErrorKind::Full);
-                return (store, id - 1);
-            }
+    for batch in 0..1_000 {
+        if let Err(error) = store.commit((1..=8).map(|id| append(1, 1, batch * 8 + id, 5)).collect()).await {
+            assert_eq!(error.kind(), StoreErrorKind::Full);
+            return (store, batch * 8);
         }
     }
     panic!("it never filled up");

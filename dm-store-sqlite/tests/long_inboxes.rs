@@ -65,13 +65,13 @@ async fn entries_behind_a_long_run_of_own_ones_are_reached() {
 async fn an_inbox_of_own_entries_only_ends_at_its_head() {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(folder.path().join("dm.db")).unwrap();
-    own(&store, 2 * EXAMINED).await;
-    store.commit(vec![register(who(2)), ack_up_to(who(2), 1)]).await.unwrap();
-    let others = [2 * EXAMINED + 2, 2 * EXAMINED + 3, 2 * EXAMINED + 4];
-    store.commit(vec![ack_entries(who(2), others)]).await.unwrap();
-    let (shown, _) = read(&store, 0, 10, usize::MAX).await;
-    assert_eq!(shown, [1]);
-    assert_eq!(store.depth(who(2)).await.unwrap(), Depth::default());
+    store.commit(vec![open(1, 1, 2)]).await.unwrap();
+    commit(&store, (1..=2 * EXAMINED).map(|id| append(1, 2, id, id))).await;
+    for limit in [1, 1_000] {
+        let (shown, pages) = read(&store, 0, limit, usize::MAX).await;
+        assert_eq!(shown, [1], "in {pages} pages of {limit}");
+    }
+    assert_eq!(store.depth(who(2)).await.unwrap(), Depth { messages: 0, notices: 1 });
 }
 
 #[tokio::test]
