@@ -10,8 +10,9 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 
+use dm_conformance::Harness;
 use dm_conformance::crash::{Fate, Oracle};
-use dm_core::Store as _;
+use dm_core::{Store as _, StoreError};
 use dm_store_redb::{Recovery, RedbConfig, RedbStore};
 use redb::{Database, StorageBackend};
 
@@ -32,6 +33,8 @@ struct State {
     synced: Vec<u8>,
     /// What was done since then.
     since: Vec<Change>,
+    /// How often it was synced.
+    syncs: u64,
     chance: u64,
     /// Copies of what the disk might have held at moments of this commit.
     cuts: Vec<Vec<u8>>,
@@ -92,7 +95,14 @@ impl State {
 
 impl Disk {
     fn holding(image: Vec<u8>, seed: u64) -> Self {
-        let state = State { synced: image.clone(), image, since: Vec::new(), chance: seed, cuts: Vec::new() };
+        let state = State {
+            synced: image.clone(),
+            image,
+            since: Vec::new(),
+            syncs: 0,
+            chance: seed,
+            cuts: Vec::new(),
+        };
         Self(Arc::new(Mutex::new(state)))
     }
 
@@ -139,6 +149,7 @@ impl StorageBackend for Disk {
         // In the middle of it, too.
         state.maybe_cut();
         state.synced = state.image.clone();
+        state.syncs += 1;
         state.since.clear();
         Ok(())
     }
@@ -158,6 +169,29 @@ impl StorageBackend for Disk {
         state.maybe_cut();
         Ok(())
     }
+}
+
+impl Harness for Disk {
+    type Store = RedbStore;
+
+    async fn fresh() -> Self {
+        Self::holding(Vec::new(), 7)
+    }
+
+    async fn open(&self) -> Result<RedbStore, StoreError> {
+        Self::open(self, Recovery::Quick)
+    }
+
+    fn syncs(&self) -> Option<u64> {
+        Some(self.0.lock().unwrap().syncs)
+    }
+}
+
+#[test]
+fn each_commit_is_synced_before_it_is_answered() {
+    let cases = dm_conformance::cases::<Disk>();
+    let case = cases.iter().find(|case| case.name == "each_commit_is_synced_before_it_is_answered");
+    case.unwrap().run();
 }
 
 async fn cut_the_power(recovery: Recovery) {

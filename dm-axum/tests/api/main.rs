@@ -6,8 +6,8 @@
 mod acks;
 mod bad_input;
 mod conversations;
-mod embedding;
 mod disconnecting;
+mod embedding;
 mod faults;
 mod hello;
 mod hostile;

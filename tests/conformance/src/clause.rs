@@ -1,7 +1,7 @@
 //! The contract, as it stands at [`Store`](dm_core::Store).
 
 /// The version of the contract that is tested. It rises when a clause is added or changed.
-pub const CONTRACT_VERSION: u32 = 1;
+pub const CONTRACT_VERSION: u32 = 2;
 
 /// One clause of the contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -23,4 +23,11 @@ pub trait Harness: Send + Sync + Sized + 'static {
     /// are open. A store that allows one handle at a time refuses the last as
     /// [`Locked`](dm_core::StoreErrorKind::Locked).
     fn open(&self) -> impl Future<Output = Result<Self::Store, StoreError>> + Send;
+
+    /// How often this place was synced: since each sync, a power cut does not undo what was written before it. A commit
+    /// must sync before it is answered. `None` where syncs cannot be counted; the suite then prints that this is not
+    /// proven.
+    fn syncs(&self) -> Option<u64> {
+        None
+    }
 }

@@ -53,6 +53,15 @@
 //! each task does comes from a printed seed: `DM_SEED=n DM_ROUNDS=100 cargo test histories` does that a hundred times, from
 //! that seed on. How the tasks meet is up to the machine, so that a rare finding may take many rounds to come again.
 
+//! # Time, and what is not proven
+//!
+//! A case that does not end fails after five minutes; `DM_CASE_SECONDS=n` is another limit, and `DM_CASES` and
+//! `DM_ROUNDS` raise it with what they ask for.
+//!
+//! What a harness gives no means to prove is printed as not proven: that commits are synced, where
+//! [`Harness::syncs`] counts none; two processes at once, where a store allows one. Cases that need data to outlive the
+//! last handle are ignored, with the reason, where it does not.
+
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

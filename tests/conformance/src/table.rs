@@ -12,6 +12,10 @@ macro_rules! __table {
                 an_empty_batch_changes_nothing,
                 a_reader_never_sees_half_a_batch,
                 a_commit_whose_future_is_dropped_is_not_split,
+                a_large_batch_is_there_after_reopening [reopen],
+                the_writes_of_a_large_batch_are_applied_in_the_order_given,
+                a_reader_never_sees_half_of_a_large_batch,
+                a_large_commit_whose_future_is_dropped_is_not_split,
             }
             durable {
                 everything_is_there_after_reopening [reopen],
@@ -25,6 +29,8 @@ macro_rules! __table {
                 the_largest_times_are_kept,
                 a_device_name_of_64_characters_is_kept,
                 a_message_keeps_its_ids [reopen],
+                each_commit_is_synced_before_it_is_answered,
+                a_device_name_of_64_characters_is_kept_with_a_message,
             }
             aligned {
                 each_kind_of_write_answers_with_its_own_outcome,
@@ -38,6 +44,7 @@ macro_rules! __table {
                 a_refused_write_leaves_its_neighbours_as_they_are,
                 a_refused_first_write_leaves_the_rest_as_it_is,
                 a_refused_last_write_leaves_the_rest_as_it_is,
+                a_refused_write_leaves_a_large_batch_as_it_is,
                 a_batch_of_refusals_only_changes_nothing,
                 refused_as_not_found_it_changes_nothing,
                 refused_as_client_id_reused_it_changes_nothing,
@@ -65,6 +72,7 @@ macro_rules! __table {
                 keys_published_at_once_have_a_version_each,
                 expiry_beside_appends_takes_only_what_is_old,
                 two_handles_lose_nothing,
+                large_batches_at_once_lose_nothing,
             }
             dense {
                 a_conversation_is_numbered_from_one,
@@ -83,6 +91,8 @@ macro_rules! __table {
                 numbers_go_on_after_everything_expired_and_a_reopening [reopen],
                 numbers_go_on_after_reopening [reopen],
                 numbers_go_on_after_everything_was_acknowledged [reopen],
+                numbers_go_on_after_everything_expired_and_the_last_device_was_forgotten,
+                numbers_of_a_forgotten_user_go_on_after_reopening [reopen],
                 handles_in_turn_give_no_number_twice,
                 a_handle_knows_what_another_expired,
             }
@@ -93,6 +103,7 @@ macro_rules! __table {
                 a_head_never_goes_back,
                 a_reader_on_another_handle_sees_no_hole,
                 order_does_not_follow_the_clock,
+                a_reader_beside_large_batches_sees_no_hole,
             }
             one_conversation {
                 the_peer_finds_the_conversation_that_is_open,
@@ -121,6 +132,10 @@ macro_rules! __table {
                 a_retry_is_answered_before_its_key_version_is_checked,
                 a_retry_is_known_after_reopening [reopen],
                 a_retry_is_known_after_its_entries_expired,
+                a_retry_that_names_another_key_version_is_a_retry,
+                a_retry_is_known_after_2000_other_sends,
+                a_retry_at_the_largest_time_is_known,
+                content_that_differs_in_its_last_byte_is_refused,
             }
             stale_key {
                 a_message_for_the_current_version_is_stored,
@@ -167,12 +182,17 @@ macro_rules! __table {
                 the_cursor_passes_over_what_expired,
                 a_cumulative_acknowledgement_joins_the_marks_above_it,
                 an_own_message_may_be_named,
+                an_unknown_device_is_refused_before_the_head_is_looked_at,
+                three_hundred_entries_with_holes_are_acknowledged,
+                three_hundred_entries_with_holes_are_acknowledged_after_reopening [reopen],
+                a_thousand_messages_are_named_at_once,
             }
             expiry {
                 entries_queued_before_the_time_go,
                 nothing_goes_before_its_time,
                 an_entry_that_is_not_old_enough_keeps_the_later_ones,
                 a_step_removes_no_more_than_its_limit,
+                a_step_of_no_entries_removes_none_and_says_that_there_are_more,
                 a_step_takes_the_oldest_numbers_of_an_inbox,
                 messages_stay_in_their_conversation,
                 what_comes_after_everything_expired_expires_too,
@@ -181,6 +201,8 @@ macro_rules! __table {
                 one_inbox_does_not_keep_another,
                 a_devices_cursor_stays_below_what_expired,
                 what_expired_may_still_be_acknowledged,
+                naming_what_expired_counts_and_changes_nothing,
+                a_step_removes_a_thousand_entries,
                 a_mark_on_what_expired_hides_nothing,
                 the_floor_is_there_after_reopening [reopen],
             }
@@ -215,6 +237,9 @@ macro_rules! __table {
                 a_cursor_is_a_place_and_not_a_conversation,
                 list_pages_are_stable_when_others_move,
                 the_list_holds_the_users_conversations_only,
+                a_history_page_holds_a_thousand_messages,
+                an_inbox_of_a_thousand_entries_is_read_to_its_end,
+                three_hundred_conversations_are_listed,
             }
             consistent {
                 a_message_is_read_as_soon_as_its_commit_returns,
@@ -222,6 +247,9 @@ macro_rules! __table {
                 every_reader_is_as_new_as_the_last_commit,
                 the_parts_of_a_page_fit_together,
                 the_conversations_of_a_list_are_of_one_moment,
+                the_conversations_of_a_list_beside_large_batches_are_of_one_moment,
+                the_devices_of_a_user_are_of_one_moment,
+                the_depth_of_a_device_is_of_one_moment,
             }
             foreign {
                 a_foreign_conversation_reads_as_a_missing_one,
@@ -239,11 +267,14 @@ macro_rules! __table {
                 a_device_that_starts_at_the_oldest_starts_above_what_expired,
                 a_device_that_starts_now_is_shown_what_comes,
                 a_device_of_an_empty_inbox_starts_at_zero,
+                a_device_of_an_inbox_of_which_all_expired_starts_at_its_head,
                 a_device_is_forgotten_once,
                 a_forgotten_device_comes_back_as_new,
                 a_device_that_comes_back_is_the_newest,
                 devices_of_other_names_and_users_are_other_devices,
                 devices_are_there_after_reopening [reopen],
+                forgetting_a_device_keeps_one_whose_name_begins_alike,
+                three_hundred_devices_are_registered,
             }
             keys {
                 versions_are_counted_from_one,
@@ -253,11 +284,13 @@ macro_rules! __table {
                 users_have_versions_of_their_own,
                 versions_go_on_after_reopening [reopen],
                 versions_go_on_across_handles,
+                three_hundred_keys_have_a_version_each,
             }
             announcements {
                 each_peer_is_told_once,
                 an_announcement_is_an_entry_like_any_other,
                 a_step_tells_no_more_than_its_limit,
+                a_step_of_no_peers_tells_nobody_and_says_that_there_are_more,
                 a_step_goes_on_with_the_next_publisher,
                 the_same_key_again_is_not_announced,
                 peers_are_told_the_key_that_is_current,
@@ -266,6 +299,7 @@ macro_rules! __table {
                 a_user_without_conversations_announces_nothing,
                 what_is_left_to_announce_is_there_after_reopening [reopen],
                 steps_at_once_tell_nobody_twice,
+                three_hundred_peers_are_told_in_one_step,
             }
             model {
                 any_sequence_of_operations_does_what_the_model_says,

@@ -1,4 +1,5 @@
-//! Every defect is caught by a case of the clause that it breaks.
+//! Every defect is caught by a case of the clause that it breaks. `DM_BROKEN=all` examines each with all cases, for a table
+//! of everything that catches it.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -9,7 +10,7 @@ use std::panic;
 use std::sync::Mutex;
 use std::thread;
 
-use dm_conformance::broken::{Kind, kinds};
+use dm_conformance::broken::{Kind, Scope, kinds};
 
 #[test]
 fn every_defect_is_caught_by_its_own_clause() {
@@ -27,13 +28,15 @@ fn every_defect_is_caught_by_its_own_clause() {
 
 /// Examines on as many threads as there are cores.
 fn examine(kinds: Vec<Kind>) -> Vec<(Kind, BTreeMap<&'static str, usize>)> {
+    let all = std::env::var("DM_BROKEN").is_ok_and(|scope| scope == "all");
+    let scope = if all { Scope::AllModules } else { Scope::OwnModule };
     let left = Mutex::new(kinds.into_iter().enumerate());
     let found = Mutex::new(BTreeMap::new());
     thread::scope(|scope| {
         for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
             scope.spawn(|| {
                 while let Some((n, kind)) = { left.lock().unwrap().next() } {
-                    let caught = kind.caught_by();
+                    let caught = kind.caught_by(scope);
                     found.lock().unwrap().insert(n, (kind, caught));
                 }
             });

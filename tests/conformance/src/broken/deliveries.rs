@@ -24,7 +24,7 @@ defects! {
     "durable": "a message loses its suite" => NoSuite,
 }
 
-fn renumber(page: &mut InboxPage, number: impl Fn(u64) -> u64) {
+pub(super) fn renumber(page: &mut InboxPage, number: impl Fn(u64) -> u64) {
     let seqs = page.entries.iter_mut().map(|entry| &mut entry.seq);
     for seq in seqs.chain([&mut page.through, &mut page.head]) {
         *seq = InboxSeq::new(number(seq.get()));

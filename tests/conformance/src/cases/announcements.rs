@@ -41,6 +41,14 @@ pub async fn a_step_tells_no_more_than_its_limit<H: Harness>(world: World<H>) {
     }
 }
 
+/// A limit of zero is a limit.
+pub async fn a_step_of_no_peers_tells_nobody_and_says_that_there_are_more<H: Harness>(world: World<H>) {
+    peers(&world, 2).await;
+    world.done(publish(0, 1, 5)).await;
+    must_be!(step(&world, 0).await, (0, true));
+    must_be!(step(&world, 100).await, (2, false));
+}
+
 /// The limit is for all publishers together.
 pub async fn a_step_goes_on_with_the_next_publisher<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), open(2, 3, 4), publish(1, 1, 5), publish(3, 2, 5)]).await;
@@ -115,6 +123,16 @@ pub async fn steps_at_once_tell_nobody_twice<H: Harness>(world: World<H>) {
     }
     must_be!(step(&world, 1).await, (0, false));
     for n in 1..=9 {
+        must_be!(told(&world, n).await.len(), 1, "peer {n}");
+    }
+}
+
+/// All whom the limit allows, in one step.
+pub async fn three_hundred_peers_are_told_in_one_step<H: Harness>(world: World<H>) {
+    peers(&world, 300).await;
+    world.done(publish(0, 1, 5)).await;
+    must_be!(step(&world, 300).await, (300, false));
+    for n in [1, 150, 255, 256, 257, 300] {
         must_be!(told(&world, n).await.len(), 1, "peer {n}");
     }
 }

@@ -7,7 +7,7 @@ use std::task::Poll;
 use dm_core::{Store, Write};
 
 use crate::build::{append, conversation, message, open, user, who};
-use crate::reads::seqs;
+use crate::reads::{inbox_after, seqs};
 use crate::{Harness, World};
 
 /// After `Ok`, all of a batch is there.
@@ -53,18 +53,7 @@ pub async fn a_reader_never_sees_half_a_batch<H: Harness>(world: World<H>) {
 pub async fn a_commit_whose_future_is_dropped_is_not_split<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
     for polls in 1..=6 {
-        let store = world.store();
-        let mut commit = pin!(store.commit(eight(polls * 8)));
-        let mut left = polls;
-        poll_fn(|context| {
-            left -= 1;
-            if commit.as_mut().poll(context).is_ready() || left == 0 {
-                return Poll::Ready(());
-            }
-            context.waker().wake_by_ref();
-            Poll::Pending
-        })
-        .await;
+        dropped_after(polls, world.store().commit(eight(polls * 8))).await;
     }
     // Queues behind what is still under way.
     world.commit(eight(80)).await;
@@ -79,6 +68,70 @@ pub async fn a_commit_whose_future_is_dropped_is_not_split<H: Harness>(world: Wo
     }
 }
 
+/// As large a batch as the service gathers, and larger.
+pub async fn a_large_batch_is_there_after_reopening<H: Harness>(mut world: World<H>) {
+    world.done(open(1, 1, 2)).await;
+    world.commit(many(0, 600)).await;
+    world.reopen().await;
+    for n in [1, 2] {
+        must_be!(world.inbox(&who(n)).await.entries.len(), 601);
+    }
+}
+
+/// The first of hundreds takes the first number.
+pub async fn the_writes_of_a_large_batch_are_applied_in_the_order_given<H: Harness>(world: World<H>) {
+    world.done(open(1, 1, 2)).await;
+    world.commit(many(0, 600)).await;
+    let history = world.history(user(2), conversation(1)).await.unwrap();
+    let ids: Vec<_> = history.messages.iter().map(|message| message.id).collect();
+    must_be!(ids, (1..=600).map(message).collect::<Vec<_>>());
+}
+
+/// Batches of 300 appear in three hundreds.
+pub async fn a_reader_never_sees_half_of_a_large_batch<H: Harness>(world: World<H>) {
+    world.done(open(1, 1, 2)).await;
+    let batches = (0..4).map(|batch| many(batch * 300, 300)).collect();
+    world
+        .during([batches], async || {
+            must_be!(world.state(1).await.unwrap().head.get() % 300, 0, "a conversation's head");
+            let page = world.page(inbox_after(who(2), u64::MAX, 1)).await;
+            must_be!((page.head.get() - 1) % 300, 0, "an inbox's head");
+            must_be!((world.inbox(&who(2)).await.entries.len() - 1) % 300, 0, "the entries of an inbox");
+        })
+        .await;
+}
+
+/// Whenever a caller stops waiting, hundreds of writes happen in full or not at all.
+pub async fn a_large_commit_whose_future_is_dropped_is_not_split<H: Harness>(world: World<H>) {
+    world.done(open(1, 1, 2)).await;
+    for polls in 1..=4 {
+        dropped_after(polls, world.store().commit(many(polls * 300, 300))).await;
+    }
+    // Queues behind what is still under way.
+    world.commit(many(3_000, 300)).await;
+    let page = world.inbox(&who(2)).await;
+    must_be!((page.entries.len() - 1) % 300, 0, "the entries of an inbox");
+    must_be!(seqs(&page.entries), (1..=page.head.get()).collect::<Vec<_>>());
+}
+
+/// Polls a future so often, and drops it.
+async fn dropped_after(polls: u64, future: impl Future) {
+    let (mut future, mut left) = (pin!(future), polls);
+    poll_fn(|context| {
+        left -= 1;
+        if future.as_mut().poll(context).is_ready() || left == 0 {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+fn many(from: u64, count: u64) -> Vec<Write> {
+    (1..=count).map(|id| append(1, 1, from + id).into()).collect()
+}
+
 fn eight(from: u64) -> Vec<Write> {
-    (1..=8).map(|id| append(1, 1, from + id).into()).collect()
+    many(from, 8)
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dm_core::{DeviceStart, InboxSeq, Outcome, Store, Write};
+use dm_core::{DeviceStart, InboxSeq, Outcome, Write};
 
 use crate::build::{
     ack_entries, ack_up_to, append, conversation, expire, on, open, publish, register, register_from, user,
@@ -97,23 +97,23 @@ pub async fn expiry_beside_appends_takes_only_what_is_old<H: Harness>(world: Wor
 pub async fn two_handles_lose_nothing<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
     let Some(second) = world.second_handle().await.map(Arc::new) else { return };
-    let tasks: Vec<_> = [world.store(), second]
-        .into_iter()
-        .zip([0, 20])
-        .map(|(store, first)| {
-            tokio::spawn(async move {
-                for id in 1..=20 {
-                    store.commit(vec![append(1, 1, first + id).into()]).await.unwrap();
-                }
-            })
-        })
-        .collect();
-    for task in tasks {
-        task.await.unwrap();
-    }
+    let batches = |first: u64| (1..=20).map(|id| vec![append(1, 1, first + id).into()]).collect();
+    world.in_step([(world.store(), batches(0)), (second, batches(20))]).await;
     each_message_once(&world, 2, 40).await;
     let history = world.history(user(2), conversation(1)).await.unwrap();
     must_be!(sequences(&history.messages), (1..=40).collect::<Vec<_>>());
+}
+
+/// Four commits of 300 writes at once, to two conversations that meet in an inbox.
+pub async fn large_batches_at_once_lose_nothing<H: Harness>(world: World<H>) {
+    world.commit(vec![open(1, 1, 0), open(2, 2, 0)]).await;
+    let batch = |task: u64| {
+        let n = 1 + task % 2;
+        (1..=300).map(|id| append(n, n, task * 1_000 + id).into()).collect()
+    };
+    world.at_once((0..4).map(batch)).await;
+    each_message_once(&world, 0, 1_200).await;
+    each_message_once(&world, 1, 600).await;
 }
 
 async fn each_message_once<H: Harness>(world: &World<H>, n: u64, messages: usize) {

@@ -1,8 +1,8 @@
 //! Clause 17.
 
-use dm_core::{InboxSeq, Store};
+use dm_core::{Depth, InboxSeq, Store, Write};
 
-use crate::build::{ack_up_to, append, conversation, expire, on, open, publish, register, user, who};
+use crate::build::{ack_up_to, append, conversation, expire, forget, on, open, publish, register, user, who};
 use crate::reads::{inbox_after, seqs};
 use crate::{Harness, World};
 
@@ -76,4 +76,43 @@ pub async fn the_conversations_of_a_list_are_of_one_moment<H: Harness>(world: Wo
         must_be!((list.len(), list[0].head), (2, list[1].head));
     };
     world.during([both], look).await;
+}
+
+/// The same when a batch of 300 writes changes it.
+pub async fn the_conversations_of_a_list_beside_large_batches_are_of_one_moment<H: Harness>(world: World<H>) {
+    world.commit(vec![open(1, 1, 0), open(2, 2, 0)]).await;
+    let batch = |from| (1..=300).map(move |id| append(1 + id % 2, 0, from + id).into()).collect();
+    let look = async || {
+        let list = world.list(0, None, 10).await;
+        must_be!((list.len(), list[0].head), (2, list[1].head));
+    };
+    world.during([(0..4).map(|n| batch(n * 300)).collect()], look).await;
+}
+
+/// Each batch forgets one of two devices, registers it again, and sets both cursors to its message.
+pub async fn the_devices_of_a_user_are_of_one_moment<H: Harness>(world: World<H>) {
+    world.commit(vec![open(1, 1, 2), register(on(2, "a")), register(on(2, "b"))]).await;
+    let batch = |id: u64| {
+        let other = on(2, if id.is_multiple_of(2) { "a" } else { "b" });
+        let acks = ["a", "b"].map(|name| ack_up_to(on(2, name), id + 1));
+        [append(1, 1, id).into(), forget(other.clone()), register(other)].into_iter().chain(acks).collect()
+    };
+    let look = async || {
+        let devices = world.devices(2).await;
+        must_be!(devices.len(), 2);
+        must_be!(devices[0].cursor, devices[1].cursor);
+    };
+    world.during([(1..=30).map(batch).collect::<Vec<Vec<Write>>>()], look).await;
+}
+
+/// Each batch appends two messages and acknowledges two: as many are pending as before.
+pub async fn the_depth_of_a_device_is_of_one_moment<H: Harness>(world: World<H>) {
+    world.commit(vec![open(1, 1, 2), register(who(2)), append(1, 1, 1).into(), append(1, 1, 2).into()]).await;
+    world.done(ack_up_to(who(2), 1)).await;
+    let batch = |n: u64| {
+        let messages = [2 * n + 1, 2 * n + 2].map(|id| append(1, 1, id).into());
+        messages.into_iter().chain([ack_up_to(who(2), 2 * n + 1)]).collect()
+    };
+    let look = async || must_be!(world.depth(&who(2)).await, Depth { messages: 2, notices: 0 });
+    world.during([(1..=30).map(batch).collect::<Vec<Vec<Write>>>()], look).await;
 }

@@ -71,6 +71,15 @@ pub async fn a_device_of_an_empty_inbox_starts_at_zero<H: Harness>(world: World<
     }
 }
 
+/// Wherever it is to start, nothing that is gone is pending for it.
+pub async fn a_device_of_an_inbox_of_which_all_expired_starts_at_its_head<H: Harness>(world: World<H>) {
+    three_messages(&world).await;
+    world.done(expire(100, 100)).await;
+    for (name, start) in [("a", DeviceStart::Oldest), ("b", DeviceStart::Now)] {
+        must_be!(cursor(world.done(register_from(on(2, name), start, 8)).await), 4, "{start:?}");
+    }
+}
+
 /// Once; then there is nothing to forget.
 pub async fn a_device_is_forgotten_once<H: Harness>(world: World<H>) {
     world.commit(vec![register(on(1, "a")), register(on(1, "b"))]).await;
@@ -130,6 +139,37 @@ pub async fn devices_are_there_after_reopening<H: Harness>(mut world: World<H>) 
     world.reopen().await;
     must_be!(world.devices(2).await, before);
     must_be!(before.len(), 2);
+}
+
+/// "phone" is forgotten and "phone2" is not, nor what it acknowledged.
+pub async fn forgetting_a_device_keeps_one_whose_name_begins_alike<H: Harness>(world: World<H>) {
+    three_messages(&world).await;
+    for name in ["phone", "phone2", "phon"] {
+        let marks = ack_entries(on(2, name), [3]);
+        world.commit(vec![register(on(2, name)), ack_up_to(on(2, name), 1), marks]).await;
+    }
+    world.done(forget(on(2, "phone"))).await;
+    let listed: Vec<_> = world.devices(2).await.into_iter().map(|state| state.device.to_string()).collect();
+    must_be!(listed, ["phone2", "phon"]);
+    for name in ["phone2", "phon"] {
+        must_be!(world.cursor(&on(2, name)).await, 1, "the cursor of {name}");
+        must_be!(world.pending(&on(2, name)).await, [2, 4], "what is pending for {name}");
+    }
+}
+
+/// The limit is the host's, and no store has one of its own.
+pub async fn three_hundred_devices_are_registered<H: Harness>(world: World<H>) {
+    three_messages(&world).await;
+    let name = |n: u64| on(2, &format!("d{n}"));
+    world.commit((1..=300).map(|n| register_from(name(n), DeviceStart::Oldest, 300)).collect()).await;
+    must_be!(
+        world.refused(register_from(name(301), DeviceStart::Oldest, 300)).await,
+        Refusal::TooManyDevices
+    );
+    world.done(ack_up_to(name(300), 4)).await;
+    let listed: Vec<_> = world.devices(2).await.into_iter().map(|state| state.device).collect();
+    must_be!(listed, (1..=300).map(|n| name(n).device).collect::<Vec<_>>());
+    must_be!((world.cursor(&name(300)).await, world.cursor(&name(299)).await), (4, 0));
 }
 
 fn cursor(outcome: Outcome) -> u64 {

@@ -8,6 +8,7 @@ use dm_core::{
 use crate::build::{
     ack_entries, append, append_as, at, expire, key, on, open, open_from, publish, register, user, who,
 };
+use crate::process::show;
 use crate::reads::{above, history_of, inbox_after};
 use crate::{Harness, World};
 
@@ -125,6 +126,31 @@ pub async fn a_message_keeps_its_ids<H: Harness>(mut world: World<H>) {
     world.reopen().await;
     let history = world.messages(history_of(1, 1, above(0), 1)).await;
     must_be!(*history.messages[0], write.into_message(dm_core::ServerSequence::new(1)));
+}
+
+/// The longest name of the device that sent a message, in the inbox of its user.
+pub async fn a_device_name_of_64_characters_is_kept_with_a_message<H: Harness>(world: World<H>) {
+    let long = on(1, &"Zz9._-x1".repeat(8));
+    world.done(open(1, 1, 2)).await;
+    world.append(dm_core::AppendMessage { sender: long.clone(), ..append(1, 1, 1) }).await;
+    must_be!(world.inbox(&who(1)).await.entries[1].origin, Some(long.device.clone()));
+    let page = world.page(inbox_after(long, 1, 10)).await;
+    must_be!(page.entries, [], "the entries that the device did not send itself");
+}
+
+/// Where syncs can be counted: each commit counts one more before it is answered.
+pub async fn each_commit_is_synced_before_it_is_answered<H: Harness>(world: World<H>) {
+    let Some(mut synced) = world.harness().syncs() else {
+        let place = std::any::type_name::<H>();
+        return show(&format!("not proven for {place}: that a commit is synced before it is answered"));
+    };
+    let writes = [open(1, 1, 2), append(1, 1, 1).into(), publish(1, 1, 1), register(who(1)), expire(2, 10)];
+    for write in writes {
+        world.done(write.clone()).await;
+        let now = world.harness().syncs();
+        assert!(now > Some(synced), "{write:?} is answered after {synced} syncs, as before it");
+        synced = now.unwrap_or_default();
+    }
 }
 
 async fn keeps<H: Harness>(world: &World<H>, ciphertext: Result<Ciphertext, dm_core::Invalid>) {

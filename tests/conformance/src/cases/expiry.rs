@@ -58,6 +58,14 @@ pub async fn a_step_removes_no_more_than_its_limit<H: Harness>(world: World<H>) 
     must_be!(seqs(&world.inbox(&who(2)).await.entries), [5]);
 }
 
+/// A limit of zero is a limit.
+pub async fn a_step_of_no_entries_removes_none_and_says_that_there_are_more<H: Harness>(world: World<H>) {
+    queued_at(&world, [2, 3]).await;
+    let before = world.snapshot().await;
+    must_be!(world.expire(expire(100, 0)).await, (0, true));
+    must_be!(world.snapshot().await, before);
+}
+
 /// Whatever was taken, what is left of an inbox is its newest numbers.
 pub async fn a_step_takes_the_oldest_numbers_of_an_inbox<H: Harness>(world: World<H>) {
     queued_at(&world, [2, 3, 4, 5]).await;
@@ -133,6 +141,30 @@ pub async fn what_expired_may_still_be_acknowledged<H: Harness>(world: World<H>)
     must_be!((messages.acknowledged, messages.unknown), (1, 0));
     must_be!(world.ack(ack_up_to(who(2), 3)).await.cursor, InboxSeq::new(3));
     must_be!(world.pending(&who(2)).await, [4, 5]);
+}
+
+/// An entry that is named after it expired counts, since the inbox held it, and nothing is remembered for it. Only
+/// `UpTo` moves the cursor into what expired.
+pub async fn naming_what_expired_counts_and_changes_nothing<H: Harness>(world: World<H>) {
+    queued_at(&world, [2, 3, 4, 5]).await;
+    world.commit(vec![register(who(2)), expire(4, 100)]).await;
+    let before = world.snapshot().await;
+    for (write, named) in [(ack_entries(who(2), [3, 1, 2]), 3), (ack_messages(who(2), [2, 1]), 2)] {
+        let done = world.ack(write).await;
+        must_be!((done.cursor, done.acknowledged, done.unknown), (InboxSeq::ZERO, named, 0));
+        must_be!(world.snapshot().await, before);
+    }
+    let done = world.ack(ack_up_to(who(2), 2)).await;
+    must_be!((done.cursor, done.acknowledged, done.unknown), (InboxSeq::new(2), 2, 0));
+}
+
+/// In one step that may remove more.
+pub async fn a_step_removes_a_thousand_entries<H: Harness>(world: World<H>) {
+    world.done(open(1, 1, 2)).await;
+    world.commit((2..=500).map(|id| append(1, 1, id).into()).collect()).await;
+    must_be!(world.expire(expire(1_000, 5_000)).await, (1_000, false));
+    let page = world.inbox(&who(2)).await;
+    must_be!((seqs(&page.entries), page.floor, page.head), (vec![], InboxSeq::new(500), InboxSeq::new(500)));
 }
 
 /// A mark above the cursor expires with its entry and hides nothing else.

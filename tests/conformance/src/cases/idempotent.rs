@@ -153,3 +153,58 @@ pub async fn a_retry_is_known_after_its_entries_expired<H: Harness>(world: World
     assert!(retry.repeated);
     must_be!((retry.message, retry.sender_seq), (first.message, first.sender_seq));
 }
+
+/// The version is what the client knows of the recipient, and no part of the content.
+pub async fn a_retry_that_names_another_key_version_is_a_retry<H: Harness>(world: World<H>) {
+    world.commit(vec![open(1, 1, 2), publish(2, 1, 1), append_as(1, 1, 1, 1).into()]).await;
+    for named in [1, 2] {
+        let retry = AppendMessage { recipient_key_version: Some(version(named)), ..append_as(1, 1, 1, 1) };
+        assert!(world.append(retry).await.repeated, "naming version {named}");
+    }
+}
+
+/// The client was offline while its user sent much else.
+pub async fn a_retry_is_known_after_2000_other_sends<H: Harness>(world: World<H>) {
+    world.done(open(1, 1, 2)).await;
+    let first = world.append(append_as(1, 1, 1, 1)).await;
+    for batch in 0..8 {
+        let ids = (2..=251).map(|id| batch * 250 + id);
+        world.commit(ids.map(|id| append_as(1, 1, id, id).into()).collect()).await;
+    }
+    let retry = world.append(append_as(1, 1, 1, 1)).await;
+    assert!(retry.repeated, "stored again as {:?}", retry.message.sequence);
+    must_be!((retry.message, retry.sender_seq), (first.message, first.sender_seq));
+    must_be!(world.refused(append_as(1, 1, 9_999, 1).into()).await, Refusal::ClientIdReused);
+}
+
+/// There is no time after it that a store could wait for.
+pub async fn a_retry_at_the_largest_time_is_known<H: Harness>(world: World<H>) {
+    world.done(open(1, 1, 2)).await;
+    let send = AppendMessage { sent_at: at(u64::MAX), at: at(u64::MAX), ..append_as(1, 1, 1, 1) };
+    let first = world.append(send.clone()).await;
+    let retry = world.append(AppendMessage { id: message(2), ..send }).await;
+    must_be!((retry.repeated, retry.message), (true, first.message));
+}
+
+/// However long the part is that is the same.
+pub async fn content_that_differs_in_its_last_byte_is_refused<H: Harness>(world: World<H>) {
+    world.done(open(1, 1, 2)).await;
+    let with = |payload: u8, nonce: u8, ephemeral: u8, suite| {
+        let (payload, nonce) =
+            ([vec![5; 64 * 1024], vec![payload]].concat(), [[7; 23].as_slice(), &[nonce]].concat());
+        let ephemeral = [[9; 31].as_slice(), &[ephemeral]].concat();
+        let ciphertext = Ciphertext::new(payload.into(), &nonce, Some(&ephemeral), Some(Suite(suite)));
+        AppendMessage { ciphertext: ciphertext.unwrap(), ..append_as(1, 1, 1, 1) }
+    };
+    world.append(with(1, 1, 1, 0x0100_0001)).await;
+    let others = [
+        ("payload", with(2, 1, 1, 0x0100_0001)),
+        ("nonce", with(1, 2, 1, 0x0100_0001)),
+        ("ephemeral key", with(1, 1, 2, 0x0100_0001)),
+        ("suite", with(1, 1, 1, 0x0100_0002)),
+    ];
+    for (what, other) in others {
+        must_be!(world.refused(other.into()).await, Refusal::ClientIdReused, "another {what}");
+    }
+    assert!(world.append(with(1, 1, 1, 0x0100_0001)).await.repeated);
+}

@@ -71,6 +71,17 @@ pub async fn versions_go_on_across_handles<H: Harness>(world: World<H>) {
     must_be!(published(&world, publish(1, 3, 3)).await.0.version, version(3));
 }
 
+/// More versions than a byte counts.
+pub async fn three_hundred_keys_have_a_version_each<H: Harness>(world: World<H>) {
+    let write = |n: u32| publish(1, u8::try_from(1 + n % 200).expect("below 256"), n.into());
+    let outcomes = world.commit((1..=300).map(write).collect()).await;
+    for (n, outcome) in (1..).zip(outcomes) {
+        let Outcome::KeyPublished { record, changed: true } = outcome else { panic!("{outcome:?}") };
+        must_be!(record.version, version(n));
+    }
+    must_be!(world.key(1).await.map(|record| record.version), Some(version(300)));
+}
+
 async fn published<H: Harness>(world: &World<H>, write: Write) -> (KeyRecord, bool) {
     match world.done(write).await {
         Outcome::KeyPublished { record, changed } => (record, changed),

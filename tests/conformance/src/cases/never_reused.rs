@@ -50,6 +50,34 @@ pub async fn numbers_go_on_after_everything_was_acknowledged<H: Harness>(mut wor
     must_be!(seqs(&world.inbox(&who(2)).await.entries), [7]);
 }
 
+/// Nothing is held for the user any more, not even a device: the numbers are still theirs.
+pub async fn numbers_go_on_after_everything_expired_and_the_last_device_was_forgotten<H: Harness>(
+    world: World<H>,
+) {
+    five_messages(&world).await;
+    forgotten(&world).await;
+    must_be!(world.inbox(&who(2)).await.head, InboxSeq::new(6));
+    world.append(append(1, 1, 6)).await;
+    must_be!(seqs(&world.inbox(&who(2)).await.entries), [7]);
+}
+
+/// Nor is anything left in memory.
+pub async fn numbers_of_a_forgotten_user_go_on_after_reopening<H: Harness>(mut world: World<H>) {
+    five_messages(&world).await;
+    forgotten(&world).await;
+    world.reopen().await;
+    must_be!(world.inbox(&who(2)).await.head, InboxSeq::new(6));
+    world.append(append(1, 1, 6)).await;
+    must_be!(seqs(&world.inbox(&who(2)).await.entries), [7]);
+}
+
+/// User 2 has one device; every entry expires, and then it is forgotten.
+async fn forgotten<H: Harness>(world: &World<H>) {
+    world.done(register(who(2))).await;
+    world.done(expire(100, 100)).await;
+    world.done(forget(who(2))).await;
+}
+
 /// In turns, a handle has never seen the numbers that the other gave.
 pub async fn handles_in_turn_give_no_number_twice<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;

@@ -10,17 +10,22 @@ use crate::{Harness, World};
 
 /// A write for a conversation that does not exist, amid others.
 pub async fn a_refused_write_leaves_its_neighbours_as_they_are<H: Harness>(world: World<H>) {
-    one_of_64_is_refused(world, 33).await;
+    one_is_refused(world, 33, 64).await;
 }
 
 /// The same at the beginning of a batch.
 pub async fn a_refused_first_write_leaves_the_rest_as_it_is<H: Harness>(world: World<H>) {
-    one_of_64_is_refused(world, 1).await;
+    one_is_refused(world, 1, 64).await;
 }
 
 /// The same at the end of a batch.
 pub async fn a_refused_last_write_leaves_the_rest_as_it_is<H: Harness>(world: World<H>) {
-    one_of_64_is_refused(world, 64).await;
+    one_is_refused(world, 64, 64).await;
+}
+
+/// The same amid hundreds.
+pub async fn a_refused_write_leaves_a_large_batch_as_it_is<H: Harness>(world: World<H>) {
+    one_is_refused(world, 257, 600).await;
 }
 
 /// Nothing of it can be done, and that is no error.
@@ -114,14 +119,14 @@ pub async fn a_registration_sees_the_device_forgotten_before_it<H: Harness>(worl
     assert!(matches!(outcomes[1], Outcome::DeviceRegistered { .. }), "{outcomes:?}");
 }
 
-async fn one_of_64_is_refused<H: Harness>(world: World<H>, refused: u64) {
+async fn one_is_refused<H: Harness>(world: World<H>, refused: u64, writes: u64) {
     world.done(open(1, 1, 2)).await;
-    let batch = (1..=64).map(|id| append(if id == refused { 9 } else { 1 }, 1, id).into()).collect();
+    let batch = (1..=writes).map(|id| append(if id == refused { 9 } else { 1 }, 1, id).into()).collect();
     let outcomes = world.commit(batch).await;
     for (id, outcome) in (1..).zip(outcomes) {
         must_be!(matches!(outcome, Outcome::Refused(_)), id == refused, "write {id}: {outcome:?}");
     }
-    must_be!(world.inbox(&who(2)).await.entries.len(), 1 + 63);
+    must_be!(world.inbox(&who(2)).await.entries.len() as u64, writes);
 }
 
 /// Something of everything, user 1 with four entries.

@@ -89,6 +89,20 @@ pub async fn order_does_not_follow_the_clock<H: Harness>(world: World<H>) {
     );
 }
 
+/// Two writers, whose batches are as large as the service gathers.
+pub async fn a_reader_beside_large_batches_sees_no_hole<H: Harness>(world: World<H>) {
+    world.commit(vec![open(1, 1, 0), open(2, 2, 0)]).await;
+    let mut seen = 0;
+    let look = async || {
+        let page = world.page(inbox_after(who(0), seen, 10_000)).await;
+        must_be!(seqs(&page.entries), (seen + 1..=page.through.get()).collect::<Vec<_>>());
+        seen = page.through.get();
+    };
+    let batch = |n, from| (1..=256).map(|id| append(n, n, from + id).into()).collect();
+    world.during([1, 2].map(|n| vec![batch(n, n * 10_000), batch(n, n * 10_000 + 1_000)]), look).await;
+    must_be!(seen, 2 + 4 * 256);
+}
+
 /// A writer's batches: one message each, in conversation `n`.
 fn messages(n: u64, count: u64) -> Vec<Vec<Write>> {
     (1..=count).map(|id| vec![append(n, n, n * 100 + id).into()]).collect()

@@ -7,8 +7,8 @@ use dm_core::{AckTarget, Acknowledge, Acknowledged, Event, InboxSeq, Outcome, Re
 use super::state::{Model, Person};
 
 impl Model {
-    /// An acknowledgement, and how it may be answered: the contract does not say which of two refusals comes first, and
-    /// whether a thing that is named twice counts once.
+    /// An acknowledgement, and how it may be answered: the contract does not say whether a thing that is named twice
+    /// counts once.
     pub(super) fn acknowledge(&mut self, write: &Acknowledge) -> Vec<Outcome> {
         let head = self.head(write.who.user);
         let beyond = match &write.target {
@@ -16,15 +16,11 @@ impl Model {
             AckTarget::Entries(seqs) => seqs.iter().any(|seq| seq.get() > head),
             AckTarget::Messages(_) => false,
         };
-        let mut refused = Vec::new();
         if self.registered(&write.who).is_none() {
-            refused.push(Outcome::Refused(Refusal::UnknownDevice));
+            return vec![Outcome::Refused(Refusal::UnknownDevice)];
         }
         if beyond {
-            refused.push(Outcome::Refused(Refusal::BeyondHead { head: InboxSeq::new(head) }));
-        }
-        if !refused.is_empty() {
-            return refused;
+            return vec![Outcome::Refused(Refusal::BeyondHead { head: InboxSeq::new(head) })];
         }
 
         let mut counts = Vec::new();

@@ -54,6 +54,7 @@ pub use state::Model;
 use tokio::runtime::Handle as Runtime;
 use tokio::task::spawn_blocking;
 
+use crate::broken::Examined;
 use crate::{Harness, World};
 
 /// Plays 256 scripts, `DM_CASES` of them, or the one in `DM_REPLAY`.
@@ -71,7 +72,12 @@ pub async fn any_sequence_of_operations_does_what_the_model_says<H: Harness>(wor
         return;
     }
     let runtime = Runtime::current();
-    let searched = spawn_blocking(move || search::<H>(&runtime, Search::from_env())).await;
+    let examined = Examined::of_this_thread();
+    let work = move || {
+        examined.on_this_thread();
+        search::<H>(&runtime, Search::from_env())
+    };
+    let searched = spawn_blocking(work).await;
     match searched {
         Ok(Ok(())) => {}
         Ok(Err(found)) => panic!("{found}"),

@@ -109,6 +109,15 @@ pub async fn an_unknown_device_acknowledges_nothing<H: Harness>(world: World<H>)
     }
 }
 
+/// Of two reasons the device comes first, also for a user without any entry.
+pub async fn an_unknown_device_is_refused_before_the_head_is_looked_at<H: Harness>(world: World<H>) {
+    five_messages(&world).await;
+    for who in [on(2, "ghost"), who(9)] {
+        must_be!(world.refused(ack_up_to(who.clone(), 7)).await, Refusal::UnknownDevice);
+        must_be!(world.refused(ack_entries(who, [1, u64::MAX])).await, Refusal::UnknownDevice);
+    }
+}
+
 /// There is no entry zero.
 pub async fn entry_zero_is_unknown<H: Harness>(world: World<H>) {
     five_messages(&world).await;

@@ -3,9 +3,11 @@
 mod history;
 mod inbox;
 mod list;
+mod many;
 mod received;
 
 pub use history::*;
 pub use inbox::*;
 pub use list::*;
+pub use many::*;
 pub use received::*;

@@ -1,0 +1,121 @@
+//! Bytes that come back as what they were, and bytes that the library did not write.
+
+use super::*;
+
+#[test]
+fn keys_sort_as_their_numbers_do() {
+    assert!(numbered(1, u64::MAX) < numbered(2, 0));
+    assert!(numbered(255, 255) < numbered(255, 256));
+    assert!(mark(1, 2, u64::MAX) < mark(1, 3, 0));
+    assert!(timed(Timestamp::from_millis(255), 9) < timed(Timestamp::from_millis(256), 1));
+}
+
+#[test]
+fn an_entry_comes_back_whatever_device_caused_it() {
+    let long: DeviceId = "x".repeat(64).parse().unwrap();
+    for origin in [None, Some(DeviceId::default()), Some("a".parse().unwrap()), Some(long)] {
+        let at = Timestamp::from_millis(u64::MAX);
+        let bytes = EntryRow::encode(at, origin.as_ref(), Content::Message(7));
+        let row = EntryRow::decode(Fields::new(&bytes)).unwrap();
+        assert_eq!((row.at, row.origin), (at, origin));
+        assert!(matches!(row.content, Content::Message(7)));
+        for len in 0..bytes.len() {
+            assert!(EntryRow::decode(Fields::new(&bytes[..len])).is_err());
+        }
+        assert!(EntryRow::decode(Fields::new(&[bytes.as_slice(), &[0]].concat())).is_err());
+    }
+}
+
+#[test]
+fn a_message_cut_short_is_damaged_and_no_panic() {
+    let message = message(true, true, true);
+    let bytes = filed().encode(&message);
+    assert_eq!(decode(&bytes).unwrap().1, message);
+    for len in 0..bytes.len() {
+        assert!(decode(&bytes[..len]).is_err(), "{len} bytes");
+    }
+}
+
+#[test]
+fn a_message_comes_back_with_any_of_its_parts() {
+    for parts in 0..8 {
+        let message = message(parts & 1 != 0, parts & 2 != 0, parts & 4 != 0);
+        let (found, back) = decode(&filed().encode(&message)).unwrap();
+        assert_eq!(back, message);
+        let places = |filed: Filed| {
+            let Filed { conversation, sender, recipient, sequence, sender_seq, recipient_seq } = filed;
+            (conversation, sender, recipient, sequence, sender_seq, recipient_seq)
+        };
+        assert_eq!(places(found), places(filed()));
+    }
+}
+
+#[test]
+fn parts_that_this_version_does_not_know_are_damage() {
+    let mut bytes = filed().encode(&message(false, false, false));
+    // After three refs, three numbers, an id and two times.
+    let parts = 3 * 4 + 3 * 8 + 16 + 2 * 8;
+    assert_eq!(bytes[parts], 0);
+    bytes[parts] = 8;
+    assert!(matches!(decode(&bytes), Err(Failure::Damaged("unknown parts of a message"))));
+}
+
+#[test]
+fn a_row_of_another_length_is_damaged() {
+    let id = ConversationId::from_bytes([1; 16]);
+    let time = Timestamp::from_millis(2);
+    let record = KeyRecord {
+        user: UserId::from_stored([3; 32]),
+        key: X25519Key::from_stored([4; 32]),
+        version: KeyVersion::FIRST,
+        published_at: time,
+        binding: KeyBinding::Unproven,
+    };
+    refuses(&ThreadRow { id, a: 1, b: 2, opened_at: time }.encode(), |row| ThreadRow::decode(row).is_ok());
+    refuses(&Place { row: 1, at: time }.encode(), |row| Place::decode(row).is_ok());
+    let announcement = Announcement { user: 1, after: 2, until: 3 };
+    refuses(&announcement.encode(), |row| Announcement::decode(row).is_ok());
+    refuses(&key_value(&record), |row| key_record(record.user, 1, row).is_ok());
+}
+
+/// Whether a row is read as it is, and neither shorter nor longer.
+fn refuses(row: &[u8], reads: impl Fn(Fields<'_>) -> bool) {
+    assert!(reads(Fields::new(row)));
+    for len in 0..row.len() {
+        assert!(!reads(Fields::new(&row[..len])), "{len} of {} bytes", row.len());
+    }
+    assert!(!reads(Fields::new(&[row, &[0]].concat())), "a byte more");
+}
+
+fn decode(bytes: &[u8]) -> Result<(Filed, Message), Failure> {
+    let mut fields = Fields::new(bytes);
+    let filed = Filed::decode(&mut fields)?;
+    let message = message(false, false, false);
+    Ok((filed, filed.message(message.conversation, message.sender, fields)?))
+}
+
+/// Every field with another value.
+fn filed() -> Filed {
+    Filed {
+        conversation: 1,
+        sender: 2,
+        recipient: 3,
+        sequence: ServerSequence::new(4),
+        sender_seq: InboxSeq::new(5),
+        recipient_seq: InboxSeq::new(6),
+    }
+}
+
+fn message(client_id: bool, suite: bool, ephemeral: bool) -> Message {
+    let (suite, ephemeral) = (suite.then_some(Suite(u32::MAX)), ephemeral.then_some([9; 32].as_slice()));
+    Message {
+        id: MessageId::from_bytes([1; 16]),
+        conversation: ConversationId::from_bytes([2; 16]),
+        sequence: filed().sequence,
+        sender: UserId::from_stored([4; 32]),
+        client_id: client_id.then(|| ClientMessageId::from_bytes([5; 16])),
+        sent_at: Timestamp::from_millis(6),
+        received_at: Timestamp::from_millis(7),
+        ciphertext: Ciphertext::new(Bytes::from_static(b"x"), &[8; 24], ephemeral, suite).unwrap(),
+    }
+}

@@ -1,0 +1,238 @@
+//! Defects that show in one corner of a clause.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use dm_core::{
+    AckTarget, Acknowledge, ClientMessageId, ForgetDevice, InboxPage, InboxQuery, InboxSeq, KeyVersion,
+    MemoryStore, Outcome, OwnEntries, Principal, Refusal, Store, StoreError, UserId, Write,
+};
+use tokio::task::yield_now;
+
+use super::deliveries::renumber;
+use super::{Defect, defects};
+
+defects! {
+    "durable": "every second commit is answered before it is synced" => SyncsLate,
+    "acknowledging": "the head is looked at before the device" => HeadFirst,
+    "expiry": "an expired entry that is named is unknown" => ExpiredUnknown,
+    "expiry": "an expired entry that is named moves the cursor" => ExpiredMoves,
+    "never_reused": "a user of whom nothing and no device is left is numbered anew" => NumbersAnew,
+    "devices": "forgetting a device forgets those whose names begin alike" => ForgetsAlike,
+    "idempotent": "the named key version is part of the content" => VersionIsContent,
+    "devices": "a device of an inbox of which all expired starts at zero" => StartsAtZero,
+    "expiry": "a limit of no entries is taken for one" => ExpiresOne,
+    "announcements": "a limit of no peers is taken for one" => TellsOne,
+    "consistent": "devices and depth are read in the middle of a batch" => ReadsDevicesEarly,
+}
+
+#[derive(Default)]
+struct SyncsLate(AtomicU64);
+
+#[async_trait]
+impl Defect for SyncsLate {
+    async fn commit(&self, store: &MemoryStore, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        store.commit(batch).await
+    }
+
+    fn syncs(&self) -> Option<u64> {
+        Some(self.0.load(Ordering::SeqCst) / 2)
+    }
+}
+
+/// The user's newest entry, and the newest that expired.
+async fn extent(store: &MemoryStore, user: UserId) -> Result<(InboxSeq, InboxSeq), StoreError> {
+    let (own, limit, max_bytes) = (OwnEntries::Include, 1, 1);
+    let query = InboxQuery { who: user.into(), after: InboxSeq::ZERO, own, limit, max_bytes };
+    let page = store.inbox(query).await?;
+    Ok((page.head, page.floor))
+}
+
+#[derive(Default)]
+struct HeadFirst;
+
+#[async_trait]
+impl Defect for HeadFirst {
+    async fn commit(&self, store: &MemoryStore, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
+        let mut outcomes = store.commit(batch.clone()).await?;
+        for (write, outcome) in batch.iter().zip(&mut outcomes) {
+            if let Write::Acknowledge(Acknowledge { who, target }) = write
+                && matches!(outcome, Outcome::Refused(Refusal::UnknownDevice))
+            {
+                let (head, _) = extent(store, who.user).await?;
+                let beyond = match target {
+                    AckTarget::UpTo(seq) => *seq > head,
+                    AckTarget::Entries(seqs) => seqs.iter().any(|seq| *seq > head),
+                    AckTarget::Messages(_) => false,
+                };
+                if beyond {
+                    *outcome = Outcome::Refused(Refusal::BeyondHead { head });
+                }
+            }
+        }
+        Ok(outcomes)
+    }
+}
+
+#[derive(Default)]
+struct ExpiredUnknown;
+
+#[async_trait]
+impl Defect for ExpiredUnknown {
+    async fn commit(&self, store: &MemoryStore, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
+        let mut outcomes = store.commit(batch.clone()).await?;
+        for (write, outcome) in batch.iter().zip(&mut outcomes) {
+            if let (Write::Acknowledge(write), Outcome::Acknowledged(done)) = (write, outcome)
+                && let AckTarget::Entries(seqs) = &write.target
+            {
+                let (_, floor) = extent(store, write.who.user).await?;
+                let gone = seqs.iter().filter(|seq| **seq > InboxSeq::ZERO && **seq <= floor).count() as u64;
+                (done.acknowledged, done.unknown) = (done.acknowledged - gone, done.unknown + gone);
+            }
+        }
+        Ok(outcomes)
+    }
+}
+
+#[derive(Default)]
+struct ExpiredMoves;
+
+#[async_trait]
+impl Defect for ExpiredMoves {
+    async fn commit(&self, store: &MemoryStore, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
+        let outcomes = store.commit(batch.clone()).await?;
+        for write in batch {
+            if let Write::Acknowledge(Acknowledge { who, target: AckTarget::Entries(seqs) }) = write {
+                let (_, floor) = extent(store, who.user).await?;
+                if let Some(newest) = seqs.into_iter().filter(|seq| *seq <= floor).max() {
+                    let target = AckTarget::UpTo(newest);
+                    store.commit(vec![Write::Acknowledge(Acknowledge { who, target })]).await?;
+                }
+            }
+        }
+        Ok(outcomes)
+    }
+}
+
+#[derive(Default)]
+struct NumbersAnew(Mutex<HashMap<UserId, u64>>);
+
+#[async_trait]
+impl Defect for NumbersAnew {
+    async fn commit(&self, store: &MemoryStore, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
+        let outcomes = store.commit(batch.clone()).await?;
+        for write in &batch {
+            if let Write::ForgetDevice(ForgetDevice { who }) = write {
+                let (head, floor) = extent(store, who.user).await?;
+                if head == floor && store.devices(who.user).await?.is_empty() {
+                    self.0.lock().unwrap().insert(who.user, head.get());
+                }
+            }
+        }
+        Ok(outcomes)
+    }
+
+    fn inbox_page(&self, query: &InboxQuery, page: &mut InboxPage) {
+        if let Some(gone) = self.0.lock().unwrap().get(&query.who.user) {
+            renumber(page, |seq| seq.saturating_sub(*gone));
+        }
+    }
+}
+
+#[derive(Default)]
+struct ForgetsAlike;
+
+#[async_trait]
+impl Defect for ForgetsAlike {
+    async fn commit(&self, store: &MemoryStore, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
+        let outcomes = store.commit(batch.clone()).await?;
+        for write in batch {
+            let Write::ForgetDevice(ForgetDevice { who }) = write else { continue };
+            for other in store.devices(who.user).await? {
+                if other.device.as_str().starts_with(who.device.as_str()) {
+                    let who = Principal::new(who.user, other.device);
+                    store.commit(vec![Write::ForgetDevice(ForgetDevice { who })]).await?;
+                }
+            }
+        }
+        Ok(outcomes)
+    }
+}
+
+#[derive(Default)]
+struct VersionIsContent(Mutex<HashMap<(UserId, ClientMessageId), Option<KeyVersion>>>);
+
+impl Defect for VersionIsContent {
+    fn outcome(&self, write: &Write, outcome: &mut Outcome) {
+        let Write::AppendMessage(write) = write else { return };
+        let Some(id) = write.client_id else { return };
+        let mut first = self.0.lock().unwrap();
+        let named = *first.entry((write.sender.user, id)).or_insert(write.recipient_key_version);
+        if named != write.recipient_key_version {
+            *outcome = Outcome::Refused(Refusal::ClientIdReused);
+        }
+    }
+}
+
+#[derive(Default)]
+struct StartsAtZero;
+
+#[async_trait]
+impl Defect for StartsAtZero {
+    async fn commit(&self, store: &MemoryStore, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
+        let mut outcomes = store.commit(batch.clone()).await?;
+        for (write, outcome) in batch.iter().zip(&mut outcomes) {
+            if let (Write::RegisterDevice(write), Outcome::DeviceRegistered { cursor }) = (write, outcome) {
+                let (head, floor) = extent(store, write.who.user).await?;
+                if head == floor {
+                    *cursor = InboxSeq::ZERO;
+                }
+            }
+        }
+        Ok(outcomes)
+    }
+}
+
+#[derive(Default)]
+struct ExpiresOne;
+
+impl Defect for ExpiresOne {
+    fn write(&self, write: &mut Write) {
+        if let Write::Expire(write) = write {
+            write.limit = write.limit.max(1);
+        }
+    }
+}
+
+#[derive(Default)]
+struct TellsOne;
+
+impl Defect for TellsOne {
+    fn write(&self, write: &mut Write) {
+        if let Write::AnnounceKeys(write) = write {
+            write.limit = write.limit.max(1);
+        }
+    }
+}
+
+/// Its tables of devices are written one write after the other.
+#[derive(Default)]
+struct ReadsDevicesEarly(MemoryStore);
+
+#[async_trait]
+impl Defect for ReadsDevicesEarly {
+    async fn commit(&self, store: &MemoryStore, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
+        for write in &batch {
+            self.0.commit(vec![write.clone()]).await?;
+            yield_now().await;
+        }
+        store.commit(batch).await
+    }
+
+    fn read_devices<'a>(&'a self, _store: &'a MemoryStore) -> &'a MemoryStore {
+        &self.0
+    }
+}
