@@ -5,7 +5,7 @@ use crate::disconnect::DisconnectReason;
 use crate::{
     AckMode, AckTarget, Acknowledge, Acknowledged, Depth, DeviceId, DeviceStart, DeviceState, Error,
     ForgetDevice, Gap, GapReason, InboxEntry, InboxPage, InboxQuery, InboxSeq, Outcome, OwnEntries,
-    Principal, RegisterDevice, StoreError, StoreErrorKind, UserId, Write,
+    Principal, RegisterDevice, StoreError, StoreErrorKind, Write,
 };
 
 /// Asks for what is pending.
