@@ -119,10 +119,10 @@ impl Harness for Neighbour {
 
 #[test]
 fn beside_another_store_the_contract_is_kept() {
-    let modules = ["aligned", "refusals", "dense", "three_rows", "acknowledging", "expiry", "announcements"];
+    let modules = ["dense", "three_rows", "announcements", "idempotent"];
     let chosen: Vec<_> =
         cases::<Neighbour>().into_iter().filter(|case| modules.contains(&case.module)).collect();
-    assert!(chosen.len() > 40, "{}", chosen.len());
+    assert!(chosen.len() > 15, "{}", chosen.len());
     for case in chosen {
         case.run();
     }

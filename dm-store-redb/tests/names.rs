@@ -10,6 +10,9 @@ use dm_core::{StoreError, StoreErrorKind};
 use dm_store_redb::{RedbConfig, RedbStore};
 use redb::{Database, MultimapTableDefinition, ReadableDatabase, TableDefinition, TableHandle};
 
+/// Makes a table in a transaction of the host's.
+type Make = fn(&redb::WriteTransaction);
+
 /// Lets a host make its tables.
 fn host(path: &Path, make: impl Fn(&redb::WriteTransaction)) {
     let database = Database::create(path).unwrap();
@@ -49,7 +52,7 @@ fn is_refused(path: &Path, name: &str) {
 fn a_database_whose_tables_have_the_stores_names_is_refused_and_left_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("host.redb");
-    let make: [(&str, fn(&redb::WriteTransaction)); 5] = [
+    let make: [(&str, Make); 5] = [
         ("dm_users", |transaction| {
             transaction
                 .open_table(TableDefinition::<u64, &str>::new("dm_users"))
