@@ -17,9 +17,13 @@ pub struct PostgresConfig {
     /// [`Durability::NotSynced`]: any server is taken, and one that loses answered messages by a power cut or a failover
     /// is warned of and stays visible in the store's status. In production ask for [`Durability::Synced`].
     pub least_durability: Durability,
-    /// Connections, at most, for commits and reads together. Default 16: a server with the usual limit of 100 takes six
-    /// nodes. Keep it above [`lanes`](Self::lanes), or reads wait for commits.
-    pub pool_size: NonZeroUsize,
+    /// Connections for reads, at most. Default 12. They are apart from those for commits, so that
+    /// neither waits for the other: with both defaults a server with the usual limit of 100
+    /// connections takes six nodes.
+    pub read_connections: NonZeroUsize,
+    /// Connections for commits, at most. Default 4: one for each of [`lanes`](Self::lanes), which
+    /// is the least that is of use, and as many for callers beside the service.
+    pub commit_connections: NonZeroUsize,
     /// Commits that may run at once. Default 2: one waits for the disk while the other's statements run. Each further
     /// one makes batches smaller and meetings in the same inbox more frequent; where the server has many cores to
     /// itself, it may pay. On two cores that the server shared with its node, 256 sends at a time among 2,000 people:
@@ -35,8 +39,9 @@ pub struct PostgresConfig {
     /// How long a statement may wait for rows that another commit holds. Default 5 s: less than
     /// [`statement_timeout`](Self::statement_timeout), so that the error says what it was.
     pub lock_timeout: Duration,
-    /// How long an answer of the network may take before a connection counts as lost. Default 15 s: more than a
-    /// statement may run.
+    /// How long the server may take to answer what was sent to it in one go: a read, or the
+    /// statements of a round trip of a batch. Past that the connection counts as lost and is
+    /// closed. Default 15 s: more than a statement may run.
     pub network_timeout: Duration,
     /// How long to find out what became of a commit whose connection was lost, before its outcome counts as unknown.
     /// Default 10 s: a server that restarts is back by then.
@@ -58,7 +63,8 @@ impl Default for PostgresConfig {
         Self {
             schema: SchemaName::default(),
             least_durability: Durability::NotSynced,
-            pool_size: at_least_one(16),
+            read_connections: at_least_one(12),
+            commit_connections: at_least_one(4),
             lanes: at_least_one(2),
             wait_timeout: Duration::from_secs(5),
             connect_timeout: Duration::from_secs(5),

@@ -1,9 +1,11 @@
 //! Connections, and what is set on each.
 
+use std::future::Future;
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use deadpool_postgres::{
-    ClientWrapper, Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime,
+    ClientWrapper, Hook, HookError, Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Status,
 };
 use dm_core::{StoreError, StoreErrorKind};
 use tokio_postgres::config::TargetSessionAttrs;
@@ -52,9 +54,23 @@ pub(crate) fn parameters(parameters: &str, config: &PostgresConfig) -> Result<Co
 /// forgotten it. One that was in use a moment ago costs no round trip for that.
 const SELDOM: Duration = Duration::from_secs(1);
 
-/// A pool of connections, none of which is made yet. They are the store's alone and each statement leaves nothing behind,
-/// so none is cleaned between two uses.
-pub(crate) fn pool<T>(parameters: Config, tls: T, config: &PostgresConfig) -> Result<Pool, StoreError>
+/// Connections for one kind of work, in a pool. Clones share them.
+#[derive(Clone)]
+pub(crate) struct Connections {
+    pool: Pool,
+    /// How long getting one may take, with all that is tried for it.
+    got_within: Duration,
+    answers_within: Duration,
+}
+
+/// Connections, up to so many, none of which is made yet. They are the store's alone and each
+/// statement leaves nothing behind, so none is cleaned between two uses.
+pub(crate) fn connections<T>(
+    parameters: Config,
+    tls: T,
+    most: NonZeroUsize,
+    config: &PostgresConfig,
+) -> Result<Connections, StoreError>
 where
     T: MakeTlsConnect<Socket> + Clone + Send + Sync + 'static,
     T::Stream: Send + Sync,
@@ -77,52 +93,110 @@ where
         })
     });
     let manager = Manager::from_config(parameters, tls, ManagerConfig { recycling_method });
-    Pool::builder(manager)
+    let pool = Pool::builder(manager)
         .pre_recycle(ask)
-        .max_size(config.pool_size.get())
+        .max_size(most.get())
         .runtime(Runtime::Tokio1)
         .wait_timeout(Some(config.wait_timeout))
         .create_timeout(Some(config.connect_timeout))
         .build()
-        .map_err(|error| StoreError::new(StoreErrorKind::Engine, error))
+        .map_err(|error| StoreError::new(StoreErrorKind::Engine, error))?;
+    // Each idle connection that a silent server keeps would take its time on its own.
+    let got_within = config.wait_timeout.saturating_add(config.connect_timeout);
+    Ok(Connections { pool, got_within, answers_within: config.network_timeout })
 }
 
-/// A connection for one batch of statements. Unless it is given back, it is closed: a transaction that was interrupted,
-/// by an error or by the end of the runtime, never reaches the next user of the pool.
-pub(crate) struct Lease(Option<Object>);
-
-impl Lease {
-    pub(crate) async fn take(pool: &Pool) -> Result<Self, Fault> {
-        Ok(Self(Some(pool.get().await?)))
+impl Connections {
+    /// A connection that goes back to the others when it is dropped.
+    pub(crate) async fn get(&self) -> Result<Object, Fault> {
+        match tokio::time::timeout(self.got_within, self.pool.get()).await {
+            Ok(connection) => Ok(connection?),
+            Err(_) => Err(Fault::Pool(StoreError::new(StoreErrorKind::Unavailable, "no connection in time"))),
+        }
     }
 
-    pub(crate) fn client(&self) -> Result<&ClientWrapper, Fault> {
-        self.0.as_deref().ok_or(Fault::Damaged("a connection that was given back"))
+    /// What speaks on a connection.
+    pub(crate) const fn client<'a>(&self, connection: &'a ClientWrapper) -> Client<'a> {
+        Client { connection, answers_within: self.answers_within }
+    }
+
+    /// How many there are, and how many are idle.
+    pub(crate) fn status(&self) -> Status {
+        self.pool.status()
+    }
+
+    /// Connects once, so that what is wrong is told at opening.
+    pub(crate) async fn first(&self) -> Result<Object, StoreError> {
+        self.pool.get().await.map_err(|error| match error {
+            deadpool_postgres::PoolError::Backend(error) => from_postgres(error),
+            error => Fault::from(error).into(),
+        })
+    }
+}
+
+/// A connection in use, and how long an answer on it may take.
+#[derive(Clone, Copy)]
+pub(crate) struct Client<'a> {
+    connection: &'a ClientWrapper,
+    answers_within: Duration,
+}
+
+impl<'a> Client<'a> {
+    pub(crate) const fn connection(self) -> &'a ClientWrapper {
+        self.connection
+    }
+
+    /// Waits for an answer, or until the connection counts as lost.
+    pub(crate) async fn within<T>(
+        self,
+        answer: impl Future<Output = Result<T, tokio_postgres::Error>>,
+    ) -> Result<T, Fault> {
+        match tokio::time::timeout(self.answers_within, answer).await {
+            Ok(answer) => Ok(answer?),
+            Err(_) => Err(Fault::Silent),
+        }
+    }
+}
+
+/// A connection for one batch of statements. Unless it is given back, it is closed: a transaction
+/// that was interrupted, by an error, by silence or by the end of the runtime, never reaches the
+/// next user of the pool.
+pub(crate) struct Lease<'a> {
+    connections: &'a Connections,
+    connection: Option<Object>,
+}
+
+impl<'a> Lease<'a> {
+    pub(crate) async fn take(connections: &'a Connections) -> Result<Self, Fault> {
+        Ok(Self { connections, connection: Some(connections.get().await?) })
+    }
+
+    pub(crate) fn client(&self) -> Result<Client<'_>, Fault> {
+        let connection =
+            self.connection.as_deref().ok_or(Fault::Damaged("a connection that was given back"))?;
+        Ok(self.connections.client(connection))
     }
 
     /// Gives the connection back. It is in no transaction.
     pub(crate) fn give_back(mut self) {
-        drop(self.0.take());
+        drop(self.connection.take());
     }
 }
 
-impl Drop for Lease {
+impl Drop for Lease<'_> {
     fn drop(&mut self) {
-        if let Some(connection) = self.0.take() {
-            drop(Object::take(connection));
+        if let Some(connection) = self.connection.take() {
+            close(connection);
         }
     }
+}
+
+/// Closes a connection, whatever is under way on it: its task is aborted.
+pub(crate) fn close(connection: Object) {
+    drop(Object::take(connection));
 }
 
 /// Whether nothing can be said on the connection any more.
 pub(crate) fn is_lost(error: &tokio_postgres::Error) -> bool {
     error.is_closed() || error.as_db_error().is_none()
-}
-
-/// Connects once, outside the pool, so that what is wrong is told at opening.
-pub(crate) async fn first(pool: &Pool) -> Result<Object, StoreError> {
-    pool.get().await.map_err(|error| match error {
-        deadpool_postgres::PoolError::Backend(error) => from_postgres(error),
-        error => Fault::from(error).into(),
-    })
 }

@@ -15,6 +15,8 @@ pub(crate) enum Fault {
     Damaged(&'static str),
     /// No connection.
     Pool(StoreError),
+    /// The server did not answer in time, and may do anything with what was sent.
+    Silent,
     /// Another commit came between; the batch is to be tried again.
     Again,
 }
@@ -65,7 +67,7 @@ impl Fault {
                 *code == SqlState::T_R_SERIALIZATION_FAILURE || *code == SqlState::T_R_DEADLOCK_DETECTED
             }),
             Self::Again => true,
-            Self::Damaged(_) | Self::Pool(_) => false,
+            Self::Damaged(_) | Self::Pool(_) | Self::Silent => false,
         }
     }
 
@@ -82,6 +84,7 @@ impl From<Fault> for StoreError {
             Fault::Postgres(error) => from_postgres(error),
             Fault::Damaged(what) => Self::new(StoreErrorKind::Corrupt, what),
             Fault::Pool(error) => error,
+            Fault::Silent => Self::new(StoreErrorKind::Unavailable, "no answer in time"),
             Fault::Again => Self::new(StoreErrorKind::Unavailable, "other commits came between every time"),
         }
     }

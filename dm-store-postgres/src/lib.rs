@@ -55,6 +55,11 @@
 //!   answer is what it would have been, or `Unavailable`. When nobody can be asked for
 //!   [`resolve_timeout`](PostgresConfig::resolve_timeout):
 //!   [`OutcomeUnknown`](dm_core::StoreErrorKind::OutcomeUnknown). The store goes on either way.
+//! - The server falls silent, because it is frozen or cannot be reached: a connection is waited for no longer than
+//!   [`wait_timeout`](PostgresConfig::wait_timeout) and [`connect_timeout`](PostgresConfig::connect_timeout) together,
+//!   and the answer to what was sent in one go no longer than [`network_timeout`](PostgresConfig::network_timeout). Past
+//!   that the connection is closed. Before `COMMIT` is sent that is `Unavailable`, and nothing is committed; afterwards it
+//!   is resolved as above. So a send is answered within these times and `resolve_timeout`, a read without the last.
 //! - A caller stops waiting: the batch goes on, on a task of its own, and happens in full or not at all. A connection whose
 //!   transaction was interrupted is closed and never used again.
 //!

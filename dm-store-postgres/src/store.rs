@@ -57,21 +57,26 @@ impl PostgresStore {
         T::TlsConnect: Send + Sync,
         <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
     {
-        let pool = connection::pool(connection::parameters(parameters, config)?, tls, config)?;
-        let mut first = connection::first(&pool).await?;
+        let parameters = connection::parameters(parameters, config)?;
+        let reads =
+            connection::connections(parameters.clone(), tls.clone(), config.read_connections, config)?;
+        let connections = connection::connections(parameters, tls, config.commit_connections, config)?;
+        let mut first = connections.first().await?;
         let durability = durability::examine(&first, config.least_durability).await?;
         schema::migrate(&mut first, &config.schema).await?;
         clean(&first).await.map_err(from_postgres)?;
         drop(first);
         let (slots, known) = (CommitSlots::default(), Known::default());
-        let committer = Committer { pool: pool.clone(), config: config.clone(), slots, known };
-        Ok(Self { committer: Arc::new(committer), reader: Reader::new(pool), durability })
+        let committer = Committer { connections, config: config.clone(), slots, known };
+        Ok(Self { committer: Arc::new(committer), reader: Reader::new(reads), durability })
     }
 }
 
 impl std::fmt::Debug for PostgresStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PostgresStore").field("pool", &self.committer.pool.status()).finish_non_exhaustive()
+        f.debug_struct("PostgresStore")
+            .field("commits", &self.committer.connections.status())
+            .finish_non_exhaustive()
     }
 }
 

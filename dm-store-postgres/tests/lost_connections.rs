@@ -9,20 +9,14 @@ use std::time::Duration;
 
 use common::harness::fresh;
 use common::proxy::{Mood, Proxy};
-use common::{append_as, dense, open, texts, until};
+use common::{WAITS, append_as, dense, open, session, texts, until, user};
 use dm_core::{Outcome, Store, StoreErrorKind, Write};
 use dm_store_postgres::{PostgresConfig, PostgresStore};
 use dm_test_servers::postgres::{Cluster, Database};
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::NoTls;
 
 fn send(id: u64) -> Vec<Write> {
     vec![append_as(1, 1, id, 7).into()]
-}
-
-async fn session(database: &Database) -> Client {
-    let (client, connection) = tokio_postgres::connect(&database.parameters(), NoTls).await.unwrap();
-    tokio::spawn(connection);
-    client
 }
 
 /// Ends every session that waits for a lock.
@@ -32,9 +26,6 @@ fn end_waiting(database: &Database) {
          WHERE datname = current_database() AND wait_event_type = 'Lock'",
     );
 }
-
-const WAITS: &str = "SELECT count(*) = 1 FROM pg_stat_activity
-                     WHERE datname = current_database() AND wait_event_type = 'Lock'";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_lost_before_commit_leaves_nothing() {
@@ -160,20 +151,77 @@ async fn a_commit_that_arrives_after_it_was_given_up_does_nothing() {
     assert_eq!((texts(&store, 1, 1).await, dense(&store, 2).await), (vec!["2".to_owned()], 1));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_commit_nobody_can_be_asked_about_is_unknown_and_its_repeat_resolves_it() {
+/// Commits with a mood that leaves nobody to be asked, and again when the server is back.
+async fn unknown_until_repeated(config: &PostgresConfig, mood: Mood) {
     let database = fresh();
-    let mut config = PostgresConfig::default();
-    config.resolve_timeout = Duration::from_millis(100);
-    let (store, proxy, _folder) = behind_proxy(&database, &config).await;
-    proxy.set(Mood::CutsForGood);
+    let (store, proxy, _folder) = behind_proxy(&database, config).await;
+    proxy.set(mood);
     assert_eq!(store.commit(send(1)).await.unwrap_err().kind(), StoreErrorKind::OutcomeUnknown);
+    if mood == Mood::SilentAfterIt {
+        proxy.left().await;
+    }
     proxy.set(Mood::Honest);
     let mut repeat = append_as(1, 1, 1, 7);
     repeat.id = common::message(2);
     let outcomes = store.commit(vec![repeat.into()]).await.unwrap();
     assert!(matches!(&outcomes[..], [Outcome::MessageAppended(appended)] if appended.repeated));
     assert_eq!((texts(&store, 1, 1).await, dense(&store, 2).await), (vec!["1".to_owned()], 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_nobody_can_be_asked_about_is_unknown_and_its_repeat_resolves_it() {
+    let mut config = PostgresConfig::default();
+    config.resolve_timeout = Duration::from_millis(100);
+    unknown_until_repeated(&config, Mood::CutsForGood).await;
+}
+
+/// Little patience with a server that falls silent.
+fn impatient() -> PostgresConfig {
+    let mut config = PostgresConfig::default();
+    config.network_timeout = Duration::from_secs(3);
+    config
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_falls_silent_before_commit_hangs_no_send_and_nothing_is_stored() {
+    let database = fresh();
+    let (store, proxy, _folder) = behind_proxy(&database, &impatient()).await;
+    proxy.set(Mood::Silent);
+    assert_eq!(store.commit(send(1)).await.unwrap_err().kind(), StoreErrorKind::Unavailable);
+    proxy.left().await;
+    proxy.set(Mood::Honest);
+    store.commit(send(2)).await.unwrap();
+    assert_eq!((texts(&store, 1, 1).await, dense(&store, 2).await), (vec!["2".to_owned()], 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_is_not_answered_in_time_is_found_to_be_done_and_its_connection_is_closed() {
+    let database = fresh();
+    let (store, proxy, _folder) = behind_proxy(&database, &impatient()).await;
+    proxy.set(Mood::SwallowsTheAnswer);
+    let outcomes = store.commit(send(1)).await.unwrap();
+    assert!(matches!(&outcomes[..], [Outcome::MessageAppended(appended)] if !appended.repeated));
+    proxy.left().await;
+    assert_eq!((texts(&store, 1, 1).await, dense(&store, 2).await), (vec!["1".to_owned()], 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_falls_silent_within_commit_makes_its_outcome_unknown_and_its_repeat_resolves_it() {
+    let mut config = impatient();
+    config.resolve_timeout = Duration::from_millis(100);
+    unknown_until_repeated(&config, Mood::SilentAfterIt).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_of_a_server_that_falls_silent_fails_in_time() {
+    let database = fresh();
+    let (store, proxy, _folder) = behind_proxy(&database, &impatient()).await;
+    assert!(store.key(user(1)).await.unwrap().is_none());
+    proxy.set(Mood::Silent);
+    assert_eq!(store.key(user(1)).await.unwrap_err().kind(), StoreErrorKind::Unavailable);
+    proxy.left().await;
+    proxy.set(Mood::Honest);
+    assert!(store.key(user(1)).await.unwrap().is_none());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -37,7 +37,9 @@ impl PostgresPath {
         let fast = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = Manager::from_config(parameters, NoTls, fast);
         // As many connections as the store takes.
-        let pool = Pool::builder(manager).max_size(PostgresConfig::default().pool_size.get()).build()?;
+        let config = PostgresConfig::default();
+        let most = config.commit_connections.get() + config.read_connections.get();
+        let pool = Pool::builder(manager).max_size(most).build()?;
         let mut client = pool.get().await?;
         client.batch_execute(SCHEMA).await?;
         let transaction = client.transaction().await?;

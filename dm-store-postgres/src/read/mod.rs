@@ -4,7 +4,6 @@ mod conversations;
 mod history;
 mod inbox;
 
-use deadpool_postgres::Pool;
 use dm_core::{
     ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, HistoryPage, HistoryQuery,
     InboxPage, InboxQuery, KeyRecord, OwnEntries, Principal, UserId,
@@ -13,6 +12,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use crate::codec;
+use crate::connection::{Connections, close};
 use crate::error::Fault;
 
 use conversations::{CONVERSATION, CONVERSATIONS};
@@ -23,21 +23,28 @@ use inbox::{DEPTH, DEVICES, statement as inbox_statement};
 const KEY: &str =
     "SELECT u.key_version, u.key, u.key_binding, u.key_published_at FROM users u WHERE u.id = $1";
 
-/// Reads through a pool. Every call may be dropped at any time: it is in no transaction.
+/// Reads on connections of its own. Every call may be dropped at any time: it is in no transaction.
 #[derive(Clone)]
 pub(crate) struct Reader {
-    pool: Pool,
+    connections: Connections,
 }
 
 impl Reader {
-    pub(crate) const fn new(pool: Pool) -> Self {
-        Self { pool }
+    pub(crate) const fn new(connections: Connections) -> Self {
+        Self { connections }
     }
 
     async fn rows(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Fault> {
-        let client = self.pool.get().await?;
-        let statement = client.prepare_cached(sql).await?;
-        Ok(client.query(&statement, params).await?)
+        let connection = self.connections.get().await?;
+        let asking = async {
+            let statement = connection.prepare_cached(sql).await?;
+            connection.query(&statement, params).await
+        };
+        let rows = self.connections.client(&connection).within(asking).await;
+        if let Err(Fault::Silent) = rows {
+            close(connection);
+        }
+        rows
     }
 
     pub(crate) async fn key(&self, user: UserId) -> Result<Option<KeyRecord>, Fault> {

@@ -3,11 +3,11 @@
 //! Like expiry it takes users whom nobody names, and passes over those that another commit holds. A publisher's row is
 //! taken first: whoever writes an announcement holds it.
 
-use deadpool_postgres::ClientWrapper;
 use dm_core::{AnnounceKeys, Event, InboxEntry, InboxSeq, KeyRecord, Notice, Notification, Outcome, UserId};
 
 use super::flight::{Flight, param};
 use crate::codec;
+use crate::connection::Client;
 use crate::error::Fault;
 
 const TAKE_PUBLISHER: &str = "SELECT u.id, u.key_version, u.key, u.key_binding, u.key_published_at
@@ -30,7 +30,7 @@ const INSERT_NOTICES: &str = "INSERT INTO inbox (user_id, seq, at, notice)
 const RAISE_HEADS: &str = "UPDATE users u SET inbox_head = n.seq, oldest_at = coalesce(u.oldest_at, $3)
     FROM unnest($1::bytea[], $2::bigint[]) AS n(id, seq) WHERE u.id = n.id";
 
-pub(super) async fn announce(client: &ClientWrapper, write: &AnnounceKeys) -> Result<Outcome, Fault> {
+pub(super) async fn announce(client: Client<'_>, write: &AnnounceKeys) -> Result<Outcome, Fault> {
     let mut appended = Vec::new();
     let mut last = Vec::new();
     while appended.len() < write.limit
@@ -47,7 +47,7 @@ pub(super) async fn announce(client: &ClientWrapper, write: &AnnounceKeys) -> Re
 }
 
 async fn next_publisher(
-    client: &ClientWrapper,
+    client: Client<'_>,
     after: &[u8],
 ) -> Result<Option<(UserId, Option<KeyRecord>)>, Fault> {
     let mut flight = Flight::new(client);
@@ -59,7 +59,7 @@ async fn next_publisher(
 
 /// Tells peers of a publisher whose row is held, as long as the limit and other commits allow.
 async fn step(
-    client: &ClientWrapper,
+    client: Client<'_>,
     write: &AnnounceKeys,
     publisher: UserId,
     record: Option<KeyRecord>,

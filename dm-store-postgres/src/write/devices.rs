@@ -1,10 +1,10 @@
 //! Registering devices, and forgetting them.
 
-use deadpool_postgres::ClientWrapper;
 use dm_core::{DeviceStart, ForgetDevice, Outcome, Refusal, RegisterDevice};
 
 use super::book::{Book, Device, Stop};
 use super::flight::{Flight, param};
+use crate::connection::Client;
 use crate::error::Fault;
 
 impl Book {
@@ -31,7 +31,7 @@ impl Book {
 }
 
 /// Forgets a device of a user whose row is locked, if there is one.
-pub(super) async fn forget(client: &ClientWrapper, write: &ForgetDevice) -> Result<Outcome, Fault> {
+pub(super) async fn forget(client: Client<'_>, write: &ForgetDevice) -> Result<Outcome, Fault> {
     let who = &write.who;
     let params = || vec![param(who.user.as_bytes().as_slice()), param(who.device.as_str())];
     let mut flight = Flight::new(client);

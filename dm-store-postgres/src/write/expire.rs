@@ -3,11 +3,11 @@
 //! Expiry takes users whom nobody names, so it never waits for them: those that another commit holds are passed over, and
 //! there is more to do.
 
-use deadpool_postgres::ClientWrapper;
 use dm_core::{Expire, Outcome};
 
 use super::flight::{Flight, param};
 use crate::codec;
+use crate::connection::Client;
 use crate::error::Fault;
 
 /// Inboxes at a time.
@@ -40,7 +40,7 @@ struct Going {
     is_done: bool,
 }
 
-pub(super) async fn expire(client: &ClientWrapper, write: &Expire) -> Result<Outcome, Fault> {
+pub(super) async fn expire(client: Client<'_>, write: &Expire) -> Result<Outcome, Fault> {
     let before = codec::time(write.before);
     let mut entries = 0;
     while entries < write.limit {
@@ -68,12 +68,7 @@ pub(super) async fn expire(client: &ClientWrapper, write: &Expire) -> Result<Out
 }
 
 /// Decides how far each inbox goes, up to a limit in all.
-async fn choose(
-    client: &ClientWrapper,
-    going: &mut [Going],
-    before: i64,
-    left: usize,
-) -> Result<usize, Fault> {
+async fn choose(client: Client<'_>, going: &mut [Going], before: i64, left: usize) -> Result<usize, Fault> {
     let mut flight = Flight::new(client);
     let users: Vec<&[u8]> = going.iter().map(|going| going.user.as_slice()).collect();
     let floors: Vec<i64> = going.iter().map(|going| going.floor).collect();
@@ -101,7 +96,7 @@ async fn choose(
     Ok(removed)
 }
 
-async fn remove(client: &ClientWrapper, going: &[Going]) -> Result<(), Fault> {
+async fn remove(client: Client<'_>, going: &[Going]) -> Result<(), Fault> {
     let users: Vec<&[u8]> = going.iter().map(|going| going.user.as_slice()).collect();
     let floors: Vec<i64> = going.iter().map(|going| going.floor).collect();
     let oldest: Vec<Option<i64>> = going.iter().map(|going| going.oldest_at).collect();

@@ -4,12 +4,11 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;
 
-use deadpool_postgres::ClientWrapper;
 use futures_util::future::{BoxFuture, FutureExt as _, MaybeDone, join, join_all, maybe_done};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-use crate::connection::is_lost;
+use crate::connection::{Client, is_lost};
 use crate::error::Fault;
 
 /// A parameter of a statement, mostly a whole column of an array.
@@ -21,27 +20,29 @@ type Answer = Result<Vec<Row>, tokio_postgres::Error>;
 pub(super) enum Landing {
     Committed,
     /// `COMMIT` was not sent, or the server made a rollback of it.
-    NotSent(tokio_postgres::Error),
+    NotSent(Fault),
     /// It may or may not have been done.
-    Lost(tokio_postgres::Error),
+    Lost(Fault),
 }
 
-/// Statements on their way. The server runs them in the order in which they were added, each on what is committed when
-/// it begins, and none after one that failed in the same transaction.
+/// Statements on their way. The server runs them in the order in which they were added, each on
+/// what is committed when it begins, and none after one that failed in the same transaction. What
+/// is sent in one go is answered within
+/// [`network_timeout`](crate::PostgresConfig::network_timeout), or the connection counts as lost.
 pub(super) struct Flight<'a> {
-    client: &'a ClientWrapper,
+    client: Client<'a>,
     statements: Vec<BoxFuture<'a, Answer>>,
 }
 
 impl<'a> Flight<'a> {
-    pub(super) const fn new(client: &'a ClientWrapper) -> Self {
+    pub(super) const fn new(client: Client<'a>) -> Self {
         Self { client, statements: Vec::new() }
     }
 
     /// Adds a statement. A connection that meets it for the first time has it prepared, in a round trip of its own.
     pub(super) async fn add(&mut self, sql: impl AsRef<str>, params: Vec<Param<'a>>) -> Result<(), Fault> {
-        let client = self.client;
-        let statement = client.prepare_cached(sql.as_ref()).await?;
+        let client = self.client.connection();
+        let statement = self.client.within(client.prepare_cached(sql.as_ref())).await?;
         let run = async move {
             let params: Vec<&(dyn ToSql + Sync)> =
                 params.iter().map(|param| &**param as &(dyn ToSql + Sync)).collect();
@@ -53,21 +54,22 @@ impl<'a> Flight<'a> {
 
     /// Adds a command without parameters or rows.
     pub(super) fn command(&mut self, sql: &'static str) {
-        let client = self.client;
+        let client = self.client.connection();
         self.statements.push(async move { client.batch_execute(sql).await.map(|()| Vec::new()) }.boxed());
     }
 
     /// Sends them, and fails with the first failure.
     pub(super) async fn land(self) -> Result<std::vec::IntoIter<Vec<Row>>, Fault> {
         // The future of a statement sends when it is first polled, and `join_all` polls up to 30 in their order.
-        let rows = join_all(self.statements).await.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let answers = join_all(self.statements).map(|answers| answers.into_iter().collect());
+        let rows: Vec<_> = self.client.within(answers).await?;
         Ok(rows.into_iter())
     }
 
     /// Sends them with `COMMIT` behind them. A statement that cannot be sent keeps `COMMIT` back, for the others without it
     /// would be a part of a batch.
     pub(super) async fn commit(self) -> Landing {
-        let client = self.client;
+        let client = self.client.connection();
         let mut statements: Vec<_> = self.statements.into_iter().map(maybe_done).collect();
         let sent = poll_fn(|cx| {
             for statement in &mut statements {
@@ -79,17 +81,21 @@ impl<'a> Flight<'a> {
             Poll::Ready(failed.and_then(Answer::err).map_or(Ok(()), Err))
         });
         if let Err(error) = sent.await {
-            return Landing::NotSent(error);
+            return Landing::NotSent(error.into());
         }
         let commit = async { client.batch_execute("COMMIT").await };
-        let (_, committed) = join(join_all(statements.iter_mut()), commit).await;
+        let landing = join(join_all(statements.iter_mut()), commit).map(|(_, committed)| Ok(committed));
+        let committed = match self.client.within(landing).await {
+            Ok(committed) => committed,
+            Err(fault) => return Landing::Lost(fault),
+        };
         let failed = statements.iter_mut().filter_map(|done| Pin::new(done).take_output()?.err()).next();
         match failed {
             // What the server refused before `COMMIT` makes a rollback of it.
-            Some(error) if !is_lost(&error) => Landing::NotSent(error),
-            Some(error) => Landing::Lost(error),
+            Some(error) if !is_lost(&error) => Landing::NotSent(error.into()),
+            Some(error) => Landing::Lost(error.into()),
             // Even what the server says to `COMMIT` may come after the commit is in its log.
-            None => committed.map_or_else(Landing::Lost, |()| Landing::Committed),
+            None => committed.map_or_else(|error| Landing::Lost(error.into()), |()| Landing::Committed),
         }
     }
 }

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use deadpool_postgres::ClientWrapper;
 use dm_core::{AckTarget, Conversation, InboxSeq, MessageId, Principal, ServerSequence, Write};
 use tokio_postgres::Row;
 use uuid::Uuid;
@@ -13,6 +12,7 @@ use super::flight::{Flight, Param, param};
 use super::plan::{Names, owners};
 use super::reserve::Reservation;
 use crate::codec::{self, MESSAGE, MESSAGE_COLUMNS};
+use crate::connection::Client;
 use crate::error::Fault;
 
 /// Makes rows for users who have none, in the order of their keys.
@@ -93,7 +93,7 @@ pub(super) async fn lock(flight: &mut Flight<'_>, names: &Names) -> Result<(), F
 /// Reads where messages stand that are acknowledged by their ids. Needs no lock: a message keeps its places, and who
 /// acknowledges one was told of it after it was committed.
 pub(super) async fn filed(
-    client: &ClientWrapper,
+    client: Client<'_>,
     ids: &BTreeSet<MessageId>,
     book: &mut Book,
 ) -> Result<(), Fault> {

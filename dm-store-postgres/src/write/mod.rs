@@ -23,12 +23,11 @@ mod plan;
 mod reserve;
 mod slot;
 
-use deadpool_postgres::{ClientWrapper, Pool};
 use dm_core::{Outcome, StoreError, StoreErrorKind, Write};
 
 use crate::config::PostgresConfig;
-use crate::connection::Lease;
-use crate::error::{Fault, from_postgres};
+use crate::connection::{Client, Connections, Lease};
+use crate::error::Fault;
 use book::{Book, Stop};
 use flight::{Flight, Landing, param};
 use load::Part;
@@ -44,7 +43,7 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 
 /// What commits batches.
 pub(crate) struct Committer {
-    pub(crate) pool: Pool,
+    pub(crate) connections: Connections,
     pub(crate) config: PostgresConfig,
     pub(crate) slots: Slots,
     pub(crate) known: Known,
@@ -61,7 +60,7 @@ enum Failed {
 struct AtCommit {
     outcomes: Vec<Outcome>,
     slot: Slot,
-    error: tokio_postgres::Error,
+    fault: Fault,
 }
 
 impl From<Fault> for Failed {
@@ -73,7 +72,7 @@ impl From<Fault> for Failed {
 /// The same, while the slot is with the try.
 enum Stopped {
     Before(Fault),
-    AtCommit(Vec<Outcome>, tokio_postgres::Error),
+    AtCommit(Vec<Outcome>, Fault),
 }
 
 impl From<Fault> for Stopped {
@@ -97,22 +96,24 @@ impl Committer {
                 Err(Failed::Before(fault)) => return Err(fault.into()),
                 Err(Failed::AtCommit(lost)) => *lost,
             };
-            let AtCommit { outcomes, mut slot, error } = lost;
-            let fate = slot.resolve(&self.pool, self.config.resolve_timeout).await;
+            let AtCommit { outcomes, mut slot, fault } = lost;
+            let fate = slot.resolve(&self.connections, self.config.resolve_timeout).await;
             if fate != Fate::Unknown {
                 self.slots.put_back(slot);
             }
             return match fate {
                 Fate::Committed => Ok(outcomes),
-                Fate::Aborted => Err(StoreError::new(StoreErrorKind::Unavailable, from_postgres(error))),
-                Fate::Unknown => Err(StoreError::new(StoreErrorKind::OutcomeUnknown, from_postgres(error))),
+                Fate::Aborted => Err(StoreError::new(StoreErrorKind::Unavailable, StoreError::from(fault))),
+                Fate::Unknown => {
+                    Err(StoreError::new(StoreErrorKind::OutcomeUnknown, StoreError::from(fault)))
+                }
             };
         }
     }
 
     async fn attempt(&self, batch: &[Write]) -> Result<Vec<Outcome>, Failed> {
         // Whatever ends this early closes the connection, and the server rolls back.
-        let lease = Lease::take(&self.pool).await?;
+        let lease = Lease::take(&self.connections).await?;
         let client = lease.client()?;
         let mut slot = self.slots.take(client).await?;
         let done = Batch { client, batch, known: &self.known }.run(&slot).await;
@@ -124,8 +125,8 @@ impl Committer {
                 }
                 return Err(fault.into());
             }
-            Err(Stopped::AtCommit(outcomes, error)) => {
-                return Err(Failed::AtCommit(Box::new(AtCommit { outcomes, slot, error })));
+            Err(Stopped::AtCommit(outcomes, fault)) => {
+                return Err(Failed::AtCommit(Box::new(AtCommit { outcomes, slot, fault })));
             }
         };
         slot.is_moved();
@@ -137,7 +138,7 @@ impl Committer {
 
 /// One try at a batch.
 struct Batch<'a> {
-    client: &'a ClientWrapper,
+    client: Client<'a>,
     batch: &'a [Write],
     known: &'a Known,
 }
@@ -222,8 +223,8 @@ async fn commit(
     slot.move_on(&mut flight).await?;
     match flight.commit().await {
         Landing::Committed => Ok(outcomes),
-        Landing::NotSent(error) => Err(Fault::from(error).into()),
-        Landing::Lost(error) => Err(Stopped::AtCommit(outcomes, error)),
+        Landing::NotSent(fault) => Err(fault.into()),
+        Landing::Lost(fault) => Err(Stopped::AtCommit(outcomes, fault)),
     }
 }
 

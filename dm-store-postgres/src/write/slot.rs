@@ -11,11 +11,10 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use deadpool_postgres::{ClientWrapper, Pool};
-use tokio::time::{Instant, sleep};
+use tokio::time::{sleep, timeout};
 
 use super::flight::{Flight, param};
-use crate::connection::Lease;
+use crate::connection::{Client, Connections, Lease};
 use crate::error::Fault;
 
 const MAKE: &str = "INSERT INTO commits DEFAULT VALUES RETURNING slot::text";
@@ -55,12 +54,12 @@ pub(super) enum Fate {
 
 impl Slots {
     /// Takes a slot, which is made if all are taken.
-    pub(super) async fn take(&self, client: &ClientWrapper) -> Result<Slot, Fault> {
+    pub(super) async fn take(&self, client: Client<'_>) -> Result<Slot, Fault> {
         let free = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
         if let Some(slot) = free {
             return Ok(slot);
         }
-        let row = client.query_one(MAKE, &[]).await?;
+        let row = client.within(client.connection().query_one(MAKE, &[])).await?;
         Ok(Slot { name: row.try_get(0)?, token: 0 })
     }
 
@@ -82,26 +81,26 @@ impl Slot {
     }
 
     /// Asks on new connections what became of the batch, until one answers or the time is over.
-    pub(super) async fn resolve(&mut self, pool: &Pool, within: Duration) -> Fate {
-        let end = Instant::now() + within;
-        loop {
-            match self.look(pool).await {
-                Ok(fate) => return fate,
-                Err(fault) => {
-                    let error = dm_core::StoreError::from(fault);
-                    tracing::debug!(error = %error, cause = ?error, "a commit's outcome is not known yet");
+    pub(super) async fn resolve(&mut self, connections: &Connections, within: Duration) -> Fate {
+        let asking = async {
+            loop {
+                match self.look(connections).await {
+                    Ok(fate) => return fate,
+                    Err(fault) => {
+                        let error = dm_core::StoreError::from(fault);
+                        tracing::debug!(error = %error, cause = ?error, "a commit's outcome is not known yet");
+                    }
                 }
+                sleep(PAUSE).await;
             }
-            if Instant::now() >= end {
-                return Fate::Unknown;
-            }
-            sleep(PAUSE).await;
-        }
+        };
+        timeout(within, asking).await.unwrap_or(Fate::Unknown)
     }
 
-    async fn look(&mut self, pool: &Pool) -> Result<Fate, Fault> {
-        let lease = Lease::take(pool).await?;
-        let row = lease.client()?.query_opt(LOOK, &[&self.name]).await?;
+    async fn look(&mut self, connections: &Connections) -> Result<Fate, Fault> {
+        let lease = Lease::take(connections).await?;
+        let client = lease.client()?;
+        let row = client.within(client.connection().query_opt(LOOK, &[&self.name])).await?;
         lease.give_back();
         let Some(row) = row else { return Ok(Fate::Unknown) };
         // Earlier looks whose answers were lost have moved it by two each.

@@ -64,3 +64,15 @@ pub async fn until(database: &dm_test_servers::postgres::Database, query: &str) 
         tokio::task::yield_now().await;
     }
 }
+
+/// A connection of the test's own.
+pub async fn session(database: &dm_test_servers::postgres::Database) -> tokio_postgres::Client {
+    let (client, connection) =
+        tokio_postgres::connect(&database.parameters(), tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+/// Whether one session waits for a lock.
+pub const WAITS: &str = "SELECT count(*) = 1 FROM pg_stat_activity
+                     WHERE datname = current_database() AND wait_event_type = 'Lock'";

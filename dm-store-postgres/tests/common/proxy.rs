@@ -22,6 +22,12 @@ pub enum Mood {
     Refuses = 3,
     /// Holds it back and cuts the connection; the server gets it once [`Proxy::release`] is called.
     HoldsIt = 4,
+    /// Passes nothing on, in either direction, and leaves all connections open.
+    Silent = 5,
+    /// Lets it through, and passes nothing on afterwards on this connection, which stays open.
+    SwallowsTheAnswer = 6,
+    /// The same, and is silent to everybody from then on.
+    SilentAfterIt = 7,
 }
 
 /// A socket in a folder, for a server with its socket in another.
@@ -30,11 +36,13 @@ pub struct Proxy {
     held: Arc<Held>,
 }
 
-/// What is held back, and whether the server has answered it.
+/// What is held back, and what came of it.
 #[derive(Default)]
 struct Held {
     release: Notify,
     answered: Notify,
+    /// A client closed a connection on which nothing was passed on.
+    left: Notify,
 }
 
 impl Proxy {
@@ -63,6 +71,11 @@ impl Proxy {
         self.held.answered.notified().await;
     }
 
+    /// Waits until a client closes a connection on which nothing is passed on.
+    pub async fn left(&self) {
+        self.held.left.notified().await;
+    }
+
     pub fn set(&self, mood: Mood) {
         self.mood.store(mood as u8, Ordering::SeqCst);
     }
@@ -80,7 +93,19 @@ async fn relay(client: UnixStream, server: UnixStream, mood: Arc<AtomicU8>, held
             read = from_client.read(&mut asked) => {
                 let Ok(read @ 1..) = read else { return };
                 let now = mood.load(Ordering::SeqCst);
-                if now == Mood::HoldsIt as u8 && asked[..read].windows(7).any(|word| word == b"COMMIT\0") {
+                let commits = asked[..read].windows(7).any(|word| word == b"COMMIT\0");
+                let swallows = [Mood::SwallowsTheAnswer as u8, Mood::SilentAfterIt as u8].contains(&now);
+                if now == Mood::Silent as u8 || (swallows && commits) {
+                    if swallows {
+                        let next = if now == Mood::SilentAfterIt as u8 { Mood::Silent } else { Mood::Honest };
+                        mood.store(next as u8, Ordering::SeqCst);
+                        to_server.write_all(&asked[..read]).await.unwrap();
+                    }
+                    while from_client.read(&mut asked).await.is_ok_and(|read| read > 0) {}
+                    held.left.notify_one();
+                    return;
+                }
+                if now == Mood::HoldsIt as u8 && commits {
                     mood.store(Mood::Honest as u8, Ordering::SeqCst);
                     drop((from_client, to_client));
                     held.release.notified().await;
@@ -93,7 +118,7 @@ async fn relay(client: UnixStream, server: UnixStream, mood: Arc<AtomicU8>, held
                     return;
                 }
                 if [Mood::CutsTheAnswer as u8, Mood::CutsForGood as u8].contains(&now)
-                    && asked[..read].windows(7).any(|word| word == b"COMMIT\0")
+                    && commits
                 {
                     cuts = true;
                     let next = if now == Mood::CutsForGood as u8 { Mood::Refuses } else { Mood::Honest };
