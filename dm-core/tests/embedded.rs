@@ -1,6 +1,6 @@
 //! The adapter for engines whose calls block: what happens when an engine fails, and when its disk fills up.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod common;
 

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use dm_conformance::build::{append, open_from, who};
 use dm_core::{AppendMessage, Ciphertext, Store as _, StoreError, Write};
 use dm_store_fjall::{FjallConfig, FjallStore};
-use dm_test_disk::{DiskHarness, LATER, full, second, trial};
+use dm_test_disk::{DiskHarness, LATER, Syncs, full, second, trial};
 
 struct Fjall;
 
@@ -37,13 +37,16 @@ async fn a_full_disk_is_recovered_from_without_a_restart() {
 }
 
 #[tokio::test]
-async fn a_first_sync_that_fails_once_is_recovered_from() {
-    trial::a_sync_fails::<Fjall>("a_first_sync_that_fails_once_is_recovered_from", 0).await;
+async fn a_sync_that_fails_once_is_recovered_from() {
+    let syncs = Syncs { well: 0, failing: 1 };
+    trial::syncs_fail::<Fjall>("a_sync_that_fails_once_is_recovered_from", syncs).await;
 }
 
+/// Also while it is closed and opened again.
 #[tokio::test]
-async fn a_second_sync_that_fails_once_is_recovered_from() {
-    trial::a_sync_fails::<Fjall>("a_second_sync_that_fails_once_is_recovered_from", 1).await;
+async fn syncs_that_fail_twice_are_recovered_from() {
+    let syncs = Syncs { well: 0, failing: 2 };
+    trial::syncs_fail::<Fjall>("syncs_that_fail_twice_are_recovered_from", syncs).await;
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use dm_core::StoreError;
 use dm_store_redb::{RedbConfig, RedbStore};
-use dm_test_disk::{DiskHarness, full, second, trial};
+use dm_test_disk::{DiskHarness, Syncs, full, second, trial};
 
 struct Redb;
 
@@ -35,13 +35,22 @@ async fn a_full_disk_is_recovered_from_without_a_restart() {
 }
 
 #[tokio::test]
-async fn a_first_sync_that_fails_once_is_recovered_from() {
-    trial::a_sync_fails::<Redb>("a_first_sync_that_fails_once_is_recovered_from", 0).await;
+async fn a_sync_that_fails_once_is_recovered_from() {
+    let syncs = Syncs { well: 0, failing: 1 };
+    trial::syncs_fail::<Redb>("a_sync_that_fails_once_is_recovered_from", syncs).await;
 }
 
 #[tokio::test]
-async fn a_second_sync_that_fails_once_is_recovered_from() {
-    trial::a_sync_fails::<Redb>("a_second_sync_that_fails_once_is_recovered_from", 1).await;
+async fn a_commits_second_sync_that_fails_once_is_recovered_from() {
+    let syncs = Syncs { well: 1, failing: 1 };
+    trial::syncs_fail::<Redb>("a_commits_second_sync_that_fails_once_is_recovered_from", syncs).await;
+}
+
+/// Also while it is closed and opened again.
+#[tokio::test]
+async fn syncs_that_fail_twice_are_recovered_from() {
+    let syncs = Syncs { well: 0, failing: 2 };
+    trial::syncs_fail::<Redb>("syncs_that_fail_twice_are_recovered_from", syncs).await;
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ pub const CLAUSES: [Clause; 18] = [
     clause(
         1,
         "atomic",
-        "Atomic. commit applies its writes in order, as one transaction. Ok means all of it; Err means that nothing of the batch is visible, now or after reopening. The one exception is OutcomeUnknown, after which an embedded store refuses all work until it is reopened.",
+        "Atomic. commit applies its writes in order, as one transaction. Ok means all of it; Err means that nothing of the batch is visible, now or after reopening. The one exception is OutcomeUnknown: all of the batch is there, or nothing of it, and which of the two stays so. After it an embedded store refuses all work until it is reopened, by itself as Unavailable, or by the host as Closed.",
     ),
     clause(
         2,

@@ -16,10 +16,19 @@ const BATCHES: u64 = 60;
 const FAILING: u64 = 20;
 pub(crate) const SEED: u64 = 11;
 
-/// Where the child finds its folder, and how many syncs go well before one fails.
+/// Where the child finds its folder, and which syncs fail.
 const PLACE: &str = "DM_DISK_ROOT";
 const FAIL: &str = "DM_DISK_FAIL";
-const AFTER: &str = "DM_DISK_FAIL_AFTER";
+const SYNCS: &str = "DM_DISK_SYNCS";
+
+/// Of the syncs of a commit and of those that follow: how many go well, and how many fail then. At most 9 each.
+#[derive(Clone, Copy, Debug)]
+pub struct Syncs {
+    /// How many go well.
+    pub well: u8,
+    /// How many fail after them.
+    pub failing: u8,
+}
 
 /// The folders and files of a trial.
 #[derive(Debug)]
@@ -75,7 +84,7 @@ pub fn is_child() -> bool {
 }
 
 /// Runs a test of this program once more, with its changes of files written into a log.
-pub(crate) fn run(test: &str, place: &Place, log: &Path, fail_after: Option<u8>) {
+pub(crate) fn run(test: &str, place: &Place, log: &Path, fail: Option<Syncs>) {
     let beside = log.parent().unwrap();
     let library = beside.join("recorder.so");
     let source = beside.join("recorder.c");
@@ -86,8 +95,8 @@ pub(crate) fn run(test: &str, place: &Place, log: &Path, fail_after: Option<u8>)
     let mut child = Command::new(std::env::current_exe().unwrap());
     child.args([test, "--exact", "--nocapture", "--test-threads=1"]);
     child.env(PLACE, place.root()).env("DM_DISK_LOG", log).env("LD_PRELOAD", library);
-    if let Some(after) = fail_after {
-        child.env(FAIL, beside.join("fail")).env(AFTER, after.to_string());
+    if let Some(Syncs { well, failing }) = fail {
+        child.env(FAIL, beside.join("fail")).env(SYNCS, format!("{well}{failing}"));
     }
     let output = child.output().unwrap();
     let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -104,7 +113,7 @@ pub(crate) async fn write<H: DiskHarness>() {
     let mut oracle = Oracle::new(SEED);
     for n in 0..BATCHES {
         if let Some(fail) = fail.as_ref().filter(|_| n == FAILING) {
-            std::fs::write(fail, std::env::var(AFTER).unwrap()).unwrap();
+            std::fs::write(fail, std::env::var(SYNCS).unwrap()).unwrap();
         }
         let writes = oracle.ask();
         mark(Mark::Asked);

@@ -29,7 +29,7 @@ pub mod second;
 mod small;
 pub mod trial;
 
-pub use child::is_child;
+pub use child::{Syncs, is_child};
 pub use disk::Disk;
 pub use harness::{DiskHarness, LATER};
 pub use small::SmallDisk;

@@ -1,6 +1,6 @@
 // Loaded into a test's child process by LD_PRELOAD. It writes down, in their order, all changes that the process makes to
-// files below $DM_DISK_ROOT and all syncs of them, into the file $DM_DISK_LOG. While the file $DM_DISK_FAIL exists,
-// syncs count down the digit in it; with none left, the sync removes it and fails with EIO, without having synced anything.
+// files below $DM_DISK_ROOT and all syncs of them, into the file $DM_DISK_LOG. While the file $DM_DISK_FAIL exists, some
+// syncs fail with EIO, without having synced anything; the last of them removes it.
 //
 // A record: kind (1 byte), inode (8), offset or length (8), lengths of two texts (4 each), the texts. `event.rs` reads it.
 
@@ -180,16 +180,17 @@ static const char *listed(const char *path) {
     return list;
 }
 
-// Whether this sync is to fail: the file $DM_DISK_FAIL holds a digit, how many go well before.
+// Whether this sync is to fail: the file $DM_DISK_FAIL holds two digits, how many go well before and how many fail then.
 static int fails_now(void) {
-    char left;
+    char left[2];
     if (!fail) return 0;
     int fd = (int)syscall(SYS_openat, AT_FDCWD, fail, O_RDWR | O_CLOEXEC);
     if (fd < 0) return 0;
-    int now = syscall(SYS_read, fd, &left, 1) == 1 && left == '0';
-    left--;
-    if (now) syscall(SYS_unlinkat, AT_FDCWD, fail, 0);
-    else syscall(SYS_pwrite64, fd, &left, 1, 0);
+    if (syscall(SYS_read, fd, left, 2) != 2) abort();
+    int now = left[0] == '0';
+    left[now]--;
+    if (left[1] == '0') syscall(SYS_unlinkat, AT_FDCWD, fail, 0);
+    else syscall(SYS_pwrite64, fd, left, 2, 0);
     close(fd);
     return now;
 }

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt as _;
 use dm_conformance::crash::{Fate, Oracle};
 use dm_core::{MemoryStore, Store as _};
 
-use crate::child::{self, Mark, Place, SEED};
+use crate::child::{self, Mark, Place, SEED, Syncs};
 use crate::disk::Disk;
 use crate::event::{self, Event};
 use crate::harness::DiskHarness;
@@ -13,7 +13,7 @@ use crate::harness::DiskHarness;
 /// About how many cuts a trial makes.
 const CUTS: usize = 40;
 
-/// An `fsync` of a commit fails once, after so many of that commit that go well. The batch is unknown, the store reopens
+/// Syncs of a commit, and perhaps of what follows it, fail. The batch is unknown, the store reopens
 /// itself in the same process, and all that was answered is there after a power cut at any later moment: also what depends
 /// on pages that the operating system gave up when the sync failed.
 ///
@@ -21,8 +21,8 @@ const CUTS: usize = 40;
 ///
 /// # Panics
 /// When it is not so.
-pub async fn a_sync_fails<H: DiskHarness>(test: &str, after: u8) {
-    run::<H>(test, Some(after)).await;
+pub async fn syncs_fail<H: DiskHarness>(test: &str, syncs: Syncs) {
+    run::<H>(test, Some(syncs)).await;
 }
 
 /// The power is cut at moments by chance: what was answered is there, and the rest as a whole or not at all.
@@ -33,7 +33,7 @@ pub async fn power_is_cut<H: DiskHarness>(test: &str) {
     run::<H>(test, None).await;
 }
 
-async fn run<H: DiskHarness>(test: &str, fail_after: Option<u8>) {
+async fn run<H: DiskHarness>(test: &str, fail: Option<Syncs>) {
     if child::is_child() {
         return child::write::<H>().await;
     }
@@ -46,7 +46,7 @@ async fn run<H: DiskHarness>(test: &str, fail_after: Option<u8>) {
     std::fs::write(place.marks(), []).unwrap();
     let mut disk = Disk::of(place.root(), SEED);
     let log = folder.path().join("log");
-    child::run(test, &place, &log, fail_after);
+    child::run(test, &place, &log, fail);
 
     let events = event::read(&log);
     let marks = place.marks().metadata().unwrap().ino();
@@ -83,7 +83,7 @@ async fn run<H: DiskHarness>(test: &str, fail_after: Option<u8>) {
         judge.oracle.done()
     );
     assert!(cuts > CUTS / 2 && judge.oracle.done() > 40, "the trial was too short");
-    assert_eq!(unknown > 0, fail_after.is_some(), "a sync that fails, and only that, makes a batch unknown");
+    assert_eq!(unknown > 0, fail.is_some(), "a sync that fails, and only that, makes a batch unknown");
 }
 
 /// Follows a child by its marks, on a store in memory.
