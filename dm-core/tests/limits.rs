@@ -1,6 +1,6 @@
 //! What happens exactly at a limit, and past a store that is wrong.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod common;
 

@@ -29,14 +29,14 @@ fn every_defect_is_caught_by_its_own_clause() {
 /// Examines on as many threads as there are cores.
 fn examine(kinds: Vec<Kind>) -> Vec<(Kind, BTreeMap<&'static str, usize>)> {
     let all = std::env::var("DM_BROKEN").is_ok_and(|scope| scope == "all");
-    let scope = if all { Scope::AllModules } else { Scope::OwnModule };
+    let examined = if all { Scope::AllModules } else { Scope::OwnModule };
     let left = Mutex::new(kinds.into_iter().enumerate());
     let found = Mutex::new(BTreeMap::new());
     thread::scope(|scope| {
         for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
             scope.spawn(|| {
                 while let Some((n, kind)) = { left.lock().unwrap().next() } {
-                    let caught = kind.caught_by(scope);
+                    let caught = kind.caught_by(examined);
                     found.lock().unwrap().insert(n, (kind, caught));
                 }
             });

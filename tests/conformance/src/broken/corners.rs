@@ -218,21 +218,41 @@ impl Defect for TellsOne {
     }
 }
 
-/// Its tables of devices are written one write after the other.
+/// Its tables of devices are written one write after the other, and each waits for a reader to look, but not for long.
 #[derive(Default)]
-struct ReadsDevicesEarly(MemoryStore);
+struct ReadsDevicesEarly {
+    devices: MemoryStore,
+    looks: AtomicU64,
+}
+
+impl ReadsDevicesEarly {
+    async fn wait_for_a_look(&self) {
+        let before = self.looks.load(Ordering::SeqCst);
+        for _ in 0..100 {
+            if self.looks.load(Ordering::SeqCst) != before {
+                return;
+            }
+            // To other threads, also where all cores are taken; and to other tasks.
+            std::thread::yield_now();
+            yield_now().await;
+        }
+    }
+}
 
 #[async_trait]
 impl Defect for ReadsDevicesEarly {
     async fn commit(&self, store: &MemoryStore, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
         for write in &batch {
-            self.0.commit(vec![write.clone()]).await?;
-            yield_now().await;
+            self.devices.commit(vec![write.clone()]).await?;
+            if matches!(write, Write::ForgetDevice(_) | Write::Acknowledge(_)) {
+                self.wait_for_a_look().await;
+            }
         }
         store.commit(batch).await
     }
 
     fn read_devices<'a>(&'a self, _store: &'a MemoryStore) -> &'a MemoryStore {
-        &self.0
+        self.looks.fetch_add(1, Ordering::SeqCst);
+        &self.devices
     }
 }
