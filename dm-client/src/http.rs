@@ -137,6 +137,18 @@ pub(crate) async fn call<T: DeserializeOwned>(
     Ok((status, value))
 }
 
+/// Sends a request whose answer is its status: whether the server knows what it is about.
+pub(crate) async fn call_known(request: RequestBuilder) -> Result<bool, ClientError> {
+    let response = request.send().await.map_err(network)?;
+    if response.status().is_success() {
+        return Ok(true);
+    }
+    match refusal(response).await {
+        error if error.is_not_found() => Ok(false),
+        error => Err(error),
+    }
+}
+
 async fn read(mut response: Response, limit: usize) -> Result<Vec<u8>, ClientError> {
     let too_large = ClientError::TooLarge { limit };
     let limit_u64 = u64::try_from(limit).unwrap_or(u64::MAX);
