@@ -31,6 +31,8 @@ impl Host {
         let data = options.folder()?;
         let mut command = Command::new(program().await?);
         command.args(["--listen", "127.0.0.1:0", "--data"]).arg(data.path());
+        // All the load comes from one address.
+        command.args(["--connections-per-address", "0"]);
         command.args(["--store", &options.store.name()]);
         command.env("RUST_LOG", "warn").stdout(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().context("chat-host does not start")?;

@@ -41,7 +41,7 @@ impl SqliteStore {
     pub fn open_with(path: impl AsRef<Path>, config: &SqliteConfig) -> Result<Self, StoreError> {
         let path = path.as_ref();
         let writer = Writer::new(connection::writer(path, config)?, config);
-        Ok(Self { embedded: Embedded::new(writer, Reader::new(Readers::new(path, config)))? })
+        Ok(Self { embedded: Embedded::new(writer, Reader::new(Readers::open(path, config)?))? })
     }
 }
 
