@@ -1,5 +1,6 @@
 //! Who has an account here, what they are called, and the tokens they signed in with.
 
+mod apart;
 mod database;
 mod file;
 mod shared;
@@ -11,6 +12,7 @@ use dm_core::{StoreError, StoreErrorKind, Timestamp, UserId};
 
 use crate::name::DisplayName;
 use crate::token::{Token, TokenHash};
+use apart::apart;
 use file::FileAccounts;
 pub(crate) use shared::SharedAccounts;
 
@@ -102,7 +104,10 @@ impl Accounts {
     ) -> Result<SignedIn, StoreError> {
         match &self.0 {
             Kept::File(file) => file.sign_in(user, name, now).await,
-            Kept::Shared(shared) => shared.sign_in(user, name, now).await,
+            Kept::Shared(shared) => {
+                let shared = shared.clone();
+                apart(async move { shared.sign_in(user, name, now).await }).await
+            }
         }
     }
 
@@ -113,7 +118,10 @@ impl Accounts {
     pub async fn session(&self, token: TokenHash) -> Result<Option<Session>, StoreError> {
         match &self.0 {
             Kept::File(file) => file.session(token).await,
-            Kept::Shared(shared) => shared.session(token).await,
+            Kept::Shared(shared) => {
+                let shared = shared.clone();
+                apart(async move { shared.session(token).await }).await
+            }
         }
     }
 
@@ -124,7 +132,10 @@ impl Accounts {
     pub async fn names(&self, users: &[UserId]) -> Result<Vec<Option<String>>, StoreError> {
         match &self.0 {
             Kept::File(file) => file.names(users).await,
-            Kept::Shared(shared) => shared.names(users).await,
+            Kept::Shared(shared) => {
+                let (shared, users) = (shared.clone(), users.to_vec());
+                apart(async move { shared.names(&users).await }).await
+            }
         }
     }
 
@@ -135,7 +146,10 @@ impl Accounts {
     pub async fn find(&self, text: &str) -> Result<Vec<Account>, StoreError> {
         match &self.0 {
             Kept::File(file) => file.find(text).await,
-            Kept::Shared(shared) => shared.find(text).await,
+            Kept::Shared(shared) => {
+                let (shared, text) = (shared.clone(), text.to_owned());
+                apart(async move { shared.find(&text).await }).await
+            }
         }
     }
 

@@ -8,6 +8,7 @@ use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, Recycli
 use dm_core::{StoreError, StoreErrorKind, Timestamp, UserId};
 use tokio_postgres::{Config, NoTls, Row};
 
+use super::apart::apart;
 use super::{
     Account, SEARCH_LIMIT, Session, SignedIn, TOKEN_VALID_FOR, TOKENS_PER_ACCOUNT, fold, literally, millis,
     no_randomness, time,
@@ -177,6 +178,22 @@ impl SharedAccounts {
         challenge: &Challenge,
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        let (shared, challenge) = (self.clone(), *challenge);
+        apart(async move { shared.insert_challenge(user, &challenge, now).await }).await
+    }
+
+    /// Takes a challenge out: for whom it was, and until when it could be answered.
+    pub(crate) async fn take(&self, challenge: &[u8; 32]) -> Result<Option<(UserId, Timestamp)>, StoreError> {
+        let (shared, challenge) = (self.clone(), *challenge);
+        apart(async move { shared.delete_challenge(&challenge).await }).await
+    }
+
+    async fn insert_challenge(
+        &self,
+        user: UserId,
+        challenge: &Challenge,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let client = self.client().await?;
         client
             .execute(
@@ -198,8 +215,10 @@ impl SharedAccounts {
         Ok(())
     }
 
-    /// Takes a challenge out: for whom it was, and until when it could be answered.
-    pub(crate) async fn take(&self, challenge: &[u8; 32]) -> Result<Option<(UserId, Timestamp)>, StoreError> {
+    async fn delete_challenge(
+        &self,
+        challenge: &[u8; 32],
+    ) -> Result<Option<(UserId, Timestamp)>, StoreError> {
         let client = self.client().await?;
         let taken = client
             .query_opt(
