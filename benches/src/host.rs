@@ -49,6 +49,8 @@ impl Host {
         };
         command.args(["--listen", "127.0.0.1:0", "--data"]).arg(data.path());
         command.args(["--store", &store.name()]);
+        // All the load comes from one address.
+        command.args(["--connections-per-address", "0"]);
         command.env("RUST_LOG", "warn").stdout(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().context("chat-host does not start")?;
         let mut lines = BufReader::new(child.stdout.take().context("a pipe")?).lines();

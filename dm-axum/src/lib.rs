@@ -39,6 +39,7 @@
 //! | `POST /api/dm/conversations`, `GET /api/dm/conversations` | open and list conversations |
 //! | `POST /api/dm/messages`, `GET /api/dm/messages/{conversation_id}` | send and read back |
 //! | `GET /api/dm/offline`, `POST /api/dm/offline/ack` | what is pending, and that it has arrived |
+//! | `GET /api/dm/devices`, `DELETE /api/dm/devices/{device}` | the caller's devices, and forgetting one |
 //! | `POST /api/dm/ws-ticket` | a one-time ticket for a WebSocket |
 //! | `GET /api/dm/ws` | the WebSocket: `?ticket=` where no principal is present, `?device=` to name the device |
 //!
@@ -50,7 +51,7 @@
 //! | Code | Why |
 //! |---|---|
 //! | 4001 | the session ended ([`SessionExpiry`], [`SessionWatch`]) |
-//! | 4003 | refused: by the [`SessionWatch`], or because the hello names a device that is not the caller's |
+//! | 4003 | refused: by the [`SessionWatch`], because the hello names a device that is not the caller's, or because the device was forgotten |
 //! | 4009 | a newer connection of the same device took over |
 //! | 1009 | a message or frame beyond [`Options::max_message`] |
 //! | 1008 | policy: a text frame, a frame only a server sends, a frame that does not decode, too many pings |

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware;
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use dm_core::{Hub, Service};
 
 use crate::answers::Answers;
@@ -51,6 +51,8 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>(api: Arc<Api>) -> Router<
         .route("/api/dm/messages/{conversation_id}", get(rest::messages::history))
         .route("/api/dm/offline", get(rest::offline::fetch))
         .route("/api/dm/offline/ack", post(rest::offline::acknowledge))
+        .route("/api/dm/devices", get(rest::devices::list))
+        .route("/api/dm/devices/{device}", delete(rest::devices::forget))
         .route("/api/dm/ws-ticket", post(rest::ticket::issue))
         .route("/api/dm/ws", get(ws::upgrade))
         .method_not_allowed_fallback(async || Problem::new(Kind::MethodNotAllowed, ""))

@@ -152,6 +152,15 @@ pub(crate) async fn done(request: RequestBuilder) -> Result<(), ClientError> {
     }
 }
 
+/// Sends a request whose answer is its status: whether the server knows what it is about.
+pub(crate) async fn call_known(request: RequestBuilder) -> Result<bool, ClientError> {
+    match done(request).await {
+        Ok(()) => Ok(true),
+        Err(error) if error.is_not_found() => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 async fn read(mut response: Response, limit: usize) -> Result<Vec<u8>, ClientError> {
     let too_large = ClientError::TooLarge { limit };
     let limit_u64 = u64::try_from(limit).unwrap_or(u64::MAX);

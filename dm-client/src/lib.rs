@@ -102,7 +102,7 @@ pub use ids::{ClientMessageId, ConversationId, Device, InvalidDevice, MessageId}
 pub use keys::{AgreementKey, InvalidKey, InvalidSignature, PublicKey};
 pub use message::{
     Acknowledge, Acknowledged, Conversation, ConversationPage, HistoryPage, HistoryRange, Message,
-    Participant, PendingPage, Stored, Ticket,
+    Participant, PendingPage, RegisteredDevice, Stored, Ticket,
 };
 pub use outgoing::{NewMessage, OutgoingMessage};
 pub use reader::{ReadError, Reader};

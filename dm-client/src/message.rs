@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::{
-    ids::{ClientMessageId, ConversationId, MessageId},
+    ids::{ClientMessageId, ConversationId, Device, MessageId},
     keys::PublicKey,
     suite::NONCE_LEN,
 };
@@ -158,6 +158,17 @@ pub struct Stored {
     pub received_at: Option<u64>,
     /// Whether an earlier attempt with the same client message id had stored it.
     pub repeated: bool,
+}
+
+/// One of the user's devices, as the server knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegisteredDevice {
+    /// Its name.
+    pub device: Device,
+    /// When it was registered, Unix milliseconds of the server's clock.
+    pub registered_at: u64,
+    /// Everything up to this position of the user's inbox is acknowledged on it.
+    pub cursor: u64,
 }
 
 /// A ticket for one WebSocket connection, for clients that cannot set a header on it.

@@ -85,7 +85,8 @@ fn write_anew(connection: &Connection) -> Result<(), StoreError> {
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(from_sqlite)
 }
 
-/// Connections for reading: opened as they are needed, up to a number, and kept.
+/// Connections for reading: opened with the store and kept, so that no read needs a file descriptor when a process has none
+/// left. One that fails to come back is opened again when it is needed.
 pub(crate) struct Readers {
     path: PathBuf,
     config: SqliteConfig,
@@ -105,9 +106,10 @@ pub(crate) struct Loan<'a> {
 }
 
 impl Readers {
-    pub(crate) fn new(path: &Path, config: &SqliteConfig) -> Self {
-        let state = Mutex::new(State { idle: Vec::new(), open: 0 });
-        Self { path: path.to_owned(), config: config.clone(), state, returned: Condvar::new() }
+    pub(crate) fn open(path: &Path, config: &SqliteConfig) -> Result<Self, StoreError> {
+        let idle = (0..config.readers.get()).map(|_| reader(path, config)).collect::<Result<Vec<_>, _>>()?;
+        let state = Mutex::new(State { open: idle.len(), idle });
+        Ok(Self { path: path.to_owned(), config: config.clone(), state, returned: Condvar::new() })
     }
 
     /// How many there may be.
@@ -165,7 +167,11 @@ impl Drop for Loan<'_> {
 
 fn reader(path: &Path, config: &SqliteConfig) -> Result<Database, StoreError> {
     let connection = open(path, config, config.cache_bytes / 8)?;
-    connection.execute_batch("PRAGMA query_only = ON").map_err(from_sqlite)?;
+    // The first read opens the log beside the file.
+    connection
+        .execute_batch("PRAGMA query_only = ON")
+        .and_then(|()| connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())))
+        .map_err(from_sqlite)?;
     Ok(Database::new(connection, config.table_prefix.clone()))
 }
 

@@ -54,7 +54,7 @@ impl SqliteStore {
 
 fn halves(path: &Path, config: &SqliteConfig, opening: Opening) -> Result<(Writer, Reader), StoreError> {
     let writer = Writer::new(connection::writer(path, config, opening)?, config);
-    Ok((writer, Reader::new(Readers::new(path, config))))
+    Ok((writer, Reader::new(Readers::open(path, config)?)))
 }
 
 #[async_trait]

@@ -258,3 +258,33 @@ async fn more_readers_than_connections_wait_their_turn() {
     }
     assert_eq!(tasks.join_all().await, [1; 64]);
 }
+
+/// The process's descriptors of files in a folder.
+#[cfg(target_os = "linux")]
+fn descriptors(folder: &Path) -> usize {
+    let all = std::fs::read_dir("/proc/self/fd").unwrap();
+    all.filter(|entry| {
+        let target = std::fs::read_link(entry.as_ref().unwrap().path());
+        target.is_ok_and(|target| target.starts_with(folder))
+    })
+    .count()
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn reads_need_no_file_descriptor_after_the_store_is_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(folder.path().join("dm.db")).unwrap();
+    let opened = descriptors(folder.path());
+    store.commit(vec![open(1, 1, 2), append(1, 1, 1, 5), register(who(2))]).await.unwrap();
+    let reads: Vec<_> = (0..64)
+        .map(|_| {
+            let store = store.clone();
+            tokio::spawn(async move { numbers(&store, 1).await })
+        })
+        .collect();
+    for read in reads {
+        assert_eq!(read.await.unwrap(), [1, 2]);
+    }
+    assert_eq!(descriptors(folder.path()), opened);
+}

@@ -1,6 +1,7 @@
 //! The REST calls, a room each, with the JSON they take and give.
 
 pub(crate) mod conversations;
+pub(crate) mod devices;
 pub(crate) mod keys;
 pub(crate) mod messages;
 pub(crate) mod offline;

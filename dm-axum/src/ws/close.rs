@@ -8,8 +8,10 @@ use dm_core::{DisconnectReason, Error, SessionEnd};
 pub(super) enum Close {
     /// The host said that the session ends now.
     Expired,
-    /// The hello cannot be answered with a welcome.
+    /// The hello cannot be answered with a welcome, or the host refuses the user.
     Refused,
+    /// The device was forgotten. Connecting again would register it anew, so the code tells clients not to.
+    Forgotten,
     /// A newer connection of the same device took over.
     Replaced,
     /// A message or a frame beyond the limit.
@@ -36,7 +38,7 @@ impl Close {
     pub(super) const fn code(self) -> u16 {
         match self {
             Self::Expired => 4001,
-            Self::Refused => 4003,
+            Self::Refused | Self::Forgotten => 4003,
             Self::Replaced => 4009,
             Self::TooLarge => 1009,
             Self::Policy(_) => 1008,
@@ -49,6 +51,7 @@ impl Close {
         match self {
             Self::Expired => "the session has ended",
             Self::Refused => "refused",
+            Self::Forgotten => "the device was forgotten",
             Self::Replaced => "replaced by a newer connection of the same device",
             Self::TooLarge => "too large",
             Self::Policy(why) | Self::ComeAgain(why) | Self::Silent(why) => why,
@@ -65,6 +68,7 @@ impl From<DisconnectReason> for Close {
     fn from(reason: DisconnectReason) -> Self {
         match reason {
             DisconnectReason::SignedOut => Self::Expired,
+            DisconnectReason::DeviceForgotten => Self::Forgotten,
             _ => Self::Refused,
         }
     }

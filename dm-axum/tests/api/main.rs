@@ -6,6 +6,7 @@
 mod acks;
 mod bad_input;
 mod conversations;
+mod devices;
 mod disconnecting;
 mod embedding;
 mod faults;

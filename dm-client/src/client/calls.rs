@@ -3,12 +3,12 @@
 use super::Client;
 use crate::{
     error::ClientError,
-    http::{LARGE, SMALL, call},
-    ids::ConversationId,
+    http::{LARGE, SMALL, call, call_known},
+    ids::{ConversationId, Device},
     keys::{AgreementKey, PublicKey},
     message::{
         Acknowledge, Acknowledged, Conversation, ConversationPage, HistoryPage, HistoryRange, Message,
-        PendingPage, Stored, Ticket,
+        PendingPage, RegisteredDevice, Stored, Ticket,
     },
     outgoing::OutgoingMessage,
     record::KeyRecord,
@@ -161,6 +161,27 @@ impl Client {
             unknown: answer.unknown,
             remaining: answer.remaining,
         })
+    }
+
+    /// The user's devices, oldest registration first. The caller's own need not be among them: asking registers nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError`].
+    pub async fn devices(&self) -> Result<Vec<RegisteredDevice>, ClientError> {
+        let (_, answer) = call::<json::DeviceList>(self.http.get(&["api", "dm", "devices"]), SMALL).await?;
+        Ok(answer.devices.into_iter().map(RegisteredDevice::try_from).collect::<Result<_, _>>()?)
+    }
+
+    /// Forgets one of the user's devices: what it acknowledged, and its connections, which end as
+    /// [`End::Refused`](crate::End::Refused). Whether the server knew it. A device that connects again is a new one.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError`]. After one that [`retry`](ClientError::retry) says may pass, it may be forgotten.
+    pub async fn forget_device(&self, device: &Device) -> Result<bool, ClientError> {
+        let path = ["api", "dm", "devices", device.as_str()];
+        call_known(self.http.request(reqwest::Method::DELETE, &path)).await
     }
 
     /// A ticket with which one WebSocket connection can be made without a header, such as by a browser.

@@ -10,7 +10,7 @@ use crate::{
     error::Problem,
     ids::{ClientMessageId, ConversationId, MessageId},
     keys::AgreementKey,
-    message::{Conversation, Message, Participant},
+    message::{Conversation, Message, Participant, RegisteredDevice},
     outgoing::OutgoingMessage,
     record::KeyRecord,
 };
@@ -181,6 +181,27 @@ pub(crate) struct AckAnswer {
     pub(crate) unknown: u64,
     #[serde(default)]
     pub(crate) remaining: u64,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct DeviceList {
+    pub(crate) devices: Vec<DeviceJson>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct DeviceJson {
+    device: String,
+    registered_at: u64,
+    cursor: u64,
+}
+
+impl TryFrom<DeviceJson> for RegisteredDevice {
+    type Error = Malformed;
+
+    fn try_from(json: DeviceJson) -> Result<Self, Malformed> {
+        let device = json.device.parse().map_err(|_| Malformed("device"))?;
+        Ok(Self { device, registered_at: json.registered_at, cursor: json.cursor })
+    }
 }
 
 #[derive(Deserialize)]

@@ -1,8 +1,8 @@
 //! Every call, answered by the real server.
 
 use dm_client::{
-    Acknowledge, ClientError, ClientMessageId, HistoryRange, Identity, KeyTrust, NewMessage, OsEntropy,
-    OutgoingMessage, PeerKey, Reader,
+    Acknowledge, ClientError, ClientMessageId, ConnectionConfig, ConnectionState, End, Event, HistoryRange,
+    Identity, KeyTrust, NewMessage, OsEntropy, OutgoingMessage, PeerKey, Reader,
 };
 use dm_core::{Config, KeyPolicy};
 
@@ -139,8 +139,30 @@ async fn without_a_token_every_call_is_refused_as_such() {
     assert!(client.history(pair.conversation.id, HistoryRange::Newest, 1).await.unwrap_err().is_not_found());
     let anonymous = pair.host.anonymous();
     assert!(anonymous.ws_ticket().await.unwrap_err().is_unauthorized());
-    let mut connection = anonymous.connect(dm_client::ConnectionConfig::default());
+    let mut connection = anonymous.connect(ConnectionConfig::default());
     assert!(connection.next().await.is_none());
-    let ended = dm_client::ConnectionState::Ended(dm_client::End::Unauthorized);
+    let ended = ConnectionState::Ended(End::Unauthorized);
     assert_eq!(*connection.state().borrow(), ended);
+}
+
+#[tokio::test]
+async fn devices_are_listed_and_forgotten_by_one_that_is_none_of_them() {
+    let pair = Pair::start().await;
+    let mut connection = pair.host.client(&pair.ana, "phone").connect(ConnectionConfig::default());
+    while !matches!(connection.next().await, Some(Event::CaughtUp { .. })) {}
+    let laptop = pair.host.client(&pair.ana, "laptop");
+    let devices = laptop.devices().await.unwrap();
+    assert_eq!(devices.iter().map(|known| known.device.as_str()).collect::<Vec<_>>(), ["phone"]);
+    assert!(devices[0].registered_at > 0);
+
+    let phone = "phone".parse().unwrap();
+    assert!(!pair.host.client(&pair.ben, "phone").forget_device(&phone).await.unwrap(), "not Ben's");
+    assert!(laptop.forget_device(&phone).await.unwrap());
+    // It ends for good: another attempt would register the device anew.
+    while connection.next().await.is_some() {}
+    let state = connection.state();
+    let ended = state.borrow().clone();
+    assert!(matches!(ended, ConnectionState::Ended(End::Refused(problem)) if problem.status == 403));
+    assert!(laptop.devices().await.unwrap().is_empty());
+    assert!(!laptop.forget_device(&phone).await.unwrap());
 }

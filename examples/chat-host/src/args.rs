@@ -28,6 +28,9 @@ pub struct Args {
     /// on to this one.
     #[arg(long)]
     pub allow_auth_v1: bool,
+    /// Connections from one address, an IPv6 network of 64 bits being one; 0 is no limit, as it must be behind a proxy.
+    #[arg(long, value_name = "N", default_value_t = 1_024)]
+    pub connections_per_address: u32,
     /// The folder of the accounts and messages, made if it is missing. With PostgreSQL there is nothing in it.
     #[arg(long, value_name = "DIR", default_value = "chat-data")]
     pub data: PathBuf,

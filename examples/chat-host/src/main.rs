@@ -22,7 +22,7 @@ use chat_host::accounts::Accounts;
 use chat_host::args::{Args, StoreKind};
 use chat_host::host::Host;
 use chat_host::origin::{Origin, Origins};
-use chat_host::serve::{Limits, serve};
+use chat_host::serve::{Limits, raise_descriptors, serve};
 use chat_host::sessions::Sessions;
 use chat_host::statement::Statements;
 use chat_host::{router, shutdown, telemetry};
@@ -50,6 +50,8 @@ async fn run(args: Args) -> Result<()> {
     telemetry::log_to_stderr();
     let metrics = telemetry::record_metrics()?;
     let stop = shutdown::requested()?;
+    let mut limits = raise_descriptors().map_or_else(Limits::default, Limits::within);
+    limits.connections_per_address = args.connections_per_address;
     let listener = listen(args.listen, "--listen").await?;
     let watched = match args.metrics_listen {
         Some(address) => Some(listen(address, "--metrics-listen").await?),
@@ -117,7 +119,7 @@ async fn run(args: Args) -> Result<()> {
         // Ends the WebSockets and commits what was queued; requests that come now are told to come again.
         dm.shutdown(COMMIT_BOUND).await;
     };
-    serve(listener, app, Limits::default(), stop).await;
+    serve(listener, app, limits, stop).await;
     tracing::info!("stopped");
     Ok(())
 }

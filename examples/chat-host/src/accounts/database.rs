@@ -12,6 +12,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use tokio::sync::Mutex;
 
 use super::Own;
+use super::apart::apart;
 use crate::challenge::ChallengeKey;
 
 /// What brings the file from version *n* to *n* + 1.
@@ -44,20 +45,30 @@ impl Database {
     /// Opens the file, which is there, for reading. Blocks.
     pub(crate) fn open_for_reading(path: &Path) -> Result<Self, StoreError> {
         let connection = connect(path)?;
-        connection.execute_batch("PRAGMA query_only = ON").map_err(engine)?;
+        // A read opens the log beside the file, too, so that no later one needs a file descriptor.
+        connection
+            .execute_batch("PRAGMA query_only = ON")
+            .and_then(|()| connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())))
+            .map_err(engine)?;
         Ok(Self { connection: Arc::new(Mutex::new(connection)) })
     }
 
     /// Runs work on the connection. Once it has begun it is finished, also when the caller's future is dropped.
+    ///
+    /// The lock is waited for in a task: it is given in the order of asking, also to a future that nobody polls.
     pub(crate) async fn call<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let mut connection = Arc::clone(&self.connection).lock_owned().await;
-        tokio::task::spawn_blocking(move || work(&mut connection))
-            .await
-            .map_err(|panicked| StoreError::new(StoreErrorKind::Engine, panicked))?
-            .map_err(engine)
+        let connection = Arc::clone(&self.connection);
+        apart(async move {
+            let mut connection = connection.lock_owned().await;
+            tokio::task::spawn_blocking(move || work(&mut connection))
+                .await
+                .map_err(|panicked| StoreError::new(StoreErrorKind::Engine, panicked))?
+                .map_err(engine)
+        })
+        .await
     }
 }
 

@@ -1,5 +1,6 @@
 //! Who has an account here, what they are called, and the tokens they signed in with.
 
+mod apart;
 mod database;
 mod file;
 mod search;
@@ -14,6 +15,7 @@ use dm_core::{StoreError, StoreErrorKind, Timestamp, UserId};
 use crate::challenge::{Challenge, ChallengeKey};
 use crate::name::DisplayName;
 use crate::token::{Token, TokenHash};
+use apart::apart;
 use file::FileAccounts;
 use shared::SharedAccounts;
 
@@ -128,7 +130,10 @@ impl Accounts {
     ) -> Result<Option<SignedIn>, StoreError> {
         match &self.0 {
             Kept::File(file) => file.sign_in(user, name, challenge, now).await,
-            Kept::Shared(shared) => shared.sign_in(user, name, challenge, now).await,
+            Kept::Shared(shared) => {
+                let shared = shared.clone();
+                apart(async move { shared.sign_in(user, name, challenge, now).await }).await
+            }
         }
     }
 
@@ -139,7 +144,10 @@ impl Accounts {
     pub async fn sign_out(&self, token: TokenHash) -> Result<(), StoreError> {
         match &self.0 {
             Kept::File(file) => file.sign_out(token).await,
-            Kept::Shared(shared) => shared.sign_out(token).await,
+            Kept::Shared(shared) => {
+                let shared = shared.clone();
+                apart(async move { shared.sign_out(token).await }).await
+            }
         }
     }
 
@@ -150,7 +158,10 @@ impl Accounts {
     pub async fn session(&self, token: TokenHash) -> Result<Option<Session>, StoreError> {
         match &self.0 {
             Kept::File(file) => file.session(token).await,
-            Kept::Shared(shared) => shared.session(token).await,
+            Kept::Shared(shared) => {
+                let shared = shared.clone();
+                apart(async move { shared.session(token).await }).await
+            }
         }
     }
 
@@ -161,7 +172,10 @@ impl Accounts {
     pub async fn names(&self, users: &[UserId]) -> Result<Vec<Option<String>>, StoreError> {
         match &self.0 {
             Kept::File(file) => file.names(users).await,
-            Kept::Shared(shared) => shared.names(users).await,
+            Kept::Shared(shared) => {
+                let (shared, users) = (shared.clone(), users.to_vec());
+                apart(async move { shared.names(&users).await }).await
+            }
         }
     }
 
@@ -174,7 +188,10 @@ impl Accounts {
         let Some(pattern) = search::pattern(text) else { return Ok(Vec::new()) };
         match &self.0 {
             Kept::File(file) => file.find(pattern).await,
-            Kept::Shared(shared) => shared.find(pattern).await,
+            Kept::Shared(shared) => {
+                let shared = shared.clone();
+                apart(async move { shared.find(pattern).await }).await
+            }
         }
     }
 

@@ -1,44 +1,28 @@
 //! Connections: how many there may be, how long they may dawdle, and how they end.
+//!
+//! `limits` says what they may take, `addresses` counts them for each address, `connection` is the socket that closes when
+//! its peer reads nothing.
+
+mod addresses;
+mod connection;
+mod limits;
 
 use std::future::Future;
-use std::io;
-use std::pin::{Pin, pin};
+use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Semaphore, watch};
 
-/// What connections may take.
-#[derive(Clone, Debug)]
-pub struct Limits {
-    /// Connections at once, WebSockets included; further ones wait in the system's queue. Default 16,384.
-    pub connections: u32,
-    /// How long a client may take to send a request's headers, and to begin with the next one. Default 15 s.
-    pub header_read: Duration,
-    /// How long connections may take to end once the server stops. Default 5 s.
-    pub drain: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { connections: 16_384, header_read: Duration::from_secs(15), drain: Duration::from_secs(5) }
-    }
-}
-
-impl Limits {
-    /// For an address that only whoever watches the host reaches: 64 connections.
-    #[must_use]
-    pub fn for_metrics() -> Self {
-        Self { connections: 64, ..Self::default() }
-    }
-}
+use addresses::Addresses;
+use connection::{Connection, Place};
+pub use limits::{Limits, raise_descriptors};
 
 /// Serves until `stop` resolves, then takes no more connections and waits for those there are, bounded.
 ///
@@ -46,15 +30,25 @@ impl Limits {
 /// a WebSocket has to be ended by whoever serves it, and is waited for.
 pub async fn serve(listener: TcpListener, app: Router, limits: Limits, stop: impl Future<Output = ()>) {
     let places = Arc::new(Semaphore::new(usize::try_from(limits.connections).unwrap_or(usize::MAX)));
+    metrics::gauge!("chat_connections_limit", "listener" => limits.listener)
+        .set(f64::from(limits.connections));
     let stopping = watch::Sender::new(());
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(limits.header_read);
+    http.timer(TokioTimer::new()).header_read_timeout(limits.header_read).max_buf_size(limits.header_bytes);
+    let addresses = Addresses::new(limits.connections_per_address);
 
     let accept = async {
         loop {
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-            let stream = accepted(&listener).await;
-            let io = TokioIo::new(Connection { stream, _place: place });
+            let Ok(of_all) = Arc::clone(&places).acquire_owned().await else { return };
+            let (stream, peer) = accepted(&listener).await;
+            let Some(of_address) = addresses.take(peer.ip()) else {
+                // Closed unanswered, like everything that has no room: an answer would be work for the asking.
+                metrics::counter!("chat_connections_refused_total", "listener" => limits.listener)
+                    .increment(1);
+                continue;
+            };
+            let place = Place::new(limits.listener, of_all, of_address);
+            let io = TokioIo::new(Connection::new(stream, place, limits.write_stall));
             let connection = http.serve_connection(io, TowerToHyperService::new(app.clone())).with_upgrades();
             let mut stopping = stopping.subscribe();
             tokio::spawn(async move {
@@ -84,63 +78,22 @@ pub async fn serve(listener: TcpListener, app: Router, limits: Limits, stop: imp
     }
 }
 
-/// The next connection. Out of file descriptors, say, it tries again in a while: others will close.
-async fn accepted(listener: &TcpListener) -> TcpStream {
+/// The next connection, and from where. Out of file descriptors, say, it tries again in a while: others will close.
+async fn accepted(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 // A message is small and wants to go out now.
                 if let Err(error) = stream.set_nodelay(true) {
                     tracing::debug!(%error, "the connection stays with Nagle's algorithm");
                 }
-                return stream;
+                return (stream, peer);
             }
             Err(error) => {
+                metrics::counter!("chat_accept_failures_total").increment(1);
                 tracing::warn!(%error, "cannot accept a connection");
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
-    }
-}
-
-/// A socket that holds its place among the connections until it is closed, also after an upgrade.
-struct Connection {
-    stream: TcpStream,
-    _place: OwnedSemaphorePermit,
-}
-
-impl AsyncRead for Connection {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_read(cx, buffer)
-    }
-}
-
-impl AsyncWrite for Connection {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().stream).poll_write_vectored(cx, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
     }
 }

@@ -1,7 +1,7 @@
 //! The host as a process.
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 
 use tempfile::TempDir;
 
@@ -9,21 +9,23 @@ use tempfile::TempDir;
 pub(crate) struct Host {
     pub(crate) child: Child,
     stdout: BufReader<ChildStdout>,
+    stderr: BufReader<ChildStderr>,
     pub(crate) folder: TempDir,
 }
 
 impl Host {
     pub(crate) fn start(options: &[&str]) -> Self {
-        Self::run(Command::new(env!("CARGO_BIN_EXE_chat-host")), options)
+        let command = Command::new(env!("CARGO_BIN_EXE_chat-host"));
+        Self::run_in(command, options, tempfile::tempdir().unwrap())
     }
 
-    /// Starts a command that becomes the host, given options.
-    pub(crate) fn run(mut command: Command, options: &[&str]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+    /// Starts a command that becomes the host, given options, in a folder.
+    pub(crate) fn run_in(mut command: Command, options: &[&str], folder: TempDir) -> Self {
         command.current_dir(&folder).args(options).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
-        Self { child, stdout, folder }
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        Self { child, stdout, stderr, folder }
     }
 
     /// The address of its first line.
@@ -35,11 +37,10 @@ impl Host {
 
     /// The address that the log says metrics are on.
     pub(crate) fn metrics_address(&mut self) -> String {
-        let mut log = BufReader::new(self.child.stderr.take().unwrap());
         let mut line = String::new();
         while !line.contains("metrics are on an address of their own") {
             line.clear();
-            assert_ne!(log.read_line(&mut line).unwrap(), 0, "the log ended");
+            assert_ne!(self.stderr.read_line(&mut line).unwrap(), 0, "the log ended");
         }
         line.trim_end().rsplit_once("address=").unwrap().1.to_owned()
     }
@@ -48,7 +49,7 @@ impl Host {
     pub(crate) fn end(mut self) -> (bool, String, String) {
         let (mut out, mut err) = (String::new(), String::new());
         self.stdout.read_to_string(&mut out).unwrap();
-        self.child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+        self.stderr.read_to_string(&mut err).unwrap();
         (self.child.wait().unwrap().success(), out, err)
     }
 }

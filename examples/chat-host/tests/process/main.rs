@@ -6,6 +6,8 @@
     reason = "tests fail loudly; clippy.toml exempts test functions only, not their helpers"
 )]
 
+#[cfg(unix)]
+mod descriptors;
 mod host;
 mod metrics;
 

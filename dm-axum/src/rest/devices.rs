@@ -1,0 +1,59 @@
+//! `GET /api/dm/devices`, `DELETE /api/dm/devices/{device}`.
+//!
+//! Neither registers the caller's device, so that a device for which there is no room can make some.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use dm_core::{DeviceId, DeviceState, DisconnectReason};
+use serde::Serialize;
+
+use crate::extract::Caller;
+use crate::problem::Problem;
+use crate::router::Api;
+
+#[derive(Serialize)]
+pub(crate) struct DevicesJson {
+    devices: Vec<DeviceJson>,
+}
+
+#[derive(Serialize)]
+struct DeviceJson {
+    device: String,
+    registered_at: u64,
+    cursor: u64,
+}
+
+impl From<DeviceState> for DeviceJson {
+    fn from(state: DeviceState) -> Self {
+        Self {
+            device: state.device.to_string(),
+            registered_at: state.registered_at.as_millis(),
+            cursor: state.cursor.get(),
+        }
+    }
+}
+
+/// Lists the caller's devices, oldest registration first.
+pub(crate) async fn list(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<DevicesJson>, Problem> {
+    let devices = api.service.devices(&caller.who).await?;
+    Ok(Json(DevicesJson { devices: devices.into_iter().map(DeviceJson::from).collect() }))
+}
+
+/// Forgets one of the caller's devices and ends its sockets.
+pub(crate) async fn forget(
+    State(api): State<Arc<Api>>,
+    caller: Caller,
+    path: Result<Path<String>, PathRejection>,
+) -> Result<StatusCode, Problem> {
+    let malformed = |_| Problem::malformed("device", "not 1 to 64 characters of A-Z a-z 0-9 . _ -");
+    let Path(text) = path.map_err(|_| Problem::malformed("device", "not a path segment"))?;
+    let device: DeviceId = text.parse().map_err(malformed)?;
+    let existed = api.service.forget_device(&caller.who, device.clone()).await?;
+    // Also for a device that was not known: an earlier call may have forgotten it and failed to answer.
+    api.hub.disconnect(caller.who.user, Some(&device), DisconnectReason::DeviceForgotten);
+    if existed { Ok(StatusCode::NO_CONTENT) } else { Err(dm_core::Error::NotFound.into()) }
+}
