@@ -48,10 +48,10 @@
 //! - **Every delivery arrives**, in the inbox's order, once per [`Connection`], which resumes after every break where
 //!   the acknowledgements end. Between restarts of the program it is *at least* once.
 //! - **What [opens](Reader::open) under suite 1, the default, is authentic**: from this sender, to
-//!   this recipient, in this
-//!   conversation, and not a repetition of an earlier message. Suite 0, for the oldest clients, says only that one of
-//!   the two wrote it to the other: which one, in which conversation and when is the server's word. It opens until the peer
-//!   has written in suite 1, and from then on only [when asked for](Reader::open_downgraded).
+//!   this recipient, in this conversation, and not a repetition of an earlier message. Suite 0, for
+//!   the oldest clients, says only that one of the two wrote it to the other: which one, in which
+//!   conversation and when is the server's word. It opens until the peer has written in suite 1,
+//!   and from then on only [when asked for](Reader::open_downgraded).
 //! - Waiting, queues, answers and frames have limits; time and randomness come from [`Clock`] and [`Entropy`]; there
 //!   is no global state; tokens, keys and texts are in no error and no `Debug` output.
 //!

@@ -10,7 +10,8 @@ use crate::{
 
 /// A stored message: ciphertext, and where it stands. [`Reader::open`](crate::Reader::open) reads it.
 ///
-/// All of it is the server's word until it has opened. `Debug` shows the payload's length only.
+/// All of it is the server's word until it has opened, and then what its suite does not bind still
+/// is. `Debug` shows the payload's length only.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Message {

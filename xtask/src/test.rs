@@ -61,12 +61,12 @@ pub(crate) fn run(root: &Path, args: &Args) -> anyhow::Result<ExitCode> {
     let lacking = |step| missing.iter().find(|missing| missing.needed_by.contains(&step));
     let mut without = Vec::new();
     for (step, packages) in [
-        (Step::Postgres, ["dm-store-postgres", "chat-cluster"]),
-        (Step::Nats, ["dm-notify-nats", "chat-cluster"]),
+        (Step::Postgres, &["dm-store-postgres", "chat-cluster", "chat-host"][..]),
+        (Step::Nats, &["dm-notify-nats", "chat-cluster"]),
     ] {
         if let Some(requirement) = lacking(step) {
             report.not_run(step, requirement);
-            without.extend(packages.into_iter().flat_map(|package| ["--exclude", package]));
+            without.extend(packages.iter().flat_map(|package| ["--exclude", package]));
         }
     }
     for step in steps {

@@ -76,7 +76,7 @@ pub(crate) async fn verify(
     body: Result<Json<Verify>, JsonRejection>,
 ) -> Result<Json<Verified>, Problem> {
     let Json(answer) = body?;
-    // All that can be malformed is looked at first, so that a typing error does not cost the challenge.
+    // All that can be malformed is looked at first, and named.
     let user = user(&answer.public_key)?;
     let challenge = bytes("challenge", &answer.challenge)?;
     let signature = bytes("signature", &answer.signature)?;

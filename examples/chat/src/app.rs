@@ -2,7 +2,9 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use dm_client::{Conversation, ConversationId, Entropy, Identity, Message, PeerKey, Reader, sign_in::Person};
+use dm_client::{
+    Conversation, ConversationId, Entropy, Identity, Message, PeerKey, PublicKey, Reader, sign_in::Person,
+};
 
 use crate::{
     input::Input,
@@ -68,6 +70,9 @@ impl App {
         let reader = Reader::new(Arc::clone(&identity));
         let me = identity.public_key();
         for thread in &state.threads {
+            if let Some(suite) = thread.heard_in {
+                reader.remember_suite(&thread.peer, suite);
+            }
             for entry in &thread.messages {
                 if let Some(id) = entry.client_id {
                     let sender = if entry.mine { &me } else { &thread.peer };
@@ -202,11 +207,14 @@ impl App {
             sent_at: message.sent_at,
             text,
         };
+        let heard_in = self.reader.heard_in(&thread.peer);
         let seen = self.open == Some(message.conversation);
         let reads_older = seen && self.scroll > 0;
         self.keep_selection(|app| {
             app.state.arrived(message.conversation, entry, seen);
-            if !reads_older && let Some(thread) = app.state.thread_mut(message.conversation) {
+            let Some(thread) = app.state.thread_mut(message.conversation) else { return };
+            thread.heard_in = heard_in;
+            if !reads_older {
                 thread.trim();
             }
         });
@@ -232,10 +240,10 @@ impl App {
     }
 }
 
-/// What to call somebody on the screen.
-pub(crate) fn shown_name(person: &Person) -> String {
-    let key: String = person.user.to_string().chars().take(8).collect();
-    format!("{}  {key}…", plain::name(&person.name))
+/// What to call somebody on the screen, where it is chosen whom to write to: names are not unique,
+/// keys are.
+pub(crate) fn shown_name(name: &str, user: &PublicKey) -> String {
+    format!("{} · {}", plain::name(name), user.fingerprint())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! network, no terminal.
 
 use dm_client::{
-    ClientMessageId, Conversation, ConversationId, MessageId, OutgoingMessage, PublicKey, Stored,
+    ClientMessageId, Conversation, ConversationId, MessageId, OutgoingMessage, PublicKey, Stored, Suite,
 };
 
 pub(crate) mod saved;
@@ -28,6 +28,9 @@ pub(crate) struct Thread {
     pub(crate) peer: PublicKey,
     /// As the host tells it; not neutralized.
     pub(crate) peer_name: String,
+    /// The strongest encryption that the peer has written in: what is accepted, and what they are
+    /// answered in.
+    pub(crate) heard_in: Option<Suite>,
     /// When something happened last, Unix milliseconds.
     pub(crate) active_at: u64,
     /// Messages from the peer that arrived while the conversation was not open.
@@ -91,6 +94,7 @@ impl State {
                 id: conversation.id,
                 peer: peer.user,
                 peer_name: peer.name.clone(),
+                heard_in: None,
                 active_at,
                 unread: 0,
                 messages: Vec::new(),

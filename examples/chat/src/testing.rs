@@ -2,7 +2,14 @@
 
 use std::sync::Arc;
 
-use chat_host::{accounts::Accounts, challenge::Challenges, host::Host, router};
+use chat_host::{
+    accounts::Accounts,
+    host::Host,
+    origin::Origins,
+    router,
+    sessions::Sessions,
+    statement::{Older, Statements},
+};
 use dm_core::{Hub, MemoryStore, Service};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -23,11 +30,14 @@ impl TestHost {
         let dm = service.start().unwrap();
         let direct_messages = dm_axum::router(dm.clone(), hub, dm_axum::Options::default());
         let metrics = PrometheusBuilder::new().build_recorder().handle();
-        let challenges = Arc::new(Challenges::beside(&accounts));
-        let host = Host { dm, accounts, challenges, metrics, store: "memory" };
-        let app = router::router(host, direct_messages);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
+        let address = listener.local_addr().unwrap();
+        let url = format!("http://{address}");
+        let origins = Origins::known(vec![], address).unwrap();
+        let statements = Arc::new(Statements { origins, older: Older::Refused });
+        let sessions = Sessions::default();
+        let host = Host { dm, accounts, statements, sessions, metrics, store: "memory" };
+        let app = router::router(host, direct_messages);
         let task = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
         Self { url, task, _accounts: folder }
     }

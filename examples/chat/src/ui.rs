@@ -82,7 +82,7 @@ fn conversation(frame: &mut Frame<'_>, area: Rect, app: &mut App, now: u64, wall
         frame.render_widget(Paragraph::new(hint).style(QUIET).block(framed(String::new(), false)), area);
         return false;
     };
-    let block = framed(format!(" {} ", plain::name(&thread.peer_name)), focused);
+    let block = framed(format!(" {} ", shown_name(&thread.peer_name, &thread.peer)), focused);
     let inside = block.inner(above);
     let mut lines = thread::lines(thread, usize::from(inside.width), now, wall);
     if app.loading_older {
@@ -100,20 +100,23 @@ fn conversation(frame: &mut Frame<'_>, area: Rect, app: &mut App, now: u64, wall
 }
 
 fn people(frame: &mut Frame<'_>, area: Rect, app: &App) {
-    let area = area.centered(Constraint::Max(60), Constraint::Max(16));
+    // Room for the longest name and its key.
+    let area = area.centered(Constraint::Max(74), Constraint::Max(16));
     frame.render_widget(Clear, area);
     let [above, below] = Layout::vertical([Constraint::Length(3), Constraint::Min(1)]).areas(area);
     input(frame, above, &app.people.query, " Find people by name ".to_owned(), true);
     let block = Block::new().borders(Borders::ALL);
     let current = app.people.found.as_ref().filter(|(query, _)| query == app.people.query.text());
     let Some((_, found)) = current else {
-        return frame
-            .render_widget(Paragraph::new(" Press Enter to search.").style(QUIET).block(block), below);
+        return frame.render_widget(
+            Paragraph::new(" Three letters of a name, or a whole one; then Enter.").style(QUIET).block(block),
+            below,
+        );
     };
     if found.is_empty() {
         return frame.render_widget(Paragraph::new(" Nobody of that name.").style(QUIET).block(block), below);
     }
-    let items = found.iter().map(|person| ListItem::new(shown_name(person)));
+    let items = found.iter().map(|person| ListItem::new(shown_name(&person.name, &person.user)));
     let list = List::new(items).block(block).highlight_symbol("▸ ");
     let mut state = ListState::default().with_selected(Some(app.people.selected));
     frame.render_stateful_widget(list, below, &mut state);

@@ -92,8 +92,6 @@ impl App {
     fn find_people(&mut self) {
         self.people = People::default();
         self.focus = Focus::People;
-        // An empty query finds everybody, as far as the host shows them.
-        self.command(Command::Find(String::new()));
     }
 
     /// Sends again what was refused in the open conversation, and connects again.
@@ -119,6 +117,8 @@ impl App {
         // Encrypted to the key that follows from the peer's identity: no server has a say in it.
         let mut message =
             NewMessage::new(thread.id, PeerKey::derived(thread.peer), self.input.text().as_bytes());
+        // A peer whose client knows the oldest encryption only could not read another.
+        message.suite = self.reader.answer_in(&thread.peer);
         message.own_key_version = self.state.own_key_version;
         let sealed = ClientMessageId::generate(&mut *self.entropy)
             .map_err(Into::into)

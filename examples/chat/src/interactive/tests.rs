@@ -1,7 +1,9 @@
 //! Two people at a real host, without a terminal.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use dm_client::PublicKey;
+use dm_client::{
+    Client, HistoryRange, KeyTrust, NewMessage, PeerKey, PublicKey, Suite, Timeouts, sign_in::sign_in,
+};
 
 use super::*;
 use crate::{
@@ -177,4 +179,47 @@ async fn another_host_at_the_same_address_is_not_taken_for_the_known_one() {
     let state = State { server_id: Some("another".to_owned()), ..State::default() };
     let mut ana = Person::sits_down(&host, "Ana", 1, state);
     ana.until(|app| matches!(&app.link, Link::Stopped(reason) if reason.contains("another server"))).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_is_answered_in_the_oldest_encryption_until_they_write_in_a_better_one() {
+    let host = TestHost::start().await;
+    let mut ana = Person::sits_down(&host, "Ana", 1, State::default());
+    ana.online().await;
+    let (ben, to_ana) = (identity(2), PeerKey::derived(identity(1).public_key()));
+    let session = sign_in(&host.url, &ben, Some("Ben"), None, Timeouts::default()).await.unwrap();
+    let client = Client::builder(&host.url).token(session.token).build().unwrap();
+    client.publish_key(&ben.agreement_key()).await.unwrap();
+    let conversation = client.open_conversation(&to_ana.user()).await.unwrap().id;
+    let say = async |text: &str, suite| {
+        let mut message = NewMessage::new(conversation, to_ana.clone(), text.as_bytes());
+        message.suite = suite;
+        client.send(&ben, &message, KeyTrust::Derived).await.unwrap();
+    };
+    let suites = async || {
+        let page = client.history(conversation, HistoryRange::After(0), 100).await.unwrap();
+        page.messages.iter().map(|message| message.suite).collect::<Vec<_>>()
+    };
+    say("old", Suite::Zero).await;
+    ana.until(|app| texts(app) == ["old"]).await;
+    ana.press([KeyCode::Enter]);
+    ana.write("in kind");
+    ana.until(|app| app.state.waiting().is_empty()).await;
+    assert_eq!(suites().await, [0, 0]);
+    say("new", Suite::One).await;
+    ana.until(|app| texts(app).len() == 3).await;
+    ana.write("in kind, too");
+    ana.until(|app| app.state.waiting().is_empty()).await;
+    assert_eq!(suites().await, [0, 0, 1, 1]);
+
+    // After a restart, what comes in the oldest encryption is not shown as if Ben had written it
+    // now.
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.json");
+    saved::save(&path, &ana.stands_up().await).unwrap();
+    let mut ana = Person::sits_down(&host, "Ana", 1, saved::load(&path).unwrap());
+    ana.online().await;
+    say("old again", Suite::Zero).await;
+    ana.until(|app| texts(app).len() == 5).await;
+    assert_eq!(texts(&ana.app), ["old", "in kind", "new", "in kind, too", "unreadable"]);
 }

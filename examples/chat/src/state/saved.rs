@@ -80,6 +80,9 @@ struct ThreadFile {
     id: String,
     peer: String,
     peer_name: String,
+    /// Not in files of earlier programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    heard_in: Option<u32>,
     active_at: u64,
     unread: u32,
     messages: Vec<EntryFile>,
@@ -117,6 +120,7 @@ impl From<&State> for StateFile {
             id: thread.id.to_string(),
             peer: thread.peer.to_string(),
             peer_name: thread.peer_name.clone(),
+            heard_in: thread.heard_in.map(Suite::tag),
             active_at: thread.active_at,
             unread: thread.unread,
             messages: thread.messages.iter().map(EntryFile::from).collect(),
@@ -172,6 +176,7 @@ fn thread(file: ThreadFile) -> Result<Thread> {
         id,
         peer: file.peer.parse()?,
         peer_name: file.peer_name,
+        heard_in: file.heard_in.map(Suite::from_tag).transpose()?,
         active_at: file.active_at,
         unread: file.unread,
         messages: file.messages.into_iter().map(entry).collect::<Result<_>>()?,
@@ -215,6 +220,7 @@ mod tests {
     fn state() -> State {
         let mut ben = thread(1, "Ben\u{1b}");
         ben.unread = 3;
+        ben.heard_in = Some(Suite::One);
         ben.messages = vec![entry(1, false, "hi"), entry(2, true, "")];
         ben.messages[1].text = Text::Unreadable("the message does not open".to_owned());
         ben.outbox = vec![unsent(&ben, 1, "later"), unsent(&ben, 2, "")];

@@ -14,6 +14,7 @@ pub(crate) fn thread(number: u128, name: &str) -> Thread {
         id: ConversationId::new(Uuid::from_u128(number)),
         peer: identity(2).public_key(),
         peer_name: name.to_owned(),
+        heard_in: None,
         active_at: 1_000,
         unread: 0,
         messages: Vec::new(),

@@ -53,6 +53,7 @@ fn messages_stand_with_time_and_standing_and_the_list_with_what_is_unread() {
     let screen = screen(&mut app, 100, 20);
     for part in [
         "22:13 Ben",
+        &format!("Ben · {} ", identity(2).public_key().fingerprint()),
         "at noon?",
         "22:13 me ✓",
         "me … queued",
