@@ -8,7 +8,7 @@ use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use dm_core::{DeviceId, DeviceState, DisconnectReason};
+use dm_core::{DeviceId, DeviceState};
 use serde::Serialize;
 
 use crate::extract::Caller;
@@ -43,7 +43,7 @@ pub(crate) async fn list(State(api): State<Arc<Api>>, caller: Caller) -> Result<
     Ok(Json(DevicesJson { devices: devices.into_iter().map(DeviceJson::from).collect() }))
 }
 
-/// Forgets one of the caller's devices and ends its sockets.
+/// Forgets one of the caller's devices, which ends its sockets.
 pub(crate) async fn forget(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -52,8 +52,6 @@ pub(crate) async fn forget(
     let malformed = |_| Problem::malformed("device", "not 1 to 64 characters of A-Z a-z 0-9 . _ -");
     let Path(text) = path.map_err(|_| Problem::malformed("device", "not a path segment"))?;
     let device: DeviceId = text.parse().map_err(malformed)?;
-    let existed = api.service.forget_device(&caller.who, device.clone()).await?;
-    // Also for a device that was not known: an earlier call may have forgotten it and failed to answer.
-    api.hub.disconnect(caller.who.user, Some(&device), DisconnectReason::DeviceForgotten);
+    let existed = api.service.forget_device(&caller.who, device).await?;
     if existed { Ok(StatusCode::NO_CONTENT) } else { Err(dm_core::Error::NotFound.into()) }
 }
