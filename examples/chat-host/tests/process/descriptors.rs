@@ -60,7 +60,8 @@ fn tokens(host_folder: &std::path::Path, users: [&str; 2]) -> [String; 2] {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     users.map(|user| {
         let user: UserId = user.parse().unwrap();
-        runtime.block_on(accounts.sign_in(user, None, now)).unwrap().token.reveal()
+        let challenge = accounts.challenge_key().issue(user, now).unwrap();
+        runtime.block_on(accounts.sign_in(user, None, challenge, now)).unwrap().unwrap().token.reveal()
     })
 }
 
