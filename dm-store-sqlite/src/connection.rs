@@ -62,8 +62,8 @@ pub(crate) fn writer(path: &Path, config: &SqliteConfig) -> Result<Connection, S
     Ok(connection)
 }
 
-/// Connections for reading: opened with the store and kept, so that no read needs a file descriptor when a process has none
-/// left. One that fails to come back is opened again when it is needed.
+/// Connections for reading: opened with the store and kept, so that no read needs a file descriptor
+/// when a process has none left. One that fails to come back is opened again when it is needed.
 pub(crate) struct Readers {
     path: PathBuf,
     config: SqliteConfig,

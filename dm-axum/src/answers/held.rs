@@ -19,8 +19,8 @@ use crate::Options;
 use crate::problem::{Kind, Problem};
 use crate::router::Api;
 
-/// How much longer an answer may be held in all with every piece that is taken: 32 KiB a second is slow, and not a
-/// standstill.
+/// How much longer an answer may be held in all with every piece that is taken: 32 KiB a second is
+/// slow, and not a standstill.
 const PER_PIECE: Duration = Duration::from_secs(1);
 
 /// How often a request that waits looks for answers whose time is over.
@@ -46,7 +46,8 @@ struct Unread {
     pieces: VecDeque<Bytes>,
     left: usize,
     share: Share,
-    /// Until when it is held in any case: [`Options::patience`] from the last piece on, and not past `latest`.
+    /// Until when it is held in any case: [`Options::patience`] from the last piece on, and not
+    /// past `latest`.
     until: Timestamp,
     latest: Timestamp,
 }
@@ -68,8 +69,8 @@ impl Answers {
         Self { budget, patience: options.patience, held: Mutex::default() }
     }
 
-    /// Room for an answer of a user, or the refusal after waiting in vain. To be called in a task, because permits are
-    /// given in the order of asking, also to a future that is not polled.
+    /// Room for an answer of a user, or the refusal after waiting in vain. To be called in a task,
+    /// because permits are given in the order of asking, also to a future that is not polled.
     pub(super) async fn share(
         &self,
         clock: &dyn Clock,
@@ -78,7 +79,8 @@ impl Answers {
     ) -> Result<Share, Problem> {
         let own = self.budget.of(user).take(bytes);
         let user = self.in_time(clock, own, "user", Kind::TooManyAnswers).await?;
-        // The own permits first: a user with many requests waits at their own pool, in nobody's way.
+        // The own permits first: a user with many requests waits at their own pool, in nobody's
+        // way.
         let of_all = self.budget.all().clone().take(bytes);
         let all = self.in_time(clock, of_all, "process", Kind::Unavailable).await?;
         Ok(Share { user, all })

@@ -1,6 +1,7 @@
 //! `GET /api/dm/devices`, `DELETE /api/dm/devices/{device}`.
 //!
-//! Neither registers the caller's device, so that a device for which there is no room can make some.
+//! Neither registers the caller's device, so that a device for which there is no room can make
+//! some.
 
 use std::sync::Arc;
 
@@ -53,7 +54,8 @@ pub(crate) async fn forget(
     let Path(text) = path.map_err(|_| Problem::malformed("device", "not a path segment"))?;
     let device: DeviceId = text.parse().map_err(malformed)?;
     let existed = api.service.forget_device(&caller.who, device.clone()).await?;
-    // Also for a device that was not known: an earlier call may have forgotten it and failed to answer.
+    // Also for a device that was not known: an earlier call may have forgotten it and failed to
+    // answer.
     api.hub.disconnect(caller.who.user, Some(&device), DisconnectReason::DeviceForgotten);
     if existed { Ok(StatusCode::NO_CONTENT) } else { Err(dm_core::Error::NotFound.into()) }
 }
