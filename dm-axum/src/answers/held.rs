@@ -1,6 +1,8 @@
 //! The answers that connections have not taken yet.
 
 use std::collections::{HashMap, VecDeque};
+use std::future::Future;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
@@ -10,7 +12,7 @@ use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::response::Response;
 use dm_core::{Clock, Timestamp, UserId};
-use futures_util::stream;
+use futures_util::{FutureExt as _, stream};
 use tokio::sync::{AcquireError, OwnedSemaphorePermit};
 
 use super::Pieces;
@@ -132,13 +134,17 @@ impl Answers {
                 clock.sleep(LOOK).await;
             }
         };
+        let mut permits = pin!(permits);
         tokio::select! {
             biased;
-            permits = permits => permits.map_err(|_| refused()),
+            permits = &mut permits => return permits.map_err(|_| refused()),
             // A look longer than an answer is held that nobody has read since.
-            () = clock.sleep(self.patience + LOOK) => Err(refused()),
-            () = make_room => Err(refused()),
+            () = clock.sleep(self.patience + LOOK) => {}
+            () = make_room => {}
         }
+        // This task may have slept through its looks.
+        self.drop_unread(clock.now());
+        permits.now_or_never().and_then(Result::ok).ok_or_else(refused)
     }
 
     /// Drops the answers whose time is over.
