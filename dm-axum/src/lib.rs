@@ -61,9 +61,9 @@
 //!
 //! # Bounds
 //!
-//! Everything that a client can make this API hold is bounded by a field of [`Options`]: frames, sockets, tickets,
-//! requests on the way, and the bytes of answers that nobody reads. A host bounds connections, headers, and how long a
-//! peer may read nothing: `examples/chat-host` shows how.
+//! Everything that a client can make this API hold is bounded by a field of [`Options`]: frames,
+//! sockets, tickets, requests on the way, and the bytes of answers that nobody reads. A host bounds
+//! connections, headers, and how long a peer may read nothing: `examples/chat-host` shows how.
 //!
 //! # Logs
 //!
@@ -73,8 +73,9 @@
 //!
 //! # In reading order
 //!
-//! `router` shows the calls, `rest` answers them, `answers` holds what is not read yet, `ws` holds the WebSocket, `problem` all refusals, `convert` the way
-//! between the core's values and the wire's.
+//! `router` shows the calls, `rest` answers them, `answers` holds what is not read yet, `ws` holds
+//! the WebSocket, `problem` all refusals, `convert` the way between the core's values and the
+//! wire's.
 
 mod answers;
 mod convert;

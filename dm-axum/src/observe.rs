@@ -9,8 +9,9 @@ use tracing::Instrument as _;
 
 /// Puts a span and a count around each call, and keeps its answer out of caches.
 ///
-/// Each label is one of a fixed set, because a recorder keeps a series for every combination of labels for as long as the
-/// process lives: the route and not the path, which holds ids, and no method that the client made up.
+/// Each label is one of a fixed set, because a recorder keeps a series for every combination of
+/// labels for as long as the process lives: the route and not the path, which holds ids, and no
+/// method that the client made up.
 pub(crate) async fn observe(request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str).to_owned();
     let user = request.extensions().get::<Principal>().map(|who| who.user);

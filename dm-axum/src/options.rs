@@ -22,8 +22,9 @@ pub struct Options {
     pub max_message: usize,
     /// How long after the last answered ping the next one is sent. Default 30 s.
     pub ping_interval: Duration,
-    /// How long a client may take to answer a ping, to take what is written to it, and to answer a close; an answer over
-    /// REST that is not taken for longer is dropped once another waits for its room. Default 10 s.
+    /// How long a client may take to answer a ping, to take what is written to it, and to answer a
+    /// close; an answer over REST that is not taken for longer is dropped once another waits for
+    /// its room. Default 10 s.
     pub patience: Duration,
     /// How soon after a delivery a client that says no hello is pinged, since its answer acknowledges the delivery.
     /// Default 1 s.
@@ -34,13 +35,15 @@ pub struct Options {
     pub in_flight: usize,
     /// WebSockets a user may have open. Default 32.
     pub sockets_per_user: usize,
-    /// Bytes of answers to all users that wait to be read: lists, history and what is pending, and while one is made
-    /// the page that it is made of. An answer counts until its connection has taken it. Default 256 MiB. A request
-    /// without room waits for [`patience`](Self::patience) and is then refused with 503 and `Retry-After`. Answers of other calls,
-    /// each no larger than a message, do not count, nor does what the HTTP server below has taken over to write.
+    /// Bytes of answers to all users that wait to be read: lists, history and what is pending, and
+    /// while one is made the page that it is made of. An answer counts until its connection has
+    /// taken it. Default 256 MiB. A request without room waits for [`patience`](Self::patience) and
+    /// a second, and is then refused with 503 and `Retry-After`. Answers of other calls, each no
+    /// larger than a message, do not count, nor does what the HTTP server below has taken over to
+    /// write.
     pub answer_bytes: usize,
-    /// Of these, how many for one user. Default 32 MiB: one answer of the default size while it is made, or three that are
-    /// not read. Past that, requests wait likewise and are refused with 429.
+    /// Of these, how many for one user. Default 32 MiB: one answer of the default size while it is
+    /// made, or two that are not read. Past that, requests wait likewise and are refused with 429.
     pub answer_bytes_per_user: usize,
     /// How long a request's body may take to arrive. Default 30 s.
     pub body_timeout: Duration,

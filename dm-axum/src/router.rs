@@ -35,9 +35,9 @@ impl Api {
 
 /// The direct-message API below `/api/dm`, to be merged into a host's router.
 ///
-/// `hub` must be the service's notifier, or connections hear of new entries only when they look into the store
-/// ([`Config::poll_interval`](dm_core::Config::poll_interval)). `S` is the state of the host's router, which these calls do
-/// not use; it follows from what they are merged into.
+/// `hub` must be the service's notifier, or connections hear of new entries only when they look
+/// into the store ([`Config::poll_interval`](dm_core::Config::poll_interval)). `S` is the state of
+/// the host's router, which these calls do not use; it follows from what they are merged into.
 pub fn router<S: Clone + Send + Sync + 'static>(service: Service, hub: Hub, options: Options) -> Router<S> {
     routes(Arc::new(Api::new(service, hub, options)))
 }

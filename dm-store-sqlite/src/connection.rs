@@ -85,8 +85,8 @@ fn write_anew(connection: &Connection) -> Result<(), StoreError> {
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(from_sqlite)
 }
 
-/// Connections for reading: opened with the store and kept, so that no read needs a file descriptor when a process has none
-/// left. One that fails to come back is opened again when it is needed.
+/// Connections for reading: opened with the store and kept, so that no read needs a file descriptor
+/// when a process has none left. One that fails to come back is opened again when it is needed.
 pub(crate) struct Readers {
     path: PathBuf,
     config: SqliteConfig,

@@ -1,6 +1,8 @@
 //! The answers that connections have not taken yet.
 
 use std::collections::{HashMap, VecDeque};
+use std::future::Future;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
@@ -10,7 +12,7 @@ use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::response::Response;
 use dm_core::{Clock, Timestamp, UserId};
-use futures_util::stream;
+use futures_util::{FutureExt as _, stream};
 use tokio::sync::{AcquireError, OwnedSemaphorePermit};
 
 use super::Pieces;
@@ -19,8 +21,8 @@ use crate::Options;
 use crate::problem::{Kind, Problem};
 use crate::router::Api;
 
-/// How much longer an answer may be held in all with every piece that is taken: 32 KiB a second is slow, and not a
-/// standstill.
+/// How much longer an answer may be held in all with every piece that is taken: 32 KiB a second is
+/// slow, and not a standstill.
 const PER_PIECE: Duration = Duration::from_secs(1);
 
 /// How often a request that waits looks for answers whose time is over.
@@ -46,7 +48,8 @@ struct Unread {
     pieces: VecDeque<Bytes>,
     left: usize,
     share: Share,
-    /// Until when it is held in any case: [`Options::patience`] from the last piece on, and not past `latest`.
+    /// Until when it is held in any case: [`Options::patience`] from the last piece on, and not
+    /// past `latest`.
     until: Timestamp,
     latest: Timestamp,
 }
@@ -68,8 +71,8 @@ impl Answers {
         Self { budget, patience: options.patience, held: Mutex::default() }
     }
 
-    /// Room for an answer of a user, or the refusal after waiting in vain. To be called in a task, because permits are
-    /// given in the order of asking, also to a future that is not polled.
+    /// Room for an answer of a user, or the refusal after waiting in vain. To be called in a task,
+    /// because permits are given in the order of asking, also to a future that is not polled.
     pub(super) async fn share(
         &self,
         clock: &dyn Clock,
@@ -78,7 +81,8 @@ impl Answers {
     ) -> Result<Share, Problem> {
         let own = self.budget.of(user).take(bytes);
         let user = self.in_time(clock, own, "user", Kind::TooManyAnswers).await?;
-        // The own permits first: a user with many requests waits at their own pool, in nobody's way.
+        // The own permits first: a user with many requests waits at their own pool, in nobody's
+        // way.
         let of_all = self.budget.all().clone().take(bytes);
         let all = self.in_time(clock, of_all, "process", Kind::Unavailable).await?;
         Ok(Share { user, all })
@@ -130,13 +134,17 @@ impl Answers {
                 clock.sleep(LOOK).await;
             }
         };
+        let mut permits = pin!(permits);
         tokio::select! {
             biased;
-            permits = permits => permits.map_err(|_| refused()),
+            permits = &mut permits => return permits.map_err(|_| refused()),
             // A look longer than an answer is held that nobody has read since.
-            () = clock.sleep(self.patience + LOOK) => Err(refused()),
-            () = make_room => Err(refused()),
+            () = clock.sleep(self.patience + LOOK) => {}
+            () = make_room => {}
         }
+        // This task may have slept through its looks.
+        self.drop_unread(clock.now());
+        permits.now_or_never().and_then(Result::ok).ok_or_else(refused)
     }
 
     /// Drops the answers whose time is over.

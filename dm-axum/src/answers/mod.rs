@@ -1,11 +1,13 @@
-//! Long answers: lists, history and what is pending, within a budget of bytes until the connection has taken them.
+//! Long answers: lists, history and what is pending, within a budget of bytes until the connection
+//! has taken them.
 //!
-//! A client that asks and does not read costs the memory of its answer for as long as its connection lives. The budget
-//! bounds the sum, for each user and for the process. A request without room waits for it, and is refused after
-//! [`Options::patience`](crate::Options::patience): waiting costs a parked task, and most answers are written within
-//! milliseconds. Every request is worked on in a task of its own, so that a connection which is not polled keeps no
-//! permit from anybody. An answer that is not read in time is dropped as soon as somebody else waits, also on a host
-//! that gives its connections no write timeout.
+//! A client that asks and does not read costs the memory of its answer for as long as its
+//! connection lives. The budget bounds the sum, for each user and for the process. A request
+//! without room waits for it, and is refused after [`Options::patience`](crate::Options::patience):
+//! waiting costs a parked task, and most answers are written within milliseconds. Every request is
+//! worked on in a task of its own, so that a connection which is not polled keeps no permit from
+//! anybody. An answer that is not read in time is dropped as soon as somebody else waits, also on a
+//! host that gives its connections no write timeout.
 //!
 //! `pieces` is the JSON, `budget` the permits, `held` the answers that wait to be taken.
 
@@ -28,12 +30,12 @@ use crate::router::Api;
 pub(crate) use held::Answers;
 pub(crate) use pieces::Pieces;
 
-/// Most bytes of a message in JSON without its payload: ids, names of fields, and a display name of 128 characters that
-/// are all escaped.
+/// Most bytes of a message in JSON without its payload: ids, names of fields, and a display name of
+/// 128 characters that are all escaped.
 const AROUND_PAYLOAD: usize = 1_536;
 
-/// Makes an answer of what `read` gives, at most `most` bytes while it is made. Cancel safe: dropping the future ends the
-/// work.
+/// Makes an answer of what `read` gives, at most `most` bytes while it is made. Cancel safe:
+/// dropping the future ends the work.
 pub(crate) async fn answer(
     api: &Arc<Api>,
     user: UserId,
@@ -53,8 +55,8 @@ pub(crate) async fn answer(
     done.unwrap_or_else(|| Err(Problem::new(Kind::Unavailable, "the answer could not be made")))
 }
 
-/// Most bytes that an answer takes while it is made of a page of messages: the page, and the JSON with its payloads in
-/// base64.
+/// Most bytes that an answer takes while it is made of a page of messages: the page, and the JSON
+/// with its payloads in base64.
 pub(crate) fn room_of_messages(config: &Config, messages: usize, page_bytes: usize) -> usize {
     // A page ends after the message that goes past its bytes.
     let payloads = page_bytes

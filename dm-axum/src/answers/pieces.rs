@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use crate::problem::{Kind, Problem};
 
-/// Bytes in a piece. A connection has taken one or a few of them at a time; the rest can be dropped.
+/// Bytes in a piece. A connection has taken one or a few of them at a time; the rest can be
+/// dropped.
 const PIECE: usize = 32 * 1024;
 
 /// The body of an answer, and a header of its own if it has one.

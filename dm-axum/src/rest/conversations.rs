@@ -18,8 +18,8 @@ use crate::names::Names;
 use crate::problem::{Kind, Problem};
 use crate::router::Api;
 
-/// Most bytes of a conversation in JSON, with two display names of 128 characters that are all escaped, and beside it
-/// what the store gave.
+/// Most bytes of a conversation in JSON, with two display names of 128 characters that are all
+/// escaped, and beside it what the store gave.
 const CONVERSATION: usize = 2 * 1024 + 256;
 
 /// Where the rest of a list begins that is given as an array.

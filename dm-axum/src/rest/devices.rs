@@ -1,6 +1,7 @@
 //! `GET /api/dm/devices`, `DELETE /api/dm/devices/{device}`.
 //!
-//! Neither registers the caller's device, so that a device for which there is no room can make some.
+//! Neither registers the caller's device, so that a device for which there is no room can make
+//! some.
 
 use std::sync::Arc;
 

@@ -10,7 +10,8 @@ pub(super) enum Close {
     Expired,
     /// The hello cannot be answered with a welcome, or the host refuses the user.
     Refused,
-    /// The device was forgotten. Connecting again would register it anew, so the code tells clients not to.
+    /// The device was forgotten. Connecting again would register it anew, so the code tells clients
+    /// not to.
     Forgotten,
     /// A newer connection of the same device took over.
     Replaced,

@@ -163,7 +163,8 @@ impl Client {
         })
     }
 
-    /// The user's devices, oldest registration first. The caller's own need not be among them: asking registers nothing.
+    /// The user's devices, oldest registration first. The caller's own need not be among them:
+    /// asking registers nothing.
     ///
     /// # Errors
     ///
@@ -174,11 +175,13 @@ impl Client {
     }
 
     /// Forgets one of the user's devices: what it acknowledged, and its connections, which end as
-    /// [`End::Refused`](crate::End::Refused). Whether the server knew it. A device that connects again is a new one.
+    /// [`End::Refused`](crate::End::Refused). Whether the server knew it. A device that connects
+    /// again is a new one.
     ///
     /// # Errors
     ///
-    /// [`ClientError`]. After one that [`retry`](ClientError::retry) says may pass, it may be forgotten.
+    /// [`ClientError`]. After one that [`retry`](ClientError::retry) says may pass, it may be
+    /// forgotten.
     pub async fn forget_device(&self, device: &Device) -> Result<bool, ClientError> {
         let path = ["api", "dm", "devices", device.as_str()];
         call_known(self.http.request(reqwest::Method::DELETE, &path)).await

@@ -16,7 +16,7 @@ pub struct Args {
     /// Where to listen; port 0 takes a free one.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
-    /// Where to answer `GET /metrics`. Without it, that is a path beside the others.
+    /// Address that answers `GET /metrics`, and then no other does; port 0 takes a free one.
     #[arg(long, value_name = "ADDR")]
     pub metrics_listen: Option<SocketAddr>,
     /// An origin under which clients reach the host, such as `https://chat.example`; may be given
@@ -28,7 +28,8 @@ pub struct Args {
     /// on to this one.
     #[arg(long)]
     pub allow_auth_v1: bool,
-    /// Connections from one address, an IPv6 network of 64 bits being one; 0 is no limit, as it must be behind a proxy.
+    /// Connections from one address, an IPv6 network of 64 bits being one; 0 is no limit, as it
+    /// must be behind a proxy.
     #[arg(long, value_name = "N", default_value_t = 1_024)]
     pub connections_per_address: u32,
     /// The folder of the accounts and messages, made if it is missing. With PostgreSQL there is nothing in it.

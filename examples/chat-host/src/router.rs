@@ -20,7 +20,8 @@ const LARGEST_BODY: usize = 4 * 1024;
 /// How long one of the host's own calls may take, its body included.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The host's own calls, without [`metrics`], around the direct-message API, which [`dm_axum::router`] gives.
+/// The host's own calls, without [`metrics`], around the direct-message API, which
+/// [`dm_axum::router`] gives.
 pub fn router(host: Host, direct_messages: Router) -> Router {
     let open = Router::new()
         .route("/api/info", get(info::info))
@@ -40,8 +41,8 @@ pub fn router(host: Host, direct_messages: Router) -> Router {
         .fallback(async || Problem::new(StatusCode::NOT_FOUND, "no such path"))
 }
 
-/// `GET /metrics`, to be merged into the router or served on an address of its own, which only whoever watches the
-/// host reaches.
+/// `GET /metrics`, to be merged into the router or served on an address of its own, which only
+/// whoever watches the host reaches.
 pub fn metrics(host: Host) -> Router {
     own(Router::new().route("/metrics", get(info::metrics))).with_state(host)
 }

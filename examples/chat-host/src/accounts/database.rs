@@ -55,7 +55,8 @@ impl Database {
 
     /// Runs work on the connection. Once it has begun it is finished, also when the caller's future is dropped.
     ///
-    /// The lock is waited for in a task: it is given in the order of asking, also to a future that nobody polls.
+    /// The lock is waited for in a task: it is given in the order of asking, also to a future that
+    /// nobody polls.
     pub(crate) async fn call<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,

@@ -47,8 +47,8 @@ impl Connection {
         Self { stream, write_stall, stalled: None, _place: place }
     }
 
-    /// Passes on what a write came to, and fails it when the peer has taken nothing for too long. The timer wakes the task
-    /// that writes, so nothing else has to look after the connection.
+    /// Passes on what a write came to, and fails it when the peer has taken nothing for too long.
+    /// The timer wakes the task that writes, so nothing else has to look after the connection.
     fn unless_stalled<T>(
         &mut self,
         cx: &mut Context<'_>,

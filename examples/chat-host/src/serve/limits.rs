@@ -7,18 +7,20 @@ use std::time::Duration;
 pub struct Limits {
     /// How metrics name the listener, one of a few. Default `clients`.
     pub listener: &'static str,
-    /// Connections at once, WebSockets included; further ones wait in the system's queue. Default 16,384.
+    /// Connections at once, WebSockets included; further ones wait in the system's queue. Default
+    /// 16,384.
     pub connections: u32,
-    /// Of these, how many from one address, where an IPv6 network of 64 bits counts as one; further ones are closed. 0 is no
-    /// limit, as behind a proxy, whose address all have. Default 1,024.
+    /// Of these, how many from one address, where an IPv6 network of 64 bits counts as one; further
+    /// ones are closed. 0 is no limit, as behind a proxy, whose address all have. Default 1,024.
     pub connections_per_address: u32,
-    /// How long a client may take to send a request's headers, and to begin with the next one. Default 15 s.
+    /// How long a client may take to send a request's headers, and to begin with the next one.
+    /// Default 15 s.
     pub header_read: Duration,
-    /// Bytes of a request's line and headers, and of an answer that waits in the server, for each connection; at least
-    /// 8,192. Default 16 KiB.
+    /// Bytes of a request's line and headers, and of an answer that waits in the server, for each
+    /// connection; at least 8,192. Default 16 KiB.
     pub header_bytes: usize,
-    /// How long a client may take nothing of what waits to be written before its connection is closed. Default 20 s:
-    /// longer than a WebSocket is waited for.
+    /// How long a client may take nothing of what waits to be written before its connection is
+    /// closed. Default 20 s: longer than a WebSocket is waited for.
     pub write_stall: Duration,
     /// How long connections may take to end once the server stops. Default 5 s.
     pub drain: Duration,
@@ -39,9 +41,9 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// With as many connections as so many file descriptors allow, and 16,384 at most. A quarter, and 64 to 1,024, is left
-    /// to files, databases and other hosts: a host without a descriptor answers nobody, and one without a free connection
-    /// answers everybody who has one.
+    /// With as many connections as so many file descriptors allow, and 16,384 at most. A quarter,
+    /// and 64 to 1,024, is left to files, databases and other hosts: a host without a descriptor
+    /// answers nobody, and one without a free connection answers everybody who has one.
     #[must_use]
     pub fn within(descriptors: u64) -> Self {
         let left = descriptors.saturating_sub((descriptors / 4).clamp(64, 1_024)).max(16);
@@ -57,7 +59,8 @@ impl Limits {
     }
 }
 
-/// Lets the process open as many files as it may, and says how many; `None` where the system does not tell.
+/// Lets the process open as many files as it may, and says how many; `None` where the system does
+/// not tell.
 #[must_use]
 pub fn raise_descriptors() -> Option<u64> {
     rlimit::increase_nofile_limit(u64::MAX)

@@ -1,7 +1,7 @@
 //! Connections: how many there may be, how long they may dawdle, and how they end.
 //!
-//! `limits` says what they may take, `addresses` counts them for each address, `connection` is the socket that closes when
-//! its peer reads nothing.
+//! `limits` says what they may take, `addresses` counts them for each address, `connection` is the
+//! socket that closes when its peer reads nothing.
 
 mod addresses;
 mod connection;
@@ -42,7 +42,8 @@ pub async fn serve(listener: TcpListener, app: Router, limits: Limits, stop: imp
             let Ok(of_all) = Arc::clone(&places).acquire_owned().await else { return };
             let (stream, peer) = accepted(&listener).await;
             let Some(of_address) = addresses.take(peer.ip()) else {
-                // Closed unanswered, like everything that has no room: an answer would be work for the asking.
+                // Closed unanswered, like everything that has no room: an answer would be work for
+                // the asking.
                 metrics::counter!("chat_connections_refused_total", "listener" => limits.listener)
                     .increment(1);
                 continue;
@@ -78,7 +79,8 @@ pub async fn serve(listener: TcpListener, app: Router, limits: Limits, stop: imp
     }
 }
 
-/// The next connection, and from where. Out of file descriptors, say, it tries again in a while: others will close.
+/// The next connection, and from where. Out of file descriptors, say, it tries again in a while:
+/// others will close.
 async fn accepted(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {

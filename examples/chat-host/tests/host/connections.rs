@@ -93,7 +93,8 @@ async fn connections_that_read_nothing_are_closed_and_give_back_what_they_held()
     // Many times as many as the budget of one user has room for.
     for _ in 0..24 {
         let socket = TcpSocket::new_v4().unwrap();
-        // As small as the system allows, so that the answer does not fit into the buffers on the way.
+        // As small as the system allows, so that the answer does not fit into the buffers on the
+        // way.
         socket.set_recv_buffer_size(4_096).unwrap();
         let mut stream = socket.connect(host.address).await.unwrap();
         let request =
@@ -103,7 +104,8 @@ async fn connections_that_read_nothing_are_closed_and_give_back_what_they_held()
     }
     // Another user is answered meanwhile.
     assert_eq!(host.get("/api/dm/conversations", &ana_token).await.status(), StatusCode::OK);
-    // The clock stands still, so this waits until the others' room is given back, and nothing else lets it in.
+    // The clock stands still, so this waits until the others' room is given back, and nothing else
+    // lets it in.
     let whole = host.get("/api/dm/offline", &bo_token).await;
     assert_eq!(whole.status(), StatusCode::OK);
     assert_eq!(whole.text().await.unwrap().matches("encrypted_payload").count(), 64);
@@ -128,6 +130,7 @@ async fn an_address_with_all_its_connections_is_closed_and_gets_them_back() {
         served.push(stream);
     }
     let mut third = TcpStream::connect(host.address).await.unwrap();
+    let _refused = third.write_all(request).await;
     assert_eq!(third.read(&mut [0; 1]).await.unwrap_or(0), 0, "closed unanswered");
     served.pop();
     // The server has to hear of the end first; until then it closes what comes.

@@ -45,7 +45,8 @@ impl Host {
         line.trim_end().rsplit_once("address=").unwrap().1.to_owned()
     }
 
-    /// Waits for its end: whether it went well, the rest of its standard output, and its standard error.
+    /// Waits for its end: whether it went well, the rest of its standard output, and its standard
+    /// error.
     pub(crate) fn end(mut self) -> (bool, String, String) {
         let (mut out, mut err) = (String::new(), String::new());
         self.stdout.read_to_string(&mut out).unwrap();
