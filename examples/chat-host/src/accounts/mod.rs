@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use dm_core::{StoreError, StoreErrorKind, Timestamp, UserId};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::name::DisplayName;
 use crate::token::{Token, TokenHash};
@@ -77,7 +78,15 @@ impl Accounts {
     /// # Errors
     /// [`StoreError`].
     pub async fn connect(parameters: &str) -> Result<Self, StoreError> {
-        SharedAccounts::connect(parameters).await.map(|shared| Self(Kept::Shared(shared)))
+        Self::connect_with(parameters, None).await
+    }
+
+    /// As [`connect`](Self::connect), over TLS if there is a connector.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn connect_with(parameters: &str, tls: Option<MakeRustlsConnect>) -> Result<Self, StoreError> {
+        SharedAccounts::connect(parameters, tls).await.map(|shared| Self(Kept::Shared(shared)))
     }
 
     /// What this host, or all hosts on one database, call themselves: 32 hexadecimal digits, made with the accounts.
