@@ -322,8 +322,8 @@ enum Woken {
 
 impl SessionHandle {
     /// Acknowledges entries for the session's device, and makes room in its window. A device that was forgotten meanwhile
-    /// is not registered anew by this: its session ends with [`SessionEnd::Disconnected`]. That holds for sessions of
-    /// [`Hub::connect`](super::Hub::connect); of [`Hub::follow`](super::Hub::follow) see there.
+    /// is not registered anew by this: its session ends with [`SessionEnd::Disconnected`]. Only the handle of a session of
+    /// [`Hub::follow`](super::Hub::follow), which needs no registered device, registers it as [`Service::acknowledge`] does.
     ///
     /// # Errors
     /// As [`Service::acknowledge`], and [`Error::NotFound`] once the device was forgotten.

@@ -1,6 +1,8 @@
 //! The processes.
 
 use std::fmt;
+use std::fs::File;
+use std::io::Read as _;
 
 use anyhow::{Context as _, Result};
 use dm_e2e::Host;
@@ -74,8 +76,21 @@ impl Cluster {
         tell("starting NATS");
         let bus = block_in_place(Server::start);
         let (parameters, nats) = (database.parameters("chat"), bus.address());
-        let args =
-            ["--store", "postgres", "--postgres", &parameters, "--nats", &nats, "--look-every", LOOK_EVERY];
+        let key_file = folder.path().join("hint.key");
+        std::fs::write(&key_file, random_key()?)?;
+        let key_file = key_file.to_str().context("a folder whose name is text")?;
+        let args = [
+            "--store",
+            "postgres",
+            "--postgres",
+            &parameters,
+            "--nats",
+            &nats,
+            "--hint-key-file",
+            key_file,
+            "--look-every",
+            LOOK_EVERY,
+        ];
         let mut hosts = Vec::new();
         for n in 1..=HOSTS {
             tell(&format!("starting host {n}"));
@@ -128,4 +143,11 @@ impl Cluster {
             }
         }
     }
+}
+
+/// A key by which the hosts know each other's words, in hexadecimal digits.
+fn random_key() -> Result<String> {
+    let mut key = [0; 32];
+    File::open("/dev/urandom")?.read_exact(&mut key)?;
+    Ok(key.iter().map(|byte| format!("{byte:02x}")).collect())
 }

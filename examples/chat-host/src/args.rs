@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::{Parser, ValueEnum};
 use dm_core::AckMode;
 
+use crate::bus::BusArgs;
+use crate::database::DatabaseArgs;
 use crate::origin::Origin;
 use crate::statement::Older;
 
@@ -43,10 +45,12 @@ pub struct Args {
     #[arg(long, value_name = "WHERE", env = "CHAT_HOST_POSTGRES", hide_env_values = true)]
     #[arg(default_value = "host=/run/postgresql dbname=chat")]
     pub postgres: String,
-    /// NATS servers through which hosts tell each other of new messages, `nats://10.0.0.5:4222` or several with commas
-    /// between. Without them messages of other hosts are found by looking.
-    #[arg(long, value_name = "WHERE", env = "CHAT_HOST_NATS", value_delimiter = ',')]
-    pub nats: Vec<String>,
+    #[allow(missing_docs, reason = "clap would show it; the options have their own")]
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+    #[allow(missing_docs, reason = "likewise")]
+    #[command(flatten)]
+    pub bus: BusArgs,
     /// How long a connection is silent before the host looks for messages it was not told of, in seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub look_every: u64,

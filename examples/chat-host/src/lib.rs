@@ -8,6 +8,7 @@
 //!   [`challenge`], [`statement`] and [`origin`], how they prove it; [`sessions`], how that ends;
 //! - [`auth`]: the middleware that tells the direct-message API who is calling;
 //! - [`router`]: the host's own calls, and [`problem`], how they refuse; [`host`] is what they share;
+//! - [`bus`] and [`database`]: how the host reaches NATS and PostgreSQL, and what it trusts there;
 //! - [`serve`] and [`shutdown`]: connections and their end; [`args`] and [`telemetry`]: options, logs and metrics.
 //!
 //! It speaks plain HTTP and expects a proxy with TLS in front of it when it leaves the machine. Anybody may register;
@@ -16,7 +17,9 @@
 pub mod accounts;
 pub mod args;
 pub mod auth;
+pub mod bus;
 pub mod challenge;
+pub mod database;
 mod directory;
 pub mod host;
 mod info;

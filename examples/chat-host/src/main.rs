@@ -10,9 +10,8 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use clap::Parser;
 use dm_core::{Config, Hub, MemoryStore, Service};
-use dm_notify_nats::{NatsNotifier, NatsServers};
 use dm_store_fjall::FjallStore;
-use dm_store_postgres::PostgresStore;
+use dm_store_postgres::PostgresConfig;
 use dm_store_redb::RedbStore;
 use dm_store_sqlite::SqliteStore;
 use mimalloc::MiMalloc;
@@ -25,7 +24,7 @@ use chat_host::origin::{Origin, Origins};
 use chat_host::serve::{Limits, raise_descriptors, serve};
 use chat_host::sessions::Sessions;
 use chat_host::statement::Statements;
-use chat_host::{router, shutdown, telemetry};
+use chat_host::{database, router, shutdown, telemetry};
 
 /// A server allocates for every message on one thread and frees on another. The one of glibc then makes threads wait for each
 /// other: with fjall, sends are a quarter slower and the slowest in a thousand takes three times as long.
@@ -67,7 +66,10 @@ async fn run(args: Args) -> Result<()> {
     let cannot_open = |name: &str| format!("cannot open {}", in_data(name).display());
     let no_database = "the PostgreSQL database cannot be used; say which with --postgres";
     let accounts = match args.store {
-        StoreKind::Postgres => Accounts::connect(&args.postgres).await.context(no_database)?,
+        StoreKind::Postgres => {
+            let tls = args.database.tls(&args.postgres)?;
+            Accounts::connect_with(&args.postgres, tls).await.context(no_database)?
+        }
         _ => Accounts::open(in_data("accounts.db")).with_context(|| cannot_open("accounts.db"))?,
     };
     let service = match args.store {
@@ -82,7 +84,10 @@ async fn run(args: Args) -> Result<()> {
             Service::builder(FjallStore::open(in_data("dm")).with_context(|| cannot_open("dm"))?)
         }
         StoreKind::Postgres => {
-            Service::builder(PostgresStore::open(&args.postgres).await.context(no_database)?)
+            let tls = args.database.tls(&args.postgres)?;
+            let config = PostgresConfig::default();
+            let store = database::open_store(&args.postgres, tls, &config).await;
+            Service::builder(store.context(no_database)?)
         }
     };
 
@@ -92,9 +97,9 @@ async fn run(args: Args) -> Result<()> {
     config.ack_mode = args.ack_mode.into();
     config.poll_interval = Duration::from_secs(args.look_every);
     let hub = Hub::new();
-    let service = match &args.nats[..] {
-        [] => service.notifier(hub.clone()),
-        servers => service.notifier(NatsNotifier::connect(&hub, NatsServers::new(servers.to_vec())).await?),
+    let service = match args.bus.connect(&hub).await? {
+        None => service.notifier(hub.clone()),
+        Some(nats) => service.notifier(nats),
     };
     let dm = service.directory(accounts.clone()).config(config).start()?;
 

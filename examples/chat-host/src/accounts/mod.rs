@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use dm_core::{StoreError, StoreErrorKind, Timestamp, UserId};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::challenge::{Challenge, ChallengeKey};
 use crate::name::DisplayName;
@@ -96,7 +97,15 @@ impl Accounts {
     /// # Errors
     /// [`StoreError`].
     pub async fn connect(parameters: &str) -> Result<Self, StoreError> {
-        SharedAccounts::connect(parameters).await.map(|shared| Self(Kept::Shared(shared)))
+        Self::connect_with(parameters, None).await
+    }
+
+    /// As [`connect`](Self::connect), over TLS if there is a connector.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn connect_with(parameters: &str, tls: Option<MakeRustlsConnect>) -> Result<Self, StoreError> {
+        SharedAccounts::connect(parameters, tls).await.map(|shared| Self(Kept::Shared(shared)))
     }
 
     /// What this host, or all hosts on one database, call themselves: 32 hexadecimal digits, made with the accounts.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime};
 use dm_core::{StoreError, StoreErrorKind, Timestamp, UserId};
 use tokio_postgres::{Config, NoTls, Row, Transaction};
+use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{
     Account, EXPIRED_AT_ONCE, Own, SEARCH_LIMIT, Session, SignedIn, TOKEN_VALID_FOR, TOKENS_PER_ACCOUNT,
@@ -34,14 +35,20 @@ pub(crate) struct SharedAccounts {
 }
 
 impl SharedAccounts {
-    pub(super) async fn connect(parameters: &str) -> Result<Self, StoreError> {
+    pub(super) async fn connect(
+        parameters: &str,
+        tls: Option<MakeRustlsConnect>,
+    ) -> Result<Self, StoreError> {
         // The parser's error may quote the text, which may hold a password.
         let mut parameters: Config = parameters.parse().map_err(|_| {
             StoreError::new(StoreErrorKind::Engine, "the connection parameters are not valid")
         })?;
         parameters.connect_timeout(PATIENCE).application_name("chat-host");
-        let recycling_method = RecyclingMethod::Verified;
-        let manager = Manager::from_config(parameters, NoTls, ManagerConfig { recycling_method });
+        let config = ManagerConfig { recycling_method: RecyclingMethod::Verified };
+        let manager = match tls {
+            Some(tls) => Manager::from_config(parameters, tls, config),
+            None => Manager::from_config(parameters, NoTls, config),
+        };
         let pool = Pool::builder(manager)
             .max_size(CONNECTIONS)
             .runtime(Runtime::Tokio1)

@@ -1,0 +1,163 @@
+//! NATS, through which hosts tell each other of new messages: how the servers are reached, and how hosts know each other's
+//! words. Secrets are in files, never on the command line.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use clap::Args;
+use dm_core::Hub;
+use dm_notify_nats::{HintKey, NatsAuth, NatsConfig, NatsNotifier, NatsServers, NatsTls};
+
+/// Options of the bus.
+#[derive(Clone, Debug, Default, Args)]
+pub struct BusArgs {
+    /// NATS servers through which hosts tell each other of new messages, `nats://10.0.0.5:4222` or several with commas
+    /// between; `tls://` asks for TLS. Without them messages of other hosts are found by looking.
+    #[arg(long, value_name = "WHERE", env = "CHAT_HOST_NATS", value_delimiter = ',')]
+    pub nats: Vec<String>,
+    /// The user as whom the host signs in at NATS, with --nats-password-file.
+    #[arg(long, value_name = "NAME", env = "CHAT_HOST_NATS_USER", requires = "nats_password_file")]
+    pub nats_user: Option<String>,
+    /// The file with that user's password.
+    #[arg(long, value_name = "FILE", env = "CHAT_HOST_NATS_PASSWORD_FILE", requires = "nats_user")]
+    pub nats_password_file: Option<PathBuf>,
+    /// A file of NATS credentials, a JWT and a seed, instead of a user and a password.
+    #[arg(long, value_name = "FILE", env = "CHAT_HOST_NATS_CREDS", conflicts_with = "nats_user")]
+    pub nats_creds: Option<PathBuf>,
+    /// The file with the seed of an nkey, `SU...`, instead of a user and a password.
+    #[arg(long, value_name = "FILE", env = "CHAT_HOST_NATS_NKEY_FILE")]
+    #[arg(conflicts_with_all = ["nats_user", "nats_creds"])]
+    pub nats_nkey_file: Option<PathBuf>,
+    /// The authorities, PEM, that vouch for the NATS servers; TLS is then required. `tls://` without this trusts those that
+    /// the system trusts.
+    #[arg(long, value_name = "FILE", env = "CHAT_HOST_NATS_CA")]
+    pub nats_ca: Option<PathBuf>,
+    /// The file with the key by which hosts know each other's words, from `openssl rand -hex 32`, or several, one a line,
+    /// of which the first is used for what this host says. Without it hints carry no messages, and whoever reaches the
+    /// servers can end sessions.
+    #[arg(long, value_name = "FILE", env = "CHAT_HOST_HINT_KEY_FILE")]
+    pub hint_key_file: Option<PathBuf>,
+}
+
+impl BusArgs {
+    /// Connects to the servers, if there are any.
+    ///
+    /// # Errors
+    /// A file cannot be used, or [`NatsNotifier::connect_with`] fails.
+    pub async fn connect(&self, hub: &Hub) -> Result<Option<NatsNotifier>> {
+        if self.nats.is_empty() {
+            return Ok(None);
+        }
+        let (servers, config) = (self.servers()?, self.config()?);
+        if config.keys.is_empty() {
+            tracing::warn!("no --hint-key-file: hosts do not know each other's words from a stranger's");
+        }
+        let notifier = NatsNotifier::connect_with(hub, &servers, &config).await;
+        Ok(Some(notifier.context("the NATS servers of --nats cannot be used")?))
+    }
+
+    fn servers(&self) -> Result<NatsServers> {
+        let mut servers = NatsServers::new(self.nats.clone());
+        servers.name = "chat-host".to_owned();
+        servers.auth = self.auth()?;
+        if self.nats_ca.is_some() || self.nats.iter().any(|address| address.starts_with("tls://")) {
+            let mut tls = NatsTls::default();
+            tls.authorities.clone_from(&self.nats_ca);
+            servers.tls = Some(tls);
+        }
+        Ok(servers)
+    }
+
+    fn auth(&self) -> Result<NatsAuth> {
+        Ok(match self {
+            Self { nats_user: Some(user), nats_password_file: Some(file), .. } => {
+                NatsAuth::Password { user: user.clone(), password: secret(file)? }
+            }
+            Self { nats_creds: Some(file), .. } => NatsAuth::Credentials(file.clone()),
+            Self { nats_nkey_file: Some(file), .. } => NatsAuth::Nkey(secret(file)?),
+            _ => NatsAuth::Nobody,
+        })
+    }
+
+    fn config(&self) -> Result<NatsConfig> {
+        let mut config = NatsConfig::default();
+        if let Some(file) = &self.hint_key_file {
+            let keys: Result<Vec<HintKey>, _> = secret(file)?.lines().map(str::parse).collect();
+            config.keys = keys.with_context(|| format!("no key in {}", file.display()))?;
+        }
+        Ok(config)
+    }
+}
+
+/// The text of a file, without the end of its last line.
+fn secret(file: &Path) -> Result<String> {
+    let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Parser, error::ErrorKind};
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Only {
+        #[command(flatten)]
+        bus: BusArgs,
+    }
+
+    fn parse(args: &[&str]) -> Result<BusArgs, ErrorKind> {
+        let args = ["host", "--nats", "10.0.0.5"].iter().chain(args);
+        Only::try_parse_from(args).map(|only| only.bus).map_err(|error| error.kind())
+    }
+
+    #[test]
+    fn there_is_one_way_to_sign_in_and_it_is_whole() {
+        let refused = |args: &[&str]| parse(args).unwrap_err();
+        assert_eq!(refused(&["--nats-user", "me"]), ErrorKind::MissingRequiredArgument);
+        assert_eq!(refused(&["--nats-password-file", "f"]), ErrorKind::MissingRequiredArgument);
+        let user = ["--nats-user", "me", "--nats-password-file", "f"];
+        let (creds, nkey) = (["--nats-creds", "c"], ["--nats-nkey-file", "n"]);
+        for both in [[&user[..], &creds].concat(), [&user[..], &nkey].concat(), [creds, nkey].concat()] {
+            assert_eq!(refused(&both), ErrorKind::ArgumentConflict, "{both:?}");
+        }
+        assert!(matches!(parse(&creds).unwrap().auth().unwrap(), NatsAuth::Credentials(_)));
+        assert!(matches!(parse(&[]).unwrap().auth().unwrap(), NatsAuth::Nobody));
+    }
+
+    #[test]
+    fn secrets_come_from_files_and_errors_name_only_those() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            fs::write(&path, text).unwrap();
+            path.to_str().unwrap().to_owned()
+        };
+        let password = write("password", "with space \n");
+        let bus = parse(&["--nats-user", "me", "--nats-password-file", &password]).unwrap();
+        let NatsAuth::Password { user, password } = bus.auth().unwrap() else { panic!("a password") };
+        assert_eq!((&*user, &*password), ("me", "with space "));
+
+        let keys = write("keys", &format!("{}\n{}\n", "ab".repeat(32), "cd".repeat(32)));
+        let bus = parse(&["--hint-key-file", &keys]).unwrap();
+        let [first, second] = &bus.config().unwrap().keys[..] else { panic!("two keys") };
+        assert_eq!((first, second), (&HintKey::from_bytes([0xab; 32]), &HintKey::from_bytes([0xcd; 32])));
+
+        let wrong = write("wrong", "SECRET");
+        let error = parse(&["--hint-key-file", &wrong]).unwrap().config().unwrap_err();
+        let said = format!("{error:#}");
+        assert!(said.contains("wrong") && !said.contains("SECRET"), "{said}");
+        let missing = parse(&["--nats-nkey-file", "/no/such/file"]).unwrap();
+        assert!(format!("{:#}", missing.auth().unwrap_err()).contains("/no/such/file"));
+    }
+
+    #[test]
+    fn an_authority_or_the_scheme_asks_for_tls() {
+        let tls = |args: &[&str]| parse(args).unwrap().servers().unwrap().tls;
+        assert!(tls(&[]).is_none());
+        assert!(tls(&["--nats", "tls://10.0.0.6"]).is_some_and(|tls| tls.authorities.is_none()));
+        assert_eq!(tls(&["--nats-ca", "ca.pem"]).unwrap().authorities, Some(PathBuf::from("ca.pem")));
+    }
+}
