@@ -115,7 +115,7 @@ impl Disk {
         self.0.lock().unwrap().cut()
     }
 
-    fn open(&self, recovery: Recovery) -> Result<RedbStore, dm_core::StoreError> {
+    fn open(&self, recovery: Recovery) -> Result<RedbStore, StoreError> {
         let mut config = RedbConfig::default();
         config.recovery = recovery;
         config.recent_entries = NonZeroUsize::new(24).unwrap();
