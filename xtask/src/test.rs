@@ -5,6 +5,8 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
+use anyhow::Context as _;
+
 use crate::report::Report;
 use crate::requirements;
 use crate::runner;
@@ -59,6 +61,10 @@ pub(crate) fn run(root: &Path, args: &Args) -> anyhow::Result<ExitCode> {
         report.left_out("doctests, examples, benches");
     }
     let lacking = |step| missing.iter().find(|missing| missing.needed_by.contains(&step));
+    if lacking(Step::Tests).is_none() && !compile(root, args.quick)? {
+        // The runner says what is wrong once more, and that counts.
+        println!("not everything compiles");
+    }
     let mut without = Vec::new();
     for (step, packages) in [
         (Step::Postgres, &["dm-store-postgres", "chat-cluster", "chat-host"][..]),
@@ -93,12 +99,13 @@ fn programs(root: &Path) -> PathBuf {
     root.join(target).join("debug")
 }
 
-/// Compiles the tests and their programs. Returns whether all of it compiles.
+/// Compiles the tests, and all programs, which a runner would build only beside integration tests of their own package.
+/// Returns whether all of it compiles.
 fn compile(root: &Path, quick: bool) -> anyhow::Result<bool> {
-    let mut args = if has_nextest() { vec!["nextest", "run"] } else { vec!["test"] };
-    args.extend(["--no-run", "--workspace"]);
-    args.extend(targets(quick));
-    Ok(Command::new(cargo()).current_dir(root).args(args).status()?.success())
+    println!("\n── compiling ──");
+    let mut build = Command::new(cargo());
+    build.current_dir(root).args(["build", "--workspace"]).args(targets(quick));
+    Ok(build.status().context("cargo could not be started")?.success())
 }
 
 /// Runs a step, the tests without some packages.
