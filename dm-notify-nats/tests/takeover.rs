@@ -23,10 +23,18 @@ async fn is_replaced(session: &mut Session) {
     assert!(matches!(end, Err(SessionEnd::Replaced)), "{end:?}");
 }
 
+/// The kind of a frame that says which device sessions a node has.
+const CLAIMS: u8 = 5;
+
 /// Waits until a node has said its claim, and so is subscribed.
 async fn claimed(bus: &mut async_nats::Subscriber) {
-    const CLAIMS: u8 = 5;
     while soon("a claim", bus.next()).await.unwrap().payload.get(1) != Some(&CLAIMS) {}
+}
+
+/// The same, of one node.
+async fn claimed_by(bus: &mut async_nats::Subscriber, node: &Node) {
+    let start = [&[2, CLAIMS], &node.hub.node().as_bytes()[..]].concat();
+    while !soon("a claim", bus.next()).await.unwrap().payload.starts_with(&start) {}
 }
 
 /// Device sessions of a user that go on.
@@ -111,11 +119,15 @@ async fn clients_that_take_turns_lose_nothing_and_leave_one_session() {
     let server = Server::start();
     let (here, there) = two(&server).await;
     let chat = here.open(1, 2).await;
+    let attentive = stranger(&server).await;
+    let mut bus = eavesdrop(&attentive).await;
     let mut before: Option<Session> = None;
     for turn in 0..20 {
         let node = if turn % 2 == 0 { &here } else { &there };
         // Nothing is acknowledged, so all of it comes to each session.
         let mut session = node.hub.connect(&node.dm, &who(2)).await.unwrap();
+        // Of two that begin within the time a frame takes, either may stay.
+        claimed_by(&mut bus, node).await;
         if let Some(mut before) = before.take() {
             // It may have deliveries in hand; then it ends.
             loop {
