@@ -99,7 +99,7 @@ pub const CLAUSES: [Clause; 18] = [
     clause(
         16,
         "pages",
-        "Pages. Cursors are exclusive, and pages are bounded by count and by bytes; a page holds at least one item when there is one, however large.",
+        "Pages. Cursors are exclusive, and pages are bounded by count and by bytes; a page holds at least one item when there is one, however large. A page of an inbox may end before that, as InboxPage::through says, so that one read walks a bounded stretch; a stretch that is passed over costs no read of its messages.",
     ),
     clause(
         17,
