@@ -76,9 +76,7 @@ impl From<DisplayName> for String {
 }
 
 fn is_shown(c: char) -> bool {
-    // The profile allows the two joiners, which some words need and nobody sees.
-    let joins = matches!(c, '\u{200c}' | '\u{200d}');
-    matches!(c, ' '..='~') || (c.identifier_allowed() && !joins)
+    matches!(c, ' '..='~') || c.identifier_allowed()
 }
 
 /// Whether a mark stands without a letter before it, or more than a letter may carry follow each
