@@ -26,9 +26,10 @@
 //! message.own_key_version = own_key.version.unwrap_or(0);
 //! client.send(&ana, &message, KeyTrust::Derived).await?;
 //!
-//! // What Ben answers, be it now or after the line was broken for a week. `reader.answer_in(&ben)`
-//! is the suite to answer in. let reader = Reader::new(Arc::clone(&ana)); let mut connection =
-//! client.connect(ConnectionConfig::default()); while let Some(event) = connection.next().await {
+//! // What Ben answers, be it now or after the line was broken for a week.
+//! let reader = Reader::new(Arc::clone(&ana));
+//! let mut connection = client.connect(ConnectionConfig::default());
+//! while let Some(event) = connection.next().await {
 //!     let Event::Delivery(delivery) = event else { continue };
 //!     if let Content::Message(message) = &delivery.content {
 //!         let opened = reader.open(message, &bens_key)?;

@@ -12,7 +12,8 @@ use tokio::sync::Semaphore;
 use crate::codec::NodeSaid;
 use crate::parts::Parts;
 
-/// Orders that may be under way at once. Further ones wait, within the time that each has.
+/// Orders whose confirmations are counted at once. Further ones are given without: a client that forgets devices without
+/// end must not hold up the end of somebody's sessions.
 const ORDERS: usize = 64;
 
 #[derive(Debug)]
@@ -45,8 +46,13 @@ impl Orders {
     }
 
     async fn ask(&self, parts: &Arc<Parts>, order: &EndSessions, known: &mut Disconnected) {
-        let Ok(_room) = self.room.acquire().await else { return };
         let (nodes, reply) = (parts.subjects.nodes().clone(), parts.client.new_inbox());
+        let Ok(_room) = self.room.try_acquire() else {
+            let frame = parts.seal.close(&nodes, parts.writer.order(parts.stamp(), order));
+            // Nobody listens for the confirmations.
+            let _ = parts.client.publish_with_reply(nodes, reply, frame).await;
+            return;
+        };
         let Ok(mut answers) = parts.client.subscribe(reply.clone()).await else { return };
         let peers = parts.peers.known(parts.connects());
         known.expected = peers.as_ref().map(|peers| 1 + peers.len());

@@ -35,7 +35,7 @@ async fn a_forgotten_device_is_closed_with_4003_and_no_other() {
     phone.hear_caught_up().await;
     desk.hear_caught_up().await;
     assert!(world.dm.forget_device(&user(2).into(), "phone".parse().unwrap()).await.unwrap());
-    assert_eq!(phone.hear_close().await, (4003, "refused".to_owned()));
+    assert_eq!(phone.hear_close().await, (4003, "the device was forgotten".to_owned()));
     world.open(1, 2).await;
     desk.hear_delivery().await;
     let devices = world.dm.devices(&user(2).into()).await.unwrap();

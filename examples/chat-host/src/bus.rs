@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 use dm_core::Hub;
 use dm_notify_nats::{HintKey, NatsAuth, NatsConfig, NatsNotifier, NatsServers, NatsTls};
@@ -85,6 +85,8 @@ impl BusArgs {
         if let Some(file) = &self.hint_key_file {
             let keys: Result<Vec<HintKey>, _> = secret(file)?.lines().map(str::parse).collect();
             config.keys = keys.with_context(|| format!("no key in {}", file.display()))?;
+            // A file that is not written yet must not turn the keys off.
+            ensure!(!config.keys.is_empty(), "no key in {}", file.display());
         }
         Ok(config)
     }

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::{Extension, Json};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use dm_core::UserId;
+use dm_core::{StoreError, StoreErrorKind, UserId};
 use serde::{Deserialize, Serialize};
 
 use crate::accounts::no_randomness;
@@ -103,10 +103,14 @@ pub(crate) async fn logout(
     token: Option<Extension<TokenHash>>,
 ) -> Result<StatusCode, Problem> {
     let Extension(token) = token.ok_or_else(|| Problem::unauthorized("sign in first"))?;
-    // In this order: a WebSocket that is opened meanwhile asks the accounts once it can be ended.
-    host.accounts.sign_out(token).await?;
-    host.sessions.end(token);
-    Ok(StatusCode::NO_CONTENT)
+    // In a task: whoever signs out and leaves before the answer is signed out all the same.
+    let signing_out = tokio::spawn(async move {
+        // In this order: a WebSocket that is opened meanwhile asks the accounts once it can be ended.
+        host.accounts.sign_out(token).await?;
+        host.sessions.end(token);
+        Ok(StatusCode::NO_CONTENT)
+    });
+    signing_out.await.unwrap_or_else(|_| Err(StoreError::from(StoreErrorKind::Closed).into()))
 }
 
 fn user(text: &str) -> Result<UserId, Problem> {

@@ -1,10 +1,10 @@
 //! Pages of messages from others, and long stretches that a page passes over.
 
-use dm_core::{InboxQuery, InboxSeq, OwnEntries, Principal};
+use dm_core::{InboxQuery, OwnEntries, Principal};
 
 use crate::build::{ack_entries, announce, append, on, open, publish, register, who};
 use crate::reads::{inbox_after, seqs};
-use crate::{Harness, World};
+use crate::{Harness, World, paging};
 
 /// Entries of a stretch that is longer than any store in this workspace goes through for one page.
 const STRETCH: u64 = 4_500;
@@ -72,15 +72,7 @@ async fn read_through<H: Harness>(
     read_on(world, InboxQuery { own, ..inbox_after(reader.clone(), after, limit) }).await
 }
 
-async fn read_on<H: Harness>(world: &World<H>, mut query: InboxQuery) -> (Vec<u64>, u64) {
-    let mut found = Vec::new();
-    loop {
-        let page = world.page(query.clone()).await;
-        found.extend(seqs(&page.entries));
-        if page.through >= page.head {
-            return (found, page.head.get());
-        }
-        assert!(page.through > query.after, "{page:?} after {}", query.after);
-        query.after = InboxSeq::new(page.through.get());
-    }
+async fn read_on<H: Harness>(world: &World<H>, query: InboxQuery) -> (Vec<u64>, u64) {
+    let page = paging::to_the_head(&*world.store(), query).await.unwrap_or_else(|what| panic!("{what}"));
+    (seqs(&page.entries), page.head.get())
 }
