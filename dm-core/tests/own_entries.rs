@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use common::{World, on, seq, texts, who};
+use common::{World, on, seq, settle, texts, who};
 use dm_core::*;
 
 /// A store in memory whose pages of an inbox end after so many numbers, as those of the other stores do.
@@ -87,6 +87,8 @@ async fn own_sends_are_gone_through_once() {
     world.send(&who(2), chat, "answer").await;
     let fetch = async || {
         let answer = world.dm.pending(&who(1), received(None)).await.unwrap();
+        // The cursor moves behind the answer.
+        settle().await;
         (texts(&answer.entries), answer.next)
     };
     // Each fetch moves the cursor by one page of the store.
@@ -111,6 +113,7 @@ async fn what_another_device_sent_stays_pending_and_is_not_read_for_who_asks_for
     for _ in 0..2 {
         store.counts();
         let answer = world.dm.pending(&desk, received(None)).await.unwrap();
+        settle().await;
         assert_eq!((texts(&answer.entries), answer.next), (vec!["answer".to_owned()], None));
         let (_, shown) = store.counts();
         assert_eq!(shown, 2, "the answer, and the first entry that may not be acknowledged");
@@ -129,6 +132,7 @@ async fn a_message_before_own_sends_is_not_acknowledged_on_the_way() {
         let answer = world.dm.pending(&who(1), received(None)).await.unwrap();
         assert_eq!(texts(&answer.entries), ["first"]);
     }
+    settle().await;
     assert_eq!(world.dm.devices(&who(1)).await.unwrap()[0].cursor, seq(0));
 }
 

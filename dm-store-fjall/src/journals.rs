@@ -3,7 +3,7 @@
 //! An operating system that cannot write pages of a file reports that once, to the `fsync` that waits for them. Linux
 //! then counts them as written: they can be read, and the next `fsync` succeeds without them. fjall would read such pages
 //! when it opens, take a batch in them for committed, and append later batches behind what the next power cut turns into a
-//! gap. So before a folder is opened again, all that its journals hold is written once more, and synced.
+//! gap. So before a folder of the store's is opened, all that its journals hold is written once more, and synced.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};

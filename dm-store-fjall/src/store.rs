@@ -13,7 +13,7 @@ use dm_core::{
     HistoryQuery, InboxPage, InboxQuery, KeyRecord, Outcome, Principal, Store, StoreError, StoreErrorKind,
     StoreStatus, UserId, Write,
 };
-use dm_store_kv::free_bytes;
+use dm_store_kv::{absolute, free_bytes};
 use fjall::{CompressionType, Database};
 
 use crate::config::FjallConfig;
@@ -65,7 +65,8 @@ impl FjallStore {
     /// choice cannot work.
     pub fn open_with(folder: impl AsRef<Path>, config: &FjallConfig) -> Result<Self, StoreError> {
         config.validate()?;
-        let (folder, config) = (folder.as_ref().to_owned(), config.clone());
+        // A host may change its working directory before the folder is opened again.
+        let (folder, config) = (absolute(folder.as_ref())?, config.clone());
         let (writer, reader) = halves(guarded(|| open(&folder, &config))?, &config)?;
         schema::mark(&folder)?;
         let (measured, reserve) = (folder.clone(), config.reserve_bytes);
@@ -116,14 +117,22 @@ fn open_again(folder: &Path, config: &FjallConfig) -> Result<Database, StoreErro
     if is_new(folder)? {
         return Err(StoreError::new(StoreErrorKind::Corrupt, "the folder is gone or empty"));
     }
-    journals::write_anew(folder)?;
     open_existing(folder, config)
 }
 
 fn open_existing(folder: &Path, config: &FjallConfig) -> Result<Database, StoreError> {
     let marked = schema::refuse_newer(folder)?;
+    if marked > 0 {
+        // By whichever process a sync failed.
+        journals::write_anew(folder)?;
+    }
     let database = match database(folder, config) {
-        Err(fjall::Error::JournalRecovery(_)) if journals::drop_torn_end(folder)? => database(folder, config),
+        Err(fjall::Error::JournalRecovery(_)) if journals::drop_torn_end(folder)? => {
+            tracing::warn!(
+                "the last batch of the journal was not whole and is dropped: it was torn by a power cut, or damaged"
+            );
+            database(folder, config)
+        }
         opened => opened,
     };
     let database = database.map_err(from_fjall)?;

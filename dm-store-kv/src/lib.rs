@@ -25,7 +25,7 @@ mod rows;
 mod tables;
 mod write;
 
-pub use disk::free_bytes;
+pub use disk::{absolute, free_bytes};
 pub use failure::Failure;
 pub use heads::Heads;
 pub use read::{Reader, Snapshots};

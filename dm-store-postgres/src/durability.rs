@@ -7,11 +7,15 @@ use crate::connection::is_lost;
 use crate::error::from_postgres;
 
 /// Whether the server syncs its log, whether this session waits for that, whether it waits for a replica, and whether there
-/// are replicas. A setting that an engine does not have is none that is off.
+/// are replicas now: neither base backups nor readers of logical slots, to which no host fails over. A setting that an
+/// engine does not have is none that is off.
 const SETTINGS: &str = "SELECT coalesce(current_setting('fsync', true), 'on') = 'on',
         coalesce(current_setting('synchronous_commit', true), 'on'),
         coalesce(current_setting('synchronous_standby_names', true), '') <> '',
-        EXISTS (SELECT FROM pg_stat_replication)";
+        EXISTS (SELECT FROM pg_stat_replication AS r
+                WHERE r.state IS DISTINCT FROM 'backup' AND NOT EXISTS (
+                    SELECT FROM pg_replication_slots AS s
+                    WHERE s.active_pid = r.pid AND s.slot_type = 'logical'))";
 
 /// Finds it out, says so if it is less than a power cut and a failover, and refuses it if it is less than what is asked for.
 ///

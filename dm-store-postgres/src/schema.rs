@@ -48,6 +48,9 @@ async fn migrate_by(
     reached: impl Fn(Reached),
 ) -> Result<(), StoreError> {
     let mut found = version(client).await?;
+    if found.is_some() {
+        expect_in_use(client, schema.as_str()).await?;
+    }
     for _ in 0..TRIES {
         if let Some(version) = found {
             refuse_newer(version)?;
@@ -122,6 +125,8 @@ async fn make_row(client: &Client, schema: &SchemaName) -> Result<String, StoreE
         .await
         .map_err(from_postgres)?;
     let make = if found.try_get(0).map_err(from_postgres)? {
+        // A pooler may pass the options of a session on to nobody; then all tables would be made somewhere else.
+        expect_in_use(client, name).await?;
         String::new()
     } else {
         format!("CREATE SCHEMA \"{name}\";")
@@ -134,6 +139,18 @@ async fn make_row(client: &Client, schema: &SchemaName) -> Result<String, StoreE
          );
          INSERT INTO schema_version (version) VALUES (0) ON CONFLICT DO NOTHING"
     ))
+}
+
+/// Refuses a session whose search path is not the store's schema.
+async fn expect_in_use(client: &Client, schema: &str) -> Result<(), StoreError> {
+    let row = client.query_one("SELECT current_schema()::text", &[]).await.map_err(from_postgres)?;
+    let current: Option<String> = row.try_get(0).map_err(from_postgres)?;
+    if current.as_deref() == Some(schema) {
+        return Ok(());
+    }
+    let what = "the session's `search_path` is not the store's schema: something between here and the server drops the \
+                connection's `options`, or the user may not use the schema";
+    Err(StoreError::new(StoreErrorKind::Engine, what))
 }
 
 /// Whether the error says that another node made the same thing.

@@ -88,3 +88,27 @@ async fn commits_go_on_while_all_connections_for_reads_are_taken() {
     lock.rollback().await.unwrap();
     assert_eq!(texts(&store, 1, 1).await, ["1"]);
 }
+
+#[tokio::test]
+async fn a_read_that_is_dropped_has_no_other_queued_behind_what_it_asked() {
+    let database = fresh();
+    let mut config = PostgresConfig::default();
+    config.read_connections = NonZeroUsize::new(2).unwrap();
+    let patience = Duration::from_secs(60);
+    (config.lock_timeout, config.statement_timeout, config.network_timeout) = (patience, patience, patience);
+    let store = PostgresStore::open_with(&database.parameters(), NoTls, &config).await.unwrap();
+    store.commit(vec![open(1, 1, 2)]).await.unwrap();
+    let dm = Service::builder(store).start().unwrap();
+    let mut holder = session(&database).await;
+    let lock = holder.transaction().await.unwrap();
+    lock.batch_execute("LOCK TABLE dm.users").await.unwrap();
+    let other = dm.clone();
+    let dropped = tokio::spawn(async move { other.key(user(9)).await });
+    until(&database, WAITS).await;
+    dropped.abort();
+    assert!(dropped.await.unwrap_err().is_cancelled());
+    // Answered while the server still waits for the lock on behalf of the one that was dropped.
+    assert!(dm.conversation(&who(1), conversation(1)).await.is_ok());
+    lock.rollback().await.unwrap();
+    assert!(matches!(dm.key(user(9)).await, Err(Error::NotFound)));
+}

@@ -14,7 +14,7 @@ use dm_core::{
     HistoryQuery, InboxPage, InboxQuery, KeyRecord, Outcome, Principal, Store, StoreError, StoreErrorKind,
     StoreStatus, UserId, Write,
 };
-use dm_store_kv::free_bytes;
+use dm_store_kv::{absolute, free_bytes};
 use redb::{Builder, Database, DatabaseError};
 
 use crate::config::RedbConfig;
@@ -55,7 +55,8 @@ impl RedbStore {
     /// choice cannot work.
     pub fn open_with(path: impl AsRef<Path>, config: &RedbConfig) -> Result<Self, StoreError> {
         config.validate()?;
-        let (path, config) = (path.as_ref().to_owned(), config.clone());
+        // A host may change its working directory before the file is opened again.
+        let (path, config) = (absolute(path.as_ref())?, config.clone());
         let database = guarded(|| open(&path, &config))?;
         let (writer, reader) = halves(database.into(), &config)?;
         let (measured, reserve) = (path.clone(), config.reserve_bytes);

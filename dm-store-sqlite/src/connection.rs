@@ -72,7 +72,15 @@ pub(crate) fn writer(path: &Path, config: &SqliteConfig, opening: Opening) -> Re
             .map_err(from_sqlite)?;
     }
     match opening {
-        Opening::First => schema::migrate(&database)?,
+        Opening::First => {
+            schema::migrate(&database)?;
+            if config.owner == FileOwner::Store {
+                // The process before this one may have ended after a failed sync, of which see `write_anew`. Waits for nobody.
+                connection
+                    .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+                    .map_err(from_sqlite)?;
+            }
+        }
         Opening::Again => write_anew(connection)?,
     }
     Ok(database)

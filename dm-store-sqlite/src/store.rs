@@ -12,7 +12,7 @@ use dm_core::{
 
 use crate::config::SqliteConfig;
 use crate::connection::{self, Opening, Readers};
-use crate::disk::free_bytes;
+use crate::disk::{absolute, free_bytes};
 use crate::read::Reader;
 use crate::write::Writer;
 
@@ -42,7 +42,8 @@ impl SqliteStore {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn open_with(path: impl AsRef<Path>, config: &SqliteConfig) -> Result<Self, StoreError> {
-        let (path, config) = (path.as_ref().to_owned(), config.clone());
+        // A host may change its working directory before the file is opened again.
+        let (path, config) = (absolute(path.as_ref())?, config.clone());
         let (writer, reader) = halves(&path, &config, Opening::First)?;
         let (measured, reserve) = (path.clone(), config.reserve_bytes);
         let embedded = Embedded::builder(writer, reader)

@@ -95,7 +95,8 @@ async fn only_a_refused_write_says_that_nothing_was_stored() {
     let store = FaultyStore::default();
     let world = World::with(store.clone(), |_| (), |_| ()).await;
     let conversation = world.open(1, 2).await;
-    let says_so = |problem: &serde_json::Value| problem["detail"] == "nothing was stored";
+    let says_so =
+        |problem: &serde_json::Value| problem["detail"] == "this request stored nothing; repeat it unchanged";
     let writes = [
         ("messages", message(&conversation, "x")),
         ("conversations", json!({ "recipient_pubkey": user(3).to_string() })),

@@ -97,7 +97,9 @@ impl Service {
         }
         let shown_from = pending.entries.first().map_or(through, |entry| entry.seq);
         if after == cursor && pending.gap.is_none() && shown_from.get() - after.get() > OWN_RUN {
-            self.pass_over_own(who, cursor).await?;
+            // Detached: what was found is right without it, and must not wait for a commit.
+            let (service, who) = (self.clone(), who.clone());
+            tokio::spawn(async move { service.pass_over_own(&who, cursor).await });
         }
         if self.config().ack_mode == AckMode::OnFetch && !pending.entries.is_empty() {
             let target = AckTarget::Entries(pending.entries.iter().map(|entry| entry.seq).collect());
@@ -189,19 +191,22 @@ impl Service {
     }
 
     /// Moves a device's cursor over the entries right behind it that the device caused itself or acknowledged, as far
-    /// as one page of the store goes.
+    /// as one page of the store goes. The next fetch makes up for a failure.
     async fn pass_over_own(&self, who: &Principal, cursor: InboxSeq) -> Result<(), Error> {
         let first_shown =
             InboxQuery { who: who.clone(), after: cursor, own: OwnEntries::Skip, limit: 1, max_bytes: 0 };
         let page = self.store().inbox(first_shown).await?.leading_on(cursor)?;
+        if page.gap_after(cursor).is_some() {
+            // Something expired meanwhile that the device has not been told of.
+            return Ok(());
+        }
         let through = match page.entries.first() {
             Some(entry) => InboxSeq::new(entry.seq.get() - 1),
             None => page.through,
         };
         if through.get().saturating_sub(cursor.get()) >= OWN_RUN {
             let write = Acknowledge { who: who.clone(), target: AckTarget::UpTo(through) };
-            // What the fetch found is right without this: the next one makes up for a failure.
-            let _ = self.commit(Write::Acknowledge(write)).await;
+            self.commit(Write::Acknowledge(write)).await?;
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! Reading: each call one statement, and so one snapshot.
 
+mod asking;
 mod conversations;
 mod history;
 mod inbox;
@@ -12,9 +13,10 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use crate::codec;
-use crate::connection::{Connections, close};
+use crate::connection::Connections;
 use crate::error::Fault;
 
+use asking::Asking;
 use conversations::{CONVERSATION, CONVERSATIONS};
 use history::statement as history_statement;
 use inbox::{DEPTH, DEVICES, statement as inbox_statement};
@@ -35,16 +37,14 @@ impl Reader {
     }
 
     async fn rows(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Fault> {
-        let connection = self.connections.get().await?;
-        let asking = async {
+        let asking = Asking::begin(&self.connections).await?;
+        let connection = asking.connection()?;
+        let answer = async {
             let statement = connection.prepare_cached(sql).await?;
             connection.query(&statement, params).await
         };
-        let rows = self.connections.client(&connection).within(asking).await;
-        if let Err(Fault::Silent) = rows {
-            close(connection);
-        }
-        rows
+        let rows = self.connections.client(connection).within(answer).await;
+        asking.end(rows)
     }
 
     pub(crate) async fn key(&self, user: UserId) -> Result<Option<KeyRecord>, Fault> {

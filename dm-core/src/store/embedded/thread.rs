@@ -57,7 +57,8 @@ impl<W: EngineWriter, R: EngineReader> CommitThread<W, R> {
                 Job::Refused(reader) => {
                     let is_current = self.shared.uses(&reader);
                     drop(reader);
-                    if is_current {
+                    // A panic has closed the store already, for good.
+                    if is_current && self.shared.availability() == Availability::Open {
                         self.break_down();
                     }
                 }
