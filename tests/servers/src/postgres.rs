@@ -43,6 +43,14 @@ enum Syncs {
     Never,
 }
 
+/// A server whose processes are stopped where they are: connections stay, and nothing is answered.
+/// They go on when this value is dropped.
+#[derive(Debug)]
+pub struct Frozen<'a> {
+    processes: Vec<String>,
+    _cluster: &'a Cluster,
+}
+
 /// A database, dropped with this value.
 #[derive(Debug)]
 pub struct Database {
@@ -215,6 +223,23 @@ impl Cluster {
         stop(&self.folder, "-QUIT");
     }
 
+    /// Stops the server's processes where they are, as a machine does that hangs.
+    ///
+    /// # Panics
+    /// When the server does not run.
+    #[must_use]
+    pub fn freeze(&self) -> Frozen<'_> {
+        let server = alive(&self.folder).expect("the server runs").to_string();
+        // The server first, so that it makes no process that is missed.
+        signal("-STOP", std::slice::from_ref(&server));
+        let children = fs::read_to_string(format!("/proc/{server}/task/{server}/children"));
+        let children = children.expect("the server runs");
+        let mut processes: Vec<_> = children.split_whitespace().map(str::to_owned).collect();
+        signal("-STOP", &processes);
+        processes.push(server);
+        Frozen { processes, _cluster: self }
+    }
+
     /// Starts the server again after [`crash`](Self::crash).
     ///
     /// # Panics
@@ -287,6 +312,12 @@ impl Drop for Cluster {
                 let _ = self.folder.parent().map(fs::remove_dir_all);
             }
         }
+    }
+}
+
+impl Drop for Frozen<'_> {
+    fn drop(&mut self) {
+        signal("-CONT", &self.processes);
     }
 }
 
@@ -379,6 +410,11 @@ fn launch(data: &Path, syncs: Syncs, port: Option<u16>) -> u32 {
         std::thread::park_timeout(Duration::from_millis(10));
     }
     alive(data).expect("it was alive just now")
+}
+
+/// Signals processes, some of which may have ended.
+fn signal(signal: &str, processes: &[String]) {
+    let _ = Command::new("kill").arg(signal).args(processes).stderr(Stdio::null()).status();
 }
 
 /// Ends the server, and waits until it is gone.

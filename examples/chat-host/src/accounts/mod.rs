@@ -1,6 +1,7 @@
 //! Who has an account here, what they are called, and the tokens they signed in with.
 
 mod apart;
+mod connections;
 mod database;
 mod file;
 mod search;
@@ -16,7 +17,6 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use crate::challenge::{Challenge, ChallengeKey};
 use crate::name::DisplayName;
 use crate::token::{Token, TokenHash};
-use apart::apart;
 use file::FileAccounts;
 use shared::SharedAccounts;
 
@@ -129,7 +129,8 @@ impl Accounts {
     /// of hosts, one at most is given a token.
     ///
     /// # Errors
-    /// [`StoreError`]; nothing was changed.
+    /// [`StoreError`]; nothing was changed, unless a database did not answer in time: then the
+    /// challenge may be used, and another is asked for.
     pub async fn sign_in(
         &self,
         user: UserId,
@@ -139,10 +140,7 @@ impl Accounts {
     ) -> Result<Option<SignedIn>, StoreError> {
         match &self.0 {
             Kept::File(file) => file.sign_in(user, name, challenge, now).await,
-            Kept::Shared(shared) => {
-                let shared = shared.clone();
-                apart(async move { shared.sign_in(user, name, challenge, now).await }).await
-            }
+            Kept::Shared(shared) => shared.sign_in(user, name, challenge, now).await,
         }
     }
 
@@ -153,10 +151,7 @@ impl Accounts {
     pub async fn sign_out(&self, token: TokenHash) -> Result<(), StoreError> {
         match &self.0 {
             Kept::File(file) => file.sign_out(token).await,
-            Kept::Shared(shared) => {
-                let shared = shared.clone();
-                apart(async move { shared.sign_out(token).await }).await
-            }
+            Kept::Shared(shared) => shared.sign_out(token).await,
         }
     }
 
@@ -167,10 +162,7 @@ impl Accounts {
     pub async fn session(&self, token: TokenHash) -> Result<Option<Session>, StoreError> {
         match &self.0 {
             Kept::File(file) => file.session(token).await,
-            Kept::Shared(shared) => {
-                let shared = shared.clone();
-                apart(async move { shared.session(token).await }).await
-            }
+            Kept::Shared(shared) => shared.session(token).await,
         }
     }
 
@@ -181,10 +173,7 @@ impl Accounts {
     pub async fn names(&self, users: &[UserId]) -> Result<Vec<Option<String>>, StoreError> {
         match &self.0 {
             Kept::File(file) => file.names(users).await,
-            Kept::Shared(shared) => {
-                let (shared, users) = (shared.clone(), users.to_vec());
-                apart(async move { shared.names(&users).await }).await
-            }
+            Kept::Shared(shared) => shared.names(users.to_vec()).await,
         }
     }
 
@@ -197,10 +186,7 @@ impl Accounts {
         let Some(pattern) = search::pattern(text) else { return Ok(Vec::new()) };
         match &self.0 {
             Kept::File(file) => file.find(pattern).await,
-            Kept::Shared(shared) => {
-                let shared = shared.clone();
-                apart(async move { shared.find(pattern).await }).await
-            }
+            Kept::Shared(shared) => shared.find(pattern).await,
         }
     }
 

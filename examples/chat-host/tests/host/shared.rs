@@ -1,4 +1,4 @@
-//! Two hosts on one PostgreSQL database.
+//! Hosts on one PostgreSQL database.
 
 use std::time::Duration;
 
@@ -8,11 +8,31 @@ use chat_host::statement::Older;
 use dm_test_servers::postgres::{Cluster, Database};
 use reqwest::StatusCode;
 use serde_json::Value;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_postgres::{Client, NoTls};
 
 use crate::running::{Person, Running, close_code, problem, start_over, still_served};
 
 /// What clients dial, whichever host answers.
 const ORIGIN: &str = "https://chat.example";
+
+/// Longer than any call may take. No test passes sooner for it: it fails instead of hanging.
+const BOUND: Duration = Duration::from_secs(30);
+
+/// How many sessions of hosts wait for a lock.
+const WAITING: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+                       AND application_name = 'chat-host' AND wait_event_type = 'Lock'";
+
+/// Makes every comparison by LIKE wait for a lock, in sessions that begin afterwards.
+const SLOW_SEARCHES: &str = "
+    CREATE SCHEMA slow;
+    CREATE FUNCTION slow.likes(text, text) RETURNS boolean LANGUAGE plpgsql AS
+        'BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN true; END';
+    CREATE OPERATOR slow.~~ (LEFTARG = text, RIGHTARG = text, FUNCTION = slow.likes);
+    DO $$ BEGIN
+        EXECUTE format('ALTER DATABASE %I SET search_path = slow, pg_catalog', current_database());
+    END $$";
 
 async fn two_hosts() -> (Database, Running, Running) {
     let database = Cluster::shared().empty_database();
@@ -24,6 +44,49 @@ async fn host(database: &Database) -> Running {
     let accounts = Accounts::connect(&database.parameters()).await.unwrap();
     let (folder, names) = (tempfile::tempdir().unwrap(), vec![ORIGIN.parse().unwrap()]);
     start_over(accounts, Limits::default(), folder, names, Older::Refused).await
+}
+
+/// A host that goes by its address.
+async fn single(parameters: &str) -> Running {
+    let accounts = Accounts::connect(parameters).await.unwrap();
+    start_over(accounts, Limits::default(), tempfile::tempdir().unwrap(), vec![], Older::Refused).await
+}
+
+/// A session of the test's own, in which a statement was run.
+async fn session(parameters: &str, statement: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(parameters, NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client.batch_execute(statement).await.unwrap();
+    client
+}
+
+/// A host where a search waits for as long as the session that is returned.
+async fn slow_searches() -> (Database, Running, Client) {
+    let database = Cluster::shared().empty_database();
+    database.sql(SLOW_SEARCHES);
+    let host = single(&database.parameters()).await;
+    host.token(&Person::new(1), Some("Ana")).await;
+    let lock = session(&database.parameters(), "SELECT pg_advisory_lock(1)").await;
+    (database, host, lock)
+}
+
+/// Starts more searches than may run at once, and waits until two of them do.
+async fn searches(host: &Running, database: &Database) -> JoinSet<Option<usize>> {
+    let mut searches = JoinSet::new();
+    for _ in 0..8 {
+        let accounts = host.host.accounts.clone();
+        searches.spawn(async move { accounts.find("ana").await.ok().map(|found| found.len()) });
+    }
+    until(|| database.sql(WAITING).parse::<u32>().unwrap() >= 2).await;
+    searches
+}
+
+async fn until(mut holds: impl FnMut() -> bool) {
+    let end = std::time::Instant::now() + BOUND;
+    while !holds() {
+        assert!(std::time::Instant::now() < end, "it never came about");
+        tokio::task::yield_now().await;
+    }
 }
 
 async fn verify(host: &Running, body: &Value) -> StatusCode {
@@ -78,7 +141,7 @@ async fn of_many_answers_at_once_at_two_hosts_one_succeeds() {
     let (database, first, second) = two_hosts().await;
     let ana = Person::new(1);
     let body = ana.answer(ORIGIN, &first.challenge(&ana).await);
-    let mut attempts = tokio::task::JoinSet::new();
+    let mut attempts = JoinSet::new();
     for n in 0..16 {
         let host = if n % 2 == 0 { &first } else { &second };
         let request = host.http.post(host.url("/api/auth/verify")).json(&body);
@@ -111,4 +174,61 @@ async fn a_logout_at_one_host_ends_sockets_at_another_with_their_next_ping() {
     second.clock.advance(Duration::from_secs(30));
     assert_eq!(close_code(&mut ended).await, 4001);
     still_served(&mut other).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frozen_server_is_answered_with_503_and_asked_again_once_it_is_back() {
+    let cluster = Cluster::alone();
+    let parameters = cluster.parameters("postgres");
+    let host = single(&parameters).await;
+    let token = host.token(&Person::new(1), Some("Ana")).await;
+    let lock = session(&parameters, "BEGIN; LOCK TABLE chat_host.tokens").await;
+    let mut requests = JoinSet::new();
+    for _ in 0..8 {
+        let request = host.http.get(host.url("/api/users?query=ana")).bearer_auth(&token);
+        requests.spawn(async move { request.send().await.unwrap().status() });
+    }
+    // Each connection has a question that is not answered.
+    until(|| cluster.sql("postgres", WAITING) == "4").await;
+
+    let frozen = cluster.freeze();
+    let statuses = timeout(BOUND, requests.join_all()).await.expect("they hang");
+    assert_eq!(statuses, [StatusCode::SERVICE_UNAVAILABLE; 8]);
+    let later = timeout(BOUND, host.get("/api/users?query=ana", &token)).await.expect("it hangs");
+    assert_eq!(later.status(), StatusCode::SERVICE_UNAVAILABLE);
+
+    drop(frozen);
+    lock.batch_execute("ROLLBACK").await.unwrap();
+    let served = timeout(BOUND, host.get("/api/users?query=ana", &token)).await.expect("it hangs");
+    assert_eq!(served.status(), StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn searches_under_way_keep_no_sign_in_waiting() {
+    let (database, host, lock) = slow_searches().await;
+    let mut searches = searches(&host, &database).await;
+    let token = host.token(&Person::new(2), Some("Bo")).await;
+    assert_eq!(host.get("/api/dm/conversations", &token).await.status(), StatusCode::OK);
+    assert!(searches.try_join_next().is_none(), "they are under way still");
+    drop(lock);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn searches_whose_callers_left_do_not_pile_up_at_the_server() {
+    let (database, host, lock) = slow_searches().await;
+    searches(&host, &database).await.shutdown().await;
+    let mut others = searches(&host, &database).await;
+    let mut left = others.len();
+    while left > 0 {
+        while let Some(search) = others.try_join_next() {
+            assert_eq!(search.unwrap(), None, "no search gets through");
+            left -= 1;
+        }
+        let waiting: u32 = database.sql(WAITING).parse().unwrap();
+        assert!(waiting <= 2, "{waiting} at once");
+    }
+    drop(lock);
+    until(|| database.sql(WAITING) == "0").await;
+    let found = timeout(BOUND, host.host.accounts.find("ana")).await.expect("it hangs");
+    assert_eq!(found.unwrap().len(), 1);
 }
