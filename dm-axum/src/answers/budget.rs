@@ -72,6 +72,12 @@ impl Pool {
         Self { free: Arc::new(Semaphore::new(usize::try_from(most).unwrap_or(1))), most }
     }
 
+    /// Bytes that nobody has.
+    #[cfg(test)]
+    pub(super) fn free(&self) -> usize {
+        self.free.available_permits() * UNIT
+    }
+
     /// Permits for so many bytes, or all that there are if that is less. In the order of asking.
     pub(super) async fn take(self, bytes: usize) -> Result<OwnedSemaphorePermit, AcquireError> {
         self.free.acquire_many_owned(units(bytes).min(self.most)).await

@@ -31,7 +31,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// The answers of one API, and their budget.
 #[derive(Debug)]
 pub(crate) struct Answers {
-    budget: Budget,
+    pub(super) budget: Budget,
     patience: Duration,
     held: Mutex<Held>,
 }
@@ -44,18 +44,18 @@ struct Held {
 
 /// What is left of an answer.
 #[derive(Debug)]
-struct Unread {
-    pieces: VecDeque<Bytes>,
-    left: usize,
-    share: Share,
+pub(super) struct Unread {
+    pub(super) pieces: VecDeque<Bytes>,
+    pub(super) left: usize,
+    pub(super) share: Share,
     /// Until when it is held in any case: [`Options::patience`] from the last piece on, and not
     /// past `latest`.
-    until: Timestamp,
-    latest: Timestamp,
+    pub(super) until: Timestamp,
+    pub(super) latest: Timestamp,
 }
 
-/// One answer's body. Dropping it drops what is left of the answer.
-struct Reading {
+/// One answer on its way to its connection. Dropping it drops what is left of the answer.
+pub(super) struct Reading {
     api: Arc<Api>,
     id: u64,
     over: bool,
@@ -98,8 +98,7 @@ impl Answers {
         } else {
             share.shrink_to(left);
             let until = api.service.clock().now().after(api.options.patience);
-            let id = api.answers.insert(Unread { pieces, left, share, until, latest: until });
-            let mut reading = Reading { api: Arc::clone(api), id, over: false };
+            let mut reading = Reading::new(api, Unread { pieces, left, share, until, latest: until });
             Body::from_stream(stream::poll_fn(move |_| Poll::Ready(reading.next())))
         };
         let mut response = Response::new(body);
@@ -173,6 +172,17 @@ impl Answers {
 }
 
 impl Reading {
+    pub(super) fn new(api: &Arc<Api>, unread: Unread) -> Self {
+        Self { api: Arc::clone(api), id: api.answers.insert(unread), over: false }
+    }
+
+    /// All that is left, unless it was dropped.
+    pub(super) fn take(&self) -> Option<Unread> {
+        let unread = self.api.answers.lock().by_id.remove(&self.id)?;
+        less(unread.left);
+        Some(unread)
+    }
+
     /// The next piece, which the connection has from here on.
     fn next(&mut self) -> Option<Result<Bytes, NotRead>> {
         if self.over {
@@ -204,8 +214,7 @@ impl Reading {
 
 impl Drop for Reading {
     fn drop(&mut self) {
-        let unread = self.api.answers.lock().by_id.remove(&self.id);
-        less(unread.map_or(0, |unread| unread.left));
+        drop(self.take());
     }
 }
 
