@@ -37,8 +37,8 @@ pub(crate) async fn frame(
         let frame = Bytes::from(read.await?.encode_to_vec());
         let left = frame.len();
         share.shrink_to(left);
-        let until = api.service.clock().now().after(api.options.patience);
-        let unread = Unread { pieces: VecDeque::from([frame]), left, share, until, latest: until };
+        let now = api.service.clock().now();
+        let unread = Unread::new(VecDeque::from([frame]), left, share, now, api.options.patience);
         Ok(HeldFrame(Reading::new(&api, unread)))
     })
     .await
@@ -59,5 +59,11 @@ impl Answers {
     #[cfg(test)]
     pub(super) fn free_of(&self, user: UserId) -> usize {
         self.budget.of(user).free()
+    }
+
+    /// Likewise, of all users.
+    #[cfg(test)]
+    pub(super) fn free(&self) -> usize {
+        self.budget.all().free()
     }
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{self, Next};
+use curve25519_dalek::{EdwardsPoint, Scalar};
 use dm_core::{
     Ciphertext, Clock as _, Hub, ManualClock, MemoryStore, Principal, SendMessage, Service, Timestamp, UserId,
 };
@@ -71,6 +72,20 @@ impl World {
         Self { api, clock, address, asked, conversation: opened.conversation.id.to_string() }
     }
 
+    /// Another user, and a conversation with Bo that fills a page.
+    async fn another(&self, n: u64) -> (String, String) {
+        let key = EdwardsPoint::mul_base(&Scalar::from(n)).compress().to_bytes();
+        let (user, bo) = (UserId::from_stored(key), BO.parse::<UserId>().unwrap());
+        let service = &self.api.service;
+        let conversation = service.open_conversation(&bo.into(), user).await.unwrap().conversation.id;
+        for _ in 0..4 {
+            let payload = Ciphertext::new(vec![7; 64 * 1024].into(), &[0; 24], None, None).unwrap();
+            let message = SendMessage::new(conversation, payload, self.clock.now());
+            service.send(&bo.into(), message).await.unwrap();
+        }
+        (user.to_string(), conversation.to_string())
+    }
+
     /// A connection with as small a buffer as there is.
     async fn connect(&self) -> TcpStream {
         let socket = TcpSocket::new_v4().unwrap();
@@ -80,11 +95,20 @@ impl World {
 
     /// A WebSocket on which a user asked so many times for the newest page of history.
     async fn ask_for_history(&self, user: &str, times: usize) -> WebSocketStream<TcpStream> {
+        self.ask_for_history_of(user, &self.conversation, times).await
+    }
+
+    async fn ask_for_history_of(
+        &self,
+        user: &str,
+        conversation: &str,
+        times: usize,
+    ) -> WebSocketStream<TcpStream> {
         let mut request = format!("ws://{}/api/dm/ws", self.address).into_client_request().unwrap();
         request.headers_mut().insert("x-user", user.parse().unwrap());
         let (mut socket, _) = tokio_tungstenite::client_async(request, self.connect().await).await.unwrap();
         let history =
-            DmHistoryRequest { conversation_id: self.conversation.clone(), before_sequence: 0, limit: 0 };
+            DmHistoryRequest { conversation_id: conversation.to_owned(), before_sequence: 0, limit: 0 };
         let frame = Envelope::new("", Payload::DmHistoryRequest(history)).encode_to_vec();
         for _ in 0..times {
             socket.feed(Message::Binary(frame.clone().into())).await.unwrap();
@@ -198,6 +222,38 @@ async fn pages_of_websockets_that_nobody_reads_take_the_budget_of_one_user() {
     // Closing gives everything back, and the clock stood still all the while.
     drop(silent);
     world.until(|| answers.bytes() == 0 && answers.free_of(ana) == all).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_who_reads_is_answered_although_many_who_do_not_have_taken_the_room_of_all() {
+    let world = World::new(Options { answer_bytes: 16 << 20, ..options() }).await;
+    let mut silent = Vec::new();
+    for n in 1_001..=1_006 {
+        let (user, conversation) = world.another(n).await;
+        for _ in 0..4 {
+            silent.push(world.ask_for_history_of(&user, &conversation, IN_FLIGHT).await);
+        }
+    }
+    // The sockets' buffers are full, and what is asked for next has to wait: less is free than a
+    // page takes while it is made, look after look.
+    let (answers, mut full) = (&world.api.answers, 0);
+    while full < 10_000 {
+        tokio::task::yield_now().await;
+        full = if answers.free() < 1 << 20 && answers.bytes() > 8 << 20 { full + 1 } else { 0 };
+    }
+    let mut ana = world.ask_for_history(ANA, 1).await;
+    let answer = tokio::spawn(async move { ana.next().await });
+    // Less than the patience with anybody: no socket is closed for not reading.
+    for _ in 0..8 {
+        world.clock.advance(SECOND);
+        for _ in 0..1_000 {
+            tokio::task::yield_now().await;
+        }
+    }
+    let Message::Binary(frame) = answer.await.unwrap().unwrap().unwrap() else { panic!("no frame") };
+    let payload = Envelope::decode(frame).unwrap().payload;
+    assert!(matches!(payload, Some(Payload::DmHistoryResponse(page)) if !page.messages.is_empty()));
+    drop(silent);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
