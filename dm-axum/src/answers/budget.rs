@@ -15,11 +15,13 @@ pub(super) struct Budget {
     all: Pool,
     per_user: usize,
     users: Mutex<Users>,
+    turns: Mutex<Users>,
 }
 
 /// A share of both.
 #[derive(Debug)]
 pub(super) struct Share {
+    pub(super) of: UserId,
     pub(super) user: OwnedSemaphorePermit,
     pub(super) all: OwnedSemaphorePermit,
 }
@@ -41,18 +43,41 @@ struct Users {
 
 impl Budget {
     pub(super) fn new(bytes: usize, bytes_per_user: usize) -> Self {
-        Self { all: Pool::new(bytes), per_user: bytes_per_user, users: Mutex::default() }
+        Self {
+            all: Pool::new(bytes),
+            per_user: bytes_per_user,
+            users: Mutex::default(),
+            turns: Mutex::default(),
+        }
     }
 
+    #[cfg(test)]
     pub(super) const fn all(&self) -> &Pool {
         &self.all
     }
 
     /// The pool of one user.
     pub(super) fn of(&self, user: UserId) -> Pool {
-        let new = Pool::new(self.per_user);
+        Users::pool(&self.users, user, Pool::new(self.per_user))
+    }
+
+    /// A share of what all have, for one request of a user at a time: a user with many requests
+    /// takes one place among those who wait for it.
+    pub(super) async fn take_of_all(
+        &self,
+        user: UserId,
+        bytes: usize,
+    ) -> Result<OwnedSemaphorePermit, AcquireError> {
+        let _turn = Users::pool(&self.turns, user, Pool::new(UNIT)).take(UNIT).await?;
+        self.all.clone().take(bytes).await
+    }
+}
+
+impl Users {
+    /// The pool of a user, which is `new` if there is none.
+    fn pool(users: &Mutex<Self>, user: UserId, new: Pool) -> Pool {
         // Nothing panics while this is locked.
-        let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut users = users.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(free) = users.pools.get(&user).and_then(Weak::upgrade) {
             return Pool { free, ..new };
         }
@@ -70,6 +95,12 @@ impl Pool {
         // A thousand gigabytes are no limit.
         let most = u32::try_from(bytes / UNIT).unwrap_or(u32::MAX >> 3).clamp(1, u32::MAX >> 3);
         Self { free: Arc::new(Semaphore::new(usize::try_from(most).unwrap_or(1))), most }
+    }
+
+    /// Bytes that nobody has.
+    #[cfg(test)]
+    pub(super) fn free(&self) -> usize {
+        self.free.available_permits() * UNIT
     }
 
     /// Permits for so many bytes, or all that there are if that is less. In the order of asking.
@@ -128,10 +159,29 @@ mod tests {
     }
 
     #[test]
+    fn a_user_with_many_requests_waits_at_one_place() {
+        let budget = Budget::new(UNIT, UNIT);
+        let held = budget.all().clone().take(UNIT).now_or_never().unwrap().unwrap();
+        let mut ana = [(); 3].map(|()| Box::pin(budget.take_of_all(user(1), UNIT)));
+        let mut bo = Box::pin(budget.take_of_all(user(2), UNIT));
+        assert!(ana.iter_mut().all(|wait| wait.now_or_never().is_none()));
+        assert!((&mut bo).now_or_never().is_none());
+        drop(held);
+        let [first, second, _] = &mut ana;
+        let held = first.now_or_never().unwrap().unwrap();
+        assert!(second.now_or_never().is_none());
+        // Bo came after all three, and only one of them was before him in the queue.
+        drop(held);
+        assert!(second.now_or_never().is_none());
+        assert!(bo.now_or_never().is_some());
+    }
+
+    #[test]
     fn shrinking_gives_back_to_both() {
         let budget = Budget::new(10 * UNIT, 8 * UNIT);
         let take = |pool: Pool| pool.take(8 * UNIT).now_or_never().unwrap().unwrap();
-        let mut share = Share { user: take(budget.of(user(1))), all: take(budget.all().clone()) };
+        let mut share =
+            Share { of: user(1), user: take(budget.of(user(1))), all: take(budget.all().clone()) };
         share.shrink_to(UNIT + 1);
         assert_eq!((share.user.num_permits(), share.all.num_permits()), (2, 2));
         share.shrink_to(5 * UNIT);

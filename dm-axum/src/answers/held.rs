@@ -28,10 +28,14 @@ const PER_PIECE: Duration = Duration::from_secs(1);
 /// How often a request that waits looks for answers whose time is over.
 const LOOK: Duration = Duration::from_secs(1);
 
+/// How long an answer may stand still while others wait for what all users share. Shorter than
+/// [`Options::patience`], within which those who wait are refused.
+const STANDSTILL: Duration = Duration::from_secs(2);
+
 /// The answers of one API, and their budget.
 #[derive(Debug)]
 pub(crate) struct Answers {
-    budget: Budget,
+    pub(super) budget: Budget,
     patience: Duration,
     held: Mutex<Held>,
 }
@@ -44,18 +48,20 @@ struct Held {
 
 /// What is left of an answer.
 #[derive(Debug)]
-struct Unread {
-    pieces: VecDeque<Bytes>,
-    left: usize,
-    share: Share,
+pub(super) struct Unread {
+    pub(super) pieces: VecDeque<Bytes>,
+    pub(super) left: usize,
+    pub(super) share: Share,
     /// Until when it is held in any case: [`Options::patience`] from the last piece on, and not
     /// past `latest`.
     until: Timestamp,
     latest: Timestamp,
+    /// When it was made, or a piece was taken last.
+    moved: Timestamp,
 }
 
-/// One answer's body. Dropping it drops what is left of the answer.
-struct Reading {
+/// One answer on its way to its connection. Dropping it drops what is left of the answer.
+pub(super) struct Reading {
     api: Arc<Api>,
     id: u64,
     over: bool,
@@ -80,12 +86,13 @@ impl Answers {
         bytes: usize,
     ) -> Result<Share, Problem> {
         let own = self.budget.of(user).take(bytes);
-        let user = self.in_time(clock, own, "user", Kind::TooManyAnswers).await?;
+        let own = self.in_time(clock, own, "user", Kind::TooManyAnswers, Self::drop_unread).await?;
         // The own permits first: a user with many requests waits at their own pool, in nobody's
         // way.
-        let of_all = self.budget.all().clone().take(bytes);
-        let all = self.in_time(clock, of_all, "process", Kind::Unavailable).await?;
-        Ok(Share { user, all })
+        let of_all = self.budget.take_of_all(user, bytes);
+        let all =
+            self.in_time(clock, of_all, "process", Kind::Unavailable, Self::drop_standing_still).await?;
+        Ok(Share { of: user, user: own, all })
     }
 
     /// Holds an answer for the connection that is to take it.
@@ -97,9 +104,9 @@ impl Answers {
             Body::from(pieces.pop_front().unwrap_or_default())
         } else {
             share.shrink_to(left);
-            let until = api.service.clock().now().after(api.options.patience);
-            let id = api.answers.insert(Unread { pieces, left, share, until, latest: until });
-            let mut reading = Reading { api: Arc::clone(api), id, over: false };
+            let now = api.service.clock().now();
+            let unread = Unread::new(pieces, left, share, now, api.options.patience);
+            let mut reading = Reading::new(api, unread);
             Body::from_stream(stream::poll_fn(move |_| Poll::Ready(reading.next())))
         };
         let mut response = Response::new(body);
@@ -123,6 +130,7 @@ impl Answers {
         permits: impl Future<Output = Result<OwnedSemaphorePermit, AcquireError>>,
         of: &'static str,
         kind: Kind,
+        look: fn(&Self, Timestamp),
     ) -> Result<OwnedSemaphorePermit, Problem> {
         let refused = || {
             metrics::counter!("dm_answers_refused_total", "budget" => of).increment(1);
@@ -130,7 +138,7 @@ impl Answers {
         };
         let make_room = async {
             loop {
-                self.drop_unread(clock.now());
+                look(self, clock.now());
                 clock.sleep(LOOK).await;
             }
         };
@@ -143,14 +151,31 @@ impl Answers {
             () = make_room => {}
         }
         // This task may have slept through its looks.
-        self.drop_unread(clock.now());
+        look(self, clock.now());
         permits.now_or_never().and_then(Result::ok).ok_or_else(refused)
     }
 
     /// Drops the answers whose time is over.
     fn drop_unread(&self, now: Timestamp) {
+        self.drop_if(|unread| unread.until <= now);
+    }
+
+    /// Drops these, and the answers that stand still of the user with the most bytes in such: a
+    /// look for each who waits, until they have room.
+    fn drop_standing_still(&self, now: Timestamp) {
+        let mut bytes = HashMap::<UserId, usize>::new();
+        for unread in self.lock().by_id.values().filter(|unread| unread.stands_still(now)) {
+            *bytes.entry(unread.share.of).or_default() += unread.left;
+        }
+        let heaviest = bytes.into_iter().max_by_key(|(_, bytes)| *bytes).map(|(user, _)| user);
+        self.drop_if(|unread| {
+            unread.until <= now || (Some(unread.share.of) == heaviest && unread.stands_still(now))
+        });
+    }
+
+    fn drop_if(&self, over: impl Fn(&Unread) -> bool) {
         // Dropped when the lock is free again.
-        let dropped: Vec<_> = self.lock().by_id.extract_if(|_, unread| unread.until <= now).collect();
+        let dropped: Vec<_> = self.lock().by_id.extract_if(|_, unread| over(unread)).collect();
         for (_, unread) in dropped {
             metrics::counter!("dm_answers_dropped_total").increment(1);
             less(unread.left);
@@ -172,7 +197,35 @@ impl Answers {
     }
 }
 
+impl Unread {
+    pub(super) fn new(
+        pieces: VecDeque<Bytes>,
+        left: usize,
+        share: Share,
+        now: Timestamp,
+        patience: Duration,
+    ) -> Self {
+        let until = now.after(patience);
+        Self { pieces, left, share, until, latest: until, moved: now }
+    }
+
+    fn stands_still(&self, now: Timestamp) -> bool {
+        self.moved.after(STANDSTILL) <= now
+    }
+}
+
 impl Reading {
+    pub(super) fn new(api: &Arc<Api>, unread: Unread) -> Self {
+        Self { api: Arc::clone(api), id: api.answers.insert(unread), over: false }
+    }
+
+    /// All that is left, unless it was dropped.
+    pub(super) fn take(&self) -> Option<Unread> {
+        let unread = self.api.answers.lock().by_id.remove(&self.id)?;
+        less(unread.left);
+        Some(unread)
+    }
+
     /// The next piece, which the connection has from here on.
     fn next(&mut self) -> Option<Result<Bytes, NotRead>> {
         if self.over {
@@ -184,6 +237,7 @@ impl Reading {
             let piece = unread.pieces.pop_front().unwrap_or_default();
             unread.left -= piece.len();
             unread.share.shrink_to(unread.left);
+            unread.moved = now;
             unread.latest = unread.latest.after(PER_PIECE);
             unread.until = now.after(answers.patience).min(unread.latest);
             self.over = unread.pieces.is_empty();
@@ -204,8 +258,7 @@ impl Reading {
 
 impl Drop for Reading {
     fn drop(&mut self) {
-        let unread = self.api.answers.lock().by_id.remove(&self.id);
-        less(unread.map_or(0, |unread| unread.left));
+        drop(self.take());
     }
 }
 

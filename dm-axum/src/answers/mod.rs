@@ -9,9 +9,11 @@
 //! anybody. An answer that is not read in time is dropped as soon as somebody else waits, also on a
 //! host that gives its connections no write timeout.
 //!
-//! `pieces` is the JSON, `budget` the permits, `held` the answers that wait to be taken.
+//! `pieces` is the JSON, `budget` the permits, `held` the answers that wait to be taken, `frames`
+//! those of them that WebSockets say.
 
 mod budget;
+mod frames;
 mod held;
 mod pieces;
 #[cfg(test)]
@@ -27,6 +29,7 @@ use tracing::Instrument as _;
 
 use crate::problem::{Kind, Problem};
 use crate::router::Api;
+pub(crate) use frames::{HeldFrame, Said, frame};
 pub(crate) use held::Answers;
 pub(crate) use pieces::Pieces;
 
@@ -43,12 +46,20 @@ pub(crate) async fn answer(
     read: impl Future<Output = Result<Pieces, Problem>> + Send + 'static,
 ) -> Result<Response, Problem> {
     let api = Arc::clone(api);
-    let work = async move {
+    in_task(async move {
         let share = api.answers.share(api.service.clock(), user, most).await?;
         let pieces = read.await?;
         Ok(Answers::hold(&api, pieces, share))
-    };
-    // The task ends with the set, which is dropped with this future.
+    })
+    .await
+}
+
+/// Works on an answer in a task, which ends with this future: permits are given to those who do not
+/// poll, too.
+async fn in_task<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Problem>> + Send + 'static,
+) -> Result<T, Problem> {
+    // The set aborts the task when it is dropped.
     let mut task = JoinSet::new();
     task.spawn(work.in_current_span());
     let done = task.join_next().await.and_then(Result::ok);

@@ -8,11 +8,17 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{self, Next};
+use curve25519_dalek::{EdwardsPoint, Scalar};
 use dm_core::{
     Ciphertext, Clock as _, Hub, ManualClock, MemoryStore, Principal, SendMessage, Service, Timestamp, UserId,
 };
+use dm_proto::{DmHistoryRequest, Envelope, envelope::Payload, prost::Message as _};
+use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 
 use crate::Options;
 use crate::router::{Api, routes};
@@ -21,6 +27,9 @@ const ANA: &str = "5866666666666666666666666666666666666666666666666666666666666
 const BO: &str = "c9a3f86aae465f0e56513864510f3997561fa2c9e85ea21dc2292309f3cd6022";
 const SILENT: usize = 100;
 const MESSAGES: usize = 64;
+const SOCKETS: usize = 32;
+/// Requests of a WebSocket that are worked on at a time.
+const IN_FLIGHT: usize = 32;
 const SECOND: Duration = Duration::from_secs(1);
 
 /// A server where Ana and Bo have 4 MiB pending from each other, and a clock that stands still.
@@ -30,6 +39,8 @@ struct World {
     address: SocketAddr,
     /// Requests that arrived.
     asked: Arc<AtomicUsize>,
+    /// The conversation of the two.
+    conversation: String,
 }
 
 impl World {
@@ -58,15 +69,57 @@ impl World {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-        Self { api, clock, address, asked }
+        Self { api, clock, address, asked, conversation: opened.conversation.id.to_string() }
     }
 
-    /// A connection, with as small a buffer as there is, on which a user asked for everything
-    /// pending.
-    async fn ask(&self, user: &str) -> TcpStream {
+    /// Another user, and a conversation with Bo that fills a page.
+    async fn another(&self, n: u64) -> (String, String) {
+        let key = EdwardsPoint::mul_base(&Scalar::from(n)).compress().to_bytes();
+        let (user, bo) = (UserId::from_stored(key), BO.parse::<UserId>().unwrap());
+        let service = &self.api.service;
+        let conversation = service.open_conversation(&bo.into(), user).await.unwrap().conversation.id;
+        for _ in 0..4 {
+            let payload = Ciphertext::new(vec![7; 64 * 1024].into(), &[0; 24], None, None).unwrap();
+            let message = SendMessage::new(conversation, payload, self.clock.now());
+            service.send(&bo.into(), message).await.unwrap();
+        }
+        (user.to_string(), conversation.to_string())
+    }
+
+    /// A connection with as small a buffer as there is.
+    async fn connect(&self) -> TcpStream {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(4_096).unwrap();
-        let mut stream = socket.connect(self.address).await.unwrap();
+        socket.connect(self.address).await.unwrap()
+    }
+
+    /// A WebSocket on which a user asked so many times for the newest page of history.
+    async fn ask_for_history(&self, user: &str, times: usize) -> WebSocketStream<TcpStream> {
+        self.ask_for_history_of(user, &self.conversation, times).await
+    }
+
+    async fn ask_for_history_of(
+        &self,
+        user: &str,
+        conversation: &str,
+        times: usize,
+    ) -> WebSocketStream<TcpStream> {
+        let mut request = format!("ws://{}/api/dm/ws", self.address).into_client_request().unwrap();
+        request.headers_mut().insert("x-user", user.parse().unwrap());
+        let (mut socket, _) = tokio_tungstenite::client_async(request, self.connect().await).await.unwrap();
+        let history =
+            DmHistoryRequest { conversation_id: conversation.to_owned(), before_sequence: 0, limit: 0 };
+        let frame = Envelope::new("", Payload::DmHistoryRequest(history)).encode_to_vec();
+        for _ in 0..times {
+            socket.feed(Message::Binary(frame.clone().into())).await.unwrap();
+        }
+        socket.flush().await.unwrap();
+        socket
+    }
+
+    /// A connection on which a user asked for everything pending.
+    async fn ask(&self, user: &str) -> TcpStream {
+        let mut stream = self.connect().await;
         let request =
             format!("GET /api/dm/offline HTTP/1.1\r\nhost: a\r\nx-user: {user}\r\nconnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
@@ -142,6 +195,65 @@ async fn closing_the_connections_gives_everything_back() {
     world.until(|| world.api.answers.bytes() == 0).await;
     // The clock stands still, so nothing but the room that was given back lets this one in.
     assert_eq!(read(world.ask(ANA).await).await.matches("encrypted_payload").count(), MESSAGES);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_of_websockets_that_nobody_reads_take_the_budget_of_one_user() {
+    let world = World::new(options()).await;
+    let (ana, answers) = (ANA.parse().unwrap(), &world.api.answers);
+    let all = answers.free_of(ana);
+    let mut silent = Vec::new();
+    for _ in 0..SOCKETS {
+        silent.push(world.ask_for_history(ANA, IN_FLIGHT).await);
+    }
+    // Too little is left to make one more.
+    let room = all / 4;
+    world.until(|| answers.bytes() > 1 << 20 && answers.free_of(ana) < room).await;
+
+    // Bo is answered, on a socket and over REST.
+    let mut bo = world.ask_for_history(BO, 1).await;
+    let Message::Binary(frame) = bo.next().await.unwrap().unwrap() else { panic!("no frame") };
+    let Some(Payload::DmHistoryResponse(page)) = Envelope::decode(frame).unwrap().payload else {
+        panic!("no page")
+    };
+    assert!(!page.messages.is_empty());
+    assert_eq!(read(world.ask(BO).await).await.matches("encrypted_payload").count(), MESSAGES);
+
+    // Closing gives everything back, and the clock stood still all the while.
+    drop(silent);
+    world.until(|| answers.bytes() == 0 && answers.free_of(ana) == all).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_who_reads_is_answered_although_many_who_do_not_have_taken_the_room_of_all() {
+    let world = World::new(Options { answer_bytes: 16 << 20, ..options() }).await;
+    let mut silent = Vec::new();
+    for n in 1_001..=1_006 {
+        let (user, conversation) = world.another(n).await;
+        for _ in 0..4 {
+            silent.push(world.ask_for_history_of(&user, &conversation, IN_FLIGHT).await);
+        }
+    }
+    // The sockets' buffers are full, and what is asked for next has to wait: less is free than a
+    // page takes while it is made, look after look.
+    let (answers, mut full) = (&world.api.answers, 0);
+    while full < 10_000 {
+        tokio::task::yield_now().await;
+        full = if answers.free() < 1 << 20 && answers.bytes() > 8 << 20 { full + 1 } else { 0 };
+    }
+    let mut ana = world.ask_for_history(ANA, 1).await;
+    let answer = tokio::spawn(async move { ana.next().await });
+    // Less than the patience with anybody: no socket is closed for not reading.
+    for _ in 0..8 {
+        world.clock.advance(SECOND);
+        for _ in 0..1_000 {
+            tokio::task::yield_now().await;
+        }
+    }
+    let Message::Binary(frame) = answer.await.unwrap().unwrap().unwrap() else { panic!("no frame") };
+    let payload = Envelope::decode(frame).unwrap().payload;
+    assert!(matches!(payload, Some(Payload::DmHistoryResponse(page)) if !page.messages.is_empty()));
+    drop(silent);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -20,7 +20,7 @@ use crate::router::Api;
 
 /// Most bytes of a conversation in JSON, with two display names of 128 characters that are all
 /// escaped, and beside it what the store gave.
-const CONVERSATION: usize = 2 * 1024 + 256;
+pub(crate) const CONVERSATION: usize = 2 * 1024 + 256;
 
 /// Where the rest of a list begins that is given as an array.
 const NEXT: HeaderName = HeaderName::from_static("dm-next");

@@ -1,5 +1,6 @@
 //! One connection, from its upgrade to its end: one task, one loop.
 
+use std::future::Future;
 use std::sync::Arc;
 
 use axum::body::Bytes;
@@ -22,6 +23,7 @@ use super::lifetime::Lifetime;
 use super::requests;
 use super::seed::Unconfirmed;
 use super::socket::{Heard, Socket};
+use crate::answers::{self, HeldFrame};
 use crate::convert;
 use crate::names::Names;
 use crate::problem::{Kind, Problem};
@@ -55,11 +57,18 @@ enum Dialect {
 /// A request that is done.
 enum Done {
     Answer(Box<Envelope>),
-    /// The request failed in a way that ends the connection.
-    Over(Close),
+    /// A page that was asked for is encoded and waits in the budget of answers, or is refused.
+    Page(Box<Page>),
     /// Deliveries to a client without hello are acknowledged, or not.
     Confirmed(Result<Acknowledged, Error>),
     Acknowledged(Vec<String>, Result<Acknowledged, Error>),
+}
+
+/// The answer to a request for a page.
+struct Page {
+    request_id: String,
+    said_hello: bool,
+    answer: Result<HeldFrame, Problem>,
 }
 
 enum Event {
@@ -108,12 +117,21 @@ impl Connection {
             Dialect::Seed(unconfirmed) => unconfirmed.has_room(),
             Dialect::Hello(_) => true,
         };
+        // The end of the session is heard of in any case.
+        let session = &mut self.session;
+        let delivery = async move {
+            if delivers {
+                return session.next().await;
+            }
+            let ended = session.ended();
+            Err(ended.await)
+        };
         tokio::select! {
             biased;
             () = self.heart.due() => Event::Beat,
             close = self.lifetime.over() => Event::Over(close),
             Some(done) = self.work.next(), if !self.work.is_empty() => Event::Done(done),
-            delivery = self.session.next(), if delivers => Event::Delivery(delivery),
+            delivery = delivery => Event::Delivery(delivery),
             heard = self.socket.hear(), if reads => Event::Heard(heard),
         }
     }
@@ -210,21 +228,54 @@ impl Connection {
         let Some((request_id, payload)) = super::frames::decode(frame)? else { return Ok(()) };
         metrics::counter!("dm_frames_received_total").increment(1);
         let (api, who) = (Arc::clone(&self.api), self.who.clone());
-        let said_hello = matches!(self.dialect, Dialect::Hello(_));
         match payload {
-            Payload::DmHistoryRequest(request) => self.work.push(Box::pin(async move {
-                let page = requests::history(&api, &who, &request).await;
-                answer(request_id, page, said_hello, Payload::DmHistoryResponse)
-            })),
-            Payload::DmConversationListRequest(_) => self.work.push(Box::pin(async move {
-                let list = requests::conversations(&api, &who).await.map_err(Problem::from);
-                answer(request_id, list, said_hello, Payload::DmConversationListResponse)
-            })),
+            Payload::DmHistoryRequest(request) => {
+                let room = requests::room_of_history(&api, &request);
+                self.page(request_id, room, Payload::DmHistoryResponse, async move {
+                    requests::history(&api, &who, &request).await
+                });
+            }
+            Payload::DmConversationListRequest(_) => {
+                let room = requests::room_of_conversations(&api);
+                self.page(request_id, room, Payload::DmConversationListResponse, async move {
+                    requests::conversations(&api, &who).await.map_err(Problem::from)
+                });
+            }
             Payload::DmClientFrame(DmClientFrame { frame }) => self.client_frame(request_id, frame).await?,
             // What only a server says was refused before it was decoded.
             _ => {}
         }
         Ok(())
+    }
+
+    /// Starts the work on a page, which takes at most so many bytes of the budget of answers.
+    fn page<T: Default + Send + 'static>(
+        &mut self,
+        request_id: String,
+        room: usize,
+        payload: fn(T) -> Payload,
+        read: impl Future<Output = Result<T, Problem>> + Send + 'static,
+    ) {
+        let said_hello = matches!(self.dialect, Dialect::Hello(_));
+        let (api, user, id) = (Arc::clone(&self.api), self.who.user, request_id.clone());
+        let encode = async move { envelope(id, read.await, said_hello, payload) };
+        self.work.push(Box::pin(async move {
+            let answer = answers::frame(&api, user, room, encode).await;
+            Done::Page(Box::new(Page { request_id, said_hello, answer }))
+        }));
+    }
+
+    /// Says a page. Without one, those who said hello are told the problem; the others know of none
+    /// and are to come again, because an empty page would be a lie.
+    async fn say_page(&mut self, page: Page) -> Result<(), Close> {
+        match page.answer.and_then(HeldFrame::take) {
+            Ok(said) => self.socket.say_held(said).await,
+            Err(problem) if page.said_hello => self.refuse(page.request_id, &problem).await,
+            Err(problem) if problem.kind() == Kind::TooManyAnswers => {
+                Err(Close::ComeAgain("too many answers are not read"))
+            }
+            Err(_) => Err(Close::ComeAgain("unavailable")),
+        }
     }
 
     async fn client_frame(
@@ -321,7 +372,7 @@ impl Connection {
     async fn done(&mut self, done: Done) -> Result<(), Close> {
         match done {
             Done::Answer(envelope) => self.socket.say(vec![*envelope]).await,
-            Done::Over(close) => Err(close),
+            Done::Page(page) => self.say_page(*page).await,
             Done::Confirmed(result) => {
                 if let Err(error) = result {
                     // They stay pending, and come again when the client fetches.
@@ -381,26 +432,19 @@ const fn entry(delivery: &Delivery) -> Option<&InboxEntry> {
     }
 }
 
-/// The answer to a request of both dialects: to those who said hello a refusal is a problem; to those who did not, who
-/// know of none, a page that is not theirs to see is an empty one.
-fn answer<T: Default>(
+/// The answer to a request of both dialects: to those who did not say hello, and know of no
+/// problem, a page that is not theirs to see is an empty one.
+fn envelope<T: Default>(
     request_id: String,
     result: Result<T, Problem>,
     said_hello: bool,
     payload: fn(T) -> Payload,
-) -> Done {
-    let envelope = match result {
-        Ok(found) => Envelope::new(request_id, payload(found)),
-        Err(problem) if said_hello => {
-            Envelope::server(request_id, dm_server_frame::Frame::Problem(problem.to_frame()))
-        }
-        // An empty page would be a lie.
-        Err(problem) if problem.kind() == Kind::Unavailable => {
-            return Done::Over(Close::ComeAgain("unavailable"));
-        }
-        Err(_) => Envelope::new(request_id, payload(T::default())),
+) -> Result<Envelope, Problem> {
+    let page = match result {
+        Err(problem) if !said_hello && problem.kind() != Kind::Unavailable => T::default(),
+        result => result?,
     };
-    Done::Answer(Box::new(envelope))
+    Ok(Envelope::new(request_id, payload(page)))
 }
 
 /// Answers to acknowledgements that were done together: all say where the cursor is, the last one what it took.

@@ -9,9 +9,11 @@ use dm_proto::{
     dm_server_frame::Frame,
 };
 
+use crate::answers;
 use crate::convert;
 use crate::names::Names;
 use crate::problem::Problem;
+use crate::rest::conversations::CONVERSATION;
 use crate::rest::messages::{DEFAULT_PAGE, key_version};
 use crate::router::Api;
 
@@ -53,6 +55,24 @@ fn to_message(send: &DmSend) -> Result<SendMessage, Problem> {
     Ok(message)
 }
 
+/// Most bytes that a page of history takes while it is made.
+pub(super) fn room_of_history(api: &Api, request: &DmHistoryRequest) -> usize {
+    let config = api.service.config();
+    answers::room_of_messages(config, limit(request).min(config.history_page), config.history_bytes)
+}
+
+/// Most bytes that a list of conversations takes while it is made.
+pub(super) fn room_of_conversations(api: &Api) -> usize {
+    api.service.config().list_page.saturating_mul(CONVERSATION)
+}
+
+fn limit(request: &DmHistoryRequest) -> usize {
+    match request.limit {
+        0 => DEFAULT_PAGE,
+        limit => usize::try_from(limit).unwrap_or(usize::MAX),
+    }
+}
+
 /// A page of a conversation, newest first, no larger than a frame should be.
 pub(super) async fn history(
     api: &Api,
@@ -64,11 +84,7 @@ pub(super) async fn history(
         0 => HistoryRange::Newest,
         before => HistoryRange::Before(ServerSequence::new(before)),
     };
-    let limit = match request.limit {
-        0 => DEFAULT_PAGE,
-        limit => usize::try_from(limit).unwrap_or(usize::MAX),
-    };
-    let page = api.service.history(who, conversation, range, limit).await?;
+    let page = api.service.history(who, conversation, range, limit(request)).await?;
     let names =
         Names::look_up(&api.service, page.messages.iter().map(|message| message.sender).collect()).await;
     let all = page.messages.len();

@@ -11,6 +11,7 @@ use futures_util::{FutureExt as _, SinkExt as _};
 use tungstenite::Error as WsError;
 
 use super::close::Close;
+use crate::answers::Said;
 use crate::router::Api;
 
 /// Bytes read at a time. It is held by every idle connection.
@@ -67,13 +68,19 @@ impl Socket {
 
     /// Writes frames, all of them or until the client has taken too long.
     pub(super) async fn say(&mut self, envelopes: Vec<Envelope>) -> Result<(), Close> {
+        self.write(envelopes.into_iter().map(|envelope| envelope.encode_to_vec().into())).await
+    }
+
+    /// Writes an answer likewise, whose room is free afterwards.
+    pub(super) async fn say_held(&mut self, said: Said) -> Result<(), Close> {
+        self.write(std::iter::once(said.frame.clone())).await
+    }
+
+    async fn write(&mut self, frames: impl Iterator<Item = Bytes>) -> Result<(), Close> {
         let (api, inner) = (&self.api, &mut self.inner);
         let work = async move {
-            for envelope in envelopes {
-                inner
-                    .feed(Message::Binary(envelope.encode_to_vec().into()))
-                    .await
-                    .map_err(|_| Close::Gone)?;
+            for frame in frames {
+                inner.feed(Message::Binary(frame)).await.map_err(|_| Close::Gone)?;
             }
             inner.flush().await.map_err(|_| Close::Gone)
         };

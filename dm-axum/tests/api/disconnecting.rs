@@ -5,6 +5,9 @@ use dm_core::DisconnectReason;
 use crate::socket::Socket;
 use crate::world::{World, user};
 
+/// Deliveries to a socket without a hello before it has to answer a ping.
+const UNCONFIRMED: usize = 512;
+
 #[tokio::test]
 async fn a_host_that_disconnects_a_user_closes_their_sockets_with_the_code_of_the_reason() {
     for (reason, close) in [
@@ -25,6 +28,24 @@ async fn a_host_that_disconnects_a_user_closes_their_sockets_with_the_code_of_th
         world.open(1, 3).await;
         of_another.hear_delivery().await;
     }
+}
+
+#[tokio::test]
+async fn a_socket_that_confirms_nothing_is_closed_as_soon_as_its_user_is_disconnected() {
+    let world = World::new().await;
+    let mut seed = Socket::open(&world, 2).await;
+    let conversation = world.open(1, 2).await;
+    // With the conversation as many as are delivered without an answered ping; the clock stands
+    // still, so that there is none.
+    for _ in 1..UNCONFIRMED {
+        world.send(1, &conversation, "x").await;
+    }
+    for _ in 0..UNCONFIRMED {
+        seed.hear().await;
+    }
+    let ended = world.dm.disconnect(user(2), None, DisconnectReason::Refused).await;
+    assert_eq!(ended.sessions, 1);
+    assert_eq!(seed.hear_close().await, (4003, "refused".to_owned()));
 }
 
 #[tokio::test]

@@ -32,6 +32,8 @@ pub(super) struct Mailbox {
     state: Mutex<State>,
     /// Rung when there is something to look at. Only the session waits for it.
     bell: Notify,
+    /// Rung once, when the session ends, for whoever waits for that alone.
+    over: Notify,
 }
 
 #[derive(Default)]
@@ -100,7 +102,7 @@ impl Hint {
 impl Mailbox {
     pub(super) fn new(device: DeviceId, kind: Kind, term: Option<Term>) -> Self {
         let state = Mutex::new(State { term, ..State::default() });
-        Self { device, kind, began: Instant::now(), state, bell: Notify::new() }
+        Self { device, kind, began: Instant::now(), state, bell: Notify::new(), over: Notify::new() }
     }
 
     pub(super) const fn device(&self) -> &DeviceId {
@@ -152,6 +154,7 @@ impl Mailbox {
         state.ended.get_or_insert(cause);
         drop(state);
         self.bell.notify_one();
+        self.over.notify_waiters();
         first
     }
 
@@ -191,6 +194,18 @@ impl Mailbox {
     /// Why the session has to end, once it has to.
     pub(super) fn ended(&self) -> Option<Ended> {
         self.lock().ended
+    }
+
+    /// Waits until the session has to end. Takes no ring from the session. Cancel safe.
+    pub(super) async fn over(&self) -> Ended {
+        loop {
+            // Rings from here on are heard, so that an end between the look and the wait is not missed.
+            let rung = self.over.notified();
+            if let Some(cause) = self.ended() {
+                return cause;
+            }
+            rung.await;
+        }
     }
 
     /// Takes the oldest hint.

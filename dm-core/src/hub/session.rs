@@ -151,6 +151,24 @@ impl Session {
         }
     }
 
+    /// Waits for the end of the session alone, and takes no delivery: for a host that asks for no
+    /// deliveries for a while. The future borrows nothing. It resolves when the session is replaced or disconnected, or when the
+    /// service shuts down, and again at once afterwards. A store that cannot be read is noticed by
+    /// [`next`](Self::next) only.
+    ///
+    /// # Cancel safety
+    /// Dropping the future loses nothing.
+    pub fn ended(&self) -> impl Future<Output = SessionEnd> + Send + use<> {
+        let (service, mailbox) = (self.service.clone(), Arc::clone(&self.place.mailbox));
+        async move {
+            tokio::select! {
+                biased;
+                cause = mailbox.over() => cause.into(),
+                () = service.draining() => SessionEnd::ShuttingDown,
+            }
+        }
+    }
+
     /// Who is connected.
     #[must_use]
     pub const fn principal(&self) -> &Principal {
