@@ -1,5 +1,6 @@
 //! `cargo xtask <command>`: everything about this workspace that a person or a machine runs twice.
 //!
+//! - [`attack`] does to the reference host what people who mean harm would.
 //! - [`mod@bench`] measures everything, and writes the page that tells it; [`instructions`] counts those of the hot paths.
 //! - [`deep`] runs what takes too long for every commit, and keeps the table of it; [`lowest`] checks the libraries with
 //!   the lowest versions of their dependencies.
@@ -13,6 +14,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 
+mod attack;
 mod bench;
 mod deep;
 mod instructions;
@@ -35,6 +37,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Attack the reference host by turns, and print how unrelated people fare, memory and recovery
+    Attack(attack::Args),
     /// Measure everything and write docs/performance.md with its plots, in a quarter of an hour
     Bench(bench::Args),
     /// Run the long trials, and keep their table in docs/deep.md
@@ -52,6 +56,7 @@ enum Command {
 fn main() -> anyhow::Result<ExitCode> {
     let root = workspace_root()?;
     match Cli::parse().command {
+        Command::Attack(args) => attack::run(&root, &args),
         Command::Bench(args) => bench::run(&root, &args),
         Command::Deep(args) => deep::run(&root, &args),
         Command::Lowest => lowest::run(&root),
