@@ -20,7 +20,7 @@ const LARGEST_BODY: usize = 4 * 1024;
 /// How long one of the host's own calls may take, its body included.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The host's own calls, without [`metrics`], around the direct-message API, which
+/// The host's own calls, without [`metrics()`], around the direct-message API, which
 /// [`dm_axum::router`] gives.
 pub fn router(host: Host, direct_messages: Router) -> Router {
     let open = Router::new()
