@@ -12,8 +12,8 @@ use tokio::sync::Semaphore;
 use crate::codec::NodeSaid;
 use crate::parts::Parts;
 
-/// Orders whose confirmations are counted at once. Further ones are given without: a client that forgets devices without
-/// end must not hold up the end of somebody's sessions.
+/// Orders whose confirmations are counted at once. Further ones wait for half of the time that an order has, and are then
+/// given without: a client that forgets devices without end must not keep somebody's sessions from being ended.
 const ORDERS: usize = 64;
 
 #[derive(Debug)]
@@ -47,7 +47,7 @@ impl Orders {
 
     async fn ask(&self, parts: &Arc<Parts>, order: &EndSessions, known: &mut Disconnected) {
         let (nodes, reply) = (parts.subjects.nodes().clone(), parts.client.new_inbox());
-        let Ok(_room) = self.room.try_acquire() else {
+        let Ok(Ok(_room)) = tokio::time::timeout(self.timeout / 2, self.room.acquire()).await else {
             let frame = parts.seal.close(&nodes, parts.writer.order(parts.stamp(), order));
             // Nobody listens for the confirmations.
             let _ = parts.client.publish_with_reply(nodes, reply, frame).await;
