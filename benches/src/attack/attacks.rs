@@ -15,10 +15,10 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::host::{Host, Member};
 use crate::wire;
 
-/// What is done, and what must hold meanwhile.
+/// An attack, and the bound that must hold meanwhile.
 pub(super) struct Attack {
     pub(super) name: &'static str,
-    /// What the documentation promises of memory or work.
+    /// The bound of memory or work, as the documentation promises it.
     pub(super) bound: &'static str,
     /// File descriptors that the host gets, where that matters.
     pub(super) descriptors: Option<u32>,

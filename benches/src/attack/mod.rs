@@ -1,6 +1,6 @@
-//! What people who mean harm do to a host, and how unrelated people fare meanwhile.
+//! Attacks on a host, and how unrelated people fare meanwhile.
 //!
-//! - [`attacks`]: what is done. [`bystanders`]: who is not to notice.
+//! - [`attacks`]: the attacks. [`bystanders`]: the people who must not notice.
 //!
 //! Each turn is a quiet half and a half under attack, on the same host. The table compares the slowest in a hundred of the
 //! bystanders' calls, and says what the host's memory was and whether all was well afterwards. Load goes to loopback only and
