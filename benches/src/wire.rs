@@ -41,6 +41,8 @@ pub(crate) async fn get(requests: &mut Requests, token: &str, path: &str) -> any
         .header("host", "localhost")
         .header("authorization", format!("Bearer {token}"))
         .body(Full::default())?;
+    // The connection may still be at the end of the answer before.
+    requests.ready().await?;
     let answer = requests.send_request(request).await?;
     let status = answer.status().as_u16();
     Ok((status, answer.into_body().collect().await?.to_bytes().len()))
@@ -60,6 +62,8 @@ pub(crate) async fn post(requests: &mut Requests, member: &Member, payload: usiz
         .header("authorization", format!("Bearer {}", member.token))
         .header("content-type", "application/json")
         .body(Full::new(Bytes::from(body)))?;
+    // The connection may still be at the end of the answer before.
+    requests.ready().await?;
     let answer = requests.send_request(request).await?;
     ensure!(answer.status() == 201, "{}", answer.status());
     answer.into_body().collect().await?;
