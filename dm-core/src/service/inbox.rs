@@ -1,5 +1,7 @@
 //! What is pending for a device, and acknowledging it.
 
+use std::sync::Arc;
+
 use super::{Service, misaligned};
 use crate::disconnect::DisconnectReason;
 use crate::{
@@ -50,12 +52,14 @@ const STRETCH: u64 = 16_384;
 /// Entries without anything to show behind a device's cursor, from which on a fetch looks whether the cursor can be
 /// moved.
 const OWN_RUN: u64 = 256;
+/// Fetches that may be moving a cursor at a time, however many clients ask while commits stand still.
+pub(super) const PASSING: usize = 64;
 
 impl Service {
     /// A page of what is pending for the caller's device, which is registered if it is new. In
     /// [`AckMode::OnFetch`] the returned entries are acknowledged before this returns.
     ///
-    /// A long run of entries that the device caused itself, right behind its cursor, is acknowledged on the way, so that
+    /// A long run of entries that the device caused itself, right behind its cursor, is acknowledged after the answer, so that
     /// a device that only sends does not go through all it ever sent at each fetch.
     ///
     /// # Errors
@@ -96,10 +100,17 @@ impl Service {
             // What was left out made the page short. The next one may have more.
         }
         let shown_from = pending.entries.first().map_or(through, |entry| entry.seq);
-        if after == cursor && pending.gap.is_none() && shown_from.get() - after.get() > OWN_RUN {
-            // Detached: what was found is right without it, and must not wait for a commit.
+        if after == cursor
+            && pending.gap.is_none()
+            && shown_from.get() - after.get() > OWN_RUN
+            && let Ok(room) = Arc::clone(&self.inner.passing).try_acquire_owned()
+        {
+            // Detached: the answer is right without it, and must not wait for a commit.
             let (service, who) = (self.clone(), who.clone());
-            tokio::spawn(async move { service.pass_over_own(&who, cursor).await });
+            tokio::spawn(async move {
+                let _room = room;
+                service.pass_over_own(&who, cursor).await
+            });
         }
         if self.config().ack_mode == AckMode::OnFetch && !pending.entries.is_empty() {
             let target = AckTarget::Entries(pending.entries.iter().map(|entry| entry.seq).collect());

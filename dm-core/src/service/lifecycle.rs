@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use super::commit::Committer;
 use super::reads::Reads;
 use super::under_way::UnderWay;
-use super::{Inner, Service, health, housekeeping};
+use super::{Inner, Service, health, housekeeping, inbox};
 use crate::{
     Clock, Config, Directory, Entropy, Invalid, Notifier, NullNotifier, OpenDirectory, OsEntropy, Store,
     SystemClock,
@@ -111,6 +111,7 @@ impl ServiceBuilder {
             config: self.config,
             committer,
             stage,
+            passing: Arc::new(tokio::sync::Semaphore::new(inbox::PASSING)),
         });
         tokio::spawn(housekeeping::run(Arc::downgrade(&inner)));
         tokio::spawn(health::watch(Arc::downgrade(&inner)));
