@@ -1,22 +1,19 @@
 //! A future that was polled once and is then held, without being polled, costs nobody else
 //! anything.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-
-mod common;
-
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use common::blocking::one_read_at_a_time;
-use common::gate::GatedStore;
-use common::{World, message, payload, poll_once, settle, user, who};
 use dm_core::{
     Config, ConversationId, Directory, HistoryRange, Hub, MemoryStore, Profile, Service, StoreError, UserId,
 };
 use tokio::sync::Semaphore;
+
+use crate::common::blocking::one_read_at_a_time;
+use crate::common::gate::GatedStore;
+use crate::common::{self, World, message, payload, poll_once, settle, user, who};
 
 type Held = Pin<Box<dyn Future<Output = ()> + Send>>;
 

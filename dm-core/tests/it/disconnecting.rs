@@ -1,14 +1,11 @@
 //! Ending sessions through the service, and what becomes of a forgotten device.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-
-mod common;
-
-use common::gate::GatedStore;
-use common::{World, backlog, is_not_found, on, poll_once, seq, settle, user, who};
 use dm_core::{
     AckTarget, DisconnectReason, Disconnected, Hub, MemoryStore, NodeId, NullNotifier, Service, SessionEnd,
 };
+
+use crate::common::gate::GatedStore;
+use crate::common::{World, backlog, is_not_found, on, poll_once, seq, settle, user, who};
 
 /// A world whose notifier reaches no session.
 fn deaf(change: impl FnOnce(&mut dm_core::Config)) -> World {

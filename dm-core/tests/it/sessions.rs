@@ -1,17 +1,14 @@
 //! What a session promises: each entry once, in order, without a hole, whatever happens around it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-
-mod common;
-
 use std::time::Duration;
 
-use common::gate::GatedStore;
-use common::{
-    DAY, World, backlog, delivered_texts, message, on, poll_once, seq, settle, text, texts, user, who,
-};
 use dm_core::{
     AckTarget, Delivery, DisconnectReason, Gap, GapReason, Hub, MemoryStore, NullNotifier, SessionEnd,
+};
+
+use crate::common::gate::GatedStore;
+use crate::common::{
+    DAY, World, backlog, delivered_texts, message, on, poll_once, seq, settle, text, texts, user, who,
 };
 
 #[tokio::test]

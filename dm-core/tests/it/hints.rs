@@ -1,13 +1,10 @@
 //! Hints repeated, reordered, delayed and lost in any pattern have no visible effect.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-
-mod common;
-
-use common::mischief::Mischief;
-use common::{World, backlog, poll_once, settle, texts, who};
 use dm_core::{Delivery, Hub, MemoryStore};
 use proptest::prelude::*;
+
+use crate::common::mischief::Mischief;
+use crate::common::{World, backlog, poll_once, settle, texts, who};
 
 const MESSAGES: usize = 12;
 /// Two per message: the recipient's and the sender's.

@@ -17,11 +17,6 @@ impl Mischief {
         Self { hub, kept: Arc::default() }
     }
 
-    /// How many hints came so far.
-    pub fn count(&self) -> usize {
-        self.kept.lock().unwrap().len()
-    }
-
     /// Passes on the hints at some places among those that came, in that order; repeats are welcome.
     pub async fn release(&self, places: impl IntoIterator<Item = usize>) {
         let kept = self.kept.lock().unwrap().clone();

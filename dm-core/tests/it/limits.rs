@@ -1,16 +1,13 @@
 //! What happens exactly at a limit, and past a store that is wrong.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
-
-mod common;
-
 use async_trait::async_trait;
-use common::{DAY, World, on, seq, who};
 use dm_core::{
     AckTarget, ConversationId, ConversationState, ConversationsQuery, Delivery, Depth, DeviceState, Error,
     HistoryPage, HistoryQuery, InboxPage, InboxQuery, KeyRecord, MemoryStore, MessageId, Outcome, Principal,
     SessionEnd, Store, StoreError, StoreErrorKind, UserId, Write,
 };
+
+use crate::common::{DAY, World, on, seq, who};
 
 #[tokio::test]
 async fn exactly_as_many_names_as_are_allowed_are_acknowledged() {

@@ -1,12 +1,9 @@
 //! What a notifier across nodes asks of the hub: who is here, and hints that came without their entries.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-
-mod common;
-
-use common::gate::GatedStore;
-use common::{World, backlog, on, poll_once, seq, settle, text, user, who};
 use dm_core::{DeviceId, EntryHint, Hub, MemoryStore, NullNotifier, Reach};
+
+use crate::common::gate::GatedStore;
+use crate::common::{World, backlog, on, poll_once, seq, settle, text, user, who};
 
 fn hint(n: u64, origin: Option<DeviceId>) -> EntryHint {
     EntryHint { user: user(2), seq: seq(n), origin }

@@ -1,7 +1,6 @@
 //! What the core's tests share: people, a service on a store in memory, and ways to get between its parts.
 
-#![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
-#![allow(missing_docs, clippy::needless_pass_by_value, reason = "tests")]
+#![allow(unreachable_pub, clippy::needless_pass_by_value, reason = "tests")]
 
 pub mod blocking;
 pub mod engine;

@@ -1,13 +1,10 @@
 //! Sessions of one device on two nodes: exactly one stays, and nothing is lost.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-
-mod common;
-
 use std::time::Duration;
 
-use common::{World, backlog, delivered_texts, on, poll_once, user, who};
 use dm_core::{MemoryStore, Session, SessionClaim, SessionEnd, Term};
+
+use crate::common::{self, World, backlog, delivered_texts, on, poll_once, user, who};
 
 /// Two nodes on one store, whose clocks stand at the same time.
 fn two() -> (World, World) {

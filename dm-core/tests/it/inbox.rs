@@ -1,12 +1,9 @@
 //! What is pending, acknowledging it, devices and expiry.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-
-mod common;
-
-use common::gate::{GatedStore, Kind};
-use common::{DAY, World, is_message, message, numbers, on, seq, settle, texts, user, who};
 use dm_core::*;
+
+use crate::common::gate::{GatedStore, Kind};
+use crate::common::{DAY, World, is_message, message, numbers, on, seq, settle, texts, user, who};
 
 #[tokio::test]
 async fn a_new_device_starts_at_the_oldest_entry_held() {

@@ -1,15 +1,12 @@
 //! Futures of acknowledging and opening, dropped at every point where they wait: done or not done,
 //! never half.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-
-mod common;
-
 use std::future::Future;
 
-use common::gate::GatedStore;
-use common::{World, numbers, on, poll_once, seq, settle, user, who};
 use dm_core::{AckTarget, Depth, Principal};
+
+use crate::common::gate::GatedStore;
+use crate::common::{self, World, numbers, on, poll_once, seq, settle, user, who};
 
 /// Polls a future so many times, and drops it. Returns whether it was done before.
 async fn drop_after<T>(polls: usize, future: impl Future<Output = T>) -> bool {

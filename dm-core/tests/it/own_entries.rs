@@ -1,15 +1,12 @@
 //! A fetch passes over what the user sent without going through it again and again.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-
-mod common;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use common::{World, on, seq, settle, texts, who};
 use dm_core::*;
+
+use crate::common::{self, World, on, seq, settle, texts, who};
 
 /// A store in memory whose pages of an inbox end after so many numbers, as those of the other stores do.
 #[derive(Clone)]

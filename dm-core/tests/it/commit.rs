@@ -1,15 +1,14 @@
 //! Group commit: what is answered, when, and what happens when the store fails.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-
-mod common;
-
 use std::time::Duration;
 
-use common::gate::{Fault, GatedStore};
-use common::{World, ciphertext, client_id, message, numbers, payload, poll_once, settle, texts, user, who};
 use dm_core::{Error, HistoryRange, Retry, SendMessage, Sent, StoreErrorKind, Timestamp};
 use tokio::task::JoinSet;
+
+use crate::common::gate::{Fault, GatedStore};
+use crate::common::{
+    World, ciphertext, client_id, message, numbers, payload, poll_once, settle, texts, user, who,
+};
 
 /// A store behind gates, a world on it, and an open conversation of users 1 and 2.
 async fn gated() -> (GatedStore, World, dm_core::ConversationId) {

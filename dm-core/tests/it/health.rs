@@ -1,17 +1,14 @@
 //! How the service says it is.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-
-mod common;
-
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::gate::GatedStore;
-use common::{World, message, poll_once, settle, who};
 use dm_core::{Availability, Durability, Room};
 use metrics::{Counter, Gauge, GaugeFn, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
+
+use crate::common::gate::GatedStore;
+use crate::common::{World, message, poll_once, settle, who};
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -1,16 +1,14 @@
 //! Opening, listing, reading and keys, as a host sees them.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-
-mod common;
-
 use std::time::Duration;
 
 use async_trait::async_trait;
-use common::{
-    START, World, ciphertext, derived_key, is_message, is_not_found, message, payload, seq, settle, user, who,
-};
 use dm_core::*;
+
+use crate::common::{
+    self, START, World, ciphertext, derived_key, is_message, is_not_found, message, payload, seq, settle,
+    user, who,
+};
 
 #[tokio::test]
 async fn a_conversation_is_opened_once_whoever_asks() {

@@ -1,19 +1,16 @@
 //! The adapter for engines whose calls block: what happens when an engine fails, and when its disk fills up.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-
-mod common;
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc;
 
-use common::engine::{Next, Reader, Script, expire};
-use common::{ciphertext, message, user, who};
 use dm_core::{
     AckTarget, Acknowledge, AppendMessage, Availability, ConversationId, Embedded, Error, InboxSeq,
     MessageId, Outcome, Refusal, Room, Service, Store, StoreErrorKind, Timestamp, Write,
 };
+
+use crate::common::engine::{Next, Reader, Script, expire};
+use crate::common::{ciphertext, message, user, who};
 
 /// A store that can be reopened when the test says so.
 struct Reopening {
