@@ -1,13 +1,10 @@
 //! Inboxes in which more entries are passed over than one page looks at.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
-
-mod common;
-
-use common::{append, open, register, user, who};
 use dm_conformance::build::{ack_entries, ack_up_to};
 use dm_core::*;
 use dm_store_sqlite::SqliteStore;
+
+use crate::common::{append, open, register, user, who};
 
 /// What a page looks at.
 const EXAMINED: u64 = 4_096;

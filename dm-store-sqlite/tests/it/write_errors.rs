@@ -3,9 +3,6 @@
 //!
 //! A full disk and an `fsync` that fails are in `disk.rs`, a file limited by SQLite itself in `files.rs`.
 
-#![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
-
 use std::io::Write as _;
 use std::num::NonZeroUsize;
 use std::path::Path;

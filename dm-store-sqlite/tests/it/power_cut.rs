@@ -11,7 +11,6 @@
 //! What this does not prove: that the system call to sync does what it says, and that SQLite makes it in this order (its
 //! documentation says so, and `synchronous = FULL` is tested elsewhere).
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 #![allow(clippy::cast_possible_truncation, reason = "files of tests are small")]
 
 use std::num::NonZeroUsize;

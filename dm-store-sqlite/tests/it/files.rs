@@ -1,15 +1,12 @@
 //! What is SQLite's own: files, schema versions, sharing, running out of room.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
-
-mod common;
-
 use std::path::Path;
 
-use common::{append, at, open, register, user, who, whole_inbox};
 use dm_core::*;
 use dm_store_sqlite::{FileOwner, SqliteConfig, SqliteStore};
 use rusqlite::Connection;
+
+use crate::common::{self, append, at, open, register, user, who, whole_inbox};
 
 fn hosted() -> SqliteConfig {
     let mut config = SqliteConfig::default();

@@ -1,7 +1,5 @@
 //! Files that were never made to the end, copied in the middle of a commit, cut short, or of which bits flipped.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
-
 use std::io::Write as _;
 use std::num::NonZeroUsize;
 use std::path::Path;

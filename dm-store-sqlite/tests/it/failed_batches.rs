@@ -1,14 +1,11 @@
 //! A batch that fails in its middle leaves nothing, in the file and in what the writer keeps in memory.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
-
-mod common;
-
-use common::{append, at, conversation, open, register, user, who, whole_inbox};
 use dm_conformance::build::{ack_up_to, append_as, ciphertext, publish};
 use dm_core::*;
 use dm_store_sqlite::{FileOwner, SqliteConfig, SqliteStore};
 use rusqlite::Connection;
+
+use crate::common::{append, at, conversation, open, register, user, who, whole_inbox};
 
 /// A store in a file that may not grow beyond so many pages, with a conversation of users 1 and 2 that fills it.
 async fn full(folder: &tempfile::TempDir) -> (SqliteStore, u64) {

@@ -1,18 +1,15 @@
 //! The names of the store's tables: those that a host uses itself, and prefixes of its choice.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
-
-mod common;
-
 use std::error::Error as _;
 use std::path::{Path, PathBuf};
 
-use common::{append, open, who, whole_inbox};
 use dm_conformance::{Harness, cases};
 use dm_core::{Store, StoreError, StoreErrorKind};
 use dm_store_sqlite::{FileOwner, SqliteConfig, SqliteStore, TablePrefix};
 use rusqlite::Connection;
 use tempfile::TempDir;
+
+use crate::common::{self, append, open, who, whole_inbox};
 
 /// A file of the host's, with a prefix for the store's tables.
 fn hosted(prefix: &str) -> SqliteConfig {

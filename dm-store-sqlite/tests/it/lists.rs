@@ -1,7 +1,5 @@
 //! The list of a user with many conversations, whose newest messages lie in several trees.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
-
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
