@@ -1,7 +1,5 @@
 //! Databases of hosts whose tables have the store's names.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
-
 use std::error::Error as _;
 use std::path::Path;
 use std::sync::Arc;

@@ -1,16 +1,13 @@
 //! What is redb's own: files, locks, schema versions, databases of hosts, damage.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
-
-mod common;
-
 use std::path::Path;
 use std::sync::Arc;
 
-use common::{append, at, open, register, user, who, whole_inbox};
 use dm_core::*;
 use dm_store_redb::{Recovery, RedbConfig, RedbStore};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableHandle};
+
+use crate::common::{self, append, at, open, register, user, who, whole_inbox};
 
 const SCHEMA: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("dm_schema");
 

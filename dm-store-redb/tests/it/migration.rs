@@ -3,19 +3,15 @@
 //! The disk is redb's own seam to it. A process that is killed leaves what it had written until then, and nothing after it;
 //! so a copy of the disk is kept after each call of a migration, and each copy is opened.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
-#![allow(clippy::cast_possible_truncation, reason = "a file of a test fits into memory")]
-
-mod common;
-
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use common::version_1::back_to_version_1;
-use common::{append, open, who, whole_inbox};
 use dm_core::{InboxEntry, Store as _};
 use dm_store_redb::{RedbConfig, RedbStore};
 use redb::{Database, ReadableDatabase as _, StorageBackend, TableDefinition, TableHandle as _};
+
+use crate::common::version_1::back_to_version_1;
+use crate::common::{append, open, who, whole_inbox};
 
 /// A disk, and what was on it after each call that changed or synced it.
 #[derive(Clone, Debug)]

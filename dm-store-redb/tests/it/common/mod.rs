@@ -1,13 +1,8 @@
 //! What the store's tests share, beside what the suite's own cases are written with.
 
-#![allow(
-    missing_docs,
-    dead_code,
-    unreachable_pub,
-    unused_imports,
-    reason = "each test binary uses its own part"
-)]
+#![allow(unreachable_pub, reason = "tests")]
 
+pub mod harness;
 pub mod version_1;
 
 use dm_conformance::build;

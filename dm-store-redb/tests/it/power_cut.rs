@@ -3,9 +3,6 @@
 //! The disk is redb's own seam to it. At moments by chance, in and between commits, a copy is made of what a disk might
 //! then hold: everything that was synced, and of what was written since then any part. Each copy is opened and judged.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
-#![allow(clippy::cast_possible_truncation, reason = "a file of a test fits into memory")]
-
 use std::io;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};

@@ -1,19 +1,16 @@
 //! New rows lie in small trees and are moved: what was written before there were any, lists, and damage.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
-
-mod common;
-
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
-use common::version_1::{back_to_version_1, runs};
-use common::{append, at, conversation, open, who, whole_inbox};
 use dm_conformance::lists::{self, Last};
 use dm_core::*;
 use dm_store_redb::{RedbConfig, RedbStore};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+
+use crate::common::version_1::{back_to_version_1, runs};
+use crate::common::{append, at, conversation, open, who, whole_inbox};
 
 type Table<'a> = TableDefinition<'a, &'static [u8], &'static [u8]>;
 
