@@ -1,17 +1,14 @@
 //! What is fjall's own: folders, locks, schema versions, databases of hosts, snapshots, damage.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
-
-mod common;
-
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use common::{append, at, open, register, user, who, whole_inbox};
 use dm_core::*;
 use dm_store_fjall::{FjallConfig, FjallStore};
 use fjall::{Database, KeyspaceCreateOptions, PersistMode};
+
+use crate::common::{self, append, at, open, register, user, who, whole_inbox};
 
 /// Numbers of tables.
 const USER_IDS: u8 = 2;

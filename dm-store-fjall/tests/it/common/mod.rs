@@ -1,12 +1,8 @@
 //! What the store's tests share, beside what the suite's own cases are written with.
 
-#![allow(
-    missing_docs,
-    dead_code,
-    unreachable_pub,
-    unused_imports,
-    reason = "each test binary uses its own part"
-)]
+#![allow(unreachable_pub, reason = "tests")]
+
+pub mod harness;
 
 use dm_conformance::build;
 pub use dm_conformance::build::{at, conversation, open, register, user, who};

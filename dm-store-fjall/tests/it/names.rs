@@ -1,7 +1,5 @@
 //! Databases of hosts whose keyspaces have the store's names.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
-
 use std::error::Error as _;
 
 use dm_core::StoreErrorKind;
