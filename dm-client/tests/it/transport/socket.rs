@@ -19,7 +19,7 @@ use tokio_tungstenite::{
     },
 };
 
-use crate::people::{ana, ben};
+use crate::transport::people::{ana, ben};
 
 /// Where the client connects to.
 pub(crate) struct Server {
@@ -147,5 +147,5 @@ pub(crate) async fn received(frame: EncryptedDmMessage) -> Message {
 
 /// A message from Ana to Ben.
 pub(crate) fn hello(sequence: u64) -> EncryptedDmMessage {
-    crate::people::frame(&ana(), &ben(), dm_client::Suite::One, sequence, "hello")
+    crate::transport::people::frame(&ana(), &ben(), dm_client::Suite::One, sequence, "hello")
 }

@@ -1,13 +1,5 @@
 //! Keys and what surrounds them: text form, signatures, and nothing secret in `Debug`.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
-
 use data_encoding::HEXLOWER;
 use dm_client::{
     AgreementKey, ClientMessageId, Context, ConversationId, Header, Identity, InvalidKey, InvalidSignature,

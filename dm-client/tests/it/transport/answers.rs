@@ -5,7 +5,7 @@ use std::time::Duration;
 use dm_client::{Client, ClientError, HistoryRange, Retry, Timeouts, sign_in};
 use serde_json::json;
 
-use crate::{
+use crate::transport::{
     people::{ana, ben, conversation},
     relay::{Fate, Relay, problem},
 };

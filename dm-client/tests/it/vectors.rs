@@ -1,13 +1,5 @@
 //! The checked-in vectors, which libsodium made, hold here: sealing gives the same bytes, opening gives them back.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
-
 use data_encoding::HEXLOWER;
 use dm_client::{
     AgreementKey, ClientMessageId, Context, ConversationId, Entropy, EntropyError, Header, Identity,
@@ -17,9 +9,9 @@ use serde::{Deserialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-const KEYS: &str = include_str!("../vectors/keys.json");
-const SUITE_0: &str = include_str!("../vectors/suite0.json");
-const SUITE_1: &str = include_str!("../vectors/suite1.json");
+const KEYS: &str = include_str!("../../vectors/keys.json");
+const SUITE_0: &str = include_str!("../../vectors/suite0.json");
+const SUITE_1: &str = include_str!("../../vectors/suite1.json");
 
 #[derive(Deserialize)]
 struct Keys {

@@ -1,13 +1,5 @@
 //! A ciphertext opens only as what it was sealed to be, and only whole.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
-
 use dm_client::{
     ClientMessageId, Context, ConversationId, Entropy, EntropyError, Header, Identity, KeyVersions,
     OsEntropy, Suite,

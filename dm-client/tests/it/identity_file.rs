@@ -1,13 +1,5 @@
 //! The identity file: made once, private, never overwritten.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
-
 use std::{
     fs,
     path::{Path, PathBuf},

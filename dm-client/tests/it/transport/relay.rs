@@ -177,7 +177,7 @@ fn handle(request: &Request, state: &mut State) -> Answer {
     };
     let mut answer = body;
     answer["id"] = json!(uuid::Uuid::from_u128(u128::from(sequence)).to_string());
-    answer["sender_pubkey"] = json!(crate::people::ana().public_key().to_string());
+    answer["sender_pubkey"] = json!(crate::transport::people::ana().public_key().to_string());
     answer["server_sequence"] = json!(sequence);
     (status, vec![("content-type", "application/json".to_owned())], serde_json::to_vec(&answer).unwrap())
 }

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 
 use dm_client::{Identity, Message, PeerKey, ReadError, Reader, Suite};
 
-use crate::{
+use crate::transport::{
     people::{ana, ben, frame, message_id, moved},
     socket::received,
 };

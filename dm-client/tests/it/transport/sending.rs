@@ -8,7 +8,7 @@ use dm_client::{
 };
 use serde_json::json;
 
-use crate::{
+use crate::transport::{
     people::{Counting, ana, ben, conversation},
     relay::{Fate, Relay, problem},
     time::{NOW, TestClock},

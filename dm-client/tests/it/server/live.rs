@@ -7,7 +7,7 @@ use dm_client::{
     RetryPolicy,
 };
 
-use crate::host::{Pair, next_message};
+use crate::server::host::{Pair, next_message};
 
 async fn until_caught_up(connection: &mut Connection) -> usize {
     let mut messages = 0;

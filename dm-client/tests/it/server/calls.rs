@@ -6,7 +6,7 @@ use dm_client::{
 };
 use dm_core::{Config, KeyPolicy};
 
-use crate::host::{Host, Pair};
+use crate::server::host::{Host, Pair};
 
 #[tokio::test]
 async fn keys_are_published_once_and_looked_up() {

@@ -12,7 +12,7 @@ use dm_proto::{
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_tungstenite::tungstenite::Message as Ws;
 
-use crate::{
+use crate::transport::{
     people::{Counting, message_id},
     socket::{Peer, Server, hello},
     time::TestClock,
