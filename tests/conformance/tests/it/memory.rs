@@ -3,7 +3,8 @@
 use dm_conformance::Harness;
 use dm_core::{MemoryStore, StoreError};
 
-struct Memory(MemoryStore);
+/// A store in memory; its handles share what is in it.
+pub(crate) struct Memory(MemoryStore);
 
 impl Harness for Memory {
     type Store = MemoryStore;

@@ -1,26 +1,12 @@
 //! A failure says where: the case's line, the write or the query, and which side of a comparison is the store's.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
-
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use dm_conformance::build::{append, register, who};
 use dm_conformance::{Harness, World, cases};
 use dm_core::{MemoryStore, StoreError};
 
-struct Memory(MemoryStore);
-
-impl Harness for Memory {
-    type Store = MemoryStore;
-
-    async fn fresh() -> Self {
-        Self(MemoryStore::new())
-    }
-
-    async fn open(&self) -> Result<MemoryStore, StoreError> {
-        Ok(self.0.clone())
-    }
-}
+use crate::memory::Memory;
 
 /// What a part of a case fails with.
 fn failure(case: impl AsyncFnOnce(World<Memory>)) -> String {

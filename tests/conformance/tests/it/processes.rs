@@ -1,12 +1,5 @@
 //! The two-process trial passes a store that notices the other process, and no store that does not.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
-
-#[path = "guide/harness.rs"]
-mod harness;
-#[path = "guide/store/mod.rs"]
-mod store;
-
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::marker::PhantomData;
@@ -16,8 +9,12 @@ use async_trait::async_trait;
 use dm_conformance::Harness;
 use dm_conformance::crash::CrashHarness;
 use dm_conformance::processes::{Verdict, trial};
+use dm_conformance::test_path;
 use dm_core::*;
 use tokio::sync::Mutex;
+
+use crate::harness::InAFolder;
+use crate::store;
 
 /// When a store looks for what other processes wrote.
 trait Notices: Send + Sync + 'static {
@@ -186,40 +183,35 @@ impl<N: Notices> CrashHarness for Place<N> {
     }
 }
 
-macro_rules! name {
-    ($test:literal) => {
-        concat!(module_path!(), "::", $test)
-    };
-}
-
 #[test]
 fn a_store_that_notices_the_other_process_passes() {
-    let verdict = trial::<Place<Always>>(name!("a_store_that_notices_the_other_process_passes"));
+    let verdict = trial::<Place<Always>>(test_path!(a_store_that_notices_the_other_process_passes));
     assert_eq!(verdict, Ok(Verdict::Kept));
 }
 
 #[test]
 fn a_store_that_numbers_from_what_its_process_knows_is_caught() {
-    let name = name!("a_store_that_numbers_from_what_its_process_knows_is_caught");
+    let name = test_path!(a_store_that_numbers_from_what_its_process_knows_is_caught);
     let found = trial::<Place<AtReads>>(name).unwrap_err();
     assert!(found.contains("was answered other than"), "{found}");
 }
 
 #[test]
 fn a_store_that_does_not_notice_the_other_process_is_caught() {
-    let name = name!("a_store_that_does_not_notice_the_other_process_is_caught");
+    let name = test_path!(a_store_that_does_not_notice_the_other_process_is_caught);
     let found = trial::<Place<AtOpening>>(name).unwrap_err();
     assert!(found.contains("was answered other than"), "{found}");
 }
 
 #[test]
 fn a_store_that_looks_before_it_locks_is_caught() {
-    let found = trial::<Place<TooEarly>>(name!("a_store_that_looks_before_it_locks_is_caught")).unwrap_err();
+    let found =
+        trial::<Place<TooEarly>>(test_path!(a_store_that_looks_before_it_locks_is_caught)).unwrap_err();
     assert!(found.contains("round"), "{found}");
 }
 
 #[test]
 fn a_store_for_one_process_is_told_apart() {
-    let verdict = trial::<harness::InAFolder>(name!("a_store_for_one_process_is_told_apart"));
+    let verdict = trial::<InAFolder>(test_path!(a_store_for_one_process_is_told_apart));
     assert_eq!(verdict, Ok(Verdict::OneProcess));
 }

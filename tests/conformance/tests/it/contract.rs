@@ -1,25 +1,11 @@
 //! The suite tests the contract that stands at `Store`, all of it.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use dm_conformance::{CLAUSES, Harness, cases};
 use dm_core::{MemoryStore, StoreError};
 
-struct Memory(MemoryStore);
-
-impl Harness for Memory {
-    type Store = MemoryStore;
-
-    async fn fresh() -> Self {
-        Self(MemoryStore::new())
-    }
-
-    async fn open(&self) -> Result<MemoryStore, StoreError> {
-        Ok(self.0.clone())
-    }
-}
+use crate::memory::Memory;
 
 struct Forgetful;
 

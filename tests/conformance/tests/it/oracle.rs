@@ -1,7 +1,5 @@
 //! The crash trials find out what they are for: stores that lose, split, double or invent.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
-
 use std::path::Path;
 
 use dm_conformance::Harness;
@@ -118,6 +116,6 @@ impl CrashHarness for Forgetful {
 #[test]
 #[should_panic(expected = "answered batches")]
 fn a_store_that_keeps_nothing_does_not_get_through_the_trials() {
-    let name = concat!(module_path!(), "::a_store_that_keeps_nothing_does_not_get_through_the_trials");
+    let name = dm_conformance::test_path!(a_store_that_keeps_nothing_does_not_get_through_the_trials);
     dm_conformance::crash::run::<Forgetful>(name, 40, 0);
 }

@@ -1,7 +1,5 @@
 //! A store that gives no end fails its case: in a bounded number of steps, or at the time limit of a case.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
-
 use std::time::Duration;
 
 use dm_conformance::broken::{Kind, kinds, silent};
