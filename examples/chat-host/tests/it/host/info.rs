@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use serde_json::Value;
 
-use crate::running::{Person, problem, start};
+use crate::host::running::{Person, problem, start};
 
 #[tokio::test]
 async fn the_host_says_what_it_is() {

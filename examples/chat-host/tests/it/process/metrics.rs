@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use crate::host::Host;
+use crate::process::host::Host;
 
 /// Sends requests on one connection, and returns everything that is answered until it closes.
 fn answered(address: &str, requests: &str) -> String {

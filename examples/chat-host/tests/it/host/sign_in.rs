@@ -6,7 +6,7 @@ use data_encoding::HEXLOWER;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::running::{NOW, Person, problem, raw, start, start_with_v1};
+use crate::host::running::{NOW, Person, problem, raw, start, start_with_v1};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 

@@ -3,7 +3,7 @@
 use reqwest::StatusCode;
 use serde_json::Value;
 
-use crate::running::{Person, Running, close_code, problem, start, still_served};
+use crate::host::running::{Person, Running, close_code, problem, start, still_served};
 
 const CALL: &str = "/api/dm/conversations";
 

@@ -9,7 +9,7 @@ use reqwest::StatusCode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
-use crate::running::{NOW, Person, Running, close_code, start, start_with};
+use crate::host::running::{NOW, Person, Running, close_code, start, start_with};
 
 #[tokio::test]
 async fn a_client_that_does_not_finish_its_headers_is_let_go() {

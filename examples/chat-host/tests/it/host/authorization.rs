@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::StatusCode;
 use serde_json::Value;
 
-use crate::running::{Person, close_code, problem, start, start_with};
+use crate::host::running::{Person, close_code, problem, start, start_with};
 use chat_host::accounts::TOKENS_PER_ACCOUNT;
 use chat_host::serve::Limits;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chat_host::token::Token;
 use futures_util::FutureExt;
 
-use crate::running::{Person, start};
+use crate::host::running::{Person, start};
 
 /// Longer than any disk takes. The test does not pass sooner for it, and fails instead of hanging.
 const BOUND: Duration = Duration::from_secs(30);

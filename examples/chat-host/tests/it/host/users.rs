@@ -3,7 +3,7 @@
 use reqwest::StatusCode;
 use serde_json::Value;
 
-use crate::running::{Person, Running, problem, start};
+use crate::host::running::{Person, Running, problem, start};
 
 async fn found(host: &Running, token: &str, query: &str) -> Vec<String> {
     let request = host.http.get(host.url("/api/users")).query(&[("query", query)]).bearer_auth(token);

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_postgres::{Client, NoTls};
 
-use crate::running::{Person, Running, close_code, problem, start_over, still_served};
+use crate::host::running::{Person, Running, close_code, problem, start_over, still_served};
 
 /// What clients dial, whichever host answers.
 const ORIGIN: &str = "https://chat.example";

@@ -1,4 +1,5 @@
-//! The host's own part, driven over loopback.
+//! The host's own part, driven in this process and as the program. All modules are one program: each
+//! further program would link the host with its stores once more.
 
 #![allow(
     clippy::unwrap_used,
@@ -8,14 +9,7 @@
     reason = "tests fail loudly; the exemption of clippy.toml covers test functions only, not their helpers"
 )]
 
-mod accounts;
-mod authorization;
-mod connections;
-mod directory;
-mod info;
-mod logout;
-mod running;
+mod host;
+mod process;
 #[cfg(unix)]
-mod shared;
-mod sign_in;
-mod users;
+mod secured;

@@ -1,12 +1,5 @@
 //! The program on servers that ask for a password or a key, and for TLS.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "tests fail loudly; clippy.toml exempts test functions only, not their helpers"
-)]
-#![cfg(unix)]
-
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};

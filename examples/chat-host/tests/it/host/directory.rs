@@ -3,7 +3,7 @@
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 
-use crate::running::{Person, Running, problem, start};
+use crate::host::running::{Person, Running, problem, start};
 
 async fn open(host: &Running, token: &str, with: &Person) -> Response {
     let body = json!({ "recipient_pubkey": with.hex() });

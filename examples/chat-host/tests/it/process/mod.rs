@@ -1,11 +1,5 @@
 //! The program itself: what it prints, how it ends, and what it bounds.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "tests fail loudly; clippy.toml exempts test functions only, not their helpers"
-)]
-
 #[cfg(unix)]
 mod descriptors;
 mod host;

@@ -9,7 +9,7 @@ use chat_host::accounts::Accounts;
 use dm_core::{Timestamp, UserId};
 use serde_json::{Value, json};
 
-use crate::host::Host;
+use crate::process::host::Host;
 
 const ANA: &str = "5866666666666666666666666666666666666666666666666666666666666666";
 const BO: &str = "c9a3f86aae465f0e56513864510f3997561fa2c9e85ea21dc2292309f3cd6022";
