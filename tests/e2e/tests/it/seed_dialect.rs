@@ -2,15 +2,6 @@
 //! hello, no additions. The messages are defined here once more, from the wire format, so that nothing of this
 //! workspace's own definitions can make them fit.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    missing_docs,
-    reason = "tests"
-)]
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use data_encoding::HEXLOWER;

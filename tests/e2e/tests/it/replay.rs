@@ -1,7 +1,5 @@
 //! The chat client replays a file through the host, as the README says.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
-
 use std::path::Path;
 
 use dm_e2e::{Host, build};

@@ -1,8 +1,6 @@
 //! Two people with two devices each write to each other while the host is killed under them, again and again. What
 //! was answered is compared with what is there afterwards.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
