@@ -1,11 +1,4 @@
 //! The protobuf code that is checked in is what the `.proto` files make, and a difference does not go unseen.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,4 @@
 //! The table of cases names tests; this holds it to tests that exist.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::collections::BTreeSet;
 use std::fs;

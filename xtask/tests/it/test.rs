@@ -1,12 +1,4 @@
 //! What `cargo xtask test` makes of what the runners say; a script that answers as cargo does stands in for cargo.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
-#![cfg(unix)]
 
 use std::process::{Command, Output};
 
