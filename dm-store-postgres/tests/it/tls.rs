@@ -1,12 +1,7 @@
 //! TLS on the way to the server, through the connector that the documentation names.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-
-mod common;
-
 use std::sync::Arc;
 
-use common::{conversation, open};
 use dm_core::{Store, StoreErrorKind};
 use dm_store_postgres::{PostgresConfig, PostgresStore};
 use dm_test_servers::postgres::Cluster;
@@ -14,6 +9,8 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
 use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::common::{conversation, open};
 
 /// An authority, and a certificate of 127.0.0.1 by it with its key.
 fn authority() -> (CertificateDer<'static>, String, String) {

@@ -1,21 +1,18 @@
 //! Calls that wait for a connection, and callers who do not poll them.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-
-mod common;
-
 use std::future::{Future, poll_fn};
 use std::num::NonZeroUsize;
 use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use common::harness::fresh;
-use common::{WAITS, append_as, conversation, open, session, texts, until, user, who};
 use dm_core::{Error, HistoryRange, Hub, Service, Store};
 use dm_store_postgres::{PostgresConfig, PostgresStore};
 use dm_test_servers::postgres::Database;
 use tokio_postgres::NoTls;
+
+use crate::common::harness::fresh;
+use crate::common::{WAITS, append_as, conversation, open, session, texts, until, user, who};
 
 /// A store with one connection for reads, on which a call may wait for as long as the test likes.
 async fn one_reader(database: &Database) -> PostgresStore {

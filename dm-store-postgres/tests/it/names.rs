@@ -1,17 +1,14 @@
 //! The schema of the store's tables: one that a host uses itself, and others of its choice.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
-
-mod common;
-
 use std::error::Error as _;
 
-use common::{append, conversation, inbox, open, who};
 use dm_conformance::{Harness, cases};
 use dm_core::{Store as _, StoreError, StoreErrorKind};
 use dm_store_postgres::{PostgresConfig, PostgresStore, SchemaName};
 use dm_test_servers::postgres::{Cluster, Database};
 use tokio_postgres::NoTls;
+
+use crate::common::{self, append, conversation, inbox, open, who};
 
 async fn in_schema(database: &Database, schema: &str) -> Result<PostgresStore, StoreError> {
     let mut config = PostgresConfig::default();

@@ -1,19 +1,16 @@
 //! What becomes of a batch whose connection is lost, before `COMMIT` and with it under way.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-
-mod common;
-
 use std::path::Path;
 use std::time::Duration;
 
-use common::harness::fresh;
-use common::proxy::{Mood, Proxy};
-use common::{WAITS, append_as, dense, open, session, texts, until, user};
 use dm_core::{Outcome, Store, StoreErrorKind, Write};
 use dm_store_postgres::{PostgresConfig, PostgresStore};
 use dm_test_servers::postgres::{Cluster, Database};
 use tokio_postgres::NoTls;
+
+use crate::common::harness::fresh;
+use crate::common::proxy::{Mood, Proxy};
+use crate::common::{self, WAITS, append_as, dense, open, session, texts, until, user};
 
 fn send(id: u64) -> Vec<Write> {
     vec![append_as(1, 1, id, 7).into()]

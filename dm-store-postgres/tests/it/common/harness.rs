@@ -57,7 +57,7 @@ pub fn fresh() -> Database {
 fn template() -> String {
     use std::hash::{DefaultHasher, Hash as _, Hasher as _};
     let mut hasher = DefaultHasher::new();
-    include_str!("../../migrations/0001_initial.sql").hash(&mut hasher);
+    include_str!("../../../migrations/0001_initial.sql").hash(&mut hasher);
     format!("dm_{:016x}", hasher.finish())
 }
 

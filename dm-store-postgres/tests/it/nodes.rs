@@ -1,14 +1,11 @@
 //! Several nodes on one database.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-
-mod common;
-
-use common::harness::fresh;
-use common::{append, conversation, dense, open, texts, user};
 use dm_core::{Outcome, Participants, Principal, Store, StoreErrorKind, Write};
 use dm_store_postgres::PostgresStore;
 use dm_test_servers::postgres::Cluster;
+
+use crate::common::harness::fresh;
+use crate::common::{self, append, conversation, dense, open, texts, user};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_nodes_that_start_at_once_make_the_schema_once() {

@@ -1,16 +1,13 @@
 //! Servers that lose what was answered, and standbys.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
-
-mod common;
-
 use std::error::Error as _;
 
-use common::{append, open, texts};
 use dm_core::{Durability, Store as _, StoreError, StoreErrorKind};
 use dm_store_postgres::{PostgresConfig, PostgresStore};
 use dm_test_servers::postgres::Cluster;
 use tokio_postgres::NoTls;
+
+use crate::common::{append, open, texts};
 
 async fn with(parameters: &str, least: Durability) -> Result<PostgresStore, StoreError> {
     let mut config = PostgresConfig::default();

@@ -1,12 +1,6 @@
 //! What the store's tests share, beside what the suite's own cases are written with.
 
-#![allow(
-    missing_docs,
-    dead_code,
-    unreachable_pub,
-    unused_imports,
-    reason = "each test binary uses its own part"
-)]
+#![allow(unreachable_pub, reason = "tests")]
 
 pub mod harness;
 pub mod proxy;
