@@ -1,15 +1,12 @@
 //! Two nodes on one PostgreSQL database and one bus, under traffic from both: each device gets each message once and in
 //! order, and nothing is found by polling, for the clocks stand.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-
-mod common;
-
-use common::{Node, next, on, subscriptions, until, who};
 use dm_core::{AckTarget, Delivery, InboxSeq, MessageId, Session};
 use dm_store_postgres::PostgresStore;
 use dm_test_servers::nats::Server;
 use dm_test_servers::postgres::Cluster;
+
+use crate::common::{Node, next, on, subscriptions, until, who};
 
 const MESSAGES: usize = 60;
 /// Conversations of each user with the other two.

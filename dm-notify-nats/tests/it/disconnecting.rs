@@ -1,14 +1,11 @@
 //! Orders to end sessions, over two nodes: carried out everywhere, and honest about who confirmed.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-
-mod common;
-
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use common::{Node, acquainted, on, servers, soon, stranger, text, until, user, who, without_key};
 use dm_core::{DisconnectReason, Disconnected, MemoryStore, NodeId, Session, SessionEnd};
 use dm_test_servers::nats::Server;
+
+use crate::common::{Node, acquainted, on, servers, soon, stranger, text, until, user, who, without_key};
 
 async fn two(server: &Server) -> (Node, Node) {
     let store = MemoryStore::new();

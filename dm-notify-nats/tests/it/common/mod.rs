@@ -1,6 +1,6 @@
 //! What the tests share: nodes on one store and one bus, and people.
 
-#![allow(dead_code, unreachable_pub, missing_docs, reason = "each test binary uses its own part")]
+#![allow(unreachable_pub, reason = "tests")]
 
 use std::future::Future;
 use std::time::{Duration, Instant};

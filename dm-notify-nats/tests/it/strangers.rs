@@ -1,19 +1,16 @@
 //! Somebody on the bus who is no node: what they can do with the nodes' key missing to them, and where there is none.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-
-mod common;
-
 use async_nats::Message;
 use bytes::Bytes;
-use common::{
-    Node, acquainted, config, eavesdrop, key, on, servers, soon, stranger, subject, subscriptions, text,
-    until, user, who, without_key,
-};
 use dm_core::{DisconnectReason, MemoryStore, SessionEnd};
 use dm_notify_nats::NatsConfig;
 use dm_test_servers::nats::Server;
 use futures_util::StreamExt as _;
+
+use crate::common::{
+    self, Node, acquainted, config, eavesdrop, key, on, servers, soon, stranger, subject, subscriptions,
+    text, until, user, who, without_key,
+};
 
 /// Two nodes that know each other.
 async fn two(server: &Server, config: &NatsConfig) -> (Node, Node) {

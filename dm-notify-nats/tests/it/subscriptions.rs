@@ -1,15 +1,12 @@
 //! For whom a node is subscribed, and that nothing stays behind.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-
-mod common;
-
 use std::time::Duration;
 
-use common::{Node, on, servers, stranger, subscriptions, text, until, user, who};
 use dm_core::{Hub, MemoryStore};
 use dm_notify_nats::{NatsConfig, NatsError, NatsNotifier};
 use dm_test_servers::nats::Server;
+
+use crate::common::{self, Node, on, servers, stranger, subscriptions, text, until, user, who};
 
 #[tokio::test]
 async fn one_subscription_serves_all_devices_of_a_user_from_the_first_session_to_the_last() {

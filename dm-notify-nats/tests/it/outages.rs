@@ -1,12 +1,9 @@
 //! What becomes of messages while the bus is not there.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-
-mod common;
-
-use common::{Node, config, message, servers, soon, subscriptions, text, until, who};
 use dm_core::MemoryStore;
 use dm_test_servers::nats::Server;
+
+use crate::common::{self, Node, config, message, servers, soon, subscriptions, text, until, who};
 
 #[tokio::test]
 async fn with_the_bus_gone_messages_come_by_polling_and_after_its_return_by_hints() {

@@ -1,15 +1,12 @@
 //! Who is connected on other nodes.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-
-mod common;
-
 use std::time::Duration;
 
-use common::{Node, config, servers, soon, stranger, subject, subscriptions, until, user, who};
 use dm_core::{MemoryStore, Notification, Notifier as _, Reach};
 use dm_notify_nats::{NatsConfig, Presence};
 use dm_test_servers::nats::Server;
+
+use crate::common::{self, Node, config, servers, soon, stranger, subject, subscriptions, until, user, who};
 
 async fn two(server: &Server) -> (Node, Node) {
     let store = MemoryStore::new();

@@ -1,16 +1,13 @@
 //! Who is let in, and how that is said when somebody is not.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-
-mod common;
-
 use std::error::Error as _;
 
-use common::{Node, config, servers, subscriptions, text, until, who};
 use dm_core::{Hub, MemoryStore};
 use dm_notify_nats::{NatsAuth, NatsError, NatsNotifier, NatsServers, NatsTls};
 use dm_test_servers::nats::Server;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+
+use crate::common::{self, Node, config, servers, subscriptions, text, until, who};
 
 async fn try_with(servers: &NatsServers) -> Result<NatsNotifier, NatsError> {
     NatsNotifier::connect_with(&Hub::new(), servers, &config()).await

@@ -1,17 +1,15 @@
 //! A device that connects to another node: the newer session stays, one of two always does, and nothing is lost.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-
-mod common;
-
 use std::time::Duration;
 
-use common::{
-    Node, eavesdrop, next, on, servers, soon, stranger, subscriptions, text, until, user, who, without_key,
-};
 use dm_core::{Delivery, MemoryStore, Session, SessionEnd};
 use dm_test_servers::nats::Server;
 use futures_util::StreamExt as _;
+
+use crate::common::{
+    self, Node, eavesdrop, next, on, servers, soon, stranger, subscriptions, text, until, user, who,
+    without_key,
+};
 
 async fn two(server: &Server) -> (Node, Node) {
     let store = MemoryStore::new();

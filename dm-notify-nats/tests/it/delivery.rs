@@ -1,18 +1,15 @@
 //! Hints between two nodes on one store: what arrives, whatever the bus does to it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-
-mod common;
-
 use bytes::Bytes;
-use common::{
-    Node, config, message, next, on, servers, soon, stranger, subject, subscriptions, text, until, user, who,
-    without_key,
-};
 use dm_core::{Delivery, MemoryStore};
 use dm_notify_nats::NatsConfig;
 use dm_test_servers::nats::Server;
 use futures_util::StreamExt as _;
+
+use crate::common::{
+    Node, config, message, next, on, servers, soon, stranger, subject, subscriptions, text, until, user, who,
+    without_key,
+};
 
 async fn two(server: &Server) -> (Node, Node) {
     let store = MemoryStore::new();
