@@ -93,6 +93,7 @@ pub mod process;
 pub mod processes;
 pub mod reads;
 mod snapshot;
+mod suite;
 mod table;
 mod together;
 mod world;
