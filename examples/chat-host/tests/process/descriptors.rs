@@ -43,9 +43,12 @@ impl Kept {
     }
 }
 
-/// The value of a metric of the listener that clients connect to.
+/// The value of a metric of the listener that clients connect to, or of the process.
 fn value(metrics: &str, name: &str) -> u64 {
-    let series = format!("{name}{{listener=\"clients\"}} ");
+    let series = match name {
+        name if name.starts_with("process_") => format!("{name} "),
+        name => format!("{name}{{listener=\"clients\"}} "),
+    };
     let value = metrics.lines().find_map(|line| line.strip_prefix(&series));
     value.map_or(0, |value| value.parse().unwrap())
 }
@@ -86,6 +89,9 @@ fn idle_connections_take_no_descriptor_that_a_connected_users_reads_need() {
     let most = metric("chat_connections_limit");
     assert!(most < DESCRIPTORS, "{most}");
     while metric("chat_connections") < most {}
+    assert_eq!(metric("process_max_fds"), DESCRIPTORS);
+    let open = metric("process_open_fds");
+    assert!((most..DESCRIPTORS).contains(&open), "{open} descriptors are open");
 
     let message = json!({
         "conversation_id": conversation, "encrypted_payload": "AAAA", "nonce": "A".repeat(32), "timestamp": 1,
