@@ -1,8 +1,12 @@
 //! Nothing that clients encrypted, and no secret of the node, is logged: by this crate at any level, and by the client of
 //! the bus up to `debug`. At `trace` that prints whole messages, as the documentation says.
+//!
+//! A program of its own, since it takes what the whole process logs.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+#[allow(dead_code, reason = "this program uses a part of it")]
+#[path = "it/common/mod.rs"]
 mod common;
 
 use std::io;

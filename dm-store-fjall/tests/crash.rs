@@ -1,9 +1,9 @@
-//! What was answered survives a kill.
+//! What was answered survives a kill. A program of its own, for the reason that `it/main.rs` names.
 
 #![allow(missing_docs, unreachable_pub, dead_code, reason = "tests")]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-#[path = "common/harness.rs"]
+#[path = "it/common/harness.rs"]
 mod harness;
 
 use harness::Folder;

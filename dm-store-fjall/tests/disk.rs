@@ -1,4 +1,6 @@
 //! Disks that are full, that fail, that lose power, and that two processes want.
+//!
+//! A program of its own, for the reason that `it/main.rs` names.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "tests")]
@@ -7,6 +9,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use dm_conformance::build::{append, open_from, who};
+use dm_conformance::test_path;
 use dm_core::{AppendMessage, Ciphertext, Store as _, StoreError, Write};
 use dm_store_fjall::{FjallConfig, FjallStore};
 use dm_test_disk::{DiskHarness, LATER, Syncs, full, second, trial};
@@ -25,33 +28,33 @@ impl DiskHarness for Fjall {
 
 #[tokio::test]
 async fn below_its_reserve_it_refuses_what_takes_room_and_stores_again_when_there_is_room() {
-    full::nearly_full::<Fjall>(
-        "below_its_reserve_it_refuses_what_takes_room_and_stores_again_when_there_is_room",
-    )
+    full::nearly_full::<Fjall>(test_path!(
+        below_its_reserve_it_refuses_what_takes_room_and_stores_again_when_there_is_room
+    ))
     .await;
 }
 
 #[tokio::test]
 async fn a_full_disk_is_recovered_from_without_a_restart() {
-    full::full::<Fjall>("a_full_disk_is_recovered_from_without_a_restart").await;
+    full::full::<Fjall>(test_path!(a_full_disk_is_recovered_from_without_a_restart)).await;
 }
 
 #[tokio::test]
 async fn a_sync_that_fails_once_is_recovered_from() {
     let syncs = Syncs { well: 0, failing: 1 };
-    trial::syncs_fail::<Fjall>("a_sync_that_fails_once_is_recovered_from", syncs).await;
+    trial::syncs_fail::<Fjall>(test_path!(a_sync_that_fails_once_is_recovered_from), syncs).await;
 }
 
 /// Also while it is closed and opened again.
 #[tokio::test]
 async fn syncs_that_fail_twice_are_recovered_from() {
     let syncs = Syncs { well: 0, failing: 2 };
-    trial::syncs_fail::<Fjall>("syncs_that_fail_twice_are_recovered_from", syncs).await;
+    trial::syncs_fail::<Fjall>(test_path!(syncs_that_fail_twice_are_recovered_from), syncs).await;
 }
 
 #[tokio::test]
 async fn a_second_process_is_refused_as_locked() {
-    second::is_refused::<Fjall>("a_second_process_is_refused_as_locked").await;
+    second::is_refused::<Fjall>(test_path!(a_second_process_is_refused_as_locked)).await;
 }
 
 /// With tables so small that they are written to files every few batches.
@@ -83,5 +86,5 @@ impl DiskHarness for Flushing {
 
 #[tokio::test]
 async fn what_was_answered_survives_a_power_cut() {
-    trial::power_is_cut::<Flushing>("what_was_answered_survives_a_power_cut").await;
+    trial::power_is_cut::<Flushing>(test_path!(what_was_answered_survives_a_power_cut)).await;
 }

@@ -29,12 +29,12 @@ struct Trial {
 const TRIALS: &[Trial] = &[
     Trial {
         name: "stores killed and reopened",
-        args: &["nextest", "run", "--workspace", "--no-fail-fast", "-E", "binary(/crash/)"],
+        args: &["nextest", "run", "--workspace", "--no-fail-fast", "-E", "test(/crash::/)"],
         numbers: &[("DM_CRASH_SECONDS", "120"), ("DM_CRASH_TRIALS", "400")],
     },
     Trial {
         name: "power cuts",
-        args: &["nextest", "run", "--workspace", "--no-fail-fast", "-E", "binary(power_cut)"],
+        args: &["nextest", "run", "--workspace", "--no-fail-fast", "-E", "test(/power_cut/)"],
         numbers: &[("DM_CRASH_SECONDS", "120"), ("DM_CRASH_TRIALS", "400")],
     },
     Trial {
@@ -49,7 +49,7 @@ const TRIALS: &[Trial] = &[
     },
     Trial {
         name: "host killed under traffic",
-        args: &["nextest", "run", "--package", "dm-e2e", "--no-fail-fast", "-E", "binary(killed_host)"],
+        args: &["nextest", "run", "--package", "dm-e2e", "--no-fail-fast", "-E", "test(/killed_host::/)"],
         numbers: &[("DM_HOST_KILLS", "200")],
     },
     Trial { name: "lowest versions of dependencies", args: &["xtask", "lowest"], numbers: &[] },

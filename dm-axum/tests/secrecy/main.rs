@@ -1,4 +1,6 @@
 //! Payloads, keys and tickets are looked for in everything that is logged, at the most verbose level.
+//!
+//! A program of its own, since it takes what the whole process logs.
 
 #![allow(missing_docs, dead_code, unreachable_pub, reason = "tests; each binary uses its part of the world")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]

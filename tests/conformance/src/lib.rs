@@ -42,6 +42,7 @@
 //! - [`model`]: any sequence of operations, against a model. [`histories`]: many tasks at once, and a checker.
 //! - [`crash`]: killing and reopening, in trials ([`crash_suite!`]); what was answered, for trials of your own.
 //! - [`processes`]: two processes that write at once ([`processes_suite!`]).
+//! - [`process`]: running a test once more in a child process, for a store's own tests.
 //!
 //! # Playing a failure again
 //!
@@ -88,7 +89,7 @@ pub mod histories;
 pub mod lists;
 pub mod model;
 mod paging;
-mod process;
+pub mod process;
 pub mod processes;
 pub mod reads;
 mod snapshot;

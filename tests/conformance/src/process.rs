@@ -13,6 +13,33 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// Reports of this process.
 static REPORTED: AtomicU64 = AtomicU64::new(0);
 
+/// The path of a test in the module that names it, for functions that run the test once more in a child process.
+///
+/// ```
+/// let path = dm_conformance::test_path!(a_full_disk_is_a_typed_error);
+/// assert!(path.ends_with("::a_full_disk_is_a_typed_error"));
+/// ```
+#[macro_export]
+macro_rules! test_path {
+    ($test:ident) => {
+        concat!(module_path!(), "::", stringify!($test))
+    };
+}
+
+/// A command that runs one test of this program, named by its [`test_path!`](crate::test_path), and passes on what it
+/// prints.
+///
+/// # Panics
+/// When the operating system does not say where this program is.
+#[must_use]
+pub fn command(test: &str) -> Command {
+    let mut command = Command::new(std::env::current_exe().expect("this program has a path"));
+    // The test harness knows a test by its path without the crate's name.
+    let test = test.split_once("::").map_or(test, |(_, rest)| rest);
+    command.args([test, "--exact", "--nocapture", "--test-threads", "1"]);
+    command
+}
+
 /// A child. It does not outlive this value.
 pub(crate) struct Process {
     child: Child,
@@ -21,12 +48,9 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts this program again, to run the test of a name with variables of its environment.
+    /// Starts this program again, to run a test with variables of its environment.
     pub(crate) fn start(test: &str, set: impl FnOnce(&mut Command)) -> Self {
-        let mut command = Command::new(std::env::current_exe().expect("this program has a path"));
-        // The path of a test, as its harness knows it, has no crate's name.
-        let test = test.split_once("::").map_or(test, |(_, rest)| rest);
-        command.args([test, "--exact", "--nocapture", "--test-threads", "1"]);
+        let mut command = command(test);
         set(&mut command);
         // What a child says that fails by itself is for the reader: its standard error is the parent's.
         command.stdin(Stdio::piped()).stdout(Stdio::piped());

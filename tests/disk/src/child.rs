@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use dm_conformance::build::user;
 use dm_conformance::crash::{Fate, Oracle};
+use dm_conformance::process::command;
 use dm_core::{Store as _, StoreErrorKind};
 
 use crate::harness::DiskHarness;
@@ -92,8 +93,7 @@ pub(crate) fn run(test: &str, place: &Place, log: &Path, fail: Option<Syncs>) {
     let mut compiler = Command::new("cc");
     compiler.args(["-O1", "-shared", "-fPIC", "-o"]).args([&library, &source]).arg("-ldl");
     assert!(compiler.status().expect("a C compiler").success());
-    let mut child = Command::new(std::env::current_exe().unwrap());
-    child.args([test, "--exact", "--nocapture", "--test-threads=1"]);
+    let mut child = command(test);
     child.env(PLACE, place.root()).env("DM_DISK_LOG", log).env("LD_PRELOAD", library);
     if let Some(Syncs { well, failing }) = fail {
         child.env(FAIL, beside.join("fail")).env(SYNCS, format!("{well}{failing}"));

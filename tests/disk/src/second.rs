@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use dm_conformance::build::{append, open, user, who};
+use dm_conformance::process::command;
 use dm_core::{InboxQuery, InboxSeq, Outcome, OwnEntries, Store as _, StoreErrorKind};
 
 use crate::harness::DiskHarness;
@@ -16,7 +17,7 @@ const STORE: &str = "DM_DISK_SECOND";
 
 /// Two processes write to one store at once: they wait for each other, and every number is there once.
 ///
-/// The test of a name calls this, and is run once more as the second process.
+/// The test of a path calls this, and is run once more as the second process.
 ///
 /// # Panics
 /// When it is not so.
@@ -29,7 +30,7 @@ pub async fn shares<H: DiskHarness>(test: &str) {
     let path = folder.path().join("dm");
     let store = H::open(&path, 0).unwrap();
     store.commit(vec![open(1, 1, 2)]).await.unwrap();
-    let mut second = command(test, &path).stdout(Stdio::piped()).spawn().unwrap();
+    let mut second = second_process(test, &path).stdout(Stdio::piped()).spawn().unwrap();
     let mut said = BufReader::new(second.stdout.take().unwrap()).lines();
     assert!(said.any(|line| line.unwrap() == "open"), "the second process did not begin");
     send::<H>(&store, 2_000).await;
@@ -56,15 +57,15 @@ async fn send<H: DiskHarness>(store: &H::Store, first: u64) {
     }
 }
 
-fn command(test: &str, store: &Path) -> Command {
-    let mut child = Command::new(std::env::current_exe().unwrap());
-    child.args([test, "--exact", "--nocapture", "--test-threads=1"]).env(STORE, store);
-    child
+fn second_process(test: &str, store: &Path) -> Command {
+    let mut second = command(test);
+    second.env(STORE, store);
+    second
 }
 
 /// A second process is refused as locked, changes nothing, and gets the store once the first one closed it.
 ///
-/// The test of a name calls this, and is run once more as the second process.
+/// The test of a path calls this, and is run once more as the second process.
 ///
 /// # Panics
 /// When it is not so.
@@ -77,7 +78,7 @@ pub async fn is_refused<H: DiskHarness>(test: &str) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dm");
     let second = || {
-        let output = command(test, &path).output().unwrap();
+        let output = second_process(test, &path).output().unwrap();
         let said = String::from_utf8(output.stdout).unwrap();
         let line = said.lines().find_map(|line| line.strip_prefix("second: ")).map(str::to_owned);
         line.unwrap_or_else(|| panic!("{said}\n{}", String::from_utf8_lossy(&output.stderr)))

@@ -17,7 +17,7 @@ const CUTS: usize = 40;
 /// itself in the same process, and all that was answered is there after a power cut at any later moment: also what depends
 /// on pages that the operating system gave up when the sync failed.
 ///
-/// The test of a name calls this, and is run once more as the child.
+/// The test of a path calls this, and is run once more as the child.
 ///
 /// # Panics
 /// When it is not so.

@@ -11,7 +11,8 @@
 //! a random moment: recovering from a crash may crash.
 //!
 //! Give the trials a test program of their own. A process that is being started holds for a moment all files of the one
-//! that starts it, and with them locks that another test of the same program has just given up.
+//! that starts it, and with them locks that another test of the same program has just given up. Where locks belong to a
+//! process and are not inherited, as SQLite's, or where there are none, the trials need no program of their own.
 //!
 //! # What a trial proves, and what it does not
 //!
@@ -66,10 +67,7 @@ macro_rules! crash_suite {
             #[test]
             fn what_was_answered_survives_a_kill_and_the_rest_is_whole_or_absent() {
                 $crate::crash::run::<$harness>(
-                    concat!(
-                        module_path!(),
-                        "::what_was_answered_survives_a_kill_and_the_rest_is_whole_or_absent"
-                    ),
+                    $crate::test_path!(what_was_answered_survives_a_kill_and_the_rest_is_whole_or_absent),
                     $trials,
                     $seconds,
                 );

@@ -47,9 +47,8 @@ macro_rules! processes_suite {
             /// Its child process runs this test as well.
             #[test]
             fn what_two_processes_write_is_there_once_and_for_both() {
-                $crate::processes::run::<$harness>(concat!(
-                    module_path!(),
-                    "::what_two_processes_write_is_there_once_and_for_both"
+                $crate::processes::run::<$harness>($crate::test_path!(
+                    what_two_processes_write_is_there_once_and_for_both
                 ));
             }
         }

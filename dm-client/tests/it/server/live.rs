@@ -1,0 +1,159 @@
+//! Connections to the real server.
+
+use std::time::Duration;
+
+use dm_client::{
+    Connection, ConnectionConfig, ConnectionState, End, Event, KeyTrust, NewMessage, PeerKey, Reader,
+    RetryPolicy,
+};
+
+use crate::server::host::{Pair, next_message};
+
+async fn until_caught_up(connection: &mut Connection) -> usize {
+    let mut messages = 0;
+    loop {
+        match connection.next().await.unwrap() {
+            Event::Delivery(delivery) => {
+                messages += usize::from(matches!(delivery.content, dm_client::Content::Message(_)));
+                delivery.acknowledge();
+            }
+            _ => return messages,
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_backlog_and_what_follows_arrive_and_open_and_what_is_acknowledged_does_not_come_again() {
+    let pair = Pair::start().await;
+    let (reader, key) = (Reader::new(pair.ben.clone()), PeerKey::derived(pair.ana.public_key()));
+    let first = pair.write("while away").await;
+    let mut connection = pair.ben_connects("phone");
+    let (message, receipt) = next_message(&mut connection).await;
+    assert_eq!((message.id, message.sequence), (first.id, 1));
+    assert_eq!(reader.open(&message, &key).unwrap().plaintext, b"while away");
+    receipt.acknowledge();
+    assert_eq!(until_caught_up(&mut connection).await, 0);
+
+    pair.write("while here").await;
+    let (message, receipt) = next_message(&mut connection).await;
+    assert_eq!(reader.open(&message, &key).unwrap().plaintext, b"while here");
+    receipt.acknowledge();
+    connection.close().await;
+
+    let mut connection = pair.ben_connects("phone");
+    assert_eq!(until_caught_up(&mut connection).await, 0);
+}
+
+#[tokio::test]
+async fn what_was_not_acknowledged_comes_again_to_the_device_and_everything_to_another() {
+    let pair = Pair::start().await;
+    for number in 1..=3 {
+        pair.write(&format!("number {number}")).await;
+    }
+    let mut connection = pair.ben_connects("phone");
+    let (first, receipt) = next_message(&mut connection).await;
+    receipt.acknowledge();
+    let (second, _dropped) = next_message(&mut connection).await;
+    assert_eq!((first.sequence, second.sequence), (1, 2));
+    connection.close().await;
+
+    let mut again = pair.ben_connects("phone");
+    assert_eq!(next_message(&mut again).await.0.id, second.id);
+    let mut other = pair.ben_connects("tablet");
+    assert_eq!(next_message(&mut other).await.0.id, first.id);
+}
+
+#[tokio::test]
+async fn the_senders_other_device_gets_a_copy_that_opens_and_the_sending_one_none() {
+    let pair = Pair::start().await;
+    let stored = pair.write("to Ben").await;
+    let mut laptop = pair.host.client(&pair.ana, "laptop").connect(ConnectionConfig::default());
+    assert_eq!(until_caught_up(&mut laptop).await, 0);
+    let mut phone = pair.host.client(&pair.ana, "phone").connect(ConnectionConfig::default());
+    let (message, _receipt) = next_message(&mut phone).await;
+    assert_eq!(message.id, stored.id);
+    let to_ben = PeerKey::derived(pair.ben.public_key());
+    assert_eq!(Reader::new(pair.ana.clone()).open(&message, &to_ben).unwrap().plaintext, b"to Ben");
+}
+
+#[tokio::test]
+async fn a_second_connection_of_the_device_takes_over_and_the_first_ends() {
+    let pair = Pair::start().await;
+    let mut first = pair.ben_connects("phone");
+    until_caught_up(&mut first).await;
+    let mut second = pair.ben_connects("phone");
+    until_caught_up(&mut second).await;
+    assert!(first.next().await.is_none());
+    assert_eq!(*first.state().borrow(), ConnectionState::Ended(End::Replaced));
+    pair.write("to the second").await;
+    assert_eq!(next_message(&mut second).await.0.sequence, 1);
+}
+
+#[tokio::test]
+async fn a_server_that_goes_down_and_comes_up_is_found_again_and_nothing_is_missed_or_repeated() {
+    let pair = Pair::start().await;
+    let retry = RetryPolicy {
+        attempts: u32::MAX,
+        first: Duration::from_millis(20),
+        longest: Duration::from_millis(100),
+    };
+    let config = ConnectionConfig { retry, ..ConnectionConfig::default() };
+    let mut connection = pair.host.client(&pair.ben, "phone").connect(config);
+    until_caught_up(&mut connection).await;
+    let mut expected = 0;
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        for _ in 0..10 {
+            pair.write("up").await;
+            expected += 1;
+            let (message, receipt) = next_message(&mut connection).await;
+            assert_eq!(message.sequence, expected);
+            // Some stay unacknowledged over the break.
+            if expected % 3 == 0 { held.push(receipt) } else { receipt.acknowledge() }
+        }
+        pair.host.go_down().await;
+        connection.state().wait_for(|state| !matches!(state, ConnectionState::Online { .. })).await.unwrap();
+        // A send that begins while the server is down ends when it is up.
+        let (stored, ()) = tokio::join!(pair.write("down"), async {
+            connection
+                .state()
+                .wait_for(|state| matches!(state, ConnectionState::Waiting { .. }))
+                .await
+                .unwrap();
+            pair.host.come_up().await;
+        });
+        expected += 1;
+        assert_eq!(stored.sequence, expected);
+        let (message, receipt) = next_message(&mut connection).await;
+        assert_eq!(message.sequence, expected);
+        receipt.acknowledge();
+        held.drain(..).for_each(dm_client::Receipt::acknowledge);
+    }
+    connection.close().await;
+    let mut connection = pair.ben_connects("phone");
+    assert_eq!(until_caught_up(&mut connection).await, 0);
+}
+
+#[tokio::test]
+async fn a_long_conversation_arrives_in_order_over_many_windows() {
+    const MESSAGES: u64 = 1_000;
+    let pair = Pair::start().await;
+    let client = pair.host.client(&pair.ana, "laptop");
+    let mut connection = pair.ben_connects("phone");
+    let sending = async {
+        for number in 1..=MESSAGES {
+            let text = number.to_string();
+            let key = PeerKey::derived(pair.ben.public_key());
+            let message = NewMessage::new(pair.conversation.id, key, text.as_bytes());
+            client.send(&pair.ana, &message, KeyTrust::Derived).await.unwrap();
+        }
+    };
+    let receiving = async {
+        for number in 1..=MESSAGES {
+            let (message, receipt) = next_message(&mut connection).await;
+            assert_eq!(message.sequence, number);
+            receipt.acknowledge();
+        }
+    };
+    tokio::join!(sending, receiving);
+}

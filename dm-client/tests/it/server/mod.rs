@@ -1,0 +1,5 @@
+//! The client and the real server, in one process, over loopback.
+
+mod calls;
+mod host;
+mod live;

@@ -1,0 +1,251 @@
+//! Opening, listing, reading and keys, as a host sees them.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use dm_core::*;
+
+use crate::common::{
+    self, START, World, ciphertext, derived_key, is_message, is_not_found, message, payload, seq, settle,
+    user, who,
+};
+
+#[tokio::test]
+async fn a_conversation_is_opened_once_whoever_asks() {
+    let world = World::new();
+    let first = world.dm.open_conversation(&who(1), user(2)).await.unwrap();
+    let again = world.dm.open_conversation(&who(2), user(1)).await.unwrap();
+    assert!(first.created && !again.created);
+    assert_eq!(first.conversation, again.conversation);
+}
+
+#[tokio::test]
+async fn nobody_opens_one_with_themselves_or_with_somebody_unknown() {
+    struct OnlyOne;
+    #[async_trait]
+    impl Directory for OnlyOne {
+        async fn profiles(&self, users: &[UserId]) -> Result<Vec<Option<Profile>>, StoreError> {
+            let ana = Profile { display_name: "ana".to_owned() };
+            Ok(users.iter().map(|known| (*known == user(1)).then(|| ana.clone())).collect())
+        }
+    }
+    let dm = Service::builder(MemoryStore::new()).directory(OnlyOne).start().unwrap();
+    assert!(matches!(dm.open_conversation(&who(2), user(2)).await, Err(Error::Invalid(_))));
+    assert!(is_not_found(dm.open_conversation(&who(1), user(2)).await));
+    assert!(dm.open_conversation(&who(2), user(1)).await.is_ok());
+}
+
+#[tokio::test]
+async fn conversations_list_by_last_activity_and_the_silent_ones_last() {
+    let world = World::new();
+    let mut chats = Vec::new();
+    for peer in 2..=6 {
+        chats.push(world.open(1, peer).await);
+        world.clock.advance(Duration::from_secs(1));
+    }
+    // Three of five become active, in this order.
+    for place in [3, 0, 2] {
+        world.send(&who(1), chats[place], "x").await;
+        world.clock.advance(Duration::from_secs(1));
+    }
+    let expected = [chats[2], chats[0], chats[3], chats[4], chats[1]];
+    let ids =
+        |page: &ConversationPage| page.conversations.iter().map(|c| c.conversation.id).collect::<Vec<_>>();
+    let all = world.dm.conversations(&who(1), 100, None).await.unwrap();
+    assert_eq!(ids(&all), expected);
+    assert_eq!(all.next, None);
+
+    for limit in 1..=6 {
+        let mut listed = Vec::new();
+        let mut cursor = None;
+        loop {
+            let page = world.dm.conversations(&who(1), limit, cursor).await.unwrap();
+            assert!(page.conversations.len() <= limit);
+            listed.extend(ids(&page));
+            cursor = page.next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!(listed, expected, "in pages of {limit}");
+    }
+}
+
+#[tokio::test]
+async fn history_reads_both_ways_in_exclusive_pages() {
+    let world = World::new();
+    let chat = world.open(1, 2).await;
+    world.send_many(&who(1), chat, 10).await;
+    let read = async |range, limit| {
+        let page = world.dm.history(&who(2), chat, range, limit).await.unwrap();
+        let numbers: Vec<_> = page.messages.iter().map(|message| message.sequence.get()).collect();
+        (numbers, page.has_more)
+    };
+    let at = ServerSequence::new;
+    assert_eq!(read(HistoryRange::Newest, 4).await, (vec![10, 9, 8, 7], true));
+    assert_eq!(read(HistoryRange::Before(at(4)), 3).await, (vec![3, 2, 1], false));
+    assert_eq!(read(HistoryRange::Before(at(1)), 3).await, (vec![], false));
+    assert_eq!(read(HistoryRange::Before(at(u64::MAX)), 2).await, (vec![10, 9], true));
+    assert_eq!(read(HistoryRange::After(at(0)), 4).await, (vec![1, 2, 3, 4], true));
+    assert_eq!(read(HistoryRange::After(at(6)), 4).await, (vec![7, 8, 9, 10], false));
+    assert_eq!(read(HistoryRange::After(at(u64::MAX)), 4).await, (vec![], false));
+}
+
+#[tokio::test]
+async fn a_page_of_history_ends_at_its_bytes_and_holds_one_message_at_least() {
+    let world = World::configured(|config| config.history_bytes = 2_500);
+    let chat = world.open(1, 2).await;
+    for size in [1_000, 1_000, 1_000, 60_000] {
+        world.send(&who(1), chat, &"x".repeat(size)).await;
+    }
+    let page = world.dm.history(&who(1), chat, HistoryRange::After(ServerSequence::ZERO), 100).await.unwrap();
+    assert_eq!((page.messages.len(), page.has_more), (2, true));
+    let page = world.dm.history(&who(1), chat, HistoryRange::Newest, 100).await.unwrap();
+    assert_eq!((page.messages.len(), page.has_more), (1, true));
+}
+
+#[tokio::test]
+async fn a_foreign_conversation_answers_as_a_missing_one_on_every_call() {
+    let world = World::new();
+    let foreign = world.open(1, 2).await;
+    let missing = ConversationId::from_bytes([1; 16]);
+    world.send(&who(1), foreign, "secret").await;
+    let stranger = who(3);
+    for id in [foreign, missing] {
+        assert!(is_not_found(world.dm.conversation(&stranger, id).await));
+        assert!(is_not_found(world.dm.history(&stranger, id, HistoryRange::Newest, 10).await));
+        assert!(is_not_found(world.dm.send(&stranger, message(id, "x")).await));
+    }
+    assert_eq!(world.dm.conversation(&who(1), foreign).await.unwrap().head.get(), 1);
+}
+
+#[tokio::test]
+async fn a_payload_at_the_limit_is_sent_and_one_over_it_is_refused() {
+    let world = World::configured(|config| config.max_payload = 100);
+    let chat = world.open(1, 2).await;
+    assert!(world.dm.send(&who(1), message(chat, &"x".repeat(100))).await.is_ok());
+    let over = world.dm.send(&who(1), message(chat, &"x".repeat(101))).await;
+    assert!(matches!(over, Err(Error::TooLarge { field: "encrypted_payload", limit: 100 })));
+    assert_eq!(world.dm.conversation(&who(1), chat).await.unwrap().head.get(), 1);
+}
+
+#[tokio::test]
+async fn what_was_sent_is_what_is_read() {
+    let world = World::new();
+    let chat = world.open(1, 2).await;
+    let ciphertext =
+        Ciphertext::new(b"payload".as_slice().into(), &[9; 24], Some(&[8; 32]), Some(Suite(1))).unwrap();
+    let send = SendMessage {
+        client_id: Some(common::client_id(4)),
+        ..SendMessage::new(chat, ciphertext.clone(), Timestamp::from_millis(u64::MAX))
+    };
+    let sent = world.dm.send(&who(1), send).await.unwrap();
+    let read = world.dm.history(&who(2), chat, HistoryRange::Newest, 1).await.unwrap();
+    let message = &*read.messages[0];
+    assert_eq!(message, &*sent.message);
+    assert_eq!(message.ciphertext, ciphertext);
+    assert_eq!((message.sender, message.conversation), (user(1), chat));
+    assert_eq!(message.sent_at, Timestamp::from_millis(u64::MAX));
+    assert_eq!(message.received_at, START);
+    assert_eq!(message.client_id, Some(common::client_id(4)));
+}
+
+#[tokio::test]
+async fn keys_count_their_versions_and_the_same_key_is_no_change() {
+    let world = World::configured(|config| config.key_policy = KeyPolicy::AcceptUnproven);
+    assert!(is_not_found(world.dm.key(user(1)).await));
+    let first = world.dm.publish_key(&who(1), derived_key(1)).await.unwrap();
+    assert_eq!((first.version.get(), first.binding), (1, KeyBinding::Derived));
+    world.clock.advance(Duration::from_secs(1));
+    assert_eq!(world.dm.publish_key(&who(1), derived_key(1)).await.unwrap(), first);
+    let second = world.dm.publish_key(&who(1), derived_key(9)).await.unwrap();
+    assert_eq!((second.version.get(), second.binding), (2, KeyBinding::Unproven));
+    assert_eq!(world.dm.key(user(1)).await.unwrap(), second);
+    // Going back to an old key is a new version, too.
+    assert_eq!(world.dm.publish_key(&who(1), derived_key(1)).await.unwrap().version.get(), 3);
+}
+
+#[tokio::test]
+async fn a_key_that_is_not_the_callers_own_is_refused_by_default() {
+    let world = World::new();
+    let refused = world.dm.publish_key(&who(1), derived_key(2)).await;
+    assert!(matches!(refused, Err(Error::Invalid(_))), "{refused:?}");
+    assert!(is_not_found(world.dm.key(user(1)).await));
+}
+
+#[tokio::test]
+async fn every_peer_with_a_conversation_learns_of_a_new_key_and_nobody_else() {
+    let world = World::configured(|config| {
+        config.announce_step = 2;
+        config.key_policy = KeyPolicy::AcceptUnproven;
+    });
+    for peer in 2..=6 {
+        world.open(1, peer).await;
+    }
+    world.open(7, 2).await;
+    let record = world.dm.publish_key(&who(1), derived_key(1)).await.unwrap();
+    settle().await;
+    let told = async |n| {
+        let entries = world.pending(&who(n)).await;
+        entries.iter().filter(|e| e.event == Event::Notice(Notice::PeerKeyChanged(record))).count()
+    };
+    for peer in 2..=6 {
+        assert_eq!(told(peer).await, 1);
+    }
+    assert_eq!(told(7).await, 0);
+    assert_eq!(told(1).await, 0);
+}
+
+#[tokio::test]
+async fn a_message_for_an_older_key_version_is_refused_with_the_new_key_and_not_stored() {
+    let world = World::configured(|config| config.key_policy = KeyPolicy::AcceptUnproven);
+    let chat = world.open(1, 2).await;
+    let naming = |version| SendMessage { recipient_key_version: Some(version), ..message(chat, "x") };
+    let unpublished = world.dm.send(&who(1), naming(KeyVersion::FIRST)).await;
+    assert!(matches!(unpublished, Err(Error::StaleKey { current: None })));
+    let first = world.dm.publish_key(&who(2), derived_key(2)).await.unwrap();
+    let sent = SendMessage { client_id: Some(common::client_id(1)), ..naming(first.version) };
+    world.dm.send(&who(1), sent.clone()).await.unwrap();
+    let second = world.dm.publish_key(&who(2), derived_key(9)).await.unwrap();
+    match world.dm.send(&who(1), naming(first.version)).await {
+        Err(Error::StaleKey { current: Some(current) }) => assert_eq!(*current, second),
+        other => panic!("{other:?}"),
+    }
+    assert!(world.dm.send(&who(1), sent).await.unwrap().repeated, "an accepted send stays accepted");
+    assert!(world.dm.send(&who(1), naming(second.version)).await.is_ok());
+    assert_eq!(world.dm.conversation(&who(1), chat).await.unwrap().head.get(), 2);
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_changes_no_order() {
+    let world = World::new();
+    let chat = world.open(1, 2).await;
+    for (n, at) in [0_i64, 86_400_000, -86_400_000].into_iter().enumerate() {
+        world.clock.set(Timestamp::from_millis(START.as_millis().saturating_add_signed(at)));
+        world.send(&who(1), chat, &n.to_string()).await;
+    }
+    let page = world.dm.history(&who(2), chat, HistoryRange::After(ServerSequence::ZERO), 10).await.unwrap();
+    assert_eq!(page.messages.iter().map(|m| payload(m)).collect::<Vec<_>>(), ["0", "1", "2"]);
+    let entries = world.pending(&who(2)).await;
+    assert_eq!(common::texts(&entries), ["0", "1", "2"]);
+    assert!(is_message(&entries[1]));
+    assert_eq!(entries[1].seq, seq(2));
+}
+
+#[tokio::test]
+async fn ids_are_uuids_of_version_seven() {
+    let world = World::new();
+    let chat = world.open(1, 2).await;
+    let sent = world.dm.send(&who(1), SendMessage::new(chat, ciphertext("x"), START)).await.unwrap();
+    for text in [chat.to_string(), sent.message.id.to_string()] {
+        assert_eq!(text.as_bytes()[14], b'7', "{text}");
+    }
+}
+
+#[tokio::test]
+async fn a_store_without_answers_is_unavailable_and_never_a_panic() {
+    let mut config = Config::default();
+    config.batch = 0;
+    let refused = Service::builder(MemoryStore::new()).config(config).start().unwrap_err();
+    assert_eq!(refused.field(), "batch");
+}

@@ -1,0 +1,122 @@
+//! Ending sessions through the service, and what becomes of a forgotten device.
+
+use dm_core::{
+    AckTarget, DisconnectReason, Disconnected, Hub, MemoryStore, NodeId, NullNotifier, Service, SessionEnd,
+};
+
+use crate::common::gate::GatedStore;
+use crate::common::{World, backlog, is_not_found, on, poll_once, seq, settle, user, who};
+
+/// A world whose notifier reaches no session.
+fn deaf(change: impl FnOnce(&mut dm_core::Config)) -> World {
+    World::notifying(MemoryStore::new(), NullNotifier, Hub::new(), change)
+}
+
+fn is_forgotten<T>(end: &Result<T, SessionEnd>) -> bool {
+    matches!(end, Err(SessionEnd::Disconnected(DisconnectReason::DeviceForgotten)))
+}
+
+async fn devices(dm: &Service, n: u64) -> Vec<String> {
+    let devices = dm.devices(&who(n)).await.unwrap();
+    devices.into_iter().map(|state| state.device.to_string()).collect()
+}
+
+#[tokio::test]
+async fn a_host_ends_sessions_through_the_service_and_learns_which_nodes_confirmed() {
+    let world = World::new();
+    let (mut phone, mut desk) = (world.connect(&on(2, "phone")).await, world.connect(&on(2, "desk")).await);
+    let mut follower = world.hub.follow(&world.dm, &on(2, "phone")).await.unwrap();
+    let mut of_another = world.connect(&who(3)).await;
+    backlog(&mut of_another).await;
+    let one_node = |sessions| Disconnected { sessions, confirmed: vec![world.hub.node()], expected: Some(1) };
+
+    let device = Some("phone".parse().unwrap());
+    let ended = world.dm.disconnect(user(2), device, DisconnectReason::SignedOut).await;
+    assert_eq!(ended, one_node(2));
+    assert!(ended.is_complete());
+    for session in [&mut phone, &mut follower] {
+        let end = session.next().await;
+        assert!(matches!(end, Err(SessionEnd::Disconnected(DisconnectReason::SignedOut))));
+    }
+    assert_eq!(world.dm.disconnect(user(2), None, DisconnectReason::Refused).await, one_node(1));
+    assert!(matches!(desk.next().await, Err(SessionEnd::Disconnected(DisconnectReason::Refused))));
+    assert_eq!(world.dm.disconnect(user(2), None, DisconnectReason::Refused).await, one_node(0));
+    assert!(poll_once(&mut Box::pin(of_another.next())).await.is_none());
+}
+
+#[test]
+fn an_order_is_complete_only_when_every_node_is_known_to_have_confirmed() {
+    let node = NodeId::from_bytes([7; 8]);
+    let known =
+        |confirmed: usize, expected| Disconnected { sessions: 0, confirmed: vec![node; confirmed], expected };
+    assert!(known(2, Some(2)).is_complete() && known(3, Some(2)).is_complete());
+    assert!(!known(1, Some(2)).is_complete());
+    assert!(!known(5, None).is_complete(), "nobody knows how many there are");
+    assert_eq!(node.to_string(), "0707070707070707");
+}
+
+#[tokio::test]
+async fn forgetting_a_device_ends_its_sessions_and_no_others() {
+    let world = World::new();
+    let (mut phone, mut desk) = (world.connect(&on(2, "phone")).await, world.connect(&on(2, "desk")).await);
+    backlog(&mut desk).await;
+    assert!(world.dm.forget_device(&on(2, "desk"), "phone".parse().unwrap()).await.unwrap());
+    assert!(is_forgotten(&phone.next().await));
+    assert!(poll_once(&mut Box::pin(desk.next())).await.is_none());
+    assert_eq!(devices(&world.dm, 2).await, ["desk"]);
+}
+
+#[tokio::test]
+async fn forgetting_again_ends_a_session_that_the_first_time_did_not_reach() {
+    let store = MemoryStore::new();
+    let world = World::with(store.clone(), |_| ());
+    let mut phone = world.connect(&on(2, "phone")).await;
+    // As if another node had stored the first one and ended before it could tell.
+    let other = Service::builder(store).start().unwrap();
+    assert!(other.forget_device(&who(2), "phone".parse().unwrap()).await.unwrap());
+    assert!(!world.dm.forget_device(&who(2), "phone".parse().unwrap()).await.unwrap());
+    assert!(is_forgotten(&phone.next().await));
+}
+
+#[tokio::test]
+async fn a_session_that_no_order_reached_ends_with_its_acknowledgement_and_brings_no_device_back() {
+    let world = deaf(|_| ());
+    world.open(1, 2).await;
+    let mut session = world.connect(&who(2)).await;
+    session.next().await.unwrap();
+    world.dm.forget_device(&who(2), who(2).device).await.unwrap();
+    let handle = session.handle();
+    assert!(is_not_found(handle.acknowledge(AckTarget::UpTo(seq(1))).await));
+    assert!(is_forgotten(&session.next().await));
+    assert_eq!(devices(&world.dm, 2).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_session_that_no_order_reached_ends_when_its_window_is_full() {
+    let world = deaf(|config| config.window = 1);
+    world.open(1, 2).await;
+    let mut session = world.connect(&who(2)).await;
+    session.next().await.unwrap();
+    world.dm.forget_device(&who(2), who(2).device).await.unwrap();
+    let mut waiting = Box::pin(session.next());
+    assert!(poll_once(&mut waiting).await.is_none());
+    world.clock.advance(world.dm.config().poll_interval);
+    assert!(is_forgotten(&waiting.await));
+}
+
+#[tokio::test]
+async fn forgetting_ends_the_sessions_also_when_its_caller_is_gone() {
+    let store = GatedStore::new();
+    let world = World::with(store.clone(), |_| ());
+    let mut session = world.connect(&who(2)).await;
+    backlog(&mut session).await;
+    store.hold_commits();
+    let caller = who(2);
+    let mut forgetting = Box::pin(world.dm.forget_device(&caller, caller.device.clone()));
+    assert!(poll_once(&mut forgetting).await.is_none());
+    settle().await;
+    drop(forgetting);
+    store.release_commits();
+    assert!(is_forgotten(&session.next().await));
+    assert_eq!(devices(&world.dm, 2).await, [""; 0]);
+}

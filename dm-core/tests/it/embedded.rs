@@ -1,0 +1,264 @@
+//! The adapter for engines whose calls block: what happens when an engine fails, and when its disk fills up.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc;
+
+use dm_core::{
+    AckTarget, Acknowledge, AppendMessage, Availability, ConversationId, Embedded, Error, InboxSeq,
+    MessageId, Outcome, Refusal, Room, Service, Store, StoreErrorKind, Timestamp, Write,
+};
+
+use crate::common::engine::{Next, Reader, Script, expire};
+use crate::common::{ciphertext, message, user, who};
+
+/// A store that can be reopened when the test says so.
+struct Reopening {
+    script: Script,
+    store: Embedded<Reader>,
+    /// An attempt begins, with so many halves alive.
+    begins: mpsc::Receiver<(usize, usize)>,
+    /// How it ends.
+    ends: mpsc::Sender<Result<(), StoreErrorKind>>,
+}
+
+impl Reopening {
+    fn new() -> Self {
+        let script = Script::default();
+        let (begin, begins) = mpsc::channel();
+        let (ends, end) = mpsc::channel::<Result<(), StoreErrorKind>>();
+        let (writer, reader) = script.halves();
+        let again = script.clone();
+        let store = Embedded::builder(writer, reader).reopen(move || {
+            let _ = begin.send(again.alive());
+            end.recv().map_err(|_| StoreErrorKind::Unavailable)??;
+            Ok(again.halves())
+        });
+        Self { script, store: store.start().unwrap(), begins, ends }
+    }
+
+    async fn commit(&self) -> Result<Vec<Outcome>, StoreErrorKind> {
+        self.store.commit(vec![expire()]).await.map_err(|error| error.kind())
+    }
+
+    async fn read(&self) -> Result<(), StoreErrorKind> {
+        self.store.key(user(1)).await.map(drop).map_err(|error| error.kind())
+    }
+
+    /// Lets the next attempt end so, and waits until the store is open.
+    async fn reopens(&self) {
+        self.ends.send(Ok(())).unwrap();
+        while self.store.status().availability != Availability::Open {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_engine_that_panics_refuses_all_further_work_and_is_not_reopened() {
+    let world = Reopening::new();
+    world.read().await.unwrap();
+    world.script.next(Next::Panics);
+    assert_eq!(world.commit().await.unwrap_err(), StoreErrorKind::OutcomeUnknown);
+    assert_eq!(world.commit().await.unwrap_err(), StoreErrorKind::Closed);
+    assert_eq!(world.read().await.unwrap_err(), StoreErrorKind::Closed);
+    assert_eq!(world.store.status().availability, Availability::Closed);
+    drop(world.store);
+    assert!(world.begins.recv().is_err(), "no attempt was made");
+}
+
+#[tokio::test]
+async fn an_engine_that_panics_while_it_is_opened_again_stays_closed() {
+    let script = Script::default();
+    let (writer, reader) = script.halves();
+    let store = Embedded::builder(writer, reader).reopen(|| panic!("an engine that panics")).start().unwrap();
+    script.next(Next::Fails(StoreErrorKind::OutcomeUnknown));
+    store.commit(vec![expire()]).await.unwrap_err();
+    while store.status().availability != Availability::Closed {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(store.commit(vec![expire()]).await.unwrap_err().kind(), StoreErrorKind::Closed);
+    assert_eq!(store.key(user(1)).await.unwrap_err().kind(), StoreErrorKind::Closed);
+}
+
+#[tokio::test]
+async fn without_a_way_to_reopen_a_store_stays_closed_after_an_unknown_outcome() {
+    let script = Script::default();
+    let (writer, reader) = script.halves();
+    let store = Embedded::new(writer, reader).unwrap();
+    script.next(Next::Fails(StoreErrorKind::OutcomeUnknown));
+    assert_eq!(store.commit(vec![expire()]).await.unwrap_err().kind(), StoreErrorKind::OutcomeUnknown);
+    assert_eq!(store.commit(vec![expire()]).await.unwrap_err().kind(), StoreErrorKind::Closed);
+    assert_eq!(store.key(user(1)).await.unwrap_err().kind(), StoreErrorKind::Closed);
+    assert_eq!(store.status().availability, Availability::Closed);
+}
+
+#[tokio::test]
+async fn after_an_unknown_outcome_both_halves_are_dropped_and_the_store_reopens_itself() {
+    let world = Reopening::new();
+    world.script.next(Next::Fails(StoreErrorKind::OutcomeUnknown));
+    assert_eq!(world.commit().await.unwrap_err(), StoreErrorKind::OutcomeUnknown);
+    assert_eq!(world.begins.recv().unwrap(), (0, 0), "halves alive while it is opened");
+    for _ in 0..3 {
+        assert_eq!(world.commit().await.unwrap_err(), StoreErrorKind::Unavailable);
+        assert_eq!(world.read().await.unwrap_err(), StoreErrorKind::Unavailable);
+    }
+    assert_eq!(world.store.status().availability, Availability::Reopening);
+    // An attempt that fails is followed by another.
+    world.ends.send(Err(StoreErrorKind::Full)).unwrap();
+    assert_eq!(world.begins.recv().unwrap(), (0, 0));
+    world.reopens().await;
+    world.commit().await.unwrap();
+    world.read().await.unwrap();
+    assert_eq!(world.script.alive(), (1, 1));
+    // And again.
+    world.script.next(Next::Fails(StoreErrorKind::OutcomeUnknown));
+    world.commit().await.unwrap_err();
+    world.reopens().await;
+    world.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_engine_that_does_nothing_any_more_is_reopened_whatever_its_last_error() {
+    let world = Reopening::new();
+    world.script.next(Next::Breaks(StoreErrorKind::Full));
+    assert_eq!(world.commit().await.unwrap_err(), StoreErrorKind::Full);
+    world.reopens().await;
+    // It says so itself: waiting helps, so the caller is told that it is unavailable.
+    world.script.next(Next::Fails(StoreErrorKind::Closed));
+    assert_eq!(world.commit().await.unwrap_err(), StoreErrorKind::Unavailable);
+    world.reopens().await;
+    // A read says so.
+    world.script.refuse_reads(true);
+    assert_eq!(world.read().await.unwrap_err(), StoreErrorKind::Unavailable);
+    assert_eq!(world.begins.iter().nth(2).unwrap(), (0, 0));
+    world.script.refuse_reads(false);
+    world.reopens().await;
+    world.read().await.unwrap();
+    // An error of one batch is nothing of the kind.
+    world.script.next(Next::Fails(StoreErrorKind::Full));
+    assert_eq!(world.commit().await.unwrap_err(), StoreErrorKind::Full);
+    world.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn reads_under_way_end_before_the_engine_is_opened_again() {
+    let world = Reopening::new();
+    world.script.hold_reads(true);
+    let store = world.store.clone();
+    let read = tokio::spawn(async move { store.key(user(1)).await });
+    while world.script.reading() == 0 {
+        tokio::task::yield_now().await;
+    }
+    world.script.next(Next::Fails(StoreErrorKind::OutcomeUnknown));
+    world.commit().await.unwrap_err();
+    assert_eq!(world.commit().await.unwrap_err(), StoreErrorKind::Unavailable);
+    assert!(world.begins.try_recv().is_err(), "it was opened beside a read");
+    world.script.hold_reads(false);
+    assert!(read.await.unwrap().unwrap().is_none(), "the read is answered");
+    assert_eq!(world.begins.recv().unwrap(), (0, 0));
+    world.reopens().await;
+}
+
+#[tokio::test]
+async fn a_store_that_is_being_reopened_can_be_dropped() {
+    let world = Reopening::new();
+    world.script.next(Next::Fails(StoreErrorKind::OutcomeUnknown));
+    world.commit().await.unwrap_err();
+    world.begins.recv().unwrap();
+    world.ends.send(Err(StoreErrorKind::Full)).unwrap();
+    let Reopening { script, store, begins, ends } = world;
+    // A further attempt would find nobody to end it.
+    drop(ends);
+    drop(store);
+    assert_eq!(script.alive(), (0, 0));
+    while begins.recv().is_ok() {}
+}
+
+/// A store on a disk with so many bytes free, and how often that was measured.
+fn on_a_disk(script: &Script, reserve: u64) -> (Embedded<Reader>, Arc<AtomicU64>, Arc<AtomicUsize>) {
+    let (free, measured) = (Arc::new(AtomicU64::new(u64::MAX)), Arc::new(AtomicUsize::new(0)));
+    let (writer, reader) = script.halves();
+    let (seen, count) = (Arc::clone(&free), Arc::clone(&measured));
+    let store = Embedded::builder(writer, reader).reserve(reserve, move || {
+        count.fetch_add(1, Ordering::SeqCst);
+        Ok(seen.load(Ordering::SeqCst))
+    });
+    (store.start().unwrap(), free, measured)
+}
+
+fn append() -> Write {
+    let at = Timestamp::from_millis(5);
+    Write::AppendMessage(AppendMessage {
+        id: MessageId::from_bytes([1; 16]),
+        conversation: ConversationId::from_bytes([2; 16]),
+        sender: who(1),
+        client_id: None,
+        recipient_key_version: None,
+        sent_at: at,
+        at,
+        ciphertext: ciphertext("payload"),
+    })
+}
+
+const MIB: u64 = 1024 * 1024;
+
+#[tokio::test]
+async fn below_the_reserve_writes_that_take_room_are_refused_and_the_others_of_their_batch_are_done() {
+    let script = Script::default();
+    let (store, free, _) = on_a_disk(&script, MIB);
+    free.store(MIB / 2, Ordering::SeqCst);
+    let acknowledge = Acknowledge { who: who(1), target: AckTarget::UpTo(InboxSeq::ZERO) };
+    let batch = vec![append(), Write::Acknowledge(acknowledge), append(), expire()];
+    let outcomes = store.commit(batch).await.unwrap();
+    for (n, outcome) in outcomes.iter().enumerate() {
+        let is_refused = matches!(outcome, Outcome::Refused(Refusal::NoRoom));
+        assert_eq!(is_refused, n % 2 == 0 && n < 3, "{n}: {outcome:?}");
+    }
+    assert_eq!((outcomes.len(), script.commits()), (4, 1));
+    assert_eq!(store.status().room, Room::Low);
+    store.key(user(1)).await.unwrap();
+    // Nothing is left of this one.
+    let outcomes = store.commit(vec![append()]).await.unwrap();
+    assert!(matches!(outcomes[..], [Outcome::Refused(Refusal::NoRoom)]), "{outcomes:?}");
+    assert_eq!(script.commits(), 1, "the engine was called for nothing");
+}
+
+#[tokio::test]
+async fn free_space_is_measured_after_a_part_of_the_reserve_and_not_at_every_commit() {
+    let script = Script::default();
+    let (store, free, measured) = on_a_disk(&script, 1024 * MIB);
+    let commits = 500;
+    for _ in 0..commits {
+        store.commit(vec![expire()]).await.unwrap();
+    }
+    // At the first, and once in each second that this took.
+    assert!(measured.load(Ordering::SeqCst) < commits / 10, "{measured:?}");
+    free.store(0, Ordering::SeqCst);
+    let mut stored = 0;
+    while !matches!(store.commit(vec![append()]).await.unwrap()[..], [Outcome::Refused(Refusal::NoRoom)]) {
+        stored += 1;
+    }
+    // A sixteenth of the reserve, each batch counted as 64 KiB.
+    assert!(stored <= 1024, "{stored} batches went into the reserve");
+}
+
+#[tokio::test]
+async fn without_a_reserve_nothing_is_measured() {
+    let script = Script::default();
+    let (store, free, measured) = on_a_disk(&script, 0);
+    free.store(0, Ordering::SeqCst);
+    store.commit(vec![append()]).await.unwrap();
+    assert_eq!((store.status().room, measured.load(Ordering::SeqCst)), (Room::Enough, 0));
+}
+
+#[tokio::test]
+async fn a_send_without_room_is_unavailable_because_the_store_is_full() {
+    let script = Script::default();
+    let (store, free, _) = on_a_disk(&script, MIB);
+    free.store(0, Ordering::SeqCst);
+    let dm = Service::builder(store).start().unwrap();
+    let sent = dm.send(&who(1), message(ConversationId::from_bytes([2; 16]), "payload")).await;
+    let Err(Error::Unavailable(error)) = sent else { panic!("{sent:?}") };
+    assert_eq!(error.kind(), StoreErrorKind::Full);
+}

@@ -1,0 +1,165 @@
+//! How the service says it is.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use dm_core::{Availability, Durability, Room};
+use metrics::{Counter, Gauge, GaugeFn, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
+
+use crate::common::gate::GatedStore;
+use crate::common::{World, message, poll_once, settle, who};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[tokio::test]
+async fn a_commit_older_than_its_bound_makes_the_service_unready_until_it_is_over() {
+    let store = GatedStore::new();
+    let world = World::with(store.clone(), |config| config.commit_bound = 3 * SECOND);
+    let chat = world.open(1, 2).await;
+    settle().await;
+    assert_eq!(world.dm.health().oldest_commit, Duration::ZERO);
+    store.hold_commits();
+    let dm = world.dm.clone();
+    let sending = tokio::spawn(async move { dm.send(&who(1), message(chat, "x")).await });
+    settle().await;
+    world.clock.advance(3 * SECOND);
+    assert!(world.dm.health().is_ready(), "{:?}", world.dm.health());
+    world.clock.advance(SECOND);
+    assert!(!world.dm.health().is_ready());
+    assert_eq!(world.dm.health().oldest_commit, 4 * SECOND);
+    store.release_commits();
+    sending.await.unwrap().unwrap();
+    assert!(world.dm.health().is_ready(), "{:?}", world.dm.health());
+}
+
+#[tokio::test]
+async fn a_read_older_than_its_bound_makes_the_service_unready_until_it_is_over_or_dropped() {
+    let store = GatedStore::new();
+    let world = World::with(store.clone(), |config| config.read_bound = 3 * SECOND);
+    world.pending(&who(1)).await;
+    let who = who(1);
+    for drops in [true, false] {
+        store.hold_before_inbox();
+        let mut reading = Box::pin(world.dm.pending(&who, Default::default()));
+        while poll_once(&mut reading).await.is_none() && world.dm.health().oldest_read == Duration::ZERO {
+            settle().await;
+            world.clock.advance(SECOND);
+        }
+        world.clock.advance(2 * SECOND);
+        assert!(world.dm.health().is_ready(), "{:?}", world.dm.health());
+        world.clock.advance(SECOND);
+        assert!(!world.dm.health().is_ready());
+        assert_eq!(world.dm.health().oldest_read, 4 * SECOND);
+        if drops {
+            drop(reading);
+            settle().await;
+            store.release_inbox();
+        } else {
+            store.release_inbox();
+            reading.await.unwrap();
+        }
+        assert!(world.dm.health().is_ready(), "{:?}", world.dm.health());
+    }
+}
+
+#[tokio::test]
+async fn a_read_that_is_done_does_not_grow_old_in_the_hands_of_a_caller_who_holds_it() {
+    let store = GatedStore::new();
+    let world = World::with(store.clone(), |_| ());
+    world.pending(&who(1)).await;
+    let who = who(1);
+    store.hold_before_inbox();
+    let mut held = Box::pin(world.dm.pending(&who, Default::default()));
+    assert!(poll_once(&mut held).await.is_none());
+    store.release_inbox();
+    settle().await;
+    world.clock.advance(60 * SECOND);
+    assert!(world.dm.health().is_ready(), "{:?}", world.dm.health());
+    held.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_store_without_room_or_not_open_makes_the_service_unready_and_its_durability_is_shown() {
+    let store = GatedStore::new();
+    let world = World::with(store.clone(), |_| ());
+    assert!(world.dm.health().is_ready());
+    store.say(|status| status.room = Room::Low);
+    assert!(!world.dm.health().is_ready());
+    for availability in [Availability::Reopening, Availability::Closed] {
+        store.say(|status| status.availability = availability);
+        assert!(!world.dm.health().is_ready());
+        assert_eq!(world.dm.health().store.availability, availability);
+    }
+    store.say(|status| status.durability = Durability::NotSynced);
+    assert!(world.dm.health().is_ready(), "a choice of the operator's");
+    assert_eq!(world.dm.health().store.durability, Durability::NotSynced);
+}
+
+#[tokio::test]
+async fn the_gauges_follow() {
+    let gauges = Gauges::default();
+    let _here = metrics::set_default_local_recorder(&gauges);
+    let store = GatedStore::new();
+    let world = World::with(store.clone(), |_| ());
+    let chat = world.open(1, 2).await;
+    settle().await;
+    assert_eq!((gauges.value("dm_ready"), gauges.value("dm_store_open")), (1.0, 1.0));
+    assert_eq!(gauges.value("dm_store_durability synced"), 1.0);
+    store.say(|status| {
+        status.room = Room::Low;
+        status.durability = Durability::AsynchronousReplica;
+    });
+    store.hold_commits();
+    let dm = world.dm.clone();
+    tokio::spawn(async move { dm.send(&who(1), message(chat, "x")).await });
+    settle().await;
+    world.clock.advance(20 * SECOND);
+    settle().await;
+    assert_eq!((gauges.value("dm_ready"), gauges.value("dm_store_room_low")), (0.0, 1.0));
+    assert_eq!(gauges.value("dm_store_durability synced"), 0.0);
+    assert_eq!(gauges.value("dm_store_durability asynchronous_replica"), 1.0);
+    assert_eq!(gauges.value("dm_oldest_commit_seconds"), 20.0);
+    assert_eq!(gauges.value("dm_oldest_read_seconds"), 0.0);
+}
+
+/// What the gauges were last set to, by their names and labels.
+#[derive(Default)]
+struct Gauges(Arc<Mutex<BTreeMap<String, f64>>>);
+
+struct Named(Arc<Mutex<BTreeMap<String, f64>>>, String);
+
+impl Gauges {
+    fn value(&self, name: &str) -> f64 {
+        self.0.lock().unwrap()[name]
+    }
+}
+
+impl Recorder for Gauges {
+    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> Counter {
+        Counter::noop()
+    }
+
+    fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
+        let words = std::iter::once(key.name()).chain(key.labels().map(|label| label.value()));
+        let name = words.collect::<Vec<_>>().join(" ");
+        Gauge::from_arc(Arc::new(Named(Arc::clone(&self.0), name)))
+    }
+
+    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+        Histogram::noop()
+    }
+}
+
+impl GaugeFn for Named {
+    fn increment(&self, _: f64) {}
+    fn decrement(&self, _: f64) {}
+
+    fn set(&self, value: f64) {
+        self.0.lock().unwrap().insert(self.1.clone(), value);
+    }
+}

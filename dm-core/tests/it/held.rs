@@ -1,0 +1,215 @@
+//! A future that was polled once and is then held, without being polled, costs nobody else
+//! anything.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use dm_core::{
+    Config, ConversationId, Directory, HistoryRange, Hub, MemoryStore, Profile, Service, StoreError, UserId,
+};
+use tokio::sync::Semaphore;
+
+use crate::common::blocking::one_read_at_a_time;
+use crate::common::gate::GatedStore;
+use crate::common::{self, World, message, payload, poll_once, settle, user, who};
+
+type Held = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Makes a call, for the conversation of users 1 and 2.
+type Call = fn(Service, ConversationId) -> Held;
+
+/// Every call that reads the store, by its name.
+const READS: [(&str, Call); 9] = [
+    ("key", |dm, _| Box::pin(async move { drop(dm.key(user(1)).await) })),
+    ("conversation", |dm, chat| Box::pin(async move { drop(dm.conversation(&who(1), chat).await) })),
+    ("conversations", |dm, _| Box::pin(async move { drop(dm.conversations(&who(1), 10, None).await) })),
+    ("history", |dm, chat| {
+        Box::pin(async move { drop(dm.history(&who(1), chat, HistoryRange::Newest, 10).await) })
+    }),
+    ("pending", |dm, _| Box::pin(async move { drop(dm.pending(&who(1), Default::default()).await) })),
+    ("devices", |dm, _| Box::pin(async move { drop(dm.devices(&who(1)).await) })),
+    ("depth", |dm, _| Box::pin(async move { drop(dm.depth(&who(1)).await) })),
+    ("connect", |dm, _| Box::pin(async move { drop(Hub::new().connect(&dm, &who(1)).await) })),
+    ("follow", |dm, _| Box::pin(async move { drop(Hub::new().follow(&dm, &who(1)).await) })),
+];
+
+#[tokio::test]
+async fn a_read_that_is_held_keeps_no_permit_from_others() {
+    let (store, gate) = one_read_at_a_time();
+    let world = World::with(store, |_| ());
+    let chat = world.open(1, 2).await;
+    let mut session = world.connect(&who(2)).await;
+    let next: Held = Box::pin(async move { drop(session.next().await) });
+    let reads = READS.iter().map(|(name, read)| (*name, read(world.dm.clone(), chat)));
+    for (name, mut held) in reads.chain([("next", next)]) {
+        gate.close();
+        let other = world.dm.clone();
+        let other = tokio::spawn(async move { other.key(user(9)).await });
+        gate.entered().await;
+        assert!(poll_once(&mut held).await.is_none(), "{name} waits for the other read");
+        gate.open();
+        // Now the permit is the held one's.
+        assert!(common::is_not_found(other.await.unwrap()));
+        assert!(common::is_not_found(world.dm.key(user(9)).await), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_read_that_is_dropped_while_it_waits_is_not_made() {
+    let (store, gate) = one_read_at_a_time();
+    let world = World::with(store, |_| ());
+    gate.close();
+    let other = world.dm.clone();
+    let other = tokio::spawn(async move { other.key(user(9)).await });
+    gate.entered().await;
+    let mut dropped = Box::pin(world.dm.key(user(1)));
+    assert!(poll_once(&mut dropped).await.is_none());
+    drop(dropped);
+    settle().await;
+    gate.open();
+    assert!(common::is_not_found(other.await.unwrap()));
+    assert!(common::is_not_found(world.dm.key(user(9)).await));
+    gate.entered().await;
+    assert!(poll_once(&mut Box::pin(gate.entered())).await.is_none(), "two reads came to the gate in all");
+}
+
+#[tokio::test]
+async fn a_session_goes_on_with_its_read_when_the_wait_is_dropped() {
+    let (store, gate) = one_read_at_a_time();
+    let world = World::with(store, |_| ());
+    world.open(1, 2).await;
+    let mut session = world.connect(&who(2)).await;
+    gate.close();
+    for _ in 0..3 {
+        assert!(poll_once(&mut Box::pin(session.next())).await.is_none());
+        settle().await;
+    }
+    gate.open();
+    session.next().await.unwrap();
+    gate.entered().await;
+    assert!(poll_once(&mut Box::pin(gate.entered())).await.is_none(), "one read came to the gate");
+}
+
+/// A world whose queue takes four writes of 1,000 bytes, all of which are taken: the store stands
+/// still.
+async fn full(change: fn(&mut Config)) -> (GatedStore, World, ConversationId) {
+    let store = GatedStore::new();
+    let world = World::with(store.clone(), |config| {
+        config.max_payload = 1_000;
+        change(config);
+    });
+    let chat = world.open(1, 2).await;
+    settle().await;
+    store.hold_commits();
+    for n in 0..8 {
+        let dm = world.dm.clone();
+        tokio::spawn(async move { dm.send(&who(1), message(chat, &text(n))).await });
+    }
+    settle().await;
+    (store, world, chat)
+}
+
+/// A number, and as many bytes as the queue is counted in.
+fn text(n: usize) -> String {
+    format!("{n:01000}")
+}
+
+async fn stored(world: &World, chat: ConversationId) -> Vec<usize> {
+    let page = world.dm.history(&who(1), chat, HistoryRange::After(Default::default()), 100).await.unwrap();
+    page.messages.iter().map(|message| payload(message).parse().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_send_that_is_held_while_the_queue_is_full_keeps_no_room_from_others() {
+    for change in [(|config| config.queue_bytes = 4 * 1_064) as fn(&mut Config), |config| config.queue = 1] {
+        let (store, world, chat) = full(change).await;
+        let sender = who(1);
+        let mut held: Vec<_> =
+            (8..16).map(|n| Box::pin(world.dm.send(&sender, message(chat, &text(n))))).collect();
+        for sending in &mut held {
+            assert!(poll_once(sending).await.is_none());
+        }
+        store.release_commits();
+        world.send(&who(2), chat, &text(16)).await;
+        // They were queued on their own, in the order of their first polls and before what came
+        // later.
+        assert_eq!(stored(&world, chat).await, (0..17).collect::<Vec<_>>());
+        for sending in held {
+            sending.await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_send_that_is_dropped_while_the_queue_is_full_never_happens_and_keeps_no_room() {
+    let (store, world, chat) = full(|config| config.queue_bytes = 4 * 1_064).await;
+    let sender = who(1);
+    for n in 8..16 {
+        let mut dropped = Box::pin(world.dm.send(&sender, message(chat, &text(n))));
+        assert!(poll_once(&mut dropped).await.is_none());
+    }
+    settle().await;
+    store.release_commits();
+    for n in 16..32 {
+        world.send(&who(2), chat, &text(n)).await;
+    }
+    assert_eq!(stored(&world, chat).await, (0..8).chain(16..32).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_send_that_comes_when_room_is_free_does_not_overtake_one_that_waited_for_it() {
+    let store = GatedStore::new();
+    let world = World::with(store.clone(), |config| {
+        config.max_payload = 1_000;
+        config.queue_bytes = 4 * 1_064;
+    });
+    let chat = world.open(1, 2).await;
+    settle().await;
+    store.hold_commits();
+    let dm = world.dm.clone();
+    // Runs on as soon as the first send is answered, before the task of the one that got its room.
+    let last = tokio::spawn(async move {
+        dm.send(&who(1), message(chat, &text(0))).await.unwrap();
+        dm.send(&who(1), message(chat, "5")).await.unwrap();
+    });
+    settle().await;
+    let sender = who(1);
+    let texts = [text(1), text(2), text(3), "4".to_owned()];
+    let mut waiting = texts.map(|text| Box::pin(world.dm.send(&sender, message(chat, &text))));
+    for sending in &mut waiting {
+        assert!(poll_once(sending).await.is_none());
+    }
+    store.release_commits();
+    last.await.unwrap();
+    for sending in waiting {
+        sending.await.unwrap();
+    }
+    assert_eq!(stored(&world, chat).await, (0..6).collect::<Vec<_>>());
+}
+
+/// A directory behind a lock of its host's.
+struct Locked(Arc<Semaphore>);
+
+#[async_trait]
+impl Directory for Locked {
+    async fn profiles(&self, users: &[UserId]) -> Result<Vec<Option<Profile>>, StoreError> {
+        let _lock = self.0.acquire().await.unwrap();
+        tokio::task::yield_now().await;
+        Ok(users.iter().map(|_| Some(Profile { display_name: String::new() })).collect())
+    }
+}
+
+#[tokio::test]
+async fn a_question_to_the_directory_that_is_held_keeps_no_lock_of_the_host() {
+    let directory = Locked(Arc::new(Semaphore::new(1)));
+    let dm = Service::builder(MemoryStore::new()).directory(directory).start().unwrap();
+    let sender = who(1);
+    let mut opening = Box::pin(dm.open_conversation(&sender, user(2)));
+    let mut asking = Box::pin(dm.profiles(vec![user(2)]));
+    assert!(poll_once(&mut opening).await.is_none());
+    assert!(poll_once(&mut asking).await.is_none());
+    assert!(dm.open_conversation(&who(3), user(4)).await.unwrap().created);
+    assert!(opening.await.unwrap().created);
+}

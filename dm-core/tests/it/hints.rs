@@ -1,0 +1,62 @@
+//! Hints repeated, reordered, delayed and lost in any pattern have no visible effect.
+
+use dm_core::{Delivery, Hub, MemoryStore};
+use proptest::prelude::*;
+
+use crate::common::mischief::Mischief;
+use crate::common::{World, backlog, poll_once, settle, texts, who};
+
+const MESSAGES: usize = 12;
+/// Two per message: the recipient's and the sender's.
+const HINTS: usize = 2 * MESSAGES;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn any_pattern_of_hints_delivers_each_message_once_and_in_order(
+        early in 0..MESSAGES,
+        rounds in prop::collection::vec(prop::collection::vec(0..HINTS + 3, 0..20), 1..5),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let seen = runtime.block_on(deliver(early, rounds));
+        let expected: Vec<_> = (1..=MESSAGES).map(|n| n.to_string()).collect();
+        prop_assert_eq!(seen, expected);
+    }
+}
+
+/// Sends some messages before the session is connected and the rest while it is live, passes hints on in the given
+/// rounds, and returns what was delivered once the poll interval has passed.
+async fn deliver(early: usize, rounds: Vec<Vec<usize>>) -> Vec<String> {
+    let hub = Hub::new();
+    let mischief = Mischief::new(hub.clone());
+    let world = World::notifying(MemoryStore::new(), mischief.clone(), hub, |_| ());
+    let chat = world.open(1, 2).await;
+    for n in 1..=early {
+        world.send(&who(1), chat, &n.to_string()).await;
+    }
+    let mut session = world.connect(&who(2)).await;
+    let mut seen = texts(backlog(&mut session).await.iter().filter_map(entry));
+    for n in early + 1..=MESSAGES {
+        world.send(&who(1), chat, &n.to_string()).await;
+    }
+    settle().await;
+    for round in rounds {
+        mischief.release(round).await;
+        while let Some(delivery) = poll_once(&mut Box::pin(session.next())).await {
+            seen.extend(texts(entry(&delivery.unwrap())));
+        }
+    }
+    world.clock.advance(world.dm.config().poll_interval);
+    while let Some(delivery) = poll_once(&mut Box::pin(session.next())).await {
+        seen.extend(texts(entry(&delivery.unwrap())));
+    }
+    seen
+}
+
+fn entry(delivery: &Delivery) -> Option<&dm_core::InboxEntry> {
+    match delivery {
+        Delivery::Entry(entry) => Some(entry),
+        _ => None,
+    }
+}

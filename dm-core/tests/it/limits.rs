@@ -1,0 +1,102 @@
+//! What happens exactly at a limit, and past a store that is wrong.
+
+use async_trait::async_trait;
+use dm_core::{
+    AckTarget, ConversationId, ConversationState, ConversationsQuery, Delivery, Depth, DeviceState, Error,
+    HistoryPage, HistoryQuery, InboxPage, InboxQuery, KeyRecord, MemoryStore, MessageId, Outcome, Principal,
+    SessionEnd, Store, StoreError, StoreErrorKind, UserId, Write,
+};
+
+use crate::common::{DAY, World, on, seq, who};
+
+#[tokio::test]
+async fn exactly_as_many_names_as_are_allowed_are_acknowledged() {
+    let world = World::configured(|config| {
+        config.list_page = 10;
+        config.pending_page = 5;
+    });
+    let thread = world.open(1, 2).await;
+    world.send_many(&who(1), thread, 12).await;
+    let entries = |count| AckTarget::Entries((1..=count).map(seq).collect());
+    assert_eq!(world.dm.acknowledge(&who(2), entries(10)).await.unwrap().acknowledged, 10);
+    let refused = world.dm.acknowledge(&who(2), entries(11)).await;
+    assert!(matches!(refused, Err(Error::TooLarge { limit: 10, .. })), "{refused:?}");
+
+    let pending = world.dm.pending(&on(2, "desk"), Default::default()).await.unwrap();
+    let known: Vec<MessageId> =
+        pending.entries.iter().filter_map(|entry| Some(entry.message()?.id)).collect();
+    let ids = |count| AckTarget::Messages(known.iter().copied().cycle().take(count).collect());
+    assert_eq!(world.dm.acknowledge(&on(2, "desk"), ids(10)).await.unwrap().acknowledged, 10);
+    let refused = world.dm.acknowledge(&on(2, "desk"), ids(11)).await;
+    assert!(matches!(refused, Err(Error::TooLarge { limit: 10, .. })), "{refused:?}");
+}
+
+#[tokio::test]
+async fn the_position_after_a_gap_is_the_gaps_end() {
+    let world = World::new();
+    let thread = world.open(1, 2).await;
+    // Registered, so that it misses what expires.
+    world.pending(&who(2)).await;
+    world.send_many(&who(1), thread, 3).await;
+    world.clock.advance(31 * DAY);
+    world.dm.expire().await.unwrap();
+    world.send(&who(1), thread, "new").await;
+    let mut session = world.connect(&who(2)).await;
+    assert_eq!(session.position(), seq(0));
+    let Delivery::Gap(gap) = session.next().await.unwrap() else { panic!("no gap") };
+    assert_eq!((gap.from, gap.to, session.position()), (seq(1), seq(4), seq(4)));
+    let Delivery::Entry(entry) = session.next().await.unwrap() else { panic!("no entry") };
+    assert_eq!((entry.seq, session.position()), (seq(5), seq(5)));
+    assert_eq!(session.next().await.unwrap(), Delivery::CaughtUp { position: seq(5) });
+}
+
+/// A store whose pages of an inbox say that there is more, and do not move on.
+struct Nowhere(MemoryStore);
+
+#[async_trait]
+impl Store for Nowhere {
+    async fn commit(&self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
+        self.0.commit(batch).await
+    }
+
+    async fn key(&self, user: UserId) -> Result<Option<KeyRecord>, StoreError> {
+        self.0.key(user).await
+    }
+
+    async fn conversation(&self, id: ConversationId) -> Result<Option<ConversationState>, StoreError> {
+        self.0.conversation(id).await
+    }
+
+    async fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ConversationState>, StoreError> {
+        self.0.conversations(query).await
+    }
+
+    async fn history(&self, query: HistoryQuery) -> Result<Option<HistoryPage>, StoreError> {
+        self.0.history(query).await
+    }
+
+    async fn inbox(&self, query: InboxQuery) -> Result<InboxPage, StoreError> {
+        let after = query.after;
+        let page = self.0.inbox(query).await?;
+        Ok(InboxPage { entries: Vec::new(), through: after, ..page })
+    }
+
+    async fn devices(&self, user: UserId) -> Result<Vec<DeviceState>, StoreError> {
+        self.0.devices(user).await
+    }
+
+    async fn depth(&self, who: Principal) -> Result<Depth, StoreError> {
+        self.0.depth(who).await
+    }
+}
+
+#[tokio::test]
+async fn a_session_ends_at_a_page_that_leads_nowhere() {
+    let world = World::with(Nowhere(MemoryStore::new()), |_| ());
+    let thread = world.open(1, 2).await;
+    world.send(&who(1), thread, "one").await;
+    let mut session = world.connect(&who(2)).await;
+    let end = session.next().await.unwrap_err();
+    let SessionEnd::Failed(Error::Unavailable(error)) = &end else { panic!("{end:?}") };
+    assert_eq!(error.kind(), StoreErrorKind::Corrupt);
+}

@@ -1,0 +1,20 @@
+//! The core as a host uses it. All modules are one program: each further program would link the
+//! library and its dependencies once more.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+mod between_nodes;
+mod commit;
+mod common;
+mod conversations;
+mod disconnecting;
+mod dropped;
+mod embedded;
+mod health;
+mod held;
+mod hints;
+mod inbox;
+mod limits;
+mod own_entries;
+mod sessions;
+mod takeover;

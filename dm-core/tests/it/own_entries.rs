@@ -1,0 +1,182 @@
+//! A fetch passes over what the user sent without going through it again and again.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_trait::async_trait;
+use dm_core::*;
+
+use crate::common::{self, World, on, seq, settle, texts, who};
+
+/// A store in memory whose pages of an inbox end after so many numbers, as those of the other stores do.
+#[derive(Clone)]
+struct ShortPages {
+    inner: MemoryStore,
+    stretch: u64,
+    /// Entries that reads went through.
+    walked: Arc<AtomicU64>,
+    /// Entries that reads answered with.
+    shown: Arc<AtomicU64>,
+}
+
+impl ShortPages {
+    fn new(stretch: u64) -> Self {
+        Self { inner: MemoryStore::new(), stretch, walked: Arc::default(), shown: Arc::default() }
+    }
+
+    /// Entries walked and shown since the last call.
+    fn counts(&self) -> (u64, u64) {
+        (self.walked.swap(0, Ordering::Relaxed), self.shown.swap(0, Ordering::Relaxed))
+    }
+}
+
+#[async_trait]
+impl Store for ShortPages {
+    async fn commit(&self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
+        self.inner.commit(batch).await
+    }
+
+    async fn key(&self, user: UserId) -> Result<Option<KeyRecord>, StoreError> {
+        self.inner.key(user).await
+    }
+
+    async fn conversation(&self, id: ConversationId) -> Result<Option<ConversationState>, StoreError> {
+        self.inner.conversation(id).await
+    }
+
+    async fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ConversationState>, StoreError> {
+        self.inner.conversations(query).await
+    }
+
+    async fn history(&self, query: HistoryQuery) -> Result<Option<HistoryPage>, StoreError> {
+        self.inner.history(query).await
+    }
+
+    async fn inbox(&self, query: InboxQuery) -> Result<InboxPage, StoreError> {
+        let after = query.after.get();
+        let mut page = self.inner.inbox(query).await?;
+        page.through = page.through.min(InboxSeq::new(after.saturating_add(self.stretch)));
+        page.entries.retain(|entry| entry.seq <= page.through);
+        self.walked.fetch_add(page.through.get().saturating_sub(after), Ordering::Relaxed);
+        self.shown.fetch_add(page.entries.len() as u64, Ordering::Relaxed);
+        Ok(page)
+    }
+
+    async fn devices(&self, user: UserId) -> Result<Vec<DeviceState>, StoreError> {
+        self.inner.devices(user).await
+    }
+
+    async fn depth(&self, who: Principal) -> Result<Depth, StoreError> {
+        self.inner.depth(who).await
+    }
+}
+
+fn received(limit: Option<usize>) -> PendingQuery {
+    PendingQuery { kind: PendingKind::Received, limit, after: None }
+}
+
+#[tokio::test]
+async fn own_sends_are_gone_through_once() {
+    let store = ShortPages::new(1_000);
+    let world = World::with(store.clone(), |_| ());
+    let chat = world.open(1, 2).await;
+    world.send_many(&who(1), chat, 2_500).await;
+    world.send(&who(2), chat, "answer").await;
+    let fetch = async || {
+        let answer = world.dm.pending(&who(1), received(None)).await.unwrap();
+        // The cursor moves behind the answer.
+        settle().await;
+        (texts(&answer.entries), answer.next)
+    };
+    // Each fetch moves the cursor by one page of the store.
+    for _ in 0..3 {
+        assert_eq!(fetch().await, (vec!["answer".to_owned()], None));
+    }
+    store.counts();
+    assert_eq!(fetch().await, (vec!["answer".to_owned()], None));
+    assert_eq!(store.counts(), (1, 1), "the answer alone is left to go through");
+    let cursor = world.dm.devices(&who(1)).await.unwrap()[0].cursor;
+    assert_eq!(cursor, seq(2_501), "the conversation and what was sent");
+}
+
+#[tokio::test]
+async fn what_another_device_sent_stays_pending_and_is_not_read_for_who_asks_for_messages_of_others() {
+    let store = ShortPages::new(1_000);
+    let world = World::with(store.clone(), |_| ());
+    let chat = world.open(2, 1).await;
+    let (phone, desk) = (on(1, "phone"), on(1, "desk"));
+    world.send_many(&phone, chat, 1_500).await;
+    world.send(&who(2), chat, "answer").await;
+    for _ in 0..2 {
+        store.counts();
+        let answer = world.dm.pending(&desk, received(None)).await.unwrap();
+        settle().await;
+        assert_eq!((texts(&answer.entries), answer.next), (vec!["answer".to_owned()], None));
+        let (_, shown) = store.counts();
+        assert_eq!(shown, 2, "the answer, and the first entry that may not be acknowledged");
+    }
+    let sent = PendingQuery { kind: PendingKind::ReceivedAndSent, limit: Some(2), after: None };
+    assert_eq!(texts(&world.dm.pending(&desk, sent).await.unwrap().entries), ["1", "2"]);
+}
+
+#[tokio::test]
+async fn a_message_before_own_sends_is_not_acknowledged_on_the_way() {
+    let world = World::with(ShortPages::new(1_000), |_| ());
+    let chat = world.open(1, 2).await;
+    world.send(&who(2), chat, "first").await;
+    world.send_many(&who(1), chat, 600).await;
+    for _ in 0..2 {
+        let answer = world.dm.pending(&who(1), received(None)).await.unwrap();
+        assert_eq!(texts(&answer.entries), ["first"]);
+    }
+    settle().await;
+    assert_eq!(world.dm.devices(&who(1)).await.unwrap()[0].cursor, seq(0));
+}
+
+#[tokio::test]
+async fn a_fetch_without_a_limit_answers_in_one_go_and_one_with_a_limit_may_end_early() {
+    let store = ShortPages::new(1_000);
+    let world = World::with(store.clone(), |_| ());
+    let chat = world.open(2, 1).await;
+    let (phone, desk) = (on(1, "phone"), on(1, "desk"));
+    world.send_many(&phone, chat, 20_000).await;
+    world.send(&who(2), chat, "answer").await;
+    let answer = world.dm.pending(&desk, received(None)).await.unwrap();
+    assert_eq!((texts(&answer.entries), answer.next), (vec!["answer".to_owned()], None));
+
+    store.counts();
+    let mut paging = received(Some(10));
+    let first = world.dm.pending(&desk, paging).await.unwrap();
+    let (walked, _) = store.counts();
+    assert!(first.entries.is_empty());
+    assert!(walked < 19_000, "one call went through {walked} entries");
+    paging.after = first.next;
+    let second = world.dm.pending(&desk, paging).await.unwrap();
+    assert_eq!((texts(&second.entries), second.next), (vec!["answer".to_owned()], None));
+}
+
+#[tokio::test]
+async fn a_gap_is_told_until_it_is_acknowledged_however_much_was_sent_since() {
+    let world = World::with(ShortPages::new(1_000), |_| ());
+    let chat = world.open(2, 1).await;
+    world.send(&who(2), chat, "lost").await;
+    assert_eq!(world.pending(&who(1)).await.len(), 2);
+    world.clock.advance(40 * common::DAY);
+    world.dm.expire().await.unwrap();
+    world.send_many(&who(1), chat, 600).await;
+    for _ in 0..2 {
+        let answer = world.dm.pending(&who(1), received(None)).await.unwrap();
+        assert_eq!(answer.gap.map(|gap| gap.to), Some(seq(2)));
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_leads_nowhere_ends_the_fetch_with_an_error() {
+    let world = World::with(ShortPages::new(0), |_| ());
+    let chat = world.open(1, 2).await;
+    world.send(&who(1), chat, "1").await;
+    match world.dm.pending(&who(2), PendingQuery::default()).await {
+        Err(Error::Unavailable(error)) => assert_eq!(error.kind(), StoreErrorKind::Corrupt),
+        other => panic!("{other:?}"),
+    }
+}

@@ -1,0 +1,422 @@
+//! What a session promises: each entry once, in order, without a hole, whatever happens around it.
+
+use std::time::Duration;
+
+use dm_core::{
+    AckTarget, Delivery, DisconnectReason, Gap, GapReason, Hub, MemoryStore, NullNotifier, SessionEnd,
+};
+
+use crate::common::gate::GatedStore;
+use crate::common::{
+    DAY, World, backlog, delivered_texts, message, on, poll_once, seq, settle, text, texts, user, who,
+};
+
+#[tokio::test]
+async fn the_backlog_comes_first_then_caught_up_then_what_happens() {
+    let world = World::new();
+    let chat = world.open(1, 2).await;
+    world.send_many(&who(1), chat, 3).await;
+    let mut session = world.connect(&who(2)).await;
+    assert_eq!(delivered_texts(&backlog(&mut session).await), ["1", "2", "3"]);
+    world.send(&who(1), chat, "live").await;
+    assert_eq!(text(&mut session).await, "live");
+}
+
+#[tokio::test]
+async fn caught_up_names_the_newest_entry() {
+    let world = World::new();
+    let chat = world.open(1, 2).await;
+    world.send(&who(1), chat, "1").await;
+    let mut session = world.connect(&who(2)).await;
+    session.next().await.unwrap();
+    session.next().await.unwrap();
+    assert_eq!(session.next().await.unwrap(), Delivery::CaughtUp { position: seq(2) });
+}
+
+#[tokio::test]
+async fn what_was_not_acknowledged_comes_again_on_reconnect_and_once() {
+    let world = World::new();
+    let chat = world.open(1, 2).await;
+    world.send_many(&who(1), chat, 3).await;
+    let mut session = world.connect(&who(2)).await;
+    backlog(&mut session).await;
+    // The notice and the first message.
+    session.handle().acknowledge(AckTarget::UpTo(seq(2))).await.unwrap();
+    drop(session);
+    let mut session = world.connect(&who(2)).await;
+    assert_eq!(delivered_texts(&backlog(&mut session).await), ["2", "3"]);
+}
+
+#[tokio::test]
+async fn a_message_between_reading_the_backlog_and_going_live_is_delivered_once() {
+    // Committed before the read, and after it, while its hint is in the mailbox already.
+    for hold in [GatedStore::hold_before_inbox, GatedStore::hold_after_inbox] {
+        let store = GatedStore::new();
+        let world = World::with(store.clone(), |_| ());
+        let chat = world.open(1, 2).await;
+        world.send(&who(1), chat, "early").await;
+        let mut session = world.connect(&who(2)).await;
+        hold(&store);
+        let mut first = Box::pin(session.next());
+        assert!(poll_once(&mut first).await.is_none());
+        world.send(&who(1), chat, "between").await;
+        settle().await;
+        store.release_inbox();
+        first.await.unwrap();
+        world.send(&who(1), chat, "late").await;
+        let mut seen = Vec::new();
+        while seen.len() < 3 {
+            if let Delivery::Entry(entry) = session.next().await.unwrap() {
+                seen.extend(texts([&entry]));
+            }
+        }
+        assert_eq!(seen, ["early", "between", "late"]);
+        settle().await;
+        assert!(poll_once(&mut Box::pin(session.next())).await.is_none(), "nothing comes twice");
+    }
+}
+
+#[tokio::test]
+async fn with_all_hints_lost_messages_come_within_the_poll_interval() {
+    let world = World::notifying(MemoryStore::new(), NullNotifier, Hub::new(), |_| ());
+    let chat = world.open(1, 2).await;
+    let mut session = world.connect(&who(2)).await;
+    backlog(&mut session).await;
+    let mut next = Box::pin(session.next());
+    assert!(poll_once(&mut next).await.is_none());
+    world.send(&who(1), chat, "unannounced").await;
+    settle().await;
+    assert!(poll_once(&mut next).await.is_none());
+    world.clock.advance(world.dm.config().poll_interval);
+    let Delivery::Entry(entry) = next.await.unwrap() else { panic!("an entry") };
+    assert_eq!(texts([&entry]), ["unannounced"]);
+}
+
+#[tokio::test]
+async fn the_poll_interval_runs_on_while_the_host_drops_and_repeats_the_call() {
+    let world = World::notifying(MemoryStore::new(), NullNotifier, Hub::new(), |_| ());
+    let chat = world.open(1, 2).await;
+    let mut session = world.connect(&who(2)).await;
+    backlog(&mut session).await;
+    world.send(&who(1), chat, "unannounced").await;
+    let half = world.dm.config().poll_interval / 2;
+    for _ in 0..2 {
+        assert!(poll_once(&mut Box::pin(session.next())).await.is_none());
+        world.clock.advance(half);
+    }
+    assert_eq!(text(&mut session).await, "unannounced");
+}
+
+#[tokio::test]
+async fn a_newer_connection_of_the_device_takes_over() {
+    let world = World::new();
+    let chat = world.open(1, 2).await;
+    world.send(&who(1), chat, "1").await;
+    let mut old = world.connect(&who(2)).await;
+    backlog(&mut old).await;
+    let mut new = world.connect(&who(2)).await;
+    assert!(matches!(old.next().await, Err(SessionEnd::Replaced)));
+    assert!(matches!(old.next().await, Err(SessionEnd::Replaced)), "it stays over");
+    drop(old);
+    assert_eq!(delivered_texts(&backlog(&mut new).await), ["1"], "unacknowledged, so it comes again");
+    world.send(&who(1), chat, "2").await;
+    assert_eq!(text(&mut new).await, "2", "the old one's end leaves the new one in place");
+    assert_eq!(world.hub.connections(), 1);
+}
+
+#[tokio::test]
+async fn a_waiting_session_learns_of_the_takeover_at_once() {
+    let world = World::new();
+    let mut old = world.connect(&who(2)).await;
+    backlog(&mut old).await;
+    let mut waiting = Box::pin(old.next());
+    assert!(poll_once(&mut waiting).await.is_none());
+    let _new = world.connect(&who(2)).await;
+    assert!(matches!(waiting.await, Err(SessionEnd::Replaced)));
+}
+
+#[tokio::test]
+async fn a_host_ends_the_sessions_of_a_device_or_of_a_user_at_once() {
+    let world = World::new();
+    let (phone, desk) = (on(2, "phone"), on(2, "desk"));
+    let mut on_phone = world.connect(&phone).await;
+    let mut on_desk = world.connect(&desk).await;
+    let mut of_another = world.connect(&who(3)).await;
+    for session in [&mut on_phone, &mut on_desk, &mut of_another] {
+        backlog(session).await;
+    }
+    let mut waiting = Box::pin(on_phone.next());
+    assert!(poll_once(&mut waiting).await.is_none());
+
+    let forgotten = DisconnectReason::DeviceForgotten;
+    assert_eq!(world.hub.disconnect(user(2), Some(&phone.device), forgotten), 1);
+    assert!(matches!(waiting.await, Err(SessionEnd::Disconnected(DisconnectReason::DeviceForgotten))));
+    assert!(poll_once(&mut Box::pin(on_desk.next())).await.is_none(), "only the device that was named");
+
+    assert_eq!(world.hub.disconnect(user(2), None, DisconnectReason::Refused), 1);
+    assert!(matches!(on_desk.next().await, Err(SessionEnd::Disconnected(DisconnectReason::Refused))));
+    assert!(poll_once(&mut Box::pin(of_another.next())).await.is_none(), "only the user who was named");
+    assert_eq!(world.hub.disconnect(user(4), None, DisconnectReason::Refused), 0);
+}
+
+#[tokio::test]
+async fn two_devices_are_served_independently() {
+    let world = World::new();
+    let chat = world.open(1, 2).await;
+    let (phone, desk) = (on(2, "phone"), on(2, "desk"));
+    let mut on_phone = world.connect(&phone).await;
+    let mut on_desk = world.connect(&desk).await;
+    backlog(&mut on_phone).await;
+    backlog(&mut on_desk).await;
+    world.send(&phone, chat, "from the phone").await;
+    world.send(&who(1), chat, "answer").await;
+    assert_eq!(text(&mut on_desk).await, "from the phone");
+    assert_eq!(text(&mut on_desk).await, "answer");
+    assert_eq!(text(&mut on_phone).await, "answer", "its own message is passed over");
+}
+
+#[tokio::test]
+async fn a_client_that_never_acknowledges_stops_at_its_window_and_hinders_nobody() {
+    let world = World::configured(|config| config.window = 4);
+    let chat = world.open(1, 2).await;
+    let (stubborn, other) = (on(2, "stubborn"), on(2, "other"));
+    let mut deaf = world.connect(&stubborn).await;
+    let mut good = world.connect(&other).await;
+    backlog(&mut deaf).await;
+    backlog(&mut good).await;
+    let acknowledging = good.handle();
+    for n in 1..=1_000 {
+        world.send(&who(1), chat, &n.to_string()).await;
+        let Delivery::Entry(entry) = good.next().await.unwrap() else { panic!("an entry") };
+        assert_eq!(texts([&entry]), [n.to_string()]);
+        acknowledging.acknowledge(AckTarget::UpTo(entry.seq)).await.unwrap();
+    }
+    // The notice of the conversation is unacknowledged too.
+    for n in 1..=3 {
+        assert_eq!(text(&mut deaf).await, n.to_string());
+    }
+    assert!(poll_once(&mut Box::pin(deaf.next())).await.is_none());
+    // When it wakes up, everything is still there.
+    let handle = deaf.handle();
+    for n in 4..=1_000 {
+        handle.acknowledge(AckTarget::UpTo(seq(n))).await.unwrap();
+        assert_eq!(text(&mut deaf).await, n.to_string());
+    }
+}
+
+#[tokio::test]
+async fn individual_acknowledgements_make_room_in_the_window() {
+    let world = World::configured(|config| config.window = 3);
+    let chat = world.open(1, 2).await;
+    world.send_many(&who(1), chat, 4).await;
+    let mut session = world.connect(&who(2)).await;
+    session.next().await.unwrap();
+    let Delivery::Entry(first) = session.next().await.unwrap() else { panic!("an entry") };
+    let Delivery::Entry(second) = session.next().await.unwrap() else { panic!("an entry") };
+    assert!(poll_once(&mut Box::pin(session.next())).await.is_none());
+    let by_id = AckTarget::Messages(vec![second.message().unwrap().id]);
+    session.handle().acknowledge(by_id).await.unwrap();
+    assert_eq!(text(&mut session).await, "3");
+    session.handle().acknowledge(AckTarget::Entries(vec![first.seq])).await.unwrap();
+    assert_eq!(text(&mut session).await, "4");
+}
+
+#[tokio::test]
+async fn acknowledgements_made_elsewhere_are_noticed_within_the_poll_interval() {
+    let world = World::configured(|config| config.window = 1);
+    let chat = world.open(1, 2).await;
+    world.send(&who(1), chat, "1").await;
+    let mut session = world.connect(&who(2)).await;
+    session.next().await.unwrap();
+    let mut next = Box::pin(session.next());
+    assert!(poll_once(&mut next).await.is_none());
+    world.dm.acknowledge(&who(2), AckTarget::UpTo(seq(1))).await.unwrap();
+    world.clock.advance(world.dm.config().poll_interval);
+    let Delivery::Entry(entry) = next.await.unwrap() else { panic!("an entry") };
+    assert_eq!(texts([&entry]), ["1"]);
+}
+
+#[tokio::test]
+async fn a_slow_reader_is_served_from_the_store() {
+    let world = World::new();
+    let chat = world.open(1, 2).await;
+    let mut session = world.connect(&who(2)).await;
+    backlog(&mut session).await;
+    // Three times what its mailbox holds.
+    world.send_many(&who(1), chat, 200).await;
+    for n in 1..=200 {
+        assert_eq!(text(&mut session).await, n.to_string());
+    }
+}
+
+#[tokio::test]
+async fn large_messages_do_not_pile_up_in_a_mailbox_and_still_come() {
+    let world = World::new();
+    let chat = world.open(1, 2).await;
+    let mut session = world.connect(&who(2)).await;
+    backlog(&mut session).await;
+    let large = "x".repeat(64 * 1024);
+    for _ in 0..5 {
+        world.send(&who(1), chat, &large).await;
+    }
+    for _ in 0..5 {
+        assert_eq!(text(&mut session).await.len(), large.len());
+    }
+}
+
+#[tokio::test]
+async fn a_device_that_returns_after_its_backlog_expired_is_told_of_the_gap_first() {
+    let world = World::new();
+    let chat = world.open(1, 2).await;
+    let mut session = world.connect(&who(2)).await;
+    backlog(&mut session).await;
+    session.handle().acknowledge(AckTarget::UpTo(seq(1))).await.unwrap();
+    drop(session);
+    world.send_many(&who(1), chat, 3).await;
+    world.clock.advance(31 * DAY);
+    world.dm.expire().await.unwrap();
+    world.send(&who(1), chat, "new").await;
+
+    let mut session = world.connect(&who(2)).await;
+    let gap = Gap { from: seq(2), to: seq(4), reason: GapReason::Expired };
+    assert_eq!(session.next().await.unwrap(), Delivery::Gap(gap));
+    assert_eq!(text(&mut session).await, "new");
+    let history = world.dm.history(&who(2), chat, dm_core::HistoryRange::Newest, 10).await.unwrap();
+    assert_eq!(history.messages.len(), 4, "history keeps what the inbox let go");
+    // Acknowledging the gap's end settles it.
+    session.handle().acknowledge(AckTarget::UpTo(gap.to)).await.unwrap();
+    drop(session);
+    let mut session = world.connect(&who(2)).await;
+    assert_eq!(text(&mut session).await, "new");
+}
+
+#[tokio::test]
+async fn expiry_under_a_live_session_leaves_a_gap_or_nothing() {
+    let world = World::configured(|config| config.window = 2);
+    let chat = world.open(1, 2).await;
+    let mut session = world.connect(&who(2)).await;
+    backlog(&mut session).await;
+    world.send_many(&who(1), chat, 100).await;
+    assert_eq!(text(&mut session).await, "1");
+    world.clock.advance(31 * DAY);
+    world.dm.expire().await.unwrap();
+    world.send(&who(1), chat, "after").await;
+    let handle = session.handle();
+    handle.acknowledge(AckTarget::UpTo(seq(2))).await.unwrap();
+    // What is in its hands or its mailbox may still come; the rest is one gap; then what is new.
+    let mut last = 2;
+    loop {
+        match session.next().await.unwrap() {
+            Delivery::Gap(gap) => {
+                assert_eq!(gap.from.get(), last + 1);
+                last = gap.to.get();
+            }
+            Delivery::Entry(entry) => {
+                assert_eq!(entry.seq.get(), last + 1);
+                last = entry.seq.get();
+                if texts([&entry]) == ["after"] {
+                    break;
+                }
+            }
+            Delivery::CaughtUp { .. } => panic!("it was caught up before"),
+        }
+        handle.acknowledge(AckTarget::UpTo(seq(last))).await.unwrap();
+    }
+    assert_eq!(last, 102);
+}
+
+#[tokio::test]
+async fn a_follower_sees_what_happens_its_own_messages_included_and_nothing_older() {
+    let world = World::new();
+    let chat = world.open(1, 2).await;
+    world.send(&who(1), chat, "old").await;
+    let mut follower = world.hub.follow(&world.dm, &who(1)).await.unwrap();
+    let mut second = world.hub.follow(&world.dm, &who(1)).await.unwrap();
+    world.send(&who(1), chat, "mine").await;
+    world.send(&who(2), chat, "theirs").await;
+    for session in [&mut follower, &mut second] {
+        assert_eq!(text(session).await, "mine");
+        assert_eq!(text(session).await, "theirs");
+    }
+    assert!(world.dm.devices(&who(1)).await.unwrap().is_empty(), "following registers no device");
+}
+
+#[tokio::test]
+async fn a_follower_acknowledges_what_it_names_and_up_to_takes_all_that_came_before() {
+    let world = World::new();
+    let chat = world.open(1, 2).await;
+    world.send(&who(1), chat, "before").await;
+    let mut follower = world.hub.follow(&world.dm, &who(2)).await.unwrap();
+    assert!(world.dm.devices(&who(2)).await.unwrap().is_empty(), "following registers nothing");
+    world.send(&who(1), chat, "shown").await;
+    let Delivery::Entry(entry) = follower.next().await.unwrap() else { panic!("a message was sent") };
+
+    let shown = AckTarget::Entries(vec![entry.seq]);
+    assert_eq!(follower.handle().acknowledge(shown).await.unwrap().acknowledged, 1);
+    assert_eq!(world.dm.devices(&who(2)).await.unwrap().len(), 1, "the first acknowledgement registers");
+    assert_eq!(texts(&world.pending(&who(2)).await), ["before"], "named entries only");
+
+    follower.handle().acknowledge(AckTarget::UpTo(entry.seq)).await.unwrap();
+    assert!(world.pending(&who(2)).await.is_empty(), "what was never shown here goes as well");
+}
+
+#[tokio::test]
+async fn a_device_that_only_sends_has_its_cursor_moved_along() {
+    let world = World::new();
+    let chat = world.open(1, 2).await;
+    let mut session = world.connect(&who(1)).await;
+    backlog(&mut session).await;
+    for n in 1..=600 {
+        world.send(&who(1), chat, &n.to_string()).await;
+        assert!(poll_once(&mut Box::pin(session.next())).await.is_none());
+    }
+    settle().await;
+    let cursor = world.dm.devices(&who(1)).await.unwrap()[0].cursor;
+    assert!(cursor.get() > 256, "{cursor:?}");
+}
+
+#[tokio::test]
+async fn shutdown_ends_sessions() {
+    let world = World::new();
+    let mut session = world.connect(&who(1)).await;
+    backlog(&mut session).await;
+    let mut waiting = Box::pin(session.next());
+    assert!(poll_once(&mut waiting).await.is_none());
+    world.dm.shutdown(Duration::from_secs(1)).await;
+    assert!(matches!(waiting.await, Err(SessionEnd::ShuttingDown)));
+}
+
+#[tokio::test]
+async fn a_dropped_session_leaves_nothing_in_the_hub() {
+    let world = World::new();
+    let sessions =
+        [world.connect(&who(1)).await, world.connect(&on(1, "phone")).await, world.connect(&who(2)).await];
+    assert_eq!(world.hub.connections(), 3);
+    drop(sessions);
+    assert_eq!(world.hub.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_device_too_many_is_refused_and_leaves_no_connection() {
+    let world = World::configured(|config| config.devices_per_user = 1);
+    let _first = world.connect(&on(1, "one")).await;
+    let refused = world.hub.connect(&world.dm, &on(1, "two")).await;
+    assert!(matches!(refused, Err(dm_core::Error::TooManyDevices { limit: 1 })));
+    assert_eq!(world.hub.connections(), 1);
+}
+
+#[tokio::test]
+async fn dropping_the_wait_loses_no_delivery() {
+    let world = World::new();
+    let chat = world.open(1, 2).await;
+    let mut session = world.connect(&who(2)).await;
+    backlog(&mut session).await;
+    for n in 1..=50 {
+        // A host's loop that is woken by other things all the time.
+        let _ = poll_once(&mut Box::pin(session.next())).await;
+        world.dm.send(&who(1), message(chat, &n.to_string())).await.unwrap();
+        assert_eq!(text(&mut session).await, n.to_string());
+    }
+    assert_eq!(world.hub.connections(), 1);
+    assert_eq!(session.principal().user, user(2));
+}

@@ -1,0 +1,209 @@
+//! Sessions of one device on two nodes: exactly one stays, and nothing is lost.
+
+use std::time::Duration;
+
+use dm_core::{MemoryStore, Session, SessionClaim, SessionEnd, Term};
+
+use crate::common::{self, World, backlog, delivered_texts, on, poll_once, user, who};
+
+/// Two nodes on one store, whose clocks stand at the same time.
+fn two() -> (World, World) {
+    let store = MemoryStore::new();
+    (World::with(store.clone(), |_| ()), World::with(store, |_| ()))
+}
+
+fn claim(node: &World) -> SessionClaim {
+    let mut claims = node.hub.claims(user(2));
+    assert_eq!(claims.len(), 1);
+    claims.remove(0)
+}
+
+/// Whether a session goes on. It has nothing to deliver.
+async fn stays(session: &mut Session) -> bool {
+    match poll_once(&mut Box::pin(session.next())).await {
+        None => true,
+        Some(Err(SessionEnd::Replaced)) => false,
+        Some(other) => panic!("{other:?}"),
+    }
+}
+
+async fn caught_up(node: &World) -> Session {
+    let mut session = node.connect(&who(2)).await;
+    backlog(&mut session).await;
+    session
+}
+
+/// Brings a claim to a node, and its objection back to the node that claimed.
+fn tell(from: &World, to: &World, claim: &SessionClaim) {
+    if let Some(theirs) = to.hub.contend(claim) {
+        from.hub.objection(claim.user, &claim.device, claim.term.session, theirs);
+    }
+}
+
+#[tokio::test]
+async fn a_newer_session_on_another_node_ends_the_older_and_has_what_was_not_acknowledged() {
+    let (here, there) = two();
+    let chat = here.open(1, 2).await;
+    here.send(&who(1), chat, "unacknowledged").await;
+    let mut older = caught_up(&here).await;
+    there.clock.advance(Duration::from_millis(1));
+    let mut newer = there.connect(&who(2)).await;
+    assert_eq!(here.hub.contend(&claim(&there)), None);
+    assert!(!stays(&mut older).await);
+    assert_eq!(delivered_texts(&backlog(&mut newer).await), ["unacknowledged"]);
+    assert!(stays(&mut newer).await);
+    assert!(here.hub.claims(user(2)).is_empty(), "one that ended claims nothing");
+}
+
+#[tokio::test]
+async fn a_clock_that_is_behind_is_made_up_for() {
+    let (here, there) = two();
+    here.clock.advance(Duration::from_secs(3_600));
+    let mut older = caught_up(&here).await;
+    let mut newer = caught_up(&there).await;
+    let mut watch = there.hub.watch_claims();
+    watch.changed().await;
+    let first = claim(&there);
+    assert_eq!(there.hub.take_claims(user(2))[..], std::slice::from_ref(&first)[..]);
+    let theirs = here.hub.contend(&first).expect("the older one has the higher term");
+    assert_eq!(theirs, claim(&here).term);
+    there.hub.objection(user(2), &first.device, first.term.session, theirs);
+    assert_eq!(watch.changed().await, [user(2)], "it is to be told again");
+    let [second] = &there.hub.take_claims(user(2))[..] else { panic!("one claim") };
+    assert!(there.hub.take_claims(user(2)).is_empty(), "given once");
+    assert!(second.term > theirs && second.term.session == first.term.session);
+    assert_eq!(here.hub.contend(second), None);
+    assert!(!stays(&mut older).await);
+    assert!(stays(&mut newer).await);
+}
+
+#[tokio::test]
+async fn a_younger_session_that_hears_an_older_ones_claim_late_stays_whatever_the_clocks_say() {
+    for here_ahead in [Duration::ZERO, Duration::from_secs(3_600)] {
+        for there_ahead in [Duration::ZERO, Duration::from_secs(60)] {
+            let (here, there) = two();
+            here.clock.advance(here_ahead);
+            there.clock.advance(there_ahead);
+            let mut older = caught_up(&here).await;
+            let mut younger = caught_up(&there).await;
+            let mut watch = there.hub.watch_claims();
+            watch.changed().await;
+            there.hub.take_claims(user(2));
+            // Delayed on its node until now, when the other session has been there for a while.
+            let late = SessionClaim { age: Duration::from_secs(3_600), ..claim(&here) };
+            assert_eq!(there.hub.contend(&late), None);
+            assert!(stays(&mut younger).await);
+            assert_eq!(watch.changed().await, [user(2)], "it claims");
+            let [claim] = &there.hub.take_claims(user(2))[..] else { panic!("one claim") };
+            assert_eq!(here.hub.contend(claim), None);
+            assert!(!stays(&mut older).await);
+        }
+    }
+}
+
+#[tokio::test]
+async fn of_two_that_begin_at_once_exactly_one_stays_in_whatever_order_they_hear_of_it() {
+    for late in [Duration::ZERO, Duration::from_secs(1)] {
+        for order in 0..6 {
+            let (here, there) = two();
+            there.clock.advance(late);
+            let (mut one, mut other) = (caught_up(&here).await, caught_up(&there).await);
+            let (mine, yours) = (claim(&here), claim(&there));
+            // Each node says its claim before it hears the other's; answers come in any order.
+            match order {
+                0 => (tell(&here, &there, &mine), tell(&there, &here, &yours)),
+                1 => (tell(&there, &here, &yours), tell(&here, &there, &mine)),
+                _ => {
+                    let (to_mine, to_yours) = (there.hub.contend(&mine), here.hub.contend(&yours));
+                    let object = |node: &World, claim: &SessionClaim, theirs: Option<Term>| {
+                        if let Some(theirs) = theirs {
+                            node.hub.objection(user(2), &claim.device, claim.term.session, theirs);
+                        }
+                    };
+                    (object(&here, &mine, to_mine), object(&there, &yours, to_yours))
+                }
+            };
+            // A session that claimed again says so.
+            for _ in 0..8 {
+                for (from, to) in [(&here, &there), (&there, &here)] {
+                    for claim in from.hub.claims(user(2)) {
+                        tell(from, to, &claim);
+                    }
+                }
+            }
+            let stay = (stays(&mut one).await, stays(&mut other).await);
+            assert!(stay.0 != stay.1, "{stay:?}, {late:?}, order {order}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn neither_other_devices_nor_followers_nor_the_session_itself_are_contended() {
+    let (here, there) = two();
+    let mut phone = here.connect(&on(2, "phone")).await;
+    let mut follower = here.hub.follow(&here.dm, &who(2)).await.unwrap();
+    backlog(&mut phone).await;
+    there.clock.advance(Duration::from_secs(1));
+    let _newer = caught_up(&there).await;
+    assert_eq!(here.hub.contend(&claim(&there)), None);
+    assert_eq!(here.hub.contend(&claim(&here)), None, "its own words, come back");
+    assert!(stays(&mut phone).await && stays(&mut follower).await);
+    assert_eq!(claim(&here).device, on(2, "phone").device, "followers claim nothing");
+}
+
+#[tokio::test]
+async fn a_session_that_takes_over_on_its_own_node_has_the_higher_term_whatever_the_clock_says() {
+    let world = World::new();
+    world.clock.advance(Duration::from_secs(3_600));
+    let _older = world.connect(&who(2)).await;
+    let first = claim(&world).term;
+    world.clock.set(common::START);
+    let _newer = world.connect(&who(2)).await;
+    assert!(claim(&world).term > first);
+}
+
+#[tokio::test]
+async fn a_watch_of_claims_tells_of_new_device_sessions_and_takeovers_only() {
+    let world = World::new();
+    let early = world.connect(&who(1)).await;
+    let mut watch = world.hub.watch_claims();
+    assert_eq!(watch.changed().await, [user(1)]);
+    let _follower = world.hub.follow(&world.dm, &who(2)).await.unwrap();
+    drop(world.connect(&who(3)).await);
+    drop(early);
+    assert!(poll_once(&mut Box::pin(watch.changed())).await.is_none());
+    let _older = world.connect(&who(2)).await;
+    assert_eq!(watch.changed().await, [user(2)]);
+    let _newer = world.connect(&who(2)).await;
+    assert_eq!(watch.changed().await, [user(2)]);
+}
+
+#[tokio::test]
+async fn a_session_that_is_objected_to_again_and_again_ends() {
+    let (here, there) = two();
+    let mut session = caught_up(&here).await;
+    let _theirs = caught_up(&there).await;
+    let rival = claim(&there).term.session;
+    let mut raised = 0;
+    while stays(&mut session).await {
+        let own = claim(&here);
+        let theirs = Term { at: own.term.at.after(Duration::from_secs(1)), session: rival };
+        here.hub.objection(user(2), &own.device, own.term.session, theirs);
+        raised += 1;
+    }
+    assert_eq!(raised, 5, "four times it has the last word");
+}
+
+#[tokio::test]
+async fn a_term_that_nothing_is_above_is_given_way_to() {
+    let (here, there) = two();
+    let mut session = caught_up(&here).await;
+    let mut rival = claim(&here);
+    let _theirs = caught_up(&there).await;
+    rival.term = Term { at: dm_core::Timestamp::from_millis(u64::MAX), session: claim(&there).term.session };
+    let before = claim(&here);
+    here.hub.objection(user(2), &before.device, before.term.session, rival.term);
+    let after = claim(&here).term;
+    assert!(after == before.term || after > rival.term);
+    assert!(stays(&mut session).await);
+}

@@ -1,0 +1,195 @@
+//! What the tests share: nodes on one store and one bus, and people.
+
+#![allow(unreachable_pub, reason = "tests")]
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use curve25519_dalek::{EdwardsPoint, Scalar};
+use dm_core::{
+    Ciphertext, ConversationId, Delivery, Hub, ManualClock, Message, Principal, SendMessage, Service,
+    Session, Store, Timestamp, UserId,
+};
+use dm_notify_nats::{HintKey, NatsConfig, NatsNotifier, NatsServers, Presence};
+use dm_test_servers::nats::Server;
+use futures_util::StreamExt as _;
+
+/// When something that should happen counts as not happening.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A node: its own hub, service and connection to the bus. Its clock stands, so that nothing polls unless a test says so.
+pub struct Node {
+    pub dm: Service,
+    pub hub: Hub,
+    pub nats: NatsNotifier,
+    pub clock: ManualClock,
+}
+
+impl Node {
+    pub async fn new(store: &(impl Store + Clone), server: &Server) -> Self {
+        Self::configured(store, &servers(server), &config()).await
+    }
+
+    pub async fn configured(
+        store: &(impl Store + Clone),
+        servers: &NatsServers,
+        config: &NatsConfig,
+    ) -> Self {
+        let hub = Hub::new();
+        let nats = NatsNotifier::connect_with(&hub, servers, config).await.unwrap();
+        Self::around(store, hub, nats)
+    }
+
+    pub fn around(store: &(impl Store + Clone), hub: Hub, nats: NatsNotifier) -> Self {
+        let clock = ManualClock::new(Timestamp::from_millis(1_800_000_000_000));
+        let dm = Service::builder(store.clone()).notifier(nats.clone()).clock(clock.clone()).start().unwrap();
+        Self { dm, hub, nats, clock }
+    }
+
+    pub async fn open(&self, one: u64, other: u64) -> ConversationId {
+        self.dm.open_conversation(&who(one), user(other)).await.unwrap().conversation.id
+    }
+
+    pub async fn send(&self, from: &Principal, to: ConversationId, payload: &str) {
+        self.dm.send(from, message(to, payload)).await.unwrap();
+    }
+
+    /// A session that has caught up.
+    pub async fn connect(&self, who: &Principal) -> Session {
+        let mut session = self.hub.connect(&self.dm, who).await.unwrap();
+        while !matches!(next(&mut session).await, Delivery::CaughtUp { .. }) {}
+        session
+    }
+
+    /// Lets the sessions that wait look into the store.
+    pub fn poll(&self) {
+        self.clock.advance(self.dm.config().poll_interval);
+    }
+
+    /// Waits until the node is on the bus.
+    pub async fn connected(&self) {
+        until("the node is on the bus", || self.nats.health().connected).await;
+    }
+
+    /// Waits until the server has taken this many hints, and whatever else the node said.
+    pub async fn flushed(&self, hints: u64) {
+        until("hints are published", || self.nats.stats().published >= hints).await;
+        // Answered by the server itself, and after what was said before.
+        assert_eq!(soon("an answer", self.nats.presence(user(999))).await, Presence::Nowhere);
+    }
+
+    /// Waits until what came over the bus so far is as much as this.
+    pub async fn received(&self, hints: u64) {
+        until("hints are received", || self.nats.stats().received >= hints).await;
+    }
+}
+
+/// Servers as a node names them: soon tired of one that says nothing.
+pub fn servers(server: &Server) -> NatsServers {
+    let mut servers = NatsServers::new([server.address()]);
+    servers.ping_interval = Duration::from_millis(100);
+    servers
+}
+
+/// A configuration with a key, in which no answer is late.
+pub fn config() -> NatsConfig {
+    let mut config = without_key();
+    config.keys = vec![key(7)];
+    config
+}
+
+/// The same without a key.
+pub fn without_key() -> NatsConfig {
+    let mut config = NatsConfig::default();
+    config.presence_timeout = PATIENCE;
+    config.confirm_timeout = PATIENCE;
+    config.heartbeat = Duration::from_millis(50);
+    config
+}
+
+pub fn key(n: u8) -> HintKey {
+    HintKey::from_bytes([n; HintKey::LEN])
+}
+
+/// Waits until each of some nodes knows the others.
+pub async fn acquainted(nodes: &[&Node]) {
+    let ids: Vec<_> = nodes.iter().map(|node| node.hub.node()).collect();
+    let knows_all = |node: &&Node| {
+        let peers = node.nats.health().peers.unwrap_or_default();
+        ids.iter().all(|id| *id == node.hub.node() || peers.contains(id))
+    };
+    until("the nodes know each other", || nodes.iter().all(knows_all)).await;
+}
+
+/// The *n*-th of many users.
+pub fn user(n: u64) -> UserId {
+    UserId::from_bytes(EdwardsPoint::mul_base(&Scalar::from(n + 1)).compress().to_bytes()).unwrap()
+}
+
+pub fn who(n: u64) -> Principal {
+    user(n).into()
+}
+
+pub fn on(n: u64, device: &str) -> Principal {
+    Principal::new(user(n), device.parse().unwrap())
+}
+
+pub fn message(conversation: ConversationId, payload: &str) -> SendMessage {
+    let ciphertext = Ciphertext::new(Bytes::copy_from_slice(payload.as_bytes()), &[7; 24], None, None);
+    SendMessage::new(conversation, ciphertext.unwrap(), Timestamp::from_millis(5))
+}
+
+pub fn payload(message: &Message) -> String {
+    String::from_utf8(message.ciphertext.payload().to_vec()).unwrap()
+}
+
+pub async fn next(session: &mut Session) -> Delivery {
+    soon("a delivery", session.next()).await.unwrap()
+}
+
+/// The next delivery, which must be a message; its payload.
+pub async fn text(session: &mut Session) -> String {
+    match next(session).await {
+        Delivery::Entry(entry) => payload(entry.message().expect("a message")),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What happens within any reasonable time.
+pub async fn soon<F: Future>(what: &str, future: F) -> F::Output {
+    tokio::time::timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("it never came: {what}"))
+}
+
+/// Waits until something is so that no event tells of.
+pub async fn until(what: &str, mut is: impl FnMut() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    let mut look = tokio::time::interval(Duration::from_millis(2));
+    while !is() {
+        assert!(Instant::now() < end, "it never came about: {what}");
+        look.tick().await;
+    }
+}
+
+/// Subjects of users that the server has subscriptions for, one for each subscription.
+pub fn subscriptions(server: &Server) -> usize {
+    server.monitor("/connz?subs=1").matches("\"dm.user.").count()
+}
+
+/// Hears everything on the bus, from now on.
+pub async fn eavesdrop(bus: &async_nats::Client) -> async_nats::Subscriber {
+    let mut overheard = bus.subscribe("dm.>").await.unwrap();
+    // The subscription has begun when its own words come back.
+    bus.publish("dm.eavesdropper", Bytes::new()).await.unwrap();
+    while *soon("an echo", overheard.next()).await.unwrap().subject != *"dm.eavesdropper" {}
+    overheard
+}
+
+/// A client of the bus that is no node.
+pub async fn stranger(server: &Server) -> async_nats::Client {
+    async_nats::connect(server.address()).await.unwrap()
+}
+
+pub fn subject(n: u64) -> String {
+    format!("dm.user.{}", user(n))
+}

@@ -1,0 +1,200 @@
+//! Hints between two nodes on one store: what arrives, whatever the bus does to it.
+
+use bytes::Bytes;
+use dm_core::{Delivery, MemoryStore};
+use dm_notify_nats::NatsConfig;
+use dm_test_servers::nats::Server;
+use futures_util::StreamExt as _;
+
+use crate::common::{
+    Node, config, message, next, on, servers, soon, stranger, subject, subscriptions, text, until, user, who,
+    without_key,
+};
+
+async fn two(server: &Server) -> (Node, Node) {
+    let store = MemoryStore::new();
+    (Node::new(&store, server).await, Node::new(&store, server).await)
+}
+
+#[tokio::test]
+async fn messages_reach_sessions_on_another_node_both_ways() {
+    let server = Server::start();
+    let (here, there) = two(&server).await;
+    let chat = here.open(1, 2).await;
+    here.flushed(2).await;
+    let mut ana = here.connect(&who(1)).await;
+    let mut bo = there.connect(&who(2)).await;
+    until("both are subscribed", || subscriptions(&server) == 2).await;
+    for n in 0..100 {
+        let (ping, pong) = (format!("ping {n}"), format!("pong {n}"));
+        here.send(&who(1), chat, &ping).await;
+        assert_eq!(text(&mut bo).await, ping);
+        there.send(&who(2), chat, &pong).await;
+        assert_eq!(text(&mut ana).await, pong);
+    }
+    // They came by the bus, and each once: neither node took its own words for another's.
+    there.received(100).await;
+    here.received(100).await;
+    assert_eq!((there.nats.stats().received, here.nats.stats().received), (100, 100));
+    assert_eq!((there.nats.stats().dropped, here.nats.stats().dropped), (0, 0));
+}
+
+#[tokio::test]
+async fn all_devices_but_the_origin_are_told_wherever_they_are() {
+    let server = Server::start();
+    let (here, there) = two(&server).await;
+    let chat = here.open(1, 2).await;
+    let (phone, desk, pad) = (on(1, "phone"), on(1, "desk"), on(1, "pad"));
+    let mut on_phone = there.connect(&phone).await;
+    let mut on_desk = there.connect(&desk).await;
+    let mut on_pad = here.connect(&pad).await;
+    until("both are subscribed", || subscriptions(&server) == 2).await;
+    // The phone sends through a node that does not have its session.
+    here.send(&phone, chat, "from the phone").await;
+    assert_eq!(text(&mut on_desk).await, "from the phone");
+    assert_eq!(text(&mut on_pad).await, "from the phone");
+    there.send(&who(2), chat, "answer").await;
+    for session in [&mut on_phone, &mut on_desk, &mut on_pad] {
+        assert_eq!(text(session).await, "answer");
+    }
+}
+
+#[tokio::test]
+async fn a_message_sent_while_its_recipient_connects_comes_without_polling() {
+    let server = Server::start();
+    let (here, there) = two(&server).await;
+    let chat = here.open(1, 2).await;
+    for sent in 0..50 {
+        let device = on(2, &format!("device-{}", sent % 8));
+        let session = async {
+            // From here on the device acknowledges nothing: a session brings all there is.
+            let mut session = there.hub.connect(&there.dm, &device).await.unwrap();
+            let mut seen = 0;
+            while seen < sent + 1 {
+                if matches!(next(&mut session).await, Delivery::Entry(entry) if entry.message().is_some()) {
+                    seen += 1;
+                }
+            }
+        };
+        let ana = who(1);
+        tokio::join!(session, here.send(&ana, chat, "now"));
+    }
+}
+
+#[tokio::test]
+async fn repeated_reordered_and_late_hints_have_no_effect() {
+    let server = Server::start();
+    let (here, there) = two(&server).await;
+    let chat = here.open(1, 2).await;
+    here.flushed(2).await;
+    let bus = stranger(&server).await;
+    let mut overheard = bus.subscribe(subject(2)).await.unwrap();
+    let mut bo = there.connect(&who(2)).await;
+    until("the others are subscribed", || subscriptions(&server) == 2).await;
+    let mut hints = Vec::new();
+    for n in 1..=20 {
+        here.send(&who(1), chat, &n.to_string()).await;
+        assert_eq!(text(&mut bo).await, n.to_string());
+        loop {
+            let payload = soon("a hint", overheard.next()).await.unwrap().payload;
+            // Probes are shorter than any hint.
+            if payload.len() > 100 {
+                hints.push(payload);
+                break;
+            }
+        }
+    }
+    let before = there.nats.stats().received;
+    for hint in hints.iter().rev().chain(&hints).chain(&hints[5..7]) {
+        bus.publish(subject(2), hint.clone()).await.unwrap();
+    }
+    there.received(before + 42).await;
+    here.send(&who(1), chat, "after").await;
+    assert_eq!(text(&mut bo).await, "after", "nothing came twice");
+}
+
+#[tokio::test]
+async fn garbage_is_counted_and_does_no_harm() {
+    let server = Server::start();
+    let store = MemoryStore::new();
+    let here = Node::configured(&store, &servers(&server), &without_key()).await;
+    let there = Node::configured(&store, &servers(&server), &without_key()).await;
+    let chat = here.open(1, 2).await;
+    here.flushed(2).await;
+    let mut bo = there.connect(&who(2)).await;
+    until("the recipient's node is subscribed", || subscriptions(&server) == 1).await;
+    let bus = stranger(&server).await;
+    let garbage: [&[u8]; 6] =
+        [b"", b"\x01", b"\x01\x01 another version", b"\x02\x09abcdefgh", &[0xff; 900], &[1; 40]];
+    for bytes in garbage {
+        bus.publish_with_reply(subject(2), "nobody", Bytes::copy_from_slice(bytes)).await.unwrap();
+    }
+    until("all is counted", || there.nats.stats().undecodable == 6).await;
+    here.send(&who(1), chat, "fine").await;
+    assert_eq!(text(&mut bo).await, "fine");
+    there.received(1).await;
+    assert_eq!(there.nats.stats().received, 1);
+}
+
+#[tokio::test]
+async fn an_entry_beyond_the_bound_goes_as_its_number_and_is_read() {
+    let server = Server::start();
+    let (here, there) = two(&server).await;
+    let chat = here.open(1, 2).await;
+    here.flushed(2).await;
+    let mut bo = there.connect(&who(2)).await;
+    until("the recipient's node is subscribed", || subscriptions(&server) == 1).await;
+    let large = "x".repeat(NatsConfig::default().max_entry);
+    here.send(&who(1), chat, &large).await;
+    assert_eq!(text(&mut bo).await, large);
+    here.send(&who(1), chat, "small").await;
+    assert_eq!(text(&mut bo).await, "small");
+    there.received(2).await;
+    assert_eq!((there.nats.stats().received, there.nats.stats().numbers), (2, 1));
+}
+
+#[tokio::test]
+async fn a_bound_of_zero_sends_numbers_only() {
+    let server = Server::start();
+    let store = MemoryStore::new();
+    let mut config = config();
+    config.max_entry = 0;
+    let here = Node::configured(&store, &servers(&server), &config).await;
+    let there = Node::new(&store, &server).await;
+    let chat = here.open(1, 2).await;
+    here.flushed(2).await;
+    let mut bo = there.connect(&who(2)).await;
+    until("the recipient's node is subscribed", || subscriptions(&server) == 1).await;
+    let bus = stranger(&server).await;
+    let mut overheard = bus.subscribe("dm.>").await.unwrap();
+    until("the stranger hears all", || server.monitor("/connz?subs=1").contains(r#""dm.\u003e""#)).await;
+    here.send(&who(1), chat, "never on the bus").await;
+    assert_eq!(text(&mut bo).await, "never on the bus");
+    for _ in 0..2 {
+        let hint = loop {
+            let message = soon("a hint", overheard.next()).await.unwrap();
+            if message.subject.starts_with("dm.user.") {
+                break message.payload;
+            }
+        };
+        assert!(hint.len() < 100 && !hint.windows(5).any(|bytes| bytes == b"never"));
+    }
+}
+
+#[tokio::test]
+async fn both_users_opening_on_two_nodes_get_one_conversation_and_both_hear_of_it() {
+    let server = Server::start();
+    let (here, there) = two(&server).await;
+    // Devices that open nothing themselves.
+    let mut ana = here.connect(&on(1, "desk")).await;
+    let mut bo = there.connect(&on(2, "desk")).await;
+    let (one, other) = tokio::join!(here.open(1, 2), there.open(2, 1));
+    assert_eq!(one, other);
+    for session in [&mut ana, &mut bo] {
+        let Delivery::Entry(entry) = next(session).await else { panic!("an entry") };
+        assert!(entry.message().is_none());
+    }
+    here.dm.send(&who(1), message(one, "hello")).await.unwrap();
+    assert_eq!(text(&mut bo).await, "hello");
+    assert!(there.hub.is_connected(user(2)));
+}

@@ -1,0 +1,137 @@
+//! Orders to end sessions, over two nodes: carried out everywhere, and honest about who confirmed.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use dm_core::{DisconnectReason, Disconnected, MemoryStore, NodeId, Session, SessionEnd};
+use dm_test_servers::nats::Server;
+
+use crate::common::{Node, acquainted, on, servers, soon, stranger, text, until, user, who, without_key};
+
+async fn two(server: &Server) -> (Node, Node) {
+    let store = MemoryStore::new();
+    (Node::new(&store, server).await, Node::new(&store, server).await)
+}
+
+async fn ends(session: &mut Session, expected: DisconnectReason) {
+    match soon("the end", session.next()).await {
+        Err(SessionEnd::Disconnected(reason)) => assert_eq!(reason, expected),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn an_order_ends_sessions_on_all_nodes_and_all_confirm() {
+    let server = Server::start();
+    let (here, there) = two(&server).await;
+    acquainted(&[&here, &there]).await;
+    let chat = here.open(1, 2).await;
+    let (mut phone, mut desk) = (here.connect(&on(2, "phone")).await, there.connect(&on(2, "desk")).await);
+    let mut of_another = there.connect(&who(1)).await;
+
+    let ended = here.dm.disconnect(user(2), None, DisconnectReason::Refused).await;
+    let both = vec![here.hub.node(), there.hub.node()];
+    assert_eq!(ended, Disconnected { sessions: 2, confirmed: both, expected: Some(2) });
+    assert!(ended.is_complete());
+    ends(&mut phone, DisconnectReason::Refused).await;
+    ends(&mut desk, DisconnectReason::Refused).await;
+    here.send(&who(2), chat, "still here").await;
+    assert_eq!(text(&mut of_another).await, "still here");
+
+    // Also where nobody is concerned.
+    let ended = there.dm.disconnect(user(9), None, DisconnectReason::SignedOut).await;
+    assert_eq!((ended.sessions, ended.is_complete()), (0, true));
+}
+
+#[tokio::test]
+async fn a_device_forgotten_on_one_node_is_disconnected_on_the_other_alone() {
+    let server = Server::start();
+    let (here, there) = two(&server).await;
+    acquainted(&[&here, &there]).await;
+    let chat = here.open(1, 2).await;
+    let (mut phone, mut desk) = (there.connect(&on(2, "phone")).await, there.connect(&on(2, "desk")).await);
+    assert!(here.dm.forget_device(&on(2, "desk"), "phone".parse().unwrap()).await.unwrap());
+    ends(&mut phone, DisconnectReason::DeviceForgotten).await;
+    here.send(&who(1), chat, "for the desk").await;
+    assert_eq!(text(&mut desk).await, "for the desk");
+}
+
+#[tokio::test]
+async fn without_the_bus_only_this_node_confirms_and_nobody_knows_how_many_should() {
+    let mut server = Server::start();
+    let (here, there) = two(&server).await;
+    acquainted(&[&here, &there]).await;
+    let chat = here.open(1, 2).await;
+    let (mut phone, mut desk) = (here.connect(&on(2, "phone")).await, there.connect(&on(2, "desk")).await);
+    server.stop();
+    until("both know", || !here.nats.health().connected && !there.nats.health().connected).await;
+    let ended = here.dm.disconnect(user(2), None, DisconnectReason::Refused).await;
+    let this = vec![here.hub.node()];
+    assert_eq!(ended, Disconnected { sessions: 1, confirmed: this, expected: None });
+    assert!(!ended.is_complete());
+    ends(&mut phone, DisconnectReason::Refused).await;
+    // The other node missed it, and is not told later either: its host's check finds it.
+    server.restart();
+    here.connected().await;
+    there.connected().await;
+    acquainted(&[&here, &there]).await;
+    here.send(&who(1), chat, "missed").await;
+    assert_eq!(text(&mut desk).await, "missed");
+    let ended = here.dm.disconnect(user(2), None, DisconnectReason::Refused).await;
+    assert_eq!((ended.sessions, ended.is_complete()), (1, true));
+    ends(&mut desk, DisconnectReason::Refused).await;
+}
+
+#[tokio::test]
+async fn a_node_that_does_not_answer_is_missing_from_the_answer() {
+    let server = Server::start();
+    let mut config = without_key();
+    config.confirm_timeout = Duration::from_millis(50);
+    config.heartbeat = Duration::from_secs(1);
+    let here = Node::configured(&MemoryStore::new(), &servers(&server), &config).await;
+    // Says that it is there, as nodes do, and nothing else.
+    let silent = NodeId::from_bytes(*b"a silent");
+    let bus = stranger(&server).await;
+    let (mut count, mut look) = (0_u64, tokio::time::interval(Duration::from_millis(2)));
+    let known = |node: &Node| node.nats.health().peers.is_some_and(|peers| peers.contains(&silent));
+    while !known(&here) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+        let mut alive = vec![2, 8];
+        alive.extend(silent.as_bytes());
+        alive.extend(u64::try_from(now).unwrap().to_be_bytes());
+        alive.extend(count.to_be_bytes());
+        count += 1;
+        bus.publish("dm.nodes", alive.into()).await.unwrap();
+        look.tick().await;
+    }
+    let ended = soon("the bound", here.dm.disconnect(user(2), None, DisconnectReason::Refused)).await;
+    let this = vec![here.hub.node()];
+    assert_eq!(ended, Disconnected { sessions: 0, confirmed: this, expected: Some(2) });
+    assert!(!ended.is_complete());
+}
+
+#[tokio::test]
+async fn a_node_that_left_is_not_waited_for() {
+    let server = Server::start();
+    let (here, there) = two(&server).await;
+    acquainted(&[&here, &there]).await;
+    there.nats.shutdown(Duration::from_secs(30)).await;
+    until("it is known to be gone", || here.nats.health().peers == Some(Vec::new())).await;
+    let ended = here.dm.disconnect(user(2), None, DisconnectReason::Refused).await;
+    assert_eq!((ended.confirmed.len(), ended.expected), (1, Some(1)));
+}
+
+#[tokio::test]
+async fn many_orders_at_once_are_all_confirmed() {
+    let server = Server::start();
+    let (here, there) = two(&server).await;
+    acquainted(&[&here, &there]).await;
+    let order = |n: u64| {
+        let dm = here.dm.clone();
+        tokio::spawn(async move { dm.disconnect(user(n), None, DisconnectReason::Refused).await })
+    };
+    let orders: Vec<_> = (0..200).map(order).collect();
+    for order in orders {
+        assert!(soon("an answer", order).await.unwrap().is_complete());
+    }
+    until("no inbox is left", || !server.monitor("/connz?subs=1").contains("inbox")).await;
+}

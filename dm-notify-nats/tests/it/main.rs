@@ -1,0 +1,17 @@
+//! Nodes on a bus and a store that they share. All modules are one program: each further program would
+//! link the client of the bus once more.
+//!
+//! `logs.rs` is a program of its own, since it takes what the whole process logs.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+mod admission;
+mod common;
+mod database;
+mod delivery;
+mod disconnecting;
+mod outages;
+mod presence;
+mod strangers;
+mod subscriptions;
+mod takeover;

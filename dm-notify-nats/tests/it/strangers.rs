@@ -1,0 +1,240 @@
+//! Somebody on the bus who is no node: what they can do with the nodes' key missing to them, and where there is none.
+
+use async_nats::Message;
+use bytes::Bytes;
+use dm_core::{DisconnectReason, MemoryStore, SessionEnd};
+use dm_notify_nats::NatsConfig;
+use dm_test_servers::nats::Server;
+use futures_util::StreamExt as _;
+
+use crate::common::{
+    self, Node, acquainted, config, eavesdrop, key, on, servers, soon, stranger, subject, subscriptions,
+    text, until, user, who, without_key,
+};
+
+/// Two nodes that know each other.
+async fn two(server: &Server, config: &NatsConfig) -> (Node, Node) {
+    let store = MemoryStore::new();
+    let here = Node::configured(&store, &servers(server), config).await;
+    let there = Node::configured(&store, &servers(server), config).await;
+    acquainted(&[&here, &there]).await;
+    (here, there)
+}
+
+/// The next frame of some kind on the bus; a frame's second byte says its kind.
+async fn overheard(bus: &mut async_nats::Subscriber, kind: u8) -> Message {
+    loop {
+        let message = soon("a frame", bus.next()).await.unwrap();
+        if message.payload.get(1) == Some(&kind) {
+            return message;
+        }
+    }
+}
+
+const ENTRY: u8 = 1;
+const NUMBER: u8 = 2;
+const CLAIMS: u8 = 5;
+const ORDER: u8 = 11;
+
+#[tokio::test]
+async fn a_forged_hint_is_dropped_and_counted() {
+    let server = Server::start();
+    let (here, there) = two(&server, &config()).await;
+    let chat = here.open(1, 2).await;
+    here.flushed(2).await;
+    let mut bo = there.connect(&who(2)).await;
+    until("the recipient's node is subscribed", || subscriptions(&server) == 1).await;
+    let attacker = stranger(&server).await;
+    let mut bus = eavesdrop(&attacker).await;
+    here.send(&who(1), chat, "genuine").await;
+    assert_eq!(text(&mut bo).await, "genuine");
+    let genuine = overheard(&mut bus, ENTRY).await;
+    let genuine = if *genuine.subject == *subject(2) { genuine } else { overheard(&mut bus, ENTRY).await };
+
+    // The next number, so that a session would take it for the next entry.
+    let mut forged = genuine.payload.to_vec();
+    forged[17] += 1;
+    let without_tag = forged[..forged.len() - 16].to_vec();
+    let mut number = forged[..18].to_vec();
+    number[1] = NUMBER;
+    number.push(0);
+    for (n, frame) in [forged, without_tag, number].into_iter().enumerate() {
+        attacker.publish(subject(2), frame.into()).await.unwrap();
+        until("it is counted", || there.nats.stats().unauthenticated == n as u64 + 1).await;
+    }
+    // A genuine one on the subject of another user.
+    let _cy = there.connect(&who(3)).await;
+    until("for that one, too", || subscriptions(&server) == 2).await;
+    attacker.publish(subject(3), genuine.payload.clone()).await.unwrap();
+    until("it is counted", || there.nats.stats().unauthenticated == 4).await;
+    // And on its own, again: taken for what it is.
+    let received = there.nats.stats().received;
+    attacker.publish(subject(2), genuine.payload).await.unwrap();
+    there.received(received + 1).await;
+    here.send(&who(1), chat, "next").await;
+    assert_eq!(text(&mut bo).await, "next", "neither forged nor repeated");
+}
+
+#[tokio::test]
+async fn a_node_with_another_key_is_not_heard() {
+    let server = Server::start();
+    let (here, there) = two(&server, &config()).await;
+    let mut foreign = config();
+    foreign.keys = vec![key(8)];
+    let foreign = Node::configured(&MemoryStore::new(), &servers(&server), &foreign).await;
+    let mut bo = there.connect(&who(2)).await;
+    until("the recipient's node is subscribed", || subscriptions(&server) == 1).await;
+    // Its hints, claims and orders, and answers to its questions, are nobody's.
+    let before = there.nats.stats().unauthenticated;
+    foreign.open(1, 2).await;
+    let _same_device = foreign.connect(&who(2)).await;
+    until("they are counted", || there.nats.stats().unauthenticated >= before + 3).await;
+    let mut quick = without_key();
+    quick.keys = vec![key(8)];
+    quick.confirm_timeout = std::time::Duration::from_millis(50);
+    let quick = Node::configured(&MemoryStore::new(), &servers(&server), &quick).await;
+    let ended = soon("the bound", quick.dm.disconnect(user(2), None, DisconnectReason::Refused)).await;
+    assert!(!ended.confirmed.contains(&there.hub.node()));
+    let chat = here.open(1, 2).await;
+    assert!(common::next(&mut bo).await.is_entry_without_message());
+    here.send(&who(1), chat, "goes on").await;
+    assert_eq!(text(&mut bo).await, "goes on");
+    assert_eq!(there.nats.stats().undecodable, 0);
+}
+
+#[tokio::test]
+async fn an_order_and_a_claim_are_taken_once_whoever_says_them_again() {
+    let server = Server::start();
+    let (here, there) = two(&server, &config()).await;
+    let attacker = stranger(&server).await;
+    let mut bus = eavesdrop(&attacker).await;
+    let mut banned = there.connect(&who(2)).await;
+    let claim = overheard(&mut bus, CLAIMS).await;
+    assert!(here.dm.disconnect(user(2), None, DisconnectReason::Refused).await.is_complete());
+    let order = overheard(&mut bus, ORDER).await;
+    assert!(matches!(soon("the end", banned.next()).await, Err(SessionEnd::Disconnected(_))));
+    drop(banned);
+
+    // Let in again, on the node that heard both.
+    let mut session = there.connect(&who(2)).await;
+    let mut elsewhere = here.connect(&on(2, "desk")).await;
+    until("both are subscribed", || subscriptions(&server) == 2).await;
+    attacker.publish(order.subject, order.payload).await.unwrap();
+    until("it is counted", || there.nats.stats().repeated == 1).await;
+    for _ in 0..2 {
+        attacker.publish(claim.subject.clone(), claim.payload.clone()).await.unwrap();
+    }
+    // The node that was not subscribed for the user at the time takes the claim once: it names a session that is older.
+    until("it is counted", || here.nats.stats().repeated == 1).await;
+    let chat = here.open(1, 2).await;
+    for session in [&mut session, &mut elsewhere] {
+        assert!(common::next(session).await.is_entry_without_message());
+    }
+    here.send(&who(1), chat, "still connected").await;
+    assert_eq!(text(&mut session).await, "still connected");
+    assert_eq!(text(&mut elsewhere).await, "still connected");
+}
+
+#[tokio::test]
+async fn a_stranger_who_answers_a_question_or_an_order_is_not_believed() {
+    let server = Server::start();
+    let (here, there) = two(&server, &config()).await;
+    let attacker = stranger(&server).await;
+    // Answers whatever has a reply, before anybody else can.
+    let mut bus = eavesdrop(&attacker).await;
+    let liar = attacker.clone();
+    let lies = tokio::spawn(async move {
+        while let Some(message) = bus.next().await {
+            if let Some(reply) = message.reply {
+                let mut done = vec![2, 13];
+                done.extend(*b"a liar!!");
+                done.extend(9_u32.to_be_bytes());
+                liar.publish(reply, Bytes::from(done)).await.unwrap();
+            }
+        }
+    });
+    let ended = here.dm.disconnect(user(2), None, DisconnectReason::Refused).await;
+    assert_eq!(ended.confirmed, [here.hub.node(), there.hub.node()]);
+    assert_eq!((ended.sessions, ended.expected), (0, Some(2)));
+    lies.abort();
+}
+
+#[tokio::test]
+async fn without_a_key_hints_carry_numbers_only_and_no_entry_is_believed() {
+    let server = Server::start();
+    let (here, there) = two(&server, &without_key()).await;
+    let chat = here.open(1, 2).await;
+    here.flushed(2).await;
+    let mut bo = there.connect(&on(2, "phone")).await;
+    until("the recipient's node is subscribed", || subscriptions(&server) == 1).await;
+    let attacker = stranger(&server).await;
+    let mut bus = eavesdrop(&attacker).await;
+    here.send(&who(1), chat, "never on the bus").await;
+    assert_eq!(text(&mut bo).await, "never on the bus");
+    for _ in 0..2 {
+        let hint = overheard(&mut bus, NUMBER).await;
+        assert!(!hint.payload.windows(5).any(|bytes| bytes == b"never"));
+    }
+
+    // An entry, such as nodes with a key send them.
+    let keyed = Node::configured(&MemoryStore::new(), &servers(&server), &config()).await;
+    let foreign = keyed.open(1, 2).await;
+    keyed.send(&who(1), foreign, "forged").await;
+    let forged = loop {
+        let forged = overheard(&mut bus, ENTRY).await;
+        if *forged.subject == *subject(2) && forged.payload.windows(6).any(|bytes| bytes == b"forged") {
+            break forged.payload;
+        }
+    };
+    let mut forged = forged[..forged.len() - 16].to_vec();
+    forged[17] = 3;
+    let before = there.nats.stats().unauthenticated;
+    attacker.publish(subject(2), forged.into()).await.unwrap();
+    until("it is counted", || there.nats.stats().unauthenticated > before).await;
+
+    // A number of the next entry, said to be the session's own: a session that believed it would pass over the message.
+    let mut number = vec![2, NUMBER];
+    number.extend(*b"a liar!!");
+    number.extend(3_u64.to_be_bytes());
+    number.push(5);
+    number.extend(b"phone");
+    let received = there.nats.stats().received;
+    attacker.publish(subject(2), number.into()).await.unwrap();
+    there.received(received + 1).await;
+    here.send(&who(1), chat, "not passed over").await;
+    assert_eq!(text(&mut bo).await, "not passed over");
+}
+
+#[tokio::test]
+async fn a_key_is_changed_while_the_nodes_go_on() {
+    let server = Server::start();
+    let store = MemoryStore::new();
+    let with = |keys: &[u8]| {
+        let mut config = config();
+        config.keys = keys.iter().map(|n| key(*n)).collect();
+        config
+    };
+    let (old, both, new) = (with(&[1]), with(&[2, 1]), with(&[2]));
+    for (from, to) in [(&old, &both), (&both, &new), (&both, &both)] {
+        let here = Node::configured(&store, &servers(&server), from).await;
+        let there = Node::configured(&store, &servers(&server), to).await;
+        let chat = here.open(1, 2).await;
+        let mut bo = there.connect(&who(2)).await;
+        until("the recipient's node is subscribed", || subscriptions(&server) == 1).await;
+        here.send(&who(1), chat, "heard").await;
+        assert_eq!(text(&mut bo).await, "heard");
+        there.received(1).await;
+        drop(bo);
+        until("nobody is left", || subscriptions(&server) == 0).await;
+    }
+}
+
+trait Opening {
+    fn is_entry_without_message(&self) -> bool;
+}
+
+impl Opening for dm_core::Delivery {
+    fn is_entry_without_message(&self) -> bool {
+        matches!(self, Self::Entry(entry) if entry.message().is_none())
+    }
+}

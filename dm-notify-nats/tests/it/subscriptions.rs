@@ -1,0 +1,110 @@
+//! For whom a node is subscribed, and that nothing stays behind.
+
+use std::time::Duration;
+
+use dm_core::{Hub, MemoryStore};
+use dm_notify_nats::{NatsConfig, NatsError, NatsNotifier};
+use dm_test_servers::nats::Server;
+
+use crate::common::{self, Node, on, servers, stranger, subscriptions, text, until, user, who};
+
+#[tokio::test]
+async fn one_subscription_serves_all_devices_of_a_user_from_the_first_session_to_the_last() {
+    let server = Server::start();
+    let node = Node::new(&MemoryStore::new(), &server).await;
+    assert_eq!(subscriptions(&server), 0);
+    let phone = node.connect(&on(1, "phone")).await;
+    let desk = node.connect(&on(1, "desk")).await;
+    let bo = node.connect(&who(2)).await;
+    until("two users are subscribed for", || subscriptions(&server) == 2).await;
+    assert!(server.monitor("/connz?subs=1").contains(&common::subject(1)));
+    assert_eq!(node.nats.stats().subscriptions, 2);
+    drop((phone, bo));
+    until("one user is left", || subscriptions(&server) == 1).await;
+    drop(desk);
+    until("nobody is left", || subscriptions(&server) == 0).await;
+    let _again = node.connect(&on(1, "phone")).await;
+    until("the user is back", || subscriptions(&server) == 1).await;
+}
+
+#[tokio::test]
+async fn coming_and_going_many_times_leaves_nothing() {
+    let server = Server::start();
+    let node = Node::new(&MemoryStore::new(), &server).await;
+    for round in 0..20 {
+        let mut sessions = Vec::new();
+        for n in 0..20 {
+            sessions.push(node.connect(&who(n)).await);
+        }
+        sessions.truncate(round % 3);
+        drop(sessions);
+    }
+    until("nobody is left", || subscriptions(&server) == 0 && node.nats.stats().subscriptions == 0).await;
+}
+
+#[tokio::test]
+async fn sessions_from_before_the_notifier_are_subscribed_for() {
+    let server = Server::start();
+    let store = MemoryStore::new();
+    let hub = Hub::new();
+    let alone = dm_core::Service::builder(store.clone()).notifier(hub.clone()).start().unwrap();
+    let _session = hub.connect(&alone, &who(1)).await.unwrap();
+    let _nats = NatsNotifier::connect(&hub, server.address().as_str()).await.unwrap();
+    until("the user is subscribed for", || subscriptions(&server) == 1).await;
+}
+
+#[tokio::test]
+async fn shutting_down_unsubscribes_and_leaves_the_hub_at_work() {
+    let server = Server::start();
+    let node = Node::new(&MemoryStore::new(), &server).await;
+    let chat = node.open(1, 2).await;
+    let mut bo = node.connect(&who(2)).await;
+    until("the user is subscribed for", || subscriptions(&server) == 1).await;
+    node.nats.shutdown(Duration::from_secs(30)).await;
+    until("nobody is left", || subscriptions(&server) == 0).await;
+    node.send(&who(1), chat, "on this node").await;
+    assert_eq!(text(&mut bo).await, "on this node");
+    node.nats.shutdown(Duration::from_secs(30)).await;
+}
+
+#[tokio::test]
+async fn with_the_last_handle_the_connection_goes() {
+    let server = Server::start();
+    let node = Node::new(&MemoryStore::new(), &server).await;
+    let session = node.connect(&who(1)).await;
+    until("the user is subscribed for", || subscriptions(&server) == 1).await;
+    assert_eq!(server.number("/connz", "num_connections"), 1);
+    let Node { dm, nats, .. } = node;
+    drop(nats);
+    dm.shutdown(Duration::from_secs(30)).await;
+    drop((dm, session));
+    until("no connection is left", || server.number("/connz", "num_connections") == 0).await;
+}
+
+#[tokio::test]
+async fn a_host_brings_its_own_connection_and_keeps_it() {
+    let server = Server::start();
+    let (store, client) = (MemoryStore::new(), stranger(&server).await);
+    let hub = Hub::new();
+    let mut config = NatsConfig::default();
+    config.prefix = "chat.dm".to_owned();
+    let nats = NatsNotifier::with_client(&hub, client.clone(), &config).unwrap();
+    let here = Node::around(&store, hub, nats);
+    let there = Node::configured(&store, &servers(&server), &config).await;
+    let chat = here.open(1, 2).await;
+    let mut bo = here.connect(&who(2)).await;
+    let subject = format!("chat.dm.user.{}", user(2));
+    until("the user is subscribed for", || server.monitor("/connz?subs=1").contains(&subject)).await;
+    there.send(&who(1), chat, "hello").await;
+    assert_eq!(text(&mut bo).await, "hello");
+    here.nats.shutdown(Duration::from_secs(30)).await;
+    until("nobody is left", || !server.monitor("/connz?subs=1").contains(&subject)).await;
+    client.publish("the.host", "goes on".into()).await.unwrap();
+    client.flush().await.unwrap();
+
+    config.prefix = "chat dm".to_owned();
+    assert!(matches!(
+        NatsNotifier::with_client(&here.hub, client, &config),
+        Err(NatsError::Invalid(invalid)) if invalid.field() == "prefix"
+    ));
+}

@@ -1,0 +1,168 @@
+//! A device that connects to another node: the newer session stays, one of two always does, and nothing is lost.
+
+use std::time::Duration;
+
+use dm_core::{Delivery, MemoryStore, Session, SessionEnd};
+use dm_test_servers::nats::Server;
+use futures_util::StreamExt as _;
+
+use crate::common::{
+    self, Node, eavesdrop, next, on, servers, soon, stranger, subscriptions, text, until, user, who,
+    without_key,
+};
+
+async fn two(server: &Server) -> (Node, Node) {
+    let store = MemoryStore::new();
+    (Node::new(&store, server).await, Node::new(&store, server).await)
+}
+
+async fn is_replaced(session: &mut Session) {
+    let end = soon("the end", session.next()).await;
+    assert!(matches!(end, Err(SessionEnd::Replaced)), "{end:?}");
+}
+
+/// The kind of a frame that says which device sessions a node has.
+const CLAIMS: u8 = 5;
+
+/// Waits until a node has said its claim, and so is subscribed.
+async fn claimed(bus: &mut async_nats::Subscriber) {
+    while soon("a claim", bus.next()).await.unwrap().payload.get(1) != Some(&CLAIMS) {}
+}
+
+/// The same, of one node.
+async fn claimed_by(bus: &mut async_nats::Subscriber, node: &Node) {
+    let start = [&[2, CLAIMS], &node.hub.node().as_bytes()[..]].concat();
+    while !soon("a claim", bus.next()).await.unwrap().payload.starts_with(&start) {}
+}
+
+/// Device sessions of a user that go on.
+fn live(nodes: [&Node; 2]) -> usize {
+    nodes.iter().map(|node| node.hub.claims(user(2)).len()).sum()
+}
+
+#[tokio::test]
+async fn a_newer_session_on_another_node_ends_the_older_and_gets_what_was_not_acknowledged() {
+    let server = Server::start();
+    let (here, there) = two(&server).await;
+    let chat = here.open(1, 2).await;
+    here.send(&who(1), chat, "before").await;
+    let attentive = stranger(&server).await;
+    let mut bus = eavesdrop(&attentive).await;
+    let mut older = here.connect(&who(2)).await;
+    claimed(&mut bus).await;
+    let mut desk = here.connect(&on(2, "desk")).await;
+    there.clock.advance(Duration::from_secs(1));
+    let mut newer = there.hub.connect(&there.dm, &who(2)).await.unwrap();
+    is_replaced(&mut older).await;
+    here.send(&who(1), chat, "after").await;
+    assert!(matches!(next(&mut newer).await, Delivery::Entry(entry) if entry.message().is_none()));
+    assert_eq!(text(&mut newer).await, "before");
+    loop {
+        match next(&mut newer).await {
+            Delivery::CaughtUp { .. } => {}
+            Delivery::Entry(entry) => break assert_eq!(common::payload(entry.message().unwrap()), "after"),
+            gap @ Delivery::Gap(_) => panic!("{gap:?}"),
+        }
+    }
+    assert_eq!(text(&mut desk).await, "after", "another device is left alone");
+}
+
+#[tokio::test]
+async fn the_newer_session_stays_also_where_its_nodes_clock_is_behind() {
+    for config in [common::config(), without_key()] {
+        let server = Server::start();
+        let store = MemoryStore::new();
+        let here = Node::configured(&store, &servers(&server), &config).await;
+        let there = Node::configured(&store, &servers(&server), &config).await;
+        here.clock.advance(Duration::from_secs(3_600));
+        let attentive = stranger(&server).await;
+        let mut bus = eavesdrop(&attentive).await;
+        let mut older = here.connect(&who(2)).await;
+        claimed(&mut bus).await;
+        let mut newer = there.connect(&who(2)).await;
+        is_replaced(&mut older).await;
+        let chat = here.open(1, 2).await;
+        assert!(matches!(next(&mut newer).await, Delivery::Entry(entry) if entry.message().is_none()));
+        there.send(&who(1), chat, "to the newer").await;
+        assert_eq!(text(&mut newer).await, "to the newer");
+        assert_eq!(there.hub.claims(user(2)).len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn of_two_that_connect_at_once_exactly_one_stays() {
+    let server = Server::start();
+    let (here, there) = two(&server).await;
+    for round in 0..30 {
+        if round == 15 {
+            there.clock.advance(Duration::from_secs(1));
+        }
+        let device = who(2);
+        let both = tokio::join!(here.hub.connect(&here.dm, &device), there.hub.connect(&there.dm, &device));
+        let (one, other) = (both.0.unwrap(), both.1.unwrap());
+        until("one is ended", || live([&here, &there]) < 2).await;
+        // Whatever the nodes still had to say of it they have said.
+        for _ in 0..3 {
+            here.flushed(0).await;
+            there.flushed(0).await;
+        }
+        assert_eq!(live([&here, &there]), 1, "round {round}");
+        drop((one, other));
+        until("both are gone", || subscriptions(&server) == 0).await;
+    }
+}
+
+#[tokio::test]
+async fn clients_that_take_turns_lose_nothing_and_leave_one_session() {
+    let server = Server::start();
+    let (here, there) = two(&server).await;
+    let chat = here.open(1, 2).await;
+    let attentive = stranger(&server).await;
+    let mut bus = eavesdrop(&attentive).await;
+    let mut before: Option<Session> = None;
+    for turn in 0..20 {
+        let node = if turn % 2 == 0 { &here } else { &there };
+        // Nothing is acknowledged, so all of it comes to each session.
+        let mut session = node.hub.connect(&node.dm, &who(2)).await.unwrap();
+        // Of two that begin within the time a frame takes, either may stay.
+        claimed_by(&mut bus, node).await;
+        if let Some(mut before) = before.take() {
+            // It may have deliveries in hand; then it ends.
+            loop {
+                match soon("the end", before.next()).await {
+                    Ok(_) => {}
+                    Err(SessionEnd::Replaced) => break,
+                    Err(other) => panic!("{other:?}"),
+                }
+            }
+        }
+        here.send(&who(1), chat, &turn.to_string()).await;
+        let mut seen = Vec::new();
+        while seen.len() <= turn {
+            if let Delivery::Entry(entry) = next(&mut session).await {
+                seen.extend(entry.message().map(|message| common::payload(message)));
+            }
+        }
+        assert_eq!(seen, (0..=turn).map(|n| n.to_string()).collect::<Vec<_>>());
+        before = Some(session);
+    }
+    assert_eq!(live([&here, &there]), 1);
+}
+
+#[tokio::test]
+async fn two_that_began_while_the_bus_was_away_are_settled_when_it_is_back() {
+    let mut server = Server::start();
+    let (here, there) = two(&server).await;
+    server.stop();
+    until("both know", || !here.nats.health().connected && !there.nats.health().connected).await;
+    let (one, other) = (here.connect(&who(2)).await, there.connect(&who(2)).await);
+    assert_eq!(live([&here, &there]), 2);
+    server.restart();
+    until("one is ended", || live([&here, &there]) < 2).await;
+    for _ in 0..3 {
+        here.flushed(0).await;
+        there.flushed(0).await;
+    }
+    assert_eq!(live([&here, &there]), 1);
+    drop((one, other));
+}

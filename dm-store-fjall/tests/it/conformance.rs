@@ -1,0 +1,5 @@
+//! The store keeps the contract, clause by clause.
+
+use crate::common::harness::Folder;
+
+dm_conformance::suite!(Folder);

@@ -1,0 +1,67 @@
+//! Where the conformance suite finds a store.
+
+use std::path::{Path, PathBuf};
+
+use dm_conformance::Harness;
+use dm_conformance::crash::CrashHarness;
+use dm_core::StoreError;
+use dm_store_postgres::PostgresStore;
+use dm_test_servers::postgres::{Cluster, Database};
+
+/// A store in a database of its own.
+pub struct Place {
+    /// Connection parameters, which name a process's way to it.
+    parameters: PathBuf,
+    /// Dropped with the harness that made it.
+    _database: Option<Database>,
+}
+
+impl Harness for Place {
+    type Store = PostgresStore;
+
+    async fn fresh() -> Self {
+        let database = fresh();
+        Self { parameters: database.parameters().into(), _database: Some(database) }
+    }
+
+    async fn open(&self) -> Result<PostgresStore, StoreError> {
+        PostgresStore::open(self.parameters.to_str().unwrap()).await
+    }
+}
+
+impl CrashHarness for Place {
+    fn path(&self) -> &Path {
+        &self.parameters
+    }
+
+    fn at(parameters: &Path) -> Self {
+        Self { parameters: parameters.to_owned(), _database: None }
+    }
+}
+
+/// A database with the schema in it.
+pub fn fresh() -> Database {
+    Cluster::shared().database(&template(), |parameters| {
+        // On a thread, for the test is in a runtime already.
+        std::thread::scope(|scope| {
+            let made = scope.spawn(|| {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+                runtime.block_on(async { PostgresStore::open(parameters).await.map(drop) })
+            });
+            made.join().unwrap().unwrap();
+        });
+    })
+}
+
+/// Named by what is in it, for a server outlives a change of the schema.
+fn template() -> String {
+    use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+    let mut hasher = DefaultHasher::new();
+    include_str!("../../../migrations/0001_initial.sql").hash(&mut hasher);
+    format!("dm_{:016x}", hasher.finish())
+}
+
+/// A time, in milliseconds.
+pub const fn time(millis: u64) -> dm_core::Timestamp {
+    dm_core::Timestamp::from_millis(millis)
+}

@@ -1,0 +1,7 @@
+//! The store keeps the contract, clause by clause; and two processes that write at once, as two nodes of a
+//! host do, lose nothing.
+
+use crate::common::harness::Place;
+
+dm_conformance::suite!(Place);
+dm_conformance::processes_suite!(Place);

@@ -1,0 +1,92 @@
+//! Servers that lose what was answered, and standbys.
+
+use std::error::Error as _;
+
+use dm_core::{Durability, Store as _, StoreError, StoreErrorKind};
+use dm_store_postgres::{PostgresConfig, PostgresStore};
+use dm_test_servers::postgres::Cluster;
+use tokio_postgres::NoTls;
+
+use crate::common::{append, open, texts};
+
+async fn with(parameters: &str, least: Durability) -> Result<PostgresStore, StoreError> {
+    let mut config = PostgresConfig::default();
+    config.least_durability = least;
+    PostgresStore::open_with(parameters, NoTls, &config).await
+}
+
+async fn found(parameters: &str) -> Durability {
+    with(parameters, Durability::NotSynced).await.unwrap().status().durability
+}
+
+/// Asserts that the server is refused when more is asked for, and why.
+async fn is_refused(parameters: &str, least: Durability, setting: &str) {
+    let refused = with(parameters, least).await.map(drop).unwrap_err();
+    assert_eq!(refused.kind(), StoreErrorKind::Engine);
+    let text = refused.source().unwrap().to_string();
+    assert!(text.contains(setting) && text.contains("least_durability"), "{text}");
+}
+
+/// Waits until a query on a server says `t`.
+async fn until(server: &Cluster, query: &str) {
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while server.sql("postgres", query) != "t" {
+        assert!(std::time::Instant::now() < end, "it never came about: {query}");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_standby_is_refused_as_unavailable_until_it_is_promoted() {
+    let primary = Cluster::alone();
+    let store = PostgresStore::open(&primary.parameters("postgres")).await.unwrap();
+    store.commit(vec![open(1, 1, 2), append(1, 1, 1).into()]).await.unwrap();
+    let standby = primary.standby();
+    let parameters = standby.parameters("postgres");
+    for _ in 0..2 {
+        let refused = PostgresStore::open(&parameters).await.map(drop).unwrap_err();
+        assert_eq!(refused.kind(), StoreErrorKind::Unavailable, "{refused:?}");
+    }
+    // Of several hosts the one that takes writes is used.
+    let hosts =
+        |server: &Cluster| server.parameters("postgres").split(' ').next().unwrap().replace("host=", "");
+    let both = format!("host={},{} user=postgres dbname=postgres", hosts(&standby), hosts(&primary));
+    let store = PostgresStore::open(&both).await.unwrap();
+    store.commit(vec![append(1, 2, 2).into()]).await.unwrap();
+    until(&primary, "SELECT bool_and(replay_lsn >= pg_current_wal_lsn()) FROM pg_stat_replication").await;
+    primary.crash();
+    standby.sql("postgres", "SELECT pg_promote()");
+    let store = PostgresStore::open(&both).await.unwrap();
+    store.commit(vec![append(1, 1, 3).into()]).await.unwrap();
+    assert_eq!(texts(&store, 1, 1).await.len(), 3);
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_sync_is_shown_and_may_be_refused() {
+    let parameters = Cluster::shared().empty_database();
+    let parameters = parameters.parameters();
+    assert_eq!(found(&parameters).await, Durability::NotSynced);
+    is_refused(&parameters, Durability::AsynchronousReplica, "fsync").await;
+    is_refused(&parameters, Durability::Synced, "fsync").await;
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_wait_for_its_replica_is_shown_and_may_be_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let primary = Cluster::durable_in(folder.path());
+    let parameters = primary.parameters("postgres");
+    assert_eq!(with(&parameters, Durability::Synced).await.unwrap().status().durability, Durability::Synced);
+
+    let standby = primary.standby();
+    until(&primary, "SELECT count(*) = 1 FROM pg_stat_replication WHERE state = 'streaming'").await;
+    assert_eq!(found(&parameters).await, Durability::AsynchronousReplica);
+    with(&parameters, Durability::AsynchronousReplica).await.unwrap();
+    is_refused(&parameters, Durability::Synced, "synchronous_standby_names").await;
+
+    primary.sql("postgres", "ALTER SYSTEM SET synchronous_standby_names = '*'");
+    primary.sql("postgres", "SELECT pg_reload_conf()");
+    until(&primary, "SELECT current_setting('synchronous_standby_names') = '*'").await;
+    let store = with(&parameters, Durability::Synced).await.unwrap();
+    assert_eq!(store.status().durability, Durability::Synced);
+    drop(standby);
+}

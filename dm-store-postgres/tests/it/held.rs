@@ -1,0 +1,111 @@
+//! Calls that wait for a connection, and callers who do not poll them.
+
+use std::future::{Future, poll_fn};
+use std::num::NonZeroUsize;
+use std::pin::Pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use dm_core::{Error, HistoryRange, Hub, Service, Store};
+use dm_store_postgres::{PostgresConfig, PostgresStore};
+use dm_test_servers::postgres::Database;
+use tokio_postgres::NoTls;
+
+use crate::common::harness::fresh;
+use crate::common::{WAITS, append_as, conversation, open, session, texts, until, user, who};
+
+/// A store with one connection for reads, on which a call may wait for as long as the test likes.
+async fn one_reader(database: &Database) -> PostgresStore {
+    let mut config = PostgresConfig::default();
+    let patience = Duration::from_secs(60);
+    config.read_connections = NonZeroUsize::MIN;
+    (config.lock_timeout, config.statement_timeout) = (patience, patience);
+    config.network_timeout = patience;
+    let store = PostgresStore::open_with(&database.parameters(), NoTls, &config).await.unwrap();
+    store.commit(vec![open(1, 1, 2)]).await.unwrap();
+    store
+}
+
+type Held = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Every call that reads the store.
+const READS: [fn(Service) -> Held; 9] = [
+    |dm| Box::pin(async move { drop(dm.key(user(1)).await) }),
+    |dm| Box::pin(async move { drop(dm.conversation(&who(1), conversation(1)).await) }),
+    |dm| Box::pin(async move { drop(dm.history(&who(1), conversation(1), HistoryRange::Newest, 1).await) }),
+    |dm| Box::pin(async move { drop(dm.conversations(&who(1), 1, None).await) }),
+    |dm| Box::pin(async move { drop(dm.pending(&who(1), Default::default()).await) }),
+    |dm| Box::pin(async move { drop(dm.devices(&who(1)).await) }),
+    |dm| Box::pin(async move { drop(dm.depth(&who(1)).await) }),
+    |dm| Box::pin(async move { drop(Hub::new().connect(&dm, &who(1)).await) }),
+    |dm| Box::pin(async move { drop(Hub::new().follow(&dm, &who(1)).await) }),
+];
+
+#[tokio::test]
+async fn a_read_that_is_held_keeps_no_connection_from_others() {
+    let database = fresh();
+    let dm = Service::builder(one_reader(&database).await).start().unwrap();
+    let mut holder = session(&database).await;
+    for read in READS {
+        let mut held = read(dm.clone());
+        let lock = holder.transaction().await.unwrap();
+        lock.batch_execute("LOCK TABLE dm.users").await.unwrap();
+        let other = dm.clone();
+        let other = tokio::spawn(async move { other.key(user(9)).await });
+        until(&database, WAITS).await;
+        let polled = poll_fn(|cx| Poll::Ready(held.as_mut().poll(cx).is_pending())).await;
+        assert!(polled, "it waits for the connection");
+        lock.rollback().await.unwrap();
+        // Now the connection is the held one's.
+        assert!(matches!(other.await.unwrap(), Err(Error::NotFound)));
+        let found = dm.key(user(9)).await;
+        assert!(matches!(found, Err(Error::NotFound)), "{found:?}");
+    }
+}
+
+#[tokio::test]
+async fn commits_go_on_while_all_connections_for_reads_are_taken() {
+    let database = fresh();
+    let store = one_reader(&database).await;
+    let mut holder = session(&database).await;
+    let lock = holder.transaction().await.unwrap();
+    // Sends look at no device.
+    lock.batch_execute("LOCK TABLE dm.devices").await.unwrap();
+    let reads: Vec<_> = (0..20)
+        .map(|n| {
+            let store = store.clone();
+            tokio::spawn(async move { store.devices(user(n)).await })
+        })
+        .collect();
+    until(&database, WAITS).await;
+    store.commit(vec![append_as(1, 1, 1, 7).into()]).await.unwrap();
+    for read in &reads {
+        read.abort();
+    }
+    lock.rollback().await.unwrap();
+    assert_eq!(texts(&store, 1, 1).await, ["1"]);
+}
+
+#[tokio::test]
+async fn a_read_that_is_dropped_has_no_other_queued_behind_what_it_asked() {
+    let database = fresh();
+    let mut config = PostgresConfig::default();
+    config.read_connections = NonZeroUsize::new(2).unwrap();
+    let patience = Duration::from_secs(60);
+    (config.lock_timeout, config.statement_timeout, config.network_timeout) = (patience, patience, patience);
+    let store = PostgresStore::open_with(&database.parameters(), NoTls, &config).await.unwrap();
+    store.commit(vec![open(1, 1, 2)]).await.unwrap();
+    let dm = Service::builder(store).start().unwrap();
+    let mut holder = session(&database).await;
+    let lock = holder.transaction().await.unwrap();
+    lock.batch_execute("LOCK TABLE dm.users").await.unwrap();
+    let other = dm.clone();
+    let dropped = tokio::spawn(async move { other.key(user(9)).await });
+    until(&database, WAITS).await;
+    dropped.abort();
+    assert!(dropped.await.unwrap_err().is_cancelled());
+    // Answered while the server still waits for the lock on behalf of the one that was dropped.
+    assert!(dm.conversation(&who(1), conversation(1)).await.is_ok());
+    lock.rollback().await.unwrap();
+    assert!(matches!(dm.key(user(9)).await, Err(Error::NotFound)));
+}

@@ -1,0 +1,270 @@
+//! What becomes of a batch whose connection is lost, before `COMMIT` and with it under way.
+
+use std::path::Path;
+use std::time::Duration;
+
+use dm_core::{Outcome, Store, StoreErrorKind, Write};
+use dm_store_postgres::{PostgresConfig, PostgresStore};
+use dm_test_servers::postgres::{Cluster, Database};
+use tokio_postgres::NoTls;
+
+use crate::common::harness::fresh;
+use crate::common::proxy::{Mood, Proxy};
+use crate::common::{self, WAITS, append_as, dense, open, session, texts, until, user};
+
+fn send(id: u64) -> Vec<Write> {
+    vec![append_as(1, 1, id, 7).into()]
+}
+
+/// Ends every session that waits for a lock.
+fn end_waiting(database: &Database) {
+    database.sql(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+         WHERE datname = current_database() AND wait_event_type = 'Lock'",
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_lost_before_commit_leaves_nothing() {
+    let database = fresh();
+    let store = PostgresStore::open(&database.parameters()).await.unwrap();
+    store.commit(vec![open(1, 1, 2)]).await.unwrap();
+
+    let holder = session(&database).await;
+    holder.batch_execute("BEGIN; SELECT FROM dm.users FOR UPDATE").await.unwrap();
+    let sending = tokio::spawn({
+        let store = store.clone();
+        async move { store.commit(send(1)).await }
+    });
+    until(&database, WAITS).await;
+    end_waiting(&database);
+    assert_eq!(sending.await.unwrap().unwrap_err().kind(), StoreErrorKind::Unavailable);
+    holder.batch_execute("ROLLBACK").await.unwrap();
+
+    assert!(texts(&store, 1, 1).await.is_empty());
+    store.commit(send(2)).await.unwrap();
+    assert_eq!((texts(&store, 1, 1).await, dense(&store, 2).await), (vec!["2".to_owned()], 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_ended_within_commit_leaves_nothing_and_says_so() {
+    let database = fresh();
+    let store = PostgresStore::open(&database.parameters()).await.unwrap();
+    store.commit(vec![open(1, 1, 2)]).await.unwrap();
+    // Waits within COMMIT for a lock that the test holds.
+    database.sql(
+        "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS
+             'BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NULL; END';
+         CREATE CONSTRAINT TRIGGER waits AFTER INSERT ON dm.messages DEFERRABLE INITIALLY DEFERRED
+             FOR EACH ROW EXECUTE FUNCTION wait()",
+    );
+    let holder = session(&database).await;
+    holder.batch_execute("SELECT pg_advisory_lock(1)").await.unwrap();
+    let sending = tokio::spawn({
+        let store = store.clone();
+        async move { store.commit(send(1)).await }
+    });
+    until(&database, WAITS).await;
+    let commits = "SELECT query FROM pg_stat_activity WHERE wait_event = 'advisory'";
+    assert_eq!(database.sql(commits), "COMMIT");
+    end_waiting(&database);
+    assert_eq!(sending.await.unwrap().unwrap_err().kind(), StoreErrorKind::Unavailable);
+    holder.batch_execute("SELECT pg_advisory_unlock(1)").await.unwrap();
+
+    assert!(texts(&store, 1, 1).await.is_empty());
+    store.commit(send(2)).await.unwrap();
+    assert_eq!((texts(&store, 1, 1).await, dense(&store, 2).await), (vec!["2".to_owned()], 1));
+}
+
+#[tokio::test]
+async fn a_node_whose_slot_was_removed_commits_all_the_same() {
+    let database = fresh();
+    let store = PostgresStore::open(&database.parameters()).await.unwrap();
+    store.commit(vec![open(1, 1, 2)]).await.unwrap();
+    assert_eq!(
+        database.sql("WITH gone AS (DELETE FROM dm.commits RETURNING 1) SELECT count(*) FROM gone"),
+        "1"
+    );
+    store.commit(send(1)).await.unwrap();
+    assert_eq!((texts(&store, 1, 1).await, dense(&store, 2).await), (vec!["1".to_owned()], 1));
+}
+
+#[tokio::test]
+async fn failures_use_no_slot_up() {
+    let database = fresh();
+    let mut config = PostgresConfig::default();
+    config.lock_timeout = Duration::from_millis(10);
+    let store = PostgresStore::open_with(&database.parameters(), NoTls, &config).await.unwrap();
+    store.commit(vec![open(1, 1, 2)]).await.unwrap();
+    let holder = session(&database).await;
+    holder.batch_execute("BEGIN; SELECT FROM dm.users FOR UPDATE").await.unwrap();
+    for id in 1..=5 {
+        assert_eq!(store.commit(send(id)).await.unwrap_err().kind(), StoreErrorKind::Unavailable);
+    }
+    assert_eq!(database.sql("SELECT count(*) FROM dm.commits"), "1");
+}
+
+/// A store behind a proxy in a folder of its own.
+async fn behind_proxy(database: &Database, config: &PostgresConfig) -> (PostgresStore, Proxy, Folder) {
+    let folder = Folder(std::env::temp_dir().join(format!("dm-proxy-{}", database.name())));
+    std::fs::create_dir_all(&folder.0).unwrap();
+    let direct = database.parameters();
+    let server = direct.split_whitespace().find_map(|part| part.strip_prefix("host=")).unwrap();
+    let proxy = Proxy::between(&folder.0, Path::new(server));
+    let parameters = direct.replace(server, folder.0.to_str().unwrap());
+    let store = PostgresStore::open_with(&parameters, NoTls, config).await.unwrap();
+    store.commit(vec![open(1, 1, 2)]).await.unwrap();
+    (store, proxy, folder)
+}
+
+/// Removed with this value.
+struct Folder(std::path::PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_whose_answer_was_lost_is_found_to_be_done() {
+    let database = fresh();
+    let (store, proxy, _folder) = behind_proxy(&database, &PostgresConfig::default()).await;
+    proxy.set(Mood::CutsTheAnswer);
+    let outcomes = store.commit(send(1)).await.unwrap();
+    assert!(matches!(&outcomes[..], [Outcome::MessageAppended(appended)] if !appended.repeated));
+    assert_eq!((texts(&store, 1, 1).await, dense(&store, 2).await), (vec!["1".to_owned()], 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_arrives_after_it_was_given_up_does_nothing() {
+    let database = fresh();
+    let (store, proxy, _folder) = behind_proxy(&database, &PostgresConfig::default()).await;
+    proxy.set(Mood::HoldsIt);
+    assert_eq!(store.commit(send(1)).await.unwrap_err().kind(), StoreErrorKind::Unavailable);
+    proxy.release().await;
+    assert!(texts(&store, 1, 1).await.is_empty());
+    store.commit(send(2)).await.unwrap();
+    assert_eq!((texts(&store, 1, 1).await, dense(&store, 2).await), (vec!["2".to_owned()], 1));
+}
+
+/// Commits with a mood that leaves nobody to be asked, and again when the server is back.
+async fn unknown_until_repeated(config: &PostgresConfig, mood: Mood) {
+    let database = fresh();
+    let (store, proxy, _folder) = behind_proxy(&database, config).await;
+    proxy.set(mood);
+    assert_eq!(store.commit(send(1)).await.unwrap_err().kind(), StoreErrorKind::OutcomeUnknown);
+    if mood == Mood::SilentAfterIt {
+        proxy.left().await;
+    }
+    proxy.set(Mood::Honest);
+    let mut repeat = append_as(1, 1, 1, 7);
+    repeat.id = common::message(2);
+    let outcomes = store.commit(vec![repeat.into()]).await.unwrap();
+    assert!(matches!(&outcomes[..], [Outcome::MessageAppended(appended)] if appended.repeated));
+    assert_eq!((texts(&store, 1, 1).await, dense(&store, 2).await), (vec!["1".to_owned()], 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_nobody_can_be_asked_about_is_unknown_and_its_repeat_resolves_it() {
+    let mut config = PostgresConfig::default();
+    config.resolve_timeout = Duration::from_millis(100);
+    unknown_until_repeated(&config, Mood::CutsForGood).await;
+}
+
+/// Little patience with a server that falls silent.
+fn impatient() -> PostgresConfig {
+    let mut config = PostgresConfig::default();
+    config.network_timeout = Duration::from_secs(3);
+    config
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_falls_silent_before_commit_hangs_no_send_and_nothing_is_stored() {
+    let database = fresh();
+    let (store, proxy, _folder) = behind_proxy(&database, &impatient()).await;
+    proxy.set(Mood::Silent);
+    assert_eq!(store.commit(send(1)).await.unwrap_err().kind(), StoreErrorKind::Unavailable);
+    proxy.left().await;
+    proxy.set(Mood::Honest);
+    store.commit(send(2)).await.unwrap();
+    assert_eq!((texts(&store, 1, 1).await, dense(&store, 2).await), (vec!["2".to_owned()], 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_is_not_answered_in_time_is_found_to_be_done_and_its_connection_is_closed() {
+    let database = fresh();
+    let (store, proxy, _folder) = behind_proxy(&database, &impatient()).await;
+    proxy.set(Mood::SwallowsTheAnswer);
+    let outcomes = store.commit(send(1)).await.unwrap();
+    assert!(matches!(&outcomes[..], [Outcome::MessageAppended(appended)] if !appended.repeated));
+    proxy.left().await;
+    assert_eq!((texts(&store, 1, 1).await, dense(&store, 2).await), (vec!["1".to_owned()], 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_falls_silent_within_commit_makes_its_outcome_unknown_and_its_repeat_resolves_it() {
+    let mut config = impatient();
+    config.resolve_timeout = Duration::from_millis(100);
+    unknown_until_repeated(&config, Mood::SilentAfterIt).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_of_a_server_that_falls_silent_fails_in_time() {
+    let database = fresh();
+    let (store, proxy, _folder) = behind_proxy(&database, &impatient()).await;
+    assert!(store.key(user(1)).await.unwrap().is_none());
+    proxy.set(Mood::Silent);
+    assert_eq!(store.key(user(1)).await.unwrap_err().kind(), StoreErrorKind::Unavailable);
+    proxy.left().await;
+    proxy.set(Mood::Honest);
+    assert!(store.key(user(1)).await.unwrap().is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_restarts_under_load_loses_nothing_that_was_answered() {
+    const TASKS: u64 = 4;
+    const SENDS: u64 = 150;
+    let cluster = Cluster::alone();
+    let parameters = cluster.parameters("postgres");
+    let store = PostgresStore::open(&parameters).await.unwrap();
+    store.commit((0..TASKS).map(|n| open(n, n, 100)).collect()).await.unwrap();
+    let (done, mut answered) = tokio::sync::mpsc::unbounded_channel();
+    let tasks: Vec<_> = (0..TASKS)
+        .map(|n| {
+            let (store, done) = (store.clone(), done.clone());
+            tokio::spawn(async move {
+                for sent in 0..SENDS {
+                    let id = n * SENDS + sent;
+                    // As a client does: the same until it is answered.
+                    while store.commit(vec![append_as(n, n, id, id).into()]).await.is_err() {
+                        tokio::task::yield_now().await;
+                    }
+                    done.send(id.to_string()).unwrap();
+                }
+            })
+        })
+        .collect();
+    drop(done);
+    let (mut texts_answered, mut restarts) = (std::collections::BTreeSet::new(), 0);
+    while let Some(text) = answered.recv().await {
+        texts_answered.insert(text);
+        // In the middle of the load, twice.
+        if [100, 300].contains(&texts_answered.len()) {
+            tokio::task::block_in_place(|| cluster.restart());
+            restarts += 1;
+        }
+    }
+    for task in tasks {
+        task.await.unwrap();
+    }
+    assert_eq!(restarts, 2);
+    let mut stored = std::collections::BTreeSet::new();
+    for n in 0..TASKS {
+        let texts = texts(&store, n, n).await;
+        assert_eq!(texts.len() as u64, SENDS);
+        stored.extend(texts);
+    }
+    assert_eq!(stored, texts_answered);
+    assert_eq!(dense(&store, 100).await as u64, TASKS * SENDS);
+}

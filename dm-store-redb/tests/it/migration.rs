@@ -1,0 +1,129 @@
+//! A migration that is killed at each of its steps.
+//!
+//! The disk is redb's own seam to it. A process that is killed leaves what it had written until then, and nothing after it;
+//! so a copy of the disk is kept after each call of a migration, and each copy is opened.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use dm_core::{InboxEntry, Store as _};
+use dm_store_redb::{RedbConfig, RedbStore};
+use redb::{Database, ReadableDatabase as _, StorageBackend, TableDefinition, TableHandle as _};
+
+use crate::common::version_1::back_to_version_1;
+use crate::common::{append, open, who, whole_inbox};
+
+/// A disk, and what was on it after each call that changed or synced it.
+#[derive(Clone, Debug)]
+struct Disk(Arc<Mutex<State>>);
+
+#[derive(Debug)]
+struct State {
+    image: Vec<u8>,
+    steps: Vec<Vec<u8>>,
+}
+
+impl Disk {
+    fn holding(image: Vec<u8>) -> Self {
+        Self(Arc::new(Mutex::new(State { image, steps: Vec::new() })))
+    }
+
+    fn open(&self) -> Arc<Database> {
+        Arc::new(Database::builder().create_with_backend(self.clone()).unwrap())
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Vec<u8>)) {
+        let mut state = self.0.lock().unwrap();
+        change(&mut state.image);
+        let image = state.image.clone();
+        state.steps.push(image);
+    }
+}
+
+impl StorageBackend for Disk {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.0.lock().unwrap().image.len() as u64)
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        let at = offset as usize;
+        out.copy_from_slice(&self.0.lock().unwrap().image[at..at + out.len()]);
+        Ok(())
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.change(|image| image.resize(len as usize, 0));
+        Ok(())
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.change(|_| ());
+        Ok(())
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        let at = offset as usize;
+        self.change(|image| image[at..at + data.len()].copy_from_slice(data));
+        Ok(())
+    }
+}
+
+/// The version of a database, zero without one, and how many tables of the store's it has.
+fn schema(database: &Database) -> (u32, usize) {
+    let transaction = database.begin_read().unwrap();
+    let tables = transaction.list_tables().unwrap().filter(|table| table.name().starts_with("dm_")).count();
+    let version =
+        transaction.open_table(TableDefinition::<&[u8], &[u8]>::new("dm_schema")).map_or(0, |schema| {
+            u32::from_be_bytes(
+                schema.get(b"version".as_slice()).unwrap().unwrap().value().try_into().unwrap(),
+            )
+        });
+    (version, tables)
+}
+
+async fn entries(database: Arc<Database>) -> Vec<InboxEntry> {
+    let store = RedbStore::from_database(database, &RedbConfig::default()).unwrap();
+    store.inbox(whole_inbox(who(2))).await.unwrap().entries
+}
+
+/// Opens what a kill at each step of the migration leaves; how many times it was the old schema, and the new one.
+async fn kill_at_each_step(image: Vec<u8>, old: (u32, usize), expected: &[InboxEntry]) -> (usize, usize) {
+    let disk = Disk::holding(image);
+    let database = disk.open();
+    assert_eq!(schema(&database), old);
+    disk.0.lock().unwrap().steps.clear();
+    drop(RedbStore::from_database(Arc::clone(&database), &RedbConfig::default()).unwrap());
+    let steps = std::mem::take(&mut disk.0.lock().unwrap().steps);
+    let (mut olds, mut news) = (0, 0);
+    for (step, image) in steps.into_iter().enumerate() {
+        let database = Disk::holding(image).open();
+        match schema(&database) {
+            found if found == old => olds += 1,
+            (2, 18) => news += 1,
+            between => panic!("killed after {step}: version and tables {between:?}"),
+        }
+        assert_eq!(entries(database).await, expected, "killed after {step}");
+    }
+    (olds, news)
+}
+
+#[tokio::test]
+async fn a_migration_killed_at_each_step_leaves_the_old_schema_or_the_new_one() {
+    // A host's database without tables of the store.
+    let empty = Disk::holding(Vec::new());
+    drop(empty.open());
+    let image = empty.0.lock().unwrap().image.clone();
+    let (olds, news) = kill_at_each_step(image, (0, 0), &[]).await;
+    assert!(olds > 2 && news > 0, "{olds} times the old one, {news} times the new one");
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("dm.redb");
+    let store = RedbStore::open(&path).unwrap();
+    let writes = (1..=50).map(|id| append(1, 1, id, id));
+    store.commit([open(1, 1, 2)].into_iter().chain(writes).collect()).await.unwrap();
+    let expected = store.inbox(whole_inbox(who(2))).await.unwrap().entries;
+    drop(store);
+    back_to_version_1(&path);
+    let (olds, news) = kill_at_each_step(std::fs::read(&path).unwrap(), (1, 18), &expected).await;
+    assert!(olds > 2 && news > 0, "{olds} times the old one, {news} times the new one");
+}

@@ -1,0 +1,147 @@
+//! New rows lie in small trees and are moved: what was written before there were any, lists, and damage.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::Arc;
+
+use dm_conformance::lists::{self, Last};
+use dm_core::*;
+use dm_store_redb::{RedbConfig, RedbStore};
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+
+use crate::common::version_1::{back_to_version_1, runs};
+use crate::common::{append, at, conversation, open, who, whole_inbox};
+
+type Table<'a> = TableDefinition<'a, &'static [u8], &'static [u8]>;
+
+/// A store whose runs have three entries each, and two messages.
+fn small(path: &Path) -> RedbStore {
+    RedbStore::open_with(path, &config(24)).unwrap()
+}
+
+fn config(recent_entries: usize) -> RedbConfig {
+    let mut config = RedbConfig::default();
+    config.recent_entries = NonZeroUsize::new(recent_entries).unwrap();
+    config
+}
+
+async fn numbers(store: &RedbStore, n: u64) -> Vec<u64> {
+    store.inbox(whole_inbox(who(n))).await.unwrap().entries.iter().map(|entry| entry.seq.get()).collect()
+}
+
+#[tokio::test]
+async fn a_file_of_version_1_is_read_and_written_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("dm.redb");
+    let store = small(&path);
+    store.commit(vec![open(1, 1, 2)]).await.unwrap();
+    for id in 1..=50 {
+        store.commit(vec![append(1, 1, id, id)]).await.unwrap();
+    }
+    let before = store.inbox(whole_inbox(who(2))).await.unwrap().entries;
+    drop(store);
+    back_to_version_1(&path);
+    assert!(runs(&path).is_empty());
+
+    let store = small(&path);
+    assert_eq!(store.inbox(whole_inbox(who(2))).await.unwrap().entries, before);
+    for id in 51..=60 {
+        store.commit(vec![append(1, 1, id, id)]).await.unwrap();
+    }
+    assert_eq!(numbers(&store, 1).await, (1..=61).collect::<Vec<_>>());
+    assert_eq!(store.conversation(conversation(1)).await.unwrap().unwrap().head.get(), 60);
+    drop(store);
+    assert!(!runs(&path).is_empty());
+}
+
+#[tokio::test]
+async fn rows_are_moved_and_runs_are_deleted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("dm.redb");
+    let store = small(&path);
+    store.commit(vec![open(1, 1, 2)]).await.unwrap();
+    for id in 1..=200 {
+        store.commit(vec![append(1, 1, id, id)]).await.unwrap();
+    }
+    drop(store);
+    let left = runs(&path);
+    // Two generations of eight for each of the two logs, at most.
+    assert!(!left.is_empty() && left.len() <= 32, "{left:?}");
+    let database = Database::open(&path).unwrap();
+    let transaction = database.begin_read().unwrap();
+    for log in ["dm_sequence", "dm_inbox"] {
+        let settled = transaction.open_table(Table::new(log)).unwrap();
+        assert!(settled.iter().unwrap().count() > 100, "{log}");
+    }
+}
+
+#[tokio::test]
+async fn what_expires_is_gone_from_runs_and_stays_gone_when_they_are_moved() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("dm.redb");
+    let store = small(&path);
+    store.commit(vec![open(1, 1, 2)]).await.unwrap();
+    for id in 1..=100 {
+        store.commit(vec![append(1, 1, id, id)]).await.unwrap();
+        if id % 7 == 0 {
+            let expire = Expire { before: at(id - 2), limit: 100 };
+            store.commit(vec![Write::Expire(expire)]).await.unwrap();
+            assert_eq!(numbers(&store, 2).await, [id - 1, id, id + 1], "after {id}");
+        }
+    }
+    assert_eq!(numbers(&store, 1).await, (97..=101).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_user_of_many_conversations_finds_the_newest_wherever_its_row_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("dm.redb");
+    // So that conversations are in the large tree only, in runs only, in both, and in none.
+    for (entries, people) in [(400, 300_u64), (400, 700), (8_000, 700)] {
+        let path = path.with_extension(format!("{entries}-{people}"));
+        let store = RedbStore::open_with(&path, &config(entries)).unwrap();
+        lists::check(&store, people, 2_000, Last { ahead: Some(700), right: Some(900) }).await;
+    }
+}
+
+#[tokio::test]
+async fn two_stores_with_runs_of_different_sizes_take_turns() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Arc::new(Database::create(folder.path().join("host.redb")).unwrap());
+    let stores =
+        [8, 24, 1_000].map(|size| RedbStore::from_database(Arc::clone(&database), &config(size)).unwrap());
+    stores[0].commit(vec![open(1, 1, 2)]).await.unwrap();
+    for id in 1..=150_usize {
+        let write = append(1, 1, u64::try_from(id).unwrap(), 5);
+        stores[id % 3].commit(vec![write]).await.unwrap();
+    }
+    for store in &stores {
+        assert_eq!(numbers(store, 2).await, (1..=151).collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test]
+async fn damaged_notes_about_runs_are_a_typed_error() {
+    let folder = tempfile::tempdir().unwrap();
+    for (place, row) in [vec![], vec![0; 40], vec![255; 41]].into_iter().enumerate() {
+        let path = folder.path().join(place.to_string());
+        let store = small(&path);
+        store.commit(vec![open(1, 1, 2), append(1, 1, 1, 5)]).await.unwrap();
+        drop(store);
+        let database = Database::open(&path).unwrap();
+        let transaction = database.begin_write().unwrap();
+        transaction
+            .open_table(Table::new("dm_schema"))
+            .unwrap()
+            .insert(b"dm_inbox".as_slice(), row.as_slice())
+            .unwrap();
+        transaction.commit().unwrap();
+        drop(database);
+
+        let store = small(&path);
+        let error = store.inbox(whole_inbox(who(1))).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Corrupt);
+        let error = store.commit(vec![append(1, 1, 2, 5)]).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Corrupt);
+    }
+}

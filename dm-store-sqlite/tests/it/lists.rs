@@ -1,0 +1,91 @@
+//! The list of a user with many conversations, whose newest messages lie in several trees.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::path::Path;
+
+use dm_conformance::build::{append, at, conversation, expire, open, user};
+use dm_conformance::lists::{self, Last};
+use dm_core::{AppendMessage, ConversationCursor, ConversationsQuery, Store, Timestamp};
+use dm_store_sqlite::{SqliteConfig, SqliteStore};
+
+/// A store in a folder that keeps so many entries in small trees.
+fn store(folder: &Path, recent_entries: usize) -> SqliteStore {
+    let mut config = SqliteConfig::default();
+    config.recent_entries = NonZeroUsize::new(recent_entries).unwrap();
+    SqliteStore::open_with(folder.join("dm.db"), &config).unwrap()
+}
+
+async fn check(recent_entries: usize, messages: u64, last: Last) {
+    let folder = tempfile::tempdir().unwrap();
+    lists::check(&store(folder.path(), recent_entries), 700, messages, last).await;
+}
+
+#[tokio::test]
+async fn few_rows_are_recent() {
+    check(400, 2_000, Last { ahead: Some(700), right: Some(900) }).await;
+}
+
+/// Runs of 1,250 entries, half of them the user's: a page that is filled from the newest runs leaves the others out.
+#[tokio::test]
+async fn older_runs_are_left_out() {
+    check(20_000, 4_000, Last::default()).await;
+}
+
+#[tokio::test]
+async fn older_runs_are_not_left_out_where_a_clock_was_ahead() {
+    check(20_000, 4_000, Last { ahead: Some(1_000), right: None }).await;
+}
+
+/// Three generations: in the first, which is moved, a clock was ahead; the second, which is being moved, and left out, has
+/// the newest message of that conversation.
+#[tokio::test]
+async fn what_is_left_out_is_looked_at_where_it_tells() {
+    check(20_000, 20_900, Last { ahead: Some(100), right: Some(10_500) }).await;
+}
+
+/// What a handle remembers of a run holds after the other one wrote, after entries expired, and when the run's table belongs
+/// to a later generation; for cursors that no page ended at, too.
+#[tokio::test]
+async fn two_handles_list_alike_while_generations_follow_each_other() {
+    const PEOPLE: u64 = 200;
+    let folder = tempfile::tempdir().unwrap();
+    let stores = [store(folder.path(), 20_000), store(folder.path(), 20_000)];
+    let mut newest: BTreeMap<u64, Option<Timestamp>> = (1..=PEOPLE).map(|n| (n, None)).collect();
+    let mut batch: Vec<_> = (1..=PEOPLE).map(|n| open(n, 0, n)).collect();
+    let mut writers = stores.iter().cycle();
+    for id in 1..=25_000 {
+        // Now and then a clock that is ahead, for a conversation that seldom gets another message.
+        let (n, when) = if id % 499 == 0 {
+            (PEOPLE - id / 499 % 40, id + 3_000)
+        } else {
+            (1 + id * 11 % (PEOPLE - 60), id)
+        };
+        batch.push(AppendMessage { at: at(when), ..append(n, 0, id) }.into());
+        newest.insert(n, Some(at(when)));
+        if id % 500 != 0 {
+            continue;
+        }
+        batch.push(expire(id.saturating_sub(2_000), 10_000));
+        writers.next().unwrap().commit(std::mem::take(&mut batch)).await.unwrap();
+
+        let mut list: Vec<_> = newest.iter().map(|(n, last)| (*last, conversation(*n))).collect();
+        list.sort_by_key(|place| Reverse(*place));
+        let made_up = |when, n| Some(ConversationCursor { last_activity: when, id: conversation(n) });
+        for after in [None, made_up(Some(at(id - 40)), 77), made_up(Some(at(u64::MAX)), 0), made_up(None, 90)]
+        {
+            let rest = list
+                .iter()
+                .filter(|place| after.is_none_or(|after| **place < (after.last_activity, after.id)));
+            let expected: Vec<_> = rest.take(51).copied().collect();
+            for store in &stores {
+                let query = ConversationsQuery { user: user(0), after, limit: 51 };
+                let page = store.conversations(query).await.unwrap();
+                let page: Vec<_> =
+                    page.iter().map(|state| (state.last_activity, state.conversation.id)).collect();
+                assert_eq!(page, expected, "after {after:?}, with {id} messages");
+            }
+        }
+    }
+}

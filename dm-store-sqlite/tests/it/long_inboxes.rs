@@ -1,0 +1,89 @@
+//! Inboxes in which more entries are passed over than one page looks at.
+
+use dm_conformance::build::{ack_entries, ack_up_to};
+use dm_core::*;
+use dm_store_sqlite::SqliteStore;
+
+use crate::common::{append, open, register, user, who};
+
+/// What a page looks at.
+const EXAMINED: u64 = 4_096;
+
+async fn commit(store: &SqliteStore, writes: impl Iterator<Item = Write>) {
+    let writes: Vec<_> = writes.collect();
+    for batch in writes.chunks(500) {
+        store.commit(batch.to_vec()).await.unwrap();
+    }
+}
+
+/// What the pages after a number show, and how many of them it takes.
+async fn read(store: &SqliteStore, after: u64, limit: usize, max_bytes: usize) -> (Vec<u64>, usize) {
+    let (mut after, mut shown, mut pages) = (InboxSeq::new(after), Vec::new(), 0);
+    loop {
+        let query = InboxQuery { who: who(2), after, own: OwnEntries::Skip, limit, max_bytes };
+        let page = store.inbox(query).await.unwrap();
+        assert!(
+            page.entries.len() <= limit && (page.through > after || page.through == page.head),
+            "{page:?}"
+        );
+        shown.extend(page.entries.iter().map(|entry| entry.seq.get()));
+        (after, pages) = (page.through, pages + 1);
+        if page.through >= page.head {
+            return (shown, pages);
+        }
+        assert!(pages < 100, "no end: {page:?}");
+    }
+}
+
+/// A notice, so many own messages, and three of the other's.
+async fn own(store: &SqliteStore, own: u64) {
+    store.commit(vec![open(1, 1, 2)]).await.unwrap();
+    commit(store, (1..=own).map(|id| append(1, 2, id, id))).await;
+    commit(store, (own + 1..=own + 3).map(|id| append(1, 1, id, id))).await;
+}
+
+#[tokio::test]
+async fn entries_behind_a_long_run_of_own_ones_are_reached() {
+    for count in [EXAMINED - 1, EXAMINED, EXAMINED + 1, 2 * EXAMINED + 10] {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(folder.path().join("dm.db")).unwrap();
+        own(&store, count).await;
+        let expected = [1, count + 2, count + 3, count + 4];
+        for (limit, max_bytes) in [(1, usize::MAX), (2, usize::MAX), (1_000, usize::MAX), (1_000, 1)] {
+            let (shown, _) = read(&store, 0, limit, max_bytes).await;
+            assert_eq!(shown, expected, "{count} own entries, in pages of {limit} and {max_bytes} bytes");
+        }
+        let (shown, _) = read(&store, 1, 2, usize::MAX).await;
+        assert_eq!(shown, expected[1..], "{count} own entries, after the first");
+    }
+}
+
+#[tokio::test]
+async fn an_inbox_of_own_entries_only_ends_at_its_head() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(folder.path().join("dm.db")).unwrap();
+    store.commit(vec![open(1, 1, 2)]).await.unwrap();
+    commit(&store, (1..=2 * EXAMINED).map(|id| append(1, 2, id, id))).await;
+    for limit in [1, 1_000] {
+        let (shown, pages) = read(&store, 0, limit, usize::MAX).await;
+        assert_eq!(shown, [1], "in {pages} pages of {limit}");
+    }
+    assert_eq!(store.depth(who(2)).await.unwrap(), Depth { messages: 0, notices: 1 });
+}
+
+#[tokio::test]
+async fn entries_behind_a_long_run_of_acknowledged_ones_are_reached() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(folder.path().join("dm.db")).unwrap();
+    let last = EXAMINED + 1_000;
+    store.commit(vec![open(1, 1, 2), register(who(2)), ack_up_to(who(2), 1)]).await.unwrap();
+    commit(&store, (1..=last).map(|id| append(1, 1, id, id))).await;
+    // Entry 2 keeps the cursor where it is, so that everything above it is acknowledged one by one.
+    store.commit(vec![ack_entries(who(2), 3..=last - 1)]).await.unwrap();
+    for limit in [1, 2, 1_000] {
+        let (shown, _) = read(&store, 1, limit, usize::MAX).await;
+        assert_eq!(shown, [2, last, last + 1], "in pages of {limit}");
+    }
+    assert_eq!(store.depth(who(2)).await.unwrap(), Depth { messages: 3, notices: 0 });
+    assert_eq!(store.devices(user(2)).await.unwrap().first().unwrap().cursor.get(), 1);
+}

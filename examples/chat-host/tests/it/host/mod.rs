@@ -1,0 +1,13 @@
+//! The host's own part, driven over loopback.
+
+mod accounts;
+mod authorization;
+mod connections;
+mod directory;
+mod info;
+mod logout;
+mod running;
+#[cfg(unix)]
+mod shared;
+mod sign_in;
+mod users;

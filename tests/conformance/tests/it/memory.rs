@@ -1,0 +1,21 @@
+//! The store in memory keeps the contract.
+
+use dm_conformance::Harness;
+use dm_core::{MemoryStore, StoreError};
+
+/// A store in memory; its handles share what is in it.
+pub(crate) struct Memory(MemoryStore);
+
+impl Harness for Memory {
+    type Store = MemoryStore;
+
+    async fn fresh() -> Self {
+        Self(MemoryStore::new())
+    }
+
+    async fn open(&self) -> Result<MemoryStore, StoreError> {
+        Ok(self.0.clone())
+    }
+}
+
+dm_conformance::suite!(Memory);
