@@ -75,7 +75,9 @@ fn idle_connections_take_no_descriptor_that_a_connected_users_reads_need() {
     let mut command = Command::new("sh");
     let limited = format!("ulimit -n {DESCRIPTORS}; exec \"$0\" \"$@\"");
     command.args(["-c", &limited, env!("CARGO_BIN_EXE_chat-host")]);
-    let options = ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"];
+    // The idle ones come from the user's address, and are to take all connections that there are.
+    let options =
+        ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--connections-per-address", "0"];
     let mut host = Host::run_in(command, &options, folder);
     let address = host.address();
     let (mut user, mut watching) = (Kept::to(&address), Kept::to(&host.metrics_address()));
