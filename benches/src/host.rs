@@ -1,6 +1,6 @@
 //! The reference host as a process of its own, and people who are signed in at it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use anyhow::{Context as _, ensure};
@@ -8,8 +8,10 @@ use dm_client::sign_in::sign_in;
 use dm_client::{Client, ConversationId, Identity, Timeouts};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
+use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
 
+use crate::machine;
 use crate::options::Options;
 use crate::subject::Kind;
 
@@ -18,10 +20,28 @@ pub(crate) struct Host {
     child: Child,
     /// `127.0.0.1` and a port.
     pub(crate) address: String,
-    _data: tempfile::TempDir,
+    _data: Option<tempfile::TempDir>,
+}
+
+/// How a host is started.
+pub(crate) struct Setup<'a> {
+    /// The folder of its accounts and messages, which outlives it.
+    pub(crate) data: &'a Path,
+    pub(crate) store: Kind,
+    /// Parameters of the database, with the PostgreSQL store.
+    pub(crate) postgres: Option<String>,
+    /// Connections from one address at most, zero for any number. `None` leaves the host its default.
+    pub(crate) per_address: Option<u32>,
+    /// File descriptors at most, if fewer than this process may have.
+    pub(crate) descriptors: Option<u32>,
+    /// The cores that it runs on, as `taskset` takes them. `None` is all.
+    pub(crate) cores: Option<&'a str>,
+    /// The least that it logs: `warn`, or `off` where failures are what is tried.
+    pub(crate) log: &'static str,
 }
 
 /// Somebody signed in, and the conversation they write to.
+#[derive(Clone)]
 pub(crate) struct Member {
     pub(crate) token: String,
     pub(crate) conversation: ConversationId,
@@ -29,34 +49,20 @@ pub(crate) struct Member {
 
 impl Host {
     pub(crate) async fn start(options: &Options) -> anyhow::Result<Self> {
-        Self::start_in(options.folder()?, options.store, None).await
+        let data = options.folder()?;
+        let mut setup = Setup::new(data.path(), options.store);
+        // All the load comes from one address.
+        setup.per_address = Some(0);
+        let host = Self::start_with(&setup).await?;
+        Ok(Self { _data: Some(data), ..host })
     }
 
-    /// Starts a host on a folder, with so many file descriptors at most.
-    pub(crate) async fn start_in(
-        data: tempfile::TempDir,
-        store: Kind,
-        descriptors: Option<u32>,
-    ) -> anyhow::Result<Self> {
-        let program = program().await?;
-        let mut command = match descriptors {
-            None => Command::new(program),
-            Some(most) => {
-                let mut shell = Command::new("sh");
-                shell.args(["-c", &format!("ulimit -n {most} && exec \"$0\" \"$@\"")]).arg(program);
-                shell
-            }
-        };
-        command.args(["--listen", "127.0.0.1:0", "--data"]).arg(data.path());
-        command.args(["--store", &store.name()]);
-        // All the load comes from one address.
-        command.args(["--connections-per-address", "0"]);
-        command.env("RUST_LOG", "warn").stdout(Stdio::piped()).kill_on_drop(true);
-        let mut child = command.spawn().context("chat-host does not start")?;
+    pub(crate) async fn start_with(setup: &Setup<'_>) -> anyhow::Result<Self> {
+        let mut child = setup.command().await?.spawn().context("chat-host does not start")?;
         let mut lines = BufReader::new(child.stdout.take().context("a pipe")?).lines();
         let line = lines.next_line().await?.context("chat-host ended")?;
         let address = line.strip_prefix("listening on http://").context("another first line")?.to_owned();
-        Ok(Self { child, address, _data: data })
+        Ok(Self { child, address, _data: None })
     }
 
     /// Signs in so many people, each with a conversation with the next, the last with the first.
@@ -99,11 +105,53 @@ impl Host {
 
     /// Resident memory of the host, in bytes.
     pub(crate) fn resident(&self) -> anyhow::Result<u64> {
-        crate::machine::resident(&self.child.id().context("it runs")?.to_string())
+        machine::resident(&self.process()?)
+    }
+
+    /// The most resident memory that the host had at any time, in bytes.
+    pub(crate) fn most_resident(&self) -> anyhow::Result<u64> {
+        machine::most_resident(&self.process()?)
     }
 
     pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
         Ok(self.child.kill().await?)
+    }
+
+    fn process(&self) -> anyhow::Result<String> {
+        Ok(self.child.id().context("the host has ended")?.to_string())
+    }
+}
+
+impl<'a> Setup<'a> {
+    /// With the host's defaults.
+    pub(crate) const fn new(data: &'a Path, store: Kind) -> Self {
+        Self { data, store, postgres: None, per_address: None, descriptors: None, cores: None, log: "warn" }
+    }
+
+    /// The host's process is the command's, not a child of it: the shell and `taskset` become it.
+    async fn command(&self) -> anyhow::Result<Command> {
+        let mut words = Vec::new();
+        if let Some(most) = self.descriptors {
+            let limit = format!("ulimit -n {most} && exec \"$0\" \"$@\"");
+            words.extend(["sh".into(), "-c".into(), limit.into()]);
+        }
+        if let Some(cores) = self.cores {
+            words.extend(["taskset".into(), "--cpu-list".into(), cores.into()]);
+        }
+        words.push(program().await?.into_os_string());
+        let mut words = words.into_iter();
+        let mut command = Command::new(words.next().context("a program")?);
+        command.args(words);
+        command.args(["--listen", "127.0.0.1:0", "--data"]).arg(self.data);
+        command.args(["--store", &self.store.name()]);
+        if let Some(most) = self.per_address {
+            command.args(["--connections-per-address", &most.to_string()]);
+        }
+        if let Some(parameters) = &self.postgres {
+            command.args(["--postgres", parameters]);
+        }
+        command.env("RUST_LOG", self.log).stdout(Stdio::piped()).kill_on_drop(true);
+        Ok(command)
     }
 }
 
@@ -118,8 +166,13 @@ fn seed(n: usize) -> [u8; 32] {
     seed
 }
 
-/// The host's program, of the same build as this one.
+/// The host's program, of the same build as this one. It is built once.
 async fn program() -> anyhow::Result<PathBuf> {
+    static BUILT: OnceCell<PathBuf> = OnceCell::const_new();
+    Ok(BUILT.get_or_try_init(build).await?.clone())
+}
+
+async fn build() -> anyhow::Result<PathBuf> {
     let beside = std::env::current_exe()?.with_file_name("chat-host");
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let built =

@@ -2,12 +2,23 @@
 
 use std::path::Path;
 
+use anyhow::Context as _;
+
 /// Resident memory of a process, `self` or its number, in bytes (Linux).
 pub(crate) fn resident(process: &str) -> anyhow::Result<u64> {
+    memory(process, "VmRSS")
+}
+
+/// The most resident memory that a process had at any time, in bytes (Linux).
+pub(crate) fn most_resident(process: &str) -> anyhow::Result<u64> {
+    memory(process, "VmHWM")
+}
+
+fn memory(process: &str, field: &str) -> anyhow::Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
-    let line = status.lines().find(|line| line.starts_with("VmRSS"));
+    let line = status.lines().find(|line| line.starts_with(field));
     let kib = line.and_then(|line| line.split_whitespace().nth(1)).and_then(|kib| kib.parse::<u64>().ok());
-    Ok(kib.ok_or_else(|| anyhow::anyhow!("no VmRSS"))? * 1024)
+    Ok(kib.with_context(|| format!("process {process} has no {field}"))? * 1024)
 }
 
 /// Bytes that the files of a folder take on disk, its folders included.

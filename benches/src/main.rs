@@ -63,7 +63,13 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Sessions(options) => (workload::sessions::run(&options).await?, options.json),
         Command::Expire(options) => (workload::expire::run(&options).await?, options.json),
         Command::Http(options) => (workload::http::run(&options).await?, options.json),
-        Command::Attack(options) => return attack::run(&options).await,
+        Command::Attack(options) => {
+            // Dropped rather than killed, so that no server is left frozen and no disk mounted.
+            tokio::select! {
+                done = attack::run(&options) => return done,
+                _ = tokio::signal::ctrl_c() => anyhow::bail!("interrupted"),
+            }
+        }
         Command::Open(options) => (workload::open::run(&options).await?, options.json),
         Command::Cluster(options) => (workload::cluster::run(&options).await?, options.json),
         Command::Compare { one, other, rounds, options } => {

@@ -66,14 +66,15 @@ pub(crate) enum Command {
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct AttackOptions {
-    /// Where the host keeps messages
+    /// Where the host keeps messages: sqlite, redb, fjall or memory. Full disks and a frozen PostgreSQL have stores
+    /// of their own
     #[arg(long, value_enum, default_value_t = Kind::Sqlite)]
     pub(crate) store: Kind,
     /// Turns of each attack: quiet, then under attack
     #[arg(long, default_value_t = 3)]
     pub(crate) rounds: usize,
     /// Seconds of each half of a turn
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = 2)]
     pub(crate) seconds: u64,
     /// Only attacks whose name contains this
     #[arg(long)]

@@ -1,5 +1,7 @@
 //! A client's side of the protocol, bare: what goes over the wire and nothing that a client would keep.
 
+use std::net::Ipv4Addr;
+
 use anyhow::{Context as _, ensure};
 use dm_proto::prost::Message as _;
 use dm_proto::{
@@ -10,8 +12,9 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::http::request::Builder;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
@@ -25,31 +28,39 @@ pub(crate) const ACK_EVERY: u64 = 128;
 pub(crate) type Socket = WebSocketStream<TcpStream>;
 /// A connection that takes one request after another.
 pub(crate) type Requests = SendRequest<Full<Bytes>>;
+pub(crate) type Request = hyper::Request<Full<Bytes>>;
+
+/// Connects from an address of this machine, such as another one than everybody else's.
+pub(crate) async fn dial(address: &str, from: Ipv4Addr) -> anyhow::Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind((from, 0).into())?;
+    Ok(socket.connect(address.parse().context("the host's address is not one")?).await?)
+}
 
 /// Connects for HTTP/1.
 pub(crate) async fn connect(address: &str) -> anyhow::Result<Requests> {
-    let stream = TcpStream::connect(address).await?;
+    requests(TcpStream::connect(address).await?).await
+}
+
+/// HTTP/1 on a connection.
+pub(crate) async fn requests(stream: TcpStream) -> anyhow::Result<Requests> {
     stream.set_nodelay(true)?;
     let (requests, connection) = handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
     Ok(requests)
 }
 
-/// Asks for something and reads the whole answer. Returns its status and its length in bytes.
-pub(crate) async fn get(requests: &mut Requests, token: &str, path: &str) -> anyhow::Result<(u16, usize)> {
-    let request = hyper::Request::get(path)
+/// A request of somebody's, without a body.
+pub(crate) fn request(method: &str, path: &str, token: &str) -> Builder {
+    hyper::Request::builder()
+        .method(method)
+        .uri(path)
         .header("host", "localhost")
         .header("authorization", format!("Bearer {token}"))
-        .body(Full::default())?;
-    // The connection may still be at the end of the answer before.
-    requests.ready().await?;
-    let answer = requests.send_request(request).await?;
-    let status = answer.status().as_u16();
-    Ok((status, answer.into_body().collect().await?.to_bytes().len()))
 }
 
-/// Sends a message and reads the answer, which must be 201.
-pub(crate) async fn post(requests: &mut Requests, member: &Member, payload: usize) -> anyhow::Result<()> {
+/// The request that sends a message.
+pub(crate) fn message(member: &Member, payload: usize) -> anyhow::Result<Request> {
     let body = format!(
         r#"{{"conversation_id":"{}","encrypted_payload":"{}","nonce":"{}","timestamp":1,"client_message_id":"{}"}}"#,
         member.conversation,
@@ -57,16 +68,34 @@ pub(crate) async fn post(requests: &mut Requests, member: &Member, payload: usiz
         data_encoding::BASE64.encode(&[7; 24]),
         uuid_v7()
     );
-    let request = hyper::Request::post("/api/dm/messages")
-        .header("host", "localhost")
-        .header("authorization", format!("Bearer {}", member.token))
-        .header("content-type", "application/json")
-        .body(Full::new(Bytes::from(body)))?;
+    json("/api/dm/messages", &member.token, body)
+}
+
+/// A request with a body of JSON.
+pub(crate) fn json(path: &str, token: &str, body: String) -> anyhow::Result<Request> {
+    let request = request("POST", path, token).header("content-type", "application/json");
+    Ok(request.body(Full::new(Bytes::from(body)))?)
+}
+
+/// Makes a request and reads the whole answer: its status and its body.
+pub(crate) async fn ask(requests: &mut Requests, request: Request) -> anyhow::Result<(u16, Bytes)> {
     // The connection may still be at the end of the answer before.
     requests.ready().await?;
     let answer = requests.send_request(request).await?;
-    ensure!(answer.status() == 201, "{}", answer.status());
-    answer.into_body().collect().await?;
+    let status = answer.status().as_u16();
+    Ok((status, answer.into_body().collect().await?.to_bytes()))
+}
+
+/// Asks for something and reads the whole answer. Returns its status and its length in bytes.
+pub(crate) async fn get(requests: &mut Requests, token: &str, path: &str) -> anyhow::Result<(u16, usize)> {
+    let (status, body) = ask(requests, request("GET", path, token).body(Full::default())?).await?;
+    Ok((status, body.len()))
+}
+
+/// Sends a message and reads the answer, which must be 201.
+pub(crate) async fn post(requests: &mut Requests, member: &Member, payload: usize) -> anyhow::Result<()> {
+    let (status, _) = ask(requests, message(member, payload)?).await?;
+    ensure!(status == 201, "{status}");
     Ok(())
 }
 
@@ -91,11 +120,12 @@ pub(crate) async fn waiting(address: &str, member: &Member, device: &str) -> any
 
 /// A WebSocket whose hello was answered with a welcome.
 pub(crate) async fn hello(address: &str, member: &Member, device: &str) -> anyhow::Result<Socket> {
-    let mut request = format!("ws://{address}/api/dm/ws").into_client_request()?;
-    request.headers_mut().insert("authorization", format!("Bearer {}", member.token).parse()?);
-    let stream = TcpStream::connect(address).await?;
-    stream.set_nodelay(true)?;
-    let (mut socket, _) = tokio_tungstenite::client_async(request, stream).await?;
+    greet(TcpStream::connect(address).await?, member, device).await
+}
+
+/// Likewise, on a connection.
+pub(crate) async fn greet(stream: TcpStream, member: &Member, device: &str) -> anyhow::Result<Socket> {
+    let mut socket = upgrade(stream, member).await?;
     // What waits for a new device is not what is measured, except where it is.
     let start_now = device != "reader";
     let hello = DmHello { device: device.to_owned(), protocol: 1, start_now, ..DmHello::default() };
@@ -105,6 +135,40 @@ pub(crate) async fn hello(address: &str, member: &Member, device: &str) -> anyho
         Frame::Welcome(_) => Ok(socket),
         other => anyhow::bail!("no welcome but {other:?}"),
     }
+}
+
+/// Sends so many messages over a WebSocket, and waits until all are answered.
+pub(crate) async fn send_many(
+    address: &str,
+    member: &Member,
+    count: usize,
+    payload: usize,
+) -> anyhow::Result<()> {
+    if count == 0 {
+        return Ok(());
+    }
+    let mut socket = hello(address, member, "writer").await?;
+    let conversation = member.conversation.to_string();
+    let (mut asked, mut answered) = (0, 0);
+    while answered < count {
+        while asked < count && asked - answered < 32 {
+            asked += 1;
+            socket.feed(Message::Binary(send(asked as u64, &conversation, payload))).await?;
+        }
+        socket.flush().await?;
+        if let Frame::Sent(_) = hear(&mut socket).await?.1 {
+            answered += 1;
+        }
+    }
+    Ok(())
+}
+
+/// A WebSocket on a connection, on which nothing is said yet.
+pub(crate) async fn upgrade(stream: TcpStream, member: &Member) -> anyhow::Result<Socket> {
+    let mut request = "ws://localhost/api/dm/ws".into_client_request()?;
+    request.headers_mut().insert("authorization", format!("Bearer {}", member.token).parse()?);
+    stream.set_nodelay(true)?;
+    Ok(tokio_tungstenite::client_async(request, stream).await?.0)
 }
 
 /// The frame of a send.

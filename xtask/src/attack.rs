@@ -13,6 +13,12 @@ pub(crate) struct Args {
     /// Turns of each attack, half of each quiet
     #[arg(long, default_value_t = 3)]
     rounds: usize,
+    /// Seconds of each half of a turn
+    #[arg(long, default_value_t = 2)]
+    seconds: u64,
+    /// One turn of a second each, to see that it runs: the p99 then say little
+    #[arg(long, conflicts_with_all = ["rounds", "seconds"])]
+    short: bool,
     /// Where the host keeps messages: sqlite, redb, fjall or memory
     #[arg(long, default_value = "sqlite")]
     store: String,
@@ -21,14 +27,16 @@ pub(crate) struct Args {
     only: Option<String>,
 }
 
-/// Runs them in the load harness, which builds the host. Fails when one of them was noticed by others or left traces.
+/// Runs them in the load harness, which builds the host. Fails when a call of unrelated people was not served, memory
+/// was over its bound or the host did not recover by itself; never because of times.
 ///
 /// # Errors
 /// When cargo cannot be started.
 pub(crate) fn run(root: &Path, args: &Args) -> anyhow::Result<ExitCode> {
     let mut attack = cargo(root);
     attack.args(["run", "--release", "--package", "dm-bench", "--", "attack", "--store", &args.store]);
-    attack.args(["--rounds", &args.rounds.to_string()]);
+    let (rounds, seconds) = if args.short { (1, 1) } else { (args.rounds, args.seconds) };
+    attack.args(["--rounds", &rounds.to_string(), "--seconds", &seconds.to_string()]);
     if let Some(only) = &args.only {
         attack.args(["--only", only]);
     }

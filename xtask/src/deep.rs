@@ -1,114 +1,122 @@
 //! `cargo xtask deep`: the trials that take too long for every commit, each to its full number.
 
-use std::fmt::Write as _;
 use std::fs::{self, File};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Stdio};
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use clap::builder::PossibleValuesParser;
 
-use crate::bench::cargo;
+use crate::runner;
+use crate::stamp::Stamp;
+use crate::table::Table;
+use crate::tally::Dialect;
+use crate::test;
+
+mod step;
+
+use step::{Runs, STEPS, Step};
+
+/// The text above the table.
+const HEAD: &str = "# The long trials\n\n\
+    `cargo xtask deep` runs them and writes this page; `cargo xtask deep crash deny` runs some of them. A trial that was not run\n\
+    keeps its last row. `result` is what it printed last.\n\n";
+
+/// The columns of its table.
+const COLUMNS: &[&str] = &["step", "verdict", "what", "numbers", "result", "seconds", "date", "commit"];
 
 /// Which trials to run.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Only the trials whose name contains this; the table in docs/deep.md then stays as it is
-    #[arg(long)]
-    only: Option<String>,
+    /// The trials, all of them unless some are named. Variables as `DM_HOST_KILLS` change their numbers
+    #[arg(value_parser = PossibleValuesParser::new(names()))]
+    steps: Vec<String>,
+    /// The page with the table, whose rows of other trials are kept
+    #[arg(long, default_value = "docs/deep.md")]
+    out: PathBuf,
 }
-
-/// A trial: a command of cargo, and the numbers it is given in the environment.
-struct Trial {
-    name: &'static str,
-    args: &'static [&'static str],
-    numbers: &'static [(&'static str, &'static str)],
-}
-
-/// All of them, in the order in which they run.
-const TRIALS: &[Trial] = &[
-    Trial {
-        name: "stores killed and reopened",
-        args: &["nextest", "run", "--workspace", "--no-fail-fast", "-E", "test(/crash::/)"],
-        numbers: &[("DM_CRASH_SECONDS", "120"), ("DM_CRASH_TRIALS", "400")],
-    },
-    Trial {
-        name: "power cuts",
-        args: &["nextest", "run", "--workspace", "--no-fail-fast", "-E", "test(/power_cut/)"],
-        numbers: &[("DM_CRASH_SECONDS", "120"), ("DM_CRASH_TRIALS", "400")],
-    },
-    Trial {
-        name: "random scripts against the model",
-        args: &["nextest", "run", "--workspace", "--no-fail-fast", "-E", "test(/model::/)"],
-        numbers: &[("DM_CASES", "512")],
-    },
-    Trial {
-        name: "concurrent histories",
-        args: &["nextest", "run", "--workspace", "--no-fail-fast", "-E", "test(/histories::/)"],
-        numbers: &[("DM_ROUNDS", "20")],
-    },
-    Trial {
-        name: "host killed under traffic",
-        args: &["nextest", "run", "--package", "dm-e2e", "--no-fail-fast", "-E", "test(/killed_host::/)"],
-        numbers: &[("DM_HOST_KILLS", "200")],
-    },
-    Trial { name: "lowest versions of dependencies", args: &["xtask", "lowest"], numbers: &[] },
-    Trial {
-        name: "licences and advisories",
-        args: &["deny", "check", "licenses", "bans", "sources"],
-        numbers: &[],
-    },
-];
 
 /// How a trial ended.
-struct Ran {
-    trial: &'static Trial,
+#[derive(Debug)]
+struct Ended {
     good: bool,
-    /// The last line of its output that says a number of tests or of crates.
+    /// The line of its output that tells its result.
     said: String,
     took: Duration,
 }
 
-/// Runs the trials one after another, each with its output in a file of its own, and writes `docs/deep.md`. Fails when
-/// one of them fails.
+/// Runs the trials one after another, whether or not one fails, and writes its row as each ends. What they print is also kept in
+/// files in `target/deep`. Fails when one of them fails.
 ///
 /// # Errors
-/// When cargo cannot be started, or a file cannot be written.
+/// When the page cannot be written.
 pub(crate) fn run(root: &Path, args: &Args) -> anyhow::Result<ExitCode> {
+    let out = root.join(&args.out);
     let logs = root.join("target/deep");
     fs::create_dir_all(&logs).with_context(|| format!("making {}", logs.display()))?;
-    let wanted = |trial: &&Trial| args.only.as_ref().is_none_or(|part| trial.name.contains(part.as_str()));
-    let mut ran = Vec::new();
-    for trial in TRIALS.iter().filter(wanted) {
-        let log = logs.join(trial.name.replace(' ', "-")).with_extension("log");
-        println!("{} … ({})", trial.name, log.display());
-        let trial = run_one(root, trial, &log)?;
-        println!("    {}: {} in {} s", verdict(trial.good), trial.said, trial.took.as_secs());
-        ran.push(trial);
+    let table = Table { columns: COLUMNS, names: names() };
+    let wanted = |step: &&Step| args.steps.is_empty() || args.steps.iter().any(|name| name == step.name);
+    let steps: Vec<_> = STEPS.iter().filter(wanted).collect();
+    if steps.iter().any(|step| matches!(step.runs, Runs::Tests(_))) && !test::compile(root, true)? {
+        println!("not everything compiles");
     }
-    let good = ran.iter().all(|trial| trial.good) && !ran.is_empty();
-    let table = page(&ran, &commit(root));
-    println!("\n{table}");
-    if args.only.is_none() {
-        fs::write(root.join("docs/deep.md"), table).context("writing docs/deep.md")?;
+    let mut failed = Vec::new();
+    for (step, number) in steps.iter().zip(1..) {
+        println!("\n━━ {} ({number} of {}): {}", step.name, steps.len(), step.what);
+        let began = Instant::now();
+        let ended = run_one(root, step, &logs.join(step.name).with_extension("log"));
+        let ended = ended.unwrap_or_else(|error| Ended {
+            good: false,
+            said: format!("{error:#}"),
+            took: began.elapsed(),
+        });
+        println!("━━ {} {}: {} in {} s", step.name, verdict(ended.good), ended.said, ended.took.as_secs());
+        if !ended.good {
+            failed.push(step.name);
+        }
+        let earlier = fs::read_to_string(&out).unwrap_or_default();
+        let row = row(step, &ended, &Stamp::now(root));
+        let page = format!("{HEAD}{}", table.renewed(&[(step.name, row)], &earlier));
+        fs::write(&out, page).with_context(|| format!("writing {}", out.display()))?;
     }
-    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    println!("\n{}", fs::read_to_string(&out).unwrap_or_default());
+    if failed.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!("failed: {}", failed.join(", "));
+    Ok(ExitCode::FAILURE)
 }
 
-fn run_one(root: &Path, trial: &'static Trial, log: &PathBuf) -> anyhow::Result<Ran> {
-    let output = File::create(log).with_context(|| format!("making {}", log.display()))?;
+fn run_one(root: &Path, step: &Step, log: &Path) -> anyhow::Result<Ended> {
+    let command = step.command(root)?;
+    let file = File::create(log).with_context(|| format!("making {}", log.display()))?;
+    let both = |other| anyhow::Ok(Both(file.try_clone()?, other));
+    let out: Box<dyn Write + Send> = Box::new(both(io::stdout())?);
+    let err: Box<dyn Write + Send> = Box::new(Both(file.try_clone()?, io::stderr()));
     let began = Instant::now();
-    let status = cargo(root)
-        .args(trial.args)
-        .envs(trial.numbers.iter().copied())
-        .env("NO_COLOR", "1")
-        .stdin(Stdio::null())
-        .stdout(output.try_clone()?)
-        .stderr(output)
-        .status()
-        .with_context(|| format!("{} could not be started", trial.name))?;
-    let text = fs::read_to_string(log).with_context(|| format!("reading {}", log.display()))?;
-    Ok(Ran { trial, good: status.success(), said: result_line(&text), took: began.elapsed() })
+    let outcome = runner::run_into(command, Dialect::Nextest, out, err)?;
+    let text = fs::read(log).with_context(|| format!("reading {}", log.display()))?;
+    let said = result_line(&String::from_utf8_lossy(&text));
+    Ok(Ended { good: outcome.success, said, took: began.elapsed() })
+}
+
+/// Writes to two places.
+#[derive(Debug)]
+struct Both<A, B>(A, B);
+
+impl<A: Write, B: Write> Write for Both<A, B> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write_all(bytes)?;
+        self.1.write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()?;
+        self.1.flush()
+    }
 }
 
 /// The last line that tells a result: the summary of nextest, or the last line that is not empty.
@@ -118,34 +126,25 @@ fn result_line(output: &str) -> String {
     summary.unwrap_or_else(last).trim().to_owned()
 }
 
-fn page(ran: &[Ran], commit: &str) -> String {
-    let mut page = format!(
-        "# The long trials\n\n`cargo xtask deep` runs them and writes this page. Commit {commit}.\n\n\
-         | trial | numbers | result | | minutes |\n|---|---|---|---|---|\n"
-    );
-    for Ran { trial, good, said, took } in ran {
-        let numbers = trial.numbers.iter().map(|(name, value)| format!("`{name}={value}`"));
-        let numbers = numbers.collect::<Vec<_>>().join(" ");
-        let minutes = took.as_secs_f64() / 60.0;
-        // Writing to a string cannot fail.
-        let _ = writeln!(page, "| {} | {numbers} | {} | {said} | {minutes:.1} |", trial.name, verdict(*good));
-    }
-    page
+fn row(step: &Step, ended: &Ended, stamp: &Stamp) -> Vec<String> {
+    let numbers = step.numbers().map(|(name, value)| format!("`{name}={}`", value.to_string_lossy()));
+    vec![
+        verdict(ended.good).to_owned(),
+        step.what.to_owned(),
+        numbers.collect::<Vec<_>>().join(" "),
+        ended.said.clone(),
+        ended.took.as_secs().to_string(),
+        stamp.day.clone(),
+        stamp.commit.clone(),
+    ]
 }
 
 const fn verdict(good: bool) -> &'static str {
     if good { "passed" } else { "**failed**" }
 }
 
-/// The commit that was tested, and whether something was changed since.
-fn commit(root: &Path) -> String {
-    let git = |args: &[&str]| {
-        let output = Command::new("git").current_dir(root).args(args).output().ok()?;
-        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
-    };
-    let name = git(&["rev-parse", "--short", "HEAD"]).unwrap_or_else(|| "unknown".to_owned());
-    let changed = git(&["status", "--porcelain"]).is_none_or(|changed| !changed.is_empty());
-    if changed { format!("{name} with changes") } else { name }
+fn names() -> Vec<&'static str> {
+    STEPS.iter().map(|step| step.name).collect()
 }
 
 #[cfg(test)]
@@ -161,17 +160,24 @@ mod tests {
     }
 
     #[test]
-    fn the_page_has_a_row_for_each_trial_and_shows_which_failed() {
-        let ran = |good| Ran {
-            trial: &TRIALS[0],
-            good,
-            said: "3 passed".to_owned(),
-            took: Duration::from_secs(90),
-        };
-        let page = page(&[ran(true), ran(false)], "abc");
-        let rows: Vec<_> = page.lines().filter(|line| line.contains("stores killed")).collect();
-        assert_eq!(rows.len(), 2);
-        assert!(rows[0].ends_with("| passed | 3 passed | 1.5 |"));
-        assert!(rows[1].contains("**failed**"));
+    fn a_row_shows_whether_the_step_failed_its_numbers_and_its_seconds() {
+        let ended =
+            Ended { good: false, said: "2 passed, 1 failed".to_owned(), took: Duration::from_secs(90) };
+        let kills = STEPS.iter().find(|step| step.name == "host-kills").unwrap();
+        let stamp = Stamp { day: "2024-12-31".to_owned(), commit: "abc".to_owned() };
+        let row = row(kills, &ended, &stamp);
+        assert_eq!(row.len() + 1, COLUMNS.len());
+        assert_eq!(
+            [&row[0], &row[2], &row[3], &row[4]],
+            ["**failed**", "`DM_HOST_KILLS=200`", "2 passed, 1 failed", "90"]
+        );
+    }
+
+    #[test]
+    fn every_step_has_a_name_of_its_own() {
+        let mut names = names();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), STEPS.len());
     }
 }

@@ -13,6 +13,7 @@ use semver::{Op, Version, VersionReq};
 use serde_json::Value;
 
 use crate::bench::cargo;
+use crate::copy::copy_tracked;
 
 /// The crates that hosts and clients depend on.
 const LIBRARIES: [&str; 10] = [
@@ -36,14 +37,18 @@ struct Direct {
     lowest: Version,
 }
 
+/// The library whose tests run: its sockets depend on what its dependencies have in common.
+const TESTED: &str = "dm-axum";
+
 /// Copies the workspace, sets each direct dependency of the libraries to its lowest version there, checks them, and runs the
-/// tests of `dm-axum`, whose sockets depend on what its dependencies have in common.
+/// tests of [`TESTED`].
 ///
 /// # Errors
 /// When cargo or git cannot be started, or print something unexpected.
 pub(crate) fn run(root: &Path) -> anyhow::Result<ExitCode> {
     let copy = root.join("target/lowest");
     copy_tracked(root, &copy)?;
+    keep_libraries(&copy)?;
     let mut refused = BTreeMap::new();
     // Lowering one may let another go lower.
     loop {
@@ -73,7 +78,7 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<ExitCode> {
     let packages: Vec<_> = LIBRARIES.iter().flat_map(|library| ["--package", library]).collect();
     let checked = succeeds(cargo(&copy).args(["check", "--locked"]).args(packages))?;
     let tested =
-        checked && succeeds(cargo(&copy).args(["test", "--locked", "--package", "dm-axum", "--tests"]))?;
+        checked && succeeds(cargo(&copy).args(["test", "--locked", "--package", TESTED, "--tests"]))?;
     let good = refused.is_empty() && tested;
     println!(
         "lowest versions: {} refused, libraries {}, sockets {}",
@@ -84,24 +89,43 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<ExitCode> {
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Copies what git tracks, as it is in the work tree, so that the lock file here stays as it is.
-fn copy_tracked(root: &Path, copy: &Path) -> anyhow::Result<()> {
-    let listed = Command::new("git").current_dir(root).args(["ls-files", "-z"]).output().context("git")?;
-    ensure!(listed.status.success(), "git ls-files failed");
-    let listed = String::from_utf8(listed.stdout).context("a path that is no text")?;
-    for path in listed.split('\0').filter(|path| !path.is_empty()) {
-        let (from, to) = (root.join(path), copy.join(path));
-        if !from.is_file() {
-            continue;
-        }
-        let folder = to.parent().context("a file without a folder")?;
-        fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
-        // A file that did not change keeps its time, so that a second run compiles nothing again.
-        if fs::read(&from)? != fs::read(&to).unwrap_or_default() {
-            fs::copy(&from, &to).with_context(|| format!("copying {}", from.display()))?;
-        }
+/// Leaves the libraries in the copy, without what only tests need, but for [`TESTED`]: a host has neither, and what they depend
+/// on would keep versions higher.
+fn keep_libraries(copy: &Path) -> anyhow::Result<()> {
+    change(&copy.join("Cargo.toml"), |manifest| with_members(manifest, &LIBRARIES))?;
+    for library in LIBRARIES.into_iter().filter(|&library| library != TESTED) {
+        change(&copy.join(library).join("Cargo.toml"), |manifest| Some(without_tests(manifest)))?;
     }
     Ok(())
+}
+
+fn change(path: &Path, changed: impl FnOnce(&str) -> Option<String>) -> anyhow::Result<()> {
+    let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+    let text = changed(&text).with_context(|| format!("{} has another form", path.display()))?;
+    fs::write(path, text).with_context(|| format!("writing {}", path.display()))
+}
+
+/// The manifest of a workspace, with these members.
+fn with_members(manifest: &str, members: &[&str]) -> Option<String> {
+    let (before, rest) = manifest.split_once("members = [")?;
+    let (_, after) = rest.split_once(']')?;
+    Some(format!("{before}members = {members:?}{after}"))
+}
+
+/// The manifest of a package, without the dependencies of its tests.
+fn without_tests(manifest: &str) -> String {
+    let mut kept = String::with_capacity(manifest.len());
+    let mut keeps = true;
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            keeps = line != "[dev-dependencies]";
+        }
+        if keeps {
+            kept.push_str(line);
+            kept.push('\n');
+        }
+    }
+    kept
 }
 
 fn metadata(copy: &Path) -> anyhow::Result<Value> {
@@ -189,5 +213,16 @@ mod tests {
         assert_eq!(lowest("~4.6"), "4.6.0");
         assert_eq!(lowest(">=0.38, <0.44"), "0.38.0");
         assert_eq!(lowest("=0.20.0"), "0.20.0");
+    }
+
+    #[test]
+    fn the_copy_has_the_libraries_and_nothing_that_only_tests_need() {
+        let workspace = "[workspace]\nmembers = [\n    \"a\",\n    \"b\",\n]\n[profile.dev]\n";
+        assert_eq!(
+            super::with_members(workspace, &["a"]).unwrap(),
+            "[workspace]\nmembers = [\"a\"]\n[profile.dev]\n"
+        );
+        let package = "[dependencies]\na = \"1\"\n\n[dev-dependencies]\nb = \"1\"\n\n[features]\nc = []\n";
+        assert_eq!(super::without_tests(package), "[dependencies]\na = \"1\"\n\n[features]\nc = []\n");
     }
 }

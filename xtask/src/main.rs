@@ -4,6 +4,7 @@
 //! - [`mod@bench`] measures everything, and writes the page that tells it; [`instructions`] counts those of the hot paths.
 //! - [`deep`] runs what takes too long for every commit, and keeps the table of it; [`lowest`] checks the libraries with
 //!   the lowest versions of their dependencies.
+//! - [`mod@mutants`] changes the libraries and counts the changes that a test notices.
 //! - [`proto`] regenerates the protobuf code that is checked in, or says that it is stale.
 //! - [`mod@test`] runs every test this machine can run, with [`requirements`] looked after first.
 //! - [`tree`] holds `dm-core` to few dependencies.
@@ -16,13 +17,18 @@ use clap::{Parser, Subcommand};
 
 mod attack;
 mod bench;
+mod cargo_tool;
+mod copy;
 mod deep;
 mod instructions;
 mod lowest;
+mod mutants;
 mod proto;
 mod report;
 mod requirements;
 mod runner;
+mod stamp;
+mod table;
 mod tally;
 mod test;
 mod tree;
@@ -45,6 +51,8 @@ enum Command {
     Deep(deep::Args),
     /// Check the libraries with the lowest versions of their dependencies that the manifests allow
     Lowest,
+    /// Change the libraries at places that a seed chooses, and count the changes that a test notices
+    Mutants(mutants::Args),
     /// Regenerate the checked-in protobuf code, without a system protoc
     Proto(proto::Args),
     /// Run every test this machine can run, and say what could not run
@@ -60,6 +68,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Command::Bench(args) => bench::run(&root, &args),
         Command::Deep(args) => deep::run(&root, &args),
         Command::Lowest => lowest::run(&root),
+        Command::Mutants(args) => mutants::run(&root, &args),
         Command::Proto(args) => proto::run(&root, &args),
         Command::Test(args) => test::run(&root, &args),
         Command::Tree => tree::run(&root),

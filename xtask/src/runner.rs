@@ -29,7 +29,11 @@ pub(crate) fn run(mut command: Command, dialect: Dialect) -> anyhow::Result<Outc
     run_into(command, dialect, io::stdout(), io::stderr())
 }
 
-fn run_into(
+/// Runs `command` to its end, with its output to other places.
+///
+/// # Errors
+/// When it cannot be started, or its output cannot be read or passed on.
+pub(crate) fn run_into(
     mut command: Command,
     dialect: Dialect,
     out: impl Write + Send,

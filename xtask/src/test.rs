@@ -16,6 +16,9 @@ use crate::tally::{Dialect, Tally};
 /// `cargo xtask deep` runs them for as long as it takes to believe them.
 const SHORT: [(&str, &str); 3] = [("DM_CRASH_SECONDS", "10"), ("DM_CRASH_TRIALS", "40"), ("DM_CASES", "64")];
 
+/// What is compiled for the tests alone.
+pub(crate) const QUICK_TARGETS: &[&str] = &["--lib", "--bins", "--tests"];
+
 /// Arguments of `cargo xtask test`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -94,14 +97,14 @@ pub(crate) fn run(root: &Path, args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 /// The folder into which cargo puts the programs that it builds, which tests then find there.
-fn programs(root: &Path) -> PathBuf {
+pub(crate) fn programs(root: &Path) -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
     root.join(target).join("debug")
 }
 
 /// Compiles the tests, and all programs, which a runner would build only beside integration tests of their own package.
 /// Returns whether all of it compiles.
-fn compile(root: &Path, quick: bool) -> anyhow::Result<bool> {
+pub(crate) fn compile(root: &Path, quick: bool) -> anyhow::Result<bool> {
     println!("\n── compiling ──");
     let mut build = Command::new(cargo());
     build.current_dir(root).args(["build", "--workspace"]).args(targets(quick));
@@ -155,7 +158,7 @@ fn cargo_test_args<'a>(quick: bool) -> Vec<&'a str> {
 }
 
 fn targets(quick: bool) -> &'static [&'static str] {
-    if quick { &["--lib", "--bins", "--tests"] } else { &["--all-targets"] }
+    if quick { QUICK_TARGETS } else { &["--all-targets"] }
 }
 
 /// The cargo that runs this program.

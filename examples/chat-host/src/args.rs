@@ -31,9 +31,10 @@ pub struct Args {
     #[arg(long)]
     pub allow_auth_v1: bool,
     /// Connections from one address, an IPv6 network of 64 bits being one; 0 is no limit, as it
-    /// must be behind a proxy.
-    #[arg(long, value_name = "N", default_value_t = 1_024)]
-    pub connections_per_address: u32,
+    /// must be behind a proxy. Without it: 1,024, and no more than a quarter of all connections
+    /// that the limit of file descriptors allows.
+    #[arg(long, value_name = "N")]
+    pub connections_per_address: Option<u32>,
     /// The folder of the accounts and messages, made if it is missing. With PostgreSQL there is nothing in it.
     #[arg(long, value_name = "DIR", default_value = "chat-data")]
     pub data: PathBuf,

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
+use metrics_process::Collector;
 use serde::Serialize;
 
 use crate::host::Host;
@@ -57,7 +58,10 @@ pub(crate) async fn health(State(host): State<Host>) -> impl IntoResponse {
     (code, Json(body))
 }
 
-/// `GET /metrics`, in Prometheus' text format. Counts and times only, of nobody in particular.
+/// `GET /metrics`, in Prometheus' text format. Counts and times only, of nobody in particular. What
+/// the process takes of the system is read when it is asked for, such as `process_open_fds` beside
+/// `process_max_fds`.
 pub(crate) async fn metrics(State(host): State<Host>) -> impl IntoResponse {
+    Collector::default().collect();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], host.metrics.render())
 }

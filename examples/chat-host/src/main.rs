@@ -50,7 +50,9 @@ async fn run(args: Args) -> Result<()> {
     let metrics = telemetry::record_metrics()?;
     let stop = shutdown::requested()?;
     let mut limits = raise_descriptors().map_or_else(Limits::default, Limits::within);
-    limits.connections_per_address = args.connections_per_address;
+    if let Some(most) = args.connections_per_address {
+        limits.connections_per_address = most;
+    }
     let listener = listen(args.listen, "--listen").await?;
     let watched = match args.metrics_listen {
         Some(address) => Some(listen(address, "--metrics-listen").await?),

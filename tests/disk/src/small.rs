@@ -20,17 +20,24 @@ impl SmallDisk {
     /// With `CI=true`, where it must be allowed.
     #[must_use]
     pub fn mount(test: &str, bytes: u64) -> Option<Self> {
-        let folder = tempfile::tempdir().unwrap();
+        Self::try_mount(bytes).map_err(|why| cannot_run(test, &why)).ok()
+    }
+
+    /// Mounts one of so many bytes.
+    ///
+    /// # Errors
+    /// Why that is not allowed: it takes root.
+    pub fn try_mount(bytes: u64) -> Result<Self, String> {
+        let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
         let size = format!("size={bytes},mode=700");
         let mount =
             Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(folder.path()).output();
         let why = match mount {
-            Ok(output) if output.status.success() => return Some(Self { folder }),
+            Ok(output) if output.status.success() => return Ok(Self { folder }),
             Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
             Err(error) => error.to_string(),
         };
-        cannot_run(test, &format!("no file system can be mounted: {why}"));
-        None
+        Err(format!("no file system can be mounted: {why}"))
     }
 
     /// Where it is mounted.

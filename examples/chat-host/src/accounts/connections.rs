@@ -9,6 +9,7 @@ use deadpool_postgres::{
 };
 use dm_core::{StoreError, StoreErrorKind};
 use tokio::time::timeout;
+use tokio_postgres::config::TargetSessionAttrs;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -38,6 +39,9 @@ pub(super) fn parameters(text: &str) -> Result<Config, StoreError> {
     let options = parsed.get_options().unwrap_or_default();
     let options = format!("{options} -c statement_timeout={}", STATEMENT.as_millis());
     parsed.options(options.trim()).connect_timeout(PATIENCE).application_name("chat-host");
+    // Asked on each new connection: after a failover an address may lead to a standby, where nobody
+    // can sign in.
+    parsed.target_session_attrs(TargetSessionAttrs::ReadWrite);
     parsed.tcp_user_timeout(PATIENCE).keepalives_idle(PATIENCE);
     Ok(parsed)
 }

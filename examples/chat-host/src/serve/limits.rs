@@ -43,13 +43,15 @@ impl Default for Limits {
 impl Limits {
     /// With as many connections as so many file descriptors allow, and 16,384 at most. A quarter,
     /// and 64 to 1,024, is left to files, databases and other hosts: a host without a descriptor
-    /// answers nobody, and one without a free connection answers everybody who has one.
+    /// answers nobody, and one without a free connection answers everybody who has one. An address
+    /// gets a quarter of the connections at most, so that none can take them all.
     #[must_use]
     pub fn within(descriptors: u64) -> Self {
         let left = descriptors.saturating_sub((descriptors / 4).clamp(64, 1_024)).max(16);
         let default = Self::default();
         let connections = u32::try_from(left).unwrap_or(u32::MAX).min(default.connections);
-        Self { connections, ..default }
+        let connections_per_address = default.connections_per_address.min(connections / 4);
+        Self { connections, connections_per_address, ..default }
     }
 
     /// For an address that only whoever watches the host reaches: 64 connections.
@@ -76,5 +78,12 @@ mod tests {
     fn connections_leave_descriptors_to_everything_else() {
         let connections = [64, 256, 1_024, 4_096, 65_536, u64::MAX].map(|n| Limits::within(n).connections);
         assert_eq!(connections, [16, 192, 768, 3_072, 16_384, 16_384]);
+    }
+
+    #[test]
+    fn no_address_can_take_all_connections() {
+        let per_address =
+            [0, 64, 256, 1_024, 4_096, u64::MAX].map(|n| Limits::within(n).connections_per_address);
+        assert_eq!(per_address, [4, 4, 48, 192, 768, 1_024]);
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use chat_host::accounts::Accounts;
 use chat_host::serve::Limits;
 use chat_host::statement::Older;
+use dm_core::StoreErrorKind;
 use dm_test_servers::postgres::{Cluster, Database};
 use reqwest::StatusCode;
 use serde_json::Value;
@@ -174,6 +175,19 @@ async fn a_logout_at_one_host_ends_sockets_at_another_with_their_next_ping() {
     second.clock.advance(Duration::from_secs(30));
     assert_eq!(close_code(&mut ended).await, 4001);
     still_served(&mut other).await;
+}
+
+#[tokio::test]
+async fn accounts_on_a_standby_are_unavailable_until_it_is_promoted() {
+    let primary = Cluster::alone();
+    Accounts::connect(&primary.parameters("postgres")).await.unwrap();
+    let standby = primary.standby();
+    let parameters = standby.parameters("postgres");
+    let refused = Accounts::connect(&parameters).await.map(drop).unwrap_err();
+    assert_eq!(refused.kind(), StoreErrorKind::Unavailable, "{refused:?}");
+    primary.crash();
+    standby.sql("postgres", "SELECT pg_promote()");
+    Accounts::connect(&parameters).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -43,9 +43,12 @@ impl Kept {
     }
 }
 
-/// The value of a metric of the listener that clients connect to.
+/// The value of a metric of the listener that clients connect to, or of the process.
 fn value(metrics: &str, name: &str) -> u64 {
-    let series = format!("{name}{{listener=\"clients\"}} ");
+    let series = match name {
+        name if name.starts_with("process_") => format!("{name} "),
+        name => format!("{name}{{listener=\"clients\"}} "),
+    };
     let value = metrics.lines().find_map(|line| line.strip_prefix(&series));
     value.map_or(0, |value| value.parse().unwrap())
 }
@@ -72,7 +75,9 @@ fn idle_connections_take_no_descriptor_that_a_connected_users_reads_need() {
     let mut command = Command::new("sh");
     let limited = format!("ulimit -n {DESCRIPTORS}; exec \"$0\" \"$@\"");
     command.args(["-c", &limited, env!("CARGO_BIN_EXE_chat-host")]);
-    let options = ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"];
+    // The idle ones come from the user's address, and are to take all connections that there are.
+    let options =
+        ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--connections-per-address", "0"];
     let mut host = Host::run_in(command, &options, folder);
     let address = host.address();
     let (mut user, mut watching) = (Kept::to(&address), Kept::to(&host.metrics_address()));
@@ -86,6 +91,9 @@ fn idle_connections_take_no_descriptor_that_a_connected_users_reads_need() {
     let most = metric("chat_connections_limit");
     assert!(most < DESCRIPTORS, "{most}");
     while metric("chat_connections") < most {}
+    assert_eq!(metric("process_max_fds"), DESCRIPTORS);
+    let open = metric("process_open_fds");
+    assert!((most..DESCRIPTORS).contains(&open), "{open} descriptors are open");
 
     let message = json!({
         "conversation_id": conversation, "encrypted_payload": "AAAA", "nonce": "A".repeat(32), "timestamp": 1,

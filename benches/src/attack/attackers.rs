@@ -1,0 +1,121 @@
+//! Two people who are signed in: the first does the harm, the second has written to them.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+
+use super::cores;
+use super::harm::{Attack, Kind};
+use crate::host::{Host, Member};
+use crate::wire;
+
+/// The address that they connect from: another one than everybody else's, as it is with people who
+/// mean harm.
+const ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
+/// Their first number: further people than the bystanders and the newcomers.
+const FIRST: usize = 1_000;
+/// Between two rounds of harm on one connection.
+const PACE: Duration = Duration::from_millis(20);
+
+/// Those who do harm to a host.
+#[derive(Clone)]
+pub(super) struct Attackers {
+    pub(super) address: String,
+    pub(super) attacker: Member,
+}
+
+/// Harm that is being done, on a thread of its own with the lowest priority: bystanders are in the
+/// same process, and what the attackers work must not keep them from looking at their clocks. It
+/// ends, with its connections, when this is dropped.
+pub(super) struct Harm {
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+    rounds: Arc<AtomicU64>,
+}
+
+impl Attackers {
+    /// Signs them in, and has them write what the attack needs.
+    pub(super) async fn join(host: &Host, attack: &Attack) -> anyhow::Result<Self> {
+        let members = host.members_from(FIRST, 2).await?;
+        let [attacker, correspondent] = members.as_slice() else { anyhow::bail!("not two people") };
+        wire::send_many(&host.address, correspondent, attack.received, 32 * 1024).await?;
+        wire::send_many(&host.address, attacker, attack.sent, 64).await?;
+        Ok(Self { address: host.address.clone(), attacker: attacker.clone() })
+    }
+
+    /// Begins, and goes on until the answer is dropped.
+    pub(super) fn begin(&self, attack: &Attack) -> anyhow::Result<Harm> {
+        let (stop, stopped) = oneshot::channel();
+        let rounds = Arc::new(AtomicU64::new(0));
+        let (attackers, kind, connections) = (self.clone(), attack.kind, attack.connections);
+        let counted = Arc::clone(&rounds);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let thread = std::thread::spawn(move || {
+            cores::last_in_line();
+            runtime.block_on(async {
+                let mut tasks = JoinSet::new();
+                for n in 0..connections {
+                    tasks.spawn(attackers.clone().go_on(kind, n, Arc::clone(&counted)));
+                }
+                let _dropped = stopped.await;
+            });
+        });
+        Ok(Harm { stop: Some(stop), thread: Some(thread), rounds })
+    }
+
+    /// Whether they are served again, once they behave.
+    pub(super) async fn are_served(&self) -> bool {
+        let served = async {
+            let mut requests = wire::requests(self.dial().await?).await?;
+            let (status, _) = wire::get(&mut requests, &self.attacker.token, "/api/dm/conversations").await?;
+            anyhow::ensure!(status == 200, "{status}");
+            wire::post(&mut requests, &self.attacker, 64).await
+        };
+        matches!(tokio::time::timeout(super::RECOVERY, served).await, Ok(Ok(())))
+    }
+
+    pub(super) async fn dial(&self) -> anyhow::Result<TcpStream> {
+        wire::dial(&self.address, ADDRESS).await
+    }
+
+    /// Sends something on a connection with a small receive buffer, of which nothing is read.
+    pub(super) async fn unread(&self, request: &[u8]) -> anyhow::Result<TcpStream> {
+        use tokio::io::AsyncWriteExt as _;
+        let socket = TcpSocket::new_v4()?;
+        socket.set_recv_buffer_size(4 * 1024)?;
+        socket.bind((ADDRESS, 0).into())?;
+        let mut stream = socket.connect(self.address.parse().context("an address")?).await?;
+        stream.write_all(request).await?;
+        Ok(stream)
+    }
+
+    async fn go_on(self, kind: Kind, n: usize, rounds: Arc<AtomicU64>) {
+        loop {
+            rounds.fetch_add(1, Ordering::Relaxed);
+            // The host may refuse, close and say no: that is its right, and no failure.
+            let _refused = kind.round(&self, n).await;
+            tokio::time::sleep(PACE).await;
+        }
+    }
+}
+
+impl Harm {
+    /// Rounds of harm begun so far, in vain or not.
+    pub(super) fn rounds(&self) -> u64 {
+        self.rounds.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Harm {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        let _panicked = self.thread.take().map(JoinHandle::join);
+    }
+}

@@ -1,0 +1,17 @@
+//! A fetch of what is pending that has to pass over what the caller sent.
+
+use crate::attack::attackers::Attackers;
+use crate::attack::memory::Bound;
+use crate::wire;
+
+/// What it may cost.
+pub(super) const COSTS: Bound =
+    Bound { mebibytes: 32, why: "answers to one user, while they are made (Options::answer_bytes_per_user)" };
+
+pub(super) async fn fetch(attackers: &Attackers) -> anyhow::Result<()> {
+    let mut requests = wire::requests(attackers.dial().await?).await?;
+    for _ in 0..50 {
+        wire::get(&mut requests, &attackers.attacker.token, "/api/dm/offline").await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,101 @@
+//! The host's store cannot write for a while: calls are answered meanwhile, and it goes on by itself.
+
+#[cfg(target_os = "linux")]
+mod disk;
+mod postgres;
+
+use std::time::{Duration, Instant};
+
+use super::RECOVERY;
+use super::bystanders::Bystanders;
+use super::cores::Cores;
+use super::fared::Fared;
+use super::memory::Bound;
+use super::table::{Line, Remarks};
+use super::turns::until_ready;
+use crate::host::Host;
+use crate::options::AttackOptions;
+use crate::subject::Kind;
+
+/// Something that stops the store of a host.
+pub(super) struct Outage {
+    pub(super) name: &'static str,
+    what: What,
+}
+
+#[derive(Clone, Copy)]
+enum What {
+    FullDisk(Kind),
+    FrozenPostgres,
+}
+
+/// An outage that was tried, or why it could not be.
+pub(super) enum Ran {
+    Through(Line),
+    Not(String),
+}
+
+pub(super) const OUTAGES: &[Outage] = &[
+    Outage { name: "disk full, then room again: SQLite", what: What::FullDisk(Kind::Sqlite) },
+    Outage { name: "disk full, then room again: redb", what: What::FullDisk(Kind::Redb) },
+    Outage { name: "disk full, then room again: fjall", what: What::FullDisk(Kind::Fjall) },
+    Outage { name: "PostgreSQL frozen, then going on", what: What::FrozenPostgres },
+];
+
+/// What an outage may cost: writes wait in the queue.
+const COSTS: Bound =
+    Bound { mebibytes: 64, why: "writes that wait to be stored (dm_core::Config::queue_bytes)" };
+
+impl Outage {
+    pub(super) async fn run(&self, options: &AttackOptions, cores: &Cores) -> anyhow::Result<Ran> {
+        let span = Duration::from_secs(options.seconds);
+        match self.what {
+            #[cfg(target_os = "linux")]
+            What::FullDisk(store) => disk::run(self.name, store, span, cores).await,
+            #[cfg(not(target_os = "linux"))]
+            What::FullDisk(_) => Ok(Ran::Not("small disks are made on Linux only".into())),
+            What::FrozenPostgres => postgres::run(self.name, span, cores).await,
+        }
+    }
+}
+
+/// Says how calls went during an outage. Each must have been answered, within `bound`.
+fn told(during: &str, fared: &Fared, bound: Duration) -> Remarks {
+    let of = |served: u64, all: u64| format!("{served} of {all}");
+    let mut remarks = Remarks::default();
+    remarks.says(format!(
+        "{during}: served {} reads and {} writes, {} told to come again (503), {} without an answer; slowest {:.2} s \
+         (bound {} s)",
+        of(fared.reads.served, fared.reads.all()),
+        of(fared.writes.served, fared.writes.all()),
+        fared.reads.refused + fared.writes.refused,
+        fared.failed(),
+        fared.slowest() / 1e3,
+        bound.as_secs(),
+    ));
+    remarks
+        .must(fared.failed() == 0, "a call was not answered within its bound, or by another status than 503");
+    remarks
+}
+
+/// Waits, after an outage, until everybody is served for a while. How long until the first of that.
+async fn recovery(
+    host: &Host,
+    bystanders: &Bystanders,
+    span: Duration,
+    remarks: &mut Remarks,
+) -> Option<Duration> {
+    let ended = Instant::now();
+    let ready = until_ready(host).await;
+    // A store that says it is open may refuse the call that finds out.
+    let mut recovered = None;
+    while ready && recovered.is_none() && ended.elapsed() < RECOVERY {
+        let after = ended.elapsed();
+        let fared = bystanders.call_for(host, Duration::from_millis(200), RECOVERY).await;
+        recovered = (fared.unserved() == 0).then_some(after);
+    }
+    remarks.must(recovered.is_some(), "it did not recover by itself");
+    let after = bystanders.go_about_their_day(host, span).await;
+    remarks.must(after.unserved() == 0, "calls of bystanders were not served after it had recovered");
+    recovered
+}

@@ -1,0 +1,128 @@
+//! The trials that take too long for every commit.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::Context as _;
+
+use crate::bench::cargo;
+use crate::cargo_tool::DENY;
+use crate::test::{QUICK_TARGETS, programs};
+
+/// A trial.
+#[derive(Debug)]
+pub(super) struct Step {
+    /// What a caller chooses it by.
+    pub(super) name: &'static str,
+    /// What it tries, for people.
+    pub(super) what: &'static str,
+    pub(super) runs: Runs,
+    /// Its numbers, by the variables that change them.
+    numbers: &'static [(&'static str, &'static str)],
+}
+
+/// What a step runs.
+#[derive(Debug)]
+pub(super) enum Runs {
+    /// Those tests of the workspace that an expression of nextest selects.
+    Tests(&'static str),
+    /// A command of this program.
+    Xtask(&'static [&'static str]),
+    /// `cargo deny`.
+    Deny(&'static [&'static str]),
+}
+
+/// All of them, in the order in which they run: the short ones first.
+pub(super) const STEPS: &[Step] = &[
+    Step {
+        name: "deny",
+        what: "licences, banned crates and sources of the dependencies",
+        runs: Runs::Deny(&["check", "bans", "licenses", "sources"]),
+        numbers: &[],
+    },
+    Step {
+        name: "advisories",
+        what: "known faults of the dependencies, by the database of rustsec.org",
+        runs: Runs::Deny(&["check", "advisories"]),
+        numbers: &[],
+    },
+    Step {
+        name: "lowest",
+        what: "the libraries with the lowest versions of their dependencies",
+        runs: Runs::Xtask(&["lowest"]),
+        numbers: &[],
+    },
+    Step {
+        name: "power-cuts",
+        what: "what was not synced is lost, torn or kept in another order",
+        runs: Runs::Tests("binary(/power_cut/) | test(/power_cut/)"),
+        numbers: &[],
+    },
+    Step {
+        name: "histories",
+        what: "concurrent histories of all stores",
+        runs: Runs::Tests("test(/histories::/)"),
+        numbers: &[("DM_ROUNDS", "20")],
+    },
+    Step {
+        name: "scripts",
+        what: "random scripts on all stores against the model",
+        runs: Runs::Tests("test(/model::/)"),
+        numbers: &[("DM_CASES", "512")],
+    },
+    Step {
+        name: "crash",
+        what: "stores killed under writes and opened again",
+        runs: Runs::Tests("binary(/crash/) | test(/crash/)"),
+        numbers: &[("DM_CRASH_SECONDS", "120"), ("DM_CRASH_TRIALS", "400")],
+    },
+    Step {
+        name: "host-kills",
+        what: "the host killed under traffic, on each embedded store",
+        runs: Runs::Tests("binary(killed_host) | test(/killed_host/)"),
+        numbers: &[("DM_HOST_KILLS", "200")],
+    },
+    Step {
+        name: "mutants",
+        what: "changes of the libraries that a test notices; by crate in [mutants.md](mutants.md)",
+        runs: Runs::Xtask(&["mutants", "--out", "docs/mutants.md"]),
+        numbers: &[("DM_MUTANTS", "100")],
+    },
+];
+
+impl Step {
+    /// The command that runs it.
+    ///
+    /// # Errors
+    /// When a tool has to be built and cannot be.
+    pub(super) fn command(&self, root: &Path) -> anyhow::Result<Command> {
+        let mut command = match self.runs {
+            Runs::Tests(filter) => {
+                let mut tests = cargo(root);
+                tests.args(["nextest", "run", "--workspace", "--profile", "deep", "-E", filter]);
+                tests.args(QUICK_TARGETS).env("DM_PROGRAMS", programs(root));
+                tests
+            }
+            Runs::Xtask(args) => {
+                let mut xtask = Command::new(std::env::current_exe().context("the path of this program")?);
+                xtask.args(args).current_dir(root);
+                xtask
+            }
+            Runs::Deny(args) => {
+                let mut deny = DENY.command(root, root)?;
+                deny.args(args);
+                deny
+            }
+        };
+        command.envs(self.numbers()).env("NO_COLOR", "1");
+        Ok(command)
+    }
+
+    /// Its numbers, unless the environment gives others.
+    pub(super) fn numbers(&self) -> impl Iterator<Item = (&'static str, OsString)> + '_ {
+        self.numbers
+            .iter()
+            .map(|&(name, value)| (name, std::env::var_os(name).unwrap_or_else(|| value.into())))
+    }
+}

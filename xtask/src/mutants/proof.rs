@@ -1,0 +1,60 @@
+//! The libraries that are changed, and the crates whose tests prove each.
+
+/// A library, and the tests that are to notice a change of it.
+#[derive(Debug)]
+pub(super) struct Proof {
+    /// The package.
+    pub(super) library: &'static str,
+    /// Its folder in the workspace.
+    pub(super) folder: &'static str,
+    /// Packages whose tests run on each mutant; those of the next group run on what the group before missed, since to compile
+    /// the tests is most of a trial.
+    pub(super) tests: &'static [&'static [&'static str]],
+}
+
+/// All libraries, the suite of the stores among them: stores of hosts rely on what it notices.
+pub(super) const LIBRARIES: &[Proof] = &[
+    Proof { library: "dm-proto", folder: "dm-proto", tests: &[&["dm-proto"], &["dm-axum"]] },
+    Proof { library: "dm-core", folder: "dm-core", tests: &[&["dm-core"], &["dm-conformance", "dm-axum"]] },
+    Proof { library: "dm-axum", folder: "dm-axum", tests: &[&["dm-axum"], &["dm-client", "chat-host"]] },
+    Proof { library: "dm-client", folder: "dm-client", tests: &[&["dm-client"]] },
+    Proof { library: "dm-notify-nats", folder: "dm-notify-nats", tests: &[&["dm-notify-nats"]] },
+    // The code that redb and fjall share; the suite runs in their crates.
+    Proof {
+        library: "dm-store-kv",
+        folder: "dm-store-kv",
+        tests: &[&["dm-store-kv", "dm-store-redb"], &["dm-store-fjall"]],
+    },
+    Proof { library: "dm-store-sqlite", folder: "dm-store-sqlite", tests: &[&["dm-store-sqlite"]] },
+    Proof { library: "dm-store-redb", folder: "dm-store-redb", tests: &[&["dm-store-redb"]] },
+    Proof { library: "dm-store-fjall", folder: "dm-store-fjall", tests: &[&["dm-store-fjall"]] },
+    Proof { library: "dm-store-postgres", folder: "dm-store-postgres", tests: &[&["dm-store-postgres"]] },
+    Proof { library: "dm-conformance", folder: "tests/conformance", tests: &[&["dm-conformance"]] },
+];
+
+/// The libraries' names, in their order.
+pub(super) fn names() -> Vec<&'static str> {
+    LIBRARIES.iter().map(|proof| proof.library).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn every_library_of_the_workspace_is_tried() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        for entry in std::fs::read_dir(root).unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            assert!(
+                !name.starts_with("dm-") || names().contains(&name.as_str()),
+                "{name} is not in the list"
+            );
+        }
+        for proof in LIBRARIES {
+            assert!(root.join(proof.folder).join("src").is_dir(), "{} has moved", proof.library);
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! The day and the commit of a run, for the pages that keep its figures.
+
+use std::path::Path;
+use std::process::Command;
+
+/// When and on which sources something ran.
+#[derive(Debug)]
+pub(crate) struct Stamp {
+    /// The day in UTC, as `2024-12-31`.
+    pub(crate) day: String,
+    /// The commit, and whether something was changed since.
+    pub(crate) commit: String,
+}
+
+impl Stamp {
+    /// The stamp of a run that ends now.
+    pub(crate) fn now(root: &Path) -> Self {
+        let said = |program: &str, args: &[&str]| {
+            let output = Command::new(program).current_dir(root).args(args).output().ok()?;
+            output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        };
+        let unknown = || "unknown".to_owned();
+        let mut commit = said("git", &["rev-parse", "--short", "HEAD"]).unwrap_or_else(unknown);
+        // The pages that runs write are no change of what they ran on.
+        let changed = said("git", &["status", "--porcelain", "--", ".", ":!docs"]);
+        if changed.is_none_or(|changed| !changed.is_empty()) {
+            commit.push_str(" with changes");
+        }
+        Self { day: said("date", &["-u", "+%F"]).unwrap_or_else(unknown), commit }
+    }
+}

@@ -1,0 +1,84 @@
+//! A table in a page of Markdown whose rows are renewed one by one: what did not run keeps its last row.
+
+use std::fmt::Write as _;
+
+/// A table whose rows are known by the text of their first column.
+#[derive(Debug)]
+pub(crate) struct Table {
+    /// The names of the columns.
+    pub(crate) columns: &'static [&'static str],
+    /// The first column of all rows, in their order.
+    pub(crate) names: Vec<&'static str>,
+}
+
+impl Table {
+    /// The table with new rows, each without its first column; other rows are taken from an earlier page, or say that they were
+    /// not run.
+    pub(crate) fn renewed(&self, new: &[(&str, Vec<String>)], earlier: &str) -> String {
+        let mut table = String::new();
+        // Writing to a string cannot fail.
+        let _ = writeln!(table, "| {} |\n|{}", self.columns.join(" | "), "---|".repeat(self.columns.len()));
+        for name in &self.names {
+            let renewed = new.iter().find(|(row, _)| row == name).map(|(_, cells)| row(name, cells));
+            let kept = || earlier.lines().find(|line| self.is_row_of(line, name)).map(str::to_owned);
+            let line = renewed.or_else(kept).unwrap_or_else(|| row(name, &self.not_run()));
+            let _ = writeln!(table, "{line}");
+        }
+        table
+    }
+
+    /// Whether a line is a row of this name with as many columns as rows have now.
+    fn is_row_of(&self, line: &str, name: &str) -> bool {
+        line.starts_with(&format!("| {name} |")) && line.matches(" |").count() == self.columns.len()
+    }
+
+    fn not_run(&self) -> Vec<String> {
+        let mut cells = vec![String::new(); self.columns.len().saturating_sub(1)];
+        if let Some(first) = cells.first_mut() {
+            "not run".clone_into(first);
+        }
+        cells
+    }
+}
+
+fn row(name: &str, cells: &[String]) -> String {
+    // A bar would begin another column.
+    let cells = cells.iter().map(|cell| cell.replace('|', "/"));
+    format!("| {name} | {} |", cells.collect::<Vec<_>>().join(" | "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> Table {
+        Table { columns: &["step", "result", "seconds"], names: vec!["crash", "deny", "lowest"] }
+    }
+
+    fn cells(result: &str, seconds: &str) -> Vec<String> {
+        vec![result.to_owned(), seconds.to_owned()]
+    }
+
+    #[test]
+    fn what_did_not_run_keeps_its_last_row_or_says_that_it_was_not_run() {
+        let first = table().renewed(&[("crash", cells("passed", "3")), ("deny", cells("failed", "1"))], "");
+        let second = table().renewed(&[("deny", cells("passed", "2"))], &first);
+        assert_eq!(
+            second,
+            "| step | result | seconds |\n|---|---|---|\n| crash | passed | 3 |\n| deny | passed | 2 |\n\
+             | lowest | not run |  |\n"
+        );
+    }
+
+    #[test]
+    fn a_row_of_other_columns_is_not_kept() {
+        let table = table().renewed(&[], "| crash | passed | 3 | 2024-01-01 |\n");
+        assert!(table.contains("| crash | not run |  |\n"), "{table}");
+    }
+
+    #[test]
+    fn a_bar_in_a_cell_begins_no_column() {
+        let table = table().renewed(&[("deny", cells("a|b", "1"))], "");
+        assert!(table.contains("| deny | a/b | 1 |\n"), "{table}");
+    }
+}
