@@ -115,12 +115,15 @@ async fn connections_that_read_nothing_are_closed_and_give_back_what_they_held()
         }
     };
     assert_eq!(whole.matches("encrypted_payload").count(), 64);
+    let mut cut = 0;
     for mut stream in silent {
-        // What was on the way comes, and then the end, before the answer's.
+        // What was on the way comes, and then the end, before the answer's. A request that had no room until now is
+        // answered while it is read, and comes whole.
         let mut answer = Vec::new();
         let _closed = stream.read_to_end(&mut answer).await;
-        assert!(answer.len() < 5 << 20, "{} bytes", answer.len());
+        cut += usize::from(answer.len() < 5 << 20);
     }
+    assert!(cut > 0, "nobody's room was given back before its answer was taken");
 }
 
 #[tokio::test]
