@@ -7,7 +7,8 @@ mod common;
 use std::time::Duration;
 
 use common::{
-    Node, eavesdrop, next, on, servers, soon, stranger, subscriptions, text, until, user, who, without_key,
+    Node, VERSION, eavesdrop, next, on, servers, soon, stranger, subscriptions, text, until, user, who,
+    without_key,
 };
 use dm_core::{Delivery, MemoryStore, Session, SessionEnd};
 use dm_test_servers::nats::Server;
@@ -33,7 +34,7 @@ async fn claimed(bus: &mut async_nats::Subscriber) {
 
 /// The same, of one node.
 async fn claimed_by(bus: &mut async_nats::Subscriber, node: &Node) {
-    let start = [&[2, CLAIMS], &node.hub.node().as_bytes()[..]].concat();
+    let start = [&[VERSION, CLAIMS], &node.hub.node().as_bytes()[..]].concat();
     while !soon("a claim", bus.next()).await.unwrap().payload.starts_with(&start) {}
 }
 
