@@ -10,6 +10,8 @@
 )]
 
 mod cases;
+#[cfg(unix)]
+mod deep;
 mod proto;
 #[cfg(unix)]
 mod test;
