@@ -1,6 +1,13 @@
 //! Bytes that come back as what they were, and bytes that the library did not write.
 
+use bytes::Bytes;
+use dm_core::{
+    Ciphertext, ClientMessageId, ConversationId, DeviceId, InboxSeq, KeyBinding, KeyRecord, KeyVersion,
+    Message, MessageId, ServerSequence, Suite, Timestamp, UserId, X25519Key,
+};
+
 use super::*;
+use crate::failure::Failure;
 
 #[test]
 fn keys_sort_as_their_numbers_do() {

@@ -1,20 +1,18 @@
 //! The power is cut at every kind of moment: writes that were not synced are lost, torn, or kept in any order.
 //!
-//! The disk is redb's own seam to it. At moments by chance, in and between commits, a copy is made of what a disk might
-//! then hold: everything that was synced, and of what was written since then any part. Each copy is opened and judged.
+//! The disk is redb's own seam to it, on an [`Image`]. At moments by chance, in and between commits, a copy is made of what
+//! a disk might then hold, and each copy is opened and judged.
 
 use std::io;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 
-use dm_conformance::Harness;
-use dm_conformance::crash::{Fate, Oracle};
+use dm_conformance::crash::{Fate, Image, Oracle};
+use dm_conformance::{Chance, Harness};
 use dm_core::{Store as _, StoreError};
 use dm_store_redb::{Recovery, RedbConfig, RedbStore};
 use redb::{Database, StorageBackend};
 
-/// What a disk writes as a whole.
-const SECTOR: usize = 512;
 /// Batches written.
 const BATCHES: u64 = 60;
 
@@ -24,66 +22,21 @@ struct Disk(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 struct State {
-    /// As the program sees it.
-    image: Vec<u8>,
-    /// As it was when it was last synced.
-    synced: Vec<u8>,
-    /// What was done since then.
-    since: Vec<Change>,
+    image: Image,
     /// How often it was synced.
     syncs: u64,
-    chance: u64,
+    chance: Chance,
     /// Copies of what the disk might have held at moments of this commit.
     cuts: Vec<Vec<u8>>,
 }
 
-#[derive(Clone, Debug)]
-enum Change {
-    Length(usize),
-    Sector(usize, Vec<u8>),
-}
-
-impl Change {
-    fn apply(&self, image: &mut Vec<u8>) {
-        match self {
-            Self::Length(length) => image.resize(*length, 0),
-            Self::Sector(at, bytes) => {
-                if image.len() < at + bytes.len() {
-                    image.resize(at + bytes.len(), 0);
-                }
-                image[*at..at + bytes.len()].copy_from_slice(bytes);
-            }
-        }
-    }
-}
-
 impl State {
-    fn below(&mut self, bound: usize) -> usize {
-        // SplitMix64.
-        self.chance = self.chance.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.chance;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) % bound as u64) as usize
-    }
-
-    /// What the disk might hold if the power were cut now.
     fn cut(&mut self) -> Vec<u8> {
-        let mut left = self.since.clone();
-        // A disk may write in any order, so that any part of it may be there.
-        for n in (1..left.len()).rev() {
-            let other = self.below(n + 1);
-            left.swap(n, other);
-        }
-        // From nothing of it to all of it.
-        let kept = self.below(left.len() + 1);
-        let mut image = self.synced.clone();
-        left[..kept].iter().for_each(|change| change.apply(&mut image));
-        image
+        self.image.cut(&mut self.chance)
     }
 
     fn maybe_cut(&mut self) {
-        if self.below(6) == 0 {
+        if self.chance.below(6) == 0 {
             let cut = self.cut();
             self.cuts.push(cut);
         }
@@ -92,14 +45,8 @@ impl State {
 
 impl Disk {
     fn holding(image: Vec<u8>, seed: u64) -> Self {
-        let state = State {
-            synced: image.clone(),
-            image,
-            since: Vec::new(),
-            syncs: 0,
-            chance: seed,
-            cuts: Vec::new(),
-        };
+        let (image, chance) = (Image::of(image), Chance::new(seed, 0));
+        let state = State { image, syncs: 0, chance, cuts: Vec::new() };
         Self(Arc::new(Mutex::new(state)))
     }
 
@@ -123,20 +70,19 @@ impl Disk {
 
 impl StorageBackend for Disk {
     fn len(&self) -> io::Result<u64> {
-        Ok(self.0.lock().unwrap().image.len() as u64)
+        Ok(self.0.lock().unwrap().image.bytes().len() as u64)
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         let state = self.0.lock().unwrap();
         let at = offset as usize;
-        out.copy_from_slice(&state.image[at..at + out.len()]);
+        out.copy_from_slice(&state.image.bytes()[at..at + out.len()]);
         Ok(())
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
         let mut state = self.0.lock().unwrap();
-        state.image.resize(len as usize, 0);
-        state.since.push(Change::Length(len as usize));
+        state.image.set_len(len as usize);
         state.maybe_cut();
         Ok(())
     }
@@ -145,24 +91,14 @@ impl StorageBackend for Disk {
         let mut state = self.0.lock().unwrap();
         // In the middle of it, too.
         state.maybe_cut();
-        state.synced = state.image.clone();
+        state.image.sync();
         state.syncs += 1;
-        state.since.clear();
         Ok(())
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         let mut state = self.0.lock().unwrap();
-        let mut at = offset as usize;
-        Change::Sector(at, data.to_vec()).apply(&mut state.image);
-        let mut rest = data;
-        while !rest.is_empty() {
-            // To the next border of a sector: a write is torn there.
-            let (now, later) = rest.split_at((SECTOR - at % SECTOR).min(rest.len()));
-            state.since.push(Change::Sector(at, now.to_vec()));
-            at += now.len();
-            rest = later;
-        }
+        state.image.write(offset as usize, data);
         state.maybe_cut();
         Ok(())
     }
@@ -235,7 +171,7 @@ async fn what_was_answered_survives_a_power_cut_without_quick_recovery() {
 async fn a_disk_that_lies_is_found_out() {
     let (disk, mut oracle) = (Disk::holding(Vec::new(), 7), Oracle::new(7));
     let store = disk.open(Recovery::Quick).unwrap();
-    let before = disk.0.lock().unwrap().image.clone();
+    let before = disk.0.lock().unwrap().image.bytes().to_vec();
     let writes = oracle.ask();
     oracle.answered(&store.commit(writes).await.unwrap()).unwrap();
     let reopened = Disk::holding(before, 1).open(Recovery::Quick).unwrap();

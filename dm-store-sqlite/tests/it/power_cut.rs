@@ -11,12 +11,11 @@
 //! What this does not prove: that the system call to sync does what it says, and that SQLite makes it in this order (its
 //! documentation says so, and `synchronous = FULL` is tested elsewhere).
 
-#![allow(clippy::cast_possible_truncation, reason = "files of tests are small")]
-
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use dm_conformance::Chance;
 use dm_conformance::crash::{Fate, Oracle};
 use dm_core::{Store as _, StoreError, StoreErrorKind};
 use dm_store_sqlite::{SqliteConfig, SqliteStore};
@@ -39,12 +38,12 @@ struct Files {
 
 struct Place {
     folder: tempfile::TempDir,
-    chance: u64,
+    chance: Chance,
 }
 
 impl Place {
     fn new(seed: u64) -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), chance: seed }
+        Self { folder: tempfile::tempdir().unwrap(), chance: Chance::new(seed, 0) }
     }
 
     fn path(&self) -> PathBuf {
@@ -61,15 +60,6 @@ impl Place {
         Files { database: copied("dm.db"), log: copied("dm.db-wal") }
     }
 
-    fn below(&mut self, bound: usize) -> usize {
-        // SplitMix64.
-        self.chance = self.chance.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.chance;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) % bound as u64) as usize
-    }
-
     /// A log on its way. When it begins anew, SQLite syncs its new header before anything else: otherwise the old header
     /// could meet what is left of the old content, and bring back pages from before the last checkpoint.
     fn log_on_the_way(&mut self, before: &[u8], after: &[u8]) -> Vec<u8> {
@@ -77,7 +67,7 @@ impl Place {
         if !begins_anew {
             return self.on_the_way(before, after);
         }
-        if self.below(4) == 0 {
+        if self.chance.below(4) == 0 {
             return before.to_vec();
         }
         let with_header = [&after[..LOG_HEADER], &before[LOG_HEADER..]].concat();
@@ -87,15 +77,15 @@ impl Place {
     /// A file on its way from what it was to what it became: of what changed, any sectors are there.
     fn on_the_way(&mut self, before: &[u8], after: &[u8]) -> Vec<u8> {
         // From nothing to everything, and now and then exactly that.
-        let odds = self.below(9);
+        let odds = self.chance.below(9);
         // A file grows before or after its content is there.
-        let length = if self.below(2) == 0 { before.len() } else { before.len().max(after.len()) };
+        let length = if self.chance.below(2) == 0 { before.len() } else { before.len().max(after.len()) };
         let mut file = before.to_vec();
         file.resize(length, 0);
         for (n, sector) in after.chunks(SECTOR).enumerate() {
             let at = n * SECTOR;
             let changed = before.get(at..at + sector.len()) != Some(sector);
-            if changed && self.below(8) < odds {
+            if changed && self.chance.below(8) < odds {
                 file.resize(file.len().max(at + sector.len()), 0);
                 file[at..at + sector.len()].copy_from_slice(sector);
             }
@@ -176,11 +166,11 @@ async fn a_damaged_log_gives_what_was_there_after_an_earlier_commit_or_a_typed_e
     let mut earlier = 0;
     for n in 0..40 {
         let mut files = whole.clone();
-        let at = place.below(files.log.len());
+        let at = place.chance.place(files.log.len());
         if n % 2 == 0 {
             files.log.truncate(at);
         } else {
-            files.log[at] ^= 1 << place.below(8);
+            files.log[at] ^= 1 << place.chance.below(8);
         }
         let folder = tempfile::tempdir().unwrap();
         match open(&files, folder.path()) {

@@ -110,8 +110,9 @@
 //!
 //! A killed process leaves the page cache behind: the trials pass without a single sync. What a power cut leaves has to
 //! be made below the store, and [`Oracle`](crate::crash::Oracle) judges it. A file that is only appended to can be cut
-//! anywhere in what was not answered. For redb a storage backend forgets what was not synced; for SQLite copies of the
-//! files are put together sector by sector: see `tests/it/power_cut.rs` of the two stores.
+//! anywhere in what was not answered. For other files [`Image`](crate::crash::Image) says what a disk may hold: redb's storage
+//! backend keeps one. For SQLite copies of the files are put together sector by sector: see `tests/it/power_cut.rs` of the
+//! two stores.
 //!
 #![doc = concat!("```rust,ignore\n", include_str!("../tests/guide/torn.rs"), "```")]
 

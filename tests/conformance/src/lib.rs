@@ -80,6 +80,7 @@ pub mod build;
 mod case;
 #[doc(hidden)]
 pub mod cases;
+mod chance;
 mod clause;
 pub mod crash;
 #[cfg(all(doc, not(doctest)))]
@@ -93,11 +94,13 @@ pub mod process;
 pub mod processes;
 pub mod reads;
 mod snapshot;
+mod suite;
 mod table;
 mod together;
 mod world;
 
 pub use case::{Case, cases, run};
+pub use chance::Chance;
 pub use clause::{CLAUSES, CONTRACT_VERSION, Clause};
 pub use harness::Harness;
 pub use snapshot::Snapshot;

@@ -2,6 +2,7 @@
 
 use dm_core::{DeviceStart, KeyBinding, Write};
 
+use crate::chance::Chance;
 use crate::model::{Content, DEVICES, Op, Target, Who};
 
 /// Users who write.
@@ -37,16 +38,16 @@ pub fn batch(seed: u64, n: u64) -> Vec<Write> {
                 ops.extend(open(one, other));
             }
             1 => ops.push(Op::Register {
-                who: chance.who(),
+                who: somebody(&mut chance),
                 start: if chance.below(2) == 0 { DeviceStart::Oldest } else { DeviceStart::Now },
                 limit: 8,
             }),
-            2 => ops.push(Op::Ack { who: chance.who(), target: Target::UpTo(chance.below(4 * n)) }),
+            2 => ops.push(Op::Ack { who: somebody(&mut chance), target: Target::UpTo(chance.below(4 * n)) }),
             3 | 4 => {
                 let messages = (0..4).map(|_| chance.below(number)).collect();
-                ops.push(Op::Ack { who: chance.who(), target: Target::Messages(messages) });
+                ops.push(Op::Ack { who: somebody(&mut chance), target: Target::Messages(messages) });
             }
-            5 if place == 0 => ops.push(Op::Forget { who: chance.who() }),
+            5 if place == 0 => ops.push(Op::Forget { who: somebody(&mut chance) }),
             // Something again that was sent before.
             6 | 7 if n > 2 => {
                 let (n, place) = (1 + chance.below(n - 1), chance.below(PER_BATCH));
@@ -91,44 +92,6 @@ fn send(seed: u64, number: u64) -> Op {
     }
 }
 
-/// Numbers that look like chance (SplitMix64).
-#[derive(Debug)]
-pub(super) struct Chance(u64);
-
-impl Chance {
-    pub(super) const fn new(seed: u64, stream: u64) -> Self {
-        Self(seed.wrapping_add(stream.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
-    }
-
-    pub(super) const fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// A number below one that is not zero.
-    pub(super) const fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-
-    /// A place in a list that is not empty.
-    fn place(&mut self, length: usize) -> usize {
-        usize::try_from(self.below(length as u64)).expect("below a length")
-    }
-
-    /// Turns of a loop: mostly few, at most some milliseconds.
-    pub(super) const fn turns(&mut self) -> u64 {
-        let most = 1 << self.below(18);
-        self.below(most)
-    }
-
-    const fn byte(&mut self) -> u8 {
-        self.next().to_be_bytes()[0]
-    }
-
-    fn who(&mut self) -> Who {
-        Who { user: self.below(USERS), device: self.place(DEVICES.len()) }
-    }
+fn somebody(chance: &mut Chance) -> Who {
+    Who { user: chance.below(USERS), device: chance.place(DEVICES.len()) }
 }

@@ -18,10 +18,12 @@
 //!
 //! A killed process loses what it had not yet given to the operating system. It does not lose what the operating system
 //! had not yet given to the disk: a store that never calls `fsync` passes. For that a store is tested at its own
-//! seam to the file system, with [`Oracle`], which knows what was answered and does not care how the place was damaged.
+//! seam to the file system: [`Image`] says what a disk may hold of a file, and [`Oracle`], which knows what was answered,
+//! does not care how the place was damaged.
 
 mod batches;
 mod child;
+mod image;
 mod oracle;
 mod trials;
 
@@ -30,6 +32,7 @@ use std::path::Path;
 use crate::Harness;
 
 pub use batches::batch;
+pub use image::Image;
 pub use oracle::{Fate, Oracle};
 pub(crate) use oracle::{digests, parsed};
 #[doc(hidden)]

@@ -4,9 +4,9 @@ use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
 
 use super::CrashHarness;
-use super::batches::Chance;
 use super::child::{FIRST, HELD, PLACE, SEED, is_child};
 use super::oracle::{Fate, Oracle, parsed};
+use crate::chance::Chance;
 use crate::process::{Process, show};
 
 /// Trials at one place, before the next begins at an empty one.
@@ -87,7 +87,7 @@ pub fn run<H: CrashHarness>(test: &str, trials: u64, seconds: u64) {
     let (began, mut told) = (Instant::now(), Instant::now());
     while tally.trials < trials || began.elapsed() < span {
         let harness = runtime.block_on(H::fresh());
-        let mut oracle = Oracle::new(chance.next());
+        let mut oracle = Oracle::new(chance.number());
         for _ in 0..PER_PLACE {
             let point = Point::by(&mut chance);
             let judged = kill(&harness, test, &mut oracle, point, &mut tally).and_then(|()| {

@@ -10,6 +10,7 @@ use dm_core::{
 use super::recorder::{Recorder, inbox};
 use super::{Answer, History, Moment};
 use crate::build;
+use crate::chance::Chance;
 
 /// Attempts at one send. Three in four are waited for, so that only a store that answers none comes to so many.
 const ATTEMPTS: usize = 100;
@@ -51,7 +52,7 @@ impl<S: Store> Actor<S> {
     ) -> Self {
         let user = task % plan.users;
         let who = build::on(user, &format!("task{task}"));
-        let chance = Chance(seed.wrapping_mul(1_000_003).wrapping_add(task));
+        let chance = Chance::new(seed.wrapping_mul(1_000_003).wrapping_add(task), 0);
         Self { task, plan, user, who, chance, opened, made: 0, recorder, history: History::default() }
     }
 
@@ -207,25 +208,5 @@ impl<S: Store> Actor<S> {
     fn now(&self) -> Timestamp {
         let Moment(now) = self.recorder.moment();
         Timestamp::from_millis(now)
-    }
-}
-
-/// Numbers from a seed (SplitMix64).
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % bound
-    }
-
-    fn pick<T: Copy>(&mut self, from: &[T]) -> Option<T> {
-        if from.is_empty() {
-            return None;
-        }
-        usize::try_from(self.below(from.len() as u64)).ok().and_then(|n| from.get(n)).copied()
     }
 }

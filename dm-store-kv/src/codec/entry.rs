@@ -1,0 +1,71 @@
+//! Entries of inboxes.
+
+use dm_core::{DeviceId, Notice, Timestamp};
+
+use crate::codec::fields::{Fields, device};
+use crate::failure::Failure;
+
+/// An entry's row.
+pub(crate) struct EntryRow {
+    pub(crate) at: Timestamp,
+    /// The user's device that caused it.
+    pub(crate) origin: Option<DeviceId>,
+    pub(crate) content: Content,
+}
+
+/// What an entry points to.
+#[derive(Clone, Copy)]
+pub(crate) enum Content {
+    /// A message, by its row.
+    Message(u64),
+    /// Something that the entry holds itself.
+    Notice(Notice),
+}
+
+const NO_ORIGIN: u8 = u8::MAX;
+const MESSAGE: u8 = 1;
+const NOTICE: u8 = 2;
+
+impl EntryRow {
+    pub(crate) fn encode(at: Timestamp, origin: Option<&DeviceId>, content: Content) -> Vec<u8> {
+        let mut value = Vec::with_capacity(128);
+        value.extend(at.as_millis().to_be_bytes());
+        match origin {
+            None => value.push(NO_ORIGIN),
+            Some(device) if device.is_default() => value.push(0),
+            Some(device) => {
+                // A device has at most 64 bytes.
+                value.push(u8::try_from(device.as_str().len()).unwrap_or(NO_ORIGIN));
+                value.extend(device.as_str().as_bytes());
+            }
+        }
+        match content {
+            Content::Message(row) => {
+                value.push(MESSAGE);
+                value.extend(row.to_be_bytes());
+            }
+            Content::Notice(notice) => {
+                value.push(NOTICE);
+                value.extend(notice.encode());
+            }
+        }
+        value
+    }
+
+    pub(crate) fn decode(mut value: Fields<'_>) -> Result<Self, Failure> {
+        let at = value.time()?;
+        let origin = match value.u8()? {
+            NO_ORIGIN => None,
+            0 => Some(DeviceId::default()),
+            len => Some(device(value.slice(usize::from(len))?)?),
+        };
+        let content = match value.u8()? {
+            MESSAGE => Content::Message(value.last(Fields::u64)?),
+            NOTICE => Content::Notice(
+                Notice::decode(value.rest()).map_err(|_| Failure::Damaged("no notice of this version"))?,
+            ),
+            _ => return Err(Failure::Damaged("an entry about nothing")),
+        };
+        Ok(Self { at, origin, content })
+    }
+}

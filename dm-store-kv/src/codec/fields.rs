@@ -1,0 +1,77 @@
+//! Fields of a row, from the front.
+
+use dm_core::{DeviceId, InboxSeq, Timestamp, UserId};
+
+use crate::failure::Failure;
+
+/// Reads fields off the front of a row. Bytes that the library did not write are a [`Failure::Damaged`].
+pub(crate) struct Fields<'a>(&'a [u8]);
+
+impl<'a> Fields<'a> {
+    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
+    /// Reads one field that is all there is.
+    pub(crate) fn last<T>(
+        mut self,
+        field: impl FnOnce(&mut Self) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let value = field(&mut self)?;
+        self.end()?;
+        Ok(value)
+    }
+
+    pub(crate) fn bytes<const N: usize>(&mut self) -> Result<[u8; N], Failure> {
+        let (field, rest) = self.0.split_first_chunk().ok_or(Failure::Damaged("a row ends too early"))?;
+        self.0 = rest;
+        Ok(*field)
+    }
+
+    pub(crate) fn u8(&mut self) -> Result<u8, Failure> {
+        self.bytes().map(|[byte]| byte)
+    }
+
+    pub(crate) fn u32(&mut self) -> Result<u32, Failure> {
+        self.bytes().map(u32::from_be_bytes)
+    }
+
+    pub(crate) fn u64(&mut self) -> Result<u64, Failure> {
+        self.bytes().map(u64::from_be_bytes)
+    }
+
+    pub(crate) fn seq(&mut self) -> Result<InboxSeq, Failure> {
+        self.u64().map(InboxSeq::new)
+    }
+
+    pub(crate) fn time(&mut self) -> Result<Timestamp, Failure> {
+        self.u64().map(Timestamp::from_millis)
+    }
+
+    pub(crate) fn user(&mut self) -> Result<UserId, Failure> {
+        self.bytes().map(UserId::from_stored)
+    }
+
+    /// Everything that is left.
+    pub(crate) const fn rest(self) -> &'a [u8] {
+        self.0
+    }
+
+    fn end(self) -> Result<(), Failure> {
+        if self.0.is_empty() { Ok(()) } else { Err(Failure::Damaged("a row is too long")) }
+    }
+
+    pub(super) fn slice(&mut self, len: usize) -> Result<&'a [u8], Failure> {
+        let (field, rest) = self.0.split_at_checked(len).ok_or(Failure::Damaged("a row ends too early"))?;
+        self.0 = rest;
+        Ok(field)
+    }
+}
+
+/// The device of a name.
+pub(super) fn device(name: &[u8]) -> Result<DeviceId, Failure> {
+    std::str::from_utf8(name)
+        .ok()
+        .and_then(|name| name.parse().ok())
+        .ok_or(Failure::Damaged("no name of a device"))
+}

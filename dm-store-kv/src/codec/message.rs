@@ -1,0 +1,105 @@
+//! Messages.
+
+use bytes::Bytes;
+use dm_core::{
+    Ciphertext, ClientMessageId, ConversationId, InboxSeq, Message, MessageId, ServerSequence, Suite, UserId,
+};
+
+use crate::codec::fields::Fields;
+use crate::failure::Failure;
+
+/// What a message's row says of where it is.
+#[derive(Clone, Copy)]
+pub(crate) struct Filed {
+    pub(crate) conversation: u32,
+    pub(crate) sender: u32,
+    pub(crate) recipient: u32,
+    pub(crate) sequence: ServerSequence,
+    pub(crate) sender_seq: InboxSeq,
+    pub(crate) recipient_seq: InboxSeq,
+}
+
+const CLIENT_ID: u8 = 1;
+const SUITE: u8 = 2;
+const EPHEMERAL: u8 = 4;
+
+impl Filed {
+    /// The row of a message.
+    pub(crate) fn encode(self, message: &Message) -> Vec<u8> {
+        let ciphertext = &message.ciphertext;
+        let mut value = Vec::with_capacity(160 + ciphertext.payload().len());
+        value.extend(self.conversation.to_be_bytes());
+        value.extend(self.sender.to_be_bytes());
+        value.extend(self.recipient.to_be_bytes());
+        value.extend(self.sequence.get().to_be_bytes());
+        value.extend(self.sender_seq.get().to_be_bytes());
+        value.extend(self.recipient_seq.get().to_be_bytes());
+        value.extend(message.id.as_bytes());
+        value.extend(message.sent_at.as_millis().to_be_bytes());
+        value.extend(message.received_at.as_millis().to_be_bytes());
+        let part = |there: bool, bit: u8| if there { bit } else { 0 };
+        value.push(
+            part(message.client_id.is_some(), CLIENT_ID)
+                | part(ciphertext.suite().is_some(), SUITE)
+                | part(ciphertext.ephemeral().is_some(), EPHEMERAL),
+        );
+        if let Some(id) = message.client_id {
+            value.extend(id.as_bytes());
+        }
+        if let Some(suite) = ciphertext.suite() {
+            value.extend(suite.0.to_be_bytes());
+        }
+        value.extend(ciphertext.nonce());
+        if let Some(key) = ciphertext.ephemeral() {
+            value.extend(key);
+        }
+        value.extend_from_slice(ciphertext.payload());
+        value
+    }
+
+    /// Where a message is; what it is stays in the fields for [`message`](Self::message).
+    pub(crate) fn decode(value: &mut Fields<'_>) -> Result<Self, Failure> {
+        Ok(Self {
+            conversation: value.u32()?,
+            sender: value.u32()?,
+            recipient: value.u32()?,
+            sequence: value.u64().map(ServerSequence::new)?,
+            sender_seq: value.seq()?,
+            recipient_seq: value.seq()?,
+        })
+    }
+
+    /// The message in the rest of the row, given what its refs stand for.
+    pub(crate) fn message(
+        self,
+        conversation: ConversationId,
+        sender: UserId,
+        mut value: Fields<'_>,
+    ) -> Result<Message, Failure> {
+        let id = MessageId::from_bytes(value.bytes()?);
+        let sent_at = value.time()?;
+        let received_at = value.time()?;
+        let parts = value.u8()?;
+        if parts > CLIENT_ID | SUITE | EPHEMERAL {
+            return Err(Failure::Damaged("unknown parts of a message"));
+        }
+        let client_id =
+            if parts & CLIENT_ID == 0 { None } else { Some(ClientMessageId::from_bytes(value.bytes()?)) };
+        let suite = if parts & SUITE == 0 { None } else { Some(Suite(value.u32()?)) };
+        let nonce: [u8; Ciphertext::NONCE_LEN] = value.bytes()?;
+        let ephemeral =
+            if parts & EPHEMERAL == 0 { None } else { Some(value.slice(Ciphertext::EPHEMERAL_LEN)?) };
+        let payload = Bytes::copy_from_slice(value.rest());
+        Ok(Message {
+            id,
+            conversation,
+            sequence: self.sequence,
+            sender,
+            client_id,
+            sent_at,
+            received_at,
+            ciphertext: Ciphertext::new(payload, &nonce, ephemeral, suite)
+                .map_err(|_| Failure::Damaged("no ciphertext"))?,
+        })
+    }
+}

@@ -1,0 +1,101 @@
+//! A server, and what is done with it.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use crate::postgres::process::{Syncs, launch, program, stop};
+use crate::shared::Claim;
+
+/// A server with its data. It is reached by a socket in its folder only, unless it was given a certificate.
+#[derive(Debug)]
+pub struct Cluster {
+    pub(super) folder: PathBuf,
+    pub(super) ends: Ends,
+    pub(super) syncs: Syncs,
+    /// Where it listens with TLS, on 127.0.0.1.
+    pub(super) port: Option<u16>,
+}
+
+/// When a server ends.
+#[derive(Debug)]
+pub(super) enum Ends {
+    /// With the last process that claims it.
+    Shared { _claim: Claim },
+    /// With this value, which may remove its folder.
+    Alone { keeps_folder: bool },
+}
+
+impl Cluster {
+    /// Parameters of a connection to a database.
+    #[must_use]
+    pub fn parameters(&self, database: &str) -> String {
+        let port = self.port.map_or_else(String::new, |port| format!(" port={port}"));
+        format!("host={}{port} user=postgres dbname={database}", self.folder.display())
+    }
+
+    /// Parameters of a connection with TLS, to a server that was given a certificate.
+    ///
+    /// # Panics
+    /// When it was not.
+    #[must_use]
+    pub fn tls_parameters(&self, database: &str) -> String {
+        let port = self.port.expect("a server with a certificate");
+        format!("host=127.0.0.1 port={port} user=postgres dbname={database} sslmode=require")
+    }
+
+    /// Runs SQL as the superuser, outside a transaction, and returns what it prints: rows as lines, `|` between columns.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub fn sql(&self, database: &str, sql: &str) -> String {
+        let output = self.psql(database, sql);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "psql: {said}");
+        String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+    }
+
+    /// Stops the server at once, as a crash does, and starts it again.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn restart(&self) {
+        self.crash();
+        self.start();
+    }
+
+    /// Stops the server at once, as a crash does.
+    pub fn crash(&self) {
+        stop(&self.folder);
+    }
+
+    /// Starts the server again after [`crash`](Self::crash).
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn start(&self) {
+        launch(&self.folder, self.syncs, self.port);
+    }
+
+    pub(super) fn psql(&self, database: &str, sql: &str) -> Output {
+        Command::new(program("psql"))
+            .args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1"])
+            .arg("--dbname")
+            .arg(self.parameters(database))
+            .args(["--command", sql])
+            .stdin(Stdio::null())
+            .output()
+            .expect("psql starts")
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        if let Ends::Alone { keeps_folder } = self.ends {
+            stop(&self.folder);
+            if !keeps_folder {
+                let _ = self.folder.parent().map(fs::remove_dir_all);
+            }
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! The processes of a server: making its data, starting it, and ending it.
+
+use std::fs;
+use std::io::Read as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::shared;
+
+/// How long a server may take to start or stop.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Whether a server waits for the disk before it answers.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Syncs {
+    /// As installed: what is answered outlives a power cut.
+    Always,
+    /// What is answered outlives every process, and no power cut.
+    Never,
+}
+
+/// Makes an empty cluster that belongs to the user the server runs as.
+pub(super) fn init(data: &Path) {
+    fs::create_dir_all(data).expect("the folder is ours");
+    shared::give(data, "postgres");
+    let output = as_server("initdb")
+        .arg("--pgdata")
+        .arg(data)
+        .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"])
+        .stdin(Stdio::null())
+        .output()
+        .expect("initdb starts");
+    assert!(output.status.success(), "initdb: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Starts the server on its data, and waits until it takes connections.
+#[expect(clippy::zombie_processes, reason = "it outlives this process, or is told apart from one that runs")]
+pub(super) fn launch(data: &Path, syncs: Syncs, port: Option<u16>) -> u32 {
+    let log = fs::File::options().create(true).append(true).open(data.with_file_name("postgres.log"));
+    let log = log.expect("the folder is ours");
+    let mut command = as_server("postgres");
+    command.arg("-D").arg(data).arg("-k").arg(data);
+    match port {
+        None => _ = command.args(["-c", "listen_addresses="]),
+        Some(port) => {
+            command.args(["-c", "listen_addresses=127.0.0.1", "-c", "ssl=on", "-p"]).arg(port.to_string());
+        }
+    }
+    let settings = ["max_connections=400", "max_wal_size=4GB"];
+    let more: &[&str] = match syncs {
+        // Little of a machine's memory, and more than the 128 MB that nobody leaves it at.
+        Syncs::Always => &["shared_buffers=1GB"],
+        Syncs::Never => {
+            &["shared_buffers=256MB", "fsync=off", "full_page_writes=off", "autovacuum_naptime=5s"]
+        }
+    };
+    for setting in settings.iter().chain(more) {
+        command.args(["-c", setting]);
+    }
+    let mut child = command
+        .current_dir(data.parent().unwrap_or(data))
+        // What ends a test ends its whole group.
+        .process_group(0)
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().expect("a second handle"))
+        .stderr(log)
+        .spawn()
+        .expect("the server starts");
+    // The file says so in its last line.
+    let end = Instant::now() + PATIENCE;
+    while alive(data).is_none() || !status(data).is_some_and(|line| takes_connections(&line)) {
+        let ended = child.try_wait().expect("a child of this process");
+        assert!(
+            ended.is_none(),
+            "the server ended: {ended:?}; see {}",
+            data.with_file_name("postgres.log").display()
+        );
+        assert!(Instant::now() < end, "the server does not take connections");
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
+    alive(data).expect("it was alive just now")
+}
+
+/// Signals processes, some of which may have ended.
+pub(super) fn signal(signal: &str, processes: &[String]) {
+    let _ = Command::new("kill").arg(signal).args(processes).stderr(Stdio::null()).status();
+}
+
+/// Ends the server at once, as a crash does, and waits until it is gone.
+pub(super) fn stop(data: &Path) {
+    let Some(pid) = alive(data) else { return };
+    signal("-QUIT", &[pid.to_string()]);
+    let end = Instant::now() + PATIENCE;
+    while is_running(pid) && Instant::now() < end {
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
+    let _ = fs::remove_file(data.join("postmaster.pid"));
+}
+
+/// The process of the server on this data, if it runs.
+pub(super) fn alive(data: &Path) -> Option<u32> {
+    let pid = line(data, 0)?.trim().parse().ok()?;
+    is_running(pid).then_some(pid)
+}
+
+/// Whether the status of a server, or of a standby, says that it takes connections.
+fn takes_connections(status: &str) -> bool {
+    ["ready", "standby"].iter().any(|state| status.starts_with(state))
+}
+
+fn status(data: &Path) -> Option<String> {
+    line(data, 7)
+}
+
+/// A line of the file in which a server says who it is.
+fn line(data: &Path, n: usize) -> Option<String> {
+    let text = fs::read_to_string(data.join("postmaster.pid")).ok()?;
+    text.lines().nth(n).map(str::to_owned)
+}
+
+/// Whether a process runs and is not only waiting to be reaped.
+fn is_running(pid: u32) -> bool {
+    let mut stat = String::new();
+    let read =
+        fs::File::open(format!("/proc/{pid}/stat")).and_then(|mut file| file.read_to_string(&mut stat));
+    read.is_ok() && !stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('Z'))
+}
+
+/// A program of the server, as a user without rights: it refuses to run as root.
+pub(super) fn as_server(name: &str) -> Command {
+    shared::without_rights("postgres", &program(name))
+}
+
+/// The newest installed program of that name, or else one on the path.
+pub(super) fn program(name: &str) -> PathBuf {
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let newest = versions
+        .filter_map(|version| {
+            let number: u32 = version.file_name().to_str()?.parse().ok()?;
+            let program = version.path().join("bin").join(name);
+            program.exists().then_some((number, program))
+        })
+        .max();
+    newest.map_or_else(|| name.into(), |(_, program)| program)
+}
