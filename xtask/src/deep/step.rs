@@ -38,13 +38,13 @@ pub(super) const STEPS: &[Step] = &[
     Step {
         name: "deny",
         what: "licences, banned crates and sources of the dependencies",
-        runs: Runs::Deny(&["check", "bans", "licenses", "sources"]),
+        runs: Runs::Deny(&["check", "--hide-inclusion-graph", "bans", "licenses", "sources"]),
         numbers: &[],
     },
     Step {
         name: "advisories",
         what: "known faults of the dependencies, by the database of rustsec.org",
-        runs: Runs::Deny(&["check", "advisories"]),
+        runs: Runs::Deny(&["check", "--hide-inclusion-graph", "advisories"]),
         numbers: &[],
     },
     Step {
