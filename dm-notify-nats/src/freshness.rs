@@ -1,18 +1,25 @@
-//! Frames that end sessions are taken once, and only while they are new, so that a copy of one has no effect.
+//! Frames that end sessions, and those that say a node is there, are taken once and only while they are new, so that a copy
+//! of one has no effect.
+//!
+//! Each node numbers its frames, and says its time with each. A receiver keeps a [`Window`] per sender, which holds at any
+//! rate, and believes no time more than [`WINDOW`] from its own, nor one from before its own start: what it took before that
+//! it cannot know. The time on either side is that of the process, which nobody sets, and once two nodes met
+//! ([`meeting`](crate::meeting)) each knows how far the other's is from its own.
 
-use std::collections::{HashSet, VecDeque};
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-use dm_core::{NodeId, Timestamp};
+use dm_core::{Clock as _, NodeId, SystemClock, Timestamp};
 
 use crate::codec::Stamp;
+use crate::window::{NotTaken, Window};
 
-/// How far a frame's time may be from this node's clock. Nodes whose clocks differ by more do not hear each other's
-/// orders and claims, which is counted; hints have no time.
-pub(crate) const WINDOW: Duration = Duration::from_secs(60);
-/// Frames remembered, at most: 40 bytes each. Past this the oldest is forgotten before its time.
-const MOST: usize = 16 * 1024;
+/// How far a frame's time may be from this node's. Until two nodes met, their clocks have to be within this.
+const WINDOW: Duration = Duration::from_secs(60);
+/// Senders remembered, at most: a kibibyte each. Past this the one that was silent for longest is forgotten, if all its
+/// frames are too old by now; otherwise a new one is not taken.
+const MOST: usize = 1_024;
 
 /// Why a frame is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,51 +31,142 @@ pub(crate) enum NotFresh {
 }
 
 /// The frames that were taken lately.
-#[derive(Debug, Default)]
-pub(crate) struct Freshness(Mutex<Taken>);
+#[derive(Debug)]
+pub(crate) struct Freshness {
+    started: Started,
+    senders: Mutex<HashMap<NodeId, Sender>>,
+}
 
-#[derive(Debug, Default)]
-struct Taken {
-    frames: HashSet<(NodeId, u64)>,
-    /// The same, in the order in which they came.
-    by_arrival: VecDeque<(Timestamp, (NodeId, u64))>,
+/// The beginning of this process's time.
+#[derive(Debug)]
+struct Started {
+    at: Timestamp,
+    instant: Instant,
+}
+
+/// What is known of a node that sends.
+#[derive(Debug)]
+struct Sender {
+    frames: Window,
+    /// Its clock, once it is known.
+    clock: Option<Clock>,
+    /// The time at which a frame of it was taken last.
+    heard: Timestamp,
+}
+
+/// A node's clock by this one's: a pair of times that are the same moment.
+#[derive(Clone, Copy, Debug)]
+struct Clock {
+    theirs: Timestamp,
+    here: Timestamp,
 }
 
 impl Freshness {
+    pub(crate) fn new() -> Self {
+        let started = Started { at: SystemClock.now(), instant: Instant::now() };
+        Self { started, senders: Mutex::default() }
+    }
+
+    /// The time of this process: that of the machine at its start, and what passed since.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.started.at.after(self.started.instant.elapsed())
+    }
+
     /// Takes a frame, or says why not.
-    pub(crate) fn take(&self, from: NodeId, stamp: Stamp, now: Timestamp) -> Result<(), NotFresh> {
-        if stamp.at < now.before(WINDOW) || stamp.at > now.after(WINDOW) {
+    pub(crate) fn take(&self, from: NodeId, stamp: Stamp) -> Result<(), NotFresh> {
+        self.take_at(from, stamp, self.now())
+    }
+
+    /// Takes a frame of a node that is known to be there now, whatever its clock says.
+    pub(crate) fn meet(&self, from: NodeId, stamp: Stamp) -> Result<(), NotFresh> {
+        self.meet_at(from, stamp, self.now())
+    }
+
+    /// Whether a node was met: it was there once since this one started.
+    pub(crate) fn has_met(&self, node: NodeId) -> bool {
+        self.lock().get(&node).is_some_and(|sender| sender.clock.is_some())
+    }
+
+    /// Whether a frame is newer than all that were taken of its node.
+    pub(crate) fn is_newest(&self, from: NodeId, stamp: Stamp) -> bool {
+        self.lock().get(&from).is_none_or(|sender| stamp.count > sender.frames.newest())
+    }
+
+    fn take_at(&self, from: NodeId, stamp: Stamp, now: Timestamp) -> Result<(), NotFresh> {
+        let mut senders = self.lock();
+        let clock = senders.get(&from).and_then(|sender| sender.clock);
+        let sent = clock.map_or(Some(stamp.at), |clock| clock.here(stamp.at)).ok_or(NotFresh::Stale)?;
+        if sent < now.before(WINDOW).max(self.started.at) || sent > now.after(WINDOW) {
             return Err(NotFresh::Stale);
         }
-        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        taken.forget(now);
-        if !taken.frames.insert((from, stamp.count)) {
-            return Err(NotFresh::Repeated);
-        }
-        taken.by_arrival.push_back((now, (from, stamp.count)));
+        count(&mut senders, from, stamp.count, now).map(drop)
+    }
+
+    fn meet_at(&self, from: NodeId, stamp: Stamp, now: Timestamp) -> Result<(), NotFresh> {
+        let mut senders = self.lock();
+        let sender = count(&mut senders, from, stamp.count, now)?;
+        sender.clock = Some(Clock { theirs: stamp.at, here: now });
         Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<NodeId, Sender>> {
+        // Nothing panics while it is locked; a poisoned map is whole.
+        self.senders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Taken {
-    /// Makes room, and forgets what would be stale by now: a frame may be from a clock that is ahead by the window.
-    fn forget(&mut self, now: Timestamp) {
-        while let Some((arrived, frame)) = self.by_arrival.front() {
-            if self.by_arrival.len() < MOST && *arrived >= now.before(2 * WINDOW) {
-                break;
-            }
-            self.frames.remove(frame);
-            self.by_arrival.pop_front();
-        }
+impl Clock {
+    /// A time of the node's, by this node's clock.
+    fn here(self, theirs: Timestamp) -> Option<Timestamp> {
+        let here = self.here.as_millis().checked_add(theirs.as_millis())?;
+        here.checked_sub(self.theirs.as_millis()).map(Timestamp::from_millis)
     }
+}
+
+/// Takes a frame of a node by its number.
+fn count(
+    senders: &mut HashMap<NodeId, Sender>,
+    from: NodeId,
+    number: u64,
+    now: Timestamp,
+) -> Result<&mut Sender, NotFresh> {
+    if !senders.contains_key(&from) {
+        make_room(senders, now)?;
+        let sender = Sender { frames: Window::new(number), clock: None, heard: now };
+        return Ok(senders.entry(from).or_insert(sender));
+    }
+    let sender = senders.get_mut(&from).ok_or(NotFresh::Stale)?;
+    sender.frames.take(number).map_err(|why| match why {
+        NotTaken::Repeated => NotFresh::Repeated,
+        NotTaken::Passed => NotFresh::Stale,
+    })?;
+    sender.heard = now;
+    Ok(sender)
+}
+
+fn make_room(senders: &mut HashMap<NodeId, Sender>, now: Timestamp) -> Result<(), NotFresh> {
+    if senders.len() < MOST {
+        return Ok(());
+    }
+    // A frame may be from a clock that is ahead by the window.
+    let forgettable = senders.iter().filter(|(_, sender)| sender.heard < now.before(2 * WINDOW));
+    let silent = forgettable.min_by_key(|(_, sender)| sender.heard).map(|(node, _)| *node);
+    silent.and_then(|node| senders.remove(&node)).map(drop).ok_or(NotFresh::Stale)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::window::FRAMES;
 
     const NODE: NodeId = NodeId::from_bytes([1; 8]);
-    const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+    const STARTED: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+    const MILLISECOND: Duration = Duration::from_millis(1);
+
+    fn freshness() -> Freshness {
+        let started = Started { at: STARTED, instant: Instant::now() };
+        Freshness { started, senders: Mutex::default() }
+    }
 
     fn stamp(at: Timestamp, count: u64) -> Stamp {
         Stamp { at, count }
@@ -76,38 +174,77 @@ mod tests {
 
     #[test]
     fn a_frame_is_taken_once_and_only_while_it_is_new() {
-        let freshness = Freshness::default();
-        let (early, late) = (NOW.before(WINDOW), NOW.after(WINDOW));
-        assert_eq!(freshness.take(NODE, stamp(NOW, 1), NOW), Ok(()));
-        assert_eq!(freshness.take(NODE, stamp(NOW, 1), NOW), Err(NotFresh::Repeated));
-        assert_eq!(freshness.take(NodeId::from_bytes([2; 8]), stamp(NOW, 1), NOW), Ok(()), "another node's");
-        assert_eq!(freshness.take(NODE, stamp(early, 2), NOW), Ok(()));
-        assert_eq!(freshness.take(NODE, stamp(late, 3), NOW), Ok(()));
-        let millisecond = Duration::from_millis(1);
-        assert_eq!(freshness.take(NODE, stamp(early.before(millisecond), 4), NOW), Err(NotFresh::Stale));
-        assert_eq!(freshness.take(NODE, stamp(late.after(millisecond), 5), NOW), Err(NotFresh::Stale));
+        let freshness = freshness();
+        let now = STARTED.after(2 * WINDOW);
+        let take = |node, at, count| freshness.take_at(node, stamp(at, count), now);
+        let (early, late) = (now.before(WINDOW), now.after(WINDOW));
+        assert_eq!(take(NODE, now, 1), Ok(()));
+        assert_eq!(take(NODE, now, 1), Err(NotFresh::Repeated));
+        assert_eq!(take(NodeId::from_bytes([2; 8]), now, 1), Ok(()), "another node's");
+        assert_eq!(take(NODE, early, 2), Ok(()));
+        assert_eq!(take(NODE, late, 3), Ok(()));
+        assert_eq!(take(NODE, early.before(MILLISECOND), 4), Err(NotFresh::Stale));
+        assert_eq!(take(NODE, late.after(MILLISECOND), 5), Err(NotFresh::Stale));
     }
 
     #[test]
-    fn a_frame_is_remembered_for_as_long_as_it_is_not_stale() {
-        let freshness = Freshness::default();
-        let ahead = NOW.after(WINDOW);
-        assert_eq!(freshness.take(NODE, stamp(ahead, 1), NOW), Ok(()));
-        let last = ahead.after(WINDOW);
-        assert_eq!(freshness.take(NODE, stamp(ahead, 1), last), Err(NotFresh::Repeated));
-        let later = last.after(Duration::from_millis(1));
-        assert_eq!(freshness.take(NODE, stamp(ahead, 1), later), Err(NotFresh::Stale));
-        assert_eq!(freshness.take(NODE, stamp(later, 2), later), Ok(()));
-        assert_eq!(freshness.0.lock().unwrap().frames.len(), 1, "forgotten by then");
+    fn a_frame_from_before_the_start_is_not_taken() {
+        let freshness = freshness();
+        let now = STARTED.after(MILLISECOND);
+        assert_eq!(freshness.take_at(NODE, stamp(STARTED.before(MILLISECOND), 1), now), Err(NotFresh::Stale));
+        assert_eq!(freshness.take_at(NODE, stamp(STARTED, 2), now), Ok(()));
     }
 
     #[test]
-    fn memory_is_bounded() {
-        let freshness = Freshness::default();
-        for count in 0..2 * MOST as u64 {
-            assert_eq!(freshness.take(NODE, stamp(NOW, count), NOW), Ok(()));
+    fn a_frame_is_taken_once_at_any_rate() {
+        let freshness = freshness();
+        let frames = 10 * FRAMES;
+        for count in 0..frames {
+            assert_eq!(freshness.take_at(NODE, stamp(STARTED, count), STARTED), Ok(()));
         }
-        let taken = freshness.0.lock().unwrap();
-        assert_eq!((taken.frames.len(), taken.by_arrival.len()), (MOST, MOST));
+        for count in 0..frames {
+            assert!(freshness.take_at(NODE, stamp(STARTED, count), STARTED).is_err(), "{count}");
+        }
+    }
+
+    #[test]
+    fn a_node_that_was_met_is_taken_by_its_own_clock() {
+        let hour = Duration::from_secs(3_600);
+        for theirs in [STARTED.before(hour), STARTED.after(hour)] {
+            let freshness = freshness();
+            let take = |at, count, now| freshness.take_at(NODE, stamp(at, count), now);
+            assert_eq!(take(theirs, 1, STARTED), Err(NotFresh::Stale));
+            assert!(!freshness.has_met(NODE) && freshness.is_newest(NODE, stamp(theirs, 1)));
+            assert_eq!(freshness.meet_at(NODE, stamp(theirs, 2), STARTED), Ok(()));
+            assert!(freshness.has_met(NODE));
+            assert!(!freshness.is_newest(NODE, stamp(theirs, 2)));
+            assert_eq!(take(theirs, 3, STARTED), Ok(()));
+            assert_eq!(take(theirs, 3, STARTED), Err(NotFresh::Repeated));
+            assert_eq!(take(theirs.before(MILLISECOND), 4, STARTED), Err(NotFresh::Stale), "the start");
+            let late = STARTED.after(WINDOW);
+            assert_eq!(take(theirs, 5, late), Ok(()));
+            assert_eq!(take(theirs, 6, late.after(MILLISECOND)), Err(NotFresh::Stale));
+            assert_eq!(
+                freshness.meet_at(NODE, stamp(theirs, 5), late),
+                Err(NotFresh::Repeated),
+                "an answer that it gave before"
+            );
+        }
+    }
+
+    #[test]
+    fn memory_is_bounded_and_nothing_is_forgotten_before_its_time() {
+        let freshness = freshness();
+        let node = |n: usize| NodeId::from_bytes((n as u64).to_be_bytes());
+        for n in 0..MOST {
+            assert_eq!(freshness.take_at(node(n), stamp(STARTED, 0), STARTED), Ok(()));
+        }
+        assert_eq!(freshness.take_at(node(MOST), stamp(STARTED, 0), STARTED), Err(NotFresh::Stale));
+        let later = STARTED.after(2 * WINDOW).after(MILLISECOND);
+        assert_eq!(freshness.take_at(node(0), stamp(later, 1), later), Ok(()), "heard again");
+        assert_eq!(freshness.take_at(node(MOST), stamp(later, 0), later), Ok(()));
+        let senders = freshness.lock();
+        assert_eq!(senders.len(), MOST);
+        assert!(senders.contains_key(&node(0)));
     }
 }

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::Subscriber;
-use dm_core::Notifier as _;
+use dm_core::{NodeId, Notifier as _};
 use futures_util::StreamExt as _;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
-use crate::codec::NodeSaid;
+use crate::codec::{Frame, NodeSaid};
 use crate::counters::Refusal;
 use crate::parts::Parts;
 
@@ -32,7 +32,7 @@ pub(crate) async fn run(parts: Arc<Parts>, heartbeat: Duration, mut stop: watch:
     }
 }
 
-async fn serve(parts: &Parts, subscriber: &mut Subscriber, heartbeat: Duration) {
+async fn serve(parts: &Arc<Parts>, subscriber: &mut Subscriber, heartbeat: Duration) {
     let mut beat = tokio::time::interval(heartbeat);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -61,35 +61,58 @@ impl Parts {
         }
     }
 
-    async fn take_from_node(&self, message: async_nats::Message) {
-        let frame = match self.hear_node(&message.subject, &message.payload) {
+    /// Takes a message on the subject of the nodes.
+    async fn take_from_node(self: &Arc<Self>, message: async_nats::Message) {
+        let frame = match self.open_of_nodes(&message.subject, &message.payload) {
             Ok(frame) if self.is_own(frame.from) => return,
             Ok(frame) => frame,
-            Err(why) => {
-                if why == Refusal::Stale {
-                    self.peers.doubt();
-                }
-                tracing::debug!(len = message.payload.len(), ?why, "a frame is dropped");
-                return self.counters.refused(why);
-            }
+            Err(why) => return self.drop_of_node(message.payload.len(), why),
         };
-        match frame.said {
+        let Frame { from, said } = frame;
+        // An old heartbeat may be of a node whose clock is wrong.
+        let fresh = self.admit(from, said.stamp());
+        if let NodeSaid::Alive { stamp, .. } = &said
+            && match fresh {
+                Ok(()) => !self.freshness.has_met(from),
+                Err(why) => why == Refusal::Stale && self.freshness.is_newest(from, *stamp),
+            }
+        {
+            self.meet(from);
+        }
+        match fresh {
+            Ok(()) => self.obey(from, said).await,
+            Err(why) => self.drop_of_node(message.payload.len(), why),
+        }
+    }
+
+    async fn obey(&self, from: NodeId, said: NodeSaid) {
+        match said {
             NodeSaid::Alive { asks, .. } => {
-                self.peers.heard(frame.from);
+                if self.freshness.has_met(from) {
+                    self.peers.heard(from);
+                }
                 if asks {
                     let answer = self.writer.alive(self.stamp(), false);
                     self.publish(self.subjects.nodes().clone(), answer).await;
                 }
             }
-            NodeSaid::Leaving(_) => self.peers.left(frame.from),
-            NodeSaid::Order(_, order) => {
+            NodeSaid::Leaving(_) => self.peers.left(from),
+            NodeSaid::Order { nonce, order, .. } => {
                 let done = self.hub.end_sessions(&order).await;
                 tracing::debug!(user = ?order.user, sessions = done.sessions, "sessions ended for another node");
-                if let Some(reply) = message.reply {
-                    self.publish(reply, self.writer.done(done.sessions)).await;
+                self.answer(nonce, self.writer.done(done.sessions)).await;
+            }
+            NodeSaid::Meeting { node, nonce } => {
+                if self.is_own(node) {
+                    self.answer(nonce, self.writer.alive(self.stamp(), false)).await;
                 }
             }
             NodeSaid::Here | NodeSaid::Done { .. } => {}
         }
+    }
+
+    fn drop_of_node(&self, len: usize, why: Refusal) {
+        tracing::debug!(len, ?why, "a frame is dropped");
+        self.counters.refused(why);
     }
 }

@@ -16,6 +16,7 @@ use crate::connect::{self, Events};
 use crate::counters::{Counters, NatsStats};
 use crate::error::NatsError;
 use crate::freshness::Freshness;
+use crate::meeting::Meetings;
 use crate::nodes;
 use crate::orders::Orders;
 use crate::outbox::{self, Outbox};
@@ -55,7 +56,7 @@ pub struct NatsHealth {
     pub queued: usize,
     /// The id of this node.
     pub node: NodeId,
-    /// The other nodes; `None` while nobody knows, such as in the first [`heartbeat`](NatsConfig::heartbeat) after the
+    /// The other nodes that this one met; `None` while nobody knows, such as in the first [`heartbeat`](NatsConfig::heartbeat) after the
     /// servers were reached.
     pub peers: Option<Vec<NodeId>>,
 }
@@ -112,7 +113,8 @@ impl NatsNotifier {
             writer: Writer(hub.node()),
             subjects: Subjects::new(&config.prefix),
             seal: Seal::new(&config.keys)?,
-            freshness: Freshness::default(),
+            freshness: Freshness::new(),
+            meetings: Meetings::new(config.confirm_timeout),
             peers: Peers::new(config.heartbeat),
             outbox,
             counters: Arc::clone(&counters),

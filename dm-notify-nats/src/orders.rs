@@ -4,12 +4,11 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::Subscriber;
 use dm_core::{Disconnected, EndSessions, NodeId, Notifier as _};
-use futures_util::StreamExt as _;
 use tokio::sync::Semaphore;
 
-use crate::codec::NodeSaid;
+use crate::answers::{Answer, Answers};
+use crate::codec::{Frame, NodeSaid, Nonce};
 use crate::parts::Parts;
 
 /// Orders whose confirmations are counted at once. Further ones wait for half of the time that an order has, and are then
@@ -46,50 +45,40 @@ impl Orders {
     }
 
     async fn ask(&self, parts: &Arc<Parts>, order: &EndSessions, known: &mut Disconnected) {
-        let (nodes, reply) = (parts.subjects.nodes().clone(), parts.client.new_inbox());
+        let nodes = parts.subjects.nodes().clone();
+        let question = |nonce| parts.writer.order(parts.stamp(), nonce, order);
         let Ok(Ok(_room)) = tokio::time::timeout(self.timeout / 2, self.room.acquire()).await else {
-            let frame = parts.seal.close(&nodes, parts.writer.order(parts.stamp(), order));
             // Nobody listens for the confirmations.
-            let _ = parts.client.publish_with_reply(nodes, reply, frame).await;
-            return;
+            return parts.publish(nodes, question(Nonce::fresh())).await;
         };
-        let Ok(mut answers) = parts.client.subscribe(reply.clone()).await else { return };
         let peers = parts.peers.known(parts.connects());
+        let Some(mut answers) = parts.ask(nodes, question).await else { return };
         known.expected = peers.as_ref().map(|peers| 1 + peers.len());
-        let frame = parts.seal.close(&nodes, parts.writer.order(parts.stamp(), order));
-        if parts.client.publish_with_reply(nodes, reply.clone(), frame).await.is_ok() {
-            gather(parts, &reply, &mut answers, peers, known).await;
-        }
+        gather(parts, &mut answers, peers, known).await;
     }
 }
 
 /// Takes confirmations until all that are known to be there have confirmed.
-async fn gather(
-    parts: &Parts,
-    reply: &str,
-    answers: &mut Subscriber,
-    peers: Option<Vec<NodeId>>,
-    known: &mut Disconnected,
-) {
+async fn gather(parts: &Parts, answers: &mut Answers, peers: Option<Vec<NodeId>>, known: &mut Disconnected) {
     let mut missing = peers.map(HashSet::<NodeId>::from_iter);
     while missing.as_ref().is_none_or(|missing| !missing.is_empty()) {
-        let Some(answer) = answers.next().await else { return };
-        match parts.hear_node(reply, &answer.payload) {
-            Ok(frame) => {
-                let NodeSaid::Done { sessions } = frame.said else { continue };
-                if known.confirmed.contains(&frame.from) {
-                    continue;
-                }
-                known.confirmed.push(frame.from);
-                known.sessions += sessions as usize;
-                if let Some(missing) = &mut missing
-                    && !missing.remove(&frame.from)
-                {
-                    // One that had not said yet that it is there.
-                    known.expected = known.expected.map(|expected| expected + 1);
-                }
-            }
-            Err(why) => parts.counters.refused(why),
+        let Frame { from, said } = match answers.next(parts).await {
+            Some(Answer::Said(frame)) => frame,
+            // By the servers, or somebody who says so: this node itself is subscribed.
+            Some(Answer::Nobody) => continue,
+            None => return,
+        };
+        let NodeSaid::Done { sessions } = said else { continue };
+        if known.confirmed.contains(&from) {
+            continue;
+        }
+        known.confirmed.push(from);
+        known.sessions += sessions as usize;
+        if let Some(missing) = &mut missing
+            && !missing.remove(&from)
+        {
+            // One that was not known yet to be there.
+            known.expected = known.expected.map(|expected| expected + 1);
         }
     }
 }

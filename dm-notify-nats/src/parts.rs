@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_nats::connection::State;
 use async_nats::{Client, Subject};
 use bytes::Bytes;
-use dm_core::{Clock as _, Hub, InboxEntry, NodeId, SystemClock, UserId};
+use dm_core::{Hub, InboxEntry, NodeId, UserId};
 
-use crate::codec::{Frame, NodeFrame, Said, Stamp, Writer};
+use crate::codec::{Frame, NodeSaid, Said, Stamp, Writer};
 use crate::connect::Events;
 use crate::counters::{Counters, Refusal};
 use crate::freshness::Freshness;
+use crate::meeting::Meetings;
 use crate::outbox::Outbox;
 use crate::peers::Peers;
 use crate::seal::Seal;
@@ -26,6 +27,7 @@ pub(crate) struct Parts {
     pub(crate) subjects: Subjects,
     pub(crate) seal: Seal,
     pub(crate) freshness: Freshness,
+    pub(crate) meetings: Meetings,
     pub(crate) peers: Peers,
     pub(crate) outbox: Outbox,
     pub(crate) counters: Arc<Counters>,
@@ -59,26 +61,37 @@ impl Parts {
 
     /// A stamp for one frame of this node.
     pub(crate) fn stamp(&self) -> Stamp {
-        Stamp { at: SystemClock.now(), count: self.stamped.fetch_add(1, Ordering::Relaxed) }
+        Stamp { at: self.freshness.now(), count: self.stamped.fetch_add(1, Ordering::Relaxed) }
+    }
+
+    /// The number of the next stamp.
+    pub(crate) fn next_stamp(&self) -> u64 {
+        self.stamped.load(Ordering::Relaxed)
     }
 
     /// Takes a message on a user's subject: a frame, if a node sent it.
-    pub(crate) fn hear(&self, user: UserId, subject: &str, bytes: &Bytes) -> Result<Frame, Refusal> {
-        let frame = Frame::decode(&self.seal.open(subject, bytes)?, user)?;
-        match &frame.said {
+    pub(crate) fn hear(&self, user: UserId, subject: &str, bytes: &Bytes) -> Result<Frame<Said>, Refusal> {
+        let frame = Frame::of_user(&self.seal.open(subject, bytes)?, user)?;
+        if matches!(frame.said, Said::Entry(_)) && !self.seal.is_keyed() {
             // Anybody could have written it.
-            Said::Entry(_) if !self.seal.is_keyed() => Err(Refusal::Unauthenticated),
-            Said::Claims { stamp, .. } => self.admit(frame.from, *stamp).map(|()| frame),
-            Said::Objection(objection) => self.admit(frame.from, objection.stamp).map(|()| frame),
-            _ => Ok(frame),
+            return Err(Refusal::Unauthenticated);
         }
+        self.admit(frame.from, frame.said.stamp())?;
+        Ok(frame)
     }
 
-    /// Takes a message on the subject of the nodes, or an answer: a frame, if a node sent it.
-    pub(crate) fn hear_node(&self, subject: &str, bytes: &Bytes) -> Result<NodeFrame, Refusal> {
-        let frame = NodeFrame::decode(&self.seal.open(subject, bytes)?)?;
-        frame.stamp().map_or(Ok(()), |stamp| self.admit(frame.from, stamp))?;
-        Ok(frame)
+    /// Opens a message on the subject of the nodes, or an answer: a frame, if a node sent it, which may be old.
+    pub(crate) fn open_of_nodes(&self, subject: &str, bytes: &Bytes) -> Result<Frame<NodeSaid>, Refusal> {
+        Ok(Frame::of_nodes(&self.seal.open(subject, bytes)?)?)
+    }
+
+    /// Takes a frame that is new, by its stamp.
+    pub(crate) fn admit(&self, from: NodeId, stamp: Option<Stamp>) -> Result<(), Refusal> {
+        match stamp {
+            // Its own come back on several subscriptions.
+            Some(stamp) if !self.is_own(from) => Ok(self.freshness.take(from, stamp)?),
+            _ => Ok(()),
+        }
     }
 
     /// A node's own frames come back to it, and are for others.
@@ -93,13 +106,5 @@ impl Parts {
     /// How often the servers were reached so far.
     pub(crate) fn connects(&self) -> u64 {
         self.client.statistics().connects.load(Ordering::Relaxed)
-    }
-
-    fn admit(&self, from: NodeId, stamp: Stamp) -> Result<(), Refusal> {
-        // Its own come back on several subscriptions.
-        if self.is_own(from) {
-            return Ok(());
-        }
-        Ok(self.freshness.take(from, stamp, SystemClock.now())?)
     }
 }

@@ -26,8 +26,6 @@ struct Known {
     since: Option<(Instant, u64)>,
     /// There was one too many to remember.
     too_many: bool,
-    /// The time at which a node was last heard whose clock is far from this one's: it takes no orders, and is not remembered.
-    doubted: Option<Instant>,
 }
 
 impl Peers {
@@ -48,6 +46,7 @@ impl Peers {
         self.lock().since.is_some_and(|(_, before)| before == connects)
     }
 
+    /// A node that was met is there.
     pub(crate) fn heard(&self, node: NodeId) {
         let (now, bound) = (Instant::now(), self.heartbeat * MISSED);
         let mut known = self.lock();
@@ -56,11 +55,6 @@ impl Peers {
         if !known.too_many {
             known.heard.insert(node, now);
         }
-    }
-
-    /// A frame of a node was stale: for a time nobody knows who takes orders.
-    pub(crate) fn doubt(&self) {
-        self.lock().doubted = Some(Instant::now());
     }
 
     pub(crate) fn left(&self, node: NodeId) {
@@ -73,9 +67,7 @@ impl Peers {
         let known = self.lock();
         let (since, _) = known.since.filter(|(_, before)| *before == connects)?;
         let lasts = |heard: &Instant| now.duration_since(*heard) < self.heartbeat * MISSED;
-        let settled = !known.too_many
-            && !known.doubted.as_ref().is_some_and(lasts)
-            && now.duration_since(since) >= self.heartbeat;
+        let settled = !known.too_many && now.duration_since(since) >= self.heartbeat;
         settled.then(|| known.heard.iter().filter(|(_, heard)| lasts(heard)).map(|(node, _)| *node).collect())
     }
 
@@ -105,19 +97,6 @@ mod tests {
         quick.listens(1);
         assert_eq!(quick.known(1), Some(vec![]));
         assert_eq!(quick.known(2), None, "the servers were reached anew");
-    }
-
-    #[test]
-    fn a_node_with_a_wrong_clock_makes_it_unknown_who_takes_orders() {
-        let peers = Peers::new(Duration::from_secs(3_600));
-        let long_ago = Instant::now().checked_sub(Duration::from_secs(3_601)).unwrap();
-        peers.lock().since = Some((long_ago, 1));
-        peers.heard(node(1));
-        assert_eq!(peers.known(1), Some(vec![node(1)]));
-        peers.doubt();
-        assert_eq!(peers.known(1), None);
-        peers.lock().doubted = Instant::now().checked_sub(3 * Duration::from_secs(3_600));
-        assert_eq!(peers.known(1), Some(vec![node(1)]));
     }
 
     #[test]

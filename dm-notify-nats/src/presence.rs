@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::{Request, RequestErrorKind};
 use dm_core::{Reach, UserId};
 use tokio::sync::Semaphore;
 
+use crate::answers::Answer;
 use crate::codec::NodeSaid;
 use crate::parts::Parts;
 
@@ -22,7 +22,7 @@ pub enum Presence {
     Elsewhere,
     /// Nowhere: the servers know of no node that has the user.
     Nowhere,
-    /// Nobody said: the servers cannot be reached, a node did not answer in time, or somebody who is no node answered.
+    /// Nobody said: the servers cannot be reached, or no node answered in time.
     Unknown,
 }
 
@@ -57,21 +57,16 @@ impl Questions {
         }
         let answer = async {
             let _room = self.room.acquire().await.ok()?;
-            // An inbox of its own: in the one that the client shares, a question without an answer would stay for good.
-            let (subject, inbox) = (parts.subjects.of(user), parts.client.new_inbox());
-            let question = parts.seal.close(&subject, parts.writer.question());
-            let request = Request::new().inbox(inbox.clone()).timeout(Some(self.timeout)).payload(question);
-            let answer = parts.client.send_request(subject, request).await;
-            Some(answer.map(|answer| parts.hear_node(&inbox, &answer.payload)))
-        };
-        match tokio::time::timeout(self.timeout, answer).await {
-            Ok(Some(Ok(Ok(frame)))) if frame.said == NodeSaid::Here => Presence::Elsewhere,
-            Ok(Some(Ok(Err(why)))) => {
-                parts.counters.refused(why);
-                Presence::Unknown
+            let subject = parts.subjects.of(user);
+            let mut answers = parts.ask(subject, |nonce| parts.writer.question(nonce)).await?;
+            loop {
+                match answers.next(parts).await? {
+                    Answer::Nobody => return Some(Presence::Nowhere),
+                    Answer::Said(frame) if frame.said == NodeSaid::Here => return Some(Presence::Elsewhere),
+                    Answer::Said(_) => {}
+                }
             }
-            Ok(Some(Err(error))) if error.kind() == RequestErrorKind::NoResponders => Presence::Nowhere,
-            _ => Presence::Unknown,
-        }
+        };
+        tokio::time::timeout(self.timeout, answer).await.ok().flatten().unwrap_or(Presence::Unknown)
     }
 }

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 use crate::codec::{Objection, Said};
+use crate::counters::Refusal;
 use crate::parts::Parts;
 
 /// How often to look whether the servers were reached again, where the connection is the host's and tells nothing.
@@ -99,7 +100,10 @@ impl Roster {
                 Ok(subscriber) => {
                     let (stay, gone) = oneshot::channel();
                     self.here.insert(user, stay);
-                    self.listeners.spawn(listen(Arc::clone(&self.parts), user, subscriber, gone));
+                    // The probes of this subscription are numbered from here on.
+                    let first_probe = self.parts.next_stamp();
+                    let parts = Arc::clone(&self.parts);
+                    self.listeners.spawn(listen(parts, user, subscriber, first_probe, gone));
                     self.probe(user).await;
                 }
                 // The connection was closed by whoever owns it. Sessions poll.
@@ -112,7 +116,8 @@ impl Roster {
     /// committed by then the sessions find in the store.
     async fn probe(&self, user: UserId) {
         // In the same queue as the subscription, so that it is behind it. If it is lost, sessions poll.
-        self.parts.publish(self.parts.subjects.of(user), self.parts.writer.probe()).await;
+        let probe = self.parts.writer.probe(self.parts.stamp());
+        self.parts.publish(self.parts.subjects.of(user), probe).await;
     }
 
     /// Suspects all subscriptions once the servers were reached again.
@@ -142,6 +147,7 @@ async fn listen(
     parts: Arc<Parts>,
     user: UserId,
     mut subscriber: Subscriber,
+    mut next_probe: u64,
     mut gone: oneshot::Receiver<()>,
 ) {
     loop {
@@ -149,7 +155,7 @@ async fn listen(
             biased;
             _ = &mut gone => break,
             message = subscriber.next() => match message {
-                Some(message) => parts.take(user, message).await,
+                Some(message) => parts.take(user, message, &mut next_probe).await,
                 None => return,
             },
         }
@@ -159,7 +165,7 @@ async fn listen(
 }
 
 impl Parts {
-    async fn take(&self, user: UserId, message: async_nats::Message) {
+    async fn take(&self, user: UserId, message: async_nats::Message, next_probe: &mut u64) {
         let frame = match self.hear(user, &message.subject, &message.payload) {
             Ok(frame) => frame,
             Err(why) => {
@@ -169,7 +175,12 @@ impl Parts {
         };
         if self.is_own(frame.from) {
             // Its own sessions have the rest from the hub.
-            if frame.said == Said::Probe {
+            if let Said::Probe(stamp) = frame.said {
+                // Said again by somebody, it would cost a read of the store.
+                if stamp.count < *next_probe {
+                    return self.counters.refused(Refusal::Repeated);
+                }
+                *next_probe = stamp.count.saturating_add(1);
                 self.hub.recheck(user);
             }
             return;
@@ -186,11 +197,12 @@ impl Parts {
                 let origin = origin.filter(|_| self.seal.is_keyed());
                 self.hub.hint(&EntryHint { user, seq, origin });
             }
-            Said::Question => {
+            Said::Question(nonce) => {
                 // Only "yes" is said: a "no" could be the first answer of several.
-                if let Some(reply) = message.reply.filter(|_| self.hub.is_connected(user)) {
-                    let answer = self.seal.close(&reply, self.writer.here());
-                    self.outbox.offer(reply, answer);
+                if self.hub.is_connected(user) {
+                    let subject = self.subjects.answers(nonce);
+                    let answer = self.seal.close(&subject, self.writer.here());
+                    self.outbox.offer(subject, answer);
                 }
             }
             Said::Claims { claims, .. } => {
@@ -201,7 +213,7 @@ impl Parts {
             Said::Objection(Objection { device, session, theirs, .. }) => {
                 self.hub.objection(user, &device, session, theirs);
             }
-            Said::Probe => {}
+            Said::Probe(_) => {}
         }
     }
 }

@@ -1,10 +1,15 @@
 //! What a commit on the server survives.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
 use dm_core::{Durability, StoreError, StoreErrorKind};
+use tokio::runtime::Handle;
 use tokio_postgres::{Client, Row};
 
 use crate::connection::is_lost;
 use crate::error::from_postgres;
+use crate::read::Reader;
 
 /// Whether the server syncs its log, whether this session waits for that, whether it waits for a replica, and whether there
 /// are replicas now: neither base backups nor readers of logical slots, to which no host fails over. A setting that an
@@ -16,6 +21,74 @@ const SETTINGS: &str = "SELECT coalesce(current_setting('fsync', true), 'on') = 
                 WHERE r.state IS DISTINCT FROM 'backup' AND NOT EXISTS (
                     SELECT FROM pg_replication_slots AS s
                     WHERE s.active_pid = r.pid AND s.slot_type = 'logical'))";
+
+/// What was found last. It is looked at again when it is asked for, at a bounded rate: replicas come and go, and settings
+/// are changed, while the store is open. Clones share it.
+#[derive(Clone, Debug)]
+pub(crate) struct Known {
+    state: Arc<Mutex<State>>,
+    every: Duration,
+}
+
+#[derive(Debug)]
+struct State {
+    found: Durability,
+    /// When the last look began.
+    looked_at: Instant,
+    /// Whether it is under way.
+    looks: bool,
+}
+
+/// A look that is under way. It is over when this is dropped.
+struct Look(Known);
+
+impl Known {
+    pub(crate) fn new(found: Durability, every: Duration) -> Self {
+        let state = State { found, looked_at: Instant::now(), looks: false };
+        Self { state: Arc::new(Mutex::new(state)), every }
+    }
+
+    /// What was found last. If that was a while ago, a task looks again, so that later calls tell it.
+    pub(crate) fn get(&self, reader: &Reader) -> Durability {
+        let mut state = self.lock();
+        if !state.looks
+            && state.looked_at.elapsed() >= self.every
+            && let Ok(runtime) = Handle::try_current()
+        {
+            (state.looks, state.looked_at) = (true, Instant::now());
+            let (look, reader) = (Look(self.clone()), reader.clone());
+            runtime.spawn(async move {
+                match reader.rows(SETTINGS, &[]).await.map(|rows| rows.first().map(of)) {
+                    Ok(Some(Ok(found))) => look.0.set(found),
+                    // Reads fail as well, and tell more.
+                    Ok(_) | Err(_) => tracing::debug!("the server did not tell what a commit survives"),
+                }
+            });
+        }
+        state.found
+    }
+
+    fn set(&self, found: Durability) {
+        let before = std::mem::replace(&mut self.lock().found, found);
+        if before != found {
+            match concern(found) {
+                Some(what) => tracing::warn!("{what}"),
+                None => tracing::info!("commits survive a power cut and a failover now"),
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while it is locked; a poisoned state is whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Look {
+    fn drop(&mut self) {
+        self.0.lock().looks = false;
+    }
+}
 
 /// Finds it out, says so if it is less than a power cut and a failover, and refuses it if it is less than what is asked for.
 ///
@@ -30,13 +103,7 @@ pub(crate) async fn examine(client: &Client, least: Durability) -> Result<Durabi
             return Ok(Durability::Synced);
         }
     };
-    let what = match found {
-        Durability::NotSynced => "a power cut loses answered messages: fsync or synchronous_commit is off",
-        Durability::AsynchronousReplica => {
-            "a failover loses answered messages: there are replicas, and synchronous_standby_names is empty"
-        }
-        _ => return Ok(found),
-    };
+    let Some(what) = concern(found) else { return Ok(found) };
     if rank(found) < rank(least) {
         return Err(StoreError::new(
             StoreErrorKind::Engine,
@@ -45,6 +112,19 @@ pub(crate) async fn examine(client: &Client, least: Durability) -> Result<Durabi
     }
     tracing::warn!("{what}");
     Ok(found)
+}
+
+/// What is lost, if anything is.
+const fn concern(found: Durability) -> Option<&'static str> {
+    match found {
+        Durability::NotSynced => {
+            Some("a power cut loses answered messages: fsync or synchronous_commit is off")
+        }
+        Durability::AsynchronousReplica => Some(
+            "a failover loses answered messages: there are replicas, and synchronous_standby_names is empty",
+        ),
+        _ => None,
+    }
 }
 
 fn of(row: &Row) -> Result<Durability, tokio_postgres::Error> {

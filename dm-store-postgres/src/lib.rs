@@ -20,7 +20,8 @@
 //! makes it beforehand. A commit is answered when the server has synced it (`synchronous_commit = on`, set on each
 //! connection whatever the server's default is). A server that syncs nothing (`fsync = off`), and one whose replicas it does
 //! not wait for, is warned of at opening and shown by [`Store::status`], or refused with
-//! [`PostgresConfig::least_durability`].
+//! [`PostgresConfig::least_durability`]. The status is brought up to date while the store is open
+//! ([`PostgresConfig::durability_interval`]).
 //!
 //! # What a batch costs
 //!

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use dm_core::{
-    ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, Durability, HistoryPage,
-    HistoryQuery, InboxPage, InboxQuery, KeyRecord, Outcome, Principal, Store, StoreError, StoreErrorKind,
-    StoreStatus, UserId, Write,
+    ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, HistoryPage, HistoryQuery,
+    InboxPage, InboxQuery, KeyRecord, Outcome, Principal, Store, StoreError, StoreErrorKind, StoreStatus,
+    UserId, Write,
 };
 use tokio_postgres::Socket;
 use tokio_postgres::tls::{MakeTlsConnect, NoTls, TlsConnect};
@@ -26,7 +26,7 @@ use crate::write::{CommitSlots, Committer, Known, clean};
 pub struct PostgresStore {
     committer: Arc<Committer>,
     reader: Reader,
-    durability: Durability,
+    durability: durability::Known,
 }
 
 impl PostgresStore {
@@ -68,6 +68,7 @@ impl PostgresStore {
         drop(first);
         let (slots, known) = (CommitSlots::default(), Known::default());
         let committer = Committer { connections, config: config.clone(), slots, known };
+        let durability = durability::Known::new(durability, config.durability_interval);
         Ok(Self { committer: Arc::new(committer), reader: Reader::new(reads), durability })
     }
 }
@@ -120,10 +121,11 @@ impl Store for PostgresStore {
         Ok(self.reader.depth(&who).await?)
     }
 
-    /// What the server's settings said when the store was opened.
+    /// What the server's settings said when they were looked at last: at opening, and, on a runtime of tokio, after calls of
+    /// this, every [`durability_interval`](PostgresConfig::durability_interval) at most. Answers from memory.
     fn status(&self) -> StoreStatus {
         let mut status = StoreStatus::default();
-        status.durability = self.durability;
+        status.durability = self.durability.get(&self.reader);
         status
     }
 

@@ -1,15 +1,32 @@
 //! Answers that a client asks for and does not read.
 
+use dm_core::DisconnectReason;
 use dm_proto::{DmHistoryRequest, Envelope, envelope::Payload, prost::Message as _};
-use futures_util::SinkExt;
+use futures_util::{SinkExt as _, StreamExt as _};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::pool::PooledStore;
 use crate::socket::{Socket, until};
-use crate::world::{SECOND, World};
+use crate::world::{SECOND, World, user};
 
 /// Requests of the socket that is not read: as many as are worked on at a time.
 const ASKED: usize = 32;
+
+/// Has the third user ask for 14 MB of answers, which no socket's buffers hold, and read none.
+async fn ask_and_read_nothing(world: &World) -> Socket {
+    let large = world.open(2, 3).await;
+    for _ in 0..7 {
+        world.send(2, &large, &"x".repeat(64 * 1024)).await;
+    }
+    let mut silent = Socket::open(world, 3).await;
+    for _ in 0..ASKED {
+        let request = DmHistoryRequest { conversation_id: large.clone(), before_sequence: 0, limit: 0 };
+        let envelope = Envelope::new("", Payload::DmHistoryRequest(request));
+        silent.0.feed(Message::Binary(envelope.encode_to_vec().into())).await.unwrap();
+    }
+    silent.0.flush().await.unwrap();
+    silent
+}
 
 #[tokio::test]
 async fn requests_of_a_socket_that_is_not_read_keep_no_read_of_others_waiting() {
@@ -17,20 +34,8 @@ async fn requests_of_a_socket_that_is_not_read_keep_no_read_of_others_waiting() 
     let world = World::with(store.clone(), |_| (), |options| options.max_message = 512 * 1024).await;
     let conversation = world.open(1, 2).await;
     world.send(1, &conversation, "small").await;
-    let large = world.open(2, 3).await;
-    for _ in 0..7 {
-        world.send(2, &large, &"x".repeat(64 * 1024)).await;
-    }
     let before = world.hub.connections();
-
-    // 14 MB of answers, which no socket's buffers hold.
-    let mut silent = Socket::open(&world, 3).await;
-    for _ in 0..ASKED {
-        let request = DmHistoryRequest { conversation_id: large.clone(), before_sequence: 0, limit: 0 };
-        let envelope = Envelope::new("", Payload::DmHistoryRequest(request));
-        silent.0.feed(Message::Binary(envelope.encode_to_vec().into())).await.unwrap();
-    }
-    silent.0.flush().await.unwrap();
+    let _silent = ask_and_read_nothing(&world).await;
 
     // Others read all the while, and the socket's own reads end although nobody takes their answers.
     let mut others = 0;
@@ -49,4 +54,51 @@ async fn requests_of_a_socket_that_is_not_read_keep_no_read_of_others_waiting() 
         world.hub.connections() == before
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_socket_that_is_not_read_ends_as_soon_as_its_user_is_disconnected() {
+    let store = PooledStore::new(4);
+    let world = World::with(store.clone(), |_| (), |options| options.max_message = 512 * 1024).await;
+    let mut silent = ask_and_read_nothing(&world).await;
+    until(async || store.histories() == ASKED).await;
+    // The clock stands still, so that nobody is too slow.
+    assert_eq!(world.dm.disconnect(user(3), None, DisconnectReason::Refused).await.sessions, 1);
+    until(async || world.hub.connections() == 0).await;
+
+    // What was written by then is there, and the reason.
+    let mut answers = 0;
+    let close = loop {
+        match silent.0.next().await.unwrap().unwrap() {
+            Message::Binary(_) => answers += 1,
+            Message::Close(close) => break close.unwrap(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(u16::from(close.code), 4003);
+    assert!(answers < ASKED, "it was waiting for the client to read");
+}
+
+#[tokio::test]
+async fn a_page_for_a_frame_is_read_no_larger_than_the_frame() {
+    const PAYLOAD: usize = 32 * 1024;
+    const FRAME: usize = 128 * 1024;
+    let store = PooledStore::new(1);
+    let world = World::with(store.clone(), |_| (), |options| options.max_message = FRAME).await;
+    let conversation = world.open(1, 2).await;
+    for _ in 0..12 {
+        world.send(1, &conversation, &"x".repeat(PAYLOAD)).await;
+    }
+    let mut socket = Socket::open(&world, 2).await;
+    let request = DmHistoryRequest { conversation_id: conversation, before_sequence: 0, limit: 0 };
+    socket.say(&Envelope::new("", Payload::DmHistoryRequest(request))).await;
+    let page = loop {
+        if let Some(Payload::DmHistoryResponse(page)) = socket.hear().await.payload {
+            break page;
+        }
+    };
+    assert_eq!((page.messages.len(), page.has_more), (3, true), "as many as go into a frame");
+    // It ends with the message that goes past the frame.
+    let read = store.largest_history();
+    assert!(read <= FRAME + PAYLOAD + 1_024, "{read} bytes were read");
 }

@@ -10,8 +10,8 @@ use super::mailbox::{Ended, Found, Hint, Kind, Mailbox};
 use crate::disconnect::DisconnectReason;
 use crate::service::Reading;
 use crate::{
-    AckTarget, Acknowledged, Error, Gap, InboxEntry, InboxPage, InboxQuery, InboxSeq, MessageId, OwnEntries,
-    Principal, Service, StoreError,
+    AckTarget, Acknowledged, DeviceState, Error, Gap, InboxEntry, InboxPage, InboxQuery, InboxSeq, MessageId,
+    OwnEntries, Principal, Service, StoreError,
 };
 
 /// Entries read from the store at once, at most.
@@ -71,6 +71,8 @@ pub struct Session {
     /// The read of the next page. It outlives a dropped `next`, so that a host whose loop wakes
     /// often does not begin it again and again.
     reading: Option<Reading<InboxPage>>,
+    /// The look for acknowledgements, likewise.
+    looking: Option<Reading<Vec<DeviceState>>>,
     /// Whether the store has to be read before hints are taken.
     behind: bool,
     caught_up: bool,
@@ -106,6 +108,7 @@ impl Session {
             delivered: last,
             page: Page::default(),
             reading: None,
+            looking: None,
             behind: !follows,
             caught_up: follows,
             poll: None,
@@ -129,9 +132,7 @@ impl Session {
                 return Err(SessionEnd::ShuttingDown);
             }
             if !self.has_room() {
-                if self.wait().await == Woken::ByPoll {
-                    self.look_for_acknowledgements().await?;
-                }
+                self.wait_for_room().await?;
                 continue;
             }
             if let Some(delivery) = self.next_of_page() {
@@ -308,10 +309,23 @@ impl Session {
         Ok(())
     }
 
-    /// Learns of acknowledgements that did not come through a handle of this session.
-    async fn look_for_acknowledgements(&mut self) -> Result<(), SessionEnd> {
-        let devices = self.service.store().devices(self.who.user).await.map_err(failed)?;
-        match devices.into_iter().find(|state| state.device == self.who.device) {
+    /// Waits for acknowledgements: those through a handle of this session, and, by looking into the store at each
+    /// poll, others.
+    async fn wait_for_room(&mut self) -> Result<(), SessionEnd> {
+        let Some(looking) = &mut self.looking else {
+            if self.wait().await == Woken::ByPoll {
+                self.looking = Some(self.service.store().devices(self.who.user));
+            }
+            return Ok(());
+        };
+        let devices = tokio::select! {
+            biased;
+            devices = looking => devices,
+            () = self.place.mailbox.rung() => return Ok(()),
+            () = self.service.draining() => return Ok(()),
+        };
+        self.looking = None;
+        match devices.map_err(failed)?.into_iter().find(|state| state.device == self.who.device) {
             Some(state) => self.place.mailbox.acknowledged(state.cursor, None),
             None => self.place.mailbox.forgotten(),
         }

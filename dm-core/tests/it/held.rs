@@ -7,13 +7,14 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use dm_core::{
-    Config, ConversationId, Directory, HistoryRange, Hub, MemoryStore, Profile, Service, StoreError, UserId,
+    AckTarget, Config, ConversationId, Delivery, Directory, HistoryRange, Hub, MemoryStore, Profile, Service,
+    StoreError, UserId,
 };
 use tokio::sync::Semaphore;
 
 use crate::common::blocking::one_read_at_a_time;
 use crate::common::gate::GatedStore;
-use crate::common::{self, World, message, payload, poll_once, settle, user, who};
+use crate::common::{self, World, message, payload, poll_once, seq, settle, user, who};
 
 type Held = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -90,6 +91,57 @@ async fn a_session_goes_on_with_its_read_when_the_wait_is_dropped() {
     session.next().await.unwrap();
     gate.entered().await;
     assert!(poll_once(&mut Box::pin(gate.entered())).await.is_none(), "one read came to the gate");
+}
+
+#[tokio::test]
+async fn a_session_goes_on_with_its_look_for_acknowledgements_when_the_wait_is_dropped() {
+    let (store, gate) = one_read_at_a_time();
+    let world = World::with(store, |config| config.window = 1);
+    let chat = world.open(1, 2).await;
+    world.send(&who(1), chat, "next").await;
+    let mut session = world.connect(&who(2)).await;
+    session.next().await.unwrap();
+    world.dm.acknowledge(&who(2), AckTarget::UpTo(seq(1))).await.unwrap();
+
+    gate.close();
+    assert!(poll_once(&mut Box::pin(session.next())).await.is_none(), "the timer runs");
+    world.clock.advance(world.dm.config().poll_interval);
+    for n in 0..3 {
+        assert!(poll_once(&mut Box::pin(session.next())).await.is_none());
+        if n == 0 {
+            gate.entered().await;
+        }
+        settle().await;
+    }
+    // A hint rings for the session that waits.
+    world.send(&who(1), chat, "after").await;
+    assert!(poll_once(&mut Box::pin(session.next())).await.is_none());
+    gate.open();
+    let Delivery::Entry(entry) = session.next().await.unwrap() else { panic!("an entry") };
+    assert_eq!(common::texts([&entry]), ["next"]);
+    settle().await;
+    assert!(poll_once(&mut Box::pin(gate.entered())).await.is_none(), "one read came to the gate");
+}
+
+#[tokio::test]
+async fn an_acknowledgement_makes_room_while_the_look_for_others_stands_still() {
+    let (store, gate) = one_read_at_a_time();
+    let world = World::with(store, |config| config.window = 1);
+    let chat = world.open(1, 2).await;
+    world.send(&who(1), chat, "next").await;
+    let mut session = world.connect(&who(2)).await;
+    session.next().await.unwrap();
+    gate.close();
+    let handle = session.handle();
+    let mut next = Box::pin(session.next());
+    assert!(poll_once(&mut next).await.is_none(), "the timer runs");
+    world.clock.advance(world.dm.config().poll_interval);
+    assert!(poll_once(&mut next).await.is_none());
+    gate.entered().await;
+    handle.acknowledge(AckTarget::UpTo(seq(1))).await.unwrap();
+    let Delivery::Entry(entry) = next.await.unwrap() else { panic!("an entry") };
+    assert_eq!(common::texts([&entry]), ["next"]);
+    gate.open();
 }
 
 /// A world whose queue takes four writes of 1,000 bytes, all of which are taken: the store stands

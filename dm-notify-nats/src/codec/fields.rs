@@ -6,7 +6,8 @@ use dm_core::{
     ServerSequence, Suite, Timestamp, UserId,
 };
 
-use super::{CLIENT_ID, EPHEMERAL, NO_DEVICE, SUITE, Stamp, Undecodable};
+use super::user::{CLIENT_ID, EPHEMERAL, SUITE};
+use super::{NO_DEVICE, Nonce, Stamp, Undecodable};
 
 /// Reads fields off the front of a slice.
 pub(super) struct Fields<'a>(pub(super) &'a [u8]);
@@ -54,6 +55,10 @@ impl<'a> Fields<'a> {
         Ok(Stamp { at: self.time()?, count: self.u64()? })
     }
 
+    pub(super) fn nonce(&mut self) -> Result<Nonce, Undecodable> {
+        self.take().map(Nonce)
+    }
+
     /// The message that is the rest of some bytes, whose payload it shares.
     pub(super) fn message(&mut self, bytes: &Bytes) -> Result<Message, Undecodable> {
         let id = MessageId::from_bytes(self.take()?);
@@ -71,14 +76,15 @@ impl<'a> Fields<'a> {
         let ephemeral =
             if parts & EPHEMERAL == 0 { None } else { Some(self.take::<{ Ciphertext::EPHEMERAL_LEN }>()?) };
         let nonce: [u8; Ciphertext::NONCE_LEN] = self.take()?;
-        let payload = bytes.slice_ref(self.0);
+        let payload = bytes.slice_ref(self.rest());
         let ciphertext = Ciphertext::new(payload, &nonce, ephemeral.as_ref().map(|key| &key[..]), suite)
             .map_err(|_| Undecodable)?;
         Ok(Message { id, conversation, sequence, sender, client_id, sent_at, received_at, ciphertext })
     }
 
-    pub(super) const fn rest(&self) -> &'a [u8] {
-        self.0
+    /// All that is left.
+    pub(super) fn rest(&mut self) -> &'a [u8] {
+        std::mem::take(&mut self.0)
     }
 
     pub(super) const fn end(&self) -> Result<(), Undecodable> {

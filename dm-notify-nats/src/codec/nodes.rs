@@ -3,7 +3,7 @@
 use dm_core::{DisconnectReason, EndSessions, NodeId, UserId};
 
 use super::fields::Fields;
-use super::{Stamp, Undecodable, VERSION, Writer, device, stamp};
+use super::{Frame, Nonce, Stamp, Undecodable, Writer, put_device};
 
 const ALIVE: u8 = 8;
 const ASKING: u8 = 9;
@@ -11,19 +11,13 @@ const LEAVING: u8 = 10;
 const ORDER: u8 = 11;
 const HERE: u8 = 12;
 const DONE: u8 = 13;
+const MEETING: u8 = 14;
 
 const FORGOTTEN: u8 = 0;
 const REFUSED: u8 = 1;
 const SIGNED_OUT: u8 = 2;
 
-/// Something that a node said to all nodes, or answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct NodeFrame {
-    pub(crate) from: NodeId,
-    pub(crate) said: NodeSaid,
-}
-
-/// The content of a [`NodeFrame`].
+/// The content of a frame for all nodes, or of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum NodeSaid {
     /// It is there; whether the others are to say that they are.
@@ -32,26 +26,47 @@ pub(crate) enum NodeSaid {
         asks: bool,
     },
     Leaving(Stamp),
-    Order(Stamp, EndSessions),
+    /// The answer goes to the nonce's subject.
+    Order {
+        stamp: Stamp,
+        nonce: Nonce,
+        order: EndSessions,
+    },
     /// The user who was asked for is connected.
     Here,
     /// An order was carried out, and ended some sessions.
     Done {
         sessions: u32,
     },
+    /// Whether a node is there. The answer goes to the nonce's subject.
+    Meeting {
+        node: NodeId,
+        nonce: Nonce,
+    },
+}
+
+impl NodeSaid {
+    /// The stamp, of what has one.
+    pub(crate) const fn stamp(&self) -> Option<Stamp> {
+        match self {
+            Self::Alive { stamp, .. } | Self::Leaving(stamp) | Self::Order { stamp, .. } => Some(*stamp),
+            Self::Here | Self::Done { .. } | Self::Meeting { .. } => None,
+        }
+    }
 }
 
 impl Writer {
-    pub(crate) fn alive(self, at: Stamp, asks: bool) -> Vec<u8> {
-        self.stamped(if asks { ASKING } else { ALIVE }, at)
+    pub(crate) fn alive(self, stamp: Stamp, asks: bool) -> Vec<u8> {
+        self.stamped(if asks { ASKING } else { ALIVE }, stamp, 0)
     }
 
-    pub(crate) fn leaving(self, at: Stamp) -> Vec<u8> {
-        self.stamped(LEAVING, at)
+    pub(crate) fn leaving(self, stamp: Stamp) -> Vec<u8> {
+        self.stamped(LEAVING, stamp, 0)
     }
 
-    pub(crate) fn order(self, at: Stamp, order: &EndSessions) -> Vec<u8> {
-        let mut out = self.stamped(ORDER, at);
+    pub(crate) fn order(self, stamp: Stamp, nonce: Nonce, order: &EndSessions) -> Vec<u8> {
+        let mut out = self.stamped(ORDER, stamp, 120);
+        out.extend(nonce.0);
         out.push(match order.reason {
             DisconnectReason::DeviceForgotten => FORGOTTEN,
             DisconnectReason::SignedOut => SIGNED_OUT,
@@ -59,7 +74,7 @@ impl Writer {
             _ => REFUSED,
         });
         out.extend(order.user.as_bytes());
-        device(&mut out, order.device.as_ref());
+        put_device(&mut out, order.device.as_ref());
         out
     }
 
@@ -73,41 +88,30 @@ impl Writer {
         out
     }
 
-    fn stamped(self, kind: u8, at: Stamp) -> Vec<u8> {
-        let mut out = self.say(kind, 120);
-        stamp(&mut out, at);
+    pub(crate) fn meeting(self, node: NodeId, nonce: Nonce) -> Vec<u8> {
+        let mut out = self.say(MEETING, 24);
+        out.extend(node.as_bytes());
+        out.extend(nonce.0);
         out
     }
 }
 
-impl NodeFrame {
-    /// The stamp, of what has one.
-    pub(crate) const fn stamp(&self) -> Option<Stamp> {
-        match self.said {
-            NodeSaid::Alive { stamp, .. } | NodeSaid::Leaving(stamp) | NodeSaid::Order(stamp, _) => {
-                Some(stamp)
-            }
-            NodeSaid::Here | NodeSaid::Done { .. } => None,
-        }
-    }
-
-    pub(crate) fn decode(bytes: &[u8]) -> Result<Self, Undecodable> {
-        let mut fields = Fields(bytes);
-        let [version, kind] = fields.take()?;
-        if version != VERSION {
-            return Err(Undecodable);
-        }
-        let from = fields.node()?;
-        let said = match kind {
-            ALIVE | ASKING => NodeSaid::Alive { stamp: fields.stamp()?, asks: kind == ASKING },
-            LEAVING => NodeSaid::Leaving(fields.stamp()?),
-            ORDER => NodeSaid::Order(fields.stamp()?, fields.order()?),
-            HERE => NodeSaid::Here,
-            DONE => NodeSaid::Done { sessions: fields.take().map(u32::from_be_bytes)? },
-            _ => return Err(Undecodable),
-        };
-        fields.end()?;
-        Ok(Self { from, said })
+impl Frame<NodeSaid> {
+    /// What somebody said on the subject of the nodes, or answered.
+    pub(crate) fn of_nodes(bytes: &[u8]) -> Result<Self, Undecodable> {
+        Self::read(bytes, |kind, _, fields| {
+            Ok(match kind {
+                ALIVE | ASKING => NodeSaid::Alive { stamp: fields.stamp()?, asks: kind == ASKING },
+                LEAVING => NodeSaid::Leaving(fields.stamp()?),
+                ORDER => {
+                    NodeSaid::Order { stamp: fields.stamp()?, nonce: fields.nonce()?, order: fields.order()? }
+                }
+                HERE => NodeSaid::Here,
+                DONE => NodeSaid::Done { sessions: fields.take().map(u32::from_be_bytes)? },
+                MEETING => NodeSaid::Meeting { node: fields.node()?, nonce: fields.nonce()? },
+                _ => return Err(Undecodable),
+            })
+        })
     }
 }
 

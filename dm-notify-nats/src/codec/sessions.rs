@@ -2,51 +2,58 @@
 
 use std::time::Duration;
 
-use dm_core::{NodeId, SessionClaim, SessionId, Term, UserId};
+use dm_core::{DeviceId, NodeId, SessionClaim, SessionId, Term, UserId};
 
 use super::fields::Fields;
-use super::{CLAIMS, OBJECTION, Objection, Stamp, Undecodable, Writer, device, stamp};
+use super::{Stamp, Undecodable, Writer, put_device};
+
+pub(super) const CLAIMS: u8 = 5;
+pub(super) const OBJECTION: u8 = 6;
 
 /// Claims in one frame, at most. A user has as many as devices that are connected to one node.
 pub(crate) const CLAIMS_AT_ONCE: usize = 64;
 
+/// A node objects to a session of another node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Objection {
+    pub(crate) stamp: Stamp,
+    pub(crate) device: DeviceId,
+    /// The session that is objected to.
+    pub(crate) session: SessionId,
+    /// The session that objects.
+    pub(crate) theirs: Term,
+}
+
 impl Writer {
     /// Device sessions of this node, no more than [`CLAIMS_AT_ONCE`].
-    pub(crate) fn claims(self, at: Stamp, claims: &[SessionClaim]) -> Vec<u8> {
-        let mut out = self.say(CLAIMS, 16 + 40 * claims.len());
-        stamp(&mut out, at);
+    pub(crate) fn claims(self, stamp: Stamp, claims: &[SessionClaim]) -> Vec<u8> {
+        let mut out = self.stamped(CLAIMS, stamp, 40 * claims.len());
         for claim in claims {
-            device(&mut out, Some(&claim.device));
-            term(&mut out, claim.term);
+            put_device(&mut out, Some(&claim.device));
+            put_term(&mut out, claim.term);
             out.extend(u64::try_from(claim.age.as_millis()).unwrap_or(u64::MAX).to_be_bytes());
         }
         out
     }
 
     pub(crate) fn objection(self, objection: &Objection) -> Vec<u8> {
-        let mut out = self.say(OBJECTION, 80);
-        stamp(&mut out, objection.stamp);
-        device(&mut out, Some(&objection.device));
+        let mut out = self.stamped(OBJECTION, objection.stamp, 100);
+        put_device(&mut out, Some(&objection.device));
         out.extend(objection.session.node.as_bytes());
         out.extend(objection.session.number.to_be_bytes());
-        term(&mut out, objection.theirs);
+        put_term(&mut out, objection.theirs);
         out
     }
 }
 
 /// A term, of a session of the node that writes it.
-fn term(out: &mut Vec<u8>, term: Term) {
+fn put_term(out: &mut Vec<u8>, term: Term) {
     out.extend(term.at.as_millis().to_be_bytes());
     out.extend(term.session.number.to_be_bytes());
 }
 
 impl Fields<'_> {
-    pub(super) fn claims(
-        &mut self,
-        user: UserId,
-        from: NodeId,
-    ) -> Result<(Stamp, Vec<SessionClaim>), Undecodable> {
-        let stamp = self.stamp()?;
+    pub(super) fn claims(&mut self, user: UserId, from: NodeId) -> Result<Vec<SessionClaim>, Undecodable> {
         let mut claims = Vec::new();
         while self.end().is_err() {
             let device = self.device()?.ok_or(Undecodable)?;
@@ -56,7 +63,7 @@ impl Fields<'_> {
                 return Err(Undecodable);
             }
         }
-        Ok((stamp, claims))
+        Ok(claims)
     }
 
     pub(super) fn objection(&mut self, from: NodeId) -> Result<Objection, Undecodable> {
@@ -64,7 +71,6 @@ impl Fields<'_> {
         let device = self.device()?.ok_or(Undecodable)?;
         let session = SessionId { node: self.node()?, number: self.u64()? };
         let theirs = self.term(from)?;
-        self.end()?;
         Ok(Objection { stamp, device, session, theirs })
     }
 

@@ -2,15 +2,18 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use dm_core::{
-    Ciphertext, ClientMessageId, Conversation, ConversationId, DisconnectReason, EndSessions, KeyBinding,
-    KeyRecord, KeyVersion, MessageId, Participants, ServerSequence, Suite, X25519Key,
+    Ciphertext, ClientMessageId, Conversation, ConversationId, DisconnectReason, EndSessions, Event,
+    InboxEntry, InboxSeq, KeyBinding, KeyRecord, KeyVersion, Message, MessageId, Notice, Participants,
+    ServerSequence, SessionClaim, SessionId, Suite, Term, UserId, X25519Key,
 };
 use proptest::prelude::*;
 
-use super::nodes::{NodeFrame, NodeSaid};
 use super::*;
 
+const STAMP: Stamp = Stamp { at: Timestamp::from_millis(5), count: u64::MAX };
+const NONCE: Nonce = Nonce([3; 16]);
 const NODE: Writer = Writer(NodeId::from_bytes([7; 8]));
 const MOST: usize = 8 * 1024;
 
@@ -70,8 +73,8 @@ fn entries() -> Vec<InboxEntry> {
     ]
 }
 
-fn decode(bytes: &[u8]) -> Result<Frame, Undecodable> {
-    Frame::decode(&Bytes::copy_from_slice(bytes), user())
+fn decode(bytes: &[u8]) -> Result<Frame<Said>, Undecodable> {
+    Frame::of_user(&Bytes::copy_from_slice(bytes), user())
 }
 
 #[test]
@@ -82,8 +85,8 @@ fn everything_a_node_says_comes_back() {
         let number = Said::Number { seq: entry.seq, origin: entry.origin.clone() };
         assert_eq!(decode(&NODE.hint(&entry, 0)).unwrap(), Frame { from: NODE.0, said: number });
     }
-    assert_eq!(decode(&NODE.probe()).unwrap().said, Said::Probe);
-    assert_eq!(decode(&NODE.question()).unwrap().said, Said::Question);
+    assert_eq!(decode(&NODE.probe(STAMP)).unwrap().said, Said::Probe(STAMP));
+    assert_eq!(decode(&NODE.question(NONCE)).unwrap().said, Said::Question(NONCE));
 }
 
 #[test]
@@ -98,7 +101,8 @@ fn the_bound_is_met_to_the_byte() {
 #[test]
 fn bytes_cut_short_or_lengthened_are_refused() {
     for entry in entries() {
-        for bytes in [NODE.hint(&entry, MOST), NODE.hint(&entry, 0), NODE.probe(), NODE.question()] {
+        for bytes in [NODE.hint(&entry, MOST), NODE.hint(&entry, 0), NODE.probe(STAMP), NODE.question(NONCE)]
+        {
             // What ends in a payload is whole one byte shorter, unless the payload is gone then.
             let payload = match decode(&bytes).unwrap().said {
                 Said::Entry(entry) => entry.message().map_or(0, |m| m.ciphertext.payload().len()),
@@ -132,9 +136,9 @@ fn another_version_kind_sender_or_foreign_notice_is_refused() {
     // A notice on the subject of somebody who is not concerned.
     let stranger = "5866666666666666666666666666666666666666666666666666666666666666";
     let bytes = Bytes::from(NODE.hint(opened, MOST));
-    assert!(Frame::decode(&bytes, stranger.parse().unwrap()).is_ok(), "it is one of the two");
+    assert!(Frame::of_user(&bytes, stranger.parse().unwrap()).is_ok(), "it is one of the two");
     let stranger = UserId::from_stored([3; 32]);
-    assert_eq!(Frame::decode(&bytes, stranger), Err(Undecodable));
+    assert_eq!(Frame::of_user(&bytes, stranger), Err(Undecodable));
 }
 
 proptest! {
@@ -144,7 +148,7 @@ proptest! {
         let mut led = vec![VERSION, kind];
         led.extend(bytes);
         let _ = decode(&led);
-        let _ = NodeFrame::decode(&led);
+        let _ = Frame::of_nodes(&led);
     }
 }
 
@@ -166,7 +170,7 @@ fn claims(count: u64) -> Vec<SessionClaim> {
 
 #[test]
 fn claims_and_objections_come_back() {
-    let stamp = Stamp { at: Timestamp::from_millis(5), count: 6 };
+    let stamp = STAMP;
     for count in [0, 1, CLAIMS_AT_ONCE as u64] {
         let claims = claims(count);
         let said = decode(&NODE.claims(stamp, &claims)).unwrap().said;
@@ -188,7 +192,7 @@ fn claims_and_objections_come_back() {
 
 #[test]
 fn what_goes_to_all_nodes_comes_back() {
-    let stamp = Stamp { at: Timestamp::from_millis(5), count: u64::MAX };
+    let stamp = STAMP;
     let order = |device: Option<&str>, reason| EndSessions {
         user: user(),
         device: device.map(|device| device.parse().unwrap()),
@@ -205,14 +209,18 @@ fn what_goes_to_all_nodes_comes_back() {
         (NODE.leaving(stamp), NodeSaid::Leaving(stamp)),
         (NODE.here(), NodeSaid::Here),
         (NODE.done(7), NodeSaid::Done { sessions: 7 }),
+        (NODE.meeting(NODE.0, NONCE), NodeSaid::Meeting { node: NODE.0, nonce: NONCE }),
     ];
-    frames.extend(orders.map(|order| (NODE.order(stamp, &order), NodeSaid::Order(stamp, order))));
+    frames.extend(
+        orders
+            .map(|order| (NODE.order(stamp, NONCE, &order), NodeSaid::Order { stamp, nonce: NONCE, order })),
+    );
     for (bytes, said) in frames {
-        assert_eq!(NodeFrame::decode(&bytes), Ok(NodeFrame { from: NODE.0, said }));
-        assert_eq!(NodeFrame::decode(&[&bytes[..], &[0]].concat()), Err(Undecodable));
+        assert_eq!(Frame::of_nodes(&bytes), Ok(Frame { from: NODE.0, said }));
+        assert_eq!(Frame::of_nodes(&[&bytes[..], &[0]].concat()), Err(Undecodable));
         assert_eq!(decode(&bytes), Err(Undecodable), "not on a user's subject");
         for len in 0..bytes.len() {
-            assert_eq!(NodeFrame::decode(&bytes[..len]), Err(Undecodable), "{len}");
+            assert_eq!(Frame::of_nodes(&bytes[..len]), Err(Undecodable), "{len}");
         }
     }
 }

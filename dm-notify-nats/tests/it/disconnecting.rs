@@ -1,11 +1,12 @@
 //! Orders to end sessions, over two nodes: carried out everywhere, and honest about who confirmed.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use dm_core::{DisconnectReason, Disconnected, MemoryStore, NodeId, Session, SessionEnd};
+use dm_core::{DisconnectReason, Disconnected, MemoryStore, Session, SessionEnd};
 use dm_test_servers::nats::Server;
 
 use crate::common::{Node, acquainted, on, servers, soon, stranger, text, until, user, who, without_key};
+use crate::puppet::Puppet;
 
 async fn two(server: &Server) -> (Node, Node) {
     let store = MemoryStore::new();
@@ -89,20 +90,8 @@ async fn a_node_that_does_not_answer_is_missing_from_the_answer() {
     config.heartbeat = Duration::from_secs(1);
     let here = Node::configured(&MemoryStore::new(), &servers(&server), &config).await;
     // Says that it is there, as nodes do, and nothing else.
-    let silent = NodeId::from_bytes(*b"a silent");
-    let bus = stranger(&server).await;
-    let (mut count, mut look) = (0_u64, tokio::time::interval(Duration::from_millis(2)));
-    let known = |node: &Node| node.nats.health().peers.is_some_and(|peers| peers.contains(&silent));
-    while !known(&here) {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
-        let mut alive = vec![2, 8];
-        alive.extend(silent.as_bytes());
-        alive.extend(u64::try_from(now).unwrap().to_be_bytes());
-        alive.extend(count.to_be_bytes());
-        count += 1;
-        bus.publish("dm.nodes", alive.into()).await.unwrap();
-        look.tick().await;
-    }
+    let mut silent = Puppet::new(stranger(&server).await, *b"a silent", None);
+    silent.is_met_by(&here).await;
     let ended = soon("the bound", here.dm.disconnect(user(2), None, DisconnectReason::Refused)).await;
     let this = vec![here.hub.node()];
     assert_eq!(ended, Disconnected { sessions: 0, confirmed: this, expected: Some(2) });

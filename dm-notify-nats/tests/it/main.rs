@@ -12,6 +12,8 @@ mod delivery;
 mod disconnecting;
 mod outages;
 mod presence;
+mod puppet;
+mod replays;
 mod strangers;
 mod subscriptions;
 mod takeover;

@@ -1,15 +1,14 @@
 //! Somebody on the bus who is no node: what they can do with the nodes' key missing to them, and where there is none.
 
-use async_nats::Message;
 use bytes::Bytes;
 use dm_core::{DisconnectReason, MemoryStore, SessionEnd};
-use dm_notify_nats::NatsConfig;
+use dm_notify_nats::{NatsConfig, Presence};
 use dm_test_servers::nats::Server;
 use futures_util::StreamExt as _;
 
 use crate::common::{
-    self, Node, acquainted, config, eavesdrop, key, on, servers, soon, stranger, subject, subscriptions,
-    text, until, user, who, without_key,
+    self, Node, VERSION, acquainted, config, eavesdrop, key, on, overheard, servers, soon, stranger, subject,
+    subscriptions, text, until, user, who, without_key,
 };
 
 /// Two nodes that know each other.
@@ -19,16 +18,6 @@ async fn two(server: &Server, config: &NatsConfig) -> (Node, Node) {
     let there = Node::configured(&store, &servers(server), config).await;
     acquainted(&[&here, &there]).await;
     (here, there)
-}
-
-/// The next frame of some kind on the bus; a frame's second byte says its kind.
-async fn overheard(bus: &mut async_nats::Subscriber, kind: u8) -> Message {
-    loop {
-        let message = soon("a frame", bus.next()).await.unwrap();
-        if message.payload.get(1) == Some(&kind) {
-            return message;
-        }
-    }
 }
 
 const ENTRY: u8 = 1;
@@ -139,6 +128,8 @@ async fn an_order_and_a_claim_are_taken_once_whoever_says_them_again() {
 async fn a_stranger_who_answers_a_question_or_an_order_is_not_believed() {
     let server = Server::start();
     let (here, there) = two(&server, &config()).await;
+    let _cy = there.connect(&who(3)).await;
+    until("the node is subscribed", || subscriptions(&server) == 1).await;
     let attacker = stranger(&server).await;
     // Answers whatever has a reply, before anybody else can.
     let mut bus = eavesdrop(&attacker).await;
@@ -146,7 +137,7 @@ async fn a_stranger_who_answers_a_question_or_an_order_is_not_believed() {
     let lies = tokio::spawn(async move {
         while let Some(message) = bus.next().await {
             if let Some(reply) = message.reply {
-                let mut done = vec![2, 13];
+                let mut done = vec![VERSION, 13];
                 done.extend(*b"a liar!!");
                 done.extend(9_u32.to_be_bytes());
                 liar.publish(reply, Bytes::from(done)).await.unwrap();
@@ -156,6 +147,7 @@ async fn a_stranger_who_answers_a_question_or_an_order_is_not_believed() {
     let ended = here.dm.disconnect(user(2), None, DisconnectReason::Refused).await;
     assert_eq!(ended.confirmed, [here.hub.node(), there.hub.node()]);
     assert_eq!((ended.sessions, ended.expected), (0, Some(2)));
+    assert_eq!(here.nats.presence(user(3)).await, Presence::Elsewhere, "the truth comes after the lie");
     lies.abort();
 }
 
@@ -193,7 +185,7 @@ async fn without_a_key_hints_carry_numbers_only_and_no_entry_is_believed() {
     until("it is counted", || there.nats.stats().unauthenticated > before).await;
 
     // A number of the next entry, said to be the session's own: a session that believed it would pass over the message.
-    let mut number = vec![2, NUMBER];
+    let mut number = vec![VERSION, NUMBER];
     number.extend(*b"a liar!!");
     number.extend(3_u64.to_be_bytes());
     number.push(5);

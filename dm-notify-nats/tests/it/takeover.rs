@@ -7,7 +7,7 @@ use dm_test_servers::nats::Server;
 use futures_util::StreamExt as _;
 
 use crate::common::{
-    self, Node, eavesdrop, next, on, servers, soon, stranger, subscriptions, text, until, user, who,
+    self, Node, VERSION, eavesdrop, next, on, servers, soon, stranger, subscriptions, text, until, user, who,
     without_key,
 };
 
@@ -31,7 +31,7 @@ async fn claimed(bus: &mut async_nats::Subscriber) {
 
 /// The same, of one node.
 async fn claimed_by(bus: &mut async_nats::Subscriber, node: &Node) {
-    let start = [&[2, CLAIMS], &node.hub.node().as_bytes()[..]].concat();
+    let start = [&[VERSION, CLAIMS], &node.hub.node().as_bytes()[..]].concat();
     while !soon("a claim", bus.next()).await.unwrap().payload.starts_with(&start) {}
 }
 

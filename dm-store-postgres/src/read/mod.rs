@@ -36,7 +36,8 @@ impl Reader {
         Self { connections }
     }
 
-    async fn rows(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Fault> {
+    /// The rows of a statement that reads.
+    pub(crate) async fn rows(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Fault> {
         let asking = Asking::begin(&self.connections).await?;
         let connection = asking.connection()?;
         let answer = async {

@@ -1,6 +1,7 @@
 //! Servers that lose what was answered, and standbys.
 
 use std::error::Error as _;
+use std::time::{Duration, Instant};
 
 use dm_core::{Durability, Store as _, StoreError, StoreErrorKind};
 use dm_store_postgres::{PostgresConfig, PostgresStore};
@@ -29,9 +30,9 @@ async fn is_refused(parameters: &str, least: Durability, setting: &str) {
 
 /// Waits until a query on a server says `t`.
 async fn until(server: &Cluster, query: &str) {
-    let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    let end = Instant::now() + Duration::from_secs(60);
     while server.sql("postgres", query) != "t" {
-        assert!(std::time::Instant::now() < end, "it never came about: {query}");
+        assert!(Instant::now() < end, "it never came about: {query}");
         tokio::task::yield_now().await;
     }
 }
@@ -89,4 +90,54 @@ async fn a_server_that_does_not_wait_for_its_replica_is_shown_and_may_be_refused
     let store = with(&parameters, Durability::Synced).await.unwrap();
     assert_eq!(store.status().durability, Durability::Synced);
     drop(standby);
+}
+
+#[tokio::test]
+async fn a_replica_that_comes_later_and_a_changed_setting_are_shown_while_the_store_is_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let primary = Cluster::durable_in(folder.path());
+    let mut config = PostgresConfig::default();
+    config.durability_interval = Duration::ZERO;
+    let parameters = primary.parameters("postgres");
+    let store = PostgresStore::open_with(&parameters, NoTls, &config).await.unwrap();
+    assert_eq!(store.status().durability, Durability::Synced);
+
+    let standby = primary.standby();
+    shows(&store, Durability::AsynchronousReplica).await;
+    primary.sql("postgres", "ALTER SYSTEM SET synchronous_standby_names = '*'");
+    primary.sql("postgres", "SELECT pg_reload_conf()");
+    shows(&store, Durability::Synced).await;
+    primary.sql("postgres", "ALTER SYSTEM SET fsync = off");
+    primary.sql("postgres", "SELECT pg_reload_conf()");
+    shows(&store, Durability::NotSynced).await;
+    drop(standby);
+
+    // Without a server the last word stands.
+    primary.crash();
+    for _ in 0..3 {
+        assert_eq!(store.status().durability, Durability::NotSynced);
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn the_server_is_not_asked_for_its_settings_more_often_than_chosen() {
+    let database = Cluster::shared().empty_database();
+    let store = PostgresStore::open(&database.parameters()).await.unwrap();
+    for _ in 0..1_000 {
+        store.status();
+        tokio::task::yield_now().await;
+    }
+    let asked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
+                 AND pid <> pg_backend_pid() AND query LIKE '%pg_stat_replication%'";
+    assert_eq!(database.sql(asked), "0");
+}
+
+/// Waits until a store's status says so.
+async fn shows(store: &PostgresStore, durability: Durability) {
+    let end = Instant::now() + Duration::from_secs(60);
+    while store.status().durability != durability {
+        assert!(Instant::now() < end, "it is never shown: {durability:?}");
+        tokio::task::yield_now().await;
+    }
 }

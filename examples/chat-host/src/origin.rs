@@ -1,7 +1,7 @@
 //! The origins under which clients reach this host.
 
 use std::fmt;
-use std::net::{Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 use axum::http::Uri;
@@ -20,6 +20,10 @@ pub struct Origins(Vec<Origin>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoOrigin;
 
+/// An IPv6 address as clients sign it: the shortest form, all of it in hexadecimal digits, as the
+/// URL standard has it. The standard library writes the last part of some as IPv4.
+struct Literal(Ipv6Addr);
+
 /// The host listens on every address of its machine, and was not told which one clients dial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unnamed(SocketAddr);
@@ -31,6 +35,14 @@ impl Origin {
         &self.0
     }
 
+    /// The origin of an address that clients dial.
+    fn of(address: IpAddr, port: u16) -> Self {
+        match address {
+            IpAddr::V4(address) => Self::http(address, port),
+            IpAddr::V6(address) => Self::http(Literal(address), port),
+        }
+    }
+
     fn http(host: impl fmt::Display, port: u16) -> Self {
         match port {
             80 => Self(format!("http://{host}")),
@@ -40,8 +52,8 @@ impl Origin {
 }
 
 impl Origins {
-    /// The origins that are named, or, if none is, those of the address: itself, and `localhost`
-    /// with its port.
+    /// The origins that are named, or, if none is, those of the address: itself, as IPv4 if it is
+    /// an IPv6 form of that, and `localhost` with its port.
     ///
     /// # Errors
     /// [`Unnamed`] for an unspecified address without a named origin: no client dials `0.0.0.0`.
@@ -49,15 +61,16 @@ impl Origins {
         if !named.is_empty() {
             return Ok(Self(named));
         }
-        if listening.ip().is_unspecified() {
+        let (address, port) = (listening.ip(), listening.port());
+        let plain = address.to_canonical();
+        if plain.is_unspecified() {
             return Err(Unnamed(listening));
         }
-        let port = listening.port();
-        let own = match listening {
-            SocketAddr::V4(address) => Origin::http(address.ip(), port),
-            SocketAddr::V6(address) => Origin::http(format_args!("[{}]", address.ip()), port),
-        };
-        Ok(Self(vec![own, Origin::http("localhost", port)]))
+        let mut own = vec![Origin::of(address, port), Origin::http("localhost", port)];
+        if plain != address {
+            own.push(Origin::of(plain, port));
+        }
+        Ok(Self(own))
     }
 
     /// The origins.
@@ -77,9 +90,8 @@ impl FromStr for Origin {
         if !matches!(uri.path(), "" | "/") || uri.query().is_some() || authority.as_str().contains('@') {
             return Err(NoOrigin);
         }
-        // The shortest form of an IPv6 address is the one that clients sign.
         let host = match authority.host().strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-            Some(address) => format!("[{}]", address.parse::<Ipv6Addr>().map_err(|_| NoOrigin)?),
+            Some(address) => Literal(address.parse().map_err(|_| NoOrigin)?).to_string(),
             None => authority.host().to_owned(),
         };
         let after_host = authority.as_str().strip_prefix(authority.host()).ok_or(NoOrigin)?;
@@ -95,6 +107,15 @@ impl FromStr for Origin {
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for Literal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.0.to_ipv4_mapped(), self.0.segments()) {
+            (Some(_), [.., high, low]) => write!(f, "[::ffff:{high:x}:{low:x}]"),
+            (None, _) => write!(f, "[{}]", self.0),
+        }
     }
 }
 
@@ -136,6 +157,9 @@ mod tests {
             ("http://chat.example:443", "http://chat.example:443"),
             ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
             ("http://[0:0::1]:8080", "http://[::1]:8080"),
+            ("http://[::FFFF:127.0.0.1]:8080", "http://[::ffff:7f00:1]:8080"),
+            ("http://[::ffff:0:1]", "http://[::ffff:0:1]"),
+            ("http://[64:ff9b::1.2.3.4]", "http://[64:ff9b::102:304]"),
         ] {
             assert_eq!(
                 text.parse::<Origin>().map(|origin| origin.to_string()).as_deref(),
@@ -174,7 +198,11 @@ mod tests {
         let origins = known("127.0.0.1:8080").unwrap();
         assert_eq!(texts(&origins), ["http://127.0.0.1:8080", "http://localhost:8080"]);
         assert_eq!(texts(&known("[::1]:80").unwrap()), ["http://[::1]", "http://localhost"]);
-        for address in ["0.0.0.0:8080", "[::]:8080"] {
+        assert_eq!(
+            texts(&known("[::ffff:127.0.0.1]:8080").unwrap()),
+            ["http://[::ffff:7f00:1]:8080", "http://localhost:8080", "http://127.0.0.1:8080"]
+        );
+        for address in ["0.0.0.0:8080", "[::]:8080", "[::ffff:0.0.0.0]:8080"] {
             assert!(known(address).unwrap_err().to_string().contains("--origin"), "{address}");
         }
     }

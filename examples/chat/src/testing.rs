@@ -10,6 +10,7 @@ use chat_host::{
     sessions::Sessions,
     statement::{Older, Statements},
 };
+use dm_client::{Identity, OsEntropy, Timeouts, sign_in};
 use dm_core::{Hub, MemoryStore, Service};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -23,6 +24,10 @@ pub(crate) struct TestHost {
 
 impl TestHost {
     pub(crate) async fn start() -> Self {
+        Self::at("127.0.0.1:0").await
+    }
+
+    pub(crate) async fn at(address: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let accounts = Accounts::open(folder.path().join("accounts.db")).unwrap();
         let hub = Hub::new();
@@ -30,7 +35,7 @@ impl TestHost {
         let dm = service.start().unwrap();
         let direct_messages = dm_axum::router(dm.clone(), hub, dm_axum::Options::default());
         let metrics = PrometheusBuilder::new().build_recorder().handle();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let url = format!("http://{address}");
         let origins = Origins::known(vec![], address).unwrap();
@@ -46,5 +51,15 @@ impl TestHost {
 impl Drop for TestHost {
     fn drop(&mut self) {
         self.task.abort();
+    }
+}
+
+#[tokio::test]
+async fn one_signs_in_at_an_ipv4_address_that_is_written_as_ipv6() {
+    let host = TestHost::at("[::ffff:127.0.0.1]:0").await;
+    let port = host.url.rsplit(':').next().unwrap().to_owned();
+    for base in [host.url.clone(), format!("http://127.0.0.1:{port}"), format!("http://localhost:{port}")] {
+        let identity = Identity::generate(&mut OsEntropy).unwrap();
+        sign_in::sign_in(&base, &identity, Some("ana"), None, Timeouts::default()).await.unwrap();
     }
 }

@@ -15,6 +15,9 @@ use dm_notify_nats::{HintKey, NatsConfig, NatsNotifier, NatsServers, Presence};
 use dm_test_servers::nats::Server;
 use futures_util::StreamExt as _;
 
+/// The version of the format of frames.
+pub const VERSION: u8 = 3;
+
 /// When something that should happen counts as not happening.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -192,4 +195,14 @@ pub async fn stranger(server: &Server) -> async_nats::Client {
 
 pub fn subject(n: u64) -> String {
     format!("dm.user.{}", user(n))
+}
+
+/// The next frame of some kind on the bus; a frame's second byte says its kind.
+pub async fn overheard(bus: &mut async_nats::Subscriber, kind: u8) -> async_nats::Message {
+    loop {
+        let message = soon("a frame", bus.next()).await.unwrap();
+        if message.payload.get(1) == Some(&kind) {
+            return message;
+        }
+    }
 }

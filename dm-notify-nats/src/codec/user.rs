@@ -1,0 +1,162 @@
+//! Frames on the subject of a user.
+
+use bytes::Bytes;
+use dm_core::{DeviceId, Event, InboxEntry, InboxSeq, Message, Notice, SessionClaim, UserId};
+
+use super::sessions::{CLAIMS, OBJECTION, Objection};
+use super::{Frame, Nonce, Stamp, Undecodable, Writer, put_device};
+
+const ENTRY: u8 = 1;
+const NUMBER: u8 = 2;
+const PROBE: u8 = 3;
+const QUESTION: u8 = 4;
+
+const MESSAGE: u8 = 1;
+const NOTICE: u8 = 2;
+
+pub(super) const CLIENT_ID: u8 = 1;
+pub(super) const SUITE: u8 = 2;
+pub(super) const EPHEMERAL: u8 = 4;
+
+/// The content of a frame on a user's subject.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Said {
+    Entry(InboxEntry),
+    Number {
+        seq: InboxSeq,
+        origin: Option<DeviceId>,
+    },
+    Probe(Stamp),
+    /// Whether the user is connected. The answer goes to the nonce's subject.
+    Question(Nonce),
+    /// Device sessions of the node.
+    Claims {
+        stamp: Stamp,
+        claims: Vec<SessionClaim>,
+    },
+    Objection(Objection),
+}
+
+impl Said {
+    /// The stamp, of what has one.
+    pub(crate) const fn stamp(&self) -> Option<Stamp> {
+        match self {
+            Self::Probe(stamp) | Self::Claims { stamp, .. } | Self::Objection(Objection { stamp, .. }) => {
+                Some(*stamp)
+            }
+            Self::Entry(_) | Self::Number { .. } | Self::Question(_) => None,
+        }
+    }
+}
+
+impl Writer {
+    /// A hint, with its entry if that makes no more than `most` bytes.
+    pub(crate) fn hint(self, entry: &InboxEntry, most: usize) -> Vec<u8> {
+        let mut out = self.say(ENTRY, entry.cost().min(most) + 64);
+        put_number(&mut out, entry.seq, entry.origin.as_ref());
+        out.extend(entry.at.as_millis().to_be_bytes());
+        match &entry.event {
+            // Not worth a copy that is thrown away.
+            Event::Message(message) if message.ciphertext.payload().len() > most => {
+                return self.number(entry.seq, entry.origin.as_ref());
+            }
+            Event::Message(message) => put_message(&mut out, message),
+            Event::Notice(notice) => {
+                out.push(NOTICE);
+                out.extend(notice.encode());
+            }
+        }
+        if out.len() > most { self.number(entry.seq, entry.origin.as_ref()) } else { out }
+    }
+
+    /// A hint that says no more than that there is an entry: all that is believed without a key.
+    pub(crate) fn bare_number(self, seq: InboxSeq) -> Vec<u8> {
+        self.number(seq, None)
+    }
+
+    pub(crate) fn probe(self, stamp: Stamp) -> Vec<u8> {
+        self.stamped(PROBE, stamp, 0)
+    }
+
+    pub(crate) fn question(self, nonce: Nonce) -> Vec<u8> {
+        let mut out = self.say(QUESTION, 16);
+        out.extend(nonce.0);
+        out
+    }
+
+    fn number(self, seq: InboxSeq, origin: Option<&DeviceId>) -> Vec<u8> {
+        let mut out = self.say(NUMBER, 80);
+        put_number(&mut out, seq, origin);
+        out
+    }
+}
+
+impl Frame<Said> {
+    /// What somebody said on the subject of a user.
+    pub(crate) fn of_user(bytes: &Bytes, user: UserId) -> Result<Self, Undecodable> {
+        Self::read(bytes, |kind, from, fields| {
+            Ok(match kind {
+                ENTRY => {
+                    let (seq, origin) = fields.number()?;
+                    let at = fields.time()?;
+                    let event = match fields.take()? {
+                        [MESSAGE] => Event::Message(fields.message(bytes)?.into()),
+                        [NOTICE] => Event::Notice(notice(fields.rest(), user)?),
+                        _ => return Err(Undecodable),
+                    };
+                    Said::Entry(InboxEntry { seq, at, origin, event })
+                }
+                NUMBER => {
+                    let (seq, origin) = fields.number()?;
+                    Said::Number { seq, origin }
+                }
+                PROBE => Said::Probe(fields.stamp()?),
+                QUESTION => Said::Question(fields.nonce()?),
+                CLAIMS => Said::Claims { stamp: fields.stamp()?, claims: fields.claims(user, from)? },
+                OBJECTION => Said::Objection(fields.objection(from)?),
+                _ => return Err(Undecodable),
+            })
+        })
+    }
+}
+
+fn put_number(out: &mut Vec<u8>, seq: InboxSeq, origin: Option<&DeviceId>) {
+    out.extend(seq.get().to_be_bytes());
+    put_device(out, origin);
+}
+
+fn put_message(out: &mut Vec<u8>, message: &Message) {
+    let ciphertext = &message.ciphertext;
+    out.push(MESSAGE);
+    out.extend(message.id.as_bytes());
+    out.extend(message.conversation.as_bytes());
+    out.extend(message.sequence.get().to_be_bytes());
+    out.extend(message.sender.as_bytes());
+    out.extend(message.sent_at.as_millis().to_be_bytes());
+    out.extend(message.received_at.as_millis().to_be_bytes());
+    let part = |there: bool, bit: u8| if there { bit } else { 0 };
+    out.push(
+        part(message.client_id.is_some(), CLIENT_ID)
+            | part(ciphertext.suite().is_some(), SUITE)
+            | part(ciphertext.ephemeral().is_some(), EPHEMERAL),
+    );
+    if let Some(id) = message.client_id {
+        out.extend(id.as_bytes());
+    }
+    if let Some(suite) = ciphertext.suite() {
+        out.extend(suite.0.to_be_bytes());
+    }
+    if let Some(key) = ciphertext.ephemeral() {
+        out.extend(key);
+    }
+    out.extend(ciphertext.nonce());
+    out.extend_from_slice(ciphertext.payload());
+}
+
+/// A notice that a user can have got.
+fn notice(bytes: &[u8], user: UserId) -> Result<Notice, Undecodable> {
+    match Notice::decode(bytes).map_err(|_| Undecodable)? {
+        Notice::ConversationOpened(opened) if opened.participants.side(user).is_none() => Err(Undecodable),
+        notice => Ok(notice),
+    }
+}

@@ -1,0 +1,77 @@
+//! Nodes meet before one counts as there for the other: a heartbeat of a node that is not known yet, or whose time is not
+//! believed, is answered with a question of this node's own. Only a node that is there can answer that, so heartbeats of
+//! nodes that are gone make nobody wait, whoever says them again.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use dm_core::NodeId;
+
+use crate::answers::Answer;
+use crate::codec::NodeSaid;
+use crate::parts::Parts;
+
+/// Nodes that are asked at once. A further one is asked at its next heartbeat.
+const MOST: usize = 64;
+
+/// The nodes that are being asked whether they are there.
+#[derive(Debug)]
+pub(crate) struct Meetings {
+    asked: Mutex<HashSet<NodeId>>,
+    timeout: Duration,
+}
+
+impl Meetings {
+    pub(crate) fn new(timeout: Duration) -> Self {
+        Self { asked: Mutex::default(), timeout }
+    }
+
+    /// Whether to ask a node now.
+    fn begin(&self, node: NodeId) -> bool {
+        let mut asked = self.lock();
+        asked.len() < MOST && asked.insert(node)
+    }
+
+    fn end(&self, node: NodeId) {
+        self.lock().remove(&node);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashSet<NodeId>> {
+        // Nothing panics while it is locked; a poisoned set is whole.
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Parts {
+    /// Asks a node whether it is there, in a task of its own.
+    pub(crate) fn meet(self: &Arc<Self>, node: NodeId) {
+        if self.meetings.begin(node) {
+            let parts = Arc::clone(self);
+            tokio::spawn(async move {
+                if tokio::time::timeout(parts.meetings.timeout, parts.ask_to_meet(node)).await.is_err() {
+                    tracing::debug!(%node, "a node that was heard of is not there");
+                }
+                parts.meetings.end(node);
+            });
+        }
+    }
+
+    async fn ask_to_meet(&self, node: NodeId) {
+        let nodes = self.subjects.nodes().clone();
+        let Some(mut answers) = self.ask(nodes, |nonce| self.writer.meeting(node, nonce)).await else {
+            return;
+        };
+        while let Some(Answer::Said(frame)) = answers.next(self).await {
+            if let NodeSaid::Alive { stamp, .. } = frame.said
+                && frame.from == node
+            {
+                match self.freshness.meet(node, stamp) {
+                    Ok(()) => self.peers.heard(node),
+                    Err(why) => self.counters.refused(why.into()),
+                }
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! The frames of one node that were taken, by their numbers: any of them once, in bounded memory at any rate.
+
+use std::ops::RangeInclusive;
+
+/// Frames of one node that are told apart, counted back from its newest: 1 KiB. One that comes after so many later ones of
+/// its node is not taken.
+pub(crate) const FRAMES: u64 = 8 * 1024;
+const BITS: u64 = u64::BITS as u64;
+const WORDS: usize = (FRAMES / BITS) as usize;
+
+/// The numbers that were taken, of the newest [`FRAMES`].
+#[derive(Debug)]
+pub(crate) struct Window {
+    newest: u64,
+    /// A bit for each, at its number's remainder.
+    taken: Box<[u64; WORDS]>,
+}
+
+/// Why a number is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotTaken {
+    /// It was taken before.
+    Repeated,
+    /// Too many later ones were.
+    Passed,
+}
+
+impl Window {
+    /// A window in which one number was taken.
+    pub(crate) fn new(first: u64) -> Self {
+        let mut window = Self { newest: first, taken: Box::new([0; WORDS]) };
+        window.mark(first, true);
+        window
+    }
+
+    /// Takes a number, or says why not.
+    pub(crate) fn take(&mut self, number: u64) -> Result<(), NotTaken> {
+        if number > self.newest {
+            self.forget(self.newest + 1..=number);
+            self.newest = number;
+        } else if self.newest - number >= FRAMES {
+            return Err(NotTaken::Passed);
+        } else if self.is_marked(number) {
+            return Err(NotTaken::Repeated);
+        }
+        self.mark(number, true);
+        Ok(())
+    }
+
+    /// The highest number that was taken.
+    pub(crate) const fn newest(&self) -> u64 {
+        self.newest
+    }
+
+    /// Makes room for numbers that were not taken.
+    fn forget(&mut self, numbers: RangeInclusive<u64>) {
+        if numbers.end() - numbers.start() >= FRAMES {
+            self.taken.fill(0);
+        } else {
+            numbers.for_each(|number| self.mark(number, false));
+        }
+    }
+
+    fn mark(&mut self, number: u64, taken: bool) {
+        let (word, bit) = place(number);
+        if let Some(word) = self.taken.get_mut(word) {
+            *word = if taken { *word | bit } else { *word & !bit };
+        }
+    }
+
+    fn is_marked(&self, number: u64) -> bool {
+        let (word, bit) = place(number);
+        self.taken.get(word).is_some_and(|word| word & bit != 0)
+    }
+}
+
+/// The word and the bit of a number.
+fn place(number: u64) -> (usize, u64) {
+    let word = usize::try_from(number % FRAMES / BITS).unwrap_or_default();
+    (word, 1 << (number % BITS))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn each_number_is_taken_once_and_none_that_fell_out() {
+        let mut window = Window::new(0);
+        assert_eq!(window.take(0), Err(NotTaken::Repeated));
+        assert_eq!(window.take(FRAMES - 1), Ok(()));
+        assert_eq!(window.take(0), Err(NotTaken::Repeated), "the last that is told apart");
+        assert_eq!(window.take(1), Ok(()), "overtaken by another");
+        assert_eq!(window.take(FRAMES), Ok(()));
+        assert_eq!(window.take(0), Err(NotTaken::Passed));
+        assert_eq!(window.take(1), Err(NotTaken::Repeated));
+        assert_eq!(window.take(u64::MAX), Ok(()));
+        assert_eq!(window.take(u64::MAX), Err(NotTaken::Repeated));
+        assert_eq!(window.take(FRAMES), Err(NotTaken::Passed));
+        assert_eq!(window.take(u64::MAX - FRAMES + 1), Ok(()));
+    }
+
+    proptest! {
+        #[test]
+        fn it_tells_as_a_set_of_all_numbers_would(
+            numbers in prop::collection::vec(prop_oneof![0..40_u64, 0..3 * FRAMES], 1..400),
+        ) {
+            let mut window = Window::new(numbers[0]);
+            let (mut all, mut newest) = (HashSet::from([numbers[0]]), numbers[0]);
+            for number in numbers {
+                let expected = if newest.saturating_sub(number) >= FRAMES {
+                    Err(NotTaken::Passed)
+                } else if all.insert(number) {
+                    Ok(())
+                } else {
+                    Err(NotTaken::Repeated)
+                };
+                newest = newest.max(number);
+                prop_assert_eq!(window.take(number), expected);
+            }
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! A node of the tests' own making: it says what a test has it say, and has the nodes' key if it is given one.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use async_nats::{Client, Message};
+use blake2::Blake2bMac;
+use blake2::digest::Mac as _;
+use blake2::digest::consts::U16;
+use bytes::Bytes;
+use dm_core::NodeId;
+
+use crate::common::{Node, VERSION, eavesdrop, overheard, user};
+
+pub(crate) const PROBE: u8 = 3;
+pub(crate) const QUESTION: u8 = 4;
+pub(crate) const ALIVE: u8 = 8;
+pub(crate) const ORDER: u8 = 11;
+pub(crate) const HERE: u8 = 12;
+pub(crate) const DONE: u8 = 13;
+pub(crate) const MEETING: u8 = 14;
+
+pub(crate) struct Puppet {
+    bus: Client,
+    id: [u8; 8],
+    key: Option<[u8; 32]>,
+    said: u64,
+    /// How far its clock is behind.
+    pub behind: Duration,
+}
+
+impl Puppet {
+    pub(crate) fn new(bus: Client, id: [u8; 8], key: Option<[u8; 32]>) -> Self {
+        Self { bus, id, key, said: 0, behind: Duration::ZERO }
+    }
+
+    pub(crate) fn id(&self) -> NodeId {
+        NodeId::from_bytes(self.id)
+    }
+
+    /// Says that it is there until a node believes it.
+    pub(crate) async fn is_met_by(&mut self, node: &Node) {
+        let mut bus = eavesdrop(&self.bus).await;
+        let is_known = |id| node.nats.health().peers.is_some_and(|peers| peers.contains(&id));
+        while !is_known(self.id()) {
+            self.says(ALIVE, "dm.nodes", &[]).await;
+            // Heard again by itself, in any case.
+            while let Some(question) = self.asked_to_meet(&mut bus).await {
+                self.says(ALIVE, &question, &[]).await;
+            }
+        }
+    }
+
+    /// The subject for the answer to the node that asks; `None` if its own words come first.
+    async fn asked_to_meet(&self, bus: &mut async_nats::Subscriber) -> Option<String> {
+        loop {
+            let message = crate::common::soon("a frame", futures_util::StreamExt::next(bus)).await.unwrap();
+            if message.payload.get(1) == Some(&MEETING) && message.payload.get(10..18) == Some(&self.id) {
+                return message.reply.map(|reply| reply.to_string());
+            }
+            if message.payload.get(1) == Some(&ALIVE) && message.payload.get(2..10) == Some(&self.id) {
+                return None;
+            }
+        }
+    }
+
+    /// Says something with a stamp.
+    pub(crate) async fn says(&mut self, kind: u8, subject: &str, content: &[u8]) -> Bytes {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() - self.behind;
+        let mut frame = vec![VERSION, kind];
+        frame.extend(self.id);
+        frame.extend(u64::try_from(now.as_millis()).unwrap().to_be_bytes());
+        frame.extend(self.said.to_be_bytes());
+        frame.extend(content);
+        self.said += 1;
+        self.publish(subject, frame).await
+    }
+
+    /// Orders the sessions of the *n*-th user to be ended.
+    pub(crate) async fn orders(&mut self, n: u64, nonce: [u8; 16]) -> Bytes {
+        let content = [&nonce[..], &[1], user(n).as_bytes(), &[u8::MAX]].concat();
+        self.says(ORDER, "dm.nodes", &content).await
+    }
+
+    /// Confirms an order, on the subject for that.
+    pub(crate) async fn confirms(&self, subject: &str) -> Bytes {
+        self.publish(subject, [&[VERSION, DONE], &self.id[..], &[0; 4]].concat()).await
+    }
+
+    /// Waits until a node has taken all that was said on the subject of the nodes.
+    pub(crate) async fn is_heard_by(&self, node: &Node, bus: &mut async_nats::Subscriber, nonce: u64) {
+        let nonce = [[0; 8], nonce.to_be_bytes()].concat();
+        let content = [&node.hub.node().as_bytes()[..], &nonce].concat();
+        let frame = [&[VERSION, MEETING], &self.id[..], &content].concat();
+        self.publish("dm.nodes", frame).await;
+        let answers = format!("dm.answers.{:032x}", u128::from_be_bytes(nonce.try_into().unwrap()));
+        while *overheard(bus, ALIVE).await.subject != *answers {}
+    }
+
+    async fn publish(&self, subject: &str, mut frame: Vec<u8>) -> Bytes {
+        if let Some(key) = &self.key {
+            let mac: Blake2bMac<U16> =
+                Blake2bMac::new_with_salt_and_personal(Some(key), &[], b"dm-notify-nats 2").unwrap();
+            let len = u32::try_from(subject.len()).unwrap().to_be_bytes();
+            let tag = mac.chain_update(len).chain_update(subject).chain_update(&frame).finalize();
+            frame.extend(tag.into_bytes());
+        }
+        let frame = Bytes::from(frame);
+        self.bus.publish(subject.to_owned(), frame.clone()).await.unwrap();
+        frame
+    }
+}
+
+/// A frame as it was, on the subject it was on.
+pub(crate) async fn say_again(bus: &Client, message: &Message) {
+    bus.publish(message.subject.clone(), message.payload.clone()).await.unwrap();
+}

@@ -1,0 +1,212 @@
+//! Frames that somebody without the key recorded and says again, later or elsewhere.
+
+use std::time::Duration;
+
+use dm_core::{DisconnectReason, MemoryStore, Session, SessionEnd};
+use dm_notify_nats::{NatsConfig, Presence};
+use dm_test_servers::nats::Server;
+
+use crate::common::{
+    self, Node, acquainted, config, eavesdrop, on, overheard, servers, soon, stranger, subject,
+    subscriptions, text, until, user, who,
+};
+use crate::puppet::{ALIVE, DONE, HERE, MEETING, ORDER, PROBE, Puppet, QUESTION, say_again};
+
+const KEY: Option<[u8; 32]> = Some([7; 32]);
+
+/// Two nodes that know each other.
+async fn two(server: &Server, config: &NatsConfig) -> (Node, Node) {
+    let store = MemoryStore::new();
+    let here = Node::configured(&store, &servers(server), config).await;
+    let there = Node::configured(&store, &servers(server), config).await;
+    acquainted(&[&here, &there]).await;
+    (here, there)
+}
+
+/// A session that goes on: it gets a message that is sent now.
+async fn goes_on(session: &mut Session, node: &Node) {
+    let chat = node.open(1, 2).await;
+    node.send(&who(1), chat, "still connected").await;
+    loop {
+        if let dm_core::Delivery::Entry(entry) = common::next(session).await
+            && entry.message().is_some_and(|message| common::payload(message) == "still connected")
+        {
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_answer_to_one_question_answers_no_other() {
+    let server = Server::start();
+    let mut quick = config();
+    quick.presence_timeout = Duration::from_millis(500);
+    let (here, there) = two(&server, &quick).await;
+    let _bo = there.connect(&who(2)).await;
+    until("the node is subscribed", || subscriptions(&server) == 1).await;
+    let attacker = stranger(&server).await;
+    let mut bus = eavesdrop(&attacker).await;
+    assert_eq!(here.nats.presence(user(2)).await, Presence::Elsewhere);
+    let question = overheard(&mut bus, QUESTION).await;
+    let yes = overheard(&mut bus, HERE).await;
+
+    // Nobody has this user; the servers do not say so, because the attacker is subscribed.
+    let asked = tokio::spawn({
+        let nats = here.nats.clone();
+        async move { nats.presence(user(3)).await }
+    });
+    let of_another = overheard(&mut bus, QUESTION).await;
+    assert_eq!(*of_another.subject, *subject(3));
+    let reply = of_another.reply.unwrap();
+    attacker.publish(reply.clone(), yes.payload).await.unwrap();
+    // A node that has somebody else is made to answer there.
+    attacker.publish_with_reply(question.subject, reply.clone(), question.payload).await.unwrap();
+    assert_ne!(*overheard(&mut bus, HERE).await.subject, *yes.subject, "the copy");
+    assert_eq!(*overheard(&mut bus, HERE).await.subject, *yes.subject, "an answer to the first question");
+    assert_eq!(soon("the timeout", asked).await.unwrap(), Presence::Unknown);
+    assert_eq!(here.nats.stats().unauthenticated, 1);
+}
+
+#[tokio::test]
+async fn a_confirmation_of_one_order_confirms_no_other() {
+    let server = Server::start();
+    let mut quick = config();
+    quick.confirm_timeout = Duration::from_millis(500);
+    let here = Node::configured(&MemoryStore::new(), &servers(&server), &quick).await;
+    let mut mute = Puppet::new(stranger(&server).await, *b"one mute", KEY);
+    mute.is_met_by(&here).await;
+    let attacker = stranger(&server).await;
+    let mut bus = eavesdrop(&attacker).await;
+    let order = || here.dm.disconnect(user(2), None, DisconnectReason::Refused);
+    let confirms = async {
+        let reply = overheard(&mut bus, ORDER).await.reply.unwrap();
+        mute.confirms(&reply).await
+    };
+    let (ended, confirmation) = tokio::join!(order(), confirms);
+    assert!(ended.is_complete());
+    let copies = async {
+        let reply = overheard(&mut bus, ORDER).await.reply.unwrap();
+        attacker.publish(reply, confirmation).await.unwrap();
+    };
+    let (ended, ()) = tokio::join!(order(), copies);
+    assert_eq!((ended.confirmed, ended.expected), (vec![here.hub.node()], Some(2)));
+    assert_eq!(here.nats.stats().unauthenticated, 1);
+}
+
+#[tokio::test]
+async fn heartbeats_of_nodes_that_are_gone_make_nobody_wait() {
+    let server = Server::start();
+    let (here, there) = two(&server, &config()).await;
+    let attacker = stranger(&server).await;
+    let mut bus = eavesdrop(&attacker).await;
+    for (id, behind) in [(*b"one hour", Duration::from_secs(3_600)), (*b"a moment", Duration::ZERO)] {
+        let mut gone = Puppet::new(attacker.clone(), id, KEY);
+        gone.behind = behind;
+        gone.says(ALIVE, "dm.nodes", &[]).await;
+        for _ in 0..2 {
+            let asked = overheard(&mut bus, MEETING).await;
+            assert_eq!(asked.payload[10..18], id, "each node asks for it");
+        }
+        let ended = soon("an answer", here.dm.disconnect(user(2), None, DisconnectReason::Refused)).await;
+        assert_eq!((ended.confirmed.len(), ended.expected), (2, Some(2)));
+    }
+    assert_eq!(there.nats.health().peers, Some(vec![here.hub.node()]));
+}
+
+#[tokio::test]
+async fn a_heartbeat_said_again_is_counted_and_asks_for_nothing() {
+    let server = Server::start();
+    let (here, there) = two(&server, &config()).await;
+    let attacker = stranger(&server).await;
+    let mut bus = eavesdrop(&attacker).await;
+    let heartbeat = overheard(&mut bus, ALIVE).await;
+    let (sender, other) = if heartbeat.payload[2..10] == *here.hub.node().as_bytes() {
+        (&here, &there)
+    } else {
+        (&there, &here)
+    };
+    sender.nats.shutdown(Duration::from_secs(30)).await;
+    until("it is known to be gone", || other.nats.health().peers == Some(Vec::new())).await;
+    let repeated = other.nats.stats().repeated;
+    say_again(&attacker, &heartbeat).await;
+    until("it is counted", || other.nats.stats().repeated == repeated + 1).await;
+    assert_eq!(other.nats.health().peers, Some(Vec::new()));
+}
+
+#[tokio::test]
+async fn a_node_whose_clock_is_wrong_is_met_and_its_orders_are_taken_once() {
+    let server = Server::start();
+    let (here, _there) = two(&server, &config()).await;
+    let attacker = stranger(&server).await;
+    let mut late = Puppet::new(stranger(&server).await, *b"too late", KEY);
+    late.behind = Duration::from_secs(3_600);
+    late.is_met_by(&here).await;
+    let mut bus = eavesdrop(&attacker).await;
+    let mut banned = here.connect(&who(2)).await;
+    let order = late.orders(2, [9; 16]).await;
+    assert!(matches!(soon("the end", banned.next()).await, Err(SessionEnd::Disconnected(_))));
+    overheard(&mut bus, DONE).await;
+    drop(banned);
+
+    let mut session = here.connect(&who(2)).await;
+    let repeated = here.nats.stats().repeated;
+    attacker.publish("dm.nodes", order).await.unwrap();
+    until("it is counted", || here.nats.stats().repeated == repeated + 1).await;
+    goes_on(&mut session, &here).await;
+}
+
+#[tokio::test]
+async fn an_order_is_not_taken_again_however_much_is_said_in_between() {
+    let server = Server::start();
+    let (here, there) = two(&server, &config()).await;
+    let attacker = stranger(&server).await;
+    let mut bus = eavesdrop(&attacker).await;
+    assert!(here.dm.disconnect(user(2), None, DisconnectReason::Refused).await.is_complete());
+    let order = overheard(&mut bus, ORDER).await;
+    let mut session = there.connect(&who(2)).await;
+
+    let mut busy = Puppet::new(attacker.clone(), *b"one busy", KEY);
+    for round in 0..170 {
+        // No more than may wait for a node.
+        for _ in 0..100 {
+            busy.says(ALIVE, "dm.nodes", &[]).await;
+        }
+        busy.is_heard_by(&there, &mut bus, round).await;
+    }
+    let repeated = there.nats.stats().repeated;
+    say_again(&attacker, &order).await;
+    until("it is counted", || there.nats.stats().repeated == repeated + 1).await;
+    goes_on(&mut session, &there).await;
+}
+
+#[tokio::test]
+async fn an_order_from_before_a_node_started_ends_no_session_of_it() {
+    let server = Server::start();
+    let (here, _there) = two(&server, &config()).await;
+    let attacker = stranger(&server).await;
+    let mut bus = eavesdrop(&attacker).await;
+    assert!(here.dm.disconnect(user(2), None, DisconnectReason::Refused).await.is_complete());
+    let order = overheard(&mut bus, ORDER).await;
+
+    let restarted = Node::configured(&MemoryStore::new(), &servers(&server), &config()).await;
+    acquainted(&[&here, &restarted]).await;
+    let mut session = restarted.connect(&on(2, "phone")).await;
+    say_again(&attacker, &order).await;
+    until("it is counted", || restarted.nats.stats().stale == 1).await;
+    goes_on(&mut session, &restarted).await;
+}
+
+#[tokio::test]
+async fn a_probe_said_again_has_no_session_read_the_store() {
+    let server = Server::start();
+    let (here, there) = two(&server, &config()).await;
+    let chat = here.open(1, 2).await;
+    let attacker = stranger(&server).await;
+    let mut bus = eavesdrop(&attacker).await;
+    let mut bo = there.connect(&who(2)).await;
+    let probe = overheard(&mut bus, PROBE).await;
+    say_again(&attacker, &probe).await;
+    until("it is counted", || there.nats.stats().repeated == 1).await;
+    here.send(&who(1), chat, "heard").await;
+    assert_eq!(text(&mut bo).await, "heard");
+}
