@@ -30,7 +30,8 @@ pub(crate) struct Setup<'a> {
     pub(crate) store: Kind,
     /// Parameters of the database, with the PostgreSQL store.
     pub(crate) postgres: Option<String>,
-    /// Connections from one address at most, zero for any number. `None` leaves the host its default.
+    /// Connections from one address at most, zero for any number. `None` leaves the host its
+    /// default.
     pub(crate) per_address: Option<u32>,
     /// File descriptors at most, if fewer than this process may have.
     pub(crate) descriptors: Option<u32>,

@@ -9,7 +9,8 @@
 //! - [`options`]: what can be chosen. [`store`]: the stores. [`people`]: who writes to whom.
 //! - [`subject`]: what is measured: a service over a store, the seed's path, bare engines.
 //! - [`performance`]: the whole set, and the page that tells it.
-//! - [`mod@attack`]: what people who mean harm do to a host, and how the others fare. [`wire`]: a client's side, bare.
+//! - [`mod@attack`]: what people who mean harm do to a host, and how the others fare. [`wire`]: a
+//!   client's side, bare.
 //! - [`workload`]: what is done with it. [`measure`]: how it is counted. [`report`]: how it is told.
 
 #![allow(
@@ -44,7 +45,8 @@ use mimalloc::MiMalloc;
 use options::Command;
 use performance::Effort;
 
-/// As the reference host, whose `main.rs` says why. All subjects have it, bare engines in Rust too; SQLite has its own.
+/// As the reference host, whose `main.rs` says why. All subjects have it, bare engines in Rust too;
+/// SQLite has its own.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

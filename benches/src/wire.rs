@@ -1,4 +1,5 @@
-//! A client's side of the protocol, bare: what goes over the wire and nothing that a client would keep.
+//! A client's side of the protocol, bare: what goes over the wire and nothing that a client would
+//! keep.
 
 use std::net::Ipv4Addr;
 

@@ -37,12 +37,12 @@ pub struct Options {
     pub sockets_per_user: usize,
     /// Bytes of answers to all users that wait to be read: lists, history and what is pending, and
     /// while one is made the page that it is made of. An answer counts until its connection has
-    /// taken it, and one of a WebSocket until it is written. Default 256 MiB. While a request waits for it, answers that nobody
-    /// has taken anything of for two seconds are dropped. A request without room waits for [`patience`](Self::patience) and
-    /// a second, and is then refused with 503 and `Retry-After`, or with the same problem in a frame (a
-    /// WebSocket without a hello closes with 1012). Answers of other calls, each no
-    /// larger than a message, do not count, nor does what the HTTP server below has taken over to
-    /// write.
+    /// taken it, and one of a WebSocket until it is written. Default 256 MiB. While a request waits
+    /// for it, answers that nobody has taken anything of for two seconds are dropped. A request
+    /// without room waits for [`patience`](Self::patience) and a second, and is then refused with
+    /// 503 and `Retry-After`, or with the same problem in a frame (a WebSocket without a hello
+    /// closes with 1012). Answers of other calls, each no larger than a message, do not count, nor
+    /// does what the HTTP server below has taken over to write.
     pub answer_bytes: usize,
     /// Of these, how many for one user. Default 32 MiB: one answer of the default size while it is
     /// made, or two that are not read. Past that, requests wait likewise and are refused with 429.

@@ -106,8 +106,9 @@ impl Problem {
         Self { kind, detail: detail.into(), field: None, retry_after: None, current_key: None }
     }
 
-    /// The problem of a call that writes: a store that cannot do it now has stored nothing for this request. An earlier one
-    /// with the same id may have been stored: it is not looked at while the store is unavailable or full.
+    /// The problem of a call that writes: a store that cannot do it now has stored nothing for this
+    /// request. An earlier one with the same id may have been stored: it is not looked at while the
+    /// store is unavailable or full.
     pub(crate) fn of_write(error: Error) -> Self {
         let is_unavailable = matches!(error, Error::Unavailable(_));
         let mut problem = Self::from(error);

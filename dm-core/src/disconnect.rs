@@ -17,7 +17,8 @@ pub enum DisconnectReason {
     SignedOut,
 }
 
-/// Sessions to be ended on all nodes: for [`Notifier::end_sessions`](crate::Notifier::end_sessions).
+/// Sessions to be ended on all nodes: for
+/// [`Notifier::end_sessions`](crate::Notifier::end_sessions).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndSessions {
     /// The user whose sessions end.
@@ -30,15 +31,17 @@ pub struct EndSessions {
 
 /// The answer to an order to end sessions.
 ///
-/// A node that is missing may have missed the order: it was not reached, or it did not answer in time. Its sessions go on
-/// until the host's own check refuses them, which `dm-axum` asks for with the pings of each WebSocket.
+/// A node that is missing may have missed the order: it was not reached, or it did not answer in
+/// time. Its sessions go on until the host's own check refuses them, which `dm-axum` asks for with
+/// the pings of each WebSocket.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Disconnected {
     /// Sessions that were ended, as far as nodes confirmed.
     pub sessions: usize,
     /// The nodes that confirmed, the caller's own first.
     pub confirmed: Vec<NodeId>,
-    /// The nodes that should have, the caller's own included; `None` where nobody knows, for instance without the bus.
+    /// The nodes that should have, the caller's own included; `None` where nobody knows, for
+    /// instance without the bus.
     pub expected: Option<usize>,
 }
 

@@ -145,8 +145,8 @@ pub enum StoreErrorKind {
     ForeignTables,
     /// The data was written by a newer version of the library; it was left untouched.
     NewerSchema,
-    /// A commit's outcome could not be learned. An embedded store refuses all work from here until it is reopened, which it
-    /// does by itself if it opened its files itself.
+    /// A commit's outcome could not be learned. An embedded store refuses all work from here until
+    /// it is reopened, which it does by itself if it opened its files itself.
     OutcomeUnknown,
     /// Closed, or refusing all work after an unknown outcome until the process opens it again.
     Closed,

@@ -29,8 +29,8 @@ pub struct EntryHint {
     pub origin: Option<DeviceId>,
 }
 
-/// Carries hints, and orders to end sessions, to connected clients: implemented by hosts that push. One that wraps another
-/// passes both on.
+/// Carries hints, and orders to end sessions, to connected clients: implemented by hosts that push.
+/// One that wraps another passes both on.
 ///
 /// # Contract
 /// 1. Called once per commit, after it is durable, with all its notifications; per user in the order of their inbox.
@@ -38,9 +38,10 @@ pub struct EntryHint {
 ///    drops anything up to *n*, and reads the store from *n* for anything later. Nothing else may depend on a hint.
 /// 3. It must not wait for a client or block the thread: hints that cannot be passed on at once are dropped.
 /// 4. A failure is counted and logged, and changes no answer.
-/// 5. An order to end sessions is carried out in this process before anything is waited for. Others are asked, within a bound
-///    of the notifier's own, and only those that confirmed count. An order may be lost; the host's own check of a session
-///    (at each ping, in `dm-axum`) finds what it left.
+/// 5. An order to end sessions is carried out in this process before anything is waited for. Others
+///    are asked, within a bound of the notifier's own, and only those that confirmed count. An
+///    order may be lost; the host's own check of a session (at each ping, in `dm-axum`) finds what
+///    it left.
 #[async_trait]
 pub trait Notifier: Send + Sync + 'static {
     /// Passes hints on. Answer *i* says whether notification *i* reached a connection of its user.
@@ -49,7 +50,8 @@ pub trait Notifier: Send + Sync + 'static {
     /// When none could be passed on; see clause 4.
     async fn notify(&self, notifications: &[Notification]) -> Result<Vec<Reach>, NotifyError>;
 
-    /// Ends sessions wherever they are; see clause 5. [`Service::disconnect`](crate::Service::disconnect) calls it.
+    /// Ends sessions wherever they are; see clause 5.
+    /// [`Service::disconnect`](crate::Service::disconnect) calls it.
     ///
     /// # Cancel safety
     /// A future that was polled once has ended the sessions of this process.

@@ -11,8 +11,9 @@ use crate::answers::{Answer, Answers};
 use crate::codec::{Frame, NodeSaid, Nonce};
 use crate::parts::Parts;
 
-/// Orders whose confirmations are counted at once. Further ones wait for half of the time that an order has, and are then
-/// given without: a client that forgets devices without end must not keep somebody's sessions from being ended.
+/// Orders whose confirmations are counted at once. Further ones wait for half of the time that an
+/// order has, and are then given without: a client that forgets devices without end must not keep
+/// somebody's sessions from being ended.
 const ORDERS: usize = 64;
 
 #[derive(Debug)]

@@ -22,7 +22,8 @@ pub(crate) struct Peers {
 struct Known {
     /// The time at which each was last heard.
     heard: HashMap<NodeId, Instant>,
-    /// Since when this node hears the others without a break, and the servers' count of connections at that time.
+    /// Since when this node hears the others without a break, and the servers' count of connections
+    /// at that time.
     since: Option<(Instant, u64)>,
     /// There was one too many to remember.
     too_many: bool,
@@ -61,7 +62,8 @@ impl Peers {
         self.lock().heard.remove(&node);
     }
 
-    /// The other nodes; `None` unless each had its time to say that it is there since this node hears them.
+    /// The other nodes; `None` unless each had its time to say that it is there since this node
+    /// hears them.
     pub(crate) fn known(&self, connects: u64) -> Option<Vec<NodeId>> {
         let now = Instant::now();
         let known = self.lock();

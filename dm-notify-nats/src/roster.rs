@@ -115,7 +115,8 @@ impl Roster {
     /// Publishes what comes back once the subscription has begun. What was hinted before that was missed, and what was
     /// committed by then the sessions find in the store.
     async fn probe(&self, user: UserId) {
-        // In the same queue as the subscription, so that it is behind it. If it is lost, sessions poll.
+        // In the same queue as the subscription, so that it is behind it. If it is lost, sessions
+        // poll.
         let probe = self.parts.writer.probe(self.parts.stamp());
         self.parts.publish(self.parts.subjects.of(user), probe).await;
     }
@@ -193,7 +194,8 @@ impl Parts {
             }
             Said::Number { seq, origin } => {
                 self.counters.received_number();
-                // Without a key nobody may say what a session caused itself: it would pass over that.
+                // Without a key nobody may say what a session caused itself: it would pass over
+                // that.
                 let origin = origin.filter(|_| self.seal.is_keyed());
                 self.hub.hint(&EntryHint { user, seq, origin });
             }

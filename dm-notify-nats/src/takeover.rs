@@ -1,5 +1,5 @@
-//! Sessions of one device on several nodes: what the nodes tell each other, so that the newest stays. How two are compared
-//! the hub says ([`Term`](dm_core::Term)).
+//! Sessions of one device on several nodes: what the nodes tell each other, so that the newest
+//! stays. How two are compared the hub says ([`Term`](dm_core::Term)).
 
 use dm_core::{SessionClaim, UserId};
 
@@ -7,12 +7,14 @@ use crate::codec::{CLAIMS_AT_ONCE, Objection};
 use crate::parts::Parts;
 
 impl Parts {
-    /// Tells the other nodes of a user's new device sessions. Lost claims are repeated when the servers are reached again.
+    /// Tells the other nodes of a user's new device sessions. Lost claims are repeated when the
+    /// servers are reached again.
     pub(crate) async fn claim(&self, user: UserId) {
         self.tell(user, &self.hub.take_claims(user)).await;
     }
 
-    /// Tells them of all device sessions of a user, after a time in which this node may not have been heard.
+    /// Tells them of all device sessions of a user, after a time in which this node may not have
+    /// been heard.
     pub(crate) async fn claim_again(&self, user: UserId) {
         self.tell(user, &self.hub.claims(user)).await;
     }

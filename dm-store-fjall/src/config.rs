@@ -26,10 +26,11 @@ pub struct FjallConfig {
     /// Conversations, and users, whose newest numbers are kept in memory. Default 65,536: about 10 MiB when
     /// full. Others cost a few looks into the tables when they are written to.
     pub heads: NonZeroUsize,
-    /// Bytes of the disk to keep free; zero keeps none. Default 64 MiB. While less is free, new messages, conversations and
-    /// keys are refused as [`Full`](dm_core::StoreErrorKind::Full) before the engine is called; reads, acknowledgements
-    /// and expiry go on. What expires gives the disk nothing back at once, so that room is made beside the folder, or by a
-    /// larger disk. On Unix only; not used for a database that the host opened.
+    /// Bytes of the disk to keep free; zero keeps none. Default 64 MiB. While less is free, new
+    /// messages, conversations and keys are refused as [`Full`](dm_core::StoreErrorKind::Full)
+    /// before the engine is called; reads, acknowledgements and expiry go on. What expires gives
+    /// the disk nothing back at once, so that room is made beside the folder, or by a larger disk.
+    /// On Unix only; not used for a database that the host opened.
     pub reserve_bytes: u64,
 }
 

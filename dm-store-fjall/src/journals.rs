@@ -1,9 +1,10 @@
 //! Journals of a folder that is not open: what a failed sync and what a power cut left of them.
 //!
-//! An operating system that cannot write pages of a file reports that once, to the `fsync` that waits for them. Linux
-//! then counts them as written: they can be read, and the next `fsync` succeeds without them. fjall would read such pages
-//! when it opens, take a batch in them for committed, and append later batches behind what the next power cut turns into a
-//! gap. So before a folder of the store's is opened, all that its journals hold is written once more, and synced.
+//! An operating system that cannot write pages of a file reports that once, to the `fsync` that
+//! waits for them. Linux then counts them as written: they can be read, and the next `fsync`
+//! succeeds without them. fjall would read such pages when it opens, take a batch in them for
+//! committed, and append later batches behind what the next power cut turns into a gap. So before a
+//! folder of the store's is opened, all that its journals hold is written once more, and synced.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -26,14 +27,15 @@ const JOURNAL: &str = "jnl";
 /// Writes and syncs the journals of a folder that nobody has open.
 ///
 /// # Errors
-/// [`Locked`](dm_core::StoreErrorKind::Locked) when somebody has; what the operating system reports.
+/// [`Locked`](dm_core::StoreErrorKind::Locked) when somebody has; what the operating system
+/// reports.
 pub(crate) fn write_anew(folder: &Path) -> Result<(), StoreError> {
     let _lock = lock(folder)?;
     journals(folder)?.iter().try_for_each(|(_, path)| write_file(path)).map_err(failed)
 }
 
-/// Drops a last batch that a power cut tore, in the newest journal of a folder that nobody has open; whether there was
-/// one. See [`torn_at`].
+/// Drops a last batch that a power cut tore, in the newest journal of a folder that nobody has
+/// open; whether there was one. See [`torn_at`].
 ///
 /// # Errors
 /// As [`write_anew`].
@@ -69,7 +71,8 @@ fn journals(folder: &Path) -> Result<Vec<(u64, PathBuf)>, StoreError> {
     Ok(found)
 }
 
-/// Writes a file over itself. Zeros are left out: the end of a journal is a hole, which takes no space.
+/// Writes a file over itself. Zeros are left out: the end of a journal is a hole, which takes no
+/// space.
 fn write_file(path: &Path) -> io::Result<()> {
     let mut file = OpenOptions::new().read(true).write(true).open(path)?;
     let mut chunk = vec![0; CHUNK];

@@ -63,7 +63,8 @@ pub(crate) fn migrate(database: &Database, config: &FjallConfig) -> Result<Table
 /// The version of the schema in the database; zero when there is none, or when making it was interrupted.
 ///
 /// # Errors
-/// [`StoreErrorKind::ForeignTables`] when a keyspace under the library's names is somebody else's. Nothing is changed.
+/// [`StoreErrorKind::ForeignTables`] when a keyspace under the library's names is somebody else's.
+/// Nothing is changed.
 pub(crate) fn version(database: &Database) -> Result<u32, StoreError> {
     let names: Vec<_> =
         database.list_keyspace_names().into_iter().filter(|name| name.starts_with("dm_")).collect();

@@ -24,11 +24,13 @@ use crate::read::{Newest, Reader};
 use crate::schema;
 use crate::write::Writer;
 
-/// Threads that write and merge tables in the background: one for each keyspace, and fjall's first, which only writes.
+/// Threads that write and merge tables in the background: one for each keyspace, and fjall's first,
+/// which only writes.
 ///
-/// fjall's default, one per core up to four, is too few on small machines. With two, the first one puts a merge that it must
-/// not do back into the queue, takes it out again, and keeps a core busy for as long as the other merges (seen in 3.1.13: 41 %
-/// of their time). With one, whoever commits while it merges can fill the queue that it then waits to put something in.
+/// fjall's default, one per core up to four, is too few on small machines. With two, the first one
+/// puts a merge that it must not do back into the queue, takes it out again, and keeps a core busy
+/// for as long as the other merges (seen in 3.1.13: 41 % of their time). With one, whoever commits
+/// while it merges can fill the queue that it then waits to put something in.
 const WORKERS: usize = 4;
 
 /// A [`Store`] in a fjall database. Clones are handles to the same one.
@@ -80,19 +82,19 @@ impl FjallStore {
     /// names begin with `dm_` are touched. The host writes to its own whenever it likes; commits and the host's
     /// writes wait for each other, because they share the journal.
     ///
-    /// Build it with `worker_threads(4)` or more: fjall's default, the number of cores, is too few on machines with one or
-    /// two, where it wastes a core on each merge, or may stand still. And with `journal_compression(CompressionType::None)`:
-    /// ciphertext does not shrink.
+    /// Build it with `worker_threads(4)` or more: fjall's default, the number of cores, is too few
+    /// on machines with one or two, where it wastes a core on each merge, or may stand still. And
+    /// with `journal_compression(CompressionType::None)`: ciphertext does not shrink.
     ///
     /// The store holds the database until its last handle is dropped. A store may be made more than once from
     /// one database: they take turns, and share what the first was configured with.
     ///
     /// # Errors
-    /// [`NewerSchema`](dm_core::StoreErrorKind::NewerSchema) when a newer version of the library made the
-    /// tables; [`ForeignTables`](dm_core::StoreErrorKind::ForeignTables) when a name that begins with `dm_` stands for a
-    /// keyspace of the host's, which the error's source names; then nothing is changed;
-    /// [`Engine`](dm_core::StoreErrorKind::Engine), naming the field, when a choice cannot work; what the engine
-    /// reports besides.
+    /// [`NewerSchema`](dm_core::StoreErrorKind::NewerSchema) when a newer version of the library
+    /// made the tables; [`ForeignTables`](dm_core::StoreErrorKind::ForeignTables) when a name that
+    /// begins with `dm_` stands for a keyspace of the host's, which the error's source names; then
+    /// nothing is changed; [`Engine`](dm_core::StoreErrorKind::Engine), naming the field, when a
+    /// choice cannot work; what the engine reports besides.
     pub fn from_database(database: Database, config: &FjallConfig) -> Result<Self, StoreError> {
         config.validate()?;
         let (writer, reader) = halves(database, config)?;

@@ -1,5 +1,5 @@
-//! Where the tables are: several share a keyspace of fjall, and the first byte of a key is the number of the table. What
-//! their rows hold is documented in `dm-store-kv`.
+//! Where the tables are: several share a keyspace of fjall, and the first byte of a key is the
+//! number of the table. What their rows hold is documented in `dm-store-kv`.
 //!
 //! A keyspace costs a folder with files that are synced one after the other when it is made, and one more thing to
 //! flush, so there are three for the eighteen tables. They were chosen among 1, 2 and 3, measured on two cores with
@@ -14,9 +14,10 @@
 //! What the third one separates is what a message writes in the order of time from what it writes all over the keys.
 //! With a keyspace per table, opening took 0.8 s.
 //!
-//! A log-structured tree writes every row twice at once (journal and memory) and again in each merge; that rows are few
-//! and narrow matters the more. What is removed leaves a tombstone until a merge drops it, and a scan steps over each
-//! one. So no scan begins below what is known to be gone: an inbox is read from its floor, marks from the device's cursor.
+//! A log-structured tree writes every row twice at once (journal and memory) and again in each
+//! merge; that rows are few and narrow matters the more. What is removed leaves a tombstone until a
+//! merge drops it, and a scan steps over each one. So no scan begins below what is known to be
+//! gone: an inbox is read from its floor, marks from the device's cursor.
 //!
 //! The schema's table has number 0 and one row: `version` in ASCII → schema version 4.
 
@@ -78,10 +79,10 @@ pub(crate) fn prefixed(prefix: u8, key: &[u8]) -> UserKey {
 /// Opens the keyspaces, and makes those that are missing.
 pub(crate) fn open(database: &Database, config: &FjallConfig) -> Result<Tables<Table>, fjall::Error> {
     let narrow = || KeyspaceCreateOptions::default().max_memtable_size(config.memtable_bytes);
-    // Payloads are ciphertext: there is nothing to compress. They are not kept apart from their keys either:
-    // with fjall's key-value separation, filling a store with a million messages was a sixth slower (47,000 and
-    // 58,000 instead of 58,000 and 65,000 messages per second), because rows of half a kilobyte that arrive in
-    // the order of their keys are hardly ever merged.
+    // Payloads are ciphertext: there is nothing to compress. They are not kept apart from their
+    // keys either: with fjall's key-value separation, filling a store with a million messages was a
+    // sixth slower (47,000 and 58,000 instead of 58,000 and 65,000 messages per second), because
+    // rows of half a kilobyte that arrive in the order of their keys are hardly ever merged.
     let wide = || narrow().data_block_compression_policy(CompressionPolicy::disabled());
     let messages = database.keyspace(MESSAGES, wide)?;
     let logs = database.keyspace(LOGS, narrow)?;

@@ -1,9 +1,10 @@
 //! A last batch that a power cut tore.
 //!
-//! fjall drops a last batch that ends too early. When a disk wrote the pages of a batch in another order than they came,
-//! its end may be there and a part before it may not: then fjall refuses to open the journal, because its checksum is
-//! wrong. Each batch is synced before the next one is written, so a batch that is not whole, with nothing whole behind it
-//! in the newest journal, was never answered, and is dropped here. SQLite and redb decide likewise by their checksums.
+//! fjall drops a last batch that ends too early. When a disk wrote the pages of a batch in another
+//! order than they came, its end may be there and a part before it may not: then fjall refuses to
+//! open the journal, because its checksum is wrong. Each batch is synced before the next one is
+//! written, so a batch that is not whole, with nothing whole behind it in the newest journal, was
+//! never answered, and is dropped here. SQLite and redb decide likewise by their checksums.
 //!
 //! A batch in a journal of fjall 3, all numbers little-endian:
 //!
@@ -23,8 +24,9 @@ const END: u8 = 3;
 const CLEAR: u8 = 4;
 const MAGIC: &[u8] = b"FJL\x03";
 
-/// Where a journal is to end so that fjall opens it, when its last batch has an end and is not whole. `None` when there is
-/// no such batch, or when a whole one comes after it: then something else damaged the journal.
+/// Where a journal is to end so that fjall opens it, when its last batch has an end and is not
+/// whole. `None` when there is no such batch, or when a whole one comes after it: then something
+/// else damaged the journal.
 pub(crate) fn torn_at(journal: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {

@@ -41,7 +41,8 @@ impl EngineWriter for Writer {
         engine.show(Some(snapshot.clone()));
         if let Err(error) = rows.commit() {
             heads.clear();
-            // What failed is in no table. Readers go on with the state before it, whatever the journal holds.
+            // What failed is in no table. Readers go on with the state before it, whatever the
+            // journal holds.
             return Err(from_commit(error));
         }
         engine.show(None);

@@ -1,4 +1,5 @@
-//! Values of the core as bytes, and back. The bytes of each table are described in [`tables`](crate::tables).
+//! Values of the core as bytes, and back. The bytes of each table are described in
+//! [`tables`](crate::tables).
 
 mod conversation;
 mod device;

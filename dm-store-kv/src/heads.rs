@@ -10,15 +10,16 @@ use crate::failure::Failure;
 use crate::rows::{Look as _, Rows};
 use crate::tables::Tables;
 
-/// What is known of users and conversations written to lately. Only ever a copy of what the tables say: an engine
-/// [clears](Self::clear) it when a batch fails, and when anybody else may have written.
+/// The newest numbers of users and conversations written to lately. Only ever a copy of what the
+/// tables say: an engine [clears](Self::clear) it when a batch fails, and when anybody else may
+/// have written.
 pub struct Heads {
     users: LruCache<UserId, User>,
     threads: LruCache<ConversationId, Thread>,
     /// The row of the next message.
     next_row: Option<u64>,
-    /// A key of the oldest inboxes below which there is none. What expired was there and left tombstones: without
-    /// this, every step of expiry walks over all of them.
+    /// A key of the oldest inboxes below which there is none. What expired was there and left
+    /// tombstones: without this, every step of expiry walks over all of them.
     oldest: [u8; 12],
 }
 
@@ -72,8 +73,8 @@ impl Heads {
         self.threads.put(id, head);
     }
 
-    /// Changes what is known of a user who was just looked up. Without another change of the order, which would be half of
-    /// what these maps cost a send; who was forgotten meanwhile stays so.
+    /// Changes what is known of a user who was just looked up. Without another change of the order,
+    /// which would be half of what these maps cost a send; who was forgotten meanwhile stays so.
     pub(crate) fn update_user(&mut self, user: UserId, head: User) {
         if let Some(known) = self.users.peek_mut(&user) {
             *known = head;
@@ -149,7 +150,7 @@ impl std::fmt::Debug for Heads {
     }
 }
 
-/// What heads are read from, and what both halves of the store look up.
+/// The tables that heads are read from, and that both halves of the store look up.
 impl<T: Rows> Tables<T> {
     pub(crate) fn user_ref(&self, user: UserId) -> Result<Option<u32>, Failure> {
         self.user_ids.find(user.as_bytes(), |value| value.last(Fields::u32))

@@ -1,20 +1,22 @@
-//! What the stores of `dm-core` on ordered key-value engines share: the tables, the bytes of their rows, and what is read
-//! and written. `dm-store-redb` and `dm-store-fjall` are made of it.
+//! What the stores of `dm-core` on ordered key-value engines share: the tables, the bytes of their
+//! rows, and what is read and written. `dm-store-redb` and `dm-store-fjall` are made of it.
 //!
-//! An engine implements [`Rows`] for a table in one state and [`Changes`] for a table as a batch changes it, has
-//! [`Tables`] of each, and:
+//! An engine implements [`Rows`] for a table in one state and [`Changes`] for a table as a batch
+//! changes it, has [`Tables`] of each, and:
 //!
 //! - reads through a [`Reader`] over its [`Snapshots`];
-//! - commits by making its changed tables, calling [`apply`], and making durable what was changed, with [`Heads`] that
-//!   it keeps from batch to batch. One writer at a time.
+//! - commits by making its changed tables, calling [`apply`], and making durable what was changed,
+//!   with [`Heads`] that it keeps from batch to batch. One writer at a time.
 //!
-//! It keeps the schema's version, and whatever it needs besides, in the table [`schema`](Tables::schema), which nothing
-//! here touches. What it cannot tell, it tells by a [`Failure`].
+//! It keeps the schema's version, and whatever it needs besides, in the table
+//! [`schema`](Tables::schema), which nothing here touches. What it cannot tell, it tells by a
+//! [`Failure`].
 //!
 //! # In reading order
 //!
-//! `tables` documents the bytes, `rows` is what an engine offers, `codec` makes bytes, `heads` remembers the newest
-//! numbers, `write` and `read` do the work, `failure` is what goes wrong, `disk` measures free space.
+//! `tables` documents the bytes, `rows` is what an engine offers, `codec` makes bytes, `heads`
+//! remembers the newest numbers, `write` and `read` do the work, `failure` is what goes wrong,
+//! `disk` measures free space.
 
 mod codec;
 mod disk;

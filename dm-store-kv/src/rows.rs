@@ -1,4 +1,4 @@
-//! What an engine has to offer: a table's rows, in the order of their keys, and changes to them.
+//! The rows of a table as an engine offers them, in the order of their keys, and changes to them.
 
 use std::ops::Deref;
 
@@ -17,10 +17,11 @@ pub enum Order {
 /// A table in one state: a map of bytes to bytes, in the order of the keys' bytes.
 ///
 /// # Contract
-/// 1. Everything that is asked of it, and of the tables beside it, is answered from one state: the newest that was
-///    committed when it was made, and in a batch also all that the batch changed before.
-/// 2. A walk yields the rows between two keys, both included, in the order that was asked for, each once. Where `from` is
-///    above `to` it yields none.
+/// 1. Everything that is asked of it, and of the tables beside it, is answered from one state: the
+///    newest that was committed when it was made, and in a batch also all that the batch changed
+///    before.
+/// 2. A walk yields the rows between two keys, both included, in the order that was asked for, each
+///    once. Where `from` is above `to` it yields none.
 /// 3. What is yielded may borrow from the table, so that no value has to be copied.
 pub trait Rows {
     /// A key of a row.
@@ -48,8 +49,9 @@ pub trait Rows {
     /// What the engine says.
     fn walk(&self, from: &[u8], to: &[u8], order: Order) -> Result<Self::Walk<'_>, Failure>;
 
-    /// Visits the last row of each of some owners, which are the first four bytes of the keys: where the owner stands in
-    /// `owners`, the key and the value. Owners ascend; those who have no row are left out. In any order.
+    /// Visits the last row of each of some owners, which are the first four bytes of the keys:
+    /// where the owner stands in `owners`, the key and the value. Owners ascend; those who have no
+    /// row are left out. In any order.
     ///
     /// # Errors
     /// What the engine says, and what the visit fails with.
@@ -108,7 +110,7 @@ pub(crate) trait Look: Rows {
         self.walk(from, to, Order::Ascending)
     }
 
-    /// What the value of a key decodes to.
+    /// The decoded value of a key.
     fn find<T>(
         &self,
         key: &[u8],
@@ -117,7 +119,7 @@ pub(crate) trait Look: Rows {
         self.get(key)?.map(|value| decode(Fields::new(&value))).transpose()
     }
 
-    /// What the last row between two keys, both included, decodes to.
+    /// The decoded last row between two keys, both included.
     fn last_in<T>(
         &self,
         from: &[u8],

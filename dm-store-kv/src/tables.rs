@@ -1,47 +1,56 @@
 //! Every table, with the bytes of its keys and values.
 //!
-//! All are maps of bytes to bytes, so that no type of Rust or of an engine is part of a file. Integers are big-endian, and
-//! keys sort as their numbers do. A *ref* is a 4-byte number that stands for a user, a conversation or a device of a user
-//! inside this database; a *row* is the 8-byte number of a message. A *seq* has 8 bytes, a *time* has 8 bytes (Unix
-//! milliseconds), an *id* has 16 bytes, a *public key* has 32.
+//! All are maps of bytes to bytes, so that no type of Rust or of an engine is part of a file.
+//! Integers are big-endian, and keys sort as their numbers do. A *ref* is a 4-byte number that
+//! stands for a user, a conversation or a device of a user inside this database; a *row* is the
+//! 8-byte number of a message. A *seq* has 8 bytes, a *time* has 8 bytes (Unix milliseconds), an
+//! *id* has 16 bytes, a *public key* has 32.
 //!
-//! Rows are few and narrow: the wide row of a message is written once, in order, and what is looked up by conversation or
-//! by user points at it. A message is five rows, with its client id six; two of them, or three with a client id from
-//! clients that make UUIDv7s, go to the end of their table. The others go to `sequence` and `inbox`, in which every row is
-//! new, the last of its conversation or user, and rows are walked over within one conversation or user only: an engine may
-//! keep those that were written lately apart.
+//! Rows are few and narrow: the wide row of a message is written once, in order, and what is looked
+//! up by conversation or by user points at it. A message is five rows, with its client id six; two
+//! of them, or three with a client id from clients that make UUIDv7s, go to the end of their table.
+//! The others go to `sequence` and `inbox`, in which every row is new, the last of its conversation
+//! or user, and rows are walked over within one conversation or user only: an engine may keep those
+//! that were written lately apart.
 //!
 //! As key → value:
 //!
 //! - `schema` is the engine's own.
 //! - `users`: user ref 4 → public key 32.
 //! - `user_ids`: public key 32 → user ref 4.
-//! - `keys`: user ref 4, version 4 → X25519 key 32, published at 8, binding code 1. The highest version is current.
-//! - `announcements`: publisher's public key 32 → user ref 4, after 4, until 4: peers in the publisher's conversations
-//!   with refs above `after` up to `until` are left to tell.
-//! - `conversations`: conversation ref 4 → id 16, user ref `a` 4, user ref `b` 4 (`a` has the smaller public key),
-//!   opened at 8.
+//! - `keys`: user ref 4, version 4 → X25519 key 32, published at 8, binding code 1. The highest
+//!   version is current.
+//! - `announcements`: publisher's public key 32 → user ref 4, after 4, until 4: peers in the
+//!   publisher's conversations with refs above `after` up to `until` are left to tell.
+//! - `conversations`: conversation ref 4 → id 16, user ref `a` 4, user ref `b` 4 (`a` has the
+//!   smaller public key), opened at 8.
 //! - `conversation_ids`: id 16 → conversation ref 4.
 //! - `pairs`: user ref `a` 4, user ref `b` 4 → conversation ref 4.
 //! - `members`: user ref 4, conversation ref 4 → the peer's user ref 4.
-//! - `messages`: row 8 → conversation ref 4, sender's ref 4, recipient's ref 4, sequence 8, seq in the sender's inbox 8,
-//!   in the recipient's 8, id 16, sent at 8, received at 8, parts 1, [client id 16], [suite 4], nonce 24, [ephemeral key
-//!   32], payload to the end. `parts` says which of the bracketed are there: 1, 2, 4 in that order.
+//! - `messages`: row 8 → conversation ref 4, sender's ref 4, recipient's ref 4, sequence 8, seq in
+//!   the sender's inbox 8, in the recipient's 8, id 16, sent at 8, received at 8, parts 1, [client
+//!   id 16], [suite 4], nonce 24, [ephemeral key 32], payload to the end. `parts` says which of the
+//!   bracketed are there: 1, 2, 4 in that order.
 //! - `message_ids`: id 16 → row 8.
-//! - `client_ids`: client id 16, sender's ref 4 → row 8. The client's id comes first, because clients that make UUIDv7s
-//!   then append to this table, too.
-//! - `sequence`: conversation ref 4, sequence 8 → row 8, received at 8. The newest is the conversation's head and last
-//!   activity.
-//! - `inbox`: user ref 4, seq 8 → queued at 8, origin, then `1` and a row 8, or `2` and an encoded notice to the end.
-//!   Origin is `255` for none, `0` for the default device, or a length 1 to 64 and that much text.
-//! - `floors`: user ref 4 → seq 8 of the newest entry that expired; none before the first. The next number is above it
-//!   even when the inbox is empty.
-//! - `oldest`: time 8, user ref 4 → nothing: one for each inbox that holds entries, by when its first one was queued.
-//!   Written when an entry goes into an empty inbox and by expiry, so that a send seldom touches it.
-//! - `devices`: user ref 4, device ref 4 → cursor 8, registered at 8, name to the end. In order of registration.
-//! - `acked`: user ref 4, device ref 4, seq 8 → nothing: acknowledged individually, above the cursor.
+//! - `client_ids`: client id 16, sender's ref 4 → row 8. The client's id comes first, because
+//!   clients that make UUIDv7s then append to this table, too.
+//! - `sequence`: conversation ref 4, sequence 8 → row 8, received at 8. The newest is the
+//!   conversation's head and last activity.
+//! - `inbox`: user ref 4, seq 8 → queued at 8, origin, then `1` and a row 8, or `2` and an encoded
+//!   notice to the end. Origin is `255` for none, `0` for the default device, or a length 1 to 64
+//!   and that much text.
+//! - `floors`: user ref 4 → seq 8 of the newest entry that expired; none before the first. The next
+//!   number is above it even when the inbox is empty.
+//! - `oldest`: time 8, user ref 4 → nothing: one for each inbox that holds entries, by when its
+//!   first one was queued. Written when an entry goes into an empty inbox and by expiry, so that a
+//!   send seldom touches it.
+//! - `devices`: user ref 4, device ref 4 → cursor 8, registered at 8, name to the end. In order of
+//!   registration.
+//! - `acked`: user ref 4, device ref 4, seq 8 → nothing: acknowledged individually, above the
+//!   cursor.
 
-/// The tables, as an engine has them: with what they are made of, in one state, or as a batch changes them.
+/// The tables, as an engine has them: with what they are made of, in one state, or as a batch
+/// changes them.
 #[derive(Clone, Debug)]
 #[allow(missing_docs, reason = "described above, where their bytes are")]
 pub struct Tables<T> {

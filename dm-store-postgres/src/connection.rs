@@ -19,9 +19,10 @@ use crate::error::{Fault, from_postgres};
 ///
 /// Settings go with the start of each session, which costs no round trip.
 ///
-/// The planner is told to look rows up: every statement names its rows by key, and a plan that was made while the tables
-/// were small would otherwise still scan them when they are large. The order in which
-/// [`RESERVE_ENTRIES`](crate::write) takes its locks rests on that, too: with neither hash nor merge joins a loop is left.
+/// The planner is told to look rows up: every statement names its rows by key, and a plan that was
+/// made while the tables were small would otherwise still scan them when they are large. The order
+/// in which [`RESERVE_ENTRIES`](crate::write) takes its locks rests on that, too: with neither hash
+/// nor merge joins a loop is left.
 pub(crate) fn parameters(parameters: &str, config: &PostgresConfig) -> Result<Config, StoreError> {
     // The parser's error may quote the text, which holds a password.
     let mut parsed: Config = parameters

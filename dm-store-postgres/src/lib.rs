@@ -13,14 +13,16 @@
 //! # }
 //! ```
 //!
-//! It needs PostgreSQL 13 or later, and the server that takes writes: a standby is behind, and reads must not be. A
-//! connection to one is refused as [`Unavailable`](dm_core::StoreErrorKind::Unavailable), and of several hosts in the
-//! parameters the one that takes writes is used. The store owns
-//! the schema `dm`, or another [`SchemaName`] of the host's choice, and nothing outside it. Who opens it the first time needs the right to make that schema, or somebody
-//! makes it beforehand. A commit is answered when the server has synced it (`synchronous_commit = on`, set on each
-//! connection whatever the server's default is). A server that syncs nothing (`fsync = off`), and one whose replicas it does
-//! not wait for, is warned of at opening and shown by [`Store::status`], or refused with
-//! [`PostgresConfig::least_durability`]. The status is brought up to date while the store is open
+//! It needs PostgreSQL 13 or later, and the server that takes writes: a standby is behind, and
+//! reads must not be. A connection to one is refused as
+//! [`Unavailable`](dm_core::StoreErrorKind::Unavailable), and of several hosts in the parameters
+//! the one that takes writes is used. The store owns the schema `dm`, or another [`SchemaName`] of
+//! the host's choice, and nothing outside it. Who opens it the first time needs the right to make
+//! that schema, or somebody makes it beforehand. A commit is answered when the server has synced it
+//! (`synchronous_commit = on`, set on each connection whatever the server's default is). A server
+//! that syncs nothing (`fsync = off`), and one whose replicas it does not wait for, is warned of at
+//! opening and shown by [`Store::status`], or refused with [`PostgresConfig::least_durability`].
+//! The status is brought up to date while the store is open
 //! ([`PostgresConfig::durability_interval`]).
 //!
 //! # What a batch costs
@@ -38,12 +40,13 @@
 //!
 //! # Several nodes, and several lanes
 //!
-//! A batch locks the rows of all users it concerns, in the order of their keys, before it reads anything else, and every
-//! row it changes belongs to one of them. So `READ COMMITTED` is enough: what a batch read cannot change before it
-//! commits. Expiry and announcing take other users as well and pass over those that are held, so that nothing waits in a
-//! circle. An engine that joins in another order than PostgreSQL, which is told to loop over what is named, may find two
-//! batches waiting for each other; one of them is tried again then. A reader never sees entry *n + 1* before *n*, for the
-//! lock on the inbox's row is held until the commit.
+//! A batch locks the rows of all users it concerns, in the order of their keys, before it reads
+//! anything else, and every row it changes belongs to one of them. So `READ COMMITTED` is enough:
+//! what a batch read cannot change before it commits. Expiry and announcing take other users as
+//! well and pass over those that are held, so that nothing waits in a circle. An engine that joins
+//! in another order than PostgreSQL, which is told to loop over what is named, may find two batches
+//! waiting for each other; one of them is tried again then. A reader never sees entry *n + 1*
+//! before *n*, for the lock on the inbox's row is held until the commit.
 //!
 //! Nothing is `NOTIFY`ed: nodes learn of each other's commits by a notifier of the host's, or by looking.
 //!
@@ -56,19 +59,22 @@
 //!   answer is what it would have been, or `Unavailable`. When nobody can be asked for
 //!   [`resolve_timeout`](PostgresConfig::resolve_timeout):
 //!   [`OutcomeUnknown`](dm_core::StoreErrorKind::OutcomeUnknown). The store goes on either way.
-//! - The server falls silent, because it is frozen or cannot be reached: a connection is waited for no longer than
-//!   [`wait_timeout`](PostgresConfig::wait_timeout) and [`connect_timeout`](PostgresConfig::connect_timeout) together,
-//!   and the answer to what was sent in one go no longer than [`network_timeout`](PostgresConfig::network_timeout). Past
-//!   that the connection is closed. Before `COMMIT` is sent that is `Unavailable`, and nothing is committed; afterwards it
-//!   is resolved as above. So a send is answered within these times and `resolve_timeout`, a read without the last.
+//! - The server falls silent, because it is frozen or cannot be reached: a connection is waited for
+//!   no longer than [`wait_timeout`](PostgresConfig::wait_timeout) and
+//!   [`connect_timeout`](PostgresConfig::connect_timeout) together, and the answer to what was sent
+//!   in one go no longer than [`network_timeout`](PostgresConfig::network_timeout). Past that the
+//!   connection is closed. Before `COMMIT` is sent that is `Unavailable`, and nothing is committed;
+//!   afterwards it is resolved as above. So a send is answered within these times and
+//!   `resolve_timeout`, a read without the last.
 //! - A caller stops waiting: the batch goes on, on a task of its own, and happens in full or not at all. A connection whose
 //!   transaction was interrupted is closed and never used again.
 //!
 //! # Engines that speak PostgreSQL's protocol
 //!
-//! Statements are plain SQL with arrays, `unnest`, `ON CONFLICT`, `UPDATE ... FROM`, `DELETE ... USING`, `RETURNING`,
-//! `FOR UPDATE` and `SKIP LOCKED`, without functions of the library's own, foreign keys, triggers, `LISTEN`, or advisory locks.
-//! Tests run on PostgreSQL only. What the others' own words say about the rest:
+//! Statements are plain SQL with arrays, `unnest`, `ON CONFLICT`, `UPDATE ... FROM`,
+//! `DELETE ... USING`, `RETURNING`, `FOR UPDATE` and `SKIP LOCKED`, without functions of the
+//! library's own, foreign keys, triggers, `LISTEN`, or advisory locks. Tests run on PostgreSQL
+//! only. What the others' own words say about the rest:
 //!
 //! | | |
 //! |---|---|
@@ -80,9 +86,10 @@
 //!
 //! # In reading order
 //!
-//! `migrations/` documents the tables. `config`; `connection` is what is set on each; `schema` gets to the newest version;
-//! `write` is a batch: `plan` says what it is about, `load` locks and reads, `reserve` takes numbers with the locks, `book`
-//! decides with one file for each kind of write, `flush` writes, `slot` finds out what became of it; `read`; `codec`; `error`.
+//! `migrations/` documents the tables. `config`; `connection` is what is set on each; `schema` gets
+//! to the newest version; `write` is a batch: `plan` says what it is about, `load` locks and reads,
+//! `reserve` takes numbers with the locks, `book` decides with one file for each kind of write,
+//! `flush` writes, `slot` finds out what became of it; `read`; `codec`; `error`.
 //!
 //! # Limits
 //!

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use dm_core::Invalid;
 
-/// The schema that a store's tables are in: `dm` unless the host needs another one, because a schema of its own is called
-/// so or because a database holds several stores.
+/// The schema that a store's tables are in: `dm` unless the host needs another one, because a
+/// schema of its own is called so or because a database holds several stores.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SchemaName(Cow<'static, str>);
 

@@ -1,6 +1,7 @@
 //! Whether what a schema holds is the store's.
 //!
-//! A host may have a schema of the same name. Before anything is changed, the tables in it are compared with the store's.
+//! A host may have a schema of the same name. Before anything is changed, the tables in it are
+//! compared with the store's.
 
 use dm_core::{StoreError, StoreErrorKind};
 use tokio_postgres::GenericClient;
@@ -62,7 +63,8 @@ impl Contents {
     /// Whether the table of the version is there.
     ///
     /// # Errors
-    /// [`StoreErrorKind::ForeignTables`] when what has its name is not it, or when there are others without it.
+    /// [`StoreErrorKind::ForeignTables`] when what has its name is not it, or when there are others
+    /// without it.
     pub(crate) fn has_version(&self) -> Result<bool, StoreError> {
         if self.relation(VERSION_TABLE)?.is_some() {
             return Ok(true);
@@ -81,7 +83,8 @@ impl Contents {
         }
     }
 
-    /// Refuses what has the name of a table of the store's and is not it, and tables that are missing.
+    /// Refuses what has the name of a table of the store's and is not it, and tables that are
+    /// missing.
     ///
     /// # Errors
     /// [`StoreErrorKind::ForeignTables`].

@@ -1,5 +1,5 @@
-//! Every statement of a send, an acknowledgement and a read finds its rows by an index, at a million rows, and the one that
-//! locks them while it changes them takes them in order.
+//! Every statement of a send, an acknowledgement and a read finds its rows by an index, at a
+//! million rows, and the one that locks them while it changes them takes them in order.
 
 use dm_test_servers::postgres::Cluster;
 use tokio_postgres::NoTls;

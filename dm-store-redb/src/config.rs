@@ -16,23 +16,26 @@ pub struct RedbConfig {
     /// Conversations, and users, whose newest numbers are kept in memory. Default 65,536: about 10 MiB when
     /// full. Others cost one look into the file when they are written to.
     pub heads: NonZeroUsize,
-    /// New inbox entries that are kept in small trees, from which they are moved into the large one in bulk; as many again
-    /// are being moved. Default 65,536: with 10,000 conversations a batch of 256 messages then copies a quarter of the
-    /// pages it would copy without. More makes the moves cheaper and each batch's own pages more.
+    /// New inbox entries that are kept in small trees, from which they are moved into the large one
+    /// in bulk; as many again are being moved. Default 65,536: with 10,000 conversations a batch of
+    /// 256 messages then copies a quarter of the pages it would copy without. More makes the moves
+    /// cheaper and each batch's own pages more.
     pub recent_entries: NonZeroUsize,
     /// What a crash costs the next open, and what each commit pays for it. Default [`Recovery::Quick`].
     pub recovery: Recovery,
-    /// Bytes of the disk to keep free; zero keeps none. Default 64 MiB. While less is free, new messages, conversations and
-    /// keys are refused as [`Full`](dm_core::StoreErrorKind::Full) before the engine is called; reads, acknowledgements
-    /// and expiry go on. What expires gives the disk nothing back at once, so that room is made beside the file, or by a
-    /// larger disk. On Unix only; not used for a database that the host opened.
+    /// Bytes of the disk to keep free; zero keeps none. Default 64 MiB. While less is free, new
+    /// messages, conversations and keys are refused as [`Full`](dm_core::StoreErrorKind::Full)
+    /// before the engine is called; reads, acknowledgements and expiry go on. What expires gives
+    /// the disk nothing back at once, so that room is made beside the file, or by a larger disk. On
+    /// Unix only; not used for a database that the host opened.
     pub reserve_bytes: u64,
 }
 
 /// How a file that was not closed, because the process was killed or the power went, is brought back.
 ///
-/// Measured with `examples/recovery.rs` on two cores, 512-byte payloads in 100,000 conversations, with the file in the
-/// operating system's cache; from a cold disk, the time to read the whole file comes on top of the walk:
+/// Measured with `examples/recovery.rs` on two cores, 512-byte payloads in 100,000 conversations,
+/// with the file in the operating system's cache; from a cold disk, the time to read the whole file
+/// comes on top of the walk:
 ///
 /// | | quick | walk |
 /// |---|---|---|
@@ -43,10 +46,10 @@ pub struct RedbConfig {
 /// | commits of 256, 1,000,000 messages, 2 runs | 28,000 msg/s | 27,000 and 29,000 msg/s |
 /// | commits of 1, 2 runs | 1,490 and 1,630 msg/s | 1,820 and 1,860 msg/s |
 ///
-/// So a walk takes a second and more, and grows with the file, just when people wait for the service to be back; a large
-/// commit costs the same in both ways, and a small one a fifth more.
-/// Therefore quick is the default. The file is the same: it may be opened with one today and with the other
-/// tomorrow, and the last commit decides what a crash costs.
+/// So a walk takes a second and more, and grows with the file, just when people wait for the
+/// service to be back; a large commit costs the same in both ways, and a small one a fifth more.
+/// Therefore quick is the default. The file is the same: it may be opened with one today and with
+/// the other tomorrow, and the last commit decides what a crash costs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Recovery {
     /// Each commit also saves which pages are free, so that opening after a crash takes as long as opening

@@ -37,25 +37,28 @@
 //!                dm_keys, dm_announcements ──┘    └── dm_devices (cursor) ◄── dm_acked (user, device, seq)
 //! ```
 //!
-//! The bytes of each are documented in `dm-store-kv`. The newest rows of `dm_sequence` and `dm_inbox` are in small trees of
-//! their own, `dm_sequence_run_0` and so on, from which they are moved some with each batch: redb copies each page that a
-//! batch changes, and in this way a batch changes few. It doubled the sends.
+//! The bytes of each are documented in `dm-store-kv`. The newest rows of `dm_sequence` and
+//! `dm_inbox` are in small trees of their own, `dm_sequence_run_0` and so on, from which they are
+//! moved some with each batch: redb copies each page that a batch changes, and in this way a batch
+//! changes few. It doubled the sends.
 //!
 //! # When the disk fails
 //!
-//! redb refuses all work on a database after the first error of its file, a full disk included, until it is
-//! opened again. A store that opened its file does that by itself, and is
-//! [`Unavailable`](dm_core::StoreErrorKind::Unavailable) until it works; one in a host's database stays
-//! [`Closed`](dm_core::StoreErrorKind::Closed). A commit that fails is
-//! [`OutcomeUnknown`](dm_core::StoreErrorKind::OutcomeUnknown), because redb cannot tell whether it became
-//! durable. With [`reserve_bytes`](RedbConfig::reserve_bytes) left, a full disk is refused before redb is called.
+//! redb refuses all work on a database after the first error of its file, a full disk included,
+//! until it is opened again. A store that opened its file does that by itself, and is
+//! [`Unavailable`](dm_core::StoreErrorKind::Unavailable) until it works; one in a host's database
+//! stays [`Closed`](dm_core::StoreErrorKind::Closed). A commit that fails is
+//! [`OutcomeUnknown`](dm_core::StoreErrorKind::OutcomeUnknown), because redb cannot tell whether it
+//! became durable. With [`reserve_bytes`](RedbConfig::reserve_bytes) left, a full disk is refused
+//! before redb is called.
 //!
 //! # In reading order
 //!
-//! `store` opens and holds it, `config` says how, `schema` brings the tables to this version. `tree` is a
-//! table of redb, `runs` tells where the rows of a log lie, `parts` walks over them, `newest` finds the last rows of many
-//! owners, `settle` moves rows; `tables` makes tables of them, as `dm-store-kv` wants them. `write` and `read` are handed to
-//! it, which does the work. `error` translates.
+//! `store` opens and holds it, `config` says how, `schema` brings the tables to this version.
+//! `tree` is a table of redb, `runs` tells where the rows of a log lie, `parts` walks over them,
+//! `newest` finds the last rows of many owners, `settle` moves rows; `tables` makes tables of them,
+//! as `dm-store-kv` wants them. `write` and `read` are handed to it, which does the work. `error`
+//! translates.
 
 mod config;
 mod error;

@@ -6,8 +6,8 @@ use crate::parts::Recent;
 use crate::tables::Stored;
 use crate::tree::Transaction;
 
-/// From how many owners on it is cheaper to walk over the runs whole than to look into each run for each owner: the list
-/// of 10,000 conversations takes 6 ms in this way, as long as without runs.
+/// From how many owners on it is cheaper to walk over the runs whole than to look into each run for
+/// each owner: the list of 10,000 conversations takes 6 ms in this way, as long as without runs.
 const MANY: usize = 512;
 
 /// Above every key of a log.
@@ -32,7 +32,8 @@ pub(crate) fn last_of_each<T: Transaction>(
         if let Some(first) = to.first_chunk_mut() {
             *first = from;
         }
-        // Those who were looked for have none in the runs, and are looked for again there only if they are few.
+        // Those who were looked for have none in the runs, and are looked for again there only if
+        // they are few.
         let row = if owners.len() >= MANY {
             stored.settled.between(std::ops::Bound::Included(&from), &to)?.next_back()
         } else {

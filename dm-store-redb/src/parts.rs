@@ -113,7 +113,8 @@ struct Rest<'a, T: Transaction> {
     places: std::ops::Range<usize>,
     from: Vec<u8>,
     to: Vec<u8>,
-    /// Whether the large tree is left, which is the first in ascending order and the last in descending order.
+    /// Whether the large tree is left, which is the first in ascending order and the last in
+    /// descending order.
     settled: bool,
 }
 

@@ -1,18 +1,19 @@
 //! Where the rows of a log lie: of the conversations, or of the inboxes.
 //!
-//! redb copies each page that a batch changes. Rows of a log belong to as many pages as there are people, so a batch of
-//! 256 messages would copy some 750 of them. Therefore new rows go into a small tree first, a *run*, whose pages the whole
-//! batch shares. Eight runs are a *generation*; while one grows, the one before it is moved into the large tree in the
-//! order of the keys, some rows with each batch, so that the rows of one person go there together.
+//! redb copies each page that a batch changes. Rows of a log belong to as many pages as there are
+//! people, so a batch of 256 messages would copy some 750 of them. Therefore new rows go into a
+//! small tree first, a *run*, whose pages the whole batch shares. Eight runs are a *generation*;
+//! while one grows, the one before it is moved into the large tree in the order of the keys, some
+//! rows with each batch, so that the rows of one person go there together.
 //!
-//! Bare redb with 10,000 conversations among 2,000 people, 256 messages per transaction, on two cores: 19,000 messages
-//! per second without runs; with 8 runs of 8,192 entries 50,000, with 16 of 4,096 56,000, with one of 8,192 40,000, with
-//! one of 32,768 33,000. With a million messages stored 33,000, 38,000, 26,000 and 27,000. Each run costs every reader a
-//! look, so there are 8.
+//! Bare redb with 10,000 conversations among 2,000 people, 256 messages per transaction, on two
+//! cores: 19,000 messages per second without runs; with 8 runs of 8,192 entries 50,000, with 16 of
+//! 4,096 56,000, with one of 8,192 40,000, with one of 32,768 33,000. With a million messages
+//! stored 33,000, 38,000, 26,000 and 27,000. Each run costs every reader a look, so there are 8.
 //!
-//! For a reader this means: the rows of one inbox, or of one conversation, are those of the large tree, then those of each
-//! run, the oldest first, but for the rows of the moving generation up to the last that was moved. That is the order of
-//! their keys, because a log only grows at its end.
+//! For a reader this means: the rows of one inbox, or of one conversation, are those of the large
+//! tree, then those of each run, the oldest first, but for the rows of the moving generation up to
+//! the last that was moved. That is the order of their keys, because a log only grows at its end.
 
 use dm_store_kv::Failure;
 
@@ -28,8 +29,8 @@ pub(crate) enum Moved {
     All,
 }
 
-/// The runs of a log, which are numbered as they are begun. Those from `oldest` up to `growing` are the moving generation,
-/// those from `growing` up to `end` the one that grows.
+/// The runs of a log, which are numbered as they are begun. Those from `oldest` up to `growing` are
+/// the moving generation, those from `growing` up to `end` the one that grows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Runs {
     pub(crate) oldest: u64,
@@ -58,8 +59,8 @@ impl Runs {
         self.moved = Moved::Through(Vec::new());
     }
 
-    /// Integers of 8 bytes: oldest, growing, end, rows, unsettled; then `1` when all is moved, or `0` and the key to the
-    /// end.
+    /// Integers of 8 bytes: oldest, growing, end, rows, unsettled; then `1` when all is moved, or
+    /// `0` and the key to the end.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let numbers = [self.oldest, self.growing, self.end, self.rows, self.unsettled];
         let mut row: Vec<u8> = numbers.into_iter().flat_map(u64::to_be_bytes).collect();

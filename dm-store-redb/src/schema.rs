@@ -18,8 +18,8 @@ pub(crate) const VERSION: u32 = 2;
 pub(crate) const VERSION_KEY: &[u8] = b"version";
 pub(crate) const COMMIT_KEY: &[u8] = b"commit";
 
-/// Refuses a database that a newer version of the library wrote, or that has tables of others under the library's names.
-/// Only reads.
+/// Refuses a database that a newer version of the library wrote, or that has tables of others under
+/// the library's names. Only reads.
 ///
 /// # Errors
 /// [`StoreErrorKind::NewerSchema`], [`StoreErrorKind::ForeignTables`].
@@ -50,8 +50,8 @@ pub(crate) fn migrate(database: &Database) -> Result<(), StoreError> {
     let mut transaction = database.begin_write().map_err(from_redb)?;
     transaction.set_two_phase_commit(true);
     {
-        // Version 1: every table, empty. Version 2: no runs, which is what no row about them says. Another handle may have
-        // been here meanwhile; doing it again changes nothing.
+        // Version 1: every table, empty. Version 2: no runs, which is what no row about them says.
+        // Another handle may have been here meanwhile; doing it again changes nothing.
         let mut tables = tables::write(&transaction, 1)?;
         let found = version_in(&tables.schema.settled)?;
         check(found.unwrap_or(0))?;
@@ -63,8 +63,8 @@ pub(crate) fn migrate(database: &Database) -> Result<(), StoreError> {
     transaction.commit().map_err(from_redb)
 }
 
-/// The version of the schema in the database; zero when there is nothing under the library's names. A database of this
-/// library's version or an older one has the tables that it must have.
+/// The version of the schema in the database; zero when there is nothing under the library's names.
+/// A database of this library's version or an older one has the tables that it must have.
 fn version(transaction: &ReadTransaction) -> Result<u32, StoreError> {
     let names = names(transaction).map_err(from_redb)?;
     if !names.iter().any(|name| name == SCHEMA) {

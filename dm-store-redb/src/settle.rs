@@ -14,8 +14,8 @@ use crate::tree::{Between, Guard, Tree};
 /// Rows between moves: each costs a look into every run, and pages of its own.
 const STEP: u64 = 256;
 
-/// Moves as much as came in and a quarter more, so that the moving generation has gone when the next one is full. Says
-/// what the runs are now.
+/// Moves as much as came in and a quarter more, so that the moving generation has gone when the
+/// next one is full. Says what the runs are now.
 pub(crate) fn settle(stored: Stored<&WriteTransaction>) -> Result<Runs, Failure> {
     let Stored { mut settled, recent } = stored;
     let Some(Recent { mut runs, mut trees, run, .. }) = recent else { return Ok(Runs::NONE) };

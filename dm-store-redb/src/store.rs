@@ -73,10 +73,10 @@ impl RedbStore {
     /// one database: they take turns, and each notices what another wrote.
     ///
     /// # Errors
-    /// [`NewerSchema`](dm_core::StoreErrorKind::NewerSchema) when a newer version of the library made the
-    /// tables; [`ForeignTables`](dm_core::StoreErrorKind::ForeignTables) when a name that begins with `dm_` stands for a
-    /// table of the host's, which the error's source names; then nothing is changed; what the engine reports
-    /// besides.
+    /// [`NewerSchema`](dm_core::StoreErrorKind::NewerSchema) when a newer version of the library
+    /// made the tables; [`ForeignTables`](dm_core::StoreErrorKind::ForeignTables) when a name that
+    /// begins with `dm_` stands for a table of the host's, which the error's source names; then
+    /// nothing is changed; what the engine reports besides.
     pub fn from_database(database: Arc<Database>, config: &RedbConfig) -> Result<Self, StoreError> {
         let (writer, reader) = halves(database, config)?;
         Ok(Self { embedded: Embedded::new(writer, reader)? })

@@ -1,12 +1,12 @@
 //! The library's tables in redb. What their rows hold is documented in `dm-store-kv`.
 //!
-//! Each is a table of redb, from bytes to bytes, whose name begins with `dm_`. Pages touched per message decide the
-//! speed, so `dm_sequence` and `dm_inbox` have their newest rows in [`runs`](crate::runs), each a table of redb,
-//! `dm_sequence_run_0` and so on.
+//! Each is a table of redb, from bytes to bytes, whose name begins with `dm_`. Pages touched per
+//! message decide the speed, so `dm_sequence` and `dm_inbox` have their newest rows in
+//! [`runs`](crate::runs), each a table of redb, `dm_sequence_run_0` and so on.
 //!
-//! `dm_schema` is this crate's own. It holds `version` in ASCII → schema version 4; `commit` in ASCII → commits so far 8,
-//! which tells a store what another handle of the same database wrote; and `dm_sequence`, `dm_inbox` in ASCII → the runs
-//! of that table, none before the first.
+//! `dm_schema` is this crate's own. It holds `version` in ASCII → schema version 4; `commit` in
+//! ASCII → commits so far 8, which tells a store what another handle of the same database wrote;
+//! and `dm_sequence`, `dm_inbox` in ASCII → the runs of that table, none before the first.
 
 use dm_store_kv::{Changes, Failure, Order, Rows, Tables};
 use redb::{ReadTransaction, WriteTransaction};

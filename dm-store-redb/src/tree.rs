@@ -1,4 +1,5 @@
-//! Trees of redb, opened when they are first needed: a read needs three or four of some twenty, and a batch not many more.
+//! Trees of redb, opened when they are first needed: a read needs three or four of some twenty, and
+//! a batch not many more.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -87,7 +88,8 @@ impl<T: Transaction> Tree<T> {
 
     /// The rows from a bound to a key, which is included.
     pub(crate) fn between(&self, from: Bound<&[u8]>, to: &[u8]) -> Result<Between<'_>, Failure> {
-        // Nothing lies between keys in the wrong order; no engine needs to be asked what it makes of such a range.
+        // Nothing lies between keys in the wrong order; no engine needs to be asked what it makes
+        // of such a range.
         let is_empty = match from {
             Bound::Included(from) => from > to,
             Bound::Excluded(from) => from >= to,

@@ -13,8 +13,8 @@ use crate::schema::COMMIT_KEY;
 use crate::settle::settle;
 use crate::tables::{self, INBOX, SEQUENCE};
 
-/// The half of the store that writes. It does not hold the database open: its thread may end a moment after
-/// the last handle is gone, and the file must be closed by then.
+/// The half of the store that writes. It does not hold the database open: its thread may end a
+/// moment after the last handle is gone, and the file must be closed by then.
 pub(crate) struct Writer {
     database: Weak<Database>,
     recovery: Recovery,
@@ -48,8 +48,8 @@ impl Writer {
 
     fn apply(&mut self, transaction: &WriteTransaction, batch: Vec<Write>) -> Result<Vec<Outcome>, Failure> {
         let mut tables = tables::write(transaction, self.run)?;
-        // Another handle of the same database, in this process or in another, may have written since the last
-        // batch.
+        // Another handle of the same database, in this process or in another, may have written
+        // since the last batch.
         let commits = match tables.schema.get(COMMIT_KEY)? {
             Some(value) => {
                 <[u8; 8]>::try_from(&*value).map_err(|_| Failure::Damaged("no count of commits"))?

@@ -11,7 +11,8 @@ use crate::names::TablePrefix;
 pub struct SqliteConfig {
     /// Whose file it is. Default [`FileOwner::Store`].
     pub owner: FileOwner,
-    /// The beginning of the names of the store's tables. Default `dm_`. Stores with different prefixes share a file.
+    /// The beginning of the names of the store's tables. Default `dm_`. Stores with different
+    /// prefixes share a file.
     pub table_prefix: TablePrefix,
     /// Connections for reading, at most. Default 4: reads are short, and more wait for the same disk.
     pub readers: NonZeroUsize,
@@ -22,9 +23,10 @@ pub struct SqliteConfig {
     /// Conversations, and users, whose newest numbers are kept in memory. Default 65,536: about 10 MiB when full.
     /// Others cost one look into the file when they are written to.
     pub heads: NonZeroUsize,
-    /// New inbox entries that are kept in small trees, from which they are moved into the large ones in bulk; as many again
-    /// are being moved. Default 131,072: with 10,000 conversations a send then writes a quarter of the pages it would
-    /// write without. More makes the moves cheaper and each batch's own pages more.
+    /// New inbox entries that are kept in small trees, from which they are moved into the large
+    /// ones in bulk; as many again are being moved. Default 131,072: with 10,000 conversations a
+    /// send then writes a quarter of the pages it would write without. More makes the moves cheaper
+    /// and each batch's own pages more.
     pub recent_entries: NonZeroUsize,
     /// Pages in the write-ahead log at which it is copied into the file. Default 500 pages (4 MiB in a file of the
     /// store's own): the commit that copies takes longer than the others, by 5 to 10 ms with so many pages and by 20 to
@@ -32,10 +34,10 @@ pub struct SqliteConfig {
     pub checkpoint_pages: u32,
     /// Pages (of 8 KiB in a file that the store made, else as the file has them) at which the file counts as full. Default: the disk's end.
     pub max_pages: Option<u32>,
-    /// Bytes of the disk to keep free; zero keeps none. Default 64 MiB. While less is free, new messages, conversations and
-    /// keys are refused as [`Full`](dm_core::StoreErrorKind::Full) before the file is touched; reads, acknowledgements
-    /// and expiry go on. The file itself does not shrink, so that room is made beside it, or by a larger disk. On Unix
-    /// only.
+    /// Bytes of the disk to keep free; zero keeps none. Default 64 MiB. While less is free, new
+    /// messages, conversations and keys are refused as [`Full`](dm_core::StoreErrorKind::Full)
+    /// before the file is touched; reads, acknowledgements and expiry go on. The file itself does
+    /// not shrink, so that room is made beside it, or by a larger disk. On Unix only.
     pub reserve_bytes: u64,
 }
 
@@ -45,10 +47,10 @@ pub enum FileOwner {
     /// The store's own: it is made if it is missing, readable by its user only, and kept in WAL mode.
     #[default]
     Store,
-    /// The host's, with tables of the host. It must exist. The store owns only names that begin with
-    /// [`SqliteConfig::table_prefix`], and leaves
-    /// the journal mode, `user_version` and everything else of the file as they are. A host that writes to the same
-    /// file from its own connections makes the store wait, and waits for it in turn.
+    /// The host's, with tables of the host. It must exist. The store owns only names that begin
+    /// with [`SqliteConfig::table_prefix`], and leaves the journal mode, `user_version` and
+    /// everything else of the file as they are. A host that writes to the same file from its own
+    /// connections makes the store wait, and waits for it in turn.
     Host,
 }
 

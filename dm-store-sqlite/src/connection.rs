@@ -34,7 +34,8 @@ pub(crate) enum Opening {
     Again,
 }
 
-/// Opens the writing connection, and brings the schema up to date. A file that is opened again must hold the tables.
+/// Opens the writing connection, and brings the schema up to date. A file that is opened again must
+/// hold the tables.
 pub(crate) fn writer(path: &Path, config: &SqliteConfig, opening: Opening) -> Result<Database, StoreError> {
     if rusqlite::version_number() < SAFE_WAL {
         tracing::warn!(
@@ -75,7 +76,8 @@ pub(crate) fn writer(path: &Path, config: &SqliteConfig, opening: Opening) -> Re
         Opening::First => {
             schema::migrate(&database)?;
             if config.owner == FileOwner::Store {
-                // The process before this one may have ended after a failed sync, of which see `write_anew`. Waits for nobody.
+                // The process before this one may have ended after a failed sync, of which see
+                // `write_anew`. Waits for nobody.
                 connection
                     .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
                     .map_err(from_sqlite)?;
@@ -86,9 +88,10 @@ pub(crate) fn writer(path: &Path, config: &SqliteConfig, opening: Opening) -> Re
     Ok(database)
 }
 
-/// Copies what the log holds into the file, which is then synced, and empties the log. After a failed `fsync` the pages of
-/// the log may be read and yet never reach the disk: Linux does not write them again. With another process on the file
-/// this does as much as it may; a batch whose commit failed is not in the log then, which that process knows.
+/// Copies what the log holds into the file, which is then synced, and empties the log. After a
+/// failed `fsync` the pages of the log may be read and yet never reach the disk: Linux does not
+/// write them again. With another process on the file this does as much as it may; a batch whose
+/// commit failed is not in the log then, which that process knows.
 fn write_anew(connection: &Connection) -> Result<(), StoreError> {
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(from_sqlite)
 }

@@ -4,7 +4,8 @@ use rusqlite::{CachedStatement, Connection, Params, Result, Row, Transaction, Tr
 
 use crate::names::TablePrefix;
 
-/// Runs the statements of this crate, all of which go through here, under the names that the tables have in the file.
+/// Runs the statements of this crate, all of which go through here, under the names that the tables
+/// have in the file.
 pub(crate) struct Database {
     connection: Connection,
     prefix: TablePrefix,
@@ -15,7 +16,8 @@ impl Database {
         Self { connection, prefix }
     }
 
-    /// Begins a transaction, which ends without a commit unless it is committed. None may be under way.
+    /// Begins a transaction, which ends without a commit unless it is committed. None may be under
+    /// way.
     pub(crate) fn transaction(&self, behavior: TransactionBehavior) -> Result<Transaction<'_>> {
         Transaction::new_unchecked(&self.connection, behavior)
     }

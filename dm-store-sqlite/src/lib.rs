@@ -22,10 +22,11 @@
 //!
 //! # In a host's own file
 //!
-//! With [`FileOwner::Host`] the store lives beside the host's tables. It owns only names that begin with `dm_`, or with
-//! another [`TablePrefix`] of the host's choice, and refuses a file in which such names stand for something else. It keeps its
-//! schema version in its own table, and touches neither `user_version` nor the journal mode. Several processes may
-//! share a file: they take turns, and each notices what another wrote.
+//! With [`FileOwner::Host`] the store lives beside the host's tables. It owns only names that begin
+//! with `dm_`, or with another [`TablePrefix`] of the host's choice, and refuses a file in which
+//! such names stand for something else. It keeps its schema version in its own table, and touches
+//! neither `user_version` nor the journal mode. Several processes may share a file: they take
+//! turns, and each notices what another wrote.
 //!
 //! # Tables
 //!
@@ -42,10 +43,12 @@
 //! # When the disk fails
 //!
 //! A full disk is [`Full`](dm_core::StoreErrorKind::Full), and nothing of the batch is stored. With
-//! [`reserve_bytes`](SqliteConfig::reserve_bytes) left, it does not come to that. After an error of the file in a commit,
-//! whose outcome is [unknown](dm_core::StoreErrorKind::OutcomeUnknown), the store closes its connections and opens them
-//! again; calls are [`Unavailable`](dm_core::StoreErrorKind::Unavailable) until that works. Then it copies what the log
-//! holds into the file, because an operating system that could not write pages forgets that it owes them.
+//! [`reserve_bytes`](SqliteConfig::reserve_bytes) left, it does not come to that. After an error of
+//! the file in a commit, whose outcome is [unknown](dm_core::StoreErrorKind::OutcomeUnknown), the
+//! store closes its connections and opens them again; calls are
+//! [`Unavailable`](dm_core::StoreErrorKind::Unavailable) until that works. Then it copies what the
+//! log holds into the file, because an operating system that could not write pages forgets that it
+//! owes them.
 //!
 //! # Features
 //!

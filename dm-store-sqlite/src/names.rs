@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use dm_core::Invalid;
 
-/// The beginning of the names of all tables and indexes of a store: `dm_` unless the host needs another one, because a
-/// table of its own is called so or because a file holds several stores.
+/// The beginning of the names of all tables and indexes of a store: `dm_` unless the host needs
+/// another one, because a table of its own is called so or because a file holds several stores.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TablePrefix(Cow<'static, str>);
 
@@ -13,8 +13,9 @@ impl TablePrefix {
     /// Most characters.
     pub const MAX_LEN: usize = 24;
 
-    /// A prefix: lower-case ASCII letters, digits and underscores, beginning with a letter and ending with an
-    /// underscore, at most [`MAX_LEN`](Self::MAX_LEN) characters. SQLite keeps `sqlite_` for itself.
+    /// A prefix: lower-case ASCII letters, digits and underscores, beginning with a letter and
+    /// ending with an underscore, at most [`MAX_LEN`](Self::MAX_LEN) characters. SQLite keeps
+    /// `sqlite_` for itself.
     ///
     /// # Errors
     /// When it is anything else.
@@ -42,8 +43,9 @@ impl TablePrefix {
         &self.0
     }
 
-    /// A statement of this crate with the names as they are in the file. The statements are written with `dm_`, which
-    /// stands in them for nothing else; under that prefix they are used as they are.
+    /// A statement of this crate with the names as they are in the file. The statements are written
+    /// with `dm_`, which stands in them for nothing else; under that prefix they are used as they
+    /// are.
     pub(crate) fn apply<'a>(&self, sql: &'a str) -> Cow<'a, str> {
         if *self == Self::default() { Cow::Borrowed(sql) } else { Cow::Owned(sql.replace("dm_", &self.0)) }
     }

@@ -1,7 +1,7 @@
 //! Whether what a file holds under the store's names is the store's.
 //!
-//! A host may have tables whose names begin with the prefix. Before anything is changed, the file's schema is compared
-//! with the one that the migrations up to its version make.
+//! A host may have tables whose names begin with the prefix. Before anything is changed, the file's
+//! schema is compared with the one that the migrations up to its version make.
 
 use dm_core::{StoreError, StoreErrorKind};
 use rusqlite::{Connection, Result};
@@ -27,8 +27,8 @@ struct Column {
     key: i64,
 }
 
-/// The version in a schema's table that is the store's; `None` when the file holds nothing under the store's names. Only
-/// reads.
+/// The version in a schema's table that is the store's; `None` when the file holds nothing under
+/// the store's names. Only reads.
 ///
 /// # Errors
 /// [`StoreErrorKind::ForeignTables`].
@@ -84,7 +84,8 @@ fn expected(steps: &[&str]) -> Result<Vec<Object>> {
     objects(&model)
 }
 
-/// What has a name that begins with the prefix, in any case: SQLite takes `DM_users` for the same name.
+/// What has a name that begins with the prefix, in any case: SQLite takes `DM_users` for the same
+/// name.
 fn objects(database: &Database) -> Result<Vec<Object>> {
     let prefix = database.prefix().as_str();
     let mut select = database.prepare_cached(

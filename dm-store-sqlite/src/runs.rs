@@ -15,9 +15,10 @@ use rusqlite::{Params, Result, Row};
 
 use crate::database::Database;
 
-/// Runs of a generation. Each costs every reader a look. With 1.5 million messages stored 16 of 8,192 entries write 40,000
-/// messages per second and 8 of them 30,000, because fewer rows of a conversation are moved together; with 100,000 both
-/// write 45,000. A single one of 65,536 took a third off the throughput.
+/// Runs of a generation. Each costs every reader a look. With 1.5 million messages stored 16 of
+/// 8,192 entries write 40,000 messages per second and 8 of them 30,000, because fewer rows of a
+/// conversation are moved together; with 100,000 both write 45,000. A single one of 65,536 took a
+/// third off the throughput.
 pub(crate) const RUNS: i64 = 16;
 
 /// Up to which row, in the order of keys, a generation is moved.
@@ -77,7 +78,8 @@ impl Layout {
         self.generation & 1
     }
 
-    /// The runs, from the oldest: of which generation, and the number in it. All but the last get no more rows.
+    /// The runs, from the oldest: of which generation, and the number in it. All but the last get
+    /// no more rows.
     pub(crate) fn run_ids(&self) -> impl Iterator<Item = (i64, i64)> {
         let [even, odd] = self.runs;
         let runs = move |generation: i64| {

@@ -14,8 +14,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0003_more_runs.sql"),
 ];
 
-/// Refuses a file that a newer version of the library wrote, or that holds something else under the store's names. Only
-/// reads.
+/// Refuses a file that a newer version of the library wrote, or that holds something else under the
+/// store's names. Only reads.
 ///
 /// # Errors
 /// [`StoreErrorKind::NewerSchema`], [`StoreErrorKind::ForeignTables`].
@@ -42,8 +42,8 @@ pub(crate) fn migrate(database: &Database) -> Result<(), StoreError> {
     migrate_by(database, MIGRATIONS, |_| ())
 }
 
-/// Calls `reached` with the number of each step before it is taken, with the two numbers after the last before the version
-/// is written and before it is committed, and with the next one when it is.
+/// Calls `reached` with the number of each step before it is taken, with the two numbers after the
+/// last before the version is written and before it is committed, and with the next one when it is.
 fn migrate_by(database: &Database, migrations: &[&str], reached: impl Fn(usize)) -> Result<(), StoreError> {
     let snapshot = database.transaction(TransactionBehavior::Deferred).map_err(from_sqlite)?;
     if found(database, migrations)? == migrations.len() {
@@ -67,7 +67,8 @@ fn migrate_by(database: &Database, migrations: &[&str], reached: impl Fn(usize))
     Ok(())
 }
 
-/// The version of the schema in the file; zero when there is none. The tables are those of that version.
+/// The version of the schema in the file; zero when there is none. The tables are those of that
+/// version.
 fn found(database: &Database, migrations: &[&str]) -> Result<usize, StoreError> {
     let Some(version) = ownership::version(database)? else { return Ok(0) };
     let Some(steps) = migrations.get(..version) else {

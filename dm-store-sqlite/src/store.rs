@@ -29,10 +29,13 @@ impl SqliteStore {
     /// serving, or on a thread for blocking work. Needs no runtime.
     ///
     /// # Errors
-    /// [`NewerSchema`](dm_core::StoreErrorKind::NewerSchema) when a newer version of the library wrote it, and it is
-    /// left as it is; [`ForeignTables`](dm_core::StoreErrorKind::ForeignTables) when names that begin with the store's
-    /// prefix stand for something else, of which the error's source names one, and the file is left as it is; [`Corrupt`](dm_core::StoreErrorKind::Corrupt) when it is no database;
-    /// [`Unavailable`](dm_core::StoreErrorKind::Unavailable) when it cannot be opened or stays locked.
+    /// [`NewerSchema`](dm_core::StoreErrorKind::NewerSchema) when a newer version of the library
+    /// wrote it, and it is left as it is; [`ForeignTables`](dm_core::StoreErrorKind::ForeignTables)
+    /// when names that begin with the store's prefix stand for something else, of which the error's
+    /// source names one, and the file is left as it is;
+    /// [`Corrupt`](dm_core::StoreErrorKind::Corrupt) when it is no database;
+    /// [`Unavailable`](dm_core::StoreErrorKind::Unavailable) when it cannot be opened or stays
+    /// locked.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         Self::open_with(path, &SqliteConfig::default())
     }

@@ -27,8 +27,9 @@ pub(crate) struct Args {
     only: Option<String>,
 }
 
-/// Runs them in the load harness, which builds the host. Fails when a call of unrelated people was not served, memory
-/// was over its bound or the host did not recover by itself; never because of times.
+/// Runs them in the load harness, which builds the host. Fails when a call of unrelated people was
+/// not served, memory was over its bound or the host did not recover by itself; never because of
+/// times.
 ///
 /// # Errors
 /// When cargo cannot be started.

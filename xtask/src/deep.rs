@@ -30,7 +30,8 @@ const COLUMNS: &[&str] = &["step", "verdict", "what", "numbers", "result", "seco
 /// Which trials to run.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The trials, all of them unless some are named. Variables as `DM_HOST_KILLS` change their numbers
+    /// The trials, all of them unless some are named. Variables as `DM_HOST_KILLS` change their
+    /// numbers
     #[arg(value_parser = PossibleValuesParser::new(names()))]
     steps: Vec<String>,
     /// The page with the table, whose rows of other trials are kept
@@ -47,8 +48,8 @@ struct Ended {
     took: Duration,
 }
 
-/// Runs the trials one after another, whether or not one fails, and writes its row as each ends. What they print is also kept in
-/// files in `target/deep`. Fails when one of them fails.
+/// Runs the trials one after another, whether or not one fails, and writes its row as each ends.
+/// What they print is also kept in files in `target/deep`. Fails when one of them fails.
 ///
 /// # Errors
 /// When the page cannot be written.

@@ -1,7 +1,9 @@
-//! `cargo xtask lowest`: checks that the libraries work with the lowest versions that their manifests allow.
+//! `cargo xtask lowest`: checks that the libraries work with the lowest versions that their
+//! manifests allow.
 //!
-//! A host that pins an older version of something must get either a refusal of its resolver or a library that works. Once
-//! a manifest allowed a version of axum that brings another WebSocket library, and close codes were lost in silence.
+//! A host that pins an older version of something must get either a refusal of its resolver or a
+//! library that works. Once a manifest allowed a version of axum that brings another WebSocket
+//! library, and close codes were lost in silence.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -40,8 +42,8 @@ struct Direct {
 /// The library whose tests run: its sockets depend on what its dependencies have in common.
 const TESTED: &str = "dm-axum";
 
-/// Copies the workspace, sets each direct dependency of the libraries to its lowest version there, checks them, and runs the
-/// tests of [`TESTED`].
+/// Copies the workspace, sets each direct dependency of the libraries to its lowest version there,
+/// checks them, and runs the tests of [`TESTED`].
 ///
 /// # Errors
 /// When cargo or git cannot be started, or print something unexpected.
@@ -89,8 +91,8 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<ExitCode> {
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Leaves the libraries in the copy, without what only tests need, but for [`TESTED`]: a host has neither, and what they depend
-/// on would keep versions higher.
+/// Leaves the libraries in the copy, without what only tests need, but for [`TESTED`]: a host has
+/// neither, and what they depend on would keep versions higher.
 fn keep_libraries(copy: &Path) -> anyhow::Result<()> {
     change(&copy.join("Cargo.toml"), |manifest| with_members(manifest, &LIBRARIES))?;
     for library in LIBRARIES.into_iter().filter(|&library| library != TESTED) {
@@ -135,7 +137,8 @@ fn metadata(copy: &Path) -> anyhow::Result<Value> {
     serde_json::from_slice(&output.stdout).context("what cargo metadata printed")
 }
 
-/// The direct dependencies of the libraries, without those of their tests, at the versions that are resolved now.
+/// The direct dependencies of the libraries, without those of their tests, at the versions that are
+/// resolved now.
 fn directs(metadata: &Value) -> anyhow::Result<BTreeSet<Direct>> {
     let packages = metadata["packages"].as_array().context("no packages")?;
     let by_id: BTreeMap<_, _> =

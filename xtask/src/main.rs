@@ -2,8 +2,8 @@
 //!
 //! - [`attack`] does to the reference host what people who mean harm would.
 //! - [`mod@bench`] measures everything, and writes the page that tells it; [`instructions`] counts those of the hot paths.
-//! - [`deep`] runs what takes too long for every commit, and keeps the table of it; [`lowest`] checks the libraries with
-//!   the lowest versions of their dependencies.
+//! - [`deep`] runs what takes too long for every commit, and keeps the table of it; [`lowest`]
+//!   checks the libraries with the lowest versions of their dependencies.
 //! - [`mod@mutants`] changes the libraries and counts the changes that a test notices.
 //! - [`proto`] regenerates the protobuf code that is checked in, or says that it is stale.
 //! - [`mod@test`] runs every test this machine can run, with [`requirements`] looked after first.
@@ -51,7 +51,8 @@ enum Command {
     Deep(deep::Args),
     /// Check the libraries with the lowest versions of their dependencies that the manifests allow
     Lowest,
-    /// Change the libraries at places that a seed chooses, and count the changes that a test notices
+    /// Change the libraries at places that a seed chooses, and count the changes that a test
+    /// notices
     Mutants(mutants::Args),
     /// Regenerate the checked-in protobuf code, without a system protoc
     Proto(proto::Args),

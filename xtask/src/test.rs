@@ -12,8 +12,8 @@ use crate::requirements;
 use crate::runner;
 use crate::tally::{Dialect, Tally};
 
-/// How long the trials of stores go on, unless the environment says otherwise: enough to fail where something broke.
-/// `cargo xtask deep` runs them for as long as it takes to believe them.
+/// How long the trials of stores go on, unless the environment says otherwise: enough to fail where
+/// something broke. `cargo xtask deep` runs them for as long as it takes to believe them.
 const SHORT: [(&str, &str); 3] = [("DM_CRASH_SECONDS", "10"), ("DM_CRASH_TRIALS", "40"), ("DM_CASES", "64")];
 
 /// What is compiled for the tests alone.
@@ -102,8 +102,8 @@ pub(crate) fn programs(root: &Path) -> PathBuf {
     root.join(target).join("debug")
 }
 
-/// Compiles the tests, and all programs, which a runner would build only beside integration tests of their own package.
-/// Returns whether all of it compiles.
+/// Compiles the tests, and all programs, which a runner would build only beside integration tests
+/// of their own package. Returns whether all of it compiles.
 pub(crate) fn compile(root: &Path, quick: bool) -> anyhow::Result<bool> {
     println!("\n── compiling ──");
     let mut build = Command::new(cargo());

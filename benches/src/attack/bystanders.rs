@@ -66,8 +66,8 @@ impl Bystanders {
         Ok(())
     }
 
-    /// Sends, reads history, lists conversations, fetches what is pending and acknowledges it, for a
-    /// span of time. Meanwhile two newcomers sign in and open conversations with each other.
+    /// Sends, reads history, lists conversations, fetches what is pending and acknowledges it, for
+    /// a span of time. Meanwhile two newcomers sign in and open conversations with each other.
     pub(super) async fn go_about_their_day(&self, host: &Host, span: Duration) -> Fared {
         let first = self.newcomers.fetch_add(2, Ordering::Relaxed);
         let (joined, mut fared) = tokio::join!(join(host, first), self.call_for(host, span, PATIENCE));

@@ -1,8 +1,8 @@
 //! Attacks on a host, and how unrelated people fare meanwhile.
 //!
 //! - [`bystanders`]: the people who must not notice. [`fared`]: how their calls went.
-//! - [`attackers`]: those who do harm, from an address of their own. [`harm`]: what they do, and the
-//!   bounds that must hold meanwhile. [`turns`]: quiet and attacked by turns, on one host.
+//! - [`attackers`]: those who do harm, from an address of their own. [`harm`]: what they do, and
+//!   the bounds that must hold meanwhile. [`turns`]: quiet and attacked by turns, on one host.
 //! - [`outage`]: what the host writes to stands still: a full disk, a frozen PostgreSQL.
 //! - [`memory`]: the host's memory beside its documented bound. [`cores`]: apart for host and load.
 //! - [`table`]: how it is told.

@@ -1,5 +1,5 @@
-//! redb alone, in transactions: see [`engine`](super::engine). New rows of conversations and inboxes go into small trees
-//! first, as the store has them.
+//! redb alone, in transactions: see [`engine`](super::engine). New rows of conversations and
+//! inboxes go into small trees first, as the store has them.
 
 use std::path::Path;
 

@@ -18,8 +18,9 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
     let hub = Hub::new();
     let service = store::builder(options.store, folder.path()).await?.notifier(hub.clone()).start()?;
     let people: Vec<Principal> = (0..count).map(|n| Principal::from(user(n))).collect();
-    // Devices register on their first connection, and reading fills the store's caches, whose size is not by sessions:
-    // neither is a session's. Twice, because registering changes the file, which empties the caches of SQLite's readers.
+    // Devices register on their first connection, and reading fills the store's caches, whose size
+    // is not by sessions: neither is a session's. Twice, because registering changes the file,
+    // which empties the caches of SQLite's readers.
     for _ in 0..2 {
         connect(&hub, &service, &people, false).await;
     }
@@ -34,8 +35,9 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
     Ok(report)
 }
 
-/// Connects sessions in tasks of their own, a few at a time: what connecting takes for a moment is not what waiting costs.
-/// Returns when each has caught up; then they wait for more, or end at once.
+/// Connects sessions in tasks of their own, a few at a time: what connecting takes for a moment is
+/// not what waiting costs. Returns when each has caught up; then they wait for more, or end at
+/// once.
 async fn connect(hub: &Hub, service: &Service, people: &[Principal], wait: bool) {
     let (ready, mut readies) = mpsc::channel(AT_ONCE);
     for (n, who) in people.iter().enumerate() {

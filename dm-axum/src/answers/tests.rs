@@ -149,8 +149,8 @@ impl World {
     }
 }
 
-/// Connections here inherit a small buffer for sending. The system would let one grow to the size of
-/// a whole answer, and how much it took would decide what the budget still holds.
+/// Connections here inherit a small buffer for sending. The system would let one grow to the size
+/// of a whole answer, and how much it took would decide what the budget still holds.
 fn listen() -> TcpListener {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_send_buffer_size(16 * 1024).unwrap();

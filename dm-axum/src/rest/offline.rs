@@ -51,8 +51,9 @@ impl From<Gap> for GapJson {
     }
 }
 
-/// Fetches what is pending for the caller's device. With a `limit` the answer may end early, even without a message, and
-/// says in `next` where to go on; without one it does not, because the seed's clients ask once and read no `next`.
+/// Fetches what is pending for the caller's device. With a `limit` the answer may end early, even
+/// without a message, and says in `next` where to go on; without one it does not, because the
+/// seed's clients ask once and read no `next`.
 pub(crate) async fn fetch(
     State(api): State<Arc<Api>>,
     caller: Caller,

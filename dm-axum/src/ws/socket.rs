@@ -139,8 +139,8 @@ fn read_failure(error: &axum::Error) -> Close {
             Close::Gone
         }
         Some(WsError::Io(_) | WsError::ConnectionClosed | WsError::AlreadyClosed) => Close::Gone,
-        // Also an error of another version of the library than the one this crate is built with: not to know what a client
-        // did is no reason to take it for gone.
+        // Also an error of another version of the library than the one this crate is built with:
+        // not to know what a client did is no reason to take it for gone.
         _ => Close::Policy("not WebSocket frames"),
     }
 }

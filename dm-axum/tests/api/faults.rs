@@ -1,5 +1,5 @@
-//! A store whose next commit for a caller goes wrong, or waits, as told. The service's own housekeeping, which comes when
-//! it likes, passes it untouched.
+//! A store whose next commit for a caller goes wrong, or waits, as told. The service's own
+//! housekeeping, which comes when it likes, passes it untouched.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

@@ -1,4 +1,5 @@
-//! A store whose reads of history take a permit each, of which there are few, and wait while they have it.
+//! A store whose reads of history take a permit each, of which there are few, and wait while they
+//! have it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

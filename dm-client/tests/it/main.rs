@@ -1,5 +1,5 @@
-//! The client without a server, against servers that misbehave, and with the real one. All modules are
-//! one program: each further program would link the library and the server once more.
+//! The client without a server, against servers that misbehave, and with the real one. All modules
+//! are one program: each further program would link the library and the server once more.
 
 #![allow(
     clippy::unwrap_used,

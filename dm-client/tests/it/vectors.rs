@@ -1,4 +1,5 @@
-//! The checked-in vectors, which libsodium made, hold here: sealing gives the same bytes, opening gives them back.
+//! The checked-in vectors, which libsodium made, hold here: sealing gives the same bytes, opening
+//! gives them back.
 
 use data_encoding::HEXLOWER;
 use dm_client::{

@@ -8,10 +8,12 @@ use crate::user::UserId;
 
 impl Hub {
     /// Ends the sessions of a user in this process, of one device or of all: each ends with
-    /// [`SessionEnd::Disconnected`](super::SessionEnd::Disconnected) before its next delivery. Returns how many it ended.
-    /// Nothing keeps the user from connecting again; that is for the host to refuse.
+    /// [`SessionEnd::Disconnected`](super::SessionEnd::Disconnected) before its next delivery.
+    /// Returns how many it ended. Nothing keeps the user from connecting again; that is for the
+    /// host to refuse.
     ///
-    /// Hosts call [`Service::disconnect`](crate::Service::disconnect), which reaches the other nodes, too.
+    /// Hosts call [`Service::disconnect`](crate::Service::disconnect), which reaches the other
+    /// nodes, too.
     pub fn disconnect(&self, user: UserId, device: Option<&DeviceId>, reason: DisconnectReason) -> usize {
         let mut ended = 0;
         for mailbox in self.shard(user).get(&user).into_iter().flatten() {

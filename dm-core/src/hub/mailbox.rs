@@ -199,7 +199,8 @@ impl Mailbox {
     /// Waits until the session has to end. Takes no ring from the session. Cancel safe.
     pub(super) async fn over(&self) -> Ended {
         loop {
-            // Rings from here on are heard, so that an end between the look and the wait is not missed.
+            // Rings from here on are heard, so that an end between the look and the wait is not
+            // missed.
             let rung = self.over.notified();
             if let Some(cause) = self.ended() {
                 return cause;

@@ -103,10 +103,11 @@ impl Hub {
     /// Follows a user's inbox from its newest entry on, the device's own entries included, without a window, a
     /// take-over or a notice of having caught up: for clients that know nothing of positions, such as the seed's.
     ///
-    /// Following registers no device and moves no cursor. [`Session::handle`] acknowledges for the device of `who`. The
-    /// first acknowledgement registers that device if it is new, with everything still held pending for it.
-    /// [`AckTarget::UpTo`](crate::AckTarget::UpTo) then acknowledges all of that up to its number, also entries from
-    /// before this session, which it never showed. [`Entries`](crate::AckTarget::Entries) and
+    /// Following registers no device and moves no cursor. [`Session::handle`] acknowledges for the
+    /// device of `who`. The first acknowledgement registers that device if it is new, with
+    /// everything still held pending for it. [`AckTarget::UpTo`](crate::AckTarget::UpTo) then
+    /// acknowledges all of that up to its number, also entries from before this session, which it
+    /// never showed. [`Entries`](crate::AckTarget::Entries) and
     /// [`Messages`](crate::AckTarget::Messages) acknowledge what they name and nothing else.
     ///
     /// # Errors
@@ -145,8 +146,8 @@ impl Hub {
         self.watches.begin(shards.iter().flat_map(|shard| shard.keys().copied()).collect())
     }
 
-    /// Watches users get new device sessions, beginning with those there are: for what tells other nodes of
-    /// [`claims`](Self::claims). It holds no more than the users who are connected.
+    /// Watches users get new device sessions, beginning with those there are: for what tells other
+    /// nodes of [`claims`](Self::claims). It holds no more than the users who are connected.
     #[must_use]
     pub fn watch_claims(&self) -> HubWatch {
         let shards: Vec<_> = self.shards.iter().map(lock).collect();

@@ -1,17 +1,20 @@
 //! Sessions of one device on several nodes: the newest stays.
 //!
-//! In one process the order is plain: a session that connects ends the one before it. Across nodes each device session has a
-//! [`Term`], and of two sessions the one with the lower term ends. A term begins as the time of its node's clock, and is
-//! raised where that is wrong, so that the order does not depend on clocks:
+//! In one process the order is plain: a session that connects ends the one before it. Across nodes
+//! each device session has a [`Term`], and of two sessions the one with the lower term ends. A term
+//! begins as the time of its node's clock, and is raised where that is wrong, so that the order
+//! does not depend on clocks:
 //!
-//! - A claim carries the session's age, which each node measures by itself. A node whose session is younger than a claimed
-//!   one raises its term above the claimed one, and claims.
-//! - A node whose session is older, or as old, and has the higher term objects, and the claimed session raises its term above
-//!   that, and claims again. It does so a few times at most: two sessions that are as old as each other could go on for ever.
+//! - A claim carries the session's age, which each node measures by itself. A node whose session is
+//!   younger than a claimed one raises its term above the claimed one, and claims.
+//! - A node whose session is older, or as old, and has the higher term objects, and the claimed
+//!   session raises its term above that, and claims again. It does so a few times at most: two
+//!   sessions that are as old as each other could go on for ever.
 //!
-//! A session only ends when it hears of a higher term than its own. So the one with the highest term stays, also of two that
-//! begin at the same time, and a session that is alone never ends. Two clients that both reconnect replace each other once
-//! per connection, as on one node; close code 4009 tells a client to stay away.
+//! A session only ends when it hears of a higher term than its own. So the one with the highest
+//! term stays, also of two that begin at the same time, and a session that is alone never ends. Two
+//! clients that both reconnect replace each other once per connection, as on one node; close code
+//! 4009 tells a client to stay away.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,8 +26,8 @@ use crate::disconnect::NodeId;
 use crate::time::Timestamp;
 use crate::user::UserId;
 
-/// Objections that a session answers by raising its term; a further one ends it. One is enough where two nodes are
-/// concerned.
+/// Objections that a session answers by raising its term; a further one ends it. One is enough
+/// where two nodes are concerned.
 const RAISES: u8 = 4;
 
 /// A device session, of all nodes: the node, and a number that the node gives it.
@@ -39,7 +42,8 @@ pub struct SessionId {
 /// The rank of a device session among those of its device: the one with the highest stays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Term {
-    /// The time at which it began, by its node's clock, or just after that of a session it took over.
+    /// The time at which it began, by its node's clock, or just after that of a session it took
+    /// over.
     pub at: Timestamp,
     /// The session, which decides between equal times.
     pub session: SessionId,
@@ -68,7 +72,8 @@ impl Term {
 }
 
 impl Hub {
-    /// The device sessions of a user in this process: for other nodes to hear of again after they could not hear each other.
+    /// The device sessions of a user in this process: for other nodes to hear of again after they
+    /// could not hear each other.
     #[must_use]
     pub fn claims(&self, user: UserId) -> Vec<SessionClaim> {
         self.claims_by(user, Mailbox::term)
@@ -82,8 +87,8 @@ impl Hub {
 
     /// Takes another node's claim. A session of the device here that is younger claims again, which
     /// [`watch_claims`](Self::watch_claims) tells. Another one ends with
-    /// [`SessionEnd::Replaced`](super::SessionEnd::Replaced) if its term is lower; otherwise its term is returned, for the
-    /// other node to hear as an [`objection`](Self::objection).
+    /// [`SessionEnd::Replaced`](super::SessionEnd::Replaced) if its term is lower; otherwise its
+    /// term is returned, for the other node to hear as an [`objection`](Self::objection).
     pub fn contend(&self, claim: &SessionClaim) -> Option<Term> {
         let shard = self.shard(claim.user);
         let mailbox = of_device(shard.get(&claim.user), &claim.device)?;
@@ -99,10 +104,10 @@ impl Hub {
         Some(own)
     }
 
-    /// Takes the objection to a session of this process by a session on another node, which was there before it or began
-    /// at the same time. The
-    /// session claims a term above that one's: [`watch_claims`](Self::watch_claims) tells the user again. A session that is
-    /// gone, or has such a term, has nothing to answer.
+    /// Takes the objection to a session of this process by a session on another node, which was
+    /// there before it or began at the same time. The session claims a term above that one's:
+    /// [`watch_claims`](Self::watch_claims) tells the user again. A session that is gone, or has
+    /// such a term, has nothing to answer.
     pub fn objection(&self, user: UserId, device: &DeviceId, session: SessionId, theirs: Term) {
         let shard = self.shard(user);
         let Some(mailbox) = of_device(shard.get(&user), device) else { return };

@@ -7,8 +7,8 @@ use tokio::sync::Notify;
 
 use crate::UserId;
 
-/// Users whose first session came or whose last one went, from [`Hub::watch`](super::Hub::watch), or users with a new
-/// device session, from [`Hub::watch_claims`](super::Hub::watch_claims).
+/// Users whose first session came or whose last one went, from [`Hub::watch`](super::Hub::watch),
+/// or users with a new device session, from [`Hub::watch_claims`](super::Hub::watch_claims).
 ///
 /// It holds each user at most once, and none who came and went in between, so what it costs is bounded by the
 /// connections there are and those there were when it was last asked.
@@ -19,8 +19,8 @@ pub struct HubWatch {
 /// What a watch was not asked for yet.
 #[derive(Default)]
 pub(super) struct Changes {
-    /// Users who are connected now and were not when the watch was last asked, or the other way round; or users with new
-    /// device sessions.
+    /// Users who are connected now and were not when the watch was last asked, or the other way
+    /// round; or users with new device sessions.
     users: Mutex<HashSet<UserId>>,
     /// Rung when there are some. Only the watch waits for it.
     bell: Notify,
@@ -31,8 +31,9 @@ pub(super) struct Changes {
 pub(super) struct Watches(Mutex<Vec<Weak<Changes>>>);
 
 impl HubWatch {
-    /// Waits for users of whom there is something to tell, and takes them. Whether one is there now is for
-    /// [`Hub::is_connected`](super::Hub::is_connected) to say; by then it may have changed again, and comes again.
+    /// Waits for users of whom there is something to tell, and takes them. Whether one is there now
+    /// is for [`Hub::is_connected`](super::Hub::is_connected) to say; by then it may have changed
+    /// again, and comes again.
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.

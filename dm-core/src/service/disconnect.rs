@@ -7,14 +7,16 @@ use crate::user::UserId;
 
 impl Service {
     /// Ends the sessions of a user on every node, of one device or of all: each ends with
-    /// [`SessionEnd::Disconnected`](crate::SessionEnd::Disconnected), a WebSocket of `dm-axum` with close code 4003, or
-    /// 4001 for [`DisconnectReason::SignedOut`]. Nothing keeps the user from connecting again: refuse them first, then call
-    /// this.
+    /// [`SessionEnd::Disconnected`](crate::SessionEnd::Disconnected), a WebSocket of `dm-axum` with
+    /// close code 4003, or 4001 for [`DisconnectReason::SignedOut`]. Nothing keeps the user from
+    /// connecting again: refuse them first, then call this.
     ///
-    /// A node that missed the order keeps its sessions until the host's own check refuses them: with `dm-axum`, the host's
-    /// `LiveSession::check`, which is asked at the pings of each WebSocket; a host with sockets of its own does likewise.
+    /// A node that missed the order keeps its sessions until the host's own check refuses them:
+    /// with `dm-axum`, the host's `LiveSession::check`, which is asked at the pings of each
+    /// WebSocket; a host with sockets of its own does likewise.
     ///
-    /// It goes through the service's [`Notifier`](crate::Notifier), so that the call is the same on one node and on many:
+    /// It goes through the service's [`Notifier`](crate::Notifier), so that the call is the same on
+    /// one node and on many:
     ///
     /// ```
     /// use dm_core::{DisconnectReason, Service, UserId};
@@ -44,7 +46,8 @@ impl Service {
     /// ```
     ///
     /// # Cancel safety
-    /// A future that was polled once has ended the sessions of this process, and, across nodes, may have ended others.
+    /// A future that was polled once has ended the sessions of this process, and, across nodes, may
+    /// have ended others.
     pub async fn disconnect(
         &self,
         user: UserId,

@@ -15,10 +15,11 @@ use crate::{
 pub struct PendingQuery {
     /// Only entries after this one; `None` starts after what is acknowledged.
     pub after: Option<InboxSeq>,
-    /// Most entries; anything larger means [`Config::pending_page`](crate::Config::pending_page). With a limit, a page
-    /// may end early, even empty, where much is passed over: [`Pending::next`] says where to go on. `None` also means
-    /// that many, and ends only when there are so many, when their bytes reach
-    /// [`Config::pending_bytes`](crate::Config::pending_bytes), or at the newest entry.
+    /// Most entries; anything larger means [`Config::pending_page`](crate::Config::pending_page).
+    /// With a limit, a page may end early, even empty, where much is passed over: [`Pending::next`]
+    /// says where to go on. `None` also means that many, and ends only when there are so many, when
+    /// their bytes reach [`Config::pending_bytes`](crate::Config::pending_bytes), or at the newest
+    /// entry.
     pub limit: Option<usize>,
     /// Which entries.
     pub kind: PendingKind,
@@ -49,18 +50,20 @@ pub struct Pending {
 
 /// Entries that a fetch with a limit goes through before it ends early.
 const STRETCH: u64 = 16_384;
-/// Entries without anything to show behind a device's cursor, from which on a fetch looks whether the cursor can be
-/// moved.
+/// Entries without anything to show behind a device's cursor, from which on a fetch looks whether
+/// the cursor can be moved.
 const OWN_RUN: u64 = 256;
-/// Fetches that may be moving a cursor at a time, however many clients ask while commits stand still.
+/// Fetches that may be moving a cursor at a time, however many clients ask while commits stand
+/// still.
 pub(super) const PASSING: usize = 64;
 
 impl Service {
     /// A page of what is pending for the caller's device, which is registered if it is new. In
     /// [`AckMode::OnFetch`] the returned entries are acknowledged before this returns.
     ///
-    /// A long run of entries that the device caused itself, right behind its cursor, is acknowledged after the answer, so that
-    /// a device that only sends does not go through all it ever sent at each fetch.
+    /// A long run of entries that the device caused itself, right behind its cursor, is
+    /// acknowledged after the answer, so that a device that only sends does not go through all it
+    /// ever sent at each fetch.
     ///
     /// # Errors
     /// [`Error::TooManyDevices`] for one device too many.
@@ -137,7 +140,8 @@ impl Service {
         }
     }
 
-    /// As [`acknowledge`](Self::acknowledge), for a device that is registered: [`Error::NotFound`] if it is not.
+    /// As [`acknowledge`](Self::acknowledge), for a device that is registered: [`Error::NotFound`]
+    /// if it is not.
     pub(crate) async fn acknowledge_registered(
         &self,
         who: &Principal,
@@ -175,18 +179,21 @@ impl Service {
         Ok(self.store().devices(who.user).await?)
     }
 
-    /// Forgets one of the caller's devices and what it acknowledged, and ends its sessions on all nodes, with
-    /// [`DisconnectReason::DeviceForgotten`]. Returns whether it was known. A device that comes back is a new one.
+    /// Forgets one of the caller's devices and what it acknowledged, and ends its sessions on all
+    /// nodes, with [`DisconnectReason::DeviceForgotten`]. Returns whether it was known. A device
+    /// that comes back is a new one.
     ///
-    /// The sessions of this process have ended when this returns, and those of other nodes, too, unless a node did not
-    /// confirm within the notifier's bound. A session that no order reached ends when it acknowledges something, or when its
-    /// window is full.
+    /// The sessions of this process have ended when this returns, and those of other nodes, too,
+    /// unless a node did not confirm within the notifier's bound. A session that no order reached
+    /// ends when it acknowledges something, or when its window is full.
     ///
     /// # Errors
-    /// Those common to all calls. After [`Error::OutcomeUnknown`] the sessions have not ended; a second call ends them.
+    /// Those common to all calls. After [`Error::OutcomeUnknown`] the sessions have not ended; a
+    /// second call ends them.
     pub async fn forget_device(&self, who: &Principal, device: DeviceId) -> Result<bool, Error> {
         let (service, user) = (self.clone(), who.user);
-        // In a task: once it is forgotten its sessions end, also when the caller's future is dropped.
+        // In a task: once it is forgotten its sessions end, also when the caller's future is
+        // dropped.
         let forgetting = tokio::spawn(async move {
             let write = ForgetDevice { who: Principal::new(user, device.clone()) };
             let Outcome::DeviceForgotten { existed } = service.commit(Write::ForgetDevice(write)).await?
@@ -201,8 +208,8 @@ impl Service {
         forgetting.await.unwrap_or_else(|_| Err(Error::OutcomeUnknown(StoreErrorKind::OutcomeUnknown.into())))
     }
 
-    /// Moves a device's cursor over the entries right behind it that the device caused itself or acknowledged, as far
-    /// as one page of the store goes. The next fetch makes up for a failure.
+    /// Moves a device's cursor over the entries right behind it that the device caused itself or
+    /// acknowledged, as far as one page of the store goes. The next fetch makes up for a failure.
     async fn pass_over_own(&self, who: &Principal, cursor: InboxSeq) -> Result<(), Error> {
         let first_shown =
             InboxQuery { who: who.clone(), after: cursor, own: OwnEntries::Skip, limit: 1, max_bytes: 0 };
@@ -253,7 +260,8 @@ impl PendingKind {
 }
 
 impl InboxPage {
-    /// The page, if it leads on from where it was to start: asking again after one that does not would never end.
+    /// The page, if it leads on from where it was to start: asking again after one that does not
+    /// would never end.
     ///
     /// # Errors
     /// [`StoreErrorKind::Corrupt`].

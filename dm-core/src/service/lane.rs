@@ -54,9 +54,10 @@ impl Lane {
         }
     }
 
-    /// Gets jobs for a batch, unless some were left over. Whoever the last batch leaves unanswered is answered once the next
-    /// one is handed over, and at once if they are more than those who wait. Returns whether there are any; there are none when all senders
-    /// are gone, or the service is shutting down.
+    /// Gets jobs for a batch, unless some were left over. Whoever the last batch leaves unanswered
+    /// is answered once the next one is handed over, and at once if they are more than those who
+    /// wait. Returns whether there are any; there are none when all senders are gone, or the
+    /// service is shutting down.
     async fn receive(&mut self) -> bool {
         self.take_queued();
         if let Some(committed) = &self.committed
@@ -84,13 +85,15 @@ impl Lane {
         true
     }
 
-    /// Takes what those who were just answered send at once: until as many wait as were answered, until nothing comes
-    /// any more, or for so long. They are most of the callers, or this is not called.
+    /// Takes what those who were just answered send at once: until as many wait as were answered,
+    /// until nothing comes any more, or for so long. They are most of the callers, or this is not
+    /// called.
     ///
-    /// Otherwise the few that wait go first, and the many wait for them, again and again. With 4 and 16 callers SQLite does
-    /// 9,400 and 20,000 messages per second instead of 6,000 and 16,500, with 256 redb 45,000 instead of 37,000. With 256 the
-    /// others are the same within the noise: batches are larger, and the store stands still for a tenth of the time (by turns
-    /// with `dm-bench send`). Waiting for only 64, 128 or half of them was no better.
+    /// Otherwise the few that wait go first, and the many wait for them, again and again. With 4
+    /// and 16 callers SQLite does 9,400 and 20,000 messages per second instead of 6,000 and 16,500,
+    /// with 256 redb 45,000 instead of 37,000. With 256 the others are the same within the noise:
+    /// batches are larger, and the store stands still for a tenth of the time (by turns with
+    /// `dm-bench send`). Waiting for only 64, 128 or half of them was no better.
     async fn gather(&mut self, answered: usize, at_most: Duration) {
         let began = Instant::now();
         let mut before = None;

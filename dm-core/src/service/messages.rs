@@ -94,9 +94,10 @@ impl Service {
         self.history_within(who, conversation, range, limit, usize::MAX).await
     }
 
-    /// As [`history`](Self::history), for a caller that passes on so many bytes only: the page ends with the message that
-    /// reaches `max_bytes` by [`Message::cost`] (capped at [`Config::history_bytes`](crate::Config::history_bytes)), and
-    /// has at least one message where there are any.
+    /// As [`history`](Self::history), for a caller that passes on so many bytes only: the page ends
+    /// with the message that reaches `max_bytes` by [`Message::cost`] (capped at
+    /// [`Config::history_bytes`](crate::Config::history_bytes)), and has at least one message where
+    /// there are any.
     ///
     /// # Errors
     /// As [`history`](Self::history).

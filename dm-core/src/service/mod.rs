@@ -68,7 +68,8 @@ struct Inner {
     config: Config,
     committer: Committer,
     stage: tokio::sync::watch::Sender<Stage>,
-    /// Room for fetches that move a cursor behind their answer; without it they leave that to the next fetch.
+    /// Room for fetches that move a cursor behind their answer; without it they leave that to the
+    /// next fetch.
     passing: Arc<tokio::sync::Semaphore>,
 }
 

@@ -32,10 +32,11 @@ use crate::{ConversationId, ConversationState, KeyRecord, StoreError, UserId};
 /// # Contract
 ///
 /// *Commit*
-/// 1. **Atomic.** [`commit`](Store::commit) applies its writes in order, as one transaction. `Ok` means all of it;
-///    `Err` means that nothing of the batch is visible, now or after reopening. The one exception is
-///    [`OutcomeUnknown`](crate::StoreErrorKind::OutcomeUnknown): all of the batch is there, or nothing of it, and which of
-///    the two stays so. After it an embedded store refuses all work until it is reopened, by itself as
+/// 1. **Atomic.** [`commit`](Store::commit) applies its writes in order, as one transaction. `Ok`
+///    means all of it; `Err` means that nothing of the batch is visible, now or after reopening.
+///    The one exception is [`OutcomeUnknown`](crate::StoreErrorKind::OutcomeUnknown): all of the
+///    batch is there, or nothing of it, and which of the two stays so. After it an embedded store
+///    refuses all work until it is reopened, by itself as
 ///    [`Unavailable`](crate::StoreErrorKind::Unavailable), or by the host as
 ///    [`Closed`](crate::StoreErrorKind::Closed).
 /// 2. **Durable.** After `Ok`, every handle reads the batch and a power cut does not undo it.
@@ -70,10 +71,10 @@ use crate::{ConversationId, ConversationState, KeyRecord, StoreError, UserId};
 ///
 /// *Reads*
 ///
-/// 16. **Pages.** Cursors are exclusive, and pages are bounded by count and by bytes; a page holds at least one item
-///     when there is one, however large. A page of an inbox may end before that, as
-///     [`InboxPage::through`] says, so that one read walks a bounded stretch; a stretch that is passed over costs no
-///     read of its messages.
+/// 16. **Pages.** Cursors are exclusive, and pages are bounded by count and by bytes; a page holds
+///     at least one item when there is one, however large. A page of an inbox may end before that,
+///     as [`InboxPage::through`] says, so that one read walks a bounded stretch; a stretch that is
+///     passed over costs no read of its messages.
 /// 17. **Consistent.** One read answers from one state of the store, no older than the last commit that returned
 ///     before it was called.
 /// 18. **Foreign conversations** read exactly as missing ones.

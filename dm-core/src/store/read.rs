@@ -77,13 +77,14 @@ pub enum OwnEntries {
     Skip,
     /// All.
     Include,
-    /// Messages from others alone: neither notices nor what any of the user's devices caused. A store passes over
-    /// the rest without reading its messages.
+    /// Messages from others alone: neither notices nor what any of the user's devices caused. A
+    /// store passes over the rest without reading its messages.
     ReceivedOnly,
 }
 
 impl OwnEntries {
-    /// Whether a device is shown a message that the device `origin` of the same user sent, if one did.
+    /// Whether a device is shown a message that the device `origin` of the same user sent, if one
+    /// did.
     #[must_use]
     pub fn shows_message(self, device: &DeviceId, origin: Option<&DeviceId>) -> bool {
         match self {
@@ -93,7 +94,8 @@ impl OwnEntries {
         }
     }
 
-    /// Whether a device is shown a notice that the device `origin` of the same user caused, if one did.
+    /// Whether a device is shown a notice that the device `origin` of the same user caused, if one
+    /// did.
     #[must_use]
     pub fn shows_notice(self, device: &DeviceId, origin: Option<&DeviceId>) -> bool {
         self != Self::ReceivedOnly && self.shows_message(device, origin)
@@ -116,9 +118,9 @@ impl InboxQuery {
 pub struct InboxPage {
     /// The entries, oldest first.
     pub entries: Vec<InboxEntry>,
-    /// Where the next page starts: every entry up to here is in this page or was left out. At least the query's
-    /// `after`, unless that is beyond the head; beyond `after` while there are entries above it. A store may end a
-    /// page early that leaves much out, even empty.
+    /// Where the next page starts: every entry up to here is in this page or was left out. At least
+    /// the query's `after`, unless that is beyond the head; beyond `after` while there are entries
+    /// above it. A store may end a page early that leaves much out, even empty.
     pub through: InboxSeq,
     /// The newest entry of the inbox.
     pub head: InboxSeq,

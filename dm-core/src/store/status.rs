@@ -1,7 +1,8 @@
 //! What a store says of its own condition.
 
-/// The condition of a store, for [`Service::health`](crate::Service::health) and its metrics. The default is that of a
-/// store about which there is nothing to say: open, with room, syncing what it commits.
+/// The condition of a store, for [`Service::health`](crate::Service::health) and its metrics. The
+/// default is that of a store about which there is nothing to say: open, with room, syncing what it
+/// commits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StoreStatus {
@@ -35,7 +36,8 @@ pub enum Room {
     #[default]
     Enough,
     /// Free space is below the store's reserve: writes that take room are refused as
-    /// [`NoRoom`](crate::Refusal::NoRoom), by the service as [`Full`](crate::StoreErrorKind::Full); reads go on.
+    /// [`NoRoom`](crate::Refusal::NoRoom), by the service as [`Full`](crate::StoreErrorKind::Full);
+    /// reads go on.
     Low,
 }
 

@@ -129,11 +129,11 @@ impl AppendMessage {
 
 /// Acknowledges entries of a user's inbox for one registered device.
 ///
-/// Checks, in this order: the device is registered ([`Refusal::UnknownDevice`]); no named entry is beyond the newest
-/// ([`Refusal::BeyondHead`]).
+/// Checks, in this order: the device is registered ([`Refusal::UnknownDevice`]); no named entry is
+/// beyond the newest ([`Refusal::BeyondHead`]).
 ///
-/// An expired entry may be named, by its number or by its message: it counts as acknowledged, and nothing else changes.
-/// Only [`AckTarget::UpTo`] moves a cursor into what expired.
+/// An expired entry may be named, by its number or by its message: it counts as acknowledged, and
+/// nothing else changes. Only [`AckTarget::UpTo`] moves a cursor into what expired.
 ///
 /// The device's cursor then moves on over every entry that is acknowledged. Below an acknowledged entry it passes over
 /// what cannot or need not be named as well: the device's own entries, notices, and entries no longer held.

@@ -1,4 +1,5 @@
-//! What a notifier across nodes asks of the hub: who is here, and hints that came without their entries.
+//! What a notifier across nodes asks of the hub: who is here, and hints that came without their
+//! entries.
 
 use dm_core::{DeviceId, EntryHint, Hub, MemoryStore, NullNotifier, Reach};
 

@@ -1,4 +1,5 @@
-//! The adapter for engines whose calls block: what happens when an engine fails, and when its disk fills up.
+//! The adapter for engines whose calls block: what happens when an engine fails, and when its disk
+//! fills up.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};

@@ -25,8 +25,8 @@ proptest! {
     }
 }
 
-/// Sends some messages before the session is connected and the rest while it is live, passes hints on in the given
-/// rounds, and returns what was delivered once the poll interval has passed.
+/// Sends some messages before the session is connected and the rest while it is live, passes hints
+/// on in the given rounds, and returns what was delivered once the poll interval has passed.
 async fn deliver(early: usize, rounds: Vec<Vec<usize>>) -> Vec<String> {
     let hub = Hub::new();
     let mischief = Mischief::new(hub.clone());

@@ -8,7 +8,8 @@ use dm_core::*;
 
 use crate::common::{self, World, on, seq, settle, texts, who};
 
-/// A store in memory whose pages of an inbox end after so many numbers, as those of the other stores do.
+/// A store in memory whose pages of an inbox end after so many numbers, as those of the other
+/// stores do.
 #[derive(Clone)]
 struct ShortPages {
     inner: MemoryStore,

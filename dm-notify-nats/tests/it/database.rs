@@ -1,5 +1,5 @@
-//! Two nodes on one PostgreSQL database and one bus, under traffic from both: each device gets each message once and in
-//! order, and nothing is found by polling, for the clocks stand.
+//! Two nodes on one PostgreSQL database and one bus, under traffic from both: each device gets each
+//! message once and in order, and nothing is found by polling, for the clocks stand.
 
 use dm_core::{AckTarget, Delivery, InboxSeq, MessageId, Session};
 use dm_store_postgres::PostgresStore;
@@ -42,7 +42,8 @@ async fn under_traffic_from_two_nodes_every_device_gets_everything_once_in_order
     }
     until("all are subscribed for on both", || subscriptions(&server) == 6).await;
 
-    // Everybody writes to everybody, over both nodes, and opens the conversation first, as do the others.
+    // Everybody writes to everybody, over both nodes, and opens the conversation first, as do the
+    // others.
     let mut writing = Vec::new();
     for (from, to) in [(0, 1), (1, 0), (0, 2), (2, 0), (1, 2), (2, 1)] {
         for (part, node) in nodes.iter().cloned().enumerate() {

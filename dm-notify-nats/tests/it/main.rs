@@ -1,5 +1,5 @@
-//! Nodes on a bus and a store that they share. All modules are one program: each further program would
-//! link the client of the bus once more.
+//! Nodes on a bus and a store that they share. All modules are one program: each further program
+//! would link the client of the bus once more.
 //!
 //! `logs.rs` is a program of its own, since it takes what the whole process logs.
 

@@ -57,7 +57,8 @@ async fn what_was_missed_comes_without_polling_once_the_bus_is_back() {
         sessions.push(there.connect(&who(n)).await);
     }
     until("all are subscribed for", || subscriptions(&server) == 100).await;
-    // They wait already when the bus goes, and have looked into the store for what came while they connected.
+    // They wait already when the bus goes, and have looked into the store for what came while they
+    // connected.
     there.flushed(0).await;
     let mut last = sessions.pop().unwrap();
     let mut first = sessions.remove(0);

@@ -1,4 +1,5 @@
-//! A node of the tests' own making: it says what a test has it say, and has the nodes' key if it is given one.
+//! A node of the tests' own making: it says what a test has it say, and has the nodes' key if it is
+//! given one.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -1,4 +1,5 @@
-//! Somebody on the bus who is no node: what they can do with the nodes' key missing to them, and where there is none.
+//! Somebody on the bus who is no node: what they can do with the nodes' key missing to them, and
+//! where there is none.
 
 use bytes::Bytes;
 use dm_core::{DisconnectReason, MemoryStore, SessionEnd};
@@ -113,7 +114,8 @@ async fn an_order_and_a_claim_are_taken_once_whoever_says_them_again() {
     for _ in 0..2 {
         attacker.publish(claim.subject.clone(), claim.payload.clone()).await.unwrap();
     }
-    // The node that was not subscribed for the user at the time takes the claim once: it names a session that is older.
+    // The node that was not subscribed for the user at the time takes the claim once: it names a
+    // session that is older.
     until("it is counted", || here.nats.stats().repeated == 1).await;
     let chat = here.open(1, 2).await;
     for session in [&mut session, &mut elsewhere] {
@@ -184,7 +186,8 @@ async fn without_a_key_hints_carry_numbers_only_and_no_entry_is_believed() {
     attacker.publish(subject(2), forged.into()).await.unwrap();
     until("it is counted", || there.nats.stats().unauthenticated > before).await;
 
-    // A number of the next entry, said to be the session's own: a session that believed it would pass over the message.
+    // A number of the next entry, said to be the session's own: a session that believed it would
+    // pass over the message.
     let mut number = vec![VERSION, NUMBER];
     number.extend(*b"a liar!!");
     number.extend(3_u64.to_be_bytes());

@@ -1,4 +1,5 @@
-//! A device that connects to another node: the newer session stays, one of two always does, and nothing is lost.
+//! A device that connects to another node: the newer session stays, one of two always does, and
+//! nothing is lost.
 
 use std::time::Duration;
 

@@ -20,7 +20,8 @@ async fn numbers(store: &FjallStore, n: u64) -> Vec<u64> {
     store.inbox(whole_inbox(who(n))).await.unwrap().entries.iter().map(|entry| entry.seq.get()).collect()
 }
 
-/// A folder with a conversation of users 1 and 2 and so many messages from 1, one commit each, closed.
+/// A folder with a conversation of users 1 and 2 and so many messages from 1, one commit each,
+/// closed.
 async fn written(folder: &Path, messages: u64) {
     let store = FjallStore::open(folder).unwrap();
     store.commit(vec![open(1, 1, 2)]).await.unwrap();
@@ -74,7 +75,8 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// The journal that is written to. Its file is longer than what was written, so the end is told as well.
+/// The journal that is written to. Its file is longer than what was written, so the end is told as
+/// well.
 fn journal(folder: &Path) -> (PathBuf, usize) {
     let (path, bytes) =
         contents(folder).into_iter().rfind(|(path, _)| path.extension() == Some("jnl".as_ref())).unwrap();
@@ -262,7 +264,8 @@ impl Drop for Over<'_> {
     }
 }
 
-/// fjall's own snapshots see a part of a batch when a flush in the background completes in the middle of it.
+/// fjall's own snapshots see a part of a batch when a flush in the background completes in the
+/// middle of it.
 #[test]
 fn no_reader_sees_a_part_of_a_batch_while_tables_are_flushed() {
     const BATCH: u64 = 500;
@@ -412,7 +415,8 @@ async fn a_damaged_row_is_a_typed_error_and_no_panic() {
     for (table, key, value) in damages {
         let folder = tempfile::tempdir().unwrap();
         written(folder.path(), 1).await;
-        // User 1 has ref 1 or 2, by the order of the two public keys: both inboxes are damaged alike.
+        // User 1 has ref 1 or 2, by the order of the two public keys: both inboxes are damaged
+        // alike.
         put(folder.path(), table, key, &value);
         if table == INBOX || table == FLOORS {
             let mut other = key.to_vec();

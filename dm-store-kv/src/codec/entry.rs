@@ -13,7 +13,7 @@ pub(crate) struct EntryRow {
     pub(crate) content: Content,
 }
 
-/// What an entry points to.
+/// The content that an entry points to.
 #[derive(Clone, Copy)]
 pub(crate) enum Content {
     /// A message, by its row.

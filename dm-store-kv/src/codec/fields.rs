@@ -4,7 +4,8 @@ use dm_core::{DeviceId, InboxSeq, Timestamp, UserId};
 
 use crate::failure::Failure;
 
-/// Reads fields off the front of a row. Bytes that the library did not write are a [`Failure::Damaged`].
+/// Reads fields off the front of a row. Bytes that the library did not write are a
+/// [`Failure::Damaged`].
 pub(crate) struct Fields<'a>(&'a [u8]);
 
 impl<'a> Fields<'a> {

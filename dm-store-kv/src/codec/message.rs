@@ -8,7 +8,7 @@ use dm_core::{
 use crate::codec::fields::Fields;
 use crate::failure::Failure;
 
-/// What a message's row says of where it is.
+/// A message's references and numbers, from its row.
 #[derive(Clone, Copy)]
 pub(crate) struct Filed {
     pub(crate) conversation: u32,
@@ -57,7 +57,8 @@ impl Filed {
         value
     }
 
-    /// Where a message is; what it is stays in the fields for [`message`](Self::message).
+    /// The references and numbers; the rest of the row stays in the fields for
+    /// [`message`](Self::message).
     pub(crate) fn decode(value: &mut Fields<'_>) -> Result<Self, Failure> {
         Ok(Self {
             conversation: value.u32()?,

@@ -21,11 +21,11 @@ pub(super) fn conversation(
     state(tables, tables.thread_row(thread_ref)?, head, last_activity).map(Some)
 }
 
-/// A page in the order of the core's cursor: last activity, newest first, never-active last, then id, newest
-/// first.
+/// A page in the order of the core's cursor: last activity, newest first, never-active last, then
+/// id, newest first.
 ///
-/// It looks at the newest message of each of the user's conversations, in a narrow table, and at the participants for the
-/// page only.
+/// It looks at the newest message of each of the user's conversations, in a narrow table, and at
+/// the participants for the page only.
 pub(super) fn conversations(
     tables: &Tables<impl Rows>,
     query: &ConversationsQuery,

@@ -10,11 +10,11 @@ use crate::failure::Failure;
 use crate::rows::{Look as _, Rows};
 use crate::tables::Tables;
 
-/// Entries looked at for one page. A device whose own entries or acknowledged ones fill more than this gets a
-/// short page and asks again, so that one read never walks a whole inbox.
+/// Entries looked at for one page. A device whose own entries or acknowledged ones fill more than
+/// this gets a short page and asks again, so that one read never walks a whole inbox.
 const EXAMINED: usize = 4_096;
 
-/// What a device acknowledged individually, walked along with the inbox.
+/// The entries that a device acknowledged individually, walked along with the inbox.
 pub(crate) struct Marks<'a, T: Rows + 'a> {
     rows: T::Walk<'a>,
     next: Option<InboxSeq>,
@@ -76,7 +76,8 @@ impl<T: Rows> Tables<T> {
         }))
     }
 
-    /// What a device acknowledged individually above an entry. There is nothing up to its cursor.
+    /// The entries that a device acknowledged individually above an entry. There is nothing up to
+    /// its cursor.
     pub(crate) fn marks(&self, user: u32, device: u32, after: InboxSeq) -> Result<Marks<'_, T>, Failure> {
         let from = mark(user, device, after.next().get());
         let mut marks = Marks { rows: self.acked.scan(&from, &mark(user, device, u64::MAX))?, next: None };

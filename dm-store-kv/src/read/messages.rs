@@ -10,7 +10,8 @@ use crate::failure::Failure;
 use crate::rows::Rows;
 use crate::tables::Tables;
 
-/// Reads the messages of one page. Their conversations and senders are few, and each is looked up once.
+/// Reads the messages of one page. Their conversations and senders are few, and each is looked up
+/// once.
 pub(crate) struct Messages<'a, T> {
     tables: &'a Tables<T>,
     conversations: HashMap<u32, ConversationId>,

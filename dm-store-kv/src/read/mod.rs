@@ -90,7 +90,8 @@ impl<T: Rows> Tables<T> {
         })
     }
 
-    /// The newest number of a conversation and when its message was received; zero and none before the first.
+    /// The newest number of a conversation and when its message was received; zero and none before
+    /// the first.
     pub(crate) fn newest_message(
         &self,
         thread_ref: u32,
@@ -101,7 +102,7 @@ impl<T: Rows> Tables<T> {
     }
 }
 
-/// What the last row of a conversation says: its number, and when its message was received.
+/// The number of the last row of a conversation, and when its message was received.
 fn newest_of(mut key: Fields<'_>, value: Fields<'_>) -> Result<(ServerSequence, Option<Timestamp>), Failure> {
     key.u32()?;
     let sequence = ServerSequence::new(key.last(Fields::u64)?);

@@ -37,8 +37,8 @@ impl<T: Changes> Batch<'_, T> {
                 continue;
             }
             done.acknowledged += 1;
-            // Below the cursor it is acknowledged already; below the floor there is nothing to remember it
-            // for.
+            // Below the cursor it is acknowledged already; below the floor there is nothing to
+            // remember it for.
             if seq > device.cursor && seq > floor {
                 let key = mark(user_ref, device_ref, seq.get());
                 self.tables.acked.insert(&key, &[])?;
@@ -66,9 +66,10 @@ impl<T: Changes> Batch<'_, T> {
         })
     }
 
-    /// Moves a device's cursor over what follows it and is acknowledged, and forgets those individual marks.
-    /// The device's own entries are passed over, and so are notices and missing entries with an acknowledged
-    /// entry above them: an acknowledgement by message id cannot name those, and deliveries are in order.
+    /// Moves a device's cursor over what follows it and is acknowledged, and forgets those
+    /// individual marks. The device's own entries are passed over, and so are notices and missing
+    /// entries with an acknowledged entry above them: an acknowledgement by message id cannot name
+    /// those, and deliveries are in order.
     fn settle(
         &mut self,
         user_ref: u32,

@@ -50,8 +50,8 @@ impl<T: Changes> Batch<'_, T> {
             removed += 1;
             floor = Some(seq);
         }
-        // The first entry is the one whose time the inbox is known by: without this, the same inbox came back
-        // for ever.
+        // The first entry is the one whose time the inbox is known by: without this, the same inbox
+        // came back for ever.
         let floor = floor.ok_or(Failure::Damaged("an inbox without the entry it is known by"))?;
 
         self.tables

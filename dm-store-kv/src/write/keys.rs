@@ -60,7 +60,8 @@ impl<T: Changes> Batch<'_, T> {
         Ok(Some((publisher, Announcement::decode(Fields::new(&value))?)))
     }
 
-    /// The next conversations of a publication, in the order they were opened, and the peer in each.
+    /// The next conversations of a publication, in the order they were opened, and the peer in
+    /// each.
     fn peers(&self, announcement: Announcement, limit: usize) -> Result<Vec<(u32, UserId)>, Failure> {
         let Announcement { user, after, until } = announcement;
         let from = refs(user, after.saturating_add(1));

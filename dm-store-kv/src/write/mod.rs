@@ -41,11 +41,12 @@ impl From<Failure> for Stop {
     }
 }
 
-/// Does a batch of writes in its tables, one after the other: answer *i* is of write *i*. The engine then commits them, and
-/// clears the heads if it fails.
+/// Does a batch of writes in its tables, one after the other: answer *i* is of write *i*. The
+/// engine then commits them, and clears the heads if it fails.
 ///
 /// # Errors
-/// What the engine says, or what is damaged. Nothing of the batch may be committed then, and the heads are to be cleared.
+/// What the engine says, or what is damaged. Nothing of the batch may be committed then, and the
+/// heads are to be cleared.
 pub fn apply<T: Changes>(
     tables: &mut Tables<T>,
     heads: &mut Heads,

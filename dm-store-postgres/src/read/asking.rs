@@ -6,8 +6,9 @@ use tokio::runtime::Handle;
 use crate::connection::{Connections, close};
 use crate::error::Fault;
 
-/// A connection of a read. A read that is dropped leaves its question with the server, which goes on with it: the
-/// connection goes back to the others when the server is done, and until then nobody is queued behind that question.
+/// A connection of a read. A read that is dropped leaves its question with the server, which goes
+/// on with it: the connection goes back to the others when the server is done, and until then
+/// nobody is queued behind that question.
 pub(super) struct Asking<'a> {
     connections: &'a Connections,
     connection: Option<Object>,

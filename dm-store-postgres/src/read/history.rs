@@ -9,9 +9,9 @@ use uuid::Uuid;
 use crate::codec::{self, MESSAGE};
 use crate::error::Fault;
 
-/// One row per message, or one without a message for an empty page, or none when there is no such conversation for the
-/// reader. Ends behind the first message that does not fit, so that no more than a page and one message is sent; the
-/// second is always sent, to tell that there is more.
+/// One row per message, or one without a message for an empty page, or none when there is no such
+/// conversation for the reader. Ends behind the first message that does not fit, so that no more
+/// than a page and one message is sent; the second is always sent, to tell that there is more.
 pub(crate) fn statement(newest_first: bool) -> String {
     let order = if newest_first { "DESC" } else { "ASC" };
     format!(

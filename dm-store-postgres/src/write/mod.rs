@@ -1,11 +1,12 @@
 //! Writing: one batch, one transaction.
 //!
-//! A batch takes the locks of all users it names and of the users of all conversations it names, in the order of their
-//! keys, before it reads anything else. Each row that it changes belongs to one of them: an inbox and its devices to their
-//! user, a conversation and its messages to both of its users. So two batches that meet in anything meet in a user, where
-//! one of them waits for the other's commit, and each statement behind the locks sees all that was committed before
-//! they were granted. That is why `READ COMMITTED` is enough, and why there is no cycle of waiting. A run that sends moves the
-//! heads on while it locks: see `reserve.rs`.
+//! A batch takes the locks of all users it names and of the users of all conversations it names, in
+//! the order of their keys, before it reads anything else. Each row that it changes belongs to one
+//! of them: an inbox and its devices to their user, a conversation and its messages to both of its
+//! users. So two batches that meet in anything meet in a user, where one of them waits for the
+//! other's commit, and each statement behind the locks sees all that was committed before they were
+//! granted. That is why `READ COMMITTED` is enough, and why there is no cycle of waiting. A run
+//! that sends moves the heads on while it locks: see `reserve.rs`.
 
 mod acknowledge;
 mod announce;

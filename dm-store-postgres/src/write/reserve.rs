@@ -1,9 +1,10 @@
 //! Taking numbers together with the locks.
 //!
-//! Nearly every message that is sent is stored. So a run that sends moves the heads of its inboxes and conversations on when
-//! it locks them, by as much as it is going to append, and reads what it found: one change of a row, where locking or
-//! reading it and changing it are two. For what is refused or repeated after all, `flush` moves them back, before the
-//! commit: until then nobody sees either.
+//! Nearly every message that is sent is stored. So a run that sends moves the heads of its inboxes
+//! and conversations on when it locks them, by as much as it is going to append, and reads what it
+//! found: one change of a row, where locking or reading it and changing it are two. For what is
+//! refused or repeated after all, `flush` moves them back, before the commit: until then nobody
+//! sees either.
 
 use std::collections::BTreeMap;
 
@@ -15,8 +16,9 @@ use super::plan::Names;
 use crate::codec;
 use crate::error::Fault;
 
-/// Locks users, and moves their heads on. It takes the rows in the order of the array, for a loop over it is the only plan
-/// that is left to the planner: see [`parameters`](crate::connection::parameters), and the test that looks at the plan.
+/// Locks users, and moves their heads on. It takes the rows in the order of the array, for a loop
+/// over it is the only plan that is left to the planner: see
+/// [`parameters`](crate::connection::parameters), and the test that looks at the plan.
 pub(crate) const RESERVE_ENTRIES: &str = "UPDATE users u SET inbox_head = u.inbox_head + n.entries
     FROM unnest($1::bytea[], $2::bigint[]) AS n(id, entries) WHERE u.id = n.id
     RETURNING u.id, u.inbox_head, u.inbox_floor, u.oldest_at, u.conversations,
@@ -37,8 +39,8 @@ pub(super) struct Reservation {
 }
 
 impl Reservation {
-    /// None if the run appends no message, if this node does not know to whom, or if it opens conversations, which it
-    /// may append to.
+    /// None if the run appends no message, if this node does not know to whom, or if it opens
+    /// conversations, which it may append to.
     pub(super) fn of(run: &[Write], names: &Names) -> Option<Self> {
         if !names.strangers.is_empty() {
             return None;

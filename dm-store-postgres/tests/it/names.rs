@@ -16,7 +16,8 @@ async fn in_schema(database: &Database, schema: &str) -> Result<PostgresStore, S
     PostgresStore::open_with(&database.parameters(), NoTls, &config).await
 }
 
-/// What is in the database: relations with their numbers and columns, and the row of the version if there is one.
+/// What is in the database: relations with their numbers and columns, and the row of the version if
+/// there is one.
 fn contents(database: &Database) -> String {
     let relations = database.sql(
         "SELECT c.oid, c.relname, c.relkind, a.attname, a.atttypid FROM pg_class c

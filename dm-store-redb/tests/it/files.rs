@@ -278,7 +278,8 @@ async fn a_damaged_row_is_a_typed_error_and_no_panic() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("dm.redb");
         written(&path, 1).await;
-        // User 1 has ref 1 or 2, by the order of the two public keys: both inboxes are damaged alike.
+        // User 1 has ref 1 or 2, by the order of the two public keys: both inboxes are damaged
+        // alike.
         put(&path, table, key, &value);
         if table == "dm_inbox_run_0" {
             let mut other = key.to_vec();

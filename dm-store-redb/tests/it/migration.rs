@@ -1,7 +1,8 @@
 //! A migration that is killed at each of its steps.
 //!
-//! The disk is redb's own seam to it. A process that is killed leaves what it had written until then, and nothing after it;
-//! so a copy of the disk is kept after each call of a migration, and each copy is opened.
+//! The disk is redb's own seam to it. A process that is killed leaves what it had written until
+//! then, and nothing after it; so a copy of the disk is kept after each call of a migration, and
+//! each copy is opened.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -86,7 +87,8 @@ async fn entries(database: Arc<Database>) -> Vec<InboxEntry> {
     store.inbox(whole_inbox(who(2))).await.unwrap().entries
 }
 
-/// Opens what a kill at each step of the migration leaves; how many times it was the old schema, and the new one.
+/// Opens what a kill at each step of the migration leaves; how many times it was the old schema,
+/// and the new one.
 async fn kill_at_each_step(image: Vec<u8>, old: (u32, usize), expected: &[InboxEntry]) -> (usize, usize) {
     let disk = Disk::holding(image);
     let database = disk.open();

@@ -30,7 +30,8 @@ fn is_foreign(error: &StoreError, name: &str) {
     assert!(text.contains(name), "{name}: {text}");
 }
 
-/// Asserts that the file is refused for a table, and stays as it is; and so is the host's open database.
+/// Asserts that the file is refused for a table, and stays as it is; and so is the host's open
+/// database.
 fn is_refused(path: &Path, name: &str) {
     let before = std::fs::read(path).unwrap();
     is_foreign(&RedbStore::open(path).unwrap_err(), name);

@@ -1,7 +1,8 @@
-//! The power is cut at every kind of moment: writes that were not synced are lost, torn, or kept in any order.
+//! The power is cut at every kind of moment: writes that were not synced are lost, torn, or kept in
+//! any order.
 //!
-//! The disk is redb's own seam to it, on an [`Image`]. At moments by chance, in and between commits, a copy is made of what
-//! a disk might then hold, and each copy is opened and judged.
+//! The disk is redb's own seam to it, on an [`Image`]. At moments by chance, in and between
+//! commits, a copy is made of what a disk might then hold, and each copy is opened and judged.
 
 use std::io;
 use std::num::NonZeroUsize;

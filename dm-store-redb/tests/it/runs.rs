@@ -1,4 +1,5 @@
-//! New rows lie in small trees and are moved: what was written before there were any, lists, and damage.
+//! New rows lie in small trees and are moved: what was written before there were any, lists, and
+//! damage.
 
 use std::num::NonZeroUsize;
 use std::path::Path;

@@ -31,10 +31,12 @@ pub(super) fn conversation(connection: &Database, id: ConversationId) -> Result<
     Ok(Some(state))
 }
 
-/// The number of a conversation's newest message, and when that was received; zero and none before the first.
+/// The number of a conversation's newest message, and when that was received; zero and none before
+/// the first.
 type Newest = (i64, Option<Timestamp>);
 
-/// A conversation of a page: last activity and id, which are its place in the order, its ref, and its newest number.
+/// A conversation of a page: last activity and id, which are its place in the order, its ref, and
+/// its newest number.
 type Listed = ((Option<Timestamp>, ConversationId), i64, i64);
 
 /// A page in the order of the core's cursor: last activity, newest first, never-active last, then id, newest first.

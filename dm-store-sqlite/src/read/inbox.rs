@@ -15,8 +15,8 @@ use crate::database::Database;
 use crate::heads::newest_entry;
 use crate::runs::{Layout, walk};
 
-/// Numbers that one page goes through. A device to which more than this in a row is not shown gets a short page and asks
-/// again, so that one read never walks a whole inbox.
+/// Numbers that one page goes through. A device to which more than this in a row is not shown gets
+/// a short page and asks again, so that one read never walks a whole inbox.
 const STRETCH: i64 = 4_096;
 
 /// The page's user and the device that asks, as far as they are known.
@@ -80,7 +80,8 @@ fn entry(connection: &Database, row: &Row<'_>) -> Result<InboxEntry> {
     })
 }
 
-/// The rows of the user and of the device, with the inbox's newest number and the newest expired one filled in.
+/// The rows of the user and of the device, with the inbox's newest number and the newest expired
+/// one filled in.
 fn extent(
     connection: &Database,
     layout: &Layout,

@@ -17,24 +17,26 @@ const MANY: usize = 512;
 /// A run: of which generation, and its number in that.
 type RunId = (i64, i64);
 
-/// When the newest entry of each run that gets no more rows was written. Kept for all readers, because finding out takes
-/// a look at all of its rows.
+/// When the newest entry of each run that gets no more rows was written. Kept for all readers,
+/// because finding out takes a look at all of its rows.
 #[derive(Default)]
 pub(crate) struct Sealed(Mutex<HashMap<RunId, Timestamp>>);
 
 /// The newest message in each conversation in which a user has recent entries.
 pub(super) struct Recent {
-    /// By conversation: its number and time. The conversation's newest message is among the entries if any of it is,
-    /// because they expire from the oldest.
+    /// By conversation: its number and time. The conversation's newest message is among the entries
+    /// if any of it is, because they expire from the oldest.
     pub(super) newest: HashMap<i64, (i64, Timestamp)>,
-    /// Whether older runs were left out. Then no conversation whose newest message is only there can be on the page.
+    /// Whether older runs were left out. Then no conversation whose newest message is only there
+    /// can be on the page.
     pub(super) is_partial: bool,
     /// No conversation of the page has its last activity before this.
     pub(super) at_least: Option<Timestamp>,
 }
 
 impl Recent {
-    /// Looks at both generations: some rows may be moved for the user and not yet for the conversation.
+    /// Looks at both generations: some rows may be moved for the user and not yet for the
+    /// conversation.
     pub(super) fn read(
         connection: &Database,
         layout: &Layout,
@@ -43,7 +45,8 @@ impl Recent {
         query: &ConversationsQuery,
     ) -> Result<Self> {
         let mut recent = Self { newest: HashMap::new(), is_partial: false, at_least: None };
-        // From the newest run to the oldest, and in each from the newest entry on, so that the first is the newest.
+        // From the newest run to the oldest, and in each from the newest entry on, so that the
+        // first is the newest.
         let mut left: Vec<RunId> = layout.run_ids().collect();
         while let Some(run) = left.pop() {
             let rows = recent.add(connection, user_ref, run)?;

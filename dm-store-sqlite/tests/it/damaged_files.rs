@@ -1,4 +1,5 @@
-//! Files that were never made to the end, copied in the middle of a commit, cut short, or of which bits flipped.
+//! Files that were never made to the end, copied in the middle of a commit, cut short, or of which
+//! bits flipped.
 
 use std::io::Write as _;
 use std::num::NonZeroUsize;
@@ -21,8 +22,9 @@ struct Files {
 }
 
 impl Files {
-    /// A copy as they are now. By another program: a process that closes a file loses the locks it has on it. The log
-    /// first: what a checkpoint takes out of it afterwards is then in the database, too.
+    /// A copy as they are now. By another program: a process that closes a file loses the locks it
+    /// has on it. The log first: what a checkpoint takes out of it afterwards is then in the
+    /// database, too.
     fn copy(folder: &Path) -> Self {
         let copied = |name: &str| {
             let copy = Command::new("cat").arg(folder.join(name)).output().unwrap();
@@ -116,7 +118,8 @@ async fn copies_taken_while_a_commit_runs_hold_all_of_it_or_nothing() {
     show(&format!("copies of SQLite's files taken while a commit ran: {whole} with it, {absent} without it"));
 }
 
-/// By whole pages: SQLite fills half a page at the end of a database up with zeros and does not miss the rest.
+/// By whole pages: SQLite fills half a page at the end of a database up with zeros and does not
+/// miss the rest.
 #[tokio::test]
 async fn a_database_cut_short_is_corrupt_and_never_empty() {
     let (whole, _) = database().await;
@@ -133,8 +136,9 @@ async fn a_database_cut_short_is_corrupt_and_never_empty() {
     }
 }
 
-/// SQLite keeps no checksums of a database's pages, so that a bit flipped within a value reads as another value. The test
-/// says how often that was, and holds the store to the rest: no panic, no endless loop, errors with a type.
+/// SQLite keeps no checksums of a database's pages, so that a bit flipped within a value reads as
+/// another value. The test says how often that was, and holds the store to the rest: no panic, no
+/// endless loop, errors with a type.
 #[tokio::test]
 async fn bits_flipped_in_a_database_are_typed_errors_where_sqlite_notices() {
     let (whole, oracle) = database().await;

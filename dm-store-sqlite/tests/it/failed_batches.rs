@@ -1,4 +1,5 @@
-//! A batch that fails in its middle leaves nothing, in the file and in what the writer keeps in memory.
+//! A batch that fails in its middle leaves nothing, in the file and in what the writer keeps in
+//! memory.
 
 use dm_conformance::build::{ack_up_to, append_as, ciphertext, publish};
 use dm_core::*;
@@ -7,7 +8,8 @@ use rusqlite::Connection;
 
 use crate::common::{append, at, conversation, open, register, user, who, whole_inbox};
 
-/// A store in a file that may not grow beyond so many pages, with a conversation of users 1 and 2 that fills it.
+/// A store in a file that may not grow beyond so many pages, with a conversation of users 1 and 2
+/// that fills it.
 async fn full(folder: &tempfile::TempDir) -> (SqliteStore, u64) {
     let path = folder.path().join("host.db");
     Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 1").unwrap();
@@ -50,7 +52,8 @@ async fn a_failed_batch_leaves_nothing_that_the_next_one_numbers_from() {
     assert!(store.conversation(conversation(2)).await.unwrap().is_none());
     assert!(store.devices(user(3)).await.unwrap().is_empty());
 
-    // Room again, and no other handle was opened meanwhile: the writer goes on from what it has in memory.
+    // Room again, and no other handle was opened meanwhile: the writer goes on from what it has in
+    // memory.
     store.commit(vec![Write::Expire(Expire { before: at(6), limit: 100_000 })]).await.unwrap();
     let refused = store.commit(vec![append(2, 1, 30_001, 7)]).await.unwrap().remove(0);
     assert!(matches!(refused, Outcome::Refused(Refusal::NotFound)), "{refused:?}");

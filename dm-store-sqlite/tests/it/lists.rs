@@ -27,7 +27,8 @@ async fn few_rows_are_recent() {
     check(400, 2_000, Last { ahead: Some(700), right: Some(900) }).await;
 }
 
-/// Runs of 1,250 entries, half of them the user's: a page that is filled from the newest runs leaves the others out.
+/// Runs of 1,250 entries, half of them the user's: a page that is filled from the newest runs
+/// leaves the others out.
 #[tokio::test]
 async fn older_runs_are_left_out() {
     check(20_000, 4_000, Last::default()).await;
@@ -38,15 +39,15 @@ async fn older_runs_are_not_left_out_where_a_clock_was_ahead() {
     check(20_000, 4_000, Last { ahead: Some(1_000), right: None }).await;
 }
 
-/// Three generations: in the first, which is moved, a clock was ahead; the second, which is being moved, and left out, has
-/// the newest message of that conversation.
+/// Three generations: in the first, which is moved, a clock was ahead; the second, which is being
+/// moved, and left out, has the newest message of that conversation.
 #[tokio::test]
 async fn what_is_left_out_is_looked_at_where_it_tells() {
     check(20_000, 20_900, Last { ahead: Some(100), right: Some(10_500) }).await;
 }
 
-/// What a handle remembers of a run holds after the other one wrote, after entries expired, and when the run's table belongs
-/// to a later generation; for cursors that no page ended at, too.
+/// What a handle remembers of a run holds after the other one wrote, after entries expired, and
+/// when the run's table belongs to a later generation; for cursors that no page ended at, too.
 #[tokio::test]
 async fn two_handles_list_alike_while_generations_follow_each_other() {
     const PEOPLE: u64 = 200;

@@ -1,5 +1,5 @@
-//! What is SQLite's own, and the conformance suite. All modules are one program: each further program
-//! would link SQLite and the suite once more.
+//! What is SQLite's own, and the conformance suite. All modules are one program: each further
+//! program would link SQLite and the suite once more.
 //!
 //! Tests that start processes may be among them. SQLite's locks belong to a process and are not
 //! inherited, so that a process that is being started holds none of another test.

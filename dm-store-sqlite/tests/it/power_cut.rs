@@ -1,15 +1,16 @@
 //! The power is cut: what was not synced is lost, torn, or kept in any order.
 //!
-//! SQLite has a seam to the disk, but filling it takes code that Rust cannot check. So the files are copied between
-//! commits, and what a disk might have held at moments between two copies is put together from both:
+//! SQLite has a seam to the disk, but filling it takes code that Rust cannot check. So the files
+//! are copied between commits, and what a disk might have held at moments between two copies is put
+//! together from both:
 //!
-//! - while a commit writes its log, the database as before, and of the log's new sectors any part, but none before the
-//!   header of a log that begins anew;
+//! - while a commit writes its log, the database as before, and of the log's new sectors any part,
+//!   but none before the header of a log that begins anew;
 //! - while a checkpoint follows it, the log as after, and of the database's new pages any part;
 //! - the shared memory file, which is not synced ever, is gone.
 //!
-//! What this does not prove: that the system call to sync does what it says, and that SQLite makes it in this order (its
-//! documentation says so, and `synchronous = FULL` is tested elsewhere).
+//! What this does not prove: that the system call to sync does what it says, and that SQLite makes
+//! it in this order (its documentation says so, and `synchronous = FULL` is tested elsewhere).
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -50,7 +51,8 @@ impl Place {
         self.folder.path().join("dm.db")
     }
 
-    /// A copy of the files as they are. By another program: a process that closes a file loses the locks it has on it.
+    /// A copy of the files as they are. By another program: a process that closes a file loses the
+    /// locks it has on it.
     fn copy(&self) -> Files {
         let copied = |name: &str| {
             let to = self.folder.path().join("copy");
@@ -60,8 +62,9 @@ impl Place {
         Files { database: copied("dm.db"), log: copied("dm.db-wal") }
     }
 
-    /// A log on its way. When it begins anew, SQLite syncs its new header before anything else: otherwise the old header
-    /// could meet what is left of the old content, and bring back pages from before the last checkpoint.
+    /// A log on its way. When it begins anew, SQLite syncs its new header before anything else:
+    /// otherwise the old header could meet what is left of the old content, and bring back pages
+    /// from before the last checkpoint.
     fn log_on_the_way(&mut self, before: &[u8], after: &[u8]) -> Vec<u8> {
         let begins_anew = before.len() >= LOG_HEADER && before[..LOG_HEADER] != after[..LOG_HEADER];
         if !begins_anew {
@@ -74,7 +77,8 @@ impl Place {
         self.on_the_way(&with_header, after)
     }
 
-    /// A file on its way from what it was to what it became: of what changed, any sectors are there.
+    /// A file on its way from what it was to what it became: of what changed, any sectors are
+    /// there.
     fn on_the_way(&mut self, before: &[u8], after: &[u8]) -> Vec<u8> {
         // From nothing to everything, and now and then exactly that.
         let odds = self.chance.below(9);

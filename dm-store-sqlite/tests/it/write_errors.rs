@@ -1,7 +1,9 @@
-//! A file that may not grow: the kernel refuses a write in the middle of a commit (`EFBIG`, by a limit that a shell sets
-//! for a child process). The store answers with typed errors, and is whole when it is opened without the limit.
+//! A file that may not grow: the kernel refuses a write in the middle of a commit (`EFBIG`, by a
+//! limit that a shell sets for a child process). The store answers with typed errors, and is whole
+//! when it is opened without the limit.
 //!
-//! A full disk and an `fsync` that fails are in `disk.rs`, a file limited by SQLite itself in `files.rs`.
+//! A full disk and an `fsync` that fails are in `disk.rs`, a file limited by SQLite itself in
+//! `files.rs`.
 
 use std::io::Write as _;
 use std::num::NonZeroUsize;
@@ -23,7 +25,8 @@ async fn a_write_that_the_kernel_refuses_is_a_typed_error_and_leaves_the_file_wh
     }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dm.db");
-    // In blocks of 512 bytes or of 1 KiB, as the shell has it. The signal would end the process before SQLite is told.
+    // In blocks of 512 bytes or of 1 KiB, as the shell has it. The signal would end the process
+    // before SQLite is told.
     let limited = r#"trap '' XFSZ; ulimit -f 600; exec "$0" "$@""#;
     let child = Command::new("sh")
         .args(["-c", limited])

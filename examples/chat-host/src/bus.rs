@@ -1,5 +1,5 @@
-//! NATS, through which hosts tell each other of new messages: how the servers are reached, and how hosts know each other's
-//! words. Secrets are in files, never on the command line.
+//! NATS, through which hosts tell each other of new messages: how the servers are reached, and how
+//! hosts know each other's words. Secrets are in files, never on the command line.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,8 +12,9 @@ use dm_notify_nats::{HintKey, NatsAuth, NatsConfig, NatsNotifier, NatsServers, N
 /// Options of the bus.
 #[derive(Clone, Debug, Default, Args)]
 pub struct BusArgs {
-    /// NATS servers through which hosts tell each other of new messages, `nats://10.0.0.5:4222` or several with commas
-    /// between; `tls://` asks for TLS. Without them messages of other hosts are found by looking.
+    /// NATS servers through which hosts tell each other of new messages, `nats://10.0.0.5:4222` or
+    /// several with commas between; `tls://` asks for TLS. Without them messages of other hosts are
+    /// found by looking.
     #[arg(long, value_name = "WHERE", env = "CHAT_HOST_NATS", value_delimiter = ',')]
     pub nats: Vec<String>,
     /// The user as whom the host signs in at NATS, with --nats-password-file.
@@ -29,13 +30,13 @@ pub struct BusArgs {
     #[arg(long, value_name = "FILE", env = "CHAT_HOST_NATS_NKEY_FILE")]
     #[arg(conflicts_with_all = ["nats_user", "nats_creds"])]
     pub nats_nkey_file: Option<PathBuf>,
-    /// The authorities, PEM, that vouch for the NATS servers; TLS is then required. `tls://` without this trusts those that
-    /// the system trusts.
+    /// The authorities, PEM, that vouch for the NATS servers; TLS is then required. `tls://`
+    /// without this trusts those that the system trusts.
     #[arg(long, value_name = "FILE", env = "CHAT_HOST_NATS_CA")]
     pub nats_ca: Option<PathBuf>,
-    /// The file with the key by which hosts know each other's words, from `openssl rand -hex 32`, or several, one a line,
-    /// of which the first is used for what this host says. Without it hints carry no messages, and whoever reaches the
-    /// servers can end sessions.
+    /// The file with the key by which hosts know each other's words, from `openssl rand -hex 32`,
+    /// or several, one a line, of which the first is used for what this host says. Without it hints
+    /// carry no messages, and whoever reaches the servers can end sessions.
     #[arg(long, value_name = "FILE", env = "CHAT_HOST_HINT_KEY_FILE")]
     pub hint_key_file: Option<PathBuf>,
 }

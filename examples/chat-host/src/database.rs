@@ -17,7 +17,8 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 #[derive(Clone, Debug, Default, Args)]
 pub struct DatabaseArgs {
     /// The authorities, PEM, that vouch for the PostgreSQL server; those of the system are often in
-    /// /etc/ssl/certs/ca-certificates.crt. Needs `sslmode=require` in --postgres, so that nothing goes without TLS.
+    /// /etc/ssl/certs/ca-certificates.crt. Needs `sslmode=require` in --postgres, so that nothing
+    /// goes without TLS.
     #[arg(long, value_name = "FILE", env = "CHAT_HOST_POSTGRES_CA")]
     pub postgres_ca: Option<PathBuf>,
 }
@@ -28,7 +29,8 @@ impl DatabaseArgs {
     /// # Errors
     /// The file cannot be used, or the parameters ask for something else than this option.
     pub fn tls(&self, parameters: &str) -> Result<Option<MakeRustlsConnect>> {
-        // Wrong parameters are for those to report who use them. The parser's error may quote a password.
+        // Wrong parameters are for those to report who use them. The parser's error may quote a
+        // password.
         let mode = parameters.parse().map(|parsed: tokio_postgres::Config| parsed.get_ssl_mode());
         match (&self.postgres_ca, mode) {
             (Some(file), Ok(SslMode::Require)) => {

@@ -26,8 +26,9 @@ use chat_host::sessions::Sessions;
 use chat_host::statement::Statements;
 use chat_host::{database, router, shutdown, telemetry};
 
-/// A server allocates for every message on one thread and frees on another. The one of glibc then makes threads wait for each
-/// other: with fjall, sends are a quarter slower and the slowest in a thousand takes three times as long.
+/// A server allocates for every message on one thread and frees on another. The one of glibc then
+/// makes threads wait for each other: with fjall, sends are a quarter slower and the slowest in a
+/// thousand takes three times as long.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 

@@ -105,7 +105,8 @@ pub(crate) async fn logout(
     let Extension(token) = token.ok_or_else(|| Problem::unauthorized("sign in first"))?;
     // In a task: whoever signs out and leaves before the answer is signed out all the same.
     let signing_out = tokio::spawn(async move {
-        // In this order: a WebSocket that is opened meanwhile asks the accounts once it can be ended.
+        // In this order: a WebSocket that is opened meanwhile asks the accounts once it can be
+        // ended.
         host.accounts.sign_out(token).await?;
         host.sessions.end(token);
         Ok(StatusCode::NO_CONTENT)

@@ -82,16 +82,16 @@ pub fn run<H: Harness>(module: &str, case: impl AsyncFnOnce(World<H>) + Send + '
     on_a_thread(limit(), case);
 }
 
-/// How long a case may take: `DM_CASE_SECONDS`, or five minutes, and as much longer as `DM_CASES` and `DM_ROUNDS` ask
-/// for more than usual.
+/// How long a case may take: `DM_CASE_SECONDS`, or five minutes, and as much longer as `DM_CASES`
+/// and `DM_ROUNDS` ask for more than usual.
 fn limit() -> Duration {
     let number = |name| std::env::var(name).ok().and_then(|value| value.parse::<u32>().ok());
     let more = number("DM_CASES").map_or(1, |cases| cases.div_ceil(256)) * number("DM_ROUNDS").unwrap_or(1);
     Duration::from_secs(number("DM_CASE_SECONDS").unwrap_or(300).into()).saturating_mul(more.max(1))
 }
 
-/// Runs a case on a thread of its own. A case that does not end, in a wait or in a loop, fails at the time limit, and
-/// its thread is left behind.
+/// Runs a case on a thread of its own. A case that does not end, in a wait or in a loop, fails at
+/// the time limit, and its thread is left behind.
 fn on_a_thread<H: Harness>(limit: Duration, case: impl AsyncFnOnce(World<H>) + Send + 'static) {
     let (running, ended) = mpsc::channel::<()>();
     let examined = Examined::of_this_thread();

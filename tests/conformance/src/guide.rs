@@ -23,11 +23,13 @@
 //! The price is honest to name: everything is in memory, the log only grows, and opening takes as long as replaying
 //! it. A store for more than a small community wants an engine.
 //!
-//! An engine whose calls block needs no threads of its own: implement [`EngineWriter`] and [`EngineReader`], and
-//! [`Embedded`] makes a [`Store`] of the two. After [`OutcomeUnknown`](StoreErrorKind::OutcomeUnknown), and after a panic,
-//! it refuses all work until the store is reopened, as clause 1 demands. Give it a way to reopen the engine
-//! ([`EmbeddedBuilder::reopen`](dm_core::EmbeddedBuilder::reopen)), and it does that by itself after an unknown outcome; give
-//! it a reserve of free space ([`EmbeddedBuilder::reserve`](dm_core::EmbeddedBuilder::reserve)), and a full disk never meets
+//! An engine whose calls block needs no threads of its own: implement [`EngineWriter`] and
+//! [`EngineReader`], and [`Embedded`] makes a [`Store`] of the two. After
+//! [`OutcomeUnknown`](StoreErrorKind::OutcomeUnknown), and after a panic, it refuses all work until
+//! the store is reopened, as clause 1 demands. Give it a way to reopen the engine
+//! ([`EmbeddedBuilder::reopen`](dm_core::EmbeddedBuilder::reopen)), and it does that by itself
+//! after an unknown outcome; give it a reserve of free space
+//! ([`EmbeddedBuilder::reserve`](dm_core::EmbeddedBuilder::reserve)), and a full disk never meets
 //! the engine in the middle of a commit.
 //!
 #![doc = concat!("```rust,ignore\n", include_str!("../tests/guide/store/mod.rs"), "```")]
@@ -108,10 +110,11 @@
 //!
 //! # 8. Cut the power
 //!
-//! A killed process leaves the page cache behind: the trials pass without a single sync. What a power cut leaves has to
-//! be made below the store, and [`Oracle`](crate::crash::Oracle) judges it. A file that is only appended to can be cut
-//! anywhere in what was not answered. For other files [`Image`](crate::crash::Image) says what a disk may hold: redb's storage
-//! backend keeps one. For SQLite copies of the files are put together sector by sector: see `tests/it/power_cut.rs` of the
+//! A killed process leaves the page cache behind: the trials pass without a single sync. What a
+//! power cut leaves has to be made below the store, and [`Oracle`](crate::crash::Oracle) judges it.
+//! A file that is only appended to can be cut anywhere in what was not answered. For other files
+//! [`Image`](crate::crash::Image) says what a disk may hold: redb's storage backend keeps one. For
+//! SQLite copies of the files are put together sector by sector: see `tests/it/power_cut.rs` of the
 //! two stores.
 //!
 #![doc = concat!("```rust,ignore\n", include_str!("../tests/guide/torn.rs"), "```")]

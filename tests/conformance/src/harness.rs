@@ -24,9 +24,9 @@ pub trait Harness: Send + Sync + Sized + 'static {
     /// [`Locked`](dm_core::StoreErrorKind::Locked).
     fn open(&self) -> impl Future<Output = Result<Self::Store, StoreError>> + Send;
 
-    /// How often this place was synced: since each sync, a power cut does not undo what was written before it. A commit
-    /// must sync before it is answered. `None` where syncs cannot be counted; the suite then prints that this is not
-    /// proven.
+    /// How often this place was synced: since each sync, a power cut does not undo what was written
+    /// before it. A commit must sync before it is answered. `None` where syncs cannot be counted;
+    /// the suite then prints that this is not proven.
     fn syncs(&self) -> Option<u64> {
         None
     }

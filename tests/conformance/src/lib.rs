@@ -56,12 +56,12 @@
 
 //! # Time, and what is not proven
 //!
-//! A case that does not end fails after five minutes; `DM_CASE_SECONDS=n` is another limit, and `DM_CASES` and
-//! `DM_ROUNDS` raise it with what they ask for.
+//! A case that does not end fails after five minutes; `DM_CASE_SECONDS=n` is another limit, and
+//! `DM_CASES` and `DM_ROUNDS` raise it with what they ask for.
 //!
 //! What a harness gives no means to prove is printed as not proven: that commits are synced, where
-//! [`Harness::syncs`] counts none; two processes at once, where a store allows one. Cases that need data to outlive the
-//! last handle are ignored, with the reason, where it does not.
+//! [`Harness::syncs`] counts none; two processes at once, where a store allows one. Cases that need
+//! data to outlive the last handle are ignored, with the reason, where it does not.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,5 +1,6 @@
-//! The list of a user with many conversations. Stores that keep what was written lately apart look for the newest
-//! message of each conversation in several places; their own tests choose how much lies where, and check the list here.
+//! The list of a user with many conversations. Stores that keep what was written lately apart look
+//! for the newest message of each conversation in several places; their own tests choose how much
+//! lies where, and check the list here.
 
 use std::cmp::Reverse;
 
@@ -10,7 +11,8 @@ use crate::build::{append, at, conversation, open, user};
 /// Writes of one commit.
 const BATCH: usize = 250;
 
-/// Which messages the last of the people gets: one by a clock that is far ahead, and one by a clock that is right.
+/// Which messages the last of the people gets: one by a clock that is far ahead, and one by a clock
+/// that is right.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Last {
     /// The first of them.
@@ -19,8 +21,9 @@ pub struct Last {
     pub right: Option<u64>,
 }
 
-/// Opens conversations of user 0 with so many people, writes messages to all but the last hundred, some by a clock that is
-/// behind, and to the last, and compares the list, in pages of several sizes, with what was written.
+/// Opens conversations of user 0 with so many people, writes messages to all but the last hundred,
+/// some by a clock that is behind, and to the last, and compares the list, in pages of several
+/// sizes, with what was written.
 ///
 /// # Panics
 /// When the list is another one, or the store fails. With fewer than 101 people.

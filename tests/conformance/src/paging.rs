@@ -5,7 +5,8 @@ use dm_core::{InboxPage, InboxQuery, Store};
 /// Most pages of one inbox. No case holds so many entries, and every page moves on by one at least.
 const PAGES: usize = 10_000;
 
-/// Reads an inbox from the query's cursor to its head: all entries, with the numbers of the last page.
+/// Reads an inbox from the query's cursor to its head: all entries, with the numbers of the last
+/// page.
 ///
 /// # Errors
 /// A page that is not read or does not move on, or a head that is not reached in [`PAGES`] pages.

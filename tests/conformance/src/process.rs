@@ -1,4 +1,5 @@
-//! A child process, which runs one test of the program that starts it and talks with its parent over pipes.
+//! A child process, which runs one test of the program that starts it and talks with its parent
+//! over pipes.
 
 use std::io::{BufRead as _, BufReader, Lines, Write as _};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -6,14 +7,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-/// What a child's reports begin with; the test harness around it prints lines of its own.
+/// The beginning of a child's reports; the test harness around it prints lines of its own.
 const REPORT: &str = "report to the parent: ";
-/// A child that has reported nothing for so long ends itself: its parent reads to the end of the pipe.
+/// A child that has reported nothing for so long ends itself: its parent reads to the end of the
+/// pipe.
 const PATIENCE: Duration = Duration::from_secs(300);
 /// Reports of this process.
 static REPORTED: AtomicU64 = AtomicU64::new(0);
 
-/// The path of a test in the module that names it, for functions that run the test once more in a child process.
+/// The path of a test in the module that names it, for functions that run the test once more in a
+/// child process.
 ///
 /// ```
 /// let path = dm_conformance::test_path!(a_full_disk_is_a_typed_error);
@@ -26,8 +29,8 @@ macro_rules! test_path {
     };
 }
 
-/// A command that runs one test of this program, named by its [`test_path!`](crate::test_path), and passes on what it
-/// prints.
+/// A command that runs one test of this program, named by its [`test_path!`](crate::test_path), and
+/// passes on what it prints.
 ///
 /// # Panics
 /// When the operating system does not say where this program is.
@@ -52,7 +55,7 @@ impl Process {
     pub(crate) fn start(test: &str, set: impl FnOnce(&mut Command)) -> Self {
         let mut command = command(test);
         set(&mut command);
-        // What a child says that fails by itself is for the reader: its standard error is the parent's.
+        // Its standard error is the parent's: a child that fails by itself tells the reader why.
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("the machine gives processes");
         let reports = BufReader::new(child.stdout.take().expect("a pipe")).lines();

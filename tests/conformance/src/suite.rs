@@ -7,8 +7,8 @@
 /// dm_conformance::suite!(MyHarness, reopen = "keeps nothing on disk");
 /// ```
 ///
-/// The second form is for a store whose data does not outlive its last handle ([`Harness::REOPENS`] is `false`): the
-/// cases about that are ignored, with the reason.
+/// The second form is for a store whose data does not outlive its last handle ([`Harness::REOPENS`]
+/// is `false`): the cases about that are ignored, with the reason.
 ///
 /// [`Harness::REOPENS`]: crate::Harness::REOPENS
 #[macro_export]

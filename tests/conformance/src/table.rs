@@ -1,7 +1,7 @@
 //! The one table of cases.
 
-/// Every case by its clause's module; `devices`, `keys` and `announcements` are about writes that their
-/// types describe. `[reopen]` marks cases that need data to outlive the last handle.
+/// Every case by its clause's module; `devices`, `keys` and `announcements` are about writes that
+/// their types describe. `[reopen]` marks cases that need data to outlive the last handle.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __table {

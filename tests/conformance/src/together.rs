@@ -12,7 +12,8 @@ use crate::Harness;
 use crate::world::{Line, World};
 
 impl<H: Harness> World<H> {
-    /// Commits batches at once, each from a task of its own. None is begun before every task is there.
+    /// Commits batches at once, each from a task of its own. None is begun before every task is
+    /// there.
     #[track_caller]
     pub fn at_once(
         &self,
@@ -27,8 +28,8 @@ impl<H: Harness> World<H> {
         }
     }
 
-    /// Commits through several handles at once, each its batches one after the other: the *n*-th of every handle begins
-    /// when all of them have come to it.
+    /// Commits through several handles at once, each its batches one after the other: the *n*-th of
+    /// every handle begins when all of them have come to it.
     #[track_caller]
     pub fn in_step(
         &self,
@@ -42,8 +43,8 @@ impl<H: Harness> World<H> {
         }
     }
 
-    /// Commits from several tasks, each its batches one after the other, and looks meanwhile, at least as often as a task
-    /// commits, and once after.
+    /// Commits from several tasks, each its batches one after the other, and looks meanwhile, at
+    /// least as often as a task commits, and once after.
     #[track_caller]
     pub fn during(
         &self,

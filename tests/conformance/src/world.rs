@@ -1,6 +1,7 @@
 //! A store at a place of its own, as the cases see it.
 //!
-//! Every call that must go well names, when it does not, the line of the case that made it and the write or the query.
+//! Every call that must go well names, when it does not, the line of the case that made it and the
+//! write or the query.
 
 use std::future::Future;
 use std::panic::Location;

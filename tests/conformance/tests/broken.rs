@@ -1,5 +1,5 @@
-//! Every defect is caught by a case of the clause that it breaks. `DM_BROKEN=all` examines each with all cases, for a table
-//! of everything that catches it.
+//! Every defect is caught by a case of the clause that it breaks. `DM_BROKEN=all` examines each
+//! with all cases, for a table of everything that catches it.
 //!
 //! A program of its own: it silences the panics of its process for a while.
 

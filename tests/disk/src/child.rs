@@ -17,7 +17,7 @@ const BATCHES: u64 = 60;
 const FAILING: u64 = 20;
 pub(crate) const SEED: u64 = 11;
 
-/// Where the child finds its folder, and which syncs fail.
+/// Variables that name the child's folder, and which syncs fail.
 const PLACE: &str = "DM_DISK_ROOT";
 const FAIL: &str = "DM_DISK_FAIL";
 const SYNCS: &str = "DM_DISK_SYNCS";
@@ -42,7 +42,7 @@ impl Place {
         Self { root }
     }
 
-    /// What is recorded.
+    /// The folder that is recorded.
     pub(crate) fn root(&self) -> &Path {
         &self.root
     }
@@ -57,7 +57,7 @@ impl Place {
     }
 }
 
-/// What a child did, in the order of the changes of its files.
+/// A step of a child, written among the changes of its files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Mark {

@@ -14,8 +14,8 @@ const PAGE: usize = 4096;
 
 /// Files as a program sees them, and what of them is on the disk.
 ///
-/// A cut keeps of each file what its [`Image`] does. Of the changes of names since their folder was synced it keeps a first
-/// part, as a file system with a journal does.
+/// A cut keeps of each file what its [`Image`] does. Of the changes of names since their folder was
+/// synced it keeps a first part, as a file system with a journal does.
 #[derive(Debug)]
 pub struct Disk {
     files: Vec<Image>,
@@ -179,7 +179,8 @@ impl Naming {
     }
 }
 
-/// Writes a file, with holes where it holds zeros: some files are made long before they are written.
+/// Writes a file, with holes where it holds zeros: some files are made long before they are
+/// written.
 fn write(path: &Path, bytes: &[u8]) {
     let file = std::fs::File::create(path).unwrap();
     file.set_len(bytes.len() as u64).unwrap();

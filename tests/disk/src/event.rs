@@ -1,4 +1,4 @@
-//! What the recorder wrote down.
+//! The records that the recorder wrote down.
 
 use std::path::{Path, PathBuf};
 
@@ -27,7 +27,8 @@ pub(crate) enum Event {
     Linked(PathBuf, PathBuf),
 }
 
-/// Reads the recorder's log, to where it ends; a process that was killed may have left a part of a record.
+/// Reads the recorder's log, to where it ends; a process that was killed may have left a part of a
+/// record.
 pub(crate) fn read(log: &Path) -> Vec<Event> {
     let bytes = std::fs::read(log).unwrap();
     let mut rest = bytes.as_slice();

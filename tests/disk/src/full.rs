@@ -15,14 +15,14 @@ const MIB: u64 = 1024 * 1024;
 /// The reserve of the store, and a disk that has room for it and some.
 const RESERVE: u64 = 8 * MIB;
 const DISK: u64 = 64 * MIB;
-/// The batches within which a store must notice that free space changed: half of those of which it counts each as 64 KiB
-/// and measures at a sixteenth of the reserve would do.
+/// The batches within which a store must notice that free space changed: half of those of which it
+/// counts each as 64 KiB and measures at a sixteenth of the reserve would do.
 const NOTICED_WITHIN: u64 = 16;
 /// More batches than fit into what is left on a full disk.
 const MANY: u64 = 20_000;
 
-/// With less than its reserve free, a store refuses what takes room, by a typed refusal, and goes on with the rest of the
-/// same batch; with room again, it stores again.
+/// With less than its reserve free, a store refuses what takes room, by a typed refusal, and goes
+/// on with the rest of the same batch; with room again, it stores again.
 ///
 /// # Panics
 /// When it is not so.
@@ -83,8 +83,8 @@ async fn messages(store: &impl Store) -> u64 {
     store.history(query).await.unwrap().unwrap().messages.len() as u64
 }
 
-/// A disk without a reserve fills up in the middle of commits. The error is typed; when there is room again the same
-/// store goes on, in the same process, and nothing that was answered is lost.
+/// A disk without a reserve fills up in the middle of commits. The error is typed; when there is
+/// room again the same store goes on, in the same process, and nothing that was answered is lost.
 ///
 /// # Panics
 /// When it is not so.

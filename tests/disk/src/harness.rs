@@ -13,14 +13,16 @@ pub trait DiskHarness: 'static {
     /// The store.
     type Store: Store + Clone;
 
-    /// Opens the store at a path that may be missing, in a folder that is there, with so many bytes of the disk reserved.
+    /// Opens the store at a path that may be missing, in a folder that is there, with so many bytes
+    /// of the disk reserved.
     ///
     /// # Errors
     /// What opening fails with.
     fn open(path: &Path, reserve_bytes: u64) -> Result<Self::Store, StoreError>;
 
-    /// Called by the child process of a trial after its *n*-th batch: brings the engine to do now what it does now and then.
-    /// Whatever it commits must be of users and conversations from 1,000 on, and at [`LATER`].
+    /// Called by the child process of a trial after its *n*-th batch: brings the engine to do now
+    /// what it does now and then. Whatever it commits must be of users and conversations from 1,000
+    /// on, and at [`LATER`].
     fn between(_store: &Self::Store, _n: u64) -> impl Future<Output = ()> {
         async {}
     }

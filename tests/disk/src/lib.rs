@@ -1,14 +1,18 @@
 //! Disks that are full, that fail and that lose power, for the tests of stores that keep files.
 //!
-//! A store's tests say how it is opened ([`DiskHarness`]) and call what they want proven. Each function here is the body of
-//! one test, and is given the test's path ([`test_path!`](dm_conformance::test_path)):
+//! A store's tests say how it is opened ([`DiskHarness`]) and call what they want proven. Each
+//! function here is the body of one test, and is given the test's path
+//! ([`test_path!`](dm_conformance::test_path)):
 //!
-//! - [`full`]: a disk that is nearly full, and one that is full, on a small file system of its own ([`SmallDisk`]);
-//! - [`trial`]: a child process writes while its changes of files are written down (`recorder.c`), with an `fsync` that
-//!   fails, or without; then the power is cut at many moments of what was written down ([`Disk`]);
+//! - [`full`]: a disk that is nearly full, and one that is full, on a small file system of its own
+//!   ([`SmallDisk`]);
+//! - [`trial`]: a child process writes while its changes of files are written down (`recorder.c`),
+//!   with an `fsync` that fails, or without; then the power is cut at many moments of what was
+//!   written down ([`Disk`]);
 //! - [`second`]: a second process on a store that is open.
 //!
-//! What cannot run here, without root or outside Linux, says so by name, and fails with `CI=true`.
+//! A test that cannot run here, without root or outside Linux, says so by name, and fails with
+//! `CI=true`.
 
 #![allow(
     clippy::unwrap_used,

@@ -15,7 +15,8 @@ const EACH: u64 = 100;
 
 const STORE: &str = "DM_DISK_SECOND";
 
-/// Two processes write to one store at once: they wait for each other, and every number is there once.
+/// Two processes write to one store at once: they wait for each other, and every number is there
+/// once.
 ///
 /// The test of a path calls this, and is run once more as the second process.
 ///
@@ -34,7 +35,7 @@ pub async fn shares<H: DiskHarness>(test: &str) {
     let mut said = BufReader::new(second.stdout.take().unwrap()).lines();
     assert!(said.any(|line| line.unwrap() == "open"), "the second process did not begin");
     send::<H>(&store, 2_000).await;
-    // What it says besides is no matter of ours, but the pipe is to be empty.
+    // The rest that it says is passed over, so that the pipe is empty.
     said.for_each(|_| ());
     assert!(second.wait().unwrap().success());
     let query = InboxQuery {
@@ -63,7 +64,8 @@ fn second_process(test: &str, store: &Path) -> Command {
     second
 }
 
-/// A second process is refused as locked, changes nothing, and gets the store once the first one closed it.
+/// A second process is refused as locked, changes nothing, and gets the store once the first one
+/// closed it.
 ///
 /// The test of a path calls this, and is run once more as the second process.
 ///

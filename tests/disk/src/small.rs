@@ -14,7 +14,8 @@ pub struct SmallDisk {
 }
 
 impl SmallDisk {
-    /// Mounts one of so many bytes for the test of a name. `None` when that is not allowed, which is said then.
+    /// Mounts one of so many bytes for the test of a name. `None` when that is not allowed, which
+    /// is said then.
     ///
     /// # Panics
     /// With `CI=true`, where it must be allowed.

@@ -37,13 +37,13 @@ impl Host {
         Ok(Self { program, data, args, child, address })
     }
 
-    /// Where it serves, such as `http://127.0.0.1:40123`.
+    /// The address it serves at, such as `http://127.0.0.1:40123`.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Where it serves, such as `127.0.0.1:40123`.
+    /// The address it serves at, such as `127.0.0.1:40123`.
     #[must_use]
     pub fn address(&self) -> &str {
         &self.address
@@ -109,7 +109,7 @@ async fn spawn(program: &Path, data: &Path, listen: &str, args: &[String]) -> Re
         anyhow::bail!("the host ended before it listened")
     };
     let address = tokio::time::timeout(START, listening).await.context("the host does not come up")??;
-    // What it goes on to print is read, so that it never waits for somebody to read it.
+    // The rest that it prints is read, so that it never waits for a reader.
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
     Ok((child, address))
 }

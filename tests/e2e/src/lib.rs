@@ -1,4 +1,4 @@
-//! What the end-to-end tests share: the reference host as a process, and people who use it.
+//! Shared by the end-to-end tests: the reference host as a process, and people who use it.
 
 mod host;
 mod people;

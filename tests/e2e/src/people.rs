@@ -32,7 +32,7 @@ pub struct Device {
     task: JoinHandle<()>,
 }
 
-/// What a device was given.
+/// The messages that a device was given.
 #[derive(Debug, Default)]
 struct Inbox {
     /// Texts by conversation number, as they came: twice is wrong.
@@ -59,7 +59,7 @@ impl Person {
         Self { identity: Arc::clone(&self.identity), token: self.token.clone(), url: url.to_owned() }
     }
 
-    /// Who it is.
+    /// Its public key.
     #[must_use]
     pub fn key(&self) -> PublicKey {
         self.identity.public_key()
@@ -166,7 +166,7 @@ impl Device {
         }
     }
 
-    /// What a message says, whoever of the two sent it.
+    /// The text of a message, whoever of the two sent it.
     ///
     /// # Errors
     /// When it does not open.
@@ -192,7 +192,7 @@ async fn listen(
     while let Some(event) = connection.next().await {
         let Event::Delivery(delivery) = event else { continue };
         if let Content::Message(message) = &delivery.content {
-            // What does not open is kept as such, for the test to find.
+            // A message that does not open is kept as such, for the test to find.
             let text = match reader.open(message, &peer) {
                 Ok(opened) => String::from_utf8_lossy(&opened.plaintext).into_owned(),
                 Err(error) => format!("not opened: {error}"),

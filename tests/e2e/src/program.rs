@@ -9,8 +9,9 @@ use tokio::process::Command;
 /// Builds a package if it is not current, for release if this program was, and returns the path of its program of the
 /// same name.
 ///
-/// `DM_PROGRAMS` names a folder in which all of them are current, as in `cargo xtask test`: a build of one package alone
-/// would choose other features for its dependencies than the build of the workspace, and compile a hundred of them again.
+/// `DM_PROGRAMS` names a folder in which all of them are current, as in `cargo xtask test`: a build
+/// of one package alone would choose other features for its dependencies than the build of the
+/// workspace, and compile a hundred of them again.
 ///
 /// # Errors
 /// When it does not build, or is not in the folder.

@@ -22,7 +22,8 @@ mod shared;
 /// Says what to install where a server is not there.
 ///
 /// # Errors
-/// [`NotFound`](std::io::ErrorKind::NotFound), with the names of the Debian packages that are missing.
+/// [`NotFound`](std::io::ErrorKind::NotFound), with the names of the Debian packages that are
+/// missing.
 pub fn require() -> std::io::Result<()> {
     let installed = [("postgresql", postgres::is_installed()), ("nats-server", nats::is_installed())];
     let missing: Vec<&str> = installed.iter().filter(|(_, there)| !there).map(|(name, _)| *name).collect();

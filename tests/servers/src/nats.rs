@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Server {
     folder: PathBuf,
-    /// What it is configured with besides its ports.
+    /// Its configuration besides its ports.
     lines: String,
     /// For clients, and for monitoring. They stay the same when the server is started again.
     ports: (u16, u16),
@@ -87,7 +87,7 @@ impl Server {
         let child = shared::without_rights("nats", Path::new("nats-server"))
             .args(["-c", "server.conf"])
             .current_dir(&self.folder)
-            // What ends a test ends its whole group.
+            // A signal that ends a test ends its whole group.
             .process_group(0)
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a second handle"))
@@ -129,7 +129,7 @@ impl Server {
         self.signal("-CONT");
     }
 
-    /// Where clients connect: `host:port`.
+    /// The address that clients connect to: `host:port`.
     #[must_use]
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.ports.0)

@@ -1,4 +1,4 @@
-//! What the kinds of servers share, above all one server for all processes of a test run.
+//! Shared by the kinds of servers, above all one server for all processes of a test run.
 //!
 //! Test runners start a process per test binary, or per test. Whoever comes first starts the server; every process holds
 //! a shared lock on a file for as long as it lives, however it ends. A watcher waits until nobody holds it, and for a
@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What the watcher does: with `start` locked nobody can begin to use the server, and if nobody uses it then, it ends.
+/// The watcher: with `start` locked nobody can begin to use the server, and if nobody uses it then,
+/// it ends.
 const WATCHER: &str = r#"
 exec 8>"$0/start"
 while :; do

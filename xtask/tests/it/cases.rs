@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-/// Every function and every case of the conformance suite's table, by name: a test's name is enough to find it.
+/// Every function and every case of the conformance suite's table, by name: a test's name is enough
+/// to find it.
 fn names_in(folder: &Path, names: &mut BTreeSet<String>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

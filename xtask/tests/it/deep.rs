@@ -1,4 +1,5 @@
-//! What `cargo xtask deep` writes of the steps that it runs; a script that answers as cargo does stands in for cargo.
+//! What `cargo xtask deep` writes of the steps that it runs; a script that answers as cargo does
+//! stands in for cargo.
 
 use std::fs;
 use std::path::Path;

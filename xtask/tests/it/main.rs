@@ -1,5 +1,5 @@
-//! What the commands of `cargo xtask` do, and what they keep. All modules are one program: each further
-//! program would be linked with the same libraries once more.
+//! What the commands of `cargo xtask` do, and what they keep. All modules are one program: each
+//! further program would be linked with the same libraries once more.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,5 @@
-//! The protobuf code that is checked in is what the `.proto` files make, and a difference does not go unseen.
+//! The protobuf code that is checked in is what the `.proto` files make, and a difference does not
+//! go unseen.
 
 use std::fs;
 use std::path::{Path, PathBuf};

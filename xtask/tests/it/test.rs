@@ -1,4 +1,5 @@
-//! What `cargo xtask test` makes of what the runners say; a script that answers as cargo does stands in for cargo.
+//! What `cargo xtask test` makes of what the runners say; a script that answers as cargo does
+//! stands in for cargo.
 
 use std::process::{Command, Output};
 
@@ -11,7 +12,8 @@ const COMPILE_ERROR: &str = "echo 'error: could not compile `chat`' >&2; exit 10
 const ABSENT: &str = "absent";
 const LIBTEST: &str = "echo 'test result: ok. 2 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out'";
 
-/// What the script does for each call; `absent` is no command, so that calling it all the same fails.
+/// What the script does for each call; `absent` is no command, so that calling it all the same
+/// fails.
 struct Cargo {
     nextest: &'static str,
     tests: &'static str,

@@ -30,7 +30,8 @@ pub(super) async fn register(attackers: &Attackers, n: usize) -> anyhow::Result<
     Ok(())
 }
 
-/// After the attack: the ninth device is refused, lists the devices, forgets one of them and goes on.
+/// After the attack: the ninth device is refused, lists the devices, forgets one of them and goes
+/// on.
 pub(super) async fn left(attackers: &Attackers) -> anyhow::Result<Remarks> {
     let mut requests = wire::requests(attackers.dial().await?).await?;
     let ninth = "one-more";

@@ -11,8 +11,8 @@ use crate::attack::attackers::Attackers;
 use crate::attack::memory::Bound;
 use crate::wire;
 
-/// Devices that say hello; a user may have no more. A newer WebSocket of a device ends the older, so
-/// that the others say none, as old clients do.
+/// Devices that say hello; a user may have no more. A newer WebSocket of a device ends the older,
+/// so that the others say none, as old clients do.
 const DEVICES: usize = 8;
 /// Requests on each WebSocket, as many as are worked on at a time.
 const REQUESTS: u32 = 32;

@@ -42,7 +42,8 @@ pub(super) async fn run(
     let mut remarks = Remarks::default();
     remarks.must(quiet.unserved() == 0, "calls of bystanders were not served before");
 
-    // Acknowledgements go on without room, so that there must be some to give until the disk is full.
+    // Acknowledgements go on without room, so that there must be some to give until the disk is
+    // full.
     bystanders.write_to_each(&host, PENDING).await?;
     disk.fill(NEARLY_FULL);
     let fared = bystanders.call_for(&host, span, PATIENCE).await;

@@ -1,4 +1,5 @@
-//! The host's store cannot write for a while: calls are answered meanwhile, and it goes on by itself.
+//! The host's store cannot write for a while: calls are answered meanwhile, and it goes on by
+//! itself.
 
 #[cfg(target_os = "linux")]
 mod disk;

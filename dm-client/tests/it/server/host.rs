@@ -137,7 +137,8 @@ impl Pair {
     }
 }
 
-/// The next message, and what is left to acknowledge it with. Everything else is acknowledged and passed over.
+/// The next message, and what is left to acknowledge it with. Everything else is acknowledged and
+/// passed over.
 pub(crate) async fn next_message(connection: &mut Connection) -> (Message, dm_client::Receipt) {
     loop {
         let Some(Event::Delivery(delivery)) = connection.next().await else { continue };

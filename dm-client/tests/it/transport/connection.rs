@@ -279,7 +279,8 @@ async fn a_server_that_falls_silent_is_pinged_and_then_left() {
     let mut peer = scene.server.welcome(0).await;
     scene.reaches(|state| matches!(state, ConnectionState::Online { .. })).await;
     scene.clock.end(|wait| wait == PING).await;
-    // The ping is seen here, and answered by the library underneath when the next read is asked for; none is.
+    // The ping is seen here, and answered by the library underneath when the next read is asked
+    // for; none is.
     assert!(matches!(peer.next().await, Some(Ws::Ping(_))));
     scene.clock.end(|wait| wait == TIMEOUT).await;
     assert_eq!(scene.wait_to_reconnect().await, Lost::Timeout);

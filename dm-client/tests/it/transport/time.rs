@@ -29,7 +29,8 @@ impl TestClock {
         self.lock().iter().map(|(duration, _)| *duration).collect()
     }
 
-    /// Waits until somebody waits for a duration that `wanted` accepts, ends that wait and tells how long it was.
+    /// Waits until somebody waits for a duration that `wanted` accepts, ends that wait and tells
+    /// how long it was.
     pub(crate) async fn end(&self, wanted: impl Fn(Duration) -> bool) -> Duration {
         loop {
             let waiting = self.waiting.notified();

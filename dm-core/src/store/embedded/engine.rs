@@ -12,25 +12,28 @@ use crate::store::read::{
 use crate::store::write::{Outcome, Write};
 use crate::user::UserId;
 
-/// The writing half of an engine whose calls block. Lives on one thread and is the only writer there.
+/// The writing half of an engine whose calls block. Lives on one thread and is the only writer
+/// there.
 pub trait EngineWriter: Send + 'static {
     /// Does what [`Store::commit`](crate::Store::commit) does, under the same contract.
     ///
     /// # Errors
-    /// As [`Store::commit`](crate::Store::commit). After [`OutcomeUnknown`](crate::StoreErrorKind::OutcomeUnknown),
+    /// As [`Store::commit`](crate::Store::commit). After
+    /// [`OutcomeUnknown`](crate::StoreErrorKind::OutcomeUnknown),
     /// [`Closed`](crate::StoreErrorKind::Closed) or a panic it is not called again.
     fn commit(&mut self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError>;
 
-    /// Whether the engine refuses all further work although the outcome of the last commit is known, as some do after an
-    /// error of their file. Asked after a commit that failed; it is not called again then.
+    /// Whether the engine refuses all further work although the outcome of the last commit is
+    /// known, as some do after an error of their file. Asked after a commit that failed; it is not
+    /// called again then.
     fn is_broken(&self) -> bool {
         false
     }
 }
 
-/// The reading half of an engine whose calls block. Called from many threads at once; each method does what the
-/// method of [`Store`](crate::Store) with its name does. An engine that refuses all further work answers
-/// [`Closed`](crate::StoreErrorKind::Closed).
+/// The reading half of an engine whose calls block. Called from many threads at once; each method
+/// does what the method of [`Store`](crate::Store) with its name does. An engine that refuses all
+/// further work answers [`Closed`](crate::StoreErrorKind::Closed).
 #[expect(missing_docs, reason = "each method is documented at Store")]
 pub trait EngineReader: Send + Sync + 'static {
     fn key(&self, user: UserId) -> Result<Option<KeyRecord>, StoreError>;
@@ -41,8 +44,9 @@ pub trait EngineReader: Send + Sync + 'static {
     fn devices(&self, user: UserId) -> Result<Vec<DeviceState>, StoreError>;
     fn depth(&self, who: Principal) -> Result<Depth, StoreError>;
 
-    /// How many reads gain from running at once. Further ones wait without a thread, so that a thousand clients that
-    /// connect at once do not take the host's whole pool of threads for blocking work.
+    /// How many reads gain from running at once. Further ones wait without a thread, so that a
+    /// thousand clients that connect at once do not take the host's whole pool of threads for
+    /// blocking work.
     fn at_once(&self) -> NonZeroUsize {
         const { NonZeroUsize::new(8).unwrap() }
     }

@@ -1,7 +1,7 @@
 //! Threads for engines whose calls block: commits on one of their own, reads on the runtime's.
 //!
-//! `engine` is what an engine brings, `shared` what the handles and the threads share. `thread` commits, `reopen` opens an
-//! engine again that failed, `reserve` keeps space free.
+//! `engine` is what an engine brings, `shared` what the handles and the threads share. `thread`
+//! commits, `reopen` opens an engine again that failed, `reserve` keeps space free.
 
 mod engine;
 mod reopen;
@@ -31,16 +31,17 @@ use reserve::{Gauge, Reserve};
 use shared::{Held, Shared};
 use thread::{CommitThread, Engine, Job};
 
-/// Makes a [`Store`] of a blocking engine: commits run on one thread of their own, reads on the runtime's blocking
-/// pool. Clones share both. Dropping the last clone waits for the thread to end, so that the engine is closed then and
-/// can be opened again: for as long as a commit takes whose caller stopped waiting. A read whose caller stopped waiting
-/// may hold the engine a little longer.
+/// Makes a [`Store`] of a blocking engine: commits run on one thread of their own, reads on the
+/// runtime's blocking pool. Clones share both. Dropping the last clone waits for the thread to end,
+/// so that the engine is closed then and can be opened again: for as long as a commit takes whose
+/// caller stopped waiting. A read whose caller stopped waiting may hold the engine a little longer.
 ///
 /// # After an unknown outcome
-/// What is in the file is right then, what this process believes of it may not be. With a way to reopen the engine
-/// ([`EmbeddedBuilder::reopen`]), the store drops both halves and opens them anew, in a thread of its own and with growing
-/// pauses. Meanwhile all calls are refused as [`Unavailable`](StoreErrorKind::Unavailable), and the outcome of that batch
-/// stays unknown. The same happens after other errors that make an engine refuse all work. Without a way, and after a
+/// What is in the file is right then, what this process believes of it may not be. With a way to
+/// reopen the engine ([`EmbeddedBuilder::reopen`]), the store drops both halves and opens them
+/// anew, in a thread of its own and with growing pauses. Meanwhile all calls are refused as
+/// [`Unavailable`](StoreErrorKind::Unavailable), and the outcome of that batch stays unknown. The
+/// same happens after other errors that make an engine refuse all work. Without a way, and after a
 /// panic of the writer, every further call is refused as [`Closed`](StoreErrorKind::Closed).
 pub struct Embedded<R> {
     commits: Arc<Commits<R>>,
@@ -73,21 +74,23 @@ pub struct EmbeddedBuilder<W, R> {
 }
 
 impl<W: EngineWriter, R: EngineReader> EmbeddedBuilder<W, R> {
-    /// Gives the store a way to open its engine again. It is called, on a thread of its own, when the old writing half is
-    /// dropped and the old reading half as well, unless a read still holds that after 5 seconds; and again after each
-    /// failure. It must not make data anew that is missing, and must fail while the old half keeps it from opening.
+    /// Gives the store a way to open its engine again. It is called, on a thread of its own, when
+    /// the old writing half is dropped and the old reading half as well, unless a read still holds
+    /// that after 5 seconds; and again after each failure. It must not make data anew that is
+    /// missing, and must fail while the old half keeps it from opening.
     #[must_use]
     pub fn reopen(mut self, reopen: impl FnMut() -> Result<(W, R), StoreError> + Send + 'static) -> Self {
         self.reopen = Some(Box::new(reopen));
         self
     }
 
-    /// Keeps so many bytes of a disk free; with zero, none. `free` measures how many are. It is called on the commit
-    /// thread, at most once a second and whenever a sixteenth of the reserve may have been written.
+    /// Keeps so many bytes of a disk free; with zero, none. `free` measures how many are. It is
+    /// called on the commit thread, at most once a second and whenever a sixteenth of the reserve
+    /// may have been written.
     ///
-    /// While less is free, writes that take room for good (messages, conversations, keys, announcements) are refused as
-    /// [`Refusal::NoRoom`](super::Refusal::NoRoom) before the engine is called. Reads, acknowledgements, devices and expiry
-    /// go on.
+    /// While less is free, writes that take room for good (messages, conversations, keys,
+    /// announcements) are refused as [`Refusal::NoRoom`](super::Refusal::NoRoom) before the engine
+    /// is called. Reads, acknowledgements, devices and expiry go on.
     #[must_use]
     pub fn reserve(mut self, bytes: u64, free: impl FnMut() -> io::Result<u64> + Send + 'static) -> Self {
         self.reserve = (bytes > 0).then(|| Reserve { bytes, free: Box::new(free) });
@@ -150,7 +153,8 @@ impl<R: EngineReader> Embedded<R> {
                 // When the queue is full, the commit in it finds out as well.
                 let _ = jobs.try_send(Job::Refused(reader));
             } else {
-                // Before the answer is looked at: its caller may drop the last handle, and then the engine is closed.
+                // Before the answer is looked at: its caller may drop the last handle, and then the
+                // engine is closed.
                 drop(reader);
             }
             drop(permit);
@@ -234,8 +238,8 @@ impl<R: EngineReader> Store for Embedded<R> {
             && self.shared.is_stale()
             && let Some(jobs) = &self.commits.jobs
         {
-            // A full disk stays known as full, and an empty one as empty, when nobody commits. In a full queue there is a
-            // commit, which measures by itself.
+            // A full disk stays known as full, and an empty one as empty, when nobody commits. In a
+            // full queue there is a commit, which measures by itself.
             let _ = jobs.try_send(Job::Measure);
         }
         self.shared.status()

@@ -11,10 +11,11 @@ use crate::error::StoreError;
 /// Opens an engine again: both halves, anew.
 pub(super) type Reopen<W, R> = Box<dyn FnMut() -> Result<(W, R), StoreError> + Send>;
 
-/// The time that reads which are under way get to end before the first attempt. An engine that locks its files refuses
-/// every attempt before they end.
+/// The time that reads which are under way get to end before the first attempt. An engine that
+/// locks its files refuses every attempt before they end.
 const READS_END_WITHIN: Duration = Duration::from_secs(5);
-/// The pauses between attempts: each twice as long as the one before, from the first to the longest.
+/// The pauses between attempts: each twice as long as the one before, from the first to the
+/// longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
@@ -34,7 +35,8 @@ pub(super) fn reopen<W, R>(
     open: &mut Reopen<W, R>,
     signals: &Receiver<Signal>,
 ) -> Reopened<W, R> {
-    // Not on the commit thread, which refuses commits meanwhile: an engine may take its time to close.
+    // Not on the commit thread, which refuses commits meanwhile: an engine may take its time to
+    // close.
     if catch_unwind(AssertUnwindSafe(|| drop(old))).is_err() {
         return Reopened::Panicked;
     }

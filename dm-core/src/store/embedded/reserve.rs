@@ -20,7 +20,8 @@ const PARTS: u64 = 16;
 /// The bytes that a batch counts for besides its payloads.
 const BATCH_BYTES: u64 = 64 * 1024;
 
-/// Knows whether there is room. It measures when a sixteenth of the reserve may have been written, and once a second.
+/// Knows whether there is room. It measures when a sixteenth of the reserve may have been written,
+/// and once a second.
 pub(super) struct Gauge {
     reserve: Reserve,
     /// Bytes that may have been written since the last measurement.
@@ -72,8 +73,9 @@ fn payload(write: &Write) -> u64 {
     }
 }
 
-/// Whether a write takes room for good. Without room, devices still register, acknowledge and are forgotten, which takes
-/// some bytes each and lets people read, and entries still expire, which lets an engine use their space again.
+/// Whether a write takes room for good. Without room, devices still register, acknowledge and are
+/// forgotten, which takes some bytes each and lets people read, and entries still expire, which
+/// lets an engine use their space again.
 const fn takes_room(write: &Write) -> bool {
     match write {
         Write::AppendMessage(_)
@@ -84,8 +86,8 @@ const fn takes_room(write: &Write) -> bool {
     }
 }
 
-/// Takes the writes out of a batch for which there is no room. The second part says for each write of the batch whether
-/// it is left.
+/// Takes the writes out of a batch for which there is no room. The second part says for each write
+/// of the batch whether it is left.
 pub(super) fn admit(batch: Vec<Write>) -> (Vec<Write>, Vec<bool>) {
     let admitted: Vec<bool> = batch.iter().map(|write| !takes_room(write)).collect();
     (batch.into_iter().filter(|write| !takes_room(write)).collect(), admitted)

@@ -91,7 +91,8 @@ impl<R> Shared<R> {
         reader.clone().ok_or_else(|| self.refusal())
     }
 
-    /// How work is refused: as unavailable while the store is being reopened, as closed when it stays so.
+    /// How work is refused: as unavailable while the store is being reopened, as closed when it
+    /// stays so.
     pub(super) fn refusal(&self) -> StoreError {
         match self.availability() {
             Availability::Closed => StoreErrorKind::Closed.into(),
@@ -113,7 +114,8 @@ impl<R> Shared<R> {
         self.availability.store(OPEN, Ordering::Release);
     }
 
-    /// Work is refused until [`open`](Self::open). Gives the reading half up, which reads that are under way still hold.
+    /// Work is refused until [`open`](Self::open). Gives the reading half up, which reads that are
+    /// under way still hold.
     pub(super) fn reopening(&self) -> Option<Arc<Held<R>>> {
         self.availability.store(REOPENING, Ordering::Release);
         self.reader.write().unwrap_or_else(PoisonError::into_inner).take()

@@ -88,7 +88,8 @@ impl<W: EngineWriter, R: EngineReader> CommitThread<W, R> {
     fn commit_all(&mut self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
         let Engine::Open { writer, .. } = &mut self.engine else { return Err(self.shared.refusal()) };
         let Ok(result) = catch_unwind(AssertUnwindSafe(|| writer.commit(batch))) else {
-            // Nobody knows what the engine holds in memory, nor whether its files can be opened beside it.
+            // Nobody knows what the engine holds in memory, nor whether its files can be opened
+            // beside it.
             self.close();
             return Err(StoreError::new(StoreErrorKind::OutcomeUnknown, "the storage engine panicked"));
         };

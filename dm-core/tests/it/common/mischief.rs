@@ -17,7 +17,8 @@ impl Mischief {
         Self { hub, kept: Arc::default() }
     }
 
-    /// Passes on the hints at some places among those that came, in that order; repeats are welcome.
+    /// Passes on the hints at some places among those that came, in that order; repeats are
+    /// welcome.
     pub async fn release(&self, places: impl IntoIterator<Item = usize>) {
         let kept = self.kept.lock().unwrap().clone();
         let chosen: Vec<_> = places.into_iter().filter_map(|place| kept.get(place).cloned()).collect();

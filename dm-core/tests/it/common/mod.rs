@@ -1,4 +1,5 @@
-//! What the core's tests share: people, a service on a store in memory, and ways to get between its parts.
+//! What the core's tests share: people, a service on a store in memory, and ways to get between its
+//! parts.
 
 #![allow(unreachable_pub, clippy::needless_pass_by_value, reason = "tests")]
 

@@ -21,7 +21,8 @@ pub const VERSION: u8 = 3;
 /// When something that should happen counts as not happening.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A node: its own hub, service and connection to the bus. Its clock stands, so that nothing polls unless a test says so.
+/// A node: its own hub, service and connection to the bus. Its clock stands, so that nothing polls
+/// unless a test says so.
 pub struct Node {
     pub dm: Service,
     pub hub: Hub,

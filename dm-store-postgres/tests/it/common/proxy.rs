@@ -14,7 +14,8 @@ use tokio::sync::Notify;
 pub enum Mood {
     /// Passes everything on.
     Honest = 0,
-    /// Lets it through, and cuts the connection once the server has answered: then it is back to passing on.
+    /// Lets it through, and cuts the connection once the server has answered: then it is back to
+    /// passing on.
     CutsTheAnswer = 1,
     /// The same, and refuses everybody from then on.
     CutsForGood = 2,

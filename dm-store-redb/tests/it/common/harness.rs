@@ -26,7 +26,8 @@ impl Harness for File {
 
     async fn open(&self) -> Result<RedbStore, StoreError> {
         let mut config = RedbConfig::default();
-        // So few that in every test of more than some messages rows are moved, and generations follow each other.
+        // So few that in every test of more than some messages rows are moved, and generations
+        // follow each other.
         config.recent_entries = NonZeroUsize::new(24).unwrap();
         RedbStore::open_with(&self.path, &config)
     }

@@ -14,7 +14,8 @@ pub fn runs(path: &Path) -> Vec<String> {
     names.filter(|name| name.contains("_run_")).collect()
 }
 
-/// Makes a file what version 1 of the schema would have written: all rows are in the large trees, none in runs.
+/// Makes a file what version 1 of the schema would have written: all rows are in the large trees,
+/// none in runs.
 pub fn back_to_version_1(path: &Path) {
     let runs = runs(path);
     let database = Database::open(path).unwrap();

@@ -26,9 +26,11 @@ impl Harness for File {
 
     async fn open(&self) -> Result<SqliteStore, StoreError> {
         let mut config = SqliteConfig::default();
-        // A log that fills up every few commits, so that copying it into the database is under way often, too.
+        // A log that fills up every few commits, so that copying it into the database is under way
+        // often, too.
         config.checkpoint_pages = 50;
-        // So few that in every test of more than some messages rows are moved, and generations follow each other.
+        // So few that in every test of more than some messages rows are moved, and generations
+        // follow each other.
         config.recent_entries = NonZeroUsize::new(24).unwrap();
         SqliteStore::open_with(&self.path, &config)
     }

@@ -24,10 +24,11 @@ use addresses::Addresses;
 use connection::{Connection, Place};
 pub use limits::{Limits, raise_descriptors};
 
-/// Serves until `stop` resolves, then takes no more connections and waits for those there are, bounded.
+/// Serves until `stop` resolves, then takes no more connections and waits for those there are,
+/// bounded.
 ///
-/// As `axum::serve`, with the limits that it leaves out. A request that is being answered when it stops is answered;
-/// a WebSocket has to be ended by whoever serves it, and is waited for.
+/// As `axum::serve`, with the limits that it leaves out. A request that is being answered when it
+/// stops is answered; a WebSocket has to be ended by whoever serves it, and is waited for.
 pub async fn serve(listener: TcpListener, app: Router, limits: Limits, stop: impl Future<Output = ()>) {
     let places = Arc::new(Semaphore::new(usize::try_from(limits.connections).unwrap_or(usize::MAX)));
     metrics::gauge!("chat_connections_limit", "listener" => limits.listener)

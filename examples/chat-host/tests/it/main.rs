@@ -1,5 +1,5 @@
-//! The host's own part, driven in this process and as the program. All modules are one program: each
-//! further program would link the host with its stores once more.
+//! The host's own part, driven in this process and as the program. All modules are one program:
+//! each further program would link the host with its stores once more.
 
 #![allow(
     clippy::unwrap_used,

@@ -218,7 +218,8 @@ impl Defect for TellsOne {
     }
 }
 
-/// Its tables of devices are written one write after the other, and each waits for a reader to look, but not for long.
+/// Its tables of devices are written one write after the other, and each waits for a reader to
+/// look, but not for long.
 #[derive(Default)]
 struct ReadsDevicesEarly {
     devices: MemoryStore,

@@ -20,7 +20,8 @@ defects! {
     "histories": "after ten commits each further one fails" => Fails,
 }
 
-/// Defects that no case can tell from a store that is slow: only the time limit of a case ends them.
+/// Defects that no case can tell from a store that is slow: only the time limit of a case ends
+/// them.
 pub(super) const SILENT: &[super::Kind] = &[
     super::Kind {
         name: "a commit is never answered",

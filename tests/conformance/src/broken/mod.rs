@@ -163,8 +163,8 @@ impl Kind {
         passes
     }
 
-    /// Runs cases against a store with this defect, those of its own module or of all: how many fail in each module.
-    /// Without the model, which takes minutes to shrink what it finds.
+    /// Runs cases against a store with this defect, those of its own module or of all: how many
+    /// fail in each module. Without the model, which takes minutes to shrink what it finds.
     #[must_use]
     pub fn caught_by(&self, scope: Scope) -> BTreeMap<&'static str, usize> {
         let before = CHOSEN.replace(Some(self.make));

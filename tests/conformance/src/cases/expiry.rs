@@ -143,8 +143,8 @@ pub async fn what_expired_may_still_be_acknowledged<H: Harness>(world: World<H>)
     must_be!(world.pending(&who(2)).await, [4, 5]);
 }
 
-/// An entry that is named after it expired counts, since the inbox held it, and nothing is remembered for it. Only
-/// `UpTo` moves the cursor into what expired.
+/// An entry that is named after it expired counts, since the inbox held it, and nothing is
+/// remembered for it. Only `UpTo` moves the cursor into what expired.
 pub async fn naming_what_expired_counts_and_changes_nothing<H: Harness>(world: World<H>) {
     queued_at(&world, [2, 3, 4, 5]).await;
     world.commit(vec![register(who(2)), expire(4, 100)]).await;

@@ -1,4 +1,4 @@
-//! What is written: every batch follows from a seed and its number, in any process.
+//! The batches that are written: each follows from a seed and its number, in any process.
 
 use dm_core::{DeviceStart, KeyBinding, Write};
 

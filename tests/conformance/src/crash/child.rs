@@ -10,8 +10,8 @@ use super::batches::batch;
 use super::oracle::digests;
 use crate::process::{end_when_stuck, report};
 
-/// Where the child finds its place, the seed, the number of its first batch, and of the batch whose answer it keeps back.
-/// Without numbers it only opens the place.
+/// Variables that name the child's place, the seed, its first batch, and the batch whose answer it
+/// keeps back. Without numbers it only opens the place.
 pub(super) const PLACE: &str = "DM_CRASH_PLACE";
 pub(super) const SEED: &str = "DM_CRASH_SEED";
 pub(super) const FIRST: &str = "DM_CRASH_FIRST";

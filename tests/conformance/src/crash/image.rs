@@ -2,16 +2,16 @@
 
 use crate::chance::Chance;
 
-/// The bytes that an operating system writes back as a whole, if nothing goes wrong, and those that a
-/// disk does.
+/// The bytes that an operating system writes back as a whole, if nothing goes wrong, and those that
+/// a disk does.
 const PAGE: usize = 4096;
 const SECTOR: usize = 512;
 
 /// A file as a program sees it, and what of it is on the disk.
 ///
-/// A cut keeps all that was synced. Of what was written since then it keeps any pages, in any order, and
-/// of each of them any sectors. What a failed sync was to write is kept in no cut, unless it is written
-/// again.
+/// A cut keeps all that was synced. Of what was written since then it keeps any pages, in any
+/// order, and of each of them any sectors. What a failed sync was to write is kept in no cut,
+/// unless it is written again.
 #[derive(Clone, Debug, Default)]
 pub struct Image {
     /// As the program sees it.
@@ -62,13 +62,13 @@ impl Image {
         self.since.clear();
     }
 
-    /// What the program sees.
+    /// The file as the program sees it.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// What the disk may hold if the power is cut now.
+    /// The file as the disk may hold it if the power is cut now.
     #[must_use]
     pub fn cut(&self, chance: &mut Chance) -> Vec<u8> {
         let mut left: Vec<_> = self.since.iter().collect();

@@ -10,16 +10,18 @@
 //! the answer to a finished commit kept back. After every third kill, the next to open the place is killed as well, at
 //! a random moment: recovering from a crash may crash.
 //!
-//! Give the trials a test program of their own. A process that is being started holds for a moment all files of the one
-//! that starts it, and with them locks that another test of the same program has just given up. Where locks belong to a
-//! process and are not inherited, as SQLite's, or where there are none, the trials need no program of their own.
+//! Give the trials a test program of their own. A process that is being started holds for a moment
+//! all files of the one that starts it, and with them locks that another test of the same program
+//! has just given up. Where locks belong to a process and are not inherited, as SQLite's, or where
+//! there are none, the trials need no program of their own.
 //!
 //! # What a trial proves, and what it does not
 //!
-//! A killed process loses what it had not yet given to the operating system. It does not lose what the operating system
-//! had not yet given to the disk: a store that never calls `fsync` passes. For that a store is tested at its own
-//! seam to the file system: [`Image`] says what a disk may hold of a file, and [`Oracle`], which knows what was answered,
-//! does not care how the place was damaged.
+//! A killed process loses what it had not yet given to the operating system. It does not lose what
+//! the operating system had not yet given to the disk: a store that never calls `fsync` passes. For
+//! that a store is tested at its own seam to the file system: [`Image`] says what a disk may hold
+//! of a file, and [`Oracle`], which knows what was answered, does not care how the place was
+//! damaged.
 
 mod batches;
 mod child;
@@ -40,7 +42,8 @@ pub use trials::run;
 
 /// A harness whose places another process can open.
 pub trait CrashHarness: Harness {
-    /// Where the place is: a path, or whatever else another process finds it by, such as connection parameters.
+    /// The path of the place, or whatever else another process finds it by, such as connection
+    /// parameters.
     fn path(&self) -> &Path;
 
     /// The same place, in a process that did not make it and does not remove it.

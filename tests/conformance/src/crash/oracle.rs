@@ -1,4 +1,4 @@
-//! What was answered, and what must therefore be there.
+//! The batches that were answered, and the state that must therefore be there.
 
 use dm_core::{
     ConversationsQuery, HistoryQuery, HistoryRange, InboxQuery, InboxSeq, Outcome, OwnEntries, Principal,
@@ -33,7 +33,7 @@ pub struct Oracle {
     seed: u64,
     /// Batches that are known to be there.
     done: u64,
-    /// What they left behind.
+    /// The state that they left behind.
     model: Model,
     /// Whether one more was asked and not answered.
     asked: bool,
@@ -56,7 +56,7 @@ impl Oracle {
         Self { done: batches, ..oracle }
     }
 
-    /// What the batches follow from.
+    /// The seed that the batches follow from.
     #[must_use]
     pub const fn seed(&self) -> u64 {
         self.seed
@@ -166,7 +166,7 @@ impl Oracle {
     }
 }
 
-/// What became of a batch that was asked and not answered.
+/// The fate of a batch that was asked and not answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
     /// It is there as a whole.

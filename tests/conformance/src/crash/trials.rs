@@ -14,20 +14,20 @@ const PER_PLACE: u64 = 40;
 /// Batches after which a child is killed, at most.
 const BATCHES: u64 = 12;
 
-/// When a child is killed.
+/// The moment at which a child is killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Point {
     /// So many turns of a loop after it began to open the place.
     Opening(u64),
     /// As [`Opening`](Self::Opening), and the child would only open the place, which the last kill left behind.
     Recovering(u64),
-    /// When it has asked for so many batches: before, in or after a commit.
+    /// After it asked for so many batches: before, in or after a commit.
     Asking(u64),
     /// As [`Asking`](Self::Asking), so many turns of a loop later.
     Later(u64, u64),
-    /// When so many batches were answered.
+    /// After so many batches were answered.
     Answered(u64),
-    /// When so many batches were committed, before the last of them is answered.
+    /// After so many batches were committed, and before the last of them is answered.
     Held(u64),
 }
 
@@ -53,7 +53,7 @@ impl Point {
     }
 }
 
-/// What came of the trials.
+/// The numbers of the trials, by how they ended.
 #[derive(Debug, Default)]
 struct Tally {
     trials: u64,
@@ -91,7 +91,7 @@ pub fn run<H: CrashHarness>(test: &str, trials: u64, seconds: u64) {
         for _ in 0..PER_PLACE {
             let point = Point::by(&mut chance);
             let judged = kill(&harness, test, &mut oracle, point, &mut tally).and_then(|()| {
-                // Who opens the place next may be killed before it is done.
+                // The next process to open the place may be killed before it is done.
                 while chance.below(3) == 0 {
                     kill(&harness, test, &mut oracle, Point::Recovering(chance.turns()), &mut tally)?;
                 }

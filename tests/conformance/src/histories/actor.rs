@@ -12,7 +12,8 @@ use super::{Answer, History, Moment};
 use crate::build;
 use crate::chance::Chance;
 
-/// Attempts at one send. Three in four are waited for, so that only a store that answers none comes to so many.
+/// Attempts at one send. Three in four are waited for, so that only a store that answers none comes
+/// to so many.
 const ATTEMPTS: usize = 100;
 
 /// What the tasks of a run do.

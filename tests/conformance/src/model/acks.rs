@@ -7,8 +7,8 @@ use dm_core::{AckTarget, Acknowledge, Acknowledged, Event, InboxSeq, Outcome, Re
 use super::state::{Model, Person};
 
 impl Model {
-    /// An acknowledgement, and how it may be answered: the contract does not say whether a thing that is named twice
-    /// counts once.
+    /// An acknowledgement, and how it may be answered: the contract does not say whether a thing
+    /// that is named twice counts once.
     pub(super) fn acknowledge(&mut self, write: &Acknowledge) -> Vec<Outcome> {
         let head = self.head(write.who.user);
         let beyond = match &write.target {

@@ -9,7 +9,7 @@ use super::at_once::{self, Side};
 use crate::crash::{CrashHarness, Oracle, batch, digests};
 use crate::process::{end_when_stuck, report};
 
-/// Where the child finds its place.
+/// The variable that names the child's place.
 pub(super) const PLACE: &str = "DM_PROCESSES_PLACE";
 
 /// Does what the parent tells it, and ends, if this process was started to.

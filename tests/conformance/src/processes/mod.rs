@@ -1,13 +1,15 @@
 //! Two processes on one place: what either was answered is there, once, for both.
 //!
-//! A parent and a child have the same place open and write to it. First they take turns, so that each writes beside rows
-//! that it has not seen before; the batches are those of [`crash`](crate::crash), and after every few of them both
-//! compare everything that can be read with what was answered. Then they write at once, each round when both have come
-//! to it: messages to one conversation, one send under one client id, and the opening of one pair.
+//! A parent and a child have the same place open and write to it. First they take turns, so that
+//! each writes beside rows that it has not seen before; the batches are those of
+//! [`crash`](crate::crash), and after every few of them both compare everything that can be read
+//! with what was answered. Then they write at once, each round when both have come to it: messages
+//! to one conversation, one send under one client id, and the opening of one pair.
 //!
-//! A handle in the same process is no second process: a store may share between its handles what it does not share
-//! between processes, such as the newest numbers in memory. A store that allows one process at a time refuses the child
-//! as [`Locked`](dm_core::StoreErrorKind::Locked), and the trial says so.
+//! A handle in the same process is no second process: a store may share between its handles what it
+//! does not share between processes, such as the newest numbers in memory. A store that allows one
+//! process at a time refuses the child as [`Locked`](dm_core::StoreErrorKind::Locked), and the
+//! trial says so.
 //!
 //! Give the trial a test program of its own, for the reason that [`crash`](crate::crash) names.
 
@@ -23,7 +25,7 @@ use crate::process::{Process, show};
 /// How long the trial may take.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// What a trial came to.
+/// The result of a trial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Two processes wrote, and the contract was kept.

@@ -7,7 +7,8 @@ use crate::crash::{CrashHarness, Oracle, parsed};
 
 /// Batches, every second of them the child's.
 const BATCHES: u64 = 60;
-/// Batches after which both read everything: an odd number, so that either may be the one that wrote last.
+/// Batches after which both read everything: an odd number, so that either may be the one that
+/// wrote last.
 const LOOKS: u64 = 5;
 const SEED: u64 = 17;
 

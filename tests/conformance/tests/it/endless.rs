@@ -1,4 +1,5 @@
-//! A store that gives no end fails its case: in a bounded number of steps, or at the time limit of a case.
+//! A store that gives no end fails its case: in a bounded number of steps, or at the time limit of
+//! a case.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! A failure says where: the case's line, the write or the query, and which side of a comparison is the store's.
+//! A failure says where: the case's line, the write or the query, and which side of a comparison is
+//! the store's.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

@@ -49,7 +49,8 @@ notices! {
     "Only what was there when it was opened." AtOpening: Never, false;
 }
 
-/// A log of batches in a file that any number of processes append to, and the tables that replaying it gives.
+/// A log of batches in a file that any number of processes append to, and the tables that replaying
+/// it gives.
 struct SharedLog<N> {
     state: Mutex<State>,
     notices: PhantomData<fn() -> N>,

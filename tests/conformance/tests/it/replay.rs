@@ -5,7 +5,8 @@ use dm_conformance::Harness;
 use dm_conformance::model::{Script, Search, Step, play, search};
 use dm_core::*;
 
-/// Acknowledges everything up to the newest entry that is named: right for most clients, most of the time.
+/// Acknowledges everything up to the newest entry that is named: right for most clients, most of
+/// the time.
 struct Cumulative(MemoryStore);
 
 #[async_trait]

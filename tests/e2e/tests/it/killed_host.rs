@@ -1,5 +1,5 @@
-//! Two people with two devices each write to each other while the host is killed under them, again and again. What
-//! was answered is compared with what is there afterwards.
+//! Two people with two devices each write to each other while the host is killed under them, again
+//! and again. What was answered is compared with what is there afterwards.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -63,7 +63,8 @@ async fn kill_and_compare(args: &[&str]) {
         let (name, device, peer, done) = (name.clone(), Arc::clone(device), *peer, done.clone());
         senders.spawn(async move { send_all(&name, &device, conversation, peer, &done).await });
     }
-    // Each kill comes when another share of the messages was answered: in the middle of the traffic.
+    // Each kill comes when another share of the messages was answered: in the middle of the
+    // traffic.
     for kill in 1..=kills() {
         let share = 4 * each() * kill / (kills() + 1);
         progress.wait_for(|done| *done >= share).await.unwrap();
@@ -99,7 +100,8 @@ async fn send_all(
     answered
 }
 
-/// The history holds each answered message once, at the number it was answered with, and nothing else.
+/// The history holds each answered message once, at the number it was answered with, and nothing
+/// else.
 async fn history_holds(
     answered: &Answered,
     devices: &[(String, Arc<Device>, PublicKey)],

@@ -1,6 +1,6 @@
-//! A client that knows only the first generation's dialect: its JSON members, its protobuf fields, its encryption. No
-//! hello, no additions. The messages are defined here once more, from the wire format, so that nothing of this
-//! workspace's own definitions can make them fit.
+//! A client that knows only the first generation's dialect: its JSON members, its protobuf fields,
+//! its encryption. No hello, no additions. The messages are defined here once more, from the wire
+//! format, so that nothing of this workspace's own definitions can make them fit.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -305,7 +305,8 @@ async fn events_and_requests_over_the_socket() {
     let host = Host::start(&[]).await.unwrap();
     let (ana, bo) = (Client::new(&host, "Ana").await, Client::new(&host, "Bo").await);
     let mut socket = bo.connect().await;
-    // An answered request shows that the connection is served, and so that events come from here on.
+    // An answered request shows that the connection is served, and so that events come from here
+    // on.
     let nothing = ask(&mut socket, Envelope { list_request: Some(ListRequest {}), ..request("1") }).await;
     assert_eq!(nothing.list_response.unwrap().conversations, []);
 
@@ -334,7 +335,8 @@ async fn events_and_requests_over_the_socket() {
     // What the open socket got and answered a ping for is not offered again.
     let acknowledged = async {
         while bo.get("/api/dm/offline").await.1["messages"] != json!([]) {
-            // Reading answers pings; the answer to a request says that the server has read what came before it.
+            // Reading answers pings; the answer to a request says that the server has read what
+            // came before it.
             ask(&mut socket, Envelope { list_request: Some(ListRequest {}), ..request("3") }).await;
         }
     };

@@ -7,17 +7,18 @@ use std::process::{Command, Output, Stdio};
 use crate::postgres::process::{Syncs, launch, program, stop};
 use crate::shared::Claim;
 
-/// A server with its data. It is reached by a socket in its folder only, unless it was given a certificate.
+/// A server with its data. It is reached by a socket in its folder only, unless it was given a
+/// certificate.
 #[derive(Debug)]
 pub struct Cluster {
     pub(super) folder: PathBuf,
     pub(super) ends: Ends,
     pub(super) syncs: Syncs,
-    /// Where it listens with TLS, on 127.0.0.1.
+    /// The port on 127.0.0.1 at which it listens with TLS.
     pub(super) port: Option<u16>,
 }
 
-/// When a server ends.
+/// The end of a server.
 #[derive(Debug)]
 pub(super) enum Ends {
     /// With the last process that claims it.
@@ -44,7 +45,8 @@ impl Cluster {
         format!("host=127.0.0.1 port={port} user=postgres dbname={database} sslmode=require")
     }
 
-    /// Runs SQL as the superuser, outside a transaction, and returns what it prints: rows as lines, `|` between columns.
+    /// Runs SQL as the superuser, outside a transaction, and returns what it prints: rows as lines,
+    /// `|` between columns.
     ///
     /// # Panics
     /// When it fails.

@@ -13,8 +13,8 @@ pub struct Database {
 }
 
 impl Cluster {
-    /// A database of its own, copied from a template. The template is made first if there is none of that name, by
-    /// `prepare`, which is given parameters and leaves no connection behind.
+    /// A database of its own, copied from a template. The template is made first if there is none
+    /// of that name, by `prepare`, which is given parameters and leaves no connection behind.
     ///
     /// # Panics
     /// When the server refuses.

@@ -12,7 +12,8 @@ use crate::postgres::process::{Syncs, alive, as_server, init, launch};
 use crate::shared;
 
 impl Cluster {
-    /// The server that all tests share. It does not sync: what is tested on it outlives processes, not power cuts.
+    /// The server that all tests share. It does not sync: what is tested on it outlives processes,
+    /// not power cuts.
     ///
     /// # Panics
     /// When PostgreSQL is not installed, or does not start.
@@ -40,7 +41,7 @@ impl Cluster {
             &data,
             || alive(&data),
             || {
-                // What a server left that was killed.
+                // The data of a server that was killed.
                 let _ = fs::remove_dir_all(&data);
                 init(&data);
                 launch(&data, syncs, None)
@@ -62,8 +63,8 @@ impl Cluster {
         Self { folder: data, ends, syncs: Syncs::Never, port: None }
     }
 
-    /// A server for one test that also listens on a port of 127.0.0.1 that was free, with TLS. The certificate and its key
-    /// are PEM.
+    /// A server for one test that also listens on a port of 127.0.0.1 that was free, with TLS. The
+    /// certificate and its key are PEM.
     ///
     /// # Panics
     /// As [`shared`](Self::shared).
@@ -84,8 +85,8 @@ impl Cluster {
         Self { folder: data, ends, syncs: Syncs::Never, port: Some(port) }
     }
 
-    /// A hot standby of this server: a copy that follows it, does not make it wait, and takes reads only. `pg_promote` makes
-    /// a server of its own of it.
+    /// A hot standby of this server: a copy that follows it, does not make it wait, and takes reads
+    /// only. `pg_promote` makes a server of its own of it.
     ///
     /// # Panics
     /// As [`shared`](Self::shared), or when the copy cannot be made.

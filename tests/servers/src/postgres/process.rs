@@ -15,9 +15,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Whether a server waits for the disk before it answers.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Syncs {
-    /// As installed: what is answered outlives a power cut.
+    /// As installed: every answered write outlives a power cut.
     Always,
-    /// What is answered outlives every process, and no power cut.
+    /// Every answered write outlives every process, and no power cut.
     Never,
 }
 
@@ -61,7 +61,7 @@ pub(super) fn launch(data: &Path, syncs: Syncs, port: Option<u16>) -> u32 {
     }
     let mut child = command
         .current_dir(data.parent().unwrap_or(data))
-        // What ends a test ends its whole group.
+        // A signal that ends a test ends its whole group.
         .process_group(0)
         .stdin(Stdio::null())
         .stdout(log.try_clone().expect("a second handle"))

@@ -117,8 +117,8 @@ async fn connections_that_read_nothing_are_closed_and_give_back_what_they_held()
     assert_eq!(whole.matches("encrypted_payload").count(), 64);
     let mut cut = 0;
     for mut stream in silent {
-        // What was on the way comes, and then the end, before the answer's. A request that had no room until now is
-        // answered while it is read, and comes whole.
+        // What was on the way comes, and then the end, before the answer's. A request that had no
+        // room until now is answered while it is read, and comes whole.
         let mut answer = Vec::new();
         let _closed = stream.read_to_end(&mut answer).await;
         cut += usize::from(answer.len() < 5 << 20);

@@ -1,4 +1,5 @@
-//! Clause 16, a file for each of the three reads that have pages, and one for what a page passes over.
+//! Clause 16, a file for each of the three reads that have pages, and one for what a page passes
+//! over.
 
 mod history;
 mod inbox;
