@@ -83,7 +83,7 @@ impl Default for ConnectionConfig {
 /// program, deliveries may repeat those that were not acknowledged in time; know them by
 /// [`Message::id`](crate::Message::id).
 ///
-/// It runs in a task of its own, which ends when this is dropped. It is a [`Stream`](futures_core::Stream).
+/// It runs in a task of its own, which ends when this is dropped. It is a [`Stream`](futures_util::Stream).
 #[derive(Debug)]
 pub struct Connection {
     events: mpsc::Receiver<Event>,
@@ -255,7 +255,7 @@ impl Connection {
     }
 }
 
-impl futures_core::Stream for Connection {
+impl futures_util::Stream for Connection {
     type Item = Event;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
