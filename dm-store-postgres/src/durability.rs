@@ -148,3 +148,48 @@ const fn rank(durability: Durability) -> u8 {
         _ => 0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio_postgres::NoTls;
+
+    use super::*;
+    use crate::config::PostgresConfig;
+    use crate::connection;
+
+    /// A reader whose server is not there.
+    fn reader() -> Reader {
+        let config = PostgresConfig::default();
+        let parameters = connection::parameters("host=/nowhere user=nobody", &config).unwrap();
+        Reader::new(connection::connections(parameters, NoTls, config.lanes, &config).unwrap())
+    }
+
+    #[tokio::test]
+    async fn the_server_is_asked_again_at_a_bounded_rate_and_once_at_a_time() {
+        let reader = reader();
+        let looks = |known: &Known| {
+            assert_eq!(known.get(&reader), Durability::NotSynced);
+            let state = known.lock();
+            (state.looks, state.looked_at)
+        };
+        let rarely = Known::new(Durability::NotSynced, Duration::from_secs(3_600));
+        assert!(!looks(&rarely).0);
+
+        let always = Known::new(Durability::NotSynced, Duration::ZERO);
+        let (first, second) = (looks(&always), looks(&always));
+        assert!(first.0);
+        assert_eq!(first, second, "one is under way");
+        while always.lock().looks {
+            tokio::task::yield_now().await;
+        }
+        let third = looks(&always);
+        assert!(third.0 && third.1 > first.1, "what failed is tried again");
+    }
+
+    #[test]
+    fn without_a_runtime_the_last_word_stands() {
+        let known = Known::new(Durability::Synced, Duration::ZERO);
+        assert_eq!(known.get(&reader()), Durability::Synced);
+        assert!(!known.lock().looks);
+    }
+}
