@@ -22,8 +22,8 @@ const SETTINGS: &str = "SELECT coalesce(current_setting('fsync', true), 'on') = 
                     SELECT FROM pg_replication_slots AS s
                     WHERE s.active_pid = r.pid AND s.slot_type = 'logical'))";
 
-/// What was found last. It is looked at again when it is asked for, at a bounded rate: replicas come and go, and settings
-/// are changed, while the store is open. Clones share it.
+/// The durability that was found last. It is looked at again when it is asked for, at a bounded
+/// rate: replicas come and go, and settings are changed, while the store is open. Clones share it.
 #[derive(Clone, Debug)]
 pub(crate) struct Known {
     state: Arc<Mutex<State>>,
@@ -33,7 +33,7 @@ pub(crate) struct Known {
 #[derive(Debug)]
 struct State {
     found: Durability,
-    /// When the last look began.
+    /// The time at which the last look began.
     looked_at: Instant,
     /// Whether it is under way.
     looks: bool,
@@ -48,7 +48,8 @@ impl Known {
         Self { state: Arc::new(Mutex::new(state)), every }
     }
 
-    /// What was found last. If that was a while ago, a task looks again, so that later calls tell it.
+    /// The durability that was found last. If that was a while ago, a task looks again, so that
+    /// later calls tell it.
     pub(crate) fn get(&self, reader: &Reader) -> Durability {
         let mut state = self.lock();
         if !state.looks
@@ -114,7 +115,7 @@ pub(crate) async fn examine(client: &Client, least: Durability) -> Result<Durabi
     Ok(found)
 }
 
-/// What is lost, if anything is.
+/// The loss that a server allows, if it allows one.
 const fn concern(found: Durability) -> Option<&'static str> {
     match found {
         Durability::NotSynced => {

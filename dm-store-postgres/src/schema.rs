@@ -130,7 +130,8 @@ async fn make_row(client: &Client, schema: &SchemaName) -> Result<String, StoreE
     } else {
         format!("CREATE SCHEMA \"{name}\";")
     };
-    // A pooler may pass the options of a session on to nobody; then all tables would be made somewhere else.
+    // A pooler may pass the options of a session on to nobody; then all tables would be made
+    // somewhere else.
     Ok(format!(
         "{make}
          DO $$ BEGIN

@@ -50,7 +50,8 @@ struct Held {
 }
 
 impl Proxy {
-    /// Stands in front of a database; the parameters to connect to it, and the folder with its socket.
+    /// Stands in front of a database; the parameters to connect to it, and the folder with its
+    /// socket.
     pub fn in_front_of(database: &Database) -> (Self, String, TempDir) {
         let folder = tempfile::tempdir().unwrap();
         let direct = database.parameters();

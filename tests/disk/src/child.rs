@@ -137,7 +137,8 @@ pub(crate) async fn write<H: DiskHarness>() {
     oracle.judge(&H::open(&place.store(), 0).unwrap()).await.unwrap();
 }
 
-/// Opens the store by a relative path, and changes the working directory: a store that reopens itself must find its files.
+/// Opens the store by a relative path, and changes the working directory: a store that reopens
+/// itself must find its files.
 fn open_here_and_leave<H: DiskHarness>(place: &Place) -> H::Store {
     let path = place.store();
     std::env::set_current_dir(path.parent().unwrap()).unwrap();
