@@ -8,6 +8,7 @@ use dm_store_postgres::{PostgresConfig, PostgresStore, SchemaName};
 use dm_test_servers::postgres::{Cluster, Database};
 use tokio_postgres::NoTls;
 
+use crate::common::proxy::{Mood, Proxy};
 use crate::common::{self, append, conversation, inbox, open, who};
 
 async fn in_schema(database: &Database, schema: &str) -> Result<PostgresStore, StoreError> {
@@ -123,5 +124,25 @@ fn beside_another_store_the_contract_is_kept() {
     assert!(chosen.len() > 15, "{}", chosen.len());
     for case in chosen {
         case.run();
+    }
+}
+
+#[tokio::test]
+async fn a_pooler_that_drops_the_search_path_is_refused_and_makes_nothing_elsewhere() {
+    let elsewhere = "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace";
+    let empty = Cluster::shared().empty_database();
+    let made = Cluster::shared().empty_database();
+    made.sql("CREATE SCHEMA dm");
+    let filled = Cluster::shared().empty_database();
+    drop(in_schema(&filled, "dm").await.unwrap());
+    for database in [&empty, &made, &filled] {
+        let (proxy, parameters, _folder) = Proxy::in_front_of(database);
+        proxy.set(Mood::DropsOptions);
+        let refused = PostgresStore::open(&parameters).await.map(drop).unwrap_err();
+        assert_eq!(refused.kind(), StoreErrorKind::Engine);
+        assert!(refused.source().unwrap().to_string().contains("search_path"), "{refused:?}");
+        assert_eq!(database.sql(elsewhere), "0");
+        proxy.set(Mood::Honest);
+        drop(PostgresStore::open(&parameters).await.unwrap());
     }
 }
