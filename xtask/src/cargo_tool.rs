@@ -1,4 +1,5 @@
-//! Subcommands of cargo that few commands need, each at one version, so that two machines get the same figures.
+//! Subcommands of cargo that few commands need, each at one version, so that two machines get the
+//! same figures.
 
 use std::path::Path;
 use std::process::Command;
@@ -24,8 +25,8 @@ pub(crate) const MUTANTS: CargoTool = CargoTool { subcommand: "mutants", version
 pub(crate) const DENY: CargoTool = CargoTool { subcommand: "deny", version: "0.20.2" };
 
 impl CargoTool {
-    /// A command that runs the subcommand in a folder. The program lies in `target/tools`, where it is built first if it is not
-    /// there yet: what the machine has installed stays as it is.
+    /// A command that runs the subcommand in a folder. The program lies in `target/tools`, where it
+    /// is built first if it is not there yet: what the machine has installed stays as it is.
     ///
     /// # Errors
     /// When it has to be built and cannot be.
@@ -36,7 +37,7 @@ impl CargoTool {
         if !succeeds(&program.to_string_lossy(), &[subcommand, "--version"]) {
             println!("building cargo-{subcommand} {version}");
             let mut install = cargo(root);
-            // Cargo does most of the work of both tools: they are built in a third of the time without optimization.
+            // Without optimization both are built sooner; the compiler does most of their work.
             install.args(["install", "--locked", "--debug", "--root"]).arg(&tools);
             install.env("CARGO_PROFILE_DEV_DEBUG", "0");
             // The wrapper that checks lints is for this workspace only.

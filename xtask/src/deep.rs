@@ -21,8 +21,8 @@ use step::{Runs, STEPS, Step};
 
 /// The text above the table.
 const HEAD: &str = "# The long trials\n\n\
-    `cargo xtask deep` runs them and writes this page; `cargo xtask deep crash deny` runs some of them. A trial that was not run\n\
-    keeps its last row. `result` is what it printed last.\n\n";
+    `cargo xtask deep` runs them and writes this page; `cargo xtask deep crash deny` runs some of them.\n\
+    A trial that was not run keeps its last row. `result` is the last line that it printed.\n\n";
 
 /// The columns of its table.
 const COLUMNS: &[&str] = &["step", "verdict", "what", "numbers", "result", "seconds", "date", "commit"];
@@ -30,7 +30,8 @@ const COLUMNS: &[&str] = &["step", "verdict", "what", "numbers", "result", "seco
 /// Which trials to run.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The trials, all of them unless some are named. Variables as `DM_HOST_KILLS` change their numbers
+    /// The trials, all of them unless some are named. Variables as `DM_HOST_KILLS` change their
+    /// numbers
     #[arg(value_parser = PossibleValuesParser::new(names()))]
     steps: Vec<String>,
     /// The page with the table, whose rows of other trials are kept
@@ -47,8 +48,8 @@ struct Ended {
     took: Duration,
 }
 
-/// Runs the trials one after another, whether or not one fails, and writes its row as each ends. What they print is also kept in
-/// files in `target/deep`. Fails when one of them fails.
+/// Runs the trials one after another, whether or not one fails, and writes its row as each ends.
+/// Their output is also kept in files in `target/deep`. Fails when one of them fails.
 ///
 /// # Errors
 /// When the page cannot be written.

@@ -89,8 +89,8 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<ExitCode> {
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Leaves the libraries in the copy, without what only tests need, but for [`TESTED`]: a host has neither, and what they depend
-/// on would keep versions higher.
+/// Leaves the libraries in the copy, without what only tests need, but for [`TESTED`]: a host has
+/// neither, and what they depend on would keep versions higher.
 fn keep_libraries(copy: &Path) -> anyhow::Result<()> {
     change(&copy.join("Cargo.toml"), |manifest| with_members(manifest, &LIBRARIES))?;
     for library in LIBRARIES.into_iter().filter(|&library| library != TESTED) {

@@ -51,7 +51,8 @@ enum Command {
     Deep(deep::Args),
     /// Check the libraries with the lowest versions of their dependencies that the manifests allow
     Lowest,
-    /// Change the libraries at places that a seed chooses, and count the changes that a test notices
+    /// Change the libraries at places that a seed chooses, and count the changes that a test
+    /// notices
     Mutants(mutants::Args),
     /// Regenerate the checked-in protobuf code, without a system protoc
     Proto(proto::Args),

@@ -1,4 +1,5 @@
-//! `cargo xtask mutants`: changes the libraries at places that a seed chooses, and counts the changes that a test notices.
+//! `cargo xtask mutants`: changes the libraries at places that a seed chooses, and counts the
+//! changes that a test notices.
 //!
 //! - [`mutant`] lists the changes that `cargo-mutants` can make, and chooses among them.
 //! - [`equivalents`] reads the list of the changes that no test can notice.
@@ -57,8 +58,8 @@ pub(crate) struct Args {
     /// Mutants of each library
     #[arg(long, env = "DM_MUTANTS", default_value_t = 100)]
     per_crate: usize,
-    /// Chooses the mutants. With the same seed the next run tries the same ones, so that its share shows what a new test is
-    /// worth; another seed shows whether the share holds for the rest
+    /// Chooses the mutants. With the same seed the next run tries the same ones, so that its share
+    /// shows what a new test is worth; another seed shows whether the share holds for the rest
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// The page with the table, whose rows of other libraries are kept
@@ -66,8 +67,9 @@ pub(crate) struct Args {
     out: PathBuf,
 }
 
-/// Tries the mutants of one library after the other. Fails when a library stays below the aim, when its tests do not pass
-/// without a change, or when the list of equivalents has an entry that matches nothing.
+/// Tries the mutants of one library after the other. Fails when a library stays below the aim, when
+/// its tests do not pass without a change, or when the list of equivalents has an entry that
+/// matches nothing.
 ///
 /// # Errors
 /// When a tool cannot be built or started, or a file cannot be read or written.
@@ -108,7 +110,8 @@ pub(crate) fn run(root: &Path, args: &Args) -> anyhow::Result<ExitCode> {
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Tries the mutants of a library: all of them by its own tests, and those that these miss by the tests of others.
+/// Tries the mutants of a library: all of them by its own tests, and those that these miss by the
+/// tests of others.
 fn library(
     root: &Path,
     tree: &Path,

@@ -1,4 +1,5 @@
-//! A table in a page of Markdown whose rows are renewed one by one: what did not run keeps its last row.
+//! A table in a page of Markdown whose rows are renewed one by one: what did not run keeps its last
+//! row.
 
 use std::fmt::Write as _;
 
@@ -12,8 +13,8 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// The table with new rows, each without its first column; other rows are taken from an earlier page, or say that they were
-    /// not run.
+    /// The table with new rows, each without its first column; other rows are taken from an earlier
+    /// page, or say that they were not run.
     pub(crate) fn renewed(&self, new: &[(&str, Vec<String>)], earlier: &str) -> String {
         let mut table = String::new();
         // Writing to a string cannot fail.

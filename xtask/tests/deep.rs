@@ -1,4 +1,5 @@
-//! What `cargo xtask deep` writes of the steps that it runs; a script that answers as cargo does stands in for cargo.
+//! `cargo xtask deep` keeps a row of each step; a script that answers as cargo does stands in for
+//! cargo.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![cfg(unix)]
 

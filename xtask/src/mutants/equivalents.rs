@@ -13,7 +13,8 @@ use crate::mutants::mutant::Mutant;
 pub(super) struct Equivalents(BTreeMap<String, String>);
 
 impl Equivalents {
-    /// Reads the list. An id is a line of its own, the reason follows on indented lines; `#` begins a comment.
+    /// Reads the list. An id is a line of its own, the reason follows on indented lines; `#` begins
+    /// a comment.
     ///
     /// # Errors
     /// When the file cannot be read, or an id has no reason or comes twice.

@@ -14,8 +14,8 @@ use crate::cargo_tool::MUTANTS;
 pub(super) struct Mutant {
     /// Its name to `cargo-mutants`: file, line, column and change.
     pub(super) name: String,
-    /// File and change without line and column, which other changes of the file move; the second of the same text in a file
-    /// ends with ` [2]`.
+    /// File and change without line and column, which other changes of the file move; the second of
+    /// the same text in a file ends with ` [2]`.
     pub(super) id: String,
 }
 
@@ -55,8 +55,8 @@ fn without_place(name: &str) -> String {
     format!("{file}: {change}")
 }
 
-/// At most `number` of the mutants. A mutant's rank depends on its id and the seed alone: most of the choice stays the same
-/// when the sources change.
+/// At most `number` of the mutants. A mutant's rank depends on its id and the seed alone: most of
+/// the choice stays the same when the sources change.
 pub(super) fn choose(all: &[Mutant], number: usize, seed: u64) -> Vec<&Mutant> {
     let mut chosen: Vec<_> = all.iter().collect();
     chosen.sort_by_key(|mutant| xxh3_64_with_seed(mutant.id.as_bytes(), seed));

@@ -7,8 +7,8 @@ pub(super) struct Proof {
     pub(super) library: &'static str,
     /// Its folder in the workspace.
     pub(super) folder: &'static str,
-    /// Packages whose tests run on each mutant; those of the next group run on what the group before missed, since to compile
-    /// the tests is most of a trial.
+    /// Packages whose tests run on each mutant; those of the next group run on what the group
+    /// before missed, since to compile the tests is most of a trial.
     pub(super) tests: &'static [&'static [&'static str]],
 }
 

@@ -46,7 +46,8 @@ impl Score {
         self.missed = outcomes.missed;
     }
 
-    /// Of the mutants that compile, how many in a hundred a test noticed. A test that does not end notices, too.
+    /// Of the mutants that compile, how many in a hundred a test noticed. A test that does not end
+    /// notices, too.
     pub(super) fn share(&self) -> f64 {
         share(self.noticed(), self.missed.len())
     }

@@ -1,4 +1,5 @@
-//! Tests on mutants, one after another, in a copy of the workspace that is compiled again only where it changed.
+//! Tests on mutants, one after another, in a copy of the workspace that is compiled again only
+//! where it changed.
 
 use std::collections::HashSet;
 use std::fs;
@@ -16,8 +17,8 @@ use crate::mutants::mutant::Mutant;
 const NUMBERS: [(&str, &str); 4] =
     [("DM_CASES", "16"), ("DM_SEED", "1"), ("DM_CRASH_SECONDS", "1"), ("DM_CRASH_TRIALS", "4")];
 
-/// The options by which both the trial without a change and those of the mutants run their tests: no examples are compiled, and
-/// the rest stands in the profile in `.config/nextest.toml`.
+/// The options by which both the trial without a change and those of the mutants run their tests:
+/// no examples are compiled, and the rest stands in the profile in `.config/nextest.toml`.
 const COMPILED: &str = "--tests";
 const PROFILE: &str = "--profile=mutants";
 
@@ -35,7 +36,8 @@ pub(super) struct Outcomes {
     pub(super) unviable: Vec<String>,
 }
 
-/// Runs the tests of some packages without a change, which must pass, and on each of the chosen ones of all mutants.
+/// Runs the tests of some packages without a change, which must pass, and on each of the chosen
+/// ones of all mutants.
 ///
 /// # Errors
 /// When the tests fail without a change, or a tool cannot be started or breaks off.
@@ -50,7 +52,8 @@ pub(super) fn run(
 ) -> anyhow::Result<Outcomes> {
     fs::create_dir_all(logs).with_context(|| format!("making {}", logs.display()))?;
     let took = unchanged(tree, packages)?;
-    // On a busy machine the same tests may take a few times as long. A test that hangs ends before this, by the profile.
+    // On a busy machine the same tests may take a few times as long. A test that hangs ends before
+    // this, by the profile.
     let limit = took * 5 + Duration::from_secs(120);
     let mut trial = MUTANTS.command(root, tree)?;
     trial.args(["--in-place", "--baseline=skip", "--test-tool=nextest", "--caught", "--unviable"]);
@@ -84,7 +87,8 @@ fn unchanged(tree: &Path, packages: &[&str]) -> anyhow::Result<Duration> {
     Ok(began.elapsed())
 }
 
-/// What every run in the copy is told. No compiler that takes lints for errors: a mutant may leave a parameter unused.
+/// The environment of every run in the copy. It names no compiler that takes lints for errors: a
+/// mutant may leave a parameter unused.
 fn environment<'a>(command: &'a mut Command, tree: &Path) -> &'a mut Command {
     command.env_remove("RUSTC_WORKSPACE_WRAPPER").env_remove("CLIPPY_ARGS").env_remove("RUSTFLAGS");
     command.env("CARGO_TARGET_DIR", tree.join("target")).envs(NUMBERS)
@@ -106,8 +110,8 @@ impl Outcomes {
     }
 }
 
-/// Makes the folder in which the tool finds that all other mutants were caught earlier: that is how it takes a list of names. Its
-/// expressions do not filter every kind of mutant.
+/// Makes the folder in which the tool finds that all other mutants were caught earlier: that is how
+/// it takes a list of names. Its expressions do not filter every kind of mutant.
 fn leave_out(logs: &Path, all: &[Mutant], chosen: &[String]) -> anyhow::Result<()> {
     let folder = logs.join(LISTS);
     if folder.exists() {
