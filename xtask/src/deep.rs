@@ -66,7 +66,7 @@ pub(crate) fn run(root: &Path, args: &Args) -> anyhow::Result<ExitCode> {
     let mut failed = Vec::new();
     for (step, number) in steps.iter().zip(1..) {
         println!("\n━━ {} ({number} of {}): {}", step.name, steps.len(), step.what);
-        let began = Instant::now();
+        let (began, stamp) = (Instant::now(), Stamp::now(root));
         let ended = run_one(root, step, &logs.join(step.name).with_extension("log"));
         let ended = ended.unwrap_or_else(|error| Ended {
             good: false,
@@ -78,7 +78,7 @@ pub(crate) fn run(root: &Path, args: &Args) -> anyhow::Result<ExitCode> {
             failed.push(step.name);
         }
         let earlier = fs::read_to_string(&out).unwrap_or_default();
-        let row = row(step, &ended, &Stamp::now(root));
+        let row = row(step, &ended, &stamp);
         let page = format!("{HEAD}{}", table.renewed(&[(step.name, row)], &earlier));
         fs::write(&out, page).with_context(|| format!("writing {}", out.display()))?;
     }
