@@ -37,8 +37,7 @@ impl CargoTool {
         if !succeeds(&program.to_string_lossy(), &[subcommand, "--version"]) {
             println!("building cargo-{subcommand} {version}");
             let mut install = cargo(root);
-            // Cargo does most of the work of both tools: they are built in a third of the time
-            // without optimization.
+            // Without optimization both are built sooner; the compiler does most of their work.
             install.args(["install", "--locked", "--debug", "--root"]).arg(&tools);
             install.env("CARGO_PROFILE_DEV_DEBUG", "0");
             // The wrapper that checks lints is for this workspace only.

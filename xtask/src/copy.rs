@@ -7,8 +7,9 @@ use std::process::Command;
 
 use anyhow::{Context as _, ensure};
 
-/// Makes `copy` hold what git tracks, as it is in the work tree, and nothing else but its folder `target`. A file that is the
-/// same already keeps its time, so that a second run compiles little again.
+/// Makes `copy` hold what git tracks, as it is in the work tree, and nothing else but its folder
+/// `target`. A file that is the same already keeps its time, so that a second run compiles little
+/// again.
 ///
 /// # Errors
 /// When git cannot be started, or a file cannot be read, written or removed.
@@ -34,7 +35,8 @@ pub(crate) fn copy_tracked(root: &Path, copy: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Removes files that are not listed: a test that was moved would be compiled at its old place, too.
+/// Removes files that are not listed: a test that was moved would be compiled at its old place,
+/// too.
 fn remove_others(copy: &Path, folder: &Path, files: &BTreeSet<PathBuf>) -> anyhow::Result<()> {
     for entry in fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))? {
         let path = entry?.path();

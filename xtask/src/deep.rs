@@ -21,8 +21,8 @@ use step::{Runs, STEPS, Step};
 
 /// The text above the table.
 const HEAD: &str = "# The long trials\n\n\
-    `cargo xtask deep` runs them and writes this page; `cargo xtask deep crash deny` runs some of them. A trial that was not run\n\
-    keeps its last row. `result` is what it printed last.\n\n";
+    `cargo xtask deep` runs them and writes this page; `cargo xtask deep crash deny` runs some of them.\n\
+    A trial that was not run keeps its last row. `result` is the last line that it printed.\n\n";
 
 /// The columns of its table.
 const COLUMNS: &[&str] = &["step", "verdict", "what", "numbers", "result", "seconds", "date", "commit"];
@@ -49,7 +49,7 @@ struct Ended {
 }
 
 /// Runs the trials one after another, whether or not one fails, and writes its row as each ends.
-/// What they print is also kept in files in `target/deep`. Fails when one of them fails.
+/// Their output is also kept in files in `target/deep`. Fails when one of them fails.
 ///
 /// # Errors
 /// When the page cannot be written.
@@ -66,7 +66,7 @@ pub(crate) fn run(root: &Path, args: &Args) -> anyhow::Result<ExitCode> {
     let mut failed = Vec::new();
     for (step, number) in steps.iter().zip(1..) {
         println!("\n━━ {} ({number} of {}): {}", step.name, steps.len(), step.what);
-        let began = Instant::now();
+        let (began, stamp) = (Instant::now(), Stamp::now(root));
         let ended = run_one(root, step, &logs.join(step.name).with_extension("log"));
         let ended = ended.unwrap_or_else(|error| Ended {
             good: false,
@@ -78,7 +78,7 @@ pub(crate) fn run(root: &Path, args: &Args) -> anyhow::Result<ExitCode> {
             failed.push(step.name);
         }
         let earlier = fs::read_to_string(&out).unwrap_or_default();
-        let row = row(step, &ended, &Stamp::now(root));
+        let row = row(step, &ended, &stamp);
         let page = format!("{HEAD}{}", table.renewed(&[(step.name, row)], &earlier));
         fs::write(&out, page).with_context(|| format!("writing {}", out.display()))?;
     }

@@ -77,6 +77,7 @@ pub(crate) fn run(root: &Path, args: &Args) -> anyhow::Result<ExitCode> {
     let out = root.join(&args.out);
     let folder = root.join("target/mutants");
     let tree = folder.join("tree");
+    let stamp = Stamp::now(root);
     copy_tracked(root, &tree)?;
     let equivalents = Equivalents::read(&root.join("xtask/equivalent-mutants.txt"))?;
     let folders: Vec<_> = LIBRARIES.iter().map(|proof| proof.folder).collect();
@@ -95,7 +96,7 @@ pub(crate) fn run(root: &Path, args: &Args) -> anyhow::Result<ExitCode> {
                 good &= score.share() >= AIM && score.stale.is_empty();
                 println!("{score}");
                 let earlier = fs::read_to_string(&out).unwrap_or_default();
-                let row = score.row(args.seed, &Stamp::now(root));
+                let row = score.row(args.seed, &stamp);
                 write(&out, &table.renewed(&[(proof.library, row)], &earlier))?;
                 scores.push(score);
             }

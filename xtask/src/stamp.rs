@@ -13,7 +13,7 @@ pub(crate) struct Stamp {
 }
 
 impl Stamp {
-    /// The stamp of a run that ends now.
+    /// The stamp of a run that begins now.
     pub(crate) fn now(root: &Path) -> Self {
         let said = |program: &str, args: &[&str]| {
             let output = Command::new(program).current_dir(root).args(args).output().ok()?;

@@ -13,16 +13,16 @@ use crate::test::{QUICK_TARGETS, programs};
 /// A trial.
 #[derive(Debug)]
 pub(super) struct Step {
-    /// What a caller chooses it by.
+    /// The word by which a caller chooses it.
     pub(super) name: &'static str,
-    /// What it tries, for people.
+    /// The things that it tries, for people.
     pub(super) what: &'static str,
     pub(super) runs: Runs,
     /// Its numbers, by the variables that change them.
     numbers: &'static [(&'static str, &'static str)],
 }
 
-/// What a step runs.
+/// The program that a step runs.
 #[derive(Debug)]
 pub(super) enum Runs {
     /// Those tests of the workspace that an expression of nextest selects.

@@ -87,8 +87,8 @@ fn unchanged(tree: &Path, packages: &[&str]) -> anyhow::Result<Duration> {
     Ok(began.elapsed())
 }
 
-/// What every run in the copy is told. No compiler that takes lints for errors: a mutant may leave
-/// a parameter unused.
+/// The environment of every run in the copy. It names no compiler that takes lints for errors: a
+/// mutant may leave a parameter unused.
 fn environment<'a>(command: &'a mut Command, tree: &Path) -> &'a mut Command {
     command.env_remove("RUSTC_WORKSPACE_WRAPPER").env_remove("CLIPPY_ARGS").env_remove("RUSTFLAGS");
     command.env("CARGO_TARGET_DIR", tree.join("target")).envs(NUMBERS)

@@ -1,5 +1,5 @@
-//! What `cargo xtask deep` writes of the steps that it runs; a script that answers as cargo does
-//! stands in for cargo.
+//! `cargo xtask deep` keeps a row of each step; a script that answers as cargo does stands in for
+//! cargo.
 
 use std::fs;
 use std::path::Path;
