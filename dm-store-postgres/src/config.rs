@@ -17,10 +17,10 @@ pub struct PostgresConfig {
     /// [`Durability::NotSynced`]: any server is taken, and one that loses answered messages by a power cut or a failover
     /// is warned of and stays visible in the store's status. In production ask for [`Durability::Synced`].
     pub least_durability: Durability,
-    /// How old what the store's status says of durability may become before the server is asked again. Default 30 s.
-    /// Replicas that come later and settings that are changed show within this time after the status is asked for, which
-    /// the service does every 5 s; they are warned of, and [`least_durability`](Self::least_durability) refuses nothing that
-    /// is open.
+    /// How old what the store's status says of durability may become before the server is asked
+    /// again. Default 30 s. Replicas that come later and settings that are changed show within this
+    /// time after the status is asked for, which the service does every 5 s; they are warned of,
+    /// and [`least_durability`](Self::least_durability) refuses nothing that is open.
     pub durability_interval: Duration,
     /// Connections for reads, at most. Default 12. They are apart from those for commits, so that
     /// neither waits for the other: with both defaults a server with the usual limit of 100

@@ -22,8 +22,8 @@ const SETTINGS: &str = "SELECT coalesce(current_setting('fsync', true), 'on') = 
                     SELECT FROM pg_replication_slots AS s
                     WHERE s.active_pid = r.pid AND s.slot_type = 'logical'))";
 
-/// What was found last. It is looked at again when it is asked for, at a bounded rate: replicas come and go, and settings
-/// are changed, while the store is open. Clones share it.
+/// The durability that was found last. It is looked at again when it is asked for, at a bounded
+/// rate: replicas come and go, and settings are changed, while the store is open. Clones share it.
 #[derive(Clone, Debug)]
 pub(crate) struct Known {
     state: Arc<Mutex<State>>,
@@ -33,7 +33,7 @@ pub(crate) struct Known {
 #[derive(Debug)]
 struct State {
     found: Durability,
-    /// When the last look began.
+    /// The time at which the last look began.
     looked_at: Instant,
     /// Whether it is under way.
     looks: bool,
@@ -48,7 +48,8 @@ impl Known {
         Self { state: Arc::new(Mutex::new(state)), every }
     }
 
-    /// What was found last. If that was a while ago, a task looks again, so that later calls tell it.
+    /// The durability that was found last. If that was a while ago, a task looks again, so that
+    /// later calls tell it.
     pub(crate) fn get(&self, reader: &Reader) -> Durability {
         let mut state = self.lock();
         if !state.looks
@@ -114,7 +115,7 @@ pub(crate) async fn examine(client: &Client, least: Durability) -> Result<Durabi
     Ok(found)
 }
 
-/// What is lost, if anything is.
+/// The loss that a server allows, if it allows one.
 const fn concern(found: Durability) -> Option<&'static str> {
     match found {
         Durability::NotSynced => {
@@ -146,5 +147,50 @@ const fn rank(durability: Durability) -> u8 {
         Durability::Synced => 2,
         Durability::AsynchronousReplica => 1,
         _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio_postgres::NoTls;
+
+    use super::*;
+    use crate::config::PostgresConfig;
+    use crate::connection;
+
+    /// A reader whose server is not there.
+    fn reader() -> Reader {
+        let config = PostgresConfig::default();
+        let parameters = connection::parameters("host=/nowhere user=nobody", &config).unwrap();
+        Reader::new(connection::connections(parameters, NoTls, config.lanes, &config).unwrap())
+    }
+
+    #[tokio::test]
+    async fn the_server_is_asked_again_at_a_bounded_rate_and_once_at_a_time() {
+        let reader = reader();
+        let looks = |known: &Known| {
+            assert_eq!(known.get(&reader), Durability::NotSynced);
+            let state = known.lock();
+            (state.looks, state.looked_at)
+        };
+        let rarely = Known::new(Durability::NotSynced, Duration::from_secs(3_600));
+        assert!(!looks(&rarely).0);
+
+        let always = Known::new(Durability::NotSynced, Duration::ZERO);
+        let (first, second) = (looks(&always), looks(&always));
+        assert!(first.0);
+        assert_eq!(first, second, "one is under way");
+        while always.lock().looks {
+            tokio::task::yield_now().await;
+        }
+        let third = looks(&always);
+        assert!(third.0 && third.1 > first.1, "what failed is tried again");
+    }
+
+    #[test]
+    fn without_a_runtime_the_last_word_stands() {
+        let known = Known::new(Durability::Synced, Duration::ZERO);
+        assert_eq!(known.get(&reader()), Durability::Synced);
+        assert!(!known.lock().looks);
     }
 }

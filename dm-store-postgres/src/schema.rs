@@ -60,6 +60,7 @@ async fn migrate_by(
         match client.batch_execute(&make_row(client, schema).await?).await {
             Ok(()) => {}
             Err(error) if met_another(&error) => {}
+            Err(error) if error.code() == Some(&SqlState::INVALID_SCHEMA_NAME) => return Err(not_in_use()),
             Err(error) => return Err(from_postgres(error)),
         }
         found = version(client).await?;
@@ -125,14 +126,19 @@ async fn make_row(client: &Client, schema: &SchemaName) -> Result<String, StoreE
         .await
         .map_err(from_postgres)?;
     let make = if found.try_get(0).map_err(from_postgres)? {
-        // A pooler may pass the options of a session on to nobody; then all tables would be made somewhere else.
-        expect_in_use(client, name).await?;
         String::new()
     } else {
         format!("CREATE SCHEMA \"{name}\";")
     };
+    // A pooler may pass the options of a session on to nobody; then all tables would be made
+    // somewhere else.
     Ok(format!(
         "{make}
+         DO $$ BEGIN
+             IF current_schema()::text IS DISTINCT FROM '{name}' THEN
+                 RAISE invalid_schema_name;
+             END IF;
+         END $$;
          CREATE TABLE IF NOT EXISTS schema_version (
              single boolean PRIMARY KEY DEFAULT true CHECK (single),
              version integer NOT NULL
@@ -145,12 +151,13 @@ async fn make_row(client: &Client, schema: &SchemaName) -> Result<String, StoreE
 async fn expect_in_use(client: &Client, schema: &str) -> Result<(), StoreError> {
     let row = client.query_one("SELECT current_schema()::text", &[]).await.map_err(from_postgres)?;
     let current: Option<String> = row.try_get(0).map_err(from_postgres)?;
-    if current.as_deref() == Some(schema) {
-        return Ok(());
-    }
+    if current.as_deref() == Some(schema) { Ok(()) } else { Err(not_in_use()) }
+}
+
+fn not_in_use() -> StoreError {
     let what = "the session's `search_path` is not the store's schema: something between here and the server drops the \
                 connection's `options`, or the user may not use the schema";
-    Err(StoreError::new(StoreErrorKind::Engine, what))
+    StoreError::new(StoreErrorKind::Engine, what)
 }
 
 /// Whether the error says that another node made the same thing.

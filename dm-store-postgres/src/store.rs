@@ -121,8 +121,9 @@ impl Store for PostgresStore {
         Ok(self.reader.depth(&who).await?)
     }
 
-    /// What the server's settings said when they were looked at last: at opening, and, on a runtime of tokio, after calls of
-    /// this, every [`durability_interval`](PostgresConfig::durability_interval) at most. Answers from memory.
+    /// The durability by the server's settings when they were looked at last: at opening, and, on a
+    /// runtime of tokio, after calls of this, every
+    /// [`durability_interval`](PostgresConfig::durability_interval) at most. Answers from memory.
     fn status(&self) -> StoreStatus {
         let mut status = StoreStatus::default();
         status.durability = self.durability.get(&self.reader);

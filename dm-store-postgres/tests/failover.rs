@@ -123,19 +123,6 @@ async fn a_replica_that_comes_later_and_a_changed_setting_are_shown_while_the_st
     }
 }
 
-#[tokio::test]
-async fn the_server_is_not_asked_for_its_settings_more_often_than_chosen() {
-    let database = Cluster::shared().empty_database();
-    let store = PostgresStore::open(&database.parameters()).await.unwrap();
-    for _ in 0..1_000 {
-        store.status();
-        tokio::task::yield_now().await;
-    }
-    let asked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() \
-                 AND pid <> pg_backend_pid() AND query LIKE '%pg_stat_replication%'";
-    assert_eq!(database.sql(asked), "0");
-}
-
 /// Waits until a store's status says so.
 async fn shows(store: &PostgresStore, durability: Durability) {
     let end = Instant::now() + Duration::from_secs(60);

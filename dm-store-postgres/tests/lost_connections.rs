@@ -4,7 +4,6 @@
 
 mod common;
 
-use std::path::Path;
 use std::time::Duration;
 
 use common::harness::fresh;
@@ -13,6 +12,7 @@ use common::{WAITS, append_as, dense, open, session, texts, until, user};
 use dm_core::{Outcome, Store, StoreErrorKind, Write};
 use dm_store_postgres::{PostgresConfig, PostgresStore};
 use dm_test_servers::postgres::{Cluster, Database};
+use tempfile::TempDir;
 use tokio_postgres::NoTls;
 
 fn send(id: u64) -> Vec<Write> {
@@ -108,25 +108,11 @@ async fn failures_use_no_slot_up() {
 }
 
 /// A store behind a proxy in a folder of its own.
-async fn behind_proxy(database: &Database, config: &PostgresConfig) -> (PostgresStore, Proxy, Folder) {
-    let folder = Folder(std::env::temp_dir().join(format!("dm-proxy-{}", database.name())));
-    std::fs::create_dir_all(&folder.0).unwrap();
-    let direct = database.parameters();
-    let server = direct.split_whitespace().find_map(|part| part.strip_prefix("host=")).unwrap();
-    let proxy = Proxy::between(&folder.0, Path::new(server));
-    let parameters = direct.replace(server, folder.0.to_str().unwrap());
+async fn behind_proxy(database: &Database, config: &PostgresConfig) -> (PostgresStore, Proxy, TempDir) {
+    let (proxy, parameters, folder) = Proxy::in_front_of(database);
     let store = PostgresStore::open_with(&parameters, NoTls, config).await.unwrap();
     store.commit(vec![open(1, 1, 2)]).await.unwrap();
     (store, proxy, folder)
-}
-
-/// Removed with this value.
-struct Folder(std::path::PathBuf);
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,6 +6,7 @@ mod common;
 
 use std::error::Error as _;
 
+use common::proxy::{Mood, Proxy};
 use common::{append, conversation, inbox, open, who};
 use dm_conformance::{Harness, cases};
 use dm_core::{Store as _, StoreError, StoreErrorKind};
@@ -125,5 +126,25 @@ fn beside_another_store_the_contract_is_kept() {
     assert!(chosen.len() > 15, "{}", chosen.len());
     for case in chosen {
         case.run();
+    }
+}
+
+#[tokio::test]
+async fn a_pooler_that_drops_the_search_path_is_refused_and_makes_nothing_elsewhere() {
+    let elsewhere = "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace";
+    let empty = Cluster::shared().empty_database();
+    let made = Cluster::shared().empty_database();
+    made.sql("CREATE SCHEMA dm");
+    let filled = Cluster::shared().empty_database();
+    drop(in_schema(&filled, "dm").await.unwrap());
+    for database in [&empty, &made, &filled] {
+        let (proxy, parameters, _folder) = Proxy::in_front_of(database);
+        proxy.set(Mood::DropsOptions);
+        let refused = PostgresStore::open(&parameters).await.map(drop).unwrap_err();
+        assert_eq!(refused.kind(), StoreErrorKind::Engine);
+        assert!(refused.source().unwrap().to_string().contains("search_path"), "{refused:?}");
+        assert_eq!(database.sql(elsewhere), "0");
+        proxy.set(Mood::Honest);
+        drop(PostgresStore::open(&parameters).await.unwrap());
     }
 }

@@ -4,6 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use dm_test_servers::postgres::Database;
+use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Notify;
@@ -28,6 +30,8 @@ pub enum Mood {
     SwallowsTheAnswer = 6,
     /// The same, and is silent to everybody from then on.
     SilentAfterIt = 7,
+    /// Passes everything on but the `options` of new sessions, as some poolers do.
+    DropsOptions = 8,
 }
 
 /// A socket in a folder, for a server with its socket in another.
@@ -46,7 +50,17 @@ struct Held {
 }
 
 impl Proxy {
-    pub fn between(folder: &Path, server: &Path) -> Self {
+    /// Stands in front of a database; the parameters to connect to it, and the folder with its
+    /// socket.
+    pub fn in_front_of(database: &Database) -> (Self, String, TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let direct = database.parameters();
+        let server = direct.split_whitespace().find_map(|part| part.strip_prefix("host=")).unwrap();
+        let proxy = Self::between(folder.path(), Path::new(server));
+        (proxy, direct.replace(server, folder.path().to_str().unwrap()), folder)
+    }
+
+    fn between(folder: &Path, server: &Path) -> Self {
         let listener = UnixListener::bind(folder.join(".s.PGSQL.5432")).unwrap();
         let mood = Arc::new(AtomicU8::new(Mood::Honest as u8));
         let server = server.join(".s.PGSQL.5432");
@@ -79,6 +93,24 @@ impl Proxy {
     pub fn set(&self, mood: Mood) {
         self.mood.store(mood as u8, Ordering::SeqCst);
     }
+}
+
+/// The message that starts a session, without its `options`; `None` for another message.
+fn without_options(message: &[u8]) -> Option<Vec<u8>> {
+    let (head, parameters) = message.split_at_checked(8)?;
+    if head[4..] != [0, 3, 0, 0] {
+        return None;
+    }
+    let parts: Vec<_> = parameters.split(|byte| *byte == 0).collect();
+    let mut kept = Vec::new();
+    for pair in parts.chunks_exact(2).take_while(|pair| !pair[0].is_empty()) {
+        if pair[0] != b"options" {
+            kept.extend([pair[0], b"\0", pair[1], b"\0"].concat());
+        }
+    }
+    kept.push(0);
+    let len = u32::try_from(8 + kept.len()).unwrap().to_be_bytes();
+    Some([&len, &head[4..], &kept].concat())
 }
 
 async fn relay(client: UnixStream, server: UnixStream, mood: Arc<AtomicU8>, held: Arc<Held>) {
@@ -124,7 +156,10 @@ async fn relay(client: UnixStream, server: UnixStream, mood: Arc<AtomicU8>, held
                     let next = if now == Mood::CutsForGood as u8 { Mood::Refuses } else { Mood::Honest };
                     mood.store(next as u8, Ordering::SeqCst);
                 }
-                if to_server.write_all(&asked[..read]).await.is_err() {
+                let drops = now == Mood::DropsOptions as u8;
+                let starts = drops.then(|| without_options(&asked[..read])).flatten();
+                let passed = starts.as_deref().unwrap_or(&asked[..read]);
+                if to_server.write_all(passed).await.is_err() {
                     return;
                 }
             }
