@@ -1,8 +1,8 @@
 //! Questions that this node asks the others, and what comes back.
 //!
-//! Answers go to a subject that the question's nonce names. The question's tag is over its nonce, and the tag of an answer is
-//! over its subject, so an answer fits one question only: one that was recorded, or that another question got, is
-//! none.
+//! Answers go to a subject that the question's nonce names. The question's tag is over its nonce,
+//! and the tag of an answer is over its subject, so an answer fits one question only: one that was
+//! recorded, or that another question got, is none.
 
 use async_nats::{StatusCode, Subject, Subscriber};
 use futures_util::StreamExt as _;
@@ -34,7 +34,8 @@ impl Parts {
         let reply = self.subjects.answers(nonce);
         let subscriber = self.client.subscribe(reply.clone()).await.ok()?;
         let question = self.seal.close(&subject, question(nonce));
-        // The reply is for the servers, which say there that nobody is subscribed. Nodes go by the nonce.
+        // The reply is for the servers, which say there that nobody is subscribed. Nodes go by the
+        // nonce.
         self.client.publish_with_reply(subject, reply.clone(), question).await.ok()?;
         Some(Answers { subject: reply, subscriber })
     }
@@ -46,8 +47,8 @@ impl Parts {
 }
 
 impl Answers {
-    /// The next answer of a node, or of the servers. What others say is counted and passed over. `None` once the connection
-    /// was closed. Cancel safe.
+    /// The next answer of a node, or of the servers. Messages of others are counted and passed
+    /// over. `None` once the connection was closed. Cancel safe.
     pub(crate) async fn next(&mut self, parts: &Parts) -> Option<Answer> {
         loop {
             let message = self.subscriber.next().await?;

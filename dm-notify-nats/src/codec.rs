@@ -20,8 +20,8 @@
 //! | 5 | device sessions of the node: stamp, then for each device, term at 8, number 8, age in ms 8 |
 //! | 6 | an objection to a device session: stamp, device, the node that has the session 8, its number 8, then the objecting session's term at 8 and number 8 |
 //!
-//! Frames that concern all nodes go to the subject of the nodes, and answers to the subject that the nonce of the question
-//! names (`codec/nodes.rs`):
+//! Frames that concern all nodes go to the subject of the nodes, and answers to the subject that
+//! the nonce of the question names (`codec/nodes.rs`):
 //!
 //! | kind | |
 //! |---|---|
@@ -33,11 +33,12 @@
 //! | 13 | an order was carried out: sessions ended 4 |
 //! | 14 | a question whether a node is there: the node 8, nonce; the answer is kind 8 |
 //!
-//! A stamp is the sender's time 8 and the number 8 of the frame among the sender's: a frame that has one is taken once, and
-//! only while it is new. A nonce is 16 random bytes of the node that asks. A device is a length of 1 and its name; length 0
-//! is the default device, and length 255 none. An origin is a device or none. A message is id 16, conversation 16, sequence
-//! 8, sender 32, sent at 8, received at 8, parts 1, then, as the bits of the parts say: client id 16, suite 4, ephemeral key
-//! 32; then nonce 24, and the payload is the rest.
+//! A stamp is the sender's time 8 and the number 8 of the frame among the sender's: a frame that
+//! has one is taken once, and only while it is new. A nonce is 16 random bytes of the node that
+//! asks. A device is a length of 1 and its name; length 0 is the default device, and length 255
+//! none. An origin is a device or none. A message is id 16, conversation 16, sequence 8, sender 32,
+//! sent at 8, received at 8, parts 1, then, as the bits of the parts say: client id 16, suite 4,
+//! ephemeral key 32; then nonce 24, and the payload is the rest.
 
 mod fields;
 mod nodes;

@@ -80,8 +80,8 @@ pub struct NatsConfig {
     /// the old one, before it, without it. Default none: hints then carry no entry, and who may publish on these subjects
     /// can end sessions; see the front page.
     pub keys: Vec<HintKey>,
-    /// How long other nodes may take to confirm that they ended sessions, and to say that they are there when they are
-    /// asked. Default 1 s.
+    /// How long other nodes may take to confirm that they ended sessions, and to say that they are
+    /// there when they are asked. Default 1 s.
     pub confirm_timeout: Duration,
     /// How often a node says that it is there. Default 5 s: one that says nothing for three of these counts as gone.
     pub heartbeat: Duration,

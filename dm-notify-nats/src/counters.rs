@@ -25,8 +25,8 @@ pub struct NatsStats {
     /// Messages without a tag of one of the [`keys`](crate::NatsConfig::keys), where there are some; or, where there are
     /// none, hints that carry an entry.
     pub unauthenticated: u64,
-    /// Orders, claims and heartbeats that were too old, from before this node's start, or from a clock more than a minute
-    /// ahead.
+    /// Orders, claims and heartbeats that were too old, from before this node's start, or from a
+    /// clock more than a minute ahead.
     pub stale: u64,
     /// Those, and probes and answers, that were taken before.
     pub repeated: u64,

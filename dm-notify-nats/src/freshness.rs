@@ -1,10 +1,11 @@
-//! Frames that end sessions, and those that say a node is there, are taken once and only while they are new, so that a copy
-//! of one has no effect.
+//! Frames that end sessions, and those that say a node is there, are taken once and only while they
+//! are new, so that a copy of one has no effect.
 //!
-//! Each node numbers its frames, and says its time with each. A receiver keeps a [`Window`] per sender, which holds at any
-//! rate, and believes no time more than [`WINDOW`] from its own, nor one from before its own start: what it took before that
-//! it cannot know. The time on either side is that of the process, which nobody sets, and once two nodes met
-//! ([`meeting`](crate::meeting)) each knows how far the other's is from its own.
+//! Each node numbers its frames, and says its time with each. A receiver keeps a [`Window`] per
+//! sender, which holds at any rate, and believes no time more than [`WINDOW`] from its own, nor one
+//! from before its own start: what it took before that it cannot know. The time on either side is
+//! that of the process, which nobody sets, and once two nodes met ([`meeting`](crate::meeting))
+//! each knows how far the other's is from its own.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,10 +16,11 @@ use dm_core::{Clock as _, NodeId, SystemClock, Timestamp};
 use crate::codec::Stamp;
 use crate::window::{NotTaken, Window};
 
-/// How far a frame's time may be from this node's. Until two nodes met, their clocks have to be within this.
+/// How far a frame's time may be from this node's. Until two nodes met, their clocks have to be
+/// within this.
 const WINDOW: Duration = Duration::from_secs(60);
-/// Senders remembered, at most: a kibibyte each. Past this the one that was silent for longest is forgotten, if all its
-/// frames are too old by now; otherwise a new one is not taken.
+/// Senders remembered, at most: a kibibyte each. Past this the one that was silent for longest is
+/// forgotten, if all its frames are too old by now; otherwise a new one is not taken.
 const MOST: usize = 1_024;
 
 /// Why a frame is not taken.
@@ -44,7 +46,7 @@ struct Started {
     instant: Instant,
 }
 
-/// What is known of a node that sends.
+/// A node that sends, as far as it is known.
 #[derive(Debug)]
 struct Sender {
     frames: Window,

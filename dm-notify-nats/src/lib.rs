@@ -36,24 +36,30 @@
 //!
 //! # Whom a node believes
 //!
-//! With a key that the nodes share ([`NatsConfig::keys`]) each frame has a tag of 16 bytes, keyed BLAKE2b over the subject
-//! and the frame. A message without such a tag, or with one of another key or for another subject, is counted
-//! ([`NatsStats::unauthenticated`]) and dropped. A stranger on the servers can then drop and delay frames and
-//! send them again, see who is connected and who is sent to, and no more. A frame that is sent again has no effect:
+//! With a key that the nodes share ([`NatsConfig::keys`]) each frame has a tag of 16 bytes, keyed
+//! BLAKE2b over the subject and the frame. A message without such a tag, or with one of another key
+//! or for another subject, is counted ([`NatsStats::unauthenticated`]) and dropped. A stranger on
+//! the servers can then drop and delay frames and send them again, see who is connected and who is
+//! sent to, and no more. A frame that is sent again has no effect:
 //!
 //! - Sessions take an entry by its number, once.
-//! - An answer goes to a subject that only its question names, by 16 random bytes under the question's tag: it answers no
-//!   other question.
-//! - Each node numbers its orders, claims and heartbeats. Another node takes each of the newest 8,192 once, at any rate,
-//!   and none that is older, that is from more than a minute ago, or from before its own start ([`NatsStats::repeated`],
-//!   [`NatsStats::stale`]). A frame that 8,192 later ones of its node overtook is lost.
-//! - A heartbeat counts once its node has answered a question of this node's own. Two nodes meet so, a moment after the
-//!   later one starts, and from then on each goes by the other's clock, whatever that says. Until they met, or where one
-//!   does not hear the other's answers, the minute is measured by clocks of machines that may differ: keep those close.
+//! - An answer goes to a subject that only its question names, by 16 random bytes under the
+//!   question's tag: it answers no other question.
+//! - Each node numbers its orders, claims and heartbeats. Another node takes each of the newest
+//!   8,192 once, at any rate, and none that is older, that is from more than a minute ago, or from
+//!   before its own start ([`NatsStats::repeated`], [`NatsStats::stale`]). A frame that 8,192 later
+//!   ones of its node overtook is lost.
+//! - A heartbeat counts once its node has answered a question of this node's own. Two nodes meet
+//!   so, a moment after the later one starts, and from then on each goes by the other's clock,
+//!   whatever that says. Until they met, or where one does not hear the other's answers, the minute
+//!   is measured by clocks of machines that may differ: keep those close.
 //!
-//! Three things are left. A node remembers 1,024 others; with more within two minutes it takes nothing of a new one. Frames
-//! of a node that is gone and whose clock was ahead can be taken, once, by a node that started since, when that time
-//! has come. And a hint outlives a store that is restored from a backup: change the key after that.
+//! Four things are left. A frame that a node missed can be given to it later, within the minute. A
+//! node remembers 1,024 others; with more within two minutes it takes nothing of a new one. Frames
+//! of a node that is gone and whose clock was ahead can be taken, once, by a node that started
+//! since, when that time has come. And a hint outlives a store that is restored from a backup:
+//! change the key after that. Two notifiers on one bus need a hub each, since a node's frames are
+//! told apart by the hub's id.
 //!
 //! Without a key hints carry the number alone, and sessions read the store for each entry. A forged number costs a read of
 //! the store and nothing else. But anybody who may publish can then end sessions, by orders and claims; can make up nodes,
@@ -63,11 +69,12 @@
 //!
 //! # Ending sessions
 //!
-//! [`Service::disconnect`](dm_core::Service::disconnect) and the forgetting of a device end sessions on all nodes. The order
-//! goes to `dm.nodes`; each node carries it out and confirms. The answer names the nodes that confirmed within
-//! [`NatsConfig::confirm_timeout`], and how many should have, by what nodes that were met said of themselves in the last
-//! three [`heartbeat`](NatsConfig::heartbeat)s. A node that missed the order is not told again: its sessions go on until the
-//! host's own check refuses them, at the next ping of their sockets.
+//! [`Service::disconnect`](dm_core::Service::disconnect) and the forgetting of a device end
+//! sessions on all nodes. The order goes to `dm.nodes`; each node carries it out and confirms. The
+//! answer names the nodes that confirmed within [`NatsConfig::confirm_timeout`], and how many
+//! should have, by what nodes that were met said of themselves in the last three
+//! [`heartbeat`](NatsConfig::heartbeat)s. A node that missed the order is not told again: its
+//! sessions go on until the host's own check refuses them, at the next ping of their sockets.
 //!
 //! A device that connects to another node is taken over: its older session ends with
 //! [`SessionEnd::Replaced`](dm_core::SessionEnd::Replaced), as on one node. Which of two is newer does not depend on the
@@ -138,10 +145,11 @@
 //!
 //! # In reading order
 //!
-//! `config`, `notifier`; `parts` is how something is said and heard; `roster` is who is subscribed for, and what comes for
-//! them; `outbox` is what goes; `answers` are questions and what comes back, `presence` is one of them; `takeover`, `nodes`,
-//! `orders`, `meeting` and `peers` are what ends sessions; `codec` is the bytes, `seal` their tag, `freshness` and `window`
-//! what is not taken twice; `connect`, `subjects`, `counters`, `error`.
+//! `config`, `notifier`; `parts` is how something is said and heard; `roster` is who is subscribed
+//! for, and what comes for them; `outbox` is what goes; `answers` are questions and what comes
+//! back, `presence` is one of them; `takeover`, `nodes`, `orders`, `meeting` and `peers` are what
+//! ends sessions; `codec` is the bytes, `seal` their tag, `freshness` and `window` what is not
+//! taken twice; `connect`, `subjects`, `counters`, `error`.
 
 mod answers;
 mod codec;

@@ -1,6 +1,7 @@
-//! Nodes meet before one counts as there for the other: a heartbeat of a node that is not known yet, or whose time is not
-//! believed, is answered with a question of this node's own. Only a node that is there can answer that, so heartbeats of
-//! nodes that are gone make nobody wait, whoever says them again.
+//! Nodes meet before one counts as there for the other: a heartbeat of a node that is not known
+//! yet, or whose time is not believed, is answered with a question of this node's own. Only a node
+//! that is there can answer that, so heartbeats of nodes that are gone make nobody wait, whoever
+//! says them again.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

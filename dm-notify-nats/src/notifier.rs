@@ -56,8 +56,8 @@ pub struct NatsHealth {
     pub queued: usize,
     /// The id of this node.
     pub node: NodeId,
-    /// The other nodes that this one met; `None` while nobody knows, such as in the first [`heartbeat`](NatsConfig::heartbeat) after the
-    /// servers were reached.
+    /// The other nodes that this one met; `None` while nobody knows, such as in the first
+    /// [`heartbeat`](NatsConfig::heartbeat) after the servers were reached.
     pub peers: Option<Vec<NodeId>>,
 }
 

@@ -80,7 +80,8 @@ impl Parts {
         Ok(frame)
     }
 
-    /// Opens a message on the subject of the nodes, or an answer: a frame, if a node sent it, which may be old.
+    /// Opens a message on the subject of the nodes, or an answer: a frame, if a node sent it, which
+    /// may be old.
     pub(crate) fn open_of_nodes(&self, subject: &str, bytes: &Bytes) -> Result<Frame<NodeSaid>, Refusal> {
         Ok(Frame::of_nodes(&self.seal.open(subject, bytes)?)?)
     }

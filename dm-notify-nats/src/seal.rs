@@ -4,9 +4,10 @@
 //! the subject and the frame; it follows the frame. The personalization of BLAKE2b names this use and its version, so the tag
 //! means nothing anywhere else, and a frame means nothing on another subject.
 //!
-//! A frame with a tag can still be sent again by somebody who saw it. That does nothing to a hint, which a session takes by
-//! its number, once; frames that end sessions carry a stamp, see [`freshness`](crate::freshness); an answer has a subject of
-//! its own, see [`answers`](crate::answers).
+//! A frame with a tag can still be sent again by somebody who saw it. That does nothing to a hint,
+//! which a session takes by its number, once; frames that end sessions carry a stamp, see
+//! [`freshness`](crate::freshness); an answer has a subject of its own, see
+//! [`answers`](crate::answers).
 
 use std::fmt;
 use std::str::FromStr;

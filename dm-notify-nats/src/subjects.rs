@@ -31,7 +31,7 @@ impl Subjects {
         Subject::from(format!("{}{user}", self.stem))
     }
 
-    /// Where the answers to one question go.
+    /// The subject of the answers to one question.
     pub(crate) fn answers(&self, nonce: Nonce) -> Subject {
         Subject::from(format!("{}{nonce}", self.answers))
     }

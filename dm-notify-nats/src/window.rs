@@ -1,9 +1,10 @@
-//! The frames of one node that were taken, by their numbers: any of them once, in bounded memory at any rate.
+//! The frames of one node that were taken, by their numbers: any of them once, in bounded memory at
+//! any rate.
 
 use std::ops::RangeInclusive;
 
-/// Frames of one node that are told apart, counted back from its newest: 1 KiB. One that comes after so many later ones of
-/// its node is not taken.
+/// Frames of one node that are told apart, counted back from its newest: 1 KiB. One that comes
+/// after so many later ones of its node is not taken.
 pub(crate) const FRAMES: u64 = 8 * 1024;
 const BITS: u64 = u64::BITS as u64;
 const WORDS: usize = (FRAMES / BITS) as usize;

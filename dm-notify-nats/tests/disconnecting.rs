@@ -10,6 +10,7 @@ use std::time::Duration;
 use common::{Node, acquainted, on, servers, soon, stranger, text, until, user, who, without_key};
 use dm_core::{DisconnectReason, Disconnected, MemoryStore, Session, SessionEnd};
 use dm_test_servers::nats::Server;
+use futures_util::FutureExt as _;
 use puppet::Puppet;
 
 async fn two(server: &Server) -> (Node, Node) {
@@ -127,4 +128,31 @@ async fn many_orders_at_once_are_all_confirmed() {
         assert!(soon("an answer", order).await.unwrap().is_complete());
     }
     until("no inbox is left", || !server.monitor("/connz?subs=1").contains("inbox")).await;
+}
+
+#[tokio::test]
+async fn an_order_is_given_although_many_others_wait_for_their_confirmations() {
+    let server = Server::start();
+    let mut config = without_key();
+    config.confirm_timeout = Duration::from_secs(2);
+    let store = MemoryStore::new();
+    let here = Node::configured(&store, &servers(&server), &config).await;
+    let there = Node::configured(&store, &servers(&server), &without_key()).await;
+    acquainted(&[&here, &there]).await;
+    // Confirms none, so that each order takes all of its time.
+    Puppet::new(stranger(&server).await, *b"a silent", None).is_met_by(&here).await;
+    let mut banned = there.connect(&who(2)).await;
+    for n in 0..300 {
+        let dm = here.dm.clone();
+        let mut order = Box::pin(async move {
+            dm.disconnect(user(1_000 + n), None, DisconnectReason::Refused).await;
+        });
+        // It has begun, and so is in front of what comes later.
+        assert!((&mut order).now_or_never().is_none());
+        tokio::spawn(order);
+    }
+    // Behind all of them: none of the room that it waits for is left before its time is over.
+    let ended = here.dm.disconnect(user(2), None, DisconnectReason::Refused).await;
+    assert_eq!((ended.sessions, ended.expected), (0, None), "nobody counted");
+    ends(&mut banned, DisconnectReason::Refused).await;
 }

@@ -97,7 +97,7 @@ impl Writer {
 }
 
 impl Frame<NodeSaid> {
-    /// What somebody said on the subject of the nodes, or answered.
+    /// Reads a frame on the subject of the nodes, or an answer.
     pub(crate) fn of_nodes(bytes: &[u8]) -> Result<Self, Undecodable> {
         Self::read(bytes, |kind, _, fields| {
             Ok(match kind {

@@ -92,7 +92,7 @@ impl Writer {
 }
 
 impl Frame<Said> {
-    /// What somebody said on the subject of a user.
+    /// Reads a frame on the subject of a user.
     pub(crate) fn of_user(bytes: &Bytes, user: UserId) -> Result<Self, Undecodable> {
         Self::read(bytes, |kind, from, fields| {
             Ok(match kind {

@@ -1,4 +1,5 @@
-//! A node of the tests' own making: it says what a test has it say, and has the nodes' key if it is given one.
+//! A node of the tests' own making: it says what a test has it say, and has the nodes' key if it is
+//! given one.
 
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "each test binary uses its own part")]
 
