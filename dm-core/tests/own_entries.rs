@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
+use common::gate::{GatedStore, Kind};
 use common::{World, on, seq, settle, texts, who};
 use dm_core::*;
 
@@ -100,6 +101,29 @@ async fn own_sends_are_gone_through_once() {
     assert_eq!(store.counts(), (1, 1), "the answer alone is left to go through");
     let cursor = world.dm.devices(&who(1)).await.unwrap()[0].cursor;
     assert_eq!(cursor, seq(2_501), "the conversation and what was sent");
+}
+
+#[tokio::test]
+async fn while_commits_stand_still_fetches_leave_no_more_than_64_moves_of_cursors_behind() {
+    let store = GatedStore::new();
+    let world = World::with(store.clone(), |_| ());
+    let chat = world.open(1, 2).await;
+    world.dm.pending(&who(1), received(None)).await.unwrap();
+    world.send_many(&who(1), chat, 300).await;
+    world.send(&who(2), chat, "answer").await;
+    settle().await;
+    let before = store.batches().len();
+    store.hold_commits();
+    for _ in 0..200 {
+        let answer = world.dm.pending(&who(1), received(None)).await.unwrap();
+        assert_eq!(texts(&answer.entries), ["answer"]);
+    }
+    settle().await;
+    store.release_commits();
+    // Committed behind all that the fetches left.
+    world.send(&who(2), chat, "last").await;
+    let moves = store.kinds()[before..].iter().flatten().filter(|kind| **kind == Kind::Other).count();
+    assert_eq!(moves, 64);
 }
 
 #[tokio::test]

@@ -390,6 +390,34 @@ async fn shutdown_ends_sessions() {
 }
 
 #[tokio::test]
+async fn the_end_of_a_session_is_waited_for_without_taking_its_deliveries() {
+    let world = World::new();
+    let chat = world.open(1, 2).await;
+    let mut session = world.connect(&who(2)).await;
+    backlog(&mut session).await;
+    let mut ended = Box::pin(session.ended());
+    world.send(&who(1), chat, "kept").await;
+    assert!(poll_once(&mut ended).await.is_none(), "a delivery is no end");
+    assert_eq!(text(&mut session).await, "kept");
+    let newer = world.connect(&who(2)).await;
+    assert!(matches!(ended.await, SessionEnd::Replaced));
+    assert!(matches!(session.ended().await, SessionEnd::Replaced), "and again");
+
+    let mut ended = Box::pin(newer.ended());
+    assert!(poll_once(&mut ended).await.is_none());
+    world.dm.disconnect(user(2), None, DisconnectReason::SignedOut).await;
+    assert!(matches!(ended.await, SessionEnd::Disconnected(DisconnectReason::SignedOut)));
+
+    let last = world.connect(&who(2)).await;
+    // It borrows nothing.
+    let ended = tokio::spawn(last.ended());
+    settle().await;
+    assert!(!ended.is_finished());
+    world.dm.shutdown(Duration::from_secs(1)).await;
+    assert!(matches!(ended.await.unwrap(), SessionEnd::ShuttingDown));
+}
+
+#[tokio::test]
 async fn a_dropped_session_leaves_nothing_in_the_hub() {
     let world = World::new();
     let sessions =

@@ -309,8 +309,8 @@ impl Session {
         Ok(())
     }
 
-    /// Waits for acknowledgements: those through a handle of this session, and, by looking into the store at each
-    /// poll, others.
+    /// Waits for acknowledgements: those through a handle of this session, and, by looking into the
+    /// store at each poll, others.
     async fn wait_for_room(&mut self) -> Result<(), SessionEnd> {
         let Some(looking) = &mut self.looking else {
             if self.wait().await == Woken::ByPoll {
