@@ -109,7 +109,7 @@ pub(crate) async fn write<H: DiskHarness>() {
     let fail = std::env::var_os(FAIL).map(PathBuf::from);
     let mut marks = std::fs::File::options().append(true).open(place.marks()).unwrap();
     let mut mark = |mark: Mark| marks.write_all(&[mark as u8]).unwrap();
-    let store = H::open(&place.store(), 0).unwrap();
+    let store = open_here_and_leave::<H>(&place);
     let mut oracle = Oracle::new(SEED);
     for n in 0..BATCHES {
         if let Some(fail) = fail.as_ref().filter(|_| n == FAILING) {
@@ -135,6 +135,16 @@ pub(crate) async fn write<H: DiskHarness>() {
     assert!(fail.is_none_or(|fail| !fail.exists()), "no sync failed");
     drop(store);
     oracle.judge(&H::open(&place.store(), 0).unwrap()).await.unwrap();
+}
+
+/// Opens the store by a relative path, and changes the working directory: a store that reopens
+/// itself must find its files.
+fn open_here_and_leave<H: DiskHarness>(place: &Place) -> H::Store {
+    let path = place.store();
+    std::env::set_current_dir(path.parent().unwrap()).unwrap();
+    let store = H::open(Path::new(path.file_name().unwrap()), 0).unwrap();
+    std::env::set_current_dir("/").unwrap();
+    store
 }
 
 /// Returns when a store that reopens itself answers again. Until then it says that it is unavailable, and nothing else.

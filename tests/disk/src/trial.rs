@@ -14,8 +14,10 @@ use crate::harness::DiskHarness;
 const CUTS: usize = 40;
 
 /// Syncs of a commit, and perhaps of what follows it, fail. The batch is unknown, the store reopens
-/// itself in the same process, and all that was answered is there after a power cut at any later moment: also what depends
-/// on pages that the operating system gave up when the sync failed.
+/// itself in the same process, and all that was answered is there after a power cut at any later
+/// moment: also what depends on pages that the operating system gave up when the sync failed. The
+/// store is opened by a relative path, and the working directory is another one when it reopens
+/// itself.
 ///
 /// The test of a name calls this, and is run once more as the child.
 ///
