@@ -1,4 +1,5 @@
-//! One connection, from its upgrade to its end: one task, one loop. What it does with each event is in the files below.
+//! One connection, from its upgrade to its end: one task, one loop. The files below handle the
+//! events.
 
 mod deliveries;
 mod done;

@@ -66,7 +66,7 @@ async fn a_socket_that_is_not_read_ends_as_soon_as_its_user_is_disconnected() {
     assert_eq!(world.dm.disconnect(user(3), None, DisconnectReason::Refused).await.sessions, 1);
     until(async || world.hub.connections() == 0).await;
 
-    // What was written by then is there, and the reason.
+    // The answers that were written by then are there, and the reason.
     let mut answers = 0;
     let close = loop {
         match silent.0.next().await.unwrap().unwrap() {

@@ -1,4 +1,4 @@
-//! What the session brings is written to the client.
+//! Deliveries of the session are written to the client.
 
 use dm_core::{Delivery, InboxEntry, SessionEnd};
 use dm_proto::Envelope;

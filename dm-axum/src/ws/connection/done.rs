@@ -97,7 +97,8 @@ impl Connection {
     }
 }
 
-/// Answers to acknowledgements that were done together: all say where the cursor is, the last one what it took.
+/// Answers to acknowledgements that were done together: all say where the cursor is, the last one
+/// what it took.
 fn acknowledged(request_ids: Vec<String>, result: Result<Acknowledged, Error>) -> Vec<Envelope> {
     let frame = match result {
         Ok(done) => dm_server_frame::Frame::Acknowledged(DmAcknowledged {

@@ -1,4 +1,5 @@
-//! The ends of a connection that come from outside: its session is over in the core, its time is up, or the host says so.
+//! The ends of a connection that come from outside: its session is over in the core, its time is
+//! up, or the host says so.
 
 use std::future::Future;
 use std::pin::pin;
@@ -10,7 +11,7 @@ use futures_util::future::BoxFuture;
 use crate::ws::close::Close;
 use crate::ws::lifetime::Lifetime;
 
-/// What can end a connection while it does something else.
+/// The events that end a connection while it does something else.
 pub(super) struct Ends(Option<Open>);
 
 struct Open {
@@ -54,8 +55,9 @@ impl Ends {
         close
     }
 
-    /// Writes, unless the connection has to end first: a client that does not read must not keep its session from ending.
-    /// The rest of a frame that was begun is written before the closing frame.
+    /// Writes, unless the connection has to end first: a client that does not read must not keep
+    /// its session from ending. The rest of a frame that was begun is written before the closing
+    /// frame.
     pub(super) async fn or(&mut self, write: impl Future<Output = Result<(), Close>>) -> Result<(), Close> {
         let mut write = pin!(write);
         // Most often the socket takes everything at once.

@@ -1,4 +1,4 @@
-//! What the client asks for: frames are decoded, and the work on them begins.
+//! Requests of the client: frames are decoded, and the work on them begins.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ impl Connection {
                 });
             }
             Payload::DmClientFrame(DmClientFrame { frame }) => self.client_frame(request_id, frame).await?,
-            // What only a server says was refused before it was decoded.
+            // Frames that only a server says were refused before they were decoded.
             _ => {}
         }
         Ok(())
@@ -94,7 +94,7 @@ impl Connection {
                 self.who = who;
                 self.ends.follow(&session);
                 self.session = session;
-                // What was delivered without positions comes again with them.
+                // Entries that were delivered without positions come again with them.
                 self.dialect = Dialect::Hello(Acks::default());
                 let frame = dm_server_frame::Frame::Welcome(welcome);
                 self.say(vec![Envelope::server(request_id, frame)]).await
