@@ -20,8 +20,8 @@ use crate::window::{NotTaken, Window};
 /// within this.
 const WINDOW: Duration = Duration::from_secs(60);
 /// How long before this node's start a frame may say that it was sent: clocks of nodes that did not
-/// meet differ by a little, and times are in whole milliseconds. Without it two nodes that have just
-/// started pass over each other's first claims.
+/// meet differ by a little, and times are in whole milliseconds. Without it two nodes that have
+/// just started pass over each other's first claims.
 const SLACK: Duration = Duration::from_secs(1);
 /// Senders remembered, at most: a kibibyte each. Past this the one that was silent for longest is
 /// forgotten, if all its frames are too old by now; otherwise a new one is not taken.
