@@ -19,6 +19,10 @@ use crate::window::{NotTaken, Window};
 /// How far a frame's time may be from this node's. Until two nodes met, their clocks have to be
 /// within this.
 const WINDOW: Duration = Duration::from_secs(60);
+/// How long before this node's start a frame may say that it was sent: clocks of nodes that did not
+/// meet differ by a little, and times are in whole milliseconds. Without it two nodes that have
+/// just started pass over each other's first claims.
+const SLACK: Duration = Duration::from_secs(1);
 /// Senders remembered, at most: a kibibyte each. Past this the one that was silent for longest is
 /// forgotten, if all its frames are too old by now; otherwise a new one is not taken.
 const MOST: usize = 1_024;
@@ -98,7 +102,7 @@ impl Freshness {
         let mut senders = self.lock();
         let clock = senders.get(&from).and_then(|sender| sender.clock);
         let sent = clock.map_or(Some(stamp.at), |clock| clock.here(stamp.at)).ok_or(NotFresh::Stale)?;
-        if sent < now.before(WINDOW).max(self.started.at) || sent > now.after(WINDOW) {
+        if sent < now.before(WINDOW).max(self.started.at.before(SLACK)) || sent > now.after(WINDOW) {
             return Err(NotFresh::Stale);
         }
         count(&mut senders, from, stamp.count, now).map(drop)
@@ -192,9 +196,9 @@ mod tests {
     #[test]
     fn a_frame_from_before_the_start_is_not_taken() {
         let freshness = freshness();
-        let now = STARTED.after(MILLISECOND);
-        assert_eq!(freshness.take_at(NODE, stamp(STARTED.before(MILLISECOND), 1), now), Err(NotFresh::Stale));
-        assert_eq!(freshness.take_at(NODE, stamp(STARTED, 2), now), Ok(()));
+        let (now, first) = (STARTED.after(MILLISECOND), STARTED.before(SLACK));
+        assert_eq!(freshness.take_at(NODE, stamp(first.before(MILLISECOND), 1), now), Err(NotFresh::Stale));
+        assert_eq!(freshness.take_at(NODE, stamp(first, 2), now), Ok(()));
     }
 
     #[test]
@@ -222,7 +226,7 @@ mod tests {
             assert!(!freshness.is_newest(NODE, stamp(theirs, 2)));
             assert_eq!(take(theirs, 3, STARTED), Ok(()));
             assert_eq!(take(theirs, 3, STARTED), Err(NotFresh::Repeated));
-            assert_eq!(take(theirs.before(MILLISECOND), 4, STARTED), Err(NotFresh::Stale), "the start");
+            assert_eq!(take(theirs.before(2 * SLACK), 4, STARTED), Err(NotFresh::Stale), "the start");
             let late = STARTED.after(WINDOW);
             assert_eq!(take(theirs, 5, late), Ok(()));
             assert_eq!(take(theirs, 6, late.after(MILLISECOND)), Err(NotFresh::Stale));

@@ -47,8 +47,8 @@
 //!   question's tag: it answers no other question.
 //! - Each node numbers its orders, claims and heartbeats. Another node takes each of the newest
 //!   8,192 once, at any rate, and none that is older, that is from more than a minute ago, or from
-//!   before its own start ([`NatsStats::repeated`], [`NatsStats::stale`]). A frame that 8,192 later
-//!   ones of its node overtook is lost.
+//!   more than a second before its own start ([`NatsStats::repeated`], [`NatsStats::stale`]). A
+//!   frame that 8,192 later ones of its node overtook is lost.
 //! - A heartbeat counts once its node has answered a question of this node's own. Two nodes meet
 //!   so, a moment after the later one starts, and from then on each goes by the other's clock,
 //!   whatever that says. Until they met, or where one does not hear the other's answers, the minute

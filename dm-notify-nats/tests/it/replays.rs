@@ -3,25 +3,16 @@
 use std::time::Duration;
 
 use dm_core::{DisconnectReason, MemoryStore, Session, SessionEnd};
-use dm_notify_nats::{NatsConfig, Presence};
+use dm_notify_nats::Presence;
 use dm_test_servers::nats::Server;
 
 use crate::common::{
     self, Node, acquainted, config, eavesdrop, on, overheard, servers, soon, stranger, subject,
-    subscriptions, text, until, user, who,
+    subscriptions, text, two, until, user, who,
 };
 use crate::puppet::{ALIVE, DONE, HERE, MEETING, ORDER, PROBE, Puppet, QUESTION, say_again};
 
 const KEY: Option<[u8; 32]> = Some([7; 32]);
-
-/// Two nodes that know each other.
-async fn two(server: &Server, config: &NatsConfig) -> (Node, Node) {
-    let store = MemoryStore::new();
-    let here = Node::configured(&store, &servers(server), config).await;
-    let there = Node::configured(&store, &servers(server), config).await;
-    acquainted(&[&here, &there]).await;
-    (here, there)
-}
 
 /// A session that goes on: it gets a message that is sent now.
 async fn goes_on(session: &mut Session, node: &Node) {
@@ -185,7 +176,10 @@ async fn an_order_from_before_a_node_started_ends_no_session_of_it() {
     let (here, _there) = two(&server, &config()).await;
     let attacker = stranger(&server).await;
     let mut bus = eavesdrop(&attacker).await;
-    assert!(here.dm.disconnect(user(2), None, DisconnectReason::Refused).await.is_complete());
+    // Recorded some seconds ago.
+    let mut before = Puppet::new(attacker.clone(), *b"a before", KEY);
+    before.behind = Duration::from_secs(5);
+    before.orders(2, [9; 16]).await;
     let order = overheard(&mut bus, ORDER).await;
 
     let restarted = Node::configured(&MemoryStore::new(), &servers(&server), &config()).await;

@@ -3,23 +3,14 @@
 
 use bytes::Bytes;
 use dm_core::{DisconnectReason, MemoryStore, SessionEnd};
-use dm_notify_nats::{NatsConfig, Presence};
+use dm_notify_nats::Presence;
 use dm_test_servers::nats::Server;
 use futures_util::StreamExt as _;
 
 use crate::common::{
-    self, Node, VERSION, acquainted, config, eavesdrop, key, on, overheard, servers, soon, stranger, subject,
-    subscriptions, text, until, user, who, without_key,
+    self, Node, VERSION, config, eavesdrop, key, on, overheard, servers, soon, stranger, subject,
+    subscriptions, text, two, until, user, who, without_key,
 };
-
-/// Two nodes that know each other.
-async fn two(server: &Server, config: &NatsConfig) -> (Node, Node) {
-    let store = MemoryStore::new();
-    let here = Node::configured(&store, &servers(server), config).await;
-    let there = Node::configured(&store, &servers(server), config).await;
-    acquainted(&[&here, &there]).await;
-    (here, there)
-}
 
 const ENTRY: u8 = 1;
 const NUMBER: u8 = 2;

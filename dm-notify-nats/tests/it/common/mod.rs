@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use curve25519_dalek::{EdwardsPoint, Scalar};
 use dm_core::{
-    Ciphertext, ConversationId, Delivery, Hub, ManualClock, Message, Principal, SendMessage, Service,
-    Session, Store, Timestamp, UserId,
+    Ciphertext, ConversationId, Delivery, Hub, ManualClock, MemoryStore, Message, Principal, SendMessage,
+    Service, Session, Store, Timestamp, UserId,
 };
 use dm_notify_nats::{HintKey, NatsConfig, NatsNotifier, NatsServers, Presence};
 use dm_test_servers::nats::Server;
@@ -124,6 +124,15 @@ pub async fn acquainted(nodes: &[&Node]) {
         ids.iter().all(|id| *id == node.hub.node() || peers.contains(id))
     };
     until("the nodes know each other", || nodes.iter().all(knows_all)).await;
+}
+
+/// Two nodes on one store that know each other.
+pub async fn two(server: &Server, config: &NatsConfig) -> (Node, Node) {
+    let store = MemoryStore::new();
+    let here = Node::configured(&store, &servers(server), config).await;
+    let there = Node::configured(&store, &servers(server), config).await;
+    acquainted(&[&here, &there]).await;
+    (here, there)
 }
 
 /// The *n*-th of many users.
