@@ -58,7 +58,8 @@ fn to_message(send: &DmSend) -> Result<SendMessage, Problem> {
 /// Most bytes that a page of history takes while it is made.
 pub(super) fn room_of_history(api: &Api, request: &DmHistoryRequest) -> usize {
     let config = api.service.config();
-    answers::room_of_messages(config, limit(request).min(config.history_page), config.history_bytes)
+    let page_bytes = config.history_bytes.min(api.options.max_message);
+    answers::room_of_messages(config, limit(request).min(config.history_page), page_bytes)
 }
 
 /// Most bytes that a list of conversations takes while it is made.
@@ -84,7 +85,9 @@ pub(super) async fn history(
         0 => HistoryRange::Newest,
         before => HistoryRange::Before(ServerSequence::new(before)),
     };
-    let page = api.service.history(who, conversation, range, limit(request)).await?;
+    // More than goes into a frame would be read for nothing.
+    let most = api.options.max_message;
+    let page = api.service.history_within(who, conversation, range, limit(request), most).await?;
     let names =
         Names::look_up(&api.service, page.messages.iter().map(|message| message.sender).collect()).await;
     let all = page.messages.len();

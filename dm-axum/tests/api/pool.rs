@@ -15,17 +15,23 @@ pub struct PooledStore {
     inner: MemoryStore,
     permits: Arc<Semaphore>,
     done: Arc<AtomicUsize>,
+    largest: Arc<AtomicUsize>,
 }
 
 impl PooledStore {
     pub fn new(permits: usize) -> Self {
         let permits = Arc::new(Semaphore::new(permits));
-        Self { inner: MemoryStore::new(), permits, done: Arc::default() }
+        Self { inner: MemoryStore::new(), permits, done: Arc::default(), largest: Arc::default() }
     }
 
     /// Pages of history read until now.
     pub fn histories(&self) -> usize {
         self.done.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of the largest of them, by the cost of its messages.
+    pub fn largest_history(&self) -> usize {
+        self.largest.load(Ordering::Relaxed)
     }
 }
 
@@ -51,6 +57,10 @@ impl Store for PooledStore {
         let _permit = self.permits.acquire().await.unwrap();
         tokio::task::yield_now().await;
         let page = self.inner.history(query).await;
+        if let Ok(Some(page)) = &page {
+            let bytes = page.messages.iter().map(|message| message.cost()).sum();
+            self.largest.fetch_max(bytes, Ordering::Relaxed);
+        }
         self.done.fetch_add(1, Ordering::Relaxed);
         page
     }

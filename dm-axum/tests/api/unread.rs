@@ -50,3 +50,27 @@ async fn requests_of_a_socket_that_is_not_read_keep_no_read_of_others_waiting() 
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_page_for_a_frame_is_read_no_larger_than_the_frame() {
+    const PAYLOAD: usize = 32 * 1024;
+    const FRAME: usize = 128 * 1024;
+    let store = PooledStore::new(1);
+    let world = World::with(store.clone(), |_| (), |options| options.max_message = FRAME).await;
+    let conversation = world.open(1, 2).await;
+    for _ in 0..12 {
+        world.send(1, &conversation, &"x".repeat(PAYLOAD)).await;
+    }
+    let mut socket = Socket::open(&world, 2).await;
+    let request = DmHistoryRequest { conversation_id: conversation, before_sequence: 0, limit: 0 };
+    socket.say(&Envelope::new("", Payload::DmHistoryRequest(request))).await;
+    let page = loop {
+        if let Some(Payload::DmHistoryResponse(page)) = socket.hear().await.payload {
+            break page;
+        }
+    };
+    assert_eq!((page.messages.len(), page.has_more), (3, true), "as many as go into a frame");
+    // It ends with the message that goes past the frame.
+    let read = store.largest_history();
+    assert!(read <= FRAME + PAYLOAD + 1_024, "{read} bytes were read");
+}

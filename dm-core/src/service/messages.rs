@@ -91,12 +91,29 @@ impl Service {
         range: HistoryRange,
         limit: usize,
     ) -> Result<HistoryPage, Error> {
+        self.history_within(who, conversation, range, limit, usize::MAX).await
+    }
+
+    /// As [`history`](Self::history), for a caller that passes on so many bytes only: the page ends with the message that
+    /// reaches `max_bytes` by [`Message::cost`] (capped at [`Config::history_bytes`](crate::Config::history_bytes)), and
+    /// has at least one message where there are any.
+    ///
+    /// # Errors
+    /// As [`history`](Self::history).
+    pub async fn history_within(
+        &self,
+        who: &Principal,
+        conversation: ConversationId,
+        range: HistoryRange,
+        limit: usize,
+        max_bytes: usize,
+    ) -> Result<HistoryPage, Error> {
         let query = HistoryQuery {
             reader: who.user,
             conversation,
             range,
             limit: limit.clamp(1, self.config().history_page),
-            max_bytes: self.config().history_bytes,
+            max_bytes: max_bytes.min(self.config().history_bytes),
         };
         self.store().history(query).await?.ok_or(Error::NotFound)
     }
