@@ -72,7 +72,7 @@ pub(super) async fn by_turns(
 }
 
 /// Waits until the host says that it is ready. Whether it did, within a bound.
-pub(super) async fn until_ready(host: &Host) -> bool {
+async fn until_ready(host: &Host) -> bool {
     let began = Instant::now();
     while began.elapsed() < RECOVERY {
         if matches!(tokio::time::timeout(RECOVERY, health(host)).await, Ok(Ok(200))) {

@@ -13,7 +13,7 @@ use super::cores::Cores;
 use super::fared::Fared;
 use super::memory::Bound;
 use super::table::{Line, Remarks};
-use super::turns::until_ready;
+use super::turns::health;
 use crate::host::Host;
 use crate::options::AttackOptions;
 use crate::subject::Kind;
@@ -79,7 +79,8 @@ fn told(during: &str, fared: &Fared, bound: Duration) -> Remarks {
     remarks
 }
 
-/// Waits, after an outage, until everybody is served for a while. How long until the first of that.
+/// Has bystanders call, after an outage, until a while passes in which everybody is served and
+/// health is ready. How long it was until the first of that.
 async fn recovery(
     host: &Host,
     bystanders: &Bystanders,
@@ -87,13 +88,12 @@ async fn recovery(
     remarks: &mut Remarks,
 ) -> Option<Duration> {
     let ended = Instant::now();
-    let ready = until_ready(host).await;
-    // A store that says it is open may refuse the call that finds out.
     let mut recovered = None;
-    while ready && recovered.is_none() && ended.elapsed() < RECOVERY {
+    while recovered.is_none() && ended.elapsed() < RECOVERY {
         let after = ended.elapsed();
         let fared = bystanders.call_for(host, Duration::from_millis(200), RECOVERY).await;
-        recovered = (fared.unserved() == 0).then_some(after);
+        let ready = health(host).await.is_ok_and(|status| status == 200);
+        recovered = (ready && fared.unserved() == 0).then_some(after);
     }
     remarks.must(recovered.is_some(), "it did not recover by itself");
     let after = bystanders.go_about_their_day(host, span).await;
