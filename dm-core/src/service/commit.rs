@@ -27,6 +27,8 @@ pub(super) struct Committer {
 pub(super) struct Status {
     /// Whether the last commit of any lane failed as a whole.
     pub(super) failing: AtomicBool,
+    /// Rung when one did, so that another is tried although nobody sends.
+    pub(super) failed: Notify,
     /// Whether a lane ended in a panic of the store, for good.
     pub(super) died: AtomicBool,
     /// Rung when a key was published, so that its peers are told.

@@ -17,7 +17,8 @@ const GAUGE_INTERVAL: Duration = Duration::from_secs(5);
 pub struct Health {
     /// Whether new work is taken: false once shutdown began.
     pub accepting: bool,
-    /// Whether the last commit succeeded.
+    /// Whether the last commit succeeded. After one that failed the service tries another within
+    /// seconds, also when nobody sends.
     pub committing: bool,
     /// Writes waiting to be committed.
     pub queued: usize,

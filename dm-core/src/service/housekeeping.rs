@@ -1,10 +1,18 @@
 //! Work in the background: telling peers of new keys, and expiry. Both go in small commits between sends.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
+use super::commit::Status;
 use super::lifecycle::Stage;
 use super::{Inner, Service};
-use crate::{AnnounceKeys, Error, Expire, Outcome, Write};
+use crate::store::Availability;
+use crate::{AnnounceKeys, Clock, Error, Expire, Outcome, Store, Write};
+
+/// How long after a failed commit another is tried, if none succeeded meanwhile. A load balancer that
+/// asks for the health sends nobody until one did, so that there may be no other.
+const TRY_AGAIN: Duration = Duration::from_secs(2);
 
 /// What a run of [`Service::expire`] did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,6 +58,18 @@ impl Service {
     }
 }
 
+/// Resolves a moment after a commit failed, unless another succeeded by then or the store is closed
+/// for good.
+async fn time_to_try_again(status: &Status, clock: &dyn Clock, store: &dyn Store) {
+    loop {
+        status.failed.notified().await;
+        clock.sleep(TRY_AGAIN).await;
+        if status.failing.load(Ordering::Relaxed) && store.status().availability != Availability::Closed {
+            return;
+        }
+    }
+}
+
 /// Runs until the service shuts down or is dropped. It holds no handle while it waits, so it keeps nothing alive.
 pub(super) async fn run(service: Weak<Inner>) {
     // What an earlier run of the process left behind comes first.
@@ -65,10 +85,12 @@ pub(super) async fn run(service: Weak<Inner>) {
         }
         let (clock, interval) = (Arc::clone(&service_now.inner.clock), service_now.config().expiry_interval);
         let status = Arc::clone(service_now.inner.committer.status());
+        let store = Arc::clone(&service_now.inner.reads.store);
         let mut stage = service_now.inner.stage.subscribe();
         drop(service_now);
         tokio::select! {
             () = status.announce.notified() => (announce, expire) = (true, false),
+            () = time_to_try_again(&status, &*clock, &*store) => (announce, expire) = (true, true),
             // Also picks up what was put off.
             () = clock.sleep(interval) => (announce, expire) = (true, true),
             // Also when the service was dropped.

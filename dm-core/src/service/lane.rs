@@ -170,6 +170,9 @@ impl Lane {
             }
         });
         self.status.failing.store(result.is_err(), Ordering::Relaxed);
+        if result.is_err() {
+            self.status.failed.notify_one();
+        }
         self.committed = Some(Committed { result, answers, took });
     }
 

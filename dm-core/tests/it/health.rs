@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use dm_core::{Availability, Durability, Room};
+use dm_core::{Availability, Durability, Room, StoreErrorKind};
 use metrics::{Counter, Gauge, GaugeFn, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 
-use crate::common::gate::GatedStore;
+use crate::common::gate::{Fault, GatedStore};
 use crate::common::{World, message, poll_once, settle, who};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -77,6 +77,46 @@ async fn a_read_that_is_done_does_not_grow_old_in_the_hands_of_a_caller_who_hold
     world.clock.advance(60 * SECOND);
     assert!(world.dm.health().is_ready(), "{:?}", world.dm.health());
     held.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_failed_commit_makes_the_service_unready_until_it_tries_again_by_itself() {
+    let store = GatedStore::new();
+    let world = World::with(store.clone(), |_| ());
+    let chat = world.open(1, 2).await;
+    settle().await;
+    // The others are for the service's first attempt, which tells of keys and expires.
+    for _ in 0..3 {
+        store.next_commit(Fault::Fail(StoreErrorKind::Unavailable));
+    }
+    world.dm.send(&who(1), message(chat, "x")).await.unwrap_err();
+    for _ in 0..2 {
+        assert!(!world.dm.health().committing);
+        // Nobody sends meanwhile.
+        world.clock.advance(2 * SECOND);
+        settle().await;
+    }
+    assert!(world.dm.health().is_ready(), "{:?}", world.dm.health());
+    // Ready again, it has no reason to commit.
+    let commits = store.batches().len();
+    world.clock.advance(10 * SECOND);
+    settle().await;
+    assert_eq!(store.batches().len(), commits);
+}
+
+#[tokio::test]
+async fn nothing_is_tried_again_on_a_store_that_is_closed_for_good() {
+    let store = GatedStore::new();
+    let world = World::with(store.clone(), |_| ());
+    let chat = world.open(1, 2).await;
+    settle().await;
+    store.say(|status| status.availability = Availability::Closed);
+    store.next_commit(Fault::Fail(StoreErrorKind::Closed));
+    world.dm.send(&who(1), message(chat, "x")).await.unwrap_err();
+    let commits = store.batches().len();
+    world.clock.advance(10 * SECOND);
+    settle().await;
+    assert_eq!(store.batches().len(), commits);
 }
 
 #[tokio::test]
