@@ -5,7 +5,7 @@ use std::sync::Arc;
 use dm_core::{Service, Timestamp};
 use metrics_exporter_prometheus::PrometheusHandle;
 
-use crate::accounts::Accounts;
+use crate::accounts::{Accounts, Answering};
 use crate::sessions::Sessions;
 use crate::statement::Statements;
 
@@ -16,6 +16,8 @@ pub struct Host {
     pub dm: Service,
     /// The accounts; also the service's directory.
     pub accounts: Accounts,
+    /// Whether they answer, for the health check.
+    pub answering: Answering,
     /// What a sign-in may sign.
     pub statements: Arc<Statements>,
     /// The tokens that WebSockets rest on.

@@ -23,6 +23,7 @@ pub(crate) struct Health {
     committing: bool,
     queued: usize,
     in_time: bool,
+    accounts: bool,
     oldest_commit_seconds: f64,
     oldest_read_seconds: f64,
     store: &'static str,
@@ -38,8 +39,8 @@ pub(crate) async fn info(State(host): State<Host>) -> Json<Info> {
 
 /// `GET /healthz`: 200 while people should be sent here, 503 otherwise.
 pub(crate) async fn health(State(host): State<Host>) -> impl IntoResponse {
-    let health = host.dm.health();
-    let (code, status) = match health.is_ready() {
+    let (health, accounts) = (host.dm.health(), host.answering.now());
+    let (code, status) = match health.is_ready() && accounts {
         true => (StatusCode::OK, "ready"),
         false => (StatusCode::SERVICE_UNAVAILABLE, "not ready"),
     };
@@ -49,6 +50,7 @@ pub(crate) async fn health(State(host): State<Host>) -> impl IntoResponse {
         committing: health.committing,
         queued: health.queued,
         in_time: health.in_time,
+        accounts,
         oldest_commit_seconds: health.oldest_commit.as_secs_f64(),
         oldest_read_seconds: health.oldest_read.as_secs_f64(),
         store: health.store.availability.name(),

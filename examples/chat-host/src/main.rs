@@ -17,7 +17,7 @@ use dm_store_sqlite::SqliteStore;
 use mimalloc::MiMalloc;
 use tokio::net::TcpListener;
 
-use chat_host::accounts::Accounts;
+use chat_host::accounts::{Accounts, Answering};
 use chat_host::args::{Args, StoreKind};
 use chat_host::host::Host;
 use chat_host::origin::{Origin, Origins};
@@ -109,7 +109,8 @@ async fn run(args: Args) -> Result<()> {
     // Its calls, merged with the host's own.
     let direct_messages = dm_axum::router(dm.clone(), hub, dm_axum::Options::default());
     let sessions = Sessions::default();
-    let host = Host { dm: dm.clone(), accounts, statements, sessions, metrics, store: args.store.name() };
+    let (answering, store) = (Answering::watch(accounts.clone()), args.store.name());
+    let host = Host { dm: dm.clone(), accounts, answering, statements, sessions, metrics, store };
     let (app, metrics) = (router::router(host.clone(), direct_messages), router::metrics(host));
     say_where(listener.local_addr()?, dialled);
     let app = match watched {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chat_host::{
-    accounts::Accounts,
+    accounts::{Accounts, Answering},
     host::Host,
     origin::Origins,
     router,
@@ -41,7 +41,8 @@ impl TestHost {
         let origins = Origins::known(vec![], address).unwrap();
         let statements = Arc::new(Statements { origins, older: Older::Refused });
         let sessions = Sessions::default();
-        let host = Host { dm, accounts, statements, sessions, metrics, store: "memory" };
+        let answering = Answering::watch(accounts.clone());
+        let host = Host { dm, accounts, answering, statements, sessions, metrics, store: "memory" };
         let app = router::router(host, direct_messages);
         let task = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
         Self { url, task, _accounts: folder }

@@ -45,6 +45,7 @@ pub(super) async fn run(name: &'static str, span: Duration, cores: &Cores) -> an
     block_in_place(|| drop(frozen));
     remarks.add(told("frozen", &fared, BOUND));
     remarks.says(format!("health said {ready} at the end of that"));
+    remarks.must(ready == 503, "health was ready although nobody could be served");
 
     let recovered = recovery(&host, &bystanders, span, &mut remarks).await;
     remarks.add(before.compare(&host, COSTS, Kind::Postgres)?);

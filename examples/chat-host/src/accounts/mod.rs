@@ -1,5 +1,6 @@
 //! Who has an account here, what they are called, and the tokens they signed in with.
 
+mod answering;
 mod apart;
 mod connections;
 mod database;
@@ -17,6 +18,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use crate::challenge::{Challenge, ChallengeKey};
 use crate::name::DisplayName;
 use crate::token::{Token, TokenHash};
+pub use answering::Answering;
 use file::FileAccounts;
 use shared::SharedAccounts;
 

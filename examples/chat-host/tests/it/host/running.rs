@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use chat_host::accounts::Accounts;
+use chat_host::accounts::{Accounts, Answering};
 use chat_host::host::Host;
 use chat_host::origin::{Origin, Origins};
 use chat_host::router::router;
@@ -77,7 +77,8 @@ pub(crate) async fn start_over(
     let address = listener.local_addr().unwrap();
     let origins = Origins::known(names, address).unwrap();
     let statements = Arc::new(Statements { origins, older });
-    let host = Host { dm, accounts, statements, sessions: Sessions::default(), metrics, store: "memory" };
+    let (answering, sessions) = (Answering::watch(accounts.clone()), Sessions::default());
+    let host = Host { dm, accounts, answering, statements, sessions, metrics, store: "memory" };
     let app = router(host.clone(), direct_messages);
 
     let (stop, stopped) = oneshot::channel::<()>();

@@ -210,9 +210,12 @@ async fn a_frozen_server_is_answered_with_503_and_asked_again_once_it_is_back() 
     assert_eq!(statuses, [StatusCode::SERVICE_UNAVAILABLE; 8]);
     let later = timeout(BOUND, host.get("/api/users?query=ana", &token)).await.expect("it hangs");
     assert_eq!(later.status(), StatusCode::SERVICE_UNAVAILABLE);
+    // A load balancer is told, and nobody has to ask for accounts.
+    while host.get("/healthz", "").await.status() != StatusCode::SERVICE_UNAVAILABLE {}
 
     drop(frozen);
     lock.batch_execute("ROLLBACK").await.unwrap();
+    while host.get("/healthz", "").await.status() != StatusCode::OK {}
     let served = timeout(BOUND, host.get("/api/users?query=ana", &token)).await.expect("it hangs");
     assert_eq!(served.status(), StatusCode::OK);
 }
