@@ -18,7 +18,7 @@ pub struct Health {
     /// Whether new work is taken: false once shutdown began.
     pub accepting: bool,
     /// Whether the last commit succeeded. After one that failed the service tries another within
-    /// seconds, also when nobody sends.
+    /// 2 to 8 s, also when nobody sends.
     pub committing: bool,
     /// Writes waiting to be committed.
     pub queued: usize,

@@ -10,9 +10,12 @@ use super::{Inner, Service};
 use crate::store::Availability;
 use crate::{AnnounceKeys, Clock, Error, Expire, Outcome, Store, Write};
 
-/// How long after a failed commit another is tried, if none succeeded meanwhile. A load balancer that
-/// asks for the health sends nobody until one did, so that there may be no other.
+/// How long after a failed commit another is tried, if none succeeded meanwhile; twice as long after
+/// each that failed, too. A load balancer that asks for the health sends nobody until one succeeded,
+/// so that there may be no other.
 const TRY_AGAIN: Duration = Duration::from_secs(2);
+/// The longest that a service is not ready although its store works again.
+const TRY_AGAIN_MOST: Duration = Duration::from_secs(8);
 
 /// What a run of [`Service::expire`] did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,12 +61,12 @@ impl Service {
     }
 }
 
-/// Resolves a moment after a commit failed, unless another succeeded by then or the store is closed
+/// Resolves a pause after a commit failed, unless another succeeded by then or the store is closed
 /// for good.
-async fn time_to_try_again(status: &Status, clock: &dyn Clock, store: &dyn Store) {
+async fn time_to_try_again(status: &Status, clock: &dyn Clock, store: &dyn Store, pause: Duration) {
     loop {
         status.failed.notified().await;
-        clock.sleep(TRY_AGAIN).await;
+        clock.sleep(pause).await;
         if status.failing.load(Ordering::Relaxed) && store.status().availability != Availability::Closed {
             return;
         }
@@ -74,23 +77,30 @@ async fn time_to_try_again(status: &Status, clock: &dyn Clock, store: &dyn Store
 pub(super) async fn run(service: Weak<Inner>) {
     // What an earlier run of the process left behind comes first.
     let (mut announce, mut expire) = (true, true);
+    let mut pause = TRY_AGAIN;
     loop {
         let Some(inner) = service.upgrade() else { return };
         let service_now = Service { inner };
-        if announce && let Err(error) = service_now.announce_keys().await {
-            tracing::warn!(error = %error, "telling peers of a new key is put off");
-        }
-        if expire && let Err(error) = service_now.expire().await {
-            tracing::warn!(error = %error, "expiry is put off");
+        let told = if announce { service_now.announce_keys().await } else { Ok(()) };
+        match told {
+            Err(error) => tracing::warn!(error = %error, "telling peers of new keys and expiry are put off"),
+            Ok(()) if expire => {
+                if let Err(error) = service_now.expire().await {
+                    tracing::warn!(error = %error, "expiry is put off");
+                }
+            }
+            Ok(()) => {}
         }
         let (clock, interval) = (Arc::clone(&service_now.inner.clock), service_now.config().expiry_interval);
         let status = Arc::clone(service_now.inner.committer.status());
         let store = Arc::clone(&service_now.inner.reads.store);
+        let failing = status.failing.load(Ordering::Relaxed);
+        pause = if failing { pause.saturating_mul(2).min(TRY_AGAIN_MOST) } else { TRY_AGAIN };
         let mut stage = service_now.inner.stage.subscribe();
         drop(service_now);
         tokio::select! {
             () = status.announce.notified() => (announce, expire) = (true, false),
-            () = time_to_try_again(&status, &*clock, &*store) => (announce, expire) = (true, true),
+            () = time_to_try_again(&status, &*clock, &*store, pause) => (announce, expire) = (true, true),
             // Also picks up what was put off.
             () = clock.sleep(interval) => (announce, expire) = (true, true),
             // Also when the service was dropped.
