@@ -181,4 +181,49 @@ mod tests {
         assert_eq!(refused(|c| c.poll_interval = Duration::ZERO), "poll_interval");
         assert_eq!(refused(|c| c.queue_bytes = 1), "queue_bytes");
     }
+
+    #[test]
+    fn the_largest_limit_is_accepted_and_one_more_is_refused() {
+        type Limit = (usize, fn(&mut Config) -> &mut usize);
+        let limits: [Limit; 14] = [
+            (16 << 20, |c| &mut c.max_payload),
+            (10_000, |c| &mut c.history_page),
+            (64 << 20, |c| &mut c.history_bytes),
+            (10_000, |c| &mut c.pending_page),
+            (64 << 20, |c| &mut c.pending_bytes),
+            (10_000, |c| &mut c.list_page),
+            (1_000, |c| &mut c.devices_per_user),
+            (65_536, |c| &mut c.window),
+            (100_000, |c| &mut c.expiry_step),
+            (100_000, |c| &mut c.announce_step),
+            (1 << 20, |c| &mut c.queue),
+            (1 << 30, |c| &mut c.queue_bytes),
+            (65_536, |c| &mut c.batch),
+            (256 << 20, |c| &mut c.batch_bytes),
+        ];
+        for (most, field) in limits {
+            let mut config = Config::default();
+            for (value, is_valid) in [(most, true), (most + 1, false), (0, false)] {
+                *field(&mut config) = value;
+                assert_eq!(config.validate().is_ok(), is_valid, "{value} of {most}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_span_of_a_millisecond_is_accepted_and_a_shorter_one_refused() {
+        let spans: [fn(&mut Config) -> &mut Duration; 4] = [
+            |c| &mut c.poll_interval,
+            |c| &mut c.expiry_interval,
+            |c| &mut c.commit_bound,
+            |c| &mut c.read_bound,
+        ];
+        for field in spans {
+            let mut config = Config::default();
+            *field(&mut config) = Duration::from_millis(1);
+            assert!(config.validate().is_ok());
+            *field(&mut config) = Duration::from_micros(999);
+            assert!(config.validate().is_err());
+        }
+    }
 }

@@ -265,6 +265,29 @@ async fn large_messages_do_not_pile_up_in_a_mailbox_and_still_come() {
 }
 
 #[tokio::test]
+async fn a_mailbox_has_room_again_for_as_much_as_was_taken_from_it() {
+    let store = GatedStore::new();
+    let world = World::with(store.clone(), |_| ());
+    let chat = world.open(1, 2).await;
+    let mut session = world.connect(&who(2)).await;
+    backlog(&mut session).await;
+    // A session that fell behind would read, and wait.
+    store.hold_before_inbox();
+    let large = "x".repeat(16 * 1024);
+    // Several times what a mailbox holds, and at no time more than half of that.
+    for _ in 0..8 {
+        for _ in 0..2 {
+            world.send(&who(1), chat, &large).await;
+        }
+        settle().await;
+        for _ in 0..2 {
+            let mut next = Box::pin(session.next());
+            assert!(poll_once(&mut next).await.is_some(), "it reads the store");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_device_that_returns_after_its_backlog_expired_is_told_of_the_gap_first() {
     let world = World::new();
     let chat = world.open(1, 2).await;
