@@ -27,6 +27,9 @@ const FAREWELL: usize = 1_000;
 pub(super) struct Socket {
     api: Arc<Api>,
     inner: WebSocket,
+    /// The room of an answer that is being written, also after the write was given up: until it is
+    /// through, its bytes are held here.
+    saying: Option<Said>,
 }
 
 /// What came in.
@@ -38,8 +41,9 @@ pub(super) enum Heard {
 
 /// Sets every limit there is; the defaults are 64 MiB and none.
 pub(super) fn limited(api: &Api, upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
-    // Room for the largest message, should the configuration allow larger ones than most do.
-    let most = MAX_WRITE_BUFFER.max(api.service.config().max_payload + 64 * 1024);
+    // Room for the largest frame, should the configuration allow larger ones than most do.
+    let largest = api.options.max_message.max(api.service.config().max_payload);
+    let most = MAX_WRITE_BUFFER.max(largest.saturating_add(64 * 1024));
     upgrade
         .max_message_size(api.options.max_message)
         .max_frame_size(api.options.max_message)
@@ -51,7 +55,7 @@ pub(super) fn limited(api: &Api, upgrade: WebSocketUpgrade) -> WebSocketUpgrade 
 
 impl Socket {
     pub(super) const fn new(api: Arc<Api>, inner: WebSocket) -> Self {
-        Self { api, inner }
+        Self { api, inner, saying: None }
     }
 
     /// The next frame. Cancel safe: a frame is taken as a whole or not at all.
@@ -73,7 +77,9 @@ impl Socket {
 
     /// Writes an answer likewise, whose room is free afterwards.
     pub(super) async fn say_held(&mut self, said: Said) -> Result<(), Close> {
-        self.write(std::iter::once(said.frame.clone())).await
+        let frame = said.frame.clone();
+        self.saying = Some(said);
+        self.write(std::iter::once(frame)).await
     }
 
     async fn write(&mut self, frames: impl Iterator<Item = Bytes>) -> Result<(), Close> {
@@ -84,7 +90,9 @@ impl Socket {
             }
             inner.flush().await.map_err(|_| Close::Gone)
         };
-        within(api, work).await
+        within(api, work).await?;
+        self.saying = None;
+        Ok(())
     }
 
     pub(super) async fn ping(&mut self, payload: Bytes) -> Result<(), Close> {

@@ -135,6 +135,9 @@ impl Session {
                 self.wait_for_room().await?;
                 continue;
             }
+            // What a look that nothing depends on any more found, a failure perhaps, is not for the
+            // next time.
+            self.looking = None;
             if let Some(delivery) = self.next_of_page() {
                 return Ok(delivery);
             }

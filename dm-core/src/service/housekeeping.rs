@@ -1,5 +1,6 @@
 //! Work in the background: telling peers of new keys, and expiry. Both go in small commits between sends.
 
+use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -78,18 +79,21 @@ pub(super) async fn run(service: Weak<Inner>) {
     // What an earlier run of the process left behind comes first.
     let (mut announce, mut expire) = (true, true);
     let mut pause = TRY_AGAIN;
+    // Kept over what happens in between, which may happen more often than expiry is due.
+    let mut next_expiry: Option<Pin<Box<dyn Future<Output = ()> + Send>>> = None;
     loop {
         let Some(inner) = service.upgrade() else { return };
         let service_now = Service { inner };
-        let told = if announce { service_now.announce_keys().await } else { Ok(()) };
-        match told {
-            Err(error) => tracing::warn!(error = %error, "telling peers of new keys and expiry are put off"),
-            Ok(()) if expire => {
-                if let Err(error) = service_now.expire().await {
-                    tracing::warn!(error = %error, "expiry is put off");
-                }
+        if announce && let Err(error) = service_now.announce_keys().await {
+            tracing::warn!(error = %error, "telling peers of a new key is put off");
+        }
+        // Whatever became of the announcements: on a full disk they are refused, and room comes from
+        // expiry alone.
+        if expire {
+            next_expiry = None;
+            if let Err(error) = service_now.expire().await {
+                tracing::warn!(error = %error, "expiry is put off");
             }
-            Ok(()) => {}
         }
         let (clock, interval) = (Arc::clone(&service_now.inner.clock), service_now.config().expiry_interval);
         let status = Arc::clone(service_now.inner.committer.status());
@@ -98,11 +102,16 @@ pub(super) async fn run(service: Weak<Inner>) {
         pause = if failing { pause.saturating_mul(2).min(TRY_AGAIN_MOST) } else { TRY_AGAIN };
         let mut stage = service_now.inner.stage.subscribe();
         drop(service_now);
+        let next_expiry = next_expiry.get_or_insert_with(|| {
+            let clock = Arc::clone(&clock);
+            Box::pin(async move { clock.sleep(interval).await })
+        });
         tokio::select! {
             () = status.announce.notified() => (announce, expire) = (true, false),
-            () = time_to_try_again(&status, &*clock, &*store, pause) => (announce, expire) = (true, true),
+            // An expiry that fails for a reason of its own says nothing about commits.
+            () = time_to_try_again(&status, &*clock, &*store, pause) => (announce, expire) = (true, false),
             // Also picks up what was put off.
-            () = clock.sleep(interval) => (announce, expire) = (true, true),
+            () = next_expiry => (announce, expire) = (true, true),
             // Also when the service was dropped.
             _ = stage.wait_for(|now| *now > Stage::Running) => return,
         }

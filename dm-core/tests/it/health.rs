@@ -7,8 +7,8 @@ use std::time::Duration;
 use dm_core::{Availability, Durability, Room, StoreErrorKind};
 use metrics::{Counter, Gauge, GaugeFn, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 
-use crate::common::gate::{Fault, GatedStore};
-use crate::common::{World, message, poll_once, settle, who};
+use crate::common::gate::{Fault, GatedStore, Kind};
+use crate::common::{World, derived_key, message, poll_once, settle, who};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -104,6 +104,41 @@ async fn a_failed_commit_makes_the_service_unready_until_it_tries_again_by_itsel
     world.clock.advance(9 * SECOND);
     settle().await;
     assert_eq!(store.batches().len(), commits);
+}
+
+/// How many commits expired something, or tried to.
+fn expiries(store: &GatedStore) -> usize {
+    store.kinds().iter().filter(|batch| batch.contains(&Kind::Expire)).count()
+}
+
+#[tokio::test]
+async fn expiry_comes_in_time_although_keys_are_published_all_the_while() {
+    let store = GatedStore::new();
+    let world = World::with(store.clone(), |_| ());
+    settle().await;
+    let before = expiries(&store);
+    for n in 1..=59 {
+        world.clock.advance(SECOND);
+        world.dm.publish_key(&who(n), derived_key(n)).await.unwrap();
+        settle().await;
+    }
+    assert_eq!(expiries(&store), before);
+    world.clock.advance(SECOND);
+    settle().await;
+    assert_eq!(expiries(&store), before + 1);
+}
+
+#[tokio::test]
+async fn expiry_goes_on_while_announcements_fail() {
+    let store = GatedStore::new();
+    let world = World::with(store.clone(), |_| ());
+    settle().await;
+    let before = expiries(&store);
+    // The next commit tells of keys, and room comes from the one after it.
+    store.next_commit(Fault::Fail(StoreErrorKind::Full));
+    world.clock.advance(60 * SECOND);
+    settle().await;
+    assert_eq!(expiries(&store), before + 1);
 }
 
 #[tokio::test]

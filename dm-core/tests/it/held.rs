@@ -144,6 +144,35 @@ async fn an_acknowledgement_makes_room_while_the_look_for_others_stands_still() 
     gate.open();
 }
 
+#[tokio::test]
+async fn a_look_that_is_not_needed_any_more_ends_no_session_later() {
+    let store = GatedStore::new();
+    let world = World::with(store.clone(), |config| config.window = 1);
+    let chat = world.open(1, 2).await;
+    world.send(&who(1), chat, "next").await;
+    let mut session = world.connect(&who(2)).await;
+    let handle = session.handle();
+    session.next().await.unwrap();
+    store.hold_devices();
+    let mut next = Box::pin(session.next());
+    assert!(poll_once(&mut next).await.is_none(), "the timer runs");
+    world.clock.advance(world.dm.config().poll_interval);
+    assert!(poll_once(&mut next).await.is_none(), "it looks");
+    settle().await;
+    handle.acknowledge(AckTarget::UpTo(seq(1))).await.unwrap();
+    next.await.unwrap();
+
+    store.release_devices(false);
+    settle().await;
+    store.release_devices(true);
+    let mut next = Box::pin(session.next());
+    assert!(poll_once(&mut next).await.is_none());
+    handle.acknowledge(AckTarget::UpTo(seq(2))).await.unwrap();
+    assert_eq!(next.await.unwrap(), Delivery::CaughtUp { position: seq(2) });
+    world.send(&who(1), chat, "after").await;
+    assert_eq!(common::text(&mut session).await, "after");
+}
+
 /// A world whose queue takes four writes of 1,000 bytes, all of which are taken: the store stands
 /// still.
 async fn full(change: fn(&mut Config)) -> (GatedStore, World, ConversationId) {

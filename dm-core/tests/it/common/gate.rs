@@ -43,6 +43,8 @@ pub struct GatedStore {
     hold_next: Arc<AtomicBool>,
     before_inbox: Arc<Semaphore>,
     after_inbox: Arc<Semaphore>,
+    devices: Arc<Semaphore>,
+    devices_fail: Arc<AtomicBool>,
     faults: Arc<Mutex<VecDeque<Fault>>>,
     batches: Arc<Mutex<Vec<Vec<Kind>>>>,
     status: Arc<Mutex<StoreStatus>>,
@@ -60,6 +62,8 @@ impl GatedStore {
             hold_next: Arc::default(),
             before_inbox: open(),
             after_inbox: open(),
+            devices: open(),
+            devices_fail: Arc::default(),
             faults: Arc::default(),
             batches: Arc::default(),
             status: Arc::default(),
@@ -92,6 +96,16 @@ impl GatedStore {
         for gate in [&self.before_inbox, &self.after_inbox] {
             gate.add_permits(OPEN - gate.available_permits());
         }
+    }
+
+    pub fn hold_devices(&self) {
+        self.devices.forget_permits(OPEN);
+    }
+
+    /// Lets those that are held go on, well or not.
+    pub fn release_devices(&self, well: bool) {
+        self.devices_fail.store(!well, Ordering::Relaxed);
+        self.devices.add_permits(OPEN - self.devices.available_permits());
     }
 
     /// Changes what the store says of its condition.
@@ -179,6 +193,10 @@ impl Store for GatedStore {
     }
 
     async fn devices(&self, user: UserId) -> Result<Vec<DeviceState>, StoreError> {
+        pass(&self.devices).await;
+        if self.devices_fail.load(Ordering::Relaxed) {
+            return Err(StoreErrorKind::Unavailable.into());
+        }
         self.inner.devices(user).await
     }
 

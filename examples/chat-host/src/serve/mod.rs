@@ -11,7 +11,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use hyper::server::conn::http1;
@@ -23,6 +23,9 @@ use tokio::sync::{Semaphore, watch};
 use addresses::Addresses;
 use connection::{Connection, Place};
 pub use limits::{Limits, raise_descriptors};
+
+/// How often it is said at most that an address has all its connections.
+const BETWEEN_WARNINGS: Duration = Duration::from_secs(60);
 
 /// Serves until `stop` resolves, then takes no more connections and waits for those there are,
 /// bounded.
@@ -37,6 +40,13 @@ pub async fn serve(listener: TcpListener, app: Router, limits: Limits, stop: imp
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(limits.header_read).max_buf_size(limits.header_bytes);
     let addresses = Addresses::new(limits.connections_per_address);
+    let mut warned: Option<Instant> = None;
+    tracing::info!(
+        listener = limits.listener,
+        connections = limits.connections,
+        per_address = limits.connections_per_address,
+        "serving"
+    );
 
     let accept = async {
         loop {
@@ -47,6 +57,14 @@ pub async fn serve(listener: TcpListener, app: Router, limits: Limits, stop: imp
                 // the asking.
                 metrics::counter!("chat_connections_refused_total", "listener" => limits.listener)
                     .increment(1);
+                if warned.is_none_or(|at| at.elapsed() >= BETWEEN_WARNINGS) {
+                    warned = Some(Instant::now());
+                    tracing::warn!(
+                        listener = limits.listener,
+                        most = limits.connections_per_address,
+                        "an address has all its connections; behind a proxy see --connections-per-address"
+                    );
+                }
                 continue;
             };
             let place = Place::new(limits.listener, of_all, of_address);
