@@ -102,3 +102,25 @@ async fn a_page_for_a_frame_is_read_no_larger_than_the_frame() {
     let read = store.largest_history();
     assert!(read <= FRAME + PAYLOAD + 1_024, "{read} bytes were read");
 }
+
+#[tokio::test]
+async fn a_page_above_a_mebibyte_comes_if_the_host_allows_frames_that_large() {
+    let large = 4 << 20;
+    let store = PooledStore::new(1);
+    let world =
+        World::with(store, |config| config.history_bytes = large, |options| options.max_message = large)
+            .await;
+    let conversation = world.open(1, 2).await;
+    for _ in 0..24 {
+        world.send(1, &conversation, &"x".repeat(64 * 1024)).await;
+    }
+    let mut socket = Socket::open(&world, 2).await;
+    let request = DmHistoryRequest { conversation_id: conversation, before_sequence: 0, limit: 0 };
+    socket.say(&Envelope::new("", Payload::DmHistoryRequest(request))).await;
+    let page = loop {
+        if let Some(Payload::DmHistoryResponse(page)) = socket.hear().await.payload {
+            break page;
+        }
+    };
+    assert_eq!(page.messages.len(), 24, "a frame of 1.5 MiB");
+}
