@@ -95,6 +95,15 @@ async fn without_a_way_to_reopen_a_store_stays_closed_after_an_unknown_outcome()
 }
 
 #[tokio::test]
+async fn without_a_way_to_reopen_a_refused_read_does_not_say_that_waiting_helps() {
+    let script = Script::default();
+    let (writer, reader) = script.halves();
+    let store = Embedded::new(writer, reader).unwrap();
+    script.refuse_reads(true);
+    assert_eq!(store.key(user(1)).await.unwrap_err().kind(), StoreErrorKind::Closed);
+}
+
+#[tokio::test]
 async fn after_an_unknown_outcome_both_halves_are_dropped_and_the_store_reopens_itself() {
     let world = Reopening::new();
     world.script.next(Next::Fails(StoreErrorKind::OutcomeUnknown));

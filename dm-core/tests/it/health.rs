@@ -106,6 +106,26 @@ async fn a_failed_commit_makes_the_service_unready_until_it_tries_again_by_itsel
     assert_eq!(store.batches().len(), commits);
 }
 
+#[tokio::test]
+async fn writes_that_wait_are_counted() {
+    let store = GatedStore::new();
+    let world = World::with(store.clone(), |_| ());
+    let chat = world.open(1, 2).await;
+    settle().await;
+    store.hold_commits();
+    for _ in 0..4 {
+        let dm = world.dm.clone();
+        tokio::spawn(async move { dm.send(&who(1), message(chat, "x")).await });
+        settle().await;
+    }
+    // All but what the store has.
+    let waiting = world.dm.health().queued;
+    assert!((3..=4).contains(&waiting), "{waiting} wait");
+    store.release_commits();
+    settle().await;
+    assert_eq!(world.dm.health().queued, 0);
+}
+
 /// How many commits expired something, or tried to.
 fn expiries(store: &GatedStore) -> usize {
     store.kinds().iter().filter(|batch| batch.contains(&Kind::Expire)).count()
