@@ -32,7 +32,9 @@
 //!
 //! The number of the entry in the user's inbox, the device that caused it, and the entry itself if that makes no more than
 //! [`NatsConfig::max_entry`] bytes. What clients encrypted stays encrypted. A hint that cannot be decoded, because it is
-//! damaged or of another version, is counted and dropped; nodes of two versions work side by side, by polling.
+//! damaged or of another version, is counted and dropped, and sessions find the entry by polling. The rest needs nodes of
+//! one version: orders end no sessions on a node of another one, devices are not taken over there, and presence does not
+//! ask it.
 //!
 //! # Whom a node believes
 //!
@@ -40,7 +42,7 @@
 //! BLAKE2b over the subject and the frame. A message without such a tag, or with one of another key
 //! or for another subject, is counted ([`NatsStats::unauthenticated`]) and dropped. A stranger on
 //! the servers can then drop and delay frames and send them again, see who is connected and who is
-//! sent to, and no more. A frame that is sent again has no effect:
+//! sent to, and no more. A frame that is sent again has no effect, or the one that is named here:
 //!
 //! - Sessions take an entry by its number, once.
 //! - An answer goes to a subject that only its question names, by 16 random bytes under the
@@ -49,6 +51,8 @@
 //!   8,192 once, at any rate, and none that is older, that is from more than a minute ago, or from
 //!   more than a second before its own start ([`NatsStats::repeated`], [`NatsStats::stale`]). A
 //!   frame that 8,192 later ones of its node overtook is lost.
+//! - Questions have no stamp, whether somebody is connected and whether a node is there: one that
+//!   is sent again is answered again, to nobody, at the price of a small message.
 //! - A heartbeat counts once its node has answered a question of this node's own. Two nodes meet
 //!   so, a moment after the later one starts, and from then on each goes by the other's clock,
 //!   whatever that says. Until they met, or where one does not hear the other's answers, the minute
@@ -73,8 +77,11 @@
 //! sessions on all nodes. The order goes to `dm.nodes`; each node carries it out and confirms. The
 //! answer names the nodes that confirmed within [`NatsConfig::confirm_timeout`], and how many
 //! should have, by what nodes that were met said of themselves in the last three
-//! [`heartbeat`](NatsConfig::heartbeat)s. A node that missed the order is not told again: its
-//! sessions go on until the host's own check refuses them, at the next ping of their sockets.
+//! [`heartbeat`](NatsConfig::heartbeat)s. Nobody knows how many should have if in that time a frame
+//! came of a node that was not met, or of another version; nobody waits for that one. Somebody who
+//! says recorded heartbeats again can make it so, and no more. A node that missed the order is not
+//! told again: its sessions go on until the host's own check refuses them, at the next ping of
+//! their sockets.
 //!
 //! A device that connects to another node is taken over: its older session ends with
 //! [`SessionEnd::Replaced`](dm_core::SessionEnd::Replaced), as on one node. Which of two is newer does not depend on the

@@ -69,7 +69,11 @@ impl Parts {
             {
                 match self.freshness.meet(node, stamp) {
                     Ok(()) => self.peers.heard(node),
-                    Err(why) => self.counters.refused(why.into()),
+                    Err(why) => {
+                        // It is there, and there is no room to remember it.
+                        self.peers.doubt(Some(node));
+                        self.counters.refused(why.into());
+                    }
                 }
                 return;
             }

@@ -97,7 +97,7 @@ impl Puppet {
         while *overheard(bus, ALIVE).await.subject != *answers {}
     }
 
-    async fn publish(&self, subject: &str, mut frame: Vec<u8>) -> Bytes {
+    pub(crate) async fn publish(&self, subject: &str, mut frame: Vec<u8>) -> Bytes {
         if let Some(key) = &self.key {
             let mac: Blake2bMac<U16> =
                 Blake2bMac::new_with_salt_and_personal(Some(key), &[], b"dm-notify-nats 2").unwrap();

@@ -87,7 +87,9 @@ async fn a_confirmation_of_one_order_confirms_no_other() {
 #[tokio::test]
 async fn heartbeats_of_nodes_that_are_gone_make_nobody_wait() {
     let server = Server::start();
-    let (here, there) = two(&server, &config()).await;
+    let mut patient = config();
+    patient.confirm_timeout = Duration::from_secs(3_600);
+    let (here, there) = two(&server, &patient).await;
     let attacker = stranger(&server).await;
     let mut bus = eavesdrop(&attacker).await;
     for (id, behind) in [(*b"one hour", Duration::from_secs(3_600)), (*b"a moment", Duration::ZERO)] {
@@ -99,7 +101,9 @@ async fn heartbeats_of_nodes_that_are_gone_make_nobody_wait() {
             assert_eq!(asked.payload[10..18], id, "each node asks for it");
         }
         let ended = soon("an answer", here.dm.disconnect(user(2), None, DisconnectReason::Refused)).await;
-        assert_eq!((ended.confirmed.len(), ended.expected), (2, Some(2)));
+        assert_eq!(ended.confirmed.len(), 2);
+        // For three heartbeats it may be there.
+        assert!(matches!(ended.expected, None | Some(2)), "{ended:?}");
     }
     assert_eq!(there.nats.health().peers, Some(vec![here.hub.node()]));
 }
