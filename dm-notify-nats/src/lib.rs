@@ -63,7 +63,7 @@
 //! of a node that is gone and whose clock was ahead can be taken, once, by a node that started
 //! since, when that time has come. And a hint outlives a store that is restored from a backup:
 //! change the key after that. Two notifiers on one bus need a hub each, since a node's frames are
-//! told apart by the hub's id.
+//! told apart by the hub's id; a second one on the same hub has to start after the first has ended.
 //!
 //! Without a key hints carry the number alone, and sessions read the store for each entry. A forged number costs a read of
 //! the store and nothing else. But anybody who may publish can then end sessions, by orders and claims; can make up nodes,

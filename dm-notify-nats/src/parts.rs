@@ -32,7 +32,7 @@ pub(crate) struct Parts {
     pub(crate) outbox: Outbox,
     pub(crate) counters: Arc<Counters>,
     pub(crate) events: Arc<Events>,
-    /// Frames with a stamp that this node sent.
+    /// The number of the next stamp.
     pub(crate) stamped: AtomicU64,
     /// Bytes of a hint with its entry, at most.
     pub(crate) max_entry: usize,
