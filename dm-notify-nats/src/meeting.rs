@@ -63,7 +63,9 @@ impl Parts {
         let Some(mut answers) = self.ask(nodes, |nonce| self.writer.meeting(node, nonce)).await else {
             return;
         };
-        while let Some(Answer::Said(frame)) = answers.next(self).await {
+        while let Some(answer) = answers.next(self).await {
+            // By the servers, or somebody who says so: this node itself is subscribed.
+            let Answer::Said(frame) = answer else { continue };
             if let NodeSaid::Alive { stamp, .. } = frame.said
                 && frame.from == node
             {

@@ -1,5 +1,7 @@
 //! Frames that somebody without the key recorded and says again, later or elsewhere.
 
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use dm_core::{DisconnectReason, MemoryStore, Session, SessionEnd};
@@ -106,6 +108,40 @@ async fn heartbeats_of_nodes_that_are_gone_make_nobody_wait() {
         assert!(matches!(ended.expected, None | Some(2)), "{ended:?}");
     }
     assert_eq!(there.nats.health().peers, Some(vec![here.hub.node()]));
+}
+
+/// Says in the name of the server that nobody is subscribed.
+fn says_nobody_is_there(server: &Server, reply: &str) {
+    let address = server.address();
+    let mut socket = TcpStream::connect(address.trim_start_matches("nats://")).unwrap();
+    let status = "NATS/1.0 503\r\n\r\n";
+    let len = status.len();
+    write!(
+        socket,
+        "CONNECT {{\"verbose\":false,\"pedantic\":false,\"headers\":true}}\r\n\
+         HPUB {reply} {len} {len}\r\n{status}\r\nPING\r\n"
+    )
+    .unwrap();
+    // Then it was passed on.
+    assert!(BufReader::new(socket).lines().any(|line| line.unwrap() == "PONG"));
+}
+
+#[tokio::test]
+async fn a_forged_word_that_nobody_is_there_ends_no_meeting() {
+    let server = Server::start();
+    let mut calm = config();
+    calm.heartbeat = Duration::from_secs(1);
+    let here = Node::configured(&MemoryStore::new(), &servers(&server), &calm).await;
+    let client = stranger(&server).await;
+    let mut bus = eavesdrop(&client).await;
+    let mut slow = Puppet::new(client, *b"one slow", KEY);
+    slow.says(ALIVE, "dm.nodes", &[]).await;
+    let reply = overheard(&mut bus, MEETING).await.reply.unwrap();
+    says_nobody_is_there(&server, &reply);
+    // The question is still open.
+    slow.says(ALIVE, &reply, &[]).await;
+    let peers = |node: &Node| node.nats.health().peers.unwrap_or_default();
+    until("it is met", || peers(&here).contains(&slow.id())).await;
 }
 
 #[tokio::test]
