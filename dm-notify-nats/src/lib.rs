@@ -67,7 +67,7 @@
 //! told apart by the hub's id; a second one on the same hub has to start after the first has ended.
 //!
 //! Without a key hints carry the number alone, and sessions read the store for each entry. A forged number costs a read of
-//! the store and nothing else. But anybody who may publish can then end sessions, by orders and claims; can make up nodes,
+//! the store and nothing else. Nothing is refused for its age or for being said again, since a new frame is as easily made. But anybody who may publish can then end sessions, by orders and claims; can make up nodes,
 //! so that orders wait for them in vain; and can say that somebody is connected who is not, so that no phone is woken.
 //!
 //! Either way let nobody in but the nodes ([`NatsAuth`], [`NatsTls`]), with the right to publish and subscribe to `dm.>`.

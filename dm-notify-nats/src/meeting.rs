@@ -69,13 +69,10 @@ impl Parts {
             if let NodeSaid::Alive { stamp, .. } = frame.said
                 && frame.from == node
             {
-                match self.freshness.meet(node, stamp) {
-                    Ok(()) => self.peers.heard(node),
-                    Err(why) => {
-                        // It is there, and there is no room to remember it.
-                        self.peers.doubt(Some(node));
-                        self.counters.refused(why.into());
-                    }
+                if let Err(why) = self.met(node, stamp) {
+                    // It is there, and there is no room to remember it.
+                    self.peers.doubt(Some(node));
+                    self.counters.refused(why);
                 }
                 return;
             }

@@ -94,7 +94,7 @@ impl Parts {
     /// or not by the clock that it has now.
     fn may_be_unmet(&self, from: NodeId, stamp: Stamp, fresh: Result<(), Refusal>) -> bool {
         match fresh {
-            Ok(()) => !self.freshness.has_met(from),
+            Ok(()) => !self.has_met(from),
             // An old one may be of a node whose clock is wrong.
             Err(why) => why == Refusal::Stale && self.freshness.is_newest(from, stamp),
         }
@@ -103,7 +103,7 @@ impl Parts {
     async fn obey(&self, from: NodeId, said: NodeSaid) {
         match said {
             NodeSaid::Alive { asks, .. } => {
-                if self.freshness.has_met(from) {
+                if self.has_met(from) {
                     self.peers.heard(from);
                 }
                 if asks {

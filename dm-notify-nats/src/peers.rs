@@ -63,6 +63,12 @@ impl Peers {
         }
     }
 
+    /// Whether a node was heard in the time in which a node that is there says so.
+    pub(crate) fn is_there(&self, node: NodeId) -> bool {
+        let (now, known) = (Instant::now(), self.lock());
+        known.heard.get(&node).is_some_and(|heard| now.duration_since(*heard) < self.heartbeat * MISSED)
+    }
+
     pub(crate) fn left(&self, node: NodeId) {
         let mut known = self.lock();
         known.heard.remove(&node);

@@ -24,7 +24,8 @@ pub(crate) struct Puppet {
     bus: Client,
     id: [u8; 8],
     key: Option<[u8; 32]>,
-    said: u64,
+    /// The number of its next frame with a stamp.
+    pub said: u64,
     /// How far its clock is behind.
     pub behind: Duration,
 }
@@ -72,7 +73,7 @@ impl Puppet {
         frame.extend(u64::try_from(now.as_millis()).unwrap().to_be_bytes());
         frame.extend(self.said.to_be_bytes());
         frame.extend(content);
-        self.said += 1;
+        self.said = self.said.wrapping_add(1);
         self.publish(subject, frame).await
     }
 

@@ -8,9 +8,10 @@ use dm_test_servers::nats::Server;
 use futures_util::StreamExt as _;
 
 use crate::common::{
-    self, Node, VERSION, config, eavesdrop, key, on, overheard, servers, soon, stranger, subject,
+    self, Node, VERSION, acquainted, config, eavesdrop, key, on, overheard, servers, soon, stranger, subject,
     subscriptions, text, two, until, user, who, without_key,
 };
+use crate::puppet::{ALIVE, Puppet};
 
 const ENTRY: u8 = 1;
 const NUMBER: u8 = 2;
@@ -189,6 +190,24 @@ async fn without_a_key_hints_carry_numbers_only_and_no_entry_is_believed() {
     there.received(received + 1).await;
     here.send(&who(1), chat, "not passed over").await;
     assert_eq!(text(&mut bo).await, "not passed over");
+}
+
+#[tokio::test]
+async fn without_a_key_a_frame_made_up_in_a_nodes_name_does_not_silence_it() {
+    let server = Server::start();
+    let (here, there) = two(&server, &without_key()).await;
+    let client = stranger(&server).await;
+    let mut bus = eavesdrop(&client).await;
+    let mut forger = Puppet::new(client, *there.hub.node().as_bytes(), None);
+    forger.said = u64::MAX;
+    forger.says(ALIVE, "dm.nodes", &[]).await;
+    forger.is_heard_by(&here, &mut bus, 0).await;
+    let mut banned = here.connect(&who(2)).await;
+    let ended = there.dm.disconnect(user(2), None, DisconnectReason::Refused).await;
+    assert_eq!((ended.sessions, ended.is_complete()), (1, true));
+    assert!(matches!(soon("the end", banned.next()).await, Err(SessionEnd::Disconnected(_))));
+    acquainted(&[&here, &there]).await;
+    assert_eq!((here.nats.stats().stale, here.nats.stats().repeated), (0, 0));
 }
 
 #[tokio::test]
