@@ -58,7 +58,8 @@
 //!   whatever that says. Until they met, or where one does not hear the other's answers, the minute
 //!   is measured by clocks of machines that may differ: keep those close.
 //!
-//! Five things are left. Somebody who hears a question of presence can answer in the name of the
+//! Six things are left. Somebody who says recorded heartbeats of 16 nodes again without end can keep
+//! a node from being met whose clock is wrong by more than a minute. Somebody who hears a question of presence can answer in the name of the
 //! servers, whose word has no tag, that nobody is there: then a phone is woken that need not be. A frame that a node missed can be given to it later, within the minute. A
 //! node remembers 1,024 others; with more within two minutes it takes nothing of a new one. Frames
 //! of a node that is gone and whose clock was ahead can be taken, once, by a node that started

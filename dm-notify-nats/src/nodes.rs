@@ -81,7 +81,7 @@ impl Parts {
         {
             self.peers.doubt(Some(from));
             if matches!(said, NodeSaid::Alive { .. }) {
-                self.meet(from);
+                self.meet(from, fresh.is_ok());
             }
         }
         match fresh {

@@ -110,6 +110,25 @@ async fn heartbeats_of_nodes_that_are_gone_make_nobody_wait() {
     assert_eq!(there.nats.health().peers, Some(vec![here.hub.node()]));
 }
 
+#[tokio::test]
+async fn recorded_heartbeats_of_many_nodes_do_not_keep_two_from_meeting() {
+    let server = Server::start();
+    let mut patient = config();
+    patient.confirm_timeout = Duration::from_secs(3_600);
+    let here = Node::configured(&MemoryStore::new(), &servers(&server), &patient).await;
+    let client = stranger(&server).await;
+    let mut bus = eavesdrop(&client).await;
+    for n in 0..100_u64 {
+        let mut gone = Puppet::new(client.clone(), n.to_be_bytes(), KEY);
+        gone.behind = Duration::from_secs(3_600);
+        gone.says(ALIVE, "dm.nodes", &[]).await;
+    }
+    let heard = Puppet::new(client.clone(), *b"a gone 1", KEY);
+    heard.is_heard_by(&here, &mut bus, 0).await;
+    let there = Node::configured(&MemoryStore::new(), &servers(&server), &patient).await;
+    acquainted(&[&here, &there]).await;
+}
+
 /// Says in the name of the server that nobody is subscribed.
 fn says_nobody_is_there(server: &Server, reply: &str) {
     let address = server.address();
