@@ -88,7 +88,8 @@
 //! A device that connects to another node is taken over: its older session ends with
 //! [`SessionEnd::Replaced`](dm_core::SessionEnd::Replaced), as on one node. Which of two is newer does not depend on the
 //! clocks of the nodes, but on the age that each node measures of its own ([`Term`](dm_core::Term) says how); of two that
-//! begin within the time a frame takes exactly one ends. Two that begin while the nodes cannot hear each other are settled
+//! begin within the time a frame takes exactly one ends. A claim that was long under way tells of an older session, since
+//! the time is added that it took, between nodes with a key that met. Two that begin while the nodes cannot hear each other are settled
 //! when they can. If a claim is lost both go on, each with all entries, until the device connects again or the servers are
 //! reached anew.
 //!

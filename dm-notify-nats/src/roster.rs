@@ -217,9 +217,12 @@ impl Parts {
                     self.outbox.offer(subject, answer);
                 }
             }
-            Said::Claims { claims, .. } => {
-                for claim in &claims {
-                    self.contend(claim).await;
+            Said::Claims { stamp, claims } => {
+                // The sessions went on while the frame was under way.
+                let late = self.freshness.since(frame.from, stamp);
+                for mut claim in claims {
+                    claim.age = claim.age.saturating_add(late);
+                    self.contend(&claim).await;
                 }
             }
             Said::Objection(Objection { device, session, theirs, .. }) => {

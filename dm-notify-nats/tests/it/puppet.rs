@@ -14,6 +14,7 @@ use crate::common::{Node, VERSION, eavesdrop, overheard, user};
 
 pub(crate) const PROBE: u8 = 3;
 pub(crate) const QUESTION: u8 = 4;
+pub(crate) const CLAIMS: u8 = 5;
 pub(crate) const ALIVE: u8 = 8;
 pub(crate) const ORDER: u8 = 11;
 pub(crate) const HERE: u8 = 12;

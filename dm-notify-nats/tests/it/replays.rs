@@ -2,9 +2,9 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use dm_core::{DisconnectReason, MemoryStore, Session, SessionEnd};
+use dm_core::{DisconnectReason, MemoryStore, Session, SessionClaim, SessionEnd, SessionId, Term, Timestamp};
 use dm_notify_nats::Presence;
 use dm_test_servers::nats::Server;
 
@@ -12,7 +12,7 @@ use crate::common::{
     self, Node, acquainted, config, eavesdrop, on, overheard, servers, soon, stranger, subject,
     subscriptions, text, two, until, user, who,
 };
-use crate::puppet::{ALIVE, DONE, HERE, MEETING, ORDER, PROBE, Puppet, QUESTION, say_again};
+use crate::puppet::{ALIVE, CLAIMS, DONE, HERE, MEETING, ORDER, PROBE, Puppet, QUESTION, say_again};
 
 const KEY: Option<[u8; 32]> = Some([7; 32]);
 
@@ -127,6 +127,34 @@ async fn recorded_heartbeats_of_many_nodes_do_not_keep_two_from_meeting() {
     heard.is_heard_by(&here, &mut bus, 0).await;
     let there = Node::configured(&MemoryStore::new(), &servers(&server), &patient).await;
     acquainted(&[&here, &there]).await;
+}
+
+#[tokio::test]
+async fn a_claim_that_comes_late_ends_no_session_that_is_newer_than_it() {
+    let server = Server::start();
+    let here = Node::configured(&MemoryStore::new(), &servers(&server), &config()).await;
+    let client = stranger(&server).await;
+    let mut bus = eavesdrop(&client).await;
+    let mut late = Puppet::new(client, *b"one late", KEY);
+    late.is_met_by(&here).await;
+    let before = Instant::now();
+    let mut session = here.connect(&who(2)).await;
+    let claims_of = |message: &async_nats::Message| message.payload[2..10] == *here.hub.node().as_bytes();
+    while !claims_of(&overheard(&mut bus, CLAIMS).await) {}
+    // Half a second before the session began it was new itself: the default device, a term above
+    // the session's, and no age.
+    late.behind = before.elapsed() + Duration::from_millis(500);
+    let claim = [&[0][..], &1_900_000_000_000_u64.to_be_bytes(), &[0; 8], &[0; 8]].concat();
+    late.says(CLAIMS, &subject(2), &claim).await;
+    assert!(!claims_of(&overheard(&mut bus, CLAIMS).await));
+    until("it is answered", || here.hub.claims(user(2)).first().is_none_or(|own| is_above(own, &late))).await;
+    goes_on(&mut session, &here).await;
+}
+
+/// Whether a session claims a term above that of the late one.
+fn is_above(own: &SessionClaim, late: &Puppet) -> bool {
+    let session = SessionId { node: late.id(), number: 0 };
+    own.term > Term { at: Timestamp::from_millis(1_900_000_000_000), session }
 }
 
 /// Says in the name of the server that nobody is subscribed.

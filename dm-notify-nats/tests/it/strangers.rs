@@ -11,12 +11,10 @@ use crate::common::{
     self, Node, VERSION, acquainted, config, eavesdrop, key, on, overheard, servers, soon, stranger, subject,
     subscriptions, text, two, until, user, who, without_key,
 };
-use crate::puppet::{ALIVE, Puppet};
+use crate::puppet::{ALIVE, CLAIMS, ORDER, Puppet};
 
 const ENTRY: u8 = 1;
 const NUMBER: u8 = 2;
-const CLAIMS: u8 = 5;
-const ORDER: u8 = 11;
 
 #[tokio::test]
 async fn a_forged_hint_is_dropped_and_counted() {

@@ -12,6 +12,7 @@ use crate::common::{
     self, Node, VERSION, eavesdrop, next, on, servers, soon, stranger, subscriptions, text, until, user, who,
     without_key,
 };
+use crate::puppet::CLAIMS;
 
 async fn two(server: &Server) -> (Node, Node) {
     let store = MemoryStore::new();
@@ -22,9 +23,6 @@ async fn is_replaced(session: &mut Session) {
     let end = soon("the end", session.next()).await;
     assert!(matches!(end, Err(SessionEnd::Replaced)), "{end:?}");
 }
-
-/// The kind of a frame that says which device sessions a node has.
-const CLAIMS: u8 = 5;
 
 /// Waits until a node has said its claim, and so is subscribed.
 async fn claimed(bus: &mut async_nats::Subscriber) {
