@@ -58,18 +58,22 @@
 //!   whatever that says. Until they met, or where one does not hear the other's answers, the minute
 //!   is measured by clocks of machines that may differ: keep those close.
 //!
-//! Six things are left. Somebody who says recorded heartbeats of 16 nodes again without end can keep
-//! a node from being met whose clock is wrong by more than a minute. Somebody who hears a question of presence can answer in the name of the
-//! servers, whose word has no tag, that nobody is there: then a phone is woken that need not be. A frame that a node missed can be given to it later, within the minute. A
-//! node remembers 1,024 others; with more within two minutes it takes nothing of a new one. Frames
-//! of a node that is gone and whose clock was ahead can be taken, once, by a node that started
-//! since, when that time has come. And a hint outlives a store that is restored from a backup:
-//! change the key after that. Two notifiers on one bus need a hub each, since a node's frames are
-//! told apart by the hub's id; a second one on the same hub has to start after the first has ended.
+//! Six things are left. Somebody who says recorded heartbeats of 16 nodes again without end can
+//! keep a node from being met whose clock is wrong by more than a minute. Somebody who hears a
+//! question of presence can answer in the name of the servers, whose word has no tag, that nobody
+//! is there: then a phone is woken that need not be. A frame that a node missed can be given to it
+//! later, within the minute. A node remembers 1,024 others; with more within two minutes it takes
+//! nothing of a new one. Frames of a node that is gone and whose clock was ahead can be taken,
+//! once, by a node that started since, when that time has come. And a hint outlives a store that is
+//! restored from a backup: change the key after that. Two notifiers on one bus need a hub each,
+//! since a node's frames are told apart by the hub's id; a second one on the same hub has to start
+//! after the first has ended.
 //!
-//! Without a key hints carry the number alone, and sessions read the store for each entry. A forged number costs a read of
-//! the store and nothing else. Nothing is refused for its age or for being said again, since a new frame is as easily made. But anybody who may publish can then end sessions, by orders and claims; can make up nodes,
-//! so that orders wait for them in vain; and can say that somebody is connected who is not, so that no phone is woken.
+//! Without a key hints carry the number alone, and sessions read the store for each entry. A forged
+//! number costs a read of the store and nothing else. Nothing is refused for its age or for being
+//! said again, since a new frame is as easily made. But anybody who may publish can then end
+//! sessions, by orders and claims; can make up nodes, so that orders wait for them in vain; and can
+//! say that somebody is connected who is not, so that no phone is woken.
 //!
 //! Either way let nobody in but the nodes ([`NatsAuth`], [`NatsTls`]), with the right to publish and subscribe to `dm.>`.
 //!
@@ -86,12 +90,13 @@
 //! their sockets.
 //!
 //! A device that connects to another node is taken over: its older session ends with
-//! [`SessionEnd::Replaced`](dm_core::SessionEnd::Replaced), as on one node. Which of two is newer does not depend on the
-//! clocks of the nodes, but on the age that each node measures of its own ([`Term`](dm_core::Term) says how); of two that
-//! begin within the time a frame takes exactly one ends. A claim that was long under way tells of an older session, since
-//! the time is added that it took, between nodes with a key that met. Two that begin while the nodes cannot hear each other are settled
-//! when they can. If a claim is lost both go on, each with all entries, until the device connects again or the servers are
-//! reached anew.
+//! [`SessionEnd::Replaced`](dm_core::SessionEnd::Replaced), as on one node. Which of two is newer
+//! does not depend on the clocks of the nodes, but on the age that each node measures of its own
+//! ([`Term`](dm_core::Term) says how); of two that begin within the time a frame takes exactly one
+//! ends. A claim that was long under way tells of an older session, since the time is added that it
+//! took, between nodes with a key that met. Two that begin while the nodes cannot hear each other
+//! are settled when they can. If a claim is lost both go on, each with all entries, until the
+//! device connects again or the servers are reached anew.
 //!
 //! # When something fails
 //!

@@ -209,6 +209,19 @@ async fn without_a_key_a_frame_made_up_in_a_nodes_name_does_not_silence_it() {
 }
 
 #[tokio::test]
+async fn without_a_key_an_answer_made_up_in_a_nodes_name_does_not_keep_it_from_being_met() {
+    let server = Server::start();
+    let here = Node::configured(&MemoryStore::new(), &servers(&server), &without_key()).await;
+    let client = stranger(&server).await;
+    let puppet = || Puppet::new(client.clone(), *b"a node!!", None);
+    let mut forger = puppet();
+    forger.said = u64::MAX - 1;
+    soon("a meeting", forger.is_met_by(&here)).await;
+    until("it is silent for long", || here.nats.health().peers == Some(Vec::new())).await;
+    soon("a meeting", puppet().is_met_by(&here)).await;
+}
+
+#[tokio::test]
 async fn a_key_is_changed_while_the_nodes_go_on() {
     let server = Server::start();
     let store = MemoryStore::new();
