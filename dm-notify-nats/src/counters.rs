@@ -26,7 +26,7 @@ pub struct NatsStats {
     /// none, hints that carry an entry.
     pub unauthenticated: u64,
     /// Orders, claims and heartbeats that were too old, from before this node's start, or from a
-    /// clock more than a minute ahead.
+    /// clock more than a minute ahead. Like [`repeated`](Self::repeated), none without a key.
     pub stale: u64,
     /// Those, and probes and answers, that were taken before.
     pub repeated: u64,

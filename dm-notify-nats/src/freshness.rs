@@ -23,6 +23,9 @@ const WINDOW: Duration = Duration::from_secs(60);
 /// meet differ by a little, and times are in whole milliseconds. Without it two nodes that have
 /// just started pass over each other's first claims.
 const SLACK: Duration = Duration::from_secs(1);
+/// How much longer ago a frame may seem to have been sent than it was, by times that are whole
+/// milliseconds.
+const ROUNDING: Duration = Duration::from_millis(2);
 /// Senders remembered, at most: a kibibyte each. Past this the one that was silent for longest is
 /// forgotten, if all its frames are too old by now; otherwise a new one is not taken.
 const MOST: usize = 1_024;
@@ -96,6 +99,18 @@ impl Freshness {
     /// Whether a frame is newer than all that were taken of its node.
     pub(crate) fn is_newest(&self, from: NodeId, stamp: Stamp) -> bool {
         self.lock().get(&from).is_none_or(|sender| stamp.count > sender.frames.newest())
+    }
+
+    /// How long ago a frame was sent, where its node's clock is known: no more than it was. It is
+    /// short of that by the time in which the answer came from which the clock is known.
+    pub(crate) fn since(&self, from: NodeId, stamp: Stamp) -> Duration {
+        self.since_at(from, stamp, self.now())
+    }
+
+    fn since_at(&self, from: NodeId, stamp: Stamp, now: Timestamp) -> Duration {
+        let clock = self.lock().get(&from).and_then(|sender| sender.clock);
+        let sent = clock.and_then(|clock| clock.here(stamp.at)).unwrap_or(now);
+        Duration::from_millis(now.as_millis().saturating_sub(sent.as_millis())).saturating_sub(ROUNDING)
     }
 
     fn take_at(&self, from: NodeId, stamp: Stamp, now: Timestamp) -> Result<(), NotFresh> {
@@ -236,6 +251,18 @@ mod tests {
                 "an answer that it gave before"
             );
         }
+    }
+
+    #[test]
+    fn the_time_since_a_frame_was_sent_is_known_of_nodes_that_were_met() {
+        let freshness = freshness();
+        let theirs = STARTED.after(Duration::from_secs(3_600));
+        let since = |at, now| freshness.since_at(NODE, stamp(at, 2), now);
+        assert_eq!(since(STARTED, STARTED.after(WINDOW)), Duration::ZERO, "not met");
+        assert_eq!(freshness.meet_at(NODE, stamp(theirs, 1), STARTED), Ok(()));
+        assert_eq!(since(theirs, STARTED.after(WINDOW)), WINDOW - ROUNDING);
+        assert_eq!(since(theirs, STARTED.after(MILLISECOND)), Duration::ZERO);
+        assert_eq!(since(theirs.after(WINDOW), STARTED), Duration::ZERO, "never less than nothing");
     }
 
     #[test]

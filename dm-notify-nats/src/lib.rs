@@ -32,7 +32,9 @@
 //!
 //! The number of the entry in the user's inbox, the device that caused it, and the entry itself if that makes no more than
 //! [`NatsConfig::max_entry`] bytes. What clients encrypted stays encrypted. A hint that cannot be decoded, because it is
-//! damaged or of another version, is counted and dropped; nodes of two versions work side by side, by polling.
+//! damaged or of another version, is counted and dropped, and sessions find the entry by polling. The rest needs nodes of
+//! one version: orders end no sessions on a node of another one, devices are not taken over there, and presence does not
+//! ask it.
 //!
 //! # Whom a node believes
 //!
@@ -40,7 +42,7 @@
 //! BLAKE2b over the subject and the frame. A message without such a tag, or with one of another key
 //! or for another subject, is counted ([`NatsStats::unauthenticated`]) and dropped. A stranger on
 //! the servers can then drop and delay frames and send them again, see who is connected and who is
-//! sent to, and no more. A frame that is sent again has no effect:
+//! sent to, and no more. A frame that is sent again has no effect, or the one that is named here:
 //!
 //! - Sessions take an entry by its number, once.
 //! - An answer goes to a subject that only its question names, by 16 random bytes under the
@@ -49,21 +51,29 @@
 //!   8,192 once, at any rate, and none that is older, that is from more than a minute ago, or from
 //!   more than a second before its own start ([`NatsStats::repeated`], [`NatsStats::stale`]). A
 //!   frame that 8,192 later ones of its node overtook is lost.
+//! - Questions have no stamp, whether somebody is connected and whether a node is there: one that
+//!   is sent again is answered again, to nobody, at the price of a small message.
 //! - A heartbeat counts once its node has answered a question of this node's own. Two nodes meet
 //!   so, a moment after the later one starts, and from then on each goes by the other's clock,
 //!   whatever that says. Until they met, or where one does not hear the other's answers, the minute
 //!   is measured by clocks of machines that may differ: keep those close.
 //!
-//! Four things are left. A frame that a node missed can be given to it later, within the minute. A
-//! node remembers 1,024 others; with more within two minutes it takes nothing of a new one. Frames
-//! of a node that is gone and whose clock was ahead can be taken, once, by a node that started
-//! since, when that time has come. And a hint outlives a store that is restored from a backup:
-//! change the key after that. Two notifiers on one bus need a hub each, since a node's frames are
-//! told apart by the hub's id.
+//! Six things are left. Somebody who says recorded heartbeats of 16 nodes again without end can
+//! keep a node from being met whose clock is wrong by more than a minute. Somebody who hears a
+//! question of presence can answer in the name of the servers, whose word has no tag, that nobody
+//! is there: then a phone is woken that need not be. A frame that a node missed can be given to it
+//! later, within the minute. A node remembers 1,024 others; with more within two minutes it takes
+//! nothing of a new one. Frames of a node that is gone and whose clock was ahead can be taken,
+//! once, by a node that started since, when that time has come. And a hint outlives a store that is
+//! restored from a backup: change the key after that. Two notifiers on one bus need a hub each,
+//! since a node's frames are told apart by the hub's id; a second one on the same hub has to start
+//! after the first has ended.
 //!
-//! Without a key hints carry the number alone, and sessions read the store for each entry. A forged number costs a read of
-//! the store and nothing else. But anybody who may publish can then end sessions, by orders and claims; can make up nodes,
-//! so that orders wait for them in vain; and can say that somebody is connected who is not, so that no phone is woken.
+//! Without a key hints carry the number alone, and sessions read the store for each entry. A forged
+//! number costs a read of the store and nothing else. Nothing is refused for its age or for being
+//! said again, since a new frame is as easily made. But anybody who may publish can then end
+//! sessions, by orders and claims; can make up nodes, so that orders wait for them in vain; and can
+//! say that somebody is connected who is not, so that no phone is woken.
 //!
 //! Either way let nobody in but the nodes ([`NatsAuth`], [`NatsTls`]), with the right to publish and subscribe to `dm.>`.
 //!
@@ -73,15 +83,20 @@
 //! sessions on all nodes. The order goes to `dm.nodes`; each node carries it out and confirms. The
 //! answer names the nodes that confirmed within [`NatsConfig::confirm_timeout`], and how many
 //! should have, by what nodes that were met said of themselves in the last three
-//! [`heartbeat`](NatsConfig::heartbeat)s. A node that missed the order is not told again: its
-//! sessions go on until the host's own check refuses them, at the next ping of their sockets.
+//! [`heartbeat`](NatsConfig::heartbeat)s. Nobody knows how many should have if in that time a frame
+//! came of a node that was not met, or of another version; nobody waits for that one. Somebody who
+//! says recorded heartbeats again can make it so, and no more. A node that missed the order is not
+//! told again: its sessions go on until the host's own check refuses them, at the next ping of
+//! their sockets.
 //!
 //! A device that connects to another node is taken over: its older session ends with
-//! [`SessionEnd::Replaced`](dm_core::SessionEnd::Replaced), as on one node. Which of two is newer does not depend on the
-//! clocks of the nodes, but on the age that each node measures of its own ([`Term`](dm_core::Term) says how); of two that
-//! begin within the time a frame takes exactly one ends. Two that begin while the nodes cannot hear each other are settled
-//! when they can. If a claim is lost both go on, each with all entries, until the device connects again or the servers are
-//! reached anew.
+//! [`SessionEnd::Replaced`](dm_core::SessionEnd::Replaced), as on one node. Which of two is newer
+//! does not depend on the clocks of the nodes, but on the age that each node measures of its own
+//! ([`Term`](dm_core::Term) says how); of two that begin within the time a frame takes exactly one
+//! ends. A claim that was long under way tells of an older session, since the time is added that it
+//! took, between nodes with a key that met. Two that begin while the nodes cannot hear each other
+//! are settled when they can. If a claim is lost both go on, each with all entries, until the
+//! device connects again or the servers are reached anew.
 //!
 //! # When something fails
 //!

@@ -9,7 +9,7 @@ use futures_util::StreamExt as _;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
-use crate::codec::{Frame, NodeSaid};
+use crate::codec::{Frame, NodeSaid, Stamp};
 use crate::counters::Refusal;
 use crate::parts::Parts;
 
@@ -66,18 +66,23 @@ impl Parts {
         let frame = match self.open_of_nodes(&message.subject, &message.payload) {
             Ok(frame) if self.is_own(frame.from) => return,
             Ok(frame) => frame,
-            Err(why) => return self.drop_of_node(message.payload.len(), why),
+            Err(why) => {
+                if why == Refusal::Undecodable {
+                    // With the tag of the nodes: one of another version.
+                    self.peers.doubt(None);
+                }
+                return self.drop_of_node(message.payload.len(), why);
+            }
         };
         let Frame { from, said } = frame;
-        // An old heartbeat may be of a node whose clock is wrong.
         let fresh = self.admit(from, said.stamp());
-        if let NodeSaid::Alive { stamp, .. } = &said
-            && match fresh {
-                Ok(()) => !self.freshness.has_met(from),
-                Err(why) => why == Refusal::Stale && self.freshness.is_newest(from, *stamp),
-            }
+        if let Some(stamp) = said.stamp()
+            && self.may_be_unmet(from, stamp, fresh)
         {
-            self.meet(from);
+            self.peers.doubt(Some(from));
+            if matches!(said, NodeSaid::Alive { .. }) {
+                self.meet(from, fresh.is_ok());
+            }
         }
         match fresh {
             Ok(()) => self.obey(from, said).await,
@@ -85,10 +90,20 @@ impl Parts {
         }
     }
 
+    /// Whether a frame is of a node that may be there and does not count, because it was not met,
+    /// or not by the clock that it has now.
+    fn may_be_unmet(&self, from: NodeId, stamp: Stamp, fresh: Result<(), Refusal>) -> bool {
+        match fresh {
+            Ok(()) => !self.has_met(from),
+            // An old one may be of a node whose clock is wrong.
+            Err(why) => why == Refusal::Stale && self.freshness.is_newest(from, stamp),
+        }
+    }
+
     async fn obey(&self, from: NodeId, said: NodeSaid) {
         match said {
             NodeSaid::Alive { asks, .. } => {
-                if self.freshness.has_met(from) {
+                if self.has_met(from) {
                     self.peers.heard(from);
                 }
                 if asks {

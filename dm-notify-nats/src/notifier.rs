@@ -27,9 +27,13 @@ use crate::roster::Roster;
 use crate::seal::Seal;
 use crate::subjects::Subjects;
 
+/// Numbers of stamps for each millisecond until a notifier starts: more than it says in one. A
+/// notifier that follows another one on its hub begins above all numbers of that.
+const STAMPS_PER_MS: u64 = 1_024;
+
 /// Tells the sessions of this node through its [`Hub`], and other nodes through NATS. Clones share one connection.
 ///
-/// It ends with its last clone, or with [`shutdown`](Self::shutdown); the hub goes on without it.
+/// It ends with its last clone, or with [`shutdown`](Self::shutdown); the hub goes on without it, and another one may follow.
 #[derive(Clone)]
 pub struct NatsNotifier {
     inner: Arc<Inner>,
@@ -107,19 +111,21 @@ impl NatsNotifier {
     fn start(hub: &Hub, client: Client, config: &NatsConfig, events: Arc<Events>) -> Result<Self, NatsError> {
         let counters = Arc::<Counters>::default();
         let (outbox, queued) = Outbox::new(config.queue, Arc::clone(&counters));
+        let freshness = Freshness::new();
+        let stamped = freshness.now().as_millis().saturating_mul(STAMPS_PER_MS);
         let parts = Arc::new(Parts {
             hub: hub.clone(),
             client: client.clone(),
             writer: Writer(hub.node()),
             subjects: Subjects::new(&config.prefix),
             seal: Seal::new(&config.keys)?,
-            freshness: Freshness::new(),
+            freshness,
             meetings: Meetings::new(config.confirm_timeout),
             peers: Peers::new(config.heartbeat),
             outbox,
             counters: Arc::clone(&counters),
             events,
-            stamped: AtomicU64::new(0),
+            stamped: AtomicU64::new(stamped),
             max_entry: config.max_entry,
         });
         tracing::info!(node = %hub.node(), keyed = parts.seal.is_keyed(), "a node between others");

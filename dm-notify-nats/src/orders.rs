@@ -33,8 +33,14 @@ impl Orders {
         // Unless the others say more, nobody knows how many there are.
         let mut known = Disconnected { expected: None, ..here };
         if parts.is_connected() {
+            // Nodes that are said to be there and were not met are not waited for: anybody may say
+            // again what they said. But they may have sessions.
+            let in_doubt = parts.peers.is_in_doubt();
             // Confirmations count that came by the end of the time.
             let _ = tokio::time::timeout(self.timeout, self.ask(parts, order, &mut known)).await;
+            if in_doubt || parts.peers.is_in_doubt() {
+                known.expected = None;
+            }
         }
         let outcome = match known.expected {
             None => "unknown",

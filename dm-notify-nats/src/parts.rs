@@ -32,7 +32,7 @@ pub(crate) struct Parts {
     pub(crate) outbox: Outbox,
     pub(crate) counters: Arc<Counters>,
     pub(crate) events: Arc<Events>,
-    /// Frames with a stamp that this node sent.
+    /// The number of the next stamp.
     pub(crate) stamped: AtomicU64,
     /// Bytes of a hint with its entry, at most.
     pub(crate) max_entry: usize,
@@ -86,13 +86,31 @@ impl Parts {
         Ok(Frame::of_nodes(&self.seal.open(subject, bytes)?)?)
     }
 
-    /// Takes a frame that is new, by its stamp.
+    /// Takes a frame that is new, by its stamp. Without a key any is taken: who can say a frame
+    /// again can as well make one up, with a number or a time for which the node's own words would
+    /// be refused from then on.
     pub(crate) fn admit(&self, from: NodeId, stamp: Option<Stamp>) -> Result<(), Refusal> {
         match stamp {
             // Its own come back on several subscriptions.
-            Some(stamp) if !self.is_own(from) => Ok(self.freshness.take(from, stamp)?),
+            Some(stamp) if self.seal.is_keyed() && !self.is_own(from) => {
+                Ok(self.freshness.take(from, stamp)?)
+            }
             _ => Ok(()),
         }
+    }
+
+    /// Takes a node's answer that it is there.
+    pub(crate) fn met(&self, node: NodeId, stamp: Stamp) -> Result<(), Refusal> {
+        if self.seal.is_keyed() {
+            self.freshness.meet(node, stamp)?;
+        }
+        self.peers.heard(node);
+        Ok(())
+    }
+
+    /// Whether a node was met; without a key, in the last heartbeats.
+    pub(crate) fn has_met(&self, node: NodeId) -> bool {
+        if self.seal.is_keyed() { self.freshness.has_met(node) } else { self.peers.is_there(node) }
     }
 
     /// A node's own frames come back to it, and are for others.

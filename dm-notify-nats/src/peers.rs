@@ -27,6 +27,10 @@ struct Known {
     since: Option<(Instant, u64)>,
     /// There was one too many to remember.
     too_many: bool,
+    /// Nodes that may be there although they were not met, and when each was heard of last.
+    doubts: HashMap<NodeId, Instant>,
+    /// The time at which somebody was heard of last who cannot be told, or not be remembered.
+    unnamed: Option<Instant>,
 }
 
 impl Peers {
@@ -53,13 +57,43 @@ impl Peers {
         let mut known = self.lock();
         known.heard.retain(|_, heard| now.duration_since(*heard) < bound);
         known.too_many = known.heard.len() >= MOST && !known.heard.contains_key(&node);
+        known.doubts.remove(&node);
         if !known.too_many {
             known.heard.insert(node, now);
         }
     }
 
+    /// Whether a node was heard in the time in which a node that is there says so.
+    pub(crate) fn is_there(&self, node: NodeId) -> bool {
+        let (now, known) = (Instant::now(), self.lock());
+        known.heard.get(&node).is_some_and(|heard| now.duration_since(*heard) < self.heartbeat * MISSED)
+    }
+
     pub(crate) fn left(&self, node: NodeId) {
-        self.lock().heard.remove(&node);
+        let mut known = self.lock();
+        known.heard.remove(&node);
+        known.doubts.remove(&node);
+    }
+
+    /// A node may be there that was not met. `None` is one that cannot be told from others.
+    pub(crate) fn doubt(&self, node: Option<NodeId>) {
+        let (now, bound) = (Instant::now(), self.heartbeat * MISSED);
+        let mut known = self.lock();
+        known.doubts.retain(|_, doubted| now.duration_since(*doubted) < bound);
+        match node {
+            Some(node) if known.doubts.len() < MOST || known.doubts.contains_key(&node) => {
+                known.doubts.insert(node, now);
+            }
+            _ => known.unnamed = Some(now),
+        }
+    }
+
+    /// Whether there may be nodes that were not met, by what was heard in the time in which a
+    /// node that is there says so.
+    pub(crate) fn is_in_doubt(&self) -> bool {
+        let (now, known) = (Instant::now(), self.lock());
+        let mut doubts = known.doubts.values().chain(&known.unnamed);
+        doubts.any(|doubted| now.duration_since(*doubted) < self.heartbeat * MISSED)
     }
 
     /// The other nodes; `None` unless each had its time to say that it is there since this node
@@ -99,6 +133,28 @@ mod tests {
         quick.listens(1);
         assert_eq!(quick.known(1), Some(vec![]));
         assert_eq!(quick.known(2), None, "the servers were reached anew");
+    }
+
+    #[test]
+    fn a_node_is_doubted_until_it_is_met_or_leaves_and_memory_is_bounded() {
+        let peers = Peers::new(Duration::from_secs(3_600));
+        for settle in [Peers::heard, Peers::left] {
+            peers.doubt(Some(node(1)));
+            assert!(peers.is_in_doubt());
+            settle(&peers, node(2));
+            assert!(peers.is_in_doubt(), "another one");
+            settle(&peers, node(1));
+            assert!(!peers.is_in_doubt());
+        }
+        (0..=MOST as u64).for_each(|n| peers.doubt(Some(node(n))));
+        assert_eq!(peers.lock().doubts.len(), MOST);
+        (0..MOST as u64).for_each(|n| peers.left(node(n)));
+        assert!(peers.is_in_doubt(), "there was one more");
+
+        let quick = Peers::new(Duration::ZERO);
+        quick.doubt(None);
+        quick.doubt(Some(node(1)));
+        assert!(!quick.is_in_doubt(), "its time is over");
     }
 
     #[test]

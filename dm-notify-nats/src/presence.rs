@@ -20,7 +20,8 @@ pub enum Presence {
     Here,
     /// On another node.
     Elsewhere,
-    /// Nowhere: the servers know of no node that has the user.
+    /// Nowhere: the servers know of no node that has the user. Somebody on the bus can say so in
+    /// their name.
     Nowhere,
     /// Nobody said: the servers cannot be reached, or no node answered in time.
     Unknown,

@@ -26,6 +26,9 @@ pub(crate) struct Roster {
     watch: HubWatch,
     /// Users with new device sessions, which other nodes are to hear of.
     new_claims: HubWatch,
+    /// Whether it takes up the sessions that are there: an earlier notifier of the hub may have
+    /// told of them, and other nodes may have forgotten that.
+    takes_up: bool,
     /// Users subscribed for. Dropping the sender ends the subscription.
     here: HashMap<UserId, oneshot::Sender<()>>,
     listeners: JoinSet<()>,
@@ -43,6 +46,7 @@ impl Roster {
             parts,
             watch,
             new_claims,
+            takes_up: true,
             here: HashMap::new(),
             listeners: JoinSet::new(),
             suspect: VecDeque::new(),
@@ -77,10 +81,15 @@ impl Roster {
                     self.parts.counters.subscriptions(self.here.len());
                 }
                 users = self.new_claims.changed() => {
+                    let takes_up = std::mem::take(&mut self.takes_up);
                     for user in users {
                         // First, so that objections are heard.
                         self.settle(user).await;
-                        self.parts.claim(user).await;
+                        if takes_up {
+                            self.parts.take_up(user).await;
+                        } else {
+                            self.parts.claim(user).await;
+                        }
                     }
                 }
                 () = parts.events.connected.notified() => self.look(),
@@ -177,8 +186,9 @@ impl Parts {
         if self.is_own(frame.from) {
             // Its own sessions have the rest from the hub.
             if let Said::Probe(stamp) = frame.said {
-                // Said again by somebody, it would cost a read of the store.
-                if stamp.count < *next_probe {
+                // Said again by somebody, it would cost a read of the store. Without a key anybody can
+                // have that, and could have the node's own refused.
+                if self.seal.is_keyed() && stamp.count < *next_probe {
                     return self.counters.refused(Refusal::Repeated);
                 }
                 *next_probe = stamp.count.saturating_add(1);
@@ -207,9 +217,12 @@ impl Parts {
                     self.outbox.offer(subject, answer);
                 }
             }
-            Said::Claims { claims, .. } => {
-                for claim in &claims {
-                    self.contend(claim).await;
+            Said::Claims { stamp, claims } => {
+                // The sessions went on while the frame was under way.
+                let late = self.freshness.since(frame.from, stamp);
+                for mut claim in claims {
+                    claim.age = claim.age.saturating_add(late);
+                    self.contend(&claim).await;
                 }
             }
             Said::Objection(Objection { device, session, theirs, .. }) => {

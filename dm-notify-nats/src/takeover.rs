@@ -19,6 +19,13 @@ impl Parts {
         self.tell(user, &self.hub.claims(user)).await;
     }
 
+    /// Tells them of all device sessions of a user, also of those that were taken, and takes those
+    /// that were not.
+    pub(crate) async fn take_up(&self, user: UserId) {
+        self.hub.take_claims(user);
+        self.claim_again(user).await;
+    }
+
     /// Takes another node's claim, and objects to it if the session here has the higher term.
     pub(crate) async fn contend(&self, claim: &SessionClaim) {
         if let Some(theirs) = self.hub.contend(claim) {

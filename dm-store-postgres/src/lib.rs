@@ -73,7 +73,8 @@
 //!
 //! Statements are plain SQL with arrays, `unnest`, `ON CONFLICT`, `UPDATE ... FROM`,
 //! `DELETE ... USING`, `RETURNING`, `FOR UPDATE` and `SKIP LOCKED`, without functions of the
-//! library's own, foreign keys, triggers, `LISTEN`, or advisory locks. Tests run on PostgreSQL
+//! library's own, foreign keys, triggers, `LISTEN`, or advisory locks. At an opening the row of the
+//! schema's version is made behind a check in a `DO` block of PL/pgSQL. Tests run on PostgreSQL
 //! only. What the others' own words say about the rest:
 //!
 //! | | |

@@ -6,8 +6,11 @@ use dm_core::{DisconnectReason, Disconnected, MemoryStore, Session, SessionEnd};
 use dm_test_servers::nats::Server;
 use futures_util::FutureExt as _;
 
-use crate::common::{Node, acquainted, on, servers, soon, stranger, text, until, user, who, without_key};
-use crate::puppet::Puppet;
+use crate::common::{
+    self, Node, VERSION, acquainted, eavesdrop, on, servers, soon, stranger, text, until, user, who,
+    without_key,
+};
+use crate::puppet::{ALIVE, Puppet};
 
 async fn two(server: &Server) -> (Node, Node) {
     let store = MemoryStore::new();
@@ -97,6 +100,59 @@ async fn a_node_that_does_not_answer_is_missing_from_the_answer() {
     let this = vec![here.hub.node()];
     assert_eq!(ended, Disconnected { sessions: 0, confirmed: this, expected: Some(2) });
     assert!(!ended.is_complete());
+}
+
+/// A node that knows that it is alone, and waits for confirmations longer than a test does.
+async fn alone(server: &Server) -> Node {
+    let mut config = common::config();
+    config.confirm_timeout = Duration::from_secs(3_600);
+    config.heartbeat = Duration::from_secs(1);
+    let here = Node::configured(&MemoryStore::new(), &servers(server), &config).await;
+    until("it is alone", || here.nats.health().peers == Some(Vec::new())).await;
+    here
+}
+
+/// Whether an order is known to have reached all nodes. Nobody else is waited for.
+async fn reaches_all(here: &Node) -> bool {
+    let ended = soon("an answer", here.dm.disconnect(user(2), None, DisconnectReason::Refused)).await;
+    assert_eq!(ended.confirmed, [here.hub.node()]);
+    assert!(matches!(ended.expected, None | Some(1)), "{ended:?}");
+    ended.is_complete()
+}
+
+#[tokio::test]
+async fn a_node_that_was_not_met_is_waited_for_by_nobody_and_no_order_is_complete_without_it() {
+    let server = Server::start();
+    let here = alone(&server).await;
+    assert!(reaches_all(&here).await);
+    // A clock that is believed, and one that is not.
+    for (id, behind) in [(*b"one mute", Duration::ZERO), (*b"one late", Duration::from_secs(3_600))] {
+        let client = stranger(&server).await;
+        let mut bus = eavesdrop(&client).await;
+        let mut mute = Puppet::new(client, id, Some([7; 32]));
+        mute.behind = behind;
+        for nonce in 0..3 {
+            mute.says(ALIVE, "dm.nodes", &[]).await;
+            mute.is_heard_by(&here, &mut bus, nonce).await;
+            assert!(!reaches_all(&here).await, "it may have sessions");
+        }
+        // It says nothing any more.
+        soon("a complete answer", async { while !reaches_all(&here).await {} }).await;
+    }
+}
+
+#[tokio::test]
+async fn no_order_is_complete_while_a_node_of_another_version_is_there() {
+    let server = Server::start();
+    let here = alone(&server).await;
+    let client = stranger(&server).await;
+    let mut bus = eavesdrop(&client).await;
+    let other = Puppet::new(client, *b"an other", Some([7; 32]));
+    let frame = [&[VERSION + 1, ALIVE], &other.id().as_bytes()[..], &[0; 16]].concat();
+    other.publish("dm.nodes", frame).await;
+    other.is_heard_by(&here, &mut bus, 0).await;
+    assert!(!reaches_all(&here).await);
+    soon("a complete answer", async { while !reaches_all(&here).await {} }).await;
 }
 
 #[tokio::test]

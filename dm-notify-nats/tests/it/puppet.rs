@@ -14,6 +14,7 @@ use crate::common::{Node, VERSION, eavesdrop, overheard, user};
 
 pub(crate) const PROBE: u8 = 3;
 pub(crate) const QUESTION: u8 = 4;
+pub(crate) const CLAIMS: u8 = 5;
 pub(crate) const ALIVE: u8 = 8;
 pub(crate) const ORDER: u8 = 11;
 pub(crate) const HERE: u8 = 12;
@@ -24,7 +25,8 @@ pub(crate) struct Puppet {
     bus: Client,
     id: [u8; 8],
     key: Option<[u8; 32]>,
-    said: u64,
+    /// The number of its next frame with a stamp.
+    pub said: u64,
     /// How far its clock is behind.
     pub behind: Duration,
 }
@@ -72,7 +74,7 @@ impl Puppet {
         frame.extend(u64::try_from(now.as_millis()).unwrap().to_be_bytes());
         frame.extend(self.said.to_be_bytes());
         frame.extend(content);
-        self.said += 1;
+        self.said = self.said.wrapping_add(1);
         self.publish(subject, frame).await
     }
 
@@ -97,7 +99,7 @@ impl Puppet {
         while *overheard(bus, ALIVE).await.subject != *answers {}
     }
 
-    async fn publish(&self, subject: &str, mut frame: Vec<u8>) -> Bytes {
+    pub(crate) async fn publish(&self, subject: &str, mut frame: Vec<u8>) -> Bytes {
         if let Some(key) = &self.key {
             let mac: Blake2bMac<U16> =
                 Blake2bMac::new_with_salt_and_personal(Some(key), &[], b"dm-notify-nats 2").unwrap();

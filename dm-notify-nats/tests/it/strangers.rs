@@ -8,14 +8,13 @@ use dm_test_servers::nats::Server;
 use futures_util::StreamExt as _;
 
 use crate::common::{
-    self, Node, VERSION, config, eavesdrop, key, on, overheard, servers, soon, stranger, subject,
+    self, Node, VERSION, acquainted, config, eavesdrop, key, on, overheard, servers, soon, stranger, subject,
     subscriptions, text, two, until, user, who, without_key,
 };
+use crate::puppet::{ALIVE, CLAIMS, ORDER, Puppet};
 
 const ENTRY: u8 = 1;
 const NUMBER: u8 = 2;
-const CLAIMS: u8 = 5;
-const ORDER: u8 = 11;
 
 #[tokio::test]
 async fn a_forged_hint_is_dropped_and_counted() {
@@ -189,6 +188,37 @@ async fn without_a_key_hints_carry_numbers_only_and_no_entry_is_believed() {
     there.received(received + 1).await;
     here.send(&who(1), chat, "not passed over").await;
     assert_eq!(text(&mut bo).await, "not passed over");
+}
+
+#[tokio::test]
+async fn without_a_key_a_frame_made_up_in_a_nodes_name_does_not_silence_it() {
+    let server = Server::start();
+    let (here, there) = two(&server, &without_key()).await;
+    let client = stranger(&server).await;
+    let mut bus = eavesdrop(&client).await;
+    let mut forger = Puppet::new(client, *there.hub.node().as_bytes(), None);
+    forger.said = u64::MAX;
+    forger.says(ALIVE, "dm.nodes", &[]).await;
+    forger.is_heard_by(&here, &mut bus, 0).await;
+    let mut banned = here.connect(&who(2)).await;
+    let ended = there.dm.disconnect(user(2), None, DisconnectReason::Refused).await;
+    assert_eq!((ended.sessions, ended.is_complete()), (1, true));
+    assert!(matches!(soon("the end", banned.next()).await, Err(SessionEnd::Disconnected(_))));
+    acquainted(&[&here, &there]).await;
+    assert_eq!((here.nats.stats().stale, here.nats.stats().repeated), (0, 0));
+}
+
+#[tokio::test]
+async fn without_a_key_an_answer_made_up_in_a_nodes_name_does_not_keep_it_from_being_met() {
+    let server = Server::start();
+    let here = Node::configured(&MemoryStore::new(), &servers(&server), &without_key()).await;
+    let client = stranger(&server).await;
+    let puppet = || Puppet::new(client.clone(), *b"a node!!", None);
+    let mut forger = puppet();
+    forger.said = 1 << 60;
+    soon("a meeting", forger.is_met_by(&here)).await;
+    until("it is silent for long", || here.nats.health().peers == Some(Vec::new())).await;
+    soon("a meeting", puppet().is_met_by(&here)).await;
 }
 
 #[tokio::test]

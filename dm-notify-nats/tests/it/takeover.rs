@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use dm_core::{Delivery, MemoryStore, Session, SessionEnd};
+use dm_core::{Delivery, DisconnectReason, EndSessions, MemoryStore, Notifier as _, Session, SessionEnd};
+use dm_notify_nats::NatsNotifier;
 use dm_test_servers::nats::Server;
 use futures_util::StreamExt as _;
 
@@ -11,6 +12,7 @@ use crate::common::{
     self, Node, VERSION, eavesdrop, next, on, servers, soon, stranger, subscriptions, text, until, user, who,
     without_key,
 };
+use crate::puppet::CLAIMS;
 
 async fn two(server: &Server) -> (Node, Node) {
     let store = MemoryStore::new();
@@ -21,9 +23,6 @@ async fn is_replaced(session: &mut Session) {
     let end = soon("the end", session.next()).await;
     assert!(matches!(end, Err(SessionEnd::Replaced)), "{end:?}");
 }
-
-/// The kind of a frame that says which device sessions a node has.
-const CLAIMS: u8 = 5;
 
 /// Waits until a node has said its claim, and so is subscribed.
 async fn claimed(bus: &mut async_nats::Subscriber) {
@@ -148,6 +147,38 @@ async fn clients_that_take_turns_lose_nothing_and_leave_one_session() {
         before = Some(session);
     }
     assert_eq!(live([&here, &there]), 1);
+}
+
+#[tokio::test]
+async fn a_second_notifier_of_a_hub_is_heard_at_once_and_claims_the_sessions_that_are_there() {
+    let server = Server::start();
+    let (here, there) = two(&server).await;
+    common::acquainted(&[&here, &there]).await;
+    let attentive = stranger(&server).await;
+    let mut bus = eavesdrop(&attentive).await;
+    let mut older = here.connect(&who(2)).await;
+    claimed_by(&mut bus, &here).await;
+    here.nats.shutdown(Duration::from_secs(30)).await;
+    until("it is known to be gone", || there.nats.health().peers == Some(Vec::new())).await;
+    // Nobody tells the older session.
+    let mut newer = there.connect(&who(2)).await;
+    claimed_by(&mut bus, &there).await;
+
+    let refused = |stats: dm_notify_nats::NatsStats| (stats.repeated, stats.stale);
+    let before = refused(there.nats.stats());
+    let config = common::config();
+    let second = NatsNotifier::connect_with(&here.hub, &servers(&server), &config).await.unwrap();
+    is_replaced(&mut older).await;
+    until("it is met", || there.nats.health().peers == Some(vec![here.hub.node()])).await;
+    assert_eq!(refused(there.nats.stats()), before);
+    until("it met the other", || second.health().peers == Some(vec![there.hub.node()])).await;
+    let again = second.end_sessions(&banned()).await;
+    assert_eq!((again.sessions, again.is_complete()), (1, true));
+    assert!(matches!(soon("the end", newer.next()).await, Err(SessionEnd::Disconnected(_))));
+}
+
+fn banned() -> EndSessions {
+    EndSessions { user: user(2), device: None, reason: DisconnectReason::Refused }
 }
 
 #[tokio::test]
