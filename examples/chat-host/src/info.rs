@@ -4,7 +4,6 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use metrics_process::Collector;
 use serde::Serialize;
 
 use crate::host::Host;
@@ -60,10 +59,9 @@ pub(crate) async fn health(State(host): State<Host>) -> impl IntoResponse {
     (code, Json(body))
 }
 
-/// `GET /metrics`, in Prometheus' text format. Counts and times only, of nobody in particular. What
-/// the process takes of the system is read when it is asked for, such as `process_open_fds` beside
-/// `process_max_fds`.
+/// `GET /metrics`, in Prometheus' text format. Counts and times only, of nobody in particular. The
+/// figures of the process, such as `process_open_fds` beside `process_max_fds`, are some seconds
+/// old at most.
 pub(crate) async fn metrics(State(host): State<Host>) -> impl IntoResponse {
-    Collector::default().collect();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], host.metrics.render())
 }

@@ -4,10 +4,12 @@ use std::io::IsTerminal;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use metrics_process::Collector;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
-/// How often what was recorded is summed up, in case nobody asks for the metrics.
+/// How often what was recorded is summed up, in case nobody asks for the metrics, and the figures
+/// of the process are read.
 const UPKEEP: Duration = Duration::from_secs(5);
 
 const COMMIT_SECONDS: &[f64] = &[0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0];
@@ -29,12 +31,14 @@ pub fn record_metrics() -> Result<PrometheusHandle, BuildError> {
         .set_buckets_for_metric(Matcher::Full("dm_commit_seconds".to_owned()), COMMIT_SECONDS)?
         .set_buckets_for_metric(Matcher::Full("dm_batch_size".to_owned()), BATCH_SIZE)?
         .install_recorder()?;
-    let recorded = handle.clone();
+    let (recorded, process) = (handle.clone(), Collector::default());
     tokio::spawn(async move {
         let mut timer = tokio::time::interval(UPKEEP);
         loop {
             timer.tick().await;
             recorded.run_upkeep();
+            // Not for each scrape: it lists the open files, thousands perhaps, and anybody may ask.
+            process.collect();
         }
     });
     Ok(handle)
