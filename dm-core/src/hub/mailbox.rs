@@ -1,4 +1,5 @@
-//! Where hints wait for a session, and the count of what it has delivered without an acknowledgement.
+//! The mailbox in which hints wait for a session, and the count of its deliveries without an
+//! acknowledgement.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,7 +16,7 @@ const HINTS: usize = 64;
 /// Bytes of such hints. A single larger one is still kept.
 const HINT_BYTES: usize = 64 * 1024;
 
-/// What a connection is.
+/// The kind of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     /// A device with a cursor: one at a time, with a window, its own entries left out.
@@ -72,7 +73,7 @@ pub(super) enum Ended {
     Disconnected(DisconnectReason),
 }
 
-/// What waits in a mailbox.
+/// A hint that waits in a mailbox.
 pub(super) enum Hint {
     Entry(InboxEntry),
     /// An entry that came as its number only, and whether the session's own device caused it.
@@ -82,7 +83,7 @@ pub(super) enum Hint {
     },
 }
 
-/// What a session finds in its mailbox.
+/// The content of a mailbox, as its session finds it.
 pub(super) enum Found {
     Hint(Hint),
     /// Some are missing.

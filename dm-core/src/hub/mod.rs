@@ -1,13 +1,17 @@
 //! Delivery in this process: the [`Notifier`] for hosts that want the library to keep track of connections, and this
 //! node's end of a notifier across nodes.
 
+mod delivery;
 mod disconnect;
+mod handle;
 mod mailbox;
 mod session;
 mod takeover;
 mod watch;
 
-pub use session::{Delivery, Session, SessionEnd, SessionHandle};
+pub use delivery::{Delivery, SessionEnd};
+pub use handle::SessionHandle;
+pub use session::Session;
 pub use takeover::{SessionClaim, SessionId, Term};
 pub use watch::HubWatch;
 

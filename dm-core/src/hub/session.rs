@@ -6,12 +6,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::Place;
-use super::mailbox::{Ended, Found, Hint, Kind, Mailbox};
-use crate::disconnect::DisconnectReason;
+use super::delivery::{Delivery, SessionEnd};
+use super::handle::SessionHandle;
+use super::mailbox::{Found, Hint, Kind};
 use crate::service::Reading;
 use crate::{
-    AckTarget, Acknowledged, DeviceState, Error, Gap, InboxEntry, InboxPage, InboxQuery, InboxSeq, MessageId,
-    OwnEntries, Principal, Service, StoreError,
+    AckTarget, DeviceState, Gap, InboxEntry, InboxPage, InboxQuery, InboxSeq, MessageId, OwnEntries,
+    Principal, Service, StoreError,
 };
 
 /// Entries read from the store at once, at most.
@@ -20,38 +21,6 @@ const PAGE: usize = 128;
 const PAGE_BYTES: usize = 256 * 1024;
 /// Own entries passed over before the session moves the device's cursor past them.
 const OWN_RUN: u64 = 256;
-
-/// Something to pass on to the client.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Delivery {
-    /// The next entry of the inbox.
-    Entry(InboxEntry),
-    /// A stretch that is no longer held: the client reads history instead, and acknowledges up to its end.
-    Gap(Gap),
-    /// The backlog is through; what follows happens now. Comes once.
-    CaughtUp {
-        /// The newest entry at that time.
-        position: InboxSeq,
-    },
-}
-
-/// Why a [`Session`] is over.
-#[derive(Clone, Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SessionEnd {
-    /// Another session of the same device took over.
-    #[error("replaced by a newer connection of the same device")]
-    Replaced,
-    /// The host ended it, with [`Service::disconnect`], or its device was forgotten.
-    #[error("disconnected: {0}")]
-    Disconnected(DisconnectReason),
-    /// The service is shutting down.
-    #[error("shutting down")]
-    ShuttingDown,
-    /// The store could not be read. Connecting again goes on where the acknowledgements ended.
-    #[error("could not read the inbox")]
-    Failed(#[source] Error),
-}
 
 /// The deliveries for one connected client: each entry once, in order, without a hole, whatever becomes of the hints.
 /// Dropping it disconnects.
@@ -87,14 +56,6 @@ struct Page {
     entries: VecDeque<InboxEntry>,
     /// Where the session stands once the page is delivered.
     through: InboxSeq,
-}
-
-/// Acknowledges for a [`Session`], from any task.
-#[derive(Clone)]
-pub struct SessionHandle {
-    service: Service,
-    who: Principal,
-    mailbox: Arc<Mailbox>,
 }
 
 impl Session {
@@ -156,9 +117,9 @@ impl Session {
     }
 
     /// Waits for the end of the session alone, and takes no delivery: for a host that asks for no
-    /// deliveries for a while. The future borrows nothing. It resolves when the session is replaced or disconnected, or when the
-    /// service shuts down, and again at once afterwards. A store that cannot be read is noticed by
-    /// [`next`](Self::next) only.
+    /// deliveries for a while. The future borrows nothing. It resolves when the session is replaced
+    /// or disconnected, or when the service shuts down, and again at once afterwards. A store that
+    /// cannot be read is noticed by [`next`](Self::next) only.
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.
@@ -355,46 +316,9 @@ enum Woken {
     ByPoll,
 }
 
-impl SessionHandle {
-    /// Acknowledges entries for the session's device, and makes room in its window. A device that was forgotten meanwhile
-    /// is not registered anew by this: its session ends with [`SessionEnd::Disconnected`]. Only the handle of a session of
-    /// [`Hub::follow`](super::Hub::follow), which needs no registered device, registers it as [`Service::acknowledge`] does.
-    ///
-    /// # Errors
-    /// As [`Service::acknowledge`], and [`Error::NotFound`] once the device was forgotten.
-    pub async fn acknowledge(&self, target: AckTarget) -> Result<Acknowledged, Error> {
-        let acknowledged = match self.mailbox.kind() {
-            Kind::Device => self.service.acknowledge_registered(&self.who, &target).await,
-            Kind::Follower => self.service.acknowledge(&self.who, target.clone()).await,
-        };
-        let acknowledged = acknowledged.inspect_err(|error| {
-            if matches!(error, Error::NotFound) {
-                self.mailbox.forgotten();
-            }
-        })?;
-        self.mailbox.acknowledged(acknowledged.cursor, Some(&target));
-        Ok(acknowledged)
-    }
-}
-
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Session").field("who", &self.who).field("last", &self.last).finish_non_exhaustive()
-    }
-}
-
-impl std::fmt::Debug for SessionHandle {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SessionHandle").field("who", &self.who).finish_non_exhaustive()
-    }
-}
-
-impl From<Ended> for SessionEnd {
-    fn from(cause: Ended) -> Self {
-        match cause {
-            Ended::Replaced => Self::Replaced,
-            Ended::Disconnected(reason) => Self::Disconnected(reason),
-        }
     }
 }
 

@@ -1,0 +1,44 @@
+//! Acknowledging for a session.
+
+use std::sync::Arc;
+
+use super::mailbox::{Kind, Mailbox};
+use crate::{AckTarget, Acknowledged, Error, Principal, Service};
+#[cfg(doc)]
+use crate::{Session, SessionEnd};
+
+/// Acknowledges for a [`Session`], from any task.
+#[derive(Clone)]
+pub struct SessionHandle {
+    pub(super) service: Service,
+    pub(super) who: Principal,
+    pub(super) mailbox: Arc<Mailbox>,
+}
+
+impl SessionHandle {
+    /// Acknowledges entries for the session's device, and makes room in its window. A device that was forgotten meanwhile
+    /// is not registered anew by this: its session ends with [`SessionEnd::Disconnected`]. Only the handle of a session of
+    /// [`Hub::follow`](super::Hub::follow), which needs no registered device, registers it as [`Service::acknowledge`] does.
+    ///
+    /// # Errors
+    /// As [`Service::acknowledge`], and [`Error::NotFound`] once the device was forgotten.
+    pub async fn acknowledge(&self, target: AckTarget) -> Result<Acknowledged, Error> {
+        let acknowledged = match self.mailbox.kind() {
+            Kind::Device => self.service.acknowledge_registered(&self.who, &target).await,
+            Kind::Follower => self.service.acknowledge(&self.who, target.clone()).await,
+        };
+        let acknowledged = acknowledged.inspect_err(|error| {
+            if matches!(error, Error::NotFound) {
+                self.mailbox.forgotten();
+            }
+        })?;
+        self.mailbox.acknowledged(acknowledged.cursor, Some(&target));
+        Ok(acknowledged)
+    }
+}
+
+impl std::fmt::Debug for SessionHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SessionHandle").field("who", &self.who).finish_non_exhaustive()
+    }
+}
