@@ -66,8 +66,8 @@ pub(crate) enum Command {
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct AttackOptions {
-    /// Where the host keeps messages: sqlite, redb, fjall or memory. Full disks and a frozen
-    /// PostgreSQL have stores of their own
+    /// The store that the host keeps messages in: sqlite, redb, fjall or memory. Full disks and a
+    /// frozen PostgreSQL have stores of their own
     #[arg(long, value_enum, default_value_t = Kind::Sqlite)]
     pub(crate) store: Kind,
     /// Turns of each attack: quiet, then under attack

@@ -83,7 +83,8 @@ impl Default for ConnectionConfig {
 /// program, deliveries may repeat those that were not acknowledged in time; know them by
 /// [`Message::id`](crate::Message::id).
 ///
-/// It runs in a task of its own, which ends when this is dropped. It is a [`Stream`](futures_util::Stream).
+/// It runs in a task of its own, which ends when this is dropped. It is a
+/// [`Stream`](futures_util::Stream).
 #[derive(Debug)]
 pub struct Connection {
     events: mpsc::Receiver<Event>,

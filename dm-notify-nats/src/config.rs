@@ -75,15 +75,17 @@ pub struct NatsConfig {
     pub max_entry: usize,
     /// How long other nodes may take to say that somebody is connected there. Default 500 ms.
     pub presence_timeout: Duration,
-    /// Keys that all nodes share, by which they know each other's words: at most four. The first one is used for what this
-    /// node says, all of them for what it hears, so that a key is changed in three steps of all nodes: the new one behind
-    /// the old one, before it, without it. Default none: hints then carry no entry, and who may publish on these subjects
-    /// can end sessions; see the front page.
+    /// Keys that all nodes share, by which they know each other's words: at most four. The first
+    /// one is used for what this node says, all of them for what it hears, so that a key is changed
+    /// in three steps of all nodes: the new one behind the old one, before it, without it. Default
+    /// none: hints then carry no entry, and who may publish on these subjects can end sessions; see
+    /// the front page.
     pub keys: Vec<HintKey>,
     /// How long other nodes may take to confirm that they ended sessions, and to say that they are
     /// there when they are asked. Default 1 s.
     pub confirm_timeout: Duration,
-    /// How often a node says that it is there. Default 5 s: one that says nothing for three of these counts as gone.
+    /// How often a node says that it is there. Default 5 s: one that says nothing for three of
+    /// these counts as gone.
     pub heartbeat: Duration,
 }
 

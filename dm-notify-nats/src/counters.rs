@@ -22,8 +22,8 @@ pub struct NatsStats {
     pub numbers: u64,
     /// Messages on the subjects that were no frame of this version.
     pub undecodable: u64,
-    /// Messages without a tag of one of the [`keys`](crate::NatsConfig::keys), where there are some; or, where there are
-    /// none, hints that carry an entry.
+    /// Messages without a tag of one of the [`keys`](crate::NatsConfig::keys), where there are
+    /// some; or, where there are none, hints that carry an entry.
     pub unauthenticated: u64,
     /// Orders, claims and heartbeats that were too old, from before this node's start, or from a
     /// clock more than a minute ahead. Like [`repeated`](Self::repeated), none without a key.

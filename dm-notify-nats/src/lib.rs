@@ -30,10 +30,11 @@
 //!
 //! # What a hint is
 //!
-//! The number of the entry in the user's inbox, the device that caused it, and the entry itself if that makes no more than
-//! [`NatsConfig::max_entry`] bytes. What clients encrypted stays encrypted. A hint that cannot be decoded, because it is
-//! damaged or of another version, is counted and dropped, and sessions find the entry by polling. The rest needs nodes of
-//! one version: orders end no sessions on a node of another one, devices are not taken over there, and presence does not
+//! The number of the entry in the user's inbox, the device that caused it, and the entry itself if
+//! that makes no more than [`NatsConfig::max_entry`] bytes. What clients encrypted stays encrypted.
+//! A hint that cannot be decoded, because it is damaged or of another version, is counted and
+//! dropped, and sessions find the entry by polling. The rest needs nodes of one version: orders end
+//! no sessions on a node of another one, devices are not taken over there, and presence does not
 //! ask it.
 //!
 //! # Whom a node believes
@@ -75,7 +76,8 @@
 //! sessions, by orders and claims; can make up nodes, so that orders wait for them in vain; and can
 //! say that somebody is connected who is not, so that no phone is woken.
 //!
-//! Either way let nobody in but the nodes ([`NatsAuth`], [`NatsTls`]), with the right to publish and subscribe to `dm.>`.
+//! Either way let nobody in but the nodes ([`NatsAuth`], [`NatsTls`]), with the right to publish
+//! and subscribe to `dm.>`.
 //!
 //! # Ending sessions
 //!

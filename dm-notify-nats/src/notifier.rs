@@ -33,7 +33,8 @@ const STAMPS_PER_MS: u64 = 1_024;
 
 /// Tells the sessions of this node through its [`Hub`], and other nodes through NATS. Clones share one connection.
 ///
-/// It ends with its last clone, or with [`shutdown`](Self::shutdown); the hub goes on without it, and another one may follow.
+/// It ends with its last clone, or with [`shutdown`](Self::shutdown); the hub goes on without it,
+/// and another one may follow.
 #[derive(Clone)]
 pub struct NatsNotifier {
     inner: Arc<Inner>,
@@ -197,9 +198,9 @@ impl Notifier for NatsNotifier {
         Ok(reach)
     }
 
-    /// Ends sessions of this node, and has the other nodes end theirs. Answers as soon as all that are known to be there have
-    /// confirmed, and after [`NatsConfig::confirm_timeout`] at most. Without the servers, only this node confirms, and nobody
-    /// knows how many should have.
+    /// Ends sessions of this node, and has the other nodes end theirs. Answers as soon as all that
+    /// are known to be there have confirmed, and after [`NatsConfig::confirm_timeout`] at most.
+    /// Without the servers, only this node confirms, and nobody knows how many should have.
     async fn end_sessions(&self, order: &EndSessions) -> Disconnected {
         self.inner.orders.give(&self.inner.parts, order).await
     }

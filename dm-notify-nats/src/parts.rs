@@ -1,4 +1,5 @@
-//! The parts that all tasks of a notifier share: sending frames as this node, and taking frames of others.
+//! The parts that all tasks of a notifier share: sending frames as this node, and taking frames of
+//! others.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -51,7 +52,8 @@ impl Parts {
         self.outbox.offer(subject, frame);
     }
 
-    /// Publishes at once, ahead of the hints that wait. While the servers cannot be reached it is lost.
+    /// Publishes at once, ahead of the hints that wait. While the servers cannot be reached it is
+    /// lost.
     pub(crate) async fn publish(&self, subject: Subject, frame: Vec<u8>) {
         if self.is_connected() {
             let frame = self.seal.close(&subject, frame);

@@ -186,8 +186,8 @@ impl Parts {
         if self.is_own(frame.from) {
             // Its own sessions have the rest from the hub.
             if let Said::Probe(stamp) = frame.said {
-                // Said again by somebody, it would cost a read of the store. Without a key anybody can
-                // have that, and could have the node's own refused.
+                // Said again by somebody, it would cost a read of the store. Without a key anybody
+                // can have that, and could have the node's own refused.
                 if self.seal.is_keyed() && stamp.count < *next_probe {
                     return self.counters.refused(Refusal::Repeated);
                 }

@@ -1,8 +1,9 @@
 //! The tag by which nodes know each other's words from a stranger's.
 //!
-//! A tag is 16 bytes of BLAKE2b (RFC 7693), keyed with a key that the nodes share, over the length of the subject in 4 bytes,
-//! the subject and the frame; it follows the frame. The personalization of BLAKE2b names this use and its version, so the tag
-//! means nothing anywhere else, and a frame means nothing on another subject.
+//! A tag is 16 bytes of BLAKE2b (RFC 7693), keyed with a key that the nodes share, over the length
+//! of the subject in 4 bytes, the subject and the frame; it follows the frame. The personalization
+//! of BLAKE2b names this use and its version, so the tag means nothing anywhere else, and a frame
+//! means nothing on another subject.
 //!
 //! A frame with a tag can still be sent again by somebody who saw it. That does nothing to a hint,
 //! which a session takes by its number, once; frames that end sessions carry a stamp, see
@@ -24,10 +25,11 @@ pub(crate) const TAG_LEN: usize = 16;
 /// Names this use of the key, and the version.
 const PURPOSE: &[u8; 16] = b"dm-notify-nats 2";
 
-/// A key that the nodes share, by which they know each other's words. `Debug` shows nothing of it, and the memory is
-/// cleared when it is dropped.
+/// A key that the nodes share, by which they know each other's words. `Debug` shows nothing of it,
+/// and the memory is cleared when it is dropped.
 ///
-/// In text it is 64 hexadecimal digits, as `openssl rand -hex 32` writes them; white space around them is ignored.
+/// In text it is 64 hexadecimal digits, as `openssl rand -hex 32` writes them; white space around
+/// them is ignored.
 ///
 /// ```
 /// use dm_notify_nats::{HintKey, NatsConfig};

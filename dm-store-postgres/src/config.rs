@@ -11,11 +11,14 @@ use crate::names::SchemaName;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct PostgresConfig {
-    /// The schema that the store's tables are in. Default `dm`. Stores in different schemas share a database.
+    /// The schema that the store's tables are in. Default `dm`. Stores in different schemas share a
+    /// database.
     pub schema: SchemaName,
-    /// The least that a commit must survive. A server that gives less is refused at opening. Default
+    /// The least that a commit must survive. A server that gives less is refused at opening.
+    /// Default
     /// [`Durability::NotSynced`]: any server is taken, and one that loses answered messages by a power cut or a failover
-    /// is warned of and stays visible in the store's status. In production ask for [`Durability::Synced`].
+    /// is warned of and stays visible in the store's status. In production ask for
+    /// [`Durability::Synced`].
     pub least_durability: Durability,
     /// How old what the store's status says of durability may become before the server is asked
     /// again. Default 30 s. Replicas that come later and settings that are changed show within this

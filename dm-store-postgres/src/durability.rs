@@ -11,9 +11,9 @@ use crate::connection::is_lost;
 use crate::error::from_postgres;
 use crate::read::Reader;
 
-/// Whether the server syncs its log, whether this session waits for that, whether it waits for a replica, and whether there
-/// are replicas now: neither base backups nor readers of logical slots, to which no host fails over. A setting that an
-/// engine does not have is none that is off.
+/// Whether the server syncs its log, whether this session waits for that, whether it waits for a
+/// replica, and whether there are replicas now: neither base backups nor readers of logical slots,
+/// to which no host fails over. A setting that an engine does not have is none that is off.
 const SETTINGS: &str = "SELECT coalesce(current_setting('fsync', true), 'on') = 'on',
         coalesce(current_setting('synchronous_commit', true), 'on'),
         coalesce(current_setting('synchronous_standby_names', true), '') <> '',
@@ -91,7 +91,8 @@ impl Drop for Look {
     }
 }
 
-/// Finds it out, says so if it is less than a power cut and a failover, and refuses it if it is less than what is asked for.
+/// Finds it out, says so if it is less than a power cut and a failover, and refuses it if it is
+/// less than what is asked for.
 ///
 /// # Errors
 /// [`StoreErrorKind::Engine`] for a server that gives less.

@@ -1,9 +1,10 @@
 //! The schema's version, and getting there.
 //!
-//! Many nodes may start at once. They take turns by the lock of the one row of `schema_version`: an ordinary row lock,
-//! because some engines that speak PostgreSQL's protocol have no advisory locks (CockroachDB accepts the calls and does
-//! nothing; YugabyteDB refused them for years). Making that row is the only step that can meet another node without
-//! a lock to wait for; it fails there, and is tried again.
+//! Many nodes may start at once. They take turns by the lock of the one row of `schema_version`: an
+//! ordinary row lock, because some engines that speak PostgreSQL's protocol have no advisory locks
+//! (CockroachDB accepts the calls and does nothing; YugabyteDB refused them for years). Making that
+//! row is the only step that can meet another node without a lock to wait for; it fails there, and
+//! is tried again.
 
 use dm_core::{StoreError, StoreErrorKind};
 use tokio_postgres::Client;

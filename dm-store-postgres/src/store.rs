@@ -36,11 +36,13 @@ impl PostgresStore {
     /// Cancel safe: the schema is the old or the new one.
     ///
     /// # Errors
-    /// [`NewerSchema`](StoreErrorKind::NewerSchema) when a newer version of the library was here, and nothing is changed;
-    /// [`ForeignTables`](StoreErrorKind::ForeignTables) when the schema holds tables of others, of which the error's source
-    /// names one, and nothing is changed; [`Unavailable`](StoreErrorKind::Unavailable) when the server cannot be reached
-    /// or is a standby, which takes no writes; [`Engine`](StoreErrorKind::Engine) when it refuses the user, gives less than
-    /// [`least_durability`](PostgresConfig::least_durability), or `parameters` are not valid.
+    /// [`NewerSchema`](StoreErrorKind::NewerSchema) when a newer version of the library was here,
+    /// and nothing is changed; [`ForeignTables`](StoreErrorKind::ForeignTables) when the schema
+    /// holds tables of others, of which the error's source names one, and nothing is changed;
+    /// [`Unavailable`](StoreErrorKind::Unavailable) when the server cannot be reached or is a
+    /// standby, which takes no writes; [`Engine`](StoreErrorKind::Engine) when it refuses the user,
+    /// gives less than [`least_durability`](PostgresConfig::least_durability), or `parameters` are
+    /// not valid.
     pub async fn open(parameters: &str) -> Result<Self, StoreError> {
         Self::open_with(parameters, NoTls, &PostgresConfig::default()).await
     }

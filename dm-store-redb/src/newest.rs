@@ -32,8 +32,8 @@ pub(crate) fn last_of_each<T: Transaction>(
         if let Some(first) = to.first_chunk_mut() {
             *first = from;
         }
-        // Those who were looked for have none in the runs, and are looked for again there only if
-        // they are few.
+        // The owners in question have none in the runs, and are looked for again there only if they
+        // are few.
         let row = if owners.len() >= MANY {
             stored.settled.between(std::ops::Bound::Included(&from), &to)?.next_back()
         } else {

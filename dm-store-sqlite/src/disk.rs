@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use dm_core::{StoreError, StoreErrorKind};
 
-/// Measures how many bytes this process may still take on the disk of a file or folder. One system call on Unix; elsewhere
-/// it is not known, and no reserve is kept.
+/// Measures how many bytes this process may still take on the disk of a file or folder. One system
+/// call on Unix; elsewhere it is not known, and no reserve is kept.
 ///
 /// # Errors
 /// What the operating system reports.

@@ -84,7 +84,7 @@ fn expected(steps: &[&str]) -> Result<Vec<Object>> {
     objects(&model)
 }
 
-/// What has a name that begins with the prefix, in any case: SQLite takes `DM_users` for the same
+/// The objects whose names begin with the prefix, in any case: SQLite takes `DM_users` for the same
 /// name.
 fn objects(database: &Database) -> Result<Vec<Object>> {
     let prefix = database.prefix().as_str();

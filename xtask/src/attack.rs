@@ -7,7 +7,7 @@ use anyhow::Context as _;
 
 use crate::bench::cargo;
 
-/// What to attack, and for how long.
+/// The subject of the attacks, and how long each takes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Turns of each attack, half of each quiet
@@ -19,7 +19,7 @@ pub(crate) struct Args {
     /// One turn of a second each, to see that it runs: the p99 then say little
     #[arg(long, conflicts_with_all = ["rounds", "seconds"])]
     short: bool,
-    /// Where the host keeps messages: sqlite, redb, fjall or memory
+    /// The store that the host keeps messages in: sqlite, redb, fjall or memory
     #[arg(long, default_value = "sqlite")]
     store: String,
     /// Only attacks whose name contains this

@@ -24,7 +24,7 @@ const FIRST: usize = 1_000;
 /// Between two rounds of harm on one connection.
 const PACE: Duration = Duration::from_millis(20);
 
-/// Those who do harm to a host.
+/// The attackers of a host, and the accounts and addresses that they use.
 #[derive(Clone)]
 pub(super) struct Attackers {
     pub(super) address: String,

@@ -122,7 +122,7 @@ impl Person {
         }
     }
 
-    /// What is asked for next.
+    /// The next call, and its way.
     fn next(&self) -> (String, Way) {
         match self.turn % 5 {
             0 => ("messages".into(), Way::Writes),

@@ -28,7 +28,7 @@ impl Cores {
         Self { apart: moved.then_some(apart) }
     }
 
-    /// Those of the host; `None` is all.
+    /// The host's cores; `None` is all.
     pub(super) fn of_host(&self) -> Option<&str> {
         self.apart.as_ref().map(|(host, _)| host.as_str())
     }

@@ -11,7 +11,7 @@ pub(super) enum Way {
     Writes,
 }
 
-/// What a call came to.
+/// The outcome of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
     /// Done as asked.

@@ -15,7 +15,7 @@ pub(super) struct Bound {
     pub(super) why: &'static str,
 }
 
-/// What the host needed before an attack.
+/// The host's memory before an attack.
 pub(super) struct Before {
     mebibytes: u64,
 }

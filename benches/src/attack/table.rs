@@ -40,7 +40,7 @@ impl Remarks {
         self.facts.push(fact);
     }
 
-    /// What is wrong unless something holds.
+    /// Notes what is wrong, unless something holds.
     pub(super) fn must(&mut self, holds: bool, else_wrong: &'static str) {
         if !holds {
             self.wrong.push(else_wrong);

@@ -37,7 +37,8 @@ async fn requests_of_a_socket_that_is_not_read_keep_no_read_of_others_waiting() 
     let before = world.hub.connections();
     let _silent = ask_and_read_nothing(&world).await;
 
-    // Others read all the while, and the socket's own reads end although nobody takes their answers.
+    // Others read all the while, and the socket's own reads end although nobody takes their
+    // answers.
     let mut others = 0;
     until(async || {
         let (status, page) = world.get(1, &format!("messages/{conversation}")).await;

@@ -11,9 +11,9 @@ use super::{Inner, Service};
 use crate::store::Availability;
 use crate::{AnnounceKeys, Clock, Error, Expire, Outcome, Store, Write};
 
-/// How long after a failed commit another is tried, if none succeeded meanwhile; twice as long after
-/// each that failed, too. A load balancer that asks for the health sends nobody until one succeeded,
-/// so that there may be no other.
+/// How long after a failed commit another is tried, if none succeeded meanwhile; twice as long
+/// after each that failed, too. A load balancer that asks for the health sends nobody until one
+/// succeeded, so that there may be no other.
 const TRY_AGAIN: Duration = Duration::from_secs(2);
 /// The longest that a service is not ready although its store works again.
 const TRY_AGAIN_MOST: Duration = Duration::from_secs(8);
@@ -87,8 +87,8 @@ pub(super) async fn run(service: Weak<Inner>) {
         if announce && let Err(error) = service_now.announce_keys().await {
             tracing::warn!(error = %error, "telling peers of a new key is put off");
         }
-        // Whatever became of the announcements: on a full disk they are refused, and room comes from
-        // expiry alone.
+        // Whatever became of the announcements: on a full disk they are refused, and room comes
+        // from expiry alone.
         if expire {
             next_expiry = None;
             if let Err(error) = service_now.expire().await {

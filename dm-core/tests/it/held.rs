@@ -8,7 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use dm_core::{
     AckTarget, Config, ConversationId, Delivery, Directory, HistoryRange, Hub, MemoryStore, Profile, Service,
-    StoreError, UserId,
+    Session, Store, StoreError, UserId,
 };
 use tokio::sync::Semaphore;
 
@@ -93,14 +93,20 @@ async fn a_session_goes_on_with_its_read_when_the_wait_is_dropped() {
     assert!(poll_once(&mut Box::pin(gate.entered())).await.is_none(), "one read came to the gate");
 }
 
-#[tokio::test]
-async fn a_session_goes_on_with_its_look_for_acknowledgements_when_the_wait_is_dropped() {
-    let (store, gate) = one_read_at_a_time();
+/// A session that has a notice unacknowledged and a message, `next`, waiting: its window takes one.
+async fn with_a_full_window(store: impl Store) -> (World, ConversationId, Session) {
     let world = World::with(store, |config| config.window = 1);
     let chat = world.open(1, 2).await;
     world.send(&who(1), chat, "next").await;
     let mut session = world.connect(&who(2)).await;
     session.next().await.unwrap();
+    (world, chat, session)
+}
+
+#[tokio::test]
+async fn a_session_goes_on_with_its_look_for_acknowledgements_when_the_wait_is_dropped() {
+    let (store, gate) = one_read_at_a_time();
+    let (world, chat, mut session) = with_a_full_window(store).await;
     world.dm.acknowledge(&who(2), AckTarget::UpTo(seq(1))).await.unwrap();
 
     gate.close();
@@ -126,11 +132,7 @@ async fn a_session_goes_on_with_its_look_for_acknowledgements_when_the_wait_is_d
 #[tokio::test]
 async fn an_acknowledgement_makes_room_while_the_look_for_others_stands_still() {
     let (store, gate) = one_read_at_a_time();
-    let world = World::with(store, |config| config.window = 1);
-    let chat = world.open(1, 2).await;
-    world.send(&who(1), chat, "next").await;
-    let mut session = world.connect(&who(2)).await;
-    session.next().await.unwrap();
+    let (world, _, mut session) = with_a_full_window(store).await;
     gate.close();
     let handle = session.handle();
     let mut next = Box::pin(session.next());
@@ -147,12 +149,8 @@ async fn an_acknowledgement_makes_room_while_the_look_for_others_stands_still() 
 #[tokio::test]
 async fn a_look_that_is_not_needed_any_more_ends_no_session_later() {
     let store = GatedStore::new();
-    let world = World::with(store.clone(), |config| config.window = 1);
-    let chat = world.open(1, 2).await;
-    world.send(&who(1), chat, "next").await;
-    let mut session = world.connect(&who(2)).await;
+    let (world, chat, mut session) = with_a_full_window(store.clone()).await;
     let handle = session.handle();
-    session.next().await.unwrap();
     store.hold_devices();
     let mut next = Box::pin(session.next());
     assert!(poll_once(&mut next).await.is_none(), "the timer runs");

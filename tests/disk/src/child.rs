@@ -22,7 +22,8 @@ const PLACE: &str = "DM_DISK_ROOT";
 const FAIL: &str = "DM_DISK_FAIL";
 const SYNCS: &str = "DM_DISK_SYNCS";
 
-/// Of the syncs of a commit and of those that follow: how many go well, and how many fail then. At most 9 each.
+/// Of the syncs of a commit and of those that follow: how many go well, and how many fail then. At
+/// most 9 each.
 #[derive(Clone, Copy, Debug)]
 pub struct Syncs {
     /// How many go well.
@@ -147,7 +148,8 @@ fn open_here_and_leave<H: DiskHarness>(place: &Place) -> H::Store {
     store
 }
 
-/// Returns when a store that reopens itself answers again. Until then it says that it is unavailable, and nothing else.
+/// Returns when a store that reopens itself answers again. Until then it says that it is
+/// unavailable, and nothing else.
 pub(crate) async fn until_open(store: &impl dm_core::Store) {
     while let Err(error) = store.key(user(1)).await {
         assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error:?}");

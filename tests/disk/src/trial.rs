@@ -27,7 +27,8 @@ pub async fn syncs_fail<H: DiskHarness>(test: &str, syncs: Syncs) {
     run::<H>(test, Some(syncs)).await;
 }
 
-/// The power is cut at moments by chance: what was answered is there, and the rest as a whole or not at all.
+/// The power is cut at moments by chance: what was answered is there, and the rest as a whole or
+/// not at all.
 ///
 /// # Panics
 /// When it is not so.
@@ -43,7 +44,8 @@ async fn run<H: DiskHarness>(test: &str, fail: Option<Syncs>) {
     let root = folder.path().canonicalize().unwrap().join("root");
     std::fs::create_dir(&root).unwrap();
     let place = Place::new(root);
-    // Before the first commit was answered nothing is promised: the trial begins with an empty store.
+    // Before the first commit was answered nothing is promised: the trial begins with an empty
+    // store.
     drop(H::open(&place.store(), 0).unwrap());
     std::fs::write(place.marks(), []).unwrap();
     let mut disk = Disk::of(place.root(), SEED);

@@ -25,7 +25,7 @@ pub(super) struct Step {
 /// The program that a step runs.
 #[derive(Debug)]
 pub(super) enum Runs {
-    /// Those tests of the workspace that an expression of nextest selects.
+    /// The tests of the workspace that an expression of nextest selects.
     Tests(&'static str),
     /// A command of this program.
     Xtask(&'static [&'static str]),

@@ -1,4 +1,4 @@
-//! What attackers do, one file for each attack, and the memory that each may cost.
+//! The attacks, a file for each, and the memory that each may cost.
 
 mod answers;
 mod challenges;

@@ -4,7 +4,7 @@ use crate::attack::attackers::Attackers;
 use crate::attack::memory::Bound;
 use crate::wire;
 
-/// What it may cost.
+/// The memory that it may cost.
 pub(super) const COSTS: Bound =
     Bound { mebibytes: 32, why: "answers to one user, while they are made (Options::answer_bytes_per_user)" };
 

@@ -17,7 +17,7 @@ const DEVICES: usize = 8;
 /// Requests on each WebSocket, as many as are worked on at a time.
 const REQUESTS: u32 = 32;
 
-/// What they may cost.
+/// The memory that they may cost.
 pub(super) const COSTS: Bound = Bound {
     mebibytes: 32 + 32 * 2,
     why: "pages for one user (Options::answer_bytes_per_user, 32 MiB), and 32 WebSockets (Options::sockets_per_user) \

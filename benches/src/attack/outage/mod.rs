@@ -43,7 +43,7 @@ pub(super) const OUTAGES: &[Outage] = &[
     Outage { name: "PostgreSQL frozen, then going on", what: What::FrozenPostgres },
 ];
 
-/// What an outage may cost: writes wait in the queue.
+/// The memory that an outage may cost: writes wait in the queue.
 const COSTS: Bound =
     Bound { mebibytes: 64, why: "writes that wait to be stored (dm_core::Config::queue_bytes)" };
 
