@@ -9,6 +9,10 @@ use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 /// Bytes that a permit stands for: semaphores count in 32 bits when several permits are asked for.
 const UNIT: usize = 1024;
 
+/// Answers of a user that are made at a time. A client asks for one after another; more at once,
+/// over many connections, would be read and encoded before the next answer of anybody else.
+const AT_ONCE: usize = 2;
+
 /// Permits of all users, and of each.
 #[derive(Debug)]
 pub(super) struct Budget {
@@ -16,6 +20,7 @@ pub(super) struct Budget {
     per_user: usize,
     users: Mutex<Users>,
     turns: Mutex<Users>,
+    making: Mutex<Users>,
 }
 
 /// A share of both.
@@ -48,6 +53,7 @@ impl Budget {
             per_user: bytes_per_user,
             users: Mutex::default(),
             turns: Mutex::default(),
+            making: Mutex::default(),
         }
     }
 
@@ -59,6 +65,11 @@ impl Budget {
     /// The pool of one user.
     pub(super) fn of(&self, user: UserId) -> Pool {
         Users::pool(&self.users, user, Pool::new(self.per_user))
+    }
+
+    /// Waits until an answer of a user may be made, which it is while the permit is held.
+    pub(super) async fn begin(&self, user: UserId) -> Result<OwnedSemaphorePermit, AcquireError> {
+        Users::pool(&self.making, user, Pool::new(AT_ONCE * UNIT)).take(UNIT).await
     }
 
     /// A share of what all have, for one request of a user at a time: a user with many requests

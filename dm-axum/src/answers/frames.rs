@@ -33,8 +33,8 @@ pub(crate) async fn frame(
 ) -> Result<HeldFrame, Problem> {
     let api = Arc::clone(api);
     in_task(async move {
-        let mut share = api.answers.share(api.service.clock(), user, most).await?;
-        let frame = Bytes::from(read.await?.encode_to_vec());
+        let encoded = async { Ok(Bytes::from(read.await?.encode_to_vec())) };
+        let (frame, mut share) = api.answers.make(api.service.clock(), user, most, encoded).await?;
         let left = frame.len();
         share.shrink_to(left);
         let now = api.service.clock().now();

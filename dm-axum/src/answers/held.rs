@@ -77,6 +77,20 @@ impl Answers {
         Self { budget, patience: options.patience, held: Mutex::default() }
     }
 
+    /// Makes an answer of a user when there is room for it, with few others of the user at a time.
+    /// To be called in a task, as [`share`](Self::share).
+    pub(super) async fn make<T>(
+        &self,
+        clock: &dyn Clock,
+        user: UserId,
+        bytes: usize,
+        work: impl Future<Output = Result<T, Problem>>,
+    ) -> Result<(T, Share), Problem> {
+        let share = self.share(clock, user, bytes).await?;
+        let _making = self.budget.begin(user).await;
+        Ok((work.await?, share))
+    }
+
     /// Room for an answer of a user, or the refusal after waiting in vain. To be called in a task,
     /// because permits are given in the order of asking, also to a future that is not polled.
     pub(super) async fn share(

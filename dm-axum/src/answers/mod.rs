@@ -6,8 +6,9 @@
 //! without room waits for it, and is refused after [`Options::patience`](crate::Options::patience):
 //! waiting costs a parked task, and most answers are written within milliseconds. Every request is
 //! worked on in a task of its own, so that a connection which is not polled keeps no permit from
-//! anybody. An answer that is not read in time is dropped as soon as somebody else waits, also on a
-//! host that gives its connections no write timeout.
+//! anybody. Few answers of a user are made at a time: many requests of one user delay nobody else's
+//! for long. An answer that is not read in time is dropped as soon as somebody else waits, also on
+//! a host that gives its connections no write timeout.
 //!
 //! `pieces` is the JSON, `budget` the permits, `held` the answers that wait to be taken, `frames`
 //! those of them that WebSockets say.
@@ -47,8 +48,7 @@ pub(crate) async fn answer(
 ) -> Result<Response, Problem> {
     let api = Arc::clone(api);
     in_task(async move {
-        let share = api.answers.share(api.service.clock(), user, most).await?;
-        let pieces = read.await?;
+        let (pieces, share) = api.answers.make(api.service.clock(), user, most, read).await?;
         Ok(Answers::hold(&api, pieces, share))
     })
     .await

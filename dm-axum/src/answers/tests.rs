@@ -13,9 +13,11 @@ use dm_core::{
     Ciphertext, Clock as _, Hub, ManualClock, MemoryStore, Principal, SendMessage, Service, Timestamp, UserId,
 };
 use dm_proto::{DmHistoryRequest, Envelope, envelope::Payload, prost::Message as _};
-use futures_util::{SinkExt as _, StreamExt as _};
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -241,6 +243,31 @@ async fn pages_of_websockets_that_nobody_reads_take_the_budget_of_one_user() {
     // Closing gives everything back, and the clock stood still all the while.
     drop(silent);
     world.until(|| answers.bytes() == 0 && answers.free_of(ana) == all).await;
+}
+
+#[tokio::test]
+async fn few_answers_of_a_user_are_made_at_a_time_and_all_in_the_end() {
+    let world = World::new(options()).await;
+    let (answers, clock) = (&world.api.answers, &world.clock);
+    let (begun, reads) = (AtomicUsize::new(0), Semaphore::new(0));
+    let read = || async {
+        begun.fetch_add(1, Ordering::Relaxed);
+        reads.acquire().await.unwrap().forget();
+        Ok(())
+    };
+    let mut ana: FuturesUnordered<_> =
+        (0..8).map(|_| answers.make(clock, ANA.parse().unwrap(), 1_024, read())).collect();
+    assert!(ana.next().now_or_never().is_none());
+    assert_eq!(begun.load(Ordering::Relaxed), 2, "the others wait before they read");
+    // Bo's begins at once.
+    let bo = answers.make(clock, BO.parse().unwrap(), 1_024, read());
+    assert!(bo.now_or_never().is_none());
+    assert_eq!(begun.load(Ordering::Relaxed), 3);
+    reads.add_permits(8);
+    while let Some(made) = ana.next().await {
+        assert!(made.is_ok());
+    }
+    assert_eq!(begun.load(Ordering::Relaxed), 9);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
