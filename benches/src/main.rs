@@ -74,6 +74,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         }
         Command::Open(options) => (workload::open::run(&options).await?, options.json),
         Command::Cluster(options) => (workload::cluster::run(&options).await?, options.json),
+        Command::Cold { rounds, options } => (workload::cold::run(rounds, &options).await?, options.json),
         Command::Compare { one, other, rounds, options } => {
             (workload::compare::run(one, other, rounds, &options).await?, options.json)
         }

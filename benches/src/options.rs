@@ -29,6 +29,14 @@ pub(crate) enum Command {
     Attack(AttackOptions),
     /// Opening a store, after it was closed and after it was killed
     Open(Options),
+    /// Sends to conversations and people that are not in memory, beside sends among few, by turns
+    Cold {
+        /// Turns.
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+        #[command(flatten)]
+        options: Options,
+    },
     /// Three nodes on one PostgreSQL and one NATS, beside one node, and beside a transaction per message; from node to node
     Cluster(Options),
     /// Sends to two subjects in turns, and their ratio
@@ -95,6 +103,9 @@ pub(crate) struct Options {
     /// People among whom the conversations are
     #[arg(long, default_value_t = 2_000)]
     pub(crate) users: usize,
+    /// The store is opened anew, and each message goes to another conversation
+    #[arg(long)]
+    pub(crate) cold: bool,
     /// Bytes of ciphertext per message
     #[arg(long, default_value_t = 512)]
     pub(crate) payload: usize,

@@ -1,6 +1,7 @@
 //! The stores, and services over them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use dm_core::{MemoryStore, Service, ServiceBuilder};
@@ -12,24 +13,50 @@ use dm_test_servers::postgres::{Cluster, Database};
 
 use crate::subject::Kind;
 
+/// Where a store keeps its data: a folder, or a database that is made for it.
+pub(crate) struct Data {
+    kind: Kind,
+    folder: PathBuf,
+    database: Option<&'static Database>,
+}
+
+impl Data {
+    pub(crate) fn new(kind: Kind, folder: &Path) -> Self {
+        let database = (kind == Kind::Postgres).then(database);
+        Self { kind, folder: folder.to_owned(), database }
+    }
+
+    /// A builder of a service over the store, which is opened.
+    pub(crate) async fn builder(&self) -> anyhow::Result<ServiceBuilder> {
+        let file = |name| self.folder.join(name);
+        let failed = "it does not open";
+        Ok(match (self.kind, self.database) {
+            (Kind::Memory, _) => Service::builder(MemoryStore::new()),
+            (Kind::Sqlite, _) => Service::builder(SqliteStore::open(file("dm.db")).context(failed)?),
+            (Kind::Redb, _) => Service::builder(RedbStore::open(file("dm.redb")).context(failed)?),
+            (Kind::Fjall, _) => Service::builder(FjallStore::open(file("dm")).context(failed)?),
+            (Kind::Postgres, Some(database)) => {
+                Service::builder(PostgresStore::open(&database.parameters()).await.context(failed)?)
+            }
+            (kind, _) => anyhow::bail!("only sends can be measured with {kind:?}: there is no service"),
+        })
+    }
+
+    /// Opens it again after it was closed. A read that nobody waits for any more may hold the engine a little longer.
+    pub(crate) async fn reopened(&self) -> anyhow::Result<ServiceBuilder> {
+        for _ in 0..100 {
+            if let Ok(builder) = self.builder().await {
+                return Ok(builder);
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        self.builder().await
+    }
+}
+
 /// A builder of a service over a store in a folder, or in a new database.
 pub(crate) async fn builder(kind: Kind, folder: &Path) -> anyhow::Result<ServiceBuilder> {
-    Ok(match kind {
-        Kind::Memory => Service::builder(MemoryStore::new()),
-        Kind::Sqlite => {
-            Service::builder(SqliteStore::open(folder.join("dm.db")).context("it does not open")?)
-        }
-        Kind::Redb => Service::builder(RedbStore::open(folder.join("dm.redb")).context("it does not open")?),
-        Kind::Fjall => Service::builder(FjallStore::open(folder.join("dm")).context("it does not open")?),
-        Kind::Postgres => {
-            let database = database();
-            let store = PostgresStore::open(&database.parameters()).await;
-            Service::builder(store.context("it does not open")?)
-        }
-        Kind::SeedPath | Kind::PostgresPath | Kind::EngineSqlite | Kind::EngineRedb | Kind::EngineFjall => {
-            anyhow::bail!("only sends can be measured with {kind:?}: there is no service")
-        }
-    })
+    Data::new(kind, folder).builder().await
 }
 
 /// A new database on a server that syncs. It lasts as long as the server, which ends soon after the last process that

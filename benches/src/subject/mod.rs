@@ -16,11 +16,14 @@ use dm_core::Service;
 use crate::measure::{Measured, closed_loop};
 use crate::options::Options;
 use crate::people::{self, Chat};
-use crate::store;
+use crate::store::Data;
 use engine::Engine;
 use engine_sqlite::EngineSqlite;
 pub(crate) use postgres_path::PostgresPath;
 use seed_path::SeedPath;
+
+/// How long closing may take.
+const CLOSED_WITHIN: Duration = Duration::from_secs(30);
 
 /// Kinds of subjects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -57,7 +60,7 @@ impl Kind {
 
 /// Something that stores messages durably.
 pub(crate) enum Subject {
-    Service { service: Service, chats: Arc<Vec<Chat>> },
+    Service { data: Data, service: Service, chats: Arc<Vec<Chat>> },
     SeedPath(Arc<SeedPath>),
     PostgresPath(Arc<PostgresPath>),
     EngineSqlite(Arc<EngineSqlite>),
@@ -73,21 +76,39 @@ impl Subject {
             Kind::EngineRedb => Self::Engine(Arc::new(engine_redb::open(folder, options)?)),
             Kind::EngineFjall => Self::Engine(Arc::new(engine_fjall::open(folder, options)?)),
             Kind::Sqlite | Kind::Redb | Kind::Fjall | Kind::Postgres | Kind::Memory => {
-                let service = store::builder(kind, folder).await?.start()?;
+                let data = Data::new(kind, folder);
+                let service = data.builder().await?.start()?;
                 let chats = people::open_chats(&service, options.conversations, options.users).await?;
-                Self::Service { service, chats: Arc::new(chats) }
+                Self::Service { data, service, chats: Arc::new(chats) }
             }
         })
     }
 
+    /// Closes a service, so that everything is in its files, and opens it again with nothing in memory.
+    pub(crate) async fn reopened(self) -> anyhow::Result<Self> {
+        let Self::Service { data, service, chats } = self else {
+            anyhow::bail!("only services are opened again");
+        };
+        service.shutdown(CLOSED_WITHIN).await;
+        drop(service);
+        let service = data.reopened().await?.start()?;
+        Ok(Self::Service { data, service, chats })
+    }
+
     /// Sends messages for a span of time.
     pub(crate) async fn send(&self, options: &Options, span: Duration) -> Measured {
+        self.send_from(0, options, span).await
+    }
+
+    /// Sends messages for a span of time, the first of which is the one of that number: each goes to another
+    /// conversation until all had one.
+    pub(crate) async fn send_from(&self, first: usize, options: &Options, span: Duration) -> Measured {
         let payload = options.payload;
         match self {
-            Self::Service { service, chats } => {
+            Self::Service { service, chats, .. } => {
                 let (service, chats) = (service.clone(), Arc::clone(chats));
                 closed_loop(options.in_flight, span, move |n| {
-                    let (service, chats) = (service.clone(), Arc::clone(&chats));
+                    let (service, chats, n) = (service.clone(), Arc::clone(&chats), first + n);
                     async move { people::send(&service, &chats[people::pick(n, chats.len())], n, payload).await }
                 })
                 .await
@@ -122,7 +143,7 @@ impl Subject {
     /// Stores messages before the measurement.
     pub(crate) async fn preload(&self, options: &Options, messages: usize) {
         match self {
-            Self::Service { service, chats } => {
+            Self::Service { service, chats, .. } => {
                 people::preload(service, chats, messages, options.payload).await;
             }
             Self::SeedPath(path) => {
@@ -144,7 +165,7 @@ impl Subject {
     /// Closes it, so that everything is in its files.
     pub(crate) async fn close(self) {
         if let Self::Service { service, .. } = self {
-            service.shutdown(Duration::from_secs(30)).await;
+            service.shutdown(CLOSED_WITHIN).await;
         }
     }
 }

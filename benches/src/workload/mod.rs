@@ -1,6 +1,7 @@
 //! What is done and counted.
 
 pub(crate) mod cluster;
+pub(crate) mod cold;
 pub(crate) mod compare;
 pub(crate) mod drain;
 pub(crate) mod expire;

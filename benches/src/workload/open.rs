@@ -5,12 +5,14 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use dm_core::Principal;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Command;
 
 use crate::options::Options;
+use crate::people::{self, Chat};
 use crate::report::Report;
-use crate::store;
+use crate::store::Data;
 use crate::subject::Subject;
 
 pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
@@ -35,18 +37,33 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
 
     let mut report =
         Report::new(format!("open: {:?}, {messages} messages of {} bytes", options.store, options.payload));
-    report.add("after it was killed", opened(options, folder.path()).await?, "ms");
-    report.add("after it was closed", opened(options, folder.path()).await?, "ms");
+    let data = Data::new(options.store, folder.path());
+    for after in ["after it was killed", "after it was closed"] {
+        opened(&data, options, after, &mut report).await?;
+    }
     Ok(report)
 }
 
-/// Opens and closes; how long the opening took, in milliseconds.
-async fn opened(options: &Options, folder: &Path) -> anyhow::Result<f64> {
-    let began = Instant::now();
-    let builder = store::builder(options.store, folder).await?;
-    let took = began.elapsed();
-    builder.start()?.shutdown(Duration::from_secs(30)).await;
-    Ok(took.as_secs_f64() * 1e3)
+/// Opens, reads, sends and closes. What opening leaves for later, the first who read and send wait for.
+async fn opened(data: &Data, options: &Options, after: &str, report: &mut Report) -> anyhow::Result<()> {
+    let mut began = Instant::now();
+    let mut millis = || {
+        let took = began.elapsed();
+        began = Instant::now();
+        took.as_secs_f64() * 1e3
+    };
+    let builder = data.builder().await?;
+    report.add(after, millis(), "ms");
+    let service = builder.start()?;
+    let sender = Principal::from(people::user(0));
+    millis();
+    let list = service.conversations(&sender, 50, None).await?;
+    report.add(format!("first list {after}"), millis(), "ms");
+    let id = list.conversations.first().context("a conversation")?.conversation.id;
+    people::send(&service, &Chat { id, sender }, 0, options.payload).await;
+    report.add(format!("first send {after}"), millis(), "ms");
+    service.shutdown(Duration::from_secs(30)).await;
+    Ok(())
 }
 
 /// Fills a folder, says so, and goes on until it is killed.

@@ -9,16 +9,24 @@ use crate::subject::{Kind, Subject};
 pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
     let commits = Commits::record()?;
     let folder = options.folder()?;
-    let subject = Subject::open(options.store, folder.path(), options).await?;
+    let mut subject = Subject::open(options.store, folder.path(), options).await?;
     let preload = options.preload.unwrap_or(0);
     subject.preload(options, preload).await;
+    if options.cold {
+        subject = subject.reopened().await?;
+    }
     let _before = commits.median();
     let measured = subject.send(options, options.span()).await;
     let commit = commits.median();
 
     let title = format!(
-        "send: {:?}, {} in flight, {} bytes, {} conversations of {} people, {preload} messages before",
-        options.store, options.in_flight, options.payload, options.conversations, options.users
+        "send: {:?}{}, {} in flight, {} bytes, {} conversations of {} people, {preload} messages before",
+        options.store,
+        if options.cold { " just opened" } else { "" },
+        options.in_flight,
+        options.payload,
+        options.conversations,
+        options.users
     );
     let mut report = Report::new(title);
     report.add("durable sends", measured.per_second(), "msg/s");
