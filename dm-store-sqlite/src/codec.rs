@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use dm_core::{
     Ciphertext, ClientMessageId, ConversationId, DeviceId, InboxSeq, KeyBinding, KeyRecord, KeyVersion,
-    Message, MessageId, ServerSequence, Suite, Timestamp, UserId, X25519Key,
+    Message, MessageId, Participants, ServerSequence, Suite, Timestamp, UserId, X25519Key,
 };
 use rusqlite::types::Type;
 use rusqlite::{Result, Row};
@@ -58,6 +58,12 @@ pub(crate) fn get_conversation(row: &Row<'_>, column: usize) -> Result<Conversat
 /// The text form of a device among its user's devices.
 pub(crate) fn get_device(row: &Row<'_>, column: usize) -> Result<DeviceId> {
     text(row, column, |text| text.parse().ok())
+}
+
+/// The pair in two columns of public keys.
+pub(crate) fn get_participants(row: &Row<'_>, column: usize) -> Result<Participants> {
+    Participants::new(get_user(row, column)?, get_user(row, column + 1)?)
+        .map_err(|_| damaged(column, Type::Blob, "one user twice"))
 }
 
 /// The device that caused an entry.

@@ -25,8 +25,12 @@
 //! With [`FileOwner::Host`] the store lives beside the host's tables. It owns only names that begin
 //! with `dm_`, or with another [`TablePrefix`] of the host's choice, and refuses a file in which
 //! such names stand for something else. It keeps its schema version in its own table, and touches
-//! neither `user_version` nor the journal mode. Several processes may share a file: they take
-//! turns, and each notices what another wrote.
+//! neither `user_version` nor the journal mode. A host may write to its own tables as often as it
+//! likes: a row says who wrote to the store's last, and what the store keeps in memory stays.
+//!
+//! Several processes may share a file: they take turns, and each notices what another wrote. They
+//! have to be of one version: when a newer one changes the tables, the others refuse to write
+//! ([`NewerSchema`](dm_core::StoreErrorKind::NewerSchema)) until they are started anew.
 //!
 //! # Tables
 //!
@@ -61,7 +65,6 @@ mod connection;
 mod database;
 mod disk;
 mod error;
-mod heads;
 mod names;
 mod ownership;
 mod read;

@@ -99,8 +99,13 @@ impl Layout {
         self.parts(self.sequence, conversation_ref, 0)
     }
 
+    /// The parts of a user's inbox that are not in the large tree.
+    pub(crate) fn recent_inbox_of(&self, user_ref: i64) -> impl DoubleEndedIterator<Item = Run> {
+        self.recent(self.inbox, user_ref, 0)
+    }
+
     /// The parts of a conversation that are not in the large tree.
-    pub(crate) fn recent_of(&self, conversation_ref: i64) -> impl DoubleEndedIterator<Item = Run> {
+    pub(crate) fn recent_sequence_of(&self, conversation_ref: i64) -> impl DoubleEndedIterator<Item = Run> {
         self.recent(self.sequence, conversation_ref, 0)
     }
 

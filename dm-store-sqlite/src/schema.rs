@@ -12,7 +12,12 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0001_initial.sql"),
     include_str!("../migrations/0002_recent_rows.sql"),
     include_str!("../migrations/0003_more_runs.sql"),
+    include_str!("../migrations/0004_inbox_heads.sql"),
+    include_str!("../migrations/0005_last_writer.sql"),
 ];
+
+/// The schema's version that this library reads and writes.
+pub(crate) const VERSION: usize = MIGRATIONS.len();
 
 /// Refuses a file that a newer version of the library wrote, or that holds something else under the
 /// store's names. Only reads.
@@ -72,11 +77,16 @@ fn migrate_by(database: &Database, migrations: &[&str], reached: impl Fn(usize))
 fn found(database: &Database, migrations: &[&str]) -> Result<usize, StoreError> {
     let Some(version) = ownership::version(database)? else { return Ok(0) };
     let Some(steps) = migrations.get(..version) else {
-        let what = format!("the schema has version {version}, this library knows {}", migrations.len());
-        return Err(StoreError::new(StoreErrorKind::NewerSchema, what));
+        return Err(newer(version));
     };
     ownership::refuse_foreign(database, steps)?;
     Ok(version)
+}
+
+/// The refusal of a schema that a newer version of the library made.
+pub(crate) fn newer(version: usize) -> StoreError {
+    let what = format!("the schema has version {version}, this library knows {VERSION}");
+    StoreError::new(StoreErrorKind::NewerSchema, what)
 }
 
 #[cfg(test)]
@@ -155,6 +165,24 @@ mod tests {
             .collect::<Result<_, _>>()
             .unwrap();
         assert_eq!(rows, [(1, 3, Some(30)), (2, 0, None)]);
+    }
+
+    #[test]
+    fn users_know_their_newest_entry_after_the_fourth_step() {
+        let database = empty();
+        migrate_by(&database, &MIGRATIONS[..3], |_| ()).unwrap();
+        database
+            .execute_batch(
+                "INSERT INTO dm_users (ref, pubkey, inbox_floor) VALUES (1, x'01', 2), (2, x'02', 7), (3, x'03', 0);
+                 INSERT INTO dm_inbox (user, seq, at) VALUES (1, 3, 0), (1, 4, 0);",
+            )
+            .unwrap();
+        migrate(&database).unwrap();
+        let mut statement =
+            database.connection().prepare("SELECT inbox_head FROM dm_users ORDER BY ref").unwrap();
+        let heads: Vec<i64> =
+            statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap();
+        assert_eq!(heads, [4, 7, 0]);
     }
 
     const KILLED: &str =

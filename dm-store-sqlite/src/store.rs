@@ -57,7 +57,7 @@ impl SqliteStore {
 }
 
 fn halves(path: &Path, config: &SqliteConfig, opening: Opening) -> Result<(Writer, Reader), StoreError> {
-    let writer = Writer::new(connection::writer(path, config, opening)?, config);
+    let writer = Writer::new(connection::writer(path, config, opening)?, config)?;
     Ok((writer, Reader::new(Readers::open(path, config)?)))
 }
 

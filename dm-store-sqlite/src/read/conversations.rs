@@ -10,7 +10,7 @@ use rusqlite::{OptionalExtension, Result, Row, params};
 
 use crate::codec;
 use crate::database::Database;
-use crate::heads::{newest_message, participants};
+use crate::read::newest::newest_message;
 use crate::read::recent::{Recent, Sealed};
 use crate::runs::Layout;
 
@@ -107,7 +107,7 @@ pub(super) fn conversations(
 fn state(row: &Row<'_>) -> Result<ConversationState> {
     let conversation = Conversation {
         id: codec::get_conversation(row, 0)?,
-        participants: participants(row, 1)?,
+        participants: codec::get_participants(row, 1)?,
         opened_at: codec::get_time(row, 3)?,
     };
     let head = ServerSequence::new(codec::get_number(row, 4)?);

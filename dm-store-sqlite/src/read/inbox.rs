@@ -12,7 +12,7 @@ use rusqlite::{OptionalExtension, Result, Row, params};
 
 use crate::codec::{self, MESSAGE};
 use crate::database::Database;
-use crate::heads::newest_entry;
+use crate::read::newest::newest_entry;
 use crate::runs::{Layout, walk};
 
 /// Numbers that one page goes through. A device to which more than this in a row is not shown gets
@@ -88,19 +88,19 @@ fn extent(
     who: &Principal,
     page: &mut InboxPage,
 ) -> Result<Option<Asking>> {
-    let found: Option<(i64, i64, Option<i64>)> = connection
+    let found: Option<(i64, i64, i64, Option<i64>)> = connection
         .prepare_cached(
-            "SELECT u.ref, u.inbox_floor, d.ref
+            "SELECT u.ref, u.inbox_floor, u.inbox_head, d.ref
              FROM dm_users u LEFT JOIN dm_devices d ON d.user = u.ref AND d.device = +?2 WHERE u.pubkey = +?1",
         )?
         .query_row(params![who.user.as_bytes(), who.device.as_str()], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
         })
         .optional()?;
-    let Some((user, floor, device)) = found else { return Ok(None) };
-    let newest = newest_entry(connection, layout, user, floor)?.unwrap_or(floor);
+    let Some((user, floor, moved, device)) = found else { return Ok(None) };
+    let newest = newest_entry(connection, layout, user)?.unwrap_or(moved);
     page.floor = InboxSeq::new(floor.cast_unsigned());
-    page.head = InboxSeq::new(newest.cast_unsigned());
+    page.head = InboxSeq::new(newest.max(floor).cast_unsigned());
     Ok(Some(Asking { user, device }))
 }
 

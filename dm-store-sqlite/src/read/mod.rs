@@ -3,6 +3,7 @@
 mod conversations;
 mod history;
 mod inbox;
+mod newest;
 mod recent;
 
 use std::num::NonZeroUsize;

@@ -11,11 +11,8 @@ impl Batch<'_> {
     pub(super) fn acknowledge(&mut self, write: &Acknowledge) -> Result<Outcome, Stop> {
         let who = &write.who;
         let device = self.device(who)?.ok_or(Refusal::UnknownDevice)?;
-        let head = self
-            .heads
-            .user(self.connection, &self.recent.layout, who.user)?
-            .ok_or(Refusal::UnknownDevice)?
-            .head;
+        let head =
+            self.heads.user(self.connection, self.recent, who.user)?.ok_or(Refusal::UnknownDevice)?.head;
         let mut done = Acknowledged { cursor: device.cursor, acknowledged: 0, unknown: 0 };
         let named = match &write.target {
             AckTarget::UpTo(seq) if *seq > head => return Err(Refusal::BeyondHead { head }.into()),

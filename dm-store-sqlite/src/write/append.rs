@@ -5,17 +5,15 @@ use std::sync::Arc;
 use dm_core::{AppendMessage, Appended, Event, InboxSeq, Message, Outcome, Refusal, UserId};
 use rusqlite::{OptionalExtension, params};
 
+use super::heads::{Thread, User};
 use super::inbox::Content;
 use super::{Batch, Stop};
 use crate::codec::{self, MESSAGE, MESSAGE_COLUMNS};
-use crate::heads::{Thread, User};
 
 impl Batch<'_> {
     pub(super) fn append_message(&mut self, write: AppendMessage) -> Result<Outcome, Stop> {
-        let thread = self
-            .heads
-            .thread(self.connection, &self.recent.layout, write.conversation)?
-            .ok_or(Refusal::NotFound)?;
+        let thread =
+            self.heads.thread(self.connection, self.recent, write.conversation)?.ok_or(Refusal::NotFound)?;
         let sender = write.sender.user;
         let recipient = thread.participants.peer_of(sender).ok_or(Refusal::NotFound)?;
         let sender_user = self.user_or_new(sender)?;
@@ -135,6 +133,7 @@ impl Batch<'_> {
             message_ref,
             at
         ])?;
+        self.recent.insert_message(thread.thread_ref, seq);
         Ok(())
     }
 }

@@ -3,10 +3,10 @@
 use dm_core::{Conversation, Event, Notice, OpenConversation, Outcome, ServerSequence};
 use rusqlite::{OptionalExtension, params};
 
+use super::heads::Thread;
 use super::inbox::Content;
 use super::{Batch, Stop};
 use crate::codec;
-use crate::heads::Thread;
 
 impl Batch<'_> {
     pub(super) fn open_conversation(&mut self, write: &OpenConversation) -> Result<Outcome, Stop> {

@@ -2,16 +2,16 @@
 
 use dm_core::{ConversationId, InboxSeq, Participants, ServerSequence, UserId};
 use lru::LruCache;
-use rusqlite::{OptionalExtension, Result, params};
+use rusqlite::{Result, Row};
 
+use super::merge::Recent;
 use crate::codec;
 use crate::config::SqliteConfig;
 use crate::database::Database;
-use crate::runs::Layout;
 
-/// What is known of users and conversations written to lately. Only ever a copy of what the file says: it is emptied
-/// when a batch fails and when another connection wrote to the file.
-pub(crate) struct Heads {
+/// What is known of users and conversations written to lately. Only ever a copy of what the file
+/// says: it is emptied when a batch fails and when another writer wrote to the store's tables.
+pub(super) struct Heads {
     users: LruCache<UserId, User>,
     threads: LruCache<ConversationId, Thread>,
     /// The row of the newest message.
@@ -20,62 +20,67 @@ pub(crate) struct Heads {
 
 /// A user, as far as appending to their inbox needs to know them.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct User {
-    pub(crate) user_ref: i64,
-    pub(crate) head: InboxSeq,
+pub(super) struct User {
+    pub(super) user_ref: i64,
+    pub(super) head: InboxSeq,
     /// Whether the inbox holds no entry.
-    pub(crate) is_empty: bool,
+    pub(super) is_empty: bool,
 }
 
 /// A conversation, as far as appending to it needs to know it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Thread {
-    pub(crate) thread_ref: i64,
-    pub(crate) participants: Participants,
-    pub(crate) head: ServerSequence,
+pub(super) struct Thread {
+    pub(super) thread_ref: i64,
+    pub(super) participants: Participants,
+    pub(super) head: ServerSequence,
 }
 
 impl Heads {
-    pub(crate) fn new(config: &SqliteConfig) -> Self {
+    pub(super) fn new(config: &SqliteConfig) -> Self {
         Self { users: LruCache::new(config.heads), threads: LruCache::new(config.heads), message: None }
     }
 
-    pub(crate) fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.users.clear();
         self.threads.clear();
         self.message = None;
     }
 
+    #[cfg(test)]
+    pub(super) fn knows(&self, users: usize, conversations: usize) -> bool {
+        (self.users.len(), self.threads.len()) == (users, conversations)
+    }
+
     /// Forgets one user, whose inbox was changed otherwise than by appending.
-    pub(crate) fn forget_user(&mut self, user: UserId) {
+    pub(super) fn forget_user(&mut self, user: UserId) {
         self.users.pop(&user);
     }
 
-    pub(crate) fn insert_user(&mut self, user: UserId, head: User) {
+    pub(super) fn insert_user(&mut self, user: UserId, head: User) {
         self.users.put(user, head);
     }
 
-    pub(crate) fn insert_thread(&mut self, id: ConversationId, head: Thread) {
+    pub(super) fn insert_thread(&mut self, id: ConversationId, head: Thread) {
         self.threads.put(id, head);
     }
 
     /// Changes what is known of a user who was just looked up. Without another change of the order, which would be half of
     /// what these maps cost a send; who was forgotten meanwhile stays so.
-    pub(crate) fn update_user(&mut self, user: UserId, head: User) {
+    pub(super) fn update_user(&mut self, user: UserId, head: User) {
         if let Some(known) = self.users.peek_mut(&user) {
             *known = head;
         }
     }
 
     /// Changes what is known of a conversation, likewise.
-    pub(crate) fn update_thread(&mut self, id: ConversationId, head: Thread) {
+    pub(super) fn update_thread(&mut self, id: ConversationId, head: Thread) {
         if let Some(known) = self.threads.peek_mut(&id) {
             *known = head;
         }
     }
 
     /// The row of the next message. It stays the next until [`insert_message`](Self::insert_message).
-    pub(crate) fn next_message(&mut self, connection: &Database) -> Result<i64> {
+    pub(super) fn next_message(&mut self, connection: &Database) -> Result<i64> {
         let newest = match self.message {
             Some(newest) => newest,
             None => connection
@@ -86,118 +91,85 @@ impl Heads {
         Ok(newest + 1)
     }
 
-    pub(crate) fn insert_message(&mut self, message_ref: i64) {
+    pub(super) fn insert_message(&mut self, message_ref: i64) {
         self.message = Some(message_ref);
     }
 
-    pub(crate) fn user(
+    pub(super) fn user(
         &mut self,
         connection: &Database,
-        layout: &Layout,
+        recent: &mut Recent,
         user: UserId,
     ) -> Result<Option<User>> {
         if let Some(known) = self.users.get(&user) {
             return Ok(Some(*known));
         }
-        let found = read_user(connection, layout, user)?;
+        let found = read_user(connection, recent, user)?;
         if let Some(found) = found {
             self.users.put(user, found);
         }
         Ok(found)
     }
 
-    pub(crate) fn thread(
+    pub(super) fn thread(
         &mut self,
         connection: &Database,
-        layout: &Layout,
+        recent: &mut Recent,
         id: ConversationId,
     ) -> Result<Option<Thread>> {
         if let Some(known) = self.threads.get(&id) {
             return Ok(Some(*known));
         }
-        let found = read_thread(connection, layout, id)?;
+        let found = self.read_thread(connection, recent, id)?;
         if let Some(found) = found {
             self.threads.put(id, found);
         }
         Ok(found)
     }
-}
 
-/// The newest number is that of the newest entry, or of the newest that expired when none is left.
-fn read_user(connection: &Database, layout: &Layout, user: UserId) -> Result<Option<User>> {
-    let found: Option<(i64, i64)> = connection
-        .prepare_cached("SELECT ref, inbox_floor FROM dm_users WHERE pubkey = ?1")?
-        .query_row([user.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    let Some((user_ref, floor)) = found else { return Ok(None) };
-    let newest = newest_entry(connection, layout, user_ref, floor)?;
-    let head = InboxSeq::new(newest.unwrap_or(floor).cast_unsigned());
-    Ok(Some(User { user_ref, head, is_empty: newest.is_none() }))
-}
-
-/// The number of the newest entry of an inbox above the newest expired one.
-pub(crate) fn newest_entry(
-    connection: &Database,
-    layout: &Layout,
-    user_ref: i64,
-    floor: i64,
-) -> Result<Option<i64>> {
-    let statement = "SELECT max(r.seq) FROM {rows} r WHERE {run} AND r.user = ?2 AND r.seq > ?3";
-    for part in layout.inbox_of(user_ref, floor).rev() {
-        let newest: Option<i64> = connection
-            .prepare_cached(&part.of_inbox(statement))?
-            .query_row(params![part.number(), user_ref, part.above], |row| row.get(0))?;
-        if newest.is_some() {
-            return Ok(newest);
-        }
-    }
-    Ok(None)
-}
-
-/// The number and time of the newest message of a conversation that is not in the large tree yet.
-pub(crate) fn newest_message(
-    connection: &Database,
-    layout: &Layout,
-    thread_ref: i64,
-) -> Result<Option<(i64, i64)>> {
-    let statement = "SELECT r.seq, r.at FROM {rows} r WHERE {run} AND r.conversation = ?2 AND r.seq > ?3
-                     ORDER BY r.seq DESC LIMIT 1";
-    for part in layout.recent_of(thread_ref).rev() {
-        let newest = connection
-            .prepare_cached(&part.of_sequence(statement))?
-            .query_row(params![part.number(), thread_ref, part.above], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
-        if newest.is_some() {
-            return Ok(newest);
-        }
-    }
-    Ok(None)
-}
-
-fn read_thread(connection: &Database, layout: &Layout, id: ConversationId) -> Result<Option<Thread>> {
-    let found = connection
-        .prepare_cached(
-            "SELECT c.ref, a.pubkey, b.pubkey, c.head
+    /// Reads a conversation, and with it those of its users who are not known yet: whoever writes
+    /// to it needs them next.
+    fn read_thread(
+        &mut self,
+        connection: &Database,
+        recent: &mut Recent,
+        id: ConversationId,
+    ) -> Result<Option<Thread>> {
+        let mut select = connection.prepare_cached(
+            "SELECT a.pubkey, b.pubkey, c.ref, c.head, a.ref, a.inbox_floor, a.inbox_head,
+                    b.ref, b.inbox_floor, b.inbox_head
              FROM dm_conversations c JOIN dm_users a ON a.ref = c.a JOIN dm_users b ON b.ref = c.b
              WHERE c.id = +?1",
-        )?
-        .query_row([id.as_bytes()], |row| {
-            Ok(Thread {
-                thread_ref: row.get(0)?,
-                participants: participants(row, 1)?,
-                head: ServerSequence::new(codec::get_number(row, 3)?),
-            })
-        })
-        .optional()?;
-    let Some(mut thread) = found else { return Ok(None) };
-    if let Some((newest, _)) = newest_message(connection, layout, thread.thread_ref)? {
-        thread.head = ServerSequence::new(newest.cast_unsigned());
+        )?;
+        let mut rows = select.query([id.as_bytes()])?;
+        let Some(row) = rows.next()? else { return Ok(None) };
+        let participants = codec::get_participants(row, 0)?;
+        for (user, column) in [(participants.a(), 4), (participants.b(), 7)] {
+            if !self.users.contains(&user) {
+                self.users.put(user, get_user(connection, recent, row, column)?);
+            }
+        }
+        let thread_ref = row.get(2)?;
+        let moved: i64 = row.get(3)?;
+        let head = recent.newest_message(connection, thread_ref)?.unwrap_or(moved);
+        let head = ServerSequence::new(head.cast_unsigned());
+        Ok(Some(Thread { thread_ref, participants, head }))
     }
-    Ok(Some(thread))
 }
 
-/// The pair in two columns of public keys.
-pub(crate) fn participants(row: &rusqlite::Row<'_>, column: usize) -> Result<Participants> {
-    Participants::new(codec::get_user(row, column)?, codec::get_user(row, column + 1)?)
-        .map_err(|_| codec::damaged(column, rusqlite::types::Type::Blob, "one user twice"))
+fn read_user(connection: &Database, recent: &mut Recent, user: UserId) -> Result<Option<User>> {
+    let mut select =
+        connection.prepare_cached("SELECT ref, inbox_floor, inbox_head FROM dm_users WHERE pubkey = ?1")?;
+    let mut rows = select.query([user.as_bytes()])?;
+    rows.next()?.map(|row| get_user(connection, recent, row, 0)).transpose()
+}
+
+/// A user from columns `ref, inbox_floor, inbox_head`, starting at `column`. The newest number is
+/// that of the newest entry, or of the newest that expired when none is left.
+fn get_user(connection: &Database, recent: &mut Recent, row: &Row<'_>, column: usize) -> Result<User> {
+    let (user_ref, floor, moved): (i64, i64, i64) =
+        (row.get(column)?, row.get(column + 1)?, row.get(column + 2)?);
+    let newest = recent.newest_entry(connection, user_ref)?.unwrap_or(moved);
+    let head = InboxSeq::new(newest.max(floor).cast_unsigned());
+    Ok(User { user_ref, head, is_empty: newest <= floor })
 }

@@ -4,8 +4,8 @@ use dm_core::{DeviceId, Event, InboxEntry, InboxSeq, Notification, ServerSequenc
 use rusqlite::params;
 
 use super::Batch;
+use super::heads::User;
 use crate::codec;
-use crate::heads::User;
 
 /// What an entry points to.
 pub(super) enum Content {
@@ -18,7 +18,7 @@ pub(super) enum Content {
 impl Batch<'_> {
     /// A user, who gets a row if they have none.
     pub(super) fn user_or_new(&mut self, user: UserId) -> rusqlite::Result<User> {
-        if let Some(known) = self.heads.user(self.connection, &self.recent.layout, user)? {
+        if let Some(known) = self.heads.user(self.connection, self.recent, user)? {
             return Ok(known);
         }
         self.connection
@@ -57,7 +57,7 @@ impl Batch<'_> {
             thread,
             number
         ])?;
-        self.recent.count();
+        self.recent.insert_entry(user.user_ref, codec::bound(seq.get()));
         if user.is_empty {
             self.connection
                 .prepare_cached("UPDATE dm_users SET oldest_at = ?2 WHERE ref = ?1")?

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use rusqlite::types::ToSqlOutput;
 use rusqlite::{Result, Row, params};
 
+use super::newest::Newest;
 use crate::codec;
 use crate::database::Database;
 use crate::runs::{Layout, Position, RUNS};
@@ -21,6 +22,8 @@ pub(super) struct Recent {
     unsettled: i64,
     /// Entries that a run is to have.
     run_entries: i64,
+    /// Unknown until somebody is written to who is not in memory.
+    newest: Option<Newest>,
 }
 
 impl Recent {
@@ -34,7 +37,7 @@ impl Recent {
             ))?
             .query_row([], |row| row.get(0))?;
         let earlier = (last_run(&layout) * run_entries).max(0);
-        Ok(Self { layout, entries: earlier + entries, unsettled: 0, run_entries })
+        Ok(Self { layout, entries: earlier + entries, unsettled: 0, run_entries, newest: None })
     }
 
     /// The run that the next row goes to.
@@ -42,8 +45,39 @@ impl Recent {
         (self.entries / self.run_entries).min(RUNS - 1)
     }
 
-    /// Counts an entry that was written.
-    pub(super) fn count(&mut self) {
+    /// The number of a user's newest recent entry, which may have expired.
+    pub(super) fn newest_entry(&mut self, connection: &Database, user_ref: i64) -> Result<Option<i64>> {
+        Ok(self.newest(connection)?.entry(user_ref))
+    }
+
+    /// The number of a conversation's newest recent message.
+    pub(super) fn newest_message(
+        &mut self,
+        connection: &Database,
+        conversation_ref: i64,
+    ) -> Result<Option<i64>> {
+        Ok(self.newest(connection)?.message(conversation_ref))
+    }
+
+    fn newest(&mut self, connection: &Database) -> Result<&Newest> {
+        Ok(match &mut self.newest {
+            Some(newest) => newest,
+            unknown => unknown.insert(Newest::read(connection)?),
+        })
+    }
+
+    /// Takes in a message that was written.
+    pub(super) fn insert_message(&mut self, conversation_ref: i64, seq: i64) {
+        if let Some(newest) = &mut self.newest {
+            newest.insert_message(self.layout.growing(), conversation_ref, seq);
+        }
+    }
+
+    /// Takes in an entry that was written.
+    pub(super) fn insert_entry(&mut self, user_ref: i64, seq: i64) {
+        if let Some(newest) = &mut self.newest {
+            newest.insert_entry(self.layout.growing(), user_ref, seq);
+        }
         let runs = self.run() + 1;
         let [even, odd] = &mut self.layout.runs;
         *(if self.layout.generation & 1 == 0 { even } else { odd }) = runs;
@@ -90,6 +124,9 @@ impl Recent {
         // Without a condition SQLite frees the pages and looks at no row.
         connection.prepare_cached(&format!("DELETE FROM dm_recent_inbox_{moved}"))?.execute([])?;
         connection.prepare_cached(&format!("DELETE FROM dm_recent_sequence_{moved}"))?.execute([])?;
+        if let Some(newest) = &mut self.newest {
+            newest.clear(moved);
+        }
         self.layout.generation += 1;
         self.layout.inbox = Position::START;
         self.layout.sequence = Position::START;
@@ -113,27 +150,35 @@ fn move_entries(connection: &Database, table: i64, after: Position, limit: i64) 
         "INSERT INTO dm_inbox (user, seq, at, message, notice, origin) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?;
     let mut floor = connection.prepare_cached("SELECT inbox_floor FROM dm_users WHERE ref = ?1")?;
+    let mut head = connection.prepare_cached("UPDATE dm_users SET inbox_head = ?2 WHERE ref = ?1")?;
     let mut rows = select.query(params![after.key, after.seq, limit])?;
-    let (mut last, mut moved, mut expired) = (after, 0, 0);
+    let mut newest: Option<Position> = None;
+    let (mut moved, mut expired) = (0, 0);
     while let Some(row) = rows.next()? {
-        let at = position(row)?;
-        if at.key != last.key || moved == 0 {
-            expired = floor.query_row([at.key], |row| row.get(0))?;
+        let position = position(row)?;
+        if newest.is_none_or(|last| last.key != position.key) {
+            if let Some(last) = newest {
+                head.execute([last.key, last.seq])?;
+            }
+            expired = floor.query_row([position.key], |row| row.get(0))?;
         }
-        if at.seq > expired {
+        if position.seq > expired {
             insert.execute(params![
-                at.key,
-                at.seq,
+                position.key,
+                position.seq,
                 row.get::<_, i64>(2)?,
                 row.get::<_, Option<i64>>(3)?,
                 ToSqlOutput::Borrowed(row.get_ref(4)?),
                 ToSqlOutput::Borrowed(row.get_ref(5)?)
             ])?;
         }
-        last = at;
+        newest = Some(position);
         moved += 1;
     }
-    Ok(if moved < limit { Position::END } else { last })
+    if let Some(last) = newest {
+        head.execute([last.key, last.seq])?;
+    }
+    Ok(moved_to(newest, moved, limit))
 }
 
 /// Moves rows of conversations in the order of their keys, and says up to which.
@@ -159,7 +204,12 @@ fn move_messages(connection: &Database, table: i64, after: Position, limit: i64)
     if let Some((last, at)) = newest {
         head.execute([last.key, last.seq, at])?;
     }
-    Ok(newest.map(|(last, _)| last).filter(|_| moved == limit).unwrap_or(Position::END))
+    Ok(moved_to(newest.map(|(last, _)| last), moved, limit))
+}
+
+/// How far a generation is moved after a step of at most so many rows.
+fn moved_to(last: Option<Position>, moved: i64, limit: i64) -> Position {
+    last.filter(|_| moved == limit).unwrap_or(Position::END)
 }
 
 fn position(row: &Row<'_>) -> Result<Position> {

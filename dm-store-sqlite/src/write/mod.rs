@@ -5,9 +5,12 @@ mod append;
 mod conversations;
 mod devices;
 mod expire;
+mod heads;
 mod inbox;
 mod keys;
+mod last_writer;
 mod merge;
+mod newest;
 mod statements;
 
 use std::num::NonZeroUsize;
@@ -17,7 +20,8 @@ use dm_core::{EngineWriter, Outcome, Refusal, StoreError, StoreErrorKind, Write}
 use crate::config::SqliteConfig;
 use crate::database::Database;
 use crate::error::{did_not_commit, from_sqlite};
-use crate::heads::Heads;
+use heads::Heads;
+use last_writer::LastWriter;
 use merge::Recent;
 use statements::Statements;
 
@@ -25,11 +29,10 @@ use statements::Statements;
 pub(crate) struct Writer {
     connection: Database,
     heads: Heads,
-    /// Unknown at first, and again after a failure and after another connection wrote.
+    /// Unknown at first, and again after a failure and after another writer.
     recent: Option<Recent>,
     recent_entries: NonZeroUsize,
-    /// SQLite's count of what other connections changed, when `heads` and `recent` were last right.
-    data_version: i64,
+    last_writer: LastWriter,
 }
 
 /// The writes of one batch, each in its room of this module.
@@ -61,29 +64,27 @@ impl From<rusqlite::Error> for Stop {
 }
 
 impl Writer {
-    pub(crate) fn new(connection: Database, config: &SqliteConfig) -> Self {
-        Self {
+    pub(crate) fn new(connection: Database, config: &SqliteConfig) -> Result<Self, StoreError> {
+        Ok(Self {
+            last_writer: LastWriter::new(&connection)?,
             connection,
             heads: Heads::new(config),
             recent: None,
             recent_entries: config.recent_entries,
-            data_version: 0,
-        }
+        })
     }
 
-    /// Begins, and notices what other connections wrote since the last batch.
-    fn begin(&mut self) -> rusqlite::Result<()> {
+    /// Begins, and notices what other writers did since the last batch.
+    fn begin(&mut self) -> Result<(), StoreError> {
         if !self.connection.is_autocommit() {
             // A rollback failed before. If it fails again, so does this batch.
-            self.connection.execute_batch("ROLLBACK")?;
+            self.connection.execute_batch("ROLLBACK").map_err(from_sqlite)?;
         }
-        self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        let version =
-            self.connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
-        if version != self.data_version {
+        let begun = self.connection.prepare_cached("BEGIN IMMEDIATE").and_then(|mut begin| begin.execute([]));
+        begun.map_err(from_sqlite)?;
+        if !self.last_writer.take_over(&self.connection)? {
             self.heads.clear();
             self.recent = None;
-            self.data_version = version;
         }
         Ok(())
     }
@@ -112,6 +113,7 @@ impl Writer {
     fn abandon(&mut self) {
         self.heads.clear();
         self.recent = None;
+        self.last_writer.failed();
         // SQLite may have rolled back by itself. A rollback that fails is tried again by the next batch.
         if !self.connection.is_autocommit()
             && let Err(error) = self.connection.execute_batch("ROLLBACK")
@@ -123,11 +125,11 @@ impl Writer {
 
 impl EngineWriter for Writer {
     fn commit(&mut self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
-        let outcomes = match self.begin().and_then(|()| self.apply(batch)) {
+        let outcomes = match self.begin().and_then(|()| self.apply(batch).map_err(from_sqlite)) {
             Ok(outcomes) => outcomes,
             Err(error) => {
                 self.abandon();
-                return Err(from_sqlite(error));
+                return Err(error);
             }
         };
         let committed = self.connection.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([]));

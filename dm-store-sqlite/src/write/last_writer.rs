@@ -1,0 +1,150 @@
+//! Whether anybody else wrote to the store's tables.
+
+use dm_core::StoreError;
+use rusqlite::Result;
+
+use crate::database::Database;
+use crate::error::from_sqlite;
+use crate::schema;
+
+/// What a writer knows of the others that write to the file: other processes with a store, and the
+/// host itself, whose tables may be there, too.
+pub(super) struct LastWriter {
+    /// This writer.
+    id: i64,
+    /// SQLite's count of what other connections changed, when the file named this writer. `None`
+    /// when it may not.
+    seen: Option<i64>,
+}
+
+impl LastWriter {
+    /// # Errors
+    /// Those of SQLite.
+    pub(super) fn new(connection: &Database) -> Result<Self, StoreError> {
+        let id = connection.query_row("SELECT random()", [], |row| row.get(0)).map_err(from_sqlite)?;
+        Ok(Self { id, seen: None })
+    }
+
+    /// Makes this writer the last one, in a transaction that has begun. Returns whether it was the
+    /// last one before: then nobody else wrote to the store's tables since its last commit.
+    ///
+    /// # Errors
+    /// [`NewerSchema`](dm_core::StoreErrorKind::NewerSchema) if a newer version of the library
+    /// changed the tables meanwhile, and those of SQLite.
+    pub(super) fn take_over(&mut self, connection: &Database) -> Result<bool, StoreError> {
+        let (version, last) = self.look(connection).map_err(from_sqlite)?;
+        let Some((schema, last)) = last else { return Ok(true) };
+        if schema != schema::VERSION {
+            return Err(schema::newer(schema));
+        }
+        if last != self.id {
+            connection
+                .prepare_cached("UPDATE dm_merge SET writer = ?1")
+                .and_then(|mut update| update.execute([self.id]))
+                .map_err(from_sqlite)?;
+        }
+        self.seen = Some(version);
+        Ok(last == self.id)
+    }
+
+    /// Notes that a transaction failed, in which this may have become the last writer.
+    pub(super) const fn failed(&mut self) {
+        self.seen = None;
+    }
+
+    /// SQLite's count, and if it moved the version of the schema and the last writer.
+    fn look(&self, connection: &Database) -> Result<(i64, Option<(usize, i64)>)> {
+        let version = connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
+        if self.seen == Some(version) {
+            return Ok((version, None));
+        }
+        let last = connection
+            .prepare_cached("SELECT (SELECT version FROM dm_schema), writer FROM dm_merge")?
+            .query_row([], |row| {
+                let schema: i64 = row.get(0)?;
+                Ok((usize::try_from(schema).unwrap_or(usize::MAX), row.get(1)?))
+            })?;
+        Ok((version, Some(last)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use dm_conformance::build::{append, open};
+    use dm_core::{EngineWriter as _, Outcome, StoreErrorKind};
+    use rusqlite::Connection;
+
+    use crate::config::SqliteConfig;
+    use crate::database::Database;
+    use crate::names::TablePrefix;
+    use crate::schema;
+    use crate::write::Writer;
+
+    fn writer(path: &Path) -> Writer {
+        let connection = Connection::open(path).unwrap();
+        connection.execute_batch("PRAGMA journal_mode = WAL").unwrap();
+        let database = Database::new(connection, TablePrefix::default());
+        schema::migrate(&database).unwrap();
+        Writer::new(database, &SqliteConfig::default()).unwrap()
+    }
+
+    /// The numbers that a batch gave its messages.
+    fn sent(writer: &mut Writer, id: u64) -> u64 {
+        let mut outcomes = writer.commit(vec![append(1, 1, id).into()]).unwrap();
+        let Some(Outcome::MessageAppended(appended)) = outcomes.pop() else { panic!("no message") };
+        appended.message.sequence.get()
+    }
+
+    #[test]
+    fn a_host_that_writes_to_its_own_tables_leaves_what_is_in_memory() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("host.db");
+        let mut writer = writer(&path);
+        writer.commit(vec![open(1, 1, 2)]).unwrap();
+        assert_eq!(sent(&mut writer, 1), 1);
+        let host = Connection::open(&path).unwrap();
+        host.execute_batch("CREATE TABLE host (x); INSERT INTO host VALUES (1)").unwrap();
+        assert!(writer.heads.knows(2, 1), "two users and a conversation");
+        assert_eq!(sent(&mut writer, 2), 2);
+        host.execute_batch("INSERT INTO host VALUES (2)").unwrap();
+        writer.begin().unwrap();
+        assert!(writer.heads.knows(2, 1));
+    }
+
+    #[test]
+    fn another_writer_is_noticed_also_after_a_batch_that_failed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("dm.db");
+        let (mut one, mut other) = (writer(&path), writer(&path));
+        one.commit(vec![open(1, 1, 2)]).unwrap();
+        for n in 0..3 {
+            assert_eq!(sent(&mut one, 10 * n + 1), 4 * n + 1);
+            assert_eq!(sent(&mut other, 10 * n + 2), 4 * n + 2);
+            // It becomes the last writer, which is not committed.
+            one.begin().unwrap();
+            assert!(one.heads.knows(0, 0));
+            one.abandon();
+            assert_eq!(sent(&mut one, 10 * n + 3), 4 * n + 3);
+            assert_eq!(sent(&mut other, 10 * n + 4), 4 * n + 4);
+        }
+    }
+
+    #[test]
+    fn tables_that_a_newer_version_changed_meanwhile_are_not_written_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("dm.db");
+        let mut writer = writer(&path);
+        writer.commit(vec![open(1, 1, 2)]).unwrap();
+        let newer = Connection::open(&path).unwrap();
+        newer.execute_batch("UPDATE dm_schema SET version = version + 1").unwrap();
+        for _ in 0..2 {
+            let refused = writer.commit(vec![append(1, 1, 1).into()]).unwrap_err();
+            assert_eq!(refused.kind(), StoreErrorKind::NewerSchema);
+        }
+        let messages: i64 =
+            newer.query_row("SELECT count(*) FROM dm_messages", [], |row| row.get(0)).unwrap();
+        assert_eq!(messages, 0);
+    }
+}
