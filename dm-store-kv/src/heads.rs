@@ -105,10 +105,7 @@ impl Heads {
             return Ok(Some(*known));
         }
         let Some(user_ref) = tables.user_ref(user)? else { return Ok(None) };
-        let floor = tables.floor(user_ref)?;
-        let newest = tables.newest_entry(user_ref, floor)?;
-        let head = newest.unwrap_or(floor);
-        let found = User { user_ref, head, is_empty: newest.is_none() };
+        let found = tables.user(user_ref)?;
         self.users.put(user, found);
         Ok(Some(found))
     }
@@ -122,9 +119,16 @@ impl Heads {
             return Ok(Some(*known));
         }
         let Some(thread_ref) = tables.thread_ref(id)? else { return Ok(None) };
-        let participants = tables.participants(tables.thread_row(thread_ref)?)?;
+        let row = tables.thread_row(thread_ref)?;
+        let pair = [tables.user_of(row.a)?, tables.user_of(row.b)?];
+        // Whoever writes to the conversation needs both next, and here their refs are at hand.
+        for (user, user_ref) in pair.into_iter().zip([row.a, row.b]) {
+            if !self.users.contains(&user) {
+                self.users.put(user, tables.user(user_ref)?);
+            }
+        }
         let (head, _) = tables.newest_message(thread_ref)?;
-        let found = Thread { thread_ref, participants, head };
+        let found = Thread { thread_ref, participants: participants(pair)?, head };
         self.threads.put(id, found);
         Ok(Some(found))
     }
@@ -156,6 +160,13 @@ impl<T: Rows> Tables<T> {
         self.user_ids.find(user.as_bytes(), |value| value.last(Fields::u32))
     }
 
+    /// A user, as appending needs to know them.
+    fn user(&self, user_ref: u32) -> Result<User, Failure> {
+        let floor = self.floor(user_ref)?;
+        let newest = self.newest_entry(user_ref, floor)?;
+        Ok(User { user_ref, head: newest.unwrap_or(floor), is_empty: newest.is_none() })
+    }
+
     pub(crate) fn user_of(&self, user_ref: u32) -> Result<UserId, Failure> {
         self.users
             .find(&user_ref.to_be_bytes(), |value| value.last(Fields::user))?
@@ -173,8 +184,7 @@ impl<T: Rows> Tables<T> {
     }
 
     pub(crate) fn participants(&self, row: ThreadRow) -> Result<Participants, Failure> {
-        Participants::new(self.user_of(row.a)?, self.user_of(row.b)?)
-            .map_err(|_| Failure::Damaged("a conversation with oneself"))
+        participants([self.user_of(row.a)?, self.user_of(row.b)?])
     }
 
     /// The newest entry that a user's inbox holds above its floor, below which there is none.
@@ -191,4 +201,8 @@ impl<T: Rows> Tables<T> {
         let floor = self.floors.find(&user_ref.to_be_bytes(), |value| value.last(Fields::seq))?;
         Ok(floor.unwrap_or(InboxSeq::ZERO))
     }
+}
+
+fn participants([one, other]: [UserId; 2]) -> Result<Participants, Failure> {
+    Participants::new(one, other).map_err(|_| Failure::Damaged("a conversation with oneself"))
 }

@@ -144,7 +144,8 @@ impl Heads {
         let mut rows = select.query([id.as_bytes()])?;
         let Some(row) = rows.next()? else { return Ok(None) };
         let participants = codec::get_participants(row, 0)?;
-        for (user, column) in [(participants.a(), 4), (participants.b(), 7)] {
+        for (key, column) in [(0, 4), (1, 7)] {
+            let user = codec::get_user(row, key)?;
             if !self.users.contains(&user) {
                 self.users.put(user, get_user(connection, recent, row, column)?);
             }
