@@ -162,6 +162,24 @@ async fn expiry_goes_on_while_announcements_fail() {
 }
 
 #[tokio::test]
+async fn an_expiry_that_fails_by_itself_does_not_keep_the_service_unready() {
+    let store = GatedStore::new();
+    let world = World::with(store.clone(), |_| ());
+    settle().await;
+    // Telling of keys goes well, expiry does not, time after time.
+    for _ in 0..3 {
+        store.next_commit(Fault::None);
+        store.next_commit(Fault::Fail(StoreErrorKind::Engine));
+    }
+    world.clock.advance(60 * SECOND);
+    settle().await;
+    assert!(!world.dm.health().committing);
+    world.clock.advance(4 * SECOND);
+    settle().await;
+    assert!(world.dm.health().is_ready(), "{:?}", world.dm.health());
+}
+
+#[tokio::test]
 async fn nothing_is_tried_again_on_a_store_that_is_closed_for_good() {
     let store = GatedStore::new();
     let world = World::with(store.clone(), |_| ());
