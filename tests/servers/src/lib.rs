@@ -15,6 +15,7 @@
 )]
 #![cfg(unix)]
 
+mod guarded;
 pub mod nats;
 pub mod postgres;
 mod shared;

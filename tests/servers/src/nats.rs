@@ -3,17 +3,18 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
+use crate::guarded::Guarded;
 use crate::shared;
 
 /// How long a server may take to start, stop or answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A server for one test, ended with this value. It listens on ports of 127.0.0.1 that were free.
+/// A server for one test, ended with this value, or with the process if that is killed. It listens
+/// on ports of 127.0.0.1 that were free.
 #[derive(Debug)]
 pub struct Server {
     folder: PathBuf,
@@ -21,7 +22,7 @@ pub struct Server {
     lines: String,
     /// For clients, and for monitoring. They stay the same when the server is started again.
     ports: (u16, u16),
-    process: Option<Child>,
+    process: Option<Guarded>,
 }
 
 /// Whether NATS is installed.
@@ -84,21 +85,15 @@ impl Server {
         fs::write(self.folder.join("server.conf"), text).expect("the folder is ours");
         let log = fs::File::options().create(true).append(true).open(self.folder.join("log"));
         let log = log.expect("the folder is ours");
-        let child = shared::without_rights("nats", Path::new("nats-server"))
-            .args(["-c", "server.conf"])
-            .current_dir(&self.folder)
-            // A signal that ends a test ends its whole group.
-            .process_group(0)
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().expect("a second handle"))
-            .stderr(log)
-            .spawn()
-            .expect("nats-server starts");
+        let mut command = shared::without_rights("nats", Path::new("nats-server"));
+        command.args(["-c", "server.conf"]).current_dir(&self.folder);
+        command.stdout(log.try_clone().expect("a second handle")).stderr(log);
+        let child = Guarded::spawn(&mut command, &self.folder);
         let file = self.folder.join(format!("nats-server_{}.ports", child.id()));
         self.process = Some(child);
         let end = Instant::now() + PATIENCE;
         while !self.read_ports(&file) {
-            let ended = self.process.as_mut().and_then(|child| child.try_wait().ok().flatten());
+            let ended = self.process.as_mut().and_then(Guarded::ended);
             assert!(ended.is_none(), "the server ended: {ended:?}: {}", self.log());
             assert!(Instant::now() < end, "the server does not take connections: {}", self.log());
             std::thread::park_timeout(Duration::from_millis(5));
@@ -107,10 +102,7 @@ impl Server {
 
     /// Ends the server at once, as a crash does.
     pub fn stop(&mut self) {
-        if let Some(mut child) = self.process.take() {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+        self.process = None;
     }
 
     /// Stops the process where it is: connections stay, and nothing is answered.
