@@ -106,6 +106,9 @@ pub(crate) struct Options {
     /// The store is opened anew, and each message goes to another conversation
     #[arg(long)]
     pub(crate) cold: bool,
+    /// A host writes to a table of its own in the store's file, so many times a second; on SQLite
+    #[arg(long, default_value_t = 0)]
+    pub(crate) host_writes: u32,
     /// Bytes of ciphertext per message
     #[arg(long, default_value_t = 512)]
     pub(crate) payload: usize,

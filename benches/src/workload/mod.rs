@@ -6,6 +6,7 @@ pub(crate) mod compare;
 pub(crate) mod drain;
 pub(crate) mod expire;
 pub(crate) mod history;
+mod host_writer;
 pub(crate) mod http;
 pub(crate) mod list;
 pub(crate) mod open;

@@ -5,6 +5,7 @@ use crate::measure::Commits;
 use crate::options::Options;
 use crate::report::Report;
 use crate::subject::{Kind, Subject};
+use crate::workload::host_writer::HostWriter;
 
 pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
     let commits = Commits::record()?;
@@ -15,6 +16,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
     if options.cold {
         subject = subject.reopened().await?;
     }
+    let host = HostWriter::start(options, folder.path())?;
     let _before = commits.median();
     let measured = subject.send(options, options.span()).await;
     let commit = commits.median();
@@ -37,6 +39,9 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
         report.add("median batch", commit.writes, "writes");
         report.add("median commit", commit.millis, "ms");
         report.add("p99 / median commit", measured.millis(0.99) / commit.millis, "x");
+    }
+    if let Some(host) = host {
+        report.add("a host's own writes", host.stop()?, "/s");
     }
     subject.close().await;
     let messages = measured.calls as f64 + preload as f64;
