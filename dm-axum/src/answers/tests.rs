@@ -245,6 +245,20 @@ async fn pages_of_websockets_that_nobody_reads_take_the_budget_of_one_user() {
     world.until(|| answers.bytes() == 0 && answers.free_of(ana) == all).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_keeps_its_room_until_its_websocket_has_written_it() {
+    let world = World::new(options()).await;
+    let (ana, answers) = (ANA.parse().unwrap(), &world.api.answers);
+    let all = answers.free_of(ana);
+    let silent = world.ask_for_history(ANA, 1).await;
+    // The first bytes are there, the rest fits into no buffer.
+    silent.get_ref().readable().await.unwrap();
+    assert_eq!(answers.bytes(), 0, "nothing waits any more");
+    assert!(all - answers.free_of(ana) > 128 * 1024, "{} of {all} are free", answers.free_of(ana));
+    drop(silent);
+    world.until(|| answers.free_of(ana) == all).await;
+}
+
 #[tokio::test]
 async fn few_answers_of_a_user_are_made_at_a_time_and_all_in_the_end() {
     let world = World::new(options()).await;
