@@ -13,7 +13,7 @@ use dm_test_servers::postgres::{Cluster, Database};
 
 use crate::subject::Kind;
 
-/// Where a store keeps its data: a folder, or a database that is made for it.
+/// The place of a store's data: a folder, or a database that is made for it.
 pub(crate) struct Data {
     kind: Kind,
     folder: PathBuf,

@@ -9,8 +9,8 @@ use crate::codec;
 use crate::config::SqliteConfig;
 use crate::database::Database;
 
-/// What is known of users and conversations written to lately. Only ever a copy of what the file
-/// says: it is emptied when a batch fails and when another writer wrote to the store's tables.
+/// The users and conversations written to lately. Only ever a copy of what the file says: it is
+/// emptied when a batch fails and when another writer wrote to the store's tables.
 pub(super) struct Heads {
     users: LruCache<UserId, User>,
     threads: LruCache<ConversationId, Thread>,

@@ -7,8 +7,8 @@ use crate::database::Database;
 use crate::error::from_sqlite;
 use crate::schema;
 
-/// What a writer knows of the others that write to the file: other processes with a store, and the
-/// host itself, whose tables may be there, too.
+/// A writer, beside others that write to the file: other processes with a store, and the host
+/// itself, whose tables may be there, too.
 pub(super) struct LastWriter {
     /// This writer.
     id: i64,
@@ -19,7 +19,7 @@ pub(super) struct LastWriter {
 
 impl LastWriter {
     /// # Errors
-    /// Those of SQLite.
+    /// SQLite's.
     pub(super) fn new(connection: &Database) -> Result<Self, StoreError> {
         let id = connection.query_row("SELECT random()", [], |row| row.get(0)).map_err(from_sqlite)?;
         Ok(Self { id, seen: None })

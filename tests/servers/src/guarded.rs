@@ -20,7 +20,7 @@ impl Guarded {
     /// Starts a process. A guard who has to end it removes the folder, too.
     ///
     /// # Panics
-    /// When it does not start.
+    /// If it does not start.
     pub(crate) fn spawn(command: &mut Command, folder: &Path) -> Self {
         // A signal that ends a test ends its whole group.
         let process = command.process_group(0).stdin(Stdio::null()).spawn().expect("the program starts");
