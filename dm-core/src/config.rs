@@ -46,7 +46,8 @@ pub struct Config {
     pub announce_step: usize,
     /// Writes waiting to be committed, before callers wait for room. Default 4,096.
     pub queue: usize,
-    /// Bytes of payload waiting to be committed, before callers wait for room. Default 64 MiB.
+    /// Bytes of payload waiting to be committed, before callers wait for room. A write of more than
+    /// that waits until the queue is empty, and takes all of it. Default 64 MiB.
     pub queue_bytes: usize,
     /// Most writes in one commit. Default 512: past that the fsync is already spread thin.
     pub batch: usize,

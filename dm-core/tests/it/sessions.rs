@@ -399,6 +399,22 @@ async fn a_device_that_only_sends_has_its_cursor_moved_along() {
 }
 
 #[tokio::test]
+async fn a_device_that_sends_does_not_thereby_acknowledge_what_it_received() {
+    let world = World::new();
+    let chat = world.open(1, 2).await;
+    let mut session = world.connect(&who(1)).await;
+    backlog(&mut session).await;
+    world.send(&who(2), chat, "unacknowledged").await;
+    assert_eq!(text(&mut session).await, "unacknowledged");
+    for n in 1..=600 {
+        world.send(&who(1), chat, &n.to_string()).await;
+        assert!(poll_once(&mut Box::pin(session.next())).await.is_none());
+    }
+    settle().await;
+    assert_eq!(texts(&world.pending(&who(1)).await), ["unacknowledged"]);
+}
+
+#[tokio::test]
 async fn shutdown_ends_sessions() {
     let world = World::new();
     let mut session = world.connect(&who(1)).await;
