@@ -134,8 +134,8 @@ async fn an_answer_does_not_wait_for_the_next_commit() {
 async fn a_batch_ends_at_its_limits_of_count_and_bytes() {
     for (change, expected) in [
         ((|c| c.batch = 10) as fn(&mut dm_core::Config), vec![1, 10, 10, 5]),
-        // Three payloads of 1,000 bytes fit into one batch, four do not.
-        (|c| c.batch_bytes = 4_000, vec![1, 3, 3, 3, 3, 3, 3, 3, 3, 1]),
+        // Three payloads of 1,000 bytes fit into one batch exactly, with what each takes besides.
+        (|c| c.batch_bytes = 3 * 1_120, vec![1, 3, 3, 3, 3, 3, 3, 3, 3, 1]),
         // A single larger one is a batch of its own.
         (|c| c.batch_bytes = 1, vec![1; 26]),
     ] {

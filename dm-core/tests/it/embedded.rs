@@ -69,6 +69,25 @@ async fn an_engine_that_panics_refuses_all_further_work_and_is_not_reopened() {
 }
 
 #[tokio::test]
+async fn a_read_that_the_engine_refuses_after_its_panic_does_not_have_it_reopened() {
+    let world = Reopening::new();
+    world.script.hold_reads(true);
+    let store = world.store.clone();
+    let read = tokio::spawn(async move { store.key(user(1)).await });
+    while world.script.reading() == 0 {
+        tokio::task::yield_now().await;
+    }
+    world.script.next(Next::Panics);
+    world.commit().await.unwrap_err();
+    world.script.refuse_reads(true);
+    world.script.hold_reads(false);
+    assert_eq!(read.await.unwrap().unwrap_err().kind(), StoreErrorKind::Closed);
+    assert_eq!(world.commit().await.unwrap_err(), StoreErrorKind::Closed);
+    drop(world.store);
+    assert!(world.begins.recv().is_err(), "no attempt was made");
+}
+
+#[tokio::test]
 async fn an_engine_that_panics_while_it_is_opened_again_stays_closed() {
     let script = Script::default();
     let (writer, reader) = script.halves();
@@ -275,6 +294,20 @@ async fn free_space_is_measured_before_a_batch_that_is_a_part_of_the_reserve() {
     free.store(0, Ordering::SeqCst);
     let outcomes = store.commit(vec![append_of(&"x".repeat(1024 * 1024))]).await.unwrap();
     assert!(matches!(outcomes[..], [Outcome::Refused(Refusal::NoRoom)]), "{outcomes:?}");
+}
+
+#[tokio::test]
+async fn a_batch_is_stored_if_the_reserve_is_left_behind_it() {
+    let script = Script::default();
+    let (store, free, _) = on_a_disk(&script, 16 * MIB);
+    let payload = "x".repeat(1024 * 1024);
+    let needed = 16 * MIB + ciphertext(&payload).len() as u64;
+    free.store(needed - 1, Ordering::SeqCst);
+    let outcomes = store.commit(vec![append_of(&payload)]).await.unwrap();
+    assert!(matches!(outcomes[..], [Outcome::Refused(Refusal::NoRoom)]), "{outcomes:?}");
+    free.store(needed, Ordering::SeqCst);
+    let outcomes = store.commit(vec![append_of(&payload)]).await.unwrap();
+    assert!(!matches!(outcomes[..], [Outcome::Refused(_)]), "{outcomes:?}");
 }
 
 #[tokio::test]
