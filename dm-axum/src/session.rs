@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[derive(Debug)]
-    struct Unending(u8);
+    struct Unending;
 
     #[async_trait]
     impl LiveSession for Unending {
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn a_watch_is_equal_to_its_clones_and_to_none_of_another_session() {
-        let watch = || SessionWatch(Arc::new(Unending(7)));
+        let watch = || SessionWatch(Arc::new(Unending));
         let (one, other) = (watch(), watch());
         assert_eq!(one, one.clone());
         assert_ne!(one, other);
