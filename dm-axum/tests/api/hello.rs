@@ -269,3 +269,27 @@ async fn a_shutdown_answers_what_is_under_way_then_closes_with_1012() {
     assert_eq!(world.dm.depth(&who).await.unwrap().messages, 1);
     until(async || world.hub.connections() == 0).await;
 }
+
+#[tokio::test]
+async fn a_hello_that_waits_when_the_service_stops_is_told_so_and_sent_away() {
+    let store = FaultyStore::default();
+    let world = World::with(store.clone(), |_| (), |_| ()).await;
+    let conversation = world.open(1, 2).await;
+    let (mut other, _) = Socket::hello(&world, 1, "phone").await;
+    let writes = store.writes();
+    store.hold(true);
+    other.send("s", &conversation, "under way").await;
+    until(async || store.writes() > writes).await;
+    let mut socket = Socket::open(&world, 2).await;
+    socket.say_hello("h", "new").await;
+    until(async || world.dm.health().queued == 1).await;
+
+    let dm = world.dm.clone();
+    let shutdown = tokio::spawn(async move { dm.shutdown(SECOND).await });
+    until(async || !world.dm.health().accepting).await;
+    world.clock.advance(SECOND);
+    let problem = socket.hear_problem("h").await;
+    assert_eq!(problem.detail, "shutting down");
+    assert_eq!(socket.hear_close().await, (1012, "shutting down".to_owned()));
+    shutdown.await.unwrap();
+}
