@@ -245,6 +245,33 @@ async fn a_ping_is_answered_with_its_nonce() {
 }
 
 #[tokio::test]
+async fn an_answer_to_a_ping_that_waits_behind_requests_is_no_silence() {
+    let store = FaultyStore::default();
+    let world = World::with(store.clone(), |_| (), |options| options.in_flight = 1).await;
+    let conversation = world.open(1, 2).await;
+    let (mut socket, _) = Socket::hello(&world, 1, "phone").await;
+    socket.hear_delivery().await;
+    socket.hear_caught_up().await;
+    let writes = store.writes();
+    store.hold(true);
+    // Nothing more is read until this is answered.
+    socket.send("s", &conversation, "slow").await;
+    until(async || store.writes() > writes).await;
+    world.clock.advance(30 * SECOND);
+    socket.hear_ping(true).await;
+    for _ in 0..3 {
+        world.clock.advance(10 * SECOND);
+        tokio::task::yield_now().await;
+    }
+    store.hold(false);
+    assert_eq!(socket.hear_sent("s").await.server_sequence, 1);
+    socket.hear_no_more().await;
+    // And the answer was heard.
+    world.clock.advance(10 * SECOND);
+    socket.hear_no_more().await;
+}
+
+#[tokio::test]
 async fn a_shutdown_answers_what_is_under_way_then_closes_with_1012() {
     let store = FaultyStore::default();
     let world = World::with(store.clone(), |_| (), |_| ()).await;
