@@ -114,6 +114,16 @@ async fn a_new_device_may_start_now() {
 }
 
 #[tokio::test]
+async fn a_connection_that_is_dropped_ends_at_once_and_says_nothing_more() {
+    let mut scene = scene().await;
+    let mut peer = scene.server.welcome(0).await;
+    peer.deliver(1, hello(1)).await;
+    scene.delivery().await.acknowledge();
+    drop(scene.connection);
+    assert!(peer.next().await.is_none(), "closing it would acknowledge");
+}
+
+#[tokio::test]
 async fn the_backlog_comes_then_caught_up_then_what_happens() {
     let mut scene = scene().await;
     let mut peer = scene.server.welcome(4).await;
