@@ -223,3 +223,54 @@ fn journal_mode(connection: &Connection, pragma: &str) -> Result<(), StoreError>
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pragma(database: &Database, name: &str) -> i64 {
+        database.connection().query_row(&format!("PRAGMA {name}"), [], |row| row.get(0)).unwrap()
+    }
+
+    /// A file, and a writer and readers of it.
+    fn opened(config: &SqliteConfig) -> (tempfile::TempDir, PathBuf, Database, Readers) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("dm.db");
+        let database = writer(&path, config, Opening::First).unwrap();
+        let readers = Readers::open(&path, config).unwrap();
+        (folder, path, database, readers)
+    }
+
+    #[test]
+    fn connections_have_the_caches_and_the_writer_syncs_as_the_configuration_says() {
+        let config = SqliteConfig { cache_bytes: 8 << 20, checkpoint_pages: 77, ..SqliteConfig::default() };
+        let (_folder, _, writer, readers) = opened(&config);
+        // Negative sizes are in KiB. Two is FULL.
+        assert_eq!(pragma(&writer, "cache_size"), -8_192);
+        assert_eq!([pragma(&writer, "synchronous"), pragma(&writer, "wal_autocheckpoint")], [2, 77]);
+        assert_eq!(pragma(&writer, "page_size"), 8_192);
+        let loan = readers.borrow().unwrap();
+        let reader = loan.connection.as_ref().unwrap();
+        assert_eq!([pragma(reader, "cache_size"), pragma(reader, "query_only")], [-1_024, 1]);
+    }
+
+    #[test]
+    fn a_connection_that_is_lost_or_fails_to_open_is_opened_again_when_it_is_needed() {
+        let config = SqliteConfig { readers: NonZeroUsize::MIN, ..SqliteConfig::default() };
+        let (_folder, path, writer, readers) = opened(&config);
+        let lose = || readers.borrow().unwrap().connection = None;
+        lose();
+        drop(readers.borrow().unwrap());
+        lose();
+        drop(writer);
+        let elsewhere = path.with_extension("moved");
+        std::fs::rename(&path, &elsewhere).unwrap();
+        for _ in 0..2 {
+            assert!(readers.borrow().is_err());
+        }
+        std::fs::rename(&elsewhere, &path).unwrap();
+        drop(readers.borrow().unwrap());
+        let state = readers.lock();
+        assert_eq!((state.open, state.idle.len()), (1, 1));
+    }
+}
