@@ -37,7 +37,7 @@ pub(crate) enum Opening {
 /// Opens the writing connection, and brings the schema up to date. A file that is opened again must
 /// hold the tables.
 pub(crate) fn writer(path: &Path, config: &SqliteConfig, opening: Opening) -> Result<Database, StoreError> {
-    if rusqlite::version_number() < SAFE_WAL {
+    if may_race(rusqlite::version_number()) {
         tracing::warn!(
             linked = rusqlite::version(),
             "SQLite before 3.51.3 can corrupt a database in WAL mode in rare cases; link a newer one"
@@ -94,6 +94,11 @@ pub(crate) fn writer(path: &Path, config: &SqliteConfig, opening: Opening) -> Re
 /// commit failed is not in the log then, which that process knows.
 fn write_anew(connection: &Connection) -> Result<(), StoreError> {
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(from_sqlite)
+}
+
+/// Whether checkpoints of a version of SQLite may race with writers.
+const fn may_race(version: i32) -> bool {
+    version < SAFE_WAL
 }
 
 /// Connections for reading: opened with the store and kept, so that no read needs a file descriptor
@@ -239,6 +244,12 @@ mod tests {
         let database = writer(&path, config, Opening::First).unwrap();
         let readers = Readers::open(&path, config).unwrap();
         (folder, path, database, readers)
+    }
+
+    #[test]
+    fn versions_before_the_one_that_is_safe_are_warned_of() {
+        assert!(may_race(3_051_002));
+        assert!(!may_race(3_051_003));
     }
 
     #[test]
