@@ -93,3 +93,15 @@ impl Default for Options {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_sizes_are_those_that_are_documented() {
+        let options = Options::default();
+        let sizes = [options.max_message, options.answer_bytes, options.answer_bytes_per_user];
+        assert_eq!(sizes, [256 << 10, 256 << 20, 32 << 20]);
+    }
+}

@@ -73,3 +73,26 @@ impl Terms {
         Self { expiry: extensions.get().copied(), watch: extensions.get().cloned() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug)]
+    struct Unending;
+
+    #[async_trait]
+    impl LiveSession for Unending {
+        async fn check(&self) -> Result<(), DisconnectReason> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_watch_is_equal_to_its_clones_and_to_none_of_another_session() {
+        let watch = || SessionWatch(Arc::new(Unending));
+        let (one, other) = (watch(), watch());
+        assert_eq!(one, one.clone());
+        assert_ne!(one, other);
+    }
+}

@@ -288,3 +288,16 @@ impl Receipt {
         self.ledger.handle(self.position);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_those_that_are_documented() {
+        let config = ConnectionConfig::default();
+        assert_eq!((config.start, config.max_frame, config.queue), (Start::Oldest, 256 << 10, 512));
+        assert_eq!((config.timeout.as_secs(), config.ping_interval.as_secs()), (10, 30));
+        assert_eq!((config.retry.first.as_millis(), config.retry.longest.as_secs()), (500, 30));
+    }
+}

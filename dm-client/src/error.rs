@@ -150,3 +150,32 @@ impl fmt::Display for Problem {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waiting_helps_with_what_the_server_cannot_do_now_and_not_with_what_it_never_does() {
+        for status in [408, 425, 429, 500, 502, 503, 599] {
+            assert_eq!(Problem::of_status(status).retry(), Retry::Later(None), "{status}");
+        }
+        for status in [0, 400, 401, 404, 409, 413, 499, 501, 600] {
+            assert_eq!(Problem::of_status(status).retry(), Retry::Never, "{status}");
+        }
+        let after = Some(Duration::from_secs(7));
+        let problem = Problem { retry_after: after, ..Problem::of_status(503) };
+        assert_eq!(problem.retry(), Retry::Later(after));
+    }
+
+    #[test]
+    fn a_problem_is_shown_with_the_parts_that_it_has() {
+        let mut problem = Problem::of_status(422);
+        assert_eq!(problem.to_string(), "422");
+        problem.title = "Too large".to_owned();
+        problem.field = Some("message_ids".to_owned());
+        assert_eq!(problem.to_string(), "422, Too large (message_ids)");
+        problem.detail = "at most 1,000".to_owned();
+        assert_eq!(problem.to_string(), "422, Too large, at most 1,000 (message_ids)");
+    }
+}

@@ -186,3 +186,23 @@ impl fmt::Debug for Ticket {
         f.debug_struct("Ticket").field("expires_at", &self.expires_at).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::Identity;
+
+    #[test]
+    fn the_peer_is_the_other_participant_and_nobody_for_who_takes_no_part() {
+        let user = |seed| Identity::from_seed(&[seed; 32]).public_key();
+        let participant = |seed| Participant { user: user(seed), name: format!("{seed}") };
+        let conversation = Conversation {
+            id: ConversationId::new(uuid::Uuid::nil()),
+            participants: [participant(1), participant(2)],
+            created_at: 5,
+            last_message_at: None,
+        };
+        let peer = |seed| conversation.peer_of(&user(seed)).map(|peer| peer.name.as_str());
+        assert_eq!([peer(1), peer(2), peer(3)], [Some("2"), Some("1"), None]);
+    }
+}

@@ -46,7 +46,8 @@ pub struct Config {
     pub announce_step: usize,
     /// Writes waiting to be committed, before callers wait for room. Default 4,096.
     pub queue: usize,
-    /// Bytes of payload waiting to be committed, before callers wait for room. Default 64 MiB.
+    /// Bytes of payload waiting to be committed, before callers wait for room. A write of more than
+    /// that waits until the queue is empty, and takes all of it. Default 64 MiB.
     pub queue_bytes: usize,
     /// Most writes in one commit. Default 512: past that the fsync is already spread thin.
     pub batch: usize,
@@ -165,8 +166,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_defaults_are_valid() {
-        assert!(Config::default().validate().is_ok());
+    fn the_defaults_are_valid_and_those_that_are_documented() {
+        let config = Config::default();
+        assert!(config.validate().is_ok());
+        let sizes = [config.max_payload, config.history_bytes, config.pending_bytes];
+        assert_eq!(sizes, [64 << 10, 1 << 20, 8 << 20]);
+        assert_eq!([config.queue_bytes, config.batch_bytes], [64 << 20, 4 << 20]);
+        assert_eq!(config.inbox_retention.as_secs(), 2_592_000);
     }
 
     #[test]

@@ -86,6 +86,8 @@ mod tests {
     fn the_default_device_has_one_form_only() {
         assert_eq!("default".parse::<DeviceId>().unwrap(), DeviceId::default());
         assert_eq!(DeviceId::default().to_string(), "default");
+        assert!(DeviceId::default().is_default());
+        assert!(!"phone".parse::<DeviceId>().unwrap().is_default());
     }
 
     #[test]

@@ -81,6 +81,20 @@ mod tests {
     }
 
     #[test]
+    fn a_seed_gives_the_numbers_of_splitmix64() {
+        let entropy = SeededEntropy::new(1_234_567);
+        let mut bytes = [0; 20];
+        entropy.fill(&mut bytes);
+        let mut expected = [0; 24];
+        // The first outputs of the reference implementation (splitmix64.c at prng.di.unimi.it).
+        let numbers = [6_457_827_717_110_365_317_u64, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423];
+        for (chunk, number) in expected.chunks_mut(8).zip(numbers) {
+            chunk.copy_from_slice(&number.to_le_bytes());
+        }
+        assert_eq!(bytes, expected[..20]);
+    }
+
+    #[test]
     fn ids_are_version_seven_and_sort_by_time() {
         let early = uuid_v7(Timestamp::from_millis(1_000), &OsEntropy);
         let late = uuid_v7(Timestamp::from_millis(2_000), &OsEntropy);

@@ -184,6 +184,17 @@ mod tests {
     }
 
     #[test]
+    fn the_text_form_of_a_key_is_read_back_in_either_case_and_at_its_length_only() {
+        let key = X25519Key::from_bytes(user(1).to_montgomery().unwrap()).unwrap();
+        let text = key.to_string();
+        assert_eq!(text.parse(), Ok(key));
+        assert_eq!(text.to_uppercase().parse(), Ok(key));
+        for wrong in [&text[1..], &text[2..], &format!("{text}0"), &format!("{text}00"), ""] {
+            assert!(wrong.parse::<X25519Key>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
     fn a_key_is_derived_from_its_own_identity_only() {
         let key = X25519Key::from_bytes(user(1).to_montgomery().unwrap()).unwrap();
         assert!(key.is_derived_from(user(1)));

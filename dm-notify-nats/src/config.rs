@@ -232,6 +232,25 @@ mod tests {
     }
 
     #[test]
+    fn what_is_at_a_limit_is_accepted_and_what_is_beyond_it_is_refused() {
+        let valid = |change: fn(&mut NatsConfig)| {
+            let mut config = NatsConfig::default();
+            change(&mut config);
+            config.validate().is_ok()
+        };
+        assert_eq!((NatsConfig::default().queue, NatsConfig::default().max_entry), (4_096, 8_192));
+        assert!(valid(|config| config.prefix = "x".repeat(64)));
+        assert!(!valid(|config| config.prefix = "x".repeat(65)));
+        assert!(valid(|config| config.queue = 1_048_576));
+        assert!(!valid(|config| config.queue = 1_048_577));
+        assert!(valid(|config| config.max_entry = 524_288));
+        assert!(!valid(|config| config.max_entry = 524_289));
+        assert!(valid(|config| config.keys = vec![HintKey::from_bytes([7; 32]); 4]));
+        assert!(valid(|config| config.heartbeat = Duration::from_millis(1)));
+        assert!(!valid(|config| config.heartbeat = Duration::from_micros(999)));
+    }
+
+    #[test]
     fn what_cannot_work_is_refused_by_name() {
         let refused = |change: fn(&mut NatsConfig)| {
             let mut config = NatsConfig::default();

@@ -75,3 +75,25 @@ impl Default for FjallConfig {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_sizes_are_those_that_are_documented() {
+        let config = FjallConfig::default();
+        assert_eq!([config.cache_bytes, config.memtable_bytes, config.reserve_bytes], [64 << 20; 3]);
+        assert_eq!((config.journal_bytes, config.heads.get()), (128 << 20, 65_536));
+    }
+
+    #[test]
+    fn the_smallest_sizes_are_accepted_and_smaller_ones_are_refused() {
+        let valid = |memtable_bytes, journal_bytes| {
+            FjallConfig { memtable_bytes, journal_bytes, ..FjallConfig::default() }.validate().is_ok()
+        };
+        assert!(valid(1 << 20, 64 << 20));
+        assert!(!valid((1 << 20) - 1, 64 << 20));
+        assert!(!valid(1 << 20, (64 << 20) - 1));
+    }
+}

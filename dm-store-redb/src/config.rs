@@ -92,3 +92,22 @@ impl Default for RedbConfig {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_sizes_are_those_that_are_documented() {
+        let config = RedbConfig::default();
+        assert_eq!((config.cache_bytes, config.reserve_bytes), (64 << 20, 64 << 20));
+        assert_eq!([config.heads, config.recent_entries].map(NonZeroUsize::get), [65_536, 65_536]);
+    }
+
+    #[test]
+    fn a_cache_of_a_mebibyte_is_accepted_and_a_smaller_one_is_refused() {
+        let cache = |cache_bytes| RedbConfig { cache_bytes, ..RedbConfig::default() }.validate();
+        assert!(cache(1 << 20).is_ok());
+        assert!(cache((1 << 20) - 1).is_err());
+    }
+}

@@ -140,6 +140,30 @@ mod tests {
         }
     }
 
+    /// The column that is said to be damaged.
+    fn damage<T: std::fmt::Debug>(sql: &str, read: impl FnOnce(&Row<'_>) -> Result<T>) -> usize {
+        let connection = rusqlite::Connection::open_in_memory().unwrap();
+        match connection.query_row(sql, [], read) {
+            Err(rusqlite::Error::FromSqlConversionFailure(column, ..)) => column,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn damage_is_found_and_its_column_named_wherever_the_columns_begin() {
+        let user = UserId::from_stored([3; 32]);
+        for (before, first) in [("", 0), ("7, 8, ", 2)] {
+            let key = |columns| {
+                damage(&format!("SELECT {before}zeroblob(32), {columns}"), |row| key_record(user, row, first))
+            };
+            assert_eq!(key("0, 5, 1"), first + 1, "no version");
+            assert_eq!(key("1, 5, 9"), first + 3, "no binding");
+            let ids = "zeroblob(16), zeroblob(16), 1, zeroblob(32)";
+            let sql = format!("SELECT {before}{ids}, NULL, 5, 6, NULL, x'0102', NULL, x'01'");
+            assert_eq!(damage(&sql, |row| message(row, first)), first + 8, "no nonce");
+        }
+    }
+
     #[test]
     fn bounds_beyond_the_range_are_beyond_all_rows() {
         assert_eq!(bound(7), 7);

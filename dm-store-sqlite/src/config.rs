@@ -81,3 +81,18 @@ impl Default for SqliteConfig {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_sizes_are_those_that_are_documented() {
+        let config = SqliteConfig::default();
+        assert_eq!((config.cache_bytes, config.reserve_bytes), (32 << 20, 64 << 20));
+        assert_eq!(
+            [config.readers, config.heads, config.recent_entries].map(NonZeroUsize::get),
+            [4, 65_536, 131_072]
+        );
+    }
+}

@@ -37,7 +37,7 @@ pub(crate) enum Opening {
 /// Opens the writing connection, and brings the schema up to date. A file that is opened again must
 /// hold the tables.
 pub(crate) fn writer(path: &Path, config: &SqliteConfig, opening: Opening) -> Result<Database, StoreError> {
-    if rusqlite::version_number() < SAFE_WAL {
+    if may_race(rusqlite::version_number()) {
         tracing::warn!(
             linked = rusqlite::version(),
             "SQLite before 3.51.3 can corrupt a database in WAL mode in rare cases; link a newer one"
@@ -94,6 +94,11 @@ pub(crate) fn writer(path: &Path, config: &SqliteConfig, opening: Opening) -> Re
 /// commit failed is not in the log then, which that process knows.
 fn write_anew(connection: &Connection) -> Result<(), StoreError> {
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(from_sqlite)
+}
+
+/// Whether checkpoints of a version of SQLite may race with writers.
+const fn may_race(version: i32) -> bool {
+    version < SAFE_WAL
 }
 
 /// Connections for reading: opened with the store and kept, so that no read needs a file descriptor
@@ -222,4 +227,61 @@ fn journal_mode(connection: &Connection, pragma: &str) -> Result<(), StoreError>
         );
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pragma(database: &Database, name: &str) -> i64 {
+        database.connection().query_row(&format!("PRAGMA {name}"), [], |row| row.get(0)).unwrap()
+    }
+
+    /// A file, and a writer and readers of it.
+    fn opened(config: &SqliteConfig) -> (tempfile::TempDir, PathBuf, Database, Readers) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("dm.db");
+        let database = writer(&path, config, Opening::First).unwrap();
+        let readers = Readers::open(&path, config).unwrap();
+        (folder, path, database, readers)
+    }
+
+    #[test]
+    fn versions_before_the_one_that_is_safe_are_warned_of() {
+        assert!(may_race(3_051_002));
+        assert!(!may_race(3_051_003));
+    }
+
+    #[test]
+    fn connections_have_the_caches_and_the_writer_syncs_as_the_configuration_says() {
+        let config = SqliteConfig { cache_bytes: 8 << 20, checkpoint_pages: 77, ..SqliteConfig::default() };
+        let (_folder, _, writer, readers) = opened(&config);
+        // Negative sizes are in KiB. Two is FULL.
+        assert_eq!(pragma(&writer, "cache_size"), -8_192);
+        assert_eq!([pragma(&writer, "synchronous"), pragma(&writer, "wal_autocheckpoint")], [2, 77]);
+        assert_eq!(pragma(&writer, "page_size"), 8_192);
+        let loan = readers.borrow().unwrap();
+        let reader = loan.connection.as_ref().unwrap();
+        assert_eq!([pragma(reader, "cache_size"), pragma(reader, "query_only")], [-1_024, 1]);
+    }
+
+    #[test]
+    fn a_connection_that_is_lost_or_fails_to_open_is_opened_again_when_it_is_needed() {
+        let config = SqliteConfig { readers: NonZeroUsize::MIN, ..SqliteConfig::default() };
+        let (_folder, path, writer, readers) = opened(&config);
+        let lose = || readers.borrow().unwrap().connection = None;
+        lose();
+        drop(readers.borrow().unwrap());
+        lose();
+        drop(writer);
+        let elsewhere = path.with_extension("moved");
+        std::fs::rename(&path, &elsewhere).unwrap();
+        for _ in 0..2 {
+            assert!(readers.borrow().is_err());
+        }
+        std::fs::rename(&elsewhere, &path).unwrap();
+        drop(readers.borrow().unwrap());
+        let state = readers.lock();
+        assert_eq!((state.open, state.idle.len()), (1, 1));
+    }
 }

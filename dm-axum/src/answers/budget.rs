@@ -170,6 +170,18 @@ mod tests {
     }
 
     #[test]
+    fn a_user_who_has_a_share_keeps_their_pool_however_many_others_come() {
+        let budget = Budget::new(10 * UNIT, 4 * UNIT);
+        let ana = user(1);
+        let all = budget.of(ana).take(4 * UNIT).now_or_never().unwrap().unwrap();
+        for n in 2..=200 {
+            drop(budget.of(user(n)));
+        }
+        assert!(budget.of(ana).take(1).now_or_never().is_none(), "a second pool");
+        drop(all);
+    }
+
+    #[test]
     fn a_user_with_many_requests_waits_at_one_place() {
         let budget = Budget::new(UNIT, UNIT);
         let held = budget.all().clone().take(UNIT).now_or_never().unwrap().unwrap();

@@ -292,3 +292,78 @@ fn bytes(count: usize) -> f64 {
     // Exact: fewer than 2^32 are held.
     f64::from(u32::try_from(count).unwrap_or(u32::MAX))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
+
+    use super::*;
+    use crate::answers::budget::Pool;
+
+    const KIB: usize = 1024;
+
+    fn user(n: u8) -> UserId {
+        UserId::from_stored([n; 32])
+    }
+
+    /// Holds an answer of so many bytes, of which no piece is taken.
+    fn hold(answers: &Answers, n: u8, bytes: usize, now: Timestamp) -> u64 {
+        let take = |pool: Pool| pool.take(bytes).now_or_never().unwrap().unwrap();
+        let (user, all) = (take(answers.budget.of(user(n))), take(answers.budget.all().clone()));
+        let share = Share { of: self::user(n), user, all };
+        answers.insert(Unread::new(VecDeque::new(), bytes, share, now, answers.patience))
+    }
+
+    #[test]
+    fn the_user_with_the_most_bytes_that_stand_still_makes_room_for_those_who_wait() {
+        let answers = Answers::new(&Options::default());
+        let begin = Timestamp::from_millis(1_000_000);
+        let one_each: Vec<_> = (1..=20).map(|n| hold(&answers, n, 4 * KIB, begin)).collect();
+        let _two = [hold(&answers, 21, 3 * KIB, begin), hold(&answers, 21, 3 * KIB, begin)];
+        let now = begin.after(STANDSTILL);
+        let read_lately = [hold(&answers, 22, 9 * KIB, now), hold(&answers, 21, KIB, now)];
+        answers.drop_standing_still(now);
+        let mut left: Vec<_> = answers.lock().by_id.keys().copied().collect();
+        left.sort_unstable();
+        assert_eq!(left, [&one_each[..], &read_lately[..]].concat());
+    }
+
+    #[test]
+    fn the_gauge_shows_the_bytes_that_are_held() {
+        let gauge = OneGauge::default();
+        let shown = || f64::from_bits(gauge.0.load(Ordering::Relaxed));
+        metrics::with_local_recorder(&gauge, || {
+            let answers = Answers::new(&Options::default());
+            let begin = Timestamp::from_millis(1_000_000);
+            hold(&answers, 1, 3 * KIB, begin);
+            hold(&answers, 2, 2 * KIB, begin.after(STANDSTILL));
+            assert_eq!(shown(), 5.0 * 1024.0);
+            answers.drop_standing_still(begin.after(STANDSTILL));
+            assert_eq!(shown(), 2.0 * 1024.0);
+        });
+    }
+
+    /// All gauges in one, of which the tests need no more.
+    #[derive(Default)]
+    struct OneGauge(Arc<AtomicU64>);
+
+    impl Recorder for OneGauge {
+        fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+        fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+        fn register_counter(&self, _: &Key, _: &Metadata<'_>) -> Counter {
+            Counter::noop()
+        }
+
+        fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+            Gauge::from_arc(Arc::clone(&self.0))
+        }
+
+        fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+            Histogram::noop()
+        }
+    }
+}

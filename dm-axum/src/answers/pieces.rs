@@ -71,6 +71,13 @@ impl io::Write for Pieces {
 mod tests {
     use super::*;
 
+    /// Every piece that is taken lets an answer be held for a second longer.
+    #[test]
+    fn a_megabyte_has_few_pieces() {
+        let (parts, _) = Pieces::json(&"x".repeat(1 << 20)).unwrap().into_parts();
+        assert!(parts.len() <= 33, "{} pieces", parts.len());
+    }
+
     #[test]
     fn pieces_hold_every_byte_once_and_none_is_larger_than_the_others() {
         for len in [0, 1, PIECE - 3, PIECE - 2, PIECE - 1, 3 * PIECE + 7] {

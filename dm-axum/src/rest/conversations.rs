@@ -130,3 +130,25 @@ pub(crate) async fn list(
     })
     .await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_conversation_has_room_and_the_room_is_not_much_larger() {
+        // Each character takes six bytes of JSON.
+        let name = || "\u{1}".repeat(128);
+        let longest = ConversationJson {
+            id: "0".repeat(36),
+            participant_a_pubkey: "0".repeat(64),
+            participant_b_pubkey: "0".repeat(64),
+            participant_a_display_name: name(),
+            participant_b_display_name: name(),
+            created_at: u64::MAX,
+            last_message_at: Some(u64::MAX),
+        };
+        let bytes = Pieces::json(&longest).unwrap().len() + size_of::<ConversationState>();
+        assert!((bytes..2 * bytes).contains(&CONVERSATION), "{bytes} of {CONVERSATION}");
+    }
+}

@@ -15,9 +15,9 @@ use crate::answers::Said;
 use crate::router::Api;
 
 /// Bytes read at a time. It is held by every idle connection.
-const READ_BUFFER: usize = 4 * 1024;
+const READ_BUFFER: usize = 4_096;
 /// Bytes written at a time, so that a burst of small frames is not a burst of small packets.
-const WRITE_BUFFER: usize = 4 * 1024;
+const WRITE_BUFFER: usize = 4_096;
 /// Bytes that may wait to be written: one large frame beside small ones.
 const MAX_WRITE_BUFFER: usize = 1024 * 1024;
 /// Frames read from a client that was told to leave.

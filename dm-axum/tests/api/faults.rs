@@ -18,6 +18,9 @@ pub struct FaultyStore {
     next: Arc<Mutex<Option<StoreErrorKind>>>,
     unreadable: Arc<AtomicBool>,
     held: watch::Sender<bool>,
+    history_held: watch::Sender<bool>,
+    /// Reads of history that began.
+    histories: Arc<AtomicUsize>,
     writes: Arc<AtomicUsize>,
 }
 
@@ -40,6 +43,16 @@ impl FaultyStore {
     /// Lets commits for callers wait, or go on.
     pub fn hold(&self, held: bool) {
         self.held.send_replace(held);
+    }
+
+    /// Lets reads of history wait, or go on.
+    pub fn hold_history(&self, held: bool) {
+        self.history_held.send_replace(held);
+    }
+
+    /// Reads of history that began until now.
+    pub fn histories(&self) -> usize {
+        self.histories.load(Ordering::Relaxed)
     }
 
     /// Callers' writes that were to be committed until now.
@@ -84,6 +97,8 @@ impl Store for FaultyStore {
     }
 
     async fn history(&self, query: HistoryQuery) -> Result<Option<HistoryPage>, StoreError> {
+        self.histories.fetch_add(1, Ordering::Relaxed);
+        self.history_held.subscribe().wait_for(|held| !held).await.unwrap();
         self.inner.history(query).await
     }
 

@@ -2,8 +2,8 @@
 
 use dm_core::{Principal, StoreErrorKind};
 use dm_proto::{
-    DmGap, DmHello, DmPing, DmWelcome, Envelope, dm_client_frame, dm_delivery::Event, dm_gap::Reason,
-    dm_server_frame::Frame,
+    DmGap, DmHello, DmHistoryRequest, DmPing, DmWelcome, Envelope, dm_client_frame, dm_delivery::Event,
+    dm_gap::Reason, dm_server_frame::Frame, envelope::Payload,
 };
 use serde_json::json;
 
@@ -245,6 +245,33 @@ async fn a_ping_is_answered_with_its_nonce() {
 }
 
 #[tokio::test]
+async fn an_answer_to_a_ping_that_waits_behind_requests_is_no_silence() {
+    let store = FaultyStore::default();
+    let world = World::with(store.clone(), |_| (), |options| options.in_flight = 1).await;
+    let conversation = world.open(1, 2).await;
+    let (mut socket, _) = Socket::hello(&world, 1, "phone").await;
+    socket.hear_delivery().await;
+    socket.hear_caught_up().await;
+    let writes = store.writes();
+    store.hold(true);
+    // Nothing more is read until this is answered.
+    socket.send("s", &conversation, "slow").await;
+    until(async || store.writes() > writes).await;
+    world.clock.advance(30 * SECOND);
+    socket.hear_ping(true).await;
+    for _ in 0..3 {
+        world.clock.advance(10 * SECOND);
+        tokio::task::yield_now().await;
+    }
+    store.hold(false);
+    assert_eq!(socket.hear_sent("s").await.server_sequence, 1);
+    socket.hear_no_more().await;
+    // And the answer was heard.
+    world.clock.advance(10 * SECOND);
+    socket.hear_no_more().await;
+}
+
+#[tokio::test]
 async fn a_shutdown_answers_what_is_under_way_then_closes_with_1012() {
     let store = FaultyStore::default();
     let world = World::with(store.clone(), |_| (), |_| ()).await;
@@ -268,4 +295,61 @@ async fn a_shutdown_answers_what_is_under_way_then_closes_with_1012() {
     let who = Principal::from(user(2));
     assert_eq!(world.dm.depth(&who).await.unwrap().messages, 1);
     until(async || world.hub.connections() == 0).await;
+}
+
+#[tokio::test]
+async fn a_shutdown_answers_what_is_under_way_also_to_a_client_that_reads_late() {
+    let store = FaultyStore::default();
+    let world = World::with(store.clone(), |_| (), |_| ()).await;
+    let conversation = world.open(1, 2).await;
+    for _ in 0..3 {
+        world.send(1, &conversation, &"x".repeat(64 * 1024)).await;
+    }
+    let (mut socket, _) = Socket::hello(&world, 1, "phone").await;
+    while !matches!(socket.hear_server().await.1, Frame::CaughtUp(_)) {}
+    store.hold_history(true);
+    // More than the buffers between the two hold.
+    let asked = 30;
+    let page = DmHistoryRequest { conversation_id: conversation, before_sequence: 0, limit: 0 };
+    for _ in 0..asked {
+        socket.say(&Envelope::new("p", Payload::DmHistoryRequest(page.clone()))).await;
+    }
+    // All are read, and worked on.
+    socket.hear_no_more().await;
+    let dm = world.dm.clone();
+    let shutdown = tokio::spawn(async move { dm.shutdown(SECOND).await });
+    until(async || !world.dm.health().accepting).await;
+    store.hold_history(false);
+    until(async || store.histories() == asked).await;
+    let (_, Frame::GoingAway(_)) = socket.hear_server().await else { panic!() };
+    for _ in 0..asked {
+        let Some(Payload::DmHistoryResponse(page)) = socket.hear().await.payload else { panic!() };
+        assert_eq!(page.messages.len(), 3);
+    }
+    assert_eq!(socket.hear_close().await, (1012, "shutting down".to_owned()));
+    shutdown.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_hello_that_waits_when_the_service_stops_is_told_so_and_sent_away() {
+    let store = FaultyStore::default();
+    let world = World::with(store.clone(), |_| (), |_| ()).await;
+    let conversation = world.open(1, 2).await;
+    let (mut other, _) = Socket::hello(&world, 1, "phone").await;
+    let writes = store.writes();
+    store.hold(true);
+    other.send("s", &conversation, "under way").await;
+    until(async || store.writes() > writes).await;
+    let mut socket = Socket::open(&world, 2).await;
+    socket.say_hello("h", "new").await;
+    until(async || world.dm.health().queued == 1).await;
+
+    let dm = world.dm.clone();
+    let shutdown = tokio::spawn(async move { dm.shutdown(SECOND).await });
+    until(async || !world.dm.health().accepting).await;
+    world.clock.advance(SECOND);
+    let problem = socket.hear_problem("h").await;
+    assert_eq!(problem.detail, "shutting down");
+    assert_eq!(socket.hear_close().await, (1012, "shutting down".to_owned()));
+    shutdown.await.unwrap();
 }

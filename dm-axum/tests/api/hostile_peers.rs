@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use dm_core::Timestamp;
 use dm_proto::{
     DmHistoryRequest, DmPing, Envelope, dm_client_frame, dm_server_frame, envelope::Payload,
     prost::Message as _,
@@ -10,7 +11,7 @@ use futures_util::{SinkExt, StreamExt};
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 
 use crate::socket::{Socket, until};
-use crate::world::{SECOND, World, user};
+use crate::world::{SECOND, START, World, user};
 
 const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
@@ -42,6 +43,23 @@ async fn a_flood_of_pings_closes_with_1008_and_as_many_as_allowed_do_not() {
     until(async || world.hub.connections() == 0).await;
     assert_eq!(world.stored().await, before);
     Socket::open(&world, 1).await;
+}
+
+#[tokio::test]
+async fn pings_are_counted_for_a_whole_interval_and_anew_when_the_clock_is_set_back() {
+    let world = World::with_options(|options| options.client_pings = 5).await;
+    let mut socket = Socket::open(&world, 1).await;
+    for _ in 0..5 {
+        ping(&mut socket).await;
+        world.clock.advance(SECOND);
+    }
+    world.clock.set(Timestamp::from_millis(START - 1));
+    for _ in 0..5 {
+        ping(&mut socket).await;
+        world.clock.advance(SECOND);
+    }
+    socket.0.send(Message::Ping(Bytes::new())).await.unwrap();
+    assert_eq!(socket.hear_close().await, (1008, "too many pings".to_owned()));
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Clients that never say hello, as the seed's.
 
-use dm_proto::{DmHistoryRequest, Envelope, envelope::Payload};
+use dm_proto::{DmConversationListRequest, DmHistoryRequest, Envelope, envelope::Payload};
 use serde_json::json;
 
 use tokio_tungstenite::tungstenite::Message;
@@ -219,4 +219,22 @@ async fn a_shutdown_closes_with_1012_and_says_nothing_unknown() {
     let closed = futures_util::StreamExt::next(&mut socket.0).await.unwrap().unwrap();
     let Message::Close(Some(frame)) = closed else { panic!("{closed:?}") };
     assert_eq!(u16::from(frame.code), 1012);
+}
+
+#[tokio::test]
+async fn a_list_that_cannot_be_read_sends_away_who_said_no_hello_and_is_a_problem_to_who_did() {
+    let store = FaultyStore::default();
+    let world = World::with(store.clone(), |_| (), |_| ()).await;
+    let list = Envelope::new("l", Payload::DmConversationListRequest(DmConversationListRequest {}));
+    let mut seed = Socket::open(&world, 1).await;
+    let (mut greeted, _) = Socket::hello(&world, 2, "phone").await;
+    greeted.hear_caught_up().await;
+    store.fail_lists(true);
+    greeted.say(&list).await;
+    assert_eq!(greeted.hear_problem("l").await.status, 503);
+    greeted.hear_no_more().await;
+    seed.say(&list).await;
+    let closed = futures_util::StreamExt::next(&mut seed.0).await;
+    let Some(Ok(Message::Close(Some(frame)))) = closed else { panic!("no close") };
+    assert_eq!((u16::from(frame.code), frame.reason.as_str()), (1012, "unavailable"));
 }

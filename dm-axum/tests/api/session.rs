@@ -4,12 +4,12 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use dm_axum::{LiveSession, SessionWatch};
-use dm_core::DisconnectReason;
+use dm_core::{DisconnectReason, Timestamp};
 use reqwest::Method;
 use tokio::sync::watch;
 
 use crate::socket::Socket;
-use crate::world::{SECOND, SESSIONS, World, answer, user};
+use crate::world::{SECOND, SESSIONS, START, World, answer, user};
 
 /// A session whose host answers what a test says.
 #[derive(Debug, Default)]
@@ -103,6 +103,29 @@ async fn the_host_is_asked_when_a_socket_opens_and_with_its_pings() {
         assert_eq!(socket.hear_close().await.0, code);
         assert_eq!(session.checks(), 3);
     }
+}
+
+#[tokio::test]
+async fn the_host_is_asked_once_per_interval_however_often_the_client_is_pinged() {
+    let world = World::new().await;
+    let conversation = world.open(1, 2).await;
+    let session = Session::named("pinged often");
+    let mut socket = open(&world, "pinged often").await;
+    let delivered_and_pinged = async |socket: &mut Socket| {
+        world.send(2, &conversation, "x").await;
+        socket.hear().await;
+        world.clock.advance(SECOND);
+        socket.hear_ping(true).await;
+        socket.list("holds").await;
+    };
+    for _ in 0..3 {
+        delivered_and_pinged(&mut socket).await;
+    }
+    assert_eq!(session.checks(), 1);
+    // By a clock that was set back the last check lies ahead.
+    world.clock.set(Timestamp::from_millis(START - 60_000));
+    delivered_and_pinged(&mut socket).await;
+    assert_eq!(session.checks(), 2);
 }
 
 #[tokio::test]

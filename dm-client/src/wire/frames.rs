@@ -53,3 +53,42 @@ pub(crate) fn key_record(frame: &DmKeyRotatedEvent) -> Result<KeyRecord, Malform
         binding: String::new(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::identity::Identity;
+
+    /// Zero is how a frame says that there is no value.
+    #[test]
+    fn a_zero_is_none() {
+        let user = Identity::from_seed(&[1; 32]).public_key();
+        let id = uuid::Uuid::from_bytes([7; 16]).to_string();
+        for (said, known) in [(0, None), (1, Some(1)), (2, Some(2))] {
+            let frame = EncryptedDmMessage {
+                id: id.clone(),
+                conversation_id: id.clone(),
+                sender_pubkey: user.to_string(),
+                nonce: vec![0; 24].into(),
+                received_at: said,
+                ..EncryptedDmMessage::default()
+            };
+            assert_eq!(message(frame).unwrap().received_at, known);
+            let frame = DmConversation {
+                id: id.clone(),
+                participant_a_pubkey: user.to_string(),
+                participant_b_pubkey: user.to_string(),
+                last_message_at: said,
+                ..DmConversation::default()
+            };
+            assert_eq!(conversation(frame).unwrap().last_message_at, known);
+            let frame = DmKeyRotatedEvent {
+                user_pubkey: user.to_string(),
+                new_x25519_pubkey: user.agreement_key().as_bytes().to_vec().into(),
+                version: u32::try_from(said).unwrap(),
+                ..DmKeyRotatedEvent::default()
+            };
+            assert_eq!(key_record(&frame).unwrap().version.map(u64::from), known);
+        }
+    }
+}

@@ -246,3 +246,45 @@ impl ProblemJson {
 fn present<'de, D: serde::Deserializer<'de>>(source: D) -> Result<Option<Option<Key>>, D::Error> {
     Option::deserialize(source).map(Some)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::identity::Identity;
+
+    fn parsed<J: serde::de::DeserializeOwned, T: TryFrom<J, Error = Malformed>>(json: Value) -> T {
+        serde_json::from_value::<J>(json).unwrap().try_into().unwrap()
+    }
+
+    /// Servers that have no value for a field say zero, nothing or leave it out.
+    #[test]
+    fn what_a_server_does_not_know_is_none() {
+        let user = Identity::from_seed(&[1; 32]).public_key();
+        for (said, version) in [(json!(0), None), (json!(null), None), (json!(1), Some(1))] {
+            let key = json!({
+                "ed25519_pubkey": user.to_string(), "x25519_pubkey": user.agreement_key().to_string(),
+                "published_at": 5, "version": said,
+            });
+            assert_eq!(parsed::<Key, KeyRecord>(key).version, version);
+        }
+        let id = uuid::Uuid::from_bytes([7; 16]).to_string();
+        for (said, at) in [(json!(0), None), (json!(null), None), (json!(1), Some(1))] {
+            let conversation = json!({
+                "id": &id, "participant_a_pubkey": user.to_string(), "participant_b_pubkey": user.to_string(),
+                "created_at": 5, "last_message_at": said,
+            });
+            assert_eq!(parsed::<ConversationJson, Conversation>(conversation).last_message_at, at);
+        }
+        for (said, known) in [(json!(""), false), (json!(null), false), (json!(&id), true)] {
+            let message = json!({
+                "id": &id, "conversation_id": &id, "sender_pubkey": user.to_string(), "timestamp": 1,
+                "encrypted_payload": "AA==", "nonce": BASE64.encode(&[0; 24]), "server_sequence": 1,
+                "client_message_id": said,
+            });
+            let message = parsed::<MessageJson, Message>(message);
+            assert_eq!((message.client_id.is_some(), message.suite, message.received_at), (known, 0, None));
+        }
+    }
+}

@@ -249,8 +249,8 @@ impl Mailbox {
             let named = match target {
                 Some(AckTarget::Entries(seqs)) => seqs.contains(seq),
                 Some(AckTarget::Messages(ids)) => message.is_some_and(|id| ids.contains(&id)),
-                Some(AckTarget::UpTo(up_to)) => seq <= up_to,
-                None => false,
+                // The cursor is at what was named, or beyond it.
+                Some(AckTarget::UpTo(_)) | None => false,
             };
             *seq > cursor && !named
         });

@@ -150,3 +150,24 @@ fn of_device<'a>(mailboxes: Option<&'a Vec<Arc<Mailbox>>>, device: &DeviceId) ->
     let mut of_device = mailboxes.filter(|mailbox| mailbox.device() == device && mailbox.term().is_some());
     of_device.find(|mailbox| mailbox.ended().is_none())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_term_that_is_raised_is_higher_also_than_one_of_the_same_session() {
+        let term = |at, number| Term {
+            at: Timestamp::from_millis(at),
+            session: SessionId { node: NodeId::from_bytes([7; 8]), number },
+        };
+        for (own, other) in [(1, 1), (1, 2), (2, 1)] {
+            for (at, over) in [(5, 5), (5, 9), (9, 5)] {
+                let raised = term(at, own).above(term(over, other)).unwrap();
+                assert!(raised > term(over, other), "{raised:?} over {over}");
+                assert_eq!(raised.session.number, own);
+            }
+        }
+        assert_eq!(term(5, 1).above(term(u64::MAX, 1)), None, "nothing is above the last time");
+    }
+}

@@ -19,6 +19,8 @@ const HINT_QUEUE: usize = 256;
 /// The queue in front of the store.
 pub(super) struct Committer {
     lanes: Vec<Queue>,
+    /// The bytes of all lanes' queues together.
+    queue_bytes: usize,
     status: Arc<Status>,
 }
 
@@ -92,14 +94,15 @@ impl Committer {
                 Queue::new(sender, &room, &status)
             })
             .collect();
-        Self { lanes, status }
+        Self { lanes, queue_bytes: config.queue_bytes, status }
     }
 
     /// Queues a write and waits for its outcome.
     ///
     /// Cancel safe: dropped before the write is queued it does not happen, dropped later it happens in full.
     pub(super) async fn commit(&self, write: Write) -> Result<Outcome, Error> {
-        let bytes = u32::try_from(payload_bytes(&write)).unwrap_or(u32::MAX);
+        // A larger write takes the whole queue; for more it would wait for ever, and others behind it.
+        let bytes = u32::try_from(payload_bytes(&write).min(self.queue_bytes)).unwrap_or(u32::MAX);
         let (answer, outcome) = oneshot::channel();
         let queue = self.queue(&write).ok_or(Error::ShuttingDown)?;
         queue.push(Entry { write, answer, bytes }).await?;

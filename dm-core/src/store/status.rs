@@ -88,3 +88,18 @@ impl Durability {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Probes and dashboards of hosts compare with these.
+    #[test]
+    fn the_names_of_conditions_stay_as_they_are() {
+        let availabilities = [Availability::Open, Availability::Reopening, Availability::Closed];
+        assert_eq!(availabilities.map(Availability::name), ["open", "reopening", "closed"]);
+        assert_eq!([Room::Enough, Room::Low].map(Room::name), ["enough", "low"]);
+        let durabilities = [Durability::Synced, Durability::AsynchronousReplica, Durability::NotSynced];
+        assert_eq!(durabilities.map(Durability::name), ["synced", "asynchronous_replica", "not_synced"]);
+    }
+}

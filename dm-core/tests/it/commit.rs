@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dm_core::{Error, HistoryRange, Retry, SendMessage, Sent, StoreErrorKind, Timestamp};
+use dm_core::{AckTarget, Error, HistoryRange, Retry, SendMessage, Sent, StoreErrorKind, Timestamp};
 use tokio::task::JoinSet;
 
 use crate::common::gate::{Fault, GatedStore};
@@ -75,6 +75,28 @@ async fn callers_that_send_again_at_once_are_one_batch() {
     tasks.join_all().await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_caller_is_not_held_for_others_that_were_answered_and_stay_away() {
+    let (store, world, chat) = gated().await;
+    settle().await;
+    let before = store.batches().len();
+    store.hold_commits();
+    let _first = start(&world, [message(chat, "first")]);
+    settle().await;
+    let two = start(&world, [message(chat, "second"), message(chat, "third")]);
+    settle().await;
+    store.release_one_commit();
+    settle().await;
+    // The longer a commit takes, the longer others may be waited for.
+    tokio::time::advance(Duration::from_secs(60)).await;
+    store.release_commits();
+    assert!(two.join_all().await.iter().all(Result::is_ok));
+    settle().await;
+    let _alone = start(&world, [message(chat, "alone")]);
+    settle().await;
+    assert_eq!(store.batches()[before..], [1, 2, 1]);
+}
+
 #[tokio::test]
 async fn nobody_is_answered_before_the_commit() {
     let (store, world, chat) = gated().await;
@@ -112,8 +134,8 @@ async fn an_answer_does_not_wait_for_the_next_commit() {
 async fn a_batch_ends_at_its_limits_of_count_and_bytes() {
     for (change, expected) in [
         ((|c| c.batch = 10) as fn(&mut dm_core::Config), vec![1, 10, 10, 5]),
-        // Three payloads of 1,000 bytes fit into one batch, four do not.
-        (|c| c.batch_bytes = 4_000, vec![1, 3, 3, 3, 3, 3, 3, 3, 3, 1]),
+        // Three payloads of 1,000 bytes fit into one batch exactly, with what each takes besides.
+        (|c| c.batch_bytes = 3 * 1_120, vec![1, 3, 3, 3, 3, 3, 3, 3, 3, 1]),
         // A single larger one is a batch of its own.
         (|c| c.batch_bytes = 1, vec![1; 26]),
     ] {
@@ -369,12 +391,61 @@ async fn the_queue_holds_back_callers_instead_of_growing() {
     });
     let chat = world.open(1, 2).await;
     settle().await;
-    store.hold_commits();
+    let before = store.batches().len();
     let tasks = start(&world, (0..20).map(|_| message(chat, &"x".repeat(1_000))));
-    settle().await;
-    assert!(world.dm.health().queued < 4, "{:?}", world.dm.health());
-    store.release_commits();
     assert!(tasks.join_all().await.iter().all(Result::is_ok));
+    let batches = &store.batches()[before..];
+    assert!(batches.iter().all(|size| *size <= 3), "{batches:?}");
+}
+
+#[tokio::test]
+async fn acknowledgements_fill_the_queue_by_what_they_name() {
+    let store = GatedStore::new();
+    let world = World::with(store.clone(), |config| {
+        config.max_payload = 1_000;
+        config.queue_bytes = 4_000;
+    });
+    let chat = world.open(1, 2).await;
+    world.send_many(&who(1), chat, 100).await;
+    let pending = world.pending(&who(2)).await;
+    let seqs = pending.iter().map(|entry| entry.seq).take(100).collect();
+    let ids = pending.iter().filter_map(|entry| Some(entry.message()?.id)).take(50).collect();
+    // 800 bytes each.
+    for target in [AckTarget::Entries(seqs), AckTarget::Messages(ids)] {
+        settle().await;
+        let before = store.batches().len();
+        let mut tasks = JoinSet::new();
+        for _ in 0..20 {
+            let (dm, target) = (world.dm.clone(), target.clone());
+            tasks.spawn(async move { dm.acknowledge(&who(2), target).await });
+        }
+        assert!(tasks.join_all().await.iter().all(Result::is_ok));
+        let batches = &store.batches()[before..];
+        assert!(batches.iter().all(|size| *size <= 4), "{batches:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_write_larger_than_the_queue_waits_for_all_of_it_and_not_for_ever() {
+    let world = World::configured(|config| {
+        config.max_payload = 1_000;
+        config.queue_bytes = 1_000;
+    });
+    let chat = world.open(1, 2).await;
+    // A write counts for a little more than its payload.
+    let mut tasks = start(&world, (0..3).map(|_| message(chat, &"x".repeat(1_000))));
+    let names = AckTarget::Entries((1..=500).map(|_| dm_core::InboxSeq::new(1)).collect());
+    let dm = world.dm.clone();
+    let acknowledging = tokio::spawn(async move { dm.acknowledge(&who(2), names).await });
+    for _ in 0..10 {
+        settle().await;
+    }
+    while let Some(sent) = tasks.try_join_next() {
+        sent.unwrap().unwrap();
+    }
+    assert!(tasks.is_empty(), "{} sends wait for ever", tasks.len());
+    assert!(acknowledging.is_finished());
+    acknowledging.await.unwrap().unwrap();
 }
 
 #[tokio::test]

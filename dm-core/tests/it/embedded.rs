@@ -11,7 +11,7 @@ use dm_core::{
 };
 
 use crate::common::engine::{Next, Reader, Script, expire};
-use crate::common::{ciphertext, message, user, who};
+use crate::common::{ciphertext, message, poll_once, user, who};
 
 /// A store that can be reopened when the test says so.
 struct Reopening {
@@ -69,6 +69,25 @@ async fn an_engine_that_panics_refuses_all_further_work_and_is_not_reopened() {
 }
 
 #[tokio::test]
+async fn a_read_that_the_engine_refuses_after_its_panic_does_not_have_it_reopened() {
+    let world = Reopening::new();
+    world.script.hold_reads(true);
+    let store = world.store.clone();
+    let read = tokio::spawn(async move { store.key(user(1)).await });
+    while world.script.reading() == 0 {
+        tokio::task::yield_now().await;
+    }
+    world.script.next(Next::Panics);
+    world.commit().await.unwrap_err();
+    world.script.refuse_reads(true);
+    world.script.hold_reads(false);
+    assert_eq!(read.await.unwrap().unwrap_err().kind(), StoreErrorKind::Closed);
+    assert_eq!(world.commit().await.unwrap_err(), StoreErrorKind::Closed);
+    drop(world.store);
+    assert!(world.begins.recv().is_err(), "no attempt was made");
+}
+
+#[tokio::test]
 async fn an_engine_that_panics_while_it_is_opened_again_stays_closed() {
     let script = Script::default();
     let (writer, reader) = script.halves();
@@ -98,9 +117,19 @@ async fn without_a_way_to_reopen_a_store_stays_closed_after_an_unknown_outcome()
 async fn without_a_way_to_reopen_a_refused_read_does_not_say_that_waiting_helps() {
     let script = Script::default();
     let (writer, reader) = script.halves();
-    let store = Embedded::new(writer, reader).unwrap();
+    // A commit that waits for a measurement keeps the thread from closing the store.
+    let (go_on, held) = mpsc::channel::<()>();
+    let store = Embedded::builder(writer, reader).reserve(1, move || {
+        let _ = held.recv();
+        Ok(u64::MAX)
+    });
+    let store = store.start().unwrap();
+    let mut committing = Box::pin(store.commit(vec![expire()]));
+    assert!(poll_once(&mut committing).await.is_none());
     script.refuse_reads(true);
     assert_eq!(store.key(user(1)).await.unwrap_err().kind(), StoreErrorKind::Closed);
+    drop(go_on);
+    committing.await.unwrap();
 }
 
 #[tokio::test]
@@ -198,6 +227,10 @@ fn on_a_disk(script: &Script, reserve: u64) -> (Embedded<Reader>, Arc<AtomicU64>
 }
 
 fn append() -> Write {
+    append_of("payload")
+}
+
+fn append_of(payload: &str) -> Write {
     let at = Timestamp::from_millis(5);
     Write::AppendMessage(AppendMessage {
         id: MessageId::from_bytes([1; 16]),
@@ -207,7 +240,7 @@ fn append() -> Write {
         recipient_key_version: None,
         sent_at: at,
         at,
-        ciphertext: ciphertext("payload"),
+        ciphertext: ciphertext(payload),
     })
 }
 
@@ -251,6 +284,44 @@ async fn free_space_is_measured_after_a_part_of_the_reserve_and_not_at_every_com
     }
     // A sixteenth of the reserve, each batch counted as 64 KiB.
     assert!(stored <= 1024, "{stored} batches went into the reserve");
+}
+
+#[tokio::test]
+async fn free_space_is_measured_before_a_batch_that_is_a_part_of_the_reserve() {
+    let script = Script::default();
+    let (store, free, _) = on_a_disk(&script, 16 * MIB);
+    store.commit(vec![expire()]).await.unwrap();
+    free.store(0, Ordering::SeqCst);
+    let outcomes = store.commit(vec![append_of(&"x".repeat(1024 * 1024))]).await.unwrap();
+    assert!(matches!(outcomes[..], [Outcome::Refused(Refusal::NoRoom)]), "{outcomes:?}");
+}
+
+#[tokio::test]
+async fn a_batch_is_stored_if_the_reserve_is_left_behind_it() {
+    let script = Script::default();
+    let (store, free, _) = on_a_disk(&script, 16 * MIB);
+    let payload = "x".repeat(1024 * 1024);
+    let needed = 16 * MIB + ciphertext(&payload).len() as u64;
+    free.store(needed - 1, Ordering::SeqCst);
+    let outcomes = store.commit(vec![append_of(&payload)]).await.unwrap();
+    assert!(matches!(outcomes[..], [Outcome::Refused(Refusal::NoRoom)]), "{outcomes:?}");
+    free.store(needed, Ordering::SeqCst);
+    let outcomes = store.commit(vec![append_of(&payload)]).await.unwrap();
+    assert!(!matches!(outcomes[..], [Outcome::Refused(_)]), "{outcomes:?}");
+}
+
+#[tokio::test]
+async fn free_space_is_not_measured_each_time_that_the_condition_is_asked_for() {
+    let script = Script::default();
+    let (store, _, measured) = on_a_disk(&script, 1024 * MIB);
+    let asked = 500;
+    for _ in 0..asked {
+        assert_eq!(store.status().room, Room::Enough);
+        // Waits in the queue behind the measurement, if there is one.
+        store.commit(vec![expire()]).await.unwrap();
+    }
+    // At the first commit, and once in each second that this took.
+    assert!(measured.load(Ordering::SeqCst) < asked / 10, "{measured:?}");
 }
 
 #[tokio::test]

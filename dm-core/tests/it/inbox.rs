@@ -176,6 +176,17 @@ async fn depth_counts_what_is_pending() {
 }
 
 #[tokio::test]
+async fn depth_counts_neither_what_the_device_sent_nor_what_it_acknowledged_by_name() {
+    let world = World::new();
+    let chat = world.open(1, 2).await;
+    world.send_many(&who(1), chat, 3).await;
+    world.send(&who(2), chat, "own").await;
+    assert_eq!(world.dm.depth(&who(2)).await.unwrap(), Depth { messages: 3, notices: 1 });
+    world.dm.acknowledge(&who(2), AckTarget::Entries(vec![seq(3)])).await.unwrap();
+    assert_eq!(world.dm.depth(&who(2)).await.unwrap(), Depth { messages: 2, notices: 1 });
+}
+
+#[tokio::test]
 async fn devices_are_limited_listed_and_forgotten() {
     let world = World::configured(|config| config.devices_per_user = 2);
     world.pending(&on(1, "a")).await;

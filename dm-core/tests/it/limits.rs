@@ -11,24 +11,26 @@ use crate::common::{DAY, World, on, seq, who};
 
 #[tokio::test]
 async fn exactly_as_many_names_as_are_allowed_are_acknowledged() {
-    let world = World::configured(|config| {
-        config.list_page = 10;
-        config.pending_page = 5;
-    });
-    let thread = world.open(1, 2).await;
-    world.send_many(&who(1), thread, 12).await;
-    let entries = |count| AckTarget::Entries((1..=count).map(seq).collect());
-    assert_eq!(world.dm.acknowledge(&who(2), entries(10)).await.unwrap().acknowledged, 10);
-    let refused = world.dm.acknowledge(&who(2), entries(11)).await;
-    assert!(matches!(refused, Err(Error::TooLarge { limit: 10, .. })), "{refused:?}");
+    for (list_page, pending_page) in [(10, 5), (5, 10)] {
+        let world = World::configured(|config| {
+            config.list_page = list_page;
+            config.pending_page = pending_page;
+        });
+        let thread = world.open(1, 2).await;
+        world.send_many(&who(1), thread, 12).await;
+        let entries = |count| AckTarget::Entries((1..=count).map(seq).collect());
+        assert_eq!(world.dm.acknowledge(&who(2), entries(10)).await.unwrap().acknowledged, 10);
+        let refused = world.dm.acknowledge(&who(2), entries(11)).await;
+        assert!(matches!(refused, Err(Error::TooLarge { limit: 10, .. })), "{refused:?}");
 
-    let pending = world.dm.pending(&on(2, "desk"), Default::default()).await.unwrap();
-    let known: Vec<MessageId> =
-        pending.entries.iter().filter_map(|entry| Some(entry.message()?.id)).collect();
-    let ids = |count| AckTarget::Messages(known.iter().copied().cycle().take(count).collect());
-    assert_eq!(world.dm.acknowledge(&on(2, "desk"), ids(10)).await.unwrap().acknowledged, 10);
-    let refused = world.dm.acknowledge(&on(2, "desk"), ids(11)).await;
-    assert!(matches!(refused, Err(Error::TooLarge { limit: 10, .. })), "{refused:?}");
+        let pending = world.dm.pending(&on(2, "desk"), Default::default()).await.unwrap();
+        let known: Vec<MessageId> =
+            pending.entries.iter().filter_map(|entry| Some(entry.message()?.id)).collect();
+        let ids = |count| AckTarget::Messages(known.iter().copied().cycle().take(count).collect());
+        assert_eq!(world.dm.acknowledge(&on(2, "desk"), ids(10)).await.unwrap().acknowledged, 10);
+        let refused = world.dm.acknowledge(&on(2, "desk"), ids(11)).await;
+        assert!(matches!(refused, Err(Error::TooLarge { limit: 10, .. })), "{refused:?}");
+    }
 }
 
 #[tokio::test]

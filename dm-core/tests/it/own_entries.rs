@@ -102,6 +102,45 @@ async fn own_sends_are_gone_through_once() {
 }
 
 #[tokio::test]
+async fn a_fetch_that_passes_over_what_another_device_sent_commits_nothing() {
+    let store = GatedStore::new();
+    let world = World::with(store.clone(), |_| ());
+    let chat = world.open(1, 2).await;
+    let (phone, desk) = (on(1, "phone"), on(1, "desk"));
+    world.dm.pending(&desk, received(None)).await.unwrap();
+    world.send(&desk, chat, "own").await;
+    world.send_many(&phone, chat, 300).await;
+    world.send(&who(2), chat, "answer").await;
+    let before = store.batches().len();
+    for _ in 0..2 {
+        let answer = world.dm.pending(&desk, received(None)).await.unwrap();
+        assert_eq!(texts(&answer.entries), ["answer"]);
+        settle().await;
+    }
+    assert_eq!(store.batches().len(), before);
+}
+
+#[tokio::test]
+async fn what_expires_after_a_fetch_is_not_passed_over_with_own_sends() {
+    let store = GatedStore::new();
+    let world = World::with(store.clone(), |_| ());
+    let chat = world.open(1, 2).await;
+    world.send_many(&who(1), chat, 300).await;
+    world.dm.pending(&who(1), received(None)).await.unwrap();
+    // The fetch is answered, and its look behind the cursor is held.
+    store.hold_before_inbox();
+    settle().await;
+    world.send(&who(2), chat, "lost").await;
+    world.clock.advance(40 * common::DAY);
+    world.dm.expire().await.unwrap();
+    world.send_many(&who(1), chat, 300).await;
+    store.release_inbox();
+    settle().await;
+    let answer = world.dm.pending(&who(1), received(None)).await.unwrap();
+    assert_eq!(answer.gap.map(|gap| gap.to), Some(seq(302)));
+}
+
+#[tokio::test]
 async fn while_commits_stand_still_fetches_leave_no_more_than_64_moves_of_cursors_behind() {
     let store = GatedStore::new();
     let world = World::with(store.clone(), |_| ());

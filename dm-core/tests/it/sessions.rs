@@ -6,7 +6,7 @@ use dm_core::{
     AckTarget, Delivery, DisconnectReason, Gap, GapReason, Hub, MemoryStore, NullNotifier, SessionEnd,
 };
 
-use crate::common::gate::GatedStore;
+use crate::common::gate::{GatedStore, Kind};
 use crate::common::{
     DAY, World, backlog, delivered_texts, message, on, poll_once, seq, settle, text, texts, user, who,
 };
@@ -265,6 +265,27 @@ async fn large_messages_do_not_pile_up_in_a_mailbox_and_still_come() {
 }
 
 #[tokio::test]
+async fn a_mailbox_is_full_at_a_number_of_messages_and_at_a_number_of_bytes() {
+    for (messages, length) in [(200, 1), (5, 64 * 1024)] {
+        let store = GatedStore::new();
+        let world = World::with(store.clone(), |_| ());
+        let chat = world.open(1, 2).await;
+        let mut session = world.connect(&who(2)).await;
+        backlog(&mut session).await;
+        store.hold_before_inbox();
+        let payload = "x".repeat(length);
+        for _ in 0..messages {
+            world.send(&who(1), chat, &payload).await;
+        }
+        settle().await;
+        let mut next = Box::pin(session.next());
+        assert!(poll_once(&mut next).await.is_none(), "{messages} messages of {length} bytes are kept");
+        store.release_inbox();
+        next.await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_mailbox_has_room_again_for_as_much_as_was_taken_from_it() {
     let store = GatedStore::new();
     let world = World::with(store.clone(), |_| ());
@@ -365,6 +386,19 @@ async fn a_follower_sees_what_happens_its_own_messages_included_and_nothing_olde
 }
 
 #[tokio::test]
+async fn a_follower_is_told_of_no_gap() {
+    let world = World::notifying(MemoryStore::new(), NullNotifier, Hub::new(), |_| ());
+    let chat = world.open(1, 2).await;
+    let mut follower = world.hub.follow(&world.dm, &who(2)).await.unwrap();
+    world.send(&who(1), chat, "expired").await;
+    world.clock.advance(31 * DAY);
+    world.dm.expire().await.unwrap();
+    world.send(&who(1), chat, "new").await;
+    world.hub.recheck(user(2));
+    assert_eq!(text(&mut follower).await, "new");
+}
+
+#[tokio::test]
 async fn a_follower_acknowledges_what_it_names_and_up_to_takes_all_that_came_before() {
     let world = World::new();
     let chat = world.open(1, 2).await;
@@ -385,10 +419,12 @@ async fn a_follower_acknowledges_what_it_names_and_up_to_takes_all_that_came_bef
 
 #[tokio::test]
 async fn a_device_that_only_sends_has_its_cursor_moved_along() {
-    let world = World::new();
+    let store = GatedStore::new();
+    let world = World::with(store.clone(), |_| ());
     let chat = world.open(1, 2).await;
     let mut session = world.connect(&who(1)).await;
     backlog(&mut session).await;
+    let before = store.batches().len();
     for n in 1..=600 {
         world.send(&who(1), chat, &n.to_string()).await;
         assert!(poll_once(&mut Box::pin(session.next())).await.is_none());
@@ -396,6 +432,24 @@ async fn a_device_that_only_sends_has_its_cursor_moved_along() {
     settle().await;
     let cursor = world.dm.devices(&who(1)).await.unwrap()[0].cursor;
     assert!(cursor.get() > 256, "{cursor:?}");
+    let moves = store.kinds()[before..].iter().flatten().filter(|kind| **kind == Kind::Other).count();
+    assert_eq!(moves, 2, "once for each long run");
+}
+
+#[tokio::test]
+async fn a_device_that_sends_does_not_thereby_acknowledge_what_it_received() {
+    let world = World::new();
+    let chat = world.open(1, 2).await;
+    let mut session = world.connect(&who(1)).await;
+    backlog(&mut session).await;
+    world.send(&who(2), chat, "unacknowledged").await;
+    assert_eq!(text(&mut session).await, "unacknowledged");
+    for n in 1..=600 {
+        world.send(&who(1), chat, &n.to_string()).await;
+        assert!(poll_once(&mut Box::pin(session.next())).await.is_none());
+    }
+    settle().await;
+    assert_eq!(texts(&world.pending(&who(1)).await), ["unacknowledged"]);
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Sessions of one device on two nodes: exactly one stays, and nothing is lost.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dm_core::{MemoryStore, Session, SessionClaim, SessionEnd, Term};
 
@@ -135,6 +135,22 @@ async fn of_two_that_begin_at_once_exactly_one_stays_in_whatever_order_they_hear
             assert!(stay.0 != stay.1, "{stay:?}, {late:?}, order {order}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_claim_tells_the_time_that_its_session_has_been_there() {
+    let began = Instant::now();
+    let here = World::new();
+    let _session = caught_up(&here).await;
+    let age = claim(&here).age;
+    assert!(age <= began.elapsed(), "{age:?}");
+    // Not of the world's clock, which stands.
+    let span = Duration::from_millis(2);
+    let from = Instant::now();
+    while from.elapsed() < span {
+        tokio::task::yield_now().await;
+    }
+    assert!(claim(&here).age >= age + span);
 }
 
 #[tokio::test]

@@ -90,3 +90,15 @@ async fn two_handles_list_alike_while_generations_follow_each_other() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_list_of_no_conversations_is_empty_however_many_entries_are_recent() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(folder.path().join("dm.db")).unwrap();
+    store.commit(vec![open(1, 1, 2)]).await.unwrap();
+    store.commit((1..=600).map(|id| append(1, 1, id).into()).collect()).await.unwrap();
+    for (limit, listed) in [(0, 0), (1, 1)] {
+        let query = ConversationsQuery { user: user(2), after: None, limit };
+        assert_eq!(store.conversations(query).await.unwrap().len(), listed);
+    }
+}

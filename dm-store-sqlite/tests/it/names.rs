@@ -71,17 +71,18 @@ fn a_file_whose_tables_have_the_stores_names_is_refused_and_left_as_it_is() {
 }
 
 #[test]
-fn a_file_of_the_stores_in_which_another_put_a_table_is_refused_and_left_as_it_is() {
-    for sql in [
-        "DROP TABLE dm_keys; CREATE TABLE dm_keys (user INTEGER PRIMARY KEY, version INTEGER)",
-        "ALTER TABLE dm_keys ADD COLUMN note TEXT",
-        "DROP TABLE dm_keys; CREATE VIEW dm_keys AS SELECT 1 AS user",
+fn a_file_of_the_stores_in_which_another_changed_a_table_is_refused_and_left_as_it_is() {
+    for (sql, name) in [
+        ("DROP TABLE dm_keys; CREATE TABLE dm_keys (user INTEGER PRIMARY KEY, version INTEGER)", "dm_keys"),
+        ("ALTER TABLE dm_keys ADD COLUMN note TEXT", "dm_keys"),
+        ("DROP TABLE dm_keys; CREATE VIEW dm_keys AS SELECT 1 AS user", "dm_keys"),
+        ("INSERT INTO dm_schema VALUES (1)", "dm_schema"),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("host.db");
         drop(SqliteStore::open(&path).unwrap());
         file(&folder, sql);
-        is_refused(&path, "dm_keys", sql);
+        is_refused(&path, name, sql);
     }
 }
 

@@ -200,6 +200,7 @@ macro_rules! __table {
                 an_empty_store_has_nothing_to_expire,
                 the_largest_time_is_after_all_others,
                 one_inbox_does_not_keep_another,
+                an_inbox_that_begins_before_the_others_expires_before_them,
                 a_devices_cursor_stays_below_what_expired,
                 what_expired_may_still_be_acknowledged,
                 naming_what_expired_counts_and_changes_nothing,

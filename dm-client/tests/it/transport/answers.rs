@@ -33,6 +33,45 @@ async fn an_answer_beyond_the_limit_is_not_read_whether_announced_or_not() {
 }
 
 #[tokio::test]
+async fn an_answer_of_exactly_the_limit_is_read() {
+    let limit = 262_144;
+    let chunked = |chunks: &[usize]| {
+        let chunk =
+            |bytes: &usize| [format!("{bytes:x}\r\n").into_bytes(), vec![b' '; *bytes], b"\r\n".to_vec()];
+        let mut body: Vec<u8> = chunks.iter().flat_map(chunk).flatten().collect();
+        body.extend(b"0\r\n\r\n");
+        Fate::Answer(200, vec![("transfer-encoding", "chunked".to_owned())], body)
+    };
+    let whole = answer(200, vec![b' '; limit]);
+    let relay = Relay::start([
+        whole,
+        chunked(&[limit / 2, limit / 2]),
+        answer(200, vec![b' '; limit + 1]),
+        chunked(&[limit / 2, limit / 2, 1]),
+    ])
+    .await;
+    let client = client(&relay.base);
+    for is_read in [true, true, false, false] {
+        let error = client.key(&ben().public_key()).await.unwrap_err();
+        // Spaces are no record of a key.
+        assert_eq!(matches!(error, ClientError::Protocol(_)), is_read, "{error:?}");
+        assert_eq!(matches!(error, ClientError::TooLarge { .. }), !is_read, "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_a_megabyte_is_read_and_one_of_more_than_sixteen_is_not() {
+    let padded = [b"{\"messages\": []".as_slice(), &[b' '; 1 << 20], b"}"].concat();
+    let huge = Fate::Answer(200, vec![("content-length", "16777217".to_owned())], b"{".to_vec());
+    let relay = Relay::start([answer(200, padded), huge]).await;
+    let client = client(&relay.base);
+    let read = async || client.history(conversation(), HistoryRange::Newest, 50).await;
+    assert!(read().await.unwrap().messages.is_empty());
+    let error = read().await.unwrap_err();
+    assert!(matches!(error, ClientError::TooLarge { limit: 16_777_216 }), "{error:?}");
+}
+
+#[tokio::test]
 async fn a_server_that_says_nothing_is_not_waited_for() {
     let relay = Relay::start([Fate::Silence]).await;
     let error = client(&relay.base).key(&ben().public_key()).await.unwrap_err();
@@ -107,8 +146,16 @@ async fn neither_token_nor_address_is_shown() {
 #[test]
 fn addresses_that_are_not_a_servers_are_refused() {
     let build = |base: &str| Client::builder(base).build();
-    for base in ["", "127.0.0.1:80", "ftp://host", "http://user:pw@host", "http://host?token=x", "mailto:a@b"]
-    {
+    for base in [
+        "",
+        "127.0.0.1:80",
+        "ftp://host",
+        "http://user:pw@host",
+        "http://user@host",
+        "http://:pw@host",
+        "http://host?token=x",
+        "mailto:a@b",
+    ] {
         assert!(matches!(build(base), Err(ClientError::InvalidUrl(_))), "{base}");
     }
     let https = build("https://host");

@@ -114,6 +114,16 @@ async fn a_new_device_may_start_now() {
 }
 
 #[tokio::test]
+async fn a_connection_that_is_dropped_ends_at_once_and_says_nothing_more() {
+    let mut scene = scene().await;
+    let mut peer = scene.server.welcome(0).await;
+    peer.deliver(1, hello(1)).await;
+    scene.delivery().await.acknowledge();
+    drop(scene.connection);
+    assert!(peer.next().await.is_none(), "closing it would acknowledge");
+}
+
+#[tokio::test]
 async fn the_backlog_comes_then_caught_up_then_what_happens() {
     let mut scene = scene().await;
     let mut peer = scene.server.welcome(4).await;
@@ -367,6 +377,55 @@ async fn a_connection_that_was_replaced_or_refused_is_not_made_again() {
         };
         assert_eq!(end, expected, "{code}");
     }
+}
+
+#[tokio::test]
+async fn what_a_connection_was_lost_by_is_told() {
+    for (code, reason) in [
+        (1001, Lost::GoingAway),
+        (1012, Lost::GoingAway),
+        (1013, Lost::GoingAway),
+        (1000, Lost::Network),
+        (1011, Lost::Network),
+    ] {
+        let scene = scene().await;
+        scene.server.welcome(0).await.close(code).await;
+        assert_eq!(scene.wait_to_reconnect().await, reason, "{code}");
+    }
+    let scene = scene().await;
+    let mut peer = scene.server.welcome(0).await;
+    // A frame of a kind that is reserved.
+    peer.raw_bytes(&[0x83, 0]).await;
+    assert_eq!(scene.wait_to_reconnect().await, Lost::Protocol("not WebSocket frames"));
+}
+
+#[tokio::test]
+async fn a_hello_is_put_off_or_refused_for_good() {
+    let scene = scene().await;
+    let mut peer = scene.server.accept().await;
+    let (request, _) = peer.hear().await;
+    let going = DmGoingAway { reason: "restart".to_owned(), reconnect_after_ms: 1 };
+    peer.say(&request, Frame::GoingAway(going)).await;
+    assert_eq!(scene.wait_to_reconnect().await, Lost::GoingAway);
+
+    let mut peer = scene.server.accept().await;
+    let (request, _) = peer.hear().await;
+    peer.say(&request, Frame::Problem(DmProblem { status: 503, ..DmProblem::default() })).await;
+    let Lost::Refused(problem) = scene.wait_to_reconnect().await else { panic!("not refused") };
+    assert_eq!(problem.status, 503);
+
+    let mut peer = scene.server.accept().await;
+    let (request, _) = peer.hear().await;
+    peer.say(&request, Frame::Problem(DmProblem { status: 401, ..DmProblem::default() })).await;
+    assert_eq!(scene.end().await, End::Unauthorized);
+}
+
+#[tokio::test]
+async fn a_problem_that_answers_no_request_ends_the_connection() {
+    let scene = scene().await;
+    let mut peer = scene.server.welcome(0).await;
+    peer.say("", Frame::Problem(DmProblem { status: 401, ..DmProblem::default() })).await;
+    assert_eq!(scene.end().await, End::Unauthorized);
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use dm_proto::{
     dm_server_frame::Frame, envelope::Payload, prost::Message as _,
 };
 use futures_util::{SinkExt, StreamExt};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::{
     WebSocketStream, accept_hdr_async,
@@ -79,6 +80,11 @@ impl Peer {
 
     pub(crate) async fn raw(&mut self, message: Ws) {
         self.socket.send(message).await.unwrap();
+    }
+
+    /// Writes bytes past the WebSocket's framing.
+    pub(crate) async fn raw_bytes(&mut self, bytes: &[u8]) {
+        self.socket.get_mut().write_all(bytes).await.unwrap();
     }
 
     pub(crate) async fn deliver(&mut self, position: u64, message: EncryptedDmMessage) {

@@ -3,7 +3,8 @@
 use dm_core::{Depth, InboxSeq, ServerSequence};
 
 use crate::build::{
-    ack_entries, ack_messages, ack_up_to, append, at, conversation, expire, open, register, user, who,
+    ack_entries, ack_messages, ack_up_to, append, at, conversation, expire, open, open_from, register, user,
+    who,
 };
 use crate::reads::{seqs, sequences};
 use crate::{Harness, World};
@@ -120,6 +121,16 @@ pub async fn one_inbox_does_not_keep_another<H: Harness>(world: World<H>) {
     world.done(expire(50, 100)).await;
     must_be!(world.inbox(&who(2)).await.floor, InboxSeq::new(1));
     must_be!(world.inbox(&who(4)).await.floor, InboxSeq::new(2));
+}
+
+/// The clock jumped back after a step that found nothing old enough.
+pub async fn an_inbox_that_begins_before_the_others_expires_before_them<H: Harness>(world: World<H>) {
+    world.done(open_from(1, who(1), 2, at(90))).await;
+    must_be!(world.expire(expire(50, 100)).await, (0, false));
+    world.done(open_from(2, who(3), 4, at(2))).await;
+    must_be!(world.expire(expire(50, 100)).await, (2, false));
+    must_be!(world.inbox(&who(4)).await.floor, InboxSeq::new(1));
+    must_be!(seqs(&world.inbox(&who(2)).await.entries), [1]);
 }
 
 /// The cursor is where it was, so that the device learns of what it missed.
