@@ -10,7 +10,7 @@ use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 const UNIT: usize = 1024;
 
 /// Answers of a user that are made at a time. A client asks for one after another; more at once,
-/// over many connections, would be read and encoded before the next answer of anybody else.
+/// over many connections, could keep all readers of a store busy.
 const AT_ONCE: usize = 2;
 
 /// Permits of all users, and of each.
