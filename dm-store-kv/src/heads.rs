@@ -121,7 +121,7 @@ impl Heads {
         let Some(thread_ref) = tables.thread_ref(id)? else { return Ok(None) };
         let row = tables.thread_row(thread_ref)?;
         let pair = [tables.user_of(row.a)?, tables.user_of(row.b)?];
-        // Whoever writes to the conversation needs both next, and here their refs are at hand.
+        // A message to the conversation needs both next, and here their refs are at hand.
         for (user, user_ref) in pair.into_iter().zip([row.a, row.b]) {
             if !self.users.contains(&user) {
                 self.users.put(user, tables.user(user_ref)?);

@@ -9,8 +9,9 @@ use dm_core::UserId;
 use dm_proto::{Envelope, prost::Message as _};
 
 use super::budget::Share;
-use super::held::{Answers, Reading, Unread};
+use super::held::Answers;
 use super::in_task;
+use super::unread::{Reading, Unread};
 use crate::problem::{Kind, Problem};
 use crate::router::Api;
 

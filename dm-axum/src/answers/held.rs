@@ -1,13 +1,13 @@
 //! The answers that connections have not taken yet.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::response::Response;
@@ -17,59 +17,27 @@ use tokio::sync::{AcquireError, OwnedSemaphorePermit};
 
 use super::Pieces;
 use super::budget::{Budget, Share};
+use super::unread::{Reading, Unread};
 use crate::Options;
 use crate::problem::{Kind, Problem};
 use crate::router::Api;
 
-/// How much longer an answer may be held in all with every piece that is taken: 32 KiB a second is
-/// slow, and not a standstill.
-const PER_PIECE: Duration = Duration::from_secs(1);
-
 /// How often a request that waits looks for answers whose time is over.
 const LOOK: Duration = Duration::from_secs(1);
-
-/// How long an answer may stand still while others wait for what all users share. Shorter than
-/// [`Options::patience`], within which those who wait are refused.
-const STANDSTILL: Duration = Duration::from_secs(2);
 
 /// The answers of one API, and their budget.
 #[derive(Debug)]
 pub(crate) struct Answers {
     pub(super) budget: Budget,
-    patience: Duration,
+    pub(super) patience: Duration,
     held: Mutex<Held>,
 }
 
 #[derive(Debug, Default)]
-struct Held {
-    by_id: HashMap<u64, Unread>,
+pub(super) struct Held {
+    pub(super) by_id: HashMap<u64, Unread>,
     next_id: u64,
 }
-
-/// What is left of an answer.
-#[derive(Debug)]
-pub(super) struct Unread {
-    pub(super) pieces: VecDeque<Bytes>,
-    pub(super) left: usize,
-    pub(super) share: Share,
-    /// Until when it is held in any case: [`Options::patience`] from the last piece on, and not
-    /// past `latest`.
-    until: Timestamp,
-    latest: Timestamp,
-    /// When it was made, or a piece was taken last.
-    moved: Timestamp,
-}
-
-/// One answer on its way to its connection. Dropping it drops what is left of the answer.
-pub(super) struct Reading {
-    api: Arc<Api>,
-    id: u64,
-    over: bool,
-}
-
-/// The answer was dropped, because it was not read and others waited.
-#[derive(Debug)]
-struct NotRead;
 
 impl Answers {
     pub(crate) fn new(options: &Options) -> Self {
@@ -77,8 +45,9 @@ impl Answers {
         Self { budget, patience: options.patience, held: Mutex::default() }
     }
 
-    /// Makes an answer of a user when there is room for it, with few others of the user at a time.
-    /// To be called in a task, as [`share`](Self::share).
+    /// Makes an answer of a user when there is room for it and few others of the user are made, or
+    /// refuses after waiting in vain. To be called in a task, because permits are given in the order
+    /// of asking, also to a future that is not polled.
     pub(super) async fn make<T>(
         &self,
         clock: &dyn Clock,
@@ -86,27 +55,16 @@ impl Answers {
         bytes: usize,
         work: impl Future<Output = Result<T, Problem>>,
     ) -> Result<(T, Share), Problem> {
-        let share = self.share(clock, user, bytes).await?;
-        let _making = self.budget.begin(user).await;
-        Ok((work.await?, share))
-    }
-
-    /// Room for an answer of a user, or the refusal after waiting in vain. To be called in a task,
-    /// because permits are given in the order of asking, also to a future that is not polled.
-    pub(super) async fn share(
-        &self,
-        clock: &dyn Clock,
-        user: UserId,
-        bytes: usize,
-    ) -> Result<Share, Problem> {
+        // The own permits first: a user with many requests waits at their own pools, in nobody's
+        // way.
         let own = self.budget.of(user).take(bytes);
         let own = self.in_time(clock, own, "user", Kind::TooManyAnswers, Self::drop_unread).await?;
-        // The own permits first: a user with many requests waits at their own pool, in nobody's
-        // way.
+        let making = self.budget.begin(user);
+        let _making = self.in_time(clock, making, "making", Kind::TooManyAnswers, Self::drop_unread).await?;
         let of_all = self.budget.take_of_all(user, bytes);
         let all =
             self.in_time(clock, of_all, "process", Kind::Unavailable, Self::drop_standing_still).await?;
-        Ok(Share { of: user, user: own, all })
+        Ok((work.await?, Share { of: user, user: own, all }))
     }
 
     /// Holds an answer for the connection that is to take it.
@@ -148,7 +106,7 @@ impl Answers {
     ) -> Result<OwnedSemaphorePermit, Problem> {
         let refused = || {
             metrics::counter!("dm_answers_refused_total", "budget" => of).increment(1);
-            Problem::new(kind, "too many answers are not read").retry_after(self.patience)
+            Problem::new(kind, "too many answers are made or not read").retry_after(self.patience)
         };
         let make_room = async {
             loop {
@@ -196,7 +154,7 @@ impl Answers {
         }
     }
 
-    fn insert(&self, unread: Unread) -> u64 {
+    pub(super) fn insert(&self, unread: Unread) -> u64 {
         metrics::gauge!("dm_answer_bytes").increment(bytes(unread.left));
         let mut held = self.lock();
         let id = held.next_id;
@@ -205,86 +163,14 @@ impl Answers {
         id
     }
 
-    fn lock(&self) -> MutexGuard<'_, Held> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Held> {
         // Nothing panics while this is locked.
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Unread {
-    pub(super) fn new(
-        pieces: VecDeque<Bytes>,
-        left: usize,
-        share: Share,
-        now: Timestamp,
-        patience: Duration,
-    ) -> Self {
-        let until = now.after(patience);
-        Self { pieces, left, share, until, latest: until, moved: now }
-    }
-
-    fn stands_still(&self, now: Timestamp) -> bool {
-        self.moved.after(STANDSTILL) <= now
-    }
-}
-
-impl Reading {
-    pub(super) fn new(api: &Arc<Api>, unread: Unread) -> Self {
-        Self { api: Arc::clone(api), id: api.answers.insert(unread), over: false }
-    }
-
-    /// All that is left, unless it was dropped.
-    pub(super) fn take(&self) -> Option<Unread> {
-        let unread = self.api.answers.lock().by_id.remove(&self.id)?;
-        less(unread.left);
-        Some(unread)
-    }
-
-    /// The next piece, which the connection has from here on.
-    fn next(&mut self) -> Option<Result<Bytes, NotRead>> {
-        if self.over {
-            return None;
-        }
-        let (now, answers) = (self.api.service.clock().now(), &self.api.answers);
-        let mut held = answers.lock();
-        let piece = held.by_id.get_mut(&self.id).map(|unread| {
-            let piece = unread.pieces.pop_front().unwrap_or_default();
-            unread.left -= piece.len();
-            unread.share.shrink_to(unread.left);
-            unread.moved = now;
-            unread.latest = unread.latest.after(PER_PIECE);
-            unread.until = now.after(answers.patience).min(unread.latest);
-            self.over = unread.pieces.is_empty();
-            piece
-        });
-        if self.over {
-            held.by_id.remove(&self.id);
-        }
-        drop(held);
-        let Some(piece) = piece else {
-            self.over = true;
-            return Some(Err(NotRead));
-        };
-        less(piece.len());
-        Some(Ok(piece))
-    }
-}
-
-impl Drop for Reading {
-    fn drop(&mut self) {
-        drop(self.take());
-    }
-}
-
-impl std::fmt::Display for NotRead {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the answer was not read in time")
-    }
-}
-
-impl std::error::Error for NotRead {}
-
-fn less(count: usize) {
+/// Shows that so many bytes are held no more.
+pub(super) fn less(count: usize) {
     metrics::gauge!("dm_answer_bytes").decrement(bytes(count));
 }
 
@@ -295,12 +181,14 @@ fn bytes(count: usize) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 
     use super::*;
     use crate::answers::budget::Pool;
+    use crate::answers::unread::STANDSTILL;
 
     const KIB: usize = 1024;
 

@@ -6,12 +6,12 @@
 //! without room waits for it, and is refused after [`Options::patience`](crate::Options::patience):
 //! waiting costs a parked task, and most answers are written within milliseconds. Every request is
 //! worked on in a task of its own, so that a connection which is not polled keeps no permit from
-//! anybody. Few answers of a user are made at a time: many requests of one user delay nobody else's
-//! for long. An answer that is not read in time is dropped as soon as somebody else waits, also on
-//! a host that gives its connections no write timeout.
+//! anybody. Few answers of a user are made at a time, which leaves readers of the store to others.
+//! An answer that is not read in time is dropped as soon as somebody else waits, also on a host
+//! that gives its connections no write timeout.
 //!
-//! `pieces` is the JSON, `budget` the permits, `held` the answers that wait to be taken, `frames`
-//! those of them that WebSockets say.
+//! `pieces` is the JSON, `budget` the permits, `held` the answers that wait to be taken,
+//! `unread` one of them, `frames` those that WebSockets say.
 
 mod budget;
 mod frames;
@@ -19,6 +19,7 @@ mod held;
 mod pieces;
 #[cfg(test)]
 mod tests;
+mod unread;
 
 use std::future::Future;
 use std::sync::Arc;

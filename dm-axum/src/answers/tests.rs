@@ -1,5 +1,6 @@
 //! Sockets that ask for long answers and do not read them.
 
+use std::future::pending;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -24,6 +25,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 
 use crate::Options;
+use crate::problem::Problem;
 use crate::router::{Api, routes};
 
 const ANA: &str = "5866666666666666666666666666666666666666666666666666666666666666";
@@ -282,6 +284,24 @@ async fn few_answers_of_a_user_are_made_at_a_time_and_all_in_the_end() {
         assert!(made.is_ok());
     }
     assert_eq!(begun.load(Ordering::Relaxed), 9);
+}
+
+#[tokio::test]
+async fn an_answer_whose_turn_does_not_come_is_refused_in_time_and_holds_nothing_of_others() {
+    let world = World::new(options()).await;
+    let (answers, clock, ana) = (&world.api.answers, &world.clock, ANA.parse().unwrap());
+    let (all, room) = (answers.free(), 64 * 1024);
+    let stuck = || Box::pin(answers.make(clock, ana, room, pending::<Result<(), Problem>>()));
+    let (mut first, mut second, mut third) = (stuck(), stuck(), stuck());
+    assert!((&mut first).now_or_never().is_none() && (&mut second).now_or_never().is_none());
+    assert!((&mut third).now_or_never().is_none());
+    assert_eq!(answers.free(), all - 2 * room, "the third has its own permits only");
+    clock.advance(12 * SECOND);
+    assert!(third.await.is_err());
+    // The reads themselves have the store's deadlines.
+    assert!((&mut first).now_or_never().is_none());
+    drop((first, second));
+    assert!(answers.make(clock, ana, room, async { Ok(()) }).await.is_ok());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,9 +2,12 @@
 
 use super::mailbox::Ended;
 use crate::disconnect::DisconnectReason;
-use crate::{Error, Gap, InboxEntry, InboxSeq};
+use crate::error::Error;
 #[cfg(doc)]
-use crate::{Service, Session};
+use crate::hub::Session;
+use crate::inbox::{Gap, InboxEntry, InboxSeq};
+#[cfg(doc)]
+use crate::service::Service;
 
 /// Something to pass on to the client.
 #[derive(Clone, Debug, PartialEq, Eq)]

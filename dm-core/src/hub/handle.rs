@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use super::mailbox::{Kind, Mailbox};
-use crate::{AckTarget, Acknowledged, Error, Principal, Service};
+use crate::device::Principal;
+use crate::error::Error;
 #[cfg(doc)]
-use crate::{Session, SessionEnd};
+use crate::hub::{Session, SessionEnd};
+use crate::service::Service;
+use crate::store::{AckTarget, Acknowledged};
 
 /// Acknowledges for a [`Session`], from any task.
 #[derive(Clone)]

@@ -96,7 +96,7 @@ impl Session {
                 self.wait_for_room().await?;
                 continue;
             }
-            // What a look that nothing depends on any more found, a failure perhaps, is not for the
+            // Nothing depends on this look any more: its result, a failure perhaps, is not for the
             // next time.
             self.looking = None;
             if let Some(delivery) = self.next_of_page() {

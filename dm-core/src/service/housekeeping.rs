@@ -87,8 +87,8 @@ pub(super) async fn run(service: Weak<Inner>) {
         if announce && let Err(error) = service_now.announce_keys().await {
             tracing::warn!(error = %error, "telling peers of a new key is put off");
         }
-        // Whatever became of the announcements: on a full disk they are refused, and room comes
-        // from expiry alone.
+        // Also when the announcements failed: on a full disk they are refused, and room comes from
+        // expiry alone.
         if expire {
             next_expiry = None;
             if let Err(error) = service_now.expire().await {

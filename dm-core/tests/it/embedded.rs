@@ -7,8 +7,11 @@ use std::sync::mpsc;
 
 use dm_core::{
     AckTarget, Acknowledge, AppendMessage, Availability, ConversationId, Embedded, Error, InboxSeq,
-    MessageId, Outcome, Refusal, Room, Service, Store, StoreErrorKind, Timestamp, Write,
+    KeyRecord, MessageId, Outcome, Refusal, Room, Service, Store, StoreError, StoreErrorKind, Timestamp,
+    Write,
 };
+
+use tokio::task::JoinHandle;
 
 use crate::common::engine::{Next, Reader, Script, expire};
 use crate::common::{ciphertext, message, poll_once, user, who};
@@ -36,6 +39,17 @@ impl Reopening {
             Ok(again.halves())
         });
         Self { script, store: store.start().unwrap(), begins, ends }
+    }
+
+    /// A read that the engine has begun, and does not end before reads are let go on.
+    async fn held_read(&self) -> JoinHandle<Result<Option<KeyRecord>, StoreError>> {
+        self.script.hold_reads(true);
+        let store = self.store.clone();
+        let read = tokio::spawn(async move { store.key(user(1)).await });
+        while self.script.reading() == 0 {
+            tokio::task::yield_now().await;
+        }
+        read
     }
 
     async fn commit(&self) -> Result<Vec<Outcome>, StoreErrorKind> {
@@ -71,12 +85,7 @@ async fn an_engine_that_panics_refuses_all_further_work_and_is_not_reopened() {
 #[tokio::test]
 async fn a_read_that_the_engine_refuses_after_its_panic_does_not_have_it_reopened() {
     let world = Reopening::new();
-    world.script.hold_reads(true);
-    let store = world.store.clone();
-    let read = tokio::spawn(async move { store.key(user(1)).await });
-    while world.script.reading() == 0 {
-        tokio::task::yield_now().await;
-    }
+    let read = world.held_read().await;
     world.script.next(Next::Panics);
     world.commit().await.unwrap_err();
     world.script.refuse_reads(true);
@@ -183,12 +192,7 @@ async fn an_engine_that_does_nothing_any_more_is_reopened_whatever_its_last_erro
 #[tokio::test]
 async fn reads_under_way_end_before_the_engine_is_opened_again() {
     let world = Reopening::new();
-    world.script.hold_reads(true);
-    let store = world.store.clone();
-    let read = tokio::spawn(async move { store.key(user(1)).await });
-    while world.script.reading() == 0 {
-        tokio::task::yield_now().await;
-    }
+    let read = world.held_read().await;
     world.script.next(Next::Fails(StoreErrorKind::OutcomeUnknown));
     world.commit().await.unwrap_err();
     assert_eq!(world.commit().await.unwrap_err(), StoreErrorKind::Unavailable);

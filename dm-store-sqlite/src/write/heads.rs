@@ -127,8 +127,8 @@ impl Heads {
         Ok(found)
     }
 
-    /// Reads a conversation, and with it those of its users who are not known yet: whoever writes
-    /// to it needs them next.
+    /// Reads a conversation, and with it those of its users who are not known yet: a message to
+    /// it needs them next.
     fn read_thread(
         &mut self,
         connection: &Database,
