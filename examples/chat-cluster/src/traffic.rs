@@ -112,15 +112,18 @@ fn nth(urls: &[String], n: usize) -> &str {
 }
 
 impl Hopper {
-    /// Leaves its host and connects to the next.
+    /// Connects to the next host, and leaves the one before.
     ///
     /// # Errors
     /// When what it was given was given twice, or out of order.
-    pub fn hop(&mut self, urls: &[String]) -> Result<()> {
-        self.before.extend(self.device.texts()?);
+    pub async fn hop(&mut self, urls: &[String]) -> Result<()> {
         self.at += 1;
         self.person = self.person.at(nth(urls, self.at));
-        self.device = self.person.connect("tablet", self.peer)?;
+        let next = self.person.connect("tablet", self.peer)?;
+        let mut left = std::mem::replace(&mut self.device, next);
+        // A message that it acknowledged until now comes to no connection any more.
+        left.leave().await;
+        self.before.extend(left.texts()?);
         Ok(())
     }
 }

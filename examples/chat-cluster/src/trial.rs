@@ -23,7 +23,7 @@ pub async fn run(cluster: &mut Cluster, kills: usize, mut tell: impl FnMut(&str)
     for (kill, part) in (1..=kills).zip(Part::ALL.into_iter().cycle()) {
         let answered = traffic.more(SHARE).await?;
         for hopper in pairs.iter_mut().flat_map(|pair| &mut pair.hoppers) {
-            hopper.hop(&urls)?;
+            hopper.hop(&urls).await?;
         }
         let began = Instant::now();
         cluster.kill(part).await?;

@@ -1,6 +1,6 @@
 //! People with devices.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,6 +12,9 @@ use dm_client::{
 };
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+
+/// How long messages may take to a device.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Somebody with an account at a host.
 #[derive(Debug)]
@@ -134,8 +137,30 @@ impl Device {
     pub async fn given(&self, count: usize) -> Result<()> {
         let mut given = self.count.clone();
         let enough = given.wait_for(|given| *given >= count);
-        tokio::time::timeout(Duration::from_secs(60), enough).await.context("messages are missing")??;
+        tokio::time::timeout(PATIENCE, enough).await.context("messages are missing")??;
         Ok(())
+    }
+
+    /// Waits until the device was given the messages of these numbers, whatever else it was given.
+    ///
+    /// # Errors
+    /// When it is not within a minute.
+    pub async fn given_all(&self, wanted: &BTreeSet<u64>) -> Result<()> {
+        let mut given = self.count.clone();
+        let all = given.wait_for(|_| {
+            let inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
+            let there: BTreeSet<u64> = inbox.messages.iter().map(|(number, _)| *number).collect();
+            wanted.is_subset(&there)
+        });
+        tokio::time::timeout(PATIENCE, all).await.context("messages are missing")??;
+        Ok(())
+    }
+
+    /// Ends the connection. Whatever the device acknowledged is in its texts afterwards, and
+    /// nothing comes any more.
+    pub async fn leave(&mut self) {
+        self.task.abort();
+        let _ended = (&mut self.task).await;
     }
 
     /// The texts the device was given, by number in the conversation, and whether positions only ever rose.
