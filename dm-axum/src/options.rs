@@ -33,8 +33,11 @@ pub struct Options {
     pub client_pings: u32,
     /// Requests of one WebSocket that are worked on at a time; with as many, nothing more is read. Default 32.
     pub in_flight: usize,
-    /// WebSockets a user may have open. Default 32.
+    /// WebSockets a user may have open, and may open at once. Default 32.
     pub sockets_per_user: usize,
+    /// How long after that until the user may open one more: each that was opened is paid for with
+    /// this time. Default 0.5 s. With zero, only those that are open count.
+    pub socket_interval: Duration,
     /// Bytes of answers to all users that wait to be read: lists, history and what is pending, and
     /// while one is made the page that it is made of. An answer counts until its connection has
     /// taken it, and one of a WebSocket until it is written. Default 256 MiB. While a request waits
@@ -84,6 +87,7 @@ impl Default for Options {
             client_pings: 60,
             in_flight: 32,
             sockets_per_user: 32,
+            socket_interval: Duration::from_millis(500),
             answer_bytes: 256 * 1024 * 1024,
             answer_bytes_per_user: 32 * 1024 * 1024,
             body_timeout: Duration::from_secs(30),

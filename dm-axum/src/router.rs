@@ -27,7 +27,7 @@ pub(crate) struct Api {
 impl Api {
     pub(crate) fn new(service: Service, hub: Hub, options: Options) -> Self {
         let tickets = Tickets::new(options.ticket_life, options.tickets, options.tickets_per_user);
-        let sockets = ws::Sockets::new(options.sockets_per_user);
+        let sockets = ws::Sockets::new(&options);
         let answers = Answers::new(&options);
         Self { service, hub, options, tickets, sockets, answers }
     }

@@ -1,15 +1,22 @@
-//! How many WebSockets each user has open.
+//! How many WebSockets each user has open, and how often they open one.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use dm_core::UserId;
+use dm_core::{Timestamp, UserId};
 
-/// Counts open WebSockets, so that no user has without bound.
+use crate::Options;
+
+/// Users that are kept before the first look for those who need not be.
+const SWEEP_FROM: usize = 1_024;
+
+/// Counts open WebSockets, so that no user has without bound, and opens without end.
 #[derive(Clone, Debug)]
 pub(crate) struct Sockets {
     most: usize,
-    open: Arc<Mutex<HashMap<UserId, usize>>>,
+    interval: Duration,
+    users: Arc<Mutex<Users>>,
 }
 
 /// One open WebSocket; dropping it gives its place back.
@@ -19,57 +26,149 @@ pub(super) struct Place {
     user: UserId,
 }
 
+/// A user who may not open one more now.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// As many are open as may be.
+    TooMany,
+    /// As many were opened lately as may be; one more may be after this time.
+    TooSoon(Duration),
+}
+
+#[derive(Debug)]
+struct Users {
+    by_id: HashMap<UserId, Opened>,
+    /// The next look for those to forget is at so many.
+    sweep_at: usize,
+}
+
+/// What a user has open and opened.
+#[derive(Debug)]
+struct Opened {
+    open: usize,
+    /// When all that were opened are paid for, at one for each interval.
+    paid_at: Timestamp,
+}
+
 impl Sockets {
-    pub(crate) fn new(most: usize) -> Self {
-        Self { most, open: Arc::default() }
-    }
-
-    /// A place for one more, or `None` when the user has as many as they may.
-    pub(super) fn take(&self, user: UserId) -> Option<Place> {
-        let mut open = self.lock();
-        let count = open.get(&user).copied().unwrap_or(0);
-        if count >= self.most {
-            return None;
+    pub(crate) fn new(options: &Options) -> Self {
+        let users = Users { by_id: HashMap::new(), sweep_at: SWEEP_FROM };
+        Self {
+            most: options.sockets_per_user,
+            interval: options.socket_interval,
+            users: Arc::new(Mutex::new(users)),
         }
-        open.insert(user, count + 1);
-        drop(open);
-        metrics::gauge!("dm_websockets").increment(1);
-        Some(Place { sockets: self.clone(), user })
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<UserId, usize>> {
+    /// A place for one more.
+    pub(super) fn take(&self, user: UserId, now: Timestamp) -> Result<Place, Refused> {
+        let mut users = self.lock();
+        users.sweep(now);
+        let opened = users.by_id.entry(user).or_insert(Opened { open: 0, paid_at: now });
+        if opened.open >= self.most {
+            return Err(Refused::TooMany);
+        }
+        let most = self.interval.saturating_mul(u32::try_from(self.most).unwrap_or(u32::MAX));
+        let latest = now.after(most);
+        // Not past what all of them cost if they were opened now: the clock may have been set back.
+        opened.paid_at = opened.paid_at.clamp(now, latest);
+        let paid_at = opened.paid_at.after(self.interval);
+        if paid_at > latest {
+            let millis = paid_at.as_millis() - latest.as_millis();
+            return Err(Refused::TooSoon(Duration::from_millis(millis)));
+        }
+        *opened = Opened { open: opened.open + 1, paid_at };
+        drop(users);
+        metrics::gauge!("dm_websockets").increment(1);
+        Ok(Place { sockets: self.clone(), user })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Users> {
         // Nothing panics while the counts are locked; a poisoned map is whole.
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+        self.users.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Users {
+    /// Forgets those with nothing open and all paid for, once there are twice as many as after the last time.
+    fn sweep(&mut self, now: Timestamp) {
+        if self.by_id.len() >= self.sweep_at {
+            self.by_id.retain(|_, opened| opened.open > 0 || opened.paid_at > now);
+            self.sweep_at = SWEEP_FROM.max(2 * self.by_id.len());
+        }
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
         metrics::gauge!("dm_websockets").decrement(1);
-        let mut open = self.sockets.lock();
-        if let Some(count) = open.get_mut(&self.user) {
-            *count -= 1;
-            if *count == 0 {
-                open.remove(&self.user);
-            }
+        if let Some(opened) = self.sockets.lock().by_id.get_mut(&self.user) {
+            opened.open -= 1;
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use curve25519_dalek::{EdwardsPoint, Scalar};
+
     use super::*;
+
+    const INTERVAL: Duration = Duration::from_millis(500);
+
+    fn two_at_once() -> Sockets {
+        Sockets::new(&Options { sockets_per_user: 2, socket_interval: INTERVAL, ..Options::default() })
+    }
+
+    fn user(n: u64) -> UserId {
+        UserId::from_bytes(EdwardsPoint::mul_base(&Scalar::from(n + 1)).compress().to_bytes()).unwrap()
+    }
+
+    fn at(millis: u64) -> Timestamp {
+        Timestamp::from_millis(millis)
+    }
 
     #[test]
     fn a_place_is_given_back_when_it_is_dropped() {
-        let user: UserId =
-            "5866666666666666666666666666666666666666666666666666666666666666".parse().unwrap();
-        let sockets = Sockets::new(2);
-        let (first, second) = (sockets.take(user).unwrap(), sockets.take(user).unwrap());
-        assert!(sockets.take(user).is_none());
+        let sockets = two_at_once();
+        let (first, _second) = (sockets.take(user(1), at(0)).unwrap(), sockets.take(user(1), at(0)).unwrap());
+        assert_eq!(sockets.take(user(1), at(9_999)).unwrap_err(), Refused::TooMany);
+        let _of_another = sockets.take(user(2), at(9_999)).unwrap();
         drop(first);
-        let third = sockets.take(user).unwrap();
-        drop((second, third));
-        assert!(sockets.lock().is_empty());
+        sockets.take(user(1), at(9_999)).unwrap();
+    }
+
+    #[test]
+    fn who_opened_as_many_as_may_be_opens_one_more_for_each_interval() {
+        let sockets = two_at_once();
+        let open = |millis| sockets.take(user(1), at(millis)).map(drop);
+        assert_eq!([open(1_000), open(1_000)], [Ok(()), Ok(())]);
+        assert_eq!(open(1_000), Err(Refused::TooSoon(INTERVAL)));
+        assert_eq!(open(1_499), Err(Refused::TooSoon(Duration::from_millis(1))), "a refusal costs nothing");
+        assert_eq!(open(1_500), Ok(()));
+        assert_eq!(open(1_999), Err(Refused::TooSoon(Duration::from_millis(1))));
+        assert_eq!([open(9_000), open(9_000)], [Ok(()), Ok(())]);
+        assert!(open(9_000).is_err(), "rest is not saved up");
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_costs_no_more_than_all_at_once() {
+        let sockets = two_at_once();
+        sockets.take(user(1), at(100_000)).unwrap();
+        assert_eq!(sockets.take(user(1), at(1_000)).unwrap_err(), Refused::TooSoon(INTERVAL));
+        sockets.take(user(1), at(1_500)).unwrap();
+    }
+
+    #[test]
+    fn a_user_with_nothing_open_and_all_paid_for_is_forgotten() {
+        let sockets = two_at_once();
+        sockets.lock().sweep_at = 3;
+        let _open = sockets.take(user(1), at(0)).unwrap();
+        sockets.take(user(2), at(0)).unwrap();
+        sockets.take(user(3), at(1)).unwrap();
+        sockets.take(user(4), at(500)).unwrap();
+        let users = sockets.lock();
+        let kept = [1, 2, 3, 4].map(|n| users.by_id.contains_key(&user(n)));
+        assert_eq!((kept, users.sweep_at), ([true, false, true, true], SWEEP_FROM));
     }
 }

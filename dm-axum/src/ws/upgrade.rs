@@ -15,6 +15,7 @@ use super::connection::Connection;
 use super::hello::named_device;
 use super::origin;
 use super::socket::limited;
+use super::sockets::Refused;
 use crate::extract::{Caller, query};
 use crate::problem::{Kind, Problem};
 use crate::router::Api;
@@ -27,7 +28,7 @@ pub(crate) struct Parameters {
 }
 
 /// Turns a request into a WebSocket: from an allowed origin, by a principal or the holder of a ticket, within the
-/// number a user may have.
+/// number a user may have and may open.
 pub(crate) async fn upgrade(
     State(api): State<Arc<Api>>,
     headers: HeaderMap,
@@ -52,9 +53,13 @@ pub(crate) async fn upgrade(
         }
     };
     let who = named_device(&who, parameters.device.as_deref())?;
-    let place = api.sockets.take(who.user).ok_or_else(|| {
-        Problem::new(Kind::TooManySockets, format!("a user may have {}", api.options.sockets_per_user))
-            .retry_after(api.options.ping_interval)
+    let place = api.sockets.take(who.user, api.service.clock().now()).map_err(|refused| {
+        let most = api.options.sockets_per_user;
+        let (detail, after) = match refused {
+            Refused::TooMany => (format!("a user may have {most}"), api.options.ping_interval),
+            Refused::TooSoon(after) => (format!("a user may open {most} at once"), after),
+        };
+        Problem::new(Kind::TooManySockets, detail).retry_after(after)
     })?;
     let span = tracing::debug_span!("dm_socket", user = ?who.user, device = %who.device);
     let upgrade = limited(&api, upgrade);

@@ -1,5 +1,7 @@
 //! Who may open a WebSocket.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use serde_json::json;
 
@@ -106,11 +108,40 @@ async fn a_query_names_the_device_only_where_the_host_does_not() {
 
 #[tokio::test]
 async fn a_user_s_sockets_are_counted_and_given_back() {
-    let world = World::with_options(|options| options.sockets_per_user = 1).await;
+    let world = World::with_options(|options| {
+        options.sockets_per_user = 1;
+        options.socket_interval = Duration::ZERO;
+    })
+    .await;
     let first = Socket::open(&world, 1).await;
     let who = user(1).to_string();
     assert_eq!(Socket::try_open(&world, "", &[("x-user", &who)]).await.err(), Some(429));
     Socket::open(&world, 2).await;
     first.close().await;
     crate::socket::until(async || Socket::try_open(&world, "", &[("x-user", &who)]).await.is_ok()).await;
+}
+
+#[tokio::test]
+async fn who_opens_one_after_the_other_is_told_when_to_come_again() {
+    let world = World::with_options(|options| options.sockets_per_user = 2).await;
+    let open = async || {
+        let request = world.call(1, Method::GET, "ws").header("connection", "upgrade");
+        let request = request.header("upgrade", "websocket").header("sec-websocket-version", "13");
+        request.header("sec-websocket-key", "AAAAAAAAAAAAAAAAAAAAAA==").send().await.unwrap()
+    };
+    drop(open().await);
+    drop(open().await);
+    // Until both are gone, the answer is that too many are open.
+    crate::socket::until(async || {
+        let response = open().await;
+        assert_eq!(response.status(), 429);
+        let after = response.headers()["retry-after"].clone();
+        let (_, problem) = answer(response).await;
+        assert_eq!(kind(&problem), "too-many-sockets");
+        after == "1" && problem["detail"] == "a user may open 2 at once"
+    })
+    .await;
+    Socket::open(&world, 2).await;
+    world.clock.advance(SECOND / 2);
+    assert_eq!(open().await.status(), 101);
 }
