@@ -6,6 +6,7 @@ use std::process::Stdio;
 use anyhow::{Context as _, ensure};
 use dm_client::sign_in::sign_in;
 use dm_client::{Client, ConversationId, Identity, Timeouts};
+use dm_core::UserId;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::OnceCell;
@@ -159,6 +160,11 @@ impl<'a> Setup<'a> {
 /// The public key of the person of a number.
 pub(crate) fn key(n: usize) -> dm_client::PublicKey {
     Identity::from_seed(&seed(n)).public_key()
+}
+
+/// The same as the service names them.
+pub(crate) fn user(n: usize) -> UserId {
+    UserId::from_bytes(*key(n).as_bytes()).expect("a public key")
 }
 
 fn seed(n: usize) -> [u8; 32] {
