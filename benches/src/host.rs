@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use dm_client::sign_in::sign_in;
@@ -113,6 +114,11 @@ impl Host {
     /// The most resident memory that the host had at any time, in bytes.
     pub(crate) fn most_resident(&self) -> anyhow::Result<u64> {
         machine::most_resident(&self.process()?)
+    }
+
+    /// Processor time that the host has used.
+    pub(crate) fn processor_time(&self) -> anyhow::Result<Duration> {
+        machine::processor_time(&self.process()?)
     }
 
     pub(crate) async fn stop(mut self) -> anyhow::Result<()> {

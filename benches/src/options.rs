@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Expire(Options),
     /// The reference host over loopback: REST, WebSocket, a backlog, waiting connections
     Http(Options),
+    /// WebSockets that wait: memory and processor time in the reference host
+    Connections(Options),
     /// Attacks on the reference host by turns, and how unrelated people fare meanwhile
     Attack(AttackOptions),
     /// Opening a store, after it was closed and after it was killed

@@ -3,6 +3,7 @@
 pub(crate) mod cluster;
 pub(crate) mod cold;
 pub(crate) mod compare;
+pub(crate) mod connections;
 pub(crate) mod drain;
 pub(crate) mod expire;
 pub(crate) mod history;
