@@ -65,7 +65,7 @@ impl Recent {
         let table = generation & 1;
         let mut select = connection.prepare_cached(&format!(
             "SELECT conversation, conversation_seq, at FROM dm_recent_inbox_{table}
-             WHERE run = ?1 AND user = ?2 AND conversation IS NOT NULL ORDER BY seq DESC"
+             WHERE run = +?1 AND user = +?2 AND conversation IS NOT NULL ORDER BY seq DESC"
         ))?;
         let mut rows = select.query([run, user_ref])?;
         let mut count = 0;
@@ -116,7 +116,7 @@ fn newest_of(connection: &Database, (generation, run): RunId) -> Result<Option<T
     let table = generation & 1;
     // Times are unsigned, and SQLite has none: those above its highest number are its lowest.
     let mut select = connection.prepare_cached(&format!(
-        "SELECT at FROM dm_recent_inbox_{table} WHERE run = ?1 ORDER BY at < 0 DESC, at DESC LIMIT 1"
+        "SELECT at FROM dm_recent_inbox_{table} WHERE run = +?1 ORDER BY at < 0 DESC, at DESC LIMIT 1"
     ))?;
     select.query_row([run], |row| codec::get_time(row, 0)).optional()
 }

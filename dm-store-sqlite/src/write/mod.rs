@@ -74,6 +74,12 @@ impl Writer {
         })
     }
 
+    /// The statements that SQLite planned more than once.
+    #[cfg(test)]
+    pub(crate) fn planned_again(&self) -> Vec<String> {
+        self.connection.planned_again()
+    }
+
     /// Begins, and notices what other writers did since the last batch.
     fn begin(&mut self) -> Result<(), StoreError> {
         if !self.connection.is_autocommit() {
