@@ -97,5 +97,5 @@ fn no_statement_is_planned_anew_for_each_call() {
         }
     }
     assert_eq!(connection.planned_again(), Vec::<String>::new(), "of those that read");
-    assert_eq!(writer.planned_again(), Vec::<String>::new(), "of those that write");
+    assert_eq!(writer.connection().planned_again(), Vec::<String>::new(), "of those that write");
 }

@@ -74,10 +74,9 @@ impl Writer {
         })
     }
 
-    /// The statements that SQLite planned more than once.
     #[cfg(test)]
-    pub(crate) fn planned_again(&self) -> Vec<String> {
-        self.connection.planned_again()
+    pub(crate) const fn connection(&self) -> &Database {
+        &self.connection
     }
 
     /// Begins, and notices what other writers did since the last batch.
