@@ -20,9 +20,9 @@ use anyhow::Context as _;
 /// How much time the set may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Effort {
-    /// Three minutes: proves that everything runs, and measures nothing well.
+    /// Five minutes: proves that everything runs, and measures nothing well.
     Quick,
-    /// Twenty-five minutes.
+    /// Twenty minutes.
     Normal,
     /// An hour: with five million messages stored instead of one, and a million conversations.
     Full,

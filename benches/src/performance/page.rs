@@ -34,7 +34,7 @@ pub(crate) fn write(
     effort: Effort,
 ) -> String {
     let mut page = String::from(
-        "# Performance\n\nWritten by `cargo xtask bench`, which measures all of it on your machine in about twenty-five minutes. \
+        "# Performance\n\nWritten by `cargo xtask bench`, which measures all of it on your machine in about twenty minutes. \
          Machines differ and are noisy, so ratios within one run count: two subjects are measured by turns, and the ratio \
          is the median of the rounds, with the lowest and the highest beside it.\n\n",
     );
