@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use dm_client::sign_in::sign_in;
 use dm_client::{Client, ConversationId, Identity, Timeouts};
+use dm_core::UserId;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::OnceCell;
@@ -114,6 +116,11 @@ impl Host {
         machine::most_resident(&self.process()?)
     }
 
+    /// Processor time that the host has used.
+    pub(crate) fn processor_time(&self) -> anyhow::Result<Duration> {
+        machine::processor_time(&self.process()?)
+    }
+
     pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
         Ok(self.child.kill().await?)
     }
@@ -159,6 +166,11 @@ impl<'a> Setup<'a> {
 /// The public key of the person of a number.
 pub(crate) fn key(n: usize) -> dm_client::PublicKey {
     Identity::from_seed(&seed(n)).public_key()
+}
+
+/// The same as the service names them.
+pub(crate) fn user(n: usize) -> UserId {
+    UserId::from_bytes(*key(n).as_bytes()).expect("a public key")
 }
 
 fn seed(n: usize) -> [u8; 32] {

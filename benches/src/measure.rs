@@ -40,15 +40,29 @@ pub(crate) fn nanos(span: Duration) -> u64 {
     u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// Calls for a span of time, so many at a time: each begins when one before has ended.
+/// When a loop of calls ends: after a span of time or so many calls, whichever is first.
+#[derive(Clone, Copy)]
+pub(crate) struct Until {
+    pub(crate) span: Duration,
+    pub(crate) calls: usize,
+}
+
+impl From<Duration> for Until {
+    fn from(span: Duration) -> Self {
+        Self { span, calls: usize::MAX }
+    }
+}
+
+/// Calls until the end, so many at a time: each begins when one before has ended.
 pub(crate) async fn closed_loop<F>(
     in_flight: usize,
-    span: Duration,
+    until: impl Into<Until>,
     call: impl Fn(usize) -> F + Clone + Send + 'static,
 ) -> Measured
 where
     F: Future<Output = ()> + Send + 'static,
 {
+    let until = until.into();
     let next = Arc::new(AtomicUsize::new(0));
     let began = Instant::now();
     let mut tasks = JoinSet::new();
@@ -56,9 +70,13 @@ where
         let (next, call) = (Arc::clone(&next), call.clone());
         tasks.spawn(async move {
             let mut latency = histogram();
-            while began.elapsed() < span {
+            while began.elapsed() < until.span {
+                let n = next.fetch_add(1, Ordering::Relaxed);
+                if n >= until.calls {
+                    break;
+                }
                 let asked = Instant::now();
-                call(next.fetch_add(1, Ordering::Relaxed)).await;
+                call(n).await;
                 latency.saturating_record(nanos(asked.elapsed()));
             }
             latency

@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Expire(Options),
     /// The reference host over loopback: REST, WebSocket, a backlog, waiting connections
     Http(Options),
+    /// WebSockets that wait: memory and processor time in the reference host
+    Connections(Options),
     /// Attacks on the reference host by turns, and how unrelated people fare meanwhile
     Attack(AttackOptions),
     /// Opening a store, after it was closed and after it was killed
@@ -56,10 +58,10 @@ pub(crate) enum Command {
         /// The folder for `performance.md` and its plots.
         #[arg(long, default_value = "docs")]
         out: PathBuf,
-        /// Three minutes instead of fifteen, to see that it runs
+        /// Five minutes instead of twenty, to see that it runs
         #[arg(long)]
         quick: bool,
-        /// With five million messages stored instead of one
+        /// With five million messages stored instead of one, and a million conversations: an hour
         #[arg(long, conflicts_with = "quick")]
         full: bool,
     },

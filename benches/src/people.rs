@@ -30,6 +30,16 @@ pub(crate) async fn open_chats(
     conversations: usize,
     users: usize,
 ) -> anyhow::Result<Vec<Chat>> {
+    open_chats_among(service, user, conversations, users).await
+}
+
+/// As [`open_chats`], among other people.
+pub(crate) async fn open_chats_among(
+    service: &Service,
+    user: impl Fn(usize) -> UserId,
+    conversations: usize,
+    users: usize,
+) -> anyhow::Result<Vec<Chat>> {
     anyhow::ensure!(users > conversations / users, "too few users for so many conversations");
     let people: Vec<UserId> = (0..users).map(user).collect();
     let pairs = (0..conversations).map(|n| (n % users, (n % users + 1 + n / users) % users));

@@ -35,7 +35,24 @@ impl Timestamp {
     pub fn after(self, span: Duration) -> Self {
         Self(self.0.saturating_add(u64::try_from(span.as_millis()).unwrap_or(u64::MAX)))
     }
+
+    /// A span from this time on that is stretched to end with a tenth of a second. Thousands of
+    /// connections that wait for it wake in groups: threads are woken for a group instead of for
+    /// each. A span of less than ten seconds stays as it is.
+    #[must_use]
+    pub fn grouped(self, span: Duration) -> Duration {
+        if span < SHORT {
+            return span;
+        }
+        let past = self.after(span).0 % GROUP;
+        span.saturating_add(Duration::from_millis((GROUP - past) % GROUP))
+    }
 }
+
+/// Spans below this are not stretched.
+const SHORT: Duration = Duration::from_secs(10);
+/// Milliseconds from the end of a stretched span to the next possible one.
+const GROUP: u64 = 100;
 
 impl fmt::Debug for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -109,5 +126,25 @@ impl Clock for ManualClock {
         let until = elapsed.borrow().saturating_add(span);
         // The sender lives in `self`, so the channel cannot close while this waits.
         let _ = elapsed.wait_for(|now| *now >= until).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_spans_end_with_a_tenth_of_a_second() {
+        let grouped = |now, span| {
+            let span = Timestamp::from_millis(now).grouped(Duration::from_millis(span));
+            now + u64::try_from(span.as_millis()).unwrap()
+        };
+        assert_eq!(
+            [0, 1, 99, 100, 101].map(|now| grouped(now, 30_000)),
+            [30_000, 30_100, 30_100, 30_100, 30_200]
+        );
+        assert_eq!(grouped(1, 9_999), 10_000, "a short one stays");
+        let longest = Timestamp::from_millis(u64::MAX).grouped(Duration::MAX);
+        assert_eq!(longest, Duration::MAX);
     }
 }

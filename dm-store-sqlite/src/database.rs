@@ -9,11 +9,18 @@ use crate::names::TablePrefix;
 pub(crate) struct Database {
     connection: Connection,
     prefix: TablePrefix,
+    #[cfg(test)]
+    prepared: std::cell::RefCell<std::collections::BTreeSet<String>>,
 }
 
 impl Database {
     pub(crate) const fn new(connection: Connection, prefix: TablePrefix) -> Self {
-        Self { connection, prefix }
+        Self {
+            connection,
+            prefix,
+            #[cfg(test)]
+            prepared: std::cell::RefCell::new(std::collections::BTreeSet::new()),
+        }
     }
 
     /// Begins a transaction, which ends without a commit unless it is committed. None may be under
@@ -23,7 +30,20 @@ impl Database {
     }
 
     pub(crate) fn prepare_cached(&self, sql: &str) -> Result<CachedStatement<'_>> {
-        self.connection.prepare_cached(&self.prefix.apply(sql))
+        let sql = self.prefix.apply(sql);
+        #[cfg(test)]
+        self.prepared.borrow_mut().insert(sql.clone().into_owned());
+        self.connection.prepare_cached(&sql)
+    }
+
+    /// The statements that SQLite planned more than once.
+    #[cfg(test)]
+    pub(crate) fn planned_again(&self) -> Vec<String> {
+        let again = |sql: &&String| {
+            let statement = self.connection.prepare_cached(sql).unwrap();
+            statement.get_status(rusqlite::StatementStatus::RePrepare) > 0
+        };
+        self.prepared.borrow().iter().filter(again).cloned().collect()
     }
 
     pub(crate) fn execute(&self, sql: &str, params: impl Params) -> Result<usize> {

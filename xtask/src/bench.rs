@@ -10,10 +10,10 @@ use crate::instructions;
 /// What to measure, and where to write it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Three minutes instead of fifteen, to see that it runs; give another folder with `--out`, because the figures are bad
+    /// Five minutes instead of twenty, to see that it runs; give another folder with `--out`, because the figures are bad
     #[arg(long)]
     quick: bool,
-    /// With five million messages stored instead of one
+    /// With five million messages stored instead of one, and a million conversations: an hour
     #[arg(long, conflicts_with = "quick")]
     full: bool,
     /// Only count the instructions of the hot paths, under valgrind, and compare them with those that are checked in

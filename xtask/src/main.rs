@@ -45,7 +45,7 @@ struct Cli {
 enum Command {
     /// Attack the reference host by turns, and print how unrelated people fare, memory and recovery
     Attack(attack::Args),
-    /// Measure everything and write docs/performance.md with its plots, in a quarter of an hour
+    /// Measure everything and write docs/performance.md with its plots, in twenty minutes
     Bench(bench::Args),
     /// Run the long trials, and keep their table in docs/deep.md
     Deep(deep::Args),

@@ -4,6 +4,7 @@ use indicatif::ProgressBar;
 
 use super::Effort;
 use super::child::{Told, measure};
+use super::cold::{self, Cold, Sizes};
 
 /// The stores that are compared, in the order in which they are shown.
 pub(crate) const STORES: [&str; 3] = ["sqlite", "redb", "fjall"];
@@ -11,6 +12,9 @@ pub(crate) const STORES: [&str; 3] = ["sqlite", "redb", "fjall"];
 const IN_FLIGHT: [usize; 6] = [1, 4, 16, 64, 256, 512];
 /// Sessions for which memory is measured.
 const SESSIONS: [usize; 4] = [5_000, 10_000, 20_000, 40_000];
+
+/// Measurements beside those of stores that were just opened.
+const WARM_STEPS: usize = 54;
 
 /// Everything that was measured.
 #[derive(Debug, Default)]
@@ -33,7 +37,7 @@ pub(crate) struct Measured {
     pub(crate) push: Told,
     pub(crate) expire: Told,
     pub(crate) http: Vec<(String, Told)>,
-    pub(crate) open: Vec<(String, Told)>,
+    pub(crate) cold: Cold,
 }
 
 impl Measured {
@@ -52,7 +56,6 @@ struct Spans {
     depth: usize,
     entries: usize,
     pending: usize,
-    opened: usize,
 }
 
 impl Spans {
@@ -66,7 +69,6 @@ impl Spans {
                 depth: 20_000,
                 entries: 20_000,
                 pending: 10_000,
-                opened: 20_000,
             },
             Effort::Normal | Effort::Full => Self {
                 seconds: "4".into(),
@@ -75,7 +77,6 @@ impl Spans {
                 depth: many.min(1_000_000) + 50,
                 entries: 1_000_000,
                 pending: 100_000,
-                opened: 1_000_000,
             },
         }
     }
@@ -86,7 +87,8 @@ pub(crate) fn collect(effort: Effort) -> anyhow::Result<Measured> {
     let spans = Spans::of(effort);
     let Spans { seconds, rounds, .. } = &spans;
     let mut measured = Measured::default();
-    let bar = crate::report::progress(68, "");
+    let sizes = Sizes::of(effort);
+    let bar = crate::report::progress(WARM_STEPS + sizes.steps(), "");
     let compare = |store: &str, other: &str, in_flight: &str| {
         step(
             &bar,
@@ -132,10 +134,7 @@ pub(crate) fn collect(effort: Effort) -> anyhow::Result<Measured> {
         let told = step(&bar, &["http", "--store", store, "--preload", &pending, "--seconds", seconds])?;
         measured.http.push((store.into(), told));
     }
-    for store in STORES {
-        let told = step(&bar, &["open", "--store", store, "--preload", &spans.opened.to_string()])?;
-        measured.open.push((store.into(), told));
-    }
+    measured.cold = cold::collect(&sizes, (seconds, rounds), |arguments| step(&bar, arguments))?;
     bar.finish_and_clear();
     Ok(measured)
 }

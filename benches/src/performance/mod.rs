@@ -1,11 +1,13 @@
 //! The whole set of measurements, and the page that tells them: `docs/performance.md` with its plots.
 //!
 //! - [`child`]: each measurement is a process of its own, so that memory and metrics are not mixed.
-//! - [`collect`]: which measurements, and for how long. [`targets`]: what they are held against.
+//! - [`collect`]: which measurements, and for how long. [`cold`]: those of stores that were just opened. [`targets`]:
+//!   what they are held against.
 //! - [`plots`], [`page`], [`about`]: how they are shown, and what they were made on.
 
 mod about;
 mod child;
+mod cold;
 mod collect;
 mod page;
 mod plots;
@@ -18,11 +20,11 @@ use anyhow::Context as _;
 /// How much time the set may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Effort {
-    /// Three minutes: proves that everything runs, and measures nothing well.
+    /// Five minutes: proves that everything runs, and measures nothing well.
     Quick,
-    /// A quarter of an hour.
+    /// Twenty minutes.
     Normal,
-    /// Half an hour: with five million messages stored instead of one.
+    /// An hour: with five million messages stored instead of one, and a million conversations.
     Full,
 }
 

@@ -34,7 +34,7 @@ pub(crate) fn write(
     effort: Effort,
 ) -> String {
     let mut page = String::from(
-        "# Performance\n\nWritten by `cargo xtask bench`, which measures all of it on your machine in about a quarter of an hour. \
+        "# Performance\n\nWritten by `cargo xtask bench`, which measures all of it on your machine in about twenty minutes. \
          Machines differ and are noisy, so ratios within one run count: two subjects are measured by turns, and the ratio \
          is the median of the rounds, with the lowest and the highest beside it.\n\n",
     );
@@ -63,6 +63,12 @@ pub(crate) fn write(
     );
     sends(&mut page, measured);
     page.push_str(
+        "\n## Cold conversations\n\nThe store was just opened, and each message goes to a conversation and to people that are not in \
+         memory; warm are 10,000 conversations of 2,000 people that are. A person has ten conversations.\n\n\
+         ![Messages per second against conversations](performance/cold.svg)\n\n",
+    );
+    cold(&mut page, measured);
+    page.push_str(
         "\n## Sessions\n\n![Memory of sessions that wait](performance/sessions.svg)\n\n## All figures\n\n",
     );
     figures(&mut page, measured);
@@ -86,6 +92,27 @@ fn sends(page: &mut String, measured: &Measured) {
     }
 }
 
+fn cold(page: &mut String, measured: &Measured) {
+    page.push_str(
+        "| 256 in flight | conversations | cold msg/s | warm msg/s | cold / warm | p50 | p99 | one at a time, p50 |\n\
+         |---|---|---|---|---|---|---|---|\n",
+    );
+    for (store, among, told) in &measured.cold.sends {
+        let _ = write!(page, "| {store} | {} |", grouped(*among));
+        for name in [
+            "cold",
+            "warm",
+            "median ratio",
+            "p50, cold / warm",
+            "p99, cold / warm",
+            "one at a time: p50, cold / warm",
+        ] {
+            let _ = write!(page, " {} |", number(told.get(name)));
+        }
+        page.push('\n');
+    }
+}
+
 fn figures(page: &mut String, measured: &Measured) {
     let named = |rows: &'_ [(String, Told)]| rows.iter().map(|(_, told)| told.clone()).collect::<Vec<_>>();
     let counted =
@@ -103,7 +130,10 @@ fn figures(page: &mut String, measured: &Measured) {
         one(&measured.push),
         one(&measured.expire),
         named(&measured.http),
-        named(&measured.open),
+        named(&measured.cold.open),
+        counted(&measured.cold.sends),
+        named(&measured.cold.http),
+        one(&measured.cold.list),
     ]
     .into_iter()
     .flatten()

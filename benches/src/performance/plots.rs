@@ -54,6 +54,11 @@ pub(crate) fn draw(measured: &Measured, folder: &Path) -> anyhow::Result<()> {
     let title = "Durable sends, 256 in flight";
     plot(&folder.join("stored.svg"), title, labels, lines, (x0..x1 * 1.1).log_scale(), 0.0..y1 * 1.3)?;
 
+    let cold = measured.cold.lines().into_iter().map(|(name, points)| Line { name, points });
+    let labels = ("conversations", "messages per second");
+    let title = "Durable sends, 256 in flight: conversations in memory (warm) and not (cold)";
+    logarithmic(&folder.join("cold.svg"), title, labels, cold.collect())?;
+
     let memory = ["memory", "sqlite"].map(|store| Line {
         name: format!("{store} store"),
         points: sessions(measured, store)
@@ -114,7 +119,9 @@ where
         .draw()
         .map_err(|error| failed(&error))?;
     for (n, line) in lines.into_iter().enumerate() {
+        // With more lines than colors, the second line of a color is faint.
         let color = COLORS.get(n % COLORS.len()).copied().unwrap_or(BLACK);
+        let color = color.mix(if n < COLORS.len() { 1.0 } else { 0.45 });
         let style = color.stroke_width(2);
         chart
             .draw_series(LineSeries::new(line.points.iter().copied(), style))

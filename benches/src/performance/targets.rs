@@ -137,6 +137,7 @@ pub(crate) fn verdicts(measured: &Measured) -> Vec<Verdict> {
         }
     }
     ratios.append(&mut verdicts);
+    ratios.append(&mut measured.cold.verdicts());
     ratios
 }
 

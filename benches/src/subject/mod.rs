@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use dm_core::Service;
 
-use crate::measure::{Measured, closed_loop};
+use crate::measure::{Measured, Until, closed_loop};
 use crate::options::Options;
 use crate::people::{self, Chat};
 use crate::store::Data;
@@ -100,14 +100,20 @@ impl Subject {
         self.send_from(0, options, span).await
     }
 
-    /// Sends messages for a span of time, the first of which is the one of that number: each goes to another
-    /// conversation until all had one.
-    pub(crate) async fn send_from(&self, first: usize, options: &Options, span: Duration) -> Measured {
-        let payload = options.payload;
+    /// Sends messages, the first of which is the one of that number: each goes to another conversation until all had
+    /// one. Only services end after a number of calls.
+    pub(crate) async fn send_from(
+        &self,
+        first: usize,
+        options: &Options,
+        until: impl Into<Until>,
+    ) -> Measured {
+        let (until, in_flight, payload): (Until, _, _) = (until.into(), options.in_flight, options.payload);
+        let span = until.span;
         match self {
             Self::Service { service, chats, .. } => {
                 let (service, chats) = (service.clone(), Arc::clone(chats));
-                closed_loop(options.in_flight, span, move |n| {
+                closed_loop(in_flight, until, move |n| {
                     let (service, chats, n) = (service.clone(), Arc::clone(&chats), first + n);
                     async move { people::send(&service, &chats[people::pick(n, chats.len())], n, payload).await }
                 })
@@ -115,7 +121,7 @@ impl Subject {
             }
             Self::SeedPath(path) => {
                 let path = Arc::clone(path);
-                closed_loop(options.in_flight, span, move |_| {
+                closed_loop(in_flight, until, move |_| {
                     let path = Arc::clone(&path);
                     async move { tokio::task::spawn_blocking(move || path.send()).await.expect("it is stored") }
                 })
@@ -123,18 +129,18 @@ impl Subject {
             }
             Self::PostgresPath(path) => {
                 let path = Arc::clone(path);
-                closed_loop(options.in_flight, span, move |_| {
+                closed_loop(in_flight, until, move |_| {
                     let path = Arc::clone(&path);
                     async move { path.send().await.expect("it is stored") }
                 })
                 .await
             }
             Self::EngineSqlite(engine) => {
-                let (engine, batch) = (Arc::clone(engine), options.in_flight);
+                let (engine, batch) = (Arc::clone(engine), in_flight);
                 tokio::task::spawn_blocking(move || engine.send(batch, span)).await.expect("it is stored")
             }
             Self::Engine(engine) => {
-                let (engine, batch) = (Arc::clone(engine), options.in_flight);
+                let (engine, batch) = (Arc::clone(engine), in_flight);
                 tokio::task::spawn_blocking(move || engine.send(batch, span)).await.expect("it is stored")
             }
         }

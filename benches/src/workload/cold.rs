@@ -1,6 +1,7 @@
 //! Sends to conversations and people that are not in memory, beside sends among few that are, by turns.
 
-use crate::measure::{Measured, median};
+use super::turns::{Ratios, Turn};
+use crate::measure::{Until, median};
 use crate::options::Options;
 use crate::report::Report;
 use crate::subject::Subject;
@@ -12,7 +13,7 @@ pub(crate) async fn run(rounds: usize, options: &Options) -> anyhow::Result<Repo
     let preload = options.preload.unwrap_or(options.conversations);
     let few = Options { conversations: WARM.0, users: WARM.1, ..options.clone() };
     let folders = (options.folder()?, options.folder()?);
-    let mut many = Subject::open(options.store, folders.0.path(), options).await?;
+    let many = Subject::open(options.store, folders.0.path(), options).await?;
     many.preload(options, preload).await;
     let warm = Subject::open(options.store, folders.1.path(), &few).await?;
     warm.preload(&few, preload).await;
@@ -28,36 +29,51 @@ pub(crate) async fn run(rounds: usize, options: &Options) -> anyhow::Result<Repo
         WARM.0,
         WARM.1
     ));
-    let (mut throughput, mut p50, mut p99) = (Vec::new(), Vec::new(), Vec::new());
-    let mut sent = preload;
+    let (mut together, mut alone) = (Ratios::default(), Ratios::default());
+    let mut turns = Turns { many, warm, sent: preload };
     for round in 1..=rounds {
-        many = many.reopened().await?;
-        let cold = many.send_from(sent, options, options.span()).await;
-        sent += usize::try_from(cold.calls)?;
-        let warm = warm.send(&few, options.span()).await;
-        for (what, measured) in [("cold", &cold), ("warm", &warm)] {
+        let singles;
+        let full;
+        (turns, singles) = turns.turn(&Options { in_flight: 1, ..options.clone() }).await?;
+        alone.add(&singles);
+        (turns, full) = turns.turn(options).await?;
+        together.add(&full);
+        for (what, measured) in [("cold", &full.cold), ("warm", &full.warm)] {
             report.add(format!("round {round}: {what}"), measured.per_second(), "msg/s");
         }
-        let ratio = |quantile| cold.millis(quantile) / warm.millis(quantile);
-        report.add(format!("round {round}: ratio"), rate(&cold, &warm), "x");
-        throughput.push(rate(&cold, &warm));
-        p50.push(ratio(0.5));
-        p99.push(ratio(0.99));
+        report.add(format!("round {round}: ratio"), full.rate(), "x");
         if round == rounds {
-            for (what, measured) in [("cold", &cold), ("warm", &warm)] {
-                report.add(format!("{what}, p50"), measured.millis(0.5), "ms");
-                report.add(format!("{what}, p99"), measured.millis(0.99), "ms");
-            }
+            full.tell("", &mut report);
         }
     }
-    report.add("median ratio", median(throughput).unwrap_or_default(), "x");
-    report.add("p50, cold / warm", median(p50).unwrap_or_default(), "x");
-    report.add("p99, cold / warm", median(p99).unwrap_or_default(), "x");
-    many.close().await;
-    warm.close().await;
+    for (name, ratios) in [
+        ("median ratio", together.rate),
+        ("p50, cold / warm", together.p50),
+        ("p99, cold / warm", together.p99),
+        ("one at a time: p50, cold / warm", alone.p50),
+    ] {
+        report.add(name, median(ratios).unwrap_or_default(), "x");
+    }
+    turns.many.close().await;
+    turns.warm.close().await;
     Ok(report)
 }
 
-fn rate(cold: &Measured, warm: &Measured) -> f64 {
-    cold.per_second() / warm.per_second()
+/// The two stores, and how many messages went to the large one.
+struct Turns {
+    many: Subject,
+    warm: Subject,
+    sent: usize,
+}
+
+impl Turns {
+    async fn turn(mut self, options: &Options) -> anyhow::Result<(Self, Turn)> {
+        self.many = self.many.reopened().await?;
+        // A conversation that had its message is cold no more.
+        let until = Until { span: options.span(), calls: options.conversations };
+        let cold = self.many.send_from(self.sent, options, until).await;
+        self.sent += usize::try_from(cold.calls)?;
+        let warm = self.warm.send(options, options.span()).await;
+        Ok((self, Turn { cold, warm }))
+    }
 }

@@ -2,19 +2,18 @@
 //! WebSocket, and connections that wait.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use dm_proto::dm_server_frame::Frame;
 use futures_util::SinkExt as _;
-use tokio::task::JoinSet;
 use tokio_tungstenite::tungstenite::Message;
 
+use super::load::{self, Load, Sender};
 use crate::host::{Host, Member};
-use crate::measure::{Measured, histogram, nanos};
 use crate::options::Options;
 use crate::report::{Report, progress};
-use crate::wire::{self, ACK_EVERY, ack, hear, hello, post, send, waiting};
+use crate::wire::{ACK_EVERY, ack, hear, hello, send, waiting};
 
 /// WebSockets that send; each has its share of what is in flight.
 const SOCKETS: usize = 16;
@@ -26,9 +25,12 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
     ));
     let host = Host::start(options).await?;
     let members = Arc::new(host.members(options.in_flight.max(SOCKETS)).await?);
+    let load = Load { address: &host.address, payload: options.payload, span: options.span(), once: false };
+    let senders: Vec<Sender> = members.iter().map(Sender::from).collect();
+    let few = &senders[..SOCKETS];
     for (what, measured) in [
-        ("POST /api/dm/messages", rest(&host, &members, options).await?),
-        ("sends over WebSocket", sends(&host, &members, options).await?),
+        ("POST /api/dm/messages", load::rest(load, &senders[..options.in_flight]).await?),
+        ("sends over WebSocket", load::web_sockets(load, few, options.in_flight.div_ceil(SOCKETS)).await?),
     ] {
         report.add(what, measured.per_second(), "msg/s");
         report.add(format!("{what}, p50"), measured.millis(0.5), "ms");
@@ -38,79 +40,6 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
     report.add("waiting WebSocket", idle(&host, &members).await?, "bytes each, in the host");
     host.stop().await?;
     Ok(report)
-}
-
-/// One connection per call in flight.
-async fn rest(host: &Host, members: &Arc<Vec<Member>>, options: &Options) -> anyhow::Result<Measured> {
-    let (span, payload) = (options.span(), options.payload);
-    let mut connections = Vec::new();
-    for n in 0..options.in_flight {
-        connections.push((n, wire::connect(&host.address).await?));
-    }
-    let began = Instant::now();
-    let mut tasks = JoinSet::new();
-    for (n, mut requests) in connections {
-        let members = Arc::clone(members);
-        tasks.spawn(async move {
-            let mut latency = histogram();
-            while began.elapsed() < span {
-                let asked = Instant::now();
-                post(&mut requests, &members[n], payload).await?;
-                latency.saturating_record(nanos(asked.elapsed()));
-            }
-            anyhow::Ok(latency)
-        });
-    }
-    gather(tasks, began).await
-}
-
-/// A few connections, each with many sends under way.
-async fn sends(host: &Host, members: &Arc<Vec<Member>>, options: &Options) -> anyhow::Result<Measured> {
-    let share = options.in_flight.div_ceil(SOCKETS);
-    let (span, payload) = (options.span(), options.payload);
-    let mut sockets = Vec::new();
-    for member in members.iter().take(SOCKETS) {
-        sockets.push((hello(&host.address, member, "sender").await?, member.conversation.to_string()));
-    }
-    let began = Instant::now();
-    let mut tasks = JoinSet::new();
-    for (mut socket, conversation) in sockets {
-        tasks.spawn(async move {
-            let mut latency = histogram();
-            let mut under_way = std::collections::HashMap::new();
-            let mut n = 0_u64;
-            loop {
-                let over = began.elapsed() >= span;
-                if over && under_way.is_empty() {
-                    return anyhow::Ok(latency);
-                }
-                let mut wrote = false;
-                while !over && under_way.len() < share {
-                    n += 1;
-                    socket.feed(Message::Binary(send(n, &conversation, payload))).await?;
-                    under_way.insert(n.to_string(), Instant::now());
-                    wrote = true;
-                }
-                if wrote {
-                    socket.flush().await?;
-                }
-                let (id, frame) = hear(&mut socket).await?;
-                match frame {
-                    Frame::Sent(_) => {
-                        let asked = under_way.remove(&id).context("nothing was asked under this id")?;
-                        latency.saturating_record(nanos(asked.elapsed()));
-                    }
-                    Frame::Problem(problem) => anyhow::bail!("{}", problem.detail),
-                    // What others sent to this member; acknowledged, so that it goes on.
-                    Frame::Delivery(delivery) if delivery.position % ACK_EVERY == 0 => {
-                        socket.send(Message::Binary(ack(delivery.position))).await?;
-                    }
-                    _ => {}
-                }
-            }
-        });
-    }
-    gather(tasks, began).await
 }
 
 /// What is pending for one device over a WebSocket, in messages per second.
@@ -166,16 +95,4 @@ async fn idle(host: &Host, members: &Arc<Vec<Member>>) -> anyhow::Result<f64> {
     }
     let counted = members.len() * (DEVICES.len() - 1);
     Ok(host.resident()?.saturating_sub(before) as f64 / counted as f64)
-}
-
-async fn gather(
-    mut tasks: JoinSet<anyhow::Result<hdrhistogram::Histogram<u64>>>,
-    began: Instant,
-) -> anyhow::Result<Measured> {
-    let mut latency = histogram();
-    while let Some(part) = tasks.join_next().await {
-        latency.add(part??)?;
-    }
-    let took: Duration = began.elapsed();
-    Ok(Measured { calls: latency.len(), took, latency })
 }

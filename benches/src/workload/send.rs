@@ -1,7 +1,7 @@
 //! Durable sends.
 
 use crate::machine;
-use crate::measure::Commits;
+use crate::measure::{Commits, Until};
 use crate::options::Options;
 use crate::report::Report;
 use crate::subject::{Kind, Subject};
@@ -18,7 +18,8 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
     }
     let host = HostWriter::start(options, folder.path())?;
     let _before = commits.median();
-    let measured = subject.send(options, options.span()).await;
+    let calls = if options.cold { options.conversations } else { usize::MAX };
+    let measured = subject.send_from(0, options, Until { span: options.span(), calls }).await;
     let commit = commits.median();
 
     let title = format!(

@@ -57,24 +57,33 @@ enum Event {
 }
 
 impl Connection {
-    /// Serves a connection until it is over and closed.
+    /// Serves a connection until it is over and closed. Its beginning and its end are boxed, as is what it does in
+    /// between: a connection waits for most of its life, and waiting takes little room.
     pub(super) async fn serve(api: Arc<Api>, who: Principal, terms: Terms, socket: WebSocket) {
-        let mut socket = Socket::new(Arc::clone(&api), socket);
-        let close = match api.hub.follow(&api.service, &who).await {
-            Ok(session) => {
-                let heart = Heart::new(&api);
-                let ends = Ends::new(Lifetime::new(&api, terms), &session);
-                let (dialect, work) = (Dialect::Seed(Unconfirmed::default()), FuturesUnordered::new());
-                let mut connection = Self { api, who, socket, session, dialect, heart, ends, work };
+        match Box::pin(Self::begin(api, who, terms, socket)).await {
+            Ok(mut connection) => {
                 let close = connection.run().await;
-                socket = Box::pin(connection.leave(close)).await;
-                close
+                Box::pin(async move { end(connection.leave(close).await, close).await }).await;
             }
-            Err(error) => Close::of(&error),
+            Err((socket, close)) => Box::pin(end(*socket, close)).await,
+        }
+    }
+
+    async fn begin(
+        api: Arc<Api>,
+        who: Principal,
+        terms: Terms,
+        socket: WebSocket,
+    ) -> Result<Box<Self>, (Box<Socket>, Close)> {
+        let socket = Socket::new(Arc::clone(&api), socket);
+        let session = match api.hub.follow(&api.service, &who).await {
+            Ok(session) => session,
+            Err(error) => return Err((Box::new(socket), Close::of(&error))),
         };
-        tracing::debug!(code = close.code(), reason = close.reason(), "a WebSocket is closed");
-        metrics::counter!("dm_websockets_closed_total", "code" => close.code().to_string()).increment(1);
-        socket.close(close).await;
+        let heart = Heart::new(&api);
+        let ends = Ends::new(Lifetime::new(&api, terms), &session);
+        let (dialect, work) = (Dialect::Seed(Unconfirmed::default()), FuturesUnordered::new());
+        Ok(Box::new(Self { api, who, socket, session, dialect, heart, ends, work }))
     }
 
     async fn run(&mut self) -> Close {
@@ -106,12 +115,12 @@ impl Connection {
 
     async fn handle(&mut self, event: Event) -> Result<(), Close> {
         match event {
-            Event::Beat => self.beat().await,
+            Event::Beat => Box::pin(self.beat()).await,
             Event::Over(close) => Err(close),
-            Event::Done(done) => self.done(done).await,
+            Event::Done(done) => Box::pin(self.done(done)).await,
             Event::Delivery(delivery) => Box::pin(self.deliver(delivery)).await,
             Event::Heard(heard) => match heard? {
-                Heard::Frame(frame) => self.frame(frame).await,
+                Heard::Frame(frame) => Box::pin(self.frame(frame)).await,
                 Heard::Ping => self.heart.ping(),
                 Heard::Pong(payload) => {
                     self.pong(&payload);
@@ -189,5 +198,28 @@ impl Connection {
             self.done(done).await?;
         }
         Ok(())
+    }
+}
+
+/// Tells why a connection ended, and closes it.
+async fn end(socket: Socket, close: Close) {
+    tracing::debug!(code = close.code(), reason = close.reason(), "a WebSocket is closed");
+    metrics::counter!("dm_websockets_closed_total", "code" => close.code().to_string()).increment(1);
+    socket.close(close).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size_of_future<A, B, C, D, F>(_: fn(A, B, C, D) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// Ten thousand connections that wait hold ten thousand of these.
+    #[test]
+    fn a_connection_that_waits_takes_little_room() {
+        let sizes = (size_of_future(Connection::serve), size_of::<Connection>());
+        assert!(sizes.0 <= 2_048 && sizes.1 <= 1_536, "{sizes:?}");
     }
 }

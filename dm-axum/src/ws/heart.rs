@@ -51,7 +51,7 @@ impl Heart {
         Self {
             api: Arc::clone(api),
             state: State::Resting { hurried: false },
-            timer: timer(api, api.options.ping_interval),
+            timer: timer(api, api.service.clock().now().grouped(api.options.ping_interval)),
             nonce: 0,
             heard: (api.service.clock().now(), 0),
         }
@@ -107,6 +107,6 @@ impl Heart {
 
     fn rest(&mut self, span: Duration, hurried: bool) {
         self.state = State::Resting { hurried };
-        self.timer = timer(&self.api, span);
+        self.timer = timer(&self.api, self.api.service.clock().now().grouped(span));
     }
 }

@@ -18,7 +18,7 @@ use crate::router::Api;
 const READ_BUFFER: usize = 4_096;
 /// Bytes written at a time, so that a burst of small frames is not a burst of small packets.
 const WRITE_BUFFER: usize = 4_096;
-/// Bytes that may wait to be written: one large frame beside small ones.
+/// Bytes that may wait to be written with the default sizes: one large frame beside small ones.
 const MAX_WRITE_BUFFER: usize = 1024 * 1024;
 /// Frames read from a client that was told to leave.
 const FAREWELL: usize = 1_000;
@@ -41,16 +41,20 @@ pub(super) enum Heard {
 
 /// Sets every limit there is; the defaults are 64 MiB and none.
 pub(super) fn limited(api: &Api, upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
-    // Room for the largest frame, should the configuration allow larger ones than most do.
     let largest = api.options.max_message.max(api.service.config().max_payload);
-    let most = MAX_WRITE_BUFFER.max(largest.saturating_add(64 * 1024));
     upgrade
         .max_message_size(api.options.max_message)
         .max_frame_size(api.options.max_message)
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_BUFFER)
-        .max_write_buffer_size(most)
+        .max_write_buffer_size(most_to_write(largest))
         .accept_unmasked_frames(false)
+}
+
+/// Bytes that may wait to be written: with room for the largest frame, should the configuration allow larger ones than
+/// most do.
+fn most_to_write(largest: usize) -> usize {
+    MAX_WRITE_BUFFER.max(largest.saturating_add(64 * 1024))
 }
 
 impl Socket {

@@ -162,6 +162,11 @@ mod tests {
     #[test]
     fn a_user_with_nothing_open_and_all_paid_for_is_forgotten() {
         let sockets = two_at_once();
+        sockets.take(user(9), at(0)).unwrap();
+        sockets.take(user(8), at(9_000)).unwrap();
+        assert_eq!(sockets.lock().by_id.len(), 2, "so few are not looked through");
+
+        let sockets = two_at_once();
         sockets.lock().sweep_at = 3;
         let _open = sockets.take(user(1), at(0)).unwrap();
         sockets.take(user(2), at(0)).unwrap();

@@ -123,7 +123,7 @@ impl Service {
     /// Resolves when a session that heard nothing should look into the store.
     pub(crate) fn poll_timer(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         let (clock, interval) = (Arc::clone(&self.inner.clock), self.inner.config.poll_interval);
-        Box::pin(async move { clock.sleep(interval).await })
+        Box::pin(async move { clock.sleep(clock.now().grouped(interval)).await })
     }
 
     fn new_id(&self, at: Timestamp) -> Uuid {

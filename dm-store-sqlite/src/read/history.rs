@@ -29,7 +29,7 @@ pub(super) fn history(connection: &Database, query: &HistoryQuery) -> Result<Opt
     let statement = format!(
         "SELECT {MESSAGE} FROM {{rows}} r JOIN dm_messages m ON m.ref = r.message
          JOIN dm_conversations c ON c.ref = m.conversation JOIN dm_users u ON u.ref = m.sender
-         WHERE {{run}} AND r.conversation = +?2 AND r.seq > ?3 AND r.seq < ?4 ORDER BY r.seq {}",
+         WHERE {{run}} AND r.conversation = +?2 AND r.seq > +?3 AND r.seq < +?4 ORDER BY r.seq {}",
         if newest_first { "DESC" } else { "ASC" }
     );
     let mut page = HistoryPage::default();

@@ -41,7 +41,7 @@ pub(super) fn inbox(connection: &Database, query: &InboxQuery) -> Result<InboxPa
     };
     let statement = format!(
         "SELECT r.seq, r.at, r.message, r.notice, r.origin
-         FROM {{rows}} r WHERE {{run}} AND r.user = +?2 AND r.seq > ?3 AND r.seq <= ?4 AND {shown}
+         FROM {{rows}} r WHERE {{run}} AND r.user = +?2 AND r.seq > +?3 AND r.seq <= +?4 AND {shown}
            AND NOT EXISTS (SELECT 1 FROM dm_acked k WHERE k.device = +?6 AND k.seq = r.seq)
          ORDER BY r.seq"
     );
@@ -151,7 +151,7 @@ pub(super) fn depth(connection: &Database, who: &Principal) -> Result<Depth> {
         .optional()?;
     let Some((user_ref, floor, device_ref, cursor)) = user else { return Ok(depth) };
     let statement = "SELECT count(r.message), count(*) - count(r.message) FROM {rows} r
-                     WHERE {run} AND r.user = +?2 AND r.seq > +?3 AND r.origin IS NOT ?4
+                     WHERE {run} AND r.user = +?2 AND r.seq > +?3 AND r.origin IS NOT +?4
                        AND NOT EXISTS (SELECT 1 FROM dm_acked k WHERE k.device = +?5 AND k.seq = r.seq)";
     let origin = codec::origin(Some(&who.device));
     walk(

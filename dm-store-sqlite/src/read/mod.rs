@@ -5,6 +5,8 @@ mod history;
 mod inbox;
 mod newest;
 mod recent;
+#[cfg(test)]
+mod tests;
 
 use std::num::NonZeroUsize;
 

@@ -7,7 +7,7 @@ use crate::runs::Layout;
 
 /// The number of the newest entry of an inbox that is not in the large tree yet.
 pub(super) fn newest_entry(connection: &Database, layout: &Layout, user_ref: i64) -> Result<Option<i64>> {
-    let statement = "SELECT max(r.seq) FROM {rows} r WHERE {run} AND r.user = ?2 AND r.seq > ?3";
+    let statement = "SELECT max(r.seq) FROM {rows} r WHERE {run} AND r.user = +?2 AND r.seq > +?3";
     for part in layout.recent_inbox_of(user_ref).rev() {
         let newest: Option<i64> = connection
             .prepare_cached(&part.of_inbox(statement))?
@@ -25,7 +25,7 @@ pub(super) fn newest_message(
     layout: &Layout,
     thread_ref: i64,
 ) -> Result<Option<(i64, i64)>> {
-    let statement = "SELECT r.seq, r.at FROM {rows} r WHERE {run} AND r.conversation = ?2 AND r.seq > ?3
+    let statement = "SELECT r.seq, r.at FROM {rows} r WHERE {run} AND r.conversation = +?2 AND r.seq > +?3
                      ORDER BY r.seq DESC LIMIT 1";
     for part in layout.recent_sequence_of(thread_ref).rev() {
         let newest = connection

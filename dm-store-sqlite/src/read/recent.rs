@@ -65,7 +65,7 @@ impl Recent {
         let table = generation & 1;
         let mut select = connection.prepare_cached(&format!(
             "SELECT conversation, conversation_seq, at FROM dm_recent_inbox_{table}
-             WHERE run = ?1 AND user = ?2 AND conversation IS NOT NULL ORDER BY seq DESC"
+             WHERE run = +?1 AND user = +?2 AND conversation IS NOT NULL ORDER BY seq DESC"
         ))?;
         let mut rows = select.query([run, user_ref])?;
         let mut count = 0;
@@ -116,7 +116,33 @@ fn newest_of(connection: &Database, (generation, run): RunId) -> Result<Option<T
     let table = generation & 1;
     // Times are unsigned, and SQLite has none: those above its highest number are its lowest.
     let mut select = connection.prepare_cached(&format!(
-        "SELECT at FROM dm_recent_inbox_{table} WHERE run = ?1 ORDER BY at < 0 DESC, at DESC LIMIT 1"
+        "SELECT at FROM dm_recent_inbox_{table} WHERE run = +?1 ORDER BY at < 0 DESC, at DESC LIMIT 1"
     ))?;
     select.query_row([run], |row| codec::get_time(row, 0)).optional()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::names::TablePrefix;
+    use crate::schema;
+
+    #[test]
+    fn times_of_generations_that_are_gone_are_forgotten() {
+        let connection = rusqlite::Connection::open_in_memory().unwrap();
+        let database = Database::new(connection, TablePrefix::default());
+        schema::migrate(&database).unwrap();
+        for (table, at) in [(0, 5), (1, 7)] {
+            let row =
+                format!("INSERT INTO dm_recent_inbox_{table} (run, user, seq, at) VALUES (0, 1, 1, {at})");
+            database.execute(&row, []).unwrap();
+        }
+        let sealed = Sealed::default();
+        let newest = |runs: &[RunId]| sealed.newest(&database, runs).unwrap().map(Timestamp::as_millis);
+        assert_eq!(newest(&[(0, 0), (1, 0)]), Some(7));
+        assert_eq!(newest(&[(2, 0)]), Some(5), "in the same table as generation 0");
+        let mut known: Vec<RunId> = sealed.0.lock().unwrap().keys().copied().collect();
+        known.sort_unstable();
+        assert_eq!(known, [(1, 0), (2, 0)]);
+    }
 }

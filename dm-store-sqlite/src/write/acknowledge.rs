@@ -66,14 +66,16 @@ impl Batch<'_> {
     fn settle(&self, who: &Principal, device: Device, cursor: InboxSeq) -> rusqlite::Result<InboxSeq> {
         let newest: Option<i64> = self
             .connection
-            .prepare_cached("SELECT max(seq) FROM dm_acked WHERE device = ?1")?
+            .prepare_cached("SELECT max(seq) FROM dm_acked WHERE device = +?1")?
             .query_row([device.device_ref], |row| row.get(0))?;
         let mut settled = codec::bound(cursor.get());
         if newest.is_some_and(|newest| newest > settled) {
             let open = self.first_open(who, device, settled)?.unwrap_or(i64::MAX);
             let ahead: Option<i64> = self
                 .connection
-                .prepare_cached("SELECT max(seq) FROM dm_acked WHERE device = ?1 AND seq > ?2 AND seq < ?3")?
+                .prepare_cached(
+                    "SELECT max(seq) FROM dm_acked WHERE device = +?1 AND seq > +?2 AND seq < +?3",
+                )?
                 .query_row([device.device_ref, settled, open], |row| row.get(0))?;
             settled = ahead.unwrap_or(settled);
         }
@@ -94,7 +96,7 @@ impl Batch<'_> {
     /// The first message after a number that the device did not cause and did not acknowledge.
     fn first_open(&self, who: &Principal, device: Device, after: i64) -> rusqlite::Result<Option<i64>> {
         let statement = "SELECT r.seq FROM {rows} r
-                         WHERE {run} AND r.user = ?2 AND r.seq > ?3 AND r.message IS NOT NULL AND r.origin IS NOT ?4
+                         WHERE {run} AND r.user = +?2 AND r.seq > +?3 AND r.message IS NOT NULL AND r.origin IS NOT +?4
                            AND NOT EXISTS (SELECT 1 FROM dm_acked k WHERE k.device = +?5 AND k.seq = r.seq)
                          ORDER BY r.seq LIMIT 1";
         let after = after.max(codec::bound(device.floor.get()));

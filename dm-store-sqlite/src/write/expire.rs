@@ -42,7 +42,7 @@ impl Batch<'_> {
             .query_row([user_ref], |row| row.get(0))?;
         let (mut removed, mut floor_after, mut oldest_at) = (0, None, None);
         let statement =
-            "SELECT r.seq, r.at FROM {rows} r WHERE {run} AND r.user = ?2 AND r.seq > ?3 ORDER BY r.seq";
+            "SELECT r.seq, r.at FROM {rows} r WHERE {run} AND r.user = +?2 AND r.seq > +?3 ORDER BY r.seq";
         walk(
             self.connection,
             self.recent.layout.inbox_of(user_ref, floor),

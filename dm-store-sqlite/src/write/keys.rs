@@ -99,10 +99,10 @@ impl Batch<'_> {
         self.connection
             .prepare_cached(
                 "SELECT t.ref, u.pubkey FROM (
-                     SELECT ref, b AS peer FROM dm_conversations WHERE a = +?1 AND ref > ?2 AND ref <= +?3
+                     SELECT ref, b AS peer FROM dm_conversations WHERE a = +?1 AND ref > +?2 AND ref <= +?3
                      UNION ALL
-                     SELECT ref, a AS peer FROM dm_conversations WHERE b = +?1 AND ref > ?2 AND ref <= +?3
-                     ORDER BY ref LIMIT ?4
+                     SELECT ref, a AS peer FROM dm_conversations WHERE b = +?1 AND ref > +?2 AND ref <= +?3
+                     ORDER BY ref LIMIT +?4
                  ) t JOIN dm_users u ON u.ref = t.peer ORDER BY t.ref",
             )?
             .query_map(

@@ -228,3 +228,53 @@ fn in_order(tree: &str, table: i64, key: &str, columns: &str) -> String {
         .collect();
     format!("{} ORDER BY 1, 2 LIMIT +?3", runs.join(" UNION ALL "))
 }
+
+#[cfg(test)]
+mod tests {
+    use dm_conformance::build::{append, open};
+    use dm_core::EngineWriter as _;
+
+    use super::*;
+    use crate::config::SqliteConfig;
+    use crate::names::TablePrefix;
+    use crate::schema;
+    use crate::write::Writer;
+
+    /// Eight entries in a run.
+    const RECENT: NonZeroUsize = NonZeroUsize::new(128).unwrap();
+
+    fn writer() -> Writer {
+        let connection = rusqlite::Connection::open_in_memory().unwrap();
+        let database = Database::new(connection, TablePrefix::default());
+        schema::migrate(&database).unwrap();
+        let config = SqliteConfig { recent_entries: RECENT, ..SqliteConfig::default() };
+        Writer::new(database, &config).unwrap()
+    }
+
+    /// How many entries, and how many messages, are in the large trees.
+    fn moved(writer: &Writer) -> (i64, i64) {
+        let sql = "SELECT (SELECT count(*) FROM dm_inbox), (SELECT count(*) FROM dm_sequence)";
+        writer.connection().query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap()
+    }
+
+    #[test]
+    fn with_each_run_s_worth_of_entries_a_quarter_more_is_moved() {
+        let mut writer = writer();
+        writer.commit(vec![open(1, 1, 2)]).unwrap();
+        // Two entries each: with the two of the opening they fill a generation.
+        for id in 1..=63 {
+            writer.commit(vec![append(1, 1, id).into()]).unwrap();
+        }
+        let mut found = Vec::new();
+        for id in 64..=71 {
+            writer.commit(vec![append(1, 1, id).into()]).unwrap();
+            found.push(moved(&writer));
+        }
+        let (none, step, next) = ((0, 0), (11, 6), (22, 12));
+        assert_eq!(found, [none, none, none, step, step, step, step, next]);
+        for id in 72..=127 {
+            writer.commit(vec![append(1, 1, id).into()]).unwrap();
+        }
+        assert_eq!(moved(&writer), (128, 63), "a generation is moved before the next one is full");
+    }
+}

@@ -74,6 +74,11 @@ impl Writer {
         })
     }
 
+    #[cfg(test)]
+    pub(crate) const fn connection(&self) -> &Database {
+        &self.connection
+    }
+
     /// Begins, and notices what other writers did since the last batch.
     fn begin(&mut self) -> Result<(), StoreError> {
         if !self.connection.is_autocommit() {

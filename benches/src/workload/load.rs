@@ -1,0 +1,151 @@
+//! Sends over loopback: REST, and WebSockets.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use dm_client::ConversationId;
+use dm_proto::dm_server_frame::Frame;
+use futures_util::SinkExt as _;
+use tokio::task::JoinSet;
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::host::Member;
+use crate::measure::{Measured, histogram, nanos};
+use crate::wire::{self, ACK_EVERY, ack, hear, hello, post, send};
+
+/// Somebody who sends to one of their conversations after the other.
+#[derive(Clone)]
+pub(super) struct Sender {
+    pub(super) token: String,
+    pub(super) conversations: Vec<ConversationId>,
+}
+
+/// What they send.
+#[derive(Clone, Copy)]
+pub(super) struct Load<'a> {
+    pub(super) address: &'a str,
+    pub(super) payload: usize,
+    pub(super) span: Duration,
+    /// Each conversation gets one message at most.
+    pub(super) once: bool,
+}
+
+impl From<&Member> for Sender {
+    fn from(member: &Member) -> Self {
+        Self { token: member.token.clone(), conversations: vec![member.conversation] }
+    }
+}
+
+impl Sender {
+    /// With the first conversation only.
+    pub(super) fn with_one(&self) -> Self {
+        Self {
+            token: self.token.clone(),
+            conversations: self.conversations.iter().take(1).copied().collect(),
+        }
+    }
+
+    /// With the conversation that the *n*-th message goes to.
+    fn nth(&self, n: usize) -> Member {
+        let conversation = self.conversations[n % self.conversations.len()];
+        Member { token: self.token.clone(), conversation }
+    }
+}
+
+/// Over REST: each on a connection, one request at a time.
+pub(super) async fn rest(load: Load<'_>, senders: &[Sender]) -> anyhow::Result<Measured> {
+    let Load { payload, span, once, .. } = load;
+    let mut connections = Vec::new();
+    for sender in senders {
+        connections.push((sender.clone(), wire::connect(load.address).await?));
+    }
+    let began = Instant::now();
+    let mut tasks = JoinSet::new();
+    for (sender, mut requests) in connections {
+        tasks.spawn(async move {
+            let mut latency = histogram();
+            for n in 0..calls(&sender, once) {
+                if began.elapsed() >= span {
+                    break;
+                }
+                let asked = Instant::now();
+                post(&mut requests, &sender.nth(n), payload).await?;
+                latency.saturating_record(nanos(asked.elapsed()));
+            }
+            anyhow::Ok(latency)
+        });
+    }
+    gather(tasks, began).await
+}
+
+/// Over WebSockets: each on one, with so many sends under way.
+pub(super) async fn web_sockets(
+    load: Load<'_>,
+    senders: &[Sender],
+    share: usize,
+) -> anyhow::Result<Measured> {
+    let Load { payload, span, once, .. } = load;
+    let mut sockets = Vec::new();
+    for sender in senders {
+        let socket = hello(load.address, &sender.nth(0), "sender").await?;
+        sockets.push((socket, sender.clone()));
+    }
+    let began = Instant::now();
+    let mut tasks = JoinSet::new();
+    for (mut socket, sender) in sockets {
+        tasks.spawn(async move {
+            let mut latency = histogram();
+            let mut under_way = HashMap::new();
+            let mut n = 0;
+            loop {
+                let over = began.elapsed() >= span || n >= calls(&sender, once);
+                if over && under_way.is_empty() {
+                    return anyhow::Ok(latency);
+                }
+                let mut wrote = false;
+                while under_way.len() < share && !over && n < calls(&sender, once) {
+                    let conversation = sender.nth(n).conversation.to_string();
+                    n += 1;
+                    socket.feed(Message::Binary(send(n as u64, &conversation, payload))).await?;
+                    under_way.insert(n.to_string(), Instant::now());
+                    wrote = true;
+                }
+                if wrote {
+                    socket.flush().await?;
+                }
+                let (id, frame) = hear(&mut socket).await?;
+                match frame {
+                    Frame::Sent(_) => {
+                        let asked = under_way.remove(&id).context("nothing was asked under this id")?;
+                        latency.saturating_record(nanos(asked.elapsed()));
+                    }
+                    Frame::Problem(problem) => anyhow::bail!("{}", problem.detail),
+                    // What others sent to this member; acknowledged, so that it goes on.
+                    Frame::Delivery(delivery) if delivery.position % ACK_EVERY == 0 => {
+                        socket.send(Message::Binary(ack(delivery.position))).await?;
+                    }
+                    _ => {}
+                }
+            }
+        });
+    }
+    gather(tasks, began).await
+}
+
+/// Messages that somebody sends at most.
+fn calls(sender: &Sender, once: bool) -> usize {
+    if once { sender.conversations.len() } else { usize::MAX }
+}
+
+async fn gather(
+    mut tasks: JoinSet<anyhow::Result<hdrhistogram::Histogram<u64>>>,
+    began: Instant,
+) -> anyhow::Result<Measured> {
+    let mut latency = histogram();
+    while let Some(part) = tasks.join_next().await {
+        latency.add(part??)?;
+    }
+    let took: Duration = began.elapsed();
+    Ok(Measured { calls: latency.len(), took, latency })
+}

@@ -1,0 +1,101 @@
+//! What SQLite makes of the statements that read.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+
+use dm_conformance::build::{
+    ack_entries, ack_messages, ack_up_to, announce, append, conversation, expire, forget, on, open, publish,
+    register, user, who,
+};
+use dm_core::{
+    ConversationsQuery, EngineWriter as _, HistoryQuery, HistoryRange, InboxQuery, InboxSeq, OwnEntries,
+    ServerSequence,
+};
+use rusqlite::Connection;
+
+use super::{conversations, history, inbox, key, recent::Sealed};
+use crate::config::SqliteConfig;
+use crate::database::Database;
+use crate::names::TablePrefix;
+use crate::schema;
+use crate::write::Writer;
+
+const USERS: u64 = 4;
+
+fn connect(path: &Path) -> Database {
+    let connection = Connection::open(path).unwrap();
+    connection.set_prepared_statement_cache_capacity(crate::connection::STATEMENTS);
+    connection.execute_batch("PRAGMA journal_mode = WAL").unwrap();
+    Database::new(connection, TablePrefix::default())
+}
+
+/// Rows in the large trees and in all runs.
+fn fill(path: &Path) -> Writer {
+    let database = connect(path);
+    schema::migrate(&database).unwrap();
+    let config = SqliteConfig { recent_entries: NonZeroUsize::new(32).unwrap(), ..SqliteConfig::default() };
+    let mut writer = Writer::new(database, &config).unwrap();
+    for n in 1..=USERS {
+        let devices = [register(who(n)), publish(n, 1, 1), publish(n, 2, 2)];
+        writer.commit([vec![open(n, n, n % USERS + 1)], devices.into()].concat()).unwrap();
+    }
+    for id in 1..200 {
+        let n = id % USERS + 1;
+        let acknowledged = [ack_entries(who(n), [id / 4]), ack_messages(who(n), [id / 2])];
+        writer.commit([vec![append(n, n, id).into()], acknowledged.into()].concat()).unwrap();
+        if id % 20 == 0 {
+            let others = [expire(id / 2, 3), publish(n, 3, id), announce(1, id)];
+            let devices = [register(on(n, "other")), ack_up_to(on(n, "other"), id / 8)];
+            writer
+                .commit(others.into_iter().chain(devices).chain([forget(on(n, "other"))]).collect())
+                .unwrap();
+        }
+    }
+    writer
+}
+
+/// What is asked for differs from call to call, and no plan depends on it.
+#[test]
+fn no_statement_is_planned_anew_for_each_call() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("dm.db");
+    let writer = fill(&path);
+    let connection = connect(&path);
+    let sealed = Sealed::default();
+    for n in 1..=USERS {
+        key(&connection, user(n)).unwrap().unwrap();
+        inbox::devices(&connection, user(n)).unwrap();
+        inbox::depth(&connection, &who(n)).unwrap();
+        conversations::conversation(&connection, conversation(n)).unwrap().unwrap();
+        let page = ConversationsQuery { user: user(n), after: None, limit: 2 };
+        conversations::conversations(&connection, &sealed, &page).unwrap();
+        for number in [0, 3, 40] {
+            for range in [
+                HistoryRange::Newest,
+                HistoryRange::Before(ServerSequence::new(number + n)),
+                HistoryRange::After(ServerSequence::new(number + n)),
+            ] {
+                let query = HistoryQuery {
+                    conversation: conversation(n),
+                    reader: user(n),
+                    range,
+                    limit: 10,
+                    max_bytes: 10_000,
+                };
+                history::history(&connection, &query).unwrap().unwrap();
+            }
+            for own in [OwnEntries::Skip, OwnEntries::Include, OwnEntries::ReceivedOnly] {
+                let query = InboxQuery {
+                    who: who(n),
+                    after: InboxSeq::new(number + n),
+                    own,
+                    limit: 10,
+                    max_bytes: 10_000,
+                };
+                inbox::inbox(&connection, &query).unwrap();
+            }
+        }
+    }
+    assert_eq!(connection.planned_again(), Vec::<String>::new(), "of those that read");
+    assert_eq!(writer.connection().planned_again(), Vec::<String>::new(), "of those that write");
+}
