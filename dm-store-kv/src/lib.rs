@@ -15,16 +15,19 @@
 //! # In reading order
 //!
 //! `tables` documents the bytes, `rows` is what an engine offers, `codec` makes bytes, `heads`
-//! remembers the newest numbers, `write` and `read` do the work, `failure` is what goes wrong,
+//! remembers the newest numbers, `newest` looks them up, `write` and `read` do the work, `failure` is what goes wrong,
 //! `disk` measures free space.
 
 mod codec;
 mod disk;
 mod failure;
 mod heads;
+mod newest;
 mod read;
 mod rows;
 mod tables;
+#[cfg(test)]
+mod tests;
 mod write;
 
 pub use disk::{absolute, free_bytes};

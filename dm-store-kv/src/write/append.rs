@@ -45,7 +45,10 @@ impl<T: Changes> Batch<'_, T> {
         let row = self.insert_message(&message, filed)?;
         let sent = self.append_pointer((sender_id, sender), at, Some(&device), row, &message)?;
         let received = self.append_pointer((recipient_id, recipient), at, None, row, &message)?;
-        self.heads.update_thread(message.conversation, Thread { head: message.sequence, ..thread });
+        self.heads.update_thread(
+            message.conversation,
+            Thread { head: message.sequence, is_noted: false, ..thread },
+        );
         Ok(Outcome::MessageAppended(Appended {
             message,
             sender_seq: filed.sender_seq,
