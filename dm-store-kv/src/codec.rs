@@ -16,7 +16,7 @@ pub(crate) use conversation::{NamedThread, People, Place, ThreadRow, participant
 pub(crate) use device::DeviceRow;
 pub(crate) use entry::{Content, EntryRow};
 pub(crate) use fields::Fields;
-pub(crate) use floor::FloorRow;
+pub(crate) use floor::{FloorRow, Note};
 pub(crate) use key_record::{Announcement, key_record, key_value};
 pub(crate) use keys::{client, mark, numbered, refs, timed};
 pub(crate) use message::Filed;

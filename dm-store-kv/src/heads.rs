@@ -5,9 +5,10 @@ use std::num::NonZeroUsize;
 use dm_core::{ConversationId, InboxSeq, Participants, ServerSequence, UserId};
 use lru::LruCache;
 
-use crate::codec::Fields;
+use crate::codec::{Fields, Note};
 use crate::failure::Failure;
 use crate::rows::{Changes, Look as _, Rows};
+use crate::session::Session;
 use crate::tables::Tables;
 
 /// The newest numbers of users and conversations written to lately. Only ever a copy of what the
@@ -18,6 +19,8 @@ pub struct Heads {
     threads: LruCache<ConversationId, Thread>,
     /// Whether tables get a note of the newest number of what is forgotten.
     notes: bool,
+    /// The session that notes are written in, from its first batch.
+    session: Option<Session>,
     /// The row of the next message.
     next_row: Option<u64>,
     /// A key of the oldest inboxes below which there is none. What expired was there and left
@@ -62,6 +65,7 @@ impl Heads {
             users: LruCache::new(remembered),
             threads: LruCache::new(remembered),
             notes: false,
+            session: None,
             next_row: None,
             oldest: [0; 12],
         }
@@ -69,21 +73,30 @@ impl Heads {
 
     /// With a note of its newest number in the tables for each user and each conversation that is
     /// forgotten to make room: for engines on which finding the last of some rows takes longer than
-    /// finding that there is no row of a key.
+    /// finding one by its key. Nobody else may write to the tables.
     #[must_use]
     pub fn noting(self) -> Self {
         Self { notes: true, ..self }
     }
 
-    /// Whether the tables get notes.
-    pub(crate) const fn notes(&self) -> bool {
-        self.notes
+    /// Begins a batch.
+    pub(crate) fn begin(&mut self, tables: &mut Tables<impl Changes>) -> Result<(), Failure> {
+        if self.notes && self.session.is_none() {
+            self.session = Some(Session::begin(&mut tables.schema)?);
+        }
+        Ok(())
+    }
+
+    /// A note of a number, on engines that have them.
+    pub(crate) fn note(&self, number: u64) -> Option<Note> {
+        self.session.map(|session| session.note(number))
     }
 
     /// Forgets everything, to look it up again.
     pub fn clear(&mut self) {
         self.users.clear();
         self.threads.clear();
+        self.session = None;
         self.next_row = None;
         self.oldest = [0; 12];
     }
@@ -94,15 +107,16 @@ impl Heads {
     /// # Errors
     /// What the engine says.
     pub fn note_all(&mut self, tables: &mut Tables<impl Changes>) -> Result<(), Failure> {
+        let Some(session) = self.session.take() else { return Ok(()) };
         for (_, user) in self.users.iter_mut().filter(|(_, user)| !user.is_noted) {
             user.is_noted = true;
-            tables.note_user(*user)?;
+            tables.note_user(*user, session)?;
         }
         for (id, thread) in self.threads.iter_mut().filter(|(_, thread)| !thread.is_noted) {
             thread.is_noted = true;
-            tables.note_thread(*id, *thread)?;
+            tables.note_thread(*id, *thread, session)?;
         }
-        Ok(())
+        session.close(&mut tables.schema)
     }
 
     /// Forgets one user, whose inbox was changed otherwise than by appending; the newest number
@@ -118,8 +132,10 @@ impl Heads {
         user: UserId,
         head: User,
     ) -> Result<(), Failure> {
-        match self.users.push(user, head) {
-            Some((_, forgotten)) if self.notes && !forgotten.is_noted => tables.note_user(forgotten),
+        match (self.users.push(user, head), self.session) {
+            (Some((_, forgotten)), Some(session)) if !forgotten.is_noted => {
+                tables.note_user(forgotten, session)
+            }
             _ => Ok(()),
         }
     }
@@ -131,25 +147,42 @@ impl Heads {
         id: ConversationId,
         head: Thread,
     ) -> Result<(), Failure> {
-        match self.threads.push(id, head) {
-            Some((id, forgotten)) if self.notes && !forgotten.is_noted => tables.note_thread(id, forgotten),
+        match (self.threads.push(id, head), self.session) {
+            (Some((id, forgotten)), Some(session)) if !forgotten.is_noted => {
+                tables.note_thread(id, forgotten, session)
+            }
             _ => Ok(()),
         }
     }
 
-    /// Changes what is known of a user who was just looked up. Without another change of the order,
-    /// which would be half of what these maps cost a send; who was forgotten meanwhile stays so.
-    pub(crate) fn update_user(&mut self, user: UserId, head: User) {
-        if let Some(known) = self.users.peek_mut(&user) {
-            *known = head;
+    /// Changes what is known of a user who was just looked up, without another change of the order,
+    /// which would be half of what these maps cost a send. If they were forgotten meanwhile, the
+    /// note that was left is not right any more: they are remembered again.
+    pub(crate) fn update_user(
+        &mut self,
+        tables: &mut Tables<impl Changes>,
+        user: UserId,
+        head: User,
+    ) -> Result<(), Failure> {
+        match self.users.peek_mut(&user) {
+            Some(known) => *known = head,
+            None => self.insert_user(tables, user, head)?,
         }
+        Ok(())
     }
 
     /// Changes what is known of a conversation, likewise.
-    pub(crate) fn update_thread(&mut self, id: ConversationId, head: Thread) {
-        if let Some(known) = self.threads.peek_mut(&id) {
-            *known = head;
+    pub(crate) fn update_thread(
+        &mut self,
+        tables: &mut Tables<impl Changes>,
+        id: ConversationId,
+        head: Thread,
+    ) -> Result<(), Failure> {
+        match self.threads.peek_mut(&id) {
+            Some(known) => *known = head,
+            None => self.insert_thread(tables, id, head)?,
         }
+        Ok(())
     }
 
     /// Notes a new key of the oldest inboxes.
@@ -173,7 +206,7 @@ impl Heads {
             return Ok(Some(*known));
         }
         let Some(user_ref) = tables.user_ref(user)? else { return Ok(None) };
-        let found = tables.user(user_ref)?;
+        let found = tables.user(user_ref, self.session)?;
         self.insert_user(tables, user, found)?;
         Ok(Some(found))
     }
@@ -186,12 +219,12 @@ impl Heads {
         if let Some(known) = self.threads.get(&id) {
             return Ok(Some(*known));
         }
-        let Some(found) = tables.thread(id)? else { return Ok(None) };
+        let Some(found) = tables.thread(id, self.session)? else { return Ok(None) };
         // A message to the conversation needs both next, and here their refs are at hand.
         let Thread { participants, refs: [a, b], .. } = found;
         for (user, user_ref) in [(participants.a(), a), (participants.b(), b)] {
             if !self.users.contains(&user) {
-                let user_found = tables.user(user_ref)?;
+                let user_found = tables.user(user_ref, self.session)?;
                 self.insert_user(tables, user, user_found)?;
             }
         }

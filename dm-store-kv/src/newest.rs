@@ -1,16 +1,15 @@
 //! Looking up users and conversations, with their newest numbers, and noting those numbers.
 //!
-//! A note is a number that the newest row had at some time: what expires never takes it back, so
-//! that it is a lower bound, however old it is. In memory a number may be ahead of its note; a note
-//! is right when it is written, and mostly still right when it is read, because between the two
-//! nobody else appends. So a look-up asks first whether the next number is there.
+//! A note of a lost session is a lower bound: what expires never takes a number back. Mostly it is
+//! still right, so a look-up then asks first whether the next number is there.
 
 use dm_core::{ConversationId, InboxSeq, Participants, ServerSequence, UserId};
 
-use crate::codec::{Fields, FloorRow, NamedThread, People, ThreadRow, numbered, participants};
+use crate::codec::{Fields, FloorRow, NamedThread, Note, People, ThreadRow, numbered, participants};
 use crate::failure::Failure;
 use crate::heads::{Thread, User};
 use crate::rows::{Changes, Look as _, Rows};
+use crate::session::Session;
 use crate::tables::Tables;
 
 impl<T: Rows> Tables<T> {
@@ -19,24 +18,27 @@ impl<T: Rows> Tables<T> {
     }
 
     /// A user, as appending needs to know them.
-    pub(crate) fn user(&self, user_ref: u32) -> Result<User, Failure> {
-        let FloorRow { floor, head: note } = self.floor_row(user_ref)?;
-        let note = note.map(|note| note.max(floor));
-        let newest = newest(&self.inbox, user_ref, note.map(InboxSeq::get), floor.get())?;
-        let head = InboxSeq::new(newest);
-        Ok(User { user_ref, head, floor, is_noted: note == Some(head) })
+    pub(crate) fn user(&self, user_ref: u32, session: Option<Session>) -> Result<User, Failure> {
+        let FloorRow { floor, note } = self.floor_row(user_ref)?;
+        let newest = newest(&self.inbox, user_ref, floor.get(), (note, session))?;
+        let is_noted = note.is_some_and(|note| note.number == newest);
+        Ok(User { user_ref, head: InboxSeq::new(newest), floor, is_noted })
     }
 
     /// A conversation, as appending needs to know it.
-    pub(crate) fn thread(&self, id: ConversationId) -> Result<Option<Thread>, Failure> {
+    pub(crate) fn thread(
+        &self,
+        id: ConversationId,
+        session: Option<Session>,
+    ) -> Result<Option<Thread>, Failure> {
         let Some(NamedThread { thread_ref, people }) = self.named_thread(id)? else { return Ok(None) };
-        let People { refs, participants, head: note } = match people {
+        let People { refs, participants, note } = match people {
             Some(people) => people,
             None => self.people(thread_ref)?,
         };
-        let newest = newest(&self.sequence, thread_ref, note.map(ServerSequence::get), 0)?;
-        let head = ServerSequence::new(newest);
-        Ok(Some(Thread { thread_ref, refs, participants, head, is_noted: note == Some(head) }))
+        let newest = newest(&self.sequence, thread_ref, 0, (note, session))?;
+        let is_noted = note.is_some_and(|note| note.number == newest);
+        Ok(Some(Thread { thread_ref, refs, participants, head: ServerSequence::new(newest), is_noted }))
     }
 
     pub(crate) fn user_of(&self, user_ref: u32) -> Result<UserId, Failure> {
@@ -66,7 +68,7 @@ impl<T: Rows> Tables<T> {
     /// The users of a conversation whose id's row is of an older version.
     fn people(&self, thread_ref: u32) -> Result<People, Failure> {
         let row = self.thread_row(thread_ref)?;
-        Ok(People { refs: [row.a, row.b], participants: self.participants(row)?, head: None })
+        Ok(People { refs: [row.a, row.b], participants: self.participants(row)?, note: None })
     }
 
     /// The newest entry that a user's inbox holds above its floor, below which there is none.
@@ -86,15 +88,21 @@ impl<T: Rows> Tables<T> {
 
 impl<T: Changes> Tables<T> {
     /// Notes the newest number of a user's inbox.
-    pub(crate) fn note_user(&mut self, user: User) -> Result<(), Failure> {
-        let row = FloorRow { floor: user.floor, head: Some(user.head) };
+    pub(crate) fn note_user(&mut self, user: User, session: Session) -> Result<(), Failure> {
+        let row = FloorRow { floor: user.floor, note: Some(session.note(user.head.get())) };
         self.floors.insert(&user.user_ref.to_be_bytes(), &row.encode())
     }
 
     /// Notes the newest number of a conversation.
-    pub(crate) fn note_thread(&mut self, id: ConversationId, thread: Thread) -> Result<(), Failure> {
+    pub(crate) fn note_thread(
+        &mut self,
+        id: ConversationId,
+        thread: Thread,
+        session: Session,
+    ) -> Result<(), Failure> {
         let Thread { thread_ref, refs, participants, head, .. } = thread;
-        self.insert_named_thread(id, thread_ref, People { refs, participants, head: Some(head) })
+        let note = Some(session.note(head.get()));
+        self.insert_named_thread(id, thread_ref, People { refs, participants, note })
     }
 
     pub(crate) fn insert_named_thread(
@@ -110,12 +118,20 @@ impl<T: Changes> Tables<T> {
 
 /// The newest number of a log's owner, above a floor below which there may be no rows any more;
 /// that floor when nothing is above it.
-fn newest(log: &impl Rows, owner: u32, note: Option<u64>, floor: u64) -> Result<u64, Failure> {
-    // An older note than the last but one is one of a process that was killed.
+fn newest(
+    log: &impl Rows,
+    owner: u32,
+    floor: u64,
+    (note, session): (Option<Note>, Option<Session>),
+) -> Result<u64, Failure> {
     if let Some(note) = note {
-        for head in note..=note.saturating_add(1) {
-            if log.get(&numbered(owner, head.saturating_add(1)))?.is_none() {
-                return Ok(head);
+        let number = note.number.max(floor);
+        if session.is_some_and(|session| session.trusts(note)) {
+            return Ok(number);
+        }
+        for number in number..=number.saturating_add(1) {
+            if log.get(&numbered(owner, number.saturating_add(1)))?.is_none() {
+                return Ok(number);
             }
         }
     }

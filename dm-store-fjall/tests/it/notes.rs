@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use dm_core::*;
-use dm_store_fjall::FjallStore;
+use dm_store_fjall::{FjallConfig, FjallStore};
 use fjall::{Database, KeyspaceCreateOptions, PersistMode};
 
 use crate::common::{append, at, conversation, open, user, who, whole_inbox};
@@ -66,10 +66,10 @@ async fn closing_notes_the_newest_numbers() {
     written(folder.path()).await;
     let number = |bytes: &[u8]| u64::from_be_bytes(bytes.try_into().unwrap());
     for floor in values(folder.path(), FLOORS) {
-        assert_eq!((number(&floor[..8]), number(&floor[8..])), (2, 4));
+        assert_eq!((number(&floor[..8]), number(&floor[12..])), (2, 4));
     }
     let ids = values(folder.path(), CONVERSATION_IDS);
-    assert_eq!((ids.len(), number(&ids[0][76..])), (1, 3));
+    assert_eq!((ids.len(), number(&ids[0][80..])), (1, 3));
 }
 
 #[tokio::test]
@@ -110,6 +110,26 @@ async fn a_folder_of_version_1_is_read_and_written_on() {
         drop(store);
         assert_eq!(std::fs::read_to_string(folder.path().join("dm_schema")).unwrap(), "2\n");
         let lengths: Vec<_> = values(folder.path(), CONVERSATION_IDS).iter().map(Vec::len).collect();
-        assert_eq!(lengths, [84; 2], "the old one was written again when it was closed");
+        assert_eq!(lengths, [88; 2], "the old one was written again when it was closed");
     }
+}
+
+#[tokio::test]
+async fn a_store_that_goes_on_after_another_one_noted_everything_gives_no_number_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("host");
+    let database = Database::builder(&path).open().unwrap();
+    let open_store = || FjallStore::from_database(database.clone(), &FjallConfig::default()).unwrap();
+    let (one, other) = (open_store(), open_store());
+    one.commit(vec![open(1, 1, 2), append(1, 1, 1, 5)]).await.unwrap();
+    // It notes what both know.
+    drop(one);
+    other.commit(vec![append(1, 1, 2, 5), append(1, 1, 3, 5), append(1, 1, 4, 5)]).await.unwrap();
+    let killed = folder.path().join("killed");
+    copy(&path, &killed);
+    let database = Database::builder(&killed).open().unwrap();
+    let killed = FjallStore::from_database(database, &FjallConfig::default()).unwrap();
+    killed.commit(vec![append(1, 2, 5, 6)]).await.unwrap();
+    assert_eq!(numbers(&killed, 1).await, (1..=6).collect::<Vec<_>>());
+    assert_eq!(head(&killed).await, 5);
 }

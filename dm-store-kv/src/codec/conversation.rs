@@ -1,8 +1,9 @@
 //! Conversations, and the places in their sequence.
 
-use dm_core::{ConversationId, Participants, ServerSequence, Timestamp, UserId};
+use dm_core::{ConversationId, Participants, Timestamp, UserId};
 
 use crate::codec::fields::Fields;
+use crate::codec::floor::Note;
 use crate::codec::keys::joined;
 use crate::failure::Failure;
 
@@ -49,21 +50,21 @@ pub(crate) struct People {
     /// Of `a` and `b`.
     pub(crate) refs: [u32; 2],
     pub(crate) participants: Participants,
-    /// A number that the conversation's newest message had at some time, zero before the first.
-    pub(crate) head: Option<ServerSequence>,
+    /// Of the newest message, zero before the first.
+    pub(crate) note: Option<Note>,
 }
 
 impl NamedThread {
     pub(crate) fn encode(self) -> Vec<u8> {
-        let mut value = Vec::with_capacity(84);
+        let mut value = Vec::with_capacity(88);
         value.extend(self.thread_ref.to_be_bytes());
-        if let Some(People { refs: [a, b], participants, head }) = self.people {
+        if let Some(People { refs: [a, b], participants, note }) = self.people {
             value.extend(a.to_be_bytes());
             value.extend(b.to_be_bytes());
             value.extend(participants.a().as_bytes());
             value.extend(participants.b().as_bytes());
-            if let Some(head) = head {
-                value.extend(head.get().to_be_bytes());
+            if let Some(note) = note {
+                note.encode_to(&mut value);
             }
         }
         value
@@ -80,8 +81,8 @@ impl NamedThread {
         if participants.a() != a {
             return Err(Failure::Damaged("the users of a conversation in the wrong order"));
         }
-        let head = value.last_if_any(Fields::u64)?.map(ServerSequence::new);
-        Ok(Self { thread_ref, people: Some(People { refs, participants, head }) })
+        let note = value.last_if_any(Note::decode)?;
+        Ok(Self { thread_ref, people: Some(People { refs, participants, note }) })
     }
 }
 

@@ -90,19 +90,19 @@ fn a_row_with_a_note_or_without_one_is_read_and_no_other_length() {
     let people = People {
         refs: [1, 2],
         participants: Participants::new(UserId::from_stored([3; 32]), UserId::from_stored([4; 32])).unwrap(),
-        head: Some(ServerSequence::new(5)),
+        note: Some(Note { session: 5, number: 7 }),
     };
     let named = NamedThread { thread_ref: 6, people: Some(people) }.encode();
     let lengths = |row: &[u8], reads: &dyn Fn(Fields<'_>) -> bool| -> Vec<usize> {
         let longer = [row, &[0]].concat();
         (0..=longer.len()).filter(|len| reads(Fields::new(&longer[..*len]))).collect()
     };
-    assert_eq!(lengths(&named, &|row| NamedThread::decode(row).is_ok()), [4, 76, 84]);
+    assert_eq!(lengths(&named, &|row| NamedThread::decode(row).is_ok()), [4, 76, 88]);
     let back = NamedThread::decode(Fields::new(&named)).unwrap();
     assert_eq!(back.encode(), named);
 
-    let floor = FloorRow { floor: InboxSeq::new(7), head: Some(InboxSeq::new(8)) };
-    assert_eq!(lengths(&floor.encode(), &|row| FloorRow::decode(row).is_ok()), [8, 16]);
+    let floor = FloorRow { floor: InboxSeq::new(7), note: Some(Note { session: 8, number: 9 }) };
+    assert_eq!(lengths(&floor.encode(), &|row| FloorRow::decode(row).is_ok()), [8, 20]);
     assert_eq!(FloorRow::decode(Fields::new(&floor.encode())).unwrap(), floor);
 }
 

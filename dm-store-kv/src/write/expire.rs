@@ -38,7 +38,7 @@ impl<T: Changes> Batch<'_, T> {
     fn expire_inbox(&mut self, oldest: Oldest, before: Timestamp, limit: usize) -> Result<usize, Failure> {
         let user_ref = oldest.user_ref;
         let user = self.tables.user_of(user_ref)?;
-        let FloorRow { floor: held_after, head: noted } = self.tables.floor_row(user_ref)?;
+        let FloorRow { floor: held_after, note } = self.tables.floor_row(user_ref)?;
         let (mut removed, mut floor, mut next) = (0, None, None);
         for entry in self.tables.entries_after(user_ref, held_after)? {
             let (seq, row) = entry?;
@@ -56,9 +56,9 @@ impl<T: Changes> Batch<'_, T> {
         self.tables
             .inbox
             .remove_between(&numbered(user_ref, held_after.next().get()), &numbered(user_ref, floor.get()))?;
-        // A note stays, and is as good as what memory has; an engine that has none gets none.
-        let known = self.heads.forget_user(user).filter(|_| self.heads.notes());
-        let row = FloorRow { floor, head: known.or(noted) };
+        // What memory forgets here is noted here, and what it did not know stays noted.
+        let known = self.heads.forget_user(user).and_then(|head| self.heads.note(head.get()));
+        let row = FloorRow { floor, note: known.or(note) };
         self.tables.floors.insert(&user_ref.to_be_bytes(), &row.encode())?;
         self.tables.oldest.remove(&timed(oldest.at, user_ref))?;
         if let Some(at) = next {

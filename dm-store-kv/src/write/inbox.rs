@@ -64,7 +64,7 @@ impl<T: Changes> Batch<'_, T> {
         if user.is_empty() {
             self.note_oldest(at, user.user_ref)?;
         }
-        self.heads.update_user(owner, User { head: seq, is_noted: false, ..user });
+        self.heads.update_user(self.tables, owner, User { head: seq, is_noted: false, ..user })?;
         Ok(Notification { user: owner, entry: InboxEntry { seq, at, origin: origin.cloned(), event } })
     }
 }
