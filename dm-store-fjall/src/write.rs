@@ -30,8 +30,8 @@ impl Writer {
             .durability(Some(PersistMode::SyncData));
         write_to(tables, &mut rows);
         engine.show(Some(before.clone()));
-        // What fails is in no table. Readers go on with the state before it, whatever the journal
-        // holds.
+        // A batch that fails is in no table. Readers go on with the state before it, whatever the
+        // journal holds.
         rows.commit()?;
         engine.show(None);
         Ok(())

@@ -123,7 +123,7 @@ fn a_number_that_was_noted_to_make_room_is_right_without_another_look() {
     store.apply(vec![open(3, 3, 13)]);
     store.memory.forget_asked();
     assert_eq!(store.send(1, 4), [4, 5, 5]);
-    // What makes room for them moved, and is noted: two users. Conversation 2 is as it was opened.
+    // Two users who moved make room, and are noted. Conversation 2 is as it was opened.
     assert_eq!(store.memory.asked(), Asked { gets: 3, walks: 0, inserts: 7 });
     assert_eq!(store.send(1, 5), [5, 6, 6]);
 }
@@ -186,7 +186,7 @@ fn a_batch_that_failed_ends_its_session_as_lost() {
     let mut store = two_conversations(100, 3);
     store.close();
     store.send(1, 4);
-    // What engines do after a failure, and then another batch and a clean end.
+    // An engine does this after a failure; then comes another batch, and a clean end.
     store.heads.clear();
     store.send(2, 100);
     store.close();
@@ -218,7 +218,7 @@ fn numbers_go_on_after_everything_expired_and_the_first_entry_is_known_as_the_ol
         store.expire(100, 100);
         store.close();
         assert_eq!(store.send(1, 4), [4, 5, 5]);
-        // Whoever has entries is found by expiry, which the empty inbox was not.
+        // Expiry finds an inbox that has entries, which the empty one had not.
         store.kill();
         store.expire(100, 100);
         assert_eq!(store.floor(1).0, 5);

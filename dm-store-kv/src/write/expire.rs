@@ -56,7 +56,7 @@ impl<T: Changes> Batch<'_, T> {
         self.tables
             .inbox
             .remove_between(&numbered(user_ref, held_after.next().get()), &numbered(user_ref, floor.get()))?;
-        // What memory forgets here is noted here, and what it did not know stays noted.
+        // The number that memory forgets is noted, and one that it did not know stays noted.
         let known = self.heads.forget_user(user).and_then(|head| self.heads.note(head.get()));
         let row = FloorRow { floor, note: known.or(note) };
         self.tables.floors.insert(&user_ref.to_be_bytes(), &row.encode())?;
