@@ -24,7 +24,8 @@ pub struct FjallConfig {
     /// database that the host opened.
     pub journal_bytes: u64,
     /// Conversations, and users, whose newest numbers are kept in memory. Default 65,536: about 10 MiB when
-    /// full. Others cost a few looks into the tables when they are written to.
+    /// full. Others cost one look into the tables each when they are written to, and one row each when
+    /// others need their room. Closing writes a row for each that was written to.
     pub heads: NonZeroUsize,
     /// Bytes of the disk to keep free; zero keeps none. Default 64 MiB. While less is free, new
     /// messages, conversations and keys are refused as [`Full`](dm_core::StoreErrorKind::Full)

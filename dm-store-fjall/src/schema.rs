@@ -12,7 +12,9 @@ use crate::error::from_fjall;
 use crate::tables::{self, NAMES, ROWS, SCHEMA_PREFIX, Table, prefixed};
 
 /// The version this library writes.
-pub(crate) const VERSION: u32 = 1;
+/// 1: the first one. 2: the row of a conversation's id holds the participants, and it and the row of a floor may hold a
+/// note of the newest number; older rows stay as they are.
+pub(crate) const VERSION: u32 = 2;
 
 /// Key of the schema's own table.
 const VERSION_KEY: &[u8] = b"version";
@@ -52,7 +54,7 @@ pub(crate) fn migrate(database: &Database, config: &FjallConfig) -> Result<Table
     let found = check(version(database)?)?;
     let tables = tables::open(database, config).map_err(from_fjall)?;
     if found < VERSION {
-        // Version 1: every table, empty.
+        // Version 1: every table, empty. Version 2: rows are read in both forms.
         let mut batch = database.batch().durability(Some(PersistMode::SyncAll));
         tables.schema.write(&mut batch, VERSION_KEY, VERSION.to_be_bytes());
         batch.commit().map_err(from_fjall)?;
@@ -152,7 +154,7 @@ mod tests {
         assert_eq!(refuse_newer(folder.path()).unwrap(), VERSION);
         std::fs::write(folder.path().join(MARKER), "two\n").unwrap();
         assert_eq!(refuse_newer(folder.path()).unwrap_err().kind(), StoreErrorKind::Corrupt);
-        std::fs::write(folder.path().join(MARKER), "2\n").unwrap();
+        std::fs::write(folder.path().join(MARKER), format!("{}\n", VERSION + 1)).unwrap();
         assert_eq!(refuse_newer(folder.path()).unwrap_err().kind(), StoreErrorKind::NewerSchema);
     }
 }

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use dm_core::{EngineWriter, Outcome, StoreError, Write};
-use fjall::{OwnedWriteBatch, PersistMode};
+use dm_store_kv::Tables;
+use fjall::{OwnedWriteBatch, PersistMode, Snapshot};
 
 use crate::engine::Engine;
 use crate::error::from_commit;
+use crate::rows::Changed;
 use crate::tables::{changed, changes, write_to};
 
 /// The half of the store that writes.
@@ -17,6 +19,44 @@ pub(crate) struct Writer {
 impl Writer {
     pub(crate) const fn new(engine: Arc<Engine>) -> Self {
         Self { engine }
+    }
+}
+
+impl Writer {
+    /// Makes changed tables durable, in one batch of the engine.
+    fn write(&self, tables: Tables<Changed<'_>>, before: &Snapshot) -> Result<(), fjall::Error> {
+        let engine = &*self.engine;
+        let mut rows = OwnedWriteBatch::with_capacity(engine.database.clone(), changes(&tables))
+            .durability(Some(PersistMode::SyncData));
+        write_to(tables, &mut rows);
+        engine.show(Some(before.clone()));
+        // A batch that fails is in no table. Readers go on with the state before it, whatever the
+        // journal holds.
+        rows.commit()?;
+        engine.show(None);
+        Ok(())
+    }
+
+    /// Notes the newest numbers that are in memory, so that the next to open the database finds
+    /// them in one look each.
+    fn note(&self) -> Result<(), StoreError> {
+        let mut heads = self.engine.writer()?;
+        let snapshot = self.engine.database.snapshot();
+        let mut tables = changed(&self.engine.tables, &snapshot);
+        heads.note_all(&mut tables)?;
+        if changes(&tables) > 0 {
+            self.write(tables, &snapshot).inspect_err(|_| heads.clear()).map_err(from_commit)?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        if let Err(error) = self.note() {
+            // Nothing is lost: the next look for each is longer.
+            tracing::debug!(error = %error, "the newest numbers were not noted");
+        }
     }
 }
 
@@ -34,18 +74,10 @@ impl EngineWriter for Writer {
                 return Err(failure.into());
             }
         };
-        let mut rows = OwnedWriteBatch::with_capacity(engine.database.clone(), changes(&tables))
-            .durability(Some(PersistMode::SyncData));
-        write_to(tables, &mut rows);
-
-        engine.show(Some(snapshot.clone()));
-        if let Err(error) = rows.commit() {
+        if let Err(error) = self.write(tables, &snapshot) {
             heads.clear();
-            // What failed is in no table. Readers go on with the state before it, whatever the
-            // journal holds.
             return Err(from_commit(error));
         }
-        engine.show(None);
         Ok(outcomes)
     }
 }

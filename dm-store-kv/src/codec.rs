@@ -5,16 +5,18 @@ mod conversation;
 mod device;
 mod entry;
 mod fields;
+mod floor;
 mod key_record;
 mod keys;
 mod message;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use conversation::{Place, ThreadRow};
+pub(crate) use conversation::{NamedThread, People, Place, ThreadRow, participants};
 pub(crate) use device::DeviceRow;
 pub(crate) use entry::{Content, EntryRow};
 pub(crate) use fields::Fields;
+pub(crate) use floor::{FloorRow, Note};
 pub(crate) use key_record::{Announcement, key_record, key_value};
 pub(crate) use keys::{client, mark, numbered, refs, timed};
 pub(crate) use message::Filed;

@@ -5,9 +5,10 @@ use std::num::NonZeroUsize;
 use dm_core::{ConversationId, InboxSeq, Participants, ServerSequence, UserId};
 use lru::LruCache;
 
-use crate::codec::{Fields, ThreadRow, numbered};
+use crate::codec::{Fields, Note};
 use crate::failure::Failure;
-use crate::rows::{Look as _, Rows};
+use crate::rows::{Changes, Look as _, Rows};
+use crate::session::Session;
 use crate::tables::Tables;
 
 /// The newest numbers of users and conversations written to lately. Only ever a copy of what the
@@ -16,6 +17,10 @@ use crate::tables::Tables;
 pub struct Heads {
     users: LruCache<UserId, User>,
     threads: LruCache<ConversationId, Thread>,
+    /// Whether tables get a note of the newest number of what is forgotten.
+    notes: bool,
+    /// The session that notes are written in, from its first batch.
+    session: Option<Session>,
     /// The row of the next message.
     next_row: Option<u64>,
     /// A key of the oldest inboxes below which there is none. What expired was there and left
@@ -28,16 +33,28 @@ pub struct Heads {
 pub(crate) struct User {
     pub(crate) user_ref: u32,
     pub(crate) head: InboxSeq,
-    /// Whether the inbox holds no entry.
-    pub(crate) is_empty: bool,
+    pub(crate) floor: InboxSeq,
+    /// Whether the tables have a note of this head.
+    pub(crate) is_noted: bool,
 }
 
 /// A conversation, as far as appending to it needs to know it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Thread {
     pub(crate) thread_ref: u32,
+    /// Of the participants.
+    pub(crate) refs: [u32; 2],
     pub(crate) participants: Participants,
     pub(crate) head: ServerSequence,
+    /// Whether the tables have a note of this head.
+    pub(crate) is_noted: bool,
+}
+
+impl User {
+    /// Whether the inbox holds no entry.
+    pub(crate) fn is_empty(self) -> bool {
+        self.head == self.floor
+    }
 }
 
 impl Heads {
@@ -47,45 +64,125 @@ impl Heads {
         Self {
             users: LruCache::new(remembered),
             threads: LruCache::new(remembered),
+            notes: false,
+            session: None,
             next_row: None,
             oldest: [0; 12],
         }
+    }
+
+    /// With a note of its newest number in the tables for each user and each conversation that is
+    /// forgotten to make room: for engines on which finding the last of some rows takes longer than
+    /// finding one by its key. Nobody else may write to the tables.
+    #[must_use]
+    pub fn noting(self) -> Self {
+        Self { notes: true, ..self }
+    }
+
+    /// Begins a batch.
+    pub(crate) fn begin(&mut self, tables: &mut Tables<impl Changes>) -> Result<(), Failure> {
+        if self.notes && self.session.is_none() {
+            self.session = Some(Session::begin(&mut tables.schema)?);
+        }
+        Ok(())
+    }
+
+    /// A note of a number, on engines that have them.
+    pub(crate) fn note(&self, number: u64) -> Option<Note> {
+        self.session.map(|session| session.note(number))
     }
 
     /// Forgets everything, to look it up again.
     pub fn clear(&mut self) {
         self.users.clear();
         self.threads.clear();
+        self.session = None;
         self.next_row = None;
         self.oldest = [0; 12];
     }
 
-    /// Forgets one user, whose inbox was changed otherwise than by appending.
-    pub(crate) fn forget_user(&mut self, user: UserId) {
-        self.users.pop(&user);
-    }
-
-    pub(crate) fn set_user(&mut self, user: UserId, head: User) {
-        self.users.put(user, head);
-    }
-
-    pub(crate) fn set_thread(&mut self, id: ConversationId, head: Thread) {
-        self.threads.put(id, head);
-    }
-
-    /// Changes what is known of a user who was just looked up. Without another change of the order,
-    /// which would be half of what these maps cost a send; who was forgotten meanwhile stays so.
-    pub(crate) fn update_user(&mut self, user: UserId, head: User) {
-        if let Some(known) = self.users.peek_mut(&user) {
-            *known = head;
+    /// Notes the newest numbers of all users and conversations that have moved since their last
+    /// note, before the engine is closed. If that is not committed, everything is to be forgotten.
+    ///
+    /// # Errors
+    /// What the engine says.
+    pub fn note_all(&mut self, tables: &mut Tables<impl Changes>) -> Result<(), Failure> {
+        let Some(session) = self.session.take() else { return Ok(()) };
+        for (_, user) in self.users.iter_mut().filter(|(_, user)| !user.is_noted) {
+            user.is_noted = true;
+            tables.note_user(*user, session)?;
         }
+        for (id, thread) in self.threads.iter_mut().filter(|(_, thread)| !thread.is_noted) {
+            thread.is_noted = true;
+            tables.note_thread(*id, *thread, session)?;
+        }
+        session.close(&mut tables.schema)
+    }
+
+    /// Forgets one user, whose inbox was changed otherwise than by appending; the newest number
+    /// that was known.
+    pub(crate) fn forget_user(&mut self, user: UserId) -> Option<InboxSeq> {
+        self.users.pop(&user).map(|known| known.head)
+    }
+
+    /// Adds a user who was not known. To make room, another one may be forgotten.
+    pub(crate) fn insert_user(
+        &mut self,
+        tables: &mut Tables<impl Changes>,
+        user: UserId,
+        head: User,
+    ) -> Result<(), Failure> {
+        match (self.users.push(user, head), self.session) {
+            (Some((_, forgotten)), Some(session)) if !forgotten.is_noted => {
+                tables.note_user(forgotten, session)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Adds a conversation, likewise.
+    pub(crate) fn insert_thread(
+        &mut self,
+        tables: &mut Tables<impl Changes>,
+        id: ConversationId,
+        head: Thread,
+    ) -> Result<(), Failure> {
+        match (self.threads.push(id, head), self.session) {
+            (Some((id, forgotten)), Some(session)) if !forgotten.is_noted => {
+                tables.note_thread(id, forgotten, session)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Changes what is known of a user who was just looked up, without another change of the order,
+    /// which would be half of what these maps cost a send. If they were forgotten meanwhile, the
+    /// note that was left is not right any more: they are remembered again.
+    pub(crate) fn update_user(
+        &mut self,
+        tables: &mut Tables<impl Changes>,
+        user: UserId,
+        head: User,
+    ) -> Result<(), Failure> {
+        match self.users.peek_mut(&user) {
+            Some(known) => *known = head,
+            None => self.insert_user(tables, user, head)?,
+        }
+        Ok(())
     }
 
     /// Changes what is known of a conversation, likewise.
-    pub(crate) fn update_thread(&mut self, id: ConversationId, head: Thread) {
-        if let Some(known) = self.threads.peek_mut(&id) {
-            *known = head;
+    pub(crate) fn update_thread(
+        &mut self,
+        tables: &mut Tables<impl Changes>,
+        id: ConversationId,
+        head: Thread,
+    ) -> Result<(), Failure> {
+        match self.threads.peek_mut(&id) {
+            Some(known) => *known = head,
+            None => self.insert_thread(tables, id, head)?,
         }
+        Ok(())
     }
 
     /// Notes a new key of the oldest inboxes.
@@ -100,36 +197,38 @@ impl Heads {
         Ok(Some(self.oldest))
     }
 
-    pub(crate) fn user(&mut self, tables: &Tables<impl Rows>, user: UserId) -> Result<Option<User>, Failure> {
+    pub(crate) fn user(
+        &mut self,
+        tables: &mut Tables<impl Changes>,
+        user: UserId,
+    ) -> Result<Option<User>, Failure> {
         if let Some(known) = self.users.get(&user) {
             return Ok(Some(*known));
         }
         let Some(user_ref) = tables.user_ref(user)? else { return Ok(None) };
-        let found = tables.user(user_ref)?;
-        self.users.put(user, found);
+        let found = tables.user(user_ref, self.session)?;
+        self.insert_user(tables, user, found)?;
         Ok(Some(found))
     }
 
     pub(crate) fn thread(
         &mut self,
-        tables: &Tables<impl Rows>,
+        tables: &mut Tables<impl Changes>,
         id: ConversationId,
     ) -> Result<Option<Thread>, Failure> {
         if let Some(known) = self.threads.get(&id) {
             return Ok(Some(*known));
         }
-        let Some(thread_ref) = tables.thread_ref(id)? else { return Ok(None) };
-        let row = tables.thread_row(thread_ref)?;
-        let pair = [tables.user_of(row.a)?, tables.user_of(row.b)?];
+        let Some(found) = tables.thread(id, self.session)? else { return Ok(None) };
         // A message to the conversation needs both next, and here their refs are at hand.
-        for (user, user_ref) in pair.into_iter().zip([row.a, row.b]) {
+        let Thread { participants, refs: [a, b], .. } = found;
+        for (user, user_ref) in [(participants.a(), a), (participants.b(), b)] {
             if !self.users.contains(&user) {
-                self.users.put(user, tables.user(user_ref)?);
+                let user_found = tables.user(user_ref, self.session)?;
+                self.insert_user(tables, user, user_found)?;
             }
         }
-        let (head, _) = tables.newest_message(thread_ref)?;
-        let found = Thread { thread_ref, participants: participants(pair)?, head };
-        self.threads.put(id, found);
+        self.insert_thread(tables, id, found)?;
         Ok(Some(found))
     }
 
@@ -152,57 +251,4 @@ impl std::fmt::Debug for Heads {
         let (users, threads) = (self.users.len(), self.threads.len());
         f.debug_struct("Heads").field("users", &users).field("conversations", &threads).finish()
     }
-}
-
-/// The tables that heads are read from, and that both halves of the store look up.
-impl<T: Rows> Tables<T> {
-    pub(crate) fn user_ref(&self, user: UserId) -> Result<Option<u32>, Failure> {
-        self.user_ids.find(user.as_bytes(), |value| value.last(Fields::u32))
-    }
-
-    /// A user, as appending needs to know them.
-    fn user(&self, user_ref: u32) -> Result<User, Failure> {
-        let floor = self.floor(user_ref)?;
-        let newest = self.newest_entry(user_ref, floor)?;
-        Ok(User { user_ref, head: newest.unwrap_or(floor), is_empty: newest.is_none() })
-    }
-
-    pub(crate) fn user_of(&self, user_ref: u32) -> Result<UserId, Failure> {
-        self.users
-            .find(&user_ref.to_be_bytes(), |value| value.last(Fields::user))?
-            .ok_or(Failure::Damaged("a ref of no user"))
-    }
-
-    pub(crate) fn thread_ref(&self, id: ConversationId) -> Result<Option<u32>, Failure> {
-        self.conversation_ids.find(id.as_bytes(), |value| value.last(Fields::u32))
-    }
-
-    pub(crate) fn thread_row(&self, thread_ref: u32) -> Result<ThreadRow, Failure> {
-        self.conversations
-            .find(&thread_ref.to_be_bytes(), ThreadRow::decode)?
-            .ok_or(Failure::Damaged("a ref of no conversation"))
-    }
-
-    pub(crate) fn participants(&self, row: ThreadRow) -> Result<Participants, Failure> {
-        participants([self.user_of(row.a)?, self.user_of(row.b)?])
-    }
-
-    /// The newest entry that a user's inbox holds above its floor, below which there is none.
-    pub(crate) fn newest_entry(&self, user_ref: u32, floor: InboxSeq) -> Result<Option<InboxSeq>, Failure> {
-        let from = numbered(user_ref, floor.get());
-        self.inbox.last_in(&from, &numbered(user_ref, u64::MAX), |mut key, _| {
-            key.u32()?;
-            key.last(Fields::seq)
-        })
-    }
-
-    /// The newest entry of a user's inbox that expired.
-    pub(crate) fn floor(&self, user_ref: u32) -> Result<InboxSeq, Failure> {
-        let floor = self.floors.find(&user_ref.to_be_bytes(), |value| value.last(Fields::seq))?;
-        Ok(floor.unwrap_or(InboxSeq::ZERO))
-    }
-}
-
-fn participants([one, other]: [UserId; 2]) -> Result<Participants, Failure> {
-    Participants::new(one, other).map_err(|_| Failure::Damaged("a conversation with oneself"))
 }

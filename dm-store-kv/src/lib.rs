@@ -9,22 +9,26 @@
 //!   with [`Heads`] that it keeps from batch to batch. One writer at a time.
 //!
 //! It keeps the schema's version, and whatever it needs besides, in the table
-//! [`schema`](Tables::schema), which nothing here touches. What it cannot tell, it tells by a
-//! [`Failure`].
+//! [`schema`](Tables::schema), of which only the row `notes` is touched here, and only with
+//! [`Heads::noting`]. What it cannot tell, it tells by a [`Failure`].
 //!
 //! # In reading order
 //!
 //! `tables` documents the bytes, `rows` is what an engine offers, `codec` makes bytes, `heads`
-//! remembers the newest numbers, `write` and `read` do the work, `failure` is what goes wrong,
-//! `disk` measures free space.
+//! remembers the newest numbers, `newest` looks them up, `session` tells which notes of them are
+//! right, `write` and `read` do the work, `failure` is what goes wrong, `disk` measures free space.
 
 mod codec;
 mod disk;
 mod failure;
 mod heads;
+mod newest;
 mod read;
 mod rows;
+mod session;
 mod tables;
+#[cfg(test)]
+mod tests;
 mod write;
 
 pub use disk::{absolute, free_bytes};

@@ -49,6 +49,17 @@ pub trait Rows {
     /// What the engine says.
     fn walk(&self, from: &[u8], to: &[u8], order: Order) -> Result<Self::Walk<'_>, Failure>;
 
+    /// The number of the last row of an owner in a log, whose keys are the owner and a number: that
+    /// number if it is above `after`, up to which rows may have been removed.
+    ///
+    /// # Errors
+    /// What the engine says, and a key that is none.
+    fn last_number(&self, owner: u32, after: u64) -> Result<Option<u64>, Failure> {
+        let from = numbered(owner, after.saturating_add(1));
+        let last = self.walk(&from, &numbered(owner, u64::MAX), Order::Descending)?.next();
+        last.map(|row| number(&row?.0)).transpose()
+    }
+
     /// Visits the last row of each of some owners, which are the first four bytes of the keys:
     /// where the owner stands in `owners`, the key and the value. Owners ascend; those who have no
     /// row are left out. In any order.
@@ -101,6 +112,13 @@ pub trait Changes: Rows {
             .collect::<Result<Vec<_>, _>>()?;
         keys.iter().try_for_each(|key| self.remove(key))
     }
+}
+
+/// The number in a key of a log.
+fn number(key: &[u8]) -> Result<u64, Failure> {
+    let mut key = Fields::new(key);
+    key.u32()?;
+    key.last(Fields::u64)
 }
 
 /// Ways to look that every table has.

@@ -1,10 +1,12 @@
 //! The parts of a table whose newest rows are in runs, and walking over them.
 
+use std::cell::OnceCell;
 use std::ops::Bound;
 
 use dm_store_kv::{Failure, Order};
 use redb::WriteTransaction;
 
+use crate::numbers::Numbers;
 use crate::runs::{Moved, RUNS, Runs};
 use crate::tables::Stored;
 use crate::tree::{Between, Guard, Row, Transaction, Tree};
@@ -18,12 +20,14 @@ pub(crate) struct Recent<T: Transaction> {
     pub(crate) trees: Vec<Tree<T>>,
     /// Rows that a run is to have.
     pub(crate) run: u64,
+    /// In a batch: unknown until somebody is looked for.
+    pub(crate) numbers: OnceCell<Numbers>,
 }
 
 impl<T: Transaction> Recent<T> {
     pub(crate) fn new(transaction: T, name: &'static str, runs: Runs, run: u64) -> Self {
         let trees = (runs.oldest..runs.end).map(|number| tree(transaction, name, number)).collect();
-        Self { transaction, name, runs, trees, run }
+        Self { transaction, name, runs, trees, run, numbers: OnceCell::new() }
     }
 
     /// How many of the trees are of the moving generation.
@@ -54,6 +58,15 @@ impl<T: Transaction> Recent<T> {
         tree.between(from, to).map(Some)
     }
 
+    /// The newest numbers of those who have rows in runs.
+    pub(crate) fn numbers(&self) -> Result<&Numbers, Failure> {
+        if let Some(numbers) = self.numbers.get() {
+            return Ok(numbers);
+        }
+        let numbers = Numbers::read(self)?;
+        Ok(self.numbers.get_or_init(|| numbers))
+    }
+
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Guard<'_>>, Failure> {
         for place in 0..self.trees.len() {
             if let Some(mut rows) = self.between(place, key, key)?
@@ -77,6 +90,9 @@ impl Recent<&WriteTransaction> {
         }
         runs.rows += 1;
         runs.unsettled += 1;
+        if let Some(numbers) = self.numbers.get_mut() {
+            numbers.insert(key)?;
+        }
         // The tree was pushed a line above, or is of an earlier row.
         self.trees.last_mut().ok_or(Failure::Damaged("a run that is not there"))?.insert(key, value)
     }

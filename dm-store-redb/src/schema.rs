@@ -12,7 +12,8 @@ use crate::tree::{Transaction, Tree};
 
 /// The version this library writes.
 /// 1: all rows in the large trees. 2: the newest rows of `dm_sequence` and `dm_inbox` in runs.
-pub(crate) const VERSION: u32 = 2;
+/// 3: new rows of `dm_conversation_ids` hold the participants; older rows stay as they are.
+pub(crate) const VERSION: u32 = 3;
 
 /// Keys of the schema's own table.
 pub(crate) const VERSION_KEY: &[u8] = b"version";
@@ -51,7 +52,7 @@ pub(crate) fn migrate(database: &Database) -> Result<(), StoreError> {
     transaction.set_two_phase_commit(true);
     {
         // Version 1: every table, empty. Version 2: no runs, which is what no row about them says.
-        // Another handle may have been here meanwhile; doing it again changes nothing.
+        // Version 3: rows are read in both forms. Another handle may have been here meanwhile; doing it again changes nothing.
         let mut tables = tables::write(&transaction, 1)?;
         let found = version_in(&tables.schema.settled)?;
         check(found.unwrap_or(0))?;

@@ -6,6 +6,7 @@ use dm_store_kv::Failure;
 use redb::WriteTransaction;
 
 use crate::newest::END;
+use crate::numbers::Numbers;
 use crate::parts::Recent;
 use crate::runs::{Moved, Runs};
 use crate::tables::Stored;
@@ -15,13 +16,16 @@ use crate::tree::{Between, Guard, Tree};
 const STEP: u64 = 256;
 
 /// Moves as much as came in and a quarter more, so that the moving generation has gone when the
-/// next one is full. Says what the runs are now.
-pub(crate) fn settle(stored: Stored<&WriteTransaction>) -> Result<Runs, Failure> {
+/// next one is full. Says what the runs are now, and what is known of the newest numbers in them.
+pub(crate) fn settle(stored: Stored<&WriteTransaction>) -> Result<(Runs, Option<Numbers>), Failure> {
     let Stored { mut settled, recent } = stored;
-    let Some(Recent { mut runs, mut trees, run, .. }) = recent else { return Ok(Runs::NONE) };
+    let Some(Recent { mut runs, mut trees, run, numbers, .. }) = recent else {
+        return Ok((Runs::NONE, None));
+    };
+    let mut numbers = numbers.into_inner();
     let is_full = runs.is_full(run);
     if runs.unsettled < STEP.min(run) && !is_full {
-        return Ok(runs);
+        return Ok((runs, numbers));
     }
     let rows = if is_full { u64::MAX } else { runs.unsettled + runs.unsettled / 4 + 1 };
     runs.unsettled = 0;
@@ -43,8 +47,11 @@ pub(crate) fn settle(stored: Stored<&WriteTransaction>) -> Result<Runs, Failure>
             runs.oldest += 1;
         }
         runs.turn();
+        if let Some(numbers) = &mut numbers {
+            numbers.turn();
+        }
     }
-    Ok(runs)
+    Ok((runs, numbers))
 }
 
 /// Moves rows after a key in the order of the keys, and says up to which.

@@ -8,9 +8,13 @@
 //! ASCII → commits so far 8, which tells a store what another handle of the same database wrote;
 //! and `dm_sequence`, `dm_inbox` in ASCII → the runs of that table, none before the first.
 
+use std::cell::OnceCell;
+use std::ops::Bound;
+
 use dm_store_kv::{Changes, Failure, Order, Rows, Tables};
 use redb::{ReadTransaction, WriteTransaction};
 
+use crate::numbers::{Numbers, key, split};
 use crate::parts::{Recent, Walk};
 use crate::runs::Runs;
 use crate::tree::{Guard, Transaction, Tree};
@@ -79,6 +83,15 @@ fn open<T: Transaction>(transaction: T, run: impl Fn(&str) -> u64) -> Result<Tab
     Ok(Tables { sequence, inbox, ..plain })
 }
 
+impl Stored<&WriteTransaction> {
+    /// Takes over what an earlier batch knew of the newest numbers in runs.
+    pub(crate) fn remember(&mut self, numbers: Option<Numbers>) {
+        if let Some(recent) = &mut self.recent {
+            recent.numbers = numbers.map(OnceCell::from).unwrap_or_default();
+        }
+    }
+}
+
 impl<T: Transaction> Rows for Stored<T> {
     type Key<'a>
         = Guard<'a>
@@ -104,6 +117,21 @@ impl<T: Transaction> Rows for Stored<T> {
 
     fn walk(&self, from: &[u8], to: &[u8], order: Order) -> Result<Walk<'_, T>, Failure> {
         Walk::new(self, from, to, order)
+    }
+
+    fn last_number(&self, owner: u32, after: u64) -> Result<Option<u64>, Failure> {
+        let (from, to) = (key(owner, after.saturating_add(1)), key(owner, u64::MAX));
+        let last = match &self.recent {
+            // A reader opens its tables for one call: it has nothing to remember numbers for.
+            Some(recent) if T::IS_BATCH => {
+                if let Some(number) = recent.numbers()?.get(owner) {
+                    return Ok((number > after).then_some(number));
+                }
+                self.settled.between(Bound::Included(&from), &to)?.next_back()
+            }
+            _ => self.walk(&from, &to, Order::Descending)?.next(),
+        };
+        last.map(|row| Ok(split(&row?.0)?.1)).transpose()
     }
 
     fn last_of_each(
@@ -134,6 +162,6 @@ impl Changes for Stored<&WriteTransaction> {
         if let Some(recent) = &mut self.recent {
             recent.remove_between(from, to)?;
         }
-        self.settled.remove_between(std::ops::Bound::Included(from), to)
+        self.settled.remove_between(Bound::Included(from), to)
     }
 }

@@ -25,11 +25,16 @@ pub(crate) fn table(name: &str) -> TableDefinition<'_, Bytes, Bytes> {
 pub(crate) trait Transaction: Copy {
     type Table: ReadableTable<Bytes, Bytes>;
 
+    /// Whether it is a batch, beside which nobody else writes.
+    const IS_BATCH: bool;
+
     fn open(self, name: &str) -> Result<Self::Table, TableError>;
 }
 
 impl Transaction for &ReadTransaction {
     type Table = ReadOnlyTable<Bytes, Bytes>;
+
+    const IS_BATCH: bool = false;
 
     fn open(self, name: &str) -> Result<Self::Table, TableError> {
         self.open_table(table(name))
@@ -38,6 +43,8 @@ impl Transaction for &ReadTransaction {
 
 impl<'txn> Transaction for &'txn WriteTransaction {
     type Table = Table<'txn, Bytes, Bytes>;
+
+    const IS_BATCH: bool = true;
 
     /// Makes it if it is missing.
     fn open(self, name: &str) -> Result<Self::Table, TableError> {

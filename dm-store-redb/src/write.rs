@@ -8,6 +8,7 @@ use redb::{CommitError, Database, Durability, WriteTransaction};
 
 use crate::config::{Recovery, RedbConfig};
 use crate::error::{from_redb, unknown};
+use crate::numbers::Numbers;
 use crate::runs::RUNS;
 use crate::schema::COMMIT_KEY;
 use crate::settle::settle;
@@ -21,7 +22,9 @@ pub(crate) struct Writer {
     /// Entries that a run is to have.
     run: u64,
     heads: Heads,
-    /// The count of commits in the database when `heads` was last right.
+    /// The newest numbers in the runs of conversations and of inboxes, as far as they are known.
+    numbers: [Option<Numbers>; 2],
+    /// The count of commits in the database when `heads` and `numbers` were last right.
     commits: u64,
 }
 
@@ -33,6 +36,7 @@ impl Writer {
             recovery: config.recovery,
             run: run.max(1),
             heads: Heads::new(config.heads),
+            numbers: [None, None],
             commits: 0,
         }
     }
@@ -58,18 +62,29 @@ impl Writer {
         };
         let commits = u64::from_be_bytes(commits);
         if commits != self.commits {
-            self.heads.clear();
+            self.forget();
         }
+        let [sequence, inbox] = std::mem::take(&mut self.numbers);
+        tables.sequence.remember(sequence);
+        tables.inbox.remember(inbox);
         self.commits = commits.wrapping_add(1);
         tables.schema.insert(COMMIT_KEY, &self.commits.to_be_bytes())?;
         let outcomes = dm_store_kv::apply(&mut tables, &mut self.heads, batch)?;
 
         let Tables { mut schema, sequence, inbox, .. } = tables;
-        for (name, stored) in [(SEQUENCE, sequence), (INBOX, inbox)] {
-            let runs = settle(stored)?;
+        let logs = [(SEQUENCE, sequence), (INBOX, inbox)];
+        for ((name, stored), known) in logs.into_iter().zip(&mut self.numbers) {
+            let (runs, numbers) = settle(stored)?;
             schema.insert(name.as_bytes(), &runs.encode())?;
+            *known = numbers;
         }
         Ok(outcomes)
+    }
+
+    /// Forgets what is in memory, to look it up again.
+    fn forget(&mut self) {
+        self.heads.clear();
+        self.numbers = [None, None];
     }
 }
 
@@ -80,7 +95,7 @@ impl EngineWriter for Writer {
         let outcomes = match self.apply(&transaction, batch) {
             Ok(outcomes) => outcomes,
             Err(failure) => {
-                self.heads.clear();
+                self.forget();
                 // What is not committed is gone, whether or not its pages could be given back.
                 if let Err(error) = transaction.abort() {
                     tracing::warn!(error = %error, "rollback failed");
@@ -92,7 +107,7 @@ impl EngineWriter for Writer {
             Ok(()) => Ok(outcomes),
             // It was rolled back, and says so.
             Err(error @ CommitError::TransactionPoisoned) => {
-                self.heads.clear();
+                self.forget();
                 Err(from_redb(error))
             }
             Err(error) => Err(unknown(error)),

@@ -16,7 +16,7 @@ const MESSAGES: u8 = 9;
 const INBOX: u8 = 13;
 const FLOORS: u8 = 14;
 
-async fn numbers(store: &FjallStore, n: u64) -> Vec<u64> {
+pub(crate) async fn numbers(store: &FjallStore, n: u64) -> Vec<u64> {
     store.inbox(whole_inbox(who(n))).await.unwrap().entries.iter().map(|entry| entry.seq.get()).collect()
 }
 
@@ -62,7 +62,7 @@ fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 }
 
 /// Copies a folder as a crash would leave it.
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     std::fs::create_dir(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
         let path = entry.unwrap().path();

@@ -11,3 +11,4 @@ mod common;
 mod conformance;
 mod files;
 mod names;
+mod notes;

@@ -1,8 +1,9 @@
 //! Conversations, and the places in their sequence.
 
-use dm_core::{ConversationId, Timestamp};
+use dm_core::{ConversationId, Participants, Timestamp, UserId};
 
 use crate::codec::fields::Fields;
+use crate::codec::floor::Note;
 use crate::codec::keys::joined;
 use crate::failure::Failure;
 
@@ -33,6 +34,61 @@ impl ThreadRow {
             opened_at: value.last(Fields::time)?,
         })
     }
+}
+
+/// The row of a conversation's id: all that a send needs to know of a conversation, in one look.
+#[derive(Clone, Copy)]
+pub(crate) struct NamedThread {
+    pub(crate) thread_ref: u32,
+    /// None in a row of an older version, which ends here.
+    pub(crate) people: Option<People>,
+}
+
+/// The two users of a conversation, in the row of its id.
+#[derive(Clone, Copy)]
+pub(crate) struct People {
+    /// Of `a` and `b`.
+    pub(crate) refs: [u32; 2],
+    pub(crate) participants: Participants,
+    /// Of the newest message, zero before the first.
+    pub(crate) note: Option<Note>,
+}
+
+impl NamedThread {
+    pub(crate) fn encode(self) -> Vec<u8> {
+        let mut value = Vec::with_capacity(88);
+        value.extend(self.thread_ref.to_be_bytes());
+        if let Some(People { refs: [a, b], participants, note }) = self.people {
+            value.extend(a.to_be_bytes());
+            value.extend(b.to_be_bytes());
+            value.extend(participants.a().as_bytes());
+            value.extend(participants.b().as_bytes());
+            if let Some(note) = note {
+                note.encode_to(&mut value);
+            }
+        }
+        value
+    }
+
+    pub(crate) fn decode(mut value: Fields<'_>) -> Result<Self, Failure> {
+        let thread_ref = value.u32()?;
+        if value.is_empty() {
+            return Ok(Self { thread_ref, people: None });
+        }
+        let refs = [value.u32()?, value.u32()?];
+        let (a, b) = (value.user()?, value.user()?);
+        let participants = participants([a, b])?;
+        if participants.a() != a {
+            return Err(Failure::Damaged("the users of a conversation in the wrong order"));
+        }
+        let note = value.last_if_any(Note::decode)?;
+        Ok(Self { thread_ref, people: Some(People { refs, participants, note }) })
+    }
+}
+
+/// The participants of a conversation, from its row.
+pub(crate) fn participants([one, other]: [UserId; 2]) -> Result<Participants, Failure> {
+    Participants::new(one, other).map_err(|_| Failure::Damaged("a conversation with oneself"))
 }
 
 /// A place in the sequence of a conversation: which message, and when it was received.

@@ -23,6 +23,14 @@ impl<'a> Fields<'a> {
         Ok(value)
     }
 
+    /// Reads a field that rows of an older version end before.
+    pub(crate) fn last_if_any<T>(
+        self,
+        field: impl FnOnce(&mut Self) -> Result<T, Failure>,
+    ) -> Result<Option<T>, Failure> {
+        if self.is_empty() { Ok(None) } else { self.last(field).map(Some) }
+    }
+
     pub(crate) fn bytes<const N: usize>(&mut self) -> Result<[u8; N], Failure> {
         let (field, rest) = self.0.split_first_chunk().ok_or(Failure::Damaged("a row ends too early"))?;
         self.0 = rest;
@@ -56,6 +64,10 @@ impl<'a> Fields<'a> {
     /// Everything that is left.
     pub(crate) const fn rest(self) -> &'a [u8] {
         self.0
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     fn end(self) -> Result<(), Failure> {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use dm_core::{
     Ciphertext, ClientMessageId, ConversationId, DeviceId, InboxSeq, KeyBinding, KeyRecord, KeyVersion,
-    Message, MessageId, ServerSequence, Suite, Timestamp, UserId, X25519Key,
+    Message, MessageId, Participants, ServerSequence, Suite, Timestamp, UserId, X25519Key,
 };
 
 use super::*;
@@ -83,6 +83,35 @@ fn a_row_of_another_length_is_damaged() {
     let announcement = Announcement { user: 1, after: 2, until: 3 };
     refuses(&announcement.encode(), |row| Announcement::decode(row).is_ok());
     refuses(&key_value(&record), |row| key_record(record.user, 1, row).is_ok());
+}
+
+#[test]
+fn a_row_with_a_note_or_without_one_is_read_and_no_other_length() {
+    let people = People {
+        refs: [1, 2],
+        participants: Participants::new(UserId::from_stored([3; 32]), UserId::from_stored([4; 32])).unwrap(),
+        note: Some(Note { session: 5, number: 7 }),
+    };
+    let named = NamedThread { thread_ref: 6, people: Some(people) }.encode();
+    let lengths = |row: &[u8], reads: &dyn Fn(Fields<'_>) -> bool| -> Vec<usize> {
+        let longer = [row, &[0]].concat();
+        (0..=longer.len()).filter(|len| reads(Fields::new(&longer[..*len]))).collect()
+    };
+    assert_eq!(lengths(&named, &|row| NamedThread::decode(row).is_ok()), [4, 76, 88]);
+    let back = NamedThread::decode(Fields::new(&named)).unwrap();
+    assert_eq!(back.encode(), named);
+
+    let floor = FloorRow { floor: InboxSeq::new(7), note: Some(Note { session: 8, number: 9 }) };
+    assert_eq!(lengths(&floor.encode(), &|row| FloorRow::decode(row).is_ok()), [8, 20]);
+    assert_eq!(FloorRow::decode(Fields::new(&floor.encode())).unwrap(), floor);
+}
+
+#[test]
+fn users_of_a_conversation_that_are_one_or_in_the_wrong_order_are_damage() {
+    for [a, b] in [[3, 3], [4, 3]] {
+        let row = [[0; 12].as_slice(), &[a; 32], &[b; 32]].concat();
+        assert!(matches!(NamedThread::decode(Fields::new(&row)), Err(Failure::Damaged(_))));
+    }
 }
 
 /// Whether a row is read as it is, and neither shorter nor longer.

@@ -45,7 +45,8 @@ impl<T: Changes> Batch<'_, T> {
         let row = self.insert_message(&message, filed)?;
         let sent = self.append_pointer((sender_id, sender), at, Some(&device), row, &message)?;
         let received = self.append_pointer((recipient_id, recipient), at, None, row, &message)?;
-        self.heads.update_thread(message.conversation, Thread { head: message.sequence, ..thread });
+        let thread = Thread { head: message.sequence, is_noted: false, ..thread };
+        self.heads.update_thread(self.tables, message.conversation, thread)?;
         Ok(Outcome::MessageAppended(Appended {
             message,
             sender_seq: filed.sender_seq,

@@ -3,7 +3,7 @@
 use dm_core::{Conversation, Notice, OpenConversation, Outcome, ServerSequence};
 
 use super::{Batch, Stop};
-use crate::codec::{Fields, ThreadRow, refs};
+use crate::codec::{Fields, People, ThreadRow, refs};
 use crate::failure::Failure;
 use crate::heads::Thread;
 use crate::rows::{Changes, Look as _};
@@ -21,7 +21,9 @@ impl<T: Changes> Batch<'_, T> {
 
         let conversation = Conversation { id: write.id, participants, opened_at: write.at };
         let thread_ref = self.insert_conversation(conversation, a, b)?;
-        self.heads.set_thread(write.id, Thread { thread_ref, participants, head: ServerSequence::ZERO });
+        let head = ServerSequence::ZERO;
+        let thread = Thread { thread_ref, refs: [a, b], participants, head, is_noted: true };
+        self.heads.insert_thread(self.tables, write.id, thread)?;
         let notice = Notice::ConversationOpened(conversation);
         let mut appended = Vec::with_capacity(2);
         for user in [participants.a(), participants.b()] {
@@ -32,12 +34,13 @@ impl<T: Changes> Batch<'_, T> {
     }
 
     fn insert_conversation(&mut self, conversation: Conversation, a: u32, b: u32) -> Result<u32, Failure> {
-        let Conversation { id, opened_at, .. } = conversation;
+        let Conversation { id, opened_at, participants } = conversation;
+        let note = self.heads.note(ServerSequence::ZERO.get());
         let tables = &mut self.tables;
         let thread_ref = tables.conversations.next_ref()?;
         let key = thread_ref.to_be_bytes();
         tables.conversations.insert(&key, &ThreadRow { id, a, b, opened_at }.encode())?;
-        tables.conversation_ids.insert(id.as_bytes(), &key)?;
+        tables.insert_named_thread(id, thread_ref, People { refs: [a, b], participants, note })?;
         tables.pairs.insert(&refs(a, b), &key)?;
         tables.members.insert(&refs(a, thread_ref), &b.to_be_bytes())?;
         tables.members.insert(&refs(b, thread_ref), &a.to_be_bytes())?;

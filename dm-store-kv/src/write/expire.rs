@@ -3,7 +3,7 @@
 use dm_core::{Expire, InboxSeq, Outcome, Timestamp};
 
 use super::{Batch, Stop};
-use crate::codec::{Fields, numbered, timed};
+use crate::codec::{Fields, FloorRow, numbered, timed};
 use crate::failure::Failure;
 use crate::rows::Changes;
 
@@ -21,8 +21,6 @@ impl<T: Changes> Batch<'_, T> {
             && let Some(oldest) = self.next_to_expire(write.before)?
         {
             entries += self.expire_inbox(oldest, write.before, write.limit - entries)?;
-            let user = self.tables.user_of(oldest.user_ref)?;
-            self.heads.forget_user(user);
         }
         Ok(Outcome::Expired { entries, more: self.next_to_expire(write.before)?.is_some() })
     }
@@ -39,7 +37,8 @@ impl<T: Changes> Batch<'_, T> {
     /// Removes the entries of one inbox before the first that is not old enough, up to a limit.
     fn expire_inbox(&mut self, oldest: Oldest, before: Timestamp, limit: usize) -> Result<usize, Failure> {
         let user_ref = oldest.user_ref;
-        let held_after = self.tables.floor(user_ref)?;
+        let user = self.tables.user_of(user_ref)?;
+        let FloorRow { floor: held_after, note } = self.tables.floor_row(user_ref)?;
         let (mut removed, mut floor, mut next) = (0, None, None);
         for entry in self.tables.entries_after(user_ref, held_after)? {
             let (seq, row) = entry?;
@@ -57,7 +56,10 @@ impl<T: Changes> Batch<'_, T> {
         self.tables
             .inbox
             .remove_between(&numbered(user_ref, held_after.next().get()), &numbered(user_ref, floor.get()))?;
-        self.tables.floors.insert(&user_ref.to_be_bytes(), &floor.get().to_be_bytes())?;
+        // The number that memory forgets is noted, and one that it did not know stays noted.
+        let known = self.heads.forget_user(user).and_then(|head| self.heads.note(head.get()));
+        let row = FloorRow { floor, note: known.or(note) };
+        self.tables.floors.insert(&user_ref.to_be_bytes(), &row.encode())?;
         self.tables.oldest.remove(&timed(oldest.at, user_ref))?;
         if let Some(at) = next {
             self.note_oldest(at, user_ref)?;

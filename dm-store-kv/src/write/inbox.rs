@@ -19,8 +19,8 @@ impl<T: Changes> Batch<'_, T> {
         let user_ref = self.tables.users.next_ref()?;
         self.tables.users.insert(&user_ref.to_be_bytes(), user.as_bytes())?;
         self.tables.user_ids.insert(user.as_bytes(), &user_ref.to_be_bytes())?;
-        let new = User { user_ref, head: InboxSeq::ZERO, is_empty: true };
-        self.heads.set_user(user, new);
+        let new = User { user_ref, head: InboxSeq::ZERO, floor: InboxSeq::ZERO, is_noted: false };
+        self.heads.insert_user(self.tables, user, new)?;
         Ok(new)
     }
 
@@ -61,10 +61,10 @@ impl<T: Changes> Batch<'_, T> {
         self.tables
             .inbox
             .insert(&numbered(user.user_ref, seq.get()), &EntryRow::encode(at, origin, content))?;
-        if user.is_empty {
+        if user.is_empty() {
             self.note_oldest(at, user.user_ref)?;
         }
-        self.heads.update_user(owner, User { head: seq, is_empty: false, ..user });
+        self.heads.update_user(self.tables, owner, User { head: seq, is_noted: false, ..user })?;
         Ok(Notification { user: owner, entry: InboxEntry { seq, at, origin: origin.cloned(), event } })
     }
 }

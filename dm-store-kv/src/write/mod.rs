@@ -52,6 +52,7 @@ pub fn apply<T: Changes>(
     heads: &mut Heads,
     batch: Vec<Write>,
 ) -> Result<Vec<Outcome>, Failure> {
+    heads.begin(tables)?;
     let mut writes = Batch { tables, heads };
     batch
         .into_iter()

@@ -10,8 +10,8 @@ use dm_core::*;
 use dm_store_redb::{RedbConfig, RedbStore};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 
-use crate::common::version_1::{back_to_version_1, runs};
-use crate::common::{append, at, conversation, open, who, whole_inbox};
+use crate::common::older::{back_to_version_1, back_to_version_2, runs};
+use crate::common::{append, at, conversation, open, user, who, whole_inbox};
 
 type Table<'a> = TableDefinition<'a, &'static [u8], &'static [u8]>;
 
@@ -31,28 +31,32 @@ async fn numbers(store: &RedbStore, n: u64) -> Vec<u64> {
 }
 
 #[tokio::test]
-async fn a_file_of_version_1_is_read_and_written_on() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("dm.redb");
-    let store = small(&path);
-    store.commit(vec![open(1, 1, 2)]).await.unwrap();
-    for id in 1..=50 {
-        store.commit(vec![append(1, 1, id, id)]).await.unwrap();
-    }
-    let before = store.inbox(whole_inbox(who(2))).await.unwrap().entries;
-    drop(store);
-    back_to_version_1(&path);
-    assert!(runs(&path).is_empty());
+async fn a_file_of_an_older_version_is_read_and_written_on() {
+    for (version, back) in [(1, back_to_version_1 as fn(&Path)), (2, back_to_version_2)] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("dm.redb");
+        let store = small(&path);
+        store.commit(vec![open(1, 1, 2)]).await.unwrap();
+        for id in 1..=50 {
+            store.commit(vec![append(1, 1, id, id)]).await.unwrap();
+        }
+        let before = store.inbox(whole_inbox(who(2))).await.unwrap().entries;
+        drop(store);
+        back(&path);
+        assert_eq!(runs(&path).is_empty(), version == 1);
 
-    let store = small(&path);
-    assert_eq!(store.inbox(whole_inbox(who(2))).await.unwrap().entries, before);
-    for id in 51..=60 {
-        store.commit(vec![append(1, 1, id, id)]).await.unwrap();
+        let store = small(&path);
+        assert_eq!(store.inbox(whole_inbox(who(2))).await.unwrap().entries, before);
+        let opened = store.conversation(conversation(1)).await.unwrap().unwrap();
+        assert_eq!(opened.conversation.participants, Participants::new(user(1), user(2)).unwrap());
+        for id in 51..=60 {
+            store.commit(vec![append(1, 1, id, id)]).await.unwrap();
+        }
+        assert_eq!(numbers(&store, 1).await, (1..=61).collect::<Vec<_>>());
+        assert_eq!(store.conversation(conversation(1)).await.unwrap().unwrap().head.get(), 60);
+        drop(store);
+        assert!(!runs(&path).is_empty());
     }
-    assert_eq!(numbers(&store, 1).await, (1..=61).collect::<Vec<_>>());
-    assert_eq!(store.conversation(conversation(1)).await.unwrap().unwrap().head.get(), 60);
-    drop(store);
-    assert!(!runs(&path).is_empty());
 }
 
 #[tokio::test]
@@ -119,6 +123,43 @@ async fn two_stores_with_runs_of_different_sizes_take_turns() {
     for store in &stores {
         assert_eq!(numbers(store, 2).await, (1..=151).collect::<Vec<_>>());
     }
+}
+
+/// A store that remembers one user and one conversation, beside one that writes meanwhile: whoever
+/// is written to is looked for, and what is known of the runs is not what they hold.
+#[tokio::test]
+async fn the_newest_row_is_found_wherever_it_is_and_whoever_wrote_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = Arc::new(Database::create(folder.path().join("host.redb")).unwrap());
+    let stores = [(); 2].map(|()| {
+        let mut config = config(24);
+        config.heads = NonZeroUsize::MIN;
+        RedbStore::from_database(Arc::clone(&database), &config).unwrap()
+    });
+    stores[0].commit((1..=5).map(|n| open(n, 2 * n, 2 * n + 1)).collect()).await.unwrap();
+    for id in 1..=300_u64 {
+        // Rarely written to, too: their newest rows are in the large tree, and then in a run again.
+        let n = if id.is_multiple_of(60) { 5 } else { 1 + id % 4 };
+        // Each writes some in a row, then the other.
+        let store = &stores[usize::from(id % 20 < 10)];
+        store.commit(vec![append(n, 2 * n, id, id)]).await.unwrap();
+        if id.is_multiple_of(90) {
+            let expire = Expire { before: at(id - 30), limit: 1_000 };
+            store.commit(vec![Write::Expire(expire)]).await.unwrap();
+        }
+    }
+    let mut messages = 0;
+    for n in 1..=5 {
+        let head = stores[0].conversation(conversation(n)).await.unwrap().unwrap().head.get();
+        messages += head;
+        for user in [2 * n, 2 * n + 1] {
+            // The notice, and a dense end of what the messages were.
+            let held = numbers(&stores[0], user).await;
+            let first = held.first().copied().unwrap_or(head + 2);
+            assert_eq!(held, (first..=head + 1).collect::<Vec<_>>(), "user {user}");
+        }
+    }
+    assert_eq!(messages, 300);
 }
 
 #[tokio::test]

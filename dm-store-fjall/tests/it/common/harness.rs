@@ -1,11 +1,12 @@
 //! Where the conformance suite finds a store.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use dm_conformance::Harness;
 use dm_conformance::crash::CrashHarness;
 use dm_core::StoreError;
-use dm_store_fjall::FjallStore;
+use dm_store_fjall::{FjallConfig, FjallStore};
 use tempfile::TempDir;
 
 /// A store in a folder of its own.
@@ -24,7 +25,10 @@ impl Harness for Folder {
     }
 
     async fn open(&self) -> Result<FjallStore, StoreError> {
-        FjallStore::open(&self.path)
+        let mut config = FjallConfig::default();
+        // So few that some of those who are written to are in memory and some are not.
+        config.heads = NonZeroUsize::new(2).unwrap();
+        FjallStore::open_with(&self.path, &config)
     }
 }
 

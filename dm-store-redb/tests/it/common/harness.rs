@@ -29,6 +29,8 @@ impl Harness for File {
         // So few that in every test of more than some messages rows are moved, and generations
         // follow each other.
         config.recent_entries = NonZeroUsize::new(24).unwrap();
+        // And so few that some of those who are written to are in memory and some are not.
+        config.heads = NonZeroUsize::new(2).unwrap();
         RedbStore::open_with(&self.path, &config)
     }
 }

@@ -3,7 +3,7 @@
 #![allow(unreachable_pub, reason = "tests")]
 
 pub mod harness;
-pub mod version_1;
+pub mod older;
 
 use dm_conformance::build;
 pub use dm_conformance::build::{at, conversation, open, register, user, who};

@@ -1,4 +1,4 @@
-//! Files as version 1 of the schema wrote them.
+//! Files as older versions of the schema wrote them.
 
 use std::path::Path;
 
@@ -14,9 +14,31 @@ pub fn runs(path: &Path) -> Vec<String> {
     names.filter(|name| name.contains("_run_")).collect()
 }
 
-/// Makes a file what version 1 of the schema would have written: all rows are in the large trees,
-/// none in runs.
+/// Makes a file what version 2 of the schema would have written: a conversation's id leads to its
+/// ref only.
+pub fn back_to_version_2(path: &Path) {
+    let database = Database::open(path).unwrap();
+    let transaction = database.begin_write().unwrap();
+    {
+        let mut ids = transaction.open_table(Table::new("dm_conversation_ids")).unwrap();
+        let rows: Vec<_> = ids
+            .iter()
+            .unwrap()
+            .map(|row| row.map(|(id, value)| (id.value().to_vec(), value.value().to_vec())).unwrap())
+            .collect();
+        for (id, row) in rows {
+            ids.insert(id.as_slice(), &row[..4]).unwrap();
+        }
+        let mut schema = transaction.open_table(Table::new("dm_schema")).unwrap();
+        schema.insert(b"version".as_slice(), 2_u32.to_be_bytes().as_slice()).unwrap();
+    }
+    transaction.commit().unwrap();
+}
+
+/// Makes a file what version 1 of the schema would have written: besides, all rows are in the large
+/// trees, none in runs.
 pub fn back_to_version_1(path: &Path) {
+    back_to_version_2(path);
     let runs = runs(path);
     let database = Database::open(path).unwrap();
     let transaction = database.begin_write().unwrap();

@@ -1,0 +1,49 @@
+//! Floors of inboxes, and notes of newest numbers.
+
+use dm_core::InboxSeq;
+
+use crate::codec::fields::Fields;
+use crate::failure::Failure;
+
+/// The number that the newest row of a conversation or an inbox had at some time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Note {
+    /// The session in which it was written.
+    pub(crate) session: u32,
+    pub(crate) number: u64,
+}
+
+impl Note {
+    pub(crate) fn encode_to(self, value: &mut Vec<u8>) {
+        value.extend(self.session.to_be_bytes());
+        value.extend(self.number.to_be_bytes());
+    }
+
+    pub(crate) fn decode(value: &mut Fields<'_>) -> Result<Self, Failure> {
+        Ok(Self { session: value.u32()?, number: value.u64()? })
+    }
+}
+
+/// The numbers of a user's inbox that are kept beside its entries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct FloorRow {
+    /// The newest entry that expired, zero before the first.
+    pub(crate) floor: InboxSeq,
+    /// Of the newest entry, which may have expired since.
+    pub(crate) note: Option<Note>,
+}
+
+impl FloorRow {
+    pub(crate) fn encode(self) -> Vec<u8> {
+        let mut value = Vec::with_capacity(20);
+        value.extend(self.floor.get().to_be_bytes());
+        if let Some(note) = self.note {
+            note.encode_to(&mut value);
+        }
+        value
+    }
+
+    pub(crate) fn decode(mut value: Fields<'_>) -> Result<Self, Failure> {
+        Ok(Self { floor: value.seq()?, note: value.last_if_any(Note::decode)? })
+    }
+}

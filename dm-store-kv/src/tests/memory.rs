@@ -1,0 +1,137 @@
+//! An engine in memory, which counts what it is asked.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::ops::Bound;
+use std::rc::Rc;
+
+use crate::failure::Failure;
+use crate::rows::{Changes, Order, Rows};
+use crate::tables::Tables;
+
+type Map = BTreeMap<Vec<u8>, Vec<u8>>;
+
+/// How often an engine was asked for what.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Asked {
+    pub(super) gets: usize,
+    pub(super) walks: usize,
+    pub(super) inserts: usize,
+}
+
+/// A table that tests change by themselves.
+pub(super) enum Table {
+    ConversationIds,
+    Floors,
+}
+
+/// Tables that last as long as this.
+pub(super) struct Memory {
+    tables: Tables<Shared>,
+    asked: Rc<Cell<Asked>>,
+}
+
+/// A table.
+#[derive(Clone, Default)]
+pub(super) struct Shared {
+    rows: Rc<RefCell<Map>>,
+    asked: Rc<Cell<Asked>>,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        let asked = Rc::<Cell<Asked>>::default();
+        let new = |(): &()| Shared { rows: Rc::default(), asked: Rc::clone(&asked) };
+        let tables = Tables {
+            schema: (),
+            users: (),
+            user_ids: (),
+            keys: (),
+            announcements: (),
+            conversations: (),
+            conversation_ids: (),
+            pairs: (),
+            members: (),
+            messages: (),
+            message_ids: (),
+            client_ids: (),
+            sequence: (),
+            inbox: (),
+            floors: (),
+            oldest: (),
+            devices: (),
+            acked: (),
+        };
+        let tables = tables.each(new);
+        Self { tables, asked }
+    }
+}
+
+impl Memory {
+    pub(super) fn tables(&self) -> Tables<Shared> {
+        self.tables.clone()
+    }
+
+    pub(super) fn asked(&self) -> Asked {
+        self.asked.get()
+    }
+
+    pub(super) fn forget_asked(&self) {
+        self.asked.set(Asked::default());
+    }
+
+    /// Cuts all rows of a table to so many bytes.
+    pub(super) fn cut(&self, table: Table, bytes: usize) {
+        let table = match table {
+            Table::ConversationIds => &self.tables.conversation_ids,
+            Table::Floors => &self.tables.floors,
+        };
+        table.rows.borrow_mut().values_mut().for_each(|row| row.truncate(bytes));
+    }
+}
+
+impl Shared {
+    fn count(&self, count: impl FnOnce(&mut Asked)) {
+        let mut asked = self.asked.get();
+        count(&mut asked);
+        self.asked.set(asked);
+    }
+}
+
+impl Rows for Shared {
+    type Key<'a> = Vec<u8>;
+    type Value<'a> = Vec<u8>;
+    type Walk<'a> = std::vec::IntoIter<Result<(Vec<u8>, Vec<u8>), Failure>>;
+
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Failure> {
+        self.count(|asked| asked.gets += 1);
+        Ok(self.rows.borrow().get(key).cloned())
+    }
+
+    fn walk(&self, from: &[u8], to: &[u8], order: Order) -> Result<Self::Walk<'_>, Failure> {
+        self.count(|asked| asked.walks += 1);
+        let mut found = Vec::new();
+        if from <= to {
+            let between = (Bound::Included(from), Bound::Included(to));
+            let rows = self.rows.borrow();
+            found.extend(rows.range::<[u8], _>(between).map(|(key, value)| Ok((key.clone(), value.clone()))));
+        }
+        if order == Order::Descending {
+            found.reverse();
+        }
+        Ok(found.into_iter())
+    }
+}
+
+impl Changes for Shared {
+    fn insert(&mut self, key: &[u8], value: &[u8]) -> Result<(), Failure> {
+        self.count(|asked| asked.inserts += 1);
+        self.rows.borrow_mut().insert(key.to_vec(), value.to_vec());
+        Ok(())
+    }
+
+    fn remove(&mut self, key: &[u8]) -> Result<(), Failure> {
+        self.rows.borrow_mut().remove(key);
+        Ok(())
+    }
+}
