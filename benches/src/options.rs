@@ -58,7 +58,7 @@ pub(crate) enum Command {
         /// The folder for `performance.md` and its plots.
         #[arg(long, default_value = "docs")]
         out: PathBuf,
-        /// Five minutes instead of twenty, to see that it runs
+        /// Four minutes instead of twenty, to see that it runs
         #[arg(long)]
         quick: bool,
         /// With five million messages stored instead of one, and a million conversations: an hour

@@ -10,7 +10,7 @@ use crate::instructions;
 /// What to measure, and where to write it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Five minutes instead of twenty, to see that it runs; give another folder with `--out`, because the figures are bad
+    /// Four minutes instead of twenty, to see that it runs; give another folder with `--out`, because the figures are bad
     #[arg(long)]
     quick: bool,
     /// With five million messages stored instead of one, and a million conversations: an hour

@@ -20,7 +20,7 @@ use anyhow::Context as _;
 /// How much time the set may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Effort {
-    /// Five minutes: proves that everything runs, and measures nothing well.
+    /// Four minutes: proves that everything runs, and measures nothing well.
     Quick,
     /// Twenty minutes.
     Normal,

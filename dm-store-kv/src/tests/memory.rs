@@ -20,6 +20,7 @@ pub(super) struct Asked {
 }
 
 /// A table that tests change by themselves.
+#[derive(Clone, Copy)]
 pub(super) enum Table {
     ConversationIds,
     Floors,
