@@ -118,6 +118,9 @@ where
         .light_line_style(RGBColor(240, 240, 240))
         .draw()
         .map_err(|error| failed(&error))?;
+    // Many lines fall to the right from the top: below their beginnings there is room.
+    let many = lines.len() > COLORS.len();
+    let names = if many { SeriesLabelPosition::LowerLeft } else { SeriesLabelPosition::UpperLeft };
     for (n, line) in lines.into_iter().enumerate() {
         // With more lines than colors, the second line of a color is faint.
         let color = COLORS.get(n % COLORS.len()).copied().unwrap_or(BLACK);
@@ -135,7 +138,7 @@ where
         .configure_series_labels()
         .background_style(WHITE.mix(0.8))
         .border_style(RGBColor(200, 200, 200))
-        .position(SeriesLabelPosition::UpperLeft)
+        .position(names)
         .draw()
         .map_err(|error| failed(&error))?;
     area.present().map_err(|error| failed(&error))
