@@ -25,7 +25,8 @@ fn memory(process: &str, field: &str) -> anyhow::Result<u64> {
 /// Processor time that a process has used, all its threads together (Linux). In steps of 10 ms.
 pub(crate) fn processor_time(process: &str) -> anyhow::Result<Duration> {
     let told = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
-    // After the name, which may hold anything: the state, ten numbers, and the time in programs and in the kernel.
+    // After the name, which may hold anything, come the state, ten numbers, and the time in
+    // programs and in the kernel.
     let (_, fields) = told.rsplit_once(") ").context("a process without a name")?;
     let ticks = fields.split(' ').skip(11).take(2).map(str::parse::<u64>).sum::<Result<u64, _>>()?;
     Ok(Duration::from_millis(10 * ticks))

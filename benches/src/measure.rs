@@ -40,7 +40,7 @@ pub(crate) fn nanos(span: Duration) -> u64 {
     u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// When a loop of calls ends: after a span of time or so many calls, whichever is first.
+/// The end of a loop of calls: after a span of time or so many calls, whichever is first.
 #[derive(Clone, Copy)]
 pub(crate) struct Until {
     pub(crate) span: Duration,

@@ -12,8 +12,8 @@ use crate::error::from_fjall;
 use crate::tables::{self, NAMES, ROWS, SCHEMA_PREFIX, Table, prefixed};
 
 /// The version this library writes.
-/// 1: the first one. 2: the row of a conversation's id holds the participants, and it and the row of a floor may hold a
-/// note of the newest number; older rows stay as they are.
+/// 1: the first one. 2: the row of a conversation's id holds the participants. It and the row of a
+/// floor may hold a note of the newest number; older rows stay as they are.
 pub(crate) const VERSION: u32 = 2;
 
 /// Key of the schema's own table.

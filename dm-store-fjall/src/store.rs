@@ -36,8 +36,8 @@ const WORKERS: usize = 4;
 /// A [`Store`] in a fjall database. Clones are handles to the same one.
 ///
 /// The folder is closed when the last clone is dropped, or when the commit or read that then is under way ends.
-/// Closing blocks for as long as a commit of up to twice [`heads`](FjallConfig::heads) narrow rows, or a merge of tables
-/// in the background, takes.
+/// Closing blocks for as long as a commit of up to twice [`heads`](FjallConfig::heads) narrow rows
+/// takes, or a merge of tables in the background.
 #[derive(Clone, Debug)]
 pub struct FjallStore {
     embedded: Embedded<Reader>,

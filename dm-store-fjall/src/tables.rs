@@ -19,8 +19,8 @@
 //! merge drops it, and a scan steps over each one. So no scan begins below what is known to be
 //! gone: an inbox is read from its floor, marks from the device's cursor.
 //!
-//! The schema's table has number 0 and, beside the one that is documented in `dm-store-kv`, one row: `version` in
-//! ASCII → schema version 4.
+//! The schema's table has number 0 and, beside the row that is documented in `dm-store-kv`, one:
+//! `version` in ASCII → schema version 4.
 
 use fjall::config::CompressionPolicy;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, Snapshot, UserKey, UserValue};

@@ -45,12 +45,12 @@ impl Store {
         self.apply(vec![Write::Expire(Expire { before: at(before), limit })]);
     }
 
-    /// What is in memory is lost, as with a process that is killed.
+    /// The memory is lost, as with a process that is killed.
     fn kill(&mut self) {
         self.heads.clear();
     }
 
-    /// What is in memory is noted and lost, as with a process that ends.
+    /// The memory is noted and lost, as with a process that ends.
     fn close(&mut self) {
         self.heads.note_all(&mut self.memory.tables()).unwrap();
         self.heads.clear();

@@ -19,7 +19,9 @@ pub struct RedbConfig {
     /// New inbox entries that are kept in small trees, from which they are moved into the large one
     /// in bulk; as many again are being moved. Default 65,536: with 10,000 conversations a batch of
     /// 256 messages then copies a quarter of the pages it would copy without. More makes the moves
-    /// cheaper and each batch's own pages more.
+    /// cheaper and each batch's own pages more. As soon as somebody is written to who is not in
+    /// memory, all of these rows are looked at once, and the newest number of each inbox and
+    /// conversation in them is kept: 39 bytes for each row at most.
     pub recent_entries: NonZeroUsize,
     /// What a crash costs the next open, and what each commit pays for it. Default [`Recovery::Quick`].
     pub recovery: Recovery,

@@ -56,9 +56,9 @@
 //!
 //! `store` opens and holds it, `config` says how, `schema` brings the tables to this version.
 //! `tree` is a table of redb, `runs` tells where the rows of a log lie, `parts` walks over them,
-//! `newest` finds the last rows of many owners, `numbers` remembers the newest ones, `settle` moves rows; `tables` makes tables of them,
-//! as `dm-store-kv` wants them. `write` and `read` are handed to it, which does the work. `error`
-//! translates.
+//! `newest` finds the last rows of many owners, `numbers` remembers the newest ones, `settle` moves
+//! rows; `tables` makes tables of them, as `dm-store-kv` wants them. `write` and `read` are handed to
+//! it, which does the work. `error` translates.
 
 mod config;
 mod error;

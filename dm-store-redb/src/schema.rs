@@ -52,7 +52,8 @@ pub(crate) fn migrate(database: &Database) -> Result<(), StoreError> {
     transaction.set_two_phase_commit(true);
     {
         // Version 1: every table, empty. Version 2: no runs, which is what no row about them says.
-        // Version 3: rows are read in both forms. Another handle may have been here meanwhile; doing it again changes nothing.
+        // Version 3: rows are read in both forms. Another handle may have been here meanwhile;
+        // doing it again changes nothing.
         let mut tables = tables::write(&transaction, 1)?;
         let found = version_in(&tables.schema.settled)?;
         check(found.unwrap_or(0))?;

@@ -22,11 +22,11 @@ const PAGE: i64 = 8_192;
 
 /// Statements kept prepared per connection: all there are.
 ///
-/// Most statements compare with `= +?1` instead of `= ?1`. SQLite's planner looks into some bare parameters (in joins, in
-/// ranges, where an index holds a part of the rows) and then, when the next value is bound, parses and plans the
-/// statement again (seen in 3.54); a plus sign keeps it from looking. Without it a third of the time of a send went into
-/// parsing one look-up, and two fifths of a page of an inbox. A test of the readers lists statements that still are
-/// planned again.
+/// Most statements compare with `= +?1` instead of `= ?1`. SQLite's planner looks into some bare
+/// parameters (in joins, in ranges, where an index holds a part of the rows) and then, when the next
+/// value is bound, parses and plans the statement again (seen in 3.54); a plus sign keeps it from
+/// looking. Without it a third of the time of a send went into parsing one look-up, and two fifths
+/// of a page of an inbox. A test of the readers lists statements that are planned again.
 pub(crate) const STATEMENTS: usize = 128;
 
 /// Whether a store is opened by its host, or by itself after its file failed.

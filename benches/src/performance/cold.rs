@@ -14,7 +14,7 @@ const OPENED: [(&str, f64); 3] = [("sqlite", 250.0), ("redb", 250.0), ("fjall", 
 /// Conversations to a person.
 const PER_PERSON: usize = 5;
 
-/// What was measured.
+/// The figures of stores that were just opened.
 #[derive(Debug, Default)]
 pub(crate) struct Cold {
     /// Sends, by store and by how many conversations there are.
@@ -27,7 +27,7 @@ pub(crate) struct Cold {
     opened: Opened,
 }
 
-/// What is in the stores that are opened.
+/// The contents of the stores that are opened.
 #[derive(Clone, Copy, Debug, Default)]
 struct Opened {
     messages: usize,
@@ -170,8 +170,8 @@ impl Cold {
         verdicts
     }
 
-    /// Lines of the plot: a store's messages per second by how many conversations there are, first all of the cold
-    /// ones, then the warm ones.
+    /// Lines of the plot: a store's messages per second by how many conversations there are. All
+    /// cold ones come first, then the warm ones.
     pub(super) fn lines(&self) -> Vec<(String, Vec<(f64, f64)>)> {
         let line = |store: &str, what: &str| {
             let rows = self.sends.iter().filter(|(name, _, _)| name == store);

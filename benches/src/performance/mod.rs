@@ -1,8 +1,8 @@
 //! The whole set of measurements, and the page that tells them: `docs/performance.md` with its plots.
 //!
 //! - [`child`]: each measurement is a process of its own, so that memory and metrics are not mixed.
-//! - [`collect`]: which measurements, and for how long. [`cold`]: those of stores that were just opened. [`targets`]:
-//!   what they are held against.
+//! - [`collect`]: which measurements, and for how long. [`cold`]: those of stores that were just
+//!   opened. [`targets`]: the bounds that they are held against.
 //! - [`plots`], [`page`], [`about`]: how they are shown, and what they were made on.
 
 mod about;

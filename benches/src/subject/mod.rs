@@ -100,8 +100,8 @@ impl Subject {
         self.send_from(0, options, span).await
     }
 
-    /// Sends messages, the first of which is the one of that number: each goes to another conversation until all had
-    /// one. Only services end after a number of calls.
+    /// Sends messages, the first of which is the one of that number: each goes to another
+    /// conversation until all had one. Only services end after a number of calls.
     pub(crate) async fn send_from(
         &self,
         first: usize,

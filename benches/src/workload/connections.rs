@@ -1,5 +1,5 @@
-//! WebSockets that wait, at the reference host with its defaults: what they cost it in memory, and in processor time
-//! for pings.
+//! WebSockets that wait, at the reference host with its defaults: their cost in memory, and in
+//! processor time for pings.
 
 use std::time::{Duration, Instant};
 

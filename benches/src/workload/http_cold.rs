@@ -1,5 +1,5 @@
-//! The reference host just started, with conversations that are not in memory, beside the same host with few that are,
-//! by turns.
+//! The reference host just started, with conversations that are not in memory, beside the same host
+//! with few that are, by turns.
 
 use std::sync::Arc;
 
@@ -62,7 +62,8 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
     Ok(report)
 }
 
-/// Fills the host's folder and signs people in: as many as send at a time, each with the conversations that they opened.
+/// Fills the host's folder and signs people in: as many as send at a time, each with the
+/// conversations that they opened.
 async fn prepare(setup: &Setup<'_>, options: &Options) -> anyhow::Result<Vec<Sender>> {
     let service = store::builder(options.store, setup.data).await?.start()?;
     let chats = people::open_chats_among(&service, host::user, options.conversations, options.users).await?;

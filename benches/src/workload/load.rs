@@ -21,7 +21,7 @@ pub(super) struct Sender {
     pub(super) conversations: Vec<ConversationId>,
 }
 
-/// What they send.
+/// The messages that senders send, and for how long.
 #[derive(Clone, Copy)]
 pub(super) struct Load<'a> {
     pub(super) address: &'a str,
@@ -121,7 +121,7 @@ pub(super) async fn web_sockets(
                         latency.saturating_record(nanos(asked.elapsed()));
                     }
                     Frame::Problem(problem) => anyhow::bail!("{}", problem.detail),
-                    // What others sent to this member; acknowledged, so that it goes on.
+                    // Messages of others are acknowledged, so that more of them come.
                     Frame::Delivery(delivery) if delivery.position % ACK_EVERY == 0 => {
                         socket.send(Message::Binary(ack(delivery.position))).await?;
                     }

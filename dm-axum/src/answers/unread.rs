@@ -19,7 +19,7 @@ const PER_PIECE: Duration = Duration::from_secs(1);
 /// [`Options::patience`], within which those who wait are refused.
 pub(super) const STANDSTILL: Duration = Duration::from_secs(2);
 
-/// What is left of an answer.
+/// The rest of an answer.
 #[derive(Debug)]
 pub(super) struct Unread {
     pub(super) pieces: VecDeque<Bytes>,
@@ -29,7 +29,7 @@ pub(super) struct Unread {
     /// past `latest`.
     pub(super) until: Timestamp,
     latest: Timestamp,
-    /// When it was made, or a piece was taken last.
+    /// The time at which it was made, or a piece was taken last.
     moved: Timestamp,
 }
 

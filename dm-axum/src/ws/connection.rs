@@ -57,8 +57,8 @@ enum Event {
 }
 
 impl Connection {
-    /// Serves a connection until it is over and closed. Its beginning and its end are boxed, as is what it does in
-    /// between: a connection waits for most of its life, and waiting takes little room.
+    /// Serves a connection until it is over and closed. Its beginning and its end are boxed, and so
+    /// are the events in between: it waits for most of its life, and waiting takes little room.
     pub(super) async fn serve(api: Arc<Api>, who: Principal, terms: Terms, socket: WebSocket) {
         match Box::pin(Self::begin(api, who, terms, socket)).await {
             Ok(mut connection) => {

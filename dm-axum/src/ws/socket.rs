@@ -51,8 +51,8 @@ pub(super) fn limited(api: &Api, upgrade: WebSocketUpgrade) -> WebSocketUpgrade 
         .accept_unmasked_frames(false)
 }
 
-/// Bytes that may wait to be written: with room for the largest frame, should the configuration allow larger ones than
-/// most do.
+/// Bytes that may wait to be written: with room for the largest frame, should the configuration
+/// allow larger ones than most do.
 fn most_to_write(largest: usize) -> usize {
     MAX_WRITE_BUFFER.max(largest.saturating_add(64 * 1024))
 }

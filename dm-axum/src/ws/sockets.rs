@@ -42,11 +42,11 @@ struct Users {
     sweep_at: usize,
 }
 
-/// What a user has open and opened.
+/// The WebSockets of a user: those that are open, and those opened lately.
 #[derive(Debug)]
 struct Opened {
     open: usize,
-    /// When all that were opened are paid for, at one for each interval.
+    /// The time at which all that were opened are paid for, at one for each interval.
     paid_at: Timestamp,
 }
 

@@ -80,7 +80,7 @@ async fn a_note_that_a_killed_process_left_behind_gives_no_number_twice() {
     let store = FjallStore::open(&path).unwrap();
     for since in 1..=6 {
         store.commit(vec![append(1, 1, 10 + since, 5)]).await.unwrap();
-        // What the disk holds when the process is killed here.
+        // The disk as it is when the process is killed here.
         let killed = folder.path().join(format!("killed-{since}"));
         copy(&path, &killed);
         let killed = FjallStore::open(&killed).unwrap();

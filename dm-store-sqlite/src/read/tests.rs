@@ -1,4 +1,4 @@
-//! What SQLite makes of the statements that read.
+//! SQLite plans each statement once.
 
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -54,7 +54,7 @@ fn fill(path: &Path) -> Writer {
     writer
 }
 
-/// What is asked for differs from call to call, and no plan depends on it.
+/// Each call asks for other rows, and no plan depends on which.
 #[test]
 fn no_statement_is_planned_anew_for_each_call() {
     let folder = tempfile::tempdir().unwrap();
