@@ -18,5 +18,6 @@ pub(crate) use entry::{Content, EntryRow};
 pub(crate) use fields::Fields;
 pub(crate) use floor::{FloorRow, Note};
 pub(crate) use key_record::{Announcement, key_record, key_value};
-pub(crate) use keys::{client, mark, numbered, refs, timed};
+pub(crate) use keys::{client, mark, refs, timed};
+pub use keys::{numbered, owner_and_number};
 pub(crate) use message::Filed;

@@ -31,6 +31,7 @@ mod tables;
 mod tests;
 mod write;
 
+pub use codec::{numbered, owner_and_number};
 pub use disk::{absolute, free_bytes};
 pub use failure::Failure;
 pub use heads::Heads;

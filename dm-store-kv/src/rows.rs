@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-use crate::codec::{Fields, numbered};
+use crate::codec::{Fields, numbered, owner_and_number};
 use crate::failure::Failure;
 
 /// Which way to walk.
@@ -57,7 +57,7 @@ pub trait Rows {
     fn last_number(&self, owner: u32, after: u64) -> Result<Option<u64>, Failure> {
         let from = numbered(owner, after.saturating_add(1));
         let last = self.walk(&from, &numbered(owner, u64::MAX), Order::Descending)?.next();
-        last.map(|row| number(&row?.0)).transpose()
+        last.map(|row| Ok(owner_and_number(&row?.0)?.1)).transpose()
     }
 
     /// Visits the last row of each of some owners, which are the first four bytes of the keys:
@@ -112,13 +112,6 @@ pub trait Changes: Rows {
             .collect::<Result<Vec<_>, _>>()?;
         keys.iter().try_for_each(|key| self.remove(key))
     }
-}
-
-/// The number in a key of a log.
-fn number(key: &[u8]) -> Result<u64, Failure> {
-    let mut key = Fields::new(key);
-    key.u32()?;
-    key.last(Fields::u64)
 }
 
 /// Ways to look that every table has.

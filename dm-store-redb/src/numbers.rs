@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use dm_store_kv::Failure;
+use dm_store_kv::{Failure, owner_and_number};
 
 use crate::newest::END;
 use crate::parts::Recent;
@@ -29,7 +29,7 @@ impl Numbers {
             let Some(rows) = recent.between(place, &[], &END)? else { continue };
             let of = if place < recent.moving() { &mut numbers.moving } else { &mut numbers.growing };
             for row in rows {
-                let (owner, number) = split(&row?.0)?;
+                let (owner, number) = owner_and_number(&row?.0)?;
                 of.insert(owner, number);
             }
         }
@@ -43,7 +43,7 @@ impl Numbers {
 
     /// Takes in a row that is put into the newest run.
     pub(crate) fn insert(&mut self, key: &[u8]) -> Result<(), Failure> {
-        let (owner, number) = split(key)?;
+        let (owner, number) = owner_and_number(key)?;
         self.growing.insert(owner, number);
         Ok(())
     }
@@ -54,46 +54,23 @@ impl Numbers {
     }
 }
 
-/// The key of a row in a log.
-pub(crate) fn key(owner: u32, number: u64) -> [u8; 12] {
-    let mut key = [0; 12];
-    let parts = owner.to_be_bytes().into_iter().chain(number.to_be_bytes());
-    key.iter_mut().zip(parts).for_each(|(to, from)| *to = from);
-    key
-}
-
-/// The owner and the number in a key.
-pub(crate) fn split(key: &[u8]) -> Result<(u32, u64), Failure> {
-    let damaged = || Failure::Damaged("a key without its owner or number");
-    let (owner, number) = key.split_first_chunk().ok_or_else(damaged)?;
-    let number = number.try_into().map_err(|_| damaged())?;
-    Ok((u32::from_be_bytes(*owner), u64::from_be_bytes(number)))
-}
-
 #[cfg(test)]
 mod tests {
+    use dm_store_kv::numbered;
+
     use super::*;
 
     #[test]
     fn numbers_go_with_their_generation() {
         let mut numbers = Numbers::default();
-        numbers.insert(&key(1, 5)).unwrap();
+        numbers.insert(&numbered(1, 5)).unwrap();
         numbers.turn();
-        numbers.insert(&key(1, 6)).unwrap();
-        numbers.insert(&key(2, 1)).unwrap();
+        numbers.insert(&numbered(1, 6)).unwrap();
+        numbers.insert(&numbered(2, 1)).unwrap();
         assert_eq!([1, 2, 3].map(|owner| numbers.get(owner)), [Some(6), Some(1), None]);
         numbers.turn();
         numbers.turn();
         assert_eq!(numbers.get(1), None);
         assert!(numbers.moving.is_empty() && numbers.growing.is_empty());
-    }
-
-    #[test]
-    fn a_key_of_another_length_is_damaged() {
-        assert_eq!(split(&key(7, 8)).unwrap(), (7, 8));
-        for len in 0..12 {
-            assert!(split(&key(7, 8)[..len]).is_err(), "{len}");
-        }
-        assert!(split(&[0; 13]).is_err());
     }
 }

@@ -11,10 +11,10 @@
 use std::cell::OnceCell;
 use std::ops::Bound;
 
-use dm_store_kv::{Changes, Failure, Order, Rows, Tables};
+use dm_store_kv::{Changes, Failure, Order, Rows, Tables, numbered, owner_and_number};
 use redb::{ReadTransaction, WriteTransaction};
 
-use crate::numbers::{Numbers, key, split};
+use crate::numbers::Numbers;
 use crate::parts::{Recent, Walk};
 use crate::runs::Runs;
 use crate::tree::{Guard, Transaction, Tree};
@@ -120,7 +120,7 @@ impl<T: Transaction> Rows for Stored<T> {
     }
 
     fn last_number(&self, owner: u32, after: u64) -> Result<Option<u64>, Failure> {
-        let (from, to) = (key(owner, after.saturating_add(1)), key(owner, u64::MAX));
+        let (from, to) = (numbered(owner, after.saturating_add(1)), numbered(owner, u64::MAX));
         let last = match &self.recent {
             // A reader opens its tables for one call: it has nothing to remember numbers for.
             Some(recent) if T::IS_BATCH => {
@@ -131,7 +131,7 @@ impl<T: Transaction> Rows for Stored<T> {
             }
             _ => self.walk(&from, &to, Order::Descending)?.next(),
         };
-        last.map(|row| Ok(split(&row?.0)?.1)).transpose()
+        last.map(|row| Ok(owner_and_number(&row?.0)?.1)).transpose()
     }
 
     fn last_of_each(

@@ -1,5 +1,7 @@
 //! Keys of rows.
 
+use crate::codec::fields::Fields;
+use crate::failure::Failure;
 use dm_core::{ClientMessageId, Timestamp};
 
 /// A key of two refs.
@@ -7,9 +9,19 @@ pub(crate) fn refs(first: u32, second: u32) -> [u8; 8] {
     joined([first.to_be_bytes().as_slice(), &second.to_be_bytes()])
 }
 
-/// A key of a ref and a number in its log.
-pub(crate) fn numbered(of: u32, number: u64) -> [u8; 12] {
+/// The key of a row of a log, `sequence` or `inbox`: its owner's ref and the row's number.
+#[must_use]
+pub fn numbered(of: u32, number: u64) -> [u8; 12] {
     joined([of.to_be_bytes().as_slice(), &number.to_be_bytes()])
+}
+
+/// The owner's ref and the number in a key of a log.
+///
+/// # Errors
+/// [`Failure::Damaged`] for a key of another length.
+pub fn owner_and_number(key: &[u8]) -> Result<(u32, u64), Failure> {
+    let mut key = Fields::new(key);
+    Ok((key.u32()?, key.last(Fields::u64)?))
 }
 
 /// A key of an entry that a device acknowledged.

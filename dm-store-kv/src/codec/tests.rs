@@ -155,3 +155,12 @@ fn message(client_id: bool, suite: bool, ephemeral: bool) -> Message {
         ciphertext: Ciphertext::new(Bytes::from_static(b"x"), &[8; 24], ephemeral, suite).unwrap(),
     }
 }
+
+#[test]
+fn a_key_of_a_log_has_its_length_and_no_other() {
+    assert_eq!(owner_and_number(&numbered(7, 8)).unwrap(), (7, 8));
+    for len in 0..12 {
+        assert!(owner_and_number(&numbered(7, 8)[..len]).is_err(), "{len}");
+    }
+    assert!(owner_and_number(&[0; 13]).is_err());
+}
