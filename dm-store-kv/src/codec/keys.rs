@@ -1,8 +1,9 @@
 //! Keys of rows.
 
+use dm_core::{ClientMessageId, Timestamp};
+
 use crate::codec::fields::Fields;
 use crate::failure::Failure;
-use dm_core::{ClientMessageId, Timestamp};
 
 /// A key of two refs.
 pub(crate) fn refs(first: u32, second: u32) -> [u8; 8] {
