@@ -5,6 +5,7 @@
 //! - [`equivalents`] reads the list of the changes that no test can notice.
 //! - [`proof`] names the crates whose tests prove a library.
 //! - [`trial`] runs those tests on the chosen changes.
+//! - [`earlier`] keeps what a run found out, so that a later one can go on with it.
 //! - [`score`] counts the outcomes of a library.
 //!
 //! The lists and logs of each library stay in `target/mutants`.
@@ -20,15 +21,18 @@ use crate::copy::copy_tracked;
 use crate::stamp::Stamp;
 use crate::table::Table;
 
+mod earlier;
 mod equivalents;
 mod mutant;
 mod proof;
 mod score;
 mod trial;
 
+use earlier::Earlier;
 use equivalents::Equivalents;
 use proof::{LIBRARIES, Proof};
 use score::Score;
+use trial::Outcomes;
 
 /// Of the mutants that compile, how many in a hundred a test is to notice.
 const AIM: f64 = 95.0;
@@ -62,6 +66,10 @@ pub(crate) struct Args {
     /// shows what a new test is worth; another seed shows whether the share holds for the rest
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// Go on with a run that was broken off: what earlier runs noticed in the same sources of the
+    /// library is not tried again
+    #[arg(long)]
+    resume: bool,
     /// The page with the table, whose rows of other libraries are kept
     #[arg(long, default_value = "target/mutants/table.md")]
     out: PathBuf,
@@ -138,7 +146,14 @@ fn library(
         }
         println!("── {}: {} mutants, by the tests of {}", proof.library, left.len(), packages.join(", "));
         let logs = logs.join(number.to_string());
-        let outcomes = trial::run(root, tree, &logs, proof.library, packages, &all, &left)?;
+        let earlier = Earlier::take_up(&logs, &tree.join(proof.folder).join("src"), args.resume)?;
+        let untried = earlier.without_known(&left);
+        println!("   {} are known from earlier runs", left.len() - untried.len());
+        let tried = match untried.is_empty() {
+            true => Outcomes::default(),
+            false => trial::run(root, tree, &logs, proof.library, packages, &all, &untried)?,
+        };
+        let outcomes = earlier.add(tried)?.of(&left);
         left.clone_from(&outcomes.missed);
         score.add(outcomes);
     }

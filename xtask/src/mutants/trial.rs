@@ -23,7 +23,7 @@ const COMPILED: &str = "--tests";
 const PROFILE: &str = "--profile=mutants";
 
 /// The folder into which the tool writes its lists.
-const LISTS: &str = "mutants.out";
+pub(super) const LISTS: &str = "mutants.out";
 
 /// The names of the mutants by their outcome.
 #[derive(Debug, Default)]
@@ -37,7 +37,7 @@ pub(super) struct Outcomes {
 }
 
 /// Runs the tests of some packages without a change, which must pass, and on each of the chosen
-/// ones of all mutants.
+/// ones of all mutants. There is at least one.
 ///
 /// # Errors
 /// When the tests fail without a change, or a tool cannot be started or breaks off.
@@ -95,34 +95,77 @@ fn environment<'a>(command: &'a mut Command, tree: &Path) -> &'a mut Command {
 }
 
 impl Outcomes {
-    fn read(folder: &Path) -> anyhow::Result<Self> {
-        let list = |name| {
+    /// Reads the lists in a folder. One that is not there is empty.
+    pub(super) fn read(folder: &Path) -> anyhow::Result<Self> {
+        let mut outcomes = Self::default();
+        for (name, list) in outcomes.lists() {
             let path = folder.join(name);
-            let text = fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
-            anyhow::Ok(text.lines().map(str::to_owned).collect())
-        };
-        Ok(Self {
-            caught: list("caught.txt")?,
-            timeout: list("timeout.txt")?,
-            missed: list("missed.txt")?,
-            unviable: list("unviable.txt")?,
-        })
+            if path.exists() {
+                let text =
+                    fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+                list.extend(text.lines().map(str::to_owned));
+            }
+        }
+        Ok(outcomes)
+    }
+
+    /// Writes the lists into a folder.
+    pub(super) fn write(&mut self, folder: &Path) -> anyhow::Result<()> {
+        for (name, list) in self.lists() {
+            let path = folder.join(name);
+            let text = list.iter().fold(String::new(), |text, name| text + name + "\n");
+            fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
+        }
+        Ok(())
+    }
+
+    /// Adds the outcomes of other mutants, or of the same.
+    pub(super) fn add(&mut self, mut others: Self) {
+        for ((_, list), (_, more)) in self.lists().into_iter().zip(others.lists()) {
+            more.retain(|name| !list.contains(name));
+            list.append(more);
+        }
+    }
+
+    /// The outcomes of some mutants.
+    pub(super) fn of(mut self, mutants: &[String]) -> Self {
+        for (_, list) in self.lists() {
+            list.retain(|name| mutants.contains(name));
+        }
+        self
+    }
+
+    /// Each list with its file's name.
+    fn lists(&mut self) -> [(&'static str, &mut Vec<String>); 4] {
+        [
+            ("caught.txt", &mut self.caught),
+            ("timeout.txt", &mut self.timeout),
+            ("missed.txt", &mut self.missed),
+            ("unviable.txt", &mut self.unviable),
+        ]
     }
 }
 
 /// Makes the folder in which the tool finds that all other mutants were caught earlier: that is how
 /// it takes a list of names. Its expressions do not filter every kind of mutant.
 fn leave_out(logs: &Path, all: &[Mutant], chosen: &[String]) -> anyhow::Result<()> {
+    remove_lists(logs)?;
     let folder = logs.join(LISTS);
-    if folder.exists() {
-        fs::remove_dir_all(&folder).with_context(|| format!("removing {}", folder.display()))?;
-    }
     fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
     let chosen: HashSet<_> = chosen.iter().collect();
     let others = all.iter().map(|mutant| &mutant.name).filter(|name| !chosen.contains(name));
     let others = others.fold(String::new(), |list, name| list + name + "\n");
     let path = folder.join("previously_caught.txt");
     fs::write(&path, others).with_context(|| format!("writing {}", path.display()))
+}
+
+/// Removes the lists of a run.
+pub(super) fn remove_lists(logs: &Path) -> anyhow::Result<()> {
+    let folder = logs.join(LISTS);
+    if folder.exists() {
+        fs::remove_dir_all(&folder).with_context(|| format!("removing {}", folder.display()))?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -76,11 +76,21 @@ async fn a_limit_on_the_rate_is_waited_for_as_long_as_the_server_says() {
 }
 
 #[tokio::test]
+async fn a_wait_of_the_longest_that_the_policy_allows_is_waited_for() {
+    let longest = RetryPolicy::default().longest;
+    let asked = u64::try_from(longest.as_millis()).unwrap();
+    let relay = Relay::start([answer(429, json!({ "retry_after_ms": asked }))]).await;
+    let clock = Arc::new(TestClock::impatient());
+    send(&relay, &clock).await.unwrap();
+    assert_eq!(clock.waits(), [longest]);
+}
+
+#[tokio::test]
 async fn a_wait_beyond_the_policy_is_left_to_the_caller() {
-    let relay = Relay::start([answer(429, json!({ "retry_after_ms": 3_600_000 }))]).await;
+    let relay = Relay::start([answer(429, json!({ "retry_after_ms": 10_001 }))]).await;
     let clock = Arc::new(TestClock::impatient());
     let error = send(&relay, &clock).await.unwrap_err();
-    assert_eq!(error.retry(), Retry::Later(Some(Duration::from_secs(3_600))));
+    assert_eq!(error.retry(), Retry::Later(Some(Duration::from_millis(10_001))));
     assert!(clock.waits().is_empty());
 }
 
