@@ -27,9 +27,6 @@ pub(crate) async fn run(parts: Arc<Parts>, heartbeat: Duration, mut stop: watch:
     let leaving = parts.writer.leaving(parts.stamp());
     parts.publish(parts.subjects.nodes().clone(), leaving).await;
     let _ = subscriber.unsubscribe().await;
-    if parts.is_connected() {
-        let _ = parts.client.flush().await;
-    }
 }
 
 async fn serve(parts: &Arc<Parts>, subscriber: &mut Subscriber, heartbeat: Duration) {

@@ -178,7 +178,14 @@ impl NatsNotifier {
     pub async fn shutdown(&self, bound: Duration) {
         self.inner.stop.send_replace(true);
         let mut tasks = self.inner.tasks.lock().await;
-        let ended = async { while tasks.join_next().await.is_some() {} };
+        let parts = &self.inner.parts;
+        let ended = async {
+            while tasks.join_next().await.is_some() {}
+            // The host may end its runtime next, and with it the connection.
+            if parts.is_connected() {
+                let _ = parts.client.flush().await;
+            }
+        };
         if tokio::time::timeout(bound, ended).await.is_err() {
             tasks.shutdown().await;
         }

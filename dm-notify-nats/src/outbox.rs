@@ -77,7 +77,24 @@ pub(crate) async fn publish(
             }
         }
     }
-    if client.connection_state() == State::Connected {
-        let _ = client.flush().await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_waits_is_counted_and_what_has_no_room_is_dropped() {
+        let counters = Arc::<Counters>::default();
+        let (outbox, mut queued) = Outbox::new(2, Arc::clone(&counters));
+        for waiting in 0..=3 {
+            assert_eq!(
+                (outbox.queued(), counters.stats().dropped),
+                (waiting.min(2), waiting.max(2) as u64 - 2)
+            );
+            outbox.offer("somebody".into(), Bytes::new());
+        }
+        queued.recv().await.unwrap();
+        assert_eq!(outbox.queued(), 1);
     }
 }

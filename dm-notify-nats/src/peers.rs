@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use dm_core::NodeId;
+use tokio::time::Instant;
 
 /// Other nodes remembered, at most. With more nobody knows how many there are.
 const MOST: usize = 1_024;
@@ -155,6 +156,21 @@ mod tests {
         quick.doubt(None);
         quick.doubt(Some(node(1)));
         assert!(!quick.is_in_doubt(), "its time is over");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_node_is_there_until_it_missed_three_heartbeats() {
+        let (heartbeat, tick) = (Duration::from_secs(4), Duration::from_millis(1));
+        let peers = Peers::new(heartbeat);
+        peers.listens(1);
+        peers.heard(node(1));
+        peers.doubt(Some(node(2)));
+        tokio::time::advance(heartbeat * 3 - tick).await;
+        assert!(peers.is_there(node(1)) && peers.is_in_doubt());
+        assert_eq!(peers.known(1), Some(vec![node(1)]));
+        tokio::time::advance(tick).await;
+        assert!(!peers.is_there(node(1)) && !peers.is_in_doubt());
+        assert_eq!(peers.known(1), Some(vec![]));
     }
 
     #[test]

@@ -90,6 +90,12 @@ fn everything_a_node_says_comes_back() {
 }
 
 #[test]
+fn the_default_device_takes_no_room() {
+    let [_, default, _, phone] = &entries()[..] else { panic!("four entries") };
+    assert_eq!(NODE.hint(default, 0).len() + "phone".len(), NODE.hint(phone, 0).len());
+}
+
+#[test]
 fn the_bound_is_met_to_the_byte() {
     let entry = entry(message(600, true), None);
     let whole = NODE.hint(&entry, MOST);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use dm_core::{Hub, MemoryStore};
 use dm_notify_nats::{NatsConfig, NatsError, NatsNotifier};
 use dm_test_servers::nats::Server;
+use futures_util::StreamExt as _;
 
 use crate::common::{self, Node, on, servers, stranger, subscriptions, text, until, user, who};
 
@@ -65,6 +66,34 @@ async fn shutting_down_unsubscribes_and_leaves_the_hub_at_work() {
     node.send(&who(1), chat, "on this node").await;
     assert_eq!(text(&mut bo).await, "on this node");
     node.nats.shutdown(Duration::from_secs(30)).await;
+}
+
+#[test]
+fn what_was_said_is_on_the_bus_when_a_node_is_shut_down_and_its_runtime_with_it() {
+    const HINTS: usize = 300;
+    let server = Server::start();
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let stays = runtime();
+    let mut heard = stays.block_on(async {
+        let heard = stranger(&server).await.subscribe(common::subject(2)).await.unwrap();
+        until("it is subscribed", || subscriptions(&server) == 1).await;
+        heard
+    });
+    let goes = runtime();
+    goes.block_on(async {
+        let node = Node::new(&MemoryStore::new(), &server).await;
+        let chat = node.open(1, 2).await;
+        for _ in 1..HINTS {
+            node.send(&who(1), chat, &"the last words".repeat(500)).await;
+        }
+        node.nats.shutdown(Duration::from_secs(30)).await;
+    });
+    drop(goes);
+    stays.block_on(async {
+        for _ in 0..HINTS {
+            common::soon("a hint", heard.next()).await.unwrap();
+        }
+    });
 }
 
 #[tokio::test]
