@@ -1,5 +1,5 @@
-//! Every defect is caught by a case of the clause that it breaks. `DM_BROKEN=all` examines each
-//! with all cases, for a table of everything that catches it.
+//! Every defect is caught by a case of the clause that it breaks, and every case catches a defect.
+//! `DM_BROKEN=all` examines each defect with all cases, for a table of everything that catches it.
 //!
 //! A program of its own: it silences the panics of its process for a while.
 
@@ -11,35 +11,63 @@ use std::io::Write as _;
 use std::panic;
 use std::sync::Mutex;
 use std::thread;
+use std::time::Duration;
 
-use dm_conformance::broken::{Kind, Scope, kinds};
+use dm_conformance::broken::{Kind, Scope, case_names, kinds};
+
+/// The time limit of a case that is tried on defects one after the other.
+const LIMIT: Duration = Duration::from_secs(60);
 
 #[test]
-fn every_defect_is_caught_by_its_own_clause() {
+fn every_defect_is_caught_by_its_own_clause_and_every_case_catches_one() {
     // Thousands of cases fail here as they should: their panics say nothing to anybody.
     let hook = panic::take_hook();
     panic::set_hook(Box::new(|_| {}));
     let found = examine(kinds());
+    let idle = idle(&found);
     panic::set_hook(hook);
 
     let own = found.iter().filter(|(kind, caught)| caught.contains_key(kind.module)).count();
     // Past the capture of output, which would show it for a failing test only.
     std::io::stdout().write_all(table(&found, own).as_bytes()).unwrap();
     assert_eq!(own, found.len(), "see the table for the defects that their own clause did not catch");
+    assert!(idle.is_empty(), "a case that catches nothing may as well examine nothing: {idle:?}");
 }
 
-/// Examines on as many threads as there are cores.
-fn examine(kinds: Vec<Kind>) -> Vec<(Kind, BTreeMap<&'static str, usize>)> {
+/// The names of the cases that catch a defect, by their modules.
+type CaughtBy = BTreeMap<&'static str, Vec<&'static str>>;
+
+/// Examines all defects.
+fn examine(kinds: Vec<Kind>) -> Vec<(Kind, CaughtBy)> {
     let all = std::env::var("DM_BROKEN").is_ok_and(|scope| scope == "all");
     let examined = if all { Scope::AllModules } else { Scope::OwnModule };
-    let left = Mutex::new(kinds.into_iter().enumerate());
+    on_all_cores(kinds, |kind| (kind, kind.caught_by(examined)))
+}
+
+/// The cases that catch no defect, whatever clause it breaks.
+fn idle(found: &[(Kind, CaughtBy)]) -> Vec<String> {
+    let catches = |case: &(&str, &str)| {
+        found.iter().any(|(_, caught)| caught.get(case.0).is_some_and(|cases| cases.contains(&case.1)))
+    };
+    let untold: Vec<_> = case_names().into_iter().filter(|case| !catches(case)).collect();
+    let tried = on_all_cores(untold, |(module, name)| {
+        // Those of its own module were tried.
+        let mut others = found.iter().map(|(kind, _)| kind).filter(|kind| kind.module != module);
+        (!others.any(|kind| !kind.passes(name, LIMIT))).then(|| format!("{module}::{name}"))
+    });
+    tried.into_iter().flatten().collect()
+}
+
+/// What becomes of some things, in their order, on as many threads as there are cores.
+fn on_all_cores<T: Copy + Send, R: Send>(things: Vec<T>, become_of: impl Fn(T) -> R + Sync) -> Vec<R> {
+    let left = Mutex::new(things.into_iter().enumerate());
     let found = Mutex::new(BTreeMap::new());
     thread::scope(|scope| {
         for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
             scope.spawn(|| {
-                while let Some((n, kind)) = { left.lock().unwrap().next() } {
-                    let caught = kind.caught_by(examined);
-                    found.lock().unwrap().insert(n, (kind, caught));
+                while let Some((n, thing)) = { left.lock().unwrap().next() } {
+                    let result = become_of(thing);
+                    found.lock().unwrap().insert(n, result);
                 }
             });
         }
@@ -47,10 +75,10 @@ fn examine(kinds: Vec<Kind>) -> Vec<(Kind, BTreeMap<&'static str, usize>)> {
     found.into_inner().unwrap().into_values().collect()
 }
 
-fn table(found: &[(Kind, BTreeMap<&'static str, usize>)], own: usize) -> String {
+fn table(found: &[(Kind, CaughtBy)], own: usize) -> String {
     let mut table = String::from("\ndefect | claimed clause | caught by (modules, number of cases)\n");
     for (kind, caught) in found {
-        let by: Vec<_> = caught.iter().map(|(module, cases)| format!("{module} {cases}")).collect();
+        let by: Vec<_> = caught.iter().map(|(module, cases)| format!("{module} {}", cases.len())).collect();
         writeln!(table, "{} | {} | {}", kind.name, kind.module, by.join(", ")).unwrap();
     }
     writeln!(table, "{} defects, {own} caught by their own clause", found.len()).unwrap();

@@ -44,7 +44,7 @@ impl Defect for SyncsLate {
 }
 
 /// The user's newest entry, and the newest that expired.
-async fn extent(store: &MemoryStore, user: UserId) -> Result<(InboxSeq, InboxSeq), StoreError> {
+pub(super) async fn extent(store: &MemoryStore, user: UserId) -> Result<(InboxSeq, InboxSeq), StoreError> {
     let (own, limit, max_bytes) = (OwnEntries::Include, 1, 1);
     let query = InboxQuery { who: user.into(), after: InboxSeq::ZERO, own, limit, max_bytes };
     let page = store.inbox(query).await?;

@@ -8,6 +8,7 @@ mod corners;
 mod deliveries;
 mod endless;
 mod pages;
+mod plain;
 mod writes;
 
 use std::cell::Cell;
@@ -95,6 +96,9 @@ pub struct Kind {
     make: Make,
 }
 
+/// The module of the case that takes minutes to shrink what it finds.
+const MODEL: &str = "model";
+
 /// Which cases examine a defect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
@@ -131,9 +135,17 @@ pub fn kinds() -> Vec<Kind> {
         pages::KINDS,
         caps::KINDS,
         corners::KINDS,
+        plain::KINDS,
         endless::KINDS,
     ]
     .concat()
+}
+
+/// The module and the name of each case, but the model's.
+#[must_use]
+pub fn case_names() -> Vec<(&'static str, &'static str)> {
+    let cases = cases::<Place>();
+    cases.iter().filter(|case| case.module != MODEL).map(|case| (case.module, case.name)).collect()
 }
 
 /// Defects that no case catches before its time limit.
@@ -163,16 +175,16 @@ impl Kind {
         passes
     }
 
-    /// Runs cases against a store with this defect, those of its own module or of all: how many
-    /// fail in each module. Without the model, which takes minutes to shrink what it finds.
+    /// Runs cases against a store with this defect, those of its own module or of all: the names of
+    /// those that fail, by their modules. The model is not asked.
     #[must_use]
-    pub fn caught_by(&self, scope: Scope) -> BTreeMap<&'static str, usize> {
+    pub fn caught_by(&self, scope: Scope) -> BTreeMap<&'static str, Vec<&'static str>> {
         let before = CHOSEN.replace(Some(self.make));
-        let mut caught = BTreeMap::new();
+        let mut caught = BTreeMap::<_, Vec<_>>::new();
         for case in cases::<Place>() {
             let examines = scope == Scope::AllModules || case.module == self.module;
-            if examines && case.module != "model" && !case.passes() {
-                *caught.entry(case.module).or_default() += 1;
+            if examines && case.module != MODEL && !case.passes() {
+                caught.entry(case.module).or_default().push(case.name);
             }
         }
         CHOSEN.set(before);
