@@ -1,8 +1,7 @@
 //! How a store uses its database.
 
-use std::num::NonZeroUsize;
-
 use dm_core::{Invalid, StoreError, StoreErrorKind};
+use dm_store_kv::Heads;
 
 /// Choices for [`FjallStore::open_with`](crate::FjallStore::open_with). Start from the default and change
 /// fields.
@@ -23,10 +22,11 @@ pub struct FjallConfig {
     /// 512 MiB, while sends were no faster with that (measured with `dm-bench`). Not used for a
     /// database that the host opened.
     pub journal_bytes: u64,
-    /// Conversations, and users, whose newest numbers are kept in memory. Default 65,536: about 10 MiB when
-    /// full. Others cost one look into the tables each when they are written to, and one row each when
-    /// others need their room. Closing writes a row for each that was written to.
-    pub heads: NonZeroUsize,
+    /// Memory for the newest numbers of conversations and users, in bytes. A conversation and a user take
+    /// [`HEAD_BYTES`](Self::HEAD_BYTES) together; at least one of each is kept. Default 20 MiB: 65,536 of each, and
+    /// a million take 305 MiB. Others cost one look into the tables each when they are written to, and one
+    /// row each when others need their room. Closing writes a row for each that was written to.
+    pub heads_bytes: usize,
     /// Bytes of the disk to keep free; zero keeps none. Default 64 MiB. While less is free, new
     /// messages, conversations and keys are refused as [`Full`](dm_core::StoreErrorKind::Full)
     /// before the engine is called; reads, acknowledgements and expiry go on. What expires gives
@@ -38,6 +38,9 @@ pub struct FjallConfig {
 impl FjallConfig {
     /// The smallest memory table: below it, a batch alone fills several.
     pub const MIN_MEMTABLE_BYTES: u64 = 1024 * 1024;
+
+    /// What a conversation and a user take in memory together, in bytes.
+    pub const HEAD_BYTES: usize = Heads::BYTES;
 
     /// The least that fjall accepts: one journal is that large.
     pub const MIN_JOURNAL_BYTES: u64 = 64 * 1024 * 1024;
@@ -58,20 +61,13 @@ fn refused(invalid: Invalid) -> Result<(), StoreError> {
     Err(StoreError::new(StoreErrorKind::Engine, invalid))
 }
 
-const fn at_least_one(n: usize) -> NonZeroUsize {
-    match NonZeroUsize::new(n) {
-        Some(n) => n,
-        None => NonZeroUsize::MIN,
-    }
-}
-
 impl Default for FjallConfig {
     fn default() -> Self {
         Self {
             cache_bytes: 64 * 1024 * 1024,
             memtable_bytes: 64 * 1024 * 1024,
             journal_bytes: 128 * 1024 * 1024,
-            heads: at_least_one(65_536),
+            heads_bytes: 20 * 1024 * 1024,
             reserve_bytes: 64 * 1024 * 1024,
         }
     }
@@ -85,7 +81,7 @@ mod tests {
     fn the_default_sizes_are_those_that_are_documented() {
         let config = FjallConfig::default();
         assert_eq!([config.cache_bytes, config.memtable_bytes, config.reserve_bytes], [64 << 20; 3]);
-        assert_eq!((config.journal_bytes, config.heads.get()), (128 << 20, 65_536));
+        assert_eq!((config.journal_bytes, config.heads_bytes / FjallConfig::HEAD_BYTES), (128 << 20, 65_536));
     }
 
     #[test]

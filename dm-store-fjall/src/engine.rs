@@ -34,7 +34,7 @@ impl Engine {
         if let Some(engine) = in_use.iter().filter_map(Weak::upgrade).find(same) {
             return Ok(engine);
         }
-        let heads = Mutex::new(Heads::new(config.heads).noting());
+        let heads = Mutex::new(Heads::new(config.heads_bytes).noting());
         let engine = Arc::new(Self { database, tables, heads, before: RwLock::new(None) });
         in_use.push(Arc::downgrade(&engine));
         Ok(engine)

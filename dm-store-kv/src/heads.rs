@@ -58,9 +58,15 @@ impl User {
 }
 
 impl Heads {
-    /// Nothing known yet; of so many users and so many conversations at most.
+    /// What a conversation and a user take in memory together, in bytes, at most: mostly some 250,
+    /// and more when the table of a map has doubled because of those that made room for others.
+    pub const BYTES: usize = 320;
+
+    /// Nothing known yet. In so many bytes at most, whole multiples of [`BYTES`](Self::BYTES), it
+    /// remembers as many conversations as users; one of each in any case.
     #[must_use]
-    pub fn new(remembered: NonZeroUsize) -> Self {
+    pub fn new(bytes: usize) -> Self {
+        let remembered = NonZeroUsize::new(bytes / Self::BYTES).unwrap_or(NonZeroUsize::MIN);
         Self {
             users: LruCache::new(remembered),
             threads: LruCache::new(remembered),

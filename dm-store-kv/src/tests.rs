@@ -3,8 +3,6 @@
 
 mod memory;
 
-use std::num::NonZeroUsize;
-
 use dm_conformance::build::{append, at, conversation, open, user};
 use dm_core::{Expire, Outcome, Write};
 
@@ -21,7 +19,7 @@ struct Store {
 
 impl Store {
     fn remembering(heads: usize) -> Self {
-        let heads = Heads::new(NonZeroUsize::new(heads).unwrap()).noting();
+        let heads = Heads::new(heads * Heads::BYTES).noting();
         Self { memory: Memory::default(), heads }
     }
 
@@ -96,7 +94,7 @@ fn a_number_that_did_not_move_is_not_noted_again() {
     let mut store = two_conversations(2, 3);
     store.close();
     store.close();
-    store.heads = Heads::new(NonZeroUsize::MIN).noting();
+    store.heads = Heads::new(Heads::BYTES).noting();
     store.memory.forget_asked();
     // Each makes room for itself by what was only looked at.
     for n in [2, 1, 2, 1] {
@@ -255,7 +253,7 @@ fn rows_of_an_older_version_are_read_and_brought_along_by_the_next_note() {
 #[test]
 fn an_engine_without_notes_gets_none() {
     let mut store = Store::remembering(1);
-    store.heads = Heads::new(NonZeroUsize::MIN);
+    store.heads = Heads::new(Heads::BYTES);
     store.apply(vec![open(1, 1, 11)]);
     assert_eq!(store.send(1, 1), [1, 2, 2]);
     store.apply(vec![open(2, 2, 12)]);

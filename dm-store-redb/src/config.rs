@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 
 use dm_core::{Invalid, StoreError, StoreErrorKind};
+use dm_store_kv::Heads;
 
 /// Choices for [`RedbStore::open_with`](crate::RedbStore::open_with). Start from the default and change
 /// fields.
@@ -13,9 +14,10 @@ pub struct RedbConfig {
     /// Default 64 MiB: what is evicted comes back from the operating system's cache of the file. Not used for
     /// a database that the host opened, which has its own.
     pub cache_bytes: usize,
-    /// Conversations, and users, whose newest numbers are kept in memory. Default 65,536: about 10 MiB when
-    /// full. Others cost one look into the file when they are written to.
-    pub heads: NonZeroUsize,
+    /// Memory for the newest numbers of conversations and users, in bytes. A conversation and a user take
+    /// [`HEAD_BYTES`](Self::HEAD_BYTES) together; at least one of each is kept. Default 20 MiB: 65,536 of each, and
+    /// a million take 305 MiB. Others cost one look into the file each when they are written to.
+    pub heads_bytes: usize,
     /// New inbox entries that are kept in small trees, from which they are moved into the large one
     /// in bulk; as many again are being moved. Default 65,536: with 10,000 conversations a batch of
     /// 256 messages then copies a quarter of the pages it would copy without. More makes the moves
@@ -66,6 +68,9 @@ impl RedbConfig {
     /// The smallest cache: below it, the pages of one batch evict each other.
     pub const MIN_CACHE_BYTES: usize = 1024 * 1024;
 
+    /// What a conversation and a user take in memory together, in bytes.
+    pub const HEAD_BYTES: usize = Heads::BYTES;
+
     /// Refuses what cannot work.
     pub(crate) fn validate(&self) -> Result<(), StoreError> {
         if self.cache_bytes < Self::MIN_CACHE_BYTES {
@@ -87,7 +92,7 @@ impl Default for RedbConfig {
     fn default() -> Self {
         Self {
             cache_bytes: 64 * 1024 * 1024,
-            heads: at_least_one(65_536),
+            heads_bytes: 20 * 1024 * 1024,
             recent_entries: at_least_one(65_536),
             recovery: Recovery::Quick,
             reserve_bytes: 64 * 1024 * 1024,
@@ -103,7 +108,8 @@ mod tests {
     fn the_default_sizes_are_those_that_are_documented() {
         let config = RedbConfig::default();
         assert_eq!((config.cache_bytes, config.reserve_bytes), (64 << 20, 64 << 20));
-        assert_eq!([config.heads, config.recent_entries].map(NonZeroUsize::get), [65_536, 65_536]);
+        let heads = config.heads_bytes / RedbConfig::HEAD_BYTES;
+        assert_eq!([heads, config.recent_entries.get()], [65_536, 65_536]);
     }
 
     #[test]

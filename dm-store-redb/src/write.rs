@@ -35,7 +35,7 @@ impl Writer {
             database,
             recovery: config.recovery,
             run: run.max(1),
-            heads: Heads::new(config.heads),
+            heads: Heads::new(config.heads_bytes),
             numbers: [None, None],
             commits: 0,
         }

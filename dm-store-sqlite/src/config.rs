@@ -20,10 +20,11 @@ pub struct SqliteConfig {
     pub busy_timeout: Duration,
     /// Page cache of the writing connection in bytes. Default 32 MiB; each reader has an eighth of it.
     pub cache_bytes: usize,
-    /// Conversations, and users, whose newest numbers are kept in memory. Default 65,536 of each: about
-    /// 14 MiB when full. A message to others costs one statement, which reads the rows of the
-    /// conversation and of its two users.
-    pub heads: NonZeroUsize,
+    /// Memory for the newest numbers of conversations and users, in bytes. A conversation and a user
+    /// take [`HEAD_BYTES`](Self::HEAD_BYTES) together; at least one of each is kept. Default 20 MiB:
+    /// 65,536 of each, and a million take 305 MiB. A message to others costs one statement, which
+    /// reads the rows of the conversation and of its two users.
+    pub heads_bytes: usize,
     /// New inbox entries that are kept in small trees, from which they are moved into the large
     /// ones in bulk; as many again are being moved. Default 131,072: with 10,000 conversations a
     /// send then writes a quarter of the pages it would write without. More makes the moves cheaper
@@ -65,6 +66,11 @@ const fn at_least_one(n: usize) -> NonZeroUsize {
     }
 }
 
+impl SqliteConfig {
+    /// What a conversation and a user take in memory together, in bytes, at most: mostly some 250.
+    pub const HEAD_BYTES: usize = 320;
+}
+
 impl Default for SqliteConfig {
     fn default() -> Self {
         Self {
@@ -73,7 +79,7 @@ impl Default for SqliteConfig {
             readers: at_least_one(4),
             busy_timeout: Duration::from_secs(5),
             cache_bytes: 32 * 1024 * 1024,
-            heads: at_least_one(65_536),
+            heads_bytes: 20 * 1024 * 1024,
             recent_entries: at_least_one(131_072),
             checkpoint_pages: 500,
             max_pages: None,
@@ -91,7 +97,11 @@ mod tests {
         let config = SqliteConfig::default();
         assert_eq!((config.cache_bytes, config.reserve_bytes), (32 << 20, 64 << 20));
         assert_eq!(
-            [config.readers, config.heads, config.recent_entries].map(NonZeroUsize::get),
+            [
+                config.readers.get(),
+                config.heads_bytes / SqliteConfig::HEAD_BYTES,
+                config.recent_entries.get()
+            ],
             [4, 65_536, 131_072]
         );
     }

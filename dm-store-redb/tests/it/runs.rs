@@ -133,7 +133,7 @@ async fn the_newest_row_is_found_wherever_it_is_and_whoever_wrote_it() {
     let database = Arc::new(Database::create(folder.path().join("host.redb")).unwrap());
     let stores = [(); 2].map(|()| {
         let mut config = config(24);
-        config.heads = NonZeroUsize::MIN;
+        config.heads_bytes = RedbConfig::HEAD_BYTES;
         RedbStore::from_database(Arc::clone(&database), &config).unwrap()
     });
     stores[0].commit((1..=5).map(|n| open(n, 2 * n, 2 * n + 1)).collect()).await.unwrap();

@@ -1,5 +1,7 @@
 //! The newest numbers, kept in memory so that a send looks nothing up.
 
+use std::num::NonZeroUsize;
+
 use dm_core::{ConversationId, InboxSeq, Participants, ServerSequence, UserId};
 use lru::LruCache;
 use rusqlite::{Result, Row};
@@ -37,7 +39,9 @@ pub(super) struct Thread {
 
 impl Heads {
     pub(super) fn new(config: &SqliteConfig) -> Self {
-        Self { users: LruCache::new(config.heads), threads: LruCache::new(config.heads), message: None }
+        let remembered = config.heads_bytes / SqliteConfig::HEAD_BYTES;
+        let remembered = NonZeroUsize::new(remembered).unwrap_or(NonZeroUsize::MIN);
+        Self { users: LruCache::new(remembered), threads: LruCache::new(remembered), message: None }
     }
 
     pub(super) fn clear(&mut self) {

@@ -1,6 +1,5 @@
 //! Where the conformance suite finds a store.
 
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use dm_conformance::Harness;
@@ -27,7 +26,7 @@ impl Harness for Folder {
     async fn open(&self) -> Result<FjallStore, StoreError> {
         let mut config = FjallConfig::default();
         // So few that some of those who are written to are in memory and some are not.
-        config.heads = NonZeroUsize::new(2).unwrap();
+        config.heads_bytes = 2 * FjallConfig::HEAD_BYTES;
         FjallStore::open_with(&self.path, &config)
     }
 }

@@ -30,7 +30,7 @@ impl Harness for File {
         // follow each other.
         config.recent_entries = NonZeroUsize::new(24).unwrap();
         // And so few that some of those who are written to are in memory and some are not.
-        config.heads = NonZeroUsize::new(2).unwrap();
+        config.heads_bytes = 2 * RedbConfig::HEAD_BYTES;
         RedbStore::open_with(&self.path, &config)
     }
 }

@@ -33,7 +33,7 @@ impl Harness for File {
         // follow each other.
         config.recent_entries = NonZeroUsize::new(24).unwrap();
         // And so few that some of those who are written to are in memory and some are not.
-        config.heads = NonZeroUsize::new(2).unwrap();
+        config.heads_bytes = 2 * SqliteConfig::HEAD_BYTES;
         SqliteStore::open_with(&self.path, &config)
     }
 }

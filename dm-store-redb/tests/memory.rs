@@ -1,0 +1,52 @@
+//! How much memory the newest numbers take: no more than the configuration says.
+//!
+//! A program of its own: what its allocator counts is of one test.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::alloc::System;
+use std::path::Path;
+
+use cap::Cap;
+use dm_conformance::build::{append, open};
+use dm_core::Store as _;
+use dm_store_redb::{RedbConfig, RedbStore};
+
+#[global_allocator]
+static ALLOCATOR: Cap<System> = Cap::new(System, usize::MAX);
+
+const CONVERSATIONS: u64 = 20_000;
+const BATCH: u64 = 500;
+
+/// The bytes that a store holds after a message in each of many conversations between other people.
+async fn held(path: &Path, heads: usize) -> usize {
+    let before = ALLOCATOR.allocated();
+    let mut config = RedbConfig::default();
+    config.heads_bytes = heads * RedbConfig::HEAD_BYTES;
+    // As good as none, and of one size: the pages are not counted.
+    config.cache_bytes = RedbConfig::MIN_CACHE_BYTES;
+    let store = RedbStore::open_with(path, &config).unwrap();
+    for first in (0..CONVERSATIONS).step_by(usize::try_from(BATCH).unwrap()) {
+        let batch =
+            (first..first + BATCH).flat_map(|n| [open(n, 2 * n, 2 * n + 1), append(n, 2 * n, n).into()]);
+        store.commit(batch.collect()).await.unwrap();
+    }
+    // The first users were forgotten. As soon as one such is written to, newest numbers of recent rows
+    // are in memory, too.
+    store.commit(vec![append(0, 0, CONVERSATIONS).into()]).await.unwrap();
+    ALLOCATOR.allocated() - before
+}
+
+#[tokio::test]
+async fn newest_numbers_take_no_more_than_the_configuration_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let heads = usize::try_from(CONVERSATIONS).unwrap();
+    let without = held(&folder.path().join("without"), 1).await;
+    let with = held(&folder.path().join("with"), heads).await;
+    let (took, said) = (with - without, heads * RedbConfig::HEAD_BYTES);
+    assert!(took <= said + RedbConfig::MIN_CACHE_BYTES, "{took} of {said}");
+    assert!(
+        (took + RedbConfig::MIN_CACHE_BYTES) * 3 > said * 2,
+        "it says much more than they take: {took} of {said}"
+    );
+}
