@@ -51,6 +51,16 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
+    /// The engine alone below the service over a store of this kind.
+    pub(crate) const fn engine(self) -> Option<Self> {
+        match self {
+            Self::Sqlite => Some(Self::EngineSqlite),
+            Self::Redb => Some(Self::EngineRedb),
+            Self::Fjall => Some(Self::EngineFjall),
+            _ => None,
+        }
+    }
+
     /// Its name on the command line.
     pub(crate) fn name(self) -> String {
         let value = clap::ValueEnum::to_possible_value(&self).expect("no kind is hidden");

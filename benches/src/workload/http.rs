@@ -13,6 +13,7 @@ use super::load::{self, Load, Sender};
 use crate::host::{Host, Member};
 use crate::options::Options;
 use crate::report::{Report, progress};
+use crate::subject::Subject;
 use crate::wire::{ACK_EVERY, ack, hear, hello, send, waiting};
 
 /// WebSockets that send; each has its share of what is in flight.
@@ -36,10 +37,34 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
         report.add(format!("{what}, p50"), measured.millis(0.5), "ms");
         report.add(format!("{what}, p99"), measured.millis(0.99), "ms");
     }
+    alone(&host, load, &senders[..1], options, &mut report).await?;
     report.add("backlog over WebSocket", drain(&host, &members, options).await?, "msg/s");
     report.add("waiting WebSocket", idle(&host, &members).await?, "bytes each, in the host");
     host.stop().await?;
     Ok(report)
+}
+
+/// One send at a time, through the host, through the service in this process, and as a bare commit
+/// of the engine.
+async fn alone(
+    host: &Host,
+    load: Load<'_>,
+    sender: &[Sender],
+    options: &Options,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let load = Load { address: &host.address, ..load };
+    report.add("one POST at a time, p50", load::rest(load, sender).await?.millis(0.5), "ms");
+    report.add("one frame at a time, p50", load::web_sockets(load, sender, 1).await?.millis(0.5), "ms");
+    let single = Options { in_flight: 1, ..options.clone() };
+    for (what, kind) in [("in process", Some(options.store)), ("as a bare commit", options.store.engine())] {
+        let Some(kind) = kind else { continue };
+        let folder = options.folder()?;
+        let subject = Subject::open(kind, folder.path(), &single).await?;
+        report.add(format!("one {what}, p50"), subject.send(&single, single.span()).await.millis(0.5), "ms");
+        subject.close().await;
+    }
+    Ok(())
 }
 
 /// What is pending for one device over a WebSocket, in messages per second.
