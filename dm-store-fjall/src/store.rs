@@ -10,8 +10,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use async_trait::async_trait;
 use dm_core::{
     ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, Embedded, HistoryPage,
-    HistoryQuery, InboxPage, InboxQuery, KeyRecord, Outcome, Principal, Store, StoreError, StoreErrorKind,
-    StoreStatus, UserId, Write,
+    HistoryQuery, InboxPage, InboxQuery, InboxSeq, KeyRecord, Outcome, Principal, Store, StoreError,
+    StoreErrorKind, StoreStatus, UserId, Write,
 };
 use dm_store_kv::{absolute, free_bytes};
 use fjall::{CompressionType, Database};
@@ -36,8 +36,8 @@ const WORKERS: usize = 4;
 /// A [`Store`] in a fjall database. Clones are handles to the same one.
 ///
 /// The folder is closed when the last clone is dropped, or when the commit or read that then is under way ends.
-/// Closing blocks for as long as a commit of up to twice [`heads`](FjallConfig::heads) narrow rows
-/// takes, or a merge of tables in the background.
+/// Closing blocks for as long as a merge of tables in the background takes, or a commit of up to two narrow rows for each
+/// [`HEAD_BYTES`](FjallConfig::HEAD_BYTES) of [`heads_bytes`](FjallConfig::heads_bytes).
 #[derive(Clone, Debug)]
 pub struct FjallStore {
     embedded: Embedded<Reader>,
@@ -248,6 +248,10 @@ impl Store for FjallStore {
 
     async fn inbox(&self, query: InboxQuery) -> Result<InboxPage, StoreError> {
         self.embedded.inbox(query).await
+    }
+
+    async fn inbox_heads(&self, users: Vec<UserId>) -> Result<Vec<InboxSeq>, StoreError> {
+        self.embedded.inbox_heads(users).await
     }
 
     async fn devices(&self, user: UserId) -> Result<Vec<DeviceState>, StoreError> {

@@ -71,11 +71,6 @@ impl<T: Rows> Tables<T> {
         Ok(People { refs: [row.a, row.b], participants: self.participants(row)?, note: None })
     }
 
-    /// The newest entry that a user's inbox holds above its floor, below which there is none.
-    pub(crate) fn newest_entry(&self, user_ref: u32, floor: InboxSeq) -> Result<Option<InboxSeq>, Failure> {
-        Ok(self.inbox.last_number(user_ref, floor.get())?.map(InboxSeq::new))
-    }
-
     /// The newest entry of a user's inbox that expired.
     pub(crate) fn floor(&self, user_ref: u32) -> Result<InboxSeq, Failure> {
         Ok(self.floor_row(user_ref)?.floor)

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use dm_core::{
     ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, HistoryPage, HistoryQuery,
-    InboxPage, InboxQuery, KeyRecord, Outcome, Principal, Store, StoreError, StoreErrorKind, StoreStatus,
-    UserId, Write,
+    InboxPage, InboxQuery, InboxSeq, KeyRecord, Outcome, Principal, Store, StoreError, StoreErrorKind,
+    StoreStatus, UserId, Write,
 };
 use tokio_postgres::Socket;
 use tokio_postgres::tls::{MakeTlsConnect, NoTls, TlsConnect};
@@ -113,6 +113,10 @@ impl Store for PostgresStore {
 
     async fn inbox(&self, query: InboxQuery) -> Result<InboxPage, StoreError> {
         Ok(self.reader.inbox(&query).await?)
+    }
+
+    async fn inbox_heads(&self, users: Vec<UserId>) -> Result<Vec<InboxSeq>, StoreError> {
+        Ok(self.reader.inbox_heads(&users).await?)
     }
 
     async fn devices(&self, user: UserId) -> Result<Vec<DeviceState>, StoreError> {

@@ -11,8 +11,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use async_trait::async_trait;
 use dm_core::{
     ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, Embedded, HistoryPage,
-    HistoryQuery, InboxPage, InboxQuery, KeyRecord, Outcome, Principal, Store, StoreError, StoreErrorKind,
-    StoreStatus, UserId, Write,
+    HistoryQuery, InboxPage, InboxQuery, InboxSeq, KeyRecord, Outcome, Principal, Store, StoreError,
+    StoreErrorKind, StoreStatus, UserId, Write,
 };
 use dm_store_kv::{absolute, free_bytes};
 use redb::{Builder, Database, DatabaseError};
@@ -214,6 +214,10 @@ impl Store for RedbStore {
 
     async fn inbox(&self, query: InboxQuery) -> Result<InboxPage, StoreError> {
         self.embedded.inbox(query).await
+    }
+
+    async fn inbox_heads(&self, users: Vec<UserId>) -> Result<Vec<InboxSeq>, StoreError> {
+        self.embedded.inbox_heads(users).await
     }
 
     async fn devices(&self, user: UserId) -> Result<Vec<DeviceState>, StoreError> {

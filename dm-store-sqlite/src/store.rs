@@ -6,8 +6,8 @@ use std::path::Path;
 use async_trait::async_trait;
 use dm_core::{
     ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, Embedded, HistoryPage,
-    HistoryQuery, InboxPage, InboxQuery, KeyRecord, Outcome, Principal, Store, StoreError, StoreStatus,
-    UserId, Write,
+    HistoryQuery, InboxPage, InboxQuery, InboxSeq, KeyRecord, Outcome, Principal, Store, StoreError,
+    StoreStatus, UserId, Write,
 };
 
 use crate::config::SqliteConfig;
@@ -85,6 +85,10 @@ impl Store for SqliteStore {
 
     async fn inbox(&self, query: InboxQuery) -> Result<InboxPage, StoreError> {
         self.embedded.inbox(query).await
+    }
+
+    async fn inbox_heads(&self, users: Vec<UserId>) -> Result<Vec<InboxSeq>, StoreError> {
+        self.embedded.inbox_heads(users).await
     }
 
     async fn devices(&self, user: UserId) -> Result<Vec<DeviceState>, StoreError> {

@@ -26,8 +26,8 @@ use crate::disconnect::{Disconnected, EndSessions, NodeId};
 use crate::entropy::{Entropy as _, OsEntropy};
 use crate::time::Timestamp;
 use crate::{
-    DeviceId, DeviceStart, EntryHint, Error, InboxQuery, InboxSeq, Notification, Notifier, NotifyError,
-    OwnEntries, Principal, Reach, Service, UserId,
+    DeviceId, DeviceStart, EntryHint, Error, InboxQuery, Notification, Notifier, NotifyError, Principal,
+    Reach, Service, UserId,
 };
 use mailbox::{Ended, Kind, Mailbox};
 use watch::Watches;
@@ -118,14 +118,7 @@ impl Hub {
     /// Those common to all calls of the service.
     pub async fn follow(&self, service: &Service, who: &Principal) -> Result<Session, Error> {
         let place = self.enter(who, Kind::Follower, service.now());
-        let newest = InboxQuery {
-            who: who.clone(),
-            after: InboxSeq::ZERO,
-            own: OwnEntries::Include,
-            limit: 1,
-            max_bytes: 1,
-        };
-        let head = service.store().inbox(newest).await?.head;
+        let head = service.store().inbox(InboxQuery::of_head(who.user)).await?.head;
         Ok(Session::new(service.clone(), who.clone(), place, head))
     }
 

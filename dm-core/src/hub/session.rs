@@ -5,6 +5,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use tokio::sync::oneshot;
+
 use super::Place;
 use super::delivery::{Delivery, SessionEnd};
 use super::handle::SessionHandle;
@@ -40,6 +42,8 @@ pub struct Session {
     /// The read of the next page. It outlives a dropped `next`, so that a host whose loop wakes
     /// often does not begin it again and again.
     reading: Option<Reading<InboxPage>>,
+    /// The question for the newest number, likewise: every hint may have been lost.
+    asked: Option<oneshot::Receiver<InboxSeq>>,
     /// The look for acknowledgements, likewise.
     looking: Option<Reading<Vec<DeviceState>>>,
     /// Whether the store has to be read before hints are taken.
@@ -69,6 +73,7 @@ impl Session {
             delivered: last,
             page: Page::default(),
             reading: None,
+            asked: None,
             looking: None,
             behind: !follows,
             caught_up: follows,
@@ -83,7 +88,8 @@ impl Session {
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing: an entry counts as delivered only when this returns it,
-    /// and a read of the store that is under way goes on until the session is dropped.
+    /// and a read of the store that is under way goes on until the session is dropped. The question
+    /// for the newest number is asked together with other sessions, and goes on without it.
     pub async fn next(&mut self) -> Result<Delivery, SessionEnd> {
         loop {
             if let Some(cause) = self.place.mailbox.ended() {
@@ -110,8 +116,7 @@ impl Session {
             } else if let Some(delivery) = self.next_hint() {
                 return Ok(delivery);
             } else if !self.behind {
-                // Every hint may have been lost.
-                self.behind = self.wait().await == Woken::ByPoll;
+                self.behind = self.wait_for_hint().await;
             }
         }
     }
@@ -271,6 +276,26 @@ impl Session {
         let gap = page.gap_after(self.last).filter(|_| self.is_device());
         self.page = Page { gap, entries: page.entries.into(), through: page.through };
         Ok(())
+    }
+
+    /// Waits for a hint, and asks for the newest number at each poll, because every hint may have
+    /// been lost. Returns whether the store has to be read.
+    async fn wait_for_hint(&mut self) -> bool {
+        let Some(asked) = &mut self.asked else {
+            if self.wait().await == Woken::ByPoll {
+                self.asked = Some(self.service.inbox_head(self.who.user));
+            }
+            return false;
+        };
+        let head = tokio::select! {
+            biased;
+            head = asked => head,
+            () = self.place.mailbox.rung() => return false,
+            () = self.service.draining() => return false,
+        };
+        self.asked = None;
+        // Without an answer the read says what is wrong.
+        head.map_or(true, |head| head > self.last)
     }
 
     /// Waits for acknowledgements: those through a handle of this session, and, by looking into the

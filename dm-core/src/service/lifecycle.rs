@@ -7,6 +7,7 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use super::commit::Committer;
+use super::inbox_heads::InboxHeads;
 use super::reads::Reads;
 use super::under_way::UnderWay;
 use super::{Inner, Service, health, housekeeping, inbox};
@@ -110,6 +111,7 @@ impl ServiceBuilder {
             entropy: self.entropy,
             config: self.config,
             committer,
+            inbox_heads: InboxHeads::default(),
             stage,
             passing: Arc::new(tokio::sync::Semaphore::new(inbox::PASSING)),
         });

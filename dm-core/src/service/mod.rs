@@ -6,6 +6,7 @@ mod disconnect;
 mod health;
 mod housekeeping;
 mod inbox;
+mod inbox_heads;
 mod keys;
 mod lane;
 mod lifecycle;
@@ -33,6 +34,7 @@ use crate::{
     Clock, Config, Directory, Entropy, Error, Notifier, Outcome, Profile, Store, Timestamp, UserId, Write,
 };
 use commit::Committer;
+use inbox_heads::InboxHeads;
 use lifecycle::Stage;
 use own_task::OwnTask;
 use reads::Reads;
@@ -67,6 +69,7 @@ struct Inner {
     entropy: Arc<dyn Entropy>,
     config: Config,
     committer: Committer,
+    inbox_heads: InboxHeads,
     stage: tokio::sync::watch::Sender<Stage>,
     /// Room for fetches that move a cursor behind their answer; without it they leave that to the
     /// next fetch.

@@ -10,6 +10,7 @@ use super::under_way::UnderWay;
 use crate::conversation::{ConversationId, ConversationState};
 use crate::device::Principal;
 use crate::error::StoreError;
+use crate::inbox::InboxSeq;
 use crate::key::KeyRecord;
 use crate::store::{
     ConversationsQuery, Depth, DeviceState, HistoryPage, HistoryQuery, InboxPage, InboxQuery, Store,
@@ -48,6 +49,10 @@ impl Reads {
 
     pub(crate) fn inbox(&self, query: InboxQuery) -> Reading<InboxPage> {
         self.run(move |store| async move { store.inbox(query).await })
+    }
+
+    pub(crate) fn inbox_heads(&self, users: Vec<UserId>) -> Reading<Vec<InboxSeq>> {
+        self.run(move |store| async move { store.inbox_heads(users).await })
     }
 
     pub(crate) fn devices(&self, user: UserId) -> Reading<Vec<DeviceState>> {

@@ -22,7 +22,7 @@ use std::num::NonZeroUsize;
 
 use async_trait::async_trait;
 
-use crate::{ConversationId, ConversationState, KeyRecord, StoreError, UserId};
+use crate::{ConversationId, ConversationState, InboxSeq, KeyRecord, StoreError, UserId};
 
 /// Keeps everything: implemented by storage authors.
 ///
@@ -109,6 +109,21 @@ pub trait Store: Send + Sync + 'static {
 
     /// A page of a user's inbox as one of their devices sees it.
     async fn inbox(&self, query: InboxQuery) -> Result<InboxPage, StoreError>;
+
+    /// The number of the newest entry of each user's inbox, held or expired; zero for a user without
+    /// entries. Number *i* is that of user *i*, who may stand there more than once. Each is no older
+    /// than clause 17 says; those of different users may be of different moments. Sessions that heard
+    /// nothing for a while ask this, all that ask at about the same time with one call.
+    ///
+    /// The default asks [`inbox`](Store::inbox) for each; a store that finds the numbers without
+    /// the entries, or all with one statement, overrides it.
+    async fn inbox_heads(&self, users: Vec<UserId>) -> Result<Vec<InboxSeq>, StoreError> {
+        let mut heads = Vec::with_capacity(users.len());
+        for user in users {
+            heads.push(self.inbox(InboxQuery::of_head(user)).await?.head);
+        }
+        Ok(heads)
+    }
 
     /// A user's devices, oldest registration first.
     async fn devices(&self, user: UserId) -> Result<Vec<DeviceState>, StoreError>;

@@ -103,6 +103,11 @@ impl OwnEntries {
 }
 
 impl InboxQuery {
+    /// For the newest number alone.
+    pub(crate) fn of_head(user: UserId) -> Self {
+        Self { who: user.into(), after: InboxSeq::ZERO, own: OwnEntries::Include, limit: 1, max_bytes: 1 }
+    }
+
     /// Whether the page may hold an entry, unless the device acknowledged it.
     #[must_use]
     pub fn shows(&self, entry: &InboxEntry) -> bool {

@@ -48,6 +48,8 @@ async fn deliver(early: usize, rounds: Vec<Vec<usize>>) -> Vec<String> {
         }
     }
     world.clock.advance(world.dm.config().poll_interval);
+    assert!(poll_once(&mut Box::pin(session.next())).await.is_none(), "it asks for the newest number");
+    settle().await;
     while let Some(delivery) = poll_once(&mut Box::pin(session.next())).await {
         seen.extend(texts(entry(&delivery.unwrap())));
     }

@@ -14,6 +14,7 @@ mod health;
 mod held;
 mod hints;
 mod inbox;
+mod inbox_heads;
 mod limits;
 mod own_entries;
 mod sessions;

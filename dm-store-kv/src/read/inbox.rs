@@ -106,8 +106,8 @@ pub(super) fn inbox(tables: &Tables<impl Rows>, query: &InboxQuery) -> Result<In
     let none = InboxSeq::ZERO;
     let mut page = InboxPage { entries: Vec::new(), through: none, head: none, floor: none };
     let Some(user_ref) = tables.user_ref(query.who.user)? else { return Ok(page) };
-    page.floor = tables.floor(user_ref)?;
-    page.head = tables.newest_entry(user_ref, page.floor)?.unwrap_or(page.floor);
+    let user = tables.user(user_ref, None)?;
+    (page.floor, page.head) = (user.floor, user.head);
     page.through = page.head;
 
     let mut marks = match tables.device(user_ref, &query.who.device)? {
@@ -169,6 +169,14 @@ pub(super) fn devices(tables: &Tables<impl Rows>, user: UserId) -> Result<Vec<De
             Ok(DeviceState { device, cursor, registered_at })
         })
         .collect()
+}
+
+/// The newest number of a user's inbox.
+pub(super) fn head(tables: &Tables<impl Rows>, user: UserId) -> Result<InboxSeq, Failure> {
+    match tables.user_ref(user)? {
+        Some(user_ref) => Ok(tables.user(user_ref, None)?.head),
+        None => Ok(InboxSeq::ZERO),
+    }
 }
 
 pub(super) fn depth(tables: &Tables<impl Rows>, who: &Principal) -> Result<Depth, Failure> {

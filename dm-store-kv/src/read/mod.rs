@@ -7,7 +7,8 @@ mod messages;
 
 use dm_core::{
     ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, EngineReader, HistoryPage,
-    HistoryQuery, InboxPage, InboxQuery, KeyRecord, Principal, ServerSequence, StoreError, Timestamp, UserId,
+    HistoryQuery, InboxPage, InboxQuery, InboxSeq, KeyRecord, Principal, ServerSequence, StoreError,
+    Timestamp, UserId,
 };
 
 pub(crate) use inbox::marked;
@@ -68,6 +69,10 @@ impl<S: Snapshots> EngineReader for Reader<S> {
 
     fn inbox(&self, query: InboxQuery) -> Result<InboxPage, StoreError> {
         Ok(self.0.read(|tables| inbox::inbox(tables, &query))?)
+    }
+
+    fn inbox_heads(&self, users: Vec<UserId>) -> Result<Vec<InboxSeq>, StoreError> {
+        Ok(self.0.read(|tables| users.iter().map(|user| inbox::head(tables, *user)).collect())?)
     }
 
     fn devices(&self, user: UserId) -> Result<Vec<DeviceState>, StoreError> {

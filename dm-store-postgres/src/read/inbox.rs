@@ -41,6 +41,12 @@ pub(crate) fn statement() -> String {
     )
 }
 
+/// One row for each user that is asked about, in that order. A subquery and no join, which the
+/// planner might do by reading all users.
+pub(crate) const INBOX_HEADS: &str = "SELECT coalesce(
+        (SELECT u.inbox_head FROM users u WHERE u.id = asked.id), 0
+    ) FROM unnest($1::bytea[]) WITH ORDINALITY AS asked(id, place) ORDER BY asked.place";
+
 pub(crate) const DEVICES: &str =
     "SELECT d.device, d.cursor, d.registered_at FROM devices d WHERE d.user_id = $1 ORDER BY d.number";
 

@@ -7,7 +7,7 @@ mod inbox;
 
 use dm_core::{
     ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, HistoryPage, HistoryQuery,
-    InboxPage, InboxQuery, KeyRecord, OwnEntries, Principal, UserId,
+    InboxPage, InboxQuery, InboxSeq, KeyRecord, OwnEntries, Principal, UserId,
 };
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
@@ -19,7 +19,7 @@ use crate::error::Fault;
 use asking::Asking;
 use conversations::{CONVERSATION, CONVERSATIONS};
 use history::statement as history_statement;
-use inbox::{DEPTH, DEVICES, statement as inbox_statement};
+use inbox::{DEPTH, DEVICES, INBOX_HEADS, statement as inbox_statement};
 
 /// A user's current key.
 const KEY: &str =
@@ -97,6 +97,11 @@ impl Reader {
         inbox::page(query, &rows)
     }
 
+    pub(crate) async fn inbox_heads(&self, users: &[UserId]) -> Result<Vec<InboxSeq>, Fault> {
+        let users: Vec<_> = users.iter().map(|user| user.as_bytes().as_slice()).collect();
+        self.rows(INBOX_HEADS, &[&users]).await?.iter().map(|row| codec::get_seq(row, 0)).collect()
+    }
+
     pub(crate) async fn devices(&self, user: UserId) -> Result<Vec<DeviceState>, Fault> {
         let rows = self.rows(DEVICES, &[&user.as_bytes().as_slice()]).await?;
         rows.iter().map(inbox::device).collect()
@@ -114,6 +119,6 @@ impl Reader {
 /// Every statement of a read.
 #[cfg(test)]
 pub(crate) fn statements() -> Vec<String> {
-    let fixed = [KEY, CONVERSATION, CONVERSATIONS, DEVICES, DEPTH].map(str::to_owned);
+    let fixed = [KEY, CONVERSATION, CONVERSATIONS, INBOX_HEADS, DEVICES, DEPTH].map(str::to_owned);
     fixed.into_iter().chain([history_statement(true), history_statement(false), inbox_statement()]).collect()
 }

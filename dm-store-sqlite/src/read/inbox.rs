@@ -98,9 +98,8 @@ fn extent(
         })
         .optional()?;
     let Some((user, floor, moved, device)) = found else { return Ok(None) };
-    let newest = newest_entry(connection, layout, user)?.unwrap_or(moved);
     page.floor = InboxSeq::new(floor.cast_unsigned());
-    page.head = InboxSeq::new(newest.max(floor).cast_unsigned());
+    page.head = newest_number(connection, layout, (user, floor, moved))?;
     Ok(Some(Asking { user, device }))
 }
 
@@ -120,6 +119,31 @@ fn event(connection: &Database, row: &Row<'_>) -> Result<Event> {
             .map(Event::Notice)
             .map_err(|_| codec::damaged(3, Type::Blob, "no notice of this version")),
     }
+}
+
+/// The newest number of each user's inbox.
+pub(super) fn heads(connection: &Database, users: &[UserId]) -> Result<Vec<InboxSeq>> {
+    let layout = Layout::read(connection)?;
+    let mut select = connection
+        .prepare_cached("SELECT u.ref, u.inbox_floor, u.inbox_head FROM dm_users u WHERE u.pubkey = +?1")?;
+    let mut head = |user: &UserId| {
+        let found: Option<(i64, i64, i64)> = select
+            .query_row([user.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .optional()?;
+        found.map_or(Ok(InboxSeq::ZERO), |found| newest_number(connection, &layout, found))
+    };
+    users.iter().map(&mut head).collect()
+}
+
+/// The newest number of an inbox, by the user's ref, the newest number that expired, and the newest
+/// in the large tree.
+fn newest_number(
+    connection: &Database,
+    layout: &Layout,
+    (user, floor, moved): (i64, i64, i64),
+) -> Result<InboxSeq> {
+    let newest = newest_entry(connection, layout, user)?.unwrap_or(moved);
+    Ok(InboxSeq::new(newest.max(floor).cast_unsigned()))
 }
 
 pub(super) fn devices(connection: &Database, user: UserId) -> Result<Vec<DeviceState>> {

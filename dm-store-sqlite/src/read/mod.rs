@@ -12,7 +12,7 @@ use std::num::NonZeroUsize;
 
 use dm_core::{
     ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, EngineReader, HistoryPage,
-    HistoryQuery, InboxPage, InboxQuery, KeyRecord, Principal, StoreError, UserId,
+    HistoryQuery, InboxPage, InboxQuery, InboxSeq, KeyRecord, Principal, StoreError, UserId,
 };
 use rusqlite::{OptionalExtension, Result};
 
@@ -51,6 +51,10 @@ impl EngineReader for Reader {
 
     fn inbox(&self, query: InboxQuery) -> Result<InboxPage, StoreError> {
         self.readers.read(|connection| inbox::inbox(connection, &query))
+    }
+
+    fn inbox_heads(&self, users: Vec<UserId>) -> Result<Vec<InboxSeq>, StoreError> {
+        self.readers.read(|connection| inbox::heads(connection, &users))
     }
 
     fn devices(&self, user: UserId) -> Result<Vec<DeviceState>, StoreError> {

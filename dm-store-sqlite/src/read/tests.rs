@@ -66,6 +66,7 @@ fn no_statement_is_planned_anew_for_each_call() {
         key(&connection, user(n)).unwrap().unwrap();
         inbox::devices(&connection, user(n)).unwrap();
         inbox::depth(&connection, &who(n)).unwrap();
+        inbox::heads(&connection, &[user(n), user(n % USERS + 1)]).unwrap();
         conversations::conversation(&connection, conversation(n)).unwrap().unwrap();
         let page = ConversationsQuery { user: user(n), after: None, limit: 2 };
         conversations::conversations(&connection, &sealed, &page).unwrap();

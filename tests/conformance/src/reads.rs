@@ -61,6 +61,16 @@ impl<H: Harness> World<H> {
         async move { read(line, &query, self.store().inbox(query.clone()).await) }
     }
 
+    /// The newest numbers of the inboxes of the *n*-th users.
+    #[track_caller]
+    pub fn heads(&self, users: impl IntoIterator<Item = u64>) -> impl Future<Output = Vec<u64>> {
+        let (line, users) = (Location::caller(), users.into_iter().map(user).collect::<Vec<_>>());
+        async move {
+            let heads = read(line, &users, self.store().inbox_heads(users.clone()).await);
+            heads.iter().map(|head| head.get()).collect()
+        }
+    }
+
     /// One page of a conversation that the reader is in.
     #[track_caller]
     pub fn messages(&self, query: HistoryQuery) -> impl Future<Output = HistoryPage> {

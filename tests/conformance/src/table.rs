@@ -242,6 +242,9 @@ macro_rules! __table {
                 a_history_page_holds_a_thousand_messages,
                 an_inbox_of_a_thousand_entries_is_read_to_its_end,
                 three_hundred_conversations_are_listed,
+                newest_numbers_stand_where_their_users_were_named,
+                the_newest_number_is_also_that_of_what_expired,
+                newest_numbers_of_three_hundred_users_are_told,
             }
             consistent {
                 a_message_is_read_as_soon_as_its_commit_returns,

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use crate::conversation::{ConversationId, ConversationState};
 use crate::device::Principal;
 use crate::error::StoreError;
+use crate::inbox::InboxSeq;
 use crate::key::KeyRecord;
 use crate::store::read::{
     ConversationsQuery, Depth, DeviceState, HistoryPage, HistoryQuery, InboxPage, InboxQuery,
@@ -41,6 +42,9 @@ pub trait EngineReader: Send + Sync + 'static {
     fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ConversationState>, StoreError>;
     fn history(&self, query: HistoryQuery) -> Result<Option<HistoryPage>, StoreError>;
     fn inbox(&self, query: InboxQuery) -> Result<InboxPage, StoreError>;
+    fn inbox_heads(&self, users: Vec<UserId>) -> Result<Vec<InboxSeq>, StoreError> {
+        users.into_iter().map(|user| Ok(self.inbox(InboxQuery::of_head(user))?.head)).collect()
+    }
     fn devices(&self, user: UserId) -> Result<Vec<DeviceState>, StoreError>;
     fn depth(&self, who: Principal) -> Result<Depth, StoreError>;
 

@@ -23,6 +23,7 @@ use super::write::{Outcome, Write};
 use crate::conversation::{ConversationId, ConversationState};
 use crate::device::Principal;
 use crate::error::{StoreError, StoreErrorKind};
+use crate::inbox::InboxSeq;
 use crate::key::KeyRecord;
 use crate::user::UserId;
 pub use engine::{EngineReader, EngineWriter};
@@ -223,6 +224,10 @@ impl<R: EngineReader> Store for Embedded<R> {
 
     async fn inbox(&self, query: InboxQuery) -> Result<InboxPage, StoreError> {
         self.read(move |reader| reader.inbox(query)).await
+    }
+
+    async fn inbox_heads(&self, users: Vec<UserId>) -> Result<Vec<InboxSeq>, StoreError> {
+        self.read(move |reader| reader.inbox_heads(users)).await
     }
 
     async fn devices(&self, user: UserId) -> Result<Vec<DeviceState>, StoreError> {

@@ -128,6 +128,12 @@ impl Store for MemoryStore {
         Ok(self.lock().inbox(&query))
     }
 
+    async fn inbox_heads(&self, users: Vec<UserId>) -> Result<Vec<InboxSeq>, StoreError> {
+        let state = self.lock();
+        let head = |user| state.users.get(user).map_or(InboxSeq::ZERO, UserState::head);
+        Ok(users.iter().map(head).collect())
+    }
+
     async fn devices(&self, user: UserId) -> Result<Vec<DeviceState>, StoreError> {
         Ok(self.lock().devices(user))
     }

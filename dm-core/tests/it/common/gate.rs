@@ -1,14 +1,14 @@
 //! A store whose calls can be held, failed and counted.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use dm_core::{
     ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, HistoryPage, HistoryQuery,
-    InboxPage, InboxQuery, KeyRecord, MemoryStore, Outcome, Principal, Store, StoreError, StoreErrorKind,
-    StoreStatus, UserId, Write,
+    InboxPage, InboxQuery, InboxSeq, KeyRecord, MemoryStore, Outcome, Principal, Store, StoreError,
+    StoreErrorKind, StoreStatus, UserId, Write,
 };
 use tokio::sync::Semaphore;
 
@@ -43,6 +43,11 @@ pub struct GatedStore {
     hold_next: Arc<AtomicBool>,
     before_inbox: Arc<Semaphore>,
     after_inbox: Arc<Semaphore>,
+    inbox_reads: Arc<AtomicUsize>,
+    heads: Arc<Semaphore>,
+    heads_short: Arc<AtomicBool>,
+    heads_panic: Arc<AtomicBool>,
+    heads_asked: Arc<Mutex<Vec<usize>>>,
     devices: Arc<Semaphore>,
     devices_fail: Arc<AtomicBool>,
     faults: Arc<Mutex<VecDeque<Fault>>>,
@@ -62,6 +67,11 @@ impl GatedStore {
             hold_next: Arc::default(),
             before_inbox: open(),
             after_inbox: open(),
+            inbox_reads: Arc::default(),
+            heads: open(),
+            heads_short: Arc::default(),
+            heads_panic: Arc::default(),
+            heads_asked: Arc::default(),
             devices: open(),
             devices_fail: Arc::default(),
             faults: Arc::default(),
@@ -96,6 +106,34 @@ impl GatedStore {
         for gate in [&self.before_inbox, &self.after_inbox] {
             gate.add_permits(OPEN - gate.available_permits());
         }
+    }
+
+    /// Pages of inboxes read so far.
+    pub fn inbox_reads(&self) -> usize {
+        self.inbox_reads.load(Ordering::Relaxed)
+    }
+
+    pub fn hold_heads(&self) {
+        self.heads.forget_permits(OPEN);
+    }
+
+    pub fn release_heads(&self) {
+        self.heads.add_permits(OPEN - self.heads.available_permits());
+    }
+
+    /// From now on newest numbers are told of one user too few.
+    pub fn shorten_heads(&self) {
+        self.heads_short.store(true, Ordering::Relaxed);
+    }
+
+    /// The next question for newest numbers panics.
+    pub fn panic_at_heads(&self) {
+        self.heads_panic.store(true, Ordering::Relaxed);
+    }
+
+    /// How many newest numbers each question so far was about.
+    pub fn heads_asked(&self) -> Vec<usize> {
+        self.heads_asked.lock().unwrap().clone()
     }
 
     pub fn hold_devices(&self) {
@@ -186,10 +224,21 @@ impl Store for GatedStore {
     }
 
     async fn inbox(&self, query: InboxQuery) -> Result<InboxPage, StoreError> {
+        self.inbox_reads.fetch_add(1, Ordering::Relaxed);
         pass(&self.before_inbox).await;
         let page = self.inner.inbox(query).await;
         pass(&self.after_inbox).await;
         page
+    }
+
+    async fn inbox_heads(&self, mut users: Vec<UserId>) -> Result<Vec<InboxSeq>, StoreError> {
+        self.heads_asked.lock().unwrap().push(users.len());
+        assert!(!self.heads_panic.swap(false, Ordering::Relaxed), "a store that panics");
+        pass(&self.heads).await;
+        if self.heads_short.load(Ordering::Relaxed) {
+            users.pop();
+        }
+        self.inner.inbox_heads(users).await
     }
 
     async fn devices(&self, user: UserId) -> Result<Vec<DeviceState>, StoreError> {

@@ -170,9 +170,10 @@ pub fn seq(n: u64) -> InboxSeq {
     InboxSeq::new(n)
 }
 
-/// Whether a future is ready when polled once.
+/// Whether a future is ready when polled once, however many others were polled before by this task.
 pub async fn poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
-    std::future::poll_fn(|cx| match Pin::new(&mut *future).poll(cx) {
+    let mut future = tokio::task::unconstrained(future);
+    std::future::poll_fn(|cx| match Pin::new(&mut future).poll(cx) {
         Poll::Ready(output) => Poll::Ready(Some(output)),
         Poll::Pending => Poll::Ready(None),
     })

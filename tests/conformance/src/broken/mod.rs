@@ -19,7 +19,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use dm_core::{
     ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, HistoryPage, HistoryQuery,
-    InboxPage, InboxQuery, KeyRecord, MemoryStore, Outcome, Principal, Store, StoreError, UserId, Write,
+    InboxPage, InboxQuery, InboxSeq, KeyRecord, MemoryStore, Outcome, Principal, Store, StoreError, UserId,
+    Write,
 };
 
 use crate::{Harness, cases};
@@ -74,6 +75,15 @@ pub trait Defect: Send + Sync + 'static {
     /// Opens the place.
     async fn open(&self, store: &MemoryStore) -> MemoryStore {
         store.clone()
+    }
+
+    /// Reads the newest numbers of inboxes.
+    async fn inbox_heads(
+        &self,
+        store: &MemoryStore,
+        users: Vec<UserId>,
+    ) -> Result<Vec<InboxSeq>, StoreError> {
+        store.inbox_heads(users).await
     }
 
     /// Reads a conversation.
@@ -288,6 +298,10 @@ impl Store for Broken {
         let mut page = self.read().inbox(query.clone()).await?;
         self.defect.inbox_page(&query, &mut page);
         Ok(page)
+    }
+
+    async fn inbox_heads(&self, users: Vec<UserId>) -> Result<Vec<InboxSeq>, StoreError> {
+        self.defect.inbox_heads(self.read(), users).await
     }
 
     async fn devices(&self, user: UserId) -> Result<Vec<DeviceState>, StoreError> {

@@ -1,10 +1,14 @@
 //! Defects of pages.
 
+use std::collections::HashSet;
+
+use async_trait::async_trait;
 use dm_core::{
     ConversationState, ConversationsQuery, HistoryPage, HistoryQuery, HistoryRange, InboxPage, InboxQuery,
-    InboxSeq, OwnEntries, ServerSequence,
+    InboxSeq, MemoryStore, OwnEntries, ServerSequence, Store as _, StoreError, UserId,
 };
 
+use super::corners::extent;
 use super::{Defect, defects};
 
 defects! {
@@ -17,6 +21,9 @@ defects! {
     "pages": "conversations are listed by id" => ById,
     "pages": "a device is shown what it did itself" => ShowsOwn,
     "pages": "notices are shown to those who ask for messages" => ShowsNotices,
+    "pages": "the newest number of a user is told once" => HeadsOnce,
+    "pages": "the newest number is that of the newest entry held" => HeadsHeld,
+    "pages": "newest numbers of 256 users are told" => HeadsOf256,
 }
 
 #[derive(Default)]
@@ -117,5 +124,55 @@ impl Defect for ShowsNotices {
         if query.own == OwnEntries::ReceivedOnly {
             query.own = OwnEntries::Skip;
         }
+    }
+}
+
+#[derive(Default)]
+struct HeadsOnce;
+
+#[async_trait]
+impl Defect for HeadsOnce {
+    async fn inbox_heads(
+        &self,
+        store: &MemoryStore,
+        mut users: Vec<UserId>,
+    ) -> Result<Vec<InboxSeq>, StoreError> {
+        let mut seen = HashSet::new();
+        users.retain(|user| seen.insert(*user));
+        store.inbox_heads(users).await
+    }
+}
+
+#[derive(Default)]
+struct HeadsHeld;
+
+#[async_trait]
+impl Defect for HeadsHeld {
+    async fn inbox_heads(
+        &self,
+        store: &MemoryStore,
+        users: Vec<UserId>,
+    ) -> Result<Vec<InboxSeq>, StoreError> {
+        let mut heads = Vec::new();
+        for user in users {
+            let (head, floor) = extent(store, user).await?;
+            heads.push(if head == floor { InboxSeq::ZERO } else { head });
+        }
+        Ok(heads)
+    }
+}
+
+#[derive(Default)]
+struct HeadsOf256;
+
+#[async_trait]
+impl Defect for HeadsOf256 {
+    async fn inbox_heads(
+        &self,
+        store: &MemoryStore,
+        mut users: Vec<UserId>,
+    ) -> Result<Vec<InboxSeq>, StoreError> {
+        users.truncate(256);
+        store.inbox_heads(users).await
     }
 }

@@ -83,9 +83,9 @@ impl Defect for OneForEach {
             (write, outcome)
         {
             let mut first = self.0.lock().unwrap();
-            let first = first.entry(write.opener.user).or_insert_with(|| conversation.clone());
+            let first = first.entry(write.opener.user).or_insert_with(|| *conversation);
             *created &= first.id == conversation.id;
-            conversation.clone_from(first);
+            *conversation = *first;
         }
     }
 }
@@ -188,14 +188,14 @@ struct ListsAll(Mutex<Vec<Conversation>>);
 impl Defect for ListsAll {
     fn outcome(&self, _write: &Write, outcome: &mut Outcome) {
         if let Outcome::ConversationOpened { conversation, created: true, .. } = outcome {
-            self.0.lock().unwrap().push(conversation.clone());
+            self.0.lock().unwrap().push(*conversation);
         }
     }
 
     fn list_page(&self, page: &mut Vec<ConversationState>) {
         for conversation in self.0.lock().unwrap().iter() {
             if page.iter().all(|state| state.conversation.id != conversation.id) {
-                let (conversation, head) = (conversation.clone(), ServerSequence::ZERO);
+                let (conversation, head) = (*conversation, ServerSequence::ZERO);
                 page.push(ConversationState { conversation, head, last_activity: None });
             }
         }

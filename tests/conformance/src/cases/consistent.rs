@@ -16,6 +16,7 @@ pub async fn a_message_is_read_as_soon_as_its_commit_returns<H: Harness>(world: 
         must_be!(world.state(1).await.unwrap().head.get(), id);
         must_be!(world.list(2, None, 1).await[0].head.get(), id);
         must_be!(world.depth(&who(2)).await.messages, id);
+        must_be!(world.heads([1, 2]).await, [id + 1, id + 1]);
     }
 }
 

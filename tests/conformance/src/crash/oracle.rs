@@ -204,6 +204,7 @@ pub(crate) fn parsed<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Vec
 
 /// Reads everything.
 async fn agrees(model: &Model, store: &impl Store) -> Result<(), String> {
+    reading::heads(model, store, (0..USERS).map(user).collect()).await?;
     for n in 0..USERS {
         reading::key(model, store, user(n)).await?;
         reading::devices(model, store, user(n)).await?;

@@ -225,6 +225,7 @@ impl<H: Harness> Stage<H> {
     async fn read_all(&self) -> Result<(), String> {
         let first = self.world.store();
         let store = self.other.as_ref().unwrap_or(&*first);
+        reading::heads(&self.model, store, (0..USERS).rev().map(user).collect()).await?;
         for n in 0..USERS {
             self.read_user(&first, n).await?;
             reading::list_by_pages(&self.model, store, user(n), 2).await?;

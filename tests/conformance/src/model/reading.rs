@@ -3,7 +3,8 @@
 use std::fmt::Debug;
 
 use dm_core::{
-    ConversationId, ConversationsQuery, HistoryQuery, InboxQuery, Principal, Store, StoreError, UserId,
+    ConversationId, ConversationsQuery, HistoryQuery, InboxQuery, InboxSeq, Principal, Store, StoreError,
+    UserId,
 };
 
 use super::state::Model;
@@ -14,6 +15,11 @@ pub(crate) async fn key(model: &Model, store: &impl Store, user: UserId) -> Resu
 
 pub(crate) async fn devices(model: &Model, store: &impl Store, user: UserId) -> Result<(), String> {
     equal("the devices", &user, store.devices(user).await, &model.devices(user))
+}
+
+pub(crate) async fn heads(model: &Model, store: &impl Store, users: Vec<UserId>) -> Result<(), String> {
+    let expected = users.iter().map(|user| InboxSeq::new(model.head(*user))).collect::<Vec<_>>();
+    equal("the newest numbers", &users, store.inbox_heads(users.clone()).await, &expected)
 }
 
 pub(crate) async fn depth(model: &Model, store: &impl Store, who: Principal) -> Result<(), String> {

@@ -1,12 +1,14 @@
-//! Clause 16, a file for each of the three reads that have pages, and one for what a page passes
-//! over.
+//! Clause 16, a file for each of the three reads that have pages, one for what a page passes over,
+//! and one for the newest numbers of many inboxes.
 
+mod heads;
 mod history;
 mod inbox;
 mod list;
 mod many;
 mod received;
 
+pub use heads::*;
 pub use history::*;
 pub use inbox::*;
 pub use list::*;

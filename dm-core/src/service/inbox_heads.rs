@@ -1,0 +1,99 @@
+//! Looks for the newest numbers of inboxes: one read of the store for all sessions that ask at
+//! about the same time.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::oneshot;
+
+use super::Service;
+use crate::inbox::InboxSeq;
+use crate::user::UserId;
+
+/// Users asked about with one read, at most, so that a read stays short.
+const AT_ONCE: usize = 256;
+
+/// Who waits for a newest number: as many as there are sessions, at most.
+#[derive(Default)]
+pub(super) struct InboxHeads(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    waiting: Vec<Waiting>,
+    /// Whether a task looks for those who wait.
+    is_looking: bool,
+}
+
+type Waiting = (UserId, oneshot::Sender<InboxSeq>);
+
+impl Service {
+    /// The number of the newest entry of a user's inbox. The answer is dropped when the store gives
+    /// none; the caller's own read then says why.
+    pub(crate) fn inbox_head(&self, user: UserId) -> oneshot::Receiver<InboxSeq> {
+        let (answer, asked) = oneshot::channel();
+        if self.inner.inbox_heads.add((user, answer)) {
+            let look = Look { service: self.clone(), is_done: false };
+            self.inner.reads.runtime.spawn(look.run());
+        }
+        asked
+    }
+}
+
+impl InboxHeads {
+    /// Adds one who waits. Returns whether a task is to be started.
+    fn add(&self, waiting: Waiting) -> bool {
+        let mut state = self.lock();
+        state.waiting.push(waiting);
+        !std::mem::replace(&mut state.is_looking, true)
+    }
+
+    /// The next who wait. When nobody does, the task is to end.
+    fn next(&self) -> Option<Vec<Waiting>> {
+        let mut state = self.lock();
+        // Sessions that are gone wait no more.
+        state.waiting.retain(|(_, answer)| !answer.is_closed());
+        if state.waiting.is_empty() {
+            *state = State::default();
+            return None;
+        }
+        let some = state.waiting.len().min(AT_ONCE);
+        Some(state.waiting.drain(..some).collect())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while the state is locked; a poisoned one is whole.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The task that looks until nobody waits. It holds the service for as long as a read takes.
+struct Look {
+    service: Service,
+    is_done: bool,
+}
+
+impl Look {
+    async fn run(mut self) {
+        // Others whom the same tick of the clock woke ask first.
+        tokio::task::yield_now().await;
+        while let Some(some) = self.service.inner.inbox_heads.next() {
+            let (users, answers): (Vec<_>, Vec<_>) = some.into_iter().unzip();
+            if let Ok(heads) = self.service.store().inbox_heads(users).await {
+                for (answer, head) in answers.into_iter().zip(heads) {
+                    // Whoever does not wait any more needs no answer.
+                    let _ = answer.send(head);
+                }
+            }
+        }
+        self.is_done = true;
+    }
+}
+
+impl Drop for Look {
+    /// When the runtime ends the task or the store panics, those who wait get no answer.
+    fn drop(&mut self) {
+        if !self.is_done {
+            let waiting = std::mem::take(&mut *self.service.inner.inbox_heads.lock());
+            drop(waiting);
+        }
+    }
+}
