@@ -39,7 +39,7 @@ impl FjallConfig {
     /// The smallest memory table: below it, a batch alone fills several.
     pub const MIN_MEMTABLE_BYTES: u64 = 1024 * 1024;
 
-    /// What a conversation and a user take in memory together, in bytes.
+    /// Bytes that a conversation and a user take in memory together.
     pub const HEAD_BYTES: usize = Heads::BYTES;
 
     /// The least that fjall accepts: one journal is that large.

@@ -58,7 +58,7 @@ impl User {
 }
 
 impl Heads {
-    /// What a conversation and a user take in memory together, in bytes, at most: mostly some 250,
+    /// Bytes that a conversation and a user take in memory together, at most: mostly some 250,
     /// and more when the table of a map has doubled because of those that made room for others.
     pub const BYTES: usize = 320;
 

@@ -68,7 +68,7 @@ impl RedbConfig {
     /// The smallest cache: below it, the pages of one batch evict each other.
     pub const MIN_CACHE_BYTES: usize = 1024 * 1024;
 
-    /// What a conversation and a user take in memory together, in bytes.
+    /// Bytes that a conversation and a user take in memory together.
     pub const HEAD_BYTES: usize = Heads::BYTES;
 
     /// Refuses what cannot work.

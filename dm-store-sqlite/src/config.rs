@@ -67,7 +67,7 @@ const fn at_least_one(n: usize) -> NonZeroUsize {
 }
 
 impl SqliteConfig {
-    /// What a conversation and a user take in memory together, in bytes, at most: mostly some 250.
+    /// Bytes that a conversation and a user take in memory together, at most: mostly some 250.
     pub const HEAD_BYTES: usize = 320;
 }
 

@@ -12,7 +12,7 @@ use crate::user::UserId;
 /// Users asked about with one read, at most, so that a read stays short.
 const AT_ONCE: usize = 256;
 
-/// Who waits for a newest number: as many as there are sessions, at most.
+/// The sessions that wait for a newest number.
 #[derive(Default)]
 pub(super) struct InboxHeads(Mutex<State>);
 
@@ -79,7 +79,7 @@ impl Look {
             let (users, answers): (Vec<_>, Vec<_>) = some.into_iter().unzip();
             if let Ok(heads) = self.service.store().inbox_heads(users).await {
                 for (answer, head) in answers.into_iter().zip(heads) {
-                    // Whoever does not wait any more needs no answer.
+                    // A session that is gone needs no answer.
                     let _ = answer.send(head);
                 }
             }
