@@ -25,6 +25,13 @@ struct State {
 
 type Waiting = (UserId, oneshot::Sender<InboxSeq>);
 
+impl State {
+    /// Takes out the sessions that are gone.
+    fn drop_gone(&mut self) {
+        self.waiting.retain(|(_, answer)| !answer.is_closed());
+    }
+}
+
 impl Service {
     /// The number of the newest entry of a user's inbox. The answer is dropped when the store gives
     /// none; the caller's own read then says why.
@@ -42,6 +49,10 @@ impl InboxHeads {
     /// Adds one who waits. Returns whether a task is to be started.
     fn add(&self, waiting: Waiting) -> bool {
         let mut state = self.lock();
+        if state.waiting.len() == state.waiting.capacity() {
+            // While a read hangs, sessions come and go: those that are gone take no room.
+            state.drop_gone();
+        }
         state.waiting.push(waiting);
         !std::mem::replace(&mut state.is_looking, true)
     }
@@ -49,8 +60,7 @@ impl InboxHeads {
     /// The next who wait. When nobody does, the task is to end.
     fn next(&self) -> Option<Vec<Waiting>> {
         let mut state = self.lock();
-        // Sessions that are gone wait no more.
-        state.waiting.retain(|(_, answer)| !answer.is_closed());
+        state.drop_gone();
         if state.waiting.is_empty() {
             *state = State::default();
             return None;
@@ -95,5 +105,28 @@ impl Drop for Look {
             let waiting = std::mem::take(&mut *self.service.inner.inbox_heads.lock());
             drop(waiting);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sessions_that_come_and_go_while_a_read_hangs_take_no_room() {
+        let (heads, user) = (InboxHeads::default(), UserId::from_stored([1; 32]));
+        let ask = || {
+            let (answer, asked) = oneshot::channel();
+            (heads.add((user, answer)), asked)
+        };
+        let (starts, _stays) = ask();
+        assert!(starts);
+        for _ in 0..10_000 {
+            assert!(!ask().0, "one task looks");
+        }
+        assert!(heads.lock().waiting.len() < 10);
+        assert_eq!(heads.next().unwrap().len(), 1, "the one that stays");
+        assert!(heads.next().is_none());
+        assert!(ask().0, "a task is started anew");
     }
 }

@@ -51,14 +51,14 @@ fn idle(found: &[(Kind, CaughtBy)]) -> Vec<String> {
     };
     let untold: Vec<_> = case_names().into_iter().filter(|case| !catches(case)).collect();
     let tried = on_all_cores(untold, |(module, name)| {
-        // Those of its own module were tried.
+        // The defects of its own module were tried.
         let mut others = found.iter().map(|(kind, _)| kind).filter(|kind| kind.module != module);
         (!others.any(|kind| !kind.passes(name, LIMIT))).then(|| format!("{module}::{name}"))
     });
     tried.into_iter().flatten().collect()
 }
 
-/// What becomes of some things, in their order, on as many threads as there are cores.
+/// Does something with each thing, on as many threads as there are cores; the results in order.
 fn on_all_cores<T: Copy + Send, R: Send>(things: Vec<T>, become_of: impl Fn(T) -> R + Sync) -> Vec<R> {
     let left = Mutex::new(things.into_iter().enumerate());
     let found = Mutex::new(BTreeMap::new());

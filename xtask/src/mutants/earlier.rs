@@ -1,4 +1,4 @@
-//! What earlier runs found out, so that a run that takes hours can be broken off and gone on with.
+//! Outcomes of earlier runs: a run that takes hours can be broken off and gone on with.
 
 use std::fs;
 use std::path::{Path, PathBuf};
