@@ -41,14 +41,19 @@ const SHARDS: usize = 64;
 /// [`connect`](Hub::connect) every client to get its [`Session`].
 #[derive(Clone)]
 pub struct Hub {
-    shards: Arc<[Mutex<Connections>]>,
+    /// Each session holds a clone.
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    shards: [Mutex<Connections>; SHARDS],
     hasher: RandomState,
-    watches: Arc<Watches>,
+    watches: Watches,
     /// Watches of users with new device sessions.
-    new_claims: Arc<Watches>,
+    new_claims: Watches,
     node: NodeId,
     /// Device sessions that began here.
-    begun: Arc<AtomicU64>,
+    begun: AtomicU64,
 }
 
 type Connections = HashMap<UserId, Vec<Arc<Mailbox>>>;
@@ -59,20 +64,21 @@ impl Hub {
     pub fn new() -> Self {
         let mut node = [0; 8];
         OsEntropy.fill(&mut node);
-        Self {
-            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+        let inner = Inner {
+            shards: std::array::from_fn(|_| Mutex::default()),
             hasher: RandomState::new(),
-            watches: Arc::default(),
-            new_claims: Arc::default(),
+            watches: Watches::default(),
+            new_claims: Watches::default(),
             node: NodeId::from_bytes(node),
-            begun: Arc::default(),
-        }
+            begun: AtomicU64::new(0),
+        };
+        Self { inner: Arc::new(inner) }
     }
 
     /// The id of this process among the nodes.
     #[must_use]
-    pub const fn node(&self) -> NodeId {
-        self.node
+    pub fn node(&self) -> NodeId {
+        self.inner.node
     }
 
     /// Connects a device: the session brings what is pending, says when it has caught up, then brings what happens.
@@ -125,7 +131,7 @@ impl Hub {
     /// Connections at this moment.
     #[must_use]
     pub fn connections(&self) -> usize {
-        self.shards.iter().map(|shard| lock(shard).values().map(Vec::len).sum::<usize>()).sum()
+        self.inner.shards.iter().map(|shard| lock(shard).values().map(Vec::len).sum::<usize>()).sum()
     }
 
     /// Whether a user has a session here.
@@ -139,16 +145,16 @@ impl Hub {
     #[must_use]
     pub fn watch(&self) -> HubWatch {
         // With all of them locked nobody comes or goes between looking and watching.
-        let shards: Vec<_> = self.shards.iter().map(lock).collect();
-        self.watches.begin(shards.iter().flat_map(|shard| shard.keys().copied()).collect())
+        let shards: Vec<_> = self.inner.shards.iter().map(lock).collect();
+        self.inner.watches.begin(shards.iter().flat_map(|shard| shard.keys().copied()).collect())
     }
 
     /// Watches users get new device sessions, beginning with those there are: for what tells other
     /// nodes of [`claims`](Self::claims). It holds no more than the users who are connected.
     #[must_use]
     pub fn watch_claims(&self) -> HubWatch {
-        let shards: Vec<_> = self.shards.iter().map(lock).collect();
-        self.new_claims.begin(shards.iter().flat_map(|shard| shard.keys().copied()).collect())
+        let shards: Vec<_> = self.inner.shards.iter().map(lock).collect();
+        self.inner.new_claims.begin(shards.iter().flat_map(|shard| shard.keys().copied()).collect())
     }
 
     /// Passes on a hint that came without its entry: sessions that are not that far read the store. A hint with its
@@ -180,7 +186,7 @@ impl Hub {
         let mut connections = self.shard(who.user);
         let boxes = connections.entry(who.user).or_default();
         if boxes.is_empty() {
-            self.watches.changed(who.user);
+            self.inner.watches.changed(who.user);
         }
         let mut term = None;
         if kind == Kind::Device {
@@ -194,7 +200,7 @@ impl Hub {
                 !same
             });
             term = Some(self.next_term(now, over));
-            self.new_claims.add(who.user);
+            self.inner.new_claims.add(who.user);
         }
         let mailbox = Arc::new(Mailbox::new(who.device.clone(), kind, term));
         boxes.push(Arc::clone(&mailbox));
@@ -210,25 +216,25 @@ impl Hub {
             boxes.retain(|other| !Arc::ptr_eq(other, mailbox));
             if boxes.is_empty() {
                 connections.remove(&user);
-                self.watches.changed(user);
-                self.new_claims.remove(user);
+                self.inner.watches.changed(user);
+                self.inner.new_claims.remove(user);
             }
         }
     }
 
     fn next_session(&self) -> SessionId {
-        SessionId { node: self.node, number: self.begun.fetch_add(1, Ordering::Relaxed) }
+        SessionId { node: self.inner.node, number: self.inner.begun.fetch_add(1, Ordering::Relaxed) }
     }
 
     fn shard(&self, user: UserId) -> MutexGuard<'_, Connections> {
-        let at = self.hasher.hash_one(user) % SHARDS as u64;
+        let at = self.inner.hasher.hash_one(user) % SHARDS as u64;
         // `at` is below SHARDS, the length of the slice.
         #[expect(
             clippy::indexing_slicing,
             clippy::cast_possible_truncation,
             reason = "bounded by the remainder"
         )]
-        lock(&self.shards[at as usize])
+        lock(&self.inner.shards[at as usize])
     }
 }
 

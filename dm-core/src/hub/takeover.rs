@@ -124,7 +124,7 @@ impl Hub {
     fn raise(&self, user: UserId, mailbox: &Mailbox, own: Term, over: Term) {
         if let Some(above) = own.above(over) {
             mailbox.set_term(above);
-            self.new_claims.add(user);
+            self.inner.new_claims.add(user);
         }
     }
 

@@ -71,6 +71,8 @@ struct Inner {
     committer: Committer,
     inbox_heads: InboxHeads,
     stage: tokio::sync::watch::Sender<Stage>,
+    /// Rung when the stage moves on, for the sessions.
+    draining: tokio::sync::Notify,
     /// Room for fetches that move a cursor behind their answer; without it they leave that to the
     /// next fetch.
     passing: Arc<tokio::sync::Semaphore>,
