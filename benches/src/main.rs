@@ -66,6 +66,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Expire(options) => (workload::expire::run(&options).await?, options.json),
         Command::Http(options) if options.cold => (workload::http_cold::run(&options).await?, options.json),
         Command::Http(options) => (workload::http::run(&options).await?, options.json),
+        Command::Redis(options) => (workload::redis::run(&options).await?, options.json),
         Command::Connections(options) => (workload::connections::run(&options).await?, options.json),
         Command::Attack(options) => {
             // Dropped rather than killed, so that no server is left frozen and no disk mounted.

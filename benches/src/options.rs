@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Expire(Options),
     /// The reference host over loopback: REST, WebSocket, a backlog, waiting connections
     Http(Options),
+    /// The reference host beside Redis Streams that sync before they answer, by turns; takes `redis-server`
+    Redis(Options),
     /// WebSockets that wait: memory and processor time in the reference host
     Connections(Options),
     /// Attacks on the reference host by turns, and how unrelated people fare meanwhile

@@ -37,6 +37,8 @@ pub(crate) struct Measured {
     pub(crate) push: Told,
     pub(crate) expire: Told,
     pub(crate) http: Vec<(String, Told)>,
+    /// The host beside Redis Streams, where Redis is installed.
+    pub(crate) redis: Option<Told>,
     pub(crate) cold: Cold,
 }
 
@@ -88,7 +90,8 @@ pub(crate) fn collect(effort: Effort) -> anyhow::Result<Measured> {
     let Spans { seconds, rounds, .. } = &spans;
     let mut measured = Measured::default();
     let sizes = Sizes::of(effort);
-    let bar = crate::report::progress(WARM_STEPS + sizes.steps(), "");
+    let redis = dm_test_servers::redis::is_installed();
+    let bar = crate::report::progress(WARM_STEPS + usize::from(redis) + sizes.steps(), "");
     let compare = |store: &str, other: &str, in_flight: &str| {
         step(
             &bar,
@@ -133,6 +136,9 @@ pub(crate) fn collect(effort: Effort) -> anyhow::Result<Measured> {
         let pending = spans.pending.to_string();
         let told = step(&bar, &["http", "--store", store, "--preload", &pending, "--seconds", seconds])?;
         measured.http.push((store.into(), told));
+    }
+    if redis {
+        measured.redis = Some(step(&bar, &["redis", "--seconds", seconds])?);
     }
     measured.cold = cold::collect(&sizes, (seconds, rounds), |arguments| step(&bar, arguments))?;
     bar.finish_and_clear();

@@ -68,6 +68,7 @@ pub(crate) fn write(
          ![Messages per second against conversations](performance/cold.svg)\n\n",
     );
     cold(&mut page, measured);
+    beside_redis(&mut page, measured);
     page.push_str(
         "\n## Sessions\n\n![Memory of sessions that wait](performance/sessions.svg)\n\n## All figures\n\n",
     );
@@ -113,6 +114,27 @@ fn cold(page: &mut String, measured: &Measured) {
     }
 }
 
+fn beside_redis(page: &mut String, measured: &Measured) {
+    page.push_str("\n## Beside Redis Streams\n\n");
+    let Some(told) = &measured.redis else {
+        page.push_str("Not measured: `redis-server` is not installed.\n");
+        return;
+    };
+    page.push_str(
+        "Redis appends each message to the stream of its conversation and syncs before it answers (`appendfsync always`); the \
+         reference host checks the sender, stores the message for both people and notifies. Clients are on the same machine, \
+         each on a connection of its own, with one message in flight; medians of three turns.\n\n\
+         | in flight | Redis msg/s | sqlite | / Redis | fjall | / Redis |\n|---|---|---|---|---|---|\n",
+    );
+    for in_flight in ["1", "64", "256"] {
+        let _ = write!(page, "| {in_flight} |");
+        for what in ["redis", "sqlite", "sqlite / redis", "fjall", "fjall / redis"] {
+            let _ = write!(page, " {} |", number(told.get(&format!("{in_flight} in flight: {what}"))));
+        }
+        page.push('\n');
+    }
+}
+
 fn figures(page: &mut String, measured: &Measured) {
     let named = |rows: &'_ [(String, Told)]| rows.iter().map(|(_, told)| told.clone()).collect::<Vec<_>>();
     let counted =
@@ -130,6 +152,7 @@ fn figures(page: &mut String, measured: &Measured) {
         one(&measured.push),
         one(&measured.expire),
         named(&measured.http),
+        measured.redis.iter().cloned().collect(),
         named(&measured.cold.open),
         counted(&measured.cold.sends),
         named(&measured.cold.http),

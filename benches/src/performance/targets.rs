@@ -113,6 +113,13 @@ pub(crate) fn verdicts(measured: &Measured) -> Vec<Verdict> {
         add(format!("disk per message of 512 bytes, {store}"), AtMost(most, "bytes"), disk);
     }
 
+    if let Some(told) = &measured.redis {
+        for store in ["sqlite", "fjall"] {
+            let what = format!("sends over 256 WebSockets, {store}: / Redis Streams, appendfsync always");
+            add(what, AtLeast(1.0, "×"), told.get(&format!("256 in flight: {store} / redis")));
+        }
+    }
+
     let mut ratios = Vec::new();
     for (what, least, rows) in [
         ("send, {}: / the seed's path", None, &measured.with_seed),

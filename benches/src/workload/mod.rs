@@ -14,6 +14,7 @@ pub(crate) mod list;
 mod load;
 pub(crate) mod open;
 pub(crate) mod push;
+pub(crate) mod redis;
 pub(crate) mod send;
 pub(crate) mod sessions;
 mod turns;

@@ -5,6 +5,7 @@
 //! - [`postgres`]: PostgreSQL from Debian's package of that name, shared by all tests that run at the same time, or alone
 //!   for a test that stops it.
 //! - [`nats`]: NATS from Debian's package `nats-server`, one for each test.
+//! - [`redis`]: Redis from Debian's package `redis-server`, which no test needs: benchmarks measure beside it.
 
 #![allow(
     clippy::unwrap_used,
@@ -18,6 +19,7 @@
 mod guarded;
 pub mod nats;
 pub mod postgres;
+pub mod redis;
 mod shared;
 
 /// Says what to install where a server is not there.
