@@ -4,6 +4,7 @@
 //! - [`mod@bench`] measures everything, and writes the page that tells it; [`instructions`] counts those of the hot paths.
 //! - [`deep`] runs what takes too long for every commit, and keeps the table of it; [`lowest`]
 //!   checks the libraries with the lowest versions of their dependencies.
+//! - [`layers`] finds circles of modules in the libraries.
 //! - [`mod@mutants`] changes the libraries and counts the changes that a test notices.
 //! - [`proto`] regenerates the protobuf code that is checked in, or says that it is stale.
 //! - [`mod@test`] runs every test this machine can run, with [`requirements`] looked after first.
@@ -21,6 +22,7 @@ mod cargo_tool;
 mod copy;
 mod deep;
 mod instructions;
+mod layers;
 mod lowest;
 mod mutants;
 mod proto;
@@ -49,6 +51,8 @@ enum Command {
     Bench(bench::Args),
     /// Run the long trials, and keep their table in docs/deep.md
     Deep(deep::Args),
+    /// Find circles of modules in the libraries
+    Layers(layers::Args),
     /// Check the libraries with the lowest versions of their dependencies that the manifests allow
     Lowest,
     /// Change the libraries at places that a seed chooses, and count the changes that a test
@@ -68,6 +72,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Command::Attack(args) => attack::run(&root, &args),
         Command::Bench(args) => bench::run(&root, &args),
         Command::Deep(args) => deep::run(&root, &args),
+        Command::Layers(args) => layers::run(&root, &args),
         Command::Lowest => lowest::run(&root),
         Command::Mutants(args) => mutants::run(&root, &args),
         Command::Proto(args) => proto::run(&root, &args),

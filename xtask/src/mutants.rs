@@ -31,6 +31,8 @@ mod trial;
 use earlier::Earlier;
 use equivalents::Equivalents;
 use proof::{LIBRARIES, Proof};
+
+pub(crate) use proof::folders as library_folders;
 use score::Score;
 use trial::Outcomes;
 
@@ -88,8 +90,7 @@ pub(crate) fn run(root: &Path, args: &Args) -> anyhow::Result<ExitCode> {
     let stamp = Stamp::now(root);
     copy_tracked(root, &tree)?;
     let equivalents = Equivalents::read(&root.join("xtask/equivalent-mutants.txt"))?;
-    let folders: Vec<_> = LIBRARIES.iter().map(|proof| proof.folder).collect();
-    let foreign = equivalents.foreign(&folders);
+    let foreign = equivalents.foreign(&library_folders());
     ensure!(foreign.is_empty(), "listed as equivalent, and in no library: {}", foreign.join(", "));
     let wanted =
         |proof: &&Proof| args.crates.is_empty() || args.crates.iter().any(|name| name == proof.library);

@@ -32,6 +32,11 @@ pub(super) const LIBRARIES: &[Proof] = &[
     Proof { library: "dm-conformance", folder: "tests/conformance", tests: &[&["dm-conformance"]] },
 ];
 
+/// The libraries' folders, in their order.
+pub(crate) fn folders() -> Vec<&'static str> {
+    LIBRARIES.iter().map(|proof| proof.folder).collect()
+}
+
 /// The libraries' names, in their order.
 pub(super) fn names() -> Vec<&'static str> {
     LIBRARIES.iter().map(|proof| proof.library).collect()

@@ -1,0 +1,46 @@
+//! `cargo xtask layers`: finds circles of modules in the libraries.
+//!
+//! A module uses another when a `use` or a path in its file leads to something that the other's
+//! file defines, through whatever re-exports. `mod`, re-exports of what lies below, and tests do not
+//! count. A file that uses something of the module above it does.
+//!
+//! - [`source`] reads a crate's files. [`graph`] finds out who uses whom, and the circles.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+mod graph;
+mod source;
+
+use crate::mutants::library_folders;
+
+/// Prints the circles of each library, and fails when there is one.
+///
+/// # Errors
+/// When a file cannot be read or is no Rust.
+pub(crate) fn run(root: &Path, args: &Args) -> anyhow::Result<ExitCode> {
+    let mut good = true;
+    for folder in library_folders() {
+        if !args.crates.is_empty() && !args.crates.iter().any(|name| folder.ends_with(name.as_str())) {
+            continue;
+        }
+        let modules = source::read(&root.join(folder).join("src/lib.rs"))?;
+        let circles = graph::circles(&modules);
+        println!("{folder}: {} modules, {} circles", modules.len(), circles.len());
+        for circle in &circles {
+            good = false;
+            println!("  {}", circle.members.join(", "));
+            for edge in &circle.edges {
+                println!("    {edge}");
+            }
+        }
+    }
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Which crates to look at.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The folders of libraries, all of them unless some are named
+    crates: Vec<String>,
+}
