@@ -78,9 +78,11 @@ impl Process {
         let _told = writeln!(self.orders, "{order}").and_then(|()| self.orders.flush());
     }
 
-    /// Ends it with SIGKILL; nothing of it runs any more when this returns.
-    pub(crate) fn end(&mut self) {
-        self.child.kill().and_then(|()| self.child.wait()).expect("one's own child can be killed");
+    /// Ends it with SIGKILL; nothing of it runs any more when this returns. Returns whether it had
+    /// not ended well before.
+    pub(crate) fn end(&mut self) -> bool {
+        let ended = self.child.kill().and_then(|()| self.child.wait());
+        !ended.expect("one's own child can be killed").success()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Plain mistakes, each of which the case about just that must see.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -19,6 +19,7 @@ defects! {
     "never_reused": "an inbox of which all expired is numbered anew for its sender" => CountsHeld,
     "one_conversation": "all conversations of a user are the first one" => OneForEach,
     "idempotent": "a repeat is answered with the next number" => NextNumber,
+    "idempotent": "a repeat in one batch is answered with its own id" => OwnId,
     "idempotent": "a client id is known to its device only" => PerDevice,
     "stale_key": "the first version stays the current one" => FirstVersion,
     "stale_key": "no version is taken for the first" => NoneIsFirst,
@@ -101,6 +102,26 @@ impl Defect for NextNumber {
             let message = Arc::make_mut(&mut done.message);
             message.sequence = message.sequence.next();
         }
+    }
+}
+
+#[derive(Default)]
+struct OwnId;
+
+#[async_trait]
+impl Defect for OwnId {
+    async fn commit(&self, store: &MemoryStore, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
+        let mut outcomes = store.commit(batch.clone()).await?;
+        let mut first = HashSet::new();
+        for (write, outcome) in batch.iter().zip(&mut outcomes) {
+            if let (Write::AppendMessage(write), Outcome::MessageAppended(done)) = (write, outcome)
+                && !first.insert((write.sender.user, write.client_id))
+                && done.repeated
+            {
+                Arc::make_mut(&mut done.message).id = write.id;
+            }
+        }
+        Ok(outcomes)
     }
 }
 

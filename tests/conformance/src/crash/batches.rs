@@ -95,3 +95,77 @@ fn send(seed: u64, number: u64) -> Op {
 fn somebody(chance: &mut Chance) -> Who {
     Who { user: chance.below(USERS), device: chance.place(DEVICES.len()) }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use dm_core::AckTarget;
+
+    use super::*;
+
+    const MANY: u64 = 400;
+
+    #[test]
+    fn every_kind_of_write_comes() {
+        let kind = |write: &Write| match write {
+            Write::PublishKey(_) => "publish",
+            Write::AnnounceKeys(_) => "announce",
+            Write::OpenConversation(_) => "open",
+            Write::AppendMessage(_) => "append",
+            Write::Acknowledge(write) => match write.target {
+                AckTarget::UpTo(_) => "acknowledge up to",
+                AckTarget::Entries(_) => "acknowledge entries",
+                AckTarget::Messages(_) => "acknowledge messages",
+            },
+            Write::RegisterDevice(write) => match write.start {
+                DeviceStart::Oldest => "register at the oldest",
+                DeviceStart::Now => "register now",
+            },
+            Write::ForgetDevice(_) => "forget",
+            Write::Expire(_) => "expire",
+            _ => "another",
+        };
+        let mut counts = HashMap::new();
+        for write in (1..=MANY).flat_map(|n| batch(7, n)) {
+            *counts.entry(kind(&write)).or_insert(0) += 1;
+        }
+        for kind in [
+            "publish",
+            "announce",
+            "open",
+            "append",
+            "acknowledge up to",
+            "acknowledge messages",
+            "register at the oldest",
+            "register now",
+            "forget",
+            "expire",
+        ] {
+            assert!(counts.remove(kind).is_some_and(|count| count >= 5), "{kind}");
+        }
+        assert!(counts.is_empty(), "{counts:?}");
+    }
+
+    #[test]
+    fn what_comes_again_is_a_send_of_an_earlier_batch() {
+        let (mut again, mut late, mut large) = (0, 0, 0);
+        let mut sent = HashMap::new();
+        for n in 1..=MANY {
+            for write in batch(7, n) {
+                let Write::AppendMessage(append) = write else { continue };
+                let id = append.client_id.expect("every send has a client id");
+                let number = (u128::from_be_bytes(*id.as_bytes()) >> 64) as u64;
+                assert!((1..=n).contains(&(number / PER_BATCH)), "{number} in batch {n}");
+                let content = (append.id, append.conversation, append.sender, append.ciphertext);
+                large += u64::from(content.3.payload().len() > 8_192);
+                if let Some((before, earlier)) = sent.insert(number, (n, content.clone())) {
+                    assert_eq!(earlier, content);
+                    again += 1;
+                    late += u64::from(n - before > 10);
+                }
+            }
+        }
+        assert!(again > 50 && late > 20 && large > 20, "{again} come again, {late} late, {large} are large");
+    }
+}

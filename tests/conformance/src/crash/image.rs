@@ -148,6 +148,22 @@ mod tests {
     }
 
     #[test]
+    fn a_file_grows_with_what_is_written_behind_its_end_and_is_cut_to_a_length() {
+        let mut image = Image::default();
+        image.write(PAGE + 1, &[1; 2]);
+        let grown = [&[0; PAGE + 1][..], &[1; 2]].concat();
+        assert_eq!(image.bytes(), grown);
+        assert_eq!(cuts(&image).first().map(Vec::len), Some(0), "nothing of it was synced");
+        image.sync();
+        assert_eq!(cuts(&image), BTreeSet::from([grown.clone()]));
+        image.set_len(PAGE);
+        assert_eq!(cuts(&image), BTreeSet::from([vec![0; PAGE], grown]));
+        image.set_len(PAGE + 2);
+        image.sync();
+        assert_eq!(cuts(&image), BTreeSet::from([vec![0; PAGE + 2]]));
+    }
+
+    #[test]
     fn a_failed_sync_loses_what_is_not_written_again() {
         let mut image = Image::of(vec![0; PAGE]);
         image.write(0, &[1; PAGE]);

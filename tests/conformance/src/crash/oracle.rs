@@ -232,3 +232,29 @@ async fn agrees(model: &Model, store: &impl Store) -> Result<(), String> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use dm_core::MemoryStore;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_batch_shows_that_it_is_there_when_it_stores_something_new() {
+        let (store, mut oracle) = (MemoryStore::new(), Oracle::new(7));
+        let mut seen = [0, 0];
+        for _ in 0..300 {
+            let shows = oracle.shows();
+            let outcomes = store.commit(oracle.ask()).await.unwrap();
+            let is_new = outcomes.iter().any(|outcome| match outcome {
+                Outcome::MessageAppended(appended) => !appended.repeated,
+                Outcome::ConversationOpened { created, .. } => *created,
+                _ => false,
+            });
+            assert_eq!(shows, is_new);
+            seen[usize::from(shows)] += 1;
+            oracle.answered(&outcomes).unwrap();
+        }
+        assert!(seen.iter().all(|count| *count > 0), "{seen:?}");
+    }
+}

@@ -178,8 +178,7 @@ fn kill<H: CrashHarness>(
             child.end();
         }
     }
-    child.end();
-    if !killed {
+    if !child.end() || !killed {
         return Err("the child ended by itself".to_owned());
     }
     tally.answered += answered;
