@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::Invalid;
+use crate::invalid::Invalid;
 
 /// What the service allows and how it behaves. Start from [`Config::default`] and change fields;
 /// [`ServiceBuilder::start`](crate::ServiceBuilder::start) validates the whole.

@@ -4,53 +4,12 @@ use std::fmt;
 use std::str::FromStr;
 
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
-use uuid::Uuid;
 
-use crate::{Invalid, Participants, ServerSequence, Timestamp};
-
-/// Names a conversation. A UUIDv7 made by the service; opaque to clients, and never a cursor.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ConversationId(Uuid);
-
-impl ConversationId {
-    /// An id from its 16 bytes.
-    #[must_use]
-    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(Uuid::from_bytes(bytes))
-    }
-
-    /// The id's 16 bytes.
-    #[must_use]
-    pub const fn as_bytes(&self) -> &[u8; 16] {
-        self.0.as_bytes()
-    }
-}
-
-impl From<Uuid> for ConversationId {
-    fn from(uuid: Uuid) -> Self {
-        Self(uuid)
-    }
-}
-
-impl FromStr for ConversationId {
-    type Err = Invalid;
-
-    fn from_str(text: &str) -> Result<Self, Invalid> {
-        crate::message::parse_uuid("conversation_id", text).map(Self)
-    }
-}
-
-impl fmt::Display for ConversationId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl fmt::Debug for ConversationId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ConversationId({})", self.0)
-    }
-}
+use crate::ids::ConversationId;
+use crate::invalid::Invalid;
+use crate::numbers::ServerSequence;
+use crate::participants::Participants;
+use crate::time::Timestamp;
 
 /// What never changes about a conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

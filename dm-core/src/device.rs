@@ -4,7 +4,8 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use crate::{Invalid, UserId};
+use crate::invalid::Invalid;
+use crate::user::UserId;
 
 /// One of a user's devices: 1 to 64 characters of `A-Z a-z 0-9 . _ -`, chosen by the client or the host.
 ///

@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 
-use crate::{StoreError, UserId};
+use crate::store::StoreError;
+use crate::user::UserId;
 
 /// What the host tells about a user.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::sync::PoisonError;
 
 use uuid::Uuid;
 
-use crate::Timestamp;
+use crate::time::Timestamp;
 
 /// Gives random bytes. The library uses them for ids only, never for keys.
 pub trait Entropy: Send + Sync + 'static {

@@ -3,16 +3,15 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::message::number;
-use crate::{
-    Conversation, ConversationId, DeviceId, KeyBinding, KeyRecord, KeyVersion, Message, Participants,
-    Timestamp, UserId, X25519Key,
-};
-
-number! {
-    /// Place of an entry in its user's inbox: 1, 2, 3 … without holes, never reused.
-    InboxSeq
-}
+use crate::conversation::Conversation;
+use crate::device::DeviceId;
+use crate::ids::ConversationId;
+use crate::key::{KeyBinding, KeyRecord, KeyVersion, X25519Key};
+use crate::message::Message;
+use crate::numbers::InboxSeq;
+use crate::participants::Participants;
+use crate::time::Timestamp;
+use crate::user::UserId;
 
 /// One thing that happened to a user.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,7 +8,9 @@ use curve25519_dalek::scalar::Scalar;
 use curve25519_dalek::traits::IsIdentity;
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 
-use crate::{Invalid, Timestamp, UserId};
+use crate::invalid::Invalid;
+use crate::time::Timestamp;
+use crate::user::UserId;
 
 /// An X25519 public key (RFC 7748), 32 bytes, not all-zero and not of small order: a shared secret made with one of
 /// those is known to everybody. The text form is 64 hexadecimal digits. `Debug` prints no digits.

@@ -65,10 +65,13 @@ mod disconnect;
 mod entropy;
 mod error;
 mod hub;
+mod ids;
 mod inbox;
+mod invalid;
 mod key;
 mod message;
 mod notify;
+mod numbers;
 mod participants;
 mod service;
 mod store;
@@ -78,17 +81,20 @@ mod time;
 mod user;
 
 pub use config::{AckMode, Config, KeyPolicy};
-pub use conversation::{Conversation, ConversationCursor, ConversationId, ConversationState};
+pub use conversation::{Conversation, ConversationCursor, ConversationState};
 pub use device::{DeviceId, Principal};
 pub use directory::{Directory, OpenDirectory, Profile};
 pub use disconnect::{DisconnectReason, Disconnected, EndSessions, NodeId};
 pub use entropy::{Entropy, OsEntropy, SeededEntropy};
-pub use error::{Error, Invalid, Retry, StoreError, StoreErrorKind};
+pub use error::{Error, Retry};
 pub use hub::{Delivery, Hub, HubWatch, Session, SessionClaim, SessionEnd, SessionHandle, SessionId, Term};
-pub use inbox::{Event, Gap, GapReason, InboxEntry, InboxSeq, Notice, UnknownNotice};
+pub use ids::{ClientMessageId, ConversationId, MessageId};
+pub use inbox::{Event, Gap, GapReason, InboxEntry, Notice, UnknownNotice};
+pub use invalid::Invalid;
 pub use key::{KeyBinding, KeyRecord, KeyVersion, X25519Key};
-pub use message::{Ciphertext, ClientMessageId, Message, MessageId, ServerSequence, Suite};
+pub use message::{Ciphertext, Message, Suite};
 pub use notify::{EntryHint, Notification, Notifier, NotifyError, NullNotifier, Reach};
+pub use numbers::{InboxSeq, ServerSequence};
 pub use participants::{Participants, Side};
 pub use service::{
     ConversationPage, Expired, Health, Opened, Pending, PendingKind, PendingQuery, SendMessage, Sent,
@@ -99,7 +105,7 @@ pub use store::{
     ConversationsQuery, Depth, DeviceStart, DeviceState, Durability, Embedded, EmbeddedBuilder, EngineReader,
     EngineWriter, Expire, ForgetDevice, HistoryPage, HistoryQuery, HistoryRange, InboxPage, InboxQuery,
     MemoryStore, OpenConversation, Outcome, OwnEntries, PublishKey, Refusal, RegisterDevice, Room, Store,
-    StoreStatus, Write,
+    StoreError, StoreErrorKind, StoreStatus, Write,
 };
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};
 pub use user::UserId;

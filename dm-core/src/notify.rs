@@ -2,8 +2,11 @@
 
 use async_trait::async_trait;
 
+use crate::device::DeviceId;
 use crate::disconnect::{Disconnected, EndSessions};
-use crate::{DeviceId, InboxEntry, InboxSeq, UserId};
+use crate::inbox::InboxEntry;
+use crate::numbers::InboxSeq;
+use crate::user::UserId;
 
 /// A hint that an entry was appended to a user's inbox.
 ///

@@ -1,6 +1,7 @@
 //! The normalized pair of users in a conversation.
 
-use crate::{Invalid, UserId};
+use crate::invalid::Invalid;
+use crate::user::UserId;
 
 /// The two users of a conversation, normalized: `a` is the smaller key. Constructing one is the only place where
 /// normalization lives, so that two values are equal whenever they name the same two people.

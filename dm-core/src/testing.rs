@@ -3,7 +3,7 @@
 use curve25519_dalek::EdwardsPoint;
 use curve25519_dalek::scalar::Scalar;
 
-use crate::UserId;
+use crate::user::UserId;
 
 /// The *n*-th of many users.
 pub(crate) fn user(n: u64) -> UserId {

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use curve25519_dalek::edwards::CompressedEdwardsY;
 use data_encoding::{HEXLOWER, HEXLOWER_PERMISSIVE};
 
-use crate::Invalid;
+use crate::invalid::Invalid;
 
 /// A user: an Ed25519 public key (RFC 8032), 32 bytes.
 ///

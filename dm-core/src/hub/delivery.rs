@@ -5,7 +5,8 @@ use crate::disconnect::DisconnectReason;
 use crate::error::Error;
 #[cfg(doc)]
 use crate::hub::Session;
-use crate::inbox::{Gap, InboxEntry, InboxSeq};
+use crate::inbox::{Gap, InboxEntry};
+use crate::numbers::InboxSeq;
 #[cfg(doc)]
 use crate::service::Service;
 

@@ -8,8 +8,12 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 use super::takeover::Term;
+use crate::device::DeviceId;
 use crate::disconnect::DisconnectReason;
-use crate::{AckTarget, DeviceId, InboxEntry, InboxSeq, MessageId};
+use crate::ids::MessageId;
+use crate::inbox::InboxEntry;
+use crate::numbers::InboxSeq;
+use crate::store::AckTarget;
 
 /// Hints that wait for one session. Past this the store is read instead, so a slow reader costs no memory.
 const HINTS: usize = 64;

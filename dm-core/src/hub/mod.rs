@@ -22,13 +22,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
+use crate::device::{DeviceId, Principal};
 use crate::disconnect::{Disconnected, EndSessions, NodeId};
 use crate::entropy::{Entropy as _, OsEntropy};
+use crate::error::Error;
+use crate::notify::{EntryHint, Notification, Notifier, NotifyError, Reach};
+use crate::service::Service;
+use crate::store::{DeviceStart, InboxQuery};
 use crate::time::Timestamp;
-use crate::{
-    DeviceId, DeviceStart, EntryHint, Error, InboxQuery, Notification, Notifier, NotifyError, Principal,
-    Reach, Service, UserId,
-};
+use crate::user::UserId;
 use mailbox::{Ended, Kind, Mailbox};
 use watch::Watches;
 

@@ -11,11 +11,12 @@ use super::Place;
 use super::delivery::{Delivery, SessionEnd};
 use super::handle::SessionHandle;
 use super::mailbox::{Found, Hint, Kind};
-use crate::service::Reading;
-use crate::{
-    AckTarget, DeviceState, Gap, InboxEntry, InboxPage, InboxQuery, InboxSeq, MessageId, OwnEntries,
-    Principal, Service, StoreError,
-};
+use crate::device::Principal;
+use crate::ids::MessageId;
+use crate::inbox::{Gap, InboxEntry};
+use crate::numbers::InboxSeq;
+use crate::service::{Reading, Service};
+use crate::store::{AckTarget, DeviceState, InboxPage, InboxQuery, OwnEntries, StoreError};
 
 /// Entries read from the store at once, at most.
 const PAGE: usize = 128;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::sync::Notify;
 
-use crate::UserId;
+use crate::user::UserId;
 
 /// Users whose first session came or whose last one went, from [`Hub::watch`](super::Hub::watch),
 /// or users with a new device session, from [`Hub::watch_claims`](super::Hub::watch_claims).

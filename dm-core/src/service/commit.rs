@@ -10,7 +10,11 @@ use super::lane::Lane;
 use super::lifecycle::Stage;
 use super::queue::{Entry, Queue};
 use super::under_way::UnderWay;
-use crate::{Clock, Config, Error, Notification, Notifier, Outcome, Reach, Store, StoreErrorKind, Write};
+use crate::config::Config;
+use crate::error::Error;
+use crate::notify::{Notification, Notifier, Reach};
+use crate::store::{AckTarget, Outcome, Store, StoreErrorKind, Write};
+use crate::time::Clock;
 
 /// Batches of hints that may wait for the notifier before further ones are dropped. Hints may be lost; waiting for
 /// a slow notifier would hold up commits.
@@ -167,9 +171,9 @@ fn payload_bytes(write: &Write) -> usize {
     64 + match write {
         Write::AppendMessage(write) => write.ciphertext.len(),
         Write::Acknowledge(write) => match &write.target {
-            crate::AckTarget::UpTo(_) => 0,
-            crate::AckTarget::Entries(seqs) => 8 * seqs.len(),
-            crate::AckTarget::Messages(ids) => 16 * ids.len(),
+            AckTarget::UpTo(_) => 0,
+            AckTarget::Entries(seqs) => 8 * seqs.len(),
+            AckTarget::Messages(ids) => 16 * ids.len(),
         },
         _ => 0,
     }

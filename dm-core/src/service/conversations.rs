@@ -1,10 +1,13 @@
 //! Opening and listing conversations.
 
 use super::{Service, misaligned};
-use crate::{
-    Conversation, ConversationCursor, ConversationId, ConversationState, ConversationsQuery, Error,
-    OpenConversation, Outcome, Participants, Principal, UserId, Write,
-};
+use crate::conversation::{Conversation, ConversationCursor, ConversationState};
+use crate::device::Principal;
+use crate::error::Error;
+use crate::ids::ConversationId;
+use crate::participants::Participants;
+use crate::store::{ConversationsQuery, OpenConversation, Outcome, Write};
+use crate::user::UserId;
 
 /// A conversation that is open now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,8 +8,9 @@ use std::time::Duration;
 use super::commit::Status;
 use super::lifecycle::Stage;
 use super::{Inner, Service};
-use crate::store::Availability;
-use crate::{AnnounceKeys, Clock, Error, Expire, Outcome, Store, Write};
+use crate::error::Error;
+use crate::store::{AnnounceKeys, Availability, Expire, Outcome, Store, Write};
+use crate::time::Clock;
 
 /// How long after a failed commit another is tried, if none succeeded meanwhile; twice as long
 /// after each that failed, too. A load balancer that asks for the health sends nobody until one

@@ -3,11 +3,15 @@
 use std::sync::Arc;
 
 use super::{Service, misaligned};
+use crate::config::AckMode;
+use crate::device::{DeviceId, Principal};
 use crate::disconnect::DisconnectReason;
-use crate::{
-    AckMode, AckTarget, Acknowledge, Acknowledged, Depth, DeviceId, DeviceStart, DeviceState, Error,
-    ForgetDevice, Gap, GapReason, InboxEntry, InboxPage, InboxQuery, InboxSeq, Outcome, OwnEntries,
-    Principal, RegisterDevice, StoreError, StoreErrorKind, Write,
+use crate::error::Error;
+use crate::inbox::{Gap, GapReason, InboxEntry};
+use crate::numbers::InboxSeq;
+use crate::store::{
+    AckTarget, Acknowledge, Acknowledged, Depth, DeviceStart, DeviceState, ForgetDevice, InboxPage,
+    InboxQuery, Outcome, OwnEntries, RegisterDevice, StoreError, StoreErrorKind, Write,
 };
 
 /// Asks for what is pending.

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 
 use super::Service;
-use crate::inbox::InboxSeq;
+use crate::numbers::InboxSeq;
 use crate::user::UserId;
 
 /// Users asked about with one read, at most, so that a read stays short.

@@ -1,10 +1,13 @@
 //! Publishing and looking up keys.
 
 use super::{Service, misaligned};
-use crate::{
-    Error, Invalid, KeyBinding, KeyPolicy, KeyRecord, Outcome, Principal, PublishKey, UserId, Write,
-    X25519Key,
-};
+use crate::config::KeyPolicy;
+use crate::device::Principal;
+use crate::error::Error;
+use crate::invalid::Invalid;
+use crate::key::{KeyBinding, KeyRecord, X25519Key};
+use crate::store::{Outcome, PublishKey, Write};
+use crate::user::UserId;
 
 impl Service {
     /// Publishes the caller's X25519 key. A new key becomes the next version, and every peer with a conversation gets

@@ -10,7 +10,10 @@ use tokio::time::Instant;
 
 use super::commit::{Job, Status};
 use super::lifecycle::{Stage, passed};
-use crate::{Clock, Error, Notification, Outcome, Store, StoreError, StoreErrorKind};
+use crate::error::Error;
+use crate::notify::Notification;
+use crate::store::{Outcome, Store, StoreError, StoreErrorKind};
+use crate::time::Clock;
 
 /// One lane: batches, one after another.
 pub(super) struct Lane {

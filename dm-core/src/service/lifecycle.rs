@@ -11,10 +11,13 @@ use super::inbox_heads::InboxHeads;
 use super::reads::Reads;
 use super::under_way::UnderWay;
 use super::{Inner, Service, health, housekeeping, inbox};
-use crate::{
-    Clock, Config, Directory, Entropy, Invalid, Notifier, NullNotifier, OpenDirectory, OsEntropy, Store,
-    SystemClock,
-};
+use crate::config::Config;
+use crate::directory::{Directory, OpenDirectory};
+use crate::entropy::{Entropy, OsEntropy};
+use crate::invalid::Invalid;
+use crate::notify::{Notifier, NullNotifier};
+use crate::store::Store;
+use crate::time::{Clock, SystemClock};
 
 /// How far a service is in its life. Only ever goes forward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

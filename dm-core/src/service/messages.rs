@@ -3,10 +3,14 @@
 use std::sync::Arc;
 
 use super::{Service, misaligned};
-use crate::{
-    AppendMessage, Ciphertext, ClientMessageId, ConversationId, Error, HistoryPage, HistoryQuery,
-    HistoryRange, InboxSeq, KeyVersion, Message, Outcome, Principal, Timestamp, Write,
-};
+use crate::device::Principal;
+use crate::error::Error;
+use crate::ids::{ClientMessageId, ConversationId};
+use crate::key::KeyVersion;
+use crate::message::{Ciphertext, Message};
+use crate::numbers::InboxSeq;
+use crate::store::{AppendMessage, HistoryPage, HistoryQuery, HistoryRange, Outcome, Write};
+use crate::time::Timestamp;
 
 /// A message to send.
 #[derive(Clone, Debug)]

@@ -29,10 +29,14 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::entropy::uuid_v7;
-use crate::{
-    Clock, Config, Directory, Entropy, Error, Notifier, Outcome, Profile, Store, Timestamp, UserId, Write,
-};
+use crate::config::Config;
+use crate::directory::{Directory, Profile};
+use crate::entropy::{Entropy, uuid_v7};
+use crate::error::Error;
+use crate::notify::Notifier;
+use crate::store::{Outcome, Refusal, Store, Write};
+use crate::time::{Clock, Timestamp};
+use crate::user::UserId;
 use commit::Committer;
 use inbox_heads::InboxHeads;
 use lifecycle::Stage;
@@ -147,8 +151,8 @@ impl Service {
         }
     }
 
-    fn refused(&self, refusal: &crate::Refusal) -> Error {
-        use crate::{Refusal, StoreError, StoreErrorKind};
+    fn refused(&self, refusal: &Refusal) -> Error {
+        use crate::store::{Refusal, StoreError, StoreErrorKind};
         match *refusal {
             Refusal::NotFound | Refusal::UnknownDevice => Error::NotFound,
             Refusal::ClientIdReused => Error::ClientIdReused,
@@ -172,6 +176,6 @@ impl std::fmt::Debug for Service {
 
 /// An outcome of another kind than its write: the store breaks clause 3 of its contract, after a commit.
 fn misaligned() -> Error {
-    use crate::{StoreError, StoreErrorKind};
+    use crate::store::{StoreError, StoreErrorKind};
     Error::OutcomeUnknown(StoreError::new(StoreErrorKind::OutcomeUnknown, "the store answered another write"))
 }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use tokio::runtime::Handle;
 use tokio::task::{JoinError, JoinHandle};
 
-use crate::error::{StoreError, StoreErrorKind};
+use crate::store::{StoreError, StoreErrorKind};
 
 /// A future that is moved into a task of its own as soon as it would wait. Nothing that it holds,
 /// such as a permit, a lock or a connection, is held for longer because the caller does not poll.

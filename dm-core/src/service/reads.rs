@@ -7,13 +7,14 @@ use tokio::runtime::Handle;
 
 use super::own_task::OwnTask;
 use super::under_way::UnderWay;
-use crate::conversation::{ConversationId, ConversationState};
+use crate::conversation::ConversationState;
 use crate::device::Principal;
-use crate::error::StoreError;
-use crate::inbox::InboxSeq;
+use crate::ids::ConversationId;
 use crate::key::KeyRecord;
+use crate::numbers::InboxSeq;
 use crate::store::{
     ConversationsQuery, Depth, DeviceState, HistoryPage, HistoryQuery, InboxPage, InboxQuery, Store,
+    StoreError,
 };
 use crate::time::Clock;
 use crate::user::UserId;

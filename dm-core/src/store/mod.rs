@@ -1,12 +1,14 @@
 //! The storage seam: [`Store`] and what goes in and out of it.
 
 mod embedded;
+mod error;
 mod memory;
 mod read;
 mod status;
 mod write;
 
 pub use embedded::{Embedded, EmbeddedBuilder, EngineReader, EngineWriter};
+pub use error::{StoreError, StoreErrorKind};
 pub use memory::MemoryStore;
 pub use read::{
     ConversationsQuery, Depth, DeviceState, HistoryPage, HistoryQuery, HistoryRange, InboxPage, InboxQuery,
@@ -22,7 +24,12 @@ use std::num::NonZeroUsize;
 
 use async_trait::async_trait;
 
-use crate::{ConversationId, ConversationState, InboxSeq, KeyRecord, StoreError, UserId};
+use crate::conversation::ConversationState;
+use crate::device::Principal;
+use crate::ids::ConversationId;
+use crate::key::KeyRecord;
+use crate::numbers::InboxSeq;
+use crate::user::UserId;
 
 /// Keeps everything: implemented by storage authors.
 ///
@@ -49,7 +56,7 @@ use crate::{ConversationId, ConversationState, InboxSeq, KeyRecord, StoreError, 
 ///
 /// *Numbers*
 ///
-/// 7. **Dense.** [`ServerSequence`](crate::ServerSequence) per conversation and [`InboxSeq`](crate::InboxSeq) per user
+/// 7. **Dense.** [`ServerSequence`](crate::ServerSequence) per conversation and [`InboxSeq`] per user
 ///    start at 1 and have no holes in commit order.
 /// 8. **Never reused**, not after deletion, expiry or reopening.
 /// 9. **Visible in order.** A reader never sees entry *n + 1* of a log before *n*.
@@ -130,7 +137,7 @@ pub trait Store: Send + Sync + 'static {
 
     /// How much is pending for a device of a user, own entries left out. For a device that is not registered that is
     /// everything still held. Cost may grow with the answer.
-    async fn depth(&self, query: crate::Principal) -> Result<Depth, StoreError>;
+    async fn depth(&self, query: Principal) -> Result<Depth, StoreError>;
 
     /// What the store says of its condition, from memory: it must not block, and any probe may ask.
     fn status(&self) -> StoreStatus {

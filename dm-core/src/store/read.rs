@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::{
-    ConversationCursor, ConversationId, DeviceId, Event, InboxEntry, InboxSeq, Message, Principal,
-    ServerSequence, Timestamp, UserId,
-};
+use crate::conversation::ConversationCursor;
+use crate::device::{DeviceId, Principal};
+use crate::ids::ConversationId;
+use crate::inbox::{Event, InboxEntry};
+use crate::message::Message;
+use crate::numbers::{InboxSeq, ServerSequence};
+use crate::time::Timestamp;
+use crate::user::UserId;
 
 /// Asks for a page of a user's conversations.
 #[derive(Clone, Copy, Debug)]

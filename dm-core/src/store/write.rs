@@ -2,10 +2,16 @@
 
 use std::sync::Arc;
 
-use crate::{
-    Ciphertext, ClientMessageId, Conversation, ConversationId, InboxSeq, KeyBinding, KeyRecord, KeyVersion,
-    Message, MessageId, Notification, Participants, Principal, ServerSequence, Timestamp, UserId, X25519Key,
-};
+use crate::conversation::Conversation;
+use crate::device::Principal;
+use crate::ids::{ClientMessageId, ConversationId, MessageId};
+use crate::key::{KeyBinding, KeyRecord, KeyVersion, X25519Key};
+use crate::message::{Ciphertext, Message};
+use crate::notify::Notification;
+use crate::numbers::{InboxSeq, ServerSequence};
+use crate::participants::Participants;
+use crate::time::Timestamp;
+use crate::user::UserId;
 
 /// One thing to do, as data: checked and applied by a store, in the order given. New kinds come as new variants.
 #[derive(Clone, Debug)]

@@ -2,11 +2,12 @@
 
 use std::num::NonZeroUsize;
 
-use crate::conversation::{ConversationId, ConversationState};
+use crate::conversation::ConversationState;
 use crate::device::Principal;
-use crate::error::StoreError;
-use crate::inbox::InboxSeq;
+use crate::ids::ConversationId;
 use crate::key::KeyRecord;
+use crate::numbers::InboxSeq;
+use crate::store::error::StoreError;
 use crate::store::read::{
     ConversationsQuery, Depth, DeviceState, HistoryPage, HistoryQuery, InboxPage, InboxQuery,
 };

@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use super::shared::{Held, Signal};
-use crate::error::StoreError;
+use crate::store::error::StoreError;
 
 /// Opens an engine again: both halves, anew.
 pub(super) type Reopen<W, R> = Box<dyn FnMut() -> Result<(W, R), StoreError> + Send>;

@@ -12,10 +12,17 @@ use super::{
     ConversationsQuery, Depth, DeviceState, HistoryPage, HistoryQuery, InboxPage, InboxQuery, Outcome, Store,
     Write,
 };
-use crate::{
-    ClientMessageId, Conversation, ConversationId, ConversationState, DeviceId, InboxEntry, InboxSeq,
-    KeyRecord, Message, MessageId, Participants, Principal, StoreError, Timestamp, UserId,
-};
+use crate::conversation::{Conversation, ConversationState};
+use crate::device::{DeviceId, Principal};
+use crate::ids::{ClientMessageId, ConversationId, MessageId};
+use crate::inbox::InboxEntry;
+use crate::key::KeyRecord;
+use crate::message::Message;
+use crate::numbers::InboxSeq;
+use crate::participants::Participants;
+use crate::store::error::StoreError;
+use crate::time::Timestamp;
+use crate::user::UserId;
 
 /// Keeps everything in memory, transactionally: a batch is applied under one lock. Clones share their contents.
 ///

@@ -3,10 +3,14 @@
 use std::sync::Arc;
 
 use super::{State, Thread, UserState};
-use crate::store::{
+use crate::conversation::ConversationState;
+use crate::device::{DeviceId, Principal};
+use crate::inbox::{Event, InboxEntry};
+use crate::numbers::{InboxSeq, ServerSequence};
+use crate::store::read::{
     ConversationsQuery, Depth, DeviceState, HistoryPage, HistoryQuery, HistoryRange, InboxPage, InboxQuery,
 };
-use crate::{ConversationState, DeviceId, Event, InboxEntry, InboxSeq, Principal, ServerSequence, UserId};
+use crate::user::UserId;
 
 impl Thread {
     pub(super) fn state(&self) -> ConversationState {

@@ -3,15 +3,18 @@
 use std::sync::Arc;
 
 use super::{Device, Filed, Progress, State, Thread, UserState};
-use crate::store::write::{Acknowledged, Appended};
-use crate::store::{
-    AckTarget, Acknowledge, AnnounceKeys, AppendMessage, DeviceStart, Expire, ForgetDevice, OpenConversation,
-    Outcome, PublishKey, Refusal, RegisterDevice, Write,
+use crate::conversation::Conversation;
+use crate::device::DeviceId;
+use crate::inbox::{Event, InboxEntry, Notice};
+use crate::key::{KeyRecord, KeyVersion};
+use crate::notify::Notification;
+use crate::numbers::{InboxSeq, ServerSequence};
+use crate::store::write::{
+    AckTarget, Acknowledge, Acknowledged, AnnounceKeys, AppendMessage, Appended, DeviceStart, Expire,
+    ForgetDevice, OpenConversation, Outcome, PublishKey, Refusal, RegisterDevice, Write,
 };
-use crate::{
-    Conversation, DeviceId, Event, InboxEntry, InboxSeq, KeyRecord, KeyVersion, Notice, Notification,
-    ServerSequence, Timestamp, UserId,
-};
+use crate::time::Timestamp;
+use crate::user::UserId;
 
 impl State {
     pub(super) fn apply(&mut self, write: Write) -> Result<Outcome, Refusal> {

@@ -1,0 +1,94 @@
+//! Ids that are UUIDs.
+
+use std::fmt;
+use std::str::FromStr;
+
+use uuid::Uuid;
+
+use crate::invalid::Invalid;
+
+macro_rules! uuid_id {
+    ($(#[$doc:meta])* $name:ident, $field:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// An id from its 16 bytes.
+            #[must_use]
+            pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+                Self(Uuid::from_bytes(bytes))
+            }
+
+            /// The id's 16 bytes.
+            #[must_use]
+            pub const fn as_bytes(&self) -> &[u8; 16] {
+                self.0.as_bytes()
+            }
+        }
+
+        impl From<Uuid> for $name {
+            fn from(uuid: Uuid) -> Self {
+                Self(uuid)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = Invalid;
+
+            fn from_str(text: &str) -> Result<Self, Invalid> {
+                parse_uuid($field, text).map(Self)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self.0)
+            }
+        }
+    };
+}
+
+uuid_id! {
+    /// Names a conversation. A UUIDv7 made by the service; opaque to clients, and never a cursor.
+    ConversationId, "conversation_id"
+}
+
+uuid_id! {
+    /// Names a message. A UUIDv7 made by the service; opaque to clients, and never a cursor.
+    MessageId, "message_id"
+}
+
+uuid_id! {
+    /// The name a client gives a message before sending it, so that a repeated send is recognized. Any UUID.
+    ClientMessageId, "client_message_id"
+}
+
+/// Parses the hyphenated text form of a UUID, either case, and nothing else that the `uuid` crate would take.
+fn parse_uuid(field: &'static str, text: &str) -> Result<Uuid, Invalid> {
+    if text.len() == 36 {
+        Uuid::try_parse(text).map_err(|_| Invalid::new(field, "not a UUID"))
+    } else {
+        Err(Invalid::new(field, "not a UUID"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_hyphenated_form_is_an_id() {
+        let id = "0190b6a0-0000-7000-8000-000000000001";
+        assert_eq!(id.to_uppercase().parse::<MessageId>().unwrap().to_string(), id);
+        for text in ["", "0190b6a0000070008000000000000001", "{0190b6a0-0000-7000-8000-000000000001}"] {
+            assert!(text.parse::<MessageId>().is_err());
+        }
+    }
+}
