@@ -1,6 +1,6 @@
 //! Opening and listing conversations.
 
-use super::{Service, misaligned};
+use super::handle::{Service, misaligned};
 use crate::conversation::{Conversation, ConversationCursor, ConversationState};
 use crate::device::Principal;
 use crate::error::Error;
@@ -43,7 +43,7 @@ impl Service {
         let at = self.now();
         let id = self.new_id(at).into();
         let write = OpenConversation { id, participants, opener: who.clone(), at };
-        match self.commit(Write::OpenConversation(write)).await? {
+        match self.submit(Write::OpenConversation(write)).await? {
             Outcome::ConversationOpened { conversation, created, .. } => Ok(Opened { conversation, created }),
             _ => Err(misaligned()),
         }

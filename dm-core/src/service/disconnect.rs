@@ -1,6 +1,6 @@
 //! Ending sessions from outside, on all nodes.
 
-use super::Service;
+use super::handle::Service;
 use crate::device::DeviceId;
 use crate::disconnect::{DisconnectReason, Disconnected, EndSessions};
 use crate::user::UserId;

@@ -4,8 +4,8 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use super::lifecycle::Stage;
-use super::{Inner, Service};
+use super::handle::{Inner, Service};
+use super::stage::Stage;
 use crate::store::{Availability, Durability, Room, StoreStatus};
 
 /// How often the gauges are set.
@@ -65,13 +65,13 @@ impl Service {
     /// clock, so that they jump with it.
     #[must_use]
     pub fn health(&self) -> Health {
-        let (reads, status, now) = (&self.inner.reads, self.inner.committer.status(), self.now());
+        let (reads, status, now) = (&self.inner.reads, self.inner.queue.status(), self.now());
         let (oldest_commit, oldest_read) = (status.commits.oldest(now), reads.under_way.oldest(now));
         let config = self.config();
         Health {
-            accepting: *self.inner.stage.borrow() == Stage::Running,
+            accepting: self.inner.lifecycle.stage() == Stage::Running,
             committing: !status.failing.load(Ordering::Relaxed),
-            queued: self.inner.committer.queued(),
+            queued: self.inner.queue.queued(),
             oldest_commit,
             oldest_read,
             in_time: oldest_commit <= config.commit_bound && oldest_read <= config.read_bound,
@@ -87,7 +87,7 @@ pub(super) async fn watch(service: Weak<Inner>) {
         let service_now = Service { inner };
         service_now.health().record();
         let clock = Arc::clone(&service_now.inner.clock);
-        let mut stage = service_now.inner.stage.subscribe();
+        let mut stage = service_now.inner.lifecycle.subscribe();
         drop(service_now);
         tokio::select! {
             () = clock.sleep(GAUGE_INTERVAL) => {}

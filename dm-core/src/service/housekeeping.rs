@@ -5,9 +5,9 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use super::commit::Status;
-use super::lifecycle::Stage;
-use super::{Inner, Service};
+use super::handle::{Inner, Service, misaligned};
+use super::stage::Stage;
+use super::status::Status;
 use crate::error::Error;
 use crate::store::{AnnounceKeys, Availability, Expire, Outcome, Store, Write};
 use crate::time::Clock;
@@ -38,8 +38,8 @@ impl Service {
         let mut expired = Expired::default();
         loop {
             let step = Write::Expire(Expire { before, limit: self.config().expiry_step });
-            let Outcome::Expired { entries, more } = self.commit(step).await? else {
-                return Err(super::misaligned());
+            let Outcome::Expired { entries, more } = self.submit(step).await? else {
+                return Err(misaligned());
             };
             expired.entries += entries as u64;
             if !more {
@@ -53,8 +53,8 @@ impl Service {
     async fn announce_keys(&self) -> Result<(), Error> {
         loop {
             let step = AnnounceKeys { limit: self.config().announce_step, at: self.now() };
-            let Outcome::KeysAnnounced { more, .. } = self.commit(Write::AnnounceKeys(step)).await? else {
-                return Err(super::misaligned());
+            let Outcome::KeysAnnounced { more, .. } = self.submit(Write::AnnounceKeys(step)).await? else {
+                return Err(misaligned());
             };
             if !more {
                 return Ok(());
@@ -97,11 +97,11 @@ pub(super) async fn run(service: Weak<Inner>) {
             }
         }
         let (clock, interval) = (Arc::clone(&service_now.inner.clock), service_now.config().expiry_interval);
-        let status = Arc::clone(service_now.inner.committer.status());
+        let status = Arc::clone(service_now.inner.queue.status());
         let store = Arc::clone(&service_now.inner.reads.store);
         let failing = status.failing.load(Ordering::Relaxed);
         pause = if failing { pause.saturating_mul(2).min(TRY_AGAIN_MOST) } else { TRY_AGAIN };
-        let mut stage = service_now.inner.stage.subscribe();
+        let mut stage = service_now.inner.lifecycle.subscribe();
         drop(service_now);
         let next_expiry = next_expiry.get_or_insert_with(|| {
             let clock = Arc::clone(&clock);

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use super::{Service, misaligned};
+use super::handle::{Service, misaligned};
 use crate::config::AckMode;
 use crate::device::{DeviceId, Principal};
 use crate::disconnect::DisconnectReason;
 use crate::error::Error;
-use crate::inbox::{Gap, GapReason, InboxEntry};
+use crate::inbox::{Gap, InboxEntry};
 use crate::numbers::InboxSeq;
 use crate::store::{
-    AckTarget, Acknowledge, Acknowledged, Depth, DeviceStart, DeviceState, ForgetDevice, InboxPage,
-    InboxQuery, Outcome, OwnEntries, RegisterDevice, StoreError, StoreErrorKind, Write,
+    AckTarget, Acknowledge, Acknowledged, Depth, DeviceStart, DeviceState, ForgetDevice, InboxQuery, Outcome,
+    OwnEntries, RegisterDevice, StoreErrorKind, Write,
 };
 
 /// Asks for what is pending.
@@ -161,7 +161,7 @@ impl Service {
             return Err(Error::TooLarge { field: "message_ids", limit });
         }
         let write = Acknowledge { who: who.clone(), target: target.clone() };
-        match self.commit(Write::Acknowledge(write)).await? {
+        match self.submit(Write::Acknowledge(write)).await? {
             Outcome::Acknowledged(acknowledged) => Ok(acknowledged),
             _ => Err(misaligned()),
         }
@@ -200,7 +200,7 @@ impl Service {
         // dropped.
         let forgetting = tokio::spawn(async move {
             let write = ForgetDevice { who: Principal::new(user, device.clone()) };
-            let Outcome::DeviceForgotten { existed } = service.commit(Write::ForgetDevice(write)).await?
+            let Outcome::DeviceForgotten { existed } = service.submit(Write::ForgetDevice(write)).await?
             else {
                 return Err(misaligned());
             };
@@ -228,7 +228,7 @@ impl Service {
         };
         if through.get().saturating_sub(cursor.get()) >= OWN_RUN {
             let write = Acknowledge { who: who.clone(), target: AckTarget::UpTo(through) };
-            self.commit(Write::Acknowledge(write)).await?;
+            self.submit(Write::Acknowledge(write)).await?;
         }
         Ok(())
     }
@@ -241,7 +241,7 @@ impl Service {
         }
         let limit = self.config().devices_per_user;
         let write = RegisterDevice { who: who.clone(), start, limit, at: self.now() };
-        match self.commit(Write::RegisterDevice(write)).await? {
+        match self.submit(Write::RegisterDevice(write)).await? {
             Outcome::DeviceRegistered { cursor } => Ok(cursor),
             _ => Err(misaligned()),
         }
@@ -260,24 +260,5 @@ impl PendingKind {
     /// Whether an entry that the store shows is part of the answer.
     fn wants(self, entry: &InboxEntry) -> bool {
         self == Self::Everything || entry.message().is_some()
-    }
-}
-
-impl InboxPage {
-    /// The page, if it leads on from where it was to start: asking again after one that does not
-    /// would never end.
-    ///
-    /// # Errors
-    /// [`StoreErrorKind::Corrupt`].
-    pub(crate) fn leading_on(self, after: InboxSeq) -> Result<Self, StoreError> {
-        if self.through < self.head && self.through <= after {
-            return Err(StoreError::new(StoreErrorKind::Corrupt, "a page of the inbox leads nowhere"));
-        }
-        Ok(self)
-    }
-
-    /// What is missing after a number, if anything is.
-    pub(crate) fn gap_after(&self, after: InboxSeq) -> Option<Gap> {
-        (self.floor > after).then_some(Gap { from: after.next(), to: self.floor, reason: GapReason::Expired })
     }
 }

@@ -1,20 +1,20 @@
 //! Looks for the newest numbers of inboxes: one read of the store for all sessions that ask at
 //! about the same time.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-use super::Service;
+use super::reads::Reads;
 use crate::numbers::InboxSeq;
 use crate::user::UserId;
 
 /// Users asked about with one read, at most, so that a read stays short.
 const AT_ONCE: usize = 256;
 
-/// The sessions that wait for a newest number.
-#[derive(Default)]
-pub(super) struct InboxHeads(Mutex<State>);
+/// The sessions that wait for a newest number. Clones share them.
+#[derive(Clone, Default)]
+pub(super) struct InboxHeads(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
@@ -32,20 +32,17 @@ impl State {
     }
 }
 
-impl Service {
-    /// The number of the newest entry of a user's inbox. The answer is dropped when the store gives
-    /// none; the caller's own read then says why.
-    pub(crate) fn inbox_head(&self, user: UserId) -> oneshot::Receiver<InboxSeq> {
+impl InboxHeads {
+    /// Asks for the newest number of a user's inbox. The answer is dropped when the store gives none.
+    pub(super) fn ask(&self, reads: &Reads, user: UserId) -> oneshot::Receiver<InboxSeq> {
         let (answer, asked) = oneshot::channel();
-        if self.inner.inbox_heads.add((user, answer)) {
-            let look = Look { service: self.clone(), is_done: false };
-            self.inner.reads.runtime.spawn(look.run());
+        if self.add((user, answer)) {
+            let look = Look { heads: self.clone(), reads: reads.clone(), is_done: false };
+            reads.runtime.spawn(look.run());
         }
         asked
     }
-}
 
-impl InboxHeads {
     /// Adds one who waits. Returns whether a task is to be started.
     fn add(&self, waiting: Waiting) -> bool {
         let mut state = self.lock();
@@ -75,9 +72,10 @@ impl InboxHeads {
     }
 }
 
-/// The task that looks until nobody waits. It holds the service for as long as a read takes.
+/// The task that looks until nobody waits.
 struct Look {
-    service: Service,
+    heads: InboxHeads,
+    reads: Reads,
     is_done: bool,
 }
 
@@ -85,9 +83,9 @@ impl Look {
     async fn run(mut self) {
         // Others whom the same tick of the clock woke ask first.
         tokio::task::yield_now().await;
-        while let Some(some) = self.service.inner.inbox_heads.next() {
+        while let Some(some) = self.heads.next() {
             let (users, answers): (Vec<_>, Vec<_>) = some.into_iter().unzip();
-            if let Ok(heads) = self.service.store().inbox_heads(users).await {
+            if let Ok(heads) = self.reads.inbox_heads(users).await {
                 for (answer, head) in answers.into_iter().zip(heads) {
                     // A session that is gone needs no answer.
                     let _ = answer.send(head);
@@ -102,7 +100,7 @@ impl Drop for Look {
     /// When the runtime ends the task or the store panics, those who wait get no answer.
     fn drop(&mut self) {
         if !self.is_done {
-            let waiting = std::mem::take(&mut *self.service.inner.inbox_heads.lock());
+            let waiting = std::mem::take(&mut *self.heads.lock());
             drop(waiting);
         }
     }

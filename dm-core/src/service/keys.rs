@@ -1,6 +1,6 @@
 //! Publishing and looking up keys.
 
-use super::{Service, misaligned};
+use super::handle::{Service, misaligned};
 use crate::config::KeyPolicy;
 use crate::device::Principal;
 use crate::error::Error;
@@ -36,7 +36,7 @@ impl Service {
             return Err(Invalid::new("x25519_pubkey", "not derived from the caller's identity key").into());
         }
         let write = PublishKey { user: who.user, key, binding, at: self.now() };
-        match self.commit(Write::PublishKey(write)).await? {
+        match self.submit(Write::PublishKey(write)).await? {
             Outcome::KeyPublished { record, .. } => Ok(record),
             _ => Err(misaligned()),
         }

@@ -8,12 +8,21 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
-use super::commit::{Job, Status};
-use super::lifecycle::{Stage, passed};
+use super::stage::{Stage, passed};
+use super::status::Status;
 use crate::error::Error;
 use crate::notify::Notification;
-use crate::store::{Outcome, Store, StoreError, StoreErrorKind};
+use crate::store::{Outcome, Store, StoreError, StoreErrorKind, Write};
 use crate::time::Clock;
+
+/// A write in the queue.
+pub(super) struct Job {
+    pub(super) write: Write,
+    pub(super) answer: oneshot::Sender<Result<Outcome, Error>>,
+    /// Holds the job's share of the queue's bytes until it is answered.
+    pub(super) room: OwnedSemaphorePermit,
+    pub(super) bytes: u32,
+}
 
 /// One lane: batches, one after another.
 pub(super) struct Lane {
@@ -52,7 +61,7 @@ impl Lane {
                     let _ = job.answer.send(Err(Error::ShuttingDown));
                 }
             } else {
-                self.commit(jobs).await;
+                self.write_batch(jobs).await;
             }
         }
     }
@@ -130,7 +139,7 @@ impl Lane {
         self.waiting.drain(..count.min(self.waiting.len())).collect()
     }
 
-    async fn commit(&mut self, jobs: Vec<Job>) {
+    async fn write_batch(&mut self, jobs: Vec<Job>) {
         let mut writes = Vec::with_capacity(jobs.len());
         let mut answers = Vec::with_capacity(jobs.len());
         for job in jobs {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Service, misaligned};
+use super::handle::{Service, misaligned};
 use crate::device::Principal;
 use crate::error::Error;
 use crate::ids::{ClientMessageId, ConversationId};
@@ -73,7 +73,7 @@ impl Service {
             at,
             ciphertext: message.ciphertext,
         };
-        match self.commit(Write::AppendMessage(write)).await? {
+        match self.submit(Write::AppendMessage(write)).await? {
             Outcome::MessageAppended(appended) => Ok(Sent {
                 message: appended.message,
                 position: appended.sender_seq,

@@ -1,95 +1,122 @@
-//! The way into a lane's queue, which has room for so many writes and so many bytes.
+//! The queue in front of the store: what waits in it is committed together, answered, and only then
+//! notified.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use super::commit::{Job, Status};
-use super::own_task::OwnTask;
+use super::job_sender::{Entry, JobSender};
+use super::lane::Lane;
+use super::relay;
+use super::stage::Lifecycle;
+use super::status::Status;
+use crate::config::Config;
 use crate::error::Error;
-use crate::store::{Outcome, Write};
+use crate::notify::Notifier;
+use crate::store::{AckTarget, Outcome, Store, StoreErrorKind, Write};
+use crate::time::Clock;
 
-/// A lane's queue, as seen by those who write.
+/// The queue in front of the store.
 pub(super) struct Queue {
-    jobs: mpsc::Sender<Job>,
-    /// Bytes that are free in all queues together.
-    room: Arc<Semaphore>,
-    /// Held by the first of the writes that wait. Later ones line up behind it, so that writes
-    /// enter the queue in the order in which they were first polled.
-    turn: Arc<Semaphore>,
+    lanes: Vec<JobSender>,
+    /// The bytes of all lanes' queues together.
+    queue_bytes: usize,
     status: Arc<Status>,
-    runtime: Handle,
-}
-
-/// A write on its way into a queue.
-pub(super) struct Entry {
-    pub(super) write: Write,
-    pub(super) answer: oneshot::Sender<Result<Outcome, Error>>,
-    /// What it takes of the queue's bytes.
-    pub(super) bytes: u32,
 }
 
 impl Queue {
-    /// A queue into a lane, on the current tokio runtime.
-    pub(super) fn new(jobs: mpsc::Sender<Job>, room: &Arc<Semaphore>, status: &Arc<Status>) -> Self {
-        Self {
-            jobs,
-            room: Arc::clone(room),
-            turn: Arc::new(Semaphore::new(1)),
-            status: Arc::clone(status),
-            runtime: Handle::current(),
-        }
+    /// Starts one task per lane and one for the notifier, on the current tokio runtime.
+    pub(super) fn start(
+        store: &Arc<dyn Store>,
+        clock: &Arc<dyn Clock>,
+        notifier: Arc<dyn Notifier>,
+        config: &Config,
+        lifecycle: &Lifecycle,
+    ) -> Self {
+        let status = Arc::new(Status::default());
+        let hints = relay::start(notifier);
+        status.running.send_replace(store.lanes().get());
+        let room = Arc::new(Semaphore::new(config.queue_bytes));
+        let lanes = (0..store.lanes().get())
+            .map(|_| {
+                let (sender, jobs) = mpsc::channel(config.queue);
+                let lane = Lane {
+                    store: Arc::clone(store),
+                    clock: Arc::clone(clock),
+                    jobs,
+                    waiting: VecDeque::new(),
+                    committed: None,
+                    hints: hints.clone(),
+                    status: Arc::clone(&status),
+                    stage: lifecycle.subscribe(),
+                    batch: config.batch,
+                    batch_bytes: config.batch_bytes,
+                };
+                tokio::spawn(lane.run());
+                JobSender::new(sender, &room, &status)
+            })
+            .collect();
+        Self { lanes, queue_bytes: config.queue_bytes, status }
     }
 
-    /// Queues a write: at once if there is room and nobody waits for some, else in a task of its
-    /// own.
+    /// Queues a write and waits for its outcome.
     ///
-    /// Cancel safe: dropped before the write is queued it does not happen, dropped later it happens
-    /// in full.
-    ///
-    /// # Errors
-    /// When the lane has ended; the write is not queued.
-    pub(super) async fn push(&self, entry: Entry) -> Result<(), Error> {
-        if let Some((slot, room)) = self.room_now(entry.bytes) {
-            slot.send(entry.with(room));
-            return Ok(());
-        }
-        self.wait(entry).await
+    /// Cancel safe: dropped before the write is queued it does not happen, dropped later it happens in full.
+    pub(super) async fn push(&self, write: Write) -> Result<Outcome, Error> {
+        // A larger write takes the whole queue; for more it would wait for ever, and others behind it.
+        let bytes = u32::try_from(payload_bytes(&write).min(self.queue_bytes)).unwrap_or(u32::MAX);
+        let (answer, outcome) = oneshot::channel();
+        let lane = self.lane(&write).ok_or(Error::ShuttingDown)?;
+        lane.send(Entry { write, answer, bytes }).await?;
+        // A lane answers every job it took. That it did not means that the store panicked or the runtime ended.
+        outcome.await.unwrap_or_else(|_| Err(Error::OutcomeUnknown(StoreErrorKind::OutcomeUnknown.into())))
     }
 
-    /// A slot and so many bytes, if that takes no waiting.
-    fn room_now(&self, bytes: u32) -> Option<(mpsc::Permit<'_, Job>, OwnedSemaphorePermit)> {
-        if self.turn.available_permits() == 0 {
-            return None;
-        }
-        let slot = self.jobs.try_reserve().ok()?;
-        let room = Arc::clone(&self.room).try_acquire_many_owned(bytes).ok()?;
-        Some((slot, room))
-    }
-
-    fn wait(&self, entry: Entry) -> OwnTask<(), Error> {
-        let (jobs, room, turn) = (self.jobs.clone(), Arc::clone(&self.room), Arc::clone(&self.turn));
-        let status = Arc::clone(&self.status);
-        OwnTask::new(&self.runtime, async move {
-            // Nobody closes the semaphores.
-            let _turn = turn.acquire().await.map_err(|_| Error::ShuttingDown)?;
-            let room = room.acquire_many_owned(entry.bytes).await.map_err(|_| Error::ShuttingDown)?;
-            let slot = jobs.reserve().await.map_err(|_| status.closed())?;
-            slot.send(entry.with(room));
-            Ok(())
-        })
+    pub(super) fn status(&self) -> &Arc<Status> {
+        &self.status
     }
 
     /// Writes queued and not yet taken into a batch.
-    pub(super) fn len(&self) -> usize {
-        self.jobs.max_capacity() - self.jobs.capacity()
+    pub(super) fn queued(&self) -> usize {
+        self.lanes.iter().map(JobSender::len).sum()
+    }
+
+    /// Resolves once every lane has answered its last job and ended.
+    pub(super) async fn drained(&self) {
+        // The sender lives in `self`, so the channel cannot close while this waits.
+        let _ = self.status.running.subscribe().wait_for(|lanes| *lanes == 0).await;
+    }
+
+    /// The lane of a write: always the same for one conversation, and for one user's own writes.
+    fn lane(&self, write: &Write) -> Option<&JobSender> {
+        let lane = match write {
+            Write::AppendMessage(write) => sum(write.conversation.as_bytes()),
+            Write::OpenConversation(write) => sum(write.participants.a().as_bytes()),
+            Write::PublishKey(write) => sum(write.user.as_bytes()),
+            Write::Acknowledge(write) => sum(write.who.user.as_bytes()),
+            Write::RegisterDevice(write) => sum(write.who.user.as_bytes()),
+            Write::ForgetDevice(write) => sum(write.who.user.as_bytes()),
+            Write::AnnounceKeys(_) | Write::Expire(_) => 0,
+        };
+        self.lanes.get(lane % self.lanes.len().max(1))
     }
 }
 
-impl Entry {
-    fn with(self, room: OwnedSemaphorePermit) -> Job {
-        let Self { write, answer, bytes } = self;
-        Job { write, answer, room, bytes }
+/// Spreads keys over lanes.
+fn sum(key: &[u8]) -> usize {
+    key.iter().fold(0, |sum, byte| usize::wrapping_mul(sum, 31).wrapping_add(usize::from(*byte)))
+}
+
+/// What a write weighs in the queue: its payload and a little for itself.
+fn payload_bytes(write: &Write) -> usize {
+    64 + match write {
+        Write::AppendMessage(write) => write.ciphertext.len(),
+        Write::Acknowledge(write) => match &write.target {
+            AckTarget::UpTo(_) => 0,
+            AckTarget::Entries(seqs) => 8 * seqs.len(),
+            AckTarget::Messages(ids) => 16 * ids.len(),
+        },
+        _ => 0,
     }
 }

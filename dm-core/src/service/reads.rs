@@ -24,6 +24,7 @@ pub(crate) type Reading<T> = OwnTask<T, StoreError>;
 
 /// Reads a store; each method does what the method of [`Store`] with its name does. A read that is
 /// dropped is aborted.
+#[derive(Clone)]
 pub(crate) struct Reads {
     pub(super) store: Arc<dyn Store>,
     pub(super) clock: Arc<dyn Clock>,

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use crate::conversation::ConversationCursor;
 use crate::device::{DeviceId, Principal};
 use crate::ids::ConversationId;
-use crate::inbox::{Event, InboxEntry};
+use crate::inbox::{Event, Gap, GapReason, InboxEntry};
 use crate::message::Message;
 use crate::numbers::{InboxSeq, ServerSequence};
+use crate::store::error::{StoreError, StoreErrorKind};
 use crate::time::Timestamp;
 use crate::user::UserId;
 
@@ -135,6 +136,25 @@ pub struct InboxPage {
     pub head: InboxSeq,
     /// The newest entry no longer held; zero when all are.
     pub floor: InboxSeq,
+}
+
+impl InboxPage {
+    /// The page, if it leads on from where it was to start: asking again after one that does not
+    /// would never end.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Corrupt`].
+    pub(crate) fn leading_on(self, after: InboxSeq) -> Result<Self, StoreError> {
+        if self.through < self.head && self.through <= after {
+            return Err(StoreError::new(StoreErrorKind::Corrupt, "a page of the inbox leads nowhere"));
+        }
+        Ok(self)
+    }
+
+    /// What is missing after a number, if anything is.
+    pub(crate) fn gap_after(&self, after: InboxSeq) -> Option<Gap> {
+        (self.floor > after).then_some(Gap { from: after.next(), to: self.floor, reason: GapReason::Expired })
+    }
 }
 
 /// A device of a user.

@@ -1,16 +1,16 @@
-//! Starting and stopping a service.
+//! Putting a service together, and starting it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, watch};
 
-use super::commit::Committer;
+use super::handle::{Inner, Service};
 use super::inbox_heads::InboxHeads;
+use super::queue::Queue;
 use super::reads::Reads;
+use super::stage::Lifecycle;
 use super::under_way::UnderWay;
-use super::{Inner, Service, health, housekeeping, inbox};
+use super::{health, housekeeping, inbox};
 use crate::config::Config;
 use crate::directory::{Directory, OpenDirectory};
 use crate::entropy::{Entropy, OsEntropy};
@@ -18,17 +18,6 @@ use crate::invalid::Invalid;
 use crate::notify::{Notifier, NullNotifier};
 use crate::store::Store;
 use crate::time::{Clock, SystemClock};
-
-/// How far a service is in its life. Only ever goes forward.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Stage {
-    /// Taking work.
-    Running,
-    /// Refusing new work, finishing what was queued.
-    Draining,
-    /// Finishing nothing more.
-    Stopped,
-}
 
 /// Puts a [`Service`] together. Everything but the store has a default.
 pub struct ServiceBuilder {
@@ -41,7 +30,7 @@ pub struct ServiceBuilder {
 }
 
 impl ServiceBuilder {
-    pub(super) fn new(store: Arc<dyn Store>) -> Self {
+    fn new(store: Arc<dyn Store>) -> Self {
         Self {
             store,
             notifier: Arc::new(NullNotifier),
@@ -97,9 +86,9 @@ impl ServiceBuilder {
     /// Outside a tokio runtime.
     pub fn start(self) -> Result<Service, Invalid> {
         self.config.validate()?;
-        let stage = watch::Sender::new(Stage::Running);
-        let committer =
-            Committer::start(&self.store, &self.clock, Arc::clone(&self.notifier), &self.config, &stage);
+        let lifecycle = Lifecycle::new();
+        let notifier = Arc::clone(&self.notifier);
+        let queue = Queue::start(&self.store, &self.clock, notifier, &self.config, &lifecycle);
         let reads = Reads {
             store: self.store,
             clock: Arc::clone(&self.clock),
@@ -113,10 +102,9 @@ impl ServiceBuilder {
             clock: self.clock,
             entropy: self.entropy,
             config: self.config,
-            committer,
+            queue,
             inbox_heads: InboxHeads::default(),
-            stage,
-            draining: Notify::new(),
+            lifecycle,
             passing: Arc::new(tokio::sync::Semaphore::new(inbox::PASSING)),
         });
         tokio::spawn(housekeeping::run(Arc::downgrade(&inner)));
@@ -132,50 +120,9 @@ impl std::fmt::Debug for ServiceBuilder {
 }
 
 impl Service {
-    /// Stops within `bound`: sessions end, new work is refused, what was queued is committed and answered. What is
-    /// not committed when the bound is over is answered with an error; only the batch that is being written at that
-    /// moment has an unknown outcome. Returns when everything is answered. Calling it again waits likewise.
-    pub async fn shutdown(&self, bound: Duration) {
-        self.advance(Stage::Draining);
-        let committer = &self.inner.committer;
-        tokio::select! {
-            () = committer.drained() => {}
-            () = self.inner.clock.sleep(bound) => {}
-        }
-        self.advance(Stage::Stopped);
-        committer.drained().await;
-    }
-
-    /// Resolves once shutdown began.
-    ///
-    /// Each session that waits holds one: 80 bytes, where waiting for the stage itself takes 216.
-    pub(crate) async fn draining(&self) {
-        // A call from here on is heard, so that a shutdown between the look and the wait is not
-        // missed.
-        let began = self.inner.draining.notified();
-        if !self.is_draining() {
-            began.await;
-        }
-    }
-
-    pub(crate) fn is_draining(&self) -> bool {
-        *self.inner.stage.borrow() > Stage::Running
-    }
-
-    fn advance(&self, to: Stage) {
-        self.inner.stage.send_if_modified(|stage| {
-            let forward = *stage < to;
-            *stage = (*stage).max(to);
-            forward
-        });
-        self.inner.draining.notify_waiters();
-    }
-}
-
-/// Resolves once the service is past a stage of its life, or gone.
-pub(super) async fn passed(stage: &mut watch::Receiver<Stage>, than: Stage) {
-    // An error means that the service was dropped. Its queue ends by itself then, in the ordinary way.
-    if stage.wait_for(|now| *now > than).await.is_err() {
-        std::future::pending::<()>().await;
+    /// A builder of a service over a store.
+    #[must_use]
+    pub fn builder(store: impl Store) -> ServiceBuilder {
+        ServiceBuilder::new(Arc::new(store))
     }
 }

@@ -1,0 +1,34 @@
+//! Hints on their way from the lanes to the notifier.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use crate::notify::{Notification, Notifier, Reach};
+
+/// Batches of hints that may wait for the notifier before further ones are dropped. Hints may be lost; waiting for
+/// a slow notifier would hold up commits.
+const HINT_QUEUE: usize = 256;
+
+/// Starts the task that passes hints on, on the current tokio runtime.
+pub(super) fn start(notifier: Arc<dyn Notifier>) -> mpsc::Sender<Vec<Notification>> {
+    let (hints, queued) = mpsc::channel(HINT_QUEUE);
+    tokio::spawn(relay(notifier, queued));
+    hints
+}
+
+/// Passes hints on to the notifier, in commit order.
+async fn relay(notifier: Arc<dyn Notifier>, mut queued: mpsc::Receiver<Vec<Notification>>) {
+    while let Some(hints) = queued.recv().await {
+        match notifier.notify(&hints).await {
+            Ok(reach) => {
+                let absent = reach.iter().filter(|reach| **reach == Reach::Absent).count();
+                metrics::counter!("dm_notified_total").increment((reach.len() - absent) as u64);
+            }
+            Err(error) => {
+                tracing::warn!(hints = hints.len(), error = %error, "notify failed");
+                metrics::counter!("dm_notify_failures_total").increment(1);
+            }
+        }
+    }
+}
