@@ -235,9 +235,17 @@ async fn agrees(model: &Model, store: &impl Store) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use dm_core::MemoryStore;
 
     use super::*;
+
+    #[test]
+    fn digests_tell_outcomes_apart_that_differ_in_one_digit() {
+        let outcomes = (0..10_000).map(|entries| Outcome::Expired { entries, more: false });
+        assert_eq!(outcomes.map(|outcome| digest(&outcome)).collect::<HashSet<_>>().len(), 10_000);
+    }
 
     #[tokio::test]
     async fn a_batch_shows_that_it_is_there_when_it_stores_something_new() {
