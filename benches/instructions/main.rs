@@ -10,8 +10,8 @@ use std::hint::black_box;
 
 use bytes::Bytes;
 use dm_core::{
-    Ciphertext, ClientMessageId, ConversationId, Delivery, Hub, MemoryStore, PendingQuery, Principal,
-    SendMessage, Service, Session, Timestamp, UserId,
+    Ciphertext, ClientMessageId, ConversationId, Delivery, MemoryStore, PendingQuery, Principal, SendMessage,
+    Service, Session, Timestamp, UserId,
 };
 use dm_proto::{DmDelivery, DmSend, Envelope, dm_client_frame, dm_server_frame};
 use gungraun::{library_benchmark, library_benchmark_group, main};
@@ -28,7 +28,6 @@ const BO: &str = "c9a3f86aae465f0e56513864510f3997561fa2c9e85ea21dc2292309f3cd60
 struct Chat {
     runtime: Runtime,
     service: Service,
-    hub: Hub,
     ana: Principal,
     bo: Principal,
     conversation: ConversationId,
@@ -38,13 +37,12 @@ fn chat() -> Chat {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (ana, bo): (UserId, UserId) = (ANA.parse().unwrap(), BO.parse().unwrap());
     let (ana, bo) = (Principal::from(ana), Principal::from(bo));
-    let hub = Hub::new();
     let (service, conversation) = runtime.block_on(async {
-        let service = Service::builder(MemoryStore::new()).notifier(hub.clone()).start().unwrap();
+        let service = Service::builder(MemoryStore::new()).start().unwrap();
         let opened = service.open_conversation(&ana, bo.user).await.unwrap();
         (service, opened.conversation.id)
     });
-    Chat { runtime, service, hub, ana, bo, conversation }
+    Chat { runtime, service, ana, bo, conversation }
 }
 
 fn chat_with_messages() -> Chat {
@@ -57,7 +55,7 @@ fn chat_with_messages() -> Chat {
 fn connected() -> (Chat, Session) {
     let chat = chat();
     let session = chat.runtime.block_on(async {
-        let mut session = chat.hub.connect(&chat.service, &chat.bo).await.unwrap();
+        let mut session = chat.service.connect(&chat.bo).await.unwrap();
         while !matches!(session.next().await.unwrap(), Delivery::CaughtUp { .. }) {}
         session
     });

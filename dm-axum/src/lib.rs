@@ -6,13 +6,12 @@
 //! ```
 //! use axum::extract::Request;
 //! use axum::middleware::{self, Next};
-//! use dm_core::{Hub, MemoryStore, Principal, Service, UserId};
+//! use dm_core::{MemoryStore, Principal, Service, UserId};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let hub = Hub::new();
-//! let service = Service::builder(MemoryStore::new()).notifier(hub.clone()).start()?;
-//! let direct_messages = dm_axum::router(service, hub, dm_axum::Options::default());
+//! let service = Service::builder(MemoryStore::new()).start()?;
+//! let direct_messages = dm_axum::router(service, dm_axum::Options::default());
 //! let app: axum::Router = axum::Router::new().merge(direct_messages).layer(middleware::from_fn(
 //!     async |mut request: Request, next: Next| {
 //!         if let Some(user) = my_token_of(&request) {

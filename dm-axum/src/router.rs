@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::middleware;
 use axum::routing::{delete, get, post};
-use dm_core::{Hub, Service};
+use dm_core::Service;
 
 use crate::answers::Answers;
 use crate::observe::observe;
@@ -17,7 +17,6 @@ use crate::{Options, rest, ws};
 #[derive(Debug)]
 pub(crate) struct Api {
     pub(crate) service: Service,
-    pub(crate) hub: Hub,
     pub(crate) options: Options,
     pub(crate) tickets: Tickets,
     pub(crate) sockets: ws::Sockets,
@@ -25,21 +24,20 @@ pub(crate) struct Api {
 }
 
 impl Api {
-    pub(crate) fn new(service: Service, hub: Hub, options: Options) -> Self {
+    pub(crate) fn new(service: Service, options: Options) -> Self {
         let tickets = Tickets::new(options.ticket_life, options.tickets, options.tickets_per_user);
         let sockets = ws::Sockets::new(&options);
         let answers = Answers::new(&options);
-        Self { service, hub, options, tickets, sockets, answers }
+        Self { service, options, tickets, sockets, answers }
     }
 }
 
 /// The direct-message API below `/api/dm`, to be merged into a host's router.
 ///
-/// `hub` must be the service's notifier, or connections hear of new entries only when they look
-/// into the store ([`Config::poll_interval`](dm_core::Config::poll_interval)). `S` is the state of
-/// the host's router, which these calls do not use; it follows from what they are merged into.
-pub fn router<S: Clone + Send + Sync + 'static>(service: Service, hub: Hub, options: Options) -> Router<S> {
-    routes(Arc::new(Api::new(service, hub, options)))
+/// `S` is the state of the host's router, which these calls do not use; it follows from what they
+/// are merged into.
+pub fn router<S: Clone + Send + Sync + 'static>(service: Service, options: Options) -> Router<S> {
+    routes(Arc::new(Api::new(service, options)))
 }
 
 pub(crate) fn routes<S: Clone + Send + Sync + 'static>(api: Arc<Api>) -> Router<S> {

@@ -7,15 +7,14 @@
 //!
 //! # Embedding it
 //!
-//! Give it a [`Store`] and a [`Notifier`], and for each call a [`Principal`] that your server has authenticated:
+//! Give it a [`Store`], and for each call a [`Principal`] that your server has authenticated:
 //!
 //! ```
-//! use dm_core::{Ciphertext, Delivery, Hub, MemoryStore, Principal, SendMessage, Service, Timestamp, UserId};
+//! use dm_core::{Ciphertext, Delivery, MemoryStore, Principal, SendMessage, Service, Timestamp, UserId};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let hub = Hub::new();
-//! let dm = Service::builder(MemoryStore::new()).notifier(hub.clone()).start()?;
+//! let dm = Service::builder(MemoryStore::new()).start()?;
 //!
 //! // Two people, by their Ed25519 public keys.
 //! let ana: UserId = "5866666666666666666666666666666666666666666666666666666666666666".parse()?;
@@ -29,7 +28,7 @@
 //! let sent = dm.send(&ana, message).await?;
 //!
 //! // Bo connects, now or in a week: first what is pending, in order, then what happens.
-//! let mut session = hub.connect(&dm, &bo).await?;
+//! let mut session = dm.connect(&bo).await?;
 //! let Delivery::Entry(opening) = session.next().await? else { panic!("the conversation comes first") };
 //! let Delivery::Entry(entry) = session.next().await? else { panic!("then the message") };
 //! assert!(opening.message().is_none());
@@ -47,7 +46,7 @@
 //! - Who: [`UserId`], [`DeviceId`], [`Principal`]; what the host knows of them: [`Directory`].
 //! - What: [`Participants`], [`Conversation`], [`Message`] with its [`Ciphertext`], [`KeyRecord`], [`InboxEntry`].
 //! - The service: [`Service`] and its [`Config`]; what can go wrong: [`Error`].
-//! - Delivery: [`Hub`] and [`Session`]; your own: [`Notifier`].
+//! - Delivery: [`Session`], from [`Service::connect`]; other nodes, or your own sockets: [`Notifier`] and [`Hub`].
 //! - Storage: [`Store`] and its contract; [`Embedded`] for engines whose calls block; [`MemoryStore`].
 //! - What is passed in besides: [`Clock`], [`Entropy`].
 //!
@@ -74,6 +73,7 @@ mod notify;
 mod numbers;
 mod participants;
 mod service;
+mod session;
 mod store;
 #[cfg(test)]
 mod testing;
@@ -87,7 +87,7 @@ pub use directory::{Directory, OpenDirectory, Profile};
 pub use disconnect::{DisconnectReason, Disconnected, EndSessions, NodeId};
 pub use entropy::{Entropy, OsEntropy, SeededEntropy};
 pub use error::{Error, Retry};
-pub use hub::{Delivery, Hub, HubWatch, Session, SessionClaim, SessionEnd, SessionHandle, SessionId, Term};
+pub use hub::{Hub, HubWatch, SessionClaim, SessionId, Term};
 pub use ids::{ClientMessageId, ConversationId, MessageId};
 pub use inbox::{Event, Gap, GapReason, InboxEntry, Notice, UnknownNotice};
 pub use invalid::Invalid;
@@ -100,6 +100,7 @@ pub use service::{
     ConversationPage, Expired, Health, Opened, Pending, PendingKind, PendingQuery, SendMessage, Sent,
     Service, ServiceBuilder,
 };
+pub use session::{Delivery, Session, SessionEnd, SessionHandle};
 pub use store::{
     AckTarget, Acknowledge, Acknowledged, AnnounceKeys, AppendMessage, Appended, Availability,
     ConversationsQuery, Depth, DeviceStart, DeviceState, Durability, Embedded, EmbeddedBuilder, EngineReader,

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use curve25519_dalek::{EdwardsPoint, Scalar};
 use dm_core::{
-    AckTarget, Ciphertext, ConversationId, Delivery, Hub, MemoryStore, Principal, SendMessage, Service,
-    Session, Timestamp, UserId,
+    AckTarget, Ciphertext, ConversationId, Delivery, MemoryStore, Principal, SendMessage, Service, Session,
+    Timestamp, UserId,
 };
 use dm_notify_nats::{HintKey, NatsConfig, NatsNotifier, NatsServers};
 use dm_test_servers::nats::Server;
@@ -21,19 +21,18 @@ const PAYLOAD: usize = 512;
 
 struct Node {
     dm: Service,
-    hub: Hub,
     nats: NatsNotifier,
 }
 
 impl Node {
     async fn new(store: &MemoryStore, server: &Server) -> Self {
-        let hub = Hub::new();
+        let builder = Service::builder(store.clone());
         let mut config = NatsConfig::default();
         config.keys = vec![HintKey::from_bytes([7; HintKey::LEN])];
         let servers = NatsServers::from(server.address().as_str());
-        let nats = NatsNotifier::connect_with(&hub, &servers, &config).await.unwrap();
-        let dm = Service::builder(store.clone()).notifier(nats.clone()).start().unwrap();
-        Self { dm, hub, nats }
+        let nats = NatsNotifier::connect_with(&builder.hub(), &servers, &config).await.unwrap();
+        let dm = builder.notifier(nats.clone()).start().unwrap();
+        Self { dm, nats }
     }
 }
 
@@ -73,7 +72,7 @@ async fn run(pairs: u64, per_second: u64, seconds: u64) {
     for pair in 0..pairs {
         let (from, to) = (who(2 * pair), who(2 * pair + 1));
         let chat = here.dm.open_conversation(&from, to.user).await.unwrap().conversation.id;
-        let mut session = there.hub.connect(&there.dm, &to).await.unwrap();
+        let mut session = there.dm.connect(&to).await.unwrap();
         here.dm.send(&from, message(chat)).await.unwrap();
         next_message(&mut session).await;
         let dm = here.dm.clone();
@@ -121,13 +120,13 @@ async fn memory(users: u64) {
     let server = Server::start();
     let store = MemoryStore::new();
     let node = Node::new(&store, &server).await;
-    let alone = Hub::new();
+    let alone = Service::builder(store.clone()).start().unwrap();
     let mut kept = Vec::new();
-    for (name, hub) in [("on the hub alone", alone), ("on the hub and the bus", node.hub.clone())] {
+    for (name, dm) in [("on the hub alone", alone), ("on the hub and the bus", node.dm.clone())] {
         let before = resident();
         let mut sessions = Vec::new();
         for n in 0..users {
-            sessions.push(hub.follow(&node.dm, &who(n)).await.unwrap());
+            sessions.push(dm.follow(&who(n)).await.unwrap());
         }
         let expected = if name.ends_with("bus") { sessions.len() } else { 0 };
         while node.nats.stats().subscriptions < expected {

@@ -3,7 +3,7 @@
 //! ```no_run
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! use dm_core::{Hub, MemoryStore, Service};
+//! use dm_core::{MemoryStore, Service};
 //! use dm_notify_nats::{NatsConfig, NatsNotifier, NatsServers};
 //!
 //! # let store = MemoryStore::new(); // in place of one that the nodes share
@@ -11,10 +11,10 @@
 //! let mut config = NatsConfig::default();
 //! config.keys = vec![std::fs::read_to_string("hint.key")?.parse()?]; // `openssl rand -hex 32`, the same on all nodes
 //!
-//! let hub = Hub::new();
-//! let nats = NatsNotifier::connect_with(&hub, &servers, &config).await?;
-//! let dm = Service::builder(store).notifier(nats.clone()).start()?;
-//! // Sessions are connected to the hub as on one node: `hub.connect(&dm, &who)`; and ended as on one node:
+//! let builder = Service::builder(store);
+//! let nats = NatsNotifier::connect_with(&builder.hub(), &servers, &config).await?;
+//! let dm = builder.notifier(nats.clone()).start()?;
+//! // Sessions are connected as on one node: `dm.connect(&who)`; and ended as on one node:
 //! // `dm.disconnect(user, None, DisconnectReason::Refused)`.
 //! # Ok(())
 //! # }

@@ -3,12 +3,11 @@
 //! ```no_run
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! use dm_core::{Hub, Service};
+//! use dm_core::Service;
 //! use dm_store_postgres::PostgresStore;
 //!
 //! let store = PostgresStore::open("host=/run/postgresql user=chat dbname=chat").await?;
-//! let hub = Hub::new();
-//! let dm = Service::builder(store).notifier(hub.clone()).start()?;
+//! let dm = Service::builder(store).start()?;
 //! # Ok(())
 //! # }
 //! ```

@@ -4,14 +4,13 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let folder = tempfile::tempdir()?;
 //! # let path = folder.path().join("dm.redb");
-//! use dm_core::{Hub, Service};
+//! use dm_core::Service;
 //! use dm_store_redb::RedbStore;
 //!
 //! let store = RedbStore::open(&path)?;
 //! # let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
 //! # let _in_runtime = runtime.enter();
-//! let hub = Hub::new();
-//! let dm = Service::builder(store).notifier(hub.clone()).start()?;
+//! let dm = Service::builder(store).start()?;
 //! # assert!(dm.health().is_ready());
 //! # Ok(())
 //! # }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use dm_core::{AckTarget, Delivery, Hub, Principal, Service};
+use dm_core::{AckTarget, Delivery, Principal, Service};
 use dm_notify_nats::{HintKey, NatsConfig, NatsNotifier, NatsServers};
 use dm_store_postgres::PostgresStore;
 use dm_test_servers::nats::Server;
@@ -29,19 +29,17 @@ const EVERY: Duration = Duration::from_millis(10);
 #[derive(Clone)]
 struct Node {
     service: Service,
-    hub: Hub,
 }
 
 impl Node {
     async fn start(database: &Database, bus: &Server) -> anyhow::Result<Self> {
-        let hub = Hub::new();
-        let store = PostgresStore::open(&database.parameters()).await?;
+        let builder = Service::builder(PostgresStore::open(&database.parameters()).await?);
         let mut config = NatsConfig::default();
         // Of nodes in production, which have one.
         config.keys = vec![HintKey::from_bytes([7; HintKey::LEN])];
         let servers = NatsServers::from(bus.address().as_str());
-        let nats = NatsNotifier::connect_with(&hub, &servers, &config).await?;
-        Ok(Self { service: Service::builder(store).notifier(nats).start()?, hub })
+        let nats = NatsNotifier::connect_with(&builder.hub(), &servers, &config).await?;
+        Ok(Self { service: builder.notifier(nats).start()? })
     }
 }
 
@@ -105,7 +103,7 @@ async fn push(nodes: &[Node], options: &Options, report: &mut Report) -> anyhow:
     // People whom nobody else writes to.
     let pair = (user(options.users + 1), user(options.users + 2));
     let chats = people::open_pairs(&one.service, [pair].into_iter()).await?;
-    let mut session = other.hub.connect(&other.service, &Principal::from(pair.1)).await?;
+    let mut session = other.service.connect(&Principal::from(pair.1)).await?;
     while !matches!(session.next().await?, Delivery::CaughtUp { .. }) {}
     let (arrived, mut arrivals) = tokio::sync::mpsc::channel(64);
     let receiver = tokio::spawn(async move {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::ensure;
-use dm_core::{AckTarget, Delivery, Hub, Principal};
+use dm_core::{AckTarget, Delivery, Principal};
 
 use crate::machine;
 use crate::options::Options;
@@ -20,8 +20,7 @@ const AT_ONCE: u64 = 128;
 pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
     let pending = options.preload.unwrap_or(100_000);
     let folder = options.folder()?;
-    let hub = Hub::new();
-    let service = store::builder(options.store, folder.path()).await?.notifier(hub.clone()).start()?;
+    let service = store::builder(options.store, folder.path()).await?.start()?;
     let recipient = user(0);
     let pairs = (1..=SENDERS).map(|n| (user(n), recipient));
     let chats = Arc::new(people::open_pairs(&service, pairs).await?);
@@ -30,7 +29,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
     let before = machine::resident("self")?;
     let mut most = before;
     let began = Instant::now();
-    let mut session = hub.connect(&service, &Principal::from(recipient)).await?;
+    let mut session = service.connect(&Principal::from(recipient)).await?;
     let (mut received, mut acks) = (0, tokio::task::JoinSet::new());
     let mut last = 0;
     while let Ok(delivery) = session.next().await {

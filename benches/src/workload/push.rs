@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use dm_core::{AckTarget, Delivery, Hub, Principal};
+use dm_core::{AckTarget, Delivery, Principal};
 use tokio::sync::mpsc;
 
 use crate::measure::{histogram, millis, nanos};
@@ -16,11 +16,10 @@ const EVERY: Duration = Duration::from_millis(10);
 
 pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
     let folder = options.folder()?;
-    let hub = Hub::new();
-    let service = store::builder(options.store, folder.path()).await?.notifier(hub.clone()).start()?;
+    let service = store::builder(options.store, folder.path()).await?.start()?;
     let chats = people::open_pairs(&service, [(user(1), user(0))].into_iter()).await?;
 
-    let mut session = hub.connect(&service, &Principal::from(user(0))).await?;
+    let mut session = service.connect(&Principal::from(user(0))).await?;
     let (arrived, mut arrivals) = mpsc::channel(64);
     let receiver = tokio::spawn(async move {
         while let Ok(delivery) = session.next().await {

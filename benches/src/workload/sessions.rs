@@ -1,6 +1,6 @@
 //! Memory of sessions that wait.
 
-use dm_core::{Delivery, Hub, Principal, Service};
+use dm_core::{Delivery, Principal, Service};
 use tokio::sync::mpsc;
 
 use crate::machine;
@@ -15,18 +15,17 @@ const AT_ONCE: usize = 64;
 pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
     let count = options.preload.unwrap_or(10_000);
     let folder = options.folder()?;
-    let hub = Hub::new();
-    let service = store::builder(options.store, folder.path()).await?.notifier(hub.clone()).start()?;
+    let service = store::builder(options.store, folder.path()).await?.start()?;
     let people: Vec<Principal> = (0..count).map(|n| Principal::from(user(n))).collect();
     // Devices register on their first connection, and reading fills the store's caches, whose size
     // is not by sessions: neither is a session's. Twice, because registering changes the file,
     // which empties the caches of SQLite's readers.
     for _ in 0..2 {
-        connect(&hub, &service, &people, false).await;
+        connect(&service, &people, false).await;
     }
 
     let before = machine::resident("self")?;
-    connect(&hub, &service, &people, true).await;
+    connect(&service, &people, true).await;
     let after = machine::resident("self")?;
     let mut report =
         Report::new(format!("sessions: {:?}, {count} that wait, their tasks included", options.store));
@@ -38,15 +37,15 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
 /// Connects sessions in tasks of their own, a few at a time: what connecting takes for a moment is
 /// not what waiting costs. Returns when each has caught up; then they wait for more, or end at
 /// once.
-async fn connect(hub: &Hub, service: &Service, people: &[Principal], wait: bool) {
+async fn connect(service: &Service, people: &[Principal], wait: bool) {
     let (ready, mut readies) = mpsc::channel(AT_ONCE);
     for (n, who) in people.iter().enumerate() {
-        let (hub, service, ready, who) = (hub.clone(), service.clone(), ready.clone(), who.clone());
+        let (service, ready, who) = (service.clone(), ready.clone(), who.clone());
         if n >= AT_ONCE {
             readies.recv().await;
         }
         tokio::spawn(async move {
-            let mut session = hub.connect(&service, &who).await.expect("it connects");
+            let mut session = service.connect(&who).await.expect("it connects");
             while let Ok(delivery) = session.next().await {
                 if matches!(delivery, Delivery::CaughtUp { .. }) {
                     ready.send(()).await.expect("somebody counts");

@@ -11,7 +11,7 @@ use axum::extract::Request;
 use axum::middleware::{self, Next};
 use curve25519_dalek::{EdwardsPoint, Scalar};
 use dm_core::{
-    Ciphertext, Clock as _, Hub, ManualClock, MemoryStore, Principal, SendMessage, Service, Timestamp, UserId,
+    Ciphertext, Clock as _, ManualClock, MemoryStore, Principal, SendMessage, Service, Timestamp, UserId,
 };
 use dm_proto::{DmHistoryRequest, Envelope, envelope::Payload, prost::Message as _};
 use futures_util::stream::FuturesUnordered;
@@ -52,7 +52,7 @@ struct World {
 
 impl World {
     async fn new(options: Options) -> Self {
-        let (hub, clock) = (Hub::new(), ManualClock::new(Timestamp::from_millis(1_000_000)));
+        let clock = ManualClock::new(Timestamp::from_millis(1_000_000));
         let service = Service::builder(MemoryStore::new()).clock(clock.clone()).start().unwrap();
         let (ana, bo): (UserId, UserId) = (ANA.parse().unwrap(), BO.parse().unwrap());
         let opened = service.open_conversation(&ana.into(), bo).await.unwrap();
@@ -63,7 +63,7 @@ impl World {
                 service.send(&from.into(), message).await.unwrap();
             }
         }
-        let api = Arc::new(Api::new(service, hub, options));
+        let api = Arc::new(Api::new(service, options));
         let asked = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&asked);
         let authenticate = move |mut request: Request, next: Next| {

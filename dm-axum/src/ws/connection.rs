@@ -76,7 +76,7 @@ impl Connection {
         socket: WebSocket,
     ) -> Result<Box<Self>, (Box<Socket>, Close)> {
         let socket = Socket::new(Arc::clone(&api), socket);
-        let session = match api.hub.follow(&api.service, &who).await {
+        let session = match api.service.follow(&who).await {
             Ok(session) => session,
             Err(error) => return Err((Box::new(socket), Close::of(&error))),
         };

@@ -48,7 +48,7 @@ pub(super) async fn greet(api: &Api, who: &Principal, hello: &DmHello) -> Result
     let named = Some(hello.device.as_str()).filter(|device| !device.is_empty());
     let who = named_device(who, named).map_err(refused)?;
     let start = if hello.start_now { DeviceStart::Now } else { DeviceStart::Oldest };
-    let session = api.hub.connect_from(&api.service, &who, start).await.map_err(failed)?;
+    let session = api.service.connect_from(&who, start).await.map_err(failed)?;
     let devices = api.service.devices(&who).await.map_err(failed)?;
     let cursor = devices.iter().find(|state| state.device == who.device).map(|state| state.cursor);
     let config = api.service.config();

@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
-use dm_core::{Hub, MemoryStore, Service};
+use dm_core::{MemoryStore, Service};
 use tokio::net::TcpListener;
 
 #[derive(Clone)]
@@ -13,12 +13,11 @@ struct Shop {
 
 #[tokio::test]
 async fn the_readmes_line_compiles_for_a_router_that_has_a_state() {
-    let hub = Hub::new();
-    let dm = Service::builder(MemoryStore::new()).notifier(hub.clone()).start().unwrap();
+    let dm = Service::builder(MemoryStore::new()).start().unwrap();
     let your_app: Router<Shop> =
         Router::new().route("/shop", get(async |State(shop): State<Shop>| shop.name));
 
-    let app = your_app.merge(dm_axum::router(dm.clone(), hub.clone(), dm_axum::Options::default()));
+    let app = your_app.merge(dm_axum::router(dm.clone(), dm_axum::Options::default()));
 
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

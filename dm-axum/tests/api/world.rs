@@ -90,24 +90,19 @@ impl World {
         configure: impl FnOnce(&mut Config),
         choose: impl FnOnce(&mut Options),
     ) -> Self {
-        let (hub, clock) = (Hub::new(), ManualClock::new(Timestamp::from_millis(START)));
+        let clock = ManualClock::new(Timestamp::from_millis(START));
         let (mut config, mut options) = (Config::default(), Options::default());
         configure(&mut config);
         choose(&mut options);
-        let dm = Service::builder(store)
-            .notifier(hub.clone())
-            .clock(clock.clone())
-            .directory(People)
-            .config(config)
-            .start()
-            .unwrap();
+        let dm =
+            Service::builder(store).clock(clock.clone()).directory(People).config(config).start().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let router = dm_axum::router(dm.clone(), hub.clone(), options);
+        let router = dm_axum::router(dm.clone(), options);
         let app: axum::Router = axum::Router::new().merge(router).layer(middleware::from_fn(authenticate));
         let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
         let http = Client::builder().no_proxy().build().unwrap();
-        Self { dm, hub, clock, address, http, server }
+        Self { hub: dm.hub().clone(), dm, clock, address, http, server }
     }
 
     /// A call by the *n*-th user, below `/api/dm/`.

@@ -1,6 +1,6 @@
 //! Ending sessions from outside, in this process.
 
-use super::Hub;
+use super::connections::Hub;
 use super::mailbox::Ended;
 use crate::device::DeviceId;
 use crate::disconnect::{DisconnectReason, Disconnected, EndSessions};
@@ -8,7 +8,7 @@ use crate::user::UserId;
 
 impl Hub {
     /// Ends the sessions of a user in this process, of one device or of all: each ends with
-    /// [`SessionEnd::Disconnected`](super::SessionEnd::Disconnected) before its next delivery.
+    /// [`SessionEnd::Disconnected`](crate::SessionEnd::Disconnected) before its next delivery.
     /// Returns how many it ended. Nothing keeps the user from connecting again; that is for the
     /// host to refuse.
     ///

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use super::takeover::Term;
+use super::term::Term;
 use crate::device::DeviceId;
 use crate::disconnect::DisconnectReason;
 use crate::ids::MessageId;
@@ -22,14 +22,14 @@ const HINT_BYTES: usize = 64 * 1024;
 
 /// The kind of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// A device with a cursor: one at a time, with a window, its own entries left out.
     Device,
     /// Somebody who only watches what happens.
     Follower,
 }
 
-pub(super) struct Mailbox {
+pub(crate) struct Mailbox {
     device: DeviceId,
     kind: Kind,
     /// Not of the service's clock, which may be set: it is compared with spans only.
@@ -70,7 +70,7 @@ impl State {
 
 /// Why a session ends that did nothing wrong itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ended {
+pub(crate) enum Ended {
     /// Another session of the device took over.
     Replaced,
     /// The host, or a forgotten device, ended it.
@@ -78,7 +78,7 @@ pub(super) enum Ended {
 }
 
 /// A hint that waits in a mailbox.
-pub(super) enum Hint {
+pub(crate) enum Hint {
     Entry(InboxEntry),
     /// An entry that came as its number only, and whether the session's own device caused it.
     Number {
@@ -88,7 +88,7 @@ pub(super) enum Hint {
 }
 
 /// The content of a mailbox, as its session finds it.
-pub(super) enum Found {
+pub(crate) enum Found {
     Hint(Hint),
     /// Some are missing.
     Behind,
@@ -105,26 +105,26 @@ impl Hint {
 }
 
 impl Mailbox {
-    pub(super) fn new(device: DeviceId, kind: Kind, term: Option<Term>) -> Self {
+    pub(crate) fn new(device: DeviceId, kind: Kind, term: Option<Term>) -> Self {
         let state = Mutex::new(State { term, ..State::default() });
         Self { device, kind, began: Instant::now(), state, bell: Notify::new(), over: Notify::new() }
     }
 
-    pub(super) const fn device(&self) -> &DeviceId {
+    pub(crate) const fn device(&self) -> &DeviceId {
         &self.device
     }
 
-    pub(super) const fn kind(&self) -> Kind {
+    pub(crate) const fn kind(&self) -> Kind {
         self.kind
     }
 
     /// Leaves an entry, or the fact that a hint was dropped.
-    pub(super) fn offer(&self, entry: &InboxEntry) {
+    pub(crate) fn offer(&self, entry: &InboxEntry) {
         self.leave(|| Hint::Entry(entry.clone()), entry.cost());
     }
 
     /// Leaves a number, likewise.
-    pub(super) fn offer_number(&self, seq: InboxSeq, own: bool) {
+    pub(crate) fn offer_number(&self, seq: InboxSeq, own: bool) {
         let hint = Hint::Number { seq, own };
         let cost = hint.cost();
         self.leave(|| hint, cost);
@@ -147,13 +147,13 @@ impl Mailbox {
     }
 
     /// Has the session read the store.
-    pub(super) fn fall_behind(&self) {
+    pub(crate) fn fall_behind(&self) {
         self.lock().fall_behind();
         self.bell.notify_one();
     }
 
     /// Ends the session. The first cause stays; answers whether this is it.
-    pub(super) fn end(&self, cause: Ended) -> bool {
+    pub(crate) fn end(&self, cause: Ended) -> bool {
         let mut state = self.lock();
         let first = state.ended.is_none();
         state.ended.get_or_insert(cause);
@@ -164,45 +164,45 @@ impl Mailbox {
     }
 
     /// The time since the session began, in whole milliseconds, as other nodes are told it.
-    pub(super) fn age(&self) -> Duration {
+    pub(crate) fn age(&self) -> Duration {
         Duration::from_millis(u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX))
     }
 
     /// Ends the session of a device that the store does not know any more.
-    pub(super) fn forgotten(&self) {
+    pub(crate) fn forgotten(&self) {
         self.end(Ended::Disconnected(DisconnectReason::DeviceForgotten));
     }
 
     /// The session's rank, if it has one.
-    pub(super) fn term(&self) -> Option<Term> {
+    pub(crate) fn term(&self) -> Option<Term> {
         self.lock().term
     }
 
     /// The same, unless this or an earlier call gave it already.
-    pub(super) fn take_term(&self) -> Option<Term> {
+    pub(crate) fn take_term(&self) -> Option<Term> {
         let mut state = self.lock();
         if std::mem::replace(&mut state.told, true) { None } else { state.term }
     }
 
     /// Counts an objection to the session, this one included.
-    pub(super) fn count_objection(&self) -> u8 {
+    pub(crate) fn count_objection(&self) -> u8 {
         let mut state = self.lock();
         state.objections = state.objections.saturating_add(1);
         state.objections
     }
 
-    pub(super) fn set_term(&self, term: Term) {
+    pub(crate) fn set_term(&self, term: Term) {
         let mut state = self.lock();
         (state.term, state.told) = (Some(term), false);
     }
 
     /// Why the session has to end, once it has to.
-    pub(super) fn ended(&self) -> Option<Ended> {
+    pub(crate) fn ended(&self) -> Option<Ended> {
         self.lock().ended
     }
 
     /// Waits until the session has to end. Takes no ring from the session. Cancel safe.
-    pub(super) async fn over(&self) -> Ended {
+    pub(crate) async fn over(&self) -> Ended {
         loop {
             // Rings from here on are heard, so that an end between the look and the wait is not
             // missed.
@@ -215,7 +215,7 @@ impl Mailbox {
     }
 
     /// Takes the oldest hint.
-    pub(super) fn take(&self) -> Found {
+    pub(crate) fn take(&self) -> Found {
         let mut state = self.lock();
         if std::mem::take(&mut state.behind) {
             return Found::Behind;
@@ -234,20 +234,20 @@ impl Mailbox {
     }
 
     /// Waits for a hint, an acknowledgement or a take-over. Cancel safe.
-    pub(super) async fn rung(&self) {
+    pub(crate) async fn rung(&self) {
         self.bell.notified().await;
     }
 
-    pub(super) fn delivered(&self, seq: InboxSeq, message: Option<MessageId>) {
+    pub(crate) fn delivered(&self, seq: InboxSeq, message: Option<MessageId>) {
         self.lock().outstanding.push_back((seq, message));
     }
 
-    pub(super) fn outstanding(&self) -> usize {
+    pub(crate) fn outstanding(&self) -> usize {
         self.lock().outstanding.len()
     }
 
     /// Takes what was acknowledged out of the window.
-    pub(super) fn acknowledged(&self, cursor: InboxSeq, target: Option<&AckTarget>) {
+    pub(crate) fn acknowledged(&self, cursor: InboxSeq, target: Option<&AckTarget>) {
         let mut state = self.lock();
         state.outstanding.retain(|(seq, message)| {
             let named = match target {

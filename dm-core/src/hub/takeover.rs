@@ -17,59 +17,16 @@
 //! 4009 tells a client to stay away.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::Hub;
+use super::connections::Hub;
 use super::mailbox::{Ended, Mailbox};
+use super::term::{SessionClaim, SessionId, Term};
 use crate::device::DeviceId;
-use crate::disconnect::NodeId;
-use crate::time::Timestamp;
 use crate::user::UserId;
 
 /// Objections that a session answers by raising its term; a further one ends it. One is enough
 /// where two nodes are concerned.
 const RAISES: u8 = 4;
-
-/// A device session, of all nodes: the node, and a number that the node gives it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SessionId {
-    /// The node that has it.
-    pub node: NodeId,
-    /// Which of the node's it is, counted from the node's start.
-    pub number: u64,
-}
-
-/// The rank of a device session among those of its device: the one with the highest stays.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Term {
-    /// The time at which it began, by its node's clock, or just after that of a session it took
-    /// over.
-    pub at: Timestamp,
-    /// The session, which decides between equal times.
-    pub session: SessionId,
-}
-
-/// A device session says that it is there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SessionClaim {
-    /// The user whose device it is.
-    pub user: UserId,
-    /// The device.
-    pub device: DeviceId,
-    /// The session's rank.
-    pub term: Term,
-    /// The time since it began, by its node, in whole milliseconds.
-    pub age: Duration,
-}
-
-impl Term {
-    /// The term of the same session above another's, if there is one.
-    fn above(self, other: Self) -> Option<Self> {
-        let after = |at: Timestamp| Self { at, ..self };
-        let next = other.at.as_millis().checked_add(1).map(Timestamp::from_millis);
-        [Some(self), Some(after(other.at)), next.map(after)].into_iter().flatten().find(|term| *term > other)
-    }
-}
 
 impl Hub {
     /// The device sessions of a user in this process: for other nodes to hear of again after they
@@ -87,7 +44,7 @@ impl Hub {
 
     /// Takes another node's claim. A session of the device here that is younger claims again, which
     /// [`watch_claims`](Self::watch_claims) tells. Another one ends with
-    /// [`SessionEnd::Replaced`](super::SessionEnd::Replaced) if its term is lower; otherwise its
+    /// [`SessionEnd::Replaced`](crate::SessionEnd::Replaced) if its term is lower; otherwise its
     /// term is returned, for the other node to hear as an [`objection`](Self::objection).
     pub fn contend(&self, claim: &SessionClaim) -> Option<Term> {
         let shard = self.shard(claim.user);
@@ -135,13 +92,6 @@ impl Hub {
         };
         self.shard(user).get(&user).into_iter().flatten().filter_map(claim).collect()
     }
-
-    /// The term of a session that begins here now, above one that it takes over.
-    pub(super) fn next_term(&self, now: Timestamp, over: Option<Term>) -> Term {
-        let session = self.next_session();
-        let term = Term { at: now, session };
-        over.and_then(|over| term.above(over)).unwrap_or(term)
-    }
 }
 
 /// The session of a device, if there is one that has not ended.
@@ -149,25 +99,4 @@ fn of_device<'a>(mailboxes: Option<&'a Vec<Arc<Mailbox>>>, device: &DeviceId) ->
     let mailboxes = mailboxes.into_iter().flatten().map(AsRef::as_ref);
     let mut of_device = mailboxes.filter(|mailbox| mailbox.device() == device && mailbox.term().is_some());
     of_device.find(|mailbox| mailbox.ended().is_none())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_term_that_is_raised_is_higher_also_than_one_of_the_same_session() {
-        let term = |at, number| Term {
-            at: Timestamp::from_millis(at),
-            session: SessionId { node: NodeId::from_bytes([7; 8]), number },
-        };
-        for (own, other) in [(1, 1), (1, 2), (2, 1)] {
-            for (at, over) in [(5, 5), (5, 9), (9, 5)] {
-                let raised = term(at, own).above(term(over, other)).unwrap();
-                assert!(raised > term(over, other), "{raised:?} over {over}");
-                assert_eq!(raised.session.number, own);
-            }
-        }
-        assert_eq!(term(5, 1).above(term(u64::MAX, 1)), None, "nothing is above the last time");
-    }
 }

@@ -14,14 +14,16 @@ use super::{health, housekeeping, inbox};
 use crate::config::Config;
 use crate::directory::{Directory, OpenDirectory};
 use crate::entropy::{Entropy, OsEntropy};
+use crate::hub::Hub;
 use crate::invalid::Invalid;
-use crate::notify::{Notifier, NullNotifier};
+use crate::notify::Notifier;
 use crate::store::Store;
 use crate::time::{Clock, SystemClock};
 
 /// Puts a [`Service`] together. Everything but the store has a default.
 pub struct ServiceBuilder {
     store: Arc<dyn Store>,
+    hub: Hub,
     notifier: Arc<dyn Notifier>,
     directory: Arc<dyn Directory>,
     clock: Arc<dyn Clock>,
@@ -31,9 +33,11 @@ pub struct ServiceBuilder {
 
 impl ServiceBuilder {
     fn new(store: Arc<dyn Store>) -> Self {
+        let hub = Hub::new();
         Self {
             store,
-            notifier: Arc::new(NullNotifier),
+            notifier: Arc::new(hub.clone()),
+            hub,
             directory: Arc::new(OpenDirectory),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(OsEntropy),
@@ -41,7 +45,16 @@ impl ServiceBuilder {
         }
     }
 
-    /// Who is told of new entries. Default: nobody.
+    /// The connections that the service will have: for a notifier across nodes, which brings hints
+    /// from other nodes to them.
+    #[must_use]
+    pub fn hub(&self) -> Hub {
+        self.hub.clone()
+    }
+
+    /// Who is told of new entries, in place of the service's own [`hub`](Self::hub). Without one that
+    /// passes hints on to the hub, the sessions look into the store every
+    /// [`Config::poll_interval`](crate::Config::poll_interval).
     #[must_use]
     pub fn notifier(mut self, notifier: impl Notifier) -> Self {
         self.notifier = Arc::new(notifier);
@@ -97,6 +110,7 @@ impl ServiceBuilder {
         };
         let inner = Arc::new(Inner {
             reads,
+            hub: self.hub,
             notifier: self.notifier,
             directory: self.directory,
             clock: self.clock,

@@ -21,7 +21,7 @@ impl Service {
     /// ```
     /// use dm_core::{DisconnectReason, Service, UserId};
     ///
-    /// # use dm_core::{Hub, MemoryStore, Notifier};
+    /// # use dm_core::MemoryStore;
     /// async fn ban(dm: &Service, user: UserId) {
     ///     // First the host's own list of those who may not sign in, then those who are connected.
     ///     let ended = dm.disconnect(user, None, DisconnectReason::Refused).await;
@@ -34,10 +34,8 @@ impl Service {
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let user: UserId = "5866666666666666666666666666666666666666666666666666666666666666".parse()?;
     ///
-    /// // On one node. With NATS it is `.notifier(NatsNotifier::connect(&hub, servers).await?)`, and nothing else changes.
-    /// let hub = Hub::new();
-    /// let dm = Service::builder(MemoryStore::new()).notifier(hub.clone()).start()?;
-    /// let session = hub.connect(&dm, &user.into()).await?;
+    /// let dm = Service::builder(MemoryStore::new()).start()?;
+    /// let session = dm.connect(&user.into()).await?;
     /// ban(&dm, user).await;
     /// # let mut session = session;
     /// # assert!(session.next().await.is_err());

@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::directory::{Directory, Profile};
 use crate::entropy::{Entropy, uuid_v7};
 use crate::error::Error;
+use crate::hub::Hub;
 use crate::notify::Notifier;
 use crate::numbers::InboxSeq;
 use crate::store::{Outcome, Refusal, StoreError, StoreErrorKind, Write};
@@ -33,7 +34,6 @@ use crate::user::UserId;
 /// to the [`Directory`] runs in a task of its own, so that no permit, lock or connection stays with
 /// a caller that is busy with something else, such as writing to a slow client. Dropping the future
 /// aborts a read, and a write that is not queued yet; a queued write goes on. The same holds for
-/// [`Hub::connect`](crate::Hub::connect), [`Hub::follow`](crate::Hub::follow) and
 /// [`Session`](crate::Session).
 ///
 /// Errors common to all: [`Error::Unavailable`] when the store cannot do it now, [`Error::OutcomeUnknown`] when a
@@ -45,6 +45,7 @@ pub struct Service {
 
 pub(super) struct Inner {
     pub(super) reads: Reads,
+    pub(super) hub: Hub,
     pub(super) notifier: Arc<dyn Notifier>,
     pub(super) directory: Arc<dyn Directory>,
     pub(super) clock: Arc<dyn Clock>,
@@ -63,6 +64,12 @@ impl Service {
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.inner.config
+    }
+
+    /// The connections of this process.
+    #[must_use]
+    pub fn hub(&self) -> &Hub {
+        &self.inner.hub
     }
 
     /// The host's directory of people. [`profiles`](Self::profiles) asks it in a task of its own.

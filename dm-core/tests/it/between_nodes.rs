@@ -1,7 +1,7 @@
 //! What a notifier across nodes asks of the hub: who is here, and hints that came without their
 //! entries.
 
-use dm_core::{DeviceId, EntryHint, Hub, MemoryStore, NullNotifier, Reach};
+use dm_core::{DeviceId, EntryHint, MemoryStore, NullNotifier, Reach};
 
 use crate::common::gate::GatedStore;
 use crate::common::{World, backlog, on, poll_once, seq, settle, text, user, who};
@@ -12,7 +12,7 @@ fn hint(n: u64, origin: Option<DeviceId>) -> EntryHint {
 
 /// A world whose hints only come from the test.
 fn silent(store: impl dm_core::Store) -> World {
-    World::notifying(store, NullNotifier, Hub::new(), |_| ())
+    World::notifying(store, |_| NullNotifier, |_| ())
 }
 
 #[tokio::test]

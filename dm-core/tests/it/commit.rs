@@ -232,7 +232,7 @@ async fn a_send_dropped_at_any_point_happened_in_full_or_not_at_all() {
         if polls % 2 == 0 {
             store.hold_commits();
         }
-        let mut watching = world.hub.follow(&world.dm, &who(2)).await.unwrap();
+        let mut watching = world.dm.follow(&who(2)).await.unwrap();
         let sender = who(1);
         let mut sending = Box::pin(world.dm.send(&sender, message(chat, "maybe")));
         for _ in 0..polls {

@@ -1,7 +1,7 @@
 //! Ending sessions through the service, and what becomes of a forgotten device.
 
 use dm_core::{
-    AckTarget, DisconnectReason, Disconnected, Hub, MemoryStore, NodeId, NullNotifier, Service, SessionEnd,
+    AckTarget, DisconnectReason, Disconnected, MemoryStore, NodeId, NullNotifier, Service, SessionEnd,
 };
 
 use crate::common::gate::GatedStore;
@@ -9,7 +9,7 @@ use crate::common::{World, backlog, is_not_found, on, poll_once, seq, settle, us
 
 /// A world whose notifier reaches no session.
 fn deaf(change: impl FnOnce(&mut dm_core::Config)) -> World {
-    World::notifying(MemoryStore::new(), NullNotifier, Hub::new(), change)
+    World::notifying(MemoryStore::new(), |_| NullNotifier, change)
 }
 
 fn is_forgotten<T>(end: &Result<T, SessionEnd>) -> bool {
@@ -25,7 +25,7 @@ async fn devices(dm: &Service, n: u64) -> Vec<String> {
 async fn a_host_ends_sessions_through_the_service_and_learns_which_nodes_confirmed() {
     let world = World::new();
     let (mut phone, mut desk) = (world.connect(&on(2, "phone")).await, world.connect(&on(2, "desk")).await);
-    let mut follower = world.hub.follow(&world.dm, &on(2, "phone")).await.unwrap();
+    let mut follower = world.dm.follow(&on(2, "phone")).await.unwrap();
     let mut of_another = world.connect(&who(3)).await;
     backlog(&mut of_another).await;
     let one_node = |sessions| Disconnected { sessions, confirmed: vec![world.hub.node()], expected: Some(1) };

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use dm_core::{
-    AckTarget, Config, ConversationId, Delivery, Directory, HistoryRange, Hub, MemoryStore, Profile, Service,
+    AckTarget, Config, ConversationId, Delivery, Directory, HistoryRange, MemoryStore, Profile, Service,
     Session, Store, StoreError, UserId,
 };
 use tokio::sync::Semaphore;
@@ -32,8 +32,8 @@ const READS: [(&str, Call); 9] = [
     ("pending", |dm, _| Box::pin(async move { drop(dm.pending(&who(1), Default::default()).await) })),
     ("devices", |dm, _| Box::pin(async move { drop(dm.devices(&who(1)).await) })),
     ("depth", |dm, _| Box::pin(async move { drop(dm.depth(&who(1)).await) })),
-    ("connect", |dm, _| Box::pin(async move { drop(Hub::new().connect(&dm, &who(1)).await) })),
-    ("follow", |dm, _| Box::pin(async move { drop(Hub::new().follow(&dm, &who(1)).await) })),
+    ("connect", |dm, _| Box::pin(async move { drop(dm.connect(&who(1)).await) })),
+    ("follow", |dm, _| Box::pin(async move { drop(dm.follow(&who(1)).await) })),
 ];
 
 #[tokio::test]

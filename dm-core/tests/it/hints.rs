@@ -1,6 +1,6 @@
 //! Hints repeated, reordered, delayed and lost in any pattern have no visible effect.
 
-use dm_core::{Delivery, Hub, MemoryStore};
+use dm_core::{Delivery, MemoryStore};
 use proptest::prelude::*;
 
 use crate::common::mischief::Mischief;
@@ -28,9 +28,10 @@ proptest! {
 /// Sends some messages before the session is connected and the rest while it is live, passes hints
 /// on in the given rounds, and returns what was delivered once the poll interval has passed.
 async fn deliver(early: usize, rounds: Vec<Vec<usize>>) -> Vec<String> {
-    let hub = Hub::new();
-    let mischief = Mischief::new(hub.clone());
-    let world = World::notifying(MemoryStore::new(), mischief.clone(), hub, |_| ());
+    let mut mischief = None;
+    let notifier = |hub| mischief.insert(Mischief::new(hub)).clone();
+    let world = World::notifying(MemoryStore::new(), notifier, |_| ());
+    let mischief = mischief.unwrap();
     let chat = world.open(1, 2).await;
     for n in 1..=early {
         world.send(&who(1), chat, &n.to_string()).await;

@@ -20,7 +20,7 @@ async fn a_new_device_may_start_now() {
     let chat = world.open(1, 2).await;
     world.send(&who(1), chat, "old").await;
     let phone = on(2, "phone");
-    drop(world.hub.connect_from(&world.dm, &phone, DeviceStart::Now).await.unwrap());
+    drop(world.dm.connect_from(&phone, DeviceStart::Now).await.unwrap());
     world.send(&who(1), chat, "new").await;
     assert_eq!(texts(&world.pending(&phone).await), ["new"]);
 }

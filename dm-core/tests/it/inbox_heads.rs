@@ -1,13 +1,13 @@
 //! Sessions that heard nothing ask for the newest numbers, many with one read.
 
-use dm_core::{Delivery, Hub, NullNotifier, Session};
+use dm_core::{Delivery, NullNotifier, Session};
 
 use crate::common::gate::GatedStore;
 use crate::common::{World, backlog, poll_once, settle, text, texts, who};
 
 /// Sessions of so many users that have caught up, and whom nobody tells of anything.
 async fn waiting(store: &GatedStore, count: u64) -> (World, Vec<Session>) {
-    let world = World::notifying(store.clone(), NullNotifier, Hub::new(), |_| ());
+    let world = World::notifying(store.clone(), |_| NullNotifier, |_| ());
     let mut sessions = Vec::new();
     for n in 1..=count {
         let mut session = world.connect(&who(n)).await;

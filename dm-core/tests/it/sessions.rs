@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use dm_core::{
-    AckTarget, Delivery, DisconnectReason, Gap, GapReason, Hub, MemoryStore, NullNotifier, SessionEnd,
-};
+use dm_core::{AckTarget, Delivery, DisconnectReason, Gap, GapReason, MemoryStore, NullNotifier, SessionEnd};
 
 use crate::common::gate::{GatedStore, Kind};
 use crate::common::{
@@ -78,7 +76,7 @@ async fn a_message_between_reading_the_backlog_and_going_live_is_delivered_once(
 
 #[tokio::test]
 async fn with_all_hints_lost_messages_come_within_the_poll_interval() {
-    let world = World::notifying(MemoryStore::new(), NullNotifier, Hub::new(), |_| ());
+    let world = World::notifying(MemoryStore::new(), |_| NullNotifier, |_| ());
     let chat = world.open(1, 2).await;
     let mut session = world.connect(&who(2)).await;
     backlog(&mut session).await;
@@ -94,7 +92,7 @@ async fn with_all_hints_lost_messages_come_within_the_poll_interval() {
 
 #[tokio::test]
 async fn the_poll_interval_runs_on_while_the_host_drops_and_repeats_the_call() {
-    let world = World::notifying(MemoryStore::new(), NullNotifier, Hub::new(), |_| ());
+    let world = World::notifying(MemoryStore::new(), |_| NullNotifier, |_| ());
     let chat = world.open(1, 2).await;
     let mut session = world.connect(&who(2)).await;
     backlog(&mut session).await;
@@ -374,8 +372,8 @@ async fn a_follower_sees_what_happens_its_own_messages_included_and_nothing_olde
     let world = World::new();
     let chat = world.open(1, 2).await;
     world.send(&who(1), chat, "old").await;
-    let mut follower = world.hub.follow(&world.dm, &who(1)).await.unwrap();
-    let mut second = world.hub.follow(&world.dm, &who(1)).await.unwrap();
+    let mut follower = world.dm.follow(&who(1)).await.unwrap();
+    let mut second = world.dm.follow(&who(1)).await.unwrap();
     world.send(&who(1), chat, "mine").await;
     world.send(&who(2), chat, "theirs").await;
     for session in [&mut follower, &mut second] {
@@ -387,9 +385,9 @@ async fn a_follower_sees_what_happens_its_own_messages_included_and_nothing_olde
 
 #[tokio::test]
 async fn a_follower_is_told_of_no_gap() {
-    let world = World::notifying(MemoryStore::new(), NullNotifier, Hub::new(), |_| ());
+    let world = World::notifying(MemoryStore::new(), |_| NullNotifier, |_| ());
     let chat = world.open(1, 2).await;
-    let mut follower = world.hub.follow(&world.dm, &who(2)).await.unwrap();
+    let mut follower = world.dm.follow(&who(2)).await.unwrap();
     world.send(&who(1), chat, "expired").await;
     world.clock.advance(31 * DAY);
     world.dm.expire().await.unwrap();
@@ -403,7 +401,7 @@ async fn a_follower_acknowledges_what_it_names_and_up_to_takes_all_that_came_bef
     let world = World::new();
     let chat = world.open(1, 2).await;
     world.send(&who(1), chat, "before").await;
-    let mut follower = world.hub.follow(&world.dm, &who(2)).await.unwrap();
+    let mut follower = world.dm.follow(&who(2)).await.unwrap();
     assert!(world.dm.devices(&who(2)).await.unwrap().is_empty(), "following registers nothing");
     world.send(&who(1), chat, "shown").await;
     let Delivery::Entry(entry) = follower.next().await.unwrap() else { panic!("a message was sent") };
@@ -505,7 +503,7 @@ async fn a_dropped_session_leaves_nothing_in_the_hub() {
 async fn a_device_too_many_is_refused_and_leaves_no_connection() {
     let world = World::configured(|config| config.devices_per_user = 1);
     let _first = world.connect(&on(1, "one")).await;
-    let refused = world.hub.connect(&world.dm, &on(1, "two")).await;
+    let refused = world.dm.connect(&on(1, "two")).await;
     assert!(matches!(refused, Err(dm_core::Error::TooManyDevices { limit: 1 })));
     assert_eq!(world.hub.connections(), 1);
 }

@@ -157,7 +157,7 @@ async fn a_claim_tells_the_time_that_its_session_has_been_there() {
 async fn neither_other_devices_nor_followers_nor_the_session_itself_are_contended() {
     let (here, there) = two();
     let mut phone = here.connect(&on(2, "phone")).await;
-    let mut follower = here.hub.follow(&here.dm, &who(2)).await.unwrap();
+    let mut follower = here.dm.follow(&who(2)).await.unwrap();
     backlog(&mut phone).await;
     there.clock.advance(Duration::from_secs(1));
     let _newer = caught_up(&there).await;
@@ -184,7 +184,7 @@ async fn a_watch_of_claims_tells_of_new_device_sessions_and_takeovers_only() {
     let early = world.connect(&who(1)).await;
     let mut watch = world.hub.watch_claims();
     assert_eq!(watch.changed().await, [user(1)]);
-    let _follower = world.hub.follow(&world.dm, &who(2)).await.unwrap();
+    let _follower = world.dm.follow(&who(2)).await.unwrap();
     drop(world.connect(&who(3)).await);
     drop(early);
     assert!(poll_once(&mut Box::pin(watch.changed())).await.is_none());

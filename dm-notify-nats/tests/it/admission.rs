@@ -2,7 +2,7 @@
 
 use std::error::Error as _;
 
-use dm_core::{Hub, MemoryStore};
+use dm_core::{MemoryStore, Service};
 use dm_notify_nats::{NatsAuth, NatsError, NatsNotifier, NatsServers, NatsTls};
 use dm_test_servers::nats::Server;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
@@ -10,7 +10,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use crate::common::{self, Node, config, servers, subscriptions, text, until, who};
 
 async fn try_with(servers: &NatsServers) -> Result<NatsNotifier, NatsError> {
-    NatsNotifier::connect_with(&Hub::new(), servers, &config()).await
+    NatsNotifier::connect_with(&Service::builder(MemoryStore::new()).hub(), servers, &config()).await
 }
 
 fn password(password: &str) -> NatsAuth {

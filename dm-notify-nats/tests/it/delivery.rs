@@ -68,7 +68,7 @@ async fn a_message_sent_while_its_recipient_connects_comes_without_polling() {
         let device = on(2, &format!("device-{}", sent % 8));
         let session = async {
             // From here on the device acknowledges nothing: a session brings all there is.
-            let mut session = there.hub.connect(&there.dm, &device).await.unwrap();
+            let mut session = there.dm.connect(&device).await.unwrap();
             let mut seen = 0;
             while seen < sent + 1 {
                 if matches!(next(&mut session).await, Delivery::Entry(entry) if entry.message().is_some()) {

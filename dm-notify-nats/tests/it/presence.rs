@@ -81,7 +81,7 @@ async fn the_notifier_answers_for_its_own_node_without_asking() {
     let (here, there) = two(&server).await;
     here.open(1, 2).await;
     let _bo = there.connect(&who(2)).await;
-    let mut session = here.hub.connect(&here.dm, &common::on(1, "desk")).await.unwrap();
+    let mut session = here.dm.connect(&common::on(1, "desk")).await.unwrap();
     let dm_core::Delivery::Entry(entry) = common::next(&mut session).await else { panic!("an entry") };
     let told = |n: u64| Notification { user: user(n), entry: entry.clone() };
     let reach = here.nats.notify(&[told(1), told(2), told(3)]).await.unwrap();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dm_core::{Hub, MemoryStore};
+use dm_core::{MemoryStore, Service};
 use dm_notify_nats::{NatsConfig, NatsError, NatsNotifier};
 use dm_test_servers::nats::Server;
 use futures_util::StreamExt as _;
@@ -47,10 +47,9 @@ async fn coming_and_going_many_times_leaves_nothing() {
 async fn sessions_from_before_the_notifier_are_subscribed_for() {
     let server = Server::start();
     let store = MemoryStore::new();
-    let hub = Hub::new();
-    let alone = dm_core::Service::builder(store.clone()).notifier(hub.clone()).start().unwrap();
-    let _session = hub.connect(&alone, &who(1)).await.unwrap();
-    let _nats = NatsNotifier::connect(&hub, server.address().as_str()).await.unwrap();
+    let alone = Service::builder(store.clone()).start().unwrap();
+    let _session = alone.connect(&who(1)).await.unwrap();
+    let _nats = NatsNotifier::connect(alone.hub(), server.address().as_str()).await.unwrap();
     until("the user is subscribed for", || subscriptions(&server) == 1).await;
 }
 
@@ -114,11 +113,11 @@ async fn with_the_last_handle_the_connection_goes() {
 async fn a_host_brings_its_own_connection_and_keeps_it() {
     let server = Server::start();
     let (store, client) = (MemoryStore::new(), stranger(&server).await);
-    let hub = Hub::new();
+    let builder = Service::builder(store.clone());
     let mut config = NatsConfig::default();
     config.prefix = "chat.dm".to_owned();
-    let nats = NatsNotifier::with_client(&hub, client.clone(), &config).unwrap();
-    let here = Node::around(&store, hub, nats);
+    let nats = NatsNotifier::with_client(&builder.hub(), client.clone(), &config).unwrap();
+    let here = Node::around(builder, nats);
     let there = Node::configured(&store, &servers(&server), &config).await;
     let chat = here.open(1, 2).await;
     let mut bo = here.connect(&who(2)).await;

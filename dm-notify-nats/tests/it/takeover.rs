@@ -52,7 +52,7 @@ async fn a_newer_session_on_another_node_ends_the_older_and_gets_what_was_not_ac
     claimed(&mut bus).await;
     let mut desk = here.connect(&on(2, "desk")).await;
     there.clock.advance(Duration::from_secs(1));
-    let mut newer = there.hub.connect(&there.dm, &who(2)).await.unwrap();
+    let mut newer = there.dm.connect(&who(2)).await.unwrap();
     is_replaced(&mut older).await;
     here.send(&who(1), chat, "after").await;
     assert!(matches!(next(&mut newer).await, Delivery::Entry(entry) if entry.message().is_none()));
@@ -98,7 +98,7 @@ async fn of_two_that_connect_at_once_exactly_one_stays() {
             there.clock.advance(Duration::from_secs(1));
         }
         let device = who(2);
-        let both = tokio::join!(here.hub.connect(&here.dm, &device), there.hub.connect(&there.dm, &device));
+        let both = tokio::join!(here.dm.connect(&device), there.dm.connect(&device));
         let (one, other) = (both.0.unwrap(), both.1.unwrap());
         until("one is ended", || live([&here, &there]) < 2).await;
         // Whatever the nodes still had to say of it they have said.
@@ -123,7 +123,7 @@ async fn clients_that_take_turns_lose_nothing_and_leave_one_session() {
     for turn in 0..20 {
         let node = if turn % 2 == 0 { &here } else { &there };
         // Nothing is acknowledged, so all of it comes to each session.
-        let mut session = node.hub.connect(&node.dm, &who(2)).await.unwrap();
+        let mut session = node.dm.connect(&who(2)).await.unwrap();
         // Of two that begin within the time a frame takes, either may stay.
         claimed_by(&mut bus, node).await;
         if let Some(mut before) = before.take() {

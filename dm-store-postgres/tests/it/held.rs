@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use dm_core::{Error, HistoryRange, Hub, Service, Store};
+use dm_core::{Error, HistoryRange, Service, Store};
 use dm_store_postgres::{PostgresConfig, PostgresStore};
 use dm_test_servers::postgres::Database;
 use tokio_postgres::NoTls;
@@ -37,8 +37,8 @@ const READS: [fn(Service) -> Held; 9] = [
     |dm| Box::pin(async move { drop(dm.pending(&who(1), Default::default()).await) }),
     |dm| Box::pin(async move { drop(dm.devices(&who(1)).await) }),
     |dm| Box::pin(async move { drop(dm.depth(&who(1)).await) }),
-    |dm| Box::pin(async move { drop(Hub::new().connect(&dm, &who(1)).await) }),
-    |dm| Box::pin(async move { drop(Hub::new().follow(&dm, &who(1)).await) }),
+    |dm| Box::pin(async move { drop(dm.connect(&who(1)).await) }),
+    |dm| Box::pin(async move { drop(dm.follow(&who(1)).await) }),
 ];
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use dm_core::{Config, Hub, MemoryStore, Service};
+use dm_core::{Config, MemoryStore, Service};
 use dm_store_fjall::FjallStore;
 use dm_store_postgres::PostgresConfig;
 use dm_store_redb::RedbStore;
@@ -94,20 +94,19 @@ async fn run(args: Args) -> Result<()> {
         }
     };
 
-    // The direct-message service: it tells the hub of new messages, and other hosts' hubs where there are others, and asks
-    // the accounts for names.
+    // The direct-message service: it tells its connections of new messages, and other hosts where there are others, and
+    // asks the accounts for names.
     let mut config = Config::default();
     config.ack_mode = args.ack_mode.into();
     config.poll_interval = Duration::from_secs(args.look_every);
-    let hub = Hub::new();
-    let service = match args.bus.connect(&hub).await? {
-        None => service.notifier(hub.clone()),
+    let service = match args.bus.connect(&service.hub()).await? {
+        None => service,
         Some(nats) => service.notifier(nats),
     };
     let dm = service.directory(accounts.clone()).config(config).start()?;
 
     // Its calls, merged with the host's own.
-    let direct_messages = dm_axum::router(dm.clone(), hub, dm_axum::Options::default());
+    let direct_messages = dm_axum::router(dm.clone(), dm_axum::Options::default());
     let sessions = Sessions::default();
     let (answering, store) = (Answering::watch(accounts.clone()), args.store.name());
     let host = Host { dm: dm.clone(), accounts, answering, statements, sessions, metrics, store };

@@ -11,7 +11,7 @@ use chat_host::{
     statement::{Older, Statements},
 };
 use dm_client::{Identity, OsEntropy, Timeouts, sign_in};
-use dm_core::{Hub, MemoryStore, Service};
+use dm_core::{MemoryStore, Service};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::{net::TcpListener, task::JoinHandle};
 
@@ -30,10 +30,9 @@ impl TestHost {
     pub(crate) async fn at(address: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let accounts = Accounts::open(folder.path().join("accounts.db")).unwrap();
-        let hub = Hub::new();
-        let service = Service::builder(MemoryStore::new()).notifier(hub.clone()).directory(accounts.clone());
+        let service = Service::builder(MemoryStore::new()).directory(accounts.clone());
         let dm = service.start().unwrap();
-        let direct_messages = dm_axum::router(dm.clone(), hub, dm_axum::Options::default());
+        let direct_messages = dm_axum::router(dm.clone(), dm_axum::Options::default());
         let metrics = PrometheusBuilder::new().build_recorder().handle();
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();

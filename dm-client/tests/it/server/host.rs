@@ -10,12 +10,11 @@ use dm_client::{
     Client, Connection, ConnectionConfig, Content, Conversation, Event, Identity, KeyTrust, Message,
     NewMessage, PeerKey, Stored,
 };
-use dm_core::{Config, DeviceId, Hub, MemoryStore, Principal, Service, UserId};
+use dm_core::{Config, DeviceId, MemoryStore, Principal, Service, UserId};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
 pub(crate) struct Host {
     pub(crate) service: Service,
-    hub: Hub,
     address: SocketAddr,
     running: Mutex<Option<(oneshot::Sender<()>, JoinHandle<()>)>>,
 }
@@ -26,11 +25,9 @@ impl Host {
     }
 
     pub(crate) async fn with(config: Config) -> Self {
-        let hub = Hub::new();
-        let service =
-            Service::builder(MemoryStore::new()).config(config).notifier(hub.clone()).start().unwrap();
+        let service = Service::builder(MemoryStore::new()).config(config).start().unwrap();
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut host = Self { service, hub, address, running: Mutex::default() };
+        let mut host = Self { service, address, running: Mutex::default() };
         let listener = TcpListener::bind(host.address).await.unwrap();
         host.address = listener.local_addr().unwrap();
         host.serve(listener);
@@ -64,8 +61,8 @@ impl Host {
 
     fn serve(&self, listener: TcpListener) {
         let options = dm_axum::Options::default();
-        let router: Router = dm_axum::router(self.service.clone(), self.hub.clone(), options)
-            .layer(axum::middleware::from_fn(authenticate));
+        let router: Router =
+            dm_axum::router(self.service.clone(), options).layer(axum::middleware::from_fn(authenticate));
         let (stop, mut stopped) = oneshot::channel::<()>();
         // A runtime of its own, so that going down takes every connection with it.
         let runtime =

@@ -74,27 +74,28 @@ impl World {
     }
 
     pub fn with(store: impl Store, change: impl FnOnce(&mut Config)) -> Self {
-        let hub = Hub::new();
-        Self::notifying(store, hub.clone(), hub, change)
+        Self::notifying(store, |hub| hub, change)
     }
 
-    pub fn notifying(
+    /// With a notifier that may pass hints on to the service's hub.
+    pub fn notifying<N: Notifier>(
         store: impl Store,
-        notifier: impl Notifier,
-        hub: Hub,
+        notifier: impl FnOnce(Hub) -> N,
         change: impl FnOnce(&mut Config),
     ) -> Self {
         let clock = ManualClock::new(START);
         let mut config = Config::default();
         change(&mut config);
-        let dm = Service::builder(store)
+        let builder = Service::builder(store);
+        let notifier = notifier(builder.hub());
+        let dm = builder
             .notifier(notifier)
             .clock(clock.clone())
             .entropy(SeededEntropy::new(1))
             .config(config)
             .start()
             .unwrap();
-        Self { dm, hub, clock }
+        Self { hub: dm.hub().clone(), dm, clock }
     }
 
     /// Opens the conversation of two users.
@@ -114,7 +115,7 @@ impl World {
     }
 
     pub async fn connect(&self, who: &Principal) -> Session {
-        self.hub.connect(&self.dm, who).await.unwrap()
+        self.dm.connect(who).await.unwrap()
     }
 
     /// Everything pending for a device, without acknowledging it.

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use curve25519_dalek::{EdwardsPoint, Scalar};
 use dm_core::{
     Ciphertext, ConversationId, Delivery, Hub, ManualClock, MemoryStore, Message, Principal, SendMessage,
-    Service, Session, Store, Timestamp, UserId,
+    Service, ServiceBuilder, Session, Store, Timestamp, UserId,
 };
 use dm_notify_nats::{HintKey, NatsConfig, NatsNotifier, NatsServers, Presence};
 use dm_test_servers::nats::Server;
@@ -40,15 +40,15 @@ impl Node {
         servers: &NatsServers,
         config: &NatsConfig,
     ) -> Self {
-        let hub = Hub::new();
-        let nats = NatsNotifier::connect_with(&hub, servers, config).await.unwrap();
-        Self::around(store, hub, nats)
+        let builder = Service::builder(store.clone());
+        let nats = NatsNotifier::connect_with(&builder.hub(), servers, config).await.unwrap();
+        Self::around(builder, nats)
     }
 
-    pub fn around(store: &(impl Store + Clone), hub: Hub, nats: NatsNotifier) -> Self {
+    pub fn around(builder: ServiceBuilder, nats: NatsNotifier) -> Self {
         let clock = ManualClock::new(Timestamp::from_millis(1_800_000_000_000));
-        let dm = Service::builder(store.clone()).notifier(nats.clone()).clock(clock.clone()).start().unwrap();
-        Self { dm, hub, nats, clock }
+        let dm = builder.notifier(nats.clone()).clock(clock.clone()).start().unwrap();
+        Self { hub: dm.hub().clone(), dm, nats, clock }
     }
 
     pub async fn open(&self, one: u64, other: u64) -> ConversationId {
@@ -61,7 +61,7 @@ impl Node {
 
     /// A session that has caught up.
     pub async fn connect(&self, who: &Principal) -> Session {
-        let mut session = self.hub.connect(&self.dm, who).await.unwrap();
+        let mut session = self.dm.connect(who).await.unwrap();
         while !matches!(next(&mut session).await, Delivery::CaughtUp { .. }) {}
         session
     }

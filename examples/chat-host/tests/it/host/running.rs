@@ -13,7 +13,7 @@ use chat_host::serve::{Limits, serve};
 use chat_host::sessions::Sessions;
 use chat_host::statement::{Older, Statements, v2};
 use data_encoding::HEXLOWER;
-use dm_core::{Hub, ManualClock, MemoryStore, Service, Timestamp};
+use dm_core::{ManualClock, MemoryStore, Service, Timestamp};
 use ed25519_dalek::{Signer, SigningKey};
 use futures_util::{SinkExt, StreamExt};
 use metrics_exporter_prometheus::PrometheusBuilder;
@@ -64,14 +64,12 @@ pub(crate) async fn start_over(
     older: Older,
 ) -> Running {
     let clock = ManualClock::new(NOW);
-    let hub = Hub::new();
     let dm = Service::builder(MemoryStore::new())
-        .notifier(hub.clone())
         .directory(accounts.clone())
         .clock(clock.clone())
         .start()
         .unwrap();
-    let direct_messages = dm_axum::router(dm.clone(), hub, dm_axum::Options::default());
+    let direct_messages = dm_axum::router(dm.clone(), dm_axum::Options::default());
     let metrics = PrometheusBuilder::new().build_recorder().handle();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

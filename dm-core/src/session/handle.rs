@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use super::mailbox::{Kind, Mailbox};
+#[cfg(doc)]
+use super::delivery::SessionEnd;
+#[cfg(doc)]
+use super::stream::Session;
 use crate::device::Principal;
 use crate::error::Error;
-#[cfg(doc)]
-use crate::hub::{Session, SessionEnd};
+use crate::hub::{Kind, Mailbox};
 use crate::service::Service;
 use crate::store::{AckTarget, Acknowledged};
 
@@ -21,7 +23,7 @@ pub struct SessionHandle {
 impl SessionHandle {
     /// Acknowledges entries for the session's device, and makes room in its window. A device that was forgotten meanwhile
     /// is not registered anew by this: its session ends with [`SessionEnd::Disconnected`]. Only the handle of a session of
-    /// [`Hub::follow`](super::Hub::follow), which needs no registered device, registers it as [`Service::acknowledge`] does.
+    /// [`Service::follow`], which needs no registered device, registers it as [`Service::acknowledge`] does.
     ///
     /// # Errors
     /// As [`Service::acknowledge`], and [`Error::NotFound`] once the device was forgotten.

@@ -1,10 +1,10 @@
 //! The deliveries of a session, and its end.
 
-use super::mailbox::Ended;
+#[cfg(doc)]
+use super::stream::Session;
 use crate::disconnect::DisconnectReason;
 use crate::error::Error;
-#[cfg(doc)]
-use crate::hub::Session;
+use crate::hub::Ended;
 use crate::inbox::{Gap, InboxEntry};
 use crate::numbers::InboxSeq;
 #[cfg(doc)]

@@ -7,11 +7,10 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use super::Place;
 use super::delivery::{Delivery, SessionEnd};
 use super::handle::SessionHandle;
-use super::mailbox::{Found, Hint, Kind};
 use crate::device::Principal;
+use crate::hub::{Found, Hint, Kind, Place};
 use crate::ids::MessageId;
 use crate::inbox::{Gap, InboxEntry};
 use crate::numbers::InboxSeq;
