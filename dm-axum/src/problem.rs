@@ -110,7 +110,7 @@ impl Problem {
     /// request. An earlier one with the same id may have been stored: it is not looked at while the
     /// store is unavailable or full.
     pub(crate) fn of_write(error: Error) -> Self {
-        let is_unavailable = matches!(error, Error::Unavailable(_));
+        let is_unavailable = matches!(error, Error::Unavailable(_) | Error::DirectoryUnavailable(_));
         let mut problem = Self::from(error);
         if is_unavailable {
             problem.detail = "this request stored nothing; repeat it unchanged".into();
@@ -187,15 +187,23 @@ impl From<Error> for Problem {
                 Self::new(Kind::NotAcceptable, format!("beyond the newest entry, {head}")).about("up_to")
             }
             Error::ShuttingDown => Self::new(Kind::Unavailable, "shutting down"),
-            Error::Unavailable(_) => Self::new(Kind::Unavailable, "it cannot be done now"),
+            Error::Unavailable(_) | Error::DirectoryUnavailable(_) => {
+                Self::new(Kind::Unavailable, "it cannot be done now")
+            }
             Error::OutcomeUnknown(_) => {
                 Self::new(Kind::OutcomeUnknown, "ask again with the same client_message_id")
             }
             // The core may learn new errors; none of them is a success.
             _ => Self::new(Kind::Unavailable, ""),
         };
-        if let Error::Unavailable(source) | Error::OutcomeUnknown(source) = &error {
-            tracing::warn!(error = %source, "a call failed in the store or the directory");
+        match &error {
+            Error::Unavailable(source) | Error::OutcomeUnknown(source) => {
+                tracing::warn!(error = %source, "a call failed in the store");
+            }
+            Error::DirectoryUnavailable(source) => {
+                tracing::warn!(error = source as &dyn std::error::Error, "a call failed in the directory");
+            }
+            _ => {}
         }
         match error.retry() {
             Retry::After(span) => problem.retry_after(span),

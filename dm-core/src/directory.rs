@@ -1,8 +1,9 @@
 //! The host's directory of people.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
-use crate::store::StoreError;
 use crate::user::UserId;
 
 /// What the host tells about a user.
@@ -10,6 +11,19 @@ use crate::user::UserId;
 pub struct Profile {
     /// The name shown beside their messages.
     pub display_name: String,
+}
+
+/// The directory cannot tell now. Cheap to clone.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("the directory of people is unavailable")]
+pub struct DirectoryError(#[source] Arc<dyn std::error::Error + Send + Sync>);
+
+impl DirectoryError {
+    /// An error with what went wrong.
+    #[must_use]
+    pub fn new(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self(Arc::from(source.into()))
+    }
 }
 
 /// Does this user exist, and what are they called: answered by the host, which owns its accounts.
@@ -24,7 +38,7 @@ pub trait Directory: Send + Sync + 'static {
     ///
     /// # Errors
     /// When the host cannot tell now; the call that asked fails as unavailable.
-    async fn profiles(&self, users: &[UserId]) -> Result<Vec<Option<Profile>>, StoreError>;
+    async fn profiles(&self, users: &[UserId]) -> Result<Vec<Option<Profile>>, DirectoryError>;
 }
 
 /// Knows every user and nobody's name: for hosts without accounts of their own, and for tests.
@@ -38,7 +52,7 @@ impl OpenDirectory {
 
 #[async_trait]
 impl Directory for OpenDirectory {
-    async fn profiles(&self, users: &[UserId]) -> Result<Vec<Option<Profile>>, StoreError> {
+    async fn profiles(&self, users: &[UserId]) -> Result<Vec<Option<Profile>>, DirectoryError> {
         Ok(users.iter().map(|_| Some(Profile { display_name: Self::UNKNOWN.to_owned() })).collect())
     }
 }

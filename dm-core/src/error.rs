@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::directory::DirectoryError;
 use crate::invalid::Invalid;
 use crate::key::KeyRecord;
 use crate::numbers::InboxSeq;
@@ -49,9 +50,12 @@ pub enum Error {
     /// The service is shutting down; nothing was stored.
     #[error("shutting down")]
     ShuttingDown,
-    /// The store or the directory cannot do it now; nothing was stored.
+    /// The store cannot do it now; nothing was stored.
     #[error("unavailable")]
     Unavailable(#[source] StoreError),
+    /// The directory cannot tell now; nothing was stored.
+    #[error("the directory of people is unavailable")]
+    DirectoryUnavailable(#[from] DirectoryError),
     /// It may or may not have been stored, and nobody can tell now. Asking again with the same client message id
     /// resolves it without doubling.
     #[error("the outcome is unknown")]
@@ -72,9 +76,10 @@ impl Error {
     #[must_use]
     pub const fn retry(&self) -> Retry {
         match self {
-            Self::ShuttingDown | Self::Unavailable(_) | Self::OutcomeUnknown(_) => {
-                Retry::After(Duration::from_secs(1))
-            }
+            Self::ShuttingDown
+            | Self::Unavailable(_)
+            | Self::DirectoryUnavailable(_)
+            | Self::OutcomeUnknown(_) => Retry::After(Duration::from_secs(1)),
             Self::NotFound
             | Self::Invalid(_)
             | Self::TooLarge { .. }

@@ -83,7 +83,7 @@ mod user;
 pub use config::{AckMode, Config, KeyPolicy};
 pub use conversation::{Conversation, ConversationCursor, ConversationState};
 pub use device::{DeviceId, Principal};
-pub use directory::{Directory, OpenDirectory, Profile};
+pub use directory::{Directory, DirectoryError, OpenDirectory, Profile};
 pub use disconnect::{DisconnectReason, Disconnected, EndSessions, NodeId};
 pub use entropy::{Entropy, OsEntropy, SeededEntropy};
 pub use error::{Error, Retry};

@@ -10,8 +10,8 @@ use axum::middleware::{self, Next};
 use curve25519_dalek::{EdwardsPoint, Scalar};
 use dm_axum::{Options, SessionExpiry, SessionWatch};
 use dm_core::{
-    Config, Directory, Hub, ManualClock, MemoryStore, Principal, Profile, Service, Store, StoreError,
-    StoreErrorKind, Timestamp, UserId,
+    Config, Directory, DirectoryError, Hub, ManualClock, MemoryStore, Principal, Profile, Service, Store,
+    Timestamp, UserId,
 };
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::Value;
@@ -44,9 +44,9 @@ struct People;
 
 #[async_trait]
 impl Directory for People {
-    async fn profiles(&self, users: &[UserId]) -> Result<Vec<Option<Profile>>, StoreError> {
+    async fn profiles(&self, users: &[UserId]) -> Result<Vec<Option<Profile>>, DirectoryError> {
         if users.contains(&user(66)) {
-            return Err(StoreErrorKind::Unavailable.into());
+            return Err(DirectoryError::new("the accounts are away"));
         }
         let profile = |asked: &UserId| {
             let n = (1..100).find(|n| user(*n) == *asked)?;

@@ -87,13 +87,13 @@ impl Service {
     /// Asks the host's directory; answer *i* is that of user *i*, `None` for one it does not know.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when the directory cannot tell now.
+    /// [`Error::DirectoryUnavailable`] when the directory cannot tell now.
     ///
     /// # Cancel safety
     /// Dropping the future drops the directory's.
     pub async fn profiles(&self, users: Vec<UserId>) -> Result<Vec<Option<Profile>>, Error> {
         let directory = Arc::clone(&self.inner.directory);
-        let asking = async move { directory.profiles(&users).await.map_err(Error::Unavailable) };
+        let asking = async move { directory.profiles(&users).await.map_err(Error::from) };
         OwnTask::new(&self.inner.reads.runtime, asking).await
     }
 
@@ -147,17 +147,22 @@ impl Service {
 
     /// Commits one write with whatever else waits, and returns its outcome, refusals as errors.
     pub(super) async fn submit(&self, write: Write) -> Result<Outcome, Error> {
-        // The queue itself closes only after the batch being written.
-        if self.is_draining() {
-            return Err(Error::ShuttingDown);
-        }
-        match self.inner.queue.push(write).await? {
+        match self.outcome(write).await? {
             Outcome::Refused(refusal) => Err(self.refused(&refusal)),
             outcome => Ok(outcome),
         }
     }
 
-    fn refused(&self, refusal: &Refusal) -> Error {
+    /// As [`submit`](Self::submit), with refusals as they are.
+    pub(super) async fn outcome(&self, write: Write) -> Result<Outcome, Error> {
+        // The queue itself closes only after the batch being written.
+        if self.is_draining() {
+            return Err(Error::ShuttingDown);
+        }
+        self.inner.queue.push(write).await
+    }
+
+    pub(super) fn refused(&self, refusal: &Refusal) -> Error {
         match *refusal {
             Refusal::NotFound | Refusal::UnknownDevice => Error::NotFound,
             Refusal::ClientIdReused => Error::ClientIdReused,

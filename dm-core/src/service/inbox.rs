@@ -11,7 +11,7 @@ use crate::inbox::{Gap, InboxEntry};
 use crate::numbers::InboxSeq;
 use crate::store::{
     AckTarget, Acknowledge, Acknowledged, Depth, DeviceStart, DeviceState, ForgetDevice, InboxQuery, Outcome,
-    OwnEntries, RegisterDevice, StoreErrorKind, Write,
+    OwnEntries, Refusal, RegisterDevice, StoreErrorKind, Write,
 };
 
 /// Asks for what is pending.
@@ -134,23 +134,20 @@ impl Service {
     /// more than [`Config::list_page`](crate::Config::list_page) names; [`Error::TooManyDevices`] for one device too
     /// many.
     pub async fn acknowledge(&self, who: &Principal, target: AckTarget) -> Result<Acknowledged, Error> {
-        match self.acknowledge_registered(who, &target).await {
-            // Only a device that was never seen costs a second commit.
-            Err(Error::NotFound) => {
-                self.register(who, DeviceStart::Oldest).await?;
-                self.acknowledge_registered(who, &target).await
-            }
-            acknowledged => acknowledged,
+        if let Some(acknowledged) = self.acknowledge_registered(who, &target).await? {
+            return Ok(acknowledged);
         }
+        // Only a device that was never seen costs a second commit.
+        self.register(who, DeviceStart::Oldest).await?;
+        self.acknowledge_registered(who, &target).await?.ok_or(Error::NotFound)
     }
 
-    /// As [`acknowledge`](Self::acknowledge), for a device that is registered: [`Error::NotFound`]
-    /// if it is not.
+    /// As [`acknowledge`](Self::acknowledge), for a device that is registered: `None` if it is not.
     pub(crate) async fn acknowledge_registered(
         &self,
         who: &Principal,
         target: &AckTarget,
-    ) -> Result<Acknowledged, Error> {
+    ) -> Result<Option<Acknowledged>, Error> {
         let named = match target {
             AckTarget::UpTo(_) => 1,
             AckTarget::Entries(seqs) => seqs.len(),
@@ -161,8 +158,10 @@ impl Service {
             return Err(Error::TooLarge { field: "message_ids", limit });
         }
         let write = Acknowledge { who: who.clone(), target: target.clone() };
-        match self.submit(Write::Acknowledge(write)).await? {
-            Outcome::Acknowledged(acknowledged) => Ok(acknowledged),
+        match self.outcome(Write::Acknowledge(write)).await? {
+            Outcome::Acknowledged(acknowledged) => Ok(Some(acknowledged)),
+            Outcome::Refused(Refusal::UnknownDevice) => Ok(None),
+            Outcome::Refused(refusal) => Err(self.refused(&refusal)),
             _ => Err(misaligned()),
         }
     }

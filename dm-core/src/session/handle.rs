@@ -29,13 +29,12 @@ impl SessionHandle {
     /// As [`Service::acknowledge`], and [`Error::NotFound`] once the device was forgotten.
     pub async fn acknowledge(&self, target: AckTarget) -> Result<Acknowledged, Error> {
         let acknowledged = match self.mailbox.kind() {
-            Kind::Device => self.service.acknowledge_registered(&self.who, &target).await,
-            Kind::Follower => self.service.acknowledge(&self.who, target.clone()).await,
+            Kind::Device => self.service.acknowledge_registered(&self.who, &target).await?,
+            Kind::Follower => Some(self.service.acknowledge(&self.who, target.clone()).await?),
         };
-        let acknowledged = acknowledged.inspect_err(|error| {
-            if matches!(error, Error::NotFound) {
-                self.mailbox.forgotten();
-            }
+        let acknowledged = acknowledged.ok_or_else(|| {
+            self.mailbox.forgotten();
+            Error::NotFound
         })?;
         self.mailbox.acknowledged(acknowledged.cursor, Some(&target));
         Ok(acknowledged)

@@ -24,7 +24,7 @@ async fn nobody_opens_one_with_themselves_or_with_somebody_unknown() {
     struct OnlyOne;
     #[async_trait]
     impl Directory for OnlyOne {
-        async fn profiles(&self, users: &[UserId]) -> Result<Vec<Option<Profile>>, StoreError> {
+        async fn profiles(&self, users: &[UserId]) -> Result<Vec<Option<Profile>>, DirectoryError> {
             let ana = Profile { display_name: "ana".to_owned() };
             Ok(users.iter().map(|known| (*known == user(1)).then(|| ana.clone())).collect())
         }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use dm_core::{
-    AckTarget, Config, ConversationId, Delivery, Directory, HistoryRange, MemoryStore, Profile, Service,
-    Session, Store, StoreError, UserId,
+    AckTarget, Config, ConversationId, Delivery, Directory, DirectoryError, HistoryRange, MemoryStore,
+    Profile, Service, Session, Store, UserId,
 };
 use tokio::sync::Semaphore;
 
@@ -273,7 +273,7 @@ struct Locked(Arc<Semaphore>);
 
 #[async_trait]
 impl Directory for Locked {
-    async fn profiles(&self, users: &[UserId]) -> Result<Vec<Option<Profile>>, StoreError> {
+    async fn profiles(&self, users: &[UserId]) -> Result<Vec<Option<Profile>>, DirectoryError> {
         let _lock = self.0.acquire().await.unwrap();
         tokio::task::yield_now().await;
         Ok(users.iter().map(|_| Some(Profile { display_name: String::new() })).collect())
