@@ -8,7 +8,8 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{FromRequestParts, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
-use dm_core::{Clock, Principal};
+use dm_core::Principal;
+use dm_core::time::Clock;
 use futures_util::StreamExt as _;
 use serde::de::DeserializeOwned;
 

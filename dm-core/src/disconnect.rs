@@ -18,7 +18,7 @@ pub enum DisconnectReason {
 }
 
 /// Sessions to be ended on all nodes: for
-/// [`Notifier::end_sessions`](crate::Notifier::end_sessions).
+/// [`Notifier::end_sessions`](crate::notify::Notifier::end_sessions).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndSessions {
     /// The user whose sessions end.

@@ -132,6 +132,18 @@ impl InboxEntry {
     }
 }
 
+/// A hint that an entry was appended to a user's inbox.
+///
+/// It carries the entry, so that the fast path needs no read. The device in [`InboxEntry::origin`] caused the entry
+/// and is to be left out.
+#[derive(Clone, Debug)]
+pub struct Notification {
+    /// Whose inbox.
+    pub user: UserId,
+    /// The entry.
+    pub entry: InboxEntry,
+}
+
 /// A stretch of a user's inbox that is no longer held. A device that had not acknowledged it learns of it before
 /// anything newer and knows to read history instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@
 //!
 //! # Embedding it
 //!
-//! Give it a [`Store`], and for each call a [`Principal`] that your server has authenticated:
+//! Give it a [`Store`](store::Store), and for each call a [`Principal`] that your server has authenticated:
 //!
 //! ```
 //! use dm_core::{Ciphertext, Delivery, MemoryStore, Principal, SendMessage, Service, Timestamp, UserId};
@@ -46,9 +46,10 @@
 //! - Who: [`UserId`], [`DeviceId`], [`Principal`]; what the host knows of them: [`Directory`].
 //! - What: [`Participants`], [`Conversation`], [`Message`] with its [`Ciphertext`], [`KeyRecord`], [`InboxEntry`].
 //! - The service: [`Service`] and its [`Config`]; what can go wrong: [`Error`].
-//! - Delivery: [`Session`], from [`Service::connect`]; other nodes, or your own sockets: [`Notifier`] and [`Hub`].
-//! - Storage: [`Store`] and its contract; [`Embedded`] for engines whose calls block; [`MemoryStore`].
-//! - What is passed in besides: [`Clock`], [`Entropy`].
+//! - Delivery: [`Session`], from [`Service::connect`]; between nodes, or to sockets of your own: [`notify`].
+//! - Storage: [`store`], with the contract of a [`Store`](store::Store); [`Embedded`](store::Embedded) for engines whose
+//!   calls block; [`MemoryStore`].
+//! - What is passed in besides: [`time`], [`entropy`].
 //!
 //! # What it leaves to you
 //!
@@ -61,7 +62,7 @@ mod conversation;
 mod device;
 mod directory;
 mod disconnect;
-mod entropy;
+pub mod entropy;
 mod error;
 mod hub;
 mod ids;
@@ -69,44 +70,45 @@ mod inbox;
 mod invalid;
 mod key;
 mod message;
-mod notify;
+mod notifier;
 mod numbers;
 mod participants;
 mod service;
 mod session;
-mod store;
+pub mod store;
 #[cfg(test)]
 mod testing;
-mod time;
+pub mod time;
 mod user;
 
 pub use config::{AckMode, Config, KeyPolicy};
 pub use conversation::{Conversation, ConversationCursor, ConversationState};
 pub use device::{DeviceId, Principal};
 pub use directory::{Directory, DirectoryError, OpenDirectory, Profile};
-pub use disconnect::{DisconnectReason, Disconnected, EndSessions, NodeId};
-pub use entropy::{Entropy, OsEntropy, SeededEntropy};
+pub use disconnect::{DisconnectReason, Disconnected};
 pub use error::{Error, Retry};
-pub use hub::{Hub, HubWatch, SessionClaim, SessionId, Term};
+pub use hub::Hub;
 pub use ids::{ClientMessageId, ConversationId, MessageId};
-pub use inbox::{Event, Gap, GapReason, InboxEntry, Notice, UnknownNotice};
+pub use inbox::{Event, Gap, GapReason, InboxEntry, Notice};
 pub use invalid::Invalid;
 pub use key::{KeyBinding, KeyRecord, KeyVersion, X25519Key};
 pub use message::{Ciphertext, Message, Suite};
-pub use notify::{EntryHint, Notification, Notifier, NotifyError, NullNotifier, Reach};
 pub use numbers::{InboxSeq, ServerSequence};
-pub use participants::{Participants, Side};
+pub use participants::Participants;
 pub use service::{
     ConversationPage, Expired, Health, Opened, Pending, PendingKind, PendingQuery, SendMessage, Sent,
     Service, ServiceBuilder,
 };
 pub use session::{Delivery, Session, SessionEnd, SessionHandle};
-pub use store::{
-    AckTarget, Acknowledge, Acknowledged, AnnounceKeys, AppendMessage, Appended, Availability,
-    ConversationsQuery, Depth, DeviceStart, DeviceState, Durability, Embedded, EmbeddedBuilder, EngineReader,
-    EngineWriter, Expire, ForgetDevice, HistoryPage, HistoryQuery, HistoryRange, InboxPage, InboxQuery,
-    MemoryStore, OpenConversation, Outcome, OwnEntries, PublishKey, Refusal, RegisterDevice, Room, Store,
-    StoreError, StoreErrorKind, StoreStatus, Write,
-};
-pub use time::{Clock, ManualClock, SystemClock, Timestamp};
+pub use store::{AckTarget, Acknowledged, Depth, DeviceStart, DeviceState, HistoryRange, MemoryStore};
+pub use time::Timestamp;
 pub use user::UserId;
+
+/// What brings hints, and orders to end sessions, to connected clients: for hosts with more than one
+/// node, and for hosts that push in a way of their own.
+pub mod notify {
+    pub use crate::disconnect::{EndSessions, NodeId};
+    pub use crate::hub::{Hub, HubWatch, SessionClaim, SessionId, Term};
+    pub use crate::inbox::Notification;
+    pub use crate::notifier::{EntryHint, Notifier, NotifyError, NullNotifier, Reach};
+}

@@ -39,7 +39,7 @@ impl UserId {
 
     /// Takes bytes that were a [`UserId`] when a store wrote them, without checking them again.
     ///
-    /// For implementers of [`Store`](crate::Store), who read the same few keys all the time. Never for input.
+    /// For implementers of [`Store`](crate::store::Store), who read the same few keys all the time. Never for input.
     #[must_use]
     pub const fn from_stored(bytes: [u8; 32]) -> Self {
         Self(bytes)

@@ -51,7 +51,9 @@ pub(crate) use user::Said;
 
 use std::fmt;
 
-use dm_core::{DeviceId, Entropy as _, NodeId, OsEntropy, Timestamp};
+use dm_core::entropy::{Entropy as _, OsEntropy};
+use dm_core::notify::NodeId;
+use dm_core::{DeviceId, Timestamp};
 use fields::Fields;
 
 use crate::seal::TAG_LEN;

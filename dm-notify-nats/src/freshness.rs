@@ -11,7 +11,9 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use dm_core::{Clock as _, NodeId, SystemClock, Timestamp};
+use dm_core::Timestamp;
+use dm_core::notify::NodeId;
+use dm_core::time::{Clock as _, SystemClock};
 
 use crate::codec::Stamp;
 use crate::window::{NotTaken, Window};

@@ -1,4 +1,4 @@
-//! The [`Notifier`](dm_core::Notifier) of `dm-core` across nodes, on NATS.
+//! The [`Notifier`](dm_core::notify::Notifier) of `dm-core` across nodes, on NATS.
 //!
 //! ```no_run
 //! # #[tokio::main(flavor = "current_thread")]
@@ -94,7 +94,7 @@
 //! A device that connects to another node is taken over: its older session ends with
 //! [`SessionEnd::Replaced`](dm_core::SessionEnd::Replaced), as on one node. Which of two is newer
 //! does not depend on the clocks of the nodes, but on the age that each node measures of its own
-//! ([`Term`](dm_core::Term) says how); of two that begin within the time a frame takes exactly one
+//! ([`Term`](dm_core::notify::Term) says how); of two that begin within the time a frame takes exactly one
 //! ends. A claim that was long under way tells of an older session, since the time is added that it
 //! took, between nodes with a key that met. Two that begin while the nodes cannot hear each other
 //! are settled when they can. If a claim is lost both go on, each with all entries, until the
@@ -119,12 +119,13 @@
 //!
 //! # Who is connected
 //!
-//! [`notify`](dm_core::Notifier::notify) answers for this node only, because asking others takes longer than a commit may
+//! [`notify`](dm_core::notify::Notifier::notify) answers for this node only, because asking others takes longer than a commit may
 //! wait. [`NatsNotifier::presence`] asks them, for whoever wants to wake a phone: after the notifier, in a task of its own.
 //! A server knows at once when no node is subscribed for a user; otherwise the node that is has to say so.
 //!
 //! ```
-//! use dm_core::{Disconnected, EndSessions, Notification, Notifier, NotifyError, Reach};
+//! use dm_core::Disconnected;
+//! use dm_core::notify::{EndSessions, Notification, Notifier, NotifyError, Reach};
 //! # use dm_notify_nats::NatsNotifier;
 //!
 //! /// Tells all nodes, and wakes the phones of those who are on none.

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use dm_core::NodeId;
+use dm_core::notify::NodeId;
 
 use crate::answers::Answer;
 use crate::codec::NodeSaid;

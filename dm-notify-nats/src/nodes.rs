@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::Subscriber;
-use dm_core::{NodeId, Notifier as _};
+use dm_core::notify::{NodeId, Notifier as _};
 use futures_util::StreamExt as _;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;

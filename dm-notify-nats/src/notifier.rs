@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use async_nats::Client;
 use async_trait::async_trait;
-use dm_core::{Disconnected, EndSessions, Hub, NodeId, Notification, Notifier, NotifyError, Reach, UserId};
+use dm_core::notify::{EndSessions, NodeId, Notification, Notifier, NotifyError, Reach};
+use dm_core::{Disconnected, Hub, UserId};
 use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
 

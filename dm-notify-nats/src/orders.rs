@@ -4,7 +4,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dm_core::{Disconnected, EndSessions, NodeId, Notifier as _};
+use dm_core::Disconnected;
+use dm_core::notify::{EndSessions, NodeId, Notifier as _};
 use tokio::sync::Semaphore;
 
 use crate::answers::{Answer, Answers};

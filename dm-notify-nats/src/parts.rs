@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_nats::connection::State;
 use async_nats::{Client, Subject};
 use bytes::Bytes;
-use dm_core::{Hub, InboxEntry, NodeId, UserId};
+use dm_core::notify::NodeId;
+use dm_core::{Hub, InboxEntry, UserId};
 
 use crate::codec::{Frame, NodeSaid, Said, Stamp, Writer};
 use crate::connect::Events;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use dm_core::NodeId;
+use dm_core::notify::NodeId;
 use tokio::time::Instant;
 
 /// Other nodes remembered, at most. With more nobody knows how many there are.

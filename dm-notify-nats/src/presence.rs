@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use dm_core::{Reach, UserId};
+use dm_core::UserId;
+use dm_core::notify::Reach;
 use tokio::sync::Semaphore;
 
 use crate::answers::Answer;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::Subscriber;
-use dm_core::{EntryHint, HubWatch, Notification, Notifier as _, UserId};
+use dm_core::UserId;
+use dm_core::notify::{EntryHint, HubWatch, Notification, Notifier as _};
 use futures_util::StreamExt as _;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;

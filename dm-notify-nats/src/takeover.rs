@@ -1,7 +1,8 @@
 //! Sessions of one device on several nodes: what the nodes tell each other, so that the newest
-//! stays. How two are compared the hub says ([`Term`](dm_core::Term)).
+//! stays. How two are compared the hub says ([`Term`](dm_core::notify::Term)).
 
-use dm_core::{SessionClaim, UserId};
+use dm_core::UserId;
+use dm_core::notify::SessionClaim;
 
 use crate::codec::{CLAIMS_AT_ONCE, Objection};
 use crate::parts::Parts;

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 
-use dm_core::{StoreError, StoreErrorKind};
+use dm_core::store::{StoreError, StoreErrorKind};
 use dm_store_kv::{Heads, Tables};
 use fjall::{Database, Snapshot};
 

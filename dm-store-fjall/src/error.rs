@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 
-use dm_core::{StoreError, StoreErrorKind};
+use dm_core::store::{StoreError, StoreErrorKind};
 use dm_store_kv::Failure;
 use fjall::{Error, LsmError};
 

@@ -10,7 +10,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
-use dm_core::StoreError;
+use dm_core::store::StoreError;
 
 use crate::error::from_fjall;
 use crate::torn::torn_at;
@@ -27,7 +27,7 @@ const JOURNAL: &str = "jnl";
 /// Writes and syncs the journals of a folder that nobody has open.
 ///
 /// # Errors
-/// [`Locked`](dm_core::StoreErrorKind::Locked) when somebody has; what the operating system
+/// [`Locked`](dm_core::store::StoreErrorKind::Locked) when somebody has; what the operating system
 /// reports.
 pub(crate) fn write_anew(folder: &Path) -> Result<(), StoreError> {
     let _lock = lock(folder)?;

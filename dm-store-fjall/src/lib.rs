@@ -58,19 +58,19 @@
 //!
 //! # When the disk fails
 //!
-//! A commit that fails is [`OutcomeUnknown`](dm_core::StoreErrorKind::OutcomeUnknown), because
+//! A commit that fails is [`OutcomeUnknown`](dm_core::store::StoreErrorKind::OutcomeUnknown), because
 //! fjall cannot tell whether its journal became durable; a full disk is one of the reasons. From
 //! then on, and after an error while tables are written in the background, fjall refuses all writes
 //! until it is opened again. A store that opened its folder does that by itself, and is
-//! [`Unavailable`](dm_core::StoreErrorKind::Unavailable) until it works; one in a host's database
-//! stays [`Closed`](dm_core::StoreErrorKind::Closed). With
+//! [`Unavailable`](dm_core::store::StoreErrorKind::Unavailable) until it works; one in a host's database
+//! stays [`Closed`](dm_core::store::StoreErrorKind::Closed). With
 //! [`reserve_bytes`](FjallConfig::reserve_bytes) left, a full disk is refused before fjall is
 //! called.
 //!
 //! Opening reads the journals. A last batch that ends too early is dropped, as one that was never
 //! answered; so is one whose bytes are wrong, as a power cut leaves it if the disk wrote the last
 //! pages in another order. A batch with wrong bytes before the last one is
-//! [`Corrupt`](dm_core::StoreErrorKind::Corrupt). In a host's database fjall alone decides, and
+//! [`Corrupt`](dm_core::store::StoreErrorKind::Corrupt). In a host's database fjall alone decides, and
 //! refuses wrong bytes everywhere.
 //!
 //! # In reading order
@@ -97,4 +97,4 @@ pub use config::FjallConfig;
 pub use store::FjallStore;
 
 #[cfg(doc)]
-use dm_core::Store;
+use dm_core::store::Store;

@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
-use dm_core::{StoreError, StoreErrorKind};
+use dm_core::store::{StoreError, StoreErrorKind};
 use dm_store_kv::Tables;
 use fjall::{Database, KeyspaceCreateOptions, PersistMode};
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
-use dm_core::{
+use dm_core::store::{
     ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, Embedded, HistoryPage,
     HistoryQuery, InboxPage, InboxQuery, InboxSeq, KeyRecord, Outcome, Principal, Store, StoreError,
     StoreErrorKind, StoreStatus, UserId, Write,
@@ -52,11 +52,11 @@ impl FjallStore {
     /// work. Needs no runtime.
     ///
     /// # Errors
-    /// [`Locked`](dm_core::StoreErrorKind::Locked) while another process, or another store of this one, has
-    /// it open; [`NewerSchema`](dm_core::StoreErrorKind::NewerSchema) when a newer version of the library
-    /// wrote it, and it is left as it is; [`Corrupt`](dm_core::StoreErrorKind::Corrupt) when it is no
-    /// database or damaged; [`Full`](dm_core::StoreErrorKind::Full) when there is no room for a journal;
-    /// [`Unavailable`](dm_core::StoreErrorKind::Unavailable) when it cannot be opened.
+    /// [`Locked`](dm_core::store::StoreErrorKind::Locked) while another process, or another store of this one, has
+    /// it open; [`NewerSchema`](dm_core::store::StoreErrorKind::NewerSchema) when a newer version of the library
+    /// wrote it, and it is left as it is; [`Corrupt`](dm_core::store::StoreErrorKind::Corrupt) when it is no
+    /// database or damaged; [`Full`](dm_core::store::StoreErrorKind::Full) when there is no room for a journal;
+    /// [`Unavailable`](dm_core::store::StoreErrorKind::Unavailable) when it cannot be opened.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self, StoreError> {
         Self::open_with(folder, &FjallConfig::default())
     }
@@ -64,7 +64,7 @@ impl FjallStore {
     /// Opens a folder with choices.
     ///
     /// # Errors
-    /// As [`open`](Self::open); and [`Engine`](dm_core::StoreErrorKind::Engine), naming the field, when a
+    /// As [`open`](Self::open); and [`Engine`](dm_core::store::StoreErrorKind::Engine), naming the field, when a
     /// choice cannot work.
     pub fn open_with(folder: impl AsRef<Path>, config: &FjallConfig) -> Result<Self, StoreError> {
         config.validate()?;
@@ -91,10 +91,10 @@ impl FjallStore {
     /// one database: they take turns, and share what the first was configured with.
     ///
     /// # Errors
-    /// [`NewerSchema`](dm_core::StoreErrorKind::NewerSchema) when a newer version of the library
-    /// made the tables; [`ForeignTables`](dm_core::StoreErrorKind::ForeignTables) when a name that
+    /// [`NewerSchema`](dm_core::store::StoreErrorKind::NewerSchema) when a newer version of the library
+    /// made the tables; [`ForeignTables`](dm_core::store::StoreErrorKind::ForeignTables) when a name that
     /// begins with `dm_` stands for a keyspace of the host's, which the error's source names; then
-    /// nothing is changed; [`Engine`](dm_core::StoreErrorKind::Engine), naming the field, when a
+    /// nothing is changed; [`Engine`](dm_core::store::StoreErrorKind::Engine), naming the field, when a
     /// choice cannot work; what the engine reports besides.
     pub fn from_database(database: Database, config: &FjallConfig) -> Result<Self, StoreError> {
         config.validate()?;

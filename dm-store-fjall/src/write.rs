@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dm_core::{EngineWriter, Outcome, StoreError, Write};
+use dm_core::store::{EngineWriter, Outcome, StoreError, Write};
 use dm_store_kv::Tables;
 use fjall::{OwnedWriteBatch, PersistMode, Snapshot};
 

@@ -10,7 +10,7 @@ use std::path::Path;
 use bytes::Bytes;
 use dm_conformance::build::{append, open_from, who};
 use dm_conformance::test_path;
-use dm_core::{AppendMessage, Ciphertext, Store as _, StoreError, Write};
+use dm_core::store::{AppendMessage, Ciphertext, Store as _, StoreError, Write};
 use dm_store_fjall::{FjallConfig, FjallStore};
 use dm_test_disk::{DiskHarness, LATER, Syncs, full, second, trial};
 

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use dm_core::{StoreError, StoreErrorKind};
+use dm_core::store::{StoreError, StoreErrorKind};
 
 /// Measures how many bytes this process may still take on the disk of a file or folder. One system
 /// call on Unix; elsewhere it is not known, and no reserve is kept.

@@ -1,6 +1,6 @@
 //! Why something failed.
 
-use dm_core::{StoreError, StoreErrorKind};
+use dm_core::store::{StoreError, StoreErrorKind};
 
 /// Why a read or a batch failed while nothing of the batch was committed.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 
-use dm_core::{ConversationId, InboxSeq, Participants, ServerSequence, UserId};
+use dm_core::store::{ConversationId, InboxSeq, Participants, ServerSequence, UserId};
 use lru::LruCache;
 
 use crate::codec::{Fields, Note};

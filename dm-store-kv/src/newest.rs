@@ -3,7 +3,7 @@
 //! A note of a lost session is a lower bound: what expires never takes a number back. Mostly it is
 //! still right, so a look-up then asks first whether the next number is there.
 
-use dm_core::{ConversationId, InboxSeq, Participants, ServerSequence, UserId};
+use dm_core::store::{ConversationId, InboxSeq, Participants, ServerSequence, UserId};
 
 use crate::codec::{Fields, FloorRow, NamedThread, Note, People, ThreadRow, numbered, participants};
 use crate::failure::Failure;

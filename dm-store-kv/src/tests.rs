@@ -4,7 +4,7 @@
 mod memory;
 
 use dm_conformance::build::{append, at, conversation, open, user};
-use dm_core::{Expire, Outcome, Write};
+use dm_core::store::{Expire, Outcome, Write};
 
 use crate::codec::FloorRow;
 use crate::heads::Heads;

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use dm_core::Durability;
+use dm_core::store::Durability;
 
 use crate::names::SchemaName;
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use dm_core::{Durability, StoreError, StoreErrorKind};
+use dm_core::store::{Durability, StoreError, StoreErrorKind};
 use tokio::runtime::Handle;
 use tokio_postgres::{Client, Row};
 

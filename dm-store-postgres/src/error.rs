@@ -3,7 +3,7 @@
 use std::fmt;
 
 use deadpool_postgres::PoolError;
-use dm_core::{StoreError, StoreErrorKind};
+use dm_core::store::{StoreError, StoreErrorKind};
 use tokio_postgres::error::SqlState;
 
 /// What stops a read or a batch.

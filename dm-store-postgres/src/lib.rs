@@ -14,7 +14,7 @@
 //!
 //! It needs PostgreSQL 13 or later, and the server that takes writes: a standby is behind, and
 //! reads must not be. A connection to one is refused as
-//! [`Unavailable`](dm_core::StoreErrorKind::Unavailable), and of several hosts in the parameters
+//! [`Unavailable`](dm_core::store::StoreErrorKind::Unavailable), and of several hosts in the parameters
 //! the one that takes writes is used. The store owns the schema `dm`, or another [`SchemaName`] of
 //! the host's choice, and nothing outside it. Who opens it the first time needs the right to make
 //! that schema, or somebody makes it beforehand. A commit is answered when the server has synced it
@@ -52,12 +52,12 @@
 //! # When something fails
 //!
 //! - A deadlock or a serialization failure: the batch is tried again, a few times ([`PostgresConfig::attempts`]).
-//! - The connection is lost before `COMMIT` is sent: [`Unavailable`](dm_core::StoreErrorKind::Unavailable), nothing is
+//! - The connection is lost before `COMMIT` is sent: [`Unavailable`](dm_core::store::StoreErrorKind::Unavailable), nothing is
 //!   committed.
 //! - It is lost with `COMMIT` under way: a new connection asks what became of it, and makes sure that it stays so. The
 //!   answer is what it would have been, or `Unavailable`. When nobody can be asked for
 //!   [`resolve_timeout`](PostgresConfig::resolve_timeout):
-//!   [`OutcomeUnknown`](dm_core::StoreErrorKind::OutcomeUnknown). The store goes on either way.
+//!   [`OutcomeUnknown`](dm_core::store::StoreErrorKind::OutcomeUnknown). The store goes on either way.
 //! - The server falls silent, because it is frozen or cannot be reached: a connection is waited for
 //!   no longer than [`wait_timeout`](PostgresConfig::wait_timeout) and
 //!   [`connect_timeout`](PostgresConfig::connect_timeout) together, and the answer to what was sent
@@ -119,4 +119,4 @@ pub use names::SchemaName;
 pub use store::PostgresStore;
 
 #[cfg(doc)]
-use dm_core::Store;
+use dm_core::store::Store;

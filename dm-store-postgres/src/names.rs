@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use dm_core::Invalid;
+use dm_core::store::Invalid;
 
 /// The schema that a store's tables are in: `dm` unless the host needs another one, because a
 /// schema of its own is called so or because a database holds several stores.

@@ -3,7 +3,7 @@
 //! A host may have a schema of the same name. Before anything is changed, the tables in it are
 //! compared with the store's.
 
-use dm_core::{StoreError, StoreErrorKind};
+use dm_core::store::{StoreError, StoreErrorKind};
 use tokio_postgres::GenericClient;
 
 use crate::error::from_postgres;

@@ -6,7 +6,7 @@
 //! row is the only step that can meet another node without a lock to wait for; it fails there, and
 //! is tried again.
 
-use dm_core::{StoreError, StoreErrorKind};
+use dm_core::store::{StoreError, StoreErrorKind};
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use dm_core::{
+use dm_core::store::{
     ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, HistoryPage, HistoryQuery,
     InboxPage, InboxQuery, InboxSeq, KeyRecord, Outcome, Principal, Store, StoreError, StoreErrorKind,
     StoreStatus, UserId, Write,

@@ -20,7 +20,7 @@ use std::time::Instant;
 use anyhow::{Context as _, ensure};
 use clap::Parser;
 use curve25519_dalek::{EdwardsPoint, Scalar};
-use dm_core::{
+use dm_core::store::{
     AppendMessage, Ciphertext, ClientMessageId, ConversationId, MessageId, OpenConversation, Participants,
     Principal, Store, Timestamp, UserId, Write,
 };

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 
-use dm_core::{Invalid, StoreError, StoreErrorKind};
+use dm_core::store::{Invalid, StoreError, StoreErrorKind};
 use dm_store_kv::Heads;
 
 /// Choices for [`RedbStore::open_with`](crate::RedbStore::open_with). Start from the default and change
@@ -28,7 +28,7 @@ pub struct RedbConfig {
     /// What a crash costs the next open, and what each commit pays for it. Default [`Recovery::Quick`].
     pub recovery: Recovery,
     /// Bytes of the disk to keep free; zero keeps none. Default 64 MiB. While less is free, new
-    /// messages, conversations and keys are refused as [`Full`](dm_core::StoreErrorKind::Full)
+    /// messages, conversations and keys are refused as [`Full`](dm_core::store::StoreErrorKind::Full)
     /// before the engine is called; reads, acknowledgements and expiry go on. What expires gives
     /// the disk nothing back at once, so that room is made beside the file, or by a larger disk. On
     /// Unix only; not used for a database that the host opened.

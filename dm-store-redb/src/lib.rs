@@ -45,9 +45,9 @@
 //!
 //! redb refuses all work on a database after the first error of its file, a full disk included,
 //! until it is opened again. A store that opened its file does that by itself, and is
-//! [`Unavailable`](dm_core::StoreErrorKind::Unavailable) until it works; one in a host's database
-//! stays [`Closed`](dm_core::StoreErrorKind::Closed). A commit that fails is
-//! [`OutcomeUnknown`](dm_core::StoreErrorKind::OutcomeUnknown), because redb cannot tell whether it
+//! [`Unavailable`](dm_core::store::StoreErrorKind::Unavailable) until it works; one in a host's database
+//! stays [`Closed`](dm_core::store::StoreErrorKind::Closed). A commit that fails is
+//! [`OutcomeUnknown`](dm_core::store::StoreErrorKind::OutcomeUnknown), because redb cannot tell whether it
 //! became durable. With [`reserve_bytes`](RedbConfig::reserve_bytes) left, a full disk is refused
 //! before redb is called.
 //!
@@ -77,4 +77,4 @@ pub use config::{Recovery, RedbConfig};
 pub use store::RedbStore;
 
 #[cfg(doc)]
-use dm_core::Store;
+use dm_core::store::Store;

@@ -1,6 +1,6 @@
 //! The schema's version, and getting there.
 
-use dm_core::{StoreError, StoreErrorKind};
+use dm_core::store::{StoreError, StoreErrorKind};
 use dm_store_kv::{Changes as _, Failure};
 use redb::{
     Database, MultimapTableHandle as _, ReadTransaction, ReadableDatabase, StorageError, TableHandle as _,

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
-use dm_core::{
+use dm_core::store::{
     ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, Embedded, HistoryPage,
     HistoryQuery, InboxPage, InboxQuery, InboxSeq, KeyRecord, Outcome, Principal, Store, StoreError,
     StoreErrorKind, StoreStatus, UserId, Write,
@@ -40,10 +40,10 @@ impl RedbStore {
     /// long that is. Call it before serving, or on a thread for blocking work. Needs no runtime.
     ///
     /// # Errors
-    /// [`Locked`](dm_core::StoreErrorKind::Locked) while another process, or another store of this one, has
-    /// it open; [`NewerSchema`](dm_core::StoreErrorKind::NewerSchema) when a newer version of the library
-    /// wrote it, and it is left as it is; [`Corrupt`](dm_core::StoreErrorKind::Corrupt) when it is no
-    /// database or damaged; [`Unavailable`](dm_core::StoreErrorKind::Unavailable) when it cannot be opened.
+    /// [`Locked`](dm_core::store::StoreErrorKind::Locked) while another process, or another store of this one, has
+    /// it open; [`NewerSchema`](dm_core::store::StoreErrorKind::NewerSchema) when a newer version of the library
+    /// wrote it, and it is left as it is; [`Corrupt`](dm_core::store::StoreErrorKind::Corrupt) when it is no
+    /// database or damaged; [`Unavailable`](dm_core::store::StoreErrorKind::Unavailable) when it cannot be opened.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         Self::open_with(path, &RedbConfig::default())
     }
@@ -51,7 +51,7 @@ impl RedbStore {
     /// Opens a file with choices.
     ///
     /// # Errors
-    /// As [`open`](Self::open); and [`Engine`](dm_core::StoreErrorKind::Engine), naming the field, when a
+    /// As [`open`](Self::open); and [`Engine`](dm_core::store::StoreErrorKind::Engine), naming the field, when a
     /// choice cannot work.
     pub fn open_with(path: impl AsRef<Path>, config: &RedbConfig) -> Result<Self, StoreError> {
         config.validate()?;
@@ -73,8 +73,8 @@ impl RedbStore {
     /// one database: they take turns, and each notices what another wrote.
     ///
     /// # Errors
-    /// [`NewerSchema`](dm_core::StoreErrorKind::NewerSchema) when a newer version of the library
-    /// made the tables; [`ForeignTables`](dm_core::StoreErrorKind::ForeignTables) when a name that
+    /// [`NewerSchema`](dm_core::store::StoreErrorKind::NewerSchema) when a newer version of the library
+    /// made the tables; [`ForeignTables`](dm_core::store::StoreErrorKind::ForeignTables) when a name that
     /// begins with `dm_` stands for a table of the host's, which the error's source names; then
     /// nothing is changed; what the engine reports besides.
     pub fn from_database(database: Arc<Database>, config: &RedbConfig) -> Result<Self, StoreError> {

@@ -2,7 +2,7 @@
 
 use std::sync::Weak;
 
-use dm_core::{EngineWriter, Outcome, StoreError, StoreErrorKind, Write};
+use dm_core::store::{EngineWriter, Outcome, StoreError, StoreErrorKind, Write};
 use dm_store_kv::{Changes as _, Failure, Heads, Rows as _, Tables};
 use redb::{CommitError, Database, Durability, WriteTransaction};
 

@@ -1,7 +1,7 @@
 //! Values of the core as SQLite keeps them, and back.
 
 use bytes::Bytes;
-use dm_core::{
+use dm_core::store::{
     Ciphertext, ClientMessageId, ConversationId, DeviceId, InboxSeq, KeyBinding, KeyRecord, KeyVersion,
     Message, MessageId, Participants, ServerSequence, Suite, Timestamp, UserId, X25519Key,
 };

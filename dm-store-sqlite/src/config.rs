@@ -40,7 +40,7 @@ pub struct SqliteConfig {
     /// Pages (of 8 KiB in a file that the store made, else as the file has them) at which the file counts as full. Default: the disk's end.
     pub max_pages: Option<u32>,
     /// Bytes of the disk to keep free; zero keeps none. Default 64 MiB. While less is free, new
-    /// messages, conversations and keys are refused as [`Full`](dm_core::StoreErrorKind::Full)
+    /// messages, conversations and keys are refused as [`Full`](dm_core::store::StoreErrorKind::Full)
     /// before the file is touched; reads, acknowledgements and expiry go on. The file itself does
     /// not shrink, so that room is made beside it, or by a larger disk. On Unix only.
     pub reserve_bytes: u64,

@@ -1,6 +1,6 @@
 //! SQLite's errors as the core's.
 
-use dm_core::{StoreError, StoreErrorKind};
+use dm_core::store::{StoreError, StoreErrorKind};
 use rusqlite::ErrorCode;
 
 /// What SQLite reports, while nothing of the batch is committed. Values bound to statements are not part of it.

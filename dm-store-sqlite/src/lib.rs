@@ -29,7 +29,7 @@
 //!
 //! Several processes may share a file: they take turns, and each notices what another wrote. They
 //! have to be of one version: when a newer one changes the tables, the others refuse to write
-//! ([`NewerSchema`](dm_core::StoreErrorKind::NewerSchema)) until they are started anew.
+//! ([`NewerSchema`](dm_core::store::StoreErrorKind::NewerSchema)) until they are started anew.
 //!
 //! # Tables
 //!
@@ -45,11 +45,11 @@
 //!
 //! # When the disk fails
 //!
-//! A full disk is [`Full`](dm_core::StoreErrorKind::Full), and nothing of the batch is stored. With
+//! A full disk is [`Full`](dm_core::store::StoreErrorKind::Full), and nothing of the batch is stored. With
 //! [`reserve_bytes`](SqliteConfig::reserve_bytes) left, it does not come to that. After an error of
-//! the file in a commit, whose outcome is [unknown](dm_core::StoreErrorKind::OutcomeUnknown), the
+//! the file in a commit, whose outcome is [unknown](dm_core::store::StoreErrorKind::OutcomeUnknown), the
 //! store closes its connections and opens them again; calls are
-//! [`Unavailable`](dm_core::StoreErrorKind::Unavailable) until that works. Then it copies what the
+//! [`Unavailable`](dm_core::store::StoreErrorKind::Unavailable) until that works. Then it copies what the
 //! log holds into the file, because an operating system that could not write pages forgets that it
 //! owes them.
 //!
@@ -77,4 +77,4 @@ pub use names::TablePrefix;
 pub use store::SqliteStore;
 
 #[cfg(doc)]
-use dm_core::Store;
+use dm_core::store::Store;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use dm_core::Invalid;
+use dm_core::store::Invalid;
 
 /// The beginning of the names of all tables and indexes of a store: `dm_` unless the host needs
 /// another one, because a table of its own is called so or because a file holds several stores.

@@ -3,7 +3,7 @@
 //! A host may have tables whose names begin with the prefix. Before anything is changed, the file's
 //! schema is compared with the one that the migrations up to its version make.
 
-use dm_core::{StoreError, StoreErrorKind};
+use dm_core::store::{StoreError, StoreErrorKind};
 use rusqlite::{Connection, Result};
 
 use crate::database::Database;

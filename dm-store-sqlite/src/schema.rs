@@ -1,6 +1,6 @@
 //! The schema's version, and getting there.
 
-use dm_core::{StoreError, StoreErrorKind};
+use dm_core::store::{StoreError, StoreErrorKind};
 use rusqlite::TransactionBehavior;
 
 use crate::database::Database;

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use async_trait::async_trait;
-use dm_core::{
+use dm_core::store::{
     ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, Embedded, HistoryPage,
     HistoryQuery, InboxPage, InboxQuery, InboxSeq, KeyRecord, Outcome, Principal, Store, StoreError,
     StoreStatus, UserId, Write,
@@ -29,12 +29,12 @@ impl SqliteStore {
     /// serving, or on a thread for blocking work. Needs no runtime.
     ///
     /// # Errors
-    /// [`NewerSchema`](dm_core::StoreErrorKind::NewerSchema) when a newer version of the library
-    /// wrote it, and it is left as it is; [`ForeignTables`](dm_core::StoreErrorKind::ForeignTables)
+    /// [`NewerSchema`](dm_core::store::StoreErrorKind::NewerSchema) when a newer version of the library
+    /// wrote it, and it is left as it is; [`ForeignTables`](dm_core::store::StoreErrorKind::ForeignTables)
     /// when names that begin with the store's prefix stand for something else, of which the error's
     /// source names one, and the file is left as it is;
-    /// [`Corrupt`](dm_core::StoreErrorKind::Corrupt) when it is no database;
-    /// [`Unavailable`](dm_core::StoreErrorKind::Unavailable) when it cannot be opened or stays
+    /// [`Corrupt`](dm_core::store::StoreErrorKind::Corrupt) when it is no database;
+    /// [`Unavailable`](dm_core::store::StoreErrorKind::Unavailable) when it cannot be opened or stays
     /// locked.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         Self::open_with(path, &SqliteConfig::default())

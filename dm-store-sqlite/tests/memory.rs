@@ -9,7 +9,7 @@ use std::path::Path;
 
 use cap::Cap;
 use dm_conformance::build::{append, open};
-use dm_core::Store as _;
+use dm_core::store::Store as _;
 use dm_store_sqlite::{SqliteConfig, SqliteStore};
 
 #[global_allocator]

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use dm_core::{Clock, Config, SystemClock, Timestamp};
+use dm_core::time::{Clock, SystemClock};
+use dm_core::{Config, Timestamp};
 
 use crate::measure::closed_loop;
 use crate::options::Options;

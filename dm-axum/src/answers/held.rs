@@ -11,7 +11,8 @@ use axum::body::Body;
 use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::response::Response;
-use dm_core::{Clock, Timestamp, UserId};
+use dm_core::time::Clock;
+use dm_core::{Timestamp, UserId};
 use futures_util::{FutureExt as _, stream};
 use tokio::sync::{AcquireError, OwnedSemaphorePermit};
 

@@ -10,9 +10,8 @@ use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{self, Next};
 use curve25519_dalek::{EdwardsPoint, Scalar};
-use dm_core::{
-    Ciphertext, Clock as _, ManualClock, MemoryStore, Principal, SendMessage, Service, Timestamp, UserId,
-};
+use dm_core::time::{Clock as _, ManualClock};
+use dm_core::{Ciphertext, MemoryStore, Principal, SendMessage, Service, Timestamp, UserId};
 use dm_proto::{DmHistoryRequest, Envelope, envelope::Payload, prost::Message as _};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt as _, SinkExt as _, StreamExt as _};

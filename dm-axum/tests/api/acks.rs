@@ -1,6 +1,7 @@
 //! Acknowledgements of connections that said hello, and what they make of what is delivered.
 
-use dm_core::{Principal, StoreErrorKind};
+use dm_core::Principal;
+use dm_core::store::StoreErrorKind;
 use dm_proto::{
     DmAck, DmAcknowledged, Envelope, dm_client_frame, dm_delivery::Event, dm_server_frame::Frame,
 };

@@ -5,10 +5,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use dm_core::store::{
+    ConversationsQuery, HistoryPage, HistoryQuery, InboxPage, InboxQuery, Outcome, Store, StoreError,
+    StoreErrorKind, Write,
+};
 use dm_core::{
-    ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, HistoryPage, HistoryQuery,
-    InboxPage, InboxQuery, KeyRecord, MemoryStore, Outcome, Principal, Store, StoreError, StoreErrorKind,
-    UserId, Write,
+    ConversationId, ConversationState, Depth, DeviceState, KeyRecord, MemoryStore, Principal, UserId,
 };
 use tokio::sync::watch;
 

@@ -1,6 +1,7 @@
 //! Connections that say hello: the greeting, what waited, what happens, and how they end.
 
-use dm_core::{Principal, StoreErrorKind};
+use dm_core::Principal;
+use dm_core::store::StoreErrorKind;
 use dm_proto::{
     DmGap, DmHello, DmHistoryRequest, DmPing, DmWelcome, Envelope, dm_client_frame, dm_delivery::Event,
     dm_gap::Reason, dm_server_frame::Frame, envelope::Payload,

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
+use dm_core::store::{
+    ConversationsQuery, HistoryPage, HistoryQuery, InboxPage, InboxQuery, Outcome, Store, StoreError, Write,
+};
 use dm_core::{
-    ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, HistoryPage, HistoryQuery,
-    InboxPage, InboxQuery, KeyRecord, MemoryStore, Outcome, Principal, Store, StoreError, UserId, Write,
+    ConversationId, ConversationState, Depth, DeviceState, KeyRecord, MemoryStore, Principal, UserId,
 };
 use tokio::sync::Semaphore;
 

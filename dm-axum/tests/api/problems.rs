@@ -1,6 +1,6 @@
 //! Refusals that no single call owns.
 
-use dm_core::StoreErrorKind;
+use dm_core::store::StoreErrorKind;
 use reqwest::Method;
 use serde_json::json;
 

@@ -97,7 +97,7 @@ async fn an_acknowledgement_that_fails_leaves_the_delivery_pending() {
     world.send(1, &conversation, "a").await;
     socket.hear().await;
     world.clock.advance(SECOND);
-    store.fail_next(dm_core::StoreErrorKind::Unavailable);
+    store.fail_next(dm_core::store::StoreErrorKind::Unavailable);
     socket.hear_ping(true).await;
     until(async || store.is_spent()).await;
     // The connection lives on, and the next one is acknowledged.

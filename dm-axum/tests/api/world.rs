@@ -9,9 +9,10 @@ use axum::extract::Request;
 use axum::middleware::{self, Next};
 use curve25519_dalek::{EdwardsPoint, Scalar};
 use dm_axum::{Options, SessionExpiry, SessionWatch};
+use dm_core::store::Store;
+use dm_core::time::ManualClock;
 use dm_core::{
-    Config, Directory, DirectoryError, Hub, ManualClock, MemoryStore, Principal, Profile, Service, Store,
-    Timestamp, UserId,
+    Config, Directory, DirectoryError, Hub, MemoryStore, Principal, Profile, Service, Timestamp, UserId,
 };
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::Value;

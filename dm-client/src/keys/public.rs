@@ -106,3 +106,15 @@ impl fmt::Debug for PublicKey {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the signature does not belong to this message and this key")]
 pub struct InvalidSignature;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fingerprint_is_the_first_eighty_bits_in_groups() {
+        // The first key of RFC 8032, section 7.1.
+        let key = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+        assert_eq!(key.parse::<PublicKey>().unwrap().fingerprint(), "d75a 9801 82b1 0ab7 d54b");
+    }
+}

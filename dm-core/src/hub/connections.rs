@@ -12,8 +12,8 @@ use crate::device::{DeviceId, Principal};
 use crate::disconnect::NodeId;
 use crate::entropy::{Entropy as _, OsEntropy};
 #[cfg(doc)]
-use crate::notify::Notifier;
-use crate::notify::{EntryHint, Reach};
+use crate::notifier::Notifier;
+use crate::notifier::{EntryHint, Reach};
 use crate::time::Timestamp;
 use crate::user::UserId;
 

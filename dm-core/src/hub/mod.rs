@@ -1,4 +1,4 @@
-//! Delivery in this process: the [`Notifier`](crate::Notifier) that keeps track of connections, and this node's end of a
+//! Delivery in this process: the [`Notifier`](crate::notify::Notifier) that keeps track of connections, and this node's end of a
 //! notifier across nodes.
 //!
 //! - [`mailbox`]: the hints that wait for a session, of which [`term`] says which stays.

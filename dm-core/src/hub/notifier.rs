@@ -4,7 +4,8 @@ use async_trait::async_trait;
 
 use super::connections::Hub;
 use crate::disconnect::{Disconnected, EndSessions};
-use crate::notify::{Notification, Notifier, NotifyError, Reach};
+use crate::inbox::Notification;
+use crate::notifier::{Notifier, NotifyError, Reach};
 
 #[async_trait]
 impl Notifier for Hub {

@@ -16,7 +16,7 @@ use crate::directory::{Directory, OpenDirectory};
 use crate::entropy::{Entropy, OsEntropy};
 use crate::hub::Hub;
 use crate::invalid::Invalid;
-use crate::notify::Notifier;
+use crate::notifier::Notifier;
 use crate::store::Store;
 use crate::time::{Clock, SystemClock};
 

@@ -15,7 +15,7 @@ impl Service {
     /// with `dm-axum`, the host's `LiveSession::check`, which is asked at the pings of each
     /// WebSocket; a host with sockets of its own does likewise.
     ///
-    /// It goes through the service's [`Notifier`](crate::Notifier), so that the call is the same on
+    /// It goes through the service's [`Notifier`](crate::notify::Notifier), so that the call is the same on
     /// one node and on many:
     ///
     /// ```

@@ -18,7 +18,7 @@ use crate::directory::{Directory, Profile};
 use crate::entropy::{Entropy, uuid_v7};
 use crate::error::Error;
 use crate::hub::Hub;
-use crate::notify::Notifier;
+use crate::notifier::Notifier;
 use crate::numbers::InboxSeq;
 use crate::store::{Outcome, Refusal, StoreError, StoreErrorKind, Write};
 use crate::time::{Clock, Timestamp};

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::stage::{Stage, passed};
 use super::status::Status;
 use crate::error::Error;
-use crate::notify::Notification;
+use crate::inbox::Notification;
 use crate::store::{Outcome, Store, StoreError, StoreErrorKind, Write};
 use crate::time::Clock;
 

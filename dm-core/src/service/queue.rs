@@ -13,7 +13,7 @@ use super::stage::Lifecycle;
 use super::status::Status;
 use crate::config::Config;
 use crate::error::Error;
-use crate::notify::Notifier;
+use crate::notifier::Notifier;
 use crate::store::{AckTarget, Outcome, Store, StoreErrorKind, Write};
 use crate::time::Clock;
 

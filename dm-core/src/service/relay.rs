@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use crate::notify::{Notification, Notifier, Reach};
+use crate::inbox::Notification;
+use crate::notifier::{Notifier, Reach};
 
 /// Batches of hints that may wait for the notifier before further ones are dropped. Hints may be lost; waiting for
 /// a slow notifier would hold up commits.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// What went wrong in a [`Store`](crate::Store). Cheap to clone, because one failed batch answers many callers.
+/// What went wrong in a [`Store`](crate::store::Store). Cheap to clone, because one failed batch answers many callers.
 #[derive(Clone, Debug)]
 pub struct StoreError {
     kind: StoreErrorKind,

@@ -1,4 +1,5 @@
-//! The storage seam: [`Store`] and what goes in and out of it.
+//! The storage seam: [`Store`], what goes in and out of it, and the types that it speaks of. An author of a store needs
+//! `use dm_core::store::*` and little else.
 
 mod embedded;
 mod error;
@@ -20,16 +21,22 @@ pub use write::{
     ForgetDevice, OpenConversation, Outcome, PublishKey, Refusal, RegisterDevice, Write,
 };
 
+// What the contract speaks of, so that a store needs one import.
+pub use crate::conversation::{Conversation, ConversationCursor, ConversationState};
+pub use crate::device::{DeviceId, Principal};
+pub use crate::ids::{ClientMessageId, ConversationId, MessageId};
+pub use crate::inbox::{Event, InboxEntry, Notice, Notification, UnknownNotice};
+pub use crate::invalid::Invalid;
+pub use crate::key::{KeyBinding, KeyRecord, KeyVersion, X25519Key};
+pub use crate::message::{Ciphertext, Message, Suite};
+pub use crate::numbers::{InboxSeq, ServerSequence};
+pub use crate::participants::{Participants, Side};
+pub use crate::time::Timestamp;
+pub use crate::user::UserId;
+
 use std::num::NonZeroUsize;
 
 use async_trait::async_trait;
-
-use crate::conversation::ConversationState;
-use crate::device::Principal;
-use crate::ids::ConversationId;
-use crate::key::KeyRecord;
-use crate::numbers::InboxSeq;
-use crate::user::UserId;
 
 /// Keeps everything: implemented by storage authors.
 ///
@@ -41,11 +48,11 @@ use crate::user::UserId;
 /// *Commit*
 /// 1. **Atomic.** [`commit`](Store::commit) applies its writes in order, as one transaction. `Ok`
 ///    means all of it; `Err` means that nothing of the batch is visible, now or after reopening.
-///    The one exception is [`OutcomeUnknown`](crate::StoreErrorKind::OutcomeUnknown): all of the
+///    The one exception is [`OutcomeUnknown`](crate::store::StoreErrorKind::OutcomeUnknown): all of the
 ///    batch is there, or nothing of it, and which of the two stays so. After it an embedded store
 ///    refuses all work until it is reopened, by itself as
-///    [`Unavailable`](crate::StoreErrorKind::Unavailable), or by the host as
-///    [`Closed`](crate::StoreErrorKind::Closed).
+///    [`Unavailable`](crate::store::StoreErrorKind::Unavailable), or by the host as
+///    [`Closed`](crate::store::StoreErrorKind::Closed).
 /// 2. **Durable.** After `Ok`, every handle reads the batch and a power cut does not undo it.
 /// 3. **Aligned.** Outcome *i* answers write *i*, each with the variant its write documents.
 /// 4. **Refusals stand alone.** A write that cannot be done changes nothing, answers [`Outcome::Refused`] and leaves
@@ -56,7 +63,7 @@ use crate::user::UserId;
 ///
 /// *Numbers*
 ///
-/// 7. **Dense.** [`ServerSequence`](crate::ServerSequence) per conversation and [`InboxSeq`] per user
+/// 7. **Dense.** [`ServerSequence`] per conversation and [`InboxSeq`] per user
 ///    start at 1 and have no holes in commit order.
 /// 8. **Never reused**, not after deletion, expiry or reopening.
 /// 9. **Visible in order.** A reader never sees entry *n + 1* of a log before *n*.
@@ -108,7 +115,7 @@ pub trait Store: Send + Sync + 'static {
     /// A conversation, whoever asks.
     async fn conversation(&self, id: ConversationId) -> Result<Option<ConversationState>, StoreError>;
 
-    /// A page of a user's conversations in the order of [`ConversationCursor`](crate::ConversationCursor).
+    /// A page of a user's conversations in the order of [`ConversationCursor`].
     async fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ConversationState>, StoreError>;
 
     /// A page of a conversation's messages; `None` when there is no such conversation for the reader.

@@ -22,7 +22,7 @@ pub enum Availability {
     #[default]
     Open,
     /// It is being reopened after an unknown outcome, and refuses work as
-    /// [`Unavailable`](crate::StoreErrorKind::Unavailable) meanwhile.
+    /// [`Unavailable`](crate::store::StoreErrorKind::Unavailable) meanwhile.
     Reopening,
     /// It refuses all work until the process opens it again.
     Closed,
@@ -36,7 +36,7 @@ pub enum Room {
     #[default]
     Enough,
     /// Free space is below the store's reserve: writes that take room are refused as
-    /// [`NoRoom`](crate::Refusal::NoRoom), by the service as [`Full`](crate::StoreErrorKind::Full);
+    /// [`NoRoom`](crate::store::Refusal::NoRoom), by the service as [`Full`](crate::store::StoreErrorKind::Full);
     /// reads go on.
     Low,
 }

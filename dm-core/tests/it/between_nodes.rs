@@ -1,7 +1,8 @@
 //! What a notifier across nodes asks of the hub: who is here, and hints that came without their
 //! entries.
 
-use dm_core::{DeviceId, EntryHint, MemoryStore, NullNotifier, Reach};
+use dm_core::notify::{EntryHint, NullNotifier, Reach};
+use dm_core::{DeviceId, MemoryStore};
 
 use crate::common::gate::GatedStore;
 use crate::common::{World, backlog, on, poll_once, seq, settle, text, user, who};
@@ -11,7 +12,7 @@ fn hint(n: u64, origin: Option<DeviceId>) -> EntryHint {
 }
 
 /// A world whose hints only come from the test.
-fn silent(store: impl dm_core::Store) -> World {
+fn silent(store: impl dm_core::store::Store) -> World {
     World::notifying(store, |_| NullNotifier, |_| ())
 }
 

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use dm_core::{AckTarget, Error, HistoryRange, Retry, SendMessage, Sent, StoreErrorKind, Timestamp};
+use dm_core::store::StoreErrorKind;
+use dm_core::{AckTarget, Error, HistoryRange, Retry, SendMessage, Sent, Timestamp};
 use tokio::task::JoinSet;
 
 use crate::common::gate::{Fault, GatedStore};

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use dm_core::store::*;
 use dm_core::*;
 
 use crate::common::{

@@ -1,8 +1,7 @@
 //! Ending sessions through the service, and what becomes of a forgotten device.
 
-use dm_core::{
-    AckTarget, DisconnectReason, Disconnected, MemoryStore, NodeId, NullNotifier, Service, SessionEnd,
-};
+use dm_core::notify::{NodeId, NullNotifier};
+use dm_core::{AckTarget, DisconnectReason, Disconnected, MemoryStore, Service, SessionEnd};
 
 use crate::common::gate::GatedStore;
 use crate::common::{World, backlog, is_not_found, on, poll_once, seq, settle, user, who};

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc;
 
-use dm_core::{
-    AckTarget, Acknowledge, AppendMessage, Availability, ConversationId, Embedded, Error, InboxSeq,
-    KeyRecord, MessageId, Outcome, Refusal, Room, Service, Store, StoreError, StoreErrorKind, Timestamp,
-    Write,
+use dm_core::store::{
+    Acknowledge, AppendMessage, Availability, Embedded, Outcome, Refusal, Room, Store, StoreError,
+    StoreErrorKind, Write,
 };
+use dm_core::{AckTarget, ConversationId, Error, InboxSeq, KeyRecord, MessageId, Service, Timestamp};
 
 use tokio::task::JoinHandle;
 

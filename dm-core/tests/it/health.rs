@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use dm_core::{Availability, Durability, Room, StoreErrorKind};
+use dm_core::store::{Availability, Durability, Room, StoreErrorKind};
 use metrics::{Counter, Gauge, GaugeFn, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 
 use crate::common::gate::{Fault, GatedStore, Kind};

@@ -6,9 +6,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use dm_core::store::Store;
 use dm_core::{
     AckTarget, Config, ConversationId, Delivery, Directory, DirectoryError, HistoryRange, MemoryStore,
-    Profile, Service, Session, Store, UserId,
+    Profile, Service, Session, UserId,
 };
 use tokio::sync::Semaphore;
 

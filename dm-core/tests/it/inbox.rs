@@ -1,5 +1,6 @@
 //! What is pending, acknowledging it, devices and expiry.
 
+use dm_core::store::*;
 use dm_core::*;
 
 use crate::common::gate::{GatedStore, Kind};

@@ -1,6 +1,7 @@
 //! Sessions that heard nothing ask for the newest numbers, many with one read.
 
-use dm_core::{Delivery, NullNotifier, Session};
+use dm_core::notify::NullNotifier;
+use dm_core::{Delivery, Session};
 
 use crate::common::gate::GatedStore;
 use crate::common::{World, backlog, poll_once, settle, text, texts, who};

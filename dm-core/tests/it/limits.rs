@@ -1,10 +1,13 @@
 //! What happens exactly at a limit, and past a store that is wrong.
 
 use async_trait::async_trait;
+use dm_core::store::{
+    ConversationsQuery, HistoryPage, HistoryQuery, InboxPage, InboxQuery, Outcome, Store, StoreError,
+    StoreErrorKind, Write,
+};
 use dm_core::{
-    AckTarget, ConversationId, ConversationState, ConversationsQuery, Delivery, Depth, DeviceState, Error,
-    HistoryPage, HistoryQuery, InboxPage, InboxQuery, KeyRecord, MemoryStore, MessageId, Outcome, Principal,
-    SessionEnd, Store, StoreError, StoreErrorKind, UserId, Write,
+    AckTarget, ConversationId, ConversationState, Delivery, Depth, DeviceState, Error, KeyRecord,
+    MemoryStore, MessageId, Principal, SessionEnd, UserId,
 };
 
 use crate::common::{DAY, World, on, seq, who};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
+use dm_core::store::*;
 use dm_core::*;
 
 use crate::common::gate::{GatedStore, Kind};

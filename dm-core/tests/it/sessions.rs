@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use dm_core::{AckTarget, Delivery, DisconnectReason, Gap, GapReason, MemoryStore, NullNotifier, SessionEnd};
+use dm_core::notify::NullNotifier;
+use dm_core::{AckTarget, Delivery, DisconnectReason, Gap, GapReason, MemoryStore, SessionEnd};
 
 use crate::common::gate::{GatedStore, Kind};
 use crate::common::{

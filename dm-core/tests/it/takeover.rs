@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use dm_core::{MemoryStore, Session, SessionClaim, SessionEnd, Term};
+use dm_core::notify::{SessionClaim, Term};
+use dm_core::{MemoryStore, Session, SessionEnd};
 
 use crate::common::{self, World, backlog, delivered_texts, on, poll_once, user, who};
 

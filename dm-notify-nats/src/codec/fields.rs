@@ -1,9 +1,10 @@
 //! Reading fields off bytes.
 
 use bytes::Bytes;
+use dm_core::notify::NodeId;
 use dm_core::{
-    Ciphertext, ClientMessageId, ConversationId, DeviceId, InboxSeq, Message, MessageId, NodeId,
-    ServerSequence, Suite, Timestamp, UserId,
+    Ciphertext, ClientMessageId, ConversationId, DeviceId, InboxSeq, Message, MessageId, ServerSequence,
+    Suite, Timestamp, UserId,
 };
 
 use super::user::{CLIENT_ID, EPHEMERAL, SUITE};

@@ -1,6 +1,7 @@
 //! Frames for all nodes, and answers.
 
-use dm_core::{DisconnectReason, EndSessions, NodeId, UserId};
+use dm_core::notify::{EndSessions, NodeId};
+use dm_core::{DisconnectReason, UserId};
 
 use super::fields::Fields;
 use super::{Frame, Nonce, Stamp, Undecodable, Writer, put_device};

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use dm_core::{DeviceId, NodeId, SessionClaim, SessionId, Term, UserId};
+use dm_core::notify::{NodeId, SessionClaim, SessionId, Term};
+use dm_core::{DeviceId, UserId};
 
 use super::fields::Fields;
 use super::{Stamp, Undecodable, Writer, put_device};

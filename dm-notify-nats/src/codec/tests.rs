@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use dm_core::notify::{EndSessions, SessionClaim, SessionId, Term};
 use dm_core::{
-    Ciphertext, ClientMessageId, Conversation, ConversationId, DisconnectReason, EndSessions, Event,
-    InboxEntry, InboxSeq, KeyBinding, KeyRecord, KeyVersion, Message, MessageId, Notice, Participants,
-    ServerSequence, SessionClaim, SessionId, Suite, Term, UserId, X25519Key,
+    Ciphertext, ClientMessageId, Conversation, ConversationId, DisconnectReason, Event, InboxEntry, InboxSeq,
+    KeyBinding, KeyRecord, KeyVersion, Message, MessageId, Notice, Participants, ServerSequence, Suite,
+    UserId, X25519Key,
 };
 use proptest::prelude::*;
 

@@ -1,7 +1,8 @@
 //! Frames on the subject of a user.
 
 use bytes::Bytes;
-use dm_core::{DeviceId, Event, InboxEntry, InboxSeq, Message, Notice, SessionClaim, UserId};
+use dm_core::notify::SessionClaim;
+use dm_core::{DeviceId, Event, InboxEntry, InboxSeq, Message, Notice, UserId};
 
 use super::sessions::{CLAIMS, OBJECTION, Objection};
 use super::{Frame, Nonce, Stamp, Undecodable, Writer, put_device};

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use dm_core::{MemoryStore, Notification, Notifier as _, Reach};
+use dm_core::MemoryStore;
+use dm_core::notify::{Notification, Notifier as _, Reach};
 use dm_notify_nats::{NatsConfig, Presence};
 use dm_test_servers::nats::Server;
 

@@ -8,7 +8,7 @@ use blake2::Blake2bMac;
 use blake2::digest::Mac as _;
 use blake2::digest::consts::U16;
 use bytes::Bytes;
-use dm_core::NodeId;
+use dm_core::notify::NodeId;
 
 use crate::common::{Node, VERSION, eavesdrop, overheard, user};
 

@@ -4,7 +4,8 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use dm_core::{DisconnectReason, MemoryStore, Session, SessionClaim, SessionEnd, SessionId, Term, Timestamp};
+use dm_core::notify::{SessionClaim, SessionId, Term};
+use dm_core::{DisconnectReason, MemoryStore, Session, SessionEnd, Timestamp};
 use dm_notify_nats::Presence;
 use dm_test_servers::nats::Server;
 

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use dm_core::{Delivery, DisconnectReason, EndSessions, MemoryStore, Notifier as _, Session, SessionEnd};
+use dm_core::notify::{EndSessions, Notifier as _};
+use dm_core::{Delivery, DisconnectReason, MemoryStore, Session, SessionEnd};
 use dm_notify_nats::NatsNotifier;
 use dm_test_servers::nats::Server;
 use futures_util::StreamExt as _;

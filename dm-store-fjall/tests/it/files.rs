@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use dm_core::*;
+use dm_core::store::*;
 use dm_store_fjall::{FjallConfig, FjallStore};
 use fjall::{Database, KeyspaceCreateOptions, PersistMode};
 

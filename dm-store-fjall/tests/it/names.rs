@@ -2,7 +2,7 @@
 
 use std::error::Error as _;
 
-use dm_core::StoreErrorKind;
+use dm_core::store::StoreErrorKind;
 use dm_store_fjall::{FjallConfig, FjallStore};
 use fjall::{Database, KeyspaceCreateOptions};
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use dm_core::*;
+use dm_core::store::*;
 use dm_store_fjall::{FjallConfig, FjallStore};
 use fjall::{Database, KeyspaceCreateOptions, PersistMode};
 

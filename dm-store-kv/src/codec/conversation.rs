@@ -1,6 +1,6 @@
 //! Conversations, and the places in their sequence.
 
-use dm_core::{ConversationId, Participants, Timestamp, UserId};
+use dm_core::store::{ConversationId, Participants, Timestamp, UserId};
 
 use crate::codec::fields::Fields;
 use crate::codec::floor::Note;

@@ -1,6 +1,6 @@
 //! Devices.
 
-use dm_core::{DeviceId, InboxSeq, Timestamp};
+use dm_core::store::{DeviceId, InboxSeq, Timestamp};
 
 use crate::codec::fields::{Fields, device};
 use crate::failure::Failure;

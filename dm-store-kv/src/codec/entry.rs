@@ -1,6 +1,6 @@
 //! Entries of inboxes.
 
-use dm_core::{DeviceId, Notice, Timestamp};
+use dm_core::store::{DeviceId, Notice, Timestamp};
 
 use crate::codec::fields::{Fields, device};
 use crate::failure::Failure;

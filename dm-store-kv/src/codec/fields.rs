@@ -1,6 +1,6 @@
 //! Fields of a row, from the front.
 
-use dm_core::{DeviceId, InboxSeq, Timestamp, UserId};
+use dm_core::store::{DeviceId, InboxSeq, Timestamp, UserId};
 
 use crate::failure::Failure;
 

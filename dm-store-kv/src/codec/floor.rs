@@ -1,6 +1,6 @@
 //! Floors of inboxes, and notes of newest numbers.
 
-use dm_core::InboxSeq;
+use dm_core::store::InboxSeq;
 
 use crate::codec::fields::Fields;
 use crate::failure::Failure;

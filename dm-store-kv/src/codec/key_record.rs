@@ -1,6 +1,6 @@
 //! Keys that users published, and who is still to be told.
 
-use dm_core::{KeyBinding, KeyRecord, KeyVersion, UserId, X25519Key};
+use dm_core::store::{KeyBinding, KeyRecord, KeyVersion, UserId, X25519Key};
 
 use crate::codec::fields::Fields;
 use crate::codec::keys::joined;

@@ -1,6 +1,6 @@
 //! Keys of rows.
 
-use dm_core::{ClientMessageId, Timestamp};
+use dm_core::store::{ClientMessageId, Timestamp};
 
 use crate::codec::fields::Fields;
 use crate::failure::Failure;

@@ -1,7 +1,7 @@
 //! Messages.
 
 use bytes::Bytes;
-use dm_core::{
+use dm_core::store::{
     Ciphertext, ClientMessageId, ConversationId, InboxSeq, Message, MessageId, ServerSequence, Suite, UserId,
 };
 

@@ -1,7 +1,7 @@
 //! Bytes that come back as what they were, and bytes that the library did not write.
 
 use bytes::Bytes;
-use dm_core::{
+use dm_core::store::{
     Ciphertext, ClientMessageId, ConversationId, DeviceId, InboxSeq, KeyBinding, KeyRecord, KeyVersion,
     Message, MessageId, Participants, ServerSequence, Suite, Timestamp, UserId, X25519Key,
 };

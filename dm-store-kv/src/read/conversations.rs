@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use dm_core::{
+use dm_core::store::{
     Conversation, ConversationId, ConversationState, ConversationsQuery, ServerSequence, Timestamp,
 };
 

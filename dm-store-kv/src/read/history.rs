@@ -1,6 +1,6 @@
 //! Pages of a conversation.
 
-use dm_core::{HistoryPage, HistoryQuery, HistoryRange};
+use dm_core::store::{HistoryPage, HistoryQuery, HistoryRange};
 
 use super::Messages;
 use crate::codec::{Fields, Place, numbered};

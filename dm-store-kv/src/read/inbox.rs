@@ -1,6 +1,6 @@
 //! Pages of an inbox, and the devices that read it.
 
-use dm_core::{
+use dm_core::store::{
     Depth, DeviceId, DeviceState, Event, InboxEntry, InboxPage, InboxQuery, InboxSeq, Principal, UserId,
 };
 

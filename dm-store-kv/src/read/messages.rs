@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use dm_core::{ConversationId, Message, UserId};
+use dm_core::store::{ConversationId, Message, UserId};
 
 use crate::codec::{Fields, Filed};
 use crate::failure::Failure;

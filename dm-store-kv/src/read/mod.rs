@@ -5,7 +5,7 @@ mod history;
 mod inbox;
 mod messages;
 
-use dm_core::{
+use dm_core::store::{
     ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, EngineReader, HistoryPage,
     HistoryQuery, InboxPage, InboxQuery, InboxSeq, KeyRecord, Principal, ServerSequence, StoreError,
     Timestamp, UserId,

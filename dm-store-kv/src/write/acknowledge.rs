@@ -1,6 +1,6 @@
 //! Acknowledging entries for a device.
 
-use dm_core::{AckTarget, Acknowledge, Acknowledged, InboxSeq, MessageId, Outcome, Refusal};
+use dm_core::store::{AckTarget, Acknowledge, Acknowledged, InboxSeq, MessageId, Outcome, Refusal};
 
 use super::{Batch, Stop};
 use crate::codec::{Content, DeviceRow, Fields, Filed, mark, refs};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dm_core::{AppendMessage, Appended, InboxSeq, Message, Outcome, Refusal, UserId};
+use dm_core::store::{AppendMessage, Appended, InboxSeq, Message, Outcome, Refusal, UserId};
 
 use super::{Batch, Stop};
 use crate::codec::{Fields, Filed, Place, client, numbered};

@@ -1,6 +1,6 @@
 //! Opening conversations.
 
-use dm_core::{Conversation, Notice, OpenConversation, Outcome, ServerSequence};
+use dm_core::store::{Conversation, Notice, OpenConversation, Outcome, ServerSequence};
 
 use super::{Batch, Stop};
 use crate::codec::{Fields, People, ThreadRow, refs};

@@ -1,6 +1,6 @@
 //! Registering and forgetting devices.
 
-use dm_core::{DeviceStart, ForgetDevice, InboxSeq, Outcome, Refusal, RegisterDevice};
+use dm_core::store::{DeviceStart, ForgetDevice, InboxSeq, Outcome, Refusal, RegisterDevice};
 
 use super::{Batch, Stop};
 use crate::codec::{DeviceRow, mark, refs};

@@ -1,6 +1,6 @@
 //! Expiring the oldest entries of inboxes.
 
-use dm_core::{Expire, InboxSeq, Outcome, Timestamp};
+use dm_core::store::{Expire, InboxSeq, Outcome, Timestamp};
 
 use super::{Batch, Stop};
 use crate::codec::{Fields, FloorRow, numbered, timed};

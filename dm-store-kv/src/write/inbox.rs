@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use dm_core::{DeviceId, Event, InboxEntry, InboxSeq, Message, Notice, Notification, Timestamp, UserId};
+use dm_core::notify::Notification;
+use dm_core::store::{DeviceId, Event, InboxEntry, InboxSeq, Message, Notice, Timestamp, UserId};
 
 use super::Batch;
 use crate::codec::{Content, EntryRow, numbered};

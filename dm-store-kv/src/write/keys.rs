@@ -1,6 +1,6 @@
 //! Publishing keys, and telling the publisher's peers.
 
-use dm_core::{AnnounceKeys, KeyRecord, KeyVersion, Notice, Outcome, PublishKey, UserId};
+use dm_core::store::{AnnounceKeys, KeyRecord, KeyVersion, Notice, Outcome, PublishKey, UserId};
 
 use super::{Batch, Stop};
 use crate::codec::{Announcement, Fields, key_value, refs};

@@ -8,7 +8,7 @@ mod expire;
 mod inbox;
 mod keys;
 
-use dm_core::{Outcome, Refusal, Write};
+use dm_core::store::{Outcome, Refusal, Write};
 
 use crate::failure::Failure;
 use crate::heads::Heads;

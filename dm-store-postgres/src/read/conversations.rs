@@ -1,6 +1,6 @@
 //! Conversations and lists of them.
 
-use dm_core::{Conversation, ConversationState, ServerSequence};
+use dm_core::store::{Conversation, ConversationState, ServerSequence};
 use tokio_postgres::Row;
 
 use crate::codec;

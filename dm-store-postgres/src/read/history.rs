@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dm_core::{HistoryPage, HistoryQuery, HistoryRange};
+use dm_core::store::{HistoryPage, HistoryQuery, HistoryRange};
 use tokio_postgres::Row;
 use uuid::Uuid;
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dm_core::{DeviceState, Event, InboxEntry, InboxPage, InboxQuery, InboxSeq, Notice, OwnEntries};
+use dm_core::store::{DeviceState, Event, InboxEntry, InboxPage, InboxQuery, InboxSeq, Notice, OwnEntries};
 use tokio_postgres::Row;
 
 use crate::codec::{self, MESSAGE, MESSAGE_COLUMNS};

@@ -5,7 +5,7 @@ mod conversations;
 mod history;
 mod inbox;
 
-use dm_core::{
+use dm_core::store::{
     ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, HistoryPage, HistoryQuery,
     InboxPage, InboxQuery, InboxSeq, KeyRecord, OwnEntries, Principal, UserId,
 };

@@ -2,7 +2,7 @@
 
 use std::ops::Bound;
 
-use dm_core::{
+use dm_core::store::{
     AckTarget, Acknowledge, Acknowledged, InboxSeq, MessageId, Outcome, Principal, Refusal, UserId,
 };
 

@@ -3,7 +3,8 @@
 //! Like expiry it takes users whom nobody names, and passes over those that another commit holds. A publisher's row is
 //! taken first: whoever writes an announcement holds it.
 
-use dm_core::{AnnounceKeys, Event, InboxEntry, InboxSeq, KeyRecord, Notice, Notification, Outcome, UserId};
+use dm_core::notify::Notification;
+use dm_core::store::{AnnounceKeys, Event, InboxEntry, InboxSeq, KeyRecord, Notice, Outcome, UserId};
 
 use super::flight::{Flight, param};
 use crate::codec;

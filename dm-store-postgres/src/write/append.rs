@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dm_core::{AppendMessage, Appended, Event, Outcome, Refusal, UserId};
+use dm_core::store::{AppendMessage, Appended, Event, Outcome, Refusal, UserId};
 
 use super::book::{Book, Content, Filed, Sent, Stop};
 

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use dm_core::{
+use dm_core::notify::Notification;
+use dm_core::store::{
     ClientMessageId, Conversation, ConversationId, DeviceId, Event, InboxEntry, InboxSeq, KeyRecord, Message,
-    MessageId, Notification, Outcome, Participants, Principal, Refusal, ServerSequence, Timestamp, UserId,
-    Write,
+    MessageId, Outcome, Participants, Principal, Refusal, ServerSequence, Timestamp, UserId, Write,
 };
 
 /// The rows a run of writes is about, as they will be.

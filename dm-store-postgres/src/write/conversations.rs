@@ -1,6 +1,6 @@
 //! Opening conversations.
 
-use dm_core::{Conversation, Event, Notice, OpenConversation, Outcome, ServerSequence};
+use dm_core::store::{Conversation, Event, Notice, OpenConversation, Outcome, ServerSequence};
 
 use super::book::{Book, Content, Stop, Thread};
 

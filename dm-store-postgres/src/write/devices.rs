@@ -1,6 +1,6 @@
 //! Registering devices, and forgetting them.
 
-use dm_core::{DeviceStart, ForgetDevice, Outcome, Refusal, RegisterDevice};
+use dm_core::store::{DeviceStart, ForgetDevice, Outcome, Refusal, RegisterDevice};
 
 use super::book::{Book, Device, Stop};
 use super::flight::{Flight, param};

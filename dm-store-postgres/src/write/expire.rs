@@ -3,7 +3,7 @@
 //! Expiry takes users whom nobody names, so it never waits for them: those that another commit holds are passed over, and
 //! there is more to do.
 
-use dm_core::{Expire, Outcome};
+use dm_core::store::{Expire, Outcome};
 
 use super::flight::{Flight, param};
 use crate::codec;

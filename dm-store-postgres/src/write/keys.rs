@@ -1,6 +1,6 @@
 //! Publishing keys.
 
-use dm_core::{KeyRecord, KeyVersion, Outcome, PublishKey};
+use dm_core::store::{KeyRecord, KeyVersion, Outcome, PublishKey};
 
 use super::book::{Book, Stop};
 

@@ -4,7 +4,7 @@
 use std::num::NonZeroUsize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use dm_core::{ConversationId, Participants};
+use dm_core::store::{ConversationId, Participants};
 use lru::LruCache;
 
 /// Conversations remembered: about ten megabytes.

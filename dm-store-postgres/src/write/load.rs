@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use dm_core::{AckTarget, Conversation, InboxSeq, MessageId, Principal, ServerSequence, Write};
+use dm_core::store::{AckTarget, Conversation, InboxSeq, MessageId, Principal, ServerSequence, Write};
 use tokio_postgres::Row;
 use uuid::Uuid;
 

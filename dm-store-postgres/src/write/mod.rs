@@ -24,7 +24,7 @@ mod plan;
 mod reserve;
 mod slot;
 
-use dm_core::{Outcome, StoreError, StoreErrorKind, Write};
+use dm_core::store::{Outcome, StoreError, StoreErrorKind, Write};
 
 use crate::config::PostgresConfig;
 use crate::connection::{Client, Connections, Lease};

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use dm_core::{
+use dm_core::store::{
     AckTarget, AnnounceKeys, ConversationId, Expire, ForgetDevice, MessageId, Participants, UserId, Write,
 };
 

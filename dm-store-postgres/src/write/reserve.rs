@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use dm_core::{ConversationId, Timestamp, UserId, Write};
+use dm_core::store::{ConversationId, Timestamp, UserId, Write};
 use uuid::Uuid;
 
 use super::flight::{Flight, param};

@@ -87,7 +87,7 @@ impl Slot {
                 match self.look(connections).await {
                     Ok(fate) => return fate,
                     Err(fault) => {
-                        let error = dm_core::StoreError::from(fault);
+                        let error = dm_core::store::StoreError::from(fault);
                         tracing::debug!(error = %error, cause = ?error, "a commit's outcome is not known yet");
                     }
                 }

@@ -3,7 +3,7 @@
 use std::error::Error as _;
 use std::time::{Duration, Instant};
 
-use dm_core::{Durability, Store as _, StoreError, StoreErrorKind};
+use dm_core::store::{Durability, Store as _, StoreError, StoreErrorKind};
 use dm_store_postgres::{PostgresConfig, PostgresStore};
 use dm_test_servers::postgres::Cluster;
 use tokio_postgres::NoTls;

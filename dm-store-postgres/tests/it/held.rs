@@ -6,7 +6,8 @@ use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use dm_core::{Error, HistoryRange, Service, Store};
+use dm_core::store::{HistoryRange, Store};
+use dm_core::{Error, Service};
 use dm_store_postgres::{PostgresConfig, PostgresStore};
 use dm_test_servers::postgres::Database;
 use tokio_postgres::NoTls;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dm_core::{Outcome, Store, StoreErrorKind, Write};
+use dm_core::store::{Outcome, Store, StoreErrorKind, Write};
 use dm_store_postgres::{PostgresConfig, PostgresStore};
 use dm_test_servers::postgres::{Cluster, Database};
 use tempfile::TempDir;

@@ -3,7 +3,7 @@
 use std::error::Error as _;
 
 use dm_conformance::{Harness, cases};
-use dm_core::{Store as _, StoreError, StoreErrorKind};
+use dm_core::store::{Store as _, StoreError, StoreErrorKind};
 use dm_store_postgres::{PostgresConfig, PostgresStore, SchemaName};
 use dm_test_servers::postgres::{Cluster, Database};
 use tokio_postgres::NoTls;

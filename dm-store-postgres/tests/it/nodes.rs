@@ -1,6 +1,6 @@
 //! Several nodes on one database.
 
-use dm_core::{Outcome, Participants, Principal, Store, StoreErrorKind, Write};
+use dm_core::store::{Outcome, Participants, Principal, Store, StoreErrorKind, Write};
 use dm_store_postgres::PostgresStore;
 use dm_test_servers::postgres::Cluster;
 
@@ -113,7 +113,7 @@ async fn two_nodes_that_open_a_conversation_at_once_open_one() {
     for n in 0..20_u64 {
         let (a, b) = (user(2 * n), user(2 * n + 1));
         let open = |id: u64, opener| {
-            vec![Write::OpenConversation(dm_core::OpenConversation {
+            vec![Write::OpenConversation(dm_core::store::OpenConversation {
                 id: conversation(id),
                 participants: Participants::new(a, b).unwrap(),
                 opener: Principal::from(opener),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dm_core::{Store, StoreErrorKind};
+use dm_core::store::{Store, StoreErrorKind};
 use dm_store_postgres::{PostgresConfig, PostgresStore};
 use dm_test_servers::postgres::Cluster;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use dm_core::*;
+use dm_core::store::*;
 use dm_store_redb::{Recovery, RedbConfig, RedbStore};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableHandle};
 

@@ -1,6 +1,6 @@
 //! An inbox in which more entries are passed over than one page looks at.
 
-use dm_core::*;
+use dm_core::store::*;
 use dm_store_redb::RedbStore;
 
 use crate::common::{append, open, who, whole_inbox};

@@ -8,7 +8,7 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use dm_core::{InboxEntry, Store as _};
+use dm_core::store::{InboxEntry, Store as _};
 use dm_store_redb::{RedbConfig, RedbStore};
 use redb::{Database, ReadableDatabase as _, StorageBackend, TableDefinition, TableHandle as _};
 

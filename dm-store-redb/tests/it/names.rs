@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use dm_core::{StoreError, StoreErrorKind};
+use dm_core::store::{StoreError, StoreErrorKind};
 use dm_store_redb::{RedbConfig, RedbStore};
 use redb::{Database, MultimapTableDefinition, ReadableDatabase, TableDefinition, TableHandle};
 

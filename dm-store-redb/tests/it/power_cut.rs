@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use dm_conformance::crash::{Fate, Image, Oracle};
 use dm_conformance::{Chance, Harness};
-use dm_core::{Store as _, StoreError};
+use dm_core::store::{Store as _, StoreError};
 use dm_store_redb::{Recovery, RedbConfig, RedbStore};
 use redb::{Database, StorageBackend};
 

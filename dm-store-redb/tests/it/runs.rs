@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use dm_conformance::lists::{self, Last};
-use dm_core::*;
+use dm_core::store::*;
 use dm_store_redb::{RedbConfig, RedbStore};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use dm_core::{
+use dm_core::store::{
     Conversation, ConversationId, ConversationState, ConversationsQuery, ServerSequence, Timestamp,
 };
 use rusqlite::{OptionalExtension, Result, Row, params};

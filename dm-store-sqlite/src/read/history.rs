@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use dm_core::{HistoryPage, HistoryQuery, HistoryRange};
+use dm_core::store::{HistoryPage, HistoryQuery, HistoryRange};
 use rusqlite::{OptionalExtension, Result, Row, params};
 
 use crate::codec::{self, MESSAGE};

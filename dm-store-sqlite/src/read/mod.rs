@@ -10,7 +10,7 @@ mod tests;
 
 use std::num::NonZeroUsize;
 
-use dm_core::{
+use dm_core::store::{
     ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, EngineReader, HistoryPage,
     HistoryQuery, InboxPage, InboxQuery, InboxSeq, KeyRecord, Principal, StoreError, UserId,
 };

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::{Mutex, PoisonError};
 
-use dm_core::{ConversationsQuery, Timestamp};
+use dm_core::store::{ConversationsQuery, Timestamp};
 use rusqlite::{OptionalExtension, Result};
 
 use crate::codec;

@@ -7,7 +7,7 @@ use dm_conformance::build::{
     ack_entries, ack_messages, ack_up_to, announce, append, conversation, expire, forget, on, open, publish,
     register, user, who,
 };
-use dm_core::{
+use dm_core::store::{
     ConversationsQuery, EngineWriter as _, HistoryQuery, HistoryRange, InboxQuery, InboxSeq, OwnEntries,
     ServerSequence,
 };

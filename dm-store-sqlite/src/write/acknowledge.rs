@@ -1,6 +1,8 @@
 //! Acknowledging entries for a device.
 
-use dm_core::{AckTarget, Acknowledge, Acknowledged, InboxSeq, MessageId, Outcome, Principal, Refusal};
+use dm_core::store::{
+    AckTarget, Acknowledge, Acknowledged, InboxSeq, MessageId, Outcome, Principal, Refusal,
+};
 use rusqlite::{OptionalExtension, params};
 
 use super::devices::Device;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dm_core::{AppendMessage, Appended, Event, InboxSeq, Message, Outcome, Refusal, UserId};
+use dm_core::store::{AppendMessage, Appended, Event, InboxSeq, Message, Outcome, Refusal, UserId};
 use rusqlite::{OptionalExtension, params};
 
 use super::heads::{Thread, User};

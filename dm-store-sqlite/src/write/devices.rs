@@ -1,6 +1,6 @@
 //! Registering and forgetting devices.
 
-use dm_core::{DeviceStart, ForgetDevice, InboxSeq, Outcome, Principal, Refusal, RegisterDevice};
+use dm_core::store::{DeviceStart, ForgetDevice, InboxSeq, Outcome, Principal, Refusal, RegisterDevice};
 use rusqlite::{OptionalExtension, params};
 
 use super::{Batch, Stop};

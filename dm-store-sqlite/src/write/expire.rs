@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use dm_core::{Expire, Outcome, Timestamp, UserId};
+use dm_core::store::{Expire, Outcome, Timestamp, UserId};
 use rusqlite::{OptionalExtension, params};
 
 use super::{Batch, Stop};

@@ -1,6 +1,7 @@
 //! Appending to an inbox, and the users who have one.
 
-use dm_core::{DeviceId, Event, InboxEntry, InboxSeq, Notification, ServerSequence, Timestamp, UserId};
+use dm_core::notify::Notification;
+use dm_core::store::{DeviceId, Event, InboxEntry, InboxSeq, ServerSequence, Timestamp, UserId};
 use rusqlite::params;
 
 use super::Batch;

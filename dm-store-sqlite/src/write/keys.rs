@@ -1,6 +1,6 @@
 //! Publishing keys, and telling the publisher's peers.
 
-use dm_core::{AnnounceKeys, Event, KeyRecord, KeyVersion, Notice, Outcome, PublishKey, UserId};
+use dm_core::store::{AnnounceKeys, Event, KeyRecord, KeyVersion, Notice, Outcome, PublishKey, UserId};
 use rusqlite::{OptionalExtension, params};
 
 use super::inbox::Content;

@@ -1,6 +1,6 @@
 //! Whether anybody else wrote to the store's tables.
 
-use dm_core::StoreError;
+use dm_core::store::StoreError;
 use rusqlite::Result;
 
 use crate::database::Database;
@@ -29,7 +29,7 @@ impl LastWriter {
     /// last one before: then nobody else wrote to the store's tables since its last commit.
     ///
     /// # Errors
-    /// [`NewerSchema`](dm_core::StoreErrorKind::NewerSchema) if a newer version of the library
+    /// [`NewerSchema`](dm_core::store::StoreErrorKind::NewerSchema) if a newer version of the library
     /// changed the tables meanwhile, and those of SQLite.
     pub(super) fn take_over(&mut self, connection: &Database) -> Result<bool, StoreError> {
         let (version, last) = self.look(connection).map_err(from_sqlite)?;
@@ -73,7 +73,7 @@ mod tests {
     use std::path::Path;
 
     use dm_conformance::build::{append, open};
-    use dm_core::{EngineWriter as _, Outcome, StoreErrorKind};
+    use dm_core::store::{EngineWriter as _, Outcome, StoreErrorKind};
     use rusqlite::Connection;
 
     use crate::config::SqliteConfig;

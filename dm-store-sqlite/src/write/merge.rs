@@ -232,7 +232,7 @@ fn in_order(tree: &str, table: i64, key: &str, columns: &str) -> String {
 #[cfg(test)]
 mod tests {
     use dm_conformance::build::{append, open};
-    use dm_core::EngineWriter as _;
+    use dm_core::store::EngineWriter as _;
 
     use super::*;
     use crate::config::SqliteConfig;

@@ -15,7 +15,7 @@ mod statements;
 
 use std::num::NonZeroUsize;
 
-use dm_core::{EngineWriter, Outcome, Refusal, StoreError, StoreErrorKind, Write};
+use dm_core::store::{EngineWriter, Outcome, Refusal, StoreError, StoreErrorKind, Write};
 
 use crate::config::SqliteConfig;
 use crate::database::Database;

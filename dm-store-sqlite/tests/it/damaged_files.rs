@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use dm_conformance::crash::{Fate, Oracle};
-use dm_core::{Store as _, StoreError, StoreErrorKind};
+use dm_core::store::{Store as _, StoreError, StoreErrorKind};
 use dm_store_sqlite::{SqliteConfig, SqliteStore};
 use tempfile::TempDir;
 

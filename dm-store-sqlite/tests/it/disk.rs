@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use dm_conformance::test_path;
-use dm_core::StoreError;
+use dm_core::store::StoreError;
 use dm_store_sqlite::{SqliteConfig, SqliteStore};
 use dm_test_disk::{DiskHarness, Syncs, full, second, trial};
 

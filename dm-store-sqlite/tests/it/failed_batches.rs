@@ -2,7 +2,7 @@
 //! memory.
 
 use dm_conformance::build::{ack_up_to, append_as, ciphertext, publish};
-use dm_core::*;
+use dm_core::store::*;
 use dm_store_sqlite::{FileOwner, SqliteConfig, SqliteStore};
 use rusqlite::Connection;
 

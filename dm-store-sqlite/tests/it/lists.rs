@@ -7,7 +7,7 @@ use std::path::Path;
 
 use dm_conformance::build::{append, at, conversation, expire, open, user};
 use dm_conformance::lists::{self, Last};
-use dm_core::{AppendMessage, ConversationCursor, ConversationsQuery, Store, Timestamp};
+use dm_core::store::{AppendMessage, ConversationCursor, ConversationsQuery, Store, Timestamp};
 use dm_store_sqlite::{SqliteConfig, SqliteStore};
 
 /// A store in a folder that keeps so many entries in small trees.

@@ -1,7 +1,7 @@
 //! Inboxes in which more entries are passed over than one page looks at.
 
 use dm_conformance::build::{ack_entries, ack_up_to};
-use dm_core::*;
+use dm_core::store::*;
 use dm_store_sqlite::SqliteStore;
 
 use crate::common::{append, open, register, user, who};

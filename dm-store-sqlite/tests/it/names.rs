@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::path::{Path, PathBuf};
 
 use dm_conformance::{Harness, cases};
-use dm_core::{Store, StoreError, StoreErrorKind};
+use dm_core::store::{Store, StoreError, StoreErrorKind};
 use dm_store_sqlite::{FileOwner, SqliteConfig, SqliteStore, TablePrefix};
 use rusqlite::Connection;
 use tempfile::TempDir;

@@ -18,7 +18,7 @@ use std::process::Command;
 
 use dm_conformance::Chance;
 use dm_conformance::crash::{Fate, Oracle};
-use dm_core::{Store as _, StoreError, StoreErrorKind};
+use dm_core::store::{Store as _, StoreError, StoreErrorKind};
 use dm_store_sqlite::{SqliteConfig, SqliteStore};
 
 /// What a disk writes as a whole.

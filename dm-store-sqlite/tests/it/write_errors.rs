@@ -12,7 +12,7 @@ use std::process::Command;
 
 use dm_conformance::build::who;
 use dm_conformance::crash::{Fate, Oracle};
-use dm_core::{InboxQuery, InboxSeq, OwnEntries, Store, StoreErrorKind};
+use dm_core::store::{InboxQuery, InboxSeq, OwnEntries, Store, StoreErrorKind};
 use dm_store_sqlite::{SqliteConfig, SqliteStore};
 
 const CHILD: &str = "DM_WRITE_ERRORS_CHILD";

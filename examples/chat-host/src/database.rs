@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use dm_core::StoreError;
+use dm_core::store::StoreError;
 use dm_store_postgres::{PostgresConfig, PostgresStore};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;

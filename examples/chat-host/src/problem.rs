@@ -4,7 +4,8 @@ use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use dm_core::{Invalid, StoreError};
+use dm_core::Invalid;
+use dm_core::store::StoreError;
 use serde::Serialize;
 
 /// A refusal. Its text is fixed: nothing that a client sent comes back in it.

@@ -6,7 +6,8 @@ use axum::http::StatusCode;
 use axum::{Extension, Json};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use dm_core::{StoreError, StoreErrorKind, UserId};
+use dm_core::UserId;
+use dm_core::store::{StoreError, StoreErrorKind};
 use serde::{Deserialize, Serialize};
 
 use crate::accounts::no_randomness;

@@ -1,7 +1,7 @@
 //! Short ways to say who, what and when.
 
 use curve25519_dalek::{EdwardsPoint, Scalar};
-use dm_core::{
+use dm_core::store::{
     AckTarget, Acknowledge, AnnounceKeys, AppendMessage, Ciphertext, ClientMessageId, ConversationId,
     DeviceId, DeviceStart, Expire, ForgetDevice, InboxSeq, KeyBinding, KeyVersion, MessageId,
     OpenConversation, Participants, Principal, PublishKey, RegisterDevice, Timestamp, UserId, Write,

@@ -1,4 +1,4 @@
-//! The contract, as it stands at [`Store`](dm_core::Store).
+//! The contract, as it stands at [`Store`](dm_core::store::Store).
 
 /// The version of the contract that is tested. It rises when a clause is added or changed.
 pub const CONTRACT_VERSION: u32 = 2;

@@ -27,9 +27,9 @@
 //! [`EngineReader`], and [`Embedded`] makes a [`Store`] of the two. After
 //! [`OutcomeUnknown`](StoreErrorKind::OutcomeUnknown), and after a panic, it refuses all work until
 //! the store is reopened, as clause 1 demands. Give it a way to reopen the engine
-//! ([`EmbeddedBuilder::reopen`](dm_core::EmbeddedBuilder::reopen)), and it does that by itself
+//! ([`EmbeddedBuilder::reopen`](dm_core::store::EmbeddedBuilder::reopen)), and it does that by itself
 //! after an unknown outcome; give it a reserve of free space
-//! ([`EmbeddedBuilder::reserve`](dm_core::EmbeddedBuilder::reserve)), and a full disk never meets
+//! ([`EmbeddedBuilder::reserve`](dm_core::store::EmbeddedBuilder::reserve)), and a full disk never meets
 //! the engine in the middle of a commit.
 //!
 #![doc = concat!("```rust,ignore\n", include_str!("../tests/guide/store/mod.rs"), "```")]
@@ -66,8 +66,8 @@
 //!
 //! One method for each kind, and one order in each: all checks, then the first change. A refused write then cannot have
 //! changed anything. The order of the checks is part of the contract where two could refuse: see
-//! [`AppendMessage`](dm_core::AppendMessage). A kind of write that this store does not know is refused as
-//! [`Unsupported`](dm_core::Refusal::Unsupported) (clause 5).
+//! [`AppendMessage`](dm_core::store::AppendMessage). A kind of write that this store does not know is refused as
+//! [`Unsupported`](dm_core::store::Refusal::Unsupported) (clause 5).
 //!
 //! Acknowledging is where a store goes wrong most easily. Acknowledged entries with holes between them are kept one by
 //! one, and only until the cursor has passed them: otherwise they grow without bound.
@@ -120,4 +120,4 @@
 #![doc = concat!("```rust,ignore\n", include_str!("../tests/guide/torn.rs"), "```")]
 
 #[cfg(doc)]
-use dm_core::{Embedded, EngineReader, EngineWriter, Store, StoreErrorKind};
+use dm_core::store::{Embedded, EngineReader, EngineWriter, Store, StoreErrorKind};

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use dm_core::{Store, StoreError};
+use dm_core::store::{Store, StoreError};
 
 /// A place where a store keeps its data.
 ///
@@ -21,7 +21,7 @@ pub trait Harness: Send + Sync + Sized + 'static {
 
     /// Opens the store at this place: for the first time, again after every handle is dropped, and beside handles that
     /// are open. A store that allows one handle at a time refuses the last as
-    /// [`Locked`](dm_core::StoreErrorKind::Locked).
+    /// [`Locked`](dm_core::store::StoreErrorKind::Locked).
     fn open(&self) -> impl Future<Output = Result<Self::Store, StoreError>> + Send;
 
     /// How often this place was synced: since each sync, a power cut does not undo what was written

@@ -1,10 +1,11 @@
-//! Proves that a [`Store`](dm_core::Store) keeps its contract, clause by clause.
+//! Proves that a [`Store`](dm_core::store::Store) keeps its contract, clause by clause.
 //!
 //! Tell the suite where your store keeps its data, and how to open it:
 //!
 //! ```
 //! use dm_conformance::Harness;
-//! use dm_core::{MemoryStore, StoreError};
+//! use dm_core::MemoryStore;
+//! use dm_core::store::StoreError;
 //!
 //! struct Memory(MemoryStore);
 //!

@@ -4,7 +4,9 @@
 
 use std::cmp::Reverse;
 
-use dm_core::{AppendMessage, ConversationCursor, ConversationId, ConversationsQuery, Store, Timestamp};
+use dm_core::store::{
+    AppendMessage, ConversationCursor, ConversationId, ConversationsQuery, Store, Timestamp,
+};
 
 use crate::build::{append, at, conversation, open, user};
 

@@ -1,6 +1,6 @@
 //! Reading an inbox page after page.
 
-use dm_core::{InboxPage, InboxQuery, Store};
+use dm_core::store::{InboxPage, InboxQuery, Store};
 
 /// Most pages of one inbox. No case holds so many entries, and every page moves on by one at least.
 const PAGES: usize = 10_000;

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::panic::Location;
 use std::sync::Arc;
 
-use dm_core::{
+use dm_core::store::{
     Acknowledged, ConversationCursor, ConversationState, ConversationsQuery, Depth, DeviceState, HistoryPage,
     HistoryQuery, HistoryRange, InboxEntry, InboxPage, InboxQuery, InboxSeq, KeyRecord, Message, Outcome,
     OwnEntries, Principal, ServerSequence, Store, StoreError, StoreErrorKind, Write,

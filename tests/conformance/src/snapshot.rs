@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use dm_core::{ConversationState, Depth, DeviceState, InboxEntry, InboxSeq, KeyRecord, Message, Principal};
+use dm_core::store::{
+    ConversationState, Depth, DeviceState, InboxEntry, InboxSeq, KeyRecord, Message, Principal,
+};
 
 use crate::build::{conversation, user, who};
 use crate::{Harness, World};

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::panic::Location;
 use std::sync::Arc;
 
-use dm_core::{Outcome, Store, Write};
+use dm_core::store::{Outcome, Store, Write};
 use tokio::sync::{Barrier, Semaphore};
 use tokio::task::JoinHandle;
 

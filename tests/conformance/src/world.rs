@@ -7,7 +7,7 @@ use std::future::Future;
 use std::panic::Location;
 use std::sync::Arc;
 
-use dm_core::{
+use dm_core::store::{
     Appended, ConversationId, HistoryPage, HistoryQuery, HistoryRange, InboxPage, InboxQuery, InboxSeq,
     Outcome, OwnEntries, Principal, Refusal, ServerSequence, Store, UserId, Write,
 };

@@ -8,7 +8,7 @@ use std::time::Duration;
 use dm_conformance::build::user;
 use dm_conformance::crash::{Fate, Oracle};
 use dm_conformance::process::command;
-use dm_core::{Store as _, StoreErrorKind};
+use dm_core::store::{Store as _, StoreErrorKind};
 
 use crate::harness::DiskHarness;
 
@@ -150,7 +150,7 @@ fn open_here_and_leave<H: DiskHarness>(place: &Place) -> H::Store {
 
 /// Returns when a store that reopens itself answers again. Until then it says that it is
 /// unavailable, and nothing else.
-pub(crate) async fn until_open(store: &impl dm_core::Store) {
+pub(crate) async fn until_open(store: &impl dm_core::store::Store) {
     while let Err(error) = store.key(user(1)).await {
         assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error:?}");
         // As a client that asks again; nothing is concluded from how long it takes.

@@ -2,7 +2,7 @@
 
 use dm_conformance::build::{append, at, conversation, open, register, user, who};
 use dm_conformance::crash::{Fate, Oracle};
-use dm_core::{
+use dm_core::store::{
     AckTarget, Acknowledge, Availability, Expire, HistoryQuery, HistoryRange, InboxSeq, Outcome, Refusal,
     Room, Store, StoreErrorKind, Write,
 };

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::path::Path;
 
-use dm_core::{Store, StoreError, Timestamp};
+use dm_core::store::{Store, StoreError, Timestamp};
 
 /// A time at which nothing that a trial commits has expired yet.
 pub const LATER: Timestamp = Timestamp::from_millis(1 << 50);

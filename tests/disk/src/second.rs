@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use dm_conformance::build::{append, open, user, who};
 use dm_conformance::process::command;
-use dm_core::{InboxQuery, InboxSeq, Outcome, OwnEntries, Store as _, StoreErrorKind};
+use dm_core::store::{InboxQuery, InboxSeq, Outcome, OwnEntries, Store as _, StoreErrorKind};
 
 use crate::harness::DiskHarness;
 

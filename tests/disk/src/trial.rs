@@ -3,7 +3,7 @@
 use std::os::unix::fs::MetadataExt as _;
 
 use dm_conformance::crash::{Fate, Oracle};
-use dm_core::{MemoryStore, Store as _};
+use dm_core::store::{MemoryStore, Store as _};
 
 use crate::child::{self, Mark, Place, SEED, Syncs};
 use crate::disk::Disk;
@@ -94,7 +94,7 @@ async fn run<H: DiskHarness>(test: &str, fail: Option<Syncs>) {
 struct Judge {
     oracle: Oracle,
     store: MemoryStore,
-    writes: Vec<dm_core::Write>,
+    writes: Vec<dm_core::store::Write>,
     unknown: u64,
 }
 

@@ -17,12 +17,12 @@ use crate::user::UserId;
 /// The writing half of an engine whose calls block. Lives on one thread and is the only writer
 /// there.
 pub trait EngineWriter: Send + 'static {
-    /// Does what [`Store::commit`](crate::Store::commit) does, under the same contract.
+    /// Does what [`Store::commit`](crate::store::Store::commit) does, under the same contract.
     ///
     /// # Errors
-    /// As [`Store::commit`](crate::Store::commit). After
-    /// [`OutcomeUnknown`](crate::StoreErrorKind::OutcomeUnknown),
-    /// [`Closed`](crate::StoreErrorKind::Closed) or a panic it is not called again.
+    /// As [`Store::commit`](crate::store::Store::commit). After
+    /// [`OutcomeUnknown`](crate::store::StoreErrorKind::OutcomeUnknown),
+    /// [`Closed`](crate::store::StoreErrorKind::Closed) or a panic it is not called again.
     fn commit(&mut self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError>;
 
     /// Whether the engine refuses all further work although the outcome of the last commit is
@@ -34,8 +34,8 @@ pub trait EngineWriter: Send + 'static {
 }
 
 /// The reading half of an engine whose calls block. Called from many threads at once; each method
-/// does what the method of [`Store`](crate::Store) with its name does. An engine that refuses all
-/// further work answers [`Closed`](crate::StoreErrorKind::Closed).
+/// does what the method of [`Store`](crate::store::Store) with its name does. An engine that refuses all
+/// further work answers [`Closed`](crate::store::StoreErrorKind::Closed).
 #[expect(missing_docs, reason = "each method is documented at Store")]
 pub trait EngineReader: Send + Sync + 'static {
     fn key(&self, user: UserId) -> Result<Option<KeyRecord>, StoreError>;

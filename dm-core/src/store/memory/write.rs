@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::{Device, Filed, Progress, State, Thread, UserState};
 use crate::conversation::Conversation;
 use crate::device::DeviceId;
+use crate::inbox::Notification;
 use crate::inbox::{Event, InboxEntry, Notice};
 use crate::key::{KeyRecord, KeyVersion};
-use crate::notify::Notification;
 use crate::numbers::{InboxSeq, ServerSequence};
 use crate::store::write::{
     AckTarget, Acknowledge, Acknowledged, AnnounceKeys, AppendMessage, Appended, DeviceStart, Expire,

@@ -6,10 +6,12 @@ use std::pin::pin;
 use std::sync::{Arc, Condvar, Mutex};
 use std::task::{Context, Poll, Waker};
 
+use dm_core::store::{
+    ConversationsQuery, Embedded, EngineReader, EngineWriter, HistoryPage, HistoryQuery, InboxPage,
+    InboxQuery, Outcome, Store, StoreError, Write,
+};
 use dm_core::{
-    ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, Embedded, EngineReader,
-    EngineWriter, HistoryPage, HistoryQuery, InboxPage, InboxQuery, KeyRecord, MemoryStore, Outcome,
-    Principal, Store, StoreError, UserId, Write,
+    ConversationId, ConversationState, Depth, DeviceState, KeyRecord, MemoryStore, Principal, UserId,
 };
 use tokio::sync::Semaphore;
 

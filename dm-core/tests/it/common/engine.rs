@@ -4,10 +4,12 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 
+use dm_core::store::{
+    ConversationsQuery, EngineReader, EngineWriter, Expire, HistoryPage, HistoryQuery, InboxPage, InboxQuery,
+    Outcome, StoreError, StoreErrorKind, Write,
+};
 use dm_core::{
-    ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, EngineReader, EngineWriter,
-    Expire, HistoryPage, HistoryQuery, InboxPage, InboxQuery, InboxSeq, KeyRecord, Outcome, Principal,
-    StoreError, StoreErrorKind, Timestamp, UserId, Write,
+    ConversationId, ConversationState, Depth, DeviceState, InboxSeq, KeyRecord, Principal, Timestamp, UserId,
 };
 
 /// What becomes of a commit.

@@ -5,10 +5,13 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use dm_core::store::{
+    ConversationsQuery, HistoryPage, HistoryQuery, InboxPage, InboxQuery, Outcome, Store, StoreError,
+    StoreErrorKind, StoreStatus, Write,
+};
 use dm_core::{
-    ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, HistoryPage, HistoryQuery,
-    InboxPage, InboxQuery, InboxSeq, KeyRecord, MemoryStore, Outcome, Principal, Store, StoreError,
-    StoreErrorKind, StoreStatus, UserId, Write,
+    ConversationId, ConversationState, Depth, DeviceState, InboxSeq, KeyRecord, MemoryStore, Principal,
+    UserId,
 };
 use tokio::sync::Semaphore;
 

@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use dm_core::{Disconnected, EndSessions, Hub, Notification, Notifier, NotifyError, Reach};
+use dm_core::notify::{EndSessions, Notification, Notifier, NotifyError, Reach};
+use dm_core::{Disconnected, Hub};
 
 /// Keeps hints back, for the test to pass on to the hub as it likes.
 #[derive(Clone)]

@@ -15,10 +15,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use curve25519_dalek::{EdwardsPoint, Scalar};
+use dm_core::entropy::SeededEntropy;
+use dm_core::notify::Notifier;
+use dm_core::store::Store;
+use dm_core::time::ManualClock;
 use dm_core::{
     Ciphertext, ClientMessageId, Config, ConversationId, Delivery, Error, Event, Hub, InboxEntry, InboxSeq,
-    ManualClock, MemoryStore, Message, Notifier, Principal, SeededEntropy, SendMessage, Sent, Service,
-    Session, Store, Timestamp, UserId, X25519Key,
+    MemoryStore, Message, Principal, SendMessage, Sent, Service, Session, Timestamp, UserId, X25519Key,
 };
 
 pub const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);

@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use curve25519_dalek::{EdwardsPoint, Scalar};
+use dm_core::store::Store;
+use dm_core::time::ManualClock;
 use dm_core::{
-    Ciphertext, ConversationId, Delivery, Hub, ManualClock, MemoryStore, Message, Principal, SendMessage,
-    Service, ServiceBuilder, Session, Store, Timestamp, UserId,
+    Ciphertext, ConversationId, Delivery, Hub, MemoryStore, Message, Principal, SendMessage, Service,
+    ServiceBuilder, Session, Timestamp, UserId,
 };
 use dm_notify_nats::{HintKey, NatsConfig, NatsNotifier, NatsServers, Presence};
 use dm_test_servers::nats::Server;

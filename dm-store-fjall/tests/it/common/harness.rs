@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use dm_conformance::Harness;
 use dm_conformance::crash::CrashHarness;
-use dm_core::StoreError;
+use dm_core::store::StoreError;
 use dm_store_fjall::{FjallConfig, FjallStore};
 use tempfile::TempDir;
 

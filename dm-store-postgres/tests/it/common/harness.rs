@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use dm_conformance::Harness;
 use dm_conformance::crash::CrashHarness;
-use dm_core::StoreError;
+use dm_core::store::StoreError;
 use dm_store_postgres::PostgresStore;
 use dm_test_servers::postgres::{Cluster, Database};
 

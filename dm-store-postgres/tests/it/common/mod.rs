@@ -8,7 +8,7 @@ pub mod proxy;
 use std::collections::BTreeSet;
 
 pub use dm_conformance::build::{append, append_as, conversation, message, open, user, who};
-use dm_core::{
+use dm_core::store::{
     HistoryQuery, HistoryRange, InboxPage, InboxQuery, InboxSeq, OwnEntries, Principal, ServerSequence, Store,
 };
 use dm_store_postgres::PostgresStore;

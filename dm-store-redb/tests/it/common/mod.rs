@@ -7,7 +7,7 @@ pub mod older;
 
 use dm_conformance::build;
 pub use dm_conformance::build::{at, conversation, open, register, user, who};
-use dm_core::{AppendMessage, InboxQuery, InboxSeq, OwnEntries, Principal, Write};
+use dm_core::store::{AppendMessage, InboxQuery, InboxSeq, OwnEntries, Principal, Write};
 
 /// Appends message `id` to conversation `n` at a time.
 pub fn append(n: u64, from: u64, id: u64, when: u64) -> Write {

@@ -2,7 +2,7 @@
 
 use std::future::Future;
 
-use dm_core::{StoreError, StoreErrorKind};
+use dm_core::store::{StoreError, StoreErrorKind};
 use tokio::task::JoinSet;
 
 /// Does work in a task of its own, which ends when this future is dropped.

@@ -4,7 +4,8 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use dm_core::{StoreError, Timestamp, UserId};
+use dm_core::store::StoreError;
+use dm_core::{Timestamp, UserId};
 use lru::LruCache;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 

@@ -12,7 +12,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dm_core::{StoreError, StoreErrorKind, Timestamp, UserId};
+use dm_core::store::{StoreError, StoreErrorKind};
+use dm_core::{Timestamp, UserId};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::challenge::{Challenge, ChallengeKey};

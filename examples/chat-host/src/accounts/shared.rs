@@ -3,7 +3,8 @@
 //! have changed it.
 
 use deadpool_postgres::ClientWrapper;
-use dm_core::{StoreError, StoreErrorKind, Timestamp, UserId};
+use dm_core::store::{StoreError, StoreErrorKind};
+use dm_core::{Timestamp, UserId};
 use tokio_postgres::{Row, Transaction};
 use tokio_postgres_rustls::MakeRustlsConnect;
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use dm_core::{
+use dm_core::store::{
     AckTarget, AppendMessage, ClientMessageId, ConversationState, DeviceId, HistoryPage, HistoryQuery,
     InboxPage, InboxQuery, KeyVersion, MemoryStore, Outcome, Principal, Store, StoreError, UserId, Write,
 };

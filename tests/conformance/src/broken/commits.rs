@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use dm_core::{
+use dm_core::store::{
     AppendMessage, InboxPage, InboxQuery, InboxSeq, MemoryStore, Outcome, Refusal, Store, StoreError, UserId,
     Write,
 };

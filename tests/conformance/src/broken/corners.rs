@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use dm_core::{
+use dm_core::store::{
     AckTarget, Acknowledge, ClientMessageId, ForgetDevice, InboxPage, InboxQuery, InboxSeq, KeyVersion,
     MemoryStore, Outcome, OwnEntries, Principal, Refusal, Store, StoreError, UserId, Write,
 };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use dm_core::{
+use dm_core::store::{
     Ciphertext, HistoryPage, HistoryQuery, InboxPage, InboxQuery, InboxSeq, MemoryStore, Message, Store,
     StoreError, Write,
 };

@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use async_trait::async_trait;
-use dm_core::{
+use dm_core::notify::Notification;
+use dm_core::store::{
     ConversationsQuery, Event, InboxEntry, InboxPage, InboxQuery, InboxSeq, KeyBinding, KeyRecord,
-    MemoryStore, Notice, Notification, Outcome, Store, StoreError, StoreErrorKind, Write,
+    MemoryStore, Notice, Outcome, Store, StoreError, StoreErrorKind, Write,
 };
 
 use super::{Defect, defects};

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use dm_core::{
+use dm_core::store::{
     ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, HistoryPage, HistoryQuery,
     InboxPage, InboxQuery, InboxSeq, KeyRecord, MemoryStore, Outcome, Principal, Store, StoreError, UserId,
     Write,

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use async_trait::async_trait;
-use dm_core::{
+use dm_core::store::{
     ConversationState, ConversationsQuery, HistoryPage, HistoryQuery, HistoryRange, InboxPage, InboxQuery,
     InboxSeq, MemoryStore, OwnEntries, ServerSequence, Store as _, StoreError, UserId,
 };

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use dm_core::{
+use dm_core::store::{
     AckTarget, Acknowledge, AppendMessage, Conversation, ConversationState, InboxSeq, KeyVersion,
     MemoryStore, MessageId, Outcome, Principal, PublishKey, ServerSequence, Store, StoreError, UserId, Write,
     X25519Key,

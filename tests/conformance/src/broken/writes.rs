@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use dm_core::{
+use dm_core::store::{
     Acknowledge, Acknowledged, AppendMessage, ForgetDevice, MemoryStore, Outcome, Principal, Refusal, Store,
     StoreError, Timestamp, Write,
 };

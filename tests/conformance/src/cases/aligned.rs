@@ -1,6 +1,7 @@
 //! Clause 3.
 
-use dm_core::{Event, Notice, Notification, Outcome};
+use dm_core::notify::Notification;
+use dm_core::store::{Event, Notice, Outcome};
 
 use crate::build::{
     ack_up_to, announce, append, conversation, expire, forget, message, on, open, open_from, publish,
@@ -66,7 +67,7 @@ pub async fn an_append_answers_with_the_message_as_stored<H: Harness>(world: Wor
 /// The hints of an append are the two entries, each with its owner.
 pub async fn an_append_names_the_entries_it_appended<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), open(2, 1, 3)]).await;
-    let write = dm_core::AppendMessage { sender: on(1, "phone"), ..append(1, 1, 1) };
+    let write = dm_core::store::AppendMessage { sender: on(1, "phone"), ..append(1, 1, 1) };
     let appended = world.append(write).await.appended;
     must_be!(appended.len(), 2);
     these_are_in_their_inboxes(&world, &appended).await;

@@ -1,6 +1,6 @@
-//! What [`AnnounceKeys`](dm_core::AnnounceKeys) says of itself.
+//! What [`AnnounceKeys`](dm_core::store::AnnounceKeys) says of itself.
 
-use dm_core::{Event, KeyRecord, Notice, Outcome};
+use dm_core::store::{Event, KeyRecord, Notice, Outcome};
 
 use crate::build::{announce, append, at, open, publish, version, who};
 use crate::{Harness, World};

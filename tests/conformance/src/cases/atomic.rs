@@ -4,7 +4,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
 
-use dm_core::{Store, Write};
+use dm_core::store::{Store, Write};
 
 use crate::build::{append, conversation, message, open, user, who};
 use crate::reads::{inbox_after, seqs};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dm_core::{DeviceStart, InboxSeq, Outcome, Write};
+use dm_core::store::{DeviceStart, InboxSeq, Outcome, Write};
 
 use crate::build::{
     ack_entries, ack_up_to, append, conversation, expire, on, open, publish, register, register_from, user,

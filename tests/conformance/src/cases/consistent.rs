@@ -1,6 +1,6 @@
 //! Clause 17.
 
-use dm_core::{Depth, InboxSeq, Store, Write};
+use dm_core::store::{Depth, InboxSeq, Store, Write};
 
 use crate::build::{ack_up_to, append, conversation, expire, forget, on, open, publish, register, user, who};
 use crate::reads::{inbox_after, seqs};

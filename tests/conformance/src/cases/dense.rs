@@ -1,6 +1,6 @@
 //! Clause 7.
 
-use dm_core::{AppendMessage, InboxSeq, ServerSequence};
+use dm_core::store::{AppendMessage, InboxSeq, ServerSequence};
 
 use crate::build::{append, append_as, conversation, open, publish, user, version, who};
 use crate::reads::{above, history_of, inbox_after, seqs, sequences};

@@ -1,6 +1,6 @@
-//! What [`RegisterDevice`](dm_core::RegisterDevice) and [`ForgetDevice`](dm_core::ForgetDevice) say of themselves.
+//! What [`RegisterDevice`](dm_core::store::RegisterDevice) and [`ForgetDevice`](dm_core::store::ForgetDevice) say of themselves.
 
-use dm_core::{DeviceStart, Outcome, Refusal, RegisterDevice, Write};
+use dm_core::store::{DeviceStart, Outcome, Refusal, RegisterDevice, Write};
 
 use crate::build::{
     ack_entries, ack_up_to, append, at, expire, forget, on, open, register, register_from, who,

@@ -1,6 +1,6 @@
 //! Clause 2.
 
-use dm_core::{
+use dm_core::store::{
     Ciphertext, HistoryQuery, InboxSeq, KeyBinding, OwnEntries, Principal, PublishKey, RegisterDevice, Store,
     Suite, Timestamp, Write,
 };
@@ -132,7 +132,7 @@ pub async fn a_message_keeps_its_ids<H: Harness>(mut world: World<H>) {
 pub async fn a_device_name_of_64_characters_is_kept_with_a_message<H: Harness>(world: World<H>) {
     let long = on(1, &"Zz9._-x1".repeat(8));
     world.done(open(1, 1, 2)).await;
-    world.append(dm_core::AppendMessage { sender: long.clone(), ..append(1, 1, 1) }).await;
+    world.append(dm_core::store::AppendMessage { sender: long.clone(), ..append(1, 1, 1) }).await;
     must_be!(world.inbox(&who(1)).await.entries[1].origin, Some(long.device.clone()));
     let page = world.page(inbox_after(long, 1, 10)).await;
     must_be!(page.entries, [], "the entries that the device did not send itself");
@@ -156,12 +156,12 @@ pub async fn each_commit_is_synced_before_it_is_answered<H: Harness>(world: Worl
 async fn keeps<H: Harness>(world: &World<H>, ciphertext: Result<Ciphertext, dm_core::Invalid>) {
     let ciphertext = ciphertext.unwrap();
     world.done(open(1, 1, 2)).await;
-    world.append(dm_core::AppendMessage { ciphertext: ciphertext.clone(), ..append(1, 1, 1) }).await;
+    world.append(dm_core::store::AppendMessage { ciphertext: ciphertext.clone(), ..append(1, 1, 1) }).await;
     let query = HistoryQuery { max_bytes: 1, ..history_of(1, 2, above(0), 1) };
     assert!(world.messages(query).await.messages[0].ciphertext == ciphertext, "changed in history");
     for n in [1, 2] {
         let (who, own) = (Principal::from(user(n)), OwnEntries::Include);
-        let page = world.page(dm_core::InboxQuery { own, ..inbox_after(who, 1, 1) }).await;
+        let page = world.page(dm_core::store::InboxQuery { own, ..inbox_after(who, 1, 1) }).await;
         assert!(page.entries[0].message().unwrap().ciphertext == ciphertext, "changed in an inbox");
     }
 }

@@ -1,6 +1,6 @@
 //! Clause 15.
 
-use dm_core::{Depth, InboxSeq, ServerSequence};
+use dm_core::store::{Depth, InboxSeq, ServerSequence};
 
 use crate::build::{
     ack_entries, ack_messages, ack_up_to, append, at, conversation, expire, open, open_from, register, user,
@@ -94,7 +94,7 @@ pub async fn what_comes_after_everything_expired_expires_too<H: Harness>(world: 
     queued_at(&world, [2, 3]).await;
     world.done(expire(100, 100)).await;
     for (id, time) in [(3, 101), (4, 102)] {
-        world.append(dm_core::AppendMessage { at: at(time), ..append(1, 1, id) }).await;
+        world.append(dm_core::store::AppendMessage { at: at(time), ..append(1, 1, id) }).await;
     }
     must_be!(world.expire(expire(102, 100)).await.0, 2);
     must_be!(seqs(&world.inbox(&who(2)).await.entries), [5]);
@@ -202,6 +202,6 @@ pub async fn the_floor_is_there_after_reopening<H: Harness>(mut world: World<H>)
 async fn queued_at<H: Harness, const N: usize>(world: &World<H>, times: [u64; N]) {
     world.done(open(1, 1, 2)).await;
     for (id, time) in (1..).zip(times) {
-        world.append(dm_core::AppendMessage { at: at(time), ..append(1, 1, id) }).await;
+        world.append(dm_core::store::AppendMessage { at: at(time), ..append(1, 1, id) }).await;
     }
 }

@@ -1,6 +1,6 @@
 //! Clause 18.
 
-use dm_core::{HistoryQuery, HistoryRange, Refusal, Store};
+use dm_core::store::{HistoryQuery, HistoryRange, Refusal, Store};
 
 use crate::build::{ack_messages, append, append_as, conversation, open, register, user, who};
 use crate::reads::{above, below, history_of};
@@ -39,7 +39,7 @@ pub async fn not_found_comes_before_the_other_refusals<H: Harness>(world: World<
     strangers(&world).await;
     for n in [1, 9] {
         must_be!(world.refused(append_as(n, 3, 50, 3).into()).await, Refusal::NotFound);
-        let named = dm_core::AppendMessage {
+        let named = dm_core::store::AppendMessage {
             recipient_key_version: Some(crate::build::version(7)),
             ..append(n, 3, 51)
         };

@@ -1,6 +1,6 @@
 //! Clause 11.
 
-use dm_core::{AppendMessage, Ciphertext, Outcome, Refusal, Suite};
+use dm_core::store::{AppendMessage, Ciphertext, Outcome, Refusal, Suite};
 
 use crate::build::{
     append, append_as, at, ciphertext, conversation, expire, message, on, open, publish, user, version, who,

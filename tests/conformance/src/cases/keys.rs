@@ -1,6 +1,6 @@
-//! What [`PublishKey`](dm_core::PublishKey) says of itself.
+//! What [`PublishKey`](dm_core::store::PublishKey) says of itself.
 
-use dm_core::{KeyBinding, KeyRecord, Outcome, PublishKey, Store, Write};
+use dm_core::store::{KeyBinding, KeyRecord, Outcome, PublishKey, Store, Write};
 
 use crate::build::{at, key, publish, user, version};
 use crate::{Harness, World};

@@ -1,6 +1,6 @@
 //! Clause 8.
 
-use dm_core::{InboxSeq, Store};
+use dm_core::store::{InboxSeq, Store};
 
 use crate::build::{ack_up_to, append, expire, forget, open, register, who};
 use crate::reads::seqs;

@@ -1,6 +1,6 @@
 //! Clause 10.
 
-use dm_core::{Conversation, Outcome, Store, Write};
+use dm_core::store::{Conversation, Outcome, Store, Write};
 
 use crate::build::{append, conversation, open, user, who};
 use crate::{Harness, World};

@@ -1,6 +1,6 @@
 //! Clause 4.
 
-use dm_core::{AppendMessage, DeviceStart, InboxSeq, Outcome, Refusal, Write};
+use dm_core::store::{AppendMessage, DeviceStart, InboxSeq, Outcome, Refusal, Write};
 
 use crate::build::{
     ack_entries, ack_messages, ack_up_to, append, append_as, forget, on, open, publish, register,

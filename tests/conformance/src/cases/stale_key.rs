@@ -1,6 +1,6 @@
 //! Clause 12.
 
-use dm_core::{AppendMessage, Outcome, Refusal};
+use dm_core::store::{AppendMessage, Outcome, Refusal};
 
 use crate::build::{append, open, publish, version};
 use crate::{Harness, World};

@@ -1,6 +1,6 @@
 //! Clause 13.
 
-use dm_core::{AppendMessage, DeviceId, Outcome};
+use dm_core::store::{AppendMessage, DeviceId, Outcome};
 
 use crate::build::{append, at, conversation, on, open, user, who};
 use crate::reads::{above, history_of};

@@ -1,6 +1,6 @@
 //! Clause 5.
 
-use dm_core::{Outcome, Refusal, Write};
+use dm_core::store::{Outcome, Refusal, Write};
 
 use crate::build::{ack_up_to, announce, append, expire, forget, open, publish, register, who};
 use crate::{Harness, World};

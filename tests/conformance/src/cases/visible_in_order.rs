@@ -1,6 +1,6 @@
 //! Clause 9.
 
-use dm_core::{HistoryQuery, HistoryRange, InboxSeq, ServerSequence, Store, Write};
+use dm_core::store::{HistoryQuery, HistoryRange, InboxSeq, ServerSequence, Store, Write};
 
 use crate::build::{append, open, user, who};
 use crate::reads::{above, history_of, inbox_after, seqs, sequences};

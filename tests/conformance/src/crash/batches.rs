@@ -1,6 +1,6 @@
 //! The batches that are written: each follows from a seed and its number, in any process.
 
-use dm_core::{DeviceStart, KeyBinding, Write};
+use dm_core::store::{DeviceStart, KeyBinding, Write};
 
 use crate::chance::Chance;
 use crate::model::{Content, DEVICES, Op, Target, Who};
@@ -100,7 +100,7 @@ fn somebody(chance: &mut Chance) -> Who {
 mod tests {
     use std::collections::HashMap;
 
-    use dm_core::AckTarget;
+    use dm_core::store::AckTarget;
 
     use super::*;
 

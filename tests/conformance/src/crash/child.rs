@@ -3,7 +3,7 @@
 use std::io::Read as _;
 use std::path::Path;
 
-use dm_core::Store as _;
+use dm_core::store::Store as _;
 
 use super::CrashHarness;
 use super::batches::batch;

@@ -1,6 +1,6 @@
 //! The batches that were answered, and the state that must therefore be there.
 
-use dm_core::{
+use dm_core::store::{
     ConversationsQuery, HistoryQuery, HistoryRange, InboxQuery, InboxSeq, Outcome, OwnEntries, Principal,
     ServerSequence, Store, Write,
 };
@@ -13,7 +13,8 @@ use crate::model::{DEVICES, Model, reading};
 ///
 /// ```
 /// use dm_conformance::crash::Oracle;
-/// # use dm_core::{MemoryStore, Store};
+/// # use dm_core::MemoryStore;
+/// # use dm_core::store::Store;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -237,7 +238,7 @@ async fn agrees(model: &Model, store: &impl Store) -> Result<(), String> {
 mod tests {
     use std::collections::HashSet;
 
-    use dm_core::MemoryStore;
+    use dm_core::store::MemoryStore;
 
     use super::*;
 

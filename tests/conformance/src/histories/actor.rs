@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dm_core::{
+use dm_core::store::{
     AckTarget, Acknowledge, AppendMessage, ConversationId, DeviceStart, InboxSeq, KeyVersion, MessageId,
     Outcome, OwnEntries, Principal, Store, Timestamp, Write,
 };

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use dm_core::{ConversationId, DeviceId, InboxSeq, MessageId, Participants, ServerSequence, UserId};
+use dm_core::store::{ConversationId, DeviceId, InboxSeq, MessageId, Participants, ServerSequence, UserId};
 
 /// Something that a store showed or answered, and must not have.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use dm_core::{
+use dm_core::store::{
     ConversationId, ConversationState, Depth, DeviceState, InboxEntry, InboxPage, InboxSeq, KeyRecord,
     Message, Outcome, UserId, Write,
 };

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 
-use dm_core::{
+use dm_core::store::{
     ConversationsQuery, DeviceId, HistoryQuery, HistoryRange, InboxPage, InboxQuery, InboxSeq, OwnEntries,
     Principal, ServerSequence, Store, StoreErrorKind, UserId, Write,
 };

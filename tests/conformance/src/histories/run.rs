@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dm_core::ConversationId;
+use dm_core::store::ConversationId;
 
 use super::actor::{Actor, Plan};
 use super::recorder::{self, Recorder};

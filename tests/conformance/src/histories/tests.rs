@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use dm_core::{
+use dm_core::store::{
     DeviceState, InboxSeq, MemoryStore, Message, Outcome, Refusal, ServerSequence, Timestamp, UserId, Write,
 };
 
@@ -19,7 +19,7 @@ fn good() -> (History, Snapshot) {
         let recorder = Recorder::new(Arc::new(MemoryStore::new()));
         let mut history = History::default();
         let send = |id| Write::from(append_as(1, 0, id, id));
-        let again = Write::from(dm_core::AppendMessage { id: message(5), ..append_as(1, 0, 4, 4) });
+        let again = Write::from(dm_core::store::AppendMessage { id: message(5), ..append_as(1, 0, 4, 4) });
         let calls = [
             (vec![build::register(who(1)), build::open(1, 0, 1)], None),
             (vec![send(1)], None),

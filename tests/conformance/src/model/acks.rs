@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use dm_core::{AckTarget, Acknowledge, Acknowledged, Event, InboxSeq, Outcome, Refusal};
+use dm_core::store::{AckTarget, Acknowledge, Acknowledged, Event, InboxSeq, Outcome, Refusal};
 
 use super::state::{Model, Person};
 

@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use dm_core::{DeviceStart, HistoryRange, KeyBinding, OwnEntries, ServerSequence};
+use dm_core::store::{DeviceStart, HistoryRange, KeyBinding, OwnEntries, ServerSequence};
 use proptest::prelude::*;
 use proptest_state_machine::ReferenceStateMachine;
 

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use dm_core::{
+use dm_core::store::{
     AckTarget, Acknowledge, AnnounceKeys, AppendMessage, Ciphertext, ConversationCursor, ConversationsQuery,
     DeviceStart, Expire, HistoryQuery, HistoryRange, InboxQuery, InboxSeq, KeyBinding, OpenConversation,
     OwnEntries, Participants, Principal, PublishKey, RegisterDevice, Suite, Timestamp, UserId, Write,

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use dm_core::{DeviceStart, HistoryRange, KeyBinding, OwnEntries, ServerSequence};
+use dm_core::store::{DeviceStart, HistoryRange, KeyBinding, OwnEntries, ServerSequence};
 
 use super::op::{Content, DEVICES, Handle, Op, Read, Step, Target, Who};
 use super::{NotAScript, Script};

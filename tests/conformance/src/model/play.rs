@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use dm_core::{
+use dm_core::store::{
     ConversationsQuery, HistoryQuery, HistoryRange, InboxQuery, InboxSeq, Outcome, OwnEntries, Principal,
     ServerSequence, Store, StoreErrorKind, Write,
 };

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use dm_core::{
+use dm_core::store::{
     ConversationId, ConversationsQuery, HistoryQuery, InboxQuery, InboxSeq, Principal, Store, StoreError,
     UserId,
 };

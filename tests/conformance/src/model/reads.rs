@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dm_core::{
+use dm_core::store::{
     ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, Event, HistoryPage,
     HistoryQuery, HistoryRange, InboxEntry, InboxPage, InboxQuery, InboxSeq, KeyRecord, Message, OwnEntries,
     Principal, ServerSequence, UserId,

@@ -1,6 +1,7 @@
 //! Whether a store's answers are those that the model allows.
 
-use dm_core::{AnnounceKeys, Appended, Event, Expire, Notice, Notification, Outcome, UserId, Write};
+use dm_core::notify::Notification;
+use dm_core::store::{AnnounceKeys, Appended, Event, Expire, Notice, Outcome, UserId, Write};
 
 use super::state::Model;
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use dm_core::{DeviceStart, HistoryRange, OwnEntries};
+use dm_core::store::{DeviceStart, HistoryRange, OwnEntries};
 
 use super::op::{Content, DEVICES, Handle, Op, Read, Step, Target, Who};
 
@@ -142,7 +142,7 @@ impl fmt::Display for Read {
 
 #[cfg(test)]
 mod tests {
-    use dm_core::{MemoryStore, StoreError};
+    use dm_core::store::{MemoryStore, StoreError};
     use proptest::prelude::*;
     use proptest_state_machine::ReferenceStateMachine;
 

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use dm_core::{
+use dm_core::notify::Notification;
+use dm_core::store::{
     Conversation, ConversationId, DeviceId, Event, InboxEntry, InboxSeq, KeyRecord, Message, MessageId,
-    Notification, Principal, Timestamp, UserId,
+    Principal, Timestamp, UserId,
 };
 
 /// What a store must hold after the writes it was given.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use dm_core::{
+use dm_core::store::{
     AnnounceKeys, AppendMessage, Appended, Conversation, DeviceStart, Event, Expire, ForgetDevice, InboxSeq,
     KeyRecord, KeyVersion, Message, Notice, OpenConversation, Outcome, PublishKey, Refusal, RegisterDevice,
     ServerSequence, UserId, Write,
@@ -68,7 +68,7 @@ impl Model {
         publisher: UserId,
         peer: UserId,
         write: &AnnounceKeys,
-    ) -> Option<dm_core::Notification> {
+    ) -> Option<dm_core::notify::Notification> {
         self.untold.remove(&(publisher, peer)).then_some(())?;
         let record = self.person(publisher).key?;
         Some(self.put(peer, write.at, None, Event::Notice(Notice::PeerKeyChanged(record))))

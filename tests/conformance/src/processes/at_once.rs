@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dm_core::{
+use dm_core::store::{
     AppendMessage, HistoryQuery, HistoryRange, InboxQuery, InboxSeq, Outcome, OwnEntries, ServerSequence,
     Store, Write,
 };

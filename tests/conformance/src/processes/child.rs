@@ -3,7 +3,7 @@
 use std::io::BufRead as _;
 use std::path::Path;
 
-use dm_core::{Store, StoreErrorKind};
+use dm_core::store::{Store, StoreErrorKind};
 
 use super::at_once::{self, Side};
 use crate::crash::{CrashHarness, Oracle, batch, digests};

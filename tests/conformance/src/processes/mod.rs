@@ -8,7 +8,7 @@
 //!
 //! A handle in the same process is no second process: a store may share between its handles what it
 //! does not share between processes, such as the newest numbers in memory. A store that allows one
-//! process at a time refuses the child as [`Locked`](dm_core::StoreErrorKind::Locked), and the
+//! process at a time refuses the child as [`Locked`](dm_core::store::StoreErrorKind::Locked), and the
 //! trial says so.
 //!
 //! Give the trial a test program of its own, for the reason that [`crash`](crate::crash) names.

@@ -1,6 +1,6 @@
 //! Two processes that take turns.
 
-use dm_core::Store as _;
+use dm_core::store::Store as _;
 
 use super::{Other, Verdict};
 use crate::crash::{CrashHarness, Oracle, parsed};

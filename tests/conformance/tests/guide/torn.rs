@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use dm_conformance::crash::{Fate, Oracle};
-use dm_core::{Store, StoreErrorKind};
+use dm_core::store::{Store, StoreErrorKind};
 
 use crate::store;
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use dm_conformance::{CLAUSES, Harness, cases};
-use dm_core::{MemoryStore, StoreError};
+use dm_core::store::{MemoryStore, StoreError};
 
 use crate::memory::Memory;
 

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use dm_conformance::build::{append, register, who};
 use dm_conformance::{Harness, World, cases};
-use dm_core::{MemoryStore, StoreError};
+use dm_core::store::{MemoryStore, StoreError};
 
 use crate::memory::Memory;
 

@@ -1,7 +1,7 @@
 //! The store in memory keeps the contract.
 
 use dm_conformance::Harness;
-use dm_core::{MemoryStore, StoreError};
+use dm_core::store::{MemoryStore, StoreError};
 
 /// A store in memory; its handles share what is in it.
 pub(crate) struct Memory(MemoryStore);

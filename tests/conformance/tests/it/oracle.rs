@@ -4,7 +4,7 @@ use std::path::Path;
 
 use dm_conformance::Harness;
 use dm_conformance::crash::{CrashHarness, Fate, Oracle, batch};
-use dm_core::{MemoryStore, Store, StoreError, Write};
+use dm_core::store::{MemoryStore, Store, StoreError, Write};
 
 const SEED: u64 = 7;
 const ANSWERED: u64 = 20;

@@ -10,7 +10,7 @@ use dm_conformance::Harness;
 use dm_conformance::crash::CrashHarness;
 use dm_conformance::processes::{Verdict, trial};
 use dm_conformance::test_path;
-use dm_core::*;
+use dm_core::store::*;
 use tokio::sync::Mutex;
 
 use crate::harness::InAFolder;

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use dm_conformance::Harness;
 use dm_conformance::model::{Script, Search, Step, play, search};
-use dm_core::*;
+use dm_core::store::*;
 
 /// Acknowledges everything up to the newest entry that is named: right for most clients, most of
 /// the time.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chat_host::accounts::Accounts;
 use chat_host::serve::Limits;
 use chat_host::statement::Older;
-use dm_core::StoreErrorKind;
+use dm_core::store::StoreErrorKind;
 use dm_test_servers::postgres::{Cluster, Database};
 use reqwest::StatusCode;
 use serde_json::Value;

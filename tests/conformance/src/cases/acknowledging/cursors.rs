@@ -1,4 +1,4 @@
-//! What goes with what is named, as [`Acknowledge`](dm_core::Acknowledge) says.
+//! What goes with what is named, as [`Acknowledge`](dm_core::store::Acknowledge) says.
 
 use crate::build::{
     ack_entries, ack_messages, ack_up_to, announce, append, expire, on, open, publish, register, who,

@@ -1,6 +1,6 @@
 //! Hundreds of entries at once.
 
-use dm_core::Depth;
+use dm_core::store::Depth;
 
 use crate::build::{ack_entries, ack_messages, ack_up_to, append, open, register, who};
 use crate::{Harness, World};

@@ -1,6 +1,6 @@
 //! What is named is no longer pending, and nothing else.
 
-use dm_core::{Acknowledged, Depth, InboxSeq, Refusal, Store};
+use dm_core::store::{Acknowledged, Depth, InboxSeq, Refusal, Store};
 
 use crate::build::{ack_entries, ack_messages, ack_up_to, append, on, open, register, who};
 use crate::{Harness, World};

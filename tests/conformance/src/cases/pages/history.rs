@@ -1,6 +1,6 @@
 //! Pages of a conversation.
 
-use dm_core::{AppendMessage, HistoryQuery, HistoryRange, Message};
+use dm_core::store::{AppendMessage, HistoryQuery, HistoryRange, Message};
 
 use crate::build::{append, ciphertext, open};
 use crate::reads::{above, below, history_of, sequences};

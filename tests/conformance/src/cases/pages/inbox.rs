@@ -1,6 +1,6 @@
 //! Pages of an inbox.
 
-use dm_core::{AppendMessage, InboxQuery, InboxSeq, OwnEntries};
+use dm_core::store::{AppendMessage, InboxQuery, InboxSeq, OwnEntries};
 
 use crate::build::{ack_entries, append, ciphertext, expire, on, open, register, who};
 use crate::reads::{inbox_after, seqs};

@@ -1,6 +1,6 @@
 //! Pages of a user's conversations.
 
-use dm_core::{ConversationCursor, ConversationState};
+use dm_core::store::{ConversationCursor, ConversationState};
 
 use crate::build::{append, at, conversation, open};
 use crate::{Harness, World};
@@ -92,7 +92,7 @@ async fn active_at<H: Harness, const N: usize>(world: &World<H>, times: [Option<
     for (n, time) in (1..).zip(times) {
         world.done(open(n, n, 0)).await;
         if let Some(time) = time {
-            world.append(dm_core::AppendMessage { at: at(time), ..append(n, 0, n) }).await;
+            world.append(dm_core::store::AppendMessage { at: at(time), ..append(n, 0, n) }).await;
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Pages of hundreds of items.
 
-use dm_core::ConversationCursor;
+use dm_core::store::ConversationCursor;
 
 use crate::build::{append, conversation, open, who};
 use crate::reads::{above, history_of, inbox_after, seqs, sequences};

@@ -1,6 +1,6 @@
 //! Pages of messages from others, and long stretches that a page passes over.
 
-use dm_core::{InboxQuery, OwnEntries, Principal};
+use dm_core::store::{InboxQuery, OwnEntries, Principal};
 
 use crate::build::{ack_entries, announce, append, on, open, publish, register, who};
 use crate::reads::{inbox_after, seqs};

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dm_core::{Conversation, Event, Notice, Outcome, Write};
+use dm_core::store::{Conversation, Event, Notice, Outcome, Write};
 
 use super::Facts;
 use crate::histories::Finding;

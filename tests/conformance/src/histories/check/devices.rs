@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dm_core::{AckTarget, Event, InboxSeq, Outcome, Principal, Write};
+use dm_core::store::{AckTarget, Event, InboxSeq, Outcome, Principal, Write};
 
 use super::Facts;
 use crate::histories::{Answer, Call, DeviceView, Finding, UserView};

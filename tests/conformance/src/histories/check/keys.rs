@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dm_core::{Event, KeyRecord, Notice, Outcome, UserId, Write};
+use dm_core::store::{Event, KeyRecord, Notice, Outcome, UserId, Write};
 
 use super::Facts;
 use crate::histories::{Answer, Call, Finding};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use dm_core::{Event, Message, MessageId, Outcome, Refusal, UserId, Write};
+use dm_core::store::{Event, Message, MessageId, Outcome, Refusal, UserId, Write};
 
 use super::{Facts, SendKey};
 use crate::histories::{Answer, Finding, UserView};

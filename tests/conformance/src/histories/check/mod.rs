@@ -9,7 +9,9 @@ mod seen;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dm_core::{AppendMessage, Appended, ClientMessageId, MessageId, Outcome, Timestamp, UserId, Write};
+use dm_core::store::{
+    AppendMessage, Appended, ClientMessageId, MessageId, Outcome, Timestamp, UserId, Write,
+};
 
 use super::{Call, Finding, History, Moment, Snapshot};
 

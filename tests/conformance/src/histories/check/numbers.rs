@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dm_core::{Outcome, Write};
+use dm_core::store::{Outcome, Write};
 
 use super::Facts;
 use crate::histories::{Answer, Finding};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use dm_core::{InboxSeq, Outcome, UserId};
+use dm_core::store::{InboxSeq, Outcome, UserId};
 
 use super::Facts;
 use crate::histories::{Finding, Moment};

@@ -1,6 +1,6 @@
 //! Writes as bytes, and back.
 
-use dm_core::*;
+use dm_core::store::*;
 
 /// Appends a write to a record: a tag, then its fields, integers big-endian. A kind of write that this store does not
 /// know is refused (clause 5), and goes into no record.

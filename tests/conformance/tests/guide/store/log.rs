@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Error, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use dm_core::{StoreError, StoreErrorKind};
+use dm_core::store::{StoreError, StoreErrorKind};
 
 /// What every file begins with. The last byte rises when old records would be replayed to another result.
 const MAGIC: &[u8; 8] = b"dm-log\0\x01";

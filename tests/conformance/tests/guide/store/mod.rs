@@ -7,7 +7,7 @@ mod tables;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use dm_core::*;
+use dm_core::store::*;
 
 use log::Log;
 use tables::Tables;

@@ -6,7 +6,7 @@ mod write;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use dm_core::*;
+use dm_core::store::*;
 
 #[derive(Default)]
 pub(crate) struct Tables {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dm_core::*;
+use dm_core::store::*;
 
 use super::Tables;
 

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use dm_core::*;
+use dm_core::store::*;
 
 use super::{Device, Place, Tables};
 

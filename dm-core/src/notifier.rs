@@ -4,21 +4,9 @@ use async_trait::async_trait;
 
 use crate::device::DeviceId;
 use crate::disconnect::{Disconnected, EndSessions};
-use crate::inbox::InboxEntry;
+use crate::inbox::Notification;
 use crate::numbers::InboxSeq;
 use crate::user::UserId;
-
-/// A hint that an entry was appended to a user's inbox.
-///
-/// It carries the entry, so that the fast path needs no read. The device in [`InboxEntry::origin`] caused the entry
-/// and is to be left out.
-#[derive(Clone, Debug)]
-pub struct Notification {
-    /// Whose inbox.
-    pub user: UserId,
-    /// The entry.
-    pub entry: InboxEntry,
-}
 
 /// A hint without its entry, such as one that was too large for what carried it here: for
 /// [`Hub::hint`](crate::Hub::hint).
