@@ -291,3 +291,18 @@ async fn a_damaged_row_is_a_typed_error_and_no_panic() {
         assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{table} {key:?}: {error:?}");
     }
 }
+
+#[tokio::test]
+async fn a_damaged_row_fails_the_batch_that_meets_it_and_leaves_the_store_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("dm.redb");
+    written(&path, 1).await;
+    put(&path, "dm_user_ids", user(1).as_bytes(), &[1]);
+    let store = RedbStore::open(&path).unwrap();
+    for _ in 0..2 {
+        let error = store.commit(vec![open(8, 1, 8)]).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{error:?}");
+        assert_eq!(store.status().availability, Availability::Open);
+        store.commit(vec![open(9, 8, 9)]).await.unwrap();
+    }
+}
