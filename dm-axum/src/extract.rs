@@ -13,16 +13,10 @@ use dm_core::time::Clock;
 use futures_util::StreamExt as _;
 use serde::de::DeserializeOwned;
 
+use crate::api::Api;
+use crate::caller::Caller;
 use crate::problem::{Kind, Problem};
-use crate::router::Api;
 use crate::session::Terms;
-
-/// Who is calling, as the host's middleware said.
-#[derive(Clone, Debug)]
-pub(crate) struct Caller {
-    pub(crate) who: Principal,
-    pub(crate) terms: Terms,
-}
 
 impl FromRequestParts<Arc<Api>> for Caller {
     type Rejection = Problem;

@@ -73,16 +73,19 @@
 //! # In reading order
 //!
 //! `router` shows the calls, `rest` answers them, `answers` holds what is not read yet, `ws` holds
-//! the WebSocket, `problem` all refusals, `convert` the way between the core's values and the
-//! wire's.
+//! the WebSocket, `problem` all refusals, `parse` and `render` the ways between the core's values
+//! and the wire's, and `api` the state that all share.
 
 mod answers;
-mod convert;
+mod api;
+mod caller;
 mod extract;
 mod names;
 mod observe;
 mod options;
+mod parse;
 mod problem;
+mod render;
 mod rest;
 mod router;
 mod session;

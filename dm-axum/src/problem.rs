@@ -9,8 +9,8 @@ use dm_core::{Error, Invalid, KeyRecord, Retry};
 use dm_proto::DmProblem;
 use serde::Serialize;
 
-use crate::convert;
-use crate::rest::KeyJson;
+use crate::render;
+use crate::render::KeyJson;
 
 /// Kinds of problem. Their `type`s are for programs and never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,7 +153,7 @@ impl Problem {
             detail: self.detail.clone().into_owned(),
             field: self.field.unwrap_or_default().to_owned(),
             retry_after_ms: self.retry_after.map(millis),
-            current_key: self.current_key.as_ref().and_then(Option::as_deref).map(convert::key),
+            current_key: self.current_key.as_ref().and_then(Option::as_deref).map(render::key),
         }
     }
 }

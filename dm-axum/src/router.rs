@@ -7,30 +7,11 @@ use axum::middleware;
 use axum::routing::{delete, get, post};
 use dm_core::Service;
 
-use crate::answers::Answers;
+use crate::api::Api;
 use crate::observe::observe;
+use crate::options::Options;
 use crate::problem::{Kind, Problem};
-use crate::tickets::Tickets;
-use crate::{Options, rest, ws};
-
-/// What every call works with.
-#[derive(Debug)]
-pub(crate) struct Api {
-    pub(crate) service: Service,
-    pub(crate) options: Options,
-    pub(crate) tickets: Tickets,
-    pub(crate) sockets: ws::Sockets,
-    pub(crate) answers: Answers,
-}
-
-impl Api {
-    pub(crate) fn new(service: Service, options: Options) -> Self {
-        let tickets = Tickets::new(options.ticket_life, options.tickets, options.tickets_per_user);
-        let sockets = ws::Sockets::new(&options);
-        let answers = Answers::new(&options);
-        Self { service, options, tickets, sockets, answers }
-    }
-}
+use crate::{rest, ws};
 
 /// The direct-message API below `/api/dm`, to be merged into a host's router.
 ///

@@ -5,11 +5,11 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use data_encoding::BASE64URL_NOPAD;
-use dm_core::{Principal, Timestamp, UserId};
+use dm_core::{Timestamp, UserId};
 use sha2::{Digest, Sha256};
 
+use crate::caller::Caller;
 use crate::problem::{Kind, Problem};
-use crate::session::Terms;
 
 /// Bytes of randomness in a ticket, and of its digest.
 const LEN: usize = 32;
@@ -28,19 +28,11 @@ pub(crate) struct Tickets {
 
 #[derive(Debug, Default)]
 struct Out {
-    holders: HashMap<Hash, (Timestamp, Holder)>,
+    holders: HashMap<Hash, (Timestamp, Caller)>,
     /// By when they expire, so that making room looks at those alone.
     by_expiry: BTreeSet<(Timestamp, Hash)>,
     /// How many stand for each user, so that nobody takes them all.
     by_user: HashMap<UserId, usize>,
-}
-
-/// Whom a ticket stands for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Holder {
-    pub(crate) who: Principal,
-    /// What the session that asked for the ticket depends on: a ticket does not outlive it.
-    pub(crate) terms: Terms,
 }
 
 impl Tickets {
@@ -49,7 +41,7 @@ impl Tickets {
     }
 
     /// Makes a ticket; the text and when it expires.
-    pub(crate) fn issue(&self, holder: Holder, now: Timestamp) -> Result<(String, Timestamp), Problem> {
+    pub(crate) fn issue(&self, holder: Caller, now: Timestamp) -> Result<(String, Timestamp), Problem> {
         let mut secret = [0; LEN];
         getrandom::fill(&mut secret).map_err(|_| {
             Problem::new(Kind::Unavailable, "no randomness").retry_after(Duration::from_secs(1))
@@ -71,7 +63,7 @@ impl Tickets {
     }
 
     /// Takes a ticket in: whom it stands for, once.
-    pub(crate) fn redeem(&self, text: &str, now: Timestamp) -> Option<Holder> {
+    pub(crate) fn redeem(&self, text: &str, now: Timestamp) -> Option<Caller> {
         let mut secret = [0; LEN];
         if text.len() != BASE64URL_NOPAD.encode_len(LEN) {
             return None;
@@ -95,7 +87,7 @@ impl Out {
         }
     }
 
-    fn remove(&mut self, hash: &Hash) -> Option<(Timestamp, Holder)> {
+    fn remove(&mut self, hash: &Hash) -> Option<(Timestamp, Caller)> {
         let removed = self.holders.remove(hash)?;
         let user = removed.1.who.user;
         if let Some(own) = self.by_user.get_mut(&user) {
@@ -115,15 +107,16 @@ fn digest(secret: &[u8]) -> Hash {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session::Terms;
 
     const LIFE: Duration = Duration::from_secs(30);
 
-    fn holder() -> Holder {
+    fn holder() -> Caller {
         user("5866666666666666666666666666666666666666666666666666666666666666")
     }
 
-    fn user(text: &str) -> Holder {
-        Holder { who: text.parse::<UserId>().unwrap().into(), terms: Terms::default() }
+    fn user(text: &str) -> Caller {
+        Caller { who: text.parse::<UserId>().unwrap().into(), terms: Terms::default() }
     }
 
     fn at(millis: u64) -> Timestamp {

@@ -10,10 +10,10 @@ use dm_proto::{Envelope, prost::Message as _};
 
 use super::budget::Share;
 use super::held::Answers;
-use super::in_task;
-use super::unread::{Reading, Unread};
+use super::reading::Reading;
+use super::task::in_task;
+use super::unread::Unread;
 use crate::problem::{Kind, Problem};
-use crate::router::Api;
 
 /// An encoded answer that is not said yet. Dropping it gives its room back.
 pub(crate) struct HeldFrame(Reading);
@@ -27,20 +27,19 @@ pub(crate) struct Said {
 /// Makes an answer for a WebSocket of what `read` gives, at most `most` bytes while it is made.
 /// Cancel safe: dropping the future ends the work.
 pub(crate) async fn frame(
-    api: &Arc<Api>,
+    answers: &Arc<Answers>,
     user: UserId,
     most: usize,
     read: impl Future<Output = Result<Envelope, Problem>> + Send + 'static,
 ) -> Result<HeldFrame, Problem> {
-    let api = Arc::clone(api);
+    let answers = Arc::clone(answers);
     in_task(async move {
         let encoded = async { Ok(Bytes::from(read.await?.encode_to_vec())) };
-        let (frame, mut share) = api.answers.make(api.service.clock(), user, most, encoded).await?;
+        let (frame, mut share) = answers.make(user, most, encoded).await?;
         let left = frame.len();
         share.shrink_to(left);
-        let now = api.service.clock().now();
-        let unread = Unread::new(VecDeque::from([frame]), left, share, now, api.options.patience);
-        Ok(HeldFrame(Reading::new(&api, unread)))
+        let unread = Unread::new(VecDeque::from([frame]), left, share, answers.now(), answers.patience);
+        Ok(HeldFrame(Reading::new(&answers, unread)))
     })
     .await
 }

@@ -3,25 +3,17 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use axum::body::Body;
-use axum::http::HeaderValue;
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use axum::response::Response;
-use dm_core::time::Clock;
-use dm_core::{Timestamp, UserId};
-use futures_util::{FutureExt as _, stream};
+use dm_core::{Service, Timestamp, UserId};
+use futures_util::FutureExt as _;
 use tokio::sync::{AcquireError, OwnedSemaphorePermit};
 
-use super::Pieces;
 use super::budget::{Budget, Share};
-use super::unread::{Reading, Unread};
-use crate::Options;
+use super::unread::Unread;
+use crate::options::Options;
 use crate::problem::{Kind, Problem};
-use crate::router::Api;
 
 /// How often a request that waits looks for answers whose time is over.
 const LOOK: Duration = Duration::from_secs(1);
@@ -29,6 +21,8 @@ const LOOK: Duration = Duration::from_secs(1);
 /// The answers of one API, and their budget.
 #[derive(Debug)]
 pub(crate) struct Answers {
+    /// By whose clock they wait.
+    service: Service,
     pub(super) budget: Budget,
     pub(super) patience: Duration,
     held: Mutex<Held>,
@@ -41,9 +35,13 @@ pub(super) struct Held {
 }
 
 impl Answers {
-    pub(crate) fn new(options: &Options) -> Self {
+    pub(crate) fn new(service: Service, options: &Options) -> Self {
         let budget = Budget::new(options.answer_bytes, options.answer_bytes_per_user);
-        Self { budget, patience: options.patience, held: Mutex::default() }
+        Self { service, budget, patience: options.patience, held: Mutex::default() }
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.service.clock().now()
     }
 
     /// Makes an answer of a user when there is room for it and few others of the user are made, or
@@ -51,7 +49,6 @@ impl Answers {
     /// of asking, also to a future that is not polled.
     pub(super) async fn make<T>(
         &self,
-        clock: &dyn Clock,
         user: UserId,
         bytes: usize,
         work: impl Future<Output = Result<T, Problem>>,
@@ -59,35 +56,12 @@ impl Answers {
         // The own permits first: a user with many requests waits at their own pools, in nobody's
         // way.
         let own = self.budget.of(user).take(bytes);
-        let own = self.in_time(clock, own, "user", Kind::TooManyAnswers, Self::drop_unread).await?;
+        let own = self.in_time(own, "user", Kind::TooManyAnswers, Self::drop_unread).await?;
         let making = self.budget.begin(user);
-        let _making = self.in_time(clock, making, "making", Kind::TooManyAnswers, Self::drop_unread).await?;
+        let _making = self.in_time(making, "making", Kind::TooManyAnswers, Self::drop_unread).await?;
         let of_all = self.budget.take_of_all(user, bytes);
-        let all =
-            self.in_time(clock, of_all, "process", Kind::Unavailable, Self::drop_standing_still).await?;
+        let all = self.in_time(of_all, "process", Kind::Unavailable, Self::drop_standing_still).await?;
         Ok((work.await?, Share { of: user, user: own, all }))
-    }
-
-    /// Holds an answer for the connection that is to take it.
-    pub(super) fn hold(api: &Arc<Api>, pieces: Pieces, mut share: Share) -> Response {
-        let left = pieces.len();
-        let (mut pieces, header) = pieces.into_parts();
-        let body = if pieces.len() <= 1 {
-            // The connection takes it all at once.
-            Body::from(pieces.pop_front().unwrap_or_default())
-        } else {
-            share.shrink_to(left);
-            let now = api.service.clock().now();
-            let unread = Unread::new(pieces, left, share, now, api.options.patience);
-            let mut reading = Reading::new(api, unread);
-            Body::from_stream(stream::poll_fn(move |_| Poll::Ready(reading.next())))
-        };
-        let mut response = Response::new(body);
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(CONTENT_LENGTH, HeaderValue::from(left));
-        headers.extend(header);
-        response
     }
 
     /// Bytes that are held now.
@@ -99,7 +73,6 @@ impl Answers {
     /// Waits for permits, and makes room meanwhile.
     async fn in_time(
         &self,
-        clock: &dyn Clock,
         permits: impl Future<Output = Result<OwnedSemaphorePermit, AcquireError>>,
         of: &'static str,
         kind: Kind,
@@ -109,6 +82,7 @@ impl Answers {
             metrics::counter!("dm_answers_refused_total", "budget" => of).increment(1);
             Problem::new(kind, "too many answers are made or not read").retry_after(self.patience)
         };
+        let clock = self.service.clock();
         let make_room = async {
             loop {
                 look(self, clock.now());
@@ -183,8 +157,10 @@ fn bytes(count: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use std::collections::VecDeque;
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
 
+    use dm_core::MemoryStore;
     use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 
     use super::*;
@@ -197,6 +173,11 @@ mod tests {
         UserId::from_stored([n; 32])
     }
 
+    fn answers() -> Answers {
+        let service = Service::builder(MemoryStore::new()).start().unwrap();
+        Answers::new(service, &Options::default())
+    }
+
     /// Holds an answer of so many bytes, of which no piece is taken.
     fn hold(answers: &Answers, n: u8, bytes: usize, now: Timestamp) -> u64 {
         let take = |pool: Pool| pool.take(bytes).now_or_never().unwrap().unwrap();
@@ -205,9 +186,9 @@ mod tests {
         answers.insert(Unread::new(VecDeque::new(), bytes, share, now, answers.patience))
     }
 
-    #[test]
-    fn the_user_with_the_most_bytes_that_stand_still_makes_room_for_those_who_wait() {
-        let answers = Answers::new(&Options::default());
+    #[tokio::test]
+    async fn the_user_with_the_most_bytes_that_stand_still_makes_room_for_those_who_wait() {
+        let answers = answers();
         let begin = Timestamp::from_millis(1_000_000);
         let one_each: Vec<_> = (1..=20).map(|n| hold(&answers, n, 4 * KIB, begin)).collect();
         let _two = [hold(&answers, 21, 3 * KIB, begin), hold(&answers, 21, 3 * KIB, begin)];
@@ -219,12 +200,12 @@ mod tests {
         assert_eq!(left, [&one_each[..], &read_lately[..]].concat());
     }
 
-    #[test]
-    fn the_gauge_shows_the_bytes_that_are_held() {
+    #[tokio::test]
+    async fn the_gauge_shows_the_bytes_that_are_held() {
         let gauge = OneGauge::default();
         let shown = || f64::from_bits(gauge.0.load(Ordering::Relaxed));
         metrics::with_local_recorder(&gauge, || {
-            let answers = Answers::new(&Options::default());
+            let answers = answers();
             let begin = Timestamp::from_millis(1_000_000);
             hold(&answers, 1, 3 * KIB, begin);
             hold(&answers, 2, 2 * KIB, begin.after(STANDSTILL));

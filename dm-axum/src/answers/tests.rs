@@ -24,8 +24,9 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 
 use crate::Options;
+use crate::api::Api;
 use crate::problem::Problem;
-use crate::router::{Api, routes};
+use crate::router::routes;
 
 const ANA: &str = "5866666666666666666666666666666666666666666666666666666666666666";
 const BO: &str = "c9a3f86aae465f0e56513864510f3997561fa2c9e85ea21dc2292309f3cd6022";
@@ -263,7 +264,7 @@ async fn a_page_keeps_its_room_until_its_websocket_has_written_it() {
 #[tokio::test]
 async fn few_answers_of_a_user_are_made_at_a_time_and_all_in_the_end() {
     let world = World::new(options()).await;
-    let (answers, clock) = (&world.api.answers, &world.clock);
+    let answers = &world.api.answers;
     let (begun, reads) = (AtomicUsize::new(0), Semaphore::new(0));
     let read = || async {
         begun.fetch_add(1, Ordering::Relaxed);
@@ -271,11 +272,11 @@ async fn few_answers_of_a_user_are_made_at_a_time_and_all_in_the_end() {
         Ok(())
     };
     let mut ana: FuturesUnordered<_> =
-        (0..8).map(|_| answers.make(clock, ANA.parse().unwrap(), 1_024, read())).collect();
+        (0..8).map(|_| answers.make(ANA.parse().unwrap(), 1_024, read())).collect();
     assert!(ana.next().now_or_never().is_none());
     assert_eq!(begun.load(Ordering::Relaxed), 2, "the others wait before they read");
     // Bo's begins at once.
-    let bo = answers.make(clock, BO.parse().unwrap(), 1_024, read());
+    let bo = answers.make(BO.parse().unwrap(), 1_024, read());
     assert!(bo.now_or_never().is_none());
     assert_eq!(begun.load(Ordering::Relaxed), 3);
     reads.add_permits(8);
@@ -290,7 +291,7 @@ async fn an_answer_whose_turn_does_not_come_is_refused_in_time_and_holds_nothing
     let world = World::new(options()).await;
     let (answers, clock, ana) = (&world.api.answers, &world.clock, ANA.parse().unwrap());
     let (all, room) = (answers.free(), 64 * 1024);
-    let stuck = || Box::pin(answers.make(clock, ana, room, pending::<Result<(), Problem>>()));
+    let stuck = || Box::pin(answers.make(ana, room, pending::<Result<(), Problem>>()));
     let (mut first, mut second, mut third) = (stuck(), stuck(), stuck());
     assert!((&mut first).now_or_never().is_none() && (&mut second).now_or_never().is_none());
     assert!((&mut third).now_or_never().is_none());
@@ -300,7 +301,7 @@ async fn an_answer_whose_turn_does_not_come_is_refused_in_time_and_holds_nothing
     // The reads themselves have the store's deadlines.
     assert!((&mut first).now_or_never().is_none());
     drop((first, second));
-    assert!(answers.make(clock, ana, room, async { Ok(()) }).await.is_ok());
+    assert!(answers.make(ana, room, async { Ok(()) }).await.is_ok());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

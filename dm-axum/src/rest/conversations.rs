@@ -12,11 +12,13 @@ use serde::{Deserialize, Serialize};
 
 use super::ROOM;
 use crate::answers::{self, Pieces};
-use crate::convert;
-use crate::extract::{Caller, Shape, json, limit, query, required};
+use crate::api::Api;
+use crate::caller::Caller;
+use crate::extract::{Shape, json, limit, query, required};
 use crate::names::Names;
+use crate::parse;
 use crate::problem::{Kind, Problem};
-use crate::router::Api;
+use crate::render;
 
 /// Most bytes of a conversation in JSON, with two display names of 128 characters that are all
 /// escaped, and beside it what the store gave.
@@ -67,7 +69,7 @@ pub(crate) async fn open(
     request: Request,
 ) -> Result<Response, Problem> {
     let body: Open = json(&api, request, ROOM).await?;
-    let recipient = convert::user("recipient_pubkey", &required("recipient_pubkey", body.recipient_pubkey)?)?;
+    let recipient = parse::user("recipient_pubkey", &required("recipient_pubkey", body.recipient_pubkey)?)?;
     if recipient == caller.who.user {
         // The seed's answer to this is 400, though it is well-formed.
         return Err(Problem::new(Kind::Malformed, "a conversation with oneself").about("recipient_pubkey"));
@@ -80,7 +82,7 @@ pub(crate) async fn open(
     } else {
         (StatusCode::OK, api.service.conversation(&caller.who, opened.conversation.id).await?)
     };
-    let names = Names::look_up(&api.service, convert::participants(&state).to_vec()).await;
+    let names = Names::look_up(&api.service, render::participants(&state).to_vec()).await;
     Ok((status, Json(ConversationJson::new(&state, &names))).into_response())
 }
 
@@ -113,10 +115,10 @@ pub(crate) async fn list(
     let most = limit.unwrap_or(api.service.config().list_page);
     let room = most.min(api.service.config().list_page).saturating_mul(CONVERSATION);
     let service = api.service.clone();
-    answers::answer(&api, caller.who.user, room, async move {
+    answers::answer(&api.answers, caller.who.user, room, async move {
         let page = service.conversations(&caller.who, most, cursor).await?;
         let names =
-            Names::look_up(&service, page.conversations.iter().flat_map(convert::participants).collect())
+            Names::look_up(&service, page.conversations.iter().flat_map(render::participants).collect())
                 .await;
         let conversations =
             page.conversations.iter().map(|state| ConversationJson::new(state, &names)).collect::<Vec<_>>();

@@ -12,9 +12,9 @@ use axum::http::StatusCode;
 use dm_core::{DeviceId, DeviceState};
 use serde::Serialize;
 
-use crate::extract::Caller;
+use crate::api::Api;
+use crate::caller::Caller;
 use crate::problem::Problem;
-use crate::router::Api;
 
 #[derive(Serialize)]
 pub(crate) struct DevicesJson {

@@ -5,36 +5,16 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
-use dm_core::{KeyRecord, UserId, X25519Key};
-use serde::{Deserialize, Serialize};
+use dm_core::{UserId, X25519Key};
+use serde::Deserialize;
 
 use super::ROOM;
-use crate::convert;
-use crate::extract::{Caller, Shape, json, required};
+use crate::api::Api;
+use crate::caller::Caller;
+use crate::extract::{Shape, json, required};
+use crate::parse;
 use crate::problem::Problem;
-use crate::router::Api;
-
-/// A published key.
-#[derive(Debug, Serialize)]
-pub(crate) struct KeyJson {
-    ed25519_pubkey: String,
-    x25519_pubkey: String,
-    published_at: u64,
-    version: u32,
-    binding: &'static str,
-}
-
-impl From<&KeyRecord> for KeyJson {
-    fn from(record: &KeyRecord) -> Self {
-        Self {
-            ed25519_pubkey: record.user.to_string(),
-            x25519_pubkey: record.key.to_string(),
-            published_at: record.published_at.as_millis(),
-            version: record.version.get(),
-            binding: record.binding.as_str(),
-        }
-    }
-}
+use crate::render::KeyJson;
 
 #[derive(Deserialize)]
 struct Publish {
@@ -54,7 +34,7 @@ pub(crate) async fn publish(
 ) -> Result<Json<KeyJson>, Problem> {
     let body: Publish = json(&api, request, ROOM).await?;
     let text = required("x25519_pubkey", body.x25519_pubkey)?;
-    if !convert::is_hex64(&text) {
+    if !parse::is_hex64(&text) {
         return Err(Problem::malformed("x25519_pubkey", "not 64 hexadecimal digits"));
     }
     let key: X25519Key = text.parse()?;
@@ -73,7 +53,7 @@ pub(crate) async fn look_up(
 ) -> Result<Json<KeyJson>, Problem> {
     let malformed = || Problem::malformed("ed25519_pubkey", "not 64 hexadecimal digits");
     let Path(text) = path.map_err(|_| malformed())?;
-    if !convert::is_hex64(&text) {
+    if !parse::is_hex64(&text) {
         return Err(malformed());
     }
     // Digits that can be nobody's identity name somebody who has no key.

@@ -17,11 +17,12 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::ROOM;
 use crate::answers::{self, Pieces};
-use crate::convert;
-use crate::extract::{Caller, Shape, json, limit, number, query, required};
+use crate::api::Api;
+use crate::caller::Caller;
+use crate::extract::{Shape, json, limit, number, query, required};
 use crate::names::Names;
+use crate::parse;
 use crate::problem::Problem;
-use crate::router::Api;
 
 /// Messages in a page of history when the client does not say.
 pub(crate) const DEFAULT_PAGE: usize = 50;
@@ -102,19 +103,18 @@ impl Shape for Send {
 
 impl Send {
     fn into_message(self) -> Result<SendMessage, Problem> {
-        let conversation =
-            convert::id("conversation_id", &required("conversation_id", self.conversation_id)?)?;
+        let conversation = parse::id("conversation_id", &required("conversation_id", self.conversation_id)?)?;
         let payload = bytes("encrypted_payload", self.encrypted_payload.as_deref())?;
         let nonce = bytes("nonce", self.nonce.as_deref())?;
         let ephemeral = match self.ephemeral_pubkey {
             Some(text) => bytes("ephemeral_pubkey", Some(&text))?,
             None => Vec::new(),
         };
-        let ciphertext = convert::ciphertext(payload.into(), &nonce, &ephemeral, self.suite.unwrap_or(0))?;
+        let ciphertext = parse::ciphertext(payload.into(), &nonce, &ephemeral, self.suite.unwrap_or(0))?;
         let sent_at = Timestamp::from_millis(required("timestamp", self.timestamp)?);
         let mut message = SendMessage::new(conversation, ciphertext, sent_at);
         message.client_id =
-            self.client_message_id.map(|text| convert::id("client_message_id", &text)).transpose()?;
+            self.client_message_id.map(|text| parse::id("client_message_id", &text)).transpose()?;
         message.recipient_key_version = self.recipient_key_version.map(key_version).transpose()?;
         Ok(message)
     }
@@ -166,7 +166,7 @@ pub(crate) async fn history(
     history: Result<Query<History>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Path(text) = path.map_err(|_| Problem::malformed("conversation_id", "not a UUID"))?;
-    let conversation: ConversationId = convert::id("conversation_id", &text)?;
+    let conversation: ConversationId = parse::id("conversation_id", &text)?;
     let history = query(history)?;
     let before = number("before", history.before)?.map(ServerSequence::new);
     let after = number("after", history.after)?.map(ServerSequence::new);
@@ -180,7 +180,7 @@ pub(crate) async fn history(
     let config = api.service.config();
     let room = answers::room_of_messages(config, limit.min(config.history_page), config.history_bytes);
     let service = api.service.clone();
-    answers::answer(&api, caller.who.user, room, async move {
+    answers::answer(&api.answers, caller.who.user, room, async move {
         let page = service.history(&caller.who, conversation, range, limit).await?;
         let names =
             Names::look_up(&service, page.messages.iter().map(|message| message.sender).collect()).await;

@@ -7,7 +7,5 @@ pub(crate) mod messages;
 pub(crate) mod offline;
 pub(crate) mod ticket;
 
-pub(crate) use keys::KeyJson;
-
 /// Room in a body for everything but its one large field: ids, names of fields, additions of later versions.
 const ROOM: usize = 4 * 1024;

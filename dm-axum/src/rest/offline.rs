@@ -12,11 +12,12 @@ use serde::{Deserialize, Serialize};
 use super::ROOM;
 use super::messages::MessageJson;
 use crate::answers::{self, Pieces};
-use crate::convert;
-use crate::extract::{Caller, Shape, json, limit, number, query};
+use crate::api::Api;
+use crate::caller::Caller;
+use crate::extract::{Shape, json, limit, number, query};
 use crate::names::Names;
+use crate::parse;
 use crate::problem::Problem;
-use crate::router::Api;
 
 /// Bytes of an id in a JSON array, with quotes, a comma and an indent.
 const ID: usize = 64;
@@ -71,7 +72,7 @@ pub(crate) async fn fetch(
     let most = pending_query.limit.map_or(config.pending_page, |limit| limit.min(config.pending_page));
     let room = answers::room_of_messages(config, most, config.pending_bytes);
     let service = api.service.clone();
-    answers::answer(&api, caller.who.user, room, async move {
+    answers::answer(&api.answers, caller.who.user, room, async move {
         let pending = service.pending(&caller.who, pending_query).await?;
         let messages = || pending.entries.iter().filter_map(|entry| entry.message());
         let names = Names::look_up(&service, messages().map(|message| message.sender).collect()).await;
@@ -113,7 +114,7 @@ pub(crate) async fn acknowledge(
     let body: Acknowledge = json(&api, request, body_limit).await?;
     // Everything is parsed before anything is done.
     let ids = body.message_ids.map(|ids| {
-        ids.iter().map(|id| convert::id("message_ids", id)).collect::<Result<Vec<MessageId>, Problem>>()
+        ids.iter().map(|id| parse::id("message_ids", id)).collect::<Result<Vec<MessageId>, Problem>>()
     });
     let targets = [
         body.up_to.map(|up_to| AckTarget::UpTo(InboxSeq::new(up_to))),

@@ -6,10 +6,9 @@ use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 
-use crate::extract::Caller;
+use crate::api::Api;
+use crate::caller::Caller;
 use crate::problem::Problem;
-use crate::router::Api;
-use crate::tickets::Holder;
 
 #[derive(Serialize)]
 pub(crate) struct TicketJson {
@@ -19,7 +18,6 @@ pub(crate) struct TicketJson {
 
 /// Issues a ticket for one WebSocket. It needs no body; one that comes is left unread.
 pub(crate) async fn issue(State(api): State<Arc<Api>>, caller: Caller) -> Result<Json<TicketJson>, Problem> {
-    let holder = Holder { who: caller.who, terms: caller.terms };
-    let (ticket, expires_at) = api.tickets.issue(holder, api.service.clock().now())?;
+    let (ticket, expires_at) = api.tickets.issue(caller, api.service.clock().now())?;
     Ok(Json(TicketJson { ticket, expires_at: expires_at.as_millis() }))
 }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use dm_core::{AckTarget, Acknowledged, Error, InboxSeq, MessageId, SessionHandle};
 use dm_proto::DmAck;
 
-use crate::convert;
+use crate::parse;
 use crate::problem::Problem;
 
 /// What one frame acknowledges.
@@ -37,7 +37,7 @@ impl Ask {
         if ack.message_ids.len() > most {
             return Err(Error::TooLarge { field: "message_ids", limit: most }.into());
         }
-        let ids = ack.message_ids.iter().map(|id| convert::id("message_ids", id));
+        let ids = ack.message_ids.iter().map(|id| parse::id("message_ids", id));
         let messages = ids.collect::<Result<Vec<MessageId>, Problem>>()?;
         let up_to = Some(ack.up_to).filter(|up_to| *up_to != 0).map(InboxSeq::new);
         if up_to.is_none() && messages.is_empty() {

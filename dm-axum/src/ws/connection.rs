@@ -5,6 +5,7 @@ mod deliveries;
 mod done;
 mod ends;
 mod frames;
+mod work;
 
 use std::sync::Arc;
 
@@ -15,8 +16,8 @@ use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 
-use self::done::Done;
 use self::ends::Ends;
+use self::work::Done;
 use super::acks::Acks;
 use super::close::Close;
 use super::heart::{Beat, Heart, timer};
@@ -24,7 +25,7 @@ use super::hello;
 use super::lifetime::Lifetime;
 use super::seed::Unconfirmed;
 use super::socket::{Heard, Socket};
-use crate::router::Api;
+use crate::api::Api;
 use crate::session::Terms;
 
 /// One connection.

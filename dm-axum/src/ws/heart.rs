@@ -9,7 +9,7 @@ use axum::body::Bytes;
 use dm_core::Timestamp;
 
 use super::close::Close;
-use crate::router::Api;
+use crate::api::Api;
 
 /// A wait by the service's clock.
 pub(super) type Timer = Pin<Box<dyn Future<Output = ()> + Send>>;

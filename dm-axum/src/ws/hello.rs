@@ -7,10 +7,10 @@ use dm_proto::{
 };
 
 use super::close::Close;
-use crate::convert;
+use crate::api::Api;
 use crate::names::Names;
 use crate::problem::{Kind, Problem};
-use crate::router::Api;
+use crate::render;
 
 /// The dialect spoken.
 const PROTOCOL: u32 = 1;
@@ -80,7 +80,7 @@ pub(super) fn delivery(delivery: &Delivery, names: &Names) -> Envelope {
         Delivery::Entry(entry) => Frame::Delivery(DmDelivery {
             position: entry.seq.get(),
             at: entry.at.as_millis(),
-            event: convert::delivered(entry, names),
+            event: render::delivered(entry, names),
         }),
         Delivery::Gap(gap) => {
             let reason = match gap.reason {

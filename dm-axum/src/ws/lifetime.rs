@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use super::close::Close;
 use super::heart::{Timer, timer};
 use crate::SessionExpiry;
-use crate::router::Api;
+use crate::api::Api;
 use crate::session::{SessionWatch, Terms};
 
 /// What can end a connection's session: its time, and the host's word.

@@ -10,12 +10,13 @@ use dm_proto::{
 };
 
 use crate::answers;
-use crate::convert;
+use crate::api::Api;
 use crate::names::Names;
+use crate::parse;
 use crate::problem::Problem;
+use crate::render;
 use crate::rest::conversations::CONVERSATION;
 use crate::rest::messages::{DEFAULT_PAGE, key_version};
-use crate::router::Api;
 
 /// Bytes around the elements of an answer: the request id, and what protobuf adds.
 const AROUND: usize = 512;
@@ -41,13 +42,13 @@ pub(super) async fn send(api: Arc<Api>, who: Principal, request_id: String, send
 }
 
 fn to_message(send: &DmSend) -> Result<SendMessage, Problem> {
-    let conversation = convert::id("conversation_id", &send.conversation_id)?;
+    let conversation = parse::id("conversation_id", &send.conversation_id)?;
     // Copied, because the bytes are a part of a frame that would otherwise live as long as the message does.
     let payload = Bytes::copy_from_slice(&send.encrypted_payload);
-    let ciphertext = convert::ciphertext(payload, &send.nonce, &send.ephemeral_pubkey, send.suite)?;
+    let ciphertext = parse::ciphertext(payload, &send.nonce, &send.ephemeral_pubkey, send.suite)?;
     let mut message = SendMessage::new(conversation, ciphertext, Timestamp::from_millis(send.timestamp));
     if !send.client_message_id.is_empty() {
-        message.client_id = Some(convert::id("client_message_id", &send.client_message_id)?);
+        message.client_id = Some(parse::id("client_message_id", &send.client_message_id)?);
     }
     if send.recipient_key_version != 0 {
         message.recipient_key_version = Some(key_version(send.recipient_key_version)?);
@@ -80,7 +81,7 @@ pub(super) async fn history(
     who: &Principal,
     request: &DmHistoryRequest,
 ) -> Result<DmHistoryResponse, Problem> {
-    let conversation = convert::id("conversation_id", &request.conversation_id)?;
+    let conversation = parse::id("conversation_id", &request.conversation_id)?;
     let range = match request.before_sequence {
         0 => HistoryRange::Newest,
         before => HistoryRange::Before(ServerSequence::new(before)),
@@ -91,7 +92,7 @@ pub(super) async fn history(
     let names =
         Names::look_up(&api.service, page.messages.iter().map(|message| message.sender).collect()).await;
     let all = page.messages.len();
-    let messages = fitting(api, page.messages.iter().map(|message| convert::message(message, &names)));
+    let messages = fitting(api, page.messages.iter().map(|message| render::message(message, &names)));
     let has_more = page.has_more || messages.len() < all;
     Ok(DmHistoryResponse { messages, has_more })
 }
@@ -100,10 +101,10 @@ pub(super) async fn history(
 pub(super) async fn conversations(api: &Api, who: &Principal) -> Result<DmConversationListResponse, Error> {
     let page = api.service.conversations(who, api.service.config().list_page, None).await?;
     let names =
-        Names::look_up(&api.service, page.conversations.iter().flat_map(convert::participants).collect())
+        Names::look_up(&api.service, page.conversations.iter().flat_map(render::participants).collect())
             .await;
     let conversations =
-        fitting(api, page.conversations.iter().map(|state| convert::conversation(state, &names)));
+        fitting(api, page.conversations.iter().map(|state| render::conversation(state, &names)));
     Ok(DmConversationListResponse { conversations })
 }
 

@@ -12,7 +12,7 @@ use tungstenite::Error as WsError;
 
 use super::close::Close;
 use crate::answers::Said;
-use crate::router::Api;
+use crate::api::Api;
 
 /// Bytes read at a time. It is held by every idle connection, and a larger frame gets its own room:
 /// with four times as much, a client that sends many small frames at once is 2 % faster.

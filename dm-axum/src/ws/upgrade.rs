@@ -16,10 +16,10 @@ use super::hello::named_device;
 use super::origin;
 use super::socket::limited;
 use super::sockets::Refused;
-use crate::extract::{Caller, query};
+use crate::api::Api;
+use crate::caller::Caller;
+use crate::extract::query;
 use crate::problem::{Kind, Problem};
-use crate::router::Api;
-use crate::tickets::Holder;
 
 #[derive(Deserialize)]
 pub(crate) struct Parameters {
@@ -45,8 +45,8 @@ pub(crate) async fn upgrade(
     }
     // Before the ticket is taken in, so that a request which cannot become a WebSocket does not cost it.
     let upgrade = upgrade.map_err(|_| Problem::new(Kind::NotAnUpgrade, ""))?;
-    let Holder { who, terms } = match (caller, parameters.ticket) {
-        (Ok(Caller { who, terms }), _) => Holder { who, terms },
+    let Caller { who, terms } = match (caller, parameters.ticket) {
+        (Ok(caller), _) => caller,
         (Err(unauthorized), None) => return Err(unauthorized),
         (Err(unauthorized), Some(ticket)) => {
             api.tickets.redeem(&ticket, api.service.clock().now()).ok_or(unauthorized)?

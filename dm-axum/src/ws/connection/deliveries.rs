@@ -5,8 +5,8 @@ use dm_proto::Envelope;
 use futures_util::FutureExt as _;
 
 use super::{Connection, Dialect};
-use crate::convert;
 use crate::names::Names;
+use crate::render;
 use crate::ws::close::Close;
 use crate::ws::hello;
 
@@ -26,11 +26,11 @@ impl Connection {
             }
             next = if batch.len() < BATCH { self.session.next().now_or_never() } else { None };
         };
-        let named = batch.iter().filter_map(entry).flat_map(convert::named).collect();
+        let named = batch.iter().filter_map(entry).flat_map(render::named).collect();
         let names = Names::look_up(&self.api.service, named).await;
         match &mut self.dialect {
             Dialect::Seed(unconfirmed) => {
-                let events = batch.iter().filter_map(entry).filter_map(|entry| convert::event(entry, &names));
+                let events = batch.iter().filter_map(entry).filter_map(|entry| render::event(entry, &names));
                 let events = events.map(|event| Envelope::new("", event)).collect();
                 self.ends.or(self.socket.say(events)).await?;
                 batch.iter().filter_map(entry).for_each(|entry| unconfirmed.wrote(entry.seq));

@@ -5,27 +5,11 @@ use std::sync::Arc;
 use dm_core::{AckTarget, Acknowledged, Error};
 use dm_proto::{DmAcknowledged, Envelope, dm_server_frame};
 
+use super::work::{Done, Page};
 use super::{Connection, Dialect};
 use crate::answers::HeldFrame;
 use crate::problem::{Kind, Problem};
 use crate::ws::close::Close;
-
-/// A request that is done.
-pub(super) enum Done {
-    Answer(Box<Envelope>),
-    /// A page that was asked for is encoded and waits in the budget of answers, or is refused.
-    Page(Box<Page>),
-    /// Deliveries to a client without hello are acknowledged, or not.
-    Confirmed(Result<Acknowledged, Error>),
-    Acknowledged(Vec<String>, Result<Acknowledged, Error>),
-}
-
-/// The answer to a request for a page.
-pub(super) struct Page {
-    pub(super) request_id: String,
-    pub(super) said_hello: bool,
-    pub(super) answer: Result<HeldFrame, Problem>,
-}
 
 impl Connection {
     pub(super) async fn done(&mut self, done: Done) -> Result<(), Close> {

@@ -9,7 +9,7 @@ use dm_proto::{
     envelope::Payload,
 };
 
-use super::done::{Done, Page};
+use super::work::{Done, Page};
 use super::{Connection, Dialect};
 use crate::answers;
 use crate::problem::{Kind, Problem};
@@ -55,7 +55,7 @@ impl Connection {
         let (api, user, id) = (Arc::clone(&self.api), self.who.user, request_id.clone());
         let encode = async move { envelope(id, read.await, said_hello, payload) };
         self.work.push(Box::pin(async move {
-            let answer = answers::frame(&api, user, room, encode).await;
+            let answer = answers::frame(&api.answers, user, room, encode).await;
             Done::Page(Box::new(Page { request_id, said_hello, answer }))
         }));
     }

@@ -1,17 +1,39 @@
-//! Between the core's values and the wire's, protobuf side; the JSON side stands with each REST call.
+//! From the core's values to the wire's, which never fails: the protobuf side, and a key in JSON. The rest of the JSON
+//! stands with each REST call.
 
 use axum::body::Bytes;
 use dm_core::{
-    Ciphertext, Conversation, ConversationState, Event, InboxEntry, KeyRecord, Message, Notice, Suite,
-    Timestamp, UserId,
+    Conversation, ConversationState, Event, InboxEntry, KeyRecord, Message, Notice, Suite, Timestamp, UserId,
 };
 use dm_proto::{
     DmConversation, DmConversationCreatedEvent, DmKeyRotatedEvent, DmMessageEvent, DmPublicKey,
     EncryptedDmMessage, dm_delivery, envelope::Payload,
 };
+use serde::Serialize;
 
 use crate::names::Names;
-use crate::problem::Problem;
+
+/// A published key.
+#[derive(Debug, Serialize)]
+pub(crate) struct KeyJson {
+    ed25519_pubkey: String,
+    x25519_pubkey: String,
+    published_at: u64,
+    version: u32,
+    binding: &'static str,
+}
+
+impl From<&KeyRecord> for KeyJson {
+    fn from(record: &KeyRecord) -> Self {
+        Self {
+            ed25519_pubkey: record.user.to_string(),
+            x25519_pubkey: record.key.to_string(),
+            published_at: record.published_at.as_millis(),
+            version: record.version.get(),
+            binding: record.binding.as_str(),
+        }
+    }
+}
 
 pub(crate) fn key(record: &KeyRecord) -> DmPublicKey {
     DmPublicKey {
@@ -107,36 +129,4 @@ pub(crate) fn event(entry: &InboxEntry, names: &Names) -> Option<Payload> {
         }),
         Event::Notice(_) => return None,
     })
-}
-
-/// A ciphertext from its parts. An empty ephemeral key is none, as in the protobuf messages. Suite 0 is the one of who
-/// names none, so that a send repeated over the other transport is the same send.
-pub(crate) fn ciphertext(
-    payload: Bytes,
-    nonce: &[u8],
-    ephemeral: &[u8],
-    suite: u32,
-) -> Result<Ciphertext, Problem> {
-    let ephemeral = Some(ephemeral).filter(|key| !key.is_empty());
-    let suite = Some(Suite(suite)).filter(|Suite(tag)| *tag != 0);
-    // What is wrong here is a length, which is a matter of shape.
-    Ciphertext::new(payload, nonce, ephemeral, suite)
-        .map_err(|invalid| Problem::malformed(invalid.field(), invalid.reason()))
-}
-
-/// A user in a field: 64 hexadecimal digits, which must name a point that can be an identity.
-pub(crate) fn user(field: &'static str, text: &str) -> Result<UserId, Problem> {
-    if !is_hex64(text) {
-        return Err(Problem::malformed(field, "not 64 hexadecimal digits"));
-    }
-    text.parse::<UserId>().map_err(|invalid| Problem::not_acceptable(field, invalid.reason()))
-}
-
-pub(crate) fn is_hex64(text: &str) -> bool {
-    text.len() == 64 && text.bytes().all(|digit| digit.is_ascii_hexdigit())
-}
-
-/// An id in a field: a UUID in its hyphenated form.
-pub(crate) fn id<T: std::str::FromStr>(field: &'static str, text: &str) -> Result<T, Problem> {
-    text.parse().map_err(|_| Problem::malformed(field, "not a UUID"))
 }

@@ -1,0 +1,75 @@
+//! The connection's end of an answer.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+
+use super::held::{Answers, less};
+use super::unread::{PER_PIECE, Unread};
+
+/// One answer on its way to its connection. Dropping it drops what is left of the answer.
+pub(super) struct Reading {
+    answers: Arc<Answers>,
+    id: u64,
+    over: bool,
+}
+
+/// The answer was dropped, because it was not read and others waited.
+#[derive(Debug)]
+pub(super) struct NotRead;
+
+impl Reading {
+    pub(super) fn new(answers: &Arc<Answers>, unread: Unread) -> Self {
+        Self { answers: Arc::clone(answers), id: answers.insert(unread), over: false }
+    }
+
+    /// All that is left, unless it was dropped.
+    pub(super) fn take(&self) -> Option<Unread> {
+        let unread = self.answers.lock().by_id.remove(&self.id)?;
+        less(unread.left);
+        Some(unread)
+    }
+
+    /// The next piece, which the connection has from here on.
+    pub(super) fn next(&mut self) -> Option<Result<Bytes, NotRead>> {
+        if self.over {
+            return None;
+        }
+        let now = self.answers.now();
+        let mut held = self.answers.lock();
+        let piece = held.by_id.get_mut(&self.id).map(|unread| {
+            let piece = unread.pieces.pop_front().unwrap_or_default();
+            unread.left -= piece.len();
+            unread.share.shrink_to(unread.left);
+            unread.moved = now;
+            unread.latest = unread.latest.after(PER_PIECE);
+            unread.until = now.after(self.answers.patience).min(unread.latest);
+            self.over = unread.pieces.is_empty();
+            piece
+        });
+        if self.over {
+            held.by_id.remove(&self.id);
+        }
+        drop(held);
+        let Some(piece) = piece else {
+            self.over = true;
+            return Some(Err(NotRead));
+        };
+        less(piece.len());
+        Some(Ok(piece))
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        drop(self.take());
+    }
+}
+
+impl std::fmt::Display for NotRead {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the answer was not read in time")
+    }
+}
+
+impl std::error::Error for NotRead {}

@@ -1,0 +1,57 @@
+//! The answers of REST calls, which wait until their connection takes them.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::task::Poll;
+
+use axum::body::Body;
+use axum::http::HeaderValue;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::response::Response;
+use dm_core::UserId;
+use futures_util::stream;
+
+use super::budget::Share;
+use super::held::Answers;
+use super::pieces::Pieces;
+use super::reading::Reading;
+use super::task::in_task;
+use super::unread::Unread;
+use crate::problem::Problem;
+
+/// Makes an answer of what `read` gives, at most `most` bytes while it is made. Cancel safe:
+/// dropping the future ends the work.
+pub(crate) async fn answer(
+    answers: &Arc<Answers>,
+    user: UserId,
+    most: usize,
+    read: impl Future<Output = Result<Pieces, Problem>> + Send + 'static,
+) -> Result<Response, Problem> {
+    let answers = Arc::clone(answers);
+    in_task(async move {
+        let (pieces, share) = answers.make(user, most, read).await?;
+        Ok(hold(&answers, pieces, share))
+    })
+    .await
+}
+
+/// Holds an answer for the connection that is to take it.
+fn hold(answers: &Arc<Answers>, pieces: Pieces, mut share: Share) -> Response {
+    let left = pieces.len();
+    let (mut pieces, header) = pieces.into_parts();
+    let body = if pieces.len() <= 1 {
+        // The connection takes it all at once.
+        Body::from(pieces.pop_front().unwrap_or_default())
+    } else {
+        share.shrink_to(left);
+        let unread = Unread::new(pieces, left, share, answers.now(), answers.patience);
+        let mut reading = Reading::new(answers, unread);
+        Body::from_stream(stream::poll_fn(move |_| Poll::Ready(reading.next())))
+    };
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(left));
+    headers.extend(header);
+    response
+}

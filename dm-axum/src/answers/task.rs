@@ -1,0 +1,20 @@
+//! The task in which an answer is made.
+
+use std::future::Future;
+
+use tokio::task::JoinSet;
+use tracing::Instrument as _;
+
+use crate::problem::{Kind, Problem};
+
+/// Works on an answer in a task, which ends with this future: permits are given to those who do not
+/// poll, too.
+pub(super) async fn in_task<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Problem>> + Send + 'static,
+) -> Result<T, Problem> {
+    // The set aborts the task when it is dropped.
+    let mut task = JoinSet::new();
+    task.spawn(work.in_current_span());
+    let done = task.join_next().await.and_then(Result::ok);
+    done.unwrap_or_else(|| Err(Problem::new(Kind::Unavailable, "the answer could not be made")))
+}
