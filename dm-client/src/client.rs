@@ -1,13 +1,10 @@
 //! The client: one server, one user, one device.
 
-use std::{
-    fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{fmt, sync::Arc};
 
 use crate::{
     connection::{Connection, ConnectionConfig},
-    entropy::{Entropy, OsEntropy},
+    entropy::{Entropy, OsEntropy, SharedEntropy},
     error::ClientError,
     http::{Http, Timeouts},
     ids::Device,
@@ -121,22 +118,6 @@ impl ClientBuilder {
             http.set_device(device);
         }
         Ok(Client { http: Arc::new(http), retry: self.retry, clock: self.clock, entropy: self.entropy })
-    }
-}
-
-/// Randomness that clones of a client share.
-#[derive(Clone)]
-pub(crate) struct SharedEntropy(Arc<Mutex<dyn Entropy + Send>>);
-
-impl SharedEntropy {
-    fn new(entropy: impl Entropy + Send + 'static) -> Self {
-        Self(Arc::new(Mutex::new(entropy)))
-    }
-
-    /// Never held across an await.
-    pub(crate) fn lock(&self) -> MutexGuard<'_, dyn Entropy + Send + 'static> {
-        // A source that panicked in mid-draw has given nothing that is used.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

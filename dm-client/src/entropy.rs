@@ -1,6 +1,7 @@
 //! Where randomness comes from: one seam, so that a run can be repeated.
 
 use std::error::Error;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A source of unpredictable bytes.
 ///
@@ -44,6 +45,22 @@ impl EntropyError {
     /// Wraps what an [`Entropy`] failed with.
     pub fn new(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self(source.into())
+    }
+}
+
+/// Randomness that clones of a client share.
+#[derive(Clone)]
+pub(crate) struct SharedEntropy(Arc<Mutex<dyn Entropy + Send>>);
+
+impl SharedEntropy {
+    pub(crate) fn new(entropy: impl Entropy + Send + 'static) -> Self {
+        Self(Arc::new(Mutex::new(entropy)))
+    }
+
+    /// Never held across an await.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, dyn Entropy + Send + 'static> {
+        // A source that panicked in mid-draw has given nothing that is used.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -60,59 +60,23 @@
 //! conversation, not the message's id. A [`Reader`](crate::Reader) keeps it to peers who have
 //! written in nothing better.
 
-use crate::{
-    entropy::Entropy,
-    identity::Identity,
-    ids::{ClientMessageId, ConversationId},
-    keys::{AgreementKey, PublicKey},
-};
+use crate::{entropy::Entropy, identity::Identity, keys::AgreementKey};
 
 mod aead;
+mod context;
 mod error;
 pub mod suite0;
 pub mod suite1;
+mod tag;
 mod text;
 
-pub use aead::{NONCE_LEN, TAG_LEN};
+pub use aead::{MAX_PAYLOAD, NONCE_LEN, TAG_LEN};
+pub use context::{Context, Header, KeyVersions};
 pub use error::{OpenError, SameParty, SealError};
+pub use tag::Suite;
 pub use text::{Opened, Sealed};
 
-/// The longest payload, bytes, that [`seal`] makes: what a server takes by default.
-pub const MAX_PAYLOAD: usize = 64 * 1024;
-
-/// A way to encrypt messages. They are ordered by what they bind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-#[non_exhaustive]
-pub enum Suite {
-    /// [`suite0`]: understood by every client, binds nothing.
-    Zero,
-    /// [`suite1`]: bound to conversation, direction, key versions and message id.
-    #[default]
-    One,
-}
-
 impl Suite {
-    /// The suite of a message's plaintext tag; a message without a tag has tag 0.
-    ///
-    /// # Errors
-    ///
-    /// [`OpenError::UnknownSuite`] for a tag this version does not know.
-    pub const fn from_tag(tag: u32) -> Result<Self, OpenError> {
-        match tag {
-            0 => Ok(Self::Zero),
-            1 => Ok(Self::One),
-            _ => Err(OpenError::UnknownSuite(tag)),
-        }
-    }
-
-    /// The tag to send beside the ciphertext.
-    pub const fn tag(self) -> u32 {
-        match self {
-            Self::Zero => 0,
-            Self::One => 1,
-        }
-    }
-
     /// The longest plaintext, bytes, whose payload fits into [`MAX_PAYLOAD`].
     pub const fn max_plaintext(self) -> usize {
         match self {
@@ -120,79 +84,6 @@ impl Suite {
             Self::One => suite1::MAX_PLAINTEXT,
         }
     }
-}
-
-/// Between whom, in which direction and where a message travels.
-///
-/// Both sides name it the same way: a sender's other devices open their own messages with the very context that
-/// sealed them, and the same other party's key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Context {
-    conversation: ConversationId,
-    sender: PublicKey,
-    recipient: PublicKey,
-}
-
-impl Context {
-    /// A message from `sender` to `recipient` in `conversation`.
-    ///
-    /// # Errors
-    ///
-    /// [`SameParty`] if sender and recipient are the same.
-    pub fn new(
-        conversation: ConversationId,
-        sender: PublicKey,
-        recipient: PublicKey,
-    ) -> Result<Self, SameParty> {
-        if sender == recipient {
-            return Err(SameParty);
-        }
-        Ok(Self { conversation, sender, recipient })
-    }
-
-    /// The conversation.
-    pub const fn conversation(&self) -> ConversationId {
-        self.conversation
-    }
-
-    /// Who wrote the message.
-    pub const fn sender(&self) -> &PublicKey {
-        &self.sender
-    }
-
-    /// For whom it was written.
-    pub const fn recipient(&self) -> &PublicKey {
-        &self.recipient
-    }
-
-    /// The party that is not `user`; `None` if `user` is neither.
-    pub fn other_than(&self, user: &PublicKey) -> Option<&PublicKey> {
-        if *user == self.sender {
-            Some(&self.recipient)
-        } else if *user == self.recipient {
-            Some(&self.sender)
-        } else {
-            None
-        }
-    }
-}
-
-/// Which published keys a message was encrypted with: versions as the server counts them, from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct KeyVersions {
-    /// The sender's.
-    pub sender: u32,
-    /// The recipient's.
-    pub recipient: u32,
-}
-
-/// What one message is, beside its text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Header {
-    /// The keys in use.
-    pub versions: KeyVersions,
-    /// The sender's id of the message.
-    pub message_id: ClientMessageId,
 }
 
 /// Encrypts `plaintext`, at most [`Suite::max_plaintext`] bytes, with a fresh random nonce.
@@ -212,7 +103,7 @@ pub fn seal(
     plaintext: &[u8],
     entropy: &mut dyn Entropy,
 ) -> Result<Sealed, SealError> {
-    if identity.public_key() != context.sender {
+    if identity.public_key() != *context.sender() {
         return Err(SealError::NotTheSender);
     }
     match suite {

@@ -41,121 +41,17 @@
 //! ephemeral key 32; then nonce 24, and the payload is the rest.
 
 mod fields;
+mod frame;
 mod nodes;
 mod sessions;
+mod stamp;
 mod user;
 
+pub(crate) use frame::{Frame, Writer};
 pub(crate) use nodes::NodeSaid;
 pub(crate) use sessions::{CLAIMS_AT_ONCE, Objection};
+pub(crate) use stamp::{Nonce, Stamp, Undecodable};
 pub(crate) use user::Said;
-
-use std::fmt;
-
-use dm_core::entropy::{Entropy as _, OsEntropy};
-use dm_core::notify::NodeId;
-use dm_core::{DeviceId, Timestamp};
-use fields::Fields;
-
-use crate::seal::TAG_LEN;
-
-const VERSION: u8 = 3;
-
-const NO_DEVICE: u8 = u8::MAX;
-
-/// Writes what a node says.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Writer(pub(crate) NodeId);
-
-/// Tells a frame from the sender's others, and when it was sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Stamp {
-    pub(crate) at: Timestamp,
-    pub(crate) count: u64,
-}
-
-/// Tells a question from all others, of all nodes.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Nonce([u8; 16]);
-
-/// Something that a node said.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Frame<S> {
-    pub(crate) from: NodeId,
-    pub(crate) said: S,
-}
-
-/// Bytes that are none of these, or of another version.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Undecodable;
-
-impl Nonce {
-    /// One that no question had before.
-    pub(crate) fn fresh() -> Self {
-        let mut bytes = [0; 16];
-        OsEntropy.fill(&mut bytes);
-        Self(bytes)
-    }
-}
-
-impl Writer {
-    /// The beginning of a frame, with room for what follows.
-    fn say(self, kind: u8, room: usize) -> Vec<u8> {
-        let mut out = Vec::with_capacity(10 + room + TAG_LEN);
-        out.extend([VERSION, kind]);
-        out.extend(self.0.as_bytes());
-        out
-    }
-
-    /// The beginning of a frame that has a stamp.
-    fn stamped(self, kind: u8, stamp: Stamp, room: usize) -> Vec<u8> {
-        let mut out = self.say(kind, 16 + room);
-        out.extend(stamp.at.as_millis().to_be_bytes());
-        out.extend(stamp.count.to_be_bytes());
-        out
-    }
-}
-
-impl<S> Frame<S> {
-    /// Reads the beginning of a frame, and the rest by its kind.
-    fn read<'a>(
-        bytes: &'a [u8],
-        said: impl FnOnce(u8, NodeId, &mut Fields<'a>) -> Result<S, Undecodable>,
-    ) -> Result<Self, Undecodable> {
-        let mut fields = Fields(bytes);
-        let [version, kind] = fields.take()?;
-        if version != VERSION {
-            return Err(Undecodable);
-        }
-        let from = fields.node()?;
-        let said = said(kind, from, &mut fields)?;
-        fields.end()?;
-        Ok(Self { from, said })
-    }
-}
-
-fn put_device(out: &mut Vec<u8>, device: Option<&DeviceId>) {
-    match device {
-        None => out.push(NO_DEVICE),
-        Some(device) if device.is_default() => out.push(0),
-        Some(device) => {
-            // A device has at most 64 bytes.
-            out.push(u8::try_from(device.as_str().len()).unwrap_or(NO_DEVICE));
-            out.extend(device.as_str().as_bytes());
-        }
-    }
-}
-
-impl fmt::Display for Nonce {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:032x}", u128::from_be_bytes(self.0))
-    }
-}
-
-impl fmt::Debug for Nonce {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
 
 #[cfg(test)]
 mod tests;

@@ -177,6 +177,7 @@ mod counters;
 mod error;
 mod freshness;
 mod meeting;
+mod meetings;
 mod nodes;
 mod notifier;
 mod orders;

@@ -17,7 +17,7 @@ use crate::connect::{self, Events};
 use crate::counters::{Counters, NatsStats};
 use crate::error::NatsError;
 use crate::freshness::Freshness;
-use crate::meeting::Meetings;
+use crate::meetings::Meetings;
 use crate::nodes;
 use crate::orders::Orders;
 use crate::outbox::{self, Outbox};

@@ -14,7 +14,7 @@ use crate::codec::{Frame, NodeSaid, Said, Stamp, Writer};
 use crate::connect::Events;
 use crate::counters::{Counters, Refusal};
 use crate::freshness::Freshness;
-use crate::meeting::Meetings;
+use crate::meetings::Meetings;
 use crate::outbox::Outbox;
 use crate::peers::Peers;
 use crate::seal::Seal;

@@ -8,7 +8,7 @@ use fjall::{Database, Snapshot};
 
 use crate::config::FjallConfig;
 use crate::schema;
-use crate::tables::Table;
+use crate::table::Table;
 
 /// A database with the library's tables.
 pub(crate) struct Engine {

@@ -89,6 +89,7 @@ mod read;
 mod rows;
 mod schema;
 mod store;
+mod table;
 mod tables;
 mod torn;
 mod write;

@@ -9,7 +9,7 @@ use dm_store_kv::{Changes, Failure, Order, Rows};
 use fjall::{Iter, OwnedWriteBatch, Readable, Snapshot, UserKey, UserValue};
 
 use crate::error::failed;
-use crate::tables::{Table, prefixed};
+use crate::table::{Table, prefixed};
 
 /// A table in one state.
 pub(crate) struct Seen<'a> {

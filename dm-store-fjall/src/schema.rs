@@ -9,7 +9,8 @@ use fjall::{Database, KeyspaceCreateOptions, PersistMode};
 
 use crate::config::FjallConfig;
 use crate::error::from_fjall;
-use crate::tables::{self, NAMES, ROWS, SCHEMA_PREFIX, Table, prefixed};
+use crate::table::{Table, prefixed};
+use crate::tables::{self, NAMES, ROWS, SCHEMA_PREFIX};
 
 /// The version this library writes.
 /// 1: the first one. 2: the row of a conversation's id holds the participants. It and the row of a

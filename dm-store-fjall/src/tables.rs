@@ -23,12 +23,13 @@
 //! `version` in ASCII → schema version 4.
 
 use fjall::config::CompressionPolicy;
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, OwnedWriteBatch, Snapshot, UserKey, UserValue};
+use fjall::{Database, KeyspaceCreateOptions, OwnedWriteBatch, Snapshot};
 
 use dm_store_kv::Tables;
 
 use crate::config::FjallConfig;
 use crate::rows::{Changed, Seen};
+use crate::table::Table;
 
 /// The keyspace of the messages.
 const MESSAGES: &str = "dm_messages";
@@ -44,38 +45,6 @@ pub(crate) const NAMES: [&str; 3] = [MESSAGES, LOGS, ROWS];
 
 /// The first byte of the table that says how to read the others.
 pub(crate) const SCHEMA_PREFIX: u8 = 0;
-
-/// A part of a keyspace: the rows whose keys begin with its own byte.
-#[derive(Clone)]
-pub(crate) struct Table {
-    pub(crate) keyspace: Keyspace,
-    pub(crate) prefix: u8,
-}
-
-impl Table {
-    /// Writes a row by a batch of its own.
-    pub(crate) fn write(&self, batch: &mut OwnedWriteBatch, key: &[u8], value: impl Into<UserValue>) {
-        batch.insert(&self.keyspace, prefixed(self.prefix, key), value);
-    }
-
-    /// Whether both are in the same keyspace of the same open database.
-    pub(crate) fn shares_keyspace(&self, other: &Self) -> bool {
-        std::ptr::eq(&*self.keyspace, &*other.keyspace)
-    }
-}
-
-/// A key with the byte of its table.
-pub(crate) fn prefixed(prefix: u8, key: &[u8]) -> UserKey {
-    // The longest is a public key, and in a scan one more byte. Most are short enough to need no allocation.
-    let mut bytes = [prefix; 34];
-    if let Some(rest) = bytes.get_mut(1..=key.len()) {
-        rest.copy_from_slice(key);
-    }
-    match bytes.get(..=key.len()) {
-        Some(whole) => whole.into(),
-        None => [&[prefix], key].concat().into(),
-    }
-}
 
 /// Opens the keyspaces, and makes those that are missing.
 pub(crate) fn open(database: &Database, config: &FjallConfig) -> Result<Tables<Table>, fjall::Error> {

@@ -54,23 +54,25 @@
 //! # In reading order
 //!
 //! `store` opens and holds it, `config` says how, `schema` brings the tables to this version.
-//! `tree` is a table of redb, `runs` tells where the rows of a log lie, `parts` walks over them,
-//! `newest` finds the last rows of many owners, `numbers` remembers the newest ones, `settle` moves
-//! rows; `tables` makes tables of them, as `dm-store-kv` wants them. `write` and `read` are handed to
-//! it, which does the work. `error` translates.
+//! `tree` is a table of redb, `runs` tells where the rows of a log lie. `recent` are the newest of
+//! them, with their `numbers`; `walk` goes over these and the large tree, `newest` finds the last
+//! rows of many owners, `settle` moves rows. `stored` is a table as `dm-store-kv` wants it, `tables`
+//! are all of them; `write` and `read` are handed to it, which does the work. `error` translates.
 
 mod config;
 mod error;
 mod newest;
 mod numbers;
-mod parts;
 mod read;
+mod recent;
 mod runs;
 mod schema;
 mod settle;
 mod store;
+mod stored;
 mod tables;
 mod tree;
+mod walk;
 mod write;
 
 pub use config::{Recovery, RedbConfig};

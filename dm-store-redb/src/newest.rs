@@ -1,26 +1,24 @@
 //! The last rows of many owners at once.
 
-use dm_store_kv::{Failure, Order, Rows as _};
+use dm_store_kv::{Failure, Order};
 
-use crate::parts::Recent;
-use crate::tables::Stored;
-use crate::tree::Transaction;
+use crate::recent::{END, Recent};
+use crate::tree::{Transaction, Tree};
+use crate::walk::Walk;
 
 /// From how many owners on it is cheaper to walk over the runs whole than to look into each run for
 /// each owner: the list of 10,000 conversations takes 6 ms in this way, as long as without runs.
 const MANY: usize = 512;
 
-/// Above every key of a log.
-pub(crate) const END: [u8; 13] = [u8::MAX; 13];
-
 /// As [`Rows::last_of_each`](dm_store_kv::Rows::last_of_each).
 pub(crate) fn last_of_each<T: Transaction>(
-    stored: &Stored<T>,
+    settled: &Tree<T>,
+    recent: Option<&Recent<T>>,
     owners: &[u32],
     mut visit: impl FnMut(usize, &[u8], &[u8]) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     let mut found = vec![false; owners.len()];
-    if let Some(recent) = &stored.recent
+    if let Some(recent) = recent
         && owners.len() >= MANY
     {
         in_runs(recent, owners, &mut found, &mut visit)?;
@@ -35,9 +33,9 @@ pub(crate) fn last_of_each<T: Transaction>(
         // The owners in question have none in the runs, and are looked for again there only if they
         // are few.
         let row = if owners.len() >= MANY {
-            stored.settled.between(std::ops::Bound::Included(&from), &to)?.next_back()
+            settled.between(std::ops::Bound::Included(&from), &to)?.next_back()
         } else {
-            stored.walk(&from, &to, Order::Descending)?.next()
+            Walk::new(settled, recent, &from, &to, Order::Descending)?.next()
         };
         if let Some(row) = row {
             let (key, value) = row?;

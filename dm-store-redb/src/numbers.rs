@@ -8,10 +8,6 @@ use std::collections::HashMap;
 
 use dm_store_kv::{Failure, owner_and_number};
 
-use crate::newest::END;
-use crate::parts::Recent;
-use crate::tree::Transaction;
-
 /// The newest number of each owner of rows in the runs of a log: no more numbers than rows in runs.
 /// Only ever a copy of what they hold. A number stays right when its row is moved, and when it
 /// expires, as the newest that there ever was; it goes with its generation.
@@ -22,18 +18,11 @@ pub(crate) struct Numbers {
 }
 
 impl Numbers {
-    /// Looks at all rows in runs.
-    pub(crate) fn read(recent: &Recent<impl Transaction>) -> Result<Self, Failure> {
-        let mut numbers = Self::default();
-        for place in 0..recent.trees.len() {
-            let Some(rows) = recent.between(place, &[], &END)? else { continue };
-            let of = if place < recent.moving() { &mut numbers.moving } else { &mut numbers.growing };
-            for row in rows {
-                let (owner, number) = owner_and_number(&row?.0)?;
-                of.insert(owner, number);
-            }
-        }
-        Ok(numbers)
+    /// Takes in a row that was found in a run: of the generation that is moved, or of the one that
+    /// grows.
+    pub(crate) fn take_in(&mut self, is_moving: bool, owner: u32, number: u64) {
+        let of = if is_moving { &mut self.moving } else { &mut self.growing };
+        of.insert(owner, number);
     }
 
     /// The number of an owner's newest row that was put into the runs.

@@ -6,7 +6,8 @@ use dm_store_kv::{Failure, Snapshots, Tables};
 use redb::{Database, ReadTransaction, ReadableDatabase};
 
 use crate::error::failed;
-use crate::tables::{self, Stored};
+use crate::stored::Stored;
+use crate::tables;
 
 /// The half of the store that reads. It holds the database open.
 pub(crate) type Reader = dm_store_kv::Reader<Newest>;

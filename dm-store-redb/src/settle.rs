@@ -5,11 +5,10 @@ use std::ops::Bound;
 use dm_store_kv::Failure;
 use redb::WriteTransaction;
 
-use crate::newest::END;
 use crate::numbers::Numbers;
-use crate::parts::Recent;
+use crate::recent::{END, Recent};
 use crate::runs::{Moved, Runs};
-use crate::tables::Stored;
+use crate::stored::Stored;
 use crate::tree::{Between, Guard, Tree};
 
 /// Rows between moves: each costs a look into every run, and pages of its own.

@@ -8,9 +8,12 @@ use dm_proto::{
 };
 
 use super::{
-    ConnectionState, Content, Delivery, End, Event, Lost, Receipt, Start,
-    driver::{Driver, Over, closed},
+    config::Start,
+    driver::{Driver, closed},
+    event::{Content, Delivery, Event, Receipt},
+    over::Over,
     socket::{Heard, Socket},
+    state::{ConnectionState, End, Lost},
 };
 use crate::{
     error::Problem,

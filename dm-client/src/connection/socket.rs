@@ -18,7 +18,10 @@ use tokio_tungstenite::{
     },
 };
 
-use super::{End, Lost, driver::Over};
+use super::{
+    over::Over,
+    state::{End, Lost},
+};
 use crate::{error::Problem, http::Http};
 
 /// Bytes of unsent frames at which writing fails; a client's frames are small.

@@ -6,8 +6,13 @@ use chacha20poly1305::{
 };
 use zeroize::Zeroizing;
 
-use super::{OpenError, SealError};
+use super::error::{OpenError, SealError};
+#[cfg(doc)]
+use super::seal;
 use crate::entropy::Entropy;
+
+/// The longest payload, bytes, that [`seal`] makes: what a server takes by default.
+pub const MAX_PAYLOAD: usize = 64 * 1024;
 
 /// Length of a nonce, bytes. Long enough to be drawn at random for as many messages as one likes.
 pub const NONCE_LEN: usize = 24;

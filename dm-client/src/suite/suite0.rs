@@ -11,8 +11,10 @@
 use blake2::{Blake2b, Digest, digest::consts::U32};
 
 use super::{
-    MAX_PAYLOAD, NONCE_LEN, OpenError, Opened, SealError, Sealed, Suite, TAG_LEN,
-    aead::{self, Key},
+    aead::{self, Key, MAX_PAYLOAD, NONCE_LEN, TAG_LEN},
+    error::{OpenError, SealError},
+    tag::Suite,
+    text::{Opened, Sealed},
 };
 use crate::{
     entropy::Entropy,

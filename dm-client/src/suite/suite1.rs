@@ -31,9 +31,11 @@ use sha2::Sha256;
 use uuid::Uuid;
 
 use super::{
-    Context, Header, KeyVersions, MAX_PAYLOAD, NONCE_LEN, OpenError, Opened, SealError, Sealed, Suite,
-    TAG_LEN,
-    aead::{self, Key},
+    aead::{self, Key, MAX_PAYLOAD, NONCE_LEN, TAG_LEN},
+    context::{Context, Header, KeyVersions},
+    error::{OpenError, SealError},
+    tag::Suite,
+    text::{Opened, Sealed},
 };
 use crate::{
     entropy::Entropy,
@@ -128,12 +130,12 @@ fn decode(head: &[u8; HEADER_LEN]) -> Result<Header, OpenError> {
 
 fn key(identity: &Identity, peer: &AgreementKey, context: &Context, versions: KeyVersions) -> Option<Key> {
     let secret = agree(identity.agreement_secret(), peer)?;
-    let conversation = context.conversation.uuid();
+    let conversation = context.conversation().uuid();
     let info = [
         KEY_LABEL,
         conversation.as_bytes(),
-        context.sender.as_bytes(),
-        context.recipient.as_bytes(),
+        context.sender().as_bytes(),
+        context.recipient().as_bytes(),
         &versions.sender.to_be_bytes(),
         &versions.recipient.to_be_bytes(),
     ];
@@ -147,9 +149,9 @@ fn associated(head: &[u8], context: &Context) -> Vec<u8> {
     [
         AD_LABEL,
         head,
-        context.conversation.uuid().as_bytes(),
-        context.sender.as_bytes(),
-        context.recipient.as_bytes(),
+        context.conversation().uuid().as_bytes(),
+        context.sender().as_bytes(),
+        context.recipient().as_bytes(),
     ]
     .concat()
 }

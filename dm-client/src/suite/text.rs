@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Header, NONCE_LEN, Suite};
+use super::{aead::NONCE_LEN, context::Header, tag::Suite};
 
 /// An encrypted message, ready to be sent.
 #[derive(Clone, PartialEq, Eq)]

@@ -7,8 +7,15 @@ use dm_core::{
     Suite, Timestamp, UserId,
 };
 
-use super::user::{CLIENT_ID, EPHEMERAL, SUITE};
-use super::{NO_DEVICE, Nonce, Stamp, Undecodable};
+use super::stamp::{Nonce, Stamp, Undecodable};
+
+/// In place of the length of a device's name, where there is none.
+pub(super) const NO_DEVICE: u8 = u8::MAX;
+
+/// The parts that a message may have, a bit for each.
+pub(super) const CLIENT_ID: u8 = 1;
+pub(super) const SUITE: u8 = 2;
+pub(super) const EPHEMERAL: u8 = 4;
 
 /// Reads fields off the front of a slice.
 pub(super) struct Fields<'a>(pub(super) &'a [u8]);

@@ -4,7 +4,8 @@ use dm_core::notify::{EndSessions, NodeId};
 use dm_core::{DisconnectReason, UserId};
 
 use super::fields::Fields;
-use super::{Frame, Nonce, Stamp, Undecodable, Writer, put_device};
+use super::frame::{Frame, Writer, put_device};
+use super::stamp::{Nonce, Stamp, Undecodable};
 
 const ALIVE: u8 = 8;
 const ASKING: u8 = 9;

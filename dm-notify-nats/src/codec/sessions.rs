@@ -6,7 +6,8 @@ use dm_core::notify::{NodeId, SessionClaim, SessionId, Term};
 use dm_core::{DeviceId, UserId};
 
 use super::fields::Fields;
-use super::{Stamp, Undecodable, Writer, put_device};
+use super::frame::{Writer, put_device};
+use super::stamp::{Stamp, Undecodable};
 
 pub(super) const CLAIMS: u8 = 5;
 pub(super) const OBJECTION: u8 = 6;

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use dm_core::notify::{EndSessions, SessionClaim, SessionId, Term};
+use dm_core::notify::{EndSessions, NodeId, SessionClaim, SessionId, Term};
 use dm_core::{
-    Ciphertext, ClientMessageId, Conversation, ConversationId, DisconnectReason, Event, InboxEntry, InboxSeq,
-    KeyBinding, KeyRecord, KeyVersion, Message, MessageId, Notice, Participants, ServerSequence, Suite,
-    UserId, X25519Key,
+    Ciphertext, ClientMessageId, Conversation, ConversationId, DeviceId, DisconnectReason, Event, InboxEntry,
+    InboxSeq, KeyBinding, KeyRecord, KeyVersion, Message, MessageId, Notice, Participants, ServerSequence,
+    Suite, Timestamp, UserId, X25519Key,
 };
 use proptest::prelude::*;
 
+use super::frame::VERSION;
 use super::*;
 
 const STAMP: Stamp = Stamp { at: Timestamp::from_millis(5), count: u64::MAX };

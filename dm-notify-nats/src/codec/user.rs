@@ -4,8 +4,10 @@ use bytes::Bytes;
 use dm_core::notify::SessionClaim;
 use dm_core::{DeviceId, Event, InboxEntry, InboxSeq, Message, Notice, UserId};
 
+use super::fields::{CLIENT_ID, EPHEMERAL, SUITE};
+use super::frame::{Frame, Writer, put_device};
 use super::sessions::{CLAIMS, OBJECTION, Objection};
-use super::{Frame, Nonce, Stamp, Undecodable, Writer, put_device};
+use super::stamp::{Nonce, Stamp, Undecodable};
 
 const ENTRY: u8 = 1;
 const NUMBER: u8 = 2;
@@ -14,10 +16,6 @@ const QUESTION: u8 = 4;
 
 const MESSAGE: u8 = 1;
 const NOTICE: u8 = 2;
-
-pub(super) const CLIENT_ID: u8 = 1;
-pub(super) const SUITE: u8 = 2;
-pub(super) const EPHEMERAL: u8 = 4;
 
 /// The content of a frame on a user's subject.
 #[derive(Clone, Debug, PartialEq, Eq)]

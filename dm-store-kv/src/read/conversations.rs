@@ -6,9 +6,9 @@ use dm_core::store::{
     Conversation, ConversationId, ConversationState, ConversationsQuery, ServerSequence, Timestamp,
 };
 
+use super::newest::newest_of;
 use crate::codec::{Fields, ThreadRow, refs};
 use crate::failure::Failure;
-use crate::read::newest_of;
 use crate::rows::{Look as _, Rows};
 use crate::tables::Tables;
 

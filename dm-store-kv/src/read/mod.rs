@@ -4,12 +4,15 @@ mod conversations;
 mod history;
 mod inbox;
 mod messages;
+mod newest;
 
 use dm_core::store::{
     ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, EngineReader, HistoryPage,
     HistoryQuery, InboxPage, InboxQuery, InboxSeq, KeyRecord, Principal, ServerSequence, StoreError,
     Timestamp, UserId,
 };
+
+use newest::newest_of;
 
 pub(crate) use inbox::marked;
 pub(crate) use messages::Messages;
@@ -105,11 +108,4 @@ impl<T: Rows> Tables<T> {
         let newest = self.sequence.last_in(&from, &to, newest_of)?;
         Ok(newest.unwrap_or((ServerSequence::ZERO, None)))
     }
-}
-
-/// The number of the last row of a conversation, and when its message was received.
-fn newest_of(mut key: Fields<'_>, value: Fields<'_>) -> Result<(ServerSequence, Option<Timestamp>), Failure> {
-    key.u32()?;
-    let sequence = ServerSequence::new(key.last(Fields::u64)?);
-    Ok((sequence, Some(codec::Place::decode(value)?.at)))
 }

@@ -10,7 +10,7 @@ use dm_core::store::{
 };
 use tokio::task::yield_now;
 
-use super::{Defect, defects};
+use super::defect::{Defect, defects};
 
 defects! {
     "atomic": "a batch of more than 200 writes is applied in parts" => Parts,

@@ -11,7 +11,7 @@ use dm_core::store::{
 };
 use tokio::task::yield_now;
 
-use super::{Defect, defects};
+use super::defect::{Defect, defects};
 
 defects! {
     "atomic": "a batch is applied write by write" => WriteByWrite,

@@ -11,8 +11,8 @@ use dm_core::store::{
 };
 use tokio::task::yield_now;
 
+use super::defect::{Defect, defects};
 use super::deliveries::renumber;
-use super::{Defect, defects};
 
 defects! {
     "durable": "every second commit is answered before it is synced" => SyncsLate,

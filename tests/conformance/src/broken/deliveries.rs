@@ -9,7 +9,7 @@ use dm_core::store::{
     StoreError, Write,
 };
 
-use super::{Defect, defects};
+use super::defect::{Defect, defects};
 
 defects! {
     "dense": "the numbers of an inbox have a hole" => Hole,

@@ -11,7 +11,7 @@ use dm_core::store::{
     MemoryStore, Notice, Outcome, Store, StoreError, StoreErrorKind, Write,
 };
 
-use super::{Defect, defects};
+use super::defect::{Defect, defects};
 use crate::build::{at, key, user, version};
 
 defects! {

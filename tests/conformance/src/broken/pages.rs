@@ -9,7 +9,7 @@ use dm_core::store::{
 };
 
 use super::corners::extent;
-use super::{Defect, defects};
+use super::defect::{Defect, defects};
 
 defects! {
     "pages": "a page holds one more than it may" => OneMore,

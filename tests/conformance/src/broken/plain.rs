@@ -12,7 +12,7 @@ use dm_core::store::{
 };
 
 use super::corners::extent;
-use super::{Defect, defects};
+use super::defect::{Defect, defects};
 
 defects! {
     "dense": "a repeat takes a number" => CountsRepeats,

@@ -8,7 +8,7 @@ use dm_core::store::{
     StoreError, Timestamp, Write,
 };
 
-use super::{Defect, defects};
+use super::defect::{Defect, defects};
 
 defects! {
     "one_conversation": "each who opens a conversation gets one of their own" => OnePerOpener,

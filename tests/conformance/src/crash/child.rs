@@ -5,8 +5,8 @@ use std::path::Path;
 
 use dm_core::store::Store as _;
 
-use super::CrashHarness;
 use super::batches::batch;
+use super::harness::CrashHarness;
 use super::oracle::digests;
 use crate::process::{end_when_stuck, report};
 

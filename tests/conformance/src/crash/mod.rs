@@ -25,30 +25,18 @@
 
 mod batches;
 mod child;
+mod harness;
 mod image;
 mod oracle;
 mod trials;
 
-use std::path::Path;
-
-use crate::Harness;
-
 pub use batches::batch;
+pub use harness::CrashHarness;
 pub use image::Image;
 pub use oracle::{Fate, Oracle};
 pub(crate) use oracle::{digests, parsed};
 #[doc(hidden)]
 pub use trials::run;
-
-/// A harness whose places another process can open.
-pub trait CrashHarness: Harness {
-    /// The path of the place, or whatever else another process finds it by, such as connection
-    /// parameters.
-    fn path(&self) -> &Path;
-
-    /// The same place, in a process that did not make it and does not remove it.
-    fn at(path: &Path) -> Self;
-}
 
 /// Makes a `#[test]` that kills and reopens a store, 200 times and for a minute at least.
 ///

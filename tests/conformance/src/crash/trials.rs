@@ -3,8 +3,8 @@
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
 
-use super::CrashHarness;
 use super::child::{FIRST, HELD, PLACE, SEED, is_child};
+use super::harness::CrashHarness;
 use super::oracle::{Fate, Oracle, parsed};
 use crate::chance::Chance;
 use crate::process::{Process, show};

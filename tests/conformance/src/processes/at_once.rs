@@ -7,7 +7,8 @@ use dm_core::store::{
     Store, Write,
 };
 
-use super::{Other, Verdict};
+use super::other::Other;
+use super::verdict::Verdict;
 use crate::build::{append, append_as, conversation, message, open, user, who};
 use crate::crash::CrashHarness;
 use crate::paging;

@@ -6,11 +6,9 @@ use std::path::Path;
 use dm_core::store::{Store, StoreErrorKind};
 
 use super::at_once::{self, Side};
+use super::other::PLACE;
 use crate::crash::{CrashHarness, Oracle, batch, digests};
 use crate::process::{end_when_stuck, report};
-
-/// The variable that names the child's place.
-pub(super) const PLACE: &str = "DM_PROCESSES_PLACE";
 
 /// Does what the parent tells it, and ends, if this process was started to.
 pub(super) fn end_if_child<H: CrashHarness>() {

@@ -15,24 +15,19 @@
 
 mod at_once;
 mod child;
+mod other;
 mod turns;
+mod verdict;
 
 use std::time::Duration;
 
+pub use verdict::Verdict;
+
 use crate::crash::CrashHarness;
-use crate::process::{Process, show};
+use crate::process::show;
 
 /// How long the trial may take.
 const PATIENCE: Duration = Duration::from_secs(300);
-
-/// The result of a trial.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// Two processes wrote, and the contract was kept.
-    Kept,
-    /// The store allows one process at a time.
-    OneProcess,
-}
 
 /// Makes a `#[test]` of two processes that write to one place, in turns and at once.
 ///
@@ -85,36 +80,4 @@ pub fn trial<H: CrashHarness>(test: &str) -> Result<Verdict, String> {
     };
     let verdict = runtime.block_on(async { tokio::time::timeout(PATIENCE, both).await });
     verdict.unwrap_or_else(|_| Err(format!("the parent's store did not answer within {PATIENCE:?}")))
-}
-
-/// The other process: it does what it is told, and answers.
-struct Other(Process);
-
-impl Other {
-    /// Starts it and lets it open the place; `None` when the store allows one process at a time.
-    fn start<H: CrashHarness>(harness: &H, test: &str) -> Result<Option<Self>, String> {
-        let mut other = Self(Process::start(test, |command| _ = command.env(child::PLACE, harness.path())));
-        match other.answer()?.as_str() {
-            "open" => Ok(Some(other)),
-            "locked" => Ok(None),
-            report => Err(format!("the child does not open the place: {report}")),
-        }
-    }
-
-    fn tell(&mut self, order: &str) {
-        self.0.tell(order);
-    }
-
-    fn answer(&mut self) -> Result<String, String> {
-        self.0.report().ok_or_else(|| "the child ended by itself".to_owned())
-    }
-
-    /// Lets it compare what it reads; its finding is the error.
-    fn checks(&mut self, order: &str) -> Result<(), String> {
-        self.tell(order);
-        match self.answer()?.as_str() {
-            "fine" => Ok(()),
-            finding => Err(format!("as the child reads it, {finding}")),
-        }
-    }
 }

@@ -2,7 +2,8 @@
 
 use dm_core::store::Store as _;
 
-use super::{Other, Verdict};
+use super::other::Other;
+use super::verdict::Verdict;
 use crate::crash::{CrashHarness, Oracle, parsed};
 
 /// Batches, every second of them the child's.

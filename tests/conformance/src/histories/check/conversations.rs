@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use dm_core::store::{Conversation, Event, Notice, Outcome, Write};
 
-use super::Facts;
+use super::facts::Facts;
 use crate::histories::Finding;
 
 pub(super) fn check(facts: &Facts<'_>, findings: &mut Vec<Finding>) {

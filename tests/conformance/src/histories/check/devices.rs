@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use dm_core::store::{AckTarget, Event, InboxSeq, Outcome, Principal, Write};
 
-use super::Facts;
+use super::facts::Facts;
 use crate::histories::{Answer, Call, DeviceView, Finding, UserView};
 
 /// What was asked and answered about a device.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use dm_core::store::{Event, KeyRecord, Notice, Outcome, UserId, Write};
 
-use super::Facts;
+use super::facts::Facts;
 use crate::histories::{Answer, Call, Finding};
 
 pub(super) fn check(facts: &Facts<'_>, findings: &mut Vec<Finding>) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use dm_core::store::{Event, Message, MessageId, Outcome, Refusal, UserId, Write};
 
-use super::{Facts, SendKey};
+use super::facts::{Facts, SendKey};
 use crate::histories::{Answer, Finding, UserView};
 
 pub(super) fn check(facts: &Facts<'_>, findings: &mut Vec<Finding>) {

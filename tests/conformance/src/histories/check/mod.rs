@@ -2,18 +2,14 @@
 
 mod conversations;
 mod devices;
+mod facts;
 mod keys;
 mod messages;
 mod numbers;
 mod seen;
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use dm_core::store::{
-    AppendMessage, Appended, ClientMessageId, MessageId, Outcome, Timestamp, UserId, Write,
-};
-
-use super::{Call, Finding, History, Moment, Snapshot};
+use super::{Finding, History, Snapshot};
+use facts::Facts;
 
 /// Everything in a history and a snapshot that does not fit together. Every call of the history must have ended before
 /// the snapshot was taken, and nothing else may have written.
@@ -28,83 +24,4 @@ pub fn check(history: &History, snapshot: &Snapshot) -> Vec<Finding> {
     keys::check(&facts, &mut findings);
     seen::check(&facts, &mut findings);
     findings
-}
-
-/// A history and a snapshot, with what every check looks up.
-struct Facts<'a> {
-    history: &'a History,
-    snapshot: &'a Snapshot,
-    /// Every send that may have been done, by the message's id.
-    sends: BTreeMap<MessageId, (&'a Call, &'a AppendMessage)>,
-    /// Every send that was answered with a message.
-    answers: Vec<(&'a Call, &'a AppendMessage, &'a Appended)>,
-    /// Every message that is in a conversation.
-    stored: BTreeSet<MessageId>,
-    /// The latest time that anything was expired before.
-    expired_before: Option<Timestamp>,
-}
-
-/// What makes two sends the same: the sender's client id, or else the message's own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum SendKey {
-    Client(UserId, ClientMessageId),
-    Message(MessageId),
-}
-
-impl SendKey {
-    fn of(write: &AppendMessage) -> Self {
-        write.client_id.map_or(Self::Message(write.id), |id| Self::Client(write.sender.user, id))
-    }
-}
-
-impl<'a> Facts<'a> {
-    fn new(history: &'a History, snapshot: &'a Snapshot) -> Self {
-        let mut facts = Self {
-            history,
-            snapshot,
-            sends: BTreeMap::new(),
-            answers: Vec::new(),
-            stored: snapshot.conversations.values().flatten().map(|message| message.id).collect(),
-            expired_before: None,
-        };
-        for call in history.calls.iter().filter(|call| !call.failed()) {
-            for write in &call.writes {
-                match write {
-                    Write::AppendMessage(append) => _ = facts.sends.insert(append.id, (call, append)),
-                    Write::Expire(expire) => {
-                        facts.expired_before = facts.expired_before.max(Some(expire.before));
-                    }
-                    _ => {}
-                }
-            }
-            for (write, outcome) in call.outcomes() {
-                if let (Write::AppendMessage(append), Outcome::MessageAppended(appended)) = (write, outcome) {
-                    facts.answers.push((call, append, appended));
-                }
-            }
-        }
-        facts
-    }
-
-    /// The calls that may have been done, each with one of its writes.
-    fn writes(&self) -> impl Iterator<Item = (&'a Call, &'a Write)> {
-        let calls = self.history.calls.iter().filter(|call| !call.failed());
-        calls.flat_map(|call| call.writes.iter().map(move |write| (call, write)))
-    }
-
-    /// The writes that were answered.
-    fn outcomes(&self) -> impl Iterator<Item = (&'a Call, &'a Write, &'a Outcome)> {
-        let calls = self.history.calls.iter();
-        calls.flat_map(|call| call.outcomes().map(move |(write, outcome)| (call, write, outcome)))
-    }
-
-    /// When each send was first asked for.
-    fn first_asked(&self) -> BTreeMap<SendKey, Moment> {
-        let mut asked = BTreeMap::new();
-        for (call, append) in self.sends.values() {
-            let first = asked.entry(SendKey::of(append)).or_insert(call.asked);
-            *first = call.asked.min(*first);
-        }
-        asked
-    }
 }

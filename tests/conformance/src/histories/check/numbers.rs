@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use dm_core::store::{Outcome, Write};
 
-use super::Facts;
+use super::facts::Facts;
 use crate::histories::{Answer, Finding};
 
 pub(super) fn check(facts: &Facts<'_>, findings: &mut Vec<Finding>) {

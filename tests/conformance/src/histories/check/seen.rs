@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use dm_core::store::{InboxSeq, Outcome, UserId};
 
-use super::Facts;
+use super::facts::Facts;
 use crate::histories::{Finding, Moment};
 
 pub(super) fn check(facts: &Facts<'_>, findings: &mut Vec<Finding>) {

@@ -1,15 +1,17 @@
-//! The parts of a table whose newest rows are in runs, and walking over them.
+//! The newest rows of a log, which are in runs.
 
 use std::cell::OnceCell;
 use std::ops::Bound;
 
-use dm_store_kv::{Failure, Order};
+use dm_store_kv::{Failure, owner_and_number};
 use redb::WriteTransaction;
 
 use crate::numbers::Numbers;
 use crate::runs::{Moved, RUNS, Runs};
-use crate::tables::Stored;
-use crate::tree::{Between, Guard, Row, Transaction, Tree};
+use crate::tree::{Between, Guard, Transaction, Tree};
+
+/// Above every key of a log.
+pub(crate) const END: [u8; 13] = [u8::MAX; 13];
 
 /// The rows that are in runs.
 pub(crate) struct Recent<T: Transaction> {
@@ -63,8 +65,21 @@ impl<T: Transaction> Recent<T> {
         if let Some(numbers) = self.numbers.get() {
             return Ok(numbers);
         }
-        let numbers = Numbers::read(self)?;
+        let numbers = self.read_numbers()?;
         Ok(self.numbers.get_or_init(|| numbers))
+    }
+
+    /// The same, from all rows in runs.
+    fn read_numbers(&self) -> Result<Numbers, Failure> {
+        let mut numbers = Numbers::default();
+        for place in 0..self.trees.len() {
+            let Some(rows) = self.between(place, &[], &END)? else { continue };
+            for row in rows {
+                let (owner, number) = owner_and_number(&row?.0)?;
+                numbers.take_in(place < self.moving(), owner, number);
+            }
+        }
+        Ok(numbers)
     }
 
     pub(crate) fn get(&self, key: &[u8]) -> Result<Option<Guard<'_>>, Failure> {
@@ -111,87 +126,4 @@ impl Recent<&WriteTransaction> {
 
 fn tree<T: Transaction>(transaction: T, name: &str, number: u64) -> Tree<T> {
     Tree::new(transaction, format!("{name}_run_{number}"))
-}
-
-/// A walk over a table: one part after another, each opened when the one before it has ended.
-pub(crate) struct Walk<'a, T: Transaction> {
-    rows: Between<'a>,
-    order: Order,
-    /// Nothing more where there are no runs.
-    rest: Option<Rest<'a, T>>,
-}
-
-/// The parts that were not walked over.
-struct Rest<'a, T: Transaction> {
-    stored: &'a Stored<T>,
-    recent: &'a Recent<T>,
-    /// Places of runs that are left.
-    places: std::ops::Range<usize>,
-    from: Vec<u8>,
-    to: Vec<u8>,
-    /// Whether the large tree is left, which is the first in ascending order and the last in
-    /// descending order.
-    settled: bool,
-}
-
-impl<'a, T: Transaction> Walk<'a, T> {
-    pub(crate) fn new(stored: &'a Stored<T>, from: &[u8], to: &[u8], order: Order) -> Result<Self, Failure> {
-        let settled = || stored.settled.between(Bound::Included(from), to);
-        let Some(recent) = stored.recent.as_ref().filter(|recent| !recent.trees.is_empty() && from <= to)
-        else {
-            return Ok(Self { rows: settled()?, order, rest: None });
-        };
-        let (rows, is_left) = match order {
-            Order::Ascending => (settled()?, false),
-            Order::Descending => (Between::none(), true),
-        };
-        let places = 0..recent.trees.len();
-        let rest = Rest { stored, recent, places, from: from.to_vec(), to: to.to_vec(), settled: is_left };
-        Ok(Self { rows, order, rest: Some(rest) })
-    }
-}
-
-impl<'a, T: Transaction> Rest<'a, T> {
-    /// The next part.
-    fn next(&mut self, order: Order) -> Result<Option<Between<'a>>, Failure> {
-        let (stored, recent) = (self.stored, self.recent);
-        loop {
-            let place = match order {
-                Order::Ascending => self.places.next(),
-                Order::Descending => self.places.next_back(),
-            };
-            match place {
-                Some(place) => {
-                    if let Some(rows) = recent.between(place, &self.from, &self.to)? {
-                        return Ok(Some(rows));
-                    }
-                }
-                None if std::mem::take(&mut self.settled) => {
-                    return stored.settled.between(Bound::Included(&self.from), &self.to).map(Some);
-                }
-                None => return Ok(None),
-            }
-        }
-    }
-}
-
-impl<'a, T: Transaction> Iterator for Walk<'a, T> {
-    type Item = Row<'a>;
-
-    fn next(&mut self) -> Option<Row<'a>> {
-        loop {
-            let row = match self.order {
-                Order::Ascending => self.rows.next(),
-                Order::Descending => self.rows.next_back(),
-            };
-            if row.is_some() {
-                return row;
-            }
-            match self.rest.as_mut()?.next(self.order) {
-                Ok(Some(rows)) => self.rows = rows,
-                Ok(None) => return None,
-                Err(failure) => return Some(Err(failure)),
-            }
-        }
-    }
 }

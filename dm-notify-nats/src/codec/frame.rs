@@ -1,0 +1,69 @@
+//! The beginning of a frame, and writing one.
+
+use dm_core::DeviceId;
+use dm_core::notify::NodeId;
+
+use super::fields::{Fields, NO_DEVICE};
+use super::stamp::{Stamp, Undecodable};
+use crate::seal::TAG_LEN;
+
+pub(super) const VERSION: u8 = 3;
+
+/// Writes what a node says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Writer(pub(crate) NodeId);
+
+/// Something that a node said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Frame<S> {
+    pub(crate) from: NodeId,
+    pub(crate) said: S,
+}
+
+impl Writer {
+    /// The beginning of a frame, with room for what follows.
+    pub(super) fn say(self, kind: u8, room: usize) -> Vec<u8> {
+        let mut out = Vec::with_capacity(10 + room + TAG_LEN);
+        out.extend([VERSION, kind]);
+        out.extend(self.0.as_bytes());
+        out
+    }
+
+    /// The beginning of a frame that has a stamp.
+    pub(super) fn stamped(self, kind: u8, stamp: Stamp, room: usize) -> Vec<u8> {
+        let mut out = self.say(kind, 16 + room);
+        out.extend(stamp.at.as_millis().to_be_bytes());
+        out.extend(stamp.count.to_be_bytes());
+        out
+    }
+}
+
+impl<S> Frame<S> {
+    /// Reads the beginning of a frame, and the rest by its kind.
+    pub(super) fn read<'a>(
+        bytes: &'a [u8],
+        said: impl FnOnce(u8, NodeId, &mut Fields<'a>) -> Result<S, Undecodable>,
+    ) -> Result<Self, Undecodable> {
+        let mut fields = Fields(bytes);
+        let [version, kind] = fields.take()?;
+        if version != VERSION {
+            return Err(Undecodable);
+        }
+        let from = fields.node()?;
+        let said = said(kind, from, &mut fields)?;
+        fields.end()?;
+        Ok(Self { from, said })
+    }
+}
+
+pub(super) fn put_device(out: &mut Vec<u8>, device: Option<&DeviceId>) {
+    match device {
+        None => out.push(NO_DEVICE),
+        Some(device) if device.is_default() => out.push(0),
+        Some(device) => {
+            // A device has at most 64 bytes.
+            out.push(u8::try_from(device.as_str().len()).unwrap_or(NO_DEVICE));
+            out.extend(device.as_str().as_bytes());
+        }
+    }
+}

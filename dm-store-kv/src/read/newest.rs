@@ -1,0 +1,16 @@
+//! The newest message of a conversation, by its row.
+
+use dm_core::store::{ServerSequence, Timestamp};
+
+use crate::codec::{Fields, Place};
+use crate::failure::Failure;
+
+/// The number of the last row of a conversation, and when its message was received.
+pub(super) fn newest_of(
+    mut key: Fields<'_>,
+    value: Fields<'_>,
+) -> Result<(ServerSequence, Option<Timestamp>), Failure> {
+    key.u32()?;
+    let sequence = ServerSequence::new(key.last(Fields::u64)?);
+    Ok((sequence, Some(Place::decode(value)?.at)))
+}

@@ -1,0 +1,24 @@
+//! The defect of the stores that a thread makes.
+
+use std::cell::Cell;
+
+use super::defect::Make;
+
+thread_local! {
+    /// The defect of the stores that this thread makes. One type for all defects: the cases are compiled once.
+    pub(super) static CHOSEN: Cell<Option<Make>> = const { Cell::new(None) };
+}
+
+/// The defect under examination, to be handed from a thread to one that it starts.
+#[derive(Clone, Copy)]
+pub(crate) struct Examined(Option<Make>);
+
+impl Examined {
+    pub(crate) fn of_this_thread() -> Self {
+        Self(CHOSEN.get())
+    }
+
+    pub(crate) fn on_this_thread(self) {
+        CHOSEN.set(self.0);
+    }
+}

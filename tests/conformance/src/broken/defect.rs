@@ -1,0 +1,107 @@
+//! What a store gets wrong.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use dm_core::store::{
+    ConversationState, ConversationsQuery, HistoryPage, HistoryQuery, InboxPage, InboxQuery, InboxSeq,
+    MemoryStore, Outcome, Store as _, StoreError, UserId, Write,
+};
+
+/// One thing that a store gets wrong. What a defect does not change goes to the store in memory as it is.
+#[async_trait]
+pub trait Defect: Send + Sync + 'static {
+    /// Changes a write before it is applied.
+    fn write(&self, _write: &mut Write) {}
+
+    /// Changes the outcome of a write.
+    fn outcome(&self, _write: &Write, _outcome: &mut Outcome) {}
+
+    /// Changes a query of an inbox.
+    fn inbox_query(&self, _query: &mut InboxQuery) {}
+
+    /// Changes a page of an inbox.
+    fn inbox_page(&self, _query: &InboxQuery, _page: &mut InboxPage) {}
+
+    /// Changes a query of a conversation.
+    fn history_query(&self, _query: &mut HistoryQuery) {}
+
+    /// Changes a page of a conversation.
+    fn history_page(&self, _page: &mut HistoryPage) {}
+
+    /// Changes a query of a user's conversations.
+    fn list_query(&self, _query: &mut ConversationsQuery) {}
+
+    /// Changes a page of a user's conversations.
+    fn list_page(&self, _page: &mut Vec<ConversationState>) {}
+
+    /// Commits a batch.
+    async fn commit(&self, store: &MemoryStore, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
+        store.commit(batch).await
+    }
+
+    /// Which store is read, in place of the one that is written.
+    fn read<'a>(&'a self, store: &'a MemoryStore) -> &'a MemoryStore {
+        store
+    }
+
+    /// Which store is read for devices and what is pending for them.
+    fn read_devices<'a>(&'a self, store: &'a MemoryStore) -> &'a MemoryStore {
+        self.read(store)
+    }
+
+    /// How often the place was synced.
+    fn syncs(&self) -> Option<u64> {
+        None
+    }
+
+    /// Opens the place.
+    async fn open(&self, store: &MemoryStore) -> MemoryStore {
+        store.clone()
+    }
+
+    /// Reads the newest numbers of inboxes.
+    async fn inbox_heads(
+        &self,
+        store: &MemoryStore,
+        users: Vec<UserId>,
+    ) -> Result<Vec<InboxSeq>, StoreError> {
+        store.inbox_heads(users).await
+    }
+
+    /// Reads a conversation.
+    async fn history(
+        &self,
+        store: &MemoryStore,
+        query: HistoryQuery,
+    ) -> Result<Option<HistoryPage>, StoreError> {
+        store.history(query).await
+    }
+}
+
+/// A kind of defect, and the module that must catch it.
+#[derive(Clone, Copy, Debug)]
+pub struct Kind {
+    /// What is wrong, in words.
+    pub name: &'static str,
+    /// The module whose cases must catch it.
+    pub module: &'static str,
+    pub(super) make: Make,
+}
+
+/// Makes a defect for a fresh place.
+pub(super) type Make = fn() -> Arc<dyn Defect>;
+
+/// Lists defects with the modules that must catch them.
+macro_rules! defects {
+    ($($module:literal: $name:literal => $defect:ty,)*) => {
+        pub(super) const KINDS: &[crate::broken::defect::Kind] = &[$(
+            crate::broken::defect::Kind {
+                name: $name,
+                module: $module,
+                make: || std::sync::Arc::<$defect>::default(),
+            },
+        )*];
+    };
+}
+pub(super) use defects;

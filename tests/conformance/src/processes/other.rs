@@ -1,0 +1,39 @@
+//! The other process, as its parent sees it.
+
+use crate::crash::CrashHarness;
+use crate::process::Process;
+
+/// The variable that names the child's place.
+pub(super) const PLACE: &str = "DM_PROCESSES_PLACE";
+
+/// The other process: it does what it is told, and answers.
+pub(super) struct Other(Process);
+
+impl Other {
+    /// Starts it and lets it open the place; `None` when the store allows one process at a time.
+    pub(super) fn start<H: CrashHarness>(harness: &H, test: &str) -> Result<Option<Self>, String> {
+        let mut other = Self(Process::start(test, |command| _ = command.env(PLACE, harness.path())));
+        match other.answer()?.as_str() {
+            "open" => Ok(Some(other)),
+            "locked" => Ok(None),
+            report => Err(format!("the child does not open the place: {report}")),
+        }
+    }
+
+    pub(super) fn tell(&mut self, order: &str) {
+        self.0.tell(order);
+    }
+
+    pub(super) fn answer(&mut self) -> Result<String, String> {
+        self.0.report().ok_or_else(|| "the child ended by itself".to_owned())
+    }
+
+    /// Lets it compare what it reads; its finding is the error.
+    pub(super) fn checks(&mut self, order: &str) -> Result<(), String> {
+        self.tell(order);
+        match self.answer()?.as_str() {
+            "fine" => Ok(()),
+            finding => Err(format!("as the child reads it, {finding}")),
+        }
+    }
+}
