@@ -1,6 +1,7 @@
 //! The storage seam: [`Store`], what goes in and out of it, and the types that it speaks of. An author of a store needs
 //! `use dm_core::store::*` and little else.
 
+mod decisions;
 mod embedded;
 mod error;
 mod memory;
@@ -8,6 +9,7 @@ mod read;
 mod status;
 mod write;
 
+pub use decisions::{AckDecision, AckState};
 pub use embedded::{Embedded, EmbeddedBuilder, EngineReader, EngineWriter};
 pub use error::{StoreError, StoreErrorKind};
 pub use memory::MemoryStore;

@@ -1,6 +1,8 @@
 //! Acknowledging entries for a device.
 
-use dm_core::store::{AckTarget, Acknowledge, Acknowledged, InboxSeq, MessageId, Outcome, Refusal};
+use dm_core::store::{
+    AckDecision, AckState, Acknowledge, Acknowledged, InboxSeq, MessageId, Outcome, Refusal,
+};
 
 use super::{Batch, Stop};
 use crate::codec::{Content, DeviceRow, Fields, Filed, mark, refs};
@@ -14,38 +16,15 @@ impl<T: Changes> Batch<'_, T> {
         let (user_ref, head) = (user.user_ref, user.head);
         let (device_ref, device) =
             self.tables.device(user_ref, &write.who.device)?.ok_or(Refusal::UnknownDevice)?;
-        let mut done = Acknowledged { cursor: device.cursor, acknowledged: 0, unknown: 0 };
-        let named = match &write.target {
-            AckTarget::UpTo(seq) if *seq > head => return Err(Refusal::BeyondHead { head }.into()),
-            AckTarget::UpTo(seq) => {
-                done.acknowledged = seq.get().saturating_sub(device.cursor.get());
-                done.cursor = device.cursor.max(*seq);
-                Vec::new()
-            }
-            AckTarget::Entries(seqs) if seqs.iter().any(|seq| *seq > head) => {
-                return Err(Refusal::BeyondHead { head }.into());
-            }
-            AckTarget::Entries(seqs) => seqs.clone(),
-            AckTarget::Messages(ids) => {
-                ids.iter().map(|id| self.entry_about(user_ref, *id)).collect::<Result<_, _>>()?
-            }
-        };
         let floor = self.tables.floor(user_ref)?;
-        for seq in named {
-            if seq == InboxSeq::ZERO {
-                done.unknown += 1;
-                continue;
-            }
-            done.acknowledged += 1;
-            // Below the cursor it is acknowledged already; below the floor there is nothing to
-            // remember it for.
-            if seq > device.cursor && seq > floor {
-                let key = mark(user_ref, device_ref, seq.get());
-                self.tables.acked.insert(&key, &[])?;
-            }
+        let state = AckState { cursor: device.cursor, head, floor };
+        let entry_about = |id| Ok::<_, Stop>(self.entry_about(user_ref, id)?);
+        let AckDecision { done, marks } = write.decide(state, entry_about)?;
+        for seq in marks {
+            self.tables.acked.insert(&mark(user_ref, device_ref, seq.get()), &[])?;
         }
-        done.cursor = self.settle(user_ref, device_ref, &device, done.cursor, floor)?;
-        Ok(Outcome::Acknowledged(done))
+        let cursor = self.settle(user_ref, device_ref, &device, done.cursor, floor)?;
+        Ok(Outcome::Acknowledged(Acknowledged { cursor, ..done }))
     }
 
     /// The entry of a user about a message; zero when there is none.

@@ -18,18 +18,11 @@ impl<T: Changes> Batch<'_, T> {
         let recipient_id = thread.participants.peer_of(sender_id).ok_or(Refusal::NotFound)?;
         let sender = self.participant(sender_id)?;
         if let Some((message, sender_seq)) = self.sent_before(&write, sender)? {
-            return if write.repeats(&message) {
-                Ok(Outcome::MessageAppended(Appended {
-                    message,
-                    sender_seq,
-                    repeated: true,
-                    appended: Vec::new(),
-                }))
-            } else {
-                Err(Refusal::ClientIdReused.into())
-            };
+            return Ok(write.answer_again(message, sender_seq)?);
         }
-        self.refuse_stale_key(&write, recipient_id)?;
+        if write.recipient_key_version.is_some() {
+            write.check_key(self.tables.key(recipient_id)?)?;
+        }
         let recipient = self.participant(recipient_id)?;
 
         let (at, device) = (write.at, write.sender.device.clone());
@@ -73,16 +66,6 @@ impl<T: Changes> Batch<'_, T> {
         };
         let (filed, message) = Messages::new(self.tables).at(row)?;
         Ok(Some((message, filed.sender_seq)))
-    }
-
-    fn refuse_stale_key(&self, write: &AppendMessage, recipient: UserId) -> Result<(), Stop> {
-        let Some(named) = write.recipient_key_version else { return Ok(()) };
-        let current = self.tables.key(recipient)?;
-        if current.is_some_and(|current| current.version == named) {
-            Ok(())
-        } else {
-            Err(Refusal::StaleKey { current }.into())
-        }
     }
 
     fn insert_message(&mut self, message: &Message, filed: Filed) -> Result<u64, Failure> {

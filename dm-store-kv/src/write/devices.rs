@@ -1,6 +1,6 @@
 //! Registering and forgetting devices.
 
-use dm_core::store::{DeviceStart, ForgetDevice, InboxSeq, Outcome, Refusal, RegisterDevice};
+use dm_core::store::{ForgetDevice, InboxSeq, Outcome, RegisterDevice};
 
 use super::{Batch, Stop};
 use crate::codec::{DeviceRow, mark, refs};
@@ -11,6 +11,7 @@ impl<T: Changes> Batch<'_, T> {
     pub(super) fn register_device(&mut self, write: &RegisterDevice) -> Result<Outcome, Stop> {
         let mut registered = 0;
         let mut device_ref = 1_u32;
+        let (mut floor, mut head) = (InboxSeq::ZERO, InboxSeq::ZERO);
         if let Some(user) = self.heads.user(self.tables, write.who.user)? {
             for found in self.tables.devices_of(user.user_ref)? {
                 let (found, row) = found?;
@@ -20,16 +21,11 @@ impl<T: Changes> Batch<'_, T> {
                 registered += 1;
                 device_ref = found.checked_add(1).ok_or(Failure::Exhausted)?;
             }
+            (floor, head) = (self.tables.floor(user.user_ref)?, user.head);
         }
-        if registered >= write.limit {
-            return Err(Refusal::TooManyDevices.into());
-        }
+        let cursor = write.cursor_of_new(registered, floor, head)?;
 
         let user = self.user_or_new(write.who.user)?;
-        let cursor = match write.start {
-            DeviceStart::Oldest => self.tables.floor(user.user_ref)?,
-            DeviceStart::Now => user.head,
-        };
         let row = DeviceRow { cursor, registered_at: write.at, device: write.who.device.clone() };
         self.tables.devices.insert(&refs(user.user_ref, device_ref), &row.encode())?;
         Ok(Outcome::DeviceRegistered { cursor })

@@ -1,6 +1,6 @@
 //! Publishing keys, and telling the publisher's peers.
 
-use dm_core::store::{AnnounceKeys, KeyRecord, KeyVersion, Notice, Outcome, PublishKey, UserId};
+use dm_core::store::{AnnounceKeys, Notice, Outcome, PublishKey, UserId};
 
 use super::{Batch, Stop};
 use crate::codec::{Announcement, Fields, key_value, refs};
@@ -10,17 +10,10 @@ use crate::rows::{Changes, Look as _};
 impl<T: Changes> Batch<'_, T> {
     pub(super) fn publish_key(&mut self, write: &PublishKey) -> Result<Outcome, Stop> {
         let user_ref = self.user_or_new(write.user)?.user_ref;
-        let current = self.tables.key(write.user)?;
-        if let Some(record) = current.filter(|current| current.key == write.key) {
-            return Ok(Outcome::KeyPublished { record, changed: false });
+        let (record, changed) = write.record_after(self.tables.key(write.user)?);
+        if !changed {
+            return Ok(Outcome::KeyPublished { record, changed });
         }
-        let record = KeyRecord {
-            user: write.user,
-            key: write.key,
-            version: current.map_or(KeyVersion::FIRST, |current| current.version.next()),
-            published_at: write.at,
-            binding: write.binding,
-        };
         self.tables.keys.insert(&refs(user_ref, record.version.get()), &key_value(&record))?;
         // All conversations open now; in those opened later the peer looks the key up.
         let (from, to) = (refs(user_ref, 0), refs(user_ref, u32::MAX));
@@ -32,7 +25,7 @@ impl<T: Changes> Batch<'_, T> {
             let announcement = Announcement { user: user_ref, after: 0, until };
             self.tables.announcements.insert(write.user.as_bytes(), &announcement.encode())?;
         }
-        Ok(Outcome::KeyPublished { record, changed: true })
+        Ok(Outcome::KeyPublished { record, changed })
     }
 
     pub(super) fn announce_keys(&mut self, write: &AnnounceKeys) -> Result<Outcome, Stop> {

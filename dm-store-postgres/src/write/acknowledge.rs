@@ -3,7 +3,8 @@
 use std::ops::Bound;
 
 use dm_core::store::{
-    AckTarget, Acknowledge, Acknowledged, InboxSeq, MessageId, Outcome, Principal, Refusal, UserId,
+    AckDecision, AckState, Acknowledge, Acknowledged, InboxSeq, MessageId, Outcome, Principal, Refusal,
+    UserId,
 };
 
 use super::book::{Book, Content, Stop};
@@ -22,42 +23,22 @@ impl Book {
         let user = self.users.get(&who.user).ok_or(Refusal::UnknownDevice)?;
         let (head, floor) = (user.head, user.floor.get());
         let cursor = self.devices.get(who).ok_or(Refusal::UnknownDevice)?.cursor;
-        let mut moved = cursor;
-        let (mut acknowledged, mut unknown) = (0, 0);
-        let named = match &write.target {
-            AckTarget::UpTo(seq) if *seq > head => return Err(Refusal::BeyondHead { head }.into()),
-            AckTarget::UpTo(seq) => {
-                acknowledged = seq.get().saturating_sub(cursor);
-                moved = cursor.max(seq.get());
-                Vec::new()
-            }
-            AckTarget::Entries(seqs) if seqs.iter().any(|seq| *seq > head) => {
-                return Err(Refusal::BeyondHead { head }.into());
-            }
-            AckTarget::Entries(seqs) => seqs.clone(),
-            AckTarget::Messages(ids) => ids.iter().map(|id| self.entry_about(who.user, *id)).collect(),
-        };
-        if let Some(device) = self.devices.get_mut(who) {
-            for seq in named {
-                if seq == InboxSeq::ZERO {
-                    unknown += 1;
-                    continue;
-                }
-                acknowledged += 1;
-                // Below the cursor it is acknowledged already; below the floor there is nothing to remember it for.
-                if seq.get() > cursor && seq.get() > floor {
-                    device.named.insert(seq.get());
-                    device.is_changed = true;
-                }
-            }
+        let state = AckState { cursor: InboxSeq::new(cursor), head, floor: InboxSeq::new(floor) };
+        let entry_about = |id| Ok::<_, Stop>(self.entry_about(who.user, id));
+        let AckDecision { done, marks } = write.decide(state, entry_about)?;
+        if let Some(device) = self.devices.get_mut(who)
+            && !marks.is_empty()
+        {
+            device.named.extend(marks.iter().map(|seq| seq.get()));
+            device.is_changed = true;
         }
-        let settled = self.settle(who, moved, floor);
+        let settled = self.settle(who, done.cursor.get(), floor);
         if let Some(device) = self.devices.get_mut(who)
             && device.cursor != settled
         {
             (device.cursor, device.is_changed) = (settled, true);
         }
-        Ok(Outcome::Acknowledged(Acknowledged { cursor: InboxSeq::new(settled), acknowledged, unknown }))
+        Ok(Outcome::Acknowledged(Acknowledged { cursor: InboxSeq::new(settled), ..done }))
     }
 
     /// The entry of a user about a message; zero when there is none.

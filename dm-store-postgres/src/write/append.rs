@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use dm_core::store::{AppendMessage, Appended, Event, Outcome, Refusal, UserId};
+use dm_core::store::{AppendMessage, Appended, Event, Outcome, Refusal};
 
 use super::book::{Book, Content, Filed, Sent, Stop};
 
@@ -15,19 +15,11 @@ impl Book {
         let (sender_seq, recipient_seq) = (self.user(sender)?.head.next(), self.user(recipient)?.head.next());
         let named = write.client_id.map(|id| (sender, id));
         if let Some(sent) = named.and_then(|id| self.sent.get(&id)) {
-            return if write.repeats(&sent.message) {
-                let (message, sender_seq) = (Arc::clone(&sent.message), sent.sender_seq);
-                Ok(Outcome::MessageAppended(Appended {
-                    message,
-                    sender_seq,
-                    repeated: true,
-                    appended: Vec::new(),
-                }))
-            } else {
-                Err(Refusal::ClientIdReused.into())
-            };
+            return Ok(write.answer_again(Arc::clone(&sent.message), sent.sender_seq)?);
         }
-        self.refuse_stale_key(write, recipient)?;
+        if write.recipient_key_version.is_some() {
+            write.check_key(self.user(recipient)?.key)?;
+        }
 
         let (at, device) = (write.at, write.sender.device.clone());
         let message = Arc::new(write.clone().into_message(sequence));
@@ -46,15 +38,5 @@ impl Book {
         self.messages.push((Arc::clone(&message), filed));
         let appended = vec![mine, theirs];
         Ok(Outcome::MessageAppended(Appended { message, sender_seq, repeated: false, appended }))
-    }
-
-    fn refuse_stale_key(&mut self, write: &AppendMessage, recipient: UserId) -> Result<(), Stop> {
-        let Some(named) = write.recipient_key_version else { return Ok(()) };
-        let current = self.user(recipient)?.key;
-        if current.is_some_and(|current| current.version == named) {
-            Ok(())
-        } else {
-            Err(Refusal::StaleKey { current }.into())
-        }
     }
 }

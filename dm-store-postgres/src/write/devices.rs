@@ -1,6 +1,6 @@
 //! Registering devices, and forgetting them.
 
-use dm_core::store::{DeviceStart, ForgetDevice, Outcome, Refusal, RegisterDevice};
+use dm_core::store::{ForgetDevice, Outcome, RegisterDevice};
 
 use super::book::{Book, Device, Stop};
 use super::flight::{Flight, param};
@@ -15,13 +15,7 @@ impl Book {
         }
         let registered = self.devices.keys().filter(|device| device.user == who.user).count();
         let user = self.user(who.user)?;
-        if registered >= write.limit {
-            return Err(Refusal::TooManyDevices.into());
-        }
-        let cursor = match write.start {
-            DeviceStart::Oldest => user.floor,
-            DeviceStart::Now => user.head,
-        };
+        let cursor = write.cursor_of_new(registered, user.floor, user.head)?;
         (user.registrations, user.is_changed) = (user.registrations + 1, true);
         let registered_as = Some((user.registrations, write.at));
         let device = Device { cursor: cursor.get(), registered_as, ..Device::default() };

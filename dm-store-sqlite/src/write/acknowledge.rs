@@ -1,7 +1,7 @@
 //! Acknowledging entries for a device.
 
 use dm_core::store::{
-    AckTarget, Acknowledge, Acknowledged, InboxSeq, MessageId, Outcome, Principal, Refusal,
+    AckDecision, AckState, Acknowledge, Acknowledged, InboxSeq, MessageId, Outcome, Principal, Refusal,
 };
 use rusqlite::{OptionalExtension, params};
 
@@ -15,37 +15,16 @@ impl Batch<'_> {
         let device = self.device(who)?.ok_or(Refusal::UnknownDevice)?;
         let head =
             self.heads.user(self.connection, self.recent, who.user)?.ok_or(Refusal::UnknownDevice)?.head;
-        let mut done = Acknowledged { cursor: device.cursor, acknowledged: 0, unknown: 0 };
-        let named = match &write.target {
-            AckTarget::UpTo(seq) if *seq > head => return Err(Refusal::BeyondHead { head }.into()),
-            AckTarget::UpTo(seq) => {
-                done.acknowledged = seq.get().saturating_sub(device.cursor.get());
-                done.cursor = device.cursor.max(*seq);
-                Vec::new()
-            }
-            AckTarget::Entries(seqs) if seqs.iter().any(|seq| *seq > head) => {
-                return Err(Refusal::BeyondHead { head }.into());
-            }
-            AckTarget::Entries(seqs) => seqs.clone(),
-            AckTarget::Messages(ids) => {
-                ids.iter().map(|id| self.entry_about(device, *id)).collect::<rusqlite::Result<_>>()?
-            }
-        };
-        for seq in named {
-            if seq == InboxSeq::ZERO {
-                done.unknown += 1;
-                continue;
-            }
-            done.acknowledged += 1;
-            // Below the cursor it is acknowledged already; below the floor there is nothing to remember it for.
-            if seq > device.cursor && seq > device.floor {
-                self.connection
-                    .prepare_cached("INSERT OR IGNORE INTO dm_acked (device, seq) VALUES (?1, ?2)")?
-                    .execute(params![device.device_ref, codec::bound(seq.get())])?;
-            }
+        let state = AckState { cursor: device.cursor, head, floor: device.floor };
+        let entry_about = |id| Ok::<_, Stop>(self.entry_about(device, id)?);
+        let AckDecision { done, marks } = write.decide(state, entry_about)?;
+        for seq in marks {
+            self.connection
+                .prepare_cached("INSERT OR IGNORE INTO dm_acked (device, seq) VALUES (?1, ?2)")?
+                .execute(params![device.device_ref, codec::bound(seq.get())])?;
         }
-        done.cursor = self.settle(who, device, done.cursor)?;
-        Ok(Outcome::Acknowledged(done))
+        let cursor = self.settle(who, device, done.cursor)?;
+        Ok(Outcome::Acknowledged(Acknowledged { cursor, ..done }))
     }
 
     /// The entry of the device's user about a message; zero when there is none.

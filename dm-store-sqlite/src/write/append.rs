@@ -22,16 +22,7 @@ impl Batch<'_> {
         // Nothing is refused any more once the client's id is taken: whatever refuses comes before.
         if stale.is_some() || !self.take_client_id(&write, sender_user, message_ref)? {
             return match self.sent_before(&write, sender_user)? {
-                Some((message, sender_seq)) if write.repeats(&message) => {
-                    let message = Arc::new(message);
-                    Ok(Outcome::MessageAppended(Appended {
-                        message,
-                        sender_seq,
-                        repeated: true,
-                        appended: Vec::new(),
-                    }))
-                }
-                Some(_) => Err(Refusal::ClientIdReused.into()),
+                Some((message, sender_seq)) => Ok(write.answer_again(Arc::new(message), sender_seq)?),
                 None => Err(stale.unwrap_or(Refusal::ClientIdReused).into()),
             };
         }
@@ -92,10 +83,10 @@ impl Batch<'_> {
 
     /// Why the key that the sender encrypted to refuses the message, if it does.
     fn stale_key(&self, write: &AppendMessage, recipient: UserId) -> rusqlite::Result<Option<Refusal>> {
-        let Some(named) = write.recipient_key_version else { return Ok(None) };
-        let current = crate::read::key(self.connection, recipient)?;
-        let is_current = current.is_some_and(|current| current.version == named);
-        Ok((!is_current).then_some(Refusal::StaleKey { current }))
+        if write.recipient_key_version.is_none() {
+            return Ok(None);
+        }
+        Ok(write.check_key(crate::read::key(self.connection, recipient)?).err())
     }
 
     fn insert_message(

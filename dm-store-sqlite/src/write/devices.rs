@@ -1,6 +1,6 @@
 //! Registering and forgetting devices.
 
-use dm_core::store::{DeviceStart, ForgetDevice, InboxSeq, Outcome, Principal, Refusal, RegisterDevice};
+use dm_core::store::{ForgetDevice, InboxSeq, Outcome, Principal, RegisterDevice};
 use rusqlite::{OptionalExtension, params};
 
 use super::{Batch, Stop};
@@ -44,14 +44,9 @@ impl Batch<'_> {
             .prepare_cached(
                 "SELECT (SELECT count(*) FROM dm_devices WHERE user = ?1), inbox_floor FROM dm_users WHERE ref = ?1",
             )?
-            .query_row([user.user_ref], |row| Ok((row.get::<_, i64>(0)?, codec::get_seq(row, 1)?)))?;
-        if devices >= codec::count(write.limit) {
-            return Err(Refusal::TooManyDevices.into());
-        }
-        let cursor = match write.start {
-            DeviceStart::Oldest => floor,
-            DeviceStart::Now => user.head,
-        };
+            .query_row([user.user_ref], |row| Ok((row.get::<_, u32>(0)?, codec::get_seq(row, 1)?)))?;
+        let devices = usize::try_from(devices).unwrap_or(usize::MAX);
+        let cursor = write.cursor_of_new(devices, floor, user.head)?;
         self.connection
             .prepare_cached(
                 "INSERT INTO dm_devices (user, device, cursor, registered_at) VALUES (?1, ?2, ?3, ?4)",

@@ -1,6 +1,6 @@
 //! Publishing keys, and telling the publisher's peers.
 
-use dm_core::store::{AnnounceKeys, Event, KeyRecord, KeyVersion, Notice, Outcome, PublishKey, UserId};
+use dm_core::store::{AnnounceKeys, Event, Notice, Outcome, PublishKey, UserId};
 use rusqlite::{OptionalExtension, params};
 
 use super::inbox::Content;
@@ -19,17 +19,10 @@ struct Announcement {
 impl Batch<'_> {
     pub(super) fn publish_key(&mut self, write: &PublishKey) -> Result<Outcome, Stop> {
         let user_ref = self.user_or_new(write.user)?.user_ref;
-        let current = crate::read::key(self.connection, write.user)?;
-        if let Some(record) = current.filter(|current| current.key == write.key) {
-            return Ok(Outcome::KeyPublished { record, changed: false });
+        let (record, changed) = write.record_after(crate::read::key(self.connection, write.user)?);
+        if !changed {
+            return Ok(Outcome::KeyPublished { record, changed });
         }
-        let record = KeyRecord {
-            user: write.user,
-            key: write.key,
-            version: current.map_or(KeyVersion::FIRST, |current| current.version.next()),
-            published_at: write.at,
-            binding: write.binding,
-        };
         self.connection
             .prepare_cached(
                 "INSERT INTO dm_keys (user, version, key, binding, published_at) VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -48,7 +41,7 @@ impl Batch<'_> {
                  SELECT ?1, ?2, 0, max(ref) FROM dm_conversations WHERE a = ?2 OR b = ?2 HAVING max(ref) IS NOT NULL",
             )?
             .execute(params![write.user.as_bytes(), user_ref])?;
-        Ok(Outcome::KeyPublished { record, changed: true })
+        Ok(Outcome::KeyPublished { record, changed })
     }
 
     pub(super) fn announce_keys(&mut self, write: &AnnounceKeys) -> Result<Outcome, Stop> {

@@ -7,11 +7,11 @@ use crate::conversation::Conversation;
 use crate::device::DeviceId;
 use crate::inbox::Notification;
 use crate::inbox::{Event, InboxEntry, Notice};
-use crate::key::{KeyRecord, KeyVersion};
 use crate::numbers::{InboxSeq, ServerSequence};
+use crate::store::decisions::{AckDecision, AckState};
 use crate::store::write::{
-    AckTarget, Acknowledge, Acknowledged, AnnounceKeys, AppendMessage, Appended, DeviceStart, Expire,
-    ForgetDevice, OpenConversation, Outcome, PublishKey, Refusal, RegisterDevice, Write,
+    Acknowledge, Acknowledged, AnnounceKeys, AppendMessage, Appended, Expire, ForgetDevice, OpenConversation,
+    Outcome, PublishKey, Refusal, RegisterDevice, Write,
 };
 use crate::time::Timestamp;
 use crate::user::UserId;
@@ -23,7 +23,7 @@ impl State {
             Write::AnnounceKeys(write) => Ok(self.announce_keys(&write)),
             Write::OpenConversation(write) => Ok(self.open_conversation(&write)),
             Write::AppendMessage(write) => self.append_message(write),
-            Write::Acknowledge(write) => self.acknowledge(write),
+            Write::Acknowledge(write) => self.acknowledge(&write),
             Write::RegisterDevice(write) => self.register_device(write),
             Write::ForgetDevice(write) => Ok(self.forget_device(&write)),
             Write::Expire(write) => Ok(self.expire(&write)),
@@ -32,21 +32,12 @@ impl State {
 
     fn publish_key(&mut self, write: &PublishKey) -> Outcome {
         let user = self.users.entry(write.user).or_default();
-        if let Some(record) = user.key.filter(|current| current.key == write.key) {
-            return Outcome::KeyPublished { record, changed: false };
-        }
-        let record = KeyRecord {
-            user: write.user,
-            key: write.key,
-            version: user.key.map_or(KeyVersion::FIRST, |current| current.version.next()),
-            published_at: write.at,
-            binding: write.binding,
-        };
+        let (record, changed) = write.record_after(user.key);
         user.key = Some(record);
-        if !user.conversations.is_empty() {
+        if changed && !user.conversations.is_empty() {
             self.announcements.insert(write.user, Progress { next: 0, end: user.conversations.len() });
         }
-        Outcome::KeyPublished { record, changed: true }
+        Outcome::KeyPublished { record, changed }
     }
 
     fn announce_keys(&mut self, write: &AnnounceKeys) -> Outcome {
@@ -112,23 +103,9 @@ impl State {
         let recipient = thread.conversation.participants.peer_of(sender).ok_or(Refusal::NotFound)?;
         let used = write.client_id.and_then(|id| self.client_ids.get(&(sender, id)));
         if let Some(filed) = used.and_then(|id| self.messages.get(id)) {
-            return if write.repeats(&filed.message) {
-                Ok(Outcome::MessageAppended(Appended {
-                    message: Arc::clone(&filed.message),
-                    sender_seq: filed.sender_seq,
-                    repeated: true,
-                    appended: Vec::new(),
-                }))
-            } else {
-                Err(Refusal::ClientIdReused)
-            };
+            return write.answer_again(Arc::clone(&filed.message), filed.sender_seq);
         }
-        if let Some(named) = write.recipient_key_version {
-            let current = self.users.get(&recipient).and_then(|user| user.key);
-            if current.is_none_or(|current| current.version != named) {
-                return Err(Refusal::StaleKey { current });
-            }
-        }
+        write.check_key(self.users.get(&recipient).and_then(|user| user.key))?;
 
         let Some(thread) = self.conversations.get_mut(&write.conversation) else {
             return Err(Refusal::NotFound);
@@ -151,42 +128,21 @@ impl State {
         Ok(Outcome::MessageAppended(Appended { message, sender_seq, repeated: false, appended }))
     }
 
-    fn acknowledge(&mut self, write: Acknowledge) -> Result<Outcome, Refusal> {
-        let who = write.who;
+    fn acknowledge(&mut self, write: &Acknowledge) -> Result<Outcome, Refusal> {
+        let who = &write.who;
         let user = self.users.get_mut(&who.user).ok_or(Refusal::UnknownDevice)?;
-        let head = user.head();
-        let cursor = user.devices.get(&who.device).ok_or(Refusal::UnknownDevice)?.cursor;
-        let (mut acknowledged, mut unknown) = (0, 0);
-        let named: Vec<InboxSeq> = match write.target {
-            AckTarget::UpTo(seq) if seq > head => return Err(Refusal::BeyondHead { head }),
-            AckTarget::UpTo(seq) => {
-                acknowledged = seq.get().saturating_sub(cursor.get());
-                if let Some(device) = user.devices.get_mut(&who.device) {
-                    device.cursor = cursor.max(seq);
-                }
-                Vec::new()
-            }
-            AckTarget::Entries(seqs) if seqs.iter().any(|seq| *seq > head) => {
-                return Err(Refusal::BeyondHead { head });
-            }
-            AckTarget::Entries(seqs) => seqs,
-            AckTarget::Messages(ids) => ids
-                .iter()
-                .map(|id| match self.messages.get(id) {
-                    Some(filed) if filed.message.sender == who.user => filed.sender_seq,
-                    Some(filed) if filed.recipient == who.user => filed.recipient_seq,
-                    _ => InboxSeq::ZERO,
-                })
-                .collect(),
+        let (head, floor) = (user.head(), InboxSeq::new(user.floor));
+        let device = user.devices.get_mut(&who.device).ok_or(Refusal::UnknownDevice)?;
+        let entry_about = |id| match self.messages.get(&id) {
+            Some(filed) if filed.message.sender == who.user => Ok(filed.sender_seq),
+            Some(filed) if filed.recipient == who.user => Ok(filed.recipient_seq),
+            _ => Ok(InboxSeq::ZERO),
         };
-        for seq in &named {
-            if *seq == InboxSeq::ZERO { unknown += 1 } else { acknowledged += 1 }
-        }
-        if let Some(device) = user.devices.get_mut(&who.device) {
-            device.acknowledged.extend(named.into_iter().filter(|seq| *seq != InboxSeq::ZERO));
-        }
-        let cursor = user.settle(&who.device);
-        Ok(Outcome::Acknowledged(Acknowledged { cursor, acknowledged, unknown }))
+        let state = AckState { cursor: device.cursor, head, floor };
+        let AckDecision { done, marks } = write.decide::<Refusal>(state, entry_about)?;
+        device.cursor = done.cursor;
+        device.acknowledged.extend(marks);
+        Ok(Outcome::Acknowledged(Acknowledged { cursor: user.settle(&who.device), ..done }))
     }
 
     fn register_device(&mut self, write: RegisterDevice) -> Result<Outcome, Refusal> {
@@ -194,13 +150,7 @@ impl State {
         if let Some(device) = user.devices.get(&write.who.device) {
             return Ok(Outcome::DeviceRegistered { cursor: device.cursor });
         }
-        if user.devices.len() >= write.limit {
-            return Err(Refusal::TooManyDevices);
-        }
-        let cursor = match write.start {
-            DeviceStart::Oldest => InboxSeq::new(user.floor),
-            DeviceStart::Now => user.head(),
-        };
+        let cursor = write.cursor_of_new(user.devices.len(), InboxSeq::new(user.floor), user.head())?;
         user.registered.push(write.who.device.clone());
         let device = Device { cursor, registered_at: write.at, acknowledged: Default::default() };
         user.devices.insert(write.who.device, device);

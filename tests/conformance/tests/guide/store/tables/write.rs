@@ -24,19 +24,14 @@ impl Tables {
     }
 
     fn publish_key(&mut self, write: &PublishKey) -> Outcome {
-        let current = self.keys.get(&write.user);
-        if let Some(record) = current.filter(|current| current.key == write.key) {
-            return Outcome::KeyPublished { record: *record, changed: false };
-        }
-        let PublishKey { user, key, binding, at } = *write;
-        let version = current.map_or(KeyVersion::FIRST, |current| current.version.next());
-        let record = KeyRecord { user, key, version, published_at: at, binding };
+        let user = write.user;
+        let (record, changed) = write.record_after(self.keys.get(&user).copied());
         self.keys.insert(user, record);
-        let last = self.conversations_of(user).next_back();
-        if let Some((last, _)) = last {
+        let last = self.conversations_of(user).next_back().map(|(last, _)| last);
+        if let Some(last) = last.filter(|_| changed) {
             self.announcements.insert(user, 0..last + 1);
         }
-        Outcome::KeyPublished { record, changed: true }
+        Outcome::KeyPublished { record, changed }
     }
 
     fn announce_keys(&mut self, write: &AnnounceKeys) -> Outcome {
@@ -95,20 +90,9 @@ impl Tables {
         // Clause 11, and before clause 12: a repeat is a repeat, whatever was published since.
         let sent = write.client_id.and_then(|id| self.client_ids.get(&(sender, id)));
         if let Some(place) = sent.and_then(|id| self.places.get(id)) {
-            if !write.repeats(&place.message) {
-                return Err(Refusal::ClientIdReused);
-            }
-            return Ok(Outcome::MessageAppended(Appended {
-                message: Arc::clone(&place.message),
-                sender_seq: place.sender_seq,
-                repeated: true,
-                appended: Vec::new(),
-            }));
+            return write.answer_again(Arc::clone(&place.message), place.sender_seq);
         }
-        let current = self.key(recipient);
-        if write.recipient_key_version.is_some_and(|named| current.is_none_or(|key| key.version != named)) {
-            return Err(Refusal::StaleKey { current });
-        }
+        write.check_key(self.key(recipient))?;
 
         // Clause 13: the conversation, the sender's inbox, the recipient's.
         let last = self.messages_of(write.conversation).next_back().map(|message| message.sequence);
@@ -131,31 +115,12 @@ impl Tables {
     /// Clause 14.
     fn acknowledge(&mut self, write: &Acknowledge) -> Result<Outcome, Refusal> {
         let who = &write.who;
-        let head = self.head(who.user);
-        let mut cursor = self.devices.get(who).ok_or(Refusal::UnknownDevice)?.cursor;
-        let mut done = Acknowledged { cursor, acknowledged: 0, unknown: 0 };
-        let named: Vec<InboxSeq> = match &write.target {
-            AckTarget::UpTo(seq) => {
-                done.acknowledged = seq.get().saturating_sub(cursor.get());
-                cursor = cursor.max(*seq);
-                Vec::new()
-            }
-            AckTarget::Entries(seqs) => seqs.clone(),
-            AckTarget::Messages(ids) => ids.iter().map(|id| self.entry_about(who.user, id)).collect(),
-        };
-        if named.iter().chain([&cursor]).any(|seq| *seq > head) {
-            return Err(Refusal::BeyondHead { head });
-        }
-        for seq in named {
-            let known = seq != InboxSeq::ZERO;
-            done.acknowledged += u64::from(known);
-            done.unknown += u64::from(!known);
-            if seq > cursor {
-                self.acknowledged.insert((who.clone(), seq));
-            }
-        }
-        done.cursor = self.settle(who, cursor);
-        Ok(Outcome::Acknowledged(done))
+        let cursor = self.devices.get(who).ok_or(Refusal::UnknownDevice)?.cursor;
+        let state = AckState { cursor, head: self.head(who.user), floor: self.floor(who.user) };
+        let entry_about = |id| Ok::<_, Refusal>(self.entry_about(who.user, &id));
+        let AckDecision { done, marks } = write.decide(state, entry_about)?;
+        self.acknowledged.extend(marks.into_iter().map(|seq| (who.clone(), seq)));
+        Ok(Outcome::Acknowledged(Acknowledged { cursor: self.settle(who, done.cursor), ..done }))
     }
 
     /// The user's entry about a message; zero when there is none.
@@ -191,13 +156,8 @@ impl Tables {
         if let Some(device) = self.devices.get(&write.who) {
             return Ok(Outcome::DeviceRegistered { cursor: device.cursor });
         }
-        if self.devices_of(user).count() >= write.limit {
-            return Err(Refusal::TooManyDevices);
-        }
-        let cursor = match write.start {
-            DeviceStart::Oldest => self.floor(user),
-            DeviceStart::Now => self.head(user),
-        };
+        let devices = self.devices_of(user).count();
+        let cursor = write.cursor_of_new(devices, self.floor(user), self.head(user))?;
         let number = self.devices_of(user).map(|(_, device)| device.number + 1).max().unwrap_or_default();
         self.devices.insert(write.who.clone(), Device { number, cursor, registered_at: write.at });
         Ok(Outcome::DeviceRegistered { cursor })
