@@ -24,11 +24,12 @@ pub struct EntryHint {
 /// One that wraps another passes both on.
 ///
 /// # Contract
-/// 1. Called once per commit, after it is durable, with all its notifications; per user in the order of their inbox.
+/// 1. Called once per commit, after it is durable, with all its notifications; per user in the order of their inbox
+///    within one commit. Commits of a store with several lanes are told in any order.
 /// 2. Hints may be lost, repeated or late. Inbox numbers are dense, so a receiver that holds *n* delivers *n + 1*,
 ///    drops anything up to *n*, and reads the store from *n* for anything later. Nothing else may depend on a hint.
 /// 3. It must not wait for a client or block the thread: hints that cannot be passed on at once are dropped.
-/// 4. A failure is counted and logged, and changes no answer.
+/// 4. A failure, or a panic, is counted and logged, and changes no answer; the hints of later commits come.
 /// 5. An order to end sessions is carried out in this process before anything is waited for. Others
 ///    are asked, within a bound of the notifier's own, and only those that confirmed count. An
 ///    order may be lost; the host's own check of a session (at each ping, in `dm-axum`) finds what

@@ -131,8 +131,8 @@ impl Service {
     ///
     /// # Errors
     /// [`Error::BeyondHead`] for entries that do not exist yet, and nothing is acknowledged; [`Error::TooLarge`] for
-    /// more than [`Config::list_page`](crate::Config::list_page) names; [`Error::TooManyDevices`] for one device too
-    /// many.
+    /// more names than both [`Config::list_page`](crate::Config::list_page) and
+    /// [`Config::pending_page`](crate::Config::pending_page); [`Error::TooManyDevices`] for one device too many.
     pub async fn acknowledge(&self, who: &Principal, target: AckTarget) -> Result<Acknowledged, Error> {
         if let Some(acknowledged) = self.acknowledge_registered(who, &target).await? {
             return Ok(acknowledged);

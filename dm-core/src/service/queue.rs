@@ -88,7 +88,8 @@ impl Queue {
         let _ = self.status.running.subscribe().wait_for(|lanes| *lanes == 0).await;
     }
 
-    /// The lane of a write: always the same for one conversation, and for one user's own writes.
+    /// The lane of a write: always the same for the messages of one conversation, for the opening of
+    /// one pair's, and for what one user writes otherwise.
     fn lane(&self, write: &Write) -> Option<&JobSender> {
         let lane = match write {
             Write::AppendMessage(write) => sum(write.conversation.as_bytes()),

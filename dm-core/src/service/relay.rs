@@ -21,15 +21,21 @@ pub(super) fn start(notifier: Arc<dyn Notifier>) -> mpsc::Sender<Vec<Notificatio
 /// Passes hints on to the notifier, in commit order.
 async fn relay(notifier: Arc<dyn Notifier>, mut queued: mpsc::Receiver<Vec<Notification>>) {
     while let Some(hints) = queued.recv().await {
-        match notifier.notify(&hints).await {
-            Ok(reach) => {
+        let (notifier, count) = (Arc::clone(&notifier), hints.len());
+        // A task for each commit: a panic of the host's notifier ends that, and later hints go on.
+        match tokio::spawn(async move { notifier.notify(&hints).await }).await {
+            Ok(Ok(reach)) => {
                 let absent = reach.iter().filter(|reach| **reach == Reach::Absent).count();
                 metrics::counter!("dm_notified_total").increment((reach.len() - absent) as u64);
             }
-            Err(error) => {
-                tracing::warn!(hints = hints.len(), error = %error, "notify failed");
-                metrics::counter!("dm_notify_failures_total").increment(1);
-            }
+            Ok(Err(error)) => failed(count, &error),
+            // A panic's text is the host's own, and stays out of the log.
+            Err(_) => failed(count, &"the notifier panicked"),
         }
     }
+}
+
+fn failed(hints: usize, error: &dyn std::fmt::Display) {
+    tracing::warn!(hints, error = %error, "notify failed");
+    metrics::counter!("dm_notify_failures_total").increment(1);
 }

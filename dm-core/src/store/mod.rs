@@ -153,7 +153,8 @@ pub trait Store: Send + Sync + 'static {
         StoreStatus::default()
     }
 
-    /// How many commits may run at once to some gain. Writes of one conversation stay in one lane.
+    /// How many commits may run at once to some gain. The messages of one conversation stay in one
+    /// lane, and so do the other writes of one user, but for opening conversations.
     fn lanes(&self) -> NonZeroUsize {
         NonZeroUsize::MIN
     }

@@ -1,6 +1,10 @@
 //! Hints repeated, reordered, delayed and lost in any pattern have no visible effect.
 
-use dm_core::{Delivery, MemoryStore};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use dm_core::notify::{EndSessions, Notification, Notifier, NotifyError, Reach};
+use dm_core::{Delivery, Disconnected, Hub, MemoryStore};
 use proptest::prelude::*;
 
 use crate::common::mischief::Mischief;
@@ -62,4 +66,38 @@ fn entry(delivery: &Delivery) -> Option<&dm_core::InboxEntry> {
         Delivery::Entry(entry) => Some(entry),
         _ => None,
     }
+}
+
+/// Panics at the first commit, and is the hub after that.
+struct PanicsOnce(Hub, AtomicBool);
+
+#[async_trait]
+impl Notifier for PanicsOnce {
+    async fn notify(&self, notifications: &[Notification]) -> Result<Vec<Reach>, NotifyError> {
+        assert!(self.1.swap(true, Ordering::SeqCst), "a notifier that panics");
+        self.0.notify(notifications).await
+    }
+
+    async fn end_sessions(&self, order: &EndSessions) -> Disconnected {
+        self.0.end_sessions(order).await
+    }
+}
+
+#[tokio::test]
+async fn after_a_notifier_panicked_the_hints_of_later_commits_come() {
+    let notifier = |hub| PanicsOnce(hub, AtomicBool::new(false));
+    let world = World::notifying(MemoryStore::new(), notifier, |_| ());
+    let mut session = world.connect(&who(2)).await;
+    backlog(&mut session).await;
+    let chat = world.open(1, 2).await;
+    settle().await;
+    assert!(poll_once(&mut Box::pin(session.next())).await.is_none(), "that hint is lost");
+    world.send(&who(1), chat, "later").await;
+    settle().await;
+    let mut seen = Vec::new();
+    while let Some(delivery) = poll_once(&mut Box::pin(session.next())).await {
+        seen.extend(texts(entry(&delivery.unwrap())));
+    }
+    assert_eq!(seen, ["later"]);
+    assert!(world.dm.health().is_ready());
 }
