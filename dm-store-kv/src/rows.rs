@@ -22,7 +22,9 @@ pub enum Order {
 ///    before.
 /// 2. A walk yields the rows between two keys, both included, in the order that was asked for, each
 ///    once. Where `from` is above `to` it yields none.
-/// 3. What is yielded may borrow from the table, so that no value has to be copied.
+///    A bound may be empty, which is below every key. Keys have 1 to 32 bytes, bounds at most 33.
+/// 3. A walk is lazy: it often ends after one row of very many. What it yields may borrow from the
+///    table, so that no value has to be copied.
 pub trait Rows {
     /// A key of a row.
     type Key<'a>: Deref<Target = [u8]>

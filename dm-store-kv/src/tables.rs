@@ -83,6 +83,43 @@ pub struct Tables<T> {
 }
 
 impl<T> Tables<T> {
+    /// Makes each table by its name, such as by opening it in an engine.
+    ///
+    /// # Errors
+    /// What making one fails with; those after it are not made.
+    ///
+    /// ```
+    /// use std::collections::BTreeMap;
+    ///
+    /// use dm_store_kv::Tables;
+    ///
+    /// let engine: BTreeMap<&str, BTreeMap<Vec<u8>, Vec<u8>>> = BTreeMap::new();
+    /// let tables = Tables::try_new(|name| engine.get(name).ok_or(format!("there is no table {name}")));
+    /// assert_eq!(tables.unwrap_err(), "there is no table schema");
+    /// ```
+    pub fn try_new<E>(mut make: impl FnMut(&'static str) -> Result<T, E>) -> Result<Self, E> {
+        Ok(Self {
+            schema: make("schema")?,
+            users: make("users")?,
+            user_ids: make("user_ids")?,
+            keys: make("keys")?,
+            announcements: make("announcements")?,
+            conversations: make("conversations")?,
+            conversation_ids: make("conversation_ids")?,
+            pairs: make("pairs")?,
+            members: make("members")?,
+            messages: make("messages")?,
+            message_ids: make("message_ids")?,
+            client_ids: make("client_ids")?,
+            sequence: make("sequence")?,
+            inbox: make("inbox")?,
+            floors: make("floors")?,
+            oldest: make("oldest")?,
+            devices: make("devices")?,
+            acked: make("acked")?,
+        })
+    }
+
     /// Makes something of each table, by reference.
     pub fn each<'a, U>(&'a self, make: impl Fn(&'a T) -> U) -> Tables<U> {
         Tables {
@@ -129,5 +166,25 @@ impl<T> Tables<T> {
             self.devices,
             self.acked,
         ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_table_is_made_by_the_name_of_its_field() {
+        let tables = Tables::try_new(Ok::<_, ()>).unwrap();
+        let shown = format!("{tables:?}");
+        for name in tables.all() {
+            assert!(shown.contains(&format!("{name}: {name:?}")), "{name} in {shown}");
+        }
+        let mut made = 0;
+        let failed = Tables::<()>::try_new(|name| {
+            made += 1;
+            if name == "users" { Err(name) } else { Ok(()) }
+        });
+        assert_eq!((failed.unwrap_err(), made), ("users", 2));
     }
 }

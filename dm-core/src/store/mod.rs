@@ -42,6 +42,9 @@ use async_trait::async_trait;
 
 /// Keeps everything: implemented by storage authors.
 ///
+/// For an engine that is an ordered map of bytes to bytes there is `dm-store-kv`, which asks for little more than
+/// looking up, walking and inserting. For others, `dm_conformance::guide` builds a store step by step.
+///
 /// An engine whose calls block implements [`EngineWriter`] and [`EngineReader`] instead and is adapted by
 /// [`Embedded`], which brings the threads.
 ///
