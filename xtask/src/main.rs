@@ -4,7 +4,7 @@
 //! - [`mod@bench`] measures everything, and writes the page that tells it; [`instructions`] counts those of the hot paths.
 //! - [`deep`] runs what takes too long for every commit, and keeps the table of it; [`lowest`]
 //!   checks the libraries with the lowest versions of their dependencies.
-//! - [`layers`] finds circles of modules in the libraries.
+//! - [`dependencies`] holds those to their rules; [`layers`] finds circles of modules in the libraries.
 //! - [`mod@mutants`] changes the libraries and counts the changes that a test notices.
 //! - [`proto`] regenerates the protobuf code that is checked in, or says that it is stale.
 //! - [`mod@test`] runs every test this machine can run, with [`requirements`] looked after first.
@@ -21,6 +21,7 @@ mod bench;
 mod cargo_tool;
 mod copy;
 mod deep;
+mod dependencies;
 mod instructions;
 mod layers;
 mod lowest;
@@ -51,6 +52,8 @@ enum Command {
     Bench(bench::Args),
     /// Run the long trials, and keep their table in docs/deep.md
     Deep(deep::Args),
+    /// Check licences, sources and reasons of the dependencies
+    Dependencies,
     /// Find circles of modules in the libraries
     Layers(layers::Args),
     /// Check the libraries with the lowest versions of their dependencies that the manifests allow
@@ -72,6 +75,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Command::Attack(args) => attack::run(&root, &args),
         Command::Bench(args) => bench::run(&root, &args),
         Command::Deep(args) => deep::run(&root, &args),
+        Command::Dependencies => dependencies::run(&root),
         Command::Layers(args) => layers::run(&root, &args),
         Command::Lowest => lowest::run(&root),
         Command::Mutants(args) => mutants::run(&root, &args),

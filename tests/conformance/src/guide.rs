@@ -1,8 +1,8 @@
 //! Write a store.
 //!
 //! If your engine is an ordered map of bytes to bytes, such as LMDB or RocksDB, take `dm-store-kv`: it has the tables, the
-//! reads and the writes, and asks for two traits with six methods. `dm-store-redb` and `dm-store-fjall` show how. This
-//! guide is for all others, and for those who want to know what such a store does.
+//! reads and the writes, and asks for four methods on a table and one that opens a state. `dm-store-redb` and
+//! `dm-store-fjall` show how. This guide is for all others, and for those who want to know what such a store does.
 //!
 //! A store keeps everything: it implements [`Store`], whose documentation is a contract of eighteen clauses. This guide
 //! makes one from nothing, in one file on disk, that passes every case of this crate. It is compiled and tested in
