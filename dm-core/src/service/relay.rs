@@ -30,7 +30,9 @@ async fn relay(notifier: Arc<dyn Notifier>, mut queued: mpsc::Receiver<Vec<Notif
             }
             Ok(Err(error)) => failed(count, &error),
             // A panic's text is the host's own, and stays out of the log.
-            Err(_) => failed(count, &"the notifier panicked"),
+            Err(error) if error.is_panic() => failed(count, &"the notifier panicked"),
+            // The runtime ends.
+            Err(_) => return,
         }
     }
 }
