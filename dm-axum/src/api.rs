@@ -9,7 +9,7 @@ use crate::options::Options;
 use crate::tickets::Tickets;
 use crate::ws::Sockets;
 
-/// What every call works with.
+/// The service with its options, and the bounds that all calls share.
 #[derive(Debug)]
 pub(crate) struct Api {
     pub(crate) service: Service,

@@ -1,13 +1,13 @@
-//! Who is calling.
+//! The caller.
 
 use dm_core::Principal;
 
 use crate::session::Terms;
 
-/// Who is calling, as the host's middleware said, or a ticket that stands for that.
+/// The caller, as the host's middleware said, or as a ticket stands for them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Caller {
     pub(crate) who: Principal,
-    /// What their session depends on. A ticket does not outlive it.
+    /// The bounds of their session. A ticket does not outlive it.
     pub(crate) terms: Terms,
 }

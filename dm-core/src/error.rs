@@ -1,4 +1,4 @@
-//! What can go wrong, for callers.
+//! The errors of calls.
 
 use std::time::Duration;
 

@@ -104,7 +104,7 @@ pub use store::{AckTarget, Acknowledged, Depth, DeviceStart, DeviceState, Histor
 pub use time::Timestamp;
 pub use user::UserId;
 
-/// What brings hints, and orders to end sessions, to connected clients: for hosts with more than one
+/// Hints, and orders to end sessions, on their way to connected clients: for hosts with more than one
 /// node, and for hosts that push in a way of their own.
 pub mod notify {
     pub use crate::disconnect::{EndSessions, NodeId};

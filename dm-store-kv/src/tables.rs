@@ -86,7 +86,7 @@ impl<T> Tables<T> {
     /// Makes each table by its name, such as by opening it in an engine.
     ///
     /// # Errors
-    /// What making one fails with; those after it are not made.
+    /// The error of the first that cannot be made; those after it are not made.
     ///
     /// ```
     /// use std::collections::BTreeMap;

@@ -12,7 +12,9 @@ use std::process::ExitCode;
 mod graph;
 mod source;
 
-use crate::mutants::library_folders;
+use clap::builder::PossibleValuesParser;
+
+use crate::mutants::libraries;
 
 /// Prints the circles of each library, and fails when there is one.
 ///
@@ -20,13 +22,13 @@ use crate::mutants::library_folders;
 /// When a file cannot be read or is no Rust.
 pub(crate) fn run(root: &Path, args: &Args) -> anyhow::Result<ExitCode> {
     let mut good = true;
-    for folder in library_folders() {
-        if !args.crates.is_empty() && !args.crates.iter().any(|name| folder.ends_with(name.as_str())) {
+    for (name, folder) in libraries() {
+        if !args.crates.is_empty() && !args.crates.iter().any(|wanted| wanted == name) {
             continue;
         }
         let modules = source::read(&root.join(folder).join("src/lib.rs"))?;
         let circles = graph::circles(&modules);
-        println!("{folder}: {} modules, {} circles", modules.len(), circles.len());
+        println!("{name}: {} modules, {} circles", modules.len(), circles.len());
         for circle in &circles {
             good = false;
             println!("  {}", circle.members.join(", "));
@@ -41,6 +43,7 @@ pub(crate) fn run(root: &Path, args: &Args) -> anyhow::Result<ExitCode> {
 /// Which crates to look at.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The folders of libraries, all of them unless some are named
+    /// The libraries, all of them unless some are named
+    #[arg(value_parser = PossibleValuesParser::new(libraries().map(|(name, _)| name)))]
     crates: Vec<String>,
 }

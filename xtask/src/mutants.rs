@@ -32,7 +32,7 @@ use earlier::Earlier;
 use equivalents::Equivalents;
 use proof::{LIBRARIES, Proof};
 
-pub(crate) use proof::folders as library_folders;
+pub(crate) use proof::libraries;
 use score::Score;
 use trial::Outcomes;
 
@@ -90,7 +90,8 @@ pub(crate) fn run(root: &Path, args: &Args) -> anyhow::Result<ExitCode> {
     let stamp = Stamp::now(root);
     copy_tracked(root, &tree)?;
     let equivalents = Equivalents::read(&root.join("xtask/equivalent-mutants.txt"))?;
-    let foreign = equivalents.foreign(&library_folders());
+    let folders: Vec<_> = libraries().map(|(_, folder)| folder).collect();
+    let foreign = equivalents.foreign(&folders);
     ensure!(foreign.is_empty(), "listed as equivalent, and in no library: {}", foreign.join(", "));
     let wanted =
         |proof: &&Proof| args.crates.is_empty() || args.crates.iter().any(|name| name == proof.library);

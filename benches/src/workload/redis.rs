@@ -16,7 +16,7 @@ use crate::options::Options;
 use crate::report::Report;
 use crate::subject::Kind;
 
-/// What is in flight: on as many connections, one message on each.
+/// Messages in flight, on as many connections.
 const IN_FLIGHT: [usize; 3] = [1, 64, 256];
 const ROUNDS: usize = 3;
 /// The stores behind the host.

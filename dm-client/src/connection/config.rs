@@ -1,4 +1,4 @@
-//! What can be chosen for a connection.
+//! The configuration of a connection.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What the task of a connection owns.
+//! The state of the task behind a connection.
 
 use std::{num::NonZeroUsize, sync::Arc};
 
@@ -11,7 +11,7 @@ use crate::{entropy::SharedEntropy, http::Http, ids::MessageId, time::Clock};
 /// Messages known again by their id, should one stand at two positions.
 pub(super) const RECENT: NonZeroUsize = NonZeroUsize::new(1_024).unwrap();
 
-/// What the task of a connection owns.
+/// The state of the task behind a connection.
 pub(super) struct Driver {
     pub(super) http: Arc<Http>,
     pub(super) config: ConnectionConfig,

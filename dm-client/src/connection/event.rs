@@ -1,4 +1,4 @@
-//! What a connection gives its caller.
+//! The events of a connection.
 
 use std::sync::Arc;
 

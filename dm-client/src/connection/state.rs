@@ -1,4 +1,4 @@
-//! What a connection is doing, and why it ends.
+//! The states of a connection, and its ends.
 
 use std::time::Duration;
 

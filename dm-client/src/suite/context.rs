@@ -1,4 +1,4 @@
-//! What the encryption of a message is bound to.
+//! The context that the encryption of a message is bound to.
 
 use super::error::SameParty;
 use crate::{

@@ -5,7 +5,7 @@
 //! - [`connections`]: the table of them, which [`watch`] tells of.
 //! - [`takeover`] and [`disconnect`] end sessions, [`notifier`] brings hints.
 //!
-//! What reads a mailbox is the [session](crate::session).
+//! The [session](crate::session) reads a mailbox.
 
 mod connections;
 mod disconnect;

@@ -52,7 +52,7 @@ impl ServiceBuilder {
         self.hub.clone()
     }
 
-    /// Who is told of new entries, in place of the service's own [`hub`](Self::hub). Without one that
+    /// The notifier that is told of new entries, in place of the service's own [`hub`](Self::hub). Without one that
     /// passes hints on to the hub, the sessions look into the store every
     /// [`Config::poll_interval`](crate::Config::poll_interval).
     #[must_use]

@@ -1,4 +1,4 @@
-//! What the lanes tell the rest of the service.
+//! The condition of the lanes.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -8,7 +8,7 @@ use super::under_way::UnderWay;
 use crate::error::Error;
 use crate::store::StoreErrorKind;
 
-/// What the lanes tell the rest of the service.
+/// The condition of the lanes, for the rest of the service.
 #[derive(Default)]
 pub(super) struct Status {
     /// Whether the last commit of any lane failed as a whole.

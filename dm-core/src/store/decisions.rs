@@ -18,8 +18,10 @@ impl PublishKey {
     ///
     /// ```
     /// # use dm_core::store::{KeyBinding, PublishKey, Timestamp, UserId, X25519Key};
-    /// # let (user, key, other) = (UserId::from_stored([1; 32]), X25519Key::from_stored([2; 32]), X25519Key::from_stored([3; 32]));
-    /// # let publish = |key| PublishKey { user, key, binding: KeyBinding::Unproven, at: Timestamp::from_millis(1) };
+    /// # let user = UserId::from_stored([1; 32]);
+    /// # let (key, other) = (X25519Key::from_stored([2; 32]), X25519Key::from_stored([3; 32]));
+    /// # let (binding, at) = (KeyBinding::Unproven, Timestamp::from_millis(1));
+    /// # let publish = |key| PublishKey { user, key, binding, at };
     /// let (first, is_new) = publish(key).record_after(None);
     /// assert!(is_new && first.version.get() == 1);
     /// assert_eq!(publish(key).record_after(Some(first)), (first, false));

@@ -1,9 +1,10 @@
-//! What can go wrong in a store.
+//! The errors of a store.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// What went wrong in a [`Store`](crate::store::Store). Cheap to clone, because one failed batch answers many callers.
+/// An error of a [`Store`](crate::store::Store). Cheap to clone, because one failed batch answers
+/// many callers.
 #[derive(Clone, Debug)]
 pub struct StoreError {
     kind: StoreErrorKind,

@@ -23,7 +23,7 @@ pub use write::{
     ForgetDevice, OpenConversation, Outcome, PublishKey, Refusal, RegisterDevice, Write,
 };
 
-// What the contract speaks of, so that a store needs one import.
+// The types that the contract speaks of, so that a store needs one import.
 pub use crate::conversation::{Conversation, ConversationCursor, ConversationState};
 pub use crate::device::{DeviceId, Principal};
 pub use crate::ids::{ClientMessageId, ConversationId, MessageId};

@@ -1,4 +1,4 @@
-//! What tells frames and questions apart.
+//! Stamps and nonces, which tell frames and questions apart.
 
 use std::fmt;
 

@@ -32,9 +32,9 @@ pub(super) const LIBRARIES: &[Proof] = &[
     Proof { library: "dm-conformance", folder: "tests/conformance", tests: &[&["dm-conformance"]] },
 ];
 
-/// The libraries' folders, in their order.
-pub(crate) fn folders() -> Vec<&'static str> {
-    LIBRARIES.iter().map(|proof| proof.folder).collect()
+/// The libraries' names and folders, in their order.
+pub(crate) fn libraries() -> impl Iterator<Item = (&'static str, &'static str)> {
+    LIBRARIES.iter().map(|proof| (proof.library, proof.folder))
 }
 
 /// The libraries' names, in their order.

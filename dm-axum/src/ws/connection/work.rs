@@ -1,4 +1,4 @@
-//! What becomes of requests that are worked on.
+//! Requests that are done.
 
 use dm_core::{Acknowledged, Error};
 use dm_proto::Envelope;

@@ -1,4 +1,4 @@
-//! What a store gets wrong.
+//! Defects of stores.
 
 use std::sync::Arc;
 
