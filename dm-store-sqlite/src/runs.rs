@@ -1,13 +1,14 @@
-//! Where the rows of an inbox and of a conversation lie.
+//! The small trees of recent rows, and the order in which they and the large trees are read.
 //!
-//! Rows that were written lately lie in small trees and are moved into the large ones later, in the order of their keys:
-//! a send then touches a few pages that other sends touch, too, instead of three of its own. With 10,000 conversations
-//! among 2,000 people and 500,000 messages stored, transactions of 256 messages write three to four times as many
-//! messages per second in this way, and the log grows by a fifth.
+//! A new row of an inbox or of a conversation goes into a small tree first, a *run*. It is moved
+//! into the large tree later, in the order of keys. A send then changes a few pages that other
+//! sends change too, instead of three of its own. With 10,000 conversations among 2,000 users and
+//! 500,000 messages stored, transactions of 256 messages write three to four times as many messages
+//! per second in this way, and a fifth as much log.
 //!
-//! For a reader this means: the rows of one inbox, or of one conversation, are those of the large tree, then those of
-//! each run of the generation that is being moved, then those of each run of the generation that grows. Within one
-//! inbox and within one conversation that is the order of their numbers, because rows are written in this order.
+//! The rows of one inbox, or of one conversation, are those of the large tree, then those of each
+//! run of the generation that is being moved, then those of each run of the generation that grows.
+//! This is the order of their numbers, because rows are written in the order of their numbers.
 
 use std::ops::ControlFlow;
 
@@ -15,42 +16,46 @@ use rusqlite::{Params, Result, Row};
 
 use crate::database::Database;
 
-/// Runs of a generation. Each costs every reader a look. With 1.5 million messages stored 16 of
-/// 8,192 entries write 40,000 messages per second and 8 of them 30,000, because fewer rows of a
-/// conversation are moved together; with 100,000 both write 45,000. A single one of 65,536 took a
-/// third off the throughput.
+/// Runs of a generation. Every read looks into each of them. With 1.5 million messages stored, 16
+/// runs of 8,192 entries write 40,000 messages per second and 8 of them 30,000, because fewer rows
+/// of a conversation are moved together. With 100,000 messages stored both write 45,000. A single
+/// run of 65,536 entries took a third off the throughput.
 pub(crate) const RUNS: i64 = 16;
 
-/// Up to which row, in the order of keys, a generation is moved.
+/// The last row of a generation that was moved, in the order of keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Position {
+    /// The row of the user or of the conversation.
     pub(crate) key: i64,
     pub(crate) seq: i64,
 }
 
 impl Position {
+    /// Nothing is moved.
     pub(crate) const START: Self = Self { key: 0, seq: 0 };
+    /// Everything is moved.
     pub(crate) const END: Self = Self { key: i64::MAX, seq: i64::MAX };
 }
 
-/// What lies where, in one state of the database.
+/// The runs and how far they are moved, in one state of the database.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Layout {
-    /// The generation that grows.
+    /// The number of the generation that grows. The one before it is being moved.
     pub(crate) generation: i64,
-    /// How far the one before it is moved.
+    /// The inbox rows of the generation before it are moved up to here.
     pub(crate) inbox: Position,
+    /// The conversation rows of the generation before it are moved up to here.
     pub(crate) sequence: Position,
-    /// How many runs there are in the even generation, and in the odd one.
+    /// The number of runs in the even generation, and in the odd one.
     pub(crate) runs: [i64; 2],
 }
 
-/// A part of the rows of one inbox or conversation: those in one tree whose numbers are above one.
+/// The rows of one inbox or conversation in one tree, from a number on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Run {
-    /// Which table of recent rows, and which run in it; `None` is the large tree.
+    /// The table of recent rows (0 or 1) and the run in it; `None` for the large tree.
     recent: Option<(i64, i64)>,
-    /// Rows up to this number are elsewhere or expired.
+    /// Rows up to this number are in another tree or expired.
     pub(crate) above: i64,
 }
 
@@ -73,13 +78,12 @@ impl Layout {
             })
     }
 
-    /// Which of the two tables the generation that grows is in; the one before it is in the other.
+    /// The table (0 or 1) of the generation that grows. The one before it is in the other table.
     pub(crate) const fn growing(&self) -> i64 {
         self.generation & 1
     }
 
-    /// The runs, from the oldest: of which generation, and the number in it. All but the last get
-    /// no more rows.
+    /// The runs as generation and number in it, from the oldest. All but the last get no more rows.
     pub(crate) fn run_ids(&self) -> impl Iterator<Item = (i64, i64)> {
         let [even, odd] = self.runs;
         let runs = move |generation: i64| {
@@ -89,7 +93,8 @@ impl Layout {
         runs(self.generation - 1).chain(runs(self.generation))
     }
 
-    /// The parts of a user's inbox above the newest entry that expired, in the order of their numbers.
+    /// The parts of a user's inbox above `floor`, the newest entry that expired, in the order of
+    /// their numbers.
     pub(crate) fn inbox_of(&self, user_ref: i64, floor: i64) -> impl DoubleEndedIterator<Item = Run> {
         self.parts(self.inbox, user_ref, floor)
     }
@@ -129,18 +134,18 @@ impl Layout {
 }
 
 impl Run {
-    /// A statement about an inbox's part, with the table for `{rows}` and, for `{run}`, a condition on its alias `r` and on
-    /// `?1`, which is [`number`](Self::number).
+    /// A statement about a part of an inbox: `{rows}` becomes the table, and `{run}` a condition on
+    /// the table's alias `r` and on `?1`, which is [`number`](Self::number).
     pub(crate) fn of_inbox(&self, statement: &str) -> String {
         self.of("dm_inbox", "dm_recent_inbox", statement)
     }
 
-    /// A statement about a conversation's part, likewise.
+    /// The same for a part of a conversation.
     pub(crate) fn of_sequence(&self, statement: &str) -> String {
         self.of("dm_sequence", "dm_recent_sequence", statement)
     }
 
-    /// Which run of its generation it is in.
+    /// The run's number in its generation; `None` for the large tree.
     pub(crate) fn number(&self) -> Option<i64> {
         self.recent.map(|(_, run)| run)
     }
@@ -155,7 +160,7 @@ impl Run {
     }
 }
 
-/// Visits the rows of parts in their order, until told to stop.
+/// Visits the rows of parts in the order of the parts, until `visit` breaks.
 pub(crate) fn walk<P: Params>(
     connection: &Database,
     parts: impl Iterator<Item = Run>,

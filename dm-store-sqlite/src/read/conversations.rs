@@ -1,4 +1,4 @@
-//! Conversations and lists of them.
+//! Reading conversations and lists of them.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -31,19 +31,21 @@ pub(super) fn conversation(connection: &Database, id: ConversationId) -> Result<
     Ok(Some(state))
 }
 
-/// The number of a conversation's newest message, and when that was received; zero and none before
-/// the first.
+/// The number of a conversation's newest message, and the time when it was received; zero and
+/// `None` before the first message.
 type Newest = (i64, Option<Timestamp>);
 
-/// A conversation of a page: last activity and id, which are its place in the order, its ref, and
-/// its newest number.
+/// A conversation of a page: its position in the order (last activity and id), its row, and the
+/// number of its newest message.
 type Listed = ((Option<Timestamp>, ConversationId), i64, i64);
 
-/// A page in the order of the core's cursor: last activity, newest first, never-active last, then id, newest first.
+/// A page in the order of the core's cursor: by last activity, newest first and never-active last,
+/// then by id, highest first.
 ///
-/// It looks at all of the user's conversations, whose rows tell their activity up to what is moved, and at the user's own
-/// recent entries, which tell the rest; the page's conversations are then read whole. An index by activity would save
-/// the look at all of them, and cost every send two more pages.
+/// It reads all of the user's conversations, whose rows hold the activity up to the rows that are
+/// moved, and the user's own recent entries, which hold the rest. Only the conversations of the
+/// page are then read whole. An index by activity would avoid reading all conversations, and would
+/// cost every send two more pages.
 pub(super) fn conversations(
     connection: &Database,
     sealed: &Sealed,
@@ -72,7 +74,7 @@ pub(super) fn conversations(
                 continue;
             }
             if recent.is_partial && !recent.newest.contains_key(&thread_ref) {
-                // It may have rows where nobody looked, and then they tell.
+                // Runs that were left out may hold newer messages of it.
                 if let Some((seq, at)) = newest_message(connection, &layout, thread_ref)? {
                     newest = (seq, Some(codec::to_time(at)));
                 }

@@ -1,4 +1,4 @@
-//! Pages of a conversation.
+//! Reading pages of a conversation.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ pub(super) fn history(connection: &Database, query: &HistoryQuery) -> Result<Opt
         .optional()?;
     let Some(conversation) = conversation else { return Ok(None) };
 
-    // Above one number and below another; no number is as large as the largest.
+    // Between two numbers, both excluded. No message has the highest number.
     let (above, below, newest_first) = match query.range {
         HistoryRange::Newest => (0, i64::MAX, true),
         HistoryRange::Before(sequence) => (0, codec::bound(sequence.get()), true),

@@ -1,4 +1,4 @@
-//! Pages of an inbox, and the devices that read it.
+//! Reading pages of an inbox, and the devices of its user.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -15,11 +15,11 @@ use crate::database::Database;
 use crate::read::newest::newest_entry;
 use crate::runs::{Layout, walk};
 
-/// Numbers that one page goes through. A device to which more than this in a row is not shown gets
-/// a short page and asks again, so that one read never walks a whole inbox.
+/// Numbers that one page examines. The page ends there even when it shows few of the entries or
+/// none. The device then asks for the next page, so that one read never walks a whole inbox.
 const STRETCH: i64 = 4_096;
 
-/// The page's user and the device that asks, as far as they are known.
+/// The rows of the user and of the device that ask for a page; no device when it is not registered.
 struct Asking {
     user: i64,
     device: Option<i64>,
@@ -34,7 +34,7 @@ pub(super) fn inbox(connection: &Database, query: &InboxQuery) -> Result<InboxPa
     let until = after.saturating_add(STRETCH);
     page.through = page.head.min(InboxSeq::new(until.cast_unsigned()));
 
-    // Rows that are not shown are passed over here, before anything of them is decoded.
+    // SQLite skips entries that are not shown, before anything of them is decoded.
     let shown = match query.own {
         OwnEntries::Skip | OwnEntries::Include => "(+?5 IS NULL OR r.origin IS NOT +?5)",
         OwnEntries::ReceivedOnly => "r.origin IS +?5 AND r.message IS NOT NULL",
@@ -80,8 +80,8 @@ fn entry(connection: &Database, row: &Row<'_>) -> Result<InboxEntry> {
     })
 }
 
-/// The rows of the user and of the device, with the inbox's newest number and the newest expired
-/// one filled in.
+/// The rows of the user and of the device. Fills in the page's newest number and the number of the
+/// newest expired entry.
 fn extent(
     connection: &Database,
     layout: &Layout,
@@ -103,7 +103,7 @@ fn extent(
     Ok(Some(Asking { user, device }))
 }
 
-/// What the row's entry is about.
+/// The message or the notice of an entry.
 fn event(connection: &Database, row: &Row<'_>) -> Result<Event> {
     let message: Option<i64> = row.get(2)?;
     match message {
@@ -117,7 +117,7 @@ fn event(connection: &Database, row: &Row<'_>) -> Result<Event> {
             .map(|message| Event::Message(Arc::new(message))),
         None => Notice::decode(row.get_ref(3)?.as_blob()?)
             .map(Event::Notice)
-            .map_err(|_| codec::damaged(3, Type::Blob, "no notice of this version")),
+            .map_err(|_| codec::damaged(3, Type::Blob, "not a notice of this version")),
     }
 }
 
@@ -135,8 +135,8 @@ pub(super) fn heads(connection: &Database, users: &[UserId]) -> Result<Vec<Inbox
     users.iter().map(&mut head).collect()
 }
 
-/// The newest number of an inbox, by the user's ref, the newest number that expired, and the newest
-/// in the large tree.
+/// The newest number of an inbox, from the user's row, the newest number that expired, and the
+/// newest number in the large tree.
 fn newest_number(
     connection: &Database,
     layout: &Layout,

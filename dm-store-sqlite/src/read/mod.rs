@@ -1,4 +1,4 @@
-//! Reading: each call one snapshot.
+//! Reading: each call reads one snapshot of the file.
 
 mod conversations;
 mod history;
@@ -20,7 +20,7 @@ use crate::codec;
 use crate::connection::Readers;
 use crate::database::Database;
 
-/// The connections of this process that read.
+/// The reads of a store, on its pool of connections.
 pub(crate) struct Reader {
     readers: Readers,
     sealed: recent::Sealed,
@@ -65,7 +65,7 @@ impl EngineReader for Reader {
         self.readers.read(|connection| inbox::depth(connection, &who))
     }
 
-    /// One for each connection.
+    /// As many reads as there are connections.
     fn at_once(&self) -> NonZeroUsize {
         self.readers.most()
     }

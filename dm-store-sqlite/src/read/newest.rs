@@ -1,11 +1,11 @@
-//! The newest rows of an inbox and of a conversation.
+//! Reading the newest recent row of an inbox or of a conversation.
 
 use rusqlite::{OptionalExtension, Result, params};
 
 use crate::database::Database;
 use crate::runs::Layout;
 
-/// The number of the newest entry of an inbox that is not in the large tree yet.
+/// The number of the newest entry of an inbox that is in a run; `None` when all are moved.
 pub(super) fn newest_entry(connection: &Database, layout: &Layout, user_ref: i64) -> Result<Option<i64>> {
     let statement = "SELECT max(r.seq) FROM {rows} r WHERE {run} AND r.user = +?2 AND r.seq > +?3";
     for part in layout.recent_inbox_of(user_ref).rev() {
@@ -19,7 +19,8 @@ pub(super) fn newest_entry(connection: &Database, layout: &Layout, user_ref: i64
     Ok(None)
 }
 
-/// The number and time of the newest message of a conversation that is not in the large tree yet.
+/// The number and time of the newest message of a conversation that is in a run; `None` when all
+/// are moved.
 pub(super) fn newest_message(
     connection: &Database,
     layout: &Layout,

@@ -1,4 +1,4 @@
-//! What the recent rows of a user tell of their conversations.
+//! The activity of a user's conversations, from the user's recent inbox entries.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -11,31 +11,31 @@ use crate::codec;
 use crate::database::Database;
 use crate::runs::Layout;
 
-/// Rows of one user in one run from which on it pays to ask whether older runs can be left out.
+/// Rows of one user in one run at which the reader checks whether older runs can be left out.
 const MANY: usize = 512;
 
-/// A run: of which generation, and its number in that.
+/// A run: its generation, and its number in the generation.
 type RunId = (i64, i64);
 
-/// When the newest entry of each run that gets no more rows was written. Kept for all readers,
-/// because finding out takes a look at all of its rows.
+/// The time of the newest entry of each run that gets no more rows. All readers share these times,
+/// because finding one reads all rows of the run.
 #[derive(Default)]
 pub(crate) struct Sealed(Mutex<HashMap<RunId, Timestamp>>);
 
-/// The newest message in each conversation in which a user has recent entries.
+/// The newest message in each conversation about which a user has recent entries.
 pub(super) struct Recent {
-    /// By conversation: its number and time. The conversation's newest message is among the entries
-    /// if any of it is, because they expire from the oldest.
+    /// Number and time of the newest message, by the row of the conversation. If the entries hold
+    /// any message of a conversation, they hold its newest one, because the oldest expire first.
     pub(super) newest: HashMap<i64, (i64, Timestamp)>,
-    /// Whether older runs were left out. Then no conversation whose newest message is only there
-    /// can be on the page.
+    /// Whether older runs were left out. A conversation whose newest message is only there is not
+    /// on the page.
     pub(super) is_partial: bool,
-    /// No conversation of the page has its last activity before this.
+    /// Conversations whose last activity is before this time are not on the page.
     pub(super) at_least: Option<Timestamp>,
 }
 
 impl Recent {
-    /// Looks at both generations: some rows may be moved for the user and not yet for the
+    /// Reads the runs of both generations: rows may be moved in the user's inbox and not yet in the
     /// conversation.
     pub(super) fn read(
         connection: &Database,
@@ -46,7 +46,7 @@ impl Recent {
     ) -> Result<Self> {
         let mut recent = Self { newest: HashMap::new(), is_partial: false, at_least: None };
         // From the newest run to the oldest, and in each from the newest entry on, so that the
-        // first is the newest.
+        // first entry of a conversation is its newest.
         let mut left: Vec<RunId> = layout.run_ids().collect();
         while let Some(run) = left.pop() {
             let rows = recent.add(connection, user_ref, run)?;
@@ -61,6 +61,7 @@ impl Recent {
         Ok(recent)
     }
 
+    /// Reads the user's entries in one run, and returns how many there are.
     fn add(&mut self, connection: &Database, user_ref: i64, (generation, run): RunId) -> Result<usize> {
         let table = generation & 1;
         let mut select = connection.prepare_cached(&format!(
@@ -78,7 +79,7 @@ impl Recent {
         Ok(count)
     }
 
-    /// The last activity of the last conversation of the page, if those known so far fill it.
+    /// The last activity of the last conversation of the page, if those found so far fill it.
     fn least_of_page(&self, query: &ConversationsQuery) -> Option<Timestamp> {
         let before = query.after.map(|after| after.last_activity);
         let times = self.newest.values().map(|(_, at)| *at);
@@ -90,7 +91,7 @@ impl Recent {
 }
 
 impl Sealed {
-    /// When the newest entry of these runs was written, all of which get no more rows.
+    /// The time of the newest entry in these runs, all of which get no more rows.
     fn newest(&self, connection: &Database, runs: &[RunId]) -> Result<Option<Timestamp>> {
         let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = lock().clone();
@@ -101,7 +102,7 @@ impl Sealed {
                 None => newest_of(connection, *run)?,
             };
             if let Some(at) = at.filter(|_| !known.contains_key(run)) {
-                // What is older than these will not be asked for again.
+                // Runs of generations before the previous one will not be asked for again.
                 let mut known = lock();
                 known.retain(|(generation, _), _| *generation >= run.0 - 1);
                 known.insert(*run, at);
@@ -112,9 +113,10 @@ impl Sealed {
     }
 }
 
+/// The time of the newest entry in one run.
 fn newest_of(connection: &Database, (generation, run): RunId) -> Result<Option<Timestamp>> {
     let table = generation & 1;
-    // Times are unsigned, and SQLite has none: those above its highest number are its lowest.
+    // Times above SQLite's highest number are stored as negative numbers, and are the newest.
     let mut select = connection.prepare_cached(&format!(
         "SELECT at FROM dm_recent_inbox_{table} WHERE run = +?1 ORDER BY at < 0 DESC, at DESC LIMIT 1"
     ))?;
@@ -128,7 +130,7 @@ mod tests {
     use crate::schema;
 
     #[test]
-    fn times_of_generations_that_are_gone_are_forgotten() {
+    fn times_of_deleted_generations_are_dropped() {
         let connection = rusqlite::Connection::open_in_memory().unwrap();
         let database = Database::new(connection, TablePrefix::default());
         schema::migrate(&database).unwrap();
@@ -140,7 +142,7 @@ mod tests {
         let sealed = Sealed::default();
         let newest = |runs: &[RunId]| sealed.newest(&database, runs).unwrap().map(Timestamp::as_millis);
         assert_eq!(newest(&[(0, 0), (1, 0)]), Some(7));
-        assert_eq!(newest(&[(2, 0)]), Some(5), "in the same table as generation 0");
+        assert_eq!(newest(&[(2, 0)]), Some(5), "generation 2 has the table of generation 0");
         let mut known: Vec<RunId> = sealed.0.lock().unwrap().keys().copied().collect();
         known.sort_unstable();
         assert_eq!(known, [(1, 0), (2, 0)]);

@@ -1,4 +1,4 @@
-//! SQLite plans each statement once.
+//! A test that SQLite plans each statement only once.
 
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -29,7 +29,7 @@ fn connect(path: &Path) -> Database {
     Database::new(connection, TablePrefix::default())
 }
 
-/// Rows in the large trees and in all runs.
+/// A writer on a file with rows in the large trees and in all runs.
 fn fill(path: &Path) -> Writer {
     let database = connect(path);
     schema::migrate(&database).unwrap();
@@ -54,9 +54,9 @@ fn fill(path: &Path) -> Writer {
     writer
 }
 
-/// Each call asks for other rows, and no plan depends on which.
+/// Calls differ in their values, and no plan depends on a value.
 #[test]
-fn no_statement_is_planned_anew_for_each_call() {
+fn no_statement_is_planned_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dm.db");
     let writer = fill(&path);
@@ -97,6 +97,6 @@ fn no_statement_is_planned_anew_for_each_call() {
             }
         }
     }
-    assert_eq!(connection.planned_again(), Vec::<String>::new(), "of those that read");
-    assert_eq!(writer.connection().planned_again(), Vec::<String>::new(), "of those that write");
+    assert_eq!(connection.planned_again(), Vec::<String>::new(), "statements that read");
+    assert_eq!(writer.connection().planned_again(), Vec::<String>::new(), "statements that write");
 }

@@ -1,4 +1,4 @@
-//! Acknowledging entries for a device.
+//! Acknowledging inbox entries for a device.
 
 use dm_core::store::{
     AckDecision, AckState, Acknowledge, Acknowledged, InboxSeq, MessageId, Outcome, Principal, Refusal,
@@ -27,7 +27,8 @@ impl Batch<'_> {
         Ok(Outcome::Acknowledged(Acknowledged { cursor, ..done }))
     }
 
-    /// The entry of the device's user about a message; zero when there is none.
+    /// The number of the entry about a message in the inbox of the device's user; zero when there
+    /// is none.
     fn entry_about(&self, device: Device, id: MessageId) -> rusqlite::Result<InboxSeq> {
         let found = self
             .connection
@@ -41,9 +42,10 @@ impl Batch<'_> {
         Ok(found.unwrap_or(InboxSeq::ZERO))
     }
 
-    /// Moves a device's cursor over what follows it and is acknowledged, and forgets those individual marks. The
-    /// device's own entries are passed over, and so are notices and missing entries with an acknowledged entry above
-    /// them: an acknowledgement by message id cannot name those, and deliveries are in order.
+    /// Advances a device's cursor to the last entry marked as acknowledged before the first open
+    /// message, and deletes the marks up to it. Returns the new cursor. The device's own entries,
+    /// notices and missing entries do not hold the cursor back: an acknowledgement by message id
+    /// cannot name notices and missing entries, and deliveries are in order.
     fn settle(&self, who: &Principal, device: Device, cursor: InboxSeq) -> rusqlite::Result<InboxSeq> {
         let newest: Option<i64> = self
             .connection
@@ -74,7 +76,7 @@ impl Batch<'_> {
         Ok(settled)
     }
 
-    /// The first message after a number that the device did not cause and did not acknowledge.
+    /// The first message after a number that the device neither caused nor acknowledged.
     fn first_open(&self, who: &Principal, device: Device, after: i64) -> rusqlite::Result<Option<i64>> {
         let statement = "SELECT r.seq FROM {rows} r
                          WHERE {run} AND r.user = +?2 AND r.seq > +?3 AND r.message IS NOT NULL AND r.origin IS NOT +?4

@@ -1,4 +1,4 @@
-//! Appending a message to its conversation and to both inboxes.
+//! Appending a message to its conversation and to the inboxes of both participants.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ impl Batch<'_> {
         let sender_user = self.user_or_new(sender)?;
         let stale = self.stale_key(&write, recipient)?;
         let message_ref = self.heads.next_message(self.connection)?;
-        // Nothing is refused any more once the client's id is taken: whatever refuses comes before.
+        // A refused write must not keep the client's id, so every check comes before its insert.
         if stale.is_some() || !self.take_client_id(&write, sender_user, message_ref)? {
             return match self.sent_before(&write, sender_user)? {
                 Some((message, sender_seq)) => Ok(write.answer_again(Arc::new(message), sender_seq)?),
@@ -41,8 +41,8 @@ impl Batch<'_> {
         Ok(Outcome::MessageAppended(Appended { message, sender_seq, repeated: false, appended }))
     }
 
-    /// Lets a client's id stand for a message that is written next. Returns whether it could: not if the sender used it
-    /// before, and then nothing is changed. One look at the tree instead of two.
+    /// Assigns the client's id to the message that is written next. Returns `false` and changes
+    /// nothing if the sender used the id before. This is one search of the tree instead of two.
     fn take_client_id(
         &mut self,
         write: &AppendMessage,
@@ -58,7 +58,8 @@ impl Batch<'_> {
         Ok(taken > 0)
     }
 
-    /// The message that the sender gave this client id before, and its place in their inbox.
+    /// The message that the sender sent under this client id before, and its number in the sender's
+    /// inbox.
     fn sent_before(
         &self,
         write: &AppendMessage,
@@ -81,7 +82,7 @@ impl Batch<'_> {
             .optional()
     }
 
-    /// Why the key that the sender encrypted to refuses the message, if it does.
+    /// The refusal if the sender encrypted to a key of the recipient that is not the current one.
     fn stale_key(&self, write: &AppendMessage, recipient: UserId) -> rusqlite::Result<Option<Refusal>> {
         if write.recipient_key_version.is_none() {
             return Ok(None);
@@ -89,6 +90,7 @@ impl Batch<'_> {
         Ok(write.check_key(crate::read::key(self.connection, recipient)?).err())
     }
 
+    /// Inserts a message and its row in the conversation.
     fn insert_message(
         &mut self,
         message_ref: i64,

@@ -21,8 +21,8 @@ impl Batch<'_> {
         Ok(Outcome::Expired { entries, more: self.next_to_expire(write.before)?.is_some() })
     }
 
-    /// The user whose oldest entry is the oldest of all, if it is old enough. Times beyond SQLite's range, which it has as
-    /// negative numbers, are never old.
+    /// The user with the oldest entry of all inboxes, if that entry is from before a time. A time
+    /// beyond SQLite's range is stored as a negative number, and such an entry never expires.
     fn next_to_expire(&self, before: Timestamp) -> rusqlite::Result<Option<(UserId, i64)>> {
         self.connection
             .prepare_cached(
@@ -33,8 +33,9 @@ impl Batch<'_> {
             .optional()
     }
 
-    /// Removes the entries of one inbox before the first that is not old enough, up to a limit. Recent ones are only
-    /// hidden by the floor: they go with their generation.
+    /// Removes the oldest entries of one inbox that are from before a time, up to a limit, and
+    /// returns how many. Rows in runs are only hidden by the floor, and deleted with their
+    /// generation.
     fn expire_inbox(&self, user_ref: i64, before: Timestamp, limit: usize) -> rusqlite::Result<usize> {
         let floor: i64 = self
             .connection

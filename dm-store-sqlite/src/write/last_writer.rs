@@ -1,4 +1,4 @@
-//! Whether anybody else wrote to the store's tables.
+//! The check whether another writer changed the store's tables.
 
 use dm_core::store::StoreError;
 use rusqlite::Result;
@@ -7,30 +7,32 @@ use crate::database::Database;
 use crate::error::from_sqlite;
 use crate::schema;
 
-/// A writer, beside others that write to the file: other processes with a store, and the host
-/// itself, whose tables may be there, too.
+/// The id of a writer, and its memory of being the last one that wrote to the store's tables. Other
+/// processes with a store may write to the same file, and so may the host to its own tables.
 pub(super) struct LastWriter {
-    /// This writer.
+    /// The id of this writer: a random number.
     id: i64,
-    /// SQLite's count of what other connections changed, when the file named this writer. `None`
-    /// when it may not.
+    /// SQLite's `data_version`, which changes with each commit of another connection, at a moment
+    /// when the file named this writer as the last. `None` while the file may name another.
     seen: Option<i64>,
 }
 
 impl LastWriter {
+    /// A writer with a new id, which is not the last one yet.
+    ///
     /// # Errors
-    /// SQLite's.
+    /// An error of SQLite.
     pub(super) fn new(connection: &Database) -> Result<Self, StoreError> {
         let id = connection.query_row("SELECT random()", [], |row| row.get(0)).map_err(from_sqlite)?;
         Ok(Self { id, seen: None })
     }
 
-    /// Makes this writer the last one, in a transaction that has begun. Returns whether it was the
-    /// last one before: then nobody else wrote to the store's tables since its last commit.
+    /// Makes this writer the last one, inside an open transaction. Returns whether it already was:
+    /// then no other writer changed the store's tables since its last commit.
     ///
     /// # Errors
-    /// [`NewerSchema`](dm_core::store::StoreErrorKind::NewerSchema) if a newer version of the library
-    /// changed the tables meanwhile, and those of SQLite.
+    /// [`NewerSchema`](dm_core::store::StoreErrorKind::NewerSchema) if a newer version of the
+    /// library changed the tables meanwhile, or an error of SQLite.
     pub(super) fn take_over(&mut self, connection: &Database) -> Result<bool, StoreError> {
         let (version, last) = self.look(connection).map_err(from_sqlite)?;
         let Some((schema, last)) = last else { return Ok(true) };
@@ -47,12 +49,12 @@ impl LastWriter {
         Ok(last == self.id)
     }
 
-    /// Notes that a transaction failed, in which this may have become the last writer.
+    /// To be called after a failed transaction, which may have made this writer the last one.
     pub(super) const fn failed(&mut self) {
         self.seen = None;
     }
 
-    /// SQLite's count, and if it moved the version of the schema and the last writer.
+    /// SQLite's `data_version` and, if that changed, the schema's version and the last writer.
     fn look(&self, connection: &Database) -> Result<(i64, Option<(usize, i64)>)> {
         let version = connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
         if self.seen == Some(version) {
@@ -90,7 +92,7 @@ mod tests {
         Writer::new(database, &SqliteConfig::default()).unwrap()
     }
 
-    /// The numbers that a batch gave its messages.
+    /// Sends one message and returns its number in the conversation.
     fn sent(writer: &mut Writer, id: u64) -> u64 {
         let mut outcomes = writer.commit(vec![append(1, 1, id).into()]).unwrap();
         let Some(Outcome::MessageAppended(appended)) = outcomes.pop() else { panic!("no message") };
@@ -98,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_writes_to_its_own_tables_leaves_what_is_in_memory() {
+    fn a_host_that_writes_to_its_own_tables_does_not_empty_the_caches() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("host.db");
         let mut writer = writer(&path);
@@ -114,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn another_writer_is_noticed_also_after_a_batch_that_failed() {
+    fn another_writer_is_noticed_also_after_a_failed_batch() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("dm.db");
         let (mut one, mut other) = (writer(&path), writer(&path));
@@ -122,7 +124,7 @@ mod tests {
         for n in 0..3 {
             assert_eq!(sent(&mut one, 10 * n + 1), 4 * n + 1);
             assert_eq!(sent(&mut other, 10 * n + 2), 4 * n + 2);
-            // It becomes the last writer, which is not committed.
+            // This makes it the last writer, which is then rolled back.
             one.begin().unwrap();
             assert!(one.heads.knows(0, 0));
             one.abandon();
@@ -132,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn tables_that_a_newer_version_changed_meanwhile_are_not_written_to() {
+    fn tables_that_a_newer_version_changed_are_not_written_to() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("dm.db");
         let mut writer = writer(&path);

@@ -1,4 +1,4 @@
-//! Recent rows: writing them, and moving them into the large trees, a few with each batch.
+//! Moving recent rows into the large trees, some with each batch.
 
 use std::num::NonZeroUsize;
 
@@ -10,19 +10,19 @@ use crate::codec;
 use crate::database::Database;
 use crate::runs::{Layout, Position, RUNS};
 
-/// Entries between moves, at most. A move costs some twenty microseconds beside its rows.
+/// Entries written between two moves, at most. A move costs some 20 µs beside its rows.
 const STEP: i64 = 256;
 
-/// What the writer knows of the recent rows. Only ever a copy of what the file says, as the heads are.
+/// The recent rows as the writer knows them. Always a copy of the file, as the heads are.
 pub(super) struct Recent {
     pub(super) layout: Layout,
     /// Entries in the generation that grows.
     entries: i64,
     /// Entries since the last move.
     unsettled: i64,
-    /// Entries that a run is to have.
+    /// Entries per run.
     run_entries: i64,
-    /// Unknown until somebody is written to who is not in memory.
+    /// `None` until a user or a conversation is looked up that is not in memory.
     newest: Option<Newest>,
 }
 
@@ -40,7 +40,7 @@ impl Recent {
         Ok(Self { layout, entries: earlier + entries, unsettled: 0, run_entries, newest: None })
     }
 
-    /// The run that the next row goes to.
+    /// The run that gets the next row.
     pub(super) fn run(&self) -> i64 {
         (self.entries / self.run_entries).min(RUNS - 1)
     }
@@ -66,14 +66,14 @@ impl Recent {
         })
     }
 
-    /// Takes in a message that was written.
+    /// Notes a message that was written.
     pub(super) fn insert_message(&mut self, conversation_ref: i64, seq: i64) {
         if let Some(newest) = &mut self.newest {
             newest.insert_message(self.layout.growing(), conversation_ref, seq);
         }
     }
 
-    /// Takes in an entry that was written.
+    /// Notes an entry that was written.
     pub(super) fn insert_entry(&mut self, user_ref: i64, seq: i64) {
         if let Some(newest) = &mut self.newest {
             newest.insert_entry(self.layout.growing(), user_ref, seq);
@@ -85,15 +85,16 @@ impl Recent {
         self.unsettled += 1;
     }
 
-    /// Moves a part of the generation before this one, so much that it is all moved when this one is full; then this one is
-    /// the one that is moved.
+    /// Moves rows of the generation before the growing one, at a pace at which all of them are
+    /// moved when the growing one is full. Then a new generation begins, and the full one is moved
+    /// next.
     pub(super) fn settle(&mut self, connection: &Database) -> Result<()> {
         let full = self.entries >= RUNS * self.run_entries;
         if self.unsettled < STEP.min(self.run_entries) && !full {
             return Ok(());
         }
         let before = (self.layout.inbox, self.layout.sequence);
-        // A quarter more than came in, so that the end comes in time.
+        // A quarter more than were written, so that the last is moved in time.
         let entries = if full { i64::MAX } else { self.unsettled + self.unsettled / 4 + 1 };
         self.unsettled = 0;
         let moving = 1 - self.layout.growing();
@@ -119,9 +120,9 @@ impl Recent {
         Ok(())
     }
 
-    /// Forgets the generation that is moved, and begins to move the one that grew.
+    /// Deletes the generation that is moved, and begins a new one.
     fn turn(&mut self, connection: &Database, moved: i64) -> Result<()> {
-        // Without a condition SQLite frees the pages and looks at no row.
+        // Without a condition SQLite frees whole pages and reads no row.
         connection.prepare_cached(&format!("DELETE FROM dm_recent_inbox_{moved}"))?.execute([])?;
         connection.prepare_cached(&format!("DELETE FROM dm_recent_sequence_{moved}"))?.execute([])?;
         if let Some(newest) = &mut self.newest {
@@ -142,7 +143,7 @@ fn last_run(layout: &Layout) -> i64 {
     (if layout.growing() == 0 { even } else { odd }) - 1
 }
 
-/// Moves entries in the order of their keys, and says up to which.
+/// Moves inbox entries in the order of their keys. Returns how far they are moved.
 fn move_entries(connection: &Database, table: i64, after: Position, limit: i64) -> Result<Position> {
     let columns = "user, seq, at, message, notice, origin";
     let mut select = connection.prepare_cached(&in_order("inbox", table, "user", columns))?;
@@ -181,7 +182,7 @@ fn move_entries(connection: &Database, table: i64, after: Position, limit: i64) 
     Ok(moved_to(newest, moved, limit))
 }
 
-/// Moves rows of conversations in the order of their keys, and says up to which.
+/// Moves rows of conversations in the order of their keys. Returns how far they are moved.
 fn move_messages(connection: &Database, table: i64, after: Position, limit: i64) -> Result<Position> {
     let columns = "conversation, seq, message, at";
     let mut select = connection.prepare_cached(&in_order("sequence", table, "conversation", columns))?;
@@ -207,7 +208,7 @@ fn move_messages(connection: &Database, table: i64, after: Position, limit: i64)
     Ok(moved_to(newest.map(|(last, _)| last), moved, limit))
 }
 
-/// How far a generation is moved after a step of at most so many rows.
+/// The position of a generation after `moved` rows of at most `limit` were moved, up to `last`.
 fn moved_to(last: Option<Position>, moved: i64, limit: i64) -> Position {
     last.filter(|_| moved == limit).unwrap_or(Position::END)
 }
@@ -216,8 +217,9 @@ fn position(row: &Row<'_>) -> Result<Position> {
     Ok(Position { key: row.get(0)?, seq: row.get(1)? })
 }
 
-/// The rows of all runs of a generation in the order of their keys, after `(?1, ?2)`, at most `?3`: SQLite merges the runs,
-/// each of which is in order. The plus signs keep it from planning this anew for each value.
+/// A statement for the rows of all runs of a generation after `(?1, ?2)`, at most `?3`, in the
+/// order of their keys. SQLite merges the runs, each of which is in this order. The plus signs keep
+/// it from planning the statement again for each value.
 fn in_order(tree: &str, table: i64, key: &str, columns: &str) -> String {
     let runs: Vec<String> = (0..RUNS)
         .map(|run| {
@@ -240,7 +242,7 @@ mod tests {
     use crate::schema;
     use crate::write::Writer;
 
-    /// Eight entries in a run.
+    /// Makes runs of eight entries.
     const RECENT: NonZeroUsize = NonZeroUsize::new(128).unwrap();
 
     fn writer() -> Writer {
@@ -251,17 +253,17 @@ mod tests {
         Writer::new(database, &config).unwrap()
     }
 
-    /// How many entries, and how many messages, are in the large trees.
+    /// The number of entries and the number of messages in the large trees.
     fn moved(writer: &Writer) -> (i64, i64) {
         let sql = "SELECT (SELECT count(*) FROM dm_inbox), (SELECT count(*) FROM dm_sequence)";
         writer.connection().query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap()
     }
 
     #[test]
-    fn with_each_run_s_worth_of_entries_a_quarter_more_is_moved() {
+    fn each_move_takes_a_quarter_more_rows_than_were_written() {
         let mut writer = writer();
         writer.commit(vec![open(1, 1, 2)]).unwrap();
-        // Two entries each: with the two of the opening they fill a generation.
+        // Two entries per message: with the two of the opening they fill a generation.
         for id in 1..=63 {
             writer.commit(vec![append(1, 1, id).into()]).unwrap();
         }

@@ -1,4 +1,4 @@
-//! The newest numbers of the recent rows.
+//! The newest numbers in the recent rows, in memory.
 
 use std::collections::HashMap;
 
@@ -6,20 +6,20 @@ use rusqlite::Result;
 
 use crate::database::Database;
 
-/// The newest number of each inbox and of each conversation that has recent rows: one look in
-/// memory instead of one into each run, of which there are up to 32. It holds no more numbers than
-/// there are recent rows, and is only ever a copy of what the file says.
+/// The newest number of each inbox and of each conversation that has recent rows: one look-up in
+/// memory instead of one in each run, of which there are up to 32. It holds at most as many numbers
+/// as there are recent rows, and is always a copy of the file.
 pub(super) struct Newest([Generation; 2]);
 
-/// The numbers in one table of recent rows, by the rows of their users and conversations. They stay
-/// right when rows are moved or expire, and go with their generation.
+/// The newest numbers in one table of recent rows, by the rows of users and of conversations. They
+/// stay valid while rows are moved or expire, and are dropped with their generation.
 struct Generation {
     entries: HashMap<i64, i64>,
     messages: HashMap<i64, i64>,
 }
 
 impl Newest {
-    /// Looks at all recent rows.
+    /// Reads all recent rows.
     pub(super) fn read(connection: &Database) -> Result<Self> {
         Ok(Self([Generation::read(connection, 0)?, Generation::read(connection, 1)?]))
     }
@@ -34,17 +34,17 @@ impl Newest {
         self.newest(|generation| generation.messages.get(&conversation_ref))
     }
 
-    /// Takes in an entry that was written to a table.
+    /// Notes an entry that was written to a table.
     pub(super) fn insert_entry(&mut self, table: i64, user_ref: i64, seq: i64) {
         self.generation(table).entries.insert(user_ref, seq);
     }
 
-    /// Takes in a message, likewise.
+    /// Notes a message that was written to a table.
     pub(super) fn insert_message(&mut self, table: i64, conversation_ref: i64, seq: i64) {
         self.generation(table).messages.insert(conversation_ref, seq);
     }
 
-    /// Forgets a table, whose rows are all moved.
+    /// Drops the numbers of a table, whose rows are all moved.
     pub(super) fn clear(&mut self, table: i64) {
         let generation = self.generation(table);
         generation.entries.clear();
@@ -68,7 +68,7 @@ impl Generation {
             let mut select = connection.prepare_cached(&format!(
                 "SELECT {key}, max(seq) FROM dm_recent_{tree}_{table} GROUP BY run, {key} ORDER BY run, {key}"
             ))?;
-            // The numbers of a later run are higher.
+            // Rows of later runs come later, have higher numbers and replace earlier ones.
             select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
         };
         Ok(Self { entries: newest("inbox", "user")?, messages: newest("sequence", "conversation")? })
