@@ -15,10 +15,10 @@ use crate::error::from_sqlite;
 use crate::schema;
 
 /// The first SQLite without a race between WAL checkpoints and writers on other connections.
-const SAFE_WAL: i32 = 3_051_003;
+const FIRST_WITHOUT_RACE: i32 = 3_051_003;
 
 /// The page size of a file that the store creates, in bytes.
-const PAGE: i64 = 8_192;
+const PAGE_BYTES: i64 = 8_192;
 
 /// Prepared statements kept per connection: enough for all statements of this crate.
 ///
@@ -27,7 +27,7 @@ const PAGE: i64 = 8_192;
 /// next value is bound, it then parses and plans the statement again (seen in 3.54). A plus sign
 /// prevents this. Without it parsing one look-up took a third of the time of a send, and two fifths
 /// of a page of an inbox. A test in `read/tests.rs` lists statements that are planned again.
-pub(crate) const STATEMENTS: usize = 128;
+pub(crate) const CACHED_STATEMENTS: usize = 128;
 
 /// The occasion on which a file is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,8 +40,8 @@ pub(crate) enum Opening {
 
 /// Opens the connection that writes, and brings the schema up to date. A file that is opened
 /// [again](Opening::Again) must have the current schema.
-pub(crate) fn writer(path: &Path, config: &SqliteConfig, opening: Opening) -> Result<Database, StoreError> {
-    if may_race(rusqlite::version_number()) {
+pub(crate) fn open_writer(path: &Path, config: &SqliteConfig, opening: Opening) -> Result<Database, StoreError> {
+    if has_race(rusqlite::version_number()) {
         tracing::warn!(
             linked = rusqlite::version(),
             "SQLite before 3.51.3 can corrupt a database in WAL mode in rare cases; link a newer one"
@@ -62,7 +62,7 @@ pub(crate) fn writer(path: &Path, config: &SqliteConfig, opening: Opening) -> Re
         FileOwner::Store => {
             // Takes effect while the file is empty. A tenth less of it stays unused than with
             // SQLite's default of 4 KiB.
-            connection.pragma_update(None, "page_size", PAGE).map_err(from_sqlite)?;
+            connection.pragma_update(None, "page_size", PAGE_BYTES).map_err(from_sqlite)?;
             journal_mode(connection, "PRAGMA journal_mode = WAL")?;
         }
         FileOwner::Host => journal_mode(connection, "PRAGMA journal_mode")?,
@@ -82,13 +82,13 @@ pub(crate) fn writer(path: &Path, config: &SqliteConfig, opening: Opening) -> Re
             schema::migrate(&database)?;
             if config.owner == FileOwner::Store {
                 // The process before this one may have ended after a failed sync: see
-                // `write_anew`. A passive checkpoint waits for no other process.
+                // `checkpoint_whole_log`. A passive checkpoint waits for no other process.
                 connection
                     .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
                     .map_err(from_sqlite)?;
             }
         }
-        Opening::Again => write_anew(connection)?,
+        Opening::Again => checkpoint_whole_log(connection)?,
     }
     Ok(database)
 }
@@ -97,18 +97,18 @@ pub(crate) fn writer(path: &Path, config: &SqliteConfig, opening: Opening) -> Re
 /// the pages of the log can be read and yet never reach the disk: Linux does not write them again.
 /// While another process uses the file, the checkpoint copies as much as it can. A batch whose
 /// commit failed is then not in the log, and the other process knows that.
-fn write_anew(connection: &Connection) -> Result<(), StoreError> {
+fn checkpoint_whole_log(connection: &Connection) -> Result<(), StoreError> {
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(from_sqlite)
 }
 
 /// Whether a version of SQLite has the race between checkpoints and writers.
-const fn may_race(version: i32) -> bool {
-    version < SAFE_WAL
+const fn has_race(version: i32) -> bool {
+    version < FIRST_WITHOUT_RACE
 }
 
 /// The connections that read. They are opened with the store and kept, so that no read needs a file
 /// descriptor when the process has none left. One that was lost is opened again at the next need.
-pub(crate) struct Readers {
+pub(crate) struct ReaderPool {
     path: PathBuf,
     config: SqliteConfig,
     state: Mutex<State>,
@@ -121,20 +121,20 @@ struct State {
 }
 
 /// A connection in use, which returns to the pool when dropped.
-pub(crate) struct Loan<'a> {
-    readers: &'a Readers,
+pub(crate) struct PooledReader<'a> {
+    pool: &'a ReaderPool,
     connection: Option<Database>,
 }
 
-impl Readers {
+impl ReaderPool {
     pub(crate) fn open(path: &Path, config: &SqliteConfig) -> Result<Self, StoreError> {
-        let idle = (0..config.readers.get()).map(|_| reader(path, config)).collect::<Result<Vec<_>, _>>()?;
+        let idle = (0..config.readers.get()).map(|_| open_reader(path, config)).collect::<Result<Vec<_>, _>>()?;
         let state = Mutex::new(State { open: idle.len(), idle });
         Ok(Self { path: path.to_owned(), config: config.clone(), state, returned: Condvar::new() })
     }
 
     /// The number of connections, at most.
-    pub(crate) const fn most(&self) -> NonZeroUsize {
+    pub(crate) const fn size(&self) -> NonZeroUsize {
         self.config.readers
     }
 
@@ -143,27 +143,27 @@ impl Readers {
         &self,
         read: impl FnOnce(&Database) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
-        let loan = self.borrow()?;
-        let database = loan.connection.as_ref().ok_or(StoreErrorKind::Closed)?;
+        let pooled = self.acquire()?;
+        let database = pooled.connection.as_ref().ok_or(StoreErrorKind::Closed)?;
         // A deferred transaction: its statements see one state, and it never waits for the writer.
         // Dropping it ends it.
         let _snapshot = database.transaction(TransactionBehavior::Deferred).map_err(from_sqlite)?;
         read(database).map_err(from_sqlite)
     }
 
-    fn borrow(&self) -> Result<Loan<'_>, StoreError> {
+    fn acquire(&self) -> Result<PooledReader<'_>, StoreError> {
         let mut state = self.lock();
         loop {
             if let Some(connection) = state.idle.pop() {
-                return Ok(Loan { readers: self, connection: Some(connection) });
+                return Ok(PooledReader { pool: self, connection: Some(connection) });
             }
             if state.open < self.config.readers.get() {
                 state.open += 1;
                 drop(state);
                 // Its drop corrects the count if opening fails.
-                let mut loan = Loan { readers: self, connection: None };
-                loan.connection = Some(reader(&self.path, &self.config)?);
-                return Ok(loan);
+                let mut pooled = PooledReader { pool: self, connection: None };
+                pooled.connection = Some(open_reader(&self.path, &self.config)?);
+                return Ok(pooled);
             }
             state = self.returned.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
@@ -175,19 +175,19 @@ impl Readers {
     }
 }
 
-impl Drop for Loan<'_> {
+impl Drop for PooledReader<'_> {
     fn drop(&mut self) {
-        let mut state = self.readers.lock();
+        let mut state = self.pool.lock();
         match self.connection.take() {
             Some(connection) => state.idle.push(connection),
             None => state.open -= 1,
         }
         drop(state);
-        self.readers.returned.notify_one();
+        self.pool.returned.notify_one();
     }
 }
 
-fn reader(path: &Path, config: &SqliteConfig) -> Result<Database, StoreError> {
+fn open_reader(path: &Path, config: &SqliteConfig) -> Result<Database, StoreError> {
     let connection = open(path, config, config.cache_bytes / 8)?;
     // The first read opens the log, and so takes its file descriptors now.
     connection
@@ -202,7 +202,7 @@ fn open(path: &Path, config: &SqliteConfig, cache_bytes: usize) -> Result<Connec
     // begins with `file:` is a path.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(from_sqlite)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
     let kibibytes = i64::try_from(cache_bytes / 1024).unwrap_or(i64::MAX);
     connection
         .busy_timeout(config.busy_timeout)
@@ -247,18 +247,18 @@ mod tests {
     }
 
     /// A new file with its writer and its readers.
-    fn opened(config: &SqliteConfig) -> (tempfile::TempDir, PathBuf, Database, Readers) {
+    fn opened(config: &SqliteConfig) -> (tempfile::TempDir, PathBuf, Database, ReaderPool) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("dm.db");
-        let database = writer(&path, config, Opening::First).unwrap();
-        let readers = Readers::open(&path, config).unwrap();
+        let database = open_writer(&path, config, Opening::First).unwrap();
+        let readers = ReaderPool::open(&path, config).unwrap();
         (folder, path, database, readers)
     }
 
     #[test]
     fn versions_before_3_51_3_have_the_race() {
-        assert!(may_race(3_051_002));
-        assert!(!may_race(3_051_003));
+        assert!(has_race(3_051_002));
+        assert!(!has_race(3_051_003));
     }
 
     #[test]
@@ -269,8 +269,8 @@ mod tests {
         assert_eq!(pragma(&writer, "cache_size"), -8_192);
         assert_eq!([pragma(&writer, "synchronous"), pragma(&writer, "wal_autocheckpoint")], [2, 77]);
         assert_eq!(pragma(&writer, "page_size"), 8_192);
-        let loan = readers.borrow().unwrap();
-        let reader = loan.connection.as_ref().unwrap();
+        let pooled = readers.acquire().unwrap();
+        let reader = pooled.connection.as_ref().unwrap();
         assert_eq!([pragma(reader, "cache_size"), pragma(reader, "query_only")], [-1_024, 1]);
     }
 
@@ -278,18 +278,18 @@ mod tests {
     fn a_lost_connection_is_opened_again_at_the_next_need() {
         let config = SqliteConfig { readers: NonZeroUsize::MIN, ..SqliteConfig::default() };
         let (_folder, path, writer, readers) = opened(&config);
-        let lose = || readers.borrow().unwrap().connection = None;
+        let lose = || readers.acquire().unwrap().connection = None;
         lose();
-        drop(readers.borrow().unwrap());
+        drop(readers.acquire().unwrap());
         lose();
         drop(writer);
         let elsewhere = path.with_extension("moved");
         std::fs::rename(&path, &elsewhere).unwrap();
         for _ in 0..2 {
-            assert!(readers.borrow().is_err());
+            assert!(readers.acquire().is_err());
         }
         std::fs::rename(&elsewhere, &path).unwrap();
-        drop(readers.borrow().unwrap());
+        drop(readers.acquire().unwrap());
         let state = readers.lock();
         assert_eq!((state.open, state.idle.len()), (1, 1));
     }

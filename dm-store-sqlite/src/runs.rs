@@ -39,27 +39,27 @@ impl Position {
 
 /// The runs and how far they are moved, in one state of the database.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Layout {
+pub(crate) struct Runs {
     /// The number of the generation that grows. The one before it is being moved.
     pub(crate) generation: i64,
     /// The inbox rows of the generation before it are moved up to here.
-    pub(crate) inbox: Position,
+    pub(crate) inbox_moved: Position,
     /// The conversation rows of the generation before it are moved up to here.
-    pub(crate) sequence: Position,
+    pub(crate) sequence_moved: Position,
     /// The number of runs in the even generation, and in the odd one.
-    pub(crate) runs: [i64; 2],
+    pub(crate) counts: [i64; 2],
 }
 
 /// The rows of one inbox or conversation in one tree, from a number on.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Run {
+pub(crate) struct Part {
     /// The table of recent rows (0 or 1) and the run in it; `None` for the large tree.
     recent: Option<(i64, i64)>,
     /// Rows up to this number are in another tree or expired.
     pub(crate) above: i64,
 }
 
-impl Layout {
+impl Runs {
     pub(crate) fn read(connection: &Database) -> Result<Self> {
         connection
             .prepare_cached(
@@ -71,9 +71,9 @@ impl Layout {
             .query_row([], |row| {
                 Ok(Self {
                     generation: row.get(0)?,
-                    inbox: Position { key: row.get(1)?, seq: row.get(2)? },
-                    sequence: Position { key: row.get(3)?, seq: row.get(4)? },
-                    runs: [row.get(5)?, row.get(6)?],
+                    inbox_moved: Position { key: row.get(1)?, seq: row.get(2)? },
+                    sequence_moved: Position { key: row.get(3)?, seq: row.get(4)? },
+                    counts: [row.get(5)?, row.get(6)?],
                 })
             })
     }
@@ -85,7 +85,7 @@ impl Layout {
 
     /// The runs as generation and number in it, from the oldest. All but the last get no more rows.
     pub(crate) fn run_ids(&self) -> impl Iterator<Item = (i64, i64)> {
-        let [even, odd] = self.runs;
+        let [even, odd] = self.counts;
         let runs = move |generation: i64| {
             let runs = if generation & 1 == 0 { even } else { odd };
             (0..runs).map(move |run| (generation, run))
@@ -95,62 +95,62 @@ impl Layout {
 
     /// The parts of a user's inbox above `floor`, the newest entry that expired, in the order of
     /// their numbers.
-    pub(crate) fn inbox_of(&self, user_ref: i64, floor: i64) -> impl DoubleEndedIterator<Item = Run> {
-        self.parts(self.inbox, user_ref, floor)
+    pub(crate) fn inbox_of(&self, user_ref: i64, floor: i64) -> impl DoubleEndedIterator<Item = Part> {
+        self.parts(self.inbox_moved, user_ref, floor)
     }
 
     /// The parts of a conversation, in the order of their numbers.
-    pub(crate) fn sequence_of(&self, conversation_ref: i64) -> impl DoubleEndedIterator<Item = Run> {
-        self.parts(self.sequence, conversation_ref, 0)
+    pub(crate) fn sequence_of(&self, conversation_ref: i64) -> impl DoubleEndedIterator<Item = Part> {
+        self.parts(self.sequence_moved, conversation_ref, 0)
     }
 
     /// The parts of a user's inbox that are not in the large tree.
-    pub(crate) fn recent_inbox_of(&self, user_ref: i64) -> impl DoubleEndedIterator<Item = Run> {
-        self.recent(self.inbox, user_ref, 0)
+    pub(crate) fn recent_inbox_of(&self, user_ref: i64) -> impl DoubleEndedIterator<Item = Part> {
+        self.recent(self.inbox_moved, user_ref, 0)
     }
 
     /// The parts of a conversation that are not in the large tree.
-    pub(crate) fn recent_sequence_of(&self, conversation_ref: i64) -> impl DoubleEndedIterator<Item = Run> {
-        self.recent(self.sequence, conversation_ref, 0)
+    pub(crate) fn recent_sequence_of(&self, conversation_ref: i64) -> impl DoubleEndedIterator<Item = Part> {
+        self.recent(self.sequence_moved, conversation_ref, 0)
     }
 
-    fn parts(&self, moved: Position, key: i64, above: i64) -> impl DoubleEndedIterator<Item = Run> {
-        std::iter::once(Run { recent: None, above }).chain(self.recent(moved, key, above))
+    fn parts(&self, moved: Position, key: i64, above: i64) -> impl DoubleEndedIterator<Item = Part> {
+        std::iter::once(Part { recent: None, above }).chain(self.recent(moved, key, above))
     }
 
-    fn recent(&self, moved: Position, key: i64, above: i64) -> impl DoubleEndedIterator<Item = Run> {
+    fn recent(&self, moved: Position, key: i64, above: i64) -> impl DoubleEndedIterator<Item = Part> {
         let growing = self.growing();
-        let [even, odd] = self.runs;
+        let [even, odd] = self.counts;
         let (new, old) = if growing == 0 { (even, odd) } else { (odd, even) };
         let (old, old_above) = match key.cmp(&moved.key) {
             std::cmp::Ordering::Less => (0, above),
             std::cmp::Ordering::Equal => (old, above.max(moved.seq)),
             std::cmp::Ordering::Greater => (old, above),
         };
-        let old = (0..old).map(move |run| Run { recent: Some((1 - growing, run)), above: old_above });
-        let new = (0..new).map(move |run| Run { recent: Some((growing, run)), above });
+        let old = (0..old).map(move |run| Part { recent: Some((1 - growing, run)), above: old_above });
+        let new = (0..new).map(move |run| Part { recent: Some((growing, run)), above });
         old.chain(new)
     }
 }
 
-impl Run {
+impl Part {
     /// A statement about a part of an inbox: `{rows}` becomes the table, and `{run}` a condition on
-    /// the table's alias `r` and on `?1`, which is [`number`](Self::number).
-    pub(crate) fn of_inbox(&self, statement: &str) -> String {
-        self.of("dm_inbox", "dm_recent_inbox", statement)
+    /// the table's alias `r` and on `?1`, which is [`run`](Self::run).
+    pub(crate) fn inbox_statement(&self, statement: &str) -> String {
+        self.statement("dm_inbox", "dm_recent_inbox", statement)
     }
 
     /// The same for a part of a conversation.
-    pub(crate) fn of_sequence(&self, statement: &str) -> String {
-        self.of("dm_sequence", "dm_recent_sequence", statement)
+    pub(crate) fn sequence_statement(&self, statement: &str) -> String {
+        self.statement("dm_sequence", "dm_recent_sequence", statement)
     }
 
     /// The run's number in its generation; `None` for the large tree.
-    pub(crate) fn number(&self) -> Option<i64> {
+    pub(crate) fn run(&self) -> Option<i64> {
         self.recent.map(|(_, run)| run)
     }
 
-    fn of(&self, all: &str, recent: &str, statement: &str) -> String {
+    fn statement(&self, all: &str, recent: &str, statement: &str) -> String {
         match self.recent {
             None => statement.replace("{rows}", all).replace("{run}", "+?1 IS NULL"),
             Some((table, _)) => {
@@ -163,9 +163,9 @@ impl Run {
 /// Visits the rows of parts in the order of the parts, until `visit` breaks.
 pub(crate) fn walk<P: Params>(
     connection: &Database,
-    parts: impl Iterator<Item = Run>,
-    statement: impl Fn(&Run) -> String,
-    params: impl Fn(&Run) -> P,
+    parts: impl Iterator<Item = Part>,
+    statement: impl Fn(&Part) -> String,
+    params: impl Fn(&Part) -> P,
     mut visit: impl FnMut(&Row<'_>) -> Result<ControlFlow<()>>,
 ) -> Result<()> {
     for part in parts {

@@ -27,7 +27,7 @@ pub(crate) const VERSION: usize = MIGRATIONS.len();
 pub(crate) fn examine(database: &Database) -> Result<(), StoreError> {
     // One snapshot for all reads, whatever another process writes.
     let _snapshot = database.transaction(TransactionBehavior::Deferred).map_err(from_sqlite)?;
-    found(database, MIGRATIONS).map(drop)
+    version_in_file(database, MIGRATIONS).map(drop)
 }
 
 /// Refuses a file whose tables are not those of this library's version. Only reads.
@@ -36,7 +36,7 @@ pub(crate) fn examine(database: &Database) -> Result<(), StoreError> {
 /// [`StoreErrorKind::Corrupt`], or those of [`examine`].
 pub(crate) fn expect_current(database: &Database) -> Result<(), StoreError> {
     let _snapshot = database.transaction(TransactionBehavior::Deferred).map_err(from_sqlite)?;
-    if found(database, MIGRATIONS)? == MIGRATIONS.len() {
+    if version_in_file(database, MIGRATIONS)? == MIGRATIONS.len() {
         return Ok(());
     }
     Err(StoreError::new(StoreErrorKind::Corrupt, "the file no longer has the tables of this version"))
@@ -53,14 +53,14 @@ pub(crate) fn migrate(database: &Database) -> Result<(), StoreError> {
 /// the count plus one before the commit, and with the count plus two after it.
 fn migrate_by(database: &Database, migrations: &[&str], reached: impl Fn(usize)) -> Result<(), StoreError> {
     let snapshot = database.transaction(TransactionBehavior::Deferred).map_err(from_sqlite)?;
-    if found(database, migrations)? == migrations.len() {
+    if version_in_file(database, migrations)? == migrations.len() {
         return Ok(());
     }
     drop(snapshot);
     let transaction = database.transaction(TransactionBehavior::Immediate).map_err(from_sqlite)?;
     // Another process may have migrated while this one waited for the lock.
-    let found = found(database, migrations)?;
-    for (number, step) in migrations.iter().enumerate().skip(found) {
+    let current = version_in_file(database, migrations)?;
+    for (number, step) in migrations.iter().enumerate().skip(current) {
         reached(number);
         database.execute_batch(step).map_err(from_sqlite)?;
     }
@@ -76,17 +76,17 @@ fn migrate_by(database: &Database, migrations: &[&str], reached: impl Fn(usize))
 
 /// The version of the schema in the file, whose tables are checked to be those of that version;
 /// zero when there are none.
-fn found(database: &Database, migrations: &[&str]) -> Result<usize, StoreError> {
+fn version_in_file(database: &Database, migrations: &[&str]) -> Result<usize, StoreError> {
     let Some(version) = ownership::version(database)? else { return Ok(0) };
     let Some(steps) = migrations.get(..version) else {
-        return Err(newer(version));
+        return Err(newer_schema(version));
     };
     ownership::refuse_foreign(database, steps)?;
     Ok(version)
 }
 
 /// The error for a schema that a newer version of the library made.
-pub(crate) fn newer(version: usize) -> StoreError {
+pub(crate) fn newer_schema(version: usize) -> StoreError {
     let what = format!("the schema has version {version}, this library knows versions up to {VERSION}");
     StoreError::new(StoreErrorKind::NewerSchema, what)
 }
@@ -105,7 +105,7 @@ mod tests {
     }
 
     fn version(database: &Database) -> usize {
-        found(database, MIGRATIONS).unwrap()
+        version_in_file(database, MIGRATIONS).unwrap()
     }
 
     fn names(database: &Database) -> Vec<String> {

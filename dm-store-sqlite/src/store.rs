@@ -11,7 +11,7 @@ use dm_core::store::{
 };
 
 use crate::config::SqliteConfig;
-use crate::connection::{self, Opening, Readers};
+use crate::connection::{self, Opening, ReaderPool};
 use crate::disk::{absolute, free_bytes};
 use crate::read::Reader;
 use crate::write::Writer;
@@ -49,19 +49,19 @@ impl SqliteStore {
     pub fn open_with(path: impl AsRef<Path>, config: &SqliteConfig) -> Result<Self, StoreError> {
         // The store may open the file again after the host changed its working directory.
         let (path, config) = (absolute(path.as_ref())?, config.clone());
-        let (writer, reader) = halves(&path, &config, Opening::First)?;
-        let (measured, reserve) = (path.clone(), config.reserve_bytes);
+        let (writer, reader) = open_connections(&path, &config, Opening::First)?;
+        let (disk_path, reserve) = (path.clone(), config.reserve_bytes);
         let embedded = Embedded::builder(writer, reader)
-            .reopen(move || halves(&path, &config, Opening::Again))
-            .reserve(reserve, move || free_bytes(&measured));
+            .reopen(move || open_connections(&path, &config, Opening::Again))
+            .reserve(reserve, move || free_bytes(&disk_path));
         Ok(Self { embedded: embedded.start()? })
     }
 }
 
 /// The writer and the reader of a file.
-fn halves(path: &Path, config: &SqliteConfig, opening: Opening) -> Result<(Writer, Reader), StoreError> {
-    let writer = Writer::new(connection::writer(path, config, opening)?, config)?;
-    Ok((writer, Reader::new(Readers::open(path, config)?)))
+fn open_connections(path: &Path, config: &SqliteConfig, opening: Opening) -> Result<(Writer, Reader), StoreError> {
+    let writer = Writer::new(connection::open_writer(path, config, opening)?, config)?;
+    Ok((writer, Reader::new(ReaderPool::open(path, config)?)))
 }
 
 #[async_trait]

@@ -8,7 +8,7 @@ use rusqlite::{OptionalExtension, Result, Row, params};
 
 use crate::codec::{self, MESSAGE};
 use crate::database::Database;
-use crate::runs::{Layout, Run, walk};
+use crate::runs::{Runs, Part, walk};
 
 pub(super) fn history(connection: &Database, query: &HistoryQuery) -> Result<Option<HistoryPage>> {
     let conversation: Option<i64> = connection
@@ -45,10 +45,10 @@ pub(super) fn history(connection: &Database, query: &HistoryQuery) -> Result<Opt
         page.messages.push(Arc::new(message));
         Ok(ControlFlow::Continue(()))
     };
-    let layout = Layout::read(connection)?;
-    let parts = layout.sequence_of(conversation);
-    let sql = |part: &Run| part.of_sequence(&statement);
-    let params = |part: &Run| (part.number(), conversation, part.above.max(above), below);
+    let runs = Runs::read(connection)?;
+    let parts = runs.sequence_of(conversation);
+    let sql = |part: &Part| part.sequence_statement(&statement);
+    let params = |part: &Part| (part.run(), conversation, part.above.max(above), below);
     if newest_first {
         walk(connection, parts.rev(), sql, params, visit)?;
     } else {

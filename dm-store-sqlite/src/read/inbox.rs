@@ -13,14 +13,14 @@ use rusqlite::{OptionalExtension, Result, Row, params};
 use crate::codec::{self, MESSAGE};
 use crate::database::Database;
 use crate::read::newest::newest_entry;
-use crate::runs::{Layout, walk};
+use crate::runs::{Runs, walk};
 
 /// Numbers that one page examines. The page ends there even when it shows few of the entries or
 /// none. The device then asks for the next page, so that one read never walks a whole inbox.
-const STRETCH: i64 = 4_096;
+const NUMBERS_PER_PAGE: i64 = 4_096;
 
 /// The rows of the user and of the device that ask for a page; no device when it is not registered.
-struct Asking {
+struct ReaderRefs {
     user: i64,
     device: Option<i64>,
 }
@@ -28,10 +28,10 @@ struct Asking {
 pub(super) fn inbox(connection: &Database, query: &InboxQuery) -> Result<InboxPage> {
     let none = InboxSeq::ZERO;
     let mut page = InboxPage { entries: Vec::new(), through: none, head: none, floor: none };
-    let layout = Layout::read(connection)?;
-    let Some(asking) = extent(connection, &layout, &query.who, &mut page)? else { return Ok(page) };
+    let runs = Runs::read(connection)?;
+    let Some(reader) = find_reader(connection, &runs, &query.who, &mut page)? else { return Ok(page) };
     let after = codec::bound(query.after.max(page.floor).get());
-    let until = after.saturating_add(STRETCH);
+    let until = after.saturating_add(NUMBERS_PER_PAGE);
     page.through = page.head.min(InboxSeq::new(until.cast_unsigned()));
 
     // SQLite skips entries that are not shown, before anything of them is decoded.
@@ -52,9 +52,9 @@ pub(super) fn inbox(connection: &Database, query: &InboxQuery) -> Result<InboxPa
     let mut bytes = 0_usize;
     walk(
         connection,
-        layout.inbox_of(asking.user, after),
-        |part| part.of_inbox(&statement),
-        |part| (part.number(), asking.user, part.above, until, passed_over, asking.device),
+        runs.inbox_of(reader.user, after),
+        |part| part.inbox_statement(&statement),
+        |part| (part.run(), reader.user, part.above, until, passed_over, reader.device),
         |row| {
             let entry = entry(connection, row)?;
             bytes = bytes.saturating_add(entry.cost());
@@ -82,12 +82,12 @@ fn entry(connection: &Database, row: &Row<'_>) -> Result<InboxEntry> {
 
 /// The rows of the user and of the device. Fills in the page's newest number and the number of the
 /// newest expired entry.
-fn extent(
+fn find_reader(
     connection: &Database,
-    layout: &Layout,
+    runs: &Runs,
     who: &Principal,
     page: &mut InboxPage,
-) -> Result<Option<Asking>> {
+) -> Result<Option<ReaderRefs>> {
     let found: Option<(i64, i64, i64, Option<i64>)> = connection
         .prepare_cached(
             "SELECT u.ref, u.inbox_floor, u.inbox_head, d.ref
@@ -99,8 +99,8 @@ fn extent(
         .optional()?;
     let Some((user, floor, moved, device)) = found else { return Ok(None) };
     page.floor = InboxSeq::new(floor.cast_unsigned());
-    page.head = newest_number(connection, layout, (user, floor, moved))?;
-    Ok(Some(Asking { user, device }))
+    page.head = newest_number(connection, runs, (user, floor, moved))?;
+    Ok(Some(ReaderRefs { user, device }))
 }
 
 /// The message or the notice of an entry.
@@ -123,14 +123,14 @@ fn event(connection: &Database, row: &Row<'_>) -> Result<Event> {
 
 /// The newest number of each user's inbox.
 pub(super) fn heads(connection: &Database, users: &[UserId]) -> Result<Vec<InboxSeq>> {
-    let layout = Layout::read(connection)?;
+    let runs = Runs::read(connection)?;
     let mut select = connection
         .prepare_cached("SELECT u.ref, u.inbox_floor, u.inbox_head FROM dm_users u WHERE u.pubkey = +?1")?;
     let mut head = |user: &UserId| {
         let found: Option<(i64, i64, i64)> = select
             .query_row([user.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
             .optional()?;
-        found.map_or(Ok(InboxSeq::ZERO), |found| newest_number(connection, &layout, found))
+        found.map_or(Ok(InboxSeq::ZERO), |found| newest_number(connection, &runs, found))
     };
     users.iter().map(&mut head).collect()
 }
@@ -139,10 +139,10 @@ pub(super) fn heads(connection: &Database, users: &[UserId]) -> Result<Vec<Inbox
 /// newest number in the large tree.
 fn newest_number(
     connection: &Database,
-    layout: &Layout,
+    runs: &Runs,
     (user, floor, moved): (i64, i64, i64),
 ) -> Result<InboxSeq> {
-    let newest = newest_entry(connection, layout, user)?.unwrap_or(moved);
+    let newest = newest_entry(connection, runs, user)?.unwrap_or(moved);
     Ok(InboxSeq::new(newest.max(floor).cast_unsigned()))
 }
 
@@ -180,9 +180,9 @@ pub(super) fn depth(connection: &Database, who: &Principal) -> Result<Depth> {
     let origin = codec::origin(Some(&who.device));
     walk(
         connection,
-        Layout::read(connection)?.inbox_of(user_ref, floor.max(cursor.unwrap_or(0))),
-        |part| part.of_inbox(statement),
-        |part| (part.number(), user_ref, part.above, origin, device_ref),
+        Runs::read(connection)?.inbox_of(user_ref, floor.max(cursor.unwrap_or(0))),
+        |part| part.inbox_statement(statement),
+        |part| (part.run(), user_ref, part.above, origin, device_ref),
         |row| {
             depth.messages += codec::get_number(row, 0)?;
             depth.notices += codec::get_number(row, 1)?;

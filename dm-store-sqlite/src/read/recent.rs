@@ -9,7 +9,7 @@ use rusqlite::{OptionalExtension, Result};
 
 use crate::codec;
 use crate::database::Database;
-use crate::runs::Layout;
+use crate::runs::Runs;
 
 /// Rows of one user in one run at which the reader checks whether older runs can be left out.
 const MANY: usize = 512;
@@ -20,10 +20,10 @@ type RunId = (i64, i64);
 /// The time of the newest entry of each run that gets no more rows. All readers share these times,
 /// because finding one reads all rows of the run.
 #[derive(Default)]
-pub(crate) struct Sealed(Mutex<HashMap<RunId, Timestamp>>);
+pub(crate) struct RunTimes(Mutex<HashMap<RunId, Timestamp>>);
 
 /// The newest message in each conversation about which a user has recent entries.
-pub(super) struct Recent {
+pub(super) struct RecentActivity {
     /// Number and time of the newest message, by the row of the conversation. If the entries hold
     /// any message of a conversation, they hold its newest one, because the oldest expire first.
     pub(super) newest: HashMap<i64, (i64, Timestamp)>,
@@ -34,25 +34,25 @@ pub(super) struct Recent {
     pub(super) at_least: Option<Timestamp>,
 }
 
-impl Recent {
+impl RecentActivity {
     /// Reads the runs of both generations: rows may be moved in the user's inbox and not yet in the
     /// conversation.
     pub(super) fn read(
         connection: &Database,
-        layout: &Layout,
-        sealed: &Sealed,
+        runs: &Runs,
+        run_times: &RunTimes,
         user_ref: i64,
         query: &ConversationsQuery,
     ) -> Result<Self> {
         let mut recent = Self { newest: HashMap::new(), is_partial: false, at_least: None };
         // From the newest run to the oldest, and in each from the newest entry on, so that the
         // first entry of a conversation is its newest.
-        let mut left: Vec<RunId> = layout.run_ids().collect();
+        let mut left: Vec<RunId> = runs.run_ids().collect();
         while let Some(run) = left.pop() {
             let rows = recent.add(connection, user_ref, run)?;
             if rows >= MANY {
                 recent.at_least = recent.least_of_page(query);
-                if recent.at_least.is_some() && sealed.newest(connection, &left)? < recent.at_least {
+                if recent.at_least.is_some() && run_times.newest(connection, &left)? < recent.at_least {
                     recent.is_partial = !left.is_empty();
                     break;
                 }
@@ -85,12 +85,12 @@ impl Recent {
         let times = self.newest.values().map(|(_, at)| *at);
         let mut times: Vec<Timestamp> =
             times.filter(|at| before.is_none_or(|before| Some(*at) < before)).collect();
-        let place = times.len().checked_sub(query.limit)?;
-        (place < times.len()).then(|| *times.select_nth_unstable(place).1)
+        let index = times.len().checked_sub(query.limit)?;
+        (index < times.len()).then(|| *times.select_nth_unstable(index).1)
     }
 }
 
-impl Sealed {
+impl RunTimes {
     /// The time of the newest entry in these runs, all of which get no more rows.
     fn newest(&self, connection: &Database, runs: &[RunId]) -> Result<Option<Timestamp>> {
         let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -139,11 +139,11 @@ mod tests {
                 format!("INSERT INTO dm_recent_inbox_{table} (run, user, seq, at) VALUES (0, 1, 1, {at})");
             database.execute(&row, []).unwrap();
         }
-        let sealed = Sealed::default();
-        let newest = |runs: &[RunId]| sealed.newest(&database, runs).unwrap().map(Timestamp::as_millis);
+        let run_times = RunTimes::default();
+        let newest = |runs: &[RunId]| run_times.newest(&database, runs).unwrap().map(Timestamp::as_millis);
         assert_eq!(newest(&[(0, 0), (1, 0)]), Some(7));
         assert_eq!(newest(&[(2, 0)]), Some(5), "generation 2 has the table of generation 0");
-        let mut known: Vec<RunId> = sealed.0.lock().unwrap().keys().copied().collect();
+        let mut known: Vec<RunId> = run_times.0.lock().unwrap().keys().copied().collect();
         known.sort_unstable();
         assert_eq!(known, [(1, 0), (2, 0)]);
     }

@@ -13,7 +13,7 @@ use dm_core::store::{
 };
 use rusqlite::Connection;
 
-use super::{conversations, history, inbox, key, recent::Sealed};
+use super::{conversations, history, inbox, key, recent::RunTimes};
 use crate::config::SqliteConfig;
 use crate::database::Database;
 use crate::names::TablePrefix;
@@ -24,7 +24,7 @@ const USERS: u64 = 4;
 
 fn connect(path: &Path) -> Database {
     let connection = Connection::open(path).unwrap();
-    connection.set_prepared_statement_cache_capacity(crate::connection::STATEMENTS);
+    connection.set_prepared_statement_cache_capacity(crate::connection::CACHED_STATEMENTS);
     connection.execute_batch("PRAGMA journal_mode = WAL").unwrap();
     Database::new(connection, TablePrefix::default())
 }
@@ -61,7 +61,7 @@ fn no_statement_is_planned_again() {
     let path = folder.path().join("dm.db");
     let writer = fill(&path);
     let connection = connect(&path);
-    let sealed = Sealed::default();
+    let run_times = RunTimes::default();
     for n in 1..=USERS {
         key(&connection, user(n)).unwrap().unwrap();
         inbox::devices(&connection, user(n)).unwrap();
@@ -69,7 +69,7 @@ fn no_statement_is_planned_again() {
         inbox::heads(&connection, &[user(n), user(n % USERS + 1)]).unwrap();
         conversations::conversation(&connection, conversation(n)).unwrap().unwrap();
         let page = ConversationsQuery { user: user(n), after: None, limit: 2 };
-        conversations::conversations(&connection, &sealed, &page).unwrap();
+        conversations::conversations(&connection, &run_times, &page).unwrap();
         for number in [0, 3, 40] {
             for range in [
                 HistoryRange::Newest,

@@ -5,45 +5,45 @@ use std::sync::Arc;
 use dm_core::store::{AppendMessage, Appended, Event, InboxSeq, Message, Outcome, Refusal, UserId};
 use rusqlite::{OptionalExtension, params};
 
-use super::heads::{Thread, User};
+use super::heads::{ConversationHead, User};
 use super::inbox::Content;
 use super::{Batch, Stop};
 use crate::codec::{self, MESSAGE, MESSAGE_COLUMNS};
 
 impl Batch<'_> {
     pub(super) fn append_message(&mut self, write: AppendMessage) -> Result<Outcome, Stop> {
-        let thread =
-            self.heads.thread(self.connection, self.recent, write.conversation)?.ok_or(Refusal::NotFound)?;
+        let conversation =
+            self.heads.conversation(self.connection, self.recent, write.conversation)?.ok_or(Refusal::NotFound)?;
         let sender = write.sender.user;
-        let recipient = thread.participants.peer_of(sender).ok_or(Refusal::NotFound)?;
+        let recipient = conversation.participants.peer_of(sender).ok_or(Refusal::NotFound)?;
         let sender_user = self.user_or_new(sender)?;
         let stale = self.stale_key(&write, recipient)?;
         let message_ref = self.heads.next_message(self.connection)?;
         // A refused write must not keep the client's id, so every check comes before its insert.
-        if stale.is_some() || !self.take_client_id(&write, sender_user, message_ref)? {
-            return match self.sent_before(&write, sender_user)? {
+        if stale.is_some() || !self.insert_client_id(&write, sender_user, message_ref)? {
+            return match self.earlier_message(&write, sender_user)? {
                 Some((message, sender_seq)) => Ok(write.answer_again(Arc::new(message), sender_seq)?),
                 None => Err(stale.unwrap_or(Refusal::ClientIdReused).into()),
             };
         }
 
         let (at, device) = (write.at, write.sender.device.clone());
-        let message = Arc::new(write.into_message(thread.head.next()));
+        let message = Arc::new(write.into_message(conversation.head.next()));
         let recipient_user = self.user_or_new(recipient)?;
-        self.insert_message(message_ref, &message, thread, sender_user, recipient_user)?;
+        self.insert_message(message_ref, &message, conversation, sender_user, recipient_user)?;
         let event = || Event::Message(Arc::clone(&message));
         let content =
-            || Content::Message { message_ref, thread_ref: thread.thread_ref, seq: message.sequence };
+            || Content::Message { message_ref, conversation_ref: conversation.conversation_ref, seq: message.sequence };
         let sent = self.append_entry((sender, sender_user), at, Some(&device), content(), event())?;
         let received = self.append_entry((recipient, recipient_user), at, None, content(), event())?;
-        self.heads.update_thread(message.conversation, Thread { head: message.sequence, ..thread });
+        self.heads.update_conversation(message.conversation, ConversationHead { head: message.sequence, ..conversation });
         let (sender_seq, appended) = (sent.entry.seq, vec![sent, received]);
         Ok(Outcome::MessageAppended(Appended { message, sender_seq, repeated: false, appended }))
     }
 
     /// Assigns the client's id to the message that is written next. Returns `false` and changes
     /// nothing if the sender used the id before. This is one search of the tree instead of two.
-    fn take_client_id(
+    fn insert_client_id(
         &mut self,
         write: &AppendMessage,
         sender: User,
@@ -60,7 +60,7 @@ impl Batch<'_> {
 
     /// The message that the sender sent under this client id before, and its number in the sender's
     /// inbox.
-    fn sent_before(
+    fn earlier_message(
         &self,
         write: &AppendMessage,
         sender: User,
@@ -95,7 +95,7 @@ impl Batch<'_> {
         &mut self,
         message_ref: i64,
         message: &Message,
-        thread: Thread,
+        conversation: ConversationHead,
         sender: User,
         recipient: User,
     ) -> rusqlite::Result<()> {
@@ -105,7 +105,7 @@ impl Batch<'_> {
         self.statements.message()?.execute(params![
             message_ref,
             message.id.as_bytes(),
-            thread.thread_ref,
+            conversation.conversation_ref,
             seq,
             sender.user_ref,
             codec::bound(sender.head.next().get()),
@@ -121,12 +121,12 @@ impl Batch<'_> {
         self.heads.insert_message(message_ref);
         self.statements.sequence()?.execute(params![
             self.recent.run(),
-            thread.thread_ref,
+            conversation.conversation_ref,
             seq,
             message_ref,
             at
         ])?;
-        self.recent.insert_message(thread.thread_ref, seq);
+        self.recent.insert_message(conversation.conversation_ref, seq);
         Ok(())
     }
 }

@@ -46,9 +46,9 @@ impl Batch<'_> {
             "SELECT r.seq, r.at FROM {rows} r WHERE {run} AND r.user = +?2 AND r.seq > +?3 ORDER BY r.seq";
         walk(
             self.connection,
-            self.recent.layout.inbox_of(user_ref, floor),
-            |part| part.of_inbox(statement),
-            |part| (part.number(), user_ref, part.above),
+            self.recent.runs.inbox_of(user_ref, floor),
+            |part| part.inbox_statement(statement),
+            |part| (part.run(), user_ref, part.above),
             |row| {
                 let (seq, at): (i64, i64) = (row.get(0)?, row.get(1)?);
                 if removed == limit || at < 0 || at >= codec::bound(before.as_millis()) {

@@ -17,7 +17,7 @@ use crate::database::Database;
 /// tables.
 pub(super) struct Heads {
     users: LruCache<UserId, User>,
-    threads: LruCache<ConversationId, Thread>,
+    conversations: LruCache<ConversationId, ConversationHead>,
     /// The row of the newest message; `None` until it is looked up.
     message: Option<i64>,
 }
@@ -34,8 +34,8 @@ pub(super) struct User {
 
 /// The numbers of a conversation that an append to it needs.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Thread {
-    pub(super) thread_ref: i64,
+pub(super) struct ConversationHead {
+    pub(super) conversation_ref: i64,
     pub(super) participants: Participants,
     /// The number of the newest message; zero before the first.
     pub(super) head: ServerSequence,
@@ -45,18 +45,18 @@ impl Heads {
     pub(super) fn new(config: &SqliteConfig) -> Self {
         let remembered = config.heads_bytes / SqliteConfig::HEAD_BYTES;
         let remembered = NonZeroUsize::new(remembered).unwrap_or(NonZeroUsize::MIN);
-        Self { users: LruCache::new(remembered), threads: LruCache::new(remembered), message: None }
+        Self { users: LruCache::new(remembered), conversations: LruCache::new(remembered), message: None }
     }
 
     pub(super) fn clear(&mut self) {
         self.users.clear();
-        self.threads.clear();
+        self.conversations.clear();
         self.message = None;
     }
 
     #[cfg(test)]
-    pub(super) fn knows(&self, users: usize, conversations: usize) -> bool {
-        (self.users.len(), self.threads.len()) == (users, conversations)
+    pub(super) fn holds(&self, users: usize, conversations: usize) -> bool {
+        (self.users.len(), self.conversations.len()) == (users, conversations)
     }
 
     /// Drops one user, whose inbox was changed otherwise than by appending.
@@ -68,8 +68,8 @@ impl Heads {
         self.users.put(user, head);
     }
 
-    pub(super) fn insert_thread(&mut self, id: ConversationId, head: Thread) {
-        self.threads.put(id, head);
+    pub(super) fn insert_conversation(&mut self, id: ConversationId, head: ConversationHead) {
+        self.conversations.put(id, head);
     }
 
     /// Updates a user who was just looked up. Their position in the order of use stays the same:
@@ -82,8 +82,8 @@ impl Heads {
     }
 
     /// Updates a conversation in the same way.
-    pub(super) fn update_thread(&mut self, id: ConversationId, head: Thread) {
-        if let Some(known) = self.threads.peek_mut(&id) {
+    pub(super) fn update_conversation(&mut self, id: ConversationId, head: ConversationHead) {
+        if let Some(known) = self.conversations.peek_mut(&id) {
             *known = head;
         }
     }
@@ -121,30 +121,30 @@ impl Heads {
         Ok(found)
     }
 
-    pub(super) fn thread(
+    pub(super) fn conversation(
         &mut self,
         connection: &Database,
         recent: &mut Recent,
         id: ConversationId,
-    ) -> Result<Option<Thread>> {
-        if let Some(known) = self.threads.get(&id) {
+    ) -> Result<Option<ConversationHead>> {
+        if let Some(known) = self.conversations.get(&id) {
             return Ok(Some(*known));
         }
-        let found = self.read_thread(connection, recent, id)?;
+        let found = self.read_conversation(connection, recent, id)?;
         if let Some(found) = found {
-            self.threads.put(id, found);
+            self.conversations.put(id, found);
         }
         Ok(found)
     }
 
     /// Reads a conversation, and with it those of its users who are not in memory: a message to it
     /// needs them next.
-    fn read_thread(
+    fn read_conversation(
         &mut self,
         connection: &Database,
         recent: &mut Recent,
         id: ConversationId,
-    ) -> Result<Option<Thread>> {
+    ) -> Result<Option<ConversationHead>> {
         let mut select = connection.prepare_cached(
             "SELECT a.pubkey, b.pubkey, c.ref, c.head, a.ref, a.inbox_floor, a.inbox_head,
                     b.ref, b.inbox_floor, b.inbox_head
@@ -160,11 +160,11 @@ impl Heads {
                 self.users.put(user, get_user(connection, recent, row, column)?);
             }
         }
-        let thread_ref = row.get(2)?;
+        let conversation_ref = row.get(2)?;
         let moved: i64 = row.get(3)?;
-        let head = recent.newest_message(connection, thread_ref)?.unwrap_or(moved);
+        let head = recent.newest_message(connection, conversation_ref)?.unwrap_or(moved);
         let head = ServerSequence::new(head.cast_unsigned());
-        Ok(Some(Thread { thread_ref, participants, head }))
+        Ok(Some(ConversationHead { conversation_ref, participants, head }))
     }
 }
 

@@ -11,7 +11,7 @@ use crate::codec;
 /// The content of an inbox entry.
 pub(super) enum Content {
     /// A message: its row, the row of its conversation, and its number there.
-    Message { message_ref: i64, thread_ref: i64, seq: ServerSequence },
+    Message { message_ref: i64, conversation_ref: i64, seq: ServerSequence },
     /// An encoded notice, which the entry's row holds itself.
     Notice(Vec<u8>),
 }
@@ -41,9 +41,9 @@ impl Batch<'_> {
         event: Event,
     ) -> rusqlite::Result<Notification> {
         let seq = user.head.next();
-        let (message, notice, thread, number) = match content {
-            Content::Message { message_ref, thread_ref, seq } => {
-                (Some(message_ref), None, Some(thread_ref), Some(codec::bound(seq.get())))
+        let (message, notice, conversation, conversation_seq) = match content {
+            Content::Message { message_ref, conversation_ref, seq } => {
+                (Some(message_ref), None, Some(conversation_ref), Some(codec::bound(seq.get())))
             }
             Content::Notice(notice) => (None, Some(notice), None, None),
         };
@@ -55,8 +55,8 @@ impl Batch<'_> {
             message,
             notice,
             codec::origin(origin),
-            thread,
-            number
+            conversation,
+            conversation_seq
         ])?;
         self.recent.insert_entry(user.user_ref, codec::bound(seq.get()));
         if user.is_empty {

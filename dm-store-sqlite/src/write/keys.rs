@@ -66,8 +66,8 @@ impl Batch<'_> {
                     )?);
                 }
             }
-            let told = peers.last().map_or(announcement.until, |(conversation, _)| *conversation);
-            self.advance(&announcement, told)?;
+            let notified = peers.last().map_or(announcement.until, |(conversation, _)| *conversation);
+            self.advance_announcement(&announcement, notified)?;
         }
         Ok(Outcome::KeysAnnounced { appended, more: self.next_announcement()?.is_some() })
     }
@@ -109,11 +109,11 @@ impl Batch<'_> {
 
     /// Notes the row of the last conversation whose peer is notified. Deletes the announcement when
     /// it was the last one.
-    fn advance(&self, announcement: &Announcement, told: i64) -> rusqlite::Result<()> {
-        if told < announcement.until {
+    fn advance_announcement(&self, announcement: &Announcement, notified: i64) -> rusqlite::Result<()> {
+        if notified < announcement.until {
             self.connection
                 .prepare_cached("UPDATE dm_announcements SET after = ?2 WHERE publisher = ?1")?
-                .execute(params![announcement.publisher.as_bytes(), told])?;
+                .execute(params![announcement.publisher.as_bytes(), notified])?;
         } else {
             self.connection
                 .prepare_cached("DELETE FROM dm_announcements WHERE publisher = ?1")?

@@ -14,7 +14,7 @@ pub(super) struct LastWriter {
     id: i64,
     /// SQLite's `data_version`, which changes with each commit of another connection, at a moment
     /// when the file named this writer as the last. `None` while the file may name another.
-    seen: Option<i64>,
+    data_version: Option<i64>,
 }
 
 impl LastWriter {
@@ -24,7 +24,7 @@ impl LastWriter {
     /// An error of SQLite.
     pub(super) fn new(connection: &Database) -> Result<Self, StoreError> {
         let id = connection.query_row("SELECT random()", [], |row| row.get(0)).map_err(from_sqlite)?;
-        Ok(Self { id, seen: None })
+        Ok(Self { id, data_version: None })
     }
 
     /// Makes this writer the last one, inside an open transaction. Returns whether it already was:
@@ -33,11 +33,11 @@ impl LastWriter {
     /// # Errors
     /// [`NewerSchema`](dm_core::store::StoreErrorKind::NewerSchema) if a newer version of the
     /// library changed the tables meanwhile, or an error of SQLite.
-    pub(super) fn take_over(&mut self, connection: &Database) -> Result<bool, StoreError> {
-        let (version, last) = self.look(connection).map_err(from_sqlite)?;
+    pub(super) fn claim(&mut self, connection: &Database) -> Result<bool, StoreError> {
+        let (version, last) = self.read_changes(connection).map_err(from_sqlite)?;
         let Some((schema, last)) = last else { return Ok(true) };
         if schema != schema::VERSION {
-            return Err(schema::newer(schema));
+            return Err(schema::newer_schema(schema));
         }
         if last != self.id {
             connection
@@ -45,19 +45,19 @@ impl LastWriter {
                 .and_then(|mut update| update.execute([self.id]))
                 .map_err(from_sqlite)?;
         }
-        self.seen = Some(version);
+        self.data_version = Some(version);
         Ok(last == self.id)
     }
 
     /// To be called after a failed transaction, which may have made this writer the last one.
     pub(super) const fn failed(&mut self) {
-        self.seen = None;
+        self.data_version = None;
     }
 
     /// SQLite's `data_version` and, if that changed, the schema's version and the last writer.
-    fn look(&self, connection: &Database) -> Result<(i64, Option<(usize, i64)>)> {
+    fn read_changes(&self, connection: &Database) -> Result<(i64, Option<(usize, i64)>)> {
         let version = connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
-        if self.seen == Some(version) {
+        if self.data_version == Some(version) {
             return Ok((version, None));
         }
         let last = connection
@@ -108,11 +108,11 @@ mod tests {
         assert_eq!(sent(&mut writer, 1), 1);
         let host = Connection::open(&path).unwrap();
         host.execute_batch("CREATE TABLE host (x); INSERT INTO host VALUES (1)").unwrap();
-        assert!(writer.heads.knows(2, 1), "two users and a conversation");
+        assert!(writer.heads.holds(2, 1), "two users and a conversation");
         assert_eq!(sent(&mut writer, 2), 2);
         host.execute_batch("INSERT INTO host VALUES (2)").unwrap();
         writer.begin().unwrap();
-        assert!(writer.heads.knows(2, 1));
+        assert!(writer.heads.holds(2, 1));
     }
 
     #[test]
@@ -126,7 +126,7 @@ mod tests {
             assert_eq!(sent(&mut other, 10 * n + 2), 4 * n + 2);
             // This makes it the last writer, which is then rolled back.
             one.begin().unwrap();
-            assert!(one.heads.knows(0, 0));
+            assert!(one.heads.holds(0, 0));
             one.abandon();
             assert_eq!(sent(&mut one, 10 * n + 3), 4 * n + 3);
             assert_eq!(sent(&mut other, 10 * n + 4), 4 * n + 4);

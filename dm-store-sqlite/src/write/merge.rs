@@ -5,39 +5,39 @@ use std::num::NonZeroUsize;
 use rusqlite::types::ToSqlOutput;
 use rusqlite::{Result, Row, params};
 
-use super::newest::Newest;
+use super::newest::NewestNumbers;
 use crate::codec;
 use crate::database::Database;
-use crate::runs::{Layout, Position, RUNS};
+use crate::runs::{Runs, Position, RUNS};
 
 /// Entries written between two moves, at most. A move costs some 20 µs beside its rows.
 const STEP: i64 = 256;
 
 /// The recent rows as the writer knows them. Always a copy of the file, as the heads are.
 pub(super) struct Recent {
-    pub(super) layout: Layout,
+    pub(super) runs: Runs,
     /// Entries in the generation that grows.
     entries: i64,
     /// Entries since the last move.
-    unsettled: i64,
+    unmerged: i64,
     /// Entries per run.
     run_entries: i64,
     /// `None` until a user or a conversation is looked up that is not in memory.
-    newest: Option<Newest>,
+    newest: Option<NewestNumbers>,
 }
 
 impl Recent {
     pub(super) fn read(connection: &Database, entries: NonZeroUsize) -> Result<Self> {
         let run_entries = (codec::count(entries.get()) / RUNS).max(1);
-        let layout = Layout::read(connection)?;
-        let table = layout.growing();
+        let runs = Runs::read(connection)?;
+        let table = runs.growing();
         let entries: i64 = connection
             .prepare_cached(&format!(
                 "SELECT count(*) FROM dm_recent_inbox_{table} WHERE run = (SELECT max(run) FROM dm_recent_inbox_{table})"
             ))?
             .query_row([], |row| row.get(0))?;
-        let earlier = (last_run(&layout) * run_entries).max(0);
-        Ok(Self { layout, entries: earlier + entries, unsettled: 0, run_entries, newest: None })
+        let earlier = (last_run(&runs) * run_entries).max(0);
+        Ok(Self { runs, entries: earlier + entries, unmerged: 0, run_entries, newest: None })
     }
 
     /// The run that gets the next row.
@@ -59,57 +59,57 @@ impl Recent {
         Ok(self.newest(connection)?.message(conversation_ref))
     }
 
-    fn newest(&mut self, connection: &Database) -> Result<&Newest> {
+    fn newest(&mut self, connection: &Database) -> Result<&NewestNumbers> {
         Ok(match &mut self.newest {
             Some(newest) => newest,
-            unknown => unknown.insert(Newest::read(connection)?),
+            unknown => unknown.insert(NewestNumbers::read(connection)?),
         })
     }
 
     /// Notes a message that was written.
     pub(super) fn insert_message(&mut self, conversation_ref: i64, seq: i64) {
         if let Some(newest) = &mut self.newest {
-            newest.insert_message(self.layout.growing(), conversation_ref, seq);
+            newest.insert_message(self.runs.growing(), conversation_ref, seq);
         }
     }
 
     /// Notes an entry that was written.
     pub(super) fn insert_entry(&mut self, user_ref: i64, seq: i64) {
         if let Some(newest) = &mut self.newest {
-            newest.insert_entry(self.layout.growing(), user_ref, seq);
+            newest.insert_entry(self.runs.growing(), user_ref, seq);
         }
         let runs = self.run() + 1;
-        let [even, odd] = &mut self.layout.runs;
-        *(if self.layout.generation & 1 == 0 { even } else { odd }) = runs;
+        let [even, odd] = &mut self.runs.counts;
+        *(if self.runs.generation & 1 == 0 { even } else { odd }) = runs;
         self.entries += 1;
-        self.unsettled += 1;
+        self.unmerged += 1;
     }
 
     /// Moves rows of the generation before the growing one, at a pace at which all of them are
     /// moved when the growing one is full. Then a new generation begins, and the full one is moved
     /// next.
-    pub(super) fn settle(&mut self, connection: &Database) -> Result<()> {
+    pub(super) fn merge(&mut self, connection: &Database) -> Result<()> {
         let full = self.entries >= RUNS * self.run_entries;
-        if self.unsettled < STEP.min(self.run_entries) && !full {
+        if self.unmerged < STEP.min(self.run_entries) && !full {
             return Ok(());
         }
-        let before = (self.layout.inbox, self.layout.sequence);
+        let before = (self.runs.inbox_moved, self.runs.sequence_moved);
         // A quarter more than were written, so that the last is moved in time.
-        let entries = if full { i64::MAX } else { self.unsettled + self.unsettled / 4 + 1 };
-        self.unsettled = 0;
-        let moving = 1 - self.layout.growing();
-        if self.layout.inbox != Position::END {
-            self.layout.inbox = move_entries(connection, moving, self.layout.inbox, entries)?;
+        let entries = if full { i64::MAX } else { self.unmerged + self.unmerged / 4 + 1 };
+        self.unmerged = 0;
+        let moving = 1 - self.runs.growing();
+        if self.runs.inbox_moved != Position::END {
+            self.runs.inbox_moved = move_entries(connection, moving, self.runs.inbox_moved, entries)?;
         }
-        if self.layout.sequence != Position::END {
+        if self.runs.sequence_moved != Position::END {
             let messages = if full { i64::MAX } else { entries / 2 + 1 };
-            self.layout.sequence = move_messages(connection, moving, self.layout.sequence, messages)?;
+            self.runs.sequence_moved = move_messages(connection, moving, self.runs.sequence_moved, messages)?;
         }
         if full {
-            self.turn(connection, moving)?;
+            self.next_generation(connection, moving)?;
         }
-        if full || before != (self.layout.inbox, self.layout.sequence) {
-            let Layout { generation, inbox, sequence, .. } = self.layout;
+        if full || before != (self.runs.inbox_moved, self.runs.sequence_moved) {
+            let Runs { generation, inbox_moved: inbox, sequence_moved: sequence, .. } = self.runs;
             connection
                 .prepare_cached(
                     "UPDATE dm_merge SET generation = ?1, user = ?2, user_seq = ?3, conversation = ?4,
@@ -121,32 +121,32 @@ impl Recent {
     }
 
     /// Deletes the generation that is moved, and begins a new one.
-    fn turn(&mut self, connection: &Database, moved: i64) -> Result<()> {
+    fn next_generation(&mut self, connection: &Database, moved: i64) -> Result<()> {
         // Without a condition SQLite frees whole pages and reads no row.
         connection.prepare_cached(&format!("DELETE FROM dm_recent_inbox_{moved}"))?.execute([])?;
         connection.prepare_cached(&format!("DELETE FROM dm_recent_sequence_{moved}"))?.execute([])?;
         if let Some(newest) = &mut self.newest {
             newest.clear(moved);
         }
-        self.layout.generation += 1;
-        self.layout.inbox = Position::START;
-        self.layout.sequence = Position::START;
-        let [even, odd] = &mut self.layout.runs;
+        self.runs.generation += 1;
+        self.runs.inbox_moved = Position::START;
+        self.runs.sequence_moved = Position::START;
+        let [even, odd] = &mut self.runs.counts;
         *(if moved == 0 { even } else { odd }) = 0;
         self.entries = 0;
         Ok(())
     }
 }
 
-fn last_run(layout: &Layout) -> i64 {
-    let [even, odd] = layout.runs;
-    (if layout.growing() == 0 { even } else { odd }) - 1
+fn last_run(runs: &Runs) -> i64 {
+    let [even, odd] = runs.counts;
+    (if runs.growing() == 0 { even } else { odd }) - 1
 }
 
 /// Moves inbox entries in the order of their keys. Returns how far they are moved.
 fn move_entries(connection: &Database, table: i64, after: Position, limit: i64) -> Result<Position> {
     let columns = "user, seq, at, message, notice, origin";
-    let mut select = connection.prepare_cached(&in_order("inbox", table, "user", columns))?;
+    let mut select = connection.prepare_cached(&rows_in_order("inbox", table, "user", columns))?;
     let mut insert = connection.prepare_cached(
         "INSERT INTO dm_inbox (user, seq, at, message, notice, origin) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?;
@@ -185,7 +185,7 @@ fn move_entries(connection: &Database, table: i64, after: Position, limit: i64) 
 /// Moves rows of conversations in the order of their keys. Returns how far they are moved.
 fn move_messages(connection: &Database, table: i64, after: Position, limit: i64) -> Result<Position> {
     let columns = "conversation, seq, message, at";
-    let mut select = connection.prepare_cached(&in_order("sequence", table, "conversation", columns))?;
+    let mut select = connection.prepare_cached(&rows_in_order("sequence", table, "conversation", columns))?;
     let mut insert = connection
         .prepare_cached("INSERT INTO dm_sequence (conversation, seq, message) VALUES (?1, ?2, ?3)")?;
     let mut head =
@@ -220,7 +220,7 @@ fn position(row: &Row<'_>) -> Result<Position> {
 /// A statement for the rows of all runs of a generation after `(?1, ?2)`, at most `?3`, in the
 /// order of their keys. SQLite merges the runs, each of which is in this order. The plus signs keep
 /// it from planning the statement again for each value.
-fn in_order(tree: &str, table: i64, key: &str, columns: &str) -> String {
+fn rows_in_order(tree: &str, table: i64, key: &str, columns: &str) -> String {
     let runs: Vec<String> = (0..RUNS)
         .map(|run| {
             format!(

@@ -88,7 +88,7 @@ impl Writer {
         }
         let begun = self.connection.prepare_cached("BEGIN IMMEDIATE").and_then(|mut begin| begin.execute([]));
         begun.map_err(from_sqlite)?;
-        if !self.last_writer.take_over(&self.connection)? {
+        if !self.last_writer.claim(&self.connection)? {
             self.heads.clear();
             self.recent = None;
         }
@@ -100,7 +100,7 @@ impl Writer {
             Some(recent) => recent,
             unknown => unknown.insert(Recent::read(&self.connection, self.recent_entries)?),
         };
-        let statements = Statements::new(&self.connection, recent.layout.growing());
+        let statements = Statements::new(&self.connection, recent.runs.growing());
         let mut writes = Batch { connection: &self.connection, heads: &mut self.heads, recent, statements };
         let outcomes = batch
             .into_iter()
@@ -111,7 +111,7 @@ impl Writer {
             })
             .collect::<rusqlite::Result<_>>()?;
         drop(writes);
-        recent.settle(&self.connection)?;
+        recent.merge(&self.connection)?;
         Ok(outcomes)
     }
 

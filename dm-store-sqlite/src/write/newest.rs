@@ -9,7 +9,7 @@ use crate::database::Database;
 /// The newest number of each inbox and of each conversation that has recent rows: one look-up in
 /// memory instead of one in each run, of which there are up to 32. It holds at most as many numbers
 /// as there are recent rows, and is always a copy of the file.
-pub(super) struct Newest([Generation; 2]);
+pub(super) struct NewestNumbers([Generation; 2]);
 
 /// The newest numbers in one table of recent rows, by the rows of users and of conversations. They
 /// stay valid while rows are moved or expire, and are dropped with their generation.
@@ -18,7 +18,7 @@ struct Generation {
     messages: HashMap<i64, i64>,
 }
 
-impl Newest {
+impl NewestNumbers {
     /// Reads all recent rows.
     pub(super) fn read(connection: &Database) -> Result<Self> {
         Ok(Self([Generation::read(connection, 0)?, Generation::read(connection, 1)?]))
@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn numbers_go_with_their_generation() {
         let generation = || Generation { entries: HashMap::new(), messages: HashMap::new() };
-        let mut newest = Newest([generation(), generation()]);
+        let mut newest = NewestNumbers([generation(), generation()]);
         newest.insert_entry(0, 1, 5);
         newest.insert_entry(1, 1, 6);
         newest.insert_message(0, 2, 7);

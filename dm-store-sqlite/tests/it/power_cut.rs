@@ -38,12 +38,13 @@ struct Files {
     log: Vec<u8>,
 }
 
-struct Place {
+/// The folder of a store, and the random choices of what a power cut leaves of its files.
+struct SimulatedDisk {
     folder: tempfile::TempDir,
     chance: Chance,
 }
 
-impl Place {
+impl SimulatedDisk {
     fn new(seed: u64) -> Self {
         Self { folder: tempfile::tempdir().unwrap(), chance: Chance::new(seed, 0) }
     }
@@ -66,21 +67,21 @@ impl Place {
     /// A log as it may be found after a power cut between two states. When a log begins anew,
     /// SQLite syncs the new header before anything else: otherwise the old header could meet the
     /// rest of the old content, and bring back pages from before the last checkpoint.
-    fn log_on_the_way(&mut self, before: &[u8], after: &[u8]) -> Vec<u8> {
+    fn log_after_cut(&mut self, before: &[u8], after: &[u8]) -> Vec<u8> {
         let begins_anew = before.len() >= LOG_HEADER && before[..LOG_HEADER] != after[..LOG_HEADER];
         if !begins_anew {
-            return self.on_the_way(before, after);
+            return self.file_after_cut(before, after);
         }
         if self.chance.below(4) == 0 {
             return before.to_vec();
         }
         let with_header = [&after[..LOG_HEADER], &before[LOG_HEADER..]].concat();
-        self.on_the_way(&with_header, after)
+        self.file_after_cut(&with_header, after)
     }
 
     /// A file as it may be found after a power cut between two states: with any of the changed
     /// sectors.
-    fn on_the_way(&mut self, before: &[u8], after: &[u8]) -> Vec<u8> {
+    fn file_after_cut(&mut self, before: &[u8], after: &[u8]) -> Vec<u8> {
         // Of eight changed sectors, this many are there on average: from none to all.
         let odds = self.chance.below(9);
         // The new length may reach the disk before the content does, or after.
@@ -116,26 +117,26 @@ async fn judged(files: &Files, oracle: &mut Oracle) -> Fate {
 }
 
 /// A store with frequent checkpoints.
-fn start(place: &Place) -> SqliteStore {
+fn start(disk: &SimulatedDisk) -> SqliteStore {
     let mut config = SqliteConfig::default();
     config.checkpoint_pages = 40;
     config.recent_entries = NonZeroUsize::new(24).unwrap();
-    SqliteStore::open_with(place.path(), &config).unwrap()
+    SqliteStore::open_with(disk.path(), &config).unwrap()
 }
 
 #[tokio::test]
 async fn what_was_answered_survives_a_power_cut() {
-    let (mut place, mut oracle) = (Place::new(7), Oracle::new(7));
-    let store = start(&place);
+    let (mut disk, mut oracle) = (SimulatedDisk::new(7), Oracle::new(7));
+    let store = start(&disk);
     let (mut trials, mut whole, mut checkpoints) = (0_u32, 0_u32, 0_u32);
-    let mut before = place.copy();
+    let mut before = disk.copy();
     for _ in 0..BATCHES {
         let writes = oracle.ask();
         let asked = oracle.clone();
         oracle.answered(&store.commit(writes).await.unwrap()).unwrap();
-        let after = place.copy();
+        let after = disk.copy();
         for _ in 0..CUTS {
-            let log = place.log_on_the_way(&before.log, &after.log);
+            let log = disk.log_after_cut(&before.log, &after.log);
             let files = Files { database: before.database.clone(), log };
             whole += u32::from(judged(&files, &mut asked.clone()).await == Fate::Whole);
             trials += 1;
@@ -143,7 +144,7 @@ async fn what_was_answered_survives_a_power_cut() {
         if before.database != after.database {
             checkpoints += 1;
             for _ in 0..CUTS {
-                let database = place.on_the_way(&before.database, &after.database);
+                let database = disk.file_after_cut(&before.database, &after.database);
                 let files = Files { database, log: after.log.clone() };
                 judged(&files, &mut oracle.clone()).await;
                 trials += 1;
@@ -162,21 +163,21 @@ async fn what_was_answered_survives_a_power_cut() {
 
 #[tokio::test]
 async fn a_damaged_log_gives_what_was_there_after_an_earlier_commit_or_a_typed_error() {
-    let (mut place, mut oracle) = (Place::new(11), Oracle::new(11));
-    let store = start(&place);
+    let (mut disk, mut oracle) = (SimulatedDisk::new(11), Oracle::new(11));
+    let store = start(&disk);
     for _ in 0..BATCHES {
         let writes = oracle.ask();
         oracle.answered(&store.commit(writes).await.unwrap()).unwrap();
     }
-    let whole = place.copy();
+    let whole = disk.copy();
     let mut earlier = 0;
     for n in 0..40 {
         let mut files = whole.clone();
-        let at = place.chance.place(files.log.len());
+        let at = disk.chance.place(files.log.len());
         if n % 2 == 0 {
             files.log.truncate(at);
         } else {
-            files.log[at] ^= 1 << place.chance.below(8);
+            files.log[at] ^= 1 << disk.chance.below(8);
         }
         let folder = tempfile::tempdir().unwrap();
         match open(&files, folder.path()) {
@@ -195,11 +196,11 @@ async fn a_damaged_log_gives_what_was_there_after_an_earlier_commit_or_a_typed_e
 #[tokio::test]
 #[should_panic(expected = "answered batches")]
 async fn a_log_that_was_not_synced_is_noticed() {
-    let (place, mut oracle) = (Place::new(7), Oracle::new(7));
-    let store = start(&place);
-    let mut before = place.copy();
+    let (disk, mut oracle) = (SimulatedDisk::new(7), Oracle::new(7));
+    let store = start(&disk);
+    let mut before = disk.copy();
     for _ in 0..3 {
-        before = place.copy();
+        before = disk.copy();
         let writes = oracle.ask();
         oracle.answered(&store.commit(writes).await.unwrap()).unwrap();
     }
