@@ -75,7 +75,7 @@ mod error;
 mod names;
 mod ownership;
 mod read;
-mod runs;
+mod recent;
 mod schema;
 mod store;
 mod write;

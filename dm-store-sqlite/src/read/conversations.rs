@@ -10,9 +10,9 @@ use rusqlite::{OptionalExtension, Result, Row, params};
 
 use crate::codec;
 use crate::database::Database;
-use crate::read::newest::newest_message;
-use crate::read::recent::{RecentActivity, RunTimes};
-use crate::runs::Runs;
+use crate::recent::activity::{RecentActivity, RunTimes};
+use crate::recent::read::newest_message;
+use crate::recent::runs::Runs;
 
 pub(super) fn conversation(connection: &Database, id: ConversationId) -> Result<Option<ConversationState>> {
     let found = connection

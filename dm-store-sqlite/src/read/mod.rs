@@ -3,8 +3,6 @@
 mod conversations;
 mod history;
 mod inbox;
-mod newest;
-mod recent;
 #[cfg(test)]
 mod tests;
 
@@ -19,16 +17,17 @@ use rusqlite::{OptionalExtension, Result};
 use crate::codec;
 use crate::connection::ReaderPool;
 use crate::database::Database;
+use crate::recent::activity::RunTimes;
 
 /// The reads of a store, on its pool of connections.
 pub(crate) struct Reader {
     pool: ReaderPool,
-    run_times: recent::RunTimes,
+    run_times: RunTimes,
 }
 
 impl Reader {
     pub(crate) fn new(pool: ReaderPool) -> Self {
-        Self { pool, run_times: recent::RunTimes::default() }
+        Self { pool, run_times: RunTimes::default() }
     }
 }
 

@@ -13,10 +13,11 @@ use dm_core::store::{
 };
 use rusqlite::Connection;
 
-use super::{conversations, history, inbox, key, recent::RunTimes};
+use super::{conversations, history, inbox, key};
 use crate::config::SqliteConfig;
 use crate::database::Database;
 use crate::names::TablePrefix;
+use crate::recent::activity::RunTimes;
 use crate::schema;
 use crate::write::Writer;
 

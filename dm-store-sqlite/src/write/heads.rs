@@ -7,10 +7,10 @@ use dm_core::store::{ConversationId, InboxSeq, Participants, ServerSequence, Use
 use lru::LruCache;
 use rusqlite::{Result, Row};
 
-use super::merge::Recent;
 use crate::codec;
 use crate::config::SqliteConfig;
 use crate::database::Database;
+use crate::recent::merge::Recent;
 
 /// The users and conversations of the latest writes; the least recently used are dropped. Always a
 /// copy of the file: it is cleared when a batch fails and when another writer wrote to the store's

@@ -9,8 +9,6 @@ mod heads;
 mod inbox;
 mod keys;
 mod last_writer;
-mod merge;
-mod newest;
 mod statements;
 
 use std::num::NonZeroUsize;
@@ -20,9 +18,9 @@ use dm_core::store::{EngineWriter, Outcome, Refusal, StoreError, StoreErrorKind,
 use crate::config::SqliteConfig;
 use crate::database::Database;
 use crate::error::{did_not_commit, from_sqlite};
+use crate::recent::merge::Recent;
 use heads::Heads;
 use last_writer::LastWriter;
-use merge::Recent;
 use statements::Statements;
 
 /// The only connection of this process that writes.

@@ -5,17 +5,17 @@ use std::num::NonZeroUsize;
 use rusqlite::types::ToSqlOutput;
 use rusqlite::{Result, Row, params};
 
-use super::newest::NewestNumbers;
 use crate::codec;
 use crate::database::Database;
-use crate::runs::{Runs, Position, RUNS};
+use crate::recent::newest::NewestNumbers;
+use crate::recent::runs::{Position, RUNS, Runs};
 
 /// Entries written between two moves, at most. A move costs some 20 µs beside its rows.
 const STEP: i64 = 256;
 
 /// The recent rows as the writer knows them. Always a copy of the file, as the heads are.
-pub(super) struct Recent {
-    pub(super) runs: Runs,
+pub(crate) struct Recent {
+    pub(crate) runs: Runs,
     /// Entries in the generation that grows.
     entries: i64,
     /// Entries since the last move.
@@ -27,7 +27,7 @@ pub(super) struct Recent {
 }
 
 impl Recent {
-    pub(super) fn read(connection: &Database, entries: NonZeroUsize) -> Result<Self> {
+    pub(crate) fn read(connection: &Database, entries: NonZeroUsize) -> Result<Self> {
         let run_entries = (codec::count(entries.get()) / RUNS).max(1);
         let runs = Runs::read(connection)?;
         let table = runs.growing();
@@ -41,17 +41,17 @@ impl Recent {
     }
 
     /// The run that gets the next row.
-    pub(super) fn run(&self) -> i64 {
+    pub(crate) fn run(&self) -> i64 {
         (self.entries / self.run_entries).min(RUNS - 1)
     }
 
     /// The number of a user's newest recent entry, which may have expired.
-    pub(super) fn newest_entry(&mut self, connection: &Database, user_ref: i64) -> Result<Option<i64>> {
+    pub(crate) fn newest_entry(&mut self, connection: &Database, user_ref: i64) -> Result<Option<i64>> {
         Ok(self.newest(connection)?.entry(user_ref))
     }
 
     /// The number of a conversation's newest recent message.
-    pub(super) fn newest_message(
+    pub(crate) fn newest_message(
         &mut self,
         connection: &Database,
         conversation_ref: i64,
@@ -67,14 +67,14 @@ impl Recent {
     }
 
     /// Notes a message that was written.
-    pub(super) fn insert_message(&mut self, conversation_ref: i64, seq: i64) {
+    pub(crate) fn insert_message(&mut self, conversation_ref: i64, seq: i64) {
         if let Some(newest) = &mut self.newest {
             newest.insert_message(self.runs.growing(), conversation_ref, seq);
         }
     }
 
     /// Notes an entry that was written.
-    pub(super) fn insert_entry(&mut self, user_ref: i64, seq: i64) {
+    pub(crate) fn insert_entry(&mut self, user_ref: i64, seq: i64) {
         if let Some(newest) = &mut self.newest {
             newest.insert_entry(self.runs.growing(), user_ref, seq);
         }
@@ -88,7 +88,7 @@ impl Recent {
     /// Moves rows of the generation before the growing one, at a pace at which all of them are
     /// moved when the growing one is full. Then a new generation begins, and the full one is moved
     /// next.
-    pub(super) fn merge(&mut self, connection: &Database) -> Result<()> {
+    pub(crate) fn merge(&mut self, connection: &Database) -> Result<()> {
         let full = self.entries >= RUNS * self.run_entries;
         if self.unmerged < STEP.min(self.run_entries) && !full {
             return Ok(());

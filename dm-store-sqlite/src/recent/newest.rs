@@ -9,7 +9,7 @@ use crate::database::Database;
 /// The newest number of each inbox and of each conversation that has recent rows: one look-up in
 /// memory instead of one in each run, of which there are up to 32. It holds at most as many numbers
 /// as there are recent rows, and is always a copy of the file.
-pub(super) struct NewestNumbers([Generation; 2]);
+pub(crate) struct NewestNumbers([Generation; 2]);
 
 /// The newest numbers in one table of recent rows, by the rows of users and of conversations. They
 /// stay valid while rows are moved or expire, and are dropped with their generation.
@@ -20,32 +20,32 @@ struct Generation {
 
 impl NewestNumbers {
     /// Reads all recent rows.
-    pub(super) fn read(connection: &Database) -> Result<Self> {
+    pub(crate) fn read(connection: &Database) -> Result<Self> {
         Ok(Self([Generation::read(connection, 0)?, Generation::read(connection, 1)?]))
     }
 
     /// The number of a user's newest recent entry, which may have expired.
-    pub(super) fn entry(&self, user_ref: i64) -> Option<i64> {
+    pub(crate) fn entry(&self, user_ref: i64) -> Option<i64> {
         self.newest(|generation| generation.entries.get(&user_ref))
     }
 
     /// The number of a conversation's newest recent message.
-    pub(super) fn message(&self, conversation_ref: i64) -> Option<i64> {
+    pub(crate) fn message(&self, conversation_ref: i64) -> Option<i64> {
         self.newest(|generation| generation.messages.get(&conversation_ref))
     }
 
     /// Notes an entry that was written to a table.
-    pub(super) fn insert_entry(&mut self, table: i64, user_ref: i64, seq: i64) {
+    pub(crate) fn insert_entry(&mut self, table: i64, user_ref: i64, seq: i64) {
         self.generation(table).entries.insert(user_ref, seq);
     }
 
     /// Notes a message that was written to a table.
-    pub(super) fn insert_message(&mut self, table: i64, conversation_ref: i64, seq: i64) {
+    pub(crate) fn insert_message(&mut self, table: i64, conversation_ref: i64, seq: i64) {
         self.generation(table).messages.insert(conversation_ref, seq);
     }
 
     /// Drops the numbers of a table, whose rows are all moved.
-    pub(super) fn clear(&mut self, table: i64) {
+    pub(crate) fn clear(&mut self, table: i64) {
         let generation = self.generation(table);
         generation.entries.clear();
         generation.messages.clear();

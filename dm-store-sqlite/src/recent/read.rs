@@ -3,10 +3,10 @@
 use rusqlite::{OptionalExtension, Result, params};
 
 use crate::database::Database;
-use crate::runs::Runs;
+use crate::recent::runs::Runs;
 
 /// The number of the newest entry of an inbox that is in a run; `None` when all are moved.
-pub(super) fn newest_entry(connection: &Database, runs: &Runs, user_ref: i64) -> Result<Option<i64>> {
+pub(crate) fn newest_entry(connection: &Database, runs: &Runs, user_ref: i64) -> Result<Option<i64>> {
     let statement = "SELECT max(r.seq) FROM {rows} r WHERE {run} AND r.user = +?2 AND r.seq > +?3";
     for part in runs.recent_inbox_of(user_ref).rev() {
         let newest: Option<i64> = connection
@@ -21,7 +21,7 @@ pub(super) fn newest_entry(connection: &Database, runs: &Runs, user_ref: i64) ->
 
 /// The number and time of the newest message of a conversation that is in a run; `None` when all
 /// are moved.
-pub(super) fn newest_message(
+pub(crate) fn newest_message(
     connection: &Database,
     runs: &Runs,
     conversation_ref: i64,

@@ -9,7 +9,7 @@ use rusqlite::{OptionalExtension, Result};
 
 use crate::codec;
 use crate::database::Database;
-use crate::runs::Runs;
+use crate::recent::runs::Runs;
 
 /// Rows of one user in one run at which the reader checks whether older runs can be left out.
 const MANY: usize = 512;
@@ -23,21 +23,21 @@ type RunId = (i64, i64);
 pub(crate) struct RunTimes(Mutex<HashMap<RunId, Timestamp>>);
 
 /// The newest message in each conversation about which a user has recent entries.
-pub(super) struct RecentActivity {
+pub(crate) struct RecentActivity {
     /// Number and time of the newest message, by the row of the conversation. If the entries hold
     /// any message of a conversation, they hold its newest one, because the oldest expire first.
-    pub(super) newest: HashMap<i64, (i64, Timestamp)>,
+    pub(crate) newest: HashMap<i64, (i64, Timestamp)>,
     /// Whether older runs were left out. A conversation whose newest message is only there is not
     /// on the page.
-    pub(super) is_partial: bool,
+    pub(crate) is_partial: bool,
     /// Conversations whose last activity is before this time are not on the page.
-    pub(super) at_least: Option<Timestamp>,
+    pub(crate) at_least: Option<Timestamp>,
 }
 
 impl RecentActivity {
     /// Reads the runs of both generations: rows may be moved in the user's inbox and not yet in the
     /// conversation.
-    pub(super) fn read(
+    pub(crate) fn read(
         connection: &Database,
         runs: &Runs,
         run_times: &RunTimes,
