@@ -8,7 +8,8 @@ use rusqlite::{OptionalExtension, Result, Row, params};
 
 use crate::codec::{self, MESSAGE};
 use crate::database::Database;
-use crate::recent::runs::{Part, Runs, walk};
+use crate::recent::read::{Part, walk};
+use crate::recent::runs::Runs;
 
 pub(super) fn history(connection: &Database, query: &HistoryQuery) -> Result<Option<HistoryPage>> {
     let conversation: Option<i64> = connection

@@ -12,8 +12,8 @@ use rusqlite::{OptionalExtension, Result, Row, params};
 
 use crate::codec::{self, MESSAGE};
 use crate::database::Database;
-use crate::recent::read::newest_entry;
-use crate::recent::runs::{Runs, walk};
+use crate::recent::read::{newest_entry, walk};
+use crate::recent::runs::Runs;
 
 /// Numbers that one page examines. The page ends there even when it shows few of the entries or
 /// none. The device then asks for the next page, so that one read never walks a whole inbox.

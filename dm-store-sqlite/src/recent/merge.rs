@@ -1,93 +1,18 @@
 //! Moving recent rows into the large trees, some with each batch.
 
-use std::num::NonZeroUsize;
-
 use rusqlite::types::ToSqlOutput;
 use rusqlite::{Result, Row, params};
 
-use crate::codec;
 use crate::database::Database;
-use crate::recent::newest::NewestNumbers;
+use crate::recent::Recent;
 use crate::recent::runs::{Position, RUNS, Runs};
 
 /// Entries written between two moves, at most. A move costs some 20 µs beside its rows.
 const STEP: i64 = 256;
 
-/// The recent rows as the writer knows them. Always a copy of the file, as the heads are.
-pub(crate) struct Recent {
-    pub(crate) runs: Runs,
-    /// Entries in the generation that grows.
-    entries: i64,
-    /// Entries since the last move.
-    unmerged: i64,
-    /// Entries per run.
-    run_entries: i64,
-    /// `None` until a user or a conversation is looked up that is not in memory.
-    newest: Option<NewestNumbers>,
-}
-
 impl Recent {
-    pub(crate) fn read(connection: &Database, entries: NonZeroUsize) -> Result<Self> {
-        let run_entries = (codec::count(entries.get()) / RUNS).max(1);
-        let runs = Runs::read(connection)?;
-        let table = runs.growing();
-        let entries: i64 = connection
-            .prepare_cached(&format!(
-                "SELECT count(*) FROM dm_recent_inbox_{table} WHERE run = (SELECT max(run) FROM dm_recent_inbox_{table})"
-            ))?
-            .query_row([], |row| row.get(0))?;
-        let earlier = (last_run(&runs) * run_entries).max(0);
-        Ok(Self { runs, entries: earlier + entries, unmerged: 0, run_entries, newest: None })
-    }
-
-    /// The run that gets the next row.
-    pub(crate) fn run(&self) -> i64 {
-        (self.entries / self.run_entries).min(RUNS - 1)
-    }
-
-    /// The number of a user's newest recent entry, which may have expired.
-    pub(crate) fn newest_entry(&mut self, connection: &Database, user_ref: i64) -> Result<Option<i64>> {
-        Ok(self.newest(connection)?.entry(user_ref))
-    }
-
-    /// The number of a conversation's newest recent message.
-    pub(crate) fn newest_message(
-        &mut self,
-        connection: &Database,
-        conversation_ref: i64,
-    ) -> Result<Option<i64>> {
-        Ok(self.newest(connection)?.message(conversation_ref))
-    }
-
-    fn newest(&mut self, connection: &Database) -> Result<&NewestNumbers> {
-        Ok(match &mut self.newest {
-            Some(newest) => newest,
-            unknown => unknown.insert(NewestNumbers::read(connection)?),
-        })
-    }
-
-    /// Notes a message that was written.
-    pub(crate) fn insert_message(&mut self, conversation_ref: i64, seq: i64) {
-        if let Some(newest) = &mut self.newest {
-            newest.insert_message(self.runs.growing(), conversation_ref, seq);
-        }
-    }
-
-    /// Notes an entry that was written.
-    pub(crate) fn insert_entry(&mut self, user_ref: i64, seq: i64) {
-        if let Some(newest) = &mut self.newest {
-            newest.insert_entry(self.runs.growing(), user_ref, seq);
-        }
-        let runs = self.run() + 1;
-        let [even, odd] = &mut self.runs.counts;
-        *(if self.runs.generation & 1 == 0 { even } else { odd }) = runs;
-        self.entries += 1;
-        self.unmerged += 1;
-    }
-
-    /// Moves rows of the generation before the growing one, at a pace at which all of them are
-    /// moved when the growing one is full. Then a new generation begins, and the full one is moved
-    /// next.
+    /// Moves rows of the moving generation, at a pace at which all of them are moved when the
+    /// growing generation is full. Then a new generation begins, and the full one is moved next.
     pub(crate) fn merge(&mut self, connection: &Database) -> Result<()> {
         let full = self.entries >= RUNS * self.run_entries;
         if self.unmerged < STEP.min(self.run_entries) && !full {
@@ -120,7 +45,7 @@ impl Recent {
         Ok(())
     }
 
-    /// Deletes the generation that is moved, and begins a new one.
+    /// Deletes the moving generation, whose rows are all moved, and begins a new one.
     fn next_generation(&mut self, connection: &Database, moved: i64) -> Result<()> {
         // Without a condition SQLite frees whole pages and reads no row.
         connection.prepare_cached(&format!("DELETE FROM dm_recent_inbox_{moved}"))?.execute([])?;
@@ -136,11 +61,6 @@ impl Recent {
         self.entries = 0;
         Ok(())
     }
-}
-
-fn last_run(runs: &Runs) -> i64 {
-    let [even, odd] = runs.counts;
-    (if runs.growing() == 0 { even } else { odd }) - 1
 }
 
 /// Moves inbox entries in the order of their keys. Returns how far they are moved.
@@ -233,6 +153,8 @@ fn rows_in_order(tree: &str, table: i64, key: &str, columns: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroUsize;
+
     use dm_conformance::build::{append, open};
     use dm_core::store::EngineWriter as _;
 

@@ -7,7 +7,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::{Batch, Stop};
 use crate::codec;
-use crate::recent::runs::walk;
+use crate::recent::read::walk;
 
 impl Batch<'_> {
     pub(super) fn expire(&mut self, write: &Expire) -> Result<Outcome, Stop> {

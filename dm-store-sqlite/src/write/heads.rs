@@ -10,7 +10,7 @@ use rusqlite::{Result, Row};
 use crate::codec;
 use crate::config::SqliteConfig;
 use crate::database::Database;
-use crate::recent::merge::Recent;
+use crate::recent::Recent;
 
 /// The users and conversations of the latest writes; the least recently used are dropped. Always a
 /// copy of the file: it is cleared when a batch fails and when another writer wrote to the store's

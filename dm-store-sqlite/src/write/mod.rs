@@ -18,7 +18,7 @@ use dm_core::store::{EngineWriter, Outcome, Refusal, StoreError, StoreErrorKind,
 use crate::config::SqliteConfig;
 use crate::database::Database;
 use crate::error::{did_not_commit, from_sqlite};
-use crate::recent::merge::Recent;
+use crate::recent::Recent;
 use heads::Heads;
 use last_writer::LastWriter;
 use statements::Statements;
