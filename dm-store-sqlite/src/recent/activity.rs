@@ -9,13 +9,10 @@ use rusqlite::{OptionalExtension, Result};
 
 use crate::codec;
 use crate::database::Database;
-use crate::recent::runs::Runs;
+use crate::recent::runs::{RunId, Runs};
 
 /// Rows of one user in one run at which the reader checks whether older runs can be left out.
 const MANY: usize = 512;
-
-/// A run: its generation, and its number in the generation.
-type RunId = (i64, i64);
 
 /// The time of the newest entry of each run that gets no more rows. All readers share these times,
 /// because finding one reads all rows of the run.
@@ -62,13 +59,13 @@ impl RecentActivity {
     }
 
     /// Reads the user's entries in one run, and returns how many there are.
-    fn add(&mut self, connection: &Database, user_ref: i64, (generation, run): RunId) -> Result<usize> {
-        let table = generation & 1;
+    fn add(&mut self, connection: &Database, user_ref: i64, run: RunId) -> Result<usize> {
+        let table = run.table();
         let mut select = connection.prepare_cached(&format!(
             "SELECT conversation, conversation_seq, at FROM dm_recent_inbox_{table}
              WHERE run = +?1 AND user = +?2 AND conversation IS NOT NULL ORDER BY seq DESC"
         ))?;
-        let mut rows = select.query([run, user_ref])?;
+        let mut rows = select.query([run.number, user_ref])?;
         let mut count = 0;
         while let Some(row) = rows.next()? {
             if let Entry::Vacant(first) = self.newest.entry(row.get(0)?) {
@@ -104,7 +101,7 @@ impl RunTimes {
             if let Some(at) = at.filter(|_| !known.contains_key(run)) {
                 // Runs of generations before the previous one will not be asked for again.
                 let mut known = lock();
-                known.retain(|(generation, _), _| *generation >= run.0 - 1);
+                known.retain(|known, _| known.generation >= run.generation - 1);
                 known.insert(*run, at);
             }
             newest = newest.max(at);
@@ -114,13 +111,13 @@ impl RunTimes {
 }
 
 /// The time of the newest entry in one run.
-fn newest_of(connection: &Database, (generation, run): RunId) -> Result<Option<Timestamp>> {
-    let table = generation & 1;
+fn newest_of(connection: &Database, run: RunId) -> Result<Option<Timestamp>> {
+    let table = run.table();
     // Times above SQLite's highest number are stored as negative numbers, and are the newest.
     let mut select = connection.prepare_cached(&format!(
         "SELECT at FROM dm_recent_inbox_{table} WHERE run = +?1 ORDER BY at < 0 DESC, at DESC LIMIT 1"
     ))?;
-    select.query_row([run], |row| codec::get_time(row, 0)).optional()
+    select.query_row([run.number], |row| codec::get_time(row, 0)).optional()
 }
 
 #[cfg(test)]
@@ -140,11 +137,12 @@ mod tests {
             database.execute(&row, []).unwrap();
         }
         let run_times = RunTimes::default();
+        let run = |generation| RunId { generation, number: 0 };
         let newest = |runs: &[RunId]| run_times.newest(&database, runs).unwrap().map(Timestamp::as_millis);
-        assert_eq!(newest(&[(0, 0), (1, 0)]), Some(7));
-        assert_eq!(newest(&[(2, 0)]), Some(5), "generation 2 has the table of generation 0");
+        assert_eq!(newest(&[run(0), run(1)]), Some(7));
+        assert_eq!(newest(&[run(2)]), Some(5), "generation 2 has the table of generation 0");
         let mut known: Vec<RunId> = run_times.0.lock().unwrap().keys().copied().collect();
         known.sort_unstable();
-        assert_eq!(known, [(1, 0), (2, 0)]);
+        assert_eq!(known, [run(1), run(2)]);
     }
 }

@@ -56,8 +56,7 @@ impl Recent {
         self.runs.generation += 1;
         self.runs.inbox_moved = Position::START;
         self.runs.sequence_moved = Position::START;
-        let [even, odd] = &mut self.runs.counts;
-        *(if moved == 0 { even } else { odd }) = 0;
+        self.runs.set_count(moved, 0);
         self.entries = 0;
         Ok(())
     }

@@ -70,7 +70,7 @@ impl Recent {
                 "SELECT count(*) FROM dm_recent_inbox_{table} WHERE run = (SELECT max(run) FROM dm_recent_inbox_{table})"
             ))?
             .query_row([], |row| row.get(0))?;
-        let earlier = (last_run(&runs) * run_entries).max(0);
+        let earlier = (runs.count(table) - 1).max(0) * run_entries;
         Ok(Self { runs, entries: earlier + entries, unmerged: 0, run_entries, newest: None })
     }
 
@@ -112,15 +112,8 @@ impl Recent {
         if let Some(newest) = &mut self.newest {
             newest.insert_entry(self.runs.growing(), user_ref, seq);
         }
-        let runs = self.run() + 1;
-        let [even, odd] = &mut self.runs.counts;
-        *(if self.runs.generation & 1 == 0 { even } else { odd }) = runs;
+        self.runs.set_count(self.runs.growing(), self.run() + 1);
         self.entries += 1;
         self.unmerged += 1;
     }
-}
-
-fn last_run(runs: &Runs) -> i64 {
-    let [even, odd] = runs.counts;
-    (if runs.growing() == 0 { even } else { odd }) - 1
 }

@@ -1,5 +1,6 @@
 //! Reading the large tree and the runs as one sequence.
 
+use std::cmp::Ordering;
 use std::ops::ControlFlow;
 
 use rusqlite::{OptionalExtension, Params, Result, Row, params};
@@ -43,17 +44,16 @@ impl Runs {
     }
 
     fn recent(&self, moved: Position, key: i64, above: i64) -> impl DoubleEndedIterator<Item = Part> {
-        let growing = self.growing();
-        let [even, odd] = self.counts;
-        let (new, old) = if growing == 0 { (even, odd) } else { (odd, even) };
-        let (old, old_above) = match key.cmp(&moved.key) {
-            std::cmp::Ordering::Less => (0, above),
-            std::cmp::Ordering::Equal => (old, above.max(moved.seq)),
-            std::cmp::Ordering::Greater => (old, above),
+        let (growing, moving) = (self.growing(), 1 - self.growing());
+        let (unmoved, unmoved_above) = match key.cmp(&moved.key) {
+            Ordering::Less => (0, above),
+            Ordering::Equal => (self.count(moving), above.max(moved.seq)),
+            Ordering::Greater => (self.count(moving), above),
         };
-        let old = (0..old).map(move |run| Part { recent: Some((1 - growing, run)), above: old_above });
-        let new = (0..new).map(move |run| Part { recent: Some((growing, run)), above });
-        old.chain(new)
+        let in_runs = |table: i64, runs: i64, above: i64| {
+            (0..runs).map(move |run| Part { recent: Some((table, run)), above })
+        };
+        in_runs(moving, unmoved, unmoved_above).chain(in_runs(growing, self.count(growing), above))
     }
 }
 

@@ -10,6 +10,24 @@ use crate::database::Database;
 /// run of 65,536 entries took a third off the throughput.
 pub(crate) const RUNS: i64 = 16;
 
+/// The identity of a run: its generation, and its number in that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct RunId {
+    pub(crate) generation: i64,
+    pub(crate) number: i64,
+}
+
+impl RunId {
+    /// The table (0 or 1) of the run's generation.
+    pub(crate) const fn table(self) -> i64 {
+        table(self.generation)
+    }
+}
+
+const fn table(generation: i64) -> i64 {
+    generation & 1
+}
+
 /// The last row of the moving generation that was moved, in the order of keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Position {
@@ -37,7 +55,7 @@ pub(crate) struct Runs {
     pub(crate) sequence_moved: Position,
     /// The number of runs in table 0, and in table 1. They are counted in the tables of inbox rows: a
     /// message is in the run of its first entry.
-    pub(crate) counts: [i64; 2],
+    counts: [i64; 2],
 }
 
 impl Runs {
@@ -61,15 +79,24 @@ impl Runs {
 
     /// The table (0 or 1) of the growing generation. The moving generation is in the other table.
     pub(crate) const fn growing(&self) -> i64 {
-        self.generation & 1
+        table(self.generation)
     }
 
-    /// The runs as generation and number in it, from the oldest. All but the last get no more rows.
-    pub(crate) fn run_ids(&self) -> impl Iterator<Item = (i64, i64)> {
+    /// The number of runs in a table (0 or 1).
+    pub(crate) const fn count(&self, table: i64) -> i64 {
         let [even, odd] = self.counts;
-        let runs = move |generation: i64| {
-            let runs = if generation & 1 == 0 { even } else { odd };
-            (0..runs).map(move |run| (generation, run))
+        if table == 0 { even } else { odd }
+    }
+
+    pub(crate) const fn set_count(&mut self, table: i64, count: i64) {
+        let [even, odd] = &mut self.counts;
+        *(if table == 0 { even } else { odd }) = count;
+    }
+
+    /// The runs from the oldest. All but the last get no more rows.
+    pub(crate) fn run_ids(&self) -> impl Iterator<Item = RunId> {
+        let runs = |generation: i64| {
+            (0..self.count(table(generation))).map(move |number| RunId { generation, number })
         };
         runs(self.generation - 1).chain(runs(self.generation))
     }
