@@ -40,7 +40,11 @@ pub(crate) enum Opening {
 
 /// Opens the connection that writes, and brings the schema up to date. A file that is opened
 /// [again](Opening::Again) must have the current schema.
-pub(crate) fn open_writer(path: &Path, config: &SqliteConfig, opening: Opening) -> Result<Database, StoreError> {
+pub(crate) fn open_writer(
+    path: &Path,
+    config: &SqliteConfig,
+    opening: Opening,
+) -> Result<Database, StoreError> {
     if has_race(rusqlite::version_number()) {
         tracing::warn!(
             linked = rusqlite::version(),
@@ -128,7 +132,8 @@ pub(crate) struct PooledReader<'a> {
 
 impl ReaderPool {
     pub(crate) fn open(path: &Path, config: &SqliteConfig) -> Result<Self, StoreError> {
-        let idle = (0..config.readers.get()).map(|_| open_reader(path, config)).collect::<Result<Vec<_>, _>>()?;
+        let idle =
+            (0..config.readers.get()).map(|_| open_reader(path, config)).collect::<Result<Vec<_>, _>>()?;
         let state = Mutex::new(State { open: idle.len(), idle });
         Ok(Self { path: path.to_owned(), config: config.clone(), state, returned: Condvar::new() })
     }

@@ -187,7 +187,8 @@ mod tests {
         assert_eq!(heads, [4, 7, 0]);
     }
 
-    const KILLED: &str = "schema::tests::a_migration_killed_at_each_step_leaves_the_old_schema_or_the_new_one";
+    const KILLED: &str =
+        "schema::tests::a_migration_killed_at_each_step_leaves_the_old_schema_or_the_new_one";
 
     /// A file whose page cache is so small that a migration writes to the log before its commit.
     fn at(path: &Path) -> Database {

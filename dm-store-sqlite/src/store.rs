@@ -59,7 +59,11 @@ impl SqliteStore {
 }
 
 /// The writer and the reader of a file.
-fn open_connections(path: &Path, config: &SqliteConfig, opening: Opening) -> Result<(Writer, Reader), StoreError> {
+fn open_connections(
+    path: &Path,
+    config: &SqliteConfig,
+    opening: Opening,
+) -> Result<(Writer, Reader), StoreError> {
     let writer = Writer::new(connection::open_writer(path, config, opening)?, config)?;
     Ok((writer, Reader::new(ReaderPool::open(path, config)?)))
 }

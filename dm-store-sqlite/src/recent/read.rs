@@ -130,7 +130,9 @@ pub(crate) fn newest_message(
     for part in runs.recent_sequence_of(conversation_ref).rev() {
         let newest = connection
             .prepare_cached(&part.sequence_statement(statement))?
-            .query_row(params![part.run(), conversation_ref, part.above], |row| Ok((row.get(0)?, row.get(1)?)))
+            .query_row(params![part.run(), conversation_ref, part.above], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
             .optional()?;
         if newest.is_some() {
             return Ok(newest);

@@ -46,7 +46,12 @@ impl Batch<'_> {
     /// message, and deletes the marks up to it. Returns the new cursor. The device's own entries,
     /// notices and missing entries do not hold the cursor back: an acknowledgement by message id
     /// cannot name notices and missing entries, and deliveries are in order.
-    fn advance_cursor(&self, who: &Principal, device: Device, cursor: InboxSeq) -> rusqlite::Result<InboxSeq> {
+    fn advance_cursor(
+        &self,
+        who: &Principal,
+        device: Device,
+        cursor: InboxSeq,
+    ) -> rusqlite::Result<InboxSeq> {
         let newest: Option<i64> = self
             .connection
             .prepare_cached("SELECT max(seq) FROM dm_acked WHERE device = +?1")?

@@ -12,8 +12,10 @@ use crate::codec::{self, MESSAGE, MESSAGE_COLUMNS};
 
 impl Batch<'_> {
     pub(super) fn append_message(&mut self, write: AppendMessage) -> Result<Outcome, Stop> {
-        let conversation =
-            self.heads.conversation(self.connection, self.recent, write.conversation)?.ok_or(Refusal::NotFound)?;
+        let conversation = self
+            .heads
+            .conversation(self.connection, self.recent, write.conversation)?
+            .ok_or(Refusal::NotFound)?;
         let sender = write.sender.user;
         let recipient = conversation.participants.peer_of(sender).ok_or(Refusal::NotFound)?;
         let sender_user = self.user_or_new(sender)?;
@@ -32,11 +34,17 @@ impl Batch<'_> {
         let recipient_user = self.user_or_new(recipient)?;
         self.insert_message(message_ref, &message, conversation, sender_user, recipient_user)?;
         let event = || Event::Message(Arc::clone(&message));
-        let content =
-            || Content::Message { message_ref, conversation_ref: conversation.conversation_ref, seq: message.sequence };
+        let content = || Content::Message {
+            message_ref,
+            conversation_ref: conversation.conversation_ref,
+            seq: message.sequence,
+        };
         let sent = self.append_entry((sender, sender_user), at, Some(&device), content(), event())?;
         let received = self.append_entry((recipient, recipient_user), at, None, content(), event())?;
-        self.heads.update_conversation(message.conversation, ConversationHead { head: message.sequence, ..conversation });
+        self.heads.update_conversation(
+            message.conversation,
+            ConversationHead { head: message.sequence, ..conversation },
+        );
         let (sender_seq, appended) = (sent.entry.seq, vec![sent, received]);
         Ok(Outcome::MessageAppended(Appended { message, sender_seq, repeated: false, appended }))
     }

@@ -30,7 +30,10 @@ impl Batch<'_> {
             .prepare_cached("INSERT INTO dm_conversations (id, a, b, opened_at) VALUES (?1, ?2, ?3, ?4)")?
             .execute(params![write.id.as_bytes(), a.user_ref, b.user_ref, codec::time(write.at)])?;
         let conversation_ref = self.connection.last_insert_rowid();
-        self.heads.insert_conversation(write.id, ConversationHead { conversation_ref, participants, head: ServerSequence::ZERO });
+        self.heads.insert_conversation(
+            write.id,
+            ConversationHead { conversation_ref, participants, head: ServerSequence::ZERO },
+        );
         let notice = Notice::ConversationOpened(conversation);
         let mut appended = Vec::with_capacity(2);
         for (id, user) in [(participants.a(), a), (participants.b(), b)] {

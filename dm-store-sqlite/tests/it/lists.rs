@@ -76,9 +76,9 @@ async fn two_handles_list_the_same_over_several_generations() {
         list.sort_by_key(|position| Reverse(*position));
         let cursor = |when, n| Some(ConversationCursor { last_activity: when, id: conversation(n) });
         for after in [None, cursor(Some(at(id - 40)), 77), cursor(Some(at(u64::MAX)), 0), cursor(None, 90)] {
-            let rest = list.iter().filter(|position| {
-                after.is_none_or(|after| **position < (after.last_activity, after.id))
-            });
+            let rest = list
+                .iter()
+                .filter(|position| after.is_none_or(|after| **position < (after.last_activity, after.id)));
             let expected: Vec<_> = rest.take(51).copied().collect();
             for store in &stores {
                 let query = ConversationsQuery { user: user(0), after, limit: 51 };
