@@ -5,7 +5,7 @@
 -- conversations, messages and devices have a short `ref` for this. Their public names are in one
 -- table each.
 --
--- Numbers of 64 bits are kept bit for bit: a client's timestamp above 2^63 is negative here. A
+-- Numbers of 64 bits are kept bit for bit: a client's timestamp from 2^63 on is negative here. A
 -- statement that compares times takes negative ones as later than all others.
 --
 -- SQLite keeps the comments inside a statement in the file. They do not change any more.

@@ -27,7 +27,7 @@ pub(crate) fn count(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// A time in milliseconds, bit for bit: times above 2^63 are negative.
+/// A time in milliseconds, bit for bit: times from 2^63 on are negative.
 pub(crate) fn time(at: Timestamp) -> i64 {
     at.as_millis().cast_signed()
 }

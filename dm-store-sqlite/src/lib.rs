@@ -44,9 +44,9 @@
 //!                                                      dm_keys (user, version), dm_announcements ────┘
 //! ```
 //!
-//! Not drawn are `dm_client_ids`, which finds a sender's message by its client id, `dm_merge`, which
-//! says how far recent rows are moved and who wrote last, and `dm_schema`, which holds the version.
-//! The columns are documented in `migrations/`.
+//! Not drawn are `dm_client_ids`, which finds a sender's message by its client id, `dm_merge`,
+//! which says how far recent rows are moved and who wrote last, and `dm_schema`, which holds the
+//! version. The columns are documented in `migrations/`.
 //!
 //! # When the disk fails
 //!

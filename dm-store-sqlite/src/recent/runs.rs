@@ -53,8 +53,8 @@ pub(crate) struct Runs {
     pub(crate) inbox_moved: Position,
     /// Conversation rows of the moving generation are moved up to here.
     pub(crate) sequence_moved: Position,
-    /// The number of runs in table 0, and in table 1. They are counted in the tables of inbox rows: a
-    /// message is in the run of its first entry.
+    /// The number of runs in table 0, and in table 1. They are counted in the tables of inbox rows:
+    /// a message is in the run of its first entry.
     counts: [i64; 2],
 }
 
