@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use dm_core::{OpenDirectory, Service, UserId};
 
 /// Longest name passed on, in characters: a list of conversations is made of names, and answers are bounded.
-const LONGEST: usize = 128;
+const MAX_NAME: usize = 128;
 
 /// The names of the users in one answer.
 #[derive(Debug, Default)]
@@ -35,7 +35,7 @@ impl Names {
 }
 
 fn shortened(mut name: String) -> String {
-    if let Some((end, _)) = name.char_indices().nth(LONGEST) {
+    if let Some((end, _)) = name.char_indices().nth(MAX_NAME) {
         name.truncate(end);
     }
     name

@@ -16,18 +16,18 @@ const LEN: usize = 32;
 
 type Hash = [u8; LEN];
 
-/// The tickets that are out. Only digests are kept: what is looked up depends on the secret through a digest, so that
+/// The tickets that are issued. Only digests are kept: what is looked up depends on the secret through a digest, so that
 /// neither the memory nor the time a look-up takes tells anything about a ticket.
 #[derive(Debug)]
 pub(crate) struct Tickets {
-    life: Duration,
-    most: usize,
-    most_per_user: usize,
-    out: Mutex<Out>,
+    lifetime: Duration,
+    limit: usize,
+    limit_per_user: usize,
+    issued: Mutex<Issued>,
 }
 
 #[derive(Debug, Default)]
-struct Out {
+struct Issued {
     holders: HashMap<Hash, (Timestamp, Caller)>,
     /// By when they expire, so that making room looks at those alone.
     by_expiry: BTreeSet<(Timestamp, Hash)>,
@@ -36,8 +36,8 @@ struct Out {
 }
 
 impl Tickets {
-    pub(crate) fn new(life: Duration, most: usize, most_per_user: usize) -> Self {
-        Self { life, most, most_per_user, out: Mutex::default() }
+    pub(crate) fn new(lifetime: Duration, limit: usize, limit_per_user: usize) -> Self {
+        Self { lifetime, limit, limit_per_user, issued: Mutex::default() }
     }
 
     /// Makes a ticket; the text and when it expires.
@@ -46,19 +46,19 @@ impl Tickets {
         getrandom::fill(&mut secret).map_err(|_| {
             Problem::new(Kind::Unavailable, "no randomness").retry_after(Duration::from_secs(1))
         })?;
-        let expires_at = now.after(self.life);
-        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
-        out.expire(now);
+        let expires_at = now.after(self.lifetime);
+        let mut issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
+        issued.expire(now);
         let user = holder.who.user;
-        let own = out.by_user.get(&user).copied().unwrap_or(0);
-        if out.holders.len() >= self.most || own >= self.most_per_user {
-            return Err(Problem::new(Kind::TooManyTickets, "too many are out").retry_after(self.life));
+        let own = issued.by_user.get(&user).copied().unwrap_or(0);
+        if issued.holders.len() >= self.limit || own >= self.limit_per_user {
+            return Err(Problem::new(Kind::TooManyTickets, "too many are out").retry_after(self.lifetime));
         }
         let hash = digest(&secret);
-        out.holders.insert(hash, (expires_at, holder));
-        out.by_expiry.insert((expires_at, hash));
-        out.by_user.insert(user, own + 1);
-        drop(out);
+        issued.holders.insert(hash, (expires_at, holder));
+        issued.by_expiry.insert((expires_at, hash));
+        issued.by_user.insert(user, own + 1);
+        drop(issued);
         Ok((BASE64URL_NOPAD.encode(&secret), expires_at))
     }
 
@@ -70,14 +70,14 @@ impl Tickets {
         }
         BASE64URL_NOPAD.decode_mut(text.as_bytes(), &mut secret).ok()?;
         let hash = digest(&secret);
-        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
-        let (expires_at, holder) = out.remove(&hash)?;
-        out.by_expiry.remove(&(expires_at, hash));
+        let mut issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
+        let (expires_at, holder) = issued.remove(&hash)?;
+        issued.by_expiry.remove(&(expires_at, hash));
         (now < expires_at).then_some(holder)
     }
 }
 
-impl Out {
+impl Issued {
     fn expire(&mut self, now: Timestamp) {
         while let Some(&(expires_at, hash)) = self.by_expiry.first()
             && expires_at <= now
@@ -140,8 +140,8 @@ mod tests {
             assert_eq!(tickets.redeem(foreign, at(0)), None, "{foreign}");
         }
         assert_eq!(tickets.redeem(&ticket, at(30_000)), None);
-        let out = tickets.out.lock().unwrap();
-        assert!(out.by_expiry.is_empty() && out.by_user.is_empty());
+        let issued = tickets.issued.lock().unwrap();
+        assert!(issued.by_expiry.is_empty() && issued.by_user.is_empty());
     }
 
     #[test]
@@ -151,7 +151,7 @@ mod tests {
         tickets.issue(holder(), at(1)).unwrap();
         assert_eq!(tickets.issue(holder(), at(29_999)).unwrap_err().kind(), Kind::TooManyTickets);
         tickets.issue(holder(), at(30_000)).unwrap();
-        assert_eq!(tickets.out.lock().unwrap().holders.len(), 2);
+        assert_eq!(tickets.issued.lock().unwrap().holders.len(), 2);
     }
 
     #[test]

@@ -43,7 +43,7 @@ pub(super) struct Pool {
 struct Users {
     pools: HashMap<UserId, Weak<Semaphore>>,
     /// How many entries there may be before those that nobody uses are removed.
-    tidy_at: usize,
+    sweep_at: usize,
 }
 
 impl Budget {
@@ -92,9 +92,9 @@ impl Users {
         if let Some(free) = users.pools.get(&user).and_then(Weak::upgrade) {
             return Pool { free, ..new };
         }
-        if users.pools.len() >= users.tidy_at {
+        if users.pools.len() >= users.sweep_at {
             users.pools.retain(|_, pool| pool.strong_count() > 0);
-            users.tidy_at = (2 * users.pools.len()).max(64);
+            users.sweep_at = (2 * users.pools.len()).max(64);
         }
         users.pools.insert(user, Arc::downgrade(&new.free));
         new

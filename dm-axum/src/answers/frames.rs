@@ -10,16 +10,16 @@ use dm_proto::{Envelope, prost::Message as _};
 
 use super::budget::Share;
 use super::held::Answers;
-use super::reading::Reading;
+use super::reader::AnswerReader;
 use super::task::in_task;
 use super::unread::Unread;
 use crate::problem::{Kind, Problem};
 
 /// An encoded answer that is not said yet. Dropping it gives its room back.
-pub(crate) struct HeldFrame(Reading);
+pub(crate) struct HeldFrame(AnswerReader);
 
 /// An answer that is being said, and its room until then.
-pub(crate) struct Said {
+pub(crate) struct TakenFrame {
     pub(crate) frame: Bytes,
     _share: Share,
 }
@@ -39,18 +39,18 @@ pub(crate) async fn frame(
         let left = frame.len();
         share.shrink_to(left);
         let unread = Unread::new(VecDeque::from([frame]), left, share, answers.now(), answers.patience);
-        Ok(HeldFrame(Reading::new(&answers, unread)))
+        Ok(HeldFrame(AnswerReader::new(&answers, unread)))
     })
     .await
 }
 
 impl HeldFrame {
     /// Takes the answer, to say it now; refused when it was dropped because others waited.
-    pub(crate) fn take(self) -> Result<Said, Problem> {
+    pub(crate) fn take(self) -> Result<TakenFrame, Problem> {
         let Some(Unread { mut pieces, share, .. }) = self.0.take() else {
             return Err(Problem::new(Kind::Unavailable, "the answer was not read in time"));
         };
-        Ok(Said { frame: pieces.pop_front().unwrap_or_default(), _share: share })
+        Ok(TakenFrame { frame: pieces.pop_front().unwrap_or_default(), _share: share })
     }
 }
 

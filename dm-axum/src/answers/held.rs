@@ -16,7 +16,7 @@ use crate::options::Options;
 use crate::problem::{Kind, Problem};
 
 /// How often a request that waits looks for answers whose time is over.
-const LOOK: Duration = Duration::from_secs(1);
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The answers of one API, and their budget.
 #[derive(Debug)]
@@ -56,11 +56,11 @@ impl Answers {
         // The own permits first: a user with many requests waits at their own pools, in nobody's
         // way.
         let own = self.budget.of(user).take(bytes);
-        let own = self.in_time(own, "user", Kind::TooManyAnswers, Self::drop_unread).await?;
+        let own = self.in_time(own, "user", Kind::TooManyAnswers, Self::drop_expired).await?;
         let making = self.budget.begin(user);
-        let _making = self.in_time(making, "making", Kind::TooManyAnswers, Self::drop_unread).await?;
+        let _making = self.in_time(making, "making", Kind::TooManyAnswers, Self::drop_expired).await?;
         let of_all = self.budget.take_of_all(user, bytes);
-        let all = self.in_time(of_all, "process", Kind::Unavailable, Self::drop_standing_still).await?;
+        let all = self.in_time(of_all, "process", Kind::Unavailable, Self::drop_stalled).await?;
         Ok((work.await?, Share { of: user, user: own, all }))
     }
 
@@ -83,10 +83,10 @@ impl Answers {
             Problem::new(kind, "too many answers are made or not read").retry_after(self.patience)
         };
         let clock = self.service.clock();
-        let make_room = async {
+        let look_regularly = async {
             loop {
                 look(self, clock.now());
-                clock.sleep(LOOK).await;
+                clock.sleep(LOOK_INTERVAL).await;
             }
         };
         let mut permits = pin!(permits);
@@ -94,8 +94,8 @@ impl Answers {
             biased;
             permits = &mut permits => return permits.map_err(|_| refused()),
             // A look longer than an answer is held that nobody has read since.
-            () = clock.sleep(self.patience + LOOK) => {}
-            () = make_room => {}
+            () = clock.sleep(self.patience + LOOK_INTERVAL) => {}
+            () = look_regularly => {}
         }
         // This task may have slept through its looks.
         look(self, clock.now());
@@ -103,20 +103,20 @@ impl Answers {
     }
 
     /// Drops the answers whose time is over.
-    fn drop_unread(&self, now: Timestamp) {
+    fn drop_expired(&self, now: Timestamp) {
         self.drop_if(|unread| unread.until <= now);
     }
 
     /// Drops these, and the answers that stand still of the user with the most bytes in such: a
     /// look for each who waits, until they have room.
-    fn drop_standing_still(&self, now: Timestamp) {
+    fn drop_stalled(&self, now: Timestamp) {
         let mut bytes = HashMap::<UserId, usize>::new();
-        for unread in self.lock().by_id.values().filter(|unread| unread.stands_still(now)) {
+        for unread in self.lock().by_id.values().filter(|unread| unread.is_stalled(now)) {
             *bytes.entry(unread.share.of).or_default() += unread.left;
         }
         let heaviest = bytes.into_iter().max_by_key(|(_, bytes)| *bytes).map(|(user, _)| user);
         self.drop_if(|unread| {
-            unread.until <= now || (Some(unread.share.of) == heaviest && unread.stands_still(now))
+            unread.until <= now || (Some(unread.share.of) == heaviest && unread.is_stalled(now))
         });
     }
 
@@ -125,7 +125,7 @@ impl Answers {
         let dropped: Vec<_> = self.lock().by_id.extract_if(|_, unread| over(unread)).collect();
         for (_, unread) in dropped {
             metrics::counter!("dm_answers_dropped_total").increment(1);
-            less(unread.left);
+            count_released(unread.left);
         }
     }
 
@@ -145,7 +145,7 @@ impl Answers {
 }
 
 /// Shows that so many bytes are held no more.
-pub(super) fn less(count: usize) {
+pub(super) fn count_released(count: usize) {
     metrics::gauge!("dm_answer_bytes").decrement(bytes(count));
 }
 
@@ -165,7 +165,7 @@ mod tests {
 
     use super::*;
     use crate::answers::budget::Pool;
-    use crate::answers::unread::STANDSTILL;
+    use crate::answers::unread::STALLED_AFTER;
 
     const KIB: usize = 1024;
 
@@ -192,9 +192,9 @@ mod tests {
         let begin = Timestamp::from_millis(1_000_000);
         let one_each: Vec<_> = (1..=20).map(|n| hold(&answers, n, 4 * KIB, begin)).collect();
         let _two = [hold(&answers, 21, 3 * KIB, begin), hold(&answers, 21, 3 * KIB, begin)];
-        let now = begin.after(STANDSTILL);
+        let now = begin.after(STALLED_AFTER);
         let read_lately = [hold(&answers, 22, 9 * KIB, now), hold(&answers, 21, KIB, now)];
-        answers.drop_standing_still(now);
+        answers.drop_stalled(now);
         let mut left: Vec<_> = answers.lock().by_id.keys().copied().collect();
         left.sort_unstable();
         assert_eq!(left, [&one_each[..], &read_lately[..]].concat());
@@ -208,9 +208,9 @@ mod tests {
             let answers = answers();
             let begin = Timestamp::from_millis(1_000_000);
             hold(&answers, 1, 3 * KIB, begin);
-            hold(&answers, 2, 2 * KIB, begin.after(STANDSTILL));
+            hold(&answers, 2, 2 * KIB, begin.after(STALLED_AFTER));
             assert_eq!(shown(), 5.0 * 1024.0);
-            answers.drop_standing_still(begin.after(STANDSTILL));
+            answers.drop_stalled(begin.after(STALLED_AFTER));
             assert_eq!(shown(), 2.0 * 1024.0);
         });
     }

@@ -15,19 +15,19 @@
 //! `frames` make them, in a `task` of their own.
 
 mod budget;
+mod cost;
 mod frames;
 mod held;
 mod pieces;
-mod reading;
+mod reader;
 mod rest;
-mod room;
 mod task;
 #[cfg(test)]
 mod tests;
 mod unread;
 
-pub(crate) use frames::{HeldFrame, Said, frame};
+pub(crate) use frames::{HeldFrame, TakenFrame, frame};
 pub(crate) use held::Answers;
 pub(crate) use pieces::Pieces;
 pub(crate) use rest::answer;
-pub(crate) use room::room_of_messages;
+pub(crate) use cost::cost_of_messages;

@@ -14,7 +14,7 @@ use futures_util::stream;
 use super::budget::Share;
 use super::held::Answers;
 use super::pieces::Pieces;
-use super::reading::Reading;
+use super::reader::AnswerReader;
 use super::task::in_task;
 use super::unread::Unread;
 use crate::problem::Problem;
@@ -45,7 +45,7 @@ fn hold(answers: &Arc<Answers>, pieces: Pieces, mut share: Share) -> Response {
     } else {
         share.shrink_to(left);
         let unread = Unread::new(pieces, left, share, answers.now(), answers.patience);
-        let mut reading = Reading::new(answers, unread);
+        let mut reading = AnswerReader::new(answers, unread);
         Body::from_stream(stream::poll_fn(move |_| Poll::Ready(reading.next())))
     };
     let mut response = Response::new(body);

@@ -14,7 +14,7 @@ pub(super) const PER_PIECE: Duration = Duration::from_secs(1);
 
 /// How long an answer may stand still while others wait for what all users share. Shorter than
 /// [`Options::patience`], within which those who wait are refused.
-pub(super) const STANDSTILL: Duration = Duration::from_secs(2);
+pub(super) const STALLED_AFTER: Duration = Duration::from_secs(2);
 
 /// The rest of an answer.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub(super) struct Unread {
     pub(super) until: Timestamp,
     pub(super) latest: Timestamp,
     /// The time at which it was made, or a piece was taken last.
-    pub(super) moved: Timestamp,
+    pub(super) taken_at: Timestamp,
 }
 
 impl Unread {
@@ -39,10 +39,10 @@ impl Unread {
         patience: Duration,
     ) -> Self {
         let until = now.after(patience);
-        Self { pieces, left, share, until, latest: until, moved: now }
+        Self { pieces, left, share, until, latest: until, taken_at: now }
     }
 
-    pub(super) fn stands_still(&self, now: Timestamp) -> bool {
-        self.moved.after(STANDSTILL) <= now
+    pub(super) fn is_stalled(&self, now: Timestamp) -> bool {
+        self.taken_at.after(STALLED_AFTER) <= now
     }
 }

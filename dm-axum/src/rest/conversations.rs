@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use dm_core::{ConversationCursor, ConversationState, ServerSequence, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::ROOM;
+use super::BODY_OVERHEAD;
 use crate::answers::{self, Pieces};
 use crate::api::Api;
 use crate::caller::Caller;
@@ -22,7 +22,7 @@ use crate::render;
 
 /// Most bytes of a conversation in JSON, with two display names of 128 characters that are all
 /// escaped, and beside it what the store gave.
-pub(crate) const CONVERSATION: usize = 2 * 1024 + 256;
+pub(crate) const CONVERSATION_COST: usize = 2 * 1024 + 256;
 
 /// Where the rest of a list begins that is given as an array.
 const NEXT: HeaderName = HeaderName::from_static("dm-next");
@@ -68,7 +68,7 @@ pub(crate) async fn open(
     caller: Caller,
     request: Request,
 ) -> Result<Response, Problem> {
-    let body: Open = json(&api, request, ROOM).await?;
+    let body: Open = json(&api, request, BODY_OVERHEAD).await?;
     let recipient = parse::user("recipient_pubkey", &required("recipient_pubkey", body.recipient_pubkey)?)?;
     if recipient == caller.who.user {
         // The seed's answer to this is 400, though it is well-formed.
@@ -113,9 +113,9 @@ pub(crate) async fn list(
         .transpose()
         .map_err(|_| Problem::malformed("cursor", "not a cursor of this list"))?;
     let most = limit.unwrap_or(api.service.config().list_page);
-    let room = most.min(api.service.config().list_page).saturating_mul(CONVERSATION);
+    let cost = most.min(api.service.config().list_page).saturating_mul(CONVERSATION_COST);
     let service = api.service.clone();
-    answers::answer(&api.answers, caller.who.user, room, async move {
+    answers::answer(&api.answers, caller.who.user, cost, async move {
         let page = service.conversations(&caller.who, most, cursor).await?;
         let names =
             Names::look_up(&service, page.conversations.iter().flat_map(render::participants).collect())
@@ -151,6 +151,6 @@ mod tests {
             last_message_at: Some(u64::MAX),
         };
         let bytes = Pieces::json(&longest).unwrap().len() + size_of::<ConversationState>();
-        assert!((bytes..2 * bytes).contains(&CONVERSATION), "{bytes} of {CONVERSATION}");
+        assert!((bytes..2 * bytes).contains(&CONVERSATION_COST), "{bytes} of {CONVERSATION_COST}");
     }
 }

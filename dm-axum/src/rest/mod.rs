@@ -8,4 +8,4 @@ pub(crate) mod offline;
 pub(crate) mod ticket;
 
 /// Room in a body for everything but its one large field: ids, names of fields, additions of later versions.
-const ROOM: usize = 4 * 1024;
+const BODY_OVERHEAD: usize = 4 * 1024;

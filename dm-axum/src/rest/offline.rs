@@ -9,7 +9,7 @@ use axum::response::Response;
 use dm_core::{AckTarget, Gap, InboxSeq, MessageId, PendingKind, PendingQuery};
 use serde::{Deserialize, Serialize};
 
-use super::ROOM;
+use super::BODY_OVERHEAD;
 use super::messages::MessageJson;
 use crate::answers::{self, Pieces};
 use crate::api::Api;
@@ -20,7 +20,7 @@ use crate::parse;
 use crate::problem::Problem;
 
 /// Bytes of an id in a JSON array, with quotes, a comma and an indent.
-const ID: usize = 64;
+const ID_BYTES: usize = 64;
 
 #[derive(Deserialize)]
 pub(crate) struct Fetch {
@@ -70,9 +70,9 @@ pub(crate) async fn fetch(
     let pending_query = PendingQuery { after, limit: limit(fetch.limit)?, kind };
     let config = api.service.config();
     let most = pending_query.limit.map_or(config.pending_page, |limit| limit.min(config.pending_page));
-    let room = answers::room_of_messages(config, most, config.pending_bytes);
+    let cost = answers::cost_of_messages(config, most, config.pending_bytes);
     let service = api.service.clone();
-    answers::answer(&api.answers, caller.who.user, room, async move {
+    answers::answer(&api.answers, caller.who.user, cost, async move {
         let pending = service.pending(&caller.who, pending_query).await?;
         let messages = || pending.entries.iter().filter_map(|entry| entry.message());
         let names = Names::look_up(&service, messages().map(|message| message.sender).collect()).await;
@@ -110,7 +110,7 @@ pub(crate) async fn acknowledge(
     request: Request,
 ) -> Result<Json<AcknowledgedJson>, Problem> {
     let config = api.service.config();
-    let body_limit = config.list_page.max(config.pending_page) * ID + ROOM;
+    let body_limit = config.list_page.max(config.pending_page) * ID_BYTES + BODY_OVERHEAD;
     let body: Acknowledge = json(&api, request, body_limit).await?;
     // Everything is parsed before anything is done.
     let ids = body.message_ids.map(|ids| {

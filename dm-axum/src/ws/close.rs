@@ -20,9 +20,9 @@ pub(super) enum Close {
     /// The client does what none should; why.
     Policy(&'static str),
     /// Nothing is wrong with the client, and it may come again at once; why.
-    ComeAgain(&'static str),
+    Reconnect(&'static str),
     /// The client does not answer, or does not read; which. It may come again as well.
-    Silent(&'static str),
+    Unresponsive(&'static str),
     /// The client closed, or is gone.
     Gone,
 }
@@ -31,8 +31,8 @@ impl Close {
     /// A call failed in a way that is not the client's doing.
     pub(super) const fn of(error: &Error) -> Self {
         match error {
-            Error::ShuttingDown => Self::ComeAgain("shutting down"),
-            _ => Self::ComeAgain("unavailable"),
+            Error::ShuttingDown => Self::Reconnect("shutting down"),
+            _ => Self::Reconnect("unavailable"),
         }
     }
 
@@ -43,7 +43,7 @@ impl Close {
             Self::Replaced => 4009,
             Self::TooLarge => 1009,
             Self::Policy(_) => 1008,
-            Self::ComeAgain(_) | Self::Silent(_) => 1012,
+            Self::Reconnect(_) | Self::Unresponsive(_) => 1012,
             Self::Gone => 1000,
         }
     }
@@ -55,7 +55,7 @@ impl Close {
             Self::Forgotten => "the device was forgotten",
             Self::Replaced => "replaced by a newer connection of the same device",
             Self::TooLarge => "too large",
-            Self::Policy(why) | Self::ComeAgain(why) | Self::Silent(why) => why,
+            Self::Policy(why) | Self::Reconnect(why) | Self::Unresponsive(why) => why,
             Self::Gone => "",
         }
     }
@@ -80,13 +80,13 @@ impl From<&SessionEnd> for Close {
         match end {
             SessionEnd::Replaced => Self::Replaced,
             SessionEnd::Disconnected(reason) => Self::from(*reason),
-            SessionEnd::ShuttingDown => Self::ComeAgain("shutting down"),
+            SessionEnd::ShuttingDown => Self::Reconnect("shutting down"),
             SessionEnd::Failed(error) => {
                 tracing::warn!(%error, "a session could not read its inbox");
-                Self::ComeAgain("the inbox could not be read")
+                Self::Reconnect("the inbox could not be read")
             }
             // The core may learn new ends.
-            _ => Self::ComeAgain("the session is over"),
+            _ => Self::Reconnect("the session is over"),
         }
     }
 }

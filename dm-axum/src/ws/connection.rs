@@ -20,11 +20,11 @@ use self::ends::Ends;
 use self::work::Done;
 use super::acks::Acks;
 use super::close::Close;
-use super::heart::{Beat, Heart, timer};
+use super::heartbeat::{Beat, Heartbeat, timer};
 use super::hello;
 use super::lifetime::Lifetime;
 use super::seed::Unconfirmed;
-use super::socket::{Heard, Socket};
+use super::socket::{Received, Socket};
 use crate::api::Api;
 use crate::session::Terms;
 
@@ -35,7 +35,7 @@ pub(super) struct Connection {
     socket: Socket,
     session: Session,
     dialect: Dialect,
-    heart: Heart,
+    heartbeat: Heartbeat,
     ends: Ends,
     /// Requests that are worked on.
     work: FuturesUnordered<BoxFuture<'static, Done>>,
@@ -54,7 +54,7 @@ enum Event {
     Over(Close),
     Done(Done),
     Delivery(Result<Delivery, SessionEnd>),
-    Heard(Result<Heard, Close>),
+    Received(Result<Received, Close>),
 }
 
 impl Connection {
@@ -81,10 +81,10 @@ impl Connection {
             Ok(session) => session,
             Err(error) => return Err((Box::new(socket), Close::of(&error))),
         };
-        let heart = Heart::new(&api);
+        let heartbeat = Heartbeat::new(&api);
         let ends = Ends::new(Lifetime::new(&api, terms), &session);
         let (dialect, work) = (Dialect::Seed(Unconfirmed::default()), FuturesUnordered::new());
-        Ok(Box::new(Self { api, who, socket, session, dialect, heart, ends, work }))
+        Ok(Box::new(Self { api, who, socket, session, dialect, heartbeat, ends, work }))
     }
 
     async fn run(&mut self) -> Close {
@@ -106,11 +106,11 @@ impl Connection {
         };
         tokio::select! {
             biased;
-            () = self.heart.due() => Event::Beat,
+            () = self.heartbeat.due() => Event::Beat,
             close = self.ends.over() => Event::Over(close),
             Some(done) = self.work.next(), if !self.work.is_empty() => Event::Done(done),
             delivery = self.session.next(), if delivers => Event::Delivery(delivery),
-            heard = self.socket.hear(), if reads => Event::Heard(heard),
+            received = self.socket.read(), if reads => Event::Received(received),
         }
     }
 
@@ -120,10 +120,10 @@ impl Connection {
             Event::Over(close) => Err(close),
             Event::Done(done) => Box::pin(self.done(done)).await,
             Event::Delivery(delivery) => Box::pin(self.deliver(delivery)).await,
-            Event::Heard(heard) => match heard? {
-                Heard::Frame(frame) => Box::pin(self.frame(frame)).await,
-                Heard::Ping => self.heart.ping(),
-                Heard::Pong(payload) => {
+            Event::Received(received) => match received? {
+                Received::Frame(frame) => Box::pin(self.frame(frame)).await,
+                Received::Ping => self.heartbeat.ping(),
+                Received::Pong(payload) => {
                     self.pong(&payload);
                     Ok(())
                 }
@@ -140,12 +140,12 @@ impl Connection {
     }
 
     /// Writes frames, as long as the session goes on.
-    async fn say(&mut self, envelopes: Vec<Envelope>) -> Result<(), Close> {
-        self.ends.or(self.socket.say(envelopes)).await
+    async fn write(&mut self, envelopes: Vec<Envelope>) -> Result<(), Close> {
+        self.ends.or(self.socket.write(envelopes)).await
     }
 
     async fn beat(&mut self) -> Result<(), Close> {
-        match self.heart.beat() {
+        match self.heartbeat.beat() {
             Beat::Ping(payload) => {
                 if let Dialect::Seed(unconfirmed) = &mut self.dialect {
                     unconfirmed.pinged();
@@ -155,21 +155,21 @@ impl Connection {
             }
             // The answer may be there, unread, behind the requests that are worked on.
             Beat::Silence if !self.reads() => {
-                self.heart.wait();
+                self.heartbeat.wait();
                 Ok(())
             }
-            Beat::Silence => Err(Close::Silent("a ping was not answered")),
+            Beat::Silence => Err(Close::Unresponsive("a ping was not answered")),
         }
     }
 
     fn pong(&mut self, payload: &[u8]) {
-        if !self.heart.pong(payload) {
+        if !self.heartbeat.pong(payload) {
             return;
         }
         if let Dialect::Seed(unconfirmed) = &mut self.dialect {
             unconfirmed.answered();
             if unconfirmed.wants_ping() {
-                self.heart.hurry();
+                self.heartbeat.ping_soon();
             }
             self.confirm();
         }
@@ -177,18 +177,18 @@ impl Connection {
 
     /// Answers what is worked on, if the client is to come again, and lets go of everything but the socket.
     async fn leave(mut self, close: Close) -> Socket {
-        if let Close::ComeAgain(reason) = close
-            && self.say_farewell(reason).await.is_err()
+        if let Close::Reconnect(reason) = close
+            && self.finish_work(reason).await.is_err()
         {
             tracing::debug!("the client did not take its last answers");
         }
         self.socket
     }
 
-    async fn say_farewell(&mut self, reason: &str) -> Result<(), Close> {
-        self.ends.are_over();
+    async fn finish_work(&mut self, reason: &str) -> Result<(), Close> {
+        self.ends.clear();
         if let Dialect::Hello(_) = self.dialect {
-            self.say(vec![hello::going_away(reason)]).await?;
+            self.write(vec![hello::going_away(reason)]).await?;
         }
         let mut patience = timer(&self.api, self.api.options.patience);
         while !self.work.is_empty() {

@@ -15,9 +15,9 @@ use crate::render;
 /// The dialect spoken.
 const PROTOCOL: u32 = 1;
 /// Bytes of a send's frame beside its payload, generously.
-const AROUND: usize = 1024;
+const SEND_OVERHEAD: usize = 1024;
 /// How long a client that is sent away should stay away, in milliseconds.
-const RECONNECT_AFTER: u64 = 1_000;
+const RECONNECT_AFTER_MS: u64 = 1_000;
 
 /// A hello that was answered with a welcome.
 pub(super) struct Welcomed {
@@ -52,7 +52,7 @@ pub(super) async fn greet(api: &Api, who: &Principal, hello: &DmHello) -> Result
     let devices = api.service.devices(&who).await.map_err(failed)?;
     let cursor = devices.iter().find(|state| state.device == who.device).map(|state| state.cursor);
     let config = api.service.config();
-    let max_payload = config.max_payload.min(api.options.max_message.saturating_sub(AROUND));
+    let max_payload = config.max_payload.min(api.options.max_message.saturating_sub(SEND_OVERHEAD));
     let welcome = DmWelcome {
         device: who.device.to_string(),
         cursor: cursor.unwrap_or(InboxSeq::ZERO).get(),
@@ -105,6 +105,6 @@ pub(super) const fn position(delivery: &Delivery) -> InboxSeq {
 
 /// What is said before a connection is closed that is to come again.
 pub(super) fn going_away(reason: &str) -> Envelope {
-    let going = DmGoingAway { reason: reason.to_owned(), reconnect_after_ms: RECONNECT_AFTER };
+    let going = DmGoingAway { reason: reason.to_owned(), reconnect_after_ms: RECONNECT_AFTER_MS };
     Envelope::server("", Frame::GoingAway(going))
 }

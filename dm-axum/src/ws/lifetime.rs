@@ -7,7 +7,7 @@ use dm_core::{DisconnectReason, Timestamp};
 use futures_util::future::BoxFuture;
 
 use super::close::Close;
-use super::heart::{Timer, timer};
+use super::heartbeat::{Timer, timer};
 use crate::SessionExpiry;
 use crate::api::Api;
 use crate::session::{SessionWatch, Terms};

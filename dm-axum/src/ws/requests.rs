@@ -15,13 +15,13 @@ use crate::names::Names;
 use crate::parse;
 use crate::problem::Problem;
 use crate::render;
-use crate::rest::conversations::CONVERSATION;
+use crate::rest::conversations::CONVERSATION_COST;
 use crate::rest::messages::{DEFAULT_PAGE, key_version};
 
 /// Bytes around the elements of an answer: the request id, and what protobuf adds.
-const AROUND: usize = 512;
+const ENVELOPE_OVERHEAD: usize = 512;
 /// Bytes that protobuf adds to an element.
-const PER_ELEMENT: usize = 8;
+const ELEMENT_OVERHEAD: usize = 8;
 
 /// Stores a message and answers with its receipt.
 pub(super) async fn send(api: Arc<Api>, who: Principal, request_id: String, send: DmSend) -> Envelope {
@@ -57,15 +57,15 @@ fn to_message(send: &DmSend) -> Result<SendMessage, Problem> {
 }
 
 /// Most bytes that a page of history takes while it is made.
-pub(super) fn room_of_history(api: &Api, request: &DmHistoryRequest) -> usize {
+pub(super) fn cost_of_history(api: &Api, request: &DmHistoryRequest) -> usize {
     let config = api.service.config();
     let page_bytes = config.history_bytes.min(api.options.max_message);
-    answers::room_of_messages(config, limit(request).min(config.history_page), page_bytes)
+    answers::cost_of_messages(config, limit(request).min(config.history_page), page_bytes)
 }
 
 /// Most bytes that a list of conversations takes while it is made.
-pub(super) fn room_of_conversations(api: &Api) -> usize {
-    api.service.config().list_page.saturating_mul(CONVERSATION)
+pub(super) fn cost_of_conversations(api: &Api) -> usize {
+    api.service.config().list_page.saturating_mul(CONVERSATION_COST)
 }
 
 fn limit(request: &DmHistoryRequest) -> usize {
@@ -92,7 +92,7 @@ pub(super) async fn history(
     let names =
         Names::look_up(&api.service, page.messages.iter().map(|message| message.sender).collect()).await;
     let all = page.messages.len();
-    let messages = fitting(api, page.messages.iter().map(|message| render::message(message, &names)));
+    let messages = that_fit(api, page.messages.iter().map(|message| render::message(message, &names)));
     let has_more = page.has_more || messages.len() < all;
     Ok(DmHistoryResponse { messages, has_more })
 }
@@ -104,16 +104,16 @@ pub(super) async fn conversations(api: &Api, who: &Principal) -> Result<DmConver
         Names::look_up(&api.service, page.conversations.iter().flat_map(render::participants).collect())
             .await;
     let conversations =
-        fitting(api, page.conversations.iter().map(|state| render::conversation(state, &names)));
+        that_fit(api, page.conversations.iter().map(|state| render::conversation(state, &names)));
     Ok(DmConversationListResponse { conversations })
 }
 
 /// The first elements, as many as go into a frame, but one at least.
-fn fitting<T: dm_proto::prost::Message>(api: &Api, elements: impl Iterator<Item = T>) -> Vec<T> {
-    let mut room = api.options.max_message.saturating_sub(AROUND);
+fn that_fit<T: dm_proto::prost::Message>(api: &Api, elements: impl Iterator<Item = T>) -> Vec<T> {
+    let mut room = api.options.max_message.saturating_sub(ENVELOPE_OVERHEAD);
     let mut taken = Vec::new();
     for element in elements {
-        let cost = element.encoded_len() + PER_ELEMENT;
+        let cost = element.encoded_len() + ELEMENT_OVERHEAD;
         if cost > room && !taken.is_empty() {
             break;
         }

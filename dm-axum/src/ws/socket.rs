@@ -11,7 +11,7 @@ use futures_util::{FutureExt as _, SinkExt as _};
 use tungstenite::Error as WsError;
 
 use super::close::Close;
-use crate::answers::Said;
+use crate::answers::TakenFrame;
 use crate::api::Api;
 
 /// Bytes read at a time. It is held by every idle connection, and a larger frame gets its own room:
@@ -22,7 +22,7 @@ const WRITE_BUFFER: usize = 4_096;
 /// Bytes that may wait to be written with the default sizes: one large frame beside small ones.
 const MAX_WRITE_BUFFER: usize = 1024 * 1024;
 /// Frames read from a client that was told to leave.
-const FAREWELL: usize = 1_000;
+const READS_BEFORE_CLOSE: usize = 1_000;
 
 /// One WebSocket.
 pub(super) struct Socket {
@@ -30,11 +30,11 @@ pub(super) struct Socket {
     inner: WebSocket,
     /// The room of an answer that is being written, also after the write was given up: until it is
     /// through, its bytes are held here.
-    saying: Option<Said>,
+    writing: Option<TakenFrame>,
 }
 
 /// What came in.
-pub(super) enum Heard {
+pub(super) enum Received {
     Frame(Bytes),
     Ping,
     Pong(Bytes),
@@ -60,15 +60,15 @@ fn most_to_write(largest: usize) -> usize {
 
 impl Socket {
     pub(super) const fn new(api: Arc<Api>, inner: WebSocket) -> Self {
-        Self { api, inner, saying: None }
+        Self { api, inner, writing: None }
     }
 
     /// The next frame. Cancel safe: a frame is taken as a whole or not at all.
-    pub(super) async fn hear(&mut self) -> Result<Heard, Close> {
+    pub(super) async fn read(&mut self) -> Result<Received, Close> {
         match self.inner.recv().await {
-            Some(Ok(Message::Binary(frame))) => Ok(Heard::Frame(frame)),
-            Some(Ok(Message::Ping(_))) => Ok(Heard::Ping),
-            Some(Ok(Message::Pong(payload))) => Ok(Heard::Pong(payload)),
+            Some(Ok(Message::Binary(frame))) => Ok(Received::Frame(frame)),
+            Some(Ok(Message::Ping(_))) => Ok(Received::Ping),
+            Some(Ok(Message::Pong(payload))) => Ok(Received::Pong(payload)),
             Some(Ok(Message::Text(_))) => Err(Close::Policy("a text frame")),
             Some(Ok(Message::Close(_))) | None => Err(Close::Gone),
             Some(Err(error)) => Err(read_failure(&error)),
@@ -76,18 +76,18 @@ impl Socket {
     }
 
     /// Writes frames, all of them or until the client has taken too long.
-    pub(super) async fn say(&mut self, envelopes: Vec<Envelope>) -> Result<(), Close> {
-        self.write(envelopes.into_iter().map(|envelope| envelope.encode_to_vec().into())).await
+    pub(super) async fn write(&mut self, envelopes: Vec<Envelope>) -> Result<(), Close> {
+        self.write_frames(envelopes.into_iter().map(|envelope| envelope.encode_to_vec().into())).await
     }
 
     /// Writes an answer likewise, whose room is free afterwards.
-    pub(super) async fn say_held(&mut self, said: Said) -> Result<(), Close> {
-        let frame = said.frame.clone();
-        self.saying = Some(said);
-        self.write(std::iter::once(frame)).await
+    pub(super) async fn write_held(&mut self, taken: TakenFrame) -> Result<(), Close> {
+        let frame = taken.frame.clone();
+        self.writing = Some(taken);
+        self.write_frames(std::iter::once(frame)).await
     }
 
-    async fn write(&mut self, frames: impl Iterator<Item = Bytes>) -> Result<(), Close> {
+    async fn write_frames(&mut self, frames: impl Iterator<Item = Bytes>) -> Result<(), Close> {
         let (api, inner) = (&self.api, &mut self.inner);
         let work = async move {
             for frame in frames {
@@ -96,7 +96,7 @@ impl Socket {
             inner.flush().await.map_err(|_| Close::Gone)
         };
         within(api, work).await?;
-        self.saying = None;
+        self.writing = None;
         Ok(())
     }
 
@@ -109,16 +109,16 @@ impl Socket {
     /// the buffers resets the connection, and the reason is lost.
     pub(super) async fn close(mut self, close: Close) {
         let (api, inner) = (&self.api, &mut self.inner);
-        if let Close::Silent(_) = close {
+        if let Close::Unresponsive(_) = close {
             // Waiting for somebody who has just been waited for in vain would keep the connection's memory for longer.
             let _sent = inner.send(Message::Close(Some(close.frame()))).now_or_never();
             return;
         }
-        let farewell = async move {
+        let handshake = async move {
             if close != Close::Gone && inner.send(Message::Close(Some(close.frame()))).await.is_err() {
                 return Ok(());
             }
-            for _ in 0..FAREWELL {
+            for _ in 0..READS_BEFORE_CLOSE {
                 if !matches!(inner.recv().await, Some(Ok(_))) {
                     break;
                 }
@@ -126,7 +126,7 @@ impl Socket {
             Ok(())
         };
         // One who does not answer is left without.
-        let _left = within(api, farewell).await;
+        let _left = within(api, handshake).await;
     }
 }
 
@@ -140,7 +140,7 @@ async fn within(api: &Api, work: impl Future<Output = Result<(), Close>>) -> Res
     tokio::select! {
         biased;
         done = work => done,
-        () = api.service.clock().sleep(api.options.patience) => Err(Close::Silent("too slow a reader")),
+        () = api.service.clock().sleep(api.options.patience) => Err(Close::Unresponsive("too slow a reader")),
     }
 }
 

@@ -21,7 +21,7 @@ pub(crate) struct Sockets {
 
 /// One open WebSocket; dropping it gives its place back.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct OpenSocket {
     sockets: Sockets,
     user: UserId,
 }
@@ -47,7 +47,7 @@ struct Users {
 struct Opened {
     open: usize,
     /// The time at which all that were opened are paid for, at one for each interval.
-    paid_at: Timestamp,
+    credit_full_at: Timestamp,
 }
 
 impl Sockets {
@@ -61,26 +61,26 @@ impl Sockets {
     }
 
     /// A place for one more.
-    pub(super) fn take(&self, user: UserId, now: Timestamp) -> Result<Place, Refused> {
+    pub(super) fn open(&self, user: UserId, now: Timestamp) -> Result<OpenSocket, Refused> {
         let mut users = self.lock();
         users.sweep(now);
-        let opened = users.by_id.entry(user).or_insert(Opened { open: 0, paid_at: now });
+        let opened = users.by_id.entry(user).or_insert(Opened { open: 0, credit_full_at: now });
         if opened.open >= self.most {
             return Err(Refused::TooMany);
         }
         let most = self.interval.saturating_mul(u32::try_from(self.most).unwrap_or(u32::MAX));
         let latest = now.after(most);
         // Not past what all of them cost if they were opened now: the clock may have been set back.
-        opened.paid_at = opened.paid_at.clamp(now, latest);
-        let paid_at = opened.paid_at.after(self.interval);
-        if paid_at > latest {
-            let millis = paid_at.as_millis() - latest.as_millis();
+        opened.credit_full_at = opened.credit_full_at.clamp(now, latest);
+        let credit_full_at = opened.credit_full_at.after(self.interval);
+        if credit_full_at > latest {
+            let millis = credit_full_at.as_millis() - latest.as_millis();
             return Err(Refused::TooSoon(Duration::from_millis(millis)));
         }
-        *opened = Opened { open: opened.open + 1, paid_at };
+        *opened = Opened { open: opened.open + 1, credit_full_at };
         drop(users);
         metrics::gauge!("dm_websockets").increment(1);
-        Ok(Place { sockets: self.clone(), user })
+        Ok(OpenSocket { sockets: self.clone(), user })
     }
 
     fn lock(&self) -> MutexGuard<'_, Users> {
@@ -93,13 +93,13 @@ impl Users {
     /// Forgets those with nothing open and all paid for, once there are twice as many as after the last time.
     fn sweep(&mut self, now: Timestamp) {
         if self.by_id.len() >= self.sweep_at {
-            self.by_id.retain(|_, opened| opened.open > 0 || opened.paid_at > now);
+            self.by_id.retain(|_, opened| opened.open > 0 || opened.credit_full_at > now);
             self.sweep_at = SWEEP_FROM.max(2 * self.by_id.len());
         }
     }
 }
 
-impl Drop for Place {
+impl Drop for OpenSocket {
     fn drop(&mut self) {
         metrics::gauge!("dm_websockets").decrement(1);
         if let Some(opened) = self.sockets.lock().by_id.get_mut(&self.user) {
@@ -129,19 +129,19 @@ mod tests {
     }
 
     #[test]
-    fn a_place_is_given_back_when_it_is_dropped() {
+    fn an_open_socket_is_no_longer_counted_once_it_is_dropped() {
         let sockets = two_at_once();
-        let (first, _second) = (sockets.take(user(1), at(0)).unwrap(), sockets.take(user(1), at(0)).unwrap());
-        assert_eq!(sockets.take(user(1), at(9_999)).unwrap_err(), Refused::TooMany);
-        let _of_another = sockets.take(user(2), at(9_999)).unwrap();
+        let (first, _second) = (sockets.open(user(1), at(0)).unwrap(), sockets.open(user(1), at(0)).unwrap());
+        assert_eq!(sockets.open(user(1), at(9_999)).unwrap_err(), Refused::TooMany);
+        let _of_another = sockets.open(user(2), at(9_999)).unwrap();
         drop(first);
-        sockets.take(user(1), at(9_999)).unwrap();
+        sockets.open(user(1), at(9_999)).unwrap();
     }
 
     #[test]
     fn who_opened_as_many_as_may_be_opens_one_more_for_each_interval() {
         let sockets = two_at_once();
-        let open = |millis| sockets.take(user(1), at(millis)).map(drop);
+        let open = |millis| sockets.open(user(1), at(millis)).map(drop);
         assert_eq!([open(1_000), open(1_000)], [Ok(()), Ok(())]);
         assert_eq!(open(1_000), Err(Refused::TooSoon(INTERVAL)));
         assert_eq!(open(1_499), Err(Refused::TooSoon(Duration::from_millis(1))), "a refusal costs nothing");
@@ -154,24 +154,24 @@ mod tests {
     #[test]
     fn a_clock_that_is_set_back_costs_no_more_than_all_at_once() {
         let sockets = two_at_once();
-        sockets.take(user(1), at(100_000)).unwrap();
-        assert_eq!(sockets.take(user(1), at(1_000)).unwrap_err(), Refused::TooSoon(INTERVAL));
-        sockets.take(user(1), at(1_500)).unwrap();
+        sockets.open(user(1), at(100_000)).unwrap();
+        assert_eq!(sockets.open(user(1), at(1_000)).unwrap_err(), Refused::TooSoon(INTERVAL));
+        sockets.open(user(1), at(1_500)).unwrap();
     }
 
     #[test]
     fn a_user_with_nothing_open_and_all_paid_for_is_forgotten() {
         let sockets = two_at_once();
-        sockets.take(user(9), at(0)).unwrap();
-        sockets.take(user(8), at(9_000)).unwrap();
+        sockets.open(user(9), at(0)).unwrap();
+        sockets.open(user(8), at(9_000)).unwrap();
         assert_eq!(sockets.lock().by_id.len(), 2, "so few are not looked through");
 
         let sockets = two_at_once();
         sockets.lock().sweep_at = 3;
-        let _open = sockets.take(user(1), at(0)).unwrap();
-        sockets.take(user(2), at(0)).unwrap();
-        sockets.take(user(3), at(1)).unwrap();
-        sockets.take(user(4), at(500)).unwrap();
+        let _open = sockets.open(user(1), at(0)).unwrap();
+        sockets.open(user(2), at(0)).unwrap();
+        sockets.open(user(3), at(1)).unwrap();
+        sockets.open(user(4), at(500)).unwrap();
         let users = sockets.lock();
         let kept = [1, 2, 3, 4].map(|n| users.by_id.contains_key(&user(n)));
         assert_eq!((kept, users.sweep_at), ([true, false, true, true], SWEEP_FROM));

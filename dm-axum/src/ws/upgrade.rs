@@ -53,7 +53,7 @@ pub(crate) async fn upgrade(
         }
     };
     let who = named_device(&who, parameters.device.as_deref())?;
-    let place = api.sockets.take(who.user, api.service.clock().now()).map_err(|refused| {
+    let open_socket = api.sockets.open(who.user, api.service.clock().now()).map_err(|refused| {
         let most = api.options.sockets_per_user;
         let (detail, after) = match refused {
             Refused::TooMany => (format!("a user may have {most}"), api.options.ping_interval),
@@ -66,7 +66,7 @@ pub(crate) async fn upgrade(
     Ok(upgrade.on_upgrade(move |socket| {
         async move {
             Connection::serve(api, who, terms, socket).await;
-            drop(place);
+            drop(open_socket);
         }
         .instrument(span)
     }))

@@ -24,7 +24,7 @@ async fn catch_up(world: &World) -> (Socket, Vec<(u64, String)>) {
     let (mut socket, _) = Socket::hello(world, 2, "phone").await;
     let mut heard = Vec::new();
     loop {
-        match socket.hear_server().await.1 {
+        match socket.receive_server().await.1 {
             Frame::Delivery(delivery) => {
                 let id = match delivery.event {
                     Some(Event::Message(event)) => event.message.unwrap().id,
@@ -39,8 +39,8 @@ async fn catch_up(world: &World) -> (Socket, Vec<(u64, String)>) {
 }
 
 /// A delivered message: its position and id.
-async fn hear_message(socket: &mut Socket) -> (u64, String) {
-    let delivery = socket.hear_delivery().await;
+async fn receive_message(socket: &mut Socket) -> (u64, String) {
+    let delivery = socket.receive_delivery().await;
     let Some(Event::Message(event)) = delivery.event else { panic!("{delivery:?}") };
     (delivery.position, event.message.unwrap().id)
 }
@@ -65,17 +65,17 @@ async fn what_was_not_acknowledged_comes_again_once_on_the_next_connection() {
     let (mut socket, heard) = catch_up(&world).await;
     assert_eq!(positions(&heard), [1, 2, 3, 4, 5]);
     socket.ack("up to", 2, &[]).await;
-    assert_eq!(socket.hear_acknowledged("up to").await, acknowledged(2, 2, 0));
+    assert_eq!(socket.receive_acknowledged("up to").await, acknowledged(2, 2, 0));
     socket.ack("with a hole", 0, &[&heard[3].1]).await;
-    assert_eq!(socket.hear_acknowledged("with a hole").await, acknowledged(2, 1, 0));
+    assert_eq!(socket.receive_acknowledged("with a hole").await, acknowledged(2, 1, 0));
     // It dies without a word.
     drop(socket);
 
     let (mut socket, heard) = catch_up(&world).await;
     assert_eq!(positions(&heard), [3, 5]);
-    socket.hear_no_more().await;
+    socket.receive_no_more().await;
     socket.ack("rest", 5, &[]).await;
-    assert_eq!(socket.hear_acknowledged("rest").await, acknowledged(5, 3, 0));
+    assert_eq!(socket.receive_acknowledged("rest").await, acknowledged(5, 3, 0));
     socket.close().await;
     assert_eq!(catch_up(&world).await.1, []);
 }
@@ -99,7 +99,7 @@ async fn acknowledging_again_and_what_is_unknown_is_counted_and_no_error() {
     ];
     for (up_to, ids, expected) in table {
         socket.ack("a", up_to, ids).await;
-        assert_eq!(socket.hear_acknowledged("a").await, expected, "{up_to} {ids:?}");
+        assert_eq!(socket.receive_acknowledged("a").await, expected, "{up_to} {ids:?}");
     }
     assert_eq!(depth(&world).await, 0);
 }
@@ -121,7 +121,7 @@ async fn an_acknowledgement_that_cannot_be_meant_is_refused_and_acknowledges_not
     ];
     for (up_to, ids, expected) in table {
         socket.ack("a", up_to, ids).await;
-        let problem = socket.hear_problem("a").await;
+        let problem = socket.receive_problem("a").await;
         assert_eq!((problem.status, &*problem.field), expected, "{up_to} {}", ids.len());
         assert_eq!(depth(&world).await, 2);
     }
@@ -143,12 +143,12 @@ async fn acknowledgements_that_wait_for_another_are_stored_in_one_write() {
         socket.ack(id, up_to, &[]).await;
     }
     // The server has heard them all.
-    socket.hear_no_more().await;
+    socket.receive_no_more().await;
     store.hold(false);
-    assert_eq!(socket.hear_acknowledged("1").await, acknowledged(1, 1, 0));
-    assert_eq!(socket.hear_acknowledged("2").await, acknowledged(4, 0, 0));
-    assert_eq!(socket.hear_acknowledged("3").await, acknowledged(4, 0, 0));
-    assert_eq!(socket.hear_acknowledged("4").await, acknowledged(4, 3, 0));
+    assert_eq!(socket.receive_acknowledged("1").await, acknowledged(1, 1, 0));
+    assert_eq!(socket.receive_acknowledged("2").await, acknowledged(4, 0, 0));
+    assert_eq!(socket.receive_acknowledged("3").await, acknowledged(4, 0, 0));
+    assert_eq!(socket.receive_acknowledged("4").await, acknowledged(4, 3, 0));
     assert_eq!(store.writes(), writes + 2);
 }
 
@@ -164,11 +164,11 @@ async fn an_acknowledgement_that_waits_behind_a_refused_one_is_done_all_the_same
     until(async || store.writes() == writes + 1).await;
     socket.ack("beyond", 99, &[]).await;
     socket.ack("good", 3, &[]).await;
-    socket.hear_no_more().await;
+    socket.receive_no_more().await;
     store.hold(false);
-    socket.hear_acknowledged("held").await;
-    assert_eq!(socket.hear_problem("beyond").await.status, 422);
-    assert_eq!(socket.hear_acknowledged("good").await, acknowledged(3, 2, 0));
+    socket.receive_acknowledged("held").await;
+    assert_eq!(socket.receive_problem("beyond").await.status, 422);
+    assert_eq!(socket.receive_acknowledged("good").await, acknowledged(3, 2, 0));
 }
 
 #[tokio::test]
@@ -179,10 +179,10 @@ async fn an_acknowledgement_that_fails_in_the_store_says_so_and_may_be_repeated(
     let (mut socket, _) = catch_up(&world).await;
     store.fail_next(StoreErrorKind::Unavailable);
     socket.ack("fails", 2, &[]).await;
-    assert_eq!(socket.hear_problem("fails").await.status, 503);
+    assert_eq!(socket.receive_problem("fails").await.status, 503);
     assert_eq!(depth(&world).await, 1);
     socket.ack("again", 2, &[]).await;
-    assert_eq!(socket.hear_acknowledged("again").await, acknowledged(2, 2, 0));
+    assert_eq!(socket.receive_acknowledged("again").await, acknowledged(2, 2, 0));
 }
 
 #[tokio::test]
@@ -190,31 +190,31 @@ async fn deliveries_stop_at_the_window_and_go_on_with_acknowledgements() {
     let world = World::configured(|config| config.window = 2).await;
     let conversation = with_backlog(&world, 6).await;
     let (mut socket, welcome) = Socket::hello(&world, 2, "phone").await;
-    assert_eq!((welcome.window, socket.hear_delivery().await.position), (2, 1));
-    assert_eq!(socket.hear_text().await.0, 2);
-    socket.hear_no_more().await;
+    assert_eq!((welcome.window, socket.receive_delivery().await.position), (2, 1));
+    assert_eq!(socket.receive_text().await.0, 2);
+    socket.receive_no_more().await;
     socket.ack("one", 1, &[]).await;
-    socket.hear_acknowledged("one").await;
-    let (position, id) = hear_message(&mut socket).await;
+    socket.receive_acknowledged("one").await;
+    let (position, id) = receive_message(&mut socket).await;
     assert_eq!(position, 3);
-    socket.hear_no_more().await;
+    socket.receive_no_more().await;
     // One in the middle makes room as well.
     socket.ack("by id", 0, &[&id]).await;
-    socket.hear_acknowledged("by id").await;
-    assert_eq!(socket.hear_text().await.0, 4);
-    socket.hear_no_more().await;
+    socket.receive_acknowledged("by id").await;
+    assert_eq!(socket.receive_text().await.0, 4);
+    socket.receive_no_more().await;
     socket.ack("all", 4, &[]).await;
-    socket.hear_acknowledged("all").await;
-    assert_eq!((socket.hear_text().await.0, socket.hear_text().await.0), (5, 6));
-    socket.hear_no_more().await;
+    socket.receive_acknowledged("all").await;
+    assert_eq!((socket.receive_text().await.0, socket.receive_text().await.0), (5, 6));
+    socket.receive_no_more().await;
     // One who waits for room still sends and asks, and another device waits for nobody.
     assert_eq!(socket.list("l").await.conversations.len(), 1);
     let (mut laptop, _) = Socket::hello(&world, 2, "laptop").await;
-    assert_eq!(laptop.hear_delivery().await.position, 1);
+    assert_eq!(laptop.receive_delivery().await.position, 1);
     world.send(1, &conversation, "live").await;
     socket.ack("rest", 6, &[]).await;
-    socket.hear_acknowledged("rest").await;
-    let mut heard = [socket.hear_server().await.1, socket.hear_server().await.1];
+    socket.receive_acknowledged("rest").await;
+    let mut heard = [socket.receive_server().await.1, socket.receive_server().await.1];
     heard.sort_by_key(|frame| matches!(frame, Frame::CaughtUp(_)));
     assert!(matches!(&heard[0], Frame::Delivery(delivery) if delivery.position == 7), "{heard:?}");
     assert!(matches!(heard[1], Frame::CaughtUp(_)), "{heard:?}");
@@ -226,8 +226,8 @@ async fn a_hundred_thousand_empty_ids_are_refused_and_the_connection_lives_on() 
     with_backlog(&world, 2).await;
     let (mut socket, _) = catch_up(&world).await;
     let ack = DmAck { up_to: 0, message_ids: vec![String::new(); 100_000] };
-    socket.say(&Envelope::client("a", dm_client_frame::Frame::Ack(ack))).await;
-    assert_eq!(socket.hear_problem("a").await.status, 413);
+    socket.send_envelope(&Envelope::client("a", dm_client_frame::Frame::Ack(ack))).await;
+    assert_eq!(socket.receive_problem("a").await.status, 413);
     socket.ack("b", 2, &[]).await;
-    assert_eq!(socket.hear_acknowledged("b").await, acknowledged(2, 2, 0));
+    assert_eq!(socket.receive_acknowledged("b").await, acknowledged(2, 2, 0));
 }

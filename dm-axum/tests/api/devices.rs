@@ -38,17 +38,17 @@ async fn the_ninth_device_makes_room_for_itself_and_the_forgotten_ones_socket_en
 
     assert_eq!(on(&world, 1, "d9", Method::DELETE, "devices/d3").await.0, 204);
     let mut forgotten = sockets.remove(2);
-    forgotten.hear_caught_up().await;
-    assert_eq!(forgotten.hear_close().await, (4003, "the device was forgotten".to_owned()));
+    forgotten.receive_caught_up().await;
+    assert_eq!(forgotten.receive_close().await, (4003, "the device was forgotten".to_owned()));
     assert_eq!(names(&world, 1).await.len(), 7, "forgetting registers nothing either");
 
     let (mut ninth, welcome) = Socket::hello(&world, 1, "d9").await;
     assert_eq!(welcome.cursor, 0);
-    ninth.hear_caught_up().await;
+    ninth.receive_caught_up().await;
     assert_eq!(names(&world, 1).await, ["d1", "d2", "d4", "d5", "d6", "d7", "d8", "d9"]);
     // The others stayed connected.
     for socket in &mut sockets {
-        socket.hear_caught_up().await;
+        socket.receive_caught_up().await;
         socket.list("still here").await;
     }
 }
@@ -57,7 +57,7 @@ async fn the_ninth_device_makes_room_for_itself_and_the_forgotten_ones_socket_en
 async fn a_missing_device_and_another_users_are_the_same() {
     let world = World::new().await;
     let (mut other, _) = Socket::hello(&world, 2, "theirs").await;
-    other.hear_caught_up().await;
+    other.receive_caught_up().await;
     let (_, missing) = on(&world, 1, "a", Method::DELETE, "devices/missing").await;
     let (status, theirs) = on(&world, 1, "a", Method::DELETE, "devices/theirs").await;
     assert_eq!((status, kind(&theirs), &theirs), (404, "not-found", &missing));
@@ -75,6 +75,6 @@ async fn the_default_devices_socket_without_a_hello_ends_too() {
     world.get(1, "offline").await;
     let mut socket = Socket::open(&world, 1).await;
     assert_eq!(on(&world, 1, "a", Method::DELETE, "devices/default").await.0, 204);
-    assert_eq!(socket.hear_close().await.0, 4003);
+    assert_eq!(socket.receive_close().await.0, 4003);
     assert_eq!(on(&world, 1, "a", Method::DELETE, "devices/default").await.0, 404);
 }

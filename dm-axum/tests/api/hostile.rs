@@ -19,14 +19,14 @@ async fn world() -> (World, String) {
     let conversation = world.open(1, 2).await;
     world.send(1, &conversation, "a").await;
     let (mut socket, _) = Socket::hello(&world, 1, "phone").await;
-    socket.hear_delivery().await;
+    socket.receive_delivery().await;
     let before = world.stored().await;
     (world, before)
 }
 
 /// The connection has ended as expected, and nothing else has happened.
 async fn ends(world: &World, before: &str, mut socket: Socket, expected: (u16, &str), what: &str) {
-    let (code, reason) = socket.hear_close().await;
+    let (code, reason) = socket.receive_close().await;
     assert_eq!((code, &*reason), expected, "{what}");
     until(async || world.hub.connections() == 0).await;
     assert_eq!(world.stored().await, before, "{what}");
@@ -106,9 +106,9 @@ async fn a_hundred_thousand_empty_capabilities_are_passed_over() {
     let capabilities = vec![String::new(); 100_000];
     let hello = DmHello { device: "phone".into(), protocol: 1, capabilities, start_now: false };
     let mut other = Socket::open(&world, 1).await;
-    other.say(&Envelope::client("h", dm_client_frame::Frame::Hello(hello))).await;
-    assert_eq!(socket.hear_close().await.0, 4009);
-    assert_eq!(other.hear_server().await.0, "h");
+    other.send_envelope(&Envelope::client("h", dm_client_frame::Frame::Hello(hello))).await;
+    assert_eq!(socket.receive_close().await.0, 4009);
+    assert_eq!(other.receive_server().await.0, "h");
     assert_eq!(world.stored().await, before);
 }
 
@@ -137,7 +137,7 @@ async fn a_message_may_be_256_kib_and_no_more() {
     assert_eq!(largest.len(), LIMIT);
     let mut socket = Socket::open(&world, 1).await;
     socket.write(largest).await;
-    assert_eq!(socket.hear().await.request_id, "l");
+    assert_eq!(socket.receive().await.request_id, "l");
     let _gone = socket.0.send(Message::Binary(filled(LIMIT + 1).into())).await;
     ends(&world, &before, socket, (1009, "too large"), "one over").await;
 }
@@ -183,7 +183,7 @@ async fn empty_fragments_without_end_keep_no_connection_that_answers_no_ping() {
     }
     socket.0.flush().await.unwrap();
     world.clock.advance(30 * SECOND);
-    socket.hear_ping(false).await;
+    socket.receive_ping(false).await;
     for _ in 0..10_000 {
         socket.write_raw(&masked(0x00, 0, &[])).await;
     }
@@ -203,7 +203,7 @@ async fn a_message_in_fragments_with_a_ping_between_is_one_message() {
     socket.0.send(part(head, Data::Binary, false)).await.unwrap();
     socket.0.send(Message::Ping(Bytes::new())).await.unwrap();
     socket.0.send(part(tail, Data::Continue, true)).await.unwrap();
-    assert_eq!(socket.hear().await.request_id, "l");
+    assert_eq!(socket.receive().await.request_id, "l");
 }
 
 #[tokio::test]
@@ -234,9 +234,9 @@ async fn a_request_id_beyond_256_bytes_closes_with_1008() {
     let (world, before) = world().await;
     let ping = |id: String| Envelope::client(id, dm_client_frame::Frame::Ping(DmPing { nonce: 1 }));
     let (mut socket, _) = Socket::hello(&world, 1, "phone").await;
-    while socket.hear_server().await.0.is_empty() {
-        socket.say(&ping("\u{202e}'\"\0".repeat(36))).await;
+    while socket.receive_server().await.0.is_empty() {
+        socket.send_envelope(&ping("\u{202e}'\"\0".repeat(36))).await;
     }
-    socket.say(&ping("x".repeat(257))).await;
+    socket.send_envelope(&ping("x".repeat(257))).await;
     ends(&world, &before, socket, (1008, "the request id is too long"), "").await;
 }

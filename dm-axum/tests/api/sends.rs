@@ -18,13 +18,13 @@ const ID: &str = "0190b6a0-0000-7000-8000-00000000000a";
 /// Connects a user's phone, which hears of one conversation and nothing else.
 async fn phone(world: &World, n: u64) -> Socket {
     let (mut socket, _) = Socket::hello(world, n, "phone").await;
-    assert_eq!(socket.hear_delivery().await.position, 1);
-    assert_eq!(socket.hear_caught_up().await, 1);
+    assert_eq!(socket.receive_delivery().await.position, 1);
+    assert_eq!(socket.receive_caught_up().await, 1);
     socket
 }
 
-async fn say_send(socket: &mut Socket, request_id: &str, send: DmSend) {
-    socket.say(&Envelope::client(request_id, dm_client_frame::Frame::Send(send))).await;
+async fn send_frame(socket: &mut Socket, request_id: &str, send: DmSend) {
+    socket.send_envelope(&Envelope::client(request_id, dm_client_frame::Frame::Send(send))).await;
 }
 
 /// Says something without sending it off.
@@ -49,25 +49,25 @@ async fn what_a_device_sends_is_answered_to_it_and_delivered_to_all_others() {
     let conversation = world.open(1, 2).await;
     let mut sender = phone(&world, 1).await;
     let (mut laptop, _) = Socket::hello(&world, 1, "laptop").await;
-    laptop.hear_delivery().await;
-    laptop.hear_caught_up().await;
+    laptop.receive_delivery().await;
+    laptop.receive_caught_up().await;
     let mut peer = phone(&world, 2).await;
 
-    say_send(&mut sender, "s", named(&conversation, "hi", ID)).await;
-    let sent = sender.hear_sent("s").await;
+    send_frame(&mut sender, "s", named(&conversation, "hi", ID)).await;
+    let sent = sender.receive_sent("s").await;
     assert_eq!((&sent.conversation_id, &*sent.client_message_id), (&conversation, ID));
     assert_eq!((sent.server_sequence, sent.received_at, sent.repeated), (1, START, false));
     assert_eq!(sent.position, 2);
-    assert_eq!(laptop.hear_text().await, (sent.position, "hi".to_owned()));
-    assert_eq!(peer.hear_text().await, (2, "hi".to_owned()));
+    assert_eq!(laptop.receive_text().await, (sent.position, "hi".to_owned()));
+    assert_eq!(peer.receive_text().await, (2, "hi".to_owned()));
 
     // The sender's next delivery is somebody else's message, not its own.
     world.send(2, &conversation, "answer").await;
-    assert_eq!(sender.hear_text().await, (3, "answer".to_owned()));
+    assert_eq!(sender.receive_text().await, (3, "answer".to_owned()));
     drop(sender);
     let (mut sender, _) = Socket::hello(&world, 1, "phone").await;
-    assert_eq!(sender.hear_delivery().await.position, 1);
-    assert_eq!(sender.hear_text().await.0, 3, "nor when it connects again");
+    assert_eq!(sender.receive_delivery().await.position, 1);
+    assert_eq!(sender.receive_text().await.0, 3, "nor when it connects again");
 }
 
 #[tokio::test]
@@ -75,17 +75,17 @@ async fn a_repeated_send_is_answered_like_the_first_and_other_content_is_a_confl
     let world = World::new().await;
     let conversation = world.open(1, 2).await;
     let mut socket = phone(&world, 1).await;
-    say_send(&mut socket, "first", named(&conversation, "hi", ID)).await;
-    let first = socket.hear_sent("first").await;
+    send_frame(&mut socket, "first", named(&conversation, "hi", ID)).await;
+    let first = socket.receive_sent("first").await;
     let before = world.stored().await;
-    say_send(&mut socket, "again", named(&conversation, "hi", ID)).await;
-    let mut again = socket.hear_sent("again").await;
+    send_frame(&mut socket, "again", named(&conversation, "hi", ID)).await;
+    let mut again = socket.receive_sent("again").await;
     assert!(std::mem::take(&mut again.repeated));
     assert_eq!(again, first);
     let other = DmSend { nonce: Bytes::from_static(&[8; 24]), ..named(&conversation, "hi", ID) };
     for (name, send) in [("payload", named(&conversation, "ho", ID)), ("nonce", other)] {
-        say_send(&mut socket, name, send).await;
-        let problem = socket.hear_problem(name).await;
+        send_frame(&mut socket, name, send).await;
+        let problem = socket.receive_problem(name).await;
         assert_eq!((problem.status, &*problem.r#type), (409, "urn:dm:problem:message-id-reused"));
     }
     assert_eq!(world.stored().await, before);
@@ -97,23 +97,23 @@ async fn a_send_to_an_older_key_is_told_the_current_one() {
     let conversation = world.open(1, 2).await;
     let mut socket = phone(&world, 1).await;
     let to = |recipient_key_version| DmSend { recipient_key_version, ..send(&conversation, "x") };
-    say_send(&mut socket, "none", to(1)).await;
-    let problem = socket.hear_problem("none").await;
+    send_frame(&mut socket, "none", to(1)).await;
+    let problem = socket.receive_problem("none").await;
     assert_eq!((problem.status, problem.current_key), (409, None));
     for (n, version) in [(2, 1), (3, 2)] {
         world.post(2, "keys", &json!({ "x25519_pubkey": derived_key(n) })).await;
-        assert_eq!(socket.hear_delivery().await.position, 1 + version);
+        assert_eq!(socket.receive_delivery().await.position, 1 + version);
     }
     for version in [1, 3, u32::MAX] {
-        say_send(&mut socket, "stale", to(version)).await;
-        let problem = socket.hear_problem("stale").await;
+        send_frame(&mut socket, "stale", to(version)).await;
+        let problem = socket.receive_problem("stale").await;
         assert_eq!((problem.status, &*problem.r#type), (409, "urn:dm:problem:stale-key"));
         let current = problem.current_key.unwrap();
         assert_eq!((current.ed25519_pubkey, current.version), (user(2).to_string(), 2));
         assert_eq!(data_encoding::HEXLOWER.encode(&current.x25519_pubkey), derived_key(3));
     }
-    say_send(&mut socket, "current", to(2)).await;
-    assert_eq!(socket.hear_sent("current").await.server_sequence, 1);
+    send_frame(&mut socket, "current", to(2)).await;
+    assert_eq!(socket.receive_sent("current").await.server_sequence, 1);
 }
 
 #[tokio::test]
@@ -135,13 +135,13 @@ async fn a_send_that_cannot_be_stored_is_a_problem_and_the_connection_lives_on()
         (DmSend { client_message_id: "no id".into(), ..fine() }, (400, "client_message_id")),
     ];
     for (n, (send, expected)) in table.into_iter().enumerate() {
-        say_send(&mut socket, "s", send).await;
-        let problem = socket.hear_problem("s").await;
+        send_frame(&mut socket, "s", send).await;
+        let problem = socket.receive_problem("s").await;
         assert_eq!((problem.status, &*problem.field), expected, "{n}");
     }
     assert_eq!(world.stored().await, before);
     socket.send("s", &conversation, &"x".repeat(64 * 1024)).await;
-    assert_eq!(socket.hear_sent("s").await.server_sequence, 1);
+    assert_eq!(socket.receive_sent("s").await.server_sequence, 1);
 }
 
 #[tokio::test]
@@ -152,12 +152,12 @@ async fn history_and_lists_are_answered_under_their_id() {
         world.send(2, &conversation, &n.to_string()).await;
     }
     let mut socket = Socket::try_open(&world, "", &[("x-user", &user(1).to_string())]).await.unwrap();
-    socket.say_hello("h", "phone").await;
-    while !matches!(socket.hear_server().await.1, dm_server_frame::Frame::CaughtUp(_)) {}
+    socket.send_hello("h", "phone").await;
+    while !matches!(socket.receive_server().await.1, dm_server_frame::Frame::CaughtUp(_)) {}
     assert_eq!(socket.list("l").await.conversations[0].id, conversation);
     let request = DmHistoryRequest { conversation_id: conversation, before_sequence: 4, limit: 2 };
-    socket.say(&Envelope::new("g", Payload::DmHistoryRequest(request))).await;
-    let envelope = socket.hear().await;
+    socket.send_envelope(&Envelope::new("g", Payload::DmHistoryRequest(request))).await;
+    let envelope = socket.receive().await;
     let Some(Payload::DmHistoryResponse(DmHistoryResponse { messages, has_more })) = envelope.payload else {
         panic!("{envelope:?}")
     };
@@ -176,10 +176,10 @@ async fn a_foreign_conversation_and_none_are_the_same_problem() {
     let mut problems: Vec<[DmProblem; 2]> = Vec::new();
     for id in [&*foreign, "0190b6a0-0000-7000-8000-000000000001"] {
         let request = DmHistoryRequest { conversation_id: id.to_owned(), before_sequence: 0, limit: 0 };
-        socket.say(&Envelope::new("r", Payload::DmHistoryRequest(request))).await;
-        let read = socket.hear_problem("r").await;
+        socket.send_envelope(&Envelope::new("r", Payload::DmHistoryRequest(request))).await;
+        let read = socket.receive_problem("r").await;
         socket.send("r", id, "x").await;
-        problems.push([read, socket.hear_problem("r").await]);
+        problems.push([read, socket.receive_problem("r").await]);
     }
     assert_eq!(problems[0], problems[1]);
     assert_eq!(problems[0][0], problems[0][1]);
@@ -202,7 +202,7 @@ async fn sends_of_a_connection_are_stored_in_the_order_they_were_said() {
     }
     socket.0.flush().await.unwrap();
     for _ in 0..100 {
-        let (id, dm_server_frame::Frame::Sent(sent)) = socket.hear_server().await else { panic!() };
+        let (id, dm_server_frame::Frame::Sent(sent)) = socket.receive_server().await else { panic!() };
         assert_eq!(sent.server_sequence, id.parse::<u64>().unwrap() + 1);
     }
 }
@@ -257,7 +257,7 @@ async fn a_client_that_is_gone_in_mid_send_leaves_the_message_in_both_inboxes_or
     // Said again under the same name it is there once.
     let (mut socket, _) = Socket::hello(&world, 1, "phone").await;
     socket.write_raw(&masked(&frame)).await;
-    while !matches!(socket.hear_server().await.1, dm_server_frame::Frame::Sent(_)) {}
+    while !matches!(socket.receive_server().await.1, dm_server_frame::Frame::Sent(_)) {}
     assert_eq!((depths().await, history(&world, 2, &conversation).await), ([1, 1], vec![base64("hi")]));
 }
 
@@ -280,13 +280,13 @@ async fn a_client_that_asks_without_end_is_read_no_further_than_it_is_answered()
     store.hold(false);
     // The ping is answered as soon as it is read, which is when all but three sends are answered.
     let mut answered = 0;
-    while let (_, dm_server_frame::Frame::Sent(sent)) = socket.hear_server().await {
+    while let (_, dm_server_frame::Frame::Sent(sent)) = socket.receive_server().await {
         answered += 1;
         assert_eq!(sent.server_sequence, answered);
     }
     assert!(answered >= 17, "{answered}");
     for n in answered + 1..=20 {
-        let (_, dm_server_frame::Frame::Sent(sent)) = socket.hear_server().await else { panic!() };
+        let (_, dm_server_frame::Frame::Sent(sent)) = socket.receive_server().await else { panic!() };
         assert_eq!(sent.server_sequence, n);
     }
 }

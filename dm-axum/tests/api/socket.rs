@@ -47,19 +47,19 @@ impl Socket {
     /// Connects as the *n*-th user and says hello on a device.
     pub async fn hello(world: &World, n: u64, device: &str) -> (Self, DmWelcome) {
         let mut socket = Self::try_open(world, "", &[("x-user", &*user(n).to_string())]).await.unwrap();
-        socket.say_hello("h", device).await;
-        match socket.hear_server().await {
+        socket.send_hello("h", device).await;
+        match socket.receive_server().await {
             (id, dm_server_frame::Frame::Welcome(welcome)) if id == "h" => (socket, welcome),
             other => panic!("{other:?}"),
         }
     }
 
-    pub async fn say_hello(&mut self, request_id: &str, device: &str) {
+    pub async fn send_hello(&mut self, request_id: &str, device: &str) {
         let hello = DmHello { device: device.to_owned(), protocol: 1, ..DmHello::default() };
-        self.say(&Envelope::client(request_id, dm_client_frame::Frame::Hello(hello))).await;
+        self.send_envelope(&Envelope::client(request_id, dm_client_frame::Frame::Hello(hello))).await;
     }
 
-    pub async fn say(&mut self, envelope: &Envelope) {
+    pub async fn send_envelope(&mut self, envelope: &Envelope) {
         self.write(envelope.encode_to_vec()).await;
     }
 
@@ -69,17 +69,17 @@ impl Socket {
 
     pub async fn send(&mut self, request_id: &str, conversation: &str, payload: &str) {
         let send = send(conversation, payload);
-        self.say(&Envelope::client(request_id, dm_client_frame::Frame::Send(send))).await;
+        self.send_envelope(&Envelope::client(request_id, dm_client_frame::Frame::Send(send))).await;
     }
 
     pub async fn ack(&mut self, request_id: &str, up_to: u64, message_ids: &[&str]) {
         let message_ids = message_ids.iter().map(|id| (*id).to_owned()).collect();
         let ack = DmAck { up_to, message_ids };
-        self.say(&Envelope::client(request_id, dm_client_frame::Frame::Ack(ack))).await;
+        self.send_envelope(&Envelope::client(request_id, dm_client_frame::Frame::Ack(ack))).await;
     }
 
     /// The next envelope; pings are answered on the way.
-    pub async fn hear(&mut self) -> Envelope {
+    pub async fn receive(&mut self) -> Envelope {
         loop {
             match self.0.next().await.unwrap().unwrap() {
                 Message::Binary(frame) => return Envelope::decode(frame).unwrap(),
@@ -91,8 +91,8 @@ impl Socket {
     }
 
     /// The next envelope, which must hold a server's frame: its request id and the frame.
-    pub async fn hear_server(&mut self) -> (String, dm_server_frame::Frame) {
-        let envelope = self.hear().await;
+    pub async fn receive_server(&mut self) -> (String, dm_server_frame::Frame) {
+        let envelope = self.receive().await;
         match envelope.payload {
             Some(Payload::DmServerFrame(DmServerFrame { frame: Some(frame) })) => {
                 (envelope.request_id, frame)
@@ -101,54 +101,54 @@ impl Socket {
         }
     }
 
-    pub async fn hear_delivery(&mut self) -> DmDelivery {
-        match self.hear_server().await {
+    pub async fn receive_delivery(&mut self) -> DmDelivery {
+        match self.receive_server().await {
             (id, dm_server_frame::Frame::Delivery(delivery)) if id.is_empty() => delivery,
             other => panic!("{other:?}"),
         }
     }
 
     /// A delivered message: its position and payload.
-    pub async fn hear_text(&mut self) -> (u64, String) {
-        let DmDelivery { position, event, .. } = self.hear_delivery().await;
+    pub async fn receive_text(&mut self) -> (u64, String) {
+        let DmDelivery { position, event, .. } = self.receive_delivery().await;
         let Some(Event::Message(event)) = event else { panic!("{event:?}") };
         let payload = event.message.unwrap().encrypted_payload;
         (position, String::from_utf8(payload.to_vec()).unwrap())
     }
 
-    pub async fn hear_caught_up(&mut self) -> u64 {
-        match self.hear_server().await {
+    pub async fn receive_caught_up(&mut self) -> u64 {
+        match self.receive_server().await {
             (_, dm_server_frame::Frame::CaughtUp(caught_up)) => caught_up.position,
             other => panic!("{other:?}"),
         }
     }
 
-    pub async fn hear_sent(&mut self, request_id: &str) -> DmSent {
-        match self.hear_server().await {
+    pub async fn receive_sent(&mut self, request_id: &str) -> DmSent {
+        match self.receive_server().await {
             (id, dm_server_frame::Frame::Sent(sent)) if id == request_id => sent,
             other => panic!("{other:?}"),
         }
     }
 
-    pub async fn hear_acknowledged(&mut self, request_id: &str) -> DmAcknowledged {
-        match self.hear_server().await {
+    pub async fn receive_acknowledged(&mut self, request_id: &str) -> DmAcknowledged {
+        match self.receive_server().await {
             (id, dm_server_frame::Frame::Acknowledged(acknowledged)) if id == request_id => acknowledged,
             other => panic!("{other:?}"),
         }
     }
 
     /// The refusal of a request.
-    pub async fn hear_problem(&mut self, request_id: &str) -> DmProblem {
-        match self.hear_server().await {
+    pub async fn receive_problem(&mut self, request_id: &str) -> DmProblem {
+        match self.receive_server().await {
             (id, dm_server_frame::Frame::Problem(problem)) if id == request_id => problem,
             other => panic!("{other:?}"),
         }
     }
 
     /// Sends a ping of the dialect and hears its answer next: what the server had to say before has been said.
-    pub async fn hear_no_more(&mut self) {
-        self.say(&Envelope::client("p", dm_client_frame::Frame::Ping(DmPing { nonce: 7 }))).await;
-        match self.hear_server().await {
+    pub async fn receive_no_more(&mut self) {
+        self.send_envelope(&Envelope::client("p", dm_client_frame::Frame::Ping(DmPing { nonce: 7 }))).await;
+        match self.receive_server().await {
             (id, dm_server_frame::Frame::Pong(pong)) if id == "p" => assert_eq!(pong.nonce, 7),
             other => panic!("{other:?}"),
         }
@@ -160,7 +160,7 @@ impl Socket {
     }
 
     /// Waits for a ping and answers it, or not.
-    pub async fn hear_ping(&mut self, answer: bool) {
+    pub async fn receive_ping(&mut self, answer: bool) {
         match self.0.next().await.unwrap().unwrap() {
             Message::Ping(_) if answer => self.0.flush().await.unwrap(),
             Message::Ping(_) => {}
@@ -169,7 +169,7 @@ impl Socket {
     }
 
     /// The code and reason with which the server closes; whatever else comes before is passed over.
-    pub async fn hear_close(&mut self) -> (u16, String) {
+    pub async fn receive_close(&mut self) -> (u16, String) {
         loop {
             match self.0.next().await {
                 Some(Ok(Message::Close(Some(frame)))) => {
@@ -187,8 +187,8 @@ impl Socket {
     /// Asks for the conversations and waits for the answer.
     pub async fn list(&mut self, request_id: &str) -> DmConversationListResponse {
         let request = Payload::DmConversationListRequest(DmConversationListRequest {});
-        self.say(&Envelope::new(request_id, request)).await;
-        let envelope = self.hear().await;
+        self.send_envelope(&Envelope::new(request_id, request)).await;
+        let envelope = self.receive().await;
         assert_eq!(envelope.request_id, request_id);
         match envelope.payload {
             Some(Payload::DmConversationListResponse(list)) => list,

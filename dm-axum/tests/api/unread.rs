@@ -92,9 +92,9 @@ async fn a_page_for_a_frame_is_read_no_larger_than_the_frame() {
     }
     let mut socket = Socket::open(&world, 2).await;
     let request = DmHistoryRequest { conversation_id: conversation, before_sequence: 0, limit: 0 };
-    socket.say(&Envelope::new("", Payload::DmHistoryRequest(request))).await;
+    socket.send_envelope(&Envelope::new("", Payload::DmHistoryRequest(request))).await;
     let page = loop {
-        if let Some(Payload::DmHistoryResponse(page)) = socket.hear().await.payload {
+        if let Some(Payload::DmHistoryResponse(page)) = socket.receive().await.payload {
             break page;
         }
     };
@@ -117,9 +117,9 @@ async fn a_page_above_a_mebibyte_comes_if_the_host_allows_frames_that_large() {
     }
     let mut socket = Socket::open(&world, 2).await;
     let request = DmHistoryRequest { conversation_id: conversation, before_sequence: 0, limit: 0 };
-    socket.say(&Envelope::new("", Payload::DmHistoryRequest(request))).await;
+    socket.send_envelope(&Envelope::new("", Payload::DmHistoryRequest(request))).await;
     let page = loop {
-        if let Some(Payload::DmHistoryResponse(page)) = socket.hear().await.payload {
+        if let Some(Payload::DmHistoryResponse(page)) = socket.receive().await.payload {
             break page;
         }
     };

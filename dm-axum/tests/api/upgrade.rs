@@ -58,7 +58,7 @@ async fn a_ticket_carries_the_end_of_the_session_that_asked_for_it() {
     let mut socket = Socket::try_open(&world, &query, &[]).await.unwrap();
     socket.list("l").await;
     world.clock.advance(5 * SECOND);
-    assert_eq!(socket.hear_close().await.0, 4001);
+    assert_eq!(socket.receive_close().await.0, 4001);
 }
 
 #[tokio::test]
@@ -74,7 +74,7 @@ async fn a_session_that_ends_closes_its_socket_and_none_sooner() {
     world.clock.advance(SECOND);
     socket.list("still here").await;
     world.clock.advance(4 * SECOND);
-    assert_eq!(socket.hear_close().await, (4001, "the session has ended".to_owned()));
+    assert_eq!(socket.receive_close().await, (4001, "the session has ended".to_owned()));
 }
 
 #[tokio::test]

@@ -32,16 +32,16 @@ impl Connection {
             Dialect::Seed(unconfirmed) => {
                 let events = batch.iter().filter_map(entry).filter_map(|entry| render::event(entry, &names));
                 let events = events.map(|event| Envelope::new("", event)).collect();
-                self.ends.or(self.socket.say(events)).await?;
+                self.ends.or(self.socket.write(events)).await?;
                 batch.iter().filter_map(entry).for_each(|entry| unconfirmed.wrote(entry.seq));
                 if unconfirmed.wants_ping() {
-                    self.heart.hurry();
+                    self.heartbeat.ping_soon();
                 }
             }
             Dialect::Hello(acks) => {
                 batch.iter().map(hello::position).for_each(|position| acks.knows(position));
                 let deliveries = batch.iter().map(|delivery| hello::delivery(delivery, &names));
-                self.say(deliveries.collect()).await?;
+                self.write(deliveries.collect()).await?;
             }
         }
         end.map_or(Ok(()), Err)

@@ -14,8 +14,8 @@ use crate::ws::close::Close;
 impl Connection {
     pub(super) async fn done(&mut self, done: Done) -> Result<(), Close> {
         match done {
-            Done::Answer(envelope) => self.say(vec![*envelope]).await,
-            Done::Page(page) => self.say_page(*page).await,
+            Done::Answer(envelope) => self.write(vec![*envelope]).await,
+            Done::Page(page) => self.write_page(*page).await,
             Done::Confirmed(result) => {
                 if let Err(error) = result {
                     // They stay pending, and come again when the client fetches.
@@ -32,21 +32,21 @@ impl Connection {
                     acks.done();
                 }
                 self.acknowledge();
-                self.say(acknowledged(request_ids, result)).await
+                self.write(acknowledged(request_ids, result)).await
             }
         }
     }
 
     /// Says a page. Without one, those who said hello are told the problem; the others know of none
     /// and are to come again, because an empty page would be a lie.
-    async fn say_page(&mut self, page: Page) -> Result<(), Close> {
+    async fn write_page(&mut self, page: Page) -> Result<(), Close> {
         match page.answer.and_then(HeldFrame::take) {
-            Ok(said) => self.ends.or(self.socket.say_held(said)).await,
+            Ok(taken) => self.ends.or(self.socket.write_held(taken)).await,
             Err(problem) if page.said_hello => self.refuse(page.request_id, &problem).await,
             Err(problem) if problem.kind() == Kind::TooManyAnswers => {
-                Err(Close::ComeAgain("too many answers are not read"))
+                Err(Close::Reconnect("too many answers are not read"))
             }
-            Err(_) => Err(Close::ComeAgain("unavailable")),
+            Err(_) => Err(Close::Reconnect("unavailable")),
         }
     }
 
@@ -77,7 +77,7 @@ impl Connection {
 
     pub(super) async fn refuse(&mut self, request_id: String, problem: &Problem) -> Result<(), Close> {
         let frame = dm_server_frame::Frame::Problem(problem.to_frame());
-        self.say(vec![Envelope::server(request_id, frame)]).await
+        self.write(vec![Envelope::server(request_id, frame)]).await
     }
 }
 

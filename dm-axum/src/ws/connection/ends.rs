@@ -39,7 +39,7 @@ impl Ends {
     }
 
     /// The connection ends already: nothing else ends it.
-    pub(super) fn are_over(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.0 = None;
     }
 
@@ -51,7 +51,7 @@ impl Ends {
             close = lifetime.over() => close,
             end = session => Close::from(&end),
         };
-        self.are_over();
+        self.clear();
         close
     }
 

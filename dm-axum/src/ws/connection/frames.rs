@@ -25,14 +25,14 @@ impl Connection {
         let (api, who) = (Arc::clone(&self.api), self.who.clone());
         match payload {
             Payload::DmHistoryRequest(request) => {
-                let room = requests::room_of_history(&api, &request);
-                self.page(request_id, room, Payload::DmHistoryResponse, async move {
+                let cost = requests::cost_of_history(&api, &request);
+                self.page(request_id, cost, Payload::DmHistoryResponse, async move {
                     requests::history(&api, &who, &request).await
                 });
             }
             Payload::DmConversationListRequest(_) => {
-                let room = requests::room_of_conversations(&api);
-                self.page(request_id, room, Payload::DmConversationListResponse, async move {
+                let cost = requests::cost_of_conversations(&api);
+                self.page(request_id, cost, Payload::DmConversationListResponse, async move {
                     requests::conversations(&api, &who).await.map_err(Problem::from)
                 });
             }
@@ -47,7 +47,7 @@ impl Connection {
     fn page<T: Default + Send + 'static>(
         &mut self,
         request_id: String,
-        room: usize,
+        cost: usize,
         payload: fn(T) -> Payload,
         read: impl Future<Output = Result<T, Problem>> + Send + 'static,
     ) {
@@ -55,7 +55,7 @@ impl Connection {
         let (api, user, id) = (Arc::clone(&self.api), self.who.user, request_id.clone());
         let encode = async move { envelope(id, read.await, said_hello, payload) };
         self.work.push(Box::pin(async move {
-            let answer = answers::frame(&api.answers, user, room, encode).await;
+            let answer = answers::frame(&api.answers, user, cost, encode).await;
             Done::Page(Box::new(Page { request_id, said_hello, answer }))
         }));
     }
@@ -76,7 +76,7 @@ impl Connection {
             (Dialect::Hello(_), Some(Frame::Ack(ack))) => self.ack(request_id, &ack).await,
             (Dialect::Hello(_), Some(Frame::Ping(ping))) => {
                 let pong = dm_server_frame::Frame::Pong(DmPong { nonce: ping.nonce });
-                self.say(vec![Envelope::server(request_id, pong)]).await
+                self.write(vec![Envelope::server(request_id, pong)]).await
             }
             (Dialect::Hello(_), Some(Frame::Hello(_))) => {
                 self.refuse(request_id, &Problem::not_acceptable("hello", "was said before")).await
@@ -97,7 +97,7 @@ impl Connection {
                 // Entries that were delivered without positions come again with them.
                 self.dialect = Dialect::Hello(Acks::default());
                 let frame = dm_server_frame::Frame::Welcome(welcome);
-                self.say(vec![Envelope::server(request_id, frame)]).await
+                self.write(vec![Envelope::server(request_id, frame)]).await
             }
             Err(Refused { problem, close }) => {
                 self.refuse(request_id, &problem).await?;

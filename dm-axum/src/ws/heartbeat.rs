@@ -20,20 +20,20 @@ pub(super) fn timer(api: &Arc<Api>, span: Duration) -> Timer {
 }
 
 /// Pings a client now and then; one that does not answer is not there any more, whatever TCP says.
-pub(super) struct Heart {
+pub(super) struct Heartbeat {
     api: Arc<Api>,
     state: State,
     timer: Timer,
     /// What the last ping carried. Its answer repeats it, so that an old answer proves nothing.
     nonce: u64,
     /// Pings the client sent since a time.
-    heard: (Timestamp, u32),
+    client_pings_since: (Timestamp, u32),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     /// Until the next ping; whether sooner than usual.
-    Resting { hurried: bool },
+    Idle { soon: bool },
     /// For the answer.
     Waiting,
 }
@@ -46,14 +46,14 @@ pub(super) enum Beat {
     Silence,
 }
 
-impl Heart {
+impl Heartbeat {
     pub(super) fn new(api: &Arc<Api>) -> Self {
         Self {
             api: Arc::clone(api),
-            state: State::Resting { hurried: false },
+            state: State::Idle { soon: false },
             timer: timer(api, api.service.clock().now().grouped(api.options.ping_interval)),
             nonce: 0,
-            heard: (api.service.clock().now(), 0),
+            client_pings_since: (api.service.clock().now(), 0),
         }
     }
 
@@ -81,22 +81,22 @@ impl Heart {
     pub(super) fn pong(&mut self, payload: &[u8]) -> bool {
         let answers = self.state == State::Waiting && payload == self.nonce.to_be_bytes();
         if answers {
-            self.rest(self.api.options.ping_interval, false);
+            self.idle_for(self.api.options.ping_interval, false);
         }
         answers
     }
 
     /// Pings sooner than usual, because something waits for an answer.
-    pub(super) fn hurry(&mut self) {
-        if self.state == (State::Resting { hurried: false }) {
-            self.rest(self.api.options.confirm_interval, true);
+    pub(super) fn ping_soon(&mut self) {
+        if self.state == (State::Idle { soon: false }) {
+            self.idle_for(self.api.options.confirm_interval, true);
         }
     }
 
     /// Takes a ping of the client's, which the socket answers by itself.
     pub(super) fn ping(&mut self) -> Result<(), Close> {
         let now = self.api.service.clock().now();
-        let (since, count) = &mut self.heard;
+        let (since, count) = &mut self.client_pings_since;
         // A clock that was set back begins a new interval as well.
         if now >= since.after(self.api.options.ping_interval) || now < *since {
             (*since, *count) = (now, 0);
@@ -105,8 +105,8 @@ impl Heart {
         if *count > self.api.options.client_pings { Err(Close::Policy("too many pings")) } else { Ok(()) }
     }
 
-    fn rest(&mut self, span: Duration, hurried: bool) {
-        self.state = State::Resting { hurried };
+    fn idle_for(&mut self, span: Duration, soon: bool) {
+        self.state = State::Idle { soon };
         self.timer = timer(&self.api, self.api.service.clock().now().grouped(span));
     }
 }
