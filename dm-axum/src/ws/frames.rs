@@ -1,9 +1,9 @@
 //! A look at a client's frame before it is decoded.
 
-use axum::body::Bytes;
 use dm_proto::prost::Message as _;
+use dm_proto::prost::bytes::Bytes;
 use dm_proto::prost::encoding::{WireType, decode_key, decode_varint};
-use dm_proto::{Envelope, envelope::Payload};
+use dm_proto::{Envelope, envelope::Payload, field};
 
 use super::close::Close;
 
@@ -32,11 +32,11 @@ fn look(frame: &[u8]) -> Option<Result<bool, Close>> {
     let mut rest = frame;
     let mut wanted = false;
     while !rest.is_empty() {
-        let (field, wire_type) = decode_key(&mut rest).ok()?;
-        match field {
-            153 | 155 | 159 => wanted = true,
-            150..=158 => return Some(Err(Close::Policy("only a server says that"))),
-            _ => {}
+        let (number, wire_type) = decode_key(&mut rest).ok()?;
+        if field::FROM_CLIENTS.contains(&number) {
+            wanted = true;
+        } else if field::PAYLOADS.contains(&number) {
+            return Some(Err(Close::Policy("only a server says that")));
         }
         let length = match wire_type {
             WireType::Varint => {

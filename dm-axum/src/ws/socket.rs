@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use dm_proto::{Envelope, prost::Message as _};
 use futures_util::{FutureExt as _, SinkExt as _};
 use tungstenite::Error as WsError;
@@ -111,11 +111,11 @@ impl Socket {
         let (api, inner) = (&self.api, &mut self.inner);
         if let Close::Unresponsive(_) = close {
             // Waiting for somebody who has just been waited for in vain would keep the connection's memory for longer.
-            let _sent = inner.send(Message::Close(Some(close.frame()))).now_or_never();
+            let _sent = inner.send(Message::Close(Some(close_frame(close)))).now_or_never();
             return;
         }
         let handshake = async move {
-            if close != Close::Gone && inner.send(Message::Close(Some(close.frame()))).await.is_err() {
+            if close != Close::Gone && inner.send(Message::Close(Some(close_frame(close)))).await.is_err() {
                 return Ok(());
             }
             for _ in 0..READS_BEFORE_CLOSE {
@@ -142,6 +142,10 @@ async fn within(api: &Api, work: impl Future<Output = Result<(), Close>>) -> Res
         done = work => done,
         () = api.service.clock().sleep(api.options.patience) => Err(Close::Unresponsive("too slow a reader")),
     }
+}
+
+fn close_frame(close: Close) -> CloseFrame {
+    CloseFrame { code: close.code(), reason: close.reason().into() }
 }
 
 fn read_failure(error: &axum::Error) -> Close {

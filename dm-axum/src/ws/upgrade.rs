@@ -12,10 +12,10 @@ use serde::Deserialize;
 use tracing::Instrument as _;
 
 use super::connection::Connection;
-use super::hello::named_device;
 use super::origin;
 use super::socket::limited;
 use super::sockets::Refused;
+use super::welcome::named_device;
 use crate::api::Api;
 use crate::caller::Caller;
 use crate::extract::query;
