@@ -1,5 +1,5 @@
-//! From the core's values to the wire's, which never fails: the protobuf messages, and a key in JSON.
-//! The other JSON is defined beside each REST call.
+//! From the core's values to the wire's, which never fails: the protobuf messages, and a key in
+//! JSON. The other JSON is defined beside each REST call.
 
 use axum::body::Bytes;
 use dm_core::{
@@ -85,7 +85,7 @@ fn opened(conversation: &Conversation, names: &Names) -> DmConversation {
     }
 }
 
-/// The two users of a conversation.
+/// The two participants of a conversation.
 pub(crate) fn participants(state: &ConversationState) -> [UserId; 2] {
     let participants = state.conversation.participants;
     [participants.a(), participants.b()]

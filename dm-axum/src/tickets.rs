@@ -1,4 +1,4 @@
-//! One-time tickets: how a browser, which cannot set headers on a WebSocket, proves who it is.
+//! One-time tickets, with which a browser authenticates a WebSocket: it cannot set headers on one.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
@@ -16,8 +16,8 @@ const LEN: usize = 32;
 
 type Hash = [u8; LEN];
 
-/// The tickets that are issued. Only digests are kept: what is looked up depends on the secret through a digest, so that
-/// neither the memory nor the time a look-up takes tells anything about a ticket.
+/// The tickets that are issued and not used. Only their digests are kept and compared, so that
+/// neither the memory nor the time of a look-up reveals a ticket.
 #[derive(Debug)]
 pub(crate) struct Tickets {
     lifetime: Duration,
@@ -29,9 +29,9 @@ pub(crate) struct Tickets {
 #[derive(Debug, Default)]
 struct Issued {
     holders: HashMap<Hash, (Timestamp, Caller)>,
-    /// By when they expire, so that making room looks at those alone.
+    /// Ordered by expiry, so that removing expired tickets looks only at those.
     by_expiry: BTreeSet<(Timestamp, Hash)>,
-    /// How many stand for each user, so that nobody takes them all.
+    /// The number of tickets of each user, so that no user takes them all.
     by_user: HashMap<UserId, usize>,
 }
 
@@ -40,7 +40,7 @@ impl Tickets {
         Self { lifetime, limit, limit_per_user, issued: Mutex::default() }
     }
 
-    /// Makes a ticket; the text and when it expires.
+    /// Issues a ticket. Returns its text and the time at which it expires.
     pub(crate) fn issue(&self, holder: Caller, now: Timestamp) -> Result<(String, Timestamp), Problem> {
         let mut secret = [0; LEN];
         getrandom::fill(&mut secret).map_err(|_| {
@@ -52,7 +52,7 @@ impl Tickets {
         let user = holder.who.user;
         let own = issued.by_user.get(&user).copied().unwrap_or(0);
         if issued.holders.len() >= self.limit || own >= self.limit_per_user {
-            return Err(Problem::new(Kind::TooManyTickets, "too many are out").retry_after(self.lifetime));
+            return Err(Problem::new(Kind::TooManyTickets, "too many are issued").retry_after(self.lifetime));
         }
         let hash = digest(&secret);
         issued.holders.insert(hash, (expires_at, holder));
@@ -62,7 +62,7 @@ impl Tickets {
         Ok((BASE64URL_NOPAD.encode(&secret), expires_at))
     }
 
-    /// Takes a ticket in: whom it stands for, once.
+    /// Uses up a ticket. Returns its holder, or `None` if it is unknown, used or expired.
     pub(crate) fn redeem(&self, text: &str, now: Timestamp) -> Option<Caller> {
         let mut secret = [0; LEN];
         if text.len() != BASE64URL_NOPAD.encode_len(LEN) {
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn past_the_maximum_none_is_made_until_one_expires() {
+    fn at_the_limit_none_is_issued_until_one_expires() {
         let tickets = Tickets::new(LIFE, 2, 2);
         tickets.issue(holder(), at(0)).unwrap();
         tickets.issue(holder(), at(1)).unwrap();
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn one_user_does_not_take_them_all() {
+    fn one_user_cannot_take_them_all() {
         let tickets = Tickets::new(LIFE, 3, 1);
         let (ticket, _) = tickets.issue(holder(), at(0)).unwrap();
         assert_eq!(tickets.issue(holder(), at(0)).unwrap_err().kind(), Kind::TooManyTickets);

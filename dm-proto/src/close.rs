@@ -1,19 +1,20 @@
-//! Codes with which a WebSocket is closed. RFC 6455 defines those below 4000; those from 4000 up are
-//! this protocol's own.
+//! Codes with which a WebSocket is closed. RFC 6455 defines those below 4000; those from 4000 up
+//! are this protocol's own.
 
 /// The client closed the connection, or is gone.
 pub const NORMAL: u16 = 1000;
 /// The host goes away. `dm-axum` sends [`RESTART`] instead. A client connects again.
 pub const GOING_AWAY: u16 = 1001;
 /// The client broke a rule: a text frame, a frame that only a server sends, a frame that does not
-/// decode, or too many pings. A client does not connect again by itself.
+/// decode, a frame that needs a hello before it, or too many pings. A client does not connect again
+/// by itself.
 pub const POLICY: u16 = 1008;
 /// A message or a frame is larger than the server accepts.
 pub const TOO_BIG: u16 = 1009;
 /// The host failed. `dm-axum` sends [`RESTART`] instead.
 pub const INTERNAL: u16 = 1011;
-/// The server shuts down, cannot read its store, or got no answer from the client. A client connects
-/// again.
+/// The server shuts down, cannot read its store, or got no answer from the client. A client
+/// connects again.
 pub const RESTART: u16 = 1012;
 /// The host is overloaded. `dm-axum` sends [`RESTART`] instead. A client connects again later.
 pub const TRY_AGAIN_LATER: u16 = 1013;

@@ -46,20 +46,20 @@
 //!
 //! A host may send its own payloads over the same socket, under any field numbers but 1 and 150 to
 //! 159. Each side skips fields that it does not know: the host's frame decodes here as an
-//! [`Envelope`] without payload, and a frame made here decodes there as an envelope without payload.
-//! New fields reach old readers in the same way.
+//! [`Envelope`] without payload, and a frame made here decodes there as an envelope without
+//! payload. New fields reach old readers in the same way.
 //!
 //! # Limits
 //!
-//! Decoding accepts any bytes and returns an error or a message; it never panics. It has no limit on
-//! size: an empty element of two bytes on the wire becomes a value of up to 256 bytes, so limit a
-//! frame's length before decoding it. Nothing here checks that a key, a nonce or an id has the right
-//! length or form.
+//! Decoding accepts any bytes and returns an error or a message; it never panics. It has no limit
+//! on size: an empty element of two bytes on the wire becomes a value of up to 256 bytes, so limit
+//! a frame's length before decoding it. Nothing here checks that a key, a nonce or an id has the
+//! right length or form.
 //!
 //! # Debug output
 //!
-//! `Debug` shows only the length of payloads, nonces, keys and previews, and only the beginning of a
-//! user's identity. This holds for the messages that contain them too, so a frame may be logged
+//! `Debug` shows only the length of payloads, nonces, keys and previews, and only the beginning of
+//! a user's identity. This holds for the messages that contain them too, so a frame may be logged
 //! while debugging.
 //!
 //! The Rust code is generated from the `.proto` files in the crate's `proto` folder and checked in;
@@ -72,8 +72,8 @@ pub mod field;
 mod generated;
 
 pub use generated::*;
-/// The protobuf runtime: `prost::Message` has `encode` and `decode`, and `prost::bytes` has the type
-/// of the byte fields.
+/// The protobuf runtime: `prost::Message` has `encode` and `decode`, and `prost::bytes` has the
+/// type of the byte fields.
 pub use prost;
 
 /// The version of the protocol that this crate describes, as a hello names it

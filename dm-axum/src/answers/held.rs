@@ -1,4 +1,4 @@
-//! The answers that connections have not taken yet.
+//! The answers that their connections have not taken yet.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -15,13 +15,13 @@ use super::unread::Unread;
 use crate::options::Options;
 use crate::problem::{Kind, Problem};
 
-/// How often a request that waits looks for answers whose time is over.
+/// How often a request that waits looks for answers to drop.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The answers of one API, and their budget.
 #[derive(Debug)]
 pub(crate) struct Answers {
-    /// By whose clock they wait.
+    /// For its clock.
     service: Service,
     pub(super) budget: Budget,
     pub(super) patience: Duration,
@@ -44,17 +44,17 @@ impl Answers {
         self.service.clock().now()
     }
 
-    /// Makes an answer of a user when there is room for it and few others of the user are made, or
-    /// refuses after waiting in vain. To be called in a task, because permits are given in the order
-    /// of asking, also to a future that is not polled.
+    /// Makes an answer of a user with `work`, once the budget has `bytes` left for it and few other
+    /// answers of the user are made. Refuses after a wait in vain. To be called in a task of its
+    /// own: permits are given in the order of requests, also to a future that is not polled.
     pub(super) async fn make<T>(
         &self,
         user: UserId,
         bytes: usize,
         work: impl Future<Output = Result<T, Problem>>,
     ) -> Result<(T, Share), Problem> {
-        // The own permits first: a user with many requests waits at their own pools, in nobody's
-        // way.
+        // The user's own permits first: a user with many requests waits for those, and holds up no
+        // other user.
         let own = self.budget.of(user).take(bytes);
         let own = self.in_time(own, "user", Kind::TooManyAnswers, Self::drop_expired).await?;
         let making = self.budget.begin(user);
@@ -64,13 +64,13 @@ impl Answers {
         Ok((work.await?, Share { of: user, user: own, all }))
     }
 
-    /// Bytes that are held now.
+    /// Bytes of all answers that are held.
     #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
         self.lock().by_id.values().map(|unread| unread.left).sum()
     }
 
-    /// Waits for permits, and makes room meanwhile.
+    /// Waits for permits, and meanwhile drops answers with `look`.
     async fn in_time(
         &self,
         permits: impl Future<Output = Result<OwnedSemaphorePermit, AcquireError>>,
@@ -93,22 +93,23 @@ impl Answers {
         tokio::select! {
             biased;
             permits = &mut permits => return permits.map_err(|_| refused()),
-            // A look longer than an answer is held that nobody has read since.
+            // One look longer than an answer is held that is not read.
             () = clock.sleep(self.patience + LOOK_INTERVAL) => {}
             () = look_regularly => {}
         }
-        // This task may have slept through its looks.
+        // This task may not have run for a while, and have missed its looks.
         look(self, clock.now());
         permits.now_or_never().and_then(Result::ok).ok_or_else(refused)
     }
 
-    /// Drops the answers whose time is over.
+    /// Drops the answers that were not read in time.
     fn drop_expired(&self, now: Timestamp) {
         self.drop_if(|unread| unread.until <= now);
     }
 
-    /// Drops these, and the answers that stand still of the user with the most bytes in such: a
-    /// look for each who waits, until they have room.
+    /// Drops the answers that were not read in time, and the stalled answers of the user with the
+    /// most bytes in stalled answers. Each request that waits does this regularly, until it has its
+    /// permits.
     fn drop_stalled(&self, now: Timestamp) {
         let mut bytes = HashMap::<UserId, usize>::new();
         for unread in self.lock().by_id.values().filter(|unread| unread.is_stalled(now)) {
@@ -121,7 +122,7 @@ impl Answers {
     }
 
     fn drop_if(&self, over: impl Fn(&Unread) -> bool) {
-        // Dropped when the lock is free again.
+        // Dropped after the lock is released.
         let dropped: Vec<_> = self.lock().by_id.extract_if(|_, unread| over(unread)).collect();
         for (_, unread) in dropped {
             metrics::counter!("dm_answers_dropped_total").increment(1);
@@ -144,7 +145,7 @@ impl Answers {
     }
 }
 
-/// Shows that so many bytes are held no more.
+/// Counts bytes that are no longer held.
 pub(super) fn count_released(count: usize) {
     metrics::gauge!("dm_answer_bytes").decrement(bytes(count));
 }
@@ -178,7 +179,7 @@ mod tests {
         Answers::new(service, &Options::default())
     }
 
-    /// Holds an answer of so many bytes, of which no piece is taken.
+    /// Holds an answer of some bytes, of which no piece is taken.
     fn hold(answers: &Answers, n: u8, bytes: usize, now: Timestamp) -> u64 {
         let take = |pool: Pool| pool.take(bytes).now_or_never().unwrap().unwrap();
         let (user, all) = (take(answers.budget.of(user(n))), take(answers.budget.all().clone()));
@@ -187,7 +188,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_user_with_the_most_bytes_that_stand_still_makes_room_for_those_who_wait() {
+    async fn the_stalled_answers_of_the_user_with_the_most_bytes_in_them_are_dropped() {
         let answers = answers();
         let begin = Timestamp::from_millis(1_000_000);
         let one_each: Vec<_> = (1..=20).map(|n| hold(&answers, n, 4 * KIB, begin)).collect();
@@ -201,7 +202,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_gauge_shows_the_bytes_that_are_held() {
+    async fn the_gauge_has_the_bytes_that_are_held() {
         let gauge = OneGauge::default();
         let shown = || f64::from_bits(gauge.0.load(Ordering::Relaxed));
         metrics::with_local_recorder(&gauge, || {
@@ -215,7 +216,7 @@ mod tests {
         });
     }
 
-    /// All gauges in one, of which the tests need no more.
+    /// One gauge for all names; the test sets no other.
     #[derive(Default)]
     struct OneGauge(Arc<AtomicU64>);
 

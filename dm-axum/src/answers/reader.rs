@@ -1,4 +1,4 @@
-//! The connection's end of an answer.
+//! The connection's end of an answer that is held.
 
 use std::sync::Arc;
 
@@ -7,14 +7,14 @@ use axum::body::Bytes;
 use super::held::{Answers, count_released};
 use super::unread::{PER_PIECE, Unread};
 
-/// One answer on its way to its connection. Dropping it drops what is left of the answer.
+/// Takes one answer for its connection. Dropping it drops the rest of the answer.
 pub(super) struct AnswerReader {
     answers: Arc<Answers>,
     id: u64,
     over: bool,
 }
 
-/// The answer was dropped, because it was not read and others waited.
+/// The answer was dropped, because it was not read in time and others waited.
 #[derive(Debug)]
 pub(super) struct NotRead;
 
@@ -23,14 +23,14 @@ impl AnswerReader {
         Self { answers: Arc::clone(answers), id: answers.insert(unread), over: false }
     }
 
-    /// All that is left, unless it was dropped.
+    /// Takes the rest of the answer; `None` if it was dropped.
     pub(super) fn take(&self) -> Option<Unread> {
         let unread = self.answers.lock().by_id.remove(&self.id)?;
         count_released(unread.left);
         Some(unread)
     }
 
-    /// The next piece, which the connection has from here on.
+    /// Takes the next piece.
     pub(super) fn next(&mut self) -> Option<Result<Bytes, NotRead>> {
         if self.over {
             return None;

@@ -20,11 +20,11 @@ use crate::parse;
 use crate::problem::{Kind, Problem};
 use crate::render;
 
-/// Most bytes of a conversation in JSON, with two display names of 128 characters that are all
-/// escaped, and beside it what the store gave.
+/// Most bytes of memory that a conversation takes while a list is made: its JSON, with two display
+/// names of 128 characters that are all escaped, and the value from the store.
 pub(crate) const CONVERSATION_COST: usize = 2 * 1024 + 256;
 
-/// Where the rest of a list begins that is given as an array.
+/// The header with the cursor of the rest of a list, if the list is an array.
 const NEXT: HeaderName = HeaderName::from_static("dm-next");
 
 #[derive(Serialize)]
@@ -62,7 +62,7 @@ impl Shape for Open {
     const FIELDS: &'static [&'static str] = &["recipient_pubkey"];
 }
 
-/// Opens the conversation with somebody, or finds it.
+/// Opens the conversation with a user, or returns the one that exists.
 pub(crate) async fn open(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -92,14 +92,15 @@ pub(crate) struct List {
     cursor: Option<String>,
 }
 
-/// A page of the list, for those who ask with a limit.
+/// A page of the list, for a request with a limit.
 #[derive(Serialize)]
 struct Page {
     conversations: Vec<ConversationJson>,
     next: Option<String>,
 }
 
-/// Lists the caller's conversations: an array, as the seed's client expects, or with a limit an object.
+/// Lists the caller's conversations: an array, as the seed's client expects, or with a limit an
+/// object.
 pub(crate) async fn list(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -138,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_longest_conversation_has_room_and_the_room_is_not_much_larger() {
+    fn the_cost_covers_the_longest_conversation_and_is_not_much_larger() {
         // Each character takes six bytes of JSON.
         let name = || "\u{1}".repeat(128);
         let longest = ConversationJson {

@@ -56,7 +56,7 @@ pub(crate) async fn look_up(
     if !parse::is_hex64(&text) {
         return Err(malformed());
     }
-    // Digits that can be nobody's identity name somebody who has no key.
+    // Digits that are no valid identity belong to no user, and so have no key.
     let user: UserId = text.parse().map_err(|_| dm_core::Error::NotFound)?;
     Ok(Json(KeyJson::from(&api.service.key(user).await?)))
 }

@@ -24,10 +24,10 @@ use crate::names::Names;
 use crate::parse;
 use crate::problem::Problem;
 
-/// Messages in a page of history when the client does not say.
+/// Messages in a page of history if the client names no limit.
 pub(crate) const DEFAULT_PAGE: usize = 50;
 
-/// A stored message. Its payload goes into the JSON from where it is.
+/// A stored message. Its payload is borrowed, and encoded directly into the JSON.
 #[derive(Debug, Serialize)]
 pub(crate) struct MessageJson<'a> {
     id: String,
@@ -120,7 +120,7 @@ impl Send {
     }
 }
 
-/// A version that a sender named.
+/// The key version that a sender named.
 pub(crate) fn key_version(version: u32) -> Result<KeyVersion, Problem> {
     KeyVersion::new(version)
         .map_err(|invalid| Problem::not_acceptable("recipient_key_version", invalid.reason()))

@@ -50,8 +50,8 @@ enum Event {
 
 impl Connection {
     /// Serves a connection until it is over and closed. Its beginning, its end and the handling of
-    /// events are boxed: a connection waits for most of its life, and a future that waits is as large
-    /// as its largest part that is not boxed.
+    /// events are boxed: a connection waits for most of its life, and a future that waits is as
+    /// large as its largest part that is not boxed.
     pub(super) async fn serve(api: Arc<Api>, who: Principal, terms: Terms, socket: WebSocket) {
         match Box::pin(Self::begin(api, who, terms, socket)).await {
             Ok(mut connection) => {
@@ -163,8 +163,8 @@ impl Connection {
         }
     }
 
-    /// Drops everything but the socket. A client that may connect again is first sent the answers to
-    /// its requests.
+    /// Drops everything but the socket. A client that may connect again is first sent the answers
+    /// to its requests.
     async fn leave(mut self, close: Close) -> Socket {
         if let Close::Reconnect(reason) = close
             && self.finish_work(reason).await.is_err()

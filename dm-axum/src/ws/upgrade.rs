@@ -1,4 +1,4 @@
-//! Who may connect.
+//! `GET /api/dm/ws`: the upgrade of a request to a WebSocket.
 
 use std::sync::Arc;
 
@@ -27,8 +27,8 @@ pub(crate) struct Parameters {
     device: Option<String>,
 }
 
-/// Turns a request into a WebSocket: from an allowed origin, by a principal or the holder of a ticket, within the
-/// number a user may have and may open.
+/// Upgrades a request to a WebSocket. It has to come from an allowed origin, with a principal or a
+/// ticket, and within the limits on the user's WebSockets.
 pub(crate) async fn upgrade(
     State(api): State<Arc<Api>>,
     headers: HeaderMap,
@@ -43,7 +43,7 @@ pub(crate) async fn upgrade(
     if parameters.ticket.is_none() {
         caller.as_ref().map_err(Clone::clone)?;
     }
-    // Before the ticket is taken in, so that a request which cannot become a WebSocket does not cost it.
+    // Before the ticket is used up: a request that is no upgrade must not use it up.
     let upgrade = upgrade.map_err(|_| Problem::new(Kind::NotAnUpgrade, ""))?;
     let Caller { who, terms } = match (caller, parameters.ticket) {
         (Ok(caller), _) => caller,

@@ -10,7 +10,8 @@ use crate::faults::FaultyStore;
 use crate::socket::{Socket, until};
 use crate::world::{World, user};
 
-/// A device, and entries of its inbox that are messages with these positions as payloads: 1 is the conversation's own.
+/// A device, and entries of its inbox that are messages with these positions as payloads: 1 is the
+/// conversation's own.
 async fn with_backlog(world: &World, up_to: u64) -> String {
     let conversation = world.open(1, 2).await;
     for position in 2..=up_to {
@@ -19,7 +20,8 @@ async fn with_backlog(world: &World, up_to: u64) -> String {
     conversation
 }
 
-/// Connects user 2's phone and hears deliveries: their positions and message ids, until it has caught up.
+/// Connects user 2's phone and hears deliveries: their positions and message ids, until it has
+/// caught up.
 async fn catch_up(world: &World) -> (Socket, Vec<(u64, String)>) {
     let (mut socket, _) = Socket::hello(world, 2, "phone").await;
     let mut heard = Vec::new();

@@ -1,5 +1,5 @@
-//! Bytes that no client should send over a WebSocket: each ends the connection with a code, stores nothing and bothers
-//! nobody else.
+//! Bytes that no client should send over a WebSocket: each ends the connection with a code, stores
+//! nothing and bothers nobody else.
 
 use dm_proto::prost::Message as _;
 use dm_proto::{DmHello, DmPing, Envelope, dm_client_frame, envelope::Payload};
@@ -42,7 +42,8 @@ fn field(number: u32, content: &[u8]) -> Vec<u8> {
     [bytes, content.to_vec()].concat()
 }
 
-/// A client's frame as it goes over the wire: one byte, a masked length of eight bytes, a mask of zeros, the payload.
+/// A client's frame as it goes over the wire: one byte, a masked length of eight bytes, a mask of
+/// zeros, the payload.
 fn masked(first: u8, length: u64, payload: &[u8]) -> Vec<u8> {
     [&[first, 0xff][..], &length.to_be_bytes(), &[0; 4], payload].concat()
 }

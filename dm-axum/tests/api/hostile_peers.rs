@@ -78,8 +78,8 @@ async fn pings_of_the_dialect_without_end_are_answered_one_by_one() {
     }
 }
 
-/// A world whose clock may be moved on without anybody being asked for a sign of life: who does not read is found out
-/// by that alone.
+/// A world whose clock may be moved on without anybody being asked for a sign of life: who does not
+/// read is found out by that alone.
 async fn patient_world() -> World {
     World::with_options(|options| options.ping_interval = YEAR).await
 }

@@ -145,7 +145,8 @@ impl Socket {
         }
     }
 
-    /// Sends a ping of the dialect and hears its answer next: what the server had to say before has been said.
+    /// Sends a ping of the dialect and hears its answer next: what the server had to say before has
+    /// been said.
     pub async fn receive_no_more(&mut self) {
         self.send_envelope(&Envelope::client("p", dm_client_frame::Frame::Ping(DmPing { nonce: 7 }))).await;
         match self.receive_server().await {

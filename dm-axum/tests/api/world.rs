@@ -1,4 +1,5 @@
-//! A host with the API on a loopback port: it takes who is calling from a header, which no real host would do.
+//! A host with the API on a loopback port: it takes who is calling from a header, which no real
+//! host would do.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -142,8 +143,8 @@ impl World {
         body
     }
 
-    /// What anybody could see of what is stored for a few users: their conversations with heads, pending messages,
-    /// keys and devices.
+    /// What anybody could see of what is stored for a few users: their conversations with heads,
+    /// pending messages, keys and devices.
     pub async fn stored(&self) -> String {
         let mut seen = String::new();
         for n in 1..=3 {

@@ -1,4 +1,5 @@
-//! Payloads, keys and tickets are looked for in everything that is logged, at the most verbose level.
+//! Payloads, keys and tickets are looked for in everything that is logged, at the most verbose
+//! level.
 //!
 //! A program of its own, since it takes what the whole process logs.
 
@@ -21,8 +22,8 @@ use world::{World, base64, derived_key, message, user};
 struct Logs(Arc<Mutex<Vec<u8>>>);
 
 impl Logs {
-    /// The one capture, installed for the whole process: an event seen first on a thread without a subscriber would be
-    /// off everywhere.
+    /// The one capture, installed for the whole process: an event seen first on a thread without a
+    /// subscriber would be off everywhere.
     fn capture() -> &'static Self {
         static LOGS: OnceLock<Logs> = OnceLock::new();
         LOGS.get_or_init(|| {
@@ -99,7 +100,8 @@ async fn nothing_secret_is_logged_or_quoted_in_a_refusal() {
     refusals += &world.get(1, &format!("conversations?cursor={CANARY}&limit={CANARY}")).await.1.to_string();
     refusals += &world.get(1, &format!("keys/{CANARY}")).await.1.to_string();
     refusals += &world.get(1, &format!("messages/{CANARY}")).await.1.to_string();
-    // A message answered in full, because its odd field is an addition, shows its payload to its sender.
+    // A message answered in full, because its odd field is an addition, shows its payload to its
+    // sender.
     let refusals = refusals.replace(&base64(CANARY), "");
 
     let logs = logs.text();

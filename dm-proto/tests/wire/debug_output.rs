@@ -1,4 +1,5 @@
-//! `Debug` gives no payload, key, nonce, preview or whole identity away, on its own or inside other messages.
+//! `Debug` gives no payload, key, nonce, preview or whole identity away, on its own or inside other
+//! messages.
 
 use dm_proto::prost::bytes::Bytes;
 use dm_proto::{dm_client_frame, dm_server_frame, envelope::Payload, *};

@@ -1,4 +1,5 @@
-//! The wire format as others see it: exact bytes, strangers' fields, hostile input, and what `Debug` gives away.
+//! The wire format as others see it: exact bytes, strangers' fields, hostile input, and what
+//! `Debug` gives away.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -62,8 +62,8 @@ impl Hello {
         self.acks.next()
     }
 
-    /// The answers to requests that were stored together. Each has the cursor; the last one also has
-    /// the counts.
+    /// The answers to requests that were stored together. Each has the cursor; the last one also
+    /// has the counts.
     pub(super) fn acknowledged(
         &mut self,
         mut request_ids: Vec<String>,

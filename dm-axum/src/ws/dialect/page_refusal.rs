@@ -5,8 +5,8 @@ use dm_proto::dm_server_frame::Frame;
 use crate::problem::{Kind, Problem};
 use crate::ws::close::Close;
 
-/// How a page is refused. It is decided when the request arrives: a hello may follow before the page
-/// is read.
+/// How a page is refused. It is decided when the request arrives: a hello may follow before the
+/// page is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PageRefusal {
     /// With an empty page, because the seed's clients know no problems.

@@ -1,8 +1,8 @@
 //! The dialect of the seed's clients: events without positions, and no acknowledgements.
 //!
 //! Such a client never acknowledges. An entry that was written to its socket counts as acknowledged
-//! once the client answers a ping that was written later: TCP keeps the order, so the client has read
-//! everything before the ping.
+//! once the client answers a ping that was written later: TCP keeps the order, so the client has
+//! read everything before the ping.
 
 use dm_core::{AckTarget, Acknowledged, Delivery, Error, InboxEntry, InboxSeq};
 use dm_proto::dm_client_frame::Frame;
@@ -89,8 +89,8 @@ pub(super) fn request(frame: Option<Frame>) -> Result<Request, Close> {
     }
 }
 
-/// Logs that an acknowledgement failed. No client waits for an answer: the entries stay pending, and
-/// are there when the client fetches.
+/// Logs that an acknowledgement failed. No client waits for an answer: the entries stay pending,
+/// and are there when the client fetches.
 pub(super) fn log_failure(result: &Result<Acknowledged, Error>) {
     if let Err(error) = result {
         tracing::warn!(%error, "deliveries could not be acknowledged");
