@@ -1,5 +1,5 @@
-//! Codes with which a WebSocket is closed. RFC 6455 defines those below 4000; those from 4000 up
-//! are this protocol's own.
+//! Codes with which a WebSocket is closed. Those below 4000 are in the registry of RFC 6455; those
+//! from 4000 up are this protocol's own.
 
 /// The client closed the connection, or is gone.
 pub const NORMAL: u16 = 1000;

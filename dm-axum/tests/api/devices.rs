@@ -22,7 +22,7 @@ async fn names(world: &World, n: u64) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_ninth_device_makes_room_for_itself_and_the_forgotten_ones_socket_ends_with_4003() {
+async fn a_ninth_device_can_forget_another_whose_socket_is_closed_with_4003_and_then_connect() {
     let world = World::new().await;
     let mut sockets = Vec::new();
     for n in 1..=8 {
@@ -46,7 +46,7 @@ async fn the_ninth_device_makes_room_for_itself_and_the_forgotten_ones_socket_en
     assert_eq!(welcome.cursor, 0);
     ninth.receive_caught_up().await;
     assert_eq!(names(&world, 1).await, ["d1", "d2", "d4", "d5", "d6", "d7", "d8", "d9"]);
-    // The others stayed connected.
+    // The other devices are still connected.
     for socket in &mut sockets {
         socket.receive_caught_up().await;
         socket.list("still here").await;
@@ -54,7 +54,7 @@ async fn the_ninth_device_makes_room_for_itself_and_the_forgotten_ones_socket_en
 }
 
 #[tokio::test]
-async fn a_missing_device_and_another_users_are_the_same() {
+async fn a_missing_device_and_another_users_device_are_the_same_answer() {
     let world = World::new().await;
     let (mut other, _) = Socket::hello(&world, 2, "theirs").await;
     other.receive_caught_up().await;
@@ -70,7 +70,7 @@ async fn a_missing_device_and_another_users_are_the_same() {
 }
 
 #[tokio::test]
-async fn the_default_devices_socket_without_a_hello_ends_too() {
+async fn a_forgotten_default_device_also_closes_its_socket_without_a_hello() {
     let world = World::new().await;
     world.get(1, "offline").await;
     let mut socket = Socket::open(&world, 1).await;

@@ -1,11 +1,11 @@
-//! Sessions that the host ends: what a client's socket sees of it.
+//! Sessions that the host ends: the effect on WebSockets.
 
 use dm_core::DisconnectReason;
 
 use crate::socket::Socket;
 use crate::world::{World, user};
 
-/// Deliveries to a socket without a hello before it has to answer a ping.
+/// Most deliveries to a socket without a hello that answers no ping.
 const UNCONFIRMED: usize = 512;
 
 #[tokio::test]
@@ -31,12 +31,11 @@ async fn a_host_that_disconnects_a_user_closes_their_sockets_with_the_code_of_th
 }
 
 #[tokio::test]
-async fn a_socket_that_confirms_nothing_is_closed_as_soon_as_its_user_is_disconnected() {
+async fn a_socket_that_answers_no_ping_is_closed_as_soon_as_its_user_is_disconnected() {
     let world = World::new().await;
     let mut seed = Socket::open(&world, 2).await;
     let conversation = world.open(1, 2).await;
-    // With the conversation as many as are delivered without an answered ping; the clock stands
-    // still, so that there is none.
+    // The conversation is a delivery as well. The clock does not advance, so no ping is sent.
     for _ in 1..UNCONFIRMED {
         world.send(1, &conversation, "x").await;
     }

@@ -1,4 +1,4 @@
-//! Connections that say hello: the greeting, what waited, what happens, and how they end.
+//! Connections with a hello: the welcome, the backlog, live deliveries, and their end.
 
 use dm_core::Principal;
 use dm_core::store::StoreErrorKind;
@@ -20,7 +20,7 @@ async fn devices(world: &World, n: u64) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn what_waited_comes_in_order_then_caught_up_then_what_happens() {
+async fn the_backlog_comes_in_order_then_caught_up_then_live_deliveries() {
     let world = World::new().await;
     let conversation = world.open(1, 2).await;
     world.send(1, &conversation, "a").await;
@@ -50,7 +50,7 @@ async fn what_waited_comes_in_order_then_caught_up_then_what_happens() {
 }
 
 #[tokio::test]
-async fn a_new_device_may_start_at_now() {
+async fn a_new_device_may_start_without_the_backlog() {
     let world = World::new().await;
     let conversation = world.open(1, 2).await;
     world.send(1, &conversation, "before").await;
@@ -65,7 +65,7 @@ async fn a_new_device_may_start_at_now() {
 }
 
 #[tokio::test]
-async fn a_device_whose_backlog_expired_hears_of_the_gap_before_the_rest() {
+async fn a_device_whose_backlog_expired_is_sent_the_gap_before_the_rest() {
     let world = World::new().await;
     let conversation = world.open(1, 2).await;
     let (mut socket, _) = Socket::hello(&world, 2, "phone").await;
@@ -90,7 +90,7 @@ async fn a_device_whose_backlog_expired_hears_of_the_gap_before_the_rest() {
     world.send(1, &conversation, "live").await;
     assert_eq!(socket.receive_text().await, (5, "live".to_owned()));
 
-    // Its end is acknowledged like a delivery, and it does not come again.
+    // The end of the gap is acknowledged like a delivery, and the gap is not sent again.
     socket.ack("b", gap.to, &[]).await;
     assert_eq!(socket.receive_acknowledged("b").await.up_to, 3);
     socket.close().await;
@@ -117,7 +117,7 @@ async fn a_peer_s_new_key_is_delivered() {
 }
 
 #[tokio::test]
-async fn a_conversation_opened_meanwhile_is_delivered_to_both() {
+async fn a_conversation_that_is_opened_is_delivered_to_both_users() {
     let world = World::new().await;
     let (mut one, _) = Socket::hello(&world, 1, "phone").await;
     let (mut other, _) = Socket::hello(&world, 2, "phone").await;
@@ -131,7 +131,7 @@ async fn a_conversation_opened_meanwhile_is_delivered_to_both() {
 }
 
 #[tokio::test]
-async fn a_newer_connection_of_the_device_takes_over_and_loses_nothing() {
+async fn a_newer_connection_of_the_device_replaces_the_older_and_loses_nothing() {
     let world = World::new().await;
     let conversation = world.open(1, 2).await;
     let (mut older, _) = Socket::hello(&world, 2, "phone").await;
@@ -146,7 +146,7 @@ async fn a_newer_connection_of_the_device_takes_over_and_loses_nothing() {
     assert_eq!(older.receive_close().await, (4009, reason));
     assert_eq!((welcome.cursor, newer.receive_delivery().await.position), (0, 1));
     assert_eq!(newer.receive_text().await, (2, "delivered".to_owned()));
-    // Whether the last one waited or happened is a matter of moments.
+    // The last message may be a part of the backlog or live.
     let mut heard = Vec::new();
     while heard.len() < 2 {
         heard.push(newer.receive_server().await.1);
@@ -156,14 +156,14 @@ async fn a_newer_connection_of_the_device_takes_over_and_loses_nothing() {
     assert_eq!((texts, caught_up), (1, 1), "{heard:?}");
     until(async || world.hub.connections() == 1).await;
 
-    // Another device of the same user takes nothing over.
+    // Another device of the same user replaces no connection.
     let (mut laptop, _) = Socket::hello(&world, 2, "laptop").await;
     laptop.receive_delivery().await;
-    newer.receive_no_more().await;
+    newer.receive_nothing_more().await;
 }
 
 #[tokio::test]
-async fn the_device_is_the_host_s_unless_the_host_knows_none() {
+async fn the_device_is_the_one_that_the_host_names_or_else_the_default() {
     let world = World::new().await;
     let mut socket = Socket::open_on(&world, 2, "phone").await;
     socket.send_hello("h", "").await;
@@ -175,7 +175,7 @@ async fn the_device_is_the_host_s_unless_the_host_knows_none() {
 }
 
 #[tokio::test]
-async fn a_hello_that_cannot_be_welcomed_is_refused_and_registers_nothing() {
+async fn a_hello_that_cannot_be_accepted_is_refused_and_registers_nothing() {
     let world = World::configured(|config| config.devices_per_user = 1).await;
     Socket::hello(&world, 2, "phone").await.0.close().await;
     let before = world.stored().await;
@@ -204,7 +204,7 @@ async fn a_hello_that_cannot_be_welcomed_is_refused_and_registers_nothing() {
 }
 
 #[tokio::test]
-async fn a_hello_during_a_fault_of_the_store_may_be_said_again() {
+async fn a_hello_during_a_fault_of_the_store_may_be_repeated() {
     let store = FaultyStore::default();
     let world = World::with(store.clone(), |_| (), |_| ()).await;
     let mut socket = Socket::open(&world, 2).await;
@@ -218,7 +218,7 @@ async fn a_hello_during_a_fault_of_the_store_may_be_said_again() {
 }
 
 #[tokio::test]
-async fn a_second_hello_and_an_unknown_frame_are_refused_and_the_connection_lives_on() {
+async fn a_second_hello_and_an_unknown_frame_are_refused_and_the_connection_stays_open() {
     let world = World::new().await;
     let (mut socket, _) = Socket::hello(&world, 2, "phone").await;
     socket.receive_caught_up().await;
@@ -246,7 +246,7 @@ async fn a_ping_is_answered_with_its_nonce() {
 }
 
 #[tokio::test]
-async fn an_answer_to_a_ping_that_waits_behind_requests_is_no_silence() {
+async fn a_connection_whose_pong_waits_behind_requests_stays_open() {
     let store = FaultyStore::default();
     let world = World::with(store.clone(), |_| (), |options| options.in_flight = 1).await;
     let conversation = world.open(1, 2).await;
@@ -255,7 +255,7 @@ async fn an_answer_to_a_ping_that_waits_behind_requests_is_no_silence() {
     socket.receive_caught_up().await;
     let writes = store.writes();
     store.hold(true);
-    // Nothing more is read until this is answered.
+    // No frame is read until this one is answered.
     socket.send("s", &conversation, "slow").await;
     until(async || store.writes() > writes).await;
     world.clock.advance(30 * SECOND);
@@ -266,14 +266,14 @@ async fn an_answer_to_a_ping_that_waits_behind_requests_is_no_silence() {
     }
     store.hold(false);
     assert_eq!(socket.receive_sent("s").await.server_sequence, 1);
-    socket.receive_no_more().await;
-    // And the answer was heard.
+    socket.receive_nothing_more().await;
+    // The answer to the ping was read as well.
     world.clock.advance(10 * SECOND);
-    socket.receive_no_more().await;
+    socket.receive_nothing_more().await;
 }
 
 #[tokio::test]
-async fn a_shutdown_answers_what_is_under_way_then_closes_with_1012() {
+async fn a_shutdown_answers_pending_requests_and_then_closes_with_1012() {
     let store = FaultyStore::default();
     let world = World::with(store.clone(), |_| (), |_| ()).await;
     let conversation = world.open(1, 2).await;
@@ -299,7 +299,7 @@ async fn a_shutdown_answers_what_is_under_way_then_closes_with_1012() {
 }
 
 #[tokio::test]
-async fn a_shutdown_answers_what_is_under_way_also_to_a_client_that_reads_late() {
+async fn a_shutdown_also_answers_pending_requests_of_a_client_that_reads_late() {
     let store = FaultyStore::default();
     let world = World::with(store.clone(), |_| (), |_| ()).await;
     let conversation = world.open(1, 2).await;
@@ -315,8 +315,8 @@ async fn a_shutdown_answers_what_is_under_way_also_to_a_client_that_reads_late()
     for _ in 0..asked {
         socket.send_envelope(&Envelope::new("p", Payload::DmHistoryRequest(page.clone()))).await;
     }
-    // All are read, and worked on.
-    socket.receive_no_more().await;
+    // The server has read all requests, and works on them.
+    socket.receive_nothing_more().await;
     let dm = world.dm.clone();
     let shutdown = tokio::spawn(async move { dm.shutdown(SECOND).await });
     until(async || !world.dm.health().accepting).await;
@@ -332,7 +332,7 @@ async fn a_shutdown_answers_what_is_under_way_also_to_a_client_that_reads_late()
 }
 
 #[tokio::test]
-async fn a_hello_that_waits_when_the_service_stops_is_told_so_and_sent_away() {
+async fn a_hello_that_waits_while_the_service_shuts_down_is_refused_and_closed_with_1012() {
     let store = FaultyStore::default();
     let world = World::with(store.clone(), |_| (), |_| ()).await;
     let conversation = world.open(1, 2).await;

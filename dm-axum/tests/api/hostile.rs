@@ -1,5 +1,5 @@
 //! Bytes that no client should send over a WebSocket: each ends the connection with a code, stores
-//! nothing and bothers nobody else.
+//! nothing and affects no other connection.
 
 use dm_proto::prost::Message as _;
 use dm_proto::{DmHello, DmPing, Envelope, dm_client_frame, envelope::Payload};
@@ -13,7 +13,7 @@ use crate::world::{SECOND, World};
 
 const LIMIT: usize = 256 * 1024;
 
-/// A world with something in it that could be harmed, and how it is to stay.
+/// A world with a conversation and a device, and its stored state.
 async fn world() -> (World, String) {
     let world = World::new().await;
     let conversation = world.open(1, 2).await;
@@ -24,7 +24,7 @@ async fn world() -> (World, String) {
     (world, before)
 }
 
-/// The connection has ended as expected, and nothing else has happened.
+/// Checks that a connection ends with this code and reason, and that nothing else has changed.
 async fn ends(world: &World, before: &str, mut socket: Socket, expected: (u16, &str), what: &str) {
     let (code, reason) = socket.receive_close().await;
     assert_eq!((code, &*reason), expected, "{what}");
@@ -42,8 +42,8 @@ fn field(number: u32, content: &[u8]) -> Vec<u8> {
     [bytes, content.to_vec()].concat()
 }
 
-/// A client's frame as it goes over the wire: one byte, a masked length of eight bytes, a mask of
-/// zeros, the payload.
+/// A client's frame on the wire: the first byte, a masked length of eight bytes, a mask of zeros,
+/// the payload.
 fn masked(first: u8, length: u64, payload: &[u8]) -> Vec<u8> {
     [&[first, 0xff][..], &length.to_be_bytes(), &[0; 4], payload].concat()
 }
@@ -52,7 +52,7 @@ fn masked(first: u8, length: u64, payload: &[u8]) -> Vec<u8> {
 async fn bytes_that_are_no_envelope_close_with_1008() {
     let (world, before) = world().await;
     let groups = |depth| [0x0b].repeat(depth);
-    // Field 1000, which nobody knows, once opened and closed in a row of groups within groups.
+    // Unknown field 1000: groups within groups.
     let nested = |depth| [[0xc3, 0x3e].repeat(depth), [0xc4, 0x3e].repeat(depth)].concat();
     let nests = (0..101).fold(Vec::new(), |inner, _| field(159, &inner));
     let frames = [
@@ -81,7 +81,7 @@ async fn bytes_that_are_no_envelope_close_with_1008() {
 }
 
 #[tokio::test]
-async fn what_only_a_server_says_closes_with_1008() {
+async fn a_payload_that_only_a_server_sends_closes_with_1008() {
     let (world, before) = world().await;
     let list = Envelope::new("r", Payload::DmConversationListRequest(Default::default())).encode_to_vec();
     let empties = [0x0a, 0x00].repeat(LIMIT / 2 - 16);
@@ -89,7 +89,7 @@ async fn what_only_a_server_says_closes_with_1008() {
     frames.extend([154, 156, 157].map(|n| field(n, &empties)));
     frames.push([list, field(150, &[])].concat());
     for (n, frame) in frames.into_iter().enumerate() {
-        // From one who said hello as from one who did not.
+        // Without a hello, and after one.
         let mut socket = if n % 2 == 0 {
             Socket::open(&world, 1).await
         } else {
@@ -101,7 +101,7 @@ async fn what_only_a_server_says_closes_with_1008() {
 }
 
 #[tokio::test]
-async fn a_hundred_thousand_empty_capabilities_are_passed_over() {
+async fn a_hundred_thousand_empty_capabilities_are_ignored() {
     let (world, before) = world().await;
     let (mut socket, _) = Socket::hello(&world, 1, "phone").await;
     let capabilities = vec![String::new(); 100_000];
@@ -127,9 +127,9 @@ async fn a_text_frame_closes_with_1008() {
 }
 
 #[tokio::test]
-async fn a_message_may_be_256_kib_and_no_more() {
+async fn a_message_may_have_256_kib_and_no_more() {
     let (world, before) = world().await;
-    // A host's own field around what fills it, then a request.
+    // A host's own field of zeros as filler, and a request.
     let filled = |len: usize| {
         let list = Envelope::new("l", Payload::DmConversationListRequest(Default::default())).encode_to_vec();
         [field(20, &vec![0; len - list.len() - 5]), list].concat()
@@ -144,7 +144,7 @@ async fn a_message_may_be_256_kib_and_no_more() {
 }
 
 #[tokio::test]
-async fn a_frame_that_says_it_is_large_closes_with_1009_whether_it_comes_or_not() {
+async fn a_frame_with_a_large_length_closes_with_1009_whether_it_arrives_or_not() {
     let (world, before) = world().await;
     for length in [LIMIT as u64 + 1, 16 << 20, i64::MAX as u64, u64::MAX] {
         let mut socket = Socket::open(&world, 1).await;
@@ -174,7 +174,7 @@ async fn fragments_without_end_close_with_1009() {
 }
 
 #[tokio::test]
-async fn empty_fragments_without_end_keep_no_connection_that_answers_no_ping() {
+async fn a_connection_that_sends_empty_fragments_and_answers_no_ping_is_closed() {
     let (world, before) = world().await;
     let mut socket = Socket::open(&world, 1).await;
     let fragment = |kind| Message::Frame(Frame::message(Bytes::new(), OpCode::Data(kind), false));
@@ -208,7 +208,7 @@ async fn a_message_in_fragments_with_a_ping_between_is_one_message() {
 }
 
 #[tokio::test]
-async fn bytes_that_are_no_frames_of_a_client_close_with_1008() {
+async fn bytes_that_are_no_client_frames_close_with_1008() {
     let (world, before) = world().await;
     let list = Envelope::new("l", Payload::DmConversationListRequest(Default::default())).encode_to_vec();
     let unmasked = [&[0x82, u8::try_from(list.len()).unwrap()][..], &list].concat();

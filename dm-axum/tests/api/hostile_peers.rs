@@ -1,4 +1,4 @@
-//! Clients that misbehave as a whole: they flood, stop reading, or never finish what they say.
+//! Clients that misbehave over time: they flood, stop reading, or never finish a frame.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ async fn a_flood_of_pings_closes_with_1008_and_as_many_as_allowed_do_not() {
         for _ in 0..5 {
             ping(&mut socket).await;
         }
-        // A new interval, in which the server asks for a sign of life itself.
+        // A new interval begins, and the server pings as well.
         world.clock.advance(30 * SECOND);
         socket.receive_ping(true).await;
         socket.list("alive").await;
@@ -63,7 +63,7 @@ async fn pings_are_counted_for_a_whole_interval_and_anew_when_the_clock_is_set_b
 }
 
 #[tokio::test]
-async fn pings_of_the_dialect_without_end_are_answered_one_by_one() {
+async fn a_thousand_ping_frames_are_answered_one_by_one() {
     let world = World::new().await;
     let (mut socket, _) = Socket::hello(&world, 1, "phone").await;
     socket.receive_caught_up().await;
@@ -78,13 +78,13 @@ async fn pings_of_the_dialect_without_end_are_answered_one_by_one() {
     }
 }
 
-/// A world whose clock may be moved on without anybody being asked for a sign of life: who does not
-/// read is found out by that alone.
-async fn patient_world() -> World {
+/// A world that sends no pings while the clock is advanced: a client that does not read is found
+/// out because it does not read.
+async fn world_without_pings() -> World {
     World::with_options(|options| options.ping_interval = YEAR).await
 }
 
-/// Two others send and are delivered to.
+/// Checks that two other clients send and receive.
 async fn are_served(sender: &mut Socket, peer: &mut Socket, conversation: &str) {
     sender.send("s", conversation, "still here").await;
     sender.receive_sent("s").await;
@@ -92,8 +92,8 @@ async fn are_served(sender: &mut Socket, peer: &mut Socket, conversation: &str) 
 }
 
 #[tokio::test]
-async fn one_who_asks_and_never_reads_is_closed_and_others_do_not_notice() {
-    let world = patient_world().await;
+async fn a_client_that_asks_and_never_reads_is_closed_and_others_are_served() {
+    let world = world_without_pings().await;
     let conversation = world.open(1, 2).await;
     let large = world.open(2, 3).await;
     for _ in 0..3 {
@@ -124,7 +124,7 @@ async fn one_who_asks_and_never_reads_is_closed_and_others_do_not_notice() {
     })
     .await;
     are_served(sender, peer, &conversation).await;
-    // What was in the buffers is all that it gets.
+    // It gets no more than the buffers hold.
     let mut answers = 0;
     while let Some(Ok(Message::Binary(_))) = silent.0.next().await {
         answers += 1;
@@ -133,8 +133,8 @@ async fn one_who_asks_and_never_reads_is_closed_and_others_do_not_notice() {
 }
 
 #[tokio::test]
-async fn one_who_never_reads_deliveries_is_closed_and_gets_them_on_the_next_connection() {
-    let world = patient_world().await;
+async fn a_client_that_never_reads_deliveries_is_closed_and_gets_them_on_the_next_connection() {
+    let world = world_without_pings().await;
     let conversation = world.open(1, 2).await;
     let large = "x".repeat(64 * 1024);
     for _ in 0..200 {
@@ -157,10 +157,10 @@ async fn one_who_never_reads_deliveries_is_closed_and_gets_them_on_the_next_conn
 }
 
 #[tokio::test]
-async fn a_frame_that_never_ends_keeps_no_connection() {
+async fn a_connection_with_a_frame_that_never_ends_is_closed() {
     let world = World::new().await;
     let mut socket = Socket::open(&world, 1).await;
-    // Of a hundred bytes, ten come.
+    // Ten of a hundred bytes arrive.
     socket.write_raw(&[&[0x82, 0x80 | 100, 0, 0, 0, 0][..], &[0x0a; 10]].concat()).await;
     world.clock.advance(30 * SECOND);
     socket.receive_ping(false).await;

@@ -1,4 +1,4 @@
-//! Clients that never say hello, as the seed's.
+//! Connections without a hello, as the seed's clients open them.
 
 use dm_proto::{DmConversationListRequest, DmHistoryRequest, Envelope, envelope::Payload};
 use serde_json::json;
@@ -14,7 +14,7 @@ async fn depth(world: &World, n: u64) -> u64 {
 }
 
 #[tokio::test]
-async fn events_come_as_they_happen_in_the_seed_s_frames() {
+async fn live_events_come_in_the_seed_s_frames() {
     let world = World::new().await;
     let mut socket = Socket::open(&world, 2).await;
     let conversation = world.open(1, 2).await;
@@ -48,7 +48,7 @@ async fn events_come_as_they_happen_in_the_seed_s_frames() {
 }
 
 #[tokio::test]
-async fn what_waited_is_fetched_and_not_pushed() {
+async fn pending_messages_are_fetched_and_not_pushed() {
     let world = World::new().await;
     let conversation = world.open(1, 2).await;
     world.send(1, &conversation, "waited").await;
@@ -75,7 +75,7 @@ async fn a_delivery_counts_as_acknowledged_once_a_later_ping_is_answered() {
 }
 
 #[tokio::test]
-async fn a_delivery_behind_no_answered_ping_stays_pending() {
+async fn a_delivery_without_an_answered_ping_after_it_stays_pending() {
     let world = World::new().await;
     let conversation = world.open(1, 2).await;
     let mut socket = Socket::open(&world, 2).await;
@@ -100,7 +100,7 @@ async fn an_acknowledgement_that_fails_leaves_the_delivery_pending() {
     store.fail_next(dm_core::store::StoreErrorKind::Unavailable);
     socket.receive_ping(true).await;
     until(async || store.is_spent()).await;
-    // The connection lives on, and the next one is acknowledged.
+    // The connection stays open, and the next delivery is acknowledged.
     world.send(1, &conversation, "b").await;
     socket.receive().await;
     world.clock.advance(SECOND);
@@ -116,7 +116,7 @@ async fn many_deliveries_are_acknowledged_in_the_order_of_pings() {
     for n in 0..700_u32 {
         world.send(1, &conversation, &n.to_string()).await;
     }
-    // Past 512 nothing is sent until a ping is answered.
+    // After 512 deliveries nothing is sent until a ping is answered.
     for n in 0..700_u32 {
         if n == 512 {
             world.clock.advance(SECOND);
@@ -165,7 +165,7 @@ async fn requests_are_answered_under_their_id() {
         ("b", &conversation, 4, 2, vec![3, 2], true),
         ("c", &conversation, 3, 100, vec![2, 1], false),
         ("d", &conversation, 1, 1_000, vec![], false),
-        // Somebody who knows of no problems is shown an empty page.
+        // A client that knows no problems is sent an empty page.
         ("e", "0190b6a0-0000-7000-8000-000000000001", 0, 0, vec![], false),
         ("f", "no id", 0, 0, vec![], false),
     ];
@@ -181,7 +181,7 @@ async fn requests_are_answered_under_their_id() {
 }
 
 #[tokio::test]
-async fn a_page_of_large_messages_ends_where_the_frame_does() {
+async fn a_page_of_large_messages_ends_at_the_size_of_a_frame() {
     let world = World::new().await;
     let conversation = world.open(1, 2).await;
     for _ in 0..6 {
@@ -198,7 +198,7 @@ async fn a_page_of_large_messages_ends_where_the_frame_does() {
 }
 
 #[tokio::test]
-async fn asking_for_what_a_hello_opens_without_one_is_refused() {
+async fn a_client_frame_before_a_hello_is_refused() {
     let world = World::new().await;
     let conversation = world.open(1, 2).await;
     let before = world.stored().await;
@@ -212,7 +212,7 @@ async fn asking_for_what_a_hello_opens_without_one_is_refused() {
 }
 
 #[tokio::test]
-async fn a_shutdown_closes_with_1012_and_says_nothing_unknown() {
+async fn a_shutdown_closes_with_1012_without_a_frame_that_the_seed_does_not_know() {
     let world = World::new().await;
     let mut socket = Socket::open(&world, 1).await;
     world.dm.shutdown(SECOND).await;
@@ -222,7 +222,7 @@ async fn a_shutdown_closes_with_1012_and_says_nothing_unknown() {
 }
 
 #[tokio::test]
-async fn a_list_that_cannot_be_read_sends_away_who_said_no_hello_and_is_a_problem_to_who_did() {
+async fn a_list_that_cannot_be_read_closes_with_1012_before_a_hello_and_is_a_problem_after_one() {
     let store = FaultyStore::default();
     let world = World::with(store.clone(), |_| (), |_| ()).await;
     let list = Envelope::new("l", Payload::DmConversationListRequest(DmConversationListRequest {}));
@@ -232,7 +232,7 @@ async fn a_list_that_cannot_be_read_sends_away_who_said_no_hello_and_is_a_proble
     store.fail_lists(true);
     greeted.send_envelope(&list).await;
     assert_eq!(greeted.receive_problem("l").await.status, 503);
-    greeted.receive_no_more().await;
+    greeted.receive_nothing_more().await;
     seed.send_envelope(&list).await;
     let closed = futures_util::StreamExt::next(&mut seed.0).await;
     let Some(Ok(Message::Close(Some(frame)))) = closed else { panic!("no close") };

@@ -1,4 +1,4 @@
-//! Sessions that the host ends before their time.
+//! Sessions that the host ends before they expire.
 
 use std::sync::{Arc, Mutex};
 
@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use crate::socket::Socket;
 use crate::world::{SECOND, SESSIONS, START, World, answer, user};
 
-/// A session whose host answers what a test says.
+/// A session whose end and whose answers to checks a test sets.
 #[derive(Debug, Default)]
 struct Session {
     ended: watch::Sender<bool>,
@@ -24,12 +24,12 @@ enum Answer {
     #[default]
     Holds,
     Over(DisconnectReason),
-    /// Never comes.
+    /// Never answers.
     None,
 }
 
 impl Session {
-    /// A session that requests name in `x-session`.
+    /// Makes a session that requests name in `x-session`.
     fn named(name: &str) -> Arc<Self> {
         let session = Arc::new(Self::default());
         let watch: Arc<dyn LiveSession> = Arc::clone(&session) as _;
@@ -122,14 +122,14 @@ async fn the_host_is_asked_once_per_interval_however_often_the_client_is_pinged(
         delivered_and_pinged(&mut socket).await;
     }
     assert_eq!(session.checks(), 1);
-    // By a clock that was set back the last check lies ahead.
+    // The clock is set back to before the last check.
     world.clock.set(Timestamp::from_millis(START - 60_000));
     delivered_and_pinged(&mut socket).await;
     assert_eq!(session.checks(), 2);
 }
 
 #[tokio::test]
-async fn a_host_that_does_not_answer_is_asked_once_and_holds_nothing_up() {
+async fn a_host_that_does_not_answer_is_asked_once_and_delays_nothing() {
     let world = World::new().await;
     let session = Session::named("mute");
     session.answers(Answer::None);
@@ -145,7 +145,7 @@ async fn a_host_that_does_not_answer_is_asked_once_and_holds_nothing_up() {
 }
 
 #[tokio::test]
-async fn a_ticket_is_good_for_no_longer_than_the_session_that_asked_for_it() {
+async fn a_ticket_ends_with_the_session_that_asked_for_it() {
     let world = World::new().await;
     let session = Session::named("ticket");
     let request = world.call(1, Method::POST, "ws-ticket").header("x-session", "ticket");

@@ -18,7 +18,7 @@ use crate::world::{World, user};
 pub struct Socket(pub WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Socket {
-    /// Connects, with headers and a query. A refusal is its status.
+    /// Connects with headers and a query. The error is the status of the refusal.
     pub async fn try_open(world: &World, query: &str, headers: &[(&'static str, &str)]) -> Result<Self, u16> {
         let mut request = format!("ws://{}/api/dm/ws{query}", world.address).into_client_request().unwrap();
         for (name, value) in headers {
@@ -31,12 +31,12 @@ impl Socket {
         }
     }
 
-    /// Connects as the *n*-th user, and waits until the server is at work on the connection.
+    /// Connects as the *n*-th user, and waits until the server serves the connection.
     pub async fn open(world: &World, n: u64) -> Self {
         Self::open_on(world, n, "default").await
     }
 
-    /// As [`open`](Self::open), the host knowing the device.
+    /// Like [`open`](Self::open), with a device that the host names.
     pub async fn open_on(world: &World, n: u64, device: &str) -> Self {
         let headers = [("x-user", &*user(n).to_string()), ("x-device", device)];
         let mut socket = Self::try_open(world, "", &headers).await.unwrap();
@@ -44,7 +44,7 @@ impl Socket {
         socket
     }
 
-    /// Connects as the *n*-th user and says hello on a device.
+    /// Connects as the *n*-th user, and sends a hello for a device.
     pub async fn hello(world: &World, n: u64, device: &str) -> (Self, DmWelcome) {
         let mut socket = Self::try_open(world, "", &[("x-user", &*user(n).to_string())]).await.unwrap();
         socket.send_hello("h", device).await;
@@ -78,7 +78,7 @@ impl Socket {
         self.send_envelope(&Envelope::client(request_id, dm_client_frame::Frame::Ack(ack))).await;
     }
 
-    /// The next envelope; pings are answered on the way.
+    /// The next envelope. Pings before it are answered.
     pub async fn receive(&mut self) -> Envelope {
         loop {
             match self.0.next().await.unwrap().unwrap() {
@@ -90,7 +90,7 @@ impl Socket {
         }
     }
 
-    /// The next envelope, which must hold a server's frame: its request id and the frame.
+    /// The request id and frame of the next envelope, which must be a server's frame.
     pub async fn receive_server(&mut self) -> (String, dm_server_frame::Frame) {
         let envelope = self.receive().await;
         match envelope.payload {
@@ -108,7 +108,7 @@ impl Socket {
         }
     }
 
-    /// A delivered message: its position and payload.
+    /// Receives a message. Returns its position and payload.
     pub async fn receive_text(&mut self) -> (u64, String) {
         let DmDelivery { position, event, .. } = self.receive_delivery().await;
         let Some(Event::Message(event)) = event else { panic!("{event:?}") };
@@ -137,7 +137,7 @@ impl Socket {
         }
     }
 
-    /// The refusal of a request.
+    /// The problem with which a request is refused.
     pub async fn receive_problem(&mut self, request_id: &str) -> DmProblem {
         match self.receive_server().await {
             (id, dm_server_frame::Frame::Problem(problem)) if id == request_id => problem,
@@ -145,9 +145,9 @@ impl Socket {
         }
     }
 
-    /// Sends a ping of the dialect and hears its answer next: what the server had to say before has
-    /// been said.
-    pub async fn receive_no_more(&mut self) {
+    /// Sends a ping frame and checks that its answer is next: the server has no other frame to
+    /// send.
+    pub async fn receive_nothing_more(&mut self) {
         self.send_envelope(&Envelope::client("p", dm_client_frame::Frame::Ping(DmPing { nonce: 7 }))).await;
         match self.receive_server().await {
             (id, dm_server_frame::Frame::Pong(pong)) if id == "p" => assert_eq!(pong.nonce, 7),
@@ -155,12 +155,12 @@ impl Socket {
         }
     }
 
-    /// Writes bytes past the WebSocket's framing. That the server is gone already is no failure.
+    /// Writes bytes directly to the stream. It is no failure if the server closed it already.
     pub async fn write_raw(&mut self, bytes: &[u8]) {
         let _gone = self.0.get_mut().write_all(bytes).await;
     }
 
-    /// Waits for a ping and answers it, or not.
+    /// Receives a ping, and answers it if told so.
     pub async fn receive_ping(&mut self, answer: bool) {
         match self.0.next().await.unwrap().unwrap() {
             Message::Ping(_) if answer => self.0.flush().await.unwrap(),
@@ -169,13 +169,13 @@ impl Socket {
         }
     }
 
-    /// The code and reason with which the server closes; whatever else comes before is passed over.
+    /// The code and reason with which the server closes. Frames before are dropped.
     pub async fn receive_close(&mut self) -> (u16, String) {
         loop {
             match self.0.next().await {
                 Some(Ok(Message::Close(Some(frame)))) => {
                     let closed = (frame.code.into(), frame.reason.to_string());
-                    // Lets the answer out.
+                    // Sends the answer to the closing frame.
                     while let Some(Ok(_)) = self.0.next().await {}
                     return closed;
                 }
@@ -185,7 +185,7 @@ impl Socket {
         }
     }
 
-    /// Asks for the conversations and waits for the answer.
+    /// Requests the conversations and receives the answer.
     pub async fn list(&mut self, request_id: &str) -> DmConversationListResponse {
         let request = Payload::DmConversationListRequest(DmConversationListRequest {});
         self.send_envelope(&Envelope::new(request_id, request)).await;
@@ -217,7 +217,7 @@ pub fn client_frame(frame: Option<dm_client_frame::Frame>) -> Envelope {
     Envelope::new("r", Payload::DmClientFrame(DmClientFrame { frame }))
 }
 
-/// Lets every task of the test's thread run until something holds.
+/// Lets the other tasks of the test's thread run until a condition holds.
 pub async fn until(mut holds: impl AsyncFnMut() -> bool) {
     while !holds().await {
         tokio::task::yield_now().await;
