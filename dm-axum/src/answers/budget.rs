@@ -18,8 +18,11 @@ const AT_ONCE: usize = 2;
 pub(super) struct Budget {
     all: Pool,
     per_user: usize,
+    /// The bytes of each user.
     users: Mutex<Users>,
+    /// One permit for each user: to wait for `all`.
     turns: Mutex<Users>,
+    /// [`AT_ONCE`] permits for each user: to make an answer.
     making: Mutex<Users>,
 }
 
@@ -31,14 +34,14 @@ pub(super) struct Share {
     pub(super) all: OwnedSemaphorePermit,
 }
 
-/// A semaphore, and its permits in total.
+/// A semaphore, and the number of its permits in total.
 #[derive(Clone, Debug)]
 pub(super) struct Pool {
     free: Arc<Semaphore>,
     most: u32,
 }
 
-/// The pools of users that are in use: a request waits for a permit or holds one.
+/// The pools of users by user, only those in use: a request waits for a permit or holds one.
 #[derive(Debug, Default)]
 struct Users {
     pools: HashMap<UserId, Weak<Semaphore>>,

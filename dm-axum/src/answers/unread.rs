@@ -24,10 +24,12 @@ pub(super) struct Unread {
     /// Bytes of the pieces.
     pub(super) left: usize,
     pub(super) share: Share,
-    /// The time until which the answer is held in any case:
+    /// The time from which on any request that waits drops the answer:
     /// [`Options::patience`](crate::Options::patience) after the last piece was taken, but no later
-    /// than `latest`.
+    /// than `latest`. A stalled answer may be dropped earlier.
     pub(super) until: Timestamp,
+    /// [`Options::patience`](crate::Options::patience) after the answer was made, plus
+    /// [`PER_PIECE`] for each piece that was taken.
     pub(super) latest: Timestamp,
     /// The time at which a piece was taken last, or the answer was made.
     pub(super) taken_at: Timestamp,

@@ -38,7 +38,7 @@ fn has_payload(frame: &[u8]) -> Option<Result<bool, Close>> {
         if field::FROM_CLIENTS.contains(&number) {
             wanted = true;
         } else if field::PAYLOADS.contains(&number) {
-            return Some(Err(Close::Policy("only a server says that")));
+            return Some(Err(Close::Policy("only a server sends that")));
         }
         let length = match wire_type {
             WireType::Varint => {
@@ -94,7 +94,7 @@ mod tests {
         let offline = Payload::DmOfflineMessagesResponse(DmOfflineMessagesResponse::default());
         for payload in [event, offline] {
             let frame = Envelope::new("r", payload).encode_to_vec();
-            let refused = Err(Close::Policy("only a server says that"));
+            let refused = Err(Close::Policy("only a server sends that"));
             assert_eq!(decoded(&frame), refused);
             assert_eq!(decoded(&[list("r"), frame].concat()), refused);
         }
@@ -105,7 +105,7 @@ mod tests {
         // Field 157, and in it the element of field 1 without content, over and over.
         let mut frame = vec![0xea, 0x09, 0x80, 0x80, 0x80, 0x01];
         frame.extend([0x0a, 0x00].repeat(1024 * 1024));
-        assert_eq!(decoded(&frame), Err(Close::Policy("only a server says that")));
+        assert_eq!(decoded(&frame), Err(Close::Policy("only a server sends that")));
     }
 
     #[test]

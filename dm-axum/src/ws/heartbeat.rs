@@ -11,7 +11,7 @@ use dm_core::Timestamp;
 use super::close::Close;
 use crate::api::Api;
 
-/// Resolves after a time by the service's clock.
+/// A future that resolves after a time by the service's clock.
 pub(super) type Timer = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 pub(super) fn timer(api: &Arc<Api>, span: Duration) -> Timer {
@@ -39,7 +39,7 @@ enum State {
     Waiting,
 }
 
-/// The event when the timer is over.
+/// The event at the end of the timer.
 pub(super) enum Beat {
     /// A ping with this payload has to be sent.
     Ping(Bytes),
@@ -63,6 +63,7 @@ impl Heartbeat {
         (&mut self.timer).await;
     }
 
+    /// Handles the end of the timer.
     pub(super) fn beat(&mut self) -> Beat {
         if self.state == State::Waiting {
             return Beat::Silence;
@@ -72,7 +73,8 @@ impl Heartbeat {
         Beat::Ping(Bytes::copy_from_slice(&self.nonce.to_be_bytes()))
     }
 
-    /// Starts to wait for the answer, for [`Options::patience`](crate::Options::patience).
+    /// Starts to wait for the answer to a ping, for
+    /// [`Options::patience`](crate::Options::patience).
     pub(super) fn wait(&mut self) {
         self.state = State::Waiting;
         self.timer = timer(&self.api, self.api.options.patience);

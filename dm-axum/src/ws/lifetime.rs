@@ -12,7 +12,7 @@ use crate::SessionExpiry;
 use crate::api::Api;
 use crate::session::{SessionWatch, Terms};
 
-/// The client's session with the host, as far as the host told of it.
+/// The client's session with the host: its expiry and its watch, if the host gave any.
 pub(super) struct Lifetime {
     api: Arc<Api>,
     expiry: Option<Expiry>,

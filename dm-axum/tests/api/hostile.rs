@@ -96,7 +96,7 @@ async fn a_payload_that_only_a_server_sends_closes_with_1008() {
             Socket::hello(&world, 1, "phone").await.0
         };
         socket.write(frame).await;
-        ends(&world, &before, socket, (1008, "only a server says that"), &n.to_string()).await;
+        ends(&world, &before, socket, (1008, "only a server sends that"), &n.to_string()).await;
     }
 }
 

@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use crate::ws::close::Close;
 use crate::ws::lifetime::Lifetime;
 
-/// Waits for such a reason; `None` once the connection ends.
+/// Waits for a reason to end a connection; `None` once the connection ends.
 pub(super) struct Ends(Option<Open>);
 
 struct Open {
@@ -38,7 +38,7 @@ impl Ends {
         }
     }
 
-    /// Waits for nothing any more: the connection ends already.
+    /// Stops waiting, because the connection ends already.
     pub(super) fn clear(&mut self) {
         self.0 = None;
     }

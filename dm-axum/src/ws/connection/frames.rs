@@ -67,7 +67,7 @@ impl Connection {
     async fn hello(&mut self, request_id: String, hello: DmHello) -> Result<(), Close> {
         match welcome(&self.api, &self.who, &hello).await {
             Ok(Welcomed { who, session, welcome }) => {
-                tracing::debug!(device = %who.device, "a client said hello");
+                tracing::debug!(device = %who.device, "a client sent a hello");
                 self.who = who;
                 self.ends.follow(&session);
                 self.session = session;

@@ -48,7 +48,7 @@ impl Hello {
                 Err(problem) => refusal(&problem),
             },
             Some(Client::Ping(ping)) => Request::Answer(Frame::Pong(DmPong { nonce: ping.nonce })),
-            Some(Client::Hello(_)) => refusal(&Problem::not_acceptable("hello", "was said before")),
+            Some(Client::Hello(_)) => refusal(&Problem::not_acceptable("hello", "was sent before")),
             None => refusal(&Problem::not_acceptable("frame", "not known to this version")),
         }
     }

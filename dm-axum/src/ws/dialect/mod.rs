@@ -1,4 +1,4 @@
-//! The two dialects that clients speak, and everything that differs between them.
+//! The two dialects of the protocol, and everything that differs between them.
 //!
 //! A connection begins in the dialect of the seed's clients (`seed`), which know nothing of
 //! positions and acknowledge nothing. A hello changes it to our own (`hello`), with positions and
