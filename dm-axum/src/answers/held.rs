@@ -15,8 +15,8 @@ use super::unread::Unread;
 use crate::options::Options;
 use crate::problem::{Kind, Problem};
 
-/// How often a request that waits looks for answers to drop.
-const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// The time between two attempts of a waiting request to drop answers.
+const DROP_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The answers of one API, and their budget.
 #[derive(Debug)]
@@ -56,11 +56,11 @@ impl Answers {
         // The user's own permits first: a user with many requests waits for those, and holds up no
         // other user.
         let own = self.budget.of(user).take(bytes);
-        let own = self.in_time(own, "user", Kind::TooManyAnswers, Self::drop_expired).await?;
+        let own = self.acquire(own, "user", Kind::TooManyAnswers, Self::drop_expired).await?;
         let making = self.budget.begin(user);
-        let _making = self.in_time(making, "making", Kind::TooManyAnswers, Self::drop_expired).await?;
+        let _making = self.acquire(making, "making", Kind::TooManyAnswers, Self::drop_expired).await?;
         let of_all = self.budget.take_of_all(user, bytes);
-        let all = self.in_time(of_all, "process", Kind::Unavailable, Self::drop_stalled).await?;
+        let all = self.acquire(of_all, "process", Kind::Unavailable, Self::drop_stalled).await?;
         Ok((work.await?, Share { of: user, user: own, all }))
     }
 
@@ -70,35 +70,35 @@ impl Answers {
         self.lock().by_id.values().map(|unread| unread.left).sum()
     }
 
-    /// Waits for permits, and meanwhile drops answers with `look`.
-    async fn in_time(
+    /// Waits for permits, and meanwhile drops answers with `drop_answers`.
+    async fn acquire(
         &self,
         permits: impl Future<Output = Result<OwnedSemaphorePermit, AcquireError>>,
         of: &'static str,
         kind: Kind,
-        look: fn(&Self, Timestamp),
+        drop_answers: fn(&Self, Timestamp),
     ) -> Result<OwnedSemaphorePermit, Problem> {
         let refused = || {
             metrics::counter!("dm_answers_refused_total", "budget" => of).increment(1);
             Problem::new(kind, "too many answers are made or not read").retry_after(self.patience)
         };
         let clock = self.service.clock();
-        let look_regularly = async {
+        let drop_regularly = async {
             loop {
-                look(self, clock.now());
-                clock.sleep(LOOK_INTERVAL).await;
+                drop_answers(self, clock.now());
+                clock.sleep(DROP_INTERVAL).await;
             }
         };
         let mut permits = pin!(permits);
         tokio::select! {
             biased;
             permits = &mut permits => return permits.map_err(|_| refused()),
-            // One look longer than an answer is held that is not read.
-            () = clock.sleep(self.patience + LOOK_INTERVAL) => {}
-            () = look_regularly => {}
+            // One attempt later than an unread answer may be dropped.
+            () = clock.sleep(self.patience + DROP_INTERVAL) => {}
+            () = drop_regularly => {}
         }
-        // This task may not have run for a while, and have missed its looks.
-        look(self, clock.now());
+        // This task may not have run for a while, and have missed its attempts.
+        drop_answers(self, clock.now());
         permits.now_or_never().and_then(Result::ok).ok_or_else(refused)
     }
 

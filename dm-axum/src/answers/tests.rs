@@ -316,8 +316,8 @@ async fn a_client_that_reads_is_answered_although_others_that_do_not_took_the_wh
             silent.push(world.ask_for_history_of(&user, &conversation, IN_FLIGHT).await);
         }
     }
-    // The buffers of the sockets are full, and the next request has to wait: at every look, fewer
-    // bytes are free than a page takes while it is made.
+    // The buffers of the sockets are full, and the next request has to wait: fewer bytes are free
+    // than a page takes while it is made, each time that this is checked.
     let (answers, mut full) = (&world.api.answers, 0);
     while full < 10_000 {
         tokio::task::yield_now().await;

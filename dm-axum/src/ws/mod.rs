@@ -1,12 +1,12 @@
 //! The WebSocket: binary frames, one protobuf `Envelope` each.
 //!
 //! `upgrade` decides who may connect. `connection` is one connection from then to its end: one
-//! task, one loop. `dialect` has everything that differs without and with a hello, which changes it
-//! after `welcome` registered the device. `requests` answers requests. Below are `socket`, which
-//! reads and writes within bounds, `frames`, which checks a frame before it is decoded,
-//! `heartbeat`, which pings, `lifetime`, which waits for the end of the client's session with the
-//! host, and `close`, which has every reason for which a connection ends. `sockets` counts and
-//! limits the WebSockets of each user.
+//! task, one loop. `dialect` has everything that differs before and after a hello, and `welcome`
+//! answers a hello. `requests` answers the other requests. Below are `socket`, which reads and
+//! writes within bounds, `frames`, which checks a frame before it is decoded, `heartbeat`, which
+//! pings, `lifetime`, which waits for the end of the client's session with the host, and `close`,
+//! which has every reason for which a connection ends. `sockets` counts and limits the WebSockets
+//! of each user.
 
 mod close;
 mod connection;

@@ -43,19 +43,19 @@ pub(super) enum Received {
 
 /// Sets every limit of the WebSocket library. Its defaults are messages of 64 MiB and a write
 /// buffer without a limit.
-pub(super) fn limited(api: &Api, upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
+pub(super) fn with_limits(api: &Api, upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
     let largest = api.options.max_message.max(api.service.config().max_payload);
     upgrade
         .max_message_size(api.options.max_message)
         .max_frame_size(api.options.max_message)
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_BUFFER)
-        .max_write_buffer_size(most_to_write(largest))
+        .max_write_buffer_size(max_write_buffer(largest))
         .accept_unmasked_frames(false)
 }
 
 /// Most bytes that wait to be written, if the largest frame has `largest` bytes.
-fn most_to_write(largest: usize) -> usize {
+fn max_write_buffer(largest: usize) -> usize {
     MAX_WRITE_BUFFER.max(largest.saturating_add(64 * 1024))
 }
 
@@ -97,14 +97,14 @@ impl Socket {
             }
             inner.flush().await.map_err(|_| Close::Gone)
         };
-        within(api, work).await?;
+        with_patience(api, work).await?;
         self.writing = None;
         Ok(())
     }
 
     pub(super) async fn ping(&mut self, payload: Bytes) -> Result<(), Close> {
         let (api, inner) = (&self.api, &mut self.inner);
-        within(api, async move { inner.send(Message::Ping(payload)).await.map_err(|_| Close::Gone) }).await
+        with_patience(api, async move { inner.send(Message::Ping(payload)).await.map_err(|_| Close::Gone) }).await
     }
 
     /// Sends the closing frame and waits for the client's own: to close at once, with unread bytes
@@ -129,12 +129,12 @@ impl Socket {
             Ok(())
         };
         // The socket is dropped in any case.
-        let _result = within(api, handshake).await;
+        let _result = with_patience(api, handshake).await;
     }
 }
 
 /// Does work that depends on the client, within [`Options::patience`](crate::Options::patience).
-async fn within(api: &Api, work: impl Future<Output = Result<(), Close>>) -> Result<(), Close> {
+async fn with_patience(api: &Api, work: impl Future<Output = Result<(), Close>>) -> Result<(), Close> {
     let mut work = pin!(work);
     // In most cases the socket takes everything at once, and no timer is needed.
     if let Some(done) = work.as_mut().now_or_never() {

@@ -13,7 +13,7 @@ use tracing::Instrument as _;
 
 use super::connection::Connection;
 use super::origin;
-use super::socket::limited;
+use super::socket::with_limits;
 use super::sockets::Refused;
 use super::welcome::named_device;
 use crate::api::Api;
@@ -62,7 +62,7 @@ pub(crate) async fn upgrade(
         Problem::new(Kind::TooManySockets, detail).retry_after(after)
     })?;
     let span = tracing::debug_span!("dm_socket", user = ?who.user, device = %who.device);
-    let upgrade = limited(&api, upgrade);
+    let upgrade = with_limits(&api, upgrade);
     Ok(upgrade.on_upgrade(move |socket| {
         async move {
             Connection::serve(api, who, terms, socket).await;

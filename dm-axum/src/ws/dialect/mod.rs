@@ -140,7 +140,7 @@ impl Dialect {
                 seed.acknowledged(&result);
                 Vec::new()
             }
-            // It began before the hello, and is none of those that the new dialect counts.
+            // It began before the hello, so the queue of the new dialect does not have it.
             Self::Hello(_) if request_ids.is_empty() => {
                 seed::log_failure(&result);
                 Vec::new()

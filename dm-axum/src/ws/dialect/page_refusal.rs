@@ -16,7 +16,7 @@ pub(crate) enum PageRefusal {
 }
 
 impl PageRefusal {
-    /// The page that is sent for a result of reading.
+    /// The page to send for a result of reading, or the problem for [`answer`](Self::answer).
     pub(crate) fn page<T: Default>(self, read: Result<T, Problem>) -> Result<T, Problem> {
         match (self, read) {
             (Self::EmptyPage, Err(problem)) if problem.kind() != Kind::Unavailable => Ok(T::default()),
