@@ -77,7 +77,8 @@ async fn read(clock: &dyn Clock, body: Body, limit: usize, patience: Duration) -
         let mut collected = Vec::with_capacity(usize::try_from(body.size_hint().lower()).unwrap_or(0));
         let mut chunks = body.into_data_stream();
         while let Some(chunk) = chunks.next().await {
-            let chunk = chunk.map_err(|_| Problem::new(Kind::Malformed, "the body could not be read to its end"))?;
+            let chunk =
+                chunk.map_err(|_| Problem::new(Kind::Malformed, "the body could not be read to its end"))?;
             if collected.len() + chunk.len() > limit {
                 return Err(too_large());
             }

@@ -113,9 +113,7 @@ pub(crate) struct EventVariants<T> {
 /// The event of an entry; `None` for a notice that this version has no message for.
 pub(crate) fn event<T>(entry: &InboxEntry, names: &Names, variants: &EventVariants<T>) -> Option<T> {
     Some(match &entry.event {
-        Event::Message(sent) => {
-            (variants.message)(DmMessageEvent { message: Some(message(sent, names)) })
-        }
+        Event::Message(sent) => (variants.message)(DmMessageEvent { message: Some(message(sent, names)) }),
         Event::Notice(Notice::ConversationOpened(conversation)) => {
             let conversation = Some(opened(conversation, names));
             (variants.conversation_created)(DmConversationCreatedEvent { conversation })

@@ -27,8 +27,8 @@ mod task;
 mod tests;
 mod unread;
 
+pub(crate) use cost::cost_of_messages;
 pub(crate) use frames::{HeldFrame, TakenFrame, frame};
 pub(crate) use held::Answers;
 pub(crate) use pieces::Pieces;
 pub(crate) use rest::answer;
-pub(crate) use cost::cost_of_messages;

@@ -306,9 +306,13 @@ async fn an_answer_that_waits_in_vain_is_refused_in_time_and_holds_no_shared_per
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_reads_is_answered_although_others_that_do_not_took_the_whole_budget() {
-    let world =
-        World::new(Options { answer_bytes: 16 << 20, patience: FOREVER, ping_interval: FOREVER, ..options() })
-            .await;
+    let world = World::new(Options {
+        answer_bytes: 16 << 20,
+        patience: FOREVER,
+        ping_interval: FOREVER,
+        ..options()
+    })
+    .await;
     let mut silent = Vec::new();
     for n in 1_001..=1_006 {
         let (user, conversation) = world.another(n).await;
@@ -339,9 +343,13 @@ async fn a_client_that_reads_is_answered_although_others_that_do_not_took_the_wh
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_unread_answer_is_dropped_for_a_request_that_waits() {
     // The budget of the whole process is one answer.
-    let world =
-        World::new(Options { answer_bytes: 12 << 20, patience: FOREVER, ping_interval: FOREVER, ..options() })
-            .await;
+    let world = World::new(Options {
+        answer_bytes: 12 << 20,
+        patience: FOREVER,
+        ping_interval: FOREVER,
+        ..options()
+    })
+    .await;
     let silent = world.ask(ANA).await;
     // The connection has begun to write the answer.
     silent.readable().await.unwrap();

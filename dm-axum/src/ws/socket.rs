@@ -104,7 +104,8 @@ impl Socket {
 
     pub(super) async fn ping(&mut self, payload: Bytes) -> Result<(), Close> {
         let (api, inner) = (&self.api, &mut self.inner);
-        with_patience(api, async move { inner.send(Message::Ping(payload)).await.map_err(|_| Close::Gone) }).await
+        with_patience(api, async move { inner.send(Message::Ping(payload)).await.map_err(|_| Close::Gone) })
+            .await
     }
 
     /// Sends the closing frame and waits for the client's own: to close at once, with unread bytes
@@ -175,10 +176,7 @@ mod tests {
 
     #[test]
     fn an_error_of_another_version_of_the_library_does_not_count_as_a_client_that_is_gone() {
-        assert_eq!(
-            failure("an error of another version"),
-            Close::Policy("not WebSocket frames")
-        );
+        assert_eq!(failure("an error of another version"), Close::Policy("not WebSocket frames"));
         assert_eq!(failure(WsError::ConnectionClosed), Close::Gone);
         assert_eq!(failure(WsError::Io(std::io::ErrorKind::ConnectionReset.into())), Close::Gone);
     }

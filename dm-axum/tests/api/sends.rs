@@ -67,7 +67,11 @@ async fn a_send_is_answered_to_its_device_and_delivered_to_all_others() {
     drop(sender);
     let (mut sender, _) = Socket::hello(&world, 1, "phone").await;
     assert_eq!(sender.receive_delivery().await.position, 1);
-    assert_eq!(sender.receive_text().await.0, 3, "its own message is not delivered on the next connection either");
+    assert_eq!(
+        sender.receive_text().await.0,
+        3,
+        "its own message is not delivered on the next connection either"
+    );
 }
 
 #[tokio::test]

@@ -97,8 +97,12 @@ impl World {
         let (mut config, mut options) = (Config::default(), Options::default());
         configure(&mut config);
         choose(&mut options);
-        let dm =
-            Service::builder(store).clock(clock.clone()).directory(TestDirectory).config(config).start().unwrap();
+        let dm = Service::builder(store)
+            .clock(clock.clone())
+            .directory(TestDirectory)
+            .config(config)
+            .start()
+            .unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let router = dm_axum::router(dm.clone(), options);

@@ -137,8 +137,9 @@ mod tests {
 
     #[test]
     fn a_request_that_names_nothing_nonsense_or_too_much_is_refused() {
-        let refused =
-            |up_to, ids: Vec<String>| AckRequest::new(String::new(), &DmAck { up_to, message_ids: ids }, 2).is_err();
+        let refused = |up_to, ids: Vec<String>| {
+            AckRequest::new(String::new(), &DmAck { up_to, message_ids: ids }, 2).is_err()
+        };
         let id = "0190b6a0-0000-7000-8000-000000000001".to_owned();
         assert!(refused(0, vec![]));
         assert!(refused(1, vec!["x".to_owned()]));
