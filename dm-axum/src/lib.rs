@@ -37,7 +37,7 @@
 //! |---|---|
 //! | `POST /api/dm/keys`, `GET /api/dm/keys/{ed25519_pubkey}` | publish and look up X25519 keys |
 //! | `POST /api/dm/conversations`, `GET /api/dm/conversations` | open and list conversations |
-//! | `POST /api/dm/messages`, `GET /api/dm/messages/{conversation_id}` | send and read back |
+//! | `POST /api/dm/messages`, `GET /api/dm/messages/{conversation_id}` | send messages, read history |
 //! | `GET /api/dm/offline`, `POST /api/dm/offline/ack` | fetch and acknowledge pending messages |
 //! | `GET /api/dm/devices`, `DELETE /api/dm/devices/{device}` | list the caller's devices, forget one |
 //! | `POST /api/dm/ws-ticket` | get a one-time ticket for a WebSocket |
@@ -51,8 +51,8 @@
 //!
 //! | Code of [`dm_proto::close`] | Reason |
 //! |---|---|
-//! | 4001 | the session ended ([`SessionExpiry`], [`SessionWatch`]) |
-//! | 4003 | refused: by the [`SessionWatch`] or the host, or because a hello cannot be accepted (its version, its device, too many devices), or because the device was forgotten |
+//! | 4001 | the session ended: it expired ([`SessionExpiry`]), or the host ended it with [`SignedOut`](dm_core::DisconnectReason::SignedOut) |
+//! | 4003 | refused: the host ended the session for another reason, a hello cannot be accepted (its version, its device, too many devices), or the device was forgotten |
 //! | 4009 | a newer connection of the same device took over |
 //! | 1009 | a message or frame beyond [`Options::max_message`] |
 //! | 1008 | policy: a text frame, a frame that only a server sends, a frame that does not decode, a frame that needs a hello before it, too many pings |

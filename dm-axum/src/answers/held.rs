@@ -53,7 +53,7 @@ impl Answers {
         bytes: usize,
         work: impl Future<Output = Result<T, Problem>>,
     ) -> Result<(T, Share), Problem> {
-        // The user's own permits first: a user with many requests waits for those, and holds up no
+        // The user's own permits first: a user with many requests waits for those, and delays no
         // other user.
         let own = self.budget.of(user).take(bytes);
         let own = self.acquire(own, "user", Kind::TooManyAnswers, Self::drop_expired).await?;
