@@ -1,36 +1,36 @@
-//! The connection's end of an answer.
+//! The connection's end of an answer that is held.
 
 use std::sync::Arc;
 
 use axum::body::Bytes;
 
-use super::held::{Answers, less};
+use super::held::{Answers, count_released};
 use super::unread::{PER_PIECE, Unread};
 
-/// One answer on its way to its connection. Dropping it drops what is left of the answer.
-pub(super) struct Reading {
+/// Takes one answer for its connection. Dropping it drops the rest of the answer.
+pub(super) struct AnswerReader {
     answers: Arc<Answers>,
     id: u64,
     over: bool,
 }
 
-/// The answer was dropped, because it was not read and others waited.
+/// The answer was dropped, because it was not read in time and others waited.
 #[derive(Debug)]
 pub(super) struct NotRead;
 
-impl Reading {
+impl AnswerReader {
     pub(super) fn new(answers: &Arc<Answers>, unread: Unread) -> Self {
         Self { answers: Arc::clone(answers), id: answers.insert(unread), over: false }
     }
 
-    /// All that is left, unless it was dropped.
+    /// Takes the rest of the answer; `None` if it was dropped.
     pub(super) fn take(&self) -> Option<Unread> {
         let unread = self.answers.lock().by_id.remove(&self.id)?;
-        less(unread.left);
+        count_released(unread.left);
         Some(unread)
     }
 
-    /// The next piece, which the connection has from here on.
+    /// Takes the next piece.
     pub(super) fn next(&mut self) -> Option<Result<Bytes, NotRead>> {
         if self.over {
             return None;
@@ -41,7 +41,7 @@ impl Reading {
             let piece = unread.pieces.pop_front().unwrap_or_default();
             unread.left -= piece.len();
             unread.share.shrink_to(unread.left);
-            unread.moved = now;
+            unread.taken_at = now;
             unread.latest = unread.latest.after(PER_PIECE);
             unread.until = now.after(self.answers.patience).min(unread.latest);
             self.over = unread.pieces.is_empty();
@@ -55,12 +55,12 @@ impl Reading {
             self.over = true;
             return Some(Err(NotRead));
         };
-        less(piece.len());
+        count_released(piece.len());
         Some(Ok(piece))
     }
 }
 
-impl Drop for Reading {
+impl Drop for AnswerReader {
     fn drop(&mut self) {
         drop(self.take());
     }

@@ -1,4 +1,4 @@
-//! The heartbeat: pings, and what their answers prove.
+//! The heartbeat: pings to the client and their answers, and a limit on the client's own pings.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -11,7 +11,7 @@ use dm_core::Timestamp;
 use super::close::Close;
 use crate::api::Api;
 
-/// A wait by the service's clock.
+/// A future that resolves after a time by the service's clock.
 pub(super) type Timer = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 pub(super) fn timer(api: &Arc<Api>, span: Duration) -> Timer {
@@ -19,49 +19,51 @@ pub(super) fn timer(api: &Arc<Api>, span: Duration) -> Timer {
     Box::pin(async move { api.service.clock().sleep(span).await })
 }
 
-/// Pings a client now and then; one that does not answer is not there any more, whatever TCP says.
-pub(super) struct Heart {
+/// Pings a client at intervals. A client that does not answer is gone, even if TCP still has the
+/// connection.
+pub(super) struct Heartbeat {
     api: Arc<Api>,
     state: State,
     timer: Timer,
-    /// What the last ping carried. Its answer repeats it, so that an old answer proves nothing.
+    /// The payload of the last ping. Its answer repeats it, so an older answer is told apart.
     nonce: u64,
-    /// Pings the client sent since a time.
-    heard: (Timestamp, u32),
+    /// The beginning of an interval, and the number of pings that the client sent in it.
+    client_pings: (Timestamp, u32),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// Until the next ping; whether sooner than usual.
-    Resting { hurried: bool },
-    /// For the answer.
+    /// Until the next ping, which comes sooner than usual if `soon`.
+    Idle { soon: bool },
+    /// Until the answer to the last ping.
     Waiting,
 }
 
-/// What is to be done when the timer is over.
+/// The event at the end of the timer.
 pub(super) enum Beat {
-    /// Send a ping with this payload.
+    /// A ping with this payload has to be sent.
     Ping(Bytes),
-    /// The last one was not answered in time.
+    /// The last ping was not answered in time.
     Silence,
 }
 
-impl Heart {
+impl Heartbeat {
     pub(super) fn new(api: &Arc<Api>) -> Self {
         Self {
             api: Arc::clone(api),
-            state: State::Resting { hurried: false },
+            state: State::Idle { soon: false },
             timer: timer(api, api.service.clock().now().grouped(api.options.ping_interval)),
             nonce: 0,
-            heard: (api.service.clock().now(), 0),
+            client_pings: (api.service.clock().now(), 0),
         }
     }
 
-    /// Resolves when something is to be done: ask [`beat`](Self::beat). Cancel safe.
+    /// Resolves when [`beat`](Self::beat) has to be called. Cancel safe.
     pub(super) async fn due(&mut self) {
         (&mut self.timer).await;
     }
 
+    /// Handles the end of the timer.
     pub(super) fn beat(&mut self) -> Beat {
         if self.state == State::Waiting {
             return Beat::Silence;
@@ -71,32 +73,34 @@ impl Heart {
         Beat::Ping(Bytes::copy_from_slice(&self.nonce.to_be_bytes()))
     }
 
-    /// Waits for the answer from now on.
+    /// Starts to wait for the answer to a ping, for
+    /// [`Options::patience`](crate::Options::patience).
     pub(super) fn wait(&mut self) {
         self.state = State::Waiting;
         self.timer = timer(&self.api, self.api.options.patience);
     }
 
-    /// Takes a pong; whether it answers the last ping.
+    /// Takes a pong. Returns whether it answers the last ping.
     pub(super) fn pong(&mut self, payload: &[u8]) -> bool {
         let answers = self.state == State::Waiting && payload == self.nonce.to_be_bytes();
         if answers {
-            self.rest(self.api.options.ping_interval, false);
+            self.idle_for(self.api.options.ping_interval, false);
         }
         answers
     }
 
-    /// Pings sooner than usual, because something waits for an answer.
-    pub(super) fn hurry(&mut self) {
-        if self.state == (State::Resting { hurried: false }) {
-            self.rest(self.api.options.confirm_interval, true);
+    /// Sends the next ping sooner than usual: after
+    /// [`Options::confirm_interval`](crate::Options::confirm_interval).
+    pub(super) fn ping_soon(&mut self) {
+        if self.state == (State::Idle { soon: false }) {
+            self.idle_for(self.api.options.confirm_interval, true);
         }
     }
 
-    /// Takes a ping of the client's, which the socket answers by itself.
+    /// Counts a ping of the client, which the socket answers by itself.
     pub(super) fn ping(&mut self) -> Result<(), Close> {
         let now = self.api.service.clock().now();
-        let (since, count) = &mut self.heard;
+        let (since, count) = &mut self.client_pings;
         // A clock that was set back begins a new interval as well.
         if now >= since.after(self.api.options.ping_interval) || now < *since {
             (*since, *count) = (now, 0);
@@ -105,8 +109,8 @@ impl Heart {
         if *count > self.api.options.client_pings { Err(Close::Policy("too many pings")) } else { Ok(()) }
     }
 
-    fn rest(&mut self, span: Duration, hurried: bool) {
-        self.state = State::Resting { hurried };
+    fn idle_for(&mut self, span: Duration, soon: bool) {
+        self.state = State::Idle { soon };
         self.timer = timer(&self.api, self.api.service.clock().now().grouped(span));
     }
 }
