@@ -46,7 +46,7 @@ pub(crate) fn get_time(row: &Row, column: usize) -> Result<Timestamp, Fault> {
 }
 
 pub(crate) fn get_number(row: &Row, column: usize) -> Result<u64, Fault> {
-    u64::try_from(row.try_get::<_, i64>(column)?).map_err(|_| Fault::Damaged("a negative number"))
+    u64::try_from(row.try_get::<_, i64>(column)?).map_err(|_| Fault::Corrupt("a negative number"))
 }
 
 pub(crate) fn get_seq(row: &Row, column: usize) -> Result<InboxSeq, Fault> {
@@ -54,7 +54,7 @@ pub(crate) fn get_seq(row: &Row, column: usize) -> Result<InboxSeq, Fault> {
 }
 
 pub(crate) fn get_user(row: &Row, column: usize) -> Result<UserId, Fault> {
-    fixed(row, column).map(UserId::from_stored)
+    get_bytes(row, column).map(UserId::from_stored)
 }
 
 pub(crate) fn get_conversation(row: &Row, column: usize) -> Result<ConversationId, Fault> {
@@ -68,12 +68,12 @@ pub(crate) fn get_message_id(row: &Row, column: usize) -> Result<MessageId, Faul
 /// The pair in two columns of keys.
 pub(crate) fn get_participants(row: &Row, column: usize) -> Result<Participants, Fault> {
     Participants::new(get_user(row, column)?, get_user(row, column + 1)?)
-        .map_err(|_| Fault::Damaged("one user twice"))
+        .map_err(|_| Fault::Corrupt("one user twice"))
 }
 
 /// The text form of a device among its user's devices.
 pub(crate) fn get_device(row: &Row, column: usize) -> Result<DeviceId, Fault> {
-    row.try_get::<_, &str>(column)?.parse().map_err(|_| Fault::Damaged("no device"))
+    row.try_get::<_, &str>(column)?.parse().map_err(|_| Fault::Corrupt("no device"))
 }
 
 /// The device that caused an entry.
@@ -86,7 +86,7 @@ pub(crate) fn get_origin(row: &Row, column: usize) -> Result<Option<DeviceId>, F
     match row.try_get::<_, Option<&str>>(column)? {
         None => Ok(None),
         Some("") => Ok(Some(DeviceId::default())),
-        Some(text) => text.parse().map(Some).map_err(|_| Fault::Damaged("no device")),
+        Some(text) => text.parse().map(Some).map_err(|_| Fault::Corrupt("no device")),
     }
 }
 
@@ -100,10 +100,10 @@ pub(crate) fn key_record(user: UserId, row: &Row, column: usize) -> Result<Optio
     let binding = u8::try_from(row.try_get::<_, i16>(column + 2)?).ok().and_then(KeyBinding::from_code);
     Ok(Some(KeyRecord {
         user,
-        key: X25519Key::from_stored(fixed(row, column + 1)?),
-        version: version.ok_or(Fault::Damaged("no key version"))?,
+        key: X25519Key::from_stored(get_bytes(row, column + 1)?),
+        version: version.ok_or(Fault::Corrupt("no key version"))?,
         published_at: get_time(row, column + 3)?,
-        binding: binding.ok_or(Fault::Damaged("no key binding"))?,
+        binding: binding.ok_or(Fault::Corrupt("no key binding"))?,
     }))
 }
 
@@ -112,11 +112,11 @@ pub(crate) fn message(row: &Row, column: usize) -> Result<Message, Fault> {
     let client_id = row.try_get::<_, Option<Uuid>>(column + 4)?.map(ClientMessageId::from);
     let suite = match row.try_get::<_, Option<i64>>(column + 7)? {
         None => None,
-        Some(suite) => Some(Suite(u32::try_from(suite).map_err(|_| Fault::Damaged("no suite"))?)),
+        Some(suite) => Some(Suite(u32::try_from(suite).map_err(|_| Fault::Corrupt("no suite"))?)),
     };
     let payload = Bytes::copy_from_slice(row.try_get(column + 10)?);
     let ciphertext = Ciphertext::new(payload, row.try_get(column + 8)?, row.try_get(column + 9)?, suite)
-        .map_err(|_| Fault::Damaged("no ciphertext"))?;
+        .map_err(|_| Fault::Corrupt("no ciphertext"))?;
     Ok(Message {
         id: get_message_id(row, column)?,
         conversation: get_conversation(row, column + 1)?,
@@ -129,8 +129,8 @@ pub(crate) fn message(row: &Row, column: usize) -> Result<Message, Fault> {
     })
 }
 
-pub(crate) fn fixed<const N: usize>(row: &Row, column: usize) -> Result<[u8; N], Fault> {
-    row.try_get::<_, &[u8]>(column)?.try_into().map_err(|_| Fault::Damaged("bytes of another length"))
+pub(crate) fn get_bytes<const N: usize>(row: &Row, column: usize) -> Result<[u8; N], Fault> {
+    row.try_get::<_, &[u8]>(column)?.try_into().map_err(|_| Fault::Corrupt("bytes of another length"))
 }
 
 #[cfg(test)]

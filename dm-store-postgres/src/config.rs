@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use dm_core::store::Durability;
 
-use crate::names::SchemaName;
+use crate::schema_name::SchemaName;
 
 /// Choices for [`PostgresStore::open_with`](crate::PostgresStore::open_with). Start from the default and change fields.
 #[derive(Clone, Debug)]

@@ -53,64 +53,64 @@ pub(crate) fn parameters(parameters: &str, config: &PostgresConfig) -> Result<Co
 
 /// A connection that was not used for longer is asked whether it is alive before it is used again: a firewall may have
 /// forgotten it. One that was in use a moment ago costs no round trip for that.
-const SELDOM: Duration = Duration::from_secs(1);
+const CHECK_AFTER_IDLE: Duration = Duration::from_secs(1);
 
 /// Connections for one kind of work, in a pool. Clones share them.
 #[derive(Clone)]
 pub(crate) struct Connections {
     pool: Pool,
     /// How long getting one may take, with all that is tried for it.
-    got_within: Duration,
-    answers_within: Duration,
-}
-
-/// Connections, up to so many, none of which is made yet. They are the store's alone and each
-/// statement leaves nothing behind, so none is cleaned between two uses.
-pub(crate) fn connections<T>(
-    parameters: Config,
-    tls: T,
-    most: NonZeroUsize,
-    config: &PostgresConfig,
-) -> Result<Connections, StoreError>
-where
-    T: MakeTlsConnect<Socket> + Clone + Send + Sync + 'static,
-    T::Stream: Send + Sync,
-    T::TlsConnect: Send + Sync,
-    <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
-{
-    let recycling_method = RecyclingMethod::Fast;
-    let patience = config.connect_timeout;
-    let ask = Hook::async_fn(move |client: &mut ClientWrapper, used| {
-        let is_fresh = used.last_used() < SELDOM;
-        Box::pin(async move {
-            if is_fresh {
-                return Ok(());
-            }
-            match tokio::time::timeout(patience, client.check_connection()).await {
-                Ok(Ok(())) => Ok(()),
-                Ok(Err(error)) => Err(HookError::Backend(error)),
-                Err(_) => Err(HookError::message("no answer in time")),
-            }
-        })
-    });
-    let manager = Manager::from_config(parameters, tls, ManagerConfig { recycling_method });
-    let pool = Pool::builder(manager)
-        .pre_recycle(ask)
-        .max_size(most.get())
-        .runtime(Runtime::Tokio1)
-        .wait_timeout(Some(config.wait_timeout))
-        .create_timeout(Some(config.connect_timeout))
-        .build()
-        .map_err(|error| StoreError::new(StoreErrorKind::Engine, error))?;
-    // Each idle connection that a silent server keeps would take its time on its own.
-    let got_within = config.wait_timeout.saturating_add(config.connect_timeout);
-    Ok(Connections { pool, got_within, answers_within: config.network_timeout })
+    acquire_timeout: Duration,
+    answer_timeout: Duration,
 }
 
 impl Connections {
+    /// Connections, up to so many, none of which is made yet. They are the store's alone and each
+    /// statement leaves nothing behind, so none is cleaned between two uses.
+    pub(crate) fn new<T>(
+        parameters: Config,
+        tls: T,
+        max: NonZeroUsize,
+        config: &PostgresConfig,
+    ) -> Result<Self, StoreError>
+    where
+        T: MakeTlsConnect<Socket> + Clone + Send + Sync + 'static,
+        T::Stream: Send + Sync,
+        T::TlsConnect: Send + Sync,
+        <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
+    {
+        let recycling_method = RecyclingMethod::Fast;
+        let check_timeout = config.connect_timeout;
+        let check = Hook::async_fn(move |client: &mut ClientWrapper, used| {
+            let is_fresh = used.last_used() < CHECK_AFTER_IDLE;
+            Box::pin(async move {
+                if is_fresh {
+                    return Ok(());
+                }
+                match tokio::time::timeout(check_timeout, client.check_connection()).await {
+                    Ok(Ok(())) => Ok(()),
+                    Ok(Err(error)) => Err(HookError::Backend(error)),
+                    Err(_) => Err(HookError::message("no answer in time")),
+                }
+            })
+        });
+        let manager = Manager::from_config(parameters, tls, ManagerConfig { recycling_method });
+        let pool = Pool::builder(manager)
+            .pre_recycle(check)
+            .max_size(max.get())
+            .runtime(Runtime::Tokio1)
+            .wait_timeout(Some(config.wait_timeout))
+            .create_timeout(Some(config.connect_timeout))
+            .build()
+            .map_err(|error| StoreError::new(StoreErrorKind::Engine, error))?;
+        // Each idle connection that a silent server keeps would take its time on its own.
+        let acquire_timeout = config.wait_timeout.saturating_add(config.connect_timeout);
+        Ok(Self { pool, acquire_timeout, answer_timeout: config.network_timeout })
+    }
+
     /// A connection that goes back to the others when it is dropped.
     pub(crate) async fn get(&self) -> Result<Object, Fault> {
-        match tokio::time::timeout(self.got_within, self.pool.get()).await {
+        match tokio::time::timeout(self.acquire_timeout, self.pool.get()).await {
             Ok(connection) => Ok(connection?),
             Err(_) => Err(Fault::Pool(StoreError::new(StoreErrorKind::Unavailable, "no connection in time"))),
         }
@@ -118,7 +118,7 @@ impl Connections {
 
     /// What speaks on a connection.
     pub(crate) const fn client<'a>(&self, connection: &'a ClientWrapper) -> Client<'a> {
-        Client { connection, answers_within: self.answers_within }
+        Client { connection, answer_timeout: self.answer_timeout }
     }
 
     /// How many there are, and how many are idle.
@@ -127,7 +127,7 @@ impl Connections {
     }
 
     /// Connects once, so that what is wrong is told at opening.
-    pub(crate) async fn first(&self) -> Result<Object, StoreError> {
+    pub(crate) async fn connect_once(&self) -> Result<Object, StoreError> {
         self.pool.get().await.map_err(|error| match error {
             deadpool_postgres::PoolError::Backend(error) => from_postgres(error),
             error => Fault::from(error).into(),
@@ -139,7 +139,7 @@ impl Connections {
 #[derive(Clone, Copy)]
 pub(crate) struct Client<'a> {
     connection: &'a ClientWrapper,
-    answers_within: Duration,
+    answer_timeout: Duration,
 }
 
 impl<'a> Client<'a> {
@@ -148,13 +148,13 @@ impl<'a> Client<'a> {
     }
 
     /// Waits for an answer, or until the connection counts as lost.
-    pub(crate) async fn within<T>(
+    pub(crate) async fn with_timeout<T>(
         self,
         answer: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Result<T, Fault> {
-        match tokio::time::timeout(self.answers_within, answer).await {
+        match tokio::time::timeout(self.answer_timeout, answer).await {
             Ok(answer) => Ok(answer?),
-            Err(_) => Err(Fault::Silent),
+            Err(_) => Err(Fault::Timeout),
         }
     }
 }
@@ -174,7 +174,7 @@ impl<'a> Lease<'a> {
 
     pub(crate) fn client(&self) -> Result<Client<'_>, Fault> {
         let connection =
-            self.connection.as_deref().ok_or(Fault::Damaged("a connection that was given back"))?;
+            self.connection.as_deref().ok_or(Fault::Corrupt("a connection that was given back"))?;
         Ok(self.connections.client(connection))
     }
 

@@ -25,42 +25,42 @@ const SETTINGS: &str = "SELECT coalesce(current_setting('fsync', true), 'on') = 
 /// The durability that was found last. It is looked at again when it is asked for, at a bounded
 /// rate: replicas come and go, and settings are changed, while the store is open. Clones share it.
 #[derive(Clone, Debug)]
-pub(crate) struct Known {
+pub(crate) struct ObservedDurability {
     state: Arc<Mutex<State>>,
-    every: Duration,
+    interval: Duration,
 }
 
 #[derive(Debug)]
 struct State {
     found: Durability,
     /// The time at which the last look began.
-    looked_at: Instant,
+    checked_at: Instant,
     /// Whether it is under way.
-    looks: bool,
+    is_checking: bool,
 }
 
 /// A look that is under way. It is over when this is dropped.
-struct Look(Known);
+struct RunningCheck(ObservedDurability);
 
-impl Known {
-    pub(crate) fn new(found: Durability, every: Duration) -> Self {
-        let state = State { found, looked_at: Instant::now(), looks: false };
-        Self { state: Arc::new(Mutex::new(state)), every }
+impl ObservedDurability {
+    pub(crate) fn new(found: Durability, interval: Duration) -> Self {
+        let state = State { found, checked_at: Instant::now(), is_checking: false };
+        Self { state: Arc::new(Mutex::new(state)), interval }
     }
 
     /// The durability that was found last. If that was a while ago, a task looks again, so that
     /// later calls tell it.
     pub(crate) fn get(&self, reader: &Reader) -> Durability {
         let mut state = self.lock();
-        if !state.looks
-            && state.looked_at.elapsed() >= self.every
+        if !state.is_checking
+            && state.checked_at.elapsed() >= self.interval
             && let Ok(runtime) = Handle::try_current()
         {
-            (state.looks, state.looked_at) = (true, Instant::now());
-            let (look, reader) = (Look(self.clone()), reader.clone());
+            (state.is_checking, state.checked_at) = (true, Instant::now());
+            let (check, reader) = (RunningCheck(self.clone()), reader.clone());
             runtime.spawn(async move {
-                match reader.rows(SETTINGS, &[]).await.map(|rows| rows.first().map(of)) {
-                    Ok(Some(Ok(found))) => look.0.set(found),
+                match reader.rows(SETTINGS, &[]).await.map(|rows| rows.first().map(durability_of)) {
+                    Ok(Some(Ok(found))) => check.0.set(found),
                     // Reads fail as well, and tell more.
                     Ok(_) | Err(_) => tracing::debug!("the server did not tell what a commit survives"),
                 }
@@ -72,7 +72,7 @@ impl Known {
     fn set(&self, found: Durability) {
         let before = std::mem::replace(&mut self.lock().found, found);
         if before != found {
-            match concern(found) {
+            match risk(found) {
                 Some(what) => tracing::warn!("{what}"),
                 None => tracing::info!("commits survive a power cut and a failover now"),
             }
@@ -85,9 +85,9 @@ impl Known {
     }
 }
 
-impl Drop for Look {
+impl Drop for RunningCheck {
     fn drop(&mut self) {
-        self.0.lock().looks = false;
+        self.0.lock().is_checking = false;
     }
 }
 
@@ -96,16 +96,16 @@ impl Drop for Look {
 ///
 /// # Errors
 /// [`StoreErrorKind::Engine`] for a server that gives less.
-pub(crate) async fn examine(client: &Client, least: Durability) -> Result<Durability, StoreError> {
+pub(crate) async fn check(client: &Client, least: Durability) -> Result<Durability, StoreError> {
     let found = match client.query_one(SETTINGS, &[]).await {
-        Ok(row) => of(&row).map_err(from_postgres)?,
+        Ok(row) => durability_of(&row).map_err(from_postgres)?,
         Err(error) if is_lost(&error) => return Err(from_postgres(error)),
         Err(_) => {
             tracing::warn!("the server does not tell whether it syncs and whether it has replicas");
             return Ok(Durability::Synced);
         }
     };
-    let Some(what) = concern(found) else { return Ok(found) };
+    let Some(what) = risk(found) else { return Ok(found) };
     if rank(found) < rank(least) {
         return Err(StoreError::new(
             StoreErrorKind::Engine,
@@ -117,7 +117,7 @@ pub(crate) async fn examine(client: &Client, least: Durability) -> Result<Durabi
 }
 
 /// The loss that a server allows, if it allows one.
-const fn concern(found: Durability) -> Option<&'static str> {
+const fn risk(found: Durability) -> Option<&'static str> {
     match found {
         Durability::NotSynced => {
             Some("a power cut loses answered messages: fsync or synchronous_commit is off")
@@ -129,7 +129,7 @@ const fn concern(found: Durability) -> Option<&'static str> {
     }
 }
 
-fn of(row: &Row) -> Result<Durability, tokio_postgres::Error> {
+fn durability_of(row: &Row) -> Result<Durability, tokio_postgres::Error> {
     let (syncs, waits): (bool, &str) = (row.try_get(0)?, row.try_get(1)?);
     let (names_replicas, has_replicas): (bool, bool) = (row.try_get(2)?, row.try_get(3)?);
     let waits_for_replicas = names_replicas && waits != "local";
@@ -157,41 +157,41 @@ mod tests {
 
     use super::*;
     use crate::config::PostgresConfig;
-    use crate::connection;
+    use crate::connection::{self, Connections};
 
     /// A reader whose server is not there.
     fn reader() -> Reader {
         let config = PostgresConfig::default();
         let parameters = connection::parameters("host=/nowhere user=nobody", &config).unwrap();
-        Reader::new(connection::connections(parameters, NoTls, config.lanes, &config).unwrap())
+        Reader::new(Connections::new(parameters, NoTls, config.lanes, &config).unwrap())
     }
 
     #[tokio::test]
     async fn the_server_is_asked_again_at_a_bounded_rate_and_once_at_a_time() {
         let reader = reader();
-        let looks = |known: &Known| {
+        let check = |known: &ObservedDurability| {
             assert_eq!(known.get(&reader), Durability::NotSynced);
             let state = known.lock();
-            (state.looks, state.looked_at)
+            (state.is_checking, state.checked_at)
         };
-        let rarely = Known::new(Durability::NotSynced, Duration::from_secs(3_600));
-        assert!(!looks(&rarely).0);
+        let rarely = ObservedDurability::new(Durability::NotSynced, Duration::from_secs(3_600));
+        assert!(!check(&rarely).0);
 
-        let always = Known::new(Durability::NotSynced, Duration::ZERO);
-        let (first, second) = (looks(&always), looks(&always));
+        let always = ObservedDurability::new(Durability::NotSynced, Duration::ZERO);
+        let (first, second) = (check(&always), check(&always));
         assert!(first.0);
         assert_eq!(first, second, "one is under way");
-        while always.lock().looks {
+        while always.lock().is_checking {
             tokio::task::yield_now().await;
         }
-        let third = looks(&always);
+        let third = check(&always);
         assert!(third.0 && third.1 > first.1, "what failed is tried again");
     }
 
     #[test]
     fn without_a_runtime_the_last_word_stands() {
-        let known = Known::new(Durability::Synced, Duration::ZERO);
+        let known = ObservedDurability::new(Durability::Synced, Duration::ZERO);
         assert_eq!(known.get(&reader()), Durability::Synced);
-        assert!(!known.lock().looks);
+        assert!(!known.lock().is_checking);
     }
 }

@@ -12,29 +12,29 @@ pub(crate) enum Fault {
     /// The server, or the connection to it.
     Postgres(tokio_postgres::Error),
     /// A row that the library did not write.
-    Damaged(&'static str),
+    Corrupt(&'static str),
     /// No connection.
     Pool(StoreError),
     /// The server did not answer in time, and may do anything with what was sent.
-    Silent,
+    Timeout,
     /// Another commit came between; the batch is to be tried again.
-    Again,
+    Conflict,
 }
 
 /// What the server said, without the parts that may hold the values of a row.
 #[derive(Debug)]
-struct Reported {
+struct ServerMessage {
     code: String,
     message: String,
 }
 
-impl fmt::Display for Reported {
+impl fmt::Display for ServerMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} (SQLSTATE {})", self.message, self.code)
     }
 }
 
-impl std::error::Error for Reported {}
+impl std::error::Error for ServerMessage {}
 
 impl From<tokio_postgres::Error> for Fault {
     fn from(error: tokio_postgres::Error) -> Self {
@@ -62,17 +62,17 @@ impl Fault {
     /// Whether the same batch may go well when it is tried again: nothing of it is committed.
     pub(crate) fn is_transient(&self) -> bool {
         match self {
-            Self::Postgres(_) if self.has_lost_slot() => true,
+            Self::Postgres(_) if self.has_lost_marker() => true,
             Self::Postgres(error) => error.code().is_some_and(|code| {
                 *code == SqlState::T_R_SERIALIZATION_FAILURE || *code == SqlState::T_R_DEADLOCK_DETECTED
             }),
-            Self::Again => true,
-            Self::Damaged(_) | Self::Pool(_) | Self::Silent => false,
+            Self::Conflict => true,
+            Self::Corrupt(_) | Self::Pool(_) | Self::Timeout => false,
         }
     }
 
     /// Whether a batch failed because its slot was removed; see `write::slot`.
-    pub(crate) fn has_lost_slot(&self) -> bool {
+    pub(crate) fn has_lost_marker(&self) -> bool {
         matches!(self, Self::Postgres(error) if error.code() == Some(&SqlState::DIVISION_BY_ZERO))
     }
 }
@@ -82,10 +82,10 @@ impl From<Fault> for StoreError {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Postgres(error) => from_postgres(error),
-            Fault::Damaged(what) => Self::new(StoreErrorKind::Corrupt, what),
+            Fault::Corrupt(what) => Self::new(StoreErrorKind::Corrupt, what),
             Fault::Pool(error) => error,
-            Fault::Silent => Self::new(StoreErrorKind::Unavailable, "no answer in time"),
-            Fault::Again => Self::new(StoreErrorKind::Unavailable, "other commits came between every time"),
+            Fault::Timeout => Self::new(StoreErrorKind::Unavailable, "no answer in time"),
+            Fault::Conflict => Self::new(StoreErrorKind::Unavailable, "other commits came between every time"),
         }
     }
 }
@@ -105,17 +105,17 @@ pub(crate) fn from_postgres(error: tokio_postgres::Error) -> StoreError {
         StoreErrorKind::Full
     } else if [SqlState::DATA_CORRUPTED, SqlState::INDEX_CORRUPTED].contains(code) {
         StoreErrorKind::Corrupt
-    } else if is_passing(code) {
+    } else if is_temporary(code) {
         StoreErrorKind::Unavailable
     } else {
         StoreErrorKind::Engine
     };
     let (code, message) = (code.code().to_owned(), reported.message().to_owned());
-    StoreError::new(kind, Reported { code, message })
+    StoreError::new(kind, ServerMessage { code, message })
 }
 
 /// What may go well later, or on another server of the same database.
-fn is_passing(code: &SqlState) -> bool {
+fn is_temporary(code: &SqlState) -> bool {
     // Connection exceptions, transactions given up, lack of resources, and an operator's intervention.
     let classes = ["08", "40", "53", "57"];
     classes.iter().any(|class| code.code().starts_with(class))

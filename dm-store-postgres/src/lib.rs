@@ -105,17 +105,17 @@ mod config;
 mod connection;
 mod durability;
 mod error;
-mod names;
+mod schema_name;
 mod ownership;
 #[cfg(test)]
-mod plans;
+mod query_plans;
 mod read;
 mod schema;
 mod store;
 mod write;
 
 pub use config::PostgresConfig;
-pub use names::SchemaName;
+pub use schema_name::SchemaName;
 pub use store::PostgresStore;
 
 #[cfg(doc)]

@@ -39,7 +39,7 @@ const RELATIONS: &str = "SELECT c.relname::text, c.relkind IN ('r', 'p'), coales
     WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') ORDER BY 1";
 
 /// What a schema holds, in one state of the database.
-pub(crate) struct Contents(Vec<Relation>);
+pub(crate) struct SchemaContents(Vec<Relation>);
 
 struct Relation {
     name: String,
@@ -47,7 +47,7 @@ struct Relation {
     columns: String,
 }
 
-impl Contents {
+impl SchemaContents {
     /// Reads it. There is nothing in a schema that is not there.
     pub(crate) async fn read(client: &impl GenericClient) -> Result<Self, StoreError> {
         let rows = client.query(RELATIONS, &[]).await.map_err(from_postgres)?;

@@ -11,8 +11,8 @@ use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
 use crate::error::from_postgres;
-use crate::names::SchemaName;
-use crate::ownership::Contents;
+use crate::ownership::SchemaContents;
+use crate::schema_name::SchemaName;
 
 /// The steps, in order. Step *n* leads to version *n*. A step that was released never changes.
 const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_initial.sql")];
@@ -21,7 +21,7 @@ const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_initial.sql")];
 pub(crate) const VERSION: usize = MIGRATIONS.len();
 
 /// How often to look again when another node makes the version's row at the same moment.
-const TRIES: usize = 50;
+const ATTEMPTS: usize = 50;
 
 /// Brings the schema to this library's version, in one transaction: whatever happens, it is the old or the new one.
 ///
@@ -29,13 +29,13 @@ const TRIES: usize = 50;
 /// [`StoreErrorKind::NewerSchema`] when a newer version of the library was here, and
 /// [`StoreErrorKind::ForeignTables`] when the schema holds tables of others; nothing is changed.
 pub(crate) async fn migrate(client: &mut Client, schema: &SchemaName) -> Result<(), StoreError> {
-    migrate_by(client, schema, |_| ()).await
+    migrate_with(client, schema, |_| ()).await
 }
 
 /// What a migration is about to do, or has done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reached {
-    MakingRow,
+enum MigrationPoint {
+    CreatingVersionRow,
     Locking,
     Step,
     Version,
@@ -43,33 +43,33 @@ enum Reached {
     End,
 }
 
-async fn migrate_by(
+async fn migrate_with(
     client: &mut Client,
     schema: &SchemaName,
-    reached: impl Fn(Reached),
+    observe: impl Fn(MigrationPoint),
 ) -> Result<(), StoreError> {
     let mut found = version(client).await?;
     if found.is_some() {
-        expect_in_use(client, schema.as_str()).await?;
+        expect_search_path(client, schema.as_str()).await?;
     }
-    for _ in 0..TRIES {
+    for _ in 0..ATTEMPTS {
         if let Some(version) = found {
             refuse_newer(version)?;
             break;
         }
-        reached(Reached::MakingRow);
-        match client.batch_execute(&make_row(client, schema).await?).await {
+        observe(MigrationPoint::CreatingVersionRow);
+        match client.batch_execute(&version_row_sql(client, schema).await?).await {
             Ok(()) => {}
-            Err(error) if met_another(&error) => {}
-            Err(error) if error.code() == Some(&SqlState::INVALID_SCHEMA_NAME) => return Err(not_in_use()),
+            Err(error) if is_concurrent_creation(&error) => {}
+            Err(error) if error.code() == Some(&SqlState::INVALID_SCHEMA_NAME) => return Err(wrong_search_path()),
             Err(error) => return Err(from_postgres(error)),
         }
         found = version(client).await?;
     }
     if found == Some(count(VERSION)) {
-        return Contents::read(client).await?.refuse_foreign();
+        return SchemaContents::read(client).await?.refuse_foreign();
     }
-    reached(Reached::Locking);
+    observe(MigrationPoint::Locking);
     let transaction = client.transaction().await.map_err(from_postgres)?;
     let row = transaction
         .query_one("SELECT version FROM schema_version FOR UPDATE", &[])
@@ -79,25 +79,25 @@ async fn migrate_by(
     let found: i32 = row.try_get(0).map_err(from_postgres)?;
     refuse_newer(found)?;
     let done = usize::try_from(found).unwrap_or(0);
-    let contents = Contents::read(&transaction).await?;
+    let contents = SchemaContents::read(&transaction).await?;
     if done == 0 {
         contents.refuse_others()?;
     } else {
         contents.refuse_foreign()?;
     }
     for step in MIGRATIONS.iter().skip(done) {
-        reached(Reached::Step);
+        observe(MigrationPoint::Step);
         // The search path names the schema: the steps were written with its usual name.
         transaction.batch_execute(&step.replace("dm.", "")).await.map_err(from_postgres)?;
     }
-    reached(Reached::Version);
+    observe(MigrationPoint::Version);
     transaction
         .execute("UPDATE schema_version SET version = $1", &[&count(VERSION)])
         .await
         .map_err(from_postgres)?;
-    reached(Reached::Commit);
+    observe(MigrationPoint::Commit);
     transaction.commit().await.map_err(from_postgres)?;
-    reached(Reached::End);
+    observe(MigrationPoint::End);
     Ok(())
 }
 
@@ -111,7 +111,7 @@ fn refuse_newer(found: i32) -> Result<(), StoreError> {
 
 /// The version found; `None` while there is no row for it.
 async fn version(client: &Client) -> Result<Option<i32>, StoreError> {
-    if !Contents::read(client).await?.has_version()? {
+    if !SchemaContents::read(client).await?.has_version()? {
         return Ok(None);
     }
     let row = client.query_opt("SELECT version FROM schema_version", &[]).await.map_err(from_postgres)?;
@@ -120,7 +120,7 @@ async fn version(client: &Client) -> Result<Option<i32>, StoreError> {
 
 /// What makes the row, and the schema unless somebody with more rights made it beforehand. The server runs it as one
 /// transaction.
-async fn make_row(client: &Client, schema: &SchemaName) -> Result<String, StoreError> {
+async fn version_row_sql(client: &Client, schema: &SchemaName) -> Result<String, StoreError> {
     let name = schema.as_str();
     let found = client
         .query_one("SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)", &[&name])
@@ -149,20 +149,20 @@ async fn make_row(client: &Client, schema: &SchemaName) -> Result<String, StoreE
 }
 
 /// Refuses a session whose search path is not the store's schema.
-async fn expect_in_use(client: &Client, schema: &str) -> Result<(), StoreError> {
+async fn expect_search_path(client: &Client, schema: &str) -> Result<(), StoreError> {
     let row = client.query_one("SELECT current_schema()::text", &[]).await.map_err(from_postgres)?;
     let current: Option<String> = row.try_get(0).map_err(from_postgres)?;
-    if current.as_deref() == Some(schema) { Ok(()) } else { Err(not_in_use()) }
+    if current.as_deref() == Some(schema) { Ok(()) } else { Err(wrong_search_path()) }
 }
 
-fn not_in_use() -> StoreError {
+fn wrong_search_path() -> StoreError {
     let what = "the session's `search_path` is not the store's schema: something between here and the server drops the \
                 connection's `options`, or the user may not use the schema";
     StoreError::new(StoreErrorKind::Engine, what)
 }
 
 /// Whether the error says that another node made the same thing.
-fn met_another(error: &tokio_postgres::Error) -> bool {
+fn is_concurrent_creation(error: &tokio_postgres::Error) -> bool {
     let met = [
         SqlState::UNIQUE_VIOLATION,
         SqlState::DUPLICATE_SCHEMA,
@@ -187,31 +187,31 @@ mod tests {
 
     const KILLED: &str =
         "schema::tests::a_migration_killed_at_each_step_leaves_the_old_schema_or_the_new_one";
-    const STEPS: [Reached; 6] = [
-        Reached::MakingRow,
-        Reached::Locking,
-        Reached::Step,
-        Reached::Version,
-        Reached::Commit,
-        Reached::End,
+    const STEPS: [MigrationPoint; 6] = [
+        MigrationPoint::CreatingVersionRow,
+        MigrationPoint::Locking,
+        MigrationPoint::Step,
+        MigrationPoint::Version,
+        MigrationPoint::Commit,
+        MigrationPoint::End,
     ];
 
     /// Migrates, and ends the process at a step, as a kill does.
-    async fn migrate_until(parameters: &str, end: Reached) {
+    async fn migrate_until(parameters: &str, end: MigrationPoint) {
         let config = PostgresConfig::default();
         let parameters = connection::parameters(parameters, &config).unwrap();
         let (mut client, connection) = parameters.connect(NoTls).await.unwrap();
         tokio::spawn(connection);
-        let end = |reached| {
-            if reached == end {
+        let end = |point| {
+            if point == end {
                 std::process::abort()
             }
         };
-        migrate_by(&mut client, &config.schema, end).await.unwrap();
+        migrate_with(&mut client, &config.schema, end).await.unwrap();
     }
 
     /// Waits until the server has noticed that the process is gone.
-    async fn until_alone(database: &Database) {
+    async fn wait_for_disconnect(database: &Database) {
         let others = "SELECT count(*) FROM pg_stat_activity
                       WHERE datname = current_database() AND pid <> pg_backend_pid()";
         let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
@@ -244,11 +244,11 @@ mod tests {
                 .output()
                 .unwrap();
             assert_eq!(child.status.code(), None, "{step:?}: it was not killed: {child:?}");
-            until_alone(&database).await;
+            wait_for_disconnect(&database).await;
             let expected = match step {
-                Reached::MakingRow => "",
-                Reached::Locking | Reached::Step | Reached::Version | Reached::Commit => "schema_version",
-                Reached::End => {
+                MigrationPoint::CreatingVersionRow => "",
+                MigrationPoint::Locking | MigrationPoint::Step | MigrationPoint::Version | MigrationPoint::Commit => "schema_version",
+                MigrationPoint::End => {
                     "acked announcements commits conversations devices inbox messages schema_version users"
                 }
             };

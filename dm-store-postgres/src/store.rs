@@ -13,8 +13,8 @@ use tokio_postgres::Socket;
 use tokio_postgres::tls::{MakeTlsConnect, NoTls, TlsConnect};
 
 use crate::config::PostgresConfig;
-use crate::connection;
-use crate::durability;
+use crate::connection::{self, Connections};
+use crate::durability::{self, ObservedDurability};
 use crate::error::from_postgres;
 use crate::read::Reader;
 use crate::schema;
@@ -26,7 +26,7 @@ use crate::write::{CommitSlots, Committer, Known, clean};
 pub struct PostgresStore {
     committer: Arc<Committer>,
     reader: Reader,
-    durability: durability::Known,
+    durability: ObservedDurability,
 }
 
 impl PostgresStore {
@@ -61,16 +61,16 @@ impl PostgresStore {
     {
         let parameters = connection::parameters(parameters, config)?;
         let reads =
-            connection::connections(parameters.clone(), tls.clone(), config.read_connections, config)?;
-        let connections = connection::connections(parameters, tls, config.commit_connections, config)?;
-        let mut first = connections.first().await?;
-        let durability = durability::examine(&first, config.least_durability).await?;
+            Connections::new(parameters.clone(), tls.clone(), config.read_connections, config)?;
+        let connections = Connections::new(parameters, tls, config.commit_connections, config)?;
+        let mut first = connections.connect_once().await?;
+        let durability = durability::check(&first, config.least_durability).await?;
         schema::migrate(&mut first, &config.schema).await?;
         clean(&first).await.map_err(from_postgres)?;
         drop(first);
         let (slots, known) = (CommitSlots::default(), Known::default());
         let committer = Committer { connections, config: config.clone(), slots, known };
-        let durability = durability::Known::new(durability, config.durability_interval);
+        let durability = ObservedDurability::new(durability, config.durability_interval);
         Ok(Self { committer: Arc::new(committer), reader: Reader::new(reads), durability })
     }
 }

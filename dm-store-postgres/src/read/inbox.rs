@@ -95,7 +95,7 @@ fn entry(row: &Row) -> Result<InboxEntry, Fault> {
     let event = match row.try_get::<_, Option<&[u8]>>(MESSAGE_COLUMNS + 2)? {
         None => Event::Message(Arc::new(codec::message(row, 0)?)),
         Some(notice) => {
-            Event::Notice(Notice::decode(notice).map_err(|_| Fault::Damaged("no notice of this version"))?)
+            Event::Notice(Notice::decode(notice).map_err(|_| Fault::Corrupt("no notice of this version"))?)
         }
     };
     Ok(InboxEntry {

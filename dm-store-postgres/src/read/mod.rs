@@ -1,6 +1,6 @@
 //! Reading: each call one statement, and so one snapshot.
 
-mod asking;
+mod lease;
 mod conversations;
 mod history;
 mod inbox;
@@ -16,7 +16,7 @@ use crate::codec;
 use crate::connection::Connections;
 use crate::error::Fault;
 
-use asking::Asking;
+use lease::ReadLease;
 use conversations::{CONVERSATION, CONVERSATIONS};
 use history::statement as history_statement;
 use inbox::{DEPTH, DEVICES, INBOX_HEADS, statement as inbox_statement};
@@ -38,14 +38,14 @@ impl Reader {
 
     /// The rows of a statement that reads.
     pub(crate) async fn rows(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Fault> {
-        let asking = Asking::begin(&self.connections).await?;
-        let connection = asking.connection()?;
+        let lease = ReadLease::acquire(&self.connections).await?;
+        let connection = lease.connection()?;
         let answer = async {
             let statement = connection.prepare_cached(sql).await?;
             connection.query(&statement, params).await
         };
-        let rows = self.connections.client(connection).within(answer).await;
-        asking.end(rows)
+        let rows = self.connections.client(connection).with_timeout(answer).await;
+        lease.finish(rows)
     }
 
     pub(crate) async fn key(&self, user: UserId) -> Result<Option<KeyRecord>, Fault> {

@@ -42,7 +42,7 @@ impl<'a> Flight<'a> {
     /// Adds a statement. A connection that meets it for the first time has it prepared, in a round trip of its own.
     pub(super) async fn add(&mut self, sql: impl AsRef<str>, params: Vec<Param<'a>>) -> Result<(), Fault> {
         let client = self.client.connection();
-        let statement = self.client.within(client.prepare_cached(sql.as_ref())).await?;
+        let statement = self.client.with_timeout(client.prepare_cached(sql.as_ref())).await?;
         let run = async move {
             let params: Vec<&(dyn ToSql + Sync)> =
                 params.iter().map(|param| &**param as &(dyn ToSql + Sync)).collect();
@@ -62,7 +62,7 @@ impl<'a> Flight<'a> {
     pub(super) async fn land(self) -> Result<std::vec::IntoIter<Vec<Row>>, Fault> {
         // The future of a statement sends when it is first polled, and `join_all` polls up to 30 in their order.
         let answers = join_all(self.statements).map(|answers| answers.into_iter().collect());
-        let rows: Vec<_> = self.client.within(answers).await?;
+        let rows: Vec<_> = self.client.with_timeout(answers).await?;
         Ok(rows.into_iter())
     }
 
@@ -85,7 +85,7 @@ impl<'a> Flight<'a> {
         }
         let commit = async { client.batch_execute("COMMIT").await };
         let landing = join(join_all(statements.iter_mut()), commit).map(|(_, committed)| Ok(committed));
-        let committed = match self.client.within(landing).await {
+        let committed = match self.client.with_timeout(landing).await {
             Ok(committed) => committed,
             Err(fault) => return Landing::Lost(fault),
         };

@@ -262,7 +262,7 @@ impl Book {
 
 /// A head before something was reserved.
 fn before(head_in_row: u64, reserved: u64) -> Result<u64, Fault> {
-    head_in_row.checked_sub(reserved).ok_or(Fault::Damaged("a head below what was reserved"))
+    head_in_row.checked_sub(reserved).ok_or(Fault::Corrupt("a head below what was reserved"))
 }
 
 /// Where the cursors of a run's devices may come to stand, and how far beyond to look.

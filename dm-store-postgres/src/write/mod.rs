@@ -121,7 +121,7 @@ impl Committer {
         let outcomes = match done {
             Ok(outcomes) => outcomes,
             Err(Stopped::Before(fault)) => {
-                if !fault.has_lost_slot() {
+                if !fault.has_lost_marker() {
                     self.slots.put_back(slot);
                 }
                 return Err(fault.into());
@@ -180,7 +180,7 @@ impl Batch<'_> {
                         outcomes.push(match book.apply(write) {
                             Ok(outcome) => outcome,
                             Err(Stop::Refused(refusal)) => Outcome::Refused(refusal),
-                            Err(Stop::Again) => return Err(Fault::Again.into()),
+                            Err(Stop::Again) => return Err(Fault::Conflict.into()),
                         });
                     }
                     let mut flight = Flight::new(client);

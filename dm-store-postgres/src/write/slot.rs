@@ -59,7 +59,7 @@ impl Slots {
         if let Some(slot) = free {
             return Ok(slot);
         }
-        let row = client.within(client.connection().query_one(MAKE, &[])).await?;
+        let row = client.with_timeout(client.connection().query_one(MAKE, &[])).await?;
         Ok(Slot { name: row.try_get(0)?, token: 0 })
     }
 
@@ -100,7 +100,7 @@ impl Slot {
     async fn look(&mut self, connections: &Connections) -> Result<Fate, Fault> {
         let lease = Lease::take(connections).await?;
         let client = lease.client()?;
-        let row = client.within(client.connection().query_opt(LOOK, &[&self.name])).await?;
+        let row = client.with_timeout(client.connection().query_opt(LOOK, &[&self.name])).await?;
         lease.give_back();
         let Some(row) = row else { return Ok(Fate::Unknown) };
         // Earlier looks whose answers were lost have moved it by two each.

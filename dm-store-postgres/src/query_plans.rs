@@ -53,9 +53,9 @@ async fn every_hot_statement_uses_an_index_at_a_million_rows() {
                     _ => None,
                 })
                 .collect();
-            by_index(&sql, &lines);
+            assert_by_index(&sql, &lines);
             if sql == write::RESERVE_ENTRIES {
-                in_order_of_the_array(&lines);
+                assert_array_order(&lines);
                 in_order += 1;
             }
         }
@@ -64,7 +64,7 @@ async fn every_hot_statement_uses_an_index_at_a_million_rows() {
 }
 
 /// Asserts that the array is gone through as it is, and each user looked up as it comes.
-fn in_order_of_the_array(plan: &[String]) {
+fn assert_array_order(plan: &[String]) {
     let nodes: Vec<&str> = plan.iter().filter_map(|line| line.split("->").nth(1)).map(str::trim).collect();
     let expected = ["Nested Loop", "Function Scan on n", "Index Scan using users_pkey on users u"];
     let is_it = |(node, expected): (&&str, &str)| node.starts_with(expected);
@@ -72,7 +72,7 @@ fn in_order_of_the_array(plan: &[String]) {
 }
 
 /// Asserts that no table is read whole, neither by itself nor by way of an index.
-fn by_index(sql: &str, plan: &[String]) {
+fn assert_by_index(sql: &str, plan: &[String]) {
     let whole = || format!("{sql}\n{}", plan.join("\n"));
     assert!(plan.iter().any(|line| line.contains("Index")), "{}", whole());
     for (n, line) in plan.iter().enumerate() {
