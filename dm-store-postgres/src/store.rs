@@ -18,7 +18,7 @@ use crate::durability::{self, ObservedDurability};
 use crate::error::from_postgres;
 use crate::read::Reader;
 use crate::schema;
-use crate::write::{CommitSlots, Committer, Known, clean};
+use crate::write::{CommitMarkers, Committer, ParticipantsCache, remove_stale};
 
 /// A [`Store`] in a PostgreSQL database. Clones are handles to the same connections, which close with the last of them
 /// and with the last commit that is under way.
@@ -66,10 +66,10 @@ impl PostgresStore {
         let mut first = connections.connect_once().await?;
         let durability = durability::check(&first, config.least_durability).await?;
         schema::migrate(&mut first, &config.schema).await?;
-        clean(&first).await.map_err(from_postgres)?;
+        remove_stale(&first).await.map_err(from_postgres)?;
         drop(first);
-        let (slots, known) = (CommitSlots::default(), Known::default());
-        let committer = Committer { connections, config: config.clone(), slots, known };
+        let (markers, participants) = (CommitMarkers::default(), ParticipantsCache::default());
+        let committer = Committer { connections, config: config.clone(), markers, participants };
         let durability = ObservedDurability::new(durability, config.durability_interval);
         Ok(Self { committer: Arc::new(committer), reader: Reader::new(reads), durability })
     }
@@ -91,7 +91,7 @@ impl Store for PostgresStore {
             return Ok(Vec::new());
         }
         let committer = Arc::clone(&self.committer);
-        let task = tokio::spawn(async move { committer.commit(&batch).await });
+        let task = tokio::spawn(async move { committer.write_batch(&batch).await });
         task.await.unwrap_or_else(|error| Err(StoreError::new(StoreErrorKind::OutcomeUnknown, error)))
     }
 

@@ -7,17 +7,17 @@ use dm_core::store::{
     UserId,
 };
 
-use super::book::{Book, Content, Stop};
+use super::state::{BatchState, Content, Stop};
 use crate::codec;
 
 /// The entry that keeps a device's cursor from moving on.
-struct Open {
+struct Unacknowledged {
     seq: u64,
     /// The highest entry below it that was acknowledged individually before this run.
-    mark_below: Option<u64>,
+    acked_below: Option<u64>,
 }
 
-impl Book {
+impl BatchState {
     pub(super) fn acknowledge(&mut self, write: &Acknowledge) -> Result<Outcome, Stop> {
         let who = &write.who;
         let user = self.users.get(&who.user).ok_or(Refusal::UnknownDevice)?;
@@ -29,23 +29,23 @@ impl Book {
         if let Some(device) = self.devices.get_mut(who)
             && !marks.is_empty()
         {
-            device.named.extend(marks.iter().map(|seq| seq.get()));
+            device.newly_acked.extend(marks.iter().map(|seq| seq.get()));
             device.is_changed = true;
         }
-        let settled = self.settle(who, done.cursor.get(), floor);
+        let advanced = self.advance_cursor(who, done.cursor.get(), floor);
         if let Some(device) = self.devices.get_mut(who)
-            && device.cursor != settled
+            && device.cursor != advanced
         {
-            (device.cursor, device.is_changed) = (settled, true);
+            (device.cursor, device.is_changed) = (advanced, true);
         }
-        Ok(Outcome::Acknowledged(Acknowledged { cursor: InboxSeq::new(settled), ..done }))
+        Ok(Outcome::Acknowledged(Acknowledged { cursor: InboxSeq::new(advanced), ..done }))
     }
 
     /// The entry of a user about a message; zero when there is none.
     fn entry_about(&self, user: UserId, id: MessageId) -> InboxSeq {
-        match self.filed.get(&id) {
-            Some(filed) if filed.sender == user => filed.sender_seq,
-            Some(filed) if filed.recipient == user => filed.recipient_seq,
+        match self.inbox_numbers.get(&id) {
+            Some(numbers) if numbers.sender == user => numbers.sender_seq,
+            Some(numbers) if numbers.recipient == user => numbers.recipient_seq,
             _ => InboxSeq::ZERO,
         }
     }
@@ -53,29 +53,29 @@ impl Book {
     /// Where a cursor comes to stand that moves over what follows it and is acknowledged. The device's own entries are
     /// passed over, and so are notices and missing entries with an acknowledged entry above them: an acknowledgement by
     /// message id cannot name those, and deliveries are in order.
-    fn settle(&self, who: &Principal, cursor: u64, floor: u64) -> u64 {
+    fn advance_cursor(&self, who: &Principal, cursor: u64, floor: u64) -> u64 {
         let Some(device) = self.devices.get(who) else { return cursor };
-        let newest = device.newest_mark.max(device.named.last().copied());
-        if newest.is_none_or(|newest| newest <= cursor) {
+        let highest = device.highest_acked.max(device.newly_acked.last().copied());
+        if highest.is_none_or(|highest| highest <= cursor) {
             return cursor;
         }
-        let open = self.first_open(who, cursor.max(floor));
-        let (end, stored) = match open {
-            Some(Open { seq, mark_below }) => (seq, mark_below),
-            None => (u64::MAX, device.newest_mark),
+        let first = self.first_unacknowledged(who, cursor.max(floor));
+        let (end, stored) = match first {
+            Some(Unacknowledged { seq, acked_below }) => (seq, acked_below),
+            None => (u64::MAX, device.highest_acked),
         };
         let between = (Bound::Excluded(cursor), Bound::Excluded(end));
-        let named = device.named.range(between).next_back().copied();
-        named.max(stored).map_or(cursor, |ahead| ahead.max(cursor))
+        let newly = device.newly_acked.range(between).next_back().copied();
+        newly.max(stored).map_or(cursor, |ahead| ahead.max(cursor))
     }
 
     /// The first message after a number that the device did not cause and did not acknowledge.
-    fn first_open(&self, who: &Principal, after: u64) -> Option<Open> {
+    fn first_unacknowledged(&self, who: &Principal, after: u64) -> Option<Unacknowledged> {
         let device = self.devices.get(who)?;
         let above = (Bound::Excluded(after), Bound::Unbounded);
-        let stored = device.open.range(above).find(|(seq, _)| !device.named.contains(seq));
-        if let Some((&seq, &mark_below)) = stored {
-            return Some(Open { seq, mark_below });
+        let stored = device.unacknowledged.range(above).find(|(seq, _)| !device.newly_acked.contains(seq));
+        if let Some((&seq, &acked_below)) = stored {
+            return Some(Unacknowledged { seq, acked_below });
         }
         // What this run appended is above all that was there.
         let origin = codec::origin(Some(&who.device));
@@ -86,8 +86,8 @@ impl Book {
                     && entry.seq.get() > after
                     && matches!(entry.content, Content::Message(..))
                     && codec::origin(entry.origin.as_ref()) != origin
-                    && !device.named.contains(&entry.seq.get())
+                    && !device.newly_acked.contains(&entry.seq.get())
             })
-            .map(|entry| Open { seq: entry.seq.get(), mark_below: device.newest_mark })
+            .map(|entry| Unacknowledged { seq: entry.seq.get(), acked_below: device.highest_acked })
     }
 }

@@ -6,7 +6,7 @@
 use dm_core::notify::Notification;
 use dm_core::store::{AnnounceKeys, Event, InboxEntry, InboxSeq, KeyRecord, Notice, Outcome, UserId};
 
-use super::flight::{Flight, param};
+use super::pipeline::{Pipeline, param};
 use crate::codec;
 use crate::connection::Client;
 use crate::error::Fault;
@@ -40,9 +40,9 @@ pub(super) async fn announce(client: Client<'_>, write: &AnnounceKeys) -> Result
         last = publisher.as_bytes().to_vec();
         step(client, write, publisher, record, &mut appended).await?;
     }
-    let mut flight = Flight::new(client);
-    flight.add("SELECT EXISTS (SELECT FROM announcements)", Vec::new()).await?;
-    let more = flight.land().await?.flatten().next();
+    let mut pipeline = Pipeline::new(client);
+    pipeline.add("SELECT EXISTS (SELECT FROM announcements)", Vec::new()).await?;
+    let more = pipeline.execute().await?.flatten().next();
     let more = more.map(|row| row.try_get(0)).transpose()?.unwrap_or(false);
     Ok(Outcome::KeysAnnounced { appended, more })
 }
@@ -51,9 +51,9 @@ async fn next_publisher(
     client: Client<'_>,
     after: &[u8],
 ) -> Result<Option<(UserId, Option<KeyRecord>)>, Fault> {
-    let mut flight = Flight::new(client);
-    flight.add(TAKE_PUBLISHER, vec![param(after)]).await?;
-    let Some(row) = flight.land().await?.flatten().next() else { return Ok(None) };
+    let mut pipeline = Pipeline::new(client);
+    pipeline.add(TAKE_PUBLISHER, vec![param(after)]).await?;
+    let Some(row) = pipeline.execute().await?.flatten().next() else { return Ok(None) };
     let publisher = codec::get_user(&row, 0)?;
     Ok(Some((publisher, codec::key_record(publisher, &row, 1)?)))
 }
@@ -67,16 +67,16 @@ async fn step(
     appended: &mut Vec<Notification>,
 ) -> Result<(), Fault> {
     let id = publisher.as_bytes().as_slice();
-    let mut flight = Flight::new(client);
-    flight.add("SELECT told, until FROM announcements WHERE publisher = $1", vec![param(id)]).await?;
-    let Some(row) = flight.land().await?.flatten().next() else { return Ok(()) };
+    let mut pipeline = Pipeline::new(client);
+    pipeline.add("SELECT told, until FROM announcements WHERE publisher = $1", vec![param(id)]).await?;
+    let Some(row) = pipeline.execute().await?.flatten().next() else { return Ok(()) };
     let (told, until): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
     let room = codec::count(write.limit - appended.len());
     let end = until.min(told.saturating_add(room));
 
-    let mut flight = Flight::new(client);
-    flight.add(TAKE_PEERS, vec![param(id), param(told), param(end)]).await?;
-    let rows = flight.land().await?.next().unwrap_or_default();
+    let mut pipeline = Pipeline::new(client);
+    pipeline.add(TAKE_PEERS, vec![param(id), param(told), param(end)]).await?;
+    let rows = pipeline.execute().await?.next().unwrap_or_default();
     let (mut reached, mut peers, mut seqs) = (told, Vec::new(), Vec::new());
     for row in rows {
         // What comes after a peer that is passed over waits for the next step.
@@ -87,14 +87,14 @@ async fn step(
         peers.push(codec::get_user(&row, 1)?);
         seqs.push(row.try_get::<_, i64>(2)?.saturating_add(1));
     }
-    let mut flight = Flight::new(client);
+    let mut pipeline = Pipeline::new(client);
     if let Some(record) = record {
         let notice = Notice::PeerKeyChanged(record);
         let ids: Vec<Vec<u8>> = peers.iter().map(|peer| peer.as_bytes().to_vec()).collect();
         let at = codec::time(write.at);
         let params = vec![param(ids.clone()), param(seqs.clone()), param(at), param(notice.encode())];
-        flight.add(INSERT_NOTICES, params).await?;
-        flight.add(RAISE_HEADS, vec![param(ids), param(seqs.clone()), param(at)]).await?;
+        pipeline.add(INSERT_NOTICES, params).await?;
+        pipeline.add(RAISE_HEADS, vec![param(ids), param(seqs.clone()), param(at)]).await?;
         for (peer, seq) in peers.into_iter().zip(seqs) {
             let (seq, event) = (InboxSeq::new(seq.cast_unsigned()), Event::Notice(notice));
             appended.push(Notification {
@@ -104,11 +104,11 @@ async fn step(
         }
     }
     if reached == until {
-        flight.add("DELETE FROM announcements WHERE publisher = $1", vec![param(id)]).await?;
+        pipeline.add("DELETE FROM announcements WHERE publisher = $1", vec![param(id)]).await?;
     } else {
         let sql = "UPDATE announcements SET told = $2 WHERE publisher = $1";
-        flight.add(sql, vec![param(id), param(reached)]).await?;
+        pipeline.add(sql, vec![param(id), param(reached)]).await?;
     }
-    flight.land().await?;
+    pipeline.execute().await?;
     Ok(())
 }

@@ -2,13 +2,13 @@
 
 use dm_core::store::{Conversation, Event, Notice, OpenConversation, Outcome, ServerSequence};
 
-use super::book::{Book, Content, Stop, Thread};
+use super::state::{BatchState, Content, ConversationHead, Stop};
 
-impl Book {
+impl BatchState {
     pub(super) fn open_conversation(&mut self, write: &OpenConversation) -> Result<Outcome, Stop> {
         let participants = write.participants;
-        let open = self.pairs.get(&participants).and_then(|id| self.threads.get(id));
-        if let Some(Thread { conversation, .. }) = open {
+        let open = self.by_participants.get(&participants).and_then(|id| self.conversations.get(id));
+        if let Some(ConversationHead { conversation, .. }) = open {
             let conversation = *conversation;
             return Ok(Outcome::ConversationOpened { conversation, created: false, appended: Vec::new() });
         }
@@ -20,15 +20,15 @@ impl Book {
         }
 
         let conversation = Conversation { id: write.id, participants, opened_at: write.at };
-        let thread = Thread {
+        let head = ConversationHead {
             conversation,
-            head: ServerSequence::ZERO,
-            head_in_row: ServerSequence::ZERO,
+            sequence: ServerSequence::ZERO,
+            sequence_in_row: ServerSequence::ZERO,
             last_activity: None,
             opened_as: Some(numbers),
         };
-        self.threads.insert(write.id, thread);
-        self.pairs.insert(participants, write.id);
+        self.conversations.insert(write.id, head);
+        self.by_participants.insert(participants, write.id);
         let notice = Notice::ConversationOpened(conversation);
         let mut appended = Vec::with_capacity(2);
         for user in [participants.a(), participants.b()] {

@@ -2,12 +2,12 @@
 
 use dm_core::store::{ForgetDevice, Outcome, RegisterDevice};
 
-use super::book::{Book, Device, Stop};
-use super::flight::{Flight, param};
+use super::state::{BatchState, Device, Stop};
+use super::pipeline::{Pipeline, param};
 use crate::connection::Client;
 use crate::error::Fault;
 
-impl Book {
+impl BatchState {
     pub(super) fn register_device(&mut self, write: &RegisterDevice) -> Result<Outcome, Stop> {
         let who = &write.who;
         if let Some(device) = self.devices.get(who) {
@@ -28,9 +28,9 @@ impl Book {
 pub(super) async fn forget(client: Client<'_>, write: &ForgetDevice) -> Result<Outcome, Fault> {
     let who = &write.who;
     let params = || vec![param(who.user.as_bytes().as_slice()), param(who.device.as_str())];
-    let mut flight = Flight::new(client);
-    flight.add("DELETE FROM acked WHERE user_id = $1 AND device = $2", params()).await?;
-    flight.add("DELETE FROM devices WHERE user_id = $1 AND device = $2 RETURNING true", params()).await?;
-    let gone = flight.land().await?.nth(1).unwrap_or_default();
+    let mut pipeline = Pipeline::new(client);
+    pipeline.add("DELETE FROM acked WHERE user_id = $1 AND device = $2", params()).await?;
+    pipeline.add("DELETE FROM devices WHERE user_id = $1 AND device = $2 RETURNING true", params()).await?;
+    let gone = pipeline.execute().await?.nth(1).unwrap_or_default();
     Ok(Outcome::DeviceForgotten { existed: !gone.is_empty() })
 }

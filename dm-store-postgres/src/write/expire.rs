@@ -5,7 +5,7 @@
 
 use dm_core::store::{Expire, Outcome};
 
-use super::flight::{Flight, param};
+use super::pipeline::{Pipeline, param};
 use crate::codec;
 use crate::connection::Client;
 use crate::error::Fault;
@@ -25,19 +25,19 @@ pub(crate) const OLDEST_ENTRIES: &str = "SELECT n.id, e.seq, e.at
 pub(crate) const DELETE_ENTRIES: &str = "DELETE FROM inbox i
     USING unnest($1::bytea[], $2::bigint[]) AS n(id, floor) WHERE i.user_id = n.id AND i.seq <= n.floor";
 
-const DELETE_OLD_MARKS: &str = "DELETE FROM acked k
+const DELETE_ACKED: &str = "DELETE FROM acked k
     USING unnest($1::bytea[], $2::bigint[]) AS n(id, floor) WHERE k.user_id = n.id AND k.seq <= n.floor";
 
 const RAISE_FLOORS: &str = "UPDATE users u SET inbox_floor = n.floor, oldest_at = n.oldest_at
     FROM unnest($1::bytea[], $2::bigint[], $3::bigint[]) AS n(id, floor, oldest_at) WHERE u.id = n.id";
 
 /// What goes of one inbox.
-struct Going {
+struct InboxExpiry {
     user: Vec<u8>,
     floor: i64,
     oldest_at: Option<i64>,
     /// Whether an entry was met that stays.
-    is_done: bool,
+    is_complete: bool,
 }
 
 pub(super) async fn expire(client: Client<'_>, write: &Expire) -> Result<Outcome, Fault> {
@@ -45,49 +45,49 @@ pub(super) async fn expire(client: Client<'_>, write: &Expire) -> Result<Outcome
     let mut entries = 0;
     while entries < write.limit {
         let left = write.limit - entries;
-        let mut flight = Flight::new(client);
-        let inboxes = INBOXES.min(codec::count(left));
-        flight.add(TAKE_OLDEST, vec![param(before), param(inboxes)]).await?;
-        let users = flight.land().await?.next().unwrap_or_default();
+        let mut pipeline = Pipeline::new(client);
+        let limit = INBOXES.min(codec::count(left));
+        pipeline.add(TAKE_OLDEST, vec![param(before), param(limit)]).await?;
+        let users = pipeline.execute().await?.next().unwrap_or_default();
         if users.is_empty() {
             break;
         }
-        let mut going = Vec::with_capacity(users.len());
+        let mut inboxes = Vec::with_capacity(users.len());
         for row in &users {
             let (user, floor) = (row.try_get(0)?, row.try_get(1)?);
-            going.push(Going { user, floor, oldest_at: None, is_done: false });
+            inboxes.push(InboxExpiry { user, floor, oldest_at: None, is_complete: false });
         }
-        entries += choose(client, &mut going, before, left).await?;
-        remove(client, &going).await?;
+        entries += choose(client, &mut inboxes, before, left).await?;
+        remove(client, &inboxes).await?;
     }
-    let mut flight = Flight::new(client);
-    flight.add("SELECT EXISTS (SELECT FROM users WHERE oldest_at < $1)", vec![param(before)]).await?;
-    let more = flight.land().await?.flatten().next();
+    let mut pipeline = Pipeline::new(client);
+    pipeline.add("SELECT EXISTS (SELECT FROM users WHERE oldest_at < $1)", vec![param(before)]).await?;
+    let more = pipeline.execute().await?.flatten().next();
     let more = more.map(|row| row.try_get(0)).transpose()?.unwrap_or(false);
     Ok(Outcome::Expired { entries, more })
 }
 
 /// Decides how far each inbox goes, up to a limit in all.
-async fn choose(client: Client<'_>, going: &mut [Going], before: i64, left: usize) -> Result<usize, Fault> {
-    let mut flight = Flight::new(client);
-    let users: Vec<&[u8]> = going.iter().map(|going| going.user.as_slice()).collect();
-    let floors: Vec<i64> = going.iter().map(|going| going.floor).collect();
+async fn choose(client: Client<'_>, inboxes: &mut [InboxExpiry], before: i64, left: usize) -> Result<usize, Fault> {
+    let mut pipeline = Pipeline::new(client);
+    let users: Vec<&[u8]> = inboxes.iter().map(|inbox| inbox.user.as_slice()).collect();
+    let floors: Vec<i64> = inboxes.iter().map(|inbox| inbox.floor).collect();
     // One more than may go, which is then the oldest.
     let most = codec::count(left.saturating_add(1));
-    flight.add(OLDEST_ENTRIES, vec![param(users), param(floors), param(most)]).await?;
-    let rows = flight.land().await?.next().unwrap_or_default();
+    pipeline.add(OLDEST_ENTRIES, vec![param(users), param(floors), param(most)]).await?;
+    let rows = pipeline.execute().await?.next().unwrap_or_default();
     let mut removed = 0;
-    let mut inboxes = going.iter_mut();
-    let mut inbox = inboxes.next();
+    let mut remaining = inboxes.iter_mut();
+    let mut inbox = remaining.next();
     for row in rows {
         let user: &[u8] = row.try_get(0)?;
         while inbox.as_ref().is_some_and(|inbox| inbox.user != user) {
-            inbox = inboxes.next();
+            inbox = remaining.next();
         }
-        let Some(inbox) = inbox.as_mut().filter(|inbox| !inbox.is_done) else { continue };
+        let Some(inbox) = inbox.as_mut().filter(|inbox| !inbox.is_complete) else { continue };
         let at: i64 = row.try_get(2)?;
         if removed == left || at >= before {
-            (inbox.oldest_at, inbox.is_done) = (Some(at), true);
+            (inbox.oldest_at, inbox.is_complete) = (Some(at), true);
         } else {
             inbox.floor = row.try_get(1)?;
             removed += 1;
@@ -96,14 +96,14 @@ async fn choose(client: Client<'_>, going: &mut [Going], before: i64, left: usiz
     Ok(removed)
 }
 
-async fn remove(client: Client<'_>, going: &[Going]) -> Result<(), Fault> {
-    let users: Vec<&[u8]> = going.iter().map(|going| going.user.as_slice()).collect();
-    let floors: Vec<i64> = going.iter().map(|going| going.floor).collect();
-    let oldest: Vec<Option<i64>> = going.iter().map(|going| going.oldest_at).collect();
-    let mut flight = Flight::new(client);
-    flight.add(DELETE_ENTRIES, vec![param(users.clone()), param(floors.clone())]).await?;
-    flight.add(DELETE_OLD_MARKS, vec![param(users.clone()), param(floors.clone())]).await?;
-    flight.add(RAISE_FLOORS, vec![param(users), param(floors), param(oldest)]).await?;
-    flight.land().await?;
+async fn remove(client: Client<'_>, inboxes: &[InboxExpiry]) -> Result<(), Fault> {
+    let users: Vec<&[u8]> = inboxes.iter().map(|inbox| inbox.user.as_slice()).collect();
+    let floors: Vec<i64> = inboxes.iter().map(|inbox| inbox.floor).collect();
+    let oldest: Vec<Option<i64>> = inboxes.iter().map(|inbox| inbox.oldest_at).collect();
+    let mut pipeline = Pipeline::new(client);
+    pipeline.add(DELETE_ENTRIES, vec![param(users.clone()), param(floors.clone())]).await?;
+    pipeline.add(DELETE_ACKED, vec![param(users.clone()), param(floors.clone())]).await?;
+    pipeline.add(RAISE_FLOORS, vec![param(users), param(floors), param(oldest)]).await?;
+    pipeline.execute().await?;
     Ok(())
 }

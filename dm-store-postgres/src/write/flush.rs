@@ -1,7 +1,7 @@
 //! Writing what a run decided: one statement for each table, whatever the run's size.
 
-use super::book::{Book, Content, Thread};
-use super::flight::{Flight, param};
+use super::state::{BatchState, Content, ConversationHead};
+use super::pipeline::{Pipeline, param};
 use crate::codec;
 use crate::error::Fault;
 
@@ -28,17 +28,17 @@ pub(crate) const UPDATE_KEYS: &str = "UPDATE users u SET key_version = n.version
          AS n(id, version, key, binding, published_at)
     WHERE u.id = n.id";
 
-const ANNOUNCE: &str = "INSERT INTO announcements (publisher, told, until)
+const UPSERT_ANNOUNCEMENTS: &str = "INSERT INTO announcements (publisher, told, until)
     SELECT n.publisher, 0, n.until FROM unnest($1::bytea[], $2::bigint[]) AS n(publisher, until)
     ON CONFLICT (publisher) DO UPDATE SET told = 0, until = excluded.until";
 
-const INSERT_THREADS: &str =
+const INSERT_CONVERSATIONS: &str =
     "INSERT INTO conversations (id, a, b, opened_at, a_number, b_number, head, last_at)
     SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::bytea[], $4::bigint[], $5::bigint[], $6::bigint[],
         $7::bigint[], $8::bigint[])";
 
 /// Without a time, that of the message at the head: what was reserved is given back.
-pub(crate) const UPDATE_THREADS: &str =
+pub(crate) const UPDATE_CONVERSATIONS: &str =
     "UPDATE conversations c SET head = n.head, last_at = coalesce(n.last_at,
         (SELECT m.received_at FROM messages m WHERE m.conversation = n.id AND m.seq = n.head))
     FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS n(id, head, last_at) WHERE c.id = n.id";
@@ -50,30 +50,30 @@ pub(crate) const UPDATE_DEVICES: &str = "UPDATE devices d SET cursor = n.cursor
     FROM unnest($1::bytea[], $2::text[], $3::bigint[]) AS n(user_id, device, cursor)
     WHERE d.user_id = n.user_id AND d.device = n.device";
 
-const INSERT_MARKS: &str = "INSERT INTO acked (user_id, device, seq)
+const INSERT_ACKED: &str = "INSERT INTO acked (user_id, device, seq)
     SELECT * FROM unnest($1::bytea[], $2::text[], $3::bigint[]) ON CONFLICT DO NOTHING";
 
-pub(crate) const DELETE_MARKS: &str = "DELETE FROM acked k
+pub(crate) const DELETE_ACKED: &str = "DELETE FROM acked k
     USING unnest($1::bytea[], $2::text[], $3::bigint[]) AS n(user_id, device, cursor)
     WHERE k.user_id = n.user_id AND k.device = n.device AND k.seq <= n.cursor";
 
-impl Book {
+impl BatchState {
     /// Adds the statements that write this run.
-    pub(super) async fn flush<'a>(&'a self, flight: &mut Flight<'a>) -> Result<(), Fault> {
-        self.flush_threads(flight).await?;
-        self.flush_messages(flight).await?;
-        self.flush_entries(flight).await?;
-        self.flush_users(flight).await?;
-        self.flush_devices(flight).await
+    pub(super) async fn flush<'a>(&'a self, pipeline: &mut Pipeline<'a>) -> Result<(), Fault> {
+        self.flush_conversations(pipeline).await?;
+        self.flush_messages(pipeline).await?;
+        self.flush_entries(pipeline).await?;
+        self.flush_users(pipeline).await?;
+        self.flush_devices(pipeline).await
     }
 
-    async fn flush_messages<'a>(&'a self, flight: &mut Flight<'a>) -> Result<(), Fault> {
+    async fn flush_messages<'a>(&'a self, pipeline: &mut Pipeline<'a>) -> Result<(), Fault> {
         if self.messages.is_empty() {
             return Ok(());
         }
         macro_rules! column {
-            (|$message:ident, $filed:ident| $value:expr) => {
-                param(self.messages.iter().map(|($message, $filed)| $value).collect::<Vec<_>>())
+            (|$message:ident, $numbers:ident| $value:expr) => {
+                param(self.messages.iter().map(|($message, $numbers)| $value).collect::<Vec<_>>())
             };
         }
         let params = vec![
@@ -92,10 +92,10 @@ impl Book {
             column!(|m, _f| m.ciphertext.ephemeral().map(<[u8; 32]>::as_slice)),
             column!(|m, _f| &m.ciphertext.payload()[..]),
         ];
-        flight.add(INSERT_MESSAGES, params).await
+        pipeline.add(INSERT_MESSAGES, params).await
     }
 
-    async fn flush_entries<'a>(&'a self, flight: &mut Flight<'a>) -> Result<(), Fault> {
+    async fn flush_entries<'a>(&'a self, pipeline: &mut Pipeline<'a>) -> Result<(), Fault> {
         if self.entries.is_empty() {
             return Ok(());
         }
@@ -122,10 +122,10 @@ impl Book {
             }),
             column!(|e| codec::origin(e.origin.as_ref())),
         ];
-        flight.add(INSERT_ENTRIES, params).await
+        pipeline.add(INSERT_ENTRIES, params).await
     }
 
-    async fn flush_users<'a>(&'a self, flight: &mut Flight<'a>) -> Result<(), Fault> {
+    async fn flush_users<'a>(&'a self, pipeline: &mut Pipeline<'a>) -> Result<(), Fault> {
         let changed: Vec<_> =
             self.users.iter().filter(|(_, user)| user.is_changed || user.head != user.head_in_row).collect();
         if !changed.is_empty() {
@@ -136,7 +136,7 @@ impl Book {
                 param(changed.iter().map(|(_, user)| codec::number(user.conversations)).collect::<Vec<_>>()),
                 param(changed.iter().map(|(_, user)| codec::number(user.registrations)).collect::<Vec<_>>()),
             ];
-            flight.add(UPDATE_USERS, params).await?;
+            pipeline.add(UPDATE_USERS, params).await?;
         }
         let keys: Vec<_> = self
             .users
@@ -152,56 +152,55 @@ impl Book {
                 param(keys.iter().map(|key| i16::from(key.binding.code())).collect::<Vec<_>>()),
                 param(keys.iter().map(|key| codec::time(key.published_at)).collect::<Vec<_>>()),
             ];
-            flight.add(UPDATE_KEYS, params).await?;
+            pipeline.add(UPDATE_KEYS, params).await?;
         }
         if !self.announcements.is_empty() {
             let params = vec![
                 param(self.announcements.keys().map(|id| id.as_bytes().as_slice()).collect::<Vec<_>>()),
                 param(self.announcements.values().map(|until| codec::number(*until)).collect::<Vec<_>>()),
             ];
-            flight.add(ANNOUNCE, params).await?;
+            pipeline.add(UPSERT_ANNOUNCEMENTS, params).await?;
         }
         Ok(())
     }
 
-    async fn flush_threads<'a>(&'a self, flight: &mut Flight<'a>) -> Result<(), Fault> {
-        let new: Vec<_> = self
-            .threads
+    async fn flush_conversations<'a>(&'a self, pipeline: &mut Pipeline<'a>) -> Result<(), Fault> {
+        let new: Vec<_> = self.conversations
             .values()
-            .filter_map(|thread| thread.opened_as.map(|numbers| (thread, numbers)))
+            .filter_map(|head| head.opened_as.map(|numbers| (head, numbers)))
             .collect();
         if !new.is_empty() {
             macro_rules! column {
-                (|$thread:ident, $numbers:ident| $value:expr) => {
-                    param(new.iter().map(|($thread, $numbers)| $value).collect::<Vec<_>>())
+                (|$head:ident, $numbers:ident| $value:expr) => {
+                    param(new.iter().map(|($head, $numbers)| $value).collect::<Vec<_>>())
                 };
             }
             let params = vec![
-                column!(|t, _n| codec::uuid(t.conversation.id.as_bytes())),
-                column!(|t, _n| t.conversation.participants.a().as_bytes().to_vec()),
-                column!(|t, _n| t.conversation.participants.b().as_bytes().to_vec()),
-                column!(|t, _n| codec::time(t.conversation.opened_at)),
-                column!(|_t, n| codec::number(n.0)),
-                column!(|_t, n| codec::number(n.1)),
-                column!(|t, _n| codec::number(t.head.get())),
-                column!(|t, _n| t.last_activity.map(codec::time)),
+                column!(|h, _n| codec::uuid(h.conversation.id.as_bytes())),
+                column!(|h, _n| h.conversation.participants.a().as_bytes().to_vec()),
+                column!(|h, _n| h.conversation.participants.b().as_bytes().to_vec()),
+                column!(|h, _n| codec::time(h.conversation.opened_at)),
+                column!(|_h, n| codec::number(n.0)),
+                column!(|_h, n| codec::number(n.1)),
+                column!(|h, _n| codec::number(h.sequence.get())),
+                column!(|h, _n| h.last_activity.map(codec::time)),
             ];
-            flight.add(INSERT_THREADS, params).await?;
+            pipeline.add(INSERT_CONVERSATIONS, params).await?;
         }
-        let is_changed = |thread: &&Thread| thread.opened_as.is_none() && thread.head != thread.head_in_row;
-        let changed: Vec<_> = self.threads.values().filter(is_changed).collect();
+        let is_changed = |head: &&ConversationHead| head.opened_as.is_none() && head.sequence != head.sequence_in_row;
+        let changed: Vec<_> = self.conversations.values().filter(is_changed).collect();
         if !changed.is_empty() {
             let params = vec![
-                param(changed.iter().map(|t| codec::uuid(t.conversation.id.as_bytes())).collect::<Vec<_>>()),
-                param(changed.iter().map(|t| codec::number(t.head.get())).collect::<Vec<_>>()),
-                param(changed.iter().map(|t| t.last_activity.map(codec::time)).collect::<Vec<_>>()),
+                param(changed.iter().map(|h| codec::uuid(h.conversation.id.as_bytes())).collect::<Vec<_>>()),
+                param(changed.iter().map(|h| codec::number(h.sequence.get())).collect::<Vec<_>>()),
+                param(changed.iter().map(|h| h.last_activity.map(codec::time)).collect::<Vec<_>>()),
             ];
-            flight.add(UPDATE_THREADS, params).await?;
+            pipeline.add(UPDATE_CONVERSATIONS, params).await?;
         }
         Ok(())
     }
 
-    async fn flush_devices<'a>(&'a self, flight: &mut Flight<'a>) -> Result<(), Fault> {
+    async fn flush_devices<'a>(&'a self, pipeline: &mut Pipeline<'a>) -> Result<(), Fault> {
         let new: Vec<_> = self
             .devices
             .iter()
@@ -215,7 +214,7 @@ impl Book {
                 param(new.iter().map(|(_, device, _)| codec::number(device.cursor)).collect::<Vec<_>>()),
                 param(new.iter().map(|(_, _, (_, at))| codec::time(*at)).collect::<Vec<_>>()),
             ];
-            flight.add(INSERT_DEVICES, params).await?;
+            pipeline.add(INSERT_DEVICES, params).await?;
         }
         let changed: Vec<_> = self
             .devices
@@ -230,30 +229,30 @@ impl Book {
             param(changed.iter().map(|(who, _)| who.device.as_str()).collect::<Vec<_>>()),
             param(changed.iter().map(|(_, device)| codec::number(device.cursor)).collect::<Vec<_>>()),
         ];
-        flight.add(UPDATE_DEVICES, params).await?;
+        pipeline.add(UPDATE_DEVICES, params).await?;
 
-        let marks: Vec<_> = changed
+        let acked: Vec<_> = changed
             .iter()
             .flat_map(|(who, device)| {
-                device.named.iter().filter(|seq| **seq > device.cursor).map(move |seq| (who, *seq))
+                device.newly_acked.iter().filter(|seq| **seq > device.cursor).map(move |seq| (who, *seq))
             })
             .collect();
-        if !marks.is_empty() {
+        if !acked.is_empty() {
             let params = vec![
-                param(marks.iter().map(|(who, _)| who.user.as_bytes().as_slice()).collect::<Vec<_>>()),
-                param(marks.iter().map(|(who, _)| who.device.as_str()).collect::<Vec<_>>()),
-                param(marks.iter().map(|(_, seq)| codec::number(*seq)).collect::<Vec<_>>()),
+                param(acked.iter().map(|(who, _)| who.user.as_bytes().as_slice()).collect::<Vec<_>>()),
+                param(acked.iter().map(|(who, _)| who.device.as_str()).collect::<Vec<_>>()),
+                param(acked.iter().map(|(_, seq)| codec::number(*seq)).collect::<Vec<_>>()),
             ];
-            flight.add(INSERT_MARKS, params).await?;
+            pipeline.add(INSERT_ACKED, params).await?;
         }
-        let marked: Vec<_> = changed.iter().filter(|(_, device)| device.newest_mark.is_some()).collect();
-        if !marked.is_empty() {
+        let compacted: Vec<_> = changed.iter().filter(|(_, device)| device.highest_acked.is_some()).collect();
+        if !compacted.is_empty() {
             let params = vec![
-                param(marked.iter().map(|(who, _)| who.user.as_bytes().as_slice()).collect::<Vec<_>>()),
-                param(marked.iter().map(|(who, _)| who.device.as_str()).collect::<Vec<_>>()),
-                param(marked.iter().map(|(_, device)| codec::number(device.cursor)).collect::<Vec<_>>()),
+                param(compacted.iter().map(|(who, _)| who.user.as_bytes().as_slice()).collect::<Vec<_>>()),
+                param(compacted.iter().map(|(who, _)| who.device.as_str()).collect::<Vec<_>>()),
+                param(compacted.iter().map(|(_, device)| codec::number(device.cursor)).collect::<Vec<_>>()),
             ];
-            flight.add(DELETE_MARKS, params).await?;
+            pipeline.add(DELETE_ACKED, params).await?;
         }
         Ok(())
     }

@@ -2,9 +2,9 @@
 
 use dm_core::store::{Outcome, PublishKey};
 
-use super::book::{Book, Stop};
+use super::state::{BatchState, Stop};
 
-impl Book {
+impl BatchState {
     pub(super) fn publish_key(&mut self, write: &PublishKey) -> Result<Outcome, Stop> {
         let user = self.user(write.user)?;
         let (record, changed) = write.record_after(user.key);

@@ -1,4 +1,4 @@
-//! Locking and reading: what a run of writes needs to know, in one flight.
+//! Locking and reading: what a run of writes needs to know, in one pipeline.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -7,16 +7,16 @@ use dm_core::store::{AckTarget, Conversation, InboxSeq, MessageId, Principal, Se
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use super::book::{Book, Filed, Sent, Thread, User};
-use super::flight::{Flight, Param, param};
-use super::plan::{Names, owners};
+use super::state::{BatchState, InboxNumbers, SentMessage, ConversationHead, User};
+use super::pipeline::{Pipeline, Param, param};
+use super::lock_set::{LockSet, owners};
 use super::reserve::Reservation;
 use crate::codec::{self, MESSAGE, MESSAGE_COLUMNS};
 use crate::connection::Client;
 use crate::error::Fault;
 
 /// Makes rows for users who have none, in the order of their keys.
-pub(crate) const MAKE_USERS: &str = "INSERT INTO users (id)
+pub(crate) const ENSURE_USERS: &str = "INSERT INTO users (id)
     SELECT n.id FROM unnest($1::bytea[]) AS n(id) ORDER BY n.id ON CONFLICT (id) DO NOTHING";
 
 /// Locks the users who are named and those of the conversations that are named, in the order of their keys. Everything
@@ -29,7 +29,7 @@ pub(crate) const LOCK_USERS: &str = "SELECT u.id, u.inbox_head, u.inbox_floor, u
                    UNION SELECT c.b FROM conversations c WHERE c.id = ANY ($2::uuid[]))
     ORDER BY u.id FOR UPDATE OF u";
 
-pub(crate) const THREADS: &str = "SELECT c.id, c.a, c.b, c.opened_at, c.head
+pub(crate) const CONVERSATIONS: &str = "SELECT c.id, c.a, c.b, c.opened_at, c.head
     FROM conversations c WHERE c.id = ANY ($1::uuid[])
     UNION ALL
     SELECT c.id, c.a, c.b, c.opened_at, c.head
@@ -41,7 +41,7 @@ pub(crate) const DEVICES: &str = "SELECT d.user_id, d.device, d.cursor,
 
 /// For each device and each place where its cursor may come to stand, the first entries that keep it from moving on: as
 /// many as the run can acknowledge, and one more. Only those below the highest one that is acknowledged matter.
-pub(crate) const OPEN: &str = "SELECT s.user_id, s.device, e.seq,
+pub(crate) const UNACKNOWLEDGED: &str = "SELECT s.user_id, s.device, e.seq,
            (SELECT max(k.seq) FROM acked k
             WHERE k.user_id = s.user_id AND k.device = s.device AND k.seq < e.seq)
     FROM unnest($1::bytea[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[])
@@ -60,7 +60,7 @@ pub(crate) const OPEN: &str = "SELECT s.user_id, s.device, e.seq,
         ORDER BY i.seq LIMIT s.most
     ) e";
 
-pub(crate) const FILED: &str = "SELECT m.id, m.sender, m.recipient, m.sender_seq, m.recipient_seq
+pub(crate) const INBOX_NUMBERS: &str = "SELECT m.id, m.sender, m.recipient, m.sender_seq, m.recipient_seq
     FROM messages m WHERE m.id = ANY ($1::uuid[])";
 
 /// What the client ids stand for.
@@ -71,67 +71,67 @@ pub(crate) fn sent_statement() -> String {
     )
 }
 
-/// Which statement of a flight an answer belongs to.
-pub(super) enum Part {
+/// Which statement of a pipeline an answer belongs to.
+pub(super) enum RowKind {
     Other,
     Users,
     ReservedEntries,
-    Threads,
+    Conversations,
     ReservedMessages,
     Sent,
     Devices,
-    Open,
+    Unacknowledged,
 }
 
 /// Adds the lock of every user of a batch.
-pub(super) async fn lock(flight: &mut Flight<'_>, names: &Names) -> Result<(), Fault> {
-    let users: Vec<Vec<u8>> = names.users.iter().map(|user| user.as_bytes().to_vec()).collect();
-    let threads: Vec<Uuid> = names.strangers.iter().map(|id| codec::uuid(id.as_bytes())).collect();
-    flight.add(LOCK_USERS, vec![param(users), param(threads)]).await
+pub(super) async fn lock(pipeline: &mut Pipeline<'_>, lock_set: &LockSet) -> Result<(), Fault> {
+    let users: Vec<Vec<u8>> = lock_set.users.iter().map(|user| user.as_bytes().to_vec()).collect();
+    let unresolved: Vec<Uuid> = lock_set.unresolved.iter().map(|id| codec::uuid(id.as_bytes())).collect();
+    pipeline.add(LOCK_USERS, vec![param(users), param(unresolved)]).await
 }
 
 /// Reads where messages stand that are acknowledged by their ids. Needs no lock: a message keeps its places, and who
 /// acknowledges one was told of it after it was committed.
-pub(super) async fn filed(
+pub(super) async fn inbox_numbers(
     client: Client<'_>,
     ids: &BTreeSet<MessageId>,
-    book: &mut Book,
+    state: &mut BatchState,
 ) -> Result<(), Fault> {
     if ids.is_empty() {
         return Ok(());
     }
     let ids: Vec<Uuid> = ids.iter().map(|id| codec::uuid(id.as_bytes())).collect();
-    let mut flight = Flight::new(client);
-    flight.add(FILED, vec![param(ids)]).await?;
-    for row in flight.land().await?.flatten() {
-        let filed = Filed {
+    let mut pipeline = Pipeline::new(client);
+    pipeline.add(INBOX_NUMBERS, vec![param(ids)]).await?;
+    for row in pipeline.execute().await?.flatten() {
+        let numbers = InboxNumbers {
             sender: codec::get_user(&row, 1)?,
             recipient: codec::get_user(&row, 2)?,
             sender_seq: codec::get_seq(&row, 3)?,
             recipient_seq: codec::get_seq(&row, 4)?,
         };
-        book.filed.insert(codec::get_message_id(&row, 0)?, filed);
+        state.inbox_numbers.insert(codec::get_message_id(&row, 0)?, numbers);
     }
     Ok(())
 }
 
 /// Adds the locks of a run, and the reads behind them.
-pub(super) async fn run<'a>(
-    flight: &mut Flight<'a>,
-    parts: &mut Vec<Part>,
-    names: &Names,
+pub(super) async fn lock_and_read<'a>(
+    pipeline: &mut Pipeline<'a>,
+    kinds: &mut Vec<RowKind>,
+    lock_set: &LockSet,
     writes: &'a [Write],
-    book: &Book,
+    state: &BatchState,
 ) -> Result<(), Fault> {
-    if let Some(reservation) = Reservation::of(writes, names) {
-        reservation.entries(flight).await?;
-        parts.push(Part::ReservedEntries);
-        reservation.messages(flight).await?;
-        parts.push(Part::ReservedMessages);
+    if let Some(reservation) = Reservation::of(writes, lock_set) {
+        reservation.entries(pipeline).await?;
+        kinds.push(RowKind::ReservedEntries);
+        reservation.messages(pipeline).await?;
+        kinds.push(RowKind::ReservedMessages);
     } else {
-        lock(flight, names).await?;
-        parts.push(Part::Users);
-        threads(flight, parts, writes).await?;
+        lock(pipeline, lock_set).await?;
+        kinds.push(RowKind::Users);
+        conversations(pipeline, kinds, writes).await?;
     }
     let (mut senders, mut client_ids) = (Vec::new(), Vec::new());
     for write in writes {
@@ -142,23 +142,23 @@ pub(super) async fn run<'a>(
         }
     }
     if !client_ids.is_empty() {
-        flight.add(sent_statement(), vec![param(senders), param(client_ids)]).await?;
-        parts.push(Part::Sent);
+        pipeline.add(sent_statement(), vec![param(senders), param(client_ids)]).await?;
+        kinds.push(RowKind::Sent);
     }
     let owners: Vec<Vec<u8>> = owners(writes).iter().map(|user| user.as_bytes().to_vec()).collect();
     if !owners.is_empty() {
-        flight.add(DEVICES, vec![param(owners)]).await?;
-        parts.push(Part::Devices);
+        pipeline.add(DEVICES, vec![param(owners)]).await?;
+        kinds.push(RowKind::Devices);
     }
-    if let Some(places) = Places::of(writes, book) {
-        flight.add(OPEN, places.into_params()).await?;
-        parts.push(Part::Open);
+    if let Some(ranges) = AckRanges::of(writes, state) {
+        pipeline.add(UNACKNOWLEDGED, ranges.into_params()).await?;
+        kinds.push(RowKind::Unacknowledged);
     }
     Ok(())
 }
 
 /// Adds the read of the conversations that a run appends to or opens.
-async fn threads(flight: &mut Flight<'_>, parts: &mut Vec<Part>, writes: &[Write]) -> Result<(), Fault> {
+async fn conversations(pipeline: &mut Pipeline<'_>, kinds: &mut Vec<RowKind>, writes: &[Write]) -> Result<(), Fault> {
     let (mut ids, mut a, mut b) = (BTreeSet::new(), Vec::new(), Vec::new());
     for write in writes {
         match write {
@@ -172,48 +172,48 @@ async fn threads(flight: &mut Flight<'_>, parts: &mut Vec<Part>, writes: &[Write
     }
     if !ids.is_empty() || !a.is_empty() {
         let ids: Vec<Uuid> = ids.into_iter().collect();
-        flight.add(THREADS, vec![param(ids), param(a), param(b)]).await?;
-        parts.push(Part::Threads);
+        pipeline.add(CONVERSATIONS, vec![param(ids), param(a), param(b)]).await?;
+        kinds.push(RowKind::Conversations);
     }
     Ok(())
 }
 
-impl Book {
+impl BatchState {
     /// Forgets what the last run was about. What is filed stays.
-    pub(super) fn turn_page(&mut self) {
-        let filed = std::mem::take(&mut self.filed);
-        *self = Self { filed, ..Self::default() };
+    pub(super) fn start_segment(&mut self) {
+        let inbox_numbers = std::mem::take(&mut self.inbox_numbers);
+        *self = Self { inbox_numbers, ..Self::default() };
     }
 
     /// Takes in the rows that answer a part.
-    pub(super) fn take_in(&mut self, part: &Part, rows: Vec<Row>) -> Result<(), Fault> {
+    pub(super) fn load(&mut self, kind: &RowKind, rows: Vec<Row>) -> Result<(), Fault> {
         for row in rows {
-            match part {
-                Part::Other => {}
-                Part::Users => self.take_user(&row, 0)?,
-                Part::ReservedEntries => self.take_user(&row, codec::get_number(&row, 10)?)?,
-                Part::Threads => self.take_thread(&row, 0)?,
-                Part::ReservedMessages => self.take_thread(&row, codec::get_number(&row, 5)?)?,
-                Part::Sent => self.take_sent(&row)?,
-                Part::Devices => {
+            match kind {
+                RowKind::Other => {}
+                RowKind::Users => self.load_user(&row, 0)?,
+                RowKind::ReservedEntries => self.load_user(&row, codec::get_number(&row, 10)?)?,
+                RowKind::Conversations => self.load_conversation(&row, 0)?,
+                RowKind::ReservedMessages => self.load_conversation(&row, codec::get_number(&row, 5)?)?,
+                RowKind::Sent => self.load_sent(&row)?,
+                RowKind::Devices => {
                     let who = Principal::new(codec::get_user(&row, 0)?, codec::get_device(&row, 1)?);
                     let newest: Option<i64> = row.try_get(3)?;
                     let device = self.devices.entry(who).or_default();
                     device.cursor = codec::get_number(&row, 2)?;
-                    device.newest_mark = newest.map(i64::cast_unsigned);
+                    device.highest_acked = newest.map(i64::cast_unsigned);
                 }
-                Part::Open => {
+                RowKind::Unacknowledged => {
                     let who = Principal::new(codec::get_user(&row, 0)?, codec::get_device(&row, 1)?);
-                    let mark: Option<i64> = row.try_get(3)?;
+                    let acked_below: Option<i64> = row.try_get(3)?;
                     let device = self.devices.entry(who).or_default();
-                    device.open.insert(codec::get_number(&row, 2)?, mark.map(i64::cast_unsigned));
+                    device.unacknowledged.insert(codec::get_number(&row, 2)?, acked_below.map(i64::cast_unsigned));
                 }
             }
         }
         Ok(())
     }
 
-    fn take_user(&mut self, row: &Row, reserved: u64) -> Result<(), Fault> {
+    fn load_user(&mut self, row: &Row, reserved: u64) -> Result<(), Fault> {
         let id = codec::get_user(row, 0)?;
         let oldest_at: Option<i64> = row.try_get(3)?;
         let head_in_row = codec::get_number(row, 1)?;
@@ -232,30 +232,30 @@ impl Book {
         Ok(())
     }
 
-    fn take_thread(&mut self, row: &Row, reserved: u64) -> Result<(), Fault> {
+    fn load_conversation(&mut self, row: &Row, reserved: u64) -> Result<(), Fault> {
         let conversation = Conversation {
             id: codec::get_conversation(row, 0)?,
             participants: codec::get_participants(row, 1)?,
             opened_at: codec::get_time(row, 3)?,
         };
         let head_in_row = codec::get_number(row, 4)?;
-        let thread = Thread {
+        let head = ConversationHead {
             conversation,
-            head: ServerSequence::new(before(head_in_row, reserved)?),
-            head_in_row: ServerSequence::new(head_in_row),
+            sequence: ServerSequence::new(before(head_in_row, reserved)?),
+            sequence_in_row: ServerSequence::new(head_in_row),
             last_activity: None,
             opened_as: None,
         };
-        self.pairs.insert(conversation.participants, conversation.id);
-        self.threads.insert(conversation.id, thread);
+        self.by_participants.insert(conversation.participants, conversation.id);
+        self.conversations.insert(conversation.id, head);
         Ok(())
     }
 
-    fn take_sent(&mut self, row: &Row) -> Result<(), Fault> {
+    fn load_sent(&mut self, row: &Row) -> Result<(), Fault> {
         let message = codec::message(row, 0)?;
         let Some(client_id) = message.client_id else { return Ok(()) };
         let sender_seq = codec::get_seq(row, MESSAGE_COLUMNS)?;
-        self.sent.insert((message.sender, client_id), Sent { message: Arc::new(message), sender_seq });
+        self.sent.insert((message.sender, client_id), SentMessage { message: Arc::new(message), sender_seq });
         Ok(())
     }
 }
@@ -266,60 +266,60 @@ fn before(head_in_row: u64, reserved: u64) -> Result<u64, Fault> {
 }
 
 /// Where the cursors of a run's devices may come to stand, and how far beyond to look.
-struct Places<'a> {
-    of: BTreeMap<&'a Principal, Place>,
+struct AckRanges<'a> {
+    by_device: BTreeMap<&'a Principal, AckRange>,
 }
 
 #[derive(Default)]
-struct Place {
+struct AckRange {
     /// Zero stands for where the cursor is.
     starts: BTreeSet<u64>,
     /// Above the highest entry that the run acknowledges individually.
     top: u64,
-    named: usize,
+    count: usize,
 }
 
-impl<'a> Places<'a> {
-    fn of(writes: &'a [Write], book: &Book) -> Option<Self> {
-        let mut of: BTreeMap<_, Place> = BTreeMap::new();
+impl<'a> AckRanges<'a> {
+    fn of(writes: &'a [Write], state: &BatchState) -> Option<Self> {
+        let mut by_device: BTreeMap<_, AckRange> = BTreeMap::new();
         for write in writes {
             let Write::Acknowledge(write) = write else { continue };
-            let place = of.entry(&write.who).or_default();
-            place.starts.insert(0);
-            let named: Vec<InboxSeq> = match &write.target {
+            let range = by_device.entry(&write.who).or_default();
+            range.starts.insert(0);
+            let acked: Vec<InboxSeq> = match &write.target {
                 AckTarget::UpTo(seq) => {
-                    place.starts.insert(seq.get());
+                    range.starts.insert(seq.get());
                     continue;
                 }
                 AckTarget::Entries(seqs) => seqs.clone(),
                 AckTarget::Messages(ids) => ids
                     .iter()
-                    .map(|id| match book.filed.get(id) {
-                        Some(filed) if filed.sender == write.who.user => filed.sender_seq,
-                        Some(filed) if filed.recipient == write.who.user => filed.recipient_seq,
+                    .map(|id| match state.inbox_numbers.get(id) {
+                        Some(numbers) if numbers.sender == write.who.user => numbers.sender_seq,
+                        Some(numbers) if numbers.recipient == write.who.user => numbers.recipient_seq,
                         Some(_) => InboxSeq::ZERO,
                         // This run may append it, above all there is.
                         None => InboxSeq::new(u64::MAX),
                     })
                     .collect(),
             };
-            place.named += named.len();
-            place.top = named.iter().map(|seq| seq.get()).fold(place.top, u64::max);
+            range.count += acked.len();
+            range.top = acked.iter().map(|seq| seq.get()).fold(range.top, u64::max);
         }
-        (!of.is_empty()).then_some(Self { of })
+        (!by_device.is_empty()).then_some(Self { by_device })
     }
 
     fn into_params(self) -> Vec<Param<'a>> {
         let (mut users, mut devices, mut origins) = (Vec::new(), Vec::new(), Vec::new());
         let (mut starts, mut tops, mut most) = (Vec::new(), Vec::new(), Vec::new());
-        for (who, place) in self.of {
-            for start in place.starts {
+        for (who, range) in self.by_device {
+            for start in range.starts {
                 users.push(who.user.as_bytes().as_slice());
                 devices.push(who.device.as_str());
                 origins.push(codec::origin(Some(&who.device)));
                 starts.push(codec::number(start));
-                tops.push(codec::number(place.top));
-                most.push(codec::count(place.named.saturating_add(1)));
+                tops.push(codec::number(range.top));
+                most.push(codec::count(range.count.saturating_add(1)));
             }
         }
         vec![param(users), param(devices), param(origins), param(starts), param(tops), param(most)]

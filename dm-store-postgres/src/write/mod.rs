@@ -11,34 +11,34 @@
 mod acknowledge;
 mod announce;
 mod append;
-mod book;
+mod state;
 mod conversations;
 mod devices;
 mod expire;
-mod flight;
+mod pipeline;
 mod flush;
 mod keys;
-mod known;
+mod participants_cache;
 mod load;
-mod plan;
+mod lock_set;
 mod reserve;
-mod slot;
+mod commit_marker;
 
 use dm_core::store::{Outcome, StoreError, StoreErrorKind, Write};
 
 use crate::config::PostgresConfig;
 use crate::connection::{Client, Connections, Lease};
 use crate::error::Fault;
-use book::{Book, Stop};
-use flight::{Flight, Landing, param};
-use load::Part;
-use plan::{Names, Run, runs};
-use slot::{Fate, Slot, Slots};
+use state::{BatchState, Stop};
+use pipeline::{Pipeline, CommitResult, param};
+use load::RowKind;
+use lock_set::{LockSet, Segment, segments};
+use commit_marker::{CommitMarker, CommitMarkers, Resolution};
 
-pub(crate) use known::Known;
+pub(crate) use participants_cache::ParticipantsCache;
 #[cfg(test)]
 pub(crate) use reserve::RESERVE_ENTRIES;
-pub(crate) use slot::{Slots as CommitSlots, clean};
+pub(crate) use commit_marker::remove_stale;
 
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 
@@ -46,66 +46,66 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 pub(crate) struct Committer {
     pub(crate) connections: Connections,
     pub(crate) config: PostgresConfig,
-    pub(crate) slots: Slots,
-    pub(crate) known: Known,
+    pub(crate) markers: CommitMarkers,
+    pub(crate) participants: ParticipantsCache,
 }
 
 /// Why a try at a batch failed.
 enum Failed {
     /// Nothing is committed.
-    Before(Fault),
+    NotCommitted(Fault),
     /// The connection was lost with `COMMIT` under way.
-    AtCommit(Box<AtCommit>),
+    Unknown(Box<Unresolved>),
 }
 
-struct AtCommit {
+struct Unresolved {
     outcomes: Vec<Outcome>,
-    slot: Slot,
+    marker: CommitMarker,
     fault: Fault,
 }
 
 impl From<Fault> for Failed {
     fn from(fault: Fault) -> Self {
-        Self::Before(fault)
+        Self::NotCommitted(fault)
     }
 }
 
 /// The same, while the slot is with the try.
-enum Stopped {
-    Before(Fault),
-    AtCommit(Vec<Outcome>, Fault),
+enum AttemptError {
+    NotCommitted(Fault),
+    Unknown(Vec<Outcome>, Fault),
 }
 
-impl From<Fault> for Stopped {
+impl From<Fault> for AttemptError {
     fn from(fault: Fault) -> Self {
-        Self::Before(fault)
+        Self::NotCommitted(fault)
     }
 }
 
 impl Committer {
     /// Commits a batch. Its future must be run to its end.
-    pub(crate) async fn commit(&self, batch: &[Write]) -> Result<Vec<Outcome>, StoreError> {
+    pub(crate) async fn write_batch(&self, batch: &[Write]) -> Result<Vec<Outcome>, StoreError> {
         let mut tries = 1;
         loop {
             let lost = match self.attempt(batch).await {
                 Ok(outcomes) => return Ok(outcomes),
-                Err(Failed::Before(fault)) if fault.is_transient() && tries < self.config.attempts.get() => {
+                Err(Failed::NotCommitted(fault)) if fault.is_transient() && tries < self.config.attempts.get() => {
                     tries += 1;
                     tracing::debug!(tries, "a batch is tried again");
                     continue;
                 }
-                Err(Failed::Before(fault)) => return Err(fault.into()),
-                Err(Failed::AtCommit(lost)) => *lost,
+                Err(Failed::NotCommitted(fault)) => return Err(fault.into()),
+                Err(Failed::Unknown(lost)) => *lost,
             };
-            let AtCommit { outcomes, mut slot, fault } = lost;
-            let fate = slot.resolve(&self.connections, self.config.resolve_timeout).await;
-            if fate != Fate::Unknown {
-                self.slots.put_back(slot);
+            let Unresolved { outcomes, mut marker, fault } = lost;
+            let resolution = marker.resolve(&self.connections, self.config.resolve_timeout).await;
+            if resolution != Resolution::Unknown {
+                self.markers.release(marker);
             }
-            return match fate {
-                Fate::Committed => Ok(outcomes),
-                Fate::Aborted => Err(StoreError::new(StoreErrorKind::Unavailable, StoreError::from(fault))),
-                Fate::Unknown => {
+            return match resolution {
+                Resolution::Committed => Ok(outcomes),
+                Resolution::RolledBack => Err(StoreError::new(StoreErrorKind::Unavailable, StoreError::from(fault))),
+                Resolution::Unknown => {
                     Err(StoreError::new(StoreErrorKind::OutcomeUnknown, StoreError::from(fault)))
                 }
             };
@@ -116,116 +116,116 @@ impl Committer {
         // Whatever ends this early closes the connection, and the server rolls back.
         let lease = Lease::take(&self.connections).await?;
         let client = lease.client()?;
-        let mut slot = self.slots.take(client).await?;
-        let done = Batch { client, batch, known: &self.known }.run(&slot).await;
+        let mut marker = self.markers.acquire(client).await?;
+        let done = Attempt { client, batch, participants: &self.participants }.run(&marker).await;
         let outcomes = match done {
             Ok(outcomes) => outcomes,
-            Err(Stopped::Before(fault)) => {
+            Err(AttemptError::NotCommitted(fault)) => {
                 if !fault.has_lost_marker() {
-                    self.slots.put_back(slot);
+                    self.markers.release(marker);
                 }
                 return Err(fault.into());
             }
-            Err(Stopped::AtCommit(outcomes, fault)) => {
-                return Err(Failed::AtCommit(Box::new(AtCommit { outcomes, slot, fault })));
+            Err(AttemptError::Unknown(outcomes, fault)) => {
+                return Err(Failed::Unknown(Box::new(Unresolved { outcomes, marker, fault })));
             }
         };
-        slot.is_moved();
-        self.slots.put_back(slot);
+        marker.mark_committed();
+        self.markers.release(marker);
         lease.give_back();
         Ok(outcomes)
     }
 }
 
 /// One try at a batch.
-struct Batch<'a> {
+struct Attempt<'a> {
     client: Client<'a>,
     batch: &'a [Write],
-    known: &'a Known,
+    participants: &'a ParticipantsCache,
 }
 
-impl Batch<'_> {
-    async fn run(self, slot: &Slot) -> Result<Vec<Outcome>, Stopped> {
+impl Attempt<'_> {
+    async fn run(self, marker: &CommitMarker) -> Result<Vec<Outcome>, AttemptError> {
         let client = self.client;
-        let names = Names::of(self.batch, self.known);
-        let mut book = Book::default();
-        load::filed(client, &names.messages, &mut book).await?;
+        let lock_set = LockSet::of(self.batch, self.participants);
+        let mut state = BatchState::default();
+        load::inbox_numbers(client, &lock_set.messages, &mut state).await?;
         let mut outcomes = Vec::with_capacity(self.batch.len());
         let mut is_begun = false;
-        let mut runs = runs(self.batch).into_iter().peekable();
-        while let Some(run) = runs.next() {
-            let (mut flight, mut parts) = (Flight::new(client), Vec::new());
+        let mut segments = segments(self.batch).into_iter().peekable();
+        while let Some(segment) = segments.next() {
+            let (mut pipeline, mut kinds) = (Pipeline::new(client), Vec::new());
             if !is_begun {
-                self.begin(&mut flight, &mut parts, &names).await?;
+                self.begin(&mut pipeline, &mut kinds, &lock_set).await?;
             }
-            if let Run::Set(writes) = run {
-                book.turn_page();
-                load::run(&mut flight, &mut parts, &names, writes, &book).await?;
+            if let Segment::InMemory(writes) = segment {
+                state.start_segment();
+                load::lock_and_read(&mut pipeline, &mut kinds, &lock_set, writes, &state).await?;
             } else if !is_begun {
-                load::lock(&mut flight, &names).await?;
-                parts.push(Part::Other);
+                load::lock(&mut pipeline, &lock_set).await?;
+                kinds.push(RowKind::Other);
             }
             is_begun = true;
-            for (part, rows) in parts.iter().zip(flight.land().await?) {
-                book.take_in(part, rows)?;
+            for (kind, rows) in kinds.iter().zip(pipeline.execute().await?) {
+                state.load(kind, rows)?;
             }
-            for id in &names.strangers {
-                if let Some(thread) = book.threads.get(id) {
-                    self.known.learn(*id, thread.conversation.participants);
+            for id in &lock_set.unresolved {
+                if let Some(head) = state.conversations.get(id) {
+                    self.participants.insert(*id, head.conversation.participants);
                 }
             }
-            match run {
-                Run::Set(writes) => {
+            match segment {
+                Segment::InMemory(writes) => {
                     for write in writes {
-                        outcomes.push(match book.apply(write) {
+                        outcomes.push(match state.apply(write) {
                             Ok(outcome) => outcome,
                             Err(Stop::Refused(refusal)) => Outcome::Refused(refusal),
                             Err(Stop::Again) => return Err(Fault::Conflict.into()),
                         });
                     }
-                    let mut flight = Flight::new(client);
-                    book.flush(&mut flight).await?;
-                    if runs.peek().is_none() {
-                        return commit(flight, outcomes, slot).await;
+                    let mut pipeline = Pipeline::new(client);
+                    state.flush(&mut pipeline).await?;
+                    if segments.peek().is_none() {
+                        return finish(pipeline, outcomes, marker).await;
                     }
-                    flight.land().await?;
+                    pipeline.execute().await?;
                 }
-                Run::Forget(write) => outcomes.push(devices::forget(client, write).await?),
-                Run::Announce(write) => outcomes.push(announce::announce(client, write).await?),
-                Run::Expire(write) => outcomes.push(expire::expire(client, write).await?),
+                Segment::Forget(write) => outcomes.push(devices::forget(client, write).await?),
+                Segment::Announce(write) => outcomes.push(announce::announce(client, write).await?),
+                Segment::Expire(write) => outcomes.push(expire::expire(client, write).await?),
             }
         }
-        commit(Flight::new(client), outcomes, slot).await
+        finish(Pipeline::new(client), outcomes, marker).await
     }
 
     async fn begin<'f>(
         &self,
-        flight: &mut Flight<'f>,
-        parts: &mut Vec<Part>,
-        names: &Names,
+        pipeline: &mut Pipeline<'f>,
+        kinds: &mut Vec<RowKind>,
+        lock_set: &LockSet,
     ) -> Result<(), Fault> {
-        flight.command(BEGIN);
-        parts.push(Part::Other);
-        if !names.made.is_empty() {
-            let made: Vec<Vec<u8>> = names.made.iter().map(|user| user.as_bytes().to_vec()).collect();
-            flight.add(load::MAKE_USERS, vec![param(made)]).await?;
-            parts.push(Part::Other);
+        pipeline.add_command(BEGIN);
+        kinds.push(RowKind::Other);
+        if !lock_set.ensured.is_empty() {
+            let made: Vec<Vec<u8>> = lock_set.ensured.iter().map(|user| user.as_bytes().to_vec()).collect();
+            pipeline.add(load::ENSURE_USERS, vec![param(made)]).await?;
+            kinds.push(RowKind::Other);
         }
         Ok(())
     }
 }
 
 /// Sends the last statements with `COMMIT` behind them.
-async fn commit(
-    mut flight: Flight<'_>,
+async fn finish(
+    mut pipeline: Pipeline<'_>,
     outcomes: Vec<Outcome>,
-    slot: &Slot,
-) -> Result<Vec<Outcome>, Stopped> {
-    slot.move_on(&mut flight).await?;
-    match flight.commit().await {
-        Landing::Committed => Ok(outcomes),
-        Landing::NotSent(fault) => Err(fault.into()),
-        Landing::Lost(fault) => Err(Stopped::AtCommit(outcomes, fault)),
+    marker: &CommitMarker,
+) -> Result<Vec<Outcome>, AttemptError> {
+    marker.advance(&mut pipeline).await?;
+    match pipeline.execute_and_commit().await {
+        CommitResult::Committed => Ok(outcomes),
+        CommitResult::NotCommitted(fault) => Err(fault.into()),
+        CommitResult::Unknown(fault) => Err(AttemptError::Unknown(outcomes, fault)),
     }
 }
 
@@ -234,22 +234,22 @@ async fn commit(
 pub(crate) fn hot_statements() -> Vec<String> {
     let fixed = [
         load::LOCK_USERS,
-        load::THREADS,
+        load::CONVERSATIONS,
         RESERVE_ENTRIES,
         reserve::RESERVE_MESSAGES,
         load::DEVICES,
-        load::OPEN,
-        load::FILED,
+        load::UNACKNOWLEDGED,
+        load::INBOX_NUMBERS,
         flush::UPDATE_USERS,
         flush::UPDATE_KEYS,
-        flush::UPDATE_THREADS,
+        flush::UPDATE_CONVERSATIONS,
         flush::UPDATE_DEVICES,
-        flush::DELETE_MARKS,
+        flush::DELETE_ACKED,
         expire::TAKE_OLDEST,
         expire::OLDEST_ENTRIES,
         expire::DELETE_ENTRIES,
         announce::TAKE_PEERS,
-        slot::MOVE_ON,
+        commit_marker::ADVANCE,
     ];
     fixed.into_iter().map(str::to_owned).chain([load::sent_statement()]).collect()
 }

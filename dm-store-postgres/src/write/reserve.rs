@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use dm_core::store::{ConversationId, Timestamp, UserId, Write};
 use uuid::Uuid;
 
-use super::flight::{Flight, param};
-use super::plan::Names;
+use super::pipeline::{Pipeline, param};
+use super::lock_set::LockSet;
 use crate::codec;
 use crate::error::Fault;
 
@@ -41,17 +41,17 @@ pub(super) struct Reservation {
 impl Reservation {
     /// None if the run appends no message, if this node does not know to whom, or if it opens
     /// conversations, which it may append to.
-    pub(super) fn of(run: &[Write], names: &Names) -> Option<Self> {
-        if !names.strangers.is_empty() {
+    pub(super) fn of(writes: &[Write], lock_set: &LockSet) -> Option<Self> {
+        if !lock_set.unresolved.is_empty() {
             return None;
         }
-        let mut entries: BTreeMap<_, _> = names.users.iter().map(|user| (*user, 0)).collect();
+        let mut entries: BTreeMap<_, _> = lock_set.users.iter().map(|user| (*user, 0)).collect();
         let mut messages = BTreeMap::new();
-        for write in run {
+        for write in writes {
             match write {
                 Write::OpenConversation(_) => return None,
                 Write::AppendMessage(write) => {
-                    let participants = names.known.get(&write.conversation)?;
+                    let participants = lock_set.participants.get(&write.conversation)?;
                     for user in [participants.a(), participants.b()] {
                         *entries.entry(user).or_default() += 1;
                     }
@@ -64,16 +64,16 @@ impl Reservation {
         (!messages.is_empty()).then_some(Self { entries, messages })
     }
 
-    pub(super) async fn entries(&self, flight: &mut Flight<'_>) -> Result<(), Fault> {
+    pub(super) async fn entries(&self, pipeline: &mut Pipeline<'_>) -> Result<(), Fault> {
         let users: Vec<Vec<u8>> = self.entries.keys().map(|user| user.as_bytes().to_vec()).collect();
         let entries: Vec<i64> = self.entries.values().map(|entries| codec::count(*entries)).collect();
-        flight.add(RESERVE_ENTRIES, vec![param(users), param(entries)]).await
+        pipeline.add(RESERVE_ENTRIES, vec![param(users), param(entries)]).await
     }
 
-    pub(super) async fn messages(&self, flight: &mut Flight<'_>) -> Result<(), Fault> {
+    pub(super) async fn messages(&self, pipeline: &mut Pipeline<'_>) -> Result<(), Fault> {
         let ids: Vec<Uuid> = self.messages.keys().map(|id| codec::uuid(id.as_bytes())).collect();
         let counts: Vec<i64> = self.messages.values().map(|(count, _)| codec::count(*count)).collect();
         let times: Vec<i64> = self.messages.values().map(|(_, last_at)| codec::time(*last_at)).collect();
-        flight.add(RESERVE_MESSAGES, vec![param(ids), param(counts), param(times)]).await
+        pipeline.add(RESERVE_MESSAGES, vec![param(ids), param(counts), param(times)]).await
     }
 }

@@ -8,18 +8,18 @@ use dm_core::store::{ConversationId, Participants};
 use lru::LruCache;
 
 /// Conversations remembered: about ten megabytes.
-const REMEMBERED: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
+const CAPACITY: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
 
 /// The users of the conversations that were appended to last.
 #[derive(Debug)]
-pub(crate) struct Known(Mutex<LruCache<ConversationId, Participants>>);
+pub(crate) struct ParticipantsCache(Mutex<LruCache<ConversationId, Participants>>);
 
-impl Known {
-    pub(super) fn users_of(&self, conversation: ConversationId) -> Option<Participants> {
+impl ParticipantsCache {
+    pub(super) fn get(&self, conversation: ConversationId) -> Option<Participants> {
         self.lock().get(&conversation).copied()
     }
 
-    pub(super) fn learn(&self, conversation: ConversationId, participants: Participants) {
+    pub(super) fn insert(&self, conversation: ConversationId, participants: Participants) {
         self.lock().put(conversation, participants);
     }
 
@@ -29,8 +29,8 @@ impl Known {
     }
 }
 
-impl Default for Known {
+impl Default for ParticipantsCache {
     fn default() -> Self {
-        Self(Mutex::new(LruCache::new(REMEMBERED)))
+        Self(Mutex::new(LruCache::new(CAPACITY)))
     }
 }

@@ -13,79 +13,79 @@ use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
 
-use super::flight::{Flight, param};
+use super::pipeline::{Pipeline, param};
 use crate::connection::{Client, Connections, Lease};
 use crate::error::Fault;
 
-const MAKE: &str = "INSERT INTO commits DEFAULT VALUES RETURNING slot::text";
+const INSERT_MARKER: &str = "INSERT INTO commits DEFAULT VALUES RETURNING slot::text";
 
 /// Fails, and its batch with it, unless the token is the one that is named.
-pub(crate) const MOVE_ON: &str = "WITH moved AS (
+pub(crate) const ADVANCE: &str = "WITH moved AS (
         UPDATE commits SET token = token + 1, used_at = now()
         WHERE slot = $1::text::uuid AND token = $2 RETURNING token
     ) SELECT 1 / count(*) FROM moved";
 
-const LOOK: &str = "UPDATE commits SET token = token + 2 WHERE slot = $1::text::uuid RETURNING token - 2";
+const RESOLVE: &str = "UPDATE commits SET token = token + 2 WHERE slot = $1::text::uuid RETURNING token - 2";
 
-const CLEAN: &str = "DELETE FROM commits WHERE used_at < now() - interval '7 days'";
+const DELETE_STALE: &str = "DELETE FROM commits WHERE used_at < now() - interval '7 days'";
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(50);
 
 /// A slot of this node, for one batch at a time.
 #[derive(Debug)]
-pub(super) struct Slot {
-    name: String,
+pub(super) struct CommitMarker {
+    id: String,
     token: i64,
 }
 
 /// The slots of this node that no batch has. There are no more than batches at once: all come back but those whose token
 /// is not known.
 #[derive(Debug, Default)]
-pub(crate) struct Slots(Mutex<Vec<Slot>>);
+pub(crate) struct CommitMarkers(Mutex<Vec<CommitMarker>>);
 
 /// What became of a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
+pub(super) enum Resolution {
     Committed,
-    Aborted,
+    RolledBack,
     Unknown,
 }
 
-impl Slots {
+impl CommitMarkers {
     /// Takes a slot, which is made if all are taken.
-    pub(super) async fn take(&self, client: Client<'_>) -> Result<Slot, Fault> {
+    pub(super) async fn acquire(&self, client: Client<'_>) -> Result<CommitMarker, Fault> {
         let free = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        if let Some(slot) = free {
-            return Ok(slot);
+        if let Some(marker) = free {
+            return Ok(marker);
         }
-        let row = client.with_timeout(client.connection().query_one(MAKE, &[])).await?;
-        Ok(Slot { name: row.try_get(0)?, token: 0 })
+        let row = client.with_timeout(client.connection().query_one(INSERT_MARKER, &[])).await?;
+        Ok(CommitMarker { id: row.try_get(0)?, token: 0 })
     }
 
     /// Puts back a slot whose token is known.
-    pub(super) fn put_back(&self, slot: Slot) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(slot);
+    pub(super) fn release(&self, marker: CommitMarker) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(marker);
     }
 }
 
-impl Slot {
+impl CommitMarker {
     /// Adds the last statement before `COMMIT`.
-    pub(super) async fn move_on(&self, flight: &mut Flight<'_>) -> Result<(), Fault> {
-        flight.add(MOVE_ON, vec![param(self.name.clone()), param(self.token)]).await
+    pub(super) async fn advance(&self, pipeline: &mut Pipeline<'_>) -> Result<(), Fault> {
+        pipeline.add(ADVANCE, vec![param(self.id.clone()), param(self.token)]).await
     }
 
     /// Its batch is committed.
-    pub(super) const fn is_moved(&mut self) {
+    pub(super) const fn mark_committed(&mut self) {
         self.token += 1;
     }
 
     /// Asks on new connections what became of the batch, until one answers or the time is over.
-    pub(super) async fn resolve(&mut self, connections: &Connections, within: Duration) -> Fate {
-        let asking = async {
+    pub(super) async fn resolve(&mut self, connections: &Connections, within: Duration) -> Resolution {
+        let resolution = async {
             loop {
-                match self.look(connections).await {
-                    Ok(fate) => return fate,
+                match self.resolve_once(connections).await {
+                    Ok(resolution) => return resolution,
                     Err(fault) => {
                         let error = dm_core::store::StoreError::from(fault);
                         tracing::debug!(error = %error, cause = ?error, "a commit's outcome is not known yet");
@@ -94,24 +94,24 @@ impl Slot {
                 sleep(PAUSE).await;
             }
         };
-        timeout(within, asking).await.unwrap_or(Fate::Unknown)
+        timeout(within, resolution).await.unwrap_or(Resolution::Unknown)
     }
 
-    async fn look(&mut self, connections: &Connections) -> Result<Fate, Fault> {
+    async fn resolve_once(&mut self, connections: &Connections) -> Result<Resolution, Fault> {
         let lease = Lease::take(connections).await?;
         let client = lease.client()?;
-        let row = client.with_timeout(client.connection().query_opt(LOOK, &[&self.name])).await?;
+        let row = client.with_timeout(client.connection().query_opt(RESOLVE, &[&self.id])).await?;
         lease.give_back();
-        let Some(row) = row else { return Ok(Fate::Unknown) };
+        let Some(row) = row else { return Ok(Resolution::Unknown) };
         // Earlier looks whose answers were lost have moved it by two each.
         let found: i64 = row.try_get(0)?;
         let moved = found - self.token;
         self.token = found + 2;
-        Ok(if moved % 2 == 1 { Fate::Committed } else { Fate::Aborted })
+        Ok(if moved % 2 == 1 { Resolution::Committed } else { Resolution::RolledBack })
     }
 }
 
 /// Removes the slots of nodes that are gone. A node that committed nothing for as long makes a new one.
-pub(crate) async fn clean(client: &tokio_postgres::Client) -> Result<(), tokio_postgres::Error> {
-    client.execute(CLEAN, &[]).await.map(drop)
+pub(crate) async fn remove_stale(client: &tokio_postgres::Client) -> Result<(), tokio_postgres::Error> {
+    client.execute(DELETE_STALE, &[]).await.map(drop)
 }

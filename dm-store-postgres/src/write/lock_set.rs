@@ -6,12 +6,12 @@ use dm_core::store::{
     AckTarget, AnnounceKeys, ConversationId, Expire, ForgetDevice, MessageId, Participants, UserId, Write,
 };
 
-use super::known::Known;
+use super::participants_cache::ParticipantsCache;
 
 /// A part of a batch that is read for, decided and written at once. All are parts of the same transaction.
-pub(super) enum Run<'a> {
+pub(super) enum Segment<'a> {
     /// Writes that are decided in memory, one after another.
-    Set(&'a [Write]),
+    InMemory(&'a [Write]),
     Forget(&'a ForgetDevice),
     Announce(&'a AnnounceKeys),
     Expire(&'a Expire),
@@ -19,30 +19,30 @@ pub(super) enum Run<'a> {
 
 /// Cuts a batch into runs: mostly it is one. A device that is registered and acknowledges in the same batch is read
 /// again in between, for what it could have acknowledged was not known before.
-pub(super) fn runs(batch: &[Write]) -> Vec<Run<'_>> {
-    let mut runs = Vec::new();
+pub(super) fn segments(batch: &[Write]) -> Vec<Segment<'_>> {
+    let mut segments = Vec::new();
     let mut rest = batch;
     while let Some(first) = rest.first() {
         let alone = match first {
-            Write::ForgetDevice(write) => Some(Run::Forget(write)),
-            Write::AnnounceKeys(write) => Some(Run::Announce(write)),
-            Write::Expire(write) => Some(Run::Expire(write)),
+            Write::ForgetDevice(write) => Some(Segment::Forget(write)),
+            Write::AnnounceKeys(write) => Some(Segment::Announce(write)),
+            Write::Expire(write) => Some(Segment::Expire(write)),
             _ => None,
         };
-        let (run, behind) = match alone {
-            Some(run) => (run, rest.split_at(1).1),
+        let (segment, behind) = match alone {
+            Some(segment) => (segment, rest.split_at(1).1),
             None => {
-                let (set, behind) = rest.split_at(set_length(rest));
-                (Run::Set(set), behind)
+                let (writes, behind) = rest.split_at(in_memory_length(rest));
+                (Segment::InMemory(writes), behind)
             }
         };
-        runs.push(run);
+        segments.push(segment);
         rest = behind;
     }
-    runs
+    segments
 }
 
-fn set_length(writes: &[Write]) -> usize {
+fn in_memory_length(writes: &[Write]) -> usize {
     let mut registered = HashSet::new();
     for (length, write) in writes.iter().enumerate() {
         match write {
@@ -57,52 +57,52 @@ fn set_length(writes: &[Write]) -> usize {
 
 /// Whom and what writes name. In order, because that is the order of the locks.
 #[derive(Default)]
-pub(super) struct Names {
+pub(super) struct LockSet {
     /// Users who get a row if they have none.
-    pub(super) made: BTreeSet<UserId>,
+    pub(super) ensured: BTreeSet<UserId>,
     /// Users who are named, those included, and users of conversations that are appended to.
     pub(super) users: BTreeSet<UserId>,
     /// Conversations that are appended to and whose users this node knows, with them.
-    pub(super) known: HashMap<ConversationId, Participants>,
+    pub(super) participants: HashMap<ConversationId, Participants>,
     /// Conversations that are appended to and whose users this node has not seen yet.
-    pub(super) strangers: BTreeSet<ConversationId>,
+    pub(super) unresolved: BTreeSet<ConversationId>,
     /// Messages that are acknowledged by their ids.
     pub(super) messages: BTreeSet<MessageId>,
 }
 
-impl Names {
-    pub(super) fn of(writes: &[Write], known: &Known) -> Self {
-        let mut names = Self::default();
+impl LockSet {
+    pub(super) fn of(writes: &[Write], cache: &ParticipantsCache) -> Self {
+        let mut lock_set = Self::default();
         for write in writes {
             match write {
                 Write::OpenConversation(write) => {
-                    names.make(write.participants.a());
-                    names.make(write.participants.b());
+                    lock_set.ensure(write.participants.a());
+                    lock_set.ensure(write.participants.b());
                 }
-                Write::PublishKey(write) => names.make(write.user),
-                Write::RegisterDevice(write) => names.make(write.who.user),
-                Write::AppendMessage(write) => match known.users_of(write.conversation) {
+                Write::PublishKey(write) => lock_set.ensure(write.user),
+                Write::RegisterDevice(write) => lock_set.ensure(write.who.user),
+                Write::AppendMessage(write) => match cache.get(write.conversation) {
                     Some(participants) => {
-                        names.users.extend([participants.a(), participants.b()]);
-                        names.known.insert(write.conversation, participants);
+                        lock_set.users.extend([participants.a(), participants.b()]);
+                        lock_set.participants.insert(write.conversation, participants);
                     }
-                    None => _ = names.strangers.insert(write.conversation),
+                    None => _ = lock_set.unresolved.insert(write.conversation),
                 },
                 Write::Acknowledge(write) => {
-                    names.users.insert(write.who.user);
+                    lock_set.users.insert(write.who.user);
                     if let AckTarget::Messages(ids) = &write.target {
-                        names.messages.extend(ids);
+                        lock_set.messages.extend(ids);
                     }
                 }
-                Write::ForgetDevice(write) => _ = names.users.insert(write.who.user),
+                Write::ForgetDevice(write) => _ = lock_set.users.insert(write.who.user),
                 _ => {}
             }
         }
-        names
+        lock_set
     }
 
-    fn make(&mut self, user: UserId) {
-        self.made.insert(user);
+    fn ensure(&mut self, user: UserId) {
+        self.ensured.insert(user);
         self.users.insert(user);
     }
 }

@@ -16,25 +16,25 @@ pub(super) type Param<'a> = Box<dyn ToSql + Send + Sync + 'a>;
 
 type Answer = Result<Vec<Row>, tokio_postgres::Error>;
 
-/// How a flight with `COMMIT` went.
-pub(super) enum Landing {
+/// How a pipeline with `COMMIT` went.
+pub(super) enum CommitResult {
     Committed,
     /// `COMMIT` was not sent, or the server made a rollback of it.
-    NotSent(Fault),
+    NotCommitted(Fault),
     /// It may or may not have been done.
-    Lost(Fault),
+    Unknown(Fault),
 }
 
 /// Statements on their way. The server runs them in the order in which they were added, each on
 /// what is committed when it begins, and none after one that failed in the same transaction. What
 /// is sent in one go is answered within
 /// [`network_timeout`](crate::PostgresConfig::network_timeout), or the connection counts as lost.
-pub(super) struct Flight<'a> {
+pub(super) struct Pipeline<'a> {
     client: Client<'a>,
     statements: Vec<BoxFuture<'a, Answer>>,
 }
 
-impl<'a> Flight<'a> {
+impl<'a> Pipeline<'a> {
     pub(super) const fn new(client: Client<'a>) -> Self {
         Self { client, statements: Vec::new() }
     }
@@ -53,13 +53,13 @@ impl<'a> Flight<'a> {
     }
 
     /// Adds a command without parameters or rows.
-    pub(super) fn command(&mut self, sql: &'static str) {
+    pub(super) fn add_command(&mut self, sql: &'static str) {
         let client = self.client.connection();
         self.statements.push(async move { client.batch_execute(sql).await.map(|()| Vec::new()) }.boxed());
     }
 
     /// Sends them, and fails with the first failure.
-    pub(super) async fn land(self) -> Result<std::vec::IntoIter<Vec<Row>>, Fault> {
+    pub(super) async fn execute(self) -> Result<std::vec::IntoIter<Vec<Row>>, Fault> {
         // The future of a statement sends when it is first polled, and `join_all` polls up to 30 in their order.
         let answers = join_all(self.statements).map(|answers| answers.into_iter().collect());
         let rows: Vec<_> = self.client.with_timeout(answers).await?;
@@ -68,7 +68,7 @@ impl<'a> Flight<'a> {
 
     /// Sends them with `COMMIT` behind them. A statement that cannot be sent keeps `COMMIT` back, for the others without it
     /// would be a part of a batch.
-    pub(super) async fn commit(self) -> Landing {
+    pub(super) async fn execute_and_commit(self) -> CommitResult {
         let client = self.client.connection();
         let mut statements: Vec<_> = self.statements.into_iter().map(maybe_done).collect();
         let sent = poll_fn(|cx| {
@@ -81,21 +81,21 @@ impl<'a> Flight<'a> {
             Poll::Ready(failed.and_then(Answer::err).map_or(Ok(()), Err))
         });
         if let Err(error) = sent.await {
-            return Landing::NotSent(error.into());
+            return CommitResult::NotCommitted(error.into());
         }
         let commit = async { client.batch_execute("COMMIT").await };
-        let landing = join(join_all(statements.iter_mut()), commit).map(|(_, committed)| Ok(committed));
-        let committed = match self.client.with_timeout(landing).await {
+        let answers = join(join_all(statements.iter_mut()), commit).map(|(_, committed)| Ok(committed));
+        let committed = match self.client.with_timeout(answers).await {
             Ok(committed) => committed,
-            Err(fault) => return Landing::Lost(fault),
+            Err(fault) => return CommitResult::Unknown(fault),
         };
         let failed = statements.iter_mut().filter_map(|done| Pin::new(done).take_output()?.err()).next();
         match failed {
             // What the server refused before `COMMIT` makes a rollback of it.
-            Some(error) if !is_lost(&error) => Landing::NotSent(error.into()),
-            Some(error) => Landing::Lost(error.into()),
+            Some(error) if !is_lost(&error) => CommitResult::NotCommitted(error.into()),
+            Some(error) => CommitResult::Unknown(error.into()),
             // Even what the server says to `COMMIT` may come after the commit is in its log.
-            None => committed.map_or_else(|error| Landing::Lost(error.into()), |()| Landing::Committed),
+            None => committed.map_or_else(|error| CommitResult::Unknown(error.into()), |()| CommitResult::Committed),
         }
     }
 }

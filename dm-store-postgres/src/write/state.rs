@@ -11,18 +11,18 @@ use dm_core::store::{
 
 /// The rows a run of writes is about, as they will be.
 #[derive(Default)]
-pub(super) struct Book {
+pub(super) struct BatchState {
     /// Those whose rows are locked.
     pub(super) users: BTreeMap<UserId, User>,
-    pub(super) threads: BTreeMap<ConversationId, Thread>,
-    pub(super) pairs: HashMap<Participants, ConversationId>,
+    pub(super) conversations: BTreeMap<ConversationId, ConversationHead>,
+    pub(super) by_participants: HashMap<Participants, ConversationId>,
     /// What client ids of this run stand for.
-    pub(super) sent: HashMap<(UserId, ClientMessageId), Sent>,
+    pub(super) sent: HashMap<(UserId, ClientMessageId), SentMessage>,
     pub(super) devices: BTreeMap<Principal, Device>,
     /// Where messages stand that are acknowledged by their ids. Kept from run to run.
-    pub(super) filed: HashMap<MessageId, Filed>,
+    pub(super) inbox_numbers: HashMap<MessageId, InboxNumbers>,
     /// Messages that are new in this run, and entries.
-    pub(super) messages: Vec<(Arc<Message>, Filed)>,
+    pub(super) messages: Vec<(Arc<Message>, InboxNumbers)>,
     pub(super) entries: Vec<Entry>,
     /// Publishers whose peers are to be told, and up to which of their conversations.
     pub(super) announcements: BTreeMap<UserId, u64>,
@@ -45,11 +45,11 @@ pub(super) struct User {
 }
 
 /// A conversation.
-pub(super) struct Thread {
+pub(super) struct ConversationHead {
     pub(super) conversation: Conversation,
-    pub(super) head: ServerSequence,
+    pub(super) sequence: ServerSequence,
     /// What the row says: ahead of `head` by what is reserved.
-    pub(super) head_in_row: ServerSequence,
+    pub(super) sequence_in_row: ServerSequence,
     /// When this run appended to it.
     pub(super) last_activity: Option<Timestamp>,
     /// Its numbers among the conversations of its users, if it is new.
@@ -57,14 +57,14 @@ pub(super) struct Thread {
 }
 
 /// A message under a client id.
-pub(super) struct Sent {
+pub(super) struct SentMessage {
     pub(super) message: Arc<Message>,
     pub(super) sender_seq: InboxSeq,
 }
 
 /// Where a message stands in the two inboxes.
 #[derive(Clone, Copy)]
-pub(super) struct Filed {
+pub(super) struct InboxNumbers {
     pub(super) sender: UserId,
     pub(super) recipient: UserId,
     pub(super) sender_seq: InboxSeq,
@@ -76,12 +76,12 @@ pub(super) struct Filed {
 pub(super) struct Device {
     pub(super) cursor: u64,
     /// The highest entry that was acknowledged individually before this run.
-    pub(super) newest_mark: Option<u64>,
+    pub(super) highest_acked: Option<u64>,
     /// Entries that this run acknowledges individually.
-    pub(super) named: BTreeSet<u64>,
+    pub(super) newly_acked: BTreeSet<u64>,
     /// Entries that were not acknowledged before this run and keep the cursor from moving on; as many as can matter. With
     /// each the highest one below it that was acknowledged.
-    pub(super) open: BTreeMap<u64, Option<u64>>,
+    pub(super) unacknowledged: BTreeMap<u64, Option<u64>>,
     /// Its number among its user's registrations and its time, if it is new.
     pub(super) registered_as: Option<(u64, Timestamp)>,
     pub(super) is_changed: bool,
@@ -116,7 +116,7 @@ impl From<Refusal> for Stop {
     }
 }
 
-impl Book {
+impl BatchState {
     /// Decides one write, as if all before it were done.
     pub(super) fn apply(&mut self, write: &Write) -> Result<Outcome, Stop> {
         match write {
