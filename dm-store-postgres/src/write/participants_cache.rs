@@ -1,5 +1,8 @@
-//! What a node remembers between batches: who conversations are between. That never changes, so it needs no lock and is
-//! never out of date; it only saves looking it up before the users are locked.
+//! The participants of conversations, remembered by a node between batches.
+//!
+//! A conversation's participants never change. So the cache needs no lock in the database and is
+//! never out of date. A batch that finds all its conversations here knows its lock set without a
+//! look-up, and may reserve numbers with the locks (`load/reserve.rs`).
 
 use std::num::NonZeroUsize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,10 +10,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use dm_core::store::{ConversationId, Participants};
 use lru::LruCache;
 
-/// Conversations remembered: about ten megabytes.
+/// Conversations in the cache, at most: about ten megabytes.
 const CAPACITY: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
 
-/// The users of the conversations that were appended to last.
+/// The participants of the conversations that were appended to most recently.
 #[derive(Debug)]
 pub(crate) struct ParticipantsCache(Mutex<LruCache<ConversationId, Participants>>);
 

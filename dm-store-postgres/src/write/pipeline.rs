@@ -16,18 +16,20 @@ pub(super) type Param<'a> = Box<dyn ToSql + Send + Sync + 'a>;
 
 type Answer = Result<Vec<Row>, tokio_postgres::Error>;
 
-/// How a pipeline with `COMMIT` went.
+/// The result of a pipeline that ends with `COMMIT`.
 pub(super) enum CommitResult {
     Committed,
-    /// `COMMIT` was not sent, or the server made a rollback of it.
+    /// `COMMIT` was not sent, or the server rolled back instead.
     NotCommitted(Fault),
-    /// It may or may not have been done.
+    /// The transaction may or may not be committed.
     Unknown(Fault),
 }
 
-/// Statements on their way. The server runs them in the order in which they were added, each on
-/// what is committed when it begins, and none after one that failed in the same transaction. What
-/// is sent in one go is answered within
+/// Statements that wait to be sent together.
+///
+/// The server runs them in the order in which they were added. Each sees the rows that are
+/// committed when it begins. After a failed statement, the server refuses the rest of its
+/// transaction. The answers to one pipeline must arrive within
 /// [`network_timeout`](crate::PostgresConfig::network_timeout), or the connection counts as lost.
 pub(super) struct Pipeline<'a> {
     client: Client<'a>,
@@ -39,7 +41,8 @@ impl<'a> Pipeline<'a> {
         Self { client, statements: Vec::new() }
     }
 
-    /// Adds a statement. A connection that meets it for the first time has it prepared, in a round trip of its own.
+    /// Adds a statement. The first use of a statement on a connection prepares it, in a round trip
+    /// of its own.
     pub(super) async fn add(&mut self, sql: impl AsRef<str>, params: Vec<Param<'a>>) -> Result<(), Fault> {
         let client = self.client.connection();
         let statement = self.client.with_timeout(client.prepare_cached(sql.as_ref())).await?;
@@ -52,28 +55,32 @@ impl<'a> Pipeline<'a> {
         Ok(())
     }
 
-    /// Adds a command without parameters or rows.
+    /// Adds a command that has no parameters and returns no rows.
     pub(super) fn add_command(&mut self, sql: &'static str) {
         let client = self.client.connection();
         self.statements.push(async move { client.batch_execute(sql).await.map(|()| Vec::new()) }.boxed());
     }
 
-    /// Sends them, and fails with the first failure.
+    /// Sends the statements and returns the rows of each, in their order.
+    ///
+    /// # Errors
+    /// The error of the first statement that failed.
     pub(super) async fn execute(self) -> Result<std::vec::IntoIter<Vec<Row>>, Fault> {
-        // The future of a statement sends when it is first polled, and `join_all` polls up to 30 in their order.
+        // The future of a statement sends when it is first polled, and `join_all` polls up to 30 in
+        // their order.
         let answers = join_all(self.statements).map(|answers| answers.into_iter().collect());
         let rows: Vec<_> = self.client.with_timeout(answers).await?;
         Ok(rows.into_iter())
     }
 
-    /// Sends them with `COMMIT` behind them. A statement that cannot be sent keeps `COMMIT` back, for the others without it
-    /// would be a part of a batch.
+    /// Sends the statements and `COMMIT` behind them. If a statement cannot be sent, neither is
+    /// `COMMIT`: the others alone would be an incomplete batch.
     pub(super) async fn execute_and_commit(self) -> CommitResult {
         let client = self.client.connection();
         let mut statements: Vec<_> = self.statements.into_iter().map(maybe_done).collect();
         let sent = poll_fn(|cx| {
             for statement in &mut statements {
-                // What is pending is on its way.
+                // A pending statement is sent.
                 let _ = statement.poll_unpin(cx);
             }
             let failed = |done: &&mut MaybeDone<_>| matches!(done, MaybeDone::Done(Err(_)));
@@ -91,16 +98,17 @@ impl<'a> Pipeline<'a> {
         };
         let failed = statements.iter_mut().filter_map(|done| Pin::new(done).take_output()?.err()).next();
         match failed {
-            // What the server refused before `COMMIT` makes a rollback of it.
+            // After an error in the transaction the server answers `COMMIT` with a rollback.
             Some(error) if !is_lost(&error) => CommitResult::NotCommitted(error.into()),
             Some(error) => CommitResult::Unknown(error.into()),
-            // Even what the server says to `COMMIT` may come after the commit is in its log.
-            None => committed.map_or_else(|error| CommitResult::Unknown(error.into()), |()| CommitResult::Committed),
+            // The server may report an error for `COMMIT` after the commit is in its log.
+            None => committed
+                .map_or_else(|error| CommitResult::Unknown(error.into()), |()| CommitResult::Committed),
         }
     }
 }
 
-/// A parameter.
+/// Boxes a parameter.
 pub(super) fn param<'a>(value: impl ToSql + Send + Sync + 'a) -> Param<'a> {
     Box::new(value)
 }

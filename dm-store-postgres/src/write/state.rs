@@ -1,4 +1,5 @@
-//! What a batch knows and changes, in memory: read under locks, decided one write after another, then written at once.
+//! The rows that a segment concerns, in memory: loaded under locks, changed by one decision after
+//! another, then flushed with one statement for each table.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -6,63 +7,76 @@ use std::sync::Arc;
 use dm_core::notify::Notification;
 use dm_core::store::{
     ClientMessageId, Conversation, ConversationId, DeviceId, Event, InboxEntry, InboxSeq, KeyRecord, Message,
-    MessageId, Outcome, Participants, Principal, Refusal, ServerSequence, Timestamp, UserId, Write,
+    MessageId, Participants, Principal, Refusal, ServerSequence, Timestamp, UserId,
 };
 
-/// The rows a run of writes is about, as they will be.
+/// The rows of a segment, as they will be after it.
 #[derive(Default)]
 pub(super) struct BatchState {
-    /// Those whose rows are locked.
+    /// Users whose rows are locked.
     pub(super) users: BTreeMap<UserId, User>,
+    /// Conversations that the segment appends to or opens.
     pub(super) conversations: BTreeMap<ConversationId, ConversationHead>,
+    /// The ids of `conversations`, by their participants.
     pub(super) by_participants: HashMap<Participants, ConversationId>,
-    /// What client ids of this run stand for.
+    /// Stored messages that were sent under a client id of this segment, by sender and client id.
     pub(super) sent: HashMap<(UserId, ClientMessageId), SentMessage>,
+    /// Devices of the users whose devices the segment registers or acknowledges for.
     pub(super) devices: BTreeMap<Principal, Device>,
-    /// Where messages stand that are acknowledged by their ids. Kept from run to run.
+    /// The inbox entries of messages that are acknowledged by their ids. Kept between segments.
     pub(super) inbox_numbers: HashMap<MessageId, InboxNumbers>,
-    /// Messages that are new in this run, and entries.
+    /// New messages.
     pub(super) messages: Vec<(Arc<Message>, InboxNumbers)>,
+    /// New inbox entries.
     pub(super) entries: Vec<Entry>,
-    /// Publishers whose peers are to be told, and up to which of their conversations.
+    /// Users with a new key whose peers get a notice, each with the number of the last of the
+    /// user's conversations that it concerns.
     pub(super) announcements: BTreeMap<UserId, u64>,
 }
 
-/// A user.
+/// The row of a user.
 #[derive(Default)]
 pub(super) struct User {
+    /// The number of the newest inbox entry.
     pub(super) head: InboxSeq,
-    /// What the row says: ahead of `head` by what is reserved.
+    /// The number that the row holds: above `head` by the numbers that are reserved.
     pub(super) head_in_row: InboxSeq,
+    /// The number of the newest inbox entry that expired.
     pub(super) floor: InboxSeq,
+    /// The time of the oldest entry in the inbox.
     pub(super) oldest_at: Option<Timestamp>,
+    /// Conversations of the user.
     pub(super) conversations: u64,
+    /// Devices that were ever registered.
     pub(super) registrations: u64,
     pub(super) key: Option<KeyRecord>,
-    /// Whether anything but the head and the key is.
+    /// Whether anything is changed besides the head and the key.
     pub(super) is_changed: bool,
     pub(super) has_new_key: bool,
 }
 
-/// A conversation.
+/// A conversation and its newest numbers.
 pub(super) struct ConversationHead {
     pub(super) conversation: Conversation,
+    /// The number of the newest message.
     pub(super) sequence: ServerSequence,
-    /// What the row says: ahead of `head` by what is reserved.
+    /// The number that the row holds: above `sequence` by the numbers that are reserved.
     pub(super) sequence_in_row: ServerSequence,
-    /// When this run appended to it.
+    /// The time of the last message that this segment appended.
     pub(super) last_activity: Option<Timestamp>,
-    /// Its numbers among the conversations of its users, if it is new.
+    /// For a new conversation, its numbers among the conversations of its first and its second
+    /// participant.
     pub(super) opened_as: Option<(u64, u64)>,
 }
 
-/// A message under a client id.
+/// A stored message that has a client id.
 pub(super) struct SentMessage {
     pub(super) message: Arc<Message>,
+    /// The number of its entry in the sender's inbox.
     pub(super) sender_seq: InboxSeq,
 }
 
-/// Where a message stands in the two inboxes.
+/// The numbers of a message's entries in the inboxes of its sender and its recipient.
 #[derive(Clone, Copy)]
 pub(super) struct InboxNumbers {
     pub(super) sender: UserId,
@@ -71,23 +85,24 @@ pub(super) struct InboxNumbers {
     pub(super) recipient_seq: InboxSeq,
 }
 
-/// A device.
+/// The row of a device, and its acknowledgements.
 #[derive(Default)]
 pub(super) struct Device {
+    /// The number up to which all entries are acknowledged.
     pub(super) cursor: u64,
-    /// The highest entry that was acknowledged individually before this run.
+    /// The highest entry that was acknowledged individually before this segment.
     pub(super) highest_acked: Option<u64>,
-    /// Entries that this run acknowledges individually.
+    /// Entries that this segment acknowledges individually.
     pub(super) newly_acked: BTreeSet<u64>,
-    /// Entries that were not acknowledged before this run and keep the cursor from moving on; as many as can matter. With
-    /// each the highest one below it that was acknowledged.
+    /// Entries that were not acknowledged before this segment and block the cursor, as many as can
+    /// matter. Each has the highest individually acknowledged entry below it as its value.
     pub(super) unacknowledged: BTreeMap<u64, Option<u64>>,
-    /// Its number among its user's registrations and its time, if it is new.
+    /// For a new device, its number among its user's registrations and the time of its own.
     pub(super) registered_as: Option<(u64, Timestamp)>,
     pub(super) is_changed: bool,
 }
 
-/// An entry to be written.
+/// A new inbox entry.
 pub(super) struct Entry {
     pub(super) user: UserId,
     pub(super) seq: InboxSeq,
@@ -96,17 +111,19 @@ pub(super) struct Entry {
     pub(super) content: Content,
 }
 
-/// What an entry points to.
+/// The content of an entry, as its row holds it.
 pub(super) enum Content {
+    /// A reference to a message.
     Message(ConversationId, ServerSequence),
+    /// An encoded notice.
     Notice(Vec<u8>),
 }
 
-/// Why a write stopped.
+/// The reason why a write is not applied.
 pub(super) enum Stop {
-    /// It is refused: it changed nothing, and the batch goes on.
+    /// The write is refused: it changed nothing, and the batch goes on.
     Refused(Refusal),
-    /// A row that it needs appeared after the locks were taken.
+    /// A row that the write needs appeared after the locks were taken; the batch is tried again.
     Again,
 }
 
@@ -117,19 +134,13 @@ impl From<Refusal> for Stop {
 }
 
 impl BatchState {
-    /// Decides one write, as if all before it were done.
-    pub(super) fn apply(&mut self, write: &Write) -> Result<Outcome, Stop> {
-        match write {
-            Write::PublishKey(write) => self.publish_key(write),
-            Write::OpenConversation(write) => self.open_conversation(write),
-            Write::AppendMessage(write) => self.append_message(write),
-            Write::Acknowledge(write) => self.acknowledge(write),
-            Write::RegisterDevice(write) => self.register_device(write),
-            _ => Err(Refusal::Unsupported.into()),
-        }
+    /// Drops the rows of the previous segment, except the inbox numbers of acknowledged messages.
+    pub(super) fn start_segment(&mut self) {
+        let inbox_numbers = std::mem::take(&mut self.inbox_numbers);
+        *self = Self { inbox_numbers, ..Self::default() };
     }
 
-    /// A user whose row is locked.
+    /// The row of a user, or [`Stop::Again`] if it is not locked.
     pub(super) fn user(&mut self, user: UserId) -> Result<&mut User, Stop> {
         self.users.get_mut(&user).ok_or(Stop::Again)
     }

@@ -7,13 +7,13 @@ use dm_core::store::{
     UserId,
 };
 
-use super::state::{BatchState, Content, Stop};
 use crate::codec;
+use crate::write::state::{BatchState, Content, Stop};
 
-/// The entry that keeps a device's cursor from moving on.
+/// An entry that blocks the cursor of a device.
 struct Unacknowledged {
     seq: u64,
-    /// The highest entry below it that was acknowledged individually before this run.
+    /// The highest entry below it that was acknowledged individually before this segment.
     acked_below: Option<u64>,
 }
 
@@ -41,7 +41,7 @@ impl BatchState {
         Ok(Outcome::Acknowledged(Acknowledged { cursor: InboxSeq::new(advanced), ..done }))
     }
 
-    /// The entry of a user about a message; zero when there is none.
+    /// The number of a user's entry about a message; zero when there is none.
     fn entry_about(&self, user: UserId, id: MessageId) -> InboxSeq {
         match self.inbox_numbers.get(&id) {
             Some(numbers) if numbers.sender == user => numbers.sender_seq,
@@ -50,9 +50,11 @@ impl BatchState {
         }
     }
 
-    /// Where a cursor comes to stand that moves over what follows it and is acknowledged. The device's own entries are
-    /// passed over, and so are notices and missing entries with an acknowledged entry above them: an acknowledgement by
-    /// message id cannot name those, and deliveries are in order.
+    /// Returns the cursor after it moved over the acknowledged entries that follow it.
+    ///
+    /// Entries that the device caused do not block it. Neither do notices and missing entries that
+    /// have an acknowledged entry above them: an acknowledgement by message id cannot name those,
+    /// and deliveries are in order.
     fn advance_cursor(&self, who: &Principal, cursor: u64, floor: u64) -> u64 {
         let Some(device) = self.devices.get(who) else { return cursor };
         let highest = device.highest_acked.max(device.newly_acked.last().copied());
@@ -69,7 +71,7 @@ impl BatchState {
         newly.max(stored).map_or(cursor, |ahead| ahead.max(cursor))
     }
 
-    /// The first message after a number that the device did not cause and did not acknowledge.
+    /// The first entry above `after` for a message that the device neither caused nor acknowledged.
     fn first_unacknowledged(&self, who: &Principal, after: u64) -> Option<Unacknowledged> {
         let device = self.devices.get(who)?;
         let above = (Bound::Excluded(after), Bound::Unbounded);
@@ -77,7 +79,7 @@ impl BatchState {
         if let Some((&seq, &acked_below)) = stored {
             return Some(Unacknowledged { seq, acked_below });
         }
-        // What this run appended is above all that was there.
+        // Entries that this segment appended are above all stored ones.
         let origin = codec::origin(Some(&who.device));
         self.entries
             .iter()

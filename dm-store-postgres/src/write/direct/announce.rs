@@ -1,22 +1,23 @@
-//! Telling the peers of publishers.
+//! Notices about new keys, appended to the inboxes of the publishers' peers.
 //!
-//! Like expiry it takes users whom nobody names, and passes over those that another commit holds. A publisher's row is
-//! taken first: whoever writes an announcement holds it.
+//! The write names no user. It locks publishers and peers as it finds them, and skips rows that
+//! another transaction has locked. A publisher's row is locked first, because each transaction that
+//! writes an announcement holds that lock.
 
 use dm_core::notify::Notification;
 use dm_core::store::{AnnounceKeys, Event, InboxEntry, InboxSeq, KeyRecord, Notice, Outcome, UserId};
 
-use super::pipeline::{Pipeline, param};
 use crate::codec;
 use crate::connection::Client;
 use crate::error::Fault;
+use crate::write::pipeline::{Pipeline, param};
 
 const TAKE_PUBLISHER: &str = "SELECT u.id, u.key_version, u.key, u.key_binding, u.key_published_at
     FROM announcements n JOIN users u ON u.id = n.publisher
     WHERE n.publisher > $1 ORDER BY n.publisher LIMIT 1 FOR UPDATE OF u SKIP LOCKED";
 
-/// In the order in which their conversations were opened.
-pub(crate) const TAKE_PEERS: &str = "SELECT t.number, u.id, u.inbox_head FROM (
+/// Locks peers, in the order in which their conversations with the publisher were opened.
+pub(super) const TAKE_PEERS: &str = "SELECT t.number, u.id, u.inbox_head FROM (
         SELECT c.a_number AS number, c.b AS peer FROM conversations c
         WHERE c.a = $1 AND c.a_number > $2 AND c.a_number <= $3
         UNION ALL
@@ -31,14 +32,15 @@ const INSERT_NOTICES: &str = "INSERT INTO inbox (user_id, seq, at, notice)
 const RAISE_HEADS: &str = "UPDATE users u SET inbox_head = n.seq, oldest_at = coalesce(u.oldest_at, $3)
     FROM unnest($1::bytea[], $2::bigint[]) AS n(id, seq) WHERE u.id = n.id";
 
-pub(super) async fn announce(client: Client<'_>, write: &AnnounceKeys) -> Result<Outcome, Fault> {
+/// Appends up to `write.limit` notices.
+pub(crate) async fn announce(client: Client<'_>, write: &AnnounceKeys) -> Result<Outcome, Fault> {
     let mut appended = Vec::new();
     let mut last = Vec::new();
     while appended.len() < write.limit
         && let Some((publisher, record)) = next_publisher(client, &last).await?
     {
         last = publisher.as_bytes().to_vec();
-        step(client, write, publisher, record, &mut appended).await?;
+        notify_peers(client, write, publisher, record, &mut appended).await?;
     }
     let mut pipeline = Pipeline::new(client);
     pipeline.add("SELECT EXISTS (SELECT FROM announcements)", Vec::new()).await?;
@@ -47,6 +49,8 @@ pub(super) async fn announce(client: Client<'_>, write: &AnnounceKeys) -> Result
     Ok(Outcome::KeysAnnounced { appended, more })
 }
 
+/// Locks the first publisher above `after` with an announcement whose row no other transaction has
+/// locked. Returns the publisher with the current key.
 async fn next_publisher(
     client: Client<'_>,
     after: &[u8],
@@ -58,8 +62,9 @@ async fn next_publisher(
     Ok(Some((publisher, codec::key_record(publisher, &row, 1)?)))
 }
 
-/// Tells peers of a publisher whose row is held, as long as the limit and other commits allow.
-async fn step(
+/// Appends a notice for each peer of a locked publisher, up to the limit or to the first peer that
+/// another transaction has locked.
+async fn notify_peers(
     client: Client<'_>,
     write: &AnnounceKeys,
     publisher: UserId,
@@ -79,7 +84,7 @@ async fn step(
     let rows = pipeline.execute().await?.next().unwrap_or_default();
     let (mut reached, mut peers, mut seqs) = (told, Vec::new(), Vec::new());
     for row in rows {
-        // What comes after a peer that is passed over waits for the next step.
+        // A peer was skipped. The notices from that one on wait for the next write.
         if row.try_get::<_, i64>(0)? != reached + 1 {
             break;
         }

@@ -1,28 +1,28 @@
 //! Expiring the oldest entries of inboxes.
 //!
-//! Expiry takes users whom nobody names, so it never waits for them: those that another commit holds are passed over, and
-//! there is more to do.
+//! The write names no user, so it never waits for a lock: it skips users whose rows another
+//! transaction has locked, and its outcome says that there is more to do.
 
 use dm_core::store::{Expire, Outcome};
 
-use super::pipeline::{Pipeline, param};
 use crate::codec;
 use crate::connection::Client;
 use crate::error::Fault;
+use crate::write::pipeline::{Pipeline, param};
 
-/// Inboxes at a time.
+/// Inboxes that are locked at a time, at most.
 const INBOXES: i64 = 16;
 
-pub(crate) const TAKE_OLDEST: &str = "SELECT u.id, u.inbox_floor FROM users u
+pub(super) const TAKE_OLDEST: &str = "SELECT u.id, u.inbox_floor FROM users u
     WHERE u.oldest_at < $1 ORDER BY u.oldest_at LIMIT $2 FOR UPDATE OF u SKIP LOCKED";
 
-pub(crate) const OLDEST_ENTRIES: &str = "SELECT n.id, e.seq, e.at
+pub(super) const OLDEST_ENTRIES: &str = "SELECT n.id, e.seq, e.at
     FROM unnest($1::bytea[], $2::bigint[]) WITH ORDINALITY AS n(id, floor, place)
     CROSS JOIN LATERAL (SELECT i.seq, i.at FROM inbox i WHERE i.user_id = n.id AND i.seq > n.floor
                         ORDER BY i.seq LIMIT $3) e
     ORDER BY n.place, e.seq";
 
-pub(crate) const DELETE_ENTRIES: &str = "DELETE FROM inbox i
+pub(super) const DELETE_ENTRIES: &str = "DELETE FROM inbox i
     USING unnest($1::bytea[], $2::bigint[]) AS n(id, floor) WHERE i.user_id = n.id AND i.seq <= n.floor";
 
 const DELETE_ACKED: &str = "DELETE FROM acked k
@@ -31,16 +31,20 @@ const DELETE_ACKED: &str = "DELETE FROM acked k
 const RAISE_FLOORS: &str = "UPDATE users u SET inbox_floor = n.floor, oldest_at = n.oldest_at
     FROM unnest($1::bytea[], $2::bigint[], $3::bigint[]) AS n(id, floor, oldest_at) WHERE u.id = n.id";
 
-/// What goes of one inbox.
+/// The expiry of one inbox.
 struct InboxExpiry {
     user: Vec<u8>,
+    /// The number of the newest entry to delete.
     floor: i64,
+    /// The time of the oldest entry that stays; `None` if none does.
     oldest_at: Option<i64>,
-    /// Whether an entry was met that stays.
+    /// Whether an entry was found that stays.
     is_complete: bool,
 }
 
-pub(super) async fn expire(client: Client<'_>, write: &Expire) -> Result<Outcome, Fault> {
+/// Deletes up to `write.limit` entries from before `write.before`, from the inboxes with the oldest
+/// entries.
+pub(crate) async fn expire(client: Client<'_>, write: &Expire) -> Result<Outcome, Fault> {
     let before = codec::time(write.before);
     let mut entries = 0;
     while entries < write.limit {
@@ -57,8 +61,8 @@ pub(super) async fn expire(client: Client<'_>, write: &Expire) -> Result<Outcome
             let (user, floor) = (row.try_get(0)?, row.try_get(1)?);
             inboxes.push(InboxExpiry { user, floor, oldest_at: None, is_complete: false });
         }
-        entries += choose(client, &mut inboxes, before, left).await?;
-        remove(client, &inboxes).await?;
+        entries += find_floors(client, &mut inboxes, before, left).await?;
+        delete(client, &inboxes).await?;
     }
     let mut pipeline = Pipeline::new(client);
     pipeline.add("SELECT EXISTS (SELECT FROM users WHERE oldest_at < $1)", vec![param(before)]).await?;
@@ -67,12 +71,17 @@ pub(super) async fn expire(client: Client<'_>, write: &Expire) -> Result<Outcome
     Ok(Outcome::Expired { entries, more })
 }
 
-/// Decides how far each inbox goes, up to a limit in all.
-async fn choose(client: Client<'_>, inboxes: &mut [InboxExpiry], before: i64, left: usize) -> Result<usize, Fault> {
+/// Finds the new floor of each inbox. Returns the number of entries to delete, up to `left`.
+async fn find_floors(
+    client: Client<'_>,
+    inboxes: &mut [InboxExpiry],
+    before: i64,
+    left: usize,
+) -> Result<usize, Fault> {
     let mut pipeline = Pipeline::new(client);
     let users: Vec<&[u8]> = inboxes.iter().map(|inbox| inbox.user.as_slice()).collect();
     let floors: Vec<i64> = inboxes.iter().map(|inbox| inbox.floor).collect();
-    // One more than may go, which is then the oldest.
+    // One more than may be deleted: it is then the oldest entry that stays.
     let most = codec::count(left.saturating_add(1));
     pipeline.add(OLDEST_ENTRIES, vec![param(users), param(floors), param(most)]).await?;
     let rows = pipeline.execute().await?.next().unwrap_or_default();
@@ -96,7 +105,8 @@ async fn choose(client: Client<'_>, inboxes: &mut [InboxExpiry], before: i64, le
     Ok(removed)
 }
 
-async fn remove(client: Client<'_>, inboxes: &[InboxExpiry]) -> Result<(), Fault> {
+/// Deletes the entries up to each inbox's floor, and their acknowledgements.
+async fn delete(client: Client<'_>, inboxes: &[InboxExpiry]) -> Result<(), Fault> {
     let users: Vec<&[u8]> = inboxes.iter().map(|inbox| inbox.user.as_slice()).collect();
     let floors: Vec<i64> = inboxes.iter().map(|inbox| inbox.floor).collect();
     let oldest: Vec<Option<i64>> = inboxes.iter().map(|inbox| inbox.oldest_at).collect();

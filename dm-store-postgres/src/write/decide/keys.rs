@@ -2,7 +2,7 @@
 
 use dm_core::store::{Outcome, PublishKey};
 
-use super::state::{BatchState, Stop};
+use crate::write::state::{BatchState, Stop};
 
 impl BatchState {
     pub(super) fn publish_key(&mut self, write: &PublishKey) -> Result<Outcome, Stop> {
@@ -12,7 +12,8 @@ impl BatchState {
             return Ok(Outcome::KeyPublished { record, changed });
         }
         (user.key, user.has_new_key) = (Some(record), true);
-        // All conversations open now; in those opened later the peer looks the key up.
+        // The peers of all conversations that exist now get a notice. In a later conversation the
+        // peer looks the key up.
         let until = user.conversations;
         if until > 0 {
             self.announcements.insert(write.user, until);

@@ -2,7 +2,7 @@
 
 use dm_core::store::{Conversation, Event, Notice, OpenConversation, Outcome, ServerSequence};
 
-use super::state::{BatchState, Content, ConversationHead, Stop};
+use crate::write::state::{BatchState, Content, ConversationHead, Stop};
 
 impl BatchState {
     pub(super) fn open_conversation(&mut self, write: &OpenConversation) -> Result<Outcome, Stop> {

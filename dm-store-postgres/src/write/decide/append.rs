@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use dm_core::store::{AppendMessage, Appended, Event, Outcome, Refusal};
 
-use super::state::{BatchState, Content, InboxNumbers, SentMessage, Stop};
+use crate::write::state::{BatchState, Content, InboxNumbers, SentMessage, Stop};
 
 impl BatchState {
     pub(super) fn append_message(&mut self, write: &AppendMessage) -> Result<Outcome, Stop> {

@@ -1,46 +1,48 @@
-//! Taking numbers together with the locks.
+//! Reserving numbers together with the locks.
 //!
-//! Nearly every message that is sent is stored. So a run that sends moves the heads of its inboxes
-//! and conversations on when it locks them, by as much as it is going to append, and reads what it
-//! found: one change of a row, where locking or reading it and changing it are two. For what is
-//! refused or repeated after all, `flush` moves them back, before the commit: until then nobody
-//! sees either.
+//! Nearly every message that is sent is stored. So a segment that sends raises the heads of its
+//! inboxes and conversations with the statement that locks them, by as much as it is going to
+//! append, and reads the rows that this statement returns. That is one change of a row; locking or
+//! reading it first and changing it later are two. Numbers of writes that are refused or repeated
+//! are given back by the flush, before the commit; until then no other transaction sees the raised
+//! heads.
 
 use std::collections::BTreeMap;
 
 use dm_core::store::{ConversationId, Timestamp, UserId, Write};
 use uuid::Uuid;
 
-use super::pipeline::{Pipeline, param};
-use super::lock_set::LockSet;
 use crate::codec;
 use crate::error::Fault;
+use crate::write::lock_set::LockSet;
+use crate::write::pipeline::{Pipeline, param};
 
-/// Locks users, and moves their heads on. It takes the rows in the order of the array, for a loop
-/// over it is the only plan that is left to the planner: see
-/// [`parameters`](crate::connection::parameters), and the test that looks at the plan.
+/// Locks users, and raises their inbox heads. It locks the rows in the order of the array, because
+/// a loop over the array is the only plan that the session's settings leave to the planner: see
+/// [`parameters`](crate::connection::parameters). A test in `query_plans.rs` checks the plan.
 pub(crate) const RESERVE_ENTRIES: &str = "UPDATE users u SET inbox_head = u.inbox_head + n.entries
     FROM unnest($1::bytea[], $2::bigint[]) AS n(id, entries) WHERE u.id = n.id
     RETURNING u.id, u.inbox_head, u.inbox_floor, u.oldest_at, u.conversations,
            u.registrations, u.key_version, u.key, u.key_binding, u.key_published_at, n.entries";
 
-/// Moves the heads of conversations on whose users are locked.
-pub(crate) const RESERVE_MESSAGES: &str =
+/// Raises the heads of conversations whose participants are locked.
+pub(super) const RESERVE_MESSAGES: &str =
     "UPDATE conversations c SET head = c.head + n.messages, last_at = n.last_at
     FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS n(id, messages, last_at) WHERE c.id = n.id
     RETURNING c.id, c.a, c.b, c.opened_at, c.head, n.messages";
 
-/// What a run appends if nothing of it is refused or repeated.
+/// The counts of entries and messages that a segment appends if none of its sends is refused or
+/// repeated.
 pub(super) struct Reservation {
-    /// Entries of each user of the batch: none for those who are only locked.
+    /// New entries of each user of the batch. Zero for users who are only locked.
     entries: BTreeMap<UserId, usize>,
-    /// Messages of each conversation, and the time of the last one.
+    /// New messages of each conversation, and the time of the last one.
     messages: BTreeMap<ConversationId, (usize, Timestamp)>,
 }
 
 impl Reservation {
-    /// None if the run appends no message, if this node does not know to whom, or if it opens
-    /// conversations, which it may append to.
+    /// `None` if the segment appends no message, if the participants of a conversation are not in
+    /// the cache, or if the segment opens conversations, to which it may also append.
     pub(super) fn of(writes: &[Write], lock_set: &LockSet) -> Option<Self> {
         if !lock_set.unresolved.is_empty() {
             return None;
@@ -64,13 +66,13 @@ impl Reservation {
         (!messages.is_empty()).then_some(Self { entries, messages })
     }
 
-    pub(super) async fn entries(&self, pipeline: &mut Pipeline<'_>) -> Result<(), Fault> {
+    pub(super) async fn reserve_entries(&self, pipeline: &mut Pipeline<'_>) -> Result<(), Fault> {
         let users: Vec<Vec<u8>> = self.entries.keys().map(|user| user.as_bytes().to_vec()).collect();
         let entries: Vec<i64> = self.entries.values().map(|entries| codec::count(*entries)).collect();
         pipeline.add(RESERVE_ENTRIES, vec![param(users), param(entries)]).await
     }
 
-    pub(super) async fn messages(&self, pipeline: &mut Pipeline<'_>) -> Result<(), Fault> {
+    pub(super) async fn reserve_messages(&self, pipeline: &mut Pipeline<'_>) -> Result<(), Fault> {
         let ids: Vec<Uuid> = self.messages.keys().map(|id| codec::uuid(id.as_bytes())).collect();
         let counts: Vec<i64> = self.messages.values().map(|(count, _)| codec::count(*count)).collect();
         let times: Vec<i64> = self.messages.values().map(|(_, last_at)| codec::time(*last_at)).collect();
