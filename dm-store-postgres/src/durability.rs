@@ -1,4 +1,4 @@
-//! What a commit on the server survives.
+//! The durability of commits, as the server's settings and replicas determine it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,9 +11,10 @@ use crate::connection::is_lost;
 use crate::error::from_postgres;
 use crate::read::Reader;
 
-/// Whether the server syncs its log, whether this session waits for that, whether it waits for a
-/// replica, and whether there are replicas now: neither base backups nor readers of logical slots,
-/// to which no host fails over. A setting that an engine does not have is none that is off.
+/// Reads four values: whether the server syncs its log, the session's `synchronous_commit`, whether
+/// synchronous replicas are named, and whether replicas are connected now. Base backups and readers
+/// of logical slots are no replicas, since no host fails over to them. A missing `fsync` or
+/// `synchronous_commit`, on another engine, counts as on.
 const SETTINGS: &str = "SELECT coalesce(current_setting('fsync', true), 'on') = 'on',
         coalesce(current_setting('synchronous_commit', true), 'on'),
         coalesce(current_setting('synchronous_standby_names', true), '') <> '',
@@ -22,8 +23,8 @@ const SETTINGS: &str = "SELECT coalesce(current_setting('fsync', true), 'on') = 
                     SELECT FROM pg_replication_slots AS s
                     WHERE s.active_pid = r.pid AND s.slot_type = 'logical'))";
 
-/// The durability that was found last. It is looked at again when it is asked for, at a bounded
-/// rate: replicas come and go, and settings are changed, while the store is open. Clones share it.
+/// The durability that was found last. Requests for it start a new check at a bounded rate, because
+/// replicas come and go and settings change while the store is open. Clones share the value.
 #[derive(Clone, Debug)]
 pub(crate) struct ObservedDurability {
     state: Arc<Mutex<State>>,
@@ -33,13 +34,13 @@ pub(crate) struct ObservedDurability {
 #[derive(Debug)]
 struct State {
     found: Durability,
-    /// The time at which the last look began.
+    /// The time at which the last check began.
     checked_at: Instant,
-    /// Whether it is under way.
+    /// Whether a check is running.
     is_checking: bool,
 }
 
-/// A look that is under way. It is over when this is dropped.
+/// A running check. It ends when this is dropped.
 struct RunningCheck(ObservedDurability);
 
 impl ObservedDurability {
@@ -48,8 +49,8 @@ impl ObservedDurability {
         Self { state: Arc::new(Mutex::new(state)), interval }
     }
 
-    /// The durability that was found last. If that was a while ago, a task looks again, so that
-    /// later calls tell it.
+    /// The durability that was found last. If the last check is older than the interval, a new task
+    /// checks again, for later calls.
     pub(crate) fn get(&self, reader: &Reader) -> Durability {
         let mut state = self.lock();
         if !state.is_checking
@@ -61,8 +62,8 @@ impl ObservedDurability {
             runtime.spawn(async move {
                 match reader.rows(SETTINGS, &[]).await.map(|rows| rows.first().map(durability_of)) {
                     Ok(Some(Ok(found))) => check.0.set(found),
-                    // Reads fail as well, and tell more.
-                    Ok(_) | Err(_) => tracing::debug!("the server did not tell what a commit survives"),
+                    // Reads of the service fail, too, and report the error.
+                    Ok(_) | Err(_) => tracing::debug!("cannot read the server's durability settings"),
                 }
             });
         }
@@ -80,7 +81,7 @@ impl ObservedDurability {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing panics while it is locked; a poisoned state is whole.
+        // Nothing panics while this is locked, so a poisoned state is complete.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -91,17 +92,19 @@ impl Drop for RunningCheck {
     }
 }
 
-/// Finds it out, says so if it is less than a power cut and a failover, and refuses it if it is
-/// less than what is asked for.
+/// Reads the server's durability. Logs a warning if commits do not survive a power cut and a
+/// failover.
+///
+/// A server that does not have the settings counts as [`Durability::Synced`], with a warning.
 ///
 /// # Errors
-/// [`StoreErrorKind::Engine`] for a server that gives less.
+/// [`StoreErrorKind::Engine`] for a server that gives less than `least`.
 pub(crate) async fn check(client: &Client, least: Durability) -> Result<Durability, StoreError> {
     let found = match client.query_one(SETTINGS, &[]).await {
         Ok(row) => durability_of(&row).map_err(from_postgres)?,
         Err(error) if is_lost(&error) => return Err(from_postgres(error)),
         Err(_) => {
-            tracing::warn!("the server does not tell whether it syncs and whether it has replicas");
+            tracing::warn!("cannot read whether the server syncs and whether it has replicas");
             return Ok(Durability::Synced);
         }
     };
@@ -116,7 +119,7 @@ pub(crate) async fn check(client: &Client, least: Durability) -> Result<Durabili
     Ok(found)
 }
 
-/// The loss that a server allows, if it allows one.
+/// The loss that a server may cause, as a warning; `None` if there is none.
 const fn risk(found: Durability) -> Option<&'static str> {
     match found {
         Durability::NotSynced => {
@@ -129,6 +132,7 @@ const fn risk(found: Durability) -> Option<&'static str> {
     }
 }
 
+/// The durability that the values of [`SETTINGS`] mean.
 fn durability_of(row: &Row) -> Result<Durability, tokio_postgres::Error> {
     let (syncs, waits): (bool, &str) = (row.try_get(0)?, row.try_get(1)?);
     let (names_replicas, has_replicas): (bool, bool) = (row.try_get(2)?, row.try_get(3)?);
@@ -142,7 +146,7 @@ fn durability_of(row: &Row) -> Result<Durability, tokio_postgres::Error> {
     })
 }
 
-/// More is better.
+/// A rank by which durabilities compare: higher is better.
 const fn rank(durability: Durability) -> u8 {
     match durability {
         Durability::Synced => 2,
@@ -159,7 +163,7 @@ mod tests {
     use crate::config::PostgresConfig;
     use crate::connection::{self, Connections};
 
-    /// A reader whose server is not there.
+    /// A reader whose server does not exist.
     fn reader() -> Reader {
         let config = PostgresConfig::default();
         let parameters = connection::parameters("host=/nowhere user=nobody", &config).unwrap();
@@ -167,7 +171,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_server_is_asked_again_at_a_bounded_rate_and_once_at_a_time() {
+    async fn checks_run_at_a_bounded_rate_and_one_at_a_time() {
         let reader = reader();
         let check = |known: &ObservedDurability| {
             assert_eq!(known.get(&reader), Durability::NotSynced);
@@ -180,16 +184,16 @@ mod tests {
         let always = ObservedDurability::new(Durability::NotSynced, Duration::ZERO);
         let (first, second) = (check(&always), check(&always));
         assert!(first.0);
-        assert_eq!(first, second, "one is under way");
+        assert_eq!(first, second, "a check is running");
         while always.lock().is_checking {
             tokio::task::yield_now().await;
         }
         let third = check(&always);
-        assert!(third.0 && third.1 > first.1, "what failed is tried again");
+        assert!(third.0 && third.1 > first.1, "a failed check is repeated");
     }
 
     #[test]
-    fn without_a_runtime_the_last_word_stands() {
+    fn without_a_runtime_the_last_value_stands() {
         let known = ObservedDurability::new(Durability::Synced, Duration::ZERO);
         assert_eq!(known.get(&reader()), Durability::Synced);
         assert!(!known.lock().is_checking);

@@ -4,20 +4,20 @@ use std::borrow::Cow;
 
 use dm_core::store::Invalid;
 
-/// The schema that a store's tables are in: `dm` unless the host needs another one, because a
-/// schema of its own is called so or because a database holds several stores.
+/// The name of the schema of a store's tables. Default `dm`. A host needs another one if its own
+/// schema has that name, or if a database holds several stores.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SchemaName(Cow<'static, str>);
 
 impl SchemaName {
-    /// Most characters.
+    /// The maximum length, in characters.
     pub const MAX_LEN: usize = 32;
 
-    /// A name: lower-case ASCII letters, digits and underscores, beginning with a letter, at most
-    /// [`MAX_LEN`](Self::MAX_LEN) characters. PostgreSQL keeps what begins with `pg_` for itself.
+    /// Parses a name: lower-case ASCII letters, digits and underscores, beginning with a letter, at
+    /// most [`MAX_LEN`](Self::MAX_LEN) characters. PostgreSQL reserves names that begin with `pg_`.
     ///
     /// # Errors
-    /// When it is anything else.
+    /// [`Invalid`], with the rule that the name breaks.
     pub fn new(name: impl Into<String>) -> Result<Self, Invalid> {
         let name = name.into();
         let refused = |reason| Err(Invalid::new("schema", reason));
@@ -28,15 +28,15 @@ impl SchemaName {
             return refused("does not begin with a lower-case letter");
         }
         if !name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_') {
-            return refused("not only lower-case letters, digits and underscores");
+            return refused("has characters other than lower-case letters, digits and underscores");
         }
         if name.starts_with("pg_") {
-            return refused("kept by PostgreSQL for itself");
+            return refused("begins with `pg_`, which PostgreSQL reserves");
         }
         Ok(Self(Cow::Owned(name)))
     }
 
-    /// The characters.
+    /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_schema_s_name_is_a_short_identifier() {
+    fn a_schema_name_is_a_short_identifier() {
         for name in ["dm", "a", "user", "chat2_dm", "abcdefghijklmnopqrstuvwxyz012345"] {
             assert_eq!(SchemaName::new(name).unwrap().as_str(), name);
         }

@@ -1,4 +1,4 @@
-//! The store that hosts hold.
+//! The store, as hosts use it.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -20,8 +20,8 @@ use crate::read::Reader;
 use crate::schema;
 use crate::write::{CommitMarkers, Committer, ParticipantsCache, remove_stale};
 
-/// A [`Store`] in a PostgreSQL database. Clones are handles to the same connections, which close with the last of them
-/// and with the last commit that is under way.
+/// A [`Store`] in a PostgreSQL database. Clones share the same connections. The connections close
+/// when the last clone is dropped and the last running commit has ended.
 #[derive(Clone)]
 pub struct PostgresStore {
     committer: Arc<Committer>,
@@ -30,25 +30,30 @@ pub struct PostgresStore {
 }
 
 impl PostgresStore {
-    /// Opens the store in a database, without TLS, and brings its schema to this library's version. The database must
-    /// exist. `parameters` are those of libpq: `host=… user=… dbname=…` or a `postgres://` address.
-    ///
-    /// Cancel safe: the schema is the old or the new one.
+    /// Opens the store in a database, without TLS and with the default configuration, and brings
+    /// its schema to this library's version. The database must exist. `parameters` are those of
+    /// libpq: `host=… user=… dbname=…` or a `postgres://` address.
     ///
     /// # Errors
-    /// [`NewerSchema`](StoreErrorKind::NewerSchema) when a newer version of the library was here,
-    /// and nothing is changed; [`ForeignTables`](StoreErrorKind::ForeignTables) when the schema
-    /// holds tables of others, of which the error's source names one, and nothing is changed;
-    /// [`Unavailable`](StoreErrorKind::Unavailable) when the server cannot be reached or is a
-    /// standby, which takes no writes; [`Engine`](StoreErrorKind::Engine) when it refuses the user,
-    /// gives less than [`least_durability`](PostgresConfig::least_durability), or `parameters` are
-    /// not valid.
+    /// - [`NewerSchema`](StoreErrorKind::NewerSchema) when a newer version of the library wrote the
+    ///   schema. Nothing is changed.
+    /// - [`ForeignTables`](StoreErrorKind::ForeignTables) when the schema holds tables of others.
+    ///   The error's source names one of them. Nothing is changed.
+    /// - [`Unavailable`](StoreErrorKind::Unavailable) when the server cannot be reached, or is a
+    ///   standby, which accepts no writes.
+    /// - [`Engine`](StoreErrorKind::Engine) when the server refuses the user or gives less than
+    ///   [`least_durability`](PostgresConfig::least_durability), or when `parameters` are not
+    ///   valid.
+    ///
+    /// # Cancel safety
+    /// After a drop of the future the schema is the old or the new one.
     pub async fn open(parameters: &str) -> Result<Self, StoreError> {
         Self::open_with(parameters, NoTls, &PostgresConfig::default()).await
     }
 
-    /// Opens the store with choices, and with TLS if `tls` is a connector for it, for instance `MakeRustlsConnect` of
-    /// `tokio-postgres-rustls`. With `sslmode=require` among the parameters nothing goes over the network without it.
+    /// Opens the store with a configuration and a TLS connector, for instance `MakeRustlsConnect`
+    /// of `tokio-postgres-rustls`. With `sslmode=require` among the parameters, nothing is sent
+    /// over the network without TLS.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -85,7 +90,7 @@ impl std::fmt::Debug for PostgresStore {
 
 #[async_trait]
 impl Store for PostgresStore {
-    /// Runs on a task of its own, so that a caller who stops waiting does not stop it half-way.
+    /// Runs in a task of its own: a batch whose caller drops the future still runs to its end.
     async fn commit(&self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
         if batch.is_empty() {
             return Ok(Vec::new());
@@ -127,9 +132,10 @@ impl Store for PostgresStore {
         Ok(self.reader.depth(&who).await?)
     }
 
-    /// The durability by the server's settings when they were looked at last: at opening, and, on a
-    /// runtime of tokio, after calls of this, every
-    /// [`durability_interval`](PostgresConfig::durability_interval) at most. Answers from memory.
+    /// The durability that the last check of the server's settings found. Answers from memory.
+    ///
+    /// Settings are checked at opening. A call within a tokio runtime starts another check when the
+    /// last one is older than [`durability_interval`](PostgresConfig::durability_interval).
     fn status(&self) -> StoreStatus {
         let mut status = StoreStatus::default();
         status.durability = self.durability.get(&self.reader);

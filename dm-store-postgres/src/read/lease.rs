@@ -1,4 +1,4 @@
-//! A connection on which the server is asked something.
+//! A connection for one read.
 
 use deadpool_postgres::Object;
 use tokio::runtime::Handle;
@@ -6,9 +6,10 @@ use tokio::runtime::Handle;
 use crate::connection::{Connections, close};
 use crate::error::Fault;
 
-/// A connection of a read. A read that is dropped leaves its question with the server, which goes
-/// on with it: the connection goes back to the others when the server is done, and until then
-/// nobody is queued behind that question.
+/// A connection for one read.
+///
+/// When a read is dropped, the server still runs its statement. The connection returns to the pool
+/// only after that, so that no other read queues behind the statement.
 pub(super) struct ReadLease<'a> {
     connections: &'a Connections,
     connection: Option<Object>,
@@ -20,10 +21,10 @@ impl<'a> ReadLease<'a> {
     }
 
     pub(super) fn connection(&self) -> Result<&Object, Fault> {
-        self.connection.as_ref().ok_or(Fault::Corrupt("a connection that was given back"))
+        self.connection.as_ref().ok_or(Fault::Corrupt("the connection was already returned to the pool"))
     }
 
-    /// The server has answered, or did not in time.
+    /// Returns the connection to the pool with the server's answer, or closes it after a timeout.
     pub(super) fn finish<T>(mut self, answer: Result<T, Fault>) -> Result<T, Fault> {
         if let (Some(connection), Err(Fault::Timeout)) = (self.connection.take(), &answer) {
             close(connection);
@@ -38,7 +39,7 @@ impl Drop for ReadLease<'_> {
         let Ok(runtime) = Handle::try_current() else { return close(connection) };
         let connections = self.connections.clone();
         runtime.spawn(async move {
-            // Answered after what was asked before.
+            // The server answers this after the statement of the read.
             let done = connections.client(&connection).with_timeout(connection.simple_query("")).await;
             if done.is_err() {
                 close(connection);

@@ -1,4 +1,4 @@
-//! Reading: each call one statement, and so one snapshot.
+//! Reading: each call is one statement, and so sees one snapshot.
 
 mod lease;
 mod conversations;
@@ -25,7 +25,8 @@ use inbox::{DEPTH, DEVICES, INBOX_HEADS, statement as inbox_statement};
 const KEY: &str =
     "SELECT u.key_version, u.key, u.key_binding, u.key_published_at FROM users u WHERE u.id = $1";
 
-/// Reads on connections of its own. Every call may be dropped at any time: it is in no transaction.
+/// Reads, on connections of its own. Every call is cancel safe: it is in no transaction. Clones
+/// share the connections.
 #[derive(Clone)]
 pub(crate) struct Reader {
     connections: Connections,
@@ -36,7 +37,7 @@ impl Reader {
         Self { connections }
     }
 
-    /// The rows of a statement that reads.
+    /// Runs a statement that reads, and returns its rows.
     pub(crate) async fn rows(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Fault> {
         let lease = ReadLease::acquire(&self.connections).await?;
         let connection = lease.connection()?;
@@ -116,7 +117,7 @@ impl Reader {
     }
 }
 
-/// Every statement of a read.
+/// The statements of all reads.
 #[cfg(test)]
 pub(crate) fn statements() -> Vec<String> {
     let fixed = [KEY, CONVERSATION, CONVERSATIONS, INBOX_HEADS, DEVICES, DEPTH].map(str::to_owned);

@@ -21,7 +21,7 @@ pub(super) struct BatchState {
     pub(super) by_participants: HashMap<Participants, ConversationId>,
     /// Stored messages that were sent under a client id of this segment, by sender and client id.
     pub(super) sent: HashMap<(UserId, ClientMessageId), SentMessage>,
-    /// Devices of the users whose devices the segment registers or acknowledges for.
+    /// Devices of the users for whom the segment registers a device or acknowledges.
     pub(super) devices: BTreeMap<Principal, Device>,
     /// The inbox entries of messages that are acknowledged by their ids. Kept between segments.
     pub(super) inbox_numbers: HashMap<MessageId, InboxNumbers>,
@@ -29,8 +29,8 @@ pub(super) struct BatchState {
     pub(super) messages: Vec<(Arc<Message>, InboxNumbers)>,
     /// New inbox entries.
     pub(super) entries: Vec<Entry>,
-    /// Users with a new key whose peers get a notice, each with the number of the last of the
-    /// user's conversations that it concerns.
+    /// Announcements of new keys, by publisher: the peers of the publisher's conversations up to
+    /// this number get a notice.
     pub(super) announcements: BTreeMap<UserId, u64>,
 }
 
