@@ -6,8 +6,8 @@
 mod common;
 mod conformance;
 mod failover;
-mod held;
+mod abandoned_reads;
 mod lost_connections;
-mod names;
+mod schema_name;
 mod nodes;
 mod tls;

@@ -5,10 +5,10 @@ use dm_store_postgres::PostgresStore;
 use dm_test_servers::postgres::Cluster;
 
 use crate::common::harness::fresh;
-use crate::common::{self, append, conversation, dense, open, texts, user};
+use crate::common::{self, append, conversation, count_messages, open, texts, user};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ten_nodes_that_start_at_once_make_the_schema_once() {
+async fn ten_nodes_that_start_at_once_create_the_schema_once() {
     let database = Cluster::shared().empty_database();
     let nodes: Vec<_> = (0..10)
         .map(|_| {
@@ -94,7 +94,7 @@ async fn batches_of_three_nodes_in_opposite_orders_make_no_deadlock() {
     }
     for user in 0..USERS {
         let theirs = pairs.iter().zip(1..).filter(|((one, other), _)| [*one, *other].contains(&user));
-        assert_eq!(dense(&stores[1], user).await, theirs.map(|(_, n)| sent_in(n)).sum::<usize>());
+        assert_eq!(count_messages(&stores[1], user).await, theirs.map(|(_, n)| sent_in(n)).sum::<usize>());
     }
     let deadlocks = format!("SELECT deadlocks FROM pg_stat_database WHERE datname = '{}'", database.name());
     assert_eq!(database.sql(&deadlocks), "0");
@@ -124,7 +124,7 @@ async fn two_nodes_that_open_a_conversation_at_once_open_one() {
         let (mine, theirs) = (opened(&mine.unwrap()), opened(&theirs.unwrap()));
         assert_eq!(mine.0, theirs.0);
         assert!(mine.1 != theirs.1, "one of them opened it");
-        assert_eq!(dense(&one, 2 * n).await, 0);
+        assert_eq!(count_messages(&one, 2 * n).await, 0);
         assert_eq!(common::inbox(&other, a.into()).await.entries.len(), 1);
     }
 }

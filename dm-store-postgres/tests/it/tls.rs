@@ -23,7 +23,7 @@ fn authority() -> (CertificateDer<'static>, String, String) {
     (authority.der().clone(), certificate.pem(), key.serialize_pem())
 }
 
-fn trusting(authority: CertificateDer<'static>) -> MakeRustlsConnect {
+fn connector_trusting(authority: CertificateDer<'static>) -> MakeRustlsConnect {
     let mut roots = RootCertStore::empty();
     roots.add(authority).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -36,7 +36,7 @@ fn trusting(authority: CertificateDer<'static>) -> MakeRustlsConnect {
 }
 
 #[tokio::test]
-async fn tls_works_with_the_authority_of_the_server_and_with_no_other() {
+async fn tls_works_with_the_server_s_authority_and_no_other() {
     let (ours, certificate, key) = authority();
     let (other, ..) = authority();
     let server = Cluster::with_tls(&certificate, &key);
@@ -45,12 +45,12 @@ async fn tls_works_with_the_authority_of_the_server_and_with_no_other() {
 
     let without = PostgresStore::open(&parameters).await.unwrap_err();
     assert_eq!(without.kind(), StoreErrorKind::Unavailable, "{without:?}");
-    let untrusted = PostgresStore::open_with(&parameters, trusting(other), &config).await.unwrap_err();
+    let untrusted = PostgresStore::open_with(&parameters, connector_trusting(other), &config).await.unwrap_err();
     assert_eq!(untrusted.kind(), StoreErrorKind::Unavailable, "{untrusted:?}");
     let reached = "SELECT count(*) FROM pg_namespace WHERE nspname = 'dm'";
     assert_eq!(server.sql("postgres", reached), "0");
 
-    let store = PostgresStore::open_with(&parameters, trusting(ours), &config).await.unwrap();
+    let store = PostgresStore::open_with(&parameters, connector_trusting(ours), &config).await.unwrap();
     store.commit(vec![open(1, 1, 2)]).await.unwrap();
     assert!(store.conversation(conversation(1)).await.unwrap().is_some());
     let plain =

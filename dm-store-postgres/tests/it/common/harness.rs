@@ -9,14 +9,14 @@ use dm_store_postgres::PostgresStore;
 use dm_test_servers::postgres::{Cluster, Database};
 
 /// A store in a database of its own.
-pub struct Place {
+pub struct PostgresHarness {
     /// Connection parameters, which name a process's way to it.
     parameters: PathBuf,
     /// Dropped with the harness that made it.
     _database: Option<Database>,
 }
 
-impl Harness for Place {
+impl Harness for PostgresHarness {
     type Store = PostgresStore;
 
     async fn fresh() -> Self {
@@ -29,7 +29,7 @@ impl Harness for Place {
     }
 }
 
-impl CrashHarness for Place {
+impl CrashHarness for PostgresHarness {
     fn path(&self) -> &Path {
         &self.parameters
     }

@@ -41,7 +41,7 @@ pub async fn texts(store: &PostgresStore, reader: u64, n: u64) -> Vec<String> {
 }
 
 /// Asserts that an inbox has no holes and names no message twice; says how many messages.
-pub async fn dense(store: &PostgresStore, n: u64) -> usize {
+pub async fn count_messages(store: &PostgresStore, n: u64) -> usize {
     let page = inbox(store, who(n)).await;
     let seqs: Vec<_> = page.entries.iter().map(|entry| entry.seq.get()).collect();
     assert_eq!(seqs, (1..=page.head.get()).collect::<Vec<_>>());
@@ -51,7 +51,7 @@ pub async fn dense(store: &PostgresStore, n: u64) -> usize {
 }
 
 /// Waits until a query says `t`.
-pub async fn until(database: &dm_test_servers::postgres::Database, query: &str) {
+pub async fn wait_until(database: &dm_test_servers::postgres::Database, query: &str) {
     let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
     while database.sql(query) != "t" {
         assert!(std::time::Instant::now() < end, "it never came about: {query}");
@@ -60,7 +60,7 @@ pub async fn until(database: &dm_test_servers::postgres::Database, query: &str) 
 }
 
 /// A connection of the test's own.
-pub async fn session(database: &dm_test_servers::postgres::Database) -> tokio_postgres::Client {
+pub async fn connect(database: &dm_test_servers::postgres::Database) -> tokio_postgres::Client {
     let (client, connection) =
         tokio_postgres::connect(&database.parameters(), tokio_postgres::NoTls).await.unwrap();
     tokio::spawn(connection);
@@ -68,5 +68,5 @@ pub async fn session(database: &dm_test_servers::postgres::Database) -> tokio_po
 }
 
 /// Whether one session waits for a lock.
-pub const WAITS: &str = "SELECT count(*) = 1 FROM pg_stat_activity
+pub const ONE_SESSION_WAITS: &str = "SELECT count(*) = 1 FROM pg_stat_activity
                      WHERE datname = current_database() AND wait_event_type = 'Lock'";

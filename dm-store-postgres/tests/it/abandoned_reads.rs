@@ -13,10 +13,10 @@ use dm_test_servers::postgres::Database;
 use tokio_postgres::NoTls;
 
 use crate::common::harness::fresh;
-use crate::common::{WAITS, append_as, conversation, open, session, texts, until, user, who};
+use crate::common::{ONE_SESSION_WAITS, append_as, conversation, open, connect, texts, wait_until, user, who};
 
 /// A store with one connection for reads, on which a call may wait for as long as the test likes.
-async fn one_reader(database: &Database) -> PostgresStore {
+async fn store_with_one_read_connection(database: &Database) -> PostgresStore {
     let mut config = PostgresConfig::default();
     let patience = Duration::from_secs(60);
     config.read_connections = NonZeroUsize::MIN;
@@ -27,10 +27,10 @@ async fn one_reader(database: &Database) -> PostgresStore {
     store
 }
 
-type Held = Pin<Box<dyn Future<Output = ()> + Send>>;
+type BoxedRead = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Every call that reads the store.
-const READS: [fn(Service) -> Held; 9] = [
+const READS: [fn(Service) -> BoxedRead; 9] = [
     |dm| Box::pin(async move { drop(dm.key(user(1)).await) }),
     |dm| Box::pin(async move { drop(dm.conversation(&who(1), conversation(1)).await) }),
     |dm| Box::pin(async move { drop(dm.history(&who(1), conversation(1), HistoryRange::Newest, 1).await) }),
@@ -43,17 +43,17 @@ const READS: [fn(Service) -> Held; 9] = [
 ];
 
 #[tokio::test]
-async fn a_read_that_is_held_keeps_no_connection_from_others() {
+async fn a_read_that_is_not_polled_blocks_no_other_read() {
     let database = fresh();
-    let dm = Service::builder(one_reader(&database).await).start().unwrap();
-    let mut holder = session(&database).await;
+    let dm = Service::builder(store_with_one_read_connection(&database).await).start().unwrap();
+    let mut holder = connect(&database).await;
     for read in READS {
         let mut held = read(dm.clone());
         let lock = holder.transaction().await.unwrap();
         lock.batch_execute("LOCK TABLE dm.users").await.unwrap();
         let other = dm.clone();
         let other = tokio::spawn(async move { other.key(user(9)).await });
-        until(&database, WAITS).await;
+        wait_until(&database, ONE_SESSION_WAITS).await;
         let polled = poll_fn(|cx| Poll::Ready(held.as_mut().poll(cx).is_pending())).await;
         assert!(polled, "it waits for the connection");
         lock.rollback().await.unwrap();
@@ -65,10 +65,10 @@ async fn a_read_that_is_held_keeps_no_connection_from_others() {
 }
 
 #[tokio::test]
-async fn commits_go_on_while_all_connections_for_reads_are_taken() {
+async fn commits_proceed_while_all_read_connections_are_in_use() {
     let database = fresh();
-    let store = one_reader(&database).await;
-    let mut holder = session(&database).await;
+    let store = store_with_one_read_connection(&database).await;
+    let mut holder = connect(&database).await;
     let lock = holder.transaction().await.unwrap();
     // Sends look at no device.
     lock.batch_execute("LOCK TABLE dm.devices").await.unwrap();
@@ -78,7 +78,7 @@ async fn commits_go_on_while_all_connections_for_reads_are_taken() {
             tokio::spawn(async move { store.devices(user(n)).await })
         })
         .collect();
-    until(&database, WAITS).await;
+    wait_until(&database, ONE_SESSION_WAITS).await;
     store.commit(vec![append_as(1, 1, 1, 7).into()]).await.unwrap();
     for read in &reads {
         read.abort();
@@ -88,7 +88,7 @@ async fn commits_go_on_while_all_connections_for_reads_are_taken() {
 }
 
 #[tokio::test]
-async fn a_read_that_is_dropped_has_no_other_queued_behind_what_it_asked() {
+async fn no_read_queues_behind_the_statement_of_a_dropped_read() {
     let database = fresh();
     let mut config = PostgresConfig::default();
     config.read_connections = NonZeroUsize::new(2).unwrap();
@@ -97,12 +97,12 @@ async fn a_read_that_is_dropped_has_no_other_queued_behind_what_it_asked() {
     let store = PostgresStore::open_with(&database.parameters(), NoTls, &config).await.unwrap();
     store.commit(vec![open(1, 1, 2)]).await.unwrap();
     let dm = Service::builder(store).start().unwrap();
-    let mut holder = session(&database).await;
+    let mut holder = connect(&database).await;
     let lock = holder.transaction().await.unwrap();
     lock.batch_execute("LOCK TABLE dm.users").await.unwrap();
     let other = dm.clone();
     let dropped = tokio::spawn(async move { other.key(user(9)).await });
-    until(&database, WAITS).await;
+    wait_until(&database, ONE_SESSION_WAITS).await;
     dropped.abort();
     assert!(dropped.await.unwrap_err().is_cancelled());
     // Answered while the server still waits for the lock on behalf of the one that was dropped.

@@ -8,10 +8,10 @@ use dm_store_postgres::{PostgresConfig, PostgresStore, SchemaName};
 use dm_test_servers::postgres::{Cluster, Database};
 use tokio_postgres::NoTls;
 
-use crate::common::proxy::{Mood, Proxy};
+use crate::common::proxy::{Mode, Proxy};
 use crate::common::{self, append, conversation, inbox, open, who};
 
-async fn in_schema(database: &Database, schema: &str) -> Result<PostgresStore, StoreError> {
+async fn open_in_schema(database: &Database, schema: &str) -> Result<PostgresStore, StoreError> {
     let mut config = PostgresConfig::default();
     config.schema = SchemaName::new(schema).unwrap();
     PostgresStore::open_with(&database.parameters(), NoTls, &config).await
@@ -19,7 +19,7 @@ async fn in_schema(database: &Database, schema: &str) -> Result<PostgresStore, S
 
 /// What is in the database: relations with their numbers and columns, and the row of the version if
 /// there is one.
-fn contents(database: &Database) -> String {
+fn schema_contents(database: &Database) -> String {
     let relations = database.sql(
         "SELECT c.oid, c.relname, c.relkind, a.attname, a.atttypid FROM pg_class c
          LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
@@ -53,15 +53,15 @@ async fn a_schema_that_holds_tables_of_others_is_refused_and_left_as_it_is() {
     for (sql, name) in table {
         let database = Cluster::shared().empty_database();
         database.sql(&format!("CREATE SCHEMA dm; {sql}"));
-        is_refused(&database, name, &sql).await;
+        assert_refused(&database, name, &sql).await;
         // In another schema the store has its place there.
-        in_schema(&database, "chat_dm").await.unwrap();
-        is_refused(&database, name, &sql).await;
+        open_in_schema(&database, "chat_dm").await.unwrap();
+        assert_refused(&database, name, &sql).await;
     }
 }
 
 #[tokio::test]
-async fn a_schema_of_the_store_s_in_which_another_changed_a_table_is_refused_and_left_as_it_is() {
+async fn a_store_schema_with_a_changed_table_is_refused_and_left_as_it_is() {
     for sql in [
         "ALTER TABLE dm.devices ADD COLUMN note text",
         "DROP TABLE dm.devices; CREATE TABLE dm.devices (id integer)",
@@ -69,39 +69,39 @@ async fn a_schema_of_the_store_s_in_which_another_changed_a_table_is_refused_and
     ] {
         let database = common::harness::fresh();
         database.sql(sql);
-        is_refused(&database, "devices", sql).await;
+        assert_refused(&database, "devices", sql).await;
     }
 }
 
-async fn is_refused(database: &Database, name: &str, sql: &str) {
-    let before = contents(database);
+async fn assert_refused(database: &Database, name: &str, sql: &str) {
+    let before = schema_contents(database);
     let refused = PostgresStore::open(&database.parameters()).await.map(drop).unwrap_err();
     assert_eq!(refused.kind(), StoreErrorKind::ForeignTables, "{sql}: {refused:?}");
     let text = refused.source().unwrap().to_string();
     assert!(text.contains(&format!("`{name}`")), "{sql}: {text}");
-    assert_eq!(contents(database), before, "{sql}: it is changed");
+    assert_eq!(schema_contents(database), before, "{sql}: it is changed");
 }
 
 #[tokio::test]
-async fn stores_in_different_schemas_share_a_database_and_nothing_else() {
+async fn stores_in_different_schemas_of_a_database_share_no_data() {
     let database = Cluster::shared().empty_database();
     // The last is a reserved word.
     let schemas = ["dm", "other", "user"];
     for (n, schema) in (1..).zip(schemas) {
-        let store = in_schema(&database, schema).await.unwrap();
+        let store = open_in_schema(&database, schema).await.unwrap();
         store.commit(vec![open(n, n, 9), append(n, n, n).into()]).await.unwrap();
     }
     for (n, schema) in (1..).zip(schemas) {
-        let entries = inbox(&in_schema(&database, schema).await.unwrap(), who(9)).await.entries;
+        let entries = inbox(&open_in_schema(&database, schema).await.unwrap(), who(9)).await.entries;
         assert_eq!(entries.len(), 2, "the conversation and the message: {entries:?}");
         assert_eq!(entries[1].message().unwrap().conversation, conversation(n));
     }
 }
 
 /// A store whose database holds another one, with a conversation of the same people.
-struct Neighbour(Database);
+struct StoreBesideAnother(Database);
 
-impl Harness for Neighbour {
+impl Harness for StoreBesideAnother {
     type Store = PostgresStore;
 
     async fn fresh() -> Self {
@@ -112,15 +112,15 @@ impl Harness for Neighbour {
     }
 
     async fn open(&self) -> Result<PostgresStore, StoreError> {
-        in_schema(&self.0, "other").await
+        open_in_schema(&self.0, "other").await
     }
 }
 
 #[test]
-fn beside_another_store_the_contract_is_kept() {
+fn the_contract_holds_beside_another_store() {
     let modules = ["dense", "three_rows", "announcements", "idempotent"];
     let chosen: Vec<_> =
-        cases::<Neighbour>().into_iter().filter(|case| modules.contains(&case.module)).collect();
+        cases::<StoreBesideAnother>().into_iter().filter(|case| modules.contains(&case.module)).collect();
     assert!(chosen.len() > 15, "{}", chosen.len());
     for case in chosen {
         case.run();
@@ -128,21 +128,21 @@ fn beside_another_store_the_contract_is_kept() {
 }
 
 #[tokio::test]
-async fn a_pooler_that_drops_the_search_path_is_refused_and_makes_nothing_elsewhere() {
+async fn a_pooler_that_drops_the_search_path_is_refused_and_creates_nothing_elsewhere() {
     let elsewhere = "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace";
     let empty = Cluster::shared().empty_database();
     let made = Cluster::shared().empty_database();
     made.sql("CREATE SCHEMA dm");
     let filled = Cluster::shared().empty_database();
-    drop(in_schema(&filled, "dm").await.unwrap());
+    drop(open_in_schema(&filled, "dm").await.unwrap());
     for database in [&empty, &made, &filled] {
         let (proxy, parameters, _folder) = Proxy::in_front_of(database);
-        proxy.set(Mood::DropsOptions);
+        proxy.set(Mode::DropOptions);
         let refused = PostgresStore::open(&parameters).await.map(drop).unwrap_err();
         assert_eq!(refused.kind(), StoreErrorKind::Engine);
         assert!(refused.source().unwrap().to_string().contains("search_path"), "{refused:?}");
         assert_eq!(database.sql(elsewhere), "0");
-        proxy.set(Mood::Honest);
+        proxy.set(Mode::Forward);
         drop(PostgresStore::open(&parameters).await.unwrap());
     }
 }
