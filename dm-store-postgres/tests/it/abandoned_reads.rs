@@ -1,4 +1,4 @@
-//! Calls that wait for a connection, and callers who do not poll them.
+//! Reads that their callers stop polling or drop, and the connections that they hold.
 
 use std::future::{Future, poll_fn};
 use std::num::NonZeroUsize;
@@ -15,7 +15,7 @@ use tokio_postgres::NoTls;
 use crate::common::harness::fresh;
 use crate::common::{ONE_SESSION_WAITS, append_as, conversation, open, connect, texts, wait_until, user, who};
 
-/// A store with one connection for reads, on which a call may wait for as long as the test likes.
+/// A store with one connection for reads, and with timeouts longer than the test.
 async fn store_with_one_read_connection(database: &Database) -> PostgresStore {
     let mut config = PostgresConfig::default();
     let patience = Duration::from_secs(60);
@@ -29,7 +29,7 @@ async fn store_with_one_read_connection(database: &Database) -> PostgresStore {
 
 type BoxedRead = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Every call that reads the store.
+/// Every call of a service that reads the store.
 const READS: [fn(Service) -> BoxedRead; 9] = [
     |dm| Box::pin(async move { drop(dm.key(user(1)).await) }),
     |dm| Box::pin(async move { drop(dm.conversation(&who(1), conversation(1)).await) }),
@@ -55,9 +55,9 @@ async fn a_read_that_is_not_polled_blocks_no_other_read() {
         let other = tokio::spawn(async move { other.key(user(9)).await });
         wait_until(&database, ONE_SESSION_WAITS).await;
         let polled = poll_fn(|cx| Poll::Ready(held.as_mut().poll(cx).is_pending())).await;
-        assert!(polled, "it waits for the connection");
+        assert!(polled, "the read waits for the connection");
         lock.rollback().await.unwrap();
-        // Now the connection is the held one's.
+        // Now the connection belongs to the read that is not polled.
         assert!(matches!(other.await.unwrap(), Err(Error::NotFound)));
         let found = dm.key(user(9)).await;
         assert!(matches!(found, Err(Error::NotFound)), "{found:?}");
@@ -70,7 +70,7 @@ async fn commits_proceed_while_all_read_connections_are_in_use() {
     let store = store_with_one_read_connection(&database).await;
     let mut holder = connect(&database).await;
     let lock = holder.transaction().await.unwrap();
-    // Sends look at no device.
+    // A send reads no device.
     lock.batch_execute("LOCK TABLE dm.devices").await.unwrap();
     let reads: Vec<_> = (0..20)
         .map(|n| {
@@ -105,7 +105,7 @@ async fn no_read_queues_behind_the_statement_of_a_dropped_read() {
     wait_until(&database, ONE_SESSION_WAITS).await;
     dropped.abort();
     assert!(dropped.await.unwrap_err().is_cancelled());
-    // Answered while the server still waits for the lock on behalf of the one that was dropped.
+    // This read is answered while the statement of the dropped read still waits for the lock.
     assert!(dm.conversation(&who(1), conversation(1)).await.is_ok());
     lock.rollback().await.unwrap();
     assert!(matches!(dm.key(user(9)).await, Err(Error::NotFound)));

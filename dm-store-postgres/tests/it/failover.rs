@@ -1,4 +1,4 @@
-//! Servers that lose what was answered, and standbys.
+//! Servers that may lose answered messages, and standbys.
 
 use std::error::Error as _;
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ async fn durability_of(parameters: &str) -> Durability {
     open_with(parameters, Durability::NotSynced).await.unwrap().status().durability
 }
 
-/// Asserts that the server is refused when more is asked for, and why.
+/// Asserts that a server is refused for its durability, with an error that names the setting.
 async fn assert_refused(parameters: &str, least: Durability, setting: &str) {
     let refused = open_with(parameters, least).await.map(drop).unwrap_err();
     assert_eq!(refused.kind(), StoreErrorKind::Engine);
@@ -28,11 +28,11 @@ async fn assert_refused(parameters: &str, least: Durability, setting: &str) {
     assert!(text.contains(setting) && text.contains("least_durability"), "{text}");
 }
 
-/// Waits until a query on a server says `t`.
+/// Waits until a query on a server returns `t`.
 async fn wait_until(server: &Cluster, query: &str) {
     let end = Instant::now() + Duration::from_secs(60);
     while server.sql("postgres", query) != "t" {
-        assert!(Instant::now() < end, "it never came about: {query}");
+        assert!(Instant::now() < end, "this query never returned `t`: {query}");
         tokio::task::yield_now().await;
     }
 }
@@ -48,7 +48,7 @@ async fn a_standby_is_refused_as_unavailable_until_it_is_promoted() {
         let refused = PostgresStore::open(&parameters).await.map(drop).unwrap_err();
         assert_eq!(refused.kind(), StoreErrorKind::Unavailable, "{refused:?}");
     }
-    // Of several hosts the one that takes writes is used.
+    // Of several hosts, the one that accepts writes is used.
     let hosts =
         |server: &Cluster| server.parameters("postgres").split(' ').next().unwrap().replace("host=", "");
     let both = format!("host={},{} user=postgres dbname=postgres", hosts(&standby), hosts(&primary));
@@ -112,7 +112,7 @@ async fn a_later_replica_and_a_changed_setting_show_in_the_status_of_an_open_sto
     wait_for_durability(&store, Durability::NotSynced).await;
     drop(standby);
 
-    // Without a server the last word stands.
+    // Without a server, the last value stays.
     primary.crash();
     for _ in 0..3 {
         assert_eq!(store.status().durability, Durability::NotSynced);
@@ -120,11 +120,11 @@ async fn a_later_replica_and_a_changed_setting_show_in_the_status_of_an_open_sto
     }
 }
 
-/// Waits until a store's status says so.
+/// Waits until a store's status has a durability.
 async fn wait_for_durability(store: &PostgresStore, durability: Durability) {
     let end = Instant::now() + Duration::from_secs(60);
     while store.status().durability != durability {
-        assert!(Instant::now() < end, "it is never shown: {durability:?}");
+        assert!(Instant::now() < end, "the status never showed {durability:?}");
         tokio::task::yield_now().await;
     }
 }

@@ -1,4 +1,4 @@
-//! What becomes of a batch whose connection is lost, before `COMMIT` and with it under way.
+//! Batches whose connection is lost, before `COMMIT` or with `COMMIT` under way.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ fn one_send(id: u64) -> Vec<Write> {
     vec![append_as(1, 1, id, 7).into()]
 }
 
-/// Ends every connect that waits for a lock.
+/// Terminates every session that waits for a lock.
 fn terminate_waiting_sessions(database: &Database) {
     database.sql(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -51,7 +51,7 @@ async fn a_connection_ended_within_commit_leaves_nothing_and_says_so() {
     let database = fresh();
     let store = PostgresStore::open(&database.parameters()).await.unwrap();
     store.commit(vec![open(1, 1, 2)]).await.unwrap();
-    // Waits within COMMIT for a lock that the test holds.
+    // A trigger waits, within COMMIT, for a lock that the test holds.
     database.sql(
         "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS
              'BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NULL; END';
@@ -104,7 +104,7 @@ async fn failed_batches_leak_no_commit_marker() {
     assert_eq!(database.sql("SELECT count(*) FROM dm.commits"), "1");
 }
 
-/// A store behind a proxy in a folder of its own.
+/// A store behind a proxy, and the folder of the proxy's socket.
 async fn store_behind_proxy(database: &Database, config: &PostgresConfig) -> (PostgresStore, Proxy, TempDir) {
     let (proxy, parameters, folder) = Proxy::in_front_of(database);
     let store = PostgresStore::open_with(&parameters, NoTls, config).await.unwrap();
@@ -134,7 +134,8 @@ async fn a_commit_that_arrives_after_its_resolution_does_nothing() {
     assert_eq!((texts(&store, 1, 1).await, count_messages(&store, 2).await), (vec!["2".to_owned()], 1));
 }
 
-/// Commits with a mode that leaves nobody to be asked, and again when the server is back.
+/// Commits in a mode in which no server can be asked about the outcome, and retries when the server
+/// is back.
 async fn unknown_until_repeated(config: &PostgresConfig, mode: Mode) {
     let database = fresh();
     let (store, proxy, _folder) = store_behind_proxy(&database, config).await;
@@ -158,7 +159,7 @@ async fn a_commit_nobody_can_be_asked_about_is_unknown_and_its_repeat_resolves_i
     unknown_until_repeated(&config, Mode::DropCommitAnswerAndRefuse).await;
 }
 
-/// Little patience with a server that falls silent.
+/// A configuration with a short timeout for a server that stops answering.
 fn short_network_timeout() -> PostgresConfig {
     let mut config = PostgresConfig::default();
     config.network_timeout = Duration::from_secs(3);
@@ -222,7 +223,7 @@ async fn a_server_that_restarts_under_load_loses_no_answered_message() {
             tokio::spawn(async move {
                 for sent in 0..SENDS {
                     let id = n * SENDS + sent;
-                    // As a client does: the same until it is answered.
+                    // As a client does: the same message until it is answered.
                     while store.commit(vec![append_as(n, n, id, id).into()]).await.is_err() {
                         tokio::task::yield_now().await;
                     }
@@ -235,7 +236,7 @@ async fn a_server_that_restarts_under_load_loses_no_answered_message() {
     let (mut texts_answered, mut restarts) = (std::collections::BTreeSet::new(), 0);
     while let Some(text) = answered.recv().await {
         texts_answered.insert(text);
-        // In the middle of the load, twice.
+        // Twice, in the middle of the load.
         if [100, 300].contains(&texts_answered.len()) {
             tokio::task::block_in_place(|| cluster.restart());
             restarts += 1;

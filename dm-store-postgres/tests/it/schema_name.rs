@@ -1,4 +1,4 @@
-//! The schema of the store's tables: one that a host uses itself, and others of its choice.
+//! The schema of the store's tables: a schema that holds tables of others, and other schema names.
 
 use std::error::Error as _;
 
@@ -17,7 +17,7 @@ async fn open_in_schema(database: &Database, schema: &str) -> Result<PostgresSto
     PostgresStore::open_with(&database.parameters(), NoTls, &config).await
 }
 
-/// What is in the database: relations with their numbers and columns, and the row of the version if
+/// The contents of schema `dm`: relations with their OIDs and columns, and the version's row if
 /// there is one.
 fn schema_contents(database: &Database) -> String {
     let relations = database.sql(
@@ -54,7 +54,7 @@ async fn a_schema_that_holds_tables_of_others_is_refused_and_left_as_it_is() {
         let database = Cluster::shared().empty_database();
         database.sql(&format!("CREATE SCHEMA dm; {sql}"));
         assert_refused(&database, name, &sql).await;
-        // In another schema the store has its place there.
+        // The store can be opened in another schema of the same database.
         open_in_schema(&database, "chat_dm").await.unwrap();
         assert_refused(&database, name, &sql).await;
     }
@@ -79,13 +79,13 @@ async fn assert_refused(database: &Database, name: &str, sql: &str) {
     assert_eq!(refused.kind(), StoreErrorKind::ForeignTables, "{sql}: {refused:?}");
     let text = refused.source().unwrap().to_string();
     assert!(text.contains(&format!("`{name}`")), "{sql}: {text}");
-    assert_eq!(schema_contents(database), before, "{sql}: it is changed");
+    assert_eq!(schema_contents(database), before, "{sql}: the schema was changed");
 }
 
 #[tokio::test]
 async fn stores_in_different_schemas_of_a_database_share_no_data() {
     let database = Cluster::shared().empty_database();
-    // The last is a reserved word.
+    // The last one is a reserved word.
     let schemas = ["dm", "other", "user"];
     for (n, schema) in (1..).zip(schemas) {
         let store = open_in_schema(&database, schema).await.unwrap();
@@ -98,7 +98,7 @@ async fn stores_in_different_schemas_of_a_database_share_no_data() {
     }
 }
 
-/// A store whose database holds another one, with a conversation of the same people.
+/// A store in a database that holds another store, with a conversation of the same users.
 struct StoreBesideAnother(Database);
 
 impl Harness for StoreBesideAnother {

@@ -1,4 +1,4 @@
-//! TLS on the way to the server, through the connector that the documentation names.
+//! TLS to the server, with the connector that the documentation names.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::common::{conversation, open};
 
-/// An authority, and a certificate of 127.0.0.1 by it with its key.
+/// A certificate authority, and a certificate for 127.0.0.1 that it signed, with its key.
 fn authority() -> (CertificateDer<'static>, String, String) {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -23,6 +23,7 @@ fn authority() -> (CertificateDer<'static>, String, String) {
     (authority.der().clone(), certificate.pem(), key.serialize_pem())
 }
 
+/// A TLS connector that trusts one certificate authority.
 fn connector_trusting(authority: CertificateDer<'static>) -> MakeRustlsConnect {
     let mut roots = RootCertStore::empty();
     roots.add(authority).unwrap();
@@ -56,5 +57,5 @@ async fn tls_works_with_the_server_s_authority_and_no_other() {
     let plain =
         "SELECT count(*) FILTER (WHERE NOT ssl), count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
                  WHERE application_name = 'dm-store-postgres'";
-    assert_eq!(server.sql("postgres", plain), "0|2", "one for the commit, one for the read");
+    assert_eq!(server.sql("postgres", plain), "0|2", "one connection for the commit, one for the read");
 }

@@ -1,4 +1,4 @@
-//! Stands between a store and its server, and drops_answer the connection when it matters.
+//! A proxy between a store and its server, which fails in a chosen way at a `COMMIT`.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,48 +10,51 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Notify;
 
-/// What it does to the next `COMMIT`.
+/// The behaviour of the proxy. `COMMIT` below is the next one that a client sends.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Mode {
-    /// Passes everything on.
+    /// Forwards everything.
     Forward = 0,
-    /// Lets it through, and drops_answer the connection once the server has answered: then it is back to
-    /// passing on.
+    /// Forwards `COMMIT`, and closes the connection when the server has answered. New connections are
+    /// forwarded again.
     DropCommitAnswer = 1,
-    /// The same, and refuses everybody from then on.
+    /// The same, but refuses all new connections from then on.
     DropCommitAnswerAndRefuse = 2,
-    /// Refuse everybody.
+    /// Refuses all new connections.
     Refuse = 3,
-    /// Holds it back and drops_answer the connection; the server gets it once [`Proxy::release`] is called.
+    /// Holds `COMMIT` back and closes the client's connection. The server gets `COMMIT` when
+    /// [`Proxy::release`] is called.
     HoldCommit = 4,
-    /// Passes nothing on, in either direction, and leaves all connections open.
+    /// Forwards nothing, in either direction, and leaves all connections open.
     Stall = 5,
-    /// Lets it through, and passes nothing on afterwards on this connection, which stays open.
+    /// Forwards `COMMIT`, and nothing afterwards on this connection, which stays open.
     StallAfterCommit = 6,
-    /// The same, and is silent to everybody from then on.
+    /// The same, but forwards nothing on any connection from then on.
     StallAllAfterCommit = 7,
-    /// Passes everything on but the `options` of new sessions, as some poolers do.
+    /// Forwards everything but the `options` of new sessions, as some poolers do.
     DropOptions = 8,
 }
 
-/// A socket in a folder, for a server with its socket in another.
+/// A proxy with its socket in a folder, for a server with its socket in another.
 pub struct Proxy {
     mode: Arc<AtomicU8>,
     signals: Arc<Signals>,
 }
 
-/// What is held back, and what came of it.
+/// Events of connections.
 #[derive(Default)]
 struct Signals {
+    /// The test releases a `COMMIT` that is held back.
     release: Notify,
+    /// The server answered that `COMMIT`.
     answered: Notify,
-    /// A client closed a connection on which nothing was passed on.
+    /// A client closed a connection on which nothing is forwarded.
     client_left: Notify,
 }
 
 impl Proxy {
-    /// Stands in front of a database; the parameters to connect to it, and the folder with its
+    /// A proxy in front of a database, the parameters to connect through it, and the folder of its
     /// socket.
     pub fn in_front_of(database: &Database) -> (Self, String, TempDir) {
         let folder = tempfile::tempdir().unwrap();
@@ -80,13 +83,13 @@ impl Proxy {
         Self { mode, signals }
     }
 
-    /// Gives the server what is held back, and waits for its answer.
+    /// Forwards the `COMMIT` that is held back, and waits for the server's answer.
     pub async fn release(&self) {
         self.signals.release.notify_one();
         self.signals.answered.notified().await;
     }
 
-    /// Waits until a client closes a connection on which nothing is passed on.
+    /// Waits until a client closes a connection on which nothing is forwarded.
     pub async fn client_left(&self) {
         self.signals.client_left.notified().await;
     }
@@ -118,7 +121,7 @@ async fn relay(client: UnixStream, server: UnixStream, mode: Arc<AtomicU8>, sign
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
     let (mut asked, mut said) = (vec![0; 65_536], vec![0; 65_536]);
-    // The last answer to `COMMIT` says that the session is in no transaction.
+    // The server's answer to `COMMIT` ends with this message: the session is in no transaction.
     let idle = b"Z\0\0\0\x05I";
     let mut drops_answer = false;
     loop {
@@ -130,7 +133,8 @@ async fn relay(client: UnixStream, server: UnixStream, mode: Arc<AtomicU8>, sign
                 let stalls = [Mode::StallAfterCommit as u8, Mode::StallAllAfterCommit as u8].contains(&now);
                 if now == Mode::Stall as u8 || (stalls && commits) {
                     if stalls {
-                        let next = if now == Mode::StallAllAfterCommit as u8 { Mode::Stall } else { Mode::Forward };
+                        let all = now == Mode::StallAllAfterCommit as u8;
+                        let next = if all { Mode::Stall } else { Mode::Forward };
                         mode.store(next as u8, Ordering::SeqCst);
                         to_server.write_all(&asked[..read]).await.unwrap();
                     }
@@ -145,7 +149,7 @@ async fn relay(client: UnixStream, server: UnixStream, mode: Arc<AtomicU8>, sign
                     to_server.write_all(&asked[..read]).await.unwrap();
                     let mut answer = Vec::new();
                     while !answer.windows(6).any(|word| word == idle) {
-                        assert!(from_server.read_buf(&mut answer).await.unwrap() > 0, "no answer");
+                        assert!(from_server.read_buf(&mut answer).await.unwrap() > 0, "the server closed the connection without an answer");
                     }
                     signals.answered.notify_one();
                     return;
@@ -154,7 +158,8 @@ async fn relay(client: UnixStream, server: UnixStream, mode: Arc<AtomicU8>, sign
                     && commits
                 {
                     drops_answer = true;
-                    let next = if now == Mode::DropCommitAnswerAndRefuse as u8 { Mode::Refuse } else { Mode::Forward };
+                    let refuses = now == Mode::DropCommitAnswerAndRefuse as u8;
+                    let next = if refuses { Mode::Refuse } else { Mode::Forward };
                     mode.store(next as u8, Ordering::SeqCst);
                 }
                 let drops_options = now == Mode::DropOptions as u8;
