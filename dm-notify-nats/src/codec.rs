@@ -48,10 +48,10 @@ mod stamp;
 mod user;
 
 pub(crate) use frame::{Frame, Writer};
-pub(crate) use nodes::NodeSaid;
+pub(crate) use nodes::NodeContent;
 pub(crate) use sessions::{CLAIMS_AT_ONCE, Objection};
 pub(crate) use stamp::{Nonce, Stamp, Undecodable};
-pub(crate) use user::Said;
+pub(crate) use user::UserContent;
 
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use dm_core::Invalid;
 
-use crate::seal::HintKey;
+use crate::mac::HintKey;
 
 /// How the NATS servers are reached. `Debug` shows no secret.
 #[derive(Clone)]

@@ -17,20 +17,20 @@ use crate::config::{NatsAuth, NatsServers, NatsTls};
 use crate::error::NatsError;
 
 /// Commands that may wait for the connection, besides what waits in the outbox.
-const COMMANDS: usize = 512;
+const CLIENT_CAPACITY: usize = 512;
 /// Hints that may wait for one user's sessions. The hub takes them at once, so this is for a runtime that is late.
-const ARRIVALS: usize = 256;
+const SUBSCRIPTION_CAPACITY: usize = 256;
 
 /// What the connection tells of itself.
 #[derive(Debug, Default)]
-pub(crate) struct Events {
+pub(crate) struct ConnectionEvents {
     /// Rung when the servers are reached, at first or again.
     pub(crate) connected: Notify,
     /// Why they are not, as far as it is known.
     last_error: Mutex<Option<String>>,
 }
 
-impl Events {
+impl ConnectionEvents {
     pub(crate) fn last_error(&self) -> Option<String> {
         self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -72,7 +72,7 @@ impl Events {
 pub(crate) async fn connect(
     servers: &NatsServers,
     prefix: &str,
-    events: &Arc<Events>,
+    events: &Arc<ConnectionEvents>,
 ) -> Result<Client, NatsError> {
     servers.validate()?;
     let addresses = addresses(servers)?;
@@ -80,7 +80,7 @@ pub(crate) async fn connect(
     match options.clone().connect(&addresses).await {
         Ok(client) => return Ok(client),
         Err(error) => {
-            let error = for_good(error)?;
+            let error = permanent_or_transient(error)?;
             events.failed(&error.to_string());
         }
     }
@@ -102,7 +102,7 @@ fn addresses(servers: &NatsServers) -> Result<Vec<ServerAddr>, Invalid> {
 async fn options(
     servers: &NatsServers,
     prefix: &str,
-    events: &Arc<Events>,
+    events: &Arc<ConnectionEvents>,
 ) -> Result<ConnectOptions, NatsError> {
     let tls = servers.tls.clone();
     // Reads files.
@@ -114,8 +114,8 @@ async fn options(
         .custom_inbox_prefix(format!("{prefix}.inbox"))
         .connection_timeout(servers.connect_timeout)
         .ping_interval(servers.ping_interval)
-        .client_capacity(COMMANDS)
-        .subscription_capacity(ARRIVALS)
+        .client_capacity(CLIENT_CAPACITY)
+        .subscription_capacity(SUBSCRIPTION_CAPACITY)
         .require_tls(servers.tls.is_some())
         .tls_client_config(trust)
         .event_callback(move |event| {
@@ -169,7 +169,7 @@ fn certificates(
 }
 
 /// Tells what stays so from what time may mend, which is given back.
-fn for_good(error: ConnectError) -> Result<ConnectError, NatsError> {
+fn permanent_or_transient(error: ConnectError) -> Result<ConnectError, NatsError> {
     match error.kind() {
         ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => {
             Err(NatsError::Refused(error))

@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crate::codec::Undecodable;
-use crate::freshness::NotFresh;
-use crate::seal::Unauthenticated;
+use crate::replay_filter::NotFresh;
+use crate::mac::Unauthenticated;
 
 /// What a notifier did since it was started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,26 +34,26 @@ pub struct NatsStats {
 
 /// Why a frame is dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
+pub(crate) enum DropReason {
     Undecodable,
     Unauthenticated,
     Stale,
     Repeated,
 }
 
-impl From<Undecodable> for Refusal {
+impl From<Undecodable> for DropReason {
     fn from(_: Undecodable) -> Self {
         Self::Undecodable
     }
 }
 
-impl From<Unauthenticated> for Refusal {
+impl From<Unauthenticated> for DropReason {
     fn from(_: Unauthenticated) -> Self {
         Self::Unauthenticated
     }
 }
 
-impl From<NotFresh> for Refusal {
+impl From<NotFresh> for DropReason {
     fn from(why: NotFresh) -> Self {
         match why {
             NotFresh::Stale => Self::Stale,
@@ -86,7 +86,7 @@ impl Counters {
         metrics::counter!("dm_nats_published_total").increment(1);
     }
 
-    pub(crate) fn dropped(&self) {
+    pub(crate) fn hint_dropped(&self) {
         self.dropped.fetch_add(1, Ordering::Relaxed);
         metrics::counter!("dm_nats_dropped_total").increment(1);
     }
@@ -103,12 +103,12 @@ impl Counters {
     }
 
     /// A frame is dropped.
-    pub(crate) fn refused(&self, why: Refusal) {
+    pub(crate) fn frame_dropped(&self, why: DropReason) {
         let (count, label) = match why {
-            Refusal::Undecodable => (&self.undecodable, "undecodable"),
-            Refusal::Unauthenticated => (&self.unauthenticated, "unauthenticated"),
-            Refusal::Stale => (&self.stale, "stale"),
-            Refusal::Repeated => (&self.repeated, "repeated"),
+            DropReason::Undecodable => (&self.undecodable, "undecodable"),
+            DropReason::Unauthenticated => (&self.unauthenticated, "unauthenticated"),
+            DropReason::Stale => (&self.stale, "stale"),
+            DropReason::Repeated => (&self.repeated, "repeated"),
         };
         count.fetch_add(1, Ordering::Relaxed);
         metrics::counter!("dm_nats_refused_total", "why" => label).increment(1);

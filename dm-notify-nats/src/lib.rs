@@ -169,34 +169,34 @@
 //! ends sessions; `codec` is the bytes, `seal` their tag, `freshness` and `window` what is not
 //! taken twice; `connect`, `subjects`, `counters`, `error`.
 
-mod answers;
+mod requests;
 mod codec;
 mod config;
 mod connect;
 mod counters;
 mod error;
-mod freshness;
-mod meeting;
-mod meetings;
+mod replay_filter;
+mod challenge;
+mod pending_challenges;
 mod nodes;
 mod notifier;
 mod orders;
-mod outbox;
-mod parts;
+mod publish_queue;
+mod shared;
 mod peers;
 mod presence;
-mod roster;
-mod seal;
+mod subscriptions;
+mod mac;
 mod subjects;
 mod takeover;
-mod window;
+mod replay_window;
 
 pub use config::{NatsAuth, NatsConfig, NatsServers, NatsTls};
 pub use counters::NatsStats;
 pub use error::NatsError;
 pub use notifier::{NatsHealth, NatsNotifier};
 pub use presence::Presence;
-pub use seal::HintKey;
+pub use mac::HintKey;
 
 use tokio::sync::watch;
 

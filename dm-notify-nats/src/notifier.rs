@@ -13,19 +13,19 @@ use tokio::task::JoinSet;
 
 use crate::codec::Writer;
 use crate::config::{NatsConfig, NatsServers};
-use crate::connect::{self, Events};
+use crate::connect::{self, ConnectionEvents};
 use crate::counters::{Counters, NatsStats};
 use crate::error::NatsError;
-use crate::freshness::Freshness;
-use crate::meetings::Meetings;
+use crate::replay_filter::ReplayFilter;
+use crate::pending_challenges::PendingChallenges;
 use crate::nodes;
 use crate::orders::Orders;
-use crate::outbox::{self, Outbox};
-use crate::parts::Parts;
+use crate::publish_queue::{self, PublishQueue};
+use crate::shared::Shared;
 use crate::peers::Peers;
-use crate::presence::{Presence, Questions};
-use crate::roster::Roster;
-use crate::seal::Seal;
+use crate::presence::{Presence, PresenceRequests};
+use crate::subscriptions::Subscriptions;
+use crate::mac::FrameMac;
 use crate::subjects::Subjects;
 
 /// Numbers of stamps for each millisecond until a notifier starts: more than it says in one. A
@@ -42,8 +42,8 @@ pub struct NatsNotifier {
 }
 
 struct Inner {
-    parts: Arc<Parts>,
-    questions: Questions,
+    shared: Arc<Shared>,
+    questions: PresenceRequests,
     orders: Orders,
     /// Told to the tasks by a `true`, or by being dropped.
     stop: watch::Sender<bool>,
@@ -110,35 +110,35 @@ impl NatsNotifier {
         Self::start(hub, client, config, Arc::default())
     }
 
-    fn start(hub: &Hub, client: Client, config: &NatsConfig, events: Arc<Events>) -> Result<Self, NatsError> {
+    fn start(hub: &Hub, client: Client, config: &NatsConfig, events: Arc<ConnectionEvents>) -> Result<Self, NatsError> {
         let counters = Arc::<Counters>::default();
-        let (outbox, queued) = Outbox::new(config.queue, Arc::clone(&counters));
-        let freshness = Freshness::new();
-        let stamped = freshness.now().as_millis().saturating_mul(STAMPS_PER_MS);
-        let parts = Arc::new(Parts {
+        let (publish_queue, queued) = PublishQueue::new(config.queue, Arc::clone(&counters));
+        let replay_filter = ReplayFilter::new();
+        let stamped = replay_filter.now().as_millis().saturating_mul(STAMPS_PER_MS);
+        let shared = Arc::new(Shared {
             hub: hub.clone(),
             client: client.clone(),
             writer: Writer(hub.node()),
             subjects: Subjects::new(&config.prefix),
-            seal: Seal::new(&config.keys)?,
-            freshness,
-            meetings: Meetings::new(config.confirm_timeout),
+            mac: FrameMac::new(&config.keys)?,
+            replay_filter,
+            pending_challenges: PendingChallenges::new(config.confirm_timeout),
             peers: Peers::new(config.heartbeat),
-            outbox,
+            publish_queue,
             counters: Arc::clone(&counters),
             events,
             stamped: AtomicU64::new(stamped),
             max_entry: config.max_entry,
         });
-        tracing::info!(node = %hub.node(), keyed = parts.seal.is_keyed(), "a node between others");
+        tracing::info!(node = %hub.node(), keyed = shared.mac.is_keyed(), "a node between others");
         let stop = watch::Sender::new(false);
         let mut tasks = JoinSet::new();
-        tasks.spawn(outbox::publish(client, queued, counters, stop.subscribe()));
-        tasks.spawn(Roster::new(Arc::clone(&parts)).run(stop.subscribe()));
-        tasks.spawn(nodes::run(Arc::clone(&parts), config.heartbeat, stop.subscribe()));
+        tasks.spawn(publish_queue::run(client, queued, counters, stop.subscribe()));
+        tasks.spawn(Subscriptions::new(Arc::clone(&shared)).run(stop.subscribe()));
+        tasks.spawn(nodes::run(Arc::clone(&shared), config.heartbeat, stop.subscribe()));
         let inner = Inner {
-            parts,
-            questions: Questions::new(config.presence_timeout),
+            shared,
+            questions: PresenceRequests::new(config.presence_timeout),
             orders: Orders::new(config.confirm_timeout),
             stop,
             tasks: Mutex::new(tasks),
@@ -152,26 +152,26 @@ impl NatsNotifier {
     /// # Cancel safety
     /// Dropping the future only stops the asking.
     pub async fn presence(&self, user: UserId) -> Presence {
-        self.inner.questions.ask(&self.inner.parts, user).await
+        self.inner.questions.ask(&self.inner.shared, user).await
     }
 
     /// How the notifier is, from memory: cheap enough for any probe.
     #[must_use]
     pub fn health(&self) -> NatsHealth {
-        let parts = &self.inner.parts;
+        let shared = &self.inner.shared;
         NatsHealth {
-            connected: parts.is_connected(),
-            last_error: parts.events.last_error(),
-            queued: parts.outbox.queued(),
-            node: parts.hub.node(),
-            peers: parts.peers.known(parts.connects()).filter(|_| parts.is_connected()),
+            connected: shared.is_connected(),
+            last_error: shared.events.last_error(),
+            queued: shared.publish_queue.queued(),
+            node: shared.hub.node(),
+            peers: shared.peers.known(shared.connects()).filter(|_| shared.is_connected()),
         }
     }
 
     /// What it did so far.
     #[must_use]
     pub fn stats(&self) -> NatsStats {
-        self.inner.parts.counters.stats()
+        self.inner.shared.counters.stats()
     }
 
     /// Ends within `bound`: what waits is published, and all is unsubscribed. Sessions of this node are told of each
@@ -179,12 +179,12 @@ impl NatsNotifier {
     pub async fn shutdown(&self, bound: Duration) {
         self.inner.stop.send_replace(true);
         let mut tasks = self.inner.tasks.lock().await;
-        let parts = &self.inner.parts;
+        let shared = &self.inner.shared;
         let ended = async {
             while tasks.join_next().await.is_some() {}
             // The host may end its runtime next, and with it the connection.
-            if parts.is_connected() {
-                let _ = parts.client.flush().await;
+            if shared.is_connected() {
+                let _ = shared.client.flush().await;
             }
         };
         if tokio::time::timeout(bound, ended).await.is_err() {
@@ -198,10 +198,10 @@ impl Notifier for NatsNotifier {
     /// Tells this node's sessions, and has the rest told to the other nodes. Answers at once, for this node: whether
     /// somebody is connected elsewhere is for [`presence`](NatsNotifier::presence) to find out.
     async fn notify(&self, notifications: &[Notification]) -> Result<Vec<Reach>, NotifyError> {
-        let parts = &self.inner.parts;
-        let reach = parts.hub.notify(notifications).await?;
+        let shared = &self.inner.shared;
+        let reach = shared.hub.notify(notifications).await?;
         for Notification { user, entry } in notifications {
-            parts.hint(*user, entry);
+            shared.push_hint(*user, entry);
         }
         Ok(reach)
     }
@@ -210,7 +210,7 @@ impl Notifier for NatsNotifier {
     /// are known to be there have confirmed, and after [`NatsConfig::confirm_timeout`] at most.
     /// Without the servers, only this node confirms, and nobody knows how many should have.
     async fn end_sessions(&self, order: &EndSessions) -> Disconnected {
-        self.inner.orders.give(&self.inner.parts, order).await
+        self.inner.orders.give(&self.inner.shared, order).await
     }
 }
 

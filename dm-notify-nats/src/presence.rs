@@ -7,12 +7,12 @@ use dm_core::UserId;
 use dm_core::notify::Reach;
 use tokio::sync::Semaphore;
 
-use crate::answers::Answer;
-use crate::codec::NodeSaid;
-use crate::parts::Parts;
+use crate::requests::Reply;
+use crate::codec::NodeContent;
+use crate::shared::Shared;
 
 /// Questions that may be under way at once. Further ones wait, within the time that each has.
-const QUESTIONS: usize = 256;
+const MAX_REQUESTS: usize = 256;
 
 /// Where a user is connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,32 +40,32 @@ impl Presence {
 }
 
 #[derive(Debug)]
-pub(crate) struct Questions {
-    room: Semaphore,
+pub(crate) struct PresenceRequests {
+    permits: Semaphore,
     timeout: Duration,
 }
 
-impl Questions {
+impl PresenceRequests {
     pub(crate) const fn new(timeout: Duration) -> Self {
-        Self { room: Semaphore::const_new(QUESTIONS), timeout }
+        Self { permits: Semaphore::const_new(MAX_REQUESTS), timeout }
     }
 
-    pub(crate) async fn ask(&self, parts: &Arc<Parts>, user: UserId) -> Presence {
-        if parts.hub.is_connected(user) {
+    pub(crate) async fn ask(&self, shared: &Arc<Shared>, user: UserId) -> Presence {
+        if shared.hub.is_connected(user) {
             return Presence::Here;
         }
-        if !parts.is_connected() {
+        if !shared.is_connected() {
             return Presence::Unknown;
         }
         let answer = async {
-            let _room = self.room.acquire().await.ok()?;
-            let subject = parts.subjects.of(user);
-            let mut answers = parts.ask(subject, |nonce| parts.writer.question(nonce)).await?;
+            let _permit = self.permits.acquire().await.ok()?;
+            let subject = shared.subjects.user(user);
+            let mut replies = shared.request(subject, |nonce| shared.writer.question(nonce)).await?;
             loop {
-                match answers.next(parts).await? {
-                    Answer::Nobody => return Some(Presence::Nowhere),
-                    Answer::Said(frame) if frame.said == NodeSaid::Here => return Some(Presence::Elsewhere),
-                    Answer::Said(_) => {}
+                match replies.next(shared).await? {
+                    Reply::NoResponders => return Some(Presence::Nowhere),
+                    Reply::Frame(frame) if frame.content == NodeContent::Here => return Some(Presence::Elsewhere),
+                    Reply::Frame(_) => {}
                 }
             }
         };

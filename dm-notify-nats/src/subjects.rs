@@ -11,29 +11,29 @@ use crate::codec::Nonce;
 #[derive(Clone, Debug)]
 pub(crate) struct Subjects {
     /// The beginning of the subjects of users, up to the last dot.
-    stem: Arc<str>,
+    user_prefix: Arc<str>,
     /// The same of the subjects of answers.
-    answers: Arc<str>,
+    reply_prefix: Arc<str>,
     nodes: Subject,
 }
 
 impl Subjects {
     pub(crate) fn new(prefix: &str) -> Self {
         Self {
-            stem: format!("{prefix}.user.").into(),
-            answers: format!("{prefix}.answers.").into(),
+            user_prefix: format!("{prefix}.user.").into(),
+            reply_prefix: format!("{prefix}.answers.").into(),
             nodes: Subject::from(format!("{prefix}.nodes")),
         }
     }
 
     /// Where everything about a user goes.
-    pub(crate) fn of(&self, user: UserId) -> Subject {
-        Subject::from(format!("{}{user}", self.stem))
+    pub(crate) fn user(&self, user: UserId) -> Subject {
+        Subject::from(format!("{}{user}", self.user_prefix))
     }
 
     /// The subject of the answers to one question.
-    pub(crate) fn answers(&self, nonce: Nonce) -> Subject {
-        Subject::from(format!("{}{nonce}", self.answers))
+    pub(crate) fn replies(&self, nonce: Nonce) -> Subject {
+        Subject::from(format!("{}{nonce}", self.reply_prefix))
     }
 
     /// The subject that all nodes are subscribed for.

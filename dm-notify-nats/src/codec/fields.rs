@@ -74,15 +74,15 @@ impl<'a> Fields<'a> {
         let sequence = ServerSequence::new(self.u64()?);
         let sender = UserId::from_bytes(self.take()?).map_err(|_| Undecodable)?;
         let (sent_at, received_at) = (self.time()?, self.time()?);
-        let [parts] = self.take()?;
-        if parts > CLIENT_ID | SUITE | EPHEMERAL {
+        let [flags] = self.take()?;
+        if flags > CLIENT_ID | SUITE | EPHEMERAL {
             return Err(Undecodable);
         }
         let client_id =
-            if parts & CLIENT_ID == 0 { None } else { Some(ClientMessageId::from_bytes(self.take()?)) };
-        let suite = if parts & SUITE == 0 { None } else { Some(Suite(u32::from_be_bytes(self.take()?))) };
+            if flags & CLIENT_ID == 0 { None } else { Some(ClientMessageId::from_bytes(self.take()?)) };
+        let suite = if flags & SUITE == 0 { None } else { Some(Suite(u32::from_be_bytes(self.take()?))) };
         let ephemeral =
-            if parts & EPHEMERAL == 0 { None } else { Some(self.take::<{ Ciphertext::EPHEMERAL_LEN }>()?) };
+            if flags & EPHEMERAL == 0 { None } else { Some(self.take::<{ Ciphertext::EPHEMERAL_LEN }>()?) };
         let nonce: [u8; Ciphertext::NONCE_LEN] = self.take()?;
         let payload = bytes.slice_ref(self.rest());
         let ciphertext = Ciphertext::new(payload, &nonce, ephemeral.as_ref().map(|key| &key[..]), suite)

@@ -5,7 +5,7 @@ use dm_core::notify::NodeId;
 
 use super::fields::{Fields, NO_DEVICE};
 use super::stamp::{Stamp, Undecodable};
-use crate::seal::TAG_LEN;
+use crate::mac::TAG_LEN;
 
 pub(super) const VERSION: u8 = 3;
 
@@ -17,12 +17,12 @@ pub(crate) struct Writer(pub(crate) NodeId);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Frame<S> {
     pub(crate) from: NodeId,
-    pub(crate) said: S,
+    pub(crate) content: S,
 }
 
 impl Writer {
     /// The beginning of a frame, with room for what follows.
-    pub(super) fn say(self, kind: u8, room: usize) -> Vec<u8> {
+    pub(super) fn start(self, kind: u8, room: usize) -> Vec<u8> {
         let mut out = Vec::with_capacity(10 + room + TAG_LEN);
         out.extend([VERSION, kind]);
         out.extend(self.0.as_bytes());
@@ -30,8 +30,8 @@ impl Writer {
     }
 
     /// The beginning of a frame that has a stamp.
-    pub(super) fn stamped(self, kind: u8, stamp: Stamp, room: usize) -> Vec<u8> {
-        let mut out = self.say(kind, 16 + room);
+    pub(super) fn start_stamped(self, kind: u8, stamp: Stamp, room: usize) -> Vec<u8> {
+        let mut out = self.start(kind, 16 + room);
         out.extend(stamp.at.as_millis().to_be_bytes());
         out.extend(stamp.count.to_be_bytes());
         out
@@ -42,7 +42,7 @@ impl<S> Frame<S> {
     /// Reads the beginning of a frame, and the rest by its kind.
     pub(super) fn read<'a>(
         bytes: &'a [u8],
-        said: impl FnOnce(u8, NodeId, &mut Fields<'a>) -> Result<S, Undecodable>,
+        content: impl FnOnce(u8, NodeId, &mut Fields<'a>) -> Result<S, Undecodable>,
     ) -> Result<Self, Undecodable> {
         let mut fields = Fields(bytes);
         let [version, kind] = fields.take()?;
@@ -50,9 +50,9 @@ impl<S> Frame<S> {
             return Err(Undecodable);
         }
         let from = fields.node()?;
-        let said = said(kind, from, &mut fields)?;
+        let content = content(kind, from, &mut fields)?;
         fields.end()?;
-        Ok(Self { from, said })
+        Ok(Self { from, content })
     }
 }
 

@@ -13,7 +13,7 @@ const LEAVING: u8 = 10;
 const ORDER: u8 = 11;
 const HERE: u8 = 12;
 const DONE: u8 = 13;
-const MEETING: u8 = 14;
+const CHALLENGE: u8 = 14;
 
 const FORGOTTEN: u8 = 0;
 const REFUSED: u8 = 1;
@@ -21,7 +21,7 @@ const SIGNED_OUT: u8 = 2;
 
 /// The content of a frame for all nodes, or of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum NodeSaid {
+pub(crate) enum NodeContent {
     /// It is there; whether the others are to say that they are.
     Alive {
         stamp: Stamp,
@@ -41,33 +41,33 @@ pub(crate) enum NodeSaid {
         sessions: u32,
     },
     /// Whether a node is there. The answer goes to the nonce's subject.
-    Meeting {
+    Challenge {
         node: NodeId,
         nonce: Nonce,
     },
 }
 
-impl NodeSaid {
+impl NodeContent {
     /// The stamp, of what has one.
     pub(crate) const fn stamp(&self) -> Option<Stamp> {
         match self {
             Self::Alive { stamp, .. } | Self::Leaving(stamp) | Self::Order { stamp, .. } => Some(*stamp),
-            Self::Here | Self::Done { .. } | Self::Meeting { .. } => None,
+            Self::Here | Self::Done { .. } | Self::Challenge { .. } => None,
         }
     }
 }
 
 impl Writer {
     pub(crate) fn alive(self, stamp: Stamp, asks: bool) -> Vec<u8> {
-        self.stamped(if asks { ASKING } else { ALIVE }, stamp, 0)
+        self.start_stamped(if asks { ASKING } else { ALIVE }, stamp, 0)
     }
 
     pub(crate) fn leaving(self, stamp: Stamp) -> Vec<u8> {
-        self.stamped(LEAVING, stamp, 0)
+        self.start_stamped(LEAVING, stamp, 0)
     }
 
     pub(crate) fn order(self, stamp: Stamp, nonce: Nonce, order: &EndSessions) -> Vec<u8> {
-        let mut out = self.stamped(ORDER, stamp, 120);
+        let mut out = self.start_stamped(ORDER, stamp, 120);
         out.extend(nonce.0);
         out.push(match order.reason {
             DisconnectReason::DeviceForgotten => FORGOTTEN,
@@ -81,36 +81,36 @@ impl Writer {
     }
 
     pub(crate) fn here(self) -> Vec<u8> {
-        self.say(HERE, 0)
+        self.start(HERE, 0)
     }
 
     pub(crate) fn done(self, sessions: usize) -> Vec<u8> {
-        let mut out = self.say(DONE, 4);
+        let mut out = self.start(DONE, 4);
         out.extend(u32::try_from(sessions).unwrap_or(u32::MAX).to_be_bytes());
         out
     }
 
-    pub(crate) fn meeting(self, node: NodeId, nonce: Nonce) -> Vec<u8> {
-        let mut out = self.say(MEETING, 24);
+    pub(crate) fn challenge(self, node: NodeId, nonce: Nonce) -> Vec<u8> {
+        let mut out = self.start(CHALLENGE, 24);
         out.extend(node.as_bytes());
         out.extend(nonce.0);
         out
     }
 }
 
-impl Frame<NodeSaid> {
+impl Frame<NodeContent> {
     /// Reads a frame on the subject of the nodes, or an answer.
-    pub(crate) fn of_nodes(bytes: &[u8]) -> Result<Self, Undecodable> {
+    pub(crate) fn decode_node(bytes: &[u8]) -> Result<Self, Undecodable> {
         Self::read(bytes, |kind, _, fields| {
             Ok(match kind {
-                ALIVE | ASKING => NodeSaid::Alive { stamp: fields.stamp()?, asks: kind == ASKING },
-                LEAVING => NodeSaid::Leaving(fields.stamp()?),
+                ALIVE | ASKING => NodeContent::Alive { stamp: fields.stamp()?, asks: kind == ASKING },
+                LEAVING => NodeContent::Leaving(fields.stamp()?),
                 ORDER => {
-                    NodeSaid::Order { stamp: fields.stamp()?, nonce: fields.nonce()?, order: fields.order()? }
+                    NodeContent::Order { stamp: fields.stamp()?, nonce: fields.nonce()?, order: fields.order()? }
                 }
-                HERE => NodeSaid::Here,
-                DONE => NodeSaid::Done { sessions: fields.take().map(u32::from_be_bytes)? },
-                MEETING => NodeSaid::Meeting { node: fields.node()?, nonce: fields.nonce()? },
+                HERE => NodeContent::Here,
+                DONE => NodeContent::Done { sessions: fields.take().map(u32::from_be_bytes)? },
+                CHALLENGE => NodeContent::Challenge { node: fields.node()?, nonce: fields.nonce()? },
                 _ => return Err(Undecodable),
             })
         })

@@ -29,7 +29,7 @@ pub(crate) struct Objection {
 impl Writer {
     /// Device sessions of this node, no more than [`CLAIMS_AT_ONCE`].
     pub(crate) fn claims(self, stamp: Stamp, claims: &[SessionClaim]) -> Vec<u8> {
-        let mut out = self.stamped(CLAIMS, stamp, 40 * claims.len());
+        let mut out = self.start_stamped(CLAIMS, stamp, 40 * claims.len());
         for claim in claims {
             put_device(&mut out, Some(&claim.device));
             put_term(&mut out, claim.term);
@@ -39,7 +39,7 @@ impl Writer {
     }
 
     pub(crate) fn objection(self, objection: &Objection) -> Vec<u8> {
-        let mut out = self.stamped(OBJECTION, objection.stamp, 100);
+        let mut out = self.start_stamped(OBJECTION, objection.stamp, 100);
         put_device(&mut out, Some(&objection.device));
         out.extend(objection.session.node.as_bytes());
         out.extend(objection.session.number.to_be_bytes());

@@ -19,7 +19,7 @@ const NOTICE: u8 = 2;
 
 /// The content of a frame on a user's subject.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Said {
+pub(crate) enum UserContent {
     Entry(InboxEntry),
     Number {
         seq: InboxSeq,
@@ -36,7 +36,7 @@ pub(crate) enum Said {
     Objection(Objection),
 }
 
-impl Said {
+impl UserContent {
     /// The stamp, of what has one.
     pub(crate) const fn stamp(&self) -> Option<Stamp> {
         match self {
@@ -51,7 +51,7 @@ impl Said {
 impl Writer {
     /// A hint, with its entry if that makes no more than `most` bytes.
     pub(crate) fn hint(self, entry: &InboxEntry, most: usize) -> Vec<u8> {
-        let mut out = self.say(ENTRY, entry.cost().min(most) + 64);
+        let mut out = self.start(ENTRY, entry.cost().min(most) + 64);
         put_number(&mut out, entry.seq, entry.origin.as_ref());
         out.extend(entry.at.as_millis().to_be_bytes());
         match &entry.event {
@@ -74,25 +74,25 @@ impl Writer {
     }
 
     pub(crate) fn probe(self, stamp: Stamp) -> Vec<u8> {
-        self.stamped(PROBE, stamp, 0)
+        self.start_stamped(PROBE, stamp, 0)
     }
 
     pub(crate) fn question(self, nonce: Nonce) -> Vec<u8> {
-        let mut out = self.say(QUESTION, 16);
+        let mut out = self.start(QUESTION, 16);
         out.extend(nonce.0);
         out
     }
 
     fn number(self, seq: InboxSeq, origin: Option<&DeviceId>) -> Vec<u8> {
-        let mut out = self.say(NUMBER, 80);
+        let mut out = self.start(NUMBER, 80);
         put_number(&mut out, seq, origin);
         out
     }
 }
 
-impl Frame<Said> {
+impl Frame<UserContent> {
     /// Reads a frame on the subject of a user.
-    pub(crate) fn of_user(bytes: &Bytes, user: UserId) -> Result<Self, Undecodable> {
+    pub(crate) fn decode_user(bytes: &Bytes, user: UserId) -> Result<Self, Undecodable> {
         Self::read(bytes, |kind, from, fields| {
             Ok(match kind {
                 ENTRY => {
@@ -103,16 +103,16 @@ impl Frame<Said> {
                         [NOTICE] => Event::Notice(notice(fields.rest(), user)?),
                         _ => return Err(Undecodable),
                     };
-                    Said::Entry(InboxEntry { seq, at, origin, event })
+                    UserContent::Entry(InboxEntry { seq, at, origin, event })
                 }
                 NUMBER => {
                     let (seq, origin) = fields.number()?;
-                    Said::Number { seq, origin }
+                    UserContent::Number { seq, origin }
                 }
-                PROBE => Said::Probe(fields.stamp()?),
-                QUESTION => Said::Question(fields.nonce()?),
-                CLAIMS => Said::Claims { stamp: fields.stamp()?, claims: fields.claims(user, from)? },
-                OBJECTION => Said::Objection(fields.objection(from)?),
+                PROBE => UserContent::Probe(fields.stamp()?),
+                QUESTION => UserContent::Question(fields.nonce()?),
+                CLAIMS => UserContent::Claims { stamp: fields.stamp()?, claims: fields.claims(user, from)? },
+                OBJECTION => UserContent::Objection(fields.objection(from)?),
                 _ => return Err(Undecodable),
             })
         })
@@ -133,11 +133,11 @@ fn put_message(out: &mut Vec<u8>, message: &Message) {
     out.extend(message.sender.as_bytes());
     out.extend(message.sent_at.as_millis().to_be_bytes());
     out.extend(message.received_at.as_millis().to_be_bytes());
-    let part = |there: bool, bit: u8| if there { bit } else { 0 };
+    let flag = |is_set: bool, bit: u8| if is_set { bit } else { 0 };
     out.push(
-        part(message.client_id.is_some(), CLIENT_ID)
-            | part(ciphertext.suite().is_some(), SUITE)
-            | part(ciphertext.ephemeral().is_some(), EPHEMERAL),
+        flag(message.client_id.is_some(), CLIENT_ID)
+            | flag(ciphertext.suite().is_some(), SUITE)
+            | flag(ciphertext.ephemeral().is_some(), EPHEMERAL),
     );
     if let Some(id) = message.client_id {
         out.extend(id.as_bytes());

@@ -12,9 +12,9 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
-use crate::codec::{Objection, Said};
-use crate::counters::Refusal;
-use crate::parts::Parts;
+use crate::codec::{Objection, UserContent};
+use crate::counters::DropReason;
+use crate::shared::Shared;
 
 /// How often to look whether the servers were reached again, where the connection is the host's and tells nothing.
 const LOOK: Duration = Duration::from_secs(1);
@@ -22,35 +22,35 @@ const LOOK: Duration = Duration::from_secs(1);
 const STEP: usize = 64;
 const PAUSE: Duration = Duration::from_millis(25);
 
-pub(crate) struct Roster {
-    parts: Arc<Parts>,
+pub(crate) struct Subscriptions {
+    shared: Arc<Shared>,
     watch: HubWatch,
     /// Users with new device sessions, which other nodes are to hear of.
     new_claims: HubWatch,
     /// Whether it takes up the sessions that are there: an earlier notifier of the hub may have
     /// told of them, and other nodes may have forgotten that.
-    takes_up: bool,
+    claims_all: bool,
     /// Users subscribed for. Dropping the sender ends the subscription.
-    here: HashMap<UserId, oneshot::Sender<()>>,
+    subscribed: HashMap<UserId, oneshot::Sender<()>>,
     listeners: JoinSet<()>,
     /// Users whose subscriptions may have missed hints, and whose sessions are to read the store.
-    suspect: VecDeque<UserId>,
+    to_probe: VecDeque<UserId>,
     /// How often the servers had been reached when that was last looked at.
     connects: u64,
 }
 
-impl Roster {
-    pub(crate) fn new(parts: Arc<Parts>) -> Self {
-        let (watch, new_claims) = (parts.hub.watch(), parts.hub.watch_claims());
-        let connects = parts.connects();
+impl Subscriptions {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        let (watch, new_claims) = (shared.hub.watch(), shared.hub.watch_claims());
+        let connects = shared.connects();
         Self {
-            parts,
+            shared,
             watch,
             new_claims,
-            takes_up: true,
-            here: HashMap::new(),
+            claims_all: true,
+            subscribed: HashMap::new(),
             listeners: JoinSet::new(),
-            suspect: VecDeque::new(),
+            to_probe: VecDeque::new(),
             connects,
         }
     }
@@ -61,8 +61,8 @@ impl Roster {
             () = crate::stopped(&mut stop) => {}
             () = self.serve() => {}
         }
-        self.here.clear();
-        self.parts.counters.subscriptions(0);
+        self.subscribed.clear();
+        self.shared.counters.subscriptions(0);
         while self.listeners.join_next().await.is_some() {}
     }
 
@@ -71,49 +71,49 @@ impl Roster {
         let mut pause = tokio::time::interval(PAUSE);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         pause.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let parts = Arc::clone(&self.parts);
+        let shared = Arc::clone(&self.shared);
         loop {
             tokio::select! {
                 users = self.watch.changed() => {
                     for user in users {
-                        self.settle(user).await;
+                        self.reconcile(user).await;
                     }
                     while self.listeners.try_join_next().is_some() {}
-                    self.parts.counters.subscriptions(self.here.len());
+                    self.shared.counters.subscriptions(self.subscribed.len());
                 }
                 users = self.new_claims.changed() => {
-                    let takes_up = std::mem::take(&mut self.takes_up);
+                    let claims_all = std::mem::take(&mut self.claims_all);
                     for user in users {
                         // First, so that objections are heard.
-                        self.settle(user).await;
-                        if takes_up {
-                            self.parts.take_up(user).await;
+                        self.reconcile(user).await;
+                        if claims_all {
+                            self.shared.claim_all(user).await;
                         } else {
-                            self.parts.claim(user).await;
+                            self.shared.claim_new(user).await;
                         }
                     }
                 }
-                () = parts.events.connected.notified() => self.look(),
+                () = shared.events.connected.notified() => self.look(),
                 _ = look.tick() => self.look(),
-                _ = pause.tick(), if !self.suspect.is_empty() => self.probe_some().await,
+                _ = pause.tick(), if !self.to_probe.is_empty() => self.probe_some().await,
             }
         }
     }
 
     /// Subscribes for a user who is here, and ends the subscription of one who is not.
-    async fn settle(&mut self, user: UserId) {
-        if !self.parts.hub.is_connected(user) {
-            self.here.remove(&user);
-        } else if !self.here.contains_key(&user) {
-            let subject = self.parts.subjects.of(user);
-            match self.parts.client.subscribe(subject).await {
+    async fn reconcile(&mut self, user: UserId) {
+        if !self.shared.hub.is_connected(user) {
+            self.subscribed.remove(&user);
+        } else if !self.subscribed.contains_key(&user) {
+            let subject = self.shared.subjects.user(user);
+            match self.shared.client.subscribe(subject).await {
                 Ok(subscriber) => {
                     let (stay, gone) = oneshot::channel();
-                    self.here.insert(user, stay);
+                    self.subscribed.insert(user, stay);
                     // The probes of this subscription are numbered from here on.
-                    let first_probe = self.parts.next_stamp();
-                    let parts = Arc::clone(&self.parts);
-                    self.listeners.spawn(listen(parts, user, subscriber, first_probe, gone));
+                    let first_probe = self.shared.next_stamp();
+                    let shared = Arc::clone(&self.shared);
+                    self.listeners.spawn(listen(shared, user, subscriber, first_probe, gone));
                     self.probe(user).await;
                 }
                 // The connection was closed by whoever owns it. Sessions poll.
@@ -127,27 +127,27 @@ impl Roster {
     async fn probe(&self, user: UserId) {
         // In the same queue as the subscription, so that it is behind it. If it is lost, sessions
         // poll.
-        let probe = self.parts.writer.probe(self.parts.stamp());
-        self.parts.publish(self.parts.subjects.of(user), probe).await;
+        let probe = self.shared.writer.probe(self.shared.stamp());
+        self.shared.publish(self.shared.subjects.user(user), probe).await;
     }
 
     /// Suspects all subscriptions once the servers were reached again.
     fn look(&mut self) {
-        let connects = self.parts.connects();
+        let connects = self.shared.connects();
         if self.connects != connects {
             self.connects = connects;
-            self.suspect = self.here.keys().copied().collect();
+            self.to_probe = self.subscribed.keys().copied().collect();
         }
     }
 
     async fn probe_some(&mut self) {
-        if !self.parts.is_connected() {
+        if !self.shared.is_connected() {
             return;
         }
-        for user in self.suspect.drain(..STEP.min(self.suspect.len())).collect::<Vec<_>>() {
-            if self.here.contains_key(&user) {
+        for user in self.to_probe.drain(..STEP.min(self.to_probe.len())).collect::<Vec<_>>() {
+            if self.subscribed.contains_key(&user) {
                 self.probe(user).await;
-                self.parts.claim_again(user).await;
+                self.shared.repeat_claims(user).await;
             }
         }
     }
@@ -155,7 +155,7 @@ impl Roster {
 
 /// Passes on what comes for a user, until the user is gone.
 async fn listen(
-    parts: Arc<Parts>,
+    shared: Arc<Shared>,
     user: UserId,
     mut subscriber: Subscriber,
     mut next_probe: u64,
@@ -166,7 +166,7 @@ async fn listen(
             biased;
             _ = &mut gone => break,
             message = subscriber.next() => match message {
-                Some(message) => parts.take(user, message, &mut next_probe).await,
+                Some(message) => shared.take(user, message, &mut next_probe).await,
                 None => return,
             },
         }
@@ -175,61 +175,61 @@ async fn listen(
     let _ = subscriber.unsubscribe().await;
 }
 
-impl Parts {
+impl Shared {
     async fn take(&self, user: UserId, message: async_nats::Message, next_probe: &mut u64) {
-        let frame = match self.hear(user, &message.subject, &message.payload) {
+        let frame = match self.receive(user, &message.subject, &message.payload) {
             Ok(frame) => frame,
             Err(why) => {
                 tracing::debug!(user = ?user, len = message.payload.len(), ?why, "a frame is dropped");
-                return self.counters.refused(why);
+                return self.counters.frame_dropped(why);
             }
         };
         if self.is_own(frame.from) {
             // Its own sessions have the rest from the hub.
-            if let Said::Probe(stamp) = frame.said {
+            if let UserContent::Probe(stamp) = frame.content {
                 // Said again by somebody, it would cost a read of the store. Without a key anybody
                 // can have that, and could have the node's own refused.
-                if self.seal.is_keyed() && stamp.count < *next_probe {
-                    return self.counters.refused(Refusal::Repeated);
+                if self.mac.is_keyed() && stamp.count < *next_probe {
+                    return self.counters.frame_dropped(DropReason::Repeated);
                 }
                 *next_probe = stamp.count.saturating_add(1);
                 self.hub.recheck(user);
             }
             return;
         }
-        match frame.said {
-            Said::Entry(entry) => {
+        match frame.content {
+            UserContent::Entry(entry) => {
                 self.counters.received();
                 // The hub does not wait and cannot fail.
                 let _ = self.hub.notify(&[Notification { user, entry }]).await;
             }
-            Said::Number { seq, origin } => {
+            UserContent::Number { seq, origin } => {
                 self.counters.received_number();
                 // Without a key nobody may say what a session caused itself: it would pass over
                 // that.
-                let origin = origin.filter(|_| self.seal.is_keyed());
+                let origin = origin.filter(|_| self.mac.is_keyed());
                 self.hub.hint(&EntryHint { user, seq, origin });
             }
-            Said::Question(nonce) => {
+            UserContent::Question(nonce) => {
                 // Only "yes" is said: a "no" could be the first answer of several.
                 if self.hub.is_connected(user) {
-                    let subject = self.subjects.answers(nonce);
-                    let answer = self.seal.close(&subject, self.writer.here());
-                    self.outbox.offer(subject, answer);
+                    let subject = self.subjects.replies(nonce);
+                    let answer = self.mac.append(&subject, self.writer.here());
+                    self.publish_queue.push(subject, answer);
                 }
             }
-            Said::Claims { stamp, claims } => {
+            UserContent::Claims { stamp, claims } => {
                 // The sessions went on while the frame was under way.
-                let late = self.freshness.since(frame.from, stamp);
+                let late = self.replay_filter.since(frame.from, stamp);
                 for mut claim in claims {
                     claim.age = claim.age.saturating_add(late);
                     self.contend(&claim).await;
                 }
             }
-            Said::Objection(Objection { device, session, theirs, .. }) => {
+            UserContent::Objection(Objection { device, session, theirs, .. }) => {
                 self.hub.objection(user, &device, session, theirs);
             }
-            Said::Probe(_) => {}
+            UserContent::Probe(_) => {}
         }
     }
 }

@@ -82,7 +82,7 @@ impl fmt::Debug for HintKey {
 }
 
 /// Tags frames, and checks tags. Without keys it does neither.
-pub(crate) struct Seal {
+pub(crate) struct FrameMac {
     /// The first one tags; all of them are accepted. Each is ready to take the subject.
     keyed: Vec<Blake2bMac<U16>>,
 }
@@ -91,7 +91,7 @@ pub(crate) struct Seal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Unauthenticated;
 
-impl Seal {
+impl FrameMac {
     pub(crate) fn new(keys: &[HintKey]) -> Result<Self, Invalid> {
         let keyed = |key: &HintKey| {
             Blake2bMac::new_with_salt_and_personal(Some(key.0.as_slice()), &[], PURPOSE)
@@ -106,22 +106,22 @@ impl Seal {
     }
 
     /// A frame with its tag.
-    pub(crate) fn close(&self, subject: &str, mut frame: Vec<u8>) -> Bytes {
+    pub(crate) fn append(&self, subject: &str, mut frame: Vec<u8>) -> Bytes {
         if let Some(keyed) = self.keyed.first() {
-            let tag = over(keyed, subject, &frame).finalize().into_bytes();
+            let tag = mac_over(keyed, subject, &frame).finalize().into_bytes();
             frame.extend_from_slice(&tag);
         }
         frame.into()
     }
 
     /// The frame, without its tag.
-    pub(crate) fn open(&self, subject: &str, bytes: &Bytes) -> Result<Bytes, Unauthenticated> {
+    pub(crate) fn verify(&self, subject: &str, bytes: &Bytes) -> Result<Bytes, Unauthenticated> {
         if !self.is_keyed() {
             return Ok(bytes.clone());
         }
         let (frame, tag) = bytes.split_last_chunk::<TAG_LEN>().ok_or(Unauthenticated)?;
         // In constant time for each key.
-        if self.keyed.iter().any(|keyed| over(keyed, subject, frame).verify_slice(tag).is_ok()) {
+        if self.keyed.iter().any(|keyed| mac_over(keyed, subject, frame).verify_slice(tag).is_ok()) {
             Ok(bytes.slice_ref(frame))
         } else {
             Err(Unauthenticated)
@@ -129,14 +129,14 @@ impl Seal {
     }
 }
 
-fn over(keyed: &Blake2bMac<U16>, subject: &str, frame: &[u8]) -> Blake2bMac<U16> {
+fn mac_over(keyed: &Blake2bMac<U16>, subject: &str, frame: &[u8]) -> Blake2bMac<U16> {
     let len = u32::try_from(subject.len()).unwrap_or(u32::MAX).to_be_bytes();
     keyed.clone().chain_update(len).chain_update(subject).chain_update(frame)
 }
 
-impl fmt::Debug for Seal {
+impl fmt::Debug for FrameMac {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Seal").field("keys", &self.keyed.len()).finish()
+        f.debug_struct("FrameMac").field("keys", &self.keyed.len()).finish()
     }
 }
 
@@ -144,41 +144,41 @@ impl fmt::Debug for Seal {
 mod tests {
     use super::*;
 
-    fn seal(keys: &[u8]) -> Seal {
+    fn frame_mac(keys: &[u8]) -> FrameMac {
         let keys: Vec<_> = keys.iter().map(|key| HintKey::from_bytes([*key; 32])).collect();
-        Seal::new(&keys).unwrap()
+        FrameMac::new(&keys).unwrap()
     }
 
     #[test]
     fn what_is_closed_opens_with_the_key_on_its_subject_and_nowhere_else() {
-        let closed = seal(&[1]).close("dm.user.a", b"frame".to_vec());
+        let closed = frame_mac(&[1]).append("dm.user.a", b"frame".to_vec());
         assert_eq!(closed.len(), 5 + TAG_LEN);
-        assert_eq!(seal(&[1]).open("dm.user.a", &closed), Ok(Bytes::from_static(b"frame")));
-        assert_eq!(seal(&[1]).open("dm.user.b", &closed), Err(Unauthenticated), "another subject");
-        assert_eq!(seal(&[2]).open("dm.user.a", &closed), Err(Unauthenticated), "another key");
+        assert_eq!(frame_mac(&[1]).verify("dm.user.a", &closed), Ok(Bytes::from_static(b"frame")));
+        assert_eq!(frame_mac(&[1]).verify("dm.user.b", &closed), Err(Unauthenticated), "another subject");
+        assert_eq!(frame_mac(&[2]).verify("dm.user.a", &closed), Err(Unauthenticated), "another key");
         // The border between subject and frame is part of what is tagged.
-        let moved = seal(&[1]).close("dm.user.af", b"rame".to_vec());
-        assert_eq!(seal(&[1]).open("dm.user.a", &moved), Err(Unauthenticated));
+        let moved = frame_mac(&[1]).append("dm.user.af", b"rame".to_vec());
+        assert_eq!(frame_mac(&[1]).verify("dm.user.a", &moved), Err(Unauthenticated));
         for at in 0..closed.len() {
             let mut changed = closed.to_vec();
             changed[at] ^= 1;
-            assert_eq!(seal(&[1]).open("dm.user.a", &changed.into()), Err(Unauthenticated), "byte {at}");
-            assert_eq!(seal(&[1]).open("dm.user.a", &closed.slice(..at)), Err(Unauthenticated), "cut {at}");
+            assert_eq!(frame_mac(&[1]).verify("dm.user.a", &changed.into()), Err(Unauthenticated), "byte {at}");
+            assert_eq!(frame_mac(&[1]).verify("dm.user.a", &closed.slice(..at)), Err(Unauthenticated), "cut {at}");
         }
     }
 
     #[test]
     fn a_key_is_changed_without_a_pause_by_accepting_both() {
-        let (old, both, new) = (seal(&[1]), seal(&[2, 1]), seal(&[2]));
+        let (old, both, new) = (frame_mac(&[1]), frame_mac(&[2, 1]), frame_mac(&[2]));
         let frame = || b"frame".to_vec();
-        assert!(both.open("s", &old.close("s", frame())).is_ok());
-        assert!(new.open("s", &both.close("s", frame())).is_ok());
-        assert!(new.open("s", &old.close("s", frame())).is_err());
+        assert!(both.verify("s", &old.append("s", frame())).is_ok());
+        assert!(new.verify("s", &both.append("s", frame())).is_ok());
+        assert!(new.verify("s", &old.append("s", frame())).is_err());
     }
 
     #[test]
     fn a_tag_is_the_same_on_every_machine() {
-        let closed = seal(&[7]).close("dm.user.a", b"frame".to_vec());
+        let closed = frame_mac(&[7]).append("dm.user.a", b"frame".to_vec());
         let tag: String = closed[5..].iter().map(|byte| format!("{byte:02x}")).collect();
         // As Python's hashlib computes it.
         assert_eq!(tag, "0c8d8b44e4d5a9e1cb483dff2a490a8c");

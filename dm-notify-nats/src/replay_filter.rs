@@ -16,21 +16,21 @@ use dm_core::notify::NodeId;
 use dm_core::time::{Clock as _, SystemClock};
 
 use crate::codec::Stamp;
-use crate::window::{NotTaken, Window};
+use crate::replay_window::{Rejected, ReplayWindow};
 
 /// How far a frame's time may be from this node's. Until two nodes met, their clocks have to be
 /// within this.
-const WINDOW: Duration = Duration::from_secs(60);
+const MAX_AGE: Duration = Duration::from_secs(60);
 /// How long before this node's start a frame may say that it was sent: clocks of nodes that did not
 /// meet differ by a little, and times are in whole milliseconds. Without it two nodes that have
 /// just started pass over each other's first claims.
-const SLACK: Duration = Duration::from_secs(1);
+const START_SLACK: Duration = Duration::from_secs(1);
 /// How much longer ago a frame may seem to have been sent than it was, by times that are whole
 /// milliseconds.
 const ROUNDING: Duration = Duration::from_millis(2);
 /// Senders remembered, at most: a kibibyte each. Past this the one that was silent for longest is
 /// forgotten, if all its frames are too old by now; otherwise a new one is not taken.
-const MOST: usize = 1_024;
+const MAX: usize = 1_024;
 
 /// Why a frame is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub(crate) enum NotFresh {
 
 /// The frames that were taken lately.
 #[derive(Debug)]
-pub(crate) struct Freshness {
+pub(crate) struct ReplayFilter {
     started: Started,
     senders: Mutex<HashMap<NodeId, Sender>>,
 }
@@ -58,21 +58,21 @@ struct Started {
 /// A node that sends, as far as it is known.
 #[derive(Debug)]
 struct Sender {
-    frames: Window,
+    frames: ReplayWindow,
     /// Its clock, once it is known.
-    clock: Option<Clock>,
+    clock: Option<ClockOffset>,
     /// The time at which a frame of it was taken last.
     heard: Timestamp,
 }
 
 /// A node's clock by this one's: a pair of times that are the same moment.
 #[derive(Clone, Copy, Debug)]
-struct Clock {
+struct ClockOffset {
     theirs: Timestamp,
     here: Timestamp,
 }
 
-impl Freshness {
+impl ReplayFilter {
     pub(crate) fn new() -> Self {
         let started = Started { at: SystemClock.now(), instant: Instant::now() };
         Self { started, senders: Mutex::default() }
@@ -89,12 +89,12 @@ impl Freshness {
     }
 
     /// Takes a frame of a node that is known to be there now, whatever its clock says.
-    pub(crate) fn meet(&self, from: NodeId, stamp: Stamp) -> Result<(), NotFresh> {
-        self.meet_at(from, stamp, self.now())
+    pub(crate) fn take_verified(&self, from: NodeId, stamp: Stamp) -> Result<(), NotFresh> {
+        self.take_verified_at(from, stamp, self.now())
     }
 
     /// Whether a node was met: it was there once since this one started.
-    pub(crate) fn has_met(&self, node: NodeId) -> bool {
+    pub(crate) fn is_verified(&self, node: NodeId) -> bool {
         self.lock().get(&node).is_some_and(|sender| sender.clock.is_some())
     }
 
@@ -111,24 +111,24 @@ impl Freshness {
 
     fn since_at(&self, from: NodeId, stamp: Stamp, now: Timestamp) -> Duration {
         let clock = self.lock().get(&from).and_then(|sender| sender.clock);
-        let sent = clock.and_then(|clock| clock.here(stamp.at)).unwrap_or(now);
+        let sent = clock.and_then(|clock| clock.to_local(stamp.at)).unwrap_or(now);
         Duration::from_millis(now.as_millis().saturating_sub(sent.as_millis())).saturating_sub(ROUNDING)
     }
 
     fn take_at(&self, from: NodeId, stamp: Stamp, now: Timestamp) -> Result<(), NotFresh> {
         let mut senders = self.lock();
         let clock = senders.get(&from).and_then(|sender| sender.clock);
-        let sent = clock.map_or(Some(stamp.at), |clock| clock.here(stamp.at)).ok_or(NotFresh::Stale)?;
-        if sent < now.before(WINDOW).max(self.started.at.before(SLACK)) || sent > now.after(WINDOW) {
+        let sent = clock.map_or(Some(stamp.at), |clock| clock.to_local(stamp.at)).ok_or(NotFresh::Stale)?;
+        if sent < now.before(MAX_AGE).max(self.started.at.before(START_SLACK)) || sent > now.after(MAX_AGE) {
             return Err(NotFresh::Stale);
         }
-        count(&mut senders, from, stamp.count, now).map(drop)
+        take_number(&mut senders, from, stamp.count, now).map(drop)
     }
 
-    fn meet_at(&self, from: NodeId, stamp: Stamp, now: Timestamp) -> Result<(), NotFresh> {
+    fn take_verified_at(&self, from: NodeId, stamp: Stamp, now: Timestamp) -> Result<(), NotFresh> {
         let mut senders = self.lock();
-        let sender = count(&mut senders, from, stamp.count, now)?;
-        sender.clock = Some(Clock { theirs: stamp.at, here: now });
+        let sender = take_number(&mut senders, from, stamp.count, now)?;
+        sender.clock = Some(ClockOffset { theirs: stamp.at, here: now });
         Ok(())
     }
 
@@ -138,16 +138,16 @@ impl Freshness {
     }
 }
 
-impl Clock {
+impl ClockOffset {
     /// A time of the node's, by this node's clock.
-    fn here(self, theirs: Timestamp) -> Option<Timestamp> {
+    fn to_local(self, theirs: Timestamp) -> Option<Timestamp> {
         let here = self.here.as_millis().checked_add(theirs.as_millis())?;
         here.checked_sub(self.theirs.as_millis()).map(Timestamp::from_millis)
     }
 }
 
 /// Takes a frame of a node by its number.
-fn count(
+fn take_number(
     senders: &mut HashMap<NodeId, Sender>,
     from: NodeId,
     number: u64,
@@ -155,24 +155,24 @@ fn count(
 ) -> Result<&mut Sender, NotFresh> {
     if !senders.contains_key(&from) {
         make_room(senders, now)?;
-        let sender = Sender { frames: Window::new(number), clock: None, heard: now };
+        let sender = Sender { frames: ReplayWindow::new(number), clock: None, heard: now };
         return Ok(senders.entry(from).or_insert(sender));
     }
     let sender = senders.get_mut(&from).ok_or(NotFresh::Stale)?;
     sender.frames.take(number).map_err(|why| match why {
-        NotTaken::Repeated => NotFresh::Repeated,
-        NotTaken::Passed => NotFresh::Stale,
+        Rejected::Repeated => NotFresh::Repeated,
+        Rejected::TooOld => NotFresh::Stale,
     })?;
     sender.heard = now;
     Ok(sender)
 }
 
 fn make_room(senders: &mut HashMap<NodeId, Sender>, now: Timestamp) -> Result<(), NotFresh> {
-    if senders.len() < MOST {
+    if senders.len() < MAX {
         return Ok(());
     }
     // A frame may be from a clock that is ahead by the window.
-    let forgettable = senders.iter().filter(|(_, sender)| sender.heard < now.before(2 * WINDOW));
+    let forgettable = senders.iter().filter(|(_, sender)| sender.heard < now.before(2 * MAX_AGE));
     let silent = forgettable.min_by_key(|(_, sender)| sender.heard).map(|(node, _)| *node);
     silent.and_then(|node| senders.remove(&node)).map(drop).ok_or(NotFresh::Stale)
 }
@@ -180,15 +180,15 @@ fn make_room(senders: &mut HashMap<NodeId, Sender>, now: Timestamp) -> Result<()
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::window::FRAMES;
+    use crate::replay_window::FRAMES;
 
     const NODE: NodeId = NodeId::from_bytes([1; 8]);
     const STARTED: Timestamp = Timestamp::from_millis(1_800_000_000_000);
     const MILLISECOND: Duration = Duration::from_millis(1);
 
-    fn freshness() -> Freshness {
+    fn replay_filter() -> ReplayFilter {
         let started = Started { at: STARTED, instant: Instant::now() };
-        Freshness { started, senders: Mutex::default() }
+        ReplayFilter { started, senders: Mutex::default() }
     }
 
     fn stamp(at: Timestamp, count: u64) -> Stamp {
@@ -197,10 +197,10 @@ mod tests {
 
     #[test]
     fn a_frame_is_taken_once_and_only_while_it_is_new() {
-        let freshness = freshness();
-        let now = STARTED.after(2 * WINDOW);
-        let take = |node, at, count| freshness.take_at(node, stamp(at, count), now);
-        let (early, late) = (now.before(WINDOW), now.after(WINDOW));
+        let replay_filter = replay_filter();
+        let now = STARTED.after(2 * MAX_AGE);
+        let take = |node, at, count| replay_filter.take_at(node, stamp(at, count), now);
+        let (early, late) = (now.before(MAX_AGE), now.after(MAX_AGE));
         assert_eq!(take(NODE, now, 1), Ok(()));
         assert_eq!(take(NODE, now, 1), Err(NotFresh::Repeated));
         assert_eq!(take(NodeId::from_bytes([2; 8]), now, 1), Ok(()), "another node's");
@@ -212,21 +212,21 @@ mod tests {
 
     #[test]
     fn a_frame_from_before_the_start_is_not_taken() {
-        let freshness = freshness();
-        let (now, first) = (STARTED.after(MILLISECOND), STARTED.before(SLACK));
-        assert_eq!(freshness.take_at(NODE, stamp(first.before(MILLISECOND), 1), now), Err(NotFresh::Stale));
-        assert_eq!(freshness.take_at(NODE, stamp(first, 2), now), Ok(()));
+        let replay_filter = replay_filter();
+        let (now, first) = (STARTED.after(MILLISECOND), STARTED.before(START_SLACK));
+        assert_eq!(replay_filter.take_at(NODE, stamp(first.before(MILLISECOND), 1), now), Err(NotFresh::Stale));
+        assert_eq!(replay_filter.take_at(NODE, stamp(first, 2), now), Ok(()));
     }
 
     #[test]
     fn a_frame_is_taken_once_at_any_rate() {
-        let freshness = freshness();
+        let replay_filter = replay_filter();
         let frames = 10 * FRAMES;
         for count in 0..frames {
-            assert_eq!(freshness.take_at(NODE, stamp(STARTED, count), STARTED), Ok(()));
+            assert_eq!(replay_filter.take_at(NODE, stamp(STARTED, count), STARTED), Ok(()));
         }
         for count in 0..frames {
-            assert!(freshness.take_at(NODE, stamp(STARTED, count), STARTED).is_err(), "{count}");
+            assert!(replay_filter.take_at(NODE, stamp(STARTED, count), STARTED).is_err(), "{count}");
         }
     }
 
@@ -234,21 +234,21 @@ mod tests {
     fn a_node_that_was_met_is_taken_by_its_own_clock() {
         let hour = Duration::from_secs(3_600);
         for theirs in [STARTED.before(hour), STARTED.after(hour)] {
-            let freshness = freshness();
-            let take = |at, count, now| freshness.take_at(NODE, stamp(at, count), now);
+            let replay_filter = replay_filter();
+            let take = |at, count, now| replay_filter.take_at(NODE, stamp(at, count), now);
             assert_eq!(take(theirs, 1, STARTED), Err(NotFresh::Stale));
-            assert!(!freshness.has_met(NODE) && freshness.is_newest(NODE, stamp(theirs, 1)));
-            assert_eq!(freshness.meet_at(NODE, stamp(theirs, 2), STARTED), Ok(()));
-            assert!(freshness.has_met(NODE));
-            assert!(!freshness.is_newest(NODE, stamp(theirs, 2)));
+            assert!(!replay_filter.is_verified(NODE) && replay_filter.is_newest(NODE, stamp(theirs, 1)));
+            assert_eq!(replay_filter.take_verified_at(NODE, stamp(theirs, 2), STARTED), Ok(()));
+            assert!(replay_filter.is_verified(NODE));
+            assert!(!replay_filter.is_newest(NODE, stamp(theirs, 2)));
             assert_eq!(take(theirs, 3, STARTED), Ok(()));
             assert_eq!(take(theirs, 3, STARTED), Err(NotFresh::Repeated));
-            assert_eq!(take(theirs.before(2 * SLACK), 4, STARTED), Err(NotFresh::Stale), "the start");
-            let late = STARTED.after(WINDOW);
+            assert_eq!(take(theirs.before(2 * START_SLACK), 4, STARTED), Err(NotFresh::Stale), "the start");
+            let late = STARTED.after(MAX_AGE);
             assert_eq!(take(theirs, 5, late), Ok(()));
             assert_eq!(take(theirs, 6, late.after(MILLISECOND)), Err(NotFresh::Stale));
             assert_eq!(
-                freshness.meet_at(NODE, stamp(theirs, 5), late),
+                replay_filter.take_verified_at(NODE, stamp(theirs, 5), late),
                 Err(NotFresh::Repeated),
                 "an answer that it gave before"
             );
@@ -257,29 +257,29 @@ mod tests {
 
     #[test]
     fn the_time_since_a_frame_was_sent_is_known_of_nodes_that_were_met() {
-        let freshness = freshness();
+        let replay_filter = replay_filter();
         let theirs = STARTED.after(Duration::from_secs(3_600));
-        let since = |at, now| freshness.since_at(NODE, stamp(at, 2), now);
-        assert_eq!(since(STARTED, STARTED.after(WINDOW)), Duration::ZERO, "not met");
-        assert_eq!(freshness.meet_at(NODE, stamp(theirs, 1), STARTED), Ok(()));
-        assert_eq!(since(theirs, STARTED.after(WINDOW)), WINDOW - ROUNDING);
+        let since = |at, now| replay_filter.since_at(NODE, stamp(at, 2), now);
+        assert_eq!(since(STARTED, STARTED.after(MAX_AGE)), Duration::ZERO, "not met");
+        assert_eq!(replay_filter.take_verified_at(NODE, stamp(theirs, 1), STARTED), Ok(()));
+        assert_eq!(since(theirs, STARTED.after(MAX_AGE)), MAX_AGE - ROUNDING);
         assert_eq!(since(theirs, STARTED.after(MILLISECOND)), Duration::ZERO);
-        assert_eq!(since(theirs.after(WINDOW), STARTED), Duration::ZERO, "never less than nothing");
+        assert_eq!(since(theirs.after(MAX_AGE), STARTED), Duration::ZERO, "never less than nothing");
     }
 
     #[test]
     fn memory_is_bounded_and_nothing_is_forgotten_before_its_time() {
-        let freshness = freshness();
+        let replay_filter = replay_filter();
         let node = |n: usize| NodeId::from_bytes((n as u64).to_be_bytes());
-        for n in 0..MOST {
-            assert_eq!(freshness.take_at(node(n), stamp(STARTED, 0), STARTED), Ok(()));
+        for n in 0..MAX {
+            assert_eq!(replay_filter.take_at(node(n), stamp(STARTED, 0), STARTED), Ok(()));
         }
-        assert_eq!(freshness.take_at(node(MOST), stamp(STARTED, 0), STARTED), Err(NotFresh::Stale));
-        let later = STARTED.after(2 * WINDOW).after(MILLISECOND);
-        assert_eq!(freshness.take_at(node(0), stamp(later, 1), later), Ok(()), "heard again");
-        assert_eq!(freshness.take_at(node(MOST), stamp(later, 0), later), Ok(()));
-        let senders = freshness.lock();
-        assert_eq!(senders.len(), MOST);
+        assert_eq!(replay_filter.take_at(node(MAX), stamp(STARTED, 0), STARTED), Err(NotFresh::Stale));
+        let later = STARTED.after(2 * MAX_AGE).after(MILLISECOND);
+        assert_eq!(replay_filter.take_at(node(0), stamp(later, 1), later), Ok(()), "heard again");
+        assert_eq!(replay_filter.take_at(node(MAX), stamp(later, 0), later), Ok(()));
+        let senders = replay_filter.lock();
+        assert_eq!(senders.len(), MAX);
         assert!(senders.contains_key(&node(0)));
     }
 }

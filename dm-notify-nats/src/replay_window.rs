@@ -11,7 +11,7 @@ const WORDS: usize = (FRAMES / BITS) as usize;
 
 /// The numbers that were taken, of the newest [`FRAMES`].
 #[derive(Debug)]
-pub(crate) struct Window {
+pub(crate) struct ReplayWindow {
     newest: u64,
     /// A bit for each, at its number's remainder.
     taken: Box<[u64; WORDS]>,
@@ -19,14 +19,14 @@ pub(crate) struct Window {
 
 /// Why a number is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NotTaken {
+pub(crate) enum Rejected {
     /// It was taken before.
     Repeated,
     /// Too many later ones were.
-    Passed,
+    TooOld,
 }
 
-impl Window {
+impl ReplayWindow {
     /// A window in which one number was taken.
     pub(crate) fn new(first: u64) -> Self {
         let mut window = Self { newest: first, taken: Box::new([0; WORDS]) };
@@ -35,14 +35,14 @@ impl Window {
     }
 
     /// Takes a number, or says why not.
-    pub(crate) fn take(&mut self, number: u64) -> Result<(), NotTaken> {
+    pub(crate) fn take(&mut self, number: u64) -> Result<(), Rejected> {
         if number > self.newest {
-            self.forget(self.newest + 1..=number);
+            self.clear(self.newest + 1..=number);
             self.newest = number;
         } else if self.newest - number >= FRAMES {
-            return Err(NotTaken::Passed);
+            return Err(Rejected::TooOld);
         } else if self.is_marked(number) {
-            return Err(NotTaken::Repeated);
+            return Err(Rejected::Repeated);
         }
         self.mark(number, true);
         Ok(())
@@ -54,7 +54,7 @@ impl Window {
     }
 
     /// Makes room for numbers that were not taken.
-    fn forget(&mut self, numbers: RangeInclusive<u64>) {
+    fn clear(&mut self, numbers: RangeInclusive<u64>) {
         if numbers.end() - numbers.start() >= FRAMES {
             self.taken.fill(0);
         } else {
@@ -63,20 +63,20 @@ impl Window {
     }
 
     fn mark(&mut self, number: u64, taken: bool) {
-        let (word, bit) = place(number);
+        let (word, bit) = position(number);
         if let Some(word) = self.taken.get_mut(word) {
             *word = if taken { *word | bit } else { *word & !bit };
         }
     }
 
     fn is_marked(&self, number: u64) -> bool {
-        let (word, bit) = place(number);
+        let (word, bit) = position(number);
         self.taken.get(word).is_some_and(|word| word & bit != 0)
     }
 }
 
 /// The word and the bit of a number.
-fn place(number: u64) -> (usize, u64) {
+fn position(number: u64) -> (usize, u64) {
     let word = usize::try_from(number % FRAMES / BITS).unwrap_or_default();
     (word, 1 << (number % BITS))
 }
@@ -91,17 +91,17 @@ mod tests {
 
     #[test]
     fn each_number_is_taken_once_and_none_that_fell_out() {
-        let mut window = Window::new(0);
-        assert_eq!(window.take(0), Err(NotTaken::Repeated));
+        let mut window = ReplayWindow::new(0);
+        assert_eq!(window.take(0), Err(Rejected::Repeated));
         assert_eq!(window.take(FRAMES - 1), Ok(()));
-        assert_eq!(window.take(0), Err(NotTaken::Repeated), "the last that is told apart");
+        assert_eq!(window.take(0), Err(Rejected::Repeated), "the last that is told apart");
         assert_eq!(window.take(1), Ok(()), "overtaken by another");
         assert_eq!(window.take(FRAMES), Ok(()));
-        assert_eq!(window.take(0), Err(NotTaken::Passed));
-        assert_eq!(window.take(1), Err(NotTaken::Repeated));
+        assert_eq!(window.take(0), Err(Rejected::TooOld));
+        assert_eq!(window.take(1), Err(Rejected::Repeated));
         assert_eq!(window.take(u64::MAX), Ok(()));
-        assert_eq!(window.take(u64::MAX), Err(NotTaken::Repeated));
-        assert_eq!(window.take(FRAMES), Err(NotTaken::Passed));
+        assert_eq!(window.take(u64::MAX), Err(Rejected::Repeated));
+        assert_eq!(window.take(FRAMES), Err(Rejected::TooOld));
         assert_eq!(window.take(u64::MAX - FRAMES + 1), Ok(()));
     }
 
@@ -110,15 +110,15 @@ mod tests {
         fn it_tells_as_a_set_of_all_numbers_would(
             numbers in prop::collection::vec(prop_oneof![0..40_u64, 0..3 * FRAMES], 1..400),
         ) {
-            let mut window = Window::new(numbers[0]);
+            let mut window = ReplayWindow::new(numbers[0]);
             let (mut all, mut newest) = (HashSet::from([numbers[0]]), numbers[0]);
             for number in numbers {
                 let expected = if newest.saturating_sub(number) >= FRAMES {
-                    Err(NotTaken::Passed)
+                    Err(Rejected::TooOld)
                 } else if all.insert(number) {
                     Ok(())
                 } else {
-                    Err(NotTaken::Repeated)
+                    Err(Rejected::Repeated)
                 };
                 newest = newest.max(number);
                 prop_assert_eq!(window.take(number), expected);
