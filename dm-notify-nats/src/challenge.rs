@@ -1,7 +1,8 @@
-//! Nodes meet before one counts as there for the other: a heartbeat of a node that is not known
-//! yet, or whose time is not believed, is answered with a question of this node's own. Only a node
-//! that is there can answer that, so heartbeats of nodes that are gone make nobody wait, whoever
-//! says them again.
+//! Challenges: a node counts as alive only after it has answered one.
+//!
+//! A heartbeat of a node that is not verified yet, or whose time is too far from this node's,
+//! causes a challenge: a request of this node's own. Only a node that is alive can reply to it. So
+//! replayed heartbeats of nodes that are gone make no order wait.
 
 use std::sync::Arc;
 
@@ -12,32 +13,33 @@ use crate::codec::NodeContent;
 use crate::shared::Shared;
 
 impl Shared {
-    /// Asks a node whether it is there, in a task of its own.
+    /// Challenges a node, in a task of its own.
     pub(crate) fn challenge(self: &Arc<Self>, node: NodeId, fresh: bool) {
         if self.pending_challenges.begin(node, fresh) {
             let shared = Arc::clone(self);
             tokio::spawn(async move {
-                if tokio::time::timeout(shared.pending_challenges.timeout, shared.await_response(node)).await.is_err() {
-                    tracing::debug!(%node, "a node that was heard of is not there");
+                if tokio::time::timeout(shared.pending_challenges.timeout, shared.send_challenge(node)).await.is_err() {
+                    tracing::debug!(%node, "a node did not reply to a challenge");
                 }
                 shared.pending_challenges.end(node);
             });
         }
     }
 
-    async fn await_response(&self, node: NodeId) {
+    /// Sends the challenge and waits for the node's reply.
+    async fn send_challenge(&self, node: NodeId) {
         let nodes = self.subjects.nodes().clone();
         let Some(mut replies) = self.request(nodes, |nonce| self.writer.challenge(node, nonce)).await else {
             return;
         };
-        while let Some(answer) = replies.next(self).await {
-            // By the servers, or somebody who says so: this node itself is subscribed.
-            let Reply::Frame(frame) = answer else { continue };
+        while let Some(reply) = replies.next(self).await {
+            // The servers' answer "no responders" is forged here: this node itself is subscribed.
+            let Reply::Frame(frame) = reply else { continue };
             if let NodeContent::Alive { stamp, .. } = frame.content
                 && frame.from == node
             {
                 if let Err(why) = self.verify_node(node, stamp) {
-                    // It is there, and there is no room to remember it.
+                    // The node is alive, but there is no room to remember it.
                     self.peers.note_unverified(Some(node));
                     self.counters.frame_dropped(why);
                 }

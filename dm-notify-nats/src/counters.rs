@@ -1,4 +1,4 @@
-//! What happened to hints, counted for the host and for `metrics`.
+//! Counts of hints and dropped frames, for the host and for `metrics`.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -6,33 +6,35 @@ use crate::codec::Undecodable;
 use crate::replay_filter::NotFresh;
 use crate::mac::Unauthenticated;
 
-/// What a notifier did since it was started.
+/// Counts of a notifier since its start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NatsStats {
-    /// Users this node is subscribed for: those with a session here.
+    /// Users to whose subjects this node is subscribed: those with a session here.
     pub subscriptions: usize,
-    /// Hints given to the connection.
+    /// Hints that were handed to the connection.
     pub published: u64,
-    /// Hints from other nodes that were passed on to sessions.
+    /// Hints from other nodes that were handed to the hub.
     pub received: u64,
-    /// Hints that were not published: too many waited, or the servers could not be reached.
+    /// Hints that were not published, because the queue was full or the servers could not be
+    /// reached.
     pub dropped: u64,
-    /// Of [`received`](Self::received), those without their entry.
+    /// Of [`received`](Self::received), hints without their entry.
     pub numbers: u64,
-    /// Messages on the subjects that were no frame of this version.
+    /// Messages that were no frames of this version.
     pub undecodable: u64,
-    /// Messages without a tag of one of the [`keys`](crate::NatsConfig::keys), where there are
-    /// some; or, where there are none, hints that carry an entry.
+    /// With [`keys`](crate::NatsConfig::keys): messages without a valid tag. Without keys: hints
+    /// that carry an entry.
     pub unauthenticated: u64,
     /// Orders, claims and heartbeats that were too old, from before this node's start, or from a
-    /// clock more than a minute ahead. Like [`repeated`](Self::repeated), none without a key.
+    /// clock more than a minute ahead. Always zero without a key, like
+    /// [`repeated`](Self::repeated).
     pub stale: u64,
-    /// Those, and probes and answers, that were taken before.
+    /// Orders, claims, heartbeats, probes and replies that were taken before.
     pub repeated: u64,
 }
 
-/// Why a frame is dropped.
+/// The reason why a frame is dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DropReason {
     Undecodable,
@@ -102,7 +104,7 @@ impl Counters {
         metrics::counter!("dm_nats_numbers_total").increment(1);
     }
 
-    /// A frame is dropped.
+    /// Counts a dropped frame.
     pub(crate) fn frame_dropped(&self, why: DropReason) {
         let (count, label) = match why {
             DropReason::Undecodable => (&self.undecodable, "undecodable"),

@@ -1,14 +1,14 @@
-//! The tag by which nodes know each other's words from a stranger's.
+//! The tag (message authentication code) of a frame: only nodes with the key can make one.
 //!
 //! A tag is 16 bytes of BLAKE2b (RFC 7693), keyed with a key that the nodes share, over the length
-//! of the subject in 4 bytes, the subject and the frame; it follows the frame. The personalization
-//! of BLAKE2b names this use and its version, so the tag means nothing anywhere else, and a frame
-//! means nothing on another subject.
+//! of the subject in 4 bytes, the subject and the frame. It follows the frame. The personalization
+//! of BLAKE2b names this use and its version, so a tag is valid nowhere else, and a frame is valid
+//! on no other subject.
 //!
-//! A frame with a tag can still be sent again by somebody who saw it. That does nothing to a hint,
-//! which a session takes by its number, once; frames that end sessions carry a stamp, see
-//! [`freshness`](crate::freshness); an answer has a subject of its own, see
-//! [`answers`](crate::answers).
+//! An attacker who saw a frame with its tag can still replay it. A replayed hint has no effect,
+//! because a session takes an entry by its number, once. Frames that end sessions carry a stamp,
+//! see [`replay_filter`](crate::replay_filter). A reply has a subject of its own, see
+//! [`requests`](crate::requests).
 
 use std::fmt;
 use std::str::FromStr;
@@ -20,13 +20,13 @@ use bytes::Bytes;
 use dm_core::Invalid;
 use zeroize::Zeroizing;
 
-/// Bytes of a tag.
+/// The length of a tag, in bytes.
 pub(crate) const TAG_LEN: usize = 16;
-/// Names this use of the key, and the version.
+/// The personalization: it names this use of the key, and the version.
 const PURPOSE: &[u8; 16] = b"dm-notify-nats 2";
 
-/// A key that the nodes share, by which they know each other's words. `Debug` shows nothing of it,
-/// and the memory is cleared when it is dropped.
+/// A key that the nodes share to authenticate frames. `Debug` shows nothing of it, and its memory
+/// is cleared when it is dropped.
 ///
 /// In text it is 64 hexadecimal digits, as `openssl rand -hex 32` writes them; white space around
 /// them is ignored.
@@ -43,10 +43,10 @@ const PURPOSE: &[u8; 16] = b"dm-notify-nats 2";
 pub struct HintKey(Zeroizing<[u8; Self::LEN]>);
 
 impl HintKey {
-    /// Bytes of a key.
+    /// The length of a key, in bytes.
     pub const LEN: usize = 32;
 
-    /// A key from its bytes, which have to be random.
+    /// A key from its bytes, which must be random.
     #[must_use]
     pub fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
         Self(Zeroizing::new(bytes))
@@ -65,7 +65,7 @@ impl FromStr for HintKey {
         let mut key = Self::from_bytes([0; Self::LEN]);
         for (n, byte) in key.0.iter_mut().enumerate() {
             let digits = text.get(2 * n..2 * n + 2).ok_or_else(wrong)?;
-            // Not a sign, which the parser would take.
+            // The parser below would accept a sign.
             if !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
                 return Err(wrong());
             }
@@ -81,13 +81,14 @@ impl fmt::Debug for HintKey {
     }
 }
 
-/// Tags frames, and checks tags. Without keys it does neither.
+/// Appends and verifies tags. Without keys it does neither.
 pub(crate) struct FrameMac {
-    /// The first one tags; all of them are accepted. Each is ready to take the subject.
-    keyed: Vec<Blake2bMac<U16>>,
+    /// One hasher for each key, ready for the subject. The first key makes tags; tags by any of
+    /// them are accepted.
+    hashers: Vec<Blake2bMac<U16>>,
 }
 
-/// A frame of somebody without the key, or with another one.
+/// The error of a frame without a valid tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Unauthenticated;
 
@@ -97,31 +98,31 @@ impl FrameMac {
             Blake2bMac::new_with_salt_and_personal(Some(key.0.as_slice()), &[], PURPOSE)
                 .map_err(|_| Invalid::new("keys", "cannot be used"))
         };
-        Ok(Self { keyed: keys.iter().map(keyed).collect::<Result<_, _>>()? })
+        Ok(Self { hashers: keys.iter().map(keyed).collect::<Result<_, _>>()? })
     }
 
-    /// Whether there is a key, and so reason to believe what a frame says.
+    /// Whether there is a key, so that frames are authenticated.
     pub(crate) const fn is_keyed(&self) -> bool {
-        !self.keyed.is_empty()
+        !self.hashers.is_empty()
     }
 
-    /// A frame with its tag.
+    /// Appends the tag to a frame.
     pub(crate) fn append(&self, subject: &str, mut frame: Vec<u8>) -> Bytes {
-        if let Some(keyed) = self.keyed.first() {
+        if let Some(keyed) = self.hashers.first() {
             let tag = mac_over(keyed, subject, &frame).finalize().into_bytes();
             frame.extend_from_slice(&tag);
         }
         frame.into()
     }
 
-    /// The frame, without its tag.
+    /// Verifies the tag of a message, and returns the frame without it.
     pub(crate) fn verify(&self, subject: &str, bytes: &Bytes) -> Result<Bytes, Unauthenticated> {
         if !self.is_keyed() {
             return Ok(bytes.clone());
         }
         let (frame, tag) = bytes.split_last_chunk::<TAG_LEN>().ok_or(Unauthenticated)?;
-        // In constant time for each key.
-        if self.keyed.iter().any(|keyed| mac_over(keyed, subject, frame).verify_slice(tag).is_ok()) {
+        // The comparison takes constant time for each key.
+        if self.hashers.iter().any(|keyed| mac_over(keyed, subject, frame).verify_slice(tag).is_ok()) {
             Ok(bytes.slice_ref(frame))
         } else {
             Err(Unauthenticated)
@@ -136,7 +137,7 @@ fn mac_over(keyed: &Blake2bMac<U16>, subject: &str, frame: &[u8]) -> Blake2bMac<
 
 impl fmt::Debug for FrameMac {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FrameMac").field("keys", &self.keyed.len()).finish()
+        f.debug_struct("FrameMac").field("keys", &self.hashers.len()).finish()
     }
 }
 
@@ -150,25 +151,25 @@ mod tests {
     }
 
     #[test]
-    fn what_is_closed_opens_with_the_key_on_its_subject_and_nowhere_else() {
-        let closed = frame_mac(&[1]).append("dm.user.a", b"frame".to_vec());
-        assert_eq!(closed.len(), 5 + TAG_LEN);
-        assert_eq!(frame_mac(&[1]).verify("dm.user.a", &closed), Ok(Bytes::from_static(b"frame")));
-        assert_eq!(frame_mac(&[1]).verify("dm.user.b", &closed), Err(Unauthenticated), "another subject");
-        assert_eq!(frame_mac(&[2]).verify("dm.user.a", &closed), Err(Unauthenticated), "another key");
-        // The border between subject and frame is part of what is tagged.
+    fn a_tag_is_valid_with_its_key_on_its_subject_and_nowhere_else() {
+        let tagged = frame_mac(&[1]).append("dm.user.a", b"frame".to_vec());
+        assert_eq!(tagged.len(), 5 + TAG_LEN);
+        assert_eq!(frame_mac(&[1]).verify("dm.user.a", &tagged), Ok(Bytes::from_static(b"frame")));
+        assert_eq!(frame_mac(&[1]).verify("dm.user.b", &tagged), Err(Unauthenticated), "another subject");
+        assert_eq!(frame_mac(&[2]).verify("dm.user.a", &tagged), Err(Unauthenticated), "another key");
+        // The tag covers the border between subject and frame.
         let moved = frame_mac(&[1]).append("dm.user.af", b"rame".to_vec());
         assert_eq!(frame_mac(&[1]).verify("dm.user.a", &moved), Err(Unauthenticated));
-        for at in 0..closed.len() {
-            let mut changed = closed.to_vec();
+        for at in 0..tagged.len() {
+            let mut changed = tagged.to_vec();
             changed[at] ^= 1;
             assert_eq!(frame_mac(&[1]).verify("dm.user.a", &changed.into()), Err(Unauthenticated), "byte {at}");
-            assert_eq!(frame_mac(&[1]).verify("dm.user.a", &closed.slice(..at)), Err(Unauthenticated), "cut {at}");
+            assert_eq!(frame_mac(&[1]).verify("dm.user.a", &tagged.slice(..at)), Err(Unauthenticated), "cut {at}");
         }
     }
 
     #[test]
-    fn a_key_is_changed_without_a_pause_by_accepting_both() {
+    fn a_key_can_be_changed_while_both_are_accepted() {
         let (old, both, new) = (frame_mac(&[1]), frame_mac(&[2, 1]), frame_mac(&[2]));
         let frame = || b"frame".to_vec();
         assert!(both.verify("s", &old.append("s", frame())).is_ok());
@@ -178,9 +179,9 @@ mod tests {
 
     #[test]
     fn a_tag_is_the_same_on_every_machine() {
-        let closed = frame_mac(&[7]).append("dm.user.a", b"frame".to_vec());
-        let tag: String = closed[5..].iter().map(|byte| format!("{byte:02x}")).collect();
-        // As Python's hashlib computes it.
+        let tagged = frame_mac(&[7]).append("dm.user.a", b"frame".to_vec());
+        let tag: String = tagged[5..].iter().map(|byte| format!("{byte:02x}")).collect();
+        // Computed with Python's hashlib.
         assert_eq!(tag, "0c8d8b44e4d5a9e1cb483dff2a490a8c");
     }
 

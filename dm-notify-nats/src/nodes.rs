@@ -1,4 +1,4 @@
-//! The subject of the nodes: that they are there, and orders to end sessions.
+//! The subject of the nodes: heartbeats, and orders to end sessions.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,11 +13,11 @@ use crate::codec::{Frame, NodeContent, Stamp};
 use crate::counters::DropReason;
 use crate::shared::Shared;
 
-/// Says that this node is there, and hears the others, until told to stop.
+/// Sends heartbeats and receives the frames of other nodes, until told to stop.
 pub(crate) async fn run(shared: Arc<Shared>, heartbeat: Duration, mut stop: watch::Receiver<bool>) {
     let mut subscriber = match shared.client.subscribe(shared.subjects.nodes().clone()).await {
         Ok(subscriber) => subscriber,
-        // The connection was closed by whoever owns it.
+        // The host closed its connection.
         Err(error) => return tracing::warn!(error = %error.kind(), "cannot subscribe on NATS"),
     };
     tokio::select! {
@@ -44,28 +44,29 @@ async fn serve(shared: &Arc<Shared>, subscriber: &mut Subscriber, heartbeat: Dur
 }
 
 impl Shared {
-    /// Says that this node is there; and after the servers were reached, asks the others.
+    /// Sends a heartbeat. The first one on a connection asks the other nodes for theirs.
     async fn send_heartbeat(&self) {
         if !self.is_connected() {
             return;
         }
         let connects = self.connects();
         let asks = !self.peers.is_listening(connects);
-        // It is in the same queue as the subscription, so that the answers find that.
+        // The heartbeat is in the same queue as the subscription, so that the answers find it
+        // begun.
         self.publish(self.subjects.nodes().clone(), self.writer.alive(self.stamp(), asks)).await;
         if asks {
             self.peers.start_listening(connects);
         }
     }
 
-    /// Takes a message on the subject of the nodes.
+    /// Handles a message on the subject of the nodes.
     async fn receive_from_node(self: &Arc<Self>, message: async_nats::Message) {
         let frame = match self.open_node_frame(&message.subject, &message.payload) {
             Ok(frame) if self.is_own(frame.from) => return,
             Ok(frame) => frame,
             Err(why) => {
                 if why == DropReason::Undecodable {
-                    // With the tag of the nodes: one of another version.
+                    // The frame has a valid tag, so it is from a node of another version.
                     self.peers.note_unverified(None);
                 }
                 return self.count_dropped(message.payload.len(), why);
@@ -87,16 +88,17 @@ impl Shared {
         }
     }
 
-    /// Whether a frame is of a node that may be there and does not count, because it was not met,
-    /// or not by the clock that it has now.
+    /// Whether a frame is from a node that may be alive but is not verified, or whose clock has
+    /// changed since.
     fn may_be_unverified(&self, from: NodeId, stamp: Stamp, fresh: Result<(), DropReason>) -> bool {
         match fresh {
             Ok(()) => !self.is_verified(from),
-            // An old one may be of a node whose clock is wrong.
+            // A frame that seems old may be from a node whose clock is wrong.
             Err(why) => why == DropReason::Stale && self.replay_filter.is_newest(from, stamp),
         }
     }
 
+    /// Carries out a fresh frame of another node.
     async fn handle(&self, from: NodeId, content: NodeContent) {
         match content {
             NodeContent::Alive { asks, .. } => {

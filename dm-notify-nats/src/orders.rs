@@ -1,4 +1,4 @@
-//! Orders to end sessions: given to all nodes, and confirmed by them.
+//! Orders to end sessions: sent to all nodes, and confirmed by them.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -12,11 +12,12 @@ use crate::requests::{Reply, Replies};
 use crate::codec::{Frame, NodeContent, Nonce};
 use crate::shared::Shared;
 
-/// Orders whose confirmations are counted at once. Further ones wait for half of the time that an
-/// order has, and are then given without: a client that forgets devices without end must not keep
-/// somebody's sessions from being ended.
+/// The maximum number of orders whose confirmations are counted at once. A further order waits for
+/// half of its time limit, and is then sent without counting: a client that forgets devices without
+/// end must not delay other orders for longer.
 const MAX_COUNTED: usize = 64;
 
+/// Sends orders and counts their confirmations.
 #[derive(Debug)]
 pub(crate) struct Orders {
     permits: Semaphore,
@@ -28,18 +29,18 @@ impl Orders {
         Self { permits: Semaphore::const_new(MAX_COUNTED), timeout }
     }
 
-    /// Ends sessions here, and has the other nodes end theirs.
-    pub(crate) async fn give(&self, shared: &Arc<Shared>, order: &EndSessions) -> Disconnected {
+    /// Ends sessions here, and orders the other nodes to end theirs.
+    pub(crate) async fn issue(&self, shared: &Arc<Shared>, order: &EndSessions) -> Disconnected {
         let here = shared.hub.end_sessions(order).await;
-        // Unless the others say more, nobody knows how many there are.
+        // The expected number of nodes is unknown until the other nodes are known.
         let mut known = Disconnected { expected: None, ..here };
         if shared.is_connected() {
-            // Nodes that are said to be there and were not met are not waited for: anybody may say
-            // again what they said. But they may have sessions.
-            let in_doubt = shared.peers.has_unverified();
-            // Confirmations count that came by the end of the time.
-            let _ = tokio::time::timeout(self.timeout, self.ask(shared, order, &mut known)).await;
-            if in_doubt || shared.peers.has_unverified() {
+            // The order does not wait for nodes that are not verified: their heartbeats may be
+            // replayed. But they may have sessions.
+            let had_unverified = shared.peers.has_unverified();
+            // Confirmations that arrived before a timeout count.
+            let _ = tokio::time::timeout(self.timeout, self.send(shared, order, &mut known)).await;
+            if had_unverified || shared.peers.has_unverified() {
                 known.expected = None;
             }
         }
@@ -52,27 +53,27 @@ impl Orders {
         known
     }
 
-    async fn ask(&self, shared: &Arc<Shared>, order: &EndSessions, known: &mut Disconnected) {
+    async fn send(&self, shared: &Arc<Shared>, order: &EndSessions, known: &mut Disconnected) {
         let nodes = shared.subjects.nodes().clone();
-        let question = |nonce| shared.writer.order(shared.stamp(), nonce, order);
+        let frame = |nonce| shared.writer.order(shared.stamp(), nonce, order);
         let Ok(Ok(_permit)) = tokio::time::timeout(self.timeout / 2, self.permits.acquire()).await else {
-            // Nobody listens for the confirmations.
-            return shared.publish(nodes, question(Nonce::fresh())).await;
+            // The confirmations to this order are not received.
+            return shared.publish(nodes, frame(Nonce::fresh())).await;
         };
         let peers = shared.peers.known(shared.connects());
-        let Some(mut replies) = shared.request(nodes, question).await else { return };
+        let Some(mut replies) = shared.request(nodes, frame).await else { return };
         known.expected = peers.as_ref().map(|peers| 1 + peers.len());
-        gather(shared, &mut replies, peers, known).await;
+        collect_confirmations(shared, &mut replies, peers, known).await;
     }
 }
 
-/// Takes confirmations until all that are known to be there have confirmed.
-async fn gather(shared: &Shared, replies: &mut Replies, peers: Option<Vec<NodeId>>, known: &mut Disconnected) {
+/// Collects confirmations until all known nodes have confirmed.
+async fn collect_confirmations(shared: &Shared, replies: &mut Replies, peers: Option<Vec<NodeId>>, known: &mut Disconnected) {
     let mut missing = peers.map(HashSet::<NodeId>::from_iter);
     while missing.as_ref().is_none_or(|missing| !missing.is_empty()) {
         let Frame { from, content } = match replies.next(shared).await {
             Some(Reply::Frame(frame)) => frame,
-            // By the servers, or somebody who says so: this node itself is subscribed.
+            // The servers' answer "no responders" is forged here: this node itself is subscribed.
             Some(Reply::NoResponders) => continue,
             None => return,
         };
@@ -85,7 +86,7 @@ async fn gather(shared: &Shared, replies: &mut Replies, peers: Option<Vec<NodeId
         if let Some(missing) = &mut missing
             && !missing.remove(&from)
         {
-            // One that was not known yet to be there.
+            // The confirmation is from a node that was not known.
             known.expected = known.expected.map(|expected| expected + 1);
         }
     }

@@ -1,4 +1,4 @@
-//! The nodes that are being asked whether they are there.
+//! The nodes with a challenge under way.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,18 +6,18 @@ use std::time::Duration;
 
 use dm_core::notify::NodeId;
 
-/// Nodes that are asked at once. A further one is asked at its next heartbeat.
+/// The maximum number of challenges at once. A further node is challenged at its next heartbeat.
 const MAX: usize = 64;
-/// Of these, nodes whose heartbeat was too old. Somebody can say recorded ones again without end,
-/// so they leave room for the others.
+/// Of these, the maximum number for nodes whose heartbeat was too old. An attacker can replay
+/// recorded heartbeats without end, so they must leave room for others.
 const MAX_OLD: usize = 16;
 
-/// The nodes that are being asked whether they are there.
+/// The nodes with a challenge under way.
 #[derive(Debug)]
 pub(crate) struct PendingChallenges {
-    /// Each with whether its heartbeat was fresh.
+    /// By node: whether its heartbeat was fresh.
     pending: Mutex<HashMap<NodeId, bool>>,
-    /// How long an answer may take.
+    /// The time limit for a reply.
     pub(crate) timeout: Duration,
 }
 
@@ -26,7 +26,8 @@ impl PendingChallenges {
         Self { pending: Mutex::default(), timeout }
     }
 
-    /// Whether to ask a node now, whose heartbeat was fresh or not.
+    /// Begins a challenge of a node whose heartbeat was fresh or not. Returns `false` if one is
+    /// under way, or if there is no room.
     pub(crate) fn begin(&self, node: NodeId, fresh: bool) -> bool {
         let mut pending = self.lock();
         let old = pending.values().filter(|fresh| !**fresh).count();
@@ -43,7 +44,7 @@ impl PendingChallenges {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<NodeId, bool>> {
-        // Nothing panics while it is locked; a poisoned map is whole.
+        // Nothing panics while this is locked, so a poisoned map is complete.
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -63,6 +64,6 @@ mod tests {
         assert!(!pending_challenges.begin(node(0), true), "a challenge is pending");
         pending_challenges.end(node(0));
         assert!(pending_challenges.begin(node(0), true));
-        assert_eq!(begun(2_000, false), 0, "none is left");
+        assert_eq!(begun(2_000, false), 0, "no room is left for old heartbeats");
     }
 }

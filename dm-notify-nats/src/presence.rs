@@ -1,4 +1,4 @@
-//! Who is connected, here or on another node.
+//! Presence: whether a user is connected, here or to another node.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,25 +11,26 @@ use crate::requests::Reply;
 use crate::codec::NodeContent;
 use crate::shared::Shared;
 
-/// Questions that may be under way at once. Further ones wait, within the time that each has.
+/// The maximum number of requests at once. Further ones wait, within their time limit.
 const MAX_REQUESTS: usize = 256;
 
-/// Where a user is connected.
+/// The node to which a user is connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
     /// On this node, and perhaps on others.
     Here,
     /// On another node.
     Elsewhere,
-    /// Nowhere: the servers know of no node that has the user. Somebody on the bus can say so in
-    /// their name.
+    /// Nowhere: the servers know no node that is subscribed for the user. Another client on the bus
+    /// can forge this answer.
     Nowhere,
-    /// Nobody said: the servers cannot be reached, or no node answered in time.
+    /// Unknown: the servers cannot be reached, or no node answered in time.
     Unknown,
 }
 
 impl Presence {
-    /// What a notifier calls it, taking what is not known as absent: a wake-up too many does less harm than one too few.
+    /// The value as a notifier's [`Reach`]. Unknown counts as absent: one wake-up too many does
+    /// less harm than one too few.
     #[must_use]
     pub const fn reach(self) -> Reach {
         match self {
@@ -39,6 +40,7 @@ impl Presence {
     }
 }
 
+/// Sends presence requests, a bounded number at once.
 #[derive(Debug)]
 pub(crate) struct PresenceRequests {
     permits: Semaphore,
@@ -60,7 +62,7 @@ impl PresenceRequests {
         let answer = async {
             let _permit = self.permits.acquire().await.ok()?;
             let subject = shared.subjects.user(user);
-            let mut replies = shared.request(subject, |nonce| shared.writer.question(nonce)).await?;
+            let mut replies = shared.request(subject, |nonce| shared.writer.presence_request(nonce)).await?;
             loop {
                 match replies.next(shared).await? {
                     Reply::NoResponders => return Some(Presence::Nowhere),

@@ -1,4 +1,4 @@
-//! What waits to be published: nobody who has something to say waits for the servers.
+//! The queue of frames to publish. A caller with a frame never waits for the servers.
 
 use std::sync::Arc;
 
@@ -9,17 +9,18 @@ use tokio::sync::{mpsc, watch};
 
 use crate::counters::Counters;
 
-/// Published in one go, at most. The connection writes what is there together, and flushes when nothing more comes: a
-/// commit's hints take one write.
+/// The maximum number of frames that are published together. The connection writes waiting frames
+/// together, and flushes when no more come: the hints of a commit take one write.
 const BATCH: usize = 128;
 
-/// Takes what is to be published, as far as there is room.
+/// The sending half of the queue. Clones share it.
 #[derive(Clone, Debug)]
 pub(crate) struct PublishQueue {
     sender: mpsc::Sender<Outgoing>,
     counters: Arc<Counters>,
 }
 
+/// A frame to publish.
 #[derive(Debug)]
 pub(crate) struct Outgoing {
     subject: Subject,
@@ -27,26 +28,26 @@ pub(crate) struct Outgoing {
 }
 
 impl PublishQueue {
-    /// An outbox, and the other end for [`publish`].
+    /// A queue for up to `room` frames, and its receiving half for [`run`].
     pub(crate) fn new(room: usize, counters: Arc<Counters>) -> (Self, mpsc::Receiver<Outgoing>) {
         let (sender, queued) = mpsc::channel(room);
         (Self { sender, counters }, queued)
     }
 
-    /// Takes something, or drops and counts it.
+    /// Queues a frame. Without room, the frame is dropped and counted.
     pub(crate) fn push(&self, subject: Subject, payload: Bytes) {
         if self.sender.try_send(Outgoing { subject, payload }).is_err() {
             self.counters.hint_dropped();
         }
     }
 
-    /// What waits at this moment.
+    /// The number of frames that wait.
     pub(crate) fn queued(&self) -> usize {
         self.sender.max_capacity() - self.sender.capacity()
     }
 }
 
-/// Publishes until told to stop, then what waits still.
+/// Publishes queued frames until told to stop, then the rest of the queue.
 pub(crate) async fn run(
     client: Client,
     mut queued: mpsc::Receiver<Outgoing>,
@@ -57,7 +58,7 @@ pub(crate) async fn run(
     loop {
         let count = tokio::select! {
             biased;
-            // Refuses what comes from now on; what waits is still received.
+            // New frames are dropped from now on; waiting ones are still received.
             () = crate::stopped(&mut stop), if !queued.is_closed() => {
                 queued.close();
                 continue;
@@ -68,7 +69,7 @@ pub(crate) async fn run(
             break;
         }
         for Outgoing { subject, payload } in batch.drain(..) {
-            // Without servers it would only wait to be late, and keep subscriptions waiting.
+            // Without servers the frame would only become late, and delay subscriptions.
             let connected = client.connection_state() == State::Connected;
             if connected && client.publish(subject, payload).await.is_ok() {
                 counters.published();
@@ -84,7 +85,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_waits_is_counted_and_what_has_no_room_is_dropped() {
+    async fn waiting_frames_are_counted_and_frames_without_room_are_dropped() {
         let counters = Arc::<Counters>::default();
         let (publish_queue, mut queued) = PublishQueue::new(2, Arc::clone(&counters));
         for waiting in 0..=3 {

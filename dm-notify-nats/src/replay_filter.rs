@@ -1,11 +1,12 @@
-//! Frames that end sessions, and those that say a node is there, are taken once and only while they
-//! are new, so that a copy of one has no effect.
+//! Protection against replays: frames that end sessions, and heartbeats, are taken once and only
+//! while they are new.
 //!
-//! Each node numbers its frames, and says its time with each. A receiver keeps a [`Window`] per
-//! sender, which holds at any rate, and believes no time more than [`WINDOW`] from its own, nor one
-//! from before its own start: what it took before that it cannot know. The time on either side is
-//! that of the process, which nobody sets, and once two nodes met ([`meeting`](crate::meeting))
-//! each knows how far the other's is from its own.
+//! Each stamped frame has a number and the sender's time. A receiver keeps a [`ReplayWindow`] for
+//! each sender, which works at any rate of frames. It takes no frame with a time more than
+//! [`MAX_AGE`] from its own, and none from before its own start, because it does not know which of
+//! those it took before. Both sides use the time of their process, which no clock setting changes.
+//! Once a node is verified ([`challenge`](crate::challenge)), the offset between the two clocks is
+//! known.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -18,54 +19,54 @@ use dm_core::time::{Clock as _, SystemClock};
 use crate::codec::Stamp;
 use crate::replay_window::{Rejected, ReplayWindow};
 
-/// How far a frame's time may be from this node's. Until two nodes met, their clocks have to be
-/// within this.
+/// The maximum distance of a frame's time from this node's. Until two nodes have verified each
+/// other, the distance of their clocks counts, too.
 const MAX_AGE: Duration = Duration::from_secs(60);
-/// How long before this node's start a frame may say that it was sent: clocks of nodes that did not
-/// meet differ by a little, and times are in whole milliseconds. Without it two nodes that have
-/// just started pass over each other's first claims.
+/// The tolerance for frames from before this node's start: clocks of nodes that are not verified
+/// differ a little, and times are whole milliseconds. Without it, two nodes that have just started
+/// would drop each other's first claims.
 const START_SLACK: Duration = Duration::from_secs(1);
-/// How much longer ago a frame may seem to have been sent than it was, by times that are whole
-/// milliseconds.
+/// The maximum error of a frame's computed age, because times are whole milliseconds.
 const ROUNDING: Duration = Duration::from_millis(2);
-/// Senders remembered, at most: a kibibyte each. Past this the one that was silent for longest is
-/// forgotten, if all its frames are too old by now; otherwise a new one is not taken.
+/// The maximum number of senders that are remembered, at a kibibyte each. Past this, the sender
+/// that was silent for longest is forgotten if all its frames are too old by now. Otherwise a new
+/// sender is not taken.
 const MAX: usize = 1_024;
 
-/// Why a frame is not taken.
+/// The reason why a frame is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NotFresh {
-    /// It is too old, or from a clock that is ahead.
+    /// The frame is too old, or from a clock that is ahead.
     Stale,
-    /// It was taken before.
+    /// The frame was taken before.
     Repeated,
 }
 
-/// The frames that were taken lately.
+/// The frames that were taken recently.
 #[derive(Debug)]
 pub(crate) struct ReplayFilter {
     started: Started,
     senders: Mutex<HashMap<NodeId, Sender>>,
 }
 
-/// The beginning of this process's time.
+/// The start of this process's time.
 #[derive(Debug)]
 struct Started {
     at: Timestamp,
     instant: Instant,
 }
 
-/// A node that sends, as far as it is known.
+/// A node that sends frames.
 #[derive(Debug)]
 struct Sender {
     frames: ReplayWindow,
-    /// Its clock, once it is known.
+    /// The offset of its clock, once the node is verified.
     clock: Option<ClockOffset>,
-    /// The time at which a frame of it was taken last.
+    /// The time at which its last frame was taken.
     heard: Timestamp,
 }
 
-/// A node's clock by this one's: a pair of times that are the same moment.
+/// The offset of a node's clock: its time and this node's time at the same moment.
 #[derive(Clone, Copy, Debug)]
 struct ClockOffset {
     theirs: Timestamp,
@@ -78,38 +79,39 @@ impl ReplayFilter {
         Self { started, senders: Mutex::default() }
     }
 
-    /// The time of this process: that of the machine at its start, and what passed since.
+    /// The time of this process: the machine's time at its start, plus the time elapsed since.
     pub(crate) fn now(&self) -> Timestamp {
         self.started.at.after(self.started.instant.elapsed())
     }
 
-    /// Takes a frame, or says why not.
+    /// Takes a frame that is new.
     pub(crate) fn take(&self, from: NodeId, stamp: Stamp) -> Result<(), NotFresh> {
         self.take_at(from, stamp, self.now())
     }
 
-    /// Takes a frame of a node that is known to be there now, whatever its clock says.
+    /// Takes a frame that a node sent just now, a reply to a challenge, whatever its clock says.
+    /// The node is verified by it.
     pub(crate) fn take_verified(&self, from: NodeId, stamp: Stamp) -> Result<(), NotFresh> {
         self.take_verified_at(from, stamp, self.now())
     }
 
-    /// Whether a node was met: it was there once since this one started.
+    /// Whether a node was verified since this one started.
     pub(crate) fn is_verified(&self, node: NodeId) -> bool {
         self.lock().get(&node).is_some_and(|sender| sender.clock.is_some())
     }
 
-    /// Whether a frame is newer than all that were taken of its node.
+    /// Whether a frame has a higher number than all frames that were taken of its node.
     pub(crate) fn is_newest(&self, from: NodeId, stamp: Stamp) -> bool {
         self.lock().get(&from).is_none_or(|sender| stamp.count > sender.frames.newest())
     }
 
-    /// How long ago a frame was sent, where its node's clock is known: no more than it was. It is
-    /// short of that by the time in which the answer came from which the clock is known.
-    pub(crate) fn since(&self, from: NodeId, stamp: Stamp) -> Duration {
-        self.since_at(from, stamp, self.now())
+    /// The age of a frame of a verified node; zero for other nodes. It is never more than the true
+    /// age. It falls short of that by the travel time of the reply that verified the node.
+    pub(crate) fn age(&self, from: NodeId, stamp: Stamp) -> Duration {
+        self.age_at(from, stamp, self.now())
     }
 
-    fn since_at(&self, from: NodeId, stamp: Stamp, now: Timestamp) -> Duration {
+    fn age_at(&self, from: NodeId, stamp: Stamp, now: Timestamp) -> Duration {
         let clock = self.lock().get(&from).and_then(|sender| sender.clock);
         let sent = clock.and_then(|clock| clock.to_local(stamp.at)).unwrap_or(now);
         Duration::from_millis(now.as_millis().saturating_sub(sent.as_millis())).saturating_sub(ROUNDING)
@@ -133,20 +135,20 @@ impl ReplayFilter {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<NodeId, Sender>> {
-        // Nothing panics while it is locked; a poisoned map is whole.
+        // Nothing panics while this is locked, so a poisoned map is complete.
         self.senders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl ClockOffset {
-    /// A time of the node's, by this node's clock.
+    /// Converts a time of the node to this node's clock.
     fn to_local(self, theirs: Timestamp) -> Option<Timestamp> {
         let here = self.here.as_millis().checked_add(theirs.as_millis())?;
         here.checked_sub(self.theirs.as_millis()).map(Timestamp::from_millis)
     }
 }
 
-/// Takes a frame of a node by its number.
+/// Takes the number of a node's frame.
 fn take_number(
     senders: &mut HashMap<NodeId, Sender>,
     from: NodeId,
@@ -167,11 +169,12 @@ fn take_number(
     Ok(sender)
 }
 
+/// Makes room for one sender.
 fn make_room(senders: &mut HashMap<NodeId, Sender>, now: Timestamp) -> Result<(), NotFresh> {
     if senders.len() < MAX {
         return Ok(());
     }
-    // A frame may be from a clock that is ahead by the window.
+    // A frame may be from a clock that is ahead by `MAX_AGE`.
     let forgettable = senders.iter().filter(|(_, sender)| sender.heard < now.before(2 * MAX_AGE));
     let silent = forgettable.min_by_key(|(_, sender)| sender.heard).map(|(node, _)| *node);
     silent.and_then(|node| senders.remove(&node)).map(drop).ok_or(NotFresh::Stale)
@@ -203,7 +206,7 @@ mod tests {
         let (early, late) = (now.before(MAX_AGE), now.after(MAX_AGE));
         assert_eq!(take(NODE, now, 1), Ok(()));
         assert_eq!(take(NODE, now, 1), Err(NotFresh::Repeated));
-        assert_eq!(take(NodeId::from_bytes([2; 8]), now, 1), Ok(()), "another node's");
+        assert_eq!(take(NodeId::from_bytes([2; 8]), now, 1), Ok(()), "a frame of another node");
         assert_eq!(take(NODE, early, 2), Ok(()));
         assert_eq!(take(NODE, late, 3), Ok(()));
         assert_eq!(take(NODE, early.before(MILLISECOND), 4), Err(NotFresh::Stale));
@@ -231,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_that_was_met_is_taken_by_its_own_clock() {
+    fn frames_of_a_verified_node_are_taken_by_its_own_clock() {
         let hour = Duration::from_secs(3_600);
         for theirs in [STARTED.before(hour), STARTED.after(hour)] {
             let replay_filter = replay_filter();
@@ -243,28 +246,28 @@ mod tests {
             assert!(!replay_filter.is_newest(NODE, stamp(theirs, 2)));
             assert_eq!(take(theirs, 3, STARTED), Ok(()));
             assert_eq!(take(theirs, 3, STARTED), Err(NotFresh::Repeated));
-            assert_eq!(take(theirs.before(2 * START_SLACK), 4, STARTED), Err(NotFresh::Stale), "the start");
+            assert_eq!(take(theirs.before(2 * START_SLACK), 4, STARTED), Err(NotFresh::Stale), "before the start");
             let late = STARTED.after(MAX_AGE);
             assert_eq!(take(theirs, 5, late), Ok(()));
             assert_eq!(take(theirs, 6, late.after(MILLISECOND)), Err(NotFresh::Stale));
             assert_eq!(
                 replay_filter.take_verified_at(NODE, stamp(theirs, 5), late),
                 Err(NotFresh::Repeated),
-                "an answer that it gave before"
+                "a reply that was taken before"
             );
         }
     }
 
     #[test]
-    fn the_time_since_a_frame_was_sent_is_known_of_nodes_that_were_met() {
+    fn the_age_of_a_frame_is_known_of_verified_nodes() {
         let replay_filter = replay_filter();
         let theirs = STARTED.after(Duration::from_secs(3_600));
-        let since = |at, now| replay_filter.since_at(NODE, stamp(at, 2), now);
-        assert_eq!(since(STARTED, STARTED.after(MAX_AGE)), Duration::ZERO, "not met");
+        let age = |at, now| replay_filter.age_at(NODE, stamp(at, 2), now);
+        assert_eq!(age(STARTED, STARTED.after(MAX_AGE)), Duration::ZERO, "not verified");
         assert_eq!(replay_filter.take_verified_at(NODE, stamp(theirs, 1), STARTED), Ok(()));
-        assert_eq!(since(theirs, STARTED.after(MAX_AGE)), MAX_AGE - ROUNDING);
-        assert_eq!(since(theirs, STARTED.after(MILLISECOND)), Duration::ZERO);
-        assert_eq!(since(theirs.after(MAX_AGE), STARTED), Duration::ZERO, "never less than nothing");
+        assert_eq!(age(theirs, STARTED.after(MAX_AGE)), MAX_AGE - ROUNDING);
+        assert_eq!(age(theirs, STARTED.after(MILLISECOND)), Duration::ZERO);
+        assert_eq!(age(theirs.after(MAX_AGE), STARTED), Duration::ZERO, "an age is never negative");
     }
 
     #[test]

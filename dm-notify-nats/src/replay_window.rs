@@ -1,40 +1,39 @@
-//! The frames of one node that were taken, by their numbers: any of them once, in bounded memory at
-//! any rate.
+//! A replay window: it takes each frame number of one node once, in bounded memory at any rate.
 
 use std::ops::RangeInclusive;
 
-/// Frames of one node that are told apart, counted back from its newest: 1 KiB. One that comes
-/// after so many later ones of its node is not taken.
+/// The number of frames in the window, counted back from the newest: a bitmap of 1 KiB. An older
+/// frame is not taken.
 pub(crate) const FRAMES: u64 = 8 * 1024;
 const BITS: u64 = u64::BITS as u64;
 const WORDS: usize = (FRAMES / BITS) as usize;
 
-/// The numbers that were taken, of the newest [`FRAMES`].
+/// The frame numbers that were taken, among the newest [`FRAMES`].
 #[derive(Debug)]
 pub(crate) struct ReplayWindow {
     newest: u64,
-    /// A bit for each, at its number's remainder.
+    /// A bit for each number, at the number modulo [`FRAMES`].
     taken: Box<[u64; WORDS]>,
 }
 
-/// Why a number is not taken.
+/// The reason why a number is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rejected {
-    /// It was taken before.
+    /// The number was taken before.
     Repeated,
-    /// Too many later ones were.
+    /// The number is below the window.
     TooOld,
 }
 
 impl ReplayWindow {
-    /// A window in which one number was taken.
+    /// A window in which one number is taken.
     pub(crate) fn new(first: u64) -> Self {
         let mut window = Self { newest: first, taken: Box::new([0; WORDS]) };
         window.mark(first, true);
         window
     }
 
-    /// Takes a number, or says why not.
+    /// Takes a number.
     pub(crate) fn take(&mut self, number: u64) -> Result<(), Rejected> {
         if number > self.newest {
             self.clear(self.newest + 1..=number);
@@ -53,7 +52,7 @@ impl ReplayWindow {
         self.newest
     }
 
-    /// Makes room for numbers that were not taken.
+    /// Clears the bits of new numbers.
     fn clear(&mut self, numbers: RangeInclusive<u64>) {
         if numbers.end() - numbers.start() >= FRAMES {
             self.taken.fill(0);
@@ -75,7 +74,7 @@ impl ReplayWindow {
     }
 }
 
-/// The word and the bit of a number.
+/// The index of a number's word, and the number's bit in it.
 fn position(number: u64) -> (usize, u64) {
     let word = usize::try_from(number % FRAMES / BITS).unwrap_or_default();
     (word, 1 << (number % BITS))
@@ -90,12 +89,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_number_is_taken_once_and_none_that_fell_out() {
+    fn each_number_is_taken_once_and_none_below_the_window() {
         let mut window = ReplayWindow::new(0);
         assert_eq!(window.take(0), Err(Rejected::Repeated));
         assert_eq!(window.take(FRAMES - 1), Ok(()));
-        assert_eq!(window.take(0), Err(Rejected::Repeated), "the last that is told apart");
-        assert_eq!(window.take(1), Ok(()), "overtaken by another");
+        assert_eq!(window.take(0), Err(Rejected::Repeated), "the last number in the window");
+        assert_eq!(window.take(1), Ok(()), "overtaken by a higher number");
         assert_eq!(window.take(FRAMES), Ok(()));
         assert_eq!(window.take(0), Err(Rejected::TooOld));
         assert_eq!(window.take(1), Err(Rejected::Repeated));
@@ -107,7 +106,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_tells_as_a_set_of_all_numbers_would(
+        fn a_window_decides_as_a_set_of_all_numbers_does(
             numbers in prop::collection::vec(prop_oneof![0..40_u64, 0..3 * FRAMES], 1..400),
         ) {
             let mut window = ReplayWindow::new(numbers[0]);

@@ -1,8 +1,8 @@
-//! Questions that this node asks the others, and what comes back.
+//! Requests to other nodes, and their replies.
 //!
-//! Answers go to a subject that the question's nonce names. The question's tag is over its nonce,
-//! and the tag of an answer is over its subject, so an answer fits one question only: one that was
-//! recorded, or that another question got, is none.
+//! Replies go to a subject that the request's nonce names. The request's tag covers its nonce, and
+//! a reply's tag covers its subject. So a reply is valid for one request only, and a replay of it
+//! for another request is dropped.
 
 use async_nats::{StatusCode, Subject, Subscriber};
 use futures_util::StreamExt as _;
@@ -10,21 +10,21 @@ use futures_util::StreamExt as _;
 use crate::codec::{Frame, NodeContent, Nonce};
 use crate::shared::Shared;
 
-/// The answers to one question. Dropping it ends the subscription.
+/// The replies to one request. Dropping this ends the subscription.
 pub(crate) struct Replies {
     subject: Subject,
     subscriber: Subscriber,
 }
 
-/// Something that came back.
+/// One reply.
 pub(crate) enum Reply {
     UserContent(Frame<NodeContent>),
-    /// By the servers: nobody is subscribed for the question's subject.
+    /// The servers' answer that no node is subscribed for the request's subject.
     NoResponders,
 }
 
 impl Shared {
-    /// Publishes a question. `None` if the connection was closed, or takes none.
+    /// Publishes a request. `None` if the connection is closed.
     pub(crate) async fn request(
         &self,
         subject: Subject,
@@ -34,21 +34,21 @@ impl Shared {
         let reply = self.subjects.replies(nonce);
         let subscriber = self.client.subscribe(reply.clone()).await.ok()?;
         let request = self.mac.append(&subject, request(nonce));
-        // The reply is for the servers, which say there that nobody is subscribed. Nodes go by the
-        // nonce.
-        self.client.publish_with_reply(subject, reply.clone(), question).await.ok()?;
+        // Only the servers use the reply subject, to report that no node is subscribed. Nodes use
+        // the nonce.
+        self.client.publish_with_reply(subject, reply.clone(), request).await.ok()?;
         Some(Replies { subject: reply, subscriber })
     }
 
-    /// Answers a question.
+    /// Replies to a request.
     pub(crate) async fn reply(&self, nonce: Nonce, frame: Vec<u8>) {
         self.publish(self.subjects.replies(nonce), frame).await;
     }
 }
 
 impl Replies {
-    /// The next answer of a node, or of the servers. Messages of others are counted and passed
-    /// over. `None` once the connection was closed. Cancel safe.
+    /// The next reply of a node, or of the servers. Messages without a valid tag are counted and
+    /// skipped. `None` when the connection is closed. Cancel safe.
     pub(crate) async fn next(&mut self, shared: &Shared) -> Option<Reply> {
         loop {
             let message = self.subscriber.next().await?;

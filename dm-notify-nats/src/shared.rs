@@ -1,5 +1,5 @@
-//! The parts that all tasks of a notifier share: sending frames as this node, and taking frames of
-//! others.
+//! The state that all tasks of a notifier share: sending frames as this node, and checking frames
+//! of others.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,7 +20,7 @@ use crate::peers::Peers;
 use crate::mac::FrameMac;
 use crate::subjects::Subjects;
 
-/// The shared parts.
+/// The shared state of a notifier.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) hub: Hub,
@@ -36,12 +36,12 @@ pub(crate) struct Shared {
     pub(crate) events: Arc<ConnectionEvents>,
     /// The number of the next stamp.
     pub(crate) stamped: AtomicU64,
-    /// Bytes of a hint with its entry, at most.
+    /// The maximum size of a hint with its entry, in bytes.
     pub(crate) max_entry: usize,
 }
 
 impl Shared {
-    /// Has a hint published, with its entry if there is a key by which the others believe it.
+    /// Queues a hint. It holds the entry only if there is a key to authenticate it.
     pub(crate) fn push_hint(&self, user: UserId, entry: &InboxEntry) {
         let frame = if self.mac.is_keyed() {
             self.writer.hint(entry, self.max_entry)
@@ -53,8 +53,8 @@ impl Shared {
         self.publish_queue.push(subject, frame);
     }
 
-    /// Publishes at once, ahead of the hints that wait. While the servers cannot be reached it is
-    /// lost.
+    /// Publishes a frame at once, ahead of waiting hints. While the servers cannot be reached the
+    /// frame is lost.
     pub(crate) async fn publish(&self, subject: Subject, frame: Vec<u8>) {
         if self.is_connected() {
             let frame = self.mac.append(&subject, frame);
@@ -62,7 +62,7 @@ impl Shared {
         }
     }
 
-    /// A stamp for one frame of this node.
+    /// A new stamp for one frame of this node.
     pub(crate) fn stamp(&self) -> Stamp {
         Stamp { at: self.replay_filter.now(), count: self.stamped.fetch_add(1, Ordering::Relaxed) }
     }
@@ -72,29 +72,29 @@ impl Shared {
         self.stamped.load(Ordering::Relaxed)
     }
 
-    /// Takes a message on a user's subject: a frame, if a node sent it.
-    pub(crate) fn receive(&self, user: UserId, subject: &str, bytes: &Bytes) -> Result<Frame<UserContent>, DropReason> {
+    /// Checks and decodes a message on a user's subject.
+    pub(crate) fn open_user_frame(&self, user: UserId, subject: &str, bytes: &Bytes) -> Result<Frame<UserContent>, DropReason> {
         let frame = Frame::decode_user(&self.mac.verify(subject, bytes)?, user)?;
         if matches!(frame.content, UserContent::Entry(_)) && !self.mac.is_keyed() {
-            // Anybody could have written it.
+            // Without a key, everybody could have written it.
             return Err(DropReason::Unauthenticated);
         }
         self.check_replay(frame.from, frame.content.stamp())?;
         Ok(frame)
     }
 
-    /// Opens a message on the subject of the nodes, or an answer: a frame, if a node sent it, which
-    /// may be old.
+    /// Authenticates and decodes a message on the subject of the nodes, or a reply. It may be old:
+    /// the stamp is not checked.
     pub(crate) fn open_node_frame(&self, subject: &str, bytes: &Bytes) -> Result<Frame<NodeContent>, DropReason> {
         Ok(Frame::decode_node(&self.mac.verify(subject, bytes)?)?)
     }
 
-    /// Takes a frame that is new, by its stamp. Without a key any is taken: who can say a frame
-    /// again can as well make one up, with a number or a time for which the node's own words would
-    /// be refused from then on.
+    /// Drops a frame that is a replay, by its stamp. Without a key every frame is taken: an
+    /// attacker who can replay a frame can then also forge one, with a number or a time that would
+    /// cause the node's own frames to be dropped from then on.
     pub(crate) fn check_replay(&self, from: NodeId, stamp: Option<Stamp>) -> Result<(), DropReason> {
         match stamp {
-            // Its own come back on several subscriptions.
+            // A node receives its own frames on several subscriptions.
             Some(stamp) if self.mac.is_keyed() && !self.is_own(from) => {
                 Ok(self.replay_filter.take(from, stamp)?)
             }
@@ -102,7 +102,7 @@ impl Shared {
         }
     }
 
-    /// Takes a node's answer that it is there.
+    /// Takes a node's reply to a challenge: the node is verified.
     pub(crate) fn verify_node(&self, node: NodeId, stamp: Stamp) -> Result<(), DropReason> {
         if self.mac.is_keyed() {
             self.replay_filter.take_verified(node, stamp)?;
@@ -111,12 +111,12 @@ impl Shared {
         Ok(())
     }
 
-    /// Whether a node was met; without a key, in the last heartbeats.
+    /// Whether a node is verified. Without a key: whether it is alive by its heartbeats.
     pub(crate) fn is_verified(&self, node: NodeId) -> bool {
         if self.mac.is_keyed() { self.replay_filter.is_verified(node) } else { self.peers.is_alive(node) }
     }
 
-    /// A node's own frames come back to it, and are for others.
+    /// Whether a frame is this node's own. A node receives its own frames, but they are for others.
     pub(crate) fn is_own(&self, from: NodeId) -> bool {
         from == self.hub.node()
     }
@@ -125,7 +125,7 @@ impl Shared {
         self.client.connection_state() == State::Connected
     }
 
-    /// How often the servers were reached so far.
+    /// The number of times that the servers were reached so far.
     pub(crate) fn connects(&self) -> u64 {
         self.client.statistics().connects.load(Ordering::Relaxed)
     }

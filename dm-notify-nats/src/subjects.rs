@@ -1,4 +1,4 @@
-//! Names of subjects.
+//! The names of subjects.
 
 use std::sync::Arc;
 
@@ -7,12 +7,12 @@ use dm_core::UserId;
 
 use crate::codec::Nonce;
 
-/// Makes the subjects of users, and knows that of the nodes.
+/// The subjects, by the configured prefix.
 #[derive(Clone, Debug)]
 pub(crate) struct Subjects {
-    /// The beginning of the subjects of users, up to the last dot.
+    /// The subjects of users up to the last dot.
     user_prefix: Arc<str>,
-    /// The same of the subjects of answers.
+    /// The subjects of replies up to the last dot.
     reply_prefix: Arc<str>,
     nodes: Subject,
 }
@@ -26,17 +26,17 @@ impl Subjects {
         }
     }
 
-    /// Where everything about a user goes.
+    /// The subject of all frames that concern one user.
     pub(crate) fn user(&self, user: UserId) -> Subject {
         Subject::from(format!("{}{user}", self.user_prefix))
     }
 
-    /// The subject of the answers to one question.
+    /// The subject of the replies to one request.
     pub(crate) fn replies(&self, nonce: Nonce) -> Subject {
         Subject::from(format!("{}{nonce}", self.reply_prefix))
     }
 
-    /// The subject that all nodes are subscribed for.
+    /// The subject to which all nodes are subscribed.
     pub(crate) const fn nodes(&self) -> &Subject {
         &self.nodes
     }

@@ -1,4 +1,4 @@
-//! For whom this node is subscribed: the users with a session here.
+//! The subscriptions of this node: one for each user with a session here.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -16,26 +16,30 @@ use crate::codec::{Objection, UserContent};
 use crate::counters::DropReason;
 use crate::shared::Shared;
 
-/// How often to look whether the servers were reached again, where the connection is the host's and tells nothing.
-const LOOK: Duration = Duration::from_secs(1);
-/// Users whose sessions read the store at once after the servers were reached again, and the pause before the next.
+/// The interval of checks whether the servers were reached again. A connection of the host's
+/// reports no event for that.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
+/// After the servers were reached again, the sessions of this many users read the store at once;
+/// the next ones follow after the pause.
 const STEP: usize = 64;
 const PAUSE: Duration = Duration::from_millis(25);
 
+/// Keeps the subscriptions in line with the hub's sessions.
 pub(crate) struct Subscriptions {
     shared: Arc<Shared>,
     watch: HubWatch,
-    /// Users with new device sessions, which other nodes are to hear of.
+    /// Users with new device sessions that are not claimed yet.
     new_claims: HubWatch,
-    /// Whether it takes up the sessions that are there: an earlier notifier of the hub may have
-    /// told of them, and other nodes may have forgotten that.
+    /// Whether to claim all sessions that exist, instead of new ones. This is so at the start: an
+    /// earlier notifier of the hub may have claimed them, and other nodes may have forgotten that.
     claims_all: bool,
-    /// Users subscribed for. Dropping the sender ends the subscription.
+    /// Subscribed users. Dropping the sender ends the subscription.
     subscribed: HashMap<UserId, oneshot::Sender<()>>,
     listeners: JoinSet<()>,
-    /// Users whose subscriptions may have missed hints, and whose sessions are to read the store.
+    /// Users whose subscriptions may have missed hints. A probe will make their sessions read the
+    /// store.
     to_probe: VecDeque<UserId>,
-    /// How often the servers had been reached when that was last looked at.
+    /// The number of times that the servers had been reached at the last check.
     connects: u64,
 }
 
@@ -55,7 +59,7 @@ impl Subscriptions {
         }
     }
 
-    /// Follows who comes and goes until told to stop, then unsubscribes.
+    /// Follows the hub's sessions until told to stop, then unsubscribes.
     pub(crate) async fn run(mut self, mut stop: watch::Receiver<bool>) {
         tokio::select! {
             () = crate::stopped(&mut stop) => {}
@@ -67,9 +71,9 @@ impl Subscriptions {
     }
 
     async fn serve(&mut self) {
-        let mut look = tokio::time::interval(LOOK);
+        let mut check = tokio::time::interval(CHECK_INTERVAL);
         let mut pause = tokio::time::interval(PAUSE);
-        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        check.set_missed_tick_behavior(MissedTickBehavior::Delay);
         pause.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let shared = Arc::clone(&self.shared);
         loop {
@@ -84,7 +88,7 @@ impl Subscriptions {
                 users = self.new_claims.changed() => {
                     let claims_all = std::mem::take(&mut self.claims_all);
                     for user in users {
-                        // First, so that objections are heard.
+                        // The subscription comes first, so that objections are received.
                         self.reconcile(user).await;
                         if claims_all {
                             self.shared.claim_all(user).await;
@@ -93,14 +97,15 @@ impl Subscriptions {
                         }
                     }
                 }
-                () = shared.events.connected.notified() => self.look(),
-                _ = look.tick() => self.look(),
+                () = shared.events.connected.notified() => self.check_connection(),
+                _ = check.tick() => self.check_connection(),
                 _ = pause.tick(), if !self.to_probe.is_empty() => self.probe_some().await,
             }
         }
     }
 
-    /// Subscribes for a user who is here, and ends the subscription of one who is not.
+    /// Brings a user's subscription in line with the hub: subscribes for a connected user, and ends
+    /// the subscription of one who is not connected.
     async fn reconcile(&mut self, user: UserId) {
         if !self.shared.hub.is_connected(user) {
             self.subscribed.remove(&user);
@@ -108,31 +113,31 @@ impl Subscriptions {
             let subject = self.shared.subjects.user(user);
             match self.shared.client.subscribe(subject).await {
                 Ok(subscriber) => {
-                    let (stay, gone) = oneshot::channel();
-                    self.subscribed.insert(user, stay);
-                    // The probes of this subscription are numbered from here on.
+                    let (keep, gone) = oneshot::channel();
+                    self.subscribed.insert(user, keep);
+                    // Probes of this subscription have this number or a higher one.
                     let first_probe = self.shared.next_stamp();
                     let shared = Arc::clone(&self.shared);
                     self.listeners.spawn(listen(shared, user, subscriber, first_probe, gone));
                     self.probe(user).await;
                 }
-                // The connection was closed by whoever owns it. Sessions poll.
+                // The host closed its connection. Sessions poll.
                 Err(error) => tracing::warn!(error = %error.kind(), "cannot subscribe on NATS"),
             }
         }
     }
 
-    /// Publishes what comes back once the subscription has begun. What was hinted before that was missed, and what was
-    /// committed by then the sessions find in the store.
+    /// Publishes a probe on the user's subject. It comes back when the subscription has begun.
+    /// Hints from before that were missed, so the sessions then read the store.
     async fn probe(&self, user: UserId) {
-        // In the same queue as the subscription, so that it is behind it. If it is lost, sessions
+        // The probe is in the same queue as the subscription, behind it. If it is lost, sessions
         // poll.
         let probe = self.shared.writer.probe(self.shared.stamp());
         self.shared.publish(self.shared.subjects.user(user), probe).await;
     }
 
-    /// Suspects all subscriptions once the servers were reached again.
-    fn look(&mut self) {
+    /// Marks all subscriptions for a probe if the servers were reached again.
+    fn check_connection(&mut self) {
         let connects = self.shared.connects();
         if self.connects != connects {
             self.connects = connects;
@@ -140,6 +145,7 @@ impl Subscriptions {
         }
     }
 
+    /// Probes the next marked subscriptions, and repeats the claims of their users.
     async fn probe_some(&mut self) {
         if !self.shared.is_connected() {
             return;
@@ -153,7 +159,7 @@ impl Subscriptions {
     }
 }
 
-/// Passes on what comes for a user, until the user is gone.
+/// Receives the messages on a user's subject, until the user has no session here.
 async fn listen(
     shared: Arc<Shared>,
     user: UserId,
@@ -166,18 +172,19 @@ async fn listen(
             biased;
             _ = &mut gone => break,
             message = subscriber.next() => match message {
-                Some(message) => shared.take(user, message, &mut next_probe).await,
+                Some(message) => shared.receive_from_user(user, message, &mut next_probe).await,
                 None => return,
             },
         }
     }
-    // Dropping it would do so, too, unless too much waits at that moment.
+    // A drop would unsubscribe, too, unless the command queue is full at that moment.
     let _ = subscriber.unsubscribe().await;
 }
 
 impl Shared {
-    async fn take(&self, user: UserId, message: async_nats::Message, next_probe: &mut u64) {
-        let frame = match self.receive(user, &message.subject, &message.payload) {
+    /// Handles a message on a user's subject.
+    async fn receive_from_user(&self, user: UserId, message: async_nats::Message, next_probe: &mut u64) {
+        let frame = match self.open_user_frame(user, &message.subject, &message.payload) {
             Ok(frame) => frame,
             Err(why) => {
                 tracing::debug!(user = ?user, len = message.payload.len(), ?why, "a frame is dropped");
@@ -185,10 +192,10 @@ impl Shared {
             }
         };
         if self.is_own(frame.from) {
-            // Its own sessions have the rest from the hub.
+            // The hub has already notified this node's sessions. Only probes matter.
             if let UserContent::Probe(stamp) = frame.content {
-                // Said again by somebody, it would cost a read of the store. Without a key anybody
-                // can have that, and could have the node's own refused.
+                // A replayed probe would cost a read of the store. Without a key everybody can
+                // cause that, and a forged number could cause the node's own probes to be dropped.
                 if self.mac.is_keyed() && stamp.count < *next_probe {
                     return self.counters.frame_dropped(DropReason::Repeated);
                 }
@@ -200,18 +207,18 @@ impl Shared {
         match frame.content {
             UserContent::Entry(entry) => {
                 self.counters.received();
-                // The hub does not wait and cannot fail.
+                // The hub never waits and never fails.
                 let _ = self.hub.notify(&[Notification { user, entry }]).await;
             }
             UserContent::Number { seq, origin } => {
                 self.counters.received_number();
-                // Without a key nobody may say what a session caused itself: it would pass over
-                // that.
+                // A session skips the entries that its device caused. Without a key a forged origin
+                // could make it skip others.
                 let origin = origin.filter(|_| self.mac.is_keyed());
                 self.hub.hint(&EntryHint { user, seq, origin });
             }
-            UserContent::Question(nonce) => {
-                // Only "yes" is said: a "no" could be the first answer of several.
+            UserContent::PresenceRequest(nonce) => {
+                // There is no negative reply: another node may have the user.
                 if self.hub.is_connected(user) {
                     let subject = self.subjects.replies(nonce);
                     let answer = self.mac.append(&subject, self.writer.here());
@@ -219,8 +226,8 @@ impl Shared {
                 }
             }
             UserContent::Claims { stamp, claims } => {
-                // The sessions went on while the frame was under way.
-                let late = self.replay_filter.since(frame.from, stamp);
+                // The sessions grew older while the frame was under way.
+                let late = self.replay_filter.age(frame.from, stamp);
                 for mut claim in claims {
                     claim.age = claim.age.saturating_add(late);
                     self.contend(&claim).await;

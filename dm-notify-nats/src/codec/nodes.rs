@@ -1,4 +1,4 @@
-//! Frames for all nodes, and answers.
+//! Frames for all nodes, and replies.
 
 use dm_core::notify::{EndSessions, NodeId};
 use dm_core::{DisconnectReason, UserId};
@@ -19,28 +19,28 @@ const FORGOTTEN: u8 = 0;
 const REFUSED: u8 = 1;
 const SIGNED_OUT: u8 = 2;
 
-/// The content of a frame for all nodes, or of an answer.
+/// The content of a frame for all nodes, or of a reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum NodeContent {
-    /// It is there; whether the others are to say that they are.
+    /// A heartbeat. `asks`: whether the other nodes are to send theirs.
     Alive {
         stamp: Stamp,
         asks: bool,
     },
     Leaving(Stamp),
-    /// The answer goes to the nonce's subject.
+    /// An order to end sessions. The reply goes to the nonce's subject.
     Order {
         stamp: Stamp,
         nonce: Nonce,
         order: EndSessions,
     },
-    /// The user who was asked for is connected.
+    /// The reply that the requested user is connected.
     Here,
-    /// An order was carried out, and ended some sessions.
+    /// The confirmation of an order, with the count of ended sessions.
     Done {
         sessions: u32,
     },
-    /// Whether a node is there. The answer goes to the nonce's subject.
+    /// A challenge of a node. The reply goes to the nonce's subject.
     Challenge {
         node: NodeId,
         nonce: Nonce,
@@ -48,7 +48,7 @@ pub(crate) enum NodeContent {
 }
 
 impl NodeContent {
-    /// The stamp, of what has one.
+    /// The stamp, if this kind of frame has one.
     pub(crate) const fn stamp(&self) -> Option<Stamp> {
         match self {
             Self::Alive { stamp, .. } | Self::Leaving(stamp) | Self::Order { stamp, .. } => Some(*stamp),
@@ -72,7 +72,7 @@ impl Writer {
         out.push(match order.reason {
             DisconnectReason::DeviceForgotten => FORGOTTEN,
             DisconnectReason::SignedOut => SIGNED_OUT,
-            // The core may learn new reasons.
+            // The core may add reasons.
             _ => REFUSED,
         });
         out.extend(order.user.as_bytes());
@@ -99,7 +99,7 @@ impl Writer {
 }
 
 impl Frame<NodeContent> {
-    /// Reads a frame on the subject of the nodes, or an answer.
+    /// Reads a frame on the subject of the nodes, or a reply.
     pub(crate) fn decode_node(bytes: &[u8]) -> Result<Self, Undecodable> {
         Self::read(bytes, |kind, _, fields| {
             Ok(match kind {

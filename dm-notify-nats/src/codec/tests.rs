@@ -1,4 +1,4 @@
-//! Frames come back from their bytes, and other bytes are refused.
+//! Frames are decoded to what was encoded, and other bytes are refused.
 
 use std::time::Duration;
 
@@ -27,13 +27,13 @@ fn peer() -> UserId {
     "c9a3f86aae465f0e56513864510f3997561fa2c9e85ea21dc2292309f3cd6022".parse().unwrap()
 }
 
-fn message(payload: usize, flags: bool) -> Event {
+fn message(payload: usize, optional: bool) -> Event {
     let ephemeral = [9; 32];
     let ciphertext = Ciphertext::new(
         vec![1; payload].into(),
         &[8; 24],
-        flags.then_some(&ephemeral[..]),
-        flags.then_some(Suite(u32::MAX)),
+        optional.then_some(&ephemeral[..]),
+        optional.then_some(Suite(u32::MAX)),
     );
     Event::Message(
         Message {
@@ -41,7 +41,7 @@ fn message(payload: usize, flags: bool) -> Event {
             conversation: ConversationId::from_bytes([2; 16]),
             sequence: ServerSequence::new(3),
             sender: peer(),
-            client_id: flags.then_some(ClientMessageId::from_bytes([5; 16])),
+            client_id: optional.then_some(ClientMessageId::from_bytes([5; 16])),
             sent_at: Timestamp::from_millis(u64::MAX),
             received_at: Timestamp::from_millis(7),
             ciphertext: ciphertext.unwrap(),
@@ -80,7 +80,7 @@ fn decode(bytes: &[u8]) -> Result<Frame<UserContent>, Undecodable> {
 }
 
 #[test]
-fn everything_a_node_says_comes_back() {
+fn frames_on_a_user_s_subject_are_decoded_to_what_was_encoded() {
     for entry in entries() {
         let frame = decode(&NODE.hint(&entry, MOST)).unwrap();
         assert_eq!(frame, Frame { from: NODE.0, content: UserContent::Entry(entry.clone()) });
@@ -88,7 +88,7 @@ fn everything_a_node_says_comes_back() {
         assert_eq!(decode(&NODE.hint(&entry, 0)).unwrap(), Frame { from: NODE.0, content: number });
     }
     assert_eq!(decode(&NODE.probe(STAMP)).unwrap().content, UserContent::Probe(STAMP));
-    assert_eq!(decode(&NODE.question(NONCE)).unwrap().content, UserContent::Question(NONCE));
+    assert_eq!(decode(&NODE.presence_request(NONCE)).unwrap().content, UserContent::PresenceRequest(NONCE));
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn the_default_device_takes_no_bytes() {
 }
 
 #[test]
-fn the_bound_is_met_to_the_byte() {
+fn the_size_limit_is_exact_to_the_byte() {
     let entry = entry(message(600, true), None);
     let whole = NODE.hint(&entry, MOST);
     assert_eq!(NODE.hint(&entry, whole.len()), whole);
@@ -109,9 +109,10 @@ fn the_bound_is_met_to_the_byte() {
 #[test]
 fn bytes_cut_short_or_lengthened_are_refused() {
     for entry in entries() {
-        for bytes in [NODE.hint(&entry, MOST), NODE.hint(&entry, 0), NODE.probe(STAMP), NODE.question(NONCE)]
+        for bytes in [NODE.hint(&entry, MOST), NODE.hint(&entry, 0), NODE.probe(STAMP), NODE.presence_request(NONCE)]
         {
-            // What ends in a payload is whole one byte shorter, unless the payload is gone then.
+            // A frame that ends in a payload is still valid without its last bytes, unless the
+            // payload becomes empty.
             let payload = match decode(&bytes).unwrap().content {
                 UserContent::Entry(entry) => entry.message().map_or(0, |m| m.ciphertext.payload().len()),
                 _ => 0,
@@ -141,17 +142,17 @@ fn another_version_kind_sender_or_foreign_notice_is_refused() {
     bytes[sender..sender + 32].copy_from_slice(&[0; 32]);
     assert_eq!(decode(&bytes), Err(Undecodable), "a sender of small order");
     assert_ne!(peer().as_bytes()[0], 2);
-    // A notice on the subject of somebody who is not concerned.
-    let stranger = "5866666666666666666666666666666666666666666666666666666666666666";
+    // A notice on the subject of a user whom it does not concern.
+    let participant = "5866666666666666666666666666666666666666666666666666666666666666";
     let bytes = Bytes::from(NODE.hint(opened, MOST));
-    assert!(Frame::decode_user(&bytes, stranger.parse().unwrap()).is_ok(), "it is one of the two");
+    assert!(Frame::decode_user(&bytes, participant.parse().unwrap()).is_ok(), "the user is a participant");
     let stranger = UserId::from_stored([3; 32]);
     assert_eq!(Frame::decode_user(&bytes, stranger), Err(Undecodable));
 }
 
 proptest! {
     #[test]
-    fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..300), kind in 0..16_u8) {
+    fn no_bytes_cause_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..300), kind in 0..16_u8) {
         let _ = decode(&bytes);
         let mut led = vec![VERSION, kind];
         led.extend(bytes);
@@ -177,7 +178,7 @@ fn claims(count: u64) -> Vec<SessionClaim> {
 }
 
 #[test]
-fn claims_and_objections_come_back() {
+fn claims_and_objections_are_decoded_to_what_was_encoded() {
     let stamp = STAMP;
     for count in [0, 1, CLAIMS_AT_ONCE as u64] {
         let claims = claims(count);
@@ -199,7 +200,7 @@ fn claims_and_objections_come_back() {
 }
 
 #[test]
-fn what_goes_to_all_nodes_comes_back() {
+fn frames_for_all_nodes_are_decoded_to_what_was_encoded() {
     let stamp = STAMP;
     let order = |device: Option<&str>, reason| EndSessions {
         user: user(),

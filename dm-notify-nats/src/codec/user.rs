@@ -12,7 +12,7 @@ use super::stamp::{Nonce, Stamp, Undecodable};
 const ENTRY: u8 = 1;
 const NUMBER: u8 = 2;
 const PROBE: u8 = 3;
-const QUESTION: u8 = 4;
+const PRESENCE_REQUEST: u8 = 4;
 
 const MESSAGE: u8 = 1;
 const NOTICE: u8 = 2;
@@ -26,9 +26,9 @@ pub(crate) enum UserContent {
         origin: Option<DeviceId>,
     },
     Probe(Stamp),
-    /// Whether the user is connected. The answer goes to the nonce's subject.
-    Question(Nonce),
-    /// Device sessions of the node.
+    /// A request whether the user is connected. The reply goes to the nonce's subject.
+    PresenceRequest(Nonce),
+    /// Claims of the sender's device sessions.
     Claims {
         stamp: Stamp,
         claims: Vec<SessionClaim>,
@@ -37,25 +37,25 @@ pub(crate) enum UserContent {
 }
 
 impl UserContent {
-    /// The stamp, of what has one.
+    /// The stamp, if this kind of frame has one.
     pub(crate) const fn stamp(&self) -> Option<Stamp> {
         match self {
             Self::Probe(stamp) | Self::Claims { stamp, .. } | Self::Objection(Objection { stamp, .. }) => {
                 Some(*stamp)
             }
-            Self::Entry(_) | Self::Number { .. } | Self::Question(_) => None,
+            Self::Entry(_) | Self::Number { .. } | Self::PresenceRequest(_) => None,
         }
     }
 }
 
 impl Writer {
-    /// A hint, with its entry if that makes no more than `most` bytes.
+    /// A hint, with its entry if that takes no more than `most` bytes.
     pub(crate) fn hint(self, entry: &InboxEntry, most: usize) -> Vec<u8> {
         let mut out = self.start(ENTRY, entry.cost().min(most) + 64);
         put_number(&mut out, entry.seq, entry.origin.as_ref());
         out.extend(entry.at.as_millis().to_be_bytes());
         match &entry.event {
-            // Not worth a copy that is thrown away.
+            // This saves a copy of a payload that does not fit.
             Event::Message(message) if message.ciphertext.payload().len() > most => {
                 return self.number(entry.seq, entry.origin.as_ref());
             }
@@ -68,7 +68,7 @@ impl Writer {
         if out.len() > most { self.number(entry.seq, entry.origin.as_ref()) } else { out }
     }
 
-    /// A hint that says no more than that there is an entry: all that is believed without a key.
+    /// A hint with the number alone, as without a key.
     pub(crate) fn bare_number(self, seq: InboxSeq) -> Vec<u8> {
         self.number(seq, None)
     }
@@ -77,8 +77,8 @@ impl Writer {
         self.start_stamped(PROBE, stamp, 0)
     }
 
-    pub(crate) fn question(self, nonce: Nonce) -> Vec<u8> {
-        let mut out = self.start(QUESTION, 16);
+    pub(crate) fn presence_request(self, nonce: Nonce) -> Vec<u8> {
+        let mut out = self.start(PRESENCE_REQUEST, 16);
         out.extend(nonce.0);
         out
     }
@@ -110,7 +110,7 @@ impl Frame<UserContent> {
                     UserContent::Number { seq, origin }
                 }
                 PROBE => UserContent::Probe(fields.stamp()?),
-                QUESTION => UserContent::Question(fields.nonce()?),
+                PRESENCE_REQUEST => UserContent::PresenceRequest(fields.nonce()?),
                 CLAIMS => UserContent::Claims { stamp: fields.stamp()?, claims: fields.claims(user, from)? },
                 OBJECTION => UserContent::Objection(fields.objection(from)?),
                 _ => return Err(Undecodable),
@@ -152,7 +152,7 @@ fn put_message(out: &mut Vec<u8>, message: &Message) {
     out.extend_from_slice(ciphertext.payload());
 }
 
-/// A notice that a user can have got.
+/// Decodes a notice. Fails for a conversation that is not the user's.
 fn notice(bytes: &[u8], user: UserId) -> Result<Notice, Undecodable> {
     match Notice::decode(bytes).map_err(|_| Undecodable)? {
         Notice::ConversationOpened(opened) if opened.participants.side(user).is_none() => Err(Undecodable),
