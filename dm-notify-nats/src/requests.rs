@@ -18,7 +18,8 @@ pub(crate) struct Replies {
 
 /// One reply.
 pub(crate) enum Reply {
-    UserContent(Frame<NodeContent>),
+    /// A frame of another node.
+    Frame(Frame<NodeContent>),
     /// The servers' answer that no node is subscribed for the request's subject.
     NoResponders,
 }

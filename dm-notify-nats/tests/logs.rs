@@ -13,7 +13,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use common::{Node, config, servers, subject, subscriptions, text, until, who};
+use common::{Node, config, servers, subject, subscriptions, text, wait_until, who};
 use dm_core::MemoryStore;
 use dm_notify_nats::{HintKey, NatsAuth};
 use dm_test_servers::nats::Server;
@@ -52,14 +52,14 @@ async fn payloads_and_secrets_are_in_no_log_line() {
     let there = Node::configured(&store, &servers, &config).await;
     let chat = here.open(1, 2).await;
     let mut bo = there.connect(&who(2)).await;
-    until("the recipient's node is subscribed", || subscriptions(&server) == 1).await;
+    wait_until("the recipient's node is subscribed", || subscriptions(&server) == 1).await;
     here.send(&who(1), chat, "PAYLOADCANARY").await;
     assert_eq!(text(&mut bo).await, "PAYLOADCANARY");
     there.received(1).await;
     let options = async_nats::ConnectOptions::with_user_and_password("node".into(), "PASSCANARY".into());
     let bus = options.connect(server.address()).await.unwrap();
     bus.publish(subject(2), Bytes::from_static(b"GARBAGECANARY")).await.unwrap();
-    until("it is counted", || there.nats.stats().unauthenticated == 1).await;
+    wait_until("it is counted", || there.nats.stats().unauthenticated == 1).await;
     format!("{:?} {servers:?} {config:?}", here.nats)
         .bytes()
         .for_each(|byte| log.0.lock().unwrap().push(byte));

@@ -7,9 +7,9 @@ use dm_notify_nats::{NatsAuth, NatsError, NatsNotifier, NatsServers, NatsTls};
 use dm_test_servers::nats::Server;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
-use crate::common::{self, Node, config, servers, subscriptions, text, until, who};
+use crate::common::{self, Node, config, servers, subscriptions, text, wait_until, who};
 
-async fn try_with(servers: &NatsServers) -> Result<NatsNotifier, NatsError> {
+async fn connect_with(servers: &NatsServers) -> Result<NatsNotifier, NatsError> {
     NatsNotifier::connect_with(&Service::builder(MemoryStore::new()).hub(), servers, &config()).await
 }
 
@@ -18,13 +18,13 @@ fn password(password: &str) -> NatsAuth {
 }
 
 /// A message goes from one node to another.
-async fn works(server: &Server, servers: &NatsServers) {
+async fn assert_delivers(server: &Server, servers: &NatsServers) {
     let store = MemoryStore::new();
     let here = Node::configured(&store, servers, &config()).await;
     let there = Node::configured(&store, servers, &config()).await;
     let chat = here.open(1, 2).await;
     let mut bo = there.connect(&who(2)).await;
-    until("the recipient's node is subscribed", || subscriptions(server) == 1).await;
+    wait_until("the recipient's node is subscribed", || subscriptions(server) == 1).await;
     here.send(&who(1), chat, "hello").await;
     assert_eq!(text(&mut bo).await, "hello");
     there.received(1).await;
@@ -39,15 +39,15 @@ async fn a_password_lets_in_and_a_wrong_one_is_refused_without_being_repeated() 
         &[],
     );
     let mut servers = servers(&server);
-    assert!(matches!(try_with(&servers).await, Err(NatsError::Refused(_))), "nobody");
+    assert!(matches!(connect_with(&servers).await, Err(NatsError::Refused(_))), "nobody");
     servers.auth = password("wrong-secret");
-    let error = try_with(&servers).await.unwrap_err();
+    let error = connect_with(&servers).await.unwrap_err();
     assert!(matches!(error, NatsError::Refused(_)));
     assert_eq!(error.to_string(), "the NATS server refused the credentials");
     assert!(error.source().unwrap().to_string().contains("authorization violation"));
     assert!(!format!("{error:?}").contains("wrong-secret"));
     servers.auth = password("right");
-    works(&server, &servers).await;
+    assert_delivers(&server, &servers).await;
     let node = Node::configured(&MemoryStore::new(), &servers, &config()).await;
     assert_eq!(node.nats.presence(common::user(9)).await, dm_notify_nats::Presence::Nowhere);
 }
@@ -57,9 +57,9 @@ async fn a_token_lets_in() {
     let server = Server::configured(r#"authorization { token: "right" }"#, &[]);
     let mut servers = servers(&server);
     servers.auth = NatsAuth::Token("wrong".to_owned());
-    assert!(matches!(try_with(&servers).await, Err(NatsError::Refused(_))));
+    assert!(matches!(connect_with(&servers).await, Err(NatsError::Refused(_))));
     servers.auth = NatsAuth::Token("right".to_owned());
-    works(&server, &servers).await;
+    assert_delivers(&server, &servers).await;
 }
 
 #[tokio::test]
@@ -70,10 +70,10 @@ async fn an_nkey_lets_in() {
     let mut servers = servers(&server);
     for seed in ["no seed".to_owned(), wrong.seed().unwrap()] {
         servers.auth = NatsAuth::Nkey(seed);
-        assert!(matches!(try_with(&servers).await, Err(NatsError::Refused(_))));
+        assert!(matches!(connect_with(&servers).await, Err(NatsError::Refused(_))));
     }
     servers.auth = NatsAuth::Nkey(right.seed().unwrap());
-    works(&server, &servers).await;
+    assert_delivers(&server, &servers).await;
 }
 
 #[tokio::test]
@@ -83,9 +83,9 @@ async fn credentials_that_cannot_be_read_are_said_to_be_that() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("node.creds");
     servers.auth = NatsAuth::Credentials(file.clone());
-    assert!(matches!(try_with(&servers).await, Err(NatsError::Credentials(_))), "no file");
+    assert!(matches!(connect_with(&servers).await, Err(NatsError::Credentials(_))), "no file");
     std::fs::write(&file, "nothing of the kind").unwrap();
-    assert!(matches!(try_with(&servers).await, Err(NatsError::Credentials(_))), "no credentials");
+    assert!(matches!(connect_with(&servers).await, Err(NatsError::Credentials(_))), "no credentials");
 }
 
 #[tokio::test]
@@ -96,7 +96,7 @@ async fn credentials_that_turn_wrong_later_show_in_health() {
     let node = Node::configured(&MemoryStore::new(), &servers, &config()).await;
     server.configure(r#"authorization { token: "second" }"#);
     let says = || node.nats.health().last_error.unwrap_or_default();
-    until("the node says why", || says().contains("authorization violation")).await;
+    wait_until("the node says why", || says().contains("authorization violation")).await;
     assert!(!node.nats.health().connected);
     server.configure(r#"authorization { token: "first" }"#);
     node.connected().await;
@@ -136,20 +136,20 @@ async fn tls_works_with_an_authority_of_ones_own_and_with_no_other() {
 
     let mut servers = servers(&server);
     let refused = |result: Result<NatsNotifier, NatsError>| matches!(result, Err(NatsError::Tls(_)));
-    assert!(refused(try_with(&servers).await), "a server that asks for TLS is not trusted without");
+    assert!(refused(connect_with(&servers).await), "a server that asks for TLS is not trusted without");
     servers.tls = tls(&other);
-    assert!(refused(try_with(&servers).await), "another authority");
+    assert!(refused(connect_with(&servers).await), "another authority");
     servers.tls = Some(NatsTls::default());
-    assert!(refused(try_with(&servers).await), "the system's authorities");
+    assert!(refused(connect_with(&servers).await), "the system's authorities");
     servers.tls = tls(&folder.path().join("missing.pem"));
-    assert!(refused(try_with(&servers).await), "no such file");
+    assert!(refused(connect_with(&servers).await), "no such file");
     servers.tls = tls(&own.1);
-    assert!(refused(try_with(&servers).await), "a file without a certificate");
+    assert!(refused(connect_with(&servers).await), "a file without a certificate");
     servers.tls = tls(&ca);
     if let Some(tls) = &mut servers.tls {
         tls.certificate = Some(own);
     }
-    works(&server, &servers).await;
+    assert_delivers(&server, &servers).await;
 }
 
 #[tokio::test]
@@ -161,7 +161,7 @@ async fn where_tls_is_wanted_nothing_goes_without() {
     let mut servers = servers(&server);
     servers.auth = password("SECRET");
     servers.tls = tls(&ca);
-    match try_with(&servers).await {
+    match connect_with(&servers).await {
         Err(error) => assert!(matches!(error, NatsError::Tls(_)), "{error:?}"),
         Ok(nats) => assert!(!nats.health().connected),
     }
@@ -170,7 +170,7 @@ async fn where_tls_is_wanted_nothing_goes_without() {
 #[tokio::test]
 async fn an_address_that_is_none_is_refused() {
     for address in ["", "ftp://host", "nats://", "ws://host", "nats://user:secret@host", "a b"] {
-        let Err(NatsError::Invalid(invalid)) = try_with(&NatsServers::from(address)).await else {
+        let Err(NatsError::Invalid(invalid)) = connect_with(&NatsServers::from(address)).await else {
             panic!("{address:?} is taken");
         };
         assert_eq!(invalid.field(), "addresses");

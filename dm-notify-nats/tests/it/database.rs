@@ -6,7 +6,7 @@ use dm_store_postgres::PostgresStore;
 use dm_test_servers::nats::Server;
 use dm_test_servers::postgres::Cluster;
 
-use crate::common::{Node, next, on, subscriptions, until, who};
+use crate::common::{Node, next, on, subscriptions, wait_until, who};
 
 const MESSAGES: usize = 60;
 /// Conversations of each user with the other two.
@@ -40,7 +40,7 @@ async fn under_traffic_from_two_nodes_every_device_gets_everything_once_in_order
             watching.push((n, tokio::spawn(watch(node.connect(&on(n, device)).await))));
         }
     }
-    until("all are subscribed for on both", || subscriptions(&server) == 6).await;
+    wait_until("all are subscribed for on both", || subscriptions(&server) == 6).await;
 
     // Everybody writes to everybody, over both nodes, and opens the conversation first, as do the
     // others.

@@ -7,7 +7,7 @@ use dm_test_servers::nats::Server;
 use futures_util::StreamExt as _;
 
 use crate::common::{
-    Node, config, message, next, on, servers, soon, stranger, subject, subscriptions, text, until, user, who,
+    Node, config, message, next, on, servers, in_time, bus_client, subject, subscriptions, text, wait_until, user, who,
     without_key,
 };
 
@@ -24,7 +24,7 @@ async fn messages_reach_sessions_on_another_node_both_ways() {
     here.flushed(2).await;
     let mut ana = here.connect(&who(1)).await;
     let mut bo = there.connect(&who(2)).await;
-    until("both are subscribed", || subscriptions(&server) == 2).await;
+    wait_until("both are subscribed", || subscriptions(&server) == 2).await;
     for n in 0..100 {
         let (ping, pong) = (format!("ping {n}"), format!("pong {n}"));
         here.send(&who(1), chat, &ping).await;
@@ -48,7 +48,7 @@ async fn all_devices_but_the_origin_are_told_wherever_they_are() {
     let mut on_phone = there.connect(&phone).await;
     let mut on_desk = there.connect(&desk).await;
     let mut on_pad = here.connect(&pad).await;
-    until("both are subscribed", || subscriptions(&server) == 2).await;
+    wait_until("both are subscribed", || subscriptions(&server) == 2).await;
     // The phone sends through a node that does not have its session.
     here.send(&phone, chat, "from the phone").await;
     assert_eq!(text(&mut on_desk).await, "from the phone");
@@ -87,16 +87,16 @@ async fn repeated_reordered_and_late_hints_have_no_effect() {
     let (here, there) = two(&server).await;
     let chat = here.open(1, 2).await;
     here.flushed(2).await;
-    let bus = stranger(&server).await;
+    let bus = bus_client(&server).await;
     let mut overheard = bus.subscribe(subject(2)).await.unwrap();
     let mut bo = there.connect(&who(2)).await;
-    until("the others are subscribed", || subscriptions(&server) == 2).await;
+    wait_until("the others are subscribed", || subscriptions(&server) == 2).await;
     let mut hints = Vec::new();
     for n in 1..=20 {
         here.send(&who(1), chat, &n.to_string()).await;
         assert_eq!(text(&mut bo).await, n.to_string());
         loop {
-            let payload = soon("a hint", overheard.next()).await.unwrap().payload;
+            let payload = in_time("a hint", overheard.next()).await.unwrap().payload;
             // Probes are shorter than any hint.
             if payload.len() > 100 {
                 hints.push(payload);
@@ -122,14 +122,14 @@ async fn garbage_is_counted_and_does_no_harm() {
     let chat = here.open(1, 2).await;
     here.flushed(2).await;
     let mut bo = there.connect(&who(2)).await;
-    until("the recipient's node is subscribed", || subscriptions(&server) == 1).await;
-    let bus = stranger(&server).await;
+    wait_until("the recipient's node is subscribed", || subscriptions(&server) == 1).await;
+    let bus = bus_client(&server).await;
     let garbage: [&[u8]; 6] =
         [b"", b"\x01", b"\x01\x01 another version", b"\x02\x09abcdefgh", &[0xff; 900], &[1; 40]];
     for bytes in garbage {
         bus.publish_with_reply(subject(2), "nobody", Bytes::copy_from_slice(bytes)).await.unwrap();
     }
-    until("all is counted", || there.nats.stats().undecodable == 6).await;
+    wait_until("all is counted", || there.nats.stats().undecodable == 6).await;
     here.send(&who(1), chat, "fine").await;
     assert_eq!(text(&mut bo).await, "fine");
     there.received(1).await;
@@ -143,7 +143,7 @@ async fn an_entry_beyond_the_bound_goes_as_its_number_and_is_read() {
     let chat = here.open(1, 2).await;
     here.flushed(2).await;
     let mut bo = there.connect(&who(2)).await;
-    until("the recipient's node is subscribed", || subscriptions(&server) == 1).await;
+    wait_until("the recipient's node is subscribed", || subscriptions(&server) == 1).await;
     let large = "x".repeat(NatsConfig::default().max_entry);
     here.send(&who(1), chat, &large).await;
     assert_eq!(text(&mut bo).await, large);
@@ -164,15 +164,15 @@ async fn a_bound_of_zero_sends_numbers_only() {
     let chat = here.open(1, 2).await;
     here.flushed(2).await;
     let mut bo = there.connect(&who(2)).await;
-    until("the recipient's node is subscribed", || subscriptions(&server) == 1).await;
-    let bus = stranger(&server).await;
+    wait_until("the recipient's node is subscribed", || subscriptions(&server) == 1).await;
+    let bus = bus_client(&server).await;
     let mut overheard = bus.subscribe("dm.>").await.unwrap();
-    until("the stranger hears all", || server.monitor("/connz?subs=1").contains(r#""dm.\u003e""#)).await;
+    wait_until("the stranger hears all", || server.monitor("/connz?subs=1").contains(r#""dm.\u003e""#)).await;
     here.send(&who(1), chat, "never on the bus").await;
     assert_eq!(text(&mut bo).await, "never on the bus");
     for _ in 0..2 {
         let hint = loop {
-            let message = soon("a hint", overheard.next()).await.unwrap();
+            let message = in_time("a hint", overheard.next()).await.unwrap();
             if message.subject.starts_with("dm.user.") {
                 break message.payload;
             }

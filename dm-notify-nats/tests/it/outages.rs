@@ -3,7 +3,7 @@
 use dm_core::MemoryStore;
 use dm_test_servers::nats::Server;
 
-use crate::common::{self, Node, config, message, servers, soon, subscriptions, text, until, who};
+use crate::common::{self, Node, config, message, servers, in_time, subscriptions, text, wait_until, who};
 
 #[tokio::test]
 async fn with_the_bus_gone_messages_come_by_polling_and_after_its_return_by_hints() {
@@ -12,10 +12,10 @@ async fn with_the_bus_gone_messages_come_by_polling_and_after_its_return_by_hint
     let (here, there) = (Node::new(&store, &server).await, Node::new(&store, &server).await);
     let chat = here.open(1, 2).await;
     let mut bo = there.connect(&who(2)).await;
-    until("the recipient's node is subscribed", || subscriptions(&server) == 1).await;
+    wait_until("the recipient's node is subscribed", || subscriptions(&server) == 1).await;
 
     server.stop();
-    until("both know", || !here.nats.health().connected && !there.nats.health().connected).await;
+    wait_until("both know", || !here.nats.health().connected && !there.nats.health().connected).await;
     for n in 1..=5 {
         here.send(&who(1), chat, &n.to_string()).await;
     }
@@ -24,7 +24,7 @@ async fn with_the_bus_gone_messages_come_by_polling_and_after_its_return_by_hint
             assert_eq!(text(&mut bo).await, n.to_string());
         }
     };
-    let polling = until("the session waits and polls", || {
+    let polling = wait_until("the session waits and polls", || {
         there.poll();
         false
     });
@@ -33,12 +33,12 @@ async fn with_the_bus_gone_messages_come_by_polling_and_after_its_return_by_hint
         () = polling => {}
     }
     let here_dropped = || here.nats.stats().dropped;
-    until("the hints are dropped and not kept", || here_dropped() >= 10).await;
+    wait_until("the hints are dropped and not kept", || here_dropped() >= 10).await;
 
     server.restart();
     here.connected().await;
     there.connected().await;
-    until("the subscription is made again", || subscriptions(&server) == 1).await;
+    wait_until("the subscription is made again", || subscriptions(&server) == 1).await;
     let before = there.nats.stats().received;
     here.send(&who(1), chat, "live again").await;
     assert_eq!(text(&mut bo).await, "live again");
@@ -56,7 +56,7 @@ async fn what_was_missed_comes_without_polling_once_the_bus_is_back() {
     for n in 2..102 {
         sessions.push(there.connect(&who(n)).await);
     }
-    until("all are subscribed for", || subscriptions(&server) == 100).await;
+    wait_until("all are subscribed for", || subscriptions(&server) == 100).await;
     // They wait already when the bus goes, and have looked into the store for what came while they
     // connected.
     there.flushed(0).await;
@@ -69,11 +69,11 @@ async fn what_was_missed_comes_without_polling_once_the_bus_is_back() {
         text(&mut last).await
     });
     server.stop();
-    until("both know", || !here.nats.health().connected && !there.nats.health().connected).await;
+    wait_until("both know", || !here.nats.health().connected && !there.nats.health().connected).await;
     here.send(&who(1), chat, "missed").await;
     let other = here.open(1, 101).await;
     here.send(&who(1), other, "missed, too").await;
-    until("the hints are dropped", || here.nats.stats().dropped == 6).await;
+    wait_until("the hints are dropped", || here.nats.stats().dropped == 6).await;
     server.restart();
     assert_eq!(first.await.unwrap(), "missed");
     assert_eq!(last.await.unwrap(), "missed, too");
@@ -89,14 +89,14 @@ async fn with_the_bus_standing_still_nobody_waits_for_it() {
     let there = Node::new(&store, &server).await;
     let chat = here.open(1, 2).await;
     let mut bo = there.connect(&who(2)).await;
-    until("the recipient's node is subscribed", || subscriptions(&server) == 1).await;
+    wait_until("the recipient's node is subscribed", || subscriptions(&server) == 1).await;
 
     server.pause();
     let payload = "x".repeat(7_000);
     for _ in 0..2_000 {
         here.send(&who(1), chat, &payload).await;
     }
-    until("hints are dropped", || here.nats.stats().dropped > 0).await;
+    wait_until("hints are dropped", || here.nats.stats().dropped > 0).await;
     let waiting = async {
         for _ in 0..2_000 {
             text(&mut bo).await;
@@ -104,7 +104,7 @@ async fn with_the_bus_standing_still_nobody_waits_for_it() {
             bo.handle().acknowledge(dm_core::AckTarget::UpTo(position)).await.unwrap();
         }
     };
-    let polling = until("the session waits and polls", || {
+    let polling = wait_until("the session waits and polls", || {
         there.poll();
         false
     });
@@ -140,7 +140,7 @@ async fn a_node_starts_without_the_bus_and_says_so() {
     server.restart();
     here.connected().await;
     there.connected().await;
-    until("both are subscribed", || subscriptions(&server) == 2).await;
+    wait_until("both are subscribed", || subscriptions(&server) == 2).await;
     assert_eq!(text(&mut bo).await, "hello", "the other device's, missed while there was no bus");
     here.send(&who(1), chat, "live").await;
     assert_eq!(text(&mut bo).await, "live");
@@ -161,6 +161,6 @@ async fn shutting_down_is_bounded_while_the_bus_stands_still() {
     for _ in 0..2_000 {
         node.send(&who(1), chat, &payload).await;
     }
-    soon("the end", node.nats.shutdown(std::time::Duration::from_millis(10))).await;
+    in_time("the end", node.nats.shutdown(std::time::Duration::from_millis(10))).await;
     server.resume();
 }

@@ -7,7 +7,7 @@ use dm_core::notify::{Notification, Notifier as _, Reach};
 use dm_notify_nats::{NatsConfig, Presence};
 use dm_test_servers::nats::Server;
 
-use crate::common::{self, Node, config, servers, soon, stranger, subject, subscriptions, until, user, who};
+use crate::common::{self, Node, config, servers, in_time, bus_client, subject, subscriptions, wait_until, user, who};
 
 async fn two(server: &Server) -> (Node, Node) {
     let store = MemoryStore::new();
@@ -21,16 +21,16 @@ async fn a_user_is_here_elsewhere_or_nowhere() {
     let (here, there) = two(&server).await;
     let _ana = here.connect(&who(1)).await;
     let bo = there.connect(&who(2)).await;
-    until("both are subscribed", || subscriptions(&server) == 2).await;
+    wait_until("both are subscribed", || subscriptions(&server) == 2).await;
     assert_eq!(here.nats.presence(user(1)).await, Presence::Here);
     assert_eq!(here.nats.presence(user(2)).await, Presence::Elsewhere);
     assert_eq!(there.nats.presence(user(1)).await, Presence::Elsewhere);
-    assert_eq!(soon("an answer", here.nats.presence(user(3))).await, Presence::Nowhere);
+    assert_eq!(in_time("an answer", here.nats.presence(user(3))).await, Presence::Nowhere);
     drop(bo);
-    until("the last session is gone", || subscriptions(&server) == 1).await;
-    assert_eq!(soon("an answer", here.nats.presence(user(2))).await, Presence::Nowhere);
+    wait_until("the last session is gone", || subscriptions(&server) == 1).await;
+    assert_eq!(in_time("an answer", here.nats.presence(user(2))).await, Presence::Nowhere);
     // No question left anything on the bus.
-    until("no inbox is left", || !server.monitor("/connz?subs=1").contains("inbox")).await;
+    wait_until("no inbox is left", || !server.monitor("/connz?subs=1").contains("inbox")).await;
 }
 
 #[tokio::test]
@@ -38,7 +38,7 @@ async fn many_questions_at_once_are_all_answered() {
     let server = Server::start();
     let (here, there) = two(&server).await;
     let _bo = there.connect(&who(2)).await;
-    until("the other node is subscribed", || subscriptions(&server) == 1).await;
+    wait_until("the other node is subscribed", || subscriptions(&server) == 1).await;
     let ask = |n: u64| {
         let nats = here.nats.clone();
         tokio::spawn(async move { nats.presence(user(n)).await })
@@ -46,7 +46,7 @@ async fn many_questions_at_once_are_all_answered() {
     let questions: Vec<_> = (0..1_000).map(|n| ask(2 + n % 2)).collect();
     for (n, question) in questions.into_iter().enumerate() {
         let expected = if n % 2 == 0 { Presence::Elsewhere } else { Presence::Nowhere };
-        assert_eq!(soon("an answer", question).await.unwrap(), expected);
+        assert_eq!(in_time("an answer", question).await.unwrap(), expected);
     }
 }
 
@@ -57,12 +57,12 @@ async fn a_node_that_does_not_answer_leaves_it_unknown() {
     config.presence_timeout = Duration::from_millis(50);
     let here = Node::configured(&MemoryStore::new(), &servers(&server), &config).await;
     // Subscribed, and silent.
-    let bus = stranger(&server).await;
+    let bus = bus_client(&server).await;
     let _silent = bus.subscribe(subject(2)).await.unwrap();
-    until("somebody is subscribed", || subscriptions(&server) == 1).await;
-    assert_eq!(soon("the timeout", here.nats.presence(user(2))).await, Presence::Unknown);
+    wait_until("somebody is subscribed", || subscriptions(&server) == 1).await;
+    assert_eq!(in_time("the timeout", here.nats.presence(user(2))).await, Presence::Unknown);
     assert_eq!(Presence::Unknown.reach(), Reach::Absent);
-    until("no inbox is left", || !server.monitor("/connz?subs=1").contains("inbox")).await;
+    wait_until("no inbox is left", || !server.monitor("/connz?subs=1").contains("inbox")).await;
 }
 
 #[tokio::test]
@@ -70,7 +70,7 @@ async fn without_the_bus_it_is_unknown_at_once() {
     let mut server = Server::start();
     let here = Node::configured(&MemoryStore::new(), &servers(&server), &config()).await;
     server.stop();
-    until("the node knows", || !here.nats.health().connected).await;
+    wait_until("the node knows", || !here.nats.health().connected).await;
     assert_eq!(here.nats.presence(user(2)).await, Presence::Unknown);
     let _ana = here.connect(&who(1)).await;
     assert_eq!(here.nats.presence(user(1)).await, Presence::Here);

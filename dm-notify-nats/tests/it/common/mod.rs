@@ -75,19 +75,19 @@ impl Node {
 
     /// Waits until the node is on the bus.
     pub async fn connected(&self) {
-        until("the node is on the bus", || self.nats.health().connected).await;
+        wait_until("the node is on the bus", || self.nats.health().connected).await;
     }
 
     /// Waits until the server has taken this many hints, and whatever else the node said.
     pub async fn flushed(&self, hints: u64) {
-        until("hints are published", || self.nats.stats().published >= hints).await;
+        wait_until("hints are published", || self.nats.stats().published >= hints).await;
         // Answered by the server itself, and after what was said before.
-        assert_eq!(soon("an answer", self.nats.presence(user(999))).await, Presence::Nowhere);
+        assert_eq!(in_time("an answer", self.nats.presence(user(999))).await, Presence::Nowhere);
     }
 
     /// Waits until what came over the bus so far is as much as this.
     pub async fn received(&self, hints: u64) {
-        until("hints are received", || self.nats.stats().received >= hints).await;
+        wait_until("hints are received", || self.nats.stats().received >= hints).await;
     }
 }
 
@@ -119,13 +119,13 @@ pub fn key(n: u8) -> HintKey {
 }
 
 /// Waits until each of some nodes knows the others.
-pub async fn acquainted(nodes: &[&Node]) {
+pub async fn wait_until_verified(nodes: &[&Node]) {
     let ids: Vec<_> = nodes.iter().map(|node| node.hub.node()).collect();
     let knows_all = |node: &&Node| {
         let peers = node.nats.health().peers.unwrap_or_default();
         ids.iter().all(|id| *id == node.hub.node() || peers.contains(id))
     };
-    until("the nodes know each other", || nodes.iter().all(knows_all)).await;
+    wait_until("the nodes know each other", || nodes.iter().all(knows_all)).await;
 }
 
 /// Two nodes on one store that know each other.
@@ -133,7 +133,7 @@ pub async fn two(server: &Server, config: &NatsConfig) -> (Node, Node) {
     let store = MemoryStore::new();
     let here = Node::configured(&store, &servers(server), config).await;
     let there = Node::configured(&store, &servers(server), config).await;
-    acquainted(&[&here, &there]).await;
+    wait_until_verified(&[&here, &there]).await;
     (here, there)
 }
 
@@ -160,7 +160,7 @@ pub fn payload(message: &Message) -> String {
 }
 
 pub async fn next(session: &mut Session) -> Delivery {
-    soon("a delivery", session.next()).await.unwrap()
+    in_time("a delivery", session.next()).await.unwrap()
 }
 
 /// The next delivery, which must be a message; its payload.
@@ -172,12 +172,12 @@ pub async fn text(session: &mut Session) -> String {
 }
 
 /// What happens within any reasonable time.
-pub async fn soon<F: Future>(what: &str, future: F) -> F::Output {
+pub async fn in_time<F: Future>(what: &str, future: F) -> F::Output {
     tokio::time::timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("it never came: {what}"))
 }
 
 /// Waits until something is so that no event tells of.
-pub async fn until(what: &str, mut is: impl FnMut() -> bool) {
+pub async fn wait_until(what: &str, mut is: impl FnMut() -> bool) {
     let end = Instant::now() + PATIENCE;
     let mut look = tokio::time::interval(Duration::from_millis(2));
     while !is() {
@@ -192,16 +192,16 @@ pub fn subscriptions(server: &Server) -> usize {
 }
 
 /// Hears everything on the bus, from now on.
-pub async fn eavesdrop(bus: &async_nats::Client) -> async_nats::Subscriber {
+pub async fn subscribe_to_all(bus: &async_nats::Client) -> async_nats::Subscriber {
     let mut overheard = bus.subscribe("dm.>").await.unwrap();
     // The subscription has begun when its own words come back.
     bus.publish("dm.eavesdropper", Bytes::new()).await.unwrap();
-    while *soon("an echo", overheard.next()).await.unwrap().subject != *"dm.eavesdropper" {}
+    while *in_time("an echo", overheard.next()).await.unwrap().subject != *"dm.eavesdropper" {}
     overheard
 }
 
 /// A client of the bus that is no node.
-pub async fn stranger(server: &Server) -> async_nats::Client {
+pub async fn bus_client(server: &Server) -> async_nats::Client {
     async_nats::connect(server.address()).await.unwrap()
 }
 
@@ -210,9 +210,9 @@ pub fn subject(n: u64) -> String {
 }
 
 /// The next frame of some kind on the bus; a frame's second byte says its kind.
-pub async fn overheard(bus: &mut async_nats::Subscriber, kind: u8) -> async_nats::Message {
+pub async fn next_frame(bus: &mut async_nats::Subscriber, kind: u8) -> async_nats::Message {
     loop {
-        let message = soon("a frame", bus.next()).await.unwrap();
+        let message = in_time("a frame", bus.next()).await.unwrap();
         if message.payload.get(1) == Some(&kind) {
             return message;
         }

@@ -10,30 +10,30 @@ use blake2::digest::consts::U16;
 use bytes::Bytes;
 use dm_core::notify::NodeId;
 
-use crate::common::{Node, VERSION, eavesdrop, overheard, user};
+use crate::common::{Node, VERSION, subscribe_to_all, next_frame, user};
 
 pub(crate) const PROBE: u8 = 3;
-pub(crate) const QUESTION: u8 = 4;
+pub(crate) const PRESENCE_REQUEST: u8 = 4;
 pub(crate) const CLAIMS: u8 = 5;
 pub(crate) const ALIVE: u8 = 8;
 pub(crate) const ORDER: u8 = 11;
 pub(crate) const HERE: u8 = 12;
 pub(crate) const DONE: u8 = 13;
-pub(crate) const MEETING: u8 = 14;
+pub(crate) const CHALLENGE: u8 = 14;
 
-pub(crate) struct Puppet {
+pub(crate) struct FakeNode {
     bus: Client,
     id: [u8; 8],
     key: Option<[u8; 32]>,
     /// The number of its next frame with a stamp.
-    pub said: u64,
+    pub next_number: u64,
     /// How far its clock is behind.
-    pub behind: Duration,
+    pub clock_lag: Duration,
 }
 
-impl Puppet {
+impl FakeNode {
     pub(crate) fn new(bus: Client, id: [u8; 8], key: Option<[u8; 32]>) -> Self {
-        Self { bus, id, key, said: 0, behind: Duration::ZERO }
+        Self { bus, id, key, next_number: 0, clock_lag: Duration::ZERO }
     }
 
     pub(crate) fn id(&self) -> NodeId {
@@ -41,23 +41,23 @@ impl Puppet {
     }
 
     /// Says that it is there until a node believes it.
-    pub(crate) async fn is_met_by(&mut self, node: &Node) {
-        let mut bus = eavesdrop(&self.bus).await;
+    pub(crate) async fn wait_until_verified_by(&mut self, node: &Node) {
+        let mut bus = subscribe_to_all(&self.bus).await;
         let is_known = |id| node.nats.health().peers.is_some_and(|peers| peers.contains(&id));
         while !is_known(self.id()) {
-            self.says(ALIVE, "dm.nodes", &[]).await;
+            self.send(ALIVE, "dm.nodes", &[]).await;
             // Heard again by itself, in any case.
-            while let Some(question) = self.asked_to_meet(&mut bus).await {
-                self.says(ALIVE, &question, &[]).await;
+            while let Some(question) = self.next_challenge(&mut bus).await {
+                self.send(ALIVE, &question, &[]).await;
             }
         }
     }
 
     /// The subject for the answer to the node that asks; `None` if its own words come first.
-    async fn asked_to_meet(&self, bus: &mut async_nats::Subscriber) -> Option<String> {
+    async fn next_challenge(&self, bus: &mut async_nats::Subscriber) -> Option<String> {
         loop {
-            let message = crate::common::soon("a frame", futures_util::StreamExt::next(bus)).await.unwrap();
-            if message.payload.get(1) == Some(&MEETING) && message.payload.get(10..18) == Some(&self.id) {
+            let message = crate::common::in_time("a frame", futures_util::StreamExt::next(bus)).await.unwrap();
+            if message.payload.get(1) == Some(&CHALLENGE) && message.payload.get(10..18) == Some(&self.id) {
                 return message.reply.map(|reply| reply.to_string());
             }
             if message.payload.get(1) == Some(&ALIVE) && message.payload.get(2..10) == Some(&self.id) {
@@ -67,36 +67,36 @@ impl Puppet {
     }
 
     /// Says something with a stamp.
-    pub(crate) async fn says(&mut self, kind: u8, subject: &str, content: &[u8]) -> Bytes {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() - self.behind;
+    pub(crate) async fn send(&mut self, kind: u8, subject: &str, content: &[u8]) -> Bytes {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() - self.clock_lag;
         let mut frame = vec![VERSION, kind];
         frame.extend(self.id);
         frame.extend(u64::try_from(now.as_millis()).unwrap().to_be_bytes());
-        frame.extend(self.said.to_be_bytes());
+        frame.extend(self.next_number.to_be_bytes());
         frame.extend(content);
-        self.said = self.said.wrapping_add(1);
+        self.next_number = self.next_number.wrapping_add(1);
         self.publish(subject, frame).await
     }
 
     /// Orders the sessions of the *n*-th user to be ended.
-    pub(crate) async fn orders(&mut self, n: u64, nonce: [u8; 16]) -> Bytes {
+    pub(crate) async fn send_order(&mut self, n: u64, nonce: [u8; 16]) -> Bytes {
         let content = [&nonce[..], &[1], user(n).as_bytes(), &[u8::MAX]].concat();
-        self.says(ORDER, "dm.nodes", &content).await
+        self.send(ORDER, "dm.nodes", &content).await
     }
 
     /// Confirms an order, on the subject for that.
-    pub(crate) async fn confirms(&self, subject: &str) -> Bytes {
+    pub(crate) async fn confirm(&self, subject: &str) -> Bytes {
         self.publish(subject, [&[VERSION, DONE], &self.id[..], &[0; 4]].concat()).await
     }
 
     /// Waits until a node has taken all that was said on the subject of the nodes.
-    pub(crate) async fn is_heard_by(&self, node: &Node, bus: &mut async_nats::Subscriber, nonce: u64) {
+    pub(crate) async fn wait_until_processed_by(&self, node: &Node, bus: &mut async_nats::Subscriber, nonce: u64) {
         let nonce = [[0; 8], nonce.to_be_bytes()].concat();
         let content = [&node.hub.node().as_bytes()[..], &nonce].concat();
-        let frame = [&[VERSION, MEETING], &self.id[..], &content].concat();
+        let frame = [&[VERSION, CHALLENGE], &self.id[..], &content].concat();
         self.publish("dm.nodes", frame).await;
         let answers = format!("dm.answers.{:032x}", u128::from_be_bytes(nonce.try_into().unwrap()));
-        while *overheard(bus, ALIVE).await.subject != *answers {}
+        while *next_frame(bus, ALIVE).await.subject != *answers {}
     }
 
     pub(crate) async fn publish(&self, subject: &str, mut frame: Vec<u8>) -> Bytes {
@@ -114,6 +114,6 @@ impl Puppet {
 }
 
 /// A frame as it was, on the subject it was on.
-pub(crate) async fn say_again(bus: &Client, message: &Message) {
+pub(crate) async fn replay(bus: &Client, message: &Message) {
     bus.publish(message.subject.clone(), message.payload.clone()).await.unwrap();
 }

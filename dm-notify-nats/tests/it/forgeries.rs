@@ -8,10 +8,10 @@ use dm_test_servers::nats::Server;
 use futures_util::StreamExt as _;
 
 use crate::common::{
-    self, Node, VERSION, acquainted, config, eavesdrop, key, on, overheard, servers, soon, stranger, subject,
-    subscriptions, text, two, until, user, who, without_key,
+    self, Node, VERSION, wait_until_verified, config, subscribe_to_all, key, on, next_frame, servers, in_time, bus_client, subject,
+    subscriptions, text, two, wait_until, user, who, without_key,
 };
-use crate::puppet::{ALIVE, CLAIMS, ORDER, Puppet};
+use crate::fake_node::{ALIVE, CLAIMS, ORDER, FakeNode};
 
 const ENTRY: u8 = 1;
 const NUMBER: u8 = 2;
@@ -23,13 +23,13 @@ async fn a_forged_hint_is_dropped_and_counted() {
     let chat = here.open(1, 2).await;
     here.flushed(2).await;
     let mut bo = there.connect(&who(2)).await;
-    until("the recipient's node is subscribed", || subscriptions(&server) == 1).await;
-    let attacker = stranger(&server).await;
-    let mut bus = eavesdrop(&attacker).await;
+    wait_until("the recipient's node is subscribed", || subscriptions(&server) == 1).await;
+    let attacker = bus_client(&server).await;
+    let mut bus = subscribe_to_all(&attacker).await;
     here.send(&who(1), chat, "genuine").await;
     assert_eq!(text(&mut bo).await, "genuine");
-    let genuine = overheard(&mut bus, ENTRY).await;
-    let genuine = if *genuine.subject == *subject(2) { genuine } else { overheard(&mut bus, ENTRY).await };
+    let genuine = next_frame(&mut bus, ENTRY).await;
+    let genuine = if *genuine.subject == *subject(2) { genuine } else { next_frame(&mut bus, ENTRY).await };
 
     // The next number, so that a session would take it for the next entry.
     let mut forged = genuine.payload.to_vec();
@@ -40,13 +40,13 @@ async fn a_forged_hint_is_dropped_and_counted() {
     number.push(0);
     for (n, frame) in [forged, without_tag, number].into_iter().enumerate() {
         attacker.publish(subject(2), frame.into()).await.unwrap();
-        until("it is counted", || there.nats.stats().unauthenticated == n as u64 + 1).await;
+        wait_until("it is counted", || there.nats.stats().unauthenticated == n as u64 + 1).await;
     }
     // A genuine one on the subject of another user.
     let _cy = there.connect(&who(3)).await;
-    until("for that one, too", || subscriptions(&server) == 2).await;
+    wait_until("for that one, too", || subscriptions(&server) == 2).await;
     attacker.publish(subject(3), genuine.payload.clone()).await.unwrap();
-    until("it is counted", || there.nats.stats().unauthenticated == 4).await;
+    wait_until("it is counted", || there.nats.stats().unauthenticated == 4).await;
     // And on its own, again: taken for what it is.
     let received = there.nats.stats().received;
     attacker.publish(subject(2), genuine.payload).await.unwrap();
@@ -63,17 +63,17 @@ async fn a_node_with_another_key_is_not_heard() {
     foreign.keys = vec![key(8)];
     let foreign = Node::configured(&MemoryStore::new(), &servers(&server), &foreign).await;
     let mut bo = there.connect(&who(2)).await;
-    until("the recipient's node is subscribed", || subscriptions(&server) == 1).await;
+    wait_until("the recipient's node is subscribed", || subscriptions(&server) == 1).await;
     // Its hints, claims and orders, and answers to its questions, are nobody's.
     let before = there.nats.stats().unauthenticated;
     foreign.open(1, 2).await;
     let _same_device = foreign.connect(&who(2)).await;
-    until("they are counted", || there.nats.stats().unauthenticated >= before + 3).await;
+    wait_until("they are counted", || there.nats.stats().unauthenticated >= before + 3).await;
     let mut quick = without_key();
     quick.keys = vec![key(8)];
     quick.confirm_timeout = std::time::Duration::from_millis(50);
     let quick = Node::configured(&MemoryStore::new(), &servers(&server), &quick).await;
-    let ended = soon("the bound", quick.dm.disconnect(user(2), None, DisconnectReason::Refused)).await;
+    let ended = in_time("the bound", quick.dm.disconnect(user(2), None, DisconnectReason::Refused)).await;
     assert!(!ended.confirmed.contains(&there.hub.node()));
     let chat = here.open(1, 2).await;
     assert!(common::next(&mut bo).await.is_entry_without_message());
@@ -86,27 +86,27 @@ async fn a_node_with_another_key_is_not_heard() {
 async fn an_order_and_a_claim_are_taken_once_whoever_says_them_again() {
     let server = Server::start();
     let (here, there) = two(&server, &config()).await;
-    let attacker = stranger(&server).await;
-    let mut bus = eavesdrop(&attacker).await;
+    let attacker = bus_client(&server).await;
+    let mut bus = subscribe_to_all(&attacker).await;
     let mut banned = there.connect(&who(2)).await;
-    let claim = overheard(&mut bus, CLAIMS).await;
+    let claim = next_frame(&mut bus, CLAIMS).await;
     assert!(here.dm.disconnect(user(2), None, DisconnectReason::Refused).await.is_complete());
-    let order = overheard(&mut bus, ORDER).await;
-    assert!(matches!(soon("the end", banned.next()).await, Err(SessionEnd::Disconnected(_))));
+    let order = next_frame(&mut bus, ORDER).await;
+    assert!(matches!(in_time("the end", banned.next()).await, Err(SessionEnd::Disconnected(_))));
     drop(banned);
 
     // Let in again, on the node that heard both.
     let mut session = there.connect(&who(2)).await;
     let mut elsewhere = here.connect(&on(2, "desk")).await;
-    until("both are subscribed", || subscriptions(&server) == 2).await;
+    wait_until("both are subscribed", || subscriptions(&server) == 2).await;
     attacker.publish(order.subject, order.payload).await.unwrap();
-    until("it is counted", || there.nats.stats().repeated == 1).await;
+    wait_until("it is counted", || there.nats.stats().repeated == 1).await;
     for _ in 0..2 {
         attacker.publish(claim.subject.clone(), claim.payload.clone()).await.unwrap();
     }
     // The node that was not subscribed for the user at the time takes the claim once: it names a
     // session that is older.
-    until("it is counted", || here.nats.stats().repeated == 1).await;
+    wait_until("it is counted", || here.nats.stats().repeated == 1).await;
     let chat = here.open(1, 2).await;
     for session in [&mut session, &mut elsewhere] {
         assert!(common::next(session).await.is_entry_without_message());
@@ -121,10 +121,10 @@ async fn a_stranger_who_answers_a_question_or_an_order_is_not_believed() {
     let server = Server::start();
     let (here, there) = two(&server, &config()).await;
     let _cy = there.connect(&who(3)).await;
-    until("the node is subscribed", || subscriptions(&server) == 1).await;
-    let attacker = stranger(&server).await;
+    wait_until("the node is subscribed", || subscriptions(&server) == 1).await;
+    let attacker = bus_client(&server).await;
     // Answers whatever has a reply, before anybody else can.
-    let mut bus = eavesdrop(&attacker).await;
+    let mut bus = subscribe_to_all(&attacker).await;
     let liar = attacker.clone();
     let lies = tokio::spawn(async move {
         while let Some(message) = bus.next().await {
@@ -150,13 +150,13 @@ async fn without_a_key_hints_carry_numbers_only_and_no_entry_is_believed() {
     let chat = here.open(1, 2).await;
     here.flushed(2).await;
     let mut bo = there.connect(&on(2, "phone")).await;
-    until("the recipient's node is subscribed", || subscriptions(&server) == 1).await;
-    let attacker = stranger(&server).await;
-    let mut bus = eavesdrop(&attacker).await;
+    wait_until("the recipient's node is subscribed", || subscriptions(&server) == 1).await;
+    let attacker = bus_client(&server).await;
+    let mut bus = subscribe_to_all(&attacker).await;
     here.send(&who(1), chat, "never on the bus").await;
     assert_eq!(text(&mut bo).await, "never on the bus");
     for _ in 0..2 {
-        let hint = overheard(&mut bus, NUMBER).await;
+        let hint = next_frame(&mut bus, NUMBER).await;
         assert!(!hint.payload.windows(5).any(|bytes| bytes == b"never"));
     }
 
@@ -165,7 +165,7 @@ async fn without_a_key_hints_carry_numbers_only_and_no_entry_is_believed() {
     let foreign = keyed.open(1, 2).await;
     keyed.send(&who(1), foreign, "forged").await;
     let forged = loop {
-        let forged = overheard(&mut bus, ENTRY).await;
+        let forged = next_frame(&mut bus, ENTRY).await;
         if *forged.subject == *subject(2) && forged.payload.windows(6).any(|bytes| bytes == b"forged") {
             break forged.payload;
         }
@@ -174,7 +174,7 @@ async fn without_a_key_hints_carry_numbers_only_and_no_entry_is_believed() {
     forged[17] = 3;
     let before = there.nats.stats().unauthenticated;
     attacker.publish(subject(2), forged.into()).await.unwrap();
-    until("it is counted", || there.nats.stats().unauthenticated > before).await;
+    wait_until("it is counted", || there.nats.stats().unauthenticated > before).await;
 
     // A number of the next entry, said to be the session's own: a session that believed it would
     // pass over the message.
@@ -194,17 +194,17 @@ async fn without_a_key_hints_carry_numbers_only_and_no_entry_is_believed() {
 async fn without_a_key_a_frame_made_up_in_a_nodes_name_does_not_silence_it() {
     let server = Server::start();
     let (here, there) = two(&server, &without_key()).await;
-    let client = stranger(&server).await;
-    let mut bus = eavesdrop(&client).await;
-    let mut forger = Puppet::new(client, *there.hub.node().as_bytes(), None);
-    forger.said = u64::MAX;
-    forger.says(ALIVE, "dm.nodes", &[]).await;
-    forger.is_heard_by(&here, &mut bus, 0).await;
+    let client = bus_client(&server).await;
+    let mut bus = subscribe_to_all(&client).await;
+    let mut forger = FakeNode::new(client, *there.hub.node().as_bytes(), None);
+    forger.next_number = u64::MAX;
+    forger.send(ALIVE, "dm.nodes", &[]).await;
+    forger.wait_until_processed_by(&here, &mut bus, 0).await;
     let mut banned = here.connect(&who(2)).await;
     let ended = there.dm.disconnect(user(2), None, DisconnectReason::Refused).await;
     assert_eq!((ended.sessions, ended.is_complete()), (1, true));
-    assert!(matches!(soon("the end", banned.next()).await, Err(SessionEnd::Disconnected(_))));
-    acquainted(&[&here, &there]).await;
+    assert!(matches!(in_time("the end", banned.next()).await, Err(SessionEnd::Disconnected(_))));
+    wait_until_verified(&[&here, &there]).await;
     assert_eq!((here.nats.stats().stale, here.nats.stats().repeated), (0, 0));
 }
 
@@ -212,13 +212,13 @@ async fn without_a_key_a_frame_made_up_in_a_nodes_name_does_not_silence_it() {
 async fn without_a_key_an_answer_made_up_in_a_nodes_name_does_not_keep_it_from_being_met() {
     let server = Server::start();
     let here = Node::configured(&MemoryStore::new(), &servers(&server), &without_key()).await;
-    let client = stranger(&server).await;
-    let puppet = || Puppet::new(client.clone(), *b"a node!!", None);
-    let mut forger = puppet();
-    forger.said = 1 << 60;
-    soon("a meeting", forger.is_met_by(&here)).await;
-    until("it is silent for long", || here.nats.health().peers == Some(Vec::new())).await;
-    soon("a meeting", puppet().is_met_by(&here)).await;
+    let client = bus_client(&server).await;
+    let fake_node = || FakeNode::new(client.clone(), *b"a node!!", None);
+    let mut forger = fake_node();
+    forger.next_number = 1 << 60;
+    in_time("a meeting", forger.wait_until_verified_by(&here)).await;
+    wait_until("it is silent for long", || here.nats.health().peers == Some(Vec::new())).await;
+    in_time("a meeting", fake_node().wait_until_verified_by(&here)).await;
 }
 
 #[tokio::test]
@@ -236,12 +236,12 @@ async fn a_key_is_changed_while_the_nodes_go_on() {
         let there = Node::configured(&store, &servers(&server), to).await;
         let chat = here.open(1, 2).await;
         let mut bo = there.connect(&who(2)).await;
-        until("the recipient's node is subscribed", || subscriptions(&server) == 1).await;
+        wait_until("the recipient's node is subscribed", || subscriptions(&server) == 1).await;
         here.send(&who(1), chat, "heard").await;
         assert_eq!(text(&mut bo).await, "heard");
         there.received(1).await;
         drop(bo);
-        until("nobody is left", || subscriptions(&server) == 0).await;
+        wait_until("nobody is left", || subscriptions(&server) == 0).await;
     }
 }
 

@@ -7,18 +7,18 @@ use dm_test_servers::nats::Server;
 use futures_util::FutureExt as _;
 
 use crate::common::{
-    self, Node, VERSION, acquainted, eavesdrop, on, servers, soon, stranger, text, until, user, who,
+    self, Node, VERSION, wait_until_verified, subscribe_to_all, on, servers, in_time, bus_client, text, wait_until, user, who,
     without_key,
 };
-use crate::puppet::{ALIVE, Puppet};
+use crate::fake_node::{ALIVE, FakeNode};
 
 async fn two(server: &Server) -> (Node, Node) {
     let store = MemoryStore::new();
     (Node::new(&store, server).await, Node::new(&store, server).await)
 }
 
-async fn ends(session: &mut Session, expected: DisconnectReason) {
-    match soon("the end", session.next()).await {
+async fn assert_ends(session: &mut Session, expected: DisconnectReason) {
+    match in_time("the end", session.next()).await {
         Err(SessionEnd::Disconnected(reason)) => assert_eq!(reason, expected),
         other => panic!("{other:?}"),
     }
@@ -28,7 +28,7 @@ async fn ends(session: &mut Session, expected: DisconnectReason) {
 async fn an_order_ends_sessions_on_all_nodes_and_all_confirm() {
     let server = Server::start();
     let (here, there) = two(&server).await;
-    acquainted(&[&here, &there]).await;
+    wait_until_verified(&[&here, &there]).await;
     let chat = here.open(1, 2).await;
     let (mut phone, mut desk) = (here.connect(&on(2, "phone")).await, there.connect(&on(2, "desk")).await);
     let mut of_another = there.connect(&who(1)).await;
@@ -37,8 +37,8 @@ async fn an_order_ends_sessions_on_all_nodes_and_all_confirm() {
     let both = vec![here.hub.node(), there.hub.node()];
     assert_eq!(ended, Disconnected { sessions: 2, confirmed: both, expected: Some(2) });
     assert!(ended.is_complete());
-    ends(&mut phone, DisconnectReason::Refused).await;
-    ends(&mut desk, DisconnectReason::Refused).await;
+    assert_ends(&mut phone, DisconnectReason::Refused).await;
+    assert_ends(&mut desk, DisconnectReason::Refused).await;
     here.send(&who(2), chat, "still here").await;
     assert_eq!(text(&mut of_another).await, "still here");
 
@@ -51,11 +51,11 @@ async fn an_order_ends_sessions_on_all_nodes_and_all_confirm() {
 async fn a_device_forgotten_on_one_node_is_disconnected_on_the_other_alone() {
     let server = Server::start();
     let (here, there) = two(&server).await;
-    acquainted(&[&here, &there]).await;
+    wait_until_verified(&[&here, &there]).await;
     let chat = here.open(1, 2).await;
     let (mut phone, mut desk) = (there.connect(&on(2, "phone")).await, there.connect(&on(2, "desk")).await);
     assert!(here.dm.forget_device(&on(2, "desk"), "phone".parse().unwrap()).await.unwrap());
-    ends(&mut phone, DisconnectReason::DeviceForgotten).await;
+    assert_ends(&mut phone, DisconnectReason::DeviceForgotten).await;
     here.send(&who(1), chat, "for the desk").await;
     assert_eq!(text(&mut desk).await, "for the desk");
 }
@@ -64,26 +64,26 @@ async fn a_device_forgotten_on_one_node_is_disconnected_on_the_other_alone() {
 async fn without_the_bus_only_this_node_confirms_and_nobody_knows_how_many_should() {
     let mut server = Server::start();
     let (here, there) = two(&server).await;
-    acquainted(&[&here, &there]).await;
+    wait_until_verified(&[&here, &there]).await;
     let chat = here.open(1, 2).await;
     let (mut phone, mut desk) = (here.connect(&on(2, "phone")).await, there.connect(&on(2, "desk")).await);
     server.stop();
-    until("both know", || !here.nats.health().connected && !there.nats.health().connected).await;
+    wait_until("both know", || !here.nats.health().connected && !there.nats.health().connected).await;
     let ended = here.dm.disconnect(user(2), None, DisconnectReason::Refused).await;
     let this = vec![here.hub.node()];
     assert_eq!(ended, Disconnected { sessions: 1, confirmed: this, expected: None });
     assert!(!ended.is_complete());
-    ends(&mut phone, DisconnectReason::Refused).await;
+    assert_ends(&mut phone, DisconnectReason::Refused).await;
     // The other node missed it, and is not told later either: its host's check finds it.
     server.restart();
     here.connected().await;
     there.connected().await;
-    acquainted(&[&here, &there]).await;
+    wait_until_verified(&[&here, &there]).await;
     here.send(&who(1), chat, "missed").await;
     assert_eq!(text(&mut desk).await, "missed");
     let ended = here.dm.disconnect(user(2), None, DisconnectReason::Refused).await;
     assert_eq!((ended.sessions, ended.is_complete()), (1, true));
-    ends(&mut desk, DisconnectReason::Refused).await;
+    assert_ends(&mut desk, DisconnectReason::Refused).await;
 }
 
 #[tokio::test]
@@ -94,27 +94,27 @@ async fn a_node_that_does_not_answer_is_missing_from_the_answer() {
     config.heartbeat = Duration::from_secs(1);
     let here = Node::configured(&MemoryStore::new(), &servers(&server), &config).await;
     // Says that it is there, as nodes do, and nothing else.
-    let mut silent = Puppet::new(stranger(&server).await, *b"a silent", None);
-    silent.is_met_by(&here).await;
-    let ended = soon("the bound", here.dm.disconnect(user(2), None, DisconnectReason::Refused)).await;
+    let mut silent = FakeNode::new(bus_client(&server).await, *b"a silent", None);
+    silent.wait_until_verified_by(&here).await;
+    let ended = in_time("the bound", here.dm.disconnect(user(2), None, DisconnectReason::Refused)).await;
     let this = vec![here.hub.node()];
     assert_eq!(ended, Disconnected { sessions: 0, confirmed: this, expected: Some(2) });
     assert!(!ended.is_complete());
 }
 
 /// A node that knows that it is alone, and waits for confirmations longer than a test does.
-async fn alone(server: &Server) -> Node {
+async fn node_alone(server: &Server) -> Node {
     let mut config = common::config();
     config.confirm_timeout = Duration::from_secs(3_600);
     config.heartbeat = Duration::from_secs(1);
     let here = Node::configured(&MemoryStore::new(), &servers(server), &config).await;
-    until("it is alone", || here.nats.health().peers == Some(Vec::new())).await;
+    wait_until("it is alone", || here.nats.health().peers == Some(Vec::new())).await;
     here
 }
 
 /// Whether an order is known to have reached all nodes. Nobody else is waited for.
-async fn reaches_all(here: &Node) -> bool {
-    let ended = soon("an answer", here.dm.disconnect(user(2), None, DisconnectReason::Refused)).await;
+async fn is_complete_order(here: &Node) -> bool {
+    let ended = in_time("an answer", here.dm.disconnect(user(2), None, DisconnectReason::Refused)).await;
     assert_eq!(ended.confirmed, [here.hub.node()]);
     assert!(matches!(ended.expected, None | Some(1)), "{ended:?}");
     ended.is_complete()
@@ -123,45 +123,45 @@ async fn reaches_all(here: &Node) -> bool {
 #[tokio::test]
 async fn a_node_that_was_not_met_is_waited_for_by_nobody_and_no_order_is_complete_without_it() {
     let server = Server::start();
-    let here = alone(&server).await;
-    assert!(reaches_all(&here).await);
+    let here = node_alone(&server).await;
+    assert!(is_complete_order(&here).await);
     // A clock that is believed, and one that is not.
     for (id, behind) in [(*b"one mute", Duration::ZERO), (*b"one late", Duration::from_secs(3_600))] {
-        let client = stranger(&server).await;
-        let mut bus = eavesdrop(&client).await;
-        let mut mute = Puppet::new(client, id, Some([7; 32]));
-        mute.behind = behind;
+        let client = bus_client(&server).await;
+        let mut bus = subscribe_to_all(&client).await;
+        let mut mute = FakeNode::new(client, id, Some([7; 32]));
+        mute.clock_lag = behind;
         for nonce in 0..3 {
-            mute.says(ALIVE, "dm.nodes", &[]).await;
-            mute.is_heard_by(&here, &mut bus, nonce).await;
-            assert!(!reaches_all(&here).await, "it may have sessions");
+            mute.send(ALIVE, "dm.nodes", &[]).await;
+            mute.wait_until_processed_by(&here, &mut bus, nonce).await;
+            assert!(!is_complete_order(&here).await, "it may have sessions");
         }
         // It says nothing any more.
-        soon("a complete answer", async { while !reaches_all(&here).await {} }).await;
+        in_time("a complete answer", async { while !is_complete_order(&here).await {} }).await;
     }
 }
 
 #[tokio::test]
 async fn no_order_is_complete_while_a_node_of_another_version_is_there() {
     let server = Server::start();
-    let here = alone(&server).await;
-    let client = stranger(&server).await;
-    let mut bus = eavesdrop(&client).await;
-    let other = Puppet::new(client, *b"an other", Some([7; 32]));
+    let here = node_alone(&server).await;
+    let client = bus_client(&server).await;
+    let mut bus = subscribe_to_all(&client).await;
+    let other = FakeNode::new(client, *b"an other", Some([7; 32]));
     let frame = [&[VERSION + 1, ALIVE], &other.id().as_bytes()[..], &[0; 16]].concat();
     other.publish("dm.nodes", frame).await;
-    other.is_heard_by(&here, &mut bus, 0).await;
-    assert!(!reaches_all(&here).await);
-    soon("a complete answer", async { while !reaches_all(&here).await {} }).await;
+    other.wait_until_processed_by(&here, &mut bus, 0).await;
+    assert!(!is_complete_order(&here).await);
+    in_time("a complete answer", async { while !is_complete_order(&here).await {} }).await;
 }
 
 #[tokio::test]
 async fn a_node_that_left_is_not_waited_for() {
     let server = Server::start();
     let (here, there) = two(&server).await;
-    acquainted(&[&here, &there]).await;
+    wait_until_verified(&[&here, &there]).await;
     there.nats.shutdown(Duration::from_secs(30)).await;
-    until("it is known to be gone", || here.nats.health().peers == Some(Vec::new())).await;
+    wait_until("it is known to be gone", || here.nats.health().peers == Some(Vec::new())).await;
     let ended = here.dm.disconnect(user(2), None, DisconnectReason::Refused).await;
     assert_eq!((ended.confirmed.len(), ended.expected), (1, Some(1)));
 }
@@ -170,16 +170,16 @@ async fn a_node_that_left_is_not_waited_for() {
 async fn many_orders_at_once_are_all_confirmed() {
     let server = Server::start();
     let (here, there) = two(&server).await;
-    acquainted(&[&here, &there]).await;
+    wait_until_verified(&[&here, &there]).await;
     let order = |n: u64| {
         let dm = here.dm.clone();
         tokio::spawn(async move { dm.disconnect(user(n), None, DisconnectReason::Refused).await })
     };
     let orders: Vec<_> = (0..200).map(order).collect();
     for order in orders {
-        assert!(soon("an answer", order).await.unwrap().is_complete());
+        assert!(in_time("an answer", order).await.unwrap().is_complete());
     }
-    until("no inbox is left", || !server.monitor("/connz?subs=1").contains("inbox")).await;
+    wait_until("no inbox is left", || !server.monitor("/connz?subs=1").contains("inbox")).await;
 }
 
 #[tokio::test]
@@ -190,9 +190,9 @@ async fn an_order_is_given_although_many_others_wait_for_their_confirmations() {
     let store = MemoryStore::new();
     let here = Node::configured(&store, &servers(&server), &config).await;
     let there = Node::configured(&store, &servers(&server), &without_key()).await;
-    acquainted(&[&here, &there]).await;
+    wait_until_verified(&[&here, &there]).await;
     // Confirms none, so that each order takes all of its time.
-    Puppet::new(stranger(&server).await, *b"a silent", None).is_met_by(&here).await;
+    FakeNode::new(bus_client(&server).await, *b"a silent", None).wait_until_verified_by(&here).await;
     let mut banned = there.connect(&who(2)).await;
     for n in 0..300 {
         let dm = here.dm.clone();
@@ -206,5 +206,5 @@ async fn an_order_is_given_although_many_others_wait_for_their_confirmations() {
     // Behind all of them: none of the room that it waits for is left before its time is over.
     let ended = here.dm.disconnect(user(2), None, DisconnectReason::Refused).await;
     assert_eq!((ended.sessions, ended.expected), (0, None), "nobody counted");
-    ends(&mut banned, DisconnectReason::Refused).await;
+    assert_ends(&mut banned, DisconnectReason::Refused).await;
 }
