@@ -1,4 +1,4 @@
-//! Who is let in, and how that is said when somebody is not.
+//! Credentials and TLS: accepted ones, and the errors of refused ones.
 
 use std::error::Error as _;
 
@@ -17,7 +17,7 @@ fn password(password: &str) -> NatsAuth {
     NatsAuth::Password { user: "node".to_owned(), password: password.to_owned() }
 }
 
-/// A message goes from one node to another.
+/// Asserts that a message is delivered from one node to another.
 async fn assert_delivers(server: &Server, servers: &NatsServers) {
     let store = MemoryStore::new();
     let here = Node::configured(&store, servers, &config()).await;
@@ -31,15 +31,15 @@ async fn assert_delivers(server: &Server, servers: &NatsServers) {
 }
 
 #[tokio::test]
-async fn a_password_lets_in_and_a_wrong_one_is_refused_without_being_repeated() {
-    // No more rights than the documentation says a node needs.
+async fn a_password_is_accepted_and_a_wrong_one_is_refused_and_not_printed() {
+    // The user has exactly the rights that the documentation names.
     let server = Server::configured(
         r#"authorization { users: [ { user: node, password: "right",
            permissions: { publish: ["dm.>"], subscribe: ["dm.>"] } } ] }"#,
         &[],
     );
     let mut servers = servers(&server);
-    assert!(matches!(connect_with(&servers).await, Err(NatsError::Refused(_))), "nobody");
+    assert!(matches!(connect_with(&servers).await, Err(NatsError::Refused(_))), "no credentials");
     servers.auth = password("wrong-secret");
     let error = connect_with(&servers).await.unwrap_err();
     assert!(matches!(error, NatsError::Refused(_)));
@@ -53,7 +53,7 @@ async fn a_password_lets_in_and_a_wrong_one_is_refused_without_being_repeated() 
 }
 
 #[tokio::test]
-async fn a_token_lets_in() {
+async fn a_token_is_accepted() {
     let server = Server::configured(r#"authorization { token: "right" }"#, &[]);
     let mut servers = servers(&server);
     servers.auth = NatsAuth::Token("wrong".to_owned());
@@ -63,7 +63,7 @@ async fn a_token_lets_in() {
 }
 
 #[tokio::test]
-async fn an_nkey_lets_in() {
+async fn an_nkey_is_accepted() {
     let (right, wrong) = (nkeys::KeyPair::new_user(), nkeys::KeyPair::new_user());
     let lines = format!("authorization {{ users: [ {{ nkey: {} }} ] }}", right.public_key());
     let server = Server::configured(&lines, &[]);
@@ -77,7 +77,7 @@ async fn an_nkey_lets_in() {
 }
 
 #[tokio::test]
-async fn credentials_that_cannot_be_read_are_said_to_be_that() {
+async fn a_file_with_credentials_that_cannot_be_read_has_an_error_of_its_own() {
     let server = Server::start();
     let mut servers = servers(&server);
     let folder = tempfile::tempdir().unwrap();
@@ -89,20 +89,20 @@ async fn credentials_that_cannot_be_read_are_said_to_be_that() {
 }
 
 #[tokio::test]
-async fn credentials_that_turn_wrong_later_show_in_health() {
+async fn credentials_that_are_revoked_later_show_in_health() {
     let mut server = Server::configured(r#"authorization { token: "first" }"#, &[]);
     let mut servers = servers(&server);
     servers.auth = NatsAuth::Token("first".to_owned());
     let node = Node::configured(&MemoryStore::new(), &servers, &config()).await;
     server.configure(r#"authorization { token: "second" }"#);
     let says = || node.nats.health().last_error.unwrap_or_default();
-    wait_until("the node says why", || says().contains("authorization violation")).await;
+    wait_until("the node reports the error", || says().contains("authorization violation")).await;
     assert!(!node.nats.health().connected);
     server.configure(r#"authorization { token: "first" }"#);
     node.connected().await;
 }
 
-/// An authority, and a certificate of its for 127.0.0.1 with the key, as PEM.
+/// A certificate authority, and a certificate for 127.0.0.1 that it signed, with its key, as PEM.
 fn authority() -> (String, String, String) {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -120,7 +120,7 @@ fn tls(authorities: &std::path::Path) -> Option<NatsTls> {
 }
 
 #[tokio::test]
-async fn tls_works_with_an_authority_of_ones_own_and_with_no_other() {
+async fn tls_works_with_the_configured_authority_and_no_other() {
     let (ca, certificate, key) = authority();
     let files = [("ca.pem", &*ca), ("server.pem", &*certificate), ("server.key", &*key)];
     let lines = "tls { cert_file: server.pem, key_file: server.key, ca_file: ca.pem, verify: true }";
@@ -136,7 +136,7 @@ async fn tls_works_with_an_authority_of_ones_own_and_with_no_other() {
 
     let mut servers = servers(&server);
     let refused = |result: Result<NatsNotifier, NatsError>| matches!(result, Err(NatsError::Tls(_)));
-    assert!(refused(connect_with(&servers).await), "a server that asks for TLS is not trusted without");
+    assert!(refused(connect_with(&servers).await), "a server that requires TLS is refused without a TLS configuration");
     servers.tls = tls(&other);
     assert!(refused(connect_with(&servers).await), "another authority");
     servers.tls = Some(NatsTls::default());
@@ -153,7 +153,7 @@ async fn tls_works_with_an_authority_of_ones_own_and_with_no_other() {
 }
 
 #[tokio::test]
-async fn where_tls_is_wanted_nothing_goes_without() {
+async fn with_tls_configured_nothing_is_sent_without_it() {
     let server = Server::start();
     let folder = tempfile::tempdir().unwrap();
     let ca = folder.path().join("ca.pem");
@@ -168,10 +168,10 @@ async fn where_tls_is_wanted_nothing_goes_without() {
 }
 
 #[tokio::test]
-async fn an_address_that_is_none_is_refused() {
+async fn an_invalid_address_is_refused() {
     for address in ["", "ftp://host", "nats://", "ws://host", "nats://user:secret@host", "a b"] {
         let Err(NatsError::Invalid(invalid)) = connect_with(&NatsServers::from(address)).await else {
-            panic!("{address:?} is taken");
+            panic!("{address:?} is accepted");
         };
         assert_eq!(invalid.field(), "addresses");
     }

@@ -1,5 +1,4 @@
-//! A node of the tests' own making: it says what a test has it say, and has the nodes' key if it is
-//! given one.
+//! A fake node: it sends the frames that a test chooses, with the nodes' key or without.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -25,9 +24,9 @@ pub(crate) struct FakeNode {
     bus: Client,
     id: [u8; 8],
     key: Option<[u8; 32]>,
-    /// The number of its next frame with a stamp.
+    /// The number of the next frame with a stamp.
     pub next_number: u64,
-    /// How far its clock is behind.
+    /// The time by which its clock is behind.
     pub clock_lag: Duration,
 }
 
@@ -40,20 +39,21 @@ impl FakeNode {
         NodeId::from_bytes(self.id)
     }
 
-    /// Says that it is there until a node believes it.
+    /// Sends heartbeats, and replies to challenges, until a node has verified this one.
     pub(crate) async fn wait_until_verified_by(&mut self, node: &Node) {
         let mut bus = subscribe_to_all(&self.bus).await;
         let is_known = |id| node.nats.health().peers.is_some_and(|peers| peers.contains(&id));
         while !is_known(self.id()) {
             self.send(ALIVE, "dm.nodes", &[]).await;
-            // Heard again by itself, in any case.
-            while let Some(question) = self.next_challenge(&mut bus).await {
-                self.send(ALIVE, &question, &[]).await;
+            // Its own heartbeat comes back in any case, and ends the inner loop.
+            while let Some(reply) = self.next_challenge(&mut bus).await {
+                self.send(ALIVE, &reply, &[]).await;
             }
         }
     }
 
-    /// The subject for the answer to the node that asks; `None` if its own words come first.
+    /// The reply subject of the next challenge of this node; `None` if its own heartbeat comes
+    /// first.
     async fn next_challenge(&self, bus: &mut async_nats::Subscriber) -> Option<String> {
         loop {
             let message = crate::common::in_time("a frame", futures_util::StreamExt::next(bus)).await.unwrap();
@@ -66,7 +66,7 @@ impl FakeNode {
         }
     }
 
-    /// Says something with a stamp.
+    /// Sends a frame with a stamp.
     pub(crate) async fn send(&mut self, kind: u8, subject: &str, content: &[u8]) -> Bytes {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap() - self.clock_lag;
         let mut frame = vec![VERSION, kind];
@@ -78,18 +78,18 @@ impl FakeNode {
         self.publish(subject, frame).await
     }
 
-    /// Orders the sessions of the *n*-th user to be ended.
+    /// Sends an order to end the sessions of the *n*-th user.
     pub(crate) async fn send_order(&mut self, n: u64, nonce: [u8; 16]) -> Bytes {
         let content = [&nonce[..], &[1], user(n).as_bytes(), &[u8::MAX]].concat();
         self.send(ORDER, "dm.nodes", &content).await
     }
 
-    /// Confirms an order, on the subject for that.
+    /// Confirms an order, on its reply subject.
     pub(crate) async fn confirm(&self, subject: &str) -> Bytes {
         self.publish(subject, [&[VERSION, DONE], &self.id[..], &[0; 4]].concat()).await
     }
 
-    /// Waits until a node has taken all that was said on the subject of the nodes.
+    /// Waits until a node has processed all earlier frames on the subject of the nodes.
     pub(crate) async fn wait_until_processed_by(&self, node: &Node, bus: &mut async_nats::Subscriber, nonce: u64) {
         let nonce = [[0; 8], nonce.to_be_bytes()].concat();
         let content = [&node.hub.node().as_bytes()[..], &nonce].concat();
@@ -113,7 +113,7 @@ impl FakeNode {
     }
 }
 
-/// A frame as it was, on the subject it was on.
+/// Publishes a recorded message again, on its subject.
 pub(crate) async fn replay(bus: &Client, message: &Message) {
     bus.publish(message.subject.clone(), message.payload.clone()).await.unwrap();
 }

@@ -1,5 +1,4 @@
-//! Somebody on the bus who is no node: what they can do with the nodes' key missing to them, and
-//! where there is none.
+//! Frames forged by a client of the bus without the nodes' key, and on nodes without keys.
 
 use bytes::Bytes;
 use dm_core::{DisconnectReason, MemoryStore, SessionEnd};
@@ -31,7 +30,7 @@ async fn a_forged_hint_is_dropped_and_counted() {
     let genuine = next_frame(&mut bus, ENTRY).await;
     let genuine = if *genuine.subject == *subject(2) { genuine } else { next_frame(&mut bus, ENTRY).await };
 
-    // The next number, so that a session would take it for the next entry.
+    // The forged frame has the next number, so a session would take it as the next entry.
     let mut forged = genuine.payload.to_vec();
     forged[17] += 1;
     let without_tag = forged[..forged.len() - 16].to_vec();
@@ -40,14 +39,14 @@ async fn a_forged_hint_is_dropped_and_counted() {
     number.push(0);
     for (n, frame) in [forged, without_tag, number].into_iter().enumerate() {
         attacker.publish(subject(2), frame.into()).await.unwrap();
-        wait_until("it is counted", || there.nats.stats().unauthenticated == n as u64 + 1).await;
+        wait_until("the frame is counted", || there.nats.stats().unauthenticated == n as u64 + 1).await;
     }
-    // A genuine one on the subject of another user.
+    // The genuine frame, on the subject of another user.
     let _cy = there.connect(&who(3)).await;
-    wait_until("for that one, too", || subscriptions(&server) == 2).await;
+    wait_until("the node is subscribed for both users", || subscriptions(&server) == 2).await;
     attacker.publish(subject(3), genuine.payload.clone()).await.unwrap();
-    wait_until("it is counted", || there.nats.stats().unauthenticated == 4).await;
-    // And on its own, again: taken for what it is.
+    wait_until("the frame is counted", || there.nats.stats().unauthenticated == 4).await;
+    // The genuine frame again, on its own subject: it is received and has no effect.
     let received = there.nats.stats().received;
     attacker.publish(subject(2), genuine.payload).await.unwrap();
     there.received(received + 1).await;
@@ -56,7 +55,7 @@ async fn a_forged_hint_is_dropped_and_counted() {
 }
 
 #[tokio::test]
-async fn a_node_with_another_key_is_not_heard() {
+async fn frames_of_a_node_with_another_key_are_dropped() {
     let server = Server::start();
     let (here, there) = two(&server, &config()).await;
     let mut foreign = config();
@@ -64,11 +63,11 @@ async fn a_node_with_another_key_is_not_heard() {
     let foreign = Node::configured(&MemoryStore::new(), &servers(&server), &foreign).await;
     let mut bo = there.connect(&who(2)).await;
     wait_until("the recipient's node is subscribed", || subscriptions(&server) == 1).await;
-    // Its hints, claims and orders, and answers to its questions, are nobody's.
+    // All its frames are dropped: hints, claims, orders and requests.
     let before = there.nats.stats().unauthenticated;
     foreign.open(1, 2).await;
     let _same_device = foreign.connect(&who(2)).await;
-    wait_until("they are counted", || there.nats.stats().unauthenticated >= before + 3).await;
+    wait_until("the frames are counted", || there.nats.stats().unauthenticated >= before + 3).await;
     let mut quick = without_key();
     quick.keys = vec![key(8)];
     quick.confirm_timeout = std::time::Duration::from_millis(50);
@@ -83,7 +82,7 @@ async fn a_node_with_another_key_is_not_heard() {
 }
 
 #[tokio::test]
-async fn an_order_and_a_claim_are_taken_once_whoever_says_them_again() {
+async fn an_order_and_a_claim_are_taken_once_and_replays_are_dropped() {
     let server = Server::start();
     let (here, there) = two(&server, &config()).await;
     let attacker = bus_client(&server).await;
@@ -92,21 +91,21 @@ async fn an_order_and_a_claim_are_taken_once_whoever_says_them_again() {
     let claim = next_frame(&mut bus, CLAIMS).await;
     assert!(here.dm.disconnect(user(2), None, DisconnectReason::Refused).await.is_complete());
     let order = next_frame(&mut bus, ORDER).await;
-    assert!(matches!(in_time("the end", banned.next()).await, Err(SessionEnd::Disconnected(_))));
+    assert!(matches!(in_time("the end of the session", banned.next()).await, Err(SessionEnd::Disconnected(_))));
     drop(banned);
 
-    // Let in again, on the node that heard both.
+    // The user connects again, to the node that received both frames.
     let mut session = there.connect(&who(2)).await;
     let mut elsewhere = here.connect(&on(2, "desk")).await;
     wait_until("both are subscribed", || subscriptions(&server) == 2).await;
     attacker.publish(order.subject, order.payload).await.unwrap();
-    wait_until("it is counted", || there.nats.stats().repeated == 1).await;
+    wait_until("the frame is counted", || there.nats.stats().repeated == 1).await;
     for _ in 0..2 {
         attacker.publish(claim.subject.clone(), claim.payload.clone()).await.unwrap();
     }
-    // The node that was not subscribed for the user at the time takes the claim once: it names a
-    // session that is older.
-    wait_until("it is counted", || here.nats.stats().repeated == 1).await;
+    // The other node was not subscribed for the user when the claim was sent. It takes the claim
+    // once, without effect, because the claim is for an older session.
+    wait_until("the frame is counted", || here.nats.stats().repeated == 1).await;
     let chat = here.open(1, 2).await;
     for session in [&mut session, &mut elsewhere] {
         assert!(common::next(session).await.is_entry_without_message());
@@ -117,34 +116,34 @@ async fn an_order_and_a_claim_are_taken_once_whoever_says_them_again() {
 }
 
 #[tokio::test]
-async fn a_stranger_who_answers_a_question_or_an_order_is_not_believed() {
+async fn a_forged_reply_to_a_request_or_an_order_is_dropped() {
     let server = Server::start();
     let (here, there) = two(&server, &config()).await;
     let _cy = there.connect(&who(3)).await;
     wait_until("the node is subscribed", || subscriptions(&server) == 1).await;
     let attacker = bus_client(&server).await;
-    // Answers whatever has a reply, before anybody else can.
+    // The attacker answers every message that has a reply subject, before a node can.
     let mut bus = subscribe_to_all(&attacker).await;
-    let liar = attacker.clone();
-    let lies = tokio::spawn(async move {
+    let forger_client = attacker.clone();
+    let forging = tokio::spawn(async move {
         while let Some(message) = bus.next().await {
             if let Some(reply) = message.reply {
                 let mut done = vec![VERSION, 13];
                 done.extend(*b"a liar!!");
                 done.extend(9_u32.to_be_bytes());
-                liar.publish(reply, Bytes::from(done)).await.unwrap();
+                forger_client.publish(reply, Bytes::from(done)).await.unwrap();
             }
         }
     });
     let ended = here.dm.disconnect(user(2), None, DisconnectReason::Refused).await;
     assert_eq!(ended.confirmed, [here.hub.node(), there.hub.node()]);
     assert_eq!((ended.sessions, ended.expected), (0, Some(2)));
-    assert_eq!(here.nats.presence(user(3)).await, Presence::Elsewhere, "the truth comes after the lie");
-    lies.abort();
+    assert_eq!(here.nats.presence(user(3)).await, Presence::Elsewhere, "the genuine reply comes after the forged one");
+    forging.abort();
 }
 
 #[tokio::test]
-async fn without_a_key_hints_carry_numbers_only_and_no_entry_is_believed() {
+async fn without_a_key_hints_carry_numbers_only_and_entries_are_dropped() {
     let server = Server::start();
     let (here, there) = two(&server, &without_key()).await;
     let chat = here.open(1, 2).await;
@@ -160,7 +159,7 @@ async fn without_a_key_hints_carry_numbers_only_and_no_entry_is_believed() {
         assert!(!hint.payload.windows(5).any(|bytes| bytes == b"never"));
     }
 
-    // An entry, such as nodes with a key send them.
+    // A hint with an entry, as nodes with a key send them.
     let keyed = Node::configured(&MemoryStore::new(), &servers(&server), &config()).await;
     let foreign = keyed.open(1, 2).await;
     keyed.send(&who(1), foreign, "forged").await;
@@ -174,10 +173,10 @@ async fn without_a_key_hints_carry_numbers_only_and_no_entry_is_believed() {
     forged[17] = 3;
     let before = there.nats.stats().unauthenticated;
     attacker.publish(subject(2), forged.into()).await.unwrap();
-    wait_until("it is counted", || there.nats.stats().unauthenticated > before).await;
+    wait_until("the frame is counted", || there.nats.stats().unauthenticated > before).await;
 
-    // A number of the next entry, said to be the session's own: a session that believed it would
-    // pass over the message.
+    // The number of the next entry, with the session's own device as its origin: a session that
+    // trusted this would skip the message.
     let mut number = vec![VERSION, NUMBER];
     number.extend(*b"a liar!!");
     number.extend(3_u64.to_be_bytes());
@@ -191,7 +190,7 @@ async fn without_a_key_hints_carry_numbers_only_and_no_entry_is_believed() {
 }
 
 #[tokio::test]
-async fn without_a_key_a_frame_made_up_in_a_nodes_name_does_not_silence_it() {
+async fn without_a_key_a_forged_frame_does_not_make_a_node_s_own_frames_dropped() {
     let server = Server::start();
     let (here, there) = two(&server, &without_key()).await;
     let client = bus_client(&server).await;
@@ -203,26 +202,26 @@ async fn without_a_key_a_frame_made_up_in_a_nodes_name_does_not_silence_it() {
     let mut banned = here.connect(&who(2)).await;
     let ended = there.dm.disconnect(user(2), None, DisconnectReason::Refused).await;
     assert_eq!((ended.sessions, ended.is_complete()), (1, true));
-    assert!(matches!(in_time("the end", banned.next()).await, Err(SessionEnd::Disconnected(_))));
+    assert!(matches!(in_time("the end of the session", banned.next()).await, Err(SessionEnd::Disconnected(_))));
     wait_until_verified(&[&here, &there]).await;
     assert_eq!((here.nats.stats().stale, here.nats.stats().repeated), (0, 0));
 }
 
 #[tokio::test]
-async fn without_a_key_an_answer_made_up_in_a_nodes_name_does_not_keep_it_from_being_met() {
+async fn without_a_key_a_forged_reply_does_not_keep_a_node_from_being_verified() {
     let server = Server::start();
     let here = Node::configured(&MemoryStore::new(), &servers(&server), &without_key()).await;
     let client = bus_client(&server).await;
     let fake_node = || FakeNode::new(client.clone(), *b"a node!!", None);
     let mut forger = fake_node();
     forger.next_number = 1 << 60;
-    in_time("a meeting", forger.wait_until_verified_by(&here)).await;
-    wait_until("it is silent for long", || here.nats.health().peers == Some(Vec::new())).await;
-    in_time("a meeting", fake_node().wait_until_verified_by(&here)).await;
+    in_time("a verification", forger.wait_until_verified_by(&here)).await;
+    wait_until("the node counts as gone", || here.nats.health().peers == Some(Vec::new())).await;
+    in_time("a verification", fake_node().wait_until_verified_by(&here)).await;
 }
 
 #[tokio::test]
-async fn a_key_is_changed_while_the_nodes_go_on() {
+async fn a_key_is_changed_while_the_nodes_run() {
     let server = Server::start();
     let store = MemoryStore::new();
     let with = |keys: &[u8]| {
@@ -241,7 +240,7 @@ async fn a_key_is_changed_while_the_nodes_go_on() {
         assert_eq!(text(&mut bo).await, "heard");
         there.received(1).await;
         drop(bo);
-        wait_until("nobody is left", || subscriptions(&server) == 0).await;
+        wait_until("no subscription is left", || subscriptions(&server) == 0).await;
     }
 }
 

@@ -1,4 +1,5 @@
-//! Orders to end sessions, over two nodes: carried out everywhere, and honest about who confirmed.
+//! Orders to end sessions, over two nodes: executed on all nodes, with an answer that names the
+//! nodes that confirmed.
 
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ async fn two(server: &Server) -> (Node, Node) {
 }
 
 async fn assert_ends(session: &mut Session, expected: DisconnectReason) {
-    match in_time("the end", session.next()).await {
+    match in_time("the end of the session", session.next()).await {
         Err(SessionEnd::Disconnected(reason)) => assert_eq!(reason, expected),
         other => panic!("{other:?}"),
     }
@@ -42,7 +43,7 @@ async fn an_order_ends_sessions_on_all_nodes_and_all_confirm() {
     here.send(&who(2), chat, "still here").await;
     assert_eq!(text(&mut of_another).await, "still here");
 
-    // Also where nobody is concerned.
+    // An order without sessions to end is confirmed, too.
     let ended = there.dm.disconnect(user(9), None, DisconnectReason::SignedOut).await;
     assert_eq!((ended.sessions, ended.is_complete()), (0, true));
 }
@@ -61,20 +62,21 @@ async fn a_device_forgotten_on_one_node_is_disconnected_on_the_other_alone() {
 }
 
 #[tokio::test]
-async fn without_the_bus_only_this_node_confirms_and_nobody_knows_how_many_should() {
+async fn without_the_bus_only_this_node_confirms_and_the_expected_number_is_unknown() {
     let mut server = Server::start();
     let (here, there) = two(&server).await;
     wait_until_verified(&[&here, &there]).await;
     let chat = here.open(1, 2).await;
     let (mut phone, mut desk) = (here.connect(&on(2, "phone")).await, there.connect(&on(2, "desk")).await);
     server.stop();
-    wait_until("both know", || !here.nats.health().connected && !there.nats.health().connected).await;
+    wait_until("both nodes notice the outage", || !here.nats.health().connected && !there.nats.health().connected).await;
     let ended = here.dm.disconnect(user(2), None, DisconnectReason::Refused).await;
     let this = vec![here.hub.node()];
     assert_eq!(ended, Disconnected { sessions: 1, confirmed: this, expected: None });
     assert!(!ended.is_complete());
     assert_ends(&mut phone, DisconnectReason::Refused).await;
-    // The other node missed it, and is not told later either: its host's check finds it.
+    // The other node missed the order, and does not get it later. Its host's check would end the
+    // session.
     server.restart();
     here.connected().await;
     there.connected().await;
@@ -93,7 +95,7 @@ async fn a_node_that_does_not_answer_is_missing_from_the_answer() {
     config.confirm_timeout = Duration::from_millis(50);
     config.heartbeat = Duration::from_secs(1);
     let here = Node::configured(&MemoryStore::new(), &servers(&server), &config).await;
-    // Says that it is there, as nodes do, and nothing else.
+    // It sends heartbeats, as nodes do, and nothing else.
     let mut silent = FakeNode::new(bus_client(&server).await, *b"a silent", None);
     silent.wait_until_verified_by(&here).await;
     let ended = in_time("the bound", here.dm.disconnect(user(2), None, DisconnectReason::Refused)).await;
@@ -102,17 +104,17 @@ async fn a_node_that_does_not_answer_is_missing_from_the_answer() {
     assert!(!ended.is_complete());
 }
 
-/// A node that knows that it is alone, and waits for confirmations longer than a test does.
+/// A node that knows that it is alone, with a confirmation timeout longer than a test.
 async fn node_alone(server: &Server) -> Node {
     let mut config = common::config();
     config.confirm_timeout = Duration::from_secs(3_600);
     config.heartbeat = Duration::from_secs(1);
     let here = Node::configured(&MemoryStore::new(), &servers(server), &config).await;
-    wait_until("it is alone", || here.nats.health().peers == Some(Vec::new())).await;
+    wait_until("the node knows that it is alone", || here.nats.health().peers == Some(Vec::new())).await;
     here
 }
 
-/// Whether an order is known to have reached all nodes. Nobody else is waited for.
+/// Whether an order is known to have reached all nodes. Asserts that it waits for no other node.
 async fn is_complete_order(here: &Node) -> bool {
     let ended = in_time("an answer", here.dm.disconnect(user(2), None, DisconnectReason::Refused)).await;
     assert_eq!(ended.confirmed, [here.hub.node()]);
@@ -121,11 +123,11 @@ async fn is_complete_order(here: &Node) -> bool {
 }
 
 #[tokio::test]
-async fn a_node_that_was_not_met_is_waited_for_by_nobody_and_no_order_is_complete_without_it() {
+async fn an_order_does_not_wait_for_an_unverified_node_and_is_not_complete_without_it() {
     let server = Server::start();
     let here = node_alone(&server).await;
     assert!(is_complete_order(&here).await);
-    // A clock that is believed, and one that is not.
+    // One clock within the accepted range, and one outside.
     for (id, behind) in [(*b"one mute", Duration::ZERO), (*b"one late", Duration::from_secs(3_600))] {
         let client = bus_client(&server).await;
         let mut bus = subscribe_to_all(&client).await;
@@ -134,15 +136,15 @@ async fn a_node_that_was_not_met_is_waited_for_by_nobody_and_no_order_is_complet
         for nonce in 0..3 {
             mute.send(ALIVE, "dm.nodes", &[]).await;
             mute.wait_until_processed_by(&here, &mut bus, nonce).await;
-            assert!(!is_complete_order(&here).await, "it may have sessions");
+            assert!(!is_complete_order(&here).await, "the node may have sessions");
         }
-        // It says nothing any more.
+        // It sends no more heartbeats.
         in_time("a complete answer", async { while !is_complete_order(&here).await {} }).await;
     }
 }
 
 #[tokio::test]
-async fn no_order_is_complete_while_a_node_of_another_version_is_there() {
+async fn no_order_is_complete_while_a_node_of_another_version_is_alive() {
     let server = Server::start();
     let here = node_alone(&server).await;
     let client = bus_client(&server).await;
@@ -156,12 +158,12 @@ async fn no_order_is_complete_while_a_node_of_another_version_is_there() {
 }
 
 #[tokio::test]
-async fn a_node_that_left_is_not_waited_for() {
+async fn an_order_does_not_wait_for_a_node_that_left() {
     let server = Server::start();
     let (here, there) = two(&server).await;
     wait_until_verified(&[&here, &there]).await;
     there.nats.shutdown(Duration::from_secs(30)).await;
-    wait_until("it is known to be gone", || here.nats.health().peers == Some(Vec::new())).await;
+    wait_until("the node is known to be gone", || here.nats.health().peers == Some(Vec::new())).await;
     let ended = here.dm.disconnect(user(2), None, DisconnectReason::Refused).await;
     assert_eq!((ended.confirmed.len(), ended.expected), (1, Some(1)));
 }
@@ -183,7 +185,7 @@ async fn many_orders_at_once_are_all_confirmed() {
 }
 
 #[tokio::test]
-async fn an_order_is_given_although_many_others_wait_for_their_confirmations() {
+async fn an_order_is_sent_even_while_many_others_wait_for_confirmations() {
     let server = Server::start();
     let mut config = without_key();
     config.confirm_timeout = Duration::from_secs(2);
@@ -191,7 +193,7 @@ async fn an_order_is_given_although_many_others_wait_for_their_confirmations() {
     let here = Node::configured(&store, &servers(&server), &config).await;
     let there = Node::configured(&store, &servers(&server), &without_key()).await;
     wait_until_verified(&[&here, &there]).await;
-    // Confirms none, so that each order takes all of its time.
+    // This node confirms no order, so that each order takes all of its time.
     FakeNode::new(bus_client(&server).await, *b"a silent", None).wait_until_verified_by(&here).await;
     let mut banned = there.connect(&who(2)).await;
     for n in 0..300 {
@@ -199,12 +201,12 @@ async fn an_order_is_given_although_many_others_wait_for_their_confirmations() {
         let mut order = Box::pin(async move {
             dm.disconnect(user(1_000 + n), None, DisconnectReason::Refused).await;
         });
-        // It has begun, and so is in front of what comes later.
+        // The order has begun, and so is ahead of later ones.
         assert!((&mut order).now_or_never().is_none());
         tokio::spawn(order);
     }
-    // Behind all of them: none of the room that it waits for is left before its time is over.
+    // This order is behind all of them: it gets no permit before its time is over.
     let ended = here.dm.disconnect(user(2), None, DisconnectReason::Refused).await;
-    assert_eq!((ended.sessions, ended.expected), (0, None), "nobody counted");
+    assert_eq!((ended.sessions, ended.expected), (0, None), "no confirmation was counted");
     assert_ends(&mut banned, DisconnectReason::Refused).await;
 }

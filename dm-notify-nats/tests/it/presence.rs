@@ -1,4 +1,4 @@
-//! Who is connected on other nodes.
+//! Presence of users on other nodes.
 
 use std::time::Duration;
 
@@ -29,12 +29,12 @@ async fn a_user_is_here_elsewhere_or_nowhere() {
     drop(bo);
     wait_until("the last session is gone", || subscriptions(&server) == 1).await;
     assert_eq!(in_time("an answer", here.nats.presence(user(2))).await, Presence::Nowhere);
-    // No question left anything on the bus.
+    // No request left a subscription.
     wait_until("no inbox is left", || !server.monitor("/connz?subs=1").contains("inbox")).await;
 }
 
 #[tokio::test]
-async fn many_questions_at_once_are_all_answered() {
+async fn many_requests_at_once_are_all_answered() {
     let server = Server::start();
     let (here, there) = two(&server).await;
     let _bo = there.connect(&who(2)).await;
@@ -51,26 +51,26 @@ async fn many_questions_at_once_are_all_answered() {
 }
 
 #[tokio::test]
-async fn a_node_that_does_not_answer_leaves_it_unknown() {
+async fn presence_is_unknown_if_a_subscribed_node_does_not_answer() {
     let server = Server::start();
     let mut config = NatsConfig::default();
     config.presence_timeout = Duration::from_millis(50);
     let here = Node::configured(&MemoryStore::new(), &servers(&server), &config).await;
-    // Subscribed, and silent.
+    // This client is subscribed, but never replies.
     let bus = bus_client(&server).await;
     let _silent = bus.subscribe(subject(2)).await.unwrap();
-    wait_until("somebody is subscribed", || subscriptions(&server) == 1).await;
+    wait_until("the client is subscribed", || subscriptions(&server) == 1).await;
     assert_eq!(in_time("the timeout", here.nats.presence(user(2))).await, Presence::Unknown);
     assert_eq!(Presence::Unknown.reach(), Reach::Absent);
     wait_until("no inbox is left", || !server.monitor("/connz?subs=1").contains("inbox")).await;
 }
 
 #[tokio::test]
-async fn without_the_bus_it_is_unknown_at_once() {
+async fn without_the_bus_presence_is_unknown_at_once() {
     let mut server = Server::start();
     let here = Node::configured(&MemoryStore::new(), &servers(&server), &config()).await;
     server.stop();
-    wait_until("the node knows", || !here.nats.health().connected).await;
+    wait_until("the node notices the outage", || !here.nats.health().connected).await;
     assert_eq!(here.nats.presence(user(2)).await, Presence::Unknown);
     let _ana = here.connect(&who(1)).await;
     assert_eq!(here.nats.presence(user(1)).await, Presence::Here);
@@ -89,7 +89,7 @@ async fn the_notifier_answers_for_its_own_node_without_asking() {
     assert_eq!(
         reach,
         [Reach::Connected, Reach::Absent, Reach::Absent],
-        "whoever wants more asks for presence"
+        "presence of other nodes is not asked for"
     );
     assert_eq!(here.nats.presence(user(1)).await.reach(), Reach::Connected);
 }

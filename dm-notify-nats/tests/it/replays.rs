@@ -1,4 +1,5 @@
-//! Frames that somebody without the key recorded and says again, later or elsewhere.
+//! Replays: frames that a client without the key recorded and sends again, later or on other
+//! subjects.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
@@ -17,7 +18,7 @@ use crate::fake_node::{ALIVE, CLAIMS, DONE, HERE, CHALLENGE, ORDER, PROBE, FakeN
 
 const KEY: Option<[u8; 32]> = Some([7; 32]);
 
-/// A session that goes on: it gets a message that is sent now.
+/// Asserts that a session has not ended: it gets a message that is sent now.
 async fn assert_goes_on(session: &mut Session, node: &Node) {
     let chat = node.open(1, 2).await;
     node.send(&who(1), chat, "still connected").await;
@@ -31,7 +32,7 @@ async fn assert_goes_on(session: &mut Session, node: &Node) {
 }
 
 #[tokio::test]
-async fn the_answer_to_one_question_answers_no_other() {
+async fn the_reply_to_one_request_answers_no_other() {
     let server = Server::start();
     let mut quick = config();
     quick.presence_timeout = Duration::from_millis(500);
@@ -41,10 +42,10 @@ async fn the_answer_to_one_question_answers_no_other() {
     let attacker = bus_client(&server).await;
     let mut bus = subscribe_to_all(&attacker).await;
     assert_eq!(here.nats.presence(user(2)).await, Presence::Elsewhere);
-    let question = next_frame(&mut bus, PRESENCE_REQUEST).await;
+    let request = next_frame(&mut bus, PRESENCE_REQUEST).await;
     let yes = next_frame(&mut bus, HERE).await;
 
-    // Nobody has this user; the servers do not say so, because the attacker is subscribed.
+    // No node has this user. The servers do not report that, because the attacker is subscribed.
     let asked = tokio::spawn({
         let nats = here.nats.clone();
         async move { nats.presence(user(3)).await }
@@ -53,10 +54,10 @@ async fn the_answer_to_one_question_answers_no_other() {
     assert_eq!(*of_another.subject, *subject(3));
     let reply = of_another.reply.unwrap();
     attacker.publish(reply.clone(), yes.payload).await.unwrap();
-    // A node that has somebody else is made to answer there.
-    attacker.publish_with_reply(question.subject, reply.clone(), question.payload).await.unwrap();
-    assert_ne!(*next_frame(&mut bus, HERE).await.subject, *yes.subject, "the copy");
-    assert_eq!(*next_frame(&mut bus, HERE).await.subject, *yes.subject, "an answer to the first question");
+    // The copied request makes a node with another user reply.
+    attacker.publish_with_reply(request.subject, reply.clone(), request.payload).await.unwrap();
+    assert_ne!(*next_frame(&mut bus, HERE).await.subject, *yes.subject, "the reply to the copied request");
+    assert_eq!(*next_frame(&mut bus, HERE).await.subject, *yes.subject, "the reply to the first request");
     assert_eq!(in_time("the timeout", asked).await.unwrap(), Presence::Unknown);
     assert_eq!(here.nats.stats().unauthenticated, 1);
 }
@@ -88,7 +89,7 @@ async fn a_confirmation_of_one_order_confirms_no_other() {
 }
 
 #[tokio::test]
-async fn heartbeats_of_nodes_that_are_gone_make_nobody_wait() {
+async fn replayed_heartbeats_of_nodes_that_are_gone_delay_no_order() {
     let server = Server::start();
     let mut patient = config();
     patient.confirm_timeout = Duration::from_secs(3_600);
@@ -101,18 +102,18 @@ async fn heartbeats_of_nodes_that_are_gone_make_nobody_wait() {
         gone.send(ALIVE, "dm.nodes", &[]).await;
         for _ in 0..2 {
             let asked = next_frame(&mut bus, CHALLENGE).await;
-            assert_eq!(asked.payload[10..18], id, "each node asks for it");
+            assert_eq!(asked.payload[10..18], id, "each node sends a challenge");
         }
         let ended = in_time("an answer", here.dm.disconnect(user(2), None, DisconnectReason::Refused)).await;
         assert_eq!(ended.confirmed.len(), 2);
-        // For three heartbeats it may be there.
+        // It may be alive for three heartbeats.
         assert!(matches!(ended.expected, None | Some(2)), "{ended:?}");
     }
     assert_eq!(there.nats.health().peers, Some(vec![here.hub.node()]));
 }
 
 #[tokio::test]
-async fn recorded_heartbeats_of_many_nodes_do_not_keep_two_from_meeting() {
+async fn replayed_heartbeats_of_many_nodes_do_not_keep_two_nodes_from_verifying_each_other() {
     let server = Server::start();
     let mut patient = config();
     patient.confirm_timeout = Duration::from_secs(3_600);
@@ -131,7 +132,7 @@ async fn recorded_heartbeats_of_many_nodes_do_not_keep_two_from_meeting() {
 }
 
 #[tokio::test]
-async fn a_claim_that_comes_late_ends_no_session_that_is_newer_than_it() {
+async fn a_late_claim_ends_no_newer_session() {
     let server = Server::start();
     let here = Node::configured(&MemoryStore::new(), &servers(&server), &config()).await;
     let client = bus_client(&server).await;
@@ -142,23 +143,23 @@ async fn a_claim_that_comes_late_ends_no_session_that_is_newer_than_it() {
     let mut session = here.connect(&who(2)).await;
     let claims_of = |message: &async_nats::Message| message.payload[2..10] == *here.hub.node().as_bytes();
     while !claims_of(&next_frame(&mut bus, CLAIMS).await) {}
-    // Half a second before the session began it was new itself: the default device, a term above
+    // The claim was new half a second before the session began: the default device, a term above
     // the session's, and no age.
     late.clock_lag = before.elapsed() + Duration::from_millis(500);
     let claim = [&[0][..], &1_900_000_000_000_u64.to_be_bytes(), &[0; 8], &[0; 8]].concat();
     late.send(CLAIMS, &subject(2), &claim).await;
     assert!(!claims_of(&next_frame(&mut bus, CLAIMS).await));
-    wait_until("it is answered", || here.hub.claims(user(2)).first().is_none_or(|own| is_above(own, &late))).await;
+    wait_until("the claim is answered", || here.hub.claims(user(2)).first().is_none_or(|own| is_above(own, &late))).await;
     assert_goes_on(&mut session, &here).await;
 }
 
-/// Whether a session claims a term above that of the late one.
+/// Whether a session's term is above that of the late claim.
 fn is_above(own: &SessionClaim, late: &FakeNode) -> bool {
     let session = SessionId { node: late.id(), number: 0 };
     own.term > Term { at: Timestamp::from_millis(1_900_000_000_000), session }
 }
 
-/// Says in the name of the server that nobody is subscribed.
+/// Forges the servers' answer that no node is subscribed.
 fn forge_no_responders(server: &Server, reply: &str) {
     let address = server.address();
     let mut socket = TcpStream::connect(address.trim_start_matches("nats://")).unwrap();
@@ -170,12 +171,12 @@ fn forge_no_responders(server: &Server, reply: &str) {
          HPUB {reply} {len} {len}\r\n{status}\r\nPING\r\n"
     )
     .unwrap();
-    // Then it was passed on.
+    // After the server's PONG the message was forwarded.
     assert!(BufReader::new(socket).lines().any(|line| line.unwrap() == "PONG"));
 }
 
 #[tokio::test]
-async fn a_forged_word_that_nobody_is_there_ends_no_meeting() {
+async fn a_forged_answer_that_no_node_is_subscribed_ends_no_challenge() {
     let server = Server::start();
     let mut calm = config();
     calm.heartbeat = Duration::from_secs(1);
@@ -186,14 +187,14 @@ async fn a_forged_word_that_nobody_is_there_ends_no_meeting() {
     slow.send(ALIVE, "dm.nodes", &[]).await;
     let reply = next_frame(&mut bus, CHALLENGE).await.reply.unwrap();
     forge_no_responders(&server, &reply);
-    // The question is still open.
+    // The challenge is still under way.
     slow.send(ALIVE, &reply, &[]).await;
     let peers = |node: &Node| node.nats.health().peers.unwrap_or_default();
-    wait_until("it is met", || peers(&here).contains(&slow.id())).await;
+    wait_until("the node is verified", || peers(&here).contains(&slow.id())).await;
 }
 
 #[tokio::test]
-async fn a_heartbeat_said_again_is_counted_and_asks_for_nothing() {
+async fn a_replayed_heartbeat_is_counted_and_causes_no_challenge() {
     let server = Server::start();
     let (here, there) = two(&server, &config()).await;
     let attacker = bus_client(&server).await;
@@ -205,15 +206,15 @@ async fn a_heartbeat_said_again_is_counted_and_asks_for_nothing() {
         (&there, &here)
     };
     sender.nats.shutdown(Duration::from_secs(30)).await;
-    wait_until("it is known to be gone", || other.nats.health().peers == Some(Vec::new())).await;
+    wait_until("the node is known to be gone", || other.nats.health().peers == Some(Vec::new())).await;
     let repeated = other.nats.stats().repeated;
     replay(&attacker, &heartbeat).await;
-    wait_until("it is counted", || other.nats.stats().repeated == repeated + 1).await;
+    wait_until("the frame is counted", || other.nats.stats().repeated == repeated + 1).await;
     assert_eq!(other.nats.health().peers, Some(Vec::new()));
 }
 
 #[tokio::test]
-async fn a_node_whose_clock_is_wrong_is_met_and_its_orders_are_taken_once() {
+async fn a_node_whose_clock_is_wrong_is_verified_and_its_orders_are_taken_once() {
     let server = Server::start();
     let (here, _there) = two(&server, &config()).await;
     let attacker = bus_client(&server).await;
@@ -223,19 +224,19 @@ async fn a_node_whose_clock_is_wrong_is_met_and_its_orders_are_taken_once() {
     let mut bus = subscribe_to_all(&attacker).await;
     let mut banned = here.connect(&who(2)).await;
     let order = late.send_order(2, [9; 16]).await;
-    assert!(matches!(in_time("the end", banned.next()).await, Err(SessionEnd::Disconnected(_))));
+    assert!(matches!(in_time("the end of the session", banned.next()).await, Err(SessionEnd::Disconnected(_))));
     next_frame(&mut bus, DONE).await;
     drop(banned);
 
     let mut session = here.connect(&who(2)).await;
     let repeated = here.nats.stats().repeated;
     attacker.publish("dm.nodes", order).await.unwrap();
-    wait_until("it is counted", || here.nats.stats().repeated == repeated + 1).await;
+    wait_until("the frame is counted", || here.nats.stats().repeated == repeated + 1).await;
     assert_goes_on(&mut session, &here).await;
 }
 
 #[tokio::test]
-async fn an_order_is_not_taken_again_however_much_is_said_in_between() {
+async fn a_replayed_order_is_dropped_after_any_number_of_other_frames() {
     let server = Server::start();
     let (here, there) = two(&server, &config()).await;
     let attacker = bus_client(&server).await;
@@ -246,7 +247,7 @@ async fn an_order_is_not_taken_again_however_much_is_said_in_between() {
 
     let mut busy = FakeNode::new(attacker.clone(), *b"one busy", KEY);
     for round in 0..170 {
-        // No more than may wait for a node.
+        // No more frames than may wait in a node's subscription.
         for _ in 0..100 {
             busy.send(ALIVE, "dm.nodes", &[]).await;
         }
@@ -254,17 +255,17 @@ async fn an_order_is_not_taken_again_however_much_is_said_in_between() {
     }
     let repeated = there.nats.stats().repeated;
     replay(&attacker, &order).await;
-    wait_until("it is counted", || there.nats.stats().repeated == repeated + 1).await;
+    wait_until("the frame is counted", || there.nats.stats().repeated == repeated + 1).await;
     assert_goes_on(&mut session, &there).await;
 }
 
 #[tokio::test]
-async fn an_order_from_before_a_node_started_ends_no_session_of_it() {
+async fn an_order_from_before_a_node_started_ends_none_of_its_sessions() {
     let server = Server::start();
     let (here, _there) = two(&server, &config()).await;
     let attacker = bus_client(&server).await;
     let mut bus = subscribe_to_all(&attacker).await;
-    // Recorded some seconds ago.
+    // An order that was recorded some seconds ago.
     let mut before = FakeNode::new(attacker.clone(), *b"a before", KEY);
     before.clock_lag = Duration::from_secs(5);
     before.send_order(2, [9; 16]).await;
@@ -274,12 +275,12 @@ async fn an_order_from_before_a_node_started_ends_no_session_of_it() {
     wait_until_verified(&[&here, &restarted]).await;
     let mut session = restarted.connect(&on(2, "phone")).await;
     replay(&attacker, &order).await;
-    wait_until("it is counted", || restarted.nats.stats().stale == 1).await;
+    wait_until("the frame is counted", || restarted.nats.stats().stale == 1).await;
     assert_goes_on(&mut session, &restarted).await;
 }
 
 #[tokio::test]
-async fn a_probe_said_again_has_no_session_read_the_store() {
+async fn a_replayed_probe_makes_no_session_read_the_store() {
     let server = Server::start();
     let (here, there) = two(&server, &config()).await;
     let chat = here.open(1, 2).await;
@@ -288,7 +289,7 @@ async fn a_probe_said_again_has_no_session_read_the_store() {
     let mut bo = there.connect(&who(2)).await;
     let probe = next_frame(&mut bus, PROBE).await;
     replay(&attacker, &probe).await;
-    wait_until("it is counted", || there.nats.stats().repeated == 1).await;
+    wait_until("the frame is counted", || there.nats.stats().repeated == 1).await;
     here.send(&who(1), chat, "heard").await;
     assert_eq!(text(&mut bo).await, "heard");
 }
