@@ -66,7 +66,7 @@ impl Shared {
             Ok(frame) => frame,
             Err(why) => {
                 if why == DropReason::Undecodable {
-                    // The frame has a valid tag, so it is from a node of another version.
+                    // With a key the tag was valid, so the frame is from a node of another version.
                     self.peers.note_unverified(None);
                 }
                 return self.count_dropped(message.payload.len(), why);

@@ -127,12 +127,12 @@ mod tests {
     fn no_number_of_peers_is_known_before_one_heartbeat_interval_has_passed() {
         let slow = Peers::new(Duration::from_secs(3_600));
         assert_eq!(slow.known(1), None, "not on the bus");
-        slow.listens(1);
+        slow.start_listening(1);
         slow.heard(node(1));
         assert_eq!(slow.known(1), None);
 
         let quick = Peers::new(Duration::ZERO);
-        quick.listens(1);
+        quick.start_listening(1);
         assert_eq!(quick.known(1), Some(vec![]));
         assert_eq!(quick.known(2), None, "the servers were reached again");
     }

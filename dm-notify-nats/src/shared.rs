@@ -111,7 +111,7 @@ impl Shared {
         Ok(())
     }
 
-    /// Whether a node is verified. Without a key: whether it is alive by its heartbeats.
+    /// Whether a node is verified. Without a key it must also be alive by its last heartbeats.
     pub(crate) fn is_verified(&self, node: NodeId) -> bool {
         if self.mac.is_keyed() { self.replay_filter.is_verified(node) } else { self.peers.is_alive(node) }
     }

@@ -7,19 +7,14 @@ use dm_test_servers::nats::Server;
 use futures_util::StreamExt as _;
 
 use crate::common::{
-    Node, config, message, next, on, servers, in_time, bus_client, subject, subscriptions, text, wait_until, user, who,
+    Node, config, message, next, on, servers, in_time, bus_client, subject, subscriptions, text, two_nodes, wait_until, user, who,
     without_key,
 };
-
-async fn two(server: &Server) -> (Node, Node) {
-    let store = MemoryStore::new();
-    (Node::new(&store, server).await, Node::new(&store, server).await)
-}
 
 #[tokio::test]
 async fn messages_reach_sessions_on_another_node_in_both_directions() {
     let server = Server::start();
-    let (here, there) = two(&server).await;
+    let (here, there) = two_nodes(&server).await;
     let chat = here.open(1, 2).await;
     here.flushed(2).await;
     let mut ana = here.connect(&who(1)).await;
@@ -42,7 +37,7 @@ async fn messages_reach_sessions_on_another_node_in_both_directions() {
 #[tokio::test]
 async fn all_devices_but_the_origin_get_a_message_on_any_node() {
     let server = Server::start();
-    let (here, there) = two(&server).await;
+    let (here, there) = two_nodes(&server).await;
     let chat = here.open(1, 2).await;
     let (phone, desk, pad) = (on(1, "phone"), on(1, "desk"), on(1, "pad"));
     let mut on_phone = there.connect(&phone).await;
@@ -62,7 +57,7 @@ async fn all_devices_but_the_origin_get_a_message_on_any_node() {
 #[tokio::test]
 async fn a_message_sent_while_its_recipient_connects_comes_without_polling() {
     let server = Server::start();
-    let (here, there) = two(&server).await;
+    let (here, there) = two_nodes(&server).await;
     let chat = here.open(1, 2).await;
     for sent in 0..50 {
         let device = on(2, &format!("device-{}", sent % 8));
@@ -84,7 +79,7 @@ async fn a_message_sent_while_its_recipient_connects_comes_without_polling() {
 #[tokio::test]
 async fn repeated_reordered_and_late_hints_have_no_effect() {
     let server = Server::start();
-    let (here, there) = two(&server).await;
+    let (here, there) = two_nodes(&server).await;
     let chat = here.open(1, 2).await;
     here.flushed(2).await;
     let bus = bus_client(&server).await;
@@ -139,7 +134,7 @@ async fn garbage_is_counted_and_does_no_harm() {
 #[tokio::test]
 async fn a_hint_of_a_larger_entry_holds_its_number_and_the_entry_is_read() {
     let server = Server::start();
-    let (here, there) = two(&server).await;
+    let (here, there) = two_nodes(&server).await;
     let chat = here.open(1, 2).await;
     here.flushed(2).await;
     let mut bo = there.connect(&who(2)).await;
@@ -184,7 +179,7 @@ async fn a_size_limit_of_zero_sends_numbers_only() {
 #[tokio::test]
 async fn two_users_who_open_at_once_on_two_nodes_get_one_conversation_and_a_notice_each() {
     let server = Server::start();
-    let (here, there) = two(&server).await;
+    let (here, there) = two_nodes(&server).await;
     // These devices do not open the conversation themselves.
     let mut ana = here.connect(&on(1, "desk")).await;
     let mut bo = there.connect(&on(2, "desk")).await;

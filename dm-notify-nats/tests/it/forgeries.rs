@@ -8,7 +8,7 @@ use futures_util::StreamExt as _;
 
 use crate::common::{
     self, Node, VERSION, wait_until_verified, config, subscribe_to_all, key, on, next_frame, servers, in_time, bus_client, subject,
-    subscriptions, text, two, wait_until, user, who, without_key,
+    subscriptions, text, two_verified_nodes, wait_until, user, who, without_key,
 };
 use crate::fake_node::{ALIVE, CLAIMS, ORDER, FakeNode};
 
@@ -18,7 +18,7 @@ const NUMBER: u8 = 2;
 #[tokio::test]
 async fn a_forged_hint_is_dropped_and_counted() {
     let server = Server::start();
-    let (here, there) = two(&server, &config()).await;
+    let (here, there) = two_verified_nodes(&server, &config()).await;
     let chat = here.open(1, 2).await;
     here.flushed(2).await;
     let mut bo = there.connect(&who(2)).await;
@@ -57,7 +57,7 @@ async fn a_forged_hint_is_dropped_and_counted() {
 #[tokio::test]
 async fn frames_of_a_node_with_another_key_are_dropped() {
     let server = Server::start();
-    let (here, there) = two(&server, &config()).await;
+    let (here, there) = two_verified_nodes(&server, &config()).await;
     let mut foreign = config();
     foreign.keys = vec![key(8)];
     let foreign = Node::configured(&MemoryStore::new(), &servers(&server), &foreign).await;
@@ -84,7 +84,7 @@ async fn frames_of_a_node_with_another_key_are_dropped() {
 #[tokio::test]
 async fn an_order_and_a_claim_are_taken_once_and_replays_are_dropped() {
     let server = Server::start();
-    let (here, there) = two(&server, &config()).await;
+    let (here, there) = two_verified_nodes(&server, &config()).await;
     let attacker = bus_client(&server).await;
     let mut bus = subscribe_to_all(&attacker).await;
     let mut banned = there.connect(&who(2)).await;
@@ -118,7 +118,7 @@ async fn an_order_and_a_claim_are_taken_once_and_replays_are_dropped() {
 #[tokio::test]
 async fn a_forged_reply_to_a_request_or_an_order_is_dropped() {
     let server = Server::start();
-    let (here, there) = two(&server, &config()).await;
+    let (here, there) = two_verified_nodes(&server, &config()).await;
     let _cy = there.connect(&who(3)).await;
     wait_until("the node is subscribed", || subscriptions(&server) == 1).await;
     let attacker = bus_client(&server).await;
@@ -145,7 +145,7 @@ async fn a_forged_reply_to_a_request_or_an_order_is_dropped() {
 #[tokio::test]
 async fn without_a_key_hints_carry_numbers_only_and_entries_are_dropped() {
     let server = Server::start();
-    let (here, there) = two(&server, &without_key()).await;
+    let (here, there) = two_verified_nodes(&server, &without_key()).await;
     let chat = here.open(1, 2).await;
     here.flushed(2).await;
     let mut bo = there.connect(&on(2, "phone")).await;
@@ -192,7 +192,7 @@ async fn without_a_key_hints_carry_numbers_only_and_entries_are_dropped() {
 #[tokio::test]
 async fn without_a_key_a_forged_frame_does_not_make_a_node_s_own_frames_dropped() {
     let server = Server::start();
-    let (here, there) = two(&server, &without_key()).await;
+    let (here, there) = two_verified_nodes(&server, &without_key()).await;
     let client = bus_client(&server).await;
     let mut bus = subscribe_to_all(&client).await;
     let mut forger = FakeNode::new(client, *there.hub.node().as_bytes(), None);

@@ -8,15 +8,10 @@ use dm_test_servers::nats::Server;
 use futures_util::FutureExt as _;
 
 use crate::common::{
-    self, Node, VERSION, wait_until_verified, subscribe_to_all, on, servers, in_time, bus_client, text, wait_until, user, who,
+    self, Node, VERSION, wait_until_verified, subscribe_to_all, on, servers, in_time, bus_client, text, two_nodes, wait_until, user, who,
     without_key,
 };
 use crate::fake_node::{ALIVE, FakeNode};
-
-async fn two(server: &Server) -> (Node, Node) {
-    let store = MemoryStore::new();
-    (Node::new(&store, server).await, Node::new(&store, server).await)
-}
 
 async fn assert_ends(session: &mut Session, expected: DisconnectReason) {
     match in_time("the end of the session", session.next()).await {
@@ -28,7 +23,7 @@ async fn assert_ends(session: &mut Session, expected: DisconnectReason) {
 #[tokio::test]
 async fn an_order_ends_sessions_on_all_nodes_and_all_confirm() {
     let server = Server::start();
-    let (here, there) = two(&server).await;
+    let (here, there) = two_nodes(&server).await;
     wait_until_verified(&[&here, &there]).await;
     let chat = here.open(1, 2).await;
     let (mut phone, mut desk) = (here.connect(&on(2, "phone")).await, there.connect(&on(2, "desk")).await);
@@ -51,7 +46,7 @@ async fn an_order_ends_sessions_on_all_nodes_and_all_confirm() {
 #[tokio::test]
 async fn a_device_forgotten_on_one_node_is_disconnected_on_the_other_alone() {
     let server = Server::start();
-    let (here, there) = two(&server).await;
+    let (here, there) = two_nodes(&server).await;
     wait_until_verified(&[&here, &there]).await;
     let chat = here.open(1, 2).await;
     let (mut phone, mut desk) = (there.connect(&on(2, "phone")).await, there.connect(&on(2, "desk")).await);
@@ -64,7 +59,7 @@ async fn a_device_forgotten_on_one_node_is_disconnected_on_the_other_alone() {
 #[tokio::test]
 async fn without_the_bus_only_this_node_confirms_and_the_expected_number_is_unknown() {
     let mut server = Server::start();
-    let (here, there) = two(&server).await;
+    let (here, there) = two_nodes(&server).await;
     wait_until_verified(&[&here, &there]).await;
     let chat = here.open(1, 2).await;
     let (mut phone, mut desk) = (here.connect(&on(2, "phone")).await, there.connect(&on(2, "desk")).await);
@@ -160,7 +155,7 @@ async fn no_order_is_complete_while_a_node_of_another_version_is_alive() {
 #[tokio::test]
 async fn an_order_does_not_wait_for_a_node_that_left() {
     let server = Server::start();
-    let (here, there) = two(&server).await;
+    let (here, there) = two_nodes(&server).await;
     wait_until_verified(&[&here, &there]).await;
     there.nats.shutdown(Duration::from_secs(30)).await;
     wait_until("the node is known to be gone", || here.nats.health().peers == Some(Vec::new())).await;
@@ -171,7 +166,7 @@ async fn an_order_does_not_wait_for_a_node_that_left() {
 #[tokio::test]
 async fn many_orders_at_once_are_all_confirmed() {
     let server = Server::start();
-    let (here, there) = two(&server).await;
+    let (here, there) = two_nodes(&server).await;
     wait_until_verified(&[&here, &there]).await;
     let order = |n: u64| {
         let dm = here.dm.clone();

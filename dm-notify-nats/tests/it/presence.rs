@@ -7,18 +7,12 @@ use dm_core::notify::{Notification, Notifier as _, Reach};
 use dm_notify_nats::{NatsConfig, Presence};
 use dm_test_servers::nats::Server;
 
-use crate::common::{self, Node, config, servers, in_time, bus_client, subject, subscriptions, wait_until, user, who};
-
-async fn two(server: &Server) -> (Node, Node) {
-    let store = MemoryStore::new();
-    let here = Node::configured(&store, &servers(server), &config()).await;
-    (here, Node::configured(&store, &servers(server), &config()).await)
-}
+use crate::common::{self, Node, config, servers, in_time, bus_client, subject, subscriptions, two_nodes, wait_until, user, who};
 
 #[tokio::test]
 async fn a_user_is_here_elsewhere_or_nowhere() {
     let server = Server::start();
-    let (here, there) = two(&server).await;
+    let (here, there) = two_nodes(&server).await;
     let _ana = here.connect(&who(1)).await;
     let bo = there.connect(&who(2)).await;
     wait_until("both are subscribed", || subscriptions(&server) == 2).await;
@@ -36,7 +30,7 @@ async fn a_user_is_here_elsewhere_or_nowhere() {
 #[tokio::test]
 async fn many_requests_at_once_are_all_answered() {
     let server = Server::start();
-    let (here, there) = two(&server).await;
+    let (here, there) = two_nodes(&server).await;
     let _bo = there.connect(&who(2)).await;
     wait_until("the other node is subscribed", || subscriptions(&server) == 1).await;
     let ask = |n: u64| {
@@ -79,7 +73,7 @@ async fn without_the_bus_presence_is_unknown_at_once() {
 #[tokio::test]
 async fn the_notifier_answers_for_its_own_node_without_asking() {
     let server = Server::start();
-    let (here, there) = two(&server).await;
+    let (here, there) = two_nodes(&server).await;
     here.open(1, 2).await;
     let _bo = there.connect(&who(2)).await;
     let mut session = here.dm.connect(&common::on(1, "desk")).await.unwrap();

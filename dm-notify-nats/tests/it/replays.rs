@@ -12,7 +12,7 @@ use dm_test_servers::nats::Server;
 
 use crate::common::{
     self, Node, wait_until_verified, config, subscribe_to_all, on, next_frame, servers, in_time, bus_client, subject,
-    subscriptions, text, two, wait_until, user, who,
+    subscriptions, text, two_verified_nodes, wait_until, user, who,
 };
 use crate::fake_node::{ALIVE, CLAIMS, DONE, HERE, CHALLENGE, ORDER, PROBE, FakeNode, PRESENCE_REQUEST, replay};
 
@@ -36,7 +36,7 @@ async fn the_reply_to_one_request_answers_no_other() {
     let server = Server::start();
     let mut quick = config();
     quick.presence_timeout = Duration::from_millis(500);
-    let (here, there) = two(&server, &quick).await;
+    let (here, there) = two_verified_nodes(&server, &quick).await;
     let _bo = there.connect(&who(2)).await;
     wait_until("the node is subscribed", || subscriptions(&server) == 1).await;
     let attacker = bus_client(&server).await;
@@ -93,7 +93,7 @@ async fn replayed_heartbeats_of_nodes_that_are_gone_delay_no_order() {
     let server = Server::start();
     let mut patient = config();
     patient.confirm_timeout = Duration::from_secs(3_600);
-    let (here, there) = two(&server, &patient).await;
+    let (here, there) = two_verified_nodes(&server, &patient).await;
     let attacker = bus_client(&server).await;
     let mut bus = subscribe_to_all(&attacker).await;
     for (id, behind) in [(*b"one hour", Duration::from_secs(3_600)), (*b"a moment", Duration::ZERO)] {
@@ -196,7 +196,7 @@ async fn a_forged_answer_that_no_node_is_subscribed_ends_no_challenge() {
 #[tokio::test]
 async fn a_replayed_heartbeat_is_counted_and_causes_no_challenge() {
     let server = Server::start();
-    let (here, there) = two(&server, &config()).await;
+    let (here, there) = two_verified_nodes(&server, &config()).await;
     let attacker = bus_client(&server).await;
     let mut bus = subscribe_to_all(&attacker).await;
     let heartbeat = next_frame(&mut bus, ALIVE).await;
@@ -216,7 +216,7 @@ async fn a_replayed_heartbeat_is_counted_and_causes_no_challenge() {
 #[tokio::test]
 async fn a_node_whose_clock_is_wrong_is_verified_and_its_orders_are_taken_once() {
     let server = Server::start();
-    let (here, _there) = two(&server, &config()).await;
+    let (here, _there) = two_verified_nodes(&server, &config()).await;
     let attacker = bus_client(&server).await;
     let mut late = FakeNode::new(bus_client(&server).await, *b"too late", KEY);
     late.clock_lag = Duration::from_secs(3_600);
@@ -238,7 +238,7 @@ async fn a_node_whose_clock_is_wrong_is_verified_and_its_orders_are_taken_once()
 #[tokio::test]
 async fn a_replayed_order_is_dropped_after_any_number_of_other_frames() {
     let server = Server::start();
-    let (here, there) = two(&server, &config()).await;
+    let (here, there) = two_verified_nodes(&server, &config()).await;
     let attacker = bus_client(&server).await;
     let mut bus = subscribe_to_all(&attacker).await;
     assert!(here.dm.disconnect(user(2), None, DisconnectReason::Refused).await.is_complete());
@@ -262,7 +262,7 @@ async fn a_replayed_order_is_dropped_after_any_number_of_other_frames() {
 #[tokio::test]
 async fn an_order_from_before_a_node_started_ends_none_of_its_sessions() {
     let server = Server::start();
-    let (here, _there) = two(&server, &config()).await;
+    let (here, _there) = two_verified_nodes(&server, &config()).await;
     let attacker = bus_client(&server).await;
     let mut bus = subscribe_to_all(&attacker).await;
     // An order that was recorded some seconds ago.
@@ -282,7 +282,7 @@ async fn an_order_from_before_a_node_started_ends_none_of_its_sessions() {
 #[tokio::test]
 async fn a_replayed_probe_makes_no_session_read_the_store() {
     let server = Server::start();
-    let (here, there) = two(&server, &config()).await;
+    let (here, there) = two_verified_nodes(&server, &config()).await;
     let chat = here.open(1, 2).await;
     let attacker = bus_client(&server).await;
     let mut bus = subscribe_to_all(&attacker).await;

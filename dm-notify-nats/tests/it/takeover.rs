@@ -10,15 +10,10 @@ use dm_test_servers::nats::Server;
 use futures_util::StreamExt as _;
 
 use crate::common::{
-    self, Node, VERSION, subscribe_to_all, next, on, servers, in_time, bus_client, subscriptions, text, wait_until, user, who,
+    self, Node, VERSION, subscribe_to_all, next, on, servers, in_time, bus_client, subscriptions, text, two_nodes, wait_until, user, who,
     without_key,
 };
 use crate::fake_node::CLAIMS;
-
-async fn two(server: &Server) -> (Node, Node) {
-    let store = MemoryStore::new();
-    (Node::new(&store, server).await, Node::new(&store, server).await)
-}
 
 async fn assert_replaced(session: &mut Session) {
     let end = in_time("the end of the session", session.next()).await;
@@ -44,7 +39,7 @@ fn live_sessions(nodes: [&Node; 2]) -> usize {
 #[tokio::test]
 async fn a_newer_session_on_another_node_ends_the_older_and_gets_what_was_not_acknowledged() {
     let server = Server::start();
-    let (here, there) = two(&server).await;
+    let (here, there) = two_nodes(&server).await;
     let chat = here.open(1, 2).await;
     here.send(&who(1), chat, "before").await;
     let client = bus_client(&server).await;
@@ -93,7 +88,7 @@ async fn the_newer_session_stays_even_if_its_node_s_clock_is_behind() {
 #[tokio::test]
 async fn of_two_sessions_that_connect_at_once_exactly_one_stays() {
     let server = Server::start();
-    let (here, there) = two(&server).await;
+    let (here, there) = two_nodes(&server).await;
     for round in 0..30 {
         if round == 15 {
             there.clock.advance(Duration::from_secs(1));
@@ -116,7 +111,7 @@ async fn of_two_sessions_that_connect_at_once_exactly_one_stays() {
 #[tokio::test]
 async fn a_device_that_alternates_between_nodes_loses_no_message_and_keeps_one_session() {
     let server = Server::start();
-    let (here, there) = two(&server).await;
+    let (here, there) = two_nodes(&server).await;
     let chat = here.open(1, 2).await;
     let client = bus_client(&server).await;
     let mut bus = subscribe_to_all(&client).await;
@@ -153,7 +148,7 @@ async fn a_device_that_alternates_between_nodes_loses_no_message_and_keeps_one_s
 #[tokio::test]
 async fn frames_of_a_second_notifier_of_a_hub_are_taken_at_once_and_it_claims_existing_sessions() {
     let server = Server::start();
-    let (here, there) = two(&server).await;
+    let (here, there) = two_nodes(&server).await;
     common::wait_until_verified(&[&here, &there]).await;
     let client = bus_client(&server).await;
     let mut bus = subscribe_to_all(&client).await;
@@ -188,7 +183,7 @@ fn disconnect_order() -> EndSessions {
 #[tokio::test]
 async fn of_two_sessions_that_began_during_an_outage_one_ends_after_it() {
     let mut server = Server::start();
-    let (here, there) = two(&server).await;
+    let (here, there) = two_nodes(&server).await;
     server.stop();
     wait_until("both nodes notice the outage", || !here.nats.health().connected && !there.nats.health().connected).await;
     let (one, other) = (here.connect(&who(2)).await, there.connect(&who(2)).await);

@@ -128,8 +128,14 @@ pub async fn wait_until_verified(nodes: &[&Node]) {
     wait_until("the nodes have verified each other", || nodes.iter().all(knows_all)).await;
 }
 
+/// Two nodes on one store. They may not have verified each other yet.
+pub async fn two_nodes(server: &Server) -> (Node, Node) {
+    let store = MemoryStore::new();
+    (Node::new(&store, server).await, Node::new(&store, server).await)
+}
+
 /// Two nodes on one store that have verified each other.
-pub async fn two(server: &Server, config: &NatsConfig) -> (Node, Node) {
+pub async fn two_verified_nodes(server: &Server, config: &NatsConfig) -> (Node, Node) {
     let store = MemoryStore::new();
     let here = Node::configured(&store, &servers(server), config).await;
     let there = Node::configured(&store, &servers(server), config).await;
