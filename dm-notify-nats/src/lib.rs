@@ -95,9 +95,9 @@
 //! number of nodes: the verified nodes with a heartbeat in the last three
 //! [`heartbeat`](NatsConfig::heartbeat)s. The expected number is unknown if in that time a frame
 //! came from a node that is not verified or has another version; no order waits for such a node. An
-//! attacker who replays heartbeats can cause this, and no more. A node that missed the order is not
-//! told again: its sessions go on until the host's own check refuses them, at the next ping of
-//! their sockets.
+//! attacker who replays heartbeats can cause this, and no more. A node that missed the order does
+//! not get it again: its sessions go on until the host's own check refuses them, at the next ping
+//! of their sockets.
 //!
 //! A device that connects to another node is taken over: its older session ends with
 //! [`SessionEnd::Replaced`](dm_core::SessionEnd::Replaced), as on one node. The choice of the newer
@@ -111,7 +111,7 @@
 //!
 //! # Failures
 //!
-//! - The servers cannot be reached, at the start or later: everything goes on, messages of other
+//! - The servers cannot be reached, at the start or later: sessions go on, messages of other
 //!   nodes are found by polling, and [`NatsNotifier::health`] shows it. Hints are dropped meanwhile
 //!   and not kept.
 //! - The servers are reached again: subscriptions are made again, and the sessions of all
@@ -149,10 +149,11 @@
 //! impl Notifier for Waking {
 //!     async fn notify(&self, notifications: &[Notification]) -> Result<Vec<Reach>, NotifyError> {
 //!         let reach = self.0.notify(notifications).await?;
-//!         for (told, reach) in notifications.iter().zip(&reach) {
-//!             let received = told.entry.message().is_some_and(|message| message.sender != told.user);
+//!         for (notification, reach) in notifications.iter().zip(&reach) {
+//!             let Notification { user, entry } = notification;
+//!             let received = entry.message().is_some_and(|message| message.sender != *user);
 //!             if received && *reach == Reach::Absent {
-//!                 let (nats, user) = (self.0.clone(), told.user);
+//!                 let (nats, user) = (self.0.clone(), *user);
 //!                 tokio::spawn(async move {
 //!                     if nats.presence(user).await.reach() == Reach::Absent {
 //!                         // Push to the user's phone.

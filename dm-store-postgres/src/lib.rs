@@ -39,7 +39,7 @@
 //!
 //! `ForgetDevice`, `AnnounceKeys`, `Expire`, and an acknowledgement of a device that the same batch
 //! registers, cut a batch into segments. Each of the first three takes one to a few round trips for
-//! itself. The writes behind a cut are read for and written again.
+//! itself. Other writes after a cut take two round trips of their own.
 //!
 //! A connection prepares a statement at its first use, in one more round trip. A read is one
 //! statement. A connection that was idle for a second is checked with a round trip first.
@@ -85,7 +85,7 @@
 //! `DELETE ... USING`, `RETURNING`, `FOR UPDATE` and `SKIP LOCKED`, without functions of the
 //! library's own, foreign keys, triggers, `LISTEN`, or advisory locks. At opening, the row of the
 //! schema's version is created behind a check in a `DO` block of PL/pgSQL. Tests run on PostgreSQL
-//! only. The other engines' own documentation says about the rest:
+//! only. About the rest, the documentation of other engines says:
 //!
 //! | | |
 //! |---|---|

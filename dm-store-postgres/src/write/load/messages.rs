@@ -26,7 +26,7 @@ pub(super) fn sent_statement() -> String {
 
 /// Reads the inbox numbers of all messages that a batch acknowledges by their ids, in a round trip
 /// of its own. It needs no lock: the numbers of a message never change, and a device that
-/// acknowledges a message was told of it after the commit.
+/// acknowledges a message received it after the commit.
 pub(in crate::write) async fn inbox_numbers(
     client: Client<'_>,
     batch: &[Write],
