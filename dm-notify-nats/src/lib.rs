@@ -92,7 +92,7 @@
 //! [`Service::disconnect`](dm_core::Service::disconnect) and the forgetting of a device end
 //! sessions on all nodes. The order goes to `dm.nodes`; each node executes and confirms it. The
 //! answer names the nodes that confirmed within [`NatsConfig::confirm_timeout`], and the expected
-//! number of nodes: the verified nodes with a heartbeat in the last three
+//! number of nodes: this one, and the verified nodes with a heartbeat in the last three
 //! [`heartbeat`](NatsConfig::heartbeat)s. The expected number is unknown if in that time a frame
 //! came from a node that is not verified or has another version; no order waits for such a node. An
 //! attacker who replays heartbeats can cause this, and no more. A node that missed the order does
