@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use dm_core::notify::NodeId;
 
-use crate::requests::Reply;
 use crate::codec::NodeContent;
+use crate::requests::Reply;
 use crate::shared::Shared;
 
 impl Shared {
@@ -18,7 +18,10 @@ impl Shared {
         if self.pending_challenges.begin(node, fresh) {
             let shared = Arc::clone(self);
             tokio::spawn(async move {
-                if tokio::time::timeout(shared.pending_challenges.timeout, shared.send_challenge(node)).await.is_err() {
+                if tokio::time::timeout(shared.pending_challenges.timeout, shared.send_challenge(node))
+                    .await
+                    .is_err()
+                {
                     tracing::debug!(%node, "a node did not reply to a challenge");
                 }
                 shared.pending_challenges.end(node);

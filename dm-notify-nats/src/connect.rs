@@ -111,7 +111,8 @@ async fn options(
     let tls = servers.tls.clone();
     // This reads files.
     let tls_config = tokio::task::spawn_blocking(move || tls_config(tls.as_ref()));
-    let tls_config = tls_config.await.map_err(|error| NatsError::Tls(error.into()))?.map_err(NatsError::Tls)?;
+    let tls_config =
+        tls_config.await.map_err(|error| NatsError::Tls(error.into()))?.map_err(NatsError::Tls)?;
     let events = Arc::clone(events);
     let options = ConnectOptions::new()
         .name(&servers.name)

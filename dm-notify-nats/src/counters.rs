@@ -3,8 +3,8 @@
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crate::codec::Undecodable;
-use crate::replay_filter::NotFresh;
 use crate::mac::Unauthenticated;
+use crate::replay_filter::NotFresh;
 
 /// Counts of a notifier since its start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -186,34 +186,34 @@
 //! tag; `replay_filter` and `replay_window` drop replayed frames. Then `connect`, `subjects`,
 //! `counters`, `error`.
 
-mod requests;
+mod challenge;
 mod codec;
 mod config;
 mod connect;
 mod counters;
 mod error;
-mod replay_filter;
-mod challenge;
-mod pending_challenges;
+mod mac;
 mod nodes;
 mod notifier;
 mod orders;
-mod publish_queue;
-mod shared;
 mod peers;
+mod pending_challenges;
 mod presence;
-mod subscriptions;
-mod mac;
-mod subjects;
-mod takeover;
+mod publish_queue;
+mod replay_filter;
 mod replay_window;
+mod requests;
+mod shared;
+mod subjects;
+mod subscriptions;
+mod takeover;
 
 pub use config::{NatsAuth, NatsConfig, NatsServers, NatsTls};
 pub use counters::NatsStats;
 pub use error::NatsError;
+pub use mac::HintKey;
 pub use notifier::{NatsHealth, NatsNotifier};
 pub use presence::Presence;
-pub use mac::HintKey;
 
 use tokio::sync::watch;
 

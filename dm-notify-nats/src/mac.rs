@@ -163,8 +163,16 @@ mod tests {
         for at in 0..tagged.len() {
             let mut changed = tagged.to_vec();
             changed[at] ^= 1;
-            assert_eq!(frame_mac(&[1]).verify("dm.user.a", &changed.into()), Err(Unauthenticated), "byte {at}");
-            assert_eq!(frame_mac(&[1]).verify("dm.user.a", &tagged.slice(..at)), Err(Unauthenticated), "cut {at}");
+            assert_eq!(
+                frame_mac(&[1]).verify("dm.user.a", &changed.into()),
+                Err(Unauthenticated),
+                "byte {at}"
+            );
+            assert_eq!(
+                frame_mac(&[1]).verify("dm.user.a", &tagged.slice(..at)),
+                Err(Unauthenticated),
+                "cut {at}"
+            );
         }
     }
 

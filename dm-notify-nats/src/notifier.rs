@@ -16,17 +16,17 @@ use crate::config::{NatsConfig, NatsServers};
 use crate::connect::{self, ConnectionEvents};
 use crate::counters::{Counters, NatsStats};
 use crate::error::NatsError;
-use crate::replay_filter::ReplayFilter;
-use crate::pending_challenges::PendingChallenges;
+use crate::mac::FrameMac;
 use crate::nodes;
 use crate::orders::Orders;
-use crate::publish_queue::{self, PublishQueue};
-use crate::shared::Shared;
 use crate::peers::Peers;
+use crate::pending_challenges::PendingChallenges;
 use crate::presence::{Presence, PresenceRequests};
-use crate::subscriptions::Subscriptions;
-use crate::mac::FrameMac;
+use crate::publish_queue::{self, PublishQueue};
+use crate::replay_filter::ReplayFilter;
+use crate::shared::Shared;
 use crate::subjects::Subjects;
+use crate::subscriptions::Subscriptions;
 
 /// The factor from a notifier's start time in milliseconds to its first stamp number. It is more
 /// than the number of stamped frames in a millisecond, so a notifier that follows another one on
@@ -114,7 +114,12 @@ impl NatsNotifier {
         Self::start(hub, client, config, Arc::default())
     }
 
-    fn start(hub: &Hub, client: Client, config: &NatsConfig, events: Arc<ConnectionEvents>) -> Result<Self, NatsError> {
+    fn start(
+        hub: &Hub,
+        client: Client,
+        config: &NatsConfig,
+        events: Arc<ConnectionEvents>,
+    ) -> Result<Self, NatsError> {
         let counters = Arc::<Counters>::default();
         let (publish_queue, queued) = PublishQueue::new(config.queue, Arc::clone(&counters));
         let replay_filter = ReplayFilter::new();

@@ -8,8 +8,8 @@ use dm_core::Disconnected;
 use dm_core::notify::{EndSessions, NodeId, Notifier as _};
 use tokio::sync::Semaphore;
 
-use crate::requests::{Reply, Replies};
 use crate::codec::{Frame, NodeContent, Nonce};
+use crate::requests::{Replies, Reply};
 use crate::shared::Shared;
 
 /// The maximum number of orders whose confirmations are counted at once. A further order waits for
@@ -68,7 +68,12 @@ impl Orders {
 }
 
 /// Collects confirmations until all known nodes have confirmed.
-async fn collect_confirmations(shared: &Shared, replies: &mut Replies, peers: Option<Vec<NodeId>>, known: &mut Disconnected) {
+async fn collect_confirmations(
+    shared: &Shared,
+    replies: &mut Replies,
+    peers: Option<Vec<NodeId>>,
+    known: &mut Disconnected,
+) {
     let mut missing = peers.map(HashSet::<NodeId>::from_iter);
     while missing.as_ref().is_none_or(|missing| !missing.is_empty()) {
         let Frame { from, content } = match replies.next(shared).await {

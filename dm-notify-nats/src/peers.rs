@@ -68,7 +68,10 @@ impl Peers {
     /// Whether a node's last heartbeat is recent enough.
     pub(crate) fn is_alive(&self, node: NodeId) -> bool {
         let (now, state) = (Instant::now(), self.lock());
-        state.heard.get(&node).is_some_and(|heard| now.duration_since(*heard) < self.heartbeat * MISSED_HEARTBEATS)
+        state
+            .heard
+            .get(&node)
+            .is_some_and(|heard| now.duration_since(*heard) < self.heartbeat * MISSED_HEARTBEATS)
     }
 
     /// Records that a node left.
@@ -84,7 +87,9 @@ impl Peers {
         let mut state = self.lock();
         state.unverified_nodes.retain(|_, heard| now.duration_since(*heard) < bound);
         match node {
-            Some(node) if state.unverified_nodes.len() < MAX || state.unverified_nodes.contains_key(&node) => {
+            Some(node)
+                if state.unverified_nodes.len() < MAX || state.unverified_nodes.contains_key(&node) =>
+            {
                 state.unverified_nodes.insert(node, now);
             }
             _ => state.unnamed_heard = Some(now),
@@ -106,7 +111,8 @@ impl Peers {
         let (since, _) = state.since.filter(|(_, before)| *before == connects)?;
         let lasts = |heard: &Instant| now.duration_since(*heard) < self.heartbeat * MISSED_HEARTBEATS;
         let is_complete = !state.too_many && now.duration_since(since) >= self.heartbeat;
-        is_complete.then(|| state.heard.iter().filter(|(_, heard)| lasts(heard)).map(|(node, _)| *node).collect())
+        is_complete
+            .then(|| state.heard.iter().filter(|(_, heard)| lasts(heard)).map(|(node, _)| *node).collect())
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -57,8 +57,9 @@ mod tests {
     fn old_heartbeats_leave_room_for_fresh_ones_and_all_are_bounded() {
         let pending_challenges = PendingChallenges::new(Duration::from_secs(1));
         let node = |n: usize| NodeId::from_bytes((n as u64).to_be_bytes());
-        let begun =
-            |from: usize, fresh| (from..from + 100).filter(|n| pending_challenges.begin(node(*n), fresh)).count();
+        let begun = |from: usize, fresh| {
+            (from..from + 100).filter(|n| pending_challenges.begin(node(*n), fresh)).count()
+        };
         assert_eq!(begun(0, false), MAX_OLD);
         assert_eq!(begun(1_000, true), MAX - MAX_OLD);
         assert!(!pending_challenges.begin(node(0), true), "a challenge is pending");

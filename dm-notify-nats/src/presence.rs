@@ -7,8 +7,8 @@ use dm_core::UserId;
 use dm_core::notify::Reach;
 use tokio::sync::Semaphore;
 
-use crate::requests::Reply;
 use crate::codec::NodeContent;
+use crate::requests::Reply;
 use crate::shared::Shared;
 
 /// The maximum number of requests at once. Further ones wait, within their time limit.
@@ -66,7 +66,9 @@ impl PresenceRequests {
             loop {
                 match replies.next(shared).await? {
                     Reply::NoResponders => return Some(Presence::Nowhere),
-                    Reply::Frame(frame) if frame.content == NodeContent::Here => return Some(Presence::Elsewhere),
+                    Reply::Frame(frame) if frame.content == NodeContent::Here => {
+                        return Some(Presence::Elsewhere);
+                    }
                     Reply::Frame(_) => {}
                 }
             }

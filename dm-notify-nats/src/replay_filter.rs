@@ -217,7 +217,10 @@ mod tests {
     fn a_frame_from_before_the_start_is_not_taken() {
         let replay_filter = replay_filter();
         let (now, first) = (STARTED.after(MILLISECOND), STARTED.before(START_SLACK));
-        assert_eq!(replay_filter.take_at(NODE, stamp(first.before(MILLISECOND), 1), now), Err(NotFresh::Stale));
+        assert_eq!(
+            replay_filter.take_at(NODE, stamp(first.before(MILLISECOND), 1), now),
+            Err(NotFresh::Stale)
+        );
         assert_eq!(replay_filter.take_at(NODE, stamp(first, 2), now), Ok(()));
     }
 
@@ -246,7 +249,11 @@ mod tests {
             assert!(!replay_filter.is_newest(NODE, stamp(theirs, 2)));
             assert_eq!(take(theirs, 3, STARTED), Ok(()));
             assert_eq!(take(theirs, 3, STARTED), Err(NotFresh::Repeated));
-            assert_eq!(take(theirs.before(2 * START_SLACK), 4, STARTED), Err(NotFresh::Stale), "before the start");
+            assert_eq!(
+                take(theirs.before(2 * START_SLACK), 4, STARTED),
+                Err(NotFresh::Stale),
+                "before the start"
+            );
             let late = STARTED.after(MAX_AGE);
             assert_eq!(take(theirs, 5, late), Ok(()));
             assert_eq!(take(theirs, 6, late.after(MILLISECOND)), Err(NotFresh::Stale));

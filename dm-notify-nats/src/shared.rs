@@ -10,14 +10,14 @@ use bytes::Bytes;
 use dm_core::notify::NodeId;
 use dm_core::{Hub, InboxEntry, UserId};
 
-use crate::codec::{Frame, NodeContent, UserContent, Stamp, Writer};
+use crate::codec::{Frame, NodeContent, Stamp, UserContent, Writer};
 use crate::connect::ConnectionEvents;
 use crate::counters::{Counters, DropReason};
-use crate::replay_filter::ReplayFilter;
+use crate::mac::FrameMac;
+use crate::peers::Peers;
 use crate::pending_challenges::PendingChallenges;
 use crate::publish_queue::PublishQueue;
-use crate::peers::Peers;
-use crate::mac::FrameMac;
+use crate::replay_filter::ReplayFilter;
 use crate::subjects::Subjects;
 
 /// The shared state of a notifier.
@@ -73,7 +73,12 @@ impl Shared {
     }
 
     /// Checks and decodes a message on a user's subject.
-    pub(crate) fn open_user_frame(&self, user: UserId, subject: &str, bytes: &Bytes) -> Result<Frame<UserContent>, DropReason> {
+    pub(crate) fn open_user_frame(
+        &self,
+        user: UserId,
+        subject: &str,
+        bytes: &Bytes,
+    ) -> Result<Frame<UserContent>, DropReason> {
         let frame = Frame::decode_user(&self.mac.verify(subject, bytes)?, user)?;
         if matches!(frame.content, UserContent::Entry(_)) && !self.mac.is_keyed() {
             // Without a key, everybody could have written it.
@@ -85,7 +90,11 @@ impl Shared {
 
     /// Authenticates and decodes a message on the subject of the nodes, or a reply. It may be old:
     /// the stamp is not checked.
-    pub(crate) fn open_node_frame(&self, subject: &str, bytes: &Bytes) -> Result<Frame<NodeContent>, DropReason> {
+    pub(crate) fn open_node_frame(
+        &self,
+        subject: &str,
+        bytes: &Bytes,
+    ) -> Result<Frame<NodeContent>, DropReason> {
         Ok(Frame::decode_node(&self.mac.verify(subject, bytes)?)?)
     }
 

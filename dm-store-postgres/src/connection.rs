@@ -115,7 +115,9 @@ impl Connections {
     pub(crate) async fn get(&self) -> Result<Object, Fault> {
         match tokio::time::timeout(self.acquire_timeout, self.pool.get()).await {
             Ok(connection) => Ok(connection?),
-            Err(_) => Err(Fault::Pool(StoreError::new(StoreErrorKind::Unavailable, "no free connection in time"))),
+            Err(_) => {
+                Err(Fault::Pool(StoreError::new(StoreErrorKind::Unavailable, "no free connection in time")))
+            }
         }
     }
 
@@ -179,8 +181,10 @@ impl<'a> Lease<'a> {
     }
 
     pub(crate) fn client(&self) -> Result<Client<'_>, Fault> {
-        let connection =
-            self.connection.as_deref().ok_or(Fault::Corrupt("the connection was already returned to the pool"))?;
+        let connection = self
+            .connection
+            .as_deref()
+            .ok_or(Fault::Corrupt("the connection was already returned to the pool"))?;
         Ok(self.connections.client(connection))
     }
 

@@ -47,7 +47,9 @@ impl From<PoolError> for Fault {
     fn from(error: PoolError) -> Self {
         Self::Pool(match error {
             PoolError::Backend(error) => from_postgres(error),
-            PoolError::Timeout(_) => StoreError::new(StoreErrorKind::Unavailable, "no free connection in time"),
+            PoolError::Timeout(_) => {
+                StoreError::new(StoreErrorKind::Unavailable, "no free connection in time")
+            }
             PoolError::Closed => StoreErrorKind::Closed.into(),
             PoolError::NoRuntimeSpecified => {
                 StoreError::new(StoreErrorKind::Engine, "the connection pool has no runtime")
@@ -87,7 +89,9 @@ impl From<Fault> for StoreError {
             Fault::Corrupt(what) => Self::new(StoreErrorKind::Corrupt, what),
             Fault::Pool(error) => error,
             Fault::Timeout => Self::new(StoreErrorKind::Unavailable, "the server did not answer in time"),
-            Fault::Conflict => Self::new(StoreErrorKind::Unavailable, "every attempt conflicted with other transactions"),
+            Fault::Conflict => {
+                Self::new(StoreErrorKind::Unavailable, "every attempt conflicted with other transactions")
+            }
         }
     }
 }

@@ -64,7 +64,9 @@ async fn migrate_with(
         match client.batch_execute(&version_row_sql(client, schema).await?).await {
             Ok(()) => {}
             Err(error) if is_concurrent_creation(&error) => {}
-            Err(error) if error.code() == Some(&SqlState::INVALID_SCHEMA_NAME) => return Err(wrong_search_path()),
+            Err(error) if error.code() == Some(&SqlState::INVALID_SCHEMA_NAME) => {
+                return Err(wrong_search_path());
+            }
             Err(error) => return Err(from_postgres(error)),
         }
         found = version(client).await?;
@@ -250,7 +252,10 @@ mod tests {
             wait_for_disconnect(&database).await;
             let expected = match step {
                 MigrationPoint::CreatingVersionRow => "",
-                MigrationPoint::Locking | MigrationPoint::Step | MigrationPoint::Version | MigrationPoint::Commit => "schema_version",
+                MigrationPoint::Locking
+                | MigrationPoint::Step
+                | MigrationPoint::Version
+                | MigrationPoint::Commit => "schema_version",
                 MigrationPoint::End => {
                     "acked announcements commits conversations devices inbox messages schema_version users"
                 }

@@ -65,8 +65,7 @@ impl PostgresStore {
         <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
     {
         let parameters = connection::parameters(parameters, config)?;
-        let reads =
-            Connections::new(parameters.clone(), tls.clone(), config.read_connections, config)?;
+        let reads = Connections::new(parameters.clone(), tls.clone(), config.read_connections, config)?;
         let connections = Connections::new(parameters, tls, config.commit_connections, config)?;
         let mut first = connections.connect_once().await?;
         let durability = durability::check(&first, config.least_durability).await?;

@@ -105,9 +105,11 @@ impl Frame<NodeContent> {
             Ok(match kind {
                 ALIVE | ASKING => NodeContent::Alive { stamp: fields.stamp()?, asks: kind == ASKING },
                 LEAVING => NodeContent::Leaving(fields.stamp()?),
-                ORDER => {
-                    NodeContent::Order { stamp: fields.stamp()?, nonce: fields.nonce()?, order: fields.order()? }
-                }
+                ORDER => NodeContent::Order {
+                    stamp: fields.stamp()?,
+                    nonce: fields.nonce()?,
+                    order: fields.order()?,
+                },
                 HERE => NodeContent::Here,
                 DONE => NodeContent::Done { sessions: fields.take().map(u32::from_be_bytes)? },
                 CHALLENGE => NodeContent::Challenge { node: fields.node()?, nonce: fields.nonce()? },

@@ -109,7 +109,8 @@ fn the_size_limit_is_exact_to_the_byte() {
 #[test]
 fn bytes_cut_short_or_lengthened_are_refused() {
     for entry in entries() {
-        for bytes in [NODE.hint(&entry, MOST), NODE.hint(&entry, 0), NODE.probe(STAMP), NODE.presence_request(NONCE)]
+        for bytes in
+            [NODE.hint(&entry, MOST), NODE.hint(&entry, 0), NODE.probe(STAMP), NODE.presence_request(NONCE)]
         {
             // A frame that ends in a payload is still valid without its last bytes, unless the
             // payload becomes empty.
@@ -221,8 +222,9 @@ fn frames_for_all_nodes_are_decoded_to_what_was_encoded() {
         (NODE.challenge(NODE.0, NONCE), NodeContent::Challenge { node: NODE.0, nonce: NONCE }),
     ];
     frames.extend(
-        orders
-            .map(|order| (NODE.order(stamp, NONCE, &order), NodeContent::Order { stamp, nonce: NONCE, order })),
+        orders.map(|order| {
+            (NODE.order(stamp, NONCE, &order), NodeContent::Order { stamp, nonce: NONCE, order })
+        }),
     );
     for (bytes, content) in frames {
         assert_eq!(Frame::decode_node(&bytes), Ok(Frame { from: NODE.0, content }));

@@ -136,7 +136,10 @@ async fn tls_works_with_the_configured_authority_and_no_other() {
 
     let mut servers = servers(&server);
     let refused = |result: Result<NatsNotifier, NatsError>| matches!(result, Err(NatsError::Tls(_)));
-    assert!(refused(connect_with(&servers).await), "a server that requires TLS is refused without a TLS configuration");
+    assert!(
+        refused(connect_with(&servers).await),
+        "a server that requires TLS is refused without a TLS configuration"
+    );
     servers.tls = tls(&other);
     assert!(refused(connect_with(&servers).await), "another authority");
     servers.tls = Some(NatsTls::default());

@@ -7,8 +7,8 @@ use dm_test_servers::nats::Server;
 use futures_util::StreamExt as _;
 
 use crate::common::{
-    Node, config, message, next, on, servers, in_time, bus_client, subject, subscriptions, text, two_nodes, wait_until, user, who,
-    without_key,
+    Node, bus_client, config, in_time, message, next, on, servers, subject, subscriptions, text, two_nodes,
+    user, wait_until, who, without_key,
 };
 
 #[tokio::test]
@@ -162,7 +162,10 @@ async fn a_size_limit_of_zero_sends_numbers_only() {
     wait_until("the recipient's node is subscribed", || subscriptions(&server) == 1).await;
     let bus = bus_client(&server).await;
     let mut messages = bus.subscribe("dm.>").await.unwrap();
-    wait_until("the client is subscribed to all subjects", || server.monitor("/connz?subs=1").contains(r#""dm.\u003e""#)).await;
+    wait_until("the client is subscribed to all subjects", || {
+        server.monitor("/connz?subs=1").contains(r#""dm.\u003e""#)
+    })
+    .await;
     here.send(&who(1), chat, "never on the bus").await;
     assert_eq!(text(&mut bo).await, "never on the bus");
     for _ in 0..2 {

@@ -9,7 +9,7 @@ use blake2::digest::consts::U16;
 use bytes::Bytes;
 use dm_core::notify::NodeId;
 
-use crate::common::{Node, VERSION, subscribe_to_all, next_frame, user};
+use crate::common::{Node, VERSION, next_frame, subscribe_to_all, user};
 
 pub(crate) const PROBE: u8 = 3;
 pub(crate) const PRESENCE_REQUEST: u8 = 4;
@@ -56,7 +56,8 @@ impl FakeNode {
     /// first.
     async fn next_challenge(&self, bus: &mut async_nats::Subscriber) -> Option<String> {
         loop {
-            let message = crate::common::in_time("a frame", futures_util::StreamExt::next(bus)).await.unwrap();
+            let message =
+                crate::common::in_time("a frame", futures_util::StreamExt::next(bus)).await.unwrap();
             if message.payload.get(1) == Some(&CHALLENGE) && message.payload.get(10..18) == Some(&self.id) {
                 return message.reply.map(|reply| reply.to_string());
             }
@@ -90,7 +91,12 @@ impl FakeNode {
     }
 
     /// Waits until a node has processed all earlier frames on the subject of the nodes.
-    pub(crate) async fn wait_until_processed_by(&self, node: &Node, bus: &mut async_nats::Subscriber, nonce: u64) {
+    pub(crate) async fn wait_until_processed_by(
+        &self,
+        node: &Node,
+        bus: &mut async_nats::Subscriber,
+        nonce: u64,
+    ) {
         let nonce = [[0; 8], nonce.to_be_bytes()].concat();
         let content = [&node.hub.node().as_bytes()[..], &nonce].concat();
         let frame = [&[VERSION, CHALLENGE], &self.id[..], &content].concat();

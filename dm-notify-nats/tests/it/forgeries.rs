@@ -7,10 +7,11 @@ use dm_test_servers::nats::Server;
 use futures_util::StreamExt as _;
 
 use crate::common::{
-    self, Node, VERSION, wait_until_verified, config, subscribe_to_all, key, on, next_frame, servers, in_time, bus_client, subject,
-    subscriptions, text, two_verified_nodes, wait_until, user, who, without_key,
+    self, Node, VERSION, bus_client, config, in_time, key, next_frame, on, servers, subject,
+    subscribe_to_all, subscriptions, text, two_verified_nodes, user, wait_until, wait_until_verified, who,
+    without_key,
 };
-use crate::fake_node::{ALIVE, CLAIMS, ORDER, FakeNode};
+use crate::fake_node::{ALIVE, CLAIMS, FakeNode, ORDER};
 
 const ENTRY: u8 = 1;
 const NUMBER: u8 = 2;
@@ -91,7 +92,10 @@ async fn an_order_and_a_claim_are_taken_once_and_replays_are_dropped() {
     let claim = next_frame(&mut bus, CLAIMS).await;
     assert!(here.dm.disconnect(user(2), None, DisconnectReason::Refused).await.is_complete());
     let order = next_frame(&mut bus, ORDER).await;
-    assert!(matches!(in_time("the end of the session", banned.next()).await, Err(SessionEnd::Disconnected(_))));
+    assert!(matches!(
+        in_time("the end of the session", banned.next()).await,
+        Err(SessionEnd::Disconnected(_))
+    ));
     drop(banned);
 
     // The user connects again, to the node that received both frames.
@@ -138,7 +142,11 @@ async fn a_forged_reply_to_a_request_or_an_order_is_dropped() {
     let ended = here.dm.disconnect(user(2), None, DisconnectReason::Refused).await;
     assert_eq!(ended.confirmed, [here.hub.node(), there.hub.node()]);
     assert_eq!((ended.sessions, ended.expected), (0, Some(2)));
-    assert_eq!(here.nats.presence(user(3)).await, Presence::Elsewhere, "the genuine reply comes after the forged one");
+    assert_eq!(
+        here.nats.presence(user(3)).await,
+        Presence::Elsewhere,
+        "the genuine reply comes after the forged one"
+    );
     forging.abort();
 }
 
@@ -202,7 +210,10 @@ async fn without_a_key_a_forged_frame_does_not_make_a_node_s_own_frames_dropped(
     let mut banned = here.connect(&who(2)).await;
     let ended = there.dm.disconnect(user(2), None, DisconnectReason::Refused).await;
     assert_eq!((ended.sessions, ended.is_complete()), (1, true));
-    assert!(matches!(in_time("the end of the session", banned.next()).await, Err(SessionEnd::Disconnected(_))));
+    assert!(matches!(
+        in_time("the end of the session", banned.next()).await,
+        Err(SessionEnd::Disconnected(_))
+    ));
     wait_until_verified(&[&here, &there]).await;
     assert_eq!((here.nats.stats().stale, here.nats.stats().repeated), (0, 0));
 }

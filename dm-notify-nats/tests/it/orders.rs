@@ -8,8 +8,8 @@ use dm_test_servers::nats::Server;
 use futures_util::FutureExt as _;
 
 use crate::common::{
-    self, Node, VERSION, wait_until_verified, subscribe_to_all, on, servers, in_time, bus_client, text, two_nodes, wait_until, user, who,
-    without_key,
+    self, Node, VERSION, bus_client, in_time, on, servers, subscribe_to_all, text, two_nodes, user,
+    wait_until, wait_until_verified, who, without_key,
 };
 use crate::fake_node::{ALIVE, FakeNode};
 
@@ -64,7 +64,10 @@ async fn without_the_bus_only_this_node_confirms_and_the_expected_number_is_unkn
     let chat = here.open(1, 2).await;
     let (mut phone, mut desk) = (here.connect(&on(2, "phone")).await, there.connect(&on(2, "desk")).await);
     server.stop();
-    wait_until("both nodes notice the outage", || !here.nats.health().connected && !there.nats.health().connected).await;
+    wait_until("both nodes notice the outage", || {
+        !here.nats.health().connected && !there.nats.health().connected
+    })
+    .await;
     let ended = here.dm.disconnect(user(2), None, DisconnectReason::Refused).await;
     let this = vec![here.hub.node()];
     assert_eq!(ended, Disconnected { sessions: 1, confirmed: this, expected: None });

@@ -3,7 +3,7 @@
 use dm_core::MemoryStore;
 use dm_test_servers::nats::Server;
 
-use crate::common::{self, Node, config, message, servers, in_time, subscriptions, text, wait_until, who};
+use crate::common::{self, Node, config, in_time, message, servers, subscriptions, text, wait_until, who};
 
 #[tokio::test]
 async fn with_the_bus_gone_messages_come_by_polling_and_after_its_return_by_hints() {
@@ -15,7 +15,10 @@ async fn with_the_bus_gone_messages_come_by_polling_and_after_its_return_by_hint
     wait_until("the recipient's node is subscribed", || subscriptions(&server) == 1).await;
 
     server.stop();
-    wait_until("both nodes notice the outage", || !here.nats.health().connected && !there.nats.health().connected).await;
+    wait_until("both nodes notice the outage", || {
+        !here.nats.health().connected && !there.nats.health().connected
+    })
+    .await;
     for n in 1..=5 {
         here.send(&who(1), chat, &n.to_string()).await;
     }
@@ -69,7 +72,10 @@ async fn missed_messages_come_without_polling_when_the_bus_is_back() {
         text(&mut last).await
     });
     server.stop();
-    wait_until("both nodes notice the outage", || !here.nats.health().connected && !there.nats.health().connected).await;
+    wait_until("both nodes notice the outage", || {
+        !here.nats.health().connected && !there.nats.health().connected
+    })
+    .await;
     here.send(&who(1), chat, "missed").await;
     let other = here.open(1, 101).await;
     here.send(&who(1), other, "missed, too").await;

@@ -7,7 +7,10 @@ use dm_core::notify::{Notification, Notifier as _, Reach};
 use dm_notify_nats::{NatsConfig, Presence};
 use dm_test_servers::nats::Server;
 
-use crate::common::{self, Node, config, servers, in_time, bus_client, subject, subscriptions, two_nodes, wait_until, user, who};
+use crate::common::{
+    self, Node, bus_client, config, in_time, servers, subject, subscriptions, two_nodes, user, wait_until,
+    who,
+};
 
 #[tokio::test]
 async fn a_user_is_here_elsewhere_or_nowhere() {

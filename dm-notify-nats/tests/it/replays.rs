@@ -11,10 +11,12 @@ use dm_notify_nats::Presence;
 use dm_test_servers::nats::Server;
 
 use crate::common::{
-    self, Node, wait_until_verified, config, subscribe_to_all, on, next_frame, servers, in_time, bus_client, subject,
-    subscriptions, text, two_verified_nodes, wait_until, user, who,
+    self, Node, bus_client, config, in_time, next_frame, on, servers, subject, subscribe_to_all,
+    subscriptions, text, two_verified_nodes, user, wait_until, wait_until_verified, who,
 };
-use crate::fake_node::{ALIVE, CLAIMS, DONE, HERE, CHALLENGE, ORDER, PROBE, FakeNode, PRESENCE_REQUEST, replay};
+use crate::fake_node::{
+    ALIVE, CHALLENGE, CLAIMS, DONE, FakeNode, HERE, ORDER, PRESENCE_REQUEST, PROBE, replay,
+};
 
 const KEY: Option<[u8; 32]> = Some([7; 32]);
 
@@ -149,7 +151,10 @@ async fn a_late_claim_ends_no_newer_session() {
     let claim = [&[0][..], &1_900_000_000_000_u64.to_be_bytes(), &[0; 8], &[0; 8]].concat();
     late.send(CLAIMS, &subject(2), &claim).await;
     assert!(!claims_of(&next_frame(&mut bus, CLAIMS).await));
-    wait_until("the claim is answered", || here.hub.claims(user(2)).first().is_none_or(|own| is_above(own, &late))).await;
+    wait_until("the claim is answered", || {
+        here.hub.claims(user(2)).first().is_none_or(|own| is_above(own, &late))
+    })
+    .await;
     assert_goes_on(&mut session, &here).await;
 }
 
@@ -224,7 +229,10 @@ async fn a_node_whose_clock_is_wrong_is_verified_and_its_orders_are_taken_once()
     let mut bus = subscribe_to_all(&attacker).await;
     let mut banned = here.connect(&who(2)).await;
     let order = late.send_order(2, [9; 16]).await;
-    assert!(matches!(in_time("the end of the session", banned.next()).await, Err(SessionEnd::Disconnected(_))));
+    assert!(matches!(
+        in_time("the end of the session", banned.next()).await,
+        Err(SessionEnd::Disconnected(_))
+    ));
     next_frame(&mut bus, DONE).await;
     drop(banned);
 

@@ -7,7 +7,7 @@ use dm_notify_nats::{NatsConfig, NatsError, NatsNotifier};
 use dm_test_servers::nats::Server;
 use futures_util::StreamExt as _;
 
-use crate::common::{self, Node, on, servers, bus_client, subscriptions, text, wait_until, user, who};
+use crate::common::{self, Node, bus_client, on, servers, subscriptions, text, user, wait_until, who};
 
 #[tokio::test]
 async fn one_subscription_serves_all_devices_of_a_user_from_the_first_session_to_the_last() {
@@ -40,7 +40,10 @@ async fn connecting_and_leaving_many_times_leaves_no_subscription() {
         sessions.truncate(round % 3);
         drop(sessions);
     }
-    wait_until("no subscription is left", || subscriptions(&server) == 0 && node.nats.stats().subscriptions == 0).await;
+    wait_until("no subscription is left", || {
+        subscriptions(&server) == 0 && node.nats.stats().subscriptions == 0
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -122,7 +125,8 @@ async fn a_connection_of_the_host_s_stays_open_after_a_shutdown() {
     let chat = here.open(1, 2).await;
     let mut bo = here.connect(&who(2)).await;
     let subject = format!("chat.dm.user.{}", user(2));
-    wait_until("the node is subscribed for the user", || server.monitor("/connz?subs=1").contains(&subject)).await;
+    wait_until("the node is subscribed for the user", || server.monitor("/connz?subs=1").contains(&subject))
+        .await;
     there.send(&who(1), chat, "hello").await;
     assert_eq!(text(&mut bo).await, "hello");
     here.nats.shutdown(Duration::from_secs(30)).await;

@@ -10,8 +10,8 @@ use dm_test_servers::nats::Server;
 use futures_util::StreamExt as _;
 
 use crate::common::{
-    self, Node, VERSION, subscribe_to_all, next, on, servers, in_time, bus_client, subscriptions, text, two_nodes, wait_until, user, who,
-    without_key,
+    self, Node, VERSION, bus_client, in_time, next, on, servers, subscribe_to_all, subscriptions, text,
+    two_nodes, user, wait_until, who, without_key,
 };
 use crate::fake_node::CLAIMS;
 
@@ -158,7 +158,8 @@ async fn frames_of_a_second_notifier_of_a_hub_are_taken_at_once_and_it_claims_ex
     wait_until("the node is known to be gone", || there.nats.health().peers == Some(Vec::new())).await;
     // The age is much more than the time that a frame takes: of two sessions that begin within that
     // time, either may stay.
-    wait_until("the session is old enough", || here.hub.claims(user(2))[0].age > Duration::from_secs(2)).await;
+    wait_until("the session is old enough", || here.hub.claims(user(2))[0].age > Duration::from_secs(2))
+        .await;
     // The older session gets no claim: its node has no notifier.
     let mut newer = there.connect(&who(2)).await;
     next_claim_of(&mut bus, &there).await;
@@ -173,7 +174,10 @@ async fn frames_of_a_second_notifier_of_a_hub_are_taken_at_once_and_it_claims_ex
     wait_until("the other node is verified", || second.health().peers == Some(vec![there.hub.node()])).await;
     let again = second.end_sessions(&disconnect_order()).await;
     assert_eq!((again.sessions, again.is_complete()), (1, true));
-    assert!(matches!(in_time("the end of the session", newer.next()).await, Err(SessionEnd::Disconnected(_))));
+    assert!(matches!(
+        in_time("the end of the session", newer.next()).await,
+        Err(SessionEnd::Disconnected(_))
+    ));
 }
 
 fn disconnect_order() -> EndSessions {
@@ -185,7 +189,10 @@ async fn of_two_sessions_that_began_during_an_outage_one_ends_after_it() {
     let mut server = Server::start();
     let (here, there) = two_nodes(&server).await;
     server.stop();
-    wait_until("both nodes notice the outage", || !here.nats.health().connected && !there.nats.health().connected).await;
+    wait_until("both nodes notice the outage", || {
+        !here.nats.health().connected && !there.nats.health().connected
+    })
+    .await;
     let (one, other) = (here.connect(&who(2)).await, there.connect(&who(2)).await);
     assert_eq!(live_sessions([&here, &there]), 2);
     server.restart();

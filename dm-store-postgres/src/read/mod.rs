@@ -1,9 +1,9 @@
 //! Reading: each call is one statement, and so sees one snapshot.
 
-mod lease;
 mod conversations;
 mod history;
 mod inbox;
+mod lease;
 
 use dm_core::store::{
     ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, HistoryPage, HistoryQuery,
@@ -16,10 +16,10 @@ use crate::codec;
 use crate::connection::Connections;
 use crate::error::Fault;
 
-use lease::ReadLease;
 use conversations::{CONVERSATION, CONVERSATIONS};
 use history::statement as history_statement;
 use inbox::{DEPTH, DEVICES, INBOX_HEADS, statement as inbox_statement};
+use lease::ReadLease;
 
 /// A user's current key.
 const KEY: &str =

@@ -13,7 +13,9 @@ use dm_test_servers::postgres::Database;
 use tokio_postgres::NoTls;
 
 use crate::common::harness::fresh;
-use crate::common::{ONE_SESSION_WAITS, append_as, conversation, open, connect, texts, wait_until, user, who};
+use crate::common::{
+    ONE_SESSION_WAITS, append_as, connect, conversation, open, texts, user, wait_until, who,
+};
 
 /// A store with one connection for reads, and with timeouts longer than the test.
 async fn store_with_one_read_connection(database: &Database) -> PostgresStore {

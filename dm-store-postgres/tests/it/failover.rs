@@ -54,7 +54,8 @@ async fn a_standby_is_refused_as_unavailable_until_it_is_promoted() {
     let both = format!("host={},{} user=postgres dbname=postgres", hosts(&standby), hosts(&primary));
     let store = PostgresStore::open(&both).await.unwrap();
     store.commit(vec![append(1, 2, 2).into()]).await.unwrap();
-    wait_until(&primary, "SELECT bool_and(replay_lsn >= pg_current_wal_lsn()) FROM pg_stat_replication").await;
+    wait_until(&primary, "SELECT bool_and(replay_lsn >= pg_current_wal_lsn()) FROM pg_stat_replication")
+        .await;
     primary.crash();
     standby.sql("postgres", "SELECT pg_promote()");
     let store = PostgresStore::open(&both).await.unwrap();
@@ -76,7 +77,10 @@ async fn a_server_that_does_not_wait_for_its_replica_shows_in_the_status_and_may
     let folder = tempfile::tempdir().unwrap();
     let primary = Cluster::durable_in(folder.path());
     let parameters = primary.parameters("postgres");
-    assert_eq!(open_with(&parameters, Durability::Synced).await.unwrap().status().durability, Durability::Synced);
+    assert_eq!(
+        open_with(&parameters, Durability::Synced).await.unwrap().status().durability,
+        Durability::Synced
+    );
 
     let standby = primary.standby();
     wait_until(&primary, "SELECT count(*) = 1 FROM pg_stat_replication WHERE state = 'streaming'").await;

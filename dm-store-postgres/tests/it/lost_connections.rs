@@ -10,7 +10,9 @@ use tokio_postgres::NoTls;
 
 use crate::common::harness::fresh;
 use crate::common::proxy::{Mode, Proxy};
-use crate::common::{self, ONE_SESSION_WAITS, append_as, count_messages, open, connect, texts, wait_until, user};
+use crate::common::{
+    self, ONE_SESSION_WAITS, append_as, connect, count_messages, open, texts, user, wait_until,
+};
 
 fn one_send(id: u64) -> Vec<Write> {
     vec![append_as(1, 1, id, 7).into()]

@@ -3,11 +3,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod abandoned_reads;
 mod common;
 mod conformance;
 mod failover;
-mod abandoned_reads;
 mod lost_connections;
-mod schema_name;
 mod nodes;
+mod schema_name;
 mod tls;

@@ -46,7 +46,8 @@ async fn tls_works_with_the_server_s_authority_and_no_other() {
 
     let without = PostgresStore::open(&parameters).await.unwrap_err();
     assert_eq!(without.kind(), StoreErrorKind::Unavailable, "{without:?}");
-    let untrusted = PostgresStore::open_with(&parameters, connector_trusting(other), &config).await.unwrap_err();
+    let untrusted =
+        PostgresStore::open_with(&parameters, connector_trusting(other), &config).await.unwrap_err();
     assert_eq!(untrusted.kind(), StoreErrorKind::Unavailable, "{untrusted:?}");
     let reached = "SELECT count(*) FROM pg_namespace WHERE nspname = 'dm'";
     assert_eq!(server.sql("postgres", reached), "0");

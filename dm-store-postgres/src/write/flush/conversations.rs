@@ -22,7 +22,8 @@ pub(super) async fn write_conversations<'a>(
     state: &'a BatchState,
     pipeline: &mut Pipeline<'a>,
 ) -> Result<(), Fault> {
-    let new: Vec<_> = state.conversations
+    let new: Vec<_> = state
+        .conversations
         .values()
         .filter_map(|head| head.opened_as.map(|numbers| (head, numbers)))
         .collect();
@@ -44,7 +45,8 @@ pub(super) async fn write_conversations<'a>(
         ];
         pipeline.add(INSERT_CONVERSATIONS, params).await?;
     }
-    let is_changed = |head: &&ConversationHead| head.opened_as.is_none() && head.sequence != head.sequence_in_row;
+    let is_changed =
+        |head: &&ConversationHead| head.opened_as.is_none() && head.sequence != head.sequence_in_row;
     let changed: Vec<_> = state.conversations.values().filter(is_changed).collect();
     if !changed.is_empty() {
         let params = vec![

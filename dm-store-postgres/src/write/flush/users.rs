@@ -22,10 +22,7 @@ const UPSERT_ANNOUNCEMENTS: &str = "INSERT INTO announcements (publisher, told, 
     ON CONFLICT (publisher) DO UPDATE SET told = 0, until = excluded.until";
 
 /// Adds the updates of changed users and the announcements.
-pub(super) async fn write_users<'a>(
-    state: &'a BatchState,
-    pipeline: &mut Pipeline<'a>,
-) -> Result<(), Fault> {
+pub(super) async fn write_users<'a>(state: &'a BatchState, pipeline: &mut Pipeline<'a>) -> Result<(), Fault> {
     let changed: Vec<_> =
         state.users.iter().filter(|(_, user)| user.is_changed || user.head != user.head_in_row).collect();
     if !changed.is_empty() {
@@ -38,12 +35,8 @@ pub(super) async fn write_users<'a>(
         ];
         pipeline.add(UPDATE_USERS, params).await?;
     }
-    let keys: Vec<_> = state
-        .users
-        .values()
-        .filter(|user| user.has_new_key)
-        .filter_map(|user| user.key.as_ref())
-        .collect();
+    let keys: Vec<_> =
+        state.users.values().filter(|user| user.has_new_key).filter_map(|user| user.key.as_ref()).collect();
     if !keys.is_empty() {
         let params = vec![
             param(keys.iter().map(|key| key.user.as_bytes().as_slice()).collect::<Vec<_>>()),

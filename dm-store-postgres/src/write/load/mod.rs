@@ -50,7 +50,7 @@ pub(super) fn hot_statements() -> Vec<String> {
     let fixed = [
         users::LOCK_USERS,
         conversations::CONVERSATIONS,
-        reserve::RESERVE_ENTRIES,
+        RESERVE_ENTRIES,
         reserve::RESERVE_MESSAGES,
         devices::DEVICES,
         devices::UNACKNOWLEDGED,

@@ -49,7 +49,9 @@ impl BatchState {
                     let who = Principal::new(codec::get_user(&row, 0)?, codec::get_device(&row, 1)?);
                     let acked_below: Option<i64> = row.try_get(3)?;
                     let device = self.devices.entry(who).or_default();
-                    device.unacknowledged.insert(codec::get_number(&row, 2)?, acked_below.map(i64::cast_unsigned));
+                    device
+                        .unacknowledged
+                        .insert(codec::get_number(&row, 2)?, acked_below.map(i64::cast_unsigned));
                 }
             }
         }
@@ -105,5 +107,7 @@ impl BatchState {
 
 /// A head without the numbers that were reserved.
 fn without_reserved(head_in_row: u64, reserved: u64) -> Result<u64, Fault> {
-    head_in_row.checked_sub(reserved).ok_or(Fault::Corrupt("a head is smaller than the count of reserved numbers"))
+    head_in_row
+        .checked_sub(reserved)
+        .ok_or(Fault::Corrupt("a head is smaller than the count of reserved numbers"))
 }

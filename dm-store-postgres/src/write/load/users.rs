@@ -38,7 +38,10 @@ pub(in crate::write) async fn ensure_users(
 }
 
 /// Adds the lock of every user of a batch.
-pub(in crate::write) async fn lock_users(pipeline: &mut Pipeline<'_>, lock_set: &LockSet) -> Result<(), Fault> {
+pub(in crate::write) async fn lock_users(
+    pipeline: &mut Pipeline<'_>,
+    lock_set: &LockSet,
+) -> Result<(), Fault> {
     let users: Vec<Vec<u8>> = lock_set.users.iter().map(|user| user.as_bytes().to_vec()).collect();
     let unresolved: Vec<Uuid> = lock_set.unresolved.iter().map(|id| codec::uuid(id.as_bytes())).collect();
     pipeline.add(LOCK_USERS, vec![param(users), param(unresolved)]).await
