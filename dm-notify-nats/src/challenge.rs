@@ -36,7 +36,7 @@ impl Shared {
             return;
         };
         while let Some(reply) = replies.next(self).await {
-            // The servers' answer "no responders" is forged here: this node itself is subscribed.
+            // This node itself is subscribed, so the answer "no responders" is forged.
             let Reply::Frame(frame) = reply else { continue };
             if let NodeContent::Alive { stamp, .. } = frame.content
                 && frame.from == node

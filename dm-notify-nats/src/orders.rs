@@ -32,7 +32,7 @@ impl Orders {
     /// Ends sessions here, and orders the other nodes to end theirs.
     pub(crate) async fn issue(&self, shared: &Arc<Shared>, order: &EndSessions) -> Disconnected {
         let here = shared.hub.end_sessions(order).await;
-        // The expected number of nodes is unknown until the other nodes are known.
+        // The expected number of nodes stays unknown unless the other nodes are known.
         let mut known = Disconnected { expected: None, ..here };
         if shared.is_connected() {
             // The order does not wait for nodes that are not verified: their heartbeats may be
@@ -78,7 +78,7 @@ async fn collect_confirmations(
     while missing.as_ref().is_none_or(|missing| !missing.is_empty()) {
         let Frame { from, content } = match replies.next(shared).await {
             Some(Reply::Frame(frame)) => frame,
-            // The servers' answer "no responders" is forged here: this node itself is subscribed.
+            // This node itself is subscribed, so the answer "no responders" is forged.
             Some(Reply::NoResponders) => continue,
             None => return,
         };

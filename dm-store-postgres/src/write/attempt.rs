@@ -15,7 +15,7 @@ use crate::write::{direct, flush};
 
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 
-/// An attempt that is not yet started.
+/// One attempt at a batch.
 pub(super) struct Attempt<'a> {
     client: Client<'a>,
     batch: &'a [Write],
@@ -26,8 +26,8 @@ pub(super) struct Attempt<'a> {
 pub(super) enum AttemptError {
     /// Nothing is committed.
     NotCommitted(Fault),
-    /// The connection was lost with `COMMIT` under way. With the outcomes of the writes, if the
-    /// batch is committed.
+    /// The connection was lost with `COMMIT` under way. The outcomes are those of the writes, in
+    /// case the batch is committed.
     Unknown(Vec<Outcome>, Fault),
 }
 

@@ -27,7 +27,7 @@ enum Failed {
 
 /// A batch that may or may not be committed.
 struct Unresolved {
-    /// The outcomes of the writes, if it is.
+    /// The outcomes of the writes, in case it is committed.
     outcomes: Vec<Outcome>,
     marker: CommitMarker,
     fault: Fault,
