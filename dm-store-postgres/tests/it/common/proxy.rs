@@ -16,8 +16,8 @@ use tokio::sync::Notify;
 pub enum Mode {
     /// Forwards everything.
     Forward = 0,
-    /// Forwards `COMMIT`, and closes the connection when the server has answered. New connections are
-    /// forwarded again.
+    /// Forwards `COMMIT`, and closes the connection when the server has answered. New connections
+    /// are forwarded again.
     DropCommitAnswer = 1,
     /// The same, but refuses all new connections from then on.
     DropCommitAnswerAndRefuse = 2,
