@@ -33,7 +33,8 @@ impl State {
 }
 
 impl InboxHeads {
-    /// Asks for the newest number of a user's inbox. The answer is dropped when the store gives none.
+    /// Asks for the newest number of a user's inbox. The answer is dropped when the store gives
+    /// none.
     pub(super) fn ask(&self, reads: &Reads, user: UserId) -> oneshot::Receiver<InboxSeq> {
         let (answer, asked) = oneshot::channel();
         if self.add((user, answer)) {

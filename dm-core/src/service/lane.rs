@@ -151,8 +151,8 @@ impl Lane {
         let under_way = self.status.commits.begin(self.clock.now());
         let store = Arc::clone(&self.store);
         let mut commit = store.commit(writes);
-        // Handed to the store before the callers of the last batch are answered, so that it does not stand still
-        // meanwhile: with 256 callers that was a tenth of the time.
+        // Handed to the store before the callers of the last batch are answered, so that it does
+        // not stand still meanwhile: with 256 callers that was a tenth of the time.
         let at_once = tokio::select! {
             biased;
             result = &mut commit => Some(result),
@@ -188,7 +188,8 @@ impl Lane {
         self.committed = Some(Committed { result, answers, took });
     }
 
-    /// Answers the callers of the last batch, if they are not answered yet, and passes its hints on.
+    /// Answers the callers of the last batch, if they are not answered yet, and passes its hints
+    /// on.
     fn answer_committed(&mut self) {
         let Some(Committed { result, answers, .. }) = self.committed.take() else { return };
         match result {

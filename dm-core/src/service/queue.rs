@@ -62,14 +62,17 @@ impl Queue {
 
     /// Queues a write and waits for its outcome.
     ///
-    /// Cancel safe: dropped before the write is queued it does not happen, dropped later it happens in full.
+    /// Cancel safe: dropped before the write is queued it does not happen, dropped later it happens
+    /// in full.
     pub(super) async fn push(&self, write: Write) -> Result<Outcome, Error> {
-        // A larger write takes the whole queue; for more it would wait for ever, and others behind it.
+        // A larger write takes the whole queue; for more it would wait for ever, and others behind
+        // it.
         let bytes = u32::try_from(payload_bytes(&write).min(self.queue_bytes)).unwrap_or(u32::MAX);
         let (answer, outcome) = oneshot::channel();
         let lane = self.lane(&write).ok_or(Error::ShuttingDown)?;
         lane.send(Entry { write, answer, bytes }).await?;
-        // A lane answers every job it took. That it did not means that the store panicked or the runtime ended.
+        // A lane answers every job it took. That it did not means that the store panicked or the
+        // runtime ended.
         outcome.await.unwrap_or_else(|_| Err(Error::OutcomeUnknown(StoreErrorKind::OutcomeUnknown.into())))
     }
 
@@ -88,8 +91,8 @@ impl Queue {
         let _ = self.status.running.subscribe().wait_for(|lanes| *lanes == 0).await;
     }
 
-    /// The lane of a write: always the same for the messages of one conversation, for the opening of
-    /// one pair's, and for what one user writes otherwise.
+    /// The lane of a write: always the same for the messages of one conversation, for the opening
+    /// of one pair's, and for what one user writes otherwise.
     fn lane(&self, write: &Write) -> Option<&JobSender> {
         let lane = match write {
             Write::AppendMessage(write) => sum(write.conversation.as_bytes()),

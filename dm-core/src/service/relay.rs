@@ -7,8 +7,8 @@ use tokio::sync::mpsc;
 use crate::inbox::Notification;
 use crate::notifier::{Notifier, Reach};
 
-/// Batches of hints that may wait for the notifier before further ones are dropped. Hints may be lost; waiting for
-/// a slow notifier would hold up commits.
+/// Batches of hints that may wait for the notifier before further ones are dropped. Hints may be
+/// lost; waiting for a slow notifier would hold up commits.
 const HINT_QUEUE: usize = 256;
 
 /// Starts the task that passes hints on, on the current tokio runtime.

@@ -59,7 +59,8 @@ impl Lifecycle {
 
 /// Resolves once the service is past a stage of its life, or gone.
 pub(super) async fn passed(stage: &mut watch::Receiver<Stage>, than: Stage) {
-    // An error means that the service was dropped. Its queue ends by itself then, in the ordinary way.
+    // An error means that the service was dropped. Its queue ends by itself then, in the ordinary
+    // way.
     if stage.wait_for(|now| *now > than).await.is_err() {
         std::future::pending::<()>().await;
     }

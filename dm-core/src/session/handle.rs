@@ -1,4 +1,4 @@
-//! Acknowledging for a session.
+//! The handle that acknowledges for a session.
 
 use std::sync::Arc;
 
@@ -21,12 +21,15 @@ pub struct SessionHandle {
 }
 
 impl SessionHandle {
-    /// Acknowledges entries for the session's device, and makes room in its window. A device that was forgotten meanwhile
-    /// is not registered anew by this: its session ends with [`SessionEnd::Disconnected`]. Only the handle of a session of
-    /// [`Service::follow`], which needs no registered device, registers it as [`Service::acknowledge`] does.
+    /// Acknowledges entries for the session's device, which also makes room in the session's
+    /// window.
+    ///
+    /// If the device was forgotten meanwhile, it is not registered again: its session ends with
+    /// [`SessionEnd::Disconnected`]. A session of [`Service::follow`] needs no registered device;
+    /// its handle registers the device as [`Service::acknowledge`] does.
     ///
     /// # Errors
-    /// As [`Service::acknowledge`], and [`Error::NotFound`] once the device was forgotten.
+    /// As [`Service::acknowledge`], and [`Error::NotFound`] if the device was forgotten.
     pub async fn acknowledge(&self, target: AckTarget) -> Result<Acknowledged, Error> {
         let acknowledged = match self.mailbox.kind() {
             Kind::Device => self.service.acknowledge_registered(&self.who, &target).await?,

@@ -24,8 +24,8 @@ const PAGE_BYTES: usize = 256 * 1024;
 /// Own entries passed over before the session moves the device's cursor past them.
 const OWN_RUN: u64 = 256;
 
-/// The deliveries for one connected client: each entry once, in order, without a hole, whatever becomes of the hints.
-/// Dropping it disconnects.
+/// The deliveries for one connected client: each entry once, in order, without a hole, whatever
+/// becomes of the hints. Dropping it disconnects.
 ///
 /// Acknowledging goes through a [`handle`](Session::handle), which may live in another task. With
 /// [`Config::window`](crate::Config::window) deliveries unacknowledged, the next one waits.
@@ -35,7 +35,8 @@ pub struct Session {
     place: Place,
     /// The newest entry delivered or passed over.
     last: InboxSeq,
-    /// The newest entry delivered. What the session passed over since then it has to acknowledge itself.
+    /// The newest entry delivered. What the session passed over since then it has to acknowledge
+    /// itself.
     delivered: InboxSeq,
     /// What was read from the store and is not delivered yet.
     page: Page,
@@ -49,8 +50,8 @@ pub struct Session {
     /// Whether the store has to be read before hints are taken.
     behind: bool,
     caught_up: bool,
-    /// Set while waiting: when the store is looked at in any case. It outlives a dropped `next`, so that a host whose
-    /// loop wakes often still gets there.
+    /// Set while waiting: when the store is looked at in any case. It outlives a dropped `next`, so
+    /// that a host whose loop wakes often still gets there.
     poll: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
@@ -145,7 +146,8 @@ impl Session {
         &self.who
     }
 
-    /// The newest entry delivered or passed over; before the first delivery, where the deliveries start after.
+    /// The newest entry delivered or passed over; before the first delivery, where the deliveries
+    /// start after.
     #[must_use]
     pub const fn position(&self) -> InboxSeq {
         self.last
@@ -245,9 +247,9 @@ impl Session {
         metrics::counter!("dm_delivered_total").increment(1);
     }
 
-    /// Passes over what the device caused itself, and moves its cursor over a long run of that. A device that only
-    /// sends acknowledges nothing: without this it would pass over all it ever sent each time it connects, and be told
-    /// of gaps that miss nothing.
+    /// Passes over what the device caused itself, and moves its cursor over a long run of that. A
+    /// device that only sends acknowledges nothing: without this it would pass over all it ever
+    /// sent each time it connects, and be told of gaps that miss nothing.
     fn pass_over(&mut self, through: InboxSeq) {
         self.last = through;
         let run = through.get() - self.delivered.get();
@@ -265,7 +267,8 @@ impl Session {
             who: self.who.clone(),
             after: self.last,
             own: if self.is_device() { OwnEntries::Skip } else { OwnEntries::Include },
-            // Not the room in the window: a client that acknowledges one by one would cost a read each.
+            // Not the room in the window: a client that acknowledges one by one would cost a read
+            // each.
             limit: PAGE,
             max_bytes: PAGE_BYTES,
         };
