@@ -1,7 +1,7 @@
 //! Ending sessions from outside, in this process.
 
-use super::connections::Hub;
-use super::mailbox::Ended;
+use super::registry::Hub;
+use super::connection::EndCause;
 use crate::device::DeviceId;
 use crate::disconnect::{DisconnectReason, Disconnected, EndSessions};
 use crate::user::UserId;
@@ -16,16 +16,16 @@ impl Hub {
     /// nodes, too.
     pub fn disconnect(&self, user: UserId, device: Option<&DeviceId>, reason: DisconnectReason) -> usize {
         let mut ended = 0;
-        for mailbox in self.shard(user).get(&user).into_iter().flatten() {
-            if device.is_none_or(|device| device == mailbox.device()) {
-                ended += usize::from(mailbox.end(Ended::Disconnected(reason)));
+        for connection in self.shard(user).get(&user).into_iter().flatten() {
+            if device.is_none_or(|device| device == connection.device()) {
+                ended += usize::from(connection.end(EndCause::Disconnected(reason)));
             }
         }
         ended
     }
 
     /// Does what an order says in this process, which is all there is.
-    pub(super) fn obey(&self, order: &EndSessions) -> Disconnected {
+    pub(super) fn end_sessions_here(&self, order: &EndSessions) -> Disconnected {
         let sessions = self.disconnect(order.user, order.device.as_ref(), order.reason);
         Disconnected { sessions, confirmed: vec![self.node()], expected: Some(1) }
     }

@@ -18,28 +18,28 @@
 
 use std::sync::Arc;
 
-use super::connections::Hub;
-use super::mailbox::{Ended, Mailbox};
+use super::registry::Hub;
+use super::connection::{EndCause, Connection};
 use super::term::{SessionClaim, SessionId, Term};
 use crate::device::DeviceId;
 use crate::user::UserId;
 
 /// Objections that a session answers by raising its term; a further one ends it. One is enough
 /// where two nodes are concerned.
-const RAISES: u8 = 4;
+const MAX_RAISES: u8 = 4;
 
 impl Hub {
     /// The device sessions of a user in this process: for other nodes to hear of again after they
     /// could not hear each other.
     #[must_use]
     pub fn claims(&self, user: UserId) -> Vec<SessionClaim> {
-        self.claims_by(user, Mailbox::term)
+        self.claims_by(user, Connection::term)
     }
 
     /// The [`claims`](Self::claims) that were not taken before: for other nodes to hear of at once.
     /// [`watch_claims`](Self::watch_claims) tells of which users there are some.
     pub fn take_claims(&self, user: UserId) -> Vec<SessionClaim> {
-        self.claims_by(user, Mailbox::take_term)
+        self.claims_by(user, Connection::take_unannounced_term)
     }
 
     /// Takes another node's claim. A session of the device here that is younger claims again, which
@@ -48,14 +48,14 @@ impl Hub {
     /// term is returned, for the other node to hear as an [`objection`](Self::objection).
     pub fn contend(&self, claim: &SessionClaim) -> Option<Term> {
         let shard = self.shard(claim.user);
-        let mailbox = of_device(shard.get(&claim.user), &claim.device)?;
-        let own = mailbox.term().filter(|own| own.session != claim.term.session)?;
-        if mailbox.age() < claim.age {
-            self.raise(claim.user, mailbox, own, claim.term);
+        let connection = session_of_device(shard.get(&claim.user), &claim.device)?;
+        let own = connection.term().filter(|own| own.session != claim.term.session)?;
+        if connection.age() < claim.age {
+            self.raise(claim.user, connection, own, claim.term);
             return None;
         }
         if own < claim.term {
-            mailbox.end(Ended::Replaced);
+            connection.end(EndCause::Replaced);
             return None;
         }
         Some(own)
@@ -67,36 +67,36 @@ impl Hub {
     /// such a term, has nothing to answer.
     pub fn objection(&self, user: UserId, device: &DeviceId, session: SessionId, theirs: Term) {
         let shard = self.shard(user);
-        let Some(mailbox) = of_device(shard.get(&user), device) else { return };
-        if let Some(own) = mailbox.term().filter(|own| own.session == session && *own < theirs) {
-            if mailbox.count_objection() <= RAISES {
-                self.raise(user, mailbox, own, theirs);
+        let Some(connection) = session_of_device(shard.get(&user), device) else { return };
+        if let Some(own) = connection.term().filter(|own| own.session == session && *own < theirs) {
+            if connection.count_objection() <= MAX_RAISES {
+                self.raise(user, connection, own, theirs);
             } else {
-                mailbox.end(Ended::Replaced);
+                connection.end(EndCause::Replaced);
             }
         }
     }
 
     /// Has a session claim a term above another one.
-    fn raise(&self, user: UserId, mailbox: &Mailbox, own: Term, over: Term) {
+    fn raise(&self, user: UserId, connection: &Connection, own: Term, over: Term) {
         if let Some(above) = own.above(over) {
-            mailbox.set_term(above);
+            connection.set_term(above);
             self.inner.new_claims.add(user);
         }
     }
 
-    fn claims_by(&self, user: UserId, term: impl Fn(&Mailbox) -> Option<Term>) -> Vec<SessionClaim> {
-        let claim = |mailbox: &Arc<Mailbox>| {
-            let term = term(mailbox).filter(|_| mailbox.ended().is_none())?;
-            Some(SessionClaim { user, device: mailbox.device().clone(), term, age: mailbox.age() })
+    fn claims_by(&self, user: UserId, term: impl Fn(&Connection) -> Option<Term>) -> Vec<SessionClaim> {
+        let claim = |connection: &Arc<Connection>| {
+            let term = term(connection).filter(|_| connection.end_cause().is_none())?;
+            Some(SessionClaim { user, device: connection.device().clone(), term, age: connection.age() })
         };
         self.shard(user).get(&user).into_iter().flatten().filter_map(claim).collect()
     }
 }
 
 /// The session of a device, if there is one that has not ended.
-fn of_device<'a>(mailboxes: Option<&'a Vec<Arc<Mailbox>>>, device: &DeviceId) -> Option<&'a Mailbox> {
-    let mailboxes = mailboxes.into_iter().flatten().map(AsRef::as_ref);
-    let mut of_device = mailboxes.filter(|mailbox| mailbox.device() == device && mailbox.term().is_some());
-    of_device.find(|mailbox| mailbox.ended().is_none())
+fn session_of_device<'a>(connections: Option<&'a Vec<Arc<Connection>>>, device: &DeviceId) -> Option<&'a Connection> {
+    let connections = connections.into_iter().flatten().map(AsRef::as_ref);
+    let mut of_device = connections.filter(|connection| connection.device() == device && connection.term().is_some());
+    of_device.find(|connection| connection.end_cause().is_none())
 }

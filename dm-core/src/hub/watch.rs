@@ -23,7 +23,7 @@ pub(super) struct Changes {
     /// round; or users with new device sessions.
     users: Mutex<HashSet<UserId>>,
     /// Rung when there are some. Only the watch waits for it.
-    bell: Notify,
+    wake: Notify,
 }
 
 /// The watches of a hub.
@@ -43,7 +43,7 @@ impl HubWatch {
             if !users.is_empty() {
                 return users.into_iter().collect();
             }
-            self.changes.bell.notified().await;
+            self.changes.wake.notified().await;
         }
     }
 }
@@ -51,14 +51,14 @@ impl HubWatch {
 impl Watches {
     /// A watch that begins with the users there are. The caller keeps them from changing meanwhile.
     pub(super) fn begin(&self, connected: HashSet<UserId>) -> HubWatch {
-        let changes = Arc::new(Changes { users: Mutex::new(connected), bell: Notify::new() });
+        let changes = Arc::new(Changes { users: Mutex::new(connected), wake: Notify::new() });
         lock(&self.0).push(Arc::downgrade(&changes));
         HubWatch { changes }
     }
 
     /// A user's first session came, or the last one went. The caller keeps that from changing meanwhile.
     pub(super) fn changed(&self, user: UserId) {
-        self.each(|changes| {
+        self.for_each(|changes| {
             let mut users = lock(&changes.users);
             if !users.remove(&user) {
                 users.insert(user);
@@ -68,26 +68,26 @@ impl Watches {
 
     /// There is something to tell of a user.
     pub(super) fn add(&self, user: UserId) {
-        self.each(|changes| {
+        self.for_each(|changes| {
             lock(&changes.users).insert(user);
         });
     }
 
     /// There is nothing to tell of a user any more.
     pub(super) fn remove(&self, user: UserId) {
-        self.each(|changes| {
+        self.for_each(|changes| {
             lock(&changes.users).remove(&user);
         });
     }
 
-    fn each(&self, change: impl Fn(&Changes)) {
-        let tell = |watch: &Weak<Changes>| {
+    fn for_each(&self, change: impl Fn(&Changes)) {
+        let update = |watch: &Weak<Changes>| {
             let changes = watch.upgrade()?;
             change(&changes);
-            changes.bell.notify_one();
+            changes.wake.notify_one();
             Some(())
         };
-        lock(&self.0).retain(|watch| tell(watch).is_some());
+        lock(&self.0).retain(|watch| update(watch).is_some());
     }
 }
 

@@ -9,7 +9,7 @@ use super::inbox_heads::InboxHeads;
 use super::queue::Queue;
 use super::reads::Reads;
 use super::stage::Lifecycle;
-use super::under_way::UnderWay;
+use super::in_flight::InFlight;
 use super::{health, housekeeping, inbox};
 use crate::config::Config;
 use crate::directory::{Directory, OpenDirectory};
@@ -108,7 +108,7 @@ impl ServiceBuilder {
             store: self.store,
             clock: Arc::clone(&self.clock),
             runtime: Handle::current(),
-            under_way: UnderWay::default(),
+            in_flight: InFlight::default(),
         };
         let inner = Arc::new(Inner {
             reads,
@@ -121,7 +121,7 @@ impl ServiceBuilder {
             queue,
             inbox_heads: InboxHeads::default(),
             lifecycle,
-            passing: Arc::new(tokio::sync::Semaphore::new(inbox::PASSING)),
+            cursor_moves: Arc::new(tokio::sync::Semaphore::new(inbox::MAX_CURSOR_MOVES)),
         });
         tokio::spawn(housekeeping::run(Arc::downgrade(&inner)));
         tokio::spawn(health::watch(Arc::downgrade(&inner)));

@@ -1,6 +1,6 @@
 //! Calls that open, look up and list conversations.
 
-use super::handle::{Service, misaligned};
+use super::handle::{Service, outcome_mismatch};
 use crate::conversation::{Conversation, ConversationCursor, ConversationState};
 use crate::device::Principal;
 use crate::error::Error;
@@ -45,7 +45,7 @@ impl Service {
         let write = OpenConversation { id, participants, opener: who.clone(), at };
         match self.submit(Write::OpenConversation(write)).await? {
             Outcome::ConversationOpened { conversation, created, .. } => Ok(Opened { conversation, created }),
-            _ => Err(misaligned()),
+            _ => Err(outcome_mismatch()),
         }
     }
 

@@ -61,7 +61,7 @@ pub(super) struct Inner {
     pub(super) lifecycle: Lifecycle,
     /// One permit for each cursor move that a fetch leaves running behind its answer. A fetch that
     /// gets no permit leaves the move to the next fetch.
-    pub(super) passing: Arc<Semaphore>,
+    pub(super) cursor_moves: Arc<Semaphore>,
 }
 
 impl Service {
@@ -158,7 +158,7 @@ impl Service {
     /// returned as an error.
     pub(super) async fn submit(&self, write: Write) -> Result<Outcome, Error> {
         match self.outcome(write).await? {
-            Outcome::Refused(refusal) => Err(self.refused(&refusal)),
+            Outcome::Refused(refusal) => Err(self.refusal_error(&refusal)),
             outcome => Ok(outcome),
         }
     }
@@ -172,7 +172,7 @@ impl Service {
         self.inner.queue.push(write).await
     }
 
-    pub(super) fn refused(&self, refusal: &Refusal) -> Error {
+    pub(super) fn refusal_error(&self, refusal: &Refusal) -> Error {
         match *refusal {
             Refusal::NotFound | Refusal::UnknownDevice => Error::NotFound,
             Refusal::ClientIdReused => Error::ClientIdReused,
@@ -196,7 +196,7 @@ impl std::fmt::Debug for Service {
 
 /// The error for an outcome of another kind than its write. The store has committed, and breaks
 /// clause 3 of its contract.
-pub(super) fn misaligned() -> Error {
+pub(super) fn outcome_mismatch() -> Error {
     let kind = StoreErrorKind::OutcomeUnknown;
     Error::OutcomeUnknown(StoreError::new(kind, "outcome kind does not match the write"))
 }

@@ -66,7 +66,7 @@ impl Service {
     #[must_use]
     pub fn health(&self) -> Health {
         let (reads, status, now) = (&self.inner.reads, self.inner.queue.status(), self.now());
-        let (oldest_commit, oldest_read) = (status.commits.oldest(now), reads.under_way.oldest(now));
+        let (oldest_commit, oldest_read) = (status.commits_in_flight.oldest(now), reads.in_flight.oldest(now));
         let config = self.config();
         Health {
             accepting: self.inner.lifecycle.stage() == Stage::Running,
@@ -84,11 +84,11 @@ impl Service {
 /// the service while it waits, so it does not keep the service alive.
 pub(super) async fn watch(service: Weak<Inner>) {
     while let Some(inner) = service.upgrade() {
-        let service_now = Service { inner };
-        service_now.health().record();
-        let clock = Arc::clone(&service_now.inner.clock);
-        let mut stage = service_now.inner.lifecycle.subscribe();
-        drop(service_now);
+        let service = Service { inner };
+        service.health().record();
+        let clock = Arc::clone(&service.inner.clock);
+        let mut stage = service.inner.lifecycle.subscribe();
+        drop(service);
         tokio::select! {
             () = clock.sleep(GAUGE_INTERVAL) => {}
             // An error means that the service was dropped.

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use super::handle::{Inner, Service, misaligned};
+use super::handle::{Inner, Service, outcome_mismatch};
 use super::stage::Stage;
 use super::status::Status;
 use crate::error::Error;
@@ -16,10 +16,10 @@ use crate::time::Clock;
 /// The pause between a failed commit and the next attempt. It doubles after each attempt that
 /// fails. The service makes these attempts itself: while it is not ready, a load balancer sends it
 /// no users whose writes would be the next commit.
-const TRY_AGAIN: Duration = Duration::from_secs(2);
+const RETRY_PAUSE: Duration = Duration::from_secs(2);
 /// The longest pause between two attempts, and so the longest time that a service stays not ready
 /// after its store works again.
-const TRY_AGAIN_MOST: Duration = Duration::from_secs(8);
+const MAX_RETRY_PAUSE: Duration = Duration::from_secs(8);
 
 /// The result of [`Service::expire`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,7 +43,7 @@ impl Service {
         loop {
             let step = Write::Expire(Expire { before, limit: self.config().expiry_step });
             let Outcome::Expired { entries, more } = self.submit(step).await? else {
-                return Err(misaligned());
+                return Err(outcome_mismatch());
             };
             expired.entries += entries as u64;
             if !more {
@@ -59,7 +59,7 @@ impl Service {
         loop {
             let step = AnnounceKeys { limit: self.config().announce_step, at: self.now() };
             let Outcome::KeysAnnounced { more, .. } = self.submit(Write::AnnounceKeys(step)).await? else {
-                return Err(misaligned());
+                return Err(outcome_mismatch());
             };
             if !more {
                 return Ok(());
@@ -70,9 +70,9 @@ impl Service {
 
 /// Resolves when another commit has to be tried: a pause after a commit failed, unless another one
 /// has succeeded by then or the store is closed for good.
-async fn time_to_try_again(status: &Status, clock: &dyn Clock, store: &dyn Store, pause: Duration) {
+async fn retry_due(status: &Status, clock: &dyn Clock, store: &dyn Store, pause: Duration) {
     loop {
-        status.failed.notified().await;
+        status.commit_failed.notified().await;
         clock.sleep(pause).await;
         if status.failing.load(Ordering::Relaxed) && store.status().availability != Availability::Closed {
             return;
@@ -85,39 +85,39 @@ async fn time_to_try_again(status: &Status, clock: &dyn Clock, store: &dyn Store
 pub(super) async fn run(service: Weak<Inner>) {
     // The first round does the work that an earlier run of the process left.
     let (mut announce, mut expire) = (true, true);
-    let mut pause = TRY_AGAIN;
+    let mut pause = RETRY_PAUSE;
     // Kept over several rounds, because other events may come more often than expiry is due.
     let mut next_expiry: Option<Pin<Box<dyn Future<Output = ()> + Send>>> = None;
     loop {
         let Some(inner) = service.upgrade() else { return };
-        let service_now = Service { inner };
-        if announce && let Err(error) = service_now.announce_keys().await {
+        let service = Service { inner };
+        if announce && let Err(error) = service.announce_keys().await {
             tracing::warn!(error = %error, "announcing keys to peers failed and is tried again later");
         }
         // Expiry also runs after announcements failed: on a full disk they are refused, and only
         // expiry frees space.
         if expire {
             next_expiry = None;
-            if let Err(error) = service_now.expire().await {
+            if let Err(error) = service.expire().await {
                 tracing::warn!(error = %error, "expiring inbox entries failed and is tried again later");
             }
         }
-        let (clock, interval) = (Arc::clone(&service_now.inner.clock), service_now.config().expiry_interval);
-        let status = Arc::clone(service_now.inner.queue.status());
-        let store = Arc::clone(&service_now.inner.reads.store);
+        let (clock, interval) = (Arc::clone(&service.inner.clock), service.config().expiry_interval);
+        let status = Arc::clone(service.inner.queue.status());
+        let store = Arc::clone(&service.inner.reads.store);
         let failing = status.failing.load(Ordering::Relaxed);
-        pause = if failing { pause.saturating_mul(2).min(TRY_AGAIN_MOST) } else { TRY_AGAIN };
-        let mut stage = service_now.inner.lifecycle.subscribe();
-        drop(service_now);
+        pause = if failing { pause.saturating_mul(2).min(MAX_RETRY_PAUSE) } else { RETRY_PAUSE };
+        let mut stage = service.inner.lifecycle.subscribe();
+        drop(service);
         let next_expiry = next_expiry.get_or_insert_with(|| {
             let clock = Arc::clone(&clock);
             Box::pin(async move { clock.sleep(interval).await })
         });
         tokio::select! {
-            () = status.announce.notified() => (announce, expire) = (true, false),
+            () = status.key_published.notified() => (announce, expire) = (true, false),
             // Without an expiry: one that fails for a reason of its own would keep the service from
             // getting ready.
-            () = time_to_try_again(&status, &*clock, &*store, pause) => (announce, expire) = (true, false),
+            () = retry_due(&status, &*clock, &*store, pause) => (announce, expire) = (true, false),
             // This round also repeats announcements that failed.
             () = next_expiry => (announce, expire) = (true, true),
             // An error means that the service was dropped.

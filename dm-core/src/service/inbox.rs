@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::handle::{Service, misaligned};
+use super::handle::{Service, outcome_mismatch};
 use crate::config::AckMode;
 use crate::device::{DeviceId, Principal};
 use crate::disconnect::DisconnectReason;
@@ -55,13 +55,13 @@ pub struct Pending {
 }
 
 /// The number of entries that a fetch with a limit passes before it ends early.
-const STRETCH: u64 = 16_384;
+const MAX_LIMITED_SPAN: u64 = 16_384;
 /// The least number of entries right after a device's cursor that the fetch does not show, at which
 /// the fetch tries to move the cursor over them.
 const OWN_RUN: u64 = 256;
 /// Most fetches that move a cursor at the same time. It bounds the tasks that clients leave behind
 /// while the store makes no progress.
-pub(super) const PASSING: usize = 64;
+pub(super) const MAX_CURSOR_MOVES: usize = 64;
 
 impl Service {
     /// A page of the entries that are pending for the caller's device. A new device is registered.
@@ -102,8 +102,8 @@ impl Service {
             if through >= page.head {
                 break;
             }
-            let is_stretch = query.limit.is_some() && through.get() - after.get() >= STRETCH;
-            if pending.entries.len() >= limit || bytes_left == 0 || is_stretch {
+            let is_span_used_up = query.limit.is_some() && through.get() - after.get() >= MAX_LIMITED_SPAN;
+            if pending.entries.len() >= limit || bytes_left == 0 || is_span_used_up {
                 pending.next = Some(through);
                 break;
             }
@@ -113,14 +113,14 @@ impl Service {
         if after == cursor
             && pending.gap.is_none()
             && shown_from.get() - after.get() > OWN_RUN
-            && let Ok(room) = Arc::clone(&self.inner.passing).try_acquire_owned()
+            && let Ok(room) = Arc::clone(&self.inner.cursor_moves).try_acquire_owned()
         {
             // In a task, because the answer is complete without the move and must not wait for a
             // commit.
             let (service, who) = (self.clone(), who.clone());
             tokio::spawn(async move {
                 let _room = room;
-                service.pass_over_own(&who, cursor).await
+                service.move_cursor_over_own(&who, cursor).await
             });
         }
         if self.config().ack_mode == AckMode::OnFetch && !pending.entries.is_empty() {
@@ -168,8 +168,8 @@ impl Service {
         match self.outcome(Write::Acknowledge(write)).await? {
             Outcome::Acknowledged(acknowledged) => Ok(Some(acknowledged)),
             Outcome::Refused(Refusal::UnknownDevice) => Ok(None),
-            Outcome::Refused(refusal) => Err(self.refused(&refusal)),
-            _ => Err(misaligned()),
+            Outcome::Refused(refusal) => Err(self.refusal_error(&refusal)),
+            _ => Err(outcome_mismatch()),
         }
     }
 
@@ -209,7 +209,7 @@ impl Service {
             let write = ForgetDevice { who: Principal::new(user, device.clone()) };
             let Outcome::DeviceForgotten { existed } = service.submit(Write::ForgetDevice(write)).await?
             else {
-                return Err(misaligned());
+                return Err(outcome_mismatch());
             };
             // Also if the device was not registered: an earlier call may have removed it and not
             // ended its sessions.
@@ -223,7 +223,7 @@ impl Service {
     /// Moves a device's cursor over the entries right after it that the device caused itself or
     /// acknowledged, at most to the end of one page of the store. After a failure the next fetch
     /// tries again.
-    async fn pass_over_own(&self, who: &Principal, cursor: InboxSeq) -> Result<(), Error> {
+    async fn move_cursor_over_own(&self, who: &Principal, cursor: InboxSeq) -> Result<(), Error> {
         let first_shown =
             InboxQuery { who: who.clone(), after: cursor, own: OwnEntries::Skip, limit: 1, max_bytes: 0 };
         let page = self.store().inbox(first_shown).await?.leading_on(cursor)?;
@@ -252,7 +252,7 @@ impl Service {
         let write = RegisterDevice { who: who.clone(), start, limit, at: self.now() };
         match self.submit(Write::RegisterDevice(write)).await? {
             Outcome::DeviceRegistered { cursor } => Ok(cursor),
-            _ => Err(misaligned()),
+            _ => Err(outcome_mismatch()),
         }
     }
 }

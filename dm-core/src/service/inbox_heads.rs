@@ -10,7 +10,7 @@ use crate::numbers::InboxSeq;
 use crate::user::UserId;
 
 /// Users asked about with one read, at most, so that a read stays short.
-const AT_ONCE: usize = 256;
+const USERS_PER_READ: usize = 256;
 
 /// The sessions that wait for a newest number. Clones share them.
 #[derive(Clone, Default)]
@@ -18,17 +18,21 @@ pub(super) struct InboxHeads(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
-    waiting: Vec<Waiting>,
+    waiting: Vec<Waiter>,
     /// Whether a task looks for those who wait.
-    is_looking: bool,
+    is_reading: bool,
 }
 
-type Waiting = (UserId, oneshot::Sender<InboxSeq>);
+/// A session that waits for the newest number of its user's inbox.
+struct Waiter {
+    user: UserId,
+    answer: oneshot::Sender<InboxSeq>,
+}
 
 impl State {
     /// Takes out the sessions that are gone.
     fn drop_gone(&mut self) {
-        self.waiting.retain(|(_, answer)| !answer.is_closed());
+        self.waiting.retain(|waiter| !waiter.answer.is_closed());
     }
 }
 
@@ -37,34 +41,34 @@ impl InboxHeads {
     /// none.
     pub(super) fn ask(&self, reads: &Reads, user: UserId) -> oneshot::Receiver<InboxSeq> {
         let (answer, asked) = oneshot::channel();
-        if self.add((user, answer)) {
-            let look = Look { heads: self.clone(), reads: reads.clone(), is_done: false };
-            reads.runtime.spawn(look.run());
+        if self.add(Waiter { user, answer }) {
+            let reader = HeadReader { heads: self.clone(), reads: reads.clone(), is_done: false };
+            reads.runtime.spawn(reader.run());
         }
         asked
     }
 
     /// Adds one who waits. Returns whether a task is to be started.
-    fn add(&self, waiting: Waiting) -> bool {
+    fn add(&self, waiter: Waiter) -> bool {
         let mut state = self.lock();
         if state.waiting.len() == state.waiting.capacity() {
             // While a read hangs, sessions come and go: those that are gone take no room.
             state.drop_gone();
         }
-        state.waiting.push(waiting);
-        !std::mem::replace(&mut state.is_looking, true)
+        state.waiting.push(waiter);
+        !std::mem::replace(&mut state.is_reading, true)
     }
 
     /// The next who wait. When nobody does, the task is to end.
-    fn next(&self) -> Option<Vec<Waiting>> {
+    fn next(&self) -> Option<Vec<Waiter>> {
         let mut state = self.lock();
         state.drop_gone();
         if state.waiting.is_empty() {
             *state = State::default();
             return None;
         }
-        let some = state.waiting.len().min(AT_ONCE);
-        Some(state.waiting.drain(..some).collect())
+        let count = state.waiting.len().min(USERS_PER_READ);
+        Some(state.waiting.drain(..count).collect())
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -74,18 +78,19 @@ impl InboxHeads {
 }
 
 /// The task that looks until nobody waits.
-struct Look {
+struct HeadReader {
     heads: InboxHeads,
     reads: Reads,
     is_done: bool,
 }
 
-impl Look {
+impl HeadReader {
     async fn run(mut self) {
         // Others whom the same tick of the clock woke ask first.
         tokio::task::yield_now().await;
-        while let Some(some) = self.heads.next() {
-            let (users, answers): (Vec<_>, Vec<_>) = some.into_iter().unzip();
+        while let Some(waiters) = self.heads.next() {
+            let (users, answers): (Vec<_>, Vec<_>) =
+                waiters.into_iter().map(|waiter| (waiter.user, waiter.answer)).unzip();
             if let Ok(heads) = self.reads.inbox_heads(users).await {
                 for (answer, head) in answers.into_iter().zip(heads) {
                     // A session that is gone needs no answer.
@@ -97,7 +102,7 @@ impl Look {
     }
 }
 
-impl Drop for Look {
+impl Drop for HeadReader {
     /// When the runtime ends the task or the store panics, those who wait get no answer.
     fn drop(&mut self) {
         if !self.is_done {
@@ -116,7 +121,7 @@ mod tests {
         let (heads, user) = (InboxHeads::default(), UserId::from_stored([1; 32]));
         let ask = || {
             let (answer, asked) = oneshot::channel();
-            (heads.add((user, answer)), asked)
+            (heads.add(Waiter { user, answer }), asked)
         };
         let (starts, _stays) = ask();
         assert!(starts);

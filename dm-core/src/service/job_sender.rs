@@ -15,16 +15,16 @@ use crate::store::{Outcome, Write};
 pub(super) struct JobSender {
     jobs: mpsc::Sender<Job>,
     /// Bytes that are free in all queues together.
-    room: Arc<Semaphore>,
+    free_bytes: Arc<Semaphore>,
     /// Held by the first of the writes that wait. Later ones line up behind it, so that writes
     /// enter the queue in the order in which they were first polled.
-    turn: Arc<Semaphore>,
+    wait_order: Arc<Semaphore>,
     status: Arc<Status>,
     runtime: Handle,
 }
 
 /// A write on its way to a lane.
-pub(super) struct Entry {
+pub(super) struct UnqueuedJob {
     pub(super) write: Write,
     pub(super) answer: oneshot::Sender<Result<Outcome, Error>>,
     /// What it takes of the queue's bytes.
@@ -33,11 +33,11 @@ pub(super) struct Entry {
 
 impl JobSender {
     /// The way to a lane, on the current tokio runtime.
-    pub(super) fn new(jobs: mpsc::Sender<Job>, room: &Arc<Semaphore>, status: &Arc<Status>) -> Self {
+    pub(super) fn new(jobs: mpsc::Sender<Job>, free_bytes: &Arc<Semaphore>, status: &Arc<Status>) -> Self {
         Self {
             jobs,
-            room: Arc::clone(room),
-            turn: Arc::new(Semaphore::new(1)),
+            free_bytes: Arc::clone(free_bytes),
+            wait_order: Arc::new(Semaphore::new(1)),
             status: Arc::clone(status),
             runtime: Handle::current(),
         }
@@ -51,33 +51,33 @@ impl JobSender {
     ///
     /// # Errors
     /// When the lane has ended; the write is not queued.
-    pub(super) async fn send(&self, entry: Entry) -> Result<(), Error> {
-        if let Some((slot, room)) = self.room_now(entry.bytes) {
-            slot.send(entry.with(room));
+    pub(super) async fn send(&self, job: UnqueuedJob) -> Result<(), Error> {
+        if let Some((slot, permit)) = self.try_reserve(job.bytes) {
+            slot.send(job.into_job(permit));
             return Ok(());
         }
-        self.wait(entry).await
+        self.send_when_free(job).await
     }
 
     /// A slot and so many bytes, if that takes no waiting.
-    fn room_now(&self, bytes: u32) -> Option<(mpsc::Permit<'_, Job>, OwnedSemaphorePermit)> {
-        if self.turn.available_permits() == 0 {
+    fn try_reserve(&self, bytes: u32) -> Option<(mpsc::Permit<'_, Job>, OwnedSemaphorePermit)> {
+        if self.wait_order.available_permits() == 0 {
             return None;
         }
         let slot = self.jobs.try_reserve().ok()?;
-        let room = Arc::clone(&self.room).try_acquire_many_owned(bytes).ok()?;
-        Some((slot, room))
+        let permit = Arc::clone(&self.free_bytes).try_acquire_many_owned(bytes).ok()?;
+        Some((slot, permit))
     }
 
-    fn wait(&self, entry: Entry) -> OwnTask<(), Error> {
-        let (jobs, room, turn) = (self.jobs.clone(), Arc::clone(&self.room), Arc::clone(&self.turn));
-        let status = Arc::clone(&self.status);
+    fn send_when_free(&self, job: UnqueuedJob) -> OwnTask<(), Error> {
+        let (jobs, status) = (self.jobs.clone(), Arc::clone(&self.status));
+        let (free_bytes, wait_order) = (Arc::clone(&self.free_bytes), Arc::clone(&self.wait_order));
         OwnTask::new(&self.runtime, async move {
             // Nobody closes the semaphores.
-            let _turn = turn.acquire().await.map_err(|_| Error::ShuttingDown)?;
-            let room = room.acquire_many_owned(entry.bytes).await.map_err(|_| Error::ShuttingDown)?;
-            let slot = jobs.reserve().await.map_err(|_| status.closed())?;
-            slot.send(entry.with(room));
+            let _first = wait_order.acquire().await.map_err(|_| Error::ShuttingDown)?;
+            let permit = free_bytes.acquire_many_owned(job.bytes).await.map_err(|_| Error::ShuttingDown)?;
+            let slot = jobs.reserve().await.map_err(|_| status.closed_error())?;
+            slot.send(job.into_job(permit));
             Ok(())
         })
     }
@@ -88,9 +88,9 @@ impl JobSender {
     }
 }
 
-impl Entry {
-    fn with(self, room: OwnedSemaphorePermit) -> Job {
+impl UnqueuedJob {
+    fn into_job(self, permit: OwnedSemaphorePermit) -> Job {
         let Self { write, answer, bytes } = self;
-        Job { write, answer, room, bytes }
+        Job { write, answer, permit, bytes }
     }
 }

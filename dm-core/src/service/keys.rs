@@ -1,6 +1,6 @@
 //! Calls that publish and look up keys.
 
-use super::handle::{Service, misaligned};
+use super::handle::{Service, outcome_mismatch};
 use crate::config::KeyPolicy;
 use crate::device::Principal;
 use crate::error::Error;
@@ -39,7 +39,7 @@ impl Service {
         let write = PublishKey { user: who.user, key, binding, at: self.now() };
         match self.submit(Write::PublishKey(write)).await? {
             Outcome::KeyPublished { record, .. } => Ok(record),
-            _ => Err(misaligned()),
+            _ => Err(outcome_mismatch()),
         }
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
-use super::stage::{Stage, passed};
+use super::stage::{Stage, wait_until_past};
 use super::status::Status;
 use crate::error::Error;
 use crate::inbox::Notification;
@@ -20,7 +20,7 @@ pub(super) struct Job {
     pub(super) write: Write,
     pub(super) answer: oneshot::Sender<Result<Outcome, Error>>,
     /// Holds the job's share of the queue's bytes until it is answered.
-    pub(super) room: OwnedSemaphorePermit,
+    pub(super) permit: OwnedSemaphorePermit,
     pub(super) bytes: u32,
 }
 
@@ -32,7 +32,7 @@ pub(super) struct Lane {
     /// Taken from the channel, left for the next batch.
     pub(super) waiting: VecDeque<Job>,
     /// The last batch, until its callers are answered.
-    pub(super) committed: Option<Committed>,
+    pub(super) unanswered: Option<FinishedBatch>,
     pub(super) hints: mpsc::Sender<Vec<Notification>>,
     pub(super) status: Arc<Status>,
     pub(super) stage: watch::Receiver<Stage>,
@@ -41,15 +41,18 @@ pub(super) struct Lane {
 }
 
 /// A batch that the store is done with, and who waits for it.
-pub(super) struct Committed {
+pub(super) struct FinishedBatch {
     result: Result<Vec<Outcome>, StoreError>,
-    answers: Vec<Answer>,
+    callers: Vec<Caller>,
     /// How long the store took.
     took: Duration,
 }
 
-/// Where an outcome goes, and the room that is free then.
-type Answer = (oneshot::Sender<Result<Outcome, Error>>, OwnedSemaphorePermit);
+/// A caller that waits for its outcome, with its share of the queue's bytes.
+struct Caller {
+    answer: oneshot::Sender<Result<Outcome, Error>>,
+    permit: OwnedSemaphorePermit,
+}
 
 impl Lane {
     /// Takes batches until the service stops, or until nobody is left who could send one.
@@ -71,12 +74,12 @@ impl Lane {
     /// wait. Returns whether there are any; there are none when all senders are gone, or the
     /// service is shutting down.
     async fn receive(&mut self) -> bool {
-        self.take_queued();
-        if let Some(committed) = &self.committed
-            && committed.answers.len() > self.waiting.len()
+        self.take_from_channel();
+        if let Some(batch) = &self.unanswered
+            && batch.callers.len() > self.waiting.len()
         {
-            let (answered, at_most) = (committed.answers.len(), committed.took / 4);
-            self.answer_committed();
+            let (answered, at_most) = (batch.callers.len(), batch.took / 4);
+            self.answer_finished_batch();
             self.gather(answered, at_most).await;
         }
         let mut taken = Vec::new();
@@ -84,7 +87,7 @@ impl Lane {
             let count = tokio::select! {
                 count = self.jobs.recv_many(&mut taken, self.batch) => count,
                 // Refuses what comes from now on; what is queued is still received.
-                () = passed(&mut self.stage, Stage::Running), if !self.jobs.is_closed() => {
+                () = wait_until_past(&mut self.stage, Stage::Running), if !self.jobs.is_closed() => {
                     self.jobs.close();
                     continue;
                 }
@@ -115,12 +118,12 @@ impl Lane {
         {
             before = Some(self.waiting.len());
             tokio::task::yield_now().await;
-            self.take_queued();
+            self.take_from_channel();
         }
     }
 
     /// Takes what is in the channel, up to a batch.
-    fn take_queued(&mut self) {
+    fn take_from_channel(&mut self) {
         while self.waiting.len() < self.batch
             && let Ok(job) = self.jobs.try_recv()
         {
@@ -141,38 +144,38 @@ impl Lane {
 
     async fn write_batch(&mut self, jobs: Vec<Job>) {
         let mut writes = Vec::with_capacity(jobs.len());
-        let mut answers = Vec::with_capacity(jobs.len());
+        let mut callers = Vec::with_capacity(jobs.len());
         for job in jobs {
             writes.push(job.write);
-            answers.push((job.answer, job.room));
+            callers.push(Caller { answer: job.answer, permit: job.permit });
         }
         metrics::histogram!("dm_batch_size").record(u32::try_from(writes.len()).unwrap_or(u32::MAX));
         let began = Instant::now();
-        let under_way = self.status.commits.begin(self.clock.now());
+        let in_flight = self.status.commits_in_flight.begin(self.clock.now());
         let store = Arc::clone(&self.store);
         let mut commit = store.commit(writes);
         // Handed to the store before the callers of the last batch are answered, so that it does
         // not stand still meanwhile: with 256 callers that was a tenth of the time.
-        let at_once = tokio::select! {
+        let immediate = tokio::select! {
             biased;
             result = &mut commit => Some(result),
             () = std::future::ready(()) => None,
         };
-        self.answer_committed();
-        let result = match at_once {
+        self.answer_finished_batch();
+        let result = match immediate {
             Some(result) => result,
             None => tokio::select! {
                 result = commit => result,
-                () = passed(&mut self.stage, Stage::Draining) => {
+                () = wait_until_past(&mut self.stage, Stage::Draining) => {
                     Err(StoreError::new(StoreErrorKind::OutcomeUnknown, "shut down during a commit"))
                 }
             },
         };
-        drop(under_way);
+        drop(in_flight);
         let took = began.elapsed();
         metrics::histogram!("dm_commit_seconds").record(took.as_secs_f64());
         let result = result.and_then(|outcomes| {
-            if outcomes.len() == answers.len() {
+            if outcomes.len() == callers.len() {
                 Ok(outcomes)
             } else {
                 Err(StoreError::new(
@@ -183,26 +186,26 @@ impl Lane {
         });
         self.status.failing.store(result.is_err(), Ordering::Relaxed);
         if result.is_err() {
-            self.status.failed.notify_one();
+            self.status.commit_failed.notify_one();
         }
-        self.committed = Some(Committed { result, answers, took });
+        self.unanswered = Some(FinishedBatch { result, callers, took });
     }
 
     /// Answers the callers of the last batch, if they are not answered yet, and passes its hints
     /// on.
-    fn answer_committed(&mut self) {
-        let Some(Committed { result, answers, .. }) = self.committed.take() else { return };
+    fn answer_finished_batch(&mut self) {
+        let Some(FinishedBatch { result, callers, .. }) = self.unanswered.take() else { return };
         match result {
             Ok(outcomes) => {
-                let hints = self.answer(outcomes, answers);
+                let hints = self.answer(outcomes, callers);
                 if !hints.is_empty() && self.hints.try_send(hints).is_err() {
                     metrics::counter!("dm_notify_dropped_total").increment(1);
                 }
             }
             Err(error) => {
-                tracing::warn!(writes = answers.len(), error = %error, cause = ?error, "commit failed");
+                tracing::warn!(writes = callers.len(), error = %error, cause = ?error, "commit failed");
                 metrics::counter!("dm_commit_failures_total").increment(1);
-                for (answer, _room) in answers {
+                for Caller { answer, permit: _permit } in callers {
                     let _ = answer.send(Err(error.clone().into()));
                 }
             }
@@ -210,12 +213,12 @@ impl Lane {
     }
 
     /// Answers callers, and returns what to notify.
-    fn answer(&self, outcomes: Vec<Outcome>, answers: Vec<Answer>) -> Vec<Notification> {
+    fn answer(&self, outcomes: Vec<Outcome>, callers: Vec<Caller>) -> Vec<Notification> {
         let mut hints = Vec::with_capacity(2 * outcomes.len());
-        for (mut outcome, (answer, _room)) in outcomes.into_iter().zip(answers) {
+        for (mut outcome, Caller { answer, permit: _permit }) in outcomes.into_iter().zip(callers) {
             hints.append(&mut outcome.take_appended());
             if matches!(outcome, Outcome::KeyPublished { changed: true, .. }) {
-                self.status.announce.notify_one();
+                self.status.key_published.notify_one();
             }
             // A caller that stopped waiting changes nothing: its write stands and is notified.
             let _ = answer.send(Ok(outcome));
@@ -227,11 +230,11 @@ impl Lane {
 /// However a lane ends, it is counted, and what it committed is answered.
 impl Drop for Lane {
     fn drop(&mut self) {
-        self.answer_committed();
+        self.answer_finished_batch();
         if std::thread::panicking() {
-            self.status.died.store(true, Ordering::Relaxed);
+            self.status.lane_panicked.store(true, Ordering::Relaxed);
             self.status.failing.store(true, Ordering::Relaxed);
         }
-        self.status.running.send_modify(|lanes| *lanes = lanes.saturating_sub(1));
+        self.status.running_lanes.send_modify(|lanes| *lanes = lanes.saturating_sub(1));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::handle::{Service, misaligned};
+use super::handle::{Service, outcome_mismatch};
 use crate::device::Principal;
 use crate::error::Error;
 use crate::ids::{ClientMessageId, ConversationId};
@@ -89,7 +89,7 @@ impl Service {
                 position: appended.sender_seq,
                 repeated: appended.repeated,
             }),
-            _ => Err(misaligned()),
+            _ => Err(outcome_mismatch()),
         }
     }
 

@@ -4,7 +4,7 @@
 //! lane commits it in one batch with other writes, and its hints go through the [`relay`] to the
 //! notifier. [`reads`] go to the store without a queue.
 //!
-//! - [`stage`], [`status`], [`under_way`]: the state of a running service.
+//! - [`stage`], [`status`], [`in_flight`]: the state of a running service.
 //! - [`queue`] has the lanes and chooses one for each write. [`job_sender`] sends to one lane,
 //!   within the limits of the queue. [`lane`] commits batches, one after the other.
 //! - [`own_task`], [`reads`], [`inbox_heads`]: reads that go on while nobody polls them.
@@ -30,7 +30,7 @@ mod reads;
 mod relay;
 mod stage;
 mod status;
-mod under_way;
+mod in_flight;
 
 pub use builder::ServiceBuilder;
 pub use conversations::{ConversationPage, Opened};
@@ -39,4 +39,4 @@ pub use health::Health;
 pub use housekeeping::Expired;
 pub use inbox::{Pending, PendingKind, PendingQuery};
 pub use messages::{SendMessage, Sent};
-pub(crate) use reads::Reading;
+pub(crate) use reads::StoreRead;

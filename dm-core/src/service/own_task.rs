@@ -55,7 +55,7 @@ where
             State::Done => return Poll::Pending,
         };
         match Pin::new(&mut task).poll(cx) {
-            Poll::Ready(done) => Poll::Ready(done.unwrap_or_else(|error| Err(lost(&error).into()))),
+            Poll::Ready(done) => Poll::Ready(done.unwrap_or_else(|error| Err(task_error(&error).into()))),
             Poll::Pending => {
                 self.state = State::Running(task);
                 Poll::Pending
@@ -73,7 +73,7 @@ impl<T, E> Drop for OwnTask<T, E> {
 }
 
 /// A task without an answer. A panic's text is the store's own, and stays out of the error.
-fn lost(error: &JoinError) -> StoreError {
+fn task_error(error: &JoinError) -> StoreError {
     if error.is_panic() {
         StoreError::new(StoreErrorKind::Engine, "the store panicked")
     } else {
@@ -108,7 +108,7 @@ mod tests {
             tell.notify_one();
             Ok(7)
         });
-        assert!(futures_poll(&mut work).await.is_none());
+        assert!(poll_once(&mut work).await.is_none());
         started.notify_one();
         done.notified().await;
         assert_eq!(work.await.unwrap(), 7);
@@ -122,7 +122,7 @@ mod tests {
             let _permit = held.acquire().await;
             std::future::pending().await
         });
-        assert!(futures_poll(&mut work).await.is_none());
+        assert!(poll_once(&mut work).await.is_none());
         assert_eq!(permits.available_permits(), 0);
         drop(work);
         assert!(permits.acquire().await.is_ok());
@@ -140,7 +140,7 @@ mod tests {
     }
 
     /// The output if a future is ready when polled once.
-    async fn futures_poll<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+    async fn poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
         std::future::poll_fn(|cx| match Pin::new(&mut *future).poll(cx) {
             Poll::Ready(output) => Poll::Ready(Some(output)),
             Poll::Pending => Poll::Ready(None),

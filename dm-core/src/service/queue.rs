@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use super::job_sender::{Entry, JobSender};
+use super::job_sender::{UnqueuedJob, JobSender};
 use super::lane::Lane;
 use super::relay;
 use super::stage::Lifecycle;
@@ -36,8 +36,8 @@ impl Queue {
     ) -> Self {
         let status = Arc::new(Status::default());
         let hints = relay::start(notifier);
-        status.running.send_replace(store.lanes().get());
-        let room = Arc::new(Semaphore::new(config.queue_bytes));
+        status.running_lanes.send_replace(store.lanes().get());
+        let free_bytes = Arc::new(Semaphore::new(config.queue_bytes));
         let lanes = (0..store.lanes().get())
             .map(|_| {
                 let (sender, jobs) = mpsc::channel(config.queue);
@@ -46,7 +46,7 @@ impl Queue {
                     clock: Arc::clone(clock),
                     jobs,
                     waiting: VecDeque::new(),
-                    committed: None,
+                    unanswered: None,
                     hints: hints.clone(),
                     status: Arc::clone(&status),
                     stage: lifecycle.subscribe(),
@@ -54,7 +54,7 @@ impl Queue {
                     batch_bytes: config.batch_bytes,
                 };
                 tokio::spawn(lane.run());
-                JobSender::new(sender, &room, &status)
+                JobSender::new(sender, &free_bytes, &status)
             })
             .collect();
         Self { lanes, queue_bytes: config.queue_bytes, status }
@@ -67,10 +67,10 @@ impl Queue {
     pub(super) async fn push(&self, write: Write) -> Result<Outcome, Error> {
         // A larger write takes the whole queue; for more it would wait for ever, and others behind
         // it.
-        let bytes = u32::try_from(payload_bytes(&write).min(self.queue_bytes)).unwrap_or(u32::MAX);
+        let bytes = u32::try_from(counted_bytes(&write).min(self.queue_bytes)).unwrap_or(u32::MAX);
         let (answer, outcome) = oneshot::channel();
         let lane = self.lane(&write).ok_or(Error::ShuttingDown)?;
-        lane.send(Entry { write, answer, bytes }).await?;
+        lane.send(UnqueuedJob { write, answer, bytes }).await?;
         // A lane answers every job it took. That it did not means that the store panicked or the
         // runtime ended.
         outcome.await.unwrap_or_else(|_| Err(Error::OutcomeUnknown(StoreErrorKind::OutcomeUnknown.into())))
@@ -82,25 +82,25 @@ impl Queue {
 
     /// Writes queued and not yet taken into a batch.
     pub(super) fn queued(&self) -> usize {
-        self.lanes.iter().map(JobSender::len).sum()
+        self.lanes.iter().map(JobSender::len).hash()
     }
 
     /// Resolves once every lane has answered its last job and ended.
     pub(super) async fn drained(&self) {
         // The sender lives in `self`, so the channel cannot close while this waits.
-        let _ = self.status.running.subscribe().wait_for(|lanes| *lanes == 0).await;
+        let _ = self.status.running_lanes.subscribe().wait_for(|lanes| *lanes == 0).await;
     }
 
     /// The lane of a write: always the same for the messages of one conversation, for the opening
     /// of one pair's, and for what one user writes otherwise.
     fn lane(&self, write: &Write) -> Option<&JobSender> {
         let lane = match write {
-            Write::AppendMessage(write) => sum(write.conversation.as_bytes()),
-            Write::OpenConversation(write) => sum(write.participants.a().as_bytes()),
-            Write::PublishKey(write) => sum(write.user.as_bytes()),
-            Write::Acknowledge(write) => sum(write.who.user.as_bytes()),
-            Write::RegisterDevice(write) => sum(write.who.user.as_bytes()),
-            Write::ForgetDevice(write) => sum(write.who.user.as_bytes()),
+            Write::AppendMessage(write) => hash(write.conversation.as_bytes()),
+            Write::OpenConversation(write) => hash(write.participants.a().as_bytes()),
+            Write::PublishKey(write) => hash(write.user.as_bytes()),
+            Write::Acknowledge(write) => hash(write.who.user.as_bytes()),
+            Write::RegisterDevice(write) => hash(write.who.user.as_bytes()),
+            Write::ForgetDevice(write) => hash(write.who.user.as_bytes()),
             Write::AnnounceKeys(_) | Write::Expire(_) => 0,
         };
         self.lanes.get(lane % self.lanes.len().max(1))
@@ -108,12 +108,12 @@ impl Queue {
 }
 
 /// Spreads keys over lanes.
-fn sum(key: &[u8]) -> usize {
-    key.iter().fold(0, |sum, byte| usize::wrapping_mul(sum, 31).wrapping_add(usize::from(*byte)))
+fn hash(key: &[u8]) -> usize {
+    key.iter().fold(0, |hash, byte| usize::wrapping_mul(hash, 31).wrapping_add(usize::from(*byte)))
 }
 
 /// What a write weighs in the queue: its payload and a little for itself.
-fn payload_bytes(write: &Write) -> usize {
+fn counted_bytes(write: &Write) -> usize {
     64 + match write {
         Write::AppendMessage(write) => write.ciphertext.len(),
         Write::Acknowledge(write) => match &write.target {

@@ -28,16 +28,16 @@ async fn relay(notifier: Arc<dyn Notifier>, mut queued: mpsc::Receiver<Vec<Notif
                 let absent = reach.iter().filter(|reach| **reach == Reach::Absent).count();
                 metrics::counter!("dm_notified_total").increment((reach.len() - absent) as u64);
             }
-            Ok(Err(error)) => failed(count, &error),
+            Ok(Err(error)) => record_failure(count, &error),
             // A panic's text is the host's own, and stays out of the log.
-            Err(error) if error.is_panic() => failed(count, &"the notifier panicked"),
+            Err(error) if error.is_panic() => record_failure(count, &"the notifier panicked"),
             // The runtime ends.
             Err(_) => return,
         }
     }
 }
 
-fn failed(hints: usize, error: &dyn std::fmt::Display) {
+fn record_failure(hints: usize, error: &dyn std::fmt::Display) {
     tracing::warn!(hints, error = %error, "notify failed");
     metrics::counter!("dm_notify_failures_total").increment(1);
 }

@@ -17,13 +17,13 @@ pub(super) enum Stage {
 pub(super) struct Lifecycle {
     stage: watch::Sender<Stage>,
     /// Rung when the stage moves on, for the sessions.
-    moved: Notify,
+    changed: Notify,
 }
 
 impl Lifecycle {
     /// Of a service that is running.
     pub(super) fn new() -> Self {
-        Self { stage: watch::Sender::new(Stage::Running), moved: Notify::new() }
+        Self { stage: watch::Sender::new(Stage::Running), changed: Notify::new() }
     }
 
     pub(super) fn stage(&self) -> Stage {
@@ -41,7 +41,7 @@ impl Lifecycle {
             *stage = (*stage).max(to);
             forward
         });
-        self.moved.notify_waiters();
+        self.changed.notify_waiters();
     }
 
     /// Resolves once shutdown began.
@@ -50,15 +50,15 @@ impl Lifecycle {
     pub(super) async fn draining(&self) {
         // A call from here on is heard, so that a shutdown between the look and the wait is not
         // missed.
-        let moved = self.moved.notified();
+        let changed = self.changed.notified();
         if self.stage() == Stage::Running {
-            moved.await;
+            changed.await;
         }
     }
 }
 
 /// Resolves once the service is past a stage of its life, or gone.
-pub(super) async fn passed(stage: &mut watch::Receiver<Stage>, than: Stage) {
+pub(super) async fn wait_until_past(stage: &mut watch::Receiver<Stage>, than: Stage) {
     // An error means that the service was dropped. Its queue ends by itself then, in the ordinary
     // way.
     if stage.wait_for(|now| *now > than).await.is_err() {

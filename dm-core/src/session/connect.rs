@@ -5,7 +5,7 @@ use super::delivery::SessionEnd;
 use super::stream::Session;
 use crate::device::Principal;
 use crate::error::Error;
-use crate::hub::Kind;
+use crate::hub::ConnectionKind;
 use crate::service::Service;
 use crate::store::{DeviceStart, InboxQuery};
 
@@ -33,11 +33,11 @@ impl Service {
         // In this order no entry is missed between the backlog and the hints. Entries committed
         // from here on are hinted to the mailbox, entries committed before are read from the store,
         // and an entry that comes both ways is recognized by its number.
-        let place = self.hub().enter(who, Kind::Device, self.now());
+        let guard = self.hub().add_connection(who, ConnectionKind::Device, self.now());
         // Boxed, because the task that connects goes on with the session: without the box that task
         // would stay as large as the future of a commit.
         let cursor = Box::pin(self.register(who, start)).await?;
-        Ok(Session::new(self.clone(), who.clone(), place, cursor))
+        Ok(Session::new(self.clone(), who.clone(), guard, cursor))
     }
 
     /// Follows a user's inbox from its newest entry on, for clients without cursors, such as those
@@ -56,8 +56,8 @@ impl Service {
     /// # Errors
     /// Only the errors common to all calls; see [`Service`].
     pub async fn follow(&self, who: &Principal) -> Result<Session, Error> {
-        let place = self.hub().enter(who, Kind::Follower, self.now());
+        let guard = self.hub().add_connection(who, ConnectionKind::Follower, self.now());
         let head = self.store().inbox(InboxQuery::of_head(who.user)).await?.head;
-        Ok(Session::new(self.clone(), who.clone(), place, head))
+        Ok(Session::new(self.clone(), who.clone(), guard, head))
     }
 }

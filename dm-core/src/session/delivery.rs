@@ -4,7 +4,7 @@
 use super::stream::Session;
 use crate::disconnect::DisconnectReason;
 use crate::error::Error;
-use crate::hub::Ended;
+use crate::hub::EndCause;
 use crate::inbox::{Gap, InboxEntry};
 use crate::numbers::InboxSeq;
 #[cfg(doc)]
@@ -43,11 +43,11 @@ pub enum SessionEnd {
     Failed(#[source] Error),
 }
 
-impl From<Ended> for SessionEnd {
-    fn from(cause: Ended) -> Self {
+impl From<EndCause> for SessionEnd {
+    fn from(cause: EndCause) -> Self {
         match cause {
-            Ended::Replaced => Self::Replaced,
-            Ended::Disconnected(reason) => Self::Disconnected(reason),
+            EndCause::Replaced => Self::Replaced,
+            EndCause::Disconnected(reason) => Self::Disconnected(reason),
         }
     }
 }

@@ -8,7 +8,7 @@ use super::delivery::SessionEnd;
 use super::stream::Session;
 use crate::device::Principal;
 use crate::error::Error;
-use crate::hub::{Kind, Mailbox};
+use crate::hub::{ConnectionKind, Connection};
 use crate::service::Service;
 use crate::store::{AckTarget, Acknowledged};
 
@@ -17,7 +17,7 @@ use crate::store::{AckTarget, Acknowledged};
 pub struct SessionHandle {
     pub(super) service: Service,
     pub(super) who: Principal,
-    pub(super) mailbox: Arc<Mailbox>,
+    pub(super) connection: Arc<Connection>,
 }
 
 impl SessionHandle {
@@ -31,15 +31,15 @@ impl SessionHandle {
     /// # Errors
     /// As [`Service::acknowledge`], and [`Error::NotFound`] if the device was forgotten.
     pub async fn acknowledge(&self, target: AckTarget) -> Result<Acknowledged, Error> {
-        let acknowledged = match self.mailbox.kind() {
-            Kind::Device => self.service.acknowledge_registered(&self.who, &target).await?,
-            Kind::Follower => Some(self.service.acknowledge(&self.who, target.clone()).await?),
+        let acknowledged = match self.connection.kind() {
+            ConnectionKind::Device => self.service.acknowledge_registered(&self.who, &target).await?,
+            ConnectionKind::Follower => Some(self.service.acknowledge(&self.who, target.clone()).await?),
         };
         let acknowledged = acknowledged.ok_or_else(|| {
-            self.mailbox.forgotten();
+            self.connection.end_as_forgotten();
             Error::NotFound
         })?;
-        self.mailbox.acknowledged(acknowledged.cursor, Some(&target));
+        self.connection.remove_acknowledged(acknowledged.cursor, Some(&target));
         Ok(acknowledged)
     }
 }

@@ -10,11 +10,11 @@ use tokio::sync::oneshot;
 use super::delivery::{Delivery, SessionEnd};
 use super::handle::SessionHandle;
 use crate::device::Principal;
-use crate::hub::{Found, Hint, Kind, Place};
+use crate::hub::{NextHint, Hint, ConnectionKind, ConnectionGuard};
 use crate::ids::MessageId;
 use crate::inbox::{Gap, InboxEntry};
 use crate::numbers::InboxSeq;
-use crate::service::{Reading, Service};
+use crate::service::{StoreRead, Service};
 use crate::store::{AckTarget, DeviceState, InboxPage, InboxQuery, OwnEntries, StoreError};
 
 /// Entries read from the store at once, at most.
@@ -32,7 +32,7 @@ const OWN_RUN: u64 = 256;
 pub struct Session {
     service: Service,
     who: Principal,
-    place: Place,
+    guard: ConnectionGuard,
     /// The newest entry delivered or passed over.
     last: InboxSeq,
     /// The newest entry delivered. What the session passed over since then it has to acknowledge
@@ -42,11 +42,11 @@ pub struct Session {
     page: Page,
     /// The read of the next page. It outlives a dropped `next`, so that a host whose loop wakes
     /// often does not begin it again and again.
-    reading: Option<Reading<InboxPage>>,
+    page_read: Option<StoreRead<InboxPage>>,
     /// The question for the newest number, likewise: every hint may have been lost.
-    asked: Option<oneshot::Receiver<InboxSeq>>,
+    head_answer: Option<oneshot::Receiver<InboxSeq>>,
     /// The look for acknowledgements, likewise.
-    looking: Option<Reading<Vec<DeviceState>>>,
+    devices_read: Option<StoreRead<Vec<DeviceState>>>,
     /// Whether the store has to be read before hints are taken.
     behind: bool,
     caught_up: bool,
@@ -64,18 +64,18 @@ struct Page {
 }
 
 impl Session {
-    pub(super) fn new(service: Service, who: Principal, place: Place, last: InboxSeq) -> Self {
-        let follows = place.mailbox.kind() == Kind::Follower;
+    pub(super) fn new(service: Service, who: Principal, guard: ConnectionGuard, last: InboxSeq) -> Self {
+        let follows = guard.connection.kind() == ConnectionKind::Follower;
         Self {
             service,
             who,
-            place,
+            guard,
             last,
             delivered: last,
             page: Page::default(),
-            reading: None,
-            asked: None,
-            looking: None,
+            page_read: None,
+            head_answer: None,
+            devices_read: None,
             behind: !follows,
             caught_up: follows,
             poll: None,
@@ -93,7 +93,7 @@ impl Session {
     /// for the newest number is asked together with other sessions, and goes on without it.
     pub async fn next(&mut self) -> Result<Delivery, SessionEnd> {
         loop {
-            if let Some(cause) = self.place.mailbox.ended() {
+            if let Some(cause) = self.guard.connection.end_cause() {
                 return Err(cause.into());
             }
             if self.service.is_draining() {
@@ -105,16 +105,16 @@ impl Session {
             }
             // Nothing depends on this look any more: its result, a failure perhaps, is not for the
             // next time.
-            self.looking = None;
-            if let Some(delivery) = self.next_of_page() {
+            self.devices_read = None;
+            if let Some(delivery) = self.next_from_page() {
                 return Ok(delivery);
             }
             if self.behind {
-                self.read().await?;
+                self.read_page().await?;
             } else if !self.caught_up {
                 self.caught_up = true;
                 return Ok(Delivery::CaughtUp { position: self.last });
-            } else if let Some(delivery) = self.next_hint() {
+            } else if let Some(delivery) = self.next_from_hints() {
                 return Ok(delivery);
             } else if !self.behind {
                 self.behind = self.wait_for_hint().await;
@@ -130,11 +130,11 @@ impl Session {
     /// # Cancel safety
     /// Dropping the future loses nothing.
     pub fn ended(&self) -> impl Future<Output = SessionEnd> + Send + use<> {
-        let (service, mailbox) = (self.service.clone(), Arc::clone(&self.place.mailbox));
+        let (service, connection) = (self.service.clone(), Arc::clone(&self.guard.connection));
         async move {
             tokio::select! {
                 biased;
-                cause = mailbox.over() => cause.into(),
+                cause = connection.wait_for_end() => cause.into(),
                 () = service.draining() => SessionEnd::ShuttingDown,
             }
         }
@@ -159,32 +159,32 @@ impl Session {
         SessionHandle {
             service: self.service.clone(),
             who: self.who.clone(),
-            mailbox: Arc::clone(&self.place.mailbox),
+            connection: Arc::clone(&self.guard.connection),
         }
     }
 
     fn is_device(&self) -> bool {
-        self.place.mailbox.kind() == Kind::Device
+        self.guard.connection.kind() == ConnectionKind::Device
     }
 
     /// Deliveries that may follow before the client acknowledges any.
-    fn room(&self) -> usize {
+    fn window_room(&self) -> usize {
         if self.is_device() {
-            self.service.config().window.saturating_sub(self.place.mailbox.outstanding())
+            self.service.config().window.saturating_sub(self.guard.connection.outstanding())
         } else {
             PAGE
         }
     }
 
     fn has_room(&self) -> bool {
-        self.room() > 0
+        self.window_room() > 0
     }
 
     /// The next delivery of the page in hand.
-    fn next_of_page(&mut self) -> Option<Delivery> {
+    fn next_from_page(&mut self) -> Option<Delivery> {
         if let Some(gap) = self.page.gap.take() {
             metrics::counter!("dm_gaps_total").increment(1);
-            self.note(gap.to, None);
+            self.record_delivery(gap.to, None);
             return Some(Delivery::Gap(gap));
         }
         if let Some(entry) = self.page.entries.pop_front() {
@@ -197,12 +197,12 @@ impl Session {
     }
 
     /// The next delivery among the hints.
-    fn next_hint(&mut self) -> Option<Delivery> {
+    fn next_from_hints(&mut self) -> Option<Delivery> {
         loop {
-            let hint = match self.place.mailbox.take() {
-                Found::Hint(hint) => hint,
-                Found::Nothing => return None,
-                Found::Behind => {
+            let hint = match self.guard.connection.next_hint() {
+                NextHint::Hint(hint) => hint,
+                NextHint::Empty => return None,
+                NextHint::Behind => {
                     self.behind = true;
                     return None;
                 }
@@ -234,15 +234,15 @@ impl Session {
     }
 
     fn deliver(&mut self, entry: InboxEntry) -> Delivery {
-        self.note(entry.seq, entry.message().map(|message| message.id));
+        self.record_delivery(entry.seq, entry.message().map(|message| message.id));
         Delivery::Entry(entry)
     }
 
-    fn note(&mut self, seq: InboxSeq, message: Option<MessageId>) {
+    fn record_delivery(&mut self, seq: InboxSeq, message: Option<MessageId>) {
         self.last = seq;
         self.delivered = seq;
         if self.is_device() {
-            self.place.mailbox.delivered(seq, message);
+            self.guard.connection.add_outstanding(seq, message);
         }
         metrics::counter!("dm_delivered_total").increment(1);
     }
@@ -253,7 +253,7 @@ impl Session {
     fn pass_over(&mut self, through: InboxSeq) {
         self.last = through;
         let run = through.get() - self.delivered.get();
-        if self.is_device() && run >= OWN_RUN && self.place.mailbox.outstanding() == 0 {
+        if self.is_device() && run >= OWN_RUN && self.guard.connection.outstanding() == 0 {
             self.delivered = through;
             let handle = self.handle();
             // Detached: if it fails, the next run makes up for it.
@@ -262,7 +262,7 @@ impl Session {
     }
 
     /// Reads the next page from the store. Until it is there nothing is delivered or passed over.
-    async fn read(&mut self) -> Result<(), SessionEnd> {
+    async fn read_page(&mut self) -> Result<(), SessionEnd> {
         let query = InboxQuery {
             who: self.who.clone(),
             after: self.last,
@@ -272,8 +272,8 @@ impl Session {
             limit: PAGE,
             max_bytes: PAGE_BYTES,
         };
-        let page = self.reading.get_or_insert_with(|| self.service.store().inbox(query)).await;
-        self.reading = None;
+        let page = self.page_read.get_or_insert_with(|| self.service.store().inbox(query)).await;
+        self.page_read = None;
         let page = page.and_then(|page| page.leading_on(self.last)).map_err(failed)?;
         self.behind = page.through < page.head;
         let gap = page.gap_after(self.last).filter(|_| self.is_device());
@@ -284,64 +284,64 @@ impl Session {
     /// Waits for a hint, and asks for the newest number at each poll, because every hint may have
     /// been lost. Returns whether the store has to be read.
     async fn wait_for_hint(&mut self) -> bool {
-        let Some(asked) = &mut self.asked else {
-            if self.wait().await == Woken::ByPoll {
-                self.asked = Some(self.service.inbox_head(self.who.user));
+        let Some(head_answer) = &mut self.head_answer else {
+            if self.wait_for_change().await == WakeReason::PollDue {
+                self.head_answer = Some(self.service.inbox_head(self.who.user));
             }
             return false;
         };
         let head = tokio::select! {
             biased;
-            head = asked => head,
-            () = self.place.mailbox.rung() => return false,
+            head = head_answer => head,
+            () = self.guard.connection.changed() => return false,
             () = self.service.draining() => return false,
         };
-        self.asked = None;
+        self.head_answer = None;
         // Without an answer the read says what is wrong.
         head.map_or(true, |head| head > self.last)
     }
 
-    /// Waits for acknowledgements: those through a handle of this session, and, by looking into the
+    /// Waits for acknowledgements: those through a handle of this session, and, by devices_read into the
     /// store at each poll, others.
     async fn wait_for_room(&mut self) -> Result<(), SessionEnd> {
-        let Some(looking) = &mut self.looking else {
-            if self.wait().await == Woken::ByPoll {
-                self.looking = Some(self.service.store().devices(self.who.user));
+        let Some(devices_read) = &mut self.devices_read else {
+            if self.wait_for_change().await == WakeReason::PollDue {
+                self.devices_read = Some(self.service.store().devices(self.who.user));
             }
             return Ok(());
         };
         let devices = tokio::select! {
             biased;
-            devices = looking => devices,
-            () = self.place.mailbox.rung() => return Ok(()),
+            devices = devices_read => devices,
+            () = self.guard.connection.changed() => return Ok(()),
             () = self.service.draining() => return Ok(()),
         };
-        self.looking = None;
+        self.devices_read = None;
         match devices.map_err(failed)?.into_iter().find(|state| state.device == self.who.device) {
-            Some(state) => self.place.mailbox.acknowledged(state.cursor, None),
-            None => self.place.mailbox.forgotten(),
+            Some(state) => self.guard.connection.remove_acknowledged(state.cursor, None),
+            None => self.guard.connection.end_as_forgotten(),
         }
         Ok(())
     }
 
     /// Waits for the mailbox, the service's end or the poll interval.
-    async fn wait(&mut self) -> Woken {
+    async fn wait_for_change(&mut self) -> WakeReason {
         let poll = self.poll.get_or_insert_with(|| self.service.poll_timer());
         tokio::select! {
-            () = self.place.mailbox.rung() => Woken::ByBell,
-            () = self.service.draining() => Woken::ByBell,
+            () = self.guard.connection.changed() => WakeReason::Changed,
+            () = self.service.draining() => WakeReason::Changed,
             () = poll => {
                 self.poll = None;
-                Woken::ByPoll
+                WakeReason::PollDue
             }
         }
     }
 }
 
 #[derive(PartialEq, Eq)]
-enum Woken {
-    ByBell,
-    ByPoll,
+enum WakeReason {
+    Changed,
+    PollDue,
 }
 
 impl std::fmt::Debug for Session {

@@ -42,14 +42,14 @@ impl std::fmt::Debug for MemoryStore {
 #[derive(Default)]
 struct State {
     users: HashMap<UserId, UserState>,
-    conversations: HashMap<ConversationId, Thread>,
+    conversations: HashMap<ConversationId, ConversationLog>,
     pairs: HashMap<Participants, ConversationId>,
     /// Where each message is in the two inboxes.
-    messages: HashMap<MessageId, Filed>,
+    messages: HashMap<MessageId, StoredMessage>,
     /// What each client id was used for.
     client_ids: HashMap<(UserId, ClientMessageId), MessageId>,
     /// Publications whose peers are not all told: how far each is in its user's conversations.
-    announcements: BTreeMap<UserId, Progress>,
+    announcements: BTreeMap<UserId, Announcement>,
 }
 
 #[derive(Default)]
@@ -71,20 +71,20 @@ struct Device {
     acknowledged: BTreeSet<InboxSeq>,
 }
 
-struct Thread {
+struct ConversationLog {
     conversation: Conversation,
     /// Message *n* at index *n - 1*.
     messages: Vec<Arc<Message>>,
 }
 
-struct Filed {
+struct StoredMessage {
     message: Arc<Message>,
     sender_seq: InboxSeq,
     recipient_seq: InboxSeq,
     recipient: UserId,
 }
 
-struct Progress {
+struct Announcement {
     next: usize,
     end: usize,
 }
@@ -120,7 +120,7 @@ impl Store for MemoryStore {
     }
 
     async fn conversation(&self, id: ConversationId) -> Result<Option<ConversationState>, StoreError> {
-        Ok(self.lock().conversations.get(&id).map(Thread::state))
+        Ok(self.lock().conversations.get(&id).map(ConversationLog::state))
     }
 
     async fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ConversationState>, StoreError> {

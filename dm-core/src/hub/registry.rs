@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::mailbox::{Ended, Kind, Mailbox};
+use super::connection::{EndCause, ConnectionKind, Connection};
 use super::term::{SessionId, Term};
 use super::watch::{HubWatch, Watches};
 use crate::device::{DeviceId, Principal};
@@ -39,10 +39,10 @@ pub(super) struct Inner {
     pub(super) new_claims: Watches,
     pub(super) node: NodeId,
     /// Device sessions that began here.
-    pub(super) begun: AtomicU64,
+    pub(super) sessions_started: AtomicU64,
 }
 
-type Connections = HashMap<UserId, Vec<Arc<Mailbox>>>;
+type Connections = HashMap<UserId, Vec<Arc<Connection>>>;
 
 impl Hub {
     /// A hub without connections.
@@ -55,7 +55,7 @@ impl Hub {
             watches: Watches::default(),
             new_claims: Watches::default(),
             node: NodeId::from_bytes(node),
-            begun: AtomicU64::new(0),
+            sessions_started: AtomicU64::new(0),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -98,42 +98,42 @@ impl Hub {
     /// Passes on a hint that came without its entry: sessions that are not that far read the store. A hint with its
     /// entry goes through [`notify`](Notifier::notify).
     pub fn hint(&self, hint: &EntryHint) -> Reach {
-        self.tell(hint.user, hint.origin.as_ref(), |mailbox| {
-            mailbox.offer_number(hint.seq, hint.origin.as_ref() == Some(mailbox.device()));
+        self.for_connections(hint.user, hint.origin.as_ref(), |connection| {
+            connection.push_number(hint.seq, hint.origin.as_ref() == Some(connection.device()));
         })
     }
 
     /// Has the sessions of a user read the store: for when hints may have been lost.
     pub fn recheck(&self, user: UserId) {
-        self.tell(user, None, Mailbox::fall_behind);
+        self.for_connections(user, None, Connection::fall_behind);
     }
 
-    /// Does something to every mailbox of a user. Answers whether one is another device's than the one left out.
-    pub(super) fn tell(&self, user: UserId, leave_out: Option<&DeviceId>, offer: impl Fn(&Mailbox)) -> Reach {
+    /// Does something to every connection of a user. Answers whether one is another device's than the one left out.
+    pub(super) fn for_connections(&self, user: UserId, leave_out: Option<&DeviceId>, offer: impl Fn(&Connection)) -> Reach {
         let mut reach = Reach::Absent;
-        for mailbox in self.shard(user).get(&user).into_iter().flatten() {
-            offer(mailbox);
-            if leave_out != Some(mailbox.device()) {
+        for connection in self.shard(user).get(&user).into_iter().flatten() {
+            offer(connection);
+            if leave_out != Some(connection.device()) {
                 reach = Reach::Connected;
             }
         }
         reach
     }
 
-    /// Gives a connection a mailbox, which is its place until that is dropped.
-    pub(crate) fn enter(&self, who: &Principal, kind: Kind, now: Timestamp) -> Place {
+    /// Gives a connection a connection, which is its place until that is dropped.
+    pub(crate) fn add_connection(&self, who: &Principal, kind: ConnectionKind, now: Timestamp) -> ConnectionGuard {
         let mut connections = self.shard(who.user);
-        let boxes = connections.entry(who.user).or_default();
-        if boxes.is_empty() {
+        let of_user = connections.entry(who.user).or_default();
+        if of_user.is_empty() {
             self.inner.watches.changed(who.user);
         }
         let mut term = None;
-        if kind == Kind::Device {
+        if kind == ConnectionKind::Device {
             let mut over = None;
-            boxes.retain(|other| {
-                let same = other.kind() == Kind::Device && *other.device() == who.device;
+            of_user.retain(|other| {
+                let same = other.kind() == ConnectionKind::Device && *other.device() == who.device;
                 if same {
-                    other.end(Ended::Replaced);
+                    other.end(EndCause::Replaced);
                     over = over.max(other.term());
                 }
                 !same
@@ -141,19 +141,19 @@ impl Hub {
             term = Some(self.next_term(now, over));
             self.inner.new_claims.add(who.user);
         }
-        let mailbox = Arc::new(Mailbox::new(who.device.clone(), kind, term));
-        boxes.push(Arc::clone(&mailbox));
+        let connection = Arc::new(Connection::new(who.device.clone(), kind, term));
+        of_user.push(Arc::clone(&connection));
         drop(connections);
         metrics::gauge!("dm_sessions").increment(1);
-        Place { hub: self.clone(), user: who.user, mailbox }
+        ConnectionGuard { hub: self.clone(), user: who.user, connection }
     }
 
-    fn leave(&self, user: UserId, mailbox: &Arc<Mailbox>) {
+    fn remove_connection(&self, user: UserId, connection: &Arc<Connection>) {
         metrics::gauge!("dm_sessions").decrement(1);
         let mut connections = self.shard(user);
-        if let Some(boxes) = connections.get_mut(&user) {
-            boxes.retain(|other| !Arc::ptr_eq(other, mailbox));
-            if boxes.is_empty() {
+        if let Some(of_user) = connections.get_mut(&user) {
+            of_user.retain(|other| !Arc::ptr_eq(other, connection));
+            if of_user.is_empty() {
                 connections.remove(&user);
                 self.inner.watches.changed(user);
                 self.inner.new_claims.remove(user);
@@ -169,7 +169,7 @@ impl Hub {
     }
 
     fn next_session(&self) -> SessionId {
-        SessionId { node: self.inner.node, number: self.inner.begun.fetch_add(1, Ordering::Relaxed) }
+        SessionId { node: self.inner.node, number: self.inner.sessions_started.fetch_add(1, Ordering::Relaxed) }
     }
 
     pub(super) fn shard(&self, user: UserId) -> MutexGuard<'_, Connections> {
@@ -190,16 +190,16 @@ impl std::fmt::Debug for Hub {
     }
 }
 
-/// A mailbox in the hub's table; dropping it takes the mailbox out.
-pub(crate) struct Place {
+/// A connection in the hub's table; dropping it takes the connection out.
+pub(crate) struct ConnectionGuard {
     hub: Hub,
     user: UserId,
-    pub(crate) mailbox: Arc<Mailbox>,
+    pub(crate) connection: Arc<Connection>,
 }
 
-impl Drop for Place {
+impl Drop for ConnectionGuard {
     fn drop(&mut self) {
-        self.hub.leave(self.user, &self.mailbox);
+        self.hub.remove_connection(self.user, &self.connection);
     }
 }
 

@@ -8,7 +8,7 @@ use crate::time::Timestamp;
 
 /// Calls of one kind that are under way. Clones share them.
 #[derive(Clone, Default)]
-pub(super) struct UnderWay(Arc<Mutex<Calls>>);
+pub(super) struct InFlight(Arc<Mutex<Calls>>);
 
 #[derive(Default)]
 struct Calls {
@@ -18,20 +18,20 @@ struct Calls {
 }
 
 /// A call that is under way until this is dropped.
-pub(super) struct Call {
-    calls: UnderWay,
+pub(super) struct InFlightCall {
+    calls: InFlight,
     number: u64,
 }
 
-impl UnderWay {
+impl InFlight {
     /// Notes that a call begins.
-    pub(super) fn begin(&self, now: Timestamp) -> Call {
+    pub(super) fn begin(&self, now: Timestamp) -> InFlightCall {
         let mut calls = self.lock();
         let number = calls.next;
         calls.next += 1;
         calls.began.insert(number, now);
         drop(calls);
-        Call { calls: self.clone(), number }
+        InFlightCall { calls: self.clone(), number }
     }
 
     /// The age of the call that began first; zero when none is under way.
@@ -46,7 +46,7 @@ impl UnderWay {
     }
 }
 
-impl Drop for Call {
+impl Drop for InFlightCall {
     fn drop(&mut self) {
         self.calls.lock().began.remove(&self.number);
     }
@@ -59,7 +59,7 @@ mod tests {
     #[test]
     fn the_oldest_call_is_the_one_that_began_first_and_is_not_over() {
         let at = Timestamp::from_millis;
-        let calls = UnderWay::default();
+        let calls = InFlight::default();
         assert_eq!(calls.oldest(at(5)), Duration::ZERO);
         let first = calls.begin(at(10));
         let second = calls.begin(at(20));

@@ -1,4 +1,4 @@
-//! The mailbox in which hints wait for a session, and the count of its deliveries without an
+//! The connection in which hints wait for a session, and the count of its deliveries without an
 //! acknowledgement.
 
 use std::collections::VecDeque;
@@ -22,23 +22,23 @@ const HINT_BYTES: usize = 64 * 1024;
 
 /// The kind of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum ConnectionKind {
     /// A device with a cursor: one at a time, with a window, its own entries left out.
     Device,
     /// Somebody who only watches what happens.
     Follower,
 }
 
-pub(crate) struct Mailbox {
+pub(crate) struct Connection {
     device: DeviceId,
-    kind: Kind,
+    kind: ConnectionKind,
     /// Not of the service's clock, which may be set: it is compared with spans only.
-    began: Instant,
+    started: Instant,
     state: Mutex<State>,
     /// Rung when there is something to look at. Only the session waits for it.
-    bell: Notify,
+    changed: Notify,
     /// Rung once, when the session ends, for whoever waits for that alone.
-    over: Notify,
+    end: Notify,
 }
 
 #[derive(Default)]
@@ -48,11 +48,11 @@ struct State {
     /// Hints were dropped since the session last looked: it has to read the store.
     behind: bool,
     /// Set once the session has to end.
-    ended: Option<Ended>,
+    end_cause: Option<EndCause>,
     /// The session's rank among those of its device. Followers have none.
     term: Option<Term>,
-    /// Whether the other nodes were told of that rank.
-    told: bool,
+    /// Whether the other nodes were announced of that rank.
+    announced: bool,
     /// Objections to the session so far.
     objections: u8,
     /// Delivered and not acknowledged, oldest first.
@@ -70,14 +70,14 @@ impl State {
 
 /// Why a session ends that did nothing wrong itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ended {
+pub(crate) enum EndCause {
     /// Another session of the device took over.
     Replaced,
     /// The host, or a forgotten device, ended it.
     Disconnected(DisconnectReason),
 }
 
-/// A hint that waits in a mailbox.
+/// A hint that waits in a connection.
 pub(crate) enum Hint {
     Entry(InboxEntry),
     /// An entry that came as its number only, and whether the session's own device caused it.
@@ -87,12 +87,12 @@ pub(crate) enum Hint {
     },
 }
 
-/// The content of a mailbox, as its session finds it.
-pub(crate) enum Found {
+/// The content of a connection, as its session finds it.
+pub(crate) enum NextHint {
     Hint(Hint),
     /// Some are missing.
     Behind,
-    Nothing,
+    Empty,
 }
 
 impl Hint {
@@ -104,33 +104,33 @@ impl Hint {
     }
 }
 
-impl Mailbox {
-    pub(crate) fn new(device: DeviceId, kind: Kind, term: Option<Term>) -> Self {
+impl Connection {
+    pub(crate) fn new(device: DeviceId, kind: ConnectionKind, term: Option<Term>) -> Self {
         let state = Mutex::new(State { term, ..State::default() });
-        Self { device, kind, began: Instant::now(), state, bell: Notify::new(), over: Notify::new() }
+        Self { device, kind, started: Instant::now(), state, changed: Notify::new(), end: Notify::new() }
     }
 
     pub(crate) const fn device(&self) -> &DeviceId {
         &self.device
     }
 
-    pub(crate) const fn kind(&self) -> Kind {
+    pub(crate) const fn kind(&self) -> ConnectionKind {
         self.kind
     }
 
     /// Leaves an entry, or the fact that a hint was dropped.
-    pub(crate) fn offer(&self, entry: &InboxEntry) {
-        self.leave(|| Hint::Entry(entry.clone()), entry.cost());
+    pub(crate) fn push_entry(&self, entry: &InboxEntry) {
+        self.push(|| Hint::Entry(entry.clone()), entry.cost());
     }
 
     /// Leaves a number, likewise.
-    pub(crate) fn offer_number(&self, seq: InboxSeq, own: bool) {
+    pub(crate) fn push_number(&self, seq: InboxSeq, own: bool) {
         let hint = Hint::Number { seq, own };
         let cost = hint.cost();
-        self.leave(|| hint, cost);
+        self.push(|| hint, cost);
     }
 
-    fn leave(&self, hint: impl FnOnce() -> Hint, cost: usize) {
+    fn push(&self, hint: impl FnOnce() -> Hint, cost: usize) {
         let mut state = self.lock();
         if !state.behind {
             let full = state.hints.len() == HINTS || state.bytes + cost > HINT_BYTES;
@@ -143,34 +143,34 @@ impl Mailbox {
             }
         }
         drop(state);
-        self.bell.notify_one();
+        self.changed.notify_one();
     }
 
     /// Has the session read the store.
     pub(crate) fn fall_behind(&self) {
         self.lock().fall_behind();
-        self.bell.notify_one();
+        self.changed.notify_one();
     }
 
     /// Ends the session. The first cause stays; answers whether this is it.
-    pub(crate) fn end(&self, cause: Ended) -> bool {
+    pub(crate) fn end(&self, cause: EndCause) -> bool {
         let mut state = self.lock();
-        let first = state.ended.is_none();
-        state.ended.get_or_insert(cause);
+        let first = state.end_cause.is_none();
+        state.end_cause.get_or_insert(cause);
         drop(state);
-        self.bell.notify_one();
-        self.over.notify_waiters();
+        self.changed.notify_one();
+        self.end.notify_waiters();
         first
     }
 
-    /// The time since the session began, in whole milliseconds, as other nodes are told it.
+    /// The time since the session started, in whole milliseconds, as other nodes are announced it.
     pub(crate) fn age(&self) -> Duration {
-        Duration::from_millis(u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX))
+        Duration::from_millis(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX))
     }
 
     /// Ends the session of a device that the store does not know any more.
-    pub(crate) fn forgotten(&self) {
-        self.end(Ended::Disconnected(DisconnectReason::DeviceForgotten));
+    pub(crate) fn end_as_forgotten(&self) {
+        self.end(EndCause::Disconnected(DisconnectReason::DeviceForgotten));
     }
 
     /// The session's rank, if it has one.
@@ -179,9 +179,9 @@ impl Mailbox {
     }
 
     /// The same, unless this or an earlier call gave it already.
-    pub(crate) fn take_term(&self) -> Option<Term> {
+    pub(crate) fn take_unannounced_term(&self) -> Option<Term> {
         let mut state = self.lock();
-        if std::mem::replace(&mut state.told, true) { None } else { state.term }
+        if std::mem::replace(&mut state.announced, true) { None } else { state.term }
     }
 
     /// Counts an objection to the session, this one included.
@@ -193,32 +193,32 @@ impl Mailbox {
 
     pub(crate) fn set_term(&self, term: Term) {
         let mut state = self.lock();
-        (state.term, state.told) = (Some(term), false);
+        (state.term, state.announced) = (Some(term), false);
     }
 
     /// Why the session has to end, once it has to.
-    pub(crate) fn ended(&self) -> Option<Ended> {
-        self.lock().ended
+    pub(crate) fn end_cause(&self) -> Option<EndCause> {
+        self.lock().end_cause
     }
 
     /// Waits until the session has to end. Takes no ring from the session. Cancel safe.
-    pub(crate) async fn over(&self) -> Ended {
+    pub(crate) async fn wait_for_end(&self) -> EndCause {
         loop {
             // Rings from here on are heard, so that an end between the look and the wait is not
             // missed.
-            let rung = self.over.notified();
-            if let Some(cause) = self.ended() {
+            let ended = self.end.notified();
+            if let Some(cause) = self.end_cause() {
                 return cause;
             }
-            rung.await;
+            ended.await;
         }
     }
 
     /// Takes the oldest hint.
-    pub(crate) fn take(&self) -> Found {
+    pub(crate) fn next_hint(&self) -> NextHint {
         let mut state = self.lock();
         if std::mem::take(&mut state.behind) {
-            return Found::Behind;
+            return NextHint::Behind;
         }
         match state.hints.pop_front() {
             Some(hint) => {
@@ -227,18 +227,18 @@ impl Mailbox {
                     // An idle session keeps no buffer.
                     state.hints = VecDeque::new();
                 }
-                Found::Hint(hint)
+                NextHint::Hint(hint)
             }
-            None => Found::Nothing,
+            None => NextHint::Empty,
         }
     }
 
     /// Waits for a hint, an acknowledgement or a take-over. Cancel safe.
-    pub(crate) async fn rung(&self) {
-        self.bell.notified().await;
+    pub(crate) async fn changed(&self) {
+        self.changed.notified().await;
     }
 
-    pub(crate) fn delivered(&self, seq: InboxSeq, message: Option<MessageId>) {
+    pub(crate) fn add_outstanding(&self, seq: InboxSeq, message: Option<MessageId>) {
         self.lock().outstanding.push_back((seq, message));
     }
 
@@ -247,7 +247,7 @@ impl Mailbox {
     }
 
     /// Takes what was acknowledged out of the window.
-    pub(crate) fn acknowledged(&self, cursor: InboxSeq, target: Option<&AckTarget>) {
+    pub(crate) fn remove_acknowledged(&self, cursor: InboxSeq, target: Option<&AckTarget>) {
         let mut state = self.lock();
         state.outstanding.retain(|(seq, message)| {
             let named = match target {
@@ -262,7 +262,7 @@ impl Mailbox {
             state.outstanding = VecDeque::new();
         }
         drop(state);
-        self.bell.notify_one();
+        self.changed.notify_one();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
