@@ -1,5 +1,5 @@
-//! The connection in which hints wait for a session, and the count of its deliveries without an
-//! acknowledgement.
+//! The hub's side of a session: the hints that wait for it, its outstanding deliveries, its term
+//! and its end.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,29 +15,32 @@ use crate::inbox::InboxEntry;
 use crate::numbers::InboxSeq;
 use crate::store::AckTarget;
 
-/// Hints that wait for one session. Past this the store is read instead, so a slow reader costs no memory.
+/// Most hints that wait for one session. Beyond this they are dropped and the session reads the
+/// store, so a slow reader costs no memory.
 const HINTS: usize = 64;
-/// Bytes of such hints. A single larger one is still kept.
+/// Most bytes of such hints. A single larger one is still kept.
 const HINT_BYTES: usize = 64 * 1024;
 
 /// The kind of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ConnectionKind {
-    /// A device with a cursor: one at a time, with a window, its own entries left out.
+    /// A device with a cursor and a window. It has one connection at a time and is not shown its
+    /// own entries.
     Device,
-    /// Somebody who only watches what happens.
+    /// A session of [`Service::follow`](crate::Service::follow).
     Follower,
 }
 
+/// A connection in the hub. The session and the hub share it.
 pub(crate) struct Connection {
     device: DeviceId,
     kind: ConnectionKind,
-    /// Not of the service's clock, which may be set: it is compared with spans only.
+    /// By the machine's monotonic clock and not by the service's clock, which may be set.
     started: Instant,
     state: Mutex<State>,
-    /// Rung when there is something to look at. Only the session waits for it.
+    /// Notified when the state has changed. Only the session waits for it.
     changed: Notify,
-    /// Rung once, when the session ends, for whoever waits for that alone.
+    /// Notified when the session has to end, for tasks that wait for the end alone.
     end: Notify,
 }
 
@@ -45,22 +48,23 @@ pub(crate) struct Connection {
 struct State {
     hints: VecDeque<Hint>,
     bytes: usize,
-    /// Hints were dropped since the session last looked: it has to read the store.
+    /// Whether hints were dropped since the session last took one. Then it has to read the store.
     behind: bool,
-    /// Set once the session has to end.
+    /// Set as soon as the session has to end.
     end_cause: Option<EndCause>,
-    /// The session's rank among those of its device. Followers have none.
+    /// The rank of the session among those of its device. Followers have none.
     term: Option<Term>,
-    /// Whether the other nodes were announced of that rank.
+    /// Whether the term was given out to be sent to the other nodes.
     announced: bool,
-    /// Objections to the session so far.
+    /// The number of objections to the session so far.
     objections: u8,
-    /// Delivered and not acknowledged, oldest first.
+    /// The entries delivered and not acknowledged, oldest first, each with its message's id if it
+    /// is about a message.
     outstanding: VecDeque<(InboxSeq, Option<MessageId>)>,
 }
 
 impl State {
-    /// What the store holds is read anyway, so no hint is worth keeping.
+    /// Drops all hints: the session will read the store, which has their entries, too.
     fn fall_behind(&mut self) {
         self.hints = VecDeque::new();
         self.bytes = 0;
@@ -68,30 +72,33 @@ impl State {
     }
 }
 
-/// Why a session ends that did nothing wrong itself.
+/// The reason for which the hub ends a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EndCause {
-    /// Another session of the device took over.
+    /// A newer session of the device took over.
     Replaced,
-    /// The host, or a forgotten device, ended it.
+    /// The host ended it, or its device was forgotten.
     Disconnected(DisconnectReason),
 }
 
-/// A hint that waits in a connection.
+/// A hint of a new entry.
 pub(crate) enum Hint {
+    /// A hint with the entry.
     Entry(InboxEntry),
-    /// An entry that came as its number only, and whether the session's own device caused it.
+    /// A hint with the entry's number only.
     Number {
         seq: InboxSeq,
+        /// Whether the session's own device caused the entry.
         own: bool,
     },
 }
 
-/// The content of a connection, as its session finds it.
+/// The answer to [`Connection::next_hint`].
 pub(crate) enum NextHint {
     Hint(Hint),
-    /// Some are missing.
+    /// Hints were dropped, so the session has to read the store.
     Behind,
+    /// No hint waits.
     Empty,
 }
 
@@ -118,12 +125,12 @@ impl Connection {
         self.kind
     }
 
-    /// Leaves an entry, or the fact that a hint was dropped.
+    /// Adds a hint with an entry. If there is no room, all hints are dropped instead.
     pub(crate) fn push_entry(&self, entry: &InboxEntry) {
         self.push(|| Hint::Entry(entry.clone()), entry.cost());
     }
 
-    /// Leaves a number, likewise.
+    /// Adds a hint with a number, likewise.
     pub(crate) fn push_number(&self, seq: InboxSeq, own: bool) {
         let hint = Hint::Number { seq, own };
         let cost = hint.cost();
@@ -146,13 +153,13 @@ impl Connection {
         self.changed.notify_one();
     }
 
-    /// Has the session read the store.
+    /// Makes the session read the store.
     pub(crate) fn fall_behind(&self) {
         self.lock().fall_behind();
         self.changed.notify_one();
     }
 
-    /// Ends the session. The first cause stays; answers whether this is it.
+    /// Ends the session. Returns whether this call ended it; otherwise the earlier cause stays.
     pub(crate) fn end(&self, cause: EndCause) -> bool {
         let mut state = self.lock();
         let first = state.end_cause.is_none();
@@ -163,48 +170,50 @@ impl Connection {
         first
     }
 
-    /// The time since the session started, in whole milliseconds, as other nodes are announced it.
+    /// The time since the session started, in whole milliseconds, which is the unit of claims.
     pub(crate) fn age(&self) -> Duration {
         Duration::from_millis(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX))
     }
 
-    /// Ends the session of a device that the store does not know any more.
+    /// Ends the session of a device that is not registered any more.
     pub(crate) fn end_as_forgotten(&self) {
         self.end(EndCause::Disconnected(DisconnectReason::DeviceForgotten));
     }
 
-    /// The session's rank, if it has one.
+    /// The rank of the session among those of its device; `None` for a follower.
     pub(crate) fn term(&self) -> Option<Term> {
         self.lock().term
     }
 
-    /// The same, unless this or an earlier call gave it already.
+    /// The term if no earlier call has returned it.
     pub(crate) fn take_unannounced_term(&self) -> Option<Term> {
         let mut state = self.lock();
         if std::mem::replace(&mut state.announced, true) { None } else { state.term }
     }
 
-    /// Counts an objection to the session, this one included.
+    /// Counts an objection to the session. Returns the number so far, this one included.
     pub(crate) fn count_objection(&self) -> u8 {
         let mut state = self.lock();
         state.objections = state.objections.saturating_add(1);
         state.objections
     }
 
+    /// Sets a new term, which is then to be announced.
     pub(crate) fn set_term(&self, term: Term) {
         let mut state = self.lock();
         (state.term, state.announced) = (Some(term), false);
     }
 
-    /// Why the session has to end, once it has to.
+    /// The reason why the session has to end; `None` while it goes on.
     pub(crate) fn end_cause(&self) -> Option<EndCause> {
         self.lock().end_cause
     }
 
-    /// Waits until the session has to end. Takes no ring from the session. Cancel safe.
+    /// Waits until the session has to end. It does not consume a notification of
+    /// [`changed`](Self::changed). Cancel safe.
     pub(crate) async fn wait_for_end(&self) -> EndCause {
         loop {
-            // Rings from here on are heard, so that an end between the look and the wait is not
+            // Created before the check, so that an end between the check and the wait is not
             // missed.
             let ended = self.end.notified();
             if let Some(cause) = self.end_cause() {
@@ -214,7 +223,7 @@ impl Connection {
         }
     }
 
-    /// Takes the oldest hint.
+    /// Takes the oldest hint, or the fact that hints were dropped.
     pub(crate) fn next_hint(&self) -> NextHint {
         let mut state = self.lock();
         if std::mem::take(&mut state.behind) {
@@ -233,27 +242,30 @@ impl Connection {
         }
     }
 
-    /// Waits for a hint, an acknowledgement or a take-over. Cancel safe.
+    /// Waits for a hint, an acknowledgement or the end. Cancel safe.
     pub(crate) async fn changed(&self) {
         self.changed.notified().await;
     }
 
+    /// Adds a delivery to the window.
     pub(crate) fn add_outstanding(&self, seq: InboxSeq, message: Option<MessageId>) {
         self.lock().outstanding.push_back((seq, message));
     }
 
+    /// The number of deliveries in the window.
     pub(crate) fn outstanding(&self) -> usize {
         self.lock().outstanding.len()
     }
 
-    /// Takes what was acknowledged out of the window.
+    /// Removes acknowledged deliveries from the window: those up to the cursor, and those that the
+    /// target names.
     pub(crate) fn remove_acknowledged(&self, cursor: InboxSeq, target: Option<&AckTarget>) {
         let mut state = self.lock();
         state.outstanding.retain(|(seq, message)| {
             let named = match target {
                 Some(AckTarget::Entries(seqs)) => seqs.contains(seq),
                 Some(AckTarget::Messages(ids)) => message.is_some_and(|id| ids.contains(&id)),
-                // The cursor is at what was named, or beyond it.
+                // The cursor is at the named number or beyond it.
                 Some(AckTarget::UpTo(_)) | None => false,
             };
             *seq > cursor && !named
@@ -266,7 +278,7 @@ impl Connection {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing panics while the state is locked; a poisoned one is whole.
+        // No code panics while it holds this lock, so even a poisoned state is consistent.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! The hub as the notifier of one node.
+//! The hub as the [`Notifier`] of one node.
 
 use async_trait::async_trait;
 

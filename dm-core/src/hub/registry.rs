@@ -1,4 +1,4 @@
-//! The table of connections.
+//! The hub: the registry of the connections of this process.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -17,17 +17,20 @@ use crate::notifier::{EntryHint, Reach};
 use crate::time::Timestamp;
 use crate::user::UserId;
 
-/// Shards of the table of connections, so that connecting and notifying seldom wait for each other.
+/// The number of shards, each with a lock of its own, so that connecting and notifying seldom wait
+/// for each other.
 const SHARDS: usize = 64;
 
-/// The connections of a service in this process, as a [`Notifier`]. Clones share them.
+/// The connections of a service in this process, and the [`Notifier`] that passes hints to their
+/// sessions. Clones share them.
 ///
-/// Every service has one, which [`Service::connect`](crate::Service::connect) fills and which brings
-/// hints to its sessions. A notifier across nodes gets it from
-/// [`ServiceBuilder::hub`](crate::ServiceBuilder::hub), and passes on what comes from other nodes.
+/// Every service has a hub. [`Service::connect`](crate::Service::connect) and
+/// [`Service::follow`](crate::Service::follow) add connections to it. A notifier between nodes gets
+/// it from [`ServiceBuilder::hub`](crate::ServiceBuilder::hub) and gives it the hints of other
+/// nodes.
 #[derive(Clone)]
 pub struct Hub {
-    /// Each session holds a clone.
+    /// Each session holds a clone, too.
     pub(super) inner: Arc<Inner>,
 }
 
@@ -35,10 +38,10 @@ pub(super) struct Inner {
     pub(super) shards: [Mutex<Connections>; SHARDS],
     pub(super) hasher: RandomState,
     pub(super) watches: Watches,
-    /// Watches of users with new device sessions.
+    /// The watches of users with new claims of device sessions.
     pub(super) new_claims: Watches,
     pub(super) node: NodeId,
-    /// Device sessions that began here.
+    /// The number of device sessions that have started here, from which their ids are made.
     pub(super) sessions_started: AtomicU64,
 }
 
@@ -60,67 +63,75 @@ impl Hub {
         Self { inner: Arc::new(inner) }
     }
 
-    /// The id of this process among the nodes.
+    /// The id of this process among the nodes, made when the hub was made.
     #[must_use]
     pub fn node(&self) -> NodeId {
         self.inner.node
     }
 
-    /// Connections at this moment.
+    /// The number of connections at this moment.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.inner.shards.iter().map(|shard| lock(shard).values().map(Vec::len).sum::<usize>()).sum()
     }
 
-    /// Whether a user has a session here.
+    /// Whether a user has a session in this process.
     #[must_use]
     pub fn is_connected(&self, user: UserId) -> bool {
         self.shard(user).contains_key(&user)
     }
 
-    /// Watches users come and go, beginning with those who are here: for what brings hints from other nodes, which
-    /// needs them only for users who are connected.
+    /// A watch of the users who connect and disconnect. It starts with the users who are connected
+    /// now. A notifier between nodes uses it to get hints only for connected users.
     #[must_use]
     pub fn watch(&self) -> HubWatch {
-        // With all of them locked nobody comes or goes between looking and watching.
+        // All shards are locked, so that nobody connects or disconnects before the watch has begun.
         let shards: Vec<_> = self.inner.shards.iter().map(lock).collect();
         self.inner.watches.begin(shards.iter().flat_map(|shard| shard.keys().copied()).collect())
     }
 
-    /// Watches users get new device sessions, beginning with those there are: for what tells other
-    /// nodes of [`claims`](Self::claims). It holds no more than the users who are connected.
+    /// A watch of the users with new [`claims`](Self::claims) of device sessions. It starts with
+    /// all users who are connected now. A notifier between nodes uses it to send claims to other
+    /// nodes. It holds no more users than are connected.
     #[must_use]
     pub fn watch_claims(&self) -> HubWatch {
         let shards: Vec<_> = self.inner.shards.iter().map(lock).collect();
         self.inner.new_claims.begin(shards.iter().flat_map(|shard| shard.keys().copied()).collect())
     }
 
-    /// Passes on a hint that came without its entry: sessions that are not that far read the store. A hint with its
-    /// entry goes through [`notify`](Notifier::notify).
+    /// Passes on a hint that has a number and no entry: sessions that have not got that entry read
+    /// the store. A hint with its entry goes through [`notify`](Notifier::notify).
     pub fn hint(&self, hint: &EntryHint) -> Reach {
         self.for_connections(hint.user, hint.origin.as_ref(), |connection| {
             connection.push_number(hint.seq, hint.origin.as_ref() == Some(connection.device()));
         })
     }
 
-    /// Has the sessions of a user read the store: for when hints may have been lost.
+    /// Makes the sessions of a user read the store, after hints may have been lost.
     pub fn recheck(&self, user: UserId) {
         self.for_connections(user, None, Connection::fall_behind);
     }
 
-    /// Does something to every connection of a user. Answers whether one is another device's than the one left out.
-    pub(super) fn for_connections(&self, user: UserId, leave_out: Option<&DeviceId>, offer: impl Fn(&Connection)) -> Reach {
+    /// Calls a function with every connection of a user. Returns whether one of them is that of
+    /// another device than `origin`.
+    pub(super) fn for_connections(
+        &self,
+        user: UserId,
+        origin: Option<&DeviceId>,
+        call: impl Fn(&Connection),
+    ) -> Reach {
         let mut reach = Reach::Absent;
         for connection in self.shard(user).get(&user).into_iter().flatten() {
-            offer(connection);
-            if leave_out != Some(connection.device()) {
+            call(connection);
+            if origin != Some(connection.device()) {
                 reach = Reach::Connected;
             }
         }
         reach
     }
 
-    /// Gives a connection a connection, which is its place until that is dropped.
+    /// Adds a connection, which stays until the guard is dropped. A connection of a device ends an
+    /// older one of the same device.
     pub(crate) fn add_connection(&self, who: &Principal, kind: ConnectionKind, now: Timestamp) -> ConnectionGuard {
         let mut connections = self.shard(who.user);
         let of_user = connections.entry(who.user).or_default();
@@ -161,7 +172,7 @@ impl Hub {
         }
     }
 
-    /// The term of a session that begins here now, above one that it takes over.
+    /// The term of a session that starts now, above that of a session that it replaces.
     fn next_term(&self, now: Timestamp, over: Option<Term>) -> Term {
         let session = self.next_session();
         let term = Term { at: now, session };
@@ -174,7 +185,7 @@ impl Hub {
 
     pub(super) fn shard(&self, user: UserId) -> MutexGuard<'_, Connections> {
         let at = self.inner.hasher.hash_one(user) % SHARDS as u64;
-        // `at` is below SHARDS, the length of the slice.
+        // `at` is below SHARDS, the length of the array.
         #[expect(
             clippy::indexing_slicing,
             clippy::cast_possible_truncation,
@@ -190,7 +201,7 @@ impl std::fmt::Debug for Hub {
     }
 }
 
-/// A connection in the hub's table; dropping it takes the connection out.
+/// A connection that is in the hub. Dropping the guard removes it.
 pub(crate) struct ConnectionGuard {
     hub: Hub,
     user: UserId,
@@ -204,6 +215,6 @@ impl Drop for ConnectionGuard {
 }
 
 fn lock(shard: &Mutex<Connections>) -> MutexGuard<'_, Connections> {
-    // Nothing panics while a shard is locked; a poisoned table is whole.
+    // No code panics while it holds this lock, so even a poisoned shard is consistent.
     shard.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -41,7 +41,7 @@ impl InFlight {
     }
 
     fn lock(&self) -> MutexGuard<'_, Calls> {
-        // Nothing panics while the calls are locked; a poisoned list is whole.
+        // No code panics while it holds this lock, so even a poisoned list is consistent.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -72,7 +72,7 @@ impl InboxHeads {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing panics while the state is locked; a poisoned one is whole.
+        // No code panics while it holds this lock, so even a poisoned state is consistent.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -31,8 +31,8 @@ impl Service {
     /// As [`connect`](Self::connect).
     pub async fn connect_from(&self, who: &Principal, start: DeviceStart) -> Result<Session, Error> {
         // In this order no entry is missed between the backlog and the hints. Entries committed
-        // from here on are hinted to the mailbox, entries committed before are read from the store,
-        // and an entry that comes both ways is recognized by its number.
+        // from here on are hinted to the connection, entries committed before are read from the
+        // store, and an entry that comes both ways is recognized by its number.
         let guard = self.hub().add_connection(who, ConnectionKind::Device, self.now());
         // Boxed, because the task that connects goes on with the session: without the box that task
         // would stay as large as the future of a commit.

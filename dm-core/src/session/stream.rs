@@ -1,4 +1,4 @@
-//! One connected client's stream of deliveries.
+//! The session: a stream of deliveries for one connected client.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -17,49 +17,53 @@ use crate::numbers::InboxSeq;
 use crate::service::{StoreRead, Service};
 use crate::store::{AckTarget, DeviceState, InboxPage, InboxQuery, OwnEntries, StoreError};
 
-/// Entries read from the store at once, at most.
+/// Most entries in one page from the store.
 const PAGE: usize = 128;
-/// Bytes of such a page.
+/// Most bytes in such a page.
 const PAGE_BYTES: usize = 256 * 1024;
-/// Own entries passed over before the session moves the device's cursor past them.
+/// The number of own entries in a row after which the session moves the device's cursor over them.
 const OWN_RUN: u64 = 256;
 
-/// The deliveries for one connected client: each entry once, in order, without a hole, whatever
-/// becomes of the hints. Dropping it disconnects.
+/// The deliveries for one connected client: each entry once, in order, without a hole, even if
+/// hints are lost or repeated. Dropping the session disconnects the client.
 ///
-/// Acknowledging goes through a [`handle`](Session::handle), which may live in another task. With
-/// [`Config::window`](crate::Config::window) deliveries unacknowledged, the next one waits.
+/// A [`handle`](Session::handle) acknowledges entries; it may be used in another task. After
+/// [`Config::window`](crate::Config::window) deliveries without an acknowledgement, the next one
+/// waits.
 pub struct Session {
     service: Service,
     who: Principal,
     guard: ConnectionGuard,
-    /// The newest entry delivered or passed over.
+    /// The number of the newest entry delivered or passed over.
     last: InboxSeq,
-    /// The newest entry delivered. What the session passed over since then it has to acknowledge
-    /// itself.
+    /// The number of the newest entry delivered. The client cannot acknowledge entries that were
+    /// passed over since then, so the session does.
     delivered: InboxSeq,
-    /// What was read from the store and is not delivered yet.
+    /// The rest of the page from the store that is being delivered.
     page: Page,
-    /// The read of the next page. It outlives a dropped `next`, so that a host whose loop wakes
-    /// often does not begin it again and again.
+    /// The read of the next page. It stays when a `next` is dropped, so that a host whose loop
+    /// often wakes does not start it again each time.
     page_read: Option<StoreRead<InboxPage>>,
-    /// The question for the newest number, likewise: every hint may have been lost.
+    /// The answer to the question for the newest number, in case every hint was lost. It stays
+    /// likewise.
     head_answer: Option<oneshot::Receiver<InboxSeq>>,
-    /// The look for acknowledgements, likewise.
+    /// The read of the device's cursor, in case it was moved elsewhere. It stays likewise.
     devices_read: Option<StoreRead<Vec<DeviceState>>>,
     /// Whether the store has to be read before hints are taken.
     behind: bool,
+    /// Whether [`Delivery::CaughtUp`] was delivered, or is not to be.
     caught_up: bool,
-    /// Set while waiting: when the store is looked at in any case. It outlives a dropped `next`, so
-    /// that a host whose loop wakes often still gets there.
+    /// The timer of the next poll of the store, while the session waits. It stays likewise, so that
+    /// the poll comes even if the host's loop often wakes.
     poll: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
+/// A page of the inbox, or its rest.
 #[derive(Default)]
 struct Page {
     gap: Option<Gap>,
     entries: VecDeque<InboxEntry>,
-    /// Where the session stands once the page is delivered.
+    /// The session's position after the page is delivered.
     through: InboxSeq,
 }
 
@@ -85,12 +89,11 @@ impl Session {
     /// Waits for the next delivery.
     ///
     /// # Errors
-    /// When the session is over; it stays over.
+    /// [`SessionEnd`] when the session has ended. After that every call returns an error, too.
     ///
     /// # Cancel safety
-    /// Dropping the future loses nothing: an entry counts as delivered only when this returns it,
-    /// and a read of the store that is under way goes on until the session is dropped. The question
-    /// for the newest number is asked together with other sessions, and goes on without it.
+    /// Dropping the future loses nothing: an entry counts as delivered only when this returns it. A
+    /// running read of the store goes on until the session is dropped.
     pub async fn next(&mut self) -> Result<Delivery, SessionEnd> {
         loop {
             if let Some(cause) = self.guard.connection.end_cause() {
@@ -103,8 +106,8 @@ impl Session {
                 self.wait_for_room().await?;
                 continue;
             }
-            // Nothing depends on this look any more: its result, a failure perhaps, is not for the
-            // next time.
+            // There is room without this read. Its result, perhaps an error, would be out of date
+            // the next time.
             self.devices_read = None;
             if let Some(delivery) = self.next_from_page() {
                 return Ok(delivery);
@@ -122,10 +125,10 @@ impl Session {
         }
     }
 
-    /// Waits for the end of the session alone, and takes no delivery: for a host that asks for no
-    /// deliveries for a while. The future borrows nothing. It resolves when the session is replaced
-    /// or disconnected, or when the service shuts down, and again at once afterwards. A store that
-    /// cannot be read is noticed by [`next`](Self::next) only.
+    /// Waits for the end of the session and takes no delivery: for a host that calls
+    /// [`next`](Self::next) not at all for a while. The future borrows nothing. It resolves when
+    /// the session is replaced or disconnected, or when the service shuts down; later calls then
+    /// resolve at once. A failed read of the store ends the session only in [`next`](Self::next).
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.
@@ -140,20 +143,20 @@ impl Session {
         }
     }
 
-    /// Who is connected.
+    /// The connected user and device.
     #[must_use]
     pub const fn principal(&self) -> &Principal {
         &self.who
     }
 
-    /// The newest entry delivered or passed over; before the first delivery, where the deliveries
-    /// start after.
+    /// The number of the newest entry delivered or passed over. Before the first delivery it is the
+    /// number after which deliveries start.
     #[must_use]
     pub const fn position(&self) -> InboxSeq {
         self.last
     }
 
-    /// A handle for acknowledging while [`next`](Self::next) waits.
+    /// A handle that can acknowledge entries while [`next`](Self::next) waits.
     #[must_use]
     pub fn handle(&self) -> SessionHandle {
         SessionHandle {
@@ -167,7 +170,7 @@ impl Session {
         self.guard.connection.kind() == ConnectionKind::Device
     }
 
-    /// Deliveries that may follow before the client acknowledges any.
+    /// The number of deliveries that may follow before the client acknowledges any.
     fn window_room(&self) -> usize {
         if self.is_device() {
             self.service.config().window.saturating_sub(self.guard.connection.outstanding())
@@ -180,7 +183,7 @@ impl Session {
         self.window_room() > 0
     }
 
-    /// The next delivery of the page in hand.
+    /// The next delivery from the page.
     fn next_from_page(&mut self) -> Option<Delivery> {
         if let Some(gap) = self.page.gap.take() {
             metrics::counter!("dm_gaps_total").increment(1);
@@ -196,7 +199,7 @@ impl Session {
         None
     }
 
-    /// The next delivery among the hints.
+    /// The next delivery from the hints.
     fn next_from_hints(&mut self) -> Option<Delivery> {
         loop {
             let hint = match self.guard.connection.next_hint() {
@@ -215,7 +218,7 @@ impl Session {
                 continue;
             }
             if seq != self.last.next() {
-                // The ones between were not hinted, or not yet.
+                // The hints of the entries in between were lost or are late.
                 self.behind = true;
                 return None;
             }
@@ -247,28 +250,28 @@ impl Session {
         metrics::counter!("dm_delivered_total").increment(1);
     }
 
-    /// Passes over what the device caused itself, and moves its cursor over a long run of that. A
-    /// device that only sends acknowledges nothing: without this it would pass over all it ever
-    /// sent each time it connects, and be told of gaps that miss nothing.
+    /// Passes over entries that the device caused itself, and moves its cursor over a long run of
+    /// them. A device that only sends acknowledges nothing. Without this it would pass over all its
+    /// sends each time it connects, and would be told of gaps in which nothing is missing.
     fn pass_over(&mut self, through: InboxSeq) {
         self.last = through;
         let run = through.get() - self.delivered.get();
         if self.is_device() && run >= OWN_RUN && self.guard.connection.outstanding() == 0 {
             self.delivered = through;
             let handle = self.handle();
-            // Detached: if it fails, the next run makes up for it.
+            // Not waited for. After a failure the next run moves the cursor.
             tokio::spawn(async move { handle.acknowledge(AckTarget::UpTo(through)).await });
         }
     }
 
-    /// Reads the next page from the store. Until it is there nothing is delivered or passed over.
+    /// Reads the next page from the store. Nothing is delivered or passed over before it is read.
     async fn read_page(&mut self) -> Result<(), SessionEnd> {
         let query = InboxQuery {
             who: self.who.clone(),
             after: self.last,
             own: if self.is_device() { OwnEntries::Skip } else { OwnEntries::Include },
-            // Not the room in the window: a client that acknowledges one by one would cost a read
-            // each.
+            // Not the room in the window: then a client that acknowledges one by one would cost a
+            // read for each entry.
             limit: PAGE,
             max_bytes: PAGE_BYTES,
         };
@@ -281,7 +284,7 @@ impl Session {
         Ok(())
     }
 
-    /// Waits for a hint, and asks for the newest number at each poll, because every hint may have
+    /// Waits for a hint. At each poll it asks for the newest number, because every hint may have
     /// been lost. Returns whether the store has to be read.
     async fn wait_for_hint(&mut self) -> bool {
         let Some(head_answer) = &mut self.head_answer else {
@@ -297,12 +300,12 @@ impl Session {
             () = self.service.draining() => return false,
         };
         self.head_answer = None;
-        // Without an answer the read says what is wrong.
+        // Without an answer the store is read, and that read returns the error.
         head.map_or(true, |head| head > self.last)
     }
 
-    /// Waits for acknowledgements: those through a handle of this session, and, by devices_read into the
-    /// store at each poll, others.
+    /// Waits for acknowledgements: those through a handle of this session, and, by devices_read
+    /// into the store at each poll, others.
     async fn wait_for_room(&mut self) -> Result<(), SessionEnd> {
         let Some(devices_read) = &mut self.devices_read else {
             if self.wait_for_change().await == WakeReason::PollDue {
@@ -338,9 +341,12 @@ impl Session {
     }
 }
 
+/// The reason why a wait ended.
 #[derive(PartialEq, Eq)]
 enum WakeReason {
+    /// The connection changed, or the service is shutting down.
     Changed,
+    /// The poll interval is over.
     PollDue,
 }
 
