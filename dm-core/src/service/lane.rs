@@ -1,4 +1,4 @@
-//! One lane of group commit: batches, one after another.
+//! One lane of group commit: it commits batches of writes, one after the other.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -15,23 +15,23 @@ use crate::inbox::Notification;
 use crate::store::{Outcome, Store, StoreError, StoreErrorKind, Write};
 use crate::time::Clock;
 
-/// A write in the queue.
+/// A write in the queue, with the caller that waits for its outcome.
 pub(super) struct Job {
     pub(super) write: Write,
     pub(super) answer: oneshot::Sender<Result<Outcome, Error>>,
-    /// Holds the job's share of the queue's bytes until it is answered.
+    /// The job's share of the queue's bytes, which is held until the caller is answered.
     pub(super) permit: OwnedSemaphorePermit,
     pub(super) bytes: u32,
 }
 
-/// One lane: batches, one after another.
+/// One lane: the task that commits batches, one after the other.
 pub(super) struct Lane {
     pub(super) store: Arc<dyn Store>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) jobs: mpsc::Receiver<Job>,
-    /// Taken from the channel, left for the next batch.
+    /// The jobs taken from the channel that are not in a batch yet.
     pub(super) waiting: VecDeque<Job>,
-    /// The last batch, until its callers are answered.
+    /// The previous batch, until its callers are answered.
     pub(super) unanswered: Option<FinishedBatch>,
     pub(super) hints: mpsc::Sender<Vec<Notification>>,
     pub(super) status: Arc<Status>,
@@ -40,11 +40,11 @@ pub(super) struct Lane {
     pub(super) batch_bytes: usize,
 }
 
-/// A batch that the store is done with, and who waits for it.
+/// A batch that the store has finished, and the callers that wait for its outcomes.
 pub(super) struct FinishedBatch {
     result: Result<Vec<Outcome>, StoreError>,
     callers: Vec<Caller>,
-    /// How long the store took.
+    /// The time that the commit took.
     took: Duration,
 }
 
@@ -55,7 +55,7 @@ struct Caller {
 }
 
 impl Lane {
-    /// Takes batches until the service stops, or until nobody is left who could send one.
+    /// Commits batches until the service has stopped, or until every sender of jobs is dropped.
     pub(super) async fn run(mut self) {
         while self.receive().await {
             let jobs = self.next_batch();
@@ -69,10 +69,11 @@ impl Lane {
         }
     }
 
-    /// Gets jobs for a batch, unless some were left over. Whoever the last batch leaves unanswered
-    /// is answered once the next one is handed over, and at once if they are more than those who
-    /// wait. Returns whether there are any; there are none when all senders are gone, or the
-    /// service is shutting down.
+    /// Waits until there are jobs for a batch. Returns false when there will be none: every sender
+    /// is dropped, or the service is shutting down and the channel is empty.
+    ///
+    /// The callers of the previous batch are answered here if they are more than the jobs that
+    /// wait. Otherwise they are answered after the next batch has reached the store.
     async fn receive(&mut self) -> bool {
         self.take_from_channel();
         if let Some(batch) = &self.unanswered
@@ -86,7 +87,7 @@ impl Lane {
         while self.waiting.is_empty() {
             let count = tokio::select! {
                 count = self.jobs.recv_many(&mut taken, self.batch) => count,
-                // Refuses what comes from now on; what is queued is still received.
+                // The channel refuses new jobs from now on. Jobs that are in it are still received.
                 () = wait_until_past(&mut self.stage, Stage::Running), if !self.jobs.is_closed() => {
                     self.jobs.close();
                     continue;
@@ -100,15 +101,16 @@ impl Lane {
         true
     }
 
-    /// Takes what those who were just answered send at once: until as many wait as were answered,
-    /// until nothing comes any more, or for so long. They are most of the callers, or this is not
-    /// called.
+    /// Takes the jobs that callers who were just answered send at once. It ends when as many jobs
+    /// wait as callers were answered, when no more jobs come, or after `at_most`. It is called only
+    /// if these callers are most of all callers.
     ///
-    /// Otherwise the few that wait go first, and the many wait for them, again and again. With 4
-    /// and 16 callers SQLite does 9,400 and 20,000 messages per second instead of 6,000 and 16,500,
-    /// with 256 redb 45,000 instead of 37,000. With 256 the others are the same within the noise:
-    /// batches are larger, and the store stands still for a tenth of the time (by turns with
-    /// `dm-bench send`). Waiting for only 64, 128 or half of them was no better.
+    /// Without it the few jobs that wait are a batch of their own, the many callers wait for that
+    /// batch, and this repeats. With 4 and 16 callers SQLite does 9,400 and 20,000 messages per
+    /// second instead of 6,000 and 16,500, with 256 redb does 45,000 instead of 37,000. With 256
+    /// the other stores are the same within the noise: batches are larger, and the store is idle
+    /// for a tenth of the time (measured by turns with `dm-bench send`). Waiting for only 64, 128
+    /// or half of the callers was no better.
     async fn gather(&mut self, answered: usize, at_most: Duration) {
         let began = Instant::now();
         let mut before = None;
@@ -122,7 +124,7 @@ impl Lane {
         }
     }
 
-    /// Takes what is in the channel, up to a batch.
+    /// Takes the jobs that are in the channel, up to the size of a batch.
     fn take_from_channel(&mut self) {
         while self.waiting.len() < self.batch
             && let Ok(job) = self.jobs.try_recv()
@@ -131,7 +133,7 @@ impl Lane {
         }
     }
 
-    /// What waits, up to the limits.
+    /// The next jobs, up to the limits of a batch; at least one.
     fn next_batch(&mut self) -> Vec<Job> {
         let mut bytes = 0_usize;
         let fits = |job: &&Job| {
@@ -142,6 +144,8 @@ impl Lane {
         self.waiting.drain(..count.min(self.waiting.len())).collect()
     }
 
+    /// Commits a batch. Its callers are answered by a later call of
+    /// [`answer_finished_batch`](Self::answer_finished_batch).
     async fn write_batch(&mut self, jobs: Vec<Job>) {
         let mut writes = Vec::with_capacity(jobs.len());
         let mut callers = Vec::with_capacity(jobs.len());
@@ -154,8 +158,8 @@ impl Lane {
         let in_flight = self.status.commits_in_flight.begin(self.clock.now());
         let store = Arc::clone(&self.store);
         let mut commit = store.commit(writes);
-        // Handed to the store before the callers of the last batch are answered, so that it does
-        // not stand still meanwhile: with 256 callers that was a tenth of the time.
+        // The commit is polled once before the callers of the previous batch are answered, so that
+        // the store is not idle meanwhile: with 256 callers that was a tenth of the time.
         let immediate = tokio::select! {
             biased;
             result = &mut commit => Some(result),
@@ -180,7 +184,7 @@ impl Lane {
             } else {
                 Err(StoreError::new(
                     StoreErrorKind::OutcomeUnknown,
-                    "the store answered another number of writes",
+                    "number of outcomes does not match the number of writes",
                 ))
             }
         });
@@ -191,8 +195,8 @@ impl Lane {
         self.unanswered = Some(FinishedBatch { result, callers, took });
     }
 
-    /// Answers the callers of the last batch, if they are not answered yet, and passes its hints
-    /// on.
+    /// Answers the callers of the previous batch, if they are not answered yet, and passes its
+    /// hints on.
     fn answer_finished_batch(&mut self) {
         let Some(FinishedBatch { result, callers, .. }) = self.unanswered.take() else { return };
         match result {
@@ -212,7 +216,7 @@ impl Lane {
         }
     }
 
-    /// Answers callers, and returns what to notify.
+    /// Answers callers, and returns the hints for the notifier.
     fn answer(&self, outcomes: Vec<Outcome>, callers: Vec<Caller>) -> Vec<Notification> {
         let mut hints = Vec::with_capacity(2 * outcomes.len());
         for (mut outcome, Caller { answer, permit: _permit }) in outcomes.into_iter().zip(callers) {
@@ -220,14 +224,16 @@ impl Lane {
             if matches!(outcome, Outcome::KeyPublished { changed: true, .. }) {
                 self.status.key_published.notify_one();
             }
-            // A caller that stopped waiting changes nothing: its write stands and is notified.
+            // An error means that the caller's future was dropped. Its write is stored and notified
+            // all the same.
             let _ = answer.send(Ok(outcome));
         }
         hints
     }
 }
 
-/// However a lane ends, it is counted, and what it committed is answered.
+/// Also when the lane ends in a panic of the store, the callers of the previous batch are answered,
+/// and the end is recorded in the status.
 impl Drop for Lane {
     fn drop(&mut self) {
         self.answer_finished_batch();

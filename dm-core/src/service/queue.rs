@@ -1,5 +1,4 @@
-//! The queue in front of the store: what waits in it is committed together, answered, and only then
-//! notified.
+//! The queue of writes in front of the store.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -17,10 +16,11 @@ use crate::notifier::Notifier;
 use crate::store::{AckTarget, Outcome, Store, StoreErrorKind, Write};
 use crate::time::Clock;
 
-/// The queue in front of the store.
+/// The queue of writes in front of the store. It has one or more lanes; each commits the writes
+/// that wait in it together, then answers their callers, then notifies.
 pub(super) struct Queue {
     lanes: Vec<JobSender>,
-    /// The bytes of all lanes' queues together.
+    /// The number of bytes that may wait in all lanes together.
     queue_bytes: usize,
     status: Arc<Status>,
 }
@@ -62,37 +62,36 @@ impl Queue {
 
     /// Queues a write and waits for its outcome.
     ///
-    /// Cancel safe: dropped before the write is queued it does not happen, dropped later it happens
-    /// in full.
+    /// Cancel safe: if the future is dropped before the write is queued, the write does not happen;
+    /// if it is dropped later, the write happens in full.
     pub(super) async fn push(&self, write: Write) -> Result<Outcome, Error> {
-        // A larger write takes the whole queue; for more it would wait for ever, and others behind
-        // it.
+        // A larger write takes all bytes of the queue. Waiting for more than all would never end.
         let bytes = u32::try_from(counted_bytes(&write).min(self.queue_bytes)).unwrap_or(u32::MAX);
         let (answer, outcome) = oneshot::channel();
         let lane = self.lane(&write).ok_or(Error::ShuttingDown)?;
         lane.send(UnqueuedJob { write, answer, bytes }).await?;
-        // A lane answers every job it took. That it did not means that the store panicked or the
-        // runtime ended.
+        // A lane answers every job that it took, unless the store panicked or the runtime ended.
         outcome.await.unwrap_or_else(|_| Err(Error::OutcomeUnknown(StoreErrorKind::OutcomeUnknown.into())))
     }
 
+    /// The status of the lanes.
     pub(super) fn status(&self) -> &Arc<Status> {
         &self.status
     }
 
-    /// Writes queued and not yet taken into a batch.
+    /// The number of writes in the channels of all lanes.
     pub(super) fn queued(&self) -> usize {
         self.lanes.iter().map(JobSender::len).hash()
     }
 
-    /// Resolves once every lane has answered its last job and ended.
+    /// Resolves after every lane has answered its last job and ended.
     pub(super) async fn drained(&self) {
         // The sender lives in `self`, so the channel cannot close while this waits.
         let _ = self.status.running_lanes.subscribe().wait_for(|lanes| *lanes == 0).await;
     }
 
-    /// The lane of a write: always the same for the messages of one conversation, for the opening
-    /// of one pair's, and for what one user writes otherwise.
+    /// The lane of a write. It is always the same for all messages of one conversation, for all
+    /// openings of one pair's conversation, and for all other writes of one user.
     fn lane(&self, write: &Write) -> Option<&JobSender> {
         let lane = match write {
             Write::AppendMessage(write) => hash(write.conversation.as_bytes()),
@@ -107,12 +106,12 @@ impl Queue {
     }
 }
 
-/// Spreads keys over lanes.
+/// A hash that spreads keys over lanes.
 fn hash(key: &[u8]) -> usize {
     key.iter().fold(0, |hash, byte| usize::wrapping_mul(hash, 31).wrapping_add(usize::from(*byte)))
 }
 
-/// What a write weighs in the queue: its payload and a little for itself.
+/// The bytes that a write counts in the queue: its payload or names, and 64 for the write itself.
 fn counted_bytes(write: &Write) -> usize {
     64 + match write {
         Write::AppendMessage(write) => write.ciphertext.len(),

@@ -1,4 +1,4 @@
-//! The store's reads, each in a task of its own.
+//! The reads of the store, each in a task of its own.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -22,8 +22,8 @@ use crate::user::UserId;
 /// A read of the store that runs in a task of its own.
 pub(crate) type StoreRead<T> = OwnTask<T, StoreError>;
 
-/// Reads a store; each method does what the method of [`Store`] with its name does. A read that is
-/// dropped is aborted.
+/// The reads of a store. Each method does what the method of [`Store`] with its name does. Dropping
+/// the future aborts the read.
 #[derive(Clone)]
 pub(crate) struct Reads {
     pub(super) store: Arc<dyn Store>,

@@ -89,7 +89,8 @@ impl Session {
     /// Waits for the next delivery.
     ///
     /// # Errors
-    /// [`SessionEnd`] when the session has ended. After that every call returns an error, too.
+    /// [`SessionEnd`] when the session has ended; every later call then returns an error, too. Only
+    /// after [`SessionEnd::Failed`] a later call reads the store again, and may go on.
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing: an entry counts as delivered only when this returns it. A
@@ -125,10 +126,10 @@ impl Session {
         }
     }
 
-    /// Waits for the end of the session and takes no delivery: for a host that calls
-    /// [`next`](Self::next) not at all for a while. The future borrows nothing. It resolves when
-    /// the session is replaced or disconnected, or when the service shuts down; later calls then
-    /// resolve at once. A failed read of the store ends the session only in [`next`](Self::next).
+    /// Waits for the end of the session and takes no delivery: for a host that does not call
+    /// [`next`](Self::next) for a while. The future borrows nothing. It resolves when the session
+    /// is replaced or disconnected, or when the service shuts down; later calls then resolve at
+    /// once. Only [`next`](Self::next) notices a store that cannot be read.
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.
@@ -304,8 +305,8 @@ impl Session {
         head.map_or(true, |head| head > self.last)
     }
 
-    /// Waits for acknowledgements: those through a handle of this session, and, by devices_read
-    /// into the store at each poll, others.
+    /// Waits for an acknowledgement through a handle of this session. At each poll it reads the
+    /// device's cursor from the store, because the device may have acknowledged elsewhere.
     async fn wait_for_room(&mut self) -> Result<(), SessionEnd> {
         let Some(devices_read) = &mut self.devices_read else {
             if self.wait_for_change().await == WakeReason::PollDue {
@@ -327,7 +328,7 @@ impl Session {
         Ok(())
     }
 
-    /// Waits for the mailbox, the service's end or the poll interval.
+    /// Waits for a change of the connection, the shutdown of the service, or the next poll.
     async fn wait_for_change(&mut self) -> WakeReason {
         let poll = self.poll.get_or_insert_with(|| self.service.poll_timer());
         tokio::select! {

@@ -23,13 +23,13 @@ impl ConversationLog {
 }
 
 impl UserState {
-    /// The entries after a number.
+    /// The entries with higher numbers than `after`, oldest first.
     pub(super) fn entries_after(&self, after: InboxSeq) -> impl Iterator<Item = &InboxEntry> {
         let skip = after.get().saturating_sub(self.floor);
         self.entries.iter().skip(usize::try_from(skip).unwrap_or(usize::MAX))
     }
 
-    /// Whether a device is still to be shown an entry after its cursor, its own entries aside.
+    /// Whether a device acknowledged an entry above its cursor one by one.
     fn is_acknowledged(&self, device: &DeviceId, seq: InboxSeq) -> bool {
         self.devices.get(device).is_some_and(|device| device.acknowledged.contains(&seq))
     }

@@ -201,9 +201,10 @@ impl State {
 }
 
 impl UserState {
-    /// Moves a device's cursor over what follows it and is acknowledged, and forgets those individual marks. The
-    /// device's own entries are passed over, and so are notices and missing entries with an acknowledged entry above
-    /// them: an acknowledgement by message id cannot name those, and deliveries are in order.
+    /// Advances a device's cursor over the acknowledged entries that follow it, and removes their
+    /// marks. Below an acknowledged entry the cursor also advances over the device's own entries,
+    /// over notices and over expired entries: an acknowledgement by message id cannot name those,
+    /// and the device got them before the acknowledged entry.
     fn advance_cursor(&mut self, id: &DeviceId) -> InboxSeq {
         let Some(device) = self.devices.get(id) else { return InboxSeq::ZERO };
         let mut cursor = device.cursor;
