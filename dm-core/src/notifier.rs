@@ -12,7 +12,7 @@ use crate::user::UserId;
 /// [`Hub::hint`](crate::Hub::hint). A notifier between nodes uses it where the entry is too large
 /// for its transport.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EntryHint {
+pub struct SeqHint {
     /// The owner of the inbox.
     pub user: UserId,
     /// The entry's number in that inbox.

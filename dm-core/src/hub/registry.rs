@@ -13,7 +13,7 @@ use crate::disconnect::NodeId;
 use crate::entropy::{Entropy as _, OsEntropy};
 #[cfg(doc)]
 use crate::notifier::Notifier;
-use crate::notifier::{EntryHint, Reach};
+use crate::notifier::{SeqHint, Reach};
 use crate::time::Timestamp;
 use crate::user::UserId;
 
@@ -101,7 +101,7 @@ impl Hub {
 
     /// Passes on a hint that has a number and no entry: sessions that have not got that entry read
     /// the store. A hint with its entry goes through [`notify`](Notifier::notify).
-    pub fn hint(&self, hint: &EntryHint) -> Reach {
+    pub fn hint(&self, hint: &SeqHint) -> Reach {
         self.for_connections(hint.user, hint.origin.as_ref(), |connection| {
             connection.push_number(hint.seq, hint.origin.as_ref() == Some(connection.device()));
         })

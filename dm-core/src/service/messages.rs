@@ -36,7 +36,7 @@ pub struct Sent {
     /// The message as stored.
     pub message: Arc<Message>,
     /// The number of its entry in the sender's inbox.
-    pub position: InboxSeq,
+    pub inbox_seq: InboxSeq,
     /// Whether an earlier send with the same client id stored it.
     pub repeated: bool,
 }
@@ -86,7 +86,7 @@ impl Service {
         match self.submit(Write::AppendMessage(write)).await? {
             Outcome::MessageAppended(appended) => Ok(Sent {
                 message: appended.message,
-                position: appended.sender_seq,
+                inbox_seq: appended.sender_seq,
                 repeated: appended.repeated,
             }),
             _ => Err(outcome_mismatch()),

@@ -1,14 +1,14 @@
 //! What a notifier across nodes asks of the hub: who is here, and hints that came without their
 //! entries.
 
-use dm_core::notify::{EntryHint, NullNotifier, Reach};
+use dm_core::notify::{SeqHint, NullNotifier, Reach};
 use dm_core::{DeviceId, MemoryStore};
 
 use crate::common::gate::GatedStore;
 use crate::common::{World, backlog, on, poll_once, seq, settle, text, user, who};
 
-fn hint(n: u64, origin: Option<DeviceId>) -> EntryHint {
-    EntryHint { user: user(2), seq: seq(n), origin }
+fn hint(n: u64, origin: Option<DeviceId>) -> SeqHint {
+    SeqHint { user: user(2), seq: seq(n), origin }
 }
 
 /// A world whose hints only come from the test.
@@ -69,7 +69,7 @@ async fn a_hint_without_its_entry_has_the_session_read_it() {
     assert!(poll_once(&mut Box::pin(session.next())).await.is_none());
     assert_eq!(world.hub.hint(&hint(2, None)), Reach::Connected);
     assert_eq!(text(&mut session).await, "large");
-    assert_eq!(world.hub.hint(&EntryHint { user: user(3), ..hint(1, None) }), Reach::Absent);
+    assert_eq!(world.hub.hint(&SeqHint { user: user(3), ..hint(1, None) }), Reach::Absent);
 }
 
 #[tokio::test]

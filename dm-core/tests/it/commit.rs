@@ -183,7 +183,7 @@ async fn the_same_client_id_from_50_tasks_is_one_message_and_50_equal_answers() 
     let answers = start(&world, std::iter::repeat_n(send, 50)).join_all().await;
     let answers: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
     assert!(
-        answers.iter().all(|sent| sent.message == answers[0].message && sent.position == answers[0].position)
+        answers.iter().all(|sent| sent.message == answers[0].message && sent.inbox_seq == answers[0].inbox_seq)
     );
     assert_eq!(answers.iter().filter(|sent| !sent.repeated).count(), 1);
     assert_eq!(texts(&world.pending(&who(2)).await), ["once"]);
