@@ -55,18 +55,19 @@ use async_trait::async_trait;
 ///
 /// *Commit*
 /// 1. **Atomic.** [`commit`](Store::commit) applies its writes in order, as one transaction. `Ok`
-///    means all of it; `Err` means that nothing of the batch is visible, now or after reopening.
-///    The one exception is [`OutcomeUnknown`](crate::store::StoreErrorKind::OutcomeUnknown): all of
-///    the batch is there, or nothing of it, and which of the two stays so. After it an embedded
-///    store refuses all work until it is reopened, by itself as
-///    [`Unavailable`](crate::store::StoreErrorKind::Unavailable), or by the host as
-///    [`Closed`](crate::store::StoreErrorKind::Closed).
+///    means that all of the batch is stored; `Err` means that nothing of it is visible, now or
+///    after reopening. The one exception is
+///    [`OutcomeUnknown`](crate::store::StoreErrorKind::OutcomeUnknown): either all of the batch is
+///    stored or nothing of it, and this does not change later. After it an embedded store refuses
+///    all work until it is reopened: as [`Unavailable`](crate::store::StoreErrorKind::Unavailable)
+///    if it reopens itself, as [`Closed`](crate::store::StoreErrorKind::Closed) if the host has to
+///    reopen it.
 /// 2. **Durable.** After `Ok`, every handle reads the batch and a power cut does not undo it.
-/// 3. **Aligned.** Outcome *i* answers write *i*, each with the variant its write documents.
+/// 3. **Aligned.** Outcome *i* answers write *i*, with the variant that is documented at the write.
 /// 4. **Refusals stand alone.** A write that cannot be done changes nothing, answers
-///    [`Outcome::Refused`] and leaves its neighbours as they are. A write sees what earlier writes
-///    of its batch did.
-/// 5. **Unknown writes.** A kind of write the store does not know is refused as
+///    [`Outcome::Refused`] and does not affect the other writes of its batch. A write sees the
+///    changes of earlier writes of its batch.
+/// 5. **Unknown writes.** A kind of write that the store does not know is refused as
 ///    [`Refusal::Unsupported`].
 /// 6. **Concurrent.** Commits from other tasks, other lanes and, where the engine allows them,
 ///    other processes are safe, and the other clauses hold across them.
@@ -75,7 +76,7 @@ use async_trait::async_trait;
 ///
 /// 7. **Dense.** [`ServerSequence`] per conversation and [`InboxSeq`] per user
 ///    start at 1 and have no holes in commit order.
-/// 8. **Never reused**, not after deletion, expiry or reopening.
+/// 8. **Never reused.** No number is given twice, not even after deletion, expiry or reopening.
 /// 9. **Visible in order.** A reader never sees entry *n + 1* of a log before *n*.
 ///
 /// *Writes*. The type of each write, in [`Write`], describes it. The points that stores get wrong
@@ -86,25 +87,26 @@ use async_trait::async_trait;
 /// 11. **Idempotent append.** The same sender and client id with the same content answers with the
 ///     first message and its numbers and changes nothing; with different content it is refused.
 ///     This check comes before the check of the key version, because the repeat of an accepted send
-///     must not be refused for what happened since.
+///     must not be refused if the key has changed since.
 /// 12. **No stale key.** A message that names a key version is stored only if that is the
 ///     recipient's current version at its commit.
 /// 13. **Three rows.** An appended message is in its conversation and in both inboxes, or in none.
-/// 14. **Acknowledging** removes from what is pending for one device exactly what was named, and
-///     what [`Acknowledge`] says goes with it, is idempotent, and never touches another device's
-///     state. Nothing beyond the newest entry can be acknowledged.
-/// 15. **Expiry** removes a prefix of an inbox, only entries queued before the given time, and
-///     remembers how far it went; messages stay in their conversation.
+/// 14. **Acknowledging** removes from the pending entries of one device exactly the named ones, and
+///     those over which [`Acknowledge`] says that the cursor advances. It is idempotent and never
+///     changes another device's state. No entry beyond the newest can be acknowledged.
+/// 15. **Expiry** removes a prefix of an inbox, only entries appended before the given time, and
+///     keeps the number of the newest removed entry. Messages stay in their conversation.
 ///
 /// *Reads*
 ///
 /// 16. **Pages.** Cursors are exclusive, and pages are bounded by count and by bytes; a page holds
 ///     at least one item when there is one, however large. A page of an inbox may end before that,
-///     as [`InboxPage::through`] says, so that one read walks a bounded stretch; a stretch that is
-///     passed over costs no read of its messages.
+///     as [`InboxPage::through`] says, so that one read walks a bounded number of entries; entries
+///     that are left out cost no read of their messages.
 /// 17. **Consistent.** One read answers from one state of the store, no older than the last commit
 ///     that returned before it was called.
-/// 18. **Foreign conversations** read exactly as missing ones.
+/// 18. **Foreign conversations.** A user who is not in a conversation gets the same answers as if
+///     it did not exist.
 ///
 /// # Cancel safety
 /// A batch whose [`commit`](Store::commit) future is dropped happens in full or not at all. The
