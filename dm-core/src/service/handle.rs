@@ -100,8 +100,8 @@ impl Service {
     /// Dropping the future drops that of the directory.
     pub async fn profiles(&self, users: Vec<UserId>) -> Result<Vec<Option<Profile>>, Error> {
         let directory = Arc::clone(&self.inner.directory);
-        let asking = async move { directory.profiles(&users).await.map_err(Error::from) };
-        OwnTask::new(&self.inner.reads.runtime, asking).await
+        let profiles = async move { directory.profiles(&users).await };
+        Ok(OwnTask::new(&self.inner.reads.runtime, profiles).await?)
     }
 
     /// The reads of the store.

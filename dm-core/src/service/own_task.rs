@@ -7,6 +7,8 @@ use std::task::{Context, Poll};
 use tokio::runtime::Handle;
 use tokio::task::{JoinError, JoinHandle};
 
+use crate::directory::DirectoryError;
+use crate::error::Error;
 use crate::store::{StoreError, StoreErrorKind};
 
 /// A future that is moved into a task of its own if it is not ready at the first poll. So a caller
@@ -40,7 +42,7 @@ impl<T, E> OwnTask<T, E> {
 impl<T, E> Future for OwnTask<T, E>
 where
     T: Send + 'static,
-    E: From<StoreError> + Send + 'static,
+    E: From<TaskFailure> + Send + 'static,
 {
     type Output = Result<T, E>;
 
@@ -55,7 +57,8 @@ where
             State::Done => return Poll::Pending,
         };
         match Pin::new(&mut task).poll(cx) {
-            Poll::Ready(done) => Poll::Ready(done.unwrap_or_else(|error| Err(task_error(&error).into()))),
+            Poll::Ready(Ok(done)) => Poll::Ready(done),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(TaskFailure::from(&error).into())),
             Poll::Pending => {
                 self.state = State::Running(task);
                 Poll::Pending
@@ -72,13 +75,46 @@ impl<T, E> Drop for OwnTask<T, E> {
     }
 }
 
-/// The error for a task that ended without an answer. The text of a panic may hold data of the
-/// store, and stays out of the error.
-fn task_error(error: &JoinError) -> StoreError {
-    if error.is_panic() {
-        StoreError::new(StoreErrorKind::Engine, "the store panicked")
-    } else {
-        StoreError::new(StoreErrorKind::Unavailable, "the runtime is shutting down")
+/// The reason why a task ended without an answer. The text of a panic may hold data of the host, so it
+/// stays out of every error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TaskFailure {
+    Panicked,
+    RuntimeEnded,
+}
+
+const RUNTIME_ENDED: &str = "the runtime is shutting down";
+
+impl From<&JoinError> for TaskFailure {
+    fn from(error: &JoinError) -> Self {
+        if error.is_panic() { Self::Panicked } else { Self::RuntimeEnded }
+    }
+}
+
+/// For reads of the store.
+impl From<TaskFailure> for StoreError {
+    fn from(failure: TaskFailure) -> Self {
+        match failure {
+            TaskFailure::Panicked => Self::new(StoreErrorKind::Engine, "the store panicked"),
+            TaskFailure::RuntimeEnded => Self::new(StoreErrorKind::Unavailable, RUNTIME_ENDED),
+        }
+    }
+}
+
+/// For calls of the user directory.
+impl From<TaskFailure> for DirectoryError {
+    fn from(failure: TaskFailure) -> Self {
+        Self::new(match failure {
+            TaskFailure::Panicked => "the user directory panicked",
+            TaskFailure::RuntimeEnded => RUNTIME_ENDED,
+        })
+    }
+}
+
+/// For writes that wait for room in the queue, which call no code of a host.
+impl From<TaskFailure> for Error {
+    fn from(failure: TaskFailure) -> Self {
+        StoreError::from(failure).into()
     }
 }
 

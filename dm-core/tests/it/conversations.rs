@@ -37,6 +37,22 @@ async fn nobody_opens_one_with_themselves_or_with_somebody_unknown() {
 }
 
 #[tokio::test]
+async fn a_directory_that_panics_is_reported_as_unavailable_and_the_store_is_not() {
+    struct Panics;
+    #[async_trait]
+    impl Directory for Panics {
+        async fn profiles(&self, _: &[UserId]) -> Result<Vec<Option<Profile>>, DirectoryError> {
+            tokio::task::yield_now().await;
+            panic!("a secret")
+        }
+    }
+    let dm = Service::builder(MemoryStore::new()).directory(Panics).start().unwrap();
+    let error = dm.open_conversation(&who(1), user(2)).await.unwrap_err();
+    assert!(matches!(error, Error::DirectoryUnavailable(_)), "{error:?}");
+    assert!(!format!("{error:?}").contains("secret"));
+}
+
+#[tokio::test]
 async fn conversations_list_by_last_activity_and_the_silent_ones_last() {
     let world = World::new();
     let mut chats = Vec::new();
