@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use crate::common::gate::{Fault, GatedStore};
 use crate::common::{
-    World, ciphertext, client_id, message, numbers, payload, poll_once, settle, texts, user, who,
+    World, ciphertext, client_id, message, numbers, payload, poll_once, let_tasks_run, texts, user, who,
 };
 
 /// A store behind gates, a world on it, and an open conversation of users 1 and 2.
@@ -30,15 +30,15 @@ fn start(world: &World, sends: impl IntoIterator<Item = SendMessage>) -> JoinSet
 }
 
 #[tokio::test]
-async fn what_arrives_during_a_commit_is_the_next_batch() {
+async fn writes_that_arrive_during_a_commit_are_the_next_batch() {
     let (store, world, chat) = gated().await;
-    settle().await;
+    let_tasks_run().await;
     let before = store.batches().len();
     store.hold_commits();
     let mut tasks = start(&world, [message(chat, "first")]);
-    settle().await;
+    let_tasks_run().await;
     let rest = start(&world, (0..50).map(|n| message(chat, &n.to_string())));
-    settle().await;
+    let_tasks_run().await;
     store.release_commits();
     assert!(tasks.join_next().await.unwrap().unwrap().is_ok());
     assert!(rest.join_all().await.iter().all(Result::is_ok));
@@ -48,7 +48,7 @@ async fn what_arrives_during_a_commit_is_the_next_batch() {
 #[tokio::test(start_paused = true)]
 async fn callers_that_send_again_at_once_are_one_batch() {
     let (store, world, chat) = gated().await;
-    settle().await;
+    let_tasks_run().await;
     let before = store.batches().len();
     store.hold_commits();
     let again_and_again = || {
@@ -61,15 +61,15 @@ async fn callers_that_send_again_at_once_are_one_batch() {
     };
     let mut tasks = JoinSet::new();
     tasks.spawn(again_and_again());
-    settle().await;
+    let_tasks_run().await;
     for _ in 0..15 {
         tasks.spawn(again_and_again());
     }
-    settle().await;
+    let_tasks_run().await;
     for _ in 0..6 {
         // Each is held until all who were answered wait again.
         store.release_one_commit();
-        settle().await;
+        let_tasks_run().await;
     }
     assert_eq!(store.batches()[before..], [1, 15, 16, 16, 16, 16], "no batch of one follows each of 15");
     store.release_commits();
@@ -77,36 +77,36 @@ async fn callers_that_send_again_at_once_are_one_batch() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_is_not_held_for_others_that_were_answered_and_stay_away() {
+async fn a_caller_does_not_wait_for_others_that_were_answered_and_do_not_send() {
     let (store, world, chat) = gated().await;
-    settle().await;
+    let_tasks_run().await;
     let before = store.batches().len();
     store.hold_commits();
     let _first = start(&world, [message(chat, "first")]);
-    settle().await;
+    let_tasks_run().await;
     let two = start(&world, [message(chat, "second"), message(chat, "third")]);
-    settle().await;
+    let_tasks_run().await;
     store.release_one_commit();
-    settle().await;
+    let_tasks_run().await;
     // The longer a commit takes, the longer others may be waited for.
     tokio::time::advance(Duration::from_secs(60)).await;
     store.release_commits();
     assert!(two.join_all().await.iter().all(Result::is_ok));
-    settle().await;
+    let_tasks_run().await;
     let _alone = start(&world, [message(chat, "alone")]);
-    settle().await;
+    let_tasks_run().await;
     assert_eq!(store.batches()[before..], [1, 2, 1]);
 }
 
 #[tokio::test]
-async fn nobody_is_answered_before_the_commit() {
+async fn no_caller_is_answered_before_the_commit() {
     let (store, world, chat) = gated().await;
-    settle().await;
+    let_tasks_run().await;
     store.hold_commits();
     let sender = who(1);
     let mut sending = Box::pin(world.dm.send(&sender, message(chat, "1")));
     assert!(poll_once(&mut sending).await.is_none());
-    settle().await;
+    let_tasks_run().await;
     assert!(poll_once(&mut sending).await.is_none());
     assert_eq!(world.dm.conversation(&who(1), chat).await.unwrap().head.get(), 0);
     store.release_commits();
@@ -116,16 +116,16 @@ async fn nobody_is_answered_before_the_commit() {
 #[tokio::test]
 async fn an_answer_does_not_wait_for_the_next_commit() {
     let (store, world, chat) = gated().await;
-    settle().await;
+    let_tasks_run().await;
     store.hold_commits();
     let first = start(&world, [message(chat, "first")]);
-    settle().await;
+    let_tasks_run().await;
     let rest = start(&world, (0..3).map(|n| message(chat, &n.to_string())));
-    settle().await;
+    let_tasks_run().await;
     let before = store.batches().len();
     store.release_one_commit();
     assert!(first.join_all().await.iter().all(Result::is_ok));
-    settle().await;
+    let_tasks_run().await;
     assert_eq!(store.batches()[before..], [1], "the next batch is held");
     store.release_commits();
     assert!(rest.join_all().await.iter().all(Result::is_ok));
@@ -143,13 +143,13 @@ async fn a_batch_ends_at_its_limits_of_count_and_bytes() {
         let store = GatedStore::new();
         let world = World::with(store.clone(), change);
         let chat = world.open(1, 2).await;
-        settle().await;
+        let_tasks_run().await;
         let before = store.batches().len();
         store.hold_commits();
         let first = start(&world, [message(chat, "first")]);
-        settle().await;
+        let_tasks_run().await;
         let rest = start(&world, (0..25).map(|_| message(chat, &"x".repeat(1_000))));
-        settle().await;
+        let_tasks_run().await;
         store.release_commits();
         first.join_all().await;
         rest.join_all().await;
@@ -161,12 +161,12 @@ async fn a_batch_ends_at_its_limits_of_count_and_bytes() {
 async fn one_refusal_in_a_batch_of_64_leaves_the_other_63() {
     let (store, world, chat) = gated().await;
     let foreign = world.open(3, 4).await;
-    settle().await;
+    let_tasks_run().await;
     store.hold_commits();
     let _first = start(&world, [message(chat, "first")]);
-    settle().await;
+    let_tasks_run().await;
     let tasks = start(&world, (0..64).map(|n| message(if n == 30 { foreign } else { chat }, "x")));
-    settle().await;
+    let_tasks_run().await;
     store.release_commits();
     let results = tasks.join_all().await;
     assert_eq!(store.batches().last(), Some(&64));
@@ -229,7 +229,7 @@ async fn a_send_dropped_at_any_point_happened_in_full_or_not_at_all() {
     let mut happened = 0;
     for polls in 0..40 {
         let (store, world, chat) = gated().await;
-        settle().await;
+        let_tasks_run().await;
         if polls % 2 == 0 {
             store.hold_commits();
         }
@@ -244,7 +244,7 @@ async fn a_send_dropped_at_any_point_happened_in_full_or_not_at_all() {
         }
         drop(sending);
         store.release_commits();
-        settle().await;
+        let_tasks_run().await;
         let history = world.dm.history(&who(1), chat, HistoryRange::Newest, 10).await.unwrap().messages;
         let received = world.pending(&who(2)).await;
         let hinted = poll_once(&mut Box::pin(watching.next())).await.is_some();
@@ -267,12 +267,12 @@ async fn a_send_dropped_at_any_point_happened_in_full_or_not_at_all() {
 #[tokio::test]
 async fn a_failed_commit_fails_all_its_waiters_and_stores_nothing() {
     let (store, world, chat) = gated().await;
-    settle().await;
+    let_tasks_run().await;
     store.hold_commits();
     let _first = start(&world, [message(chat, "first")]);
-    settle().await;
+    let_tasks_run().await;
     let tasks = start(&world, (0..10).map(|_| message(chat, "x")));
-    settle().await;
+    let_tasks_run().await;
     store.next_commit(Fault::Fail(StoreErrorKind::Engine));
     store.next_commit(Fault::Fail(StoreErrorKind::Full));
     store.release_commits();
@@ -293,7 +293,7 @@ async fn a_failed_commit_fails_all_its_waiters_and_stores_nothing() {
 #[tokio::test]
 async fn an_unknown_outcome_is_said_to_be_unknown_and_the_retry_resolves_it() {
     let (store, world, chat) = gated().await;
-    settle().await;
+    let_tasks_run().await;
     let send = SendMessage { client_id: Some(client_id(1)), ..message(chat, "once") };
     store.next_commit(Fault::HappensUnknown);
     let error = world.dm.send(&who(1), send.clone()).await.unwrap_err();
@@ -305,9 +305,9 @@ async fn an_unknown_outcome_is_said_to_be_unknown_and_the_retry_resolves_it() {
 }
 
 #[tokio::test]
-async fn a_store_that_answers_too_few_outcomes_is_not_believed() {
+async fn too_few_outcomes_are_reported_as_an_unknown_outcome() {
     let (store, world, chat) = gated().await;
-    settle().await;
+    let_tasks_run().await;
     store.next_commit(Fault::Short);
     let error = world.dm.send(&who(1), message(chat, "x")).await.unwrap_err();
     assert!(matches!(error, Error::OutcomeUnknown(_)), "{error:?}");
@@ -316,10 +316,10 @@ async fn a_store_that_answers_too_few_outcomes_is_not_believed() {
 #[tokio::test]
 async fn a_store_that_panics_hangs_nobody_and_health_says_so() {
     let (store, world, chat) = gated().await;
-    settle().await;
+    let_tasks_run().await;
     store.hold_commits();
     let tasks = start(&world, (0..10).map(|_| message(chat, "x")));
-    settle().await;
+    let_tasks_run().await;
     store.next_commit(Fault::Panic);
     store.release_commits();
     for result in tasks.join_all().await {
@@ -332,14 +332,14 @@ async fn a_store_that_panics_hangs_nobody_and_health_says_so() {
 }
 
 #[tokio::test]
-async fn a_store_that_panics_takes_no_answer_of_the_batch_before_with_it() {
+async fn callers_of_the_previous_batch_are_answered_when_the_store_panics() {
     let (store, world, chat) = gated().await;
-    settle().await;
+    let_tasks_run().await;
     store.hold_commits();
     let first = start(&world, [message(chat, "first")]);
-    settle().await;
+    let_tasks_run().await;
     let second = start(&world, [message(chat, "second")]);
-    settle().await;
+    let_tasks_run().await;
     store.next_commit(Fault::None);
     store.next_commit(Fault::Panic);
     store.release_commits();
@@ -350,13 +350,13 @@ async fn a_store_that_panics_takes_no_answer_of_the_batch_before_with_it() {
 #[tokio::test]
 async fn shutdown_commits_what_was_queued_and_refuses_what_comes_after() {
     let (store, world, chat) = gated().await;
-    settle().await;
+    let_tasks_run().await;
     store.hold_commits();
     let tasks = start(&world, (0..20).map(|n| message(chat, &n.to_string())));
-    settle().await;
+    let_tasks_run().await;
     let mut stopping = Box::pin(world.dm.shutdown(Duration::from_secs(5)));
     assert!(poll_once(&mut stopping).await.is_none());
-    settle().await;
+    let_tasks_run().await;
     let late = world.dm.send(&who(1), message(chat, "late")).await;
     assert!(matches!(late, Err(Error::ShuttingDown)), "{late:?}");
     store.release_commits();
@@ -369,12 +369,12 @@ async fn shutdown_commits_what_was_queued_and_refuses_what_comes_after() {
 #[tokio::test]
 async fn shutdown_ends_within_its_bound_even_if_the_store_hangs() {
     let (store, world, chat) = gated().await;
-    settle().await;
+    let_tasks_run().await;
     store.hold_commits();
     let in_flight = start(&world, [message(chat, "in flight")]);
-    settle().await;
+    let_tasks_run().await;
     let queued = start(&world, [message(chat, "queued")]);
-    settle().await;
+    let_tasks_run().await;
     let mut stopping = Box::pin(world.dm.shutdown(Duration::from_secs(5)));
     assert!(poll_once(&mut stopping).await.is_none());
     world.clock.advance(Duration::from_secs(5));
@@ -384,14 +384,14 @@ async fn shutdown_ends_within_its_bound_even_if_the_store_hangs() {
 }
 
 #[tokio::test]
-async fn the_queue_holds_back_callers_instead_of_growing() {
+async fn callers_wait_when_the_queue_is_full() {
     let store = GatedStore::new();
     let world = World::with(store.clone(), |config| {
         config.max_payload = 1_000;
         config.queue_bytes = 4_000;
     });
     let chat = world.open(1, 2).await;
-    settle().await;
+    let_tasks_run().await;
     let before = store.batches().len();
     let tasks = start(&world, (0..20).map(|_| message(chat, &"x".repeat(1_000))));
     assert!(tasks.join_all().await.iter().all(Result::is_ok));
@@ -400,7 +400,7 @@ async fn the_queue_holds_back_callers_instead_of_growing() {
 }
 
 #[tokio::test]
-async fn acknowledgements_fill_the_queue_by_what_they_name() {
+async fn acknowledgements_count_in_the_queue_by_their_names() {
     let store = GatedStore::new();
     let world = World::with(store.clone(), |config| {
         config.max_payload = 1_000;
@@ -413,7 +413,7 @@ async fn acknowledgements_fill_the_queue_by_what_they_name() {
     let ids = pending.iter().filter_map(|entry| Some(entry.message()?.id)).take(50).collect();
     // 800 bytes each.
     for target in [AckTarget::Entries(seqs), AckTarget::Messages(ids)] {
-        settle().await;
+        let_tasks_run().await;
         let before = store.batches().len();
         let mut tasks = JoinSet::new();
         for _ in 0..20 {
@@ -439,7 +439,7 @@ async fn a_write_larger_than_the_queue_waits_for_all_of_it_and_not_for_ever() {
     let dm = world.dm.clone();
     let acknowledging = tokio::spawn(async move { dm.acknowledge(&who(2), names).await });
     for _ in 0..10 {
-        settle().await;
+        let_tasks_run().await;
     }
     while let Some(sent) = tasks.try_join_next() {
         sent.unwrap().unwrap();

@@ -7,7 +7,7 @@ use dm_core::store::*;
 use dm_core::*;
 
 use crate::common::{
-    self, START, World, ciphertext, derived_key, is_message, is_not_found, message, payload, seq, settle,
+    self, START, World, ciphertext, derived_key, is_message, is_not_found, message, payload, seq, let_tasks_run,
     user, who,
 };
 
@@ -21,7 +21,7 @@ async fn a_conversation_is_opened_once_whoever_asks() {
 }
 
 #[tokio::test]
-async fn nobody_opens_one_with_themselves_or_with_somebody_unknown() {
+async fn a_conversation_with_oneself_or_with_an_unknown_user_is_refused() {
     struct OnlyOne;
     #[async_trait]
     impl Directory for OnlyOne {
@@ -53,7 +53,7 @@ async fn a_directory_that_panics_is_reported_as_unavailable_and_the_store_is_not
 }
 
 #[tokio::test]
-async fn conversations_list_by_last_activity_and_the_silent_ones_last() {
+async fn conversations_are_listed_by_last_activity_with_those_without_messages_last() {
     let world = World::new();
     let mut chats = Vec::new();
     for peer in 2..=6 {
@@ -127,11 +127,11 @@ async fn a_foreign_conversation_answers_as_a_missing_one_on_every_call() {
     let foreign = world.open(1, 2).await;
     let missing = ConversationId::from_bytes([1; 16]);
     world.send(&who(1), foreign, "secret").await;
-    let stranger = who(3);
+    let outsider = who(3);
     for id in [foreign, missing] {
-        assert!(is_not_found(world.dm.conversation(&stranger, id).await));
-        assert!(is_not_found(world.dm.history(&stranger, id, HistoryRange::Newest, 10).await));
-        assert!(is_not_found(world.dm.send(&stranger, message(id, "x")).await));
+        assert!(is_not_found(world.dm.conversation(&outsider, id).await));
+        assert!(is_not_found(world.dm.history(&outsider, id, HistoryRange::Newest, 10).await));
+        assert!(is_not_found(world.dm.send(&outsider, message(id, "x")).await));
     }
     assert_eq!(world.dm.conversation(&who(1), foreign).await.unwrap().head.get(), 1);
 }
@@ -147,7 +147,7 @@ async fn a_payload_at_the_limit_is_sent_and_one_over_it_is_refused() {
 }
 
 #[tokio::test]
-async fn what_was_sent_is_what_is_read() {
+async fn a_message_is_read_as_it_was_sent() {
     let world = World::new();
     let chat = world.open(1, 2).await;
     let ciphertext =
@@ -201,7 +201,7 @@ async fn every_peer_with_a_conversation_learns_of_a_new_key_and_nobody_else() {
     }
     world.open(7, 2).await;
     let record = world.dm.publish_key(&who(1), derived_key(1)).await.unwrap();
-    settle().await;
+    let_tasks_run().await;
     let told = async |n| {
         let entries = world.pending(&who(n)).await;
         entries.iter().filter(|e| e.event == Event::Notice(Notice::PeerKeyChanged(record))).count()
@@ -260,7 +260,7 @@ async fn ids_are_uuids_of_version_seven() {
 }
 
 #[tokio::test]
-async fn a_store_without_answers_is_unavailable_and_never_a_panic() {
+async fn an_invalid_configuration_is_refused_at_the_start() {
     let mut config = Config::default();
     config.batch = 0;
     let refused = Service::builder(MemoryStore::new()).config(config).start().unwrap_err();

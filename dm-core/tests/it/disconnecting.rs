@@ -4,10 +4,10 @@ use dm_core::notify::{NodeId, NullNotifier};
 use dm_core::{AckTarget, DisconnectReason, Disconnected, MemoryStore, Service, SessionEnd};
 
 use crate::common::gate::GatedStore;
-use crate::common::{World, backlog, is_not_found, on, poll_once, seq, settle, user, who};
+use crate::common::{World, backlog, is_not_found, on, poll_once, seq, let_tasks_run, user, who};
 
 /// A world whose notifier reaches no session.
-fn deaf(change: impl FnOnce(&mut dm_core::Config)) -> World {
+fn without_notifier(change: impl FnOnce(&mut dm_core::Config)) -> World {
     World::notifying(MemoryStore::new(), |_| NullNotifier, change)
 }
 
@@ -78,8 +78,8 @@ async fn forgetting_again_ends_a_session_that_the_first_time_did_not_reach() {
 }
 
 #[tokio::test]
-async fn a_session_that_no_order_reached_ends_with_its_acknowledgement_and_brings_no_device_back() {
-    let world = deaf(|_| ());
+async fn a_session_that_no_order_reached_ends_at_its_acknowledgement_and_registers_no_device() {
+    let world = without_notifier(|_| ());
     world.open(1, 2).await;
     let mut session = world.connect(&who(2)).await;
     session.next().await.unwrap();
@@ -92,7 +92,7 @@ async fn a_session_that_no_order_reached_ends_with_its_acknowledgement_and_bring
 
 #[tokio::test]
 async fn a_session_that_no_order_reached_ends_when_its_window_is_full() {
-    let world = deaf(|config| config.window = 1);
+    let world = without_notifier(|config| config.window = 1);
     world.open(1, 2).await;
     let mut session = world.connect(&who(2)).await;
     session.next().await.unwrap();
@@ -113,7 +113,7 @@ async fn forgetting_ends_the_sessions_also_when_its_caller_is_gone() {
     let caller = who(2);
     let mut forgetting = Box::pin(world.dm.forget_device(&caller, caller.device.clone()));
     assert!(poll_once(&mut forgetting).await.is_none());
-    settle().await;
+    let_tasks_run().await;
     drop(forgetting);
     store.release_commits();
     assert!(is_forgotten(&session.next().await));

@@ -6,7 +6,7 @@ use std::future::Future;
 use dm_core::{AckTarget, Depth, Principal};
 
 use crate::common::gate::GatedStore;
-use crate::common::{self, World, numbers, on, poll_once, seq, settle, user, who};
+use crate::common::{self, World, numbers, on, poll_once, seq, let_tasks_run, user, who};
 
 /// Polls a future so many times, and drops it. Returns whether it was done before.
 async fn drop_after<T>(polls: usize, future: impl Future<Output = T>) -> bool {
@@ -67,14 +67,14 @@ async fn an_acknowledgement_dropped_at_any_point_happened_in_full_or_not_at_all(
                 let chat = world.open(1, 2).await;
                 world.send_many(&common::who(1), chat, 3).await;
                 world.pending(&on(2, "phone")).await;
-                settle().await;
+                let_tasks_run().await;
                 let before = unacknowledged(&world, &who).await;
                 if holds {
                     store.hold_commits();
                 }
                 let done = drop_after(polls, world.dm.acknowledge(&who, target.clone())).await;
                 store.release_commits();
-                settle().await;
+                let_tasks_run().await;
                 let found = unacknowledged(&world, &who).await;
                 // Asking again makes it happen, once.
                 world.dm.acknowledge(&who, target.clone()).await.unwrap();
@@ -94,13 +94,13 @@ async fn an_opening_dropped_at_any_point_happened_in_full_or_not_at_all() {
     let opener = who(1);
     let (happened, not) = at_every_point(async |store, holds, polls| {
         let world = World::with(store.clone(), |_| ());
-        settle().await;
+        let_tasks_run().await;
         if holds {
             store.hold_commits();
         }
         let done = drop_after(polls, world.dm.open_conversation(&opener, user(2))).await;
         store.release_commits();
-        settle().await;
+        let_tasks_run().await;
         let mut listed = Vec::new();
         for n in [1, 2] {
             let found = world.dm.conversations(&who(n), 10, None).await.unwrap().conversations;

@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 
 use crate::common::blocking::one_read_at_a_time;
 use crate::common::gate::GatedStore;
-use crate::common::{self, World, message, payload, poll_once, seq, settle, user, who};
+use crate::common::{self, World, message, payload, poll_once, seq, let_tasks_run, user, who};
 
 type Held = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -69,7 +69,7 @@ async fn a_read_that_is_dropped_while_it_waits_is_not_made() {
     let mut dropped = Box::pin(world.dm.key(user(1)));
     assert!(poll_once(&mut dropped).await.is_none());
     drop(dropped);
-    settle().await;
+    let_tasks_run().await;
     gate.open();
     assert!(common::is_not_found(other.await.unwrap()));
     assert!(common::is_not_found(world.dm.key(user(9)).await));
@@ -86,7 +86,7 @@ async fn a_session_goes_on_with_its_read_when_the_wait_is_dropped() {
     gate.close();
     for _ in 0..3 {
         assert!(poll_once(&mut Box::pin(session.next())).await.is_none());
-        settle().await;
+        let_tasks_run().await;
     }
     gate.open();
     session.next().await.unwrap();
@@ -105,7 +105,7 @@ async fn with_a_full_window(store: impl Store) -> (World, ConversationId, Sessio
 }
 
 #[tokio::test]
-async fn a_session_goes_on_with_its_look_for_acknowledgements_when_the_wait_is_dropped() {
+async fn a_session_goes_on_with_its_read_of_the_cursor_when_the_wait_is_dropped() {
     let (store, gate) = one_read_at_a_time();
     let (world, chat, mut session) = with_a_full_window(store).await;
     world.dm.acknowledge(&who(2), AckTarget::UpTo(seq(1))).await.unwrap();
@@ -118,7 +118,7 @@ async fn a_session_goes_on_with_its_look_for_acknowledgements_when_the_wait_is_d
         if n == 0 {
             gate.entered().await;
         }
-        settle().await;
+        let_tasks_run().await;
     }
     // A hint rings for the session that waits.
     world.send(&who(1), chat, "after").await;
@@ -126,12 +126,12 @@ async fn a_session_goes_on_with_its_look_for_acknowledgements_when_the_wait_is_d
     gate.open();
     let Delivery::Entry(entry) = session.next().await.unwrap() else { panic!("an entry") };
     assert_eq!(common::texts([&entry]), ["next"]);
-    settle().await;
+    let_tasks_run().await;
     assert!(poll_once(&mut Box::pin(gate.entered())).await.is_none(), "one read came to the gate");
 }
 
 #[tokio::test]
-async fn an_acknowledgement_makes_room_while_the_look_for_others_stands_still() {
+async fn an_acknowledgement_makes_room_while_the_read_of_the_cursor_hangs() {
     let (store, gate) = one_read_at_a_time();
     let (world, _, mut session) = with_a_full_window(store).await;
     gate.close();
@@ -148,7 +148,7 @@ async fn an_acknowledgement_makes_room_while_the_look_for_others_stands_still() 
 }
 
 #[tokio::test]
-async fn a_look_that_is_not_needed_any_more_ends_no_session_later() {
+async fn a_failed_read_of_the_cursor_that_is_not_needed_any_more_ends_no_session() {
     let store = GatedStore::new();
     let (world, chat, mut session) = with_a_full_window(store.clone()).await;
     let handle = session.handle();
@@ -157,12 +157,12 @@ async fn a_look_that_is_not_needed_any_more_ends_no_session_later() {
     assert!(poll_once(&mut next).await.is_none(), "the timer runs");
     world.clock.advance(world.dm.config().poll_interval);
     assert!(poll_once(&mut next).await.is_none(), "it looks");
-    settle().await;
+    let_tasks_run().await;
     handle.acknowledge(AckTarget::UpTo(seq(1))).await.unwrap();
     next.await.unwrap();
 
     store.release_devices(false);
-    settle().await;
+    let_tasks_run().await;
     store.release_devices(true);
     let mut next = Box::pin(session.next());
     assert!(poll_once(&mut next).await.is_none());
@@ -181,13 +181,13 @@ async fn full(change: fn(&mut Config)) -> (GatedStore, World, ConversationId) {
         change(config);
     });
     let chat = world.open(1, 2).await;
-    settle().await;
+    let_tasks_run().await;
     store.hold_commits();
     for n in 0..8 {
         let dm = world.dm.clone();
         tokio::spawn(async move { dm.send(&who(1), message(chat, &text(n))).await });
     }
-    settle().await;
+    let_tasks_run().await;
     (store, world, chat)
 }
 
@@ -230,7 +230,7 @@ async fn a_send_that_is_dropped_while_the_queue_is_full_never_happens_and_keeps_
         let mut dropped = Box::pin(world.dm.send(&sender, message(chat, &text(n))));
         assert!(poll_once(&mut dropped).await.is_none());
     }
-    settle().await;
+    let_tasks_run().await;
     store.release_commits();
     for n in 16..32 {
         world.send(&who(2), chat, &text(n)).await;
@@ -246,7 +246,7 @@ async fn a_send_that_comes_when_room_is_free_does_not_overtake_one_that_waited_f
         config.queue_bytes = 4 * 1_064;
     });
     let chat = world.open(1, 2).await;
-    settle().await;
+    let_tasks_run().await;
     store.hold_commits();
     let dm = world.dm.clone();
     // Runs on as soon as the first send is answered, before the task of the one that got its room.
@@ -254,7 +254,7 @@ async fn a_send_that_comes_when_room_is_free_does_not_overtake_one_that_waited_f
         dm.send(&who(1), message(chat, &text(0))).await.unwrap();
         dm.send(&who(1), message(chat, "5")).await.unwrap();
     });
-    settle().await;
+    let_tasks_run().await;
     let sender = who(1);
     let texts = [text(1), text(2), text(3), "4".to_owned()];
     let mut waiting = texts.map(|text| Box::pin(world.dm.send(&sender, message(chat, &text))));
@@ -282,7 +282,7 @@ impl Directory for Locked {
 }
 
 #[tokio::test]
-async fn a_question_to_the_directory_that_is_held_keeps_no_lock_of_the_host() {
+async fn a_call_of_the_directory_that_is_held_keeps_no_lock_of_the_host() {
     let directory = Locked(Arc::new(Semaphore::new(1)));
     let dm = Service::builder(MemoryStore::new()).directory(directory).start().unwrap();
     let sender = who(1);

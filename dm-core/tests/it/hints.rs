@@ -7,8 +7,8 @@ use dm_core::notify::{EndSessions, Notification, Notifier, NotifyError, Reach};
 use dm_core::{Delivery, Disconnected, Hub, MemoryStore};
 use proptest::prelude::*;
 
-use crate::common::mischief::Mischief;
-use crate::common::{World, backlog, poll_once, settle, texts, who};
+use crate::common::held_hints::HeldHints;
+use crate::common::{World, backlog, poll_once, let_tasks_run, texts, who};
 
 const MESSAGES: usize = 12;
 /// Two per message: the recipient's and the sender's.
@@ -32,10 +32,10 @@ proptest! {
 /// Sends some messages before the session is connected and the rest while it is live, passes hints
 /// on in the given rounds, and returns what was delivered once the poll interval has passed.
 async fn deliver(early: usize, rounds: Vec<Vec<usize>>) -> Vec<String> {
-    let mut mischief = None;
-    let notifier = |hub| mischief.insert(Mischief::new(hub)).clone();
+    let mut held_hints = None;
+    let notifier = |hub| held_hints.insert(HeldHints::new(hub)).clone();
     let world = World::notifying(MemoryStore::new(), notifier, |_| ());
-    let mischief = mischief.unwrap();
+    let held_hints = held_hints.unwrap();
     let chat = world.open(1, 2).await;
     for n in 1..=early {
         world.send(&who(1), chat, &n.to_string()).await;
@@ -45,16 +45,16 @@ async fn deliver(early: usize, rounds: Vec<Vec<usize>>) -> Vec<String> {
     for n in early + 1..=MESSAGES {
         world.send(&who(1), chat, &n.to_string()).await;
     }
-    settle().await;
+    let_tasks_run().await;
     for round in rounds {
-        mischief.release(round).await;
+        held_hints.release(round).await;
         while let Some(delivery) = poll_once(&mut Box::pin(session.next())).await {
             seen.extend(texts(entry(&delivery.unwrap())));
         }
     }
     world.clock.advance(world.dm.config().poll_interval);
     assert!(poll_once(&mut Box::pin(session.next())).await.is_none(), "it asks for the newest number");
-    settle().await;
+    let_tasks_run().await;
     while let Some(delivery) = poll_once(&mut Box::pin(session.next())).await {
         seen.extend(texts(entry(&delivery.unwrap())));
     }
@@ -90,10 +90,10 @@ async fn after_a_notifier_panicked_the_hints_of_later_commits_come() {
     let mut session = world.connect(&who(2)).await;
     backlog(&mut session).await;
     let chat = world.open(1, 2).await;
-    settle().await;
+    let_tasks_run().await;
     assert!(poll_once(&mut Box::pin(session.next())).await.is_none(), "that hint is lost");
     world.send(&who(1), chat, "later").await;
-    settle().await;
+    let_tasks_run().await;
     let mut seen = Vec::new();
     while let Some(delivery) = poll_once(&mut Box::pin(session.next())).await {
         seen.extend(texts(entry(&delivery.unwrap())));

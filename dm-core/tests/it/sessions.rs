@@ -7,11 +7,11 @@ use dm_core::{AckTarget, Delivery, DisconnectReason, Gap, GapReason, MemoryStore
 
 use crate::common::gate::{GatedStore, Kind};
 use crate::common::{
-    DAY, World, backlog, delivered_texts, message, on, poll_once, seq, settle, text, texts, user, who,
+    DAY, World, backlog, delivered_texts, message, on, poll_once, seq, let_tasks_run, text, texts, user, who,
 };
 
 #[tokio::test]
-async fn the_backlog_comes_first_then_caught_up_then_what_happens() {
+async fn the_backlog_is_delivered_first_then_caught_up_then_new_entries() {
     let world = World::new();
     let chat = world.open(1, 2).await;
     world.send_many(&who(1), chat, 3).await;
@@ -33,7 +33,7 @@ async fn caught_up_names_the_newest_entry() {
 }
 
 #[tokio::test]
-async fn what_was_not_acknowledged_comes_again_on_reconnect_and_once() {
+async fn unacknowledged_entries_are_delivered_again_once_after_a_reconnect() {
     let world = World::new();
     let chat = world.open(1, 2).await;
     world.send_many(&who(1), chat, 3).await;
@@ -59,7 +59,7 @@ async fn a_message_between_reading_the_backlog_and_going_live_is_delivered_once(
         let mut first = Box::pin(session.next());
         assert!(poll_once(&mut first).await.is_none());
         world.send(&who(1), chat, "between").await;
-        settle().await;
+        let_tasks_run().await;
         store.release_inbox();
         first.await.unwrap();
         world.send(&who(1), chat, "late").await;
@@ -70,7 +70,7 @@ async fn a_message_between_reading_the_backlog_and_going_live_is_delivered_once(
             }
         }
         assert_eq!(seen, ["early", "between", "late"]);
-        settle().await;
+        let_tasks_run().await;
         assert!(poll_once(&mut Box::pin(session.next())).await.is_none(), "nothing comes twice");
     }
 }
@@ -84,7 +84,7 @@ async fn with_all_hints_lost_messages_come_within_the_poll_interval() {
     let mut next = Box::pin(session.next());
     assert!(poll_once(&mut next).await.is_none());
     world.send(&who(1), chat, "unannounced").await;
-    settle().await;
+    let_tasks_run().await;
     assert!(poll_once(&mut next).await.is_none());
     world.clock.advance(world.dm.config().poll_interval);
     let Delivery::Entry(entry) = next.await.unwrap() else { panic!("an entry") };
@@ -249,7 +249,7 @@ async fn a_slow_reader_is_served_from_the_store() {
 }
 
 #[tokio::test]
-async fn large_messages_do_not_pile_up_in_a_mailbox_and_still_come() {
+async fn large_messages_do_not_pile_up_as_hints_and_are_still_delivered() {
     let world = World::new();
     let chat = world.open(1, 2).await;
     let mut session = world.connect(&who(2)).await;
@@ -264,7 +264,7 @@ async fn large_messages_do_not_pile_up_in_a_mailbox_and_still_come() {
 }
 
 #[tokio::test]
-async fn a_mailbox_is_full_at_a_number_of_messages_and_at_a_number_of_bytes() {
+async fn hints_are_dropped_at_a_number_of_messages_and_at_a_number_of_bytes() {
     for (messages, length) in [(200, 1), (5, 64 * 1024)] {
         let store = GatedStore::new();
         let world = World::with(store.clone(), |_| ());
@@ -276,7 +276,7 @@ async fn a_mailbox_is_full_at_a_number_of_messages_and_at_a_number_of_bytes() {
         for _ in 0..messages {
             world.send(&who(1), chat, &payload).await;
         }
-        settle().await;
+        let_tasks_run().await;
         let mut next = Box::pin(session.next());
         assert!(poll_once(&mut next).await.is_none(), "{messages} messages of {length} bytes are kept");
         store.release_inbox();
@@ -285,7 +285,7 @@ async fn a_mailbox_is_full_at_a_number_of_messages_and_at_a_number_of_bytes() {
 }
 
 #[tokio::test]
-async fn a_mailbox_has_room_again_for_as_much_as_was_taken_from_it() {
+async fn hints_that_were_taken_make_room_for_as_many_again() {
     let store = GatedStore::new();
     let world = World::with(store.clone(), |_| ());
     let chat = world.open(1, 2).await;
@@ -299,7 +299,7 @@ async fn a_mailbox_has_room_again_for_as_much_as_was_taken_from_it() {
         for _ in 0..2 {
             world.send(&who(1), chat, &large).await;
         }
-        settle().await;
+        let_tasks_run().await;
         for _ in 0..2 {
             let mut next = Box::pin(session.next());
             assert!(poll_once(&mut next).await.is_some(), "it reads the store");
@@ -369,7 +369,7 @@ async fn expiry_under_a_live_session_leaves_a_gap_or_nothing() {
 }
 
 #[tokio::test]
-async fn a_follower_sees_what_happens_its_own_messages_included_and_nothing_older() {
+async fn a_follower_gets_new_entries_its_own_messages_included_and_nothing_older() {
     let world = World::new();
     let chat = world.open(1, 2).await;
     world.send(&who(1), chat, "old").await;
@@ -417,7 +417,7 @@ async fn a_follower_acknowledges_what_it_names_and_up_to_takes_all_that_came_bef
 }
 
 #[tokio::test]
-async fn a_device_that_only_sends_has_its_cursor_moved_along() {
+async fn the_cursor_of_a_device_that_only_sends_is_moved() {
     let store = GatedStore::new();
     let world = World::with(store.clone(), |_| ());
     let chat = world.open(1, 2).await;
@@ -428,7 +428,7 @@ async fn a_device_that_only_sends_has_its_cursor_moved_along() {
         world.send(&who(1), chat, &n.to_string()).await;
         assert!(poll_once(&mut Box::pin(session.next())).await.is_none());
     }
-    settle().await;
+    let_tasks_run().await;
     let cursor = world.dm.devices(&who(1)).await.unwrap()[0].cursor;
     assert!(cursor.get() > 256, "{cursor:?}");
     let moves = store.kinds()[before..].iter().flatten().filter(|kind| **kind == Kind::Other).count();
@@ -447,7 +447,7 @@ async fn a_device_that_sends_does_not_thereby_acknowledge_what_it_received() {
         world.send(&who(1), chat, &n.to_string()).await;
         assert!(poll_once(&mut Box::pin(session.next())).await.is_none());
     }
-    settle().await;
+    let_tasks_run().await;
     assert_eq!(texts(&world.pending(&who(1)).await), ["unacknowledged"]);
 }
 
@@ -463,7 +463,7 @@ async fn shutdown_ends_sessions() {
 }
 
 #[tokio::test]
-async fn the_end_of_a_session_is_waited_for_without_taking_its_deliveries() {
+async fn ended_waits_for_the_end_and_takes_no_delivery() {
     let world = World::new();
     let chat = world.open(1, 2).await;
     let mut session = world.connect(&who(2)).await;
@@ -484,7 +484,7 @@ async fn the_end_of_a_session_is_waited_for_without_taking_its_deliveries() {
     let last = world.connect(&who(2)).await;
     // It borrows nothing.
     let ended = tokio::spawn(last.ended());
-    settle().await;
+    let_tasks_run().await;
     assert!(!ended.is_finished());
     world.dm.shutdown(Duration::from_secs(1)).await;
     assert!(matches!(ended.await.unwrap(), SessionEnd::ShuttingDown));

@@ -8,7 +8,7 @@ use dm_core::{MemoryStore, Session, SessionEnd};
 use crate::common::{self, World, backlog, delivered_texts, on, poll_once, user, who};
 
 /// Two nodes on one store, whose clocks stand at the same time.
-fn two() -> (World, World) {
+fn two_nodes() -> (World, World) {
     let store = MemoryStore::new();
     (World::with(store.clone(), |_| ()), World::with(store, |_| ()))
 }
@@ -35,7 +35,7 @@ async fn caught_up(node: &World) -> Session {
 }
 
 /// Brings a claim to a node, and its objection back to the node that claimed.
-fn tell(from: &World, to: &World, claim: &SessionClaim) {
+fn pass_claim(from: &World, to: &World, claim: &SessionClaim) {
     if let Some(theirs) = to.hub.contend(claim) {
         from.hub.objection(claim.user, &claim.device, claim.term.session, theirs);
     }
@@ -43,7 +43,7 @@ fn tell(from: &World, to: &World, claim: &SessionClaim) {
 
 #[tokio::test]
 async fn a_newer_session_on_another_node_ends_the_older_and_has_what_was_not_acknowledged() {
-    let (here, there) = two();
+    let (here, there) = two_nodes();
     let chat = here.open(1, 2).await;
     here.send(&who(1), chat, "unacknowledged").await;
     let mut older = caught_up(&here).await;
@@ -57,8 +57,8 @@ async fn a_newer_session_on_another_node_ends_the_older_and_has_what_was_not_ack
 }
 
 #[tokio::test]
-async fn a_clock_that_is_behind_is_made_up_for() {
-    let (here, there) = two();
+async fn a_newer_session_stays_although_the_clock_of_its_node_is_behind() {
+    let (here, there) = two_nodes();
     here.clock.advance(Duration::from_secs(3_600));
     let mut older = caught_up(&here).await;
     let mut newer = caught_up(&there).await;
@@ -79,10 +79,10 @@ async fn a_clock_that_is_behind_is_made_up_for() {
 }
 
 #[tokio::test]
-async fn a_younger_session_that_hears_an_older_ones_claim_late_stays_whatever_the_clocks_say() {
+async fn a_younger_session_that_gets_an_older_ones_claim_late_stays_whatever_the_clocks_say() {
     for here_ahead in [Duration::ZERO, Duration::from_secs(3_600)] {
         for there_ahead in [Duration::ZERO, Duration::from_secs(60)] {
-            let (here, there) = two();
+            let (here, there) = two_nodes();
             here.clock.advance(here_ahead);
             there.clock.advance(there_ahead);
             let mut older = caught_up(&here).await;
@@ -103,17 +103,17 @@ async fn a_younger_session_that_hears_an_older_ones_claim_late_stays_whatever_th
 }
 
 #[tokio::test]
-async fn of_two_that_begin_at_once_exactly_one_stays_in_whatever_order_they_hear_of_it() {
+async fn of_two_sessions_that_start_at_once_exactly_one_stays_in_any_order_of_claims() {
     for late in [Duration::ZERO, Duration::from_secs(1)] {
         for order in 0..6 {
-            let (here, there) = two();
+            let (here, there) = two_nodes();
             there.clock.advance(late);
             let (mut one, mut other) = (caught_up(&here).await, caught_up(&there).await);
             let (mine, yours) = (claim(&here), claim(&there));
             // Each node says its claim before it hears the other's; answers come in any order.
             match order {
-                0 => (tell(&here, &there, &mine), tell(&there, &here, &yours)),
-                1 => (tell(&there, &here, &yours), tell(&here, &there, &mine)),
+                0 => (pass_claim(&here, &there, &mine), pass_claim(&there, &here, &yours)),
+                1 => (pass_claim(&there, &here, &yours), pass_claim(&here, &there, &mine)),
                 _ => {
                     let (to_mine, to_yours) = (there.hub.contend(&mine), here.hub.contend(&yours));
                     let object = |node: &World, claim: &SessionClaim, theirs: Option<Term>| {
@@ -128,7 +128,7 @@ async fn of_two_that_begin_at_once_exactly_one_stays_in_whatever_order_they_hear
             for _ in 0..8 {
                 for (from, to) in [(&here, &there), (&there, &here)] {
                     for claim in from.hub.claims(user(2)) {
-                        tell(from, to, &claim);
+                        pass_claim(from, to, &claim);
                     }
                 }
             }
@@ -139,7 +139,7 @@ async fn of_two_that_begin_at_once_exactly_one_stays_in_whatever_order_they_hear
 }
 
 #[tokio::test]
-async fn a_claim_tells_the_time_that_its_session_has_been_there() {
+async fn a_claim_carries_the_age_of_its_session() {
     let began = Instant::now();
     let here = World::new();
     let _session = caught_up(&here).await;
@@ -156,7 +156,7 @@ async fn a_claim_tells_the_time_that_its_session_has_been_there() {
 
 #[tokio::test]
 async fn neither_other_devices_nor_followers_nor_the_session_itself_are_contended() {
-    let (here, there) = two();
+    let (here, there) = two_nodes();
     let mut phone = here.connect(&on(2, "phone")).await;
     let mut follower = here.dm.follow(&who(2)).await.unwrap();
     backlog(&mut phone).await;
@@ -180,7 +180,7 @@ async fn a_session_that_takes_over_on_its_own_node_has_the_higher_term_whatever_
 }
 
 #[tokio::test]
-async fn a_watch_of_claims_tells_of_new_device_sessions_and_takeovers_only() {
+async fn a_watch_of_claims_returns_new_device_sessions_and_takeovers_only() {
     let world = World::new();
     let early = world.connect(&who(1)).await;
     let mut watch = world.hub.watch_claims();
@@ -196,8 +196,8 @@ async fn a_watch_of_claims_tells_of_new_device_sessions_and_takeovers_only() {
 }
 
 #[tokio::test]
-async fn a_session_that_is_objected_to_again_and_again_ends() {
-    let (here, there) = two();
+async fn a_session_ends_at_the_fifth_objection() {
+    let (here, there) = two_nodes();
     let mut session = caught_up(&here).await;
     let _theirs = caught_up(&there).await;
     let rival = claim(&there).term.session;
@@ -212,8 +212,8 @@ async fn a_session_that_is_objected_to_again_and_again_ends() {
 }
 
 #[tokio::test]
-async fn a_term_that_nothing_is_above_is_given_way_to() {
-    let (here, there) = two();
+async fn an_objection_with_the_last_possible_time_ends_no_session() {
+    let (here, there) = two_nodes();
     let mut session = caught_up(&here).await;
     let mut rival = claim(&here);
     let _theirs = caught_up(&there).await;

@@ -150,7 +150,7 @@ impl GatedStore {
     }
 
     /// Changes what the store says of its condition.
-    pub fn say(&self, change: impl FnOnce(&mut StoreStatus)) {
+    pub fn set_status(&self, change: impl FnOnce(&mut StoreStatus)) {
         let mut status = self.status.lock().unwrap();
         *status = StoreStatus::default();
         change(&mut status);

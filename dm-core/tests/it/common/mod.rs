@@ -6,7 +6,7 @@
 pub mod blocking;
 pub mod engine;
 pub mod gate;
-pub mod mischief;
+pub mod held_hints;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -185,7 +185,7 @@ pub async fn poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
 }
 
 /// Lets every other task of a current-thread runtime run until it waits.
-pub async fn settle() {
+pub async fn let_tasks_run() {
     for _ in 0..64 {
         tokio::task::yield_now().await;
     }

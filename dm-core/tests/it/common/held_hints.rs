@@ -8,12 +8,12 @@ use dm_core::{Disconnected, Hub};
 
 /// Keeps hints back, for the test to pass on to the hub as it likes.
 #[derive(Clone)]
-pub struct Mischief {
+pub struct HeldHints {
     pub hub: Hub,
     kept: Arc<Mutex<Vec<Notification>>>,
 }
 
-impl Mischief {
+impl HeldHints {
     pub fn new(hub: Hub) -> Self {
         Self { hub, kept: Arc::default() }
     }
@@ -28,7 +28,7 @@ impl Mischief {
 }
 
 #[async_trait]
-impl Notifier for Mischief {
+impl Notifier for HeldHints {
     async fn notify(&self, notifications: &[Notification]) -> Result<Vec<Reach>, NotifyError> {
         self.kept.lock().unwrap().extend_from_slice(notifications);
         Ok(vec![Reach::Absent; notifications.len()])
