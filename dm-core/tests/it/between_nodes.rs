@@ -1,5 +1,4 @@
-//! What a notifier across nodes asks of the hub: who is here, and hints that came without their
-//! entries.
+//! The calls of a notifier between nodes to the hub: watches of users, and hints without entries.
 
 use dm_core::notify::{SeqHint, NullNotifier, Reach};
 use dm_core::{DeviceId, MemoryStore};
@@ -11,7 +10,7 @@ fn hint(n: u64, origin: Option<DeviceId>) -> SeqHint {
     SeqHint { user: user(2), seq: seq(n), origin }
 }
 
-/// A world whose hints only come from the test.
+/// A world in which only the test passes hints to the hub.
 fn without_hints(store: impl dm_core::store::Store) -> World {
     World::notifying(store, |_| NullNotifier, |_| ())
 }
@@ -28,7 +27,7 @@ async fn a_watch_starts_with_connected_users_and_returns_first_and_last_sessions
     assert!(world.hub.is_connected(user(2)));
     let desk = world.connect(&on(2, "desk")).await;
     drop(phone);
-    assert!(poll_once(&mut Box::pin(watch.changed())).await.is_none(), "one of two went");
+    assert!(poll_once(&mut Box::pin(watch.changed())).await.is_none(), "one of two sessions is left");
     drop(desk);
     assert_eq!(watch.changed().await, [user(2)]);
     assert!(!world.hub.is_connected(user(2)));
@@ -85,8 +84,8 @@ async fn a_number_the_session_has_or_caused_itself_costs_no_read() {
         world.hub.hint(&hint(n, origin));
         assert!(poll_once(&mut Box::pin(session.next())).await.is_none());
     }
-    assert_eq!(session.position(), seq(2), "passed over without reading");
-    assert_eq!(world.hub.hint(&hint(2, Some(DeviceId::default()))), Reach::Absent, "nobody but its origin");
+    assert_eq!(session.position(), seq(2), "passed over without a read");
+    assert_eq!(world.hub.hint(&hint(2, Some(DeviceId::default()))), Reach::Absent, "no session but that of its origin");
 }
 
 #[tokio::test]

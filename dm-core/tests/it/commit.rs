@@ -1,4 +1,4 @@
-//! Group commit: what is answered, when, and what happens when the store fails.
+//! Group commit: the batches, the answers, and failures of the store.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::common::{
     World, ciphertext, client_id, message, numbers, payload, poll_once, let_tasks_run, texts, user, who,
 };
 
-/// A store behind gates, a world on it, and an open conversation of users 1 and 2.
+/// A gated store, a world on it, and an open conversation of users 1 and 2.
 async fn gated() -> (GatedStore, World, dm_core::ConversationId) {
     let store = GatedStore::new();
     let world = World::with(store.clone(), |_| ());
@@ -67,11 +67,11 @@ async fn callers_that_send_again_at_once_are_one_batch() {
     }
     let_tasks_run().await;
     for _ in 0..6 {
-        // Each is held until all who were answered wait again.
+        // Each batch is held until all callers that were answered wait again.
         store.release_one_commit();
         let_tasks_run().await;
     }
-    assert_eq!(store.batches()[before..], [1, 15, 16, 16, 16, 16], "no batch of one follows each of 15");
+    assert_eq!(store.batches()[before..], [1, 15, 16, 16, 16, 16], "no batch of 1 between those of 15");
     store.release_commits();
     tasks.join_all().await;
 }
@@ -88,7 +88,7 @@ async fn a_caller_does_not_wait_for_others_that_were_answered_and_do_not_send() 
     let_tasks_run().await;
     store.release_one_commit();
     let_tasks_run().await;
-    // The longer a commit takes, the longer others may be waited for.
+    // The longer a commit takes, the longer the lane may wait for other callers.
     tokio::time::advance(Duration::from_secs(60)).await;
     store.release_commits();
     assert!(two.join_all().await.iter().all(Result::is_ok));
@@ -135,9 +135,9 @@ async fn an_answer_does_not_wait_for_the_next_commit() {
 async fn a_batch_ends_at_its_limits_of_count_and_bytes() {
     for (change, expected) in [
         ((|c| c.batch = 10) as fn(&mut dm_core::Config), vec![1, 10, 10, 5]),
-        // Three payloads of 1,000 bytes fit into one batch exactly, with what each takes besides.
+        // Exactly three payloads of 1,000 bytes fit into one batch, with 120 bytes for each.
         (|c| c.batch_bytes = 3 * 1_120, vec![1, 3, 3, 3, 3, 3, 3, 3, 3, 1]),
-        // A single larger one is a batch of its own.
+        // A single larger write is a batch of its own.
         (|c| c.batch_bytes = 1, vec![1; 26]),
     ] {
         let store = GatedStore::new();
@@ -255,13 +255,13 @@ async fn a_send_dropped_at_any_point_happened_in_full_or_not_at_all() {
             }
             [message] => {
                 assert_eq!(texts(&received), [payload(message)]);
-                assert!(hinted, "a message that stands is notified");
+                assert!(hinted, "a stored message is notified");
                 happened += 1;
             }
             more => panic!("{} messages", more.len()),
         }
     }
-    assert!(happened > 0 && happened < 40, "both ends were tried: {happened}");
+    assert!(happened > 0 && happened < 40, "some were stored and some were not: {happened}");
 }
 
 #[tokio::test]
@@ -411,7 +411,7 @@ async fn acknowledgements_count_in_the_queue_by_their_names() {
     let pending = world.pending(&who(2)).await;
     let seqs = pending.iter().map(|entry| entry.seq).take(100).collect();
     let ids = pending.iter().filter_map(|entry| Some(entry.message()?.id)).take(50).collect();
-    // 800 bytes each.
+    // Each names 800 bytes.
     for target in [AckTarget::Entries(seqs), AckTarget::Messages(ids)] {
         let_tasks_run().await;
         let before = store.batches().len();
@@ -433,7 +433,7 @@ async fn a_write_larger_than_the_queue_waits_for_all_of_it_and_not_for_ever() {
         config.queue_bytes = 1_000;
     });
     let chat = world.open(1, 2).await;
-    // A write counts for a little more than its payload.
+    // A write counts 64 bytes more than its payload.
     let mut tasks = start(&world, (0..3).map(|_| message(chat, &"x".repeat(1_000))));
     let names = AckTarget::Entries((1..=500).map(|_| dm_core::InboxSeq::new(1)).collect());
     let dm = world.dm.clone();

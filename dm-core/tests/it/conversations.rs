@@ -1,4 +1,4 @@
-//! Opening, listing, reading and keys, as a host sees them.
+//! Conversations, history and keys, through the calls of a host.
 
 use std::time::Duration;
 
@@ -60,9 +60,9 @@ async fn conversations_are_listed_by_last_activity_with_those_without_messages_l
         chats.push(world.open(1, peer).await);
         world.clock.advance(Duration::from_secs(1));
     }
-    // Three of five become active, in this order.
-    for place in [3, 0, 2] {
-        world.send(&who(1), chats[place], "x").await;
+    // Three of the five conversations get a message, in this order.
+    for index in [3, 0, 2] {
+        world.send(&who(1), chats[index], "x").await;
         world.clock.advance(Duration::from_secs(1));
     }
     let expected = [chats[2], chats[0], chats[3], chats[4], chats[1]];
@@ -178,7 +178,7 @@ async fn keys_count_their_versions_and_the_same_key_is_no_change() {
     let second = world.dm.publish_key(&who(1), derived_key(9)).await.unwrap();
     assert_eq!((second.version.get(), second.binding), (2, KeyBinding::Unproven));
     assert_eq!(world.dm.key(user(1)).await.unwrap(), second);
-    // Going back to an old key is a new version, too.
+    // Publishing an older key again makes a new version, too.
     assert_eq!(world.dm.publish_key(&who(1), derived_key(1)).await.unwrap().version.get(), 3);
 }
 
@@ -228,7 +228,7 @@ async fn a_message_for_an_older_key_version_is_refused_with_the_new_key_and_not_
         Err(Error::StaleKey { current: Some(current) }) => assert_eq!(*current, second),
         other => panic!("{other:?}"),
     }
-    assert!(world.dm.send(&who(1), sent).await.unwrap().repeated, "an accepted send stays accepted");
+    assert!(world.dm.send(&who(1), sent).await.unwrap().repeated, "the repeat of an accepted send is accepted");
     assert!(world.dm.send(&who(1), naming(second.version)).await.is_ok());
     assert_eq!(world.dm.conversation(&who(1), chat).await.unwrap().head.get(), 2);
 }

@@ -1,4 +1,4 @@
-//! Ending sessions through the service, and what becomes of a forgotten device.
+//! Orders to end sessions, and the sessions of a forgotten device.
 
 use dm_core::notify::{NodeId, NullNotifier};
 use dm_core::{AckTarget, DisconnectReason, Disconnected, MemoryStore, Service, SessionEnd};
@@ -50,7 +50,7 @@ fn an_order_is_complete_only_when_every_node_is_known_to_have_confirmed() {
         |confirmed: usize, expected| Disconnected { sessions: 0, confirmed: vec![node; confirmed], expected };
     assert!(known(2, Some(2)).is_complete() && known(3, Some(2)).is_complete());
     assert!(!known(1, Some(2)).is_complete());
-    assert!(!known(5, None).is_complete(), "nobody knows how many there are");
+    assert!(!known(5, None).is_complete(), "the number of nodes is not known");
     assert_eq!(node.to_string(), "0707070707070707");
 }
 
@@ -70,7 +70,7 @@ async fn forgetting_again_ends_a_session_that_the_first_time_did_not_reach() {
     let store = MemoryStore::new();
     let world = World::with(store.clone(), |_| ());
     let mut phone = world.connect(&on(2, "phone")).await;
-    // As if another node had stored the first one and ended before it could tell.
+    // As if another node had stored the first call and ended before it could send the order.
     let other = Service::builder(store).start().unwrap();
     assert!(other.forget_device(&who(2), "phone".parse().unwrap()).await.unwrap());
     assert!(!world.dm.forget_device(&who(2), "phone".parse().unwrap()).await.unwrap());

@@ -1,4 +1,4 @@
-//! How the service says it is.
+//! The health of the service, and its gauges.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -85,12 +85,12 @@ async fn a_failed_commit_makes_the_service_unready_until_its_own_attempt_succeed
     let world = World::with(store.clone(), |_| ());
     let chat = world.open(1, 2).await;
     let_tasks_run().await;
-    // The others are for the service's own first attempts.
+    // The first failure is for the send, the others for the service's own attempts.
     for _ in 0..5 {
         store.next_commit(Fault::Fail(StoreErrorKind::Unavailable));
     }
     world.dm.send(&who(1), message(chat, "x")).await.unwrap_err();
-    // Nobody sends meanwhile.
+    // No caller sends meanwhile.
     for pause in [2, 4, 8, 8, 8] {
         world.clock.advance(pause * SECOND - Duration::from_millis(1));
         let_tasks_run().await;
@@ -99,7 +99,7 @@ async fn a_failed_commit_makes_the_service_unready_until_its_own_attempt_succeed
         let_tasks_run().await;
     }
     assert!(world.dm.health().is_ready(), "{:?}", world.dm.health());
-    // Ready again, it has no reason to commit.
+    // A service that is ready again makes no further attempt.
     let commits = store.batches().len();
     world.clock.advance(9 * SECOND);
     let_tasks_run().await;
@@ -118,7 +118,7 @@ async fn writes_that_wait_are_counted() {
         tokio::spawn(async move { dm.send(&who(1), message(chat, "x")).await });
         let_tasks_run().await;
     }
-    // All but what the store has.
+    // All but those that the store is committing.
     let waiting = world.dm.health().queued;
     assert!((3..=4).contains(&waiting), "{waiting} wait");
     store.release_commits();
@@ -126,7 +126,7 @@ async fn writes_that_wait_are_counted() {
     assert_eq!(world.dm.health().queued, 0);
 }
 
-/// How many commits expired something, or tried to.
+/// The number of commits with an expiry, failed ones included.
 fn expiries(store: &GatedStore) -> usize {
     store.kinds().iter().filter(|batch| batch.contains(&Kind::Expire)).count()
 }
@@ -154,7 +154,7 @@ async fn expiry_goes_on_while_announcements_fail() {
     let world = World::with(store.clone(), |_| ());
     let_tasks_run().await;
     let before = expiries(&store);
-    // The next commit tells of keys, and room comes from the one after it.
+    // The next commit announces keys, and the one after it expires entries.
     store.next_commit(Fault::Fail(StoreErrorKind::Full));
     world.clock.advance(60 * SECOND);
     let_tasks_run().await;
@@ -166,7 +166,7 @@ async fn an_expiry_that_fails_by_itself_does_not_keep_the_service_unready() {
     let store = GatedStore::new();
     let world = World::with(store.clone(), |_| ());
     let_tasks_run().await;
-    // Telling of keys goes well, expiry does not, time after time.
+    // Three times announcing keys succeeds and expiry fails.
     for _ in 0..3 {
         store.next_commit(Fault::None);
         store.next_commit(Fault::Fail(StoreErrorKind::Engine));
@@ -207,7 +207,7 @@ async fn a_store_without_room_or_not_open_makes_the_service_unready_and_its_dura
         assert_eq!(world.dm.health().store.availability, availability);
     }
     store.set_status(|status| status.durability = Durability::NotSynced);
-    assert!(world.dm.health().is_ready(), "a choice of the operator's");
+    assert!(world.dm.health().is_ready(), "durability is the operator's choice");
     assert_eq!(world.dm.health().store.durability, Durability::NotSynced);
 }
 
@@ -238,7 +238,7 @@ async fn the_gauges_show_the_health() {
     assert_eq!(gauges.value("dm_oldest_read_seconds"), 0.0);
 }
 
-/// What the gauges were last set to, by their names and labels.
+/// The last values of the gauges, by their names and labels.
 #[derive(Default)]
 struct Gauges(Arc<Mutex<BTreeMap<String, f64>>>);
 

@@ -1,5 +1,4 @@
-//! A future that was polled once and is then held, without being polled, costs nobody else
-//! anything.
+//! A future that was polled once and is then held without being polled costs nobody else anything.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -19,7 +18,7 @@ use crate::common::{self, World, message, payload, poll_once, seq, let_tasks_run
 
 type Held = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Makes a call, for the conversation of users 1 and 2.
+/// A call, given the conversation of users 1 and 2.
 type Call = fn(Service, ConversationId) -> Held;
 
 /// Every call that reads the store, by its name.
@@ -52,7 +51,7 @@ async fn a_read_that_is_held_keeps_no_permit_from_others() {
         gate.entered().await;
         assert!(poll_once(&mut held).await.is_none(), "{name} waits for the other read");
         gate.open();
-        // Now the permit is the held one's.
+        // Now the held read gets the permit.
         assert!(common::is_not_found(other.await.unwrap()));
         assert!(common::is_not_found(world.dm.key(user(9)).await), "{name}");
     }
@@ -74,7 +73,7 @@ async fn a_read_that_is_dropped_while_it_waits_is_not_made() {
     assert!(common::is_not_found(other.await.unwrap()));
     assert!(common::is_not_found(world.dm.key(user(9)).await));
     gate.entered().await;
-    assert!(poll_once(&mut Box::pin(gate.entered())).await.is_none(), "two reads came to the gate in all");
+    assert!(poll_once(&mut Box::pin(gate.entered())).await.is_none(), "two reads reached the gate in all");
 }
 
 #[tokio::test]
@@ -91,10 +90,11 @@ async fn a_session_goes_on_with_its_read_when_the_wait_is_dropped() {
     gate.open();
     session.next().await.unwrap();
     gate.entered().await;
-    assert!(poll_once(&mut Box::pin(gate.entered())).await.is_none(), "one read came to the gate");
+    assert!(poll_once(&mut Box::pin(gate.entered())).await.is_none(), "one read reached the gate");
 }
 
-/// A session that has a notice unacknowledged and a message, `next`, waiting: its window takes one.
+/// A session with a window of one delivery. A notice is delivered and not acknowledged, and the
+/// message `next` waits.
 async fn with_a_full_window(store: impl Store) -> (World, ConversationId, Session) {
     let world = World::with(store, |config| config.window = 1);
     let chat = world.open(1, 2).await;
@@ -120,14 +120,14 @@ async fn a_session_goes_on_with_its_read_of_the_cursor_when_the_wait_is_dropped(
         }
         let_tasks_run().await;
     }
-    // A hint rings for the session that waits.
+    // A hint wakes the session.
     world.send(&who(1), chat, "after").await;
     assert!(poll_once(&mut Box::pin(session.next())).await.is_none());
     gate.open();
-    let Delivery::Entry(entry) = session.next().await.unwrap() else { panic!("an entry") };
+    let Delivery::Entry(entry) = session.next().await.unwrap() else { panic!("not an entry") };
     assert_eq!(common::texts([&entry]), ["next"]);
     let_tasks_run().await;
-    assert!(poll_once(&mut Box::pin(gate.entered())).await.is_none(), "one read came to the gate");
+    assert!(poll_once(&mut Box::pin(gate.entered())).await.is_none(), "one read reached the gate");
 }
 
 #[tokio::test]
@@ -142,7 +142,7 @@ async fn an_acknowledgement_makes_room_while_the_read_of_the_cursor_hangs() {
     assert!(poll_once(&mut next).await.is_none());
     gate.entered().await;
     handle.acknowledge(AckTarget::UpTo(seq(1))).await.unwrap();
-    let Delivery::Entry(entry) = next.await.unwrap() else { panic!("an entry") };
+    let Delivery::Entry(entry) = next.await.unwrap() else { panic!("not an entry") };
     assert_eq!(common::texts([&entry]), ["next"]);
     gate.open();
 }
@@ -156,7 +156,7 @@ async fn a_failed_read_of_the_cursor_that_is_not_needed_any_more_ends_no_session
     let mut next = Box::pin(session.next());
     assert!(poll_once(&mut next).await.is_none(), "the timer runs");
     world.clock.advance(world.dm.config().poll_interval);
-    assert!(poll_once(&mut next).await.is_none(), "it looks");
+    assert!(poll_once(&mut next).await.is_none(), "it reads the cursor");
     let_tasks_run().await;
     handle.acknowledge(AckTarget::UpTo(seq(1))).await.unwrap();
     next.await.unwrap();
@@ -172,8 +172,7 @@ async fn a_failed_read_of_the_cursor_that_is_not_needed_any_more_ends_no_session
     assert_eq!(common::text(&mut session).await, "after");
 }
 
-/// A world whose queue takes four writes of 1,000 bytes, all of which are taken: the store stands
-/// still.
+/// A world whose commits are held and whose queue is full.
 async fn full(change: fn(&mut Config)) -> (GatedStore, World, ConversationId) {
     let store = GatedStore::new();
     let world = World::with(store.clone(), |config| {
@@ -191,7 +190,7 @@ async fn full(change: fn(&mut Config)) -> (GatedStore, World, ConversationId) {
     (store, world, chat)
 }
 
-/// A number, and as many bytes as the queue is counted in.
+/// A number as a payload of 1,000 bytes.
 fn text(n: usize) -> String {
     format!("{n:01000}")
 }
@@ -213,8 +212,8 @@ async fn a_send_that_is_held_while_the_queue_is_full_keeps_no_room_from_others()
         }
         store.release_commits();
         world.send(&who(2), chat, &text(16)).await;
-        // They were queued on their own, in the order of their first polls and before what came
-        // later.
+        // They were queued without further polls, in the order of their first polls and before the
+        // later send.
         assert_eq!(stored(&world, chat).await, (0..17).collect::<Vec<_>>());
         for sending in held {
             sending.await.unwrap();
@@ -249,7 +248,8 @@ async fn a_send_that_comes_when_room_is_free_does_not_overtake_one_that_waited_f
     let_tasks_run().await;
     store.hold_commits();
     let dm = world.dm.clone();
-    // Runs on as soon as the first send is answered, before the task of the one that got its room.
+    // This task sends again as soon as its first send is answered, before the task of the send that
+    // gets the free room runs.
     let last = tokio::spawn(async move {
         dm.send(&who(1), message(chat, &text(0))).await.unwrap();
         dm.send(&who(1), message(chat, "5")).await.unwrap();
@@ -269,7 +269,7 @@ async fn a_send_that_comes_when_room_is_free_does_not_overtake_one_that_waited_f
     assert_eq!(stored(&world, chat).await, (0..6).collect::<Vec<_>>());
 }
 
-/// A directory behind a lock of its host's.
+/// A directory whose calls take a lock of the host.
 struct Locked(Arc<Semaphore>);
 
 #[async_trait]

@@ -11,7 +11,7 @@ use crate::common::held_hints::HeldHints;
 use crate::common::{World, backlog, poll_once, let_tasks_run, texts, who};
 
 const MESSAGES: usize = 12;
-/// Two per message: the recipient's and the sender's.
+/// Two hints per message: the recipient's and the sender's.
 const HINTS: usize = 2 * MESSAGES;
 
 proptest! {
@@ -29,8 +29,8 @@ proptest! {
     }
 }
 
-/// Sends some messages before the session is connected and the rest while it is live, passes hints
-/// on in the given rounds, and returns what was delivered once the poll interval has passed.
+/// Sends some messages before the session is connected and the rest while it is live, and passes
+/// hints on in the given rounds. Returns the messages delivered by the end of the poll interval.
 async fn deliver(early: usize, rounds: Vec<Vec<usize>>) -> Vec<String> {
     let mut held_hints = None;
     let notifier = |hub| held_hints.insert(HeldHints::new(hub)).clone();
@@ -68,7 +68,7 @@ fn entry(delivery: &Delivery) -> Option<&dm_core::InboxEntry> {
     }
 }
 
-/// Panics at the first commit, and is the hub after that.
+/// A notifier that panics at the first commit and passes hints on to the hub after that.
 struct PanicsOnce(Hub, AtomicBool);
 
 #[async_trait]

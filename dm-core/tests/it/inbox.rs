@@ -1,4 +1,4 @@
-//! What is pending, acknowledging it, devices and expiry.
+//! Pending entries, acknowledgements, devices and expiry.
 
 use dm_core::store::*;
 use dm_core::*;
@@ -52,7 +52,7 @@ async fn acknowledging_by_id_removes_exactly_what_was_named_and_is_idempotent() 
     }
     world.dm.acknowledge(&who(2), AckTarget::Messages(vec![ids[0], ids[2]])).await.unwrap();
     let done = world.dm.acknowledge(&who(2), AckTarget::Messages(vec![ids[4]])).await.unwrap();
-    assert_eq!(done.cursor, seq(6), "the cursor follows once the holes are closed");
+    assert_eq!(done.cursor, seq(6), "the cursor advances when no entry before it is left");
     assert!(world.pending(&who(2)).await.is_empty());
 }
 
@@ -133,7 +133,7 @@ async fn each_pending_page_starts_where_the_one_before_ended() {
     let world = World::new();
     let chat = world.open(1, 2).await;
     for n in 1..=20 {
-        // Every second one is one's own and not pending.
+        // Every second message is the device's own and not pending.
         world.send(&who(1 + n % 2), chat, &n.to_string()).await;
     }
     for kind in [PendingKind::Received, PendingKind::Everything] {
@@ -216,7 +216,7 @@ async fn entries_expire_after_their_retention_and_numbers_go_on() {
     assert_eq!(
         (fresh.gap, texts(&fresh.entries)),
         (None, vec!["young".to_owned()]),
-        "a new device misses nothing"
+        "a new device has no gap"
     );
     let pending = world.dm.pending(&who(2), PendingQuery::default()).await.unwrap();
     assert_eq!(pending.gap, Some(Gap { from: seq(1), to: seq(4), reason: GapReason::Expired }));
@@ -238,7 +238,7 @@ async fn expiry_commits_in_steps_between_other_writes() {
     let_tasks_run().await;
     store.hold_commits();
     let before = store.batches().len();
-    // The service begins to expire by itself, and is held at its first step.
+    // The service begins an expiry of its own, and its first commit is held.
     world.clock.advance(31 * DAY);
     let_tasks_run().await;
     let dm = world.dm.clone();

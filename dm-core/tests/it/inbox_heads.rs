@@ -1,4 +1,4 @@
-//! Sessions that heard nothing ask for the newest numbers, many with one read.
+//! Sessions without hints ask for the newest numbers, many of them with one read.
 
 use dm_core::notify::NullNotifier;
 use dm_core::{Delivery, Session};
@@ -6,7 +6,7 @@ use dm_core::{Delivery, Session};
 use crate::common::gate::GatedStore;
 use crate::common::{World, backlog, poll_once, let_tasks_run, text, texts, who};
 
-/// Sessions of so many users that have caught up, and whom nobody tells of anything.
+/// Sessions of `count` users that have caught up and get no hints.
 async fn waiting(store: &GatedStore, count: u64) -> (World, Vec<Session>) {
     let world = World::notifying(store.clone(), |_| NullNotifier, |_| ());
     let mut sessions = Vec::new();
@@ -18,7 +18,7 @@ async fn waiting(store: &GatedStore, count: u64) -> (World, Vec<Session>) {
     (world, sessions)
 }
 
-/// Lets all of them wait for the poll, and brings it.
+/// Lets all sessions wait, and moves the clock to their poll.
 async fn poll(world: &World, sessions: &mut [Session]) {
     for session in sessions {
         assert!(poll_once(&mut Box::pin(session.next())).await.is_none());
@@ -80,9 +80,9 @@ async fn a_hint_is_delivered_while_the_newest_number_is_not_answered() {
     let_tasks_run().await;
     assert_eq!(store.heads_asked(), [1]);
     world.send(&who(1), chat, "hinted").await;
-    let Delivery::Entry(entry) = next.await.unwrap() else { panic!("an entry") };
+    let Delivery::Entry(entry) = next.await.unwrap() else { panic!("not an entry") };
     assert_eq!(texts([&entry]), ["hinted"]);
-    // The answer is no news any more.
+    // The answer has no newer number than the session.
     let before = store.inbox_reads();
     store.release_heads();
     assert!(poll_once(&mut Box::pin(session.next())).await.is_none());
@@ -99,7 +99,7 @@ async fn a_session_without_an_answer_reads_its_inbox() {
     world.send(&who(9), chat, "unannounced").await;
     store.shorten_heads();
     poll(&world, &mut sessions).await;
-    let Delivery::Entry(_) = sessions[0].next().await.unwrap() else { panic!("an entry") };
+    let Delivery::Entry(_) = sessions[0].next().await.unwrap() else { panic!("not an entry") };
     assert_eq!(text(&mut sessions[0]).await, "unannounced");
 }
 
@@ -137,6 +137,6 @@ async fn the_other_sessions_are_answered_when_one_is_dropped() {
     let_tasks_run().await;
     sessions.drain(..2);
     store.release_heads();
-    let Delivery::Entry(_) = sessions[0].next().await.unwrap() else { panic!("an entry") };
+    let Delivery::Entry(_) = sessions[0].next().await.unwrap() else { panic!("not an entry") };
     assert_eq!(text(&mut sessions[0]).await, "unannounced");
 }

@@ -1,4 +1,4 @@
-//! What happens exactly at a limit, and past a store that is wrong.
+//! Calls exactly at a limit, positions after a gap, and a store whose pages do not advance.
 
 use async_trait::async_trait;
 use dm_core::store::{
@@ -40,7 +40,7 @@ async fn an_acknowledgement_may_name_exactly_the_limit() {
 async fn the_position_after_a_gap_is_the_gaps_end() {
     let world = World::new();
     let chat = world.open(1, 2).await;
-    // Registered, so that it misses what expires.
+    // The device is registered, so that entries that expire are a gap for it.
     world.pending(&who(2)).await;
     world.send_many(&who(1), chat, 3).await;
     world.clock.advance(31 * DAY);
@@ -55,7 +55,7 @@ async fn the_position_after_a_gap_is_the_gaps_end() {
     assert_eq!(session.next().await.unwrap(), Delivery::CaughtUp { position: seq(5) });
 }
 
-/// A store whose pages of an inbox say that there is more, and do not move on.
+/// A store whose pages of an inbox end where they start, although there are more entries.
 struct Nowhere(MemoryStore);
 
 #[async_trait]

@@ -1,4 +1,4 @@
-//! A fetch passes over what the user sent without going through it again and again.
+//! A fetch does not walk a user's own entries again each time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,15 +10,15 @@ use dm_core::*;
 use crate::common::gate::{GatedStore, Kind};
 use crate::common::{self, World, on, seq, let_tasks_run, texts, who};
 
-/// A store in memory whose pages of an inbox end after so many numbers, as those of the other
+/// A store in memory whose pages of an inbox end after `stretch` numbers, as the pages of other
 /// stores do.
 #[derive(Clone)]
 struct ShortPages {
     inner: MemoryStore,
     stretch: u64,
-    /// Entries that reads went through.
+    /// The number of entries that reads walked.
     walked: Arc<AtomicU64>,
-    /// Entries that reads answered with.
+    /// The number of entries that reads returned.
     shown: Arc<AtomicU64>,
 }
 
@@ -87,7 +87,7 @@ async fn own_entries_are_walked_once() {
     world.send(&who(2), chat, "answer").await;
     let fetch = async || {
         let answer = world.dm.pending(&who(1), received(None)).await.unwrap();
-        // The cursor moves behind the answer.
+        // The cursor is moved after the answer.
         let_tasks_run().await;
         (texts(&answer.entries), answer.next)
     };
@@ -97,9 +97,9 @@ async fn own_entries_are_walked_once() {
     }
     store.counts();
     assert_eq!(fetch().await, (vec!["answer".to_owned()], None));
-    assert_eq!(store.counts(), (1, 1), "the answer alone is left to go through");
+    assert_eq!(store.counts(), (1, 1), "only the answer is left to walk");
     let cursor = world.dm.devices(&who(1)).await.unwrap()[0].cursor;
-    assert_eq!(cursor, seq(2_501), "the conversation and what was sent");
+    assert_eq!(cursor, seq(2_501), "the notice and the own messages");
 }
 
 #[tokio::test]
@@ -128,7 +128,7 @@ async fn an_entry_that_expires_after_a_fetch_is_still_reported_as_a_gap() {
     let chat = world.open(1, 2).await;
     world.send_many(&who(1), chat, 300).await;
     world.dm.pending(&who(1), received(None)).await.unwrap();
-    // The fetch is answered, and its look behind the cursor is held.
+    // The fetch is answered, and its read for moving the cursor is held.
     store.hold_before_inbox();
     let_tasks_run().await;
     world.send(&who(2), chat, "lost").await;
@@ -158,7 +158,7 @@ async fn while_commits_hang_fetches_leave_at_most_64_cursor_moves() {
     }
     let_tasks_run().await;
     store.release_commits();
-    // Committed behind all that the fetches left.
+    // This send is committed after all cursor moves that the fetches left.
     world.send(&who(2), chat, "last").await;
     let moves = store.kinds()[before..].iter().flatten().filter(|kind| **kind == Kind::Other).count();
     assert_eq!(moves, 64);
@@ -178,7 +178,7 @@ async fn messages_of_another_device_stay_pending_and_are_not_read_by_a_fetch_of_
         let_tasks_run().await;
         assert_eq!((texts(&answer.entries), answer.next), (vec!["answer".to_owned()], None));
         let (_, shown) = store.counts();
-        assert_eq!(shown, 2, "the answer, and the first entry that may not be acknowledged");
+        assert_eq!(shown, 2, "the answer, and the first entry that the cursor must not pass");
     }
     let sent = PendingQuery { kind: PendingKind::ReceivedAndSent, limit: Some(2), after: None };
     assert_eq!(texts(&world.dm.pending(&desk, sent).await.unwrap().entries), ["1", "2"]);
@@ -214,7 +214,7 @@ async fn a_fetch_without_a_limit_is_one_page_and_one_with_a_limit_may_end_early(
     let first = world.dm.pending(&desk, paging).await.unwrap();
     let (walked, _) = store.counts();
     assert!(first.entries.is_empty());
-    assert!(walked < 19_000, "one call went through {walked} entries");
+    assert!(walked < 19_000, "one call walked {walked} entries");
     paging.after = first.next;
     let second = world.dm.pending(&desk, paging).await.unwrap();
     assert_eq!((texts(&second.entries), second.next), (vec!["answer".to_owned()], None));
