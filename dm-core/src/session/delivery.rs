@@ -9,6 +9,7 @@ use crate::inbox::{Gap, InboxEntry};
 use crate::numbers::InboxSeq;
 #[cfg(doc)]
 use crate::service::Service;
+use crate::store::StoreError;
 
 /// An item that a [`Session`] delivers, to pass on to the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +42,12 @@ pub enum SessionEnd {
     /// The store could not be read. A new session starts after the last acknowledged entry.
     #[error("could not read the inbox")]
     Failed(#[source] Error),
+}
+
+impl SessionEnd {
+    pub(super) fn failed(error: StoreError) -> Self {
+        Self::Failed(error.into())
+    }
 }
 
 impl From<EndCause> for SessionEnd {
