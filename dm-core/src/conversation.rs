@@ -18,7 +18,7 @@ pub struct Conversation {
     pub id: ConversationId,
     /// The two users in it.
     pub participants: Participants,
-    /// When it was opened.
+    /// The time at which it was opened.
     pub opened_at: Timestamp,
 }
 

@@ -26,9 +26,9 @@ pub struct SeqHint {
 ///
 /// # Contract
 /// 1. `notify` is called at most once per commit, after the commit is durable, with all
-///    notifications of that commit. Those of one user come in the order of the user's inbox. With
-///    several lanes (see [`Store::lanes`](crate::store::Store::lanes)) commits may be notified in
-///    any order.
+///    notifications of that commit. The notifications of one user are in the order of the inbox.
+///    With several lanes (see [`Store::lanes`](crate::store::Store::lanes)) commits may be notified
+///    in any order.
 /// 2. Hints may be lost, repeated or late. Inbox numbers are dense, so a receiver that has entry
 ///    *n* delivers *n + 1*, drops any number up to *n*, and reads the store after *n* for any later
 ///    number. Nothing else may depend on a hint.

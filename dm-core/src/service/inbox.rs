@@ -193,9 +193,9 @@ impl Service {
     /// nodes, with [`DisconnectReason::DeviceForgotten`]. Returns whether the device was
     /// registered. If it connects again, it is registered as a new device.
     ///
-    /// When this returns, the sessions of this process have ended. Those of other nodes have ended,
-    /// too, except on nodes that did not confirm within the notifier's time limit. A session that
-    /// the order did not reach ends when it acknowledges something, or within
+    /// The sessions of this process have ended when this returns. The sessions on other nodes have
+    /// ended, too, except on nodes that did not confirm within the notifier's time limit. A session
+    /// that the order did not reach ends when it acknowledges something, or within
     /// [`Config::poll_interval`](crate::Config::poll_interval) once its window is full.
     ///
     /// # Errors

@@ -31,7 +31,7 @@ struct Waiter {
 
 impl State {
     /// Removes the sessions that no longer wait.
-    fn drop_gone(&mut self) {
+    fn remove_closed(&mut self) {
         self.waiting.retain(|waiter| !waiter.answer.is_closed());
     }
 }
@@ -53,16 +53,16 @@ impl InboxHeads {
         let mut state = self.lock();
         if state.waiting.len() == state.waiting.capacity() {
             // While a read hangs, sessions may come and go without end; the memory does not grow.
-            state.drop_gone();
+            state.remove_closed();
         }
         state.waiting.push(waiter);
         !std::mem::replace(&mut state.is_reading, true)
     }
 
     /// The next sessions to read for. `None` if no session waits; then the task has to end.
-    fn next(&self) -> Option<Vec<Waiter>> {
+    fn next_waiters(&self) -> Option<Vec<Waiter>> {
         let mut state = self.lock();
-        state.drop_gone();
+        state.remove_closed();
         if state.waiting.is_empty() {
             *state = State::default();
             return None;
@@ -88,7 +88,7 @@ impl HeadReader {
     async fn run(mut self) {
         // Lets other sessions that the same timer tick woke ask first.
         tokio::task::yield_now().await;
-        while let Some(waiters) = self.heads.next() {
+        while let Some(waiters) = self.heads.next_waiters() {
             let (users, answers): (Vec<_>, Vec<_>) =
                 waiters.into_iter().map(|waiter| (waiter.user, waiter.answer)).unzip();
             if let Ok(heads) = self.reads.inbox_heads(users).await {
@@ -129,8 +129,8 @@ mod tests {
             assert!(!ask().0, "a task reads already");
         }
         assert!(heads.lock().waiting.len() < 10);
-        assert_eq!(heads.next().unwrap().len(), 1, "the session that still waits");
-        assert!(heads.next().is_none());
+        assert_eq!(heads.next_waiters().unwrap().len(), 1, "the session that still waits");
+        assert!(heads.next_waiters().is_none());
         assert!(ask().0, "another task has to be started");
     }
 }

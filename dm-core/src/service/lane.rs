@@ -171,7 +171,7 @@ impl Lane {
             None => tokio::select! {
                 result = commit => result,
                 () = wait_until_past(&mut self.stage, Stage::Draining) => {
-                    Err(StoreError::new(StoreErrorKind::OutcomeUnknown, "shut down during a commit"))
+                    Err(StoreError::new(StoreErrorKind::OutcomeUnknown, "the service stopped before the commit ended"))
                 }
             },
         };

@@ -75,8 +75,8 @@ impl<T, E> Drop for OwnTask<T, E> {
     }
 }
 
-/// The reason why a task ended without an answer. The text of a panic may hold data of the host, so it
-/// stays out of every error.
+/// The reason why a task ended without an answer. The text of a panic may hold data of the host, so
+/// it stays out of every error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TaskFailure {
     Panicked,

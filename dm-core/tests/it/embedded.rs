@@ -171,11 +171,12 @@ async fn an_engine_that_does_nothing_any_more_is_reopened_whatever_its_last_erro
     world.script.next(Next::Breaks(StoreErrorKind::Full));
     assert_eq!(world.commit().await.unwrap_err(), StoreErrorKind::Full);
     world.reopens().await;
-    // It says so itself: waiting helps, so the caller is told that it is unavailable.
+    // A commit reports that the engine is closed. The store reopens itself, so the caller's error
+    // is that it is unavailable.
     world.script.next(Next::Fails(StoreErrorKind::Closed));
     assert_eq!(world.commit().await.unwrap_err(), StoreErrorKind::Unavailable);
     world.reopens().await;
-    // A read says so.
+    // A read reports that the engine is closed.
     world.script.refuse_reads(true);
     assert_eq!(world.read().await.unwrap_err(), StoreErrorKind::Unavailable);
     assert_eq!(world.begins.iter().nth(2).unwrap(), (0, 0));
