@@ -121,5 +121,5 @@ pub mod notify {
     pub use crate::disconnect::{EndSessions, NodeId};
     pub use crate::hub::{Hub, HubWatch, SessionClaim, SessionId, Term};
     pub use crate::inbox::Notification;
-    pub use crate::notifier::{SeqHint, Notifier, NotifyError, NullNotifier, Reach};
+    pub use crate::notifier::{Notifier, NotifyError, NullNotifier, Reach, SeqHint};
 }

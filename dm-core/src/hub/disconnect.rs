@@ -1,7 +1,7 @@
 //! Orders to end sessions, carried out in this process.
 
-use super::registry::Hub;
 use super::connection::EndCause;
+use super::registry::Hub;
 use crate::device::DeviceId;
 use crate::disconnect::{DisconnectReason, Disconnected, EndSessions};
 use crate::user::UserId;

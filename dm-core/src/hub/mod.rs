@@ -8,16 +8,16 @@
 //!
 //! A [session](crate::session) takes its hints from its connection.
 
-mod registry;
-mod disconnect;
 mod connection;
+mod disconnect;
 mod notifier;
+mod registry;
 mod takeover;
 mod term;
 mod watch;
 
-pub use registry::Hub;
+pub(crate) use connection::{Connection, ConnectionKind, EndCause, Hint, NextHint};
 pub(crate) use registry::ConnectionGuard;
-pub(crate) use connection::{EndCause, NextHint, Hint, ConnectionKind, Connection};
+pub use registry::Hub;
 pub use term::{SessionClaim, SessionId, Term};
 pub use watch::HubWatch;

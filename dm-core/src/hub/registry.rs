@@ -5,7 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::connection::{EndCause, ConnectionKind, Connection};
+use super::connection::{Connection, ConnectionKind, EndCause};
 use super::term::{SessionId, Term};
 use super::watch::{HubWatch, Watches};
 use crate::device::{DeviceId, Principal};
@@ -13,7 +13,7 @@ use crate::disconnect::NodeId;
 use crate::entropy::{Entropy as _, OsEntropy};
 #[cfg(doc)]
 use crate::notifier::Notifier;
-use crate::notifier::{SeqHint, Reach};
+use crate::notifier::{Reach, SeqHint};
 use crate::time::Timestamp;
 use crate::user::UserId;
 
@@ -132,7 +132,12 @@ impl Hub {
 
     /// Adds a connection, which stays until the guard is dropped. A connection of a device ends an
     /// older one of the same device.
-    pub(crate) fn add_connection(&self, who: &Principal, kind: ConnectionKind, now: Timestamp) -> ConnectionGuard {
+    pub(crate) fn add_connection(
+        &self,
+        who: &Principal,
+        kind: ConnectionKind,
+        now: Timestamp,
+    ) -> ConnectionGuard {
         let mut connections = self.shard(who.user);
         let of_user = connections.entry(who.user).or_default();
         if of_user.is_empty() {
@@ -180,7 +185,10 @@ impl Hub {
     }
 
     fn next_session(&self) -> SessionId {
-        SessionId { node: self.inner.node, number: self.inner.sessions_started.fetch_add(1, Ordering::Relaxed) }
+        SessionId {
+            node: self.inner.node,
+            number: self.inner.sessions_started.fetch_add(1, Ordering::Relaxed),
+        }
     }
 
     pub(super) fn shard(&self, user: UserId) -> MutexGuard<'_, Connections> {

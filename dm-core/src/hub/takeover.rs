@@ -19,8 +19,8 @@
 
 use std::sync::Arc;
 
+use super::connection::{Connection, EndCause};
 use super::registry::Hub;
-use super::connection::{EndCause, Connection};
 use super::term::{SessionClaim, SessionId, Term};
 use crate::device::DeviceId;
 use crate::user::UserId;
@@ -100,8 +100,12 @@ impl Hub {
 }
 
 /// The connection of a device's session, if there is one that has not ended.
-fn session_of_device<'a>(connections: Option<&'a Vec<Arc<Connection>>>, device: &DeviceId) -> Option<&'a Connection> {
+fn session_of_device<'a>(
+    connections: Option<&'a Vec<Arc<Connection>>>,
+    device: &DeviceId,
+) -> Option<&'a Connection> {
     let connections = connections.into_iter().flatten().map(AsRef::as_ref);
-    let mut of_device = connections.filter(|connection| connection.device() == device && connection.term().is_some());
+    let mut of_device =
+        connections.filter(|connection| connection.device() == device && connection.term().is_some());
     of_device.find(|connection| connection.end_cause().is_none())
 }

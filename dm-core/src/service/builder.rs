@@ -5,11 +5,11 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 
 use super::handle::{Inner, Service};
+use super::in_flight::InFlight;
 use super::inbox_heads::InboxHeads;
 use super::queue::Queue;
 use super::reads::Reads;
 use super::stage::Lifecycle;
-use super::in_flight::InFlight;
 use super::{health, housekeeping, inbox};
 use crate::config::Config;
 use crate::directory::{Directory, OpenDirectory};

@@ -66,7 +66,8 @@ impl Service {
     #[must_use]
     pub fn health(&self) -> Health {
         let (reads, status, now) = (&self.inner.reads, self.inner.queue.status(), self.now());
-        let (oldest_commit, oldest_read) = (status.commits_in_flight.oldest(now), reads.in_flight.oldest(now));
+        let (oldest_commit, oldest_read) =
+            (status.commits_in_flight.oldest(now), reads.in_flight.oldest(now));
         let config = self.config();
         Health {
             accepting: self.inner.lifecycle.stage() == Stage::Running,

@@ -18,6 +18,7 @@ mod disconnect;
 mod handle;
 mod health;
 mod housekeeping;
+mod in_flight;
 mod inbox;
 mod inbox_heads;
 mod job_sender;
@@ -30,7 +31,6 @@ mod reads;
 mod relay;
 mod stage;
 mod status;
-mod in_flight;
 
 pub use builder::ServiceBuilder;
 pub use conversations::{ConversationPage, Opened};

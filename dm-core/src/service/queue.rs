@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use super::job_sender::{UnqueuedJob, JobSender};
+use super::job_sender::{JobSender, UnqueuedJob};
 use super::lane::Lane;
 use super::relay;
 use super::stage::Lifecycle;
@@ -81,7 +81,7 @@ impl Queue {
 
     /// The number of writes in the channels of all lanes.
     pub(super) fn queued(&self) -> usize {
-        self.lanes.iter().map(JobSender::len).hash()
+        self.lanes.iter().map(JobSender::len).sum()
     }
 
     /// Resolves after every lane has answered its last job and ended.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
-use super::own_task::OwnTask;
 use super::in_flight::InFlight;
+use super::own_task::OwnTask;
 use crate::conversation::ConversationState;
 use crate::device::Principal;
 use crate::ids::ConversationId;

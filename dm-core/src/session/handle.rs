@@ -8,7 +8,7 @@ use super::delivery::SessionEnd;
 use super::stream::Session;
 use crate::device::Principal;
 use crate::error::Error;
-use crate::hub::{ConnectionKind, Connection};
+use crate::hub::{Connection, ConnectionKind};
 use crate::service::Service;
 use crate::store::{AckTarget, Acknowledged};
 

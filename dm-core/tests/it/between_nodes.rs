@@ -1,10 +1,10 @@
 //! The calls of a notifier between nodes to the hub: watches of users, and hints without entries.
 
-use dm_core::notify::{SeqHint, NullNotifier, Reach};
+use dm_core::notify::{NullNotifier, Reach, SeqHint};
 use dm_core::{DeviceId, MemoryStore};
 
 use crate::common::gate::GatedStore;
-use crate::common::{World, backlog, on, poll_once, seq, let_tasks_run, text, user, who};
+use crate::common::{World, backlog, let_tasks_run, on, poll_once, seq, text, user, who};
 
 fn hint(n: u64, origin: Option<DeviceId>) -> SeqHint {
     SeqHint { user: user(2), seq: seq(n), origin }
@@ -85,7 +85,11 @@ async fn a_number_the_session_has_or_caused_itself_costs_no_read() {
         assert!(poll_once(&mut Box::pin(session.next())).await.is_none());
     }
     assert_eq!(session.position(), seq(2), "passed over without a read");
-    assert_eq!(world.hub.hint(&hint(2, Some(DeviceId::default()))), Reach::Absent, "no session but that of its origin");
+    assert_eq!(
+        world.hub.hint(&hint(2, Some(DeviceId::default()))),
+        Reach::Absent,
+        "no session but that of its origin"
+    );
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use crate::common::gate::{Fault, GatedStore};
 use crate::common::{
-    World, ciphertext, client_id, message, numbers, payload, poll_once, let_tasks_run, texts, user, who,
+    World, ciphertext, client_id, let_tasks_run, message, numbers, payload, poll_once, texts, user, who,
 };
 
 /// A gated store, a world on it, and an open conversation of users 1 and 2.
@@ -183,7 +183,9 @@ async fn the_same_client_id_from_50_tasks_is_one_message_and_50_equal_answers() 
     let answers = start(&world, std::iter::repeat_n(send, 50)).join_all().await;
     let answers: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
     assert!(
-        answers.iter().all(|sent| sent.message == answers[0].message && sent.inbox_seq == answers[0].inbox_seq)
+        answers
+            .iter()
+            .all(|sent| sent.message == answers[0].message && sent.inbox_seq == answers[0].inbox_seq)
     );
     assert_eq!(answers.iter().filter(|sent| !sent.repeated).count(), 1);
     assert_eq!(texts(&world.pending(&who(2)).await), ["once"]);

@@ -7,8 +7,8 @@ use dm_core::store::*;
 use dm_core::*;
 
 use crate::common::{
-    self, START, World, ciphertext, derived_key, is_message, is_not_found, message, payload, seq, let_tasks_run,
-    user, who,
+    self, START, World, ciphertext, derived_key, is_message, is_not_found, let_tasks_run, message, payload,
+    seq, user, who,
 };
 
 #[tokio::test]
@@ -228,7 +228,10 @@ async fn a_message_for_an_older_key_version_is_refused_with_the_new_key_and_not_
         Err(Error::StaleKey { current: Some(current) }) => assert_eq!(*current, second),
         other => panic!("{other:?}"),
     }
-    assert!(world.dm.send(&who(1), sent).await.unwrap().repeated, "the repeat of an accepted send is accepted");
+    assert!(
+        world.dm.send(&who(1), sent).await.unwrap().repeated,
+        "the repeat of an accepted send is accepted"
+    );
     assert!(world.dm.send(&who(1), naming(second.version)).await.is_ok());
     assert_eq!(world.dm.conversation(&who(1), chat).await.unwrap().head.get(), 2);
 }

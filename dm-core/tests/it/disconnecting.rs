@@ -4,7 +4,7 @@ use dm_core::notify::{NodeId, NullNotifier};
 use dm_core::{AckTarget, DisconnectReason, Disconnected, MemoryStore, Service, SessionEnd};
 
 use crate::common::gate::GatedStore;
-use crate::common::{World, backlog, is_not_found, on, poll_once, seq, let_tasks_run, user, who};
+use crate::common::{World, backlog, is_not_found, let_tasks_run, on, poll_once, seq, user, who};
 
 /// A world whose notifier reaches no session.
 fn without_notifier(change: impl FnOnce(&mut dm_core::Config)) -> World {

@@ -6,7 +6,7 @@ use std::future::Future;
 use dm_core::{AckTarget, Depth, Principal};
 
 use crate::common::gate::GatedStore;
-use crate::common::{self, World, numbers, on, poll_once, seq, let_tasks_run, user, who};
+use crate::common::{self, World, let_tasks_run, numbers, on, poll_once, seq, user, who};
 
 /// Polls a future so many times and drops it. Returns whether it was ready before that.
 async fn drop_after<T>(polls: usize, future: impl Future<Output = T>) -> bool {

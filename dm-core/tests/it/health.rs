@@ -8,7 +8,7 @@ use dm_core::store::{Availability, Durability, Room, StoreErrorKind};
 use metrics::{Counter, Gauge, GaugeFn, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 
 use crate::common::gate::{Fault, GatedStore, Kind};
-use crate::common::{World, derived_key, message, poll_once, let_tasks_run, who};
+use crate::common::{World, derived_key, let_tasks_run, message, poll_once, who};
 
 const SECOND: Duration = Duration::from_secs(1);
 

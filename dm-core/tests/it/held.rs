@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 
 use crate::common::blocking::one_read_at_a_time;
 use crate::common::gate::GatedStore;
-use crate::common::{self, World, message, payload, poll_once, seq, let_tasks_run, user, who};
+use crate::common::{self, World, let_tasks_run, message, payload, poll_once, seq, user, who};
 
 type Held = Pin<Box<dyn Future<Output = ()> + Send>>;
 

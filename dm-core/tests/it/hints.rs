@@ -8,7 +8,7 @@ use dm_core::{Delivery, Disconnected, Hub, MemoryStore};
 use proptest::prelude::*;
 
 use crate::common::held_hints::HeldHints;
-use crate::common::{World, backlog, poll_once, let_tasks_run, texts, who};
+use crate::common::{World, backlog, let_tasks_run, poll_once, texts, who};
 
 const MESSAGES: usize = 12;
 /// Two hints per message: the recipient's and the sender's.

@@ -4,7 +4,7 @@ use dm_core::store::*;
 use dm_core::*;
 
 use crate::common::gate::{GatedStore, Kind};
-use crate::common::{DAY, World, is_message, message, numbers, on, seq, let_tasks_run, texts, user, who};
+use crate::common::{DAY, World, is_message, let_tasks_run, message, numbers, on, seq, texts, user, who};
 
 #[tokio::test]
 async fn a_new_device_starts_at_the_oldest_entry_held() {

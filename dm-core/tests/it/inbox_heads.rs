@@ -4,7 +4,7 @@ use dm_core::notify::NullNotifier;
 use dm_core::{Delivery, Session};
 
 use crate::common::gate::GatedStore;
-use crate::common::{World, backlog, poll_once, let_tasks_run, text, texts, who};
+use crate::common::{World, backlog, let_tasks_run, poll_once, text, texts, who};
 
 /// Sessions of `count` users that have caught up and get no hints.
 async fn waiting(store: &GatedStore, count: u64) -> (World, Vec<Session>) {

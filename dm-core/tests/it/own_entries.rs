@@ -8,7 +8,7 @@ use dm_core::store::*;
 use dm_core::*;
 
 use crate::common::gate::{GatedStore, Kind};
-use crate::common::{self, World, on, seq, let_tasks_run, texts, who};
+use crate::common::{self, World, let_tasks_run, on, seq, texts, who};
 
 /// A store in memory whose pages of an inbox end after `stretch` numbers, as the pages of other
 /// stores do.

@@ -7,7 +7,7 @@ use dm_core::{AckTarget, Delivery, DisconnectReason, Gap, GapReason, MemoryStore
 
 use crate::common::gate::{GatedStore, Kind};
 use crate::common::{
-    DAY, World, backlog, delivered_texts, message, on, poll_once, seq, let_tasks_run, text, texts, user, who,
+    DAY, World, backlog, delivered_texts, let_tasks_run, message, on, poll_once, seq, text, texts, user, who,
 };
 
 #[tokio::test]
@@ -278,7 +278,10 @@ async fn hints_are_dropped_at_a_number_of_messages_and_at_a_number_of_bytes() {
         }
         let_tasks_run().await;
         let mut next = Box::pin(session.next());
-        assert!(poll_once(&mut next).await.is_none(), "hints of {messages} messages of {length} bytes are kept");
+        assert!(
+            poll_once(&mut next).await.is_none(),
+            "hints of {messages} messages of {length} bytes are kept"
+        );
         store.release_inbox();
         next.await.unwrap();
     }
@@ -410,11 +413,18 @@ async fn a_follower_acknowledges_what_it_names_and_up_to_takes_all_that_came_bef
 
     let shown = AckTarget::Entries(vec![entry.seq]);
     assert_eq!(follower.handle().acknowledge(shown).await.unwrap().acknowledged, 1);
-    assert_eq!(world.dm.devices(&who(2)).await.unwrap().len(), 1, "the first acknowledgement registers the device");
+    assert_eq!(
+        world.dm.devices(&who(2)).await.unwrap().len(),
+        1,
+        "the first acknowledgement registers the device"
+    );
     assert_eq!(texts(&world.pending(&who(2)).await), ["before"], "only named entries are acknowledged");
 
     follower.handle().acknowledge(AckTarget::UpTo(entry.seq)).await.unwrap();
-    assert!(world.pending(&who(2)).await.is_empty(), "entries that this session never delivered are acknowledged, too");
+    assert!(
+        world.pending(&who(2)).await.is_empty(),
+        "entries that this session never delivered are acknowledged, too"
+    );
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{State, ConversationLog, UserState};
+use super::{ConversationLog, State, UserState};
 use crate::conversation::ConversationState;
 use crate::device::{DeviceId, Principal};
 use crate::inbox::{Event, InboxEntry};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Device, StoredMessage, Announcement, State, ConversationLog, UserState};
+use super::{Announcement, ConversationLog, Device, State, StoredMessage, UserState};
 use crate::conversation::Conversation;
 use crate::device::DeviceId;
 use crate::inbox::Notification;
