@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn encodings_that_are_not_a_point_or_not_canonical_are_refused() {
+    fn encodings_that_are_no_point_or_not_canonical_are_refused() {
         let mut no_point = [0; 32];
         no_point[0] = 2;
         assert!(UserId::from_bytes(no_point).is_err(), "y = 2 is on no point");
