@@ -90,7 +90,7 @@ impl Service {
                 limit: limit - pending.entries.len(),
                 max_bytes: bytes_left,
             };
-            let page = self.store().inbox(query_page).await?.leading_on(through)?;
+            let page = self.store().inbox(query_page).await?.require_progress(through)?;
             if through == after {
                 pending.gap = page.gap_after(after);
             }
@@ -226,7 +226,7 @@ impl Service {
     async fn move_cursor_over_own(&self, who: &Principal, cursor: InboxSeq) -> Result<(), Error> {
         let first_shown =
             InboxQuery { who: who.clone(), after: cursor, own: OwnEntries::Skip, limit: 1, max_bytes: 0 };
-        let page = self.store().inbox(first_shown).await?.leading_on(cursor)?;
+        let page = self.store().inbox(first_shown).await?.require_progress(cursor)?;
         if page.gap_after(cursor).is_some() {
             // Entries have expired since the fetch, and the device has not been told of that gap.
             return Ok(());

@@ -110,7 +110,7 @@ impl Session {
         };
         let page = self.page_read.get_or_insert_with(|| self.service.store().inbox(query)).await;
         self.page_read = None;
-        let page = page.and_then(|page| page.leading_on(self.last)).map_err(SessionEnd::failed)?;
+        let page = page.and_then(|page| page.require_progress(self.last)).map_err(SessionEnd::failed)?;
         self.behind = page.through < page.head;
         let gap = page.gap_after(self.last).filter(|_| self.is_device());
         self.page = Page { gap, entries: page.entries.into(), through: page.through };

@@ -140,12 +140,12 @@ pub struct InboxPage {
 }
 
 impl InboxPage {
-    /// The page, checked to end above the number after which it was asked for. Reading on after a
-    /// page that does not would never end.
+    /// The page, if it ends above `after` or at the head. Reading on after another page would never
+    /// end.
     ///
     /// # Errors
-    /// [`StoreErrorKind::Corrupt`] if it does not, although the inbox has newer entries.
-    pub(crate) fn leading_on(self, after: InboxSeq) -> Result<Self, StoreError> {
+    /// [`StoreErrorKind::Corrupt`] for such a page.
+    pub(crate) fn require_progress(self, after: InboxSeq) -> Result<Self, StoreError> {
         if self.through < self.head && self.through <= after {
             return Err(StoreError::new(
                 StoreErrorKind::Corrupt,

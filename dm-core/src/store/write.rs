@@ -46,8 +46,8 @@ impl From<AppendMessage> for Write {
 
 /// Makes a key the user's current one, as the next version. Publishing the current key again
 /// changes nothing, whatever its binding. With a changed key the same transaction also starts its
-/// announcement to all peers, which [`AnnounceKeys`] carries out; one that is under way for the
-/// user starts again.
+/// announcement to all peers, which [`AnnounceKeys`] carries out. An announcement of an earlier key
+/// of the user that is not finished starts again with the new key.
 #[derive(Clone, Debug)]
 pub struct PublishKey {
     /// The owner of the key.
