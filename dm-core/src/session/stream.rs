@@ -36,17 +36,18 @@ pub struct Session {
     /// The read of the next page. It stays when a `next` is dropped, so that a host whose loop
     /// often wakes does not start it again each time.
     pub(super) page_read: Option<StoreRead<InboxPage>>,
-    /// The answer to the question for the newest number, in case every hint was lost. It stays
-    /// likewise.
+    /// The answer to the question for the newest number, in case every hint was lost. It stays for
+    /// the same reason.
     pub(super) head_answer: Option<oneshot::Receiver<InboxSeq>>,
-    /// The read of the device's cursor, in case it was moved elsewhere. It stays likewise.
+    /// The read of the device's cursor, in case it was moved elsewhere. It stays for the same
+    /// reason.
     pub(super) devices_read: Option<StoreRead<Vec<DeviceState>>>,
     /// Whether the store has to be read before hints are taken.
     pub(super) behind: bool,
     /// Whether [`Delivery::CaughtUp`] was delivered, or is not to be.
     caught_up: bool,
-    /// The timer of the next poll of the store, while the session waits. It stays likewise, so that
-    /// the poll comes even if the host's loop often wakes.
+    /// The timer of the next poll of the store, while the session waits. It stays when a `next` is
+    /// dropped, so that the poll comes even if the host's loop often wakes.
     pub(super) poll: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
