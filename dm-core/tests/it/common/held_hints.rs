@@ -1,4 +1,4 @@
-//! A notifier that does to hints whatever hints may suffer.
+//! A notifier with which a test loses, repeats and reorders hints.
 
 use std::sync::{Arc, Mutex};
 
@@ -6,29 +6,28 @@ use async_trait::async_trait;
 use dm_core::notify::{EndSessions, Notification, Notifier, NotifyError, Reach};
 use dm_core::{Disconnected, Hub};
 
-/// Keeps hints back, for the test to pass on to the hub as it likes.
+/// A notifier that keeps every hint, for the test to pass on to the hub.
 #[derive(Clone)]
-pub struct Mischief {
+pub struct HeldHints {
     pub hub: Hub,
     kept: Arc<Mutex<Vec<Notification>>>,
 }
 
-impl Mischief {
+impl HeldHints {
     pub fn new(hub: Hub) -> Self {
         Self { hub, kept: Arc::default() }
     }
 
-    /// Passes on the hints at some places among those that came, in that order; repeats are
-    /// welcome.
-    pub async fn release(&self, places: impl IntoIterator<Item = usize>) {
+    /// Passes on the kept hints with these indexes, in this order. An index may be repeated.
+    pub async fn release(&self, indexes: impl IntoIterator<Item = usize>) {
         let kept = self.kept.lock().unwrap().clone();
-        let chosen: Vec<_> = places.into_iter().filter_map(|place| kept.get(place).cloned()).collect();
+        let chosen: Vec<_> = indexes.into_iter().filter_map(|index| kept.get(index).cloned()).collect();
         self.hub.notify(&chosen).await.unwrap();
     }
 }
 
 #[async_trait]
-impl Notifier for Mischief {
+impl Notifier for HeldHints {
     async fn notify(&self, notifications: &[Notification]) -> Result<Vec<Reach>, NotifyError> {
         self.kept.lock().unwrap().extend_from_slice(notifications);
         Ok(vec![Reach::Absent; notifications.len()])
