@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_nats::Subscriber;
 use dm_core::UserId;
-use dm_core::notify::{EntryHint, HubWatch, Notification, Notifier as _};
+use dm_core::notify::{SeqHint, HubWatch, Notification, Notifier as _};
 use futures_util::StreamExt as _;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
@@ -215,7 +215,7 @@ impl Shared {
                 // A session skips the entries that its device caused. Without a key a forged origin
                 // could make it skip others.
                 let origin = origin.filter(|_| self.mac.is_keyed());
-                self.hub.hint(&EntryHint { user, seq, origin });
+                self.hub.hint(&SeqHint { user, seq, origin });
             }
             UserContent::PresenceRequest(nonce) => {
                 // There is no negative reply: another node may have the user.

@@ -33,7 +33,7 @@ pub(super) async fn send(api: Arc<Api>, who: Principal, request_id: String, send
             server_sequence: sent.message.sequence.get(),
             received_at: sent.message.received_at.as_millis(),
             repeated: sent.repeated,
-            position: sent.position.get(),
+            position: sent.inbox_seq.get(),
             client_message_id: sent.message.client_id.map(|id| id.to_string()).unwrap_or_default(),
         }),
         Err(problem) => Frame::Problem(problem.to_frame()),
