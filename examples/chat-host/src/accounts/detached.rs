@@ -1,16 +1,16 @@
-//! Work that does not wait for its caller.
+//! Work in a separate task, which runs also if its caller is not polled.
 
 use std::future::Future;
 
 use dm_core::store::{StoreError, StoreErrorKind};
 use tokio::task::JoinSet;
 
-/// Does work in a task of its own, which ends when this future is dropped.
+/// Runs work in a separate task. The task is cancelled when this future is dropped.
 ///
-/// A connection that is slow to take its answers may leave the future of a request unpolled for as
-/// long as it likes. What such a future holds, or has been given while it waited, everybody else
-/// waits for: a lock, a connection of a pool.
-pub(super) async fn apart<T: Send + 'static>(
+/// The future of a request may stay unpolled for a long time, if the client reads its answers
+/// slowly. If such a future holds a lock or a connection of a pool, all other requests wait for it.
+/// A task does not.
+pub(super) async fn detached<T: Send + 'static>(
     work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
 ) -> Result<T, StoreError> {
     let mut task = JoinSet::new();
