@@ -7,7 +7,9 @@ use dm_proto::dm_client_frame as client;
 use dm_proto::dm_delivery::Event as DeliveredEvent;
 use dm_proto::dm_server_frame::Frame;
 use dm_proto::envelope::Payload;
-use dm_proto::{DmAck, DmDelivery, DmGap, DmGoingAway, DmHello, DmProblem, Envelope};
+use dm_proto::{
+    DmAck, DmDelivery, DmGap, DmGoingAway, DmHello, DmProblem, Envelope, PROTOCOL_VERSION,
+};
 
 use super::config::DeviceStart;
 use super::disconnect::Disconnect;
@@ -20,8 +22,6 @@ use crate::numbers::InboxSeq;
 use crate::time::{Elapsed, Sleep, Timestamp, within};
 use crate::wire::frames;
 
-/// The protocol version in the hello.
-const PROTOCOL: u32 = 1;
 /// The request ids of the two requests that this client makes.
 const HELLO: &str = "hello";
 const ACK: &str = "ack";
@@ -83,7 +83,7 @@ impl<'a> Attempt<'a> {
             let mut socket = Socket::open(&self.driver.http, self.driver.config.max_frame).await?;
             let hello = DmHello {
                 device: self.driver.http.device().map(ToString::to_string).unwrap_or_default(),
-                protocol: PROTOCOL,
+                protocol: PROTOCOL_VERSION,
                 capabilities: Vec::new(),
                 start_now: self.driver.config.start == DeviceStart::Now,
             };

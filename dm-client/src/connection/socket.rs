@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use dm_proto::Envelope;
 use dm_proto::prost::Message as _;
+use dm_proto::{Envelope, close};
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::Response;
 use tokio_tungstenite::tungstenite::http::header::{AUTHORIZATION, RETRY_AFTER};
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{self, Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
@@ -117,13 +116,11 @@ fn closed_by(frame: Option<&CloseFrame>) -> Disconnect {
         problem
     };
     match u16::from(frame.code) {
-        4001 | 4002 => Disconnect::Ended(End::Unauthorized),
-        4003 => Disconnect::Ended(End::Refused(problem(403, &frame.reason))),
-        4009 => Disconnect::Ended(End::Replaced),
-        1008 => Disconnect::Ended(End::Refused(problem(400, &frame.reason))),
-        _ if matches!(frame.code, CloseCode::Away | CloseCode::Restart | CloseCode::Again) => {
-            Lost::GoingAway.into()
-        }
+        close::TOKEN_EXPIRED | close::TOKEN_INVALID => Disconnect::Ended(End::Unauthorized),
+        close::REFUSED => Disconnect::Ended(End::Refused(problem(403, &frame.reason))),
+        close::REPLACED => Disconnect::Ended(End::Replaced),
+        close::POLICY => Disconnect::Ended(End::Refused(problem(400, &frame.reason))),
+        close::GOING_AWAY | close::RESTART | close::TRY_AGAIN_LATER => Lost::GoingAway.into(),
         _ => Lost::Network.into(),
     }
 }
