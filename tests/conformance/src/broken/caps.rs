@@ -1,4 +1,4 @@
-//! Defects that show in large numbers only: of writes, of items, of bytes.
+//! Defects that show with large numbers only: of writes, of items, of bytes.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -29,7 +29,7 @@ defects! {
     "durable": "the origin of a message is cut after 63 characters" => CutsOrigin,
 }
 
-/// A limit that somebody thought nobody would reach.
+/// The limit of these stores, which few tests of a store would reach.
 const CAP: usize = 256;
 
 #[derive(Default)]
@@ -47,7 +47,7 @@ impl Defect for Parts {
     }
 }
 
-/// Takes the client id from a send that is not known to repeat another.
+/// Removes the client id of a send, unless `forgotten` says that the send repeats an earlier one.
 fn forget_id(write: &mut Write, forgotten: impl FnOnce(&mut AppendMessage, UserId, ClientMessageId) -> bool) {
     if let Write::AppendMessage(write) = write
         && let Some(id) = write.client_id

@@ -187,7 +187,7 @@ impl Defect for Ignorant {
     }
 }
 
-/// Two that began together number from the same head: one of them is lost.
+/// Two batches that began at the same time are numbered from the same head: one of them is lost.
 #[derive(Default)]
 struct Overwrites {
     running: AtomicUsize,

@@ -1,4 +1,4 @@
-//! Defects that give a caller no end: there is always more, or never an answer.
+//! Defects without an end: there are always more items, or there is never an answer.
 
 use std::future::pending;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -21,7 +21,7 @@ defects! {
     "histories": "after ten commits each further one fails" => Fails,
 }
 
-/// Defects that no case can tell from a store that is slow: only the time limit of a case ends
+/// Defects that a case cannot distinguish from a slow store: only the time limit of a case ends
 /// them.
 pub(super) const SILENT: &[super::Kind] = &[
     super::Kind {

@@ -1,4 +1,4 @@
-//! Plain mistakes, each of which the case about just that must see.
+//! Plain mistakes, each of which the case about it must catch.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -146,7 +146,7 @@ impl Defect for FirstVersion {
         if let Write::AppendMessage(AppendMessage { recipient_key_version: Some(named), .. }) = write
             && *named > KeyVersion::FIRST
         {
-            // Is refused, as if the first were the current one.
+            // The write is refused, as if the first version were the current one.
             *named = named.next();
         }
     }

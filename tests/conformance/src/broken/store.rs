@@ -1,4 +1,4 @@
-//! A store with a defect, and its place.
+//! A store with a defect, and its harness.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use super::chosen::CHOSEN;
 use super::defect::Defect;
 use crate::Harness;
 
-/// Where a broken store keeps its data.
+/// The harness of a broken store.
 pub(super) struct Place {
     store: MemoryStore,
     defect: Arc<dyn Defect>,
