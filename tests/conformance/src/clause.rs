@@ -1,4 +1,4 @@
-//! The contract, as it stands at [`Store`](dm_core::store::Store).
+//! The contract, as [`Store`](dm_core::store::Store) documents it.
 
 /// The version of the contract that is tested. It rises when a clause is added or changed.
 pub const CONTRACT_VERSION: u32 = 2;
@@ -8,9 +8,9 @@ pub const CONTRACT_VERSION: u32 = 2;
 pub struct Clause {
     /// Its number.
     pub number: u8,
-    /// The module with its cases.
+    /// The name of the module with its cases.
     pub module: &'static str,
-    /// What it says.
+    /// Its text, without markup.
     pub text: &'static str,
 }
 

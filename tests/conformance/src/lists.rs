@@ -1,6 +1,6 @@
-//! The list of a user with many conversations. Stores that keep what was written lately apart look
-//! for the newest message of each conversation in several places; their own tests choose how much
-//! lies where, and check the list here.
+//! A check of the list of a user with many conversations. Stores with separate tables for recent
+//! rows look for the newest message of a conversation in several tables. The tests of such a store
+//! choose how many rows are in which table, and call this check.
 
 use std::cmp::Reverse;
 
@@ -10,30 +10,30 @@ use dm_core::store::{
 
 use crate::build::{append, at, conversation, open, user};
 
-/// Writes of one commit.
+/// The number of writes of one commit.
 const BATCH: usize = 250;
 
-/// Which messages the last of the people gets: one by a clock that is far ahead, and one by a clock
-/// that is right.
+/// The messages in the last conversation, by their numbers: one whose clock is far ahead, and one
+/// whose clock is right.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Last {
-    /// The first of them.
+    /// The message whose clock is ahead.
     pub ahead: Option<u64>,
-    /// The second.
+    /// The message whose clock is right.
     pub right: Option<u64>,
 }
 
-/// Opens conversations of user 0 with so many people, writes messages to all but the last hundred,
-/// some by a clock that is behind, and to the last, and compares the list, in pages of several
-/// sizes, with what was written.
+/// Opens conversations of user 0 with so many users, writes messages in all but the last hundred,
+/// some of them with a clock that is behind, and the messages of `last` in the last one. Then
+/// compares the list, in pages of several sizes, with those writes.
 ///
 /// # Panics
-/// When the list is another one, or the store fails. With fewer than 101 people.
+/// Panics if the list differs, if the store fails, or with fewer than 101 users.
 pub async fn check(store: &impl Store, people: u64, messages: u64, last: Last) {
     let mut newest = vec![None; usize::try_from(people).expect("a number of people")];
     let mut batch: Vec<_> = (1..=people).map(|n| open(n, 0, n)).collect();
     for id in 1..=messages {
-        // Squares: some get many messages, most get a few.
+        // The numbers are squares: a few conversations get many messages, most get few.
         let (n, when) = match Some(id) {
             id if id == last.ahead => (people, u64::MAX - 1),
             right if right == last.right => (people, id),

@@ -1,7 +1,7 @@
-//! Comparing what a store says with what it must say.
+//! Comparison of a store's answer with the expected one.
 
-/// Fails a case in which the store said something else than it must. The first argument is the
-/// store's side; the failure names both.
+/// Fails a case if the store's answer, the first argument, differs from the expected one. The
+/// failure shows both.
 macro_rules! must_be {
     ($said:expr, $must:expr $(,)?) => {
         must_be!($said, $must, "{}", stringify!($said))

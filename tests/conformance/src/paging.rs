@@ -1,15 +1,17 @@
-//! Reading an inbox page after page.
+//! Reading an inbox page by page.
 
 use dm_core::store::{InboxPage, InboxQuery, Store};
 
-/// Most pages of one inbox. No case holds so many entries, and every page moves on by one at least.
+/// The most pages of one inbox. No case has so many entries, and every page moves on by at least
+/// one.
 const PAGES: usize = 10_000;
 
-/// Reads an inbox from the query's cursor to its head: all entries, with the numbers of the last
-/// page.
+/// Reads an inbox from the query's cursor to its head. Returns all entries, with the head and floor
+/// of the last page.
 ///
 /// # Errors
-/// A page that is not read or does not move on, or a head that is not reached in [`PAGES`] pages.
+/// Fails if a page is not read or does not move on, or if the head is not reached in [`PAGES`]
+/// pages.
 pub(crate) async fn to_the_head(store: &impl Store, mut query: InboxQuery) -> Result<InboxPage, String> {
     let mut entries = Vec::new();
     for _ in 0..PAGES {

@@ -1,7 +1,8 @@
-//! The one table of cases.
+//! The table of all cases.
 
-/// Every case by its clause's module; `devices`, `keys` and `announcements` are about writes that
-/// their types describe. `[reopen]` marks cases that need data to outlive the last handle.
+/// All cases, by the module of their clause. `devices`, `keys` and `announcements` test the
+/// documentation of kinds of writes. `[reopen]` marks cases that need data to outlive the last
+/// handle.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __table {

@@ -1,4 +1,4 @@
-//! The store of the guide "Write a store" loses nothing that it answered when its process is killed.
+//! The store of the guide "Write a store" keeps every answered batch when its process is killed.
 
 #![allow(clippy::expect_used, reason = "tests")]
 

@@ -1,4 +1,4 @@
-//! The process that writes until it is killed.
+//! The child process, which writes until it is killed.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -10,14 +10,14 @@ use super::harness::CrashHarness;
 use super::oracle::digests;
 use crate::process::{end_when_stuck, report};
 
-/// Variables that name the child's place, the seed, its first batch, and the batch whose answer it
-/// keeps back. Without numbers it only opens the place.
+/// Environment variables of the child: its storage location, the seed, its first batch, and the
+/// batch whose answer it holds back. Without the two numbers it only opens the store.
 pub(super) const PLACE: &str = "DM_CRASH_PLACE";
 pub(super) const SEED: &str = "DM_CRASH_SEED";
 pub(super) const FIRST: &str = "DM_CRASH_FIRST";
 pub(super) const HELD: &str = "DM_CRASH_HELD";
 
-/// Writes if this process was started to; whether it was.
+/// Writes if this process was started as a child. Returns whether it was.
 pub(super) fn is_child<H: CrashHarness>() -> bool {
     let Some(place) = std::env::var_os(PLACE) else { return false };
     end_when_stuck();
@@ -51,7 +51,7 @@ async fn write<H: CrashHarness>(place: &Path, numbers: Option<(u64, u64)>, held:
     }
 }
 
-/// Until killed, or until there is no parent any more.
+/// Waits until the process is killed or its parent has ended.
 fn wait() {
     let _ended = std::io::stdin().read_to_end(&mut Vec::new());
 }

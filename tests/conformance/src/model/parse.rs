@@ -1,4 +1,4 @@
-//! Scripts from their text.
+//! Parsing scripts from text.
 
 use std::str::FromStr;
 
@@ -139,12 +139,12 @@ fn read(words: &[&str]) -> Option<Read> {
     })
 }
 
-/// What stands after a prefix.
+/// The value after a prefix of a word.
 fn after<T: FromStr>(word: &str, prefix: &str) -> Option<T> {
     word.strip_prefix(prefix)?.parse().ok()
 }
 
-/// The field with a prefix among others, if it is there; `None` when it is there and wrong.
+/// The field with a prefix: `Some(None)` if no word has it, `None` if its value is wrong.
 #[expect(clippy::option_option, reason = "absent and wrong are two things")]
 fn optional<T: FromStr>(words: &[&str], prefix: &str) -> Option<Option<T>> {
     match words.iter().find(|word| word.starts_with(prefix)) {

@@ -1,4 +1,4 @@
-//! What a read must answer.
+//! The model of reads.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ impl Talk {
 }
 
 impl Person {
-    /// The entries after one that a device is shown.
+    /// The entries after a number that a device is shown.
     fn shown<'a>(
         &'a self,
         device: &'a dm_core::DeviceId,
@@ -78,9 +78,9 @@ impl Model {
         })
     }
 
-    /// Whether a page of an inbox may look like this.
+    /// Whether a page of an inbox is allowed.
     ///
-    /// What is shown is given; how far the page went is the store's to choose where entries are left out.
+    /// Its entries are fixed. Where entries are left out, the store chooses how far the page goes.
     pub(super) fn inbox(&self, query: &InboxQuery, page: &InboxPage) -> Result<(), String> {
         let nobody = Person::default();
         let person = self.users.get(&query.who.user).unwrap_or(&nobody);
@@ -135,7 +135,7 @@ impl Model {
     }
 }
 
-/// How many things of these costs a page holds: one in any case.
+/// The number of items with these costs that fit on a page: at least one.
 fn fitting(costs: impl Iterator<Item = usize>, limit: usize, max_bytes: usize) -> usize {
     let totals = costs.scan(0_usize, |total, cost| {
         *total += cost;

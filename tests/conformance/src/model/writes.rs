@@ -1,4 +1,4 @@
-//! What a write must do.
+//! The model of writes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,11 +12,11 @@ use dm_core::store::{
 use super::state::{Device, Model, Sent, Talk};
 
 impl Model {
-    /// Does a write, and says how a store may answer it. Where the contract leaves a choice of what is done, this
-    /// takes the first; [`check`](Self::check) takes what the store did.
+    /// Applies a write and returns the allowed outcomes. If the contract leaves a choice of the
+    /// result, this makes the first one; [`check`](Self::check) makes that of the store.
     ///
     /// # Panics
-    /// For a kind of write that the contract under test does not know.
+    /// Panics for a kind of write that this version of the contract does not know.
     pub fn apply(&mut self, write: &Write) -> Vec<Outcome> {
         let outcome = match write {
             Write::Acknowledge(write) => return self.acknowledge(write),
@@ -62,7 +62,7 @@ impl Model {
         Outcome::KeysAnnounced { appended, more: !self.untold.is_empty() }
     }
 
-    /// Tells a peer of the key that a publisher has now; `None` when there is nothing to tell.
+    /// Tells a peer of the publisher's current key; `None` if the peer has nothing to be told.
     pub(super) fn tell(
         &mut self,
         publisher: UserId,
@@ -144,7 +144,7 @@ impl Model {
         Ok(Outcome::MessageAppended(Appended { message, sender_seq, repeated: false, appended }))
     }
 
-    /// The message that a sender gave this client id before, in whichever conversation.
+    /// The message that the sender sent with this client id before, in any conversation.
     fn sent_as(&self, write: &AppendMessage) -> Option<&Sent> {
         let id = write.client_id?;
         self.conversations
@@ -188,7 +188,8 @@ impl Model {
             person.remove_up_to(person.floor() + gone as u64);
             entries += gone;
         }
-        // "There may be more" is not wrong when there is none, as long as asking again comes to an end.
+        // A store may answer that there are more entries although there are none, if further steps
+        // come to an end.
         let more = self.old(write) > 0;
         let mut allowed = vec![Outcome::Expired { entries, more }];
         if entries > 0 {
@@ -197,7 +198,7 @@ impl Model {
         allowed
     }
 
-    /// How many entries there are to expire.
+    /// The number of entries that can expire.
     pub(super) fn old(&self, write: &Expire) -> usize {
         self.users.values().map(|person| person.old(write.before)).sum()
     }

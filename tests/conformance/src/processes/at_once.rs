@@ -1,4 +1,4 @@
-//! Two processes that write at once.
+//! Two processes that write at the same time.
 
 use std::collections::BTreeMap;
 
@@ -13,10 +13,10 @@ use crate::build::{append, append_as, conversation, message, open, user, who};
 use crate::crash::CrashHarness;
 use crate::paging;
 
-/// Rounds; in each, both processes commit a batch.
+/// The number of rounds. In each, both processes commit a batch.
 const ROUNDS: u64 = 40;
 
-/// Which of the two processes writes.
+/// The process that writes.
 #[derive(Clone, Copy)]
 pub(super) enum Side {
     Parent,
@@ -24,7 +24,7 @@ pub(super) enum Side {
 }
 
 impl Side {
-    /// The *n*-th number of this side; no number is of both.
+    /// The *n*-th number of this side. The two sides have no number in common.
     const fn number(self, n: u64) -> u64 {
         match self {
             Self::Parent => 2 * n,
@@ -41,7 +41,7 @@ pub(super) async fn trial<H: CrashHarness>(test: &str) -> Result<Verdict, String
     let Some(mut other) = Other::start(&harness, test)? else { return Ok(Verdict::OneProcess) };
     let mut numbers = BTreeMap::new();
     for n in 1..=ROUNDS {
-        // The child has its order before the parent begins: they commit at once.
+        // The child gets its order before the parent begins, so that both commit at the same time.
         other.tell(&format!("round {n}"));
         let ours = round(&store, Side::Parent, n).await?;
         let theirs = other.answer()?;
@@ -52,7 +52,7 @@ pub(super) async fn trial<H: CrashHarness>(test: &str) -> Result<Verdict, String
     Ok(Verdict::Kept)
 }
 
-/// One round of one process: what it was answered, as words.
+/// One process's part of a round. Returns its answers as words.
 pub(super) async fn round(store: &impl Store, side: Side, n: u64) -> Result<String, String> {
     let number = side.number(n);
     let same = AppendMessage { id: message(100_000 + number), ..append_as(1, 1, n, n) };
@@ -77,7 +77,7 @@ pub(super) async fn round(store: &impl Store, side: Side, n: u64) -> Result<Stri
     }
 }
 
-/// Whether the answers of one round fit together, and with those before.
+/// Checks the answers of one round against each other and against earlier ones.
 fn fits(n: u64, ours: &str, theirs: &str, numbers: &mut BTreeMap<String, u64>) -> Result<(), String> {
     let words = |answer: &str| answer.split(' ').map(str::to_owned).collect::<Vec<_>>();
     let (ours, theirs) = (words(ours), words(theirs));
@@ -109,7 +109,7 @@ fn fits(n: u64, ours: &str, theirs: &str, numbers: &mut BTreeMap<String, u64>) -
     Ok(())
 }
 
-/// Whether what is there after all rounds has neither hole nor doublet.
+/// Checks that the stored numbers have no hole and no duplicate after all rounds.
 pub(super) async fn dense(store: &impl Store) -> Result<(), String> {
     let (own, limit, max_bytes) = (OwnEntries::Include, 10_000, usize::MAX);
     for (n, entries) in [(1, 1 + 3 * ROUNDS), (2, 1 + 3 * ROUNDS), (5, ROUNDS)] {

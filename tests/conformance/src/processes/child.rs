@@ -1,4 +1,4 @@
-//! The other process.
+//! The child process.
 
 use std::io::BufRead as _;
 use std::path::Path;
@@ -10,7 +10,7 @@ use super::other::PLACE;
 use crate::crash::{CrashHarness, Oracle, batch, digests};
 use crate::process::{end_when_stuck, report};
 
-/// Does what the parent tells it, and ends, if this process was started to.
+/// Follows the parent's orders and ends, if this process was started as the child.
 pub(super) fn end_if_child<H: CrashHarness>() {
     let Some(place) = std::env::var_os(PLACE) else { return };
     end_when_stuck();
@@ -35,7 +35,7 @@ async fn obey<H: CrashHarness>(place: &Path) {
     }
 }
 
-/// Follows one order; both what is right and what is wrong is reported.
+/// Follows one order. Returns the report, or a mistake of the store, which is reported as well.
 async fn follow(store: &impl Store, order: &str) -> Result<String, String> {
     let words: Vec<&str> = order.split(' ').collect();
     let (what, numbers) = words.split_first().ok_or("an empty order")?;

@@ -1,4 +1,4 @@
-//! Two processes that take turns.
+//! Two processes that write by turns.
 
 use dm_core::store::Store as _;
 
@@ -6,10 +6,10 @@ use super::other::Other;
 use super::verdict::Verdict;
 use crate::crash::{CrashHarness, Oracle, parsed};
 
-/// Batches, every second of them the child's.
+/// The number of batches. The child commits every second one.
 const BATCHES: u64 = 60;
-/// Batches after which both read everything: an odd number, so that either may be the one that
-/// wrote last.
+/// The number of batches after which both read everything: odd, so that either may have written
+/// last.
 const LOOKS: u64 = 5;
 const SEED: u64 = 17;
 

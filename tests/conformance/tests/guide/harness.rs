@@ -1,4 +1,4 @@
-//! Where the suite and the crash trials find a store.
+//! The harness of the store, for the suite and the crash trials.
 
 use std::path::{Path, PathBuf};
 
@@ -8,10 +8,10 @@ use dm_core::store::StoreError;
 
 use crate::store;
 
-/// A file in a temporary folder.
+/// A log file in a temporary folder.
 pub(crate) struct InAFolder {
     path: PathBuf,
-    /// The folder, where it is this process's to remove.
+    /// The temporary folder, if this process made it. It is removed on drop.
     _folder: Option<tempfile::TempDir>,
 }
 

@@ -1,4 +1,4 @@
-//! A store that gives no end fails its case: in a bounded number of steps, or at the time limit of
+//! A store without an end fails its case: after a bounded number of steps, or at the time limit of
 //! a case.
 
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use dm_conformance::broken::{Kind, kinds, silent};
 use dm_conformance::lists::{self, Last};
 
-/// So long that a case which comes to it has no bound of its own.
+/// A time limit that only a case without its own bound reaches.
 const LONG: Duration = Duration::from_secs(3_600);
 
 fn kind(name: &str) -> Kind {

@@ -1,4 +1,5 @@
-//! The two-process trial passes a store that notices the other process, and no store that does not.
+//! The trial of two processes passes a store that notices the other process, and fails stores that
+//! do not.
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
@@ -16,13 +17,13 @@ use tokio::sync::Mutex;
 use crate::harness::InAFolder;
 use crate::store;
 
-/// When a store looks for what other processes wrote.
+/// When a store reads the writes of other processes.
 trait Notices: Send + Sync + 'static {
     const AT_COMMITS: When;
     const AT_READS: bool;
 }
 
-/// When a commit looks.
+/// When a commit reads them.
 #[derive(PartialEq, Eq)]
 enum When {
     Never,
@@ -44,13 +45,13 @@ macro_rules! notices {
 
 notices! {
     "As it must be." Always: UnderItsLock, true;
-    "Right in turns; at once, both number from what was there before either locked." TooEarly: BeforeItLocks, true;
-    "Commits number from what this process knows." AtReads: Never, true;
-    "Only what was there when it was opened." AtOpening: Never, false;
+    "Correct by turns. At the same time, both number from the state before either locked." TooEarly: BeforeItLocks, true;
+    "Commits number from the writes of this process." AtReads: Never, true;
+    "Only the writes before it was opened are read." AtOpening: Never, false;
 }
 
-/// A log of batches in a file that any number of processes append to, and the tables that replaying
-/// it gives.
+/// A log of batches in a file to which any number of processes append, and the tables that result
+/// from replaying it.
 struct SharedLog<N> {
     state: Mutex<State>,
     notices: PhantomData<fn() -> N>,
@@ -59,12 +60,12 @@ struct SharedLog<N> {
 struct State {
     file: File,
     tables: MemoryStore,
-    /// Bytes of the file that are in the tables.
+    /// The bytes of the file that are in the tables.
     known: usize,
 }
 
 impl State {
-    /// Makes the tables anew when the file is longer than what is known of it.
+    /// Replays the log again if the file is longer than what was replayed.
     async fn notice(&mut self) {
         let mut bytes = Vec::new();
         self.file.seek(SeekFrom::Start(0)).unwrap();
@@ -110,7 +111,7 @@ impl<N: Notices> Store for SharedLog<N> {
         let mut state = self.state.lock().await;
         if N::AT_COMMITS == When::BeforeItLocks {
             state.notice().await;
-            // So many turns that the other process gets its order meanwhile.
+            // Enough iterations for the other process to get its order meanwhile.
             (0..1_000_000).for_each(|_| std::hint::spin_loop());
         }
         state.file.lock().unwrap();
@@ -153,7 +154,7 @@ impl<N: Notices> Store for SharedLog<N> {
 
 struct Place<N> {
     path: PathBuf,
-    /// Removed with the harness that made it.
+    /// The folder is removed together with the harness that made it.
     _folder: Option<tempfile::TempDir>,
     notices: PhantomData<fn() -> N>,
 }

@@ -1,4 +1,4 @@
-//! The checker: a history and a snapshot in, findings out.
+//! The checker: it compares a history with a snapshot.
 
 mod conversations;
 mod devices;
@@ -11,8 +11,8 @@ mod seen;
 use super::{Finding, History, Snapshot};
 use facts::Facts;
 
-/// Everything in a history and a snapshot that does not fit together. Every call of the history must have ended before
-/// the snapshot was taken, and nothing else may have written.
+/// All contradictions between a history and a snapshot. Every call of the history must have ended
+/// before the snapshot was taken, and nothing else may have written to the store.
 #[must_use]
 pub fn check(history: &History, snapshot: &Snapshot) -> Vec<Finding> {
     let facts = Facts::new(history, snapshot);

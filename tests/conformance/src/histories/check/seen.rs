@@ -1,4 +1,4 @@
-//! What readers saw on the way.
+//! The pages that readers saw during the run are consistent.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::facts::Facts;
 use crate::histories::{Finding, Moment};
 
 pub(super) fn check(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
-    // By user, what was known to be there from which moment on.
+    // For each user: the entries that were certainly stored, and from which moment on.
     let mut known: BTreeMap<UserId, Vec<(Moment, InboxSeq)>> = BTreeMap::new();
     for (call, _, outcome) in facts.outcomes() {
         if let Outcome::MessageAppended(_) | Outcome::ConversationOpened { .. } = outcome {
@@ -34,7 +34,7 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
         let before = times.partition_point(|(moment, _)| *moment < sight.asked);
         let least =
             before.checked_sub(1).and_then(|last| times.get(last)).map_or(InboxSeq::ZERO, |(_, seq)| *seq);
-        // From the first entry that is held, without a hole.
+        // The page has all entries from the first held one, without a hole.
         let from = sight.after.max(page.floor).next().get();
         let dense = page.entries.iter().zip(from..).all(|(entry, n)| entry.seq.get() == n);
         let complete = page.through < page.head

@@ -1,4 +1,4 @@
-//! Reads. Each is one look under the lock, so that it answers from one state (clause 17).
+//! Reads. Each holds the lock once, so it answers from one state (clause 17).
 
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ impl Tables {
     }
 
     pub(crate) fn history(&self, query: &HistoryQuery) -> Option<HistoryPage> {
-        // Clause 18: for a reader who is not in it there is no such conversation.
+        // Clause 18: the conversation does not exist for a reader who is not a participant.
         self.conversations.get(&query.conversation)?.participants.side(query.reader)?;
         let messages = self.messages_of(query.conversation);
         let mut rows: Box<dyn Iterator<Item = &Arc<Message>>> = match query.range {
@@ -63,7 +63,7 @@ impl Tables {
                 continue;
             }
             if !room.fits(entry.cost()) {
-                // Up to the last entry shown, everything is shown or left out.
+                // All entries up to the last one on the page are shown or left out.
                 page.through = page.entries.last().map_or(query.after, |last| last.seq);
                 break;
             }
@@ -101,7 +101,7 @@ impl Tables {
     }
 }
 
-/// What still fits on a page (clause 16): by count and by bytes, but the first item always.
+/// The space left on a page (clause 16), in items and bytes. The first item always fits.
 struct Room {
     items: usize,
     bytes: usize,
