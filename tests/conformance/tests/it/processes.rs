@@ -17,13 +17,13 @@ use tokio::sync::Mutex;
 use crate::harness::InAFolder;
 use crate::store;
 
-/// When a store reads the writes of other processes.
+/// The moments at which a store reads the writes of other processes.
 trait Notices: Send + Sync + 'static {
     const AT_COMMITS: When;
     const AT_READS: bool;
 }
 
-/// When a commit reads them.
+/// The moment at which a commit reads them.
 #[derive(PartialEq, Eq)]
 enum When {
     Never,
