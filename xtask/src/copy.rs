@@ -7,12 +7,12 @@ use std::process::Command;
 
 use anyhow::{Context as _, ensure};
 
-/// Makes `copy` hold what git tracks, as it is in the work tree, and nothing else but its folder
-/// `target`. A file that is the same already keeps its time, so that a second run compiles little
+/// Makes the folder `copy` equal to the tracked files of the work tree; its folder `target` stays.
+/// A file that is already equal keeps its modification time, so that a second run compiles little
 /// again.
 ///
 /// # Errors
-/// When git cannot be started, or a file cannot be read, written or removed.
+/// Fails if git cannot be started, or if a file cannot be read, written or removed.
 pub(crate) fn copy_tracked(root: &Path, copy: &Path) -> anyhow::Result<()> {
     let listed = Command::new("git").current_dir(root).args(["ls-files", "-z"]).output().context("git")?;
     ensure!(listed.status.success(), "git ls-files failed");
@@ -35,8 +35,8 @@ pub(crate) fn copy_tracked(root: &Path, copy: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Removes files that are not listed: a test that was moved would be compiled at its old place,
-/// too.
+/// Removes files that are not listed. A test that was moved would otherwise be compiled at its old
+/// path as well.
 fn remove_others(copy: &Path, folder: &Path, files: &BTreeSet<PathBuf>) -> anyhow::Result<()> {
     for entry in fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))? {
         let path = entry?.path();

@@ -1,4 +1,4 @@
-//! `cargo xtask deep`: the trials that take too long for every commit, each to its full number.
+//! `cargo xtask deep`: the long tests, which take too much time for every commit.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -20,39 +20,39 @@ mod step;
 use step::{Runs, STEPS, Step};
 
 /// The text above the table.
-const HEAD: &str = "# The long trials\n\n\
-    `cargo xtask deep` runs them and writes this page; `cargo xtask deep crash deny` runs some of them.\n\
-    A trial that was not run keeps its last row. `result` is the last line that it printed.\n\n";
+const HEAD: &str = "# The long tests\n\n\
+    `cargo xtask deep` runs them and writes this page; `cargo xtask deep crash deny` runs two of them.\n\
+    A test that was not run keeps its last row. `result` is the last line that it printed.\n\n";
 
 /// The columns of its table.
 const COLUMNS: &[&str] = &["step", "verdict", "what", "numbers", "result", "seconds", "date", "commit"];
 
-/// Which trials to run.
+/// The tests to run.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The trials, all of them unless some are named. Variables as `DM_HOST_KILLS` change their
-    /// numbers
+    /// The tests to run, all of them unless some are named. Variables such as `DM_HOST_KILLS`
+    /// change their numbers
     #[arg(value_parser = PossibleValuesParser::new(names()))]
     steps: Vec<String>,
-    /// The page with the table, whose rows of other trials are kept
+    /// The page with the table; rows of tests that do not run are kept
     #[arg(long, default_value = "docs/deep.md")]
     out: PathBuf,
 }
 
-/// How a trial ended.
+/// The result of a test.
 #[derive(Debug)]
 struct Ended {
     good: bool,
-    /// The line of its output that tells its result.
+    /// The line of its output with the result.
     said: String,
     took: Duration,
 }
 
-/// Runs the trials one after another, whether or not one fails, and writes its row as each ends.
-/// Their output is also kept in files in `target/deep`. Fails when one of them fails.
+/// Runs the tests one after another, also after one failed, and writes the row of each when it
+/// ends. Keeps their output in files in `target/deep` as well. Fails if one of them fails.
 ///
 /// # Errors
-/// When the page cannot be written.
+/// Fails if the page cannot be written.
 pub(crate) fn run(root: &Path, args: &Args) -> anyhow::Result<ExitCode> {
     let out = root.join(&args.out);
     let logs = root.join("target/deep");
@@ -103,7 +103,7 @@ fn run_one(root: &Path, step: &Step, log: &Path) -> anyhow::Result<Ended> {
     Ok(Ended { good: outcome.success, said, took: began.elapsed() })
 }
 
-/// Writes to two places.
+/// A writer that writes to two others.
 #[derive(Debug)]
 struct Both<A, B>(A, B);
 
@@ -120,7 +120,7 @@ impl<A: Write, B: Write> Write for Both<A, B> {
     }
 }
 
-/// The last line that tells a result: the summary of nextest, or the last line that is not empty.
+/// The line with the result: the summary of nextest, or else the last line that is not empty.
 fn result_line(output: &str) -> String {
     let summary = output.lines().rev().find_map(|line| line.split_once(" tests run: ")).map(|(_, said)| said);
     let last = || output.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("no output");

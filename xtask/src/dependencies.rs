@@ -1,5 +1,5 @@
-//! `cargo xtask dependencies`: holds the dependencies to the rules of `deny.toml`, without a tool that
-//! has to be built first, and to their reasons.
+//! `cargo xtask dependencies`: checks the dependencies against the rules of `deny.toml`, without a
+//! tool that has to be built first, and checks that each has its reason.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -9,15 +9,15 @@ use anyhow::{Context as _, ensure};
 use serde::Deserialize;
 use spdx::Expression;
 
-/// Checks licences, sources and reasons, and prints what does not hold.
+/// Checks licences, sources and reasons, and prints every violation.
 ///
 /// # Errors
-/// When cargo cannot be run, or a file cannot be read.
+/// Fails if cargo cannot be run or a file cannot be read.
 pub(crate) fn run(root: &Path) -> anyhow::Result<ExitCode> {
     let read = |name| std::fs::read_to_string(root.join(name)).with_context(|| format!("reading {name}"));
     let rules: Rules = toml::from_str(&read("deny.toml")?).context("reading deny.toml")?;
-    // With all features, on all targets: what is behind a feature that nobody asks for stands in the
-    // lock file and in cargo's metadata, too.
+    // With all features and on all targets, because `Cargo.lock` and the metadata of cargo include
+    // dependencies of features that are not enabled.
     let shown = [
         "tree",
         "--workspace",
@@ -58,8 +58,8 @@ fn cargo(root: &Path, arguments: &[&str]) -> anyhow::Result<String> {
     String::from_utf8(output.stdout).context("cargo printed something that is no text")
 }
 
-/// A package as `cargo tree` shows it: its name and version, behind that its source where it is not
-/// the usual registry, and its licence.
+/// A package in the output of `cargo tree`: its name, its source unless it is crates.io, and its
+/// licence.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Package<'a> {
     name: &'a str,
@@ -91,11 +91,11 @@ struct Own {
 #[derive(Deserialize)]
 struct Dependency {
     name: String,
-    /// The registry; none for a crate of this workspace.
+    /// The registry; `None` for a crate of this workspace.
     source: Option<String>,
 }
 
-/// Of `deny.toml`, what is checked here.
+/// The part of `deny.toml` that is checked here.
 #[derive(Deserialize)]
 struct Rules {
     licenses: Licenses,
@@ -115,7 +115,7 @@ struct Exception {
     allow: Vec<String>,
 }
 
-/// Packages whose licence is not allowed.
+/// The packages whose licence is not allowed.
 fn unlicensed(packages: &BTreeSet<Package<'_>>, rules: &Rules) -> Vec<String> {
     let allowed = |package: &Package<'_>| {
         let licenses = &rules.licenses;
@@ -131,7 +131,7 @@ fn unlicensed(packages: &BTreeSet<Package<'_>>, rules: &Rules) -> Vec<String> {
     refused.map(|Package { name, license, .. }| format!("{name}: the licence is {license:?}")).collect()
 }
 
-/// Packages that come neither from the usual registry nor from this workspace.
+/// The packages that are neither from crates.io nor from this workspace.
 fn foreign(packages: &BTreeSet<Package<'_>>, root: &Path) -> Vec<String> {
     let is_foreign =
         |package: &&Package<'_>| package.source.is_some_and(|source| !Path::new(source).starts_with(root));
@@ -142,7 +142,7 @@ fn foreign(packages: &BTreeSet<Package<'_>>, root: &Path) -> Vec<String> {
         .collect()
 }
 
-/// Dependencies that a crate of this workspace names, and `docs/dependencies.md` does not.
+/// The direct dependencies of this workspace that `docs/dependencies.md` does not name.
 fn unreasoned(metadata: &Metadata, reasons: &str) -> Vec<String> {
     let named = metadata.packages.iter().flat_map(|package| &package.dependencies);
     let named = named.filter(|named| named.source.is_some()).map(|named| named.name.as_str());

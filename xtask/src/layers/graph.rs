@@ -1,18 +1,18 @@
-//! Who uses whom, and the circles in it.
+//! The uses between modules, and the circles among them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::source::{Import, Module, Written};
 
-/// Modules of which each uses, in one step or more, all others.
+/// Modules each of which uses all others, directly or indirectly.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Circle {
     pub(super) members: Vec<String>,
-    /// Who uses whom among them, with a path that says so.
+    /// The uses among them, each with a path in the sources.
     pub(super) edges: Vec<String>,
 }
 
-/// Uses by the numbers of the modules, each with a path that leads there.
+/// The modules that each module uses, by index, each with a path that leads there.
 type Uses = BTreeMap<usize, BTreeMap<usize, String>>;
 
 /// The circles of a crate.
@@ -37,7 +37,7 @@ pub(super) fn circles(modules: &[Module]) -> Vec<Circle> {
     circles
 }
 
-/// The modules that one uses in one step or more.
+/// The modules that a module uses, directly or indirectly.
 fn reachable(uses: &Uses, from: usize) -> BTreeSet<usize> {
     let mut reached = BTreeSet::new();
     let mut left = vec![from];
@@ -51,7 +51,7 @@ fn reachable(uses: &Uses, from: usize) -> BTreeSet<usize> {
     reached
 }
 
-/// The modules of a crate by their paths.
+/// The modules of a crate, by their paths.
 struct Crate<'a> {
     modules: &'a [Module],
     by_path: BTreeMap<&'a [String], usize>,
@@ -81,9 +81,10 @@ impl<'a> Crate<'a> {
         uses
     }
 
-    /// The module whose file defines what a path leads to. `None` when that is in another crate.
+    /// The module whose file defines the item that a path leads to. `None` if that is in another
+    /// crate.
     fn resolve(&self, from: usize, path: &Written, depth: usize) -> Option<usize> {
-        // Imports of each other's names come to no end.
+        // Names that are imported from each other would never resolve.
         if depth > 16 {
             return None;
         }
@@ -100,7 +101,8 @@ impl<'a> Crate<'a> {
         }
     }
 
-    /// As [`resolve`](Self::resolve), behind a `super`, which another may follow.
+    /// As [`resolve`](Self::resolve), for the rest of a path after `super`. Another `super` may
+    /// follow.
     fn resolve_above(&self, above: usize, rest: &[String], depth: usize) -> Option<usize> {
         match rest.first().map(String::as_str) {
             Some("super") => self.resolve(above, &rest.to_vec(), depth + 1),
@@ -108,8 +110,8 @@ impl<'a> Crate<'a> {
         }
     }
 
-    /// The module that names lead to from another. One that defines none of them, as far as its
-    /// file says, is taken to define the first.
+    /// The module that a path leads to from another module. If that module's file defines none of
+    /// the names, it is taken as the one that defines the first.
     fn walk(&self, at: usize, names: &[String], depth: usize) -> Option<usize> {
         if names.is_empty() {
             return Some(at);
@@ -117,7 +119,7 @@ impl<'a> Crate<'a> {
         self.step(at, names, depth).or(Some(at))
     }
 
-    /// The module that names lead to when the first is known in another. `None` when it is not.
+    /// The module that a path leads to if another module knows its first name, else `None`.
     fn step(&self, at: usize, names: &[String], depth: usize) -> Option<usize> {
         let (name, rest) = names.split_first()?;
         let module = self.modules.get(at)?;
@@ -129,7 +131,7 @@ impl<'a> Crate<'a> {
             return self.walk(*self.by_path.get(below.as_slice())?, rest, depth);
         }
         if let Some(Import { path, .. }) = module.imports.get(name) {
-            // A name that is imported from a crate of that name.
+            // The name is imported from a crate with the same name.
             if path.first() == Some(name) && path.len() == 1 {
                 return None;
             }
@@ -190,7 +192,7 @@ mod tests {
     fn re_exports_and_modules_are_no_uses_of_what_lies_below() {
         let root = "pub mod a; pub use a::A; pub(crate) use a::Inner;";
         assert!(members(&[("lib.rs", root), ("a.rs", "pub struct A; pub(crate) struct Inner;")]).is_empty());
-        // What the root defines, it defines for what lies below.
+        // The modules below may use the items that the root defines.
         let root = format!("{root} pub struct Root;");
         let a = "use crate::Root; pub struct A(Root); pub(crate) struct Inner;";
         assert!(members(&[("lib.rs", &root), ("a.rs", a)]).is_empty());

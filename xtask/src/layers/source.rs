@@ -1,4 +1,4 @@
-//! The modules of a crate: what each defines, imports and names.
+//! The modules of a crate: the items, imports and paths of each.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -8,35 +8,35 @@ use anyhow::{Context as _, ensure};
 use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
 
-/// A path as it is written: `crate`, `self` or `super` first, or a name.
+/// A path as it is written, beginning with `crate`, `self`, `super` or a name.
 pub(super) type Written = Vec<String>;
 
-/// A module, by its names from the crate's root, which has none.
+/// A module, with its path from the root of the crate. The path of the root is empty.
 #[derive(Debug, Default)]
 pub(super) struct Module {
     pub(super) at: Vec<String>,
-    /// What its file defines, modules left out.
+    /// The names of the items that its file defines, except modules.
     pub(super) items: BTreeSet<String>,
     pub(super) children: BTreeSet<String>,
-    /// What it imports, by the name that this has here.
+    /// The imported items, by their names in this module.
     pub(super) imports: BTreeMap<String, Import>,
-    /// Modules of which it imports everything.
+    /// The modules whose items are all imported.
     pub(super) globs: Vec<Import>,
-    /// Paths of two names and more in its code.
+    /// The paths of at least two names in its code.
     pub(super) paths: BTreeSet<Written>,
 }
 
 #[derive(Clone, Debug)]
 pub(super) struct Import {
     pub(super) path: Written,
-    /// Whether others can use it from here.
+    /// Whether it is a re-export.
     pub(super) is_export: bool,
 }
 
-/// Reads a crate, beginning with the file of its root.
+/// Reads a crate from the file of its root.
 ///
 /// # Errors
-/// When a file is missing or is no Rust.
+/// Fails if a file is missing or cannot be parsed.
 pub(super) fn read(root: &Path) -> anyhow::Result<Vec<Module>> {
     let folder = root.parent().context("a file lies in a folder")?;
     let mut modules = Vec::new();
@@ -44,7 +44,7 @@ pub(super) fn read(root: &Path) -> anyhow::Result<Vec<Module>> {
     Ok(modules)
 }
 
-/// Reads a module's file. Those of its children lie in a folder.
+/// Reads the file of a module. The files of its child modules are in `folder`.
 fn read_file(file: &Path, folder: &Path, at: &[String], all: &mut Vec<Module>) -> anyhow::Result<()> {
     let text = fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
     let parsed = syn::parse_file(&text).with_context(|| format!("parsing {}", file.display()))?;
@@ -88,7 +88,7 @@ fn file_of(folder: &Path, name: &str) -> anyhow::Result<PathBuf> {
     found.context("a file")
 }
 
-/// Goes through a file.
+/// Collects the contents of a module.
 struct Reader {
     module: Module,
 }
@@ -124,7 +124,7 @@ impl<'ast> Visit<'ast> for Reader {
         self.tokens(of.tokens.clone());
     }
 
-    /// Paths in documentation lead to whoever is to be read next.
+    /// Paths in documentation are links and no uses.
     fn visit_attribute(&mut self, _: &'ast syn::Attribute) {}
 }
 
@@ -153,7 +153,7 @@ impl Reader {
                 if renamed.ident != "self" {
                     path.push(renamed.ident.to_string());
                 }
-                // Several are imported as `_`.
+                // Several items may be imported as `_`.
                 let known_as = match renamed.rename.to_string().as_str() {
                     "_" => format!("_{}", path.join("::")),
                     name => name.to_owned(),
@@ -169,7 +169,7 @@ impl Reader {
         }
     }
 
-    /// Paths among the tokens of a macro's call.
+    /// Collects the paths among the tokens of a macro call.
     fn tokens(&mut self, tokens: TokenStream) {
         let mut path = Vec::new();
         let mut colons = 0;
@@ -196,7 +196,7 @@ impl Reader {
     }
 }
 
-/// The name under which other files can use an item.
+/// The name by which other files can use an item.
 fn name(item: &syn::Item) -> Option<String> {
     let name = match item {
         syn::Item::Const(item) => &item.ident,
@@ -230,7 +230,7 @@ fn attributes(item: &syn::Item) -> &[syn::Attribute] {
     }
 }
 
-/// Whether something is compiled for tests or documentation only.
+/// Whether an item is compiled for tests or documentation only.
 fn is_test(attributes: &[syn::Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         attribute.path().is_ident("cfg")
