@@ -36,11 +36,11 @@ pub(super) async fn by_turns(
         let harm = attackers.begin(attack)?;
         attacked.add(&bystanders.go_about_their_day(&host, span).await)?;
         rounds += harm.rounds();
-        // Joins a thread, which ends at once.
+        // The drop joins a thread, which ends at once.
         tokio::task::block_in_place(|| drop(harm));
     }
 
-    // Afterwards everybody is served as before: the bystanders, and the attackers themselves.
+    // Afterwards all users must be served as before: the bystanders and the attackers themselves.
     let ended = Instant::now();
     let mut remarks = Remarks::default();
     let ready = until_ready(&host).await;
@@ -71,7 +71,7 @@ pub(super) async fn by_turns(
     Ok(line)
 }
 
-/// Waits until the host says that it is ready. Whether it did, within a bound.
+/// Waits until the host's health check is ready. Returns whether it was within the time limit.
 async fn until_ready(host: &Host) -> bool {
     let began = Instant::now();
     while began.elapsed() < RECOVERY {

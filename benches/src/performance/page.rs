@@ -167,7 +167,7 @@ fn figures(page: &mut String, measured: &Measured) {
     }
 }
 
-/// With as many digits as are worth reading.
+/// A figure with a sensible number of digits.
 fn number(value: f64) -> String {
     if value.is_nan() {
         "not measured".into()

@@ -1,5 +1,5 @@
-//! redb alone, in transactions: see [`engine`](super::engine). New rows of conversations and
-//! inboxes go into small trees first, as the store has them.
+//! The bare redb engine, in transactions: see [`engine`](super::engine). New rows of conversations
+//! and inboxes go into small trees first, as in the store.
 
 use std::path::Path;
 
@@ -19,7 +19,7 @@ struct Redb {
 pub(crate) fn open(folder: &Path, options: &Options) -> anyhow::Result<Engine> {
     let path = folder.join("engine.redb");
     let config = RedbConfig::default();
-    // For its tables.
+    // The store makes the tables.
     drop(RedbStore::open_with(&path, &config)?);
     let database = Database::builder().set_cache_size(config.cache_bytes).open(&path)?;
     let entries = config.recent_entries.get();
@@ -36,7 +36,7 @@ impl Transactions for Redb {
         {
             let runs = [self.sequence.growing(), self.inbox.growing()];
             let open = |name| transaction.open_table(table(name));
-            // In each transaction the store counts it.
+            // The store counts its transactions in each one.
             self.commits += 1;
             open("dm_schema")?.insert(b"commit".as_slice(), self.commits.to_be_bytes().as_slice())?;
             let mut rows = open("dm_messages")?;
@@ -73,15 +73,15 @@ fn table(name: &str) -> TableDefinition<'_, &'static [u8], &'static [u8]> {
     TableDefinition::new(name)
 }
 
-/// Rows that are in small trees first; here in memory, too, and sorted at once.
+/// A table whose new rows are in small trees first. A copy of these rows is here in memory.
 struct Log {
     name: &'static str,
-    /// Rows of a generation, which has so many runs.
+    /// The number of rows of a generation, which has `RUNS` small trees.
     rows: usize,
     generation: usize,
     recent: Vec<Row>,
     moving: Vec<Row>,
-    /// Runs that are to be deleted.
+    /// The number of small trees that still have to be deleted.
     moved: usize,
 }
 
@@ -117,7 +117,7 @@ impl Log {
         if self.recent.len() >= self.rows && self.moving.is_empty() && self.moved == 0 {
             self.generation += 1;
             std::mem::swap(&mut self.recent, &mut self.moving);
-            // Taken from the end.
+            // Rows are taken from the end.
             self.moving.sort_unstable_by(|a, b| b.key.cmp(&a.key));
             self.moved = Self::RUNS;
         }

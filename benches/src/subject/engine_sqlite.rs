@@ -1,6 +1,6 @@
-//! SQLite alone: the rows that the SQLite store writes for a message, into the same trees, in transactions, without any
-//! check or look-up.
-//! Nothing that stores these rows durably in this engine can be faster by more than its batches are larger.
+//! The bare SQLite engine. It writes the same rows as the SQLite store, into the same trees, in
+//! transactions, without checks and lookups. A store that writes these rows durably in this engine
+//! can be faster only with larger batches.
 
 use std::path::Path;
 use std::sync::Mutex;
@@ -32,11 +32,11 @@ struct Heads {
 impl EngineSqlite {
     pub(crate) fn open(folder: &Path, options: &Options) -> anyhow::Result<Self> {
         let path = folder.join("engine.db");
-        // For its tables.
+        // The store makes the tables.
         drop(SqliteStore::open(&path)?);
         let connection = Connection::open(&path)?;
         connection.set_prepared_statement_cache_capacity(64);
-        // As the store has it.
+        // The settings are those of the store.
         connection.execute_batch(
             "PRAGMA synchronous = FULL; PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 500; BEGIN;",
         )?;
@@ -54,7 +54,8 @@ impl EngineSqlite {
         Ok(Self(State { connection, heads }.into()))
     }
 
-    /// Stores messages for a span of time, so many per transaction. Latencies are those of transactions.
+    /// Stores messages for a span of time, so many per transaction. Latencies are those of
+    /// transactions.
     pub(crate) fn send(&self, batch: usize, span: Duration) -> Measured {
         let mut state = self.0.lock().expect("nobody panicked");
         let State { connection, heads } = &mut *state;
@@ -150,7 +151,8 @@ impl Heads {
     }
 }
 
-/// The rows in the small trees, and those of the generation that is moved; here in memory, and sorted at once.
+/// The rows in the small trees, and those of the generation that is being moved, both kept in
+/// memory.
 #[derive(Default)]
 struct Recent {
     generation: i64,
@@ -161,7 +163,7 @@ struct Recent {
 }
 
 impl Recent {
-    /// Entries in a generation, and runs.
+    /// The number of entries of a generation, and the number of its small trees.
     const ENTRIES: usize = 131_072;
     const RUNS: usize = 16;
 
@@ -197,7 +199,7 @@ impl Recent {
             self.generation += 1;
             std::mem::swap(&mut self.messages, &mut self.moving_messages);
             std::mem::swap(&mut self.entries, &mut self.moving_entries);
-            // Taken from the end.
+            // Rows are taken from the end.
             self.moving_messages.sort_unstable_by(|a, b| b.cmp(a));
             self.moving_entries.sort_unstable_by(|a, b| b.cmp(a));
         }

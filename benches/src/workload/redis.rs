@@ -1,5 +1,5 @@
-//! Sends through the reference host beside Redis Streams that sync before they answer, by turns: the
-//! same load, over loopback, from the same machine.
+//! Sends through the reference host compared with Redis Streams that sync before they answer, by
+//! turns: the same load, over loopback, from the same machine.
 
 use std::sync::Arc;
 
@@ -16,13 +16,13 @@ use crate::options::Options;
 use crate::report::Report;
 use crate::subject::Kind;
 
-/// Messages in flight, on as many connections.
+/// The numbers of messages in flight, on as many connections.
 const IN_FLIGHT: [usize; 3] = [1, 64, 256];
 const ROUNDS: usize = 3;
-/// The stores behind the host.
+/// The stores of the hosts.
 const HOSTS: [Kind; 2] = [Kind::Sqlite, Kind::Fjall];
 
-/// A host with people who send.
+/// A host with users who send.
 struct Ours {
     store: String,
     host: Host,
@@ -86,7 +86,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
 
 async fn connections(server: &Server, count: usize) -> anyhow::Result<Vec<MultiplexedConnection>> {
     let client = redis::Client::open(server.url())?;
-    // A sync that takes long is measured, and is no error.
+    // A slow sync is measured and is no error.
     let config = AsyncConnectionConfig::new().set_response_timeout(None);
     let mut connections = Vec::new();
     for _ in 0..count {

@@ -1,4 +1,4 @@
-//! A disk that fills up, and gets room again.
+//! A disk that fills up, and then has space again.
 
 use std::time::Duration;
 
@@ -14,12 +14,13 @@ use crate::host::{Host, Setup};
 use crate::subject::Kind;
 
 const MEBIBYTE: u64 = 1 << 20;
-/// More than the reserve of 64 MiB that stores keep by default, and what they write first.
+/// The size of the disk: more than the reserve of 64 MiB that stores keep by default, and the files
+/// that they make first.
 const DISK: u64 = 256 * MEBIBYTE;
-/// Left at first: less than the reserve.
+/// The space that is left at first: less than the reserve.
 const NEARLY_FULL: u64 = 32 * MEBIBYTE;
 
-/// Messages for each bystander to acknowledge meanwhile.
+/// The number of messages for each bystander to acknowledge meanwhile.
 const PENDING: usize = 400;
 
 pub(super) async fn run(
@@ -42,8 +43,8 @@ pub(super) async fn run(
     let mut remarks = Remarks::default();
     remarks.must(quiet.unserved() == 0, "calls of bystanders were not served before");
 
-    // Acknowledgements go on without room, so that there must be some to give until the disk is
-    // full.
+    // Acknowledgements are served without free space until the disk is full, so there must be
+    // enough messages to acknowledge.
     bystanders.write_to_each(&host, PENDING).await?;
     disk.fill(NEARLY_FULL);
     let fared = bystanders.call_for(&host, span, PATIENCE).await;

@@ -1,5 +1,5 @@
-//! The host's store cannot write for a while: calls are answered meanwhile, and it goes on by
-//! itself.
+//! Outages in which the host's store cannot write for a while. Calls must be answered meanwhile,
+//! and the host must recover by itself.
 
 #[cfg(target_os = "linux")]
 mod disk;
@@ -18,7 +18,7 @@ use crate::host::Host;
 use crate::options::AttackOptions;
 use crate::subject::Kind;
 
-/// Something that stops the store of a host.
+/// An event that stops the store of a host.
 pub(super) struct Outage {
     pub(super) name: &'static str,
     what: What,
@@ -30,7 +30,7 @@ enum What {
     FrozenPostgres,
 }
 
-/// An outage that was tried, or why it could not be.
+/// The result of an outage, or the reason why it could not be tried.
 pub(super) enum Ran {
     Through(Line),
     Not(String),
@@ -43,7 +43,7 @@ pub(super) const OUTAGES: &[Outage] = &[
     Outage { name: "PostgreSQL frozen, then going on", what: What::FrozenPostgres },
 ];
 
-/// The memory that an outage may cost: writes wait in the queue.
+/// The memory that an outage may cost the host: writes wait in the queue.
 const COSTS: Bound =
     Bound { mebibytes: 64, why: "writes that wait to be stored (dm_core::Config::queue_bytes)" };
 
@@ -60,7 +60,7 @@ impl Outage {
     }
 }
 
-/// Says how calls went during an outage. Each must have been answered, within `bound`.
+/// Describes the calls during an outage. Each must have been answered within `bound`.
 fn told(during: &str, fared: &Fared, bound: Duration) -> Remarks {
     let of = |served: u64, all: u64| format!("{served} of {all}");
     let mut remarks = Remarks::default();
@@ -79,8 +79,8 @@ fn told(during: &str, fared: &Fared, bound: Duration) -> Remarks {
     remarks
 }
 
-/// Has bystanders call, after an outage, until a while passes in which everybody is served and
-/// health is ready. How long it was until the first of that.
+/// Lets bystanders call after an outage until all of them are served for a while and health is
+/// ready. Returns the time until the beginning of that while.
 async fn recovery(
     host: &Host,
     bystanders: &Bystanders,
