@@ -1,7 +1,10 @@
 //! `cargo xtask dependencies`: checks the dependencies against the rules of `deny.toml`, without a
 //! tool that has to be built first, and checks that each has its reason.
+//!
+//! - [`interface`] finds the crates whose types are in the public interface of a library; [`public`]
+//!   compares them with the list of those that may be.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
@@ -9,7 +12,15 @@ use anyhow::{Context as _, ensure};
 use serde::Deserialize;
 use spdx::Expression;
 
-/// Checks licences, sources and reasons, and prints every violation.
+mod interface;
+mod public;
+
+use public::Allowed;
+
+use crate::mutants::libraries;
+use crate::source;
+
+/// Checks licences, sources, reasons and public dependencies, and prints every violation.
 ///
 /// # Errors
 /// Fails if cargo cannot be run or a file cannot be read.
@@ -35,16 +46,19 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<ExitCode> {
             .context("what cargo metadata printed")?;
 
     let packages: BTreeSet<_> = tree.lines().filter_map(Package::parse).collect();
+    let page = read("docs/dependencies.md")?;
     let found = [
         unlicensed(&packages, &rules),
         foreign(&packages, root),
-        unreasoned(&metadata, &read("docs/dependencies.md")?),
+        unreasoned(&metadata, &page),
+        unlisted(&metadata, root, &page)?,
     ]
     .concat();
-    for what in &found {
-        println!("{what}");
+    for violation in &found {
+        println!("{violation}");
     }
-    println!("{} packages: their licences and sources, and the reasons for those named here", packages.len());
+    println!("{} packages: licences and sources; direct dependencies: reasons", packages.len());
+    println!("{} libraries: public dependencies", libraries().count());
     ensure!(!packages.is_empty(), "cargo tree shows no package");
     Ok(if found.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -85,6 +99,7 @@ struct Metadata {
 
 #[derive(Deserialize)]
 struct Own {
+    name: String,
     dependencies: Vec<Dependency>,
 }
 
@@ -93,6 +108,17 @@ struct Dependency {
     name: String,
     /// The registry; `None` for a crate of this workspace.
     source: Option<String>,
+    /// `None` unless it is for tests or build scripts only.
+    kind: Option<String>,
+    /// The name by which the manifest calls it, if that is another one.
+    rename: Option<String>,
+}
+
+impl Dependency {
+    /// The name by which sources call it.
+    fn in_rust(&self) -> String {
+        self.rename.as_ref().unwrap_or(&self.name).replace('-', "_")
+    }
 }
 
 /// The part of `deny.toml` that is checked here.
@@ -150,6 +176,23 @@ fn unreasoned(metadata: &Metadata, reasons: &str) -> Vec<String> {
     missing.into_iter().map(|name| format!("{name}: docs/dependencies.md has no reason for it")).collect()
 }
 
+/// The public dependencies of the libraries that differ from the list in `docs/dependencies.md`.
+fn unlisted(metadata: &Metadata, root: &Path, page: &str) -> anyhow::Result<Vec<String>> {
+    let allowed = Allowed::parse(page);
+    let mut found = Vec::new();
+    for (library, folder) in libraries() {
+        let package = metadata.packages.iter().find(|package| package.name == library);
+        let package = package.with_context(|| format!("cargo metadata has no package {library}"))?;
+        let dependencies = package.dependencies.iter().filter(|dependency| dependency.kind.is_none());
+        let names: BTreeMap<_, _> = dependencies.map(|named| (named.in_rust(), named.name.as_str())).collect();
+        let modules = source::read(&root.join(folder).join("src/lib.rs"))?;
+        let used = interface::crates(&modules, &names.keys().cloned().collect()).into_iter();
+        let used = used.filter_map(|(name, path)| Some(((*names.get(&name)?).to_owned(), path))).collect();
+        found.extend(allowed.differences(library, &used));
+    }
+    Ok(found)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -195,10 +238,12 @@ mod tests {
         let named = |name: &str, source: Option<&str>| Dependency {
             name: name.to_owned(),
             source: source.map(str::to_owned),
+            kind: None,
+            rename: None,
         };
         let registry = Some("a registry");
         let dependencies = vec![named("known", registry), named("new", registry), named("own", None)];
-        let metadata = Metadata { packages: vec![Own { dependencies }] };
+        let metadata = Metadata { packages: vec![Own { name: "this".to_owned(), dependencies }] };
         assert_eq!(unreasoned(&metadata, "| `known` | all | because |").len(), 1);
     }
 }

@@ -11,11 +11,11 @@ use std::path::Path;
 use std::process::ExitCode;
 
 mod graph;
-mod source;
 
 use clap::builder::PossibleValuesParser;
 
 use crate::mutants::libraries;
+use crate::source;
 
 /// Prints the circles of each library, and fails if there are any.
 ///

@@ -33,6 +33,7 @@ mod proto;
 mod report;
 mod requirements;
 mod runner;
+mod source;
 mod stamp;
 mod table;
 mod tally;
@@ -55,7 +56,7 @@ enum Command {
     Bench(bench::Args),
     /// Run the long tests, and keep their table in docs/deep.md
     Deep(deep::Args),
-    /// Check licences, sources and reasons of the dependencies
+    /// Check licences, sources and reasons of the dependencies, and the list of public ones
     Dependencies,
     /// Find circles of modules in the libraries
     Layers(layers::Args),

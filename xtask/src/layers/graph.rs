@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::source::{Import, Module, Written};
+use crate::source::Module;
+use crate::source::names::Names;
 
 /// Modules each of which uses all others, directly or indirectly.
 #[derive(Debug, PartialEq, Eq)]
@@ -51,16 +52,15 @@ fn reachable(uses: &Uses, from: usize) -> BTreeSet<usize> {
     reached
 }
 
-/// The modules of a crate, by their paths.
+/// The modules of a crate, and the resolution of their paths.
 struct Crate<'a> {
     modules: &'a [Module],
-    by_path: BTreeMap<&'a [String], usize>,
+    names: Names<'a>,
 }
 
 impl<'a> Crate<'a> {
     fn new(modules: &'a [Module]) -> Self {
-        let by_path = modules.iter().enumerate().map(|(n, module)| (module.at.as_slice(), n)).collect();
-        Self { modules, by_path }
+        Self { modules, names: Names::new(modules) }
     }
 
     fn uses(&self) -> Uses {
@@ -68,10 +68,12 @@ impl<'a> Crate<'a> {
         for (from, module) in self.modules.iter().enumerate() {
             let imports = module.imports.values().chain(&module.globs);
             let imported = imports.filter_map(|import| {
-                let to = self.resolve(from, &import.path, 0)?;
+                let to = self.names.resolve(from, &import.path)?.module()?;
                 (!(import.is_export && self.is_below(to, from))).then_some((to, &import.path))
             });
-            let named = module.paths.iter().filter_map(|path| Some((self.resolve(from, path, 0)?, path)));
+            let named = module.paths.iter();
+            let named =
+                named.filter_map(|path| Some((self.names.resolve(from, path)?.module()?, path)));
             for (to, path) in imported.chain(named) {
                 if to != from {
                     uses.entry(from).or_default().entry(to).or_insert_with(|| path.join("::"));
@@ -79,70 +81,6 @@ impl<'a> Crate<'a> {
             }
         }
         uses
-    }
-
-    /// The module whose file defines the item that a path leads to. `None` if that is in another
-    /// crate.
-    fn resolve(&self, from: usize, path: &Written, depth: usize) -> Option<usize> {
-        // Names that are imported from each other would never resolve.
-        if depth > 16 {
-            return None;
-        }
-        let (first, rest) = path.split_first()?;
-        let module = self.modules.get(from)?;
-        match first.as_str() {
-            "crate" => self.walk(*self.by_path.get([].as_slice())?, rest, depth),
-            "self" => self.walk(from, rest, depth),
-            "super" => {
-                let (_, above) = module.at.split_last()?;
-                self.resolve_above(*self.by_path.get(above)?, rest, depth)
-            }
-            _ => self.step(from, path, depth),
-        }
-    }
-
-    /// As [`resolve`](Self::resolve), for the rest of a path after `super`. Another `super` may
-    /// follow.
-    fn resolve_above(&self, above: usize, rest: &[String], depth: usize) -> Option<usize> {
-        match rest.first().map(String::as_str) {
-            Some("super") => self.resolve(above, &rest.to_vec(), depth + 1),
-            _ => self.walk(above, rest, depth),
-        }
-    }
-
-    /// The module that a path leads to from another module. If that module's file defines none of
-    /// the names, it is taken as the one that defines the first.
-    fn walk(&self, at: usize, names: &[String], depth: usize) -> Option<usize> {
-        if names.is_empty() {
-            return Some(at);
-        }
-        self.step(at, names, depth).or(Some(at))
-    }
-
-    /// The module that a path leads to if another module knows its first name, else `None`.
-    fn step(&self, at: usize, names: &[String], depth: usize) -> Option<usize> {
-        let (name, rest) = names.split_first()?;
-        let module = self.modules.get(at)?;
-        if module.items.contains(name) {
-            return Some(at);
-        }
-        if module.children.contains(name) {
-            let below = [module.at.as_slice(), std::slice::from_ref(name)].concat();
-            return self.walk(*self.by_path.get(below.as_slice())?, rest, depth);
-        }
-        if let Some(Import { path, .. }) = module.imports.get(name) {
-            // The name is imported from a crate with the same name.
-            if path.first() == Some(name) && path.len() == 1 {
-                return None;
-            }
-            let full = [path.as_slice(), rest].concat();
-            return self.resolve(at, &full, depth + 1);
-        }
-        let through = |glob: &Import| {
-            let to = self.resolve(at, &glob.path, depth + 1)?;
-            if to == at { None } else { self.step(to, names, depth + 1) }
-        };
-        module.globs.iter().find_map(through)
     }
 
     fn is_below(&self, one: usize, other: usize) -> bool {
@@ -172,7 +110,7 @@ impl<'a> Crate<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::source::parse;
+    use crate::source::parse;
     use super::*;
 
     fn members(files: &[(&str, &str)]) -> Vec<Vec<String>> {

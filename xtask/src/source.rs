@@ -1,4 +1,6 @@
 //! The modules of a crate: the items, imports and paths of each.
+//!
+//! - [`names`] resolves the paths.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -8,36 +10,42 @@ use anyhow::{Context as _, ensure};
 use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
 
+pub(crate) mod names;
+
 /// A path as it is written, beginning with `crate`, `self`, `super` or a name.
-pub(super) type Written = Vec<String>;
+pub(crate) type Written = Vec<String>;
 
 /// A module, with its path from the root of the crate. The path of the root is empty.
-#[derive(Debug, Default)]
-pub(super) struct Module {
-    pub(super) at: Vec<String>,
+#[derive(Default)]
+pub(crate) struct Module {
+    pub(crate) at: Vec<String>,
     /// The names of the items that its file defines, except modules.
-    pub(super) items: BTreeSet<String>,
-    pub(super) children: BTreeSet<String>,
+    pub(crate) items: BTreeSet<String>,
+    pub(crate) children: BTreeSet<String>,
     /// The imported items, by their names in this module.
-    pub(super) imports: BTreeMap<String, Import>,
+    pub(crate) imports: BTreeMap<String, Import>,
     /// The modules whose items are all imported.
-    pub(super) globs: Vec<Import>,
+    pub(crate) globs: Vec<Import>,
     /// The paths of at least two names in its code.
-    pub(super) paths: BTreeSet<Written>,
+    pub(crate) paths: BTreeSet<Written>,
+    /// The items of its file, without modules and tests.
+    pub(crate) code: Vec<syn::Item>,
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Import {
-    pub(super) path: Written,
+pub(crate) struct Import {
+    pub(crate) path: Written,
     /// Whether it is a re-export.
-    pub(super) is_export: bool,
+    pub(crate) is_export: bool,
+    /// Whether it is a re-export to other crates.
+    pub(crate) is_public: bool,
 }
 
 /// Reads a crate from the file of its root.
 ///
 /// # Errors
 /// Fails if a file is missing or cannot be parsed.
-pub(super) fn read(root: &Path) -> anyhow::Result<Vec<Module>> {
+pub(crate) fn read(root: &Path) -> anyhow::Result<Vec<Module>> {
     let folder = root.parent().context("a file lies in a folder")?;
     let mut modules = Vec::new();
     read_file(root, folder, &[], &mut modules)?;
@@ -65,7 +73,11 @@ fn read_items(
                 reader.module.children.insert(child.ident.to_string());
                 children.push(child);
             }
-            item => reader.visit_item(&item),
+            item if is_test(attributes(&item)) => {}
+            item => {
+                reader.visit_item(&item);
+                reader.module.code.push(item);
+            }
         }
     }
     all.push(reader.module);
@@ -103,9 +115,8 @@ impl<'ast> Visit<'ast> for Reader {
         }
         match item {
             syn::Item::Use(import) => {
-                let is_export = !matches!(import.vis, syn::Visibility::Inherited);
                 if import.leading_colon.is_none() {
-                    self.import(&import.tree, Vec::new(), is_export);
+                    self.import(&import.tree, Vec::new(), &import.vis);
                 }
             }
             item => visit::visit_item(self, item),
@@ -135,19 +146,24 @@ impl Reader {
         }
     }
 
-    fn import(&mut self, tree: &syn::UseTree, mut path: Written, is_export: bool) {
+    fn import(&mut self, tree: &syn::UseTree, mut path: Written, visible: &syn::Visibility) {
+        let import = |path| Import {
+            path,
+            is_export: !matches!(visible, syn::Visibility::Inherited),
+            is_public: matches!(visible, syn::Visibility::Public(_)),
+        };
         match tree {
             syn::UseTree::Path(inner) => {
                 path.push(inner.ident.to_string());
-                self.import(&inner.tree, path, is_export);
+                self.import(&inner.tree, path, visible);
             }
             syn::UseTree::Name(name) if name.ident == "self" => {
                 let known_as = path.last().cloned().unwrap_or_default();
-                self.module.imports.insert(known_as, Import { path, is_export });
+                self.module.imports.insert(known_as, import(path));
             }
             syn::UseTree::Name(name) => {
                 path.push(name.ident.to_string());
-                self.module.imports.insert(name.ident.to_string(), Import { path, is_export });
+                self.module.imports.insert(name.ident.to_string(), import(path));
             }
             syn::UseTree::Rename(renamed) => {
                 if renamed.ident != "self" {
@@ -158,12 +174,12 @@ impl Reader {
                     "_" => format!("_{}", path.join("::")),
                     name => name.to_owned(),
                 };
-                self.module.imports.insert(known_as, Import { path, is_export });
+                self.module.imports.insert(known_as, import(path));
             }
-            syn::UseTree::Glob(_) => self.module.globs.push(Import { path, is_export }),
+            syn::UseTree::Glob(_) => self.module.globs.push(import(path)),
             syn::UseTree::Group(group) => {
                 for tree in &group.items {
-                    self.import(tree, path.clone(), is_export);
+                    self.import(tree, path.clone(), visible);
                 }
             }
         }
@@ -231,7 +247,7 @@ fn attributes(item: &syn::Item) -> &[syn::Attribute] {
 }
 
 /// Whether an item is compiled for tests or documentation only.
-fn is_test(attributes: &[syn::Attribute]) -> bool {
+pub(crate) fn is_test(attributes: &[syn::Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         attribute.path().is_ident("cfg")
             && attribute
@@ -241,7 +257,7 @@ fn is_test(attributes: &[syn::Attribute]) -> bool {
 }
 
 #[cfg(test)]
-pub(super) fn parse(files: &[(&str, &str)]) -> Vec<Module> {
+pub(crate) fn parse(files: &[(&str, &str)]) -> Vec<Module> {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in files {
         let path = folder.path().join(name);
