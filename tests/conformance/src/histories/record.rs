@@ -21,7 +21,7 @@ pub struct Call {
     pub answered: Moment,
     /// The batch.
     pub writes: Vec<Write>,
-    /// What was answered.
+    /// The answer.
     pub answer: Answer,
 }
 
