@@ -7,4 +7,4 @@ mod harness;
 #[path = "guide/store/mod.rs"]
 mod store;
 
-dm_conformance::crash_suite!(harness::InAFolder, trials = 20, seconds = 0);
+dm_conformance::crash_suite!(harness::LogHarness, trials = 20, seconds = 0);

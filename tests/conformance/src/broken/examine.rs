@@ -7,7 +7,7 @@ use dm_core::store::{MemoryStore, Store};
 
 use super::chosen::CHOSEN;
 use super::defect::Kind;
-use super::store::{Broken, Place};
+use super::store::{Broken, BrokenHarness};
 use super::{caps, commits, corners, deliveries, endless, pages, plain, writes};
 use crate::cases;
 
@@ -42,7 +42,7 @@ pub fn kinds() -> Vec<Kind> {
 /// The module and name of each case, except those of the model.
 #[must_use]
 pub fn case_names() -> Vec<(&'static str, &'static str)> {
-    let cases = cases::<Place>();
+    let cases = cases::<BrokenHarness>();
     cases.iter().filter(|case| case.module != MODEL).map(|case| (case.module, case.name)).collect()
 }
 
@@ -66,7 +66,7 @@ impl Kind {
     #[must_use]
     pub fn passes(&self, name: &str, limit: Duration) -> bool {
         let before = CHOSEN.replace(Some(self.make));
-        let cases = cases::<Place>();
+        let cases = cases::<BrokenHarness>();
         let case = cases.iter().find(|case| case.name == name);
         let passes = case.expect("a case of the suite").passes_within(limit);
         CHOSEN.set(before);
@@ -79,7 +79,7 @@ impl Kind {
     pub fn caught_by(&self, scope: Scope) -> BTreeMap<&'static str, Vec<&'static str>> {
         let before = CHOSEN.replace(Some(self.make));
         let mut caught = BTreeMap::<_, Vec<_>>::new();
-        for case in cases::<Place>() {
+        for case in cases::<BrokenHarness>() {
             let examines = scope == Scope::AllModules || case.module == self.module;
             if examines && case.module != MODEL && !case.passes() {
                 caught.entry(case.module).or_default().push(case.name);

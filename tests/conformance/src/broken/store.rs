@@ -14,7 +14,7 @@ use super::defect::Defect;
 use crate::Harness;
 
 /// The harness of a broken store.
-pub(super) struct Place {
+pub(super) struct BrokenHarness {
     store: MemoryStore,
     defect: Arc<dyn Defect>,
 }
@@ -25,7 +25,7 @@ pub(super) struct Broken {
     pub(super) defect: Arc<dyn Defect>,
 }
 
-impl Harness for Place {
+impl Harness for BrokenHarness {
     type Store = Broken;
 
     async fn fresh() -> Self {

@@ -184,10 +184,10 @@ impl<S: Store> Actor<S> {
     async fn look(&mut self) {
         let user = build::user(self.chance.below(self.plan.users));
         let after = InboxSeq::new(self.chance.below(40));
-        let sight = self.recorder.sight(user, after).await;
+        let read = self.recorder.read(user, after).await;
         // A cursor beyond the head shows no entries to check.
-        if after <= sight.page.head {
-            self.history.sights.push(sight);
+        if after <= read.page.head {
+            self.history.reads.push(read);
         }
     }
 

@@ -101,7 +101,7 @@ pub enum Finding {
     /// A send was refused without a reason.
     WronglyRefused(MessageId),
     /// A reader saw an inbox with a hole, or without entries that were answered before.
-    BadSight {
+    InconsistentRead {
         /// The owner of the inbox.
         user: UserId,
         /// The entry up to which the page should have gone.

@@ -15,7 +15,7 @@
 //!
 //! # In reading order
 //!
-//! - [`Call`], [`Answer`], [`Sight`], [`History`], [`Snapshot`]: the recorded data.
+//! - [`Call`], [`Answer`], [`InboxRead`], [`History`], [`Snapshot`]: the recorded data.
 //! - [`check`] and [`Finding`]: the checker.
 
 mod actor;
@@ -29,5 +29,5 @@ mod tests;
 
 pub use check::check;
 pub use finding::Finding;
-pub use record::{Answer, Call, DeviceView, History, Moment, Sight, Snapshot, UserView};
+pub use record::{Answer, Call, DeviceView, History, Moment, InboxRead, Snapshot, UserView};
 pub use run::{many_senders_in_few_conversations, opening_expiring_and_acknowledging_at_once};

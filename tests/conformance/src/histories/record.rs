@@ -38,7 +38,7 @@ pub enum Answer {
 
 /// A page of an inbox, read during the run.
 #[derive(Clone, Debug)]
-pub struct Sight {
+pub struct InboxRead {
     /// The moment at which it was called.
     pub asked: Moment,
     /// The moment at which it returned.
@@ -57,7 +57,7 @@ pub struct History {
     /// The commits.
     pub calls: Vec<Call>,
     /// The reads.
-    pub sights: Vec<Sight>,
+    pub reads: Vec<InboxRead>,
 }
 
 /// The state of a store after a run.

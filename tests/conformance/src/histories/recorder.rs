@@ -12,7 +12,7 @@ use dm_core::store::{
     Principal, ServerSequence, Store, StoreErrorKind, UserId, Write,
 };
 
-use super::{Answer, Call, DeviceView, Moment, Sight, Snapshot, UserView};
+use super::{Answer, Call, DeviceView, Moment, InboxRead, Snapshot, UserView};
 use crate::{build, paging};
 
 /// Makes calls, and numbers the moments at which they begin and end.
@@ -59,10 +59,10 @@ impl<S: Store> Recorder<S> {
     }
 
     /// Reads an inbox.
-    pub(super) async fn sight(&self, user: UserId, after: InboxSeq) -> Sight {
+    pub(super) async fn read(&self, user: UserId, after: InboxSeq) -> InboxRead {
         let asked = self.moment();
         let page = inbox(&*self.store, Principal::new(user, auditor()), after, OwnEntries::Include).await;
-        Sight { asked, answered: self.moment(), user, after, page }
+        InboxRead { asked, answered: self.moment(), user, after, page }
     }
 }
 

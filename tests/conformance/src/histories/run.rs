@@ -68,9 +68,9 @@ async fn run<H: Harness>(mut world: World<H>, plan: Plan, seed: u64) {
         })
         .collect();
     for task in tasks {
-        let History { calls, sights } = task.await.expect("a task does not panic");
+        let History { calls, reads } = task.await.expect("a task does not panic");
         history.calls.extend(calls);
-        history.sights.extend(sights);
+        history.reads.extend(reads);
     }
     // Dropped commits may still be in progress. This commit is answered after them.
     let barrier: Call = recorder.commit(vec![build::announce(0, 0)], None).await;

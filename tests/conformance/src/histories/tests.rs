@@ -34,7 +34,7 @@ fn good() -> (History, Snapshot) {
         for (writes, patience) in calls {
             history.calls.push(recorder.commit(writes, patience).await);
         }
-        history.sights.push(recorder.sight(user(1), InboxSeq::ZERO).await);
+        history.reads.push(recorder.read(user(1), InboxSeq::ZERO).await);
         (history, snapshot(&*recorder.store, 2).await)
     })
 }
@@ -306,17 +306,17 @@ fn a_wrong_refusal_is_named() {
 #[test]
 fn a_reader_that_missed_something_is_named() {
     let bad = |findings: Vec<Finding>| {
-        assert!(findings.iter().any(|finding| matches!(finding, Finding::BadSight { .. })), "{findings:?}");
+        assert!(findings.iter().any(|finding| matches!(finding, Finding::InconsistentRead { .. })), "{findings:?}");
     };
     // A hole in the page, an old head, and a page that ends before the head.
-    bad(after(|history, _| _ = history.sights[0].page.entries.remove(2)));
+    bad(after(|history, _| _ = history.reads[0].page.entries.remove(2)));
     bad(after(|history, _| {
-        let page = &mut history.sights[0].page;
+        let page = &mut history.reads[0].page;
         page.entries.truncate(2);
         page.head = InboxSeq::new(2);
         page.through = page.head;
     }));
-    bad(after(|history, _| history.sights[0].page.entries.truncate(2)));
+    bad(after(|history, _| history.reads[0].page.entries.truncate(2)));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use dm_core::store::{AckTarget, Acknowledge, Acknowledged, Event, InboxSeq, Outcome, Refusal};
 
-use super::state::{Model, Person};
+use super::state::{Model, UserState};
 
 impl Model {
     /// Applies an acknowledgement and returns the allowed outcomes. The contract does not say
@@ -53,7 +53,7 @@ impl Model {
             device.cursor = before.max(seq.get());
             counts.push((seq.get().saturating_sub(before), 0));
         }
-        let cursor = self.person(write.who.user).settle(&write.who.device);
+        let cursor = self.person(write.who.user).advance_cursor(&write.who.device);
         if matches!(write.target, AckTarget::UpTo(_)) {
             // The cursor may move on over entries that were acknowledged before, and a store may
             // count those as well.
@@ -72,11 +72,11 @@ fn count(named: &[u64]) -> (u64, u64) {
     ((named.len() - unknown) as u64, unknown as u64)
 }
 
-impl Person {
+impl UserState {
     /// Moves a device's cursor up to the last acknowledged entry before the first one that the
     /// device still has to receive. It does not have to receive its own entries, nor entries that
     /// are no messages: an acknowledgement of a later message covers those, and expired ones.
-    fn settle(&mut self, name: &dm_core::DeviceId) -> u64 {
+    fn advance_cursor(&mut self, name: &dm_core::DeviceId) -> u64 {
         let entries = &self.entries;
         let device = self.devices.iter_mut().find(|device| device.name == *name).expect("registered");
         let to_come = entries.values().find(|entry| {

@@ -45,7 +45,7 @@ pub(super) async fn play_counted<H: Harness>(
     steps: &[Step],
     mut before: impl FnMut(),
 ) -> Result<(), Difference> {
-    let mut stage = Stage::<H>::new().await;
+    let mut stage = StoreAndModel::<H>::new().await;
     for (n, step) in steps.iter().enumerate() {
         before();
         stage.step(step).await.map_err(|what| Difference { step: n + 1, what })?;
@@ -54,7 +54,7 @@ pub(super) async fn play_counted<H: Harness>(
 }
 
 /// A store and its model.
-struct Stage<H: Harness> {
+struct StoreAndModel<H: Harness> {
     world: World<H>,
     /// A second handle, if the store allows one.
     other: Option<H::Store>,
@@ -62,7 +62,7 @@ struct Stage<H: Harness> {
     now: i64,
 }
 
-impl<H: Harness> Stage<H> {
+impl<H: Harness> StoreAndModel<H> {
     async fn new() -> Self {
         let mut stage = Self { world: World::new().await, other: None, model: Model::default(), now: 0 };
         stage.open_other().await;

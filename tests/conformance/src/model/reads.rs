@@ -8,9 +8,9 @@ use dm_core::store::{
     Principal, ServerSequence, UserId,
 };
 
-use super::state::{Device, Model, Person, Talk};
+use super::state::{Device, Model, UserState, ConversationLog};
 
-impl Talk {
+impl ConversationLog {
     fn state(&self) -> ConversationState {
         ConversationState {
             conversation: self.conversation,
@@ -20,7 +20,7 @@ impl Talk {
     }
 }
 
-impl Person {
+impl UserState {
     /// The entries after a number that a device is shown.
     fn shown<'a>(
         &'a self,
@@ -46,13 +46,13 @@ impl Model {
     }
 
     pub(super) fn conversation(&self, id: ConversationId) -> Option<ConversationState> {
-        self.conversations.get(&id).map(Talk::state)
+        self.conversations.get(&id).map(ConversationLog::state)
     }
 
     pub(super) fn list(&self, query: &ConversationsQuery) -> Vec<ConversationState> {
         let of_user = |state: &ConversationState| state.conversation.participants.side(query.user).is_some();
         let place = |state: &ConversationState| (state.last_activity, state.conversation.id);
-        let mut list: Vec<_> = self.conversations.values().map(Talk::state).filter(of_user).collect();
+        let mut list: Vec<_> = self.conversations.values().map(ConversationLog::state).filter(of_user).collect();
         list.sort_by_key(place);
         list.reverse();
         list.retain(|state| query.after.is_none_or(|after| place(state) < (after.last_activity, after.id)));
@@ -61,9 +61,9 @@ impl Model {
     }
 
     pub(super) fn history(&self, query: &HistoryQuery) -> Option<HistoryPage> {
-        let talk = self.conversations.get(&query.conversation)?;
-        talk.conversation.participants.side(query.reader)?;
-        let messages = talk.sent.iter().map(|sent| &sent.message);
+        let log = self.conversations.get(&query.conversation)?;
+        log.conversation.participants.side(query.reader)?;
+        let messages = log.sent.iter().map(|sent| &sent.message);
         let matching: Vec<&Arc<Message>> = match query.range {
             HistoryRange::Newest => messages.rev().collect(),
             HistoryRange::Before(bound) => {
@@ -82,7 +82,7 @@ impl Model {
     ///
     /// Its entries are fixed. Where entries are left out, the store chooses how far the page goes.
     pub(super) fn inbox(&self, query: &InboxQuery, page: &InboxPage) -> Result<(), String> {
-        let nobody = Person::default();
+        let nobody = UserState::default();
         let person = self.users.get(&query.who.user).unwrap_or(&nobody);
         let (head, floor) = (person.head, person.floor());
         if (page.head.get(), page.floor.get()) != (head, floor) {

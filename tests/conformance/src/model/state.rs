@@ -12,15 +12,15 @@ use dm_core::store::{
 /// The state that a store must have after its writes.
 #[derive(Clone, Debug, Default)]
 pub struct Model {
-    pub(super) users: BTreeMap<UserId, Person>,
-    pub(super) conversations: BTreeMap<ConversationId, Talk>,
+    pub(super) users: BTreeMap<UserId, UserState>,
+    pub(super) conversations: BTreeMap<ConversationId, ConversationLog>,
     /// The publishers and peers of announcements that are still to be made.
     pub(super) untold: BTreeSet<(UserId, UserId)>,
 }
 
 /// A user.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Person {
+pub(super) struct UserState {
     pub(super) key: Option<KeyRecord>,
     /// The held entries of the inbox, by number.
     pub(super) entries: BTreeMap<u64, InboxEntry>,
@@ -42,19 +42,19 @@ pub(super) struct Device {
 
 /// A conversation.
 #[derive(Clone, Debug)]
-pub(super) struct Talk {
+pub(super) struct ConversationLog {
     pub(super) conversation: Conversation,
-    pub(super) sent: Vec<Sent>,
+    pub(super) sent: Vec<StoredMessage>,
 }
 
 /// A message, and its number in each of the two inboxes.
 #[derive(Clone, Debug)]
-pub(super) struct Sent {
+pub(super) struct StoredMessage {
     pub(super) message: Arc<Message>,
     pub(super) numbers: BTreeMap<UserId, u64>,
 }
 
-impl Person {
+impl UserState {
     /// The number of the newest expired entry.
     pub(super) fn floor(&self) -> u64 {
         self.entries.keys().next().map_or(self.head, |oldest| oldest - 1)
@@ -84,7 +84,7 @@ impl Model {
     /// The number of the newest expired entry of a user's inbox.
     #[must_use]
     pub fn floor(&self, user: UserId) -> u64 {
-        self.users.get(&user).map_or(0, Person::floor)
+        self.users.get(&user).map_or(0, UserState::floor)
     }
 
     /// The names of a user's devices.
@@ -94,7 +94,7 @@ impl Model {
 
     /// The conversations.
     pub fn conversations(&self) -> impl Iterator<Item = &Conversation> {
-        self.conversations.values().map(|talk| &talk.conversation)
+        self.conversations.values().map(|log| &log.conversation)
     }
 
     /// The times at which the held entries were queued.
@@ -102,11 +102,11 @@ impl Model {
         self.users.values().flat_map(|person| person.entries.values()).map(|entry| entry.at)
     }
 
-    pub(super) fn sent(&self, id: MessageId) -> Option<&Sent> {
-        self.conversations.values().flat_map(|talk| &talk.sent).find(|sent| sent.message.id == id)
+    pub(super) fn sent(&self, id: MessageId) -> Option<&StoredMessage> {
+        self.conversations.values().flat_map(|log| &log.sent).find(|sent| sent.message.id == id)
     }
 
-    pub(super) fn person(&mut self, user: UserId) -> &mut Person {
+    pub(super) fn person(&mut self, user: UserId) -> &mut UserState {
         self.users.entry(user).or_default()
     }
 

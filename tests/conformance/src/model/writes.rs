@@ -9,7 +9,7 @@ use dm_core::store::{
     ServerSequence, UserId, Write,
 };
 
-use super::state::{Device, Model, Sent, Talk};
+use super::state::{Device, Model, StoredMessage, ConversationLog};
 
 impl Model {
     /// Applies a write and returns the allowed outcomes. If the contract leaves a choice of the
@@ -48,7 +48,7 @@ impl Model {
         };
         self.person(write.user).key = Some(record);
         let peers: Vec<UserId> =
-            self.conversations().filter_map(|talk| talk.participants.peer_of(write.user)).collect();
+            self.conversations().filter_map(|log| log.participants.peer_of(write.user)).collect();
         self.untold.extend(peers.into_iter().map(|peer| (write.user, peer)));
         Outcome::KeyPublished { record, changed: true }
     }
@@ -75,14 +75,14 @@ impl Model {
     }
 
     fn open(&mut self, write: &OpenConversation) -> Outcome {
-        let open = self.conversations().find(|talk| talk.participants == write.participants);
+        let open = self.conversations().find(|log| log.participants == write.participants);
         if let Some(conversation) = open {
             let conversation = *conversation;
             return Outcome::ConversationOpened { conversation, created: false, appended: Vec::new() };
         }
         let participants = write.participants;
         let conversation = Conversation { id: write.id, participants, opened_at: write.at };
-        self.conversations.insert(write.id, Talk { conversation, sent: Vec::new() });
+        self.conversations.insert(write.id, ConversationLog { conversation, sent: Vec::new() });
         let notice = Event::Notice(Notice::ConversationOpened(conversation));
         let mut appended = Vec::new();
         for user in [participants.a(), participants.b()] {
@@ -93,13 +93,13 @@ impl Model {
     }
 
     fn append(&mut self, write: &AppendMessage) -> Result<Outcome, Refusal> {
-        let talk = self.conversations.get(&write.conversation).ok_or(Refusal::NotFound)?;
+        let log = self.conversations.get(&write.conversation).ok_or(Refusal::NotFound)?;
         let sender = write.sender.user;
-        let recipient = talk.conversation.participants.peer_of(sender).ok_or(Refusal::NotFound)?;
-        let number = talk.sent.len() as u64 + 1;
+        let recipient = log.conversation.participants.peer_of(sender).ok_or(Refusal::NotFound)?;
+        let number = log.sent.len() as u64 + 1;
 
         if let Some(first) = self.sent_as(write) {
-            let Sent { message, numbers } = first;
+            let StoredMessage { message, numbers } = first;
             let same = message.conversation == write.conversation
                 && message.sent_at == write.sent_at
                 && message.ciphertext == write.ciphertext;
@@ -137,19 +137,19 @@ impl Model {
         let received = self.put(recipient, write.at, None, event);
         let sender_seq = sent.entry.seq;
         let numbers = BTreeMap::from([(sender, sender_seq.get()), (recipient, received.entry.seq.get())]);
-        if let Some(talk) = self.conversations.get_mut(&write.conversation) {
-            talk.sent.push(Sent { message: Arc::clone(&message), numbers });
+        if let Some(log) = self.conversations.get_mut(&write.conversation) {
+            log.sent.push(StoredMessage { message: Arc::clone(&message), numbers });
         }
         let appended = vec![sent, received];
         Ok(Outcome::MessageAppended(Appended { message, sender_seq, repeated: false, appended }))
     }
 
     /// The message that the sender sent with this client id before, in any conversation.
-    fn sent_as(&self, write: &AppendMessage) -> Option<&Sent> {
+    fn sent_as(&self, write: &AppendMessage) -> Option<&StoredMessage> {
         let id = write.client_id?;
         self.conversations
             .values()
-            .flat_map(|talk| &talk.sent)
+            .flat_map(|log| &log.sent)
             .find(|sent| sent.message.sender == write.sender.user && sent.message.client_id == Some(id))
     }
 

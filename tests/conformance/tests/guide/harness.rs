@@ -9,13 +9,13 @@ use dm_core::store::StoreError;
 use crate::store;
 
 /// A log file in a temporary folder.
-pub(crate) struct InAFolder {
+pub(crate) struct LogHarness {
     path: PathBuf,
     /// The temporary folder, if this process made it. It is removed on drop.
     _folder: Option<tempfile::TempDir>,
 }
 
-impl Harness for InAFolder {
+impl Harness for LogHarness {
     type Store = store::LogStore;
 
     async fn fresh() -> Self {
@@ -28,7 +28,7 @@ impl Harness for InAFolder {
     }
 }
 
-impl CrashHarness for InAFolder {
+impl CrashHarness for LogHarness {
     fn path(&self) -> &Path {
         &self.path
     }

@@ -6,4 +6,4 @@ mod harness;
 mod store;
 mod torn;
 
-dm_conformance::suite!(harness::InAFolder);
+dm_conformance::suite!(harness::LogHarness);

@@ -19,13 +19,13 @@ use crate::store;
 
 /// The moments at which a store reads the writes of other processes.
 trait Notices: Send + Sync + 'static {
-    const AT_COMMITS: When;
+    const AT_COMMITS: CommitRead;
     const AT_READS: bool;
 }
 
 /// The moment at which a commit reads them.
 #[derive(PartialEq, Eq)]
-enum When {
+enum CommitRead {
     Never,
     BeforeItLocks,
     UnderItsLock,
@@ -37,7 +37,7 @@ macro_rules! notices {
         struct $name;
 
         impl Notices for $name {
-            const AT_COMMITS: When = When::$commits;
+            const AT_COMMITS: CommitRead = CommitRead::$commits;
             const AT_READS: bool = $reads;
         }
     )*};
@@ -109,13 +109,13 @@ impl<N: Notices> SharedLog<N> {
 impl<N: Notices> Store for SharedLog<N> {
     async fn commit(&self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
         let mut state = self.state.lock().await;
-        if N::AT_COMMITS == When::BeforeItLocks {
+        if N::AT_COMMITS == CommitRead::BeforeItLocks {
             state.notice().await;
             // Enough iterations for the other process to get its order meanwhile.
             (0..1_000_000).for_each(|_| std::hint::spin_loop());
         }
         state.file.lock().unwrap();
-        if N::AT_COMMITS == When::UnderItsLock {
+        if N::AT_COMMITS == CommitRead::UnderItsLock {
             state.notice().await;
         }
         let outcomes = state.commit(batch).await;
@@ -152,14 +152,14 @@ impl<N: Notices> Store for SharedLog<N> {
     }
 }
 
-struct Place<N> {
+struct LogHarness<N> {
     path: PathBuf,
     /// The folder is removed together with the harness that made it.
     _folder: Option<tempfile::TempDir>,
     notices: PhantomData<fn() -> N>,
 }
 
-impl<N: Notices> Harness for Place<N> {
+impl<N: Notices> Harness for LogHarness<N> {
     type Store = SharedLog<N>;
 
     async fn fresh() -> Self {
@@ -175,7 +175,7 @@ impl<N: Notices> Harness for Place<N> {
     }
 }
 
-impl<N: Notices> CrashHarness for Place<N> {
+impl<N: Notices> CrashHarness for LogHarness<N> {
     fn path(&self) -> &Path {
         &self.path
     }
@@ -187,28 +187,28 @@ impl<N: Notices> CrashHarness for Place<N> {
 
 #[test]
 fn a_store_that_notices_the_other_process_passes() {
-    let verdict = trial::<Place<Always>>(test_path!(a_store_that_notices_the_other_process_passes));
+    let verdict = trial::<LogHarness<Always>>(test_path!(a_store_that_notices_the_other_process_passes));
     assert_eq!(verdict, Ok(Verdict::Kept));
 }
 
 #[test]
 fn a_store_that_numbers_from_what_its_process_knows_is_caught() {
     let name = test_path!(a_store_that_numbers_from_what_its_process_knows_is_caught);
-    let found = trial::<Place<AtReads>>(name).unwrap_err();
+    let found = trial::<LogHarness<AtReads>>(name).unwrap_err();
     assert!(found.contains("was answered other than"), "{found}");
 }
 
 #[test]
 fn a_store_that_does_not_notice_the_other_process_is_caught() {
     let name = test_path!(a_store_that_does_not_notice_the_other_process_is_caught);
-    let found = trial::<Place<AtOpening>>(name).unwrap_err();
+    let found = trial::<LogHarness<AtOpening>>(name).unwrap_err();
     assert!(found.contains("was answered other than"), "{found}");
 }
 
 #[test]
 fn a_store_that_looks_before_it_locks_is_caught() {
     let found =
-        trial::<Place<TooEarly>>(test_path!(a_store_that_looks_before_it_locks_is_caught)).unwrap_err();
+        trial::<LogHarness<TooEarly>>(test_path!(a_store_that_looks_before_it_locks_is_caught)).unwrap_err();
     assert!(found.contains("round"), "{found}");
 }
 

@@ -6,7 +6,7 @@ mod facts;
 mod keys;
 mod messages;
 mod numbers;
-mod seen;
+mod reads;
 
 use super::{Finding, History, Snapshot};
 use facts::Facts;
@@ -22,6 +22,6 @@ pub fn check(history: &History, snapshot: &Snapshot) -> Vec<Finding> {
     conversations::check(&facts, &mut findings);
     devices::check(&facts, &mut findings);
     keys::check(&facts, &mut findings);
-    seen::check(&facts, &mut findings);
+    reads::check(&facts, &mut findings);
     findings
 }

@@ -21,7 +21,7 @@ pub(crate) struct Tables {
     /// The newest message of a conversation is its head, because messages are never deleted.
     messages: BTreeMap<(ConversationId, ServerSequence), Arc<Message>>,
     client_ids: BTreeMap<(UserId, ClientMessageId), MessageId>,
-    places: BTreeMap<MessageId, Place>,
+    message_rows: BTreeMap<MessageId, MessageRows>,
     inbox: BTreeMap<(UserId, InboxSeq), InboxEntry>,
     /// The number of each user's newest expired entry. It determines the next number after an inbox
     /// became empty.
@@ -32,7 +32,7 @@ pub(crate) struct Tables {
 }
 
 /// A message, with its number in both inboxes.
-struct Place {
+struct MessageRows {
     message: Arc<Message>,
     sender_seq: InboxSeq,
     recipient: UserId,

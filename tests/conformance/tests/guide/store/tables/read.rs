@@ -41,10 +41,10 @@ impl Tables {
             HistoryRange::Before(bound) => Box::new(messages.rev().filter(move |row| row.sequence < bound)),
             HistoryRange::After(bound) => Box::new(messages.filter(move |row| row.sequence > bound)),
         };
-        let mut room = Room { items: query.limit, bytes: query.max_bytes, empty: true };
+        let mut space = PageSpace { items: query.limit, bytes: query.max_bytes, empty: true };
         let mut page = HistoryPage::default();
         page.has_more = rows.any(|message| {
-            let fits = room.fits(message.cost());
+            let fits = space.fits(message.cost());
             if fits {
                 page.messages.push(Arc::clone(message));
             }
@@ -57,12 +57,12 @@ impl Tables {
         let who = &query.who;
         let (head, floor) = (self.head(who.user), self.floor(who.user));
         let mut page = InboxPage { entries: Vec::new(), through: head, head, floor };
-        let mut room = Room { items: query.limit, bytes: query.max_bytes, empty: true };
+        let mut space = PageSpace { items: query.limit, bytes: query.max_bytes, empty: true };
         for entry in self.entries_after(who.user, query.after) {
             if !query.shows(entry) || self.is_acknowledged(who, entry) {
                 continue;
             }
-            if !room.fits(entry.cost()) {
+            if !space.fits(entry.cost()) {
                 // All entries up to the last one on the page are shown or left out.
                 page.through = page.entries.last().map_or(query.after, |last| last.seq);
                 break;
@@ -102,13 +102,13 @@ impl Tables {
 }
 
 /// The space left on a page (clause 16), in items and bytes. The first item always fits.
-struct Room {
+struct PageSpace {
     items: usize,
     bytes: usize,
     empty: bool,
 }
 
-impl Room {
+impl PageSpace {
     fn fits(&mut self, bytes: usize) -> bool {
         let fits = self.empty || (self.items > 0 && self.bytes >= bytes);
         self.empty = false;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use dm_core::store::*;
 
-use super::{Device, Place, Tables};
+use super::{Device, MessageRows, Tables};
 
 impl Tables {
     pub(crate) fn apply(&mut self, write: Write) -> Outcome {
@@ -89,8 +89,8 @@ impl Tables {
         let recipient = conversation.participants.peer_of(sender).ok_or(Refusal::NotFound)?;
         // Clause 11 comes before clause 12: a retry stays a retry, also after a key was published.
         let sent = write.client_id.and_then(|id| self.client_ids.get(&(sender, id)));
-        if let Some(place) = sent.and_then(|id| self.places.get(id)) {
-            return write.answer_again(Arc::clone(&place.message), place.sender_seq);
+        if let Some(rows) = sent.and_then(|id| self.message_rows.get(id)) {
+            return write.answer_again(Arc::clone(&rows.message), rows.sender_seq);
         }
         write.check_key(self.key(recipient))?;
 
@@ -103,8 +103,8 @@ impl Tables {
         let received = self.append_entry(recipient, at, None, event());
         let (sender_seq, recipient_seq) = (sent.entry.seq, received.entry.seq);
         self.messages.insert((message.conversation, message.sequence), Arc::clone(&message));
-        let place = Place { message: Arc::clone(&message), sender_seq, recipient, recipient_seq };
-        self.places.insert(message.id, place);
+        let rows = MessageRows { message: Arc::clone(&message), sender_seq, recipient, recipient_seq };
+        self.message_rows.insert(message.id, rows);
         if let Some(client_id) = message.client_id {
             self.client_ids.insert((sender, client_id), message.id);
         }
@@ -120,21 +120,21 @@ impl Tables {
         let entry_about = |id| Ok::<_, Refusal>(self.entry_about(who.user, &id));
         let AckDecision { done, marks } = write.decide(state, entry_about)?;
         self.acknowledged.extend(marks.into_iter().map(|seq| (who.clone(), seq)));
-        Ok(Outcome::Acknowledged(Acknowledged { cursor: self.settle(who, done.cursor), ..done }))
+        Ok(Outcome::Acknowledged(Acknowledged { cursor: self.advance_cursor(who, done.cursor), ..done }))
     }
 
     /// The number of the user's entry with a message; zero if there is none.
     fn entry_about(&self, user: UserId, id: &MessageId) -> InboxSeq {
-        match self.places.get(id) {
-            Some(place) if place.message.sender == user => place.sender_seq,
-            Some(place) if place.recipient == user => place.recipient_seq,
+        match self.message_rows.get(id) {
+            Some(rows) if rows.message.sender == user => rows.sender_seq,
+            Some(rows) if rows.recipient == user => rows.recipient_seq,
             _ => InboxSeq::ZERO,
         }
     }
 
     /// Moves a cursor up to the last acknowledged entry before the first message that the device
     /// still has to receive. Deletes the marks of single entries up to there.
-    fn settle(&mut self, who: &Principal, mut cursor: InboxSeq) -> InboxSeq {
+    fn advance_cursor(&mut self, who: &Principal, mut cursor: InboxSeq) -> InboxSeq {
         if let Some(last) = self.acknowledged_by(who).next_back() {
             for entry in self.entries_after(who.user, cursor).take_while(|entry| entry.seq <= last) {
                 if self.acknowledged.contains(&(who.clone(), entry.seq)) {
