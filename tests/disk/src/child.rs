@@ -19,7 +19,7 @@ pub(crate) const SEED: u64 = 11;
 
 /// Environment variables: the child's folder, the file that makes syncs fail while it exists, and
 /// the [`Syncs`] that fail.
-const PLACE: &str = "DM_DISK_ROOT";
+const ROOT: &str = "DM_DISK_ROOT";
 const FAIL: &str = "DM_DISK_FAIL";
 const SYNCS: &str = "DM_DISK_SYNCS";
 
@@ -34,11 +34,11 @@ pub struct Syncs {
 
 /// The paths of the files of a trial.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct TrialPaths {
     root: PathBuf,
 }
 
-impl Place {
+impl TrialPaths {
     pub(crate) fn new(root: PathBuf) -> Self {
         Self { root }
     }
@@ -82,12 +82,12 @@ impl Mark {
 /// Whether this process was started as the child of a trial.
 #[must_use]
 pub fn is_child() -> bool {
-    std::env::var_os(PLACE).is_some()
+    std::env::var_os(ROOT).is_some()
 }
 
 /// Runs a test of this program again in a child process, with its changes to files recorded in a
 /// log.
-pub(crate) fn run(test: &str, place: &Place, log: &Path, fail: Option<Syncs>) {
+pub(crate) fn run(test: &str, paths: &TrialPaths, log: &Path, fail: Option<Syncs>) {
     let beside = log.parent().unwrap();
     let library = beside.join("recorder.so");
     let source = beside.join("recorder.c");
@@ -96,7 +96,7 @@ pub(crate) fn run(test: &str, place: &Place, log: &Path, fail: Option<Syncs>) {
     compiler.args(["-O1", "-shared", "-fPIC", "-o"]).args([&library, &source]).arg("-ldl");
     assert!(compiler.status().expect("a C compiler").success());
     let mut child = command(test);
-    child.env(PLACE, place.root()).env("DM_DISK_LOG", log).env("LD_PRELOAD", library);
+    child.env(ROOT, paths.root()).env("DM_DISK_LOG", log).env("LD_PRELOAD", library);
     if let Some(Syncs { well, failing }) = fail {
         child.env(FAIL, beside.join("fail")).env(SYNCS, format!("{well}{failing}"));
     }
@@ -107,11 +107,11 @@ pub(crate) fn run(test: &str, place: &Place, log: &Path, fail: Option<Syncs>) {
 
 /// Commits the batches, marks each step, and checks the stored data at the end.
 pub(crate) async fn write<H: DiskHarness>() {
-    let place = Place::new(std::env::var_os(PLACE).unwrap().into());
+    let paths = TrialPaths::new(std::env::var_os(ROOT).unwrap().into());
     let fail = std::env::var_os(FAIL).map(PathBuf::from);
-    let mut marks = std::fs::File::options().append(true).open(place.marks()).unwrap();
+    let mut marks = std::fs::File::options().append(true).open(paths.marks()).unwrap();
     let mut mark = |mark: Mark| marks.write_all(&[mark as u8]).unwrap();
-    let store = open_here_and_leave::<H>(&place);
+    let store = open_here_and_leave::<H>(&paths);
     let mut oracle = Oracle::new(SEED);
     for n in 0..BATCHES {
         if let Some(fail) = fail.as_ref().filter(|_| n == FAILING) {
@@ -136,13 +136,13 @@ pub(crate) async fn write<H: DiskHarness>() {
     }
     assert!(fail.is_none_or(|fail| !fail.exists()), "no sync failed");
     drop(store);
-    oracle.judge(&H::open(&place.store(), 0).unwrap()).await.unwrap();
+    oracle.judge(&H::open(&paths.store(), 0).unwrap()).await.unwrap();
 }
 
 /// Opens the store by a relative path and changes the working directory: a store that reopens
 /// itself must still find its files.
-fn open_here_and_leave<H: DiskHarness>(place: &Place) -> H::Store {
-    let path = place.store();
+fn open_here_and_leave<H: DiskHarness>(paths: &TrialPaths) -> H::Store {
+    let path = paths.store();
     std::env::set_current_dir(path.parent().unwrap()).unwrap();
     let store = H::open(Path::new(path.file_name().unwrap()), 0).unwrap();
     std::env::set_current_dir("/").unwrap();

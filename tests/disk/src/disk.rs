@@ -25,7 +25,7 @@ pub struct Disk {
     /// The names that are certainly on the disk.
     names: BTreeMap<PathBuf, Node>,
     /// The changes of names that may be on the disk, in order.
-    renames: Vec<Naming>,
+    renames: Vec<NameChange>,
     chance: Chance,
 }
 
@@ -37,7 +37,7 @@ enum Node {
 
 /// A change of a name.
 #[derive(Clone, Debug)]
-enum Naming {
+enum NameChange {
     Set(PathBuf, Node),
     Remove(PathBuf),
     Move(PathBuf, PathBuf),
@@ -90,29 +90,29 @@ impl Disk {
         match event {
             Event::Created(inode, path) => {
                 let file = self.file(*inode, Image::default());
-                self.renames.push(Naming::Set(path.clone(), Node::File(file)));
+                self.renames.push(NameChange::Set(path.clone(), Node::File(file)));
             }
-            Event::Folder(path) => self.renames.push(Naming::Set(path.clone(), Node::Folder)),
-            Event::Removed(path) => self.renames.push(Naming::Remove(path.clone())),
-            Event::Renamed(from, to) => self.renames.push(Naming::Move(from.clone(), to.clone())),
-            Event::Linked(from, to) => self.renames.push(Naming::Link(from.clone(), to.clone())),
+            Event::Folder(path) => self.renames.push(NameChange::Set(path.clone(), Node::Folder)),
+            Event::Removed(path) => self.renames.push(NameChange::Remove(path.clone())),
+            Event::Renamed(from, to) => self.renames.push(NameChange::Move(from.clone(), to.clone())),
+            Event::Linked(from, to) => self.renames.push(NameChange::Link(from.clone(), to.clone())),
             Event::Written { file, at, bytes } => self.of_inode(*file).write(*at, bytes),
             Event::Length(file, length) => self.of_inode(*file).set_len(*length),
             Event::Synced(file) => self.of_inode(*file).sync(),
             Event::SyncFailed(file) => self.of_inode(*file).sync_failed(),
             Event::FolderSynced(folder, listed) => {
-                let last = self.renames.iter().rposition(|naming| naming.is_in(folder));
-                for naming in self.renames.drain(..last.map_or(0, |last| last + 1)) {
-                    naming.apply(&mut self.names);
+                let last = self.renames.iter().rposition(|change| change.is_in(folder));
+                for change in self.renames.drain(..last.map_or(0, |last| last + 1)) {
+                    change.apply(&mut self.names);
                 }
-                self.settle(folder, listed);
+                self.set_names(folder, listed);
             }
         }
     }
 
     /// Sets the names in a folder to those that were listed when it was synced, because some
     /// renames are not recorded.
-    fn settle(&mut self, folder: &Path, listed: &[(u64, String)]) {
+    fn set_names(&mut self, folder: &Path, listed: &[(u64, String)]) {
         let is_listed = |name: &Path| {
             name.file_name().is_some_and(|name| listed.iter().any(|(_, listed)| **listed == *name))
         };
@@ -128,7 +128,7 @@ impl Disk {
     pub fn cut(&mut self, into: &Path) {
         let kept = self.chance.place(self.renames.len() + 1);
         let mut names = self.names.clone();
-        self.renames[..kept].iter().for_each(|naming| naming.apply(&mut names));
+        self.renames[..kept].iter().for_each(|change| change.apply(&mut names));
         std::fs::create_dir(into).unwrap();
         // The map is sorted, so a folder comes before the files in it.
         for (name, node) in names {
@@ -150,7 +150,7 @@ impl Disk {
     }
 }
 
-impl Naming {
+impl NameChange {
     fn is_in(&self, folder: &Path) -> bool {
         let is_in = |path: &Path| path.parent() == Some(folder);
         match self {

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt as _;
 use dm_conformance::crash::{Fate, Oracle};
 use dm_core::store::{MemoryStore, Store as _};
 
-use crate::child::{self, Mark, Place, SEED, Syncs};
+use crate::child::{self, Mark, TrialPaths, SEED, Syncs};
 use crate::disk::Disk;
 use crate::event::{self, Event};
 use crate::harness::DiskHarness;
@@ -43,17 +43,17 @@ async fn run<H: DiskHarness>(test: &str, fail: Option<Syncs>) {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().canonicalize().unwrap().join("root");
     std::fs::create_dir(&root).unwrap();
-    let place = Place::new(root);
+    let paths = TrialPaths::new(root);
     // Nothing is promised before the first answered commit, so the trial begins with an empty
     // store.
-    drop(H::open(&place.store(), 0).unwrap());
-    std::fs::write(place.marks(), []).unwrap();
-    let mut disk = Disk::of(place.root(), SEED);
+    drop(H::open(&paths.store(), 0).unwrap());
+    std::fs::write(paths.marks(), []).unwrap();
+    let mut disk = Disk::of(paths.root(), SEED);
     let log = folder.path().join("log");
-    child::run(test, &place, &log, fail);
+    child::run(test, &paths, &log, fail);
 
     let events = event::read(&log);
-    let marks = place.marks().metadata().unwrap().ino();
+    let marks = paths.marks().metadata().unwrap().ino();
     let mut judge =
         Judge { oracle: Oracle::new(SEED), store: MemoryStore::new(), writes: Vec::new(), unknown: 0 };
     let moments = (events.len() / CUTS).max(1);

@@ -64,7 +64,7 @@ impl Defect for ForgetsIds {
     fn write(&self, write: &mut Write) {
         let mut sends = self.0.lock().unwrap();
         forget_id(write, |_, user, id| match sends.iter().position(|sent| *sent == (user, id)) {
-            Some(place) => sends.len() - place > 1_000,
+            Some(index) => sends.len() - index > 1_000,
             None => {
                 sends.push((user, id));
                 false

@@ -141,8 +141,8 @@ pub async fn a_device_name_of_64_characters_is_kept_with_a_message<H: Harness>(w
 /// Each commit increases the number of syncs before it returns, if the harness can count them.
 pub async fn each_commit_is_synced_before_it_is_answered<H: Harness>(world: World<H>) {
     let Some(mut synced) = world.harness().syncs() else {
-        let place = std::any::type_name::<H>();
-        return show(&format!("not proven for {place}: that a commit is synced before it is answered"));
+        let harness = std::any::type_name::<H>();
+        return show(&format!("not proven for {harness}: that a commit is synced before it is answered"));
     };
     let writes = [open(1, 1, 2), append(1, 1, 1).into(), publish(1, 1, 1), register(who(1)), expire(2, 10)];
     for write in writes {

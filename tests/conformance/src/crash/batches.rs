@@ -30,8 +30,8 @@ pub fn batch(seed: u64, n: u64) -> Vec<Write> {
         ops.extend(open(one, other));
         ops.extend(open(other, one));
     }
-    for place in 0..1 + chance.below(PER_BATCH) {
-        let number = n * PER_BATCH + place;
+    for index in 0..1 + chance.below(PER_BATCH) {
+        let number = n * PER_BATCH + index;
         match chance.below(24) {
             0 => {
                 let (one, other) = PAIRS[chance.place(PAIRS.len())];
@@ -47,11 +47,11 @@ pub fn batch(seed: u64, n: u64) -> Vec<Write> {
                 let messages = (0..4).map(|_| chance.below(number)).collect();
                 ops.push(Op::Ack { who: somebody(&mut chance), target: Target::Messages(messages) });
             }
-            5 if place == 0 => ops.push(Op::Forget { who: somebody(&mut chance) }),
+            5 if index == 0 => ops.push(Op::Forget { who: somebody(&mut chance) }),
             // A retry of an earlier send.
             6 | 7 if n > 2 => {
-                let (n, place) = (1 + chance.below(n - 1), chance.below(PER_BATCH));
-                ops.push(send(seed, n * PER_BATCH + place));
+                let (n, index) = (1 + chance.below(n - 1), chance.below(PER_BATCH));
+                ops.push(send(seed, n * PER_BATCH + index));
             }
             _ => ops.push(send(seed, number)),
         }

@@ -3,14 +3,14 @@
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
 
-use super::child::{FIRST, HELD, PLACE, SEED, is_child};
+use super::child::{FIRST, HELD, LOCATION, SEED, is_child};
 use super::harness::CrashHarness;
 use super::oracle::{Fate, Oracle, parsed};
 use crate::chance::Chance;
 use crate::process::{Process, show};
 
 /// The number of trials at one storage location, before the next one, which is empty.
-const PER_PLACE: u64 = 40;
+const PER_LOCATION: u64 = 40;
 /// The largest number of batches before a kill.
 const BATCHES: u64 = 12;
 
@@ -89,7 +89,7 @@ pub fn run<H: CrashHarness>(test: &str, trials: u64, seconds: u64) {
     while tally.trials < trials || began.elapsed() < span {
         let harness = runtime.block_on(H::fresh());
         let mut oracle = Oracle::new(chance.number());
-        for _ in 0..PER_PLACE {
+        for _ in 0..PER_LOCATION {
             let point = Point::by(&mut chance);
             let judged = kill(&harness, test, &mut oracle, point, &mut tally).and_then(|()| {
                 // A third of the next openings are killed as well.
@@ -144,7 +144,7 @@ fn kill<H: CrashHarness>(
     tally: &mut Tally,
 ) -> Result<(), String> {
     let mut child = Process::start(test, |command| {
-        command.env(PLACE, harness.path());
+        command.env(LOCATION, harness.path());
         if !matches!(point, Point::Recovering(_)) {
             command.env(SEED, oracle.seed().to_string()).env(FIRST, oracle.next().to_string());
         }

@@ -225,8 +225,8 @@ impl Draft {
                 bytes,
             },
         );
-        let place = (prop::option::of(self.time()), 0..CONVERSATIONS);
-        let list = (0..USERS, prop::option::of(place), limit()).prop_map(|(user, after, limit)| Read::List {
+        let cursor = (prop::option::of(self.time()), 0..CONVERSATIONS);
+        let list = (0..USERS, prop::option::of(cursor), limit()).prop_map(|(user, after, limit)| Read::List {
             user,
             after,
             limit,
@@ -267,8 +267,8 @@ fn who() -> impl Strategy<Value = Who> + Clone {
 
 /// The pair of a conversation's number, in either order.
 fn pair(conversation: u64, swapped: bool) -> (u64, u64) {
-    let place = usize::try_from(conversation / 2).expect("small");
-    let (one, other) = PAIRS[place];
+    let index = usize::try_from(conversation / 2).expect("small");
+    let (one, other) = PAIRS[index];
     if swapped { (other, one) } else { (one, other) }
 }
 

@@ -122,13 +122,13 @@ fn read(words: &[&str]) -> Option<Read> {
             limit: after(limit, "limit=")?,
             bytes: after(bytes, "bytes=")?,
         },
-        ["list", user, limit, place @ ..] => Read::List {
+        ["list", user, limit, cursor @ ..] => Read::List {
             user: after(user, "u")?,
             limit: after(limit, "limit=")?,
-            after: match place {
+            after: match cursor {
                 [] => None,
-                [place] => {
-                    let (active, id) = place.strip_prefix("after=")?.split_once(':')?;
+                [cursor] => {
+                    let (active, id) = cursor.strip_prefix("after=")?.split_once(':')?;
                     let active = if active == "never" { None } else { Some(active.parse().ok()?) };
                     Some((active, after(id, "c")?))
                 }

@@ -51,11 +51,11 @@ impl Model {
 
     pub(super) fn list(&self, query: &ConversationsQuery) -> Vec<ConversationState> {
         let of_user = |state: &ConversationState| state.conversation.participants.side(query.user).is_some();
-        let place = |state: &ConversationState| (state.last_activity, state.conversation.id);
+        let sort_key = |state: &ConversationState| (state.last_activity, state.conversation.id);
         let mut list: Vec<_> = self.conversations.values().map(ConversationLog::state).filter(of_user).collect();
-        list.sort_by_key(place);
+        list.sort_by_key(sort_key);
         list.reverse();
-        list.retain(|state| query.after.is_none_or(|after| place(state) < (after.last_activity, after.id)));
+        list.retain(|state| query.after.is_none_or(|after| sort_key(state) < (after.last_activity, after.id)));
         list.truncate(query.limit);
         list
     }

@@ -35,7 +35,7 @@ impl Side {
 
 pub(super) async fn trial<H: CrashHarness>(test: &str) -> Result<Verdict, String> {
     let harness = H::fresh().await;
-    let store = harness.open().await.map_err(|error| format!("the place does not open: {error:?}"))?;
+    let store = harness.open().await.map_err(|error| format!("the store does not open: {error:?}"))?;
     let opened = store.commit(vec![open(1, 1, 2)]).await;
     opened.map_err(|error| format!("it is not committed: {error:?}"))?;
     let Some(mut other) = Other::start(&harness, test)? else { return Ok(Verdict::OneProcess) };

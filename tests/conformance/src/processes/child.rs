@@ -6,21 +6,21 @@ use std::path::Path;
 use dm_core::store::{Store, StoreErrorKind};
 
 use super::at_once::{self, Side};
-use super::other::PLACE;
+use super::other::LOCATION;
 use crate::crash::{CrashHarness, Oracle, batch, digests};
 use crate::process::{end_when_stuck, report};
 
 /// Follows the parent's orders and ends, if this process was started as the child.
 pub(super) fn end_if_child<H: CrashHarness>() {
-    let Some(place) = std::env::var_os(PLACE) else { return };
+    let Some(location) = std::env::var_os(LOCATION) else { return };
     end_when_stuck();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(obey::<H>(Path::new(&place)));
+    runtime.block_on(obey::<H>(Path::new(&location)));
     std::process::exit(0);
 }
 
-async fn obey<H: CrashHarness>(place: &Path) {
-    let harness = H::at(place);
+async fn obey<H: CrashHarness>(location: &Path) {
+    let harness = H::at(location);
     let store = match harness.open().await {
         Ok(store) => store,
         Err(error) if error.kind() == StoreErrorKind::Locked => return report("locked"),

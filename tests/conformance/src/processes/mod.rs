@@ -65,7 +65,7 @@ pub fn run<H: CrashHarness>(test: &str) {
         Ok(Verdict::OneProcess) => {
             show("not proven: two processes at once; the store allows one process at a time");
         }
-        Err(what) => panic!("two processes on one place: {what}"),
+        Err(what) => panic!("two processes with one store: {what}"),
     }
 }
 

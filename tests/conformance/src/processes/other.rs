@@ -4,7 +4,7 @@ use crate::crash::CrashHarness;
 use crate::process::Process;
 
 /// The environment variable with the child's storage location.
-pub(super) const PLACE: &str = "DM_PROCESSES_PLACE";
+pub(super) const LOCATION: &str = "DM_PROCESSES_LOCATION";
 
 /// The child process. It follows orders and answers each.
 pub(super) struct Other(Process);
@@ -12,11 +12,11 @@ pub(super) struct Other(Process);
 impl Other {
     /// Starts it and lets it open the store; `None` if the store allows one process at a time.
     pub(super) fn start<H: CrashHarness>(harness: &H, test: &str) -> Result<Option<Self>, String> {
-        let mut other = Self(Process::start(test, |command| _ = command.env(PLACE, harness.path())));
+        let mut other = Self(Process::start(test, |command| _ = command.env(LOCATION, harness.path())));
         match other.answer()?.as_str() {
             "open" => Ok(Some(other)),
             "locked" => Ok(None),
-            report => Err(format!("the child does not open the place: {report}")),
+            report => Err(format!("the child does not open the store: {report}")),
         }
     }
 

@@ -15,7 +15,7 @@ const SEED: u64 = 17;
 
 pub(super) async fn trial<H: CrashHarness>(test: &str) -> Result<Verdict, String> {
     let harness = H::fresh().await;
-    let store = harness.open().await.map_err(|error| format!("the place does not open: {error:?}"))?;
+    let store = harness.open().await.map_err(|error| format!("the store does not open: {error:?}"))?;
     let Some(mut other) = Other::start(&harness, test)? else { return Ok(Verdict::OneProcess) };
     let mut oracle = Oracle::new(SEED);
     for n in 1..=BATCHES {
