@@ -41,7 +41,7 @@ pub(crate) struct Args {
 
 /// The result of a test.
 #[derive(Debug)]
-struct Ended {
+struct StepResult {
     good: bool,
     /// The line of its output with the result.
     said: String,
@@ -68,7 +68,7 @@ pub(crate) fn run(root: &Path, args: &Args) -> anyhow::Result<ExitCode> {
         println!("\n━━ {} ({number} of {}): {}", step.name, steps.len(), step.what);
         let (began, stamp) = (Instant::now(), Stamp::now(root));
         let ended = run_one(root, step, &logs.join(step.name).with_extension("log"));
-        let ended = ended.unwrap_or_else(|error| Ended {
+        let ended = ended.unwrap_or_else(|error| StepResult {
             good: false,
             said: format!("{error:#}"),
             took: began.elapsed(),
@@ -90,24 +90,24 @@ pub(crate) fn run(root: &Path, args: &Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::FAILURE)
 }
 
-fn run_one(root: &Path, step: &Step, log: &Path) -> anyhow::Result<Ended> {
+fn run_one(root: &Path, step: &Step, log: &Path) -> anyhow::Result<StepResult> {
     let command = step.command(root)?;
     let file = File::create(log).with_context(|| format!("making {}", log.display()))?;
-    let both = |other| anyhow::Ok(Both(file.try_clone()?, other));
+    let both = |other| anyhow::Ok(Tee(file.try_clone()?, other));
     let out: Box<dyn Write + Send> = Box::new(both(io::stdout())?);
-    let err: Box<dyn Write + Send> = Box::new(Both(file.try_clone()?, io::stderr()));
+    let err: Box<dyn Write + Send> = Box::new(Tee(file.try_clone()?, io::stderr()));
     let began = Instant::now();
     let outcome = runner::run_into(command, Dialect::Nextest, out, err)?;
     let text = fs::read(log).with_context(|| format!("reading {}", log.display()))?;
     let said = result_line(&String::from_utf8_lossy(&text));
-    Ok(Ended { good: outcome.success, said, took: began.elapsed() })
+    Ok(StepResult { good: outcome.success, said, took: began.elapsed() })
 }
 
 /// A writer that writes to two others.
 #[derive(Debug)]
-struct Both<A, B>(A, B);
+struct Tee<A, B>(A, B);
 
-impl<A: Write, B: Write> Write for Both<A, B> {
+impl<A: Write, B: Write> Write for Tee<A, B> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.write_all(bytes)?;
         self.1.write_all(bytes)?;
@@ -127,7 +127,7 @@ fn result_line(output: &str) -> String {
     summary.unwrap_or_else(last).trim().to_owned()
 }
 
-fn row(step: &Step, ended: &Ended, stamp: &Stamp) -> Vec<String> {
+fn row(step: &Step, ended: &StepResult, stamp: &Stamp) -> Vec<String> {
     let numbers = step.numbers().map(|(name, value)| format!("`{name}={}`", value.to_string_lossy()));
     vec![
         verdict(ended.good).to_owned(),
@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn a_row_shows_whether_the_step_failed_its_numbers_and_its_seconds() {
         let ended =
-            Ended { good: false, said: "2 passed, 1 failed".to_owned(), took: Duration::from_secs(90) };
+            StepResult { good: false, said: "2 passed, 1 failed".to_owned(), took: Duration::from_secs(90) };
         let kills = STEPS.iter().find(|step| step.name == "host-kills").unwrap();
         let stamp = Stamp { day: "2024-12-31".to_owned(), commit: "abc".to_owned() };
         let row = row(kills, &ended, &stamp);

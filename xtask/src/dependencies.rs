@@ -94,11 +94,11 @@ impl<'a> Package<'a> {
 /// The crates of this workspace.
 #[derive(Deserialize)]
 struct Metadata {
-    packages: Vec<Own>,
+    packages: Vec<WorkspacePackage>,
 }
 
 #[derive(Deserialize)]
-struct Own {
+struct WorkspacePackage {
     name: String,
     dependencies: Vec<Dependency>,
 }
@@ -243,7 +243,7 @@ mod tests {
         };
         let registry = Some("a registry");
         let dependencies = vec![named("known", registry), named("new", registry), named("own", None)];
-        let metadata = Metadata { packages: vec![Own { name: "this".to_owned(), dependencies }] };
+        let metadata = Metadata { packages: vec![WorkspacePackage { name: "this".to_owned(), dependencies }] };
         assert_eq!(unreasoned(&metadata, "| `known` | all | because |").len(), 1);
     }
 }

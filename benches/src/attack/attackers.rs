@@ -35,7 +35,7 @@ pub(super) struct Attackers {
 /// A running attack, on its own thread with the lowest priority: the bystanders are in the same
 /// process, and the work of the attackers must not delay their measurements. The attack ends and
 /// closes its connections when this is dropped.
-pub(super) struct Harm {
+pub(super) struct RunningAttack {
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
     rounds: Arc<AtomicU64>,
@@ -52,14 +52,14 @@ impl Attackers {
     }
 
     /// Starts the attack. It continues until the returned value is dropped.
-    pub(super) fn begin(&self, attack: &Attack) -> anyhow::Result<Harm> {
+    pub(super) fn begin(&self, attack: &Attack) -> anyhow::Result<RunningAttack> {
         let (stop, stopped) = oneshot::channel();
         let rounds = Arc::new(AtomicU64::new(0));
         let (attackers, kind, connections) = (self.clone(), attack.kind, attack.connections);
         let counted = Arc::clone(&rounds);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::spawn(move || {
-            cores::last_in_line();
+            cores::lower_priority();
             runtime.block_on(async {
                 let mut tasks = JoinSet::new();
                 for n in 0..connections {
@@ -68,7 +68,7 @@ impl Attackers {
                 let _dropped = stopped.await;
             });
         });
-        Ok(Harm { stop: Some(stop), thread: Some(thread), rounds })
+        Ok(RunningAttack { stop: Some(stop), thread: Some(thread), rounds })
     }
 
     /// Whether the host serves them once they behave.
@@ -107,14 +107,14 @@ impl Attackers {
     }
 }
 
-impl Harm {
+impl RunningAttack {
     /// The number of rounds that were begun, whether or not the host refused them.
     pub(super) fn rounds(&self) -> u64 {
         self.rounds.load(Ordering::Relaxed)
     }
 }
 
-impl Drop for Harm {
+impl Drop for RunningAttack {
     fn drop(&mut self) {
         drop(self.stop.take());
         let _panicked = self.thread.take().map(JoinHandle::join);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 use tokio::task::JoinSet;
 
-use super::fared::{Answer, Fared, Way};
+use super::call_stats::{Answer, CallStats, CallKind};
 use crate::host::{Host, Member};
 use crate::wire::{self, Requests};
 
@@ -69,15 +69,15 @@ impl Bystanders {
     /// Makes calls for a span of time: sends, history, the list of conversations, and fetching and
     /// acknowledging pending messages. Meanwhile two newcomers sign in and open a conversation with
     /// each other.
-    pub(super) async fn go_about_their_day(&self, host: &Host, span: Duration) -> Fared {
+    pub(super) async fn make_calls(&self, host: &Host, span: Duration) -> CallStats {
         let first = self.newcomers.fetch_add(2, Ordering::Relaxed);
-        let (joined, mut fared) = tokio::join!(join(host, first), self.call_for(host, span, PATIENCE));
-        fared.count_untimed(Way::Writes, joined);
-        fared
+        let (joined, mut stats) = tokio::join!(join(host, first), self.call_for(host, span, PATIENCE));
+        stats.count_untimed(CallKind::Writes, joined);
+        stats
     }
 
     /// The same without newcomers, and with another time limit of a call.
-    pub(super) async fn call_for(&self, host: &Host, span: Duration, patience: Duration) -> Fared {
+    pub(super) async fn call_for(&self, host: &Host, span: Duration, patience: Duration) -> CallStats {
         let began = Instant::now();
         let mut tasks = JoinSet::new();
         for member in &self.members {
@@ -90,17 +90,17 @@ impl Bystanders {
                 turn: 0,
             };
             tasks.spawn(async move {
-                let mut fared = Fared::default();
+                let mut stats = CallStats::default();
                 while began.elapsed() < span {
-                    person.call(&mut fared).await;
+                    person.call(&mut stats).await;
                     tokio::time::sleep(PACE).await;
                 }
-                fared
+                stats
             });
         }
-        let mut all = Fared::default();
-        for fared in tasks.join_all().await {
-            all.add(&fared).expect("histograms of one shape");
+        let mut all = CallStats::default();
+        for stats in tasks.join_all().await {
+            all.add(&stats).expect("histograms of one shape");
         }
         all
     }
@@ -108,15 +108,15 @@ impl Bystanders {
 
 impl Person {
     /// Makes one call and counts it.
-    async fn call(&mut self, fared: &mut Fared) {
-        let (path, way) = self.next();
+    async fn call(&mut self, stats: &mut CallStats) {
+        let (path, kind) = self.next();
         let asked = Instant::now();
         let answer = match tokio::time::timeout(self.patience, self.ask(&path)).await {
             Ok(Ok(200 | 201)) => Answer::Served,
             Ok(Ok(503)) => Answer::Refused,
             _ => Answer::Failed,
         };
-        fared.count(way, answer, asked.elapsed());
+        stats.count(kind, answer, asked.elapsed());
         self.turn += 1;
         if answer == Answer::Failed || self.turn.is_multiple_of(CALLS_PER_CONNECTION) {
             self.connection = None;
@@ -124,13 +124,13 @@ impl Person {
     }
 
     /// The path of the next call, and whether it writes.
-    fn next(&self) -> (String, Way) {
+    fn next(&self) -> (String, CallKind) {
         match self.turn % 5 {
-            0 => ("messages".into(), Way::Writes),
-            1 => (format!("messages/{}?limit=20", self.member.conversation), Way::Reads),
-            2 => ("conversations?limit=20".into(), Way::Reads),
-            3 => ("offline?limit=20".into(), Way::Reads),
-            _ => ("offline/ack".into(), Way::Writes),
+            0 => ("messages".into(), CallKind::Writes),
+            1 => (format!("messages/{}?limit=20", self.member.conversation), CallKind::Reads),
+            2 => ("conversations?limit=20".into(), CallKind::Reads),
+            3 => ("offline?limit=20".into(), CallKind::Reads),
+            _ => ("offline/ack".into(), CallKind::Writes),
         }
     }
 

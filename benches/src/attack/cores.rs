@@ -45,7 +45,7 @@ impl std::fmt::Display for Cores {
 }
 
 /// Gives the calling thread the lowest priority, if that is possible.
-pub(super) fn last_in_line() {
+pub(super) fn lower_priority() {
     // The link has the form "1234/task/1235".
     if let Ok(thread) = std::fs::read_link("/proc/thread-self")
         && let Some(id) = thread.file_name()

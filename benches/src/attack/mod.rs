@@ -1,6 +1,6 @@
 //! Attacks on a host, and their effect on unrelated users.
 //!
-//! - [`bystanders`]: the users who must not be affected. [`fared`]: the counts and times of their
+//! - [`bystanders`]: the users who must not be affected. [`call_stats`]: the counts and times of their
 //!   calls.
 //! - [`attackers`]: the users who attack, from another address. [`harm`]: the attacks, and the
 //!   bounds that must hold meanwhile. [`turns`]: quiet and attacked by turns, on one host.
@@ -16,7 +16,7 @@
 mod attackers;
 mod bystanders;
 mod cores;
-mod fared;
+mod call_stats;
 mod harm;
 mod memory;
 mod outage;

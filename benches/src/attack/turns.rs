@@ -6,7 +6,7 @@ use super::RECOVERY;
 use super::attackers::Attackers;
 use super::bystanders::Bystanders;
 use super::cores::Cores;
-use super::fared::Fared;
+use super::call_stats::CallStats;
 use super::harm::Attack;
 use super::memory::Before;
 use super::table::{Line, Remarks};
@@ -26,15 +26,15 @@ pub(super) async fn by_turns(
     let bystanders = Bystanders::join(&host).await?;
     let attackers = Attackers::join(&host, attack).await?;
     let span = Duration::from_secs(options.seconds);
-    let (mut quiet, mut attacked, mut rounds) = (Fared::default(), Fared::default(), 0);
-    quiet.add(&bystanders.go_about_their_day(&host, span).await)?;
+    let (mut quiet, mut attacked, mut rounds) = (CallStats::default(), CallStats::default(), 0);
+    quiet.add(&bystanders.make_calls(&host, span).await)?;
     let before = Before::of(&host)?;
     for round in 0..options.rounds {
         if round > 0 {
-            quiet.add(&bystanders.go_about_their_day(&host, span).await)?;
+            quiet.add(&bystanders.make_calls(&host, span).await)?;
         }
         let harm = attackers.begin(attack)?;
-        attacked.add(&bystanders.go_about_their_day(&host, span).await)?;
+        attacked.add(&bystanders.make_calls(&host, span).await)?;
         rounds += harm.rounds();
         // The drop joins a thread, which ends at once.
         tokio::task::block_in_place(|| drop(harm));
@@ -47,7 +47,7 @@ pub(super) async fn by_turns(
     remarks.add(attack.kind.left(&host, &attackers).await?);
     let served = ready && attackers.are_served().await;
     let recovered = served.then(|| ended.elapsed());
-    let after = bystanders.go_about_their_day(&host, span).await;
+    let after = bystanders.make_calls(&host, span).await;
     remarks.must(served, "the host is not ready again, or does not serve the attackers, who behave now");
     remarks.must(after.unserved() == 0, "calls of bystanders were not served after the attack");
     remarks.must(quiet.unserved() + attacked.unserved() == 0, "calls of bystanders were not served");

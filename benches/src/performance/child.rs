@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 /// The figures of a measurement, by name.
 #[derive(Clone, Debug, Default, Deserialize)]
-pub(crate) struct Told {
+pub(crate) struct Figures {
     pub(crate) workload: String,
     figures: Vec<Figure>,
 }
@@ -19,7 +19,7 @@ struct Figure {
     value: f64,
 }
 
-impl Told {
+impl Figures {
     /// The figure with this name; NaN if there is none.
     pub(crate) fn get(&self, name: &str) -> f64 {
         self.figures.iter().find(|figure| figure.name == name).map_or(f64::NAN, |figure| figure.value)
@@ -41,7 +41,7 @@ impl Told {
 }
 
 /// Runs a measurement to its end. Its progress is shown.
-pub(crate) fn measure(arguments: &[&str]) -> anyhow::Result<Told> {
+pub(crate) fn measure(arguments: &[&str]) -> anyhow::Result<Figures> {
     let mut command = Command::new(std::env::current_exe()?);
     let output = command.args(arguments).arg("--json").stderr(Stdio::inherit()).output()?;
     ensure!(output.status.success(), "dm-bench {} failed: {}", arguments.join(" "), output.status);

@@ -2,7 +2,7 @@
 //! the time to open.
 
 use super::Effort;
-use super::child::Told;
+use super::child::Figures;
 use super::targets::{Target, Verdict, grouped};
 use crate::measure::median;
 
@@ -19,12 +19,12 @@ const PER_PERSON: usize = 5;
 #[derive(Debug, Default)]
 pub(crate) struct Cold {
     /// Sends, by store and number of conversations.
-    pub(crate) sends: Vec<(String, usize, Told)>,
+    pub(crate) sends: Vec<(String, usize, Figures)>,
     /// Sends through the host.
-    pub(crate) http: Vec<(String, Told)>,
-    pub(crate) list: Told,
+    pub(crate) http: Vec<(String, Figures)>,
+    pub(crate) list: Figures,
     /// The time to open, by store.
-    pub(crate) open: Vec<(String, Told)>,
+    pub(crate) open: Vec<(String, Figures)>,
     opened: Opened,
 }
 
@@ -63,7 +63,7 @@ impl Sizes {
 pub(super) fn collect(
     sizes: &Sizes,
     (seconds, rounds): (&str, &str),
-    step: impl Fn(&[&str]) -> anyhow::Result<Told>,
+    step: impl Fn(&[&str]) -> anyhow::Result<Figures>,
 ) -> anyhow::Result<Cold> {
     let mut cold = Cold { opened: sizes.opened, ..Cold::default() };
     let people = |conversations: usize| (conversations / PER_PERSON).to_string();

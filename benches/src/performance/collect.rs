@@ -3,7 +3,7 @@
 use indicatif::ProgressBar;
 
 use super::Effort;
-use super::child::{Told, measure};
+use super::child::{Figures, measure};
 use super::cold::{self, Cold, Sizes};
 
 /// The stores that are compared, in the order in which they are shown.
@@ -20,31 +20,31 @@ const WARM_STEPS: usize = 54;
 #[derive(Debug, Default)]
 pub(crate) struct Measured {
     /// Each store by turns with the seed's path, and with its bare engine.
-    pub(crate) with_seed: Vec<(String, Told)>,
-    pub(crate) with_engine: Vec<(String, Told)>,
+    pub(crate) with_seed: Vec<(String, Figures)>,
+    pub(crate) with_engine: Vec<(String, Figures)>,
     /// One sender at a time, by turns with the bare engine committing single messages.
-    pub(crate) one_by_one: Vec<(String, Told)>,
+    pub(crate) one_by_one: Vec<(String, Figures)>,
     /// Sends, by subject and number in flight.
-    pub(crate) sends: Vec<(String, usize, Told)>,
+    pub(crate) sends: Vec<(String, usize, Figures)>,
     /// Sends with few and with many stored messages.
-    pub(crate) stored: Vec<(String, usize, Told)>,
-    pub(crate) drain: Told,
-    pub(crate) history: Told,
+    pub(crate) stored: Vec<(String, usize, Figures)>,
+    pub(crate) drain: Figures,
+    pub(crate) history: Figures,
     pub(crate) history_depth: usize,
-    pub(crate) list: Told,
+    pub(crate) list: Figures,
     /// The memory of sessions, by store and number of sessions.
-    pub(crate) sessions: Vec<(String, usize, Told)>,
-    pub(crate) push: Told,
-    pub(crate) expire: Told,
-    pub(crate) http: Vec<(String, Told)>,
+    pub(crate) sessions: Vec<(String, usize, Figures)>,
+    pub(crate) push: Figures,
+    pub(crate) expire: Figures,
+    pub(crate) http: Vec<(String, Figures)>,
     /// The host compared with Redis Streams, if Redis is installed.
-    pub(crate) redis: Option<Told>,
+    pub(crate) redis: Option<Figures>,
     pub(crate) cold: Cold,
 }
 
 impl Measured {
     /// The sends of a subject with so many in flight.
-    pub(crate) fn send(&self, subject: &str, in_flight: usize) -> Option<&Told> {
+    pub(crate) fn send(&self, subject: &str, in_flight: usize) -> Option<&Figures> {
         let found = self.sends.iter().find(|(name, flying, _)| name == subject && *flying == in_flight);
         found.map(|(_, _, told)| told)
     }
@@ -145,7 +145,7 @@ pub(crate) fn collect(effort: Effort) -> anyhow::Result<Measured> {
     Ok(measured)
 }
 
-fn step(bar: &ProgressBar, arguments: &[&str]) -> anyhow::Result<Told> {
+fn step(bar: &ProgressBar, arguments: &[&str]) -> anyhow::Result<Figures> {
     bar.set_message(arguments.join(" "));
     bar.tick();
     let told = bar.suspend(|| measure(arguments))?;

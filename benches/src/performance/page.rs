@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::Effort;
-use super::child::Told;
+use super::child::Figures;
 use super::collect::{Measured, STORES};
 use super::targets::{Target, Verdict, grouped};
 
@@ -136,10 +136,10 @@ fn beside_redis(page: &mut String, measured: &Measured) {
 }
 
 fn figures(page: &mut String, measured: &Measured) {
-    let named = |rows: &'_ [(String, Told)]| rows.iter().map(|(_, told)| told.clone()).collect::<Vec<_>>();
+    let named = |rows: &'_ [(String, Figures)]| rows.iter().map(|(_, told)| told.clone()).collect::<Vec<_>>();
     let counted =
-        |rows: &'_ [(String, usize, Told)]| rows.iter().map(|(_, _, told)| told.clone()).collect::<Vec<_>>();
-    let one = |told: &Told| vec![told.clone()];
+        |rows: &'_ [(String, usize, Figures)]| rows.iter().map(|(_, _, told)| told.clone()).collect::<Vec<_>>();
+    let one = |told: &Figures| vec![told.clone()];
     for told in [
         named(&measured.with_seed),
         named(&measured.with_engine),

@@ -1,6 +1,6 @@
 //! The targets for the figures.
 
-use super::child::Told;
+use super::child::Figures;
 use super::collect::{Measured, STORES};
 use crate::measure::median;
 
@@ -40,7 +40,7 @@ pub(crate) fn verdicts(measured: &Measured) -> Vec<Verdict> {
     };
 
     // Ratios come first, then bytes on disk and slopes of memory.
-    let rate = |told: &Told| told.get("durable sends");
+    let rate = |told: &Figures| told.get("durable sends");
     for store in STORES {
         let many = measured.stored.iter().filter(|(name, _, _)| name == store).collect::<Vec<_>>();
         if let [(_, few, less), (_, more, full)] = many[..] {

@@ -12,8 +12,8 @@ use crate::options::Options;
 struct Redb {
     database: Database,
     commits: u64,
-    sequence: Log,
-    inbox: Log,
+    sequence: RecentRows,
+    inbox: RecentRows,
 }
 
 pub(crate) fn open(folder: &Path, options: &Options) -> anyhow::Result<Engine> {
@@ -23,7 +23,7 @@ pub(crate) fn open(folder: &Path, options: &Options) -> anyhow::Result<Engine> {
     drop(RedbStore::open_with(&path, &config)?);
     let database = Database::builder().set_cache_size(config.cache_bytes).open(&path)?;
     let entries = config.recent_entries.get();
-    let (sequence, inbox) = (Log::new("dm_sequence", entries / 2), Log::new("dm_inbox", entries));
+    let (sequence, inbox) = (RecentRows::new("dm_sequence", entries / 2), RecentRows::new("dm_inbox", entries));
     Ok(Engine::new(Redb { database, commits: 0, sequence, inbox }, options))
 }
 
@@ -63,8 +63,8 @@ impl Transactions for Redb {
             }
         }
         let more = messages + messages / 4;
-        self.sequence.settle(&transaction, more)?;
-        self.inbox.settle(&transaction, 2 * more)?;
+        self.sequence.move_rows(&transaction, more)?;
+        self.inbox.move_rows(&transaction, 2 * more)?;
         Ok(transaction.commit()?)
     }
 }
@@ -74,7 +74,7 @@ fn table(name: &str) -> TableDefinition<'_, &'static [u8], &'static [u8]> {
 }
 
 /// A table whose new rows are in small trees first. A copy of these rows is here in memory.
-struct Log {
+struct RecentRows {
     name: &'static str,
     /// The number of rows of a generation, which has `RUNS` small trees.
     rows: usize,
@@ -85,7 +85,7 @@ struct Log {
     moved: usize,
 }
 
-impl Log {
+impl RecentRows {
     const RUNS: usize = 8;
 
     fn new(name: &'static str, rows: usize) -> Self {
@@ -101,17 +101,17 @@ impl Log {
         self.run(self.generation, run.min(Self::RUNS - 1))
     }
 
-    fn settle(&mut self, transaction: &WriteTransaction, rows: usize) -> anyhow::Result<()> {
+    fn move_rows(&mut self, transaction: &WriteTransaction, rows: usize) -> anyhow::Result<()> {
         if self.moving.is_empty() {
             if self.moved > 0 {
                 self.moved -= 1;
                 transaction.delete_table(table(&self.run(self.generation - 1, self.moved)))?;
             }
         } else {
-            let mut settled = transaction.open_table(table(self.name))?;
+            let mut large = transaction.open_table(table(self.name))?;
             let rest = self.moving.len().saturating_sub(rows);
             for row in self.moving.drain(rest..).rev() {
-                settled.insert(row.key.as_slice(), row.value.as_slice())?;
+                large.insert(row.key.as_slice(), row.value.as_slice())?;
             }
         }
         if self.recent.len() >= self.rows && self.moving.is_empty() && self.moved == 0 {

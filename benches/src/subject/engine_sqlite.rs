@@ -26,7 +26,7 @@ struct Heads {
     conversations: Vec<i64>,
     inboxes: Vec<i64>,
     payload: Vec<u8>,
-    recent: Recent,
+    recent: RecentRows,
 }
 
 impl EngineSqlite {
@@ -49,7 +49,7 @@ impl EngineSqlite {
             conversations: vec![0; options.conversations],
             inboxes: vec![0; options.users],
             payload: vec![7; options.payload],
-            recent: Recent::default(),
+            recent: RecentRows::default(),
         };
         Ok(Self(State { connection, heads }.into()))
     }
@@ -121,7 +121,7 @@ impl Heads {
         transaction
             .prepare_cached("INSERT INTO dm_client_ids (client_id, sender, message) VALUES (?1, ?2, ?3)")?
             .execute(params![client_id.as_bytes(), sender as i64 + 1, message])?;
-        let (table, run) = self.recent.place();
+        let (table, run) = self.recent.table_and_run();
         transaction
             .prepare_cached(&format!(
                 "INSERT INTO dm_recent_sequence_{table} (run, conversation, seq, message, at) VALUES (?1, ?2, ?3, ?4, ?5)"
@@ -154,7 +154,7 @@ impl Heads {
 /// The rows in the small trees, and those of the generation that is being moved, both kept in
 /// memory.
 #[derive(Default)]
-struct Recent {
+struct RecentRows {
     generation: i64,
     messages: Vec<(i64, i64, i64)>,
     entries: Vec<(i64, i64, i64, i64, Option<&'static str>)>,
@@ -162,12 +162,12 @@ struct Recent {
     moving_entries: Vec<(i64, i64, i64, i64, Option<&'static str>)>,
 }
 
-impl Recent {
+impl RecentRows {
     /// The number of entries of a generation, and the number of its small trees.
     const ENTRIES: usize = 131_072;
     const RUNS: usize = 16;
 
-    fn place(&self) -> (i64, i64) {
+    fn table_and_run(&self) -> (i64, i64) {
         let run = self.entries.len() / (Self::ENTRIES / Self::RUNS);
         (self.generation & 1, run.min(Self::RUNS - 1) as i64)
     }

@@ -23,7 +23,7 @@ const ROUNDS: usize = 3;
 const HOSTS: [Kind; 2] = [Kind::Sqlite, Kind::Fjall];
 
 /// A host with users who send.
-struct Ours {
+struct HostUnderTest {
     store: String,
     host: Host,
     senders: Vec<Sender>,
@@ -38,17 +38,17 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
     let most = IN_FLIGHT.into_iter().max().context("some are in flight")?;
     let server = Server::start();
     let streams = connections(&server, most).await?;
-    let mut ours = Vec::new();
+    let mut hosts = Vec::new();
     for store in HOSTS {
         let host = Host::start(&Options { store, ..options.clone() }).await?;
         let senders = host.members(most).await?.iter().map(Sender::from).collect();
-        ours.push(Ours { store: store.name(), host, senders });
+        hosts.push(HostUnderTest { store: store.name(), host, senders });
     }
     for in_flight in IN_FLIGHT {
-        let mut rates = vec![Vec::new(); ours.len() + 1];
+        let mut rates = vec![Vec::new(); hosts.len() + 1];
         for _ in 0..ROUNDS {
             rates[0].push(append(&streams[..in_flight], options).await.per_second());
-            for (Ours { host, senders, .. }, rates) in ours.iter().zip(&mut rates[1..]) {
+            for (HostUnderTest { host, senders, .. }, rates) in hosts.iter().zip(&mut rates[1..]) {
                 let load = Load {
                     address: &host.address,
                     payload: options.payload,
@@ -64,8 +64,8 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
             median(redis.clone()).unwrap_or_default(),
             "msg/s",
         );
-        for (Ours { store, .. }, rates) in ours.iter().zip(&rates[1..]) {
-            let ratios = rates.iter().zip(&redis).map(|(ours, theirs)| ours / theirs).collect();
+        for (HostUnderTest { store, .. }, rates) in hosts.iter().zip(&rates[1..]) {
+            let ratios = rates.iter().zip(&redis).map(|(host, redis)| host / redis).collect();
             report.add(
                 format!("{in_flight} in flight: {store}"),
                 median(rates.clone()).unwrap_or_default(),
@@ -78,7 +78,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
             );
         }
     }
-    for Ours { host, .. } in ours {
+    for HostUnderTest { host, .. } in hosts {
         host.stop().await?;
     }
     Ok(report)

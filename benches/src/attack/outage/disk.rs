@@ -38,7 +38,7 @@ pub(super) async fn run(
     (setup.cores, setup.log) = (cores.of_host(), "off");
     let host = Host::start_with(&setup).await?;
     let bystanders = Bystanders::join(&host).await?;
-    let quiet = bystanders.go_about_their_day(&host, span).await;
+    let quiet = bystanders.make_calls(&host, span).await;
     let before = Before::of(&host)?;
     let mut remarks = Remarks::default();
     remarks.must(quiet.unserved() == 0, "calls of bystanders were not served before");
@@ -47,15 +47,15 @@ pub(super) async fn run(
     // enough messages to acknowledge.
     bystanders.write_to_each(&host, PENDING).await?;
     disk.fill(NEARLY_FULL);
-    let fared = bystanders.call_for(&host, span, PATIENCE).await;
-    remarks.add(told("32 MiB left", &fared, PATIENCE));
-    remarks.must(fared.reads.refused == 0, "reads were refused while only the reserve was used up");
-    remarks.must(fared.writes.refused > 0, "the reserve was written into");
+    let stats = bystanders.call_for(&host, span, PATIENCE).await;
+    remarks.add(told("32 MiB left", &stats, PATIENCE));
+    remarks.must(stats.reads.refused == 0, "reads were refused while only the reserve was used up");
+    remarks.must(stats.writes.refused > 0, "the reserve was written into");
     let ready = health(&host).await?;
 
     disk.fill(0);
-    let fared = bystanders.call_for(&host, span, PATIENCE).await;
-    remarks.add(told("nothing left", &fared, PATIENCE));
+    let stats = bystanders.call_for(&host, span, PATIENCE).await;
+    remarks.add(told("nothing left", &stats, PATIENCE));
 
     disk.make_room();
     let recovered = recovery(&host, &bystanders, span, &mut remarks).await;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::RECOVERY;
 use super::bystanders::Bystanders;
 use super::cores::Cores;
-use super::fared::Fared;
+use super::call_stats::CallStats;
 use super::memory::Bound;
 use super::table::{Line, Remarks};
 use super::turns::health;
@@ -61,21 +61,21 @@ impl Outage {
 }
 
 /// Describes the calls during an outage. Each must have been answered within `bound`.
-fn told(during: &str, fared: &Fared, bound: Duration) -> Remarks {
+fn told(during: &str, stats: &CallStats, bound: Duration) -> Remarks {
     let of = |served: u64, all: u64| format!("{served} of {all}");
     let mut remarks = Remarks::default();
     remarks.says(format!(
         "{during}: served {} reads and {} writes, {} told to come again (503), {} without an answer; slowest {:.2} s \
          (bound {} s)",
-        of(fared.reads.served, fared.reads.all()),
-        of(fared.writes.served, fared.writes.all()),
-        fared.reads.refused + fared.writes.refused,
-        fared.failed(),
-        fared.slowest() / 1e3,
+        of(stats.reads.served, stats.reads.all()),
+        of(stats.writes.served, stats.writes.all()),
+        stats.reads.refused + stats.writes.refused,
+        stats.failed(),
+        stats.slowest() / 1e3,
         bound.as_secs(),
     ));
     remarks
-        .must(fared.failed() == 0, "a call was not answered within its bound, or by another status than 503");
+        .must(stats.failed() == 0, "a call was not answered within its bound, or by another status than 503");
     remarks
 }
 
@@ -91,12 +91,12 @@ async fn recovery(
     let mut recovered = None;
     while recovered.is_none() && ended.elapsed() < RECOVERY {
         let after = ended.elapsed();
-        let fared = bystanders.call_for(host, Duration::from_millis(200), RECOVERY).await;
+        let stats = bystanders.call_for(host, Duration::from_millis(200), RECOVERY).await;
         let ready = health(host).await.is_ok_and(|status| status == 200);
-        recovered = (ready && fared.unserved() == 0).then_some(after);
+        recovered = (ready && stats.unserved() == 0).then_some(after);
     }
     remarks.must(recovered.is_some(), "it did not recover by itself");
-    let after = bystanders.go_about_their_day(host, span).await;
+    let after = bystanders.make_calls(host, span).await;
     remarks.must(after.unserved() == 0, "calls of bystanders were not served after it had recovered");
     recovered
 }

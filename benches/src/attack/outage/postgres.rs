@@ -33,17 +33,17 @@ pub(super) async fn run(name: &'static str, span: Duration, cores: &Cores) -> an
     setup.postgres = Some(cluster.parameters("postgres"));
     let host = Host::start_with(&setup).await?;
     let bystanders = Bystanders::join(&host).await?;
-    let quiet = bystanders.go_about_their_day(&host, span).await;
+    let quiet = bystanders.make_calls(&host, span).await;
     let before = Before::of(&host)?;
     let mut remarks = Remarks::default();
     remarks.must(quiet.unserved() == 0, "calls of bystanders were not served before");
 
     // The last call in progress when the server stops is answered after this time.
     let frozen = block_in_place(|| cluster.freeze());
-    let fared = bystanders.call_for(&host, FROZEN, BOUND).await;
+    let stats = bystanders.call_for(&host, FROZEN, BOUND).await;
     let ready = health(&host).await?;
     block_in_place(|| drop(frozen));
-    remarks.add(told("frozen", &fared, BOUND));
+    remarks.add(told("frozen", &stats, BOUND));
     remarks.says(format!("health said {ready} at the end of that"));
     remarks.must(ready == 503, "health was ready although nobody could be served");
 

@@ -6,7 +6,7 @@ use crate::measure::{histogram, millis, nanos};
 
 /// Whether a call makes the store write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Way {
+pub(super) enum CallKind {
     Reads,
     Writes,
 }
@@ -31,7 +31,7 @@ pub(super) struct Calls {
 }
 
 /// The calls of a group of users.
-pub(super) struct Fared {
+pub(super) struct CallStats {
     /// The latencies of all calls, in nanoseconds.
     latency: hdrhistogram::Histogram<u64>,
     pub(super) reads: Calls,
@@ -44,23 +44,23 @@ impl Calls {
     }
 }
 
-impl Default for Fared {
+impl Default for CallStats {
     fn default() -> Self {
         Self { latency: histogram(), reads: Calls::default(), writes: Calls::default() }
     }
 }
 
-impl Fared {
-    pub(super) fn count(&mut self, way: Way, answer: Answer, took: Duration) {
+impl CallStats {
+    pub(super) fn count(&mut self, kind: CallKind, answer: Answer, took: Duration) {
         self.latency.saturating_record(nanos(took));
-        self.count_untimed(way, answer);
+        self.count_untimed(kind, answer);
     }
 
     /// Counts a call of another kind, whose time is not recorded.
-    pub(super) fn count_untimed(&mut self, way: Way, answer: Answer) {
-        let calls = match way {
-            Way::Reads => &mut self.reads,
-            Way::Writes => &mut self.writes,
+    pub(super) fn count_untimed(&mut self, kind: CallKind, answer: Answer) {
+        let calls = match kind {
+            CallKind::Reads => &mut self.reads,
+            CallKind::Writes => &mut self.writes,
         };
         match answer {
             Answer::Served => calls.served += 1,
