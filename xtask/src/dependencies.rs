@@ -1,8 +1,8 @@
 //! `cargo xtask dependencies`: checks the dependencies against the rules of `deny.toml`, without a
 //! tool that has to be built first, and checks that each has its reason.
 //!
-//! - [`interface`] finds the crates whose types are in the public interface of a library; [`public`]
-//!   compares them with the list of those that may be.
+//! - [`interface`] finds the crates whose types are in the public interface of a library;
+//!   [`public`] compares them with the list of those that may be.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -31,7 +31,8 @@ pub(crate) struct Args {
     /// Change nothing; fail if the checked-in code is not what the .proto files generate
     #[arg(long)]
     check: bool,
-    /// The crate whose proto/ is read and whose src/generated/ is written [default: dm-proto of this workspace]
+    /// The crate whose proto/ is read and whose src/generated/ is written [default: dm-proto of
+    /// this workspace]
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 }

@@ -43,7 +43,8 @@ impl Tally {
         self.skipped_names.extend(other.skipped_names.iter().cloned());
     }
 
-    /// `Summary [ 0.1s] 9/10 tests run: 6 passed (1 slow, 1 leaky), 1 failed, 1 timed out, 2 skipped`
+    /// `Summary [ 0.1s] 9/10 tests run: 6 passed (1 slow, 1 leaky), 1 failed, 1 timed out, 2
+    /// skipped`
     fn read_nextest(&mut self, line: &str) {
         let line = line.trim_start();
         if let Some(counts) = line.strip_prefix("Summary [").and_then(|rest| rest.split_once(" run: ")) {
@@ -62,7 +63,8 @@ impl Tally {
         }
     }
 
-    /// `test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 2 filtered out; finished in 0.05s`
+    /// `test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 2 filtered out; finished in
+    /// 0.05s`
     fn read_libtest(&mut self, line: &str) {
         if let Some((_, counts)) = line.strip_prefix("test result: ").and_then(|rest| rest.split_once(". ")) {
             for (count, outcome) in counted(counts, ';') {

@@ -1,7 +1,7 @@
 //! Attacks on a host, and their effect on unrelated users.
 //!
-//! - [`bystanders`]: the users who must not be affected. [`call_stats`]: the counts and times of their
-//!   calls.
+//! - [`bystanders`]: the users who must not be affected. [`call_stats`]: the counts and times of
+//!   their calls.
 //! - [`attackers`]: the users who attack, from another address. [`harm`]: the attacks, and the
 //!   bounds that must hold meanwhile. [`turns`]: quiet and attacked by turns, on one host.
 //! - [`outage`]: the host's storage stands still: a full disk, a frozen PostgreSQL.

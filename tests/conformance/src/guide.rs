@@ -5,11 +5,12 @@
 //!
 //! **Is your engine an ordered map of bytes to bytes, such as LMDB or RocksDB? Then use
 //! `dm-store-kv` instead.** It implements the tables, the reads and the writes. You implement four
-//! methods on a table and one that opens a state. `dm-store-redb` and `dm-store-fjall` are examples.
+//! methods on a table and one that opens a state. `dm-store-redb` and `dm-store-fjall` are
+//! examples.
 //!
 //! Any other store implements [`Store`] itself. The documentation of [`Store`] is a contract of
-//! eighteen clauses, to which this guide refers by number. `dm-store-sqlite` and `dm-store-postgres`
-//! show the same parts on real engines.
+//! eighteen clauses, to which this guide refers by number. `dm-store-sqlite` and
+//! `dm-store-postgres` show the same parts on real engines.
 //!
 //! # 1. Durable before the answer
 //!
@@ -37,8 +38,8 @@
 //! [`OutcomeUnknown`](StoreErrorKind::OutcomeUnknown), and after a panic, [`Embedded`] refuses all
 //! calls until the store is reopened, as clause 1 demands. Two options help:
 //!
-//! - With [`EmbeddedBuilder::reopen`](dm_core::store::EmbeddedBuilder::reopen), it reopens the engine
-//!   by itself after an unknown outcome.
+//! - With [`EmbeddedBuilder::reopen`](dm_core::store::EmbeddedBuilder::reopen), it reopens the
+//!   engine by itself after an unknown outcome.
 //! - With [`EmbeddedBuilder::reserve`](dm_core::store::EmbeddedBuilder::reserve), it refuses writes
 //!   before the disk is full, so that the engine never runs out of space in the middle of a commit.
 //!
@@ -77,17 +78,17 @@
 //!
 //! # 4. The writes
 //!
-//! There is one method for each kind of write. Each makes all its checks before its first change, so
-//! a refused write changes nothing. If two checks could refuse a write, their order is part of the
-//! contract: see [`AppendMessage`](dm_core::store::AppendMessage). The store refuses a kind of write
-//! that it does not know as [`Unsupported`](dm_core::store::Refusal::Unsupported) (clause 5).
+//! There is one method for each kind of write. Each makes all its checks before its first change,
+//! so a refused write changes nothing. If two checks could refuse a write, their order is part of
+//! the contract: see [`AppendMessage`](dm_core::store::AppendMessage). The store refuses a kind of
+//! write that it does not know as [`Unsupported`](dm_core::store::Refusal::Unsupported) (clause 5).
 //!
-//! The rules of a write are functions of `dm_core::store`, which every store calls. A store finds the
-//! rows that they need and writes the rows that they return.
+//! The rules of a write are functions of `dm_core::store`, which every store calls. A store finds
+//! the rows that they need and writes the rows that they return.
 //!
-//! Most mistakes are made in acknowledgements. An entry that is acknowledged while an earlier one is
-//! not gets a mark of its own. The store deletes marks once the cursor has passed them; otherwise
-//! they would grow without bound.
+//! Most mistakes are made in acknowledgements. An entry that is acknowledged while an earlier one
+//! is not gets a mark of its own. The store deletes marks once the cursor has passed them;
+//! otherwise they would grow without bound.
 //!
 #![doc = concat!("```rust,ignore\n", include_str!("../tests/guide/store/tables/write.rs"), "```")]
 //!
@@ -104,8 +105,8 @@
 //!
 //! A record holds writes as bytes, one field after another. A store with an engine encodes rows
 //! instead, and notices with [`Notice::encode`](dm_core::Notice::encode), so that a new kind of
-//! notice needs no change in the store. Decoding does not trust its input: damage is an error, not a
-//! panic, and a length in the file is checked before memory is allocated for it.
+//! notice needs no change in the store. Decoding does not trust its input: damage is an error, not
+//! a panic, and a length in the file is checked before memory is allocated for it.
 //!
 #![doc = concat!("```rust,ignore\n", include_str!("../tests/guide/store/codec.rs"), "```")]
 //!
@@ -116,14 +117,15 @@
 //!
 #![doc = concat!("```rust,ignore\n", include_str!("../tests/guide/harness.rs"), "```")]
 //!
-//! The test program is then one line, [`suite!`](crate::suite). Start with it, before the store does
-//! anything: each case names a clause, and the failing cases are the list of what to write next.
+//! The test program is then one line, [`suite!`](crate::suite). Start with it, before the store
+//! does anything: each case names a clause, and the failing cases are the list of what to write
+//! next.
 //!
 #![doc = concat!("```rust,ignore\n", include_str!("../tests/guide/main.rs"), "```")]
 //!
-//! The crash trials, [`crash_suite!`](crate::crash_suite), need a test program of their own. A child
-//! process inherits, for a moment, the open files of its parent, and with them file locks that
-//! another test of the same program has just released.
+//! The crash trials, [`crash_suite!`](crate::crash_suite), need a test program of their own. A
+//! child process inherits, for a moment, the open files of its parent, and with them file locks
+//! that another test of the same program has just released.
 //!
 #![doc = concat!("```rust,ignore\n", include_str!("../tests/guide_crash.rs"), "```")]
 //!
@@ -134,8 +136,8 @@
 //! a power cut leaves; [`Oracle`](crate::crash::Oracle) then judges the reopened store.
 //!
 //! - A file that is only appended to can be cut anywhere in its unanswered part, as here.
-//! - For other files, [`Image`](crate::crash::Image) gives the states that a disk may hold. The tests
-//!   of `dm-store-redb` keep one in a storage backend (`tests/it/power_cut.rs`).
+//! - For other files, [`Image`](crate::crash::Image) gives the states that a disk may hold. The
+//!   tests of `dm-store-redb` keep one in a storage backend (`tests/it/power_cut.rs`).
 //! - The tests of `dm-store-sqlite` assemble copies of the files sector by sector
 //!   (`tests/it/power_cut.rs`).
 //!

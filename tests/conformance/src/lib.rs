@@ -1,5 +1,5 @@
-//! A test suite that checks whether a [`Store`](dm_core::store::Store) keeps its contract, clause by
-//! clause.
+//! A test suite that checks whether a [`Store`](dm_core::store::Store) keeps its contract, clause
+//! by clause.
 //!
 //! Implement [`Harness`]: it tells the suite how to make an empty storage location and how to open
 //! your store there.
@@ -58,19 +58,19 @@
 //! the same scripts again.
 //!
 //! `histories` runs concurrent tasks on one store and compares their answers with the stored data
-//! afterwards. A printed seed determines the calls of each task: `DM_SEED=n DM_ROUNDS=100 cargo test
-//! histories` runs a hundred rounds, the first with seed `n`. The seed does not determine how the
-//! tasks interleave, so a rare finding may take many rounds to appear again.
+//! afterwards. A printed seed determines the calls of each task: `DM_SEED=n DM_ROUNDS=100 cargo
+//! test histories` runs a hundred rounds, the first with seed `n`. The seed does not determine how
+//! the tasks interleave, so a rare finding may take many rounds to appear again.
 //!
 //! # Time limit, and checks that are not made
 //!
 //! A case fails if it does not end within five minutes. `DM_CASE_SECONDS=n` sets another limit;
 //! larger values of `DM_CASES` and `DM_ROUNDS` raise it in proportion.
 //!
-//! The suite prints `not proven` for a check that it cannot make with this harness: that commits are
-//! synced, if [`Harness::syncs`] returns `None`; two processes at the same time, if the store allows
-//! only one. Cases that need data to outlive the last handle are ignored, with the reason, if
-//! [`Harness::REOPENS`] is `false`.
+//! The suite prints `not proven` for a check that it cannot make with this harness: that commits
+//! are synced, if [`Harness::syncs`] returns `None`; two processes at the same time, if the store
+//! allows only one. Cases that need data to outlive the last handle are ignored, with the reason,
+//! if [`Harness::REOPENS`] is `false`.
 
 #![allow(
     clippy::unwrap_used,

@@ -23,8 +23,8 @@ impl<'a> Allowed<'a> {
         Self(rows.filter_map(row).collect())
     }
 
-    /// The differences between the list and the crates in the interface of a library. `used` has these
-    /// crates by the names of their packages, each with one path.
+    /// The differences between the list and the crates in the interface of a library. `used` has
+    /// these crates by the names of their packages, each with one path.
     pub(super) fn differences(&self, library: &str, used: &BTreeMap<String, String>) -> Vec<String> {
         let Some(allowed) = self.0.get(library) else {
             return vec![format!("{library}: docs/dependencies.md has no row for its public dependencies")];

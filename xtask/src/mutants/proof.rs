@@ -7,8 +7,8 @@ pub(super) struct Proof {
     pub(super) library: &'static str,
     /// Its folder in the workspace.
     pub(super) folder: &'static str,
-    /// The packages whose tests run on each mutant, in groups. A group runs only on the mutants that
-    /// the one before missed, because compiling the tests takes most of the time.
+    /// The packages whose tests run on each mutant, in groups. A group runs only on the mutants
+    /// that the one before missed, because compiling the tests takes most of the time.
     pub(super) tests: &'static [&'static [&'static str]],
 }
 

@@ -36,8 +36,8 @@ impl<'a> Names<'a> {
         Self { modules, by_path }
     }
 
-    /// The target of a path in a module. `None` if the path leads nowhere, such as to a module above
-    /// the root.
+    /// The target of a path in a module. `None` if the path leads nowhere, such as to a module
+    /// above the root.
     pub(crate) fn resolve(&self, from: usize, path: &[String]) -> Option<Target> {
         self.follow(from, path, 0)
     }
@@ -63,7 +63,8 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// As [`follow`](Self::follow), for the rest of a path after `super`. Another `super` may follow.
+    /// As [`follow`](Self::follow), for the rest of a path after `super`. Another `super` may
+    /// follow.
     fn follow_above(&self, above: usize, rest: &[String], depth: usize) -> Option<Target> {
         match rest.first().map(String::as_str) {
             Some("super") => self.follow(above, rest, depth + 1),
@@ -71,8 +72,8 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// The target of a path relative to a module. If that module's file defines none of the names, it
-    /// is taken as the one that defines the first.
+    /// The target of a path relative to a module. If that module's file defines none of the names,
+    /// it is taken as the one that defines the first.
     fn walk(&self, at: usize, names: &[String], depth: usize) -> Option<Target> {
         if names.is_empty() {
             return Some(Target::Local { module: at, item: None });

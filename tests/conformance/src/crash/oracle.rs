@@ -25,7 +25,7 @@ use crate::model::{DEVICES, Model, reading};
 ///     oracle.answered(&outcomes)?;
 /// }
 /// store.commit(oracle.ask()).await?; // … the power is cut before the answer.
-/// oracle.judge(&reopened).await?; // All twenty are stored, and the last one as a whole or not at all.
+/// oracle.judge(&reopened).await?; // Twenty are stored, and the last as a whole or not at all.
 /// # Ok(())
 /// # }
 /// ```
