@@ -61,7 +61,7 @@ pub(crate) fn run(root: &Path, args: &Args) -> anyhow::Result<ExitCode> {
     let wanted = |step: &&Step| args.steps.is_empty() || args.steps.iter().any(|name| name == step.name);
     let steps: Vec<_> = STEPS.iter().filter(wanted).collect();
     if steps.iter().any(|step| matches!(step.runs, Runs::Tests(_))) && !test::compile(root, true)? {
-        println!("not everything compiles");
+        println!("the workspace does not compile");
     }
     let mut failed = Vec::new();
     for (step, number) in steps.iter().zip(1..) {

@@ -43,7 +43,7 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<ExitCode> {
     let tree = cargo(root, &shown)?;
     let metadata: Metadata =
         serde_json::from_str(&cargo(root, &["metadata", "--no-deps", "--format-version", "1"])?)
-            .context("what cargo metadata printed")?;
+            .context("parsing the output of cargo metadata")?;
 
     let packages: BTreeSet<_> = tree.lines().filter_map(Package::parse).collect();
     let page = read("docs/dependencies.md")?;
@@ -69,7 +69,7 @@ fn cargo(root: &Path, arguments: &[&str]) -> anyhow::Result<String> {
     let output = output.context("cargo could not be started")?;
     let error = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "cargo {} failed: {error}", arguments.join(" "));
-    String::from_utf8(output.stdout).context("cargo printed something that is no text")
+    String::from_utf8(output.stdout).context("the output of cargo is not UTF-8")
 }
 
 /// A package in the output of `cargo tree`: its name, its source unless it is crates.io, and its
@@ -164,7 +164,7 @@ fn foreign(packages: &BTreeSet<Package<'_>>, root: &Path) -> Vec<String> {
     packages
         .iter()
         .filter(is_foreign)
-        .map(|package| format!("{}: from another source", package.name))
+        .map(|package| format!("{}: the source is neither crates.io nor this workspace", package.name))
         .collect()
 }
 

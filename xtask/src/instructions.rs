@@ -32,7 +32,7 @@ type Counts = BTreeMap<String, u64>;
 /// # Errors
 /// Fails if a required program is missing, or if the measurement fails.
 pub(crate) fn run(root: &Path, accept: bool) -> anyhow::Result<ExitCode> {
-    ensure!(requirements::ensure(&VALGRIND).is_empty(), "instructions are counted by valgrind");
+    ensure!(requirements::ensure(&VALGRIND).is_empty(), "valgrind is needed to count instructions");
     let counted = count(root)?;
     let path = root.join(ACCEPTED);
     if accept {
@@ -61,7 +61,7 @@ pub(crate) fn run(root: &Path, accept: bool) -> anyhow::Result<ExitCode> {
     }
     if grew {
         println!(
-            "more than {MOST} % more: find out why, or accept it with --accept and say why in the commit"
+            "more than {MOST} % more: find the reason, or accept the counts with --accept and give the reason in the commit"
         );
         return Ok(ExitCode::FAILURE);
     }

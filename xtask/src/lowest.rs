@@ -76,7 +76,7 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<ExitCode> {
         }
     }
     for (which, reason) in &refused {
-        println!("{which} is allowed by a manifest and cannot be had:\n{reason}");
+        println!("a manifest allows {which}, which cargo cannot select:\n{reason}");
     }
     let packages: Vec<_> = LIBRARIES.iter().flat_map(|library| ["--package", library]).collect();
     let checked = succeeds(cargo(&copy).args(["check", "--locked"]).args(packages))?;
@@ -105,7 +105,7 @@ fn keep_libraries(copy: &Path) -> anyhow::Result<()> {
 
 fn change(path: &Path, changed: impl FnOnce(&str) -> Option<String>) -> anyhow::Result<()> {
     let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-    let text = changed(&text).with_context(|| format!("{} has another form", path.display()))?;
+    let text = changed(&text).with_context(|| format!("{} has an unexpected form", path.display()))?;
     fs::write(path, text).with_context(|| format!("writing {}", path.display()))
 }
 
@@ -136,7 +136,7 @@ fn metadata(copy: &Path) -> anyhow::Result<Value> {
     let output =
         cargo(copy).args(["metadata", "--format-version", "1"]).output().context("cargo metadata")?;
     ensure!(output.status.success(), "cargo metadata failed: {}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).context("what cargo metadata printed")
+    serde_json::from_slice(&output.stdout).context("parsing the output of cargo metadata")
 }
 
 /// The direct dependencies of the libraries, without test dependencies, at the currently resolved

@@ -92,5 +92,5 @@ fn main() -> anyhow::Result<ExitCode> {
 /// The folder of the workspace's `Cargo.toml`.
 fn workspace_root() -> anyhow::Result<PathBuf> {
     let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
-    Ok(xtask.parent().context("the xtask crate lies outside a workspace")?.to_owned())
+    Ok(xtask.parent().context("the xtask crate is not in a workspace")?.to_owned())
 }

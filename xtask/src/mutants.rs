@@ -91,7 +91,7 @@ pub(crate) fn run(root: &Path, args: &Args) -> anyhow::Result<ExitCode> {
     let equivalents = Equivalents::read(&root.join("xtask/equivalent-mutants.txt"))?;
     let folders: Vec<_> = libraries().map(|(_, folder)| folder).collect();
     let foreign = equivalents.foreign(&folders);
-    ensure!(foreign.is_empty(), "listed as equivalent, and in no library: {}", foreign.join(", "));
+    ensure!(foreign.is_empty(), "listed as equivalent, but in no library: {}", foreign.join(", "));
     let wanted =
         |proof: &&Proof| args.crates.is_empty() || args.crates.iter().any(|name| name == proof.library);
     println!("seed {}, {} mutants per crate", args.seed, args.per_crate);

@@ -58,7 +58,7 @@ pub(crate) fn run_into(
 
     let mut tally = Tally::default();
     for stream in [from_stdout, from_stderr] {
-        let counted = stream.map_err(|_| anyhow::anyhow!("reading the output of {name} broke off"))?;
+        let counted = stream.map_err(|_| anyhow::anyhow!("reading the output of {name} failed"))?;
         tally.add(&counted.with_context(|| format!("passing on the output of {name}"))?);
     }
     Ok(Outcome { tally, success: status.success() })

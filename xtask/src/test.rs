@@ -67,7 +67,7 @@ pub(crate) fn run(root: &Path, args: &Args) -> anyhow::Result<ExitCode> {
     let lacking = |step| missing.iter().find(|missing| missing.needed_by.contains(&step));
     if lacking(Step::Tests).is_none() && !compile(root, args.quick)? {
         // The runner reports the error again, and counts it.
-        println!("not everything compiles");
+        println!("the workspace does not compile");
     }
     let mut without = Vec::new();
     for (step, packages) in [

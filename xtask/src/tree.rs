@@ -38,13 +38,13 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<ExitCode> {
         .output()
         .context("cargo tree could not be started")?;
     ensure!(output.status.success(), "cargo tree failed: {}", String::from_utf8_lossy(&output.stderr));
-    let tree = String::from_utf8(output.stdout).context("cargo tree printed something that is no text")?;
+    let tree = String::from_utf8(output.stdout).context("the output of cargo tree is not UTF-8")?;
 
     let crates = names(&tree);
     let foreign: Vec<_> = FORBIDDEN.into_iter().filter(|name| crates.contains(name)).collect();
-    println!("dm-core and what it needs: {} crates of at most {MOST}", crates.len());
+    println!("dm-core and its dependencies: {} crates of at most {MOST}", crates.len());
     for name in &foreign {
-        println!("dm-core must not need {name}");
+        println!("dm-core must not depend on {name}");
     }
     let good = crates.len() <= MOST && foreign.is_empty();
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -103,13 +103,13 @@ fn on_a_thread<H: Harness>(limit: Duration, case: impl AsyncFnOnce(World<H>) + S
         let _running = running;
         examined.on_this_thread();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-        let runtime = runtime.expect("the machine gives threads");
+        let runtime = runtime.expect("a thread can be started");
         runtime.block_on(async { case(World::new().await).await });
     };
-    let case = thread::Builder::new().name(name).spawn(work).expect("the machine gives threads");
+    let case = thread::Builder::new().name(name).spawn(work).expect("a thread can be started");
     if ended.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
         panic!(
-            "the case did not end within {limit:?}: the store does not answer, or says without end that there is more"
+            "the case did not end within {limit:?}: the store does not answer, or always says that there is more"
         );
     }
     if let Err(failure) = case.join() {

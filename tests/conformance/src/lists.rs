@@ -43,10 +43,10 @@ pub async fn check(store: &impl Store, people: u64, messages: u64, last: Last) {
         batch.push(AppendMessage { at: at(when), ..append(n, 0, id) }.into());
         *newest.get_mut(usize::try_from(n - 1).expect("one of them")).expect("one of them") = Some(at(when));
         if batch.len() >= BATCH {
-            store.commit(std::mem::take(&mut batch)).await.expect("it is committed");
+            store.commit(std::mem::take(&mut batch)).await.expect("the batch is committed");
         }
     }
-    store.commit(batch).await.expect("it is committed");
+    store.commit(batch).await.expect("the batch is committed");
 
     let mut expected: Vec<Listed> = (1..=people).map(conversation).zip(newest).collect();
     expected.sort_by_key(|(id, at)| Reverse((*at, *id)));
@@ -55,7 +55,7 @@ pub async fn check(store: &impl Store, people: u64, messages: u64, last: Last) {
         let wrong = listed.iter().zip(&expected).position(|(listed, expected)| listed != expected);
         assert!(
             listed == expected,
-            "in pages of {limit}: {} of {} conversations, the first that is wrong at {wrong:?}",
+            "in pages of {limit}: {} of {} conversations, the first wrong one at {wrong:?}",
             listed.len(),
             expected.len()
         );
@@ -73,6 +73,6 @@ async fn pages(store: &impl Store, limit: usize, people: usize) -> Vec<Listed> {
         let Some(last) = page.last() else { return listed };
         after = Some(ConversationCursor { last_activity: last.last_activity, id: last.conversation.id });
         listed.extend(page.iter().map(|state| (state.conversation.id, state.last_activity)));
-        assert!(listed.len() <= people, "in pages of {limit}: more than the {people} that there are");
+        assert!(listed.len() <= people, "in pages of {limit}: more than the {people} that exist");
     }
 }

@@ -10,7 +10,7 @@ macro_rules! must_be {
         match (&$said, &$must) {
             (said, must) => if *said != *must {
                 let about = format!($($about)+);
-                panic!("{about}\nthe store says {said:?}\n    it must be {must:?}")
+                panic!("{about}\nthe store answers {said:?}\n        expected {must:?}")
             }
         }
     };

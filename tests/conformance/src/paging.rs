@@ -16,15 +16,15 @@ pub(crate) async fn to_the_head(store: &impl Store, mut query: InboxQuery) -> Re
     let mut entries = Vec::new();
     for _ in 0..PAGES {
         let page = store.inbox(query.clone()).await;
-        let mut page = page.map_err(|error| format!("the inbox is not read: {error:?}"))?;
+        let mut page = page.map_err(|error| format!("the inbox cannot be read: {error:?}"))?;
         entries.append(&mut page.entries);
         if page.through >= page.head {
             return Ok(InboxPage { entries, ..page });
         }
         if page.through <= query.after {
-            return Err(format!("a page after {} that does not move on: {page:?}", query.after));
+            return Err(format!("the page after {} does not move on: {page:?}", query.after));
         }
         query.after = page.through;
     }
-    Err(format!("{PAGES} pages, and the head of the inbox is not reached: {query:?}"))
+    Err(format!("the head of the inbox is not reached within {PAGES} pages: {query:?}"))
 }

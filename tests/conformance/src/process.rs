@@ -57,7 +57,7 @@ impl Process {
         set(&mut command);
         // The child shares the standard error of its parent, so that its panics are shown.
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.spawn().expect("the machine gives processes");
+        let mut child = command.spawn().expect("a child process can be started");
         let reports = BufReader::new(child.stdout.take().expect("a pipe")).lines();
         let orders = child.stdin.take().expect("a pipe");
         Self { child, reports, orders }
@@ -83,7 +83,7 @@ impl Process {
     /// successfully before.
     pub(crate) fn end(&mut self) -> bool {
         let ended = self.child.kill().and_then(|()| self.child.wait());
-        !ended.expect("one's own child can be killed").success()
+        !ended.expect("a child process can be killed").success()
     }
 }
 
@@ -111,7 +111,7 @@ pub(crate) fn end_when_stuck() {
         loop {
             let reported = REPORTED.load(Ordering::SeqCst);
             if before == Some(reported) {
-                eprintln!("a child process has reported nothing for {PATIENCE:?}");
+                eprintln!("a child process made no report for {PATIENCE:?}");
                 std::process::exit(1);
             }
             before = Some(reported);

@@ -77,7 +77,7 @@ impl<H: Harness> World<H> {
         let line = Location::caller();
         async move {
             let page = read(line, &query, self.store().history(query).await);
-            page.unwrap_or_else(|| panic!("{line}: {query:?}\nfinds no conversation"))
+            page.unwrap_or_else(|| panic!("{line}: {query:?}\nreturns no conversation"))
         }
     }
 
@@ -188,12 +188,12 @@ impl<H: Harness> World<H> {
         match self.harness().open().await {
             Ok(store) => Some(store),
             Err(error) if error.kind() == StoreErrorKind::Locked => None,
-            Err(error) => panic!("neither opened nor locked: {error:?}"),
+            Err(error) => panic!("the second handle is neither opened nor refused as locked: {error:?}"),
         }
     }
 }
 
 /// The answer of a read that must succeed.
 fn read<T>(line: Line, query: &impl Debug, answer: Result<T, StoreError>) -> T {
-    answer.unwrap_or_else(|error| panic!("{line}: {query:?}\nis not read: {error:?}"))
+    answer.unwrap_or_else(|error| panic!("{line}: {query:?}\ncannot be read: {error:?}"))
 }

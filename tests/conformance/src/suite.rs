@@ -15,12 +15,12 @@
 macro_rules! suite {
     ($harness:ty) => {
         const _: () =
-            assert!(<$harness as $crate::Harness>::REOPENS, "say why in the suite: `reopen = \"…\"`");
+            assert!(<$harness as $crate::Harness>::REOPENS, "give the reason in the suite: `reopen = \"…\"`");
         $crate::__table! { __tests($harness, ()) }
     };
     ($harness:ty, reopen = $reason:literal) => {
         const _: () =
-            assert!(!<$harness as $crate::Harness>::REOPENS, "a store that reopens leaves nothing out");
+            assert!(!<$harness as $crate::Harness>::REOPENS, "a store that reopens runs all cases");
         $crate::__table! { __tests($harness, ($reason)) }
     };
 }

@@ -101,7 +101,7 @@ fn commit_all(
             start.wait().await;
             let answer = store.commit(batch.clone()).await;
             outcomes.push(answer.unwrap_or_else(|error| {
-                panic!("{line}: {batch:?}\nis not committed beside others: {error:?}")
+                panic!("{line}: {batch:?}\ncannot be committed at the same time as others: {error:?}")
             }));
         }
         outcomes
@@ -111,7 +111,7 @@ fn commit_all(
 async fn joined<T>(line: Line, tasks: Vec<JoinHandle<T>>) -> Vec<T> {
     let mut all = Vec::new();
     for task in tasks {
-        all.push(task.await.unwrap_or_else(|_| panic!("{line}: a task did not commit")));
+        all.push(task.await.unwrap_or_else(|_| panic!("{line}: a task failed to commit")));
     }
     all
 }

@@ -86,7 +86,7 @@ impl<H: Harness> World<H> {
         async move {
             match self.one_from(line, write.clone()).await {
                 Outcome::Refused(refusal) => refusal,
-                outcome => panic!("{line}: {write:?}\nis not refused but answered {outcome:?}"),
+                outcome => panic!("{line}: {write:?}\nis not refused. Its outcome: {outcome:?}"),
             }
         }
     }
@@ -106,11 +106,11 @@ impl<H: Harness> World<H> {
     pub(crate) async fn commit_from(&self, line: Line, batch: Vec<Write>) -> Vec<Outcome> {
         let outcomes = self.store().commit(batch.clone()).await;
         let outcomes =
-            outcomes.unwrap_or_else(|error| panic!("{line}: {batch:?}\nis not committed: {error:?}"));
+            outcomes.unwrap_or_else(|error| panic!("{line}: {batch:?}\ncannot be committed: {error:?}"));
         assert_eq!(
             outcomes.len(),
             batch.len(),
-            "{line}: another number of outcomes than of writes, of {batch:?}"
+            "{line}: the number of outcomes is not the number of writes: {batch:?}"
         );
         outcomes
     }
@@ -151,12 +151,12 @@ impl<H: Harness> World<H> {
         let query = HistoryQuery { reader, conversation, range, limit: 100_000, max_bytes: usize::MAX };
         async move {
             let page = self.store().history(query).await;
-            page.unwrap_or_else(|error| panic!("{line}: {query:?}\nis not read: {error:?}"))
+            page.unwrap_or_else(|error| panic!("{line}: {query:?}\ncannot be read: {error:?}"))
         }
     }
 }
 
 /// Fails a case whose write got the outcome of another kind of write.
 pub(crate) fn other_outcome(line: Line, write: &Write, outcome: &Outcome) -> ! {
-    panic!("{line}: {write:?}\nis answered with another write's outcome: {outcome:?}")
+    panic!("{line}: {write:?}\nis answered with an outcome of another kind of write: {outcome:?}")
 }

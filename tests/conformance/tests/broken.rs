@@ -30,8 +30,8 @@ fn every_defect_is_caught_by_its_own_clause_and_every_case_catches_one() {
     let own = found.iter().filter(|(kind, caught)| caught.contains_key(kind.module)).count();
     // The test runner shows captured output of failing tests only, so this writes past the capture.
     std::io::stdout().write_all(table(&found, own).as_bytes()).unwrap();
-    assert_eq!(own, found.len(), "see the table for the defects that their own clause did not catch");
-    assert!(idle.is_empty(), "a case that catches nothing may as well examine nothing: {idle:?}");
+    assert_eq!(own, found.len(), "the table has the defects that their own clause did not catch");
+    assert!(idle.is_empty(), "these cases catch no defect: {idle:?}");
 }
 
 /// The names of the cases that catch a defect, by module.

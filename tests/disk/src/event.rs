@@ -63,7 +63,7 @@ fn next(record: &[u8]) -> Option<(Event, &[u8])> {
         b'U' => Event::Removed(path(one)),
         b'R' => Event::Renamed(path(one), path(two)),
         b'L' => Event::Linked(path(one), path(two)),
-        other => panic!("no kind of record: {other}"),
+        other => panic!("unknown kind of record: {other}"),
     };
     Some((event, rest))
 }

@@ -49,15 +49,15 @@ pub async fn nearly_full<H: DiskHarness>(test: &str) {
             break outcomes;
         }
         sent += 1;
-        assert!(sent < NOTICED_WITHIN, "the reserve is used up");
+        assert!(sent < NOTICED_WITHIN, "the store wrote into its reserve");
     };
     assert!(matches!(outcomes[0], Outcome::Acknowledged(_)), "{outcomes:?}");
     assert!(matches!(outcomes[1], Outcome::Refused(Refusal::NoRoom)), "{outcomes:?}");
     assert!(matches!(outcomes[2], Outcome::DeviceRegistered { .. }), "{outcomes:?}");
     assert!(matches!(outcomes[3], Outcome::Expired { .. }), "{outcomes:?}");
     assert_eq!(store.status().room, Room::Low);
-    assert_eq!(store.status().availability, Availability::Open, "the engine was not touched");
-    assert_eq!(messages(&store).await, sent, "reads go on");
+    assert_eq!(store.status().availability, Availability::Open, "the engine was not called");
+    assert_eq!(messages(&store).await, sent, "reads are served");
 
     disk.make_room();
     for attempt in 1.. {
@@ -65,7 +65,7 @@ pub async fn nearly_full<H: DiskHarness>(test: &str) {
         if matches!(outcomes[0], Outcome::MessageAppended(_)) {
             break;
         }
-        assert!(attempt < NOTICED_WITHIN, "room is not noticed");
+        assert!(attempt < NOTICED_WITHIN, "the store does not notice the free space");
     }
     assert_eq!(store.status().room, Room::Enough);
     drop(store);
@@ -117,7 +117,7 @@ pub async fn full<H: DiskHarness>(test: &str) {
     let fate = oracle.judge(&store).await.unwrap();
     assert!(
         fate == Fate::Absent || refused == StoreErrorKind::OutcomeUnknown,
-        "{refused:?}, and it is there"
+        "{refused:?}, although the batch is stored"
     );
     for _ in 0..20 {
         let outcomes = store.commit(oracle.ask()).await.unwrap();
@@ -126,5 +126,5 @@ pub async fn full<H: DiskHarness>(test: &str) {
     assert_eq!(store.status().availability, Availability::Open);
     drop(store);
     oracle.judge(&H::open(&path, 0).unwrap()).await.unwrap();
-    println!("{before} batches, then {refused:?}; the batch is {fate:?}; 20 more after room was made");
+    println!("{before} batches, then {refused:?}; the batch is {fate:?}; 20 more once there was space");
 }

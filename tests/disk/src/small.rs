@@ -89,5 +89,5 @@ pub(crate) fn cannot_run(test: &str, why: &str) {
     // The test runner hides captured output of passed tests, so this writes past the capture.
     let mut stderr = std::io::stderr();
     writeln!(stderr, "not run: {test}: {why}").unwrap();
-    assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "with CI=true every test must run");
+    assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "with CI=true all tests must run");
 }

@@ -172,7 +172,7 @@ impl Device {
         let inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
         anyhow::ensure!(inbox.positions.is_sorted(), "positions went back: {:?}", inbox.positions);
         let texts: BTreeMap<_, _> = inbox.messages.iter().cloned().collect();
-        anyhow::ensure!(texts.len() == inbox.messages.len(), "a message came twice");
+        anyhow::ensure!(texts.len() == inbox.messages.len(), "a message arrived twice");
         Ok(texts)
     }
 

@@ -83,7 +83,7 @@ mod tests {
         let mut said = String::new();
         let mut output = child.stdout.take().expect("a pipe");
         output.read_to_string(&mut said).expect("text");
-        assert!(!child.wait().expect("it ended").success(), "it was to be killed");
+        assert!(!child.wait().expect("it ended").success(), "the child must be killed");
         while folder.exists() {
             std::thread::yield_now();
         }

@@ -38,7 +38,7 @@ pub(crate) struct Claim {
 /// The folder of a kind of server. Its name contains the user and the version.
 pub(crate) fn folder(name: &str) -> PathBuf {
     let folder = std::env::temp_dir().join(format!("dm-test-{name}"));
-    std::fs::create_dir_all(&folder).expect("the temporary folder takes another");
+    std::fs::create_dir_all(&folder).expect("a folder can be made in the temporary folder");
     folder
 }
 
@@ -87,7 +87,7 @@ pub(crate) fn unique() -> u64 {
 pub(crate) fn give(folder: &Path, to: &str) {
     if user() == ROOT {
         let owned = Command::new("chown").arg("-R").arg(to).arg(folder).status();
-        assert!(owned.is_ok_and(|status| status.success()), "there is no user named {to}");
+        assert!(owned.is_ok_and(|status| status.success()), "the user {to} does not exist");
     }
 }
 

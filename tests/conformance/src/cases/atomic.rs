@@ -42,9 +42,9 @@ pub async fn a_reader_never_sees_half_a_batch<H: Harness>(world: World<H>) {
     world
         .during([batches], async || {
             let messages = world.inbox(&who(2)).await.entries.len() - 1;
-            must_be!(messages % 8, 0, "an inbox in the middle of a batch");
+            must_be!(messages % 8, 0, "an inbox with a part of a batch");
             let messages = world.history(user(1), conversation(1)).await.unwrap().messages.len();
-            must_be!(messages % 8, 0, "a conversation in the middle of a batch");
+            must_be!(messages % 8, 0, "a conversation with a part of a batch");
         })
         .await;
 }

@@ -154,7 +154,7 @@ pub async fn forgetting_a_device_keeps_one_whose_name_begins_alike<H: Harness>(w
     must_be!(listed, ["phone2", "phon"]);
     for name in ["phone2", "phon"] {
         must_be!(world.cursor(&on(2, name)).await, 1, "the cursor of {name}");
-        must_be!(world.pending(&on(2, name)).await, [2, 4], "what is pending for {name}");
+        must_be!(world.pending(&on(2, name)).await, [2, 4], "the entries pending for {name}");
     }
 }
 

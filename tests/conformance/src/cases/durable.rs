@@ -148,7 +148,7 @@ pub async fn each_commit_is_synced_before_it_is_answered<H: Harness>(world: Worl
     for write in writes {
         world.done(write.clone()).await;
         let now = world.harness().syncs();
-        assert!(now > Some(synced), "{write:?} is answered after {synced} syncs, as before it");
+        assert!(now > Some(synced), "{write:?} was answered without a sync, after {synced} earlier ones");
         synced = now.unwrap_or_default();
     }
 }

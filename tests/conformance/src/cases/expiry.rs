@@ -53,7 +53,7 @@ pub async fn a_step_removes_no_more_than_its_limit<H: Harness>(world: World<H>) 
         if !more {
             break;
         }
-        assert!(steps < 20, "there are always more");
+        assert!(steps < 20, "the steps do not end");
     }
     must_be!(gone, 8);
     must_be!(seqs(&world.inbox(&who(1)).await.entries), [5]);

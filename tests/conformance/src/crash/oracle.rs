@@ -101,7 +101,7 @@ impl Oracle {
         for (write, found) in writes.iter().zip(digests) {
             let allowed = self.model.apply(write);
             if !allowed.iter().any(|allowed| digest(allowed) == *found) {
-                return Err(format!("batch {n}: {write:?}\nwas answered other than {allowed:?}"));
+                return Err(format!("batch {n}: {write:?}\nhas an outcome that is not allowed. Allowed: {allowed:?}"));
             }
         }
         (self.done, self.asked) = (n, false);
@@ -140,7 +140,7 @@ impl Oracle {
         }
         agrees(&with, store).await.map_err(|other| {
             format!(
-                "after {} answered batches, with neither all nor nothing of the next:\n{difference}\nand\n{other}",
+                "after {} answered batches, the next one is stored in part:\nwithout it: {difference}\nwith it: {other}",
                 self.done
             )
         })?;
@@ -167,7 +167,7 @@ impl Oracle {
                 Err(what) => difference = what,
             }
         }
-        Err(format!("it is as it was after no batch; after the last: {difference}"))
+        Err(format!("the state is that after no batch; compared with the last one: {difference}"))
     }
 }
 

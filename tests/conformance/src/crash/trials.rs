@@ -75,7 +75,7 @@ pub fn run<H: CrashHarness>(test: &str, trials: u64, seconds: u64) {
         return;
     }
     let number = |name, default| match std::env::var(name) {
-        Ok(value) => value.parse().unwrap_or_else(|_| panic!("{name} is a number, not {value}")),
+        Ok(value) => value.parse().unwrap_or_else(|_| panic!("{name} must be a number, not {value}")),
         Err(_) => default,
     };
     let trials = number("DM_CRASH_TRIALS", trials);
@@ -99,7 +99,7 @@ pub fn run<H: CrashHarness>(test: &str, trials: u64, seconds: u64) {
                 let committed = matches!(point, Point::Held(_)) && oracle.shows();
                 runtime.block_on(async {
                     let store =
-                        harness.open().await.map_err(|error| format!("it does not open: {error:?}"))?;
+                        harness.open().await.map_err(|error| format!("the store does not open: {error:?}"))?;
                     match oracle.judge(&store).await? {
                         Fate::Absent if committed => Err("a batch was committed and is gone".to_owned()),
                         fate => Ok(fate),

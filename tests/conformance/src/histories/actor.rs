@@ -110,7 +110,7 @@ impl<S: Store> Actor<S> {
                 (send.id, send.at) = (self.id(), self.now());
             }
         }
-        panic!("{ATTEMPTS} attempts at one send, and none was answered: {sends:?}");
+        panic!("none of {ATTEMPTS} attempts at one send was answered: {sends:?}");
     }
 
     fn message(&mut self, conversation: ConversationId) -> AppendMessage {

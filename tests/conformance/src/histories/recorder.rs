@@ -53,7 +53,7 @@ impl<S: Store> Recorder<S> {
             }
         }
         if let Answer::Done(outcomes) = &answer {
-            assert_eq!(outcomes.len(), writes.len(), "another number of outcomes than of writes");
+            assert_eq!(outcomes.len(), writes.len(), "the number of outcomes is not the number of writes");
         }
         Call { asked, answered: self.moment(), writes, answer }
     }

@@ -34,7 +34,7 @@ pub async fn opening_expiring_and_acknowledging_at_once<H: Harness>(world: World
 async fn rounds<H: Harness>(world: World<H>, plan: Plan) {
     let number = |name| {
         let value = std::env::var(name).ok()?;
-        Some(value.parse::<u64>().unwrap_or_else(|_| panic!("{name} is a number, not {value}")))
+        Some(value.parse::<u64>().unwrap_or_else(|_| panic!("{name} must be a number, not {value}")))
     };
     let seed = number("DM_SEED").unwrap_or(1);
     let mut world = Some(world);

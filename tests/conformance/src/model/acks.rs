@@ -46,7 +46,7 @@ impl Model {
         }
         marks.remove(&0);
 
-        let device = self.registered(&write.who).expect("it was a moment ago");
+        let device = self.registered(&write.who).expect("the device was found above");
         let before = device.cursor;
         device.marks.extend(marks);
         if let AckTarget::UpTo(seq) = write.target {

@@ -81,5 +81,5 @@ fn equal<T: PartialEq + Debug>(
 }
 
 fn not_read(what: &str, query: &impl Debug, error: &StoreError) -> String {
-    format!("{what} {query:?}\nis not read: {error:?}")
+    format!("{what} {query:?}\ncannot be read: {error:?}")
 }

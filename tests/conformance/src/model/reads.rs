@@ -87,7 +87,7 @@ impl Model {
         let (head, floor) = (person.head, person.floor());
         if (page.head.get(), page.floor.get()) != (head, floor) {
             return Err(format!(
-                "head and floor are {} and {}, not {head} and {floor}",
+                "head and floor are {} and {}, expected {head} and {floor}",
                 page.head, page.floor
             ));
         }
@@ -96,18 +96,18 @@ impl Model {
         let fits = fitting(shown.iter().map(|entry| entry.cost()), query.limit, query.max_bytes);
         let count = page.entries.len();
         if count > fits || !page.entries.iter().zip(&shown).all(|(found, expected)| found == *expected) {
-            return Err(format!("expected {:?} and at most {fits} of them", shown));
+            return Err(format!("expected at most {fits} of the first entries of {:?}", shown));
         }
         let last = page.entries.last().map_or(after, |entry| entry.seq.get());
         let through = page.through.get();
         let next = shown.get(count).map_or(head + 1, |entry| entry.seq.get());
         if through < last || through >= next {
-            return Err(format!("the page goes through {through}, not {last} to {}", next - 1));
+            return Err(format!("the page goes through {through}, expected {last} to {}", next - 1));
         }
         let early = if count == fits && fits < shown.len() { false } else { through < head };
         let left_out = (through - after).saturating_sub(count as u64) > 0;
         if early && !left_out {
-            return Err(format!("the page ends at {through} and leaves nothing out; {shown:?}"));
+            return Err(format!("the page ends at {through} without a reason, expected {shown:?}"));
         }
         Ok(())
     }

@@ -39,14 +39,14 @@ impl Model {
         };
         let to_tell = self.untold.len().min(write.limit);
         if appended.len() != to_tell {
-            return Err(format!("expected {to_tell} peers to be told"));
+            return Err(format!("expected that {to_tell} peers are told"));
         }
         for told in appended {
             let Event::Notice(Notice::PeerKeyChanged(record)) = &told.entry.event else {
-                return Err("expected notices of keys only".to_owned());
+                return Err("expected only notices of keys".to_owned());
             };
             let Some(expected) = self.tell(record.user, told.user, write) else {
-                return Err(format!("{:?} was told already, or has nothing to be told", told.user));
+                return Err(format!("{:?} was told before, or has no new key to be told of", told.user));
             };
             if !same_notification(&expected, told) {
                 return Err(format!("expected {expected:?}"));
@@ -75,7 +75,7 @@ impl Model {
             {
                 Ok(())
             }
-            _ => Err(format!("expected up to {} entries to expire, and more", write.limit)),
+            _ => Err(format!("expected that at most {} entries expire, and that there are more", write.limit)),
         }
     }
 
@@ -93,7 +93,7 @@ impl Model {
             let (from, old) = (person.floor(), person.old(write.before) as u64);
             if *floor < from || *floor > from + old {
                 return Err(format!(
-                    "the inbox of {user:?} was expired from {from} to {floor}; {old} were old"
+                    "the floor of the inbox of {user:?} moved from {from} to {floor}, and {old} entries were old enough"
                 ));
             }
             removed += floor - from;
@@ -102,7 +102,7 @@ impl Model {
         if removed == *entries as u64 {
             Ok(())
         } else {
-            Err(format!("{removed} entries were removed, not {entries} as was said"))
+            Err(format!("{removed} entries were removed, and the outcome says {entries}"))
         }
     }
 }

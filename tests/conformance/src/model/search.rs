@@ -32,7 +32,7 @@ impl Search {
     pub fn from_env() -> Self {
         let number = |name| {
             let value = std::env::var(name).ok()?;
-            Some(value.parse::<u64>().unwrap_or_else(|_| panic!("{name} is a number, not {value}")))
+            Some(value.parse::<u64>().unwrap_or_else(|_| panic!("{name} must be a number, not {value}")))
         };
         let cases = number("DM_CASES").unwrap_or(256);
         Self {
@@ -89,7 +89,7 @@ pub fn search<H: Harness>(runtime: &Handle, search: Search) -> Result<(), Box<Fo
         Ok(()) => Ok(()),
         Err(TestError::Fail(reason, (_, steps, _))) => {
             let (mut script, mut difference) =
-                (Script(steps), Difference { step: 0, what: format!("not a second time: {reason}") });
+                (Script(steps), Difference { step: 0, what: format!("it failed once and not again: {reason}") });
             if let Some(again) = fails::<H>(runtime, &script) {
                 difference = again;
                 while let Some(shorter) = shorter::<H>(runtime, &script) {

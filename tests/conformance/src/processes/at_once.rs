@@ -37,7 +37,7 @@ pub(super) async fn trial<H: CrashHarness>(test: &str) -> Result<Verdict, String
     let harness = H::fresh().await;
     let store = harness.open().await.map_err(|error| format!("the store does not open: {error:?}"))?;
     let opened = store.commit(vec![open(1, 1, 2)]).await;
-    opened.map_err(|error| format!("it is not committed: {error:?}"))?;
+    opened.map_err(|error| format!("the first batch cannot be committed: {error:?}"))?;
     let Some(mut other) = Other::start(&harness, test)? else { return Ok(Verdict::OneProcess) };
     let mut numbers = BTreeMap::new();
     for n in 1..=ROUNDS {
@@ -47,7 +47,7 @@ pub(super) async fn trial<H: CrashHarness>(test: &str) -> Result<Verdict, String
         let theirs = other.answer()?;
         fits(n, &ours, &theirs, &mut numbers)?;
     }
-    dense(&store).await.map_err(|what| format!("as the parent reads it, {what}"))?;
+    dense(&store).await.map_err(|what| format!("read by the parent: {what}"))?;
     other.checks("look")?;
     Ok(Verdict::Kept)
 }
@@ -59,7 +59,7 @@ pub(super) async fn round(store: &impl Store, side: Side, n: u64) -> Result<Stri
     let batch: Vec<Write> =
         vec![append(1, 1 + number % 2, number).into(), same.into(), open(1_000 + number, 5, 10 + n)];
     let outcomes =
-        store.commit(batch).await.map_err(|error| format!("round {n} is not committed: {error:?}"))?;
+        store.commit(batch).await.map_err(|error| format!("round {n} cannot be committed: {error:?}"))?;
     match outcomes.as_slice() {
         [
             Outcome::MessageAppended(own),
@@ -82,17 +82,17 @@ fn fits(n: u64, ours: &str, theirs: &str, numbers: &mut BTreeMap<String, u64>) -
     let words = |answer: &str| answer.split(' ').map(str::to_owned).collect::<Vec<_>>();
     let (ours, theirs) = (words(ours), words(theirs));
     let wrong =
-        |what| Err(format!("in round {n}, {what}: the parent was answered {ours:?}, the child {theirs:?}"));
+        |what| Err(format!("in round {n}, {what}: the parent's answers are {ours:?}, the child's {theirs:?}"));
     let (
         [our_number, our_same @ .., our_opening, our_created],
         [their_number, their_same @ .., their_opening, their_created],
     ) = (ours.as_slice(), theirs.as_slice())
     else {
-        return wrong("an answer is another");
+        return wrong("an answer is missing or of another kind");
     };
     let ([our_id, our_place, our_first], [their_id, their_place, their_first]) = (our_same, their_same)
     else {
-        return wrong("an answer is another");
+        return wrong("an answer is missing or of another kind");
     };
     if [our_number, their_number, our_place]
         .into_iter()
@@ -101,10 +101,10 @@ fn fits(n: u64, ours: &str, theirs: &str, numbers: &mut BTreeMap<String, u64>) -
         return wrong("a number is given twice");
     }
     if (our_id, our_place) != (their_id, their_place) || our_first == their_first {
-        return wrong("one send is not one message");
+        return wrong("one send became two messages");
     }
     if our_opening != their_opening || our_created == their_created {
-        return wrong("one pair is not one conversation");
+        return wrong("one pair has two conversations");
     }
     Ok(())
 }
@@ -117,12 +117,12 @@ pub(super) async fn dense(store: &impl Store) -> Result<(), String> {
         let page = paging::to_the_head(store, query).await?;
         let found: Vec<u64> = page.entries.iter().map(|entry| entry.seq.get()).collect();
         if found != (1..=entries).collect::<Vec<_>>() {
-            return Err(format!("the inbox of user {n} holds {found:?} of 1 to {entries}"));
+            return Err(format!("the inbox of user {n} has {found:?}, expected 1 to {entries}"));
         }
     }
     let range = HistoryRange::After(ServerSequence::ZERO);
     let query = HistoryQuery { reader: user(1), conversation: conversation(1), range, limit, max_bytes };
-    let page = store.history(query).await.map_err(|error| format!("history is not read: {error:?}"))?;
+    let page = store.history(query).await.map_err(|error| format!("history cannot be read: {error:?}"))?;
     let messages = page.unwrap_or_default().messages;
     let found: Vec<u64> = messages.iter().map(|message| message.sequence.get()).collect();
     let ids: std::collections::BTreeSet<_> = messages.iter().map(|message| message.id).collect();

@@ -44,7 +44,7 @@ async fn follow(store: &impl Store, order: &str) -> Result<String, String> {
     match (*what, numbers.as_slice()) {
         ("batch", [seed, n]) => {
             let outcomes = store.commit(batch(*seed, *n)).await;
-            Ok(digests(&outcomes.map_err(|error| format!("batch {n} is not committed: {error:?}"))?))
+            Ok(digests(&outcomes.map_err(|error| format!("batch {n} cannot be committed: {error:?}"))?))
         }
         ("judge", [seed, n]) => {
             Oracle::after(*seed, *n).judge(store).await?;

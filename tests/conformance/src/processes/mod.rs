@@ -63,7 +63,7 @@ pub fn run<H: CrashHarness>(test: &str) {
     match trial::<H>(test) {
         Ok(Verdict::Kept) => {}
         Ok(Verdict::OneProcess) => {
-            show("not proven: two processes at once; the store allows one process at a time");
+            show("not proven: two processes at the same time; the store allows only one");
         }
         Err(what) => panic!("two processes with one store: {what}"),
     }

@@ -33,7 +33,7 @@ impl Other {
         self.tell(order);
         match self.answer()?.as_str() {
             "fine" => Ok(()),
-            finding => Err(format!("as the child reads it, {finding}")),
+            finding => Err(format!("read by the child: {finding}")),
         }
     }
 }

@@ -27,11 +27,11 @@ pub(super) async fn trial<H: CrashHarness>(test: &str) -> Result<Verdict, String
             oracle.answered_as(&digests).map_err(|what| format!("the child's {what}"))?;
         } else {
             let outcomes = store.commit(batch).await;
-            let outcomes = outcomes.map_err(|error| format!("batch {n} is not committed: {error:?}"))?;
+            let outcomes = outcomes.map_err(|error| format!("batch {n} cannot be committed: {error:?}"))?;
             oracle.answered(&outcomes).map_err(|what| format!("the parent's {what}"))?;
         }
         if n % LOOKS == 0 {
-            oracle.judge(&store).await.map_err(|what| format!("as the parent reads it, {what}"))?;
+            oracle.judge(&store).await.map_err(|what| format!("read by the parent: {what}"))?;
             other.checks(&format!("judge {SEED} {n}"))?;
         }
     }

@@ -33,7 +33,7 @@ fn a_send_that_is_never_answered_is_given_up() {
 }
 
 #[tokio::test]
-#[should_panic(expected = "more than the 101 that there are")]
+#[should_panic(expected = "more than the 101 that exist")]
 async fn a_list_that_begins_anew_with_every_page_is_not_read_for_ever() {
     lists::check(&kind("a list begins anew with every page").store(), 101, 10, Last::default()).await;
 }

@@ -71,5 +71,5 @@ fn a_comparison_says_which_side_is_the_stores() {
     let cases = cases::<Forgetful>();
     let case = cases.iter().find(|case| case.name == "a_batch_is_there_after_reopening").unwrap();
     let text = text(catch_unwind(AssertUnwindSafe(|| case.run())).unwrap_err());
-    assert!(text.contains("the store says 0") && text.contains("it must be 3"), "{text}");
+    assert!(text.contains("the store answers 0") && text.contains("expected 3"), "{text}");
 }

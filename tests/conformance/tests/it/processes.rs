@@ -195,14 +195,14 @@ fn a_store_that_notices_the_other_process_passes() {
 fn a_store_that_numbers_from_what_its_process_knows_is_caught() {
     let name = test_path!(a_store_that_numbers_from_what_its_process_knows_is_caught);
     let found = trial::<LogHarness<AtReads>>(name).unwrap_err();
-    assert!(found.contains("was answered other than"), "{found}");
+    assert!(found.contains("has an outcome that is not allowed"), "{found}");
 }
 
 #[test]
 fn a_store_that_does_not_notice_the_other_process_is_caught() {
     let name = test_path!(a_store_that_does_not_notice_the_other_process_is_caught);
     let found = trial::<LogHarness<AtOpening>>(name).unwrap_err();
-    assert!(found.contains("was answered other than"), "{found}");
+    assert!(found.contains("has an outcome that is not allowed"), "{found}");
 }
 
 #[test]

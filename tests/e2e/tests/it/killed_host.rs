@@ -15,7 +15,7 @@ const EACH_PER_KILL: usize = 20;
 /// The number of kills: `DM_HOST_KILLS`, or 3.
 fn kills() -> usize {
     std::env::var("DM_HOST_KILLS")
-        .map_or(3, |kills| kills.parse().unwrap_or_else(|_| panic!("DM_HOST_KILLS is no number: {kills}")))
+        .map_or(3, |kills| kills.parse().unwrap_or_else(|_| panic!("DM_HOST_KILLS must be a number, not {kills}")))
 }
 
 /// The number of messages that each of the four devices sends.
@@ -47,7 +47,7 @@ async fn kill_and_compare(args: &[&str]) {
     let ana = Person::sign_in(&url, "Ana").await.unwrap();
     let bo = Person::sign_in(&url, "Bo").await.unwrap();
     let conversation = ana.open(&bo.key()).await.unwrap();
-    assert_eq!(bo.open(&ana.key()).await.unwrap(), conversation, "there is one, whoever opens it");
+    assert_eq!(bo.open(&ana.key()).await.unwrap(), conversation, "both open the same conversation");
 
     let mut devices = Vec::new();
     for (name, person, peer) in [("ana", &ana, &bo), ("bo", &bo, &ana)] {

@@ -203,7 +203,7 @@ async fn hear(socket: &mut Socket) -> Envelope {
         match socket.next().await.unwrap().unwrap() {
             Frame::Binary(bytes) => {
                 let envelope = Envelope::decode(bytes.as_ref()).unwrap();
-                assert_eq!(envelope.server_frame, None, "a client without hello is sent no 158");
+                assert_eq!(envelope.server_frame, None, "a client without a hello must not get field 158");
                 return envelope;
             }
             Frame::Ping(_) => socket.flush().await.unwrap(),
@@ -339,7 +339,7 @@ async fn events_and_requests_over_the_socket() {
             ask(&mut socket, Envelope { list_request: Some(ListRequest {}), ..request("3") }).await;
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(60), acknowledged).await.expect("it stays pending");
+    tokio::time::timeout(std::time::Duration::from_secs(60), acknowledged).await.expect("the entry is no longer pending");
 }
 
 fn request(id: &str) -> Envelope {

@@ -81,7 +81,7 @@ pub(super) fn launch(data: &Path, syncs: Syncs, port: Option<u16>) -> u32 {
         assert!(Instant::now() < end, "the server does not take connections");
         std::thread::park_timeout(Duration::from_millis(10));
     }
-    alive(data).expect("it was alive just now")
+    alive(data).expect("the server runs")
 }
 
 /// Sends a signal to processes, some of which may have ended.

@@ -36,7 +36,7 @@ pub async fn list_pages_join_to_the_whole<H: Harness>(world: World<H>) {
             let page = world.list(0, after, limit).await;
             assert!(page.len() <= limit, "{} of {limit}", page.len());
             let Some(last) = page.last() else { break };
-            assert!(all.len() < 7, "more than there are: {all:?}");
+            assert!(all.len() < 7, "more than exist: {all:?}");
             after = Some(last.cursor());
             all.extend(numbers(&page));
         }
