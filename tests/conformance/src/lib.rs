@@ -31,7 +31,7 @@
 //! the contract:
 //!
 //! ```text
-//! test never_reused::numbers_go_on_above_what_expired ... ok
+//! test never_reused::numbers_go_on_above_expired_entries ... ok
 //! ```
 //!
 //! A case that fails prints the clause that the store breaks, in the words of the contract.

@@ -43,7 +43,7 @@ pub async fn each_kind_of_write_answers_with_its_own_outcome<H: Harness>(world: 
 }
 
 /// Outcomes of one kind are told apart by their content, not by their variant.
-pub async fn each_append_of_a_batch_is_answered_in_its_place<H: Harness>(world: World<H>) {
+pub async fn each_append_of_a_batch_is_answered_in_order<H: Harness>(world: World<H>) {
     world.commit((1..=4).map(|n| open(n, 0, n)).collect()).await;
     let ids: Vec<u64> = (1..=32).collect();
     let outcomes = world.commit(ids.iter().map(|id| append(1 + id % 4, 0, *id).into()).collect()).await;

@@ -103,7 +103,7 @@ pub async fn a_user_without_conversations_announces_nothing<H: Harness>(world: W
 }
 
 /// The host was restarted after half of the peers were told.
-pub async fn what_is_left_to_announce_is_there_after_reopening<H: Harness>(mut world: World<H>) {
+pub async fn announcements_that_are_left_are_made_after_reopening<H: Harness>(mut world: World<H>) {
     peers(&world, 4).await;
     world.commit(vec![publish(0, 1, 5), announce(2, 6)]).await;
     world.reopen().await;

@@ -22,7 +22,7 @@ pub async fn fifty_tasks_lose_nothing_in_one_conversation<H: Harness>(world: Wor
 }
 
 /// Twenty conversations with one common user, whose inbox gets all messages.
-pub async fn conversations_that_meet_in_an_inbox_lose_nothing<H: Harness>(world: World<H>) {
+pub async fn conversations_with_a_common_user_lose_nothing<H: Harness>(world: World<H>) {
     world.commit((1..=20).map(|n| open(n, n, 0)).collect()).await;
     world.at_once((1..=40).map(|id| vec![append(1 + id % 20, 1 + id % 20, id).into()])).await;
     each_message_once(&world, 0, 40).await;
@@ -81,7 +81,7 @@ pub async fn keys_published_at_once_have_a_version_each<H: Harness>(world: World
 }
 
 /// Old entries of an inbox are removed while new ones are appended.
-pub async fn expiry_beside_appends_takes_only_what_is_old<H: Harness>(world: World<H>) {
+pub async fn expiry_beside_appends_removes_only_old_entries<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
     world.commit((2..=20).map(|id| append(1, 1, id).into()).collect()).await;
     let appends = (21..=40).map(|id| vec![append(1, 1, id).into()]);

@@ -68,7 +68,7 @@ pub async fn the_parts_of_a_page_fit_together<H: Harness>(world: World<H>) {
 }
 
 /// Each batch appends a message to both conversations: a list shows them with equal heads.
-pub async fn the_conversations_of_a_list_are_of_one_moment<H: Harness>(world: World<H>) {
+pub async fn the_conversations_of_a_list_are_from_one_state<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 0), open(2, 2, 0)]).await;
     let both =
         (1..=30).map(|id| vec![append(1, 0, id * 2).into(), append(2, 0, id * 2 + 1).into()]).collect();
@@ -80,7 +80,7 @@ pub async fn the_conversations_of_a_list_are_of_one_moment<H: Harness>(world: Wo
 }
 
 /// The same while batches of 300 writes change the list.
-pub async fn the_conversations_of_a_list_beside_large_batches_are_of_one_moment<H: Harness>(world: World<H>) {
+pub async fn the_conversations_of_a_list_beside_large_batches_are_from_one_state<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 0), open(2, 2, 0)]).await;
     let batch = |from| (1..=300).map(move |id| append(1 + id % 2, 0, from + id).into()).collect();
     let look = async || {
@@ -92,7 +92,7 @@ pub async fn the_conversations_of_a_list_beside_large_batches_are_of_one_moment<
 
 /// Each batch forgets one of two devices, registers it again, and moves both cursors to its
 /// message.
-pub async fn the_devices_of_a_user_are_of_one_moment<H: Harness>(world: World<H>) {
+pub async fn the_devices_of_a_user_are_from_one_state<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), register(on(2, "a")), register(on(2, "b"))]).await;
     let batch = |id: u64| {
         let other = on(2, if id.is_multiple_of(2) { "a" } else { "b" });
@@ -109,7 +109,7 @@ pub async fn the_devices_of_a_user_are_of_one_moment<H: Harness>(world: World<H>
 
 /// Each batch appends two messages and acknowledges two, so the number of pending entries stays the
 /// same.
-pub async fn the_depth_of_a_device_is_of_one_moment<H: Harness>(world: World<H>) {
+pub async fn the_depth_of_a_device_is_from_one_state<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), register(who(2)), append(1, 1, 1).into(), append(1, 1, 2).into()]).await;
     world.done(ack_up_to(who(2), 1)).await;
     let batch = |n: u64| {

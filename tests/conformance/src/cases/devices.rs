@@ -43,14 +43,14 @@ pub async fn a_user_has_no_more_devices_than_the_limit<H: Harness>(world: World<
 }
 
 /// All held entries are pending for it.
-pub async fn a_device_that_starts_at_the_oldest_is_shown_all_that_is_held<H: Harness>(world: World<H>) {
+pub async fn a_device_that_starts_at_the_oldest_is_shown_all_held_entries<H: Harness>(world: World<H>) {
     three_messages(&world).await;
     must_be!(cursor(world.done(register(who(2))).await), 0);
     must_be!(world.pending(&who(2)).await, [1, 2, 3, 4]);
 }
 
 /// Entries that expired before its registration are no gap for the device.
-pub async fn a_device_that_starts_at_the_oldest_starts_above_what_expired<H: Harness>(world: World<H>) {
+pub async fn a_device_that_starts_at_the_oldest_starts_above_expired_entries<H: Harness>(world: World<H>) {
     three_messages(&world).await;
     world.done(expire(3, 100)).await;
     must_be!(cursor(world.done(register(who(2))).await), 3);
@@ -58,7 +58,7 @@ pub async fn a_device_that_starts_at_the_oldest_starts_above_what_expired<H: Har
 }
 
 /// Only later entries are pending for it.
-pub async fn a_device_that_starts_now_is_shown_what_comes<H: Harness>(world: World<H>) {
+pub async fn a_device_that_starts_now_is_shown_later_entries<H: Harness>(world: World<H>) {
     three_messages(&world).await;
     must_be!(cursor(world.done(register_from(who(2), DeviceStart::Now, 8)).await), 4);
     world.append(append(1, 1, 4)).await;
@@ -73,7 +73,7 @@ pub async fn a_device_of_an_empty_inbox_starts_at_zero<H: Harness>(world: World<
 }
 
 /// For either start, expired entries are not pending.
-pub async fn a_device_of_an_inbox_of_which_all_expired_starts_at_its_head<H: Harness>(world: World<H>) {
+pub async fn a_device_starts_at_the_head_of_an_inbox_with_only_expired_entries<H: Harness>(world: World<H>) {
     three_messages(&world).await;
     world.done(expire(100, 100)).await;
     for (name, start) in [("a", DeviceStart::Oldest), ("b", DeviceStart::Now)] {
@@ -143,7 +143,7 @@ pub async fn devices_are_there_after_reopening<H: Harness>(mut world: World<H>) 
 }
 
 /// "phone" is forgotten; "phone2" and its acknowledgements stay.
-pub async fn forgetting_a_device_keeps_one_whose_name_begins_alike<H: Harness>(world: World<H>) {
+pub async fn forgetting_a_device_keeps_one_whose_name_has_it_as_a_prefix<H: Harness>(world: World<H>) {
     three_messages(&world).await;
     for name in ["phone", "phone2", "phon"] {
         let marks = ack_entries(on(2, name), [3]);

@@ -91,7 +91,7 @@ pub async fn messages_stay_in_their_conversation<H: Harness>(world: World<H>) {
 }
 
 /// New entries expire also in an inbox of which everything expired before.
-pub async fn what_comes_after_everything_expired_expires_too<H: Harness>(world: World<H>) {
+pub async fn new_entries_expire_after_all_old_ones_did<H: Harness>(world: World<H>) {
     queued_at(&world, [2, 3]).await;
     world.done(expire(100, 100)).await;
     for (id, time) in [(3, 101), (4, 102)] {
@@ -115,7 +115,7 @@ pub async fn the_largest_time_is_after_all_others<H: Harness>(world: World<H>) {
 }
 
 /// The entries of one inbox do not keep those of another.
-pub async fn one_inbox_does_not_keep_another<H: Harness>(world: World<H>) {
+pub async fn an_inbox_does_not_keep_entries_of_another<H: Harness>(world: World<H>) {
     queued_at(&world, [90, 2, 3]).await;
     world.done(open(2, 3, 4)).await;
     world.append(append(2, 3, 4)).await;
@@ -125,7 +125,7 @@ pub async fn one_inbox_does_not_keep_another<H: Harness>(world: World<H>) {
 }
 
 /// The clock jumped back after a step that found nothing old enough.
-pub async fn an_inbox_that_begins_before_the_others_expires_before_them<H: Harness>(world: World<H>) {
+pub async fn an_inbox_with_older_entries_than_the_others_expires_first<H: Harness>(world: World<H>) {
     world.done(open_from(1, who(1), 2, at(90))).await;
     must_be!(world.expire(expire(50, 100)).await, (0, false));
     world.done(open_from(2, who(3), 4, at(2))).await;
@@ -135,7 +135,7 @@ pub async fn an_inbox_that_begins_before_the_others_expires_before_them<H: Harne
 }
 
 /// The cursor does not move, so that the device learns of the gap.
-pub async fn a_devices_cursor_stays_below_what_expired<H: Harness>(world: World<H>) {
+pub async fn a_devices_cursor_stays_below_expired_entries<H: Harness>(world: World<H>) {
     queued_at(&world, [2, 3, 4, 5]).await;
     world.commit(vec![register(who(2)), ack_up_to(who(2), 1), expire(4, 100)]).await;
     must_be!(world.cursor(&who(2)).await, 1);
@@ -144,7 +144,7 @@ pub async fn a_devices_cursor_stays_below_what_expired<H: Harness>(world: World<
 }
 
 /// A device acknowledges an entry that has expired meanwhile.
-pub async fn what_expired_may_still_be_acknowledged<H: Harness>(world: World<H>) {
+pub async fn expired_entries_may_still_be_acknowledged<H: Harness>(world: World<H>) {
     queued_at(&world, [2, 3, 4, 5]).await;
     world.commit(vec![register(who(2)), expire(4, 100)]).await;
     let entries = world.ack(ack_entries(who(2), [1, 2])).await;
@@ -157,7 +157,7 @@ pub async fn what_expired_may_still_be_acknowledged<H: Harness>(world: World<H>)
 
 /// An acknowledgement that names an expired entry counts it, because the inbox once held it, and
 /// stores no mark. Only `UpTo` moves the cursor to an expired entry.
-pub async fn naming_what_expired_counts_and_changes_nothing<H: Harness>(world: World<H>) {
+pub async fn naming_an_expired_entry_counts_it_and_changes_nothing<H: Harness>(world: World<H>) {
     queued_at(&world, [2, 3, 4, 5]).await;
     world.commit(vec![register(who(2)), expire(4, 100)]).await;
     let before = world.snapshot().await;
@@ -180,7 +180,7 @@ pub async fn a_step_removes_a_thousand_entries<H: Harness>(world: World<H>) {
 }
 
 /// A mark above the cursor is removed together with its entry, and hides no other entry.
-pub async fn a_mark_on_what_expired_hides_nothing<H: Harness>(world: World<H>) {
+pub async fn a_mark_on_an_expired_entry_hides_nothing<H: Harness>(world: World<H>) {
     queued_at(&world, [2, 3, 4, 5]).await;
     world
         .commit(vec![register(who(2)), ack_up_to(who(2), 1), ack_entries(who(2), [3]), expire(4, 100)])

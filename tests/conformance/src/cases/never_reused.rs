@@ -7,7 +7,7 @@ use crate::reads::seqs;
 use crate::{Harness, World};
 
 /// The oldest entries expired.
-pub async fn numbers_go_on_above_what_expired<H: Harness>(world: World<H>) {
+pub async fn numbers_go_on_above_expired_entries<H: Harness>(world: World<H>) {
     five_messages(&world).await;
     world.done(expire(4, 100)).await;
     must_be!(world.append(append(1, 1, 6)).await.sender_seq.get(), 7);
@@ -90,7 +90,7 @@ pub async fn handles_in_turn_give_no_number_twice<H: Harness>(world: World<H>) {
 }
 
 /// One handle expires entries that the other appended.
-pub async fn a_handle_knows_what_another_expired<H: Harness>(world: World<H>) {
+pub async fn a_handle_sees_the_expiry_of_another<H: Harness>(world: World<H>) {
     five_messages(&world).await;
     let Some(second) = world.second_handle().await else { return };
     second.commit(vec![expire(100, 100)]).await.unwrap();

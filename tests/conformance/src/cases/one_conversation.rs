@@ -82,7 +82,7 @@ pub async fn another_handle_finds_the_conversation<H: Harness>(world: World<H>) 
 }
 
 /// The pair is durable.
-pub async fn it_is_found_after_reopening<H: Harness>(mut world: World<H>) {
+pub async fn a_conversation_is_found_after_reopening<H: Harness>(mut world: World<H>) {
     let (first, _) = opened(&world, open(1, 1, 2)).await;
     world.reopen().await;
     must_be!(opened(&world, open(2, 2, 1)).await, (first, false));
@@ -100,7 +100,7 @@ pub async fn other_pairs_have_other_conversations<H: Harness>(world: World<H>) {
 }
 
 /// Both participants may send, whichever of them opened it.
-pub async fn both_sides_write_to_it<H: Harness>(world: World<H>) {
+pub async fn both_participants_can_write<H: Harness>(world: World<H>) {
     world.done(open(1, 2, 1)).await;
     world.commit(vec![append(1, 1, 1).into(), append(1, 2, 2).into()]).await;
     must_be!(world.state(1).await.unwrap().head.get(), 2);

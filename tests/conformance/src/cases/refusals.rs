@@ -87,7 +87,7 @@ pub async fn an_append_sees_the_conversation_opened_before_it<H: Harness>(world:
 }
 
 /// One batch registers a device, appends an entry and acknowledges it.
-pub async fn an_acknowledgement_sees_what_was_appended_before_it<H: Harness>(world: World<H>) {
+pub async fn an_acknowledgement_sees_the_append_before_it<H: Harness>(world: World<H>) {
     let batch = vec![
         open(1, 1, 2),
         register(who(2)),

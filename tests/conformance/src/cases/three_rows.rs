@@ -24,7 +24,7 @@ pub async fn a_message_is_in_its_conversation_and_in_both_inboxes<H: Harness>(wo
 }
 
 /// Every message of a long batch, not only the last one.
-pub async fn a_batch_puts_every_message_in_three_places<H: Harness>(world: World<H>) {
+pub async fn every_message_of_a_batch_is_stored_in_three_rows<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
     world.commit((1..=64).map(|id| append(1, 1 + id % 2, id).into()).collect()).await;
     let history = world.history(user(1), conversation(1)).await.unwrap();

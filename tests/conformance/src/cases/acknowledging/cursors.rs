@@ -43,7 +43,7 @@ pub async fn the_cursor_passes_over_notices_below_a_message<H: Harness>(world: W
 }
 
 /// A notice above every acknowledged entry stays pending.
-pub async fn a_notice_above_what_is_acknowledged_stays_pending<H: Harness>(world: World<H>) {
+pub async fn a_notice_above_all_acknowledged_entries_stays_pending<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), register(who(2)), append(1, 1, 1).into()]).await;
     world.commit(vec![publish(1, 1, 1), announce(10, 2)]).await;
     world.ack(ack_messages(who(2), [1])).await;
@@ -51,7 +51,7 @@ pub async fn a_notice_above_what_is_acknowledged_stays_pending<H: Harness>(world
 }
 
 /// Expired entries cannot be acknowledged one by one.
-pub async fn the_cursor_passes_over_what_expired<H: Harness>(world: World<H>) {
+pub async fn the_cursor_passes_over_expired_entries<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), register(who(2))]).await;
     world.commit((2..=6).map(|id| append(1, 1, id).into()).collect()).await;
     world.done(expire(4, 100)).await;
@@ -60,7 +60,7 @@ pub async fn the_cursor_passes_over_what_expired<H: Harness>(world: World<H>) {
 }
 
 /// A cumulative acknowledgement reaches marks above it, and the cursor moves over them.
-pub async fn a_cumulative_acknowledgement_joins_the_marks_above_it<H: Harness>(world: World<H>) {
+pub async fn a_cumulative_acknowledgement_reaches_the_marks_above_it<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), register(who(2))]).await;
     world.commit((1..=5).map(|id| append(1, 1, id).into()).collect()).await;
     world.ack(ack_entries(who(2), [4, 6])).await;

@@ -142,7 +142,7 @@ pub async fn naming_nothing_acknowledges_nothing<H: Harness>(world: World<H>) {
 }
 
 /// `depth` counts the entries that `inbox` shows as pending.
-pub async fn depth_counts_what_is_pending<H: Harness>(world: World<H>) {
+pub async fn depth_counts_pending_entries<H: Harness>(world: World<H>) {
     five_messages(&world).await;
     must_be!(world.depth(&who(2)).await, Depth { messages: 5, notices: 1 });
     world.ack(ack_entries(who(2), [1, 4])).await;
@@ -170,7 +170,7 @@ pub async fn acknowledgements_are_there_after_reopening<H: Harness>(mut world: W
 }
 
 /// A handle reads the acknowledgements of another handle and respects them.
-pub async fn another_handle_sees_what_was_acknowledged<H: Harness>(world: World<H>) {
+pub async fn another_handle_sees_acknowledgements<H: Harness>(world: World<H>) {
     five_messages(&world).await;
     let Some(second) = world.second_handle().await else { return };
     second.commit(vec![ack_up_to(who(2), 4)]).await.unwrap();

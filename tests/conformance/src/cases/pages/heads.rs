@@ -5,7 +5,7 @@ use crate::{Harness, World};
 
 /// Number *i* belongs to user *i* of the query, also with users who have no inbox and users who are
 /// named twice.
-pub async fn newest_numbers_stand_where_their_users_were_named<H: Harness>(world: World<H>) {
+pub async fn newest_numbers_are_in_the_order_of_the_query<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), open(2, 1, 3), append(1, 1, 1).into()]).await;
     must_be!(world.heads([]).await, []);
     must_be!(world.heads([3, 9, 1, 2, 3, 9]).await, [1, 0, 3, 2, 1, 0]);

@@ -113,7 +113,7 @@ pub async fn an_inbox_of_own_entries_is_read_to_its_end<H: Harness>(world: World
 }
 
 /// Entries above the cursor that were acknowledged one by one.
-pub async fn what_was_acknowledged_individually_is_left_out<H: Harness>(world: World<H>) {
+pub async fn entries_acknowledged_one_by_one_are_left_out<H: Harness>(world: World<H>) {
     ten_entries(&world).await;
     world.commit(vec![register(who(2)), ack_entries(who(2), [3, 4, 9])]).await;
     let (mut after, mut all) = (1, Vec::new());
@@ -128,7 +128,7 @@ pub async fn what_was_acknowledged_individually_is_left_out<H: Harness>(world: W
 }
 
 /// A cursor below the floor continues with the oldest held entry.
-pub async fn an_inbox_page_tells_how_far_entries_expired<H: Harness>(world: World<H>) {
+pub async fn an_inbox_page_has_the_newest_expired_number<H: Harness>(world: World<H>) {
     ten_entries(&world).await;
     world.done(expire(5, 100)).await;
     for after in [0, 2, 5] {

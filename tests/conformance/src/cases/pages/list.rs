@@ -54,7 +54,7 @@ pub async fn a_list_page_starts_after_its_cursor<H: Harness>(world: World<H>) {
 }
 
 /// A cursor need not be that of an existing conversation.
-pub async fn a_cursor_is_a_place_and_not_a_conversation<H: Harness>(world: World<H>) {
+pub async fn a_list_cursor_need_not_name_a_conversation<H: Harness>(world: World<H>) {
     active_at(&world, [Some(10), Some(20), None]).await;
     let after = async |last_activity: Option<u64>, id: u64| {
         let (last_activity, id) = (last_activity.map(at), conversation(id));
