@@ -21,10 +21,10 @@ defects! {
     "acknowledging": "an acknowledgement names 256 messages at most" => FewNames,
     "keys": "a key's version has eight bits" => ByteVersions,
     "devices": "a user has 256 devices at most" => FewDevices,
-    "announcements": "a step tells 256 peers at most and says that it told all" => TellsFew,
-    "expiry": "a step removes 256 entries at most and says that it removed all" => RemovesFew,
+    "announcements": "a step tells at most 256 peers and says that it told all" => TellsFew,
+    "expiry": "a step removes at most 256 entries and says that it removed all" => RemovesFew,
     "pages": "a page of history ends after 256 messages and says that there are no more" => ShortHistory,
-    "pages": "a page of an inbox passes over what comes after 256 entries" => ShortInbox,
+    "pages": "a page of an inbox skips the entries after the first 256" => ShortInbox,
     "pages": "a list ends after 256 conversations" => ShortList,
     "durable": "the origin of a message is cut after 63 characters" => CutsOrigin,
 }

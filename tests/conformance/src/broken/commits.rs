@@ -21,10 +21,10 @@ defects! {
     "consistent": "a commit is answered before it can be read" => AnswersEarly,
     "aligned": "outcomes come in another order" => Misaligned,
     "refusals": "a refused write stops the rest of its batch" => StopsAtRefusal,
-    "refusals": "a refused message is stored all the same" => StoresRefused,
+    "refusals": "a refused message is stored" => StoresRefused,
     "refusals": "a write does not see those before it in its batch" => Blind,
-    "unknown_writes": "a kind of write of this version is not known" => Ignorant,
-    "concurrent": "commits at once overwrite each other" => Overwrites,
+    "unknown_writes": "a kind of write of this version is refused as unknown" => Ignorant,
+    "concurrent": "concurrent commits overwrite each other" => Overwrites,
 }
 
 #[derive(Default)]

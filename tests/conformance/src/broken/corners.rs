@@ -16,15 +16,15 @@ use super::deliveries::renumber;
 
 defects! {
     "durable": "every second commit is answered before it is synced" => SyncsLate,
-    "acknowledging": "the head is looked at before the device" => HeadFirst,
+    "acknowledging": "the head is checked before the device" => HeadFirst,
     "expiry": "an expired entry that is named is unknown" => ExpiredUnknown,
     "expiry": "an expired entry that is named moves the cursor" => ExpiredMoves,
-    "never_reused": "a user of whom nothing and no device is left is numbered anew" => NumbersAnew,
-    "devices": "forgetting a device forgets those whose names begin alike" => ForgetsAlike,
+    "never_reused": "numbers restart for a user without entries and devices" => NumbersAnew,
+    "devices": "forgetting a device forgets those that have its name as a prefix" => ForgetsAlike,
     "idempotent": "the named key version is part of the content" => VersionIsContent,
-    "devices": "a device of an inbox of which all expired starts at zero" => StartsAtZero,
-    "expiry": "a limit of no entries is taken for one" => ExpiresOne,
-    "announcements": "a limit of no peers is taken for one" => TellsOne,
+    "devices": "a device starts at zero in an inbox with only expired entries" => StartsAtZero,
+    "expiry": "a limit of zero entries is taken for one" => ExpiresOne,
+    "announcements": "a limit of zero peers is taken for one" => TellsOne,
     "consistent": "devices and depth are read in the middle of a batch" => ReadsDevicesEarly,
 }
 

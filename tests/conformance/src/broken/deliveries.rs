@@ -19,8 +19,8 @@ defects! {
     "three_rows": "a sent message does not say which device sent it" => NoOrigin,
     "expiry": "messages expire with their entries" => DeletesMessages,
     "expiry": "entries expire from the middle of an inbox" => NoPrefix,
-    "expiry": "how far entries expired is not remembered" => NoFloor,
-    "foreign": "everybody may read every conversation" => Open,
+    "expiry": "the newest expired number is not remembered" => NoFloor,
+    "foreign": "every user may read every conversation" => Open,
     "durable": "a message loses its suite" => NoSuite,
 }
 

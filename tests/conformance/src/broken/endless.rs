@@ -17,7 +17,7 @@ use crate::build::{at, key, user, version};
 defects! {
     "pages": "the head of an inbox stays ahead of its pages" => AheadForEver,
     "pages": "a list begins anew with every page" => Anew,
-    "announcements": "there is always one more to tell" => AlwaysOneMore,
+    "announcements": "a step always says that there is one more peer" => AlwaysOneMore,
     "histories": "after ten commits each further one fails" => Fails,
 }
 
@@ -30,7 +30,7 @@ pub(super) const SILENT: &[super::Kind] = &[
         make: || std::sync::Arc::new(NeverAnswers),
     },
     super::Kind {
-        name: "a commit blocks its thread for good",
+        name: "a commit blocks its thread forever",
         module: "atomic",
         make: || std::sync::Arc::new(Blocks),
     },

@@ -16,13 +16,13 @@ use super::defect::{Defect, defects};
 
 defects! {
     "dense": "a repeat takes a number" => CountsRepeats,
-    "never_reused": "an inbox of which all expired is numbered anew for its sender" => CountsHeld,
+    "never_reused": "numbers restart in the sender's inbox after all entries expired" => CountsHeld,
     "one_conversation": "all conversations of a user are the first one" => OneForEach,
     "idempotent": "a repeat is answered with the next number" => NextNumber,
     "idempotent": "a repeat in one batch is answered with its own id" => OwnId,
     "idempotent": "a client id is known to its device only" => PerDevice,
     "stale_key": "the first version stays the current one" => FirstVersion,
-    "stale_key": "no version is taken for the first" => NoneIsFirst,
+    "stale_key": "a send without a version is taken for one with the first" => NoneIsFirst,
     "stale_key": "publishing the same key again makes another version" => StoredAnew,
     "acknowledging": "an own entry stops the cursor" => OwnStops,
     "foreign": "a list has conversations of others" => ListsAll,
