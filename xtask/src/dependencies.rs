@@ -14,6 +14,7 @@ use spdx::Expression;
 
 mod interface;
 mod public;
+mod templates;
 
 use public::Allowed;
 
@@ -184,7 +185,8 @@ fn unlisted(metadata: &Metadata, root: &Path, page: &str) -> anyhow::Result<Vec<
         let package = metadata.packages.iter().find(|package| package.name == library);
         let package = package.with_context(|| format!("cargo metadata has no package {library}"))?;
         let dependencies = package.dependencies.iter().filter(|dependency| dependency.kind.is_none());
-        let names: BTreeMap<_, _> = dependencies.map(|named| (named.in_rust(), named.name.as_str())).collect();
+        let names: BTreeMap<_, _> =
+            dependencies.map(|named| (named.in_rust(), named.name.as_str())).collect();
         let modules = source::read(&root.join(folder).join("src/lib.rs"))?;
         let used = interface::crates(&modules, &names.keys().cloned().collect()).into_iter();
         let used = used.filter_map(|(name, path)| Some(((*names.get(&name)?).to_owned(), path))).collect();
@@ -243,7 +245,8 @@ mod tests {
         };
         let registry = Some("a registry");
         let dependencies = vec![named("known", registry), named("new", registry), named("own", None)];
-        let metadata = Metadata { packages: vec![WorkspacePackage { name: "this".to_owned(), dependencies }] };
+        let metadata =
+            Metadata { packages: vec![WorkspacePackage { name: "this".to_owned(), dependencies }] };
         assert_eq!(unreasoned(&metadata, "| `known` | all | because |").len(), 1);
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 use tokio::task::JoinSet;
 
-use super::call_stats::{Answer, CallStats, CallKind};
+use super::call_stats::{Answer, CallKind, CallStats};
 use crate::host::{Host, Member};
 use crate::wire::{self, Requests};
 

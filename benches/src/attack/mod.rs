@@ -15,8 +15,8 @@
 
 mod attackers;
 mod bystanders;
-mod cores;
 mod call_stats;
+mod cores;
 mod harm;
 mod memory;
 mod outage;

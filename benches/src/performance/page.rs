@@ -137,8 +137,9 @@ fn beside_redis(page: &mut String, measured: &Measured) {
 
 fn figures(page: &mut String, measured: &Measured) {
     let named = |rows: &'_ [(String, Figures)]| rows.iter().map(|(_, told)| told.clone()).collect::<Vec<_>>();
-    let counted =
-        |rows: &'_ [(String, usize, Figures)]| rows.iter().map(|(_, _, told)| told.clone()).collect::<Vec<_>>();
+    let counted = |rows: &'_ [(String, usize, Figures)]| {
+        rows.iter().map(|(_, _, told)| told.clone()).collect::<Vec<_>>()
+    };
     let one = |told: &Figures| vec![told.clone()];
     for told in [
         named(&measured.with_seed),

@@ -23,7 +23,8 @@ pub(crate) fn open(folder: &Path, options: &Options) -> anyhow::Result<Engine> {
     drop(RedbStore::open_with(&path, &config)?);
     let database = Database::builder().set_cache_size(config.cache_bytes).open(&path)?;
     let entries = config.recent_entries.get();
-    let (sequence, inbox) = (RecentRows::new("dm_sequence", entries / 2), RecentRows::new("dm_inbox", entries));
+    let (sequence, inbox) =
+        (RecentRows::new("dm_sequence", entries / 2), RecentRows::new("dm_inbox", entries));
     Ok(Engine::new(Redb { database, commits: 0, sequence, inbox }, options))
 }
 

@@ -19,8 +19,7 @@ macro_rules! suite {
         $crate::__table! { __tests($harness, ()) }
     };
     ($harness:ty, reopen = $reason:literal) => {
-        const _: () =
-            assert!(!<$harness as $crate::Harness>::REOPENS, "a store that reopens runs all cases");
+        const _: () = assert!(!<$harness as $crate::Harness>::REOPENS, "a store that reopens runs all cases");
         $crate::__table! { __tests($harness, ($reason)) }
     };
 }

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt as _;
 use dm_conformance::crash::{Fate, Oracle};
 use dm_core::store::{MemoryStore, Store as _};
 
-use crate::child::{self, Mark, TrialPaths, SEED, Syncs};
+use crate::child::{self, Mark, SEED, Syncs, TrialPaths};
 use crate::disk::Disk;
 use crate::event::{self, Event};
 use crate::harness::DiskHarness;

@@ -110,7 +110,8 @@ async fn spawn(program: &Path, data: &Path, listen: &str, args: &[String]) -> Re
         }
         anyhow::bail!("the host ended before it listened")
     };
-    let address = tokio::time::timeout(START, listening).await.context("the host does not start to listen")??;
+    let address =
+        tokio::time::timeout(START, listening).await.context("the host does not start to listen")??;
     // The rest of its output is read, so that the pipe does not fill up.
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
     Ok((child, address))

@@ -7,7 +7,7 @@
 //! The sources are parsed and not compiled, so some uses are not seen:
 //!
 //! - items that a macro makes, `include!` among them, and traits that a derive or another attribute
-//!   implements;
+//!   implements. Items in the rules of the crate's own `macro_rules!` are seen, wherever it is called;
 //! - names that are imported by `use other_crate::*`;
 //! - types that are never written: of `impl Trait` only the named traits are seen.
 
@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use syn::visit::{self, Visit};
 
+use super::templates;
 use crate::source::names::{Names, Target};
 use crate::source::{Module, Written, is_test};
 
@@ -106,8 +107,12 @@ impl Interface<'_> {
 
     fn item(&mut self, item: &syn::Item) {
         match item {
-            syn::Item::Fn(item) if is_public(&item.vis) => self.collect(|paths| paths.visit_signature(&item.sig)),
-            syn::Item::Const(item) if is_public(&item.vis) => self.collect(|paths| paths.visit_type(&item.ty)),
+            syn::Item::Fn(item) if is_public(&item.vis) => {
+                self.collect(|paths| paths.visit_signature(&item.sig))
+            }
+            syn::Item::Const(item) if is_public(&item.vis) => {
+                self.collect(|paths| paths.visit_type(&item.ty))
+            }
             syn::Item::Static(item) if is_public(&item.vis) => {
                 self.collect(|paths| paths.visit_type(&item.ty));
             }
@@ -127,6 +132,10 @@ impl Interface<'_> {
             }),
             syn::Item::Trait(item) if is_public(&item.vis) => self.definition(item),
             syn::Item::Impl(item) => self.implementation(item),
+            // An exported macro makes items in other crates.
+            syn::Item::Macro(item) if !item.attrs.iter().any(|a| a.path().is_ident("macro_export")) => {
+                templates::items(item).iter().for_each(|item| self.item(item));
+            }
             _ => {}
         }
     }
@@ -262,6 +271,7 @@ mod tests {
             "pub use one;",
             "pub use one::*;",
             "pub fn f(a: ::one::A) {}",
+            "macro_rules! m { ($name:ident) => { pub struct $name; impl From<one::A> for $name {} }; }",
         ] {
             assert_eq!(found_in(item), ["one"], "{item}");
         }
@@ -285,6 +295,7 @@ mod tests {
             "#[cfg(test)] pub fn f(a: one::A) {}",
             "#[one::test] pub fn f() {}",
             "pub fn f(a: std::io::Error, b: unknown::B) {}",
+            "#[macro_export] macro_rules! m { () => { pub fn f(a: one::A) {} }; }",
         ] {
             assert!(found_in(item).is_empty(), "{item}");
         }

@@ -33,7 +33,9 @@ impl<'a> Allowed<'a> {
             format!("{library}: {path} makes `{name}` a public dependency, and docs/dependencies.md does not allow it")
         });
         let unused = allowed.iter().filter(|name| !used.contains_key(**name)).map(|name| {
-            format!("{library}: docs/dependencies.md allows `{name}` as a public dependency, and nothing uses it")
+            format!(
+                "{library}: docs/dependencies.md allows `{name}` as a public dependency, and nothing uses it"
+            )
         });
         missing.chain(unused).collect()
     }

@@ -72,8 +72,7 @@ impl<'a> Crate<'a> {
                 (!(import.is_export && self.is_below(to, from))).then_some((to, &import.path))
             });
             let named = module.paths.iter();
-            let named =
-                named.filter_map(|path| Some((self.names.resolve(from, path)?.module()?, path)));
+            let named = named.filter_map(|path| Some((self.names.resolve(from, path)?.module()?, path)));
             for (to, path) in imported.chain(named) {
                 if to != from {
                     uses.entry(from).or_default().entry(to).or_insert_with(|| path.join("::"));
@@ -110,8 +109,8 @@ impl<'a> Crate<'a> {
 
 #[cfg(test)]
 mod tests {
-    use crate::source::parse;
     use super::*;
+    use crate::source::parse;
 
     fn members(files: &[(&str, &str)]) -> Vec<Vec<String>> {
         circles(&parse(files)).into_iter().map(|circle| circle.members).collect()

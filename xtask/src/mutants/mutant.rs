@@ -27,7 +27,8 @@ pub(super) fn list(root: &Path, tree: &Path, library: &str) -> anyhow::Result<Ve
     let mut list = MUTANTS.command(root, tree)?;
     let output = list.args(["--list", "--json", "--package", library]).output().context("cargo mutants")?;
     ensure!(output.status.success(), "cargo mutants --list: {}", String::from_utf8_lossy(&output.stderr));
-    let listed: Value = serde_json::from_slice(&output.stdout).context("parsing the output of cargo mutants --list")?;
+    let listed: Value =
+        serde_json::from_slice(&output.stdout).context("parsing the output of cargo mutants --list")?;
     let listed = listed.as_array().context("the output of cargo mutants --list is not a list")?;
     let names = listed.iter().map(|mutant| mutant["name"].as_str().context("a mutant without a name"));
     Ok(identified(names.collect::<anyhow::Result<_>>()?))

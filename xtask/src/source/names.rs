@@ -50,6 +50,8 @@ impl<'a> Names<'a> {
         let (first, rest) = path.split_first()?;
         let module = self.modules.get(from)?;
         match first.as_str() {
+            // A path that begins with `::` leads to another crate.
+            "" => Some(Target::Foreign { path: rest.to_vec(), through: None }),
             "crate" => self.walk(*self.by_path.get([].as_slice())?, rest, depth),
             "self" => self.walk(from, rest, depth),
             "super" => {

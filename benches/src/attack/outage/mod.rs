@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use super::RECOVERY;
 use super::bystanders::Bystanders;
-use super::cores::Cores;
 use super::call_stats::CallStats;
+use super::cores::Cores;
 use super::memory::Bound;
 use super::table::{Line, Remarks};
 use super::turns::health;

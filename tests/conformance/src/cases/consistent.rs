@@ -80,7 +80,9 @@ pub async fn the_conversations_of_a_list_are_from_one_state<H: Harness>(world: W
 }
 
 /// The same while batches of 300 writes change the list.
-pub async fn the_conversations_of_a_list_beside_large_batches_are_from_one_state<H: Harness>(world: World<H>) {
+pub async fn the_conversations_of_a_list_beside_large_batches_are_from_one_state<H: Harness>(
+    world: World<H>,
+) {
     world.commit(vec![open(1, 1, 0), open(2, 2, 0)]).await;
     let batch = |from| (1..=300).map(move |id| append(1 + id % 2, 0, from + id).into()).collect();
     let look = async || {

@@ -101,7 +101,9 @@ impl Oracle {
         for (write, found) in writes.iter().zip(digests) {
             let allowed = self.model.apply(write);
             if !allowed.iter().any(|allowed| digest(allowed) == *found) {
-                return Err(format!("batch {n}: {write:?}\nhas an outcome that is not allowed. Allowed: {allowed:?}"));
+                return Err(format!(
+                    "batch {n}: {write:?}\nhas an outcome that is not allowed. Allowed: {allowed:?}"
+                ));
             }
         }
         (self.done, self.asked) = (n, false);

@@ -98,8 +98,10 @@ pub fn run<H: CrashHarness>(test: &str, trials: u64, seconds: u64) {
                 }
                 let committed = matches!(point, Point::Held(_)) && oracle.shows();
                 runtime.block_on(async {
-                    let store =
-                        harness.open().await.map_err(|error| format!("the store does not open: {error:?}"))?;
+                    let store = harness
+                        .open()
+                        .await
+                        .map_err(|error| format!("the store does not open: {error:?}"))?;
                     match oracle.judge(&store).await? {
                         Fate::Absent if committed => Err("a batch was committed and is gone".to_owned()),
                         fate => Ok(fate),

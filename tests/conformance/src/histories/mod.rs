@@ -29,5 +29,5 @@ mod tests;
 
 pub use check::check;
 pub use finding::Finding;
-pub use record::{Answer, Call, DeviceView, History, Moment, InboxRead, Snapshot, UserView};
+pub use record::{Answer, Call, DeviceView, History, InboxRead, Moment, Snapshot, UserView};
 pub use run::{many_senders_in_few_conversations, opening_expiring_and_acknowledging_at_once};

@@ -12,7 +12,7 @@ use dm_core::store::{
     Principal, ServerSequence, Store, StoreErrorKind, UserId, Write,
 };
 
-use super::{Answer, Call, DeviceView, Moment, InboxRead, Snapshot, UserView};
+use super::{Answer, Call, DeviceView, InboxRead, Moment, Snapshot, UserView};
 use crate::{build, paging};
 
 /// Makes calls, and numbers the moments at which they begin and end.

@@ -306,7 +306,10 @@ fn a_wrong_refusal_is_named() {
 #[test]
 fn a_reader_that_missed_something_is_named() {
     let bad = |findings: Vec<Finding>| {
-        assert!(findings.iter().any(|finding| matches!(finding, Finding::InconsistentRead { .. })), "{findings:?}");
+        assert!(
+            findings.iter().any(|finding| matches!(finding, Finding::InconsistentRead { .. })),
+            "{findings:?}"
+        );
     };
     // A hole in the page, an old head, and a page that ends before the head.
     bad(after(|history, _| _ = history.reads[0].page.entries.remove(2)));

@@ -226,11 +226,8 @@ impl Draft {
             },
         );
         let cursor = (prop::option::of(self.time()), 0..CONVERSATIONS);
-        let list = (0..USERS, prop::option::of(cursor), limit()).prop_map(|(user, after, limit)| Read::List {
-            user,
-            after,
-            limit,
-        });
+        let list = (0..USERS, prop::option::of(cursor), limit())
+            .prop_map(|(user, after, limit)| Read::List { user, after, limit });
         prop_oneof![3 => inbox, 3 => history, 1 => list].boxed()
     }
 

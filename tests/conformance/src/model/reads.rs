@@ -8,7 +8,7 @@ use dm_core::store::{
     Principal, ServerSequence, UserId,
 };
 
-use super::state::{Device, Model, UserState, ConversationLog};
+use super::state::{ConversationLog, Device, Model, UserState};
 
 impl ConversationLog {
     fn state(&self) -> ConversationState {
@@ -52,10 +52,13 @@ impl Model {
     pub(super) fn list(&self, query: &ConversationsQuery) -> Vec<ConversationState> {
         let of_user = |state: &ConversationState| state.conversation.participants.side(query.user).is_some();
         let sort_key = |state: &ConversationState| (state.last_activity, state.conversation.id);
-        let mut list: Vec<_> = self.conversations.values().map(ConversationLog::state).filter(of_user).collect();
+        let mut list: Vec<_> =
+            self.conversations.values().map(ConversationLog::state).filter(of_user).collect();
         list.sort_by_key(sort_key);
         list.reverse();
-        list.retain(|state| query.after.is_none_or(|after| sort_key(state) < (after.last_activity, after.id)));
+        list.retain(|state| {
+            query.after.is_none_or(|after| sort_key(state) < (after.last_activity, after.id))
+        });
         list.truncate(query.limit);
         list
     }

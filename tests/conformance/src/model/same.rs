@@ -75,7 +75,9 @@ impl Model {
             {
                 Ok(())
             }
-            _ => Err(format!("expected that at most {} entries expire, and that there are more", write.limit)),
+            _ => {
+                Err(format!("expected that at most {} entries expire, and that there are more", write.limit))
+            }
         }
     }
 

@@ -88,8 +88,10 @@ pub fn search<H: Harness>(runtime: &Handle, search: Search) -> Result<(), Box<Fo
     match found {
         Ok(()) => Ok(()),
         Err(TestError::Fail(reason, (_, steps, _))) => {
-            let (mut script, mut difference) =
-                (Script(steps), Difference { step: 0, what: format!("it failed once and not again: {reason}") });
+            let (mut script, mut difference) = (
+                Script(steps),
+                Difference { step: 0, what: format!("it failed once and not again: {reason}") },
+            );
             if let Some(again) = fails::<H>(runtime, &script) {
                 difference = again;
                 while let Some(shorter) = shorter::<H>(runtime, &script) {

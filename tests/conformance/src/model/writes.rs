@@ -9,7 +9,7 @@ use dm_core::store::{
     ServerSequence, UserId, Write,
 };
 
-use super::state::{Device, Model, StoredMessage, ConversationLog};
+use super::state::{ConversationLog, Device, Model, StoredMessage};
 
 impl Model {
     /// Applies a write and returns the allowed outcomes. If the contract leaves a choice of the

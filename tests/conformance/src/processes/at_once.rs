@@ -81,8 +81,9 @@ pub(super) async fn round(store: &impl Store, side: Side, n: u64) -> Result<Stri
 fn fits(n: u64, ours: &str, theirs: &str, numbers: &mut BTreeMap<String, u64>) -> Result<(), String> {
     let words = |answer: &str| answer.split(' ').map(str::to_owned).collect::<Vec<_>>();
     let (ours, theirs) = (words(ours), words(theirs));
-    let wrong =
-        |what| Err(format!("in round {n}, {what}: the parent's answers are {ours:?}, the child's {theirs:?}"));
+    let wrong = |what| {
+        Err(format!("in round {n}, {what}: the parent's answers are {ours:?}, the child's {theirs:?}"))
+    };
     let (
         [our_number, our_same @ .., our_opening, our_created],
         [their_number, their_same @ .., their_opening, their_created],

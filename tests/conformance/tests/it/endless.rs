@@ -23,7 +23,10 @@ fn an_inbox_whose_head_stays_ahead_is_read_to_a_bound() {
 
 #[test]
 fn announcing_that_never_ends_is_stopped() {
-    assert!(!kind("a step always says that there is one more peer").passes("steps_at_once_tell_nobody_twice", LONG));
+    assert!(
+        !kind("a step always says that there is one more peer")
+            .passes("steps_at_once_tell_nobody_twice", LONG)
+    );
 }
 
 #[test]

@@ -14,8 +14,9 @@ const EACH_PER_KILL: usize = 20;
 
 /// The number of kills: `DM_HOST_KILLS`, or 3.
 fn kills() -> usize {
-    std::env::var("DM_HOST_KILLS")
-        .map_or(3, |kills| kills.parse().unwrap_or_else(|_| panic!("DM_HOST_KILLS must be a number, not {kills}")))
+    std::env::var("DM_HOST_KILLS").map_or(3, |kills| {
+        kills.parse().unwrap_or_else(|_| panic!("DM_HOST_KILLS must be a number, not {kills}"))
+    })
 }
 
 /// The number of messages that each of the four devices sends.

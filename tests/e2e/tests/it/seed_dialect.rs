@@ -339,7 +339,9 @@ async fn events_and_requests_over_the_socket() {
             ask(&mut socket, Envelope { list_request: Some(ListRequest {}), ..request("3") }).await;
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(60), acknowledged).await.expect("the entry is no longer pending");
+    tokio::time::timeout(std::time::Duration::from_secs(60), acknowledged)
+        .await
+        .expect("the entry is no longer pending");
 }
 
 fn request(id: &str) -> Envelope {
