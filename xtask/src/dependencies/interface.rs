@@ -108,10 +108,10 @@ impl Interface<'_> {
     fn item(&mut self, item: &syn::Item) {
         match item {
             syn::Item::Fn(item) if is_public(&item.vis) => {
-                self.collect(|paths| paths.visit_signature(&item.sig))
+                self.collect(|paths| paths.visit_signature(&item.sig));
             }
             syn::Item::Const(item) if is_public(&item.vis) => {
-                self.collect(|paths| paths.visit_type(&item.ty))
+                self.collect(|paths| paths.visit_type(&item.ty));
             }
             syn::Item::Static(item) if is_public(&item.vis) => {
                 self.collect(|paths| paths.visit_type(&item.ty));

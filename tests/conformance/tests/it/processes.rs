@@ -14,7 +14,7 @@ use dm_conformance::test_path;
 use dm_core::store::*;
 use tokio::sync::Mutex;
 
-use crate::harness::InAFolder;
+use crate::harness::LogHarness;
 use crate::store;
 
 /// The moments at which a store reads the writes of other processes.
@@ -152,14 +152,14 @@ impl<N: Notices> Store for SharedLog<N> {
     }
 }
 
-struct LogHarness<N> {
+struct SharedLogHarness<N> {
     path: PathBuf,
     /// The folder is removed together with the harness that made it.
     _folder: Option<tempfile::TempDir>,
     notices: PhantomData<fn() -> N>,
 }
 
-impl<N: Notices> Harness for LogHarness<N> {
+impl<N: Notices> Harness for SharedLogHarness<N> {
     type Store = SharedLog<N>;
 
     async fn fresh() -> Self {
@@ -175,7 +175,7 @@ impl<N: Notices> Harness for LogHarness<N> {
     }
 }
 
-impl<N: Notices> CrashHarness for LogHarness<N> {
+impl<N: Notices> CrashHarness for SharedLogHarness<N> {
     fn path(&self) -> &Path {
         &self.path
     }
@@ -187,33 +187,33 @@ impl<N: Notices> CrashHarness for LogHarness<N> {
 
 #[test]
 fn a_store_that_notices_the_other_process_passes() {
-    let verdict = trial::<LogHarness<Always>>(test_path!(a_store_that_notices_the_other_process_passes));
+    let verdict = trial::<SharedLogHarness<Always>>(test_path!(a_store_that_notices_the_other_process_passes));
     assert_eq!(verdict, Ok(Verdict::Kept));
 }
 
 #[test]
 fn a_store_that_numbers_from_what_its_process_knows_is_caught() {
     let name = test_path!(a_store_that_numbers_from_what_its_process_knows_is_caught);
-    let found = trial::<LogHarness<AtReads>>(name).unwrap_err();
+    let found = trial::<SharedLogHarness<AtReads>>(name).unwrap_err();
     assert!(found.contains("has an outcome that is not allowed"), "{found}");
 }
 
 #[test]
 fn a_store_that_does_not_notice_the_other_process_is_caught() {
     let name = test_path!(a_store_that_does_not_notice_the_other_process_is_caught);
-    let found = trial::<LogHarness<AtOpening>>(name).unwrap_err();
+    let found = trial::<SharedLogHarness<AtOpening>>(name).unwrap_err();
     assert!(found.contains("has an outcome that is not allowed"), "{found}");
 }
 
 #[test]
 fn a_store_that_looks_before_it_locks_is_caught() {
     let found =
-        trial::<LogHarness<TooEarly>>(test_path!(a_store_that_looks_before_it_locks_is_caught)).unwrap_err();
+        trial::<SharedLogHarness<TooEarly>>(test_path!(a_store_that_looks_before_it_locks_is_caught)).unwrap_err();
     assert!(found.contains("round"), "{found}");
 }
 
 #[test]
 fn a_store_for_one_process_is_told_apart() {
-    let verdict = trial::<InAFolder>(test_path!(a_store_for_one_process_is_told_apart));
+    let verdict = trial::<LogHarness>(test_path!(a_store_for_one_process_is_told_apart));
     assert_eq!(verdict, Ok(Verdict::OneProcess));
 }
