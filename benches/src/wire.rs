@@ -103,7 +103,7 @@ pub(crate) async fn post(requests: &mut Requests, member: &Member, payload: usiz
 pub(crate) async fn waiting(address: &str, member: &Member, device: &str) -> anyhow::Result<Socket> {
     let mut socket = hello(address, member, device).await?;
     loop {
-        match hear(&mut socket).await?.1 {
+        match next_frame(&mut socket).await?.1 {
             Frame::Delivery(delivery) if delivery.position % ACK_EVERY == 0 => {
                 socket.send(Message::Binary(ack(delivery.position))).await?;
             }
@@ -131,7 +131,7 @@ pub(crate) async fn greet(stream: TcpStream, member: &Member, device: &str) -> a
     let hello = DmHello { device: device.to_owned(), protocol: 1, start_now, ..DmHello::default() };
     let envelope = Envelope::client("hello", dm_client_frame::Frame::Hello(hello));
     socket.send(Message::Binary(envelope.encode_to_vec().into())).await?;
-    match hear(&mut socket).await?.1 {
+    match next_frame(&mut socket).await?.1 {
         Frame::Welcome(_) => Ok(socket),
         other => anyhow::bail!("no welcome but {other:?}"),
     }
@@ -156,7 +156,7 @@ pub(crate) async fn send_many(
             socket.feed(Message::Binary(send(asked as u64, &conversation, payload))).await?;
         }
         socket.flush().await?;
-        if let Frame::Sent(_) = hear(&mut socket).await?.1 {
+        if let Frame::Sent(_) = next_frame(&mut socket).await?.1 {
             answered += 1;
         }
     }
@@ -191,7 +191,7 @@ pub(crate) fn ack(position: u64) -> Bytes {
 }
 
 /// The next frame of this library's own dialect.
-pub(crate) async fn hear(socket: &mut Socket) -> anyhow::Result<(String, Frame)> {
+pub(crate) async fn next_frame(socket: &mut Socket) -> anyhow::Result<(String, Frame)> {
     loop {
         match socket.next().await.context("the host closed")?? {
             Message::Binary(frame) => {

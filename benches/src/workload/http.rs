@@ -14,7 +14,7 @@ use crate::host::{Host, Member};
 use crate::options::Options;
 use crate::report::{Report, progress};
 use crate::subject::Subject;
-use crate::wire::{ACK_EVERY, ack, hear, hello, send, waiting};
+use crate::wire::{ACK_EVERY, ack, hello, next_frame, send, waiting};
 
 /// The number of WebSockets that send. Each has an equal share of the sends in flight.
 const SOCKETS: usize = 16;
@@ -80,7 +80,7 @@ async fn drain(host: &Host, members: &Arc<Vec<Member>>, options: &Options) -> an
             socket.feed(Message::Binary(send(asked as u64, &conversation, options.payload))).await?;
         }
         socket.flush().await?;
-        if let Frame::Sent(_) = hear(&mut socket).await?.1 {
+        if let Frame::Sent(_) = next_frame(&mut socket).await?.1 {
             answered += 1;
             bar.set_position(answered as u64);
         }
@@ -90,7 +90,7 @@ async fn drain(host: &Host, members: &Arc<Vec<Member>>, options: &Options) -> an
     let mut socket = hello(&host.address, &members[1], "reader").await?;
     let (mut messages, began) = (0, Instant::now());
     loop {
-        match hear(&mut socket).await?.1 {
+        match next_frame(&mut socket).await?.1 {
             Frame::Delivery(delivery) => {
                 messages += 1;
                 if delivery.position % ACK_EVERY == 0 {

@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::host::Member;
 use crate::measure::{Measured, histogram, nanos};
-use crate::wire::{self, ACK_EVERY, ack, hear, hello, post, send};
+use crate::wire::{self, ACK_EVERY, ack, hello, next_frame, post, send};
 
 /// A user who sends to their conversations in order.
 #[derive(Clone)]
@@ -114,7 +114,7 @@ pub(super) async fn web_sockets(
                 if wrote {
                     socket.flush().await?;
                 }
-                let (id, frame) = hear(&mut socket).await?;
+                let (id, frame) = next_frame(&mut socket).await?;
                 match frame {
                     Frame::Sent(_) => {
                         let asked = under_way.remove(&id).context("nothing was asked under this id")?;
