@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_from_a_repository_another_registry_or_another_folder_is_foreign() {
+    fn a_package_from_a_repository_another_registry_or_another_folder_is_foreign() {
         let found = |line| {
             let packages = Package::parse(line).into_iter().collect();
             foreign(&packages, Path::new("/here")).len()

@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read() {
+    fn written_counts_are_read_back() {
         let counts: Counts = [("one".to_owned(), 1), ("two".to_owned(), 20_000)].into();
         assert_eq!(read(&written(&counts)).unwrap(), counts);
         read("one\n").unwrap_err();

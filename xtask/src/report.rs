@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_not_run_fails_only_a_strict_run() {
+    fn a_step_that_could_not_run_fails_only_a_strict_run() {
         let mut report = Report::default();
         report.ran(Step::Tests, tally(5, 0, &[]), true);
         assert!(report.is_good(true));
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_left_out_as_asked_fails_no_run() {
+    fn a_part_left_out_as_asked_fails_no_run() {
         let mut report = Report::default();
         report.ran(Step::Tests, tally(5, 0, &[]), true);
         report.left_out("doctests");

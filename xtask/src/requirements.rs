@@ -153,7 +153,7 @@ mod tests {
     ];
 
     #[test]
-    fn what_does_not_start_or_does_not_succeed_is_missing() {
+    fn a_program_that_does_not_start_or_does_not_succeed_is_missing() {
         let names: Vec<_> = missing(&SOME).iter().map(|requirement| requirement.name).collect();
         assert_eq!(names, ["database", "broker"]);
     }

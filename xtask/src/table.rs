@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn what_did_not_run_keeps_its_last_row_or_says_that_it_was_not_run() {
+    fn a_step_that_did_not_run_keeps_its_last_row_or_says_that_it_was_not_run() {
         let first = table().renewed(&[("crash", cells("passed", "3")), ("deny", cells("failed", "1"))], "");
         let second = table().renewed(&[("deny", cells("passed", "2"))], &first);
         assert_eq!(

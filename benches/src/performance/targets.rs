@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_measured_is_not_met() {
+    fn a_figure_that_was_not_measured_meets_no_target() {
         let verdict =
             |target| Verdict { what: String::new(), target, measured: f64::NAN, spread: None }.met();
         assert!(!verdict(Target::AtLeast(0.0, "")) && !verdict(Target::AtMost(1e9, "")));

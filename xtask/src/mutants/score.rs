@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_missed_and_what_is_listed_wrongly_is_named() {
+    fn missed_mutants_and_wrong_entries_are_named() {
         let mut score = Score::new("dm-core", 900);
         score.add(Outcomes { missed: vec!["a/src/b.rs:1:2: change".to_owned()], ..Outcomes::default() });
         score.stale.push("a/src/b.rs: old".to_owned());

@@ -60,7 +60,7 @@ fn without_nextest_cargo_test_runs_the_tests() {
 }
 
 #[test]
-fn what_the_runners_print_goes_through() {
+fn the_output_of_the_runners_is_passed_on() {
     let output = Cargo::GOOD.xtask_test(false, &[]);
     assert!(stdout(&output).contains("\ntest result: ok. 2 passed; 0 failed; 0 ignored;"));
     assert!(String::from_utf8(output.stderr).unwrap().contains("     Summary [   0.1s] 5 tests run"));

@@ -41,7 +41,7 @@ pub(super) async fn ask_and_read_nothing(attackers: &Attackers, n: usize) -> any
         socket.feed(Message::Binary(envelope.encode_to_vec().into())).await?;
     }
     socket.flush().await?;
-    // The attackers give up before the host does, and come again: the attack is in waves.
+    // The attackers close before the host does and reconnect, so the attack comes in waves.
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     Ok(())
 }

@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_again_is_a_send_of_an_earlier_batch() {
+    fn a_retry_repeats_a_send_of_an_earlier_batch() {
         let (mut again, mut late, mut large) = (0, 0, 0);
         let mut sent = HashMap::new();
         for n in 1..=MANY {

@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_synced_is_in_every_cut_and_the_rest_in_some() {
+    fn synced_bytes_are_in_every_cut_and_others_in_some() {
         let mut image = Image::of(vec![1; 2 * PAGE]);
         image.write(0, &[2; PAGE]);
         image.sync();

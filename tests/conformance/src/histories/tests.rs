@@ -205,7 +205,7 @@ fn a_second_conversation_of_a_pair_is_named() {
 }
 
 #[test]
-fn what_is_pending_against_its_acknowledgement_is_named() {
+fn an_entry_pending_against_its_acknowledgement_is_named() {
     let device = who(1).device;
     let findings = after(|_, snapshot| {
         let device = &mut snapshot.users.get_mut(&user(1)).unwrap().devices[0];

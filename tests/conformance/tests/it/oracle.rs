@@ -65,7 +65,7 @@ async fn an_answered_batch_that_is_gone_is_found_out() {
 }
 
 #[tokio::test]
-async fn what_nobody_wrote_is_found_out() {
+async fn a_message_that_was_never_sent_is_found_out() {
     let store = store_with(batches((1..=ANSWERED).chain([100]))).await;
     oracle().await.judge(&store).await.unwrap_err();
     oracle().await.judge_any(&store).await.unwrap_err();
