@@ -41,7 +41,8 @@
 //! - With [`EmbeddedBuilder::reopen`](dm_core::store::EmbeddedBuilder::reopen), it reopens the
 //!   engine by itself after an unknown outcome.
 //! - With [`EmbeddedBuilder::reserve`](dm_core::store::EmbeddedBuilder::reserve), it refuses writes
-//!   before the disk is full, so that the engine never runs out of space in the middle of a commit.
+//!   that take space before the disk is full, so that the engine never runs out of space in the
+//!   middle of a commit.
 //!
 #![doc = concat!("```rust,ignore\n", include_str!("../tests/guide/store/mod.rs"), "```")]
 //!

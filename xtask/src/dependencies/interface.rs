@@ -7,7 +7,8 @@
 //! The sources are parsed and not compiled, so some uses are not seen:
 //!
 //! - items that a macro makes, `include!` among them, and traits that a derive or another attribute
-//!   implements. Items in the rules of the crate's own `macro_rules!` are seen, wherever it is called;
+//!   implements. Items in the rules of the crate's own `macro_rules!` are seen, wherever it is
+//!   called;
 //! - names that are imported by `use other_crate::*`;
 //! - types that are never written: of `impl Trait` only the named traits are seen.
 

@@ -2,8 +2,8 @@
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
-/// The items in the rules of a `macro_rules!` definition. A rule that makes something else than items
-/// has none.
+/// The items in the rules of a `macro_rules!` definition. A rule that makes something else than
+/// items has none.
 pub(super) fn items(definition: &syn::ItemMacro) -> Vec<syn::Item> {
     let mut items = Vec::new();
     let mut is_behind_arrow = false;

@@ -187,7 +187,8 @@ impl<N: Notices> CrashHarness for SharedLogHarness<N> {
 
 #[test]
 fn a_store_that_notices_the_other_process_passes() {
-    let verdict = trial::<SharedLogHarness<Always>>(test_path!(a_store_that_notices_the_other_process_passes));
+    let verdict =
+        trial::<SharedLogHarness<Always>>(test_path!(a_store_that_notices_the_other_process_passes));
     assert_eq!(verdict, Ok(Verdict::Kept));
 }
 
@@ -207,8 +208,8 @@ fn a_store_that_does_not_notice_the_other_process_is_caught() {
 
 #[test]
 fn a_store_that_looks_before_it_locks_is_caught() {
-    let found =
-        trial::<SharedLogHarness<TooEarly>>(test_path!(a_store_that_looks_before_it_locks_is_caught)).unwrap_err();
+    let found = trial::<SharedLogHarness<TooEarly>>(test_path!(a_store_that_looks_before_it_locks_is_caught))
+        .unwrap_err();
     assert!(found.contains("round"), "{found}");
 }
 
