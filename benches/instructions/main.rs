@@ -1,7 +1,9 @@
-//! Instructions that the hot paths take, counted under valgrind: the same on a noisy machine as on a quiet one.
+//! The instructions of the hot paths, counted under valgrind: the same on a noisy machine as on a
+//! quiet one.
 //!
-//! Run by `cargo xtask bench --instructions`, which compares them with `docs/performance/instructions.json`. What runs on
-//! threads of its own, as the stores' engines do, is not counted.
+//! `cargo xtask bench --instructions` runs this and compares the counts with those in
+//! `docs/performance/instructions.txt`. Code on other threads, such as that of the stores' engines,
+//! is not counted.
 
 #![allow(missing_docs, reason = "the macros make items")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a program that measures")]
@@ -18,13 +20,13 @@ use gungraun::{library_benchmark, library_benchmark_group, main};
 use prost::Message as _;
 use tokio::runtime::Runtime;
 
-/// Messages of one measurement: what is done once costs little beside them.
+/// The number of messages of one measurement, so large that the cost of the setup hardly counts.
 const MESSAGES: u64 = 100;
 
 const ANA: &str = "5866666666666666666666666666666666666666666666666666666666666666";
 const BO: &str = "c9a3f86aae465f0e56513864510f3997561fa2c9e85ea21dc2292309f3cd6022";
 
-/// A service over the store in memory, and two people with a conversation.
+/// A service with the in-memory store, and a conversation between two users.
 struct Chat {
     runtime: Runtime,
     service: Service,
@@ -51,7 +53,7 @@ fn chat_with_messages() -> Chat {
     chat
 }
 
-/// A session that has taken what was pending.
+/// A session that has received its pending entries.
 fn connected() -> (Chat, Session) {
     let chat = chat();
     let session = chat.runtime.block_on(async {

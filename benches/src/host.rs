@@ -1,4 +1,4 @@
-//! The reference host as a process of its own, and people who are signed in at it.
+//! The reference host as a separate process, and users who are signed in at it.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -17,7 +17,7 @@ use crate::machine;
 use crate::options::Options;
 use crate::subject::Kind;
 
-/// A running host, which ends when this is dropped.
+/// A running host. It ends when this is dropped.
 pub(crate) struct Host {
     child: Child,
     /// `127.0.0.1` and a port.
@@ -25,25 +25,24 @@ pub(crate) struct Host {
     _data: Option<tempfile::TempDir>,
 }
 
-/// How a host is started.
+/// The options of a host.
 pub(crate) struct Setup<'a> {
-    /// The folder of its accounts and messages, which outlives it.
+    /// The folder of its accounts and messages. It stays after the host ended.
     pub(crate) data: &'a Path,
     pub(crate) store: Kind,
-    /// Parameters of the database, with the PostgreSQL store.
+    /// Parameters of the database, for the PostgreSQL store.
     pub(crate) postgres: Option<String>,
-    /// Connections from one address at most, zero for any number. `None` leaves the host its
-    /// default.
+    /// The most connections from one address; zero for no limit. `None` leaves the host's default.
     pub(crate) per_address: Option<u32>,
-    /// File descriptors at most, if fewer than this process may have.
+    /// The most file descriptors, if fewer than this process may have.
     pub(crate) descriptors: Option<u32>,
-    /// The cores that it runs on, as `taskset` takes them. `None` is all.
+    /// The cores that it runs on, in the form that `taskset` takes. `None` for all.
     pub(crate) cores: Option<&'a str>,
-    /// The least that it logs: `warn`, or `off` where failures are what is tried.
+    /// The log level: `warn`, or `off` if failures are expected.
     pub(crate) log: &'static str,
 }
 
-/// Somebody signed in, and the conversation they write to.
+/// A user who is signed in, and the conversation that they send to.
 #[derive(Clone)]
 pub(crate) struct Member {
     pub(crate) token: String,
@@ -54,7 +53,7 @@ impl Host {
     pub(crate) async fn start(options: &Options) -> anyhow::Result<Self> {
         let data = options.folder()?;
         let mut setup = Setup::new(data.path(), options.store);
-        // All the load comes from one address.
+        // All load comes from one address.
         setup.per_address = Some(0);
         let host = Self::start_with(&setup).await?;
         Ok(Self { _data: Some(data), ..host })
@@ -68,12 +67,12 @@ impl Host {
         Ok(Self { child, address, _data: None })
     }
 
-    /// Signs in so many people, each with a conversation with the next, the last with the first.
+    /// Signs in so many users, each with a conversation with the next, and the last with the first.
     pub(crate) async fn members(&self, count: usize) -> anyhow::Result<Vec<Member>> {
         self.members_from(0, count).await
     }
 
-    /// As [`members`](Self::members), with other people: the first is the one of that number.
+    /// As [`members`](Self::members), with other users: the number of the first one is `first`.
     pub(crate) async fn members_from(&self, first: usize, count: usize) -> anyhow::Result<Vec<Member>> {
         let base = format!("http://{}", self.address);
         let mut tasks = JoinSet::new();
@@ -88,7 +87,7 @@ impl Host {
                 client.publish_key(&identity.agreement_key()).await?;
                 anyhow::Ok((n, session.token, identity.user_id(), client))
             });
-            // A few at a time: this is not what is measured.
+            // A few at a time, because the sign-in is not measured.
             if tasks.len() == 16 {
                 clients.push(tasks.join_next().await.context("a task")???);
             }
@@ -106,17 +105,17 @@ impl Host {
         Ok(members)
     }
 
-    /// Resident memory of the host, in bytes.
+    /// The resident memory of the host, in bytes.
     pub(crate) fn resident(&self) -> anyhow::Result<u64> {
         machine::resident(&self.process()?)
     }
 
-    /// The most resident memory that the host had at any time, in bytes.
+    /// The most resident memory that the host had so far, in bytes.
     pub(crate) fn most_resident(&self) -> anyhow::Result<u64> {
         machine::most_resident(&self.process()?)
     }
 
-    /// Processor time that the host has used.
+    /// The processor time that the host has used.
     pub(crate) fn processor_time(&self) -> anyhow::Result<Duration> {
         machine::processor_time(&self.process()?)
     }
@@ -131,12 +130,12 @@ impl Host {
 }
 
 impl<'a> Setup<'a> {
-    /// With the host's defaults.
+    /// The host's defaults.
     pub(crate) const fn new(data: &'a Path, store: Kind) -> Self {
         Self { data, store, postgres: None, per_address: None, descriptors: None, cores: None, log: "warn" }
     }
 
-    /// The host's process is the command's, not a child of it: the shell and `taskset` become it.
+    /// The host replaces the shell and `taskset` in the process of the command.
     async fn command(&self) -> anyhow::Result<Command> {
         let mut words = Vec::new();
         if let Some(most) = self.descriptors {
@@ -163,12 +162,12 @@ impl<'a> Setup<'a> {
     }
 }
 
-/// The public key of the person of a number.
+/// The public key of the user with a number.
 pub(crate) fn key(n: usize) -> dm_client::UserId {
     Identity::from_seed(&seed(n)).user_id()
 }
 
-/// The same as the service names them.
+/// The same key as the service's type.
 pub(crate) fn user(n: usize) -> UserId {
     UserId::from_bytes(*key(n).as_bytes()).expect("a public key")
 }
@@ -179,7 +178,7 @@ fn seed(n: usize) -> [u8; 32] {
     seed
 }
 
-/// The host's program, of the same build as this one. It is built once.
+/// The path of the host's program, in the same build profile as this one. It is built once.
 async fn program() -> anyhow::Result<PathBuf> {
     static BUILT: OnceCell<PathBuf> = OnceCell::const_new();
     Ok(BUILT.get_or_try_init(build).await?.clone())

@@ -1,16 +1,16 @@
-//! What the machine says of this process and of files.
+//! Memory, processor time and disk space, as the operating system reports them.
 
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
 
-/// Resident memory of a process, `self` or its number, in bytes (Linux).
+/// The resident memory of a process, given as `self` or by its id, in bytes (Linux).
 pub(crate) fn resident(process: &str) -> anyhow::Result<u64> {
     memory(process, "VmRSS")
 }
 
-/// The most resident memory that a process had at any time, in bytes (Linux).
+/// The most resident memory that a process had so far, in bytes (Linux).
 pub(crate) fn most_resident(process: &str) -> anyhow::Result<u64> {
     memory(process, "VmHWM")
 }
@@ -22,17 +22,17 @@ fn memory(process: &str, field: &str) -> anyhow::Result<u64> {
     Ok(kib.with_context(|| format!("process {process} has no {field}"))? * 1024)
 }
 
-/// Processor time that a process has used, all its threads together (Linux). In steps of 10 ms.
+/// The processor time of all threads of a process (Linux), in steps of 10 ms.
 pub(crate) fn processor_time(process: &str) -> anyhow::Result<Duration> {
     let told = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
-    // After the name, which may hold anything, come the state, ten numbers, and the time in
-    // programs and in the kernel.
+    // The name may contain any characters. After it come the state, ten numbers, and the times in
+    // user space and in the kernel.
     let (_, fields) = told.rsplit_once(") ").context("a process without a name")?;
     let ticks = fields.split(' ').skip(11).take(2).map(str::parse::<u64>).sum::<Result<u64, _>>()?;
     Ok(Duration::from_millis(10 * ticks))
 }
 
-/// Bytes that the files of a folder take on disk, its folders included.
+/// The bytes that the files and folders in a folder take on disk.
 pub(crate) fn disk(folder: &Path) -> std::io::Result<u64> {
     let mut bytes = 0;
     for entry in std::fs::read_dir(folder)? {
@@ -43,7 +43,7 @@ pub(crate) fn disk(folder: &Path) -> std::io::Result<u64> {
     Ok(bytes)
 }
 
-/// Files that are preallocated count for what is in them.
+/// The space that a file takes on disk. Preallocated files count only their content.
 #[cfg(unix)]
 fn allocated(metadata: &std::fs::Metadata) -> u64 {
     use std::os::unix::fs::MetadataExt as _;

@@ -1,17 +1,19 @@
-//! The load harness: what the stores and the service can do, beside what the bare engine can and what a host would write
-//! by hand.
+//! The load generator: it measures the stores and the service, and compares them with the bare
+//! engine and with an implementation by hand.
 //!
 //! ```text
 //! cargo run --release -p dm-bench -- send --store sqlite
 //! cargo run --release -p dm-bench -- compare sqlite seed-path
 //! ```
 //!
-//! - [`options`]: what can be chosen. [`store`]: the stores. [`people`]: who writes to whom.
-//! - [`subject`]: what is measured: a service over a store, the seed's path, bare engines.
-//! - [`performance`]: the whole set, and the page that tells it.
-//! - [`mod@attack`]: what people who mean harm do to a host, and how the others fare. [`wire`]: a
-//!   client's side, bare.
-//! - [`workload`]: what is done with it. [`measure`]: how it is counted. [`report`]: how it is told.
+//! - [`options`]: the command line. [`store`]: the stores. [`people`]: users and conversations.
+//! - [`subject`]: the subjects of measurements: a service with a store, the seed's path, bare
+//!   engines.
+//! - [`performance`]: all measurements, and the page with their figures.
+//! - [`mod@attack`]: attacks on a host, and their effect on unrelated users. [`wire`]: a minimal
+//!   client.
+//! - [`workload`]: the measurements. [`measure`]: counting and timing. [`report`]: the output of
+//!   figures.
 
 #![allow(
     clippy::unwrap_used,
@@ -45,8 +47,8 @@ use mimalloc::MiMalloc;
 use options::Command;
 use performance::Effort;
 
-/// As the reference host, whose `main.rs` says why. All subjects have it, bare engines in Rust too;
-/// SQLite has its own.
+/// The allocator of the reference host, whose `main.rs` gives the reason. All subjects use it, bare
+/// engines in Rust as well; SQLite has its own.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
@@ -69,7 +71,8 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Redis(options) => (workload::redis::run(&options).await?, options.json),
         Command::Connections(options) => (workload::connections::run(&options).await?, options.json),
         Command::Attack(options) => {
-            // Dropped rather than killed, so that no server is left frozen and no disk mounted.
+            // The future is dropped and the process not killed, so that no server stays frozen and
+            // no disk mounted.
             tokio::select! {
                 done = attack::run(&options) => return done,
                 _ = tokio::signal::ctrl_c() => anyhow::bail!("interrupted"),

@@ -8,11 +8,11 @@ use hdrhistogram::Histogram;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use tokio::task::JoinSet;
 
-/// Calls that were made, and how long each took.
+/// The number of calls, their latencies, and the time that they took together.
 pub(crate) struct Measured {
     pub(crate) calls: u64,
     pub(crate) took: Duration,
-    /// In nanoseconds.
+    /// The latencies, in nanoseconds.
     pub(crate) latency: Histogram<u64>,
 }
 
@@ -31,7 +31,7 @@ pub(crate) fn millis(latency: &Histogram<u64>, quantile: f64) -> f64 {
     latency.value_at_quantile(quantile) as f64 / 1e6
 }
 
-/// Of up to ten minutes, in nanoseconds, with three digits.
+/// A histogram of up to ten minutes, in nanoseconds, with three significant digits.
 pub(crate) fn histogram() -> Histogram<u64> {
     Histogram::new_with_bounds(1, 600_000_000_000, 3).expect("these bounds are good")
 }
@@ -40,7 +40,7 @@ pub(crate) fn nanos(span: Duration) -> u64 {
     u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// The end of a loop of calls: after a span of time or so many calls, whichever is first.
+/// The end of a loop of calls: after a span of time or a number of calls, whichever comes first.
 #[derive(Clone, Copy)]
 pub(crate) struct Until {
     pub(crate) span: Duration,
@@ -53,7 +53,7 @@ impl From<Duration> for Until {
     }
 }
 
-/// Calls until the end, so many at a time: each begins when one before has ended.
+/// Makes calls until the end, so many at a time. Each begins when an earlier one has ended.
 pub(crate) async fn closed_loop<F>(
     in_flight: usize,
     until: impl Into<Until>,
@@ -89,7 +89,7 @@ where
     Measured { calls: latency.len(), took: began.elapsed(), latency }
 }
 
-/// What the service told of its commits.
+/// The metrics that the service records about its commits.
 pub(crate) struct Commits(Snapshotter);
 
 /// The median commit.
@@ -99,7 +99,7 @@ pub(crate) struct Commit {
 }
 
 impl Commits {
-    /// Records from now on; once per process.
+    /// Starts recording; only once per process.
     pub(crate) fn record() -> anyhow::Result<Self> {
         let recorder = DebuggingRecorder::new();
         let snapshotter = recorder.snapshotter();
@@ -107,7 +107,7 @@ impl Commits {
         Ok(Self(snapshotter))
     }
 
-    /// The median since the last call; `None` when there were no commits.
+    /// The median since the last call; `None` if there were no commits.
     pub(crate) fn median(&self) -> Option<Commit> {
         let (mut writes, mut seconds) = (Vec::new(), Vec::new());
         for (key, _, _, value) in self.0.snapshot().into_vec() {
@@ -124,7 +124,7 @@ impl Commits {
     }
 }
 
-/// The middle of some numbers.
+/// The median of some numbers.
 pub(crate) fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied()

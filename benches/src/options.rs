@@ -1,4 +1,4 @@
-//! What can be chosen on the command line.
+//! The command line.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,29 +11,31 @@ use crate::subject::Kind;
 pub(crate) enum Command {
     /// Durable sends: throughput, latency, bytes on disk per message, batch size
     Send(Options),
-    /// One device takes everything that is pending for it, with acknowledgements
+    /// One device receives and acknowledges all its pending entries
     Drain(Options),
-    /// From a send to its arrival at a connected recipient, at 100 messages a second
+    /// From a send to its arrival at a connected recipient, at 100 messages per second
     Push(Options),
     /// A page of 50 messages at the newest end of a conversation, 10,000 back and a million back
     History(Options),
-    /// The 50 most recent of a user's conversations
+    /// The 50 most recent conversations of a user
     List(Options),
     /// Memory of idle sessions
     Sessions(Options),
-    /// Sends while entries expire, and without
+    /// Sends while entries expire, compared with sends without expiry
     Expire(Options),
     /// The reference host over loopback: REST, WebSocket, a backlog, waiting connections
     Http(Options),
-    /// The reference host beside Redis Streams that sync before they answer, by turns; takes `redis-server`
+    /// The reference host compared with Redis Streams that sync before they answer, by turns; takes
+    /// `redis-server`
     Redis(Options),
     /// WebSockets that wait: memory and processor time in the reference host
     Connections(Options),
-    /// Attacks on the reference host by turns, and how unrelated people fare meanwhile
+    /// Attacks on the reference host by turns, and their effect on unrelated users
     Attack(AttackOptions),
     /// Opening a store, after it was closed and after it was killed
     Open(Options),
-    /// Sends to conversations and people that are not in memory, beside sends among few, by turns
+    /// Sends to conversations and users that are not in memory, compared with sends among few, by
+    /// turns
     Cold {
         /// Turns.
         #[arg(long, default_value_t = 3)]
@@ -41,13 +43,14 @@ pub(crate) enum Command {
         #[command(flatten)]
         options: Options,
     },
-    /// Three nodes on one PostgreSQL and one NATS, beside one node, and beside a transaction per message; from node to node
+    /// Three nodes on one PostgreSQL and one NATS, compared with one node and with a transaction
+    /// per message; latency between nodes
     Cluster(Options),
-    /// Sends to two subjects in turns, and their ratio
+    /// Sends to two subjects by turns, and their ratio
     Compare {
-        /// The first.
+        /// The first subject.
         one: Kind,
-        /// The second: what the first is measured against.
+        /// The second subject, to which the first is compared.
         other: Kind,
         /// Turns.
         #[arg(long, default_value_t = 4)]
@@ -55,19 +58,19 @@ pub(crate) enum Command {
         #[command(flatten)]
         options: Options,
     },
-    /// All of it, written as a page with plots
+    /// All measurements, written as a page with plots
     Report {
         /// The folder for `performance.md` and its plots.
         #[arg(long, default_value = "docs")]
         out: PathBuf,
-        /// Four minutes instead of twenty, to see that it runs
+        /// Four minutes instead of twenty, to check that it runs
         #[arg(long)]
         quick: bool,
         /// With five million messages stored instead of one, and a million conversations: an hour
         #[arg(long, conflicts_with = "quick")]
         full: bool,
     },
-    /// Fills a folder until it is killed; a part of `open`
+    /// Fill a folder until the process is killed; a part of `open`
     #[command(hide = true)]
     Fill {
         folder: PathBuf,
@@ -78,11 +81,11 @@ pub(crate) enum Command {
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct AttackOptions {
-    /// The store that the host keeps messages in: sqlite, redb, fjall or memory. Full disks and a
-    /// frozen PostgreSQL have stores of their own
+    /// The store of the host: sqlite, redb, fjall or memory. Full disks and a frozen PostgreSQL use
+    /// stores of their own
     #[arg(long, value_enum, default_value_t = Kind::Sqlite)]
     pub(crate) store: Kind,
-    /// Turns of each attack: quiet, then under attack
+    /// Turns of each attack: a quiet half, then one under attack
     #[arg(long, default_value_t = 3)]
     pub(crate) rounds: usize,
     /// Seconds of each half of a turn
@@ -95,34 +98,34 @@ pub(crate) struct AttackOptions {
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Options {
-    /// What is measured
+    /// The subject of the measurement
     #[arg(long, value_enum, default_value_t = Kind::Sqlite)]
     pub(crate) store: Kind,
-    /// Calls under way at a time; for bare engines, messages per transaction
+    /// Concurrent calls; for bare engines, messages per transaction
     #[arg(long, default_value_t = 256)]
     pub(crate) in_flight: usize,
     /// Conversations
     #[arg(long, default_value_t = 10_000)]
     pub(crate) conversations: usize,
-    /// People among whom the conversations are
+    /// Users among whom the conversations are
     #[arg(long, default_value_t = 2_000)]
     pub(crate) users: usize,
     /// The store is opened anew, and each message goes to another conversation
     #[arg(long)]
     pub(crate) cold: bool,
-    /// A host writes to a table of its own in the store's file, so many times a second; on SQLite
+    /// Writes per second that a host makes to its own table in the store's file; on SQLite
     #[arg(long, default_value_t = 0)]
     pub(crate) host_writes: u32,
     /// Bytes of ciphertext per message
     #[arg(long, default_value_t = 512)]
     pub(crate) payload: usize,
-    /// How long to measure
+    /// Seconds to measure
     #[arg(long, default_value_t = 8)]
     pub(crate) seconds: u64,
     /// Messages stored before the measurement; each workload has its own default
     #[arg(long)]
     pub(crate) preload: Option<usize>,
-    /// Where the data goes; a temporary folder in it is removed afterwards
+    /// Folder for the data; a temporary folder in it is removed afterwards
     #[arg(long)]
     pub(crate) dir: Option<PathBuf>,
     /// Print the figures as JSON

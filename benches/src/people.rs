@@ -1,4 +1,4 @@
-//! Who writes to whom.
+//! Users, their conversations, and the messages that they send.
 
 use std::sync::Arc;
 
@@ -9,22 +9,22 @@ use dm_core::{
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-/// Calls under way while something is prepared.
+/// The number of concurrent calls during preparation.
 const AT_ONCE: usize = 512;
 
-/// A conversation, from one side.
+/// A conversation, with one of its users as the sender.
 pub(crate) struct Chat {
     pub(crate) id: ConversationId,
     pub(crate) sender: Principal,
 }
 
-/// The *n*-th of many users.
+/// The *n*-th user.
 pub(crate) fn user(n: usize) -> UserId {
     let point = EdwardsPoint::mul_base(&Scalar::from(n as u64 + 1)).compress();
     UserId::from_bytes(point.to_bytes()).expect("a multiple of the base point")
 }
 
-/// Opens conversations among people, each with as many others as it takes.
+/// Opens conversations among users, each with as many others as necessary.
 pub(crate) async fn open_chats(
     service: &Service,
     conversations: usize,
@@ -33,7 +33,7 @@ pub(crate) async fn open_chats(
     open_chats_among(service, user, conversations, users).await
 }
 
-/// As [`open_chats`], among other people.
+/// As [`open_chats`], among other users.
 pub(crate) async fn open_chats_among(
     service: &Service,
     user: impl Fn(usize) -> UserId,
@@ -46,7 +46,7 @@ pub(crate) async fn open_chats_among(
     open_pairs(service, pairs.map(|(one, other)| (people[one], people[other]))).await
 }
 
-/// Opens the conversations of some pairs, in their order.
+/// Opens conversations between pairs of users, in their order.
 pub(crate) async fn open_pairs(
     service: &Service,
     pairs: impl Iterator<Item = (UserId, UserId)>,
@@ -68,13 +68,13 @@ pub(crate) async fn open_pairs(
     Ok(chats.into_iter().map(|(_, chat)| chat).collect())
 }
 
-/// Which of so many conversations the *n*-th message goes to: a stride that visits them in no order that a cache could
-/// like.
+/// The index of the conversation that the *n*-th message goes to. It is a stride, so that
+/// consecutive messages go to distant conversations.
 pub(crate) const fn pick(n: usize, of: usize) -> usize {
     n.wrapping_mul(7_919) % of
 }
 
-/// Sends the *n*-th message, as a client does it: under a name of its own, so that a retry is recognized.
+/// Sends the *n*-th message with a client message id, as a client does.
 pub(crate) async fn send(service: &Service, chat: &Chat, n: usize, payload: usize) {
     let payload = vec![n as u8; payload];
     let ciphertext = Ciphertext::new(payload.into(), &[7; 24], None, None).expect("24 bytes");
@@ -83,12 +83,12 @@ pub(crate) async fn send(service: &Service, chat: &Chat, n: usize, payload: usiz
     service.send(&chat.sender, message).await.expect("it is stored");
 }
 
-/// Conversations of which a store has only some in memory.
+/// A number of conversations of which a store has only a part in memory.
 const MANY: usize = 100_000;
-/// The messages among many conversations that are stored as the measured ones are.
+/// The number of messages that are spread over many conversations like the measured ones.
 const LAST: usize = 300_000;
 
-/// Stores messages before a measurement, and shows how far it is.
+/// Stores messages before a measurement, and shows the progress.
 pub(crate) async fn preload(service: &Service, chats: &Arc<Vec<Chat>>, messages: usize, payload: usize) {
     let bar = crate::report::progress(messages, "messages stored");
     let mut tasks = JoinSet::new();
@@ -107,21 +107,21 @@ pub(crate) async fn preload(service: &Service, chats: &Arc<Vec<Chat>>, messages:
     bar.finish_and_clear();
 }
 
-/// Which of so many conversations the *n*-th of the messages before a measurement goes to. Among
-/// many conversations most messages are stored one conversation after the other, which takes a
-/// third of the time; the last ones, which a store has in memory and in rows that it moves later, go
-/// to conversations as the measured ones do.
+/// The index of the conversation that the *n*-th message before a measurement goes to. If there are
+/// many conversations, most messages are stored one conversation after the other, which takes a
+/// third of the time. The last messages, which a store has in memory and in rows that it moves
+/// later, are spread like the measured ones.
 fn stored_in(n: usize, messages: usize, conversations: usize) -> usize {
     let in_order = messages.saturating_sub(LAST);
     if conversations < MANY || n >= in_order { pick(n, conversations) } else { n * conversations / in_order }
 }
 
-/// A name in time order, as clients make them.
+/// An id in time order, as clients make it.
 pub(crate) fn uuid_v7() -> Uuid {
     use std::sync::atomic::{AtomicU64, Ordering};
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
-    // Spread like random bits, without a random source in the measured path.
+    // The bits are spread like random ones, without a random source in the measured path.
     let spread = COUNT.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let mut random = [0; 10];
     random[..8].copy_from_slice(&spread.to_be_bytes());

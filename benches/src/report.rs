@@ -1,11 +1,11 @@
-//! How figures are told.
+//! The output of figures.
 
 use std::io::Write as _;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-/// The figures of one measurement, in the order in which they are told.
+/// The figures of one measurement, in the order in which they are shown.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     workload: String,
@@ -43,7 +43,7 @@ impl Report {
     }
 }
 
-/// A bar for long work, on the terminal only.
+/// A progress bar, shown only on a terminal.
 pub(crate) fn progress(steps: usize, what: &'static str) -> ProgressBar {
     let style = ProgressStyle::with_template("{bar:30} {pos} of {len} {msg}").expect("a template");
     ProgressBar::new(steps as u64).with_style(style).with_message(what)

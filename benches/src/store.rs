@@ -1,4 +1,4 @@
-//! The stores, and services over them.
+//! The stores, and services with them.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,7 +13,7 @@ use dm_test_servers::postgres::{Cluster, Database};
 
 use crate::subject::Kind;
 
-/// The place of a store's data: a folder, or a database that is made for it.
+/// The location of a store's data: a folder, or a database that is made for it.
 pub(crate) struct Data {
     kind: Kind,
     folder: PathBuf,
@@ -26,7 +26,7 @@ impl Data {
         Self { kind, folder: folder.to_owned(), database }
     }
 
-    /// A builder of a service over the store, which is opened.
+    /// A builder of a service with the store, which it opens.
     pub(crate) async fn builder(&self) -> anyhow::Result<ServiceBuilder> {
         let file = |name| self.folder.join(name);
         let failed = "it does not open";
@@ -42,7 +42,8 @@ impl Data {
         })
     }
 
-    /// Opens it again after it was closed. A read that nobody waits for any more may hold the engine a little longer.
+    /// Opens the store again after it was closed. A read whose caller has stopped waiting may hold
+    /// the engine a little longer.
     pub(crate) async fn reopened(&self) -> anyhow::Result<ServiceBuilder> {
         for _ in 0..100 {
             if let Ok(builder) = self.builder().await {
@@ -54,13 +55,13 @@ impl Data {
     }
 }
 
-/// A builder of a service over a store in a folder, or in a new database.
+/// A builder of a service with a store in a folder or in a new database.
 pub(crate) async fn builder(kind: Kind, folder: &Path) -> anyhow::Result<ServiceBuilder> {
     Data::new(kind, folder).builder().await
 }
 
-/// A new database on a server that syncs. It lasts as long as the server, which ends soon after the last process that
-/// uses it.
+/// A new database on a server that syncs. It exists as long as the server, which ends soon after
+/// the last process that uses it.
 pub(crate) fn database() -> &'static Database {
     Box::leak(Box::new(Cluster::shared_durable().empty_database()))
 }

@@ -1,5 +1,4 @@
-//! A client's side of the protocol, bare: what goes over the wire and nothing that a client would
-//! keep.
+//! A minimal client: it speaks the protocol and keeps no state.
 
 use std::net::Ipv4Addr;
 
@@ -23,15 +22,15 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use crate::host::Member;
 use crate::people::uuid_v7;
 
-/// Entries acknowledged at a time.
+/// The number of entries of one acknowledgement.
 pub(crate) const ACK_EVERY: u64 = 128;
 
 pub(crate) type Socket = WebSocketStream<TcpStream>;
-/// A connection that takes one request after another.
+/// A connection that makes one request after another.
 pub(crate) type Requests = SendRequest<Full<Bytes>>;
 pub(crate) type Request = hyper::Request<Full<Bytes>>;
 
-/// Connects from an address of this machine, such as another one than everybody else's.
+/// Connects from an address of this machine, which may be another one than that of other clients.
 pub(crate) async fn dial(address: &str, from: Ipv4Addr) -> anyhow::Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
     socket.bind((from, 0).into())?;
@@ -51,7 +50,7 @@ pub(crate) async fn requests(stream: TcpStream) -> anyhow::Result<Requests> {
     Ok(requests)
 }
 
-/// A request of somebody's, without a body.
+/// A request of a user, without a body.
 pub(crate) fn request(method: &str, path: &str, token: &str) -> Builder {
     hyper::Request::builder()
         .method(method)
@@ -80,14 +79,14 @@ pub(crate) fn json(path: &str, token: &str, body: String) -> anyhow::Result<Requ
 
 /// Makes a request and reads the whole answer: its status and its body.
 pub(crate) async fn ask(requests: &mut Requests, request: Request) -> anyhow::Result<(u16, Bytes)> {
-    // The connection may still be at the end of the answer before.
+    // The connection may still be reading the end of the last answer.
     requests.ready().await?;
     let answer = requests.send_request(request).await?;
     let status = answer.status().as_u16();
     Ok((status, answer.into_body().collect().await?.to_bytes()))
 }
 
-/// Asks for something and reads the whole answer. Returns its status and its length in bytes.
+/// Makes a GET request and reads the whole answer. Returns its status and its length in bytes.
 pub(crate) async fn get(requests: &mut Requests, token: &str, path: &str) -> anyhow::Result<(u16, usize)> {
     let (status, body) = ask(requests, request("GET", path, token).body(Full::default())?).await?;
     Ok((status, body.len()))
@@ -100,11 +99,11 @@ pub(crate) async fn post(requests: &mut Requests, member: &Member, payload: usiz
     Ok(())
 }
 
-/// A connection that has caught up and acknowledged.
+/// A WebSocket that has caught up and acknowledged.
 pub(crate) async fn waiting(address: &str, member: &Member, device: &str) -> anyhow::Result<Socket> {
     let mut socket = hello(address, member, device).await?;
     loop {
-        match hear(&mut socket).await?.1 {
+        match next_frame(&mut socket).await?.1 {
             Frame::Delivery(delivery) if delivery.position % ACK_EVERY == 0 => {
                 socket.send(Message::Binary(ack(delivery.position))).await?;
             }
@@ -119,20 +118,20 @@ pub(crate) async fn waiting(address: &str, member: &Member, device: &str) -> any
     }
 }
 
-/// A WebSocket whose hello was answered with a welcome.
+/// A WebSocket after hello and welcome.
 pub(crate) async fn hello(address: &str, member: &Member, device: &str) -> anyhow::Result<Socket> {
     greet(TcpStream::connect(address).await?, member, device).await
 }
 
-/// Likewise, on a connection.
+/// The same, on a connection.
 pub(crate) async fn greet(stream: TcpStream, member: &Member, device: &str) -> anyhow::Result<Socket> {
     let mut socket = upgrade(stream, member).await?;
-    // What waits for a new device is not what is measured, except where it is.
+    // Pending entries of a new device are measured only with the device `reader`.
     let start_now = device != "reader";
     let hello = DmHello { device: device.to_owned(), protocol: 1, start_now, ..DmHello::default() };
     let envelope = Envelope::client("hello", dm_client_frame::Frame::Hello(hello));
     socket.send(Message::Binary(envelope.encode_to_vec().into())).await?;
-    match hear(&mut socket).await?.1 {
+    match next_frame(&mut socket).await?.1 {
         Frame::Welcome(_) => Ok(socket),
         other => anyhow::bail!("no welcome but {other:?}"),
     }
@@ -157,14 +156,14 @@ pub(crate) async fn send_many(
             socket.feed(Message::Binary(send(asked as u64, &conversation, payload))).await?;
         }
         socket.flush().await?;
-        if let Frame::Sent(_) = hear(&mut socket).await?.1 {
+        if let Frame::Sent(_) = next_frame(&mut socket).await?.1 {
             answered += 1;
         }
     }
     Ok(())
 }
 
-/// A WebSocket on a connection, on which nothing is said yet.
+/// A WebSocket on a connection, before any frame.
 pub(crate) async fn upgrade(stream: TcpStream, member: &Member) -> anyhow::Result<Socket> {
     let mut request = "ws://localhost/api/dm/ws".into_client_request()?;
     request.headers_mut().insert("authorization", format!("Bearer {}", member.token).parse()?);
@@ -172,7 +171,7 @@ pub(crate) async fn upgrade(stream: TcpStream, member: &Member) -> anyhow::Resul
     Ok(tokio_tungstenite::client_async(request, stream).await?.0)
 }
 
-/// The frame of a send.
+/// The frame that sends a message.
 pub(crate) fn send(n: u64, conversation: &str, payload: usize) -> Bytes {
     let send = DmSend {
         conversation_id: conversation.to_owned(),
@@ -185,14 +184,14 @@ pub(crate) fn send(n: u64, conversation: &str, payload: usize) -> Bytes {
     Envelope::client(n.to_string(), dm_client_frame::Frame::Send(send)).encode_to_vec().into()
 }
 
-/// The frame of an acknowledgement.
+/// The frame that acknowledges up to a position.
 pub(crate) fn ack(position: u64) -> Bytes {
     let ack = DmAck { up_to: position, message_ids: Vec::new() };
     Envelope::client("", dm_client_frame::Frame::Ack(ack)).encode_to_vec().into()
 }
 
-/// The next frame that only a server of this library says.
-pub(crate) async fn hear(socket: &mut Socket) -> anyhow::Result<(String, Frame)> {
+/// The next frame of this library's own dialect.
+pub(crate) async fn next_frame(socket: &mut Socket) -> anyhow::Result<(String, Frame)> {
     loop {
         match socket.next().await.context("the host closed")?? {
             Message::Binary(frame) => {

@@ -1,4 +1,4 @@
-//! `cargo xtask attack`: attacks on the reference host by turns.
+//! `cargo xtask attack`: runs attacks on the reference host.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -7,16 +7,16 @@ use anyhow::Context as _;
 
 use crate::bench::cargo;
 
-/// The subject of the attacks, and how long each takes.
+/// The subject of the attacks and their duration.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Turns of each attack, half of each quiet
+    /// Turns of each attack; half of each turn is quiet
     #[arg(long, default_value_t = 3)]
     rounds: usize,
     /// Seconds of each half of a turn
     #[arg(long, default_value_t = 2)]
     seconds: u64,
-    /// One turn of a second each, to see that it runs: the p99 then say little
+    /// One turn of a second each, to check that it runs; its p99 is not meaningful
     #[arg(long, conflicts_with_all = ["rounds", "seconds"])]
     short: bool,
     /// The store that the host keeps messages in: sqlite, redb, fjall or memory
@@ -27,12 +27,12 @@ pub(crate) struct Args {
     only: Option<String>,
 }
 
-/// Runs them in the load harness, which builds the host. Fails when a call of unrelated people was
-/// not served, memory was over its bound or the host did not recover by itself; never because of
-/// times.
+/// Runs the attacks in the load generator, which builds the host. Fails if a call of an unrelated
+/// user was not served, if memory exceeded its bound, or if the host did not recover by itself.
+/// Times never make it fail.
 ///
 /// # Errors
-/// When cargo cannot be started.
+/// Fails if cargo cannot be started.
 pub(crate) fn run(root: &Path, args: &Args) -> anyhow::Result<ExitCode> {
     let mut attack = cargo(root);
     attack.args(["run", "--release", "--package", "dm-bench", "--", "attack", "--store", &args.store]);

@@ -1,4 +1,5 @@
-//! `cargo xtask bench`: measures everything and writes `docs/performance.md` with its plots, or counts instructions.
+//! `cargo xtask bench`: measures everything and writes `docs/performance.md` with its plots, or
+//! counts instructions.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -7,19 +8,21 @@ use anyhow::Context as _;
 
 use crate::instructions;
 
-/// What to measure, and where to write it.
+/// The extent of the measurements and their output folder.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Four minutes instead of twenty, to see that it runs; give another folder with `--out`, because the figures are bad
+    /// Four minutes instead of twenty, to check that it runs; choose another folder with `--out`,
+    /// because the figures are not meaningful
     #[arg(long)]
     quick: bool,
-    /// With five million messages stored instead of one, and a million conversations: an hour
+    /// With five million stored messages instead of one, and a million conversations: an hour
     #[arg(long, conflicts_with = "quick")]
     full: bool,
-    /// Only count the instructions of the hot paths, under valgrind, and compare them with those that are checked in
+    /// Only count the instructions of the hot paths under valgrind, and compare them with the
+    /// accepted counts in docs/performance
     #[arg(long, conflicts_with_all = ["quick", "full"])]
     instructions: bool,
-    /// Check in what was counted
+    /// Store the new counts as the accepted ones
     #[arg(long, requires = "instructions")]
     accept: bool,
     /// The folder for `performance.md` and its plots
@@ -27,10 +30,10 @@ pub(crate) struct Args {
     out: PathBuf,
 }
 
-/// Runs the load harness, which builds the host that it measures.
+/// Runs the load generator, which builds the host that it measures.
 ///
 /// # Errors
-/// When cargo cannot be started, and what counting instructions reports.
+/// Fails if cargo cannot be started, or if counting instructions fails.
 pub(crate) fn run(root: &Path, args: &Args) -> anyhow::Result<ExitCode> {
     if args.instructions {
         return instructions::run(root, args.accept);
@@ -46,7 +49,7 @@ pub(crate) fn run(root: &Path, args: &Args) -> anyhow::Result<ExitCode> {
     Ok(if success { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Cargo, in the workspace.
+/// A cargo command in the workspace.
 pub(crate) fn cargo(root: &Path) -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(root);

@@ -1,5 +1,5 @@
-//! Subcommands of cargo that few commands need, each at one version, so that two machines get the
-//! same figures.
+//! Subcommands of cargo that few commands need. Each is used in one version, so that two machines
+//! get the same figures.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,27 +9,27 @@ use anyhow::{Context as _, ensure};
 use crate::bench::cargo;
 use crate::requirements::succeeds;
 
-/// A subcommand of cargo that is a crate of its own.
+/// A subcommand of cargo that is a separate crate.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CargoTool {
-    /// The subcommand; its crate is `cargo-` and this.
+    /// The name of the subcommand. Its crate is `cargo-` and this name.
     pub(crate) subcommand: &'static str,
-    /// The version that is used.
+    /// The version to use.
     pub(crate) version: &'static str,
 }
 
-/// Makes mutants of sources, and runs tests on each.
+/// Makes mutants of the sources and runs tests on each.
 pub(crate) const MUTANTS: CargoTool = CargoTool { subcommand: "mutants", version: "27.1.0" };
 
 /// Checks licences, sources and advisories.
 pub(crate) const DENY: CargoTool = CargoTool { subcommand: "deny", version: "0.20.2" };
 
 impl CargoTool {
-    /// A command that runs the subcommand in a folder. The program lies in `target/tools`, where it
-    /// is built first if it is not there yet: what the machine has installed stays as it is.
+    /// A command that runs the subcommand in a folder. The program is built into `target/tools` if
+    /// it is not there yet. A version that the machine has installed is neither used nor changed.
     ///
     /// # Errors
-    /// When it has to be built and cannot be.
+    /// Fails if the program has to be built and the build fails.
     pub(crate) fn command(self, root: &Path, folder: &Path) -> anyhow::Result<Command> {
         let Self { subcommand, version } = self;
         let tools = root.join(format!("target/tools/cargo-{subcommand}-{version}"));
@@ -37,7 +37,8 @@ impl CargoTool {
         if !succeeds(&program.to_string_lossy(), &[subcommand, "--version"]) {
             println!("building cargo-{subcommand} {version}");
             let mut install = cargo(root);
-            // Without optimization both are built sooner; the compiler does most of their work.
+            // A build without optimization takes less time; most of the time that these programs
+            // need is the compiler's.
             install.args(["install", "--locked", "--debug", "--root"]).arg(&tools);
             install.env("CARGO_PROFILE_DEV_DEBUG", "0");
             // The wrapper that checks lints is for this workspace only.

@@ -7,16 +7,16 @@ use std::process::Command;
 
 use anyhow::{Context as _, ensure};
 
-/// Makes `copy` hold what git tracks, as it is in the work tree, and nothing else but its folder
-/// `target`. A file that is the same already keeps its time, so that a second run compiles little
+/// Makes the folder `copy` equal to the tracked files of the work tree; its folder `target` stays.
+/// A file that is already equal keeps its modification time, so that a second run compiles little
 /// again.
 ///
 /// # Errors
-/// When git cannot be started, or a file cannot be read, written or removed.
+/// Fails if git cannot be started, or if a file cannot be read, written or removed.
 pub(crate) fn copy_tracked(root: &Path, copy: &Path) -> anyhow::Result<()> {
     let listed = Command::new("git").current_dir(root).args(["ls-files", "-z"]).output().context("git")?;
     ensure!(listed.status.success(), "git ls-files failed");
-    let listed = String::from_utf8(listed.stdout).context("a path that is no text")?;
+    let listed = String::from_utf8(listed.stdout).context("a path is not UTF-8")?;
     let files: BTreeSet<_> = listed
         .split('\0')
         .filter(|path| !path.is_empty() && root.join(path).is_file())
@@ -26,7 +26,7 @@ pub(crate) fn copy_tracked(root: &Path, copy: &Path) -> anyhow::Result<()> {
     remove_others(copy, copy, &files)?;
     for path in &files {
         let (from, to) = (root.join(path), copy.join(path));
-        let folder = to.parent().context("a file without a folder")?;
+        let folder = to.parent().context("a file has no folder")?;
         fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
         if fs::read(&from)? != fs::read(&to).unwrap_or_default() {
             fs::copy(&from, &to).with_context(|| format!("copying {}", from.display()))?;
@@ -35,12 +35,12 @@ pub(crate) fn copy_tracked(root: &Path, copy: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Removes files that are not listed: a test that was moved would be compiled at its old place,
-/// too.
+/// Removes files that are not listed. A test that was moved would otherwise be compiled at its old
+/// path as well.
 fn remove_others(copy: &Path, folder: &Path, files: &BTreeSet<PathBuf>) -> anyhow::Result<()> {
     for entry in fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))? {
         let path = entry?.path();
-        let inside = path.strip_prefix(copy).context("a path outside of its folder")?;
+        let inside = path.strip_prefix(copy).context("a path is outside its folder")?;
         if inside == Path::new("target") {
             continue;
         }
@@ -78,7 +78,7 @@ mod tests {
         git(&["mv", "tests/old.rs", "tests/new.rs"]);
         copy_tracked(root.path(), copy.path()).unwrap();
         assert!(copy.path().join("tests/new.rs").is_file());
-        assert!(!copy.path().join("tests/old.rs").exists(), "it would be compiled, too");
+        assert!(!copy.path().join("tests/old.rs").exists(), "the file must be removed");
         assert!(copy.path().join("target/built").is_file());
     }
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask deep`: the trials that take too long for every commit, each to its full number.
+//! `cargo xtask deep`: the long tests, which take too much time for every commit.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -20,39 +20,39 @@ mod step;
 use step::{Runs, STEPS, Step};
 
 /// The text above the table.
-const HEAD: &str = "# The long trials\n\n\
-    `cargo xtask deep` runs them and writes this page; `cargo xtask deep crash deny` runs some of them.\n\
-    A trial that was not run keeps its last row. `result` is the last line that it printed.\n\n";
+const HEAD: &str = "# The long tests\n\n\
+    `cargo xtask deep` runs them and writes this page; `cargo xtask deep crash deny` runs two of them.\n\
+    A test that was not run keeps its last row. `result` is the last line that it printed.\n\n";
 
 /// The columns of its table.
 const COLUMNS: &[&str] = &["step", "verdict", "what", "numbers", "result", "seconds", "date", "commit"];
 
-/// Which trials to run.
+/// The tests to run.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The trials, all of them unless some are named. Variables as `DM_HOST_KILLS` change their
-    /// numbers
+    /// The tests to run, all of them unless some are named. Variables such as `DM_HOST_KILLS`
+    /// change their numbers
     #[arg(value_parser = PossibleValuesParser::new(names()))]
     steps: Vec<String>,
-    /// The page with the table, whose rows of other trials are kept
+    /// The page with the table; rows of tests that do not run are kept
     #[arg(long, default_value = "docs/deep.md")]
     out: PathBuf,
 }
 
-/// How a trial ended.
+/// The result of a test.
 #[derive(Debug)]
-struct Ended {
+struct StepResult {
     good: bool,
-    /// The line of its output that tells its result.
+    /// The line of its output with the result.
     said: String,
     took: Duration,
 }
 
-/// Runs the trials one after another, whether or not one fails, and writes its row as each ends.
-/// Their output is also kept in files in `target/deep`. Fails when one of them fails.
+/// Runs the tests one after another, also after one failed, and writes the row of each when it
+/// ends. Keeps their output in files in `target/deep` as well. Fails if one of them fails.
 ///
 /// # Errors
-/// When the page cannot be written.
+/// Fails if the page cannot be written.
 pub(crate) fn run(root: &Path, args: &Args) -> anyhow::Result<ExitCode> {
     let out = root.join(&args.out);
     let logs = root.join("target/deep");
@@ -61,14 +61,14 @@ pub(crate) fn run(root: &Path, args: &Args) -> anyhow::Result<ExitCode> {
     let wanted = |step: &&Step| args.steps.is_empty() || args.steps.iter().any(|name| name == step.name);
     let steps: Vec<_> = STEPS.iter().filter(wanted).collect();
     if steps.iter().any(|step| matches!(step.runs, Runs::Tests(_))) && !test::compile(root, true)? {
-        println!("not everything compiles");
+        println!("the workspace does not compile");
     }
     let mut failed = Vec::new();
     for (step, number) in steps.iter().zip(1..) {
         println!("\n━━ {} ({number} of {}): {}", step.name, steps.len(), step.what);
         let (began, stamp) = (Instant::now(), Stamp::now(root));
         let ended = run_one(root, step, &logs.join(step.name).with_extension("log"));
-        let ended = ended.unwrap_or_else(|error| Ended {
+        let ended = ended.unwrap_or_else(|error| StepResult {
             good: false,
             said: format!("{error:#}"),
             took: began.elapsed(),
@@ -90,24 +90,24 @@ pub(crate) fn run(root: &Path, args: &Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::FAILURE)
 }
 
-fn run_one(root: &Path, step: &Step, log: &Path) -> anyhow::Result<Ended> {
+fn run_one(root: &Path, step: &Step, log: &Path) -> anyhow::Result<StepResult> {
     let command = step.command(root)?;
     let file = File::create(log).with_context(|| format!("making {}", log.display()))?;
-    let both = |other| anyhow::Ok(Both(file.try_clone()?, other));
+    let both = |other| anyhow::Ok(Tee(file.try_clone()?, other));
     let out: Box<dyn Write + Send> = Box::new(both(io::stdout())?);
-    let err: Box<dyn Write + Send> = Box::new(Both(file.try_clone()?, io::stderr()));
+    let err: Box<dyn Write + Send> = Box::new(Tee(file.try_clone()?, io::stderr()));
     let began = Instant::now();
     let outcome = runner::run_into(command, Dialect::Nextest, out, err)?;
     let text = fs::read(log).with_context(|| format!("reading {}", log.display()))?;
     let said = result_line(&String::from_utf8_lossy(&text));
-    Ok(Ended { good: outcome.success, said, took: began.elapsed() })
+    Ok(StepResult { good: outcome.success, said, took: began.elapsed() })
 }
 
-/// Writes to two places.
+/// A writer that writes to two others.
 #[derive(Debug)]
-struct Both<A, B>(A, B);
+struct Tee<A, B>(A, B);
 
-impl<A: Write, B: Write> Write for Both<A, B> {
+impl<A: Write, B: Write> Write for Tee<A, B> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.write_all(bytes)?;
         self.1.write_all(bytes)?;
@@ -120,14 +120,14 @@ impl<A: Write, B: Write> Write for Both<A, B> {
     }
 }
 
-/// The last line that tells a result: the summary of nextest, or the last line that is not empty.
+/// The line with the result: the summary of nextest, or else the last line that is not empty.
 fn result_line(output: &str) -> String {
     let summary = output.lines().rev().find_map(|line| line.split_once(" tests run: ")).map(|(_, said)| said);
     let last = || output.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("no output");
     summary.unwrap_or_else(last).trim().to_owned()
 }
 
-fn row(step: &Step, ended: &Ended, stamp: &Stamp) -> Vec<String> {
+fn row(step: &Step, ended: &StepResult, stamp: &Stamp) -> Vec<String> {
     let numbers = step.numbers().map(|(name, value)| format!("`{name}={}`", value.to_string_lossy()));
     vec![
         verdict(ended.good).to_owned(),
@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn a_row_shows_whether_the_step_failed_its_numbers_and_its_seconds() {
         let ended =
-            Ended { good: false, said: "2 passed, 1 failed".to_owned(), took: Duration::from_secs(90) };
+            StepResult { good: false, said: "2 passed, 1 failed".to_owned(), took: Duration::from_secs(90) };
         let kills = STEPS.iter().find(|step| step.name == "host-kills").unwrap();
         let stamp = Stamp { day: "2024-12-31".to_owned(), commit: "abc".to_owned() };
         let row = row(kills, &ended, &stamp);

@@ -1,7 +1,10 @@
-//! `cargo xtask dependencies`: holds the dependencies to the rules of `deny.toml`, without a tool that
-//! has to be built first, and to their reasons.
+//! `cargo xtask dependencies`: checks the dependencies against the rules of `deny.toml`, without a
+//! tool that has to be built first, and checks that each has its reason.
+//!
+//! - [`interface`] finds the crates whose types are in the public interface of a library;
+//!   [`public`] compares them with the list of those that may be.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
@@ -9,15 +12,24 @@ use anyhow::{Context as _, ensure};
 use serde::Deserialize;
 use spdx::Expression;
 
-/// Checks licences, sources and reasons, and prints what does not hold.
+mod interface;
+mod public;
+mod templates;
+
+use public::Allowed;
+
+use crate::mutants::libraries;
+use crate::source;
+
+/// Checks licences, sources, reasons and public dependencies, and prints every violation.
 ///
 /// # Errors
-/// When cargo cannot be run, or a file cannot be read.
+/// Fails if cargo cannot be run or a file cannot be read.
 pub(crate) fn run(root: &Path) -> anyhow::Result<ExitCode> {
     let read = |name| std::fs::read_to_string(root.join(name)).with_context(|| format!("reading {name}"));
     let rules: Rules = toml::from_str(&read("deny.toml")?).context("reading deny.toml")?;
-    // With all features, on all targets: what is behind a feature that nobody asks for stands in the
-    // lock file and in cargo's metadata, too.
+    // With all features and on all targets, because `Cargo.lock` and the metadata of cargo include
+    // dependencies of features that are not enabled.
     let shown = [
         "tree",
         "--workspace",
@@ -32,19 +44,22 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<ExitCode> {
     let tree = cargo(root, &shown)?;
     let metadata: Metadata =
         serde_json::from_str(&cargo(root, &["metadata", "--no-deps", "--format-version", "1"])?)
-            .context("what cargo metadata printed")?;
+            .context("parsing the output of cargo metadata")?;
 
     let packages: BTreeSet<_> = tree.lines().filter_map(Package::parse).collect();
+    let page = read("docs/dependencies.md")?;
     let found = [
         unlicensed(&packages, &rules),
         foreign(&packages, root),
-        unreasoned(&metadata, &read("docs/dependencies.md")?),
+        unreasoned(&metadata, &page),
+        unlisted(&metadata, root, &page)?,
     ]
     .concat();
-    for what in &found {
-        println!("{what}");
+    for violation in &found {
+        println!("{violation}");
     }
-    println!("{} packages: their licences and sources, and the reasons for those named here", packages.len());
+    println!("{} packages: licences and sources; direct dependencies: reasons", packages.len());
+    println!("{} libraries: public dependencies", libraries().count());
     ensure!(!packages.is_empty(), "cargo tree shows no package");
     Ok(if found.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -55,11 +70,11 @@ fn cargo(root: &Path, arguments: &[&str]) -> anyhow::Result<String> {
     let output = output.context("cargo could not be started")?;
     let error = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "cargo {} failed: {error}", arguments.join(" "));
-    String::from_utf8(output.stdout).context("cargo printed something that is no text")
+    String::from_utf8(output.stdout).context("the output of cargo is not UTF-8")
 }
 
-/// A package as `cargo tree` shows it: its name and version, behind that its source where it is not
-/// the usual registry, and its licence.
+/// A package in the output of `cargo tree`: its name, its source unless it is crates.io, and its
+/// licence.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Package<'a> {
     name: &'a str,
@@ -80,22 +95,34 @@ impl<'a> Package<'a> {
 /// The crates of this workspace.
 #[derive(Deserialize)]
 struct Metadata {
-    packages: Vec<Own>,
+    packages: Vec<WorkspacePackage>,
 }
 
 #[derive(Deserialize)]
-struct Own {
+struct WorkspacePackage {
+    name: String,
     dependencies: Vec<Dependency>,
 }
 
 #[derive(Deserialize)]
 struct Dependency {
     name: String,
-    /// The registry; none for a crate of this workspace.
+    /// The registry; `None` for a crate of this workspace.
     source: Option<String>,
+    /// `None` unless it is for tests or build scripts only.
+    kind: Option<String>,
+    /// The name by which the manifest calls it, if that is another one.
+    rename: Option<String>,
 }
 
-/// Of `deny.toml`, what is checked here.
+impl Dependency {
+    /// The name by which sources call it.
+    fn in_rust(&self) -> String {
+        self.rename.as_ref().unwrap_or(&self.name).replace('-', "_")
+    }
+}
+
+/// The part of `deny.toml` that is checked here.
 #[derive(Deserialize)]
 struct Rules {
     licenses: Licenses,
@@ -115,7 +142,7 @@ struct Exception {
     allow: Vec<String>,
 }
 
-/// Packages whose licence is not allowed.
+/// The packages whose licence is not allowed.
 fn unlicensed(packages: &BTreeSet<Package<'_>>, rules: &Rules) -> Vec<String> {
     let allowed = |package: &Package<'_>| {
         let licenses = &rules.licenses;
@@ -131,23 +158,41 @@ fn unlicensed(packages: &BTreeSet<Package<'_>>, rules: &Rules) -> Vec<String> {
     refused.map(|Package { name, license, .. }| format!("{name}: the licence is {license:?}")).collect()
 }
 
-/// Packages that come neither from the usual registry nor from this workspace.
+/// The packages that are neither from crates.io nor from this workspace.
 fn foreign(packages: &BTreeSet<Package<'_>>, root: &Path) -> Vec<String> {
     let is_foreign =
         |package: &&Package<'_>| package.source.is_some_and(|source| !Path::new(source).starts_with(root));
     packages
         .iter()
         .filter(is_foreign)
-        .map(|package| format!("{}: from another source", package.name))
+        .map(|package| format!("{}: the source is neither crates.io nor this workspace", package.name))
         .collect()
 }
 
-/// Dependencies that a crate of this workspace names, and `docs/dependencies.md` does not.
+/// The direct dependencies of this workspace that `docs/dependencies.md` does not name.
 fn unreasoned(metadata: &Metadata, reasons: &str) -> Vec<String> {
     let named = metadata.packages.iter().flat_map(|package| &package.dependencies);
     let named = named.filter(|named| named.source.is_some()).map(|named| named.name.as_str());
     let missing: BTreeSet<_> = named.filter(|name| !reasons.contains(&format!("`{name}`"))).collect();
     missing.into_iter().map(|name| format!("{name}: docs/dependencies.md has no reason for it")).collect()
+}
+
+/// The public dependencies of the libraries that differ from the list in `docs/dependencies.md`.
+fn unlisted(metadata: &Metadata, root: &Path, page: &str) -> anyhow::Result<Vec<String>> {
+    let allowed = Allowed::parse(page);
+    let mut found = Vec::new();
+    for (library, folder) in libraries() {
+        let package = metadata.packages.iter().find(|package| package.name == library);
+        let package = package.with_context(|| format!("cargo metadata has no package {library}"))?;
+        let dependencies = package.dependencies.iter().filter(|dependency| dependency.kind.is_none());
+        let names: BTreeMap<_, _> =
+            dependencies.map(|named| (named.in_rust(), named.name.as_str())).collect();
+        let modules = source::read(&root.join(folder).join("src/lib.rs"))?;
+        let used = interface::crates(&modules, &names.keys().cloned().collect()).into_iter();
+        let used = used.filter_map(|(name, path)| Some(((*names.get(&name)?).to_owned(), path))).collect();
+        found.extend(allowed.differences(library, &used));
+    }
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -172,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_from_a_repository_another_registry_or_another_folder_is_foreign() {
+    fn a_package_from_a_repository_another_registry_or_another_folder_is_foreign() {
         let found = |line| {
             let packages = Package::parse(line).into_iter().collect();
             foreign(&packages, Path::new("/here")).len()
@@ -195,10 +240,13 @@ mod tests {
         let named = |name: &str, source: Option<&str>| Dependency {
             name: name.to_owned(),
             source: source.map(str::to_owned),
+            kind: None,
+            rename: None,
         };
         let registry = Some("a registry");
         let dependencies = vec![named("known", registry), named("new", registry), named("own", None)];
-        let metadata = Metadata { packages: vec![Own { dependencies }] };
+        let metadata =
+            Metadata { packages: vec![WorkspacePackage { name: "this".to_owned(), dependencies }] };
         assert_eq!(unreasoned(&metadata, "| `known` | all | because |").len(), 1);
     }
 }

@@ -1,5 +1,5 @@
-//! Counts the instructions of the hot paths and compares them with those that are checked in, so that a regression shows
-//! on a noisy machine, too.
+//! Counts the instructions of the hot paths and compares them with the accepted counts. A
+//! regression is visible on a noisy machine as well.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -11,11 +11,11 @@ use anyhow::{Context as _, ensure};
 use crate::bench::cargo;
 use crate::requirements::{self, Requirement};
 
-/// The version of the library and of its runner, which must be the same.
+/// The version of the library and of its runner, which must be equal.
 const GUNGRAUN: &str = "0.20.0";
-/// How many percent more is a regression.
+/// The growth that counts as a regression, in percent.
 const MOST: f64 = 10.0;
-/// What was counted when somebody last accepted it: a name and a number per line.
+/// The accepted counts: a name and a number per line.
 const ACCEPTED: &str = "docs/performance/instructions.txt";
 
 static VALGRIND: [Requirement; 1] = [Requirement {
@@ -27,12 +27,12 @@ static VALGRIND: [Requirement; 1] = [Requirement {
 
 type Counts = BTreeMap<String, u64>;
 
-/// Counts, prints the change of each in percent, and fails when one grew too much.
+/// Counts, prints the change of each benchmark in percent, and fails if one grew too much.
 ///
 /// # Errors
-/// When something that it takes is missing, or the measurement fails.
+/// Fails if a required program is missing, or if the measurement fails.
 pub(crate) fn run(root: &Path, accept: bool) -> anyhow::Result<ExitCode> {
-    ensure!(requirements::ensure(&VALGRIND).is_empty(), "instructions are counted by valgrind");
+    ensure!(requirements::ensure(&VALGRIND).is_empty(), "valgrind is needed to count instructions");
     let counted = count(root)?;
     let path = root.join(ACCEPTED);
     if accept {
@@ -61,18 +61,18 @@ pub(crate) fn run(root: &Path, accept: bool) -> anyhow::Result<ExitCode> {
     }
     if grew {
         println!(
-            "more than {MOST} % more: find out why, or accept it with --accept and say why in the commit"
+            "more than {MOST} % more: find the reason, or accept the counts with --accept and give the reason in the commit"
         );
         return Ok(ExitCode::FAILURE);
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Runs all of it under valgrind. What each benchmark took stands in a file of its own.
+/// Runs all benchmarks under valgrind. The count of each is in a file of its own.
 fn count(root: &Path) -> anyhow::Result<Counts> {
     let home = root.join("target/instructions");
     let runner = runner(root)?;
-    // What an earlier run left, benchmarks that are gone included.
+    // The files of an earlier run, which may include benchmarks that no longer exist.
     if home.exists() {
         std::fs::remove_dir_all(&home).with_context(|| format!("cannot empty {}", home.display()))?;
     }
@@ -89,7 +89,7 @@ fn count(root: &Path) -> anyhow::Result<Counts> {
     Ok(counts)
 }
 
-/// The runner, which is installed when it is missing.
+/// The runner, which is installed if it is missing.
 fn runner(root: &Path) -> anyhow::Result<PathBuf> {
     let folder = root.join("target").join(format!("gungraun-{GUNGRAUN}"));
     let runner = folder.join("bin/gungraun-runner");
@@ -105,7 +105,8 @@ fn runner(root: &Path) -> anyhow::Result<PathBuf> {
     Ok(runner)
 }
 
-/// Reads callgrind's files in a folder and below. They are named `callgrind.BENCHMARK.CASE.out`.
+/// Reads callgrind's files in a folder and its subfolders. They are named
+/// `callgrind.BENCHMARK.CASE.out`.
 fn collect(folder: &Path, counts: &mut Counts) -> anyhow::Result<()> {
     for entry in std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))? {
         let path = entry?.path();
@@ -125,7 +126,7 @@ fn collect(folder: &Path, counts: &mut Counts) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The instructions of a file of callgrind's: the first number after `totals:` or `summary:`.
+/// The instructions in a file of callgrind: the first number after `totals:` or `summary:`.
 fn total(text: &str) -> Option<u64> {
     let line = text
         .lines()
@@ -155,7 +156,7 @@ fn percent(before: u64, now: u64) -> f64 {
     if before == 0.0 { 0.0 } else { 100.0 * (now - before) / before }
 }
 
-/// Exact up to 2^53, which no benchmark reaches.
+/// The conversion is exact up to 2^53, which no benchmark reaches.
 fn to_float(count: u64) -> f64 {
     #[allow(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
     let float = count as f64;
@@ -174,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_read() {
+    fn written_counts_are_read_back() {
         let counts: Counts = [("one".to_owned(), 1), ("two".to_owned(), 20_000)].into();
         assert_eq!(read(&written(&counts)).unwrap(), counts);
         read("one\n").unwrap_err();

@@ -1,25 +1,26 @@
 //! `cargo xtask layers`: finds circles of modules in the libraries.
 //!
-//! A module uses another when a `use` or a path in its file leads to something that the other's
-//! file defines, through whatever re-exports. `mod`, re-exports of what lies below, and tests do not
-//! count. A file that uses something of the module above it does.
+//! A module uses another if a `use` or a path in its file leads to an item that the other's file
+//! defines, through any number of re-exports. `mod`, re-exports of items below, and tests do not
+//! count. The use of an item of the parent module does.
 //!
-//! - [`source`] reads a crate's files. [`graph`] finds out who uses whom, and the circles.
+//! - [`source`] reads the files of a crate. [`graph`] finds the uses between modules, and their
+//!   circles.
 
 use std::path::Path;
 use std::process::ExitCode;
 
 mod graph;
-mod source;
 
 use clap::builder::PossibleValuesParser;
 
 use crate::mutants::libraries;
+use crate::source;
 
-/// Prints the circles of each library, and fails when there is one.
+/// Prints the circles of each library, and fails if there are any.
 ///
 /// # Errors
-/// When a file cannot be read or is no Rust.
+/// Fails if a file cannot be read or parsed.
 pub(crate) fn run(root: &Path, args: &Args) -> anyhow::Result<ExitCode> {
     let mut good = true;
     for (name, folder) in libraries() {
@@ -40,7 +41,7 @@ pub(crate) fn run(root: &Path, args: &Args) -> anyhow::Result<ExitCode> {
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Which crates to look at.
+/// The crates to check.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The libraries, all of them unless some are named

@@ -1,9 +1,9 @@
 //! `cargo xtask lowest`: checks that the libraries work with the lowest versions that their
 //! manifests allow.
 //!
-//! A host that pins an older version of something must get either a refusal of its resolver or a
-//! library that works. Once a manifest allowed a version of axum that brings another WebSocket
-//! library, and close codes were lost in silence.
+//! A host that pins an older version of a dependency must get either an error from the resolver or
+//! a working library. A manifest once allowed a version of axum with another version of the
+//! WebSocket library, and close codes were lost without an error.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -39,20 +39,21 @@ struct Direct {
     lowest: Version,
 }
 
-/// The library whose tests run: its sockets depend on what its dependencies have in common.
+/// The library whose tests run. Its WebSockets need versions of several dependencies that fit
+/// together.
 const TESTED: &str = "dm-axum";
 
-/// Copies the workspace, sets each direct dependency of the libraries to its lowest version there,
-/// checks them, and runs the tests of [`TESTED`].
+/// Copies the workspace, sets each direct dependency of the libraries to its lowest version in the
+/// copy, checks the libraries, and runs the tests of [`TESTED`].
 ///
 /// # Errors
-/// When cargo or git cannot be started, or print something unexpected.
+/// Fails if cargo or git cannot be started, or if their output is unexpected.
 pub(crate) fn run(root: &Path) -> anyhow::Result<ExitCode> {
     let copy = root.join("target/lowest");
     copy_tracked(root, &copy)?;
     keep_libraries(&copy)?;
     let mut refused = BTreeMap::new();
-    // Lowering one may let another go lower.
+    // Lowering one dependency may allow another to go lower.
     loop {
         let mut lowered = 0;
         refused.clear();
@@ -75,7 +76,7 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<ExitCode> {
         }
     }
     for (which, reason) in &refused {
-        println!("{which} is allowed by a manifest and cannot be had:\n{reason}");
+        println!("a manifest allows {which}, which cargo cannot select:\n{reason}");
     }
     let packages: Vec<_> = LIBRARIES.iter().flat_map(|library| ["--package", library]).collect();
     let checked = succeeds(cargo(&copy).args(["check", "--locked"]).args(packages))?;
@@ -91,8 +92,9 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<ExitCode> {
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Leaves the libraries in the copy, without what only tests need, but for [`TESTED`]: a host has
-/// neither, and what they depend on would keep versions higher.
+/// Keeps only the libraries in the copy, without their test dependencies, except those of
+/// [`TESTED`]. A host has neither the other crates nor the test dependencies, and they would keep
+/// versions higher.
 fn keep_libraries(copy: &Path) -> anyhow::Result<()> {
     change(&copy.join("Cargo.toml"), |manifest| with_members(manifest, &LIBRARIES))?;
     for library in LIBRARIES.into_iter().filter(|&library| library != TESTED) {
@@ -103,18 +105,18 @@ fn keep_libraries(copy: &Path) -> anyhow::Result<()> {
 
 fn change(path: &Path, changed: impl FnOnce(&str) -> Option<String>) -> anyhow::Result<()> {
     let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-    let text = changed(&text).with_context(|| format!("{} has another form", path.display()))?;
+    let text = changed(&text).with_context(|| format!("{} has an unexpected form", path.display()))?;
     fs::write(path, text).with_context(|| format!("writing {}", path.display()))
 }
 
-/// The manifest of a workspace, with these members.
+/// The workspace manifest with these members.
 fn with_members(manifest: &str, members: &[&str]) -> Option<String> {
     let (before, rest) = manifest.split_once("members = [")?;
     let (_, after) = rest.split_once(']')?;
     Some(format!("{before}members = {members:?}{after}"))
 }
 
-/// The manifest of a package, without the dependencies of its tests.
+/// The manifest of a package without its test dependencies.
 fn without_tests(manifest: &str) -> String {
     let mut kept = String::with_capacity(manifest.len());
     let mut keeps = true;
@@ -134,11 +136,11 @@ fn metadata(copy: &Path) -> anyhow::Result<Value> {
     let output =
         cargo(copy).args(["metadata", "--format-version", "1"]).output().context("cargo metadata")?;
     ensure!(output.status.success(), "cargo metadata failed: {}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).context("what cargo metadata printed")
+    serde_json::from_slice(&output.stdout).context("parsing the output of cargo metadata")
 }
 
-/// The direct dependencies of the libraries, without those of their tests, at the versions that are
-/// resolved now.
+/// The direct dependencies of the libraries, without test dependencies, at the currently resolved
+/// versions.
 fn directs(metadata: &Value) -> anyhow::Result<BTreeSet<Direct>> {
     let packages = metadata["packages"].as_array().context("no packages")?;
     let by_id: BTreeMap<_, _> =
@@ -152,7 +154,7 @@ fn directs(metadata: &Value) -> anyhow::Result<BTreeSet<Direct>> {
             continue;
         }
         for wanted in package["dependencies"].as_array().into_iter().flatten() {
-            // Tests have a kind; what comes from this workspace has no source.
+            // Test dependencies have a kind; crates of this workspace have no source.
             if !wanted["kind"].is_null() || wanted["source"].is_null() {
                 continue;
             }
@@ -170,7 +172,7 @@ fn directs(metadata: &Value) -> anyhow::Result<BTreeSet<Direct>> {
     Ok(found)
 }
 
-/// The versions of a dependency that a package was given.
+/// The versions of a dependency that were resolved for a package.
 fn resolved<'a>(node: &'a Value, by_id: &BTreeMap<&str, &'a Value>, name: &str) -> Vec<&'a str> {
     let given = node["deps"].as_array().into_iter().flatten();
     given
@@ -191,7 +193,7 @@ fn lowest(required: &VersionReq) -> Version {
     versions.max().unwrap_or(Version::new(0, 0, 0))
 }
 
-/// Sets a dependency to its lowest version. Returns why that cannot be, if it cannot.
+/// Sets a dependency to its lowest version. Returns the error of cargo if that is not possible.
 fn lower(copy: &Path, direct: &Direct) -> anyhow::Result<Option<String>> {
     let which = format!("{}@{}", direct.name, direct.resolved);
     let output = cargo(copy)

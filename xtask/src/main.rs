@@ -1,14 +1,17 @@
-//! `cargo xtask <command>`: everything about this workspace that a person or a machine runs twice.
+//! `cargo xtask <command>`: the recurring tasks of this workspace.
 //!
-//! - [`attack`] does to the reference host what people who mean harm would.
-//! - [`mod@bench`] measures everything, and writes the page that tells it; [`instructions`] counts those of the hot paths.
-//! - [`deep`] runs what takes too long for every commit, and keeps the table of it; [`lowest`]
-//!   checks the libraries with the lowest versions of their dependencies.
-//! - [`dependencies`] holds those to their rules; [`layers`] finds circles of modules in the libraries.
-//! - [`mod@mutants`] changes the libraries and counts the changes that a test notices.
-//! - [`proto`] regenerates the protobuf code that is checked in, or says that it is stale.
-//! - [`mod@test`] runs every test this machine can run, with [`requirements`] looked after first.
-//! - [`tree`] holds `dm-core` to few dependencies.
+//! - [`attack`] runs attacks on the reference host.
+//! - [`mod@bench`] measures everything and writes a page with the figures; [`instructions`] counts
+//!   the instructions of the hot paths.
+//! - [`deep`] runs the long tests and keeps the table of their results; [`lowest`] checks the
+//!   libraries with the lowest versions of their dependencies.
+//! - [`dependencies`] checks the rules for dependencies; [`layers`] finds circles of modules in the
+//!   libraries.
+//! - [`mod@mutants`] changes the libraries and counts the changes that a test catches.
+//! - [`proto`] regenerates the checked-in protobuf code, or reports that it is stale.
+//! - [`mod@test`] runs every test that this machine can run, after [`requirements`] installed what
+//!   is missing.
+//! - [`tree`] checks that `dm-core` has few dependencies.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -30,13 +33,14 @@ mod proto;
 mod report;
 mod requirements;
 mod runner;
+mod source;
 mod stamp;
 mod table;
 mod tally;
 mod test;
 mod tree;
 
-/// Everything about this workspace that is run twice.
+/// The recurring tasks of this workspace.
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Cli {
@@ -46,26 +50,26 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Attack the reference host by turns, and print how unrelated people fare, memory and recovery
+    /// Attack the reference host, and print the delay for unrelated users, memory and recovery
     Attack(attack::Args),
     /// Measure everything and write docs/performance.md with its plots, in twenty minutes
     Bench(bench::Args),
-    /// Run the long trials, and keep their table in docs/deep.md
+    /// Run the long tests, and keep their table in docs/deep.md
     Deep(deep::Args),
-    /// Check licences, sources and reasons of the dependencies
+    /// Check licences, sources and reasons of the dependencies, and the list of public ones
     Dependencies,
     /// Find circles of modules in the libraries
     Layers(layers::Args),
     /// Check the libraries with the lowest versions of their dependencies that the manifests allow
     Lowest,
-    /// Change the libraries at places that a seed chooses, and count the changes that a test
-    /// notices
+    /// Mutation testing of the libraries: make changes that a seed chooses, and count those that a
+    /// test catches
     Mutants(mutants::Args),
     /// Regenerate the checked-in protobuf code, without a system protoc
     Proto(proto::Args),
-    /// Run every test this machine can run, and say what could not run
+    /// Run every test that this machine can run, and name those that could not run
     Test(test::Args),
-    /// Check that dm-core stays light: few crates, no engine, no framework
+    /// Check that dm-core has few dependencies, no engine and no framework
     Tree,
 }
 
@@ -88,5 +92,5 @@ fn main() -> anyhow::Result<ExitCode> {
 /// The folder of the workspace's `Cargo.toml`.
 fn workspace_root() -> anyhow::Result<PathBuf> {
     let xtask = Path::new(env!("CARGO_MANIFEST_DIR"));
-    Ok(xtask.parent().context("the xtask crate lies outside a workspace")?.to_owned())
+    Ok(xtask.parent().context("the xtask crate is not in a workspace")?.to_owned())
 }

@@ -1,14 +1,14 @@
-//! `cargo xtask mutants`: changes the libraries at places that a seed chooses, and counts the
-//! changes that a test notices.
+//! `cargo xtask mutants`: makes changes to the libraries that a seed chooses, and counts those that
+//! a test catches.
 //!
-//! - [`mutant`] lists the changes that `cargo-mutants` can make, and chooses among them.
-//! - [`equivalents`] reads the list of the changes that no test can notice.
-//! - [`proof`] names the crates whose tests prove a library.
-//! - [`trial`] runs those tests on the chosen changes.
-//! - [`earlier`] keeps what a run found out, so that a later one can go on with it.
+//! - [`mutant`] lists the mutants that `cargo-mutants` can make, and chooses among them.
+//! - [`equivalents`] reads the list of mutants that no test can catch.
+//! - [`proof`] names the crates whose tests have to catch the mutants of a library.
+//! - [`trial`] runs those tests on the chosen mutants.
+//! - [`earlier`] keeps the outcomes of a run, so that a later one can continue it.
 //! - [`score`] counts the outcomes of a library.
 //!
-//! The lists and logs of each library stay in `target/mutants`.
+//! The lists and logs of each library are kept in `target/mutants`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -36,7 +36,7 @@ pub(crate) use proof::libraries;
 use score::Score;
 use trial::Outcomes;
 
-/// Of the mutants that compile, how many in a hundred a test is to notice.
+/// The share of the mutants that compile which a test has to catch, in percent.
 const AIM: f64 = 95.0;
 
 /// The columns of the table that a run prints and keeps.
@@ -55,7 +55,7 @@ const COLUMNS: &[&str] = &[
     "commit",
 ];
 
-/// Which mutants to try.
+/// The mutants to try.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// The libraries to change, all of them unless some are named
@@ -64,25 +64,24 @@ pub(crate) struct Args {
     /// Mutants of each library
     #[arg(long, env = "DM_MUTANTS", default_value_t = 100)]
     per_crate: usize,
-    /// Chooses the mutants. With the same seed the next run tries the same ones, so that its share
-    /// shows what a new test is worth; another seed shows whether the share holds for the rest
+    /// Chooses the mutants. The same seed chooses the same ones again, so that the share shows the
+    /// effect of a new test; another seed shows whether the share holds for other mutants
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Go on with a run that was broken off: what earlier runs noticed in the same sources of the
-    /// library is not tried again
+    /// Continue an interrupted run: mutants that earlier runs caught in the same sources of the
+    /// library are not tried again
     #[arg(long)]
     resume: bool,
-    /// The page with the table, whose rows of other libraries are kept
+    /// The page with the table; rows of other libraries are kept
     #[arg(long, default_value = "target/mutants/table.md")]
     out: PathBuf,
 }
 
-/// Tries the mutants of one library after the other. Fails when a library stays below the aim, when
-/// its tests do not pass without a change, or when the list of equivalents has an entry that
-/// matches nothing.
+/// Tries the mutants of each library. Fails if the share of a library is below the aim, if its
+/// tests fail without a change, or if an entry of the list of equivalents matches no mutant.
 ///
 /// # Errors
-/// When a tool cannot be built or started, or a file cannot be read or written.
+/// Fails if a tool cannot be built or started, or if a file cannot be read or written.
 pub(crate) fn run(root: &Path, args: &Args) -> anyhow::Result<ExitCode> {
     let out = root.join(&args.out);
     let folder = root.join("target/mutants");
@@ -92,7 +91,7 @@ pub(crate) fn run(root: &Path, args: &Args) -> anyhow::Result<ExitCode> {
     let equivalents = Equivalents::read(&root.join("xtask/equivalent-mutants.txt"))?;
     let folders: Vec<_> = libraries().map(|(_, folder)| folder).collect();
     let foreign = equivalents.foreign(&folders);
-    ensure!(foreign.is_empty(), "listed as equivalent, and in no library: {}", foreign.join(", "));
+    ensure!(foreign.is_empty(), "listed as equivalent, but in no library: {}", foreign.join(", "));
     let wanted =
         |proof: &&Proof| args.crates.is_empty() || args.crates.iter().any(|name| name == proof.library);
     println!("seed {}, {} mutants per crate", args.seed, args.per_crate);
@@ -121,8 +120,8 @@ pub(crate) fn run(root: &Path, args: &Args) -> anyhow::Result<ExitCode> {
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Tries the mutants of a library: all of them by its own tests, and those that these miss by the
-/// tests of others.
+/// Tries the mutants of a library: all of them with its own tests, and those that these miss with
+/// the tests of other crates.
 fn library(
     root: &Path,
     tree: &Path,

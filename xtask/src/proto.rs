@@ -1,4 +1,5 @@
-//! The protobuf code of `dm-proto`: made from its `.proto` files and checked in, so that those who build need no `protoc`.
+//! The protobuf code of `dm-proto`. It is generated from the `.proto` files and checked in, so that
+//! a build needs no `protoc`.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -8,13 +9,14 @@ use std::{fs, io};
 
 use anyhow::Context as _;
 
-/// What makes stale code current again.
+/// The command that renews stale code.
 const COMMAND: &str = "cargo xtask proto";
 
 /// The file that imports all others.
 const ENTRY: &str = "envelope.proto";
 
-/// Messages whose `Debug` is written by hand in `dm-proto/src/debug.rs`, because they carry payloads, keys or previews.
+/// The messages whose `Debug` is written by hand in `dm-proto/src/debug.rs`, because they contain
+/// payloads, keys or previews.
 const HAND_WRITTEN_DEBUG: [&str; 5] = [
     ".dm.v1.DmConversation",
     ".dm.v1.DmKeyRotatedEvent",
@@ -26,18 +28,19 @@ const HAND_WRITTEN_DEBUG: [&str; 5] = [
 /// Arguments of `cargo xtask proto`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// Change nothing; fail when the checked-in code is not what the .proto files make
+    /// Change nothing; fail if the checked-in code is not what the .proto files generate
     #[arg(long)]
     check: bool,
-    /// The crate whose proto/ is read and whose src/generated/ is written [default: dm-proto of this workspace]
+    /// The crate whose proto/ is read and whose src/generated/ is written [default: dm-proto of
+    /// this workspace]
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 }
 
-/// Regenerates, or with `--check` compares.
+/// Regenerates the code, or compares it with `--check`.
 ///
 /// # Errors
-/// When a `.proto` file does not compile, or a file cannot be read or written.
+/// Fails if a `.proto` file does not compile, or if a file cannot be read or written.
 pub(crate) fn run(root: &Path, args: &Args) -> anyhow::Result<ExitCode> {
     let crate_dir = args.dir.clone().unwrap_or_else(|| default_dir(root));
     if args.check {
@@ -50,10 +53,10 @@ pub(crate) fn run(root: &Path, args: &Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Whether the checked-in code is current; says what is stale and what to run when it is not.
+/// Whether the checked-in code is current. Prints the stale files and the command that renews them.
 ///
 /// # Errors
-/// When a `.proto` file does not compile, or a file cannot be read.
+/// Fails if a `.proto` file does not compile, or if a file cannot be read.
 pub(crate) fn check(crate_dir: &Path) -> anyhow::Result<bool> {
     let stale = stale_files(crate_dir)?;
     for file in &stale {
@@ -72,10 +75,10 @@ pub(crate) fn default_dir(root: &Path) -> PathBuf {
     root.join("dm-proto")
 }
 
-/// A checked-in file that differs from what the `.proto` files make now.
+/// A checked-in file that differs from the newly generated one.
 struct Stale {
     path: PathBuf,
-    /// What it should hold; `None` when nothing makes it any more.
+    /// The new content; `None` if no file of this name is generated any more.
     fresh: Option<Vec<u8>>,
 }
 
@@ -89,7 +92,8 @@ impl Stale {
     }
 }
 
-/// Generates into a folder of its own and compares: files that are changed, missing or left over.
+/// Generates the code into a temporary folder and returns the files that are changed, missing or
+/// left over.
 fn stale_files(crate_dir: &Path) -> anyhow::Result<Vec<Stale>> {
     let fresh_dir = tempfile::tempdir().context("making a folder to generate into")?;
     generate(&crate_dir.join("proto"), fresh_dir.path())?;

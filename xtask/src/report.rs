@@ -6,7 +6,7 @@ use crate::requirements::Requirement;
 use crate::tally::Tally;
 use crate::test::Step;
 
-/// What ran, what did not, and the sum; printed at the end.
+/// The steps that ran, those that did not, and the sum of their tests. It is printed at the end.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     lines: Vec<String>,
@@ -15,10 +15,11 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    /// A step ran.
+    /// Adds a step that ran.
     pub(crate) fn ran(&mut self, step: Step, mut tally: Tally, success: bool) {
         if !success && tally.failed == 0 {
-            // The runner failed before it could count, as when a crate does not compile.
+            // The runner failed before it could count, for example because a crate does not
+            // compile.
             tally.failed = 1;
         }
         self.lines.push(format!("ran: {step}: {tally}"));
@@ -26,18 +27,18 @@ impl Report {
         self.total.add(&tally);
     }
 
-    /// Something was left out because the caller asked for that.
+    /// Adds a part that the caller asked to leave out.
     pub(crate) fn left_out(&mut self, what: &str) {
         self.lines.push(format!("left out as asked: {what}"));
     }
 
-    /// A step could not run.
+    /// Adds a step that could not run.
     pub(crate) fn not_run(&mut self, step: Step, missing: &Requirement) {
         self.not_run.push(format!("{step}: {missing} is missing"));
         self.total.skipped += 1;
     }
 
-    /// Whether nothing failed and, when strict, nothing was skipped either.
+    /// Whether nothing failed and, if `strict`, nothing was skipped.
     pub(crate) fn is_good(&self, strict: bool) -> bool {
         self.total.failed == 0 && !(strict && self.total.skipped > 0)
     }
@@ -80,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_not_run_fails_only_a_strict_run() {
+    fn a_step_that_could_not_run_fails_only_a_strict_run() {
         let mut report = Report::default();
         report.ran(Step::Tests, tally(5, 0, &[]), true);
         assert!(report.is_good(true));
@@ -110,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_left_out_as_asked_fails_no_run() {
+    fn a_part_left_out_as_asked_fails_no_run() {
         let mut report = Report::default();
         report.ran(Step::Tests, tally(5, 0, &[]), true);
         report.left_out("doctests");

@@ -1,24 +1,24 @@
-//! What the tests need from the system beyond Rust, and how it is got on Debian and its kin.
+//! Programs that the tests need besides Rust, and the Debian packages that contain them.
 
 use std::fmt;
 use std::process::{Command, Stdio};
 
 use crate::test::Step;
 
-/// Something that must be installed for some step to run.
+/// A program that some step needs.
 #[derive(Debug)]
 pub(crate) struct Requirement {
-    /// What it is, for people.
+    /// A short description.
     pub(crate) name: &'static str,
-    /// A command that succeeds when it is there: program, then arguments.
+    /// A command, as program and arguments, that succeeds if the program is installed.
     pub(crate) probe: &'static [&'static str],
-    /// The Debian packages that bring it.
+    /// The Debian packages that contain it.
     pub(crate) debian_packages: &'static [&'static str],
-    /// The steps that cannot run without it.
+    /// The steps that need it.
     pub(crate) needed_by: &'static [Step],
 }
 
-/// Everything the workspace needs.
+/// All requirements of the workspace.
 pub(crate) const REQUIREMENTS: &[Requirement] = &[
     Requirement {
         name: "C compiler",
@@ -28,10 +28,11 @@ pub(crate) const REQUIREMENTS: &[Requirement] = &[
     },
     Requirement {
         name: "PostgreSQL",
-        // Debian keeps the server's programs out of the path, in a folder for each version.
+        // Debian installs the programs of the server outside the path, in a folder for each
+        // version.
         probe: &["sh", "-c", "command -v initdb || ls /usr/lib/postgresql/*/bin/initdb"],
         debian_packages: &["postgresql"],
-        // The nodes that are tested on NATS share a database of it.
+        // The tests of several nodes on NATS use a common PostgreSQL database.
         needed_by: &[Step::Postgres, Step::Nats],
     },
     Requirement {
@@ -43,20 +44,21 @@ pub(crate) const REQUIREMENTS: &[Requirement] = &[
 ];
 
 impl Requirement {
-    /// Whether it is there now.
+    /// Whether the program is installed.
     pub(crate) fn is_met(&self) -> bool {
         self.probe.split_first().is_some_and(|(program, args)| succeeds(program, args))
     }
 }
 
-/// Name and packages, as listed when it is missing.
+/// The description and the packages, as they are listed if the program is missing.
 impl fmt::Display for Requirement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} (Debian: {})", self.name, self.debian_packages.join(" "))
     }
 }
 
-/// Installs what is missing where that is allowed, saying so, and returns what is missing still.
+/// Installs missing packages where that is allowed, and prints that. Returns the requirements that
+/// are still missing.
 pub(crate) fn ensure(requirements: &'static [Requirement]) -> Vec<&'static Requirement> {
     let missing = missing(requirements);
     if missing.is_empty() {
@@ -83,7 +85,7 @@ fn may_install() -> bool {
     is_root && succeeds("apt-get", &["--version"])
 }
 
-/// Runs apt-get in sight of the caller. Whether it worked is for the next probe to say.
+/// Runs apt-get and shows its output. The next probe decides whether it succeeded.
 fn install(missing: &[&Requirement]) {
     let packages = packages(missing);
     println!("installing Debian packages: {}", packages.join(" "));
@@ -151,7 +153,7 @@ mod tests {
     ];
 
     #[test]
-    fn what_does_not_start_or_does_not_succeed_is_missing() {
+    fn a_program_that_does_not_start_or_does_not_succeed_is_missing() {
         let names: Vec<_> = missing(&SOME).iter().map(|requirement| requirement.name).collect();
         assert_eq!(names, ["database", "broker"]);
     }

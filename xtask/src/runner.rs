@@ -1,4 +1,4 @@
-//! Runs a test runner: what it prints goes through unchanged, line by line, and is counted on the way.
+//! Runs a test runner, passes its output on unchanged, line by line, and counts the tests in it.
 
 use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
 use std::process::{Command, Stdio};
@@ -8,10 +8,10 @@ use anyhow::Context as _;
 
 use crate::tally::{Dialect, Tally};
 
-/// What a runner said and how it ended.
+/// The result of a test runner.
 #[derive(Debug)]
 pub(crate) struct Outcome {
-    /// What it counted.
+    /// The counted tests.
     pub(crate) tally: Tally,
     /// Whether it exited with status 0.
     pub(crate) success: bool,
@@ -20,19 +20,19 @@ pub(crate) struct Outcome {
 /// Runs `command` to its end.
 ///
 /// # Errors
-/// When it cannot be started, or its output cannot be read or passed on.
+/// Fails if the command cannot be started, or if its output cannot be read or passed on.
 pub(crate) fn run(mut command: Command, dialect: Dialect) -> anyhow::Result<Outcome> {
     if io::stderr().is_terminal() && !is_set("NO_COLOR") && !is_set("CARGO_TERM_COLOR") {
-        // The runner sees a pipe instead of the terminal that the lines end up on.
+        // The runner writes to a pipe, although its lines end up on a terminal.
         command.env("CARGO_TERM_COLOR", "always");
     }
     run_into(command, dialect, io::stdout(), io::stderr())
 }
 
-/// Runs `command` to its end, with its output to other places.
+/// Runs `command` to its end and writes its output to `stdout` and `stderr`.
 ///
 /// # Errors
-/// When it cannot be started, or its output cannot be read or passed on.
+/// Fails if the command cannot be started, or if its output cannot be read or passed on.
 pub(crate) fn run_into(
     mut command: Command,
     dialect: Dialect,
@@ -58,13 +58,13 @@ pub(crate) fn run_into(
 
     let mut tally = Tally::default();
     for stream in [from_stdout, from_stderr] {
-        let counted = stream.map_err(|_| anyhow::anyhow!("reading the output of {name} broke off"))?;
+        let counted = stream.map_err(|_| anyhow::anyhow!("reading the output of {name} failed"))?;
         tally.add(&counted.with_context(|| format!("passing on the output of {name}"))?);
     }
     Ok(Outcome { tally, success: status.success() })
 }
 
-/// Copies `from` to `to` byte for byte, a line at a time, and counts what the lines say.
+/// Copies `from` to `to` byte by byte, a line at a time, and counts the tests in the lines.
 fn pass_through(from: impl Read, mut to: impl Write, dialect: Dialect) -> io::Result<Tally> {
     let mut from = BufReader::new(from);
     let mut tally = Tally::default();

@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::process::Command;
 
-/// When and on which sources something ran.
+/// The day and the commit of a run.
 #[derive(Debug)]
 pub(crate) struct Stamp {
-    /// The day in UTC, as `2024-12-31`.
+    /// The day in UTC, such as `2024-12-31`.
     pub(crate) day: String,
-    /// The commit, and whether something was changed since.
+    /// The commit, with a remark if the work tree has changes.
     pub(crate) commit: String,
 }
 
@@ -21,7 +21,7 @@ impl Stamp {
         };
         let unknown = || "unknown".to_owned();
         let mut commit = said("git", &["rev-parse", "--short", "HEAD"]).unwrap_or_else(unknown);
-        // The pages that runs write are no change of what they ran on.
+        // Changes to the pages that runs write do not count.
         let changed = said("git", &["status", "--porcelain", "--", ".", ":!docs"]);
         if changed.is_none_or(|changed| !changed.is_empty()) {
             commit.push_str(" with changes");

@@ -1,20 +1,19 @@
-//! A table in a page of Markdown whose rows are renewed one by one: what did not run keeps its last
-//! row.
+//! A table in a Markdown page whose rows are renewed one by one. A row that is not renewed is kept.
 
 use std::fmt::Write as _;
 
-/// A table whose rows are known by the text of their first column.
+/// A table whose rows are identified by the text in their first column.
 #[derive(Debug)]
 pub(crate) struct Table {
     /// The names of the columns.
     pub(crate) columns: &'static [&'static str],
-    /// The first column of all rows, in their order.
+    /// The texts of the first column, in the order of the rows.
     pub(crate) names: Vec<&'static str>,
 }
 
 impl Table {
-    /// The table with new rows, each without its first column; other rows are taken from an earlier
-    /// page, or say that they were not run.
+    /// The table with new rows, given without their first column. Other rows are taken from the
+    /// earlier page, or say `not run`.
     pub(crate) fn renewed(&self, new: &[(&str, Vec<String>)], earlier: &str) -> String {
         let mut table = String::new();
         // Writing to a string cannot fail.
@@ -28,7 +27,7 @@ impl Table {
         table
     }
 
-    /// Whether a line is a row of this name with as many columns as rows have now.
+    /// Whether a line is the row with this name and has the current number of columns.
     fn is_row_of(&self, line: &str, name: &str) -> bool {
         line.starts_with(&format!("| {name} |")) && line.matches(" |").count() == self.columns.len()
     }
@@ -61,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn what_did_not_run_keeps_its_last_row_or_says_that_it_was_not_run() {
+    fn a_step_that_did_not_run_keeps_its_last_row_or_says_that_it_was_not_run() {
         let first = table().renewed(&[("crash", cells("passed", "3")), ("deny", cells("failed", "1"))], "");
         let second = table().renewed(&[("deny", cells("passed", "2"))], &first);
         assert_eq!(

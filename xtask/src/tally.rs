@@ -1,8 +1,8 @@
-//! Counts tests by reading what the test runners print.
+//! Counts tests in the output of test runners.
 
 use std::fmt;
 
-/// Which runner's output is read; each prints its result in its own way.
+/// The runner whose output is read. Each prints its result in another form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dialect {
     /// `cargo nextest run`: one `Summary` line at the end, then one `SKIP` line per ignored test.
@@ -11,21 +11,21 @@ pub(crate) enum Dialect {
     Libtest,
 }
 
-/// How many tests passed, failed and were skipped, and the names of the skipped.
+/// The numbers of tests that passed, failed and were skipped, and the names of the skipped ones.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct Tally {
     /// Tests that passed.
     pub(crate) passed: u64,
     /// Tests that failed, timed out or could not be started.
     pub(crate) failed: u64,
-    /// Tests that are there and were not run.
+    /// Tests that exist and were not run.
     pub(crate) skipped: u64,
-    /// The skipped tests the runner named, with its reason where it gives one.
+    /// The skipped tests that the runner named, with the reason if it gives one.
     pub(crate) skipped_names: Vec<String>,
 }
 
 impl Tally {
-    /// Takes in one line of a runner's output, colours and all.
+    /// Reads one line of a runner's output, which may contain colours.
     pub(crate) fn read_line(&mut self, dialect: Dialect, line: &str) {
         let line = without_colours(line);
         let line = line.trim_end();
@@ -43,11 +43,13 @@ impl Tally {
         self.skipped_names.extend(other.skipped_names.iter().cloned());
     }
 
-    /// `Summary [ 0.1s] 9/10 tests run: 6 passed (1 slow, 1 leaky), 1 failed, 1 timed out, 2 skipped`
+    /// `Summary [ 0.1s] 9/10 tests run: 6 passed (1 slow, 1 leaky), 1 failed, 1 timed out, 2
+    /// skipped`
     fn read_nextest(&mut self, line: &str) {
         let line = line.trim_start();
         if let Some(counts) = line.strip_prefix("Summary [").and_then(|rest| rest.split_once(" run: ")) {
-            // The runner prints one summary, last; a test's own output may only look like it before that.
+            // The runner prints one summary, at the end. An earlier line that looks like one is the
+            // output of a test.
             (self.passed, self.failed, self.skipped) = (0, 0, 0);
             for (count, outcome) in counted(&without_parentheses(counts.1), ',') {
                 match outcome {
@@ -61,7 +63,8 @@ impl Tally {
         }
     }
 
-    /// `test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 2 filtered out; finished in 0.05s`
+    /// `test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 2 filtered out; finished in
+    /// 0.05s`
     fn read_libtest(&mut self, line: &str) {
         if let Some((_, counts)) = line.strip_prefix("test result: ").and_then(|rest| rest.split_once(". ")) {
             for (count, outcome) in counted(counts, ';') {
@@ -87,7 +90,7 @@ impl fmt::Display for Tally {
     }
 }
 
-/// The parts of `text` that read `<number> <words>`; other parts are left out.
+/// The parts of `text` of the form `<number> <words>`; other parts are ignored.
 fn counted(text: &str, separator: char) -> impl Iterator<Item = (u64, &str)> {
     text.split(separator).filter_map(|part| {
         let (count, outcome) = part.trim().split_once(' ')?;
@@ -109,7 +112,7 @@ fn without_parentheses(text: &str) -> String {
         .collect()
 }
 
-/// Drops the escape sequences that set colours: ESC `[` parameters, one letter.
+/// Removes the escape sequences that set colours: ESC `[` parameters, one letter.
 fn without_colours(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut chars = text.chars();

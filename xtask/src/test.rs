@@ -1,4 +1,5 @@
-//! `cargo xtask test`: runs everything this machine can run, and names what it could not.
+//! `cargo xtask test`: runs every test that this machine can run, and names those that could not
+//! run.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -12,11 +13,11 @@ use crate::requirements;
 use crate::runner;
 use crate::tally::{Dialect, Tally};
 
-/// How long the trials of stores go on, unless the environment says otherwise: enough to fail where
-/// something broke. `cargo xtask deep` runs them for as long as it takes to believe them.
+/// The numbers of the stores' trials, unless the environment sets others: large enough to fail for
+/// a plain mistake. `cargo xtask deep` runs them for longer.
 const SHORT: [(&str, &str); 3] = [("DM_CRASH_SECONDS", "10"), ("DM_CRASH_TRIALS", "40"), ("DM_CASES", "64")];
 
-/// What is compiled for the tests alone.
+/// The targets of `--quick`: tests without examples and benches.
 pub(crate) const QUICK_TARGETS: &[&str] = &["--lib", "--bins", "--tests"];
 
 /// Arguments of `cargo xtask test`.
@@ -35,22 +36,22 @@ pub(crate) struct Args {
 pub(crate) enum Step {
     /// Unit and integration tests, examples and benches.
     Tests,
-    /// The tests that need PostgreSQL, a part of [`Step::Tests`] where the server is there.
+    /// The tests that need PostgreSQL. They run as a part of [`Step::Tests`] if it is installed.
     Postgres,
-    /// The tests that need NATS, likewise.
+    /// The tests that need NATS, in the same way.
     Nats,
     /// The examples in the documentation.
     Doctests,
-    /// Whether the generated protobuf code is current.
+    /// The check that the generated protobuf code is current.
     GeneratedCode,
 }
 
 /// Runs the tests. The last line printed is `N passed, N failed, N skipped`.
 ///
-/// Fails when a test fails, and with `CI=true` also when something could not run.
+/// Fails if a test fails, and with `CI=true` also if a step could not run.
 ///
 /// # Errors
-/// When a runner cannot be started or its output cannot be passed on.
+/// Fails if a runner cannot be started, or if its output cannot be passed on.
 pub(crate) fn run(root: &Path, args: &Args) -> anyhow::Result<ExitCode> {
     let missing = requirements::ensure(requirements::REQUIREMENTS);
     if args.compile {
@@ -65,8 +66,8 @@ pub(crate) fn run(root: &Path, args: &Args) -> anyhow::Result<ExitCode> {
     }
     let lacking = |step| missing.iter().find(|missing| missing.needed_by.contains(&step));
     if lacking(Step::Tests).is_none() && !compile(root, args.quick)? {
-        // The runner says what is wrong once more, and that counts.
-        println!("not everything compiles");
+        // The runner reports the error again, and counts it.
+        println!("the workspace does not compile");
     }
     let mut without = Vec::new();
     for (step, packages) in [
@@ -96,14 +97,14 @@ pub(crate) fn run(root: &Path, args: &Args) -> anyhow::Result<ExitCode> {
     Ok(if report.is_good(strict) { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The folder into which cargo puts the programs that it builds, which tests then find there.
+/// The folder into which cargo builds programs, where tests look for them.
 pub(crate) fn programs(root: &Path) -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
     root.join(target).join("debug")
 }
 
-/// Compiles the tests, and all programs, which a runner would build only beside integration tests
-/// of their own package. Returns whether all of it compiles.
+/// Compiles the tests and all programs. A test runner would build programs only for integration
+/// tests of the same package. Returns whether everything compiles.
 pub(crate) fn compile(root: &Path, quick: bool) -> anyhow::Result<bool> {
     println!("\n── compiling ──");
     let mut build = Command::new(cargo());
@@ -111,10 +112,10 @@ pub(crate) fn compile(root: &Path, quick: bool) -> anyhow::Result<bool> {
     Ok(build.status().context("cargo could not be started")?.success())
 }
 
-/// Runs a step, the tests without some packages.
+/// Runs a step. [`Step::Tests`] leaves out the packages in `without`.
 fn run_step(root: &Path, step: Step, quick: bool, without: &[&str]) -> anyhow::Result<(Tally, bool)> {
     let (mut args, dialect) = match step {
-        // They are run among the tests.
+        // These tests run as a part of [`Step::Tests`].
         Step::Postgres | Step::Nats => return Ok((Tally::default(), true)),
         Step::Tests if has_nextest() => (nextest_args(quick), Dialect::Nextest),
         Step::Tests => (cargo_test_args(quick), Dialect::Libtest),
@@ -139,13 +140,13 @@ fn run_step(root: &Path, step: Step, quick: bool, without: &[&str]) -> anyhow::R
     Ok((outcome.tally, outcome.success))
 }
 
-/// nextest runs tests of all crates in parallel, which is faster; nothing depends on it.
+/// nextest is optional: it runs the tests of all crates in parallel, which is faster.
 fn has_nextest() -> bool {
     requirements::succeeds(&cargo().to_string_lossy(), &["nextest", "--version"])
 }
 
 fn nextest_args<'a>(quick: bool) -> Vec<&'a str> {
-    // With the final status level the runner names, after its summary, the tests it skipped.
+    // With this final status level the runner names the skipped tests after its summary.
     let mut args = vec!["nextest", "run", "--workspace", "--no-fail-fast", "--final-status-level", "skip"];
     args.extend(targets(quick));
     args

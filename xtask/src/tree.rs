@@ -1,4 +1,4 @@
-//! `cargo xtask tree`: holds `dm-core` to its promise of being light.
+//! `cargo xtask tree`: checks that `dm-core` has few dependencies.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -6,10 +6,10 @@ use std::process::{Command, ExitCode};
 
 use anyhow::{Context as _, ensure};
 
-/// Crates that `dm-core` may have in its tree, itself included.
+/// The most crates in the dependency tree of `dm-core`, itself included.
 const MOST: usize = 45;
 
-/// What an embedding host must not get through `dm-core`: engines, frameworks and the wire format.
+/// Crates that `dm-core` must not depend on: engines, frameworks and the wire format.
 const FORBIDDEN: [&str; 12] = [
     "async-nats",
     "axum",
@@ -25,10 +25,11 @@ const FORBIDDEN: [&str; 12] = [
     "tower",
 ];
 
-/// Counts the crates a host gets with `dm-core`, and fails when there are too many or one that does not belong.
+/// Counts the crates in the dependency tree of `dm-core`. Fails if there are too many, or if one is
+/// forbidden.
 ///
 /// # Errors
-/// When `cargo tree` cannot be run.
+/// Fails if `cargo tree` cannot be run.
 pub(crate) fn run(root: &Path) -> anyhow::Result<ExitCode> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
@@ -37,13 +38,13 @@ pub(crate) fn run(root: &Path) -> anyhow::Result<ExitCode> {
         .output()
         .context("cargo tree could not be started")?;
     ensure!(output.status.success(), "cargo tree failed: {}", String::from_utf8_lossy(&output.stderr));
-    let tree = String::from_utf8(output.stdout).context("cargo tree printed something that is no text")?;
+    let tree = String::from_utf8(output.stdout).context("the output of cargo tree is not UTF-8")?;
 
     let crates = names(&tree);
     let foreign: Vec<_> = FORBIDDEN.into_iter().filter(|name| crates.contains(name)).collect();
-    println!("dm-core and what it needs: {} crates of at most {MOST}", crates.len());
+    println!("dm-core and its dependencies: {} crates of at most {MOST}", crates.len());
     for name in &foreign {
-        println!("dm-core must not need {name}");
+        println!("dm-core must not depend on {name}");
     }
     let good = crates.len() <= MOST && foreign.is_empty();
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })

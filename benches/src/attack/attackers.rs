@@ -1,4 +1,5 @@
-//! Two people who are signed in: the first does the harm, the second has written to them.
+//! Two users who are signed in. The first is the attacker, and the second has written messages to
+//! the first.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -16,12 +17,12 @@ use super::harm::{Attack, Kind};
 use crate::host::{Host, Member};
 use crate::wire;
 
-/// The address that they connect from: another one than everybody else's, as it is with people who
-/// mean harm.
+/// The address that they connect from. It differs from that of all other users, as the address of a
+/// real attacker would.
 const ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
-/// Their first number: further people than the bystanders and the newcomers.
+/// The number of the first attacker, apart from those of bystanders and newcomers.
 const FIRST: usize = 1_000;
-/// Between two rounds of harm on one connection.
+/// The pause between two rounds of an attack on one connection.
 const PACE: Duration = Duration::from_millis(20);
 
 /// The attackers of a host, and the accounts and addresses that they use.
@@ -31,17 +32,17 @@ pub(super) struct Attackers {
     pub(super) attacker: Member,
 }
 
-/// Harm that is being done, on a thread of its own with the lowest priority: bystanders are in the
-/// same process, and what the attackers work must not keep them from looking at their clocks. It
-/// ends, with its connections, when this is dropped.
-pub(super) struct Harm {
+/// A running attack, on its own thread with the lowest priority: the bystanders are in the same
+/// process, and the work of the attackers must not delay their measurements. The attack ends and
+/// closes its connections when this is dropped.
+pub(super) struct RunningAttack {
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
     rounds: Arc<AtomicU64>,
 }
 
 impl Attackers {
-    /// Signs them in, and has them write what the attack needs.
+    /// Signs them in and writes the messages that the attack needs.
     pub(super) async fn join(host: &Host, attack: &Attack) -> anyhow::Result<Self> {
         let members = host.members_from(FIRST, 2).await?;
         let [attacker, correspondent] = members.as_slice() else { anyhow::bail!("not two people") };
@@ -50,15 +51,15 @@ impl Attackers {
         Ok(Self { address: host.address.clone(), attacker: attacker.clone() })
     }
 
-    /// Begins, and goes on until the answer is dropped.
-    pub(super) fn begin(&self, attack: &Attack) -> anyhow::Result<Harm> {
+    /// Starts the attack. It continues until the returned value is dropped.
+    pub(super) fn begin(&self, attack: &Attack) -> anyhow::Result<RunningAttack> {
         let (stop, stopped) = oneshot::channel();
         let rounds = Arc::new(AtomicU64::new(0));
         let (attackers, kind, connections) = (self.clone(), attack.kind, attack.connections);
         let counted = Arc::clone(&rounds);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = std::thread::spawn(move || {
-            cores::last_in_line();
+            cores::lower_priority();
             runtime.block_on(async {
                 let mut tasks = JoinSet::new();
                 for n in 0..connections {
@@ -67,10 +68,10 @@ impl Attackers {
                 let _dropped = stopped.await;
             });
         });
-        Ok(Harm { stop: Some(stop), thread: Some(thread), rounds })
+        Ok(RunningAttack { stop: Some(stop), thread: Some(thread), rounds })
     }
 
-    /// Whether they are served again, once they behave.
+    /// Whether the host serves them once they behave.
     pub(super) async fn are_served(&self) -> bool {
         let served = async {
             let mut requests = wire::requests(self.dial().await?).await?;
@@ -85,7 +86,7 @@ impl Attackers {
         wire::dial(&self.address, ADDRESS).await
     }
 
-    /// Sends something on a connection with a small receive buffer, of which nothing is read.
+    /// Sends a request on a connection with a small receive buffer whose answer is not read.
     pub(super) async fn unread(&self, request: &[u8]) -> anyhow::Result<TcpStream> {
         use tokio::io::AsyncWriteExt as _;
         let socket = TcpSocket::new_v4()?;
@@ -99,21 +100,21 @@ impl Attackers {
     async fn go_on(self, kind: Kind, n: usize, rounds: Arc<AtomicU64>) {
         loop {
             rounds.fetch_add(1, Ordering::Relaxed);
-            // The host may refuse, close and say no: that is its right, and no failure.
+            // The host may refuse or close a connection; that is no failure.
             let _refused = kind.round(&self, n).await;
             tokio::time::sleep(PACE).await;
         }
     }
 }
 
-impl Harm {
-    /// Rounds of harm begun so far, in vain or not.
+impl RunningAttack {
+    /// The number of rounds that were begun, whether or not the host refused them.
     pub(super) fn rounds(&self) -> u64 {
         self.rounds.load(Ordering::Relaxed)
     }
 }
 
-impl Drop for Harm {
+impl Drop for RunningAttack {
     fn drop(&mut self) {
         drop(self.stop.take());
         let _panicked = self.thread.take().map(JoinHandle::join);

@@ -1,4 +1,4 @@
-//! People who have nothing to do with the attack.
+//! Users who have nothing to do with the attack.
 
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,38 +7,38 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 use tokio::task::JoinSet;
 
-use super::fared::{Answer, Fared, Way};
+use super::call_stats::{Answer, CallKind, CallStats};
 use crate::host::{Host, Member};
 use crate::wire::{self, Requests};
 
-/// How many there are.
+/// The number of bystanders.
 pub(super) const COUNT: usize = 8;
 /// The address that they connect from.
 const ADDRESS: Ipv4Addr = Ipv4Addr::LOCALHOST;
-/// Longest wait for an answer. Past this the call has failed.
+/// The time limit of a call. A call without an answer until then has failed.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
-/// Between two calls of one of them: they are people, not a load.
+/// The pause between two calls of a bystander, who is a user and no load.
 const PACE: Duration = Duration::from_millis(10);
-/// Messages acknowledged at a time.
+/// The number of messages of one acknowledgement.
 const ACKNOWLEDGED: usize = 2;
-/// Calls after which one of them connects anew.
+/// The number of calls after which a bystander connects anew.
 const CALLS_PER_CONNECTION: usize = 50;
-/// The first number of people who sign in while it goes on.
+/// The number of the first user who signs in during the measurement.
 const NEWCOMERS: usize = 10_000;
 
-/// Signed in, each with a conversation.
+/// The bystanders, signed in, each with a conversation.
 pub(super) struct Bystanders {
     members: Vec<Member>,
     newcomers: AtomicUsize,
 }
 
-/// One of them.
+/// One bystander.
 struct Person {
     address: String,
     member: Member,
     patience: Duration,
     connection: Option<Requests>,
-    /// Ids of the first messages that the last fetch brought.
+    /// The ids of the first messages of the last fetch.
     fetched: Vec<String>,
     turn: usize,
 }
@@ -58,7 +58,7 @@ impl Bystanders {
         Ok(Self { members: host.members(COUNT).await?, newcomers: AtomicUsize::new(NEWCOMERS) })
     }
 
-    /// Has each be sent so many messages, which they have to acknowledge.
+    /// Sends so many messages to each, which they have to acknowledge.
     pub(super) async fn write_to_each(&self, host: &Host, count: usize) -> anyhow::Result<()> {
         for member in &self.members {
             wire::send_many(&host.address, member, count, 256).await?;
@@ -66,17 +66,18 @@ impl Bystanders {
         Ok(())
     }
 
-    /// Sends, reads history, lists conversations, fetches what is pending and acknowledges it, for
-    /// a span of time. Meanwhile two newcomers sign in and open conversations with each other.
-    pub(super) async fn go_about_their_day(&self, host: &Host, span: Duration) -> Fared {
+    /// Makes calls for a span of time: sends, history, the list of conversations, and fetching and
+    /// acknowledging pending messages. Meanwhile two newcomers sign in and open a conversation with
+    /// each other.
+    pub(super) async fn make_calls(&self, host: &Host, span: Duration) -> CallStats {
         let first = self.newcomers.fetch_add(2, Ordering::Relaxed);
-        let (joined, mut fared) = tokio::join!(join(host, first), self.call_for(host, span, PATIENCE));
-        fared.count_untimed(Way::Writes, joined);
-        fared
+        let (joined, mut stats) = tokio::join!(join(host, first), self.call_for(host, span, PATIENCE));
+        stats.count_untimed(CallKind::Writes, joined);
+        stats
     }
 
-    /// The same without newcomers, with so much patience.
-    pub(super) async fn call_for(&self, host: &Host, span: Duration, patience: Duration) -> Fared {
+    /// The same without newcomers, and with another time limit of a call.
+    pub(super) async fn call_for(&self, host: &Host, span: Duration, patience: Duration) -> CallStats {
         let began = Instant::now();
         let mut tasks = JoinSet::new();
         for member in &self.members {
@@ -89,51 +90,51 @@ impl Bystanders {
                 turn: 0,
             };
             tasks.spawn(async move {
-                let mut fared = Fared::default();
+                let mut stats = CallStats::default();
                 while began.elapsed() < span {
-                    person.call(&mut fared).await;
+                    person.call(&mut stats).await;
                     tokio::time::sleep(PACE).await;
                 }
-                fared
+                stats
             });
         }
-        let mut all = Fared::default();
-        for fared in tasks.join_all().await {
-            all.add(&fared).expect("histograms of one shape");
+        let mut all = CallStats::default();
+        for stats in tasks.join_all().await {
+            all.add(&stats).expect("histograms of one shape");
         }
         all
     }
 }
 
 impl Person {
-    /// One call, which is counted.
-    async fn call(&mut self, fared: &mut Fared) {
-        let (path, way) = self.next();
+    /// Makes one call and counts it.
+    async fn call(&mut self, stats: &mut CallStats) {
+        let (path, kind) = self.next();
         let asked = Instant::now();
         let answer = match tokio::time::timeout(self.patience, self.ask(&path)).await {
             Ok(Ok(200 | 201)) => Answer::Served,
             Ok(Ok(503)) => Answer::Refused,
             _ => Answer::Failed,
         };
-        fared.count(way, answer, asked.elapsed());
+        stats.count(kind, answer, asked.elapsed());
         self.turn += 1;
         if answer == Answer::Failed || self.turn.is_multiple_of(CALLS_PER_CONNECTION) {
             self.connection = None;
         }
     }
 
-    /// The next call, and its way.
-    fn next(&self) -> (String, Way) {
+    /// The path of the next call, and whether it writes.
+    fn next(&self) -> (String, CallKind) {
         match self.turn % 5 {
-            0 => ("messages".into(), Way::Writes),
-            1 => (format!("messages/{}?limit=20", self.member.conversation), Way::Reads),
-            2 => ("conversations?limit=20".into(), Way::Reads),
-            3 => ("offline?limit=20".into(), Way::Reads),
-            _ => ("offline/ack".into(), Way::Writes),
+            0 => ("messages".into(), CallKind::Writes),
+            1 => (format!("messages/{}?limit=20", self.member.conversation), CallKind::Reads),
+            2 => ("conversations?limit=20".into(), CallKind::Reads),
+            3 => ("offline?limit=20".into(), CallKind::Reads),
+            _ => ("offline/ack".into(), CallKind::Writes),
         }
     }
 
-    /// Asks on the connection that is there or on a new one. Returns the status.
+    /// Makes a call on the open connection or on a new one. Returns the status.
     async fn ask(&mut self, path: &str) -> anyhow::Result<u16> {
         let token = &self.member.token;
         let at = format!("/api/dm/{path}");
@@ -159,7 +160,7 @@ impl Person {
     }
 }
 
-/// Two people who come for the first time.
+/// Signs two new users in.
 async fn join(host: &Host, first: usize) -> Answer {
     match tokio::time::timeout(PATIENCE, host.members_from(first, 2)).await {
         Ok(Ok(_)) => Answer::Served,

@@ -1,17 +1,18 @@
-//! Which cores the host and the load run on.
+//! The cores that the host and the load run on.
 //!
-//! On a small machine the load's own work is most of what people wait for. Host and load get cores
-//! of their own where there are two and `taskset` is there, in quiet and under attack alike.
+//! On a small machine most of a call's time would be the work of the load itself. Host and load
+//! therefore get separate cores if there are two and `taskset` is installed, both in quiet halves
+//! and under attack.
 
 use std::process::{Command, Stdio};
 
-/// Cores, as `taskset` takes them.
+/// Sets of cores, in the form that `taskset` takes.
 pub(super) struct Cores {
     apart: Option<(String, String)>,
 }
 
 impl Cores {
-    /// Moves this process to the second half of its cores, and keeps the first for hosts.
+    /// Moves this process to the second half of its cores and keeps the first half for hosts.
     pub(super) fn apart() -> Self {
         let cores = allowed();
         let (host, load) = cores.split_at(cores.len().div_ceil(2));
@@ -28,7 +29,7 @@ impl Cores {
         Self { apart: moved.then_some(apart) }
     }
 
-    /// The host's cores; `None` is all.
+    /// The host's cores; `None` for all.
     pub(super) fn of_host(&self) -> Option<&str> {
         self.apart.as_ref().map(|(host, _)| host.as_str())
     }
@@ -44,8 +45,8 @@ impl std::fmt::Display for Cores {
 }
 
 /// Gives the calling thread the lowest priority, if that is possible.
-pub(super) fn last_in_line() {
-    // "1234/task/1235"
+pub(super) fn lower_priority() {
+    // The link has the form "1234/task/1235".
     if let Ok(thread) = std::fs::read_link("/proc/thread-self")
         && let Some(id) = thread.file_name()
     {
@@ -65,7 +66,7 @@ fn allowed() -> Vec<usize> {
     list.map(str::trim).into_iter().flat_map(|list| list.split(',')).flat_map(range).collect()
 }
 
-/// "3" or "0-3".
+/// Parses "3" or "0-3".
 fn range(text: &str) -> Vec<usize> {
     let (first, last) = text.split_once('-').unwrap_or((text, text));
     match (first.parse(), last.parse()) {

@@ -1,4 +1,4 @@
-//! The host's memory, beside what the documentation says it may be.
+//! The host's memory, compared with its documented bound.
 
 use crate::host::Host;
 use crate::subject::Kind;
@@ -7,11 +7,11 @@ use super::table::Remarks;
 
 const MEBIBYTE: u64 = 1 << 20;
 
-/// Memory that something may cost the host, and what says so.
+/// The memory that something may cost the host, and the reason.
 #[derive(Clone, Copy)]
 pub(super) struct Bound {
     pub(super) mebibytes: u64,
-    /// Which options give it.
+    /// The options that determine it.
     pub(super) why: &'static str,
 }
 
@@ -21,7 +21,7 @@ pub(super) struct Before {
 }
 
 impl Bound {
-    /// Connections on which little or nothing is asked for.
+    /// Connections without a complete request.
     pub(super) const fn of_connections(count: u64) -> Self {
         Self {
             mebibytes: (count * 40).div_ceil(1024),
@@ -29,7 +29,7 @@ impl Bound {
         }
     }
 
-    /// Pages of files that a store keeps in memory in any case, and fills when more is read.
+    /// Pages of files that a store keeps in memory anyway, and which reads fill.
     pub(super) const fn of_store(store: Kind) -> Self {
         let (mebibytes, why) = match store {
             Kind::Sqlite => {
@@ -50,7 +50,7 @@ impl Before {
         Ok(Self { mebibytes: host.most_resident()?.div_ceil(MEBIBYTE) })
     }
 
-    /// Compares with the most that the host had since.
+    /// Compares the bound with the most memory that the host had since.
     pub(super) fn compare(&self, host: &Host, costs: Bound, store: Kind) -> anyhow::Result<Remarks> {
         let (before, most) = (self.mebibytes, host.most_resident()?.div_ceil(MEBIBYTE));
         let caches = Bound::of_store(store);

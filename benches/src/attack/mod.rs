@@ -1,20 +1,22 @@
-//! Attacks on a host, and how unrelated people fare meanwhile.
+//! Attacks on a host, and their effect on unrelated users.
 //!
-//! - [`bystanders`]: the people who must not notice. [`fared`]: how their calls went.
-//! - [`attackers`]: those who do harm, from an address of their own. [`harm`]: what they do, and
-//!   the bounds that must hold meanwhile. [`turns`]: quiet and attacked by turns, on one host.
-//! - [`outage`]: what the host writes to stands still: a full disk, a frozen PostgreSQL.
-//! - [`memory`]: the host's memory beside its documented bound. [`cores`]: apart for host and load.
-//! - [`table`]: how it is told.
+//! - [`bystanders`]: the users who must not be affected. [`call_stats`]: the counts and times of
+//!   their calls.
+//! - [`attackers`]: the users who attack, from another address. [`harm`]: the attacks, and the
+//!   bounds that must hold meanwhile. [`turns`]: quiet and attacked by turns, on one host.
+//! - [`outage`]: the host's storage stands still: a full disk, a frozen PostgreSQL.
+//! - [`memory`]: the host's memory, compared with its documented bound. [`cores`]: separate cores
+//!   for host and load.
+//! - [`table`]: the printed results.
 //!
-//! Timing is printed and decides nothing. The run fails when an outcome is wrong: a call that was
-//! not served, memory over its bound, or a host that does not recover by itself. Load goes to
+//! Times are printed and never make the run fail. It fails if an outcome is wrong: a call that was
+//! not served, memory over its bound, or a host that does not recover by itself. The load goes to
 //! loopback only and ends by itself.
 
 mod attackers;
 mod bystanders;
+mod call_stats;
 mod cores;
-mod fared;
 mod harm;
 mod memory;
 mod outage;
@@ -29,7 +31,7 @@ use harm::ATTACKS;
 use outage::{OUTAGES, Ran};
 use table::Table;
 
-/// How long a host may take to serve everybody again.
+/// The time limit for a host to serve all users again.
 const RECOVERY: Duration = Duration::from_secs(30);
 
 /// Runs the attacks one after another, each on a host of its own, and prints the table.

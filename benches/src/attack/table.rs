@@ -1,4 +1,4 @@
-//! How it is told.
+//! The printed results of the attacks.
 
 use std::time::Duration;
 
@@ -6,22 +6,23 @@ use super::bystanders::COUNT;
 use super::cores::Cores;
 use crate::options::AttackOptions;
 
-/// How many times slower the slowest in a hundred of the bystanders' calls should be, at most.
+/// The highest ratio of p99 under attack to p99 in quiet that is aimed at.
 const AIM: f64 = 3.0;
 
 /// The result of one attack.
 pub(super) struct Line {
     pub(super) name: &'static str,
-    /// Milliseconds within which 99 of 100 calls of bystanders were answered.
+    /// The p99 of bystanders' calls in quiet halves, in milliseconds.
     pub(super) quiet: f64,
-    /// Likewise, meanwhile. `None` where the store could not write, and no comparison is due.
+    /// The p99 under attack. `None` if the store could not write, so that a comparison makes no
+    /// sense.
     pub(super) attacked: Option<f64>,
-    /// How long it took after the attack until everybody was served; `None` if that did not come.
+    /// The time from the end of the attack until all users were served; `None` if they were not.
     pub(super) recovered: Option<Duration>,
     pub(super) remarks: Remarks,
 }
 
-/// Sentences about an attack, and those that make it wrong.
+/// Facts about an attack, and the violations among them.
 #[derive(Default)]
 pub(super) struct Remarks {
     facts: Vec<String>,
@@ -40,7 +41,7 @@ impl Remarks {
         self.facts.push(fact);
     }
 
-    /// Notes what is wrong, unless something holds.
+    /// Adds a violation unless a condition holds.
     pub(super) fn must(&mut self, holds: bool, else_wrong: &'static str) {
         if !holds {
             self.wrong.push(else_wrong);
@@ -83,7 +84,7 @@ impl Table {
         self.not_run.push((name, why));
     }
 
-    /// Attacks with a wrong outcome.
+    /// The number of attacks with a wrong outcome.
     pub(super) fn wrong(&self) -> usize {
         self.lines.iter().filter(|line| !line.remarks.wrong.is_empty()).count()
     }

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use super::RECOVERY;
 use super::attackers::Attackers;
 use super::bystanders::Bystanders;
+use super::call_stats::CallStats;
 use super::cores::Cores;
-use super::fared::Fared;
 use super::harm::Attack;
 use super::memory::Before;
 use super::table::{Line, Remarks};
@@ -26,28 +26,28 @@ pub(super) async fn by_turns(
     let bystanders = Bystanders::join(&host).await?;
     let attackers = Attackers::join(&host, attack).await?;
     let span = Duration::from_secs(options.seconds);
-    let (mut quiet, mut attacked, mut rounds) = (Fared::default(), Fared::default(), 0);
-    quiet.add(&bystanders.go_about_their_day(&host, span).await)?;
+    let (mut quiet, mut attacked, mut rounds) = (CallStats::default(), CallStats::default(), 0);
+    quiet.add(&bystanders.make_calls(&host, span).await)?;
     let before = Before::of(&host)?;
     for round in 0..options.rounds {
         if round > 0 {
-            quiet.add(&bystanders.go_about_their_day(&host, span).await)?;
+            quiet.add(&bystanders.make_calls(&host, span).await)?;
         }
         let harm = attackers.begin(attack)?;
-        attacked.add(&bystanders.go_about_their_day(&host, span).await)?;
+        attacked.add(&bystanders.make_calls(&host, span).await)?;
         rounds += harm.rounds();
-        // Joins a thread, which ends at once.
+        // The drop joins a thread, which ends at once.
         tokio::task::block_in_place(|| drop(harm));
     }
 
-    // Afterwards everybody is served as before: the bystanders, and the attackers themselves.
+    // Afterwards all users must be served as before: the bystanders and the attackers themselves.
     let ended = Instant::now();
     let mut remarks = Remarks::default();
     let ready = until_ready(&host).await;
     remarks.add(attack.kind.left(&host, &attackers).await?);
     let served = ready && attackers.are_served().await;
     let recovered = served.then(|| ended.elapsed());
-    let after = bystanders.go_about_their_day(&host, span).await;
+    let after = bystanders.make_calls(&host, span).await;
     remarks.must(served, "the host is not ready again, or does not serve the attackers, who behave now");
     remarks.must(after.unserved() == 0, "calls of bystanders were not served after the attack");
     remarks.must(quiet.unserved() + attacked.unserved() == 0, "calls of bystanders were not served");
@@ -71,7 +71,7 @@ pub(super) async fn by_turns(
     Ok(line)
 }
 
-/// Waits until the host says that it is ready. Whether it did, within a bound.
+/// Waits until the host's health check is ready. Returns whether it was within the time limit.
 async fn until_ready(host: &Host) -> bool {
     let began = Instant::now();
     while began.elapsed() < RECOVERY {

@@ -1,4 +1,4 @@
-//! What the measurements were made on.
+//! The machine and the versions of a measurement.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use crate::measure::median;
 
-/// Lines of machine and versions, for the page.
+/// The lines about the machine and the versions, for the page.
 pub(crate) fn describe() -> anyhow::Result<Vec<(&'static str, String)>> {
     let cpu = field("/proc/cpuinfo", "model name").unwrap_or_else(|| "unknown".into());
     let memory = field("/proc/meminfo", "MemTotal").unwrap_or_else(|| "unknown".into());
@@ -30,14 +30,14 @@ pub(crate) fn describe() -> anyhow::Result<Vec<(&'static str, String)>> {
     ])
 }
 
-/// What a line of a file of names and values says.
+/// The value of a name in a file of names and values.
 fn field(path: &str, name: &str) -> Option<String> {
     let text = std::fs::read_to_string(path).ok()?;
     let line = text.lines().find(|line| line.starts_with(name))?;
     Some(line.split_once(':')?.1.trim().to_owned())
 }
 
-/// What a program prints.
+/// The output of a program.
 fn said(program: &str, arguments: &[&str]) -> String {
     match Command::new(program).args(arguments).output() {
         Ok(output) if output.status.success() => String::from_utf8_lossy(&output.stdout).trim().to_owned(),
@@ -45,7 +45,7 @@ fn said(program: &str, arguments: &[&str]) -> String {
     }
 }
 
-/// The version of a package that the workspace is built with.
+/// The version of a package in the lock file.
 fn locked(package: &str) -> String {
     let lock = include_str!("../../../Cargo.lock");
     let name = format!("name = \"{package}\"\nversion = \"");
@@ -53,7 +53,7 @@ fn locked(package: &str) -> String {
     version.map_or("unknown", |(version, _)| version).to_owned()
 }
 
-/// How long a small append takes to be durable, in milliseconds.
+/// The median time of a durable append of 4 KiB, in milliseconds.
 fn fsync() -> anyhow::Result<f64> {
     let folder = tempfile::tempdir()?;
     let mut file = File::create(folder.path().join("file"))?;

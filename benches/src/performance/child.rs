@@ -1,4 +1,4 @@
-//! One measurement: this program, started again.
+//! One measurement in a child process of the same program.
 
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
@@ -6,9 +6,9 @@ use std::process::{Command, Stdio};
 use anyhow::{Context as _, ensure};
 use serde::Deserialize;
 
-/// What a measurement told, by the names it uses.
+/// The figures of a measurement, by name.
 #[derive(Clone, Debug, Default, Deserialize)]
-pub(crate) struct Told {
+pub(crate) struct Figures {
     pub(crate) workload: String,
     figures: Vec<Figure>,
 }
@@ -19,13 +19,13 @@ struct Figure {
     value: f64,
 }
 
-impl Told {
-    /// A figure by its name; not a number if there is none.
+impl Figures {
+    /// The figure with this name; NaN if there is none.
     pub(crate) fn get(&self, name: &str) -> f64 {
         self.figures.iter().find(|figure| figure.name == name).map_or(f64::NAN, |figure| figure.value)
     }
 
-    /// The figures whose names begin with something.
+    /// The figures whose names begin with this text.
     pub(crate) fn beginning(&self, with: &str) -> BTreeMap<&str, f64> {
         self.figures
             .iter()
@@ -40,8 +40,8 @@ impl Told {
     }
 }
 
-/// Runs a measurement and waits for it. What it says of its progress is seen.
-pub(crate) fn measure(arguments: &[&str]) -> anyhow::Result<Told> {
+/// Runs a measurement to its end. Its progress is shown.
+pub(crate) fn measure(arguments: &[&str]) -> anyhow::Result<Figures> {
     let mut command = Command::new(std::env::current_exe()?);
     let output = command.args(arguments).arg("--json").stderr(Stdio::inherit()).output()?;
     ensure!(output.status.success(), "dm-bench {} failed: {}", arguments.join(" "), output.status);

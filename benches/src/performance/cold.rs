@@ -1,29 +1,30 @@
-//! Stores that were just opened: sends to conversations that are not in memory, and what opening costs.
+//! Measurements of stores that were just opened: sends to conversations that are not in memory, and
+//! the time to open.
 
 use super::Effort;
-use super::child::Told;
+use super::child::Figures;
 use super::targets::{Target, Verdict, grouped};
 use crate::measure::median;
 
-/// The stores that are measured, with the least that a cold send is to be of a warm one.
+/// The measured stores, with the target for the ratio of cold to warm sends.
 const STORES: [(&str, f64); 4] = [("sqlite", 0.6), ("redb", 0.6), ("fjall", 0.6), ("postgres", 0.7)];
-/// The stores behind the host, likewise.
+/// The stores of the measured hosts, with the same target.
 const HOSTS: [(&str, f64); 2] = [("sqlite", 0.6), ("fjall", 0.7)];
-/// The stores that are killed and opened, with the most milliseconds.
+/// The stores that are killed and opened again, with the target in milliseconds.
 const OPENED: [(&str, f64); 3] = [("sqlite", 250.0), ("redb", 250.0), ("fjall", 1_000.0)];
-/// Conversations to a person.
+/// The number of conversations per user.
 const PER_PERSON: usize = 5;
 
 /// The figures of stores that were just opened.
 #[derive(Debug, Default)]
 pub(crate) struct Cold {
-    /// Sends, by store and by how many conversations there are.
-    pub(crate) sends: Vec<(String, usize, Told)>,
+    /// Sends, by store and number of conversations.
+    pub(crate) sends: Vec<(String, usize, Figures)>,
     /// Sends through the host.
-    pub(crate) http: Vec<(String, Told)>,
-    pub(crate) list: Told,
-    /// Opening, by store.
-    pub(crate) open: Vec<(String, Told)>,
+    pub(crate) http: Vec<(String, Figures)>,
+    pub(crate) list: Figures,
+    /// The time to open, by store.
+    pub(crate) open: Vec<(String, Figures)>,
     opened: Opened,
 }
 
@@ -34,7 +35,7 @@ struct Opened {
     conversations: usize,
 }
 
-/// How many conversations there are in a run.
+/// The numbers of conversations in a run.
 pub(super) struct Sizes {
     among: Vec<usize>,
     behind_host: usize,
@@ -52,7 +53,7 @@ impl Sizes {
         Self { among, behind_host, opened: Opened { messages: opened.0, conversations: opened.1 } }
     }
 
-    /// How many measurements that makes.
+    /// The number of measurements of a run.
     pub(super) fn steps(&self) -> usize {
         STORES.len() * self.among.len() + HOSTS.len() + OPENED.len() + 1
     }
@@ -62,7 +63,7 @@ impl Sizes {
 pub(super) fn collect(
     sizes: &Sizes,
     (seconds, rounds): (&str, &str),
-    step: impl Fn(&[&str]) -> anyhow::Result<Told>,
+    step: impl Fn(&[&str]) -> anyhow::Result<Figures>,
 ) -> anyhow::Result<Cold> {
     let mut cold = Cold { opened: sizes.opened, ..Cold::default() };
     let people = |conversations: usize| (conversations / PER_PERSON).to_string();
@@ -130,7 +131,7 @@ impl Cold {
             verdicts.push(Verdict { what, target, measured, spread });
         };
         for (store, least) in STORES {
-            // Among the most that were measured.
+            // Of the measurements with the most conversations.
             let rows = self.sends.iter().filter(|(name, _, _)| name == store);
             let Some((_, among, told)) = rows.max_by_key(|(_, among, _)| *among) else { continue };
             let people = grouped(among / PER_PERSON);
@@ -170,8 +171,8 @@ impl Cold {
         verdicts
     }
 
-    /// Lines of the plot: a store's messages per second by how many conversations there are. All
-    /// cold ones come first, then the warm ones.
+    /// The lines of the plot: messages per second by number of conversations, for each store. Lines
+    /// of cold sends come before those of warm sends.
     pub(super) fn lines(&self) -> Vec<(String, Vec<(f64, f64)>)> {
         let line = |store: &str, what: &str| {
             let rows = self.sends.iter().filter(|(name, _, _)| name == store);
@@ -182,7 +183,7 @@ impl Cold {
     }
 }
 
-/// The lowest and the highest.
+/// The lowest and the highest ratio.
 fn spread(ratios: &[f64]) -> Option<(f64, f64)> {
     let low = ratios.iter().copied().reduce(f64::min)?;
     Some((low, ratios.iter().copied().reduce(f64::max)?))

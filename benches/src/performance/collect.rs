@@ -1,56 +1,56 @@
-//! Which measurements are made.
+//! The list of all measurements.
 
 use indicatif::ProgressBar;
 
 use super::Effort;
-use super::child::{Told, measure};
+use super::child::{Figures, measure};
 use super::cold::{self, Cold, Sizes};
 
 /// The stores that are compared, in the order in which they are shown.
 pub(crate) const STORES: [&str; 3] = ["sqlite", "redb", "fjall"];
-/// Calls under way for which throughput is measured.
+/// The numbers of concurrent calls for which throughput is measured.
 const IN_FLIGHT: [usize; 6] = [1, 4, 16, 64, 256, 512];
-/// Sessions for which memory is measured.
+/// The numbers of sessions for which memory is measured.
 const SESSIONS: [usize; 4] = [5_000, 10_000, 20_000, 40_000];
 
-/// Measurements beside those of stores that were just opened.
+/// The number of measurements besides those of stores that were just opened.
 const WARM_STEPS: usize = 54;
 
-/// Everything that was measured.
+/// All measured figures.
 #[derive(Debug, Default)]
 pub(crate) struct Measured {
-    /// A store with the seed's path, and with its bare engine, by turns.
-    pub(crate) with_seed: Vec<(String, Told)>,
-    pub(crate) with_engine: Vec<(String, Told)>,
-    /// One sender at a time, with the bare engine committing one by one.
-    pub(crate) one_by_one: Vec<(String, Told)>,
-    /// Sends, by subject and by how many are in flight.
-    pub(crate) sends: Vec<(String, usize, Told)>,
-    /// Sends with few messages stored, and with many.
-    pub(crate) stored: Vec<(String, usize, Told)>,
-    pub(crate) drain: Told,
-    pub(crate) history: Told,
+    /// Each store by turns with the seed's path, and with its bare engine.
+    pub(crate) with_seed: Vec<(String, Figures)>,
+    pub(crate) with_engine: Vec<(String, Figures)>,
+    /// One sender at a time, by turns with the bare engine committing single messages.
+    pub(crate) one_by_one: Vec<(String, Figures)>,
+    /// Sends, by subject and number in flight.
+    pub(crate) sends: Vec<(String, usize, Figures)>,
+    /// Sends with few and with many stored messages.
+    pub(crate) stored: Vec<(String, usize, Figures)>,
+    pub(crate) drain: Figures,
+    pub(crate) history: Figures,
     pub(crate) history_depth: usize,
-    pub(crate) list: Told,
-    /// Memory of so many sessions, by store.
-    pub(crate) sessions: Vec<(String, usize, Told)>,
-    pub(crate) push: Told,
-    pub(crate) expire: Told,
-    pub(crate) http: Vec<(String, Told)>,
-    /// The host beside Redis Streams, where Redis is installed.
-    pub(crate) redis: Option<Told>,
+    pub(crate) list: Figures,
+    /// The memory of sessions, by store and number of sessions.
+    pub(crate) sessions: Vec<(String, usize, Figures)>,
+    pub(crate) push: Figures,
+    pub(crate) expire: Figures,
+    pub(crate) http: Vec<(String, Figures)>,
+    /// The host compared with Redis Streams, if Redis is installed.
+    pub(crate) redis: Option<Figures>,
     pub(crate) cold: Cold,
 }
 
 impl Measured {
     /// The sends of a subject with so many in flight.
-    pub(crate) fn send(&self, subject: &str, in_flight: usize) -> Option<&Told> {
+    pub(crate) fn send(&self, subject: &str, in_flight: usize) -> Option<&Figures> {
         let found = self.sends.iter().find(|(name, flying, _)| name == subject && *flying == in_flight);
         found.map(|(_, _, told)| told)
     }
 }
 
-/// How long things take in a run.
+/// The durations of the measurements of a run.
 struct Spans {
     seconds: String,
     rounds: String,
@@ -84,7 +84,7 @@ impl Spans {
     }
 }
 
-/// Makes all measurements, one after the other, and shows how far it is.
+/// Makes all measurements, one after the other, and shows the progress.
 pub(crate) fn collect(effort: Effort) -> anyhow::Result<Measured> {
     let spans = Spans::of(effort);
     let Spans { seconds, rounds, .. } = &spans;
@@ -145,7 +145,7 @@ pub(crate) fn collect(effort: Effort) -> anyhow::Result<Measured> {
     Ok(measured)
 }
 
-fn step(bar: &ProgressBar, arguments: &[&str]) -> anyhow::Result<Told> {
+fn step(bar: &ProgressBar, arguments: &[&str]) -> anyhow::Result<Figures> {
     bar.set_message(arguments.join(" "));
     bar.tick();
     let told = bar.suspend(|| measure(arguments))?;

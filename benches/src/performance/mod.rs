@@ -1,9 +1,9 @@
-//! The whole set of measurements, and the page that tells them: `docs/performance.md` with its plots.
+//! All measurements, and the page with their figures: `docs/performance.md` with its plots.
 //!
-//! - [`child`]: each measurement is a process of its own, so that memory and metrics are not mixed.
-//! - [`collect`]: which measurements, and for how long. [`cold`]: those of stores that were just
-//!   opened. [`targets`]: the bounds that they are held against.
-//! - [`plots`], [`page`], [`about`]: how they are shown, and what they were made on.
+//! - [`child`]: each measurement is a separate process, so that memory and metrics are not mixed.
+//! - [`collect`]: the measurements and their durations. [`cold`]: those of stores that were just
+//!   opened. [`targets`]: the targets for the figures.
+//! - [`plots`], [`page`], [`about`]: the output, and the machine that it was made on.
 
 mod about;
 mod child;
@@ -17,20 +17,20 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-/// How much time the set may take.
+/// The time that all measurements may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Effort {
-    /// Four minutes: proves that everything runs, and measures nothing well.
+    /// Four minutes: it proves that everything runs; its figures are not meaningful.
     Quick,
     /// Twenty minutes.
     Normal,
-    /// An hour: with five million messages stored instead of one, and a million conversations.
+    /// An hour: with five million stored messages instead of one, and a million conversations.
     Full,
 }
 
 /// Measures everything, writes the page and its plots into a folder, and prints the targets.
 pub(crate) fn run(out: &Path, effort: Effort) -> anyhow::Result<()> {
-    // First, because the plots change the checkout that it names.
+    // This is first, because the plots change the checkout whose state it describes.
     let about = about::describe()?;
     let measured = collect::collect(effort)?;
     let plots = out.join("performance");

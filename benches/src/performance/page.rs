@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::Effort;
-use super::child::Told;
+use super::child::Figures;
 use super::collect::{Measured, STORES};
 use super::targets::{Target, Verdict, grouped};
 
@@ -34,12 +34,12 @@ pub(crate) fn write(
     effort: Effort,
 ) -> String {
     let mut page = String::from(
-        "# Performance\n\nWritten by `cargo xtask bench`, which measures all of it on your machine in about twenty minutes. \
-         Machines differ and are noisy, so ratios within one run count: two subjects are measured by turns, and the ratio \
-         is the median of the rounds, with the lowest and the highest beside it.\n\n",
+        "# Performance\n\n`cargo xtask bench` measures all of this on your machine, in about twenty minutes, and writes this page. \
+         Machines differ and are noisy, so compare ratios within one run: two subjects are measured by turns, and the ratio \
+         is the median of the rounds, followed by the lowest and the highest.\n\n",
     );
     if effort == Effort::Quick {
-        page.push_str("**A quick run: it proves that everything runs, and measures nothing well.**\n\n");
+        page.push_str("**A quick run: it proves that everything runs; its figures are not meaningful.**\n\n");
     }
     page.push_str("| made on | |\n|---|---|\n");
     for (name, value) in about {
@@ -48,11 +48,11 @@ pub(crate) fn write(
     let met = verdicts.iter().filter(|verdict| verdict.met()).count();
     let _ = write!(
         page,
-        "\n## Targets\n\n{met} of {} are met. 256 sends in flight, 512 bytes, 10,000 conversations among 2,000 people, \
-         durable before the answer, where nothing else is said. \
-         [What is missed, and why](performance-notes.md), is kept by hand. The seed's path is the way hosts write it by hand: one \
-         SQLite connection behind a mutex, a transaction per statement, four statements per message. A bare engine does \
-         the store's row writes 256 to a transaction, with a core to itself. The load is made on the same cores.\n\n{}\n",
+        "\n## Targets\n\n{met} of {} are met. Unless a row says otherwise: 256 sends in flight, 512 bytes, 10,000 conversations \
+         among 2,000 users, durable before the answer. The reasons for missed targets are in \
+         [performance-notes.md](performance-notes.md). The seed's path is a common implementation by hand: one \
+         SQLite connection behind a mutex, a transaction per statement, four statements per message. A bare engine makes \
+         the store's row writes for 256 messages per transaction, with a core to itself. The load runs on the same cores.\n\n{}\n",
         verdicts.len(),
         table(verdicts)
     );
@@ -63,8 +63,8 @@ pub(crate) fn write(
     );
     sends(&mut page, measured);
     page.push_str(
-        "\n## Cold conversations\n\nThe store was just opened, and each message goes to a conversation and to people that are not in \
-         memory; warm are 10,000 conversations of 2,000 people that are. A person has ten conversations.\n\n\
+        "\n## Cold conversations\n\nThe store was just opened, and each message goes to a conversation and to users that are not in \
+         memory. Warm sends go to 10,000 conversations of 2,000 users, all in memory. A user has ten conversations.\n\n\
          ![Messages per second against conversations](performance/cold.svg)\n\n",
     );
     cold(&mut page, measured);
@@ -115,15 +115,15 @@ fn cold(page: &mut String, measured: &Measured) {
 }
 
 fn beside_redis(page: &mut String, measured: &Measured) {
-    page.push_str("\n## Beside Redis Streams\n\n");
+    page.push_str("\n## Redis Streams\n\n");
     let Some(told) = &measured.redis else {
         page.push_str("Not measured: `redis-server` is not installed.\n");
         return;
     };
     page.push_str(
         "Redis appends each message to the stream of its conversation and syncs before it answers (`appendfsync always`); the \
-         reference host checks the sender, stores the message for both people and notifies. Clients are on the same machine, \
-         each on a connection of its own, with one message in flight; medians of three turns.\n\n\
+         reference host checks the sender, stores the message for both users and notifies them. Clients are on the same machine, \
+         each with its own connection and one message in flight; medians of three turns.\n\n\
          | in flight | Redis msg/s | sqlite | / Redis | fjall | / Redis |\n|---|---|---|---|---|---|\n",
     );
     for in_flight in ["1", "64", "256"] {
@@ -136,10 +136,11 @@ fn beside_redis(page: &mut String, measured: &Measured) {
 }
 
 fn figures(page: &mut String, measured: &Measured) {
-    let named = |rows: &'_ [(String, Told)]| rows.iter().map(|(_, told)| told.clone()).collect::<Vec<_>>();
-    let counted =
-        |rows: &'_ [(String, usize, Told)]| rows.iter().map(|(_, _, told)| told.clone()).collect::<Vec<_>>();
-    let one = |told: &Told| vec![told.clone()];
+    let named = |rows: &'_ [(String, Figures)]| rows.iter().map(|(_, told)| told.clone()).collect::<Vec<_>>();
+    let counted = |rows: &'_ [(String, usize, Figures)]| {
+        rows.iter().map(|(_, _, told)| told.clone()).collect::<Vec<_>>()
+    };
+    let one = |told: &Figures| vec![told.clone()];
     for told in [
         named(&measured.with_seed),
         named(&measured.with_engine),
@@ -167,7 +168,7 @@ fn figures(page: &mut String, measured: &Measured) {
     }
 }
 
-/// With as many digits as are worth reading.
+/// A figure with a sensible number of digits.
 fn number(value: f64) -> String {
     if value.is_nan() {
         "not measured".into()

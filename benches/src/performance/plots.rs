@@ -1,4 +1,4 @@
-//! The plots, as SVG on white, so that they can be read on any background.
+//! The plots, as SVG on white, so that they are readable on any background.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use plotters::prelude::*;
 use super::collect::{Measured, STORES};
 use super::targets::sessions;
 
-/// Dark enough for lines on white, and apart for those who see fewer colors.
+/// Colors that are dark enough for lines on white, and distinguishable with color blindness.
 const COLORS: [RGBColor; 4] =
     [RGBColor(0, 90, 181), RGBColor(220, 50, 32), RGBColor(0, 130, 90), RGBColor(130, 130, 130)];
 
@@ -18,7 +18,7 @@ struct Line {
     points: Vec<(f64, f64)>,
 }
 
-/// Draws all of them into a folder.
+/// Draws all plots into a folder.
 pub(crate) fn draw(measured: &Measured, folder: &Path) -> anyhow::Result<()> {
     let subjects = || STORES.into_iter().chain(["seed-path"]);
     let in_flight = subjects().map(|subject| {
@@ -118,11 +118,11 @@ where
         .light_line_style(RGBColor(240, 240, 240))
         .draw()
         .map_err(|error| failed(&error))?;
-    // Many lines fall to the right from the top: below their beginnings there is room.
+    // Many lines fall to the right from the top, so there is space below their beginnings.
     let many = lines.len() > COLORS.len();
     let names = if many { SeriesLabelPosition::LowerLeft } else { SeriesLabelPosition::UpperLeft };
     for (n, line) in lines.into_iter().enumerate() {
-        // With more lines than colors, the second line of a color is faint.
+        // If there are more lines than colors, the second line of a color is faint.
         let color = COLORS.get(n % COLORS.len()).copied().unwrap_or(BLACK);
         let color = color.mix(if n < COLORS.len() { 1.0 } else { 0.45 });
         let style = color.stroke_width(2);
@@ -144,7 +144,7 @@ where
     area.present().map_err(|error| failed(&error))
 }
 
-/// The lowest and highest of both coordinates.
+/// The lowest and highest value of both coordinates.
 fn extent(lines: &[Line]) -> ((f64, f64), (f64, f64)) {
     let points = lines.iter().flat_map(|line| &line.points);
     points.filter(|point| point.1.is_finite()).fold(((f64::MAX, 1.0), (f64::MAX, 1.0)), |(x, y), point| {

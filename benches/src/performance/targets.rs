@@ -1,15 +1,15 @@
-//! What the measurements are held against.
+//! The targets for the figures.
 
-use super::child::Told;
+use super::child::Figures;
 use super::collect::{Measured, STORES};
 use crate::measure::median;
 
-/// A target, and what was measured.
+/// A target, and the measured figure.
 pub(crate) struct Verdict {
     pub(crate) what: String,
     pub(crate) target: Target,
     pub(crate) measured: f64,
-    /// How far single rounds were from each other.
+    /// The lowest and highest figure of single rounds.
     pub(crate) spread: Option<(f64, f64)>,
 }
 
@@ -21,7 +21,7 @@ pub(crate) enum Target {
 }
 
 impl Verdict {
-    /// Whether the target is met; nothing that was not measured is.
+    /// Whether the target is met. A figure that was not measured does not meet it.
     pub(crate) fn met(&self) -> bool {
         match self.target {
             Target::AtLeast(bound, _) => self.measured >= bound,
@@ -30,7 +30,8 @@ impl Verdict {
     }
 }
 
-/// All targets. 256 in flight, 512 bytes, 10,000 conversations, durable before the answer, where nothing else is said.
+/// All targets. Unless they say otherwise: 256 in flight, 512 bytes, 10,000 conversations, durable
+/// before the answer.
 pub(crate) fn verdicts(measured: &Measured) -> Vec<Verdict> {
     use Target::{AtLeast, AtMost};
     let mut verdicts = Vec::new();
@@ -38,8 +39,8 @@ pub(crate) fn verdicts(measured: &Measured) -> Vec<Verdict> {
         verdicts.push(Verdict { what, target, measured: figure, spread: None });
     };
 
-    // Bytes on disk and slopes of memory come after the ratios, which come first.
-    let rate = |told: &Told| told.get("durable sends");
+    // Ratios come first, then bytes on disk and slopes of memory.
+    let rate = |told: &Figures| told.get("durable sends");
     for store in STORES {
         let many = measured.stored.iter().filter(|(name, _, _)| name == store).collect::<Vec<_>>();
         if let [(_, few, less), (_, more, full)] = many[..] {
@@ -148,13 +149,13 @@ pub(crate) fn verdicts(measured: &Measured) -> Vec<Verdict> {
     ratios
 }
 
-/// Bytes that so many sessions took.
+/// The bytes that numbers of sessions took.
 pub(crate) fn sessions(measured: &Measured, store: &str) -> Vec<(f64, f64)> {
     let rows = measured.sessions.iter().filter(|(name, _, _)| name == store);
     rows.map(|(_, count, told)| (*count as f64, *count as f64 * told.get("memory"))).collect()
 }
 
-/// What one more costs, by the least squares.
+/// The slope of the least-squares line: the cost of one more.
 fn slope(points: &[(f64, f64)]) -> f64 {
     let n = points.len() as f64;
     let (x, y) = points.iter().fold((0.0, 0.0), |(x, y), point| (x + point.0 / n, y + point.1 / n));
@@ -164,7 +165,7 @@ fn slope(points: &[(f64, f64)]) -> f64 {
     top / bottom
 }
 
-/// With commas between thousands.
+/// A number with commas between thousands.
 pub(crate) fn grouped(n: usize) -> String {
     let digits = n.to_string();
     let mut grouped = String::new();
@@ -193,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_measured_is_not_met() {
+    fn a_figure_that_was_not_measured_meets_no_target() {
         let verdict =
             |target| Verdict { what: String::new(), target, measured: f64::NAN, spread: None }.met();
         assert!(!verdict(Target::AtLeast(0.0, "")) && !verdict(Target::AtMost(1e9, "")));

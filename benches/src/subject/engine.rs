@@ -1,6 +1,6 @@
-//! Engines alone: the rows that the stores on redb and fjall write for a message, byte for byte, in transactions,
-//! without any check or look-up. Nothing that stores these rows durably in an engine can be faster by more than its
-//! batches are larger.
+//! Bare engines. They write the same rows as the stores on redb and fjall, byte for byte, in
+//! transactions, without checks and lookups. A store that writes these rows durably can be faster
+//! only with larger batches.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -9,13 +9,13 @@ use crate::measure::{Measured, histogram, nanos};
 use crate::options::Options;
 use crate::people::{pick, uuid_v7};
 
-/// What an engine does with the rows.
+/// The writes of an engine.
 pub(crate) trait Transactions: Send {
     /// Stores so many messages in one durable transaction.
     fn store(&mut self, heads: &mut Heads, messages: usize) -> anyhow::Result<()>;
 }
 
-/// An engine, and who writes to whom.
+/// An engine, with the conversations that it stores messages for.
 pub(crate) struct Engine(Mutex<State>);
 
 struct State {
@@ -31,14 +31,14 @@ pub(crate) struct Heads {
     payload: Vec<u8>,
 }
 
-/// A row of a message, in one of the tables that have their names in the stores.
+/// A row of a message in one of the tables, which have the same names as in the stores.
 pub(crate) struct Row {
     pub(crate) table: Table,
     pub(crate) key: Vec<u8>,
     pub(crate) value: Vec<u8>,
 }
 
-/// A table that messages are written to.
+/// A table with rows of messages.
 #[derive(Clone, Copy)]
 pub(crate) enum Table {
     Messages,
@@ -59,7 +59,8 @@ impl Engine {
         Self(State { engine: Box::new(engine), heads }.into())
     }
 
-    /// Stores messages for a span of time, so many per transaction. Latencies are those of transactions.
+    /// Stores messages for a span of time, so many per transaction. Latencies are those of
+    /// transactions.
     pub(crate) fn send(&self, batch: usize, span: Duration) -> Measured {
         let mut state = self.0.lock().expect("nobody panicked");
         let State { engine, heads } = &mut *state;
@@ -83,7 +84,8 @@ impl Engine {
 }
 
 impl Heads {
-    /// The rows of the next message. What a byte means is told where the stores describe their tables.
+    /// The rows of the next message. The stores document the meaning of their bytes with their
+    /// tables.
     pub(crate) fn next(&mut self) -> [Row; 6] {
         let users = self.inboxes.len();
         let conversation = pick(self.sent, self.conversations.len());
@@ -96,7 +98,7 @@ impl Heads {
 
         let (id, client_id) = (uuid_v7(), uuid_v7());
         let number = |n: u64| n.to_be_bytes();
-        // Refs begin at 1.
+        // References begin at 1.
         let reference = |n: usize| (n as u32 + 1).to_be_bytes();
         let (row, at) = (number(self.sent as u64), number(self.sent as u64));
         let sequence = number(self.conversations[conversation]);

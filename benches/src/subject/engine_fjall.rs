@@ -1,4 +1,4 @@
-//! fjall alone, in batches: see [`engine`](super::engine).
+//! The bare fjall engine, in batches: see [`engine`](super::engine).
 
 use std::path::Path;
 
@@ -18,7 +18,7 @@ struct Fjall {
 pub(crate) fn open(folder: &Path, options: &Options) -> anyhow::Result<Engine> {
     let path = folder.join("engine");
     let config = FjallConfig::default();
-    // For its keyspaces.
+    // The store makes the keyspaces.
     drop(FjallStore::open_with(&path, &config)?);
     let database = Database::builder(&path)
         .cache_size(config.cache_bytes)

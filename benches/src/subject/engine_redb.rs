@@ -1,5 +1,5 @@
-//! redb alone, in transactions: see [`engine`](super::engine). New rows of conversations and
-//! inboxes go into small trees first, as the store has them.
+//! The bare redb engine, in transactions: see [`engine`](super::engine). New rows of conversations
+//! and inboxes go into small trees first, as in the store.
 
 use std::path::Path;
 
@@ -12,18 +12,19 @@ use crate::options::Options;
 struct Redb {
     database: Database,
     commits: u64,
-    sequence: Log,
-    inbox: Log,
+    sequence: RecentRows,
+    inbox: RecentRows,
 }
 
 pub(crate) fn open(folder: &Path, options: &Options) -> anyhow::Result<Engine> {
     let path = folder.join("engine.redb");
     let config = RedbConfig::default();
-    // For its tables.
+    // The store makes the tables.
     drop(RedbStore::open_with(&path, &config)?);
     let database = Database::builder().set_cache_size(config.cache_bytes).open(&path)?;
     let entries = config.recent_entries.get();
-    let (sequence, inbox) = (Log::new("dm_sequence", entries / 2), Log::new("dm_inbox", entries));
+    let (sequence, inbox) =
+        (RecentRows::new("dm_sequence", entries / 2), RecentRows::new("dm_inbox", entries));
     Ok(Engine::new(Redb { database, commits: 0, sequence, inbox }, options))
 }
 
@@ -36,7 +37,7 @@ impl Transactions for Redb {
         {
             let runs = [self.sequence.growing(), self.inbox.growing()];
             let open = |name| transaction.open_table(table(name));
-            // In each transaction the store counts it.
+            // The store counts its transactions in each one.
             self.commits += 1;
             open("dm_schema")?.insert(b"commit".as_slice(), self.commits.to_be_bytes().as_slice())?;
             let mut rows = open("dm_messages")?;
@@ -63,8 +64,8 @@ impl Transactions for Redb {
             }
         }
         let more = messages + messages / 4;
-        self.sequence.settle(&transaction, more)?;
-        self.inbox.settle(&transaction, 2 * more)?;
+        self.sequence.move_rows(&transaction, more)?;
+        self.inbox.move_rows(&transaction, 2 * more)?;
         Ok(transaction.commit()?)
     }
 }
@@ -73,19 +74,19 @@ fn table(name: &str) -> TableDefinition<'_, &'static [u8], &'static [u8]> {
     TableDefinition::new(name)
 }
 
-/// Rows that are in small trees first; here in memory, too, and sorted at once.
-struct Log {
+/// A table whose new rows are in small trees first. A copy of these rows is here in memory.
+struct RecentRows {
     name: &'static str,
-    /// Rows of a generation, which has so many runs.
+    /// The number of rows of a generation, which has `RUNS` small trees.
     rows: usize,
     generation: usize,
     recent: Vec<Row>,
     moving: Vec<Row>,
-    /// Runs that are to be deleted.
+    /// The number of small trees that still have to be deleted.
     moved: usize,
 }
 
-impl Log {
+impl RecentRows {
     const RUNS: usize = 8;
 
     fn new(name: &'static str, rows: usize) -> Self {
@@ -101,23 +102,23 @@ impl Log {
         self.run(self.generation, run.min(Self::RUNS - 1))
     }
 
-    fn settle(&mut self, transaction: &WriteTransaction, rows: usize) -> anyhow::Result<()> {
+    fn move_rows(&mut self, transaction: &WriteTransaction, rows: usize) -> anyhow::Result<()> {
         if self.moving.is_empty() {
             if self.moved > 0 {
                 self.moved -= 1;
                 transaction.delete_table(table(&self.run(self.generation - 1, self.moved)))?;
             }
         } else {
-            let mut settled = transaction.open_table(table(self.name))?;
+            let mut large = transaction.open_table(table(self.name))?;
             let rest = self.moving.len().saturating_sub(rows);
             for row in self.moving.drain(rest..).rev() {
-                settled.insert(row.key.as_slice(), row.value.as_slice())?;
+                large.insert(row.key.as_slice(), row.value.as_slice())?;
             }
         }
         if self.recent.len() >= self.rows && self.moving.is_empty() && self.moved == 0 {
             self.generation += 1;
             std::mem::swap(&mut self.recent, &mut self.moving);
-            // Taken from the end.
+            // Rows are taken from the end.
             self.moving.sort_unstable_by(|a, b| b.key.cmp(&a.key));
             self.moved = Self::RUNS;
         }

@@ -1,6 +1,6 @@
-//! SQLite alone: the rows that the SQLite store writes for a message, into the same trees, in transactions, without any
-//! check or look-up.
-//! Nothing that stores these rows durably in this engine can be faster by more than its batches are larger.
+//! The bare SQLite engine. It writes the same rows as the SQLite store, into the same trees, in
+//! transactions, without checks and lookups. A store that writes these rows durably in this engine
+//! can be faster only with larger batches.
 
 use std::path::Path;
 use std::sync::Mutex;
@@ -26,17 +26,17 @@ struct Heads {
     conversations: Vec<i64>,
     inboxes: Vec<i64>,
     payload: Vec<u8>,
-    recent: Recent,
+    recent: RecentRows,
 }
 
 impl EngineSqlite {
     pub(crate) fn open(folder: &Path, options: &Options) -> anyhow::Result<Self> {
         let path = folder.join("engine.db");
-        // For its tables.
+        // The store makes the tables.
         drop(SqliteStore::open(&path)?);
         let connection = Connection::open(&path)?;
         connection.set_prepared_statement_cache_capacity(64);
-        // As the store has it.
+        // The settings are those of the store.
         connection.execute_batch(
             "PRAGMA synchronous = FULL; PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 500; BEGIN;",
         )?;
@@ -49,12 +49,13 @@ impl EngineSqlite {
             conversations: vec![0; options.conversations],
             inboxes: vec![0; options.users],
             payload: vec![7; options.payload],
-            recent: Recent::default(),
+            recent: RecentRows::default(),
         };
         Ok(Self(State { connection, heads }.into()))
     }
 
-    /// Stores messages for a span of time, so many per transaction. Latencies are those of transactions.
+    /// Stores messages for a span of time, so many per transaction. Latencies are those of
+    /// transactions.
     pub(crate) fn send(&self, batch: usize, span: Duration) -> Measured {
         let mut state = self.0.lock().expect("nobody panicked");
         let State { connection, heads } = &mut *state;
@@ -120,7 +121,7 @@ impl Heads {
         transaction
             .prepare_cached("INSERT INTO dm_client_ids (client_id, sender, message) VALUES (?1, ?2, ?3)")?
             .execute(params![client_id.as_bytes(), sender as i64 + 1, message])?;
-        let (table, run) = self.recent.place();
+        let (table, run) = self.recent.table_and_run();
         transaction
             .prepare_cached(&format!(
                 "INSERT INTO dm_recent_sequence_{table} (run, conversation, seq, message, at) VALUES (?1, ?2, ?3, ?4, ?5)"
@@ -150,9 +151,10 @@ impl Heads {
     }
 }
 
-/// The rows in the small trees, and those of the generation that is moved; here in memory, and sorted at once.
+/// The rows in the small trees, and those of the generation that is being moved, both kept in
+/// memory.
 #[derive(Default)]
-struct Recent {
+struct RecentRows {
     generation: i64,
     messages: Vec<(i64, i64, i64)>,
     entries: Vec<(i64, i64, i64, i64, Option<&'static str>)>,
@@ -160,12 +162,12 @@ struct Recent {
     moving_entries: Vec<(i64, i64, i64, i64, Option<&'static str>)>,
 }
 
-impl Recent {
-    /// Entries in a generation, and runs.
+impl RecentRows {
+    /// The number of entries of a generation, and the number of its small trees.
     const ENTRIES: usize = 131_072;
     const RUNS: usize = 16;
 
-    fn place(&self) -> (i64, i64) {
+    fn table_and_run(&self) -> (i64, i64) {
         let run = self.entries.len() / (Self::ENTRIES / Self::RUNS);
         (self.generation & 1, run.min(Self::RUNS - 1) as i64)
     }
@@ -197,7 +199,7 @@ impl Recent {
             self.generation += 1;
             std::mem::swap(&mut self.messages, &mut self.moving_messages);
             std::mem::swap(&mut self.entries, &mut self.moving_entries);
-            // Taken from the end.
+            // Rows are taken from the end.
             self.moving_messages.sort_unstable_by(|a, b| b.cmp(a));
             self.moving_entries.sort_unstable_by(|a, b| b.cmp(a));
         }

@@ -1,4 +1,4 @@
-//! What messages are sent to.
+//! The subjects of measurements, to which messages are sent.
 
 mod engine;
 mod engine_fjall;
@@ -22,36 +22,36 @@ use engine_sqlite::EngineSqlite;
 pub(crate) use postgres_path::PostgresPath;
 use seed_path::SeedPath;
 
-/// How long closing may take.
+/// The time limit for closing a service.
 const CLOSED_WITHIN: Duration = Duration::from_secs(30);
 
-/// Kinds of subjects.
+/// The kinds of subjects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Kind {
-    /// The service over the SQLite store
+    /// The service with the SQLite store
     Sqlite,
-    /// The service over the redb store
+    /// The service with the redb store
     Redb,
-    /// The service over the fjall store
+    /// The service with the fjall store
     Fjall,
-    /// The service over the PostgreSQL store, on a server that is started for it
+    /// The service with the PostgreSQL store, on a server that is started for it
     Postgres,
-    /// The service over the store in memory, which keeps nothing
+    /// The service with the in-memory store
     Memory,
-    /// As a host writes it by hand: a mutex, a transaction per statement, four statements per message
+    /// An implementation by hand: a mutex, a transaction per statement, four statements per message
     SeedPath,
-    /// The same on PostgreSQL with a pool: a transaction per message
+    /// An implementation by hand on PostgreSQL with a pool: a transaction per message
     PostgresPath,
-    /// SQLite alone, doing the row writes of the SQLite store in transactions
+    /// Bare SQLite, with the row writes of the SQLite store in transactions
     EngineSqlite,
-    /// redb alone, doing the row writes of the redb store in transactions
+    /// Bare redb, with the row writes of the redb store in transactions
     EngineRedb,
-    /// fjall alone, doing the row writes of the fjall store in batches
+    /// Bare fjall, with the row writes of the fjall store in batches
     EngineFjall,
 }
 
 impl Kind {
-    /// The engine alone below the service over a store of this kind.
+    /// The bare engine of the store of this kind.
     pub(crate) const fn engine(self) -> Option<Self> {
         match self {
             Self::Sqlite => Some(Self::EngineSqlite),
@@ -68,7 +68,7 @@ impl Kind {
     }
 }
 
-/// Something that stores messages durably.
+/// A subject that stores messages durably.
 pub(crate) enum Subject {
     Service { data: Data, service: Service, chats: Arc<Vec<Chat>> },
     SeedPath(Arc<SeedPath>),
@@ -94,7 +94,8 @@ impl Subject {
         })
     }
 
-    /// Closes a service, so that everything is in its files, and opens it again with nothing in memory.
+    /// Closes a service, so that all data is in its files, and opens it again with nothing in
+    /// memory.
     pub(crate) async fn reopened(self) -> anyhow::Result<Self> {
         let Self::Service { data, service, chats } = self else {
             anyhow::bail!("only services are opened again");
@@ -110,8 +111,8 @@ impl Subject {
         self.send_from(0, options, span).await
     }
 
-    /// Sends messages, the first of which is the one of that number: each goes to another
-    /// conversation until all had one. Only services end after a number of calls.
+    /// Sends messages from number `first` on. Each goes to another conversation until all had one.
+    /// Only services end after a number of calls.
     pub(crate) async fn send_from(
         &self,
         first: usize,
@@ -178,7 +179,7 @@ impl Subject {
         }
     }
 
-    /// Closes it, so that everything is in its files.
+    /// Closes it, so that all data is in its files.
     pub(crate) async fn close(self) {
         if let Self::Service { service, .. } = self {
             service.shutdown(CLOSED_WITHIN).await;

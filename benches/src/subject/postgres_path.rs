@@ -1,5 +1,5 @@
-//! As a host writes it by hand on PostgreSQL: a pool, and for each message a transaction of four statements, the
-//! seed's, with prepared statements and native types.
+//! An implementation by hand on PostgreSQL: a pool, and for each message a transaction with the
+//! seed's four statements, with prepared statements and native types.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -25,7 +25,7 @@ const SCHEMA: &str = "
 
 pub(crate) struct PostgresPath {
     pool: Pool,
-    /// Conversation, sender, recipient.
+    /// Conversation, sender and recipient.
     chats: Vec<(Uuid, Vec<u8>, Vec<u8>)>,
     payload: Vec<u8>,
     sent: AtomicUsize,
@@ -36,7 +36,7 @@ impl PostgresPath {
         let parameters = store::database().parameters().parse()?;
         let fast = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = Manager::from_config(parameters, NoTls, fast);
-        // As many connections as the store takes.
+        // The store's default number of connections.
         let config = PostgresConfig::default();
         let most = config.commit_connections.get() + config.read_connections.get();
         let pool = Pool::builder(manager).max_size(most).build()?;
@@ -87,7 +87,7 @@ impl PostgresPath {
         Ok(transaction.commit().await?)
     }
 
-    /// Stores messages before the measurement, at the speed that it has.
+    /// Stores messages before the measurement, without a faster path.
     pub(crate) async fn preload(&self, messages: usize) {
         for _ in 0..messages {
             self.send().await.expect("it is stored");

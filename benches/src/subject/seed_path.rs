@@ -1,5 +1,5 @@
-//! The way of the seed's record: one connection behind a mutex, every statement its own transaction, four statements
-//! per message, UUIDv7 text ids and text keys.
+//! The path of the seed record: one connection behind a mutex, every statement in its own
+//! transaction, four statements per message, UUIDv7 ids as text and keys as text.
 
 use std::path::Path;
 use std::sync::Mutex;
@@ -12,7 +12,7 @@ use crate::people::{pick, user, uuid_v7};
 
 pub(crate) struct SeedPath {
     connection: Mutex<Connection>,
-    /// Conversation, sender, recipient.
+    /// Conversation, sender and recipient.
     chats: Vec<(String, String, String)>,
     payload: Vec<u8>,
     sent: AtomicUsize,
@@ -59,7 +59,7 @@ impl SeedPath {
         self.store(&connection).expect("it is stored");
     }
 
-    /// Stores messages in large transactions, which is not what is measured.
+    /// Stores messages in large transactions, because this is not measured.
     pub(crate) fn preload(&self, messages: usize) {
         let connection = self.connection.lock().expect("nobody panicked");
         for _ in 0..messages.div_ceil(1_000) {

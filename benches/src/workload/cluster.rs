@@ -1,4 +1,5 @@
-//! Several nodes on one PostgreSQL database and one NATS server, beside one node, and beside the way it is written by hand.
+//! Several nodes on one PostgreSQL database and one NATS server, compared with one node and with an
+//! implementation by hand.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,10 +20,10 @@ use crate::subject::PostgresPath;
 
 const NODES: usize = 3;
 
-/// Turns of one node, all nodes, and the way by hand.
+/// Turns of one node, all nodes, and the implementation by hand.
 const ROUNDS: usize = 4;
 
-/// Between two messages whose way from node to node is timed.
+/// The pause between two messages whose latency between nodes is measured.
 const EVERY: Duration = Duration::from_millis(10);
 
 /// A node as a host has it, in this process.
@@ -35,7 +36,7 @@ impl Node {
     async fn start(database: &Database, bus: &Server) -> anyhow::Result<Self> {
         let builder = Service::builder(PostgresStore::open(&database.parameters()).await?);
         let mut config = NatsConfig::default();
-        // Of nodes in production, which have one.
+        // Nodes in production have a key.
         config.keys = vec![HintKey::from_bytes([7; HintKey::LEN])];
         let servers = NatsServers::from(bus.address().as_str());
         let nats = NatsNotifier::connect_with(&builder.hub(), &servers, &config).await?;
@@ -87,7 +88,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
     Ok(report)
 }
 
-/// Messages per second, sent by way of some nodes in turns.
+/// Messages per second, sent through some nodes by turns.
 async fn send(nodes: &[Node], chats: &Arc<Vec<Chat>>, options: &Options) -> f64 {
     let (nodes, chats, payload) = (nodes.to_vec(), Arc::clone(chats), options.payload);
     let call = move |n: usize| {
@@ -97,10 +98,10 @@ async fn send(nodes: &[Node], chats: &Arc<Vec<Chat>>, options: &Options) -> f64 
     closed_loop(options.in_flight, options.span(), call).await.per_second()
 }
 
-/// How long messages take from the answer on one node to a session on another.
+/// The time from the answer on one node to a session on another.
 async fn push(nodes: &[Node], options: &Options, report: &mut Report) -> anyhow::Result<()> {
     let [one, other, ..] = nodes else { anyhow::bail!("two nodes are needed") };
-    // People whom nobody else writes to.
+    // A pair of users to whom nobody else writes.
     let pair = (user(options.users + 1), user(options.users + 2));
     let chats = people::open_pairs(&one.service, [pair].into_iter()).await?;
     let mut session = other.service.connect(&Principal::from(pair.1)).await?;

@@ -1,4 +1,5 @@
-//! Sends to conversations and people that are not in memory, beside sends among few that are, by turns.
+//! Sends to conversations and users that are not in memory, compared with sends among few that are,
+//! by turns.
 
 use super::turns::{Ratios, Turn};
 use crate::measure::{Until, median};
@@ -6,7 +7,7 @@ use crate::options::Options;
 use crate::report::Report;
 use crate::subject::Subject;
 
-/// Few conversations, all of which are in memory.
+/// The number of conversations that are all in memory, and of their users.
 const WARM: (usize, usize) = (10_000, 2_000);
 
 pub(crate) async fn run(rounds: usize, options: &Options) -> anyhow::Result<Report> {
@@ -59,7 +60,7 @@ pub(crate) async fn run(rounds: usize, options: &Options) -> anyhow::Result<Repo
     Ok(report)
 }
 
-/// The two stores, and how many messages went to the large one.
+/// The two stores, and the number of messages that were sent to the large one.
 struct Turns {
     many: Subject,
     warm: Subject,
@@ -69,7 +70,7 @@ struct Turns {
 impl Turns {
     async fn turn(mut self, options: &Options) -> anyhow::Result<(Self, Turn)> {
         self.many = self.many.reopened().await?;
-        // A conversation that had its message is cold no more.
+        // A conversation with a message is in memory, so each gets only one.
         let until = Until { span: options.span(), calls: options.conversations };
         let cold = self.many.send_from(self.sent, options, until).await;
         self.sent += usize::try_from(cold.calls)?;

@@ -1,4 +1,4 @@
-//! Two subjects in turns, because machines are noisy: what slows one of a pair slows the other.
+//! Two subjects by turns, because machines are noisy: a disturbance slows both.
 
 use crate::measure::median;
 use crate::options::Options;

@@ -1,5 +1,5 @@
-//! WebSockets that wait, at the reference host with its defaults: their cost in memory, and in
-//! processor time for pings.
+//! Waiting WebSockets at the reference host with its defaults: their memory, and the processor time
+//! for pings.
 
 use std::time::{Duration, Instant};
 
@@ -12,11 +12,12 @@ use crate::options::Options;
 use crate::report::{Report, progress};
 use crate::wire::waiting;
 
-/// Devices of a person, as many as a person may have.
+/// The number of devices of a user, which is the limit.
 const DEVICES: usize = 8;
-/// Connections without which the host's own tables and buffers have not grown to their size.
+/// The first connections are not counted, because the host's tables and buffers grow to their size
+/// with them.
 const FIRST: usize = 1_000;
-/// A default ping interval; every connection is pinged once in it.
+/// The default ping interval. Every connection is pinged once in it.
 const INTERVAL: Duration = Duration::from_secs(30);
 
 pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
@@ -40,7 +41,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
     let grown = host.resident()?.saturating_sub(before);
     report.add("memory in the host", grown as f64 / count as f64, "bytes each");
 
-    // Intervals in which all are pinged and answer.
+    // Whole intervals, in which all connections are pinged and answer.
     let span = options.span().max(INTERVAL);
     let (worked, began) = (host.processor_time()?, Instant::now());
     tokio::time::sleep(span).await;

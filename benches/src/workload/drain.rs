@@ -1,4 +1,4 @@
-//! One device takes what is pending for it.
+//! One device receives all its pending entries.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -12,9 +12,10 @@ use crate::people::{self, user};
 use crate::report::Report;
 use crate::store;
 
-/// People who wrote to the one.
+/// The number of users who wrote to that device.
 const SENDERS: usize = 100;
-/// Entries acknowledged at a time: half a window, so that the next half is on its way meanwhile.
+/// The number of entries of one acknowledgement: half a window, so that the next half is in
+/// progress meanwhile.
 const AT_ONCE: u64 = 128;
 
 pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {

@@ -14,7 +14,7 @@ use crate::people;
 use crate::report::Report;
 use crate::store;
 
-/// Longer than entries are held.
+/// More than the retention of entries.
 const LATER: Duration = Duration::from_secs(31 * 24 * 60 * 60);
 
 pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
@@ -22,7 +22,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
     let folder = options.folder()?;
     let clock = Arc::new(AtomicU64::new(0));
     let mut config = Config::default();
-    // Only when it is asked for.
+    // Expiry runs only when the measurement calls it.
     config.expiry_interval = Duration::from_secs(24 * 60 * 60);
     let service = store::builder(options.store, folder.path())
         .await?
@@ -30,7 +30,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
         .config(config)
         .start()?;
     let chats = Arc::new(people::open_chats(&service, options.conversations, options.users).await?);
-    // Each message is two entries.
+    // Each message makes two entries.
     people::preload(&service, &chats, entries / 2, options.payload).await;
 
     let payload = options.payload;
@@ -42,7 +42,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
         })
     };
     let without = sends(options.span()).await;
-    // In turn with sends, all of it comes of age; what is sent from here on stays.
+    // All entries stored so far are old enough now; later ones stay.
     clock.store(LATER.as_secs(), Ordering::Relaxed);
     let expiring = service.clone();
     let began = Instant::now();
@@ -68,8 +68,8 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
     Ok(report)
 }
 
-/// The machine's clock, so many seconds ahead. A clock that stands still would give all ids the same time, so that each
-/// goes to a page of its own: sends were then slower by more than half.
+/// The machine's clock plus a number of seconds. A clock that stands still would give all ids the
+/// same time, so that each id goes to a page of its own, and sends take more than twice as long.
 struct Ahead(Arc<AtomicU64>);
 
 #[async_trait]

@@ -12,14 +12,14 @@ use crate::people::{self, user};
 use crate::report::Report;
 use crate::store;
 
-/// Messages per page.
+/// The number of messages per page.
 const PAGE: usize = 50;
 
 pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
     let messages = options.preload.unwrap_or(1_000_000);
     let folder = options.folder()?;
     let service = store::builder(options.store, folder.path()).await?.start()?;
-    // One long conversation, its messages lying among those of another, as they do.
+    // The messages of one long conversation, stored among those of another.
     let chats = people::open_pairs(&service, [(user(0), user(1)), (user(2), user(3))].into_iter()).await?;
     let chats = Arc::new(chats);
     people::preload(&service, &chats, 2 * messages, options.payload).await;
@@ -31,7 +31,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
     let mut n: u64 = 0;
     while began.elapsed() < options.span() {
         for (depth, latency) in depths.iter().zip(&mut latencies) {
-            // Not the same page over and over.
+            // Different pages are read.
             let before = (head + 1 - depth).saturating_sub(n % 500).max(PAGE as u64 + 1);
             let range = HistoryRange::Before(ServerSequence::new(before));
             let asked = Instant::now();

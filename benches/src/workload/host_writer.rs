@@ -1,4 +1,4 @@
-//! A host that keeps tables of its own in the store's SQLite file, and writes to them.
+//! A host that writes to its own table in the store's SQLite file.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -43,7 +43,7 @@ impl HostWriter {
         Ok(Some(Self { stop, thread, began: Instant::now() }))
     }
 
-    /// Stops, and says how many times a second it wrote.
+    /// Stops, and returns the number of writes per second.
     pub(crate) fn stop(self) -> anyhow::Result<f64> {
         self.stop.store(true, Ordering::Relaxed);
         let writes = self.thread.join().expect("the host's thread ended well")?;

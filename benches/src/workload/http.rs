@@ -1,5 +1,5 @@
-//! The reference host over loopback, the load coming from the same two cores: REST, WebSocket frames, a backlog over a
-//! WebSocket, and connections that wait.
+//! The reference host over loopback, with the load on the same two cores: REST, WebSocket frames, a
+//! backlog over a WebSocket, and waiting connections.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,9 +14,9 @@ use crate::host::{Host, Member};
 use crate::options::Options;
 use crate::report::{Report, progress};
 use crate::subject::Subject;
-use crate::wire::{ACK_EVERY, ack, hear, hello, send, waiting};
+use crate::wire::{ACK_EVERY, ack, hello, next_frame, send, waiting};
 
-/// WebSockets that send; each has its share of what is in flight.
+/// The number of WebSockets that send. Each has an equal share of the sends in flight.
 const SOCKETS: usize = 16;
 
 pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
@@ -44,8 +44,8 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
     Ok(report)
 }
 
-/// One send at a time, through the host, through the service in this process, and as a bare commit
-/// of the engine.
+/// One send at a time: through the host, through the service in this process, and as a single
+/// commit of the bare engine.
 async fn alone(
     host: &Host,
     load: Load<'_>,
@@ -67,7 +67,7 @@ async fn alone(
     Ok(())
 }
 
-/// What is pending for one device over a WebSocket, in messages per second.
+/// Receives the pending entries of a device over a WebSocket, in messages per second.
 async fn drain(host: &Host, members: &Arc<Vec<Member>>, options: &Options) -> anyhow::Result<f64> {
     let pending = options.preload.unwrap_or(100_000);
     let bar = progress(pending, "messages stored");
@@ -80,7 +80,7 @@ async fn drain(host: &Host, members: &Arc<Vec<Member>>, options: &Options) -> an
             socket.feed(Message::Binary(send(asked as u64, &conversation, options.payload))).await?;
         }
         socket.flush().await?;
-        if let Frame::Sent(_) = hear(&mut socket).await?.1 {
+        if let Frame::Sent(_) = next_frame(&mut socket).await?.1 {
             answered += 1;
             bar.set_position(answered as u64);
         }
@@ -90,7 +90,7 @@ async fn drain(host: &Host, members: &Arc<Vec<Member>>, options: &Options) -> an
     let mut socket = hello(&host.address, &members[1], "reader").await?;
     let (mut messages, began) = (0, Instant::now());
     loop {
-        match hear(&mut socket).await?.1 {
+        match next_frame(&mut socket).await?.1 {
             Frame::Delivery(delivery) => {
                 messages += 1;
                 if delivery.position % ACK_EVERY == 0 {
@@ -105,7 +105,7 @@ async fn drain(host: &Host, members: &Arc<Vec<Member>>, options: &Options) -> an
     Ok(f64::from(u32::try_from(messages)?) / began.elapsed().as_secs_f64())
 }
 
-/// What a waiting connection costs the host, in bytes.
+/// The memory of a waiting connection in the host, in bytes.
 async fn idle(host: &Host, members: &Arc<Vec<Member>>) -> anyhow::Result<f64> {
     const DEVICES: [&str; 5] = ["0", "1", "2", "3", "4"];
     let (mut before, mut sockets) = (0, Vec::new());
@@ -113,7 +113,8 @@ async fn idle(host: &Host, members: &Arc<Vec<Member>>) -> anyhow::Result<f64> {
         for member in members.iter() {
             sockets.push(waiting(&host.address, member, device).await?);
         }
-        // The first round is not counted: with it the host's own tables and buffers have grown to their size.
+        // The first round is not counted, because the host's tables and buffers grow to their size
+        // in it.
         if device == DEVICES[0] {
             before = host.resident()?;
         }

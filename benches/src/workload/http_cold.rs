@@ -1,5 +1,5 @@
-//! The reference host just started, with conversations that are not in memory, beside the same host
-//! with few that are, by turns.
+//! A host that was just started, with conversations that are not in memory, compared with the same
+//! host with few that are, by turns.
 
 use std::sync::Arc;
 
@@ -14,10 +14,10 @@ use crate::people;
 use crate::report::Report;
 use crate::store;
 
-/// Restarts.
+/// The number of restarts.
 const ROUNDS: usize = 3;
 
-/// How messages come to the host.
+/// The protocols by which messages are sent to the host.
 const WAYS: [&str; 2] = ["WebSocket", "REST"];
 
 pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
@@ -28,7 +28,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
     ));
     let data = options.folder()?;
     let mut setup = Setup::new(data.path(), options.store);
-    // All the load comes from one address.
+    // All load comes from one address.
     setup.per_address = Some(0);
     let senders = prepare(&setup, options).await?;
     for (n, way) in WAYS.into_iter().enumerate() {
@@ -61,7 +61,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
     Ok(report)
 }
 
-/// Fills the host's folder and signs people in: as many as send at a time, each with the
+/// Fills the host's folder and signs users in: as many as send at a time, each with the
 /// conversations that they opened.
 async fn prepare(setup: &Setup<'_>, options: &Options) -> anyhow::Result<Vec<Sender>> {
     let service = store::builder(options.store, setup.data).await?.start()?;

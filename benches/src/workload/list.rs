@@ -12,7 +12,7 @@ use crate::people::{self, user};
 use crate::report::Report;
 use crate::store::Data;
 
-/// Conversations per page.
+/// The number of conversations per page.
 const PAGE: usize = 50;
 
 pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {

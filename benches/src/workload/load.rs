@@ -1,4 +1,4 @@
-//! Sends over loopback: REST, and WebSockets.
+//! Sends over loopback, by REST and by WebSockets.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -12,22 +12,22 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::host::Member;
 use crate::measure::{Measured, histogram, nanos};
-use crate::wire::{self, ACK_EVERY, ack, hear, hello, post, send};
+use crate::wire::{self, ACK_EVERY, ack, hello, next_frame, post, send};
 
-/// Somebody who sends to one of their conversations after the other.
+/// A user who sends to their conversations in order.
 #[derive(Clone)]
 pub(super) struct Sender {
     pub(super) token: String,
     pub(super) conversations: Vec<ConversationId>,
 }
 
-/// The messages that senders send, and for how long.
+/// The messages to send, and the duration.
 #[derive(Clone, Copy)]
 pub(super) struct Load<'a> {
     pub(super) address: &'a str,
     pub(super) payload: usize,
     pub(super) span: Duration,
-    /// Each conversation gets one message at most.
+    /// Whether each conversation gets one message at most.
     pub(super) once: bool,
 }
 
@@ -38,7 +38,7 @@ impl From<&Member> for Sender {
 }
 
 impl Sender {
-    /// With the first conversation only.
+    /// The same sender with the first conversation only.
     pub(super) fn with_one(&self) -> Self {
         Self {
             token: self.token.clone(),
@@ -46,14 +46,14 @@ impl Sender {
         }
     }
 
-    /// With the conversation that the *n*-th message goes to.
+    /// The sender with the conversation that the *n*-th message goes to.
     fn nth(&self, n: usize) -> Member {
         let conversation = self.conversations[n % self.conversations.len()];
         Member { token: self.token.clone(), conversation }
     }
 }
 
-/// Over REST: each on a connection, one request at a time.
+/// Sends by REST: each sender has a connection and makes one request at a time.
 pub(super) async fn rest(load: Load<'_>, senders: &[Sender]) -> anyhow::Result<Measured> {
     let Load { payload, span, once, .. } = load;
     let mut connections = Vec::new();
@@ -79,7 +79,7 @@ pub(super) async fn rest(load: Load<'_>, senders: &[Sender]) -> anyhow::Result<M
     gather(tasks, began).await
 }
 
-/// Over WebSockets: each on one, with so many sends under way.
+/// Sends by WebSockets: each sender has one, with so many sends in flight.
 pub(super) async fn web_sockets(
     load: Load<'_>,
     senders: &[Sender],
@@ -114,14 +114,15 @@ pub(super) async fn web_sockets(
                 if wrote {
                     socket.flush().await?;
                 }
-                let (id, frame) = hear(&mut socket).await?;
+                let (id, frame) = next_frame(&mut socket).await?;
                 match frame {
                     Frame::Sent(_) => {
                         let asked = under_way.remove(&id).context("nothing was asked under this id")?;
                         latency.saturating_record(nanos(asked.elapsed()));
                     }
                     Frame::Problem(problem) => anyhow::bail!("{}", problem.detail),
-                    // Messages of others are acknowledged, so that more of them come.
+                    // Messages from others are acknowledged, because otherwise the window would
+                    // fill up.
                     Frame::Delivery(delivery) if delivery.position % ACK_EVERY == 0 => {
                         socket.send(Message::Binary(ack(delivery.position))).await?;
                     }
@@ -133,7 +134,7 @@ pub(super) async fn web_sockets(
     gather(tasks, began).await
 }
 
-/// Messages that somebody sends at most.
+/// The most messages of a sender.
 fn calls(sender: &Sender, once: bool) -> usize {
     if once { sender.conversations.len() } else { usize::MAX }
 }

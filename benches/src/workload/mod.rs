@@ -1,4 +1,4 @@
-//! What is done and counted.
+//! The measurements.
 
 pub(crate) mod cluster;
 pub(crate) mod cold;

@@ -18,7 +18,7 @@ use crate::subject::Subject;
 pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
     let messages = options.preload.unwrap_or(1_000_000);
     let folder = options.folder()?;
-    // Filled by a process of its own, which is killed while it writes.
+    // A child process fills the store and is killed while it writes.
     let mut command = Command::new(std::env::current_exe()?);
     command.arg("fill").arg(folder.path());
     command.args(["--store", &options.store.name()]);
@@ -44,7 +44,8 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
     Ok(report)
 }
 
-/// Opens, reads, sends and closes. What opening leaves for later, the first who read and send wait for.
+/// Opens, reads, sends and closes. The first read and the first send wait for work that opening
+/// defers.
 async fn opened(data: &Data, options: &Options, after: &str, report: &mut Report) -> anyhow::Result<()> {
     let mut began = Instant::now();
     let mut millis = || {
@@ -66,11 +67,11 @@ async fn opened(data: &Data, options: &Options, after: &str, report: &mut Report
     Ok(())
 }
 
-/// Fills a folder, says so, and goes on until it is killed.
+/// Fills a folder, prints a line, and continues until it is killed.
 pub(crate) async fn fill(folder: &Path, options: &Options) -> anyhow::Result<()> {
     let subject = Subject::open(options.store, folder, options).await?;
     subject.preload(options, options.preload.unwrap_or(0)).await;
-    // Far into the next checkpoint.
+    // Long enough to be in the middle of the next checkpoint.
     subject.send(options, Duration::from_secs(1)).await;
     println!("filled");
     subject.send(options, Duration::from_secs(600)).await;

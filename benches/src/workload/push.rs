@@ -11,7 +11,7 @@ use crate::people::{self, user};
 use crate::report::Report;
 use crate::store;
 
-/// Between two sends.
+/// The pause between two sends.
 const EVERY: Duration = Duration::from_millis(10);
 
 pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {

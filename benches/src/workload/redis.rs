@@ -1,5 +1,5 @@
-//! Sends through the reference host beside Redis Streams that sync before they answer, by turns: the
-//! same load, over loopback, from the same machine.
+//! Sends through the reference host compared with Redis Streams that sync before they answer, by
+//! turns: the same load, over loopback, from the same machine.
 
 use std::sync::Arc;
 
@@ -16,14 +16,14 @@ use crate::options::Options;
 use crate::report::Report;
 use crate::subject::Kind;
 
-/// Messages in flight, on as many connections.
+/// The numbers of messages in flight, on as many connections.
 const IN_FLIGHT: [usize; 3] = [1, 64, 256];
 const ROUNDS: usize = 3;
-/// The stores behind the host.
+/// The stores of the hosts.
 const HOSTS: [Kind; 2] = [Kind::Sqlite, Kind::Fjall];
 
-/// A host with people who send.
-struct Ours {
+/// A host with users who send.
+struct HostUnderTest {
     store: String,
     host: Host,
     senders: Vec<Sender>,
@@ -38,17 +38,17 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
     let most = IN_FLIGHT.into_iter().max().context("some are in flight")?;
     let server = Server::start();
     let streams = connections(&server, most).await?;
-    let mut ours = Vec::new();
+    let mut hosts = Vec::new();
     for store in HOSTS {
         let host = Host::start(&Options { store, ..options.clone() }).await?;
         let senders = host.members(most).await?.iter().map(Sender::from).collect();
-        ours.push(Ours { store: store.name(), host, senders });
+        hosts.push(HostUnderTest { store: store.name(), host, senders });
     }
     for in_flight in IN_FLIGHT {
-        let mut rates = vec![Vec::new(); ours.len() + 1];
+        let mut rates = vec![Vec::new(); hosts.len() + 1];
         for _ in 0..ROUNDS {
             rates[0].push(append(&streams[..in_flight], options).await.per_second());
-            for (Ours { host, senders, .. }, rates) in ours.iter().zip(&mut rates[1..]) {
+            for (HostUnderTest { host, senders, .. }, rates) in hosts.iter().zip(&mut rates[1..]) {
                 let load = Load {
                     address: &host.address,
                     payload: options.payload,
@@ -64,8 +64,8 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
             median(redis.clone()).unwrap_or_default(),
             "msg/s",
         );
-        for (Ours { store, .. }, rates) in ours.iter().zip(&rates[1..]) {
-            let ratios = rates.iter().zip(&redis).map(|(ours, theirs)| ours / theirs).collect();
+        for (HostUnderTest { store, .. }, rates) in hosts.iter().zip(&rates[1..]) {
+            let ratios = rates.iter().zip(&redis).map(|(host, redis)| host / redis).collect();
             report.add(
                 format!("{in_flight} in flight: {store}"),
                 median(rates.clone()).unwrap_or_default(),
@@ -78,7 +78,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
             );
         }
     }
-    for Ours { host, .. } in ours {
+    for HostUnderTest { host, .. } in hosts {
         host.stop().await?;
     }
     Ok(report)
@@ -86,7 +86,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
 
 async fn connections(server: &Server, count: usize) -> anyhow::Result<Vec<MultiplexedConnection>> {
     let client = redis::Client::open(server.url())?;
-    // A sync that takes long is measured, and is no error.
+    // A slow sync is measured and is no error.
     let config = AsyncConnectionConfig::new().set_response_timeout(None);
     let mut connections = Vec::new();
     for _ in 0..count {

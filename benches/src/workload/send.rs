@@ -46,7 +46,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
     }
     subject.close().await;
     let messages = measured.calls as f64 + preload as f64;
-    // A server keeps its data elsewhere.
+    // The data of a server is not in the folder.
     if options.store != Kind::Postgres {
         report.add("on disk", machine::disk(folder.path())? as f64 / messages, "bytes/msg");
     }

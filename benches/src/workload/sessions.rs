@@ -1,4 +1,4 @@
-//! Memory of sessions that wait.
+//! The memory of waiting sessions.
 
 use dm_core::{Delivery, Principal, Service};
 use tokio::sync::mpsc;
@@ -9,7 +9,7 @@ use crate::people::user;
 use crate::report::Report;
 use crate::store;
 
-/// Sessions that connect at a time.
+/// The number of sessions that connect at a time.
 const AT_ONCE: usize = 64;
 
 pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
@@ -17,9 +17,9 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
     let folder = options.folder()?;
     let service = store::builder(options.store, folder.path()).await?.start()?;
     let people: Vec<Principal> = (0..count).map(|n| Principal::from(user(n))).collect();
-    // Devices register on their first connection, and reading fills the store's caches, whose size
-    // is not by sessions: neither is a session's. Twice, because registering changes the file,
-    // which empties the caches of SQLite's readers.
+    // Devices register when they first connect, and reads fill the store's caches, whose size does
+    // not depend on the number of sessions. Neither is counted. There are two rounds, because
+    // registering changes the file, which empties the caches of SQLite's readers.
     for _ in 0..2 {
         connect(&service, &people, false).await;
     }
@@ -34,9 +34,9 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<Report> {
     Ok(report)
 }
 
-/// Connects sessions in tasks of their own, a few at a time: what connecting takes for a moment is
-/// not what waiting costs. Returns when each has caught up; then they wait for more, or end at
-/// once.
+/// Connects sessions in separate tasks, a few at a time, because the memory of connecting is not
+/// that of waiting. Returns when each session has caught up; then they wait for more, or end
+/// immediately.
 async fn connect(service: &Service, people: &[Principal], wait: bool) {
     let (ready, mut readies) = mpsc::channel(AT_ONCE);
     for (n, who) in people.iter().enumerate() {

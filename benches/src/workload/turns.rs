@@ -1,4 +1,4 @@
-//! Turns of sends that find nothing in memory, and of others that find everything.
+//! Turns of sends to conversations that are not in memory, and of sends to those that are.
 
 use crate::measure::Measured;
 use crate::report::Report;
@@ -18,12 +18,12 @@ pub(super) struct Ratios {
 }
 
 impl Turn {
-    /// How many times as many are sent cold.
+    /// The rate of cold sends divided by that of warm sends.
     pub(super) fn rate(&self) -> f64 {
         self.cold.per_second() / self.warm.per_second()
     }
 
-    /// Reports the figures of a turn, with a word before each name.
+    /// Adds the figures of a turn to a report, with a prefix before each name.
     pub(super) fn tell(&self, prefix: &str, report: &mut Report) {
         for (what, measured) in [("cold", &self.cold), ("warm", &self.warm)] {
             let what = format!("{prefix}{what}");

@@ -1,4 +1,4 @@
-//! A case, and running it.
+//! One case of the suite, and the functions that run it.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,14 +9,14 @@ use std::time::Duration;
 use crate::broken::Examined;
 use crate::{CLAUSES, Clause, Harness, World};
 
-/// What a case does with a store at a fresh place.
+/// The function of a case. It gets a store at a fresh storage location.
 type Run<H> = fn(World<H>) -> Pin<Box<dyn Future<Output = ()>>>;
 
-/// One case: something a store must do.
+/// One case: a property that a store must have.
 pub struct Case<H: Harness> {
-    /// The module it stands in: a clause's, or one about all clauses at once or about one kind of write.
+    /// The module that it is in: that of a clause, of all clauses at once, or of one kind of write.
     pub module: &'static str,
-    /// Its name, which says what must hold.
+    /// Its name, which states the property.
     pub name: &'static str,
     run: Run<H>,
 }
@@ -27,22 +27,23 @@ impl<H: Harness> Case<H> {
         Self { module, name, run }
     }
 
-    /// The clause it is about; `None` for a case about all of them, or about what a write's own type says.
+    /// The clause that it tests. `None` for cases about all clauses, and for those about the
+    /// documentation of one kind of write.
     #[must_use]
     pub fn clause(&self) -> Option<&'static Clause> {
         CLAUSES.iter().find(|clause| clause.module == self.module)
     }
 
-    /// Runs the case at a fresh place.
+    /// Runs the case at a fresh storage location.
     ///
     /// # Panics
-    /// When the store does not do what it must, or nothing within the time limit of a case.
+    /// Panics if the store fails the case, or if the case does not end within its time limit.
     pub fn run(&self) {
         run(self.module, self.closure());
     }
 
-    /// Runs the case at a fresh place, and says whether the store does what it must: for programs that go on with the
-    /// next case. The panic that says what is wrong goes to the panic hook.
+    /// Runs the case at a fresh storage location and returns whether the store passes. The panic
+    /// with the reason goes to the panic hook, so a program can go on with the next case.
     #[must_use]
     pub fn passes(&self) -> bool {
         self.passes_within(limit())
@@ -66,48 +67,49 @@ impl<H: Harness> std::fmt::Debug for Case<H> {
     }
 }
 
-/// Every case, in the order of the clauses.
+/// All cases, in the order of the clauses.
 #[must_use]
 pub fn cases<H: Harness>() -> Vec<Case<H>> {
     crate::__table!(__list(H))
 }
 
-/// Runs a case of a module at a fresh place, on a runtime of its own. What [`suite!`](crate::suite) expands to.
+/// Runs a case of a module at a fresh storage location, on its own runtime. The tests of
+/// [`suite!`](crate::suite) call it.
 ///
 /// # Panics
-/// When the case does, or does not end in time; the clause it is about is printed.
+/// Panics if the case does, or if it does not end in time; the clause that it tests is printed.
 #[doc(hidden)]
 pub fn run<H: Harness>(module: &str, case: impl AsyncFnOnce(World<H>) + Send + 'static) {
     let _quote = Quote(CLAUSES.iter().find(|clause| clause.module == module));
     on_a_thread(limit(), case);
 }
 
-/// How long a case may take: `DM_CASE_SECONDS`, or five minutes, and as much longer as `DM_CASES`
-/// and `DM_ROUNDS` ask for more than usual.
+/// The time limit of a case: `DM_CASE_SECONDS`, or five minutes, times the factor by which
+/// `DM_CASES` and `DM_ROUNDS` exceed their defaults.
 fn limit() -> Duration {
     let number = |name| std::env::var(name).ok().and_then(|value| value.parse::<u32>().ok());
     let more = number("DM_CASES").map_or(1, |cases| cases.div_ceil(256)) * number("DM_ROUNDS").unwrap_or(1);
     Duration::from_secs(number("DM_CASE_SECONDS").unwrap_or(300).into()).saturating_mul(more.max(1))
 }
 
-/// Runs a case on a thread of its own. A case that does not end, in a wait or in a loop, fails at
-/// the time limit, and its thread is left behind.
+/// Runs a case on its own thread. A case that does not end, because it waits or loops, fails at the
+/// time limit, and its thread is left running.
 fn on_a_thread<H: Harness>(limit: Duration, case: impl AsyncFnOnce(World<H>) + Send + 'static) {
     let (running, ended) = mpsc::channel::<()>();
     let examined = Examined::of_this_thread();
     let name = thread::current().name().unwrap_or("case").to_owned();
     let work = move || {
-        // Dropped last, however the case ends.
+        // This is dropped last, also if the case panics.
         let _running = running;
         examined.on_this_thread();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-        let runtime = runtime.expect("the machine gives threads");
+        let runtime = runtime.expect("a thread can be started");
         runtime.block_on(async { case(World::new().await).await });
     };
-    let case = thread::Builder::new().name(name).spawn(work).expect("the machine gives threads");
+    let case = thread::Builder::new().name(name).spawn(work).expect("a thread can be started");
     if ended.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
         panic!(
-            "the case did not end within {limit:?}: the store does not answer, or says without end that there is more"
+            "the case did not end within {limit:?}: the store does not answer, or always says that there is more"
         );
     }
     if let Err(failure) = case.join() {
@@ -115,7 +117,7 @@ fn on_a_thread<H: Harness>(limit: Duration, case: impl AsyncFnOnce(World<H>) + S
     }
 }
 
-/// Quotes the clause when the case fails.
+/// Prints the clause when the case fails.
 struct Quote(Option<&'static Clause>);
 
 impl Drop for Quote {

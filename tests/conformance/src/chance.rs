@@ -1,11 +1,11 @@
-//! Numbers that look like chance, and are the same for a seed.
+//! Pseudo-random numbers that are the same for the same seed.
 
-/// Numbers from a seed (SplitMix64).
+/// A generator of pseudo-random numbers (SplitMix64).
 #[derive(Clone, Debug)]
 pub struct Chance(u64);
 
 impl Chance {
-    /// The numbers of a seed; each stream of it has others.
+    /// The generator of a seed and a stream. Different streams of one seed have different numbers.
     #[must_use]
     pub const fn new(seed: u64, stream: u64) -> Self {
         Self(seed.wrapping_add(stream.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
@@ -21,19 +21,19 @@ impl Chance {
         z ^ (z >> 31)
     }
 
-    /// A number below a bound that is not zero.
+    /// A number below a bound, which must not be zero.
     #[must_use]
     pub const fn below(&mut self, bound: u64) -> u64 {
         self.number() % bound
     }
 
-    /// A place in a list of a length that is not zero.
+    /// An index into a list whose length is not zero.
     #[must_use]
     pub fn place(&mut self, length: usize) -> usize {
         usize::try_from(self.below(length as u64)).expect("below a length")
     }
 
-    /// One of a list; `None` when it is empty.
+    /// An element of a list; `None` if the list is empty.
     #[must_use]
     pub fn pick<T: Copy>(&mut self, from: &[T]) -> Option<T> {
         if from.is_empty() { None } else { from.get(self.place(from.len())).copied() }
@@ -44,7 +44,7 @@ impl Chance {
         self.number().to_be_bytes()[0]
     }
 
-    /// Turns of a loop: mostly few, at most some milliseconds.
+    /// A number of iterations for a busy loop: usually few, at most some milliseconds.
     pub(crate) const fn turns(&mut self) -> u64 {
         let most = 1 << self.below(18);
         self.below(most)

@@ -1,4 +1,4 @@
-//! The contract, as it stands at [`Store`](dm_core::store::Store).
+//! The contract, as [`Store`](dm_core::store::Store) documents it.
 
 /// The version of the contract that is tested. It rises when a clause is added or changed.
 pub const CONTRACT_VERSION: u32 = 2;
@@ -8,9 +8,9 @@ pub const CONTRACT_VERSION: u32 = 2;
 pub struct Clause {
     /// Its number.
     pub number: u8,
-    /// The module with its cases.
+    /// The name of the module with its cases.
     pub module: &'static str,
-    /// What it says.
+    /// Its text, without markup.
     pub text: &'static str,
 }
 
@@ -24,7 +24,7 @@ pub const CLAUSES: [Clause; 18] = [
     clause(
         1,
         "atomic",
-        "Atomic. commit applies its writes in order, as one transaction. Ok means all of it; Err means that nothing of the batch is visible, now or after reopening. The one exception is OutcomeUnknown: all of the batch is there, or nothing of it, and which of the two stays so. After it an embedded store refuses all work until it is reopened, by itself as Unavailable, or by the host as Closed.",
+        "Atomic. commit applies its writes in order, as one transaction. Ok means that all of the batch is stored; Err means that nothing of it is visible, now or after reopening. The one exception is OutcomeUnknown: either all of the batch is stored or nothing of it, and this does not change later. After it an embedded store refuses all work until it is reopened: as Unavailable if it reopens itself, as Closed if the host has to reopen it.",
     ),
     clause(
         2,
@@ -34,17 +34,17 @@ pub const CLAUSES: [Clause; 18] = [
     clause(
         3,
         "aligned",
-        "Aligned. Outcome i answers write i, each with the variant its write documents.",
+        "Aligned. Outcome i answers write i, with the variant that is documented at the write.",
     ),
     clause(
         4,
         "refusals",
-        "Refusals stand alone. A write that cannot be done changes nothing, answers Outcome::Refused and leaves its neighbours as they are. A write sees what earlier writes of its batch did.",
+        "Refusals stand alone. A write that cannot be done changes nothing, answers Outcome::Refused and does not affect the other writes of its batch. A write sees the changes of earlier writes of its batch.",
     ),
     clause(
         5,
         "unknown_writes",
-        "Unknown writes. A kind of write the store does not know is refused as Refusal::Unsupported.",
+        "Unknown writes. A kind of write that the store does not know is refused as Refusal::Unsupported.",
     ),
     clause(
         6,
@@ -59,7 +59,7 @@ pub const CLAUSES: [Clause; 18] = [
     clause(
         8,
         "never_reused",
-        "Never reused, not after deletion, expiry or reopening.",
+        "Never reused. No number is given twice, not even after deletion, expiry or reopening.",
     ),
     clause(
         9,
@@ -74,7 +74,7 @@ pub const CLAUSES: [Clause; 18] = [
     clause(
         11,
         "idempotent",
-        "Idempotent append. The same sender and client id with the same content answers with the first message and its numbers and changes nothing; with different content it is refused. This check comes before the check of the key version, because the repeat of an accepted send must not be refused for what happened since.",
+        "Idempotent append. The same sender and client id with the same content answers with the first message and its numbers and changes nothing; with different content it is refused. This check comes before the check of the key version, because the repeat of an accepted send must not be refused if the key has changed since.",
     ),
     clause(
         12,
@@ -89,17 +89,17 @@ pub const CLAUSES: [Clause; 18] = [
     clause(
         14,
         "acknowledging",
-        "Acknowledging removes from what is pending for one device exactly what was named, and what Acknowledge says goes with it, is idempotent, and never touches another device's state. Nothing beyond the newest entry can be acknowledged.",
+        "Acknowledging removes from the pending entries of one device exactly the named ones, and those over which Acknowledge says that the cursor advances. It is idempotent and never changes another device's state. No entry beyond the newest can be acknowledged.",
     ),
     clause(
         15,
         "expiry",
-        "Expiry removes a prefix of an inbox, only entries queued before the given time, and remembers how far it went; messages stay in their conversation.",
+        "Expiry removes a prefix of an inbox, only entries appended before the given time, and keeps the number of the newest removed entry. Messages stay in their conversation.",
     ),
     clause(
         16,
         "pages",
-        "Pages. Cursors are exclusive, and pages are bounded by count and by bytes; a page holds at least one item when there is one, however large. A page of an inbox may end before that, as InboxPage::through says, so that one read walks a bounded stretch; a stretch that is passed over costs no read of its messages.",
+        "Pages. Cursors are exclusive, and pages are bounded by count and by bytes; a page holds at least one item when there is one, however large. A page of an inbox may end before that, as InboxPage::through says, so that one read walks a bounded number of entries; entries that are left out cost no read of their messages.",
     ),
     clause(
         17,
@@ -109,6 +109,6 @@ pub const CLAUSES: [Clause; 18] = [
     clause(
         18,
         "foreign",
-        "Foreign conversations read exactly as missing ones.",
+        "Foreign conversations. A user who is not in a conversation gets the same answers as if it did not exist.",
     ),
 ];

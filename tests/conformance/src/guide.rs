@@ -1,125 +1,146 @@
 //! Write a store.
 //!
-//! If your engine is an ordered map of bytes to bytes, such as LMDB or RocksDB, take `dm-store-kv`: it has the tables, the
-//! reads and the writes, and asks for four methods on a table and one that opens a state. `dm-store-redb` and
-//! `dm-store-fjall` show how. This guide is for all others, and for those who want to know what such a store does.
+//! This guide builds a store from nothing, in one file on disk, that passes every case of this
+//! crate. The code below is compiled and tested in `tests/guide`.
 //!
-//! A store keeps everything: it implements [`Store`], whose documentation is a contract of eighteen clauses. This guide
-//! makes one from nothing, in one file on disk, that passes every case of this crate. It is compiled and tested in
-//! `tests/guide`; what you read below is that code. The stores for real engines, `dm-store-sqlite` and
-//! `dm-store-redb`, have the same rooms in the same order, and are where to look for how an engine does it.
+//! **Is your engine an ordered map of bytes to bytes, such as LMDB or RocksDB? Then use
+//! `dm-store-kv` instead.** It implements the tables, the reads and the writes. You implement four
+//! methods on a table and one that opens a state. `dm-store-redb` and `dm-store-fjall` are
+//! examples.
 //!
-//! # 1. Decide what is answered when
+//! Any other store implements [`Store`] itself. The documentation of [`Store`] is a contract of
+//! eighteen clauses, to which this guide refers by number. `dm-store-sqlite` and
+//! `dm-store-postgres` show the same parts on real engines.
 //!
-//! Clauses 1 and 2 decide how a store is built: [`commit`](Store::commit) applies its batch as one transaction, and after
-//! `Ok` a power cut does not undo it. With an engine that is one transaction, committed with whatever the engine calls
-//! *synced* or *durable*. Look up what its default is: it is often less.
+//! # 1. Durable before the answer
 //!
-//! Ours has no engine. It appends each batch to a log as one record, syncs the file, and only then changes its tables,
-//! which are in memory; opening replays the log. Three things make that right:
+//! Clauses 1 and 2 determine how a store is built. [`commit`](Store::commit) applies its batch as
+//! one transaction. After `Ok` a power cut does not undo the batch. In an engine, that is one
+//! transaction with the durability level that the engine calls *synced* or *durable*. Check the
+//! engine's default: it is often weaker.
 //!
-//! - A write is data, and time and ids come with it. So replaying a batch has the same outcome as applying it had.
-//! - A refusal changes nothing and fails nothing (clause 4). So a batch that is in the log can always be applied, and
-//!   nothing is ever to be rolled back.
-//! - Nobody sees the tables change before the record is synced, nor in the middle of a batch (clauses 9 and 17): that is
-//!   what the lock is for.
+//! The store of this guide has no engine. It appends each batch to a log file as one record and
+//! syncs the file. Only then it changes its tables, which are in memory. Opening replays the log.
+//! Three properties make that correct:
 //!
-//! The price is honest to name: everything is in memory, the log only grows, and opening takes as long as replaying
-//! it. A store for more than a small community wants an engine.
+//! - A write contains its time and its ids. Replaying a batch therefore has the same outcome as
+//!   applying it the first time.
+//! - A refused write changes nothing and does not fail the batch (clause 4). A batch in the log can
+//!   therefore always be applied, and nothing is ever rolled back.
+//! - A lock keeps readers from the tables until the record is synced and the whole batch is applied
+//!   (clauses 9 and 17).
 //!
-//! An engine whose calls block needs no threads of its own: implement [`EngineWriter`] and
-//! [`EngineReader`], and [`Embedded`] makes a [`Store`] of the two. After
-//! [`OutcomeUnknown`](StoreErrorKind::OutcomeUnknown), and after a panic, it refuses all work until
-//! the store is reopened, as clause 1 demands. Give it a way to reopen the engine
-//! ([`EmbeddedBuilder::reopen`](dm_core::store::EmbeddedBuilder::reopen)), and it does that by itself
-//! after an unknown outcome; give it a reserve of free space
-//! ([`EmbeddedBuilder::reserve`](dm_core::store::EmbeddedBuilder::reserve)), and a full disk never meets
-//! the engine in the middle of a commit.
+//! The costs: all data is in memory, the log only grows, and the time to open is the time to replay
+//! the log. A store for more than a small community needs an engine.
+//!
+//! An engine whose calls block needs no threads of its own. Implement [`EngineWriter`] and
+//! [`EngineReader`]; [`Embedded`] makes a [`Store`] of the two. After
+//! [`OutcomeUnknown`](StoreErrorKind::OutcomeUnknown), and after a panic, [`Embedded`] refuses all
+//! calls until the store is reopened, as clause 1 demands. Two options help:
+//!
+//! - With [`EmbeddedBuilder::reopen`](dm_core::store::EmbeddedBuilder::reopen), it reopens the
+//!   engine by itself after an unknown outcome.
+//! - With [`EmbeddedBuilder::reserve`](dm_core::store::EmbeddedBuilder::reserve), it refuses writes
+//!   that take space before the disk is full, so that the engine never runs out of space in the
+//!   middle of a commit.
 //!
 #![doc = concat!("```rust,ignore\n", include_str!("../tests/guide/store/mod.rs"), "```")]
 //!
 //! # 2. The disk
 //!
-//! What may go wrong here is most of what makes storage hard, and each has its own answer:
+//! Each failure of the disk has its own answer:
 //!
-//! | what | answer |
+//! | failure | answer |
 //! |---|---|
-//! | the write fails, and what it left can be cut off | [`Full`](StoreErrorKind::Full) or [`Engine`](StoreErrorKind::Engine): nothing happened |
-//! | the sync fails, or the cutting off | [`OutcomeUnknown`](StoreErrorKind::OutcomeUnknown): nobody can tell what is on the disk |
-//! | the last record is torn | cut off: it was never answered |
-//! | a record is damaged that has others behind it | [`Corrupt`](StoreErrorKind::Corrupt): it *was* answered |
+//! | a write fails, and the file can be cut back to its old length | [`Full`](StoreErrorKind::Full) or [`Engine`](StoreErrorKind::Engine): nothing was stored |
+//! | a sync fails, or cutting back fails | [`OutcomeUnknown`](StoreErrorKind::OutcomeUnknown): the content of the disk is unknown |
+//! | the last record is torn | opening cuts it off: it was never answered |
+//! | a record is damaged, and others follow it | [`Corrupt`](StoreErrorKind::Corrupt): it *was* answered |
 //! | another process has the file open | [`Locked`](StoreErrorKind::Locked) |
-//! | the file is not ours, or from a later version | refused, and left as it is |
+//! | the file has another format, or is from a later version | refused, and not changed |
 //!
-//! Never sync again after a sync that failed: the second one may report success for data that the first one dropped.
+//! Never sync again after a failed sync: the second sync may report success although the first one
+//! dropped data.
 //!
 #![doc = concat!("```rust,ignore\n", include_str!("../tests/guide/store/log.rs"), "```")]
 //!
 //! # 3. The tables
 //!
-//! Every read is for a user or for a conversation, in the order of a number. So every table begins its key with the one
-//! and ends it with the other, and a page is a range. In an engine these are its trees, and the values are bytes.
+//! Every read is for one user or one conversation, in the order of a number. Every table therefore
+//! has the user or the conversation first in its key and the number last, and a page is a range of
+//! keys. In an engine these are its trees, and the values are bytes.
 //!
-//! Two questions decide whether the numbers are right (clauses 7 and 8): where the next number comes from, and what is
-//! left to know it by when all rows are gone. Here a conversation's newest row is its head, because messages are never
-//! deleted. An inbox is emptied by expiry, so that there is a table of floors.
+//! Two questions decide whether the numbers are right (clauses 7 and 8): which row determines the
+//! next number, and which row still determines it after all others were deleted. Here the newest
+//! message of a conversation determines its next number, because messages are never deleted. Expiry
+//! can empty an inbox, so a table of floors keeps the newest expired number of each inbox.
 //!
 #![doc = concat!("```rust,ignore\n", include_str!("../tests/guide/store/tables.rs"), "```")]
 //!
 //! # 4. The writes
 //!
-//! One method for each kind, and one order in each: all checks, then the first change. A refused write then cannot have
-//! changed anything. The order of the checks is part of the contract where two could refuse: see
-//! [`AppendMessage`](dm_core::store::AppendMessage). A kind of write that this store does not know is refused as
-//! [`Unsupported`](dm_core::store::Refusal::Unsupported) (clause 5).
+//! There is one method for each kind of write. Each makes all its checks before its first change,
+//! so a refused write changes nothing. If two checks could refuse a write, their order is part of
+//! the contract: see [`AppendMessage`](dm_core::store::AppendMessage). The store refuses a kind of
+//! write that it does not know as [`Unsupported`](dm_core::store::Refusal::Unsupported) (clause 5).
 //!
-//! Acknowledging is where a store goes wrong most easily. Acknowledged entries with holes between them are kept one by
-//! one, and only until the cursor has passed them: otherwise they grow without bound.
+//! The rules of a write are functions of `dm_core::store`, which every store calls. A store finds
+//! the rows that they need and writes the rows that they return.
+//!
+//! Most mistakes are made in acknowledgements. An entry that is acknowledged while an earlier one
+//! is not gets a mark of its own. The store deletes marks once the cursor has passed them;
+//! otherwise they would grow without bound.
 //!
 #![doc = concat!("```rust,ignore\n", include_str!("../tests/guide/store/tables/write.rs"), "```")]
 //!
 //! # 5. The reads
 //!
-//! Bounds are exclusive, a page is bounded by count and by bytes and holds one item at least (clause 16), and `through`
-//! says how far an inbox was read, whatever was left out. Check the reader before anything else: for somebody who is not
-//! in a conversation it does not exist (clause 18).
+//! Bounds are exclusive. A page is bounded by count and by bytes and holds at least one item
+//! (clause 16). `through` is the number up to which an inbox was read, including entries that were
+//! left out. Check the reader first: for a user who is not a participant the conversation does not
+//! exist (clause 18).
 //!
 #![doc = concat!("```rust,ignore\n", include_str!("../tests/guide/store/tables/read.rs"), "```")]
 //!
 //! # 6. The bytes
 //!
-//! Writes as bytes, fields one after another. A store with an engine encodes rows instead, and notices with
-//! [`Notice::encode`](dm_core::Notice::encode), so that a new kind of notice needs no change. Decoding never trusts what
-//! it reads: damage is an error, not a panic and not an allocation of a size that stood in the file.
+//! A record holds writes as bytes, one field after another. A store with an engine encodes rows
+//! instead, and notices with [`Notice::encode`](dm_core::Notice::encode), so that a new kind of
+//! notice needs no change in the store. Decoding does not trust its input: damage is an error, not
+//! a panic, and a length in the file is checked before memory is allocated for it.
 //!
 #![doc = concat!("```rust,ignore\n", include_str!("../tests/guide/store/codec.rs"), "```")]
 //!
-//! # 7. Prove it
+//! # 7. Test it
 //!
-//! Say where the store keeps its data. The second half is for the crash trials, whose child processes open the place that
-//! the parent made.
+//! [`Harness`](crate::Harness) tells the suite where the store keeps its data. The second `impl` is
+//! for the crash trials: their child processes open the file that the parent made.
 //!
 #![doc = concat!("```rust,ignore\n", include_str!("../tests/guide/harness.rs"), "```")]
 //!
-//! Then `tests/conformance.rs` is one line, [`suite!`](crate::suite). Begin with it, before the store does anything: each
-//! case names a clause, and the failing ones are the list of what to write next.
+//! The test program is then one line, [`suite!`](crate::suite). Start with it, before the store
+//! does anything: each case names a clause, and the failing cases are the list of what to write
+//! next.
 //!
 #![doc = concat!("```rust,ignore\n", include_str!("../tests/guide/main.rs"), "```")]
 //!
-//! The crash trials, [`crash_suite!`](crate::crash_suite), go into a test program of their own. A process that is being
-//! started holds for a moment all files of the one that starts it, and with them locks that another test of the same
-//! program has just given up.
+//! The crash trials, [`crash_suite!`](crate::crash_suite), need a test program of their own. A
+//! child process inherits, for a moment, the open files of its parent, and with them file locks
+//! that another test of the same program has just released.
 //!
 #![doc = concat!("```rust,ignore\n", include_str!("../tests/guide_crash.rs"), "```")]
 //!
-//! # 8. Cut the power
+//! # 8. Power cuts
 //!
-//! A killed process leaves the page cache behind: the trials pass without a single sync. What a
-//! power cut leaves has to be made below the store, and [`Oracle`](crate::crash::Oracle) judges it.
-//! A file that is only appended to can be cut anywhere in what was not answered. For other files
-//! [`Image`](crate::crash::Image) says what a disk may hold: redb's storage backend keeps one. For
-//! SQLite copies of the files are put together sector by sector: see `tests/it/power_cut.rs` of the
-//! two stores.
+//! A killed process leaves the page cache of the operating system intact, so the crash trials pass
+//! even if the store never syncs. A test of power cuts has to make, below the store, the files that
+//! a power cut leaves; [`Oracle`](crate::crash::Oracle) then judges the reopened store.
+//!
+//! - A file that is only appended to can be cut anywhere in its unanswered part, as here.
+//! - For other files, [`Image`](crate::crash::Image) gives the states that a disk may hold. The
+//!   tests of `dm-store-redb` keep one in a storage backend (`tests/it/power_cut.rs`).
+//! - The tests of `dm-store-sqlite` assemble copies of the files sector by sector
+//!   (`tests/it/power_cut.rs`).
 //!
 #![doc = concat!("```rust,ignore\n", include_str!("../tests/guide/torn.rs"), "```")]
 

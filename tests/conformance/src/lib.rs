@@ -1,6 +1,8 @@
-//! Proves that a [`Store`](dm_core::store::Store) keeps its contract, clause by clause.
+//! A test suite that checks whether a [`Store`](dm_core::store::Store) keeps its contract, clause
+//! by clause.
 //!
-//! Tell the suite where your store keeps its data, and how to open it:
+//! Implement [`Harness`]: it tells the suite how to make an empty storage location and how to open
+//! your store there.
 //!
 //! ```
 //! use dm_conformance::Harness;
@@ -25,44 +27,50 @@
 //! # fn main() {}
 //! ```
 //!
-//! In a file under `tests/`, that is one `#[test]` per case, in one module per clause of the contract:
+//! In a file under `tests/`, [`suite!`] makes one `#[test]` per case, in one module per clause of
+//! the contract:
 //!
 //! ```text
-//! test never_reused::numbers_go_on_above_what_expired ... ok
+//! test never_reused::numbers_go_on_above_expired_entries ... ok
 //! ```
 //!
-//! A case that fails says which clause is broken, in the words of the contract.
+//! A case that fails prints the clause that the store breaks, in the words of the contract.
 //!
 //! # In reading order
 //!
-//! - [`guide`]: write a store, from nothing to one that passes.
-//! - [`Harness`]: what a store author writes. [`suite!`]: what it becomes.
-//! - [`CLAUSES`]: the contract that is tested, [`CONTRACT_VERSION`] of it.
-//! - [`cases`]: the cases as data, for programs that run them otherwise.
-//! - [`build`], [`reads`] and [`World`]: what the cases are written with, for a store's own tests.
-//! - [`model`]: any sequence of operations, against a model. [`histories`]: many tasks at once, and a checker.
-//! - [`crash`]: killing and reopening, in trials ([`crash_suite!`]); what was answered, for trials of your own.
-//! - [`processes`]: two processes that write at once ([`processes_suite!`]).
-//! - [`process`]: running a test once more in a child process, for a store's own tests.
+//! - [`guide`]: "Write a store", from nothing to a store that passes.
+//! - [`Harness`]: the trait that a store author implements. [`suite!`]: the tests made from it.
+//! - [`CLAUSES`]: the contract that is tested, in version [`CONTRACT_VERSION`].
+//! - [`cases`]: the cases as data, for programs that run them in another way.
+//! - [`build`], [`reads`] and [`World`]: helpers of the cases, also for a store's own tests.
+//! - [`model`]: random scripts of operations, compared with a model. [`histories`]: concurrent
+//!   tasks, and a checker of their answers.
+//! - [`crash`]: trials that kill and reopen a store ([`crash_suite!`]), and an oracle for your own
+//!   trials.
+//! - [`processes`]: two processes that write at the same time ([`processes_suite!`]).
+//! - [`process`]: runs a test again in a child process, for a store's own tests.
 //!
-//! # Playing a failure again
+//! # Repeating a failure
 //!
-//! `model` plays 256 scripts made by chance (`DM_CASES=n` for another number), shrinks one that fails, and prints it.
-//! Paste it back to play exactly that, through any store's suite: `DM_REPLAY='…' cargo test model`. A path to a file
-//! with the script does as well; `DM_SEED=n` makes the same scripts again.
+//! `model` plays 256 random scripts (`DM_CASES=n` changes the number). It shrinks a script that
+//! fails and prints it. `DM_REPLAY='…' cargo test model` plays the printed script again, with any
+//! store's suite; the value may also be the path of a file that holds the script. `DM_SEED=n` makes
+//! the same scripts again.
 //!
-//! `histories` lets tasks loose on one store and checks what they were answered against what is there afterwards. What
-//! each task does comes from a printed seed: `DM_SEED=n DM_ROUNDS=100 cargo test histories` does that a hundred times, from
-//! that seed on. How the tasks meet is up to the machine, so that a rare finding may take many rounds to come again.
-
-//! # Time, and what is not proven
+//! `histories` runs concurrent tasks on one store and compares their answers with the stored data
+//! afterwards. A printed seed determines the calls of each task: `DM_SEED=n DM_ROUNDS=100 cargo
+//! test histories` runs a hundred rounds, the first with seed `n`. The seed does not determine how
+//! the tasks interleave, so a rare finding may take many rounds to appear again.
 //!
-//! A case that does not end fails after five minutes; `DM_CASE_SECONDS=n` is another limit, and
-//! `DM_CASES` and `DM_ROUNDS` raise it with what they ask for.
+//! # Time limit, and checks that are not made
 //!
-//! What a harness gives no means to prove is printed as not proven: that commits are synced, where
-//! [`Harness::syncs`] counts none; two processes at once, where a store allows one. Cases that need
-//! data to outlive the last handle are ignored, with the reason, where it does not.
+//! A case fails if it does not end within five minutes. `DM_CASE_SECONDS=n` sets another limit;
+//! larger values of `DM_CASES` and `DM_ROUNDS` raise it in proportion.
+//!
+//! The suite prints `not proven` for a check that it cannot make with this harness: that commits
+//! are synced, if [`Harness::syncs`] returns `None`; two processes at the same time, if the store
+//! allows only one. Cases that need data to outlive the last handle are ignored, with the reason,
+//! if [`Harness::REOPENS`] is `false`.
 
 #![allow(
     clippy::unwrap_used,

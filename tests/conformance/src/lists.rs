@@ -1,6 +1,6 @@
-//! The list of a user with many conversations. Stores that keep what was written lately apart look
-//! for the newest message of each conversation in several places; their own tests choose how much
-//! lies where, and check the list here.
+//! A check of the list of a user with many conversations. Stores with separate tables for recent
+//! rows look for the newest message of a conversation in several tables. The tests of such a store
+//! choose how many rows are in which table, and call this check.
 
 use std::cmp::Reverse;
 
@@ -10,30 +10,30 @@ use dm_core::store::{
 
 use crate::build::{append, at, conversation, open, user};
 
-/// Writes of one commit.
+/// The number of writes of one commit.
 const BATCH: usize = 250;
 
-/// Which messages the last of the people gets: one by a clock that is far ahead, and one by a clock
-/// that is right.
+/// The messages in the last conversation, by their numbers: one whose clock is far ahead, and one
+/// whose clock is right.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Last {
-    /// The first of them.
+    /// The message whose clock is ahead.
     pub ahead: Option<u64>,
-    /// The second.
+    /// The message whose clock is right.
     pub right: Option<u64>,
 }
 
-/// Opens conversations of user 0 with so many people, writes messages to all but the last hundred,
-/// some by a clock that is behind, and to the last, and compares the list, in pages of several
-/// sizes, with what was written.
+/// Opens conversations of user 0 with so many users, writes messages in all but the last hundred,
+/// some of them with a clock that is behind, and the messages of `last` in the last one. Then
+/// compares the list, in pages of several sizes, with those writes.
 ///
 /// # Panics
-/// When the list is another one, or the store fails. With fewer than 101 people.
+/// Panics if the list differs, if the store fails, or with fewer than 101 users.
 pub async fn check(store: &impl Store, people: u64, messages: u64, last: Last) {
     let mut newest = vec![None; usize::try_from(people).expect("a number of people")];
     let mut batch: Vec<_> = (1..=people).map(|n| open(n, 0, n)).collect();
     for id in 1..=messages {
-        // Squares: some get many messages, most get a few.
+        // The numbers are squares: a few conversations get many messages, most get few.
         let (n, when) = match Some(id) {
             id if id == last.ahead => (people, u64::MAX - 1),
             right if right == last.right => (people, id),
@@ -43,10 +43,10 @@ pub async fn check(store: &impl Store, people: u64, messages: u64, last: Last) {
         batch.push(AppendMessage { at: at(when), ..append(n, 0, id) }.into());
         *newest.get_mut(usize::try_from(n - 1).expect("one of them")).expect("one of them") = Some(at(when));
         if batch.len() >= BATCH {
-            store.commit(std::mem::take(&mut batch)).await.expect("it is committed");
+            store.commit(std::mem::take(&mut batch)).await.expect("the batch is committed");
         }
     }
-    store.commit(batch).await.expect("it is committed");
+    store.commit(batch).await.expect("the batch is committed");
 
     let mut expected: Vec<Listed> = (1..=people).map(conversation).zip(newest).collect();
     expected.sort_by_key(|(id, at)| Reverse((*at, *id)));
@@ -55,7 +55,7 @@ pub async fn check(store: &impl Store, people: u64, messages: u64, last: Last) {
         let wrong = listed.iter().zip(&expected).position(|(listed, expected)| listed != expected);
         assert!(
             listed == expected,
-            "in pages of {limit}: {} of {} conversations, the first that is wrong at {wrong:?}",
+            "in pages of {limit}: {} of {} conversations, the first wrong one at {wrong:?}",
             listed.len(),
             expected.len()
         );
@@ -73,6 +73,6 @@ async fn pages(store: &impl Store, limit: usize, people: usize) -> Vec<Listed> {
         let Some(last) = page.last() else { return listed };
         after = Some(ConversationCursor { last_activity: last.last_activity, id: last.conversation.id });
         listed.extend(page.iter().map(|state| (state.conversation.id, state.last_activity)));
-        assert!(listed.len() <= people, "in pages of {limit}: more than the {people} that there are");
+        assert!(listed.len() <= people, "in pages of {limit}: more than the {people} that exist");
     }
 }

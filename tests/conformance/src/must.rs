@@ -1,7 +1,7 @@
-//! Comparing what a store says with what it must say.
+//! Comparison of a store's answer with the expected one.
 
-/// Fails a case in which the store said something else than it must. The first argument is the
-/// store's side; the failure names both.
+/// Fails a case if the store's answer, the first argument, differs from the expected one. The
+/// failure shows both.
 macro_rules! must_be {
     ($said:expr, $must:expr $(,)?) => {
         must_be!($said, $must, "{}", stringify!($said))
@@ -10,7 +10,7 @@ macro_rules! must_be {
         match (&$said, &$must) {
             (said, must) => if *said != *must {
                 let about = format!($($about)+);
-                panic!("{about}\nthe store says {said:?}\n    it must be {must:?}")
+                panic!("{about}\nthe store answers {said:?}\n        expected {must:?}")
             }
         }
     };

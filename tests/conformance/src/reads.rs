@@ -1,4 +1,4 @@
-//! Short ways to ask.
+//! Reads of the cases.
 
 use std::fmt::Debug;
 use std::future::Future;
@@ -15,53 +15,53 @@ use crate::build::{conversation, user};
 use crate::world::{Line, World, other_outcome};
 use crate::{Harness, paging};
 
-/// Asks for a page of an inbox, without a bound in bytes and without what the device caused itself.
+/// A query of a page of an inbox, without a bound in bytes and without the device's own entries.
 #[must_use]
 pub fn inbox_after(who: Principal, after: u64, limit: usize) -> InboxQuery {
     let (after, own) = (InboxSeq::new(after), OwnEntries::Skip);
     InboxQuery { who, after, own, limit, max_bytes: usize::MAX }
 }
 
-/// Asks for a page of conversation `n` as its user `reader` sees it, without a bound in bytes.
+/// A query of a page of conversation `n` for user `reader`, without a bound in bytes.
 #[must_use]
 pub fn history_of(n: u64, reader: u64, range: HistoryRange, limit: usize) -> HistoryQuery {
     let (reader, conversation) = (user(reader), conversation(n));
     HistoryQuery { reader, conversation, range, limit, max_bytes: usize::MAX }
 }
 
-/// The range above a number.
+/// The range above a sequence.
 #[must_use]
 pub const fn above(sequence: u64) -> HistoryRange {
     HistoryRange::After(ServerSequence::new(sequence))
 }
 
-/// The range below a number.
+/// The range below a sequence.
 #[must_use]
 pub const fn below(sequence: u64) -> HistoryRange {
     HistoryRange::Before(ServerSequence::new(sequence))
 }
 
-/// The numbers of entries.
+/// The inbox numbers of entries.
 #[must_use]
 pub fn seqs(entries: &[InboxEntry]) -> Vec<u64> {
     entries.iter().map(|entry| entry.seq.get()).collect()
 }
 
-/// The numbers of messages.
+/// The sequences of messages.
 #[must_use]
 pub fn sequences<'a>(messages: impl IntoIterator<Item = &'a Arc<Message>>) -> Vec<u64> {
     messages.into_iter().map(|message| message.sequence.get()).collect()
 }
 
 impl<H: Harness> World<H> {
-    /// One page of an inbox.
+    /// Reads one page of an inbox.
     #[track_caller]
     pub fn page(&self, query: InboxQuery) -> impl Future<Output = InboxPage> {
         let line = Location::caller();
         async move { read(line, &query, self.store().inbox(query.clone()).await) }
     }
 
-    /// The newest numbers of the inboxes of the *n*-th users.
+    /// Reads the newest inbox numbers of users.
     #[track_caller]
     pub fn heads(&self, users: impl IntoIterator<Item = u64>) -> impl Future<Output = Vec<u64>> {
         let (line, users) = (Location::caller(), users.into_iter().map(user).collect::<Vec<_>>());
@@ -71,20 +71,20 @@ impl<H: Harness> World<H> {
         }
     }
 
-    /// One page of a conversation that the reader is in.
+    /// Reads one page of a conversation. The reader must be a participant.
     #[track_caller]
     pub fn messages(&self, query: HistoryQuery) -> impl Future<Output = HistoryPage> {
         let line = Location::caller();
         async move {
             let page = read(line, &query, self.store().history(query).await);
-            page.unwrap_or_else(|| panic!("{line}: {query:?}\nfinds no conversation"))
+            page.unwrap_or_else(|| panic!("{line}: {query:?}\nreturns no conversation"))
         }
     }
 
-    /// The numbers of what is pending for a device: after its cursor, its own entries and what it acknowledged left out.
+    /// Reads the numbers of the entries that are pending for a device.
     ///
     /// # Panics
-    /// When its pages do not come to the head.
+    /// Panics if its pages do not reach the head.
     #[track_caller]
     pub fn pending(&self, who: &Principal) -> impl Future<Output = Vec<u64>> {
         let line = Location::caller();
@@ -96,10 +96,10 @@ impl<H: Harness> World<H> {
         }
     }
 
-    /// A device's cursor.
+    /// Reads a device's cursor.
     ///
     /// # Panics
-    /// When it is not registered.
+    /// Panics if the device is not registered.
     #[track_caller]
     pub fn cursor(&self, who: &Principal) -> impl Future<Output = u64> {
         let line = Location::caller();
@@ -114,35 +114,35 @@ impl<H: Harness> World<H> {
         devices.into_iter().find(|state| state.device == who.device)
     }
 
-    /// The *n*-th user's devices.
+    /// Reads the *n*-th user's devices.
     #[track_caller]
     pub fn devices(&self, n: u64) -> impl Future<Output = Vec<DeviceState>> {
         let line = Location::caller();
         async move { read(line, &user(n), self.store().devices(user(n)).await) }
     }
 
-    /// How much is pending for a device.
+    /// Reads the number of pending entries of a device.
     #[track_caller]
     pub fn depth(&self, who: &Principal) -> impl Future<Output = Depth> {
         let line = Location::caller();
         async move { read(line, who, self.store().depth(who.clone()).await) }
     }
 
-    /// The *n*-th user's key.
+    /// Reads the *n*-th user's key.
     #[track_caller]
     pub fn key(&self, n: u64) -> impl Future<Output = Option<KeyRecord>> {
         let line = Location::caller();
         async move { read(line, &user(n), self.store().key(user(n)).await) }
     }
 
-    /// Conversation `n`.
+    /// Reads conversation `n`.
     #[track_caller]
     pub fn state(&self, n: u64) -> impl Future<Output = Option<ConversationState>> {
         let line = Location::caller();
         async move { read(line, &conversation(n), self.store().conversation(conversation(n)).await) }
     }
 
-    /// A page of the *n*-th user's conversations.
+    /// Reads a page of the *n*-th user's conversations.
     #[track_caller]
     pub fn list(
         &self,
@@ -167,7 +167,8 @@ impl<H: Harness> World<H> {
         }
     }
 
-    /// Commits one step of expiry: how many entries went, and whether there may be more.
+    /// Commits one step of expiry. Returns the number of removed entries, and whether there may be
+    /// more.
     #[track_caller]
     pub fn expire(&self, write: Write) -> impl Future<Output = (usize, bool)> {
         let line = Location::caller();
@@ -179,20 +180,20 @@ impl<H: Harness> World<H> {
         }
     }
 
-    /// A second handle to the same place, for a store that allows one; another has refused it as locked.
+    /// Opens a second handle at the same location; `None` if the store refuses it as locked.
     ///
     /// # Panics
-    /// When it fails otherwise.
+    /// Panics if opening fails for another reason.
     pub async fn second_handle(&self) -> Option<H::Store> {
         match self.harness().open().await {
             Ok(store) => Some(store),
             Err(error) if error.kind() == StoreErrorKind::Locked => None,
-            Err(error) => panic!("neither opened nor locked: {error:?}"),
+            Err(error) => panic!("the second handle is neither opened nor refused as locked: {error:?}"),
         }
     }
 }
 
-/// What a read of a case answered.
+/// The answer of a read that must succeed.
 fn read<T>(line: Line, query: &impl Debug, answer: Result<T, StoreError>) -> T {
-    answer.unwrap_or_else(|error| panic!("{line}: {query:?}\nis not read: {error:?}"))
+    answer.unwrap_or_else(|error| panic!("{line}: {query:?}\ncannot be read: {error:?}"))
 }

@@ -1,4 +1,4 @@
-//! Everything that a store's reads say, to be compared.
+//! The answers of all reads, to compare two states.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use dm_core::store::{
 use crate::build::{conversation, user, who};
 use crate::{Harness, World};
 
-/// What the reads say about the first users and conversations.
+/// The answers of the reads about the first users and conversations.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Snapshot {
     users: Vec<User>,
@@ -27,7 +27,7 @@ struct User {
 }
 
 impl<H: Harness> World<H> {
-    /// What the reads say about users 0 to 9 and conversations 0 to 19.
+    /// Reads all data about users 0 to 9 and conversations 0 to 19.
     pub async fn snapshot(&self) -> Snapshot {
         let mut users = Vec::new();
         for n in 0..10 {

@@ -1,4 +1,4 @@
-//! What the table of cases becomes: tests, and a list.
+//! The macros that make tests, and a list, from the table of cases.
 
 /// Makes a `#[test]` of every case, in one module per clause.
 ///
@@ -7,20 +7,19 @@
 /// dm_conformance::suite!(MyHarness, reopen = "keeps nothing on disk");
 /// ```
 ///
-/// The second form is for a store whose data does not outlive its last handle ([`Harness::REOPENS`]
-/// is `false`): the cases about that are ignored, with the reason.
+/// Use the second form for a store whose data does not outlive its last handle
+/// ([`Harness::REOPENS`] is `false`). The cases about reopening are then ignored, with this reason.
 ///
 /// [`Harness::REOPENS`]: crate::Harness::REOPENS
 #[macro_export]
 macro_rules! suite {
     ($harness:ty) => {
         const _: () =
-            assert!(<$harness as $crate::Harness>::REOPENS, "say why in the suite: `reopen = \"…\"`");
+            assert!(<$harness as $crate::Harness>::REOPENS, "give the reason in the suite: `reopen = \"…\"`");
         $crate::__table! { __tests($harness, ()) }
     };
     ($harness:ty, reopen = $reason:literal) => {
-        const _: () =
-            assert!(!<$harness as $crate::Harness>::REOPENS, "a store that reopens leaves nothing out");
+        const _: () = assert!(!<$harness as $crate::Harness>::REOPENS, "a store that reopens runs all cases");
         $crate::__table! { __tests($harness, ($reason)) }
     };
 }

@@ -1,7 +1,8 @@
-//! The one table of cases.
+//! The table of all cases.
 
-/// Every case by its clause's module; `devices`, `keys` and `announcements` are about writes that
-/// their types describe. `[reopen]` marks cases that need data to outlive the last handle.
+/// All cases, by the module of their clause. `devices`, `keys` and `announcements` test the
+/// documentation of kinds of writes. `[reopen]` marks cases that need data to outlive the last
+/// handle.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __table {
@@ -35,7 +36,7 @@ macro_rules! __table {
             }
             aligned {
                 each_kind_of_write_answers_with_its_own_outcome,
-                each_append_of_a_batch_is_answered_in_its_place,
+                each_append_of_a_batch_is_answered_in_order,
                 an_append_answers_with_the_message_as_stored,
                 an_append_names_the_entries_it_appended,
                 an_opening_names_the_entries_it_appended,
@@ -55,7 +56,7 @@ macro_rules! __table {
                 refused_beyond_the_head_it_changes_nothing,
                 refused_for_one_entry_beyond_the_head_it_changes_nothing,
                 an_append_sees_the_conversation_opened_before_it,
-                an_acknowledgement_sees_what_was_appended_before_it,
+                an_acknowledgement_sees_the_append_before_it,
                 an_append_sees_the_key_published_before_it,
                 a_registration_sees_the_device_forgotten_before_it,
             }
@@ -65,13 +66,13 @@ macro_rules! __table {
             }
             concurrent {
                 fifty_tasks_lose_nothing_in_one_conversation,
-                conversations_that_meet_in_an_inbox_lose_nothing,
+                conversations_with_a_common_user_lose_nothing,
                 batches_in_opposite_orders_do_not_block_each_other,
                 acknowledgements_at_once_all_count,
                 cumulative_acknowledgements_at_once_keep_the_highest,
                 registrations_at_once_stay_within_the_limit,
                 keys_published_at_once_have_a_version_each,
-                expiry_beside_appends_takes_only_what_is_old,
+                expiry_beside_appends_removes_only_old_entries,
                 two_handles_lose_nothing,
                 large_batches_at_once_lose_nothing,
             }
@@ -87,7 +88,7 @@ macro_rules! __table {
                 inboxes_are_numbered_apart,
             }
             never_reused {
-                numbers_go_on_above_what_expired,
+                numbers_go_on_above_expired_entries,
                 numbers_go_on_after_everything_expired,
                 numbers_go_on_after_everything_expired_and_a_reopening [reopen],
                 numbers_go_on_after_reopening [reopen],
@@ -95,7 +96,7 @@ macro_rules! __table {
                 numbers_go_on_after_everything_expired_and_the_last_device_was_forgotten,
                 numbers_of_a_forgotten_user_go_on_after_reopening [reopen],
                 handles_in_turn_give_no_number_twice,
-                a_handle_knows_what_another_expired,
+                a_handle_sees_the_expiry_of_another,
             }
             visible_in_order {
                 a_reader_of_an_inbox_during_commits_sees_no_hole,
@@ -114,9 +115,9 @@ macro_rules! __table {
                 two_openings_in_one_batch_are_one,
                 fifty_openings_at_once_from_both_sides_are_one,
                 another_handle_finds_the_conversation,
-                it_is_found_after_reopening [reopen],
+                a_conversation_is_found_after_reopening [reopen],
                 other_pairs_have_other_conversations,
-                both_sides_write_to_it,
+                both_participants_can_write,
             }
             idempotent {
                 a_retry_with_the_same_id_returns_the_first_sequence,
@@ -151,7 +152,7 @@ macro_rules! __table {
             }
             three_rows {
                 a_message_is_in_its_conversation_and_in_both_inboxes,
-                a_batch_puts_every_message_in_three_places,
+                every_message_of_a_batch_is_stored_in_three_rows,
                 the_sending_device_is_the_origin_in_the_senders_inbox_only,
                 a_message_is_in_nobody_elses_inbox,
                 a_refused_message_is_nowhere,
@@ -171,17 +172,17 @@ macro_rules! __table {
                 entry_zero_is_unknown,
                 ids_of_no_message_are_unknown,
                 naming_nothing_acknowledges_nothing,
-                depth_counts_what_is_pending,
+                depth_counts_pending_entries,
                 own_entries_are_not_pending,
                 acknowledgements_are_there_after_reopening [reopen],
-                another_handle_sees_what_was_acknowledged,
+                another_handle_sees_acknowledgements,
                 the_cursor_moves_when_a_hole_is_closed,
                 the_cursor_passes_over_own_entries,
                 the_cursor_stops_before_entries_of_another_device,
                 the_cursor_passes_over_notices_below_a_message,
-                a_notice_above_what_is_acknowledged_stays_pending,
-                the_cursor_passes_over_what_expired,
-                a_cumulative_acknowledgement_joins_the_marks_above_it,
+                a_notice_above_all_acknowledged_entries_stays_pending,
+                the_cursor_passes_over_expired_entries,
+                a_cumulative_acknowledgement_reaches_the_marks_above_it,
                 an_own_message_may_be_named,
                 an_unknown_device_is_refused_before_the_head_is_looked_at,
                 three_hundred_entries_with_holes_are_acknowledged,
@@ -196,16 +197,16 @@ macro_rules! __table {
                 a_step_of_no_entries_removes_none_and_says_that_there_are_more,
                 a_step_takes_the_oldest_numbers_of_an_inbox,
                 messages_stay_in_their_conversation,
-                what_comes_after_everything_expired_expires_too,
+                new_entries_expire_after_all_old_ones_did,
                 an_empty_store_has_nothing_to_expire,
                 the_largest_time_is_after_all_others,
-                one_inbox_does_not_keep_another,
-                an_inbox_that_begins_before_the_others_expires_before_them,
-                a_devices_cursor_stays_below_what_expired,
-                what_expired_may_still_be_acknowledged,
-                naming_what_expired_counts_and_changes_nothing,
+                an_inbox_does_not_keep_entries_of_another,
+                an_inbox_with_older_entries_than_the_others_expires_first,
+                a_devices_cursor_stays_below_expired_entries,
+                expired_entries_may_still_be_acknowledged,
+                naming_an_expired_entry_counts_it_and_changes_nothing,
                 a_step_removes_a_thousand_entries,
-                a_mark_on_what_expired_hides_nothing,
+                a_mark_on_an_expired_entry_hides_nothing,
                 the_floor_is_there_after_reopening [reopen],
             }
             pages {
@@ -217,8 +218,8 @@ macro_rules! __table {
                 inbox_pages_are_stable_under_inserts,
                 own_entries_are_passed_over_or_shown,
                 an_inbox_of_own_entries_is_read_to_its_end,
-                what_was_acknowledged_individually_is_left_out,
-                an_inbox_page_tells_how_far_entries_expired,
+                entries_acknowledged_one_by_one_are_left_out,
+                an_inbox_page_has_the_newest_expired_number,
                 only_messages_from_others_are_shown_when_asked,
                 a_long_stretch_of_own_entries_is_passed_over,
                 a_long_stretch_of_acknowledged_entries_is_passed_over,
@@ -236,13 +237,13 @@ macro_rules! __table {
                 a_message_moves_its_conversation_to_the_front,
                 list_pages_join_to_the_whole,
                 a_list_page_starts_after_its_cursor,
-                a_cursor_is_a_place_and_not_a_conversation,
+                a_list_cursor_need_not_name_a_conversation,
                 list_pages_are_stable_when_others_move,
                 the_list_holds_the_users_conversations_only,
                 a_history_page_holds_a_thousand_messages,
                 an_inbox_of_a_thousand_entries_is_read_to_its_end,
                 three_hundred_conversations_are_listed,
-                newest_numbers_stand_where_their_users_were_named,
+                newest_numbers_are_in_the_order_of_the_query,
                 the_newest_number_is_also_that_of_what_expired,
                 newest_numbers_of_three_hundred_users_are_told,
             }
@@ -251,10 +252,10 @@ macro_rules! __table {
                 every_read_is_as_new_as_the_last_commit,
                 every_reader_is_as_new_as_the_last_commit,
                 the_parts_of_a_page_fit_together,
-                the_conversations_of_a_list_are_of_one_moment,
-                the_conversations_of_a_list_beside_large_batches_are_of_one_moment,
-                the_devices_of_a_user_are_of_one_moment,
-                the_depth_of_a_device_is_of_one_moment,
+                the_conversations_of_a_list_are_from_one_state,
+                the_conversations_of_a_list_beside_large_batches_are_from_one_state,
+                the_devices_of_a_user_are_from_one_state,
+                the_depth_of_a_device_is_from_one_state,
             }
             foreign {
                 a_foreign_conversation_reads_as_a_missing_one,
@@ -268,17 +269,17 @@ macro_rules! __table {
                 registering_again_changes_nothing,
                 devices_are_listed_oldest_registration_first,
                 a_user_has_no_more_devices_than_the_limit,
-                a_device_that_starts_at_the_oldest_is_shown_all_that_is_held,
-                a_device_that_starts_at_the_oldest_starts_above_what_expired,
-                a_device_that_starts_now_is_shown_what_comes,
+                a_device_that_starts_at_the_oldest_is_shown_all_held_entries,
+                a_device_that_starts_at_the_oldest_starts_above_expired_entries,
+                a_device_that_starts_now_is_shown_later_entries,
                 a_device_of_an_empty_inbox_starts_at_zero,
-                a_device_of_an_inbox_of_which_all_expired_starts_at_its_head,
+                a_device_starts_at_the_head_of_an_inbox_with_only_expired_entries,
                 a_device_is_forgotten_once,
                 a_forgotten_device_comes_back_as_new,
                 a_device_that_comes_back_is_the_newest,
                 devices_of_other_names_and_users_are_other_devices,
                 devices_are_there_after_reopening [reopen],
-                forgetting_a_device_keeps_one_whose_name_begins_alike,
+                forgetting_a_device_keeps_one_whose_name_has_it_as_a_prefix,
                 three_hundred_devices_are_registered,
             }
             keys {
@@ -302,7 +303,7 @@ macro_rules! __table {
                 a_change_amid_steps_is_told_to_everybody,
                 peers_who_come_later_are_not_told,
                 a_user_without_conversations_announces_nothing,
-                what_is_left_to_announce_is_there_after_reopening [reopen],
+                announcements_that_are_left_are_made_after_reopening [reopen],
                 steps_at_once_tell_nobody_twice,
                 three_hundred_peers_are_told_in_one_step,
             }

@@ -1,4 +1,4 @@
-//! Commits that run at once.
+//! Concurrent commits.
 
 use std::future::Future;
 use std::panic::Location;
@@ -12,8 +12,7 @@ use crate::Harness;
 use crate::world::{Line, World};
 
 impl<H: Harness> World<H> {
-    /// Commits batches at once, each from a task of its own. None is begun before every task is
-    /// there.
+    /// Commits each batch from its own task. No task begins before all of them have started.
     #[track_caller]
     pub fn at_once(
         &self,
@@ -28,8 +27,8 @@ impl<H: Harness> World<H> {
         }
     }
 
-    /// Commits through several handles at once, each its batches one after the other: the *n*-th of
-    /// every handle begins when all of them have come to it.
+    /// Commits through several handles at the same time, each its batches in order. The *n*-th
+    /// batches of all handles begin together.
     #[track_caller]
     pub fn in_step(
         &self,
@@ -43,8 +42,8 @@ impl<H: Harness> World<H> {
         }
     }
 
-    /// Commits from several tasks, each its batches one after the other, and looks meanwhile, at
-    /// least as often as a task commits, and once after.
+    /// Commits from several tasks, each its batches in order. Meanwhile calls `look`, at least as
+    /// often as a task commits, and once afterwards.
     #[track_caller]
     pub fn during(
         &self,
@@ -59,7 +58,7 @@ impl<H: Harness> World<H> {
                 |batches| commit_all(Arc::clone(&store), line, batches, Start::Paced(Arc::clone(&pace)));
             let tasks: Vec<_> = tasks.into_iter().map(start).collect();
             while tasks.iter().any(|task| !task.is_finished()) {
-                // However fast the store is, there are commits to look beside.
+                // A fast store must not finish its commits before the reader has looked.
                 if pace.available_permits() == 0 {
                     pace.add_permits(tasks.len());
                 }
@@ -72,12 +71,12 @@ impl<H: Harness> World<H> {
     }
 }
 
-/// What each commit of a task waits for.
+/// The condition that each commit of a task waits for.
 #[derive(Clone)]
 enum Start {
-    /// The other tasks.
+    /// The other tasks have come to it, too.
     Together(Arc<Barrier>),
-    /// The reader beside it.
+    /// The concurrent reader has looked again.
     Paced(Arc<Semaphore>),
 }
 
@@ -102,7 +101,7 @@ fn commit_all(
             start.wait().await;
             let answer = store.commit(batch.clone()).await;
             outcomes.push(answer.unwrap_or_else(|error| {
-                panic!("{line}: {batch:?}\nis not committed beside others: {error:?}")
+                panic!("{line}: {batch:?}\ncannot be committed at the same time as others: {error:?}")
             }));
         }
         outcomes
@@ -112,7 +111,7 @@ fn commit_all(
 async fn joined<T>(line: Line, tasks: Vec<JoinHandle<T>>) -> Vec<T> {
     let mut all = Vec::new();
     for task in tasks {
-        all.push(task.await.unwrap_or_else(|_| panic!("{line}: a task did not commit")));
+        all.push(task.await.unwrap_or_else(|_| panic!("{line}: a task failed to commit")));
     }
     all
 }

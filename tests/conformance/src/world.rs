@@ -1,7 +1,7 @@
-//! A store at a place of its own, as the cases see it.
+//! The store of a case, opened at a fresh storage location.
 //!
-//! Every call that must go well names, when it does not, the line of the case that made it and the
-//! write or the query.
+//! A call that must succeed panics otherwise, with the line of the case that made it and the write
+//! or query.
 
 use std::future::Future;
 use std::panic::Location;
@@ -14,10 +14,10 @@ use dm_core::store::{
 
 use crate::{Harness, paging};
 
-/// The line of a case that asked.
+/// The line of the case that made a call.
 pub(crate) type Line = &'static Location<'static>;
 
-/// An open store at a fresh place.
+/// An open store at a fresh storage location.
 #[derive(Debug)]
 pub struct World<H: Harness> {
     harness: H,
@@ -25,17 +25,17 @@ pub struct World<H: Harness> {
 }
 
 impl<H: Harness> World<H> {
-    /// A store at a fresh place.
+    /// Opens a store at a fresh storage location.
     ///
     /// # Panics
-    /// When it does not open.
+    /// Panics if the store does not open.
     pub async fn new() -> Self {
         let mut world = Self { harness: H::fresh().await, store: None };
         world.open().await;
         world
     }
 
-    /// The place.
+    /// The storage location.
     pub const fn harness(&self) -> &H {
         &self.harness
     }
@@ -48,7 +48,7 @@ impl<H: Harness> World<H> {
     /// Drops the store and opens it again.
     ///
     /// # Panics
-    /// When a clone of the handle is still held, or when it does not open.
+    /// Panics if a clone of the handle is still held, or if the store does not open.
     pub async fn reopen(&mut self) {
         let handle = Arc::try_unwrap(self.store.take().expect("open"));
         drop(handle.unwrap_or_else(|_| panic!("the case still holds the store")));
@@ -61,7 +61,7 @@ impl<H: Harness> World<H> {
         self.store = Some(Arc::new(store));
     }
 
-    /// Commits a batch that must go well as a whole; clause 3 is checked on the way.
+    /// Commits a batch that must succeed; checks clause 3 as well.
     #[track_caller]
     pub fn commit(&self, batch: Vec<Write>) -> impl Future<Output = Vec<Outcome>> {
         self.commit_from(Location::caller(), batch)
@@ -79,14 +79,14 @@ impl<H: Harness> World<H> {
         self.done_from(Location::caller(), write)
     }
 
-    /// Commits one write that must be refused, and says why it was.
+    /// Commits one write that must be refused, and returns the refusal.
     #[track_caller]
     pub fn refused(&self, write: Write) -> impl Future<Output = Refusal> {
         let line = Location::caller();
         async move {
             match self.one_from(line, write.clone()).await {
                 Outcome::Refused(refusal) => refusal,
-                outcome => panic!("{line}: {write:?}\nis not refused but answered {outcome:?}"),
+                outcome => panic!("{line}: {write:?}\nis not refused. Its outcome: {outcome:?}"),
             }
         }
     }
@@ -106,11 +106,11 @@ impl<H: Harness> World<H> {
     pub(crate) async fn commit_from(&self, line: Line, batch: Vec<Write>) -> Vec<Outcome> {
         let outcomes = self.store().commit(batch.clone()).await;
         let outcomes =
-            outcomes.unwrap_or_else(|error| panic!("{line}: {batch:?}\nis not committed: {error:?}"));
+            outcomes.unwrap_or_else(|error| panic!("{line}: {batch:?}\ncannot be committed: {error:?}"));
         assert_eq!(
             outcomes.len(),
             batch.len(),
-            "{line}: another number of outcomes than of writes, of {batch:?}"
+            "{line}: the number of outcomes is not the number of writes: {batch:?}"
         );
         outcomes
     }
@@ -126,10 +126,10 @@ impl<H: Harness> World<H> {
         }
     }
 
-    /// Everything in an inbox that a device is shown, its own entries included.
+    /// Reads all entries of an inbox that a device is shown, its own included.
     ///
     /// # Panics
-    /// When it is not read, or when its pages do not come to the head.
+    /// Panics if a read fails, or if the pages do not reach the head.
     #[track_caller]
     pub fn inbox(&self, who: &Principal) -> impl Future<Output = InboxPage> {
         let (line, own, limit, max_bytes) = (Location::caller(), OwnEntries::Include, 100_000, usize::MAX);
@@ -140,7 +140,7 @@ impl<H: Harness> World<H> {
         }
     }
 
-    /// A conversation from its first message on; `None` when there is none for the reader.
+    /// Reads a conversation from its first message; `None` if the reader has no such conversation.
     #[track_caller]
     pub fn history(
         &self,
@@ -151,12 +151,12 @@ impl<H: Harness> World<H> {
         let query = HistoryQuery { reader, conversation, range, limit: 100_000, max_bytes: usize::MAX };
         async move {
             let page = self.store().history(query).await;
-            page.unwrap_or_else(|error| panic!("{line}: {query:?}\nis not read: {error:?}"))
+            page.unwrap_or_else(|error| panic!("{line}: {query:?}\ncannot be read: {error:?}"))
         }
     }
 }
 
-/// Fails a case whose write was answered as another kind.
+/// Fails a case whose write got the outcome of another kind of write.
 pub(crate) fn other_outcome(line: Line, write: &Write, outcome: &Outcome) -> ! {
-    panic!("{line}: {write:?}\nis answered with another write's outcome: {outcome:?}")
+    panic!("{line}: {write:?}\nis answered with an outcome of another kind of write: {outcome:?}")
 }

@@ -1,4 +1,4 @@
-//! The store of the guide "Write a store" loses nothing that it answered when its process is killed.
+//! The store of the guide "Write a store" keeps every answered batch when its process is killed.
 
 #![allow(clippy::expect_used, reason = "tests")]
 
@@ -7,4 +7,4 @@ mod harness;
 #[path = "guide/store/mod.rs"]
 mod store;
 
-dm_conformance::crash_suite!(harness::InAFolder, trials = 20, seconds = 0);
+dm_conformance::crash_suite!(harness::LogHarness, trials = 20, seconds = 0);

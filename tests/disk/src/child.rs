@@ -1,4 +1,4 @@
-//! The process that writes while its changes of files are written down.
+//! The child process of a trial: it writes while its changes to files are recorded.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -12,38 +12,38 @@ use dm_core::store::{Store as _, StoreErrorKind};
 
 use crate::harness::DiskHarness;
 
-/// The batches that a child commits, and the one whose sync fails.
+/// The number of batches that a child commits, and the batch whose sync fails.
 const BATCHES: u64 = 60;
 const FAILING: u64 = 20;
 pub(crate) const SEED: u64 = 11;
 
-/// Variables that name the child's folder, and which syncs fail.
-const PLACE: &str = "DM_DISK_ROOT";
+/// Environment variables: the child's folder, the file that makes syncs fail while it exists, and
+/// the [`Syncs`] that fail.
+const ROOT: &str = "DM_DISK_ROOT";
 const FAIL: &str = "DM_DISK_FAIL";
 const SYNCS: &str = "DM_DISK_SYNCS";
 
-/// Of the syncs of a commit and of those that follow: how many go well, and how many fail then. At
-/// most 9 each.
+/// The syncs that fail, counted from the start of a commit. Both numbers are at most 9.
 #[derive(Clone, Copy, Debug)]
 pub struct Syncs {
-    /// How many go well.
+    /// The number of syncs that succeed first.
     pub well: u8,
-    /// How many fail after them.
+    /// The number of syncs that fail after them.
     pub failing: u8,
 }
 
-/// The folders and files of a trial.
+/// The paths of the files of a trial.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct TrialPaths {
     root: PathBuf,
 }
 
-impl Place {
+impl TrialPaths {
     pub(crate) fn new(root: PathBuf) -> Self {
         Self { root }
     }
 
-    /// The folder that is recorded.
+    /// The folder whose changes are recorded.
     pub(crate) fn root(&self) -> &Path {
         &self.root
     }
@@ -52,21 +52,21 @@ impl Place {
         self.root.join("dm")
     }
 
-    /// The file to which the child adds a mark for each step.
+    /// The file to which the child appends a mark for each step.
     pub(crate) fn marks(&self) -> PathBuf {
         self.root.join("marks")
     }
 }
 
-/// A step of a child, written among the changes of its files.
+/// A step of a child. Its mark is recorded in order with the changes to the store's files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Mark {
     Asked = b'a',
     Answered = b'k',
-    /// The outcome was unknown, and all of it is there after the store reopened itself.
+    /// The outcome was unknown, and the store has the whole batch after it reopened itself.
     Whole = b'w',
-    /// Likewise, and nothing of it is there.
+    /// The outcome was unknown, and the store has nothing of the batch after it reopened itself.
     Absent = b'n',
 }
 
@@ -79,14 +79,15 @@ impl Mark {
     }
 }
 
-/// Whether this process was started by a trial.
+/// Whether this process was started as the child of a trial.
 #[must_use]
 pub fn is_child() -> bool {
-    std::env::var_os(PLACE).is_some()
+    std::env::var_os(ROOT).is_some()
 }
 
-/// Runs a test of this program once more, with its changes of files written into a log.
-pub(crate) fn run(test: &str, place: &Place, log: &Path, fail: Option<Syncs>) {
+/// Runs a test of this program again in a child process, with its changes to files recorded in a
+/// log.
+pub(crate) fn run(test: &str, paths: &TrialPaths, log: &Path, fail: Option<Syncs>) {
     let beside = log.parent().unwrap();
     let library = beside.join("recorder.so");
     let source = beside.join("recorder.c");
@@ -95,7 +96,7 @@ pub(crate) fn run(test: &str, place: &Place, log: &Path, fail: Option<Syncs>) {
     compiler.args(["-O1", "-shared", "-fPIC", "-o"]).args([&library, &source]).arg("-ldl");
     assert!(compiler.status().expect("a C compiler").success());
     let mut child = command(test);
-    child.env(PLACE, place.root()).env("DM_DISK_LOG", log).env("LD_PRELOAD", library);
+    child.env(ROOT, paths.root()).env("DM_DISK_LOG", log).env("LD_PRELOAD", library);
     if let Some(Syncs { well, failing }) = fail {
         child.env(FAIL, beside.join("fail")).env(SYNCS, format!("{well}{failing}"));
     }
@@ -104,13 +105,13 @@ pub(crate) fn run(test: &str, place: &Place, log: &Path, fail: Option<Syncs>) {
     assert!(output.status.success(), "{}\n{}", said(&output.stdout), said(&output.stderr));
 }
 
-/// Commits batch after batch, marks each step, and judges what is there in the end.
+/// Commits the batches, marks each step, and checks the stored data at the end.
 pub(crate) async fn write<H: DiskHarness>() {
-    let place = Place::new(std::env::var_os(PLACE).unwrap().into());
+    let paths = TrialPaths::new(std::env::var_os(ROOT).unwrap().into());
     let fail = std::env::var_os(FAIL).map(PathBuf::from);
-    let mut marks = std::fs::File::options().append(true).open(place.marks()).unwrap();
+    let mut marks = std::fs::File::options().append(true).open(paths.marks()).unwrap();
     let mut mark = |mark: Mark| marks.write_all(&[mark as u8]).unwrap();
-    let store = open_here_and_leave::<H>(&place);
+    let store = open_here_and_leave::<H>(&paths);
     let mut oracle = Oracle::new(SEED);
     for n in 0..BATCHES {
         if let Some(fail) = fail.as_ref().filter(|_| n == FAILING) {
@@ -135,25 +136,25 @@ pub(crate) async fn write<H: DiskHarness>() {
     }
     assert!(fail.is_none_or(|fail| !fail.exists()), "no sync failed");
     drop(store);
-    oracle.judge(&H::open(&place.store(), 0).unwrap()).await.unwrap();
+    oracle.judge(&H::open(&paths.store(), 0).unwrap()).await.unwrap();
 }
 
-/// Opens the store by a relative path, and changes the working directory: a store that reopens
-/// itself must find its files.
-fn open_here_and_leave<H: DiskHarness>(place: &Place) -> H::Store {
-    let path = place.store();
+/// Opens the store by a relative path and changes the working directory: a store that reopens
+/// itself must still find its files.
+fn open_here_and_leave<H: DiskHarness>(paths: &TrialPaths) -> H::Store {
+    let path = paths.store();
     std::env::set_current_dir(path.parent().unwrap()).unwrap();
     let store = H::open(Path::new(path.file_name().unwrap()), 0).unwrap();
     std::env::set_current_dir("/").unwrap();
     store
 }
 
-/// Returns when a store that reopens itself answers again. Until then it says that it is
-/// unavailable, and nothing else.
+/// Waits until a store that reopens itself answers again. Until then it must refuse calls as
+/// unavailable.
 pub(crate) async fn until_open(store: &impl dm_core::store::Store) {
     while let Err(error) = store.key(user(1)).await {
         assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error:?}");
-        // As a client that asks again; nothing is concluded from how long it takes.
+        // The pause of a client between two retries. No assertion depends on its length.
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

@@ -1,4 +1,4 @@
-//! A disk whose power can be cut: what it may hold is made from what was written down.
+//! A disk whose power can be cut. Its possible contents are computed from the recorded changes.
 
 use std::collections::{BTreeMap, HashMap};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
@@ -9,22 +9,23 @@ use dm_conformance::crash::Image;
 
 use crate::event::Event;
 
-/// The bytes between which a file is looked at for holes.
+/// The size of the pieces that a file is checked in for zeros, in bytes.
 const PAGE: usize = 4096;
 
-/// Files as a program sees them, and what of them is on the disk.
+/// Files, with the content that a program sees and the contents that the disk may have.
 ///
-/// A cut keeps of each file what its [`Image`] does. Of the changes of names since their folder was
-/// synced it keeps a first part, as a file system with a journal does.
+/// A power cut keeps of each file a content of its [`Image`]. Of the changes of names since their
+/// folder was synced it keeps the first ones, up to a random one, as a journalling file system
+/// does.
 #[derive(Debug)]
 pub struct Disk {
     files: Vec<Image>,
-    /// Which file has an inode now.
+    /// The index in `files` of the file that has an inode now.
     inodes: HashMap<u64, usize>,
-    /// Names on the disk.
+    /// The names that are certainly on the disk.
     names: BTreeMap<PathBuf, Node>,
-    /// Changes of names that may be on the disk.
-    renames: Vec<Naming>,
+    /// The changes of names that may be on the disk, in order.
+    renames: Vec<NameChange>,
     chance: Chance,
 }
 
@@ -34,9 +35,9 @@ enum Node {
     File(usize),
 }
 
-/// A change of names.
+/// A change of a name.
 #[derive(Clone, Debug)]
-enum Naming {
+enum NameChange {
     Set(PathBuf, Node),
     Remove(PathBuf),
     Move(PathBuf, PathBuf),
@@ -84,33 +85,34 @@ impl Disk {
         &mut self.files[file]
     }
 
-    /// Goes on by what was written down next.
+    /// Applies the next recorded change.
     pub(crate) fn apply(&mut self, event: &Event) {
         match event {
             Event::Created(inode, path) => {
                 let file = self.file(*inode, Image::default());
-                self.renames.push(Naming::Set(path.clone(), Node::File(file)));
+                self.renames.push(NameChange::Set(path.clone(), Node::File(file)));
             }
-            Event::Folder(path) => self.renames.push(Naming::Set(path.clone(), Node::Folder)),
-            Event::Removed(path) => self.renames.push(Naming::Remove(path.clone())),
-            Event::Renamed(from, to) => self.renames.push(Naming::Move(from.clone(), to.clone())),
-            Event::Linked(from, to) => self.renames.push(Naming::Link(from.clone(), to.clone())),
+            Event::Folder(path) => self.renames.push(NameChange::Set(path.clone(), Node::Folder)),
+            Event::Removed(path) => self.renames.push(NameChange::Remove(path.clone())),
+            Event::Renamed(from, to) => self.renames.push(NameChange::Move(from.clone(), to.clone())),
+            Event::Linked(from, to) => self.renames.push(NameChange::Link(from.clone(), to.clone())),
             Event::Written { file, at, bytes } => self.of_inode(*file).write(*at, bytes),
             Event::Length(file, length) => self.of_inode(*file).set_len(*length),
             Event::Synced(file) => self.of_inode(*file).sync(),
             Event::SyncFailed(file) => self.of_inode(*file).sync_failed(),
             Event::FolderSynced(folder, listed) => {
-                let last = self.renames.iter().rposition(|naming| naming.is_in(folder));
-                for naming in self.renames.drain(..last.map_or(0, |last| last + 1)) {
-                    naming.apply(&mut self.names);
+                let last = self.renames.iter().rposition(|change| change.is_in(folder));
+                for change in self.renames.drain(..last.map_or(0, |last| last + 1)) {
+                    change.apply(&mut self.names);
                 }
-                self.settle(folder, listed);
+                self.set_names(folder, listed);
             }
         }
     }
 
-    /// Brings the names in a folder to what was found in it, for renames that nobody saw.
-    fn settle(&mut self, folder: &Path, listed: &[(u64, String)]) {
+    /// Sets the names in a folder to those that were listed when it was synced, because some
+    /// renames are not recorded.
+    fn set_names(&mut self, folder: &Path, listed: &[(u64, String)]) {
         let is_listed = |name: &Path| {
             name.file_name().is_some_and(|name| listed.iter().any(|(_, listed)| **listed == *name))
         };
@@ -122,13 +124,13 @@ impl Disk {
         }
     }
 
-    /// Writes into a new folder what the disk may hold if the power is cut now.
+    /// Writes a content that the disk may have if the power is cut now into a new folder.
     pub fn cut(&mut self, into: &Path) {
         let kept = self.chance.place(self.renames.len() + 1);
         let mut names = self.names.clone();
-        self.renames[..kept].iter().for_each(|naming| naming.apply(&mut names));
+        self.renames[..kept].iter().for_each(|change| change.apply(&mut names));
         std::fs::create_dir(into).unwrap();
-        // A folder comes before what is in it.
+        // The map is sorted, so a folder comes before the files in it.
         for (name, node) in names {
             let path = into.join(name);
             match node {
@@ -142,13 +144,13 @@ impl Disk {
         }
     }
 
-    /// Whether a moment by chance, one of so many, is now.
+    /// Returns `true` in one of so many calls, at random.
     pub(crate) fn one_of(&mut self, moments: usize) -> bool {
         self.chance.place(moments) == 0
     }
 }
 
-impl Naming {
+impl NameChange {
     fn is_in(&self, folder: &Path) -> bool {
         let is_in = |path: &Path| path.parent() == Some(folder);
         match self {
@@ -179,8 +181,8 @@ impl Naming {
     }
 }
 
-/// Writes a file, with holes where it holds zeros: some files are made long before they are
-/// written.
+/// Writes a file, leaving holes instead of pages of zeros: some files are preallocated long before
+/// they are written.
 fn write(path: &Path, bytes: &[u8]) {
     let file = std::fs::File::create(path).unwrap();
     file.set_len(bytes.len() as u64).unwrap();

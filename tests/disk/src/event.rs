@@ -1,34 +1,34 @@
-//! The records that the recorder wrote down.
+//! The events in the recorder's log.
 
 use std::path::{Path, PathBuf};
 
-/// A change of files, or a sync. Files are named by their inodes, paths are those below the root.
+/// A change to files, or a sync. Files are identified by inodes; paths are relative to the root.
 #[derive(Clone, Debug)]
 pub(crate) enum Event {
-    /// A file was made.
+    /// A file was created.
     Created(u64, PathBuf),
-    /// A folder was made.
+    /// A folder was created.
     Folder(PathBuf),
     /// Bytes were written.
     Written { file: u64, at: usize, bytes: Vec<u8> },
-    /// The length was set.
+    /// The length of a file was set.
     Length(u64, usize),
-    /// All of a file is on the disk now.
+    /// A file was synced as a whole.
     Synced(u64),
-    /// A sync failed: what was not on the disk is in memory only, and never written by itself.
+    /// A sync failed. Unsynced pages stay in memory and are no longer written by the operating
+    /// system.
     SyncFailed(u64),
-    /// The names in a folder, with their inodes, are on the disk now.
+    /// A folder was synced, with these names and inodes.
     FolderSynced(PathBuf, Vec<(u64, String)>),
-    /// A name is gone.
+    /// A name was removed.
     Removed(PathBuf),
-    /// A file or folder has another name.
+    /// A file or folder was renamed.
     Renamed(PathBuf, PathBuf),
-    /// A file has a second name.
+    /// A file got a second name.
     Linked(PathBuf, PathBuf),
 }
 
-/// Reads the recorder's log, to where it ends; a process that was killed may have left a part of a
-/// record.
+/// Reads the recorder's log up to its end. A killed process may have left an incomplete record.
 pub(crate) fn read(log: &Path) -> Vec<Event> {
     let bytes = std::fs::read(log).unwrap();
     let mut rest = bytes.as_slice();
@@ -63,7 +63,7 @@ fn next(record: &[u8]) -> Option<(Event, &[u8])> {
         b'U' => Event::Removed(path(one)),
         b'R' => Event::Renamed(path(one), path(two)),
         b'L' => Event::Linked(path(one), path(two)),
-        other => panic!("no kind of record: {other}"),
+        other => panic!("unknown kind of record: {other}"),
     };
     Some((event, rest))
 }

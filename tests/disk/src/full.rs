@@ -1,4 +1,4 @@
-//! Disks without room.
+//! Disks without free space.
 
 use dm_conformance::build::{append, at, conversation, open, register, user, who};
 use dm_conformance::crash::{Fate, Oracle};
@@ -12,20 +12,20 @@ use crate::harness::DiskHarness;
 use crate::small::SmallDisk;
 
 const MIB: u64 = 1024 * 1024;
-/// The reserve of the store, and a disk that has room for it and some.
+/// The reserve of the store, in bytes, and the size of the disk.
 const RESERVE: u64 = 8 * MIB;
 const DISK: u64 = 64 * MIB;
-/// The batches within which a store must notice that free space changed: half of those of which it
-/// counts each as 64 KiB and measures at a sixteenth of the reserve would do.
+/// The number of batches within which a store must notice that free space changed. Half of it would
+/// do: a store counts each batch as 64 KiB and measures after a sixteenth of the reserve.
 const NOTICED_WITHIN: u64 = 16;
-/// More batches than fit into what is left on a full disk.
+/// More batches than fit into the space that is left on a full disk.
 const MANY: u64 = 20_000;
 
-/// With less than its reserve free, a store refuses what takes room, by a typed refusal, and goes
-/// on with the rest of the same batch; with room again, it stores again.
+/// If less than its reserve is free, a store refuses writes that take space, with a typed refusal,
+/// and commits the other writes of the batch. Once there is space again, it stores again.
 ///
 /// # Panics
-/// When it is not so.
+/// Panics if the store does otherwise.
 pub async fn nearly_full<H: DiskHarness>(test: &str) {
     let Some(disk) = SmallDisk::mount(test, DISK) else { return };
     let path = disk.path().join("dm");
@@ -49,15 +49,15 @@ pub async fn nearly_full<H: DiskHarness>(test: &str) {
             break outcomes;
         }
         sent += 1;
-        assert!(sent < NOTICED_WITHIN, "the reserve is used up");
+        assert!(sent < NOTICED_WITHIN, "the store wrote into its reserve");
     };
     assert!(matches!(outcomes[0], Outcome::Acknowledged(_)), "{outcomes:?}");
     assert!(matches!(outcomes[1], Outcome::Refused(Refusal::NoRoom)), "{outcomes:?}");
     assert!(matches!(outcomes[2], Outcome::DeviceRegistered { .. }), "{outcomes:?}");
     assert!(matches!(outcomes[3], Outcome::Expired { .. }), "{outcomes:?}");
     assert_eq!(store.status().room, Room::Low);
-    assert_eq!(store.status().availability, Availability::Open, "the engine was not touched");
-    assert_eq!(messages(&store).await, sent, "reads go on");
+    assert_eq!(store.status().availability, Availability::Open, "the engine was not called");
+    assert_eq!(messages(&store).await, sent, "reads are served");
 
     disk.make_room();
     for attempt in 1.. {
@@ -65,7 +65,7 @@ pub async fn nearly_full<H: DiskHarness>(test: &str) {
         if matches!(outcomes[0], Outcome::MessageAppended(_)) {
             break;
         }
-        assert!(attempt < NOTICED_WITHIN, "room is not noticed");
+        assert!(attempt < NOTICED_WITHIN, "the store does not notice the free space");
     }
     assert_eq!(store.status().room, Room::Enough);
     drop(store);
@@ -83,11 +83,11 @@ async fn messages(store: &impl Store) -> u64 {
     store.history(query).await.unwrap().unwrap().messages.len() as u64
 }
 
-/// A disk without a reserve fills up in the middle of commits. The error is typed; when there is
-/// room again the same store goes on, in the same process, and nothing that was answered is lost.
+/// A disk without a reserve fills up in the middle of commits. The error is typed. Once there is
+/// space again, the same store continues in the same process, and no answered batch is lost.
 ///
 /// # Panics
-/// When it is not so.
+/// Panics if the store does otherwise.
 pub async fn full<H: DiskHarness>(test: &str) {
     let Some(disk) = SmallDisk::mount(test, DISK) else { return };
     let path = disk.path().join("dm");
@@ -117,7 +117,7 @@ pub async fn full<H: DiskHarness>(test: &str) {
     let fate = oracle.judge(&store).await.unwrap();
     assert!(
         fate == Fate::Absent || refused == StoreErrorKind::OutcomeUnknown,
-        "{refused:?}, and it is there"
+        "{refused:?}, although the batch is stored"
     );
     for _ in 0..20 {
         let outcomes = store.commit(oracle.ask()).await.unwrap();
@@ -126,5 +126,5 @@ pub async fn full<H: DiskHarness>(test: &str) {
     assert_eq!(store.status().availability, Availability::Open);
     drop(store);
     oracle.judge(&H::open(&path, 0).unwrap()).await.unwrap();
-    println!("{before} batches, then {refused:?}; the batch is {fate:?}; 20 more after room was made");
+    println!("{before} batches, then {refused:?}; the batch is {fate:?}; 20 more once there was space");
 }

@@ -1,28 +1,28 @@
-//! How a store is opened by these tests.
+//! The harness of these tests.
 
 use std::future::Future;
 use std::path::Path;
 
 use dm_core::store::{Store, StoreError, Timestamp};
 
-/// A time at which nothing that a trial commits has expired yet.
+/// A time at which no entry of a trial has expired.
 pub const LATER: Timestamp = Timestamp::from_millis(1 << 50);
 
-/// A store whose files these tests damage.
+/// A store that keeps files, which these tests damage.
 pub trait DiskHarness: 'static {
     /// The store.
     type Store: Store + Clone;
 
-    /// Opens the store at a path that may be missing, in a folder that is there, with so many bytes
-    /// of the disk reserved.
+    /// Opens the store at a path that may not exist, in an existing folder, with so many bytes of
+    /// the disk as its reserve.
     ///
     /// # Errors
-    /// What opening fails with.
+    /// Fails as opening the store does.
     fn open(path: &Path, reserve_bytes: u64) -> Result<Self::Store, StoreError>;
 
-    /// Called by the child process of a trial after its *n*-th batch: brings the engine to do now
-    /// what it does now and then. Whatever it commits must be of users and conversations from 1,000
-    /// on, and at [`LATER`].
+    /// The child process of a trial calls this after its *n*-th batch. It makes the engine do its
+    /// occasional work now, such as a checkpoint. If it commits, then only writes of users and
+    /// conversations from 1,000 on, at the time [`LATER`].
     fn between(_store: &Self::Store, _n: u64) -> impl Future<Output = ()> {
         async {}
     }

@@ -1,17 +1,15 @@
-//! Disks that are full, that fail and that lose power, for the tests of stores that keep files.
+//! Tests of stores that keep files: disks that are full, that fail and that lose power.
 //!
-//! A store's tests say how it is opened ([`DiskHarness`]) and call what they want proven. Each
-//! function here is the body of one test, and is given the test's path
-//! ([`test_path!`](dm_conformance::test_path)):
+//! A store's tests implement [`DiskHarness`] and call the functions here. Each is the body of one
+//! test and gets the path of that test ([`test_path!`](dm_conformance::test_path)):
 //!
-//! - [`full`]: a disk that is nearly full, and one that is full, on a small file system of its own
-//!   ([`SmallDisk`]);
-//! - [`trial`]: a child process writes while its changes of files are written down (`recorder.c`),
-//!   with an `fsync` that fails, or without; then the power is cut at many moments of what was
-//!   written down ([`Disk`]);
-//! - [`second`]: a second process on a store that is open.
+//! - [`full`]: a nearly full and a full disk, on a small file system of its own ([`SmallDisk`]);
+//! - [`trial`]: a child process writes while its changes to files are recorded (`recorder.c`), with
+//!   or without an `fsync` that fails; then the power is cut at many moments of the recording
+//!   ([`Disk`]);
+//! - [`second`]: a second process opens a store that is open.
 //!
-//! A test that cannot run here, without root or outside Linux, says so by name, and fails with
+//! A test that cannot run here, without root or outside Linux, prints its name, and fails with
 //! `CI=true`.
 
 #![allow(

@@ -1,6 +1,6 @@
-// Loaded into a test's child process by LD_PRELOAD. It writes down, in their order, all changes that the process makes to
-// files below $DM_DISK_ROOT and all syncs of them, into the file $DM_DISK_LOG. While the file $DM_DISK_FAIL exists, some
-// syncs fail with EIO, without having synced anything; the last of them removes it.
+// A library for LD_PRELOAD in the child process of a test. It records all changes that the process makes to files below
+// $DM_DISK_ROOT, and all syncs of them, in order, in the file $DM_DISK_LOG. While the file $DM_DISK_FAIL exists, some syncs
+// fail with EIO and sync nothing; the last of them removes the file.
 //
 // A record: kind (1 byte), inode (8), offset or length (8), lengths of two texts (4 each), the texts. `event.rs` reads it.
 
@@ -35,10 +35,10 @@ __attribute__((constructor)) static void start(void) {
     log_fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 }
 
-// The real function of a name.
+// The real function with this name.
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
-// The part of a path below the root, or null.
+// The part of a path below the root; null if the path is not below the root.
 static const char *below(const char *path) {
     if (log_fd < 0 || strncmp(path, root, root_length) != 0 || path[root_length] != '/') return NULL;
     return path + root_length + 1;
@@ -90,7 +90,7 @@ static uint64_t inode_of(int fd) {
     return fstat(fd, &found) == 0 ? (uint64_t)found.st_ino : 0;
 }
 
-// Everything below holds the lock from before the real call until it is written down.
+// All functions below hold the lock from before the real call until the record is written.
 #define LOCK() pthread_mutex_lock(&order)
 #define UNLOCK() do { int kept = errno; pthread_mutex_unlock(&order); errno = kept; } while (0)
 
@@ -141,7 +141,7 @@ ssize_t write(int fd, const void *bytes, size_t length) {
     return done;
 }
 
-// A part of it, as the kernel may do as well.
+// Only the first part that is not empty is written, as the kernel may do as well.
 ssize_t writev(int fd, const struct iovec *parts, int count) {
     char path[PATH_MAX];
     if (log_fd < 0 || !path_of(fd, path)) return syscall(SYS_writev, fd, parts, count);
@@ -163,8 +163,8 @@ static int truncated(int fd, off_t length) {
 int ftruncate(int fd, off_t length) { return truncated(fd, length); }
 int ftruncate64(int fd, off_t length) { return truncated(fd, length); }
 
-// The names in a folder with their inodes, a line each. Some libraries rename files by system calls of their own, which
-// nothing here sees; they sync the folder afterwards.
+// The names in a folder with their inodes, one per line. Some libraries rename files by direct system calls, which this
+// library does not see; they sync the folder afterwards.
 static const char *listed(const char *path) {
     static char list[1 << 20];
     size_t length = 0;
@@ -180,7 +180,8 @@ static const char *listed(const char *path) {
     return list;
 }
 
-// Whether this sync is to fail: the file $DM_DISK_FAIL holds two digits, how many go well before and how many fail then.
+// Whether this sync fails. The file $DM_DISK_FAIL holds two digits: the number of syncs that succeed first, and of those that
+// fail then.
 static int fails_now(void) {
     char left[2];
     if (!fail) return 0;
@@ -200,7 +201,7 @@ static int synced(int fd, long call) {
     const char *what = path_of(fd, path);
     struct stat found;
     if (!what) {
-        // The root itself, whose path below is empty.
+        // The root itself: its path below the root is empty.
         what = log_fd >= 0 && strcmp(path, root) == 0 ? "" : NULL;
         if (!what) return (int)syscall(call, fd);
     }

@@ -1,4 +1,4 @@
-//! A second process on a store that is open.
+//! A second process opens a store that is open.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -10,18 +10,18 @@ use dm_core::store::{InboxQuery, InboxSeq, Outcome, OwnEntries, Store as _, Stor
 
 use crate::harness::DiskHarness;
 
-/// The messages that each of two processes sends.
+/// The number of messages that each of the two processes sends.
 const EACH: u64 = 100;
 
 const STORE: &str = "DM_DISK_SECOND";
 
-/// Two processes write to one store at once: they wait for each other, and every number is there
-/// once.
+/// Two processes write to one store at the same time. They wait for each other, and every number is
+/// given once.
 ///
-/// The test of a path calls this, and is run once more as the second process.
+/// The test with this path calls the function. It runs again as the second process.
 ///
 /// # Panics
-/// When it is not so.
+/// Panics if the store does otherwise.
 pub async fn shares<H: DiskHarness>(test: &str) {
     if let Some(path) = std::env::var_os(STORE) {
         println!("\nopen");
@@ -35,7 +35,7 @@ pub async fn shares<H: DiskHarness>(test: &str) {
     let mut said = BufReader::new(second.stdout.take().unwrap()).lines();
     assert!(said.any(|line| line.unwrap() == "open"), "the second process did not begin");
     send::<H>(&store, 2_000).await;
-    // The rest that it says is passed over, so that the pipe is empty.
+    // The rest of its output is read, so that the pipe does not fill up.
     said.for_each(|_| ());
     assert!(second.wait().unwrap().success());
     let query = InboxQuery {
@@ -50,7 +50,7 @@ pub async fn shares<H: DiskHarness>(test: &str) {
     assert_eq!(numbers, (1..=1 + 2 * EACH).collect::<Vec<_>>());
 }
 
-/// Sends one message after another, from a first id on.
+/// Sends messages one after another, with ids from `first` on.
 async fn send<H: DiskHarness>(store: &H::Store, first: u64) {
     for id in first..first + EACH {
         let outcomes = store.commit(vec![append(1, 1, id).into()]).await.unwrap();
@@ -64,13 +64,13 @@ fn second_process(test: &str, store: &Path) -> Command {
     second
 }
 
-/// A second process is refused as locked, changes nothing, and gets the store once the first one
-/// closed it.
+/// A second process is refused as locked and changes nothing. It can open the store after the first
+/// process closed it.
 ///
-/// The test of a path calls this, and is run once more as the second process.
+/// The test with this path calls the function. It runs again as the second process.
 ///
 /// # Panics
-/// When it is not so.
+/// Panics if the store does otherwise.
 pub async fn is_refused<H: DiskHarness>(test: &str) {
     if let Some(path) = std::env::var_os(STORE) {
         let opened = H::open(&PathBuf::from(path), 0);
@@ -88,7 +88,7 @@ pub async fn is_refused<H: DiskHarness>(test: &str) {
     let store = H::open(&path, 0).unwrap();
     store.commit(vec![open(1, 1, 2)]).await.unwrap();
     assert_eq!(second(), format!("{:?}", Err::<(), _>(StoreErrorKind::Locked)));
-    // The first one does not notice.
+    // The first process is not affected.
     store.commit(vec![open(2, 1, 3)]).await.unwrap();
     assert_eq!(store.devices(user(1)).await.unwrap().len(), 0);
     drop(store);

@@ -7,27 +7,27 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-/// A file system in memory, of its own size, that goes away when this is dropped.
+/// A file system in memory with its own size. It is unmounted on drop.
 #[derive(Debug)]
 pub struct SmallDisk {
     folder: TempDir,
 }
 
 impl SmallDisk {
-    /// Mounts one of so many bytes for the test of a name. `None` when that is not allowed, which
-    /// is said then.
+    /// Mounts one with so many bytes for a test. Returns `None`, and prints the name of the test,
+    /// if mounting is not allowed.
     ///
     /// # Panics
-    /// With `CI=true`, where it must be allowed.
+    /// Panics with `CI=true` if mounting is not allowed.
     #[must_use]
     pub fn mount(test: &str, bytes: u64) -> Option<Self> {
         Self::try_mount(bytes).map_err(|why| cannot_run(test, &why)).ok()
     }
 
-    /// Mounts one of so many bytes.
+    /// Mounts one with so many bytes.
     ///
     /// # Errors
-    /// Why that is not allowed: it takes root.
+    /// Fails with the reason if mounting is not allowed: it takes root.
     pub fn try_mount(bytes: u64) -> Result<Self, String> {
         let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
         let size = format!("size={bytes},mode=700");
@@ -41,13 +41,13 @@ impl SmallDisk {
         Err(format!("no file system can be mounted: {why}"))
     }
 
-    /// Where it is mounted.
+    /// The folder that it is mounted on.
     #[must_use]
     pub fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Fills it with a file until no more than so many bytes are free.
+    /// Fills it with a file until at most so many bytes are free.
     pub fn fill(&self, leave: u64) {
         let mut file = File::options().create(true).append(true).open(self.filler()).unwrap();
         for _ in 0..self.free().saturating_sub(leave) / 4096 {
@@ -66,7 +66,7 @@ impl SmallDisk {
         self.path().join("filler")
     }
 
-    /// Bytes that are free.
+    /// The free bytes.
     fn free(&self) -> u64 {
         let stat = Command::new("stat").args(["-f", "-c", "%a %S"]).arg(self.path()).output().unwrap();
         let said = String::from_utf8(stat.stdout).unwrap();
@@ -76,18 +76,18 @@ impl SmallDisk {
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        // Lazily, because a store that is being dropped may hold a file for a moment.
+        // Lazily, because a store that is being dropped may still have a file open.
         let _ = Command::new("umount").arg("--lazy").arg(self.folder.path()).status();
     }
 }
 
-/// Says that a test did not run.
+/// Prints that a test did not run.
 ///
 /// # Panics
-/// With `CI=true`.
+/// Panics with `CI=true`.
 pub(crate) fn cannot_run(test: &str, why: &str) {
-    // Past what catches the output of tests that pass.
+    // The test runner hides captured output of passed tests, so this writes past the capture.
     let mut stderr = std::io::stderr();
     writeln!(stderr, "not run: {test}: {why}").unwrap();
-    assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "with CI=true every test must run");
+    assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "with CI=true all tests must run");
 }

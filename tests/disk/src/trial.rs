@@ -1,37 +1,37 @@
-//! Trials: a child writes, and the power is cut at many moments of what it wrote.
+//! Trials: a child process writes, and the power is cut at many moments of the recording.
 
 use std::os::unix::fs::MetadataExt as _;
 
 use dm_conformance::crash::{Fate, Oracle};
 use dm_core::store::{MemoryStore, Store as _};
 
-use crate::child::{self, Mark, Place, SEED, Syncs};
+use crate::child::{self, Mark, SEED, Syncs, TrialPaths};
 use crate::disk::Disk;
 use crate::event::{self, Event};
 use crate::harness::DiskHarness;
 
-/// About how many cuts a trial makes.
+/// The approximate number of power cuts of a trial.
 const CUTS: usize = 40;
 
-/// Syncs of a commit, and perhaps of what follows it, fail. The batch is unknown, the store reopens
-/// itself in the same process, and all that was answered is there after a power cut at any later
-/// moment: also what depends on pages that the operating system gave up when the sync failed. The
-/// store is opened by a relative path, and the working directory is another one when it reopens
+/// Syncs of a commit fail, and perhaps some after it. The outcome of the batch is unknown, and the
+/// store reopens itself in the same process. After a power cut at any later moment all answered
+/// batches are stored, also those in pages that the operating system dropped when the sync failed.
+/// The store is opened by a relative path, and the working directory has changed when it reopens
 /// itself.
 ///
-/// The test of a path calls this, and is run once more as the child.
+/// The test with this path calls the function. It runs again as the child.
 ///
 /// # Panics
-/// When it is not so.
+/// Panics if the store does otherwise.
 pub async fn syncs_fail<H: DiskHarness>(test: &str, syncs: Syncs) {
     run::<H>(test, Some(syncs)).await;
 }
 
-/// The power is cut at moments by chance: what was answered is there, and the rest as a whole or
-/// not at all.
+/// The power is cut at random moments: every answered batch is stored, and each other one as a
+/// whole or not at all.
 ///
 /// # Panics
-/// When it is not so.
+/// Panics if the store does otherwise.
 pub async fn power_is_cut<H: DiskHarness>(test: &str) {
     run::<H>(test, None).await;
 }
@@ -43,17 +43,17 @@ async fn run<H: DiskHarness>(test: &str, fail: Option<Syncs>) {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().canonicalize().unwrap().join("root");
     std::fs::create_dir(&root).unwrap();
-    let place = Place::new(root);
-    // Before the first commit was answered nothing is promised: the trial begins with an empty
+    let paths = TrialPaths::new(root);
+    // Nothing is promised before the first answered commit, so the trial begins with an empty
     // store.
-    drop(H::open(&place.store(), 0).unwrap());
-    std::fs::write(place.marks(), []).unwrap();
-    let mut disk = Disk::of(place.root(), SEED);
+    drop(H::open(&paths.store(), 0).unwrap());
+    std::fs::write(paths.marks(), []).unwrap();
+    let mut disk = Disk::of(paths.root(), SEED);
     let log = folder.path().join("log");
-    child::run(test, &place, &log, fail);
+    child::run(test, &paths, &log, fail);
 
     let events = event::read(&log);
-    let marks = place.marks().metadata().unwrap().ino();
+    let marks = paths.marks().metadata().unwrap().ino();
     let mut judge =
         Judge { oracle: Oracle::new(SEED), store: MemoryStore::new(), writes: Vec::new(), unknown: 0 };
     let moments = (events.len() / CUTS).max(1);
@@ -87,10 +87,10 @@ async fn run<H: DiskHarness>(test: &str, fail: Option<Syncs>) {
         judge.oracle.done()
     );
     assert!(cuts > CUTS / 2 && judge.oracle.done() > 40, "the trial was too short");
-    assert_eq!(unknown > 0, fail.is_some(), "a sync that fails, and only that, makes a batch unknown");
+    assert_eq!(unknown > 0, fail.is_some(), "only a failed sync makes an outcome unknown");
 }
 
-/// Follows a child by its marks, on a store in memory.
+/// Follows a child by its marks, with an in-memory store of the same batches.
 struct Judge {
     oracle: Oracle,
     store: MemoryStore,
@@ -111,7 +111,7 @@ impl Judge {
                 if mark == Mark::Whole {
                     self.store.commit(std::mem::take(&mut self.writes)).await.unwrap();
                 }
-                // From here on it stays what the child found it to be.
+                // The batch must stay as the child found it.
                 self.oracle.judge(&self.store).await.unwrap();
             }
         }

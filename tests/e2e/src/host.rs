@@ -1,4 +1,4 @@
-//! The reference host, built and run as anybody would run it.
+//! The reference host as a process, built with cargo.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -10,7 +10,7 @@ use tokio::process::{Child, Command};
 
 use crate::build;
 
-/// How long a host may take to listen before it counts as broken.
+/// The time limit for a host to start listening.
 const START: Duration = Duration::from_secs(30);
 
 /// A running host and its data folder. Dropping it kills the process and removes the folder.
@@ -20,15 +20,17 @@ pub struct Host {
     data: tempfile::TempDir,
     args: Vec<String>,
     child: Child,
-    /// Such as `127.0.0.1:40123`. A restarted host listens there again, so that clients find it.
+    /// Such as `127.0.0.1:40123`. A restarted host listens at the same address, so that clients
+    /// find it.
     address: String,
 }
 
 impl Host {
-    /// Builds the host if it is not current, and starts it on a free port with an empty data folder.
+    /// Builds the host if it is out of date, and starts it on a free port with an empty data
+    /// folder.
     ///
     /// # Errors
-    /// When it does not build or does not come up.
+    /// Fails if the host does not build or does not start.
     pub async fn start(args: &[&str]) -> Result<Self> {
         let program = build("chat-host").await?;
         let data = tempfile::tempdir()?;
@@ -37,36 +39,36 @@ impl Host {
         Ok(Self { program, data, args, child, address })
     }
 
-    /// The address it serves at, such as `http://127.0.0.1:40123`.
+    /// The URL of the host, such as `http://127.0.0.1:40123`.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// The address it serves at, such as `127.0.0.1:40123`.
+    /// The address of the host, such as `127.0.0.1:40123`.
     #[must_use]
     pub fn address(&self) -> &str {
         &self.address
     }
 
-    /// Its data folder.
+    /// The data folder of the host.
     #[must_use]
     pub fn data(&self) -> &Path {
         self.data.path()
     }
 
-    /// Stops the process at once, with SIGKILL: nothing in it gets to run any more.
+    /// Kills the process with SIGKILL. It runs no more code.
     ///
     /// # Errors
-    /// When the process cannot be killed.
+    /// Fails if the process cannot be killed.
     pub async fn kill(&mut self) -> Result<()> {
         self.child.kill().await.context("the host could not be killed")
     }
 
-    /// Starts it again over the same data, on the same port.
+    /// Starts it again with the same data and on the same port.
     ///
     /// # Errors
-    /// When it does not come up.
+    /// Fails if it does not start.
     pub async fn restart(&mut self) -> Result<()> {
         let (child, address) = spawn(&self.program, self.data.path(), &self.address, &self.args).await?;
         ensure!(address == self.address, "the host listens at {address} instead of {}", self.address);
@@ -74,10 +76,10 @@ impl Host {
         Ok(())
     }
 
-    /// Asks it to stop, with SIGTERM, and waits until it has.
+    /// Asks it to stop, with SIGTERM, and waits for its end.
     ///
     /// # Errors
-    /// When it does not stop by itself, or not as a success.
+    /// Fails if it does not stop, or does not exit with success.
     pub async fn terminate(&mut self) -> Result<()> {
         let id = self.child.id().context("the host has ended before")?;
         let asked = Command::new("kill").args(["-TERM", &id.to_string()]).status().await?;
@@ -108,8 +110,9 @@ async fn spawn(program: &Path, data: &Path, listen: &str, args: &[String]) -> Re
         }
         anyhow::bail!("the host ended before it listened")
     };
-    let address = tokio::time::timeout(START, listening).await.context("the host does not come up")??;
-    // The rest that it prints is read, so that it never waits for a reader.
+    let address =
+        tokio::time::timeout(START, listening).await.context("the host does not start to listen")??;
+    // The rest of its output is read, so that the pipe does not fill up.
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
     Ok((child, address))
 }

@@ -1,4 +1,4 @@
-//! Shared by the end-to-end tests: the reference host as a process, and people who use it.
+//! Helpers of the end-to-end tests: the reference host as a process, and its users.
 
 mod host;
 mod people;

@@ -1,4 +1,4 @@
-//! People with devices.
+//! Users with devices.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,10 +13,10 @@ use dm_client::{
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// How long messages may take to a device.
+/// The time limit for messages to reach a device.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Somebody with an account at a host.
+/// A user with an account at a host.
 #[derive(Debug)]
 pub struct Person {
     identity: Arc<Identity>,
@@ -24,21 +24,22 @@ pub struct Person {
     url: String,
 }
 
-/// One of a person's devices: it is connected, and keeps what it is given.
+/// One of a user's devices. It is connected and keeps the messages that it receives.
 #[derive(Debug)]
 pub struct Device {
     identity: Arc<Identity>,
     client: Client,
     inbox: Arc<Mutex<Inbox>>,
-    /// How many messages are in the inbox.
+    /// The number of messages in `inbox`.
     count: watch::Receiver<usize>,
     task: JoinHandle<()>,
 }
 
-/// The messages that a device was given.
+/// The messages that a device received.
 #[derive(Debug, Default)]
 struct Inbox {
-    /// Texts by conversation number, as they came: twice is wrong.
+    /// The number of each message in its conversation, and its text, in the order of arrival. No
+    /// message may arrive twice.
     messages: Vec<(u64, String)>,
     positions: Vec<InboxSeq>,
 }
@@ -47,7 +48,7 @@ impl Person {
     /// Makes an identity, signs in with it and publishes its key.
     ///
     /// # Errors
-    /// When the host refuses.
+    /// Fails if the host refuses.
     pub async fn sign_in(url: &str, name: &str) -> Result<Self> {
         let identity = Arc::new(Identity::generate(&mut OsEntropy)?);
         let session = sign_in::sign_in(url, &identity, Some(name), None, Timeouts::default()).await?;
@@ -56,34 +57,34 @@ impl Person {
         Ok(person)
     }
 
-    /// The same person at another host that knows their token.
+    /// The same user at another host that accepts their token.
     #[must_use]
     pub fn at(&self, url: &str) -> Self {
         Self { identity: Arc::clone(&self.identity), token: self.token.clone(), url: url.to_owned() }
     }
 
-    /// Its public key.
+    /// The user's public key.
     #[must_use]
     pub fn key(&self) -> UserId {
         self.identity.user_id()
     }
 
-    /// The secret half.
+    /// The user's identity, with the secret key.
     #[must_use]
     pub fn identity(&self) -> &Identity {
         &self.identity
     }
 
-    /// The token of the session at the host.
+    /// The token of the user's session at the host.
     #[must_use]
     pub fn token(&self) -> &str {
         &self.token
     }
 
-    /// A client that bears with a host that is away for a while.
+    /// A client that retries while the host is down.
     ///
     /// # Errors
-    /// When the name is no device.
+    /// Fails if the name is not valid for a device.
     pub fn client(&self, device: &str) -> Result<Client> {
         let retry = RetryPolicy {
             attempts: 200,
@@ -93,18 +94,18 @@ impl Person {
         Ok(Client::builder(&self.url).token(&self.token).device(device.parse()?).retry(retry).build()?)
     }
 
-    /// Opens the conversation with somebody.
+    /// Opens the conversation with another user.
     ///
     /// # Errors
-    /// When the host refuses.
+    /// Fails if the host refuses.
     pub async fn open(&self, peer: &UserId) -> Result<ConversationId> {
         Ok(self.client("default")?.open_conversation(peer).await?.id)
     }
 
-    /// Connects a device that reads what comes from a peer and acknowledges it.
+    /// Connects a device that reads the messages of a peer and acknowledges them.
     ///
     /// # Errors
-    /// When the name is no device.
+    /// Fails if the name is not valid for a device.
     pub fn connect(&self, device: &str, peer: UserId) -> Result<Device> {
         let client = self.client(device)?;
         let connection = client.connect(ConnectionConfig::default());
@@ -118,11 +119,11 @@ impl Person {
 }
 
 impl Device {
-    /// Sends a text and returns what the host answered. Only an answer counts as sent; until there is one it tries
-    /// again under the same id.
+    /// Sends a text and returns the answer of the host. Retries with the same id until there is an
+    /// answer.
     ///
     /// # Errors
-    /// When the host refuses, or is away for too long.
+    /// Fails if the host refuses, or is down for too long.
     pub async fn send(&self, conversation: ConversationId, to: UserId, text: &str) -> Result<Stored> {
         let id = ClientMessageId::generate(&mut OsEntropy)?;
         let message = NewMessage::new(conversation, PeerKey::derived(to), text.as_bytes());
@@ -131,10 +132,10 @@ impl Device {
         Ok(self.client.deliver(&sealed).await?)
     }
 
-    /// Waits until the device was given so many messages.
+    /// Waits until the device has received so many messages.
     ///
     /// # Errors
-    /// When it is not within a minute.
+    /// Fails if that takes longer than a minute.
     pub async fn given(&self, count: usize) -> Result<()> {
         let mut given = self.count.clone();
         let enough = given.wait_for(|given| *given >= count);
@@ -142,10 +143,10 @@ impl Device {
         Ok(())
     }
 
-    /// Waits until the device was given the messages of these numbers, whatever else it was given.
+    /// Waits until the device has received the messages with these numbers, among any others.
     ///
     /// # Errors
-    /// When it is not within a minute.
+    /// Fails if that takes longer than a minute.
     pub async fn given_all(&self, wanted: &BTreeSet<u64>) -> Result<()> {
         let mut given = self.count.clone();
         let all = given.wait_for(|_| {
@@ -157,29 +158,29 @@ impl Device {
         Ok(())
     }
 
-    /// Ends the connection. Whatever the device acknowledged is in its texts afterwards, and
-    /// nothing comes any more.
+    /// Ends the connection. Afterwards the device has all messages that it acknowledged, and
+    /// receives no more.
     pub async fn leave(&mut self) {
         self.task.abort();
         let _ended = (&mut self.task).await;
     }
 
-    /// The texts the device was given, by number in the conversation, and whether positions only ever rose.
+    /// The received texts, by number in the conversation.
     ///
     /// # Errors
-    /// When a message came twice.
+    /// Fails if a message arrived twice, or if the positions are not in order.
     pub fn texts(&self) -> Result<BTreeMap<u64, String>> {
         let inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
         anyhow::ensure!(inbox.positions.is_sorted(), "positions went back: {:?}", inbox.positions);
         let texts: BTreeMap<_, _> = inbox.messages.iter().cloned().collect();
-        anyhow::ensure!(texts.len() == inbox.messages.len(), "a message came twice");
+        anyhow::ensure!(texts.len() == inbox.messages.len(), "a message arrived twice");
         Ok(texts)
     }
 
     /// The whole history of a conversation, oldest first.
     ///
     /// # Errors
-    /// When the host refuses.
+    /// Fails if the host refuses.
     pub async fn history(&self, conversation: ConversationId) -> Result<Vec<Message>> {
         let mut messages: Vec<Message> = Vec::new();
         loop {
@@ -193,10 +194,10 @@ impl Device {
         }
     }
 
-    /// The text of a message, whoever of the two sent it.
+    /// The text of a message from either of the two users.
     ///
     /// # Errors
-    /// When it does not open.
+    /// Fails if the message cannot be decrypted.
     pub fn read(&self, message: &Message, peer: UserId) -> Result<String> {
         let reader = Reader::new(Arc::clone(&self.identity));
         Ok(String::from_utf8(reader.open(message, &PeerKey::derived(peer))?.plaintext)?)
@@ -219,7 +220,7 @@ async fn listen(
     while let Some(event) = connection.next().await {
         let Event::Delivery(delivery) = event else { continue };
         if let Content::Message(message) = &delivery.content {
-            // A message that does not open is kept as such, for the test to find.
+            // A message that cannot be decrypted is kept as this text, so that the test finds it.
             let text = match reader.open(message, &peer) {
                 Ok(opened) => String::from_utf8_lossy(&opened.plaintext).into_owned(),
                 Err(error) => format!("not opened: {error}"),

@@ -1,4 +1,4 @@
-//! Programs of this workspace, built as anybody would build them.
+//! Programs of this workspace, built with cargo.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -6,15 +6,15 @@ use std::process::Stdio;
 use anyhow::{Context as _, Result, ensure};
 use tokio::process::Command;
 
-/// Builds a package if it is not current, for release if this program was, and returns the path of its program of the
-/// same name.
+/// Builds a package if it is out of date, in the profile of this program. Returns the path of its
+/// program of the same name.
 ///
-/// `DM_PROGRAMS` names a folder in which all of them are current, as in `cargo xtask test`: a build
-/// of one package alone would choose other features for its dependencies than the build of the
-/// workspace, and compile a hundred of them again.
+/// `DM_PROGRAMS` names a folder that contains all programs, up to date, as in `cargo xtask test`. A
+/// build of one package alone would choose other features for its dependencies than the build of
+/// the workspace, and compile a hundred of them again.
 ///
 /// # Errors
-/// When it does not build, or is not in the folder.
+/// Fails if the package does not build, or if the folder does not contain the program.
 pub async fn build(package: &str) -> Result<PathBuf> {
     if let Some(folder) = std::env::var_os("DM_PROGRAMS") {
         let program = Path::new(&folder).join(package).with_extension(std::env::consts::EXE_EXTENSION);

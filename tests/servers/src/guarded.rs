@@ -1,15 +1,14 @@
-//! A process that ends with the one that started it, also when that is killed.
+//! A process that ends together with its parent, even if the parent is killed.
 
 use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-/// The guard: its input ends with the process that started it, unless that says first that all is
-/// well.
+/// The guard: its input ends when the parent does, unless the parent first writes a line.
 const GUARD: &str = r#"read -r _ || { kill -9 "$0"; rm -rf "$1"; }"#;
 
-/// A process and its guard, a shell that waits. Dropping this kills the process.
+/// A process and its guard, which is a waiting shell. Dropping this kills the process.
 #[derive(Debug)]
 pub(crate) struct Guarded {
     process: Child,
@@ -17,12 +16,12 @@ pub(crate) struct Guarded {
 }
 
 impl Guarded {
-    /// Starts a process. A guard who has to end it removes the folder, too.
+    /// Starts a process. If the guard has to kill it, it removes the folder as well.
     ///
     /// # Panics
-    /// If it does not start.
+    /// Panics if the process does not start.
     pub(crate) fn spawn(command: &mut Command, folder: &Path) -> Self {
-        // A signal that ends a test ends its whole group.
+        // A signal to the test's process group must not reach the server.
         let process = command.process_group(0).stdin(Stdio::null()).spawn().expect("the program starts");
         let guard = Command::new("sh")
             .args(["-c", GUARD])
@@ -41,7 +40,7 @@ impl Guarded {
         self.process.id()
     }
 
-    /// Whether it ended, and how it did.
+    /// The exit status, if the process has ended.
     pub(crate) fn ended(&mut self) -> Option<std::process::ExitStatus> {
         self.process.try_wait().ok().flatten()
     }
@@ -80,11 +79,11 @@ mod tests {
             .stderr(Stdio::null())
             .spawn()
             .expect("this program starts");
-        // The output is open for as long as the child or the process that it started is there.
+        // The output stays open as long as the child or the process that it started runs.
         let mut said = String::new();
         let mut output = child.stdout.take().expect("a pipe");
         output.read_to_string(&mut said).expect("text");
-        assert!(!child.wait().expect("it ended").success(), "it was to be killed");
+        assert!(!child.wait().expect("it ended").success(), "the child must be killed");
         while folder.exists() {
             std::thread::yield_now();
         }

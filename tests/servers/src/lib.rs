@@ -1,11 +1,12 @@
-//! Starts the servers that tests need, and ends them.
+//! Starts and ends the servers that tests need.
 //!
-//! A server runs on this machine only, on data in a temporary folder, as a user without rights. Each kind has a file here:
+//! A server runs on this machine only, with its data in a temporary folder, as an unprivileged
+//! user. Each kind has a file here:
 //!
-//! - [`postgres`]: PostgreSQL from Debian's package of that name, shared by all tests that run at the same time, or alone
-//!   for a test that stops it.
+//! - [`postgres`]: PostgreSQL from Debian's package `postgresql`. All tests that run at the same
+//!   time share one server; a test that stops its server has its own.
 //! - [`nats`]: NATS from Debian's package `nats-server`, one for each test.
-//! - [`redis`]: Redis from Debian's package `redis-server`, which no test needs: benchmarks measure beside it.
+//! - [`redis`]: Redis from Debian's package `redis-server`, for benchmarks only.
 
 #![allow(
     clippy::unwrap_used,
@@ -22,11 +23,11 @@ pub mod postgres;
 pub mod redis;
 mod shared;
 
-/// Says what to install where a server is not there.
+/// Checks that the servers are installed.
 ///
 /// # Errors
-/// [`NotFound`](std::io::ErrorKind::NotFound), with the names of the Debian packages that are
-/// missing.
+/// Fails with [`NotFound`](std::io::ErrorKind::NotFound) and the names of the missing Debian
+/// packages.
 pub fn require() -> std::io::Result<()> {
     let installed = [("postgresql", postgres::is_installed()), ("nats-server", nats::is_installed())];
     let missing: Vec<&str> = installed.iter().filter(|(_, there)| !there).map(|(name, _)| *name).collect();

@@ -10,17 +10,18 @@ use std::time::{Duration, Instant};
 use crate::guarded::Guarded;
 use crate::shared;
 
-/// How long a server may take to start, stop or answer.
+/// The time limit for a server to start, stop or answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A server for one test, ended with this value, or with the process if that is killed. It listens
-/// on ports of 127.0.0.1 that were free.
+/// A server for one test. It ends when this is dropped, or with the process if that is killed. It
+/// listens on ports of 127.0.0.1 that were free.
 #[derive(Debug)]
 pub struct Server {
     folder: PathBuf,
-    /// Its configuration besides its ports.
+    /// The lines of its configuration, except the ports.
     lines: String,
-    /// For clients, and for monitoring. They stay the same when the server is started again.
+    /// The ports for clients and for monitoring. They stay the same when the server is started
+    /// again.
     ports: (u16, u16),
     process: Option<Guarded>,
 }
@@ -32,16 +33,17 @@ pub fn is_installed() -> bool {
 }
 
 impl Server {
-    /// A server that lets everybody in.
+    /// Starts a server without authentication.
     ///
     /// # Panics
-    /// When `nats-server` is not installed, or does not start.
+    /// Panics if `nats-server` is not installed or does not start.
     #[must_use]
     pub fn start() -> Self {
         Self::configured("", &[])
     }
 
-    /// A server with some lines of configuration, and files that these name without a folder.
+    /// Starts a server with more lines of configuration, and with files that these lines name
+    /// without a folder.
     ///
     /// # Panics
     /// As [`start`](Self::start).
@@ -51,14 +53,14 @@ impl Server {
         for (name, text) in files {
             fs::write(folder.join(name), text).expect("the folder is ours");
         }
-        // It writes its ports and its log there.
+        // The server writes its ports and its log into the folder.
         shared::give(&folder, "nats");
         let mut server = Self { folder, lines: lines.to_owned(), ports: (0, 0), process: None };
         server.restart();
         server
     }
 
-    /// Runs the server with other lines of configuration, in place of the one that runs.
+    /// Restarts the server with other lines of configuration.
     ///
     /// # Panics
     /// As [`start`](Self::start).
@@ -67,13 +69,13 @@ impl Server {
         self.restart();
     }
 
-    /// Starts the server on its ports again, after ending the one that runs.
+    /// Ends the server if it runs, and starts it on the same ports.
     ///
     /// # Panics
     /// As [`start`](Self::start).
     pub fn restart(&mut self) {
         self.stop();
-        // The server chooses those that are free for -1.
+        // -1 makes the server choose a free port.
         let listen = |port| if port == 0 { -1 } else { i32::from(port) };
         let text = format!(
             "listen: \"127.0.0.1:{}\"\nhttp: \"127.0.0.1:{}\"\nports_file_dir: \"{}\"\n{}\n",
@@ -100,23 +102,23 @@ impl Server {
         }
     }
 
-    /// Ends the server at once, as a crash does.
+    /// Kills the server.
     pub fn stop(&mut self) {
         self.process = None;
     }
 
-    /// Stops the process where it is: connections stay, and nothing is answered.
+    /// Stops the process with SIGSTOP: connections stay open, and nothing is answered.
     ///
     /// # Panics
-    /// When no server runs.
+    /// Panics if no server runs.
     pub fn pause(&self) {
         self.signal("-STOP");
     }
 
-    /// Lets a paused process go on.
+    /// Lets a paused process continue.
     ///
     /// # Panics
-    /// When no server runs.
+    /// Panics if no server runs.
     pub fn resume(&self) {
         self.signal("-CONT");
     }
@@ -127,10 +129,10 @@ impl Server {
         format!("127.0.0.1:{}", self.ports.0)
     }
 
-    /// A number that the server's monitoring tells, such as `num_subscriptions` of `/subsz`.
+    /// A number of the server's monitoring, such as `num_subscriptions` of `/subsz`.
     ///
     /// # Panics
-    /// When the server does not answer, or the page has no such number.
+    /// Panics if the server does not answer, or if the page does not have the number.
     #[must_use]
     pub fn number(&self, page: &str, name: &str) -> u64 {
         let text = self.monitor(page);
@@ -142,7 +144,7 @@ impl Server {
     /// A page of the server's monitoring, as text.
     ///
     /// # Panics
-    /// When the server does not answer.
+    /// Panics if the server does not answer.
     #[must_use]
     pub fn monitor(&self, page: &str) -> String {
         let mut stream = TcpStream::connect(("127.0.0.1", self.ports.1)).expect("monitoring listens");
@@ -159,7 +161,7 @@ impl Server {
         assert!(status.is_ok_and(|status| status.success()), "kill {signal}");
     }
 
-    /// Takes the ports from the file in which a server says them once it listens.
+    /// Reads the ports from the file that a server writes once it listens.
     fn read_ports(&mut self, file: &Path) -> bool {
         let text = fs::read_to_string(file).unwrap_or_default();
         let port = |kind: &str| {

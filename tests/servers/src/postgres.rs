@@ -1,4 +1,4 @@
-//! PostgreSQL.
+//! PostgreSQL servers.
 //!
 //! - `process` makes a server's data, starts it and ends it.
 //! - [`Cluster`] is a server; `kinds` makes one, shared by all tests or for one of them.

@@ -1,4 +1,4 @@
-//! Redis.
+//! A Redis server.
 
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use crate::guarded::Guarded;
 use crate::shared;
 
-/// How long the server may take to start.
+/// The time limit for the server to start.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A server for one measurement, ended with this value, or with the process if that is killed. It
-/// syncs its log before it answers a command, and listens on a port of 127.0.0.1 that was free.
+/// A server for one measurement. It ends when this is dropped, or with the process if that is
+/// killed. It syncs its log before it answers a command, and listens on a port of 127.0.0.1 that
+/// was free.
 #[derive(Debug)]
 pub struct Server {
     folder: PathBuf,
@@ -26,15 +27,16 @@ pub fn is_installed() -> bool {
 }
 
 impl Server {
-    /// A server without data.
+    /// Starts a server without data.
     ///
     /// # Panics
-    /// When `redis-server` is not installed, or does not start.
+    /// Panics if `redis-server` is not installed or does not start.
     #[must_use]
     pub fn start() -> Self {
         let folder = shared::folder(&format!("redis-{}-{}", std::process::id(), shared::unique()));
         shared::give(&folder, "redis");
-        // Given back before the server takes it: it cannot choose one itself.
+        // The port is free again before the server takes it, because the server cannot choose one
+        // itself.
         let free = TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr());
         let port = free.expect("a free port").port();
         let mut command = shared::without_rights("redis", Path::new("redis-server"));
@@ -61,7 +63,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // First, because it writes to the folder.
+        // The process ends first, because it writes to the folder.
         self.process = None;
         let _ = std::fs::remove_dir_all(&self.folder);
     }

@@ -1,8 +1,9 @@
-//! Shared by the kinds of servers, above all one server for all processes of a test run.
+//! A server that all processes of a test run share.
 //!
-//! Test runners start a process per test binary, or per test. Whoever comes first starts the server; every process holds
-//! a shared lock on a file for as long as it lives, however it ends. A watcher waits until nobody holds it, and for a
-//! while longer, because between two tests nobody does; then it ends the server and removes its folder.
+//! A test runner starts one process per test program, or per test. The first process starts the
+//! server. Every process holds a shared lock on a file until it ends in any way. A watcher process
+//! waits until no process holds the lock, and 10 seconds longer, because no test runs between two
+//! of them. Then it ends the server and removes its folder.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::process::CommandExt as _;
@@ -10,8 +11,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The watcher: with `start` locked nobody can begin to use the server, and if nobody uses it then,
-/// it ends.
+/// The watcher. While it holds the lock `start`, no process can claim the server. If no process
+/// uses the server then, the watcher ends it.
 const WATCHER: &str = r#"
 exec 8>"$0/start"
 while :; do
@@ -28,21 +29,21 @@ while :; do
 done
 "#;
 
-/// The right to use a server, for as long as it lives.
+/// A claim on a server. The server runs as long as it exists.
 #[derive(Debug)]
 pub(crate) struct Claim {
     _users: File,
 }
 
-/// The folder of a kind of server, whose user and version make its name.
+/// The folder of a kind of server. Its name contains the user and the version.
 pub(crate) fn folder(name: &str) -> PathBuf {
     let folder = std::env::temp_dir().join(format!("dm-test-{name}"));
-    std::fs::create_dir_all(&folder).expect("the temporary folder takes another");
+    std::fs::create_dir_all(&folder).expect("a folder can be made in the temporary folder");
     folder
 }
 
-/// Claims the server of a folder, which is started if it does not run. `running` says which process it is, if it is there
-/// and alive; `start` starts it on `data` and says so, too.
+/// Claims the server of a folder, and starts it if it does not run. `running` returns its process
+/// id if it runs. `start` starts it with the folder `data` and returns its process id.
 #[expect(clippy::zombie_processes, reason = "the watcher outlives this process")]
 pub(crate) fn claim(
     folder: &Path,
@@ -76,21 +77,21 @@ pub(crate) fn claim(
     Claim { _users: users }
 }
 
-/// A number that no other call in this process gives.
+/// A number that no other call in this process returns.
 pub(crate) fn unique() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-/// Gives a folder and what is in it to the user that a server runs as.
+/// Gives a folder and its contents to the user that a server runs as.
 pub(crate) fn give(folder: &Path, to: &str) {
     if user() == ROOT {
         let owned = Command::new("chown").arg("-R").arg(to).arg(folder).status();
-        assert!(owned.is_ok_and(|status| status.success()), "there is no user named {to}");
+        assert!(owned.is_ok_and(|status| status.success()), "the user {to} does not exist");
     }
 }
 
-/// A program as a user without rights, where this process is root.
+/// A program, run as an unprivileged user if this process is root.
 pub(crate) fn without_rights(as_user: &str, program: &Path) -> Command {
     if user() == ROOT {
         let mut command = Command::new("setpriv");
@@ -104,13 +105,13 @@ pub(crate) fn without_rights(as_user: &str, program: &Path) -> Command {
 
 const ROOT: u32 = 0;
 
-/// The user this process is.
+/// The user id of this process.
 pub(crate) fn user() -> u32 {
     use std::os::unix::fs::MetadataExt as _;
     std::fs::metadata("/proc/self").map_or(u32::MAX, |of| of.uid())
 }
 
-/// Whether a program starts, and can tell its version.
+/// Whether a program starts and prints its version.
 pub(crate) fn answers(program: &Path) -> bool {
     let mut command = Command::new(program);
     command.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());

@@ -1,4 +1,4 @@
-//! The trials that take too long for every commit.
+//! The long tests.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -10,22 +10,22 @@ use crate::bench::cargo;
 use crate::cargo_tool::DENY;
 use crate::test::{QUICK_TARGETS, programs};
 
-/// A trial.
+/// One long test.
 #[derive(Debug)]
 pub(super) struct Step {
-    /// The word by which a caller chooses it.
+    /// Its name on the command line.
     pub(super) name: &'static str,
-    /// The things that it tries, for people.
+    /// A description of what it tests.
     pub(super) what: &'static str,
     pub(super) runs: Runs,
-    /// Its numbers, by the variables that change them.
+    /// Its numbers, by the environment variables that change them.
     numbers: &'static [(&'static str, &'static str)],
 }
 
-/// The program that a step runs.
+/// The program that a long test runs.
 #[derive(Debug)]
 pub(super) enum Runs {
-    /// The tests of the workspace that an expression of nextest selects.
+    /// The tests of the workspace that match a filter expression of nextest.
     Tests(&'static str),
     /// A command of this program.
     Xtask(&'static [&'static str]),
@@ -33,7 +33,7 @@ pub(super) enum Runs {
     Deny(&'static [&'static str]),
 }
 
-/// All of them, in the order in which they run: the short ones first.
+/// All long tests, in the order in which they run: short ones first.
 pub(super) const STEPS: &[Step] = &[
     Step {
         name: "deny",
@@ -43,7 +43,7 @@ pub(super) const STEPS: &[Step] = &[
     },
     Step {
         name: "advisories",
-        what: "known faults of the dependencies, by the database of rustsec.org",
+        what: "known vulnerabilities of the dependencies, by the database of rustsec.org",
         runs: Runs::Deny(&["check", "--hide-inclusion-graph", "advisories"]),
         numbers: &[],
     },
@@ -55,7 +55,7 @@ pub(super) const STEPS: &[Step] = &[
     },
     Step {
         name: "power-cuts",
-        what: "what was not synced is lost, torn or kept in another order",
+        what: "power cuts, in which unsynced writes are lost, torn or reordered",
         runs: Runs::Tests("test(/power_cut/)"),
         numbers: &[],
     },
@@ -85,17 +85,17 @@ pub(super) const STEPS: &[Step] = &[
     },
     Step {
         name: "mutants",
-        what: "changes of the libraries that a test notices; by crate in [mutants.md](mutants.md)",
+        what: "mutation testing of the libraries; by crate in [mutants.md](mutants.md)",
         runs: Runs::Xtask(&["mutants", "--out", "docs/mutants.md"]),
         numbers: &[("DM_MUTANTS", "100")],
     },
 ];
 
 impl Step {
-    /// The command that runs it.
+    /// The command that runs the test.
     ///
     /// # Errors
-    /// When a tool has to be built and cannot be.
+    /// Fails if a tool has to be built and the build fails.
     pub(super) fn command(&self, root: &Path) -> anyhow::Result<Command> {
         let mut command = match self.runs {
             Runs::Tests(filter) => {
@@ -119,7 +119,7 @@ impl Step {
         Ok(command)
     }
 
-    /// Its numbers, unless the environment gives others.
+    /// The numbers of the test, unless the environment sets others.
     pub(super) fn numbers(&self) -> impl Iterator<Item = (&'static str, OsString)> + '_ {
         self.numbers
             .iter()

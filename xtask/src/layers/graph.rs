@@ -1,18 +1,19 @@
-//! Who uses whom, and the circles in it.
+//! The uses between modules, and the circles among them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::source::{Import, Module, Written};
+use crate::source::Module;
+use crate::source::names::Names;
 
-/// Modules of which each uses, in one step or more, all others.
+/// Modules each of which uses all others, directly or indirectly.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Circle {
     pub(super) members: Vec<String>,
-    /// Who uses whom among them, with a path that says so.
+    /// The uses among them, each with a path in the sources.
     pub(super) edges: Vec<String>,
 }
 
-/// Uses by the numbers of the modules, each with a path that leads there.
+/// The modules that each module uses, by index, each with a path that leads there.
 type Uses = BTreeMap<usize, BTreeMap<usize, String>>;
 
 /// The circles of a crate.
@@ -37,7 +38,7 @@ pub(super) fn circles(modules: &[Module]) -> Vec<Circle> {
     circles
 }
 
-/// The modules that one uses in one step or more.
+/// The modules that a module uses, directly or indirectly.
 fn reachable(uses: &Uses, from: usize) -> BTreeSet<usize> {
     let mut reached = BTreeSet::new();
     let mut left = vec![from];
@@ -51,16 +52,15 @@ fn reachable(uses: &Uses, from: usize) -> BTreeSet<usize> {
     reached
 }
 
-/// The modules of a crate by their paths.
+/// The modules of a crate, and the resolution of their paths.
 struct Crate<'a> {
     modules: &'a [Module],
-    by_path: BTreeMap<&'a [String], usize>,
+    names: Names<'a>,
 }
 
 impl<'a> Crate<'a> {
     fn new(modules: &'a [Module]) -> Self {
-        let by_path = modules.iter().enumerate().map(|(n, module)| (module.at.as_slice(), n)).collect();
-        Self { modules, by_path }
+        Self { modules, names: Names::new(modules) }
     }
 
     fn uses(&self) -> Uses {
@@ -68,10 +68,11 @@ impl<'a> Crate<'a> {
         for (from, module) in self.modules.iter().enumerate() {
             let imports = module.imports.values().chain(&module.globs);
             let imported = imports.filter_map(|import| {
-                let to = self.resolve(from, &import.path, 0)?;
+                let to = self.names.resolve(from, &import.path)?.module()?;
                 (!(import.is_export && self.is_below(to, from))).then_some((to, &import.path))
             });
-            let named = module.paths.iter().filter_map(|path| Some((self.resolve(from, path, 0)?, path)));
+            let named = module.paths.iter();
+            let named = named.filter_map(|path| Some((self.names.resolve(from, path)?.module()?, path)));
             for (to, path) in imported.chain(named) {
                 if to != from {
                     uses.entry(from).or_default().entry(to).or_insert_with(|| path.join("::"));
@@ -79,68 +80,6 @@ impl<'a> Crate<'a> {
             }
         }
         uses
-    }
-
-    /// The module whose file defines what a path leads to. `None` when that is in another crate.
-    fn resolve(&self, from: usize, path: &Written, depth: usize) -> Option<usize> {
-        // Imports of each other's names come to no end.
-        if depth > 16 {
-            return None;
-        }
-        let (first, rest) = path.split_first()?;
-        let module = self.modules.get(from)?;
-        match first.as_str() {
-            "crate" => self.walk(*self.by_path.get([].as_slice())?, rest, depth),
-            "self" => self.walk(from, rest, depth),
-            "super" => {
-                let (_, above) = module.at.split_last()?;
-                self.resolve_above(*self.by_path.get(above)?, rest, depth)
-            }
-            _ => self.step(from, path, depth),
-        }
-    }
-
-    /// As [`resolve`](Self::resolve), behind a `super`, which another may follow.
-    fn resolve_above(&self, above: usize, rest: &[String], depth: usize) -> Option<usize> {
-        match rest.first().map(String::as_str) {
-            Some("super") => self.resolve(above, &rest.to_vec(), depth + 1),
-            _ => self.walk(above, rest, depth),
-        }
-    }
-
-    /// The module that names lead to from another. One that defines none of them, as far as its
-    /// file says, is taken to define the first.
-    fn walk(&self, at: usize, names: &[String], depth: usize) -> Option<usize> {
-        if names.is_empty() {
-            return Some(at);
-        }
-        self.step(at, names, depth).or(Some(at))
-    }
-
-    /// The module that names lead to when the first is known in another. `None` when it is not.
-    fn step(&self, at: usize, names: &[String], depth: usize) -> Option<usize> {
-        let (name, rest) = names.split_first()?;
-        let module = self.modules.get(at)?;
-        if module.items.contains(name) {
-            return Some(at);
-        }
-        if module.children.contains(name) {
-            let below = [module.at.as_slice(), std::slice::from_ref(name)].concat();
-            return self.walk(*self.by_path.get(below.as_slice())?, rest, depth);
-        }
-        if let Some(Import { path, .. }) = module.imports.get(name) {
-            // A name that is imported from a crate of that name.
-            if path.first() == Some(name) && path.len() == 1 {
-                return None;
-            }
-            let full = [path.as_slice(), rest].concat();
-            return self.resolve(at, &full, depth + 1);
-        }
-        let through = |glob: &Import| {
-            let to = self.resolve(at, &glob.path, depth + 1)?;
-            if to == at { None } else { self.step(to, names, depth + 1) }
-        };
-        module.globs.iter().find_map(through)
     }
 
     fn is_below(&self, one: usize, other: usize) -> bool {
@@ -170,8 +109,8 @@ impl<'a> Crate<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::source::parse;
     use super::*;
+    use crate::source::parse;
 
     fn members(files: &[(&str, &str)]) -> Vec<Vec<String>> {
         circles(&parse(files)).into_iter().map(|circle| circle.members).collect()
@@ -190,7 +129,7 @@ mod tests {
     fn re_exports_and_modules_are_no_uses_of_what_lies_below() {
         let root = "pub mod a; pub use a::A; pub(crate) use a::Inner;";
         assert!(members(&[("lib.rs", root), ("a.rs", "pub struct A; pub(crate) struct Inner;")]).is_empty());
-        // What the root defines, it defines for what lies below.
+        // The modules below may use the items that the root defines.
         let root = format!("{root} pub struct Root;");
         let a = "use crate::Root; pub struct A(Root); pub(crate) struct Inner;";
         assert!(members(&[("lib.rs", &root), ("a.rs", a)]).is_empty());

@@ -1,4 +1,4 @@
-//! Outcomes of earlier runs: a run that takes hours can be broken off and gone on with.
+//! The outcomes of earlier runs. A run takes hours and may be interrupted and continued.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,12 +8,12 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::mutants::trial::{self, Outcomes};
 
-/// The folder of a library's lists that a run leaves alone.
+/// The folder with a library's lists of earlier runs.
 const FOLDER: &str = "earlier";
-/// The file in it with the sources that the lists are about.
+/// The file in that folder with the fingerprint of the sources that the lists are about.
 const SOURCES: &str = "sources.txt";
 
-/// The outcomes of earlier runs with the same sources of the library, beside those of this run.
+/// The outcomes of earlier runs on the same sources of the library.
 #[derive(Debug)]
 pub(super) struct Earlier {
     folder: PathBuf,
@@ -21,11 +21,12 @@ pub(super) struct Earlier {
 }
 
 impl Earlier {
-    /// Takes up what earlier runs noticed, or nothing of it, and keeps it for later ones. What they
-    /// missed is not kept: a new test may notice it.
+    /// Reads the mutants that earlier runs caught, if they ran on the same sources and `resume` is
+    /// set, and keeps them for later runs. Missed mutants are not kept, because a new test may
+    /// catch them.
     ///
     /// # Errors
-    /// When a file cannot be read or written.
+    /// Fails if a file cannot be read or written.
     pub(super) fn take_up(logs: &Path, sources: &Path, resume: bool) -> anyhow::Result<Self> {
         let folder = logs.join(FOLDER);
         let sources = fingerprint(sources)?;
@@ -33,11 +34,11 @@ impl Earlier {
         let mut outcomes = Outcomes::default();
         if resume && is_same {
             outcomes = Outcomes::read(&folder)?;
-            // Of the run that was broken off.
+            // The lists of the interrupted run.
             outcomes.add(Outcomes::read(&logs.join(trial::LISTS))?);
             outcomes.missed.clear();
         }
-        // They are of other sources, or taken up.
+        // The lists are about other sources, or they have been read.
         trial::remove_lists(logs)?;
         fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
         outcomes.write(&folder)?;
@@ -45,17 +46,17 @@ impl Earlier {
         Ok(Self { folder, outcomes })
     }
 
-    /// Adds the outcomes of this run to what later ones take up.
+    /// Adds the outcomes of this run to those that later runs read.
     ///
     /// # Errors
-    /// When a file cannot be written.
+    /// Fails if a file cannot be written.
     pub(super) fn add(mut self, outcomes: Outcomes) -> anyhow::Result<Outcomes> {
         self.outcomes.add(outcomes);
         self.outcomes.write(&self.folder)?;
         Ok(self.outcomes)
     }
 
-    /// The mutants that are still to be tried.
+    /// The mutants that still have to be tried.
     pub(super) fn without_known(&self, chosen: &[String]) -> Vec<String> {
         let Outcomes { caught, timeout, missed: _, unviable } = &self.outcomes;
         let known = |name: &String| [caught, timeout, unviable].iter().any(|list| list.contains(name));
@@ -63,7 +64,7 @@ impl Earlier {
     }
 }
 
-/// A hash of all files of a folder with their names.
+/// A hash of the names and contents of all files in a folder.
 fn fingerprint(folder: &Path) -> anyhow::Result<String> {
     let mut files = Vec::new();
     list(folder, &mut files)?;
@@ -96,7 +97,7 @@ mod tests {
         names.iter().map(|&name| name.to_owned()).collect()
     }
 
-    /// A library's logs and sources.
+    /// The folders of a library's logs and sources.
     fn folders() -> (tempfile::TempDir, PathBuf, PathBuf) {
         let folder = tempfile::tempdir().unwrap();
         let (logs, sources) = (folder.path().join("logs"), folder.path().join("src"));
@@ -105,7 +106,7 @@ mod tests {
         (folder, logs, sources)
     }
 
-    /// A run that was broken off: its lists are there, and nobody added them.
+    /// An interrupted run: it wrote its lists and did not call `add`.
     fn broken_off(logs: &Path, caught: &[&str], missed: &[&str]) {
         let mut outcomes = Outcomes { caught: names(caught), missed: names(missed), ..Outcomes::default() };
         let lists = logs.join(trial::LISTS);
@@ -120,7 +121,7 @@ mod tests {
         broken_off(&logs, &["a", "b"], &["c"]);
         let earlier = Earlier::take_up(&logs, &sources, true).unwrap();
         assert_eq!(earlier.without_known(&names(&["a", "b", "c", "d"])), names(&["c", "d"]));
-        // Broken off once more.
+        // This run is interrupted as well.
         broken_off(&logs, &["c"], &[]);
         let earlier = Earlier::take_up(&logs, &sources, true).unwrap();
         assert_eq!(earlier.without_known(&names(&["a", "b", "c", "d"])), names(&["d"]));

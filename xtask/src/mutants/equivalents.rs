@@ -1,4 +1,4 @@
-//! The mutants that no test can notice, each with the reason: they behave as the sources do.
+//! The mutants that no test can catch because they behave like the original, each with the reason.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,16 +8,16 @@ use anyhow::{Context as _, bail};
 
 use crate::mutants::mutant::Mutant;
 
-/// Reasons by the mutants' ids.
+/// The reasons, by the ids of the mutants.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Equivalents(BTreeMap<String, String>);
 
 impl Equivalents {
-    /// Reads the list. An id is a line of its own, the reason follows on indented lines; `#` begins
-    /// a comment.
+    /// Reads the list. An id is on a line of its own, and the reason follows on indented lines. `#`
+    /// begins a comment.
     ///
     /// # Errors
-    /// When the file cannot be read, or an id has no reason or comes twice.
+    /// Fails if the file cannot be read, or if an id has no reason or is listed twice.
     pub(super) fn read(path: &Path) -> anyhow::Result<Self> {
         let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
         Self::parse(&text).with_context(|| format!("reading {}", path.display()))
@@ -46,18 +46,19 @@ impl Equivalents {
         Ok(Self(reasons))
     }
 
-    /// Why no test can notice a mutant, if it is listed.
+    /// The reason why no test can catch a mutant, if it is listed.
     pub(super) fn reason(&self, id: &str) -> Option<&str> {
         self.0.get(id).map(String::as_str)
     }
 
-    /// The entries that lie in none of the libraries, by their folders.
+    /// The entries whose file is in none of the libraries, given by their folders.
     pub(super) fn foreign(&self, folders: &[&str]) -> Vec<&str> {
         let ids = self.0.keys().map(String::as_str);
         ids.filter(|id| !folders.iter().any(|folder| id.starts_with(&sources(folder)))).collect()
     }
 
-    /// The entries of a library, by its folder, that match none of its mutants.
+    /// The entries whose file is in a library, given by its folder, and which match none of its
+    /// mutants.
     pub(super) fn stale(&self, folder: &str, mutants: &[Mutant]) -> Vec<String> {
         let sources = sources(folder);
         let entries = self.0.keys().filter(|id| id.starts_with(&sources));

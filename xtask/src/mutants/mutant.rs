@@ -1,4 +1,4 @@
-//! The mutants of a library, and those that a seed chooses.
+//! The mutants of a library, and the choice among them.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -9,31 +9,32 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::cargo_tool::MUTANTS;
 
-/// A change that `cargo-mutants` can make.
+/// A change to the sources that `cargo-mutants` can make.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Mutant {
-    /// Its name to `cargo-mutants`: file, line, column and change.
+    /// Its name in `cargo-mutants`: file, line, column and change.
     pub(super) name: String,
-    /// File and change without line and column, which other changes of the file move; the second of
-    /// the same text in a file ends with ` [2]`.
+    /// File and change, without line and column, which other changes to the file would move. If the
+    /// same text occurs twice in a file, the second id ends with ` [2]`.
     pub(super) id: String,
 }
 
-/// The mutants of a library, in the order of its files and lines.
+/// The mutants of a library, in the order of files and lines.
 ///
 /// # Errors
-/// When the tool cannot be built or started, or prints something unexpected.
+/// Fails if the tool cannot be built or started, or if its output is unexpected.
 pub(super) fn list(root: &Path, tree: &Path, library: &str) -> anyhow::Result<Vec<Mutant>> {
     let mut list = MUTANTS.command(root, tree)?;
     let output = list.args(["--list", "--json", "--package", library]).output().context("cargo mutants")?;
     ensure!(output.status.success(), "cargo mutants --list: {}", String::from_utf8_lossy(&output.stderr));
-    let listed: Value = serde_json::from_slice(&output.stdout).context("the list of mutants")?;
-    let listed = listed.as_array().context("the list of mutants is no list")?;
+    let listed: Value =
+        serde_json::from_slice(&output.stdout).context("parsing the output of cargo mutants --list")?;
+    let listed = listed.as_array().context("the output of cargo mutants --list is not a list")?;
     let names = listed.iter().map(|mutant| mutant["name"].as_str().context("a mutant without a name"));
     Ok(identified(names.collect::<anyhow::Result<_>>()?))
 }
 
-/// Gives each name its id.
+/// Gives each name an id.
 fn identified(names: Vec<&str>) -> Vec<Mutant> {
     let mut seen = HashMap::new();
     let mutants = names.into_iter().map(|name| {
@@ -48,15 +49,15 @@ fn identified(names: Vec<&str>) -> Vec<Mutant> {
     mutants.collect()
 }
 
-/// `file: change` of `file:line:column: change`.
+/// `file: change` from `file:line:column: change`.
 fn without_place(name: &str) -> String {
     let Some((place, change)) = name.split_once(": ") else { return name.to_owned() };
     let file = place.split(':').next().unwrap_or(place);
     format!("{file}: {change}")
 }
 
-/// At most `number` of the mutants. A mutant's rank depends on its id and the seed alone: most of
-/// the choice stays the same when the sources change.
+/// At most `number` of the mutants. The rank of a mutant depends only on its id and the seed, so
+/// most of the choice stays the same when the sources change.
 pub(super) fn choose(all: &[Mutant], number: usize, seed: u64) -> Vec<&Mutant> {
     let mut chosen: Vec<_> = all.iter().collect();
     chosen.sort_by_key(|mutant| xxh3_64_with_seed(mutant.id.as_bytes(), seed));

@@ -1,18 +1,19 @@
-//! The libraries that are changed, and the crates whose tests prove each.
+//! The libraries, and the crates whose tests have to catch the mutants of each.
 
-/// A library, and the tests that are to notice a change of it.
+/// A library, and the tests that have to catch its mutants.
 #[derive(Debug)]
 pub(super) struct Proof {
     /// The package.
     pub(super) library: &'static str,
     /// Its folder in the workspace.
     pub(super) folder: &'static str,
-    /// Packages whose tests run on each mutant; those of the next group run on what the group
-    /// before missed, since to compile the tests is most of a trial.
+    /// The packages whose tests run on each mutant, in groups. A group runs only on the mutants
+    /// that the one before missed, because compiling the tests takes most of the time.
     pub(super) tests: &'static [&'static [&'static str]],
 }
 
-/// All libraries, the suite of the stores among them: stores of hosts rely on what it notices.
+/// All libraries. The conformance suite is one of them, because the stores of hosts depend on what
+/// it catches.
 pub(super) const LIBRARIES: &[Proof] = &[
     Proof { library: "dm-proto", folder: "dm-proto", tests: &[&["dm-proto"], &["dm-axum"]] },
     Proof { library: "dm-core", folder: "dm-core", tests: &[&["dm-core"], &["dm-conformance", "dm-axum"]] },
@@ -32,12 +33,12 @@ pub(super) const LIBRARIES: &[Proof] = &[
     Proof { library: "dm-conformance", folder: "tests/conformance", tests: &[&["dm-conformance"]] },
 ];
 
-/// The libraries' names and folders, in their order.
+/// The names and folders of the libraries, in order.
 pub(crate) fn libraries() -> impl Iterator<Item = (&'static str, &'static str)> {
     LIBRARIES.iter().map(|proof| (proof.library, proof.folder))
 }
 
-/// The libraries' names, in their order.
+/// The names of the libraries, in order.
 pub(super) fn names() -> Vec<&'static str> {
     LIBRARIES.iter().map(|proof| proof.library).collect()
 }

@@ -10,15 +10,15 @@ use crate::stamp::Stamp;
 #[derive(Debug)]
 pub(super) struct Score {
     library: &'static str,
-    /// All mutants that the library has.
+    /// The number of mutants that the library has.
     of: usize,
     caught: usize,
     timeout: Vec<String>,
     missed: Vec<String>,
     unviable: usize,
-    /// The chosen mutants that no test can notice, each with its reason; they were not tried.
+    /// The chosen mutants that no test can catch, each with its reason. They were not tried.
     pub(super) equivalent: Vec<(String, String)>,
-    /// The entries of the list of equivalents that match nothing.
+    /// The entries of the list of equivalents that match no mutant.
     pub(super) stale: Vec<String>,
     began: Instant,
 }
@@ -38,7 +38,7 @@ impl Score {
         }
     }
 
-    /// Adds the outcomes of a group of tests, which were tried on what the group before missed.
+    /// Adds the outcomes of a group of tests. It ran on the mutants that the earlier groups missed.
     pub(super) fn add(&mut self, outcomes: Outcomes) {
         self.caught += outcomes.caught.len();
         self.unviable += outcomes.unviable.len();
@@ -46,8 +46,8 @@ impl Score {
         self.missed = outcomes.missed;
     }
 
-    /// Of the mutants that compile, how many in a hundred a test noticed. A test that does not end
-    /// notices, too.
+    /// The share of the mutants that compile which a test caught, in percent. A test that does not
+    /// end counts as well.
     pub(super) fn share(&self) -> f64 {
         share(self.noticed(), self.missed.len())
     }
@@ -94,7 +94,7 @@ fn share(noticed: usize, missed: usize) -> f64 {
     }
 }
 
-/// The counts of a library, and everything that a person has to look at.
+/// The counts of a library, and all mutants and entries that need attention.
 impl fmt::Display for Score {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_missed_and_what_is_listed_wrongly_is_named() {
+    fn missed_mutants_and_wrong_entries_are_named() {
         let mut score = Score::new("dm-core", 900);
         score.add(Outcomes { missed: vec!["a/src/b.rs:1:2: change".to_owned()], ..Outcomes::default() });
         score.stale.push("a/src/b.rs: old".to_owned());

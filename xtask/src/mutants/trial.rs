@@ -1,5 +1,5 @@
-//! Tests on mutants, one after another, in a copy of the workspace that is compiled again only
-//! where it changed.
+//! Runs tests on mutants, one after another, in a copy of the workspace, so that only changed
+//! crates are compiled again.
 
 use std::collections::HashSet;
 use std::fs;
@@ -13,34 +13,34 @@ use crate::bench::cargo;
 use crate::cargo_tool::MUTANTS;
 use crate::mutants::mutant::Mutant;
 
-/// The numbers of the stores' trials: few, and the same scripts for each mutant.
+/// The numbers of the stores' trials: small, and with the same scripts for each mutant.
 const NUMBERS: [(&str, &str); 4] =
     [("DM_CASES", "16"), ("DM_SEED", "1"), ("DM_CRASH_SECONDS", "1"), ("DM_CRASH_TRIALS", "4")];
 
-/// The options by which both the trial without a change and those of the mutants run their tests:
-/// no examples are compiled, and the rest stands in the profile in `.config/nextest.toml`.
+/// The options of the test runs, with and without a mutant: examples are not compiled. The other
+/// settings are in the profile in `.config/nextest.toml`.
 const COMPILED: &str = "--tests";
 const PROFILE: &str = "--profile=mutants";
 
-/// The folder into which the tool writes its lists.
+/// The folder that the tool writes its lists into.
 pub(super) const LISTS: &str = "mutants.out";
 
-/// The names of the mutants by their outcome.
+/// The names of the mutants, by their outcomes.
 #[derive(Debug, Default)]
 pub(super) struct Outcomes {
     pub(super) caught: Vec<String>,
-    /// The tests did not end in the time that they get.
+    /// The mutants whose tests did not end within the time limit.
     pub(super) timeout: Vec<String>,
     pub(super) missed: Vec<String>,
-    /// Such a mutant does not compile.
+    /// The mutants that do not compile.
     pub(super) unviable: Vec<String>,
 }
 
-/// Runs the tests of some packages without a change, which must pass, and on each of the chosen
-/// ones of all mutants. There is at least one.
+/// Runs the tests of some packages without a change, where they must pass, and then on each chosen
+/// mutant, of which there is at least one.
 ///
 /// # Errors
-/// When the tests fail without a change, or a tool cannot be started or breaks off.
+/// Fails if the tests fail without a change, or if a tool cannot be started or does not finish.
 pub(super) fn run(
     root: &Path,
     tree: &Path,
@@ -52,8 +52,8 @@ pub(super) fn run(
 ) -> anyhow::Result<Outcomes> {
     fs::create_dir_all(logs).with_context(|| format!("making {}", logs.display()))?;
     let took = unchanged(tree, packages)?;
-    // On a busy machine the same tests may take a few times as long. A test that hangs ends before
-    // this, by the profile.
+    // On a busy machine the same tests may take several times as long. The profile ends a test that
+    // hangs before this limit.
     let limit = took * 5 + Duration::from_secs(120);
     let mut trial = MUTANTS.command(root, tree)?;
     trial.args(["--in-place", "--baseline=skip", "--test-tool=nextest", "--caught", "--unviable"]);
@@ -62,7 +62,7 @@ pub(super) fn run(
     trial.args(["--package", library, "--test-package", &packages.join(",")]);
     trial.arg("--iterate").arg("--output").arg(logs);
     leave_out(logs, all, chosen)?;
-    // The exit status says whether all were caught, which the lists say better.
+    // The exit status only says whether all mutants were caught; the lists say more.
     environment(&mut trial, tree).status().context("cargo mutants could not be started")?;
     let outcomes = Outcomes::read(&logs.join(LISTS))?;
     let tried =
@@ -71,7 +71,7 @@ pub(super) fn run(
     Ok(outcomes)
 }
 
-/// Compiles and runs the tests without a change. Returns how long they ran.
+/// Compiles and runs the tests without a change. Returns the time that they ran.
 fn unchanged(tree: &Path, packages: &[&str]) -> anyhow::Result<Duration> {
     let tests = |more: &[&str]| {
         let mut tests = cargo(tree);
@@ -87,15 +87,15 @@ fn unchanged(tree: &Path, packages: &[&str]) -> anyhow::Result<Duration> {
     Ok(began.elapsed())
 }
 
-/// The environment of every run in the copy. It names no compiler that takes lints for errors: a
-/// mutant may leave a parameter unused.
+/// Sets the environment of a run in the copy. No compiler wrapper may treat lints as errors,
+/// because a mutant may leave a parameter unused.
 fn environment<'a>(command: &'a mut Command, tree: &Path) -> &'a mut Command {
     command.env_remove("RUSTC_WORKSPACE_WRAPPER").env_remove("CLIPPY_ARGS").env_remove("RUSTFLAGS");
     command.env("CARGO_TARGET_DIR", tree.join("target")).envs(NUMBERS)
 }
 
 impl Outcomes {
-    /// Reads the lists in a folder. One that is not there is empty.
+    /// Reads the lists in a folder. A missing list is empty.
     pub(super) fn read(folder: &Path) -> anyhow::Result<Self> {
         let mut outcomes = Self::default();
         for (name, list) in outcomes.lists() {
@@ -119,7 +119,7 @@ impl Outcomes {
         Ok(())
     }
 
-    /// Adds the outcomes of other mutants, or of the same.
+    /// Adds the outcomes of another run.
     pub(super) fn add(&mut self, mut others: Self) {
         for ((_, list), (_, more)) in self.lists().into_iter().zip(others.lists()) {
             more.retain(|name| !list.contains(name));
@@ -135,7 +135,7 @@ impl Outcomes {
         self
     }
 
-    /// Each list with its file's name.
+    /// Each list with the name of its file.
     fn lists(&mut self) -> [(&'static str, &mut Vec<String>); 4] {
         [
             ("caught.txt", &mut self.caught),
@@ -146,8 +146,9 @@ impl Outcomes {
     }
 }
 
-/// Makes the folder in which the tool finds that all other mutants were caught earlier: that is how
-/// it takes a list of names. Its expressions do not filter every kind of mutant.
+/// Makes a folder in which the tool finds that all other mutants were caught earlier. The tool
+/// accepts a list of names only in this form; its filter expressions do not match every kind of
+/// mutant.
 fn leave_out(logs: &Path, all: &[Mutant], chosen: &[String]) -> anyhow::Result<()> {
     remove_lists(logs)?;
     let folder = logs.join(LISTS);

@@ -1,11 +1,10 @@
-//! The table of cases names tests; this holds it to tests that exist.
+//! Every test that the table of failure cases names exists.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-/// Every function and every case of the conformance suite's table, by name: a test's name is enough
-/// to find it.
+/// Collects the names of all functions, and of all cases in the conformance suite's table.
 fn names_in(folder: &Path, names: &mut BTreeSet<String>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -39,7 +38,7 @@ fn every_test_that_the_table_of_cases_names_exists() {
         );
         for name in quoted {
             let exists = if name.contains('/') { root.join(name).is_file() } else { names.contains(name) };
-            // What is neither a name nor a path is a command.
+            // A quoted text that is neither a name nor a path is a command.
             assert!(exists || name.contains(' '), "case {number} names {name}, which does not exist");
         }
     }

@@ -1,11 +1,10 @@
-//! `cargo xtask deep` keeps a row of each step; a script that answers as cargo does stands in for
-//! cargo.
+//! `cargo xtask deep` keeps a row for each step. A script replaces cargo and answers as it does.
 
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-/// Histories fail, and all other tests pass.
+/// The histories fail, and all other tests pass.
 const NEXTEST: &str = r#"case "$*" in
     *histories*) echo '     Summary [   0.1s] 5 tests run: 4 passed, 1 failed, 0 skipped' >&2; exit 100 ;;
     *) echo '     Summary [   0.1s] 5 tests run: 5 passed, 2 skipped' >&2 ;;

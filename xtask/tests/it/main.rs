@@ -1,5 +1,5 @@
-//! What the commands of `cargo xtask` do, and what they keep. All modules are one program: each
-//! further program would be linked with the same libraries once more.
+//! Tests of the commands of `cargo xtask`. All modules are one program, because each further
+//! program would be linked with the same libraries again.
 
 #![allow(
     clippy::unwrap_used,

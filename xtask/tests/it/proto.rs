@@ -1,5 +1,5 @@
-//! The protobuf code that is checked in is what the `.proto` files make, and a difference does not
-//! go unseen.
+//! The checked-in protobuf code is the one that the `.proto` files generate, and `cargo xtask proto
+//! --check` finds every difference.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -78,7 +78,8 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// A folder with the crate's `proto` and `src/generated`; it goes when the first value is dropped.
+/// A folder with the crate's `proto` and `src/generated`. It is removed when the first value is
+/// dropped.
 fn copy_of_dm_proto() -> (tempfile::TempDir, PathBuf) {
     let original = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("dm-proto");
     let temporary = tempfile::tempdir().unwrap();

@@ -1,5 +1,5 @@
-//! What `cargo xtask test` makes of what the runners say; a script that answers as cargo does
-//! stands in for cargo.
+//! `cargo xtask test` counts the tests in the output of the runners. A script replaces cargo and
+//! answers as it does.
 
 use std::process::{Command, Output};
 
@@ -12,8 +12,7 @@ const COMPILE_ERROR: &str = "echo 'error: could not compile `chat`' >&2; exit 10
 const ABSENT: &str = "absent";
 const LIBTEST: &str = "echo 'test result: ok. 2 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out'";
 
-/// What the script does for each call; `absent` is no command, so that calling it all the same
-/// fails.
+/// The answer of the script to each call. `absent` is no command, so a call to it fails.
 struct Cargo {
     nextest: &'static str,
     tests: &'static str,
@@ -61,7 +60,7 @@ fn without_nextest_cargo_test_runs_the_tests() {
 }
 
 #[test]
-fn what_the_runners_print_goes_through() {
+fn the_output_of_the_runners_is_passed_on() {
     let output = Cargo::GOOD.xtask_test(false, &[]);
     assert!(stdout(&output).contains("\ntest result: ok. 2 passed; 0 failed; 0 ignored;"));
     assert!(String::from_utf8(output.stderr).unwrap().contains("     Summary [   0.1s] 5 tests run"));

@@ -1,4 +1,4 @@
-//! REST answers that nobody reads.
+//! REST answers that are not read.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tokio::io::AsyncWriteExt as _;
 use crate::attack::attackers::Attackers;
 use crate::attack::memory::Bound;
 
-/// The memory that they may cost.
+/// The memory that the attack may cost the host.
 pub(super) const COSTS: Bound = Bound {
     mebibytes: 32 + 7,
     why: "answers to one user (Options::answer_bytes_per_user, 32 MiB), and what the HTTP server has taken over \

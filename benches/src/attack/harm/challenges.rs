@@ -1,11 +1,11 @@
-//! Challenges for signing in that are asked for and not used.
+//! Sign-in challenges that are requested and not used.
 
 use anyhow::ensure;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::attack::attackers::Attackers;
 
-/// The number of the first person whose key is named.
+/// The number of the first user whose key is named.
 const FIRST: usize = 2_000;
 
 pub(super) async fn ask(attackers: &Attackers, n: usize) -> anyhow::Result<()> {

@@ -1,4 +1,4 @@
-//! Connections that ask for nothing.
+//! Connections without a complete request.
 
 use std::time::Duration;
 
@@ -7,17 +7,17 @@ use tokio::net::TcpStream;
 
 use crate::attack::attackers::Attackers;
 
-/// Before one that was closed comes again.
+/// The pause before a closed connection is opened again.
 const PAUSE: Duration = Duration::from_secs(1);
-/// Bytes of headers that a host still reads on, nearly.
+/// The length of the sent headers, in bytes: slightly less than a host reads.
 const HEADERS: usize = 16_000;
 
-/// Connects, and holds the connection for as long as the host does.
+/// Connects and keeps the connection open until the host closes it.
 pub(super) async fn say_nothing(attackers: &Attackers) -> anyhow::Result<()> {
     until_closed(attackers.dial().await?).await
 }
 
-/// The same, after sending as much of a request's headers as the host reads, and not their end.
+/// The same, after sending most of the headers that a host reads, without their end.
 pub(super) async fn say_half(attackers: &Attackers) -> anyhow::Result<()> {
     let mut stream = attackers.dial().await?;
     let mut request = b"GET /api/info HTTP/1.1\r\nx-padding: ".to_vec();
@@ -27,7 +27,7 @@ pub(super) async fn say_half(attackers: &Attackers) -> anyhow::Result<()> {
 }
 
 async fn until_closed(mut stream: TcpStream) -> anyhow::Result<()> {
-    // Not an error of its own: a host may reset the connection.
+    // The host may reset the connection, which is no failure.
     let _closed = stream.read(&mut [0; 512]).await;
     drop(stream);
     tokio::time::sleep(PAUSE).await;

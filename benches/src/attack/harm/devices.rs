@@ -1,4 +1,4 @@
-//! One user who registers device upon device.
+//! One user who registers many devices.
 
 use anyhow::Context as _;
 use http_body_util::Full;
@@ -9,7 +9,7 @@ use crate::attack::attackers::Attackers;
 use crate::attack::table::Remarks;
 use crate::wire::{self, Requests};
 
-/// Devices that a user may have, by default.
+/// The default limit of devices of a user.
 const MOST: usize = 8;
 
 #[derive(Deserialize)]
@@ -30,8 +30,8 @@ pub(super) async fn register(attackers: &Attackers, n: usize) -> anyhow::Result<
     Ok(())
 }
 
-/// After the attack: the ninth device is refused, lists the devices, forgets one of them and goes
-/// on.
+/// Checks after the attack: the ninth device is refused, lists the devices, forgets one of them and
+/// is accepted.
 pub(super) async fn left(attackers: &Attackers) -> anyhow::Result<Remarks> {
     let mut requests = wire::requests(attackers.dial().await?).await?;
     let ninth = "one-more";
@@ -55,7 +55,7 @@ pub(super) async fn left(attackers: &Attackers) -> anyhow::Result<Remarks> {
     Ok(remarks)
 }
 
-/// Fetches what is pending for a device, which registers it. Returns the status.
+/// Fetches the pending messages of a device, which registers it. Returns the status.
 async fn fetch(attackers: &Attackers, requests: &mut Requests, device: &str) -> anyhow::Result<u16> {
     Ok(call(attackers, requests, "GET", "offline?limit=1", device).await?.0)
 }

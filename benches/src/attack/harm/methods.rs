@@ -1,4 +1,4 @@
-//! Made-up methods and paths, each of which was a label of a metric once.
+//! Invented methods and paths. Each was once a label of a metric.
 
 use anyhow::ensure;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -8,7 +8,8 @@ use crate::attack::table::Remarks;
 use crate::host::Host;
 use crate::wire;
 
-/// Bytes that `GET /metrics` may answer with: methods outside of a fixed set are one label.
+/// The most bytes of an answer to `GET /metrics`. Methods outside a fixed set have one common
+/// label.
 const METRICS: usize = 256 * 1024;
 
 pub(super) async fn ask(attackers: &Attackers, n: usize) -> anyhow::Result<()> {

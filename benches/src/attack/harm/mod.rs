@@ -1,4 +1,4 @@
-//! The attacks, a file for each, and the memory that each may cost.
+//! The attacks, each with its file, and the memory that each may cost the host.
 
 mod answers;
 mod challenges;
@@ -13,18 +13,18 @@ use super::memory::Bound;
 use super::table::Remarks;
 use crate::host::Host;
 
-/// An attack, and the bound that must hold meanwhile.
+/// An attack, and the bound on memory that must hold meanwhile.
 pub(super) struct Attack {
     pub(super) name: &'static str,
-    /// Connections that do harm at a time.
+    /// The number of concurrent connections.
     pub(super) connections: usize,
-    /// File descriptors that the host gets, where that matters.
+    /// The limit of file descriptors of the host, if the attack depends on it.
     pub(super) descriptors: Option<u32>,
-    /// Messages of 32 KiB that wait for the attacker.
+    /// The number of messages of 32 KiB that are pending for the attacker.
     pub(super) received: usize,
-    /// Small messages that the attacker has sent.
+    /// The number of small messages that the attacker has sent.
     pub(super) sent: usize,
-    /// Memory that the host may need for it.
+    /// The memory that the host may need for the attack.
     pub(super) costs: Bound,
     pub(super) kind: Kind,
 }
@@ -41,7 +41,7 @@ pub(super) enum Kind {
     Challenges,
 }
 
-/// An attack by somebody without messages.
+/// An attack that needs no messages.
 const PLAIN: Attack = Attack {
     name: "",
     connections: 4,
@@ -52,7 +52,7 @@ const PLAIN: Attack = Attack {
     kind: Kind::Challenges,
 };
 
-/// In the order of their weight.
+/// All attacks, the heaviest first.
 pub(super) const ATTACKS: &[Attack] = &[
     Attack {
         name: "history asked for, WebSockets unread",
@@ -98,7 +98,7 @@ pub(super) const ATTACKS: &[Attack] = &[
 ];
 
 impl Kind {
-    /// One round of harm on one connection, the one of a number.
+    /// One round of the attack on the connection with a number.
     pub(super) async fn round(self, attackers: &Attackers, n: usize) -> anyhow::Result<()> {
         match self {
             Self::UnreadSockets => sockets::ask_and_read_nothing(attackers, n).await,
@@ -112,7 +112,7 @@ impl Kind {
         }
     }
 
-    /// Looks, after the attack, for what it left.
+    /// Checks, after the attack, the state that it left.
     pub(super) async fn left(self, host: &Host, attackers: &Attackers) -> anyhow::Result<Remarks> {
         match self {
             Self::MadeUpMethods => methods::left(host).await,

@@ -1,10 +1,10 @@
-//! A fetch of what is pending that has to pass over what the caller sent.
+//! Fetching pending messages after sending many, which the fetch has to pass over.
 
 use crate::attack::attackers::Attackers;
 use crate::attack::memory::Bound;
 use crate::wire;
 
-/// The memory that it may cost.
+/// The memory that the attack may cost the host.
 pub(super) const COSTS: Bound =
     Bound { mebibytes: 32, why: "answers to one user, while they are made (Options::answer_bytes_per_user)" };
 

@@ -1,4 +1,4 @@
-//! WebSockets on which history is asked for, and nothing is read.
+//! WebSockets that request history and do not read the answers.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use crate::attack::attackers::Attackers;
 use crate::attack::memory::Bound;
 use crate::wire;
 
-/// Devices that say hello; a user may have no more. A newer WebSocket of a device ends the older,
-/// so that the others say none, as old clients do.
+/// The number of devices that say hello; a user may have no more. A newer WebSocket of a device
+/// ends the older one, so the other WebSockets say no hello, as old clients do.
 const DEVICES: usize = 8;
-/// Requests on each WebSocket, as many as are worked on at a time.
+/// The number of requests on each WebSocket, as many as the host works on at a time.
 const REQUESTS: u32 = 32;
 
-/// The memory that they may cost.
+/// The memory that the attack may cost the host.
 pub(super) const COSTS: Bound = Bound {
     mebibytes: 32 + 32 * 2,
     why: "pages for one user (Options::answer_bytes_per_user, 32 MiB), and 32 WebSockets (Options::sockets_per_user) \
@@ -41,7 +41,7 @@ pub(super) async fn ask_and_read_nothing(attackers: &Attackers, n: usize) -> any
         socket.feed(Message::Binary(envelope.encode_to_vec().into())).await?;
     }
     socket.flush().await?;
-    // In waves: given up before the host does.
+    // The attackers close before the host does and reconnect, so the attack comes in waves.
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! A disk that fills up, and gets room again.
+//! A disk that fills up, and then has space again.
 
 use std::time::Duration;
 
@@ -14,12 +14,13 @@ use crate::host::{Host, Setup};
 use crate::subject::Kind;
 
 const MEBIBYTE: u64 = 1 << 20;
-/// More than the reserve of 64 MiB that stores keep by default, and what they write first.
+/// The size of the disk: more than the reserve of 64 MiB that stores keep by default, and the files
+/// that they make first.
 const DISK: u64 = 256 * MEBIBYTE;
-/// Left at first: less than the reserve.
+/// The space that is left at first: less than the reserve.
 const NEARLY_FULL: u64 = 32 * MEBIBYTE;
 
-/// Messages for each bystander to acknowledge meanwhile.
+/// The number of messages for each bystander to acknowledge meanwhile.
 const PENDING: usize = 400;
 
 pub(super) async fn run(
@@ -37,24 +38,24 @@ pub(super) async fn run(
     (setup.cores, setup.log) = (cores.of_host(), "off");
     let host = Host::start_with(&setup).await?;
     let bystanders = Bystanders::join(&host).await?;
-    let quiet = bystanders.go_about_their_day(&host, span).await;
+    let quiet = bystanders.make_calls(&host, span).await;
     let before = Before::of(&host)?;
     let mut remarks = Remarks::default();
     remarks.must(quiet.unserved() == 0, "calls of bystanders were not served before");
 
-    // Acknowledgements go on without room, so that there must be some to give until the disk is
-    // full.
+    // Acknowledgements are served without free space until the disk is full, so there must be
+    // enough messages to acknowledge.
     bystanders.write_to_each(&host, PENDING).await?;
     disk.fill(NEARLY_FULL);
-    let fared = bystanders.call_for(&host, span, PATIENCE).await;
-    remarks.add(told("32 MiB left", &fared, PATIENCE));
-    remarks.must(fared.reads.refused == 0, "reads were refused while only the reserve was used up");
-    remarks.must(fared.writes.refused > 0, "the reserve was written into");
+    let stats = bystanders.call_for(&host, span, PATIENCE).await;
+    remarks.add(told("32 MiB left", &stats, PATIENCE));
+    remarks.must(stats.reads.refused == 0, "reads were refused while only the reserve was used up");
+    remarks.must(stats.writes.refused > 0, "the reserve was written into");
     let ready = health(&host).await?;
 
     disk.fill(0);
-    let fared = bystanders.call_for(&host, span, PATIENCE).await;
-    remarks.add(told("nothing left", &fared, PATIENCE));
+    let stats = bystanders.call_for(&host, span, PATIENCE).await;
+    remarks.add(told("nothing left", &stats, PATIENCE));
 
     disk.make_room();
     let recovered = recovery(&host, &bystanders, span, &mut remarks).await;

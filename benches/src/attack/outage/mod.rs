@@ -1,5 +1,5 @@
-//! The host's store cannot write for a while: calls are answered meanwhile, and it goes on by
-//! itself.
+//! Outages in which the host's store cannot write for a while. Calls must be answered meanwhile,
+//! and the host must recover by itself.
 
 #[cfg(target_os = "linux")]
 mod disk;
@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use super::RECOVERY;
 use super::bystanders::Bystanders;
+use super::call_stats::CallStats;
 use super::cores::Cores;
-use super::fared::Fared;
 use super::memory::Bound;
 use super::table::{Line, Remarks};
 use super::turns::health;
@@ -18,7 +18,7 @@ use crate::host::Host;
 use crate::options::AttackOptions;
 use crate::subject::Kind;
 
-/// Something that stops the store of a host.
+/// An event that stops the store of a host.
 pub(super) struct Outage {
     pub(super) name: &'static str,
     what: What,
@@ -30,7 +30,7 @@ enum What {
     FrozenPostgres,
 }
 
-/// An outage that was tried, or why it could not be.
+/// The result of an outage, or the reason why it could not be tried.
 pub(super) enum Ran {
     Through(Line),
     Not(String),
@@ -43,7 +43,7 @@ pub(super) const OUTAGES: &[Outage] = &[
     Outage { name: "PostgreSQL frozen, then going on", what: What::FrozenPostgres },
 ];
 
-/// The memory that an outage may cost: writes wait in the queue.
+/// The memory that an outage may cost the host: writes wait in the queue.
 const COSTS: Bound =
     Bound { mebibytes: 64, why: "writes that wait to be stored (dm_core::Config::queue_bytes)" };
 
@@ -60,27 +60,27 @@ impl Outage {
     }
 }
 
-/// Says how calls went during an outage. Each must have been answered, within `bound`.
-fn told(during: &str, fared: &Fared, bound: Duration) -> Remarks {
+/// Describes the calls during an outage. Each must have been answered within `bound`.
+fn told(during: &str, stats: &CallStats, bound: Duration) -> Remarks {
     let of = |served: u64, all: u64| format!("{served} of {all}");
     let mut remarks = Remarks::default();
     remarks.says(format!(
         "{during}: served {} reads and {} writes, {} told to come again (503), {} without an answer; slowest {:.2} s \
          (bound {} s)",
-        of(fared.reads.served, fared.reads.all()),
-        of(fared.writes.served, fared.writes.all()),
-        fared.reads.refused + fared.writes.refused,
-        fared.failed(),
-        fared.slowest() / 1e3,
+        of(stats.reads.served, stats.reads.all()),
+        of(stats.writes.served, stats.writes.all()),
+        stats.reads.refused + stats.writes.refused,
+        stats.failed(),
+        stats.slowest() / 1e3,
         bound.as_secs(),
     ));
     remarks
-        .must(fared.failed() == 0, "a call was not answered within its bound, or by another status than 503");
+        .must(stats.failed() == 0, "a call was not answered within its bound, or by another status than 503");
     remarks
 }
 
-/// Has bystanders call, after an outage, until a while passes in which everybody is served and
-/// health is ready. How long it was until the first of that.
+/// Lets bystanders call after an outage until all of them are served for a while and health is
+/// ready. Returns the time until the beginning of that while.
 async fn recovery(
     host: &Host,
     bystanders: &Bystanders,
@@ -91,12 +91,12 @@ async fn recovery(
     let mut recovered = None;
     while recovered.is_none() && ended.elapsed() < RECOVERY {
         let after = ended.elapsed();
-        let fared = bystanders.call_for(host, Duration::from_millis(200), RECOVERY).await;
+        let stats = bystanders.call_for(host, Duration::from_millis(200), RECOVERY).await;
         let ready = health(host).await.is_ok_and(|status| status == 200);
-        recovered = (ready && fared.unserved() == 0).then_some(after);
+        recovered = (ready && stats.unserved() == 0).then_some(after);
     }
     remarks.must(recovered.is_some(), "it did not recover by itself");
-    let after = bystanders.go_about_their_day(host, span).await;
+    let after = bystanders.make_calls(host, span).await;
     remarks.must(after.unserved() == 0, "calls of bystanders were not served after it had recovered");
     recovered
 }

@@ -1,4 +1,4 @@
-//! A PostgreSQL server whose processes stand still: connections stay, and nothing is answered.
+//! A PostgreSQL server whose processes are stopped: connections stay open, and nothing is answered.
 
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ use crate::attack::turns::health;
 use crate::host::{Host, Setup};
 use crate::subject::Kind;
 
-/// How long the server stands still at least. Longer than the age of a call from which on health is
-/// not ready (`Config::commit_bound` and `read_bound`, 10 s).
+/// The time that the server is stopped at least. It is longer than the age of a call at which
+/// health is not ready (`Config::commit_bound` and `read_bound`, 10 s).
 const FROZEN: Duration = Duration::from_secs(12);
 /// A call takes at most 5 s to look up its token, 5 to get a connection and 15 on it
 /// (`PostgresConfig::wait_timeout`, `network_timeout`), and a write 10 more to find out whether it
@@ -33,17 +33,17 @@ pub(super) async fn run(name: &'static str, span: Duration, cores: &Cores) -> an
     setup.postgres = Some(cluster.parameters("postgres"));
     let host = Host::start_with(&setup).await?;
     let bystanders = Bystanders::join(&host).await?;
-    let quiet = bystanders.go_about_their_day(&host, span).await;
+    let quiet = bystanders.make_calls(&host, span).await;
     let before = Before::of(&host)?;
     let mut remarks = Remarks::default();
     remarks.must(quiet.unserved() == 0, "calls of bystanders were not served before");
 
-    // The last of the calls that are under way when the server stops is answered after that.
+    // The last call in progress when the server stops is answered after this time.
     let frozen = block_in_place(|| cluster.freeze());
-    let fared = bystanders.call_for(&host, FROZEN, BOUND).await;
+    let stats = bystanders.call_for(&host, FROZEN, BOUND).await;
     let ready = health(&host).await?;
     block_in_place(|| drop(frozen));
-    remarks.add(told("frozen", &fared, BOUND));
+    remarks.add(told("frozen", &stats, BOUND));
     remarks.says(format!("health said {ready} at the end of that"));
     remarks.must(ready == 503, "health was ready although nobody could be served");
 

@@ -1,4 +1,4 @@
-//! Defects that show in large numbers only: of writes, of items, of bytes.
+//! Defects that show with large numbers only: of writes, of items, of bytes.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -21,15 +21,15 @@ defects! {
     "acknowledging": "an acknowledgement names 256 messages at most" => FewNames,
     "keys": "a key's version has eight bits" => ByteVersions,
     "devices": "a user has 256 devices at most" => FewDevices,
-    "announcements": "a step tells 256 peers at most and says that it told all" => TellsFew,
-    "expiry": "a step removes 256 entries at most and says that it removed all" => RemovesFew,
+    "announcements": "a step tells at most 256 peers and says that it told all" => TellsFew,
+    "expiry": "a step removes at most 256 entries and says that it removed all" => RemovesFew,
     "pages": "a page of history ends after 256 messages and says that there are no more" => ShortHistory,
-    "pages": "a page of an inbox passes over what comes after 256 entries" => ShortInbox,
+    "pages": "a page of an inbox skips the entries after the first 256" => ShortInbox,
     "pages": "a list ends after 256 conversations" => ShortList,
     "durable": "the origin of a message is cut after 63 characters" => CutsOrigin,
 }
 
-/// A limit that somebody thought nobody would reach.
+/// The limit of these stores, which few tests of a store would reach.
 const CAP: usize = 256;
 
 #[derive(Default)]
@@ -47,7 +47,7 @@ impl Defect for Parts {
     }
 }
 
-/// Takes the client id from a send that is not known to repeat another.
+/// Removes the client id of a send, unless `forgotten` says that the send repeats an earlier one.
 fn forget_id(write: &mut Write, forgotten: impl FnOnce(&mut AppendMessage, UserId, ClientMessageId) -> bool) {
     if let Write::AppendMessage(write) = write
         && let Some(id) = write.client_id
@@ -64,7 +64,7 @@ impl Defect for ForgetsIds {
     fn write(&self, write: &mut Write) {
         let mut sends = self.0.lock().unwrap();
         forget_id(write, |_, user, id| match sends.iter().position(|sent| *sent == (user, id)) {
-            Some(place) => sends.len() - place > 1_000,
+            Some(index) => sends.len() - index > 1_000,
             None => {
                 sends.push((user, id));
                 false

@@ -1,15 +1,16 @@
-//! The defect of the stores that a thread makes.
+//! The defect of the stores that the current thread makes.
 
 use std::cell::Cell;
 
 use super::defect::Make;
 
 thread_local! {
-    /// The defect of the stores that this thread makes. One type for all defects: the cases are compiled once.
+    /// The defect of the stores that this thread makes. It is no type parameter, so that the cases
+    /// are compiled once.
     pub(super) static CHOSEN: Cell<Option<Make>> = const { Cell::new(None) };
 }
 
-/// The defect under examination, to be handed from a thread to one that it starts.
+/// The defect that is examined, to pass it on to a thread that this one starts.
 #[derive(Clone, Copy)]
 pub(crate) struct Examined(Option<Make>);
 

@@ -21,10 +21,10 @@ defects! {
     "consistent": "a commit is answered before it can be read" => AnswersEarly,
     "aligned": "outcomes come in another order" => Misaligned,
     "refusals": "a refused write stops the rest of its batch" => StopsAtRefusal,
-    "refusals": "a refused message is stored all the same" => StoresRefused,
+    "refusals": "a refused message is stored" => StoresRefused,
     "refusals": "a write does not see those before it in its batch" => Blind,
-    "unknown_writes": "a kind of write of this version is not known" => Ignorant,
-    "concurrent": "commits at once overwrite each other" => Overwrites,
+    "unknown_writes": "a kind of write of this version is refused as unknown" => Ignorant,
+    "concurrent": "concurrent commits overwrite each other" => Overwrites,
 }
 
 #[derive(Default)]
@@ -187,7 +187,7 @@ impl Defect for Ignorant {
     }
 }
 
-/// Two that began together number from the same head: one of them is lost.
+/// Two batches that began at the same time are numbered from the same head: one of them is lost.
 #[derive(Default)]
 struct Overwrites {
     running: AtomicUsize,

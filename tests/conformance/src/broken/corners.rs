@@ -1,4 +1,4 @@
-//! Defects that show in one corner of a clause.
+//! Defects that show in a corner case of one clause only.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -16,15 +16,15 @@ use super::deliveries::renumber;
 
 defects! {
     "durable": "every second commit is answered before it is synced" => SyncsLate,
-    "acknowledging": "the head is looked at before the device" => HeadFirst,
+    "acknowledging": "the head is checked before the device" => HeadFirst,
     "expiry": "an expired entry that is named is unknown" => ExpiredUnknown,
     "expiry": "an expired entry that is named moves the cursor" => ExpiredMoves,
-    "never_reused": "a user of whom nothing and no device is left is numbered anew" => NumbersAnew,
-    "devices": "forgetting a device forgets those whose names begin alike" => ForgetsAlike,
+    "never_reused": "numbers restart for a user without entries and devices" => NumbersAnew,
+    "devices": "forgetting a device forgets those that have its name as a prefix" => ForgetsAlike,
     "idempotent": "the named key version is part of the content" => VersionIsContent,
-    "devices": "a device of an inbox of which all expired starts at zero" => StartsAtZero,
-    "expiry": "a limit of no entries is taken for one" => ExpiresOne,
-    "announcements": "a limit of no peers is taken for one" => TellsOne,
+    "devices": "a device starts at zero in an inbox with only expired entries" => StartsAtZero,
+    "expiry": "a limit of zero entries is taken for one" => ExpiresOne,
+    "announcements": "a limit of zero peers is taken for one" => TellsOne,
     "consistent": "devices and depth are read in the middle of a batch" => ReadsDevicesEarly,
 }
 
@@ -43,7 +43,7 @@ impl Defect for SyncsLate {
     }
 }
 
-/// The user's newest entry, and the newest that expired.
+/// The user's newest entry, and the newest entry that expired.
 pub(super) async fn extent(store: &MemoryStore, user: UserId) -> Result<(InboxSeq, InboxSeq), StoreError> {
     let (own, limit, max_bytes) = (OwnEntries::Include, 1, 1);
     let query = InboxQuery { who: user.into(), after: InboxSeq::ZERO, own, limit, max_bytes };
@@ -218,8 +218,8 @@ impl Defect for TellsOne {
     }
 }
 
-/// Its tables of devices are written one write after the other, and each waits for a reader to
-/// look, but not for long.
+/// Applies its writes to the tables of devices one by one. After each it waits, up to a limit,
+/// until a reader has read.
 #[derive(Default)]
 struct ReadsDevicesEarly {
     devices: MemoryStore,
@@ -233,7 +233,7 @@ impl ReadsDevicesEarly {
             if self.looks.load(Ordering::SeqCst) != before {
                 return;
             }
-            // To other threads, also where all cores are taken; and to other tasks.
+            // Lets other threads run, also if all cores are busy, and other tasks.
             std::thread::yield_now();
             yield_now().await;
         }

@@ -1,4 +1,4 @@
-//! Defects of stores.
+//! The interface of defects: the calls of a store that one can change.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use dm_core::store::{
     MemoryStore, Outcome, Store as _, StoreError, UserId, Write,
 };
 
-/// One thing that a store gets wrong. What a defect does not change goes to the store in memory as it is.
+/// One mistake of a store. The in-memory store handles all that the defect does not change.
 #[async_trait]
 pub trait Defect: Send + Sync + 'static {
     /// Changes a write before it is applied.
@@ -40,22 +40,22 @@ pub trait Defect: Send + Sync + 'static {
         store.commit(batch).await
     }
 
-    /// Which store is read, in place of the one that is written.
+    /// The store that reads use, instead of the one that is written.
     fn read<'a>(&'a self, store: &'a MemoryStore) -> &'a MemoryStore {
         store
     }
 
-    /// Which store is read for devices and what is pending for them.
+    /// The store that reads of devices and pending entries use.
     fn read_devices<'a>(&'a self, store: &'a MemoryStore) -> &'a MemoryStore {
         self.read(store)
     }
 
-    /// How often the place was synced.
+    /// The number of syncs so far, as [`Harness::syncs`](crate::Harness::syncs) returns it.
     fn syncs(&self) -> Option<u64> {
         None
     }
 
-    /// Opens the place.
+    /// Opens the store again.
     async fn open(&self, store: &MemoryStore) -> MemoryStore {
         store.clone()
     }
@@ -82,14 +82,14 @@ pub trait Defect: Send + Sync + 'static {
 /// A kind of defect, and the module that must catch it.
 #[derive(Clone, Copy, Debug)]
 pub struct Kind {
-    /// What is wrong, in words.
+    /// The mistake, in words.
     pub name: &'static str,
     /// The module whose cases must catch it.
     pub module: &'static str,
     pub(super) make: Make,
 }
 
-/// Makes a defect for a fresh place.
+/// Makes a defect for a fresh storage location.
 pub(super) type Make = fn() -> Arc<dyn Defect>;
 
 /// Lists defects with the modules that must catch them.

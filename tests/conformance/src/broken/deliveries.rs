@@ -1,4 +1,4 @@
-//! Defects of what is read: numbers, entries, messages.
+//! Defects of reads: numbers, entries, messages.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -19,8 +19,8 @@ defects! {
     "three_rows": "a sent message does not say which device sent it" => NoOrigin,
     "expiry": "messages expire with their entries" => DeletesMessages,
     "expiry": "entries expire from the middle of an inbox" => NoPrefix,
-    "expiry": "how far entries expired is not remembered" => NoFloor,
-    "foreign": "everybody may read every conversation" => Open,
+    "expiry": "the newest expired number is not remembered" => NoFloor,
+    "foreign": "every user may read every conversation" => Open,
     "durable": "a message loses its suite" => NoSuite,
 }
 
@@ -50,7 +50,7 @@ impl Defect for StartsAgain {
     }
 }
 
-/// Each third read does not have the last entry or message but one yet.
+/// Every third read lacks the last entry or message but one.
 #[derive(Default)]
 struct OutOfOrder(AtomicUsize);
 
@@ -96,7 +96,7 @@ impl Defect for NoOrigin {
     }
 }
 
-/// The latest time before which entries expired.
+/// Notes the latest time before which entries expired.
 fn expired_before(latest: &AtomicU64, write: &Write) {
     if let Write::Expire(write) = write {
         latest.fetch_max(write.before.as_millis(), Ordering::SeqCst);

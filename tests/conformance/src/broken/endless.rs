@@ -1,4 +1,4 @@
-//! Defects that give a caller no end: there is always more, or never an answer.
+//! Defects without an end: there are always more items, or there is never an answer.
 
 use std::future::pending;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,11 +17,11 @@ use crate::build::{at, key, user, version};
 defects! {
     "pages": "the head of an inbox stays ahead of its pages" => AheadForEver,
     "pages": "a list begins anew with every page" => Anew,
-    "announcements": "there is always one more to tell" => AlwaysOneMore,
+    "announcements": "a step always says that there is one more peer" => AlwaysOneMore,
     "histories": "after ten commits each further one fails" => Fails,
 }
 
-/// Defects that no case can tell from a store that is slow: only the time limit of a case ends
+/// Defects that a case cannot distinguish from a slow store: only the time limit of a case ends
 /// them.
 pub(super) const SILENT: &[super::Kind] = &[
     super::Kind {
@@ -30,7 +30,7 @@ pub(super) const SILENT: &[super::Kind] = &[
         make: || std::sync::Arc::new(NeverAnswers),
     },
     super::Kind {
-        name: "a commit blocks its thread for good",
+        name: "a commit blocks its thread forever",
         module: "atomic",
         make: || std::sync::Arc::new(Blocks),
     },

@@ -1,4 +1,4 @@
-//! Which cases catch a defect.
+//! Runs cases against a store with a defect, to find those that catch it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,23 +7,23 @@ use dm_core::store::{MemoryStore, Store};
 
 use super::chosen::CHOSEN;
 use super::defect::Kind;
-use super::store::{Broken, Place};
+use super::store::{Broken, BrokenHarness};
 use super::{caps, commits, corners, deliveries, endless, pages, plain, writes};
 use crate::cases;
 
-/// The module of the case that takes minutes to shrink what it finds.
+/// The module whose case takes minutes to shrink a script. It is left out.
 const MODEL: &str = "model";
 
-/// Which cases examine a defect.
+/// The cases that examine a defect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// Those of the module that must catch it.
+    /// The cases of the module that must catch it.
     OwnModule,
-    /// All.
+    /// The cases of all modules.
     AllModules,
 }
 
-/// All kinds of defects.
+/// All defects, except the [silent](silent) ones.
 #[must_use]
 pub fn kinds() -> Vec<Kind> {
     [
@@ -39,10 +39,10 @@ pub fn kinds() -> Vec<Kind> {
     .concat()
 }
 
-/// The module and the name of each case, but the model's.
+/// The module and name of each case, except those of the model.
 #[must_use]
 pub fn case_names() -> Vec<(&'static str, &'static str)> {
-    let cases = cases::<Place>();
+    let cases = cases::<BrokenHarness>();
     cases.iter().filter(|case| case.module != MODEL).map(|case| (case.module, case.name)).collect()
 }
 
@@ -59,27 +59,27 @@ impl Kind {
         Broken { store: MemoryStore::new(), defect: (self.make)() }
     }
 
-    /// Whether a store with this defect passes the case of a name.
+    /// Whether a store with this defect passes the case with this name.
     ///
     /// # Panics
-    /// When there is no such case.
+    /// Panics if there is no such case.
     #[must_use]
     pub fn passes(&self, name: &str, limit: Duration) -> bool {
         let before = CHOSEN.replace(Some(self.make));
-        let cases = cases::<Place>();
+        let cases = cases::<BrokenHarness>();
         let case = cases.iter().find(|case| case.name == name);
         let passes = case.expect("a case of the suite").passes_within(limit);
         CHOSEN.set(before);
         passes
     }
 
-    /// Runs cases against a store with this defect, those of its own module or of all: the names of
-    /// those that fail, by their modules. The model is not asked.
+    /// Runs cases against a store with this defect. Returns the names of the cases that fail, by
+    /// module. The cases of the model are left out.
     #[must_use]
     pub fn caught_by(&self, scope: Scope) -> BTreeMap<&'static str, Vec<&'static str>> {
         let before = CHOSEN.replace(Some(self.make));
         let mut caught = BTreeMap::<_, Vec<_>>::new();
-        for case in cases::<Place>() {
+        for case in cases::<BrokenHarness>() {
             let examines = scope == Scope::AllModules || case.module == self.module;
             if examines && case.module != MODEL && !case.passes() {
                 caught.entry(case.module).or_default().push(case.name);

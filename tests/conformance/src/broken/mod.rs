@@ -1,6 +1,7 @@
-//! Stores that are wrong on purpose: they prove that the suite catches what it claims to catch.
+//! Deliberately broken stores. They prove that the suite catches what it claims to catch.
 //!
-//! Each is the store in memory with one [`Defect`] between it and its caller. `examine` runs the cases.
+//! Each is the in-memory store with one [`Defect`] between it and its caller. `examine` runs the
+//! cases against them.
 
 mod caps;
 mod chosen;

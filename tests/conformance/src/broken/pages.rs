@@ -14,16 +14,16 @@ use super::defect::{Defect, defects};
 defects! {
     "pages": "a page holds one more than it may" => OneMore,
     "pages": "cursors are inclusive" => Inclusive,
-    "pages": "the entry after a full page is passed over" => SkipsOne,
+    "pages": "the entry after a full page is skipped" => SkipsOne,
     "pages": "pages are not bounded by bytes" => Unbounded,
     "pages": "an entry larger than the bound is never shown" => NoOversized,
     "pages": "a full page says that it is the last" => NoMore,
     "pages": "conversations are listed by id" => ById,
-    "pages": "a device is shown what it did itself" => ShowsOwn,
-    "pages": "notices are shown to those who ask for messages" => ShowsNotices,
-    "pages": "the newest number of a user is told once" => HeadsOnce,
+    "pages": "a device is shown its own entries" => ShowsOwn,
+    "pages": "notices are shown to queries for messages" => ShowsNotices,
+    "pages": "the newest number of a user is returned once" => HeadsOnce,
     "pages": "the newest number is that of the newest entry held" => HeadsHeld,
-    "pages": "newest numbers of 256 users are told" => HeadsOf256,
+    "pages": "newest numbers of at most 256 users are returned" => HeadsOf256,
 }
 
 #[derive(Default)]

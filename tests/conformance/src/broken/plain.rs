@@ -1,4 +1,4 @@
-//! Plain mistakes, each of which the case about just that must see.
+//! Plain mistakes, each of which the case about it must catch.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,13 +16,13 @@ use super::defect::{Defect, defects};
 
 defects! {
     "dense": "a repeat takes a number" => CountsRepeats,
-    "never_reused": "an inbox of which all expired is numbered anew for its sender" => CountsHeld,
+    "never_reused": "numbers restart in the sender's inbox after all entries expired" => CountsHeld,
     "one_conversation": "all conversations of a user are the first one" => OneForEach,
     "idempotent": "a repeat is answered with the next number" => NextNumber,
     "idempotent": "a repeat in one batch is answered with its own id" => OwnId,
     "idempotent": "a client id is known to its device only" => PerDevice,
     "stale_key": "the first version stays the current one" => FirstVersion,
-    "stale_key": "no version is taken for the first" => NoneIsFirst,
+    "stale_key": "a send without a version is taken for one with the first" => NoneIsFirst,
     "stale_key": "publishing the same key again makes another version" => StoredAnew,
     "acknowledging": "an own entry stops the cursor" => OwnStops,
     "foreign": "a list has conversations of others" => ListsAll,
@@ -146,7 +146,7 @@ impl Defect for FirstVersion {
         if let Write::AppendMessage(AppendMessage { recipient_key_version: Some(named), .. }) = write
             && *named > KeyVersion::FIRST
         {
-            // Is refused, as if the first were the current one.
+            // The write is refused, as if the first version were the current one.
             *named = named.next();
         }
     }

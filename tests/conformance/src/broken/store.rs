@@ -1,4 +1,4 @@
-//! A store with a defect, and its place.
+//! A store with a defect, and its harness.
 
 use std::sync::Arc;
 
@@ -13,8 +13,8 @@ use super::chosen::CHOSEN;
 use super::defect::Defect;
 use crate::Harness;
 
-/// Where a broken store keeps its data.
-pub(super) struct Place {
+/// The harness of a broken store.
+pub(super) struct BrokenHarness {
     store: MemoryStore,
     defect: Arc<dyn Defect>,
 }
@@ -25,7 +25,7 @@ pub(super) struct Broken {
     pub(super) defect: Arc<dyn Defect>,
 }
 
-impl Harness for Place {
+impl Harness for BrokenHarness {
     type Store = Broken;
 
     async fn fresh() -> Self {

@@ -11,16 +11,16 @@ use dm_core::store::{
 use super::defect::{Defect, defects};
 
 defects! {
-    "one_conversation": "each who opens a conversation gets one of their own" => OnePerOpener,
-    "idempotent": "a repeat is known by its content alone" => ByContent,
-    "idempotent": "a repeat is known by its id alone" => ById,
+    "one_conversation": "each user who opens a conversation gets a separate one" => OnePerOpener,
+    "idempotent": "a retry is recognized by its content alone" => ByContent,
+    "idempotent": "a retry is recognized by its id alone" => ById,
     "idempotent": "a client id is taken for all senders" => OneForAll,
     "idempotent": "the key version is checked before the client id" => VersionFirst,
     "stale_key": "the key version is not checked" => AnyVersion,
     "acknowledging": "an acknowledgement reaches the user's other devices" => AllDevices,
-    "acknowledging": "an entry to come can be acknowledged" => BeyondHead,
-    "acknowledging": "a message of others is acknowledged as one's own" => Anyones,
-    "expiry": "expiry does not look at the time" => Timeless,
+    "acknowledging": "an entry beyond the head can be acknowledged" => BeyondHead,
+    "acknowledging": "a message of other users can be acknowledged" => Anyones,
+    "expiry": "expiry ignores the time" => Timeless,
     "keys": "the same key again is a new version" => AlwaysNew,
     "announcements": "peers are told of a key twice" => Twice,
     "devices": "a forgotten device keeps its cursor" => Remembers,

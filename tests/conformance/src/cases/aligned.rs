@@ -1,4 +1,4 @@
-//! Clause 3.
+//! Clause 3, aligned: outcome *i* answers write *i*.
 
 use dm_core::notify::Notification;
 use dm_core::store::{Event, Notice, Outcome};
@@ -10,7 +10,7 @@ use crate::build::{
 use crate::reads::{above, history_of};
 use crate::{Harness, World};
 
-/// One write of each kind in one batch.
+/// A batch with one write of each kind.
 pub async fn each_kind_of_write_answers_with_its_own_outcome<H: Harness>(world: World<H>) {
     let outcomes = world
         .commit(vec![
@@ -42,8 +42,8 @@ pub async fn each_kind_of_write_answers_with_its_own_outcome<H: Harness>(world: 
     );
 }
 
-/// Writes of one kind cannot be told apart by the variant, but by what they name.
-pub async fn each_append_of_a_batch_is_answered_in_its_place<H: Harness>(world: World<H>) {
+/// Outcomes of one kind are told apart by their content, not by their variant.
+pub async fn each_append_of_a_batch_is_answered_in_order<H: Harness>(world: World<H>) {
     world.commit((1..=4).map(|n| open(n, 0, n)).collect()).await;
     let ids: Vec<u64> = (1..=32).collect();
     let outcomes = world.commit(ids.iter().map(|id| append(1 + id % 4, 0, *id).into()).collect()).await;
@@ -54,7 +54,7 @@ pub async fn each_append_of_a_batch_is_answered_in_its_place<H: Harness>(world: 
     }
 }
 
-/// The answer to an append is what a reader finds.
+/// A reader finds the message that the outcome contains.
 pub async fn an_append_answers_with_the_message_as_stored<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
     let appended = world.append(append(1, 2, 1)).await;
@@ -64,7 +64,7 @@ pub async fn an_append_answers_with_the_message_as_stored<H: Harness>(world: Wor
     must_be!((appended.sender_seq, Some(&appended.message)), (entry.seq, entry.message()));
 }
 
-/// The hints of an append are the two entries, each with its owner.
+/// The outcome of an append names the two new entries, each with its user.
 pub async fn an_append_names_the_entries_it_appended<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), open(2, 1, 3)]).await;
     let write = dm_core::store::AppendMessage { sender: on(1, "phone"), ..append(1, 1, 1) };
@@ -75,7 +75,8 @@ pub async fn an_append_names_the_entries_it_appended<H: Harness>(world: World<H>
     must_be!((appended[0].user, appended[1].user), (user(1), user(2)));
 }
 
-/// The hints of an opening are the two notices; the opener's carries their device.
+/// The outcome of an opening names the two notices. The opener's notice has their device as its
+/// origin.
 pub async fn an_opening_names_the_entries_it_appended<H: Harness>(world: World<H>) {
     let outcome = world.done(open_from(1, on(2, "desk"), 1, crate::build::at(9))).await;
     let Outcome::ConversationOpened { conversation, created: true, appended } = outcome else {
@@ -89,7 +90,7 @@ pub async fn an_opening_names_the_entries_it_appended<H: Harness>(world: World<H
     }
 }
 
-/// The hints of an announcement are the notices in the peers' inboxes.
+/// The outcome of an announcement names the notices in the inboxes of the peers.
 pub async fn an_announcement_names_the_entries_it_appended<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), open(2, 1, 3), publish(1, 1, 5)]).await;
     let outcome = world.done(announce(10, 6)).await;

@@ -1,11 +1,11 @@
-//! What [`AnnounceKeys`](dm_core::store::AnnounceKeys) says of itself.
+//! The documentation of [`AnnounceKeys`](dm_core::store::AnnounceKeys).
 
 use dm_core::store::{Event, KeyRecord, Notice, Outcome};
 
 use crate::build::{announce, append, at, open, publish, version, who};
 use crate::{Harness, World};
 
-/// Everybody with a conversation, and nobody else.
+/// Every user with a conversation with the publisher is told, and no other user.
 pub async fn each_peer_is_told_once<H: Harness>(world: World<H>) {
     peers(&world, 3).await;
     world.commit(vec![open(9, 8, 9), publish(0, 1, 5)]).await;
@@ -20,7 +20,7 @@ pub async fn each_peer_is_told_once<H: Harness>(world: World<H>) {
     }
 }
 
-/// The notice was queued when it was announced, and no device is its origin.
+/// The notice has the time of the announcement and no device as its origin.
 pub async fn an_announcement_is_an_entry_like_any_other<H: Harness>(world: World<H>) {
     peers(&world, 1).await;
     world.commit(vec![publish(0, 1, 5), append(1, 0, 6).into(), announce(10, 70)]).await;
@@ -28,7 +28,7 @@ pub async fn an_announcement_is_an_entry_like_any_other<H: Harness>(world: World
     must_be!((entry.seq.get(), entry.at, entry.origin), (3, at(70), None));
 }
 
-/// Some now, the rest later, nobody twice.
+/// Some peers are told now and the others later, none of them twice.
 pub async fn a_step_tells_no_more_than_its_limit<H: Harness>(world: World<H>) {
     peers(&world, 5).await;
     world.done(publish(0, 1, 5)).await;
@@ -41,7 +41,7 @@ pub async fn a_step_tells_no_more_than_its_limit<H: Harness>(world: World<H>) {
     }
 }
 
-/// A limit of zero is a limit.
+/// Zero is a valid limit.
 pub async fn a_step_of_no_peers_tells_nobody_and_says_that_there_are_more<H: Harness>(world: World<H>) {
     peers(&world, 2).await;
     world.done(publish(0, 1, 5)).await;
@@ -49,7 +49,7 @@ pub async fn a_step_of_no_peers_tells_nobody_and_says_that_there_are_more<H: Har
     must_be!(step(&world, 100).await, (2, false));
 }
 
-/// The limit is for all publishers together.
+/// The limit counts the peers of all publishers together.
 pub async fn a_step_goes_on_with_the_next_publisher<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), open(2, 3, 4), publish(1, 1, 5), publish(3, 2, 5)]).await;
     must_be!(step(&world, 1).await, (1, true));
@@ -59,14 +59,14 @@ pub async fn a_step_goes_on_with_the_next_publisher<H: Harness>(world: World<H>)
     }
 }
 
-/// Peers have it already.
+/// The peers have been told of this key before.
 pub async fn the_same_key_again_is_not_announced<H: Harness>(world: World<H>) {
     peers(&world, 2).await;
     world.commit(vec![publish(0, 1, 5), announce(100, 6), publish(0, 1, 7)]).await;
     must_be!(step(&world, 100).await, (0, false));
 }
 
-/// Nobody is told a key that was replaced before they were told.
+/// A key that was replaced before a peer was told of it is not announced to that peer.
 pub async fn peers_are_told_the_key_that_is_current<H: Harness>(world: World<H>) {
     peers(&world, 2).await;
     world.commit(vec![publish(0, 1, 5), publish(0, 2, 6)]).await;
@@ -76,7 +76,7 @@ pub async fn peers_are_told_the_key_that_is_current<H: Harness>(world: World<H>)
     must_be!(told(&world, 1).await, [record]);
 }
 
-/// A change while others are still to be told starts over, so that all learn of it.
+/// A new key while peers are still to be told starts again with all peers.
 pub async fn a_change_amid_steps_is_told_to_everybody<H: Harness>(world: World<H>) {
     peers(&world, 3).await;
     world.commit(vec![publish(0, 1, 5), announce(1, 6), publish(0, 2, 7)]).await;
@@ -86,7 +86,7 @@ pub async fn a_change_amid_steps_is_told_to_everybody<H: Harness>(world: World<H
     }
 }
 
-/// They read the key when they open the conversation.
+/// A new peer reads the key when the conversation is opened.
 pub async fn peers_who_come_later_are_not_told<H: Harness>(world: World<H>) {
     peers(&world, 2).await;
     world.commit(vec![publish(0, 1, 5), open(3, 3, 0)]).await;
@@ -94,7 +94,7 @@ pub async fn peers_who_come_later_are_not_told<H: Harness>(world: World<H>) {
     must_be!(told(&world, 3).await, []);
 }
 
-/// Who talks to nobody has nobody to tell.
+/// The publisher has no conversations.
 pub async fn a_user_without_conversations_announces_nothing<H: Harness>(world: World<H>) {
     world.done(publish(0, 1, 5)).await;
     must_be!(step(&world, 100).await, (0, false));
@@ -102,8 +102,8 @@ pub async fn a_user_without_conversations_announces_nothing<H: Harness>(world: W
     must_be!(step(&world, 100).await, (0, false));
 }
 
-/// Half of them were told when the host stopped.
-pub async fn what_is_left_to_announce_is_there_after_reopening<H: Harness>(mut world: World<H>) {
+/// The host was restarted after half of the peers were told.
+pub async fn announcements_that_are_left_are_made_after_reopening<H: Harness>(mut world: World<H>) {
     peers(&world, 4).await;
     world.commit(vec![publish(0, 1, 5), announce(2, 6)]).await;
     world.reopen().await;
@@ -113,7 +113,7 @@ pub async fn what_is_left_to_announce_is_there_after_reopening<H: Harness>(mut w
     }
 }
 
-/// Steps taken at once, as by two nodes.
+/// Concurrent steps, as two nodes take them.
 pub async fn steps_at_once_tell_nobody_twice<H: Harness>(world: World<H>) {
     peers(&world, 9).await;
     world.done(publish(0, 1, 5)).await;
@@ -127,7 +127,7 @@ pub async fn steps_at_once_tell_nobody_twice<H: Harness>(world: World<H>) {
     }
 }
 
-/// All whom the limit allows, in one step.
+/// One step tells as many peers as its limit allows.
 pub async fn three_hundred_peers_are_told_in_one_step<H: Harness>(world: World<H>) {
     peers(&world, 300).await;
     world.done(publish(0, 1, 5)).await;
@@ -137,7 +137,7 @@ pub async fn three_hundred_peers_are_told_in_one_step<H: Harness>(world: World<H
     }
 }
 
-/// Conversations of user 0 with users 1 to `count`.
+/// Opens conversations of user 0 with users 1 to `count`.
 async fn peers<H: Harness>(world: &World<H>, count: u64) {
     let openings = (1..=count).map(|n| if n % 2 == 0 { open(n, 0, n) } else { open(n, n, 0) });
     world.commit(openings.collect()).await;
@@ -150,7 +150,7 @@ async fn step<H: Harness>(world: &World<H>, limit: usize) -> (usize, bool) {
     }
 }
 
-/// The keys that a user was told.
+/// The keys that a user was told of.
 async fn told<H: Harness>(world: &World<H>, n: u64) -> Vec<KeyRecord> {
     let key = |event| match event {
         Event::Notice(Notice::PeerKeyChanged(record)) => Some(record),

@@ -1,4 +1,4 @@
-//! Clause 1.
+//! Clause 1, atomic: a batch is one transaction.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -10,14 +10,14 @@ use crate::build::{append, conversation, message, open, user, who};
 use crate::reads::{inbox_after, seqs};
 use crate::{Harness, World};
 
-/// After `Ok`, all of a batch is there.
+/// After `Ok` the whole batch is stored.
 pub async fn a_batch_is_there_after_reopening<H: Harness>(mut world: World<H>) {
     world.commit(vec![open(1, 1, 2), append(1, 1, 1).into(), append(1, 2, 2).into()]).await;
     world.reopen().await;
     must_be!(world.inbox(&who(1)).await.entries.len(), 3);
 }
 
-/// The first write of a batch takes the first numbers.
+/// The first write of a batch gets the first numbers.
 pub async fn writes_are_applied_in_the_order_given<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
     world.commit((1..=64).map(|id| append(1, 1, id).into()).collect()).await;
@@ -27,7 +27,7 @@ pub async fn writes_are_applied_in_the_order_given<H: Harness>(world: World<H>) 
     must_be!(payloads, given.iter().map(String::as_bytes).collect::<Vec<_>>());
 }
 
-/// A batch of nothing is a batch.
+/// An empty batch is valid.
 pub async fn an_empty_batch_changes_nothing<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), append(1, 1, 1).into()]).await;
     let before = world.snapshot().await;
@@ -35,27 +35,27 @@ pub async fn an_empty_batch_changes_nothing<H: Harness>(world: World<H>) {
     must_be!(world.snapshot().await, before);
 }
 
-/// Batches of eight appear in eights, wherever a reader looks.
+/// Readers see the messages of batches of eight in multiples of eight.
 pub async fn a_reader_never_sees_half_a_batch<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
     let batches = (0..30).map(|batch| eight(batch * 8)).collect();
     world
         .during([batches], async || {
             let messages = world.inbox(&who(2)).await.entries.len() - 1;
-            must_be!(messages % 8, 0, "an inbox in the middle of a batch");
+            must_be!(messages % 8, 0, "an inbox with a part of a batch");
             let messages = world.history(user(1), conversation(1)).await.unwrap().messages.len();
-            must_be!(messages % 8, 0, "a conversation in the middle of a batch");
+            must_be!(messages % 8, 0, "a conversation with a part of a batch");
         })
         .await;
 }
 
-/// Whenever a caller stops waiting, the batch happens in full or not at all.
+/// The future of a commit is dropped after various numbers of polls.
 pub async fn a_commit_whose_future_is_dropped_is_not_split<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
     for polls in 1..=6 {
         dropped_after(polls, world.store().commit(eight(polls * 8))).await;
     }
-    // Queues behind what is still under way.
+    // This commit is done after any that is still in progress.
     world.commit(eight(80)).await;
     let page = world.inbox(&who(2)).await;
     must_be!(seqs(&page.entries), (1..=page.head.get()).collect::<Vec<_>>());
@@ -68,7 +68,7 @@ pub async fn a_commit_whose_future_is_dropped_is_not_split<H: Harness>(world: Wo
     }
 }
 
-/// As large a batch as the service gathers, and larger.
+/// Batches as large as the service makes them, and larger.
 pub async fn a_large_batch_is_there_after_reopening<H: Harness>(mut world: World<H>) {
     world.done(open(1, 1, 2)).await;
     world.commit(many(0, 600)).await;
@@ -78,7 +78,7 @@ pub async fn a_large_batch_is_there_after_reopening<H: Harness>(mut world: World
     }
 }
 
-/// The first of hundreds takes the first number.
+/// The first of hundreds of writes gets the first number.
 pub async fn the_writes_of_a_large_batch_are_applied_in_the_order_given<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
     world.commit(many(0, 600)).await;
@@ -87,7 +87,7 @@ pub async fn the_writes_of_a_large_batch_are_applied_in_the_order_given<H: Harne
     must_be!(ids, (1..=600).map(message).collect::<Vec<_>>());
 }
 
-/// Batches of 300 appear in three hundreds.
+/// Readers see the messages of batches of 300 in multiples of 300.
 pub async fn a_reader_never_sees_half_of_a_large_batch<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
     let batches = (0..4).map(|batch| many(batch * 300, 300)).collect();
@@ -101,20 +101,20 @@ pub async fn a_reader_never_sees_half_of_a_large_batch<H: Harness>(world: World<
         .await;
 }
 
-/// Whenever a caller stops waiting, hundreds of writes happen in full or not at all.
+/// As [`a_commit_whose_future_is_dropped_is_not_split`], with hundreds of writes.
 pub async fn a_large_commit_whose_future_is_dropped_is_not_split<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
     for polls in 1..=4 {
         dropped_after(polls, world.store().commit(many(polls * 300, 300))).await;
     }
-    // Queues behind what is still under way.
+    // This commit is done after any that is still in progress.
     world.commit(many(3_000, 300)).await;
     let page = world.inbox(&who(2)).await;
     must_be!((page.entries.len() - 1) % 300, 0, "the entries of an inbox");
     must_be!(seqs(&page.entries), (1..=page.head.get()).collect::<Vec<_>>());
 }
 
-/// Polls a future so often, and drops it.
+/// Polls a future so many times and drops it.
 async fn dropped_after(polls: u64, future: impl Future) {
     let (mut future, mut left) = (pin!(future), polls);
     poll_fn(|context| {

@@ -1,4 +1,4 @@
-//! Clause 6.
+//! Clause 6, concurrent: commits that run at the same time.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::build::{
 use crate::reads::{seqs, sequences};
 use crate::{Harness, World};
 
-/// Fifty commits at once to one conversation.
+/// Fifty commits to one conversation.
 pub async fn fifty_tasks_lose_nothing_in_one_conversation<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
     world.at_once((1..=50).map(|id| vec![append(1, 1 + id % 2, id).into()])).await;
@@ -21,15 +21,15 @@ pub async fn fifty_tasks_lose_nothing_in_one_conversation<H: Harness>(world: Wor
     each_message_once(&world, 1, 50).await;
 }
 
-/// Twenty conversations whose messages go to one inbox.
-pub async fn conversations_that_meet_in_an_inbox_lose_nothing<H: Harness>(world: World<H>) {
+/// Twenty conversations with one common user, whose inbox gets all messages.
+pub async fn conversations_with_a_common_user_lose_nothing<H: Harness>(world: World<H>) {
     world.commit((1..=20).map(|n| open(n, n, 0)).collect()).await;
     world.at_once((1..=40).map(|id| vec![append(1 + id % 20, 1 + id % 20, id).into()])).await;
     each_message_once(&world, 0, 40).await;
     must_be!(seqs(&world.inbox(&who(0)).await.entries), (1..=60).collect::<Vec<_>>());
 }
 
-/// Batches that touch the same users in opposite orders.
+/// The batches change the same users in opposite orders.
 pub async fn batches_in_opposite_orders_do_not_block_each_other<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), open(2, 3, 4)]).await;
     let batch = |task: u64| {
@@ -51,7 +51,7 @@ pub async fn acknowledgements_at_once_all_count<H: Harness>(world: World<H>) {
     must_be!(world.pending(&on(2, "desk")).await.len(), 21);
 }
 
-/// The cursor is the highest of all that were set at once.
+/// The cursor is the highest of all that were set.
 pub async fn cumulative_acknowledgements_at_once_keep_the_highest<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), register(who(2))]).await;
     world.commit((1..=20).map(|id| append(1, 1, id).into()).collect()).await;
@@ -59,7 +59,7 @@ pub async fn cumulative_acknowledgements_at_once_keep_the_highest<H: Harness>(wo
     must_be!(world.cursor(&who(2)).await, 20);
 }
 
-/// Twenty devices want three places.
+/// Twenty devices, with a limit of three.
 pub async fn registrations_at_once_stay_within_the_limit<H: Harness>(world: World<H>) {
     let register = |n: u64| vec![register_from(on(1, &format!("d{n}")), DeviceStart::Oldest, 3)];
     let outcomes = world.at_once((1..=20).map(register)).await;
@@ -68,7 +68,7 @@ pub async fn registrations_at_once_stay_within_the_limit<H: Harness>(world: Worl
     must_be!(world.devices(1).await.len(), 3);
 }
 
-/// Twenty keys are twenty versions.
+/// Twenty keys get twenty versions.
 pub async fn keys_published_at_once_have_a_version_each<H: Harness>(world: World<H>) {
     let outcomes = world.at_once((1..=20).map(|n| vec![publish(1, n, 1)])).await;
     let version = |outcome: &Outcome| match outcome {
@@ -80,8 +80,8 @@ pub async fn keys_published_at_once_have_a_version_each<H: Harness>(world: World
     must_be!(versions, (1..=20).collect::<Vec<_>>());
 }
 
-/// Entries go at one end of the inbox while others come at the other.
-pub async fn expiry_beside_appends_takes_only_what_is_old<H: Harness>(world: World<H>) {
+/// Old entries of an inbox are removed while new ones are appended.
+pub async fn expiry_beside_appends_removes_only_old_entries<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
     world.commit((2..=20).map(|id| append(1, 1, id).into()).collect()).await;
     let appends = (21..=40).map(|id| vec![append(1, 1, id).into()]);
@@ -93,7 +93,7 @@ pub async fn expiry_beside_appends_takes_only_what_is_old<H: Harness>(world: Wor
     must_be!(seqs(&page.entries), (21..=40).collect::<Vec<_>>());
 }
 
-/// Two handles, for instance of two processes, commit at once.
+/// Two handles, as two processes have them, commit at the same time.
 pub async fn two_handles_lose_nothing<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
     let Some(second) = world.second_handle().await.map(Arc::new) else { return };
@@ -104,7 +104,7 @@ pub async fn two_handles_lose_nothing<H: Harness>(world: World<H>) {
     must_be!(sequences(&history.messages), (1..=40).collect::<Vec<_>>());
 }
 
-/// Four commits of 300 writes at once, to two conversations that meet in an inbox.
+/// Four commits of 300 writes, to two conversations with a common user.
 pub async fn large_batches_at_once_lose_nothing<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 0), open(2, 2, 0)]).await;
     let batch = |task: u64| {

@@ -1,4 +1,4 @@
-//! Clause 17.
+//! Clause 17, consistent: one read answers from one state.
 
 use dm_core::store::{Depth, InboxSeq, Store, Write};
 
@@ -6,7 +6,7 @@ use crate::build::{ack_up_to, append, conversation, expire, forget, on, open, pu
 use crate::reads::{inbox_after, seqs};
 use crate::{Harness, World};
 
-/// Each message is read as soon as its commit returns, wherever it is.
+/// Every read that includes a message shows it as soon as its commit has returned.
 pub async fn a_message_is_read_as_soon_as_its_commit_returns<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
     for id in 1..=20 {
@@ -20,7 +20,7 @@ pub async fn a_message_is_read_as_soon_as_its_commit_returns<H: Harness>(world: 
     }
 }
 
-/// So is everything else.
+/// The same for every other kind of read.
 pub async fn every_read_is_as_new_as_the_last_commit<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
     for n in 1..=10_u8 {
@@ -36,7 +36,7 @@ pub async fn every_read_is_as_new_as_the_last_commit<H: Harness>(world: World<H>
     }
 }
 
-/// Many readers at once, none of which has read before.
+/// Many concurrent readers, on tasks that have not read before.
 pub async fn every_reader_is_as_new_as_the_last_commit<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
     for id in 1..=10 {
@@ -53,7 +53,7 @@ pub async fn every_reader_is_as_new_as_the_last_commit<H: Harness>(world: World<
     }
 }
 
-/// Entries, head, floor and place are of one moment, while entries come and go.
+/// Entries, head, floor and `through` are from one state while entries are appended and expire.
 pub async fn the_parts_of_a_page_fit_together<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
     let appends = (2..=40).map(|id| vec![append(1, 1, id).into()]).collect();
@@ -67,8 +67,8 @@ pub async fn the_parts_of_a_page_fit_together<H: Harness>(world: World<H>) {
     world.during([appends, steps], look).await;
 }
 
-/// A list shows each conversation as it is at one moment: both, or only the first, of a batch's two.
-pub async fn the_conversations_of_a_list_are_of_one_moment<H: Harness>(world: World<H>) {
+/// Each batch appends a message to both conversations: a list shows them with equal heads.
+pub async fn the_conversations_of_a_list_are_from_one_state<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 0), open(2, 2, 0)]).await;
     let both =
         (1..=30).map(|id| vec![append(1, 0, id * 2).into(), append(2, 0, id * 2 + 1).into()]).collect();
@@ -79,8 +79,10 @@ pub async fn the_conversations_of_a_list_are_of_one_moment<H: Harness>(world: Wo
     world.during([both], look).await;
 }
 
-/// The same when a batch of 300 writes changes it.
-pub async fn the_conversations_of_a_list_beside_large_batches_are_of_one_moment<H: Harness>(world: World<H>) {
+/// The same while batches of 300 writes change the list.
+pub async fn the_conversations_of_a_list_beside_large_batches_are_from_one_state<H: Harness>(
+    world: World<H>,
+) {
     world.commit(vec![open(1, 1, 0), open(2, 2, 0)]).await;
     let batch = |from| (1..=300).map(move |id| append(1 + id % 2, 0, from + id).into()).collect();
     let look = async || {
@@ -90,8 +92,9 @@ pub async fn the_conversations_of_a_list_beside_large_batches_are_of_one_moment<
     world.during([(0..4).map(|n| batch(n * 300)).collect()], look).await;
 }
 
-/// Each batch forgets one of two devices, registers it again, and sets both cursors to its message.
-pub async fn the_devices_of_a_user_are_of_one_moment<H: Harness>(world: World<H>) {
+/// Each batch forgets one of two devices, registers it again, and moves both cursors to its
+/// message.
+pub async fn the_devices_of_a_user_are_from_one_state<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), register(on(2, "a")), register(on(2, "b"))]).await;
     let batch = |id: u64| {
         let other = on(2, if id.is_multiple_of(2) { "a" } else { "b" });
@@ -106,8 +109,9 @@ pub async fn the_devices_of_a_user_are_of_one_moment<H: Harness>(world: World<H>
     world.during([(1..=30).map(batch).collect::<Vec<Vec<Write>>>()], look).await;
 }
 
-/// Each batch appends two messages and acknowledges two: as many are pending as before.
-pub async fn the_depth_of_a_device_is_of_one_moment<H: Harness>(world: World<H>) {
+/// Each batch appends two messages and acknowledges two, so the number of pending entries stays the
+/// same.
+pub async fn the_depth_of_a_device_is_from_one_state<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), register(who(2)), append(1, 1, 1).into(), append(1, 1, 2).into()]).await;
     world.done(ack_up_to(who(2), 1)).await;
     let batch = |n: u64| {

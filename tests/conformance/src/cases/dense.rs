@@ -1,4 +1,4 @@
-//! Clause 7.
+//! Clause 7, dense: numbers start at 1 and have no holes.
 
 use dm_core::store::{AppendMessage, InboxSeq, ServerSequence};
 
@@ -6,7 +6,7 @@ use crate::build::{append, append_as, conversation, open, publish, user, version
 use crate::reads::{above, history_of, inbox_after, seqs, sequences};
 use crate::{Harness, World};
 
-/// 1, 2, 3 …
+/// The messages of a conversation are numbered 1, 2, 3 …
 pub async fn a_conversation_is_numbered_from_one<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
     must_be!(world.state(1).await.unwrap().head, ServerSequence::ZERO);
@@ -16,7 +16,7 @@ pub async fn a_conversation_is_numbered_from_one<H: Harness>(world: World<H>) {
     must_be!(world.state(1).await.unwrap().head, ServerSequence::new(10));
 }
 
-/// 1, 2, 3 …
+/// The entries of an inbox are numbered 1, 2, 3 …
 pub async fn an_inbox_is_numbered_from_one<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
     for id in 1..=10 {
@@ -25,14 +25,14 @@ pub async fn an_inbox_is_numbered_from_one<H: Harness>(world: World<H>) {
     must_be!(seqs(&world.inbox(&who(2)).await.entries), (1..=11).collect::<Vec<_>>());
 }
 
-/// A user to whom nothing happened.
+/// The user has never had an entry.
 pub async fn an_empty_inbox_has_zero_as_its_head<H: Harness>(world: World<H>) {
     let page = world.page(inbox_after(who(1), 0, 10)).await;
     assert!(page.entries.is_empty());
     must_be!((page.head, page.floor, page.through), (InboxSeq::ZERO, InboxSeq::ZERO, InboxSeq::ZERO));
 }
 
-/// One batch, 64 numbers.
+/// A batch of 64 messages.
 pub async fn a_batch_is_numbered_without_holes<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
     world.commit((1..=64).map(|id| append(1, 1, id).into()).collect()).await;
@@ -41,7 +41,7 @@ pub async fn a_batch_is_numbered_without_holes<H: Harness>(world: World<H>) {
     must_be!(seqs(&world.inbox(&who(1)).await.entries), (1..=65).collect::<Vec<_>>());
 }
 
-/// Refused for each reason there is.
+/// An append that is refused, for each possible reason.
 pub async fn a_refused_append_takes_no_number<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), publish(2, 1, 1), append_as(1, 1, 1, 1).into()]).await;
     let stale = AppendMessage { recipient_key_version: Some(version(2)), ..append(1, 1, 2) };
@@ -52,7 +52,7 @@ pub async fn a_refused_append_takes_no_number<H: Harness>(world: World<H>) {
     must_be!((next.message.sequence.get(), next.sender_seq.get()), (2, 3));
 }
 
-/// Neither number of a message is taken twice by a retry.
+/// A retry takes no number in the conversation and none in an inbox.
 pub async fn a_repeat_takes_no_number<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
     for _ in 0..3 {
@@ -62,13 +62,13 @@ pub async fn a_repeat_takes_no_number<H: Harness>(world: World<H>) {
     must_be!((next.message.sequence.get(), next.sender_seq.get()), (2, 3));
 }
 
-/// Finding a conversation appends nothing.
+/// An opening that finds the conversation appends no entry.
 pub async fn finding_an_open_conversation_takes_no_number<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), open(2, 2, 1), open(3, 1, 2)]).await;
     must_be!(world.append(append(1, 1, 1)).await.sender_seq.get(), 2);
 }
 
-/// Each conversation has numbers of its own.
+/// Each conversation has its own numbers.
 pub async fn conversations_are_numbered_apart<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), open(2, 1, 3)]).await;
     for id in 1..=5 {
@@ -80,7 +80,7 @@ pub async fn conversations_are_numbered_apart<H: Harness>(world: World<H>) {
     }
 }
 
-/// Each user has numbers of their own.
+/// Each user has their own numbers.
 pub async fn inboxes_are_numbered_apart<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), open(2, 1, 3)]).await;
     world.commit(vec![append(1, 1, 1).into(), append(2, 1, 2).into(), append(2, 1, 3).into()]).await;

@@ -1,4 +1,5 @@
-//! What [`RegisterDevice`](dm_core::store::RegisterDevice) and [`ForgetDevice`](dm_core::store::ForgetDevice) say of themselves.
+//! The documentation of [`RegisterDevice`](dm_core::store::RegisterDevice) and
+//! [`ForgetDevice`](dm_core::store::ForgetDevice).
 
 use dm_core::store::{DeviceStart, Outcome, Refusal, RegisterDevice, Write};
 
@@ -7,7 +8,7 @@ use crate::build::{
 };
 use crate::{Harness, World};
 
-/// The cursor and the time are those of the first registration.
+/// The cursor and the time stay those of the first registration.
 pub async fn registering_again_changes_nothing<H: Harness>(world: World<H>) {
     three_messages(&world).await;
     world.commit(vec![register(who(2)), ack_up_to(who(2), 2)]).await;
@@ -19,7 +20,7 @@ pub async fn registering_again_changes_nothing<H: Harness>(world: World<H>) {
     must_be!(world.snapshot().await, before);
 }
 
-/// By when they were registered, whatever their names and times.
+/// The order is that of registration, not of names or times.
 pub async fn devices_are_listed_oldest_registration_first<H: Harness>(world: World<H>) {
     let names = ["m", "a", "z", "default", "B"];
     for (time, name) in [5, 4, 3, 2, 1].into_iter().zip(names) {
@@ -31,48 +32,48 @@ pub async fn devices_are_listed_oldest_registration_first<H: Harness>(world: Wor
     must_be!(listed, names);
 }
 
-/// One more is refused; those that are there are found.
+/// A device beyond the limit is refused; registered devices are still found.
 pub async fn a_user_has_no_more_devices_than_the_limit<H: Harness>(world: World<H>) {
     let register = |name| register_from(on(1, name), DeviceStart::Oldest, 2);
     world.commit(vec![register("a"), register("b")]).await;
     must_be!(world.refused(register("c")).await, Refusal::TooManyDevices);
     world.done(register("a")).await;
-    // Another user has places of their own.
+    // The limit is counted for each user.
     world.done(register_from(on(2, "c"), DeviceStart::Oldest, 2)).await;
 }
 
-/// Everything that is held is pending for it.
-pub async fn a_device_that_starts_at_the_oldest_is_shown_all_that_is_held<H: Harness>(world: World<H>) {
+/// All held entries are pending for it.
+pub async fn a_device_that_starts_at_the_oldest_is_shown_all_held_entries<H: Harness>(world: World<H>) {
     three_messages(&world).await;
     must_be!(cursor(world.done(register(who(2))).await), 0);
     must_be!(world.pending(&who(2)).await, [1, 2, 3, 4]);
 }
 
-/// What expired before is no gap for it.
-pub async fn a_device_that_starts_at_the_oldest_starts_above_what_expired<H: Harness>(world: World<H>) {
+/// Entries that expired before its registration are no gap for the device.
+pub async fn a_device_that_starts_at_the_oldest_starts_above_expired_entries<H: Harness>(world: World<H>) {
     three_messages(&world).await;
     world.done(expire(3, 100)).await;
     must_be!(cursor(world.done(register(who(2))).await), 3);
     must_be!(world.pending(&who(2)).await, [4]);
 }
 
-/// Only what comes later is pending for it.
-pub async fn a_device_that_starts_now_is_shown_what_comes<H: Harness>(world: World<H>) {
+/// Only later entries are pending for it.
+pub async fn a_device_that_starts_now_is_shown_later_entries<H: Harness>(world: World<H>) {
     three_messages(&world).await;
     must_be!(cursor(world.done(register_from(who(2), DeviceStart::Now, 8)).await), 4);
     world.append(append(1, 1, 4)).await;
     must_be!(world.pending(&who(2)).await, [5]);
 }
 
-/// Nobody has written to the user.
+/// The user has never had an entry.
 pub async fn a_device_of_an_empty_inbox_starts_at_zero<H: Harness>(world: World<H>) {
     for (name, start) in [("a", DeviceStart::Oldest), ("b", DeviceStart::Now)] {
         must_be!(cursor(world.done(register_from(on(5, name), start, 8)).await), 0);
     }
 }
 
-/// Wherever it is to start, nothing that is gone is pending for it.
-pub async fn a_device_of_an_inbox_of_which_all_expired_starts_at_its_head<H: Harness>(world: World<H>) {
+/// For either start, expired entries are not pending.
+pub async fn a_device_starts_at_the_head_of_an_inbox_with_only_expired_entries<H: Harness>(world: World<H>) {
     three_messages(&world).await;
     world.done(expire(100, 100)).await;
     for (name, start) in [("a", DeviceStart::Oldest), ("b", DeviceStart::Now)] {
@@ -80,7 +81,7 @@ pub async fn a_device_of_an_inbox_of_which_all_expired_starts_at_its_head<H: Har
     }
 }
 
-/// Once; then there is nothing to forget.
+/// Forgetting a second time finds no device.
 pub async fn a_device_is_forgotten_once<H: Harness>(world: World<H>) {
     world.commit(vec![register(on(1, "a")), register(on(1, "b"))]).await;
     for existed in [true, false] {
@@ -95,7 +96,7 @@ pub async fn a_device_is_forgotten_once<H: Harness>(world: World<H>) {
     assert!(matches!(outcome, Outcome::DeviceForgotten { existed: false }), "{outcome:?}");
 }
 
-/// It may not acknowledge, and nothing of what it acknowledged is left when it comes back.
+/// It may not acknowledge, and its earlier acknowledgements are gone when it is registered again.
 pub async fn a_forgotten_device_comes_back_as_new<H: Harness>(world: World<H>) {
     three_messages(&world).await;
     world.commit(vec![register(who(2)), ack_up_to(who(2), 2), ack_entries(who(2), [4])]).await;
@@ -106,7 +107,7 @@ pub async fn a_forgotten_device_comes_back_as_new<H: Harness>(world: World<H>) {
     must_be!(world.pending(&who(2)).await, [1, 2, 3, 4]);
 }
 
-/// It stands last in the list.
+/// It is the last one in the list.
 pub async fn a_device_that_comes_back_is_the_newest<H: Harness>(world: World<H>) {
     world.commit(vec![register(on(1, "a")), register(on(1, "b"))]).await;
     world.commit(vec![forget(on(1, "a")), register(on(1, "a"))]).await;
@@ -114,7 +115,7 @@ pub async fn a_device_that_comes_back_is_the_newest<H: Harness>(world: World<H>)
     must_be!(listed, ["b", "a"]);
 }
 
-/// A name is its exact characters, and a device is one user's.
+/// Names are compared exactly, and a device belongs to one user.
 pub async fn devices_of_other_names_and_users_are_other_devices<H: Harness>(world: World<H>) {
     three_messages(&world).await;
     let devices = [on(2, "Phone"), on(2, "phone"), on(2, "phone."), on(1, "phone")];
@@ -129,7 +130,7 @@ pub async fn devices_of_other_names_and_users_are_other_devices<H: Harness>(worl
     must_be!(cursors, [0, 3, 0, 0]);
 }
 
-/// Registrations and their order are remembered, and so is what was forgotten.
+/// Registrations, their order and forgotten devices are durable.
 pub async fn devices_are_there_after_reopening<H: Harness>(mut world: World<H>) {
     three_messages(&world).await;
     let names = ["z", "a", "m"];
@@ -141,8 +142,8 @@ pub async fn devices_are_there_after_reopening<H: Harness>(mut world: World<H>) 
     must_be!(before.len(), 2);
 }
 
-/// "phone" is forgotten and "phone2" is not, nor what it acknowledged.
-pub async fn forgetting_a_device_keeps_one_whose_name_begins_alike<H: Harness>(world: World<H>) {
+/// "phone" is forgotten; "phone2" and its acknowledgements stay.
+pub async fn forgetting_a_device_keeps_one_whose_name_has_it_as_a_prefix<H: Harness>(world: World<H>) {
     three_messages(&world).await;
     for name in ["phone", "phone2", "phon"] {
         let marks = ack_entries(on(2, name), [3]);
@@ -153,11 +154,11 @@ pub async fn forgetting_a_device_keeps_one_whose_name_begins_alike<H: Harness>(w
     must_be!(listed, ["phone2", "phon"]);
     for name in ["phone2", "phon"] {
         must_be!(world.cursor(&on(2, name)).await, 1, "the cursor of {name}");
-        must_be!(world.pending(&on(2, name)).await, [2, 4], "what is pending for {name}");
+        must_be!(world.pending(&on(2, name)).await, [2, 4], "the entries pending for {name}");
     }
 }
 
-/// The limit is the host's, and no store has one of its own.
+/// The host sets the limit; a store has none of its own.
 pub async fn three_hundred_devices_are_registered<H: Harness>(world: World<H>) {
     three_messages(&world).await;
     let name = |n: u64| on(2, &format!("d{n}"));

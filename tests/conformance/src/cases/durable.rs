@@ -1,4 +1,4 @@
-//! Clause 2.
+//! Clause 2, durable: after `Ok` a batch is stored.
 
 use dm_core::store::{
     Ciphertext, HistoryQuery, InboxSeq, KeyBinding, OwnEntries, Principal, PublishKey, RegisterDevice, Store,
@@ -12,7 +12,7 @@ use crate::process::show;
 use crate::reads::{above, history_of, inbox_after};
 use crate::{Harness, World};
 
-/// Every kind of state, in one comparison.
+/// One comparison of all kinds of state.
 pub async fn everything_is_there_after_reopening<H: Harness>(mut world: World<H>) {
     world
         .commit(vec![
@@ -35,7 +35,7 @@ pub async fn everything_is_there_after_reopening<H: Harness>(mut world: World<H>
     must_be!(world.snapshot().await, before);
 }
 
-/// Each batch is there after each reopening, also the last one before it.
+/// Every batch is stored after every reopening, also the last one before it.
 pub async fn no_batch_is_lost_over_many_reopenings<H: Harness>(mut world: World<H>) {
     world.done(open(1, 1, 2)).await;
     for id in 1..=5 {
@@ -45,7 +45,7 @@ pub async fn no_batch_is_lost_over_many_reopenings<H: Harness>(mut world: World<
     }
 }
 
-/// A handle that was open all the time reads what another commits.
+/// A handle that was open all the time reads the commits of another handle.
 pub async fn every_handle_reads_a_batch_after_ok<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
     let Some(second) = world.second_handle().await else { return };
@@ -56,7 +56,7 @@ pub async fn every_handle_reads_a_batch_after_ok<H: Harness>(world: World<H>) {
     }
 }
 
-/// What the second handle commits is read by the first.
+/// The first handle reads the commits of the second.
 pub async fn a_second_handle_writes_to_the_same_data<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
     let Some(second) = world.second_handle().await else { return };
@@ -65,7 +65,7 @@ pub async fn a_second_handle_writes_to_the_same_data<H: Harness>(world: World<H>
     assert!(world.key(1).await.is_some());
 }
 
-/// Whether a second handle was refused or not.
+/// The first handle works, whether or not the second was refused.
 pub async fn the_first_handle_works_beside_an_attempt_to_open_a_second<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
     drop(world.second_handle().await);
@@ -73,24 +73,24 @@ pub async fn the_first_handle_works_beside_an_attempt_to_open_a_second<H: Harnes
     must_be!(world.inbox(&who(2)).await.entries.len(), 2);
 }
 
-/// 64 KiB of every byte, a nonce, an ephemeral key and the largest suite.
+/// A payload of 64 KiB with every byte value, a nonce, an ephemeral key and the largest suite.
 pub async fn a_ciphertext_comes_back_bit_for_bit<H: Harness>(world: World<H>) {
     let payload: Vec<u8> = (0..=255).cycle().take(64 * 1024).collect();
     let nonce: Vec<u8> = (1..=24).collect();
     keeps(&world, Ciphertext::new(payload.into(), &nonce, Some(&[0xff; 32]), Some(Suite(u32::MAX)))).await;
 }
 
-/// The smallest ciphertext there is.
+/// The smallest possible payload.
 pub async fn a_payload_of_one_zero_byte_is_kept<H: Harness>(world: World<H>) {
     keeps(&world, Ciphertext::new(vec![0].into(), &[0; 24], None, None)).await;
 }
 
-/// Zero is a suite and an all-zero ephemeral key is a key; absence is another thing.
+/// Suite 0 is a suite and an all-zero ephemeral key is a key; neither means that there is none.
 pub async fn zeros_are_not_taken_for_absence<H: Harness>(world: World<H>) {
     keeps(&world, Ciphertext::new(vec![1].into(), &[0; 24], Some(&[0; 32]), Some(Suite(0)))).await;
 }
 
-/// Times are 64 bits wide, everywhere.
+/// All times have 64 bits.
 pub async fn the_largest_times_are_kept<H: Harness>(world: World<H>) {
     let last = at(u64::MAX);
     world.done(open_from(1, who(1), 2, last)).await;
@@ -110,7 +110,7 @@ pub async fn the_largest_times_are_kept<H: Harness>(world: World<H>) {
     must_be!(world.devices(1).await[0].registered_at, last);
 }
 
-/// The longest name a device may have, as a device and as an entry's origin.
+/// The longest possible name of a device, as a device and as the origin of an entry.
 pub async fn a_device_name_of_64_characters_is_kept<H: Harness>(world: World<H>) {
     let long = on(1, &"Zz9._-x1".repeat(8));
     world.commit(vec![open_from(1, long.clone(), 2, at(1)), register(long.clone())]).await;
@@ -118,7 +118,7 @@ pub async fn a_device_name_of_64_characters_is_kept<H: Harness>(world: World<H>)
     must_be!(world.inbox(&who(1)).await.entries[0].origin, Some(long.device));
 }
 
-/// A message of a device keeps the client's id and names.
+/// A stored message keeps its ids, its client id included.
 pub async fn a_message_keeps_its_ids<H: Harness>(mut world: World<H>) {
     world.done(open(1, 1, 2)).await;
     let write = append_as(1, 2, 7, 9);
@@ -128,7 +128,7 @@ pub async fn a_message_keeps_its_ids<H: Harness>(mut world: World<H>) {
     must_be!(*history.messages[0], write.into_message(dm_core::ServerSequence::new(1)));
 }
 
-/// The longest name of the device that sent a message, in the inbox of its user.
+/// The longest possible name of the sending device, in the sender's inbox.
 pub async fn a_device_name_of_64_characters_is_kept_with_a_message<H: Harness>(world: World<H>) {
     let long = on(1, &"Zz9._-x1".repeat(8));
     world.done(open(1, 1, 2)).await;
@@ -138,17 +138,17 @@ pub async fn a_device_name_of_64_characters_is_kept_with_a_message<H: Harness>(w
     must_be!(page.entries, [], "the entries that the device did not send itself");
 }
 
-/// Where syncs can be counted: each commit counts one more before it is answered.
+/// Each commit increases the number of syncs before it returns, if the harness can count them.
 pub async fn each_commit_is_synced_before_it_is_answered<H: Harness>(world: World<H>) {
     let Some(mut synced) = world.harness().syncs() else {
-        let place = std::any::type_name::<H>();
-        return show(&format!("not proven for {place}: that a commit is synced before it is answered"));
+        let harness = std::any::type_name::<H>();
+        return show(&format!("not proven for {harness}: that a commit is synced before it is answered"));
     };
     let writes = [open(1, 1, 2), append(1, 1, 1).into(), publish(1, 1, 1), register(who(1)), expire(2, 10)];
     for write in writes {
         world.done(write.clone()).await;
         let now = world.harness().syncs();
-        assert!(now > Some(synced), "{write:?} is answered after {synced} syncs, as before it");
+        assert!(now > Some(synced), "{write:?} was answered without a sync, after {synced} earlier ones");
         synced = now.unwrap_or_default();
     }
 }

@@ -1,4 +1,4 @@
-//! Clause 15.
+//! Clause 15, expiry: old entries are removed from the start of an inbox.
 
 use dm_core::store::{Depth, InboxSeq, ServerSequence};
 
@@ -9,7 +9,7 @@ use crate::build::{
 use crate::reads::{seqs, sequences};
 use crate::{Harness, World};
 
-/// What was queued at the time itself stays.
+/// An entry that was queued exactly at the given time stays.
 pub async fn entries_queued_before_the_time_go<H: Harness>(world: World<H>) {
     queued_at(&world, [2, 3, 4, 5]).await;
     let (entries, _) = world.expire(expire(4, 100)).await;
@@ -23,7 +23,7 @@ pub async fn entries_queued_before_the_time_go<H: Harness>(world: World<H>) {
     }
 }
 
-/// Nothing is old enough.
+/// All entries are too new.
 pub async fn nothing_goes_before_its_time<H: Harness>(world: World<H>) {
     queued_at(&world, [2, 3]).await;
     let before = world.snapshot().await;
@@ -33,7 +33,8 @@ pub async fn nothing_goes_before_its_time<H: Harness>(world: World<H>) {
     must_be!(world.snapshot().await, before);
 }
 
-/// The clock jumped back: the entry from before the jump keeps those that came after it.
+/// The clock jumped back: an entry from before the jump is not old enough and keeps the entries
+/// after it.
 pub async fn an_entry_that_is_not_old_enough_keeps_the_later_ones<H: Harness>(world: World<H>) {
     queued_at(&world, [2, 90, 3, 4]).await;
     must_be!(world.expire(expire(50, 100)).await.0, 4);
@@ -41,7 +42,7 @@ pub async fn an_entry_that_is_not_old_enough_keeps_the_later_ones<H: Harness>(wo
     must_be!(world.expire(expire(91, 100)).await.0, 6);
 }
 
-/// Never more than allowed, and in the end all.
+/// No step removes more than its limit, and the last step leaves nothing to expire.
 pub async fn a_step_removes_no_more_than_its_limit<H: Harness>(world: World<H>) {
     queued_at(&world, [2, 3, 4, 5]).await;
     let (mut steps, mut gone) = (0, 0);
@@ -52,14 +53,14 @@ pub async fn a_step_removes_no_more_than_its_limit<H: Harness>(world: World<H>) 
         if !more {
             break;
         }
-        assert!(steps < 20, "there are always more");
+        assert!(steps < 20, "the steps do not end");
     }
     must_be!(gone, 8);
     must_be!(seqs(&world.inbox(&who(1)).await.entries), [5]);
     must_be!(seqs(&world.inbox(&who(2)).await.entries), [5]);
 }
 
-/// A limit of zero is a limit.
+/// Zero is a valid limit.
 pub async fn a_step_of_no_entries_removes_none_and_says_that_there_are_more<H: Harness>(world: World<H>) {
     queued_at(&world, [2, 3]).await;
     let before = world.snapshot().await;
@@ -67,7 +68,7 @@ pub async fn a_step_of_no_entries_removes_none_and_says_that_there_are_more<H: H
     must_be!(world.snapshot().await, before);
 }
 
-/// Whatever was taken, what is left of an inbox is its newest numbers.
+/// The entries that stay in an inbox have its newest numbers.
 pub async fn a_step_takes_the_oldest_numbers_of_an_inbox<H: Harness>(world: World<H>) {
     queued_at(&world, [2, 3, 4, 5]).await;
     for _ in 0..5 {
@@ -79,7 +80,7 @@ pub async fn a_step_takes_the_oldest_numbers_of_an_inbox<H: Harness>(world: Worl
     }
 }
 
-/// The conversation has them all, with their numbers.
+/// The conversation still has all messages, with their numbers.
 pub async fn messages_stay_in_their_conversation<H: Harness>(world: World<H>) {
     queued_at(&world, [2, 3, 4]).await;
     world.done(expire(100, 100)).await;
@@ -89,8 +90,8 @@ pub async fn messages_stay_in_their_conversation<H: Harness>(world: World<H>) {
     must_be!(world.list(2, None, 9).await.len(), 1);
 }
 
-/// An inbox of which nothing is held any more goes on expiring.
-pub async fn what_comes_after_everything_expired_expires_too<H: Harness>(world: World<H>) {
+/// New entries expire also in an inbox of which everything expired before.
+pub async fn new_entries_expire_after_all_old_ones_did<H: Harness>(world: World<H>) {
     queued_at(&world, [2, 3]).await;
     world.done(expire(100, 100)).await;
     for (id, time) in [(3, 101), (4, 102)] {
@@ -100,12 +101,12 @@ pub async fn what_comes_after_everything_expired_expires_too<H: Harness>(world: 
     must_be!(seqs(&world.inbox(&who(2)).await.entries), [5]);
 }
 
-/// There is nothing.
+/// The store has no entries.
 pub async fn an_empty_store_has_nothing_to_expire<H: Harness>(world: World<H>) {
     must_be!(world.expire(expire(u64::MAX, 100)).await, (0, false));
 }
 
-/// Times are compared as what they are, however large.
+/// Times are compared as unsigned numbers of 64 bits.
 pub async fn the_largest_time_is_after_all_others<H: Harness>(world: World<H>) {
     queued_at(&world, [2, 3, u64::MAX]).await;
     must_be!(world.expire(expire(u64::MAX, 100)).await.0, 6);
@@ -113,8 +114,8 @@ pub async fn the_largest_time_is_after_all_others<H: Harness>(world: World<H>) {
     must_be!(seqs(&world.inbox(&who(2)).await.entries), [4]);
 }
 
-/// Each inbox by its own entries.
-pub async fn one_inbox_does_not_keep_another<H: Harness>(world: World<H>) {
+/// The entries of one inbox do not keep those of another.
+pub async fn an_inbox_does_not_keep_entries_of_another<H: Harness>(world: World<H>) {
     queued_at(&world, [90, 2, 3]).await;
     world.done(open(2, 3, 4)).await;
     world.append(append(2, 3, 4)).await;
@@ -124,7 +125,7 @@ pub async fn one_inbox_does_not_keep_another<H: Harness>(world: World<H>) {
 }
 
 /// The clock jumped back after a step that found nothing old enough.
-pub async fn an_inbox_that_begins_before_the_others_expires_before_them<H: Harness>(world: World<H>) {
+pub async fn an_inbox_with_older_entries_than_the_others_expires_first<H: Harness>(world: World<H>) {
     world.done(open_from(1, who(1), 2, at(90))).await;
     must_be!(world.expire(expire(50, 100)).await, (0, false));
     world.done(open_from(2, who(3), 4, at(2))).await;
@@ -133,8 +134,8 @@ pub async fn an_inbox_that_begins_before_the_others_expires_before_them<H: Harne
     must_be!(seqs(&world.inbox(&who(2)).await.entries), [1]);
 }
 
-/// The cursor is where it was, so that the device learns of what it missed.
-pub async fn a_devices_cursor_stays_below_what_expired<H: Harness>(world: World<H>) {
+/// The cursor does not move, so that the device learns of the gap.
+pub async fn a_devices_cursor_stays_below_expired_entries<H: Harness>(world: World<H>) {
     queued_at(&world, [2, 3, 4, 5]).await;
     world.commit(vec![register(who(2)), ack_up_to(who(2), 1), expire(4, 100)]).await;
     must_be!(world.cursor(&who(2)).await, 1);
@@ -142,8 +143,8 @@ pub async fn a_devices_cursor_stays_below_what_expired<H: Harness>(world: World<
     must_be!(world.depth(&who(2)).await, Depth { messages: 2, notices: 0 });
 }
 
-/// An acknowledgement that was on its way when the entry expired.
-pub async fn what_expired_may_still_be_acknowledged<H: Harness>(world: World<H>) {
+/// A device acknowledges an entry that has expired meanwhile.
+pub async fn expired_entries_may_still_be_acknowledged<H: Harness>(world: World<H>) {
     queued_at(&world, [2, 3, 4, 5]).await;
     world.commit(vec![register(who(2)), expire(4, 100)]).await;
     let entries = world.ack(ack_entries(who(2), [1, 2])).await;
@@ -154,9 +155,9 @@ pub async fn what_expired_may_still_be_acknowledged<H: Harness>(world: World<H>)
     must_be!(world.pending(&who(2)).await, [4, 5]);
 }
 
-/// An entry that is named after it expired counts, since the inbox held it, and nothing is
-/// remembered for it. Only `UpTo` moves the cursor into what expired.
-pub async fn naming_what_expired_counts_and_changes_nothing<H: Harness>(world: World<H>) {
+/// An acknowledgement that names an expired entry counts it, because the inbox once held it, and
+/// stores no mark. Only `UpTo` moves the cursor to an expired entry.
+pub async fn naming_an_expired_entry_counts_it_and_changes_nothing<H: Harness>(world: World<H>) {
     queued_at(&world, [2, 3, 4, 5]).await;
     world.commit(vec![register(who(2)), expire(4, 100)]).await;
     let before = world.snapshot().await;
@@ -169,7 +170,7 @@ pub async fn naming_what_expired_counts_and_changes_nothing<H: Harness>(world: W
     must_be!((done.cursor, done.acknowledged, done.unknown), (InboxSeq::new(2), 2, 0));
 }
 
-/// In one step that may remove more.
+/// One step removes a thousand entries, with a limit that allows more.
 pub async fn a_step_removes_a_thousand_entries<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
     world.commit((2..=500).map(|id| append(1, 1, id).into()).collect()).await;
@@ -178,8 +179,8 @@ pub async fn a_step_removes_a_thousand_entries<H: Harness>(world: World<H>) {
     must_be!((seqs(&page.entries), page.floor, page.head), (vec![], InboxSeq::new(500), InboxSeq::new(500)));
 }
 
-/// A mark above the cursor expires with its entry and hides nothing else.
-pub async fn a_mark_on_what_expired_hides_nothing<H: Harness>(world: World<H>) {
+/// A mark above the cursor is removed together with its entry, and hides no other entry.
+pub async fn a_mark_on_an_expired_entry_hides_nothing<H: Harness>(world: World<H>) {
     queued_at(&world, [2, 3, 4, 5]).await;
     world
         .commit(vec![register(who(2)), ack_up_to(who(2), 1), ack_entries(who(2), [3]), expire(4, 100)])
@@ -188,7 +189,7 @@ pub async fn a_mark_on_what_expired_hides_nothing<H: Harness>(world: World<H>) {
     must_be!(world.ack(ack_up_to(who(2), 4)).await.cursor, InboxSeq::new(4));
 }
 
-/// How far it went is remembered.
+/// The floor is durable.
 pub async fn the_floor_is_there_after_reopening<H: Harness>(mut world: World<H>) {
     queued_at(&world, [2, 3, 4, 5]).await;
     world.done(expire(4, 100)).await;

@@ -1,4 +1,4 @@
-//! Clause 11.
+//! Clause 11, idempotent append: a retry answers with the first message.
 
 use dm_core::store::{AppendMessage, Ciphertext, Outcome, Refusal, Suite};
 
@@ -7,7 +7,7 @@ use crate::build::{
 };
 use crate::{Harness, World};
 
-/// The answer to the retry is the answer to the first.
+/// The answer to the retry equals the answer to the first send.
 pub async fn a_retry_with_the_same_id_returns_the_first_sequence<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
     let first = world.append(append_as(1, 1, 1, 1)).await;
@@ -17,7 +17,7 @@ pub async fn a_retry_with_the_same_id_returns_the_first_sequence<H: Harness>(wor
     must_be!((retry.message, retry.sender_seq), (first.message, first.sender_seq));
 }
 
-/// Neither the log nor an inbox grows, and nobody is told.
+/// Neither the conversation nor an inbox grows, and no entry is announced.
 pub async fn a_retry_changes_nothing<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), append_as(1, 1, 1, 1).into(), append(1, 2, 2).into()]).await;
     let before = world.snapshot().await;
@@ -25,7 +25,8 @@ pub async fn a_retry_changes_nothing<H: Harness>(world: World<H>) {
     must_be!(world.snapshot().await, before);
 }
 
-/// What the service adds to a send is another for each retry, and no part of its content.
+/// The message id, the device and the time differ in each retry, and are no part of the compared
+/// content.
 pub async fn a_retry_is_known_from_another_device_and_at_another_time<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
     let first = append_as(1, 1, 1, 1);
@@ -36,7 +37,7 @@ pub async fn a_retry_is_known_from_another_device_and_at_another_time<H: Harness
     must_be!((retry.message.id, retry.message.received_at), (message(1), at(1)));
 }
 
-/// In each part that a ciphertext has, and in the client's time.
+/// A difference in any part of the ciphertext, or in the client's time.
 pub async fn the_same_id_with_other_content_is_refused<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
     let first = append_as(1, 1, 1, 1);
@@ -60,13 +61,13 @@ pub async fn the_same_id_with_other_content_is_refused<H: Harness>(world: World<
     must_be!(world.snapshot().await, before);
 }
 
-/// A client id is the sender's in all of their conversations.
+/// A client id belongs to its sender, across all conversations.
 pub async fn the_same_id_in_another_conversation_is_refused<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), open(2, 1, 3), append_as(1, 1, 1, 1).into()]).await;
     must_be!(world.refused(append_as(2, 1, 1, 1).into()).await, Refusal::ClientIdReused);
 }
 
-/// Each user names their own messages.
+/// Two senders may use the same client id.
 pub async fn the_same_id_from_two_senders_is_two_messages<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), append_as(1, 1, 1, 1).into()]).await;
     let other = AppendMessage { id: message(2), sender: who(2), ..append_as(1, 1, 1, 1) };
@@ -74,7 +75,7 @@ pub async fn the_same_id_from_two_senders_is_two_messages<H: Harness>(world: Wor
     must_be!(world.state(1).await.unwrap().head.get(), 2);
 }
 
-/// Saying the same thing twice is no retry.
+/// A send with a new client id is no retry, even with the same content.
 pub async fn the_same_content_under_another_id_is_another_message<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), append_as(1, 1, 1, 1).into()]).await;
     let again = AppendMessage { id: message(2), ..append_as(1, 1, 1, 2) };
@@ -82,14 +83,14 @@ pub async fn the_same_content_under_another_id_is_another_message<H: Harness>(wo
     must_be!(world.history(user(2), conversation(1)).await.unwrap().messages.len(), 2);
 }
 
-/// A send without a client id cannot be recognized.
+/// Sends without a client id are never taken for retries.
 pub async fn equal_sends_without_an_id_are_two_messages<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), append(1, 1, 1).into()]).await;
     let again = world.append(AppendMessage { id: message(2), ..append(1, 1, 1) }).await;
     must_be!((again.repeated, again.message.sequence.get()), (false, 2));
 }
 
-/// The retry meets the first in one batch.
+/// The first send and its retry are in one batch.
 pub async fn two_in_one_batch_are_one_message<H: Harness>(world: World<H>) {
     let retry = AppendMessage { id: message(2), ..append_as(1, 1, 1, 1) };
     let outcomes = world.commit(vec![open(1, 1, 2), append_as(1, 1, 1, 1).into(), retry.into()]).await;
@@ -98,14 +99,14 @@ pub async fn two_in_one_batch_are_one_message<H: Harness>(world: World<H>) {
     must_be!(world.state(1).await.unwrap().head.get(), 1);
 }
 
-/// The second meaning of an id meets the first in one batch.
+/// Two sends with one client id and different contents are in one batch.
 pub async fn two_contents_in_one_batch_are_refused_the_second_time<H: Harness>(world: World<H>) {
     let outcomes =
         world.commit(vec![open(1, 1, 2), append_as(1, 1, 1, 1).into(), append_as(1, 1, 2, 1).into()]).await;
     assert!(matches!(outcomes[2], Outcome::Refused(Refusal::ClientIdReused)), "{outcomes:?}");
 }
 
-/// One message and 50 equal answers.
+/// One message is stored, and 50 equal answers are returned.
 pub async fn fifty_tasks_with_one_id_make_one_message<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
     let send = |id| vec![AppendMessage { id: message(id), ..append_as(1, 1, 1, 1) }.into()];
@@ -121,19 +122,20 @@ pub async fn fifty_tasks_with_one_id_make_one_message<H: Harness>(world: World<H
     must_be!(world.inbox(&who(2)).await.entries.len(), 2);
 }
 
-/// The key has changed since the first was accepted.
+/// The recipient's key has changed since the first send was accepted.
 pub async fn a_retry_is_answered_before_its_key_version_is_checked<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), publish(2, 1, 1)]).await;
     let send = AppendMessage { recipient_key_version: Some(version(1)), ..append_as(1, 1, 1, 1) };
     world.append(send.clone()).await;
     world.done(publish(2, 2, 2)).await;
     assert!(world.append(send.clone()).await.repeated);
-    // Other content is refused for its id, whatever version it names.
+    // A send with other content is refused because of its client id, for any key version that it
+    // names.
     let other = AppendMessage { ciphertext: ciphertext("other"), ..send };
     must_be!(world.refused(other.into()).await, Refusal::ClientIdReused);
 }
 
-/// The client asks again after the host was restarted.
+/// The client retries after the host was restarted.
 pub async fn a_retry_is_known_after_reopening<H: Harness>(mut world: World<H>) {
     world.commit(vec![open(1, 1, 2), append(1, 2, 1).into()]).await;
     let first = world.append(append_as(1, 1, 2, 1)).await;
@@ -144,7 +146,7 @@ pub async fn a_retry_is_known_after_reopening<H: Harness>(mut world: World<H>) {
     must_be!(world.refused(append_as(1, 1, 3, 1).into()).await, Refusal::ClientIdReused);
 }
 
-/// The client asks again after its entry expired.
+/// The client retries after the entry expired.
 pub async fn a_retry_is_known_after_its_entries_expired<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
     let first = world.append(append_as(1, 1, 1, 1)).await;
@@ -154,7 +156,7 @@ pub async fn a_retry_is_known_after_its_entries_expired<H: Harness>(world: World
     must_be!((retry.message, retry.sender_seq), (first.message, first.sender_seq));
 }
 
-/// The version is what the client knows of the recipient, and no part of the content.
+/// The named key version is no part of the compared content.
 pub async fn a_retry_that_names_another_key_version_is_a_retry<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), publish(2, 1, 1), append_as(1, 1, 1, 1).into()]).await;
     for named in [1, 2] {
@@ -163,7 +165,7 @@ pub async fn a_retry_that_names_another_key_version_is_a_retry<H: Harness>(world
     }
 }
 
-/// The client was offline while its user sent much else.
+/// The user sent many other messages before the retry.
 pub async fn a_retry_is_known_after_2000_other_sends<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
     let first = world.append(append_as(1, 1, 1, 1)).await;
@@ -177,7 +179,7 @@ pub async fn a_retry_is_known_after_2000_other_sends<H: Harness>(world: World<H>
     must_be!(world.refused(append_as(1, 1, 9_999, 1).into()).await, Refusal::ClientIdReused);
 }
 
-/// There is no time after it that a store could wait for.
+/// The time of the send is the largest there is, so a store cannot forget the id later.
 pub async fn a_retry_at_the_largest_time_is_known<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
     let send = AppendMessage { sent_at: at(u64::MAX), at: at(u64::MAX), ..append_as(1, 1, 1, 1) };
@@ -186,7 +188,7 @@ pub async fn a_retry_at_the_largest_time_is_known<H: Harness>(world: World<H>) {
     must_be!((retry.repeated, retry.message), (true, first.message));
 }
 
-/// However long the part is that is the same.
+/// The length of the equal part does not matter.
 pub async fn content_that_differs_in_its_last_byte_is_refused<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
     let with = |payload: u8, nonce: u8, ephemeral: u8, suite| {

@@ -1,11 +1,11 @@
-//! What [`PublishKey`](dm_core::store::PublishKey) says of itself.
+//! The documentation of [`PublishKey`](dm_core::store::PublishKey).
 
 use dm_core::store::{KeyBinding, KeyRecord, Outcome, PublishKey, Store, Write};
 
 use crate::build::{at, key, publish, user, version};
 use crate::{Harness, World};
 
-/// 1, 2, 3 …
+/// Versions are 1, 2, 3 …
 pub async fn versions_are_counted_from_one<H: Harness>(world: World<H>) {
     must_be!(world.key(1).await, None);
     for n in 1..=5 {
@@ -23,7 +23,7 @@ pub async fn versions_are_counted_from_one<H: Harness>(world: World<H>) {
     }
 }
 
-/// Not even its time or its binding.
+/// The time and the binding stay those of the first publication.
 pub async fn the_current_key_again_changes_nothing<H: Harness>(world: World<H>) {
     let (first, _) = published(&world, publish(1, 1, 1)).await;
     let again = PublishKey { user: user(1), key: key(1), binding: KeyBinding::Derived, at: at(9) };
@@ -31,14 +31,14 @@ pub async fn the_current_key_again_changes_nothing<H: Harness>(world: World<H>) 
     must_be!(world.key(1).await, Some(first));
 }
 
-/// Going back to an old key is a change like any other.
+/// A key that was published before and replaced gets a new version.
 pub async fn an_old_key_is_a_new_version<H: Harness>(world: World<H>) {
     world.commit(vec![publish(1, 1, 1), publish(1, 2, 2)]).await;
     let (record, changed) = published(&world, publish(1, 1, 3)).await;
     must_be!((record.version, record.key, changed), (version(3), key(1), true));
 }
 
-/// How a key is bound comes back as it was given.
+/// Every binding is read back as it was published.
 pub async fn the_binding_is_kept<H: Harness>(world: World<H>) {
     for (n, binding) in [(1, KeyBinding::Derived), (2, KeyBinding::Unproven)] {
         let write = PublishKey { user: user(n), key: key(7), binding, at: at(1) };
@@ -47,7 +47,7 @@ pub async fn the_binding_is_kept<H: Harness>(world: World<H>) {
     }
 }
 
-/// Each user has versions of their own.
+/// Each user has their own versions.
 pub async fn users_have_versions_of_their_own<H: Harness>(world: World<H>) {
     world.commit(vec![publish(1, 1, 1), publish(1, 2, 2), publish(2, 2, 3)]).await;
     must_be!(world.key(1).await.unwrap().version, version(2));
@@ -55,7 +55,7 @@ pub async fn users_have_versions_of_their_own<H: Harness>(world: World<H>) {
     must_be!(world.key(3).await, None);
 }
 
-/// Versions go on where they were.
+/// Versions are durable.
 pub async fn versions_go_on_after_reopening<H: Harness>(mut world: World<H>) {
     world.commit(vec![publish(1, 1, 1), publish(1, 2, 2)]).await;
     world.reopen().await;
@@ -63,7 +63,7 @@ pub async fn versions_go_on_after_reopening<H: Harness>(mut world: World<H>) {
     must_be!(published(&world, publish(1, 3, 4)).await.0.version, version(3));
 }
 
-/// Versions go on from what another handle published.
+/// A handle continues the versions that another one published.
 pub async fn versions_go_on_across_handles<H: Harness>(world: World<H>) {
     world.done(publish(1, 1, 1)).await;
     let Some(second) = world.second_handle().await else { return };
@@ -71,7 +71,7 @@ pub async fn versions_go_on_across_handles<H: Harness>(world: World<H>) {
     must_be!(published(&world, publish(1, 3, 3)).await.0.version, version(3));
 }
 
-/// More versions than a byte counts.
+/// More versions than a byte can count.
 pub async fn three_hundred_keys_have_a_version_each<H: Harness>(world: World<H>) {
     let write = |n: u32| publish(1, u8::try_from(1 + n % 200).expect("below 256"), n.into());
     let outcomes = world.commit((1..=300).map(write).collect()).await;

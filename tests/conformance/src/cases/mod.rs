@@ -1,5 +1,5 @@
-//! The cases, a module for each clause. `devices`, `keys` and `announcements` are about writes that no clause but their
-//! types describe.
+//! The cases, in one module for each clause. `devices`, `keys` and `announcements` test the
+//! documentation of kinds of writes that no clause describes.
 
 pub mod acknowledging;
 pub mod aligned;

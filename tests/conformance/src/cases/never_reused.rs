@@ -1,4 +1,4 @@
-//! Clause 8.
+//! Clause 8, never reused: numbers go on after deletion, expiry and reopening.
 
 use dm_core::store::{InboxSeq, Store};
 
@@ -6,15 +6,15 @@ use crate::build::{ack_up_to, append, expire, forget, open, register, who};
 use crate::reads::seqs;
 use crate::{Harness, World};
 
-/// The oldest entries are gone.
-pub async fn numbers_go_on_above_what_expired<H: Harness>(world: World<H>) {
+/// The oldest entries expired.
+pub async fn numbers_go_on_above_expired_entries<H: Harness>(world: World<H>) {
     five_messages(&world).await;
     world.done(expire(4, 100)).await;
     must_be!(world.append(append(1, 1, 6)).await.sender_seq.get(), 7);
     must_be!(seqs(&world.inbox(&who(2)).await.entries), [5, 6, 7]);
 }
 
-/// Nothing is left in the inbox to count from.
+/// All entries of the inbox expired.
 pub async fn numbers_go_on_after_everything_expired<H: Harness>(world: World<H>) {
     five_messages(&world).await;
     world.done(expire(100, 100)).await;
@@ -23,7 +23,7 @@ pub async fn numbers_go_on_after_everything_expired<H: Harness>(world: World<H>)
     must_be!((next.sender_seq.get(), next.message.sequence.get()), (7, 6));
 }
 
-/// Nothing is left in the inbox, nor in memory.
+/// All entries expired, and the store was reopened.
 pub async fn numbers_go_on_after_everything_expired_and_a_reopening<H: Harness>(mut world: World<H>) {
     five_messages(&world).await;
     world.done(expire(100, 100)).await;
@@ -33,7 +33,7 @@ pub async fn numbers_go_on_after_everything_expired_and_a_reopening<H: Harness>(
     must_be!((next.sender_seq.get(), next.message.sequence.get()), (7, 6));
 }
 
-/// With all entries held.
+/// All entries are held, and the store was reopened.
 pub async fn numbers_go_on_after_reopening<H: Harness>(mut world: World<H>) {
     five_messages(&world).await;
     world.reopen().await;
@@ -41,7 +41,7 @@ pub async fn numbers_go_on_after_reopening<H: Harness>(mut world: World<H>) {
     must_be!((next.sender_seq.get(), next.message.sequence.get()), (7, 6));
 }
 
-/// Everything was delivered and acknowledged, and the only device is forgotten.
+/// All entries were acknowledged, and the only device was forgotten.
 pub async fn numbers_go_on_after_everything_was_acknowledged<H: Harness>(mut world: World<H>) {
     five_messages(&world).await;
     world.commit(vec![register(who(2)), ack_up_to(who(2), 6), forget(who(2)), expire(100, 100)]).await;
@@ -50,7 +50,7 @@ pub async fn numbers_go_on_after_everything_was_acknowledged<H: Harness>(mut wor
     must_be!(seqs(&world.inbox(&who(2)).await.entries), [7]);
 }
 
-/// Nothing is held for the user any more, not even a device: the numbers are still theirs.
+/// All entries expired and the only device was forgotten; the user's numbers go on.
 pub async fn numbers_go_on_after_everything_expired_and_the_last_device_was_forgotten<H: Harness>(
     world: World<H>,
 ) {
@@ -61,7 +61,7 @@ pub async fn numbers_go_on_after_everything_expired_and_the_last_device_was_forg
     must_be!(seqs(&world.inbox(&who(2)).await.entries), [7]);
 }
 
-/// Nor is anything left in memory.
+/// The same after the store was reopened.
 pub async fn numbers_of_a_forgotten_user_go_on_after_reopening<H: Harness>(mut world: World<H>) {
     five_messages(&world).await;
     forgotten(&world).await;
@@ -71,14 +71,14 @@ pub async fn numbers_of_a_forgotten_user_go_on_after_reopening<H: Harness>(mut w
     must_be!(seqs(&world.inbox(&who(2)).await.entries), [7]);
 }
 
-/// User 2 has one device; every entry expires, and then it is forgotten.
+/// User 2 has one device. All entries expire, and then the device is forgotten.
 async fn forgotten<H: Harness>(world: &World<H>) {
     world.done(register(who(2))).await;
     world.done(expire(100, 100)).await;
     world.done(forget(who(2))).await;
 }
 
-/// In turns, a handle has never seen the numbers that the other gave.
+/// Two handles commit by turns, so that each has not seen the numbers of the other.
 pub async fn handles_in_turn_give_no_number_twice<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
     let Some(second) = world.second_handle().await else { return };
@@ -89,8 +89,8 @@ pub async fn handles_in_turn_give_no_number_twice<H: Harness>(world: World<H>) {
     must_be!(seqs(&world.inbox(&who(2)).await.entries), (1..=7).collect::<Vec<_>>());
 }
 
-/// A handle expires what the other numbered.
-pub async fn a_handle_knows_what_another_expired<H: Harness>(world: World<H>) {
+/// One handle expires entries that the other appended.
+pub async fn a_handle_sees_the_expiry_of_another<H: Harness>(world: World<H>) {
     five_messages(&world).await;
     let Some(second) = world.second_handle().await else { return };
     second.commit(vec![expire(100, 100)]).await.unwrap();

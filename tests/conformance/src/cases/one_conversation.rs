@@ -1,11 +1,11 @@
-//! Clause 10.
+//! Clause 10, one conversation per pair.
 
 use dm_core::store::{Conversation, Outcome, Store, Write};
 
 use crate::build::{append, conversation, open, user, who};
 use crate::{Harness, World};
 
-/// Who asks second finds what the first opened.
+/// The peer opens it second and gets the existing conversation.
 pub async fn the_peer_finds_the_conversation_that_is_open<H: Harness>(world: World<H>) {
     let (first, created) = opened(&world, open(1, 1, 2)).await;
     assert!(created);
@@ -13,7 +13,7 @@ pub async fn the_peer_finds_the_conversation_that_is_open<H: Harness>(world: Wor
     must_be!(first.id, conversation(1));
 }
 
-/// Who opened it finds it.
+/// The opener opens it again and gets the existing conversation.
 pub async fn opening_again_finds_the_same<H: Harness>(world: World<H>) {
     let (first, _) = opened(&world, open(1, 1, 2)).await;
     for n in 2..5 {
@@ -21,7 +21,7 @@ pub async fn opening_again_finds_the_same<H: Harness>(world: World<H>) {
     }
 }
 
-/// The ids of those who came second are of nothing.
+/// The ids in later openings belong to no conversation.
 pub async fn only_the_first_id_is_of_a_conversation<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), open(2, 2, 1)]).await;
     assert!(world.state(1).await.is_some());
@@ -32,7 +32,7 @@ pub async fn only_the_first_id_is_of_a_conversation<H: Harness>(world: World<H>)
     }
 }
 
-/// Finding it leaves both inboxes as they are.
+/// An opening that finds the conversation changes neither inbox.
 pub async fn both_are_told_of_an_opening_once<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
     let outcome = world.done(open(2, 2, 1)).await;
@@ -43,7 +43,7 @@ pub async fn both_are_told_of_an_opening_once<H: Harness>(world: World<H>) {
     }
 }
 
-/// Both ask in one batch.
+/// One batch opens it from both sides.
 pub async fn two_openings_in_one_batch_are_one<H: Harness>(world: World<H>) {
     let outcomes = world.commit(vec![open(1, 2, 1), open(2, 1, 2)]).await;
     for (outcome, is_new) in outcomes.into_iter().zip([true, false]) {
@@ -54,7 +54,7 @@ pub async fn two_openings_in_one_batch_are_one<H: Harness>(world: World<H>) {
     }
 }
 
-/// Fifty tasks from both sides, each with an id of its own.
+/// Fifty concurrent openings from both sides, each with its own id.
 pub async fn fifty_openings_at_once_from_both_sides_are_one<H: Harness>(world: World<H>) {
     let open = |n: u64| vec![if n.is_multiple_of(2) { open(n, 1, 2) } else { open(n, 2, 1) }];
     let outcomes = world.at_once((1..=50).map(open)).await;
@@ -72,7 +72,7 @@ pub async fn fifty_openings_at_once_from_both_sides_are_one<H: Harness>(world: W
     must_be!(world.inbox(&who(1)).await.entries.len(), 1);
 }
 
-/// Another process asks.
+/// Another handle, as another process has it, opens it.
 pub async fn another_handle_finds_the_conversation<H: Harness>(world: World<H>) {
     let (first, _) = opened(&world, open(1, 1, 2)).await;
     let Some(second) = world.second_handle().await else { return };
@@ -81,14 +81,14 @@ pub async fn another_handle_finds_the_conversation<H: Harness>(world: World<H>) 
     must_be!((conversation, created), (first, false));
 }
 
-/// The pair is remembered.
-pub async fn it_is_found_after_reopening<H: Harness>(mut world: World<H>) {
+/// The pair is durable.
+pub async fn a_conversation_is_found_after_reopening<H: Harness>(mut world: World<H>) {
     let (first, _) = opened(&world, open(1, 1, 2)).await;
     world.reopen().await;
     must_be!(opened(&world, open(2, 2, 1)).await, (first, false));
 }
 
-/// A pair is both of its users, not one.
+/// Another pair of users has another conversation, even with one user in common.
 pub async fn other_pairs_have_other_conversations<H: Harness>(world: World<H>) {
     for (n, (one, other)) in (1..).zip([(1, 2), (1, 3), (3, 2), (4, 1)]) {
         let (found, created) = opened(&world, open(n, one, other)).await;
@@ -99,8 +99,8 @@ pub async fn other_pairs_have_other_conversations<H: Harness>(world: World<H>) {
     }
 }
 
-/// Whoever opened it, both may write.
-pub async fn both_sides_write_to_it<H: Harness>(world: World<H>) {
+/// Both participants may send, whichever of them opened it.
+pub async fn both_participants_can_write<H: Harness>(world: World<H>) {
     world.done(open(1, 2, 1)).await;
     world.commit(vec![append(1, 1, 1).into(), append(1, 2, 2).into()]).await;
     must_be!(world.state(1).await.unwrap().head.get(), 2);

@@ -1,4 +1,4 @@
-//! Clause 4.
+//! Clause 4: refusals stand alone.
 
 use dm_core::store::{AppendMessage, DeviceStart, InboxSeq, Outcome, Refusal, Write};
 
@@ -8,12 +8,12 @@ use crate::build::{
 };
 use crate::{Harness, World};
 
-/// A write for a conversation that does not exist, amid others.
+/// A write to a missing conversation, in the middle of a batch.
 pub async fn a_refused_write_leaves_its_neighbours_as_they_are<H: Harness>(world: World<H>) {
     one_is_refused(world, 33, 64).await;
 }
 
-/// The same at the beginning of a batch.
+/// The same at the start of a batch.
 pub async fn a_refused_first_write_leaves_the_rest_as_it_is<H: Harness>(world: World<H>) {
     one_is_refused(world, 1, 64).await;
 }
@@ -23,12 +23,12 @@ pub async fn a_refused_last_write_leaves_the_rest_as_it_is<H: Harness>(world: Wo
     one_is_refused(world, 64, 64).await;
 }
 
-/// The same amid hundreds.
+/// The same among hundreds of writes.
 pub async fn a_refused_write_leaves_a_large_batch_as_it_is<H: Harness>(world: World<H>) {
     one_is_refused(world, 257, 600).await;
 }
 
-/// Nothing of it can be done, and that is no error.
+/// All writes of a batch are refused, and the commit is no error.
 pub async fn a_batch_of_refusals_only_changes_nothing<H: Harness>(world: World<H>) {
     prepare(&world).await;
     let before = world.snapshot().await;
@@ -42,22 +42,22 @@ pub async fn refused_as_not_found_it_changes_nothing<H: Harness>(world: World<H>
     changes_nothing(&world, append(9, 1, 50).into(), Refusal::NotFound).await;
 }
 
-/// A message under a client id that stands for another.
+/// A message with a client id that was used for another one.
 pub async fn refused_as_client_id_reused_it_changes_nothing<H: Harness>(world: World<H>) {
     changes_nothing(&world, append_as(1, 1, 50, 1).into(), Refusal::ClientIdReused).await;
 }
 
-/// A message for a version of a key that is not current.
+/// A message for a key version that is not current.
 pub async fn refused_as_stale_key_it_changes_nothing<H: Harness>(world: World<H>) {
     prepare(&world).await;
     let current = world.key(2).await;
     let write = AppendMessage { recipient_key_version: Some(version(1)), ..append_as(1, 1, 50, 50) };
     refused_without_change(&world, write.into(), Refusal::StaleKey { current }).await;
-    // Not even the client id was taken.
+    // The refused send did not take its client id.
     world.append(append_as(1, 1, 51, 50)).await;
 }
 
-/// One device more than the user may have.
+/// A device beyond the limit of the user.
 pub async fn refused_as_too_many_devices_it_changes_nothing<H: Harness>(world: World<H>) {
     let write = register_from(on(1, "third"), DeviceStart::Oldest, 1);
     changes_nothing(&world, write, Refusal::TooManyDevices).await;
@@ -68,26 +68,26 @@ pub async fn refused_as_unknown_device_it_changes_nothing<H: Harness>(world: Wor
     changes_nothing(&world, ack_up_to(on(1, "ghost"), 1), Refusal::UnknownDevice).await;
 }
 
-/// An acknowledgement of an entry to come.
+/// An acknowledgement of an entry beyond the head.
 pub async fn refused_beyond_the_head_it_changes_nothing<H: Harness>(world: World<H>) {
     let head = InboxSeq::new(4);
     changes_nothing(&world, ack_up_to(who(1), 5), Refusal::BeyondHead { head }).await;
 }
 
-/// An acknowledgement of entries, one of which is still to come.
+/// An acknowledgement of several entries, one of them beyond the head.
 pub async fn refused_for_one_entry_beyond_the_head_it_changes_nothing<H: Harness>(world: World<H>) {
     let head = InboxSeq::new(4);
     changes_nothing(&world, ack_entries(who(1), [3, 5, 4]), Refusal::BeyondHead { head }).await;
 }
 
-/// A conversation is used in the batch that opens it.
+/// One batch opens a conversation and appends to it.
 pub async fn an_append_sees_the_conversation_opened_before_it<H: Harness>(world: World<H>) {
     let outcomes = world.commit(vec![open(1, 1, 2), append(1, 1, 1).into()]).await;
     assert!(matches!(outcomes[1], Outcome::MessageAppended(_)), "{:?}", outcomes[1]);
 }
 
-/// An entry is acknowledged in the batch that appends it and registers the device.
-pub async fn an_acknowledgement_sees_what_was_appended_before_it<H: Harness>(world: World<H>) {
+/// One batch registers a device, appends an entry and acknowledges it.
+pub async fn an_acknowledgement_sees_the_append_before_it<H: Harness>(world: World<H>) {
     let batch = vec![
         open(1, 1, 2),
         register(who(2)),
@@ -101,7 +101,7 @@ pub async fn an_acknowledgement_sees_what_was_appended_before_it<H: Harness>(wor
     must_be!(world.cursor(&who(2)).await, 2);
 }
 
-/// A version counts from the write that publishes it, and the one before it until then.
+/// A key version is current from the write that publishes it; until then the one before it is.
 pub async fn an_append_sees_the_key_published_before_it<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), publish(2, 1, 1)]).await;
     let naming = |id, n| AppendMessage { recipient_key_version: Some(version(n)), ..append(1, 1, id) }.into();
@@ -111,7 +111,7 @@ pub async fn an_append_sees_the_key_published_before_it<H: Harness>(world: World
     assert!(matches!(outcomes[3], Outcome::MessageAppended(_)), "{outcomes:?}");
 }
 
-/// A place freed in a batch is taken in the same batch.
+/// One batch forgets a device and registers another within the limit.
 pub async fn a_registration_sees_the_device_forgotten_before_it<H: Harness>(world: World<H>) {
     world.done(register_from(on(1, "old"), DeviceStart::Oldest, 1)).await;
     let batch = vec![forget(on(1, "old")), register_from(on(1, "new"), DeviceStart::Oldest, 1)];
@@ -129,7 +129,7 @@ async fn one_is_refused<H: Harness>(world: World<H>, refused: u64, writes: u64) 
     must_be!(world.inbox(&who(2)).await.entries.len() as u64, writes);
 }
 
-/// Something of everything, user 1 with four entries.
+/// State of every kind. User 1 has four entries.
 async fn prepare<H: Harness>(world: &World<H>) {
     world
         .commit(vec![

@@ -1,17 +1,17 @@
-//! Clause 12.
+//! Clause 12: no stale key.
 
 use dm_core::store::{AppendMessage, Outcome, Refusal};
 
 use crate::build::{append, open, publish, version};
 use crate::{Harness, World};
 
-/// The version that is current.
+/// The message names the current version.
 pub async fn a_message_for_the_current_version_is_stored<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), publish(2, 1, 1), publish(2, 2, 2)]).await;
     world.append(naming(1, 2)).await;
 }
 
-/// An older one: the sender is told the current key.
+/// The message names an older version: the refusal contains the current key.
 pub async fn a_message_for_an_older_version_is_refused<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), publish(2, 1, 1), publish(2, 2, 2)]).await;
     let current = world.key(2).await;
@@ -19,39 +19,39 @@ pub async fn a_message_for_an_older_version_is_refused<H: Harness>(world: World<
     must_be!(world.refused(naming(1, 1).into()).await, Refusal::StaleKey { current });
 }
 
-/// One that does not exist yet.
+/// The message names a version that does not exist yet.
 pub async fn a_message_for_a_later_version_is_refused<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), publish(2, 1, 1)]).await;
     let current = world.key(2).await;
     must_be!(world.refused(naming(1, 2).into()).await, Refusal::StaleKey { current });
 }
 
-/// Who has no key has no current version.
+/// A user without a key has no current version.
 pub async fn a_version_of_a_user_without_a_key_is_refused<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
     must_be!(world.refused(naming(1, 1).into()).await, Refusal::StaleKey { current: None });
 }
 
-/// The sender's own key is another matter.
+/// The version of the sender's own key does not matter.
 pub async fn the_recipients_version_counts_and_not_the_senders<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), publish(1, 1, 1), publish(1, 2, 2), publish(2, 3, 3)]).await;
     world.append(naming(1, 1)).await;
     world.refused(naming(2, 2).into()).await;
 }
 
-/// Naming none is a client's choice.
+/// A client need not name a version.
 pub async fn a_message_that_names_no_version_is_not_checked<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), publish(2, 1, 1), publish(2, 2, 2)]).await;
     world.append(append(1, 1, 1)).await;
 }
 
-/// Publishing the current key again makes no version.
+/// Publishing the current key again makes no new version.
 pub async fn the_same_key_again_makes_nothing_stale<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), publish(2, 1, 1), publish(2, 1, 2)]).await;
     world.append(naming(1, 1)).await;
 }
 
-/// Versions are remembered.
+/// Versions are durable.
 pub async fn a_message_is_refused_as_stale_after_reopening<H: Harness>(mut world: World<H>) {
     world.commit(vec![open(1, 1, 2), publish(2, 1, 1), publish(2, 2, 2)]).await;
     world.reopen().await;
@@ -59,7 +59,8 @@ pub async fn a_message_is_refused_as_stale_after_reopening<H: Harness>(mut world
     world.append(naming(2, 2)).await;
 }
 
-/// Whatever else is under way: once a publication has returned, its predecessor is refused.
+/// With concurrent sends: once a publication has returned, a message for the version before it is
+/// refused.
 pub async fn nothing_is_stored_for_the_old_version_once_a_rotation_returned<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), publish(2, 1, 1)]).await;
     let sends = (1..=30).map(|id| vec![vec![naming(id, 1).into()]]);

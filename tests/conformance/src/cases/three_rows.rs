@@ -1,4 +1,4 @@
-//! Clause 13.
+//! Clause 13, three rows: the conversation and both inboxes.
 
 use dm_core::store::{AppendMessage, DeviceId, Outcome};
 
@@ -6,7 +6,7 @@ use crate::build::{append, at, conversation, on, open, user, who};
 use crate::reads::{above, history_of};
 use crate::{Harness, World};
 
-/// Equal in all three places.
+/// The message is equal in all three.
 pub async fn a_message_is_in_its_conversation_and_in_both_inboxes<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
     for (id, from) in [(1, 1), (2, 2), (3, 1)] {
@@ -23,8 +23,8 @@ pub async fn a_message_is_in_its_conversation_and_in_both_inboxes<H: Harness>(wo
     }
 }
 
-/// Every message of a long batch, and not just the last.
-pub async fn a_batch_puts_every_message_in_three_places<H: Harness>(world: World<H>) {
+/// Every message of a long batch, not only the last one.
+pub async fn every_message_of_a_batch_is_stored_in_three_rows<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
     world.commit((1..=64).map(|id| append(1, 1 + id % 2, id).into()).collect()).await;
     let history = world.history(user(1), conversation(1)).await.unwrap();
@@ -35,7 +35,7 @@ pub async fn a_batch_puts_every_message_in_three_places<H: Harness>(world: World
     }
 }
 
-/// The sender's device is not told what it did itself; the recipient's devices are.
+/// The sender's entry has the sending device as its origin; the recipient's entry has none.
 pub async fn the_sending_device_is_the_origin_in_the_senders_inbox_only<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
     world.append(AppendMessage { sender: on(1, "phone"), ..append(1, 1, 1) }).await;
@@ -48,14 +48,14 @@ pub async fn the_sending_device_is_the_origin_in_the_senders_inbox_only<H: Harne
     must_be!(origins(world.inbox(&who(2)).await.entries), [None, None]);
 }
 
-/// Nobody else's inbox has it.
+/// No other inbox has the message.
 pub async fn a_message_is_in_nobody_elses_inbox<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), open(2, 2, 3), open(3, 1, 3)]).await;
     world.append(append(1, 1, 1)).await;
     must_be!(world.inbox(&who(3)).await.entries.len(), 2);
 }
 
-/// A refused one is in none of the three.
+/// A refused message is in none of the three.
 pub async fn a_refused_message_is_nowhere<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), open(2, 2, 3)]).await;
     let outcomes = world.commit(vec![append(1, 3, 1).into(), append(2, 1, 2).into()]).await;
@@ -68,7 +68,8 @@ pub async fn a_refused_message_is_nowhere<H: Harness>(world: World<H>) {
     }
 }
 
-/// Its head and its last activity follow, backwards too when the clock does.
+/// The conversation's head and last activity are those of its newest message, also when the clock
+/// went back.
 pub async fn the_conversation_follows_its_newest_message<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
     must_be!(world.state(1).await.unwrap().last_activity, None);

@@ -1,11 +1,11 @@
-//! Clause 5.
+//! Clause 5: unknown writes.
 
 use dm_core::store::{Outcome, Refusal, Write};
 
 use crate::build::{ack_up_to, announce, append, expire, forget, open, publish, register, who};
 use crate::{Harness, World};
 
-/// Only a kind that came after the store may be unknown to it.
+/// A store may not know a kind of write that was added after it, and must know all others.
 pub async fn every_kind_of_write_of_this_version_is_known<H: Harness>(world: World<H>) {
     for write in one_of_each() {
         let outcome = world.one(write.clone()).await;
@@ -13,7 +13,7 @@ pub async fn every_kind_of_write_of_this_version_is_known<H: Harness>(world: Wor
     }
 }
 
-/// The same where it could not be done.
+/// The same for writes that are refused for another reason.
 pub async fn a_write_that_cannot_be_done_is_not_unknown<H: Harness>(world: World<H>) {
     must_be!(world.refused(append(1, 1, 1).into()).await, Refusal::NotFound);
     must_be!(world.refused(ack_up_to(who(1), 1)).await, Refusal::UnknownDevice);

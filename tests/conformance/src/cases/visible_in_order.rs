@@ -1,4 +1,4 @@
-//! Clause 9.
+//! Clause 9: visible in order.
 
 use dm_core::store::{HistoryQuery, HistoryRange, InboxSeq, ServerSequence, Store, Write};
 
@@ -6,7 +6,7 @@ use crate::build::{append, open, user, who};
 use crate::reads::{above, history_of, inbox_after, seqs, sequences};
 use crate::{Harness, World};
 
-/// Four writers in four conversations; their messages meet in the reader's inbox.
+/// Four writers in four conversations, all with the reader.
 pub async fn a_reader_of_an_inbox_during_commits_sees_no_hole<H: Harness>(world: World<H>) {
     world.commit((1..=4).map(|n| open(n, n, 0)).collect()).await;
     let mut seen = 0;
@@ -34,7 +34,7 @@ pub async fn a_reader_of_history_during_commits_sees_no_hole<H: Harness>(world: 
     must_be!(seen, 80);
 }
 
-/// Newest first, a reader that sees *n* sees all below it.
+/// From the newest downwards, a reader who sees message *n* sees all messages below it.
 pub async fn the_newest_page_during_commits_has_no_hole<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
     let look = async || {
@@ -46,7 +46,7 @@ pub async fn the_newest_page_during_commits_has_no_hole<H: Harness>(world: World
     world.during((1..=3).map(writer), look).await;
 }
 
-/// Heads rise and never fall, of the inbox and of the conversation.
+/// The heads of an inbox and of a conversation only rise.
 pub async fn a_head_never_goes_back<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 0)).await;
     let mut last = (InboxSeq::ZERO, ServerSequence::ZERO);
@@ -60,7 +60,7 @@ pub async fn a_head_never_goes_back<H: Harness>(world: World<H>) {
     must_be!((last.0.get(), last.1.get()), (31, 30));
 }
 
-/// The reader has a handle of its own.
+/// The reader has its own handle.
 pub async fn a_reader_on_another_handle_sees_no_hole<H: Harness>(world: World<H>) {
     world.commit((1..=3).map(|n| open(n, n, 0)).collect()).await;
     let Some(second) = world.second_handle().await else { return };
@@ -74,7 +74,7 @@ pub async fn a_reader_on_another_handle_sees_no_hole<H: Harness>(world: World<H>
     must_be!(seen, 48);
 }
 
-/// Whatever the times say, entries stand in the order of their numbers.
+/// Entries are in the order of their numbers, for any times.
 pub async fn order_does_not_follow_the_clock<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
     for time in [500, 3, 900, 1] {
@@ -89,7 +89,7 @@ pub async fn order_does_not_follow_the_clock<H: Harness>(world: World<H>) {
     );
 }
 
-/// Two writers, whose batches are as large as the service gathers.
+/// Two writers, with batches as large as the service makes them.
 pub async fn a_reader_beside_large_batches_sees_no_hole<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 0), open(2, 2, 0)]).await;
     let mut seen = 0;
@@ -103,7 +103,7 @@ pub async fn a_reader_beside_large_batches_sees_no_hole<H: Harness>(world: World
     must_be!(seen, 2 + 4 * 256);
 }
 
-/// A writer's batches: one message each, in conversation `n`.
+/// The batches of a writer: one message each, in conversation `n`.
 fn messages(n: u64, count: u64) -> Vec<Vec<Write>> {
     (1..=count).map(|id| vec![append(n, n, n * 100 + id).into()]).collect()
 }

@@ -1,37 +1,37 @@
-//! The batches that are written: each follows from a seed and its number, in any process.
+//! The batches of the trials. Each follows from a seed and its number, in any process.
 
 use dm_core::store::{DeviceStart, KeyBinding, Write};
 
 use crate::chance::Chance;
 use crate::model::{Content, DEVICES, Op, Target, Who};
 
-/// Users who write.
+/// The number of users.
 pub(super) const USERS: u64 = 4;
-/// Their pairs, each with a conversation of that number.
+/// The pairs of users; each has a conversation, numbered by its index.
 const PAIRS: [(u64, u64); 6] = [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)];
-/// How many conversations there are.
+/// The number of conversations.
 pub(super) const CONVERSATIONS: u64 = PAIRS.len() as u64;
-/// Numbers of messages that a batch may use.
+/// The number of message numbers that one batch may use.
 const PER_BATCH: u64 = 16;
-/// Batches after which their entries expire.
+/// The number of batches after which their entries expire.
 const RETENTION: u64 = 60;
-/// A limit that nothing here reaches, so that a store has nothing to choose.
+/// A limit that no batch reaches, so that it leaves the store no choice.
 const ALL: usize = 1_000_000;
 
-/// The *n*-th batch, from 1. Every send has a client id, so that asking again doubles nothing; nothing in it leaves a
-/// choice to the store.
+/// The *n*-th batch, from 1. Every send has a client id, so that a retry stores nothing twice. No
+/// write leaves a choice to the store.
 #[must_use]
 pub fn batch(seed: u64, n: u64) -> Vec<Write> {
     let mut chance = Chance::new(seed, n);
-    // Each batch is about several conversations and users, for its parts to be missed.
+    // Each batch concerns several conversations and users, so that a missing part of it is noticed.
     let mut ops = Vec::new();
     if n <= CONVERSATIONS {
         let (one, other) = PAIRS[chance.place(PAIRS.len())];
         ops.extend(open(one, other));
         ops.extend(open(other, one));
     }
-    for place in 0..1 + chance.below(PER_BATCH) {
-        let number = n * PER_BATCH + place;
+    for index in 0..1 + chance.below(PER_BATCH) {
+        let number = n * PER_BATCH + index;
         match chance.below(24) {
             0 => {
                 let (one, other) = PAIRS[chance.place(PAIRS.len())];
@@ -47,11 +47,11 @@ pub fn batch(seed: u64, n: u64) -> Vec<Write> {
                 let messages = (0..4).map(|_| chance.below(number)).collect();
                 ops.push(Op::Ack { who: somebody(&mut chance), target: Target::Messages(messages) });
             }
-            5 if place == 0 => ops.push(Op::Forget { who: somebody(&mut chance) }),
-            // Something again that was sent before.
+            5 if index == 0 => ops.push(Op::Forget { who: somebody(&mut chance) }),
+            // A retry of an earlier send.
             6 | 7 if n > 2 => {
-                let (n, place) = (1 + chance.below(n - 1), chance.below(PER_BATCH));
-                ops.push(send(seed, n * PER_BATCH + place));
+                let (n, index) = (1 + chance.below(n - 1), chance.below(PER_BATCH));
+                ops.push(send(seed, n * PER_BATCH + index));
             }
             _ => ops.push(send(seed, number)),
         }
@@ -74,13 +74,13 @@ fn open(one: u64, other: u64) -> Option<Op> {
     Some(Op::Open { conversation, opener: Who { user: one, device: 0 }, other })
 }
 
-/// A message, which follows from its number.
+/// A message. Its content follows from its number.
 fn send(seed: u64, number: u64) -> Op {
     let mut chance = Chance::new(seed ^ 1, number);
     let conversation = chance.place(PAIRS.len());
     let (one, other) = PAIRS[conversation];
     let user = if chance.below(2) == 0 { one } else { other };
-    // Now and then one that takes more than a page of any file.
+    // Some messages are larger than a page of any file.
     let size = if chance.below(30) == 0 { 9_000 } else { 1 + chance.place(300) };
     Op::Append {
         message: number,
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_again_is_a_send_of_an_earlier_batch() {
+    fn a_retry_repeats_a_send_of_an_earlier_batch() {
         let (mut again, mut late, mut large) = (0, 0, 0);
         let mut sent = HashMap::new();
         for n in 1..=MANY {

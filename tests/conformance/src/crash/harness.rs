@@ -1,15 +1,15 @@
-//! What the trials ask of a harness.
+//! The harness of crash trials.
 
 use std::path::Path;
 
 use crate::Harness;
 
-/// A harness whose places another process can open.
+/// A harness whose storage locations another process can open.
 pub trait CrashHarness: Harness {
-    /// The path of the place, or whatever else another process finds it by, such as connection
+    /// The path of the location, or another text by which a process finds it, such as connection
     /// parameters.
     fn path(&self) -> &Path;
 
-    /// The same place, in a process that did not make it and does not remove it.
+    /// The same location, in a process that did not make it and does not remove it.
     fn at(path: &Path) -> Self;
 }

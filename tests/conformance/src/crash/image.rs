@@ -1,22 +1,21 @@
-//! A file on a disk whose power can be cut.
+//! A file on a disk that may lose power.
 
 use crate::chance::Chance;
 
-/// The bytes that an operating system writes back as a whole, if nothing goes wrong, and those that
-/// a disk does.
+/// The bytes that an operating system writes back at once, and those that a disk writes at once.
 const PAGE: usize = 4096;
 const SECTOR: usize = 512;
 
-/// A file as a program sees it, and what of it is on the disk.
+/// A file, with the content that a program sees and the content that is certainly on the disk.
 ///
-/// A cut keeps all that was synced. Of what was written since then it keeps any pages, in any
-/// order, and of each of them any sectors. What a failed sync was to write is kept in no cut,
-/// unless it is written again.
+/// A power cut keeps all synced bytes. Of the pages written since then it keeps any subset, in any
+/// order, and of each page any sectors. Bytes that a failed sync should have written are lost in
+/// every cut, unless the program writes them again.
 #[derive(Clone, Debug, Default)]
 pub struct Image {
-    /// As the program sees it.
+    /// The content that the program sees.
     bytes: Vec<u8>,
-    /// As it is on the disk at least.
+    /// The content that is certainly on the disk.
     synced: Vec<u8>,
     since: Vec<Change>,
 }
@@ -24,12 +23,12 @@ pub struct Image {
 #[derive(Clone, Debug)]
 enum Change {
     Length(usize),
-    /// A page, as it was after a write.
+    /// A page, with its content after a write.
     Page(usize, Vec<u8>),
 }
 
 impl Image {
-    /// A file of which all is on the disk.
+    /// A file that is on the disk as a whole.
     #[must_use]
     pub fn of(bytes: Vec<u8>) -> Self {
         Self { synced: bytes.clone(), bytes, since: Vec::new() }
@@ -52,30 +51,30 @@ impl Image {
         self.since.push(Change::Length(length));
     }
 
-    /// Brings everything that was written to the disk.
+    /// Makes all written bytes durable.
     pub fn sync(&mut self) {
         self.since.drain(..).for_each(|change| change.apply(&mut self.synced));
     }
 
-    /// A sync that failed: the operating system takes what it did not write for written.
+    /// A sync failed: the operating system forgets that the pages still have to be written.
     pub fn sync_failed(&mut self) {
         self.since.clear();
     }
 
-    /// The file as the program sees it.
+    /// The content that the program sees.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// The file as the disk may hold it if the power is cut now.
+    /// A content that the disk may have if the power is cut now.
     #[must_use]
     pub fn cut(&self, chance: &mut Chance) -> Vec<u8> {
         let mut left: Vec<_> = self.since.iter().collect();
         for n in (1..left.len()).rev() {
             left.swap(n, chance.place(n + 1));
         }
-        // From nothing of it to all of it.
+        // Between none and all of the changes.
         left.truncate(chance.place(left.len() + 1));
         let mut held = self.synced.clone();
         for change in left {
@@ -122,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_synced_is_in_every_cut_and_the_rest_in_some() {
+    fn synced_bytes_are_in_every_cut_and_others_in_some() {
         let mut image = Image::of(vec![1; 2 * PAGE]);
         image.write(0, &[2; PAGE]);
         image.sync();

@@ -1,4 +1,4 @@
-//! The batches that were answered, and the state that must therefore be there.
+//! The answered batches, and the state that a store must therefore have.
 
 use dm_core::store::{
     ConversationsQuery, HistoryQuery, HistoryRange, InboxQuery, InboxSeq, Outcome, OwnEntries, Principal,
@@ -9,7 +9,7 @@ use super::batches::{CONVERSATIONS, USERS, batch};
 use crate::build::{self, user};
 use crate::model::{DEVICES, Model, reading};
 
-/// Knows what a store was asked and what it answered, and judges what is there after whatever happened to its place.
+/// Knows the batches that a store answered, and checks the store's data after a crash or damage.
 ///
 /// ```
 /// use dm_conformance::crash::Oracle;
@@ -24,30 +24,30 @@ use crate::model::{DEVICES, Model, reading};
 ///     let outcomes = store.commit(oracle.ask()).await?;
 ///     oracle.answered(&outcomes)?;
 /// }
-/// store.commit(oracle.ask()).await?; // … and the power is cut before the answer.
-/// oracle.judge(&reopened).await?; // All twenty are there; the last is, or is not, as a whole.
+/// store.commit(oracle.ask()).await?; // … the power is cut before the answer.
+/// oracle.judge(&reopened).await?; // Twenty are stored, and the last as a whole or not at all.
 /// # Ok(())
 /// # }
 /// ```
 #[derive(Clone, Debug)]
 pub struct Oracle {
     seed: u64,
-    /// Batches that are known to be there.
+    /// The number of batches that are certainly stored.
     done: u64,
-    /// The state that they left behind.
+    /// The state after those batches.
     model: Model,
-    /// Whether one more was asked and not answered.
+    /// Whether one more batch was requested and not answered.
     asked: bool,
 }
 
 impl Oracle {
-    /// An oracle for a place that is empty. Its batches follow from the seed.
+    /// An oracle for an empty store. The batches follow from the seed.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self { seed, done: 0, model: Model::default(), asked: false }
     }
 
-    /// An oracle of a place where so many batches were answered.
+    /// An oracle for a store that answered so many batches.
     #[must_use]
     pub fn after(seed: u64, batches: u64) -> Self {
         let mut oracle = Self::new(seed);
@@ -57,39 +57,41 @@ impl Oracle {
         Self { done: batches, ..oracle }
     }
 
-    /// The seed that the batches follow from.
+    /// The seed of the batches.
     #[must_use]
     pub const fn seed(&self) -> u64 {
         self.seed
     }
 
-    /// The number of the next batch, from 1. One that was asked and not answered is asked again.
+    /// The number of the next batch, from 1. A batch that was requested and not answered is next
+    /// again.
     #[must_use]
     pub const fn next(&self) -> u64 {
         self.done + 1
     }
 
-    /// Batches that are known to be there.
+    /// The number of batches that are certainly stored.
     #[must_use]
     pub const fn done(&self) -> u64 {
         self.done
     }
 
-    /// The next batch, which is asked now.
+    /// The next batch, which counts as requested from now on.
     pub fn ask(&mut self) -> Vec<Write> {
         self.asked = true;
         batch(self.seed, self.next())
     }
 
-    /// The batch that was asked is answered.
+    /// Records the answer to the requested batch.
     ///
     /// # Errors
-    /// How the answer is not what it must be.
+    /// Fails with the difference between the answer and the allowed ones.
     pub fn answered(&mut self, outcomes: &[Outcome]) -> Result<(), String> {
         self.answered_as(&outcomes.iter().map(digest).collect::<Vec<_>>())
     }
 
-    /// The batch that was asked is answered; of its outcomes only the [`digest`]s are known.
+    /// Records the answer to the requested batch, of which only the [`digest`]s of its outcomes are
+    /// known.
     pub(crate) fn answered_as(&mut self, digests: &[u64]) -> Result<(), String> {
         let n = self.next();
         let writes = batch(self.seed, n);
@@ -99,14 +101,17 @@ impl Oracle {
         for (write, found) in writes.iter().zip(digests) {
             let allowed = self.model.apply(write);
             if !allowed.iter().any(|allowed| digest(allowed) == *found) {
-                return Err(format!("batch {n}: {write:?}\nwas answered other than {allowed:?}"));
+                return Err(format!(
+                    "batch {n}: {write:?}\nhas an outcome that is not allowed. Allowed: {allowed:?}"
+                ));
             }
         }
         (self.done, self.asked) = (n, false);
         Ok(())
     }
 
-    /// Whether the batch that was asked stores something new, so that it shows whether it is there.
+    /// Whether the requested batch stores anything new, so that a reader can see whether it was
+    /// stored.
     pub(super) fn shows(&self) -> bool {
         let mut model = self.model.clone();
         batch(self.seed, self.next()).iter().flat_map(|write| model.apply(write)).any(|outcome| match outcome
@@ -117,11 +122,11 @@ impl Oracle {
         })
     }
 
-    /// Compares everything that can be read with what was answered, with the batch that was asked and not answered or
-    /// without it, and remembers which of the two it is.
+    /// Compares all readable data with the answered batches, with or without the requested one.
+    /// Remembers whether the requested one is stored.
     ///
     /// # Errors
-    /// What is lost, invented, doubled or there in part.
+    /// Fails with the data that is lost, invented, doubled or stored in part.
     pub async fn judge(&mut self, store: &impl Store) -> Result<Fate, String> {
         let without = agrees(&self.model, store).await;
         let Err(difference) = without else {
@@ -137,20 +142,21 @@ impl Oracle {
         }
         agrees(&with, store).await.map_err(|other| {
             format!(
-                "after {} answered batches, with neither all nor nothing of the next:\n{difference}\nand\n{other}",
+                "after {} answered batches, the next one is stored in part:\nwithout it: {difference}\nwith it: {other}",
                 self.done
             )
         })?;
-        // It is asked again nevertheless, as somebody who was not answered does.
+        // The batch is requested again in any case, as a client without an answer does.
         (self.model, self.asked) = (with, false);
         Ok(Fate::Whole)
     }
 
-    /// As [`judge`](Self::judge), where the place may have lost the newest answered batches, as a copy of it that is
-    /// older may: it must be as it was after one of them.
+    /// As [`judge`](Self::judge), for a store that may have lost the newest answered batches, such
+    /// as an older copy: its state must be that after one of the batches. Returns the number of
+    /// that batch.
     ///
     /// # Errors
-    /// That it is as it was at no time.
+    /// Fails if the state is that after no batch.
     pub async fn judge_any(&self, store: &impl Store) -> Result<u64, String> {
         let mut model = Model::default();
         let mut difference = String::new();
@@ -163,23 +169,24 @@ impl Oracle {
                 Err(what) => difference = what,
             }
         }
-        Err(format!("it is as it was after no batch; after the last: {difference}"))
+        Err(format!("the state is that after no batch; compared with the last one: {difference}"))
     }
 }
 
-/// The fate of a batch that was asked and not answered.
+/// Whether a requested, unanswered batch was stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// It is there as a whole.
+    /// It was stored as a whole.
     Whole,
-    /// Nothing of it is there, or there was none.
+    /// Nothing of it was stored, or no batch was requested.
     Absent,
 }
 
-/// An outcome, short enough for a pipe. `Debug` says everything but payloads, which reading compares.
+/// A hash of an outcome, short enough for a pipe. The `Debug` output that it hashes contains all
+/// but payloads; reads compare those.
 pub(crate) fn digest(outcome: &Outcome) -> u64 {
     let text = match outcome {
-        // Which peer is told first is the store's to choose.
+        // The store chooses the order in which peers are told.
         Outcome::KeysAnnounced { appended, more } => {
             let mut told: Vec<String> = appended.iter().map(|told| format!("{told:?}")).collect();
             told.sort_unstable();
@@ -187,23 +194,23 @@ pub(crate) fn digest(outcome: &Outcome) -> u64 {
         }
         outcome => format!("{outcome:?}"),
     };
-    // FNV-1a.
+    // The hash is FNV-1a.
     text.bytes()
         .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-/// Digests as words of a line.
+/// Digests of outcomes, as words of a line.
 pub(crate) fn digests(outcomes: &[Outcome]) -> String {
     outcomes.iter().map(|outcome| format!("{:x}", digest(outcome))).collect::<Vec<_>>().join(" ")
 }
 
-/// The digests in words of a line.
+/// Parses digests from the words of a line.
 pub(crate) fn parsed<'a>(words: impl IntoIterator<Item = &'a str>) -> Result<Vec<u64>, String> {
     let digest = |word| u64::from_str_radix(word, 16).map_err(|error| error.to_string());
     words.into_iter().map(digest).collect()
 }
 
-/// Reads everything.
+/// Compares all readable data with the model.
 async fn agrees(model: &Model, store: &impl Store) -> Result<(), String> {
     reading::heads(model, store, (0..USERS).map(user).collect()).await?;
     for n in 0..USERS {

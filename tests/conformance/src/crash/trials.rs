@@ -1,33 +1,34 @@
-//! The process that kills.
+//! The parent process, which kills the children.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
 
-use super::child::{FIRST, HELD, PLACE, SEED, is_child};
+use super::child::{FIRST, HELD, LOCATION, SEED, is_child};
 use super::harness::CrashHarness;
 use super::oracle::{Fate, Oracle, parsed};
 use crate::chance::Chance;
 use crate::process::{Process, show};
 
-/// Trials at one place, before the next begins at an empty one.
-const PER_PLACE: u64 = 40;
-/// Batches after which a child is killed, at most.
+/// The number of trials at one storage location, before the next one, which is empty.
+const PER_LOCATION: u64 = 40;
+/// The largest number of batches before a kill.
 const BATCHES: u64 = 12;
 
-/// The moment at which a child is killed.
+/// The moment of a kill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Point {
-    /// So many turns of a loop after it began to open the place.
+    /// So many iterations of a busy loop after the child began to open the store.
     Opening(u64),
-    /// As [`Opening`](Self::Opening), and the child would only open the place, which the last kill left behind.
+    /// As [`Opening`](Self::Opening), of a child that only opens the store as the last kill left
+    /// it.
     Recovering(u64),
-    /// After it asked for so many batches: before, in or after a commit.
+    /// After the child requested so many batches: before, during or after a commit.
     Asking(u64),
-    /// As [`Asking`](Self::Asking), so many turns of a loop later.
+    /// As [`Asking`](Self::Asking), so many iterations of a busy loop later.
     Later(u64, u64),
     /// After so many batches were answered.
     Answered(u64),
-    /// After so many batches were committed, and before the last of them is answered.
+    /// After so many batches were committed, while the child holds back the last answer.
     Held(u64),
 }
 
@@ -39,12 +40,12 @@ impl Point {
             1 => Self::Answered(batches),
             2 => Self::Held(batches),
             3 => Self::Asking(batches),
-            // Up to about a millisecond: a commit.
+            // Up to about a millisecond, the time of a commit.
             _ => Self::Later(batches, chance.turns()),
         }
     }
 
-    /// The turns of a loop that it is to wait.
+    /// The iterations of the busy loop.
     const fn turns(self) -> u64 {
         match self {
             Self::Opening(turns) | Self::Recovering(turns) | Self::Later(_, turns) => turns,
@@ -53,7 +54,7 @@ impl Point {
     }
 }
 
-/// The numbers of the trials, by how they ended.
+/// The number of trials, by their outcomes.
 #[derive(Debug, Default)]
 struct Tally {
     trials: u64,
@@ -65,16 +66,16 @@ struct Tally {
     held: u64,
 }
 
-/// Kills and reopens, or is the child that is killed.
+/// Runs the trials, or the child of a trial.
 ///
 /// # Panics
-/// When something is lost, invented, or there in part.
+/// Panics if data is lost, invented or stored in part.
 pub fn run<H: CrashHarness>(test: &str, trials: u64, seconds: u64) {
     if is_child::<H>() {
         return;
     }
     let number = |name, default| match std::env::var(name) {
-        Ok(value) => value.parse().unwrap_or_else(|_| panic!("{name} is a number, not {value}")),
+        Ok(value) => value.parse().unwrap_or_else(|_| panic!("{name} must be a number, not {value}")),
         Err(_) => default,
     };
     let trials = number("DM_CRASH_TRIALS", trials);
@@ -88,17 +89,19 @@ pub fn run<H: CrashHarness>(test: &str, trials: u64, seconds: u64) {
     while tally.trials < trials || began.elapsed() < span {
         let harness = runtime.block_on(H::fresh());
         let mut oracle = Oracle::new(chance.number());
-        for _ in 0..PER_PLACE {
+        for _ in 0..PER_LOCATION {
             let point = Point::by(&mut chance);
             let judged = kill(&harness, test, &mut oracle, point, &mut tally).and_then(|()| {
-                // The next process to open the place may be killed before it is done.
+                // A third of the next openings are killed as well.
                 while chance.below(3) == 0 {
                     kill(&harness, test, &mut oracle, Point::Recovering(chance.turns()), &mut tally)?;
                 }
                 let committed = matches!(point, Point::Held(_)) && oracle.shows();
                 runtime.block_on(async {
-                    let store =
-                        harness.open().await.map_err(|error| format!("it does not open: {error:?}"))?;
+                    let store = harness
+                        .open()
+                        .await
+                        .map_err(|error| format!("the store does not open: {error:?}"))?;
                     match oracle.judge(&store).await? {
                         Fate::Absent if committed => Err("a batch was committed and is gone".to_owned()),
                         fate => Ok(fate),
@@ -134,7 +137,7 @@ pub fn run<H: CrashHarness>(test: &str, trials: u64, seconds: u64) {
     println!("{summary}");
 }
 
-/// Starts a child, kills it at a point, and tells the oracle what it reported.
+/// Starts a child, kills it at a point, and passes its reports to the oracle.
 fn kill<H: CrashHarness>(
     harness: &H,
     test: &str,
@@ -143,7 +146,7 @@ fn kill<H: CrashHarness>(
     tally: &mut Tally,
 ) -> Result<(), String> {
     let mut child = Process::start(test, |command| {
-        command.env(PLACE, harness.path());
+        command.env(LOCATION, harness.path());
         if !matches!(point, Point::Recovering(_)) {
             command.env(SEED, oracle.seed().to_string()).env(FIRST, oracle.next().to_string());
         }
@@ -153,7 +156,7 @@ fn kill<H: CrashHarness>(
     });
     let (mut asked, mut answered) = (0, 0);
     let mut killed = false;
-    // To the end of the pipe: what the child reported before it died counts, whenever it is read.
+    // The pipe is read to its end: reports that the child made before it died count, too.
     while let Some(report) = child.report() {
         let words: Vec<&str> = report.split(' ').collect();
         let now = match words.as_slice() {

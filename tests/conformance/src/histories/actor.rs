@@ -1,4 +1,4 @@
-//! What one task does.
+//! One task of a run: it makes random calls, as a client does.
 
 use std::sync::Arc;
 
@@ -12,31 +12,31 @@ use super::{Answer, History, Moment};
 use crate::build;
 use crate::chance::Chance;
 
-/// Attempts at one send. Three in four are waited for, so that only a store that answers none comes
-/// to so many.
+/// The most attempts at one send. A task waits for the answer of three attempts in four, so only a
+/// store that answers none reaches this limit.
 const ATTEMPTS: usize = 100;
 
-/// What the tasks of a run do.
+/// The parameters of a run.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Plan {
-    /// How many users they speak for.
+    /// The number of users that the tasks act for.
     pub(super) users: u64,
-    /// How much each does.
+    /// The number of calls of each task.
     pub(super) ops: u64,
-    /// Whether all conversations are open at first.
+    /// Whether all conversations are opened before the tasks start.
     pub(super) opened: bool,
-    /// Whether entries expire on the way.
+    /// Whether tasks expire entries.
     pub(super) expires: bool,
 }
 
-/// A task: one of a user's devices.
+/// A task, which acts as one device of a user.
 pub(super) struct Actor<S> {
     task: u64,
     plan: Plan,
     user: u64,
     who: Principal,
     chance: Chance,
-    /// Conversations it knows of, and the two users in each.
+    /// The conversations that it knows, each with its two users.
     opened: Vec<(u64, u64, ConversationId)>,
     made: u64,
     recorder: Arc<Recorder<S>>,
@@ -77,7 +77,8 @@ impl<S: Store> Actor<S> {
         self.history
     }
 
-    /// Sends one message or three. Some answers are lost; then the same is sent again, as a client does.
+    /// Sends one message or three. Some answers are not waited for; the same is then sent again, as
+    /// a client does.
     async fn send(&mut self) {
         let mine: Vec<_> = self
             .opened
@@ -109,7 +110,7 @@ impl<S: Store> Actor<S> {
                 (send.id, send.at) = (self.id(), self.now());
             }
         }
-        panic!("{ATTEMPTS} attempts at one send, and none was answered: {sends:?}");
+        panic!("none of {ATTEMPTS} attempts at one send was answered: {sends:?}");
     }
 
     fn message(&mut self, conversation: ConversationId) -> AppendMessage {
@@ -131,7 +132,7 @@ impl<S: Store> Actor<S> {
         let some: Vec<_> = page.entries.iter().filter(|_| self.chance.below(3) == 0).collect();
         let target = match self.chance.below(5) {
             0 => {
-                // Not all that is there: what is beyond stays pending.
+                // A quarter of the page, so that later entries stay pending.
                 let to = page.entries.get(page.entries.len() / 4).map_or(page.floor, |entry| entry.seq);
                 AckTarget::UpTo(to)
             }
@@ -164,7 +165,7 @@ impl<S: Store> Actor<S> {
         self.commit(vec![build::publish(self.user, key, now)]).await;
     }
 
-    /// Registers or forgets a device that the user's other tasks do the same to.
+    /// Registers or forgets a device that the user's other tasks register and forget as well.
     async fn other_device(&mut self) {
         let who = build::on(self.user, "borrowed");
         let write = match self.chance.below(2) {
@@ -183,10 +184,10 @@ impl<S: Store> Actor<S> {
     async fn look(&mut self) {
         let user = build::user(self.chance.below(self.plan.users));
         let after = InboxSeq::new(self.chance.below(40));
-        let sight = self.recorder.sight(user, after).await;
-        // A reader beyond the head sees nothing to check.
-        if after <= sight.page.head {
-            self.history.sights.push(sight);
+        let read = self.recorder.read(user, after).await;
+        // A cursor beyond the head shows no entries to check.
+        if after <= read.page.head {
+            self.history.reads.push(read);
         }
     }
 

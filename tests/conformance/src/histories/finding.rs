@@ -1,112 +1,113 @@
-//! What can be wrong with a history.
+//! The contradictions that the checker can find.
 
 use std::fmt;
 
 use dm_core::store::{ConversationId, DeviceId, InboxSeq, MessageId, Participants, ServerSequence, UserId};
 
-/// Something that a store showed or answered, and must not have.
+/// Something that a store showed or answered and must not have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Finding {
-    /// A message that was answered is not where it was said to be.
+    /// An answered message is not at the number in its answer.
     Lost(MessageId),
-    /// A message, or a client id of a sender, is there twice.
+    /// A message, or a sender's client id, is stored twice.
     Doubled(MessageId),
-    /// A message, a conversation or a key that nobody asked for is there, or with another content.
+    /// A message, conversation or key is stored that no call requested, or with other content.
     Phantom(String),
-    /// A message is in its conversation and not in a participant's inbox, or the other way round.
+    /// A message is in its conversation and not in a participant's inbox, or the reverse.
     HalfPresent {
         /// The message.
         message: MessageId,
-        /// Whose inbox.
+        /// The owner of the inbox.
         user: UserId,
     },
-    /// Of a batch whose answer nobody waited for, some messages are there and others are not.
+    /// Some messages of a batch are stored and others are not. The answer of the batch was not
+    /// waited for.
     HalfBatch(MessageId),
-    /// A conversation's numbers have a hole, or another end than its head.
+    /// The numbers of a conversation have a hole, or do not end at its head.
     GapInConversation(ConversationId),
-    /// An inbox's numbers have a hole, or another end than its head.
+    /// The numbers of an inbox have a hole, or do not end at its head.
     GapInInbox(UserId),
-    /// An inbox has messages of a conversation in another order than the conversation.
+    /// Messages of a conversation have another order in an inbox.
     OutOfOrder {
-        /// Whose inbox.
+        /// The owner of the inbox.
         user: UserId,
-        /// The message that came too late.
+        /// The message that comes too late.
         message: MessageId,
     },
-    /// A message was answered before another was asked for, and has a number that is not below the other's.
+    /// A message was answered before another was requested, and does not have the lower number.
     AgainstTime {
         /// The message that was answered first.
         first: MessageId,
-        /// The one that was asked for later.
+        /// The message that was requested later.
         second: MessageId,
     },
     /// The same send was answered with two messages or two numbers.
     TwoAnswers(MessageId),
-    /// A pair has more than one conversation, or was told of more than one.
+    /// A pair of users has more than one conversation, or was told of more than one.
     TwoConversations(Participants),
-    /// A conversation that was answered is not in both users' lists.
+    /// An answered conversation is not in the lists of both users.
     LostConversation(ConversationId),
-    /// An entry that was acknowledged is pending.
+    /// An acknowledged entry is pending.
     StillPending {
-        /// Whose inbox.
+        /// The owner of the inbox.
         user: UserId,
-        /// For which device.
+        /// The device that it is pending for.
         device: DeviceId,
         /// The entry.
         seq: InboxSeq,
     },
-    /// An entry that nobody acknowledged is not pending.
+    /// An entry is not pending, and was not acknowledged.
     NotPending {
-        /// Whose inbox.
+        /// The owner of the inbox.
         user: UserId,
-        /// For which device.
+        /// The device that it should be pending for.
         device: DeviceId,
         /// The entry.
         seq: InboxSeq,
     },
-    /// A device's cursor is below one that was answered earlier.
+    /// A device's cursor is below one in an earlier answer.
     CursorWentBack {
-        /// Whose device.
+        /// The owner of the device.
         user: UserId,
-        /// Which.
+        /// The device.
         device: DeviceId,
     },
-    /// A device that was registered is not there, or one that was forgotten is.
+    /// A registered device does not exist, or a forgotten one does.
     WrongDevice {
-        /// Whose device.
+        /// The owner of the device.
         user: UserId,
-        /// Which.
+        /// The device.
         device: DeviceId,
     },
-    /// Another number of entries is gone than expiry answered.
+    /// The number of removed entries differs from the answers of expiry.
     WrongExpiry {
-        /// What was answered.
+        /// The number of entries in the answers.
         answered: u64,
-        /// What is gone.
+        /// The number of entries that were removed.
         gone: u64,
     },
-    /// An entry is gone that was not old enough for any expiry.
+    /// An entry was removed that was not old enough for any expiry.
     ExpiredEarly {
-        /// Whose inbox.
+        /// The owner of the inbox.
         user: UserId,
         /// The entry.
         seq: InboxSeq,
     },
-    /// A message is stored for a key that was replaced before it was asked for.
+    /// A message is stored for a key that was replaced before its send was requested.
     StaleKey(MessageId),
-    /// A key's versions have a hole, or two keys have one version.
+    /// The versions of a key have a hole, or two keys have the same version.
     WrongKeys(UserId),
-    /// A send was refused though there was nothing in its way.
+    /// A send was refused without a reason.
     WronglyRefused(MessageId),
-    /// A reader saw an inbox with a hole, or without what was answered before.
-    BadSight {
-        /// Whose inbox.
+    /// A reader saw an inbox with a hole, or without entries that were answered before.
+    InconsistentRead {
+        /// The owner of the inbox.
         user: UserId,
-        /// Up to which entry it should have been.
+        /// The entry up to which the page should have gone.
         seq: InboxSeq,
     },
-    /// A conversation's head or last activity is not its newest message's.
+    /// The head or last activity of a conversation is not that of its newest message.
     WrongHead(ConversationId, ServerSequence),
 }
 

@@ -1,20 +1,22 @@
-//! Many tasks at once, and a checker that explains every answer they got.
+//! Concurrent histories: many tasks at the same time, and a checker of their answers.
 //!
-//! A case starts tasks that send, acknowledge, open, publish keys, register and forget devices and expire, all at once;
-//! some drop a commit before it is answered and send the same again. Each records what it asked and what it was
-//! answered: a [`History`]. When all are done, everything is read: a [`Snapshot`]. [`check`] takes the two, and nothing
-//! else, and names what does not fit together, each as a [`Finding`].
+//! A case starts tasks that send, acknowledge, open conversations, publish keys, register and
+//! forget devices, and expire entries, all at the same time. Some tasks drop a commit before it is
+//! answered and send the same again. Each task records its calls and their answers: a [`History`].
+//! After all tasks have ended, the whole state is read: a [`Snapshot`]. [`check`] takes only these
+//! two and returns each contradiction as a [`Finding`].
 //!
-//! # Playing it again
+//! # Repeating a run
 //!
-//! What tasks do is drawn from a seed, which is printed when something was found: `DM_SEED=n` draws the same again,
-//! though how the tasks meet is up to the machine. `DM_ROUNDS=n` runs each case so many times, with seeds from there on.
-//! A history can be checked apart from any run: a bug is best kept as a history in the checker's own tests.
+//! A seed determines the calls of the tasks, and is printed with the findings. `DM_SEED=n` makes
+//! the same calls again; it does not determine how the tasks interleave. `DM_ROUNDS=n` runs each
+//! case n times, with consecutive seeds. A history can be checked without a run, so keep a bug as a
+//! history in the tests of the checker.
 //!
 //! # In reading order
 //!
-//! - [`Call`], [`Answer`], [`Sight`], [`History`], [`Snapshot`]: what is recorded.
-//! - [`check`] and [`Finding`]: what is concluded.
+//! - [`Call`], [`Answer`], [`InboxRead`], [`History`], [`Snapshot`]: the recorded data.
+//! - [`check`] and [`Finding`]: the checker.
 
 mod actor;
 mod check;
@@ -27,5 +29,5 @@ mod tests;
 
 pub use check::check;
 pub use finding::Finding;
-pub use record::{Answer, Call, DeviceView, History, Moment, Sight, Snapshot, UserView};
+pub use record::{Answer, Call, DeviceView, History, InboxRead, Moment, Snapshot, UserView};
 pub use run::{many_senders_in_few_conversations, opening_expiring_and_acknowledging_at_once};

@@ -1,4 +1,4 @@
-//! What was asked and answered, and what a store showed afterwards.
+//! The records of a run: calls, answers, reads, and the state afterwards.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,97 +8,97 @@ use dm_core::store::{
     Message, Outcome, UserId, Write,
 };
 
-/// A place in the order in which a run's calls began and ended.
+/// A position in the order in which the calls of a run began and ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Moment(pub u64);
 
 /// One commit.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// When it was asked.
+    /// The moment at which it was called.
     pub asked: Moment,
-    /// When it was answered, or nobody waited any more.
+    /// The moment at which it returned, or at which it was dropped.
     pub answered: Moment,
-    /// What was asked.
+    /// The batch.
     pub writes: Vec<Write>,
-    /// What was answered.
+    /// The answer.
     pub answer: Answer,
 }
 
-/// How a commit was answered.
+/// The answer to a commit.
 #[derive(Clone, Debug)]
 pub enum Answer {
-    /// It was done; a refusal of a write is an outcome too.
+    /// The commit succeeded; a refused write is one of the outcomes.
     Done(Vec<Outcome>),
-    /// Nobody waited for the answer, or the store did not know.
+    /// The call was dropped before its answer, or its outcome is unknown.
     Unknown,
-    /// It was not done.
+    /// The commit failed.
     Failed,
 }
 
-/// What a reader saw of an inbox in the midst of it.
+/// A page of an inbox, read during the run.
 #[derive(Clone, Debug)]
-pub struct Sight {
-    /// When it was asked.
+pub struct InboxRead {
+    /// The moment at which it was called.
     pub asked: Moment,
-    /// When it was answered.
+    /// The moment at which it returned.
     pub answered: Moment,
-    /// Whose inbox.
+    /// The owner of the inbox.
     pub user: UserId,
-    /// After which entry.
+    /// The cursor of the read.
     pub after: InboxSeq,
-    /// What it held, the reader's own entries included.
+    /// The page, the reader's own entries included.
     pub page: InboxPage,
 }
 
-/// Everything that was asked and answered in a run.
+/// All calls of a run.
 #[derive(Clone, Debug, Default)]
 pub struct History {
     /// The commits.
     pub calls: Vec<Call>,
     /// The reads.
-    pub sights: Vec<Sight>,
+    pub reads: Vec<InboxRead>,
 }
 
-/// What a store holds after a run.
+/// The state of a store after a run.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
-    /// What it holds of each user.
+    /// The state of each user.
     pub users: BTreeMap<UserId, UserView>,
     /// The messages of each conversation, oldest first.
     pub conversations: BTreeMap<ConversationId, Vec<Arc<Message>>>,
 }
 
-/// What a store holds of a user.
+/// The state of one user.
 #[derive(Clone, Debug, Default)]
 pub struct UserView {
     /// The current key.
     pub key: Option<KeyRecord>,
-    /// The conversations.
+    /// The conversations that the user's list shows.
     pub list: Vec<ConversationState>,
-    /// The inbox's newest entry.
+    /// The number of the inbox's newest entry.
     pub head: InboxSeq,
-    /// The newest entry no longer held.
+    /// The number of the newest expired entry.
     pub floor: InboxSeq,
-    /// The entries that are held.
+    /// The held entries.
     pub entries: Vec<InboxEntry>,
     /// The devices.
     pub devices: Vec<DeviceView>,
 }
 
-/// What a store holds for a device.
+/// The state of one device.
 #[derive(Clone, Debug)]
 pub struct DeviceView {
-    /// The device.
+    /// The device, as the store lists it.
     pub state: DeviceState,
-    /// The entries after its cursor that it is still to be shown.
+    /// The numbers of the pending entries.
     pub pending: Vec<InboxSeq>,
-    /// How much that is.
+    /// The number of pending entries, as the store counts them.
     pub depth: Depth,
 }
 
 impl Call {
-    /// Each write with its outcome, as far as there is one.
+    /// Each write with its outcome; none if the commit has no answer.
     pub fn outcomes(&self) -> impl Iterator<Item = (&Write, &Outcome)> {
         let outcomes = match &self.answer {
             Answer::Done(outcomes) => outcomes.as_slice(),
@@ -107,13 +107,13 @@ impl Call {
         self.writes.iter().zip(outcomes)
     }
 
-    /// Whether nothing of it may have been done.
+    /// Whether the commit certainly changed nothing.
     #[must_use]
     pub const fn failed(&self) -> bool {
         matches!(self.answer, Answer::Failed)
     }
 
-    /// Whether it was answered before another was asked.
+    /// Whether this call returned before another one began.
     #[must_use]
     pub fn before(&self, other: &Self) -> bool {
         self.answered < other.asked

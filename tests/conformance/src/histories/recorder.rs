@@ -1,4 +1,4 @@
-//! Asking a store, and writing down what it said.
+//! Makes calls to a store and records them.
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -12,10 +12,10 @@ use dm_core::store::{
     Principal, ServerSequence, Store, StoreErrorKind, UserId, Write,
 };
 
-use super::{Answer, Call, DeviceView, Moment, Sight, Snapshot, UserView};
+use super::{Answer, Call, DeviceView, InboxRead, Moment, Snapshot, UserView};
 use crate::{build, paging};
 
-/// Asks, and keeps the order in which calls begin and end.
+/// Makes calls, and numbers the moments at which they begin and end.
 pub(super) struct Recorder<S> {
     pub(super) store: Arc<S>,
     clock: AtomicU64,
@@ -30,8 +30,8 @@ impl<S: Store> Recorder<S> {
         Moment(self.clock.fetch_add(1, Ordering::SeqCst))
     }
 
-    /// Commits. With a patience, the commit is dropped if it is not answered after so many polls, and its answer is
-    /// lost if it is.
+    /// Commits. If `patience` is set, the commit is dropped when it is not answered after so many
+    /// polls; if it is answered, its answer is not recorded.
     pub(super) async fn commit(&self, writes: Vec<Write>, patience: Option<u64>) -> Call {
         let asked = self.moment();
         let mut answer = Answer::Unknown;
@@ -53,16 +53,16 @@ impl<S: Store> Recorder<S> {
             }
         }
         if let Answer::Done(outcomes) = &answer {
-            assert_eq!(outcomes.len(), writes.len(), "another number of outcomes than of writes");
+            assert_eq!(outcomes.len(), writes.len(), "the number of outcomes is not the number of writes");
         }
         Call { asked, answered: self.moment(), writes, answer }
     }
 
     /// Reads an inbox.
-    pub(super) async fn sight(&self, user: UserId, after: InboxSeq) -> Sight {
+    pub(super) async fn read(&self, user: UserId, after: InboxSeq) -> InboxRead {
         let asked = self.moment();
         let page = inbox(&*self.store, Principal::new(user, auditor()), after, OwnEntries::Include).await;
-        Sight { asked, answered: self.moment(), user, after, page }
+        InboxRead { asked, answered: self.moment(), user, after, page }
     }
 }
 
@@ -74,7 +74,7 @@ const fn query(who: Principal, after: InboxSeq, own: OwnEntries) -> InboxQuery {
     InboxQuery { who, after, own, limit: 1_000_000, max_bytes: usize::MAX }
 }
 
-/// Reads everything that a store holds of the first users.
+/// Reads the whole state of the first users.
 pub(super) async fn snapshot(store: &impl Store, users: u64) -> Snapshot {
     let mut snapshot = Snapshot { users: BTreeMap::new(), conversations: BTreeMap::new() };
     for user in (0..users).map(build::user) {
@@ -105,13 +105,14 @@ pub(super) async fn snapshot(store: &impl Store, users: u64) -> Snapshot {
     snapshot
 }
 
-/// An inbox as a device sees it, in as many pages as the store makes of it.
+/// An inbox as a device sees it, in as many pages as the store needs.
 async fn whole(store: &impl Store, who: &Principal, after: InboxSeq, own: OwnEntries) -> InboxPage {
     let page = paging::to_the_head(store, query(who.clone(), after, own)).await;
     page.unwrap_or_else(|what| panic!("{what}"))
 }
 
-/// The device that the snapshot and the readers ask as; it is never registered, so nothing is left out for it.
+/// The device of the snapshot and the readers. It is never registered, so that no entry is left out
+/// for it.
 fn auditor() -> DeviceId {
     "auditor".parse().expect("a device's name")
 }

@@ -1,4 +1,4 @@
-//! The runs: tasks on a store at once, and what they record.
+//! The runs: concurrent tasks on one store.
 
 use std::sync::Arc;
 
@@ -9,30 +9,32 @@ use super::recorder::{self, Recorder};
 use super::{Call, History, check};
 use crate::{Harness, World, build};
 
-/// Tasks at once.
+/// The number of concurrent tasks.
 const TASKS: u64 = 8;
 
-/// Tasks send in a few conversations, drop some sends before they are answered, send them again, and acknowledge.
+/// Tasks send in a few conversations, drop some sends before they are answered, retry them, and
+/// acknowledge.
 ///
 /// # Panics
-/// When what they were answered does not fit what is there afterwards.
+/// Panics if the answers contradict the stored data.
 pub async fn many_senders_in_few_conversations<H: Harness>(world: World<H>) {
     rounds(world, Plan { users: 3, ops: 100, opened: true, expires: false }).await;
 }
 
-/// Tasks open the same conversations, send in them, publish keys, and expire what others acknowledge.
+/// Tasks open the same conversations, send in them, publish keys, and expire entries that others
+/// acknowledge.
 ///
 /// # Panics
-/// When what they were answered does not fit what is there afterwards.
+/// Panics if the answers contradict the stored data.
 pub async fn opening_expiring_and_acknowledging_at_once<H: Harness>(world: World<H>) {
     rounds(world, Plan { users: 4, ops: 100, opened: false, expires: true }).await;
 }
 
-/// Runs a plan once or `DM_ROUNDS` times.
+/// Runs a plan once, or `DM_ROUNDS` times.
 async fn rounds<H: Harness>(world: World<H>, plan: Plan) {
     let number = |name| {
         let value = std::env::var(name).ok()?;
-        Some(value.parse::<u64>().unwrap_or_else(|_| panic!("{name} is a number, not {value}")))
+        Some(value.parse::<u64>().unwrap_or_else(|_| panic!("{name} must be a number, not {value}")))
     };
     let seed = number("DM_SEED").unwrap_or(1);
     let mut world = Some(world);
@@ -66,11 +68,11 @@ async fn run<H: Harness>(mut world: World<H>, plan: Plan, seed: u64) {
         })
         .collect();
     for task in tasks {
-        let History { calls, sights } = task.await.expect("a task does not panic");
+        let History { calls, reads } = task.await.expect("a task does not panic");
         history.calls.extend(calls);
-        history.sights.extend(sights);
+        history.reads.extend(reads);
     }
-    // Commits that nobody waited for may still be on their way; one that is answered comes after them.
+    // Dropped commits may still be in progress. This commit is answered after them.
     let barrier: Call = recorder.commit(vec![build::announce(0, 0)], None).await;
     history.calls.push(barrier);
     drop(recorder);

@@ -1,4 +1,4 @@
-//! The checker finds nothing in a good history, and names what is bad in a bad one.
+//! The checker accepts a good history, and finds the contradiction in each bad one.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,8 +11,9 @@ use super::recorder::{Recorder, snapshot};
 use super::{Answer, Finding, History, Moment, Snapshot, check};
 use crate::build::{self, append_as, conversation, message, user, who};
 
-/// Users 0 and 1 talk: messages 1 to 4 in conversation 1, the last as a repeat too, and the answer of the third lost.
-/// User 1 acknowledges the second message, user 0 publishes a key, and a reader looks in.
+/// Users 0 and 1 exchange messages 1 to 4 in conversation 1. The last one is also retried, and the
+/// answer to the third is lost. User 1 acknowledges the second message, user 0 publishes a key, and
+/// a reader reads an inbox.
 fn good() -> (History, Snapshot) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
@@ -33,7 +34,7 @@ fn good() -> (History, Snapshot) {
         for (writes, patience) in calls {
             history.calls.push(recorder.commit(writes, patience).await);
         }
-        history.sights.push(recorder.sight(user(1), InboxSeq::ZERO).await);
+        history.reads.push(recorder.read(user(1), InboxSeq::ZERO).await);
         (history, snapshot(&*recorder.store, 2).await)
     })
 }
@@ -55,7 +56,8 @@ fn after(change: impl FnOnce(&mut History, &mut Snapshot)) -> Vec<Finding> {
     check(&history, &snapshot)
 }
 
-/// Takes entries out of an inbox and closes the ranks, as if they had never been.
+/// Removes the entries of a message from an inbox and renumbers the rest, as if they had never been
+/// appended.
 fn take_out(snapshot: &mut Snapshot, of: UserId, id: u64) {
     let view = snapshot.users.get_mut(&of).unwrap();
     view.entries.retain(|entry| entry.message().is_none_or(|m| m.id != message(id)));
@@ -101,7 +103,7 @@ fn a_doubled_message_is_named() {
     assert!(findings.contains(&Finding::Doubled(message(1))), "{findings:?}");
     let findings = after(|_, snapshot| {
         let messages = messages(snapshot);
-        // The repeat of message 4, stored as another one.
+        // The retry of message 4 is stored as another message.
         let repeat = changed(messages.last().unwrap(), |repeat| {
             repeat.id = message(5);
             repeat.sequence = repeat.sequence.next();
@@ -127,7 +129,7 @@ fn a_phantom_is_named() {
         history.calls.remove(3);
     });
     assert!(findings.iter().any(|finding| matches!(finding, Finding::Phantom(_))), "{findings:?}");
-    // Another content is another message.
+    // The same message with other content.
     let findings = after(|_, snapshot| {
         let messages = messages(snapshot);
         messages[0] = changed(&messages[0], |message| message.ciphertext = build::ciphertext("other"));
@@ -162,7 +164,7 @@ fn an_inbox_in_another_order_than_the_conversation_is_named() {
 #[test]
 fn an_order_against_time_is_named() {
     let findings = after(|history, _| {
-        // Message 2 was asked for after everything else was answered; message 1 comes before it in any case.
+        // Message 2 is requested after everything else was answered; message 1 has a lower number.
         history.calls[2].asked = Moment(1_000_000);
         history.calls[2].answered = Moment(1_000_001);
     });
@@ -172,7 +174,7 @@ fn an_order_against_time_is_named() {
 
 #[test]
 fn a_message_in_one_inbox_only_is_named() {
-    // Of the send whose answer was lost, so that no answer gives it away.
+    // The message of the send whose answer was lost, so that no answer contradicts.
     let findings = after(|_, snapshot| take_out(snapshot, user(1), 33));
     assert!(findings.contains(&Finding::HalfPresent { message: message(33), user: user(1) }), "{findings:?}");
 }
@@ -203,7 +205,7 @@ fn a_second_conversation_of_a_pair_is_named() {
 }
 
 #[test]
-fn what_is_pending_against_its_acknowledgement_is_named() {
+fn an_entry_pending_against_its_acknowledgement_is_named() {
     let device = who(1).device;
     let findings = after(|_, snapshot| {
         let device = &mut snapshot.users.get_mut(&user(1)).unwrap().devices[0];
@@ -274,7 +276,7 @@ fn keys_that_do_not_fit_are_named() {
 #[test]
 fn a_message_for_a_replaced_key_is_named() {
     let findings = after(|history, _| {
-        // User 1 published twice before message 4 was asked for, which names the first.
+        // User 1 published twice before message 4 was requested, which names the first version.
         let record = |key, version| {
             let mut published = history.calls[7].clone();
             let Answer::Done(outcomes) = &mut published.answer else { panic!("answered") };
@@ -304,17 +306,20 @@ fn a_wrong_refusal_is_named() {
 #[test]
 fn a_reader_that_missed_something_is_named() {
     let bad = |findings: Vec<Finding>| {
-        assert!(findings.iter().any(|finding| matches!(finding, Finding::BadSight { .. })), "{findings:?}");
+        assert!(
+            findings.iter().any(|finding| matches!(finding, Finding::InconsistentRead { .. })),
+            "{findings:?}"
+        );
     };
-    // A hole in the page, an old head, and an end before the head.
-    bad(after(|history, _| _ = history.sights[0].page.entries.remove(2)));
+    // A hole in the page, an old head, and a page that ends before the head.
+    bad(after(|history, _| _ = history.reads[0].page.entries.remove(2)));
     bad(after(|history, _| {
-        let page = &mut history.sights[0].page;
+        let page = &mut history.reads[0].page;
         page.entries.truncate(2);
         page.head = InboxSeq::new(2);
         page.through = page.head;
     }));
-    bad(after(|history, _| history.sights[0].page.entries.truncate(2)));
+    bad(after(|history, _| history.reads[0].page.entries.truncate(2)));
 }
 
 #[test]

@@ -1,14 +1,14 @@
-//! What an acknowledgement must do.
+//! The model of an acknowledgement.
 
 use std::collections::BTreeSet;
 
 use dm_core::store::{AckTarget, Acknowledge, Acknowledged, Event, InboxSeq, Outcome, Refusal};
 
-use super::state::{Model, Person};
+use super::state::{Model, UserState};
 
 impl Model {
-    /// An acknowledgement, and how it may be answered: the contract does not say whether a thing
-    /// that is named twice counts once.
+    /// Applies an acknowledgement and returns the allowed outcomes. The contract does not say
+    /// whether an entry or message that is named twice counts once or twice.
     pub(super) fn acknowledge(&mut self, write: &Acknowledge) -> Vec<Outcome> {
         let head = self.head(write.who.user);
         let beyond = match &write.target {
@@ -46,16 +46,17 @@ impl Model {
         }
         marks.remove(&0);
 
-        let device = self.registered(&write.who).expect("it was a moment ago");
+        let device = self.registered(&write.who).expect("the device was found above");
         let before = device.cursor;
         device.marks.extend(marks);
         if let AckTarget::UpTo(seq) = write.target {
             device.cursor = before.max(seq.get());
             counts.push((seq.get().saturating_sub(before), 0));
         }
-        let cursor = self.person(write.who.user).settle(&write.who.device);
+        let cursor = self.person(write.who.user).advance_cursor(&write.who.device);
         if matches!(write.target, AckTarget::UpTo(_)) {
-            // The cursor may go on over what was acknowledged beyond it, and that is movement too.
+            // The cursor may move on over entries that were acknowledged before, and a store may
+            // count those as well.
             counts.push((cursor - before, 0));
         }
         let cursor = InboxSeq::new(cursor);
@@ -64,17 +65,18 @@ impl Model {
     }
 }
 
-/// How many of the numbers are entries, and how many are none.
+/// The number of entries among these numbers, and the number of zeros, which stand for unknown
+/// ones.
 fn count(named: &[u64]) -> (u64, u64) {
     let unknown = named.iter().filter(|seq| **seq == 0).count();
     ((named.len() - unknown) as u64, unknown as u64)
 }
 
-impl Person {
-    /// Moves a device's cursor to the last entry that is acknowledged with none before it still to come. Not to come
-    /// are a device's own entries; and those that are no messages, or are gone, which an acknowledgement of a later
-    /// message covers.
-    fn settle(&mut self, name: &dm_core::DeviceId) -> u64 {
+impl UserState {
+    /// Moves a device's cursor up to the last acknowledged entry before the first one that the
+    /// device still has to receive. It does not have to receive its own entries, nor entries that
+    /// are no messages: an acknowledgement of a later message covers those, and expired ones.
+    fn advance_cursor(&mut self, name: &dm_core::DeviceId) -> u64 {
         let entries = &self.entries;
         let device = self.devices.iter_mut().find(|device| device.name == *name).expect("registered");
         let to_come = entries.values().find(|entry| {

@@ -1,4 +1,5 @@
-//! Scripts by chance: few users, conversations and devices, so that they meet.
+//! Random scripts, with so few users, conversations and devices that operations often concern the
+//! same.
 
 use std::marker::PhantomData;
 
@@ -10,21 +11,22 @@ use super::op::{Content, DEVICES, Handle, Op, Read, Step, Target, Who, after_sta
 use super::state::Model;
 use crate::{Harness, build};
 
-/// How many users a script has.
+/// The number of users of a script.
 pub(super) const USERS: u64 = 4;
 
-/// Their pairs. Each has two numbers for its conversation: its place here times two, and one more.
+/// The pairs of users. Each has two numbers for its conversation: twice its index here, and one
+/// more.
 const PAIRS: [(u64, u64); 6] = [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)];
 
-/// How many numbers there are for conversations.
+/// The number of conversation numbers.
 pub(super) const CONVERSATIONS: u64 = 2 * PAIRS.len() as u64;
 
-/// Numbers of messages that a batch may use.
+/// The number of message numbers that one batch may use.
 const PER_STEP: u64 = 100;
 
 const DAY: i64 = 86_400_000;
 
-/// What a script did so far, for its next step to be about.
+/// The earlier steps of a script, as far as the next step depends on them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Draft {
     model: Model,
@@ -33,7 +35,7 @@ pub(super) struct Draft {
     sends: Vec<Op>,
 }
 
-/// Makes scripts for stores of a harness.
+/// A source of scripts for the stores of a harness.
 #[derive(Debug)]
 pub(super) struct Scripts<H>(PhantomData<H>);
 
@@ -89,7 +91,7 @@ impl<H: Harness> ReferenceStateMachine for Scripts<H> {
 impl Draft {
     fn op(&self) -> BoxedStrategy<Op> {
         let opened = self.open_conversations();
-        // Before there is anything to send to or to acknowledge for, little is gained by trying.
+        // Other operations have little effect before there are conversations and devices.
         let to_open = if opened.len() < 3 { 12 } else { 3 };
         let to_append = if opened.is_empty() { 2 } else { 24 };
         let to_repeat = if self.sends.is_empty() { 0 } else { 6 };
@@ -128,7 +130,7 @@ impl Draft {
         .boxed()
     }
 
-    /// To an open conversation, mostly from one of its users.
+    /// A send to an open conversation, in most cases from one of its users.
     fn append(&self, opened: Vec<u64>) -> BoxedStrategy<Op> {
         let anywhere = 0..CONVERSATIONS;
         let conversation = if opened.is_empty() {
@@ -149,7 +151,7 @@ impl Draft {
             .boxed()
     }
 
-    /// An earlier send again, maybe from another device or under a change.
+    /// A retry of an earlier send, sometimes from another device or with a change.
     fn repeat(&self) -> BoxedStrategy<Op> {
         let mut sends = self.sends.clone();
         if sends.is_empty() {
@@ -166,7 +168,7 @@ impl Draft {
             .boxed()
     }
 
-    /// Mostly by a device that is registered, of entries and messages that are there or almost.
+    /// In most cases by a registered device, of entries and messages that exist or almost exist.
     fn ack(&self, registered: Vec<Who>) -> BoxedStrategy<Op> {
         let by = if registered.is_empty() {
             who().boxed()
@@ -176,7 +178,7 @@ impl Draft {
         let heads: Vec<u64> = (0..USERS).map(|n| self.model.head(user(n))).collect();
         let first = (self.steps * PER_STEP).saturating_sub(5 * PER_STEP);
         let message = (first / PER_STEP..=self.steps, 0..8_u64).prop_map(|(step, n)| step * PER_STEP + n);
-        // Hundredths of the inbox, and one step beyond it.
+        // Hundredths of the inbox, one step beyond it, and the largest number.
         let part = || prop_oneof![20 => 0..=100_u64, 1 => Just(101), 1 => Just(u64::MAX)];
         let target = prop_oneof![
             2 => part().prop_map(Target::UpTo),
@@ -223,16 +225,13 @@ impl Draft {
                 bytes,
             },
         );
-        let place = (prop::option::of(self.time()), 0..CONVERSATIONS);
-        let list = (0..USERS, prop::option::of(place), limit()).prop_map(|(user, after, limit)| Read::List {
-            user,
-            after,
-            limit,
-        });
+        let cursor = (prop::option::of(self.time()), 0..CONVERSATIONS);
+        let list = (0..USERS, prop::option::of(cursor), limit())
+            .prop_map(|(user, after, limit)| Read::List { user, after, limit });
         prop_oneof![3 => inbox, 3 => history, 1 => list].boxed()
     }
 
-    /// A time at or about which something was queued.
+    /// A time at or near which an entry was queued.
     fn time(&self) -> BoxedStrategy<i64> {
         let mut times: Vec<_> = self.model.queued().map(after_start).collect();
         times.push(self.now);
@@ -263,14 +262,14 @@ fn who() -> impl Strategy<Value = Who> + Clone {
     (0..USERS, device()).prop_map(|(user, device)| Who { user, device })
 }
 
-/// The pair that a conversation's number belongs to, in either order.
+/// The pair of a conversation's number, in either order.
 fn pair(conversation: u64, swapped: bool) -> (u64, u64) {
-    let place = usize::try_from(conversation / 2).expect("small");
-    let (one, other) = PAIRS[place];
+    let index = usize::try_from(conversation / 2).expect("small");
+    let (one, other) = PAIRS[index];
     if swapped { (other, one) } else { (one, other) }
 }
 
-/// So many hundredths of an inbox; numbers above a hundred are beyond its head.
+/// A number at so many hundredths of an inbox. A part above a hundred is beyond its head.
 fn of(part: u64, head: u64) -> u64 {
     match part {
         0..=100 => (part * head).div_ceil(100),

@@ -1,12 +1,13 @@
-//! Any sequence of operations, against a model of what a store must do.
+//! Random sequences of operations, compared with a model of the contract.
 //!
-//! A [`Script`] is made by chance: batches of writes, through one handle or another, reopening, jumps of the clock,
-//! reads. It is [played](play) to a store and to the [`Model`] at once. The model is written from the contract in plain
-//! maps and shares no code with any store; it says how every write may be answered and what every read must show. Where
-//! the contract leaves a store the choice (which peers are told first, which inbox expires first, where a page of an
-//! inbox ends that leaves entries out) it takes what the store chose, if that is allowed.
+//! A random [`Script`] has batches of writes through one handle or another, reopenings, jumps of
+//! the clock, and reads. It is [played](play) on a store and on the [`Model`] at the same time. The
+//! model is written from the contract, with plain maps, and shares no code with any store. It
+//! returns the allowed outcomes of every write and the required answer of every read. Where the
+//! contract leaves a store the choice (which peers are told first, which inbox expires first, where
+//! a page ends that leaves entries out), the model accepts the store's choice if it is allowed.
 //!
-//! A script that fails is shrunk to a short one, which is printed:
+//! A script that fails is shrunk to a short one and printed:
 //!
 //! ```text
 //! at step 2: ack u0.default entries 2
@@ -19,17 +20,18 @@
 //! '
 //! ```
 //!
-//! # Playing it again
+//! # Repeating a failure
 //!
-//! - `DM_REPLAY='…'` with the printed text, or with the path of a file that holds it, plays exactly that script.
-//! - `DM_SEED=n` with the printed number makes the same scripts again.
+//! - `DM_REPLAY='…'`, with the printed script or the path of a file that holds it, plays exactly
+//!   that script.
+//! - `DM_SEED=n`, with the printed number, makes the same scripts again.
 //! - `DM_CASES=n` makes so many scripts instead of 256.
 //!
 //! # In reading order
 //!
-//! - [`Step`], [`Op`] and [`Read`]: what a script is made of. [`Script`]: its text form.
-//! - [`Model`]: what a store must hold, and what each write and read must do.
-//! - [`play`] and [`search`]: running one script, and looking for one that fails.
+//! - [`Step`], [`Op`] and [`Read`]: the parts of a script. [`Script`]: its text form.
+//! - [`Model`]: the state that a store must have, and the allowed answers to writes and reads.
+//! - [`play`] and [`search`]: run one script, and search for one that fails.
 
 mod acks;
 mod generate;
@@ -57,12 +59,12 @@ use tokio::task::spawn_blocking;
 use crate::broken::Examined;
 use crate::{Harness, World};
 
-/// Plays 256 scripts, `DM_CASES` of them, or the one in `DM_REPLAY`.
+/// Plays 256 scripts, `DM_CASES` scripts, or the one in `DM_REPLAY`.
 ///
 /// # Panics
-/// When the store does anything that the model does not say.
+/// Panics if the store differs from the model.
 pub async fn any_sequence_of_operations_does_what_the_model_says<H: Harness>(world: World<H>) {
-    // Each script has a place of its own.
+    // Each script has its own storage location.
     drop(world);
     if let Some(script) = replay() {
         eprintln!("playing DM_REPLAY");
@@ -85,7 +87,7 @@ pub async fn any_sequence_of_operations_does_what_the_model_says<H: Harness>(wor
     }
 }
 
-/// The script in `DM_REPLAY`, in person or as a path.
+/// The script in `DM_REPLAY`, given as text or as a path.
 fn replay() -> Option<Script> {
     let given = std::env::var("DM_REPLAY").ok()?;
     let text = match given.parse::<Script>() {

@@ -1,4 +1,4 @@
-//! Operations as data: what a script is made of.
+//! Operations as data: the steps of a script.
 
 use std::sync::LazyLock;
 
@@ -10,117 +10,117 @@ use dm_core::store::{
 
 use crate::build;
 
-/// The devices a script knows by number. One of them is the one of hosts that tell none apart.
+/// The names of the devices of a script, by number. The first is the default device.
 pub const DEVICES: [&str; 3] = ["default", "phone", "desk"];
 
-/// When a script starts, in milliseconds: late enough to jump back a day.
+/// The start time of every script, in milliseconds: late enough for the clock to jump back a day.
 const START: i64 = 1_000_000_000;
 
-/// A user on a device, by numbers.
+/// A user on a device, both as numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Who {
     /// The user's number.
     pub user: u64,
-    /// The device's place in [`DEVICES`].
+    /// The device's index in [`DEVICES`].
     pub device: usize,
 }
 
 impl Who {
-    /// The caller of that name.
+    /// The principal with these numbers.
     #[must_use]
     pub fn principal(self) -> Principal {
         Principal::new(nth_user(self.user), DEVICES[self.device].parse().expect("a device's name"))
     }
 }
 
-/// One write, with small numbers for names. Times are in milliseconds after the start of the script.
+/// One write, with small numbers as ids. Times are in milliseconds after the start of the script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Op {
     /// A user publishes a key.
     Publish {
-        /// Whose.
+        /// The user's number.
         user: u64,
-        /// Which.
+        /// The key's number.
         key: u8,
-        /// How it is bound.
+        /// The binding of the key.
         binding: KeyBinding,
     },
     /// Up to so many peers are told of published keys.
     Announce {
-        /// Most of them.
+        /// The most peers to tell.
         limit: usize,
     },
     /// A conversation is opened.
     Open {
         /// Its number, if it is new.
         conversation: u64,
-        /// Who opens it.
+        /// The user and device that open it.
         opener: Who,
-        /// With whom.
+        /// The other user.
         other: u64,
     },
     /// A message is sent.
     Append {
-        /// Its number, if it is new; no two operations of a script have the same.
+        /// Its number, if it is new. No two operations of a script have the same.
         message: u64,
         /// The conversation's number.
         conversation: u64,
-        /// Who sends it.
+        /// The user and device that send it.
         sender: Who,
-        /// Under which client id.
+        /// The number of its client id.
         client: Option<u64>,
-        /// For which version of the recipient's key.
+        /// The version of the recipient's key that it names.
         key: Option<u32>,
-        /// What it says.
+        /// Its ciphertext.
         content: Content,
     },
-    /// Something is acknowledged.
+    /// Entries are acknowledged.
     Ack {
-        /// By whom.
+        /// The device that acknowledges.
         who: Who,
-        /// What.
+        /// The acknowledged entries.
         target: Target,
     },
     /// A device is registered.
     Register {
-        /// Which.
+        /// The device.
         who: Who,
-        /// Where it starts.
+        /// The position of its first cursor.
         start: DeviceStart,
-        /// As one of how many.
+        /// The most devices of the user.
         limit: usize,
     },
     /// A device is forgotten.
     Forget {
-        /// Which.
+        /// The device.
         who: Who,
     },
     /// Entries queued before a time are removed.
     Expire {
         /// The time.
         before: i64,
-        /// Most of them.
+        /// The most entries to remove.
         limit: usize,
     },
 }
 
-/// A ciphertext, by its kind and its payload's size.
+/// A ciphertext, given by its kind and the size of its payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Content {
-    /// Its kind: 1 names a suite, 2 has an ephemeral key, and each has a nonce and a client's time of its own.
+    /// Its kind: 1 has a suite and 2 an ephemeral key. Each kind has its own nonce and client time.
     pub kind: u8,
-    /// Bytes of payload, at least 1.
+    /// The size of the payload, in bytes, at least 1.
     pub size: usize,
 }
 
-/// What is acknowledged.
+/// The entries of an acknowledgement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// Everything up to an entry.
+    /// All entries up to this number.
     UpTo(u64),
-    /// These entries.
+    /// The entries with these numbers.
     Entries(Vec<u64>),
-    /// These messages.
+    /// The messages with these numbers.
     Messages(Vec<u64>),
 }
 
@@ -129,81 +129,81 @@ pub enum Target {
 pub enum Read {
     /// A page of an inbox.
     Inbox {
-        /// Who reads.
+        /// The device that reads.
         who: Who,
-        /// After which entry.
+        /// The cursor: the number of the last entry before the page.
         after: u64,
         /// Whether the device's own entries are shown.
         own: OwnEntries,
-        /// Most entries.
+        /// The most entries.
         limit: usize,
-        /// Most bytes.
+        /// The most bytes.
         bytes: usize,
     },
     /// A page of a conversation.
     History {
-        /// Who reads.
+        /// The number of the user who reads.
         reader: u64,
-        /// What.
+        /// The number of the conversation.
         conversation: u64,
-        /// Which way.
+        /// The messages to read, and their order.
         range: HistoryRange,
-        /// Most messages.
+        /// The most messages.
         limit: usize,
-        /// Most bytes.
+        /// The most bytes.
         bytes: usize,
     },
     /// A page of a user's conversations.
     List {
-        /// Whose.
+        /// The number of the user.
         user: u64,
-        /// After which place: the last activity and the conversation of it.
+        /// The cursor: a last activity and the number of a conversation.
         after: Option<(Option<i64>, u64)>,
-        /// Most conversations.
+        /// The most conversations.
         limit: usize,
     },
 }
 
-/// Which of the handles on the place.
+/// One of the handles to the storage location.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Handle {
-    /// The one that was opened first.
+    /// The handle that was opened first.
     First,
-    /// One beside it, where the store allows that.
+    /// A second handle, if the store allows one.
     Other,
 }
 
-/// One thing that happens to a store.
+/// One step of a script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// Writes are committed in one batch. A millisecond passes before it.
     Batch {
-        /// Through this handle.
+        /// The handle that commits.
         through: Handle,
-        /// These.
+        /// The writes of the batch.
         ops: Vec<Op>,
     },
     /// All handles are dropped, and the store is opened again.
     Reopen,
-    /// The clock jumps so many milliseconds.
+    /// The clock jumps by so many milliseconds.
     Clock(i64),
-    /// Something is read.
+    /// One read.
     Read(Read),
 }
 
-/// The *n*-th user, as [`build::user`] makes them, without the arithmetic each time.
+/// The *n*-th user, as [`build::user`] makes it. A table saves the arithmetic.
 pub(super) fn nth_user(n: u64) -> UserId {
     static FIRST: LazyLock<Vec<UserId>> = LazyLock::new(|| (0..16).map(build::user).collect());
     usize::try_from(n).ok().and_then(|n| FIRST.get(n).copied()).unwrap_or_else(|| build::user(n))
 }
 
-/// The time so long after a script's start.
+/// The time so many milliseconds after the start of a script.
 #[must_use]
 pub(super) fn time(after_start: i64) -> Timestamp {
     Timestamp::from_millis((START.saturating_add(after_start)).max(0).cast_unsigned())
 }
 
-/// How long after a script's start a time is: the reverse of [`time`].
+/// The milliseconds from the start of a script to a time: the inverse of [`time`].
 #[must_use]
 pub(super) fn after_start(time: Timestamp) -> i64 {
     time.as_millis().cast_signed() - START
@@ -220,7 +220,7 @@ impl Content {
 }
 
 impl Op {
-    /// The write that this is, at a time.
+    /// The write of this operation at a time.
     #[must_use]
     pub fn write(&self, now: i64) -> Write {
         let at = time(now);
@@ -246,7 +246,7 @@ impl Op {
                     sender: sender.principal(),
                     client_id: client.map(build::client_id),
                     recipient_key_version: key.map(build::version),
-                    // All 64 bits: it means nothing to a store.
+                    // A value that uses all 64 bits; stores do not interpret it.
                     sent_at: Timestamp::from_millis(u64::MAX - u64::from(content.kind)),
                     at,
                     ciphertext: content.ciphertext(),
@@ -277,19 +277,19 @@ impl Target {
     }
 }
 
-/// A read's query.
+/// The query of a read.
 #[derive(Clone, Debug)]
 pub enum Query {
-    /// Of an inbox.
+    /// A query of an inbox.
     Inbox(InboxQuery),
-    /// Of a conversation.
+    /// A query of a conversation.
     History(HistoryQuery),
-    /// Of a list of conversations.
+    /// A query of a list of conversations.
     List(ConversationsQuery),
 }
 
 impl Read {
-    /// The query that this is.
+    /// The query of this read.
     #[must_use]
     pub fn query(&self) -> Query {
         match *self {

@@ -1,4 +1,4 @@
-//! Scripts from their text.
+//! Parsing scripts from text.
 
 use std::str::FromStr;
 
@@ -122,13 +122,13 @@ fn read(words: &[&str]) -> Option<Read> {
             limit: after(limit, "limit=")?,
             bytes: after(bytes, "bytes=")?,
         },
-        ["list", user, limit, place @ ..] => Read::List {
+        ["list", user, limit, cursor @ ..] => Read::List {
             user: after(user, "u")?,
             limit: after(limit, "limit=")?,
-            after: match place {
+            after: match cursor {
                 [] => None,
-                [place] => {
-                    let (active, id) = place.strip_prefix("after=")?.split_once(':')?;
+                [cursor] => {
+                    let (active, id) = cursor.strip_prefix("after=")?.split_once(':')?;
                     let active = if active == "never" { None } else { Some(active.parse().ok()?) };
                     Some((active, after(id, "c")?))
                 }
@@ -139,12 +139,12 @@ fn read(words: &[&str]) -> Option<Read> {
     })
 }
 
-/// What stands after a prefix.
+/// The value after a prefix of a word.
 fn after<T: FromStr>(word: &str, prefix: &str) -> Option<T> {
     word.strip_prefix(prefix)?.parse().ok()
 }
 
-/// The field with a prefix among others, if it is there; `None` when it is there and wrong.
+/// The field with a prefix: `Some(None)` if no word has it, `None` if its value is wrong.
 #[expect(clippy::option_option, reason = "absent and wrong are two things")]
 fn optional<T: FromStr>(words: &[&str], prefix: &str) -> Option<Option<T>> {
     match words.iter().find(|word| word.starts_with(prefix)) {

@@ -1,4 +1,4 @@
-//! Playing a script to a store and to the model at once.
+//! Plays a script on a store and on the model at the same time.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -14,12 +14,12 @@ use super::state::Model;
 use super::{Script, reading};
 use crate::{Harness, World, build};
 
-/// Where a store did something else than the model says.
+/// The first difference between a store and the model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// The step of the script, counted from 1; one more than there are for what was read at the end.
+    /// The step of the script, from 1. Reads after the last step count as one more.
     pub step: usize,
-    /// What was different.
+    /// The difference, in words.
     pub what: String,
 }
 
@@ -29,22 +29,23 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Plays a script to a store at a fresh place.
+/// Plays a script on a store at a fresh storage location.
 ///
-/// After each batch, what it touched is read through a handle that did not write it; at the end, everything is read.
+/// After each batch, another handle reads the data that the batch concerns. At the end, all data is
+/// read.
 ///
 /// # Errors
-/// When the store does anything that the model does not say.
+/// Fails if the store differs from the model.
 pub async fn play<H: Harness>(script: &Script) -> Result<(), Difference> {
     play_counted::<H>(&script.0, || {}).await
 }
 
-/// As [`play`], calling back before each step.
+/// As [`play`], with a callback before each step.
 pub(super) async fn play_counted<H: Harness>(
     steps: &[Step],
     mut before: impl FnMut(),
 ) -> Result<(), Difference> {
-    let mut stage = Stage::<H>::new().await;
+    let mut stage = StoreAndModel::<H>::new().await;
     for (n, step) in steps.iter().enumerate() {
         before();
         stage.step(step).await.map_err(|what| Difference { step: n + 1, what })?;
@@ -52,16 +53,16 @@ pub(super) async fn play_counted<H: Harness>(
     stage.read_all().await.map_err(|what| Difference { step: steps.len() + 1, what })
 }
 
-/// A store, and the model beside it.
-struct Stage<H: Harness> {
+/// A store and its model.
+struct StoreAndModel<H: Harness> {
     world: World<H>,
-    /// A second handle, where the store allows one.
+    /// A second handle, if the store allows one.
     other: Option<H::Store>,
     model: Model,
     now: i64,
 }
 
-impl<H: Harness> Stage<H> {
+impl<H: Harness> StoreAndModel<H> {
     async fn new() -> Self {
         let mut stage = Self { world: World::new().await, other: None, model: Model::default(), now: 0 };
         stage.open_other().await;
@@ -101,12 +102,14 @@ impl<H: Harness> Stage<H> {
         }
     }
 
-    /// Commits operations. A batch is cut behind a write that leaves a choice, for its choice to be learned.
+    /// Commits operations. A batch ends after a write that leaves a choice, so that the model can
+    /// learn the choice.
     async fn batch(&mut self, through: Handle, ops: &[Op]) -> Result<(), String> {
         let now = self.now;
         let mut writes = ops.iter().map(|op| (op, op.write(now))).peekable();
         while writes.peek().is_some() {
-            // Whether there is a choice is only known once the writes before are done: try them on a copy.
+            // The earlier writes of the batch decide whether there is a choice, so they are tried
+            // on a copy of the model.
             let mut ahead = self.model.clone();
             let mut batch = Vec::new();
             for (op, write) in writes.by_ref() {
@@ -160,7 +163,7 @@ impl<H: Harness> Stage<H> {
         self.model.learn(write, answer, &floors)
     }
 
-    /// Reads what operations were about, through the handle that did not write.
+    /// Reads the data that these operations concern, through the handle that did not write.
     async fn read_touched(&self, through: Handle, ops: &[Op]) -> Result<(), String> {
         let first = self.world.store();
         let store = match (&self.other, through) {
@@ -221,7 +224,7 @@ impl<H: Harness> Stage<H> {
         Ok(())
     }
 
-    /// Reads everything, in pages of several kinds.
+    /// Reads all data, in pages of several sizes.
     async fn read_all(&self) -> Result<(), String> {
         let first = self.world.store();
         let store = self.other.as_ref().unwrap_or(&*first);
@@ -264,7 +267,7 @@ impl<H: Harness> Stage<H> {
     ) -> Result<(), String> {
         let at = ServerSequence::new;
         let mut ranges = vec![HistoryRange::Newest];
-        // A conversation that is not there for the reader has no ranges.
+        // A conversation that does not exist for the reader has no ranges.
         if self.model.conversation(conversation).is_some() {
             ranges.extend([1, 3, u64::MAX].map(|bound| HistoryRange::Before(at(bound))));
             ranges.extend([0, 2, u64::MAX].map(|bound| HistoryRange::After(at(bound))));

@@ -1,4 +1,4 @@
-//! One read of a store and of the model, compared.
+//! Reads from a store, compared with the model.
 
 use std::fmt::Debug;
 
@@ -38,7 +38,7 @@ pub(crate) async fn list(model: &Model, store: &impl Store, query: Conversations
     equal("the list", &query, store.conversations(query).await, &model.list(&query))
 }
 
-/// The whole list, page by page.
+/// Reads the whole list, page by page.
 pub(crate) async fn list_by_pages(
     model: &Model,
     store: &impl Store,
@@ -81,5 +81,5 @@ fn equal<T: PartialEq + Debug>(
 }
 
 fn not_read(what: &str, query: &impl Debug, error: &StoreError) -> String {
-    format!("{what} {query:?}\nis not read: {error:?}")
+    format!("{what} {query:?}\ncannot be read: {error:?}")
 }

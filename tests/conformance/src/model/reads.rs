@@ -1,4 +1,4 @@
-//! What a read must answer.
+//! The model of reads.
 
 use std::sync::Arc;
 
@@ -8,9 +8,9 @@ use dm_core::store::{
     Principal, ServerSequence, UserId,
 };
 
-use super::state::{Device, Model, Person, Talk};
+use super::state::{ConversationLog, Device, Model, UserState};
 
-impl Talk {
+impl ConversationLog {
     fn state(&self) -> ConversationState {
         ConversationState {
             conversation: self.conversation,
@@ -20,8 +20,8 @@ impl Talk {
     }
 }
 
-impl Person {
-    /// The entries after one that a device is shown.
+impl UserState {
+    /// The entries after a number that a device is shown.
     fn shown<'a>(
         &'a self,
         device: &'a dm_core::DeviceId,
@@ -46,24 +46,27 @@ impl Model {
     }
 
     pub(super) fn conversation(&self, id: ConversationId) -> Option<ConversationState> {
-        self.conversations.get(&id).map(Talk::state)
+        self.conversations.get(&id).map(ConversationLog::state)
     }
 
     pub(super) fn list(&self, query: &ConversationsQuery) -> Vec<ConversationState> {
         let of_user = |state: &ConversationState| state.conversation.participants.side(query.user).is_some();
-        let place = |state: &ConversationState| (state.last_activity, state.conversation.id);
-        let mut list: Vec<_> = self.conversations.values().map(Talk::state).filter(of_user).collect();
-        list.sort_by_key(place);
+        let sort_key = |state: &ConversationState| (state.last_activity, state.conversation.id);
+        let mut list: Vec<_> =
+            self.conversations.values().map(ConversationLog::state).filter(of_user).collect();
+        list.sort_by_key(sort_key);
         list.reverse();
-        list.retain(|state| query.after.is_none_or(|after| place(state) < (after.last_activity, after.id)));
+        list.retain(|state| {
+            query.after.is_none_or(|after| sort_key(state) < (after.last_activity, after.id))
+        });
         list.truncate(query.limit);
         list
     }
 
     pub(super) fn history(&self, query: &HistoryQuery) -> Option<HistoryPage> {
-        let talk = self.conversations.get(&query.conversation)?;
-        talk.conversation.participants.side(query.reader)?;
-        let messages = talk.sent.iter().map(|sent| &sent.message);
+        let log = self.conversations.get(&query.conversation)?;
+        log.conversation.participants.side(query.reader)?;
+        let messages = log.sent.iter().map(|sent| &sent.message);
         let matching: Vec<&Arc<Message>> = match query.range {
             HistoryRange::Newest => messages.rev().collect(),
             HistoryRange::Before(bound) => {
@@ -78,16 +81,16 @@ impl Model {
         })
     }
 
-    /// Whether a page of an inbox may look like this.
+    /// Whether a page of an inbox is allowed.
     ///
-    /// What is shown is given; how far the page went is the store's to choose where entries are left out.
+    /// Its entries are fixed. Where entries are left out, the store chooses how far the page goes.
     pub(super) fn inbox(&self, query: &InboxQuery, page: &InboxPage) -> Result<(), String> {
-        let nobody = Person::default();
+        let nobody = UserState::default();
         let person = self.users.get(&query.who.user).unwrap_or(&nobody);
         let (head, floor) = (person.head, person.floor());
         if (page.head.get(), page.floor.get()) != (head, floor) {
             return Err(format!(
-                "head and floor are {} and {}, not {head} and {floor}",
+                "head and floor are {} and {}, expected {head} and {floor}",
                 page.head, page.floor
             ));
         }
@@ -96,18 +99,18 @@ impl Model {
         let fits = fitting(shown.iter().map(|entry| entry.cost()), query.limit, query.max_bytes);
         let count = page.entries.len();
         if count > fits || !page.entries.iter().zip(&shown).all(|(found, expected)| found == *expected) {
-            return Err(format!("expected {:?} and at most {fits} of them", shown));
+            return Err(format!("expected at most {fits} of the first entries of {:?}", shown));
         }
         let last = page.entries.last().map_or(after, |entry| entry.seq.get());
         let through = page.through.get();
         let next = shown.get(count).map_or(head + 1, |entry| entry.seq.get());
         if through < last || through >= next {
-            return Err(format!("the page goes through {through}, not {last} to {}", next - 1));
+            return Err(format!("the page goes through {through}, expected {last} to {}", next - 1));
         }
         let early = if count == fits && fits < shown.len() { false } else { through < head };
         let left_out = (through - after).saturating_sub(count as u64) > 0;
         if early && !left_out {
-            return Err(format!("the page ends at {through} and leaves nothing out; {shown:?}"));
+            return Err(format!("the page ends at {through} without a reason, expected {shown:?}"));
         }
         Ok(())
     }
@@ -135,7 +138,7 @@ impl Model {
     }
 }
 
-/// How many things of these costs a page holds: one in any case.
+/// The number of items with these costs that fit on a page: at least one.
 fn fitting(costs: impl Iterator<Item = usize>, limit: usize, max_bytes: usize) -> usize {
     let totals = costs.scan(0_usize, |total, cost| {
         *total += cost;

@@ -1,4 +1,4 @@
-//! Whether a store's answers are those that the model allows.
+//! Comparison of a store's outcomes with those that the model allows.
 
 use dm_core::notify::Notification;
 use dm_core::store::{AnnounceKeys, Appended, Event, Expire, Notice, Outcome, UserId, Write};
@@ -6,13 +6,13 @@ use dm_core::store::{AnnounceKeys, Appended, Event, Expire, Notice, Outcome, Use
 use super::state::Model;
 
 impl Model {
-    /// Does a write as a store says that it did it.
+    /// Applies a write with the outcome that a store answered.
     ///
-    /// An expiry that [leaves a choice](Self::leaves_choice), which its answer does not tell, is done by
-    /// [`learn`](Self::learn).
+    /// An expiry that [leaves a choice](Self::leaves_choice) is applied by [`learn`](Self::learn),
+    /// because its outcome does not tell the choice.
     ///
     /// # Errors
-    /// What was expected, when the store may not answer so.
+    /// Fails with the expected outcomes if the store's is not allowed.
     pub fn check(&mut self, write: &Write, found: &Outcome) -> Result<(), String> {
         match write {
             Write::AnnounceKeys(write) => self.check_announced(write, found),
@@ -32,21 +32,21 @@ impl Model {
         }
     }
 
-    /// Which peers are told first is the store's to choose.
+    /// The store chooses the peers that are told first.
     fn check_announced(&mut self, write: &AnnounceKeys, found: &Outcome) -> Result<(), String> {
         let Outcome::KeysAnnounced { appended, more } = found else {
             return Err("expected announced keys".to_owned());
         };
         let to_tell = self.untold.len().min(write.limit);
         if appended.len() != to_tell {
-            return Err(format!("expected {to_tell} peers to be told"));
+            return Err(format!("expected that {to_tell} peers are told"));
         }
         for told in appended {
             let Event::Notice(Notice::PeerKeyChanged(record)) = &told.entry.event else {
-                return Err("expected notices of keys only".to_owned());
+                return Err("expected only notices of keys".to_owned());
             };
             let Some(expected) = self.tell(record.user, told.user, write) else {
-                return Err(format!("{:?} was told already, or has nothing to be told", told.user));
+                return Err(format!("{:?} was told before, or has no new key to be told of", told.user));
             };
             if !same_notification(&expected, told) {
                 return Err(format!("expected {expected:?}"));
@@ -56,8 +56,8 @@ impl Model {
         if left == *more { Ok(()) } else { Err(format!("expected more: {left}")) }
     }
 
-    /// Whether a part of what a write does is for the store to choose: whom to tell of keys, or which inboxes to expire,
-    /// when the limit is too small for all.
+    /// Whether the store chooses a part of the result: the peers to tell, or the inboxes to expire,
+    /// if the limit is too small for all.
     #[must_use]
     pub fn leaves_choice(&self, write: &Write) -> bool {
         match write {
@@ -68,21 +68,25 @@ impl Model {
     }
 
     fn check_expired(&self, write: &Expire, found: &Outcome) -> Result<(), String> {
-        // A step may be smaller than it might be, as long as it is one.
+        // A step may remove fewer entries than its limit, but at least one.
         match found {
             Outcome::Expired { entries, more: true }
                 if *entries <= write.limit && (*entries > 0 || write.limit == 0) =>
             {
                 Ok(())
             }
-            _ => Err(format!("expected up to {} entries to expire, and more", write.limit)),
+            _ => {
+                Err(format!("expected that at most {} entries expire, and that there are more", write.limit))
+            }
         }
     }
 
-    /// Takes over how far each inbox was expired by a write that left that open. Other writes tell it in their answers.
+    /// Takes over the floor of each inbox after an expiry that left a choice. The outcomes of other
+    /// writes need no more.
     ///
     /// # Errors
-    /// When that is more than the write allowed, or another number of entries.
+    /// Fails if the floors are beyond the expiry's time, or if the number of removed entries is not
+    /// that of the outcome.
     pub fn learn(&mut self, write: &Write, answer: &Outcome, floors: &[(UserId, u64)]) -> Result<(), String> {
         let (Write::Expire(write), Outcome::Expired { entries, .. }) = (write, answer) else { return Ok(()) };
         let mut removed = 0;
@@ -91,7 +95,7 @@ impl Model {
             let (from, old) = (person.floor(), person.old(write.before) as u64);
             if *floor < from || *floor > from + old {
                 return Err(format!(
-                    "the inbox of {user:?} was expired from {from} to {floor}; {old} were old"
+                    "the floor of the inbox of {user:?} moved from {from} to {floor}, and {old} entries were old enough"
                 ));
             }
             removed += floor - from;
@@ -100,7 +104,7 @@ impl Model {
         if removed == *entries as u64 {
             Ok(())
         } else {
-            Err(format!("{removed} entries were removed, not {entries} as was said"))
+            Err(format!("{removed} entries were removed, and the outcome says {entries}"))
         }
     }
 }
@@ -147,7 +151,8 @@ fn same_appended(one: &Appended, other: &Appended) -> bool {
         && same_notifications(&one.appended, &other.appended)
 }
 
-/// Whether both tell the same; the contract gives no order to the entries of one write, which go to different inboxes.
+/// Whether two lists have the same entries. The entries of one write are in different inboxes, and
+/// the contract does not order them.
 fn same_notifications(some: &[Notification], others: &[Notification]) -> bool {
     some.len() == others.len()
         && some.iter().all(|one| others.iter().any(|other| same_notification(one, other)))

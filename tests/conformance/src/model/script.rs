@@ -1,4 +1,4 @@
-//! Scripts as text: one operation per line.
+//! Scripts as text, with one operation per line.
 
 use std::fmt;
 
@@ -6,11 +6,11 @@ use dm_core::store::{DeviceStart, HistoryRange, OwnEntries};
 
 use super::op::{Content, DEVICES, Handle, Op, Read, Step, Target, Who};
 
-/// What happens to a store, step by step.
+/// A sequence of steps of a store.
 ///
-/// Its text form has one operation per line and is read back by [`FromStr`](std::str::FromStr); a semicolon ends a line too, and `#`
-/// starts a comment. The operations after a line `batch` are committed together; `batch other` commits through a second
-/// handle.
+/// The text form has one operation per line and is parsed by [`FromStr`](std::str::FromStr). A
+/// semicolon ends a line as well, and `#` starts a comment. The operations after a line `batch` are
+/// committed together; `batch other` commits through a second handle.
 ///
 /// ```
 /// let script: dm_conformance::model::Script = "
@@ -27,7 +27,7 @@ use super::op::{Content, DEVICES, Handle, Op, Read, Step, Target, Who};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Script(pub Vec<Step>);
 
-/// A line that is none of a script.
+/// A line of text that is not part of any script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotAScript {
     /// The line.

@@ -1,4 +1,4 @@
-//! Looking for a script that a store fails.
+//! A search for a script that a store fails.
 
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
@@ -14,25 +14,25 @@ use super::play::play_counted;
 use super::{Difference, Script, Step};
 use crate::Harness;
 
-/// How long to look.
+/// The extent of a search.
 #[derive(Clone, Copy, Debug)]
 pub struct Search {
-    /// How many scripts to play.
+    /// The number of scripts to play.
     pub cases: u32,
-    /// What they are made from.
+    /// The seed of the scripts.
     pub seed: u64,
 }
 
 impl Search {
-    /// 256 scripts or `DM_CASES`, from a new seed or `DM_SEED`.
+    /// 256 scripts or `DM_CASES`, with a random seed or `DM_SEED`.
     ///
     /// # Panics
-    /// When one of the two is no number.
+    /// Panics if one of the two variables is not a number.
     #[must_use]
     pub fn from_env() -> Self {
         let number = |name| {
             let value = std::env::var(name).ok()?;
-            Some(value.parse::<u64>().unwrap_or_else(|_| panic!("{name} is a number, not {value}")))
+            Some(value.parse::<u64>().unwrap_or_else(|_| panic!("{name} must be a number, not {value}")))
         };
         let cases = number("DM_CASES").unwrap_or(256);
         Self {
@@ -42,14 +42,14 @@ impl Search {
     }
 }
 
-/// A script that a store fails, as short as it could be made.
+/// A script that a store fails, shrunk.
 #[derive(Clone, Debug)]
 pub struct Found {
     /// The script.
     pub script: Script,
-    /// Where the store fails it.
+    /// The first difference between the store and the model.
     pub difference: Difference,
-    /// What it was made from.
+    /// The seed that it was found with.
     pub seed: u64,
 }
 
@@ -63,24 +63,24 @@ impl fmt::Display for Found {
 
 impl std::error::Error for Found {}
 
-/// Plays scripts made by chance, each to a store at a fresh place. Blocks the thread, which must not be one of the
-/// runtime's workers.
+/// Plays random scripts, each on a store at a fresh storage location. Blocks the thread, which must
+/// not be a worker of the runtime.
 ///
 /// # Errors
-/// A script that the store fails, shrunk.
+/// Fails with a script that the store fails, shrunk.
 pub fn search<H: Harness>(runtime: &Handle, search: Search) -> Result<(), Box<Found>> {
     let config = Config {
         cases: search.cases,
         rng_algorithm: RngAlgorithm::ChaCha,
         rng_seed: RngSeed::Fixed(search.seed),
-        // A library has no folder of its own to keep seeds in: they are printed.
+        // A library has no folder for seeds, so they are printed.
         failure_persistence: None,
         max_shrink_iters: 4_096,
         ..Config::default()
     };
     let strategy = Scripts::<H>::sequential_strategy(2..=24_usize);
     let found = TestRunner::new(config).run(&strategy, |(_, steps, seen)| {
-        // Steps that were never reached are the first to go when a script is shrunk.
+        // Shrinking removes the steps first that were never reached.
         let count = || _ = seen.as_ref().map(|seen| seen.fetch_add(1, Ordering::SeqCst));
         let played = runtime.block_on(play_counted::<H>(&steps, count));
         played.map_err(|difference| TestCaseError::fail(difference.to_string()))
@@ -88,8 +88,10 @@ pub fn search<H: Harness>(runtime: &Handle, search: Search) -> Result<(), Box<Fo
     match found {
         Ok(()) => Ok(()),
         Err(TestError::Fail(reason, (_, steps, _))) => {
-            let (mut script, mut difference) =
-                (Script(steps), Difference { step: 0, what: format!("not a second time: {reason}") });
+            let (mut script, mut difference) = (
+                Script(steps),
+                Difference { step: 0, what: format!("it failed once and not again: {reason}") },
+            );
             if let Some(again) = fails::<H>(runtime, &script) {
                 difference = again;
                 while let Some(shorter) = shorter::<H>(runtime, &script) {
@@ -102,7 +104,7 @@ pub fn search<H: Harness>(runtime: &Handle, search: Search) -> Result<(), Box<Fo
     }
 }
 
-/// Where a store fails a script; a panic is a failure too.
+/// The first difference of a script; a panic counts as one.
 fn fails<H: Harness>(runtime: &Handle, script: &Script) -> Option<Difference> {
     let reached = AtomicUsize::new(0);
     let count = || _ = reached.fetch_add(1, Ordering::SeqCst);
@@ -116,7 +118,8 @@ fn fails<H: Harness>(runtime: &Handle, script: &Script) -> Option<Difference> {
         .err()
 }
 
-/// The script without a step or an operation that it fails without too: what shrinking left is not always needed.
+/// A script with one step or operation less that still fails. The result of shrinking may have more
+/// than it needs.
 fn shorter<H: Harness>(runtime: &Handle, script: &Script) -> Option<(Script, Difference)> {
     let mut candidates = Vec::new();
     for (n, step) in script.0.iter().enumerate() {

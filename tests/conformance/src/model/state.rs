@@ -1,4 +1,4 @@
-//! What a store must hold, in plain maps, written from the contract.
+//! The state that a store must have, in plain maps, written from the contract.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,24 +9,24 @@ use dm_core::store::{
     Principal, Timestamp, UserId,
 };
 
-/// What a store must hold after the writes it was given.
+/// The state that a store must have after its writes.
 #[derive(Clone, Debug, Default)]
 pub struct Model {
-    pub(super) users: BTreeMap<UserId, Person>,
-    pub(super) conversations: BTreeMap<ConversationId, Talk>,
-    /// Who is to be told of whose key.
+    pub(super) users: BTreeMap<UserId, UserState>,
+    pub(super) conversations: BTreeMap<ConversationId, ConversationLog>,
+    /// The publishers and peers of announcements that are still to be made.
     pub(super) untold: BTreeSet<(UserId, UserId)>,
 }
 
 /// A user.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Person {
+pub(super) struct UserState {
     pub(super) key: Option<KeyRecord>,
-    /// What is held of the inbox, by its number.
+    /// The held entries of the inbox, by number.
     pub(super) entries: BTreeMap<u64, InboxEntry>,
-    /// The newest entry's number, held or not.
+    /// The number of the newest entry, held or expired.
     pub(super) head: u64,
-    /// In the order of registration.
+    /// The devices, in the order of their registration.
     pub(super) devices: Vec<Device>,
 }
 
@@ -36,26 +36,26 @@ pub(super) struct Device {
     pub(super) name: DeviceId,
     pub(super) cursor: u64,
     pub(super) registered_at: Timestamp,
-    /// What is acknowledged beyond the cursor.
+    /// The acknowledged entries above the cursor.
     pub(super) marks: BTreeSet<u64>,
 }
 
 /// A conversation.
 #[derive(Clone, Debug)]
-pub(super) struct Talk {
+pub(super) struct ConversationLog {
     pub(super) conversation: Conversation,
-    pub(super) sent: Vec<Sent>,
+    pub(super) sent: Vec<StoredMessage>,
 }
 
 /// A message, and its number in each of the two inboxes.
 #[derive(Clone, Debug)]
-pub(super) struct Sent {
+pub(super) struct StoredMessage {
     pub(super) message: Arc<Message>,
     pub(super) numbers: BTreeMap<UserId, u64>,
 }
 
-impl Person {
-    /// The newest entry no longer held.
+impl UserState {
+    /// The number of the newest expired entry.
     pub(super) fn floor(&self) -> u64 {
         self.entries.keys().next().map_or(self.head, |oldest| oldest - 1)
     }
@@ -64,7 +64,7 @@ impl Person {
         self.devices.iter().find(|device| device.name == *name)
     }
 
-    /// How many of the oldest entries were queued before a time.
+    /// The number of oldest entries that were queued before a time.
     pub(super) fn old(&self, before: Timestamp) -> usize {
         self.entries.values().take_while(|entry| entry.at < before).count()
     }
@@ -81,32 +81,32 @@ impl Model {
         self.users.get(&user).map_or(0, |person| person.head)
     }
 
-    /// The newest number of a user's inbox that is no longer held.
+    /// The number of the newest expired entry of a user's inbox.
     #[must_use]
     pub fn floor(&self, user: UserId) -> u64 {
-        self.users.get(&user).map_or(0, Person::floor)
+        self.users.get(&user).map_or(0, UserState::floor)
     }
 
-    /// A user's devices, by their names.
+    /// The names of a user's devices.
     pub fn device_names(&self, user: UserId) -> impl Iterator<Item = &DeviceId> {
         self.users.get(&user).into_iter().flat_map(|person| &person.devices).map(|device| &device.name)
     }
 
     /// The conversations.
     pub fn conversations(&self) -> impl Iterator<Item = &Conversation> {
-        self.conversations.values().map(|talk| &talk.conversation)
+        self.conversations.values().map(|log| &log.conversation)
     }
 
-    /// When the entries that are held were queued.
+    /// The times at which the held entries were queued.
     pub fn queued(&self) -> impl Iterator<Item = Timestamp> {
         self.users.values().flat_map(|person| person.entries.values()).map(|entry| entry.at)
     }
 
-    pub(super) fn sent(&self, id: MessageId) -> Option<&Sent> {
-        self.conversations.values().flat_map(|talk| &talk.sent).find(|sent| sent.message.id == id)
+    pub(super) fn sent(&self, id: MessageId) -> Option<&StoredMessage> {
+        self.conversations.values().flat_map(|log| &log.sent).find(|sent| sent.message.id == id)
     }
 
-    pub(super) fn person(&mut self, user: UserId) -> &mut Person {
+    pub(super) fn person(&mut self, user: UserId) -> &mut UserState {
         self.users.entry(user).or_default()
     }
 
@@ -114,7 +114,7 @@ impl Model {
         self.users.get_mut(&who.user)?.devices.iter_mut().find(|device| device.name == who.device)
     }
 
-    /// Puts the next entry into an inbox.
+    /// Appends an entry to an inbox.
     pub(super) fn put(
         &mut self,
         user: UserId,

@@ -1,4 +1,4 @@
-//! What a write must do.
+//! The model of writes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,14 +9,14 @@ use dm_core::store::{
     ServerSequence, UserId, Write,
 };
 
-use super::state::{Device, Model, Sent, Talk};
+use super::state::{ConversationLog, Device, Model, StoredMessage};
 
 impl Model {
-    /// Does a write, and says how a store may answer it. Where the contract leaves a choice of what is done, this
-    /// takes the first; [`check`](Self::check) takes what the store did.
+    /// Applies a write and returns the allowed outcomes. If the contract leaves a choice of the
+    /// result, this makes the first one; [`check`](Self::check) makes that of the store.
     ///
     /// # Panics
-    /// For a kind of write that the contract under test does not know.
+    /// Panics for a kind of write that this version of the contract does not know.
     pub fn apply(&mut self, write: &Write) -> Vec<Outcome> {
         let outcome = match write {
             Write::Acknowledge(write) => return self.acknowledge(write),
@@ -48,7 +48,7 @@ impl Model {
         };
         self.person(write.user).key = Some(record);
         let peers: Vec<UserId> =
-            self.conversations().filter_map(|talk| talk.participants.peer_of(write.user)).collect();
+            self.conversations().filter_map(|log| log.participants.peer_of(write.user)).collect();
         self.untold.extend(peers.into_iter().map(|peer| (write.user, peer)));
         Outcome::KeyPublished { record, changed: true }
     }
@@ -62,7 +62,7 @@ impl Model {
         Outcome::KeysAnnounced { appended, more: !self.untold.is_empty() }
     }
 
-    /// Tells a peer of the key that a publisher has now; `None` when there is nothing to tell.
+    /// Tells a peer of the publisher's current key; `None` if the peer has nothing to be told.
     pub(super) fn tell(
         &mut self,
         publisher: UserId,
@@ -75,14 +75,14 @@ impl Model {
     }
 
     fn open(&mut self, write: &OpenConversation) -> Outcome {
-        let open = self.conversations().find(|talk| talk.participants == write.participants);
+        let open = self.conversations().find(|log| log.participants == write.participants);
         if let Some(conversation) = open {
             let conversation = *conversation;
             return Outcome::ConversationOpened { conversation, created: false, appended: Vec::new() };
         }
         let participants = write.participants;
         let conversation = Conversation { id: write.id, participants, opened_at: write.at };
-        self.conversations.insert(write.id, Talk { conversation, sent: Vec::new() });
+        self.conversations.insert(write.id, ConversationLog { conversation, sent: Vec::new() });
         let notice = Event::Notice(Notice::ConversationOpened(conversation));
         let mut appended = Vec::new();
         for user in [participants.a(), participants.b()] {
@@ -93,13 +93,13 @@ impl Model {
     }
 
     fn append(&mut self, write: &AppendMessage) -> Result<Outcome, Refusal> {
-        let talk = self.conversations.get(&write.conversation).ok_or(Refusal::NotFound)?;
+        let log = self.conversations.get(&write.conversation).ok_or(Refusal::NotFound)?;
         let sender = write.sender.user;
-        let recipient = talk.conversation.participants.peer_of(sender).ok_or(Refusal::NotFound)?;
-        let number = talk.sent.len() as u64 + 1;
+        let recipient = log.conversation.participants.peer_of(sender).ok_or(Refusal::NotFound)?;
+        let number = log.sent.len() as u64 + 1;
 
         if let Some(first) = self.sent_as(write) {
-            let Sent { message, numbers } = first;
+            let StoredMessage { message, numbers } = first;
             let same = message.conversation == write.conversation
                 && message.sent_at == write.sent_at
                 && message.ciphertext == write.ciphertext;
@@ -137,19 +137,19 @@ impl Model {
         let received = self.put(recipient, write.at, None, event);
         let sender_seq = sent.entry.seq;
         let numbers = BTreeMap::from([(sender, sender_seq.get()), (recipient, received.entry.seq.get())]);
-        if let Some(talk) = self.conversations.get_mut(&write.conversation) {
-            talk.sent.push(Sent { message: Arc::clone(&message), numbers });
+        if let Some(log) = self.conversations.get_mut(&write.conversation) {
+            log.sent.push(StoredMessage { message: Arc::clone(&message), numbers });
         }
         let appended = vec![sent, received];
         Ok(Outcome::MessageAppended(Appended { message, sender_seq, repeated: false, appended }))
     }
 
-    /// The message that a sender gave this client id before, in whichever conversation.
-    fn sent_as(&self, write: &AppendMessage) -> Option<&Sent> {
+    /// The message that the sender sent with this client id before, in any conversation.
+    fn sent_as(&self, write: &AppendMessage) -> Option<&StoredMessage> {
         let id = write.client_id?;
         self.conversations
             .values()
-            .flat_map(|talk| &talk.sent)
+            .flat_map(|log| &log.sent)
             .find(|sent| sent.message.sender == write.sender.user && sent.message.client_id == Some(id))
     }
 
@@ -188,7 +188,8 @@ impl Model {
             person.remove_up_to(person.floor() + gone as u64);
             entries += gone;
         }
-        // "There may be more" is not wrong when there is none, as long as asking again comes to an end.
+        // A store may answer that there are more entries although there are none, if further steps
+        // come to an end.
         let more = self.old(write) > 0;
         let mut allowed = vec![Outcome::Expired { entries, more }];
         if entries > 0 {
@@ -197,7 +198,7 @@ impl Model {
         allowed
     }
 
-    /// How many entries there are to expire.
+    /// The number of entries that can expire.
     pub(super) fn old(&self, write: &Expire) -> usize {
         self.users.values().map(|person| person.old(write.before)).sum()
     }

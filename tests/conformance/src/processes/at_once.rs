@@ -1,4 +1,4 @@
-//! Two processes that write at once.
+//! Two processes that write at the same time.
 
 use std::collections::BTreeMap;
 
@@ -13,10 +13,10 @@ use crate::build::{append, append_as, conversation, message, open, user, who};
 use crate::crash::CrashHarness;
 use crate::paging;
 
-/// Rounds; in each, both processes commit a batch.
+/// The number of rounds. In each, both processes commit a batch.
 const ROUNDS: u64 = 40;
 
-/// Which of the two processes writes.
+/// The process that writes.
 #[derive(Clone, Copy)]
 pub(super) enum Side {
     Parent,
@@ -24,7 +24,7 @@ pub(super) enum Side {
 }
 
 impl Side {
-    /// The *n*-th number of this side; no number is of both.
+    /// The *n*-th number of this side. The two sides have no number in common.
     const fn number(self, n: u64) -> u64 {
         match self {
             Self::Parent => 2 * n,
@@ -35,31 +35,31 @@ impl Side {
 
 pub(super) async fn trial<H: CrashHarness>(test: &str) -> Result<Verdict, String> {
     let harness = H::fresh().await;
-    let store = harness.open().await.map_err(|error| format!("the place does not open: {error:?}"))?;
+    let store = harness.open().await.map_err(|error| format!("the store does not open: {error:?}"))?;
     let opened = store.commit(vec![open(1, 1, 2)]).await;
-    opened.map_err(|error| format!("it is not committed: {error:?}"))?;
+    opened.map_err(|error| format!("the first batch cannot be committed: {error:?}"))?;
     let Some(mut other) = Other::start(&harness, test)? else { return Ok(Verdict::OneProcess) };
     let mut numbers = BTreeMap::new();
     for n in 1..=ROUNDS {
-        // The child has its order before the parent begins: they commit at once.
+        // The child gets its order before the parent begins, so that both commit at the same time.
         other.tell(&format!("round {n}"));
         let ours = round(&store, Side::Parent, n).await?;
         let theirs = other.answer()?;
         fits(n, &ours, &theirs, &mut numbers)?;
     }
-    dense(&store).await.map_err(|what| format!("as the parent reads it, {what}"))?;
+    dense(&store).await.map_err(|what| format!("read by the parent: {what}"))?;
     other.checks("look")?;
     Ok(Verdict::Kept)
 }
 
-/// One round of one process: what it was answered, as words.
+/// One process's part of a round. Returns its answers as words.
 pub(super) async fn round(store: &impl Store, side: Side, n: u64) -> Result<String, String> {
     let number = side.number(n);
     let same = AppendMessage { id: message(100_000 + number), ..append_as(1, 1, n, n) };
     let batch: Vec<Write> =
         vec![append(1, 1 + number % 2, number).into(), same.into(), open(1_000 + number, 5, 10 + n)];
     let outcomes =
-        store.commit(batch).await.map_err(|error| format!("round {n} is not committed: {error:?}"))?;
+        store.commit(batch).await.map_err(|error| format!("round {n} cannot be committed: {error:?}"))?;
     match outcomes.as_slice() {
         [
             Outcome::MessageAppended(own),
@@ -77,22 +77,23 @@ pub(super) async fn round(store: &impl Store, side: Side, n: u64) -> Result<Stri
     }
 }
 
-/// Whether the answers of one round fit together, and with those before.
+/// Checks the answers of one round against each other and against earlier ones.
 fn fits(n: u64, ours: &str, theirs: &str, numbers: &mut BTreeMap<String, u64>) -> Result<(), String> {
     let words = |answer: &str| answer.split(' ').map(str::to_owned).collect::<Vec<_>>();
     let (ours, theirs) = (words(ours), words(theirs));
-    let wrong =
-        |what| Err(format!("in round {n}, {what}: the parent was answered {ours:?}, the child {theirs:?}"));
+    let wrong = |what| {
+        Err(format!("in round {n}, {what}: the parent's answers are {ours:?}, the child's {theirs:?}"))
+    };
     let (
         [our_number, our_same @ .., our_opening, our_created],
         [their_number, their_same @ .., their_opening, their_created],
     ) = (ours.as_slice(), theirs.as_slice())
     else {
-        return wrong("an answer is another");
+        return wrong("an answer is missing or of another kind");
     };
     let ([our_id, our_place, our_first], [their_id, their_place, their_first]) = (our_same, their_same)
     else {
-        return wrong("an answer is another");
+        return wrong("an answer is missing or of another kind");
     };
     if [our_number, their_number, our_place]
         .into_iter()
@@ -101,15 +102,15 @@ fn fits(n: u64, ours: &str, theirs: &str, numbers: &mut BTreeMap<String, u64>) -
         return wrong("a number is given twice");
     }
     if (our_id, our_place) != (their_id, their_place) || our_first == their_first {
-        return wrong("one send is not one message");
+        return wrong("one send became two messages");
     }
     if our_opening != their_opening || our_created == their_created {
-        return wrong("one pair is not one conversation");
+        return wrong("one pair has two conversations");
     }
     Ok(())
 }
 
-/// Whether what is there after all rounds has neither hole nor doublet.
+/// Checks that the stored numbers have no hole and no duplicate after all rounds.
 pub(super) async fn dense(store: &impl Store) -> Result<(), String> {
     let (own, limit, max_bytes) = (OwnEntries::Include, 10_000, usize::MAX);
     for (n, entries) in [(1, 1 + 3 * ROUNDS), (2, 1 + 3 * ROUNDS), (5, ROUNDS)] {
@@ -117,12 +118,12 @@ pub(super) async fn dense(store: &impl Store) -> Result<(), String> {
         let page = paging::to_the_head(store, query).await?;
         let found: Vec<u64> = page.entries.iter().map(|entry| entry.seq.get()).collect();
         if found != (1..=entries).collect::<Vec<_>>() {
-            return Err(format!("the inbox of user {n} holds {found:?} of 1 to {entries}"));
+            return Err(format!("the inbox of user {n} has {found:?}, expected 1 to {entries}"));
         }
     }
     let range = HistoryRange::After(ServerSequence::ZERO);
     let query = HistoryQuery { reader: user(1), conversation: conversation(1), range, limit, max_bytes };
-    let page = store.history(query).await.map_err(|error| format!("history is not read: {error:?}"))?;
+    let page = store.history(query).await.map_err(|error| format!("history cannot be read: {error:?}"))?;
     let messages = page.unwrap_or_default().messages;
     let found: Vec<u64> = messages.iter().map(|message| message.sequence.get()).collect();
     let ids: std::collections::BTreeSet<_> = messages.iter().map(|message| message.id).collect();

@@ -1,4 +1,4 @@
-//! The other process.
+//! The child process.
 
 use std::io::BufRead as _;
 use std::path::Path;
@@ -6,21 +6,21 @@ use std::path::Path;
 use dm_core::store::{Store, StoreErrorKind};
 
 use super::at_once::{self, Side};
-use super::other::PLACE;
+use super::other::LOCATION;
 use crate::crash::{CrashHarness, Oracle, batch, digests};
 use crate::process::{end_when_stuck, report};
 
-/// Does what the parent tells it, and ends, if this process was started to.
+/// Follows the parent's orders and ends, if this process was started as the child.
 pub(super) fn end_if_child<H: CrashHarness>() {
-    let Some(place) = std::env::var_os(PLACE) else { return };
+    let Some(location) = std::env::var_os(LOCATION) else { return };
     end_when_stuck();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(obey::<H>(Path::new(&place)));
+    runtime.block_on(obey::<H>(Path::new(&location)));
     std::process::exit(0);
 }
 
-async fn obey<H: CrashHarness>(place: &Path) {
-    let harness = H::at(place);
+async fn obey<H: CrashHarness>(location: &Path) {
+    let harness = H::at(location);
     let store = match harness.open().await {
         Ok(store) => store,
         Err(error) if error.kind() == StoreErrorKind::Locked => return report("locked"),
@@ -35,7 +35,7 @@ async fn obey<H: CrashHarness>(place: &Path) {
     }
 }
 
-/// Follows one order; both what is right and what is wrong is reported.
+/// Follows one order. Returns the report, or a mistake of the store, which is reported as well.
 async fn follow(store: &impl Store, order: &str) -> Result<String, String> {
     let words: Vec<&str> = order.split(' ').collect();
     let (what, numbers) = words.split_first().ok_or("an empty order")?;
@@ -44,7 +44,7 @@ async fn follow(store: &impl Store, order: &str) -> Result<String, String> {
     match (*what, numbers.as_slice()) {
         ("batch", [seed, n]) => {
             let outcomes = store.commit(batch(*seed, *n)).await;
-            Ok(digests(&outcomes.map_err(|error| format!("batch {n} is not committed: {error:?}"))?))
+            Ok(digests(&outcomes.map_err(|error| format!("batch {n} cannot be committed: {error:?}"))?))
         }
         ("judge", [seed, n]) => {
             Oracle::after(*seed, *n).judge(store).await?;

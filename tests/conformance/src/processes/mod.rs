@@ -1,17 +1,18 @@
-//! Two processes on one place: what either was answered is there, once, for both.
+//! Two processes with one storage location: answered writes of both are stored once, and both read
+//! them.
 //!
-//! A parent and a child have the same place open and write to it. First they take turns, so that
-//! each writes beside rows that it has not seen before; the batches are those of
-//! [`crash`](crate::crash), and after every few of them both compare everything that can be read
-//! with what was answered. Then they write at once, each round when both have come to it: messages
-//! to one conversation, one send under one client id, and the opening of one pair.
+//! A parent and a child have the same store open and write to it. First they write by turns, so
+//! that each writes next to rows that it has not read. These batches are those of
+//! [`crash`](crate::crash); after every few of them both compare all readable data with the
+//! answers. Then they write at the same time, in rounds: messages to one conversation, one send
+//! with one client id, and the opening of one pair.
 //!
-//! A handle in the same process is no second process: a store may share between its handles what it
-//! does not share between processes, such as the newest numbers in memory. A store that allows one
-//! process at a time refuses the child as [`Locked`](dm_core::store::StoreErrorKind::Locked), and the
-//! trial says so.
+//! A second handle in the same process is no substitute: a store may share state between its
+//! handles that it does not share between processes, such as the newest numbers in memory. A store
+//! that allows one process at a time refuses the child as
+//! [`Locked`](dm_core::store::StoreErrorKind::Locked), and the trial prints that.
 //!
-//! Give the trial a test program of its own, for the reason that [`crash`](crate::crash) names.
+//! The trial needs a test program of its own, for the reason given in [`crash`](crate::crash).
 
 mod at_once;
 mod child;
@@ -26,10 +27,11 @@ pub use verdict::Verdict;
 use crate::crash::CrashHarness;
 use crate::process::show;
 
-/// How long the trial may take.
+/// The time limit of the trial.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// Makes a `#[test]` of two processes that write to one place, in turns and at once.
+/// Makes a `#[test]` of two processes that write to one storage location, by turns and at the same
+/// time.
 ///
 /// ```text
 /// dm_conformance::processes_suite!(MyHarness);
@@ -41,7 +43,7 @@ macro_rules! processes_suite {
             #[allow(unused_imports, reason = "the harness may be named by any path")]
             use super::*;
 
-            /// Its child process runs this test as well.
+            /// The child process runs this test as well.
             #[test]
             fn what_two_processes_write_is_there_once_and_for_both() {
                 $crate::processes::run::<$harness>($crate::test_path!(
@@ -52,25 +54,25 @@ macro_rules! processes_suite {
     };
 }
 
-/// Runs the trial, or is its child. What [`processes_suite!`](crate::processes_suite) expands to.
+/// Runs the trial, or its child. The test of [`processes_suite!`](crate::processes_suite) calls it.
 ///
 /// # Panics
-/// When something that was answered is lost, doubled, or numbered otherwise.
+/// Panics if an answered write is lost, doubled or numbered differently.
 #[doc(hidden)]
 pub fn run<H: CrashHarness>(test: &str) {
     match trial::<H>(test) {
         Ok(Verdict::Kept) => {}
         Ok(Verdict::OneProcess) => {
-            show("not proven: two processes at once; the store allows one process at a time");
+            show("not proven: two processes at the same time; the store allows only one");
         }
-        Err(what) => panic!("two processes on one place: {what}"),
+        Err(what) => panic!("two processes with one store: {what}"),
     }
 }
 
-/// As [`run`], for tests that expect a store to fail.
+/// As [`run`], for tests of stores that fail.
 ///
 /// # Errors
-/// What was lost, doubled, or numbered otherwise.
+/// Fails with the write that is lost, doubled or numbered differently.
 pub fn trial<H: CrashHarness>(test: &str) -> Result<Verdict, String> {
     child::end_if_child::<H>();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");

@@ -1,4 +1,4 @@
-//! Where the suite and the crash trials find a store.
+//! The harness of the store, for the suite and the crash trials.
 
 use std::path::{Path, PathBuf};
 
@@ -8,14 +8,14 @@ use dm_core::store::StoreError;
 
 use crate::store;
 
-/// A file in a temporary folder.
-pub(crate) struct InAFolder {
+/// A log file in a temporary folder.
+pub(crate) struct LogHarness {
     path: PathBuf,
-    /// The folder, where it is this process's to remove.
+    /// The temporary folder, if this process made it. It is removed on drop.
     _folder: Option<tempfile::TempDir>,
 }
 
-impl Harness for InAFolder {
+impl Harness for LogHarness {
     type Store = store::LogStore;
 
     async fn fresh() -> Self {
@@ -28,7 +28,7 @@ impl Harness for InAFolder {
     }
 }
 
-impl CrashHarness for InAFolder {
+impl CrashHarness for LogHarness {
     fn path(&self) -> &Path {
         &self.path
     }

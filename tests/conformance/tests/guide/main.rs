@@ -1,5 +1,4 @@
-//! The store of the guide "Write a store" keeps the contract. That it loses nothing when its process is killed is
-//! tried in `guide_crash.rs`.
+//! The store of the guide "Write a store" keeps the contract. `guide_crash.rs` kills its process.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
@@ -7,4 +6,4 @@ mod harness;
 mod store;
 mod torn;
 
-dm_conformance::suite!(harness::InAFolder);
+dm_conformance::suite!(harness::LogHarness);

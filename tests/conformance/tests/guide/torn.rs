@@ -1,4 +1,4 @@
-//! What is this store's own: the last record torn by a power cut, damage to the file, and one process at a time.
+//! Tests of this store alone: a torn last record, a damaged file, and a second process.
 
 use std::path::Path;
 
@@ -7,7 +7,8 @@ use dm_core::store::{Store, StoreErrorKind};
 
 use crate::store;
 
-/// A file of some answered batches and one that was not answered; its length before that one; and who knows.
+/// Writes some answered batches and an unanswered one. Returns the file, its length before the last
+/// batch, and the oracle.
 async fn written(path: &Path) -> (Vec<u8>, usize, Oracle) {
     let mut oracle = Oracle::new(3);
     let store = store::open(path).unwrap();
@@ -33,7 +34,7 @@ async fn a_torn_last_record_is_cut_off_wherever_it_is_torn() {
             let mut oracle = oracle.clone();
             let fate = oracle.judge(&store::open(&path).unwrap()).await.unwrap();
             assert_eq!(fate == Fate::Whole, end == file.len());
-            // Its client asks again, and it is there once.
+            // The client retries, and the batch is stored once.
             let store = store::open(&path).unwrap();
             let outcomes = store.commit(oracle.ask()).await.unwrap();
             oracle.answered(&outcomes).unwrap();

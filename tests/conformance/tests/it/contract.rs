@@ -1,4 +1,4 @@
-//! The suite tests the contract that stands at `Store`, all of it.
+//! The suite tests the whole contract, as the documentation of `Store` states it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -48,7 +48,7 @@ fn there_are_many_cases_and_each_has_a_name_of_its_own() {
     assert_eq!(names.len(), cases.len());
 }
 
-/// The numbered clauses in the documentation of a trait, their lines joined and without markup.
+/// The numbered clauses in the documentation of a trait, each on one line and without markup.
 fn clauses_of(source: &str) -> BTreeMap<u8, String> {
     let contract =
         source.split("/// # Contract").nth(1).unwrap().split("/// # Cancel safety").next().unwrap();
@@ -74,7 +74,7 @@ fn clauses_of(source: &str) -> BTreeMap<u8, String> {
     clauses
 }
 
-/// A line without markup: of a link stays what it shows.
+/// A line without markup. Links keep their text.
 fn plain(line: &str) -> String {
     let mut plain = String::new();
     let mut rest = line;
@@ -86,7 +86,7 @@ fn plain(line: &str) -> String {
     plain.replace(['`', '*', '[', ']'], "")
 }
 
-/// Expanded, but not run: ignored tests of this crate would show as gaps of this workspace.
+/// This is expanded and not run: its ignored tests would be reported as gaps of this workspace.
 #[test]
 #[allow(unnameable_test_items, reason = "nothing is to be run")]
 fn a_suite_without_reopening_can_be_made() {

@@ -1,4 +1,4 @@
-//! A store that gives no end fails its case: in a bounded number of steps, or at the time limit of
+//! A store without an end fails its case: after a bounded number of steps, or at the time limit of
 //! a case.
 
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use dm_conformance::broken::{Kind, kinds, silent};
 use dm_conformance::lists::{self, Last};
 
-/// So long that a case which comes to it has no bound of its own.
+/// A time limit that only a case without its own bound reaches.
 const LONG: Duration = Duration::from_secs(3_600);
 
 fn kind(name: &str) -> Kind {
@@ -16,14 +16,17 @@ fn kind(name: &str) -> Kind {
 #[test]
 fn an_inbox_whose_head_stays_ahead_is_read_to_a_bound() {
     let kind = kind("the head of an inbox stays ahead of its pages");
-    assert!(!kind.passes("a_batch_puts_every_message_in_three_places", LONG));
+    assert!(!kind.passes("every_message_of_a_batch_is_stored_in_three_rows", LONG));
     assert!(!kind.passes("only_the_entries_named_are_no_longer_pending", LONG));
     assert!(!kind.passes("many_senders_in_few_conversations", LONG));
 }
 
 #[test]
 fn announcing_that_never_ends_is_stopped() {
-    assert!(!kind("there is always one more to tell").passes("steps_at_once_tell_nobody_twice", LONG));
+    assert!(
+        !kind("a step always says that there is one more peer")
+            .passes("steps_at_once_tell_nobody_twice", LONG)
+    );
 }
 
 #[test]
@@ -33,7 +36,7 @@ fn a_send_that_is_never_answered_is_given_up() {
 }
 
 #[tokio::test]
-#[should_panic(expected = "more than the 101 that there are")]
+#[should_panic(expected = "more than the 101 that exist")]
 async fn a_list_that_begins_anew_with_every_page_is_not_read_for_ever() {
     lists::check(&kind("a list begins anew with every page").store(), 101, 10, Last::default()).await;
 }

@@ -1,5 +1,5 @@
-//! A failure says where: the case's line, the write or the query, and which side of a comparison is
-//! the store's.
+//! A failure shows its origin: the line of the case, the write or query, and which value is the
+//! store's.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -9,7 +9,7 @@ use dm_core::store::{MemoryStore, StoreError};
 
 use crate::memory::Memory;
 
-/// What a part of a case fails with.
+/// The panic message of a case.
 fn failure(case: impl AsyncFnOnce(World<Memory>)) -> String {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let work = || runtime.block_on(async { case(World::new().await).await });
@@ -23,7 +23,7 @@ fn text(panic: Box<dyn std::any::Any + Send>) -> String {
     }
 }
 
-/// The line below the one that asks.
+/// The line after the one that calls this.
 fn below(line: u32) -> String {
     format!("{}:{}", file!(), line + 1)
 }
@@ -71,5 +71,5 @@ fn a_comparison_says_which_side_is_the_stores() {
     let cases = cases::<Forgetful>();
     let case = cases.iter().find(|case| case.name == "a_batch_is_there_after_reopening").unwrap();
     let text = text(catch_unwind(AssertUnwindSafe(|| case.run())).unwrap_err());
-    assert!(text.contains("the store says 0") && text.contains("it must be 3"), "{text}");
+    assert!(text.contains("the store answers 0") && text.contains("expected 3"), "{text}");
 }

@@ -1,9 +1,8 @@
-//! What the suite itself promises: it tests the whole contract, passes stores that keep it, and
-//! fails stores that do not. All modules are one program: each further program would link the suite
-//! once more.
+//! The suite tests the whole contract, passes stores that keep it, and fails stores that do not.
+//! All modules are one program, because each further program links the suite again.
 //!
-//! Three are programs of their own: `broken.rs` silences the panics of its process, `guide` is
-//! compiled as the documentation shows it, and so is `guide_crash.rs`.
+//! Three programs are separate: `broken.rs` replaces the panic hook of its process, and `guide` and
+//! `guide_crash.rs` are compiled as the documentation shows them.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 

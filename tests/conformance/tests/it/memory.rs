@@ -1,9 +1,9 @@
-//! The store in memory keeps the contract.
+//! The in-memory store keeps the contract.
 
 use dm_conformance::Harness;
 use dm_core::store::{MemoryStore, StoreError};
 
-/// A store in memory; its handles share what is in it.
+/// An in-memory store, whose handles share their data.
 pub(crate) struct Memory(MemoryStore);
 
 impl Harness for Memory {

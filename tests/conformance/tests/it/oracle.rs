@@ -1,4 +1,4 @@
-//! The crash trials find out what they are for: stores that lose, split, double or invent.
+//! The crash trials find stores that lose, split, double or invent messages.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use dm_core::store::{MemoryStore, Store, StoreError, Write};
 const SEED: u64 = 7;
 const ANSWERED: u64 = 20;
 
-/// An oracle of so many answered batches, and of one more that was not answered.
+/// An oracle after so many answered batches and one that was not answered.
 async fn oracle() -> Oracle {
     let (mut oracle, store) = (Oracle::new(SEED), MemoryStore::new());
     for _ in 0..ANSWERED {
@@ -20,7 +20,7 @@ async fn oracle() -> Oracle {
     oracle
 }
 
-/// A store with these batches in it.
+/// A store that contains these batches.
 async fn store_with(batches: impl IntoIterator<Item = Vec<Write>>) -> MemoryStore {
     let store = MemoryStore::new();
     for batch in batches {
@@ -50,7 +50,7 @@ async fn part_of_a_batch_is_found_out() {
     for end in parts.clone() {
         let part = last[..end].to_vec();
         let store = store_with(batches(1..=ANSWERED).chain([part])).await;
-        // What was cut off may be a write that changes nothing.
+        // The removed write may be one that changes nothing.
         found += usize::from(oracle().await.judge(&store).await.is_err());
     }
     assert!(2 * found > parts.len(), "{found} of {}", parts.len());
@@ -65,7 +65,7 @@ async fn an_answered_batch_that_is_gone_is_found_out() {
 }
 
 #[tokio::test]
-async fn what_nobody_wrote_is_found_out() {
+async fn a_message_that_was_never_sent_is_found_out() {
     let store = store_with(batches((1..=ANSWERED).chain([100]))).await;
     oracle().await.judge(&store).await.unwrap_err();
     oracle().await.judge_any(&store).await.unwrap_err();
@@ -82,13 +82,13 @@ async fn an_answer_with_another_number_is_found_out() {
 async fn a_repeat_that_is_stored_again_is_found_out() {
     let mut oracle = oracle().await;
     oracle.judge(&store_with(batches(1..=ANSWERED + 1)).await).await.unwrap();
-    // As a store that has forgotten what the client ids stand for.
+    // This store has no record of the client ids, so it stores the retry again.
     let forgetful = store_with(batches(1..=ANSWERED)).await;
     let outcomes = forgetful.commit(oracle.ask()).await.unwrap();
     oracle.answered(&outcomes).unwrap_err();
 }
 
-/// A store whose every process begins with nothing.
+/// A store that is empty in every process.
 struct Forgetful;
 
 impl Harness for Forgetful {

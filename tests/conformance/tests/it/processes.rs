@@ -1,4 +1,5 @@
-//! The two-process trial passes a store that notices the other process, and no store that does not.
+//! The trial of two processes passes a store that notices the other process, and fails stores that
+//! do not.
 
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
@@ -13,18 +14,18 @@ use dm_conformance::test_path;
 use dm_core::store::*;
 use tokio::sync::Mutex;
 
-use crate::harness::InAFolder;
+use crate::harness::LogHarness;
 use crate::store;
 
-/// When a store looks for what other processes wrote.
+/// The moments at which a store reads the writes of other processes.
 trait Notices: Send + Sync + 'static {
-    const AT_COMMITS: When;
+    const AT_COMMITS: CommitRead;
     const AT_READS: bool;
 }
 
-/// When a commit looks.
+/// The moment at which a commit reads them.
 #[derive(PartialEq, Eq)]
-enum When {
+enum CommitRead {
     Never,
     BeforeItLocks,
     UnderItsLock,
@@ -36,7 +37,7 @@ macro_rules! notices {
         struct $name;
 
         impl Notices for $name {
-            const AT_COMMITS: When = When::$commits;
+            const AT_COMMITS: CommitRead = CommitRead::$commits;
             const AT_READS: bool = $reads;
         }
     )*};
@@ -44,13 +45,13 @@ macro_rules! notices {
 
 notices! {
     "As it must be." Always: UnderItsLock, true;
-    "Right in turns; at once, both number from what was there before either locked." TooEarly: BeforeItLocks, true;
-    "Commits number from what this process knows." AtReads: Never, true;
-    "Only what was there when it was opened." AtOpening: Never, false;
+    "Correct by turns. At the same time, both number from the state before either locked." TooEarly: BeforeItLocks, true;
+    "Commits number from the writes of this process." AtReads: Never, true;
+    "Only the writes before it was opened are read." AtOpening: Never, false;
 }
 
-/// A log of batches in a file that any number of processes append to, and the tables that replaying
-/// it gives.
+/// A log of batches in a file to which any number of processes append, and the tables that result
+/// from replaying it.
 struct SharedLog<N> {
     state: Mutex<State>,
     notices: PhantomData<fn() -> N>,
@@ -59,12 +60,12 @@ struct SharedLog<N> {
 struct State {
     file: File,
     tables: MemoryStore,
-    /// Bytes of the file that are in the tables.
+    /// The bytes of the file that are in the tables.
     known: usize,
 }
 
 impl State {
-    /// Makes the tables anew when the file is longer than what is known of it.
+    /// Replays the log again if the file is longer than what was replayed.
     async fn notice(&mut self) {
         let mut bytes = Vec::new();
         self.file.seek(SeekFrom::Start(0)).unwrap();
@@ -108,13 +109,13 @@ impl<N: Notices> SharedLog<N> {
 impl<N: Notices> Store for SharedLog<N> {
     async fn commit(&self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
         let mut state = self.state.lock().await;
-        if N::AT_COMMITS == When::BeforeItLocks {
+        if N::AT_COMMITS == CommitRead::BeforeItLocks {
             state.notice().await;
-            // So many turns that the other process gets its order meanwhile.
+            // Enough iterations for the other process to get its order meanwhile.
             (0..1_000_000).for_each(|_| std::hint::spin_loop());
         }
         state.file.lock().unwrap();
-        if N::AT_COMMITS == When::UnderItsLock {
+        if N::AT_COMMITS == CommitRead::UnderItsLock {
             state.notice().await;
         }
         let outcomes = state.commit(batch).await;
@@ -151,14 +152,14 @@ impl<N: Notices> Store for SharedLog<N> {
     }
 }
 
-struct Place<N> {
+struct SharedLogHarness<N> {
     path: PathBuf,
-    /// Removed with the harness that made it.
+    /// The folder is removed together with the harness that made it.
     _folder: Option<tempfile::TempDir>,
     notices: PhantomData<fn() -> N>,
 }
 
-impl<N: Notices> Harness for Place<N> {
+impl<N: Notices> Harness for SharedLogHarness<N> {
     type Store = SharedLog<N>;
 
     async fn fresh() -> Self {
@@ -174,7 +175,7 @@ impl<N: Notices> Harness for Place<N> {
     }
 }
 
-impl<N: Notices> CrashHarness for Place<N> {
+impl<N: Notices> CrashHarness for SharedLogHarness<N> {
     fn path(&self) -> &Path {
         &self.path
     }
@@ -186,33 +187,34 @@ impl<N: Notices> CrashHarness for Place<N> {
 
 #[test]
 fn a_store_that_notices_the_other_process_passes() {
-    let verdict = trial::<Place<Always>>(test_path!(a_store_that_notices_the_other_process_passes));
+    let verdict =
+        trial::<SharedLogHarness<Always>>(test_path!(a_store_that_notices_the_other_process_passes));
     assert_eq!(verdict, Ok(Verdict::Kept));
 }
 
 #[test]
 fn a_store_that_numbers_from_what_its_process_knows_is_caught() {
     let name = test_path!(a_store_that_numbers_from_what_its_process_knows_is_caught);
-    let found = trial::<Place<AtReads>>(name).unwrap_err();
-    assert!(found.contains("was answered other than"), "{found}");
+    let found = trial::<SharedLogHarness<AtReads>>(name).unwrap_err();
+    assert!(found.contains("has an outcome that is not allowed"), "{found}");
 }
 
 #[test]
 fn a_store_that_does_not_notice_the_other_process_is_caught() {
     let name = test_path!(a_store_that_does_not_notice_the_other_process_is_caught);
-    let found = trial::<Place<AtOpening>>(name).unwrap_err();
-    assert!(found.contains("was answered other than"), "{found}");
+    let found = trial::<SharedLogHarness<AtOpening>>(name).unwrap_err();
+    assert!(found.contains("has an outcome that is not allowed"), "{found}");
 }
 
 #[test]
 fn a_store_that_looks_before_it_locks_is_caught() {
-    let found =
-        trial::<Place<TooEarly>>(test_path!(a_store_that_looks_before_it_locks_is_caught)).unwrap_err();
+    let found = trial::<SharedLogHarness<TooEarly>>(test_path!(a_store_that_looks_before_it_locks_is_caught))
+        .unwrap_err();
     assert!(found.contains("round"), "{found}");
 }
 
 #[test]
 fn a_store_for_one_process_is_told_apart() {
-    let verdict = trial::<InAFolder>(test_path!(a_store_for_one_process_is_told_apart));
+    let verdict = trial::<LogHarness>(test_path!(a_store_for_one_process_is_told_apart));
     assert_eq!(verdict, Ok(Verdict::OneProcess));
 }

@@ -1,12 +1,12 @@
-//! A store that is wrong fails the model test with a short script, and that script fails it again.
+//! A wrong store fails the model test with a short script, and fails that script again.
 
 use async_trait::async_trait;
 use dm_conformance::Harness;
 use dm_conformance::model::{Script, Search, Step, play, search};
 use dm_core::store::*;
 
-/// Acknowledges everything up to the newest entry that is named: right for most clients, most of
-/// the time.
+/// A wrong store: it acknowledges all entries up to the newest named one. For most clients that
+/// makes no difference.
 struct Cumulative(MemoryStore);
 
 #[async_trait]

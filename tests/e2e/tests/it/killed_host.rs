@@ -1,5 +1,5 @@
-//! Two people with two devices each write to each other while the host is killed under them, again
-//! and again. What was answered is compared with what is there afterwards.
+//! Two users with two devices each exchange messages while the host is killed repeatedly. The
+//! answers are compared with the stored messages afterwards.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,21 +9,22 @@ use dm_e2e::{Device, Host, Person};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-/// Messages that each of the four devices sends for each kill.
+/// The number of messages that each of the four devices sends for each kill.
 const EACH_PER_KILL: usize = 20;
 
-/// How often the host is killed meanwhile: `DM_HOST_KILLS` times, or 3.
+/// The number of kills: `DM_HOST_KILLS`, or 3.
 fn kills() -> usize {
-    std::env::var("DM_HOST_KILLS")
-        .map_or(3, |kills| kills.parse().unwrap_or_else(|_| panic!("DM_HOST_KILLS is no number: {kills}")))
+    std::env::var("DM_HOST_KILLS").map_or(3, |kills| {
+        kills.parse().unwrap_or_else(|_| panic!("DM_HOST_KILLS must be a number, not {kills}"))
+    })
 }
 
-/// Messages that each of the four devices sends.
+/// The number of messages that each of the four devices sends.
 fn each() -> usize {
     EACH_PER_KILL * kills()
 }
 
-/// A message that was answered: by its text, what the host said of it.
+/// The answers of the host, by the text of the message.
 type Answered = BTreeMap<String, Stored>;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -47,7 +48,7 @@ async fn kill_and_compare(args: &[&str]) {
     let ana = Person::sign_in(&url, "Ana").await.unwrap();
     let bo = Person::sign_in(&url, "Bo").await.unwrap();
     let conversation = ana.open(&bo.key()).await.unwrap();
-    assert_eq!(bo.open(&ana.key()).await.unwrap(), conversation, "there is one, whoever opens it");
+    assert_eq!(bo.open(&ana.key()).await.unwrap(), conversation, "both open the same conversation");
 
     let mut devices = Vec::new();
     for (name, person, peer) in [("ana", &ana, &bo), ("bo", &bo, &ana)] {
@@ -63,7 +64,7 @@ async fn kill_and_compare(args: &[&str]) {
         let (name, device, peer, done) = (name.clone(), Arc::clone(device), *peer, done.clone());
         senders.spawn(async move { send_all(&name, &device, conversation, peer, &done).await });
     }
-    // Each kill comes when another share of the messages was answered: in the middle of the
+    // The kills are spread over the answered messages, so that each is in the middle of the
     // traffic.
     for kill in 1..=kills() {
         let share = 4 * each() * kill / (kills() + 1);
@@ -82,7 +83,7 @@ async fn kill_and_compare(args: &[&str]) {
     host.terminate().await.unwrap();
 }
 
-/// Sends a device's messages one after another, each only when the one before was answered.
+/// Sends a device's messages one after another. Each waits for the answer to the one before.
 async fn send_all(
     name: &str,
     device: &Device,
@@ -100,8 +101,7 @@ async fn send_all(
     answered
 }
 
-/// The history holds each answered message once, at the number it was answered with, and nothing
-/// else.
+/// The history contains each answered message once, at the number in its answer, and nothing else.
 async fn history_holds(
     answered: &Answered,
     devices: &[(String, Arc<Device>, UserId)],
@@ -117,7 +117,7 @@ async fn history_holds(
             let stored = answered.get(&text).unwrap_or_else(|| panic!("nobody sent {text:?}"));
             assert_eq!((stored.id, stored.sequence), (message.id, message.sequence), "{text}");
         }
-        // What one device sent is in the order it was sent in.
+        // Messages of one device are in the order in which it sent them.
         for (sender, _, _) in devices {
             let of_sender = (0..each()).map(|n| answered[&format!("{sender} {n}")].sequence.get());
             assert!(of_sender.is_sorted());
@@ -125,7 +125,7 @@ async fn history_holds(
     }
 }
 
-/// Every device was given every message but its own, once.
+/// Every device received every message but its own, once.
 async fn every_device_was_given_all(answered: &Answered, devices: Vec<(String, Arc<Device>, UserId)>) {
     for (name, device, _) in devices {
         let device = Arc::into_inner(device).unwrap();

@@ -1,5 +1,5 @@
-//! Real clients and the real host, as programs of their own. All modules are one program: each
-//! further program would link the client and what the tests decode with once more.
+//! Real clients and the real host, as separate processes. All modules are one program, because each
+//! further program links the client and the decoders of the tests again.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 

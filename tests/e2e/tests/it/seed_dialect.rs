@@ -1,6 +1,6 @@
-//! A client that knows only the first generation's dialect: its JSON members, its protobuf fields,
-//! its encryption. No hello, no additions. The messages are defined here once more, from the wire
-//! format, so that nothing of this workspace's own definitions can make them fit.
+//! A client that knows only the first generation's dialect: its JSON members, its protobuf fields
+//! and its encryption, without a hello and without additions. The messages are defined here again,
+//! from the wire format, so that a mistake in this workspace's definitions cannot hide.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -33,7 +33,7 @@ struct Envelope {
     list_request: Option<ListRequest>,
     #[prost(message, tag = "156")]
     list_response: Option<ListResponse>,
-    /// What such a client must never be sent.
+    /// A field that such a client must never receive.
     #[prost(bytes = "vec", optional, tag = "158")]
     server_frame: Option<Vec<u8>>,
 }
@@ -148,7 +148,7 @@ impl Client {
         (answer.status(), answer.json().await.unwrap())
     }
 
-    /// Seals a text as the first generation did, and sends it with the members it knew.
+    /// Encrypts a text as the first generation did, and sends it with the members that it knew.
     async fn send(&self, conversation: &str, peer: UserId, text: &str) -> Value {
         let context = context(conversation, self.key(), peer);
         let header = Header {
@@ -176,7 +176,7 @@ impl Client {
         sent
     }
 
-    /// Opens a message that a peer sent.
+    /// Decrypts a message of a peer.
     fn open(&self, conversation: &str, sender: UserId, nonce: &[u8], payload: &[u8]) -> String {
         let context = context(conversation, sender, self.key());
         let nonce = nonce.try_into().unwrap();
@@ -195,13 +195,13 @@ fn context(conversation: &str, sender: UserId, recipient: UserId) -> Context {
     Context::new(conversation.parse().unwrap(), sender, recipient).unwrap()
 }
 
-/// The next envelope; pings are answered on the way.
+/// The next envelope. Pings are answered meanwhile.
 async fn hear(socket: &mut Socket) -> Envelope {
     loop {
         match socket.next().await.unwrap().unwrap() {
             Frame::Binary(bytes) => {
                 let envelope = Envelope::decode(bytes.as_ref()).unwrap();
-                assert_eq!(envelope.server_frame, None, "a client without hello is sent no 158");
+                assert_eq!(envelope.server_frame, None, "a client without a hello must not get field 158");
                 return envelope;
             }
             Frame::Ping(_) => socket.flush().await.unwrap(),
@@ -303,8 +303,7 @@ async fn events_and_requests_over_the_socket() {
     let host = Host::start(&[]).await.unwrap();
     let (ana, bo) = (Client::new(&host, "Ana").await, Client::new(&host, "Bo").await);
     let mut socket = bo.connect().await;
-    // An answered request shows that the connection is served, and so that events come from here
-    // on.
+    // An answered request shows that the connection is served, so events are received from here on.
     let nothing = ask(&mut socket, Envelope { list_request: Some(ListRequest {}), ..request("1") }).await;
     assert_eq!(nothing.list_response.unwrap().conversations, []);
 
@@ -330,15 +329,17 @@ async fn events_and_requests_over_the_socket() {
     let page = answer.history_response.unwrap();
     assert_eq!((page.messages, page.has_more), (vec![event], false));
 
-    // What the open socket got and answered a ping for is not offered again.
+    // Entries that the open socket received before it answered a ping are not pending any more.
     let acknowledged = async {
         while bo.get("/api/dm/offline").await.1["messages"] != json!([]) {
-            // Reading answers pings; the answer to a request says that the server has read what
-            // came before it.
+            // Reading answers pings. The answer to a request shows that the server has read all
+            // earlier frames.
             ask(&mut socket, Envelope { list_request: Some(ListRequest {}), ..request("3") }).await;
         }
     };
-    tokio::time::timeout(std::time::Duration::from_secs(60), acknowledged).await.expect("it stays pending");
+    tokio::time::timeout(std::time::Duration::from_secs(60), acknowledged)
+        .await
+        .expect("the entry is no longer pending");
 }
 
 fn request(id: &str) -> Envelope {

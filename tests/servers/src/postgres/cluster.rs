@@ -1,4 +1,4 @@
-//! A server, and what is done with it.
+//! A PostgreSQL server with its data.
 
 use std::fs;
 use std::path::PathBuf;
@@ -7,8 +7,7 @@ use std::process::{Command, Output, Stdio};
 use crate::postgres::process::{Syncs, launch, program, stop};
 use crate::shared::Claim;
 
-/// A server with its data. It is reached by a socket in its folder only, unless it was given a
-/// certificate.
+/// A server with its data. It listens only on a socket in its folder, unless it has a certificate.
 #[derive(Debug)]
 pub struct Cluster {
     pub(super) folder: PathBuf,
@@ -18,12 +17,12 @@ pub struct Cluster {
     pub(super) port: Option<u16>,
 }
 
-/// The end of a server.
+/// The event that ends a server.
 #[derive(Debug)]
 pub(super) enum Ends {
-    /// With the last process that claims it.
+    /// The end of the last process that has a claim on it.
     Shared { _claim: Claim },
-    /// With this value, which may remove its folder.
+    /// The drop of this value, which removes the folder unless it belongs to the caller.
     Alone { keeps_folder: bool },
 }
 
@@ -35,21 +34,21 @@ impl Cluster {
         format!("host={}{port} user=postgres dbname={database}", self.folder.display())
     }
 
-    /// Parameters of a connection with TLS, to a server that was given a certificate.
+    /// Parameters of a connection with TLS, to a server that has a certificate.
     ///
     /// # Panics
-    /// When it was not.
+    /// Panics if the server has none.
     #[must_use]
     pub fn tls_parameters(&self, database: &str) -> String {
         let port = self.port.expect("a server with a certificate");
         format!("host=127.0.0.1 port={port} user=postgres dbname={database} sslmode=require")
     }
 
-    /// Runs SQL as the superuser, outside a transaction, and returns what it prints: rows as lines,
+    /// Runs SQL as the superuser, outside a transaction. Returns its output: rows as lines, with
     /// `|` between columns.
     ///
     /// # Panics
-    /// When it fails.
+    /// Panics if the SQL fails.
     pub fn sql(&self, database: &str, sql: &str) -> String {
         let output = self.psql(database, sql);
         let said = String::from_utf8_lossy(&output.stderr);
@@ -57,16 +56,16 @@ impl Cluster {
         String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
     }
 
-    /// Stops the server at once, as a crash does, and starts it again.
+    /// Stops the server immediately, like a crash, and starts it again.
     ///
     /// # Panics
-    /// When it does not start.
+    /// Panics if it does not start.
     pub fn restart(&self) {
         self.crash();
         self.start();
     }
 
-    /// Stops the server at once, as a crash does.
+    /// Stops the server immediately, like a crash.
     pub fn crash(&self) {
         stop(&self.folder);
     }
@@ -74,7 +73,7 @@ impl Cluster {
     /// Starts the server again after [`crash`](Self::crash).
     ///
     /// # Panics
-    /// When it does not start.
+    /// Panics if it does not start.
     pub fn start(&self) {
         launch(&self.folder, self.syncs, self.port);
     }

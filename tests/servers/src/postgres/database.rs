@@ -1,11 +1,11 @@
-//! Databases of tests, copied from a template.
+//! The databases of tests, copied from a template.
 
 use std::fs;
 
 use crate::postgres::cluster::Cluster;
 use crate::shared;
 
-/// A database, dropped with this value.
+/// A database. It is dropped with this value.
 #[derive(Debug)]
 pub struct Database {
     cluster: &'static Cluster,
@@ -13,11 +13,11 @@ pub struct Database {
 }
 
 impl Cluster {
-    /// A database of its own, copied from a template. The template is made first if there is none
-    /// of that name, by `prepare`, which is given parameters and leaves no connection behind.
+    /// Makes a database as a copy of a template. If no template with this name exists, it is made
+    /// first by `prepare`, which gets connection parameters and must close its connections.
     ///
     /// # Panics
-    /// When the server refuses.
+    /// Panics if the server refuses.
     #[must_use]
     pub fn database(&'static self, template: &str, prepare: impl FnOnce(&str)) -> Database {
         self.make_template(template, prepare);
@@ -26,10 +26,10 @@ impl Cluster {
         Database { cluster: self, name }
     }
 
-    /// An empty database of its own.
+    /// Makes an empty database.
     ///
     /// # Panics
-    /// When the server refuses.
+    /// Panics if the server refuses.
     #[must_use]
     pub fn empty_database(&'static self) -> Database {
         let name = format!("test_{}_{}", std::process::id(), shared::unique());
@@ -48,7 +48,7 @@ impl Cluster {
             self.sql("postgres", &format!("DROP DATABASE IF EXISTS {draft} WITH (FORCE)"));
             self.sql("postgres", &format!("CREATE DATABASE {draft}"));
             prepare(&self.parameters(&draft));
-            // Its connections may be closing still.
+            // Connections to the template may still be closing.
             let end = format!(
                 "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{draft}'"
             );
@@ -74,7 +74,7 @@ impl Database {
     /// Runs SQL, as [`Cluster::sql`].
     ///
     /// # Panics
-    /// When it fails.
+    /// Panics if the SQL fails.
     pub fn sql(&self, sql: &str) -> String {
         self.cluster.sql(&self.name, sql)
     }
@@ -82,7 +82,7 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
-        // Not worth a second failure of a test that is failing.
+        // A failure is ignored, so that a failing test does not panic twice.
         let _ = self.cluster.psql("postgres", &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name));
     }
 }

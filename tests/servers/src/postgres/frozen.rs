@@ -5,8 +5,8 @@ use std::fs;
 use crate::postgres::cluster::Cluster;
 use crate::postgres::process::{alive, signal};
 
-/// A server whose processes are stopped where they are: connections stay, and nothing is answered.
-/// They go on when this value is dropped.
+/// A server whose processes are stopped with SIGSTOP: connections stay open, and nothing is
+/// answered. The processes continue when this is dropped.
 #[derive(Debug)]
 pub struct Frozen<'a> {
     processes: Vec<String>,
@@ -14,14 +14,14 @@ pub struct Frozen<'a> {
 }
 
 impl Cluster {
-    /// Stops the server's processes where they are, as a machine does that hangs.
+    /// Stops the server's processes with SIGSTOP, like a machine that hangs.
     ///
     /// # Panics
-    /// When the server does not run.
+    /// Panics if the server does not run.
     #[must_use]
     pub fn freeze(&self) -> Frozen<'_> {
         let server = alive(&self.folder).expect("the server runs").to_string();
-        // The server first, so that it makes no process that is missed.
+        // The main process is stopped first, so that it starts no process that would be missed.
         signal("-STOP", std::slice::from_ref(&server));
         let children = fs::read_to_string(format!("/proc/{server}/task/{server}/children"));
         let children = children.expect("the server runs");

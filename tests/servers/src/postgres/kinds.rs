@@ -1,4 +1,4 @@
-//! The kinds of servers: shared by all tests, or started for one.
+//! The kinds of servers: shared by all tests, or for one test.
 
 use std::fs;
 use std::net::TcpListener;
@@ -12,11 +12,11 @@ use crate::postgres::process::{Syncs, alive, as_server, init, launch};
 use crate::shared;
 
 impl Cluster {
-    /// The server that all tests share. It does not sync: what is tested on it outlives processes,
-    /// not power cuts.
+    /// The server that all tests share. It does not sync, because its data has to survive processes
+    /// only, no power cuts.
     ///
     /// # Panics
-    /// When PostgreSQL is not installed, or does not start.
+    /// Panics if PostgreSQL is not installed or does not start.
     #[must_use]
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Cluster> = OnceLock::new();
@@ -41,7 +41,7 @@ impl Cluster {
             &data,
             || alive(&data),
             || {
-                // The data of a server that was killed.
+                // The folder may contain the data of a server that was killed.
                 let _ = fs::remove_dir_all(&data);
                 init(&data);
                 launch(&data, syncs, None)
@@ -63,7 +63,7 @@ impl Cluster {
         Self { folder: data, ends, syncs: Syncs::Never, port: None }
     }
 
-    /// A server for one test that also listens on a port of 127.0.0.1 that was free, with TLS. The
+    /// A server for one test that also listens with TLS, on a port of 127.0.0.1 that was free. The
     /// certificate and its key are PEM.
     ///
     /// # Panics
@@ -85,11 +85,11 @@ impl Cluster {
         Self { folder: data, ends, syncs: Syncs::Never, port: Some(port) }
     }
 
-    /// A hot standby of this server: a copy that follows it, does not make it wait, and takes reads
-    /// only. `pg_promote` makes a server of its own of it.
+    /// A hot standby of this server: a read-only copy that follows it asynchronously. `pg_promote`
+    /// makes it a primary.
     ///
     /// # Panics
-    /// As [`shared`](Self::shared), or when the copy cannot be made.
+    /// As [`shared`](Self::shared), or if the copy cannot be made.
     #[must_use]
     pub fn standby(&self) -> Self {
         let data = own_data();
@@ -106,19 +106,20 @@ impl Cluster {
             .output()
             .expect("pg_basebackup starts");
         assert!(output.status.success(), "pg_basebackup: {}", String::from_utf8_lossy(&output.stderr));
-        // The lock of the socket in the folder was copied, too.
+        // The copy includes the lock file of the socket.
         let _ = fs::remove_file(data.join(".s.PGSQL.5432.lock"));
         launch(&data, self.syncs, None);
         Self { folder: data, ends: Ends::Alone { keeps_folder: false }, syncs: self.syncs, port: None }
     }
 
-    /// A server that syncs, with its data in a folder of the caller's, which outlives it.
+    /// A server that syncs, with its data in a folder of the caller, which outlives the server.
     ///
     /// # Panics
     /// As [`shared`](Self::shared).
     #[must_use]
     pub fn durable_in(folder: &Path) -> Self {
-        // Temporary folders are for their owner only, and the server is another user.
+        // Temporary folders are accessible for their owner only, and the server runs as another
+        // user.
         fs::set_permissions(folder, fs::Permissions::from_mode(0o711)).expect("the folder is ours");
         let data = folder.join("postgres");
         init(&data);
@@ -127,7 +128,7 @@ impl Cluster {
     }
 }
 
-/// A folder for the data of a server that ends with its value, in a folder that goes with it.
+/// The folder for the data of a server, in a new temporary folder.
 fn own_data() -> PathBuf {
     shared::folder(&format!("postgres-{}-{}", std::process::id(), shared::unique())).join("data")
 }

@@ -1,4 +1,4 @@
-//! The processes of a server: making its data, starting it, and ending it.
+//! The processes of a server: making its data, starting it and ending it.
 
 use std::fs;
 use std::io::Read as _;
@@ -9,19 +9,19 @@ use std::time::{Duration, Instant};
 
 use crate::shared;
 
-/// How long a server may take to start or stop.
+/// The time limit for a server to start or stop.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Whether a server waits for the disk before it answers.
+/// Whether a server syncs before it answers.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Syncs {
-    /// As installed: every answered write outlives a power cut.
+    /// As installed: an answered write survives a power cut.
     Always,
-    /// Every answered write outlives every process, and no power cut.
+    /// An answered write survives the end of any process, and no power cut.
     Never,
 }
 
-/// Makes an empty cluster that belongs to the user the server runs as.
+/// Makes an empty cluster that belongs to the user of the server.
 pub(super) fn init(data: &Path) {
     fs::create_dir_all(data).expect("the folder is ours");
     shared::give(data, "postgres");
@@ -35,7 +35,7 @@ pub(super) fn init(data: &Path) {
     assert!(output.status.success(), "initdb: {}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// Starts the server on its data, and waits until it takes connections.
+/// Starts the server with its data, and waits until it accepts connections.
 #[expect(clippy::zombie_processes, reason = "it outlives this process, or is told apart from one that runs")]
 pub(super) fn launch(data: &Path, syncs: Syncs, port: Option<u16>) -> u32 {
     let log = fs::File::options().create(true).append(true).open(data.with_file_name("postgres.log"));
@@ -50,7 +50,8 @@ pub(super) fn launch(data: &Path, syncs: Syncs, port: Option<u16>) -> u32 {
     }
     let settings = ["max_connections=400", "max_wal_size=4GB"];
     let more: &[&str] = match syncs {
-        // Little of a machine's memory, and more than the 128 MB that nobody leaves it at.
+        // A small part of the machine's memory, and more than the default of 128 MB, which
+        // production servers do not keep.
         Syncs::Always => &["shared_buffers=1GB"],
         Syncs::Never => {
             &["shared_buffers=256MB", "fsync=off", "full_page_writes=off", "autovacuum_naptime=5s"]
@@ -61,14 +62,14 @@ pub(super) fn launch(data: &Path, syncs: Syncs, port: Option<u16>) -> u32 {
     }
     let mut child = command
         .current_dir(data.parent().unwrap_or(data))
-        // A signal that ends a test ends its whole group.
+        // A signal to the test's process group must not reach the server.
         .process_group(0)
         .stdin(Stdio::null())
         .stdout(log.try_clone().expect("a second handle"))
         .stderr(log)
         .spawn()
         .expect("the server starts");
-    // The file says so in its last line.
+    // The last line of the file shows that the server is ready.
     let end = Instant::now() + PATIENCE;
     while alive(data).is_none() || !status(data).is_some_and(|line| takes_connections(&line)) {
         let ended = child.try_wait().expect("a child of this process");
@@ -80,15 +81,15 @@ pub(super) fn launch(data: &Path, syncs: Syncs, port: Option<u16>) -> u32 {
         assert!(Instant::now() < end, "the server does not take connections");
         std::thread::park_timeout(Duration::from_millis(10));
     }
-    alive(data).expect("it was alive just now")
+    alive(data).expect("the server runs")
 }
 
-/// Signals processes, some of which may have ended.
+/// Sends a signal to processes, some of which may have ended.
 pub(super) fn signal(signal: &str, processes: &[String]) {
     let _ = Command::new("kill").arg(signal).args(processes).stderr(Stdio::null()).status();
 }
 
-/// Ends the server at once, as a crash does, and waits until it is gone.
+/// Stops the server immediately, like a crash, and waits for its end.
 pub(super) fn stop(data: &Path) {
     let Some(pid) = alive(data) else { return };
     signal("-QUIT", &[pid.to_string()]);
@@ -99,13 +100,13 @@ pub(super) fn stop(data: &Path) {
     let _ = fs::remove_file(data.join("postmaster.pid"));
 }
 
-/// The process of the server on this data, if it runs.
+/// The process id of the server with this data, if it runs.
 pub(super) fn alive(data: &Path) -> Option<u32> {
     let pid = line(data, 0)?.trim().parse().ok()?;
     is_running(pid).then_some(pid)
 }
 
-/// Whether the status of a server, or of a standby, says that it takes connections.
+/// Whether the status of a server or standby says that it accepts connections.
 fn takes_connections(status: &str) -> bool {
     ["ready", "standby"].iter().any(|state| status.starts_with(state))
 }
@@ -114,13 +115,13 @@ fn status(data: &Path) -> Option<String> {
     line(data, 7)
 }
 
-/// A line of the file in which a server says who it is.
+/// A line of the file in which a server keeps its process id and status.
 fn line(data: &Path, n: usize) -> Option<String> {
     let text = fs::read_to_string(data.join("postmaster.pid")).ok()?;
     text.lines().nth(n).map(str::to_owned)
 }
 
-/// Whether a process runs and is not only waiting to be reaped.
+/// Whether a process runs. A zombie does not.
 fn is_running(pid: u32) -> bool {
     let mut stat = String::new();
     let read =
@@ -128,12 +129,12 @@ fn is_running(pid: u32) -> bool {
     read.is_ok() && !stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('Z'))
 }
 
-/// A program of the server, as a user without rights: it refuses to run as root.
+/// A program of the server, run as an unprivileged user, because it refuses to run as root.
 pub(super) fn as_server(name: &str) -> Command {
     shared::without_rights("postgres", &program(name))
 }
 
-/// The newest installed program of that name, or else one on the path.
+/// The newest installed program with this name, or else the one on the path.
 pub(super) fn program(name: &str) -> PathBuf {
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let newest = versions

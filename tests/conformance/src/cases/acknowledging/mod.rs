@@ -1,4 +1,4 @@
-//! Clause 14: what is named, and what goes with it.
+//! Clause 14, acknowledging: the named entries, and the movement of the cursor.
 
 mod cursors;
 mod many;

@@ -1,11 +1,11 @@
-//! What is named is no longer pending, and nothing else.
+//! Clause 14: named entries are no longer pending, and all others still are.
 
 use dm_core::store::{Acknowledged, Depth, InboxSeq, Refusal, Store};
 
 use crate::build::{ack_entries, ack_messages, ack_up_to, append, on, open, register, who};
 use crate::{Harness, World};
 
-/// Cumulatively.
+/// A cumulative acknowledgement.
 pub async fn everything_up_to_an_entry_is_no_longer_pending<H: Harness>(world: World<H>) {
     five_messages(&world).await;
     must_be!(world.ack(ack_up_to(who(2), 3)).await, done(3, 3, 0));
@@ -14,7 +14,7 @@ pub async fn everything_up_to_an_entry_is_no_longer_pending<H: Harness>(world: W
     assert!(world.pending(&who(2)).await.is_empty());
 }
 
-/// One by one, with holes.
+/// An acknowledgement of single entries, with holes between them.
 pub async fn only_the_entries_named_are_no_longer_pending<H: Harness>(world: World<H>) {
     five_messages(&world).await;
     world.ack(ack_up_to(who(2), 1)).await;
@@ -22,7 +22,7 @@ pub async fn only_the_entries_named_are_no_longer_pending<H: Harness>(world: Wor
     must_be!(world.pending(&who(2)).await, [2, 4, 6]);
 }
 
-/// By the ids of messages.
+/// An acknowledgement of messages by their ids.
 pub async fn only_the_messages_named_are_no_longer_pending<H: Harness>(world: World<H>) {
     five_messages(&world).await;
     world.ack(ack_up_to(who(2), 1)).await;
@@ -30,7 +30,7 @@ pub async fn only_the_messages_named_are_no_longer_pending<H: Harness>(world: Wo
     must_be!(world.pending(&who(2)).await, [2, 4, 6]);
 }
 
-/// In any order and grouping, in the end it is the same.
+/// The result is the same for any order and grouping of acknowledgements.
 pub async fn the_order_of_acknowledgements_does_not_matter<H: Harness>(world: World<H>) {
     five_messages(&world).await;
     for seq in [6, 2, 4, 1, 5] {
@@ -41,7 +41,7 @@ pub async fn the_order_of_acknowledgements_does_not_matter<H: Harness>(world: Wo
     assert!(world.pending(&who(2)).await.is_empty());
 }
 
-/// In each of the three ways.
+/// In each of the three forms of an acknowledgement.
 pub async fn acknowledging_twice_changes_nothing<H: Harness>(world: World<H>) {
     five_messages(&world).await;
     for write in [ack_up_to(who(2), 2), ack_entries(who(2), [4]), ack_messages(who(2), [5])] {
@@ -54,7 +54,7 @@ pub async fn acknowledging_twice_changes_nothing<H: Harness>(world: World<H>) {
     must_be!(world.pending(&who(2)).await, [3, 5]);
 }
 
-/// A late cumulative acknowledgement takes nothing back.
+/// A late cumulative acknowledgement undoes nothing.
 pub async fn below_the_cursor_an_acknowledgement_changes_nothing<H: Harness>(world: World<H>) {
     five_messages(&world).await;
     world.ack(ack_up_to(who(2), 4)).await;
@@ -67,7 +67,7 @@ pub async fn below_the_cursor_an_acknowledgement_changes_nothing<H: Harness>(wor
     must_be!(world.snapshot().await, before);
 }
 
-/// One above the newest, and the largest number there is.
+/// One above the newest number, and the largest number there is.
 pub async fn beyond_the_head_nothing_can_be_acknowledged<H: Harness>(world: World<H>) {
     five_messages(&world).await;
     let head = InboxSeq::new(6);
@@ -90,7 +90,7 @@ pub async fn another_device_of_the_user_is_not_touched<H: Harness>(world: World<
     must_be!(world.pending(&who(2)).await, [4, 5]);
 }
 
-/// Nor is anybody else.
+/// The other participant's state does not change.
 pub async fn the_peer_is_not_touched<H: Harness>(world: World<H>) {
     five_messages(&world).await;
     world.done(register(on(1, "desk"))).await;
@@ -99,7 +99,7 @@ pub async fn the_peer_is_not_touched<H: Harness>(world: World<H>) {
     must_be!(world.pending(&on(1, "desk")).await, [1, 2, 3, 4, 5, 6]);
 }
 
-/// A device acknowledges after it is registered; a user without devices has none.
+/// A device must be registered before it acknowledges; a user without devices has none to do so.
 pub async fn an_unknown_device_acknowledges_nothing<H: Harness>(world: World<H>) {
     five_messages(&world).await;
     for who in [on(2, "ghost"), who(1), who(9)] {
@@ -109,7 +109,7 @@ pub async fn an_unknown_device_acknowledges_nothing<H: Harness>(world: World<H>)
     }
 }
 
-/// Of two reasons the device comes first, also for a user without any entry.
+/// If both reasons apply, the refusal names the device, also for a user without entries.
 pub async fn an_unknown_device_is_refused_before_the_head_is_looked_at<H: Harness>(world: World<H>) {
     five_messages(&world).await;
     for who in [on(2, "ghost"), who(9)] {
@@ -124,7 +124,7 @@ pub async fn entry_zero_is_unknown<H: Harness>(world: World<H>) {
     must_be!(world.ack(ack_entries(who(2), [0, 1])).await, done(1, 1, 1));
 }
 
-/// Ids that nobody gave to a message.
+/// The ids belong to no message.
 pub async fn ids_of_no_message_are_unknown<H: Harness>(world: World<H>) {
     five_messages(&world).await;
     world.ack(ack_up_to(who(2), 1)).await;
@@ -132,7 +132,7 @@ pub async fn ids_of_no_message_are_unknown<H: Harness>(world: World<H>) {
     must_be!(world.pending(&who(2)).await, [2, 3, 5, 6]);
 }
 
-/// An acknowledgement that names nothing.
+/// An acknowledgement with an empty list.
 pub async fn naming_nothing_acknowledges_nothing<H: Harness>(world: World<H>) {
     five_messages(&world).await;
     let before = world.snapshot().await;
@@ -141,8 +141,8 @@ pub async fn naming_nothing_acknowledges_nothing<H: Harness>(world: World<H>) {
     must_be!(world.snapshot().await, before);
 }
 
-/// What is counted as pending is what is shown as pending.
-pub async fn depth_counts_what_is_pending<H: Harness>(world: World<H>) {
+/// `depth` counts the entries that `inbox` shows as pending.
+pub async fn depth_counts_pending_entries<H: Harness>(world: World<H>) {
     five_messages(&world).await;
     must_be!(world.depth(&who(2)).await, Depth { messages: 5, notices: 1 });
     world.ack(ack_entries(who(2), [1, 4])).await;
@@ -151,7 +151,7 @@ pub async fn depth_counts_what_is_pending<H: Harness>(world: World<H>) {
     must_be!(world.depth(&who(9)).await, Depth::default());
 }
 
-/// What a device caused is not pending for it, and is for the user's other devices.
+/// An entry that a device caused is pending for the user's other devices only.
 pub async fn own_entries_are_not_pending<H: Harness>(world: World<H>) {
     five_messages(&world).await;
     world.commit(vec![register(who(1)), register(on(1, "desk"))]).await;
@@ -160,7 +160,7 @@ pub async fn own_entries_are_not_pending<H: Harness>(world: World<H>) {
     must_be!(world.depth(&on(1, "desk")).await, Depth { messages: 5, notices: 1 });
 }
 
-/// Both kinds of marks are remembered.
+/// The cursor and the marks of single entries are durable.
 pub async fn acknowledgements_are_there_after_reopening<H: Harness>(mut world: World<H>) {
     five_messages(&world).await;
     world.commit(vec![ack_up_to(who(2), 2), ack_entries(who(2), [4]), ack_messages(who(2), [5])]).await;
@@ -169,15 +169,15 @@ pub async fn acknowledgements_are_there_after_reopening<H: Harness>(mut world: W
     must_be!(world.ack(ack_entries(who(2), [3])).await, done(4, 1, 0));
 }
 
-/// A handle reads and respects what another acknowledged.
-pub async fn another_handle_sees_what_was_acknowledged<H: Harness>(world: World<H>) {
+/// A handle reads the acknowledgements of another handle and respects them.
+pub async fn another_handle_sees_acknowledgements<H: Harness>(world: World<H>) {
     five_messages(&world).await;
     let Some(second) = world.second_handle().await else { return };
     second.commit(vec![ack_up_to(who(2), 4)]).await.unwrap();
     must_be!(world.ack(ack_up_to(who(2), 3)).await, done(4, 0, 0));
 }
 
-/// Entries 1 to 6 in the inbox of user 2: a notice and messages 1 to 5 from user 1.
+/// Entries 1 to 6 in the inbox of user 2: a notice, and messages 1 to 5 from user 1.
 async fn five_messages<H: Harness>(world: &World<H>) {
     world.commit(vec![open(1, 1, 2), register(who(2))]).await;
     world.commit((1..=5).map(|id| append(1, 1, id).into()).collect()).await;

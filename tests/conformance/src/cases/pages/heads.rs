@@ -1,16 +1,17 @@
-//! The newest numbers of many inboxes.
+//! Clause 16: the newest numbers of many inboxes.
 
 use crate::build::{append, expire, open};
 use crate::{Harness, World};
 
-/// Each stands where its user was named, whoever has no inbox and whoever is named twice.
-pub async fn newest_numbers_stand_where_their_users_were_named<H: Harness>(world: World<H>) {
+/// Number *i* belongs to user *i* of the query, also with users who have no inbox and users who are
+/// named twice.
+pub async fn newest_numbers_are_in_the_order_of_the_query<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), open(2, 1, 3), append(1, 1, 1).into()]).await;
     must_be!(world.heads([]).await, []);
     must_be!(world.heads([3, 9, 1, 2, 3, 9]).await, [1, 0, 3, 2, 1, 0]);
 }
 
-/// It stays when the entry expires.
+/// The newest number stays after its entry expired.
 pub async fn the_newest_number_is_also_that_of_what_expired<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), append(1, 1, 2).into(), append(1, 1, 3).into()]).await;
     world.done(expire(3, 100)).await;
@@ -19,7 +20,7 @@ pub async fn the_newest_number_is_also_that_of_what_expired<H: Harness>(world: W
     must_be!(world.heads([1, 2]).await, [3, 3]);
 }
 
-/// All of them are told, beside more messages than recent rows hold.
+/// The store returns all of them, with more messages than its tables of recent rows hold.
 pub async fn newest_numbers_of_three_hundred_users_are_told<H: Harness>(world: World<H>) {
     world.commit((1..=300).map(|n| open(n, 0, n)).collect()).await;
     world.commit((1..=300).map(|id| append(300 - id % 10, 0, id).into()).collect()).await;

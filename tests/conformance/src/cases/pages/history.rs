@@ -1,4 +1,4 @@
-//! Pages of a conversation.
+//! Clause 16: pages of a conversation.
 
 use dm_core::store::{AppendMessage, HistoryQuery, HistoryRange, Message};
 
@@ -6,7 +6,7 @@ use crate::build::{append, ciphertext, open};
 use crate::reads::{above, below, history_of, sequences};
 use crate::{Harness, World};
 
-/// Upwards, the message with the number is not part of it.
+/// A page upwards does not include the message with the given number.
 pub async fn a_history_page_starts_above_its_number<H: Harness>(world: World<H>) {
     nine_messages(&world).await;
     for number in 0..=9 {
@@ -15,7 +15,7 @@ pub async fn a_history_page_starts_above_its_number<H: Harness>(world: World<H>)
     }
 }
 
-/// Downwards neither, and the newest come first.
+/// A page downwards does not include it either, and starts with the newest message.
 pub async fn a_history_page_starts_below_its_number<H: Harness>(world: World<H>) {
     nine_messages(&world).await;
     for number in 1..=10 {
@@ -24,14 +24,15 @@ pub async fn a_history_page_starts_below_its_number<H: Harness>(world: World<H>)
     }
 }
 
-/// From the newest downwards.
+/// A page from the newest message downwards.
 pub async fn the_newest_page_ends_with_the_oldest<H: Harness>(world: World<H>) {
     nine_messages(&world).await;
     must_be!(page(&world, HistoryRange::Newest, 4).await, (vec![9, 8, 7, 6], true));
     must_be!(page(&world, HistoryRange::Newest, 9).await, ((1..=9).rev().collect(), false));
 }
 
-/// In both directions, each message once: with limits that divide their number and limits that do not.
+/// In both directions every message is shown once, with limits that divide their number and limits
+/// that do not.
 pub async fn history_pages_join_to_the_whole<H: Harness>(world: World<H>) {
     nine_messages(&world).await;
     for limit in [1, 2, 3, 4, 8, 9, 10] {
@@ -57,7 +58,7 @@ pub async fn history_pages_join_to_the_whole<H: Harness>(world: World<H>) {
     }
 }
 
-/// The ends of a conversation, and the ends of the numbers.
+/// Beyond the oldest and the newest message, and at the smallest and largest number.
 pub async fn beyond_either_end_a_history_page_is_empty<H: Harness>(world: World<H>) {
     nine_messages(&world).await;
     for range in [above(9), above(10), above(u64::MAX), below(1), below(0)] {
@@ -66,7 +67,7 @@ pub async fn beyond_either_end_a_history_page_is_empty<H: Harness>(world: World<
     must_be!(page(&world, below(u64::MAX), 2).await, (vec![9, 8], true));
 }
 
-/// It is there, and has nothing in it.
+/// The conversation exists and has no messages.
 pub async fn a_conversation_without_messages_has_an_empty_page<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
     for range in [above(0), HistoryRange::Newest, below(5), below(u64::MAX)] {
@@ -74,7 +75,7 @@ pub async fn a_conversation_without_messages_has_an_empty_page<H: Harness>(world
     }
 }
 
-/// Costs are added up, in both directions.
+/// The costs of the messages are added up, in both directions.
 pub async fn a_history_page_keeps_its_bound_in_bytes<H: Harness>(world: World<H>) {
     nine_messages(&world).await;
     let cost = world.messages(history_of(1, 2, above(0), 1)).await.messages[0].cost();
@@ -88,7 +89,7 @@ pub async fn a_history_page_keeps_its_bound_in_bytes<H: Harness>(world: World<H>
     }
 }
 
-/// Otherwise nobody would ever get past it.
+/// Otherwise a reader could not get past that message.
 pub async fn a_message_larger_than_the_bound_is_a_page<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
     for id in 1..=3 {
@@ -102,7 +103,7 @@ pub async fn a_message_larger_than_the_bound_is_a_page<H: Harness>(world: World<
     }
 }
 
-/// Newer messages do not move the older ones.
+/// New messages do not change the pages of older ones.
 pub async fn history_pages_are_stable_under_inserts<H: Harness>(world: World<H>) {
     nine_messages(&world).await;
     let (mut range, mut all) = (HistoryRange::Newest, Vec::new());
@@ -120,7 +121,7 @@ async fn page<H: Harness>(world: &World<H>, range: HistoryRange, limit: usize) -
     (sequences(&page.messages), page.has_more)
 }
 
-/// Nine messages of one cost in conversation 1.
+/// Nine messages of equal cost in conversation 1.
 async fn nine_messages<H: Harness>(world: &World<H>) {
     world.done(open(1, 1, 2)).await;
     let ids = 1..=9;

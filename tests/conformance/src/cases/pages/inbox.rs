@@ -1,4 +1,4 @@
-//! Pages of an inbox.
+//! Clause 16: pages of an inbox.
 
 use dm_core::store::{AppendMessage, InboxQuery, InboxSeq, OwnEntries};
 
@@ -6,7 +6,7 @@ use crate::build::{ack_entries, append, ciphertext, expire, on, open, register, 
 use crate::reads::{inbox_after, seqs};
 use crate::{Harness, World};
 
-/// The entry with the cursor's number is not part of it.
+/// The page does not include the entry at the cursor.
 pub async fn an_inbox_page_starts_after_its_cursor<H: Harness>(world: World<H>) {
     ten_entries(&world).await;
     for after in 0..=10 {
@@ -16,7 +16,8 @@ pub async fn an_inbox_page_starts_after_its_cursor<H: Harness>(world: World<H>) 
     }
 }
 
-/// Page after page, each entry once: with limits that divide their number and limits that do not.
+/// Successive pages show every entry once, with limits that divide their number and limits that do
+/// not.
 pub async fn inbox_pages_join_to_the_whole<H: Harness>(world: World<H>) {
     ten_entries(&world).await;
     for limit in [1, 2, 3, 5, 9, 10, 11] {
@@ -33,7 +34,8 @@ pub async fn inbox_pages_join_to_the_whole<H: Harness>(world: World<H>) {
     }
 }
 
-/// Costs are added up, and the entry that would go beyond the bound is left for the next page.
+/// The costs of the entries are added up, and the entry that exceeds the bound is left for the next
+/// page.
 pub async fn an_inbox_page_keeps_its_bound_in_bytes<H: Harness>(world: World<H>) {
     ten_entries(&world).await;
     let cost = world.inbox(&who(2)).await.entries[1].cost();
@@ -45,7 +47,7 @@ pub async fn an_inbox_page_keeps_its_bound_in_bytes<H: Harness>(world: World<H>)
     }
 }
 
-/// Otherwise nobody would ever get past it.
+/// Otherwise a reader could not get past that entry.
 pub async fn an_entry_larger_than_the_bound_is_a_page<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
     for id in 1..=3 {
@@ -57,7 +59,7 @@ pub async fn an_entry_larger_than_the_bound_is_a_page<H: Harness>(world: World<H
     }
 }
 
-/// Up to the largest number there is.
+/// With any cursor up to the largest number.
 pub async fn after_the_head_an_inbox_page_is_empty<H: Harness>(world: World<H>) {
     ten_entries(&world).await;
     for after in [10, 11, u64::MAX - 1, u64::MAX] {
@@ -67,7 +69,7 @@ pub async fn after_the_head_an_inbox_page_is_empty<H: Harness>(world: World<H>) 
     }
 }
 
-/// New entries go on at the end.
+/// New entries are appended at the end.
 pub async fn inbox_pages_are_stable_under_inserts<H: Harness>(world: World<H>) {
     ten_entries(&world).await;
     let (mut after, mut all) = (0, Vec::new());
@@ -80,7 +82,7 @@ pub async fn inbox_pages_are_stable_under_inserts<H: Harness>(world: World<H>) {
     must_be!(all, (1..=all.len() as u64).collect::<Vec<_>>());
 }
 
-/// Asked to, and only for the device that caused them.
+/// The query decides, and only for the device that caused the entries.
 pub async fn own_entries_are_passed_over_or_shown<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
     world
@@ -96,7 +98,7 @@ pub async fn own_entries_are_passed_over_or_shown<H: Harness>(world: World<H>) {
     must_be!(page(who(1), OwnEntries::Skip).await, (vec![3, 4], 5));
 }
 
-/// A device that caused everything gets to the head, over pages however empty.
+/// A device that caused all entries reaches the head, even over empty pages.
 pub async fn an_inbox_of_own_entries_is_read_to_its_end<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
     world.commit((1..=40).map(|id| append(1, 1, id).into()).collect()).await;
@@ -110,8 +112,8 @@ pub async fn an_inbox_of_own_entries_is_read_to_its_end<H: Harness>(world: World
     must_be!(after, 41);
 }
 
-/// Above the cursor, one by one.
-pub async fn what_was_acknowledged_individually_is_left_out<H: Harness>(world: World<H>) {
+/// Entries above the cursor that were acknowledged one by one.
+pub async fn entries_acknowledged_one_by_one_are_left_out<H: Harness>(world: World<H>) {
     ten_entries(&world).await;
     world.commit(vec![register(who(2)), ack_entries(who(2), [3, 4, 9])]).await;
     let (mut after, mut all) = (1, Vec::new());
@@ -125,8 +127,8 @@ pub async fn what_was_acknowledged_individually_is_left_out<H: Harness>(world: W
     must_be!(world.page(inbox_after(on(2, "desk"), 0, 100)).await.entries.len(), 10);
 }
 
-/// A cursor below the floor goes on with the oldest that is held.
-pub async fn an_inbox_page_tells_how_far_entries_expired<H: Harness>(world: World<H>) {
+/// A cursor below the floor continues with the oldest held entry.
+pub async fn an_inbox_page_has_the_newest_expired_number<H: Harness>(world: World<H>) {
     ten_entries(&world).await;
     world.done(expire(5, 100)).await;
     for after in [0, 2, 5] {

@@ -1,4 +1,4 @@
-//! Pages of hundreds of items.
+//! Clause 16: pages of hundreds of items.
 
 use dm_core::store::ConversationCursor;
 
@@ -6,7 +6,7 @@ use crate::build::{append, conversation, open, who};
 use crate::reads::{above, history_of, inbox_after, seqs, sequences};
 use crate::{Harness, World};
 
-/// As many as were asked for.
+/// The page has as many messages as the limit.
 pub async fn a_history_page_holds_a_thousand_messages<H: Harness>(world: World<H>) {
     thousand_messages(&world).await;
     let page = world.messages(history_of(1, 2, above(0), 1_000)).await;
@@ -15,7 +15,7 @@ pub async fn a_history_page_holds_a_thousand_messages<H: Harness>(world: World<H
     must_be!((sequences(&page.messages), page.has_more), ((1..=999).collect(), true));
 }
 
-/// In as many pages as a store makes of it.
+/// The store may use any number of pages.
 pub async fn an_inbox_of_a_thousand_entries_is_read_to_its_end<H: Harness>(world: World<H>) {
     thousand_messages(&world).await;
     let (mut after, mut all) = (0, Vec::new());

@@ -1,5 +1,5 @@
-//! Clause 16, a file for each of the three reads that have pages, one for what a page passes over,
-//! and one for the newest numbers of many inboxes.
+//! Clause 16, pages: a module for each of the three reads that have pages, one for entries that a
+//! page leaves out, and one for the newest numbers of many inboxes.
 
 mod heads;
 mod history;

@@ -1,4 +1,4 @@
-//! Pages of messages from others, and long stretches that a page passes over.
+//! Clause 16: pages of messages from others, and long stretches of entries that a page leaves out.
 
 use dm_core::store::{InboxQuery, OwnEntries, Principal};
 
@@ -6,10 +6,10 @@ use crate::build::{ack_entries, announce, append, on, open, publish, register, w
 use crate::reads::{inbox_after, seqs};
 use crate::{Harness, World, paging};
 
-/// Entries of a stretch that is longer than any store in this workspace goes through for one page.
+/// Length of a stretch, in entries: longer than any store of this workspace reads for one page.
 const STRETCH: u64 = 4_500;
 
-/// Neither notices nor messages of the user's own, whichever device sent them and whichever asks.
+/// Notices and the user's own messages are left out, for any sending and any asking device.
 pub async fn only_messages_from_others_are_shown_when_asked<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), publish(1, 1, 2), publish(1, 2, 3), announce(10, 4)]).await;
     world
@@ -29,7 +29,7 @@ pub async fn only_messages_from_others_are_shown_when_asked<H: Harness>(world: W
     assert_eq!(opener.len(), 2, "what user 2 sent");
 }
 
-/// The message behind thousands of the user's own is reached, in pages that each lead on.
+/// A message after thousands of the user's own is reached, in pages that each move on.
 pub async fn a_long_stretch_of_own_entries_is_passed_over<H: Harness>(world: World<H>) {
     world.done(open(1, 1, 2)).await;
     world.append(append(1, 2, 1)).await;
@@ -47,7 +47,7 @@ pub async fn a_long_stretch_of_own_entries_is_passed_over<H: Harness>(world: Wor
     assert_eq!(read_on(&world, query).await.0, [behind], "for the device that sent them, too");
 }
 
-/// So is the one behind thousands that the device acknowledged one by one.
+/// The same with thousands of entries that the device acknowledged one by one.
 pub async fn a_long_stretch_of_acknowledged_entries_is_passed_over<H: Harness>(world: World<H>) {
     world.commit(vec![open(1, 1, 2), register(who(2))]).await;
     for batch in 0..STRETCH / 500 {
@@ -55,13 +55,15 @@ pub async fn a_long_stretch_of_acknowledged_entries_is_passed_over<H: Harness>(w
         world.commit(ids.map(|id| append(1, 1, id).into()).collect()).await;
     }
     world.append(append(1, 1, STRETCH + 1)).await;
-    // Entry 1 is the conversation and entry 2 the first message, which stay.
+    // Entry 1, the notice of the conversation, and entry 2, the first message, are not
+    // acknowledged.
     world.done(ack_entries(who(2), 3..STRETCH + 2)).await;
     let (entries, head) = read_through(&world, &who(2), 0, 100).await;
     assert_eq!((entries, head), (vec![2, STRETCH + 2], STRETCH + 2));
 }
 
-/// The numbers of the messages from others after an entry, in pages, and the newest entry's.
+/// The numbers of the messages from others after an entry, read in pages, and the head of the
+/// inbox.
 async fn read_through<H: Harness>(
     world: &World<H>,
     reader: &Principal,

@@ -1,4 +1,4 @@
-//! What was acknowledged is not pending, and what was not is.
+//! Acknowledged entries are not pending, and all others are.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,20 +7,21 @@ use dm_core::store::{AckTarget, Event, InboxSeq, Outcome, Principal, Write};
 use super::facts::Facts;
 use crate::histories::{Answer, Call, DeviceView, Finding, UserView};
 
-/// What was asked and answered about a device.
+/// The calls about one device, and their answers.
 #[derive(Default)]
 struct Asked<'a> {
-    /// Entries that were acknowledged, and those that may have been.
+    /// Entries whose acknowledgement was answered, and those whose acknowledgement may have been
+    /// done.
     acked: BTreeSet<InboxSeq>,
     maybe: BTreeSet<InboxSeq>,
-    /// Everything up to here was acknowledged, or may have been.
+    /// The cumulative acknowledgements, answered and possibly done.
     up_to: InboxSeq,
     maybe_up_to: InboxSeq,
-    /// Cursors that were answered.
+    /// The cursors in the answers.
     cursors: Vec<(&'a Call, InboxSeq)>,
     registered: bool,
     forgotten: bool,
-    /// Where the latest registration that was answered began, and the latest forgetting ended.
+    /// The answered registrations (`true`), and the calls that may have forgotten it (`false`).
     last: Vec<(&'a Call, bool)>,
 }
 
@@ -38,7 +39,7 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
         let Some(view) = facts.snapshot.users.get(&who.user) else { continue };
         let device = view.devices.iter().find(|device| device.state.device == who.device);
         there(&who, &asked, device.is_some(), findings);
-        // What a device acknowledged before it was forgotten means nothing.
+        // Acknowledgements before the device was forgotten do not count.
         if !asked.forgotten
             && let Some(device) = device
         {
@@ -104,7 +105,7 @@ fn devices<'a>(facts: &Facts<'a>) -> BTreeMap<Principal, Asked<'a>> {
     devices
 }
 
-/// A device is there if it was registered and not forgotten since.
+/// A device exists if it was registered and not forgotten since.
 fn there(who: &Principal, asked: &Asked<'_>, there: bool, findings: &mut Vec<Finding>) {
     let registered_last = asked
         .last
@@ -133,7 +134,7 @@ fn pending(
     device: &DeviceView,
     findings: &mut Vec<Finding>,
 ) {
-    // A device that was registered late starts at what had expired by then.
+    // A device that was registered late starts at the floor of that time.
     let start = asked.cursors.iter().map(|(_, cursor)| *cursor).min().unwrap_or_default();
     for entry in &view.entries {
         let seq = entry.seq;
@@ -141,7 +142,7 @@ fn pending(
         let acked = seq <= asked.up_to || asked.acked.contains(&seq);
         let maybe = acked || seq <= asked.maybe_up_to || asked.maybe.contains(&seq);
         let own = entry.origin.as_ref() == Some(&who.device);
-        // A notice is covered by what is acknowledged beyond it.
+        // An acknowledgement of a later message covers a notice.
         let message = matches!(entry.event, Event::Message(_));
         let (user, name) = (who.user, who.device.clone());
         if shown && (acked || own) {

@@ -1,4 +1,4 @@
-//! What every check looks up.
+//! The lookups that all checks use.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,21 +8,21 @@ use dm_core::store::{
 
 use crate::histories::{Call, History, Moment, Snapshot};
 
-/// A history and a snapshot, with what every check looks up.
+/// A history and a snapshot, with the lookups that all checks use.
 pub(super) struct Facts<'a> {
     pub(super) history: &'a History,
     pub(super) snapshot: &'a Snapshot,
-    /// Every send that may have been done, by the message's id.
+    /// The sends that may have been done, by message id.
     pub(super) sends: BTreeMap<MessageId, (&'a Call, &'a AppendMessage)>,
-    /// Every send that was answered with a message.
+    /// The sends that were answered with a message.
     pub(super) answers: Vec<(&'a Call, &'a AppendMessage, &'a Appended)>,
-    /// Every message that is in a conversation.
+    /// The messages that are stored in a conversation.
     pub(super) stored: BTreeSet<MessageId>,
-    /// The latest time that anything was expired before.
+    /// The latest time in an expiry.
     pub(super) expired_before: Option<Timestamp>,
 }
 
-/// What makes two sends the same: the sender's client id, or else the message's own.
+/// The identity of a send: the sender's client id, or else the message id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum SendKey {
     Client(UserId, ClientMessageId),
@@ -64,19 +64,19 @@ impl<'a> Facts<'a> {
         facts
     }
 
-    /// The calls that may have been done, each with one of its writes.
+    /// The writes of all calls that may have been done.
     pub(super) fn writes(&self) -> impl Iterator<Item = (&'a Call, &'a Write)> {
         let calls = self.history.calls.iter().filter(|call| !call.failed());
         calls.flat_map(|call| call.writes.iter().map(move |write| (call, write)))
     }
 
-    /// The writes that were answered.
+    /// The answered writes with their outcomes.
     pub(super) fn outcomes(&self) -> impl Iterator<Item = (&'a Call, &'a Write, &'a Outcome)> {
         let calls = self.history.calls.iter();
         calls.flat_map(|call| call.outcomes().map(move |(write, outcome)| (call, write, outcome)))
     }
 
-    /// When each send was first asked for.
+    /// The moment at which each send was first requested.
     pub(super) fn first_asked(&self) -> BTreeMap<SendKey, Moment> {
         let mut asked = BTreeMap::new();
         for (call, append) in self.sends.values() {

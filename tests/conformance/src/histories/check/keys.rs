@@ -1,4 +1,5 @@
-//! Keys have versions without holes, and no message is stored for one that was replaced before it was asked for.
+//! The versions of a key have no holes, and no message is stored for a version that was replaced
+//! before its send was requested.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! Every message that was answered is there once and whole; every message that is there was asked for.
+//! Every answered message is stored once and completely, and every stored message was requested.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -17,7 +17,7 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
     refused(facts, findings);
 }
 
-/// Nothing is there that was not asked for, or twice.
+/// No stored message is one that no call requested, and none is stored twice.
 fn asked_for(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
     let (mut ids, mut sends) = (BTreeSet::new(), BTreeSet::new());
     for (id, messages) in &facts.snapshot.conversations {
@@ -38,7 +38,7 @@ fn asked_for(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// What was answered is where the answer said.
+/// Every answered message is stored under the numbers in the answer.
 fn answered(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
     let mut first: BTreeMap<SendKey, (MessageId, u64, u64)> = BTreeMap::new();
     for (_, append, answer) in &facts.answers {
@@ -62,7 +62,8 @@ fn answered(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// A message is in both inboxes as it is in its conversation, but for what expired: the oldest of each conversation.
+/// A message is equal in both inboxes and in its conversation, except for expired entries: those
+/// are the oldest of each conversation.
 fn in_both_inboxes(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
     for (user, view) in &facts.snapshot.users {
         let mut found: BTreeMap<_, Vec<&Arc<Message>>> = BTreeMap::new();
@@ -101,7 +102,8 @@ fn compare(
     for message in found.iter().filter(|message| !stored.contains(message)) {
         findings.push(Finding::HalfPresent { message: message.id, user });
     }
-    // What expired has lower numbers than all that is held, in the inbox and so in the conversation.
+    // Expired entries have lower numbers than all held ones, in the inbox and therefore in the
+    // conversation.
     let oldest = found.iter().map(|message| message.sequence).min();
     for message in stored {
         let expired = view.floor.get() > 0 && oldest.is_none_or(|oldest| message.sequence < oldest);
@@ -111,7 +113,7 @@ fn compare(
     }
 }
 
-/// A batch whose answer nobody waited for was done whole or not at all.
+/// A batch whose answer was not waited for was stored as a whole or not at all.
 fn whole_batches(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
     for call in &facts.history.calls {
         let sends = call.writes.iter().filter_map(|write| match write {
@@ -130,7 +132,7 @@ fn whole_batches(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// A message that was answered before another was asked for comes before it.
+/// A message that was answered before another was requested has the lower number.
 fn in_time(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
     let asked = facts.first_asked();
     let mut answered = BTreeMap::new();
@@ -139,8 +141,8 @@ fn in_time(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
         *first = call.answered.min(*first);
     }
     for messages in facts.snapshot.conversations.values() {
-        // No message may have been answered before any with a lower number was asked for; of those, the one that was
-        // asked for last is what counts.
+        // A message must not have been answered before one with a lower number was requested. Of
+        // those, the one that was requested last decides.
         let mut latest = None;
         for message in messages {
             let key = facts.sends.get(&message.id).map(|(_, append)| SendKey::of(append));
@@ -159,7 +161,8 @@ fn in_time(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// A send is not refused as unknown after its conversation was answered, nor for a client id that is its own.
+/// A send is not refused as not found after its conversation was answered, nor because of its own
+/// client id.
 fn refused(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
     for (call, write, outcome) in facts.outcomes() {
         let (Write::AppendMessage(append), Outcome::Refused(refusal)) = (write, outcome) else { continue };

@@ -1,4 +1,4 @@
-//! The checker: a history and a snapshot in, findings out.
+//! The checker: it compares a history with a snapshot.
 
 mod conversations;
 mod devices;
@@ -6,13 +6,13 @@ mod facts;
 mod keys;
 mod messages;
 mod numbers;
-mod seen;
+mod reads;
 
 use super::{Finding, History, Snapshot};
 use facts::Facts;
 
-/// Everything in a history and a snapshot that does not fit together. Every call of the history must have ended before
-/// the snapshot was taken, and nothing else may have written.
+/// All contradictions between a history and a snapshot. Every call of the history must have ended
+/// before the snapshot was taken, and nothing else may have written to the store.
 #[must_use]
 pub fn check(history: &History, snapshot: &Snapshot) -> Vec<Finding> {
     let facts = Facts::new(history, snapshot);
@@ -22,6 +22,6 @@ pub fn check(history: &History, snapshot: &Snapshot) -> Vec<Finding> {
     conversations::check(&facts, &mut findings);
     devices::check(&facts, &mut findings);
     keys::check(&facts, &mut findings);
-    seen::check(&facts, &mut findings);
+    reads::check(&facts, &mut findings);
     findings
 }

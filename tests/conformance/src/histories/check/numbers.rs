@@ -1,4 +1,4 @@
-//! Numbers are dense, heads are right, expiry removed what it said.
+//! Numbers are dense, heads are right, and expiry removed as many entries as it answered.
 
 use std::collections::BTreeMap;
 
@@ -45,7 +45,7 @@ fn expiry(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
     if gone < answered || (gone > answered && !unknown) {
         findings.push(Finding::WrongExpiry { answered, gone });
     }
-    // What is gone is known from what its write answered.
+    // The outcome that appended an entry tells its time, also after the entry was removed.
     for (.., outcome) in facts.outcomes() {
         for told in outcome.clone().take_appended() {
             let floor = facts.snapshot.users.get(&told.user).map(|view| view.floor).unwrap_or_default();

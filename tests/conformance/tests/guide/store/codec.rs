@@ -1,9 +1,9 @@
-//! Writes as bytes, and back.
+//! Encoding of writes as bytes, and decoding.
 
 use dm_core::store::*;
 
-/// Appends a write to a record: a tag, then its fields, integers big-endian. A kind of write that this store does not
-/// know is refused (clause 5), and goes into no record.
+/// Appends a write to a record: a tag, then its fields, with integers in big-endian order. A kind
+/// of write that this store does not know is refused (clause 5), so it is not in the record.
 pub(crate) fn encode(write: &Write, out: &mut Vec<u8>) {
     match write {
         Write::PublishKey(write) => {
@@ -69,7 +69,7 @@ pub(crate) fn encode(write: &Write, out: &mut Vec<u8>) {
     }
 }
 
-/// Every write of a record; `None` when it holds anything else.
+/// The writes of a record; `None` if it contains anything else.
 pub(crate) fn decode(record: &[u8]) -> Option<Vec<Write>> {
     let mut fields = Fields(record);
     let mut batch = Vec::new();

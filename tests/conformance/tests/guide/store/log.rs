@@ -1,4 +1,4 @@
-//! The file: one record per commit, appended and synced.
+//! The log file: one record per commit, appended and synced.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Error, ErrorKind, Read, Seek, SeekFrom, Write};
@@ -6,19 +6,20 @@ use std::path::Path;
 
 use dm_core::store::{StoreError, StoreErrorKind};
 
-/// What every file begins with. The last byte rises when old records would be replayed to another result.
+/// The first bytes of every file. The last byte is raised when replaying old records would have
+/// another result.
 const MAGIC: &[u8; 8] = b"dm-log\0\x01";
-/// Length and checksum of a record, four bytes each.
+/// The length of a record's header: its length and checksum, four bytes each.
 const HEADER: usize = 8;
 
 pub(crate) struct Log {
     file: File,
-    /// Where the next record goes. Nothing beyond it was answered.
+    /// The end of the last answered record, in bytes. The next record is written here.
     end: u64,
 }
 
 impl Log {
-    /// Opens or makes the file, and gives the records in it.
+    /// Opens or creates the file, and returns its records.
     pub(crate) fn open(path: &Path) -> Result<(Self, Vec<Vec<u8>>), StoreError> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
@@ -31,13 +32,14 @@ impl Log {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(unavailable)?;
         let Some(mut rest) = bytes.strip_prefix(MAGIC) else {
-            // Cut off while it was made, it is made again; anything else is not ours to touch.
+            // A file whose creation was cut off is created again. Any other file is not ours to
+            // change.
             if !MAGIC.starts_with(&bytes) {
                 return Err(StoreErrorKind::Corrupt.into());
             }
             let mut log = Self { file, end: 0 };
             log.write(MAGIC)?;
-            // The file's name must outlive a power cut, too.
+            // The file's name must survive a power cut as well.
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
             File::open(folder.unwrap_or(Path::new(".")))
                 .and_then(|folder| folder.sync_all())
@@ -51,12 +53,13 @@ impl Log {
             rest = after;
         }
         let mut log = Self { file, end: (bytes.len() - rest.len()) as u64 };
-        // This syncs, too: a record that its writer had no time to sync is read here, and must stay from here on.
+        // `cut` also syncs. The last process may have been killed before it synced a record that is
+        // now read.
         log.cut().map_err(unavailable)?;
         Ok((log, records))
     }
 
-    /// Appends a record; on `Ok` a power cut does not undo it.
+    /// Appends a record. After `Ok` a power cut does not undo it.
     pub(crate) fn append(&mut self, record: &[u8]) -> Result<(), StoreError> {
         let length =
             u32::try_from(record.len()).map_err(|error| StoreError::new(StoreErrorKind::Full, error))?;
@@ -67,19 +70,19 @@ impl Log {
     fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
         if let Err(error) = self.file.seek(SeekFrom::Start(self.end)).and_then(|_| self.file.write_all(bytes))
         {
-            // Part of it may be in the file. If that can be taken back, nothing happened.
+            // Part of the record may be in the file. If it can be cut off, nothing was stored.
             self.cut().map_err(unknown)?;
             let full = matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
             let kind = if full { StoreErrorKind::Full } else { StoreErrorKind::Engine };
             return Err(StoreError::new(kind, error));
         }
-        // After a failed sync nobody knows what is on the disk, and syncing again would not tell.
+        // After a failed sync the content of the disk is unknown, and another sync would not tell.
         self.file.sync_data().map_err(unknown)?;
         self.end += bytes.len() as u64;
         Ok(())
     }
 
-    /// Cuts off what stands beyond the last record.
+    /// Cuts off everything after the last record, and syncs.
     fn cut(&mut self) -> Result<(), Error> {
         self.file.set_len(self.end)?;
         self.file.sync_data()
@@ -91,18 +94,18 @@ struct Split<'a> {
     after: &'a [u8],
 }
 
-/// The first record, and what comes after it. `None` at the end, and where the last record is torn: it was not answered,
-/// since answers wait for the sync.
+/// The first record, and the bytes after it. `None` at the end of the file, and at a torn last
+/// record, which was never answered, because answers wait for the sync.
 fn split_record(bytes: &[u8]) -> Result<Option<Split<'_>>, StoreError> {
     let Some((header, rest)) = bytes.split_first_chunk::<HEADER>() else { return Ok(None) };
     let [a, b, c, d, sum @ ..] = *header;
     let length = usize::try_from(u32::from_be_bytes([a, b, c, d])).unwrap_or(usize::MAX);
     match rest.split_at_checked(length) {
-        // No batch is empty, and zeros are what a file system may leave of a write that was cut off.
+        // No record is empty. A file system may leave zeros of a write that was cut off.
         Some((record, after)) if length > 0 && checksum(record) == u32::from_be_bytes(sum) => {
             Ok(Some(Split { record, after }))
         }
-        // Damage with records behind it is no torn write.
+        // A damaged record with other records after it is no torn write.
         Some((_, after)) if after.iter().any(|byte| *byte != 0) => Err(StoreErrorKind::Corrupt.into()),
         _ => Ok(None),
     }

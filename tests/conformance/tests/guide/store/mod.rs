@@ -1,4 +1,4 @@
-//! The store: a log of batches, and the tables that replaying them gives.
+//! The store: a log of batches, and the tables that result from replaying it.
 
 pub(crate) mod codec;
 mod log;
@@ -12,10 +12,10 @@ use dm_core::store::*;
 use log::Log;
 use tables::Tables;
 
-/// A store in one file. Everything is in memory as well.
+/// A store in one file, with all data in memory as well.
 pub(crate) type LogStore = Embedded<Reader>;
 
-/// Opens or makes the file. One process at a time.
+/// Opens or creates the file. Only one process can have it open.
 pub(crate) fn open(path: &Path) -> Result<LogStore, StoreError> {
     let (log, records) = Log::open(path)?;
     let mut tables = Tables::default();
@@ -28,7 +28,7 @@ pub(crate) fn open(path: &Path) -> Result<LogStore, StoreError> {
     Embedded::new(Writer { log, tables: Arc::clone(&tables) }, Reader { tables })
 }
 
-/// The writing half. It lives on a thread of its own, and gets one batch at a time.
+/// The writing half. It runs on its own thread and gets one batch at a time.
 struct Writer {
     log: Log,
     tables: Arc<RwLock<Tables>>,
@@ -43,20 +43,22 @@ impl EngineWriter for Writer {
         if !record.is_empty() {
             self.log.append(&record)?;
         }
-        // On the disk, so it happened. Nobody has seen it yet; under the lock, they see all of it at once.
+        // The record is on the disk, so the batch is committed. Readers wait for the lock and then
+        // see the whole batch.
         let mut tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
         Ok(batch.into_iter().map(|write| tables.apply(write)).collect())
     }
 }
 
-/// The reading half. It is called from many threads at once.
+/// The reading half. Many threads call it at the same time.
 pub(crate) struct Reader {
     tables: Arc<RwLock<Tables>>,
 }
 
 impl Reader {
     fn tables(&self) -> RwLockReadGuard<'_, Tables> {
-        // A panic in the middle of a batch: `Embedded` refuses all further calls by itself.
+        // The lock is poisoned by a panic in the middle of a batch. `Embedded` refuses all further
+        // calls then.
         self.tables.read().unwrap_or_else(PoisonError::into_inner)
     }
 }

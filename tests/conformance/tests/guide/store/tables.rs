@@ -11,26 +11,28 @@ use dm_core::store::*;
 #[derive(Default)]
 pub(crate) struct Tables {
     keys: BTreeMap<UserId, KeyRecord>,
-    /// Publications whose peers are not all told: which of the publisher's conversations are left.
+    /// Announcements with peers that are still to be told, by publisher: the numbers of the
+    /// conversations with these peers.
     announcements: BTreeMap<UserId, std::ops::Range<u64>>,
     conversations: BTreeMap<ConversationId, Conversation>,
     pairs: BTreeMap<Participants, ConversationId>,
-    /// Each user's conversations, numbered as they were opened.
+    /// Each user's conversations, numbered in the order in which they were opened.
     opened: BTreeMap<(UserId, u64), ConversationId>,
-    /// The newest row of a conversation is its head: messages are never deleted.
+    /// The newest message of a conversation is its head, because messages are never deleted.
     messages: BTreeMap<(ConversationId, ServerSequence), Arc<Message>>,
     client_ids: BTreeMap<(UserId, ClientMessageId), MessageId>,
-    places: BTreeMap<MessageId, Place>,
+    message_rows: BTreeMap<MessageId, MessageRows>,
     inbox: BTreeMap<(UserId, InboxSeq), InboxEntry>,
-    /// The newest entry of each user that expired. What makes the next number right when an inbox is empty.
+    /// The number of each user's newest expired entry. It determines the next number after an inbox
+    /// became empty.
     floors: BTreeMap<UserId, InboxSeq>,
     devices: BTreeMap<Principal, Device>,
-    /// Acknowledged one by one, above the cursor.
+    /// The marks of single acknowledged entries, above the device's cursor.
     acknowledged: BTreeSet<(Principal, InboxSeq)>,
 }
 
-/// Where a message stands: in its conversation, and in both inboxes.
-struct Place {
+/// A message, with its number in both inboxes.
+struct MessageRows {
     message: Arc<Message>,
     sender_seq: InboxSeq,
     recipient: UserId,
@@ -38,7 +40,7 @@ struct Place {
 }
 
 struct Device {
-    /// Its place among the user's devices.
+    /// The device's position in the order of registration.
     number: u64,
     cursor: InboxSeq,
     registered_at: Timestamp,
@@ -49,7 +51,7 @@ impl Tables {
         self.floors.get(&user).copied().unwrap_or_default()
     }
 
-    /// The newest number that was given, whether or not the entry is still held.
+    /// The newest number that was given, also if its entry expired.
     fn head(&self, user: UserId) -> InboxSeq {
         let newest = self.inbox.range((user, InboxSeq::ZERO)..=(user, InboxSeq::new(u64::MAX))).next_back();
         newest.map_or_else(|| self.floor(user), |((_, seq), _)| *seq)
@@ -60,7 +62,7 @@ impl Tables {
         rows.map(|(_, entry)| entry).filter(move |entry| entry.seq > after)
     }
 
-    /// Each conversation's messages, oldest first.
+    /// A conversation's messages, oldest first.
     fn messages_of(&self, id: ConversationId) -> impl DoubleEndedIterator<Item = &Arc<Message>> {
         let rows = self.messages.range((id, ServerSequence::ZERO)..=(id, ServerSequence::new(u64::MAX)));
         rows.map(|(_, message)| message)

@@ -1,4 +1,4 @@
-//! Reads. Each is one look under the lock, so that it answers from one state (clause 17).
+//! Reads. Each holds the lock once, so it answers from one state (clause 17).
 
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ impl Tables {
     }
 
     pub(crate) fn history(&self, query: &HistoryQuery) -> Option<HistoryPage> {
-        // Clause 18: for a reader who is not in it there is no such conversation.
+        // Clause 18: the conversation does not exist for a reader who is not a participant.
         self.conversations.get(&query.conversation)?.participants.side(query.reader)?;
         let messages = self.messages_of(query.conversation);
         let mut rows: Box<dyn Iterator<Item = &Arc<Message>>> = match query.range {
@@ -41,10 +41,10 @@ impl Tables {
             HistoryRange::Before(bound) => Box::new(messages.rev().filter(move |row| row.sequence < bound)),
             HistoryRange::After(bound) => Box::new(messages.filter(move |row| row.sequence > bound)),
         };
-        let mut room = Room { items: query.limit, bytes: query.max_bytes, empty: true };
+        let mut space = PageSpace { items: query.limit, bytes: query.max_bytes, empty: true };
         let mut page = HistoryPage::default();
         page.has_more = rows.any(|message| {
-            let fits = room.fits(message.cost());
+            let fits = space.fits(message.cost());
             if fits {
                 page.messages.push(Arc::clone(message));
             }
@@ -57,13 +57,13 @@ impl Tables {
         let who = &query.who;
         let (head, floor) = (self.head(who.user), self.floor(who.user));
         let mut page = InboxPage { entries: Vec::new(), through: head, head, floor };
-        let mut room = Room { items: query.limit, bytes: query.max_bytes, empty: true };
+        let mut space = PageSpace { items: query.limit, bytes: query.max_bytes, empty: true };
         for entry in self.entries_after(who.user, query.after) {
             if !query.shows(entry) || self.is_acknowledged(who, entry) {
                 continue;
             }
-            if !room.fits(entry.cost()) {
-                // Up to the last entry shown, everything is shown or left out.
+            if !space.fits(entry.cost()) {
+                // All entries up to the last one on the page are shown or left out.
                 page.through = page.entries.last().map_or(query.after, |last| last.seq);
                 break;
             }
@@ -101,14 +101,14 @@ impl Tables {
     }
 }
 
-/// What still fits on a page (clause 16): by count and by bytes, but the first item always.
-struct Room {
+/// The space left on a page (clause 16), in items and bytes. The first item always fits.
+struct PageSpace {
     items: usize,
     bytes: usize,
     empty: bool,
 }
 
-impl Room {
+impl PageSpace {
     fn fits(&mut self, bytes: usize) -> bool {
         let fits = self.empty || (self.items > 0 && self.bytes >= bytes);
         self.empty = false;

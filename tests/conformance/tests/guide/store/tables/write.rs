@@ -1,11 +1,11 @@
-//! Writes. Each checks everything before its first change (clause 4), and does the same whenever it is replayed: time
-//! and ids come with it.
+//! Writes. Each makes all checks before its first change (clause 4). Replaying a write has the same
+//! result, because it contains its time and ids.
 
 use std::sync::Arc;
 
 use dm_core::store::*;
 
-use super::{Device, Place, Tables};
+use super::{Device, MessageRows, Tables};
 
 impl Tables {
     pub(crate) fn apply(&mut self, write: Write) -> Outcome {
@@ -58,7 +58,7 @@ impl Tables {
         Outcome::KeysAnnounced { appended, more: !self.announcements.is_empty() }
     }
 
-    /// Clause 10: the pair is the key, so there is one.
+    /// Clause 10: the pair of users is the key, so there is one conversation.
     fn open_conversation(&mut self, write: &OpenConversation) -> Outcome {
         let open = self.pairs.get(&write.participants).and_then(|id| self.conversations.get(id));
         if let Some(conversation) = open {
@@ -87,14 +87,14 @@ impl Tables {
         let sender = write.sender.user;
         let conversation = self.conversations.get(&write.conversation).ok_or(Refusal::NotFound)?;
         let recipient = conversation.participants.peer_of(sender).ok_or(Refusal::NotFound)?;
-        // Clause 11, and before clause 12: a repeat is a repeat, whatever was published since.
+        // Clause 11 comes before clause 12: a retry stays a retry, also after a key was published.
         let sent = write.client_id.and_then(|id| self.client_ids.get(&(sender, id)));
-        if let Some(place) = sent.and_then(|id| self.places.get(id)) {
-            return write.answer_again(Arc::clone(&place.message), place.sender_seq);
+        if let Some(rows) = sent.and_then(|id| self.message_rows.get(id)) {
+            return write.answer_again(Arc::clone(&rows.message), rows.sender_seq);
         }
         write.check_key(self.key(recipient))?;
 
-        // Clause 13: the conversation, the sender's inbox, the recipient's.
+        // Clause 13: the conversation, the sender's inbox and the recipient's inbox.
         let last = self.messages_of(write.conversation).next_back().map(|message| message.sequence);
         let (at, device) = (write.at, write.sender.device.clone());
         let message = Arc::new(write.into_message(last.unwrap_or_default().next()));
@@ -103,8 +103,8 @@ impl Tables {
         let received = self.append_entry(recipient, at, None, event());
         let (sender_seq, recipient_seq) = (sent.entry.seq, received.entry.seq);
         self.messages.insert((message.conversation, message.sequence), Arc::clone(&message));
-        let place = Place { message: Arc::clone(&message), sender_seq, recipient, recipient_seq };
-        self.places.insert(message.id, place);
+        let rows = MessageRows { message: Arc::clone(&message), sender_seq, recipient, recipient_seq };
+        self.message_rows.insert(message.id, rows);
         if let Some(client_id) = message.client_id {
             self.client_ids.insert((sender, client_id), message.id);
         }
@@ -120,21 +120,21 @@ impl Tables {
         let entry_about = |id| Ok::<_, Refusal>(self.entry_about(who.user, &id));
         let AckDecision { done, marks } = write.decide(state, entry_about)?;
         self.acknowledged.extend(marks.into_iter().map(|seq| (who.clone(), seq)));
-        Ok(Outcome::Acknowledged(Acknowledged { cursor: self.settle(who, done.cursor), ..done }))
+        Ok(Outcome::Acknowledged(Acknowledged { cursor: self.advance_cursor(who, done.cursor), ..done }))
     }
 
-    /// The user's entry about a message; zero when there is none.
+    /// The number of the user's entry with a message; zero if there is none.
     fn entry_about(&self, user: UserId, id: &MessageId) -> InboxSeq {
-        match self.places.get(id) {
-            Some(place) if place.message.sender == user => place.sender_seq,
-            Some(place) if place.recipient == user => place.recipient_seq,
+        match self.message_rows.get(id) {
+            Some(rows) if rows.message.sender == user => rows.sender_seq,
+            Some(rows) if rows.recipient == user => rows.recipient_seq,
             _ => InboxSeq::ZERO,
         }
     }
 
-    /// Moves a cursor on to the last acknowledged entry that has no message before it that the device is still to be
-    /// given, and forgets what was acknowledged one by one up to there.
-    fn settle(&mut self, who: &Principal, mut cursor: InboxSeq) -> InboxSeq {
+    /// Moves a cursor up to the last acknowledged entry before the first message that the device
+    /// still has to receive. Deletes the marks of single entries up to there.
+    fn advance_cursor(&mut self, who: &Principal, mut cursor: InboxSeq) -> InboxSeq {
         if let Some(last) = self.acknowledged_by(who).next_back() {
             for entry in self.entries_after(who.user, cursor).take_while(|entry| entry.seq <= last) {
                 if self.acknowledged.contains(&(who.clone(), entry.seq)) {
@@ -168,11 +168,11 @@ impl Tables {
         Outcome::DeviceForgotten { existed: self.devices.remove(who).is_some() }
     }
 
-    /// Clause 15. The floors are what clause 8 needs when nothing else is left.
+    /// Clause 15. The floors keep numbers unique (clause 8) after all entries of an inbox expired.
     fn expire(&mut self, write: &Expire) -> Outcome {
         let (mut expired, mut more, mut kept) = (Vec::new(), false, None);
         for ((user, seq), entry) in &self.inbox {
-            // An entry that stays keeps the later ones of its inbox.
+            // An entry that stays keeps all later ones of its inbox.
             if kept == Some(*user) || entry.at >= write.before {
                 kept = Some(*user);
             } else if expired.len() == write.limit {
@@ -190,7 +190,7 @@ impl Tables {
         Outcome::Expired { entries: expired.len(), more }
     }
 
-    /// Clause 7: the next number is the one after the newest that was ever given.
+    /// Clause 7: the next number is one above the newest that was ever given.
     fn append_entry(
         &mut self,
         user: UserId,

@@ -1,4 +1,6 @@
-//! The modules of a crate: what each defines, imports and names.
+//! The modules of a crate: the items, imports and paths of each.
+//!
+//! - [`names`] resolves the paths.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -8,43 +10,49 @@ use anyhow::{Context as _, ensure};
 use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
 
-/// A path as it is written: `crate`, `self` or `super` first, or a name.
-pub(super) type Written = Vec<String>;
+pub(crate) mod names;
 
-/// A module, by its names from the crate's root, which has none.
-#[derive(Debug, Default)]
-pub(super) struct Module {
-    pub(super) at: Vec<String>,
-    /// What its file defines, modules left out.
-    pub(super) items: BTreeSet<String>,
-    pub(super) children: BTreeSet<String>,
-    /// What it imports, by the name that this has here.
-    pub(super) imports: BTreeMap<String, Import>,
-    /// Modules of which it imports everything.
-    pub(super) globs: Vec<Import>,
-    /// Paths of two names and more in its code.
-    pub(super) paths: BTreeSet<Written>,
+/// A path as it is written, beginning with `crate`, `self`, `super` or a name.
+pub(crate) type Written = Vec<String>;
+
+/// A module, with its path from the root of the crate. The path of the root is empty.
+#[derive(Default)]
+pub(crate) struct Module {
+    pub(crate) at: Vec<String>,
+    /// The names of the items that its file defines, except modules.
+    pub(crate) items: BTreeSet<String>,
+    pub(crate) children: BTreeSet<String>,
+    /// The imported items, by their names in this module.
+    pub(crate) imports: BTreeMap<String, Import>,
+    /// The modules whose items are all imported.
+    pub(crate) globs: Vec<Import>,
+    /// The paths of at least two names in its code.
+    pub(crate) paths: BTreeSet<Written>,
+    /// The items of its file, without modules and tests.
+    pub(crate) code: Vec<syn::Item>,
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Import {
-    pub(super) path: Written,
-    /// Whether others can use it from here.
-    pub(super) is_export: bool,
+pub(crate) struct Import {
+    pub(crate) path: Written,
+    /// Whether it is a re-export.
+    pub(crate) is_export: bool,
+    /// Whether it is a re-export to other crates.
+    pub(crate) is_public: bool,
 }
 
-/// Reads a crate, beginning with the file of its root.
+/// Reads a crate from the file of its root.
 ///
 /// # Errors
-/// When a file is missing or is no Rust.
-pub(super) fn read(root: &Path) -> anyhow::Result<Vec<Module>> {
+/// Fails if a file is missing or cannot be parsed.
+pub(crate) fn read(root: &Path) -> anyhow::Result<Vec<Module>> {
     let folder = root.parent().context("a file lies in a folder")?;
     let mut modules = Vec::new();
     read_file(root, folder, &[], &mut modules)?;
     Ok(modules)
 }
 
-/// Reads a module's file. Those of its children lie in a folder.
+/// Reads the file of a module. The files of its child modules are in `folder`.
 fn read_file(file: &Path, folder: &Path, at: &[String], all: &mut Vec<Module>) -> anyhow::Result<()> {
     let text = fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
     let parsed = syn::parse_file(&text).with_context(|| format!("parsing {}", file.display()))?;
@@ -65,7 +73,11 @@ fn read_items(
                 reader.module.children.insert(child.ident.to_string());
                 children.push(child);
             }
-            item => reader.visit_item(&item),
+            item if is_test(attributes(&item)) => {}
+            item => {
+                reader.visit_item(&item);
+                reader.module.code.push(item);
+            }
         }
     }
     all.push(reader.module);
@@ -88,7 +100,7 @@ fn file_of(folder: &Path, name: &str) -> anyhow::Result<PathBuf> {
     found.context("a file")
 }
 
-/// Goes through a file.
+/// Collects the contents of a module.
 struct Reader {
     module: Module,
 }
@@ -103,9 +115,8 @@ impl<'ast> Visit<'ast> for Reader {
         }
         match item {
             syn::Item::Use(import) => {
-                let is_export = !matches!(import.vis, syn::Visibility::Inherited);
                 if import.leading_colon.is_none() {
-                    self.import(&import.tree, Vec::new(), is_export);
+                    self.import(&import.tree, Vec::new(), &import.vis);
                 }
             }
             item => visit::visit_item(self, item),
@@ -124,7 +135,7 @@ impl<'ast> Visit<'ast> for Reader {
         self.tokens(of.tokens.clone());
     }
 
-    /// Paths in documentation lead to whoever is to be read next.
+    /// Paths in documentation are links and no uses.
     fn visit_attribute(&mut self, _: &'ast syn::Attribute) {}
 }
 
@@ -135,41 +146,46 @@ impl Reader {
         }
     }
 
-    fn import(&mut self, tree: &syn::UseTree, mut path: Written, is_export: bool) {
+    fn import(&mut self, tree: &syn::UseTree, mut path: Written, visible: &syn::Visibility) {
+        let import = |path| Import {
+            path,
+            is_export: !matches!(visible, syn::Visibility::Inherited),
+            is_public: matches!(visible, syn::Visibility::Public(_)),
+        };
         match tree {
             syn::UseTree::Path(inner) => {
                 path.push(inner.ident.to_string());
-                self.import(&inner.tree, path, is_export);
+                self.import(&inner.tree, path, visible);
             }
             syn::UseTree::Name(name) if name.ident == "self" => {
                 let known_as = path.last().cloned().unwrap_or_default();
-                self.module.imports.insert(known_as, Import { path, is_export });
+                self.module.imports.insert(known_as, import(path));
             }
             syn::UseTree::Name(name) => {
                 path.push(name.ident.to_string());
-                self.module.imports.insert(name.ident.to_string(), Import { path, is_export });
+                self.module.imports.insert(name.ident.to_string(), import(path));
             }
             syn::UseTree::Rename(renamed) => {
                 if renamed.ident != "self" {
                     path.push(renamed.ident.to_string());
                 }
-                // Several are imported as `_`.
+                // Several items may be imported as `_`.
                 let known_as = match renamed.rename.to_string().as_str() {
                     "_" => format!("_{}", path.join("::")),
                     name => name.to_owned(),
                 };
-                self.module.imports.insert(known_as, Import { path, is_export });
+                self.module.imports.insert(known_as, import(path));
             }
-            syn::UseTree::Glob(_) => self.module.globs.push(Import { path, is_export }),
+            syn::UseTree::Glob(_) => self.module.globs.push(import(path)),
             syn::UseTree::Group(group) => {
                 for tree in &group.items {
-                    self.import(tree, path.clone(), is_export);
+                    self.import(tree, path.clone(), visible);
                 }
             }
         }
     }
 
-    /// Paths among the tokens of a macro's call.
+    /// Collects the paths among the tokens of a macro call.
     fn tokens(&mut self, tokens: TokenStream) {
         let mut path = Vec::new();
         let mut colons = 0;
@@ -196,7 +212,7 @@ impl Reader {
     }
 }
 
-/// The name under which other files can use an item.
+/// The name by which other files can use an item.
 fn name(item: &syn::Item) -> Option<String> {
     let name = match item {
         syn::Item::Const(item) => &item.ident,
@@ -230,8 +246,8 @@ fn attributes(item: &syn::Item) -> &[syn::Attribute] {
     }
 }
 
-/// Whether something is compiled for tests or documentation only.
-fn is_test(attributes: &[syn::Attribute]) -> bool {
+/// Whether an item is compiled for tests or documentation only.
+pub(crate) fn is_test(attributes: &[syn::Attribute]) -> bool {
     attributes.iter().any(|attribute| {
         attribute.path().is_ident("cfg")
             && attribute
@@ -241,7 +257,7 @@ fn is_test(attributes: &[syn::Attribute]) -> bool {
 }
 
 #[cfg(test)]
-pub(super) fn parse(files: &[(&str, &str)]) -> Vec<Module> {
+pub(crate) fn parse(files: &[(&str, &str)]) -> Vec<Module> {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in files {
         let path = folder.path().join(name);

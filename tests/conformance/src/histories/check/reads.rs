@@ -1,4 +1,4 @@
-//! What readers saw on the way.
+//! The pages that readers saw during the run are consistent.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::facts::Facts;
 use crate::histories::{Finding, Moment};
 
 pub(super) fn check(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
-    // By user, what was known to be there from which moment on.
+    // For each user: the entries that were certainly stored, and from which moment on.
     let mut known: BTreeMap<UserId, Vec<(Moment, InboxSeq)>> = BTreeMap::new();
     for (call, _, outcome) in facts.outcomes() {
         if let Outcome::MessageAppended(_) | Outcome::ConversationOpened { .. } = outcome {
@@ -17,8 +17,8 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
             }
         }
     }
-    for sight in &facts.history.sights {
-        known.entry(sight.user).or_default().push((sight.answered, sight.page.head));
+    for read in &facts.history.reads {
+        known.entry(read.user).or_default().push((read.answered, read.page.head));
     }
     for known in known.values_mut() {
         known.sort_unstable();
@@ -28,25 +28,25 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Vec<Finding>) {
             *seq = highest;
         }
     }
-    for sight in &facts.history.sights {
-        let (user, page) = (sight.user, &sight.page);
+    for read in &facts.history.reads {
+        let (user, page) = (read.user, &read.page);
         let times = known.get(&user).map(Vec::as_slice).unwrap_or_default();
-        let before = times.partition_point(|(moment, _)| *moment < sight.asked);
+        let before = times.partition_point(|(moment, _)| *moment < read.asked);
         let least =
             before.checked_sub(1).and_then(|last| times.get(last)).map_or(InboxSeq::ZERO, |(_, seq)| *seq);
-        // From the first entry that is held, without a hole.
-        let from = sight.after.max(page.floor).next().get();
+        // The page has all entries from the first held one, without a hole.
+        let from = read.after.max(page.floor).next().get();
         let dense = page.entries.iter().zip(from..).all(|(entry, n)| entry.seq.get() == n);
         let complete = page.through < page.head
             || page.entries.len() as u64 == (page.head.get() + 1).saturating_sub(from);
         if page.head < least || !dense || !complete {
-            findings.push(Finding::BadSight { user, seq: least });
+            findings.push(Finding::InconsistentRead { user, seq: least });
         }
         let held = facts.snapshot.users.get(&user).map(|view| view.entries.as_slice()).unwrap_or_default();
         for entry in &page.entries {
             let after = held.iter().find(|other| other.seq == entry.seq);
             if after.is_some_and(|after| after != entry) {
-                findings.push(Finding::BadSight { user, seq: entry.seq });
+                findings.push(Finding::InconsistentRead { user, seq: entry.seq });
             }
         }
     }

@@ -1,12 +1,12 @@
-//! How people's calls went.
+//! The counts and times of calls.
 
 use std::time::Duration;
 
 use crate::measure::{histogram, millis, nanos};
 
-/// Whether a call needs the store to write.
+/// Whether a call makes the store write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Way {
+pub(super) enum CallKind {
     Reads,
     Writes,
 }
@@ -14,15 +14,15 @@ pub(super) enum Way {
 /// The outcome of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Answer {
-    /// Done as asked.
+    /// The call succeeded.
     Served,
-    /// 503: come again.
+    /// The host answered 503: try again later.
     Refused,
-    /// Another status, a lost connection, or no answer in time.
+    /// Another status, a lost connection, or no answer within the time limit.
     Failed,
 }
 
-/// Calls of one way.
+/// The calls that read, or those that write, by their outcomes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Calls {
     pub(super) served: u64,
@@ -30,9 +30,9 @@ pub(super) struct Calls {
     pub(super) failed: u64,
 }
 
-/// How the calls of some people went.
-pub(super) struct Fared {
-    /// In nanoseconds, of all calls.
+/// The calls of a group of users.
+pub(super) struct CallStats {
+    /// The latencies of all calls, in nanoseconds.
     latency: hdrhistogram::Histogram<u64>,
     pub(super) reads: Calls,
     pub(super) writes: Calls,
@@ -44,23 +44,23 @@ impl Calls {
     }
 }
 
-impl Default for Fared {
+impl Default for CallStats {
     fn default() -> Self {
         Self { latency: histogram(), reads: Calls::default(), writes: Calls::default() }
     }
 }
 
-impl Fared {
-    pub(super) fn count(&mut self, way: Way, answer: Answer, took: Duration) {
+impl CallStats {
+    pub(super) fn count(&mut self, kind: CallKind, answer: Answer, took: Duration) {
         self.latency.saturating_record(nanos(took));
-        self.count_untimed(way, answer);
+        self.count_untimed(kind, answer);
     }
 
-    /// Counts a call of another kind, which must not show in the times.
-    pub(super) fn count_untimed(&mut self, way: Way, answer: Answer) {
-        let calls = match way {
-            Way::Reads => &mut self.reads,
-            Way::Writes => &mut self.writes,
+    /// Counts a call of another kind, whose time is not recorded.
+    pub(super) fn count_untimed(&mut self, kind: CallKind, answer: Answer) {
+        let calls = match kind {
+            CallKind::Reads => &mut self.reads,
+            CallKind::Writes => &mut self.writes,
         };
         match answer {
             Answer::Served => calls.served += 1,
@@ -83,17 +83,17 @@ impl Fared {
         self.reads.all() + self.writes.all()
     }
 
-    /// Calls that were not done as asked.
+    /// The calls that did not succeed.
     pub(super) fn unserved(&self) -> u64 {
         self.calls() - self.reads.served - self.writes.served
     }
 
-    /// Calls that nobody should ever see: neither done nor told to come again.
+    /// The calls that neither succeeded nor were answered with 503, which must not occur.
     pub(super) fn failed(&self) -> u64 {
         self.reads.failed + self.writes.failed
     }
 
-    /// Milliseconds that 99 of 100 calls were answered within.
+    /// The latency, in milliseconds, that 99 of 100 calls do not exceed.
     pub(super) fn p99(&self) -> f64 {
         millis(&self.latency, 0.99)
     }
