@@ -2,18 +2,12 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::ErrorKind;
-use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use async_trait::async_trait;
-use dm_core::store::{
-    ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, Embedded, HistoryPage,
-    HistoryQuery, InboxPage, InboxQuery, InboxSeq, KeyRecord, Outcome, Principal, Store, StoreError,
-    StoreErrorKind, StoreStatus, UserId, Write,
-};
+use dm_core::store::{Embedded, EmbeddedStore, Store, StoreError, StoreErrorKind};
 use dm_store_kv::{absolute, free_bytes};
 use redb::{Builder, Database, DatabaseError};
 
@@ -80,6 +74,12 @@ impl RedbStore {
     pub fn from_database(database: Arc<Database>, config: &RedbConfig) -> Result<Self, StoreError> {
         let (writer, reader) = halves(database, config)?;
         Ok(Self { embedded: Embedded::new(writer, reader)? })
+    }
+}
+
+impl EmbeddedStore for RedbStore {
+    fn embedded(&self) -> &dyn Store {
+        &self.embedded
     }
 }
 
@@ -188,51 +188,4 @@ fn guarded<T>(open: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreEr
     catch_unwind(AssertUnwindSafe(open)).unwrap_or_else(|_| {
         Err(StoreError::new(StoreErrorKind::Corrupt, "the storage engine panicked while opening"))
     })
-}
-
-#[async_trait]
-impl Store for RedbStore {
-    async fn commit(&self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
-        self.embedded.commit(batch).await
-    }
-
-    async fn key(&self, user: UserId) -> Result<Option<KeyRecord>, StoreError> {
-        self.embedded.key(user).await
-    }
-
-    async fn conversation(&self, id: ConversationId) -> Result<Option<ConversationState>, StoreError> {
-        self.embedded.conversation(id).await
-    }
-
-    async fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ConversationState>, StoreError> {
-        self.embedded.conversations(query).await
-    }
-
-    async fn history(&self, query: HistoryQuery) -> Result<Option<HistoryPage>, StoreError> {
-        self.embedded.history(query).await
-    }
-
-    async fn inbox(&self, query: InboxQuery) -> Result<InboxPage, StoreError> {
-        self.embedded.inbox(query).await
-    }
-
-    async fn inbox_heads(&self, users: Vec<UserId>) -> Result<Vec<InboxSeq>, StoreError> {
-        self.embedded.inbox_heads(users).await
-    }
-
-    async fn devices(&self, user: UserId) -> Result<Vec<DeviceState>, StoreError> {
-        self.embedded.devices(user).await
-    }
-
-    async fn depth(&self, who: Principal) -> Result<Depth, StoreError> {
-        self.embedded.depth(who).await
-    }
-
-    fn status(&self) -> StoreStatus {
-        self.embedded.status()
-    }
-
-    fn lanes(&self) -> NonZeroUsize {
-        self.embedded.lanes()
-    }
 }

@@ -4,6 +4,7 @@
 //! commits, `reopen` opens an engine again that failed, `reserve` keeps space free.
 
 mod engine;
+mod handle;
 mod reopen;
 mod reserve;
 mod shared;
@@ -28,6 +29,7 @@ use crate::numbers::InboxSeq;
 use crate::store::error::{StoreError, StoreErrorKind};
 use crate::user::UserId;
 pub use engine::{EngineReader, EngineWriter};
+pub use handle::EmbeddedStore;
 use reopen::Reopen;
 use reserve::{Gauge, Reserve};
 use shared::{Held, Shared};
