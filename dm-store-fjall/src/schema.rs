@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use dm_core::store::{StoreError, StoreErrorKind};
-use dm_store_kv::Tables;
+use dm_store_kv::{SCHEMA_VERSION, Tables, refuse_newer};
 use fjall::{Database, KeyspaceCreateOptions, PersistMode};
 
 use crate::config::FjallConfig;
@@ -12,10 +12,8 @@ use crate::error::from_fjall;
 use crate::table::{Table, prefixed};
 use crate::tables::{self, NAMES, ROWS, SCHEMA_PREFIX};
 
-/// The version this library writes.
-/// 1: the first one. 2: the row of a conversation's id holds the participants. It and the row of a
-/// floor may hold a note of the newest number; older rows stay as they are.
-pub(crate) const VERSION: u32 = 2;
+/// The version that this library writes: that of the rows, because nothing else has changed so far.
+pub(crate) const VERSION: u32 = SCHEMA_VERSION;
 
 /// Key of the schema's own table.
 const VERSION_KEY: &[u8] = b"version";
@@ -30,8 +28,8 @@ const MARKER: &str = "dm_schema";
 ///
 /// # Errors
 /// [`StoreErrorKind::NewerSchema`].
-pub(crate) fn refuse_newer(folder: &Path) -> Result<u32, StoreError> {
-    check(marked(folder)?)
+pub(crate) fn marked_version(folder: &Path) -> Result<u32, StoreError> {
+    refuse_newer(marked(folder)?, VERSION)
 }
 
 /// Marks a folder with this library's version.
@@ -52,7 +50,7 @@ pub(crate) fn mark(folder: &Path) -> Result<(), StoreError> {
 /// Brings the schema to this library's version. The version is written last, so that a crash leaves the old one and
 /// the next open begins again; making what is there already changes nothing.
 pub(crate) fn migrate(database: &Database, config: &FjallConfig) -> Result<Tables<Table>, StoreError> {
-    let found = check(version(database)?)?;
+    let found = refuse_newer(version(database)?, VERSION)?;
     let tables = tables::open(database, config).map_err(from_fjall)?;
     if found < VERSION {
         // Version 1: every table, empty. Version 2: rows are read in both forms.
@@ -104,14 +102,6 @@ fn marked(folder: &Path) -> Result<u32, StoreError> {
     }
 }
 
-fn check(found: u32) -> Result<u32, StoreError> {
-    if found > VERSION {
-        let what = format!("the schema has version {found}, this library knows {VERSION}");
-        return Err(StoreError::new(StoreErrorKind::NewerSchema, what));
-    }
-    Ok(found)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -150,12 +140,12 @@ mod tests {
     #[test]
     fn a_marker_that_is_no_number_is_damage() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(refuse_newer(folder.path()).unwrap(), 0);
+        assert_eq!(marked_version(folder.path()).unwrap(), 0);
         mark(folder.path()).unwrap();
-        assert_eq!(refuse_newer(folder.path()).unwrap(), VERSION);
+        assert_eq!(marked_version(folder.path()).unwrap(), VERSION);
         std::fs::write(folder.path().join(MARKER), "two\n").unwrap();
-        assert_eq!(refuse_newer(folder.path()).unwrap_err().kind(), StoreErrorKind::Corrupt);
+        assert_eq!(marked_version(folder.path()).unwrap_err().kind(), StoreErrorKind::Corrupt);
         std::fs::write(folder.path().join(MARKER), format!("{}\n", VERSION + 1)).unwrap();
-        assert_eq!(refuse_newer(folder.path()).unwrap_err().kind(), StoreErrorKind::NewerSchema);
+        assert_eq!(marked_version(folder.path()).unwrap_err().kind(), StoreErrorKind::NewerSchema);
     }
 }

@@ -1,13 +1,10 @@
 //! The store that hosts hold.
 
-use std::io::ErrorKind;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use dm_core::store::{Embedded, EmbeddedStore, Store, StoreError, StoreErrorKind};
-use dm_store_kv::{absolute, free_bytes};
+use dm_store_kv::files::{absolute, catch_panic, create_folder, free_bytes, is_new_folder};
 use fjall::{CompressionType, Database};
 
 use crate::config::FjallConfig;
@@ -64,11 +61,11 @@ impl FjallStore {
         config.validate()?;
         // A host may change its working directory before the folder is opened again.
         let (folder, config) = (absolute(folder.as_ref())?, config.clone());
-        let (writer, reader) = halves(guarded(|| open(&folder, &config))?, &config)?;
+        let (writer, reader) = halves(catch_panic(|| open(&folder, &config))?, &config)?;
         schema::mark(&folder)?;
         let (measured, reserve) = (folder.clone(), config.reserve_bytes);
         let embedded = Embedded::builder(writer, reader)
-            .reopen(move || halves(guarded(|| open_again(&folder, &config))?, &config))
+            .reopen(move || halves(catch_panic(|| open_again(&folder, &config))?, &config))
             .reserve(reserve, move || free_bytes(&measured));
         Ok(Self { embedded: embedded.start()? })
     }
@@ -104,27 +101,33 @@ impl EmbeddedStore for FjallStore {
 }
 
 fn halves(database: Database, config: &FjallConfig) -> Result<(Writer, Reader), StoreError> {
-    let engine = guarded(|| Engine::of(database, config))?;
+    let engine = catch_panic(|| Engine::of(database, config))?;
     Ok((Writer::new(Arc::clone(&engine)), Reader::new(Newest(engine))))
 }
 
 fn open(folder: &Path, config: &FjallConfig) -> Result<Database, StoreError> {
-    if is_new(folder)? {
-        make(folder, config)?;
+    if is_new_folder(folder)? {
+        // fjall does not continue with the files of a process that was killed while it created them.
+        create_folder(folder, |new| {
+            let database = database(new, config).map_err(from_fjall)?;
+            schema::migrate(&database, config)?;
+            drop(database);
+            schema::mark(new)
+        })?;
     }
     open_existing(folder, config)
 }
 
 /// Opens a folder again that the store had open, and makes nothing in its place.
 fn open_again(folder: &Path, config: &FjallConfig) -> Result<Database, StoreError> {
-    if is_new(folder)? {
+    if is_new_folder(folder)? {
         return Err(StoreError::new(StoreErrorKind::Corrupt, "the folder is gone or empty"));
     }
     open_existing(folder, config)
 }
 
 fn open_existing(folder: &Path, config: &FjallConfig) -> Result<Database, StoreError> {
-    let marked = schema::refuse_newer(folder)?;
+    let marked = schema::marked_version(folder)?;
     if marked > 0 {
         // By whichever process a sync failed.
         journals::write_anew(folder)?;
@@ -157,69 +160,4 @@ fn database(folder: &Path, config: &FjallConfig) -> fjall::Result<Database> {
         // Only payloads are long enough to be compressed, and ciphertext does not shrink.
         .journal_compression(CompressionType::None)
         .open()
-}
-
-/// Whether there is no folder, or one with nothing in it.
-fn is_new(folder: &Path) -> Result<bool, StoreError> {
-    match std::fs::read_dir(folder) {
-        Ok(mut entries) => Ok(entries.next().is_none()),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
-        // A file of this name is none of ours.
-        Err(error) => Err(unavailable(error)),
-    }
-}
-
-/// Makes a folder under a name of its own, with all tables, and gives it the path's once it is whole: fjall does not go
-/// on with what a process left that was killed while making it.
-fn make(folder: &Path, config: &FjallConfig) -> Result<(), StoreError> {
-    let new = beside(folder);
-    private(&new)?;
-    let made = database(&new, config).map_err(from_fjall);
-    let made = made.and_then(|database| schema::migrate(&database, config).map(drop));
-    let placed = made.and_then(|()| schema::mark(&new)).map(|()| std::fs::rename(&new, folder));
-    if let Ok(Ok(())) = placed {
-        sync_parent(folder);
-        return Ok(());
-    }
-    // It is no loss if it stays: nobody looks for this name.
-    let _removed = std::fs::remove_dir_all(&new);
-    match placed? {
-        // Another process was here meanwhile.
-        Err(_) if !is_new(folder)? => Ok(()),
-        placed => placed.map_err(unavailable),
-    }
-}
-
-/// A name beside a path's that nobody else makes at the same time.
-fn beside(folder: &Path) -> PathBuf {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
-    let mut name = folder.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".new-{}-{since}", std::process::id()));
-    folder.with_file_name(name)
-}
-
-/// Makes a folder that only its user may enter.
-fn private(folder: &Path) -> Result<(), StoreError> {
-    let mut builder = std::fs::DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder).map_err(unavailable)
-}
-
-/// Lets a power cut not undo that a folder has its name. Not every system can.
-fn sync_parent(folder: &Path) {
-    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // The store works without it; after a power cut at this very moment the folder would be made again.
-    let _synced = std::fs::File::open(parent).and_then(|parent| parent.sync_all());
-}
-
-fn unavailable(error: std::io::Error) -> StoreError {
-    StoreError::new(StoreErrorKind::Unavailable, error)
-}
-
-/// fjall asserts, while it opens, what its own files say.
-fn guarded<T>(open: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
-    catch_unwind(AssertUnwindSafe(open)).unwrap_or_else(|_| {
-        Err(StoreError::new(StoreErrorKind::Corrupt, "the storage engine panicked while opening"))
-    })
 }

@@ -1,7 +1,7 @@
 //! The schema's version, and getting there.
 
 use dm_core::store::{StoreError, StoreErrorKind};
-use dm_store_kv::{Changes as _, Failure};
+use dm_store_kv::{Changes as _, Failure, refuse_newer};
 use redb::{
     Database, MultimapTableHandle as _, ReadTransaction, ReadableDatabase, StorageError, TableHandle as _,
 };
@@ -26,7 +26,7 @@ pub(crate) const COMMIT_KEY: &[u8] = b"commit";
 /// [`StoreErrorKind::NewerSchema`], [`StoreErrorKind::ForeignTables`].
 pub(crate) fn examine(database: &impl ReadableDatabase) -> Result<(), StoreError> {
     let transaction = database.begin_read().map_err(from_redb)?;
-    check(version(&transaction)?).map(drop)
+    refuse_newer(version(&transaction)?, VERSION).map(drop)
 }
 
 /// Refuses a database without the tables of this library's version. Only reads.
@@ -44,7 +44,7 @@ pub(crate) fn expect_current(database: &impl ReadableDatabase) -> Result<(), Sto
 /// new one.
 pub(crate) fn migrate(database: &Database) -> Result<(), StoreError> {
     let transaction = database.begin_read().map_err(from_redb)?;
-    if check(version(&transaction)?)? == VERSION {
+    if refuse_newer(version(&transaction)?, VERSION)? == VERSION {
         return Ok(());
     }
     drop(transaction);
@@ -56,7 +56,7 @@ pub(crate) fn migrate(database: &Database) -> Result<(), StoreError> {
         // doing it again changes nothing.
         let mut tables = tables::write(&transaction, 1)?;
         let found = version_in(&tables.schema.settled)?;
-        check(found.unwrap_or(0))?;
+        refuse_newer(found.unwrap_or(0), VERSION)?;
         tables.schema.insert(VERSION_KEY, &VERSION.to_be_bytes())?;
         for table in tables.all() {
             table.settled.table()?;
@@ -98,14 +98,6 @@ fn version_in(schema: &Tree<impl Transaction>) -> Result<Option<u32>, Failure> {
     let Some(value) = schema.get(VERSION_KEY)? else { return Ok(None) };
     let bytes = <[u8; 4]>::try_from(&*value).map_err(|_| Failure::Damaged("a schema without a version"))?;
     Ok(Some(u32::from_be_bytes(bytes)))
-}
-
-fn check(found: u32) -> Result<u32, StoreError> {
-    if found > VERSION {
-        let what = format!("the schema has version {found}, this library knows {VERSION}");
-        return Err(StoreError::new(StoreErrorKind::NewerSchema, what));
-    }
-    Ok(found)
 }
 
 #[cfg(test)]

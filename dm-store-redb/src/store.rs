@@ -1,14 +1,10 @@
 //! The store that hosts hold.
 
-use std::fs::{File, OpenOptions};
-use std::io::ErrorKind;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use dm_core::store::{Embedded, EmbeddedStore, Store, StoreError, StoreErrorKind};
-use dm_store_kv::{absolute, free_bytes};
+use dm_store_kv::files::{absolute, catch_panic, create_file, free_bytes, unavailable};
 use redb::{Builder, Database, DatabaseError};
 
 use crate::config::RedbConfig;
@@ -51,11 +47,11 @@ impl RedbStore {
         config.validate()?;
         // A host may change its working directory before the file is opened again.
         let (path, config) = (absolute(path.as_ref())?, config.clone());
-        let database = guarded(|| open(&path, &config))?;
+        let database = catch_panic(|| open(&path, &config))?;
         let (writer, reader) = halves(database.into(), &config)?;
         let (measured, reserve) = (path.clone(), config.reserve_bytes);
         let embedded = Embedded::builder(writer, reader)
-            .reopen(move || halves(guarded(|| open_again(&path, &config))?.into(), &config))
+            .reopen(move || halves(catch_panic(|| open_again(&path, &config))?.into(), &config))
             .reserve(reserve, move || free_bytes(&measured));
         Ok(Self { embedded: embedded.start()? })
     }
@@ -84,7 +80,7 @@ impl EmbeddedStore for RedbStore {
 }
 
 fn halves(database: Arc<Database>, config: &RedbConfig) -> Result<(Writer, Reader), StoreError> {
-    guarded(|| schema::migrate(&database))?;
+    catch_panic(|| schema::migrate(&database))?;
     Ok((Writer::new(Arc::downgrade(&database), config), Reader::new(Newest(database))))
 }
 
@@ -92,7 +88,12 @@ fn open(path: &Path, config: &RedbConfig) -> Result<Database, StoreError> {
     let mut builder = Database::builder();
     builder.set_cache_size(config.cache_bytes);
     if !path.try_exists().map_err(unavailable)? {
-        create(path, &builder)?;
+        // redb writes the bytes that mark its file last, so that a process that is killed before
+        // that leaves a file that is no database.
+        create_file(path, |new| {
+            let database = builder.create(new).map_err(from_redb)?;
+            schema::migrate(&database)
+        })?;
     } else if std::fs::metadata(path).map_err(unavailable)?.len() == 0 {
         return builder.create(path).map_err(from_redb);
     }
@@ -128,64 +129,4 @@ fn open_existing(path: &Path, builder: &Builder) -> Result<Database, StoreError>
     let database = builder.open(path).map_err(from_redb)?;
     schema::examine(&database)?;
     Ok(database)
-}
-
-/// Makes a database under a name of its own, and gives it the path's once it is whole: redb writes what tells its file
-/// from any other last, and a process that is killed before that would leave one behind that is no database.
-fn create(path: &Path, builder: &Builder) -> Result<(), StoreError> {
-    let new = beside(path);
-    private(&new)?;
-    let made = builder.create(&new).map_err(from_redb).and_then(|database| schema::migrate(&database));
-    // Unlike a renamed file, a link never takes the place of what another process made meanwhile.
-    let linked = made.map(|()| std::fs::hard_link(&new, path));
-    let removed = std::fs::remove_file(&new);
-    match linked? {
-        Ok(()) => {
-            removed.map_err(unavailable)?;
-            sync_folder(path);
-            Ok(())
-        }
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-        // A file system without links: in place, then.
-        Err(_) => {
-            private(path)?;
-            builder.create(path).map_err(from_redb).map(drop)
-        }
-    }
-}
-
-/// A name beside a path's that nobody else makes at the same time.
-fn beside(path: &Path) -> PathBuf {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".new-{}-{since}", std::process::id()));
-    path.with_file_name(name)
-}
-
-/// Makes an empty file that only its user may read.
-fn private(path: &Path) -> Result<(), StoreError> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop).map_err(unavailable)
-}
-
-/// Lets a power cut not undo that a file has its name. Not every system can.
-fn sync_folder(path: &Path) {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if let Err(error) = File::open(folder).and_then(|folder| folder.sync_all()) {
-        tracing::debug!(%error, "the folder is not synced");
-    }
-}
-
-fn unavailable(error: std::io::Error) -> StoreError {
-    StoreError::new(StoreErrorKind::Unavailable, error)
-}
-
-/// redb documents that opening may panic on a file that something else altered.
-fn guarded<T>(open: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
-    catch_unwind(AssertUnwindSafe(open)).unwrap_or_else(|_| {
-        Err(StoreError::new(StoreErrorKind::Corrupt, "the storage engine panicked while opening"))
-    })
 }
