@@ -20,8 +20,8 @@ pub(crate) struct Engine {
     before: RwLock<Option<Snapshot>>,
 }
 
-/// The engines that are in use, so that two stores of one database share one and never write at once. fjall itself
-/// locks single writes only, and lets one process open a database.
+/// The engines that are in use, so that two stores of one database share one and never write at
+/// once. fjall itself locks single writes only, and lets one process open a database.
 static IN_USE: Mutex<Vec<Weak<Engine>>> = Mutex::new(Vec::new());
 
 impl Engine {
@@ -43,23 +43,25 @@ impl Engine {
     /// Waits for the other writers of this database, and becomes the one.
     ///
     /// # Errors
-    /// [`StoreErrorKind::Closed`] after a batch that panicked: nobody knows what the engine holds of it in memory.
+    /// [`StoreErrorKind::Closed`] after a batch that panicked: nobody knows what the engine holds
+    /// of it in memory.
     pub(crate) fn writer(&self) -> Result<MutexGuard<'_, Heads>, StoreError> {
         self.heads.lock().map_err(|_| StoreErrorKind::Closed.into())
     }
 
     /// The newest committed state, without any part of the batch that is being committed.
     ///
-    /// fjall's snapshots alone do not promise that: they see what has a smaller number than the newest one that was
-    /// completed, and a flush or merge in the background takes a number and completes it while a batch with a
-    /// smaller one is half in memory (seen in 3.1.13).
+    /// fjall's snapshots alone do not promise that: they see what has a smaller number than the
+    /// newest one that was completed, and a flush or merge in the background takes a number and
+    /// completes it while a batch with a smaller one is half in memory (seen in 3.1.13).
     pub(crate) fn snapshot(&self) -> Snapshot {
         let before = self.before.read().unwrap_or_else(PoisonError::into_inner);
         before.clone().unwrap_or_else(|| self.database.snapshot())
     }
 
-    /// Says which state readers see: the one before a batch, from when it begins to be committed until it is, or
-    /// the newest. A snapshot is kept no longer than that, because it keeps alive what a host overwrites.
+    /// Says which state readers see: the one before a batch, from when it begins to be committed
+    /// until it is, or the newest. A snapshot is kept no longer than that, because it keeps alive
+    /// what a host overwrites.
     pub(crate) fn show(&self, before: Option<Snapshot>) {
         *self.before.write().unwrap_or_else(PoisonError::into_inner) = before;
     }

@@ -11,8 +11,8 @@ pub(crate) fn failed(error: Error) -> Failure {
     Failure::Engine(from_fjall(error))
 }
 
-/// What fjall reports, except from a commit: after one that failed, [`from_commit`] is what is known. Keys and
-/// values are not part of it.
+/// What fjall reports, except from a commit: after one that failed, [`from_commit`] is what is
+/// known. Keys and values are not part of it.
 pub(crate) fn from_fjall(error: Error) -> StoreError {
     let kind = match &error {
         Error::Locked => StoreErrorKind::Locked,
@@ -32,8 +32,9 @@ pub(crate) fn from_fjall(error: Error) -> StoreError {
     StoreError::new(kind, error)
 }
 
-/// A commit that failed. Whether what the journal took of it becomes durable is not known, whatever the error, a
-/// full disk included. Only a batch that fjall did not begin with, because one before failed, is known to be gone.
+/// A commit that failed. Whether what the journal took of it becomes durable is not known, whatever
+/// the error, a full disk included. Only a batch that fjall did not begin with, because one before
+/// failed, is known to be gone.
 pub(crate) fn from_commit(error: Error) -> StoreError {
     match error {
         Error::Poisoned => from_fjall(error),
@@ -44,7 +45,8 @@ pub(crate) fn from_commit(error: Error) -> StoreError {
 fn of_io(kind: ErrorKind) -> StoreErrorKind {
     match kind {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => StoreErrorKind::Full,
-        // A file that ends too early, that is missing, or that is there although the database is not.
+        // A file that ends too early, that is missing, or that is there although the database is
+        // not.
         ErrorKind::InvalidData
         | ErrorKind::UnexpectedEof
         | ErrorKind::NotFound

@@ -22,9 +22,9 @@
 //! at once whatever was written, and where memory is scarce: fjall keeps what it wrote lately in
 //! memory, some hundred megabytes on a busy server ([`FjallConfig`] bounds them).
 //!
-//! One thread writes, one batch of the engine and one `fdatasync` per commit: what was answered survives a power
-//! cut. Readers see the newest committed state, never a part of a batch, and wait for nobody. One process has the
-//! folder open; a second one is refused as locked.
+//! One thread writes, one batch of the engine and one `fdatasync` per commit: what was answered
+//! survives a power cut. Readers see the newest committed state, never a part of a batch, and wait
+//! for nobody. One process has the folder open; a second one is refused as locked.
 //!
 //! How fast it is stands in `docs/performance.md`, beside the engine alone. More than half of the
 //! commit thread's time goes into the engine's skip lists. A new folder takes longer than one that
@@ -37,8 +37,8 @@
 //!
 //! # In a host's own database
 //!
-//! A host that has a fjall database open gives it to [`FjallStore::from_database`]. The store owns only keyspaces
-//! whose names begin with `dm_`, and keeps its schema version in one of them.
+//! A host that has a fjall database open gives it to [`FjallStore::from_database`]. The store owns
+//! only keyspaces whose names begin with `dm_`, and keeps its schema version in one of them.
 //!
 //! # Tables
 //!
@@ -58,20 +58,20 @@
 //!
 //! # When the disk fails
 //!
-//! A commit that fails is [`OutcomeUnknown`](dm_core::store::StoreErrorKind::OutcomeUnknown), because
-//! fjall cannot tell whether its journal became durable; a full disk is one of the reasons. From
-//! then on, and after an error while tables are written in the background, fjall refuses all writes
-//! until it is opened again. A store that opened its folder does that by itself, and is
-//! [`Unavailable`](dm_core::store::StoreErrorKind::Unavailable) until it works; one in a host's database
-//! stays [`Closed`](dm_core::store::StoreErrorKind::Closed). With
+//! A commit that fails is [`OutcomeUnknown`](dm_core::store::StoreErrorKind::OutcomeUnknown),
+//! because fjall cannot tell whether its journal became durable; a full disk is one of the reasons.
+//! From then on, and after an error while tables are written in the background, fjall refuses all
+//! writes until it is opened again. A store that opened its folder does that by itself, and is
+//! [`Unavailable`](dm_core::store::StoreErrorKind::Unavailable) until it works; one in a host's
+//! database stays [`Closed`](dm_core::store::StoreErrorKind::Closed). With
 //! [`reserve_bytes`](FjallConfig::reserve_bytes) left, a full disk is refused before fjall is
 //! called.
 //!
 //! Opening reads the journals. A last batch that ends too early is dropped, as one that was never
 //! answered; so is one whose bytes are wrong, as a power cut leaves it if the disk wrote the last
 //! pages in another order. A batch with wrong bytes before the last one is
-//! [`Corrupt`](dm_core::store::StoreErrorKind::Corrupt). In a host's database fjall alone decides, and
-//! refuses wrong bytes everywhere.
+//! [`Corrupt`](dm_core::store::StoreErrorKind::Corrupt). In a host's database fjall alone decides,
+//! and refuses wrong bytes everywhere.
 //!
 //! # In reading order
 //!

@@ -17,12 +17,14 @@ pub(crate) struct Seen<'a> {
     pub(crate) table: &'a Table,
 }
 
-/// A table in one state, and what a batch changed about it: a value, or nothing where a row is removed.
+/// A table in one state, and what a batch changed about it: a value, or nothing where a row is
+/// removed.
 ///
-/// fjall has a write transaction that does the same with a skip list per keyspace. By speed they are close: it took the
-/// engine alone from 98,000 to 92,000 messages per second (medians of five runs), and this map with its look-ups had a
-/// tenth of the commit thread's samples. What decides is that a transaction asks hosts to
-/// open their database as one of transactions, and that it locks out only those who use transactions, too.
+/// fjall has a write transaction that does the same with a skip list per keyspace. By speed they
+/// are close: it took the engine alone from 98,000 to 92,000 messages per second (medians of five
+/// runs), and this map with its look-ups had a tenth of the commit thread's samples. What decides
+/// is that a transaction asks hosts to open their database as one of transactions, and that it
+/// locks out only those who use transactions, too.
 pub(crate) struct Changed<'a> {
     seen: Seen<'a>,
     /// By keys that begin with the table's byte.
@@ -87,7 +89,8 @@ impl Rows for Seen<'_> {
     }
 
     fn walk(&self, from: &[u8], to: &[u8], order: Order) -> Result<Scan<'_>, Failure> {
-        // Nothing lies between keys in the wrong order; no engine needs to be asked what it makes of them.
+        // Nothing lies between keys in the wrong order; no engine needs to be asked what it makes
+        // of them.
         let rows =
             (from <= to).then(|| self.snapshot.range(&self.table.keyspace, self.key(from)..=self.key(to)));
         Ok(Scan { rows, changes: None, order, row: None, change: None })
@@ -133,7 +136,8 @@ impl Changes for Changed<'_> {
     }
 }
 
-/// A walk over rows in one state and over changes at once. Where both have a key, the change counts.
+/// A walk over rows in one state and over changes at once. Where both have a key, the change
+/// counts.
 pub(crate) struct Scan<'a> {
     rows: Option<Iter>,
     changes: Option<Range<'a, UserKey, Option<UserValue>>>,

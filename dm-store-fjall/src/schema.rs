@@ -18,13 +18,13 @@ pub(crate) const VERSION: u32 = SCHEMA_VERSION;
 /// Key of the schema's own table.
 const VERSION_KEY: &[u8] = b"version";
 
-/// The file in a folder of the store's own that tells the version without opening the database, which would change
-/// its files. It holds a decimal number and a line feed. It is written when the tables are made, and before they are
-/// changed to a newer version.
+/// The file in a folder of the store's own that tells the version without opening the database,
+/// which would change its files. It holds a decimal number and a line feed. It is written when the
+/// tables are made, and before they are changed to a newer version.
 const MARKER: &str = "dm_schema";
 
-/// Refuses a folder that a newer version of the library wrote, and tells the version; zero for an unmarked one. Only
-/// reads the marker.
+/// Refuses a folder that a newer version of the library wrote, and tells the version; zero for an
+/// unmarked one. Only reads the marker.
 ///
 /// # Errors
 /// [`StoreErrorKind::NewerSchema`].
@@ -47,8 +47,8 @@ pub(crate) fn mark(folder: &Path) -> Result<(), StoreError> {
     write().map_err(|error| from_fjall(error.into()))
 }
 
-/// Brings the schema to this library's version. The version is written last, so that a crash leaves the old one and
-/// the next open begins again; making what is there already changes nothing.
+/// Brings the schema to this library's version. The version is written last, so that a crash leaves
+/// the old one and the next open begins again; making what is there already changes nothing.
 pub(crate) fn migrate(database: &Database, config: &FjallConfig) -> Result<Tables<Table>, StoreError> {
     let found = refuse_newer(version(database)?, VERSION)?;
     let tables = tables::open(database, config).map_err(from_fjall)?;
@@ -61,7 +61,8 @@ pub(crate) fn migrate(database: &Database, config: &FjallConfig) -> Result<Table
     Ok(tables)
 }
 
-/// The version of the schema in the database; zero when there is none, or when making it was interrupted.
+/// The version of the schema in the database; zero when there is none, or when making it was
+/// interrupted.
 ///
 /// # Errors
 /// [`StoreErrorKind::ForeignTables`] when a keyspace under the library's names is somebody else's.

@@ -26,27 +26,29 @@ const WORKERS: usize = 4;
 
 /// A [`Store`] in a fjall database. Clones are handles to the same one.
 ///
-/// The folder is closed when the last clone is dropped, or when the commit or read that then is under way ends.
-/// Closing blocks for as long as a merge of tables in the background takes, or a commit of up to two narrow rows for each
-/// [`HEAD_BYTES`](FjallConfig::HEAD_BYTES) of [`heads_bytes`](FjallConfig::heads_bytes).
+/// The folder is closed when the last clone is dropped, or when the commit or read that then is
+/// under way ends. Closing blocks for as long as a merge of tables in the background takes, or a
+/// commit of up to two narrow rows for each [`HEAD_BYTES`](FjallConfig::HEAD_BYTES) of
+/// [`heads_bytes`](FjallConfig::heads_bytes).
 #[derive(Clone, Debug)]
 pub struct FjallStore {
     embedded: Embedded<Reader>,
 }
 
 impl FjallStore {
-    /// Opens a folder of the store's own, making it, for its user only, if it is missing; the folder it is in must
-    /// exist.
+    /// Opens a folder of the store's own, making it, for its user only, if it is missing; the
+    /// folder it is in must exist.
     ///
     /// Blocks while the journals are read, which after a clean close are as long as after a crash:
-    /// [`journal_bytes`](FjallConfig::journal_bytes) bounds them. Call it before serving, or on a thread for blocking
-    /// work. Needs no runtime.
+    /// [`journal_bytes`](FjallConfig::journal_bytes) bounds them. Call it before serving, or on a
+    /// thread for blocking work. Needs no runtime.
     ///
     /// # Errors
-    /// [`Locked`](dm_core::store::StoreErrorKind::Locked) while another process, or another store of this one, has
-    /// it open; [`NewerSchema`](dm_core::store::StoreErrorKind::NewerSchema) when a newer version of the library
-    /// wrote it, and it is left as it is; [`Corrupt`](dm_core::store::StoreErrorKind::Corrupt) when it is no
-    /// database or damaged; [`Full`](dm_core::store::StoreErrorKind::Full) when there is no room for a journal;
+    /// [`Locked`](dm_core::store::StoreErrorKind::Locked) while another process, or another store
+    /// of this one, has it open; [`NewerSchema`](dm_core::store::StoreErrorKind::NewerSchema) when
+    /// a newer version of the library wrote it, and it is left as it is;
+    /// [`Corrupt`](dm_core::store::StoreErrorKind::Corrupt) when it is no database or damaged;
+    /// [`Full`](dm_core::store::StoreErrorKind::Full) when there is no room for a journal;
     /// [`Unavailable`](dm_core::store::StoreErrorKind::Unavailable) when it cannot be opened.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self, StoreError> {
         Self::open_with(folder, &FjallConfig::default())
@@ -55,8 +57,8 @@ impl FjallStore {
     /// Opens a folder with choices.
     ///
     /// # Errors
-    /// As [`open`](Self::open); and [`Engine`](dm_core::store::StoreErrorKind::Engine), naming the field, when a
-    /// choice cannot work.
+    /// As [`open`](Self::open); and [`Engine`](dm_core::store::StoreErrorKind::Engine), naming the
+    /// field, when a choice cannot work.
     pub fn open_with(folder: impl AsRef<Path>, config: &FjallConfig) -> Result<Self, StoreError> {
         config.validate()?;
         // A host may change its working directory before the folder is opened again.
@@ -70,23 +72,23 @@ impl FjallStore {
         Ok(Self { embedded: embedded.start()? })
     }
 
-    /// Keeps the store in a database that the host has open, beside the host's own keyspaces. Only keyspaces whose
-    /// names begin with `dm_` are touched. The host writes to its own whenever it likes; commits and the host's
-    /// writes wait for each other, because they share the journal.
+    /// Keeps the store in a database that the host has open, beside the host's own keyspaces. Only
+    /// keyspaces whose names begin with `dm_` are touched. The host writes to its own whenever it
+    /// likes; commits and the host's writes wait for each other, because they share the journal.
     ///
     /// Build it with `worker_threads(4)` or more: fjall's default, the number of cores, is too few
     /// on machines with one or two, where it wastes a core on each merge, or may stand still. And
     /// with `journal_compression(CompressionType::None)`: ciphertext does not shrink.
     ///
-    /// The store holds the database until its last handle is dropped. A store may be made more than once from
-    /// one database: they take turns, and share what the first was configured with.
+    /// The store holds the database until its last handle is dropped. A store may be made more than
+    /// once from one database: they take turns, and share what the first was configured with.
     ///
     /// # Errors
-    /// [`NewerSchema`](dm_core::store::StoreErrorKind::NewerSchema) when a newer version of the library
-    /// made the tables; [`ForeignTables`](dm_core::store::StoreErrorKind::ForeignTables) when a name that
-    /// begins with `dm_` stands for a keyspace of the host's, which the error's source names; then
-    /// nothing is changed; [`Engine`](dm_core::store::StoreErrorKind::Engine), naming the field, when a
-    /// choice cannot work; what the engine reports besides.
+    /// [`NewerSchema`](dm_core::store::StoreErrorKind::NewerSchema) when a newer version of the
+    /// library made the tables; [`ForeignTables`](dm_core::store::StoreErrorKind::ForeignTables)
+    /// when a name that begins with `dm_` stands for a keyspace of the host's, which the error's
+    /// source names; then nothing is changed; [`Engine`](dm_core::store::StoreErrorKind::Engine),
+    /// naming the field, when a choice cannot work; what the engine reports besides.
     pub fn from_database(database: Database, config: &FjallConfig) -> Result<Self, StoreError> {
         config.validate()?;
         let (writer, reader) = halves(database, config)?;
@@ -107,7 +109,8 @@ fn halves(database: Database, config: &FjallConfig) -> Result<(Writer, Reader), 
 
 fn open(folder: &Path, config: &FjallConfig) -> Result<Database, StoreError> {
     if is_new_folder(folder)? {
-        // fjall does not continue with the files of a process that was killed while it created them.
+        // fjall does not continue with the files of a process that was killed while it created
+        // them.
         create_folder(folder, |new| {
             let database = database(new, config).map_err(from_fjall)?;
             schema::migrate(&database, config)?;
@@ -146,7 +149,8 @@ fn open_existing(folder: &Path, config: &FjallConfig) -> Result<Database, StoreE
         // Before anything is migrated.
         schema::mark(folder)?;
     } else if marked > 0 {
-        // fjall makes anew what it does not find. A folder that had tables never becomes an empty one in silence.
+        // fjall makes anew what it does not find. A folder that had tables never becomes an empty
+        // one in silence.
         return Err(StoreError::new(StoreErrorKind::Corrupt, "the tables of this folder are gone"));
     }
     Ok(database)

@@ -23,7 +23,8 @@ impl Table {
 
 /// A key with the byte of its table.
 pub(crate) fn prefixed(prefix: u8, key: &[u8]) -> UserKey {
-    // The longest is a public key, and in a scan one more byte. Most are short enough to need no allocation.
+    // The longest is a public key, and in a scan one more byte. Most are short enough to need no
+    // allocation.
     let mut bytes = [prefix; 34];
     if let Some(rest) = bytes.get_mut(1..=key.len()) {
         rest.copy_from_slice(key);

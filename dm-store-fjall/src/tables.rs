@@ -1,9 +1,10 @@
 //! Where the tables are: several share a keyspace of fjall, and the first byte of a key is the
 //! number of the table. What their rows hold is documented in `dm-store-kv`.
 //!
-//! A keyspace costs a folder with files that are synced one after the other when it is made, and one more thing to
-//! flush, so there are three for the eighteen tables. They were chosen among 1, 2 and 3, measured on two cores with
-//! `dm-bench send --store fjall --seconds 4`, three runs each, and by opening a new folder five times:
+//! A keyspace costs a folder with files that are synced one after the other when it is made, and
+//! one more thing to flush, so there are three for the eighteen tables. They were chosen among 1, 2
+//! and 3, measured on two cores with `dm-bench send --store fjall --seconds 4`, three runs each,
+//! and by opening a new folder five times:
 //!
 //! | keyspaces | opening | durable sends per second |
 //! |---|---|---|
@@ -11,8 +12,8 @@
 //! | messages; the others | 7 to 8 ms | 50,000, 58,000, 61,000 |
 //! | messages; logs; the others | 10 to 12 ms | 67,000, 70,000, 70,000 |
 //!
-//! What the third one separates is what a message writes in the order of time from what it writes all over the keys.
-//! With a keyspace per table, opening took 0.8 s.
+//! What the third one separates is what a message writes in the order of time from what it writes
+//! all over the keys. With a keyspace per table, opening took 0.8 s.
 //!
 //! A log-structured tree writes every row twice at once (journal and memory) and again in each
 //! merge; that rows are few and narrow matters the more. What is removed leaves a tombstone until a

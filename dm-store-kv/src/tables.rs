@@ -14,13 +14,13 @@
 //! that were written lately apart.
 //!
 //! A *note*, on engines that have them, is a session 4 and the number 8 that the conversation's
-//! newest message, or the user's newest entry, had when it was written: when memory had no more room
-//! for the number, or when the store was closed. `session` says when it is right.
+//! newest message, or the user's newest entry, had when it was written: when memory had no more
+//! room for the number, or when the store was closed. `session` says when it is right.
 //!
 //! As key → value:
 //!
-//! - `schema` is the engine's own, but for `notes` in ASCII → the last session 4, the first one since
-//!   which none was lost 4, whether the last one is closed 1.
+//! - `schema` is the engine's own, but for `notes` in ASCII → the last session 4, the first one
+//!   since which none was lost 4, whether the last one is closed 1.
 //! - `users`: user ref 4 → public key 32.
 //! - `user_ids`: public key 32 → user ref 4.
 //! - `keys`: user ref 4, version 4 → X25519 key 32, published at 8, binding code 1. The highest
@@ -29,9 +29,9 @@
 //!   publisher's conversations with refs above `after` up to `until` are left to tell.
 //! - `conversations`: conversation ref 4 → id 16, user ref `a` 4, user ref `b` 4 (`a` has the
 //!   smaller public key), opened at 8.
-//! - `conversation_ids`: id 16 → conversation ref 4, user ref `a` 4, user ref `b` 4, public key of `a`
-//!   32, of `b` 32, [note 12]: all that a send needs of a conversation. Rows of an older version end
-//!   after the conversation's ref.
+//! - `conversation_ids`: id 16 → conversation ref 4, user ref `a` 4, user ref `b` 4, public key of
+//!   `a` 32, of `b` 32, [note 12]: all that a send needs of a conversation. Rows of an older
+//!   version end after the conversation's ref.
 //! - `pairs`: user ref `a` 4, user ref `b` 4 → conversation ref 4.
 //! - `members`: user ref 4, conversation ref 4 → the peer's user ref 4.
 //! - `messages`: row 8 → conversation ref 4, sender's ref 4, recipient's ref 4, sequence 8, seq in
@@ -46,8 +46,8 @@
 //! - `inbox`: user ref 4, seq 8 → queued at 8, origin, then `1` and a row 8, or `2` and an encoded
 //!   notice to the end. Origin is `255` for none, `0` for the default device, or a length 1 to 64
 //!   and that much text.
-//! - `floors`: user ref 4 → seq 8 of the newest entry that expired, zero before the first, [note 12];
-//!   no row before there is one of the two. The next number is above it even when the inbox is
+//! - `floors`: user ref 4 → seq 8 of the newest entry that expired, zero before the first, [note
+//!   12]; no row before there is one of the two. The next number is above it even when the inbox is
 //!   empty.
 //! - `oldest`: time 8, user ref 4 → nothing: one for each inbox that holds entries, by when its
 //!   first one was queued. Written when an entry goes into an empty inbox and by expiry, so that a

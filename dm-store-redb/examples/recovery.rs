@@ -4,10 +4,10 @@
 //! cargo run --release -p dm-store-redb --example recovery [-- [MESSAGES] [--batch 256] [--dir DIR]]
 //! ```
 //!
-//! It starts itself as a child that writes 512-byte payloads into 100,000 conversations and kills it with
-//! SIGKILL while it goes on writing. It does so for both ways of [`Recovery`], opens the file, closes it and
-//! opens it again. The file is in the operating system's cache each time: from a cold disk, add the time to
-//! read it.
+//! It starts itself as a child that writes 512-byte payloads into 100,000 conversations and kills
+//! it with SIGKILL while it goes on writing. It does so for both ways of [`Recovery`], opens the
+//! file, closes it and opens it again. The file is in the operating system's cache each time: from
+//! a cold disk, add the time to read it.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a program for people, not a library")]
 #![allow(clippy::cast_possible_truncation, reason = "its numbers are small")]
@@ -92,8 +92,8 @@ fn measure(options: &Options, walk: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Has a child write so many messages, kills it while it goes on, and says how many seconds the messages
-/// took.
+/// Has a child write so many messages, kills it while it goes on, and says how many seconds the
+/// messages took.
 fn fill_and_kill(path: &Path, options: &Options, walk: bool) -> anyhow::Result<f64> {
     let messages = options.messages;
     let mut command = Command::new(std::env::current_exe()?);

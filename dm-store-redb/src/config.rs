@@ -5,18 +5,20 @@ use std::num::NonZeroUsize;
 use dm_core::store::{Invalid, StoreError, StoreErrorKind};
 use dm_store_kv::Heads;
 
-/// Choices for [`RedbStore::open_with`](crate::RedbStore::open_with). Start from the default and change
-/// fields.
+/// Choices for [`RedbStore::open_with`](crate::RedbStore::open_with). Start from the default and
+/// change fields.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RedbConfig {
-    /// Pages of the file kept in memory, in bytes; at least [`MIN_CACHE_BYTES`](Self::MIN_CACHE_BYTES).
-    /// Default 64 MiB: what is evicted comes back from the operating system's cache of the file. Not used for
-    /// a database that the host opened, which has its own.
+    /// Pages of the file kept in memory, in bytes; at least
+    /// [`MIN_CACHE_BYTES`](Self::MIN_CACHE_BYTES). Default 64 MiB: what is evicted comes back from
+    /// the operating system's cache of the file. Not used for a database that the host opened,
+    /// which has its own.
     pub cache_bytes: usize,
-    /// Memory for the newest numbers of conversations and users, in bytes. A conversation and a user take
-    /// [`HEAD_BYTES`](Self::HEAD_BYTES) together; at least one of each is kept. Default 20 MiB: 65,536 of each, and
-    /// a million take 305 MiB. Others cost one look into the file each when they are written to.
+    /// Memory for the newest numbers of conversations and users, in bytes. A conversation and a
+    /// user take [`HEAD_BYTES`](Self::HEAD_BYTES) together; at least one of each is kept. Default
+    /// 20 MiB: 65,536 of each, and a million take 305 MiB. Others cost one look into the file each
+    /// when they are written to.
     pub heads_bytes: usize,
     /// New inbox entries that are kept in small trees, from which they are moved into the large one
     /// in bulk; as many again are being moved. Default 65,536: with 10,000 conversations a batch of
@@ -25,17 +27,20 @@ pub struct RedbConfig {
     /// memory, all of these rows are looked at once, and the newest number of each inbox and
     /// conversation in them is kept: 39 bytes for each row at most.
     pub recent_entries: NonZeroUsize,
-    /// What a crash costs the next open, and what each commit pays for it. Default [`Recovery::Quick`].
+    /// What a crash costs the next open, and what each commit pays for it. Default
+    /// [`Recovery::Quick`].
     pub recovery: Recovery,
     /// Bytes of the disk to keep free; zero keeps none. Default 64 MiB. While less is free, new
-    /// messages, conversations and keys are refused as [`Full`](dm_core::store::StoreErrorKind::Full)
-    /// before the engine is called; reads, acknowledgements and expiry go on. What expires gives
-    /// the disk nothing back at once, so that room is made beside the file, or by a larger disk. On
-    /// Unix only; not used for a database that the host opened.
+    /// messages, conversations and keys are refused as
+    /// [`Full`](dm_core::store::StoreErrorKind::Full) before the engine is called; reads,
+    /// acknowledgements and expiry go on. What expires gives the disk nothing back at once, so that
+    /// room is made beside the file, or by a larger disk. On Unix only; not used for a database
+    /// that the host opened.
     pub reserve_bytes: u64,
 }
 
-/// How a file that was not closed, because the process was killed or the power went, is brought back.
+/// How a file that was not closed, because the process was killed or the power went, is brought
+/// back.
 ///
 /// Measured with `examples/recovery.rs` on two cores, 512-byte payloads in 100,000 conversations,
 /// with the file in the operating system's cache; from a cold disk, the time to read the whole file
@@ -56,8 +61,8 @@ pub struct RedbConfig {
 /// the other tomorrow, and the last commit decides what a crash costs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Recovery {
-    /// Each commit also saves which pages are free, so that opening after a crash takes as long as opening
-    /// after a clean close.
+    /// Each commit also saves which pages are free, so that opening after a crash takes as long as
+    /// opening after a clean close.
     #[default]
     Quick,
     /// Opening after a crash reads the whole file. Commits write less.

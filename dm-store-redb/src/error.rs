@@ -11,8 +11,8 @@ pub(crate) fn failed(error: impl Into<Error>) -> Failure {
     Failure::Engine(from_redb(error))
 }
 
-/// What redb reports, except from a commit: after one that failed, [`unknown`] is what is known. Keys and
-/// values are not part of it.
+/// What redb reports, except from a commit: after one that failed, [`unknown`] is what is known.
+/// Keys and values are not part of it.
 pub(crate) fn from_redb(error: impl Into<Error>) -> StoreError {
     let error = error.into();
     let kind = match &error {
@@ -47,8 +47,8 @@ pub(crate) fn from_redb(error: impl Into<Error>) -> StoreError {
     StoreError::new(kind, error)
 }
 
-/// A commit that failed. redb documents that it may have become durable nevertheless, whatever the error, a
-/// full disk included.
+/// A commit that failed. redb documents that it may have become durable nevertheless, whatever the
+/// error, a full disk included.
 pub(crate) fn unknown(error: impl Into<Error>) -> StoreError {
     StoreError::new(StoreErrorKind::OutcomeUnknown, error.into())
 }

@@ -16,14 +16,14 @@
 //! # }
 //! ```
 //!
-//! One thread writes, one transaction per batch, with `Durability::Immediate` and in two phases: a commit
-//! that was answered survives a power cut. Readers see the newest commit and wait for nobody. One process has
-//! the file open; a second one is refused as locked.
+//! One thread writes, one transaction per batch, with `Durability::Immediate` and in two phases: a
+//! commit that was answered survives a power cut. Readers see the newest commit and wait for
+//! nobody. One process has the file open; a second one is refused as locked.
 //!
 //! # In a host's own database
 //!
-//! A host that has a redb database open gives it to [`RedbStore::from_database`]. The store owns only tables
-//! whose names begin with `dm_`, and keeps its schema version in one of them.
+//! A host that has a redb database open gives it to [`RedbStore::from_database`]. The store owns
+//! only tables whose names begin with `dm_`, and keeps its schema version in one of them.
 //!
 //! # Tables
 //!
@@ -45,19 +45,20 @@
 //!
 //! redb refuses all work on a database after the first error of its file, a full disk included,
 //! until it is opened again. A store that opened its file does that by itself, and is
-//! [`Unavailable`](dm_core::store::StoreErrorKind::Unavailable) until it works; one in a host's database
-//! stays [`Closed`](dm_core::store::StoreErrorKind::Closed). A commit that fails is
-//! [`OutcomeUnknown`](dm_core::store::StoreErrorKind::OutcomeUnknown), because redb cannot tell whether it
-//! became durable. With [`reserve_bytes`](RedbConfig::reserve_bytes) left, a full disk is refused
-//! before redb is called.
+//! [`Unavailable`](dm_core::store::StoreErrorKind::Unavailable) until it works; one in a host's
+//! database stays [`Closed`](dm_core::store::StoreErrorKind::Closed). A commit that fails is
+//! [`OutcomeUnknown`](dm_core::store::StoreErrorKind::OutcomeUnknown), because redb cannot tell
+//! whether it became durable. With [`reserve_bytes`](RedbConfig::reserve_bytes) left, a full disk
+//! is refused before redb is called.
 //!
 //! # In reading order
 //!
 //! `store` opens and holds it, `config` says how, `schema` brings the tables to this version.
 //! `tree` is a table of redb, `runs` tells where the rows of a log lie. `recent` are the newest of
 //! them, with their `numbers`; `walk` goes over these and the large tree, `newest` finds the last
-//! rows of many owners, `settle` moves rows. `stored` is a table as `dm-store-kv` wants it, `tables`
-//! are all of them; `write` and `read` are handed to it, which does the work. `error` translates.
+//! rows of many owners, `settle` moves rows. `stored` is a table as `dm-store-kv` wants it,
+//! `tables` are all of them; `write` and `read` are handed to it, which does the work. `error`
+//! translates.
 
 mod config;
 mod error;

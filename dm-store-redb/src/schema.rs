@@ -40,8 +40,8 @@ pub(crate) fn expect_current(database: &impl ReadableDatabase) -> Result<(), Sto
     Err(StoreError::new(StoreErrorKind::Corrupt, "the tables are not those that were there before"))
 }
 
-/// Brings the schema to this library's version, in one transaction: whatever happens, it is the old or the
-/// new one.
+/// Brings the schema to this library's version, in one transaction: whatever happens, it is the old
+/// or the new one.
 pub(crate) fn migrate(database: &Database) -> Result<(), StoreError> {
     let transaction = database.begin_read().map_err(from_redb)?;
     if refuse_newer(version(&transaction)?, VERSION)? == VERSION {

@@ -15,25 +15,27 @@ use crate::write::Writer;
 
 /// A [`Store`] in a redb database. Clones are handles to the same one.
 ///
-/// The file is closed when the last clone is dropped, or when the commit or read that then is under way ends.
-/// Closing blocks for a moment, as a commit does.
+/// The file is closed when the last clone is dropped, or when the commit or read that then is under
+/// way ends. Closing blocks for a moment, as a commit does.
 #[derive(Clone, Debug)]
 pub struct RedbStore {
     embedded: Embedded<Reader>,
 }
 
 impl RedbStore {
-    /// Opens a file of the store's own, making it, for its user only, if it is missing; its folder must
-    /// exist.
+    /// Opens a file of the store's own, making it, for its user only, if it is missing; its folder
+    /// must exist.
     ///
-    /// Blocks for as long as the file system takes; after a crash, [`Recovery`](crate::Recovery) says how
-    /// long that is. Call it before serving, or on a thread for blocking work. Needs no runtime.
+    /// Blocks for as long as the file system takes; after a crash, [`Recovery`](crate::Recovery)
+    /// says how long that is. Call it before serving, or on a thread for blocking work. Needs no
+    /// runtime.
     ///
     /// # Errors
-    /// [`Locked`](dm_core::store::StoreErrorKind::Locked) while another process, or another store of this one, has
-    /// it open; [`NewerSchema`](dm_core::store::StoreErrorKind::NewerSchema) when a newer version of the library
-    /// wrote it, and it is left as it is; [`Corrupt`](dm_core::store::StoreErrorKind::Corrupt) when it is no
-    /// database or damaged; [`Unavailable`](dm_core::store::StoreErrorKind::Unavailable) when it cannot be opened.
+    /// [`Locked`](dm_core::store::StoreErrorKind::Locked) while another process, or another store
+    /// of this one, has it open; [`NewerSchema`](dm_core::store::StoreErrorKind::NewerSchema) when
+    /// a newer version of the library wrote it, and it is left as it is;
+    /// [`Corrupt`](dm_core::store::StoreErrorKind::Corrupt) when it is no database or damaged;
+    /// [`Unavailable`](dm_core::store::StoreErrorKind::Unavailable) when it cannot be opened.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         Self::open_with(path, &RedbConfig::default())
     }
@@ -41,8 +43,8 @@ impl RedbStore {
     /// Opens a file with choices.
     ///
     /// # Errors
-    /// As [`open`](Self::open); and [`Engine`](dm_core::store::StoreErrorKind::Engine), naming the field, when a
-    /// choice cannot work.
+    /// As [`open`](Self::open); and [`Engine`](dm_core::store::StoreErrorKind::Engine), naming the
+    /// field, when a choice cannot work.
     pub fn open_with(path: impl AsRef<Path>, config: &RedbConfig) -> Result<Self, StoreError> {
         config.validate()?;
         // A host may change its working directory before the file is opened again.
@@ -56,17 +58,18 @@ impl RedbStore {
         Ok(Self { embedded: embedded.start()? })
     }
 
-    /// Keeps the store in a database that the host has open, beside the host's own tables. Only tables whose
-    /// names begin with `dm_` are touched. While the host writes in a transaction of its own, commits wait.
+    /// Keeps the store in a database that the host has open, beside the host's own tables. Only
+    /// tables whose names begin with `dm_` are touched. While the host writes in a transaction of
+    /// its own, commits wait.
     ///
-    /// The store holds the database until its last handle is dropped. A store may be made more than once from
-    /// one database: they take turns, and each notices what another wrote.
+    /// The store holds the database until its last handle is dropped. A store may be made more than
+    /// once from one database: they take turns, and each notices what another wrote.
     ///
     /// # Errors
-    /// [`NewerSchema`](dm_core::store::StoreErrorKind::NewerSchema) when a newer version of the library
-    /// made the tables; [`ForeignTables`](dm_core::store::StoreErrorKind::ForeignTables) when a name that
-    /// begins with `dm_` stands for a table of the host's, which the error's source names; then
-    /// nothing is changed; what the engine reports besides.
+    /// [`NewerSchema`](dm_core::store::StoreErrorKind::NewerSchema) when a newer version of the
+    /// library made the tables; [`ForeignTables`](dm_core::store::StoreErrorKind::ForeignTables)
+    /// when a name that begins with `dm_` stands for a table of the host's, which the error's
+    /// source names; then nothing is changed; what the engine reports besides.
     pub fn from_database(database: Arc<Database>, config: &RedbConfig) -> Result<Self, StoreError> {
         let (writer, reader) = halves(database, config)?;
         Ok(Self { embedded: Embedded::new(writer, reader)? })
@@ -113,8 +116,8 @@ fn open_again(path: &Path, config: &RedbConfig) -> Result<Database, StoreError> 
 }
 
 fn open_existing(path: &Path, builder: &Builder) -> Result<Database, StoreError> {
-    // A file may only be changed after it is known that no newer library wrote it, and opening for writing
-    // changes it.
+    // A file may only be changed after it is known that no newer library wrote it, and opening for
+    // writing changes it.
     match builder.open_read_only(path) {
         Ok(database) => {
             schema::examine(&database)?;

@@ -31,8 +31,8 @@ async fn held(path: &Path, heads: usize) -> usize {
             (first..first + BATCH).flat_map(|n| [open(n, 2 * n, 2 * n + 1), append(n, 2 * n, n).into()]);
         store.commit(batch.collect()).await.unwrap();
     }
-    // The first users were forgotten. As soon as one such is written to, newest numbers of recent rows
-    // are in memory, too.
+    // The first users were forgotten. As soon as one such is written to, newest numbers of recent
+    // rows are in memory, too.
     store.commit(vec![append(0, 0, CONVERSATIONS).into()]).await.unwrap();
     ALLOCATOR.allocated() - before
 }

@@ -34,8 +34,8 @@ pub trait EngineWriter: Send + 'static {
 }
 
 /// The reading half of an engine whose calls block. Called from many threads at once; each method
-/// does what the method of [`Store`](crate::store::Store) with its name does. An engine that refuses all
-/// further work answers [`Closed`](crate::store::StoreErrorKind::Closed).
+/// does what the method of [`Store`](crate::store::Store) with its name does. An engine that
+/// refuses all further work answers [`Closed`](crate::store::StoreErrorKind::Closed).
 #[expect(missing_docs, reason = "each method is documented at Store")]
 pub trait EngineReader: Send + Sync + 'static {
     fn key(&self, user: UserId) -> Result<Option<KeyRecord>, StoreError>;
