@@ -8,17 +8,13 @@ use dm_core::store::*;
 use dm_store_fjall::{FjallConfig, FjallStore};
 use fjall::{Database, KeyspaceCreateOptions, PersistMode};
 
-use crate::common::{self, append, at, open, register, user, who, whole_inbox};
+use crate::common::{self, append, at, numbers, open, register, user, who, whole_inbox};
 
 /// Numbers of tables.
 const USER_IDS: u8 = 2;
 const MESSAGES: u8 = 9;
 const INBOX: u8 = 13;
 const FLOORS: u8 = 14;
-
-pub(crate) async fn numbers(store: &FjallStore, n: u64) -> Vec<u64> {
-    store.inbox(whole_inbox(who(n))).await.unwrap().entries.iter().map(|entry| entry.seq.get()).collect()
-}
 
 /// A folder with a conversation of users 1 and 2 and so many messages from 1, one commit each,
 /// closed.

@@ -6,8 +6,8 @@ use dm_core::store::*;
 use dm_store_fjall::{FjallConfig, FjallStore};
 use fjall::{Database, KeyspaceCreateOptions, PersistMode};
 
-use crate::common::{append, at, conversation, open, user, who, whole_inbox};
-use crate::files::{copy, numbers};
+use crate::common::{append, at, conversation, numbers, open, user, who, whole_inbox};
+use crate::files::copy;
 
 /// Numbers of tables.
 const SCHEMA: u8 = 0;

@@ -7,13 +7,9 @@ use dm_core::store::*;
 use dm_store_redb::{Recovery, RedbConfig, RedbStore};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableHandle};
 
-use crate::common::{self, append, at, open, register, user, who, whole_inbox};
+use crate::common::{self, append, at, numbers, open, register, user, who, whole_inbox};
 
 const SCHEMA: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("dm_schema");
-
-async fn numbers(store: &RedbStore, n: u64) -> Vec<u64> {
-    store.inbox(whole_inbox(who(n))).await.unwrap().entries.iter().map(|entry| entry.seq.get()).collect()
-}
 
 /// A file with a conversation of users 1 and 2 and so many messages from 1, closed.
 async fn written(path: &Path, messages: u64) {

@@ -11,7 +11,7 @@ use dm_store_redb::{RedbConfig, RedbStore};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 
 use crate::common::older::{back_to_version_1, back_to_version_2, runs};
-use crate::common::{append, at, conversation, open, user, who, whole_inbox};
+use crate::common::{append, at, conversation, numbers, open, user, who, whole_inbox};
 
 type Table<'a> = TableDefinition<'a, &'static [u8], &'static [u8]>;
 
@@ -24,10 +24,6 @@ fn config(recent_entries: usize) -> RedbConfig {
     let mut config = RedbConfig::default();
     config.recent_entries = NonZeroUsize::new(recent_entries).unwrap();
     config
-}
-
-async fn numbers(store: &RedbStore, n: u64) -> Vec<u64> {
-    store.inbox(whole_inbox(who(n))).await.unwrap().entries.iter().map(|entry| entry.seq.get()).collect()
 }
 
 #[tokio::test]
