@@ -62,18 +62,13 @@
 
 mod config;
 mod error;
-mod newest;
-mod numbers;
 mod read;
 mod recent;
-mod runs;
 mod schema;
-mod settle;
 mod store;
 mod stored;
 mod tables;
 mod tree;
-mod walk;
 mod write;
 
 pub use config::{Recovery, RedbConfig};

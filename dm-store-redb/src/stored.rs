@@ -6,11 +6,11 @@ use std::ops::Bound;
 use dm_store_kv::{Changes, Failure, Order, Rows, numbered, owner_and_number};
 use redb::WriteTransaction;
 
-use crate::newest::last_of_each;
-use crate::numbers::Numbers;
+use crate::recent::last::last_of_each;
+use crate::recent::newest::Numbers;
 use crate::recent::Recent;
 use crate::tree::{Guard, Transaction, Tree};
-use crate::walk::Walk;
+use crate::recent::read::Walk;
 
 /// A table, in one state or as a batch changes it.
 pub(crate) struct Stored<T: Transaction> {

@@ -2,7 +2,7 @@
 //!
 //! Each is a table of redb, from bytes to bytes, whose name begins with `dm_`. Pages touched per
 //! message decide the speed, so `dm_sequence` and `dm_inbox` have their newest rows in
-//! [`runs`](crate::runs), each a table of redb, `dm_sequence_run_0` and so on.
+//! [`runs`](crate::recent::runs), each a table of redb, `dm_sequence_run_0` and so on.
 //!
 //! `dm_schema` is this crate's own. It holds `version` in ASCII → schema version 4; `commit` in
 //! ASCII → commits so far 8, which tells a store what another handle of the same database wrote;
@@ -12,7 +12,7 @@ use dm_store_kv::{Failure, Rows as _, Tables};
 use redb::{ReadTransaction, WriteTransaction};
 
 use crate::recent::Recent;
-use crate::runs::Runs;
+use crate::recent::runs::Runs;
 use crate::stored::Stored;
 use crate::tree::{Transaction, Tree};
 

@@ -8,10 +8,10 @@ use redb::{CommitError, Database, Durability, WriteTransaction};
 
 use crate::config::{Recovery, RedbConfig};
 use crate::error::{from_redb, unknown};
-use crate::numbers::Numbers;
-use crate::runs::RUNS;
+use crate::recent::newest::Numbers;
+use crate::recent::runs::RUNS;
 use crate::schema::COMMIT_KEY;
-use crate::settle::settle;
+use crate::recent::merge::settle;
 use crate::tables::{self, INBOX, SEQUENCE};
 
 /// The half of the store that writes. It does not hold the database open: its thread may end a

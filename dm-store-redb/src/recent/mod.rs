@@ -1,13 +1,19 @@
 //! The newest rows of a log, which are in runs.
 
+pub(crate) mod last;
+pub(crate) mod merge;
+pub(crate) mod newest;
+pub(crate) mod read;
+pub(crate) mod runs;
+
 use std::cell::OnceCell;
 use std::ops::Bound;
 
 use dm_store_kv::{Failure, owner_and_number};
 use redb::WriteTransaction;
 
-use crate::numbers::Numbers;
-use crate::runs::{Moved, RUNS, Runs};
+use crate::recent::newest::Numbers;
+use crate::recent::runs::{Moved, RUNS, Runs};
 use crate::tree::{Between, Guard, Transaction, Tree};
 
 /// Above every key of a log.

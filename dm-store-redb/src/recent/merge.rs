@@ -5,9 +5,9 @@ use std::ops::Bound;
 use dm_store_kv::Failure;
 use redb::WriteTransaction;
 
-use crate::numbers::Numbers;
+use crate::recent::newest::Numbers;
 use crate::recent::{END, Recent};
-use crate::runs::{Moved, Runs};
+use crate::recent::runs::{Moved, Runs};
 use crate::stored::Stored;
 use crate::tree::{Between, Guard, Tree};
 

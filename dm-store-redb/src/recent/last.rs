@@ -4,7 +4,7 @@ use dm_store_kv::{Failure, Order};
 
 use crate::recent::{END, Recent};
 use crate::tree::{Transaction, Tree};
-use crate::walk::Walk;
+use crate::recent::read::Walk;
 
 /// From how many owners on it is cheaper to walk over the runs whole than to look into each run for
 /// each owner: the list of 10,000 conversations takes 6 ms in this way, as long as without runs.
