@@ -55,11 +55,11 @@ pub(crate) fn migrate(database: &Database) -> Result<(), StoreError> {
         // Version 3: rows are read in both forms. Another handle may have been here meanwhile;
         // doing it again changes nothing.
         let mut tables = tables::write(&transaction, 1)?;
-        let found = version_in(&tables.schema.settled)?;
+        let found = version_in(&tables.schema.large)?;
         refuse_newer(found.unwrap_or(0), VERSION)?;
         tables.schema.insert(VERSION_KEY, &VERSION.to_be_bytes())?;
         for table in tables.all() {
-            table.settled.table()?;
+            table.large.table()?;
         }
     }
     transaction.commit().map_err(from_redb)

@@ -8,10 +8,11 @@ use redb::{CommitError, Database, Durability, WriteTransaction};
 
 use crate::config::{Recovery, RedbConfig};
 use crate::error::{from_redb, unknown};
-use crate::recent::newest::Numbers;
+use crate::recent::merge::merge;
+use crate::recent::newest::NewestNumbers;
 use crate::recent::runs::RUNS;
 use crate::schema::COMMIT_KEY;
-use crate::recent::merge::settle;
+use crate::stored::Stored;
 use crate::tables::{self, INBOX, SEQUENCE};
 
 /// The half of the store that writes. It does not hold the database open: its thread may end a
@@ -19,24 +20,24 @@ use crate::tables::{self, INBOX, SEQUENCE};
 pub(crate) struct Writer {
     database: Weak<Database>,
     recovery: Recovery,
-    /// Entries that a run is to have.
-    run: u64,
+    /// The entries at which a run of `dm_inbox` is full.
+    run_rows: u64,
     heads: Heads,
-    /// The newest numbers in the runs of conversations and of inboxes, as far as they are known.
-    numbers: [Option<Numbers>; 2],
-    /// The count of commits in the database when `heads` and `numbers` were last right.
+    /// The newest numbers in the runs of `dm_sequence` and of `dm_inbox`, if they are known.
+    newest: [Option<NewestNumbers>; 2],
+    /// The count of commits in the database up to which `heads` and `newest` are right.
     commits: u64,
 }
 
 impl Writer {
     pub(crate) fn new(database: Weak<Database>, config: &RedbConfig) -> Self {
-        let run = u64::try_from(config.recent_entries.get()).unwrap_or(u64::MAX) / RUNS;
+        let run_rows = u64::try_from(config.recent_entries.get()).unwrap_or(u64::MAX) / RUNS;
         Self {
             database,
             recovery: config.recovery,
-            run: run.max(1),
+            run_rows: run_rows.max(1),
             heads: Heads::new(config.heads_bytes),
-            numbers: [None, None],
+            newest: [None, None],
             commits: 0,
         }
     }
@@ -51,7 +52,7 @@ impl Writer {
     }
 
     fn apply(&mut self, transaction: &WriteTransaction, batch: Vec<Write>) -> Result<Vec<Outcome>, Failure> {
-        let mut tables = tables::write(transaction, self.run)?;
+        let mut tables = tables::write(transaction, self.run_rows)?;
         // Another handle of the same database, in this process or in another, may have written
         // since the last batch.
         let commits = match tables.schema.get(COMMIT_KEY)? {
@@ -64,19 +65,21 @@ impl Writer {
         if commits != self.commits {
             self.forget();
         }
-        let [sequence, inbox] = std::mem::take(&mut self.numbers);
-        tables.sequence.remember(sequence);
-        tables.inbox.remember(inbox);
+        let [sequence, inbox] = std::mem::take(&mut self.newest);
+        tables.sequence.set_newest(sequence);
+        tables.inbox.set_newest(inbox);
         self.commits = commits.wrapping_add(1);
         tables.schema.insert(COMMIT_KEY, &self.commits.to_be_bytes())?;
         let outcomes = dm_store_kv::apply(&mut tables, &mut self.heads, batch)?;
 
         let Tables { mut schema, sequence, inbox, .. } = tables;
         let logs = [(SEQUENCE, sequence), (INBOX, inbox)];
-        for ((name, stored), known) in logs.into_iter().zip(&mut self.numbers) {
-            let (runs, numbers) = settle(stored)?;
-            schema.insert(name.as_bytes(), &runs.encode())?;
-            *known = numbers;
+        for ((name, Stored { large, recent }), newest) in logs.into_iter().zip(&mut self.newest) {
+            if let Some(recent) = recent {
+                let (runs, known) = merge(large, recent)?;
+                schema.insert(name.as_bytes(), &runs.encode())?;
+                *newest = known;
+            }
         }
         Ok(outcomes)
     }
@@ -84,7 +87,7 @@ impl Writer {
     /// Forgets what is in memory, to look it up again.
     fn forget(&mut self) {
         self.heads.clear();
-        self.numbers = [None, None];
+        self.newest = [None, None];
     }
 }
 

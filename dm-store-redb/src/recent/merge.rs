@@ -1,41 +1,42 @@
-//! Moving rows out of the runs into the large tree, some with each batch.
+//! Moving rows from the runs into the large tree, some with each batch.
 
 use std::ops::Bound;
 
 use dm_store_kv::Failure;
 use redb::WriteTransaction;
 
-use crate::recent::newest::Numbers;
-use crate::recent::{END, Recent};
+use crate::recent::newest::NewestNumbers;
 use crate::recent::runs::{Moved, Runs};
-use crate::stored::Stored;
+use crate::recent::{END, Recent};
 use crate::tree::{Between, Guard, Tree};
 
-/// Rows between moves: each costs a look into every run, and pages of its own.
+/// The rows that are written between two moves. A move costs a look into every run, and changes
+/// pages of the large tree.
 const STEP: u64 = 256;
 
-/// Moves as much as came in and a quarter more, so that the moving generation has gone when the
-/// next one is full. Says what the runs are now, and what is known of the newest numbers in them.
-pub(crate) fn settle(stored: Stored<&WriteTransaction>) -> Result<(Runs, Option<Numbers>), Failure> {
-    let Stored { mut settled, recent } = stored;
-    let Some(Recent { mut runs, mut trees, run, numbers, .. }) = recent else {
-        return Ok((Runs::NONE, None));
-    };
-    let mut numbers = numbers.into_inner();
-    let is_full = runs.is_full(run);
-    if runs.unsettled < STEP.min(run) && !is_full {
-        return Ok((runs, numbers));
+/// Moves a quarter more rows than were written since the last move, so that the moving generation
+/// is gone before the next one is full. Returns the runs as they are then, and the newest numbers in
+/// them, if they are known.
+pub(crate) fn merge(
+    mut large: Tree<&WriteTransaction>,
+    recent: Recent<&WriteTransaction>,
+) -> Result<(Runs, Option<NewestNumbers>), Failure> {
+    let moving = recent.moving().min(recent.trees.len());
+    let Recent { mut runs, mut trees, run_rows, newest, .. } = recent;
+    let mut newest = newest.into_inner();
+    let is_full = runs.is_full(run_rows);
+    if runs.unmerged < STEP.min(run_rows) && !is_full {
+        return Ok((runs, newest));
     }
-    let rows = if is_full { u64::MAX } else { runs.unsettled + runs.unsettled / 4 + 1 };
-    runs.unsettled = 0;
-    let moving = usize::try_from(runs.growing - runs.oldest).unwrap_or(usize::MAX).min(trees.len());
+    let rows = if is_full { u64::MAX } else { runs.unmerged + runs.unmerged / 4 + 1 };
+    runs.unmerged = 0;
     trees.truncate(moving);
     if let Moved::Through(key) = &runs.moved {
-        runs.moved = move_rows(&mut settled, &trees, key, rows)?;
+        runs.moved = move_rows(&mut large, &trees, key, rows)?;
     } else {
-        // One at a time: giving back the pages of a run takes as long as a small commit.
-        let gone = if is_full { moving } else { moving.min(1) };
-        for tree in trees.drain(..gone) {
+        // One run with each batch: freeing its pages takes as long as a small commit.
+        let deleted = if is_full { moving } else { moving.min(1) };
+        for tree in trees.drain(..deleted) {
             tree.delete()?;
             runs.oldest += 1;
         }
@@ -45,17 +46,17 @@ pub(crate) fn settle(stored: Stored<&WriteTransaction>) -> Result<(Runs, Option<
             tree.delete()?;
             runs.oldest += 1;
         }
-        runs.turn();
-        if let Some(numbers) = &mut numbers {
-            numbers.turn();
+        runs.next_generation();
+        if let Some(newest) = &mut newest {
+            newest.next_generation();
         }
     }
-    Ok((runs, numbers))
+    Ok((runs, newest))
 }
 
-/// Moves rows after a key in the order of the keys, and says up to which.
+/// Moves up to `limit` rows after a key, in the order of the keys. Returns how far they are moved.
 fn move_rows(
-    settled: &mut Tree<&WriteTransaction>,
+    large: &mut Tree<&WriteTransaction>,
     runs: &[Tree<&WriteTransaction>],
     after: &[u8],
     limit: u64,
@@ -64,14 +65,14 @@ fn move_rows(
     let mut last = after.to_vec();
     for _ in 0..limit {
         let Some((key, value)) = merged.next()? else { return Ok(Moved::All) };
-        settled.insert(&key, &value)?;
+        large.insert(&key, &value)?;
         last.clear();
         last.extend_from_slice(&key);
     }
     Ok(Moved::Through(last))
 }
 
-/// The rows of some runs in the order of their keys.
+/// The rows of several runs in the order of their keys.
 struct Merged<'a>(Vec<Run<'a>>);
 
 struct Run<'a> {
@@ -93,11 +94,11 @@ impl<'a> Merged<'a> {
 
     fn next(&mut self) -> Result<Option<(Guard<'a>, Guard<'a>)>, Failure> {
         let lowest = self.0.iter().enumerate().min_by(|(_, a), (_, b)| a.next.0.cmp(&b.next.0));
-        let Some((place, _)) = lowest else { return Ok(None) };
-        let Some(run) = self.0.get_mut(place) else { return Ok(None) };
+        let Some((index, _)) = lowest else { return Ok(None) };
+        let Some(run) = self.0.get_mut(index) else { return Ok(None) };
         Ok(Some(match run.rest.next() {
             Some(next) => std::mem::replace(&mut run.next, next?),
-            None => self.0.swap_remove(place).next,
+            None => self.0.swap_remove(index).next,
         }))
     }
 }
