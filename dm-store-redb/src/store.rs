@@ -1,4 +1,4 @@
-//! The store that hosts hold.
+//! The store, and opening its database.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,42 +9,46 @@ use redb::{Builder, Database, DatabaseError};
 
 use crate::config::RedbConfig;
 use crate::error::from_redb;
-use crate::read::{Newest, Reader};
+use crate::read::{Committed, Reader};
 use crate::schema;
 use crate::write::Writer;
 
-/// A [`Store`] in a redb database. Clones are handles to the same one.
+/// A [`Store`] in a redb database. Clones are handles to the same store.
 ///
-/// The file is closed when the last clone is dropped, or when the commit or read that then is under
-/// way ends. Closing blocks for a moment, as a commit does.
+/// Dropping the last clone closes the file. If a commit or read is running then, the file is closed
+/// when it ends. Closing blocks for about as long as a commit.
 #[derive(Clone, Debug)]
 pub struct RedbStore {
     embedded: Embedded<Reader>,
 }
 
 impl RedbStore {
-    /// Opens a file of the store's own, making it, for its user only, if it is missing; its folder
-    /// must exist.
+    /// Opens a file of the store's own with the default choices. A missing file is created, with
+    /// access for its user only. Its folder must exist.
     ///
-    /// Blocks for as long as the file system takes; after a crash, [`Recovery`](crate::Recovery)
-    /// says how long that is. Call it before serving, or on a thread for blocking work. Needs no
-    /// runtime.
+    /// Blocks until the file is open; [`Recovery`](crate::Recovery) says how long that takes after a
+    /// crash. Call it before serving, or on a thread for blocking work. Needs no runtime.
     ///
     /// # Errors
-    /// [`Locked`](dm_core::store::StoreErrorKind::Locked) while another process, or another store
-    /// of this one, has it open; [`NewerSchema`](dm_core::store::StoreErrorKind::NewerSchema) when
-    /// a newer version of the library wrote it, and it is left as it is;
-    /// [`Corrupt`](dm_core::store::StoreErrorKind::Corrupt) when it is no database or damaged;
-    /// [`Unavailable`](dm_core::store::StoreErrorKind::Unavailable) when it cannot be opened.
+    /// - [`Locked`](dm_core::store::StoreErrorKind::Locked) while another process, or another store
+    ///   of this one, has the file open.
+    /// - [`NewerSchema`](dm_core::store::StoreErrorKind::NewerSchema) when a newer version of the
+    ///   library wrote the file. The file is not changed.
+    /// - [`ForeignTables`](dm_core::store::StoreErrorKind::ForeignTables) when the file has a table of
+    ///   another program whose name begins with `dm_`. The error's source names it. The file is not
+    ///   changed.
+    /// - [`Corrupt`](dm_core::store::StoreErrorKind::Corrupt) when the file is damaged or is no
+    ///   database.
+    /// - [`Unavailable`](dm_core::store::StoreErrorKind::Unavailable) when the file cannot be opened.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         Self::open_with(path, &RedbConfig::default())
     }
 
-    /// Opens a file with choices.
+    /// As [`open`](Self::open), with the choices of a configuration.
     ///
     /// # Errors
-    /// As [`open`](Self::open); and [`Engine`](dm_core::store::StoreErrorKind::Engine), naming the
-    /// field, when a choice cannot work.
+    /// As [`open`](Self::open); and [`Engine`](dm_core::store::StoreErrorKind::Engine) when a choice
+    /// cannot work. The error's source names the field.
     pub fn open_with(path: impl AsRef<Path>, config: &RedbConfig) -> Result<Self, StoreError> {
         config.validate()?;
         // A host may change its working directory before the file is opened again.
@@ -58,18 +62,20 @@ impl RedbStore {
         Ok(Self { embedded: embedded.start()? })
     }
 
-    /// Keeps the store in a database that the host has open, beside the host's own tables. Only
-    /// tables whose names begin with `dm_` are touched. While the host writes in a transaction of
-    /// its own, commits wait.
+    /// Opens the store in a database that the host has open, beside the host's own tables. Only
+    /// tables whose names begin with `dm_` are read and changed. A commit waits while the host has a
+    /// write transaction of its own.
     ///
-    /// The store holds the database until its last handle is dropped. A store may be made more than
-    /// once from one database: they take turns, and each notices what another wrote.
+    /// The store keeps the database open until its last handle is dropped. Several stores may be
+    /// opened in one database: their commits wait for each other, and each store sees the writes of
+    /// the others.
     ///
     /// # Errors
-    /// [`NewerSchema`](dm_core::store::StoreErrorKind::NewerSchema) when a newer version of the
-    /// library made the tables; [`ForeignTables`](dm_core::store::StoreErrorKind::ForeignTables)
-    /// when a name that begins with `dm_` stands for a table of the host's, which the error's
-    /// source names; then nothing is changed; what the engine reports besides.
+    /// - [`NewerSchema`](dm_core::store::StoreErrorKind::NewerSchema) when a newer version of the
+    ///   library made the tables. Nothing is changed.
+    /// - [`ForeignTables`](dm_core::store::StoreErrorKind::ForeignTables) when the name of a host's
+    ///   table begins with `dm_`. The error's source names the table. Nothing is changed.
+    /// - Any other error of the engine.
     pub fn from_database(database: Arc<Database>, config: &RedbConfig) -> Result<Self, StoreError> {
         let (writer, reader) = halves(database, config)?;
         Ok(Self { embedded: Embedded::new(writer, reader)? })
@@ -82,11 +88,13 @@ impl EmbeddedStore for RedbStore {
     }
 }
 
+/// Makes the two halves of a store in a database, whose schema is migrated.
 fn halves(database: Arc<Database>, config: &RedbConfig) -> Result<(Writer, Reader), StoreError> {
     catch_panic(|| schema::migrate(&database))?;
-    Ok((Writer::new(Arc::downgrade(&database), config), Reader::new(Newest(database))))
+    Ok((Writer::new(Arc::downgrade(&database), config), Reader::new(Committed(database))))
 }
 
+/// Opens a file, and creates it if it is missing or empty.
 fn open(path: &Path, config: &RedbConfig) -> Result<Database, StoreError> {
     let mut builder = Database::builder();
     builder.set_cache_size(config.cache_bytes);
@@ -103,7 +111,7 @@ fn open(path: &Path, config: &RedbConfig) -> Result<Database, StoreError> {
     open_existing(path, &builder)
 }
 
-/// Opens a file again that the store had open, and makes nothing in its place.
+/// Opens a file again that the store had open. A missing file is not created again.
 fn open_again(path: &Path, config: &RedbConfig) -> Result<Database, StoreError> {
     let mut builder = Database::builder();
     builder.set_cache_size(config.cache_bytes);
@@ -116,16 +124,16 @@ fn open_again(path: &Path, config: &RedbConfig) -> Result<Database, StoreError> 
 }
 
 fn open_existing(path: &Path, builder: &Builder) -> Result<Database, StoreError> {
-    // A file may only be changed after it is known that no newer library wrote it, and opening for
-    // writing changes it.
+    // Opening for writing changes the file, and a file that a newer library wrote must not be
+    // changed. So it is examined first.
     match builder.open_read_only(path) {
         Ok(database) => {
             schema::examine(&database)?;
             database.close().map_err(from_redb)?;
         }
-        // It was not closed, and nobody can read it before it is repaired.
+        // The file was not closed, and can be read only after a repair.
         Err(DatabaseError::RepairAborted) => {
-            tracing::warn!("the database was not closed: recovering it");
+            tracing::warn!("the database was not closed, and is being recovered");
         }
         Err(error) => return Err(from_redb(error)),
     }

@@ -1,4 +1,4 @@
-//! Writing: one batch, one transaction.
+//! Writing: one transaction for each batch.
 
 use std::sync::Weak;
 
@@ -15,8 +15,8 @@ use crate::schema::COMMIT_KEY;
 use crate::stored::Stored;
 use crate::tables::{self, INBOX, SEQUENCE};
 
-/// The half of the store that writes. It does not hold the database open: its thread may end a
-/// moment after the last handle is gone, and the file must be closed by then.
+/// The writing half of the store. It does not keep the database open, because its thread may end a
+/// moment after the last handle is dropped, and the file must be closed by then.
 pub(crate) struct Writer {
     database: Weak<Database>,
     recovery: Recovery,
@@ -45,7 +45,7 @@ impl Writer {
     fn begin(&self, database: &Database) -> Result<WriteTransaction, StoreError> {
         let mut transaction = database.begin_write().map_err(from_redb)?;
         transaction.set_durability(Durability::Immediate).map_err(from_redb)?;
-        // Payloads are chosen by strangers, and redb asks for two phases when its input is hostile.
+        // Users choose the payloads, and redb asks for two phases when its input may be hostile.
         transaction.set_two_phase_commit(true);
         transaction.set_quick_repair(self.recovery == Recovery::Quick);
         Ok(transaction)
@@ -53,8 +53,7 @@ impl Writer {
 
     fn apply(&mut self, transaction: &WriteTransaction, batch: Vec<Write>) -> Result<Vec<Outcome>, Failure> {
         let mut tables = tables::write(transaction, self.run_rows)?;
-        // Another handle of the same database, in this process or in another, may have written
-        // since the last batch.
+        // Another handle of the same database may have written since the last batch.
         let commits = match tables.schema.get(COMMIT_KEY)? {
             Some(value) => {
                 <[u8; 8]>::try_from(&*value).map_err(|_| Failure::Damaged("no count of commits"))?
@@ -63,7 +62,7 @@ impl Writer {
         };
         let commits = u64::from_be_bytes(commits);
         if commits != self.commits {
-            self.forget();
+            self.clear();
         }
         let [sequence, inbox] = std::mem::take(&mut self.newest);
         tables.sequence.set_newest(sequence);
@@ -84,8 +83,8 @@ impl Writer {
         Ok(outcomes)
     }
 
-    /// Forgets what is in memory, to look it up again.
-    fn forget(&mut self) {
+    /// Clears all that is kept in memory, so that it is looked up again.
+    fn clear(&mut self) {
         self.heads.clear();
         self.newest = [None, None];
     }
@@ -98,26 +97,27 @@ impl EngineWriter for Writer {
         let outcomes = match self.apply(&transaction, batch) {
             Ok(outcomes) => outcomes,
             Err(failure) => {
-                self.forget();
-                // What is not committed is gone, whether or not its pages could be given back.
+                self.clear();
+                // Nothing is committed, even if the pages of the transaction could not be freed.
                 if let Err(error) = transaction.abort() {
-                    tracing::warn!(error = %error, "rollback failed");
+                    tracing::warn!(error = %error, "the transaction could not be rolled back");
                 }
                 return Err(failure.into());
             }
         };
         match transaction.commit() {
             Ok(()) => Ok(outcomes),
-            // It was rolled back, and says so.
+            // redb has rolled it back.
             Err(error @ CommitError::TransactionPoisoned) => {
-                self.forget();
+                self.clear();
                 Err(from_redb(error))
             }
             Err(error) => Err(unknown(error)),
         }
     }
 
-    /// After an error of the file in the middle of a batch, of which nothing is committed then.
+    /// After an error of the file in the middle of a batch, redb refuses all work, although nothing
+    /// of the batch is committed.
     fn is_broken(&self) -> bool {
         let database = self.database.upgrade();
         let begun = database.as_deref().map(Database::try_begin_write);
