@@ -11,8 +11,8 @@ use dm_store_kv::Heads;
 #[non_exhaustive]
 pub struct RedbConfig {
     /// The size of the cache of the file's pages, in bytes; at least
-    /// [`MIN_CACHE_BYTES`](Self::MIN_CACHE_BYTES). Default 64 MiB: an evicted page is read again from
-    /// the operating system's cache of the file. Not used for a database that the host opened,
+    /// [`MIN_CACHE_BYTES`](Self::MIN_CACHE_BYTES). Default 64 MiB: an evicted page is read again
+    /// from the operating system's cache of the file. Not used for a database that the host opened,
     /// which has its own.
     pub cache_bytes: usize,
     /// Memory for the newest numbers of conversations and users, in bytes. A conversation and a
@@ -33,8 +33,8 @@ pub struct RedbConfig {
     /// Bytes of the disk to keep free; zero keeps none. Default 64 MiB. While less is free, new
     /// messages, conversations and keys are refused as
     /// [`Full`](dm_core::store::StoreErrorKind::Full) before the engine is called; reads,
-    /// acknowledgements and expiry go on. Expiry does not make the file smaller, so that room has to
-    /// be made on the disk beside the file. On Unix only; not used for a database that the host
+    /// acknowledgements and expiry go on. Expiry does not make the file smaller, so that room has
+    /// to be made on the disk beside the file. On Unix only; not used for a database that the host
     /// opened.
     pub reserve_bytes: u64,
 }

@@ -37,8 +37,8 @@
 //!                dm_keys, dm_announcements ──┘    └── dm_devices (cursor) ◄── dm_acked (user, device, seq)
 //! ```
 //!
-//! `dm-store-kv` documents the bytes of each. The newest rows of `dm_sequence` and `dm_inbox` are in
-//! small trees of their own, `dm_sequence_run_0` and so on, and some of them are moved with each
+//! `dm-store-kv` documents the bytes of each. The newest rows of `dm_sequence` and `dm_inbox` are
+//! in small trees of their own, `dm_sequence_run_0` and so on, and some of them are moved with each
 //! batch. redb copies each page that a batch changes, and few pages change in this way. It doubled
 //! the number of sends per second.
 //!
@@ -56,9 +56,9 @@
 //! # In reading order
 //!
 //! `store` opens a database, with the choices of `config`. `schema` migrates the tables to this
-//! version. `tree` is a table of redb, `recent` has the newest rows of a log in small trees. `stored`
-//! implements a table of `dm-store-kv` on both, `tables` opens all tables. `write` and `read` are the
-//! two halves of the store. `error` translates redb's errors.
+//! version. `tree` is a table of redb, `recent` has the newest rows of a log in small trees.
+//! `stored` implements a table of `dm-store-kv` on both, `tables` opens all tables. `write` and
+//! `read` are the two halves of the store. `error` translates redb's errors.
 
 mod config;
 mod error;

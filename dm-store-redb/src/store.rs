@@ -26,20 +26,21 @@ impl RedbStore {
     /// Opens a file of the store's own with the default choices. A missing file is created, with
     /// access for its user only. Its folder must exist.
     ///
-    /// Blocks until the file is open; [`Recovery`](crate::Recovery) says how long that takes after a
-    /// crash. Call it before serving, or on a thread for blocking work. Needs no runtime.
+    /// Blocks until the file is open; [`Recovery`](crate::Recovery) says how long that takes after
+    /// a crash. Call it before serving, or on a thread for blocking work. Needs no runtime.
     ///
     /// # Errors
     /// - [`Locked`](dm_core::store::StoreErrorKind::Locked) while another process, or another store
     ///   of this one, has the file open.
     /// - [`NewerSchema`](dm_core::store::StoreErrorKind::NewerSchema) when a newer version of the
     ///   library wrote the file. The file is not changed.
-    /// - [`ForeignTables`](dm_core::store::StoreErrorKind::ForeignTables) when the file has a table of
-    ///   another program whose name begins with `dm_`. The error's source names it. The file is not
-    ///   changed.
+    /// - [`ForeignTables`](dm_core::store::StoreErrorKind::ForeignTables) when the file has a table
+    ///   of another program whose name begins with `dm_`. The error's source names it. The file is
+    ///   not changed.
     /// - [`Corrupt`](dm_core::store::StoreErrorKind::Corrupt) when the file is damaged or is no
     ///   database.
-    /// - [`Unavailable`](dm_core::store::StoreErrorKind::Unavailable) when the file cannot be opened.
+    /// - [`Unavailable`](dm_core::store::StoreErrorKind::Unavailable) when the file cannot be
+    ///   opened.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         Self::open_with(path, &RedbConfig::default())
     }
@@ -47,8 +48,8 @@ impl RedbStore {
     /// As [`open`](Self::open), with the choices of a configuration.
     ///
     /// # Errors
-    /// As [`open`](Self::open); and [`Engine`](dm_core::store::StoreErrorKind::Engine) when a choice
-    /// cannot work. The error's source names the field.
+    /// As [`open`](Self::open); and [`Engine`](dm_core::store::StoreErrorKind::Engine) when a
+    /// choice cannot work. The error's source names the field.
     pub fn open_with(path: impl AsRef<Path>, config: &RedbConfig) -> Result<Self, StoreError> {
         config.validate()?;
         // A host may change its working directory before the file is opened again.
@@ -63,8 +64,8 @@ impl RedbStore {
     }
 
     /// Opens the store in a database that the host has open, beside the host's own tables. Only
-    /// tables whose names begin with `dm_` are read and changed. A commit waits while the host has a
-    /// write transaction of its own.
+    /// tables whose names begin with `dm_` are read and changed. A commit waits while the host has
+    /// a write transaction of its own.
     ///
     /// The store keeps the database open until its last handle is dropped. Several stores may be
     /// opened in one database: their commits wait for each other, and each store sees the writes of

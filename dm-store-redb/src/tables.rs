@@ -1,8 +1,9 @@
 //! The library's tables in redb. What their rows hold is documented in `dm-store-kv`.
 //!
-//! Each is a table of redb, from bytes to bytes, whose name begins with `dm_`. The pages that change
-//! with a message decide the speed, so `dm_sequence` and `dm_inbox` have their newest rows in runs
-//! ([`recent`](crate::recent)). A run is a table of redb as well: `dm_sequence_run_0` and so on.
+//! Each is a table of redb, from bytes to bytes, whose name begins with `dm_`. The pages that
+//! change with a message decide the speed, so `dm_sequence` and `dm_inbox` have their newest rows
+//! in runs ([`recent`](crate::recent)). A run is a table of redb as well: `dm_sequence_run_0` and
+//! so on.
 //!
 //! `dm_schema` is this crate's own. It holds `version` in ASCII → schema version 4; `commit` in
 //! ASCII → commits so far 8, by which a store notices that another handle of the same database

@@ -1,8 +1,8 @@
 //! The newest number of each owner of rows in runs.
 //!
 //! Without them, each look-up of an owner's newest row goes through all runs, of which there are up
-//! to 16, before it comes to the large tree. With 200,000 conversations, most of them not in memory,
-//! that was a quarter of the commit thread's time. With them it is 5 %.
+//! to 16, before it comes to the large tree. With 200,000 conversations, most of them not in
+//! memory, that was a quarter of the commit thread's time. With them it is 5 %.
 
 use std::collections::HashMap;
 

@@ -14,9 +14,9 @@ pub(crate) enum Moved {
     All,
 }
 
-/// The runs of a log. They have numbers, in the order in which they are created. Those from `oldest`
-/// to before `growing` are the moving generation, those from `growing` to before `end` the growing
-/// one.
+/// The runs of a log. They have numbers, in the order in which they are created. Those from
+/// `oldest` to before `growing` are the moving generation, those from `growing` to before `end` the
+/// growing one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Runs {
     pub(crate) oldest: u64,
@@ -45,8 +45,8 @@ impl Runs {
         self.moved = Moved::Through(Vec::new());
     }
 
-    /// The value of the row. Integers of 8 bytes: oldest, growing, end, rows, unmerged; then `1` when
-    /// all rows are moved, or `0` and the key up to which they are.
+    /// The value of the row. Integers of 8 bytes: oldest, growing, end, rows, unmerged; then `1`
+    /// when all rows are moved, or `0` and the key up to which they are.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let numbers = [self.oldest, self.growing, self.end, self.rows, self.unmerged];
         let mut row: Vec<u8> = numbers.into_iter().flat_map(u64::to_be_bytes).collect();

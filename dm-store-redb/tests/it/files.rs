@@ -1,4 +1,4 @@
-//! What is redb's own: files, locks, schema versions, databases of hosts, damage.
+//! Files, locks, schema versions, databases of hosts, damage.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ fn put(path: &Path, table: &str, key: &[u8], value: &[u8]) {
 }
 
 #[tokio::test]
-async fn everything_is_there_after_reopening() {
+async fn messages_and_devices_survive_reopening() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dm.redb");
     for recovery in [Recovery::Quick, Recovery::Walk] {
@@ -82,7 +82,7 @@ async fn expiry_in_small_steps_ends_where_one_large_step_ends() {
 }
 
 #[tokio::test]
-async fn a_file_that_was_never_closed_holds_all_that_was_answered() {
+async fn a_file_that_was_never_closed_holds_every_answered_commit() {
     let folder = tempfile::tempdir().unwrap();
     for recovery in [Recovery::Quick, Recovery::Walk] {
         let path = folder.path().join(format!("{recovery:?}"));
@@ -92,7 +92,7 @@ async fn a_file_that_was_never_closed_holds_all_that_was_answered() {
         store.commit(vec![open(1, 1, 2)]).await.unwrap();
         for id in 1..=20 {
             store.commit(vec![append(1, 1, id, 5)]).await.unwrap();
-            // What the disk holds when the process is killed here.
+            // The content of the disk when the process is killed here.
             let copy = folder.path().join("copy");
             std::fs::copy(&path, &copy).unwrap();
             let copy = RedbStore::open(&copy).unwrap();
@@ -131,7 +131,7 @@ async fn in_a_hosts_database_only_our_tables_are_touched() {
     name(1, "ana");
     let store = RedbStore::from_database(Arc::clone(&database), &RedbConfig::default()).unwrap();
     store.commit(vec![open(1, 1, 2), append(1, 1, 1, 5)]).await.unwrap();
-    // The host goes on with its own transactions, between our commits.
+    // A transaction of the host between two commits of the store.
     name(2, "bo");
     store.commit(vec![append(1, 2, 2, 6)]).await.unwrap();
     assert_eq!(numbers(&store, 2).await, [1, 2, 3]);
@@ -181,7 +181,7 @@ async fn a_newer_schema_is_refused_and_the_file_left_as_it_is() {
 }
 
 #[test]
-fn what_is_no_database_is_refused_and_left_as_it_is() {
+fn a_file_that_is_no_database_is_refused_and_left_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dm.redb");
     for length in [1, 20, 200, 5_000] {
@@ -210,7 +210,7 @@ fn an_empty_file_becomes_a_database() {
 }
 
 #[tokio::test]
-async fn a_truncated_file_is_a_typed_error_and_invents_nothing() {
+async fn a_truncated_file_is_a_typed_error_or_complete() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dm.redb");
     written(&path, 300).await;
@@ -221,7 +221,7 @@ async fn a_truncated_file_is_a_typed_error_and_invents_nothing() {
         std::fs::write(&cut, &whole[..whole.len() * part / 16]).unwrap();
         match RedbStore::open(&cut) {
             Err(error) => assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{part}/16: {error:?}"),
-            // Only the end, which held nothing, is gone: then all of it must be there.
+            // Only unused space at the end is missing: then every row must be there.
             Ok(store) => {
                 opened += 1;
                 assert_eq!(numbers(&store, 2).await, (1..=301).collect::<Vec<_>>(), "{part}/16");
@@ -242,7 +242,7 @@ fn a_new_file_is_for_its_user_only() {
 }
 
 #[test]
-fn a_cache_that_cannot_work_is_refused_and_nothing_made() {
+fn a_cache_that_is_too_small_is_refused_and_nothing_is_created() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dm.redb");
     let mut config = RedbConfig::default();

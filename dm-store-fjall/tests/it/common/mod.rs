@@ -1,4 +1,4 @@
-//! What the store's tests share, beside what the suite's own cases are written with.
+//! Helpers of the store's tests, most of them those of the conformance suite's own cases.
 
 #![allow(unreachable_pub, reason = "tests")]
 
