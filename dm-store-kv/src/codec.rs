@@ -12,12 +12,12 @@ mod message;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use conversation::{NamedThread, People, Place, ThreadRow, participants};
+pub(crate) use conversation::{ConversationIdRow, ConversationDetails, SequenceRow, ConversationRow, participants};
 pub(crate) use device::DeviceRow;
 pub(crate) use entry::{Content, EntryRow};
 pub(crate) use fields::Fields;
 pub(crate) use floor::{FloorRow, Note};
 pub(crate) use key_record::{Announcement, key_record, key_value};
-pub(crate) use keys::{client, mark, refs, timed};
-pub use keys::{numbered, owner_and_number};
-pub(crate) use message::Filed;
+pub(crate) use keys::{client_id_key, mark_key, oldest_key, refs_key};
+pub use keys::{log_key, owner_and_number};
+pub(crate) use message::MessageHeader;

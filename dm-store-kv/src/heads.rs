@@ -7,7 +7,7 @@ use lru::LruCache;
 
 use crate::codec::{Fields, Note};
 use crate::failure::Failure;
-use crate::rows::{Changes, Look as _, Rows};
+use crate::rows::{Changes, RowsExt as _, Rows};
 use crate::session::Session;
 use crate::tables::Tables;
 
@@ -15,8 +15,8 @@ use crate::tables::Tables;
 /// tables say: an engine [clears](Self::clear) it when a batch fails, and when anybody else may
 /// have written.
 pub struct Heads {
-    users: LruCache<UserId, User>,
-    threads: LruCache<ConversationId, Thread>,
+    users: LruCache<UserId, UserHead>,
+    conversations: LruCache<ConversationId, ConversationHead>,
     /// Whether tables get a note of the newest number of what is forgotten.
     notes: bool,
     /// The session that notes are written in, from its first batch.
@@ -30,7 +30,7 @@ pub struct Heads {
 
 /// A user, as far as appending to their inbox needs to know them.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct User {
+pub(crate) struct UserHead {
     pub(crate) user_ref: u32,
     pub(crate) head: InboxSeq,
     pub(crate) floor: InboxSeq,
@@ -40,8 +40,8 @@ pub(crate) struct User {
 
 /// A conversation, as far as appending to it needs to know it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Thread {
-    pub(crate) thread_ref: u32,
+pub(crate) struct ConversationHead {
+    pub(crate) conversation_ref: u32,
     /// Of the participants.
     pub(crate) refs: [u32; 2],
     pub(crate) participants: Participants,
@@ -50,7 +50,7 @@ pub(crate) struct Thread {
     pub(crate) is_noted: bool,
 }
 
-impl User {
+impl UserHead {
     /// Whether the inbox holds no entry.
     pub(crate) fn is_empty(self) -> bool {
         self.head == self.floor
@@ -69,7 +69,7 @@ impl Heads {
         let remembered = NonZeroUsize::new(bytes / Self::BYTES).unwrap_or(NonZeroUsize::MIN);
         Self {
             users: LruCache::new(remembered),
-            threads: LruCache::new(remembered),
+            conversations: LruCache::new(remembered),
             notes: false,
             session: None,
             next_row: None,
@@ -101,7 +101,7 @@ impl Heads {
     /// Forgets everything, to look it up again.
     pub fn clear(&mut self) {
         self.users.clear();
-        self.threads.clear();
+        self.conversations.clear();
         self.session = None;
         self.next_row = None;
         self.oldest = [0; 12];
@@ -118,9 +118,9 @@ impl Heads {
             user.is_noted = true;
             tables.note_user(*user, session)?;
         }
-        for (id, thread) in self.threads.iter_mut().filter(|(_, thread)| !thread.is_noted) {
-            thread.is_noted = true;
-            tables.note_thread(*id, *thread, session)?;
+        for (id, conversation) in self.conversations.iter_mut().filter(|(_, conversation)| !conversation.is_noted) {
+            conversation.is_noted = true;
+            tables.note_conversation(*id, *conversation, session)?;
         }
         session.close(&mut tables.schema)
     }
@@ -136,7 +136,7 @@ impl Heads {
         &mut self,
         tables: &mut Tables<impl Changes>,
         user: UserId,
-        head: User,
+        head: UserHead,
     ) -> Result<(), Failure> {
         match (self.users.push(user, head), self.session) {
             (Some((_, forgotten)), Some(session)) if !forgotten.is_noted => {
@@ -147,15 +147,15 @@ impl Heads {
     }
 
     /// Adds a conversation, likewise.
-    pub(crate) fn insert_thread(
+    pub(crate) fn insert_conversation(
         &mut self,
         tables: &mut Tables<impl Changes>,
         id: ConversationId,
-        head: Thread,
+        head: ConversationHead,
     ) -> Result<(), Failure> {
-        match (self.threads.push(id, head), self.session) {
+        match (self.conversations.push(id, head), self.session) {
             (Some((id, forgotten)), Some(session)) if !forgotten.is_noted => {
-                tables.note_thread(id, forgotten, session)
+                tables.note_conversation(id, forgotten, session)
             }
             _ => Ok(()),
         }
@@ -168,7 +168,7 @@ impl Heads {
         &mut self,
         tables: &mut Tables<impl Changes>,
         user: UserId,
-        head: User,
+        head: UserHead,
     ) -> Result<(), Failure> {
         match self.users.peek_mut(&user) {
             Some(known) => *known = head,
@@ -178,15 +178,15 @@ impl Heads {
     }
 
     /// Changes what is known of a conversation, likewise.
-    pub(crate) fn update_thread(
+    pub(crate) fn update_conversation(
         &mut self,
         tables: &mut Tables<impl Changes>,
         id: ConversationId,
-        head: Thread,
+        head: ConversationHead,
     ) -> Result<(), Failure> {
-        match self.threads.peek_mut(&id) {
+        match self.conversations.peek_mut(&id) {
             Some(known) => *known = head,
-            None => self.insert_thread(tables, id, head)?,
+            None => self.insert_conversation(tables, id, head)?,
         }
         Ok(())
     }
@@ -207,34 +207,34 @@ impl Heads {
         &mut self,
         tables: &mut Tables<impl Changes>,
         user: UserId,
-    ) -> Result<Option<User>, Failure> {
+    ) -> Result<Option<UserHead>, Failure> {
         if let Some(known) = self.users.get(&user) {
             return Ok(Some(*known));
         }
         let Some(user_ref) = tables.user_ref(user)? else { return Ok(None) };
-        let found = tables.user(user_ref, self.session)?;
+        let found = tables.user_head(user_ref, self.session)?;
         self.insert_user(tables, user, found)?;
         Ok(Some(found))
     }
 
-    pub(crate) fn thread(
+    pub(crate) fn conversation(
         &mut self,
         tables: &mut Tables<impl Changes>,
         id: ConversationId,
-    ) -> Result<Option<Thread>, Failure> {
-        if let Some(known) = self.threads.get(&id) {
+    ) -> Result<Option<ConversationHead>, Failure> {
+        if let Some(known) = self.conversations.get(&id) {
             return Ok(Some(*known));
         }
-        let Some(found) = tables.thread(id, self.session)? else { return Ok(None) };
+        let Some(found) = tables.conversation_head(id, self.session)? else { return Ok(None) };
         // A message to the conversation needs both next, and here their refs are at hand.
-        let Thread { participants, refs: [a, b], .. } = found;
+        let ConversationHead { participants, refs: [a, b], .. } = found;
         for (user, user_ref) in [(participants.a(), a), (participants.b(), b)] {
             if !self.users.contains(&user) {
-                let user_found = tables.user(user_ref, self.session)?;
+                let user_found = tables.user_head(user_ref, self.session)?;
                 self.insert_user(tables, user, user_found)?;
             }
         }
-        self.insert_thread(tables, id, found)?;
+        self.insert_conversation(tables, id, found)?;
         Ok(Some(found))
     }
 
@@ -254,7 +254,7 @@ impl Heads {
 
 impl std::fmt::Debug for Heads {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (users, threads) = (self.users.len(), self.threads.len());
-        f.debug_struct("Heads").field("users", &users).field("conversations", &threads).finish()
+        let (users, conversations) = (self.users.len(), self.conversations.len());
+        f.debug_struct("Heads").field("users", &users).field("conversations", &conversations).finish()
     }
 }

@@ -166,7 +166,7 @@ pub mod tables;
 mod tests;
 mod write;
 
-pub use codec::{numbered, owner_and_number};
+pub use codec::{log_key, owner_and_number};
 pub use failure::Failure;
 pub use heads::Heads;
 pub use read::{Reader, Snapshots};

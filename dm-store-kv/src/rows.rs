@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-use crate::codec::{Fields, numbered, owner_and_number};
+use crate::codec::{Fields, log_key, owner_and_number};
 use crate::failure::Failure;
 
 /// Which way to walk.
@@ -57,8 +57,8 @@ pub trait Rows {
     /// # Errors
     /// What the engine says, and a key that is none.
     fn last_number(&self, owner: u32, after: u64) -> Result<Option<u64>, Failure> {
-        let from = numbered(owner, after.saturating_add(1));
-        let last = self.walk(&from, &numbered(owner, u64::MAX), Order::Descending)?.next();
+        let from = log_key(owner, after.saturating_add(1));
+        let last = self.walk(&from, &log_key(owner, u64::MAX), Order::Descending)?.next();
         last.map(|row| Ok(owner_and_number(&row?.0)?.1)).transpose()
     }
 
@@ -73,12 +73,12 @@ pub trait Rows {
         owners: &[u32],
         mut visit: impl FnMut(usize, &[u8], &[u8]) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        for (place, owner) in owners.iter().enumerate() {
+        for (index, owner) in owners.iter().enumerate() {
             let last =
-                self.walk(&numbered(*owner, 0), &numbered(*owner, u64::MAX), Order::Descending)?.next();
+                self.walk(&log_key(*owner, 0), &log_key(*owner, u64::MAX), Order::Descending)?.next();
             if let Some(row) = last {
                 let (key, value) = row?;
-                visit(place, &key, &value)?;
+                visit(index, &key, &value)?;
             }
         }
         Ok(())
@@ -117,7 +117,7 @@ pub trait Changes: Rows {
 }
 
 /// Ways to look that every table has.
-pub(crate) trait Look: Rows {
+pub(crate) trait RowsExt: Rows {
     /// The rows between two keys, both included, from the lowest.
     fn scan(&self, from: &[u8], to: &[u8]) -> Result<Self::Walk<'_>, Failure> {
         self.walk(from, to, Order::Ascending)
@@ -151,4 +151,4 @@ pub(crate) trait Look: Rows {
     }
 }
 
-impl<T: Rows> Look for T {}
+impl<T: Rows> RowsExt for T {}

@@ -8,7 +8,7 @@
 use crate::codec::Fields;
 use crate::codec::Note;
 use crate::failure::Failure;
-use crate::rows::{Changes, Look as _};
+use crate::rows::{Changes, RowsExt as _};
 
 /// The row of the last session in the table `schema`.
 const KEY: &[u8] = b"notes";

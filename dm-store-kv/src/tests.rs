@@ -1,4 +1,4 @@
-//! The newest numbers, on an engine in memory that counts what it is asked: how they are noted, and
+//! The newest numbers, on an engine in memory that counts its calls: how they are noted, and
 //! what a look-up believes of a note.
 
 mod memory;
@@ -9,7 +9,7 @@ use dm_core::store::{Expire, Outcome, Write};
 use crate::codec::FloorRow;
 use crate::heads::Heads;
 use crate::write::apply;
-use memory::{Asked, Memory, Table};
+use memory::{Calls, Memory, Table};
 
 /// A store that remembers so many users, and as many conversations.
 struct Store {
@@ -63,8 +63,8 @@ impl Store {
 
     /// The number that is noted of a conversation.
     fn noted(&self, n: u64) -> Option<u64> {
-        let row = self.memory.tables().named_thread(conversation(n)).unwrap().unwrap();
-        row.people.unwrap().note.map(|note| note.number)
+        let row = self.memory.tables().conversation_id_row(conversation(n)).unwrap().unwrap();
+        row.details.unwrap().note.map(|note| note.number)
     }
 }
 
@@ -95,34 +95,34 @@ fn a_number_that_did_not_move_is_not_noted_again() {
     store.close();
     store.close();
     store.heads = Heads::new(Heads::BYTES).noting();
-    store.memory.forget_asked();
+    store.memory.reset_calls();
     // Each makes room for itself by what was only looked at.
     for n in [2, 1, 2, 1] {
         let batch = vec![Write::AppendMessage(append(n, 99, 100))];
         assert!(matches!(store.apply(batch)[0], Outcome::Refused(_)));
     }
-    assert_eq!(store.memory.asked().inserts, 1, "the session's");
+    assert_eq!(store.memory.calls().inserts, 1, "the session's");
 }
 
 #[test]
 fn a_noted_number_is_found_without_a_walk_and_by_one_look_each() {
     let mut store = two_conversations(100, 3);
     store.close();
-    store.memory.forget_asked();
+    store.memory.reset_calls();
     assert_eq!(store.send(1, 4), [4, 5, 5]);
     // The conversation's id and two floors. Once after opening, the session, and a walk for the row
     // of the message.
-    assert_eq!(store.memory.asked(), Asked { gets: 4, walks: 1, inserts: 6 });
+    assert_eq!(store.memory.calls(), Calls { gets: 4, walks: 1, inserts: 6 });
 }
 
 #[test]
 fn a_number_that_was_noted_to_make_room_is_right_without_another_look() {
     let mut store = two_conversations(2, 3);
     store.apply(vec![open(3, 3, 13)]);
-    store.memory.forget_asked();
+    store.memory.reset_calls();
     assert_eq!(store.send(1, 4), [4, 5, 5]);
     // Two users who moved make room, and are noted. Conversation 2 is as it was opened.
-    assert_eq!(store.memory.asked(), Asked { gets: 3, walks: 0, inserts: 7 });
+    assert_eq!(store.memory.calls(), Calls { gets: 3, walks: 0, inserts: 7 });
     assert_eq!(store.send(1, 5), [5, 6, 6]);
 }
 
@@ -149,9 +149,9 @@ fn a_note_of_a_lost_session_is_where_the_look_begins_and_not_where_it_ends() {
         store.apply(vec![open(3, 3, 13)]);
         store.kill();
         assert_eq!(store.noted(1), Some(3));
-        store.memory.forget_asked();
+        store.memory.reset_calls();
         assert_eq!(store.send(1, 100), [4 + since, 5 + since, 5 + since], "{since} after the note");
-        let Asked { gets, walks, .. } = store.memory.asked();
+        let Calls { gets, walks, .. } = store.memory.calls();
         assert!(gets <= 10 && walks <= 4, "{gets} looks and {walks} walks, {since} after the note");
         if since < 2 {
             assert_eq!(walks, 1, "for the row of the message only, {since} after the note");
@@ -174,9 +174,9 @@ fn a_lost_session_is_remembered_by_those_that_are_closed_after_it() {
     assert_eq!(store.send(1, 5), [5, 6, 6]);
     // From here on the note is right again.
     store.close();
-    store.memory.forget_asked();
+    store.memory.reset_calls();
     assert_eq!(store.send(1, 6), [6, 7, 7]);
-    assert_eq!(store.memory.asked().gets, 4);
+    assert_eq!(store.memory.calls().gets, 4);
 }
 
 #[test]
@@ -200,9 +200,9 @@ fn a_note_below_the_floor_counts_as_the_floor() {
     // Numbers 1 to 5 are gone, the note says 4.
     store.expire(100, 100);
     assert_eq!(store.floor(1), (5, Some(4)));
-    store.memory.forget_asked();
+    store.memory.reset_calls();
     assert_eq!(store.send(1, 5)[1..], [6, 6]);
-    let walks = store.memory.asked().walks;
+    let walks = store.memory.calls().walks;
     assert!(walks <= 1, "none for a user: {walks}");
 }
 
@@ -244,7 +244,7 @@ fn rows_of_an_older_version_are_read_and_brought_along_by_the_next_note() {
     store.memory.cut(Table::ConversationIds, 4);
     store.memory.cut(Table::Floors, 8);
     let tables = store.memory.tables();
-    assert!(tables.named_thread(conversation(1)).unwrap().unwrap().people.is_none());
+    assert!(tables.conversation_id_row(conversation(1)).unwrap().unwrap().details.is_none());
     assert_eq!(store.send(1, 4), [4, 5, 5]);
     store.close();
     assert_eq!((store.noted(1), store.floor(1)), (Some(4), (2, Some(5))));

@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::ops::Bound;
 
-use dm_store_kv::{Changes, Failure, Order, Rows, numbered, owner_and_number};
+use dm_store_kv::{Changes, Failure, Order, Rows, log_key, owner_and_number};
 use redb::WriteTransaction;
 
 use crate::recent::Recent;
@@ -56,7 +56,7 @@ impl<T: Transaction> Rows for Stored<T> {
     }
 
     fn last_number(&self, owner: u32, after: u64) -> Result<Option<u64>, Failure> {
-        let (from, to) = (numbered(owner, after.saturating_add(1)), numbered(owner, u64::MAX));
+        let (from, to) = (log_key(owner, after.saturating_add(1)), log_key(owner, u64::MAX));
         let last = match &self.recent {
             // A read has its tables for one call: reading all newest numbers for it would not pay.
             Some(recent) if T::IS_BATCH => {

@@ -10,7 +10,7 @@ use crate::failure::Failure;
 
 /// A message's references and numbers, from its row.
 #[derive(Clone, Copy)]
-pub(crate) struct Filed {
+pub(crate) struct MessageHeader {
     pub(crate) conversation: u32,
     pub(crate) sender: u32,
     pub(crate) recipient: u32,
@@ -23,7 +23,7 @@ const CLIENT_ID: u8 = 1;
 const SUITE: u8 = 2;
 const EPHEMERAL: u8 = 4;
 
-impl Filed {
+impl MessageHeader {
     /// The row of a message.
     pub(crate) fn encode(self, message: &Message) -> Vec<u8> {
         let ciphertext = &message.ciphertext;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use dm_core::store::{ConversationId, Message, UserId};
 
-use crate::codec::{Fields, Filed};
+use crate::codec::{Fields, MessageHeader};
 use crate::failure::Failure;
 use crate::rows::Rows;
 use crate::tables::Tables;
@@ -24,30 +24,30 @@ impl<'a, T: Rows> Messages<'a, T> {
     }
 
     /// The message of a row, and where it is.
-    pub(crate) fn at(&mut self, row: u64) -> Result<(Filed, Arc<Message>), Failure> {
+    pub(crate) fn at(&mut self, row: u64) -> Result<(MessageHeader, Arc<Message>), Failure> {
         let value = self
             .tables
             .messages
             .get(&row.to_be_bytes())?
             .ok_or(Failure::Damaged("a pointer to no message"))?;
         let mut fields = Fields::new(&value);
-        let filed = Filed::decode(&mut fields)?;
-        let conversation = match self.conversations.get(&filed.conversation) {
+        let header = MessageHeader::decode(&mut fields)?;
+        let conversation = match self.conversations.get(&header.conversation) {
             Some(known) => *known,
             None => {
-                let id = self.tables.thread_row(filed.conversation)?.id;
-                self.conversations.insert(filed.conversation, id);
+                let id = self.tables.conversation_row(header.conversation)?.id;
+                self.conversations.insert(header.conversation, id);
                 id
             }
         };
-        let sender = match self.users.get(&filed.sender) {
+        let sender = match self.users.get(&header.sender) {
             Some(known) => *known,
             None => {
-                let user = self.tables.user_of(filed.sender)?;
-                self.users.insert(filed.sender, user);
+                let user = self.tables.user_of(header.sender)?;
+                self.users.insert(header.sender, user);
                 user
             }
         };
-        Ok((filed, Arc::new(filed.message(conversation, sender, fields)?)))
+        Ok((header, Arc::new(header.message(conversation, sender, fields)?)))
     }
 }

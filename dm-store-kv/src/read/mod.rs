@@ -14,12 +14,12 @@ use dm_core::store::{
 
 use newest::newest_of;
 
-pub(crate) use inbox::marked;
+pub(crate) use inbox::entry_of_mark;
 pub(crate) use messages::Messages;
 
-use crate::codec::{self, Fields, numbered};
+use crate::codec::{self, Fields, log_key};
 use crate::failure::Failure;
-use crate::rows::{Look as _, Rows};
+use crate::rows::{RowsExt as _, Rows};
 use crate::tables::Tables;
 
 /// What opens a state of an engine's tables.
@@ -91,7 +91,7 @@ impl<T: Rows> Tables<T> {
     /// A user's current key.
     pub(crate) fn key(&self, user: UserId) -> Result<Option<KeyRecord>, Failure> {
         let Some(user_ref) = self.user_ref(user)? else { return Ok(None) };
-        let (from, to) = (codec::refs(user_ref, 0), codec::refs(user_ref, u32::MAX));
+        let (from, to) = (codec::refs_key(user_ref, 0), codec::refs_key(user_ref, u32::MAX));
         self.keys.last_in(&from, &to, |mut key, value| {
             key.u32()?;
             codec::key_record(user, key.last(Fields::u32)?, value)
@@ -102,9 +102,9 @@ impl<T: Rows> Tables<T> {
     /// the first.
     pub(crate) fn newest_message(
         &self,
-        thread_ref: u32,
+        conversation_ref: u32,
     ) -> Result<(ServerSequence, Option<Timestamp>), Failure> {
-        let (from, to) = (numbered(thread_ref, 0), numbered(thread_ref, u64::MAX));
+        let (from, to) = (log_key(conversation_ref, 0), log_key(conversation_ref, u64::MAX));
         let newest = self.sequence.last_in(&from, &to, newest_of)?;
         Ok(newest.unwrap_or((ServerSequence::ZERO, None)))
     }

@@ -2,7 +2,7 @@
 
 use dm_core::store::{ServerSequence, Timestamp};
 
-use crate::codec::{Fields, Place};
+use crate::codec::{Fields, SequenceRow};
 use crate::failure::Failure;
 
 /// The number of the last row of a conversation, and when its message was received.
@@ -12,5 +12,5 @@ pub(super) fn newest_of(
 ) -> Result<(ServerSequence, Option<Timestamp>), Failure> {
     key.u32()?;
     let sequence = ServerSequence::new(key.last(Fields::u64)?);
-    Ok((sequence, Some(Place::decode(value)?.at)))
+    Ok((sequence, Some(SequenceRow::decode(value)?.at)))
 }

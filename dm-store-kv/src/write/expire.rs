@@ -3,7 +3,7 @@
 use dm_core::store::{Expire, InboxSeq, Outcome, Timestamp};
 
 use super::{Batch, Stop};
-use crate::codec::{Fields, FloorRow, numbered, timed};
+use crate::codec::{Fields, FloorRow, log_key, oldest_key};
 use crate::failure::Failure;
 use crate::rows::Changes;
 
@@ -55,12 +55,12 @@ impl<T: Changes> Batch<'_, T> {
 
         self.tables
             .inbox
-            .remove_between(&numbered(user_ref, held_after.next().get()), &numbered(user_ref, floor.get()))?;
+            .remove_between(&log_key(user_ref, held_after.next().get()), &log_key(user_ref, floor.get()))?;
         // The number that memory forgets is noted, and one that it did not know stays noted.
         let known = self.heads.forget_user(user).and_then(|head| self.heads.note(head.get()));
         let row = FloorRow { floor, note: known.or(note) };
         self.tables.floors.insert(&user_ref.to_be_bytes(), &row.encode())?;
-        self.tables.oldest.remove(&timed(oldest.at, user_ref))?;
+        self.tables.oldest.remove(&oldest_key(oldest.at, user_ref))?;
         if let Some(at) = next {
             self.note_oldest(at, user_ref)?;
         }
@@ -77,7 +77,7 @@ impl<T: Changes> Batch<'_, T> {
 
     /// Notes when the first entry of an inbox was queued.
     pub(super) fn note_oldest(&mut self, at: Timestamp, user_ref: u32) -> Result<(), Failure> {
-        let key = timed(at, user_ref);
+        let key = oldest_key(at, user_ref);
         self.tables.oldest.insert(&key, &[])?;
         self.heads.note_oldest(key);
         Ok(())

@@ -3,9 +3,9 @@
 use dm_core::store::{AnnounceKeys, Notice, Outcome, PublishKey, UserId};
 
 use super::{Batch, Stop};
-use crate::codec::{Announcement, Fields, key_value, refs};
+use crate::codec::{Announcement, Fields, key_value, refs_key};
 use crate::failure::Failure;
-use crate::rows::{Changes, Look as _};
+use crate::rows::{Changes, RowsExt as _};
 
 impl<T: Changes> Batch<'_, T> {
     pub(super) fn publish_key(&mut self, write: &PublishKey) -> Result<Outcome, Stop> {
@@ -14,9 +14,9 @@ impl<T: Changes> Batch<'_, T> {
         if !changed {
             return Ok(Outcome::KeyPublished { record, changed });
         }
-        self.tables.keys.insert(&refs(user_ref, record.version.get()), &key_value(&record))?;
+        self.tables.keys.insert(&refs_key(user_ref, record.version.get()), &key_value(&record))?;
         // All conversations open now; in those opened later the peer looks the key up.
-        let (from, to) = (refs(user_ref, 0), refs(user_ref, u32::MAX));
+        let (from, to) = (refs_key(user_ref, 0), refs_key(user_ref, u32::MAX));
         let newest = self.tables.members.last_in(&from, &to, |mut key, _| {
             key.u32()?;
             key.last(Fields::u32)
@@ -57,10 +57,10 @@ impl<T: Changes> Batch<'_, T> {
     /// each.
     fn peers(&self, announcement: Announcement, limit: usize) -> Result<Vec<(u32, UserId)>, Failure> {
         let Announcement { user, after, until } = announcement;
-        let from = refs(user, after.saturating_add(1));
+        let from = refs_key(user, after.saturating_add(1));
         self.tables
             .members
-            .scan(&from, &refs(user, until))?
+            .scan(&from, &refs_key(user, until))?
             .take(limit)
             .map(|member| {
                 let (key, peer) = member?;
