@@ -1,5 +1,4 @@
-//! Values of the core as bytes, and back. The bytes of each table are described in
-//! [`tables`](crate::tables).
+//! Encoding and decoding of rows. [`tables`](crate::tables) documents the bytes of each table.
 
 mod conversation;
 mod device;

@@ -1,7 +1,7 @@
-//! Looking up users and conversations, with their newest numbers, and noting those numbers.
+//! Looking up users and conversations with their newest numbers, and noting these numbers.
 //!
-//! A note of a lost session is a lower bound: what expires never takes a number back. Mostly it is
-//! still right, so a look-up then asks first whether the next number is there.
+//! A note of a lost session is a lower bound, because numbers are never used again. Mostly it is
+//! still right, so a look-up first tries whether the next number exists.
 
 use dm_core::store::{ConversationId, InboxSeq, Participants, ServerSequence, UserId};
 
@@ -17,7 +17,7 @@ impl<T: Rows> Tables<T> {
         self.user_ids.find(user.as_bytes(), |value| value.last(Fields::u32))
     }
 
-    /// A user, as appending needs to know them.
+    /// The head of a user.
     pub(crate) fn user_head(&self, user_ref: u32, session: Option<Session>) -> Result<UserHead, Failure> {
         let FloorRow { floor, note } = self.floor_row(user_ref)?;
         let newest = newest(&self.inbox, user_ref, floor.get(), (note, session))?;
@@ -25,7 +25,7 @@ impl<T: Rows> Tables<T> {
         Ok(UserHead { user_ref, head: InboxSeq::new(newest), floor, is_noted })
     }
 
-    /// A conversation, as appending needs to know it.
+    /// The head of a conversation; `None` if there is none.
     pub(crate) fn conversation_head(
         &self,
         id: ConversationId,
@@ -44,7 +44,7 @@ impl<T: Rows> Tables<T> {
     pub(crate) fn user_of(&self, user_ref: u32) -> Result<UserId, Failure> {
         self.users
             .find(&user_ref.to_be_bytes(), |value| value.last(Fields::user))?
-            .ok_or(Failure::Damaged("a ref of no user"))
+            .ok_or(Failure::Damaged("a ref has no user"))
     }
 
     pub(crate) fn conversation_ref(&self, id: ConversationId) -> Result<Option<u32>, Failure> {
@@ -58,14 +58,14 @@ impl<T: Rows> Tables<T> {
     pub(crate) fn conversation_row(&self, conversation_ref: u32) -> Result<ConversationRow, Failure> {
         self.conversations
             .find(&conversation_ref.to_be_bytes(), ConversationRow::decode)?
-            .ok_or(Failure::Damaged("a ref of no conversation"))
+            .ok_or(Failure::Damaged("a ref has no conversation"))
     }
 
     pub(crate) fn participants(&self, row: ConversationRow) -> Result<Participants, Failure> {
         participants([self.user_of(row.a)?, self.user_of(row.b)?])
     }
 
-    /// The users of a conversation whose id's row is of an older version.
+    /// The second part of the row of a conversation's id, for a row of schema version 1.
     fn details(&self, conversation_ref: u32) -> Result<ConversationDetails, Failure> {
         let row = self.conversation_row(conversation_ref)?;
         Ok(ConversationDetails { refs: [row.a, row.b], participants: self.participants(row)?, note: None })
@@ -111,8 +111,8 @@ impl<T: Changes> Tables<T> {
     }
 }
 
-/// The newest number of a log's owner, above a floor below which there may be no rows any more;
-/// that floor when nothing is above it.
+/// The newest number of a log's owner. Rows up to the floor may be gone; the floor is the newest
+/// number if there is no row above it.
 fn newest(
     log: &impl Rows,
     owner: u32,

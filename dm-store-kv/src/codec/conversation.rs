@@ -1,4 +1,4 @@
-//! Conversations, and the places in their sequence.
+//! The rows of conversations, of their ids, and of their sequences.
 
 use dm_core::store::{ConversationId, Participants, Timestamp, UserId};
 
@@ -7,7 +7,7 @@ use crate::codec::floor::Note;
 use crate::codec::keys::joined;
 use crate::failure::Failure;
 
-/// A conversation's row.
+/// A row of `conversations`: a conversation, with the refs of its users.
 #[derive(Clone, Copy)]
 pub(crate) struct ConversationRow {
     pub(crate) id: ConversationId,
@@ -36,21 +36,21 @@ impl ConversationRow {
     }
 }
 
-/// The row of a conversation's id: all that a send needs to know of a conversation, in one look.
+/// A row of `conversation_ids`: all that a send needs of a conversation, in one look-up.
 #[derive(Clone, Copy)]
 pub(crate) struct ConversationIdRow {
     pub(crate) conversation_ref: u32,
-    /// None in a row of an older version, which ends here.
+    /// `None` in a row of schema version 1, which ends here.
     pub(crate) details: Option<ConversationDetails>,
 }
 
-/// The two users of a conversation, in the row of its id.
+/// The second part of a row of `conversation_ids`: the users of the conversation.
 #[derive(Clone, Copy)]
 pub(crate) struct ConversationDetails {
-    /// Of `a` and `b`.
+    /// The refs of `a` and `b`.
     pub(crate) refs: [u32; 2],
     pub(crate) participants: Participants,
-    /// Of the newest message, zero before the first.
+    /// A note of the number of the newest message, zero before the first.
     pub(crate) note: Option<Note>,
 }
 
@@ -79,19 +79,20 @@ impl ConversationIdRow {
         let (a, b) = (value.user()?, value.user()?);
         let participants = participants([a, b])?;
         if participants.a() != a {
-            return Err(Failure::Damaged("the users of a conversation in the wrong order"));
+            return Err(Failure::Damaged("the users of a conversation are in the wrong order"));
         }
         let note = value.last_if_any(Note::decode)?;
         Ok(Self { conversation_ref, details: Some(ConversationDetails { refs, participants, note }) })
     }
 }
 
-/// The participants of a conversation, from its row.
+/// The participants of a conversation, from the two users in its row.
 pub(crate) fn participants([one, other]: [UserId; 2]) -> Result<Participants, Failure> {
-    Participants::new(one, other).map_err(|_| Failure::Damaged("a conversation with oneself"))
+    Participants::new(one, other).map_err(|_| Failure::Damaged("the users of a conversation are the same"))
 }
 
-/// A place in the sequence of a conversation: which message, and when it was received.
+/// A row of `sequence`: the number of a message's row in `messages`, and the time at which the
+/// message was received.
 #[derive(Clone, Copy)]
 pub(crate) struct SequenceRow {
     pub(crate) message: u64,

@@ -1,4 +1,4 @@
-//! Bytes that come back as what they were, and bytes that the library did not write.
+//! Round trips of rows, and rows that the library does not write.
 
 use bytes::Bytes;
 use dm_core::store::{
@@ -18,7 +18,7 @@ fn keys_sort_as_their_numbers_do() {
 }
 
 #[test]
-fn an_entry_comes_back_whatever_device_caused_it() {
+fn an_entry_of_any_origin_is_encoded_and_decoded() {
     let long: DeviceId = "x".repeat(64).parse().unwrap();
     for origin in [None, Some(DeviceId::default()), Some("a".parse().unwrap()), Some(long)] {
         let at = Timestamp::from_millis(u64::MAX);
@@ -34,7 +34,7 @@ fn an_entry_comes_back_whatever_device_caused_it() {
 }
 
 #[test]
-fn a_message_cut_short_is_damaged_and_no_panic() {
+fn a_truncated_message_is_damage_and_no_panic() {
     let message = message(true, true, true);
     let bytes = header().encode(&message);
     assert_eq!(decode(&bytes).unwrap().1, message);
@@ -44,7 +44,7 @@ fn a_message_cut_short_is_damaged_and_no_panic() {
 }
 
 #[test]
-fn a_message_comes_back_with_any_of_its_parts() {
+fn a_message_with_any_of_its_parts_is_encoded_and_decoded() {
     for parts in 0..8 {
         let message = message(parts & 1 != 0, parts & 2 != 0, parts & 4 != 0);
         let (found, back) = decode(&header().encode(&message)).unwrap();
@@ -58,17 +58,17 @@ fn a_message_comes_back_with_any_of_its_parts() {
 }
 
 #[test]
-fn parts_that_this_version_does_not_know_are_damage() {
+fn a_message_with_unknown_parts_is_damage() {
     let mut bytes = header().encode(&message(false, false, false));
     // After three refs, three numbers, an id and two times.
     let parts = 3 * 4 + 3 * 8 + 16 + 2 * 8;
     assert_eq!(bytes[parts], 0);
     bytes[parts] = 8;
-    assert!(matches!(decode(&bytes), Err(Failure::Damaged("unknown parts of a message"))));
+    assert!(matches!(decode(&bytes), Err(Failure::Damaged("a message has unknown parts"))));
 }
 
 #[test]
-fn a_row_of_another_length_is_damaged() {
+fn a_row_of_another_length_is_damage() {
     let id = ConversationId::from_bytes([1; 16]);
     let time = Timestamp::from_millis(2);
     let record = KeyRecord {
@@ -78,15 +78,15 @@ fn a_row_of_another_length_is_damaged() {
         published_at: time,
         binding: KeyBinding::Unproven,
     };
-    refuses(&ConversationRow { id, a: 1, b: 2, opened_at: time }.encode(), |row| ConversationRow::decode(row).is_ok());
-    refuses(&SequenceRow { message: 1, at: time }.encode(), |row| SequenceRow::decode(row).is_ok());
+    is_read_in_its_length_only(&ConversationRow { id, a: 1, b: 2, opened_at: time }.encode(), |row| ConversationRow::decode(row).is_ok());
+    is_read_in_its_length_only(&SequenceRow { message: 1, at: time }.encode(), |row| SequenceRow::decode(row).is_ok());
     let announcement = Announcement { user: 1, after: 2, until: 3 };
-    refuses(&announcement.encode(), |row| Announcement::decode(row).is_ok());
-    refuses(&key_value(&record), |row| key_record(record.user, 1, row).is_ok());
+    is_read_in_its_length_only(&announcement.encode(), |row| Announcement::decode(row).is_ok());
+    is_read_in_its_length_only(&key_value(&record), |row| key_record(record.user, 1, row).is_ok());
 }
 
 #[test]
-fn a_row_with_a_note_or_without_one_is_read_and_no_other_length() {
+fn a_row_is_read_with_a_note_and_without_one_and_in_no_other_length() {
     let details = ConversationDetails {
         refs: [1, 2],
         participants: Participants::new(UserId::from_stored([3; 32]), UserId::from_stored([4; 32])).unwrap(),
@@ -114,8 +114,8 @@ fn users_of_a_conversation_that_are_one_or_in_the_wrong_order_are_damage() {
     }
 }
 
-/// Whether a row is read as it is, and neither shorter nor longer.
-fn refuses(row: &[u8], reads: impl Fn(Fields<'_>) -> bool) {
+/// Asserts that a row is read in its length, and neither shorter nor longer.
+fn is_read_in_its_length_only(row: &[u8], reads: impl Fn(Fields<'_>) -> bool) {
     assert!(reads(Fields::new(row)));
     for len in 0..row.len() {
         assert!(!reads(Fields::new(&row[..len])), "{len} of {} bytes", row.len());
@@ -130,7 +130,7 @@ fn decode(bytes: &[u8]) -> Result<(MessageHeader, Message), Failure> {
     Ok((header, header.message(message.conversation, message.sender, fields)?))
 }
 
-/// Every field with another value.
+/// A header in which each field has another value.
 fn header() -> MessageHeader {
     MessageHeader {
         conversation: 1,

@@ -1,4 +1,4 @@
-//! Conversations and lists of them.
+//! Reading a conversation, and pages of a user's conversations.
 
 use std::cmp::Reverse;
 
@@ -24,8 +24,8 @@ pub(super) fn conversation(
 /// A page in the order of the core's cursor: last activity, newest first, never-active last, then
 /// id, newest first.
 ///
-/// It looks at the newest message of each of the user's conversations, in a narrow table, and at
-/// the participants for the page only.
+/// The newest message of each of the user's conversations is read, from a narrow table. The
+/// participants are read for the page only.
 pub(super) fn conversations(
     tables: &Tables<impl Rows>,
     query: &ConversationsQuery,

@@ -1,4 +1,4 @@
-//! Pages of a conversation.
+//! Reading pages of a conversation.
 
 use dm_core::store::{HistoryPage, HistoryQuery, HistoryRange};
 
@@ -23,7 +23,7 @@ pub(super) fn history(
     let ((from, to), order) = match query.range {
         HistoryRange::Newest => (whole, Order::Descending),
         HistoryRange::Before(sequence) => ((1, sequence.get().saturating_sub(1)), Order::Descending),
-        // Nothing is above the largest number, and it is never reached.
+        // The largest number is never used, so that the next one always exists.
         HistoryRange::After(sequence) => ((sequence.next().get(), u64::MAX), Order::Ascending),
     };
     let mut messages = Messages::new(tables);

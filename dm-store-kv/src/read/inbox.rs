@@ -1,4 +1,4 @@
-//! Pages of an inbox, and the devices that read it.
+//! Reading pages of an inbox, its devices, and how much is pending for one.
 
 use dm_core::store::{
     Depth, DeviceId, DeviceState, Event, InboxEntry, InboxPage, InboxQuery, InboxSeq, Principal, UserId,
@@ -10,18 +10,20 @@ use crate::failure::Failure;
 use crate::rows::{RowsExt as _, Rows};
 use crate::tables::Tables;
 
-/// Entries looked at for one page. A device whose own entries or acknowledged ones fill more than
-/// this gets a short page and asks again, so that one read never walks a whole inbox.
+/// The most entries that are examined for one page. If more of them are left out, because the
+/// device caused or acknowledged them, the page ends early and the device asks again. So no read
+/// walks over a whole inbox.
 const MAX_EXAMINED: usize = 4_096;
 
-/// The entries that a device acknowledged individually, walked along with the inbox.
+/// The marks of a device, which are the entries that it acknowledged individually. They are walked
+/// over along with the inbox.
 pub(crate) struct Marks<'a, T: Rows + 'a> {
     rows: T::Walk<'a>,
     next: Option<InboxSeq>,
 }
 
 impl<T: Rows> Marks<'_, T> {
-    /// Whether an entry was acknowledged. Entries must be asked for in their order.
+    /// Whether an entry has a mark. Calls must be in the order of the entries.
     pub(crate) fn contains(&mut self, seq: InboxSeq) -> Result<bool, Failure> {
         while self.next.is_some_and(|next| next < seq) {
             self.advance()?;
@@ -38,7 +40,7 @@ impl<T: Rows> Marks<'_, T> {
     }
 }
 
-/// The entry in a key of an acknowledgement.
+/// The entry in the key of a mark.
 pub(crate) fn entry_of_mark(key: &[u8]) -> Result<InboxSeq, Failure> {
     let mut key = Fields::new(key);
     key.u32()?;
@@ -47,7 +49,7 @@ pub(crate) fn entry_of_mark(key: &[u8]) -> Result<InboxSeq, Failure> {
 }
 
 impl<T: Rows> Tables<T> {
-    /// A user's device, and its ref. A user has few, and they lie side by side.
+    /// A user's device and its ref, by the device's name. A user has few devices, in adjacent rows.
     pub(crate) fn device(
         &self,
         user_ref: u32,
@@ -76,8 +78,7 @@ impl<T: Rows> Tables<T> {
         }))
     }
 
-    /// The entries that a device acknowledged individually above an entry. There is nothing up to
-    /// its cursor.
+    /// The marks of a device above an entry. There are none up to its cursor.
     pub(crate) fn marks(&self, user: u32, device: u32, after: InboxSeq) -> Result<Marks<'_, T>, Failure> {
         let from = mark_key(user, device, after.next().get());
         let mut marks = Marks { rows: self.acked.scan(&from, &mark_key(user, device, u64::MAX))?, next: None };
@@ -85,7 +86,7 @@ impl<T: Rows> Tables<T> {
         Ok(marks)
     }
 
-    /// The entries of a user's inbox above one.
+    /// The entries of a user's inbox above an entry.
     pub(crate) fn entries_after(
         &self,
         user_ref: u32,

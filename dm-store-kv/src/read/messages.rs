@@ -1,4 +1,4 @@
-//! Messages from their rows.
+//! Reading messages by the numbers of their rows.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::rows::Rows;
 use crate::tables::Tables;
 
 /// Reads the messages of one page. Their conversations and senders are few, and each is looked up
-/// once.
+/// only once.
 pub(crate) struct Messages<'a, T> {
     tables: &'a Tables<T>,
     conversations: HashMap<u32, ConversationId>,
@@ -23,13 +23,13 @@ impl<'a, T: Rows> Messages<'a, T> {
         Self { tables, conversations: HashMap::new(), users: HashMap::new() }
     }
 
-    /// The message of a row, and where it is.
+    /// The header and the message of a row.
     pub(crate) fn at(&mut self, row: u64) -> Result<(MessageHeader, Arc<Message>), Failure> {
         let value = self
             .tables
             .messages
             .get(&row.to_be_bytes())?
-            .ok_or(Failure::Damaged("a pointer to no message"))?;
+            .ok_or(Failure::Damaged("an entry points to no message"))?;
         let mut fields = Fields::new(&value);
         let header = MessageHeader::decode(&mut fields)?;
         let conversation = match self.conversations.get(&header.conversation) {

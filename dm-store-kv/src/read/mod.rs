@@ -1,4 +1,4 @@
-//! Reading: each call one snapshot.
+//! Reading: one snapshot for each call.
 
 mod conversations;
 mod history;
@@ -22,26 +22,27 @@ use crate::failure::Failure;
 use crate::rows::{RowsExt as _, Rows};
 use crate::tables::Tables;
 
-/// What opens a state of an engine's tables.
+/// Opens committed states of an engine's tables.
 pub trait Snapshots: Send + Sync + 'static {
-    /// A table in one state.
+    /// A table in one committed state.
     type Table<'a>: Rows;
 
-    /// Reads from the newest committed state, without any part of a batch that is under way.
+    /// Calls `read` with the newest committed state, without any part of a batch that is not
+    /// committed.
     ///
     /// # Errors
-    /// What the engine says, and what the read fails with.
+    /// An error of the engine or of `read`.
     fn read<R>(
         &self,
         read: impl FnOnce(&Tables<Self::Table<'_>>) -> Result<R, Failure>,
     ) -> Result<R, Failure>;
 }
 
-/// The half of a store that reads.
+/// The reading half of a store.
 pub struct Reader<S>(S);
 
 impl<S: Snapshots> Reader<S> {
-    /// Reads what these open.
+    /// A reading half that reads the states that `snapshots` opens.
     pub const fn new(snapshots: S) -> Self {
         Self(snapshots)
     }
@@ -98,8 +99,8 @@ impl<T: Rows> Tables<T> {
         })
     }
 
-    /// The newest number of a conversation and when its message was received; zero and none before
-    /// the first.
+    /// The number of a conversation's newest message and the time at which it was received; zero
+    /// and `None` before the first message.
     pub(crate) fn newest_message(
         &self,
         conversation_ref: u32,

@@ -1,11 +1,12 @@
-//! The newest message of a conversation, by its row.
+//! The newest message of a conversation.
 
 use dm_core::store::{ServerSequence, Timestamp};
 
 use crate::codec::{Fields, SequenceRow};
 use crate::failure::Failure;
 
-/// The number of the last row of a conversation, and when its message was received.
+/// Decodes the last row of a conversation: its number, and the time at which its message was
+/// received.
 pub(super) fn newest_of(
     mut key: Fields<'_>,
     value: Fields<'_>,

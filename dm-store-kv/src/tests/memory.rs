@@ -1,4 +1,4 @@
-//! An engine in memory, which counts its calls.
+//! An engine in memory that counts its calls.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -19,20 +19,20 @@ pub(super) struct Calls {
     pub(super) inserts: usize,
 }
 
-/// A table that tests change by themselves.
+/// A table whose rows tests change.
 #[derive(Clone, Copy)]
 pub(super) enum Table {
     ConversationIds,
     Floors,
 }
 
-/// Tables that last as long as this.
+/// The tables of a store.
 pub(super) struct Memory {
     tables: Tables<Shared>,
     calls: Rc<Cell<Calls>>,
 }
 
-/// A table.
+/// A table, which its clones share.
 #[derive(Clone, Default)]
 pub(super) struct Shared {
     rows: Rc<RefCell<Map>>,
@@ -42,28 +42,10 @@ pub(super) struct Shared {
 impl Default for Memory {
     fn default() -> Self {
         let calls = Rc::<Cell<Calls>>::default();
-        let new = |(): &()| Shared { rows: Rc::default(), calls: Rc::clone(&calls) };
-        let tables = Tables {
-            schema: (),
-            users: (),
-            user_ids: (),
-            keys: (),
-            announcements: (),
-            conversations: (),
-            conversation_ids: (),
-            pairs: (),
-            members: (),
-            messages: (),
-            message_ids: (),
-            client_ids: (),
-            sequence: (),
-            inbox: (),
-            floors: (),
-            oldest: (),
-            devices: (),
-            acked: (),
+        let new = |_name: &'static str| {
+            Ok::<_, Failure>(Shared { rows: Rc::default(), calls: Rc::clone(&calls) })
         };
-        let tables = tables.each(new);
+        let tables = Tables::try_new(new).unwrap();
         Self { tables, calls }
     }
 }
@@ -81,7 +63,7 @@ impl Memory {
         self.calls.set(Calls::default());
     }
 
-    /// Cuts all rows of a table to so many bytes.
+    /// Truncates all rows of a table to so many bytes.
     pub(super) fn cut(&self, table: Table, bytes: usize) {
         let table = match table {
             Table::ConversationIds => &self.tables.conversation_ids,

@@ -27,7 +27,7 @@ impl<T: Changes> Batch<'_, T> {
         Ok(Outcome::Acknowledged(Acknowledged { cursor, ..done }))
     }
 
-    /// The entry of a user about a message; zero when there is none.
+    /// The entry about a message in a user's inbox; zero if there is none.
     fn entry_about(&self, user_ref: u32, id: MessageId) -> Result<InboxSeq, Failure> {
         let row = self.tables.message_ids.find(id.as_bytes(), |value| value.last(Fields::u64))?;
         let Some(row) = row else { return Ok(InboxSeq::ZERO) };
@@ -35,7 +35,7 @@ impl<T: Changes> Batch<'_, T> {
             .tables
             .messages
             .find(&row.to_be_bytes(), |mut value| MessageHeader::decode(&mut value))?
-            .ok_or(Failure::Damaged("an id of no message"))?;
+            .ok_or(Failure::Damaged("an id points to no message"))?;
         Ok(if header.sender == user_ref {
             header.sender_seq
         } else if header.recipient == user_ref {
@@ -45,10 +45,11 @@ impl<T: Changes> Batch<'_, T> {
         })
     }
 
-    /// Moves a device's cursor over what follows it and is acknowledged, and forgets those
-    /// individual marks. The device's own entries are passed over, and so are notices and missing
-    /// entries with an acknowledged entry above them: an acknowledgement by message id cannot name
-    /// those, and deliveries are in order.
+    /// Moves a device's cursor up to the last acknowledged entry before the first unacknowledged
+    /// message, and removes the marks up to there. Entries that the device caused need no
+    /// acknowledgement. Notices and missing entries with an acknowledged entry above them count as
+    /// acknowledged: an acknowledgement by message id cannot name them, and deliveries are in
+    /// order.
     fn advance_cursor(
         &mut self,
         user_ref: u32,
@@ -84,7 +85,7 @@ impl<T: Changes> Batch<'_, T> {
         Ok(advanced)
     }
 
-    /// The newest entry that a device acknowledged individually: all are above its cursor.
+    /// The newest mark of a device. All its marks are above its cursor.
     fn newest_mark(
         &self,
         user_ref: u32,

@@ -48,12 +48,13 @@ impl<T: Changes> Batch<'_, T> {
         }))
     }
 
-    /// A user of an open conversation, which gave them a ref.
+    /// The head of a conversation's participant, who has a ref since it was opened.
     fn participant(&mut self, user: UserId) -> Result<UserHead, Failure> {
-        self.heads.user(self.tables, user)?.ok_or(Failure::Damaged("a conversation of no user"))
+        self.heads.user(self.tables, user)?.ok_or(Failure::Damaged("a participant of a conversation is no user"))
     }
 
-    /// The message that the sender gave this client id before, and its place in their inbox.
+    /// An earlier message of the sender with the same client id, and its entry in the sender's
+    /// inbox.
     fn sent_before(
         &self,
         write: &AppendMessage,

@@ -47,8 +47,7 @@ impl<T: Changes> Batch<'_, T> {
         Ok(Outcome::DeviceForgotten { existed: true })
     }
 
-    /// Forgets what a device acknowledged individually, from its cursor, below which there is
-    /// nothing, up to an entry.
+    /// Removes the marks of a device from its cursor, below which there are none, up to an entry.
     pub(super) fn remove_marks(
         &mut self,
         user_ref: u32,

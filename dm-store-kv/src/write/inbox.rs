@@ -1,4 +1,4 @@
-//! Appending to an inbox, and the users who have one.
+//! Appending to an inbox, and adding users.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::heads::UserHead;
 use crate::rows::{Changes, RowsExt as _};
 
 impl<T: Changes> Batch<'_, T> {
-    /// A user, who gets a ref if they have none.
+    /// The head of a user. A user without a ref gets one.
     pub(super) fn user_or_new(&mut self, user: UserId) -> Result<UserHead, Failure> {
         if let Some(known) = self.heads.user(self.tables, user)? {
             return Ok(known);
@@ -25,7 +25,7 @@ impl<T: Changes> Batch<'_, T> {
         Ok(new)
     }
 
-    /// Appends an entry about a message to the inbox of a user, as the heads have them.
+    /// Appends an entry about a message to the inbox of a user with this head.
     pub(super) fn append_pointer(
         &mut self,
         (owner, user): (UserId, UserHead),
@@ -38,7 +38,7 @@ impl<T: Changes> Batch<'_, T> {
         self.append_entry((owner, user), at, origin, Content::Message(row), event)
     }
 
-    /// Appends an entry that holds what it is about.
+    /// Appends an entry with a notice to the inbox of a user.
     pub(super) fn append_notice(
         &mut self,
         owner: UserId,
@@ -63,7 +63,7 @@ impl<T: Changes> Batch<'_, T> {
             .inbox
             .insert(&log_key(user.user_ref, seq.get()), &EntryRow::encode(at, origin, content))?;
         if user.is_empty() {
-            self.note_oldest(at, user.user_ref)?;
+            self.insert_oldest(at, user.user_ref)?;
         }
         self.heads.update_user(self.tables, owner, UserHead { head: seq, is_noted: false, ..user })?;
         Ok(Notification { user: owner, entry: InboxEntry { seq, at, origin: origin.cloned(), event } })
