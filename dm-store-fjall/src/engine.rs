@@ -62,7 +62,7 @@ impl Engine {
     /// Says which state readers see: the one before a batch, from when it begins to be committed
     /// until it is, or the newest. A snapshot is kept no longer than that, because it keeps alive
     /// what a host overwrites.
-    pub(crate) fn show(&self, before: Option<Snapshot>) {
+    pub(crate) fn set_read_state(&self, before: Option<Snapshot>) {
         *self.before.write().unwrap_or_else(PoisonError::into_inner) = before;
     }
 }

@@ -29,7 +29,7 @@ const JOURNAL: &str = "jnl";
 /// # Errors
 /// [`Locked`](dm_core::store::StoreErrorKind::Locked) when somebody has; what the operating system
 /// reports.
-pub(crate) fn write_anew(folder: &Path) -> Result<(), StoreError> {
+pub(crate) fn rewrite(folder: &Path) -> Result<(), StoreError> {
     let _lock = lock(folder)?;
     journals(folder)?.iter().try_for_each(|(_, path)| write_file(path)).map_err(failed)
 }
@@ -38,7 +38,7 @@ pub(crate) fn write_anew(folder: &Path) -> Result<(), StoreError> {
 /// open; whether there was one. See [`torn_at`].
 ///
 /// # Errors
-/// As [`write_anew`].
+/// As [`rewrite`].
 pub(crate) fn drop_torn_end(folder: &Path) -> Result<bool, StoreError> {
     let _lock = lock(folder)?;
     let Some((_, newest)) = journals(folder)?.into_iter().max() else { return Ok(false) };

@@ -11,7 +11,7 @@ use crate::config::FjallConfig;
 use crate::engine::Engine;
 use crate::error::from_fjall;
 use crate::journals;
-use crate::read::{Newest, Reader};
+use crate::read::{Committed, Reader};
 use crate::schema;
 use crate::write::Writer;
 
@@ -104,7 +104,7 @@ impl EmbeddedStore for FjallStore {
 
 fn halves(database: Database, config: &FjallConfig) -> Result<(Writer, Reader), StoreError> {
     let engine = catch_panic(|| Engine::of(database, config))?;
-    Ok((Writer::new(Arc::clone(&engine)), Reader::new(Newest(engine))))
+    Ok((Writer::new(Arc::clone(&engine)), Reader::new(Committed(engine))))
 }
 
 fn open(folder: &Path, config: &FjallConfig) -> Result<Database, StoreError> {
@@ -133,7 +133,7 @@ fn open_existing(folder: &Path, config: &FjallConfig) -> Result<Database, StoreE
     let marked = schema::marked_version(folder)?;
     if marked > 0 {
         // By whichever process a sync failed.
-        journals::write_anew(folder)?;
+        journals::rewrite(folder)?;
     }
     let database = match database(folder, config) {
         Err(fjall::Error::JournalRecovery(_)) if journals::drop_torn_end(folder)? => {

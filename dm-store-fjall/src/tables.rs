@@ -29,7 +29,7 @@ use fjall::{Database, KeyspaceCreateOptions, OwnedWriteBatch, Snapshot};
 use dm_store_kv::Tables;
 
 use crate::config::FjallConfig;
-use crate::rows::{Changed, Seen};
+use crate::rows::{BatchTable, SnapshotTable};
 use crate::table::Table;
 
 /// The keyspace of the messages.
@@ -83,22 +83,22 @@ pub(crate) fn open(database: &Database, config: &FjallConfig) -> Result<Tables<T
 }
 
 /// The tables in one state.
-pub(crate) fn seen<'a>(tables: &'a Tables<Table>, snapshot: &'a Snapshot) -> Tables<Seen<'a>> {
-    tables.each(|table| Seen { snapshot, table })
+pub(crate) fn snapshot_tables<'a>(tables: &'a Tables<Table>, snapshot: &'a Snapshot) -> Tables<SnapshotTable<'a>> {
+    tables.each(|table| SnapshotTable { snapshot, table })
 }
 
 /// The tables in one state, and what is changed about it.
-pub(crate) fn changed<'a>(tables: &'a Tables<Table>, snapshot: &'a Snapshot) -> Tables<Changed<'a>> {
-    tables.each(|table| Changed::new(Seen { snapshot, table }))
+pub(crate) fn batch_tables<'a>(tables: &'a Tables<Table>, snapshot: &'a Snapshot) -> Tables<BatchTable<'a>> {
+    tables.each(|table| BatchTable::new(SnapshotTable { snapshot, table }))
 }
 
 /// How many rows are changed.
-pub(crate) fn changes(tables: &Tables<Changed<'_>>) -> usize {
-    tables.each(Changed::len).all().into_iter().sum()
+pub(crate) fn changed_rows(tables: &Tables<BatchTable<'_>>) -> usize {
+    tables.each(BatchTable::len).all().into_iter().sum()
 }
 
 /// Puts all changes into the engine's batch.
-pub(crate) fn write_to(tables: Tables<Changed<'_>>, batch: &mut OwnedWriteBatch) {
+pub(crate) fn write_to(tables: Tables<BatchTable<'_>>, batch: &mut OwnedWriteBatch) {
     for table in tables.all() {
         table.write_to(batch);
     }

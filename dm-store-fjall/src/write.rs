@@ -8,8 +8,8 @@ use fjall::{OwnedWriteBatch, PersistMode, Snapshot};
 
 use crate::engine::Engine;
 use crate::error::from_commit;
-use crate::rows::Changed;
-use crate::tables::{changed, changes, write_to};
+use crate::rows::BatchTable;
+use crate::tables::{batch_tables, changed_rows, write_to};
 
 /// The half of the store that writes.
 pub(crate) struct Writer {
@@ -24,16 +24,16 @@ impl Writer {
 
 impl Writer {
     /// Makes changed tables durable, in one batch of the engine.
-    fn write(&self, tables: Tables<Changed<'_>>, before: &Snapshot) -> Result<(), fjall::Error> {
+    fn write(&self, tables: Tables<BatchTable<'_>>, before: &Snapshot) -> Result<(), fjall::Error> {
         let engine = &*self.engine;
-        let mut rows = OwnedWriteBatch::with_capacity(engine.database.clone(), changes(&tables))
+        let mut rows = OwnedWriteBatch::with_capacity(engine.database.clone(), changed_rows(&tables))
             .durability(Some(PersistMode::SyncData));
         write_to(tables, &mut rows);
-        engine.show(Some(before.clone()));
+        engine.set_read_state(Some(before.clone()));
         // A batch that fails is in no table. Readers go on with the state before it, whatever the
         // journal holds.
         rows.commit()?;
-        engine.show(None);
+        engine.set_read_state(None);
         Ok(())
     }
 
@@ -42,9 +42,9 @@ impl Writer {
     fn note(&self) -> Result<(), StoreError> {
         let mut heads = self.engine.writer()?;
         let snapshot = self.engine.database.snapshot();
-        let mut tables = changed(&self.engine.tables, &snapshot);
+        let mut tables = batch_tables(&self.engine.tables, &snapshot);
         heads.note_all(&mut tables)?;
-        if changes(&tables) > 0 {
+        if changed_rows(&tables) > 0 {
             self.write(tables, &snapshot).inspect_err(|_| heads.clear()).map_err(from_commit)?;
         }
         Ok(())
@@ -65,7 +65,7 @@ impl EngineWriter for Writer {
         let engine = &*self.engine;
         let mut heads = engine.writer()?;
         let snapshot = engine.database.snapshot();
-        let mut tables = changed(&engine.tables, &snapshot);
+        let mut tables = batch_tables(&engine.tables, &snapshot);
         let outcomes = match dm_store_kv::apply(&mut tables, &mut heads, batch) {
             Ok(outcomes) => outcomes,
             Err(failure) => {
