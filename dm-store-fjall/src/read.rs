@@ -1,4 +1,4 @@
-//! Reading: each call one snapshot.
+//! Reading: one snapshot for each call.
 
 use std::sync::Arc;
 
@@ -8,10 +8,10 @@ use crate::engine::Engine;
 use crate::rows::SnapshotTable;
 use crate::tables::snapshot_tables;
 
-/// The half of the store that reads.
+/// The reading half of the store.
 pub(crate) type Reader = dm_store_kv::Reader<Committed>;
 
-/// The newest committed state.
+/// Opens the newest committed state.
 pub(crate) struct Committed(pub(crate) Arc<Engine>);
 
 impl Snapshots for Committed {

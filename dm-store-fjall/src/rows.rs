@@ -1,4 +1,4 @@
-//! Rows of a table: as they are in one state, and as a batch sees and changes them.
+//! The rows of a table, in a snapshot and as a batch changes them.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -11,23 +11,22 @@ use fjall::{Iter, OwnedWriteBatch, Readable, Snapshot, UserKey, UserValue};
 use crate::error::failed;
 use crate::table::{Table, prefixed};
 
-/// A table in one state.
+/// A table in a snapshot.
 pub(crate) struct SnapshotTable<'a> {
     pub(crate) snapshot: &'a Snapshot,
     pub(crate) table: &'a Table,
 }
 
-/// A table in one state, and what a batch changed about it: a value, or nothing where a row is
-/// removed.
+/// A table as a batch changes it: the table in a snapshot, and the changes.
 ///
-/// fjall has a write transaction that does the same with a skip list per keyspace. By speed they
-/// are close: it took the engine alone from 98,000 to 92,000 messages per second (medians of five
-/// runs), and this map with its look-ups had a tenth of the commit thread's samples. What decides
-/// is that a transaction asks hosts to open their database as one of transactions, and that it
-/// locks out only those who use transactions, too.
+/// fjall has a write transaction that does the same with a skip list per keyspace. The two are
+/// about equally fast: the transaction took the engine alone from 98,000 to 92,000 messages per
+/// second (medians of five runs), and this map with its look-ups had a tenth of the commit thread's
+/// samples. But for a transaction a host has to open its database as a transactional one, and it
+/// locks out only writers that use transactions as well.
 pub(crate) struct BatchTable<'a> {
     base: SnapshotTable<'a>,
-    /// By keys that begin with the table's byte.
+    /// The new values of changed rows, `None` for removed ones. Keys begin with the table's byte.
     changes: BTreeMap<UserKey, Option<UserValue>>,
 }
 
@@ -36,12 +35,12 @@ impl<'a> BatchTable<'a> {
         Self { base, changes: BTreeMap::new() }
     }
 
-    /// How many rows are changed.
+    /// The number of changed rows.
     pub(crate) fn len(&self) -> usize {
         self.changes.len()
     }
 
-    /// Puts all changes into the engine's batch.
+    /// Adds all changes to a batch of the engine.
     pub(crate) fn write_to(self, batch: &mut OwnedWriteBatch) {
         let keyspace = &self.base.table.keyspace;
         for (key, value) in self.changes {
@@ -53,7 +52,7 @@ impl<'a> BatchTable<'a> {
     }
 }
 
-/// A key of a row, without the byte of its table.
+/// The key of a row. It derefs to the bytes after the table's byte.
 pub(crate) struct Key(UserKey);
 
 impl Deref for Key {
@@ -89,8 +88,7 @@ impl Rows for SnapshotTable<'_> {
     }
 
     fn walk(&self, from: &[u8], to: &[u8], order: Order) -> Result<Walk<'_>, Failure> {
-        // Nothing lies between keys in the wrong order; no engine needs to be asked what it makes
-        // of them.
+        // fjall documents no behaviour for a range whose start is above its end.
         let rows =
             (from <= to).then(|| self.snapshot.range(&self.table.keyspace, self.key(from)..=self.key(to)));
         Ok(Walk { rows, changes: None, order, row: None, change: None })
@@ -136,13 +134,13 @@ impl Changes for BatchTable<'_> {
     }
 }
 
-/// A walk over rows in one state and over changes at once. Where both have a key, the change
-/// counts.
+/// A walk over the rows in a snapshot and over the changes of a batch. If both have a key, the
+/// change is used.
 pub(crate) struct Walk<'a> {
     rows: Option<Iter>,
     changes: Option<Range<'a, UserKey, Option<UserValue>>>,
     order: Order,
-    /// The row and the change that come next.
+    /// The next row and the next change, read ahead.
     row: Option<(UserKey, UserValue)>,
     change: Option<(&'a UserKey, &'a Option<UserValue>)>,
 }
@@ -198,7 +196,7 @@ mod tests {
     use crate::config::FjallConfig;
     use crate::tables::{self, batch_tables, snapshot_tables};
 
-    /// Two rows in the keyspace, and a batch that changes one, removes one and adds two.
+    /// Three rows in the keyspace, and a batch that changes one, removes one and adds two.
     #[test]
     fn a_batch_sees_its_changes_in_both_orders() {
         let folder = tempfile::tempdir().unwrap();
@@ -233,7 +231,7 @@ mod tests {
         assert_eq!(
             snapshot_tables(&tables, &snapshot).inbox.walk(&[0], &[9], Order::Ascending).unwrap().count(),
             3,
-            "nothing is written yet"
+            "the snapshot has no changes of the batch"
         );
     }
 }

@@ -1,4 +1,4 @@
-//! The store that hosts hold.
+//! The store, and opening its database.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,16 +18,17 @@ use crate::write::Writer;
 /// Threads that write and merge tables in the background: one for each keyspace, and fjall's first,
 /// which only writes.
 ///
-/// fjall's default, one per core up to four, is too few on small machines. With two, the first one
-/// puts a merge that it must not do back into the queue, takes it out again, and keeps a core busy
-/// for as long as the other merges (seen in 3.1.13: 41 % of their time). With one, whoever commits
-/// while it merges can fill the queue that it then waits to put something in.
+/// fjall's default, one per core up to four, is too few on small machines. Of two threads the first
+/// one takes a merge that it must not do out of the queue and puts it back, again and again, and
+/// keeps a core busy while the other one merges (seen in 3.1.13: 41 % of their time). With one
+/// thread, commits during a merge can fill the queue, and the thread then waits for ever for room
+/// in it.
 const WORKERS: usize = 4;
 
-/// A [`Store`] in a fjall database. Clones are handles to the same one.
+/// A [`Store`] in a fjall database. Clones are handles to the same store.
 ///
-/// The folder is closed when the last clone is dropped, or when the commit or read that then is
-/// under way ends. Closing blocks for as long as a merge of tables in the background takes, or a
+/// Dropping the last clone closes the folder. If a commit or read is running then, the folder is
+/// closed when it ends. Closing blocks until a merge of tables in the background ends, and for a
 /// commit of up to two narrow rows for each [`HEAD_BYTES`](FjallConfig::HEAD_BYTES) of
 /// [`heads_bytes`](FjallConfig::heads_bytes).
 #[derive(Clone, Debug)]
@@ -36,29 +37,34 @@ pub struct FjallStore {
 }
 
 impl FjallStore {
-    /// Opens a folder of the store's own, making it, for its user only, if it is missing; the
-    /// folder it is in must exist.
+    /// Opens a folder of the store's own with the default choices. A missing folder is created,
+    /// with access for its user only. The folder that it is in must exist.
     ///
-    /// Blocks while the journals are read, which after a clean close are as long as after a crash:
+    /// Blocks while the journals are read, which are as long after a clean close as after a crash:
     /// [`journal_bytes`](FjallConfig::journal_bytes) bounds them. Call it before serving, or on a
     /// thread for blocking work. Needs no runtime.
     ///
     /// # Errors
-    /// [`Locked`](dm_core::store::StoreErrorKind::Locked) while another process, or another store
-    /// of this one, has it open; [`NewerSchema`](dm_core::store::StoreErrorKind::NewerSchema) when
-    /// a newer version of the library wrote it, and it is left as it is;
-    /// [`Corrupt`](dm_core::store::StoreErrorKind::Corrupt) when it is no database or damaged;
-    /// [`Full`](dm_core::store::StoreErrorKind::Full) when there is no room for a journal;
-    /// [`Unavailable`](dm_core::store::StoreErrorKind::Unavailable) when it cannot be opened.
+    /// - [`Locked`](dm_core::store::StoreErrorKind::Locked) while another process, or another store
+    ///   of this one, has the folder open.
+    /// - [`NewerSchema`](dm_core::store::StoreErrorKind::NewerSchema) when a newer version of the
+    ///   library wrote the folder. It is not changed.
+    /// - [`ForeignTables`](dm_core::store::StoreErrorKind::ForeignTables) when the folder has a
+    ///   keyspace of another program whose name begins with `dm_`. The error's source names it.
+    /// - [`Corrupt`](dm_core::store::StoreErrorKind::Corrupt) when the folder is damaged or is no
+    ///   database.
+    /// - [`Full`](dm_core::store::StoreErrorKind::Full) when there is no room for a journal.
+    /// - [`Unavailable`](dm_core::store::StoreErrorKind::Unavailable) when the folder cannot be
+    ///   opened.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self, StoreError> {
         Self::open_with(folder, &FjallConfig::default())
     }
 
-    /// Opens a folder with choices.
+    /// As [`open`](Self::open), with the choices of a configuration.
     ///
     /// # Errors
-    /// As [`open`](Self::open); and [`Engine`](dm_core::store::StoreErrorKind::Engine), naming the
-    /// field, when a choice cannot work.
+    /// As [`open`](Self::open); and [`Engine`](dm_core::store::StoreErrorKind::Engine) when a
+    /// choice cannot work. The error's source names the field.
     pub fn open_with(folder: impl AsRef<Path>, config: &FjallConfig) -> Result<Self, StoreError> {
         config.validate()?;
         // A host may change its working directory before the folder is opened again.
@@ -72,23 +78,27 @@ impl FjallStore {
         Ok(Self { embedded: embedded.start()? })
     }
 
-    /// Keeps the store in a database that the host has open, beside the host's own keyspaces. Only
-    /// keyspaces whose names begin with `dm_` are touched. The host writes to its own whenever it
-    /// likes; commits and the host's writes wait for each other, because they share the journal.
+    /// Opens the store in a database that the host has open, beside the host's own keyspaces. Only
+    /// keyspaces whose names begin with `dm_` are read and changed. The host may write to its own
+    /// at any time. Its writes and commits wait for each other, because they share the journal.
     ///
-    /// Build it with `worker_threads(4)` or more: fjall's default, the number of cores, is too few
-    /// on machines with one or two, where it wastes a core on each merge, or may stand still. And
-    /// with `journal_compression(CompressionType::None)`: ciphertext does not shrink.
+    /// The host builds the database with `worker_threads(4)` or more. fjall's default, the number
+    /// of cores, is too few on machines with one or two: there it wastes a core during each merge,
+    /// or stands still. `journal_compression(CompressionType::None)` is right as well, because
+    /// ciphertext cannot be compressed.
     ///
-    /// The store holds the database until its last handle is dropped. A store may be made more than
-    /// once from one database: they take turns, and share what the first was configured with.
+    /// The store keeps the database open until its last handle is dropped. Several stores may be
+    /// opened in one database: their commits wait for each other, and all of them have the
+    /// configuration of the first.
     ///
     /// # Errors
-    /// [`NewerSchema`](dm_core::store::StoreErrorKind::NewerSchema) when a newer version of the
-    /// library made the tables; [`ForeignTables`](dm_core::store::StoreErrorKind::ForeignTables)
-    /// when a name that begins with `dm_` stands for a keyspace of the host's, which the error's
-    /// source names; then nothing is changed; [`Engine`](dm_core::store::StoreErrorKind::Engine),
-    /// naming the field, when a choice cannot work; what the engine reports besides.
+    /// - [`NewerSchema`](dm_core::store::StoreErrorKind::NewerSchema) when a newer version of the
+    ///   library made the tables. Nothing is changed.
+    /// - [`ForeignTables`](dm_core::store::StoreErrorKind::ForeignTables) when the name of a host's
+    ///   keyspace begins with `dm_`. The error's source names the keyspace. Nothing is changed.
+    /// - [`Engine`](dm_core::store::StoreErrorKind::Engine) when a choice cannot work. The error's
+    ///   source names the field.
+    /// - Any other error of the engine.
     pub fn from_database(database: Database, config: &FjallConfig) -> Result<Self, StoreError> {
         config.validate()?;
         let (writer, reader) = halves(database, config)?;
@@ -102,11 +112,13 @@ impl EmbeddedStore for FjallStore {
     }
 }
 
+/// Makes the two halves of a store in a database, whose schema is migrated.
 fn halves(database: Database, config: &FjallConfig) -> Result<(Writer, Reader), StoreError> {
     let engine = catch_panic(|| Engine::of(database, config))?;
     Ok((Writer::new(Arc::clone(&engine)), Reader::new(Committed(engine))))
 }
 
+/// Opens a folder, and creates it if it is missing or empty.
 fn open(folder: &Path, config: &FjallConfig) -> Result<Database, StoreError> {
     if is_new_folder(folder)? {
         // fjall does not continue with the files of a process that was killed while it created
@@ -121,10 +133,10 @@ fn open(folder: &Path, config: &FjallConfig) -> Result<Database, StoreError> {
     open_existing(folder, config)
 }
 
-/// Opens a folder again that the store had open, and makes nothing in its place.
+/// Opens a folder again that the store had open. A missing folder is not created again.
 fn open_again(folder: &Path, config: &FjallConfig) -> Result<Database, StoreError> {
     if is_new_folder(folder)? {
-        return Err(StoreError::new(StoreErrorKind::Corrupt, "the folder is gone or empty"));
+        return Err(StoreError::new(StoreErrorKind::Corrupt, "the folder is missing or empty"));
     }
     open_existing(folder, config)
 }
@@ -132,13 +144,13 @@ fn open_again(folder: &Path, config: &FjallConfig) -> Result<Database, StoreErro
 fn open_existing(folder: &Path, config: &FjallConfig) -> Result<Database, StoreError> {
     let marked = schema::marked_version(folder)?;
     if marked > 0 {
-        // By whichever process a sync failed.
+        // A sync may have failed in the process that had the folder open before.
         journals::rewrite(folder)?;
     }
     let database = match database(folder, config) {
         Err(fjall::Error::JournalRecovery(_)) if journals::drop_torn_end(folder)? => {
             tracing::warn!(
-                "the last batch of the journal was not whole and is dropped: it was torn by a power cut, or damaged"
+                "the last batch of the journal was not whole and is dropped: a power cut tore it, or it is damaged"
             );
             database(folder, config)
         }
@@ -146,12 +158,12 @@ fn open_existing(folder: &Path, config: &FjallConfig) -> Result<Database, StoreE
     };
     let database = database.map_err(from_fjall)?;
     if schema::version(&database)? > 0 {
-        // Before anything is migrated.
+        // The marker has to be written before the migration.
         schema::mark(folder)?;
     } else if marked > 0 {
-        // fjall makes anew what it does not find. A folder that had tables never becomes an empty
-        // one in silence.
-        return Err(StoreError::new(StoreErrorKind::Corrupt, "the tables of this folder are gone"));
+        // fjall creates keyspaces that it does not find. A folder that had tables must not become
+        // an empty one unnoticed.
+        return Err(StoreError::new(StoreErrorKind::Corrupt, "the tables of the folder are missing"));
     }
     Ok(database)
 }

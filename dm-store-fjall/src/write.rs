@@ -1,4 +1,4 @@
-//! Writing: one batch, one batch of the engine.
+//! Writing: one batch of the engine for each batch.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::error::from_commit;
 use crate::rows::BatchTable;
 use crate::tables::{batch_tables, changed_rows, write_to};
 
-/// The half of the store that writes.
+/// The writing half of the store.
 pub(crate) struct Writer {
     engine: Arc<Engine>,
 }
@@ -23,22 +23,22 @@ impl Writer {
 }
 
 impl Writer {
-    /// Makes changed tables durable, in one batch of the engine.
+    /// Makes the changes of tables durable, in one batch of the engine.
     fn write(&self, tables: Tables<BatchTable<'_>>, before: &Snapshot) -> Result<(), fjall::Error> {
         let engine = &*self.engine;
         let mut rows = OwnedWriteBatch::with_capacity(engine.database.clone(), changed_rows(&tables))
             .durability(Some(PersistMode::SyncData));
         write_to(tables, &mut rows);
         engine.set_read_state(Some(before.clone()));
-        // A batch that fails is in no table. Readers go on with the state before it, whatever the
-        // journal holds.
+        // A failed batch is in no table. Reads go on with the state before it, whatever part of it
+        // is in the journal.
         rows.commit()?;
         engine.set_read_state(None);
         Ok(())
     }
 
-    /// Notes the newest numbers that are in memory, so that the next to open the database finds
-    /// them in one look each.
+    /// Notes the newest numbers that are in memory, so that each is found by one look-up after the
+    /// database is opened again.
     fn note(&self) -> Result<(), StoreError> {
         let mut heads = self.engine.writer()?;
         let snapshot = self.engine.database.snapshot();
@@ -54,7 +54,7 @@ impl Writer {
 impl Drop for Writer {
     fn drop(&mut self) {
         if let Err(error) = self.note() {
-            // Nothing is lost: the next look for each is longer.
+            // Nothing is lost: the look-ups take longer after the database is opened again.
             tracing::debug!(error = %error, "the newest numbers were not noted");
         }
     }
@@ -69,7 +69,7 @@ impl EngineWriter for Writer {
         let outcomes = match dm_store_kv::apply(&mut tables, &mut heads, batch) {
             Ok(outcomes) => outcomes,
             Err(failure) => {
-                // Nothing was written anywhere but in memory.
+                // Nothing was written except in memory.
                 heads.clear();
                 return Err(failure.into());
             }
