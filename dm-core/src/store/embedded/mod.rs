@@ -1,14 +1,14 @@
 //! Threads for engines whose calls block: commits on one of their own, reads on the runtime's.
 //!
-//! `engine` is what an engine brings, `shared` what the handles and the threads share. `thread`
+//! `engine` is what an engine brings, `shared` what the handles and the threads share. `commit_thread`
 //! commits, `reopen` opens an engine again that failed, `reserve` keeps space free.
 
+mod commit_thread;
 mod engine;
 mod handle;
 mod reopen;
 mod reserve;
 mod shared;
-mod thread;
 
 use std::io;
 use std::sync::Arc;
@@ -28,12 +28,12 @@ use crate::key::KeyRecord;
 use crate::numbers::InboxSeq;
 use crate::store::error::{StoreError, StoreErrorKind};
 use crate::user::UserId;
+use commit_thread::{CommitThread, Engine, Job};
 pub use engine::{EngineReader, EngineWriter};
 pub use handle::EmbeddedStore;
 use reopen::Reopen;
 use reserve::{Gauge, Reserve};
-use shared::{Held, Shared};
-use thread::{CommitThread, Engine, Job};
+use shared::{WatchedReader, Shared};
 
 /// Makes a [`Store`] of a blocking engine: commits run on one thread of their own, reads on the
 /// runtime's blocking pool. Clones share both. Dropping the last clone waits for the thread to end,
@@ -109,7 +109,7 @@ impl<W: EngineWriter, R: EngineReader> EmbeddedBuilder<W, R> {
         // One batch is being committed and one waits: the service gathers no more than that.
         let (jobs, queue) = mpsc::channel(1);
         let reads = Arc::new(Semaphore::new(self.reader.at_once().get()));
-        let (reader, watch) = Held::new(self.reader);
+        let (reader, watch) = WatchedReader::new(self.reader);
         let shared = Arc::new(Shared::new(reader));
         let (keeps_reserve, can_reopen) = (self.reserve.is_some(), self.reopen.is_some());
         let thread = CommitThread {

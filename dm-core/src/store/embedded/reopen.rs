@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use super::shared::{Held, Signal};
+use super::shared::{WatchedReader, Signal};
 use crate::store::error::StoreError;
 
 /// Opens an engine again: both halves, anew.
@@ -13,11 +13,11 @@ pub(super) type Reopen<W, R> = Box<dyn FnMut() -> Result<(W, R), StoreError> + S
 
 /// The time that reads which are under way get to end before the first attempt. An engine that
 /// locks its files refuses every attempt before they end.
-const READS_END_WITHIN: Duration = Duration::from_secs(5);
+const READS_TIMEOUT: Duration = Duration::from_secs(5);
 /// The pauses between attempts: each twice as long as the one before, from the first to the
 /// longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+const MAX_PAUSE: Duration = Duration::from_secs(2);
 
 /// How reopening ended.
 pub(super) enum Reopened<W, R> {
@@ -31,7 +31,7 @@ pub(super) enum Reopened<W, R> {
 
 /// Drops the old halves, waits for reads to do so as well, then tries until the engine opens.
 pub(super) fn reopen<W, R>(
-    old: (W, Option<Arc<Held<R>>>),
+    old: (W, Option<Arc<WatchedReader<R>>>),
     open: &mut Reopen<W, R>,
     signals: &Receiver<Signal>,
 ) -> Reopened<W, R> {
@@ -40,7 +40,7 @@ pub(super) fn reopen<W, R>(
     if catch_unwind(AssertUnwindSafe(|| drop(old))).is_err() {
         return Reopened::Panicked;
     }
-    match signals.recv_timeout(READS_END_WITHIN) {
+    match signals.recv_timeout(READS_TIMEOUT) {
         Ok(Signal::ReaderGone) => {}
         Err(RecvTimeoutError::Timeout) => {
             tracing::warn!("a read takes long, and the store cannot be reopened before it ends");
@@ -59,7 +59,7 @@ pub(super) fn reopen<W, R>(
         match signals.recv_timeout(pause) {
             // The old reading half, later than it was waited for.
             Ok(Signal::ReaderGone) => pause = FIRST_PAUSE,
-            Err(RecvTimeoutError::Timeout) => pause = LONGEST_PAUSE.min(pause * 2),
+            Err(RecvTimeoutError::Timeout) => pause = MAX_PAUSE.min(pause * 2),
             Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => return Reopened::Stopped,
         }
     }

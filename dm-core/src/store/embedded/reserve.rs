@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Instant;
 
-use super::shared::MEASURE_AGAIN;
+use super::shared::MEASURE_INTERVAL;
 use crate::store::status::Room;
 use crate::store::write::{Outcome, Refusal, Write};
 
@@ -39,7 +39,7 @@ impl Gauge {
     pub(super) fn room_for(&mut self, batch: &[Write]) -> Room {
         let payloads = batch.iter().map(payload).sum::<u64>();
         self.written = self.written.saturating_add(payloads).saturating_add(BATCH_BYTES);
-        let is_old = self.measured.is_none_or(|at| at.elapsed() >= MEASURE_AGAIN);
+        let is_old = self.measured.is_none_or(|at| at.elapsed() >= MEASURE_INTERVAL);
         if is_old || self.written >= self.reserve.bytes / PARTS {
             self.measure(payloads);
         }

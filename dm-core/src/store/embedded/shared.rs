@@ -10,11 +10,11 @@ use crate::store::error::{StoreError, StoreErrorKind};
 use crate::store::status::{Availability, Room, StoreStatus};
 
 /// The age at which a measurement of free space is asked for again.
-pub(super) const MEASURE_AGAIN: Duration = Duration::from_secs(1);
+pub(super) const MEASURE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The condition of a store, and its reading half while it is open.
 pub(super) struct Shared<R> {
-    reader: RwLock<Option<Arc<Held<R>>>>,
+    reader: RwLock<Option<Arc<WatchedReader<R>>>>,
     availability: AtomicU8,
     low: AtomicBool,
     /// When free space was last measured, in milliseconds since `began`.
@@ -23,10 +23,10 @@ pub(super) struct Shared<R> {
 }
 
 /// A reading half, and what tells when it is dropped.
-pub(super) struct Held<R> {
+pub(super) struct WatchedReader<R> {
     // Dropped before the signal: fields are dropped in their order.
     reader: R,
-    _gone: Gone,
+    _signal: DropSignal,
 }
 
 /// What the thread that reopens a store waits for.
@@ -37,9 +37,9 @@ pub(super) enum Signal {
     Stop,
 }
 
-struct Gone(Sender<Signal>);
+struct DropSignal(Sender<Signal>);
 
-impl Drop for Gone {
+impl Drop for DropSignal {
     fn drop(&mut self) {
         // Nobody waits unless the store is being reopened.
         let _ = self.0.send(Signal::ReaderGone);
@@ -52,15 +52,15 @@ pub(super) struct Watch {
     pub(super) received: Receiver<Signal>,
 }
 
-impl<R: EngineReader> Held<R> {
+impl<R: EngineReader> WatchedReader<R> {
     pub(super) fn new(reader: R) -> (Arc<Self>, Watch) {
         let (signals, received) = mpsc::channel();
-        let held = Self { reader, _gone: Gone(signals.clone()) };
+        let held = Self { reader, _signal: DropSignal(signals.clone()) };
         (Arc::new(held), Watch { signals, received })
     }
 }
 
-impl<R> std::ops::Deref for Held<R> {
+impl<R> std::ops::Deref for WatchedReader<R> {
     type Target = R;
 
     fn deref(&self) -> &R {
@@ -69,7 +69,7 @@ impl<R> std::ops::Deref for Held<R> {
 }
 
 impl<R> Shared<R> {
-    pub(super) fn new(reader: Arc<Held<R>>) -> Self {
+    pub(super) fn new(reader: Arc<WatchedReader<R>>) -> Self {
         Self {
             reader: RwLock::new(Some(reader)),
             availability: AtomicU8::new(OPEN),
@@ -83,7 +83,7 @@ impl<R> Shared<R> {
     ///
     /// # Errors
     /// [`refusal`](Self::refusal), while there is none to be used.
-    pub(super) fn reader(&self) -> Result<Arc<Held<R>>, StoreError> {
+    pub(super) fn reader(&self) -> Result<Arc<WatchedReader<R>>, StoreError> {
         let reader = self.reader.read().unwrap_or_else(PoisonError::into_inner);
         if self.availability() != Availability::Open {
             return Err(self.refusal());
@@ -103,20 +103,20 @@ impl<R> Shared<R> {
     }
 
     /// Whether a reading half is the one in use.
-    pub(super) fn uses(&self, reader: &Arc<Held<R>>) -> bool {
+    pub(super) fn uses(&self, reader: &Arc<WatchedReader<R>>) -> bool {
         let used = self.reader.read().unwrap_or_else(PoisonError::into_inner);
         used.as_ref().is_some_and(|used| Arc::ptr_eq(used, reader))
     }
 
     /// Work is accepted again, with this reading half.
-    pub(super) fn open(&self, reader: Arc<Held<R>>) {
+    pub(super) fn open(&self, reader: Arc<WatchedReader<R>>) {
         *self.reader.write().unwrap_or_else(PoisonError::into_inner) = Some(reader);
         self.availability.store(OPEN, Ordering::Release);
     }
 
     /// Work is refused until [`open`](Self::open). Gives the reading half up, which reads that are
     /// under way still hold.
-    pub(super) fn reopening(&self) -> Option<Arc<Held<R>>> {
+    pub(super) fn reopening(&self) -> Option<Arc<WatchedReader<R>>> {
         self.availability.store(REOPENING, Ordering::Release);
         self.reader.write().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -135,7 +135,7 @@ impl<R> Shared<R> {
     /// Whether the last measurement of free space is old.
     pub(super) fn is_stale(&self) -> bool {
         let measured = Duration::from_millis(self.measured.load(Ordering::Relaxed));
-        self.began.elapsed().saturating_sub(measured) >= MEASURE_AGAIN
+        self.began.elapsed().saturating_sub(measured) >= MEASURE_INTERVAL
     }
 
     pub(super) fn status(&self) -> StoreStatus {

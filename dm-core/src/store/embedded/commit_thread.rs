@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::engine::{EngineReader, EngineWriter};
 use super::reopen::{Reopen, Reopened, reopen};
 use super::reserve::{Gauge, admit, with_refusals};
-use super::shared::{Held, Shared, Signal, Watch};
+use super::shared::{WatchedReader, Shared, Signal, Watch};
 use crate::store::error::{StoreError, StoreErrorKind};
 use crate::store::status::{Availability, Room};
 use crate::store::write::{Outcome, Write};
@@ -21,7 +21,7 @@ pub(super) enum Job<R> {
     /// Somebody wants to know whether there is room.
     Measure,
     /// This reading half said that the engine refuses all work.
-    Refused(Arc<Held<R>>),
+    Refused(Arc<WatchedReader<R>>),
     /// The thread that reopens the engine ends now.
     Reopened,
 }
@@ -59,7 +59,7 @@ impl<W: EngineWriter, R: EngineReader> CommitThread<W, R> {
                     drop(reader);
                     // A panic has closed the store already, for good.
                     if is_current && self.shared.availability() == Availability::Open {
-                        self.break_down();
+                        self.engine_failed();
                     }
                 }
                 Job::Reopened => self.reopened(),
@@ -96,14 +96,14 @@ impl<W: EngineWriter, R: EngineReader> CommitThread<W, R> {
         let Err(error) = result else { return result };
         let kind = error.kind();
         if matches!(kind, StoreErrorKind::OutcomeUnknown | StoreErrorKind::Closed) || writer.is_broken() {
-            self.break_down();
+            self.engine_failed();
         }
         // The engine's own refusal becomes the store's, which says whether waiting helps.
         Err(if kind == StoreErrorKind::Closed { self.shared.refusal() } else { error })
     }
 
     /// The engine does no more work: it is reopened, or stays closed when there is no way to.
-    fn break_down(&mut self) {
+    fn engine_failed(&mut self) {
         let Some(mut open) = self.reopen.take() else { return self.close() };
         let Engine::Open { writer, watch } = std::mem::replace(&mut self.engine, Engine::Closed) else {
             return;
@@ -133,7 +133,7 @@ impl<W: EngineWriter, R: EngineReader> CommitThread<W, R> {
             return;
         };
         let Ok((open, Reopened::Open(writer, reader))) = thread.join() else { return self.close() };
-        let (reader, watch) = Held::new(reader);
+        let (reader, watch) = WatchedReader::new(reader);
         self.reopen = Some(open);
         self.engine = Engine::Open { writer, watch };
         self.shared.open(reader);
