@@ -196,7 +196,7 @@ impl Heads {
         Ok(())
     }
 
-    /// Tells that a key was added to `oldest`.
+    /// Lowers the bound of [`first_oldest`](Self::first_oldest) to a key that was added to `oldest`.
     pub(crate) fn oldest_added(&mut self, key: [u8; 12]) {
         self.oldest = self.oldest.min(key);
     }

@@ -1,4 +1,4 @@
-//! Sessions, by which a valid note of a newest number is told from an outdated one.
+//! Sessions, by which a valid note of a newest number is distinguished from an outdated one.
 //!
 //! The numbers in memory are newer than the notes in the tables, and a process that is killed loses
 //! them. So each note names the session in which it was written, and the tables say which sessions

@@ -84,7 +84,7 @@ pub struct Tables<T> {
 }
 
 impl<T> Tables<T> {
-    /// Makes each table from its name, such as by opening it in an engine.
+    /// Makes each table from its name, for instance by opening it in an engine.
     ///
     /// # Errors
     /// The error of the first table that cannot be made. The tables after it are not made.
