@@ -173,7 +173,7 @@ fn database(folder: &Path, config: &FjallConfig) -> fjall::Result<Database> {
         .cache_size(config.cache_bytes)
         .max_journaling_size(config.journal_bytes)
         .worker_threads(WORKERS)
-        // Only payloads are long enough to be compressed, and ciphertext does not shrink.
+        // Only payloads are long enough to be compressed, and ciphertext cannot be compressed.
         .journal_compression(CompressionType::None)
         .open()
 }

@@ -114,7 +114,7 @@ impl<'txn> Tree<&'txn WriteTransaction> {
     fn table_mut(&mut self) -> Result<&mut Table<'txn, Bytes, Bytes>, Failure> {
         self.table()?;
         // It was opened above.
-        self.opened.get_mut().ok_or(Failure::Damaged("no table"))
+        self.opened.get_mut().ok_or(Failure::Damaged("a table is not open"))
     }
 
     pub(crate) fn insert(&mut self, key: &[u8], value: &[u8]) -> Result<(), Failure> {

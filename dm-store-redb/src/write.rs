@@ -56,7 +56,7 @@ impl Writer {
         // Another handle of the same database may have written since the last batch.
         let commits = match tables.schema.get(COMMIT_KEY)? {
             Some(value) => {
-                <[u8; 8]>::try_from(&*value).map_err(|_| Failure::Damaged("no count of commits"))?
+                <[u8; 8]>::try_from(&*value).map_err(|_| Failure::Damaged("the count of commits has a wrong length"))?
             }
             None => [0; 8],
         };

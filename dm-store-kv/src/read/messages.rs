@@ -29,7 +29,7 @@ impl<'a, T: Rows> Messages<'a, T> {
             .tables
             .messages
             .get(&row.to_be_bytes())?
-            .ok_or(Failure::Damaged("an entry points to no message"))?;
+            .ok_or(Failure::Damaged("a row points to no message"))?;
         let mut fields = Fields::new(&value);
         let header = MessageHeader::decode(&mut fields)?;
         let conversation = match self.conversations.get(&header.conversation) {

@@ -149,7 +149,7 @@ fn last_in_runs<T: Transaction>(
         let mut left = owners.iter().zip(&mut *found).enumerate().rev().peekable();
         for row in rows.rev() {
             let (key, value) = row?;
-            let owner = key.first_chunk().ok_or(Failure::Damaged("a key without its owner"))?;
+            let owner = key.first_chunk().ok_or(Failure::Damaged("a key of a log is too short"))?;
             let owner = u32::from_be_bytes(*owner);
             while left.next_if(|(_, (other, _))| **other > owner).is_some() {}
             if let Some((index, (_, found))) = left.next_if(|(_, (other, _))| **other == owner)
