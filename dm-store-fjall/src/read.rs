@@ -17,7 +17,10 @@ pub(crate) struct Committed(pub(crate) Arc<Engine>);
 impl Snapshots for Committed {
     type Table<'a> = SnapshotTable<'a>;
 
-    fn read<R>(&self, read: impl FnOnce(&Tables<SnapshotTable<'_>>) -> Result<R, Failure>) -> Result<R, Failure> {
+    fn read<R>(
+        &self,
+        read: impl FnOnce(&Tables<SnapshotTable<'_>>) -> Result<R, Failure>,
+    ) -> Result<R, Failure> {
         let snapshot = self.0.snapshot();
         read(&snapshot_tables(&self.0.tables, &snapshot))
     }

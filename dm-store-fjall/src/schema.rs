@@ -96,10 +96,9 @@ fn foreign(name: &str, why: &str) -> StoreError {
 /// The version in the marker of a folder; zero when there is none.
 fn marked(folder: &Path) -> Result<u32, StoreError> {
     match std::fs::read_to_string(folder.join(MARKER)) {
-        Ok(text) => text
-            .strip_suffix('\n')
-            .and_then(|version| version.parse().ok())
-            .ok_or_else(|| StoreError::new(StoreErrorKind::Corrupt, "the file dm_schema in the folder has no version")),
+        Ok(text) => text.strip_suffix('\n').and_then(|version| version.parse().ok()).ok_or_else(|| {
+            StoreError::new(StoreErrorKind::Corrupt, "the file dm_schema in the folder has no version")
+        }),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
         Err(error) => Err(from_fjall(error.into())),
     }

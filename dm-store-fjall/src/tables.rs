@@ -83,7 +83,10 @@ pub(crate) fn open(database: &Database, config: &FjallConfig) -> Result<Tables<T
 }
 
 /// The tables in a snapshot.
-pub(crate) fn snapshot_tables<'a>(tables: &'a Tables<Table>, snapshot: &'a Snapshot) -> Tables<SnapshotTable<'a>> {
+pub(crate) fn snapshot_tables<'a>(
+    tables: &'a Tables<Table>,
+    snapshot: &'a Snapshot,
+) -> Tables<SnapshotTable<'a>> {
     tables.each(|table| SnapshotTable { snapshot, table })
 }
 

@@ -11,7 +11,9 @@ mod message;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use conversation::{ConversationIdRow, ConversationDetails, SequenceRow, ConversationRow, participants};
+pub(crate) use conversation::{
+    ConversationDetails, ConversationIdRow, ConversationRow, SequenceRow, participants,
+};
 pub(crate) use device::DeviceRow;
 pub(crate) use entry::{Content, EntryRow};
 pub(crate) use fields::Fields;

@@ -24,7 +24,10 @@ impl From<Failure> for StoreError {
         match failure {
             Failure::Engine(error) => error,
             Failure::Damaged(what) => Self::new(StoreErrorKind::Corrupt, what),
-            Failure::Exhausted => Self::new(StoreErrorKind::Full, "no number is left for a new user, conversation, device or message"),
+            Failure::Exhausted => Self::new(
+                StoreErrorKind::Full,
+                "no number is left for a new user, conversation, device or message",
+            ),
         }
     }
 }

@@ -173,10 +173,8 @@ mod tests {
     #[test]
     fn a_new_database_has_its_content_and_leaves_no_temporary_name() {
         let folder = tempfile::tempdir().unwrap();
-        create_file(&folder.path().join("file"), |new| {
-            std::fs::write(new, "database").map_err(unavailable)
-        })
-        .unwrap();
+        create_file(&folder.path().join("file"), |new| std::fs::write(new, "database").map_err(unavailable))
+            .unwrap();
         create_folder(&folder.path().join("folder"), |new| {
             std::fs::write(new.join("file"), "database").map_err(unavailable)
         })
@@ -210,7 +208,8 @@ mod tests {
 
         let path = folder.path().join("folder");
         create_folder(&path, |_| {
-            let theirs = std::fs::create_dir(&path).and_then(|()| std::fs::write(path.join("file"), "theirs"));
+            let theirs =
+                std::fs::create_dir(&path).and_then(|()| std::fs::write(path.join("file"), "theirs"));
             theirs.map_err(unavailable)
         })
         .unwrap();

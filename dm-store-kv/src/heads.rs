@@ -7,7 +7,7 @@ use lru::LruCache;
 
 use crate::codec::{Fields, Note};
 use crate::failure::Failure;
-use crate::rows::{Changes, RowsExt as _, Rows};
+use crate::rows::{Changes, Rows, RowsExt as _};
 use crate::session::Session;
 use crate::tables::Tables;
 
@@ -123,7 +123,9 @@ impl Heads {
             user.is_noted = true;
             tables.note_user(*user, session)?;
         }
-        for (id, conversation) in self.conversations.iter_mut().filter(|(_, conversation)| !conversation.is_noted) {
+        for (id, conversation) in
+            self.conversations.iter_mut().filter(|(_, conversation)| !conversation.is_noted)
+        {
             conversation.is_noted = true;
             tables.note_conversation(*id, *conversation, session)?;
         }
@@ -144,9 +146,7 @@ impl Heads {
         head: UserHead,
     ) -> Result<(), Failure> {
         match (self.users.push(user, head), self.session) {
-            (Some((_, dropped)), Some(session)) if !dropped.is_noted => {
-                tables.note_user(dropped, session)
-            }
+            (Some((_, dropped)), Some(session)) if !dropped.is_noted => tables.note_user(dropped, session),
             _ => Ok(()),
         }
     }

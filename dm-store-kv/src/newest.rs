@@ -5,10 +5,12 @@
 
 use dm_core::store::{ConversationId, InboxSeq, Participants, ServerSequence, UserId};
 
-use crate::codec::{Fields, FloorRow, ConversationIdRow, Note, ConversationDetails, ConversationRow, log_key, participants};
+use crate::codec::{
+    ConversationDetails, ConversationIdRow, ConversationRow, Fields, FloorRow, Note, log_key, participants,
+};
 use crate::failure::Failure;
 use crate::heads::{ConversationHead, UserHead};
-use crate::rows::{Changes, RowsExt as _, Rows};
+use crate::rows::{Changes, Rows, RowsExt as _};
 use crate::session::Session;
 use crate::tables::Tables;
 
@@ -31,14 +33,22 @@ impl<T: Rows> Tables<T> {
         id: ConversationId,
         session: Option<Session>,
     ) -> Result<Option<ConversationHead>, Failure> {
-        let Some(ConversationIdRow { conversation_ref, details }) = self.conversation_id_row(id)? else { return Ok(None) };
+        let Some(ConversationIdRow { conversation_ref, details }) = self.conversation_id_row(id)? else {
+            return Ok(None);
+        };
         let ConversationDetails { refs, participants, note } = match details {
             Some(details) => details,
             None => self.details(conversation_ref)?,
         };
         let newest = newest(&self.sequence, conversation_ref, 0, (note, session))?;
         let is_noted = note.is_some_and(|note| note.number == newest);
-        Ok(Some(ConversationHead { conversation_ref, refs, participants, head: ServerSequence::new(newest), is_noted }))
+        Ok(Some(ConversationHead {
+            conversation_ref,
+            refs,
+            participants,
+            head: ServerSequence::new(newest),
+            is_noted,
+        }))
     }
 
     pub(crate) fn user_of(&self, user_ref: u32) -> Result<UserId, Failure> {
@@ -51,7 +61,10 @@ impl<T: Rows> Tables<T> {
         Ok(self.conversation_id_row(id)?.map(|named| named.conversation_ref))
     }
 
-    pub(crate) fn conversation_id_row(&self, id: ConversationId) -> Result<Option<ConversationIdRow>, Failure> {
+    pub(crate) fn conversation_id_row(
+        &self,
+        id: ConversationId,
+    ) -> Result<Option<ConversationIdRow>, Failure> {
         self.conversation_ids.find(id.as_bytes(), ConversationIdRow::decode)
     }
 
@@ -97,7 +110,11 @@ impl<T: Changes> Tables<T> {
     ) -> Result<(), Failure> {
         let ConversationHead { conversation_ref, refs, participants, head, .. } = conversation;
         let note = Some(session.note(head.get()));
-        self.insert_conversation_id_row(id, conversation_ref, ConversationDetails { refs, participants, note })
+        self.insert_conversation_id_row(
+            id,
+            conversation_ref,
+            ConversationDetails { refs, participants, note },
+        )
     }
 
     pub(crate) fn insert_conversation_id_row(

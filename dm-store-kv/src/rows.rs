@@ -75,8 +75,7 @@ pub trait Rows {
         mut visit: impl FnMut(usize, &[u8], &[u8]) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         for (index, owner) in owners.iter().enumerate() {
-            let last =
-                self.walk(&log_key(*owner, 0), &log_key(*owner, u64::MAX), Order::Descending)?.next();
+            let last = self.walk(&log_key(*owner, 0), &log_key(*owner, u64::MAX), Order::Descending)?.next();
             if let Some(row) = last {
                 let (key, value) = row?;
                 visit(index, &key, &value)?;

@@ -100,7 +100,8 @@ fn foreign(name: &str, why: &str) -> StoreError {
 
 fn version_in(schema: &Tree<impl Transaction>) -> Result<Option<u32>, Failure> {
     let Some(value) = schema.get(VERSION_KEY)? else { return Ok(None) };
-    let bytes = <[u8; 4]>::try_from(&*value).map_err(|_| Failure::Damaged("the schema's version has a wrong length"))?;
+    let bytes = <[u8; 4]>::try_from(&*value)
+        .map_err(|_| Failure::Damaged("the schema's version has a wrong length"))?;
     Ok(Some(u32::from_be_bytes(bytes)))
 }
 

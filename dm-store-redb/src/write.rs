@@ -55,9 +55,8 @@ impl Writer {
         let mut tables = tables::write(transaction, self.run_rows)?;
         // Another handle of the same database may have written since the last batch.
         let commits = match tables.schema.get(COMMIT_KEY)? {
-            Some(value) => {
-                <[u8; 8]>::try_from(&*value).map_err(|_| Failure::Damaged("the count of commits has a wrong length"))?
-            }
+            Some(value) => <[u8; 8]>::try_from(&*value)
+                .map_err(|_| Failure::Damaged("the count of commits has a wrong length"))?,
             None => [0; 8],
         };
         let commits = u64::from_be_bytes(commits);

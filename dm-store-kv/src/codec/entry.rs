@@ -62,7 +62,8 @@ impl EntryRow {
         let content = match value.u8()? {
             MESSAGE => Content::Message(value.last(Fields::u64)?),
             NOTICE => Content::Notice(
-                Notice::decode(value.rest()).map_err(|_| Failure::Damaged("an entry has a notice that cannot be decoded"))?,
+                Notice::decode(value.rest())
+                    .map_err(|_| Failure::Damaged("an entry has a notice that cannot be decoded"))?,
             ),
             _ => return Err(Failure::Damaged("an entry has content of an unknown kind")),
         };

@@ -20,9 +20,11 @@ pub(crate) fn key_record(user: UserId, version: u32, mut value: Fields<'_>) -> R
     Ok(KeyRecord {
         user,
         key: X25519Key::from_stored(value.bytes()?),
-        version: KeyVersion::new(version).map_err(|_| Failure::Damaged("a key has a version that does not exist"))?,
+        version: KeyVersion::new(version)
+            .map_err(|_| Failure::Damaged("a key has a version that does not exist"))?,
         published_at: value.time()?,
-        binding: KeyBinding::from_code(value.last(Fields::u8)?).ok_or(Failure::Damaged("a key has an unknown binding"))?,
+        binding: KeyBinding::from_code(value.last(Fields::u8)?)
+            .ok_or(Failure::Damaged("a key has an unknown binding"))?,
     })
 }
 

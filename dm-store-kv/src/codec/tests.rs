@@ -50,7 +50,8 @@ fn a_message_with_any_of_its_parts_is_encoded_and_decoded() {
         let (found, back) = decode(&header().encode(&message)).unwrap();
         assert_eq!(back, message);
         let fields = |header: MessageHeader| {
-            let MessageHeader { conversation, sender, recipient, sequence, sender_seq, recipient_seq } = header;
+            let MessageHeader { conversation, sender, recipient, sequence, sender_seq, recipient_seq } =
+                header;
             (conversation, sender, recipient, sequence, sender_seq, recipient_seq)
         };
         assert_eq!(fields(found), fields(header()));
@@ -78,8 +79,12 @@ fn a_row_of_another_length_is_damage() {
         published_at: time,
         binding: KeyBinding::Unproven,
     };
-    is_read_in_its_length_only(&ConversationRow { id, a: 1, b: 2, opened_at: time }.encode(), |row| ConversationRow::decode(row).is_ok());
-    is_read_in_its_length_only(&SequenceRow { message: 1, at: time }.encode(), |row| SequenceRow::decode(row).is_ok());
+    is_read_in_its_length_only(&ConversationRow { id, a: 1, b: 2, opened_at: time }.encode(), |row| {
+        ConversationRow::decode(row).is_ok()
+    });
+    is_read_in_its_length_only(&SequenceRow { message: 1, at: time }.encode(), |row| {
+        SequenceRow::decode(row).is_ok()
+    });
     let announcement = Announcement { user: 1, after: 2, until: 3 };
     is_read_in_its_length_only(&announcement.encode(), |row| Announcement::decode(row).is_ok());
     is_read_in_its_length_only(&key_value(&record), |row| key_record(record.user, 1, row).is_ok());

@@ -7,9 +7,9 @@ use dm_core::store::{
 };
 
 use super::newest::newest_of;
-use crate::codec::{Fields, ConversationRow, refs_key};
+use crate::codec::{ConversationRow, Fields, refs_key};
 use crate::failure::Failure;
-use crate::rows::{RowsExt as _, Rows};
+use crate::rows::{Rows, RowsExt as _};
 use crate::tables::Tables;
 
 pub(super) fn conversation(

@@ -29,7 +29,9 @@ pub(super) fn history(
     let mut messages = Messages::new(tables);
     let mut page = HistoryPage::default();
     let mut bytes = 0_usize;
-    for row in tables.sequence.walk(&log_key(conversation_ref, from), &log_key(conversation_ref, to), order)? {
+    for row in
+        tables.sequence.walk(&log_key(conversation_ref, from), &log_key(conversation_ref, to), order)?
+    {
         let row = SequenceRow::decode(Fields::new(&row?.1))?;
         let (_, message) = messages.at(row.message)?;
         bytes = bytes.saturating_add(message.cost());

@@ -5,9 +5,9 @@ use dm_core::store::{
 };
 
 use super::Messages;
-use crate::codec::{Content, DeviceRow, EntryRow, Fields, mark_key, log_key, refs_key};
+use crate::codec::{Content, DeviceRow, EntryRow, Fields, log_key, mark_key, refs_key};
 use crate::failure::Failure;
-use crate::rows::{RowsExt as _, Rows};
+use crate::rows::{Rows, RowsExt as _};
 use crate::tables::Tables;
 
 /// The most entries that are examined for one page. If more of them are left out, because the
@@ -81,7 +81,8 @@ impl<T: Rows> Tables<T> {
     /// The marks of a device above an entry. There are none up to its cursor.
     pub(crate) fn marks(&self, user: u32, device: u32, after: InboxSeq) -> Result<Marks<'_, T>, Failure> {
         let from = mark_key(user, device, after.next().get());
-        let mut marks = Marks { rows: self.acked.scan(&from, &mark_key(user, device, u64::MAX))?, next: None };
+        let mut marks =
+            Marks { rows: self.acked.scan(&from, &mark_key(user, device, u64::MAX))?, next: None };
         marks.advance()?;
         Ok(marks)
     }

@@ -19,7 +19,7 @@ pub(crate) use messages::Messages;
 
 use crate::codec::{self, Fields, log_key};
 use crate::failure::Failure;
-use crate::rows::{RowsExt as _, Rows};
+use crate::rows::{Rows, RowsExt as _};
 use crate::tables::Tables;
 
 /// Opens committed states of an engine's tables.

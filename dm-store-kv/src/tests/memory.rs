@@ -42,9 +42,8 @@ pub(super) struct Shared {
 impl Default for Memory {
     fn default() -> Self {
         let calls = Rc::<Cell<Calls>>::default();
-        let new = |_name: &'static str| {
-            Ok::<_, Failure>(Shared { rows: Rc::default(), calls: Rc::clone(&calls) })
-        };
+        let new =
+            |_name: &'static str| Ok::<_, Failure>(Shared { rows: Rc::default(), calls: Rc::clone(&calls) });
         let tables = Tables::try_new(new).unwrap();
         Self { tables, calls }
     }

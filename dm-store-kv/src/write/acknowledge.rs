@@ -8,7 +8,7 @@ use super::{Batch, Stop};
 use crate::codec::{Content, DeviceRow, Fields, MessageHeader, mark_key, refs_key};
 use crate::failure::Failure;
 use crate::read::entry_of_mark;
-use crate::rows::{Changes, RowsExt as _, Order};
+use crate::rows::{Changes, Order, RowsExt as _};
 
 impl<T: Changes> Batch<'_, T> {
     pub(super) fn acknowledge(&mut self, write: &Acknowledge) -> Result<Outcome, Stop> {
@@ -92,7 +92,8 @@ impl<T: Changes> Batch<'_, T> {
         device_ref: u32,
         cursor: InboxSeq,
     ) -> Result<Option<InboxSeq>, Failure> {
-        let (from, to) = (mark_key(user_ref, device_ref, cursor.get()), mark_key(user_ref, device_ref, u64::MAX));
+        let (from, to) =
+            (mark_key(user_ref, device_ref, cursor.get()), mark_key(user_ref, device_ref, u64::MAX));
         match self.tables.acked.walk(&from, &to, Order::Descending)?.next() {
             None => Ok(None),
             Some(row) => entry_of_mark(&row?.0).map(Some),

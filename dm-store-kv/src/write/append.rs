@@ -13,7 +13,8 @@ use crate::rows::{Changes, RowsExt as _};
 
 impl<T: Changes> Batch<'_, T> {
     pub(super) fn append_message(&mut self, write: AppendMessage) -> Result<Outcome, Stop> {
-        let conversation = self.heads.conversation(self.tables, write.conversation)?.ok_or(Refusal::NotFound)?;
+        let conversation =
+            self.heads.conversation(self.tables, write.conversation)?.ok_or(Refusal::NotFound)?;
         let sender_id = write.sender.user;
         let recipient_id = conversation.participants.peer_of(sender_id).ok_or(Refusal::NotFound)?;
         let sender = self.participant(sender_id)?;
@@ -50,7 +51,9 @@ impl<T: Changes> Batch<'_, T> {
 
     /// The head of a conversation's participant, who has a ref since it was opened.
     fn participant(&mut self, user: UserId) -> Result<UserHead, Failure> {
-        self.heads.user(self.tables, user)?.ok_or(Failure::Damaged("a participant of a conversation is no user"))
+        self.heads
+            .user(self.tables, user)?
+            .ok_or(Failure::Damaged("a participant of a conversation is no user"))
     }
 
     /// An earlier message of the sender with the same client id, and its entry in the sender's
@@ -76,7 +79,9 @@ impl<T: Changes> Batch<'_, T> {
         let tables = &mut self.tables;
         tables.messages.insert(&key, &header.encode(message))?;
         tables.message_ids.insert(message.id.as_bytes(), &key)?;
-        tables.sequence.insert(&log_key(header.conversation, header.sequence.get()), &sequence_row.encode())?;
+        tables
+            .sequence
+            .insert(&log_key(header.conversation, header.sequence.get()), &sequence_row.encode())?;
         if let Some(client_id) = message.client_id {
             tables.client_ids.insert(&client_id_key(client_id, header.sender), &key)?;
         }

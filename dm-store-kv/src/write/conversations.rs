@@ -3,7 +3,7 @@
 use dm_core::store::{Conversation, Notice, OpenConversation, Outcome, ServerSequence};
 
 use super::{Batch, Stop};
-use crate::codec::{Fields, ConversationDetails, ConversationRow, refs_key};
+use crate::codec::{ConversationDetails, ConversationRow, Fields, refs_key};
 use crate::failure::Failure;
 use crate::heads::ConversationHead;
 use crate::rows::{Changes, RowsExt as _};
@@ -33,14 +33,23 @@ impl<T: Changes> Batch<'_, T> {
         Ok(Outcome::ConversationOpened { conversation, created: true, appended })
     }
 
-    fn insert_conversation_rows(&mut self, conversation: Conversation, a: u32, b: u32) -> Result<u32, Failure> {
+    fn insert_conversation_rows(
+        &mut self,
+        conversation: Conversation,
+        a: u32,
+        b: u32,
+    ) -> Result<u32, Failure> {
         let Conversation { id, opened_at, participants } = conversation;
         let note = self.heads.note(ServerSequence::ZERO.get());
         let tables = &mut self.tables;
         let conversation_ref = tables.conversations.next_ref()?;
         let key = conversation_ref.to_be_bytes();
         tables.conversations.insert(&key, &ConversationRow { id, a, b, opened_at }.encode())?;
-        tables.insert_conversation_id_row(id, conversation_ref, ConversationDetails { refs: [a, b], participants, note })?;
+        tables.insert_conversation_id_row(
+            id,
+            conversation_ref,
+            ConversationDetails { refs: [a, b], participants, note },
+        )?;
         tables.pairs.insert(&refs_key(a, b), &key)?;
         tables.members.insert(&refs_key(a, conversation_ref), &b.to_be_bytes())?;
         tables.members.insert(&refs_key(b, conversation_ref), &a.to_be_bytes())?;

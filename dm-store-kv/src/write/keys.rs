@@ -75,7 +75,12 @@ impl<T: Changes> Batch<'_, T> {
     }
 
     /// Stores how far an announcement is done, or removes it if it is done.
-    fn update_announcement(&mut self, publisher: UserId, announcement: Announcement, told: u32) -> Result<(), Failure> {
+    fn update_announcement(
+        &mut self,
+        publisher: UserId,
+        announcement: Announcement,
+        told: u32,
+    ) -> Result<(), Failure> {
         let key = *publisher.as_bytes();
         if told < announcement.until {
             let left = Announcement { after: told, ..announcement };

@@ -97,12 +97,7 @@ impl<T: Transaction> Recent<T> {
     }
 
     /// The rows between two keys in a run, by its index. `None` if all of them are moved.
-    pub(crate) fn between(
-        &self,
-        run: usize,
-        from: &[u8],
-        to: &[u8],
-    ) -> Result<Option<Between<'_>>, Failure> {
+    pub(crate) fn between(&self, run: usize, from: &[u8], to: &[u8]) -> Result<Option<Between<'_>>, Failure> {
         let (Some(tree), Some(from)) = (self.trees.get(run), self.start(run, from, to)) else {
             return Ok(None);
         };

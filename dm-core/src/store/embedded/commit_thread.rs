@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::engine::{EngineReader, EngineWriter};
 use super::reopen::{Reopen, Reopened, reopen};
 use super::reserve::{Gauge, admit, with_refusals};
-use super::shared::{WatchedReader, Shared, Signal, Watch};
+use super::shared::{Shared, Signal, Watch, WatchedReader};
 use crate::store::error::{StoreError, StoreErrorKind};
 use crate::store::status::{Availability, Room};
 use crate::store::write::{Outcome, Write};

@@ -35,7 +35,7 @@ pub use engine::{EngineReader, EngineWriter};
 pub use handle::EmbeddedStore;
 use reopen::Reopen;
 use reserve::{Gauge, Reserve};
-use shared::{WatchedReader, Shared};
+use shared::{Shared, WatchedReader};
 
 /// A [`Store`] of an engine whose calls block: commits run on one thread of their own, reads on the
 /// runtime's blocking pool. Clones share both. Dropping the last clone waits for the thread to end,

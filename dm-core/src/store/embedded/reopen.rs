@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use super::shared::{WatchedReader, Signal};
+use super::shared::{Signal, WatchedReader};
 use crate::store::error::StoreError;
 
 /// The host's way to open both halves of an engine again.
