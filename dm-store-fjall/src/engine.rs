@@ -27,7 +27,7 @@ pub(crate) struct Engine {
 static IN_USE: Mutex<Vec<Weak<Engine>>> = Mutex::new(Vec::new());
 
 impl Engine {
-    /// The engine of a database, with its schema brought to this library's version.
+    /// The engine of a database, whose schema is migrated to this library's version.
     pub(crate) fn of(database: Database, config: &FjallConfig) -> Result<Arc<Self>, StoreError> {
         let mut in_use = IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
         let tables = schema::migrate(&database, config)?;

@@ -110,8 +110,8 @@ fn a_noted_number_is_found_by_one_look_up_without_a_walk() {
     store.close();
     store.memory.reset_calls();
     assert_eq!(store.send(1, 4), [4, 5, 5]);
-    // The conversation's id and two floors. Once after opening, the session, and a walk for the row
-    // of the message.
+    // Gets of the conversation's id and two floors. Once after opening, a get of the session and a
+    // walk for the number of the message's row.
     assert_eq!(store.memory.calls(), Calls { gets: 4, walks: 1, inserts: 6 });
 }
 

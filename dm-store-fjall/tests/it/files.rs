@@ -211,7 +211,7 @@ async fn a_second_open_is_refused_as_locked_until_the_first_is_dropped() {
 }
 
 #[tokio::test]
-async fn in_a_hosts_database_only_our_keyspaces_are_touched() {
+async fn in_a_hosts_database_only_the_stores_keyspaces_are_changed() {
     let folder = tempfile::tempdir().unwrap();
     let database = Database::builder(folder.path()).open().unwrap();
     let people = database.keyspace("people", KeyspaceCreateOptions::default).unwrap();

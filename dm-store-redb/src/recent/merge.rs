@@ -15,8 +15,9 @@ use crate::tree::{Between, Guard, Tree};
 const STEP: u64 = 256;
 
 /// Moves a quarter more rows than were written since the last move, so that the moving generation
-/// is gone before the next one is full. Returns the runs as they are then, and the newest numbers
-/// in them, if they are known.
+/// is gone before the next one is full. Does nothing before [`STEP`] rows were written. When the
+/// growing generation is full, the rest of the moving one is moved at once. Returns the runs as
+/// they are then, and the newest numbers in them, if they are known.
 pub(crate) fn merge(
     mut large: Tree<&WriteTransaction>,
     recent: Recent<&WriteTransaction>,

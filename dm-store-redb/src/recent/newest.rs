@@ -16,12 +16,12 @@ pub(crate) struct NewestNumbers {
 }
 
 impl NewestNumbers {
-    /// Adds the number of a row in the moving generation. Later rows of an owner come later.
+    /// Adds the number of a row in the moving generation. An owner's newest row comes last.
     pub(crate) fn insert_moving(&mut self, owner: u32, number: u64) {
         self.moving.insert(owner, number);
     }
 
-    /// Adds the number of a row in the growing generation. Later rows of an owner come later.
+    /// Adds the number of a row in the growing generation. An owner's newest row comes last.
     pub(crate) fn insert_growing(&mut self, owner: u32, number: u64) {
         self.growing.insert(owner, number);
     }

@@ -118,7 +118,7 @@ async fn a_second_open_is_refused_as_locked_until_the_first_is_dropped() {
 }
 
 #[tokio::test]
-async fn in_a_hosts_database_only_our_tables_are_touched() {
+async fn in_a_hosts_database_only_the_stores_tables_are_changed() {
     const PEOPLE: TableDefinition<'_, u64, &str> = TableDefinition::new("people");
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("host.redb");

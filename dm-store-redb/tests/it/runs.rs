@@ -93,7 +93,7 @@ async fn expired_entries_are_gone_from_runs_and_do_not_come_back_when_these_are_
 }
 
 #[tokio::test]
-async fn a_user_of_many_conversations_finds_the_newest_wherever_its_row_is() {
+async fn a_user_of_many_conversations_gets_the_newest_ones_from_any_tree() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dm.redb");
     // Conversations are in the large tree only, in runs only, in both, and in neither.
@@ -123,7 +123,7 @@ async fn two_stores_with_runs_of_different_sizes_take_turns() {
 /// Two stores in one database, each with room in memory for one user and one conversation: the
 /// others are looked up, and the newest numbers in memory are outdated after the other store wrote.
 #[tokio::test]
-async fn the_newest_row_is_found_wherever_it_is_and_whoever_wrote_it() {
+async fn the_newest_row_is_found_in_any_tree_and_after_another_store_wrote_it() {
     let folder = tempfile::tempdir().unwrap();
     let database = Arc::new(Database::create(folder.path().join("host.redb")).unwrap());
     let stores = [(); 2].map(|()| {
