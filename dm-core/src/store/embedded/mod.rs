@@ -42,6 +42,8 @@ use shared::{Shared, WatchedReader};
 /// so that the engine is closed and can be opened again. The wait lasts as long as a running commit,
 /// also one whose caller stopped waiting. A running read may keep the engine open a little longer.
 ///
+/// A crate that exports a store of its own type implements [`EmbeddedStore`] for it.
+///
 /// # After an unknown outcome
 /// The data on disk is consistent then, but the engine's memory may differ from it. With a way to
 /// reopen the engine ([`EmbeddedBuilder::reopen`]), the store drops both halves and opens them
