@@ -86,7 +86,7 @@ impl Host {
                 let session = sign_in(&base, &identity, Some(&name), None, Timeouts::default()).await?;
                 let client = Client::builder(base).token(session.token.clone()).build()?;
                 client.publish_key(&identity.agreement_key()).await?;
-                anyhow::Ok((n, session.token, identity.public_key(), client))
+                anyhow::Ok((n, session.token, identity.user_id(), client))
             });
             // A few at a time: this is not what is measured.
             if tasks.len() == 16 {
@@ -164,8 +164,8 @@ impl<'a> Setup<'a> {
 }
 
 /// The public key of the person of a number.
-pub(crate) fn key(n: usize) -> dm_client::PublicKey {
-    Identity::from_seed(&seed(n)).public_key()
+pub(crate) fn key(n: usize) -> dm_client::UserId {
+    Identity::from_seed(&seed(n)).user_id()
 }
 
 /// The same as the service names them.

@@ -1,4 +1,4 @@
-//! What calls take from a request: the caller, a bounded JSON body, a query.
+//! The inputs of calls: the caller, a JSON body within a limit, a query.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,9 +28,10 @@ impl FromRequestParts<Arc<Api>> for Caller {
     }
 }
 
-/// A body's shape: its fields all optional, so that a missing one is told from a wrong one by name.
+/// The fields of a body. All are optional, so that a missing field and a wrong value are different
+/// problems that name the field.
 pub(crate) trait Shape: DeserializeOwned {
-    /// The fields. A problem names no others, because what else is in the body is the client's own.
+    /// The names of the fields. A problem names no other: unknown names are the client's data.
     const FIELDS: &'static [&'static str];
 }
 
@@ -49,7 +50,7 @@ fn parse<T: Shape>(body: &[u8]) -> Result<T, Problem> {
         let path = error.path().to_string();
         let named = |field: &&&str| path.strip_prefix(**field).is_some_and(|rest| !rest.starts_with('_'));
         let field = T::FIELDS.iter().filter(named).max_by_key(|field| field.len());
-        // What serde says of a value quotes it; what is said here does not.
+        // Serde's own message would quote the value.
         match field {
             Some(field) if error.inner().is_data() => Problem::malformed(field, "not of the right type"),
             _ => Problem::new(Kind::Malformed, "not the JSON object expected"),
@@ -65,8 +66,8 @@ fn is_json(headers: &HeaderMap) -> bool {
     essence.eq_ignore_ascii_case("application/json")
 }
 
-/// Reads a whole body. One that announces too much is refused unread; one that announces nothing is read until it is
-/// too much.
+/// Reads a whole body of at most `limit` bytes. A longer one is refused unread if it has a length,
+/// and otherwise at the limit.
 async fn read(clock: &dyn Clock, body: Body, limit: usize, patience: Duration) -> Result<Bytes, Problem> {
     let too_large = || Problem::new(Kind::TooLarge, format!("the body is larger than {limit} bytes"));
     if body.size_hint().lower() > u64::try_from(limit).unwrap_or(u64::MAX) {
@@ -76,7 +77,8 @@ async fn read(clock: &dyn Clock, body: Body, limit: usize, patience: Duration) -
         let mut collected = Vec::with_capacity(usize::try_from(body.size_hint().lower()).unwrap_or(0));
         let mut chunks = body.into_data_stream();
         while let Some(chunk) = chunks.next().await {
-            let chunk = chunk.map_err(|_| Problem::new(Kind::Malformed, "the body does not end well"))?;
+            let chunk =
+                chunk.map_err(|_| Problem::new(Kind::Malformed, "the body could not be read to its end"))?;
             if collected.len() + chunk.len() > limit {
                 return Err(too_large());
             }
@@ -91,13 +93,13 @@ async fn read(clock: &dyn Clock, body: Body, limit: usize, patience: Duration) -
     }
 }
 
-/// A query whose parameters are all optional text, as they stood.
+/// A query, whose parameters are all optional text.
 pub(crate) fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
     let Query(query) = query.map_err(|_| Problem::new(Kind::Malformed, "the query does not parse"))?;
     Ok(query)
 }
 
-/// A number in a query.
+/// The number in a parameter of a query: decimal digits only.
 pub(crate) fn number(field: &'static str, text: Option<String>) -> Result<Option<u64>, Problem> {
     let parse = |text: String| {
         // `u64::from_str` takes a plus sign too.
@@ -108,7 +110,7 @@ pub(crate) fn number(field: &'static str, text: Option<String>) -> Result<Option
     text.map(parse).transpose()
 }
 
-/// A count of things in a query: one at least, and as many as the callee allows at most.
+/// The `limit` in a query, at least 1. The callee has an upper limit of its own.
 pub(crate) fn limit(text: Option<String>) -> Result<Option<usize>, Problem> {
     match number("limit", text)? {
         Some(0) => Err(Problem::not_acceptable("limit", "must not be zero")),
@@ -116,7 +118,7 @@ pub(crate) fn limit(text: Option<String>) -> Result<Option<usize>, Problem> {
     }
 }
 
-/// A value that a body must have.
+/// The value of a field that a body must have.
 pub(crate) fn required<T>(field: &'static str, value: Option<T>) -> Result<T, Problem> {
     value.ok_or_else(|| Problem::malformed(field, "missing"))
 }
@@ -152,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_object_is_refused_without_a_field() {
+    fn a_body_that_is_no_json_object_is_refused_without_a_field() {
         for body in ["", "SECRET", "[]x", "7", r#"{"id": "a""#, r#"{"SECRET": nul}"#, r#"{} {"SECRET":1}"#] {
             assert_eq!(refused(body), None, "{body}");
         }
@@ -161,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_fields_are_passed_over() {
+    fn unknown_fields_are_ignored() {
         assert!(parse::<Body>(br#"{"id": "a", "later": {"x": [1]}}"#).is_ok());
     }
 }

@@ -1,7 +1,8 @@
 //! The REST and WebSocket API of `dm-core`, as an axum router that a host merges into its own.
 //!
-//! The host authenticates: its middleware puts a [`Principal`](dm_core::Principal) into the request's extensions, and
-//! nothing here knows what a token looks like. A request without one is answered with 401.
+//! The host authenticates: its middleware puts a [`Principal`](dm_core::Principal) into the
+//! request's extensions. This crate never reads a token. A request without a principal is answered
+//! with 401.
 //!
 //! ```
 //! use axum::extract::Request;
@@ -26,55 +27,59 @@
 //! # }
 //! ```
 //!
-//! A host whose sessions end inserts a [`SessionExpiry`] too; a WebSocket then closes at that time.
-//! A host that can end a session earlier inserts a [`SessionWatch`]: a WebSocket closes as soon as
-//! the session says so, and asks with its pings.
+//! A host whose sessions expire also inserts a [`SessionExpiry`]; a WebSocket then closes at that
+//! time. A host that can end a session earlier inserts a [`SessionWatch`]: a WebSocket closes as
+//! soon as the session says so, and asks the session with its pings.
 //!
 //! # Calls
 //!
-//! | Call | What for |
+//! | Call | Purpose |
 //! |---|---|
 //! | `POST /api/dm/keys`, `GET /api/dm/keys/{ed25519_pubkey}` | publish and look up X25519 keys |
 //! | `POST /api/dm/conversations`, `GET /api/dm/conversations` | open and list conversations |
-//! | `POST /api/dm/messages`, `GET /api/dm/messages/{conversation_id}` | send and read back |
-//! | `GET /api/dm/offline`, `POST /api/dm/offline/ack` | what is pending, and that it has arrived |
-//! | `GET /api/dm/devices`, `DELETE /api/dm/devices/{device}` | the caller's devices, and forgetting one |
-//! | `POST /api/dm/ws-ticket` | a one-time ticket for a WebSocket |
-//! | `GET /api/dm/ws` | the WebSocket: `?ticket=` where no principal is present, `?device=` to name the device |
+//! | `POST /api/dm/messages`, `GET /api/dm/messages/{conversation_id}` | send messages, read history |
+//! | `GET /api/dm/offline`, `POST /api/dm/offline/ack` | fetch and acknowledge pending messages |
+//! | `GET /api/dm/devices`, `DELETE /api/dm/devices/{device}` | list the caller's devices, forget one |
+//! | `POST /api/dm/ws-ticket` | get a one-time ticket for a WebSocket |
+//! | `GET /api/dm/ws` | open a WebSocket: `?ticket=` without a principal, `?device=` to name the device |
 //!
-//! Bodies are JSON, refusals RFC 9457 problems, frames protobuf envelopes of `dm-proto`. A client may name its device in
-//! a hello, in `?device=` or through its principal; the first two only if the principal has the default device.
+//! Bodies are JSON, refusals RFC 9457 problems, frames protobuf envelopes of `dm-proto`. The device
+//! of a client is the principal's. If that is the default device, the client may name one in a
+//! hello or in `?device=`.
 //!
 //! # Close codes
 //!
-//! | Code | Why |
+//! | Code of [`dm_proto::close`] | Reason |
 //! |---|---|
-//! | 4001 | the session ended ([`SessionExpiry`], [`SessionWatch`]) |
-//! | 4003 | refused: by the [`SessionWatch`], because the hello names a device that is not the caller's, or because the device was forgotten |
+//! | 4001 | the session ended: it expired ([`SessionExpiry`]), or the host ended it with [`SignedOut`](dm_core::DisconnectReason::SignedOut) |
+//! | 4003 | refused: the host ended the session for another reason, a hello cannot be accepted (its version, its device, too many devices), or the device was forgotten |
 //! | 4009 | a newer connection of the same device took over |
 //! | 1009 | a message or frame beyond [`Options::max_message`] |
-//! | 1008 | policy: a text frame, a frame only a server sends, a frame that does not decode, too many pings |
-//! | 1012 | come again: shutting down, the store cannot be read, a ping without an answer, a reader that stopped |
+//! | 1008 | policy: a text frame, a frame that only a server sends, a frame that does not decode, a frame that needs a hello before it, too many pings |
+//! | 1012 | the client may connect again: shutting down, the store cannot be read, no answer to a ping, a client that stopped reading |
 //!
-//! 4002 is left to hosts: here, a request that is not authenticated is refused with 401 before the upgrade.
+//! 4002 is kept for hosts: this crate refuses a request that is not authenticated with 401, before
+//! the upgrade.
 //!
-//! # Bounds
+//! # Limits
 //!
-//! Everything that a client can make this API hold is bounded by a field of [`Options`]: frames,
-//! sockets, tickets, requests on the way, and the bytes of answers that nobody reads. A host bounds
-//! connections, headers, and how long a peer may read nothing: `examples/chat-host` shows how.
+//! A field of [`Options`] limits everything that a client can make this API keep in memory: frames,
+//! WebSockets, tickets, requests that are worked on, and bytes of unread answers. The host itself
+//! has to limit connections, headers, and the time for which a peer may read nothing:
+//! `examples/chat-host` shows how.
 //!
 //! # Logs
 //!
-//! Spans carry call names, ids and the first digits of users; never payloads, keys, tickets or query strings. The
-//! WebSocket library below logs whole frames through the `log` crate at its `trace` level: a host that passes `log` on
-//! to its subscriber keeps the target `tungstenite` above that.
+//! Spans have the names of calls, ids and the first digits of users, and never payloads, keys,
+//! tickets or query strings. The WebSocket library logs whole frames through the `log` crate at its
+//! `trace` level: a host that passes `log` to its subscriber has to set the target `tungstenite`
+//! above that.
 //!
 //! # In reading order
 //!
-//! `router` shows the calls, `rest` answers them, `answers` holds what is not read yet, `ws` holds
-//! the WebSocket, `problem` all refusals, `parse` and `render` the ways between the core's values
-//! and the wire's, and `api` the state that all share.
+//! `router` has the calls, `rest` answers them, and `answers` holds answers that are not read yet.
+//! `ws` is the WebSocket, `problem` has all refusals, `parse` and `render` convert between the
+//! core's values and the wire's, and `api` is the state that all calls share.
 
 mod answers;
 mod api;

@@ -1,19 +1,20 @@
-//! Display names for an answer, from the host's directory in one call.
+//! The display names in an answer, from the host's directory.
 
 use std::collections::HashMap;
 
 use dm_core::{OpenDirectory, Service, UserId};
 
-/// Longest name passed on, in characters: a list of conversations is made of names, and answers are bounded.
-const LONGEST: usize = 128;
+/// Most characters of a name that are sent. A list of conversations consists of names, and the size
+/// of an answer is limited.
+const MAX_NAME: usize = 128;
 
 /// The names of the users in one answer.
 #[derive(Debug, Default)]
 pub(crate) struct Names(HashMap<UserId, String>);
 
 impl Names {
-    /// Asks the directory once for all of them. Should it fail, everybody is `Unknown`: the messages matter more than
-    /// the names beside them, and a message that is stored must not be answered with an error.
+    /// Asks the directory once for all users. If it fails, every name is `Unknown`: messages matter
+    /// more than the names beside them, and the answer to a stored message must not be an error.
     pub(crate) async fn look_up(service: &Service, mut users: Vec<UserId>) -> Self {
         users.sort_unstable();
         users.dedup();
@@ -21,7 +22,7 @@ impl Names {
             return Self::default();
         }
         let profiles = service.profiles(users.clone()).await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "display names are missing");
+            tracing::warn!(%error, "display names could not be looked up");
             metrics::counter!("dm_directory_failures_total").increment(1);
             Vec::new()
         });
@@ -35,7 +36,7 @@ impl Names {
 }
 
 fn shortened(mut name: String) -> String {
-    if let Some((end, _)) = name.char_indices().nth(LONGEST) {
+    if let Some((end, _)) = name.char_indices().nth(MAX_NAME) {
         name.truncate(end);
     }
     name

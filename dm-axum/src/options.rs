@@ -1,10 +1,11 @@
-//! What the API allows, beside the limits of the service's own configuration.
+//! Limits and modes of the API, beside those of the service's own configuration.
 
 use std::time::Duration;
 
 use dm_core::Timestamp;
 
-/// Limits and modes of the REST and WebSocket API. Start from [`Options::default`] and change fields.
+/// Limits and modes of the REST and WebSocket API. Start from [`Options::default`] and change
+/// fields.
 ///
 /// ```
 /// use dm_axum::{Options, Origins};
@@ -15,64 +16,72 @@ use dm_core::Timestamp;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Options {
-    /// Which web pages may open a WebSocket. Default: those of the same host.
+    /// The web pages that may open a WebSocket. Default: pages of the same host.
     pub origins: Origins,
-    /// Largest WebSocket message and frame taken from a client, and largest page of history put into one frame, in
-    /// bytes. Default 256 KiB: a payload of the default size four times over.
+    /// Most bytes of a WebSocket message or frame of a client, and of a page of history in one
+    /// frame. Default 256 KiB: four payloads of the default size.
     pub max_message: usize,
-    /// How long after the last answered ping the next one is sent. Default 30 s.
+    /// Time between the answer to a ping and the next ping. Default 30 s.
     pub ping_interval: Duration,
-    /// How long a client may take to answer a ping, to take what is written to it, and to answer a
-    /// close; an answer over REST that is not taken for longer is dropped once another waits for
-    /// its room. Default 10 s.
+    /// Time that a client has to answer a ping, to read the frames that are written to it, and to
+    /// answer a close. A REST answer of which the client reads nothing for longer is dropped once
+    /// another request waits for the budget ([`answer_bytes`](Self::answer_bytes)). Default 10 s.
     pub patience: Duration,
-    /// How soon after a delivery a client that says no hello is pinged, since its answer acknowledges the delivery.
-    /// Default 1 s.
+    /// Time between a delivery and the next ping for a client that sent no hello: its answer
+    /// acknowledges the delivery. Default 1 s.
     pub confirm_interval: Duration,
-    /// Pings a client may send within a [`ping_interval`](Self::ping_interval). Default 60.
+    /// Most pings that a client may send within a [`ping_interval`](Self::ping_interval). Default
+    /// 60.
     pub client_pings: u32,
-    /// Requests of one WebSocket that are worked on at a time; with as many, nothing more is read. Default 32.
+    /// Most requests of one WebSocket that are worked on at a time. With that many, no more frames
+    /// are read. Default 32.
     pub in_flight: usize,
-    /// WebSockets a user may have open, and may open at once. Default 32.
+    /// Most WebSockets that a user may have open, and may open in a row without a wait. Default 32.
     pub sockets_per_user: usize,
-    /// How long after that until the user may open one more: each that was opened is paid for with
-    /// this time. Default 0.5 s. With zero, only those that are open count.
+    /// Time after which a user who opened [`sockets_per_user`](Self::sockets_per_user) in a row may
+    /// open another one. Default 0.5 s. With zero, only open WebSockets count.
     pub socket_interval: Duration,
-    /// Bytes of answers to all users that wait to be read: lists, history and what is pending, and
-    /// while one is made the page that it is made of. An answer counts until its connection has
-    /// taken it, and one of a WebSocket until it is written. Default 256 MiB. While a request waits
-    /// for it, answers that nobody has taken anything of for two seconds are dropped. A request
-    /// without room waits for [`patience`](Self::patience) and a second, and is then refused with
-    /// 503 and `Retry-After`, or with the same problem in a frame (a WebSocket without a hello
-    /// closes with 1012). Answers of other calls, each no larger than a message, do not count, nor
-    /// does what the HTTP server below has taken over to write.
+    /// Most bytes of answers to all users that wait to be read: lists, history and pending
+    /// messages, and while an answer is made also the page that it is made of. A REST answer counts
+    /// until the HTTP server has taken it, and an answer of a WebSocket until it is written.
+    /// Default 256 MiB.
+    ///
+    /// A request that finds too little left waits for [`patience`](Self::patience) and a second.
+    /// Meanwhile, answers of which nothing was taken for two seconds may be dropped, first those of
+    /// the user with the most bytes in such answers. After that the request is refused with 503 and
+    /// `Retry-After`, or with the same problem in a frame; a WebSocket without a hello closes with
+    /// 1012. Answers of other calls do not count: none is larger than a message.
     pub answer_bytes: usize,
-    /// Of these, how many for one user. Default 32 MiB: one answer of the default size while it is
-    /// made, or two that are not read. Past that, requests wait likewise and are refused with 429.
+    /// Most of these bytes for one user. Default 32 MiB: one answer of the default size while it is
+    /// made, or two that are not read. Further requests wait in the same way, and are refused with
+    /// 429.
     pub answer_bytes_per_user: usize,
-    /// How long a request's body may take to arrive. Default 30 s.
+    /// Time within which the body of a request has to arrive. Default 30 s.
     pub body_timeout: Duration,
-    /// How long a one-time ticket for a WebSocket is good. Default 30 s.
+    /// Time for which a one-time ticket for a WebSocket is valid. Default 30 s.
     pub ticket_life: Duration,
-    /// Tickets that may be out at a time; each costs about 250 bytes. Default 65,536.
+    /// Most tickets that are valid and unused at a time; each takes about 250 bytes. Default
+    /// 65,536.
     pub tickets: usize,
-    /// Of these, how many for one user. Default 32.
+    /// Most of these tickets for one user. Default 32.
     pub tickets_per_user: usize,
 }
 
-/// Which `Origin` a WebSocket upgrade may come from. Browsers always send one; without one a request is let through,
-/// because nothing but a browser attaches somebody's credentials to a request that a foreign page makes.
+/// The `Origin` headers with which a WebSocket may be opened. A request without one is accepted:
+/// browsers always send it, and only a browser adds a user's credentials to a request of a foreign
+/// page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Origins {
-    /// Those whose host and port are those of the `Host` header.
+    /// Origins whose host and port are the same as in the `Host` header.
     SameHost,
-    /// These, as browsers write them: `https://chat.example`, `http://localhost:8080`.
+    /// These origins, as browsers write them: `https://chat.example`, `http://localhost:8080`.
     List(Vec<String>),
 }
 
-/// When the caller's session ends: a WebSocket closes with 4001 at that time. A request extension that the host's
-/// middleware may insert beside the [`Principal`](dm_core::Principal).
+/// The time at which the caller's session with the host expires: a WebSocket closes with 4001 at
+/// that time. A request extension that the host's middleware may insert beside the
+/// [`Principal`](dm_core::Principal).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionExpiry(pub Timestamp);
 
@@ -103,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_default_sizes_are_those_that_are_documented() {
+    fn the_default_sizes_are_the_documented_ones() {
         let options = Options::default();
         let sizes = [options.max_message, options.answer_bytes, options.answer_bytes_per_user];
         assert_eq!(sizes, [256 << 10, 256 << 20, 32 << 20]);

@@ -1,12 +1,13 @@
-//! From the wire's values to the core's, which may refuse them.
+//! From the wire's values to the core's. A wrong value is refused.
 
 use axum::body::Bytes;
 use dm_core::{Ciphertext, Suite, UserId};
 
 use crate::problem::Problem;
 
-/// A ciphertext from its parts. An empty ephemeral key is none, as in the protobuf messages. Suite 0 is the one of who
-/// names none, so that a send repeated over the other transport is the same send.
+/// A ciphertext from its parts. An empty ephemeral key means none, as in the protobuf messages.
+/// Suite 0 means that none is named, so that a send repeated over the other transport is the same
+/// send.
 pub(crate) fn ciphertext(
     payload: Bytes,
     nonce: &[u8],
@@ -15,12 +16,12 @@ pub(crate) fn ciphertext(
 ) -> Result<Ciphertext, Problem> {
     let ephemeral = Some(ephemeral).filter(|key| !key.is_empty());
     let suite = Some(Suite(suite)).filter(|Suite(tag)| *tag != 0);
-    // What is wrong here is a length, which is a matter of shape.
+    // Only lengths are checked here, and a wrong length is a malformed value.
     Ciphertext::new(payload, nonce, ephemeral, suite)
         .map_err(|invalid| Problem::malformed(invalid.field(), invalid.reason()))
 }
 
-/// A user in a field: 64 hexadecimal digits, which must name a point that can be an identity.
+/// The user in a field: 64 hexadecimal digits of a point that can be an identity.
 pub(crate) fn user(field: &'static str, text: &str) -> Result<UserId, Problem> {
     if !is_hex64(text) {
         return Err(Problem::malformed(field, "not 64 hexadecimal digits"));
@@ -32,7 +33,7 @@ pub(crate) fn is_hex64(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|digit| digit.is_ascii_hexdigit())
 }
 
-/// An id in a field: a UUID in its hyphenated form.
+/// The id in a field: a UUID in its hyphenated form.
 pub(crate) fn id<T: std::str::FromStr>(field: &'static str, text: &str) -> Result<T, Problem> {
     text.parse().map_err(|_| Problem::malformed(field, "not a UUID"))
 }

@@ -1,4 +1,4 @@
-//! What a caller is told when something is refused: RFC 9457 problems, over REST and over the WebSocket.
+//! Refusals: RFC 9457 problems, over REST and over the WebSocket.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -9,10 +9,9 @@ use dm_core::{Error, Invalid, KeyRecord, Retry};
 use dm_proto::DmProblem;
 use serde::Serialize;
 
-use crate::render;
-use crate::render::KeyJson;
+use crate::render::{self, KeyJson};
 
-/// Kinds of problem. Their `type`s are for programs and never change.
+/// The kind of a problem. Its `type` is for programs and never changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Malformed,
@@ -90,14 +89,14 @@ impl Kind {
     }
 }
 
-/// A refusal. Its texts name fields and limits, and never quote what a client sent.
+/// A refusal. Its texts name fields and limits, and never quote the client's data.
 #[derive(Clone, Debug)]
 pub(crate) struct Problem {
     kind: Kind,
     detail: Cow<'static, str>,
     field: Option<&'static str>,
     retry_after: Option<Duration>,
-    /// For a stale key: the key to use instead, if the recipient has one.
+    /// For a stale key: the recipient's current key, or `Some(None)` if there is none.
     current_key: Option<Option<Box<KeyRecord>>>,
 }
 
@@ -106,8 +105,8 @@ impl Problem {
         Self { kind, detail: detail.into(), field: None, retry_after: None, current_key: None }
     }
 
-    /// The problem of a call that writes: a store that cannot do it now has stored nothing for this
-    /// request. An earlier one with the same id may have been stored: it is not looked at while the
+    /// The problem of a call that writes. A store that is unavailable has stored nothing for this
+    /// request. An earlier request with the same id may be stored: it is not looked up while the
     /// store is unavailable or full.
     pub(crate) fn of_write(error: Error) -> Self {
         let is_unavailable = matches!(error, Error::Unavailable(_) | Error::DirectoryUnavailable(_));
@@ -118,17 +117,17 @@ impl Problem {
         problem
     }
 
-    /// A value without the shape its field must have.
+    /// A value that does not have the form of its field.
     pub(crate) fn malformed(field: &'static str, detail: &'static str) -> Self {
         Self::new(Kind::Malformed, detail).about(field)
     }
 
-    /// A well-formed value that cannot be accepted.
+    /// A well-formed value that is not allowed.
     pub(crate) fn not_acceptable(field: &'static str, detail: &'static str) -> Self {
         Self::new(Kind::NotAcceptable, detail).about(field)
     }
 
-    /// The problem is one of a field.
+    /// Names the field that the problem is about.
     pub(crate) const fn about(mut self, field: &'static str) -> Self {
         self.field = Some(field);
         self
@@ -143,7 +142,7 @@ impl Problem {
         self.kind
     }
 
-    /// The problem as it goes over the WebSocket.
+    /// The problem as a frame of the WebSocket.
     pub(crate) fn to_frame(&self) -> DmProblem {
         let (kind, status, title) = self.kind.parts();
         DmProblem {
@@ -168,7 +167,7 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let problem = match &error {
             Error::Invalid(invalid) => (*invalid).into(),
-            Error::NotFound => Self::new(Kind::NotFound, "no such thing, or not yours to see"),
+            Error::NotFound => Self::new(Kind::NotFound, "it does not exist, or is not yours to see"),
             Error::TooLarge { field, limit } => {
                 Self::new(Kind::TooLarge, format!("larger than {limit}")).about(field)
             }
@@ -193,7 +192,7 @@ impl From<Error> for Problem {
             Error::OutcomeUnknown(_) => {
                 Self::new(Kind::OutcomeUnknown, "ask again with the same client_message_id")
             }
-            // The core may learn new errors; none of them is a success.
+            // An error that a later version of the core added.
             _ => Self::new(Kind::Unavailable, ""),
         };
         match &error {
@@ -238,7 +237,7 @@ impl IntoResponse for Problem {
             retry_after_ms: self.retry_after.map(millis),
             current_key: self.current_key.map(|current| current.as_deref().map(KeyJson::from)),
         })
-        // Strings and numbers always serialize; should that change, the status still tells.
+        // Strings and numbers always serialize. Without a body, there is still the status.
         .unwrap_or_default();
         let mut response =
             (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
@@ -247,7 +246,7 @@ impl IntoResponse for Problem {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(millis(span).div_ceil(1_000)));
         }
         match self.kind {
-            // RFC 9110 wants to be told which scheme; the wire format says bearer tokens.
+            // RFC 9110 requires a scheme. The wire format has bearer tokens.
             Kind::Unauthorized => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }

@@ -1,13 +1,14 @@
-//! From the core's values to the wire's, which never fails: the protobuf side, and a key in JSON. The rest of the JSON
-//! stands with each REST call.
+//! From the core's values to the wire's, which never fails: the protobuf messages, and a key in
+//! JSON. The other JSON is defined beside each REST call.
 
 use axum::body::Bytes;
 use dm_core::{
-    Conversation, ConversationState, Event, InboxEntry, KeyRecord, Message, Notice, Suite, Timestamp, UserId,
+    Conversation, ConversationState, Delivery, Event, InboxEntry, KeyRecord, Message, Notice, Suite,
+    Timestamp, UserId,
 };
 use dm_proto::{
     DmConversation, DmConversationCreatedEvent, DmKeyRotatedEvent, DmMessageEvent, DmPublicKey,
-    EncryptedDmMessage, dm_delivery, envelope::Payload,
+    EncryptedDmMessage,
 };
 use serde::Serialize;
 
@@ -84,44 +85,40 @@ fn opened(conversation: &Conversation, names: &Names) -> DmConversation {
     }
 }
 
-/// The two users of a conversation.
+/// The two participants of a conversation.
 pub(crate) fn participants(state: &ConversationState) -> [UserId; 2] {
     let participants = state.conversation.participants;
     [participants.a(), participants.b()]
 }
 
-/// The users that an entry's event names.
-pub(crate) fn named(entry: &InboxEntry) -> impl Iterator<Item = UserId> {
-    let users = match &entry.event {
-        Event::Message(message) => [Some(message.sender), None],
-        Event::Notice(Notice::ConversationOpened(conversation)) => {
-            [Some(conversation.participants.a()), Some(conversation.participants.b())]
+/// The users whose display names the frame of a delivery has.
+pub(crate) fn named(delivery: &Delivery) -> impl Iterator<Item = UserId> {
+    let users = match delivery {
+        Delivery::Entry(InboxEntry { event: Event::Message(message), .. }) => [Some(message.sender), None],
+        Delivery::Entry(InboxEntry { event: Event::Notice(Notice::ConversationOpened(opened)), .. }) => {
+            [Some(opened.participants.a()), Some(opened.participants.b())]
         }
-        Event::Notice(_) => [None, None],
+        Delivery::Entry(_) | Delivery::Gap(_) | Delivery::CaughtUp { .. } => [None, None],
     };
     users.into_iter().flatten()
 }
 
-/// An entry's event with a position around it; `None` for a notice that this version has no frame for.
-pub(crate) fn delivered(entry: &InboxEntry, names: &Names) -> Option<dm_delivery::Event> {
-    Some(match event(entry, names)? {
-        Payload::DmMessageEvent(event) => dm_delivery::Event::Message(event),
-        Payload::DmConversationCreatedEvent(event) => dm_delivery::Event::ConversationCreated(event),
-        Payload::DmKeyRotatedEvent(event) => dm_delivery::Event::KeyRotated(event),
-        _ => return None,
-    })
+/// The variants of `T` that hold an event, so that an event is wrapped once.
+pub(crate) struct EventVariants<T> {
+    pub(crate) message: fn(DmMessageEvent) -> T,
+    pub(crate) conversation_created: fn(DmConversationCreatedEvent) -> T,
+    pub(crate) key_rotated: fn(DmKeyRotatedEvent) -> T,
 }
 
-/// An entry's event on its own; `None` for a notice that this version has no frame for.
-pub(crate) fn event(entry: &InboxEntry, names: &Names) -> Option<Payload> {
+/// The event of an entry; `None` for a notice that this version has no message for.
+pub(crate) fn event<T>(entry: &InboxEntry, names: &Names, variants: &EventVariants<T>) -> Option<T> {
     Some(match &entry.event {
-        Event::Message(m) => Payload::DmMessageEvent(DmMessageEvent { message: Some(message(m, names)) }),
+        Event::Message(sent) => (variants.message)(DmMessageEvent { message: Some(message(sent, names)) }),
         Event::Notice(Notice::ConversationOpened(conversation)) => {
-            Payload::DmConversationCreatedEvent(DmConversationCreatedEvent {
-                conversation: Some(opened(conversation, names)),
-            })
+            let conversation = Some(opened(conversation, names));
+            (variants.conversation_created)(DmConversationCreatedEvent { conversation })
         }
-        Event::Notice(Notice::PeerKeyChanged(record)) => Payload::DmKeyRotatedEvent(DmKeyRotatedEvent {
+        Event::Notice(Notice::PeerKeyChanged(record)) => (variants.key_rotated)(DmKeyRotatedEvent {
             user_pubkey: record.user.to_string(),
             new_x25519_pubkey: Bytes::copy_from_slice(record.key.as_bytes()),
             timestamp: record.published_at.as_millis(),

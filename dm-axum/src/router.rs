@@ -1,4 +1,4 @@
-//! The calls, and what is around all of them.
+//! The routes of all calls, with the middleware around them.
 
 use std::sync::Arc;
 
@@ -15,8 +15,8 @@ use crate::{rest, ws};
 
 /// The direct-message API below `/api/dm`, to be merged into a host's router.
 ///
-/// `S` is the state of the host's router, which these calls do not use; it follows from what they
-/// are merged into.
+/// `S` is the state of the host's router. These calls do not use it; the compiler infers it from
+/// the router that they are merged into.
 pub fn router<S: Clone + Send + Sync + 'static>(service: Service, options: Options) -> Router<S> {
     routes(Arc::new(Api::new(service, options)))
 }

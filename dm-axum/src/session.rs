@@ -1,4 +1,4 @@
-//! What a host says of the session behind a request, beside who is calling.
+//! The session of a caller with the host, and its end.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,8 +9,8 @@ use dm_core::DisconnectReason;
 
 use crate::SessionExpiry;
 
-/// A session that may end before its time: because the user signed out, for instance, or was
-/// banned.
+/// A session that the host may end before it expires: because the user signed out, for instance, or
+/// was banned.
 ///
 /// ```
 /// use dm_core::DisconnectReason;
@@ -28,15 +28,16 @@ use crate::SessionExpiry;
 /// ```
 #[async_trait]
 pub trait LiveSession: fmt::Debug + Send + Sync + 'static {
-    /// Whether the session still holds, and otherwise why not. Asked when a WebSocket is opened,
-    /// and then with a ping, once per [`ping_interval`](crate::Options::ping_interval) at most; the
-    /// WebSocket goes on meanwhile. A host that cannot find out says `Ok` and is asked again.
+    /// Checks whether the session still holds; the error is the reason why it does not. Called when
+    /// a WebSocket is opened, and then with a ping, at most once per
+    /// [`ping_interval`](crate::Options::ping_interval). The WebSocket is served meanwhile. A host
+    /// that cannot find out returns `Ok` and is asked again.
     ///
     /// The future is dropped when the WebSocket ends.
     async fn check(&self) -> Result<(), DisconnectReason>;
 
-    /// Resolves when the session has ended, as soon as this process knows; by default never, so
-    /// that only [`check`](Self::check) tells. It is polled before the first check, so that an end
+    /// Resolves as soon as this process knows that the session has ended. By default never: then
+    /// only [`check`](Self::check) finds out. It is polled before the first check, so that an end
     /// between the two is not missed.
     ///
     /// The future is dropped when the WebSocket ends.
@@ -47,13 +48,13 @@ pub trait LiveSession: fmt::Debug + Send + Sync + 'static {
 
 /// The caller's session: a request extension that the host's middleware may insert beside the
 /// [`Principal`](dm_core::Principal). A WebSocket closes when the session ends: with 4001 for
-/// [`DisconnectReason::SignedOut`], with 4003 otherwise. Tickets that were issued with it go by it,
-/// too.
+/// [`DisconnectReason::SignedOut`], with 4003 otherwise. The same holds for a WebSocket that is
+/// opened with a ticket of this session.
 #[derive(Clone, Debug)]
 pub struct SessionWatch(pub Arc<dyn LiveSession>);
 
 impl PartialEq for SessionWatch {
-    /// Whether both are the very same session.
+    /// Whether both are the same session object.
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
@@ -61,7 +62,7 @@ impl PartialEq for SessionWatch {
 
 impl Eq for SessionWatch {}
 
-/// All that a request's session depends on.
+/// The end of a caller's session with the host: when it expires, and how the host ends it earlier.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Terms {
     pub(crate) expiry: Option<SessionExpiry>,
@@ -89,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn a_watch_is_equal_to_its_clones_and_to_none_of_another_session() {
+    fn a_watch_is_equal_to_its_clones_and_not_to_that_of_another_session() {
         let watch = || SessionWatch(Arc::new(Unending));
         let (one, other) = (watch(), watch());
         assert_eq!(one, one.clone());

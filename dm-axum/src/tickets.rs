@@ -1,4 +1,4 @@
-//! One-time tickets: how a browser, which cannot set headers on a WebSocket, proves who it is.
+//! One-time tickets, with which a browser authenticates a WebSocket: it cannot set headers on one.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, PoisonError};
@@ -16,53 +16,53 @@ const LEN: usize = 32;
 
 type Hash = [u8; LEN];
 
-/// The tickets that are out. Only digests are kept: what is looked up depends on the secret through a digest, so that
-/// neither the memory nor the time a look-up takes tells anything about a ticket.
+/// The tickets that are issued and not used. Only their digests are kept and compared, so that
+/// neither the memory nor the time of a look-up reveals a ticket.
 #[derive(Debug)]
 pub(crate) struct Tickets {
-    life: Duration,
-    most: usize,
-    most_per_user: usize,
-    out: Mutex<Out>,
+    lifetime: Duration,
+    limit: usize,
+    limit_per_user: usize,
+    issued: Mutex<Issued>,
 }
 
 #[derive(Debug, Default)]
-struct Out {
+struct Issued {
     holders: HashMap<Hash, (Timestamp, Caller)>,
-    /// By when they expire, so that making room looks at those alone.
+    /// Ordered by expiry, so that removing expired tickets looks only at those.
     by_expiry: BTreeSet<(Timestamp, Hash)>,
-    /// How many stand for each user, so that nobody takes them all.
+    /// The number of tickets of each user, so that no user takes them all.
     by_user: HashMap<UserId, usize>,
 }
 
 impl Tickets {
-    pub(crate) fn new(life: Duration, most: usize, most_per_user: usize) -> Self {
-        Self { life, most, most_per_user, out: Mutex::default() }
+    pub(crate) fn new(lifetime: Duration, limit: usize, limit_per_user: usize) -> Self {
+        Self { lifetime, limit, limit_per_user, issued: Mutex::default() }
     }
 
-    /// Makes a ticket; the text and when it expires.
+    /// Issues a ticket. Returns its text and the time at which it expires.
     pub(crate) fn issue(&self, holder: Caller, now: Timestamp) -> Result<(String, Timestamp), Problem> {
         let mut secret = [0; LEN];
         getrandom::fill(&mut secret).map_err(|_| {
             Problem::new(Kind::Unavailable, "no randomness").retry_after(Duration::from_secs(1))
         })?;
-        let expires_at = now.after(self.life);
-        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
-        out.expire(now);
+        let expires_at = now.after(self.lifetime);
+        let mut issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
+        issued.expire(now);
         let user = holder.who.user;
-        let own = out.by_user.get(&user).copied().unwrap_or(0);
-        if out.holders.len() >= self.most || own >= self.most_per_user {
-            return Err(Problem::new(Kind::TooManyTickets, "too many are out").retry_after(self.life));
+        let own = issued.by_user.get(&user).copied().unwrap_or(0);
+        if issued.holders.len() >= self.limit || own >= self.limit_per_user {
+            return Err(Problem::new(Kind::TooManyTickets, "too many are issued").retry_after(self.lifetime));
         }
         let hash = digest(&secret);
-        out.holders.insert(hash, (expires_at, holder));
-        out.by_expiry.insert((expires_at, hash));
-        out.by_user.insert(user, own + 1);
-        drop(out);
+        issued.holders.insert(hash, (expires_at, holder));
+        issued.by_expiry.insert((expires_at, hash));
+        issued.by_user.insert(user, own + 1);
+        drop(issued);
         Ok((BASE64URL_NOPAD.encode(&secret), expires_at))
     }
 
-    /// Takes a ticket in: whom it stands for, once.
+    /// Uses up a ticket. Returns its holder, or `None` if it is unknown, used or expired.
     pub(crate) fn redeem(&self, text: &str, now: Timestamp) -> Option<Caller> {
         let mut secret = [0; LEN];
         if text.len() != BASE64URL_NOPAD.encode_len(LEN) {
@@ -70,14 +70,14 @@ impl Tickets {
         }
         BASE64URL_NOPAD.decode_mut(text.as_bytes(), &mut secret).ok()?;
         let hash = digest(&secret);
-        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
-        let (expires_at, holder) = out.remove(&hash)?;
-        out.by_expiry.remove(&(expires_at, hash));
+        let mut issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
+        let (expires_at, holder) = issued.remove(&hash)?;
+        issued.by_expiry.remove(&(expires_at, hash));
         (now < expires_at).then_some(holder)
     }
 }
 
-impl Out {
+impl Issued {
     fn expire(&mut self, now: Timestamp) {
         while let Some(&(expires_at, hash)) = self.by_expiry.first()
             && expires_at <= now
@@ -140,22 +140,22 @@ mod tests {
             assert_eq!(tickets.redeem(foreign, at(0)), None, "{foreign}");
         }
         assert_eq!(tickets.redeem(&ticket, at(30_000)), None);
-        let out = tickets.out.lock().unwrap();
-        assert!(out.by_expiry.is_empty() && out.by_user.is_empty());
+        let issued = tickets.issued.lock().unwrap();
+        assert!(issued.by_expiry.is_empty() && issued.by_user.is_empty());
     }
 
     #[test]
-    fn past_the_maximum_none_is_made_until_one_expires() {
+    fn at_the_limit_none_is_issued_until_one_expires() {
         let tickets = Tickets::new(LIFE, 2, 2);
         tickets.issue(holder(), at(0)).unwrap();
         tickets.issue(holder(), at(1)).unwrap();
         assert_eq!(tickets.issue(holder(), at(29_999)).unwrap_err().kind(), Kind::TooManyTickets);
         tickets.issue(holder(), at(30_000)).unwrap();
-        assert_eq!(tickets.out.lock().unwrap().holders.len(), 2);
+        assert_eq!(tickets.issued.lock().unwrap().holders.len(), 2);
     }
 
     #[test]
-    fn one_user_does_not_take_them_all() {
+    fn one_user_cannot_take_them_all() {
         let tickets = Tickets::new(LIFE, 3, 1);
         let (ticket, _) = tickets.issue(holder(), at(0)).unwrap();
         assert_eq!(tickets.issue(holder(), at(0)).unwrap_err().kind(), Kind::TooManyTickets);

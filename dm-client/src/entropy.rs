@@ -1,4 +1,4 @@
-//! Where randomness comes from: one seam, so that a run can be repeated.
+//! The source of randomness, passed in, so that a test can repeat a run.
 
 use std::error::Error;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,16 +7,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 ///
 /// To ensure correctness, an implementation used outside of tests
 ///
-/// 1. fills the whole of `out` with bytes from a cryptographically secure generator, or returns an error;
-/// 2. never repeats its output, not after a fork, a restart or the restoring of a virtual machine.
+/// 1. fills the whole of `out` with bytes from a cryptographically secure generator, or returns an
+///    error;
+/// 2. never repeats its output, also not after a fork, a restart or the restore of a virtual
+///    machine.
 ///
-/// Nonces and identities come from here. [`OsEntropy`] is the one to use.
+/// Nonces, message ids and identities are made of these bytes. Use [`OsEntropy`].
 pub trait Entropy {
     /// Fills `out`, of any length, with random bytes.
     ///
     /// # Errors
     ///
-    /// [`EntropyError`] if the source has failed; what `out` then holds must not be used.
+    /// [`EntropyError`] if the source fails. The content of `out` must not be used then.
     fn fill(&mut self, out: &mut [u8]) -> Result<(), EntropyError>;
 }
 
@@ -26,8 +28,8 @@ impl<E: Entropy + ?Sized> Entropy for &mut E {
     }
 }
 
-/// The operating system's generator (`getrandom(2)` and its like).
-#[derive(Debug, Clone, Copy, Default)]
+/// The operating system's generator (`getrandom(2)` and its equivalents).
+#[derive(Clone, Copy, Debug, Default)]
 pub struct OsEntropy;
 
 impl Entropy for OsEntropy {
@@ -36,19 +38,19 @@ impl Entropy for OsEntropy {
     }
 }
 
-/// The source of randomness failed. On a working system it does not.
+/// The source of randomness failed. On a working system this does not happen.
 #[derive(Debug, thiserror::Error)]
 #[error("the source of randomness failed")]
 pub struct EntropyError(#[source] Box<dyn Error + Send + Sync>);
 
 impl EntropyError {
-    /// Wraps what an [`Entropy`] failed with.
+    /// An error with the cause that an [`Entropy`] reports.
     pub fn new(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self(source.into())
     }
 }
 
-/// Randomness that clones of a client share.
+/// A source of randomness that the clones of a client share.
 #[derive(Clone)]
 pub(crate) struct SharedEntropy(Arc<Mutex<dyn Entropy + Send>>);
 
@@ -57,9 +59,9 @@ impl SharedEntropy {
         Self(Arc::new(Mutex::new(entropy)))
     }
 
-    /// Never held across an await.
+    /// Locks the source. The guard must not be held across an await.
     pub(crate) fn lock(&self) -> MutexGuard<'_, dyn Entropy + Send + 'static> {
-        // A source that panicked in mid-draw has given nothing that is used.
+        // No caller uses the bytes of a call that panicked, so a poisoned lock does no harm.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -69,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn two_draws_from_the_system_differ() {
+    fn two_calls_of_the_system_source_differ() {
         let (mut first, mut second) = ([0; 32], [0; 32]);
         OsEntropy.fill(&mut first).unwrap();
         OsEntropy.fill(&mut second).unwrap();

@@ -1,45 +1,48 @@
-//! Why a call did not do what was asked.
+//! Errors of calls.
 
-use std::{error::Error, fmt, time::Duration};
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
 
-use crate::{
-    record::{KeyRecord, UntrustedKey},
-    suite::SealError,
-};
+use crate::record::{KeyRecord, UntrustedKey};
+use crate::suite::SealError;
 
-/// Why a call failed. No token, no address and no content of a message appears in any of them.
+/// The reason for which a call failed. No variant contains a token, an address or the content of a
+/// message.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClientError {
-    /// The address is not one of a server.
+    /// The address cannot be the address of a server.
     #[error("the server's address {0}")]
     InvalidUrl(&'static str),
-    /// The address begins with `https`, and this build cannot speak it: enable the crate's feature `tls`.
+    /// The address begins with `https`, and the crate's feature `tls` is not enabled.
     #[error("https needs the feature `tls`, which this program was built without")]
     NoTls,
     /// The token cannot be part of an HTTP header.
     #[error("the token holds characters that a header cannot carry")]
     InvalidToken,
-    /// The server said no, and said why.
+    /// The server refused the request.
     #[error("the server refused: {0}")]
     Refused(Box<Problem>),
     /// The message was encrypted to a key that the recipient has replaced. Nothing was stored.
-    #[error("the recipient has another key now")]
+    #[error("the recipient has published another key")]
     StaleKey {
-        /// The key to encrypt to instead, as the server says; `None` when the recipient has none.
+        /// The current key, according to the server; `None` if the recipient has none, or if the
+        /// server did not name a usable one.
         current: Option<Box<KeyRecord>>,
     },
-    /// The server could not be reached, or the connection broke. It may or may not have done what was asked.
+    /// The server could not be reached, or the connection broke. The request may or may not have
+    /// been carried out.
     #[error("cannot reach the server")]
     Network(#[source] Box<dyn Error + Send + Sync>),
-    /// No answer in time. The server may or may not have done what was asked.
+    /// The server did not answer in time. The request may or may not have been carried out.
     #[error("the server did not answer in time")]
     Timeout,
-    /// The answer is not what the protocol says.
-    #[error("the server's answer makes no sense: {0}")]
+    /// The answer does not follow the protocol. The text names the field or the defect.
+    #[error("the server's answer is malformed: {0}")]
     Protocol(&'static str),
-    /// The answer is larger than what this client takes.
-    #[error("the server's answer has more than {limit} bytes")]
+    /// The answer is larger than the limit of the call.
+    #[error("the server's answer is larger than {limit} bytes")]
     TooLarge {
         /// The limit of this call, bytes.
         limit: usize,
@@ -47,22 +50,23 @@ pub enum ClientError {
     /// The message was not encrypted.
     #[error(transparent)]
     Seal(#[from] SealError),
-    /// The server named a key that does not belong to the user it is said to be of.
+    /// The server named a key that is not known to belong to the user.
     #[error(transparent)]
     UntrustedKey(#[from] UntrustedKey),
 }
 
-/// Whether trying again can help.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Whether a retry can succeed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
-    /// The same call will fail again.
+    /// A retry of the same call fails again.
     Never,
-    /// The same call may succeed, not before this long from now if the server said so.
+    /// A retry of the same call may succeed, but not earlier than after this time if the server
+    /// named one.
     Later(Option<Duration>),
 }
 
 impl ClientError {
-    /// Whether the same call, repeated, may succeed.
+    /// Whether a retry of the same call can succeed.
     pub fn retry(&self) -> Retry {
         match self {
             Self::Network(_) | Self::Timeout => Retry::Later(None),
@@ -78,43 +82,44 @@ impl ClientError {
         }
     }
 
-    /// Whether the server does not know the thing asked for, or it is not the caller's to see.
+    /// Whether the requested item does not exist or the caller may not see it (404).
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::Refused(problem) if problem.status == 404)
     }
 
-    /// Whether the token is missing, expired or invalid: sign in again.
+    /// Whether the token is missing, expired or invalid (401): sign in again.
     pub fn is_unauthorized(&self) -> bool {
         matches!(self, Self::Refused(problem) if problem.status == 401)
     }
 
-    /// Whether the client message id was used before, for other content: that other content is stored.
+    /// Whether the client message id was used before for other content, which is stored (409).
     pub fn is_message_id_reused(&self) -> bool {
         matches!(self, Self::Refused(problem) if problem.status == 409)
     }
 }
 
-/// What a server says when it refuses: the members of an RFC 9457 problem. The text is the server's; neutralize it
-/// before it reaches a terminal.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The reason for which a server refused: the members of RFC 9457 problem details. The texts come
+/// from the server: neutralize them before they reach a terminal.
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Problem {
-    /// URI reference that identifies the kind of problem; `about:blank` if the server gave none.
+    /// URI reference that identifies the kind of problem; `about:blank` if the server sent none.
     pub kind: String,
-    /// The kind in a few words.
+    /// The name of the kind of problem; may be empty.
     pub title: String,
-    /// The HTTP status, or what it would be where there is no HTTP.
+    /// The HTTP status; in a WebSocket frame, the status that the same refusal has over HTTP.
     pub status: u16,
-    /// What was wrong this time; may be empty.
+    /// The explanation of this occurrence; may be empty.
     pub detail: String,
-    /// The field of the request that was wrong, if it was a single one.
+    /// The field of the request that is wrong, if it is a single one.
     pub field: Option<String>,
-    /// Earliest moment at which a retry can help, counted from the answer.
+    /// The shortest time from the answer to a retry that can succeed.
     pub retry_after: Option<Duration>,
 }
 
 impl Problem {
-    /// Whether the same request may succeed later: 408, 425, 429 and what the server failed at itself (5xx).
+    /// Whether a retry of the same request can succeed: after 408, 425, 429 and the server's own
+    /// errors (5xx) except 501.
     pub fn retry(&self) -> Retry {
         match self.status {
             501 => Retry::Never,
@@ -123,7 +128,7 @@ impl Problem {
         }
     }
 
-    /// A problem that has nothing but a status.
+    /// A problem with a status and no text.
     pub(crate) fn of_status(status: u16) -> Self {
         Self {
             kind: "about:blank".to_owned(),
@@ -156,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waiting_helps_with_what_the_server_cannot_do_now_and_not_with_what_it_never_does() {
+    fn temporary_statuses_can_be_retried_and_others_cannot() {
         for status in [408, 425, 429, 500, 502, 503, 599] {
             assert_eq!(Problem::of_status(status).retry(), Retry::Later(None), "{status}");
         }
@@ -169,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_problem_is_shown_with_the_parts_that_it_has() {
+    fn a_problem_is_printed_with_the_parts_that_it_has() {
         let mut problem = Problem::of_status(422);
         assert_eq!(problem.to_string(), "422");
         problem.title = "Too large".to_owned();

@@ -1,33 +1,31 @@
-//! One HTTP call: with a limit on time, a limit on size, and nothing secret in what it fails with.
+//! HTTP calls with limits on time and size, and without secrets in their errors.
 
 use std::time::Duration;
 
-use reqwest::{
-    Method, RequestBuilder, Response, StatusCode, Url,
-    header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER},
-};
-use serde::{Serialize, de::DeserializeOwned};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
-use crate::{
-    error::{ClientError, Problem},
-    ids::Device,
-    record::KeyRecord,
-    wire::{Malformed, json::ProblemJson},
-};
+use crate::device::DeviceId;
+use crate::error::{ClientError, Problem};
+use crate::record::KeyRecord;
+use crate::wire::Malformed;
+use crate::wire::json::ProblemJson;
 
-/// Largest answer to a call about one thing, bytes.
-pub(crate) const SMALL: usize = 256 * 1024;
-/// Largest answer that is a list, bytes: 8 MiB of ciphertext in base64, and what surrounds it.
-pub(crate) const LARGE: usize = 16 * 1024 * 1024;
-/// Largest description of a problem, bytes.
-const PROBLEM: usize = 64 * 1024;
+/// Largest answer to a call about one item, bytes.
+pub(crate) const MAX_ITEM: usize = 256 * 1024;
+/// Largest answer that is a list, bytes: 8 MiB of ciphertext in base64, and the other fields.
+pub(crate) const MAX_LIST: usize = 16 * 1024 * 1024;
+/// Largest body of a refusal that is read, bytes.
+const MAX_PROBLEM: usize = 64 * 1024;
 
-/// How long things may take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The time limits of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
-    /// To connect. Default 5 s.
+    /// The limit for connecting. Default 5 s.
     pub connect: Duration,
-    /// From the request to the end of its answer. Default 30 s.
+    /// The limit from the request to the end of its answer. Default 30 s.
     pub request: Duration,
 }
 
@@ -37,14 +35,14 @@ impl Default for Timeouts {
     }
 }
 
-/// The server's address and how to talk to it.
-#[derive(Debug, Clone)]
+/// The server's address, and the headers that every call carries.
+#[derive(Clone, Debug)]
 pub(crate) struct Http {
     client: reqwest::Client,
     base: Url,
-    /// Marked as sensitive, so that `Debug` does not show it.
+    /// The value is marked as sensitive, so that `Debug` does not show it.
     authorization: Option<HeaderValue>,
-    device: Option<Device>,
+    device: Option<DeviceId>,
 }
 
 impl Http {
@@ -57,12 +55,12 @@ impl Http {
             _ => return Err(ClientError::InvalidUrl("must begin with http:// or https://")),
         }
         if !base.username().is_empty() || base.password().is_some() || base.query().is_some() {
-            return Err(ClientError::InvalidUrl("must not hold a user, a password or a query"));
+            return Err(ClientError::InvalidUrl("must not contain a user, a password or a query"));
         }
         let client = reqwest::Client::builder()
-            // A redirect would carry the token to wherever the answer points.
+            // A redirect would send the token to the address in the answer.
             .redirect(reqwest::redirect::Policy::none())
-            // The WebSocket connects directly; the calls go the same way.
+            // The WebSocket connects without a proxy, so the calls do too.
             .no_proxy()
             .connect_timeout(timeouts.connect)
             .timeout(timeouts.request)
@@ -72,8 +70,8 @@ impl Http {
         Ok(Self { client, base, authorization: None, device: None })
     }
 
-    /// The origin of the server: scheme, host and port, unless it is the scheme's own; lowercase
-    /// (RFC 6454, 6.2).
+    /// The origin of the server, lowercase: scheme, host, and the port unless it is the scheme's
+    /// default (RFC 6454, section 6.2).
     pub(crate) fn origin(&self) -> String {
         self.base.origin().ascii_serialization()
     }
@@ -86,7 +84,7 @@ impl Http {
         Ok(())
     }
 
-    pub(crate) fn set_device(&mut self, device: Device) {
+    pub(crate) fn set_device(&mut self, device: DeviceId) {
         self.device = Some(device);
     }
 
@@ -94,14 +92,14 @@ impl Http {
         self.authorization.as_ref()
     }
 
-    pub(crate) fn device(&self) -> Option<&Device> {
+    pub(crate) fn device(&self) -> Option<&DeviceId> {
         self.device.as_ref()
     }
 
-    /// The address of a call: the segments, escaped, below the base.
+    /// The address of a call: the base and the path segments, escaped.
     pub(crate) fn url(&self, path: &[&str]) -> Url {
         let mut url = self.base.clone();
-        // Only an address like `mailto:` has no path, and `new` lets none pass.
+        // Only an address like `mailto:` has no path, and `new` refuses such an address.
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(path);
         }
@@ -128,7 +126,7 @@ impl Http {
     }
 }
 
-/// Sends a request and reads its answer, of at most `limit` bytes.
+/// Sends a request and parses the JSON of its answer, of at most `limit` bytes.
 pub(crate) async fn call<T: DeserializeOwned>(
     request: RequestBuilder,
     limit: usize,
@@ -139,12 +137,12 @@ pub(crate) async fn call<T: DeserializeOwned>(
         return Err(refusal(response).await);
     }
     let body = read(response, limit).await?;
-    let value = serde_json::from_slice(&body).map_err(|_| ClientError::Protocol("not the JSON expected"))?;
+    let value = serde_json::from_slice(&body).map_err(|_| ClientError::Protocol("not the expected JSON"))?;
     Ok((status, value))
 }
 
-/// Sends a request whose answer has nothing to read.
-pub(crate) async fn done(request: RequestBuilder) -> Result<(), ClientError> {
+/// Sends a request whose answer has no body.
+pub(crate) async fn call_without_body(request: RequestBuilder) -> Result<(), ClientError> {
     let response = request.send().await.map_err(network)?;
     match response.status().is_success() {
         true => Ok(()),
@@ -152,9 +150,10 @@ pub(crate) async fn done(request: RequestBuilder) -> Result<(), ClientError> {
     }
 }
 
-/// Sends a request whose answer is its status: whether the server knows what it is about.
-pub(crate) async fn call_known(request: RequestBuilder) -> Result<bool, ClientError> {
-    match done(request).await {
+/// Sends a request whose answer has no body. Returns whether the server knows the item that it is
+/// about: false for a 404.
+pub(crate) async fn call_if_known(request: RequestBuilder) -> Result<bool, ClientError> {
+    match call_without_body(request).await {
         Ok(()) => Ok(true),
         Err(error) if error.is_not_found() => Ok(false),
         Err(error) => Err(error),
@@ -177,7 +176,7 @@ async fn read(mut response: Response, limit: usize) -> Result<Vec<u8>, ClientErr
     Ok(body)
 }
 
-/// What a refusal says, as far as it can be read; a body that cannot is no reason to forget the status.
+/// The error of a refusal. If the body cannot be read or parsed, the error has the status only.
 async fn refusal(response: Response) -> ClientError {
     let status = response.status().as_u16();
     let header = |name| response.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
@@ -185,7 +184,7 @@ async fn refusal(response: Response) -> ClientError {
     let is_json = header(CONTENT_TYPE).is_some_and(|kind| kind.contains("json"));
     let mut problem = Problem::of_status(status);
     if is_json
-        && let Ok(body) = read(response, PROBLEM).await
+        && let Ok(body) = read(response, MAX_PROBLEM).await
         && let Ok(json) = serde_json::from_slice::<ProblemJson>(&body)
     {
         if status == 409 && json.is_stale_key() {
@@ -198,7 +197,7 @@ async fn refusal(response: Response) -> ClientError {
     ClientError::Refused(Box::new(problem))
 }
 
-/// An error without the address in it.
+/// The error of a request, without the address.
 fn network(error: reqwest::Error) -> ClientError {
     if error.is_timeout() {
         return ClientError::Timeout;

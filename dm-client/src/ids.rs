@@ -1,126 +1,105 @@
-//! Names: of conversations, messages and devices.
+//! Ids that are UUIDs.
 
-use std::{fmt, str::FromStr};
+use std::fmt;
+use std::str::FromStr;
 
 use uuid::Uuid;
 
 use crate::entropy::{Entropy, EntropyError};
 
-/// Names a conversation. Made by the server, opaque to a client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ConversationId(Uuid);
+/// The text is not the hyphenated form of a UUID.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an id is written as a hyphenated UUID")]
+pub struct InvalidId;
 
-impl ConversationId {
-    /// The id as the server wrote it.
-    pub const fn new(id: Uuid) -> Self {
-        Self(id)
-    }
+macro_rules! uuid_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Uuid);
 
-    /// The id as a UUID; its 16 bytes in network order are what the suites bind.
-    pub const fn uuid(self) -> Uuid {
-        self.0
-    }
+        impl $name {
+            /// An id from its 16 bytes, in network order.
+            pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+                Self(Uuid::from_bytes(bytes))
+            }
+
+            /// The 16 bytes of the id, in network order.
+            pub const fn as_bytes(&self) -> &[u8; 16] {
+                self.0.as_bytes()
+            }
+        }
+
+        impl From<Uuid> for $name {
+            fn from(uuid: Uuid) -> Self {
+                Self(uuid)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                parse_uuid(text).map(Self)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self.0)
+            }
+        }
+    };
 }
 
-impl fmt::Display for ConversationId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
+uuid_id! {
+    /// The id of a conversation. The server makes it; a client compares it and does not interpret
+    /// it. Suite 1 binds a message to its 16 bytes.
+    ConversationId
 }
 
-/// Names one send, chosen by the sender: a retry carries the same one, so that the server stores the message once.
-///
-/// Suite 1 also carries it inside the encryption, so that a receiver drops a message that a server repeats.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ClientMessageId(Uuid);
+uuid_id! {
+    /// The id of a stored message. The server makes it; a client compares it and does not interpret
+    /// it.
+    MessageId
+}
+
+uuid_id! {
+    /// The id that the sender gives a message before the first attempt to send it. Every retry
+    /// carries the same id, so that the server stores the message once.
+    ///
+    /// Suite 1 also carries it inside the ciphertext, so that a receiver can refuse a message that
+    /// the server repeats.
+    ClientMessageId
+}
 
 impl ClientMessageId {
-    /// An id made earlier, for a retry.
-    pub const fn new(id: Uuid) -> Self {
-        Self(id)
-    }
-
-    /// A fresh random id (UUID version 4, RFC 9562 section 5.4), for a new message.
+    /// A fresh random id (UUID version 4; RFC 9562, section 5.4), for a new message.
     ///
     /// # Errors
     ///
-    /// [`EntropyError`] if `entropy` failed.
+    /// [`EntropyError`] if `entropy` fails.
     pub fn generate(entropy: &mut dyn Entropy) -> Result<Self, EntropyError> {
         let mut bytes = [0; 16];
         entropy.fill(&mut bytes)?;
         Ok(Self(uuid::Builder::from_random_bytes(bytes).into_uuid()))
     }
-
-    /// The id as a UUID.
-    pub const fn uuid(self) -> Uuid {
-        self.0
-    }
 }
 
-impl fmt::Display for ClientMessageId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+/// Parses the hyphenated text form of a UUID, in either case, and no other form that the `uuid`
+/// crate would accept.
+fn parse_uuid(text: &str) -> Result<Uuid, InvalidId> {
+    if text.len() != 36 {
+        return Err(InvalidId);
     }
+    Uuid::try_parse(text).map_err(|_| InvalidId)
 }
-
-/// Names a stored message. Made by the server, opaque to a client.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct MessageId(Uuid);
-
-impl MessageId {
-    /// The id as the server wrote it.
-    pub const fn new(id: Uuid) -> Self {
-        Self(id)
-    }
-
-    /// The id as a UUID.
-    pub const fn uuid(self) -> Uuid {
-        self.0
-    }
-}
-
-impl fmt::Display for MessageId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// Names one of the user's devices: 1 to 64 of `A-Z a-z 0-9 . _ -`.
-///
-/// The server keeps a cursor per device, so a device keeps its name for as long as it lives.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Device(String);
-
-impl Device {
-    /// The name.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for Device {
-    type Err = InvalidDevice;
-
-    fn from_str(text: &str) -> Result<Self, InvalidDevice> {
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-        if (1..=64).contains(&text.len()) && text.bytes().all(allowed) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(InvalidDevice)
-        }
-    }
-}
-
-impl fmt::Display for Device {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// The text does not name a device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a device is named with 1 to 64 of A-Z a-z 0-9 . _ -")]
-pub struct InvalidDevice;
 
 #[cfg(test)]
 mod tests {
@@ -128,20 +107,19 @@ mod tests {
     use crate::entropy::OsEntropy;
 
     #[test]
-    fn a_generated_id_is_a_random_uuid_and_never_the_same() {
+    fn a_generated_id_is_a_random_uuid_and_differs_from_the_one_before() {
         let first = ClientMessageId::generate(&mut OsEntropy).unwrap();
         let second = ClientMessageId::generate(&mut OsEntropy).unwrap();
-        assert_eq!(first.uuid().get_version_num(), 4);
+        assert_eq!(Uuid::from_bytes(*first.as_bytes()).get_version_num(), 4);
         assert_ne!(first, second);
     }
 
     #[test]
-    fn a_device_is_named_with_safe_characters_only() {
-        for name in ["a", "Laptop-2.home_office", &"x".repeat(64)] {
-            assert_eq!(name.parse::<Device>().unwrap().as_str(), name);
-        }
-        for name in ["", "a b", "a/b", "a\n", "é", &"x".repeat(65)] {
-            assert_eq!(name.parse::<Device>(), Err(InvalidDevice));
+    fn only_the_hyphenated_form_is_an_id() {
+        let id = "0190b6a0-0000-7000-8000-000000000001";
+        assert_eq!(id.to_uppercase().parse::<MessageId>().unwrap().to_string(), id);
+        for text in ["", "0190b6a0000070008000000000000001", "{0190b6a0-0000-7000-8000-000000000001}"] {
+            assert_eq!(text.parse::<MessageId>(), Err(InvalidId));
         }
     }
 }

@@ -1,14 +1,16 @@
-//! The client's side of private one-to-one messages: keys, encryption, and a line that loses nothing.
+//! The client of private one-to-one messages: identities, encryption, REST calls, and a connection
+//! to the user's inbox that loses no entry.
 //!
-//! The server relays what it cannot read. An [`Identity`] is one secret seed; a user is named by its [`PublicKey`],
-//! and others encrypt to the [`AgreementKey`] that follows from it, so that no server can slip in another.
+//! The server stores and forwards ciphertext that it cannot read. An [`Identity`] is one secret
+//! seed. Its public half is the [`UserId`], and others encrypt to the [`X25519Key`] that is derived
+//! from the user id, so that no server can substitute another key.
 //!
 //! ```no_run
 //! use std::sync::Arc;
 //!
 //! use dm_client::{
-//!     Client, ConnectionConfig, Content, Event, Identity, KeyTrust, NewMessage, OsEntropy, PeerKey, PublicKey,
-//!     Reader, Timeouts, sign_in,
+//!     Client, ConnectionConfig, Content, Event, Identity, KeyTrust, NewMessage, OsEntropy, PeerKey,
+//!     Reader, Timeouts, UserId, sign_in,
 //! };
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -18,15 +20,15 @@
 //! let client = Client::builder(server).token(session.token).device("laptop".parse()?).build()?;
 //! let own_key = client.publish_key(&ana.agreement_key()).await?;
 //!
-//! // Ana writes to Ben. When `send` returns, the message is stored, once, whatever happened on the way.
-//! let ben: PublicKey = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a".parse()?;
+//! // Ana sends a message to Ben. When `send` returns, it is stored once.
+//! let ben: UserId = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a".parse()?;
 //! let conversation = client.open_conversation(&ben).await?;
 //! let bens_key = PeerKey::from_record(ben, &client.key(&ben).await?, KeyTrust::Derived)?;
 //! let mut message = NewMessage::new(conversation.id, bens_key.clone(), b"at noon?");
-//! message.own_key_version = own_key.version.unwrap_or(0);
+//! message.own_key_version = own_key.version;
 //! client.send(&ana, &message, KeyTrust::Derived).await?;
 //!
-//! // What Ben answers, be it now or after the line was broken for a week.
+//! // Ana receives what Ben answers, also after days without a connection.
 //! let reader = Reader::new(Arc::clone(&ana));
 //! let mut connection = client.connect(ConnectionConfig::default());
 //! while let Some(event) = connection.next().await {
@@ -35,53 +37,79 @@
 //!         let opened = reader.open(message, &bens_key)?;
 //!         println!("{}", String::from_utf8_lossy(&opened.plaintext));
 //!     }
-//!     // Only now may the server forget that it is pending.
+//!     // The message is handled, so the server need not deliver it again.
 //!     delivery.acknowledge();
 //! }
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! # What it promises
+//! # Guarantees
 //!
-//! - **A send is stored once.** Its client message id is made before the first attempt; every retry carries the same
-//!   id and the same bytes. See [`Client::send`], and [`Client::deliver`] for messages kept on disk.
-//! - **Every delivery arrives**, in the inbox's order, once per [`Connection`], which resumes after every break where
-//!   the acknowledgements end. Between restarts of the program it is *at least* once.
-//! - **What [opens](Reader::open) under suite 1, the default, is authentic**: from this sender, to
-//!   this recipient, in this conversation, and not a repetition of an earlier message. Suite 0, for
-//!   the oldest clients, says only that one of the two wrote it to the other: which one, in which
-//!   conversation and when is the server's word. It opens until the peer has written in suite 1,
-//!   and from then on only [when asked for](Reader::open_downgraded).
-//! - Waiting, queues, answers and frames have limits; time and randomness come from [`Clock`] and [`Entropy`]; there
-//!   is no global state; tokens, keys and texts are in no error and no `Debug` output.
+//! - **A send is stored once.** The client message id is made before the first attempt. Every retry
+//!   carries the same id and the same bytes. See [`Client::send`], and [`Client::deliver`] for
+//!   messages that a program keeps on disk.
+//! - **Every inbox entry is delivered**, in order, once per [`Connection`], which resumes a lost
+//!   connection after the last acknowledgement. Over restarts of the program, an entry is delivered
+//!   *at least* once.
+//! - **A message that [opens](Reader::open) under suite 1, the default, is authentic**: it is from
+//!   this sender, to this recipient, in this conversation, and not a replay of an earlier message.
+//!   Suite 0, of the oldest clients, proves only that one of the two parties encrypted it to the
+//!   other. Its direction, conversation and time are not authenticated. Suite 0 is accepted from a
+//!   peer until the peer sends in suite 1, and afterwards only [on
+//!   request](Reader::open_downgraded).
+//! - Waits, queues, answers and frames have limits. Time and randomness come from [`Clock`] and
+//!   [`Entropy`]. There is no global state. No error and no `Debug` output contains a token, a
+//!   secret key or a plaintext.
 //!
-//! There is **no forward secrecy**, and the server sees lengths, times and who talks to whom; [`suite`] says what
-//! that means.
+//! There is **no forward secrecy**, and the server sees the parties, the times and the lengths of
+//! messages; see [`suite`].
 //!
 //! # In reading order
 //!
-//! - Who: [`Identity`] and its file; the keys, [`PublicKey`] and [`AgreementKey`]; which key of a peer to believe,
-//!   [`PeerKey`] and [`KeyTrust`].
-//! - The encryption: [`suite`], which works without a server. Test vectors for clients in any language lie in the
-//!   folder `vectors` of this crate.
-//! - The server: [`Client`], its calls and [`ClientError`]; [`sign_in`] for the reference host.
-//! - Out: [`NewMessage`], [`OutgoingMessage`], [`RetryPolicy`]. In: [`Connection`], [`Reader`].
+//! - Users and keys: [`Identity`] and its file; [`UserId`] and [`X25519Key`]; [`PeerKey`] and
+//!   [`KeyTrust`], which decide which key of a peer is trusted.
+//! - Encryption: [`suite`], which works without a server. The folder `vectors` of this crate has
+//!   test vectors for clients in any language.
+//! - Calls: [`Client`] and [`ClientError`]; [`sign_in`] for the reference host.
+//! - Sending: [`NewMessage`], [`OutgoingMessage`], [`RetryPolicy`]. Receiving: [`Connection`],
+//!   [`Reader`].
+//!
+//! # Types with the names of the server's
+//!
+//! [`UserId`], [`DeviceId`], [`ConversationId`], [`MessageId`], [`ClientMessageId`],
+//! [`ServerSequence`], [`InboxSeq`], [`KeyVersion`], [`X25519Key`], [`Timestamp`], [`DeviceStart`]
+//! and [`AckTarget`] have the names and the meaning of the types in `dm-core`. They are types of
+//! this crate, for three reasons:
+//!
+//! - A [`UserId`] and an [`X25519Key`] of this crate are always checked. `dm-core` has constructors
+//!   that skip the check, for stores; in a client such a constructor would be a way to encrypt to a
+//!   forged key.
+//! - They do what only a client needs: verify signatures, derive keys, make ids.
+//! - A client needs neither the service nor the stores nor the metrics of `dm-core`, which would add
+//!   five crates to its dependencies. It is compatible with a server by the wire format alone.
+//!
+//! [`Suite`] is different: it lists the cipher suites, while the type of this name in `dm-core` is
+//! the tag of a suite.
 //!
 //! # Feature
 //!
-//! `tls`: `https` and `wss`, checked against the platform's certificates. Without it, such an address is
-//! [`ClientError::NoTls`].
+//! `tls`: `https` and `wss`, with the platform's certificate verifier. Without it, such an address
+//! is [`ClientError::NoTls`].
 
 mod client;
 mod connection;
+mod conversation;
+mod device;
 mod entropy;
 mod error;
 mod http;
 mod identity;
 mod ids;
+mod inbox;
 mod keys;
 mod message;
+mod numbers;
 mod outgoing;
 mod reader;
 mod record;
@@ -93,21 +121,22 @@ mod wire;
 
 pub use client::{Client, ClientBuilder};
 pub use connection::{
-    Connection, ConnectionConfig, ConnectionState, Content, Delivery, End, Event, Lost, Receipt, Start,
+    Connection, ConnectionConfig, ConnectionState, Content, Delivery, DeviceStart, End, Event, Lost, Receipt,
 };
+pub use conversation::{Conversation, ConversationPage, Participant};
+pub use device::{DeviceId, InvalidDeviceId};
 pub use entropy::{Entropy, EntropyError, OsEntropy};
 pub use error::{ClientError, Problem, Retry};
 pub use http::Timeouts;
 pub use identity::{Identity, IdentityFileError};
-pub use ids::{ClientMessageId, ConversationId, Device, InvalidDevice, MessageId};
-pub use keys::{AgreementKey, InvalidKey, InvalidSignature, PublicKey};
-pub use message::{
-    Acknowledge, Acknowledged, Conversation, ConversationPage, HistoryPage, HistoryRange, Message,
-    Participant, PendingPage, RegisteredDevice, Stored, Ticket,
-};
+pub use ids::{ClientMessageId, ConversationId, InvalidId, MessageId};
+pub use inbox::{AckTarget, Acknowledged, DeviceState, Gap, PendingPage, Ticket};
+pub use keys::{InvalidKey, InvalidSignature, KeyVersion, UserId, X25519Key};
+pub use message::{HistoryPage, HistoryRange, Message, Stored};
+pub use numbers::{InboxSeq, ServerSequence};
 pub use outgoing::{NewMessage, OutgoingMessage};
 pub use reader::{ReadError, Reader};
 pub use record::{KeyRecord, KeyTrust, PeerKey, UntrustedKey};
 pub use retry::RetryPolicy;
 pub use suite::{Context, Header, KeyVersions, Suite};
-pub use time::{Clock, Sleep, SystemClock};
+pub use time::{Clock, Sleep, SystemClock, Timestamp};

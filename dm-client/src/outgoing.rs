@@ -1,61 +1,63 @@
-//! A message on its way out.
+//! Messages to send.
 
 use std::fmt;
 
-use crate::{
-    entropy::Entropy,
-    identity::Identity,
-    ids::{ClientMessageId, ConversationId},
-    record::PeerKey,
-    suite::{self, Context, Header, KeyVersions, SameParty, SealError, Sealed, Suite},
-};
+use crate::entropy::Entropy;
+use crate::identity::Identity;
+use crate::ids::{ClientMessageId, ConversationId};
+use crate::keys::KeyVersion;
+use crate::record::PeerKey;
+use crate::suite::{self, Context, Header, KeyVersions, SameParty, SealError, Sealed, Suite};
+use crate::time::Timestamp;
 
-/// What to send, and to whom. `Debug` shows the length of the text only.
+/// A message that is not yet encrypted. `Debug` shows the plaintext's length only.
 #[derive(Clone, PartialEq, Eq)]
 pub struct NewMessage<'a> {
     /// The conversation with the peer.
     pub conversation: ConversationId,
     /// The peer's key.
     pub peer: PeerKey,
-    /// The version of the sender's own published key, as [`Client::publish_key`](crate::Client::publish_key) told
-    /// it; 0 if it is not known.
-    pub own_key_version: u32,
-    /// How to encrypt it.
+    /// The version of the sender's own published key, from
+    /// [`Client::publish_key`](crate::Client::publish_key); `None` if it is not known.
+    pub own_key_version: Option<KeyVersion>,
+    /// The cipher suite.
     pub suite: Suite,
-    /// What to say; may be empty.
+    /// The plaintext, bytes; may be empty. [`Suite::max_plaintext`] is its greatest length.
     pub plaintext: &'a [u8],
 }
 
 /// An encrypted message with everything that the server is sent.
 ///
-/// It is plain data, so that it can be kept on disk until it is stored: a repeated send must carry the very same
-/// bytes, or the server refuses it as another message under the same id.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// It is plain data, so that a program can keep it on disk until it is stored. A repeated send must
+/// carry the same bytes; the server refuses other content under the same id.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutgoingMessage {
-    /// Its name, made before the first attempt and the same in every later one.
+    /// The client message id, the same in every attempt.
     pub id: ClientMessageId,
-    /// Where to.
+    /// The conversation.
     pub conversation: ConversationId,
-    /// The sender's clock, Unix milliseconds.
-    pub sent_at: u64,
-    /// The version of the recipient's key it is sealed to; the server refuses it if there is another one.
-    pub recipient_key_version: Option<u32>,
+    /// The time of sending, by the sender's clock.
+    pub sent_at: Timestamp,
+    /// The version of the recipient's key that the message is encrypted to. The server refuses the
+    /// message if another version is current; it does not check `None`.
+    pub recipient_key_version: Option<KeyVersion>,
     /// The ciphertext.
     pub sealed: Sealed,
 }
 
 impl<'a> NewMessage<'a> {
-    /// A message under the default suite, from a sender whose own key's version is not known.
+    /// A message in the default suite, from a sender whose own key version is not known.
     pub fn new(conversation: ConversationId, peer: PeerKey, plaintext: &'a [u8]) -> Self {
-        Self { conversation, peer, own_key_version: 0, suite: Suite::default(), plaintext }
+        Self { conversation, peer, own_key_version: None, suite: Suite::default(), plaintext }
     }
 }
 
 impl OutgoingMessage {
-    /// Encrypts a message, and names it `id`. For a new one that is a [fresh id](ClientMessageId::generate).
+    /// Encrypts a message under the id `id`, which for a new message is a
+    /// [fresh one](ClientMessageId::generate).
     ///
-    /// An id may be used again for one reason: the server answered that the key is stale, which means that
-    /// nothing is stored under the id.
+    /// Other content may be encrypted under an id that was used before in one case only: the server
+    /// answered that the key is stale, so nothing is stored under the id.
     ///
     /// # Errors
     ///
@@ -64,13 +66,13 @@ impl OutgoingMessage {
         identity: &Identity,
         message: &NewMessage<'_>,
         id: ClientMessageId,
-        sent_at: u64,
+        sent_at: Timestamp,
         entropy: &mut dyn Entropy,
     ) -> Result<Self, SealError> {
         let NewMessage { conversation, peer, own_key_version, suite, plaintext } = message;
-        let context = Context::new(*conversation, identity.public_key(), peer.user())
+        let context = Context::new(*conversation, identity.user_id(), peer.user())
             .map_err(|SameParty| SealError::NotTheSender)?;
-        let versions = KeyVersions { sender: *own_key_version, recipient: peer.version().unwrap_or(0) };
+        let versions = KeyVersions { sender: *own_key_version, recipient: peer.version() };
         let header = Header { versions, message_id: id };
         let sealed = suite::seal(*suite, identity, peer.key(), &context, &header, plaintext, entropy)?;
         let recipient_key_version = peer.version();

@@ -1,84 +1,88 @@
-//! Published keys, and which of them to believe.
+//! Published keys, and the decision which of them to trust.
 
-use crate::keys::{AgreementKey, PublicKey};
+use crate::keys::{KeyVersion, UserId, X25519Key};
+use crate::time::Timestamp;
 
-/// A user's key as the server has it. The server's word alone: [`PeerKey::from_record`] decides whether to use it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A user's published key, as the server reports it. Nothing in it is verified:
+/// [`PeerKey::from_record`] decides whether the key is used.
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct KeyRecord {
-    /// Whose it is said to be.
-    pub user: PublicKey,
+    /// The user whose key it is, according to the server.
+    pub user: UserId,
     /// The X25519 key.
-    pub key: AgreementKey,
-    /// Counts the user's keys from 1; `None` from a server that does not count them.
-    pub version: Option<u32>,
-    /// When it was published, Unix milliseconds of the server's clock.
-    pub published_at: u64,
-    /// How the server says that it checked the binding to the identity, such as `derived`. Never relied upon.
+    pub key: X25519Key,
+    /// The version of the key; `None` from a server that does not count versions.
+    pub version: Option<KeyVersion>,
+    /// The time at which the key was published, by the server's clock.
+    pub published_at: Timestamp,
+    /// The binding of the key to the user as the server reports it, such as `derived`; may be
+    /// empty. This crate decides nothing by it.
     pub binding: String,
 }
 
-/// Which keys of a peer to believe.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// The keys of a peer that are trusted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum KeyTrust {
-    /// Only the one that follows from the peer's identity, which no server can forge.
+    /// Only the key that is derived from the peer's user id. A server cannot forge it.
     #[default]
     Derived,
-    /// Whatever the server says. **A server that lies reads the messages.** For peers whose clients publish keys
-    /// that do not follow from their identity, over a server that one trusts.
+    /// Any key that the server names. **A dishonest server can then read the messages.** For peers
+    /// whose clients publish keys that are not derived from their user id, over a trusted server.
     Server,
 }
 
 /// A peer's key that may be encrypted to.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerKey {
-    user: PublicKey,
-    key: AgreementKey,
-    version: Option<u32>,
+    user: UserId,
+    key: X25519Key,
+    version: Option<KeyVersion>,
 }
 
 impl PeerKey {
-    /// The key that follows from the peer's identity. Needs no server and no trust; names no version.
-    pub fn derived(user: PublicKey) -> Self {
+    /// The key that is derived from the peer's user id. Needs neither the server nor trust in it.
+    /// The version is not known.
+    pub fn derived(user: UserId) -> Self {
         Self { user, key: user.agreement_key(), version: None }
     }
 
-    /// The key of a record that the server says is `user`'s.
+    /// The key of a record that the server returned for `user`.
     ///
     /// # Errors
     ///
-    /// [`UntrustedKey`] if the record is of another user, or if its key does not follow from the identity and
-    /// `trust` asks for that.
-    pub fn from_record(user: PublicKey, record: &KeyRecord, trust: KeyTrust) -> Result<Self, UntrustedKey> {
-        let believed = match trust {
+    /// [`UntrustedKey`] if the record is of another user, or if `trust` is [`KeyTrust::Derived`]
+    /// and the key is not derived from the user id.
+    pub fn from_record(user: UserId, record: &KeyRecord, trust: KeyTrust) -> Result<Self, UntrustedKey> {
+        let trusted = match trust {
             KeyTrust::Derived => record.key == user.agreement_key(),
             KeyTrust::Server => true,
         };
-        if record.user != user || !believed {
+        if record.user != user || !trusted {
             return Err(UntrustedKey);
         }
         Ok(Self { user, key: record.key, version: record.version })
     }
 
-    /// Whose key it is.
-    pub const fn user(&self) -> PublicKey {
+    /// The peer.
+    pub const fn user(&self) -> UserId {
         self.user
     }
 
     /// The X25519 key.
-    pub const fn key(&self) -> &AgreementKey {
+    pub const fn key(&self) -> &X25519Key {
         &self.key
     }
 
-    /// The version the server counts it as, if known.
-    pub const fn version(&self) -> Option<u32> {
+    /// The version of the key, if it is known.
+    pub const fn version(&self) -> Option<KeyVersion> {
         self.version
     }
 }
 
-/// The server names a key that is not known to belong to the user.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the key that the server names does not belong to the user")]
+/// The server named a key that is not known to belong to the user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the key from the server does not belong to the user")]
 pub struct UntrustedKey;
 
 #[cfg(test)]
@@ -86,13 +90,14 @@ mod tests {
     use super::*;
     use crate::identity::Identity;
 
-    fn record(user: PublicKey, key: AgreementKey) -> KeyRecord {
-        KeyRecord { user, key, version: Some(2), published_at: 0, binding: "derived".to_owned() }
+    fn record(user: UserId, key: X25519Key) -> KeyRecord {
+        let published_at = Timestamp::default();
+        KeyRecord { user, key, version: KeyVersion::new(2), published_at, binding: "derived".to_owned() }
     }
 
     #[test]
-    fn a_key_that_does_not_follow_from_the_identity_is_refused_whatever_the_server_says_of_it() {
-        let (ana, eve) = ([1, 2]).map(|seed| Identity::from_seed(&[seed; 32]).public_key()).into();
+    fn a_key_that_is_not_derived_is_refused_whatever_binding_the_server_reports() {
+        let (ana, eve) = ([1, 2]).map(|seed| Identity::from_seed(&[seed; 32]).user_id()).into();
         let forged = record(ana, eve.agreement_key());
         assert_eq!(PeerKey::from_record(ana, &forged, KeyTrust::Derived), Err(UntrustedKey));
         assert_eq!(PeerKey::from_record(ana, &forged, KeyTrust::Server).unwrap().key(), &eve.agreement_key());
@@ -100,7 +105,7 @@ mod tests {
 
     #[test]
     fn a_record_of_another_user_is_refused_under_any_trust() {
-        let (ana, eve) = ([1, 2]).map(|seed| Identity::from_seed(&[seed; 32]).public_key()).into();
+        let (ana, eve) = ([1, 2]).map(|seed| Identity::from_seed(&[seed; 32]).user_id()).into();
         for trust in [KeyTrust::Derived, KeyTrust::Server] {
             assert_eq!(
                 PeerKey::from_record(ana, &record(eve, eve.agreement_key()), trust),
@@ -110,9 +115,9 @@ mod tests {
     }
 
     #[test]
-    fn the_derived_key_is_taken_with_its_version() {
-        let ana = Identity::from_seed(&[1; 32]).public_key();
+    fn a_derived_key_is_accepted_with_its_version() {
+        let ana = Identity::from_seed(&[1; 32]).user_id();
         let peer = PeerKey::from_record(ana, &record(ana, ana.agreement_key()), KeyTrust::Derived).unwrap();
-        assert_eq!((peer.key(), peer.version()), (PeerKey::derived(ana).key(), Some(2)));
+        assert_eq!((peer.key(), peer.version()), (PeerKey::derived(ana).key(), KeyVersion::new(2)));
     }
 }

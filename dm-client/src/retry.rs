@@ -1,38 +1,41 @@
-//! How long to wait between attempts.
+//! The waits between attempts.
 
 use std::time::Duration;
 
 use crate::entropy::Entropy;
 
-/// How often and at what distance something is tried again.
+/// The number of attempts, and the waits between them.
 ///
-/// The wait before attempt *n* + 1 lies between half and all of `first · 2ⁿ⁻¹`, at most `longest`; where in
-/// between is random, so that clients that failed together do not come back together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The wait after attempt *n* is a random time between one half and the whole of `first · 2ⁿ⁻¹`, at
+/// most `longest`. It is random so that clients that failed at the same time do not retry at the
+/// same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// Attempts in all, the first included; at least one is made.
+    /// Number of attempts, the first included; at least one is made.
     pub attempts: u32,
-    /// The wait after the first failure.
+    /// The wait after the first failed attempt.
     pub first: Duration,
-    /// The longest wait. If a server asks for a longer one, the call gives up and says how long.
+    /// The longest wait. If the server asks for a longer one, the call ends, and its error says how
+    /// long the wait is.
     pub longest: Duration,
 }
 
 impl Default for RetryPolicy {
-    /// Six attempts over about eight seconds.
+    /// Six attempts within about eight seconds.
     fn default() -> Self {
         Self { attempts: 6, first: Duration::from_millis(250), longest: Duration::from_secs(10) }
     }
 }
 
 impl RetryPolicy {
-    /// The wait after `failures` failures in a row, from 1. If `entropy` fails, it is the whole of it.
+    /// The wait after `failures` failed attempts in a row, at least 1. If `entropy` fails, the wait
+    /// is not shortened.
     pub(crate) fn wait(&self, failures: u32, entropy: &mut dyn Entropy) -> Duration {
         let doubled = 2_u32.saturating_pow(failures.saturating_sub(1));
         let whole = self.first.saturating_mul(doubled).min(self.longest);
-        let mut drawn = [0; 4];
-        let share = match entropy.fill(&mut drawn) {
-            Ok(()) => f64::from(u32::from_be_bytes(drawn)) / f64::from(u32::MAX),
+        let mut random = [0; 4];
+        let share = match entropy.fill(&mut random) {
+            Ok(()) => f64::from(u32::from_be_bytes(random)) / f64::from(u32::MAX),
             Err(_) => 1.0,
         };
         let half = whole / 2;
@@ -64,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn chance_takes_at_most_half_and_its_failure_takes_nothing() {
+    fn a_wait_is_shortened_by_at_most_half_and_not_at_all_without_randomness() {
         assert_eq!(POLICY.wait(1, &mut Fixed(Some(0))).as_millis(), 50);
         assert_eq!(POLICY.wait(1, &mut Fixed(None)).as_millis(), 100);
         for failures in 0..40 {

@@ -1,9 +1,10 @@
-//! Signing in at the reference host, `examples/chat-host`. Other hosts have their own ways; take the token from those.
+//! Signing in at the reference host, `examples/chat-host`. Other hosts have their own sign-in; a
+//! client needs the token only.
 //!
-//! The host sends 32 bytes that it has sent nobody before; the client signs them together with the
-//! purpose, the origin that it dialled and the host's own id, so that the signature is good for
-//! nothing and nowhere else: a host that passes another's challenge on gets a signature that names
-//! itself. The first sign-in registers the account.
+//! The host sends a fresh challenge of 32 bytes. The client signs it together with the purpose, the
+//! origin that it connected to and the host's id, so that the signature is valid for this purpose
+//! and this host only: a host that forwards another host's challenge gets a signature over its own
+//! origin. The first sign-in registers the account.
 
 use std::fmt;
 
@@ -11,48 +12,48 @@ use data_encoding::BASE64;
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    error::ClientError,
-    http::{Http, LARGE, SMALL, Timeouts, call, done},
-    identity::Identity,
-    keys::PublicKey,
-};
+use crate::error::ClientError;
+use crate::http::{Http, MAX_ITEM, MAX_LIST, Timeouts, call, call_without_body};
+use crate::identity::Identity;
+use crate::keys::UserId;
+use crate::time::Timestamp;
 
 const PURPOSE: &[u8] = b"dm-chat-host auth v2\0";
 const CHALLENGE_LEN: usize = 32;
 
-/// What a host answers to a sign-in. `Debug` does not show the token.
+/// A session at a host, from [`sign_in`]. `Debug` does not show the token.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Session {
     /// The token, for [`ClientBuilder::token`](crate::ClientBuilder::token).
     pub token: String,
-    /// When the token expires, Unix milliseconds.
-    pub expires_at: u64,
-    /// What the host calls itself: to be expected at the next sign-in.
+    /// The time at which the token expires, by the host's clock.
+    pub expires_at: Timestamp,
+    /// The id of the host. Pass it to the next sign-in.
     pub server_id: String,
 }
 
-/// Somebody who has an account at the host.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A user with an account at the host.
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Person {
-    /// Who it is.
-    pub user: PublicKey,
-    /// What they call themselves. Any text; neutralize it before it reaches a terminal.
+    /// The user.
+    pub user: UserId,
+    /// The user's display name. Any text: neutralize it before it reaches a terminal.
     pub name: String,
 }
 
-/// Signs in at the host at `base` as `identity`. A `display_name` is what others see and search for.
+/// Signs in at the host at `base` as `identity`. Other users see `display_name` and search for it;
+/// `None` leaves the name as it is.
 ///
-/// `server_id` is what the caller knows the host by, from an earlier sign-in or from elsewhere;
-/// `None` takes the host's word. The signature is bound to it and to the origin of `base`, as it
-/// stands there: a host that is reached by another address than it knows of refuses it, and says
-/// how it is told (`--origin`).
+/// `server_id` is the host's expected id, from an earlier sign-in or from another source; with
+/// `None`, the id that the host sends is not checked. The signature covers the id and the origin of
+/// `base`. A host refuses an origin that it does not know; its answer names the option that adds it
+/// (`--origin`).
 ///
 /// # Errors
 ///
-/// [`ClientError`]; [`ClientError::Protocol`] if the host has another id than `server_id`.
+/// [`ClientError`]; [`ClientError::Protocol`] if the id of the host is not `server_id`.
 pub async fn sign_in(
     base: &str,
     identity: &Identity,
@@ -61,12 +62,12 @@ pub async fn sign_in(
     timeouts: Timeouts,
 ) -> Result<Session, ClientError> {
     let http = Http::new(base, timeouts)?;
-    let public_key = identity.public_key().to_string();
+    let public_key = identity.user_id().to_string();
 
     let request = http.post(&["api", "auth", "challenge"], &AskChallenge { public_key: &public_key });
-    let (_, challenge) = call::<Challenge>(request, SMALL).await?;
+    let (_, challenge) = call::<Challenge>(request, MAX_ITEM).await?;
     if server_id.is_some_and(|known| known != challenge.server_id) {
-        return Err(ClientError::Protocol("the host is another one than expected"));
+        return Err(ClientError::Protocol("the host has another id than expected"));
     }
     let raw: [u8; CHALLENGE_LEN] = BASE64
         .decode(challenge.challenge.as_bytes())
@@ -82,24 +83,25 @@ pub async fn sign_in(
         display_name,
     };
     let request = http.post(&["api", "auth", "verify"], &answer);
-    let (_, verified) = call::<Verified>(request, SMALL).await?;
-    Ok(Session { token: verified.token, expires_at: verified.expires_at, server_id: challenge.server_id })
+    let (_, verified) = call::<Verified>(request, MAX_ITEM).await?;
+    let expires_at = Timestamp::from_millis(verified.expires_at);
+    Ok(Session { token: verified.token, expires_at, server_id: challenge.server_id })
 }
 
-/// Ends a session: its token is refused from now on, and its WebSockets close.
+/// Ends a session: the host refuses its token from now on and closes its WebSockets.
 ///
 /// # Errors
 ///
-/// [`ClientError`]; [`is_unauthorized`](ClientError::is_unauthorized) if the token was not good any
-/// more.
+/// [`ClientError`]; [`is_unauthorized`](ClientError::is_unauthorized) if the token was not valid
+/// any more.
 pub async fn sign_out(base: &str, session: &Session, timeouts: Timeouts) -> Result<(), ClientError> {
     let mut http = Http::new(base, timeouts)?;
     http.authorize(&session.token)?;
-    done(http.request(Method::POST, &["api", "auth", "logout"])).await
+    call_without_body(http.request(Method::POST, &["api", "auth", "logout"])).await
 }
 
-/// The people at the host whose display name contains `query`, in the host's order: of at least
-/// three characters, or a whole name. A shorter one finds nobody.
+/// The users at the host whose display name contains `query`, in the host's order. A query of less
+/// than three characters finds only users with exactly this name.
 ///
 /// # Errors
 ///
@@ -113,7 +115,7 @@ pub async fn find_people(
     let mut http = Http::new(base, timeouts)?;
     http.authorize(&session.token)?;
     let request = http.get(&["api", "users"]).query(&[("query", query)]);
-    let (_, found) = call::<Found>(request, LARGE).await?;
+    let (_, found) = call::<Found>(request, MAX_LIST).await?;
     let person = |found: PersonJson| {
         let user = found.public_key.parse().map_err(|_| ClientError::Protocol("public_key"))?;
         Ok(Person { user, name: found.display_name })
@@ -121,7 +123,8 @@ pub async fn find_people(
     found.users.into_iter().map(person).collect()
 }
 
-/// What is signed: the purpose, the origin, the host and the challenge, apart by zero bytes.
+/// The bytes to sign: the purpose, the origin, the host's id and the challenge, separated by zero
+/// bytes.
 fn statement(origin: &str, server_id: &str, challenge: &[u8; CHALLENGE_LEN]) -> Vec<u8> {
     [PURPOSE, origin.as_bytes(), b"\0", server_id.as_bytes(), b"\0", challenge].concat()
 }
@@ -177,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_statement_names_purpose_origin_host_and_challenge() {
+    fn the_signed_statement_holds_purpose_origin_host_id_and_challenge() {
         let statement = statement("http://127.0.0.1:8080", "host-1", &[7; 32]);
         let expected = b"dm-chat-host auth v2\0http://127.0.0.1:8080\0host-1\0".as_slice();
         assert_eq!(statement, [expected, &[7; 32]].concat());

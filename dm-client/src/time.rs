@@ -1,34 +1,55 @@
-//! Time, through one seam, so that a test decides how long a wait takes.
+//! The time and waiting, passed in, so that a test decides how long a wait takes.
 
-use std::{
-    fmt,
-    future::Future,
-    pin::Pin,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// A wait that a [`Clock`] ends.
+/// Unix time in milliseconds.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Timestamp(u64);
+
+impl Timestamp {
+    /// A time from Unix milliseconds.
+    pub const fn from_millis(millis: u64) -> Self {
+        Self(millis)
+    }
+
+    /// Unix milliseconds.
+    pub const fn as_millis(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}ms", self.0)
+    }
+}
+
+/// The future of a wait, from [`Clock::sleep`].
 pub type Sleep = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Tells the time and waits.
 ///
-/// Nothing is decided by the time of day: it is written into messages. Waits separate attempts and end hung ones.
+/// The time of day is written into messages and decides nothing. Waits separate attempts and limit
+/// how long one may take.
 pub trait Clock: fmt::Debug + Send + Sync {
-    /// Now, Unix milliseconds.
-    fn now(&self) -> u64;
+    /// The time now.
+    fn now(&self) -> Timestamp;
 
     /// Completes after `duration`.
     fn sleep(&self, duration: Duration) -> Sleep;
 }
 
 /// The system's clock and tokio's timer.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    fn now(&self) -> u64 {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    fn now(&self) -> Timestamp {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Timestamp(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
     }
 
     fn sleep(&self, duration: Duration) -> Sleep {
@@ -36,11 +57,11 @@ impl Clock for SystemClock {
     }
 }
 
-/// The limit passed before the work was done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The limit of a wait passed before the work was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Elapsed;
 
-/// Runs `work`, for at most `limit`.
+/// Runs `work` for at most `limit`. Work that is not done by then is dropped.
 pub(crate) async fn within<T>(
     clock: &dyn Clock,
     limit: Duration,

@@ -1,10 +1,10 @@
-//! Limits and modes, validated once.
+//! The limits and modes of a service.
 
 use std::time::Duration;
 
 use crate::invalid::Invalid;
 
-/// What the service allows and how it behaves. Start from [`Config::default`] and change fields;
+/// The limits and modes of a service. Start from [`Config::default`] and change fields;
 /// [`ServiceBuilder::start`](crate::ServiceBuilder::start) validates the whole.
 ///
 /// ```
@@ -15,73 +15,91 @@ use crate::invalid::Invalid;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
-    /// Largest encrypted payload in bytes. Default 64 KiB: text and thumbnails; files belong elsewhere.
+    /// Largest encrypted payload, in bytes. Default 64 KiB: enough for text and thumbnails. Files
+    /// belong elsewhere.
     pub max_payload: usize,
     /// Most messages in a page of history. Default 100.
     pub history_page: usize,
-    /// Bytes at which a page of history ends early. Default 1 MiB.
+    /// Most bytes in a page of history, by [`Message::cost`](crate::Message::cost); one message may
+    /// exceed it. Default 1 MiB.
     pub history_bytes: usize,
-    /// Most entries in one fetch of what is pending. Default 1,000, because the seed's client asks once.
+    /// Most entries in one fetch of what is pending. Default 1,000, because clients of the first
+    /// generation fetch only once.
     pub pending_page: usize,
-    /// Bytes at which such a fetch ends early. Default 8 MiB.
+    /// Most bytes in such a fetch, by [`InboxEntry::cost`](crate::InboxEntry::cost); one entry may
+    /// exceed it. Default 8 MiB.
     pub pending_bytes: usize,
-    /// Most conversations in one listing, and most ids in one acknowledgement. Default 1,000.
+    /// Most conversations in one page of a list. Default 1,000.
+    ///
+    /// One acknowledgement may name as many entries or messages as the larger of this and
+    /// [`pending_page`](Self::pending_page).
     pub list_page: usize,
-    /// Devices a user may have. Default 8.
+    /// Most devices of a user. Default 8.
     pub devices_per_user: usize,
-    /// Deliveries a session sends ahead of acknowledgements. Default 256: the memory a client that never
-    /// acknowledges can cost, and enough to hide a commit's latency from one that does.
+    /// Most deliveries that a session makes ahead of acknowledgements. Default 256: it bounds the
+    /// memory that a client costs which never acknowledges, and it hides the latency of a commit
+    /// from one that does.
     pub window: usize,
-    /// How long a live session waits before it looks into the store on its own, in case every hint was lost.
-    /// Default 30 s.
+    /// The time after which a waiting session asks the store for the newest number of its inbox, in
+    /// case every hint was lost. From 10 s on it is stretched by up to 0.1 s, so that sessions ask
+    /// in groups. Default 30 s.
     pub poll_interval: Duration,
-    /// How long an inbox entry is held after it was queued, delivered or not. Default 30 days. Messages stay in
-    /// their conversation's history.
+    /// The time that an inbox entry is kept after it was appended, delivered or not. Default 30
+    /// days. Messages stay in the history of their conversation.
     pub inbox_retention: Duration,
-    /// How often the service looks for expired entries. Default 1 min.
+    /// The time between two searches for expired entries. Default 1 min.
     pub expiry_interval: Duration,
-    /// Entries expired in one commit. Default 500: small enough not to show in the latency of sends.
+    /// Most entries expired in one commit. Default 500: so few do not show in the latency of sends.
     pub expiry_step: usize,
-    /// Peers told of a new key in one commit. Default 500, for the same reason.
+    /// Most peers told of a new key in one commit. Default 500, for the same reason.
     pub announce_step: usize,
-    /// Writes waiting to be committed, before callers wait for room. Default 4,096.
+    /// Most writes that wait in the queue of one lane (see
+    /// [`Store::lanes`](crate::store::Store::lanes)). Further callers wait until a place is free.
+    /// Default 4,096.
     pub queue: usize,
-    /// Bytes of payload waiting to be committed, before callers wait for room. A write of more than
-    /// that waits until the queue is empty, and takes all of it. Default 64 MiB.
+    /// Most bytes that wait in all queues together: payloads, the names in acknowledgements, and 64
+    /// bytes for each write. Further callers wait until bytes are free. A write of more bytes than
+    /// this waits until the queues are empty, and takes all of it. Default 64 MiB.
     pub queue_bytes: usize,
-    /// Most writes in one commit. Default 512: past that the fsync is already spread thin.
+    /// Most writes in one commit. Default 512: with more, the share of the fsync in the cost of a
+    /// write is small already.
     pub batch: usize,
-    /// Bytes of payload at which a batch ends early. Default 4 MiB.
+    /// Most bytes in one commit, counted as in [`queue_bytes`](Self::queue_bytes); one write may
+    /// exceed it. Default 4 MiB.
     pub batch_bytes: usize,
-    /// How old a commit that is under way may be before [`Service::health`](crate::Service::health)
-    /// is not ready. Default 10 s: a batch takes some milliseconds.
+    /// The greatest age of a running commit with which [`Service::health`](crate::Service::health)
+    /// is ready. Default 10 s: a batch takes some milliseconds.
     pub commit_bound: Duration,
-    /// The same for a read. Default 10 s.
+    /// The greatest age of a running read with which [`Service::health`](crate::Service::health) is
+    /// ready. Default 10 s.
     pub read_bound: Duration,
-    /// What acknowledges an entry. Default [`AckMode::Explicit`].
+    /// The event that acknowledges an entry. Default [`AckMode::Explicit`].
     pub ack_mode: AckMode,
-    /// Which keys may be published. Default [`KeyPolicy::Derived`].
+    /// The keys that may be published. Default [`KeyPolicy::Derived`].
     pub key_policy: KeyPolicy,
 }
 
-/// What acknowledges an inbox entry.
+/// The event that acknowledges an inbox entry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AckMode {
-    /// Only the client's word.
+    /// An acknowledgement by the client, and nothing else.
     #[default]
     Explicit,
-    /// Fetching what is pending acknowledges what the answer holds, as the seed's server did. **Lossy**: an answer
-    /// that does not reach the client is gone from what is pending, and stays in history only.
+    /// A fetch of what is pending acknowledges the entries in its answer, as the server of the
+    /// first generation did. **Lossy**: entries of an answer that does not reach the client are no
+    /// longer pending. Their messages stay in history.
     OnFetch,
 }
 
-/// Which X25519 keys a user may publish.
+/// The X25519 keys that a user may publish.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum KeyPolicy {
-    /// Only keys whose binding to the identity the service can check.
+    /// Only keys that the service can prove to be the user's own: those derived from the identity
+    /// key.
     #[default]
     Derived,
-    /// Any key, on the authenticated caller's word; recorded as unproven.
+    /// Any key from the authenticated user. Without a proof it is recorded as
+    /// [`KeyBinding::Unproven`](crate::KeyBinding::Unproven).
     AcceptUnproven,
 }
 
@@ -114,10 +132,10 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Checks that every limit is one under which the service can work.
+    /// Checks that the service can work with every limit.
     ///
     /// # Errors
-    /// [`Invalid`] naming the first field that is not.
+    /// [`Invalid`] with the first field that is out of bounds.
     pub fn validate(&self) -> Result<(), Invalid> {
         let counts = [
             ("max_payload", self.max_payload, 16 * 1024 * 1024),
@@ -131,7 +149,7 @@ impl Config {
             ("expiry_step", self.expiry_step, 100_000),
             ("announce_step", self.announce_step, 100_000),
             ("queue", self.queue, 1 << 20),
-            // The semaphore that counts these bytes takes 32-bit amounts.
+            // The semaphore that counts these bytes takes amounts of 32 bits.
             ("queue_bytes", self.queue_bytes, 1 << 30),
             ("batch", self.batch, 65_536),
             ("batch_bytes", self.batch_bytes, 256 * 1024 * 1024),
@@ -141,7 +159,7 @@ impl Config {
                 return Err(Invalid::new(field, "must not be zero"));
             }
             if value > most {
-                return Err(Invalid::new(field, "beyond any sensible limit"));
+                return Err(Invalid::new(field, "larger than the largest allowed value"));
             }
         }
         for (field, span) in [
@@ -166,7 +184,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_defaults_are_valid_and_those_that_are_documented() {
+    fn the_defaults_are_valid_and_as_documented() {
         let config = Config::default();
         assert!(config.validate().is_ok());
         let sizes = [config.max_payload, config.history_bytes, config.pending_bytes];
@@ -176,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn a_zero_or_absurd_limit_is_refused_by_name() {
+    fn a_zero_or_too_large_limit_is_refused_by_name() {
         let refused = |change: fn(&mut Config)| {
             let mut config = Config::default();
             change(&mut config);

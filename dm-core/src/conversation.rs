@@ -11,48 +11,49 @@ use crate::numbers::ServerSequence;
 use crate::participants::Participants;
 use crate::time::Timestamp;
 
-/// What never changes about a conversation.
+/// The facts about a conversation that never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Conversation {
-    /// Its name.
+    /// The id.
     pub id: ConversationId,
     /// The two users in it.
     pub participants: Participants,
-    /// When it was opened.
+    /// The time at which it was opened.
     pub opened_at: Timestamp,
 }
 
-/// A conversation as it stands now.
+/// A conversation with its newest message's number and time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConversationState {
     /// The conversation.
     pub conversation: Conversation,
-    /// Number of its newest message; zero before the first.
+    /// The number of its newest message; zero before the first.
     pub head: ServerSequence,
-    /// When the newest message was received; `None` before the first.
+    /// The time at which the service received the newest message; `None` before the first.
     pub last_activity: Option<Timestamp>,
 }
 
 impl ConversationState {
-    /// Where a listing goes on after this conversation.
+    /// The cursor of the list page that starts after this conversation.
     #[must_use]
     pub const fn cursor(&self) -> ConversationCursor {
         ConversationCursor { last_activity: self.last_activity, id: self.conversation.id }
     }
 }
 
-/// A place in a user's list of conversations, which is ordered by last activity, newest first, never-active last,
-/// and among equals by id, newest first. Its text form is opaque.
+/// A cursor in a user's list of conversations. The list is ordered by last activity, newest first,
+/// with conversations without messages last; equal ones are ordered by id, newest first. The text
+/// form of a cursor is opaque.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConversationCursor {
-    /// Last activity of the conversation the cursor points at.
+    /// The last activity of the conversation before the cursor.
     pub last_activity: Option<Timestamp>,
-    /// The conversation the cursor points at.
+    /// The conversation before the cursor.
     pub id: ConversationId,
 }
 
 impl ConversationCursor {
-    /// Whether a conversation comes after this cursor in the list's order.
+    /// Whether a conversation comes after this cursor in the order of the list.
     #[must_use]
     pub fn precedes(&self, state: &ConversationState) -> bool {
         (state.last_activity, state.conversation.id) < (self.last_activity, self.id)
@@ -73,7 +74,7 @@ impl FromStr for ConversationCursor {
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let invalid = Invalid::new("cursor", "not a cursor of this list");
-        // Bounded before decoding: the text comes from outside.
+        // The length is checked before decoding, because the text is untrusted input.
         if text.len() != 32 && text.len() != 48 {
             return Err(invalid);
         }
@@ -104,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn text_that_is_no_cursor_is_refused() {
+    fn text_that_is_not_a_cursor_is_refused() {
         for text in ["", "zz", &"0".repeat(31), &"z".repeat(48), &"0".repeat(65_536)] {
             assert!(text.parse::<ConversationCursor>().is_err());
         }

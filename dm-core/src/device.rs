@@ -1,4 +1,4 @@
-//! Devices of a user, and who is calling.
+//! Devices of a user, and the caller of a request.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,14 +7,15 @@ use std::sync::Arc;
 use crate::invalid::Invalid;
 use crate::user::UserId;
 
-/// One of a user's devices: 1 to 64 characters of `A-Z a-z 0-9 . _ -`, chosen by the client or the host.
+/// One of a user's devices: 1 to 64 characters of `A-Z a-z 0-9 . _ -`, chosen by the client or the
+/// host.
 ///
 /// A host without devices uses [`DeviceId::default`], whose text form is `default`. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct DeviceId(Option<Arc<str>>);
 
 impl DeviceId {
-    /// Longest text form in bytes.
+    /// The length of the longest text form, in bytes.
     pub const MAX_LEN: usize = 64;
     const DEFAULT: &'static str = "default";
 
@@ -24,7 +25,7 @@ impl DeviceId {
         self.0.as_deref().unwrap_or(Self::DEFAULT)
     }
 
-    /// Whether this is the device of hosts and clients that do not tell devices apart.
+    /// Whether this is the device of hosts and clients without devices.
     #[must_use]
     pub const fn is_default(&self) -> bool {
         self.0.is_none()
@@ -55,12 +56,12 @@ impl fmt::Debug for DeviceId {
     }
 }
 
-/// Who is calling: a user, on one of their devices. The host authenticates; the library authorizes.
+/// The caller: a user on one of the user's devices. The host authenticates; the library authorizes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Principal {
     /// The authenticated user.
     pub user: UserId,
-    /// The device that speaks for the user.
+    /// The device that makes the call.
     pub device: DeviceId,
 }
 

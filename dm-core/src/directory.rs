@@ -1,4 +1,4 @@
-//! The host's directory of people.
+//! The host's user directory.
 
 use std::sync::Arc;
 
@@ -6,47 +6,50 @@ use async_trait::async_trait;
 
 use crate::user::UserId;
 
-/// What the host tells about a user.
+/// The facts about a user that the host shows to others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Profile {
-    /// The name shown beside their messages.
+    /// The name shown beside the user's messages.
     pub display_name: String,
 }
 
-/// The directory cannot tell now. Cheap to clone.
+/// The directory could not answer. Cheap to clone.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("the directory of people is unavailable")]
+#[error("the user directory is unavailable")]
 pub struct DirectoryError(#[source] Arc<dyn std::error::Error + Send + Sync>);
 
 impl DirectoryError {
-    /// An error with what went wrong.
+    /// An error with its cause.
     #[must_use]
     pub fn new(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self(Arc::from(source.into()))
     }
 }
 
-/// Does this user exist, and what are they called: answered by the host, which owns its accounts.
+/// The users that exist, and their names: implemented by the host, which owns its accounts.
 ///
-/// The service polls the future in a task of its own until it is done or dropped, whatever its
-/// caller does meanwhile. Code that calls a directory itself, and not through
+/// The service polls the future in a task of its own until it is done or dropped, even if its
+/// caller stops polling. Code that calls a directory directly, and not through
 /// [`Service::profiles`](crate::Service::profiles), has to do the same if the future may hold a
 /// lock or a connection.
 #[async_trait]
 pub trait Directory: Send + Sync + 'static {
-    /// The profiles of some users, answer *i* for user *i*; `None` for a user the host does not know.
+    /// The profiles of some users: answer *i* is that of user *i*, `None` for a user that the host
+    /// does not know.
     ///
     /// # Errors
-    /// When the host cannot tell now; the call that asked fails as unavailable.
+    /// [`DirectoryError`] when the host cannot answer now. The service's call then fails as
+    /// [`Error::DirectoryUnavailable`](crate::Error::DirectoryUnavailable).
     async fn profiles(&self, users: &[UserId]) -> Result<Vec<Option<Profile>>, DirectoryError>;
 }
 
-/// Knows every user and nobody's name: for hosts without accounts of their own, and for tests.
+/// A directory in which every user exists and none has a name: for hosts without accounts of their
+/// own, and for tests.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OpenDirectory;
 
 impl OpenDirectory {
-    /// What a user without a name is called.
+    /// The display name of a user without a known name.
     pub const UNKNOWN: &'static str = "Unknown";
 }
 

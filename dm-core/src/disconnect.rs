@@ -1,23 +1,24 @@
-//! Ending sessions from outside: the order, and what became of it.
+//! Orders to end sessions, and their results.
 
 use std::fmt;
 
 use crate::device::DeviceId;
 use crate::user::UserId;
 
-/// Why a host ends sessions. Clients are told which, never why in the host's own words.
+/// The reason for which a host ends sessions. Clients are told the variant, and no other text of
+/// the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DisconnectReason {
-    /// The device was forgotten; connecting again registers it anew.
+    /// The device was forgotten. If it connects again, it is registered as a new device.
     DeviceForgotten,
-    /// The user may not be connected any more, for instance because they were banned.
+    /// The user is no longer allowed to connect, for instance after a ban.
     Refused,
     /// The user signed out.
     SignedOut,
 }
 
-/// Sessions to be ended on all nodes: for
+/// An order to end sessions on all nodes, for
 /// [`Notifier::end_sessions`](crate::notify::Notifier::end_sessions).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndSessions {
@@ -25,35 +26,35 @@ pub struct EndSessions {
     pub user: UserId,
     /// The device whose sessions end; `None` for all devices.
     pub device: Option<DeviceId>,
-    /// Why.
+    /// The reason, which the clients are told.
     pub reason: DisconnectReason,
 }
 
-/// The answer to an order to end sessions.
+/// The result of an order to end sessions.
 ///
-/// A node that is missing may have missed the order: it was not reached, or it did not answer in
-/// time. Its sessions go on until the host's own check refuses them, which `dm-axum` asks for with
-/// the pings of each WebSocket.
+/// A node that did not confirm may have missed the order: it was not reached, or it did not answer
+/// in time. Its sessions go on until the host's own check refuses them. `dm-axum` makes that check
+/// with the pings of each WebSocket.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Disconnected {
-    /// Sessions that were ended, as far as nodes confirmed.
+    /// The number of sessions that the confirming nodes ended.
     pub sessions: usize,
     /// The nodes that confirmed, the caller's own first.
     pub confirmed: Vec<NodeId>,
-    /// The nodes that should have, the caller's own included; `None` where nobody knows, for
-    /// instance without the bus.
+    /// The number of nodes that should confirm, the caller's own included; `None` if it is not
+    /// known, for instance while the bus is down.
     pub expected: Option<usize>,
 }
 
 impl Disconnected {
-    /// Whether every node is known to have confirmed.
+    /// Whether every node confirmed: false also if the number of nodes is not known.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.expected.is_some_and(|expected| self.confirmed.len() >= expected)
     }
 }
 
-/// A process with a [`Hub`](crate::Hub): random, and another one after each start.
+/// The id of a process with a [`Hub`](crate::Hub): eight random bytes, new at each start.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId([u8; 8]);
 

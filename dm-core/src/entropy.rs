@@ -1,4 +1,4 @@
-//! Randomness as the library sees it: passed in.
+//! The source of random bytes, which is passed in.
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -7,9 +7,9 @@ use uuid::Uuid;
 
 use crate::time::Timestamp;
 
-/// Gives random bytes. The library uses them for ids only, never for keys.
+/// A source of random bytes. The library uses them for ids only, never for keys.
 pub trait Entropy: Send + Sync + 'static {
-    /// Fills the buffer.
+    /// Fills the buffer with random bytes.
     fn fill(&self, buffer: &mut [u8]);
 }
 
@@ -20,18 +20,19 @@ pub struct OsEntropy;
 impl Entropy for OsEntropy {
     fn fill(&self, buffer: &mut [u8]) {
         if getrandom::fill(buffer).is_err() {
-            // Ids must be unique, not secret, so a machine without a random source can still be served.
+            // Ids must be unique, not secret, so the service also works on a machine without a
+            // random source.
             SeededEntropy::from_process().fill(buffer);
         }
     }
 }
 
-/// Repeatable bytes from a seed (SplitMix64), so that the same seed replays the same run: for tests and simulation.
+/// Bytes from a seed (SplitMix64): the same seed gives the same bytes. For tests and simulation.
 #[derive(Debug)]
 pub struct SeededEntropy(Mutex<u64>);
 
 impl SeededEntropy {
-    /// A source that always gives the same bytes for the same seed.
+    /// A source whose bytes depend on the seed only.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
         Self(Mutex::new(seed))
@@ -58,7 +59,8 @@ impl Entropy for SeededEntropy {
     }
 }
 
-/// A UUIDv7 (RFC 9562) of a time. Close in time is close in key space, which keeps the stores' id indexes appending.
+/// A UUIDv7 (RFC 9562) of a time. Ids that are close in time are close in key order, so the stores
+/// append to their indexes of ids.
 pub(crate) fn uuid_v7(at: Timestamp, entropy: &dyn Entropy) -> Uuid {
     let mut random = [0; 10];
     entropy.fill(&mut random);

@@ -8,71 +8,72 @@ use crate::key::KeyRecord;
 use crate::numbers::InboxSeq;
 use crate::store::{StoreError, StoreErrorKind};
 
-/// Why a call did not do what was asked. Unless it is [`OutcomeUnknown`](Error::OutcomeUnknown), nothing was stored.
+/// The reason why a call failed. Nothing was stored, except perhaps after
+/// [`OutcomeUnknown`](Error::OutcomeUnknown).
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// No such thing, or not the caller's to see: the two are told apart nowhere.
+    /// The thing does not exist, or the caller may not see it. No answer tells the two apart.
     #[error("not found")]
     NotFound,
-    /// A value is well-formed but not acceptable.
+    /// A value has the right form but is not acceptable.
     #[error(transparent)]
     Invalid(#[from] Invalid),
     /// A value is larger than the configuration allows.
     #[error("{field} is larger than {limit}")]
     TooLarge {
-        /// The field, as it is called on the wire.
+        /// The field's name on the wire.
         field: &'static str,
         /// The largest acceptable size: bytes for payloads, items for lists.
         limit: usize,
     },
-    /// The client message id was used before by the same sender, for different content.
+    /// The same sender used the client message id before, for different content.
     #[error("client_message_id was used before for different content")]
     ClientIdReused,
     /// The key version that the sender named is not the recipient's current one.
-    #[error("the recipient's key is another version than the one named")]
+    #[error("the named key version is not the recipient's current one")]
     StaleKey {
-        /// The recipient's current key; `None` when they have published none.
+        /// The recipient's current key; `None` when the recipient has published none.
         current: Option<Box<KeyRecord>>,
     },
     /// The user has as many devices as the configuration allows.
     #[error("a user may have {limit} devices")]
     TooManyDevices {
-        /// The limit.
+        /// Devices that a user may have.
         limit: usize,
     },
     /// An acknowledgement names an entry that does not exist yet.
     #[error("acknowledged beyond the newest entry, {head}")]
     BeyondHead {
-        /// The newest entry of the user's inbox.
+        /// The number of the newest entry in the user's inbox.
         head: InboxSeq,
     },
-    /// The service is shutting down; nothing was stored.
+    /// The service is shutting down. Nothing was stored.
     #[error("shutting down")]
     ShuttingDown,
-    /// The store cannot do it now; nothing was stored.
-    #[error("unavailable")]
+    /// The store cannot do it now. Nothing was stored.
+    #[error("the store is unavailable")]
     Unavailable(#[source] StoreError),
-    /// The directory cannot tell now; nothing was stored.
-    #[error("the directory of people is unavailable")]
+    /// The user directory cannot answer now. Nothing was stored.
+    #[error("the user directory is unavailable")]
     DirectoryUnavailable(#[from] DirectoryError),
-    /// It may or may not have been stored, and nobody can tell now. Asking again with the same client message id
-    /// resolves it without doubling.
-    #[error("the outcome is unknown")]
+    /// The write may or may not have been stored. Sending again with the same client message id
+    /// tells which, and never stores the message twice.
+    #[error("it is not known whether the write was stored")]
     OutcomeUnknown(#[source] StoreError),
 }
 
-/// Whether asking again can help.
+/// Whether the same request can succeed later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
-    /// The same request will be refused again.
+    /// The same request will fail again.
     Never,
-    /// The same request may succeed after this long.
+    /// The same request may succeed after this time.
     After(Duration),
 }
 
 impl Error {
-    /// Whether asking again with the same request can help.
+    /// Whether the same request can succeed later.
     #[must_use]
     pub const fn retry(&self) -> Retry {
         match self {

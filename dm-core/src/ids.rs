@@ -56,21 +56,24 @@ macro_rules! uuid_id {
 }
 
 uuid_id! {
-    /// Names a conversation. A UUIDv7 made by the service; opaque to clients, and never a cursor.
+    /// The id of a conversation: a UUIDv7 made by the service. Opaque to clients, and never a
+    /// cursor.
     ConversationId, "conversation_id"
 }
 
 uuid_id! {
-    /// Names a message. A UUIDv7 made by the service; opaque to clients, and never a cursor.
+    /// The id of a message: a UUIDv7 made by the service. Opaque to clients, and never a cursor.
     MessageId, "message_id"
 }
 
 uuid_id! {
-    /// The name a client gives a message before sending it, so that a repeated send is recognized. Any UUID.
+    /// The id that a client gives a message before it sends it, so that a repeated send is
+    /// recognized. Any UUID, unique per sender.
     ClientMessageId, "client_message_id"
 }
 
-/// Parses the hyphenated text form of a UUID, either case, and nothing else that the `uuid` crate would take.
+/// Parses the hyphenated text form of a UUID, in either case. The other forms that the `uuid` crate
+/// parses are refused.
 fn parse_uuid(field: &'static str, text: &str) -> Result<Uuid, Invalid> {
     if text.len() == 36 {
         Uuid::try_parse(text).map_err(|_| Invalid::new(field, "not a UUID"))

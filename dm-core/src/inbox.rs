@@ -1,4 +1,4 @@
-//! The inbox: an append-only log per user, and what stands in it.
+//! The inbox: an append-only log per user, and its entries.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,40 +13,42 @@ use crate::participants::Participants;
 use crate::time::Timestamp;
 use crate::user::UserId;
 
-/// One thing that happened to a user.
+/// One entry of a user's inbox: an event, with its number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InboxEntry {
-    /// Its place in the user's inbox.
+    /// Its number in the user's inbox.
     pub seq: InboxSeq,
-    /// When it was queued.
+    /// The time at which it was appended, by the service's clock.
     pub at: Timestamp,
-    /// The user's own device that caused it, if one did; that device is not told again.
+    /// The user's own device that caused it, if one did. That device is not shown the entry.
     pub origin: Option<DeviceId>,
-    /// What happened.
+    /// The event.
     pub event: Event,
 }
 
-/// What an [`InboxEntry`] is about.
+/// The event that an [`InboxEntry`] tells of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// A message in one of the user's conversations, received or sent. Shared by both users' entries.
+    /// A message in one of the user's conversations, received or sent. The entries of both users
+    /// share it.
     Message(Arc<Message>),
-    /// Anything else.
+    /// Any other event.
     Notice(Notice),
 }
 
-/// An event that is not a message. Stores keep its [`encode`](Notice::encode)d bytes, so a new kind of notice needs
-/// no change in any store.
+/// An event that is not a message. Stores keep the bytes from [`encode`](Notice::encode), so a new
+/// kind of notice needs no change in any store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Notice {
     /// A conversation with the user was opened.
     ConversationOpened(Conversation),
-    /// Somebody the user has a conversation with published a new key. It was current when the entry was written.
+    /// A peer in one of the user's conversations published a new key. It was the peer's current key
+    /// when the entry was appended.
     PeerKeyChanged(KeyRecord),
 }
 
-/// The bytes are no [`Notice`] that this version of the library knows.
+/// The bytes are not a [`Notice`] that this version of the library knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not an encoded notice of this version")]
 pub struct UnknownNotice;
@@ -55,7 +57,8 @@ impl Notice {
     const CONVERSATION_OPENED: u8 = 1;
     const PEER_KEY_CHANGED: u8 = 2;
 
-    /// The bytes a store keeps: a tag, then fixed-width fields, integers big-endian. At most 128 bytes.
+    /// The bytes that a store keeps: a tag, then fields of fixed width, integers big-endian. At
+    /// most 128 bytes; the table tells the width of each field in bytes.
     ///
     /// | tag | notice | fields |
     /// |---|---|---|
@@ -84,7 +87,7 @@ impl Notice {
         out
     }
 
-    /// The notice in bytes that [`encode`](Self::encode) made.
+    /// Decodes bytes from [`encode`](Self::encode).
     ///
     /// # Errors
     /// [`UnknownNotice`] for any other bytes: damaged, or written by a newer version.
@@ -125,7 +128,8 @@ impl InboxEntry {
         }
     }
 
-    /// Bytes the entry costs in a page or a queue.
+    /// The bytes that the entry counts in a page or a queue: those of its message, or 256 for a
+    /// notice.
     #[must_use]
     pub fn cost(&self) -> usize {
         self.message().map_or(256, |message| message.cost())
@@ -134,29 +138,29 @@ impl InboxEntry {
 
 /// A hint that an entry was appended to a user's inbox.
 ///
-/// It carries the entry, so that the fast path needs no read. The device in [`InboxEntry::origin`] caused the entry
-/// and is to be left out.
+/// It carries the entry, so that a session needs no read to deliver it. The device in
+/// [`InboxEntry::origin`] caused the entry and is not notified.
 #[derive(Clone, Debug)]
 pub struct Notification {
-    /// Whose inbox.
+    /// The owner of the inbox.
     pub user: UserId,
     /// The entry.
     pub entry: InboxEntry,
 }
 
-/// A stretch of a user's inbox that is no longer held. A device that had not acknowledged it learns of it before
-/// anything newer and knows to read history instead.
+/// A range of a user's inbox that was removed. A device that had not acknowledged all of it is told
+/// of the gap before it gets any newer entry, and reads the history of its conversations instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gap {
-    /// First missing entry.
+    /// The number of the first missing entry.
     pub from: InboxSeq,
-    /// Last missing entry.
+    /// The number of the last missing entry, which is part of the gap.
     pub to: InboxSeq,
-    /// Why it is missing.
+    /// The reason why the entries were removed.
     pub reason: GapReason,
 }
 
-/// Why a stretch of an inbox is no longer held.
+/// The reason why a range of an inbox was removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GapReason {

@@ -1,6 +1,6 @@
 //! Input that is not acceptable.
 
-/// Input that is not acceptable, naming the field and why; never the value.
+/// Input that is not acceptable: the field and the reason, never the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {reason}")]
 pub struct Invalid {
@@ -9,19 +9,19 @@ pub struct Invalid {
 }
 
 impl Invalid {
-    /// A refusal of a field for a reason.
+    /// An error about a field, for a reason. Both are texts for people.
     #[must_use]
     pub const fn new(field: &'static str, reason: &'static str) -> Self {
         Self { field, reason }
     }
 
-    /// The field, as it is called on the wire.
+    /// The field's name on the wire, or in [`Config`](crate::Config).
     #[must_use]
     pub const fn field(&self) -> &'static str {
         self.field
     }
 
-    /// What is wrong with it.
+    /// The reason why the value was refused.
     #[must_use]
     pub const fn reason(&self) -> &'static str {
         self.reason

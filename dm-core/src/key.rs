@@ -1,4 +1,4 @@
-//! Published X25519 keys and how each is bound to its user.
+//! Published X25519 keys, their versions, and their binding to a user.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,8 +12,9 @@ use crate::invalid::Invalid;
 use crate::time::Timestamp;
 use crate::user::UserId;
 
-/// An X25519 public key (RFC 7748), 32 bytes, not all-zero and not of small order: a shared secret made with one of
-/// those is known to everybody. The text form is 64 hexadecimal digits. `Debug` prints no digits.
+/// An X25519 public key (RFC 7748), 32 bytes, neither all-zero nor of small order: with such a key
+/// anybody could compute the shared secret. The text form is 64 hexadecimal digits. `Debug` prints
+/// no digits.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct X25519Key([u8; 32]);
 
@@ -23,7 +24,7 @@ impl X25519Key {
     /// # Errors
     /// [`Invalid`] when the key is zero or of small order.
     pub fn from_bytes(bytes: [u8; 32]) -> Result<Self, Invalid> {
-        // Multiplying by the cofactor sends exactly the small-order points to the identity.
+        // Multiplication by the cofactor maps exactly the small-order points to the identity.
         if (MontgomeryPoint(bytes) * Scalar::from(8_u8)).is_identity() {
             return Err(Invalid::new("x25519_pubkey", "an X25519 public key of small order"));
         }
@@ -42,8 +43,8 @@ impl X25519Key {
         &self.0
     }
 
-    /// Whether this key is the Montgomery form of a user's identity, which anybody can check and only that user has
-    /// the secret for.
+    /// Whether this key is the Montgomery form of a user's identity key. Anybody can check that,
+    /// and only that user has the secret key for it.
     #[must_use]
     pub fn is_derived_from(&self, user: UserId) -> bool {
         user.to_montgomery() == Some(self.0)
@@ -76,7 +77,7 @@ impl fmt::Debug for X25519Key {
     }
 }
 
-/// Version of a user's published key: 1, 2, 3 …
+/// The version of a user's published key: 1, 2, 3 …
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyVersion(u32);
 
@@ -84,7 +85,7 @@ impl KeyVersion {
     /// The version of a user's first key.
     pub const FIRST: Self = Self(1);
 
-    /// A version as it stands on the wire or in a store.
+    /// A version from the wire or from a store.
     ///
     /// # Errors
     /// [`Invalid`] for zero.
@@ -105,13 +106,13 @@ impl KeyVersion {
     }
 }
 
-/// How a published key is bound to the identity it speaks for.
+/// The proof that a published key belongs to its user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum KeyBinding {
-    /// The key is the Montgomery form of the identity; the service checked it.
+    /// The key is the Montgomery form of the user's identity key. The service checked it.
     Derived,
-    /// The service has only the authenticated caller's word for it.
+    /// No proof: the authenticated caller published the key, and nothing else was checked.
     Unproven,
 }
 
@@ -125,7 +126,7 @@ impl KeyBinding {
         }
     }
 
-    /// The number a store writes. Numbers are never reused; 2 is kept for signed keys.
+    /// The number that a store keeps. Numbers are never reused; 2 is reserved for signed keys.
     #[must_use]
     pub const fn code(self) -> u8 {
         match self {
@@ -134,7 +135,8 @@ impl KeyBinding {
         }
     }
 
-    /// The binding with a stored number, or `None` when a newer version of the library wrote it.
+    /// The binding with a number from [`code`](Self::code), or `None` for a number that this
+    /// version of the library does not know.
     #[must_use]
     pub const fn from_code(code: u8) -> Option<Self> {
         match code {
@@ -148,15 +150,15 @@ impl KeyBinding {
 /// A published key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeyRecord {
-    /// Whose key it is.
+    /// The owner of the key.
     pub user: UserId,
     /// The key.
     pub key: X25519Key,
     /// Its version.
     pub version: KeyVersion,
-    /// When this version was published.
+    /// The time at which this version was published.
     pub published_at: Timestamp,
-    /// How it is bound to the user.
+    /// The proof that the key belongs to the user.
     pub binding: KeyBinding,
 }
 
@@ -167,7 +169,8 @@ mod tests {
 
     #[test]
     fn zero_and_small_order_keys_are_refused_in_every_encoding() {
-        // The low-order u-coordinates listed at cr.yp.to/ecdh.html: 0, 1, two of order 8, p-1, and p, p+1.
+        // The low-order u-coordinates listed at cr.yp.to/ecdh.html: 0, 1, two of order 8, p-1, and
+        // p, p+1.
         let listed = [
             "0000000000000000000000000000000000000000000000000000000000000000",
             "0100000000000000000000000000000000000000000000000000000000000000",
@@ -176,7 +179,7 @@ mod tests {
             "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
             "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
             "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
-            // The same with the ignored top bit set.
+            // The first two with the top bit set, which X25519 ignores.
             "0000000000000000000000000000000000000000000000000000000000000080",
             "0100000000000000000000000000000000000000000000000000000000000080",
         ];
@@ -204,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn stored_codes_come_back() {
+    fn each_binding_is_decoded_from_its_code() {
         for binding in [KeyBinding::Derived, KeyBinding::Unproven] {
             assert_eq!(KeyBinding::from_code(binding.code()), Some(binding));
         }

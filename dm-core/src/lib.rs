@@ -1,36 +1,43 @@
-//! Private one-to-one messages for a chat server: the part that loses nothing, doubles nothing and keeps the order.
+//! Private one-to-one messages for a chat server: no accepted message is lost, stored twice or
+//! delivered out of order.
 //!
-//! The server is a blind relay. It stores ciphertext it cannot read in a conversation of two users, puts a pointer to
-//! it into both users' **inboxes**, answers the sender after one durable commit, and brings every entry to every
-//! device. An inbox is a log numbered 1, 2, 3 …; a device is a cursor into it; what lies after the cursor is pending.
-//! There is no second queue for people who are offline, and so nothing to decide about who is.
+//! The server is a blind relay: it stores ciphertext that it cannot read. A message is stored in a
+//! conversation of two users, and each of the two users gets an entry for it in their **inbox**.
+//! The sender is answered after one durable commit, and every device of both users gets the entry.
+//!
+//! An inbox is a log per user, numbered 1, 2, 3 … A device has a cursor into it, and everything
+//! after the cursor is pending for that device. This also serves users who are offline: there is no
+//! second queue for them, and no step in which the server decides who is offline.
 //!
 //! # Embedding it
 //!
-//! Give it a [`Store`](store::Store), and for each call a [`Principal`] that your server has authenticated:
+//! Give it a [`Store`](store::Store), and for each call a [`Principal`] that your server has
+//! authenticated:
 //!
 //! ```
-//! use dm_core::{Ciphertext, Delivery, MemoryStore, Principal, SendMessage, Service, Timestamp, UserId};
+//! use dm_core::{
+//!     Ciphertext, Delivery, MemoryStore, Principal, SendMessage, Service, Timestamp, UserId,
+//! };
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let dm = Service::builder(MemoryStore::new()).start()?;
 //!
-//! // Two people, by their Ed25519 public keys.
+//! // Two users, named by their Ed25519 public keys.
 //! let ana: UserId = "5866666666666666666666666666666666666666666666666666666666666666".parse()?;
 //! let bo: UserId = "c9a3f86aae465f0e56513864510f3997561fa2c9e85ea21dc2292309f3cd6022".parse()?;
 //! let (ana, bo) = (Principal::from(ana), Principal::from(bo));
 //!
-//! // Ana opens the conversation and sends what she encrypted. It is durable when this returns.
+//! // Ana opens the conversation and sends a ciphertext. It is durable when `send` returns.
 //! let opened = dm.open_conversation(&ana, bo.user).await?;
 //! let ciphertext = Ciphertext::new(b"opaque bytes".as_slice().into(), &[7; 24], None, None)?;
 //! let message = SendMessage::new(opened.conversation.id, ciphertext, Timestamp::from_millis(0));
 //! let sent = dm.send(&ana, message).await?;
 //!
-//! // Bo connects, now or in a week: first what is pending, in order, then what happens.
+//! // Bo connects, now or in a week: all pending entries are delivered in order, then new ones.
 //! let mut session = dm.connect(&bo).await?;
-//! let Delivery::Entry(opening) = session.next().await? else { panic!("the conversation comes first") };
-//! let Delivery::Entry(entry) = session.next().await? else { panic!("then the message") };
+//! let Delivery::Entry(opening) = session.next().await? else { panic!("no notice") };
+//! let Delivery::Entry(entry) = session.next().await? else { panic!("no message") };
 //! assert!(opening.message().is_none());
 //! assert_eq!(entry.message().map(|message| message.id), Some(sent.message.id));
 //! session.handle().acknowledge(dm_core::AckTarget::UpTo(entry.seq)).await?;
@@ -38,24 +45,28 @@
 //! # }
 //! ```
 //!
-//! `dm-store-sqlite` brings an embedded store on disk, `dm-axum` the REST and WebSocket API as a router to merge into
-//! your own, `dm-client` the client's side with its encryption.
+//! `dm-store-sqlite` is an embedded store on disk. `dm-axum` has the REST and WebSocket API as a
+//! router to merge into your own. `dm-client` is the client's side, with the encryption.
 //!
-//! # In reading order
+//! # Modules and types in reading order
 //!
-//! - Who: [`UserId`], [`DeviceId`], [`Principal`]; what the host knows of them: [`Directory`].
-//! - What: [`Participants`], [`Conversation`], [`Message`] with its [`Ciphertext`], [`KeyRecord`], [`InboxEntry`].
-//! - The service: [`Service`] and its [`Config`]; what can go wrong: [`Error`].
-//! - Delivery: [`Session`], from [`Service::connect`]; between nodes, or to sockets of your own: [`notify`].
-//! - Storage: [`store`], with the contract of a [`Store`](store::Store); [`Embedded`](store::Embedded) for engines whose
-//!   calls block; [`MemoryStore`].
-//! - What is passed in besides: [`time`], [`entropy`].
+//! - Users: [`UserId`], [`DeviceId`], [`Principal`]; the host's accounts behind them:
+//!   [`Directory`].
+//! - Data: [`Participants`], [`Conversation`], [`Message`] with its [`Ciphertext`], [`KeyRecord`],
+//!   [`InboxEntry`].
+//! - The service: [`Service`] and its [`Config`]; the errors of its calls: [`Error`].
+//! - Delivery: [`Session`], from [`Service::connect`]; between nodes, or to sockets of your own:
+//!   [`notify`].
+//! - Storage: [`store`], with the contract of a [`Store`](store::Store);
+//!   [`Embedded`](store::Embedded) for engines whose calls block; [`MemoryStore`].
+//! - Time and randomness, which are passed in: [`time`], [`entropy`].
 //!
-//! # What it leaves to you
+//! # Left to the host
 //!
-//! It has no listener, no runtime of its own, no global state, no log subscriber. It runs on the tokio runtime that
-//! [`ServiceBuilder::start`] is called on, tells `tracing` and `metrics` what it does (ids and lengths, never payloads
-//! or whole keys), and takes time and randomness from you if you like.
+//! The library has no listener, no runtime of its own, no global state and no log subscriber. It
+//! runs on the tokio runtime on which [`ServiceBuilder::start`] is called. It reports to `tracing`
+//! and `metrics`: ids and lengths, never payloads or whole keys. The host can replace its clock and
+//! its source of randomness.
 
 mod config;
 mod conversation;
@@ -104,11 +115,11 @@ pub use store::{AckTarget, Acknowledged, Depth, DeviceStart, DeviceState, Histor
 pub use time::Timestamp;
 pub use user::UserId;
 
-/// Hints, and orders to end sessions, on their way to connected clients: for hosts with more than one
-/// node, and for hosts that push in a way of their own.
+/// The path of hints, and of orders to end sessions, to connected clients: for hosts with more than
+/// one node, and for hosts that push in a way of their own.
 pub mod notify {
     pub use crate::disconnect::{EndSessions, NodeId};
     pub use crate::hub::{Hub, HubWatch, SessionClaim, SessionId, Term};
     pub use crate::inbox::Notification;
-    pub use crate::notifier::{EntryHint, Notifier, NotifyError, NullNotifier, Reach};
+    pub use crate::notifier::{Notifier, NotifyError, NullNotifier, Reach, SeqHint};
 }

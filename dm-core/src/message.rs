@@ -1,4 +1,4 @@
-//! Messages: ciphertext the server cannot read, and where it stands.
+//! Messages: a ciphertext that the server cannot read, with its sender, conversation and number.
 
 use std::fmt;
 
@@ -10,11 +10,13 @@ use crate::numbers::ServerSequence;
 use crate::time::Timestamp;
 use crate::user::UserId;
 
-/// Which cipher suite a client says it used. The server carries the tag and gives it no meaning.
+/// The tag of the cipher suite that a client says it used. The server passes it on and gives it no
+/// meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Suite(pub u32);
 
-/// What a client encrypted: opaque bytes and what the recipient needs to open them. `Debug` prints lengths only.
+/// An encrypted payload, with the nonce and the tags that the recipient needs to decrypt it.
+/// `Debug` prints lengths only.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Ciphertext {
     payload: Bytes,
@@ -29,12 +31,14 @@ impl Ciphertext {
     /// Length of an ephemeral public key in bytes (X25519).
     pub const EPHEMERAL_LEN: usize = 32;
 
-    /// Takes an encrypted payload with its nonce, optional ephemeral public key and optional suite tag.
+    /// Takes an encrypted payload with its nonce, optional ephemeral public key and optional suite
+    /// tag.
     ///
-    /// How large a payload may be is the service's [`Config`](crate::Config) to say.
+    /// The service checks the payload's size, against [`Config::max_payload`](crate::Config).
     ///
     /// # Errors
-    /// [`Invalid`] when the payload is empty, the nonce is not 24 bytes or the ephemeral key not 32.
+    /// [`Invalid`] when the payload is empty, the nonce is not 24 bytes or the ephemeral key not
+    /// 32.
     pub fn new(
         payload: Bytes,
         nonce: &[u8],
@@ -69,19 +73,21 @@ impl Ciphertext {
         self.ephemeral.as_ref()
     }
 
-    /// The suite the client named; `None` is the seed's.
+    /// The suite that the client named; `None` stands for the suite of clients of the first
+    /// generation.
     #[must_use]
     pub const fn suite(&self) -> Option<Suite> {
         self.suite
     }
 
-    /// Bytes this costs in a page or a batch.
+    /// The bytes that this counts in a page or a batch: those of the payload, of the nonce and of
+    /// an ephemeral key, present or not.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.payload.len() + Self::NONCE_LEN + Self::EPHEMERAL_LEN
     }
 
-    /// Never true: an empty payload is refused.
+    /// Always false, because [`new`](Self::new) refuses an empty payload.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         false
@@ -98,29 +104,29 @@ impl fmt::Debug for Ciphertext {
     }
 }
 
-/// A message as it stands in its conversation.
+/// A message as it is stored in its conversation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// Its name.
+    /// The id.
     pub id: MessageId,
-    /// The conversation it is in.
+    /// The conversation that it is in.
     pub conversation: ConversationId,
-    /// Its place there.
+    /// Its number in the conversation.
     pub sequence: ServerSequence,
-    /// Who sent it.
+    /// The user who sent it.
     pub sender: UserId,
-    /// The sender's name for it, if they gave one.
+    /// The id that the sender's client gave it, if it gave one.
     pub client_id: Option<ClientMessageId>,
-    /// What the sender's clock said. Opaque: nothing is decided by it.
+    /// The time by the sender's clock. Opaque: nothing is decided by it.
     pub sent_at: Timestamp,
-    /// When the service received it.
+    /// The time at which the service received it.
     pub received_at: Timestamp,
-    /// What the sender encrypted.
+    /// The encrypted payload.
     pub ciphertext: Ciphertext,
 }
 
 impl Message {
-    /// Bytes the message costs in a page, roughly as it goes over the wire.
+    /// The bytes that the message counts in a page: about its size on the wire.
     #[must_use]
     pub const fn cost(&self) -> usize {
         self.ciphertext.len() + 192

@@ -1,4 +1,4 @@
-//! Notifications: hints that something was committed.
+//! The notifier: hints of new entries, and orders to end sessions, to connected clients.
 
 use async_trait::async_trait;
 
@@ -8,41 +8,47 @@ use crate::inbox::Notification;
 use crate::numbers::InboxSeq;
 use crate::user::UserId;
 
-/// A hint without its entry, such as one that was too large for what carried it here: for
-/// [`Hub::hint`](crate::Hub::hint).
+/// A hint that has the number of a new entry but not the entry, for
+/// [`Hub::hint`](crate::Hub::hint). A notifier between nodes uses it where the entry is too large
+/// for its transport.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EntryHint {
-    /// Whose inbox.
+pub struct SeqHint {
+    /// The owner of the inbox.
     pub user: UserId,
-    /// The entry's place in it.
+    /// The entry's number in that inbox.
     pub seq: InboxSeq,
-    /// The user's device that caused the entry and is to be left out.
+    /// The user's own device that caused the entry, if one did. It is not notified.
     pub origin: Option<DeviceId>,
 }
 
-/// Carries hints, and orders to end sessions, to connected clients: implemented by hosts that push.
-/// One that wraps another passes both on.
+/// The transport of hints, and of orders to end sessions, to connected clients: implemented by
+/// hosts that push. A notifier that wraps another one passes both on to it.
 ///
 /// # Contract
-/// 1. Called once per commit, after it is durable, with all its notifications; per user in the order of their inbox
-///    within one commit. Commits of a store with several lanes are told in any order.
-/// 2. Hints may be lost, repeated or late. Inbox numbers are dense, so a receiver that holds *n* delivers *n + 1*,
-///    drops anything up to *n*, and reads the store from *n* for anything later. Nothing else may depend on a hint.
-/// 3. It must not wait for a client or block the thread: hints that cannot be passed on at once are dropped.
-/// 4. A failure, or a panic, is counted and logged, and changes no answer; the hints of later commits come.
-/// 5. An order to end sessions is carried out in this process before anything is waited for. Others
-///    are asked, within a bound of the notifier's own, and only those that confirmed count. An
-///    order may be lost; the host's own check of a session (at each ping, in `dm-axum`) finds what
-///    it left.
+/// 1. `notify` is called at most once per commit, after the commit is durable, with all
+///    notifications of that commit. The notifications of one user are in the order of the inbox.
+///    With several lanes (see [`Store::lanes`](crate::store::Store::lanes)) commits may be notified
+///    in any order.
+/// 2. Hints may be lost, repeated or late. Inbox numbers are dense, so a receiver that has entry
+///    *n* delivers *n + 1*, drops any number up to *n*, and reads the store after *n* for any later
+///    number. Nothing else may depend on a hint.
+/// 3. `notify` must not wait for a client or block the thread: hints that cannot be passed on at
+///    once are dropped.
+/// 4. An error or a panic of `notify` is counted and logged. It changes no answer, and the hints of
+///    later commits are passed on.
+/// 5. `end_sessions` ends the sessions of this process before it waits for anything. It then asks
+///    other processes, within a time limit of its own, and counts only those that confirmed. An
+///    order may be lost; the host's own check of a session (at each ping, in `dm-axum`) ends the
+///    sessions that it did not reach.
 #[async_trait]
 pub trait Notifier: Send + Sync + 'static {
     /// Passes hints on. Answer *i* says whether notification *i* reached a connection of its user.
     ///
     /// # Errors
-    /// When none could be passed on; see clause 4.
+    /// [`NotifyError`] when no hint could be passed on; see clause 4.
     async fn notify(&self, notifications: &[Notification]) -> Result<Vec<Reach>, NotifyError>;
 
-    /// Ends sessions wherever they are; see clause 5.
+    /// Ends sessions on all nodes; see clause 5.
     /// [`Service::disconnect`](crate::Service::disconnect) calls it.
     ///
     /// # Cancel safety
@@ -50,21 +56,21 @@ pub trait Notifier: Send + Sync + 'static {
     async fn end_sessions(&self, order: &EndSessions) -> Disconnected;
 }
 
-/// Whether a hint found somebody.
+/// Whether a hint reached a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// At least one connection of the user was told.
+    /// At least one connection of the user got the hint.
     Connected,
-    /// The user has no connection that could be told.
+    /// The user has no connection that the hint is for.
     Absent,
 }
 
-/// Hints could not be passed on.
+/// The hints of a commit could not be passed on.
 #[derive(Debug, thiserror::Error)]
 #[error("notifications could not be passed on")]
 pub struct NotifyError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
 
-/// Tells nobody: for hosts whose clients only fetch.
+/// A notifier that drops every hint: for hosts whose clients only fetch.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NullNotifier;
 
@@ -74,7 +80,7 @@ impl Notifier for NullNotifier {
         Ok(vec![Reach::Absent; notifications.len()])
     }
 
-    /// Ends nothing: it knows of no session, and of no node.
+    /// Ends no session, and answers for no node.
     async fn end_sessions(&self, _: &EndSessions) -> Disconnected {
         Disconnected::default()
     }

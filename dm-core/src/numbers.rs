@@ -1,4 +1,4 @@
-//! Places in logs: dense numbers that begin at 1.
+//! Sequence numbers of logs: dense, starting at 1.
 
 use std::fmt;
 
@@ -9,10 +9,10 @@ macro_rules! number {
         pub struct $name(u64);
 
         impl $name {
-            /// Before the first: what a log that never held anything has as its head.
+            /// The number before the first: the head of a log that never held anything.
             pub const ZERO: Self = Self(0);
 
-            /// A number as it stands on the wire or in a store.
+            /// A number from the wire or from a store.
             #[must_use]
             pub const fn new(number: u64) -> Self {
                 Self(number)
@@ -39,11 +39,11 @@ macro_rules! number {
     };
 }
 number! {
-    /// Place of a message in its conversation: 1, 2, 3 … without holes, never reused.
+    /// The number of a message in its conversation: 1, 2, 3 … without holes, never reused.
     ServerSequence
 }
 
 number! {
-    /// Place of an entry in its user's inbox: 1, 2, 3 … without holes, never reused.
+    /// The number of an entry in its user's inbox: 1, 2, 3 … without holes, never reused.
     InboxSeq
 }

@@ -3,8 +3,8 @@
 use crate::invalid::Invalid;
 use crate::user::UserId;
 
-/// The two users of a conversation, normalized: `a` is the smaller key. Constructing one is the only place where
-/// normalization lives, so that two values are equal whenever they name the same two people.
+/// The two users of a conversation, normalized: `a` is the smaller key. [`new`](Self::new) is the
+/// only code that normalizes, so two values are equal whenever they name the same two users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Participants {
     a: UserId,
@@ -21,7 +21,7 @@ pub enum Side {
 }
 
 impl Participants {
-    /// The pair of two users, in either order.
+    /// The pair of two users, given in either order.
     ///
     /// # Errors
     /// [`Invalid`] when both are the same user.
@@ -45,7 +45,7 @@ impl Participants {
         self.b
     }
 
-    /// Which side a user is on, or `None` for somebody else.
+    /// The side of a user, or `None` for a user who is not in the pair.
     #[must_use]
     pub fn side(&self, user: UserId) -> Option<Side> {
         if user == self.a {
@@ -66,7 +66,7 @@ impl Participants {
         }
     }
 
-    /// The other participant as seen by a user, or `None` for somebody else.
+    /// The other participant, or `None` for a user who is not in the pair.
     #[must_use]
     pub fn peer_of(&self, user: UserId) -> Option<UserId> {
         self.side(user).map(|side| self.on(side.other()))
@@ -90,18 +90,18 @@ mod tests {
     use crate::testing::user;
 
     #[test]
-    fn both_orders_give_one_pair() {
+    fn both_orders_give_the_same_pair() {
         let (x, y) = (user(1), user(2));
         assert_eq!(Participants::new(x, y).unwrap(), Participants::new(y, x).unwrap());
     }
 
     #[test]
-    fn nobody_talks_to_themselves() {
+    fn a_user_is_no_pair_with_themselves() {
         assert!(Participants::new(user(1), user(1)).is_err());
     }
 
     #[test]
-    fn each_has_the_other_as_peer_and_strangers_have_none() {
+    fn each_participant_has_the_other_as_peer_and_other_users_have_none() {
         let pair = Participants::new(user(1), user(2)).unwrap();
         assert_eq!(pair.peer_of(user(1)), Some(user(2)));
         assert_eq!(pair.peer_of(user(2)), Some(user(1)));

@@ -1,4 +1,4 @@
-//! Time as the library sees it: passed in.
+//! The clock, which is passed in, and times.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use async_trait::async_trait;
 use tokio::sync::watch;
 
-/// Unix time in milliseconds.
+/// A time in Unix milliseconds.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Timestamp(u64);
 
@@ -36,9 +36,9 @@ impl Timestamp {
         Self(self.0.saturating_add(u64::try_from(span.as_millis()).unwrap_or(u64::MAX)))
     }
 
-    /// A span from this time on that is stretched to end with a tenth of a second. Thousands of
-    /// connections that wait for it wake in groups: threads are woken for a group instead of for
-    /// each. A span of less than ten seconds stays as it is.
+    /// A span that starts at this time, lengthened so that it ends at a whole tenth of a second. So
+    /// thousands of connections that wait for such spans wake in groups, and threads are woken once
+    /// per group. A span of less than ten seconds is returned unchanged.
     #[must_use]
     pub fn grouped(self, span: Duration) -> Duration {
         if span < SHORT {
@@ -49,9 +49,9 @@ impl Timestamp {
     }
 }
 
-/// Spans below this are not stretched.
+/// Shorter spans are not lengthened.
 const SHORT: Duration = Duration::from_secs(10);
-/// Milliseconds from the end of a stretched span to the next possible one.
+/// Milliseconds between two possible ends of lengthened spans.
 const GROUP: u64 = 100;
 
 impl fmt::Debug for Timestamp {
@@ -60,19 +60,19 @@ impl fmt::Debug for Timestamp {
     }
 }
 
-/// Tells the time and waits for it to pass.
+/// The source of the current time, and of waiting.
 ///
-/// The wall clock may jump either way; the library orders nothing by it.
+/// The wall clock may jump in either direction; the library orders nothing by it.
 #[async_trait]
 pub trait Clock: Send + Sync + 'static {
-    /// The time now.
+    /// The current time.
     fn now(&self) -> Timestamp;
 
-    /// Returns once the span has passed. Cancel safe: dropping the future only stops the waiting.
+    /// Returns after the span has passed. Cancel safe: dropping the future only ends the wait.
     async fn sleep(&self, span: Duration);
 }
 
-/// The machine's clock, with tokio's timer for waiting (the runtime needs its time driver enabled).
+/// The machine's clock. It waits with tokio's timer, so the runtime needs its time driver enabled.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
@@ -88,28 +88,28 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands still until it is told to move: for tests of hosts and stores.
+/// A clock that only moves when it is told to: for tests of hosts and stores.
 #[derive(Clone, Debug)]
 pub struct ManualClock {
     wall: Arc<Mutex<Timestamp>>,
-    /// Time passed for sleepers: unlike the wall it never goes back.
+    /// The time that has passed for sleepers. Unlike the wall clock it never goes back.
     elapsed: watch::Sender<Duration>,
 }
 
 impl ManualClock {
-    /// A clock standing at a time.
+    /// A clock that shows a time.
     #[must_use]
     pub fn new(now: Timestamp) -> Self {
         Self { wall: Arc::new(Mutex::new(now)), elapsed: watch::Sender::new(Duration::ZERO) }
     }
 
-    /// Lets a span pass: the wall clock moves on and sleepers whose span is over wake.
+    /// Lets a span pass: the wall clock moves forward, and sleepers whose span has passed wake.
     pub fn advance(&self, span: Duration) {
         self.set(self.now().after(span));
         self.elapsed.send_modify(|elapsed| *elapsed = elapsed.saturating_add(span));
     }
 
-    /// Sets the wall clock, as an administrator or a time server would; sleepers do not notice.
+    /// Sets the wall clock, as an administrator or a time server would. Sleepers are not affected.
     pub fn set(&self, now: Timestamp) {
         *self.wall.lock().unwrap_or_else(PoisonError::into_inner) = now;
     }
@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn long_spans_end_with_a_tenth_of_a_second() {
+    fn long_spans_end_at_a_whole_tenth_of_a_second() {
         let grouped = |now, span| {
             let span = Timestamp::from_millis(now).grouped(Duration::from_millis(span));
             now + u64::try_from(span.as_millis()).unwrap()
@@ -143,7 +143,7 @@ mod tests {
             [0, 1, 99, 100, 101].map(|now| grouped(now, 30_000)),
             [30_000, 30_100, 30_100, 30_100, 30_200]
         );
-        assert_eq!(grouped(1, 9_999), 10_000, "a short one stays");
+        assert_eq!(grouped(1, 9_999), 10_000, "a short span is unchanged");
         let longest = Timestamp::from_millis(u64::MAX).grouped(Duration::MAX);
         assert_eq!(longest, Duration::MAX);
     }

@@ -1,4 +1,4 @@
-//! Who a user is: an Ed25519 public key.
+//! The id of a user: an Ed25519 public key.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,9 +10,10 @@ use crate::invalid::Invalid;
 
 /// A user: an Ed25519 public key (RFC 8032), 32 bytes.
 ///
-/// The text form is 64 lowercase hexadecimal digits; parsing accepts either case. A value of this type is a
-/// canonically encoded curve point that is not of small order, so a signature under it means something.
-/// Ordering is by bytes, which is also the ordering of the text form.
+/// The text form is 64 lowercase hexadecimal digits; parsing accepts either case. A value of this
+/// type is a canonically encoded curve point that is not of small order, so a signature that it
+/// verifies was made with its secret key. Ordering is by bytes, which is also the ordering of the
+/// text form.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserId([u8; 32]);
 
@@ -20,14 +21,17 @@ impl UserId {
     /// Length of the key in bytes.
     pub const LEN: usize = 32;
 
-    /// Checks 32 bytes and takes them as a user. Costs one point decompression (a few microseconds).
+    /// Checks 32 bytes and takes them as a user. Costs one point decompression (a few
+    /// microseconds).
     ///
     /// # Errors
-    /// [`Invalid`] when the bytes are no curve point, not the canonical encoding of one, or of small order.
+    /// [`Invalid`] when the bytes are not a curve point, not the canonical encoding of one, or a
+    /// point of small order.
     pub fn from_bytes(bytes: [u8; 32]) -> Result<Self, Invalid> {
         let compressed = CompressedEdwardsY(bytes);
         let point = compressed.decompress().ok_or(Invalid::new("user", "not an Ed25519 public key"))?;
-        // Decompression reduces the coordinate, so a second encoding of the same point would pass as a second user.
+        // Decompression reduces the coordinate, so without this check a second encoding of the same
+        // point would be a second user.
         if point.compress() != compressed {
             return Err(Invalid::new("user", "not the canonical encoding of an Ed25519 public key"));
         }
@@ -39,7 +43,8 @@ impl UserId {
 
     /// Takes bytes that were a [`UserId`] when a store wrote them, without checking them again.
     ///
-    /// For implementers of [`Store`](crate::store::Store), who read the same few keys all the time. Never for input.
+    /// For implementers of [`Store`](crate::store::Store), who read the same keys very often. Never
+    /// for input.
     #[must_use]
     pub const fn from_stored(bytes: [u8; 32]) -> Self {
         Self(bytes)
@@ -51,8 +56,8 @@ impl UserId {
         &self.0
     }
 
-    /// The X25519 public key that is the Montgomery form of this identity (RFC 7748, section 4.1), or `None` for
-    /// bytes that did not come from [`from_bytes`](Self::from_bytes) and are no point.
+    /// The X25519 public key that is the Montgomery form of this key (RFC 7748, section 4.1), or
+    /// `None` for bytes from [`from_stored`](Self::from_stored) that are not a curve point.
     pub(crate) fn to_montgomery(self) -> Option<[u8; 32]> {
         CompressedEdwardsY(self.0).decompress().map(|point| point.to_montgomery().to_bytes())
     }
@@ -79,7 +84,7 @@ impl fmt::Display for UserId {
     }
 }
 
-/// The first eight digits, enough to follow one user through a log without printing whole keys.
+/// The first eight digits: enough to follow one user through a log without printing whole keys.
 impl fmt::Debug for UserId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [a, b, c, d, ..] = self.0;
@@ -110,7 +115,8 @@ mod tests {
 
     #[test]
     fn small_order_points_are_refused() {
-        // The eight torsion points (RFC 8032's curve): identity, order 2, order 4 twice, order 8 four times.
+        // The eight torsion points (RFC 8032's curve): identity, order 2, order 4 twice, order 8
+        // four times.
         for point in curve25519_dalek::constants::EIGHT_TORSION {
             assert!(UserId::from_bytes(point.compress().to_bytes()).is_err());
         }
@@ -121,7 +127,8 @@ mod tests {
         let mut no_point = [0; 32];
         no_point[0] = 2;
         assert!(UserId::from_bytes(no_point).is_err(), "y = 2 is on no point");
-        // p + 3 encodes the same coordinate as 3 and decompresses, but is a second name for that point.
+        // p + 3 encodes the same coordinate as 3 and decompresses, but is a second encoding of that
+        // point.
         let mut canonical = [0; 32];
         canonical[0] = 3;
         let mut second = [0xff; 32];

@@ -1,7 +1,9 @@
-//! How long a message takes to a session on another node, from the answer to its sender on, and what a subscription costs.
+//! Measures the time from the answer to a sender until the message reaches a session on another
+//! node, and the memory of a subscription.
 //!
-//! Starts a NATS server on this machine, with two nodes in this process on one store in memory, so that what is measured
-//! is the way from node to node: `cargo run --release -p dm-notify-nats --example push`.
+//! Starts a NATS server on this machine, and two nodes in this process on one store in memory, so
+//! that only the way from node to node is measured: `cargo run --release -p dm-notify-nats
+//! --example push`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "an example that measures")]
 
@@ -49,7 +51,7 @@ async fn next_message(session: &mut Session) {
     while !matches!(session.next().await.unwrap(), Delivery::Entry(entry) if entry.message().is_some()) {}
 }
 
-/// Passes the messages on as a host does, and acknowledges now and then.
+/// Receives messages as a host does, and acknowledges after each 64th. Returns the time of each.
 async fn receive(mut session: Session, count: usize) -> Vec<Instant> {
     let mut at = Vec::with_capacity(count);
     while at.len() < count {
@@ -62,7 +64,8 @@ async fn receive(mut session: Session, count: usize) -> Vec<Instant> {
     at
 }
 
-/// Pairs that each send at a pace from one node to a session on the other.
+/// Sends at a fixed rate from one node to sessions on the other, in pairs of users, and prints
+/// latencies.
 async fn run(pairs: u64, per_second: u64, seconds: u64) {
     let server = Server::start();
     let store = MemoryStore::new();
@@ -92,7 +95,7 @@ async fn run(pairs: u64, per_second: u64, seconds: u64) {
     for task in tasks {
         let (answered, received) = task.await.unwrap();
         for (answered, received) in answered.into_iter().zip(received) {
-            // A push that comes before the sender's own task was woken took nothing beyond the commit.
+            // A message that arrives before the sender's own task is woken counts as zero.
             let nanos = received.saturating_duration_since(answered).as_nanos();
             beyond.record(u64::try_from(nanos).unwrap().max(1)).unwrap();
         }
@@ -115,7 +118,7 @@ fn pairs_per(pairs: u64, per_second: u64) -> f64 {
     f64::from(u32::try_from(pairs).unwrap()) / f64::from(u32::try_from(per_second).unwrap())
 }
 
-/// What a connected user costs with and without the bus.
+/// Prints the memory of a connected user, with and without the bus.
 async fn memory(users: u64) {
     let server = Server::start();
     let store = MemoryStore::new();
@@ -137,7 +140,7 @@ async fn memory(users: u64) {
     }
 }
 
-/// Memory of this process, in bytes.
+/// The resident memory of this process, in bytes.
 fn resident() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();

@@ -1,43 +1,43 @@
-//! The bytes that nodes send each other, before [`seal`](crate::seal) adds its tag.
+//! The bytes of frames between nodes, without the tag that [`mac`](crate::mac) appends.
 //!
-//! Integers are big-endian. Each frame begins alike:
+//! Integers are big-endian. Numbers behind a field are its length in bytes. Each frame begins with:
 //!
 //! | bytes | |
 //! |---|---|
 //! | 1 | version of this format: 3 |
 //! | 1 | kind |
-//! | 8 | the node that sends it |
+//! | 8 | the sending node |
 //!
 //! Frames that concern one user go to the user's subject, which names the user (`codec/user.rs`,
 //! `codec/sessions.rs`):
 //!
 //! | kind | |
 //! |---|---|
-//! | 1 | a hint with its entry: number 8, origin, queued at 8, then 1 and a message, or 2 and an encoded notice |
-//! | 2 | a hint without it: number 8, origin |
-//! | 3 | a probe, which tells the node that sent it that its subscription has begun: stamp |
-//! | 4 | a question whether somebody is connected: nonce; the answer is kind 12 |
-//! | 5 | device sessions of the node: stamp, then for each device, term at 8, number 8, age in ms 8 |
-//! | 6 | an objection to a device session: stamp, device, the node that has the session 8, its number 8, then the objecting session's term at 8 and number 8 |
+//! | 1 | a hint with its entry: number 8, origin, time 8, then 1 and a message, or 2 and an encoded notice |
+//! | 2 | a hint without its entry: number 8, origin |
+//! | 3 | a probe, which shows its own sender that its subscription has begun: stamp |
+//! | 4 | a request whether the user is connected: nonce; the reply is kind 12 |
+//! | 5 | claims of the node's device sessions: stamp, then for each session: device, the term's time 8, the session's number 8, age in ms 8 |
+//! | 6 | an objection to a device session: stamp, device, the session's node 8 and number 8, then the time 8 and the number 8 of the objecting session's term |
 //!
-//! Frames that concern all nodes go to the subject of the nodes, and answers to the subject that
-//! the nonce of the question names (`codec/nodes.rs`):
+//! Frames for all nodes go to the subject of the nodes, and replies to the subject that the nonce
+//! of the request names (`codec/nodes.rs`):
 //!
 //! | kind | |
 //! |---|---|
-//! | 8 | alive: stamp |
-//! | 9 | alive, and asking the others to say so: stamp |
-//! | 10 | leaving: stamp |
-//! | 11 | an order to end sessions: stamp, nonce, reason 1 (0 device forgotten, 1 refused, 2 signed out), user 32, device or none; the answer is kind 13 |
-//! | 12 | the user who was asked for is connected |
-//! | 13 | an order was carried out: sessions ended 4 |
-//! | 14 | a question whether a node is there: the node 8, nonce; the answer is kind 8 |
+//! | 8 | a heartbeat: stamp |
+//! | 9 | a heartbeat that asks the other nodes for theirs: stamp |
+//! | 10 | the node leaves: stamp |
+//! | 11 | an order to end sessions: stamp, nonce, reason 1 (0 device forgotten, 1 refused, 2 signed out), user 32, device or none; the reply is kind 13 |
+//! | 12 | the requested user is connected |
+//! | 13 | a confirmation of an order: count of ended sessions 4 |
+//! | 14 | a challenge, to which a node that is alive replies: the node 8, nonce; the reply is kind 8 |
 //!
-//! A stamp is the sender's time 8 and the number 8 of the frame among the sender's: a frame that
-//! has one is taken once, and only while it is new. A nonce is 16 random bytes of the node that
-//! asks. A device is a length of 1 and its name; length 0 is the default device, and length 255
-//! none. An origin is a device or none. A message is id 16, conversation 16, sequence 8, sender 32,
-//! sent at 8, received at 8, parts 1, then, as the bits of the parts say: client id 16, suite 4,
+//! A stamp is the sender's time 8 and the frame's number among the sender's 8. A frame with a stamp
+//! is taken once, and only while it is new. A nonce is 16 random bytes of the requesting node. A
+//! device is the length 1 of its name and the name; length 0 is the default device, and length 255
+//! is none. An origin is a device or none. A message is id 16, conversation 16, sequence 8, sender
+//! 32, sent at 8, received at 8, flags 1; then the fields that have a flag: client id 16, suite 4,
 //! ephemeral key 32; then nonce 24, and the payload is the rest.
 
 mod fields;
@@ -48,10 +48,10 @@ mod stamp;
 mod user;
 
 pub(crate) use frame::{Frame, Writer};
-pub(crate) use nodes::NodeSaid;
+pub(crate) use nodes::NodeContent;
 pub(crate) use sessions::{CLAIMS_AT_ONCE, Objection};
 pub(crate) use stamp::{Nonce, Stamp, Undecodable};
-pub(crate) use user::Said;
+pub(crate) use user::UserContent;
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! Choices: how the servers are reached, and how the notifier behaves.
+//! Configuration: the servers, and the notifier.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,32 +6,34 @@ use std::time::Duration;
 
 use dm_core::Invalid;
 
-use crate::seal::HintKey;
+use crate::mac::HintKey;
 
-/// How the NATS servers are reached. `Debug` shows no secret.
+/// The NATS servers and the connection to them. `Debug` shows no secret.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct NatsServers {
-    /// Addresses: `host`, `host:port`, `nats://host:port` or `tls://host:port`, of one cluster. The port is 4222 unless it
-    /// is named. Credentials belong in [`auth`](Self::auth), and are refused here.
+    /// Addresses of one cluster: `host`, `host:port`, `nats://host:port` or `tls://host:port`. The
+    /// default port is 4222. Credentials belong in [`auth`](Self::auth); here they are refused.
     pub addresses: Vec<String>,
-    /// Who this node is. Default [`NatsAuth::Nobody`].
+    /// The credentials of this node. Default [`NatsAuth::Nobody`].
     pub auth: NatsAuth,
-    /// TLS, which is then required. Default `None`: it is not asked for, and a server that asks for it is not trusted.
+    /// TLS; if given, it is required. Default `None`: the node does not ask for TLS, and trusts no
+    /// server that requires it.
     pub tls: Option<NatsTls>,
-    /// What the servers' monitoring calls this connection. Default `dm`.
+    /// The name of this connection in the servers' monitoring. Default `dm`.
     pub name: String,
-    /// How long connecting to one address may take. Default 5 s.
+    /// The time limit for connecting to one address. Default 5 s.
     pub connect_timeout: Duration,
-    /// How often a silent connection is tried. Default 10 s: one that is dead counts as lost after three of these.
+    /// The interval of pings on an idle connection. Default 10 s. A dead connection counts as lost
+    /// after three of these.
     pub ping_interval: Duration,
 }
 
-/// Who a node is to the servers. `Debug` shows no secret.
+/// The credentials of a node for the servers. `Debug` shows no secret.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub enum NatsAuth {
-    /// Nobody: for servers that let everybody in.
+    /// No credentials, for servers that ask for none.
     #[default]
     Nobody,
     /// A user with a password.
@@ -44,53 +46,57 @@ pub enum NatsAuth {
     /// A token.
     Token(String),
     #[cfg(feature = "nkeys")]
-    /// An nkey's seed, `SU…`. The server learns the public key and a signature.
+    /// The seed of an nkey, `SU…`. The server gets the public key and a signature.
     Nkey(String),
     #[cfg(feature = "nkeys")]
-    /// A file of credentials: a JWT and a seed. It is read once, when connecting the first time.
+    /// A file with credentials: a JWT and a seed. It is read once, at the first connection.
     Credentials(PathBuf),
 }
 
-/// TLS on the way to the servers. Files are PEM.
+/// TLS to the servers. Files are PEM.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct NatsTls {
-    /// The authorities that vouch for the servers. `None` trusts those that the system trusts.
+    /// The certificate authorities of the servers. `None` trusts those that the system trusts.
     pub authorities: Option<PathBuf>,
-    /// A certificate and its key, for servers that ask for one.
+    /// A client certificate and its key, for servers that ask for one.
     pub certificate: Option<(PathBuf, PathBuf)>,
 }
 
-/// How the notifier behaves. Start from the default and change fields. `Debug` shows no key.
+/// The configuration of the notifier. Start from the default and change fields. `Debug` shows no
+/// key.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct NatsConfig {
-    /// What all subjects begin with. Default `dm`: hints go to `dm.user.<id>`, and a node needs the right to publish and
-    /// subscribe to `dm.>`.
+    /// The prefix of all subjects. Default `dm`: hints go to `dm.user.<id>`, and a node needs the
+    /// right to publish and subscribe to `dm.>`.
     pub prefix: String,
-    /// Hints that may wait to be published. Default 4,096: some commits' worth; further ones are dropped.
+    /// The maximum number of hints that wait to be published. Default 4,096, the hints of several
+    /// commits. Further ones are dropped.
     pub queue: usize,
-    /// Bytes of a hint with its entry. Default 8 KiB: text, without thumbnails; a larger one goes as its number, and the
-    /// nodes concerned read the entry from the store. With [`queue`](Self::queue) it bounds what waits, to 32 MiB.
+    /// The maximum size of a hint with its entry, in bytes. Default 8 KiB, enough for text without
+    /// thumbnails. A larger hint holds only the entry's number, and the nodes that receive it read
+    /// the entry from the store. With the default [`queue`](Self::queue), waiting hints take at
+    /// most 32 MiB.
     pub max_entry: usize,
-    /// How long other nodes may take to say that somebody is connected there. Default 500 ms.
+    /// The time limit for other nodes' answers to a presence request. Default 500 ms.
     pub presence_timeout: Duration,
-    /// Keys that all nodes share, by which they know each other's words: at most four. The first
-    /// one is used for what this node says, all of them for what it hears, so that a key is changed
-    /// in three steps of all nodes: the new one behind the old one, before it, without it. Default
-    /// none: hints then carry no entry, and who may publish on these subjects can end sessions; see
-    /// the front page.
+    /// Keys that all nodes share and that authenticate frames: at most four. A node tags its frames
+    /// with the first key, and accepts frames with the tag of any of them. So a key is changed in
+    /// three steps, each on all nodes: the new key behind the old one, then before it, then alone.
+    /// Default none: hints then carry no entry, and everybody who may publish on these subjects can
+    /// end sessions; see the documentation of the crate.
     pub keys: Vec<HintKey>,
-    /// How long other nodes may take to confirm that they ended sessions, and to say that they are
-    /// there when they are asked. Default 1 s.
+    /// The time limit for other nodes' confirmations of an order to end sessions, and for their
+    /// replies to a challenge. Default 1 s.
     pub confirm_timeout: Duration,
-    /// How often a node says that it is there. Default 5 s: one that says nothing for three of
-    /// these counts as gone.
+    /// The interval of heartbeats. Default 5 s. A node without a heartbeat for three of these
+    /// counts as gone.
     pub heartbeat: Duration,
 }
 
 impl NatsServers {
-    /// Servers at some addresses, with everything else by default.
+    /// Servers at some addresses, with all other fields at their defaults.
     pub fn new<A: Into<String>>(addresses: impl IntoIterator<Item = A>) -> Self {
         Self {
             addresses: addresses.into_iter().map(Into::into).collect(),
@@ -142,9 +148,10 @@ impl Default for NatsConfig {
 }
 
 impl NatsConfig {
-    /// Longest prefix in bytes.
+    /// The maximum length of the prefix, in bytes.
     const MAX_PREFIX: usize = 64;
-    /// Each costs every frame that is not of the first one another computation.
+    /// The maximum number of keys. A frame whose tag is by a later key costs one more computation
+    /// for each key before that.
     const MAX_KEYS: usize = 4;
 
     pub(crate) fn validate(&self) -> Result<(), Invalid> {
@@ -152,12 +159,12 @@ impl NatsConfig {
             !word.is_empty() && word.bytes().all(|c| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'-'))
         };
         if self.prefix.len() > Self::MAX_PREFIX || !self.prefix.split('.').all(word) {
-            return Err(Invalid::new("prefix", "not words of A-Z a-z 0-9 _ - with dots between"));
+            return Err(Invalid::new("prefix", "not dot-separated words of A-Z a-z 0-9 _ -"));
         }
         if self.queue == 0 || self.queue > 1 << 20 {
             return Err(Invalid::new("queue", "not from 1 to 1,048,576"));
         }
-        // What servers take unless they are told otherwise is a mebibyte.
+        // By default, servers accept messages of up to a mebibyte.
         if self.max_entry > 512 * 1024 {
             return Err(Invalid::new("max_entry", "more than 512 KiB"));
         }
@@ -179,7 +186,7 @@ impl NatsConfig {
 
 impl fmt::Debug for NatsServers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Credentials do not belong in an address, but before that is checked somebody may print them.
+        // An address must hold no credentials, but may be printed before that is checked.
         let after_credentials = |address: &String| address.rsplit('@').next().map(str::to_owned);
         f.debug_struct("NatsServers")
             .field("addresses", &self.addresses.iter().filter_map(after_credentials).collect::<Vec<_>>())
@@ -232,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_at_a_limit_is_accepted_and_what_is_beyond_it_is_refused() {
+    fn values_at_a_limit_are_accepted_and_values_beyond_it_are_refused() {
         let valid = |change: fn(&mut NatsConfig)| {
             let mut config = NatsConfig::default();
             change(&mut config);
@@ -251,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_work_is_refused_by_name() {
+    fn an_invalid_value_is_refused_with_the_name_of_its_field() {
         let refused = |change: fn(&mut NatsConfig)| {
             let mut config = NatsConfig::default();
             change(&mut config);

@@ -1,4 +1,4 @@
-//! Reaching the servers.
+//! The connection to the servers.
 
 use std::error::Error as _;
 use std::io;
@@ -16,30 +16,31 @@ use tokio::sync::Notify;
 use crate::config::{NatsAuth, NatsServers, NatsTls};
 use crate::error::NatsError;
 
-/// Commands that may wait for the connection, besides what waits in the outbox.
-const COMMANDS: usize = 512;
-/// Hints that may wait for one user's sessions. The hub takes them at once, so this is for a runtime that is late.
-const ARRIVALS: usize = 256;
+/// The maximum number of commands that wait for the connection, besides hints in the publish queue.
+const CLIENT_CAPACITY: usize = 512;
+/// The maximum number of messages that wait in one user's subscription. The hub takes them at once,
+/// so they wait only while the runtime is late.
+const SUBSCRIPTION_CAPACITY: usize = 256;
 
-/// What the connection tells of itself.
+/// Events of the connection.
 #[derive(Debug, Default)]
-pub(crate) struct Events {
-    /// Rung when the servers are reached, at first or again.
+pub(crate) struct ConnectionEvents {
+    /// Notified when the servers are reached, for the first time or again.
     pub(crate) connected: Notify,
-    /// Why they are not, as far as it is known.
+    /// The last error since the servers were reached.
     last_error: Mutex<Option<String>>,
 }
 
-impl Events {
+impl ConnectionEvents {
     pub(crate) fn last_error(&self) -> Option<String> {
         self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn failed(&self, error: &str) {
-        // What follows is a subject, if anything: somebody's key.
+        // Text after a quotation mark is a subject, which holds a user's id.
         let error = error.split('"').next().unwrap_or_default().trim_end();
         let error = error.strip_prefix("nats: ").unwrap_or(error);
-        // Every attempt says so again, later ones with less detail.
+        // Every attempt to connect reports the error again, later ones with less detail.
         if !self.last_error().is_some_and(|known| known.starts_with(error)) {
             tracing::warn!(error, "NATS");
             self.set_last_error(Some(error.to_owned()));
@@ -68,11 +69,14 @@ impl Events {
     }
 }
 
-/// Connects, or goes on trying in the background where time may help.
+/// Connects. After a transient error it goes on trying in the background.
+///
+/// # Errors
+/// Permanent errors: see [`NatsError`].
 pub(crate) async fn connect(
     servers: &NatsServers,
     prefix: &str,
-    events: &Arc<Events>,
+    events: &Arc<ConnectionEvents>,
 ) -> Result<Client, NatsError> {
     servers.validate()?;
     let addresses = addresses(servers)?;
@@ -80,12 +84,12 @@ pub(crate) async fn connect(
     match options.clone().connect(&addresses).await {
         Ok(client) => return Ok(client),
         Err(error) => {
-            let error = for_good(error)?;
+            let error = permanent_or_transient(error)?;
             events.failed(&error.to_string());
         }
     }
     let client = options.retry_on_initial_connect().connect(&addresses).await;
-    // It waits for nothing, and the addresses were taken before.
+    // With this option, connecting returns at once. The addresses were parsed before.
     client.map_err(NatsError::Refused)
 }
 
@@ -102,22 +106,23 @@ fn addresses(servers: &NatsServers) -> Result<Vec<ServerAddr>, Invalid> {
 async fn options(
     servers: &NatsServers,
     prefix: &str,
-    events: &Arc<Events>,
+    events: &Arc<ConnectionEvents>,
 ) -> Result<ConnectOptions, NatsError> {
     let tls = servers.tls.clone();
-    // Reads files.
-    let trust = tokio::task::spawn_blocking(move || trust(tls.as_ref()));
-    let trust = trust.await.map_err(|error| NatsError::Tls(error.into()))?.map_err(NatsError::Tls)?;
+    // This reads files.
+    let tls_config = tokio::task::spawn_blocking(move || tls_config(tls.as_ref()));
+    let tls_config =
+        tls_config.await.map_err(|error| NatsError::Tls(error.into()))?.map_err(NatsError::Tls)?;
     let events = Arc::clone(events);
     let options = ConnectOptions::new()
         .name(&servers.name)
         .custom_inbox_prefix(format!("{prefix}.inbox"))
         .connection_timeout(servers.connect_timeout)
         .ping_interval(servers.ping_interval)
-        .client_capacity(COMMANDS)
-        .subscription_capacity(ARRIVALS)
+        .client_capacity(CLIENT_CAPACITY)
+        .subscription_capacity(SUBSCRIPTION_CAPACITY)
         .require_tls(servers.tls.is_some())
-        .tls_client_config(trust)
+        .tls_client_config(tls_config)
         .event_callback(move |event| {
             events.take(&event);
             std::future::ready(())
@@ -135,8 +140,9 @@ async fn options(
     })
 }
 
-/// Whom to trust. The provider is named, for a program with two of them has no default, and asking for it panics.
-fn trust(tls: Option<&NatsTls>) -> Result<ClientConfig, Box<dyn std::error::Error + Send + Sync>> {
+/// The client's TLS configuration. It names the crypto provider, because a program with two
+/// providers has no default one, and asking for the default would panic.
+fn tls_config(tls: Option<&NatsTls>) -> Result<ClientConfig, Box<dyn std::error::Error + Send + Sync>> {
     let mut roots = RootCertStore::empty();
     match tls {
         None => {}
@@ -165,11 +171,11 @@ fn certificates(
     file: &Path,
 ) -> Result<Vec<CertificateDer<'static>>, Box<dyn std::error::Error + Send + Sync>> {
     let certificates: Vec<_> = CertificateDer::pem_file_iter(file)?.collect::<Result<_, _>>()?;
-    if certificates.is_empty() { Err("a file without a certificate".into()) } else { Ok(certificates) }
+    if certificates.is_empty() { Err("the file holds no certificate".into()) } else { Ok(certificates) }
 }
 
-/// Tells what stays so from what time may mend, which is given back.
-fn for_good(error: ConnectError) -> Result<ConnectError, NatsError> {
+/// Returns a permanent error as `Err`, and a transient one as `Ok`.
+fn permanent_or_transient(error: ConnectError) -> Result<ConnectError, NatsError> {
     match error.kind() {
         ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => {
             Err(NatsError::Refused(error))
@@ -180,7 +186,7 @@ fn for_good(error: ConnectError) -> Result<ConnectError, NatsError> {
     }
 }
 
-/// Whether it comes from TLS, though it is said to come from the network.
+/// Whether an error that is reported as a network error comes from TLS.
 fn is_tls(error: &ConnectError) -> bool {
     let source = error.source().and_then(|source| source.downcast_ref::<io::Error>());
     source.and_then(io::Error::get_ref).is_some_and(|inner| inner.is::<rustls::Error>())

@@ -1,59 +1,61 @@
-//! What happened to hints, counted for the host and for `metrics`.
+//! Counts of hints and dropped frames, for the host and for `metrics`.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crate::codec::Undecodable;
-use crate::freshness::NotFresh;
-use crate::seal::Unauthenticated;
+use crate::mac::Unauthenticated;
+use crate::replay_filter::NotFresh;
 
-/// What a notifier did since it was started.
+/// Counts of a notifier since its start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NatsStats {
-    /// Users this node is subscribed for: those with a session here.
+    /// Users to whose subjects this node is subscribed: those with a session here.
     pub subscriptions: usize,
-    /// Hints given to the connection.
+    /// Hints that were handed to the connection.
     pub published: u64,
-    /// Hints from other nodes that were passed on to sessions.
+    /// Hints from other nodes that were handed to the hub.
     pub received: u64,
-    /// Hints that were not published: too many waited, or the servers could not be reached.
+    /// Hints that were not published, because the queue was full or the servers could not be
+    /// reached.
     pub dropped: u64,
-    /// Of [`received`](Self::received), those without their entry.
+    /// Of [`received`](Self::received), hints without their entry.
     pub numbers: u64,
-    /// Messages on the subjects that were no frame of this version.
+    /// Messages that were no frames of this version.
     pub undecodable: u64,
-    /// Messages without a tag of one of the [`keys`](crate::NatsConfig::keys), where there are
-    /// some; or, where there are none, hints that carry an entry.
+    /// With [`keys`](crate::NatsConfig::keys): messages without a valid tag. Without keys: hints
+    /// that carry an entry.
     pub unauthenticated: u64,
     /// Orders, claims and heartbeats that were too old, from before this node's start, or from a
-    /// clock more than a minute ahead. Like [`repeated`](Self::repeated), none without a key.
+    /// clock more than a minute ahead. Always zero without a key, like
+    /// [`repeated`](Self::repeated).
     pub stale: u64,
-    /// Those, and probes and answers, that were taken before.
+    /// Orders, claims, heartbeats, probes and replies that were taken before.
     pub repeated: u64,
 }
 
-/// Why a frame is dropped.
+/// The reason why a frame is dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
+pub(crate) enum DropReason {
     Undecodable,
     Unauthenticated,
     Stale,
     Repeated,
 }
 
-impl From<Undecodable> for Refusal {
+impl From<Undecodable> for DropReason {
     fn from(_: Undecodable) -> Self {
         Self::Undecodable
     }
 }
 
-impl From<Unauthenticated> for Refusal {
+impl From<Unauthenticated> for DropReason {
     fn from(_: Unauthenticated) -> Self {
         Self::Unauthenticated
     }
 }
 
-impl From<NotFresh> for Refusal {
+impl From<NotFresh> for DropReason {
     fn from(why: NotFresh) -> Self {
         match why {
             NotFresh::Stale => Self::Stale,
@@ -86,7 +88,7 @@ impl Counters {
         metrics::counter!("dm_nats_published_total").increment(1);
     }
 
-    pub(crate) fn dropped(&self) {
+    pub(crate) fn hint_dropped(&self) {
         self.dropped.fetch_add(1, Ordering::Relaxed);
         metrics::counter!("dm_nats_dropped_total").increment(1);
     }
@@ -102,13 +104,13 @@ impl Counters {
         metrics::counter!("dm_nats_numbers_total").increment(1);
     }
 
-    /// A frame is dropped.
-    pub(crate) fn refused(&self, why: Refusal) {
+    /// Counts a dropped frame.
+    pub(crate) fn frame_dropped(&self, why: DropReason) {
         let (count, label) = match why {
-            Refusal::Undecodable => (&self.undecodable, "undecodable"),
-            Refusal::Unauthenticated => (&self.unauthenticated, "unauthenticated"),
-            Refusal::Stale => (&self.stale, "stale"),
-            Refusal::Repeated => (&self.repeated, "repeated"),
+            DropReason::Undecodable => (&self.undecodable, "undecodable"),
+            DropReason::Unauthenticated => (&self.unauthenticated, "unauthenticated"),
+            DropReason::Stale => (&self.stale, "stale"),
+            DropReason::Repeated => (&self.repeated, "repeated"),
         };
         count.fetch_add(1, Ordering::Relaxed);
         metrics::counter!("dm_nats_refused_total", "why" => label).increment(1);

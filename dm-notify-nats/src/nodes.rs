@@ -1,4 +1,4 @@
-//! The subject of the nodes: that they are there, and orders to end sessions.
+//! The subject of the nodes: heartbeats, and orders to end sessions.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,98 +9,100 @@ use futures_util::StreamExt as _;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
-use crate::codec::{Frame, NodeSaid, Stamp};
-use crate::counters::Refusal;
-use crate::parts::Parts;
+use crate::codec::{Frame, NodeContent, Stamp};
+use crate::counters::DropReason;
+use crate::shared::Shared;
 
-/// Says that this node is there, and hears the others, until told to stop.
-pub(crate) async fn run(parts: Arc<Parts>, heartbeat: Duration, mut stop: watch::Receiver<bool>) {
-    let mut subscriber = match parts.client.subscribe(parts.subjects.nodes().clone()).await {
+/// Sends heartbeats and receives the frames of other nodes, until told to stop.
+pub(crate) async fn run(shared: Arc<Shared>, heartbeat: Duration, mut stop: watch::Receiver<bool>) {
+    let mut subscriber = match shared.client.subscribe(shared.subjects.nodes().clone()).await {
         Ok(subscriber) => subscriber,
-        // The connection was closed by whoever owns it.
+        // The host closed its connection.
         Err(error) => return tracing::warn!(error = %error.kind(), "cannot subscribe on NATS"),
     };
     tokio::select! {
         () = crate::stopped(&mut stop) => {}
-        () = serve(&parts, &mut subscriber, heartbeat) => {}
+        () = serve(&shared, &mut subscriber, heartbeat) => {}
     }
-    let leaving = parts.writer.leaving(parts.stamp());
-    parts.publish(parts.subjects.nodes().clone(), leaving).await;
+    let leaving = shared.writer.leaving(shared.stamp());
+    shared.publish(shared.subjects.nodes().clone(), leaving).await;
     let _ = subscriber.unsubscribe().await;
 }
 
-async fn serve(parts: &Arc<Parts>, subscriber: &mut Subscriber, heartbeat: Duration) {
+async fn serve(shared: &Arc<Shared>, subscriber: &mut Subscriber, heartbeat: Duration) {
     let mut beat = tokio::time::interval(heartbeat);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            _ = beat.tick() => parts.beat().await,
+            _ = beat.tick() => shared.send_heartbeat().await,
             message = subscriber.next() => match message {
-                Some(message) => parts.take_from_node(message).await,
+                Some(message) => shared.receive_from_node(message).await,
                 None => return,
             },
         }
     }
 }
 
-impl Parts {
-    /// Says that this node is there; and after the servers were reached, asks the others.
-    async fn beat(&self) {
+impl Shared {
+    /// Sends a heartbeat. The first one on a connection asks the other nodes for theirs.
+    async fn send_heartbeat(&self) {
         if !self.is_connected() {
             return;
         }
         let connects = self.connects();
         let asks = !self.peers.is_listening(connects);
-        // It is in the same queue as the subscription, so that the answers find that.
+        // The heartbeat is in the same queue as the subscription, so that the answers find it
+        // begun.
         self.publish(self.subjects.nodes().clone(), self.writer.alive(self.stamp(), asks)).await;
         if asks {
-            self.peers.listens(connects);
+            self.peers.start_listening(connects);
         }
     }
 
-    /// Takes a message on the subject of the nodes.
-    async fn take_from_node(self: &Arc<Self>, message: async_nats::Message) {
-        let frame = match self.open_of_nodes(&message.subject, &message.payload) {
+    /// Handles a message on the subject of the nodes.
+    async fn receive_from_node(self: &Arc<Self>, message: async_nats::Message) {
+        let frame = match self.open_node_frame(&message.subject, &message.payload) {
             Ok(frame) if self.is_own(frame.from) => return,
             Ok(frame) => frame,
             Err(why) => {
-                if why == Refusal::Undecodable {
-                    // With the tag of the nodes: one of another version.
-                    self.peers.doubt(None);
+                if why == DropReason::Undecodable {
+                    // With a key the tag was valid, so the frame is from a node of another version.
+                    self.peers.note_unverified(None);
                 }
-                return self.drop_of_node(message.payload.len(), why);
+                return self.count_dropped(message.payload.len(), why);
             }
         };
-        let Frame { from, said } = frame;
-        let fresh = self.admit(from, said.stamp());
-        if let Some(stamp) = said.stamp()
-            && self.may_be_unmet(from, stamp, fresh)
+        let Frame { from, content } = frame;
+        let fresh = self.check_replay(from, content.stamp());
+        if let Some(stamp) = content.stamp()
+            && self.may_be_unverified(from, stamp, fresh)
         {
-            self.peers.doubt(Some(from));
-            if matches!(said, NodeSaid::Alive { .. }) {
-                self.meet(from, fresh.is_ok());
+            self.peers.note_unverified(Some(from));
+            if matches!(content, NodeContent::Alive { .. }) {
+                self.challenge(from, fresh.is_ok());
             }
         }
         match fresh {
-            Ok(()) => self.obey(from, said).await,
-            Err(why) => self.drop_of_node(message.payload.len(), why),
+            Ok(()) => self.handle(from, content).await,
+            Err(why) => self.count_dropped(message.payload.len(), why),
         }
     }
 
-    /// Whether a frame is of a node that may be there and does not count, because it was not met,
-    /// or not by the clock that it has now.
-    fn may_be_unmet(&self, from: NodeId, stamp: Stamp, fresh: Result<(), Refusal>) -> bool {
+    /// Whether a frame is from a node that may be alive but is not verified, or whose clock has
+    /// changed since.
+    fn may_be_unverified(&self, from: NodeId, stamp: Stamp, fresh: Result<(), DropReason>) -> bool {
         match fresh {
-            Ok(()) => !self.has_met(from),
-            // An old one may be of a node whose clock is wrong.
-            Err(why) => why == Refusal::Stale && self.freshness.is_newest(from, stamp),
+            Ok(()) => !self.is_verified(from),
+            // A frame that seems old may be from a node whose clock is wrong.
+            Err(why) => why == DropReason::Stale && self.replay_filter.is_newest(from, stamp),
         }
     }
 
-    async fn obey(&self, from: NodeId, said: NodeSaid) {
-        match said {
-            NodeSaid::Alive { asks, .. } => {
-                if self.has_met(from) {
+    /// Carries out a fresh frame of another node.
+    async fn handle(&self, from: NodeId, content: NodeContent) {
+        match content {
+            NodeContent::Alive { asks, .. } => {
+                if self.is_verified(from) {
                     self.peers.heard(from);
                 }
                 if asks {
@@ -108,23 +110,23 @@ impl Parts {
                     self.publish(self.subjects.nodes().clone(), answer).await;
                 }
             }
-            NodeSaid::Leaving(_) => self.peers.left(from),
-            NodeSaid::Order { nonce, order, .. } => {
+            NodeContent::Leaving(_) => self.peers.left(from),
+            NodeContent::Order { nonce, order, .. } => {
                 let done = self.hub.end_sessions(&order).await;
                 tracing::debug!(user = ?order.user, sessions = done.sessions, "sessions ended for another node");
-                self.answer(nonce, self.writer.done(done.sessions)).await;
+                self.reply(nonce, self.writer.done(done.sessions)).await;
             }
-            NodeSaid::Meeting { node, nonce } => {
+            NodeContent::Challenge { node, nonce } => {
                 if self.is_own(node) {
-                    self.answer(nonce, self.writer.alive(self.stamp(), false)).await;
+                    self.reply(nonce, self.writer.alive(self.stamp(), false)).await;
                 }
             }
-            NodeSaid::Here | NodeSaid::Done { .. } => {}
+            NodeContent::Here | NodeContent::Done { .. } => {}
         }
     }
 
-    fn drop_of_node(&self, len: usize, why: Refusal) {
+    fn count_dropped(&self, len: usize, why: DropReason) {
         tracing::debug!(len, ?why, "a frame is dropped");
-        self.counters.refused(why);
+        self.counters.frame_dropped(why);
     }
 }

@@ -1,4 +1,4 @@
-//! The notifier itself.
+//! The notifier.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -13,62 +13,66 @@ use tokio::task::JoinSet;
 
 use crate::codec::Writer;
 use crate::config::{NatsConfig, NatsServers};
-use crate::connect::{self, Events};
+use crate::connect::{self, ConnectionEvents};
 use crate::counters::{Counters, NatsStats};
 use crate::error::NatsError;
-use crate::freshness::Freshness;
-use crate::meetings::Meetings;
+use crate::mac::FrameMac;
 use crate::nodes;
 use crate::orders::Orders;
-use crate::outbox::{self, Outbox};
-use crate::parts::Parts;
 use crate::peers::Peers;
-use crate::presence::{Presence, Questions};
-use crate::roster::Roster;
-use crate::seal::Seal;
+use crate::pending_challenges::PendingChallenges;
+use crate::presence::{Presence, PresenceRequests};
+use crate::publish_queue::{self, PublishQueue};
+use crate::replay_filter::ReplayFilter;
+use crate::shared::Shared;
 use crate::subjects::Subjects;
+use crate::subscriptions::Subscriptions;
 
-/// Numbers of stamps for each millisecond until a notifier starts: more than it says in one. A
-/// notifier that follows another one on its hub begins above all numbers of that.
+/// The factor from a notifier's start time in milliseconds to its first stamp number. It is more
+/// than the number of stamped frames in a millisecond, so a notifier that follows another one on
+/// its hub starts above all numbers of that one.
 const STAMPS_PER_MS: u64 = 1_024;
 
-/// Tells the sessions of this node through its [`Hub`], and other nodes through NATS. Clones share one connection.
+/// Notifies the sessions of this node through its [`Hub`], and other nodes through NATS. Clones
+/// share one connection.
 ///
-/// It ends with its last clone, or with [`shutdown`](Self::shutdown); the hub goes on without it,
-/// and another one may follow.
+/// A notifier ends when its last clone is dropped, or with [`shutdown`](Self::shutdown). The hub
+/// works on without it, and another notifier may follow.
 #[derive(Clone)]
 pub struct NatsNotifier {
     inner: Arc<Inner>,
 }
 
 struct Inner {
-    parts: Arc<Parts>,
-    questions: Questions,
+    shared: Arc<Shared>,
+    presence_requests: PresenceRequests,
     orders: Orders,
-    /// Told to the tasks by a `true`, or by being dropped.
+    /// Stops the tasks, by `true` or by being dropped.
     stop: watch::Sender<bool>,
     tasks: Mutex<JoinSet<()>>,
 }
 
-/// How a notifier is.
+/// The health of a notifier.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NatsHealth {
-    /// Whether the servers are reached. While they are not, sessions on other nodes learn of messages by looking.
+    /// Whether the servers are reached. While they are not, sessions on other nodes find messages
+    /// by polling.
     pub connected: bool,
-    /// What went wrong last, if anything did since the servers were reached. Never known of a host's own connection.
+    /// The last error since the servers were reached. Always `None` for a connection of the host's.
     pub last_error: Option<String>,
-    /// Hints that wait to be published.
+    /// The number of hints that wait to be published.
     pub queued: usize,
     /// The id of this node.
     pub node: NodeId,
-    /// The other nodes that this one met; `None` while nobody knows, such as in the first
-    /// [`heartbeat`](NatsConfig::heartbeat) after the servers were reached.
+    /// The other nodes that this one verified and that are alive. `None` while they are not known,
+    /// such as during the first [`heartbeat`](NatsConfig::heartbeat) after the servers were
+    /// reached.
     pub peers: Option<Vec<NodeId>>,
 }
 
 impl NatsNotifier {
-    /// Connects to servers, with everything else by default, and starts on the current tokio runtime.
+    /// Connects to servers with the default configuration, and starts on the current tokio runtime.
     ///
     /// # Errors
     /// As [`connect_with`](Self::connect_with).
@@ -76,15 +80,15 @@ impl NatsNotifier {
         Self::connect_with(hub, &servers.into(), &NatsConfig::default()).await
     }
 
-    /// Connects to servers and starts on the current tokio runtime. When none can be reached it starts all the same, goes
-    /// on looking for them, and [`health`](Self::health) says so.
+    /// Connects to servers and starts on the current tokio runtime. If no server can be reached,
+    /// the notifier starts all the same and goes on trying, and [`health`](Self::health) shows it.
     ///
     /// # Errors
-    /// What time does not mend: choices that cannot work, credentials that are refused, certificates that are not
-    /// trusted.
+    /// Permanent errors: an invalid configuration, credentials that are refused, certificates that
+    /// are not trusted.
     ///
     /// # Cancel safety
-    /// Dropping the future connects to nothing.
+    /// A drop of the future leaves no connection.
     pub async fn connect_with(
         hub: &Hub,
         servers: &NatsServers,
@@ -96,12 +100,12 @@ impl NatsNotifier {
         Self::start(hub, client, config, events)
     }
 
-    /// Starts on a connection of the host's, on the current tokio runtime. The connection stays the host's to configure and
-    /// to close. It has to hear its own words (no `no_echo`), or what happens while a user connects is found by polling
-    /// only.
+    /// Starts on a connection of the host's, on the current tokio runtime. The host configures and
+    /// closes the connection. The connection must receive its own messages (no `no_echo`);
+    /// otherwise entries that are committed while a user connects are found by polling only.
     ///
     /// # Errors
-    /// [`NatsError::Invalid`] for choices that cannot work.
+    /// [`NatsError::Invalid`] for an invalid configuration.
     ///
     /// # Panics
     /// Outside a tokio runtime.
@@ -110,35 +114,40 @@ impl NatsNotifier {
         Self::start(hub, client, config, Arc::default())
     }
 
-    fn start(hub: &Hub, client: Client, config: &NatsConfig, events: Arc<Events>) -> Result<Self, NatsError> {
+    fn start(
+        hub: &Hub,
+        client: Client,
+        config: &NatsConfig,
+        events: Arc<ConnectionEvents>,
+    ) -> Result<Self, NatsError> {
         let counters = Arc::<Counters>::default();
-        let (outbox, queued) = Outbox::new(config.queue, Arc::clone(&counters));
-        let freshness = Freshness::new();
-        let stamped = freshness.now().as_millis().saturating_mul(STAMPS_PER_MS);
-        let parts = Arc::new(Parts {
+        let (publish_queue, queued) = PublishQueue::new(config.queue, Arc::clone(&counters));
+        let replay_filter = ReplayFilter::new();
+        let stamped = replay_filter.now().as_millis().saturating_mul(STAMPS_PER_MS);
+        let shared = Arc::new(Shared {
             hub: hub.clone(),
             client: client.clone(),
             writer: Writer(hub.node()),
             subjects: Subjects::new(&config.prefix),
-            seal: Seal::new(&config.keys)?,
-            freshness,
-            meetings: Meetings::new(config.confirm_timeout),
+            mac: FrameMac::new(&config.keys)?,
+            replay_filter,
+            pending_challenges: PendingChallenges::new(config.confirm_timeout),
             peers: Peers::new(config.heartbeat),
-            outbox,
+            publish_queue,
             counters: Arc::clone(&counters),
             events,
             stamped: AtomicU64::new(stamped),
             max_entry: config.max_entry,
         });
-        tracing::info!(node = %hub.node(), keyed = parts.seal.is_keyed(), "a node between others");
+        tracing::info!(node = %hub.node(), keyed = shared.mac.is_keyed(), "the NATS notifier starts");
         let stop = watch::Sender::new(false);
         let mut tasks = JoinSet::new();
-        tasks.spawn(outbox::publish(client, queued, counters, stop.subscribe()));
-        tasks.spawn(Roster::new(Arc::clone(&parts)).run(stop.subscribe()));
-        tasks.spawn(nodes::run(Arc::clone(&parts), config.heartbeat, stop.subscribe()));
+        tasks.spawn(publish_queue::run(client, queued, counters, stop.subscribe()));
+        tasks.spawn(Subscriptions::new(Arc::clone(&shared)).run(stop.subscribe()));
+        tasks.spawn(nodes::run(Arc::clone(&shared), config.heartbeat, stop.subscribe()));
         let inner = Inner {
-            parts,
-            questions: Questions::new(config.presence_timeout),
+            shared,
+            presence_requests: PresenceRequests::new(config.presence_timeout),
             orders: Orders::new(config.confirm_timeout),
             stop,
             tasks: Mutex::new(tasks),
@@ -146,45 +155,45 @@ impl NatsNotifier {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Where a user is connected. Asks the other nodes, unless the user is here; takes a round trip on the bus, and
-    /// [`NatsConfig::presence_timeout`] at most.
+    /// Finds out where a user is connected. Asks the other nodes, unless the user is connected
+    /// here. Takes one round trip on the bus, and [`NatsConfig::presence_timeout`] at most.
     ///
     /// # Cancel safety
-    /// Dropping the future only stops the asking.
+    /// Cancel safe: a drop of the future ends the request.
     pub async fn presence(&self, user: UserId) -> Presence {
-        self.inner.questions.ask(&self.inner.parts, user).await
+        self.inner.presence_requests.ask(&self.inner.shared, user).await
     }
 
-    /// How the notifier is, from memory: cheap enough for any probe.
+    /// The health of the notifier. Answers from memory, cheap enough for any health check.
     #[must_use]
     pub fn health(&self) -> NatsHealth {
-        let parts = &self.inner.parts;
+        let shared = &self.inner.shared;
         NatsHealth {
-            connected: parts.is_connected(),
-            last_error: parts.events.last_error(),
-            queued: parts.outbox.queued(),
-            node: parts.hub.node(),
-            peers: parts.peers.known(parts.connects()).filter(|_| parts.is_connected()),
+            connected: shared.is_connected(),
+            last_error: shared.events.last_error(),
+            queued: shared.publish_queue.queued(),
+            node: shared.hub.node(),
+            peers: shared.peers.known(shared.connects()).filter(|_| shared.is_connected()),
         }
     }
 
-    /// What it did so far.
+    /// Counts of the notifier's work since its start.
     #[must_use]
     pub fn stats(&self) -> NatsStats {
-        self.inner.parts.counters.stats()
+        self.inner.shared.counters.stats()
     }
 
-    /// Ends within `bound`: what waits is published, and all is unsubscribed. Sessions of this node are told of each
-    /// other's messages as before. Calling it again waits likewise.
+    /// Ends the notifier within `bound`: publishes waiting hints, and ends all subscriptions. The
+    /// hub notifies the sessions of this node as before. A second call waits in the same way.
     pub async fn shutdown(&self, bound: Duration) {
         self.inner.stop.send_replace(true);
         let mut tasks = self.inner.tasks.lock().await;
-        let parts = &self.inner.parts;
+        let shared = &self.inner.shared;
         let ended = async {
             while tasks.join_next().await.is_some() {}
-            // The host may end its runtime next, and with it the connection.
-            if parts.is_connected() {
-                let _ = parts.client.flush().await;
+            // The host may end its runtime next, and the connection with it.
+            if shared.is_connected() {
+                let _ = shared.client.flush().await;
             }
         };
         if tokio::time::timeout(bound, ended).await.is_err() {
@@ -195,22 +204,23 @@ impl NatsNotifier {
 
 #[async_trait]
 impl Notifier for NatsNotifier {
-    /// Tells this node's sessions, and has the rest told to the other nodes. Answers at once, for this node: whether
-    /// somebody is connected elsewhere is for [`presence`](NatsNotifier::presence) to find out.
+    /// Notifies this node's sessions, and queues hints for the other nodes. Answers at once, for
+    /// this node only: [`presence`](NatsNotifier::presence) finds out whether a user is connected
+    /// to another node.
     async fn notify(&self, notifications: &[Notification]) -> Result<Vec<Reach>, NotifyError> {
-        let parts = &self.inner.parts;
-        let reach = parts.hub.notify(notifications).await?;
+        let shared = &self.inner.shared;
+        let reach = shared.hub.notify(notifications).await?;
         for Notification { user, entry } in notifications {
-            parts.hint(*user, entry);
+            shared.push_hint(*user, entry);
         }
         Ok(reach)
     }
 
-    /// Ends sessions of this node, and has the other nodes end theirs. Answers as soon as all that
-    /// are known to be there have confirmed, and after [`NatsConfig::confirm_timeout`] at most.
-    /// Without the servers, only this node confirms, and nobody knows how many should have.
+    /// Ends sessions of this node, and orders the other nodes to end theirs. Answers as soon as all
+    /// known nodes have confirmed, and after [`NatsConfig::confirm_timeout`] at most. Without the
+    /// servers, only this node confirms, and the expected number of nodes is unknown.
     async fn end_sessions(&self, order: &EndSessions) -> Disconnected {
-        self.inner.orders.give(&self.inner.parts, order).await
+        self.inner.orders.issue(&self.inner.shared, order).await
     }
 }
 

@@ -1,4 +1,4 @@
-//! Orders to end sessions: given to all nodes, and confirmed by them.
+//! Orders to end sessions: sent to all nodes, and confirmed by them.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -8,38 +8,39 @@ use dm_core::Disconnected;
 use dm_core::notify::{EndSessions, NodeId, Notifier as _};
 use tokio::sync::Semaphore;
 
-use crate::answers::{Answer, Answers};
-use crate::codec::{Frame, NodeSaid, Nonce};
-use crate::parts::Parts;
+use crate::codec::{Frame, NodeContent, Nonce};
+use crate::requests::{Replies, Reply};
+use crate::shared::Shared;
 
-/// Orders whose confirmations are counted at once. Further ones wait for half of the time that an
-/// order has, and are then given without: a client that forgets devices without end must not keep
-/// somebody's sessions from being ended.
-const ORDERS: usize = 64;
+/// The maximum number of orders whose confirmations are counted at once. A further order waits for
+/// half of its time limit, and is then sent without counting: a client that forgets devices without
+/// end must not delay other orders for longer.
+const MAX_COUNTED: usize = 64;
 
+/// Sends orders and counts their confirmations.
 #[derive(Debug)]
 pub(crate) struct Orders {
-    room: Semaphore,
+    permits: Semaphore,
     timeout: Duration,
 }
 
 impl Orders {
     pub(crate) const fn new(timeout: Duration) -> Self {
-        Self { room: Semaphore::const_new(ORDERS), timeout }
+        Self { permits: Semaphore::const_new(MAX_COUNTED), timeout }
     }
 
-    /// Ends sessions here, and has the other nodes end theirs.
-    pub(crate) async fn give(&self, parts: &Arc<Parts>, order: &EndSessions) -> Disconnected {
-        let here = parts.hub.end_sessions(order).await;
-        // Unless the others say more, nobody knows how many there are.
+    /// Ends sessions here, and orders the other nodes to end theirs.
+    pub(crate) async fn issue(&self, shared: &Arc<Shared>, order: &EndSessions) -> Disconnected {
+        let here = shared.hub.end_sessions(order).await;
+        // The expected number of nodes stays unknown unless the other nodes are known.
         let mut known = Disconnected { expected: None, ..here };
-        if parts.is_connected() {
-            // Nodes that are said to be there and were not met are not waited for: anybody may say
-            // again what they said. But they may have sessions.
-            let in_doubt = parts.peers.is_in_doubt();
-            // Confirmations count that came by the end of the time.
-            let _ = tokio::time::timeout(self.timeout, self.ask(parts, order, &mut known)).await;
-            if in_doubt || parts.peers.is_in_doubt() {
+        if shared.is_connected() {
+            // The order does not wait for nodes that are not verified: their heartbeats may be
+            // replayed. But they may have sessions.
+            let had_unverified = shared.peers.has_unverified();
+            // Confirmations that arrived before a timeout count.
+            let _ = tokio::time::timeout(self.timeout, self.send(shared, order, &mut known)).await;
+            if had_unverified || shared.peers.has_unverified() {
                 known.expected = None;
             }
         }
@@ -52,31 +53,36 @@ impl Orders {
         known
     }
 
-    async fn ask(&self, parts: &Arc<Parts>, order: &EndSessions, known: &mut Disconnected) {
-        let nodes = parts.subjects.nodes().clone();
-        let question = |nonce| parts.writer.order(parts.stamp(), nonce, order);
-        let Ok(Ok(_room)) = tokio::time::timeout(self.timeout / 2, self.room.acquire()).await else {
-            // Nobody listens for the confirmations.
-            return parts.publish(nodes, question(Nonce::fresh())).await;
+    async fn send(&self, shared: &Arc<Shared>, order: &EndSessions, known: &mut Disconnected) {
+        let nodes = shared.subjects.nodes().clone();
+        let frame = |nonce| shared.writer.order(shared.stamp(), nonce, order);
+        let Ok(Ok(_permit)) = tokio::time::timeout(self.timeout / 2, self.permits.acquire()).await else {
+            // The confirmations to this order are not received.
+            return shared.publish(nodes, frame(Nonce::fresh())).await;
         };
-        let peers = parts.peers.known(parts.connects());
-        let Some(mut answers) = parts.ask(nodes, question).await else { return };
+        let peers = shared.peers.known(shared.connects());
+        let Some(mut replies) = shared.request(nodes, frame).await else { return };
         known.expected = peers.as_ref().map(|peers| 1 + peers.len());
-        gather(parts, &mut answers, peers, known).await;
+        collect_confirmations(shared, &mut replies, peers, known).await;
     }
 }
 
-/// Takes confirmations until all that are known to be there have confirmed.
-async fn gather(parts: &Parts, answers: &mut Answers, peers: Option<Vec<NodeId>>, known: &mut Disconnected) {
+/// Collects confirmations until all known nodes have confirmed.
+async fn collect_confirmations(
+    shared: &Shared,
+    replies: &mut Replies,
+    peers: Option<Vec<NodeId>>,
+    known: &mut Disconnected,
+) {
     let mut missing = peers.map(HashSet::<NodeId>::from_iter);
     while missing.as_ref().is_none_or(|missing| !missing.is_empty()) {
-        let Frame { from, said } = match answers.next(parts).await {
-            Some(Answer::Said(frame)) => frame,
-            // By the servers, or somebody who says so: this node itself is subscribed.
-            Some(Answer::Nobody) => continue,
+        let Frame { from, content } = match replies.next(shared).await {
+            Some(Reply::Frame(frame)) => frame,
+            // This node itself is subscribed, so the answer "no responders" is forged.
+            Some(Reply::NoResponders) => continue,
             None => return,
         };
-        let NodeSaid::Done { sessions } = said else { continue };
+        let NodeContent::Done { sessions } = content else { continue };
         if known.confirmed.contains(&from) {
             continue;
         }
@@ -85,7 +91,7 @@ async fn gather(parts: &Parts, answers: &mut Answers, peers: Option<Vec<NodeId>>
         if let Some(missing) = &mut missing
             && !missing.remove(&from)
         {
-            // One that was not known yet to be there.
+            // The confirmation is from a node that was not known.
             known.expected = known.expected.map(|expected| expected + 1);
         }
     }

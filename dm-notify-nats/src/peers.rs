@@ -1,4 +1,4 @@
-//! Which nodes there are, by what they say now and then.
+//! The other nodes that are alive, by their heartbeats.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,110 +7,117 @@ use std::time::Duration;
 use dm_core::notify::NodeId;
 use tokio::time::Instant;
 
-/// Other nodes remembered, at most. With more nobody knows how many there are.
-const MOST: usize = 1_024;
-/// Heartbeats a node may miss before it counts as gone.
-const MISSED: u32 = 3;
+/// The maximum number of other nodes that are remembered. With more, their number is unknown.
+const MAX: usize = 1_024;
+/// The number of missed heartbeats after which a node counts as gone.
+const MISSED_HEARTBEATS: u32 = 3;
 
 /// The other nodes.
 #[derive(Debug)]
 pub(crate) struct Peers {
     heartbeat: Duration,
-    known: Mutex<Known>,
+    state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
-struct Known {
-    /// The time at which each was last heard.
+struct State {
+    /// The time of the last heartbeat of each verified node.
     heard: HashMap<NodeId, Instant>,
-    /// Since when this node hears the others without a break, and the servers' count of connections
-    /// at that time.
+    /// The time since which this node receives heartbeats without a break, and the count of
+    /// connections to the servers at that time.
     since: Option<(Instant, u64)>,
-    /// There was one too many to remember.
+    /// Whether there was one node too many to remember.
     too_many: bool,
-    /// Nodes that may be there although they were not met, and when each was heard of last.
-    doubts: HashMap<NodeId, Instant>,
-    /// The time at which somebody was heard of last who cannot be told, or not be remembered.
-    unnamed: Option<Instant>,
+    /// Nodes that may be alive but are not verified, with the time of the last frame of each.
+    unverified_nodes: HashMap<NodeId, Instant>,
+    /// The time of the last frame of a node that cannot be named, or not be remembered.
+    unnamed_heard: Option<Instant>,
 }
 
 impl Peers {
     pub(crate) fn new(heartbeat: Duration) -> Self {
-        Self { heartbeat, known: Mutex::default() }
+        Self { heartbeat, state: Mutex::default() }
     }
 
-    /// This node begins to hear the others, at first or again.
-    pub(crate) fn listens(&self, connects: u64) {
-        let mut known = self.lock();
-        if known.since.is_none_or(|(_, before)| before != connects) {
-            known.since = Some((Instant::now(), connects));
+    /// Records that this node receives heartbeats from now on, for the first time or again.
+    pub(crate) fn start_listening(&self, connects: u64) {
+        let mut state = self.lock();
+        if state.since.is_none_or(|(_, before)| before != connects) {
+            state.since = Some((Instant::now(), connects));
         }
     }
 
-    /// Whether it does already, by the servers' count of connections.
+    /// Whether this node receives heartbeats over its present connection, by the count of
+    /// connections.
     pub(crate) fn is_listening(&self, connects: u64) -> bool {
         self.lock().since.is_some_and(|(_, before)| before == connects)
     }
 
-    /// A node that was met is there.
+    /// Records a heartbeat of a verified node.
     pub(crate) fn heard(&self, node: NodeId) {
-        let (now, bound) = (Instant::now(), self.heartbeat * MISSED);
-        let mut known = self.lock();
-        known.heard.retain(|_, heard| now.duration_since(*heard) < bound);
-        known.too_many = known.heard.len() >= MOST && !known.heard.contains_key(&node);
-        known.doubts.remove(&node);
-        if !known.too_many {
-            known.heard.insert(node, now);
+        let (now, bound) = (Instant::now(), self.heartbeat * MISSED_HEARTBEATS);
+        let mut state = self.lock();
+        state.heard.retain(|_, heard| now.duration_since(*heard) < bound);
+        state.too_many = state.heard.len() >= MAX && !state.heard.contains_key(&node);
+        state.unverified_nodes.remove(&node);
+        if !state.too_many {
+            state.heard.insert(node, now);
         }
     }
 
-    /// Whether a node was heard in the time in which a node that is there says so.
-    pub(crate) fn is_there(&self, node: NodeId) -> bool {
-        let (now, known) = (Instant::now(), self.lock());
-        known.heard.get(&node).is_some_and(|heard| now.duration_since(*heard) < self.heartbeat * MISSED)
+    /// Whether a node's last heartbeat is recent enough.
+    pub(crate) fn is_alive(&self, node: NodeId) -> bool {
+        let (now, state) = (Instant::now(), self.lock());
+        state
+            .heard
+            .get(&node)
+            .is_some_and(|heard| now.duration_since(*heard) < self.heartbeat * MISSED_HEARTBEATS)
     }
 
+    /// Records that a node left.
     pub(crate) fn left(&self, node: NodeId) {
-        let mut known = self.lock();
-        known.heard.remove(&node);
-        known.doubts.remove(&node);
+        let mut state = self.lock();
+        state.heard.remove(&node);
+        state.unverified_nodes.remove(&node);
     }
 
-    /// A node may be there that was not met. `None` is one that cannot be told from others.
-    pub(crate) fn doubt(&self, node: Option<NodeId>) {
-        let (now, bound) = (Instant::now(), self.heartbeat * MISSED);
-        let mut known = self.lock();
-        known.doubts.retain(|_, doubted| now.duration_since(*doubted) < bound);
+    /// Records that a node may be alive that is not verified. `None` is a node without a known id.
+    pub(crate) fn note_unverified(&self, node: Option<NodeId>) {
+        let (now, bound) = (Instant::now(), self.heartbeat * MISSED_HEARTBEATS);
+        let mut state = self.lock();
+        state.unverified_nodes.retain(|_, heard| now.duration_since(*heard) < bound);
         match node {
-            Some(node) if known.doubts.len() < MOST || known.doubts.contains_key(&node) => {
-                known.doubts.insert(node, now);
+            Some(node)
+                if state.unverified_nodes.len() < MAX || state.unverified_nodes.contains_key(&node) =>
+            {
+                state.unverified_nodes.insert(node, now);
             }
-            _ => known.unnamed = Some(now),
+            _ => state.unnamed_heard = Some(now),
         }
     }
 
-    /// Whether there may be nodes that were not met, by what was heard in the time in which a
-    /// node that is there says so.
-    pub(crate) fn is_in_doubt(&self) -> bool {
-        let (now, known) = (Instant::now(), self.lock());
-        let mut doubts = known.doubts.values().chain(&known.unnamed);
-        doubts.any(|doubted| now.duration_since(*doubted) < self.heartbeat * MISSED)
+    /// Whether there may be nodes that are not verified, by the frames of the last heartbeats.
+    pub(crate) fn has_unverified(&self) -> bool {
+        let (now, state) = (Instant::now(), self.lock());
+        let mut unverified_nodes = state.unverified_nodes.values().chain(&state.unnamed_heard);
+        unverified_nodes.any(|heard| now.duration_since(*heard) < self.heartbeat * MISSED_HEARTBEATS)
     }
 
-    /// The other nodes; `None` unless each had its time to say that it is there since this node
-    /// hears them.
+    /// The other nodes that are alive. `None` if this node has received heartbeats for less than
+    /// one interval, or if there are too many nodes.
     pub(crate) fn known(&self, connects: u64) -> Option<Vec<NodeId>> {
         let now = Instant::now();
-        let known = self.lock();
-        let (since, _) = known.since.filter(|(_, before)| *before == connects)?;
-        let lasts = |heard: &Instant| now.duration_since(*heard) < self.heartbeat * MISSED;
-        let settled = !known.too_many && now.duration_since(since) >= self.heartbeat;
-        settled.then(|| known.heard.iter().filter(|(_, heard)| lasts(heard)).map(|(node, _)| *node).collect())
+        let state = self.lock();
+        let (since, _) = state.since.filter(|(_, before)| *before == connects)?;
+        let lasts = |heard: &Instant| now.duration_since(*heard) < self.heartbeat * MISSED_HEARTBEATS;
+        let is_complete = !state.too_many && now.duration_since(since) >= self.heartbeat;
+        is_complete
+            .then(|| state.heard.iter().filter(|(_, heard)| lasts(heard)).map(|(node, _)| *node).collect())
     }
 
-    fn lock(&self) -> MutexGuard<'_, Known> {
-        // Nothing panics while it is locked; a poisoned map is whole.
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while this is locked, so a poisoned map is complete.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -123,66 +130,66 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_known_before_the_others_had_time_to_speak() {
+    fn no_number_of_peers_is_known_before_one_heartbeat_interval_has_passed() {
         let slow = Peers::new(Duration::from_secs(3_600));
         assert_eq!(slow.known(1), None, "not on the bus");
-        slow.listens(1);
+        slow.start_listening(1);
         slow.heard(node(1));
         assert_eq!(slow.known(1), None);
 
         let quick = Peers::new(Duration::ZERO);
-        quick.listens(1);
+        quick.start_listening(1);
         assert_eq!(quick.known(1), Some(vec![]));
-        assert_eq!(quick.known(2), None, "the servers were reached anew");
+        assert_eq!(quick.known(2), None, "the servers were reached again");
     }
 
     #[test]
-    fn a_node_is_doubted_until_it_is_met_or_leaves_and_memory_is_bounded() {
+    fn a_node_counts_as_unverified_until_it_is_verified_or_leaves_and_memory_is_bounded() {
         let peers = Peers::new(Duration::from_secs(3_600));
-        for settle in [Peers::heard, Peers::left] {
-            peers.doubt(Some(node(1)));
-            assert!(peers.is_in_doubt());
-            settle(&peers, node(2));
-            assert!(peers.is_in_doubt(), "another one");
-            settle(&peers, node(1));
-            assert!(!peers.is_in_doubt());
+        for remove in [Peers::heard, Peers::left] {
+            peers.note_unverified(Some(node(1)));
+            assert!(peers.has_unverified());
+            remove(&peers, node(2));
+            assert!(peers.has_unverified(), "another node");
+            remove(&peers, node(1));
+            assert!(!peers.has_unverified());
         }
-        (0..=MOST as u64).for_each(|n| peers.doubt(Some(node(n))));
-        assert_eq!(peers.lock().doubts.len(), MOST);
-        (0..MOST as u64).for_each(|n| peers.left(node(n)));
-        assert!(peers.is_in_doubt(), "there was one more");
+        (0..=MAX as u64).for_each(|n| peers.note_unverified(Some(node(n))));
+        assert_eq!(peers.lock().unverified_nodes.len(), MAX);
+        (0..MAX as u64).for_each(|n| peers.left(node(n)));
+        assert!(peers.has_unverified(), "there was one node more than are remembered");
 
         let quick = Peers::new(Duration::ZERO);
-        quick.doubt(None);
-        quick.doubt(Some(node(1)));
-        assert!(!quick.is_in_doubt(), "its time is over");
+        quick.note_unverified(None);
+        quick.note_unverified(Some(node(1)));
+        assert!(!quick.has_unverified(), "its frames are too old");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_node_is_there_until_it_missed_three_heartbeats() {
+    async fn a_node_is_alive_until_it_missed_three_heartbeats() {
         let (heartbeat, tick) = (Duration::from_secs(4), Duration::from_millis(1));
         let peers = Peers::new(heartbeat);
-        peers.listens(1);
+        peers.start_listening(1);
         peers.heard(node(1));
-        peers.doubt(Some(node(2)));
+        peers.note_unverified(Some(node(2)));
         tokio::time::advance(heartbeat * 3 - tick).await;
-        assert!(peers.is_there(node(1)) && peers.is_in_doubt());
+        assert!(peers.is_alive(node(1)) && peers.has_unverified());
         assert_eq!(peers.known(1), Some(vec![node(1)]));
         tokio::time::advance(tick).await;
-        assert!(!peers.is_there(node(1)) && !peers.is_in_doubt());
+        assert!(!peers.is_alive(node(1)) && !peers.has_unverified());
         assert_eq!(peers.known(1), Some(vec![]));
     }
 
     #[test]
-    fn too_many_to_remember_are_not_counted() {
+    fn with_too_many_nodes_their_number_is_unknown() {
         let peers = Peers::new(Duration::from_secs(3_600));
-        (0..MOST as u64).for_each(|n| peers.heard(node(n)));
+        (0..MAX as u64).for_each(|n| peers.heard(node(n)));
         assert!(!peers.lock().too_many);
         peers.heard(node(0));
-        assert!(!peers.lock().too_many, "one of them again");
+        assert!(!peers.lock().too_many, "a node that is remembered");
         peers.heard(node(u64::MAX));
         assert!(peers.lock().too_many);
-        assert_eq!(peers.lock().heard.len(), MOST);
+        assert_eq!(peers.lock().heard.len(), MAX);
         peers.left(node(0));
         peers.heard(node(u64::MAX));
         assert!(!peers.lock().too_many);

@@ -1,4 +1,4 @@
-//! Who is connected, here or on another node.
+//! Presence: whether a user is connected, here or to another node.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,29 +7,30 @@ use dm_core::UserId;
 use dm_core::notify::Reach;
 use tokio::sync::Semaphore;
 
-use crate::answers::Answer;
-use crate::codec::NodeSaid;
-use crate::parts::Parts;
+use crate::codec::NodeContent;
+use crate::requests::Reply;
+use crate::shared::Shared;
 
-/// Questions that may be under way at once. Further ones wait, within the time that each has.
-const QUESTIONS: usize = 256;
+/// The maximum number of requests at once. Further ones wait, within their time limit.
+const MAX_REQUESTS: usize = 256;
 
-/// Where a user is connected.
+/// The node to which a user is connected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Presence {
     /// On this node, and perhaps on others.
     Here,
     /// On another node.
     Elsewhere,
-    /// Nowhere: the servers know of no node that has the user. Somebody on the bus can say so in
-    /// their name.
+    /// Nowhere: the servers know no node that is subscribed for the user. Another client on the bus
+    /// can forge this answer.
     Nowhere,
-    /// Nobody said: the servers cannot be reached, or no node answered in time.
+    /// Unknown: the servers cannot be reached, or no node answered in time.
     Unknown,
 }
 
 impl Presence {
-    /// What a notifier calls it, taking what is not known as absent: a wake-up too many does less harm than one too few.
+    /// The value as a notifier's [`Reach`]. Unknown counts as absent: one wake-up too many does
+    /// less harm than one too few.
     #[must_use]
     pub const fn reach(self) -> Reach {
         match self {
@@ -39,33 +40,36 @@ impl Presence {
     }
 }
 
+/// Sends presence requests, a bounded number at once.
 #[derive(Debug)]
-pub(crate) struct Questions {
-    room: Semaphore,
+pub(crate) struct PresenceRequests {
+    permits: Semaphore,
     timeout: Duration,
 }
 
-impl Questions {
+impl PresenceRequests {
     pub(crate) const fn new(timeout: Duration) -> Self {
-        Self { room: Semaphore::const_new(QUESTIONS), timeout }
+        Self { permits: Semaphore::const_new(MAX_REQUESTS), timeout }
     }
 
-    pub(crate) async fn ask(&self, parts: &Arc<Parts>, user: UserId) -> Presence {
-        if parts.hub.is_connected(user) {
+    pub(crate) async fn ask(&self, shared: &Arc<Shared>, user: UserId) -> Presence {
+        if shared.hub.is_connected(user) {
             return Presence::Here;
         }
-        if !parts.is_connected() {
+        if !shared.is_connected() {
             return Presence::Unknown;
         }
         let answer = async {
-            let _room = self.room.acquire().await.ok()?;
-            let subject = parts.subjects.of(user);
-            let mut answers = parts.ask(subject, |nonce| parts.writer.question(nonce)).await?;
+            let _permit = self.permits.acquire().await.ok()?;
+            let subject = shared.subjects.user(user);
+            let mut replies = shared.request(subject, |nonce| shared.writer.presence_request(nonce)).await?;
             loop {
-                match answers.next(parts).await? {
-                    Answer::Nobody => return Some(Presence::Nowhere),
-                    Answer::Said(frame) if frame.said == NodeSaid::Here => return Some(Presence::Elsewhere),
-                    Answer::Said(_) => {}
+                match replies.next(shared).await? {
+                    Reply::NoResponders => return Some(Presence::Nowhere),
+                    Reply::Frame(frame) if frame.content == NodeContent::Here => {
+                        return Some(Presence::Elsewhere);
+                    }
+                    Reply::Frame(_) => {}
                 }
             }
         };

@@ -1,4 +1,4 @@
-//! Names of subjects.
+//! The names of subjects.
 
 use std::sync::Arc;
 
@@ -7,36 +7,36 @@ use dm_core::UserId;
 
 use crate::codec::Nonce;
 
-/// Makes the subjects of users, and knows that of the nodes.
+/// The subjects, by the configured prefix.
 #[derive(Clone, Debug)]
 pub(crate) struct Subjects {
-    /// The beginning of the subjects of users, up to the last dot.
-    stem: Arc<str>,
-    /// The same of the subjects of answers.
-    answers: Arc<str>,
+    /// The subjects of users up to the last dot.
+    user_prefix: Arc<str>,
+    /// The subjects of replies up to the last dot.
+    reply_prefix: Arc<str>,
     nodes: Subject,
 }
 
 impl Subjects {
     pub(crate) fn new(prefix: &str) -> Self {
         Self {
-            stem: format!("{prefix}.user.").into(),
-            answers: format!("{prefix}.answers.").into(),
+            user_prefix: format!("{prefix}.user.").into(),
+            reply_prefix: format!("{prefix}.answers.").into(),
             nodes: Subject::from(format!("{prefix}.nodes")),
         }
     }
 
-    /// Where everything about a user goes.
-    pub(crate) fn of(&self, user: UserId) -> Subject {
-        Subject::from(format!("{}{user}", self.stem))
+    /// The subject of all frames that concern one user.
+    pub(crate) fn user(&self, user: UserId) -> Subject {
+        Subject::from(format!("{}{user}", self.user_prefix))
     }
 
-    /// The subject of the answers to one question.
-    pub(crate) fn answers(&self, nonce: Nonce) -> Subject {
-        Subject::from(format!("{}{nonce}", self.answers))
+    /// The subject of the replies to one request.
+    pub(crate) fn replies(&self, nonce: Nonce) -> Subject {
+        Subject::from(format!("{}{nonce}", self.reply_prefix))
     }
 
-    /// The subject that all nodes are subscribed for.
+    /// The subject to which all nodes are subscribed.
     pub(crate) const fn nodes(&self) -> &Subject {
         &self.nodes
     }

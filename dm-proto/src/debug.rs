@@ -1,4 +1,5 @@
-//! `Debug` for the messages that carry payloads, keys, identities or previews: lengths and beginnings only.
+//! `Debug` of the messages that carry payloads, keys, identities or previews: it shows only lengths
+//! and beginnings.
 
 use std::fmt;
 
@@ -76,7 +77,7 @@ impl fmt::Debug for DmSend {
     }
 }
 
-/// Stands for bytes that must not be shown.
+/// Shows the length in bytes of a value that must not be shown itself.
 struct Length(usize);
 
 impl fmt::Debug for Length {
@@ -85,7 +86,7 @@ impl fmt::Debug for Length {
     }
 }
 
-/// Shows enough of an identity to tell a handful of users apart.
+/// Shows the first eight characters of an identity: enough to tell a handful of users apart.
 struct Beginning<'a>(&'a str);
 
 impl fmt::Debug for Beginning<'_> {

@@ -1,6 +1,8 @@
-//! The direct-message wire format: protobuf messages for the frames of a WebSocket, and nothing else.
+//! The direct-message wire format: the protobuf messages in the frames of a WebSocket, and the
+//! constants that both ends use.
 //!
-//! Every binary frame holds one [`Envelope`]: a `request_id`, which ties an answer to its request, and one payload.
+//! Every binary frame holds one [`Envelope`]: a `request_id`, which ties an answer to its request,
+//! and one payload.
 //!
 //! ```
 //! use dm_proto::prost::Message as _;
@@ -20,7 +22,7 @@
 //!
 //! # Payloads
 //!
-//! | Field | Payload | From | What it is for |
+//! | Field | Payload | Sent by | Purpose |
 //! |---|---|---|---|
 //! | 150 | [`DmMessageEvent`] | server | a message arrived |
 //! | 151 | [`DmConversationCreatedEvent`] | server | a conversation was opened |
@@ -29,37 +31,51 @@
 //! | 154 | [`DmHistoryResponse`] | server | answers 153 |
 //! | 155 | [`DmConversationListRequest`] | client | asks for the conversations |
 //! | 156 | [`DmConversationListResponse`] | server | answers 155 |
-//! | 157 | [`DmOfflineMessagesResponse`] | server | messages that waited |
+//! | 157 | [`DmOfflineMessagesResponse`] | server | pending messages |
 //! | 158 | [`DmServerFrame`] | server | deliveries with positions, answers, problems |
 //! | 159 | [`DmClientFrame`] | client | hello, send, acknowledge, ping |
 //!
-//! A client that never sends a hello (159) is sent 150 to 152 and its answers 154 and 156, and no 158. After a hello,
-//! events arrive inside 158, each with its position in the user's inbox, to be acknowledged.
+//! A client that never sends a hello (159) is sent 150 to 152 and its answers 154 and 156, and no
+//! 158. After a hello, events arrive inside 158, each with its position in the user's inbox, to be
+//! acknowledged.
+//!
+//! [`close`] names the codes with which a WebSocket is closed, [`field`] the field numbers of the
+//! payloads, and [`PROTOCOL_VERSION`] is the version that a hello names.
 //!
 //! # Beside a host's own messages
 //!
-//! A host may send its own payloads over the same socket, under any field numbers but 1 and 150 to 159. Each side skips
-//! fields that it does not know: the host's frame decodes here as an [`Envelope`] without payload, and a frame made here
-//! decodes as an envelope without payload there. New fields reach old readers in the same way.
+//! A host may send its own payloads over the same socket, under any field numbers but 1 and 150 to
+//! 159. Each side skips fields that it does not know: the host's frame decodes here as an
+//! [`Envelope`] without payload, and a frame made here decodes there as an envelope without
+//! payload. New fields reach old readers in the same way.
 //!
 //! # Limits
 //!
-//! Decoding takes any bytes and answers with an error or a message; it never panics. It keeps no limit on size: an empty
-//! element of two bytes on the wire becomes a value of up to 256 bytes, so limit a frame's length before decoding it.
-//! Nothing here checks that a key, a nonce or an id has the right length or form.
+//! Decoding accepts any bytes and returns an error or a message; it never panics. It has no limit
+//! on size: an empty element of two bytes on the wire becomes a value of up to 256 bytes, so limit
+//! a frame's length before decoding it. Nothing here checks that a key, a nonce or an id has the
+//! right length or form.
 //!
 //! # Debug output
 //!
-//! `Debug` never shows payloads, nonces, keys or previews, only their length, and a user's identity only by its
-//! beginning. This holds for the messages that contain them too, so a frame may be logged while debugging.
+//! `Debug` shows only the length of payloads, nonces, keys and previews, and only the beginning of
+//! a user's identity. This holds for the messages that contain them too, so a frame may be logged
+//! while debugging.
 //!
-//! The Rust code is generated from the `.proto` files in the crate's `proto` folder and checked in; building needs no
-//! protobuf compiler.
+//! The Rust code is generated from the `.proto` files in the crate's `proto` folder and checked in;
+//! building needs no protobuf compiler.
 
+pub mod close;
+mod constructors;
 mod debug;
+pub mod field;
 mod generated;
-mod make;
 
 pub use generated::*;
-/// The protobuf runtime: `prost::Message` brings `encode` and `decode` into scope, `prost::bytes` is what bytes are in.
+/// The protobuf runtime: `prost::Message` has `encode` and `decode`, and `prost::bytes` has the
+/// type of the byte fields.
 pub use prost;
+
+/// The version of the protocol that this crate describes, as a hello names it
+/// ([`DmHello::protocol`]).
+pub const PROTOCOL_VERSION: u32 = 1;

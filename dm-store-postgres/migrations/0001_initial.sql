@@ -1,26 +1,27 @@
--- The first schema. Runs in one transaction, with the row of `dm.schema_version` locked.
+-- The first schema. It is created in one transaction, with the row of `dm.schema_version` locked.
 --
--- Keys are natural (a user's 32 bytes, a conversation's UUID): every hot query names a user or a conversation, and an engine
--- that spreads tables over machines can do so by the first column of each primary key. There are no foreign keys: a
--- check of one would lock rows in an order that is not ours.
+-- Keys are natural (a user's 32 bytes, a conversation's UUID): every hot query names a user or a
+-- conversation, and an engine that shards tables can do so by the first column of each primary key.
+-- There are no foreign keys: the check of one would lock rows in another order than the store's.
 --
--- Times are milliseconds since 1970, less 2^63: all 64 bits fit a bigint and compare as what they are. To read one:
--- to_timestamp((at + 9223372036854775808) / 1000).
+-- Times are milliseconds since 1970, less 2^63: all 64-bit times fit a bigint and keep their order.
+-- To read one: to_timestamp((at + 9223372036854775808) / 1000).
 
--- One row per user. Whoever appends to an inbox, opens a conversation of the user, publishes their key or changes their
--- devices holds its lock until the commit: that is what makes numbers dense and commit order the order of numbers.
--- `inbox_head` is in no index, so a send updates the row in place (HOT).
+-- One row per user. A transaction that appends to the user's inbox, opens a conversation of the
+-- user, publishes the user's key or changes the user's devices holds the row's lock until the
+-- commit. So numbers have no gaps, and commits are in the order of their numbers. `inbox_head` is
+-- in no index, so a send updates the row in place (HOT).
 CREATE TABLE dm.users (
     id bytea PRIMARY KEY,
     inbox_head bigint NOT NULL DEFAULT 0,
-    -- The newest entry that expired.
+    -- The number of the newest inbox entry that expired.
     inbox_floor bigint NOT NULL DEFAULT 0,
-    -- When the oldest entry still held was queued; NULL while there is none.
+    -- The time of the oldest entry in the inbox; NULL while there is none.
     oldest_at bigint,
-    -- How many conversations the user has, and how many devices were ever registered.
+    -- The count of the user's conversations, and of devices that were ever registered.
     conversations bigint NOT NULL DEFAULT 0,
     registrations bigint NOT NULL DEFAULT 0,
-    -- The current key; older versions are not kept. Version 0 is none.
+    -- The current key. Older versions are not kept. Version 0 means that there is no key.
     key_version bigint NOT NULL DEFAULT 0,
     key bytea,
     key_binding smallint,
@@ -28,15 +29,18 @@ CREATE TABLE dm.users (
 ) WITH (fillfactor = 70);
 CREATE INDEX users_by_oldest ON dm.users (oldest_at) WHERE oldest_at IS NOT NULL;
 
--- Publications whose peers are not all told: the publisher's conversations numbered above `told` up to `until` are left.
+-- Published keys of which some peers have no notice yet: the peers of the publisher's conversations
+-- with numbers above `told`, up to `until`.
 CREATE TABLE dm.announcements (
     publisher bytea PRIMARY KEY,
     told bigint NOT NULL,
     until bigint NOT NULL
 );
 
--- One row per pair; `a` is the user with the smaller key. `a_number` counts the conversations of `a` in the order in which
--- they were opened, `b_number` those of `b`. `head` and `last_at` are in no index, so a send updates the row in place.
+-- One row per pair of users; `a` is the user with the smaller key. `a_number` numbers the
+-- conversations of `a` in the order in which they were opened, `b_number` those of `b`. `head` is
+-- the number of the newest message, and `last_at` its time. Both are in no index, so a send updates
+-- the row in place.
 CREATE TABLE dm.conversations (
     id uuid PRIMARY KEY,
     a bytea NOT NULL,
@@ -51,10 +55,10 @@ CREATE UNIQUE INDEX conversations_by_pair ON dm.conversations (a, b);
 CREATE UNIQUE INDEX conversations_of_a ON dm.conversations (a, a_number);
 CREATE UNIQUE INDEX conversations_of_b ON dm.conversations (b, b_number);
 
--- Wide numbers first and no padding between: a tenth fewer pages.
+-- The columns of 8 bytes come first, which saves padding: a tenth fewer pages.
 CREATE TABLE dm.messages (
     seq bigint NOT NULL,
-    -- Where it stands in the two inboxes.
+    -- The numbers of the message's entries in the inboxes of its sender and its recipient.
     sender_seq bigint NOT NULL,
     recipient_seq bigint NOT NULL,
     sent_at bigint NOT NULL,
@@ -70,11 +74,11 @@ CREATE TABLE dm.messages (
     payload bytea NOT NULL,
     PRIMARY KEY (conversation, seq)
 );
--- For acknowledgements that name messages. UUIDv7: it grows at its right edge.
+-- For acknowledgements by message ids. Ids are UUIDv7, so the index grows at its right edge.
 CREATE UNIQUE INDEX messages_by_id ON dm.messages (id);
 CREATE UNIQUE INDEX messages_by_client_id ON dm.messages (sender, client_id) WHERE client_id IS NOT NULL;
 
--- The inbox of a user: each entry points to a message or holds an encoded notice.
+-- One row per inbox entry: it refers to a message or holds an encoded notice.
 CREATE TABLE dm.inbox (
     seq bigint NOT NULL,
     at bigint NOT NULL,
@@ -82,7 +86,7 @@ CREATE TABLE dm.inbox (
     conversation uuid,
     user_id bytea NOT NULL,
     notice bytea,
-    -- The user's device that caused it: NULL for none, '' for the default device.
+    -- The user's device that caused the entry: NULL for none, '' for the default device.
     origin text COLLATE "C",
     PRIMARY KEY (user_id, seq)
 );
@@ -90,14 +94,14 @@ CREATE TABLE dm.inbox (
 CREATE TABLE dm.devices (
     user_id bytea NOT NULL,
     device text COLLATE "C" NOT NULL,
-    -- Counts the user's registrations: devices are listed by it.
+    -- The number of the device among the user's registrations. Devices are listed in this order.
     number bigint NOT NULL,
     cursor bigint NOT NULL,
     registered_at bigint NOT NULL,
     PRIMARY KEY (user_id, device)
 ) WITH (fillfactor = 70);
 
--- What a device acknowledged individually, above its cursor.
+-- The entries above its cursor that a device acknowledged individually.
 CREATE TABLE dm.acked (
     user_id bytea NOT NULL,
     device text COLLATE "C" NOT NULL,
@@ -105,8 +109,9 @@ CREATE TABLE dm.acked (
     PRIMARY KEY (user_id, device, seq)
 );
 
--- How a node learns what became of a commit whose answer it lost: see `src/write/slot.rs`. One row per commit that a node
--- has under way; those of nodes that are gone are removed when another starts.
+-- Commit markers, by which a node finds out whether a commit whose answer was lost took place: see
+-- `src/write/commit_marker.rs`. A node has one row for each batch that it runs at once. Rows that
+-- no commit used for seven days are deleted when a node starts.
 CREATE TABLE dm.commits (
     slot uuid PRIMARY KEY DEFAULT gen_random_uuid(),
     token bigint NOT NULL DEFAULT 0,

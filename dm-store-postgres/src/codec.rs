@@ -1,4 +1,4 @@
-//! Values of the core as PostgreSQL keeps them, and back.
+//! Values of the core as columns, and back.
 
 use bytes::Bytes;
 use dm_core::store::{
@@ -10,28 +10,30 @@ use uuid::Uuid;
 
 use crate::error::Fault;
 
-/// The columns of a message, in the order [`message`] reads them: `m` is `messages`.
+/// The columns of a message in the order in which [`message`] reads them. `m` is the table
+/// `messages`.
 pub(crate) const MESSAGE: &str = "m.id, m.conversation, m.seq, m.sender, m.client_id, m.sent_at, m.received_at, \
                                   m.suite, m.nonce, m.ephemeral, m.payload";
 
-/// How many columns that is.
+/// The number of columns in [`MESSAGE`].
 pub(crate) const MESSAGE_COLUMNS: usize = 11;
 
-/// A number counted by the library; numbers beyond the range are beyond all rows.
+/// A sequence number. Numbers beyond the range of `bigint` are above those of all rows.
 pub(crate) fn number(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// A row count or page size, likewise.
+/// A row count or page size, with the same bound.
 pub(crate) fn count(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// A time, less 2^63, so that all 64 bits compare as what they are.
+/// A time in milliseconds, less 2^63: so all 64-bit times fit and keep their order.
 pub(crate) const fn time(at: Timestamp) -> i64 {
     (at.as_millis() ^ (1 << 63)).cast_signed()
 }
 
+/// The reverse of [`time`].
 pub(crate) const fn from_time(at: i64) -> Timestamp {
     Timestamp::from_millis(at.cast_unsigned() ^ (1 << 63))
 }
@@ -46,7 +48,7 @@ pub(crate) fn get_time(row: &Row, column: usize) -> Result<Timestamp, Fault> {
 }
 
 pub(crate) fn get_number(row: &Row, column: usize) -> Result<u64, Fault> {
-    u64::try_from(row.try_get::<_, i64>(column)?).map_err(|_| Fault::Damaged("a negative number"))
+    u64::try_from(row.try_get::<_, i64>(column)?).map_err(|_| Fault::Corrupt("a number is negative"))
 }
 
 pub(crate) fn get_seq(row: &Row, column: usize) -> Result<InboxSeq, Fault> {
@@ -54,7 +56,7 @@ pub(crate) fn get_seq(row: &Row, column: usize) -> Result<InboxSeq, Fault> {
 }
 
 pub(crate) fn get_user(row: &Row, column: usize) -> Result<UserId, Fault> {
-    fixed(row, column).map(UserId::from_stored)
+    get_bytes(row, column).map(UserId::from_stored)
 }
 
 pub(crate) fn get_conversation(row: &Row, column: usize) -> Result<ConversationId, Fault> {
@@ -65,18 +67,18 @@ pub(crate) fn get_message_id(row: &Row, column: usize) -> Result<MessageId, Faul
     Ok(MessageId::from(row.try_get::<_, Uuid>(column)?))
 }
 
-/// The pair in two columns of keys.
+/// The participants, from two adjacent columns.
 pub(crate) fn get_participants(row: &Row, column: usize) -> Result<Participants, Fault> {
     Participants::new(get_user(row, column)?, get_user(row, column + 1)?)
-        .map_err(|_| Fault::Damaged("one user twice"))
+        .map_err(|_| Fault::Corrupt("a conversation has the same user twice"))
 }
 
-/// The text form of a device among its user's devices.
+/// A device from the text of its name.
 pub(crate) fn get_device(row: &Row, column: usize) -> Result<DeviceId, Fault> {
-    row.try_get::<_, &str>(column)?.parse().map_err(|_| Fault::Damaged("no device"))
+    row.try_get::<_, &str>(column)?.parse().map_err(|_| Fault::Corrupt("a device name is not valid"))
 }
 
-/// The device that caused an entry.
+/// The device that caused an entry, as a column: NULL for none, empty for the default device.
 pub(crate) fn origin(device: Option<&DeviceId>) -> Option<&str> {
     device.map(|device| if device.is_default() { "" } else { device.as_str() })
 }
@@ -86,11 +88,12 @@ pub(crate) fn get_origin(row: &Row, column: usize) -> Result<Option<DeviceId>, F
     match row.try_get::<_, Option<&str>>(column)? {
         None => Ok(None),
         Some("") => Ok(Some(DeviceId::default())),
-        Some(text) => text.parse().map(Some).map_err(|_| Fault::Damaged("no device")),
+        Some(text) => text.parse().map(Some).map_err(|_| Fault::Corrupt("a device name is not valid")),
     }
 }
 
-/// A user's current key, from columns `key_version, key, key_binding, key_published_at` starting at `column`.
+/// A user's current key, from columns `key_version, key, key_binding, key_published_at` starting at
+/// `column`. `None` for version 0.
 pub(crate) fn key_record(user: UserId, row: &Row, column: usize) -> Result<Option<KeyRecord>, Fault> {
     let version = get_number(row, column)?;
     if version == 0 {
@@ -100,10 +103,10 @@ pub(crate) fn key_record(user: UserId, row: &Row, column: usize) -> Result<Optio
     let binding = u8::try_from(row.try_get::<_, i16>(column + 2)?).ok().and_then(KeyBinding::from_code);
     Ok(Some(KeyRecord {
         user,
-        key: X25519Key::from_stored(fixed(row, column + 1)?),
-        version: version.ok_or(Fault::Damaged("no key version"))?,
+        key: X25519Key::from_stored(get_bytes(row, column + 1)?),
+        version: version.ok_or(Fault::Corrupt("a key version is not valid"))?,
         published_at: get_time(row, column + 3)?,
-        binding: binding.ok_or(Fault::Damaged("no key binding"))?,
+        binding: binding.ok_or(Fault::Corrupt("a key binding is not valid"))?,
     }))
 }
 
@@ -112,11 +115,11 @@ pub(crate) fn message(row: &Row, column: usize) -> Result<Message, Fault> {
     let client_id = row.try_get::<_, Option<Uuid>>(column + 4)?.map(ClientMessageId::from);
     let suite = match row.try_get::<_, Option<i64>>(column + 7)? {
         None => None,
-        Some(suite) => Some(Suite(u32::try_from(suite).map_err(|_| Fault::Damaged("no suite"))?)),
+        Some(suite) => Some(Suite(u32::try_from(suite).map_err(|_| Fault::Corrupt("a suite is not valid"))?)),
     };
     let payload = Bytes::copy_from_slice(row.try_get(column + 10)?);
     let ciphertext = Ciphertext::new(payload, row.try_get(column + 8)?, row.try_get(column + 9)?, suite)
-        .map_err(|_| Fault::Damaged("no ciphertext"))?;
+        .map_err(|_| Fault::Corrupt("a ciphertext is not valid"))?;
     Ok(Message {
         id: get_message_id(row, column)?,
         conversation: get_conversation(row, column + 1)?,
@@ -129,8 +132,9 @@ pub(crate) fn message(row: &Row, column: usize) -> Result<Message, Fault> {
     })
 }
 
-pub(crate) fn fixed<const N: usize>(row: &Row, column: usize) -> Result<[u8; N], Fault> {
-    row.try_get::<_, &[u8]>(column)?.try_into().map_err(|_| Fault::Damaged("bytes of another length"))
+/// Bytes of a fixed length.
+pub(crate) fn get_bytes<const N: usize>(row: &Row, column: usize) -> Result<[u8; N], Fault> {
+    row.try_get::<_, &[u8]>(column)?.try_into().map_err(|_| Fault::Corrupt("a key has the wrong length"))
 }
 
 #[cfg(test)]
@@ -138,14 +142,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_of_all_64_bits_survive_and_keep_their_order() {
+    fn all_64_bit_times_survive_and_keep_their_order() {
         let times = [0, 1, u64::MAX / 2, u64::MAX / 2 + 1, u64::MAX].map(Timestamp::from_millis);
         assert!(times.map(time).is_sorted());
         assert_eq!(times.map(time).map(from_time), times);
     }
 
     #[test]
-    fn numbers_beyond_the_range_are_beyond_all_rows() {
+    fn numbers_beyond_the_range_are_above_all_rows() {
         assert_eq!(number(7), 7);
         assert_eq!(number(u64::MAX), i64::MAX);
     }

@@ -1,61 +1,68 @@
-//! How a store uses its database.
+//! The configuration of a store.
 
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use dm_core::store::Durability;
 
-use crate::names::SchemaName;
+use crate::schema_name::SchemaName;
 
-/// Choices for [`PostgresStore::open_with`](crate::PostgresStore::open_with). Start from the default and change fields.
+/// The configuration for [`PostgresStore::open_with`](crate::PostgresStore::open_with). Start from
+/// the default and change fields.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct PostgresConfig {
-    /// The schema that the store's tables are in. Default `dm`. Stores in different schemas share a
+    /// The schema of the store's tables. Default `dm`. Stores in different schemas can share a
     /// database.
     pub schema: SchemaName,
-    /// The least that a commit must survive. A server that gives less is refused at opening.
-    /// Default
-    /// [`Durability::NotSynced`]: any server is taken, and one that loses answered messages by a power cut or a failover
-    /// is warned of and stays visible in the store's status. In production ask for
-    /// [`Durability::Synced`].
+    /// The least durability that a server must give. Opening fails on a server that gives less.
+    /// Default [`Durability::NotSynced`]: every server is accepted. A server that can lose answered
+    /// messages by a power cut or a failover causes a warning in the log, and shows in the store's
+    /// status. Ask for [`Durability::Synced`] in production.
     pub least_durability: Durability,
-    /// How old what the store's status says of durability may become before the server is asked
-    /// again. Default 30 s. Replicas that come later and settings that are changed show within this
-    /// time after the status is asked for, which the service does every 5 s; they are warned of,
-    /// and [`least_durability`](Self::least_durability) refuses nothing that is open.
+    /// The age at which the durability in the store's status is read from the server again.
+    /// Default 30 s. Only a request for the status starts the read; the service asks every 5 s. A
+    /// replica that comes later or a changed setting so shows in the status, and in a warning in
+    /// the log. [`least_durability`](Self::least_durability) closes no store that is open.
     pub durability_interval: Duration,
-    /// Connections for reads, at most. Default 12. They are apart from those for commits, so that
-    /// neither waits for the other: with both defaults a server with the usual limit of 100
-    /// connections takes six nodes.
+    /// The maximum number of connections for reads. Default 12. Reads and commits have connections
+    /// of their own, so that neither waits for the other. With both defaults, a server with the
+    /// usual limit of 100 connections is enough for six nodes.
     pub read_connections: NonZeroUsize,
-    /// Connections for commits, at most. Default 4: one for each of [`lanes`](Self::lanes), which
-    /// is the least that is of use, and as many for callers beside the service.
+    /// The maximum number of connections for commits. Default 4: one for each of
+    /// [`lanes`](Self::lanes), the least that makes sense, and as many for callers beside the
+    /// service.
     pub commit_connections: NonZeroUsize,
-    /// Commits that may run at once. Default 2: one waits for the disk while the other's statements run. Each further
-    /// one makes batches smaller and meetings in the same inbox more frequent; where the server has many cores to
-    /// itself, it may pay. On two cores that the server shared with its node, 256 sends at a time among 2,000 people:
-    /// 17,000 a second with one, 28,500 with two, 26,000 with three, 24,000 with four.
+    /// The number of commits that the service runs at once. Default 2: one waits for the disk while
+    /// the statements of the other run. Each further lane makes batches smaller, and lock conflicts
+    /// on one inbox more frequent. It may pay where the server has many cores to itself. Measured
+    /// on two cores that the server shared with its node, with 256 concurrent sends among 2,000
+    /// users: 17,000 sends a second with one lane, 28,500 with two, 26,000 with three, 24,000 with
+    /// four.
     pub lanes: NonZeroUsize,
-    /// How long a call waits for a free connection before failing as unavailable. Default 5 s.
+    /// The time that a call waits for a free connection before it fails as unavailable.
+    /// Default 5 s.
     pub wait_timeout: Duration,
-    /// How long connecting may take. Default 5 s.
+    /// The time limit for establishing a connection. Default 5 s.
     pub connect_timeout: Duration,
-    /// How long one statement may run on the server; then nothing of its batch is committed. Default 10 s: a batch of
-    /// hundreds takes some milliseconds, so something is wrong.
+    /// The time limit for one statement on the server. Past it, nothing of the statement's batch is
+    /// committed. Default 10 s: a batch of hundreds of writes takes some milliseconds, so a
+    /// statement that runs for longer shows a fault.
     pub statement_timeout: Duration,
-    /// How long a statement may wait for rows that another commit holds. Default 5 s: less than
-    /// [`statement_timeout`](Self::statement_timeout), so that the error says what it was.
+    /// The time limit for a statement's wait for rows that another transaction has locked.
+    /// Default 5 s: less than [`statement_timeout`](Self::statement_timeout), so that the error
+    /// names the lock as the cause.
     pub lock_timeout: Duration,
-    /// How long the server may take to answer what was sent to it in one go: a read, or the
-    /// statements of a round trip of a batch. Past that the connection counts as lost and is
-    /// closed. Default 15 s: more than a statement may run.
+    /// The time limit for the server's answer to one round trip: a read, or the statements of a
+    /// batch that are sent together. Past it, the connection counts as lost and is closed.
+    /// Default 15 s: longer than a statement may run.
     pub network_timeout: Duration,
-    /// How long to find out what became of a commit whose connection was lost, before its outcome counts as unknown.
-    /// Default 10 s: a server that restarts is back by then.
+    /// The time limit for finding out whether a commit whose connection was lost took place. Past
+    /// it, the outcome counts as unknown. Default 10 s: a server that restarts is back by then.
     pub resolve_timeout: Duration,
-    /// How often a batch is tried that the server gave up because of others (a deadlock, or a serialization failure on
-    /// engines that have no other isolation). Default 5 times.
+    /// The maximum number of attempts at a batch that the server rolls back because of other
+    /// transactions: a deadlock, or a serialization failure on engines that run every transaction
+    /// as serializable. Default 5.
     pub attempts: NonZeroUsize,
 }
 

@@ -1,4 +1,4 @@
-//! Connections, and what is set on each.
+//! Connections: their settings, pools of them, and leases.
 
 use std::future::Future;
 use std::num::NonZeroUsize;
@@ -15,14 +15,14 @@ use tokio_postgres::{Config, Socket};
 use crate::config::PostgresConfig;
 use crate::error::{Fault, from_postgres};
 
-/// Takes the connection parameters and adds what the store needs.
+/// Parses the connection parameters and adds the settings that the store needs.
 ///
-/// Settings go with the start of each session, which costs no round trip.
+/// The settings are part of each session's start message, which costs no round trip.
 ///
-/// The planner is told to look rows up: every statement names its rows by key, and a plan that was
-/// made while the tables were small would otherwise still scan them when they are large. The order
-/// in which [`RESERVE_ENTRIES`](crate::write) takes its locks rests on that, too: with neither hash
-/// nor merge joins a loop is left.
+/// They keep the planner from scanning tables: every statement names its rows by key, and a plan
+/// that was made while the tables were small would otherwise still scan them when they are large.
+/// The lock order of `RESERVE_ENTRIES` (`write/load/reserve.rs`) depends on these settings, too:
+/// without hash and merge joins, only a nested loop is left.
 pub(crate) fn parameters(parameters: &str, config: &PostgresConfig) -> Result<Config, StoreError> {
     // The parser's error may quote the text, which holds a password.
     let mut parsed: Config = parameters
@@ -36,13 +36,14 @@ pub(crate) fn parameters(parameters: &str, config: &PostgresConfig) -> Result<Co
         parsed.get_options().unwrap_or_default(),
         millis(config.statement_timeout),
         millis(config.lock_timeout),
-        // A node that vanished in the middle of a batch must not hold its rows for long.
+        // The server ends the transaction of a node that vanished in the middle of a batch, and
+        // frees its locks.
         millis(config.network_timeout.saturating_mul(2)),
         // Every statement names its tables without a schema.
         config.schema.as_str(),
     );
     parsed.options(options.trim()).connect_timeout(config.connect_timeout);
-    // Asked on each new connection: after a failover an address may lead to a standby.
+    // Checked on each new connection: after a failover an address may lead to a standby.
     parsed.target_session_attrs(TargetSessionAttrs::ReadWrite);
     parsed.tcp_user_timeout(config.network_timeout).keepalives_idle(config.network_timeout);
     if parsed.get_application_name().is_none() {
@@ -51,83 +52,87 @@ pub(crate) fn parameters(parameters: &str, config: &PostgresConfig) -> Result<Co
     Ok(parsed)
 }
 
-/// A connection that was not used for longer is asked whether it is alive before it is used again: a firewall may have
-/// forgotten it. One that was in use a moment ago costs no round trip for that.
-const SELDOM: Duration = Duration::from_secs(1);
+/// A connection that was idle for at least this time is checked with a round trip before it is used
+/// again, because a firewall may have dropped it. A connection that was used more recently is not.
+const CHECK_AFTER_IDLE: Duration = Duration::from_secs(1);
 
-/// Connections for one kind of work, in a pool. Clones share them.
+/// A pool of connections for one kind of work, reads or commits. Clones share the pool.
 #[derive(Clone)]
 pub(crate) struct Connections {
     pool: Pool,
-    /// How long getting one may take, with all that is tried for it.
-    got_within: Duration,
-    answers_within: Duration,
-}
-
-/// Connections, up to so many, none of which is made yet. They are the store's alone and each
-/// statement leaves nothing behind, so none is cleaned between two uses.
-pub(crate) fn connections<T>(
-    parameters: Config,
-    tls: T,
-    most: NonZeroUsize,
-    config: &PostgresConfig,
-) -> Result<Connections, StoreError>
-where
-    T: MakeTlsConnect<Socket> + Clone + Send + Sync + 'static,
-    T::Stream: Send + Sync,
-    T::TlsConnect: Send + Sync,
-    <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
-{
-    let recycling_method = RecyclingMethod::Fast;
-    let patience = config.connect_timeout;
-    let ask = Hook::async_fn(move |client: &mut ClientWrapper, used| {
-        let is_fresh = used.last_used() < SELDOM;
-        Box::pin(async move {
-            if is_fresh {
-                return Ok(());
-            }
-            match tokio::time::timeout(patience, client.check_connection()).await {
-                Ok(Ok(())) => Ok(()),
-                Ok(Err(error)) => Err(HookError::Backend(error)),
-                Err(_) => Err(HookError::message("no answer in time")),
-            }
-        })
-    });
-    let manager = Manager::from_config(parameters, tls, ManagerConfig { recycling_method });
-    let pool = Pool::builder(manager)
-        .pre_recycle(ask)
-        .max_size(most.get())
-        .runtime(Runtime::Tokio1)
-        .wait_timeout(Some(config.wait_timeout))
-        .create_timeout(Some(config.connect_timeout))
-        .build()
-        .map_err(|error| StoreError::new(StoreErrorKind::Engine, error))?;
-    // Each idle connection that a silent server keeps would take its time on its own.
-    let got_within = config.wait_timeout.saturating_add(config.connect_timeout);
-    Ok(Connections { pool, got_within, answers_within: config.network_timeout })
+    /// The time limit for getting a connection, including checks and new connections on the way.
+    acquire_timeout: Duration,
+    /// The time limit for the answer to one round trip.
+    answer_timeout: Duration,
 }
 
 impl Connections {
-    /// A connection that goes back to the others when it is dropped.
+    /// Creates a pool of up to `max` connections, without connecting. Connections are not reset
+    /// between two uses: only the store uses them, and its statements leave no session state.
+    pub(crate) fn new<T>(
+        parameters: Config,
+        tls: T,
+        max: NonZeroUsize,
+        config: &PostgresConfig,
+    ) -> Result<Self, StoreError>
+    where
+        T: MakeTlsConnect<Socket> + Clone + Send + Sync + 'static,
+        T::Stream: Send + Sync,
+        T::TlsConnect: Send + Sync,
+        <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
+    {
+        let recycling_method = RecyclingMethod::Fast;
+        let check_timeout = config.connect_timeout;
+        let check = Hook::async_fn(move |client: &mut ClientWrapper, used| {
+            let is_fresh = used.last_used() < CHECK_AFTER_IDLE;
+            Box::pin(async move {
+                if is_fresh {
+                    return Ok(());
+                }
+                match tokio::time::timeout(check_timeout, client.check_connection()).await {
+                    Ok(Ok(())) => Ok(()),
+                    Ok(Err(error)) => Err(HookError::Backend(error)),
+                    Err(_) => Err(HookError::message("an idle connection did not answer in time")),
+                }
+            })
+        });
+        let manager = Manager::from_config(parameters, tls, ManagerConfig { recycling_method });
+        let pool = Pool::builder(manager)
+            .pre_recycle(check)
+            .max_size(max.get())
+            .runtime(Runtime::Tokio1)
+            .wait_timeout(Some(config.wait_timeout))
+            .create_timeout(Some(config.connect_timeout))
+            .build()
+            .map_err(|error| StoreError::new(StoreErrorKind::Engine, error))?;
+        // Without this limit, each idle connection to a silent server would take a timeout of its
+        // own.
+        let acquire_timeout = config.wait_timeout.saturating_add(config.connect_timeout);
+        Ok(Self { pool, acquire_timeout, answer_timeout: config.network_timeout })
+    }
+
+    /// Takes a connection. It returns to the pool when it is dropped.
     pub(crate) async fn get(&self) -> Result<Object, Fault> {
-        match tokio::time::timeout(self.got_within, self.pool.get()).await {
+        match tokio::time::timeout(self.acquire_timeout, self.pool.get()).await {
             Ok(connection) => Ok(connection?),
-            Err(_) => Err(Fault::Pool(StoreError::new(StoreErrorKind::Unavailable, "no connection in time"))),
+            Err(_) => {
+                Err(Fault::Pool(StoreError::new(StoreErrorKind::Unavailable, "no free connection in time")))
+            }
         }
     }
 
-    /// What speaks on a connection.
+    /// A client on a connection of this pool.
     pub(crate) const fn client<'a>(&self, connection: &'a ClientWrapper) -> Client<'a> {
-        Client { connection, answers_within: self.answers_within }
+        Client { connection, answer_timeout: self.answer_timeout }
     }
 
-    /// How many there are, and how many are idle.
+    /// The numbers of open and of idle connections.
     pub(crate) fn status(&self) -> Status {
         self.pool.status()
     }
 
-    /// Connects once, so that what is wrong is told at opening.
-    pub(crate) async fn first(&self) -> Result<Object, StoreError> {
+    /// Takes a connection at opening, with the error that connecting gave if it fails.
+    pub(crate) async fn connect_once(&self) -> Result<Object, StoreError> {
         self.pool.get().await.map_err(|error| match error {
             deadpool_postgres::PoolError::Backend(error) => from_postgres(error),
             error => Fault::from(error).into(),
@@ -135,11 +140,11 @@ impl Connections {
     }
 }
 
-/// A connection in use, and how long an answer on it may take.
+/// A connection in use, with the time limit for answers on it.
 #[derive(Clone, Copy)]
 pub(crate) struct Client<'a> {
     connection: &'a ClientWrapper,
-    answers_within: Duration,
+    answer_timeout: Duration,
 }
 
 impl<'a> Client<'a> {
@@ -147,21 +152,24 @@ impl<'a> Client<'a> {
         self.connection
     }
 
-    /// Waits for an answer, or until the connection counts as lost.
-    pub(crate) async fn within<T>(
+    /// Waits for an answer.
+    ///
+    /// # Errors
+    /// [`Fault::Timeout`] past the time limit; the connection then counts as lost.
+    pub(crate) async fn with_timeout<T>(
         self,
         answer: impl Future<Output = Result<T, tokio_postgres::Error>>,
     ) -> Result<T, Fault> {
-        match tokio::time::timeout(self.answers_within, answer).await {
+        match tokio::time::timeout(self.answer_timeout, answer).await {
             Ok(answer) => Ok(answer?),
-            Err(_) => Err(Fault::Silent),
+            Err(_) => Err(Fault::Timeout),
         }
     }
 }
 
-/// A connection for one batch of statements. Unless it is given back, it is closed: a transaction
-/// that was interrupted, by an error, by silence or by the end of the runtime, never reaches the
-/// next user of the pool.
+/// A connection for one transaction. It is closed when it is dropped, unless it is given back. So a
+/// transaction that was interrupted, by an error, a timeout or the end of the runtime, never
+/// reaches the next user of the pool.
 pub(crate) struct Lease<'a> {
     connections: &'a Connections,
     connection: Option<Object>,
@@ -173,12 +181,14 @@ impl<'a> Lease<'a> {
     }
 
     pub(crate) fn client(&self) -> Result<Client<'_>, Fault> {
-        let connection =
-            self.connection.as_deref().ok_or(Fault::Damaged("a connection that was given back"))?;
+        let connection = self
+            .connection
+            .as_deref()
+            .ok_or(Fault::Corrupt("the connection was already returned to the pool"))?;
         Ok(self.connections.client(connection))
     }
 
-    /// Gives the connection back. It is in no transaction.
+    /// Returns the connection, which must be in no transaction, to the pool.
     pub(crate) fn give_back(mut self) {
         drop(self.connection.take());
     }
@@ -192,12 +202,12 @@ impl Drop for Lease<'_> {
     }
 }
 
-/// Closes a connection, whatever is under way on it: its task is aborted.
+/// Closes a connection, even with statements under way: its task is aborted.
 pub(crate) fn close(connection: Object) {
     drop(Object::take(connection));
 }
 
-/// Whether nothing can be said on the connection any more.
+/// Whether the connection is of no more use after this error.
 pub(crate) fn is_lost(error: &tokio_postgres::Error) -> bool {
     error.is_closed() || error.as_db_error().is_none()
 }

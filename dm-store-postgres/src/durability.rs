@@ -1,4 +1,4 @@
-//! What a commit on the server survives.
+//! The durability of commits, as the server's settings and replicas determine it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,9 +11,10 @@ use crate::connection::is_lost;
 use crate::error::from_postgres;
 use crate::read::Reader;
 
-/// Whether the server syncs its log, whether this session waits for that, whether it waits for a
-/// replica, and whether there are replicas now: neither base backups nor readers of logical slots,
-/// to which no host fails over. A setting that an engine does not have is none that is off.
+/// Reads four values: whether the server syncs its log, the session's `synchronous_commit`, whether
+/// synchronous replicas are named, and whether replicas are connected now. Base backups and readers
+/// of logical slots are no replicas, since no host fails over to them. A missing `fsync` or
+/// `synchronous_commit`, on another engine, counts as on.
 const SETTINGS: &str = "SELECT coalesce(current_setting('fsync', true), 'on') = 'on',
         coalesce(current_setting('synchronous_commit', true), 'on'),
         coalesce(current_setting('synchronous_standby_names', true), '') <> '',
@@ -22,47 +23,47 @@ const SETTINGS: &str = "SELECT coalesce(current_setting('fsync', true), 'on') = 
                     SELECT FROM pg_replication_slots AS s
                     WHERE s.active_pid = r.pid AND s.slot_type = 'logical'))";
 
-/// The durability that was found last. It is looked at again when it is asked for, at a bounded
-/// rate: replicas come and go, and settings are changed, while the store is open. Clones share it.
+/// The durability that was found last. Requests for it start a new check at a bounded rate, because
+/// replicas come and go and settings change while the store is open. Clones share the value.
 #[derive(Clone, Debug)]
-pub(crate) struct Known {
+pub(crate) struct ObservedDurability {
     state: Arc<Mutex<State>>,
-    every: Duration,
+    interval: Duration,
 }
 
 #[derive(Debug)]
 struct State {
     found: Durability,
-    /// The time at which the last look began.
-    looked_at: Instant,
-    /// Whether it is under way.
-    looks: bool,
+    /// The time at which the last check began.
+    checked_at: Instant,
+    /// Whether a check is running.
+    is_checking: bool,
 }
 
-/// A look that is under way. It is over when this is dropped.
-struct Look(Known);
+/// A running check. It ends when this is dropped.
+struct RunningCheck(ObservedDurability);
 
-impl Known {
-    pub(crate) fn new(found: Durability, every: Duration) -> Self {
-        let state = State { found, looked_at: Instant::now(), looks: false };
-        Self { state: Arc::new(Mutex::new(state)), every }
+impl ObservedDurability {
+    pub(crate) fn new(found: Durability, interval: Duration) -> Self {
+        let state = State { found, checked_at: Instant::now(), is_checking: false };
+        Self { state: Arc::new(Mutex::new(state)), interval }
     }
 
-    /// The durability that was found last. If that was a while ago, a task looks again, so that
-    /// later calls tell it.
+    /// The durability that was found last. If the last check is older than the interval, a new task
+    /// checks again, for later calls.
     pub(crate) fn get(&self, reader: &Reader) -> Durability {
         let mut state = self.lock();
-        if !state.looks
-            && state.looked_at.elapsed() >= self.every
+        if !state.is_checking
+            && state.checked_at.elapsed() >= self.interval
             && let Ok(runtime) = Handle::try_current()
         {
-            (state.looks, state.looked_at) = (true, Instant::now());
-            let (look, reader) = (Look(self.clone()), reader.clone());
+            (state.is_checking, state.checked_at) = (true, Instant::now());
+            let (check, reader) = (RunningCheck(self.clone()), reader.clone());
             runtime.spawn(async move {
-                match reader.rows(SETTINGS, &[]).await.map(|rows| rows.first().map(of)) {
-                    Ok(Some(Ok(found))) => look.0.set(found),
-                    // Reads fail as well, and tell more.
-                    Ok(_) | Err(_) => tracing::debug!("the server did not tell what a commit survives"),
+                match reader.rows(SETTINGS, &[]).await.map(|rows| rows.first().map(durability_of)) {
+                    Ok(Some(Ok(found))) => check.0.set(found),
+                    // Reads of the service fail, too, and report the error.
+                    Ok(_) | Err(_) => tracing::debug!("cannot read the server's durability settings"),
                 }
             });
         }
@@ -72,7 +73,7 @@ impl Known {
     fn set(&self, found: Durability) {
         let before = std::mem::replace(&mut self.lock().found, found);
         if before != found {
-            match concern(found) {
+            match risk(found) {
                 Some(what) => tracing::warn!("{what}"),
                 None => tracing::info!("commits survive a power cut and a failover now"),
             }
@@ -80,32 +81,34 @@ impl Known {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing panics while it is locked; a poisoned state is whole.
+        // Nothing panics while this is locked, so a poisoned state is complete.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Look {
+impl Drop for RunningCheck {
     fn drop(&mut self) {
-        self.0.lock().looks = false;
+        self.0.lock().is_checking = false;
     }
 }
 
-/// Finds it out, says so if it is less than a power cut and a failover, and refuses it if it is
-/// less than what is asked for.
+/// Reads the server's durability. Logs a warning if commits do not survive a power cut and a
+/// failover.
+///
+/// A server that does not have the settings counts as [`Durability::Synced`], with a warning.
 ///
 /// # Errors
-/// [`StoreErrorKind::Engine`] for a server that gives less.
-pub(crate) async fn examine(client: &Client, least: Durability) -> Result<Durability, StoreError> {
+/// [`StoreErrorKind::Engine`] for a server that gives less than `least`.
+pub(crate) async fn check(client: &Client, least: Durability) -> Result<Durability, StoreError> {
     let found = match client.query_one(SETTINGS, &[]).await {
-        Ok(row) => of(&row).map_err(from_postgres)?,
+        Ok(row) => durability_of(&row).map_err(from_postgres)?,
         Err(error) if is_lost(&error) => return Err(from_postgres(error)),
         Err(_) => {
-            tracing::warn!("the server does not tell whether it syncs and whether it has replicas");
+            tracing::warn!("cannot read whether the server syncs and whether it has replicas");
             return Ok(Durability::Synced);
         }
     };
-    let Some(what) = concern(found) else { return Ok(found) };
+    let Some(what) = risk(found) else { return Ok(found) };
     if rank(found) < rank(least) {
         return Err(StoreError::new(
             StoreErrorKind::Engine,
@@ -116,8 +119,8 @@ pub(crate) async fn examine(client: &Client, least: Durability) -> Result<Durabi
     Ok(found)
 }
 
-/// The loss that a server allows, if it allows one.
-const fn concern(found: Durability) -> Option<&'static str> {
+/// The loss that a server may cause, as a warning; `None` if there is none.
+const fn risk(found: Durability) -> Option<&'static str> {
     match found {
         Durability::NotSynced => {
             Some("a power cut loses answered messages: fsync or synchronous_commit is off")
@@ -129,7 +132,8 @@ const fn concern(found: Durability) -> Option<&'static str> {
     }
 }
 
-fn of(row: &Row) -> Result<Durability, tokio_postgres::Error> {
+/// The durability that the values of [`SETTINGS`] mean.
+fn durability_of(row: &Row) -> Result<Durability, tokio_postgres::Error> {
     let (syncs, waits): (bool, &str) = (row.try_get(0)?, row.try_get(1)?);
     let (names_replicas, has_replicas): (bool, bool) = (row.try_get(2)?, row.try_get(3)?);
     let waits_for_replicas = names_replicas && waits != "local";
@@ -142,7 +146,7 @@ fn of(row: &Row) -> Result<Durability, tokio_postgres::Error> {
     })
 }
 
-/// More is better.
+/// A rank by which durabilities compare: higher is better.
 const fn rank(durability: Durability) -> u8 {
     match durability {
         Durability::Synced => 2,
@@ -157,41 +161,41 @@ mod tests {
 
     use super::*;
     use crate::config::PostgresConfig;
-    use crate::connection;
+    use crate::connection::{self, Connections};
 
-    /// A reader whose server is not there.
+    /// A reader whose server does not exist.
     fn reader() -> Reader {
         let config = PostgresConfig::default();
         let parameters = connection::parameters("host=/nowhere user=nobody", &config).unwrap();
-        Reader::new(connection::connections(parameters, NoTls, config.lanes, &config).unwrap())
+        Reader::new(Connections::new(parameters, NoTls, config.lanes, &config).unwrap())
     }
 
     #[tokio::test]
-    async fn the_server_is_asked_again_at_a_bounded_rate_and_once_at_a_time() {
+    async fn checks_run_at_a_bounded_rate_and_one_at_a_time() {
         let reader = reader();
-        let looks = |known: &Known| {
+        let check = |known: &ObservedDurability| {
             assert_eq!(known.get(&reader), Durability::NotSynced);
             let state = known.lock();
-            (state.looks, state.looked_at)
+            (state.is_checking, state.checked_at)
         };
-        let rarely = Known::new(Durability::NotSynced, Duration::from_secs(3_600));
-        assert!(!looks(&rarely).0);
+        let rarely = ObservedDurability::new(Durability::NotSynced, Duration::from_secs(3_600));
+        assert!(!check(&rarely).0);
 
-        let always = Known::new(Durability::NotSynced, Duration::ZERO);
-        let (first, second) = (looks(&always), looks(&always));
+        let always = ObservedDurability::new(Durability::NotSynced, Duration::ZERO);
+        let (first, second) = (check(&always), check(&always));
         assert!(first.0);
-        assert_eq!(first, second, "one is under way");
-        while always.lock().looks {
+        assert_eq!(first, second, "a check is running");
+        while always.lock().is_checking {
             tokio::task::yield_now().await;
         }
-        let third = looks(&always);
-        assert!(third.0 && third.1 > first.1, "what failed is tried again");
+        let third = check(&always);
+        assert!(third.0 && third.1 > first.1, "a failed check is repeated");
     }
 
     #[test]
-    fn without_a_runtime_the_last_word_stands() {
-        let known = Known::new(Durability::Synced, Duration::ZERO);
+    fn without_a_runtime_the_last_value_stands() {
+        let known = ObservedDurability::new(Durability::Synced, Duration::ZERO);
         assert_eq!(known.get(&reader()), Durability::Synced);
-        assert!(!known.lock().looks);
+        assert!(!known.lock().is_checking);
     }
 }

@@ -1,4 +1,4 @@
-//! PostgreSQL's errors as the core's.
+//! PostgreSQL's errors, turned into the core's.
 
 use std::fmt;
 
@@ -6,35 +6,36 @@ use deadpool_postgres::PoolError;
 use dm_core::store::{StoreError, StoreErrorKind};
 use tokio_postgres::error::SqlState;
 
-/// What stops a read or a batch.
+/// An error that ends a read or an attempt at a batch.
 #[derive(Debug)]
 pub(crate) enum Fault {
-    /// The server, or the connection to it.
+    /// An error of the server, or of the connection to it.
     Postgres(tokio_postgres::Error),
-    /// A row that the library did not write.
-    Damaged(&'static str),
-    /// No connection.
+    /// A row that the library cannot have written, with its fault.
+    Corrupt(&'static str),
+    /// No connection could be had.
     Pool(StoreError),
-    /// The server did not answer in time, and may do anything with what was sent.
-    Silent,
-    /// Another commit came between; the batch is to be tried again.
-    Again,
+    /// The server did not answer in time. It may still run the statements that were sent.
+    Timeout,
+    /// Another transaction added a row that the batch needs, after the rows to lock were chosen.
+    /// The batch is to be tried again.
+    Conflict,
 }
 
-/// What the server said, without the parts that may hold the values of a row.
+/// The message of a server error, without the parts that may hold values of rows.
 #[derive(Debug)]
-struct Reported {
+struct ServerMessage {
     code: String,
     message: String,
 }
 
-impl fmt::Display for Reported {
+impl fmt::Display for ServerMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} (SQLSTATE {})", self.message, self.code)
     }
 }
 
-impl std::error::Error for Reported {}
+impl std::error::Error for ServerMessage {}
 
 impl From<tokio_postgres::Error> for Fault {
     fn from(error: tokio_postgres::Error) -> Self {
@@ -46,53 +47,59 @@ impl From<PoolError> for Fault {
     fn from(error: PoolError) -> Self {
         Self::Pool(match error {
             PoolError::Backend(error) => from_postgres(error),
-            PoolError::Timeout(_) => StoreError::new(StoreErrorKind::Unavailable, "no connection in time"),
+            PoolError::Timeout(_) => {
+                StoreError::new(StoreErrorKind::Unavailable, "no free connection in time")
+            }
             PoolError::Closed => StoreErrorKind::Closed.into(),
             PoolError::NoRuntimeSpecified => {
-                StoreError::new(StoreErrorKind::Engine, "the pool has no runtime")
+                StoreError::new(StoreErrorKind::Engine, "the connection pool has no runtime")
             }
             PoolError::PostCreateHook(_) => {
-                StoreError::new(StoreErrorKind::Engine, "a new connection was refused")
+                StoreError::new(StoreErrorKind::Engine, "a new connection failed its check")
             }
         })
     }
 }
 
 impl Fault {
-    /// Whether the same batch may go well when it is tried again: nothing of it is committed.
+    /// Whether the same batch may succeed in a new attempt. Nothing of it is committed.
     pub(crate) fn is_transient(&self) -> bool {
         match self {
-            Self::Postgres(_) if self.has_lost_slot() => true,
+            Self::Postgres(_) if self.has_lost_marker() => true,
             Self::Postgres(error) => error.code().is_some_and(|code| {
                 *code == SqlState::T_R_SERIALIZATION_FAILURE || *code == SqlState::T_R_DEADLOCK_DETECTED
             }),
-            Self::Again => true,
-            Self::Damaged(_) | Self::Pool(_) | Self::Silent => false,
+            Self::Conflict => true,
+            Self::Corrupt(_) | Self::Pool(_) | Self::Timeout => false,
         }
     }
 
-    /// Whether a batch failed because its slot was removed; see `write::slot`.
-    pub(crate) fn has_lost_slot(&self) -> bool {
+    /// Whether a batch failed because its commit marker was deleted or changed: see
+    /// `write/commit_marker.rs`.
+    pub(crate) fn has_lost_marker(&self) -> bool {
         matches!(self, Self::Postgres(error) if error.code() == Some(&SqlState::DIVISION_BY_ZERO))
     }
 }
 
-/// While nothing of the batch is committed.
+/// The error of a read, or of a batch of which nothing is committed.
 impl From<Fault> for StoreError {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Postgres(error) => from_postgres(error),
-            Fault::Damaged(what) => Self::new(StoreErrorKind::Corrupt, what),
+            Fault::Corrupt(what) => Self::new(StoreErrorKind::Corrupt, what),
             Fault::Pool(error) => error,
-            Fault::Silent => Self::new(StoreErrorKind::Unavailable, "no answer in time"),
-            Fault::Again => Self::new(StoreErrorKind::Unavailable, "other commits came between every time"),
+            Fault::Timeout => Self::new(StoreErrorKind::Unavailable, "the server did not answer in time"),
+            Fault::Conflict => {
+                Self::new(StoreErrorKind::Unavailable, "every attempt conflicted with other transactions")
+            }
         }
     }
 }
 
 pub(crate) fn from_postgres(error: tokio_postgres::Error) -> StoreError {
     let Some(reported) = error.as_db_error() else {
-        // Conversions fail with the names of types and columns, all else with what the network said.
+        // The text of a failed conversion holds names of types and columns. All other errors come
+        // from the network.
         let kind = if error.to_string().starts_with("error deserializing") {
             StoreErrorKind::Corrupt
         } else {
@@ -105,18 +112,18 @@ pub(crate) fn from_postgres(error: tokio_postgres::Error) -> StoreError {
         StoreErrorKind::Full
     } else if [SqlState::DATA_CORRUPTED, SqlState::INDEX_CORRUPTED].contains(code) {
         StoreErrorKind::Corrupt
-    } else if is_passing(code) {
+    } else if is_temporary(code) {
         StoreErrorKind::Unavailable
     } else {
         StoreErrorKind::Engine
     };
     let (code, message) = (code.code().to_owned(), reported.message().to_owned());
-    StoreError::new(kind, Reported { code, message })
+    StoreError::new(kind, ServerMessage { code, message })
 }
 
-/// What may go well later, or on another server of the same database.
-fn is_passing(code: &SqlState) -> bool {
-    // Connection exceptions, transactions given up, lack of resources, and an operator's intervention.
+/// Whether the same statement may succeed later, or on another server of the same database.
+fn is_temporary(code: &SqlState) -> bool {
+    // Connection exceptions, transaction rollbacks, insufficient resources, operator intervention.
     let classes = ["08", "40", "53", "57"];
     classes.iter().any(|class| code.code().starts_with(class))
         || [SqlState::LOCK_NOT_AVAILABLE, SqlState::READ_ONLY_SQL_TRANSACTION].contains(code)

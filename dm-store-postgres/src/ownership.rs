@@ -1,14 +1,14 @@
-//! Whether what a schema holds is the store's.
+//! Checking that the tables in a schema are the store's.
 //!
-//! A host may have a schema of the same name. Before anything is changed, the tables in it are
-//! compared with the store's.
+//! A host may have a schema of the same name for itself. So the tables in the schema are compared
+//! with the store's before anything is changed.
 
 use dm_core::store::{StoreError, StoreErrorKind};
 use tokio_postgres::GenericClient;
 
 use crate::error::from_postgres;
 
-/// The table of the schema's version, and its columns in order.
+/// The table with the schema's version, and its columns in order.
 const VERSION_TABLE: (&str, &str) = ("schema_version", "single version");
 
 /// The store's other tables, and their columns in order.
@@ -31,15 +31,16 @@ const TABLES: [(&str, &str); 8] = [
     ),
 ];
 
-/// A table, a view or a sequence with its columns. Indexes belong to tables.
+/// Lists the tables, views and sequences of the schema, each with its columns. Indexes are left
+/// out, because they belong to tables.
 const RELATIONS: &str = "SELECT c.relname::text, c.relkind IN ('r', 'p'), coalesce((
         SELECT string_agg(a.attname::text, ' ' ORDER BY a.attnum) FROM pg_attribute a
         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), '')
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') ORDER BY 1";
 
-/// What a schema holds, in one state of the database.
-pub(crate) struct Contents(Vec<Relation>);
+/// The relations in a schema, from one snapshot of the database.
+pub(crate) struct SchemaContents(Vec<Relation>);
 
 struct Relation {
     name: String,
@@ -47,8 +48,8 @@ struct Relation {
     columns: String,
 }
 
-impl Contents {
-    /// Reads it. There is nothing in a schema that is not there.
+impl SchemaContents {
+    /// Reads the relations. A schema that does not exist has none.
     pub(crate) async fn read(client: &impl GenericClient) -> Result<Self, StoreError> {
         let rows = client.query(RELATIONS, &[]).await.map_err(from_postgres)?;
         rows.iter()
@@ -60,11 +61,11 @@ impl Contents {
             .map_err(from_postgres)
     }
 
-    /// Whether the table of the version is there.
+    /// Whether the version table exists.
     ///
     /// # Errors
-    /// [`StoreErrorKind::ForeignTables`] when what has its name is not it, or when there are others
-    /// without it.
+    /// [`StoreErrorKind::ForeignTables`] when another relation has its name, or when there are
+    /// other relations without it.
     pub(crate) fn has_version(&self) -> Result<bool, StoreError> {
         if self.relation(VERSION_TABLE)?.is_some() {
             return Ok(true);
@@ -72,41 +73,41 @@ impl Contents {
         self.refuse_others().map(|()| false)
     }
 
-    /// Refuses everything but the table of the version.
+    /// Refuses a schema that holds anything but the version table.
     ///
     /// # Errors
     /// [`StoreErrorKind::ForeignTables`].
     pub(crate) fn refuse_others(&self) -> Result<(), StoreError> {
         match self.0.iter().find(|relation| relation.name != VERSION_TABLE.0) {
-            Some(other) => Err(foreign(&other.name, "the schema is not the store's")),
+            Some(other) => Err(foreign(&other.name, "the schema holds other tables")),
             None => Ok(()),
         }
     }
 
-    /// Refuses what has the name of a table of the store's and is not it, and tables that are
-    /// missing.
+    /// Refuses a schema in which a table of the store is missing, or another relation has its name.
     ///
     /// # Errors
     /// [`StoreErrorKind::ForeignTables`].
     pub(crate) fn refuse_foreign(&self) -> Result<(), StoreError> {
         for table in TABLES {
             if self.relation(table)?.is_none() {
-                return Err(foreign(VERSION_TABLE.0, "tables of the version that it names are missing"));
+                return Err(foreign(VERSION_TABLE.0, "tables of its version are missing"));
             }
         }
         Ok(())
     }
 
+    /// The relation with a table's name, if it has the table's columns.
     fn relation(&self, (name, columns): (&str, &str)) -> Result<Option<&Relation>, StoreError> {
         match self.0.iter().find(|relation| relation.name == name) {
             Some(found) if found.is_table && found.columns == columns => Ok(Some(found)),
-            Some(_) => Err(foreign(name, "it is not as the store made it")),
+            Some(_) => Err(foreign(name, "its columns or its kind are not as the store created them")),
             None => Ok(None),
         }
     }
 }
 
 fn foreign(name: &str, why: &str) -> StoreError {
-    let what = format!("`{name}` is not the store's: {why}; give the store another schema");
+    let what = format!("`{name}` is not the store's: {why}; configure another schema for the store");
     StoreError::new(StoreErrorKind::ForeignTables, what)
 }

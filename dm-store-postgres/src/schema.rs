@@ -1,41 +1,44 @@
-//! The schema's version, and getting there.
+//! The schema's version, and the migrations to it.
 //!
-//! Many nodes may start at once. They take turns by the lock of the one row of `schema_version`: an
-//! ordinary row lock, because some engines that speak PostgreSQL's protocol have no advisory locks
-//! (CockroachDB accepts the calls and does nothing; YugabyteDB refused them for years). Making that
-//! row is the only step that can meet another node without a lock to wait for; it fails there, and
-//! is tried again.
+//! Many nodes may start at once. They take turns by the lock of the one row of `schema_version`. It
+//! is an ordinary row lock, because some engines that speak PostgreSQL's protocol have no advisory
+//! locks (CockroachDB accepts the calls and does nothing; YugabyteDB refused them for years). Only
+//! the creation of that row can collide with another node without a lock to wait for. It fails
+//! then, and is tried again.
 
 use dm_core::store::{StoreError, StoreErrorKind};
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
 use crate::error::from_postgres;
-use crate::names::SchemaName;
-use crate::ownership::Contents;
+use crate::ownership::SchemaContents;
+use crate::schema_name::SchemaName;
 
-/// The steps, in order. Step *n* leads to version *n*. A step that was released never changes.
+/// The migrations, in order. Migration *n* leads to version *n*. A released migration never
+/// changes.
 const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_initial.sql")];
 
-/// The version this library writes.
+/// The version that this library writes.
 pub(crate) const VERSION: usize = MIGRATIONS.len();
 
-/// How often to look again when another node makes the version's row at the same moment.
-const TRIES: usize = 50;
+/// The maximum number of attempts to create the version's row while other nodes create it, too.
+const ATTEMPTS: usize = 50;
 
-/// Brings the schema to this library's version, in one transaction: whatever happens, it is the old or the new one.
+/// Brings the schema to this library's version, in one transaction: after a failure at any point it
+/// is the old or the new one.
 ///
 /// # Errors
-/// [`StoreErrorKind::NewerSchema`] when a newer version of the library was here, and
-/// [`StoreErrorKind::ForeignTables`] when the schema holds tables of others; nothing is changed.
+/// [`StoreErrorKind::NewerSchema`] when a newer version of the library wrote the schema, and
+/// [`StoreErrorKind::ForeignTables`] when the schema holds tables of others. Nothing is changed in
+/// either case.
 pub(crate) async fn migrate(client: &mut Client, schema: &SchemaName) -> Result<(), StoreError> {
-    migrate_by(client, schema, |_| ()).await
+    migrate_with(client, schema, |_| ()).await
 }
 
-/// What a migration is about to do, or has done.
+/// The next step of a migration, or its end. Tests stop migrations there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reached {
-    MakingRow,
+enum MigrationPoint {
+    CreatingVersionRow,
     Locking,
     Step,
     Version,
@@ -43,84 +46,86 @@ enum Reached {
     End,
 }
 
-async fn migrate_by(
+async fn migrate_with(
     client: &mut Client,
     schema: &SchemaName,
-    reached: impl Fn(Reached),
+    observe: impl Fn(MigrationPoint),
 ) -> Result<(), StoreError> {
     let mut found = version(client).await?;
     if found.is_some() {
-        expect_in_use(client, schema.as_str()).await?;
+        expect_search_path(client, schema.as_str()).await?;
     }
-    for _ in 0..TRIES {
+    for _ in 0..ATTEMPTS {
         if let Some(version) = found {
             refuse_newer(version)?;
             break;
         }
-        reached(Reached::MakingRow);
-        match client.batch_execute(&make_row(client, schema).await?).await {
+        observe(MigrationPoint::CreatingVersionRow);
+        match client.batch_execute(&version_row_sql(client, schema).await?).await {
             Ok(()) => {}
-            Err(error) if met_another(&error) => {}
-            Err(error) if error.code() == Some(&SqlState::INVALID_SCHEMA_NAME) => return Err(not_in_use()),
+            Err(error) if is_concurrent_creation(&error) => {}
+            Err(error) if error.code() == Some(&SqlState::INVALID_SCHEMA_NAME) => {
+                return Err(wrong_search_path());
+            }
             Err(error) => return Err(from_postgres(error)),
         }
         found = version(client).await?;
     }
     if found == Some(count(VERSION)) {
-        return Contents::read(client).await?.refuse_foreign();
+        return SchemaContents::read(client).await?.refuse_foreign();
     }
-    reached(Reached::Locking);
+    observe(MigrationPoint::Locking);
     let transaction = client.transaction().await.map_err(from_postgres)?;
     let row = transaction
         .query_one("SELECT version FROM schema_version FOR UPDATE", &[])
         .await
         .map_err(from_postgres)?;
-    // Another node may have been here while this one waited for the lock.
+    // Another node may have migrated the schema while this one waited for the lock.
     let found: i32 = row.try_get(0).map_err(from_postgres)?;
     refuse_newer(found)?;
     let done = usize::try_from(found).unwrap_or(0);
-    let contents = Contents::read(&transaction).await?;
+    let contents = SchemaContents::read(&transaction).await?;
     if done == 0 {
         contents.refuse_others()?;
     } else {
         contents.refuse_foreign()?;
     }
     for step in MIGRATIONS.iter().skip(done) {
-        reached(Reached::Step);
-        // The search path names the schema: the steps were written with its usual name.
+        observe(MigrationPoint::Step);
+        // The migrations name the schema `dm`. Without the name, the search path applies.
         transaction.batch_execute(&step.replace("dm.", "")).await.map_err(from_postgres)?;
     }
-    reached(Reached::Version);
+    observe(MigrationPoint::Version);
     transaction
         .execute("UPDATE schema_version SET version = $1", &[&count(VERSION)])
         .await
         .map_err(from_postgres)?;
-    reached(Reached::Commit);
+    observe(MigrationPoint::Commit);
     transaction.commit().await.map_err(from_postgres)?;
-    reached(Reached::End);
+    observe(MigrationPoint::End);
     Ok(())
 }
 
 fn refuse_newer(found: i32) -> Result<(), StoreError> {
     if found > count(VERSION) {
-        let what = format!("the schema has version {found}, this library knows {VERSION}");
+        let what = format!("the schema has version {found}, this library supports up to {VERSION}");
         return Err(StoreError::new(StoreErrorKind::NewerSchema, what));
     }
     Ok(())
 }
 
-/// The version found; `None` while there is no row for it.
+/// The version in the database; `None` while there is no row for it.
 async fn version(client: &Client) -> Result<Option<i32>, StoreError> {
-    if !Contents::read(client).await?.has_version()? {
+    if !SchemaContents::read(client).await?.has_version()? {
         return Ok(None);
     }
     let row = client.query_opt("SELECT version FROM schema_version", &[]).await.map_err(from_postgres)?;
     row.map(|row| row.try_get(0).map_err(from_postgres)).transpose()
 }
 
-/// What makes the row, and the schema unless somebody with more rights made it beforehand. The server runs it as one
-/// transaction.
-async fn make_row(client: &Client, schema: &SchemaName) -> Result<String, StoreError> {
+/// The statements that create the version's row, and the schema unless it exists: a user with more
+/// rights may have created it beforehand. The server runs them as one transaction.
+async fn version_row_sql(client: &Client, schema: &SchemaName) -> Result<String, StoreError> {
     let name = schema.as_str();
     let found = client
         .query_one("SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1)", &[&name])
@@ -131,8 +136,8 @@ async fn make_row(client: &Client, schema: &SchemaName) -> Result<String, StoreE
     } else {
         format!("CREATE SCHEMA \"{name}\";")
     };
-    // A pooler may pass the options of a session on to nobody; then all tables would be made
-    // somewhere else.
+    // A pooler may drop the options of a session. Then all tables would be created in another
+    // schema.
     Ok(format!(
         "{make}
          DO $$ BEGIN
@@ -148,21 +153,21 @@ async fn make_row(client: &Client, schema: &SchemaName) -> Result<String, StoreE
     ))
 }
 
-/// Refuses a session whose search path is not the store's schema.
-async fn expect_in_use(client: &Client, schema: &str) -> Result<(), StoreError> {
+/// Refuses a session whose search path does not lead to the store's schema.
+async fn expect_search_path(client: &Client, schema: &str) -> Result<(), StoreError> {
     let row = client.query_one("SELECT current_schema()::text", &[]).await.map_err(from_postgres)?;
     let current: Option<String> = row.try_get(0).map_err(from_postgres)?;
-    if current.as_deref() == Some(schema) { Ok(()) } else { Err(not_in_use()) }
+    if current.as_deref() == Some(schema) { Ok(()) } else { Err(wrong_search_path()) }
 }
 
-fn not_in_use() -> StoreError {
-    let what = "the session's `search_path` is not the store's schema: something between here and the server drops the \
-                connection's `options`, or the user may not use the schema";
+fn wrong_search_path() -> StoreError {
+    let what = "the session's `search_path` is not the store's schema: a pooler drops the `options` of the \
+                connection, or the database user has no right to use the schema";
     StoreError::new(StoreErrorKind::Engine, what)
 }
 
-/// Whether the error says that another node made the same thing.
-fn met_another(error: &tokio_postgres::Error) -> bool {
+/// Whether the error says that another node created the same object.
+fn is_concurrent_creation(error: &tokio_postgres::Error) -> bool {
     let met = [
         SqlState::UNIQUE_VIOLATION,
         SqlState::DUPLICATE_SCHEMA,
@@ -187,36 +192,36 @@ mod tests {
 
     const KILLED: &str =
         "schema::tests::a_migration_killed_at_each_step_leaves_the_old_schema_or_the_new_one";
-    const STEPS: [Reached; 6] = [
-        Reached::MakingRow,
-        Reached::Locking,
-        Reached::Step,
-        Reached::Version,
-        Reached::Commit,
-        Reached::End,
+    const STEPS: [MigrationPoint; 6] = [
+        MigrationPoint::CreatingVersionRow,
+        MigrationPoint::Locking,
+        MigrationPoint::Step,
+        MigrationPoint::Version,
+        MigrationPoint::Commit,
+        MigrationPoint::End,
     ];
 
-    /// Migrates, and ends the process at a step, as a kill does.
-    async fn migrate_until(parameters: &str, end: Reached) {
+    /// Migrates, and ends the process at a step as a kill would.
+    async fn migrate_until(parameters: &str, end: MigrationPoint) {
         let config = PostgresConfig::default();
         let parameters = connection::parameters(parameters, &config).unwrap();
         let (mut client, connection) = parameters.connect(NoTls).await.unwrap();
         tokio::spawn(connection);
-        let end = |reached| {
-            if reached == end {
+        let end = |point| {
+            if point == end {
                 std::process::abort()
             }
         };
-        migrate_by(&mut client, &config.schema, end).await.unwrap();
+        migrate_with(&mut client, &config.schema, end).await.unwrap();
     }
 
-    /// Waits until the server has noticed that the process is gone.
-    async fn until_alone(database: &Database) {
+    /// Waits until the server has noticed that the killed process is gone.
+    async fn wait_for_disconnect(database: &Database) {
         let others = "SELECT count(*) FROM pg_stat_activity
                       WHERE datname = current_database() AND pid <> pg_backend_pid()";
         let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
         while database.sql(others) != "0" {
-            assert!(std::time::Instant::now() < end, "its connection stays");
+            assert!(std::time::Instant::now() < end, "the connection of the killed process stays open");
             tokio::task::yield_now().await;
         }
     }
@@ -243,12 +248,15 @@ mod tests {
                 .env("DM_KILLED_AT", number.to_string())
                 .output()
                 .unwrap();
-            assert_eq!(child.status.code(), None, "{step:?}: it was not killed: {child:?}");
-            until_alone(&database).await;
+            assert_eq!(child.status.code(), None, "{step:?}: the process was not killed: {child:?}");
+            wait_for_disconnect(&database).await;
             let expected = match step {
-                Reached::MakingRow => "",
-                Reached::Locking | Reached::Step | Reached::Version | Reached::Commit => "schema_version",
-                Reached::End => {
+                MigrationPoint::CreatingVersionRow => "",
+                MigrationPoint::Locking
+                | MigrationPoint::Step
+                | MigrationPoint::Version
+                | MigrationPoint::Commit => "schema_version",
+                MigrationPoint::End => {
                     "acked announcements commits conversations devices inbox messages schema_version users"
                 }
             };

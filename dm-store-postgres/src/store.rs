@@ -1,4 +1,4 @@
-//! The store that hosts hold.
+//! The store, as hosts use it.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -13,42 +13,47 @@ use tokio_postgres::Socket;
 use tokio_postgres::tls::{MakeTlsConnect, NoTls, TlsConnect};
 
 use crate::config::PostgresConfig;
-use crate::connection;
-use crate::durability;
+use crate::connection::{self, Connections};
+use crate::durability::{self, ObservedDurability};
 use crate::error::from_postgres;
 use crate::read::Reader;
 use crate::schema;
-use crate::write::{CommitSlots, Committer, Known, clean};
+use crate::write::{CommitMarkers, Committer, ParticipantsCache, remove_stale};
 
-/// A [`Store`] in a PostgreSQL database. Clones are handles to the same connections, which close with the last of them
-/// and with the last commit that is under way.
+/// A [`Store`] in a PostgreSQL database. Clones share the same connections. The connections close
+/// when the last clone is dropped and the last running commit has ended.
 #[derive(Clone)]
 pub struct PostgresStore {
     committer: Arc<Committer>,
     reader: Reader,
-    durability: durability::Known,
+    durability: ObservedDurability,
 }
 
 impl PostgresStore {
-    /// Opens the store in a database, without TLS, and brings its schema to this library's version. The database must
-    /// exist. `parameters` are those of libpq: `host=… user=… dbname=…` or a `postgres://` address.
-    ///
-    /// Cancel safe: the schema is the old or the new one.
+    /// Opens the store in a database, without TLS and with the default configuration, and brings
+    /// its schema to this library's version. The database must exist. `parameters` are those of
+    /// libpq: `host=… user=… dbname=…` or a `postgres://` address.
     ///
     /// # Errors
-    /// [`NewerSchema`](StoreErrorKind::NewerSchema) when a newer version of the library was here,
-    /// and nothing is changed; [`ForeignTables`](StoreErrorKind::ForeignTables) when the schema
-    /// holds tables of others, of which the error's source names one, and nothing is changed;
-    /// [`Unavailable`](StoreErrorKind::Unavailable) when the server cannot be reached or is a
-    /// standby, which takes no writes; [`Engine`](StoreErrorKind::Engine) when it refuses the user,
-    /// gives less than [`least_durability`](PostgresConfig::least_durability), or `parameters` are
-    /// not valid.
+    /// - [`NewerSchema`](StoreErrorKind::NewerSchema) when a newer version of the library wrote the
+    ///   schema. Nothing is changed.
+    /// - [`ForeignTables`](StoreErrorKind::ForeignTables) when the schema holds tables of others.
+    ///   The error's source names one of them. Nothing is changed.
+    /// - [`Unavailable`](StoreErrorKind::Unavailable) when the server cannot be reached, or is a
+    ///   standby, which accepts no writes.
+    /// - [`Engine`](StoreErrorKind::Engine) when the server refuses the user or gives less than
+    ///   [`least_durability`](PostgresConfig::least_durability), or when `parameters` are not
+    ///   valid.
+    ///
+    /// # Cancel safety
+    /// After a drop of the future the schema is the old or the new one.
     pub async fn open(parameters: &str) -> Result<Self, StoreError> {
         Self::open_with(parameters, NoTls, &PostgresConfig::default()).await
     }
 
-    /// Opens the store with choices, and with TLS if `tls` is a connector for it, for instance `MakeRustlsConnect` of
-    /// `tokio-postgres-rustls`. With `sslmode=require` among the parameters nothing goes over the network without it.
+    /// Opens the store with a configuration and a TLS connector, for instance `MakeRustlsConnect`
+    /// of `tokio-postgres-rustls`. With `sslmode=require` among the parameters, nothing is sent
+    /// over the network without TLS.
     ///
     /// # Errors
     /// As [`open`](Self::open).
@@ -60,17 +65,16 @@ impl PostgresStore {
         <T::TlsConnect as TlsConnect<Socket>>::Future: Send,
     {
         let parameters = connection::parameters(parameters, config)?;
-        let reads =
-            connection::connections(parameters.clone(), tls.clone(), config.read_connections, config)?;
-        let connections = connection::connections(parameters, tls, config.commit_connections, config)?;
-        let mut first = connections.first().await?;
-        let durability = durability::examine(&first, config.least_durability).await?;
+        let reads = Connections::new(parameters.clone(), tls.clone(), config.read_connections, config)?;
+        let connections = Connections::new(parameters, tls, config.commit_connections, config)?;
+        let mut first = connections.connect_once().await?;
+        let durability = durability::check(&first, config.least_durability).await?;
         schema::migrate(&mut first, &config.schema).await?;
-        clean(&first).await.map_err(from_postgres)?;
+        remove_stale(&first).await.map_err(from_postgres)?;
         drop(first);
-        let (slots, known) = (CommitSlots::default(), Known::default());
-        let committer = Committer { connections, config: config.clone(), slots, known };
-        let durability = durability::Known::new(durability, config.durability_interval);
+        let (markers, participants) = (CommitMarkers::default(), ParticipantsCache::default());
+        let committer = Committer { connections, config: config.clone(), markers, participants };
+        let durability = ObservedDurability::new(durability, config.durability_interval);
         Ok(Self { committer: Arc::new(committer), reader: Reader::new(reads), durability })
     }
 }
@@ -85,13 +89,13 @@ impl std::fmt::Debug for PostgresStore {
 
 #[async_trait]
 impl Store for PostgresStore {
-    /// Runs on a task of its own, so that a caller who stops waiting does not stop it half-way.
+    /// Runs in a task of its own: a batch whose caller drops the future still runs to its end.
     async fn commit(&self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
         if batch.is_empty() {
             return Ok(Vec::new());
         }
         let committer = Arc::clone(&self.committer);
-        let task = tokio::spawn(async move { committer.commit(&batch).await });
+        let task = tokio::spawn(async move { committer.write_batch(&batch).await });
         task.await.unwrap_or_else(|error| Err(StoreError::new(StoreErrorKind::OutcomeUnknown, error)))
     }
 
@@ -127,9 +131,10 @@ impl Store for PostgresStore {
         Ok(self.reader.depth(&who).await?)
     }
 
-    /// The durability by the server's settings when they were looked at last: at opening, and, on a
-    /// runtime of tokio, after calls of this, every
-    /// [`durability_interval`](PostgresConfig::durability_interval) at most. Answers from memory.
+    /// The durability that the last check of the server's settings found. Answers from memory.
+    ///
+    /// Settings are checked at opening. A call within a tokio runtime starts another check when the
+    /// last one is older than [`durability_interval`](PostgresConfig::durability_interval).
     fn status(&self) -> StoreStatus {
         let mut status = StoreStatus::default();
         status.durability = self.durability.get(&self.reader);

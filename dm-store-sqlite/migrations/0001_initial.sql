@@ -1,11 +1,14 @@
 -- The first schema.
 --
--- Pages touched per message decide the speed, so wide rows are appended by rowid, and what is looked up by
--- conversation or by user are narrow trees that point at them. Users, conversations, messages and devices have a short
--- `ref` for this; their public names stand in one place each.
+-- The speed of a send depends on the number of pages that it changes. So wide rows are appended by
+-- rowid, and narrow trees, which look rows up by conversation or by user, point at them. Users,
+-- conversations, messages and devices have a short `ref` for this. Their public names are in one
+-- table each.
 --
--- Numbers from 64 bits are kept bit for bit: a client's timestamp above 2^63 is negative here. Only numbers that the
--- library counts itself are compared.
+-- Numbers of 64 bits are kept bit for bit: a client's timestamp from 2^63 on is negative here. A
+-- statement that compares times takes negative ones as later than all others.
+--
+-- SQLite keeps the comments inside a statement in the file. They do not change any more.
 
 CREATE TABLE dm_schema (
     version INTEGER NOT NULL
@@ -33,7 +36,8 @@ CREATE TABLE dm_keys (
     PRIMARY KEY (user, version)
 ) WITHOUT ROWID;
 
--- Publications whose peers are not all told: the conversations of the publisher above `after` up to `until` are left.
+-- Published keys of which some peers are not notified yet: those in the publisher's conversations
+-- with a `ref` above `after`, up to `until`.
 CREATE TABLE dm_announcements (
     publisher BLOB PRIMARY KEY,
     user INTEGER NOT NULL,
@@ -52,6 +56,8 @@ CREATE TABLE dm_conversations (
 );
 CREATE INDEX dm_conversations_by_b ON dm_conversations (b);
 
+-- Messages. `sender_seq` and `recipient_seq` are the numbers of the entries about a message in the
+-- two inboxes.
 CREATE TABLE dm_messages (
     ref INTEGER PRIMARY KEY,
     -- UUIDv7: the index grows at its right edge.
@@ -70,8 +76,8 @@ CREATE TABLE dm_messages (
     ephemeral BLOB,
     payload BLOB NOT NULL
 );
--- What each sender's client ids stand for. The client's id comes first in the key, because clients that make UUIDv7s
--- then append to this tree, too.
+-- The message that a client id of a sender stands for. The client id comes first in the key:
+-- clients that make UUIDv7s then append to this tree, too.
 CREATE TABLE dm_client_ids (
     client_id BLOB NOT NULL,
     sender INTEGER NOT NULL,
@@ -79,7 +85,8 @@ CREATE TABLE dm_client_ids (
     PRIMARY KEY (client_id, sender)
 ) WITHOUT ROWID;
 
--- The messages of a conversation in order. Its newest row is the conversation's head and last activity.
+-- The messages of a conversation in order. Its newest row is the conversation's head and last
+-- activity.
 CREATE TABLE dm_sequence (
     conversation INTEGER NOT NULL,
     seq INTEGER NOT NULL,
@@ -109,7 +116,7 @@ CREATE TABLE dm_devices (
     UNIQUE (user, device)
 );
 
--- What a device acknowledged individually, above its cursor.
+-- The entries above a device's cursor that it acknowledged individually.
 CREATE TABLE dm_acked (
     device INTEGER NOT NULL,
     seq INTEGER NOT NULL,

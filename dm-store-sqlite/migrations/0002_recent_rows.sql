@@ -1,10 +1,12 @@
 -- New rows of inboxes and conversations go into small trees first.
 --
--- Each conversation and each inbox grows at another place, so that a new row of `dm_sequence` or `dm_inbox` mostly needs a
--- page of its own. In the small trees a batch touches few pages; from there rows are moved in the order of their keys,
--- many at a time. See `src/runs.rs`.
+-- Each conversation and each inbox grows at another key, so that a new row of `dm_sequence` or
+-- `dm_inbox` mostly changes a page of its own. In the small trees the rows of a batch share few
+-- pages. From there rows are moved in the order of their keys, many at a time. See
+-- `src/recent/mod.rs`.
 
--- The number and time of the newest message in `dm_sequence`; those not moved there yet are newer.
+-- The number and the time of the newest message in `dm_sequence`. Messages that are not moved there
+-- yet are newer.
 ALTER TABLE dm_conversations ADD COLUMN head INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE dm_conversations ADD COLUMN last_at INTEGER;
 UPDATE dm_conversations AS c SET (head, last_at) = (s.seq, s.at)
@@ -12,9 +14,9 @@ FROM dm_sequence s
 WHERE s.conversation = c.ref AND s.seq = (SELECT max(seq) FROM dm_sequence WHERE conversation = c.ref);
 ALTER TABLE dm_sequence DROP COLUMN at;
 
--- The newest rows of both, in two generations: the one that grows (0 while `dm_merge.generation` is even, 1 while it is
--- odd), and the one before it, which is being moved. A generation has a few runs, each of which is filled before the
--- next one begins.
+-- The newest rows of both, in two generations: the one that grows (in table 0 while
+-- `dm_merge.generation` is even, in table 1 while it is odd), and the one before it, which is being
+-- moved. A generation has a few runs, each of which is filled before the next one begins.
 CREATE TABLE dm_recent_sequence_0 (
     run INTEGER NOT NULL,
     conversation INTEGER NOT NULL,
@@ -32,8 +34,9 @@ CREATE TABLE dm_recent_sequence_1 (
     PRIMARY KEY (run, conversation, seq)
 ) WITHOUT ROWID;
 
--- Here an entry about a message also tells the message's conversation and number, so that a list of conversations needs
--- only the user's own rows. An entry that expires stays until its generation is moved; `inbox_floor` hides it.
+-- Here an entry about a message also holds the message's conversation and number, so that a list of
+-- conversations needs only the user's own rows. An entry that expires stays until its generation is
+-- moved; `inbox_floor` hides it.
 CREATE TABLE dm_recent_inbox_0 (
     run INTEGER NOT NULL,
     user INTEGER NOT NULL,
@@ -59,8 +62,9 @@ CREATE TABLE dm_recent_inbox_1 (
     PRIMARY KEY (run, user, seq)
 ) WITHOUT ROWID;
 
--- One row: which generation grows, and how far the one before it is moved: up to this entry of this user, and up to this
--- message of this conversation, in the order of these keys. The largest numbers mean that all of it is moved.
+-- One row: the generation that grows, and how far the one before it is moved, in the order of keys.
+-- Entries are moved up to `user_seq` of `user`, messages up to `conversation_seq` of
+-- `conversation`. The largest numbers mean that all of it is moved.
 CREATE TABLE dm_merge (
     generation INTEGER NOT NULL,
     user INTEGER NOT NULL,

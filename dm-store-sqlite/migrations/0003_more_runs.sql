@@ -1,2 +1,2 @@
--- A generation of recent rows has up to 16 runs instead of 8. Nothing changes but the version: a library that knows 8 would
--- move 8 and delete the others.
+-- A generation of recent rows has up to 16 runs instead of 8. Only the version changes: a library
+-- that knows 8 runs would move 8 of them and delete the others.

@@ -1,4 +1,4 @@
-//! Values of the core as SQLite keeps them, and back.
+//! Conversions between the core's types and SQLite's values.
 
 use bytes::Bytes;
 use dm_core::store::{
@@ -8,28 +8,31 @@ use dm_core::store::{
 use rusqlite::types::Type;
 use rusqlite::{Result, Row};
 
-/// The columns of a message, in the order [`message`] reads them: `m` is `dm_messages`, `c` its conversation, `u` its
-/// sender.
+/// The columns of a message, in the order in which [`message`] reads them. `m` is `dm_messages`,
+/// `c` the conversation, `u` the sender.
 pub(crate) const MESSAGE: &str = "m.id, c.id, m.seq, u.pubkey, m.client_id, m.sent_at, m.received_at, m.suite, \
                                   m.nonce, m.ephemeral, m.payload";
 
-/// How many columns that is.
+/// The number of columns of [`MESSAGE`].
 pub(crate) const MESSAGE_COLUMNS: usize = 11;
 
-/// A bound on a number counted by the library, for comparisons: numbers beyond SQLite's range are beyond all rows.
+/// A number that the library counts itself, as a value to compare with. A number beyond SQLite's
+/// range becomes the highest one, which no row reaches.
 pub(crate) fn bound(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// A row count or page size, likewise.
+/// A row count or page size, with the same limit.
 pub(crate) fn count(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
+/// A time in milliseconds, bit for bit: times from 2^63 on are negative.
 pub(crate) fn time(at: Timestamp) -> i64 {
     at.as_millis().cast_signed()
 }
 
+/// The reverse of [`time`].
 pub(crate) const fn to_time(at: i64) -> Timestamp {
     Timestamp::from_millis(at.cast_unsigned())
 }
@@ -55,18 +58,18 @@ pub(crate) fn get_conversation(row: &Row<'_>, column: usize) -> Result<Conversat
     fixed(row, column).map(ConversationId::from_bytes)
 }
 
-/// The text form of a device among its user's devices.
+/// The name of a device among its user's devices.
 pub(crate) fn get_device(row: &Row<'_>, column: usize) -> Result<DeviceId> {
     text(row, column, |text| text.parse().ok())
 }
 
-/// The pair in two columns of public keys.
+/// The participants, from two columns of public keys starting at `column`.
 pub(crate) fn get_participants(row: &Row<'_>, column: usize) -> Result<Participants> {
     Participants::new(get_user(row, column)?, get_user(row, column + 1)?)
-        .map_err(|_| damaged(column, Type::Blob, "one user twice"))
+        .map_err(|_| damaged(column, Type::Blob, "both participants are the same user"))
 }
 
-/// The device that caused an entry.
+/// The device that caused an entry, as a column: NULL for none, empty for the default device.
 pub(crate) fn origin(device: Option<&DeviceId>) -> Option<&str> {
     device.map(|device| if device.is_default() { "" } else { device.as_str() })
 }
@@ -80,7 +83,8 @@ pub(crate) fn get_origin(row: &Row<'_>, column: usize) -> Result<Option<DeviceId
         .map(Some)
 }
 
-/// A key record of a user, from columns `key, version, published_at, binding` starting at `column`.
+/// A key record of a user, from columns `key, version, published_at, binding` starting at
+/// `column`.
 pub(crate) fn key_record(user: UserId, row: &Row<'_>, column: usize) -> Result<KeyRecord> {
     let version =
         u32::try_from(get_number(row, column + 1)?).ok().and_then(|version| KeyVersion::new(version).ok());
@@ -88,9 +92,9 @@ pub(crate) fn key_record(user: UserId, row: &Row<'_>, column: usize) -> Result<K
     Ok(KeyRecord {
         user,
         key: X25519Key::from_stored(fixed(row, column)?),
-        version: version.ok_or_else(|| damaged(column + 1, Type::Integer, "no key version"))?,
+        version: version.ok_or_else(|| damaged(column + 1, Type::Integer, "not a key version"))?,
         published_at: get_time(row, column + 2)?,
-        binding: binding.ok_or_else(|| damaged(column + 3, Type::Integer, "no key binding"))?,
+        binding: binding.ok_or_else(|| damaged(column + 3, Type::Integer, "not a key binding"))?,
     })
 }
 
@@ -102,7 +106,7 @@ pub(crate) fn message(row: &Row<'_>, column: usize) -> Result<Message> {
     let ephemeral = row.get_ref(column + 9)?.as_blob_or_null()?;
     let payload = Bytes::copy_from_slice(row.get_ref(column + 10)?.as_blob()?);
     let ciphertext = Ciphertext::new(payload, nonce, ephemeral, suite.map(Suite))
-        .map_err(|_| damaged(column + 8, Type::Blob, "no ciphertext"))?;
+        .map_err(|_| damaged(column + 8, Type::Blob, "not a ciphertext"))?;
     Ok(Message {
         id: MessageId::from_bytes(fixed(row, column)?),
         conversation: get_conversation(row, column + 1)?,
@@ -115,18 +119,19 @@ pub(crate) fn message(row: &Row<'_>, column: usize) -> Result<Message> {
     })
 }
 
-/// Something in the file that the library did not write.
+/// The error for a value in the file that the library did not write.
 pub(crate) fn damaged(column: usize, kind: Type, what: &'static str) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(column, kind, what.into())
 }
 
+/// A blob of exactly `N` bytes.
 fn fixed<const N: usize>(row: &Row<'_>, column: usize) -> Result<[u8; N]> {
     row.get(column)
 }
 
 fn text<T>(row: &Row<'_>, column: usize, parse: impl FnOnce(&str) -> Option<T>) -> Result<T> {
     let text = row.get_ref(column)?.as_str()?;
-    parse(text).ok_or_else(|| damaged(column, Type::Text, "no device"))
+    parse(text).ok_or_else(|| damaged(column, Type::Text, "not a device name"))
 }
 
 #[cfg(test)]
@@ -140,7 +145,7 @@ mod tests {
         }
     }
 
-    /// The column that is said to be damaged.
+    /// The column that the error names.
     fn damage<T: std::fmt::Debug>(sql: &str, read: impl FnOnce(&Row<'_>) -> Result<T>) -> usize {
         let connection = rusqlite::Connection::open_in_memory().unwrap();
         match connection.query_row(sql, [], read) {
@@ -150,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn damage_is_found_and_its_column_named_wherever_the_columns_begin() {
+    fn a_damaged_value_is_an_error_that_names_its_column() {
         let user = UserId::from_stored([3; 32]);
         for (before, first) in [("", 0), ("7, 8, ", 2)] {
             let key = |columns| {
@@ -165,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn bounds_beyond_the_range_are_beyond_all_rows() {
+    fn numbers_beyond_sqlites_range_become_its_highest_number() {
         assert_eq!(bound(7), 7);
         assert_eq!(bound(u64::MAX), i64::MAX);
     }

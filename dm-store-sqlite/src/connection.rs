@@ -1,4 +1,4 @@
-//! Connections: one that writes, and a few that read.
+//! The connection that writes, and the pool of connections that read.
 
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
@@ -14,32 +14,38 @@ use crate::database::Database;
 use crate::error::from_sqlite;
 use crate::schema;
 
-/// The first SQLite whose WAL checkpoints do not race with writers on other connections.
-const SAFE_WAL: i32 = 3_051_003;
+/// The first SQLite without a race between WAL checkpoints and writers on other connections.
+const FIRST_WITHOUT_RACE: i32 = 3_051_003;
 
-/// Bytes in a page of a file that the store makes.
-const PAGE: i64 = 8_192;
+/// The page size of a file that the store creates, in bytes.
+const PAGE_BYTES: i64 = 8_192;
 
-/// Statements kept prepared per connection: all there are.
+/// Prepared statements kept per connection: enough for all statements of this crate.
 ///
-/// Most statements compare with `= +?1` instead of `= ?1`. SQLite's planner looks into some bare
-/// parameters (in joins, in ranges, where an index holds a part of the rows) and then, when the next
-/// value is bound, parses and plans the statement again (seen in 3.54); a plus sign keeps it from
-/// looking. Without it a third of the time of a send went into parsing one look-up, and two fifths
-/// of a page of an inbox. A test of the readers lists statements that are planned again.
-pub(crate) const STATEMENTS: usize = 128;
+/// Most statements compare with `= +?1` instead of `= ?1`. SQLite's planner looks at the values of
+/// some bare parameters (in joins, in ranges, where an index holds a part of the rows). When the
+/// next value is bound, it then parses and plans the statement again (seen in 3.54). A plus sign
+/// prevents this. Without it parsing one look-up took a third of the time of a send, and two fifths
+/// of a page of an inbox. A test in `read/tests.rs` lists statements that are planned again.
+pub(crate) const CACHED_STATEMENTS: usize = 128;
 
-/// Whether a store is opened by its host, or by itself after its file failed.
+/// The occasion on which a file is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Opening {
+    /// The host opens the store.
     First,
+    /// The store opens its file again after an I/O error.
     Again,
 }
 
-/// Opens the writing connection, and brings the schema up to date. A file that is opened again must
-/// hold the tables.
-pub(crate) fn writer(path: &Path, config: &SqliteConfig, opening: Opening) -> Result<Database, StoreError> {
-    if may_race(rusqlite::version_number()) {
+/// Opens the connection that writes, and brings the schema up to date. A file that is opened
+/// [again](Opening::Again) must have the current schema.
+pub(crate) fn open_writer(
+    path: &Path,
+    config: &SqliteConfig,
+    opening: Opening,
+) -> Result<Database, StoreError> {
+    if has_race(rusqlite::version_number()) {
         tracing::warn!(
             linked = rusqlite::version(),
             "SQLite before 3.51.3 can corrupt a database in WAL mode in rare cases; link a newer one"
@@ -50,7 +56,7 @@ pub(crate) fn writer(path: &Path, config: &SqliteConfig, opening: Opening) -> Re
     }
     let connection = open(path, config, config.cache_bytes)?;
     let database = Database::new(connection, config.table_prefix.clone());
-    // Before anything is changed.
+    // Only reads: a file that is refused stays as it is.
     match opening {
         Opening::First => schema::examine(&database)?,
         Opening::Again => schema::expect_current(&database)?,
@@ -58,8 +64,9 @@ pub(crate) fn writer(path: &Path, config: &SqliteConfig, opening: Opening) -> Re
     let connection = database.connection();
     match config.owner {
         FileOwner::Store => {
-            // Takes effect in a file that is empty: a tenth less of it goes unused at the ends of pages.
-            connection.pragma_update(None, "page_size", PAGE).map_err(from_sqlite)?;
+            // Takes effect while the file is empty. A tenth less of it stays unused than with
+            // SQLite's default of 4 KiB.
+            connection.pragma_update(None, "page_size", PAGE_BYTES).map_err(from_sqlite)?;
             journal_mode(connection, "PRAGMA journal_mode = WAL")?;
         }
         FileOwner::Host => journal_mode(connection, "PRAGMA journal_mode")?,
@@ -69,7 +76,7 @@ pub(crate) fn writer(path: &Path, config: &SqliteConfig, opening: Opening) -> Re
         .and_then(|()| connection.pragma_update(None, "wal_autocheckpoint", config.checkpoint_pages))
         .map_err(from_sqlite)?;
     if let Some(pages) = config.max_pages {
-        // Holds for this connection only, and is not kept in the file.
+        // Holds for this connection only; the file does not keep it.
         connection
             .query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))
             .map_err(from_sqlite)?;
@@ -78,34 +85,34 @@ pub(crate) fn writer(path: &Path, config: &SqliteConfig, opening: Opening) -> Re
         Opening::First => {
             schema::migrate(&database)?;
             if config.owner == FileOwner::Store {
-                // The process before this one may have ended after a failed sync, of which see
-                // `write_anew`. Waits for nobody.
+                // The process before this one may have ended after a failed sync: see
+                // `checkpoint_whole_log`. A passive checkpoint waits for no other process.
                 connection
                     .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
                     .map_err(from_sqlite)?;
             }
         }
-        Opening::Again => write_anew(connection)?,
+        Opening::Again => checkpoint_whole_log(connection)?,
     }
     Ok(database)
 }
 
-/// Copies what the log holds into the file, which is then synced, and empties the log. After a
-/// failed `fsync` the pages of the log may be read and yet never reach the disk: Linux does not
-/// write them again. With another process on the file this does as much as it may; a batch whose
-/// commit failed is not in the log then, which that process knows.
-fn write_anew(connection: &Connection) -> Result<(), StoreError> {
+/// Copies the log into the file, which is then synced, and empties the log. After a failed `fsync`
+/// the pages of the log can be read and yet never reach the disk: Linux does not write them again.
+/// While another process uses the file, the checkpoint copies as much as it can. A batch whose
+/// commit failed is then not in the log, and the other process knows that.
+fn checkpoint_whole_log(connection: &Connection) -> Result<(), StoreError> {
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(from_sqlite)
 }
 
-/// Whether checkpoints of a version of SQLite may race with writers.
-const fn may_race(version: i32) -> bool {
-    version < SAFE_WAL
+/// Whether a version of SQLite has the race between checkpoints and writers.
+const fn has_race(version: i32) -> bool {
+    version < FIRST_WITHOUT_RACE
 }
 
-/// Connections for reading: opened with the store and kept, so that no read needs a file descriptor
-/// when a process has none left. One that fails to come back is opened again when it is needed.
-pub(crate) struct Readers {
+/// The connections that read. They are opened with the store and kept, so that no read needs a file
+/// descriptor when the process has none left. One that was lost is opened again at the next need.
+pub(crate) struct ReaderPool {
     path: PathBuf,
     config: SqliteConfig,
     state: Mutex<State>,
@@ -117,49 +124,51 @@ struct State {
     open: usize,
 }
 
-/// A connection on loan; it goes back when dropped.
-pub(crate) struct Loan<'a> {
-    readers: &'a Readers,
+/// A connection in use, which returns to the pool when dropped.
+pub(crate) struct PooledReader<'a> {
+    pool: &'a ReaderPool,
     connection: Option<Database>,
 }
 
-impl Readers {
+impl ReaderPool {
     pub(crate) fn open(path: &Path, config: &SqliteConfig) -> Result<Self, StoreError> {
-        let idle = (0..config.readers.get()).map(|_| reader(path, config)).collect::<Result<Vec<_>, _>>()?;
+        let idle =
+            (0..config.readers.get()).map(|_| open_reader(path, config)).collect::<Result<Vec<_>, _>>()?;
         let state = Mutex::new(State { open: idle.len(), idle });
         Ok(Self { path: path.to_owned(), config: config.clone(), state, returned: Condvar::new() })
     }
 
-    /// How many there may be.
-    pub(crate) const fn most(&self) -> NonZeroUsize {
+    /// The number of connections, at most.
+    pub(crate) const fn size(&self) -> NonZeroUsize {
         self.config.readers
     }
 
-    /// Runs a read on a snapshot of the database. Waits while all connections are on loan.
+    /// Runs a read on a snapshot of the database. Waits while all connections are in use.
     pub(crate) fn read<T>(
         &self,
         read: impl FnOnce(&Database) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
-        let loan = self.borrow()?;
-        let database = loan.connection.as_ref().ok_or(StoreErrorKind::Closed)?;
-        // A deferred transaction: its statements see one state, and it never waits for the writer. Dropping it ends it.
+        let pooled = self.acquire()?;
+        let database = pooled.connection.as_ref().ok_or(StoreErrorKind::Closed)?;
+        // A deferred transaction: its statements see one state, and it never waits for the writer.
+        // Dropping it ends it.
         let _snapshot = database.transaction(TransactionBehavior::Deferred).map_err(from_sqlite)?;
         read(database).map_err(from_sqlite)
     }
 
-    fn borrow(&self) -> Result<Loan<'_>, StoreError> {
+    fn acquire(&self) -> Result<PooledReader<'_>, StoreError> {
         let mut state = self.lock();
         loop {
             if let Some(connection) = state.idle.pop() {
-                return Ok(Loan { readers: self, connection: Some(connection) });
+                return Ok(PooledReader { pool: self, connection: Some(connection) });
             }
             if state.open < self.config.readers.get() {
                 state.open += 1;
                 drop(state);
-                // Returned in any case, so that a failure to open is not a connection lost.
-                let mut loan = Loan { readers: self, connection: None };
-                loan.connection = Some(reader(&self.path, &self.config)?);
-                return Ok(loan);
+                // Its drop corrects the count if opening fails.
+                let mut pooled = PooledReader { pool: self, connection: None };
+                pooled.connection = Some(open_reader(&self.path, &self.config)?);
+                return Ok(pooled);
             }
             state = self.returned.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
@@ -171,21 +180,21 @@ impl Readers {
     }
 }
 
-impl Drop for Loan<'_> {
+impl Drop for PooledReader<'_> {
     fn drop(&mut self) {
-        let mut state = self.readers.lock();
+        let mut state = self.pool.lock();
         match self.connection.take() {
             Some(connection) => state.idle.push(connection),
             None => state.open -= 1,
         }
         drop(state);
-        self.readers.returned.notify_one();
+        self.pool.returned.notify_one();
     }
 }
 
-fn reader(path: &Path, config: &SqliteConfig) -> Result<Database, StoreError> {
+fn open_reader(path: &Path, config: &SqliteConfig) -> Result<Database, StoreError> {
     let connection = open(path, config, config.cache_bytes / 8)?;
-    // The first read opens the log beside the file.
+    // The first read opens the log, and so takes its file descriptors now.
     connection
         .execute_batch("PRAGMA query_only = ON")
         .and_then(|()| connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())))
@@ -194,10 +203,11 @@ fn reader(path: &Path, config: &SqliteConfig) -> Result<Database, StoreError> {
 }
 
 fn open(path: &Path, config: &SqliteConfig, cache_bytes: usize) -> Result<Connection, StoreError> {
-    // Without SQLITE_OPEN_CREATE: the file is there, or it is an error. Without URIs: a path is a path.
+    // Without SQLITE_OPEN_CREATE a missing file is an error. Without SQLITE_OPEN_URI a path that
+    // begins with `file:` is a path.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(from_sqlite)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
     let kibibytes = i64::try_from(cache_bytes / 1024).unwrap_or(i64::MAX);
     connection
         .busy_timeout(config.busy_timeout)
@@ -207,7 +217,8 @@ fn open(path: &Path, config: &SqliteConfig, cache_bytes: usize) -> Result<Connec
     Ok(connection)
 }
 
-/// Makes an empty file that only its user may read, unless there is one. SQLite gives its log the same permissions.
+/// Creates an empty file that only its user may read, unless there is one. SQLite gives its log the
+/// same permissions.
 fn create(path: &Path) -> Result<(), StoreError> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -220,12 +231,13 @@ fn create(path: &Path) -> Result<(), StoreError> {
     }
 }
 
+/// Runs a pragma that returns the journal mode, and logs a warning when it is not WAL.
 fn journal_mode(connection: &Connection, pragma: &str) -> Result<(), StoreError> {
     let mode: String = connection.query_row(pragma, [], |row| row.get(0)).map_err(from_sqlite)?;
     if !mode.eq_ignore_ascii_case("wal") {
         tracing::warn!(
             mode,
-            "the database is not in WAL mode: commits are slower, and readers and the writer wait"
+            "the database is not in WAL mode: commits are slower, and reads and commits wait for each other"
         );
     }
     Ok(())
@@ -239,50 +251,50 @@ mod tests {
         database.connection().query_row(&format!("PRAGMA {name}"), [], |row| row.get(0)).unwrap()
     }
 
-    /// A file, and a writer and readers of it.
-    fn opened(config: &SqliteConfig) -> (tempfile::TempDir, PathBuf, Database, Readers) {
+    /// A new file with its writer and its readers.
+    fn opened(config: &SqliteConfig) -> (tempfile::TempDir, PathBuf, Database, ReaderPool) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("dm.db");
-        let database = writer(&path, config, Opening::First).unwrap();
-        let readers = Readers::open(&path, config).unwrap();
+        let database = open_writer(&path, config, Opening::First).unwrap();
+        let readers = ReaderPool::open(&path, config).unwrap();
         (folder, path, database, readers)
     }
 
     #[test]
-    fn versions_before_the_one_that_is_safe_are_warned_of() {
-        assert!(may_race(3_051_002));
-        assert!(!may_race(3_051_003));
+    fn versions_before_3_51_3_have_the_race() {
+        assert!(has_race(3_051_002));
+        assert!(!has_race(3_051_003));
     }
 
     #[test]
-    fn connections_have_the_caches_and_the_writer_syncs_as_the_configuration_says() {
+    fn the_configuration_sets_caches_syncs_and_checkpoints() {
         let config = SqliteConfig { cache_bytes: 8 << 20, checkpoint_pages: 77, ..SqliteConfig::default() };
         let (_folder, _, writer, readers) = opened(&config);
-        // Negative sizes are in KiB. Two is FULL.
+        // Negative sizes are in KiB. Mode 2 is FULL.
         assert_eq!(pragma(&writer, "cache_size"), -8_192);
         assert_eq!([pragma(&writer, "synchronous"), pragma(&writer, "wal_autocheckpoint")], [2, 77]);
         assert_eq!(pragma(&writer, "page_size"), 8_192);
-        let loan = readers.borrow().unwrap();
-        let reader = loan.connection.as_ref().unwrap();
+        let pooled = readers.acquire().unwrap();
+        let reader = pooled.connection.as_ref().unwrap();
         assert_eq!([pragma(reader, "cache_size"), pragma(reader, "query_only")], [-1_024, 1]);
     }
 
     #[test]
-    fn a_connection_that_is_lost_or_fails_to_open_is_opened_again_when_it_is_needed() {
+    fn a_lost_connection_is_opened_again_at_the_next_need() {
         let config = SqliteConfig { readers: NonZeroUsize::MIN, ..SqliteConfig::default() };
         let (_folder, path, writer, readers) = opened(&config);
-        let lose = || readers.borrow().unwrap().connection = None;
+        let lose = || readers.acquire().unwrap().connection = None;
         lose();
-        drop(readers.borrow().unwrap());
+        drop(readers.acquire().unwrap());
         lose();
         drop(writer);
         let elsewhere = path.with_extension("moved");
         std::fs::rename(&path, &elsewhere).unwrap();
         for _ in 0..2 {
-            assert!(readers.borrow().is_err());
+            assert!(readers.acquire().is_err());
         }
         std::fs::rename(&elsewhere, &path).unwrap();
-        drop(readers.borrow().unwrap());
+        drop(readers.acquire().unwrap());
         let state = readers.lock();
         assert_eq!((state.open, state.idle.len()), (1, 1));
     }

@@ -1,11 +1,11 @@
-//! A connection that knows the names of the store's tables.
+//! A connection on which table names get the store's prefix.
 
 use rusqlite::{CachedStatement, Connection, Params, Result, Row, Transaction, TransactionBehavior};
 
 use crate::names::TablePrefix;
 
-/// Runs the statements of this crate, all of which go through here, under the names that the tables
-/// have in the file.
+/// A connection that runs all statements of this crate, with the prefix that the tables have in the
+/// file.
 pub(crate) struct Database {
     connection: Connection,
     prefix: TablePrefix,
@@ -23,8 +23,8 @@ impl Database {
         }
     }
 
-    /// Begins a transaction, which ends without a commit unless it is committed. None may be under
-    /// way.
+    /// Begins a transaction, which rolls back when it is dropped uncommitted. No other transaction
+    /// may be open on the connection.
     pub(crate) fn transaction(&self, behavior: TransactionBehavior) -> Result<Transaction<'_>> {
         Transaction::new_unchecked(&self.connection, behavior)
     }
@@ -36,7 +36,7 @@ impl Database {
         self.connection.prepare_cached(&sql)
     }
 
-    /// The statements that SQLite planned more than once.
+    /// The statements that SQLite planned more than once on this connection.
     #[cfg(test)]
     pub(crate) fn planned_again(&self) -> Vec<String> {
         let again = |sql: &&String| {
@@ -71,7 +71,7 @@ impl Database {
         self.connection.is_autocommit()
     }
 
-    /// The connection, for what names no table: pragmas of the file.
+    /// The connection itself, for statements without table names: pragmas of the file.
     pub(crate) const fn connection(&self) -> &Connection {
         &self.connection
     }

@@ -1,15 +1,15 @@
-//! The disk that a store is on.
+//! The disk and the path of a store.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use dm_core::store::{StoreError, StoreErrorKind};
 
-/// Measures how many bytes this process may still take on the disk of a file or folder. One system
-/// call on Unix; elsewhere it is not known, and no reserve is kept.
+/// Free bytes that this process may still use on the disk of a file or folder. One system call on
+/// Unix. On other systems the number is not known and is `u64::MAX`, so that no reserve is kept.
 ///
 /// # Errors
-/// What the operating system reports.
+/// An error of the operating system.
 pub(crate) fn free_bytes(path: &Path) -> io::Result<u64> {
     #[cfg(unix)]
     {
@@ -22,10 +22,10 @@ pub(crate) fn free_bytes(path: &Path) -> io::Result<u64> {
     }
 }
 
-/// A path from the root, so that it stays the same when the process changes its working directory.
+/// An absolute path, which stays valid when the process changes its working directory.
 ///
 /// # Errors
-/// [`StoreErrorKind::Unavailable`] for an empty path, or without a working directory.
+/// [`StoreErrorKind::Unavailable`] for an empty path, or when there is no working directory.
 pub(crate) fn absolute(path: &Path) -> Result<PathBuf, StoreError> {
     std::path::absolute(path).map_err(|error| StoreError::new(StoreErrorKind::Unavailable, error))
 }

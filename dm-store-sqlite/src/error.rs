@@ -1,9 +1,10 @@
-//! SQLite's errors as the core's.
+//! The mapping from SQLite's errors to the core's.
 
 use dm_core::store::{StoreError, StoreErrorKind};
 use rusqlite::ErrorCode;
 
-/// What SQLite reports, while nothing of the batch is committed. Values bound to statements are not part of it.
+/// An error of SQLite before the commit, when nothing of the batch is stored yet. Values bound to
+/// statements are not part of its text.
 pub(crate) fn from_sqlite(error: rusqlite::Error) -> StoreError {
     let kind = match &error {
         rusqlite::Error::SqliteFailure(failure, _) => match failure.code {
@@ -14,7 +15,7 @@ pub(crate) fn from_sqlite(error: rusqlite::Error) -> StoreError {
             ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => StoreErrorKind::Corrupt,
             _ => StoreErrorKind::Engine,
         },
-        // A row that does not hold what was written into it.
+        // A row does not hold what the library wrote.
         rusqlite::Error::FromSqlConversionFailure(..)
         | rusqlite::Error::InvalidColumnType(..)
         | rusqlite::Error::IntegralValueOutOfRange(..)
@@ -24,9 +25,9 @@ pub(crate) fn from_sqlite(error: rusqlite::Error) -> StoreError {
     StoreError::new(kind, error)
 }
 
-/// Whether a failed `COMMIT` is known to have committed nothing. SQLite keeps the transaction open when it could not
-/// get its lock, and has not written the commit record when the disk is full. Of anything else, a failed fsync above
-/// all, nobody can tell what is in the file.
+/// Whether a failed `COMMIT` is known to have committed nothing. SQLite keeps the transaction open
+/// when it could not get its lock, and has not written the commit record when the disk is full.
+/// After any other error, above all a failed fsync, the file may hold the transaction or not.
 pub(crate) fn did_not_commit(error: &rusqlite::Error) -> bool {
     matches!(
         error.sqlite_error_code(),
@@ -62,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn a_commit_that_failed_to_sync_may_have_happened() {
+    fn only_a_busy_or_full_file_is_known_to_have_committed_nothing() {
         for code in [ffi::SQLITE_BUSY, ffi::SQLITE_LOCKED, ffi::SQLITE_FULL] {
             assert!(did_not_commit(&failure(code)), "{code}");
         }

@@ -16,20 +16,23 @@
 //! # }
 //! ```
 //!
-//! One connection writes, on a thread of its own, one transaction and one fsync per batch; a few connections read.
-//! The file is in WAL mode with `synchronous = FULL`: a commit that was answered survives a power cut.
+//! One connection writes, on a thread of its own: a batch is one transaction and one fsync. A few
+//! more connections read. A file of the store's own is in WAL mode. Every commit syncs
+//! (`synchronous = FULL`): once it returned, it survives a power cut.
 //!
 //! # In a host's own file
 //!
-//! With [`FileOwner::Host`] the store lives beside the host's tables. It owns only names that begin
-//! with `dm_`, or with another [`TablePrefix`] of the host's choice, and refuses a file in which
-//! such names stand for something else. It keeps its schema version in its own table, and touches
-//! neither `user_version` nor the journal mode. A host may write to its own tables as often as it
-//! likes: a row says who wrote to the store's last, and what the store keeps in memory stays.
+//! With [`FileOwner::Host`] the store uses a database file of the host, beside the host's tables.
+//! It owns only names that begin with `dm_`, or with another [`TablePrefix`] of the host's choice.
+//! It refuses a file in which tables with such names are not the store's. Its schema version is in
+//! a table of its own, and `user_version` and the journal mode stay as they are. A host may write
+//! to its own tables as often as it likes: a row names the last writer of the store's tables, so
+//! that a write of the host does not empty the store's caches.
 //!
-//! Several processes may share a file: they take turns, and each notices what another wrote. They
-//! have to be of one version: when a newer one changes the tables, the others refuse to write
-//! ([`NewerSchema`](dm_core::store::StoreErrorKind::NewerSchema)) until they are started anew.
+//! Several processes may share a file: they take turns, and each notices what another wrote. All
+//! of them need the same version of the library. After a newer version changed the tables, the
+//! others refuse to write ([`NewerSchema`](dm_core::store::StoreErrorKind::NewerSchema)) until they
+//! are restarted with that version.
 //!
 //! # Tables
 //!
@@ -41,22 +44,27 @@
 //!                                                      dm_keys (user, version), dm_announcements ────┘
 //! ```
 //!
-//! Their columns are documented in `migrations/`.
+//! Not drawn are `dm_client_ids`, which finds a sender's message by its client id, `dm_merge`,
+//! which says how far recent rows are moved and who wrote last, and `dm_schema`, which holds the
+//! version. The columns are documented in `migrations/`.
 //!
 //! # When the disk fails
 //!
-//! A full disk is [`Full`](dm_core::store::StoreErrorKind::Full), and nothing of the batch is stored. With
-//! [`reserve_bytes`](SqliteConfig::reserve_bytes) left, it does not come to that. After an error of
-//! the file in a commit, whose outcome is [unknown](dm_core::store::StoreErrorKind::OutcomeUnknown), the
-//! store closes its connections and opens them again; calls are
-//! [`Unavailable`](dm_core::store::StoreErrorKind::Unavailable) until that works. Then it copies what the
-//! log holds into the file, because an operating system that could not write pages forgets that it
-//! owes them.
+//! On a full disk a batch fails as [`Full`](dm_core::store::StoreErrorKind::Full), and nothing of
+//! it is stored. [`reserve_bytes`](SqliteConfig::reserve_bytes) prevents this: the store refuses
+//! new messages before the disk is full.
+//!
+//! After an I/O error in a commit the outcome is
+//! [unknown](dm_core::store::StoreErrorKind::OutcomeUnknown). The store then closes its connections
+//! and opens them again; calls are [`Unavailable`](dm_core::store::StoreErrorKind::Unavailable)
+//! until that works. Then it copies the log into the file: an operating system that failed to write
+//! a page does not try again, although the page can still be read.
 //!
 //! # Features
 //!
-//! `bundled` (default) compiles SQLite in. Turn it off in a host that links its own, and use 3.51.3 or later: before
-//! that, a rare race could corrupt a database in WAL mode, and opening one logs a warning.
+//! `bundled` (default) compiles SQLite in. Turn it off in a host that links its own SQLite, and
+//! link 3.51.3 or later. Earlier versions have a rare race that can corrupt a database in WAL mode;
+//! opening a store on one of them logs a warning.
 
 mod codec;
 mod config;
@@ -67,7 +75,7 @@ mod error;
 mod names;
 mod ownership;
 mod read;
-mod runs;
+mod recent;
 mod schema;
 mod store;
 mod write;

@@ -4,21 +4,22 @@ use std::borrow::Cow;
 
 use dm_core::store::Invalid;
 
-/// The beginning of the names of all tables and indexes of a store: `dm_` unless the host needs
-/// another one, because a table of its own is called so or because a file holds several stores.
+/// The beginning of the names of all tables and indexes of a store. Default `dm_`. A host needs
+/// another one when its own tables have such names, or when a file holds several stores.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TablePrefix(Cow<'static, str>);
 
 impl TablePrefix {
-    /// Most characters.
+    /// The length of a prefix in characters, at most.
     pub const MAX_LEN: usize = 24;
 
     /// A prefix: lower-case ASCII letters, digits and underscores, beginning with a letter and
     /// ending with an underscore, at most [`MAX_LEN`](Self::MAX_LEN) characters. SQLite keeps
-    /// `sqlite_` for itself.
+    /// ending with an underscore, at most [`MAX_LEN`](Self::MAX_LEN) characters. It must not begin
+    /// with `sqlite_`, which SQLite keeps for itself.
     ///
     /// # Errors
-    /// When it is anything else.
+    /// [`Invalid`] when a prefix breaks one of these rules.
     pub fn new(prefix: impl Into<String>) -> Result<Self, Invalid> {
         let prefix = prefix.into();
         let refused = |reason| Err(Invalid::new("table_prefix", reason));
@@ -32,20 +33,19 @@ impl TablePrefix {
             return refused("not only lower-case letters, digits and underscores");
         }
         if prefix.starts_with("sqlite_") {
-            return refused("kept by SQLite for itself");
+            return refused("reserved by SQLite");
         }
         Ok(Self(Cow::Owned(prefix)))
     }
 
-    /// The characters.
+    /// The prefix as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// A statement of this crate with the names as they are in the file. The statements are written
-    /// with `dm_`, which stands in them for nothing else; under that prefix they are used as they
-    /// are.
+    /// A statement of this crate with the table names of the file. The statements are written with
+    /// `dm_`, which they contain in table names only. With the default prefix nothing changes.
     pub(crate) fn apply<'a>(&self, sql: &'a str) -> Cow<'a, str> {
         if *self == Self::default() { Cow::Borrowed(sql) } else { Cow::Owned(sql.replace("dm_", &self.0)) }
     }
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn names_in_statements_get_the_prefix() {
+    fn table_names_in_statements_get_the_prefix() {
         let sql = "SELECT 1 FROM dm_users u JOIN dm_keys k";
         assert!(matches!(TablePrefix::default().apply(sql), Cow::Borrowed(same) if same == sql));
         let other = TablePrefix::new("x_").unwrap();

@@ -1,4 +1,4 @@
-//! Whether what a file holds under the store's names is the store's.
+//! The check that tables with the store's prefix are the store's.
 //!
 //! A host may have tables whose names begin with the prefix. Before anything is changed, the file's
 //! schema is compared with the one that the migrations up to its version make.
@@ -27,22 +27,23 @@ struct Column {
     key: i64,
 }
 
-/// The version in a schema's table that is the store's; `None` when the file holds nothing under
-/// the store's names. Only reads.
+/// The version in the store's table `schema`; `None` when no name in the file begins with the
+/// prefix. Only reads.
 ///
 /// # Errors
-/// [`StoreErrorKind::ForeignTables`].
+/// [`StoreErrorKind::ForeignTables`] when there are such names without that table, or when the
+/// table is not the store's.
 pub(crate) fn version(database: &Database) -> Result<Option<usize>, StoreError> {
     let objects = objects(database).map_err(from_sqlite)?;
     let Some(schema) = objects.iter().find(|object| object.name == "schema") else {
         return match objects.first() {
-            Some(object) => Err(foreign(database, &object.name, "there is no schema of the store")),
+            Some(object) => Err(foreign(database, &object.name, "the store's table of versions is missing")),
             None => Ok(None),
         };
     };
     let version = Column { name: "version".into(), kind: "INTEGER".into(), not_null: true, key: 0 };
     if schema.kind != "table" || schema.columns != [version] {
-        return Err(foreign(database, "schema", "it has other columns"));
+        return Err(foreign(database, "schema", "its columns differ"));
     }
     let (rows, found): (i64, Option<i64>) = database
         .query_row(
@@ -52,13 +53,14 @@ pub(crate) fn version(database: &Database) -> Result<Option<usize>, StoreError> 
         )
         .map_err(from_sqlite)?;
     match found {
-        // A number that is no version is newer than anything known.
+        // A number that fits no version is newer than any known version.
         Some(version) if rows == 1 => Ok(Some(usize::try_from(version).unwrap_or(usize::MAX))),
-        _ => Err(foreign(database, "schema", "it does not hold one version")),
+        _ => Err(foreign(database, "schema", "it does not hold exactly one version")),
     }
 }
 
-/// Refuses a file whose tables are others than these steps make. Only reads.
+/// Refuses a file that lacks a table, index or view of these migrations, or in which one differs.
+/// Only reads.
 ///
 /// # Errors
 /// [`StoreErrorKind::ForeignTables`].
@@ -67,15 +69,16 @@ pub(crate) fn refuse_foreign(database: &Database, steps: &[&str]) -> Result<(), 
     for expected in expected(steps).map_err(from_sqlite)? {
         match found.iter().find(|object| object.name == expected.name) {
             Some(object) if *object == expected => {}
-            Some(_) => return Err(foreign(database, &expected.name, "it is not as the store made it")),
+            Some(_) => return Err(foreign(database, &expected.name, "its kind or its columns differ")),
             None => {
-                return Err(foreign(database, "schema", "tables of the version that it names are missing"));
+                return Err(foreign(database, "schema", "tables of its version are missing"));
             }
         }
     }
     Ok(())
 }
 
+/// The objects that these migrations make in an empty database.
 fn expected(steps: &[&str]) -> Result<Vec<Object>> {
     let model = Database::new(Connection::open_in_memory()?, TablePrefix::default());
     for step in steps {
@@ -84,8 +87,8 @@ fn expected(steps: &[&str]) -> Result<Vec<Object>> {
     objects(&model)
 }
 
-/// The objects whose names begin with the prefix, in any case: SQLite takes `DM_users` for the same
-/// name.
+/// The objects whose names begin with the prefix, whatever their case: SQLite takes `DM_users` and
+/// `dm_users` for the same name.
 fn objects(database: &Database) -> Result<Vec<Object>> {
     let prefix = database.prefix().as_str();
     let mut select = database.prepare_cached(

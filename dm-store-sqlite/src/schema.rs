@@ -1,4 +1,4 @@
-//! The schema's version, and getting there.
+//! The schema's version, and the migrations that lead to it.
 
 use dm_core::store::{StoreError, StoreErrorKind};
 use rusqlite::TransactionBehavior;
@@ -7,7 +7,7 @@ use crate::database::Database;
 use crate::error::from_sqlite;
 use crate::ownership;
 
-/// The steps, in order. Step *n* leads to version *n*. A step that was released never changes.
+/// The migrations in order; the *n*th leads to version *n*. A released one never changes.
 const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0001_initial.sql"),
     include_str!("../migrations/0002_recent_rows.sql"),
@@ -16,49 +16,51 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0005_last_writer.sql"),
 ];
 
-/// The schema's version that this library reads and writes.
+/// The version of the schema that this library reads and writes.
 pub(crate) const VERSION: usize = MIGRATIONS.len();
 
-/// Refuses a file that a newer version of the library wrote, or that holds something else under the
-/// store's names. Only reads.
+/// Refuses a file that a newer version of the library wrote, or in which names of the store belong
+/// to other tables. Only reads.
 ///
 /// # Errors
 /// [`StoreErrorKind::NewerSchema`], [`StoreErrorKind::ForeignTables`].
 pub(crate) fn examine(database: &Database) -> Result<(), StoreError> {
-    // One state, whatever another process does.
+    // One snapshot for all reads, whatever another process writes.
     let _snapshot = database.transaction(TransactionBehavior::Deferred).map_err(from_sqlite)?;
-    found(database, MIGRATIONS).map(drop)
+    version_in_file(database, MIGRATIONS).map(drop)
 }
 
-/// Refuses a file that does not hold the tables of this library's version. Only reads.
+/// Refuses a file whose tables are not those of this library's version. Only reads.
 ///
 /// # Errors
 /// [`StoreErrorKind::Corrupt`], or those of [`examine`].
 pub(crate) fn expect_current(database: &Database) -> Result<(), StoreError> {
     let _snapshot = database.transaction(TransactionBehavior::Deferred).map_err(from_sqlite)?;
-    if found(database, MIGRATIONS)? == MIGRATIONS.len() {
+    if version_in_file(database, MIGRATIONS)? == MIGRATIONS.len() {
         return Ok(());
     }
-    Err(StoreError::new(StoreErrorKind::Corrupt, "the tables are not those that were there before"))
+    Err(StoreError::new(StoreErrorKind::Corrupt, "the file no longer has the tables of this version"))
 }
 
-/// Brings the schema to this library's version, in one transaction: whatever happens, it is the old or the new one.
+/// Brings the schema to this library's version, in one transaction: after a crash the file has the
+/// old schema or the new one.
 pub(crate) fn migrate(database: &Database) -> Result<(), StoreError> {
     migrate_by(database, MIGRATIONS, |_| ())
 }
 
-/// Calls `reached` with the number of each step before it is taken, with the two numbers after the
-/// last before the version is written and before it is committed, and with the next one when it is.
+/// As [`migrate`], for a test that stops it at each point. `reached` is called with the index of
+/// each migration before it runs, with the count of migrations before the version is written, with
+/// the count plus one before the commit, and with the count plus two after it.
 fn migrate_by(database: &Database, migrations: &[&str], reached: impl Fn(usize)) -> Result<(), StoreError> {
     let snapshot = database.transaction(TransactionBehavior::Deferred).map_err(from_sqlite)?;
-    if found(database, migrations)? == migrations.len() {
+    if version_in_file(database, migrations)? == migrations.len() {
         return Ok(());
     }
     drop(snapshot);
     let transaction = database.transaction(TransactionBehavior::Immediate).map_err(from_sqlite)?;
-    // Another process may have been here while this one waited for the lock.
-    let found = found(database, migrations)?;
-    for (number, step) in migrations.iter().enumerate().skip(found) {
+    // Another process may have migrated while this one waited for the lock.
+    let current = version_in_file(database, migrations)?;
+    for (number, step) in migrations.iter().enumerate().skip(current) {
         reached(number);
         database.execute_batch(step).map_err(from_sqlite)?;
     }
@@ -72,20 +74,20 @@ fn migrate_by(database: &Database, migrations: &[&str], reached: impl Fn(usize))
     Ok(())
 }
 
-/// The version of the schema in the file; zero when there is none. The tables are those of that
-/// version.
-fn found(database: &Database, migrations: &[&str]) -> Result<usize, StoreError> {
+/// The version of the schema in the file, whose tables are checked to be those of that version;
+/// zero when there are none.
+fn version_in_file(database: &Database, migrations: &[&str]) -> Result<usize, StoreError> {
     let Some(version) = ownership::version(database)? else { return Ok(0) };
     let Some(steps) = migrations.get(..version) else {
-        return Err(newer(version));
+        return Err(newer_schema(version));
     };
     ownership::refuse_foreign(database, steps)?;
     Ok(version)
 }
 
-/// The refusal of a schema that a newer version of the library made.
-pub(crate) fn newer(version: usize) -> StoreError {
-    let what = format!("the schema has version {version}, this library knows {VERSION}");
+/// The error for a schema that a newer version of the library made.
+pub(crate) fn newer_schema(version: usize) -> StoreError {
+    let what = format!("the schema has version {version}, this library knows versions up to {VERSION}");
     StoreError::new(StoreErrorKind::NewerSchema, what)
 }
 
@@ -103,7 +105,7 @@ mod tests {
     }
 
     fn version(database: &Database) -> usize {
-        found(database, MIGRATIONS).unwrap()
+        version_in_file(database, MIGRATIONS).unwrap()
     }
 
     fn names(database: &Database) -> Vec<String> {
@@ -115,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_that_fails_leaves_nothing_behind() {
+    fn a_failed_migration_leaves_nothing_behind() {
         let database = empty();
         let broken = [MIGRATIONS, &["CREATE TABLE dm_more (x); INSERT INTO nowhere VALUES (1);"]].concat();
         migrate_by(&database, &broken, |_| ()).unwrap_err();
@@ -123,7 +125,7 @@ mod tests {
         migrate(&database).unwrap();
         let before = names(&database);
         migrate_by(&database, &broken, |_| ()).unwrap_err();
-        assert_eq!(names(&database), before, "the version before is whole");
+        assert_eq!(names(&database), before, "the schema of the earlier version is unchanged");
         assert_eq!(version(&database), MIGRATIONS.len());
     }
 
@@ -147,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn conversations_know_their_newest_message_after_the_second_step() {
+    fn the_second_migration_fills_in_the_newest_message_of_each_conversation() {
         let database = empty();
         migrate_by(&database, &MIGRATIONS[..1], |_| ()).unwrap();
         database
@@ -168,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn users_know_their_newest_entry_after_the_fourth_step() {
+    fn the_fourth_migration_fills_in_the_newest_entry_of_each_inbox() {
         let database = empty();
         migrate_by(&database, &MIGRATIONS[..3], |_| ()).unwrap();
         database
@@ -188,7 +190,7 @@ mod tests {
     const KILLED: &str =
         "schema::tests::a_migration_killed_at_each_step_leaves_the_old_schema_or_the_new_one";
 
-    /// A file with a cache so small that a migration writes into the log before it is committed.
+    /// A file whose page cache is so small that a migration writes to the log before its commit.
     fn at(path: &Path) -> Database {
         let connection = Connection::open(path).unwrap();
         connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA cache_size = 10").unwrap();
@@ -224,7 +226,7 @@ mod tests {
                     .env("DM_KILLED_AT", kill.to_string())
                     .output()
                     .unwrap();
-                assert_eq!(child.status.code(), None, "from {old}, at {kill}: it was not killed: {child:?}");
+                assert_eq!(child.status.code(), None, "from {old}, at {kill}: not killed: {child:?}");
 
                 let database = at(&path);
                 let expected = if kill == MIGRATIONS.len() + 2 { MIGRATIONS.len() } else { old };
@@ -242,7 +244,7 @@ mod tests {
         }
     }
 
-    /// Conversations of a message each: the pages are more than the cache holds.
+    /// Conversations with one message each: more pages than the cache holds.
     const ROWS: i64 = 2_000;
 
     fn fill(database: &Database) {

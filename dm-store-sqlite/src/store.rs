@@ -1,51 +1,53 @@
-//! The store that hosts hold.
+//! The store.
 
 use std::path::Path;
 
 use dm_core::store::{Embedded, EmbeddedStore, Store, StoreError};
 
 use crate::config::SqliteConfig;
-use crate::connection::{self, Opening, Readers};
+use crate::connection::{self, Opening, ReaderPool};
 use crate::disk::{absolute, free_bytes};
 use crate::read::Reader;
 use crate::write::Writer;
 
-/// A [`Store`] in a SQLite file. Clones are handles to the same connections, which close with the last of them.
+/// A [`Store`] in a SQLite file. Clones are handles to the same connections, which close with the
+/// last clone.
 #[derive(Clone, Debug)]
 pub struct SqliteStore {
     embedded: Embedded<Reader>,
 }
 
 impl SqliteStore {
-    /// Opens a file of the store's own, making it if it is missing; its folder must exist.
+    /// Opens a file of the store's own, and creates it if it is missing. Its folder must exist.
     ///
-    /// Blocks for as long as the file system takes, and after a crash while SQLite recovers its log: call it before
-    /// serving, or on a thread for blocking work. Needs no runtime.
+    /// Blocks for as long as the file system takes, and after a crash while SQLite recovers its
+    /// log: call it before serving, or on a thread for blocking work. Needs no runtime.
     ///
     /// # Errors
-    /// [`NewerSchema`](dm_core::store::StoreErrorKind::NewerSchema) when a newer version of the library
-    /// wrote it, and it is left as it is; [`ForeignTables`](dm_core::store::StoreErrorKind::ForeignTables)
-    /// when names that begin with the store's prefix stand for something else, of which the error's
-    /// source names one, and the file is left as it is;
-    /// [`Corrupt`](dm_core::store::StoreErrorKind::Corrupt) when it is no database;
-    /// [`Unavailable`](dm_core::store::StoreErrorKind::Unavailable) when it cannot be opened or stays
-    /// locked.
+    /// - [`NewerSchema`](dm_core::store::StoreErrorKind::NewerSchema) when a newer version of the
+    ///   library wrote the file. The file stays as it is.
+    /// - [`ForeignTables`](dm_core::store::StoreErrorKind::ForeignTables) when names that begin
+    ///   with the store's prefix belong to other tables. The error's source names one of them, and
+    ///   the file stays as it is.
+    /// - [`Corrupt`](dm_core::store::StoreErrorKind::Corrupt) when the file is no database.
+    /// - [`Unavailable`](dm_core::store::StoreErrorKind::Unavailable) when the file cannot be
+    ///   opened or stays locked.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         Self::open_with(path, &SqliteConfig::default())
     }
 
-    /// Opens a file with choices, for instance one of the host's.
+    /// Opens a file with a configuration, for instance a file of the host's.
     ///
     /// # Errors
     /// As [`open`](Self::open).
     pub fn open_with(path: impl AsRef<Path>, config: &SqliteConfig) -> Result<Self, StoreError> {
-        // A host may change its working directory before the file is opened again.
+        // The store may open the file again after the host changed its working directory.
         let (path, config) = (absolute(path.as_ref())?, config.clone());
-        let (writer, reader) = halves(&path, &config, Opening::First)?;
-        let (measured, reserve) = (path.clone(), config.reserve_bytes);
+        let (writer, reader) = open_connections(&path, &config, Opening::First)?;
+        let (disk_path, reserve) = (path.clone(), config.reserve_bytes);
         let embedded = Embedded::builder(writer, reader)
-            .reopen(move || halves(&path, &config, Opening::Again))
-            .reserve(reserve, move || free_bytes(&measured));
+            .reopen(move || open_connections(&path, &config, Opening::Again))
+            .reserve(reserve, move || free_bytes(&disk_path));
         Ok(Self { embedded: embedded.start()? })
     }
 }
@@ -56,7 +58,12 @@ impl EmbeddedStore for SqliteStore {
     }
 }
 
-fn halves(path: &Path, config: &SqliteConfig, opening: Opening) -> Result<(Writer, Reader), StoreError> {
-    let writer = Writer::new(connection::writer(path, config, opening)?, config)?;
-    Ok((writer, Reader::new(Readers::open(path, config)?)))
+/// The writer and the reader of a file.
+fn open_connections(
+    path: &Path,
+    config: &SqliteConfig,
+    opening: Opening,
+) -> Result<(Writer, Reader), StoreError> {
+    let writer = Writer::new(connection::open_writer(path, config, opening)?, config)?;
+    Ok((writer, Reader::new(ReaderPool::open(path, config)?)))
 }

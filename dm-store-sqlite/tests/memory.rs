@@ -1,6 +1,6 @@
-//! How much memory the newest numbers take: no more than the configuration says.
+//! The memory of the newest numbers is no more than the configuration says.
 //!
-//! A program of its own: what its allocator counts is of one test.
+//! A program of its own, because its allocator counts the memory of the whole process.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -18,7 +18,8 @@ static ALLOCATOR: Cap<System> = Cap::new(System, usize::MAX);
 const CONVERSATIONS: u64 = 20_000;
 const BATCH: u64 = 500;
 
-/// The bytes that a store holds after a message in each of many conversations between other people.
+/// The bytes that a store holds after one message in each of many conversations between different
+/// users.
 async fn held(path: &Path, heads: usize) -> usize {
     let before = ALLOCATOR.allocated();
     let mut config = SqliteConfig::default();
@@ -29,8 +30,8 @@ async fn held(path: &Path, heads: usize) -> usize {
             (first..first + BATCH).flat_map(|n| [open(n, 2 * n, 2 * n + 1), append(n, 2 * n, n).into()]);
         store.commit(batch.collect()).await.unwrap();
     }
-    // The first users were forgotten. As soon as one such is written to, newest numbers of recent rows
-    // are in memory, too.
+    // The first users were dropped from memory. A message to one of them makes the store read the
+    // newest numbers of all recent rows, and keep them.
     store.commit(vec![append(0, 0, CONVERSATIONS).into()]).await.unwrap();
     ALLOCATOR.allocated() - before
 }
@@ -43,5 +44,5 @@ async fn newest_numbers_take_no_more_than_the_configuration_says() {
     let with = held(&folder.path().join("with"), heads).await;
     let (took, said) = (with - without, heads * SqliteConfig::HEAD_BYTES);
     assert!(took <= said, "{took} of {said}");
-    assert!(took * 3 > said * 2, "it says much more than they take: {took} of {said}");
+    assert!(took * 3 > said * 2, "the configuration says much more than they take: {took} of {said}");
 }

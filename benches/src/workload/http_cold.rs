@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use dm_client::ConversationId;
-use uuid::Uuid;
 
 use super::load::{self, Load, Sender};
 use super::turns::{Ratios, Turn};
@@ -78,7 +77,7 @@ async fn prepare(setup: &Setup<'_>, options: &Options) -> anyhow::Result<Vec<Sen
     let of_user = |n: usize| chats.iter().skip(n).step_by(options.users).map(|chat| chat.id);
     let senders = members.into_iter().enumerate().map(|(n, member)| Sender {
         token: member.token,
-        conversations: of_user(n).map(|id| ConversationId::new(Uuid::from_bytes(*id.as_bytes()))).collect(),
+        conversations: of_user(n).map(|id| ConversationId::from_bytes(*id.as_bytes())).collect(),
     });
     Ok(senders.collect())
 }

@@ -1,4 +1,4 @@
-//! The bytes that answers may take, for each user and for all.
+//! The bytes that answers may take, for each user and for all users.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -6,24 +6,27 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use dm_core::UserId;
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
-/// Bytes that a permit stands for: semaphores count in 32 bits when several permits are asked for.
+/// Bytes of one permit. Several permits are acquired as a `u32`, so a permit cannot be one byte.
 const UNIT: usize = 1024;
 
-/// Answers of a user that are made at a time. A client asks for one after another; more at once,
-/// over many connections, could keep all readers of a store busy.
+/// Most answers of one user that are made at a time. An ordinary client asks for one after another;
+/// more at once, over many connections, could keep all readers of a store busy.
 const AT_ONCE: usize = 2;
 
-/// Permits of all users, and of each.
+/// The permits that all users share, and those of each user.
 #[derive(Debug)]
 pub(super) struct Budget {
     all: Pool,
     per_user: usize,
+    /// The bytes of each user.
     users: Mutex<Users>,
+    /// One permit for each user: to wait for `all`.
     turns: Mutex<Users>,
+    /// [`AT_ONCE`] permits for each user: to make an answer.
     making: Mutex<Users>,
 }
 
-/// A share of both.
+/// Permits of one answer, out of the user's own and out of all.
 #[derive(Debug)]
 pub(super) struct Share {
     pub(super) of: UserId,
@@ -31,19 +34,19 @@ pub(super) struct Share {
     pub(super) all: OwnedSemaphorePermit,
 }
 
-/// A number of permits, and as many in all.
+/// A semaphore, and the number of its permits in total.
 #[derive(Clone, Debug)]
 pub(super) struct Pool {
     free: Arc<Semaphore>,
     most: u32,
 }
 
-/// Those users' pools that somebody waits at or holds a permit of.
+/// The pools of users by user, only those in use: a request waits for a permit or holds one.
 #[derive(Debug, Default)]
 struct Users {
     pools: HashMap<UserId, Weak<Semaphore>>,
-    /// How many entries there may be before those that nobody uses are removed.
-    tidy_at: usize,
+    /// The number of entries at which unused ones are removed next.
+    sweep_at: usize,
 }
 
 impl Budget {
@@ -67,13 +70,13 @@ impl Budget {
         Users::pool(&self.users, user, Pool::new(self.per_user))
     }
 
-    /// Waits until an answer of a user may be made, which it is while the permit is held.
+    /// Waits until an answer of a user may be made, for as long as the permit is held.
     pub(super) async fn begin(&self, user: UserId) -> Result<OwnedSemaphorePermit, AcquireError> {
         Users::pool(&self.making, user, Pool::new(AT_ONCE * UNIT)).take(UNIT).await
     }
 
-    /// A share of what all have, for one request of a user at a time: a user with many requests
-    /// takes one place among those who wait for it.
+    /// Waits for permits that all users share. Only one request of a user waits in this queue at a
+    /// time, so that many requests of one user do not go before those of others.
     pub(super) async fn take_of_all(
         &self,
         user: UserId,
@@ -92,9 +95,9 @@ impl Users {
         if let Some(free) = users.pools.get(&user).and_then(Weak::upgrade) {
             return Pool { free, ..new };
         }
-        if users.pools.len() >= users.tidy_at {
+        if users.pools.len() >= users.sweep_at {
             users.pools.retain(|_, pool| pool.strong_count() > 0);
-            users.tidy_at = (2 * users.pools.len()).max(64);
+            users.sweep_at = (2 * users.pools.len()).max(64);
         }
         users.pools.insert(user, Arc::downgrade(&new.free));
         new
@@ -103,25 +106,26 @@ impl Users {
 
 impl Pool {
     fn new(bytes: usize) -> Self {
-        // A thousand gigabytes are no limit.
+        // The clamp is at 512 GiB, beyond any real budget.
         let most = u32::try_from(bytes / UNIT).unwrap_or(u32::MAX >> 3).clamp(1, u32::MAX >> 3);
         Self { free: Arc::new(Semaphore::new(usize::try_from(most).unwrap_or(1))), most }
     }
 
-    /// Bytes that nobody has.
+    /// Bytes that are not acquired.
     #[cfg(test)]
     pub(super) fn free(&self) -> usize {
         self.free.available_permits() * UNIT
     }
 
-    /// Permits for so many bytes, or all that there are if that is less. In the order of asking.
+    /// Acquires permits for `bytes`, or all permits if there are fewer. Requests are served in
+    /// order.
     pub(super) async fn take(self, bytes: usize) -> Result<OwnedSemaphorePermit, AcquireError> {
         self.free.acquire_many_owned(units(bytes).min(self.most)).await
     }
 }
 
 impl Share {
-    /// Gives back what goes beyond so many bytes.
+    /// Returns the permits beyond `bytes`.
     pub(super) fn shrink_to(&mut self, bytes: usize) {
         let keep = usize::try_from(units(bytes)).unwrap_or(usize::MAX);
         for permit in [&mut self.user, &mut self.all] {
@@ -153,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn users_have_pools_of_their_own_which_go_when_nobody_uses_them() {
+    fn users_have_pools_of_their_own_which_are_removed_when_unused() {
         let budget = Budget::new(10 * UNIT, 4 * UNIT);
         let ana = user(1);
         let all = budget.of(ana).take(4 * UNIT).now_or_never().unwrap().unwrap();
@@ -170,19 +174,19 @@ mod tests {
     }
 
     #[test]
-    fn a_user_who_has_a_share_keeps_their_pool_however_many_others_come() {
+    fn the_pool_of_a_user_with_a_share_is_kept_however_many_users_follow() {
         let budget = Budget::new(10 * UNIT, 4 * UNIT);
         let ana = user(1);
         let all = budget.of(ana).take(4 * UNIT).now_or_never().unwrap().unwrap();
         for n in 2..=200 {
             drop(budget.of(user(n)));
         }
-        assert!(budget.of(ana).take(1).now_or_never().is_none(), "a second pool");
+        assert!(budget.of(ana).take(1).now_or_never().is_none(), "there is a second pool");
         drop(all);
     }
 
     #[test]
-    fn a_user_with_many_requests_waits_at_one_place() {
+    fn only_one_request_of_a_user_waits_in_the_queue_of_all() {
         let budget = Budget::new(UNIT, UNIT);
         let held = budget.all().clone().take(UNIT).now_or_never().unwrap().unwrap();
         let mut ana = [(); 3].map(|()| Box::pin(budget.take_of_all(user(1), UNIT)));
@@ -193,14 +197,14 @@ mod tests {
         let [first, second, _] = &mut ana;
         let held = first.now_or_never().unwrap().unwrap();
         assert!(second.now_or_never().is_none());
-        // Bo came after all three, and only one of them was before him in the queue.
+        // Bo asked after Ana's three requests, and only one of them was ahead of his.
         drop(held);
         assert!(second.now_or_never().is_none());
         assert!(bo.now_or_never().is_some());
     }
 
     #[test]
-    fn shrinking_gives_back_to_both() {
+    fn shrinking_returns_permits_of_both_kinds() {
         let budget = Budget::new(10 * UNIT, 8 * UNIT);
         let take = |pool: Pool| pool.take(8 * UNIT).now_or_never().unwrap().unwrap();
         let mut share =

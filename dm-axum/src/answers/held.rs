@@ -1,4 +1,4 @@
-//! The answers that connections have not taken yet.
+//! The answers that their connections have not taken yet.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -15,13 +15,13 @@ use super::unread::Unread;
 use crate::options::Options;
 use crate::problem::{Kind, Problem};
 
-/// How often a request that waits looks for answers whose time is over.
-const LOOK: Duration = Duration::from_secs(1);
+/// The time between two attempts of a waiting request to drop answers.
+const DROP_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The answers of one API, and their budget.
 #[derive(Debug)]
 pub(crate) struct Answers {
-    /// By whose clock they wait.
+    /// For its clock.
     service: Service,
     pub(super) budget: Budget,
     pub(super) patience: Duration,
@@ -44,88 +44,89 @@ impl Answers {
         self.service.clock().now()
     }
 
-    /// Makes an answer of a user when there is room for it and few others of the user are made, or
-    /// refuses after waiting in vain. To be called in a task, because permits are given in the order
-    /// of asking, also to a future that is not polled.
+    /// Makes an answer of a user with `work`, once the budget has `bytes` left for it and few other
+    /// answers of the user are made. Refuses after a wait in vain. To be called in a task of its
+    /// own: permits are given in the order of requests, also to a future that is not polled.
     pub(super) async fn make<T>(
         &self,
         user: UserId,
         bytes: usize,
         work: impl Future<Output = Result<T, Problem>>,
     ) -> Result<(T, Share), Problem> {
-        // The own permits first: a user with many requests waits at their own pools, in nobody's
-        // way.
+        // The user's own permits first: a user with many requests waits for those, and delays no
+        // other user.
         let own = self.budget.of(user).take(bytes);
-        let own = self.in_time(own, "user", Kind::TooManyAnswers, Self::drop_unread).await?;
+        let own = self.acquire(own, "user", Kind::TooManyAnswers, Self::drop_expired).await?;
         let making = self.budget.begin(user);
-        let _making = self.in_time(making, "making", Kind::TooManyAnswers, Self::drop_unread).await?;
+        let _making = self.acquire(making, "making", Kind::TooManyAnswers, Self::drop_expired).await?;
         let of_all = self.budget.take_of_all(user, bytes);
-        let all = self.in_time(of_all, "process", Kind::Unavailable, Self::drop_standing_still).await?;
+        let all = self.acquire(of_all, "process", Kind::Unavailable, Self::drop_stalled).await?;
         Ok((work.await?, Share { of: user, user: own, all }))
     }
 
-    /// Bytes that are held now.
+    /// Bytes of all answers that are held.
     #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
         self.lock().by_id.values().map(|unread| unread.left).sum()
     }
 
-    /// Waits for permits, and makes room meanwhile.
-    async fn in_time(
+    /// Waits for permits, and meanwhile drops answers with `drop_answers`.
+    async fn acquire(
         &self,
         permits: impl Future<Output = Result<OwnedSemaphorePermit, AcquireError>>,
         of: &'static str,
         kind: Kind,
-        look: fn(&Self, Timestamp),
+        drop_answers: fn(&Self, Timestamp),
     ) -> Result<OwnedSemaphorePermit, Problem> {
         let refused = || {
             metrics::counter!("dm_answers_refused_total", "budget" => of).increment(1);
             Problem::new(kind, "too many answers are made or not read").retry_after(self.patience)
         };
         let clock = self.service.clock();
-        let make_room = async {
+        let drop_regularly = async {
             loop {
-                look(self, clock.now());
-                clock.sleep(LOOK).await;
+                drop_answers(self, clock.now());
+                clock.sleep(DROP_INTERVAL).await;
             }
         };
         let mut permits = pin!(permits);
         tokio::select! {
             biased;
             permits = &mut permits => return permits.map_err(|_| refused()),
-            // A look longer than an answer is held that nobody has read since.
-            () = clock.sleep(self.patience + LOOK) => {}
-            () = make_room => {}
+            // One attempt later than an unread answer may be dropped.
+            () = clock.sleep(self.patience + DROP_INTERVAL) => {}
+            () = drop_regularly => {}
         }
-        // This task may have slept through its looks.
-        look(self, clock.now());
+        // This task may not have run for a while, and have missed its attempts.
+        drop_answers(self, clock.now());
         permits.now_or_never().and_then(Result::ok).ok_or_else(refused)
     }
 
-    /// Drops the answers whose time is over.
-    fn drop_unread(&self, now: Timestamp) {
+    /// Drops the answers that were not read in time.
+    fn drop_expired(&self, now: Timestamp) {
         self.drop_if(|unread| unread.until <= now);
     }
 
-    /// Drops these, and the answers that stand still of the user with the most bytes in such: a
-    /// look for each who waits, until they have room.
-    fn drop_standing_still(&self, now: Timestamp) {
+    /// Drops the answers that were not read in time, and the stalled answers of the user with the
+    /// most bytes in stalled answers. Each request that waits does this regularly, until it has its
+    /// permits.
+    fn drop_stalled(&self, now: Timestamp) {
         let mut bytes = HashMap::<UserId, usize>::new();
-        for unread in self.lock().by_id.values().filter(|unread| unread.stands_still(now)) {
+        for unread in self.lock().by_id.values().filter(|unread| unread.is_stalled(now)) {
             *bytes.entry(unread.share.of).or_default() += unread.left;
         }
         let heaviest = bytes.into_iter().max_by_key(|(_, bytes)| *bytes).map(|(user, _)| user);
         self.drop_if(|unread| {
-            unread.until <= now || (Some(unread.share.of) == heaviest && unread.stands_still(now))
+            unread.until <= now || (Some(unread.share.of) == heaviest && unread.is_stalled(now))
         });
     }
 
     fn drop_if(&self, over: impl Fn(&Unread) -> bool) {
-        // Dropped when the lock is free again.
+        // Dropped after the lock is released.
         let dropped: Vec<_> = self.lock().by_id.extract_if(|_, unread| over(unread)).collect();
         for (_, unread) in dropped {
             metrics::counter!("dm_answers_dropped_total").increment(1);
-            less(unread.left);
+            count_released(unread.left);
         }
     }
 
@@ -144,8 +145,8 @@ impl Answers {
     }
 }
 
-/// Shows that so many bytes are held no more.
-pub(super) fn less(count: usize) {
+/// Counts bytes that are no longer held.
+pub(super) fn count_released(count: usize) {
     metrics::gauge!("dm_answer_bytes").decrement(bytes(count));
 }
 
@@ -165,7 +166,7 @@ mod tests {
 
     use super::*;
     use crate::answers::budget::Pool;
-    use crate::answers::unread::STANDSTILL;
+    use crate::answers::unread::STALLED_AFTER;
 
     const KIB: usize = 1024;
 
@@ -178,7 +179,7 @@ mod tests {
         Answers::new(service, &Options::default())
     }
 
-    /// Holds an answer of so many bytes, of which no piece is taken.
+    /// Holds an answer of some bytes, of which no piece is taken.
     fn hold(answers: &Answers, n: u8, bytes: usize, now: Timestamp) -> u64 {
         let take = |pool: Pool| pool.take(bytes).now_or_never().unwrap().unwrap();
         let (user, all) = (take(answers.budget.of(user(n))), take(answers.budget.all().clone()));
@@ -187,35 +188,35 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_user_with_the_most_bytes_that_stand_still_makes_room_for_those_who_wait() {
+    async fn the_stalled_answers_of_the_user_with_the_most_bytes_in_them_are_dropped() {
         let answers = answers();
         let begin = Timestamp::from_millis(1_000_000);
         let one_each: Vec<_> = (1..=20).map(|n| hold(&answers, n, 4 * KIB, begin)).collect();
         let _two = [hold(&answers, 21, 3 * KIB, begin), hold(&answers, 21, 3 * KIB, begin)];
-        let now = begin.after(STANDSTILL);
+        let now = begin.after(STALLED_AFTER);
         let read_lately = [hold(&answers, 22, 9 * KIB, now), hold(&answers, 21, KIB, now)];
-        answers.drop_standing_still(now);
+        answers.drop_stalled(now);
         let mut left: Vec<_> = answers.lock().by_id.keys().copied().collect();
         left.sort_unstable();
         assert_eq!(left, [&one_each[..], &read_lately[..]].concat());
     }
 
     #[tokio::test]
-    async fn the_gauge_shows_the_bytes_that_are_held() {
+    async fn the_gauge_has_the_bytes_that_are_held() {
         let gauge = OneGauge::default();
         let shown = || f64::from_bits(gauge.0.load(Ordering::Relaxed));
         metrics::with_local_recorder(&gauge, || {
             let answers = answers();
             let begin = Timestamp::from_millis(1_000_000);
             hold(&answers, 1, 3 * KIB, begin);
-            hold(&answers, 2, 2 * KIB, begin.after(STANDSTILL));
+            hold(&answers, 2, 2 * KIB, begin.after(STALLED_AFTER));
             assert_eq!(shown(), 5.0 * 1024.0);
-            answers.drop_standing_still(begin.after(STANDSTILL));
+            answers.drop_stalled(begin.after(STALLED_AFTER));
             assert_eq!(shown(), 2.0 * 1024.0);
         });
     }
 
-    /// All gauges in one, of which the tests need no more.
+    /// One gauge for all names; the test sets no other.
     #[derive(Default)]
     struct OneGauge(Arc<AtomicU64>);
 

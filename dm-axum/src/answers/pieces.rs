@@ -1,4 +1,4 @@
-//! JSON in pieces, which are written once and freed one by one.
+//! JSON in pieces: each is written once, and freed on its own.
 
 use std::collections::VecDeque;
 use std::io;
@@ -9,11 +9,10 @@ use serde::Serialize;
 
 use crate::problem::{Kind, Problem};
 
-/// Bytes in a piece. A connection has taken one or a few of them at a time; the rest can be
-/// dropped.
+/// Bytes of a piece. A connection takes one or a few pieces at a time; the others can be dropped.
 const PIECE: usize = 32 * 1024;
 
-/// The body of an answer, and a header of its own if it has one.
+/// The body of an answer, and an additional header.
 #[derive(Debug, Default)]
 pub(crate) struct Pieces {
     full: VecDeque<Bytes>,
@@ -23,7 +22,7 @@ pub(crate) struct Pieces {
 }
 
 impl Pieces {
-    /// A value as JSON. Without the doubling of one growing buffer, no byte of it is copied again.
+    /// A value as JSON. Pieces of a fixed size need no copies, unlike one buffer that grows.
     pub(crate) fn json(value: &impl Serialize) -> Result<Self, Problem> {
         let mut pieces = Self::default();
         serde_json::to_writer(&mut pieces, value)
@@ -32,18 +31,18 @@ impl Pieces {
         Ok(pieces)
     }
 
-    /// With a header, if there is a value for it.
+    /// Adds a header, if there is a value for it.
     pub(crate) fn with_header(mut self, name: HeaderName, value: Option<HeaderValue>) -> Self {
         self.header = value.map(|value| (name, value));
         self
     }
 
-    /// Bytes in all.
+    /// The length of the body, in bytes.
     pub(crate) const fn len(&self) -> usize {
         self.len
     }
 
-    /// The bytes, first to last, and the header.
+    /// The pieces in order, and the header.
     pub(super) fn into_parts(mut self) -> (VecDeque<Bytes>, Option<(HeaderName, HeaderValue)>) {
         self.full.push_back(self.last.into());
         (self.full, self.header)
@@ -71,7 +70,7 @@ impl io::Write for Pieces {
 mod tests {
     use super::*;
 
-    /// Every piece that is taken lets an answer be held for a second longer.
+    /// Each piece that is taken extends the time for which an answer is held by a second.
     #[test]
     fn a_megabyte_has_few_pieces() {
         let (parts, _) = Pieces::json(&"x".repeat(1 << 20)).unwrap().into_parts();

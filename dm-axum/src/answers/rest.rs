@@ -1,4 +1,4 @@
-//! The answers of REST calls, which wait until their connection takes them.
+//! The answers of REST calls, which are held until their connection takes them.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -14,39 +14,39 @@ use futures_util::stream;
 use super::budget::Share;
 use super::held::Answers;
 use super::pieces::Pieces;
-use super::reading::Reading;
+use super::reader::AnswerReader;
 use super::task::in_task;
 use super::unread::Unread;
 use crate::problem::Problem;
 
-/// Makes an answer of what `read` gives, at most `most` bytes while it is made. Cancel safe:
-/// dropping the future ends the work.
+/// Makes an answer out of the result of `read`. It takes at most `cost` bytes while it is made.
+/// Cancel safe: dropping the future ends the work.
 pub(crate) async fn answer(
     answers: &Arc<Answers>,
     user: UserId,
-    most: usize,
+    cost: usize,
     read: impl Future<Output = Result<Pieces, Problem>> + Send + 'static,
 ) -> Result<Response, Problem> {
     let answers = Arc::clone(answers);
     in_task(async move {
-        let (pieces, share) = answers.make(user, most, read).await?;
+        let (pieces, share) = answers.make(user, cost, read).await?;
         Ok(hold(&answers, pieces, share))
     })
     .await
 }
 
-/// Holds an answer for the connection that is to take it.
+/// Holds an answer until its connection takes it.
 fn hold(answers: &Arc<Answers>, pieces: Pieces, mut share: Share) -> Response {
     let left = pieces.len();
     let (mut pieces, header) = pieces.into_parts();
     let body = if pieces.len() <= 1 {
-        // The connection takes it all at once.
+        // The connection takes the whole answer at once.
         Body::from(pieces.pop_front().unwrap_or_default())
     } else {
         share.shrink_to(left);
         let unread = Unread::new(pieces, left, share, answers.now(), answers.patience);
-        let mut reading = Reading::new(answers, unread);
-        Body::from_stream(stream::poll_fn(move |_| Poll::Ready(reading.next())))
+        let mut reader = AnswerReader::new(answers, unread);
+        Body::from_stream(stream::poll_fn(move |_| Poll::Ready(reader.next())))
     };
     let mut response = Response::new(body);
     let headers = response.headers_mut();

@@ -7,8 +7,8 @@ use tracing::Instrument as _;
 
 use crate::problem::{Kind, Problem};
 
-/// Works on an answer in a task, which ends with this future: permits are given to those who do not
-/// poll, too.
+/// Works on an answer in a task of its own, which is aborted when this future is dropped. A future
+/// that is not polled could hold permits and not use them; a task is always polled.
 pub(super) async fn in_task<T: Send + 'static>(
     work: impl Future<Output = Result<T, Problem>> + Send + 'static,
 ) -> Result<T, Problem> {

@@ -1,4 +1,4 @@
-//! Sockets that ask for long answers and do not read them.
+//! Clients that ask for long answers and do not read them.
 
 use std::future::pending;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -33,20 +33,20 @@ const BO: &str = "c9a3f86aae465f0e56513864510f3997561fa2c9e85ea21dc2292309f3cd60
 const SILENT: usize = 100;
 const MESSAGES: usize = 64;
 const SOCKETS: usize = 32;
-/// Requests of a WebSocket that are worked on at a time.
+/// Most requests of one WebSocket that are worked on at a time.
 const IN_FLIGHT: usize = 32;
 const SECOND: Duration = Duration::from_secs(1);
-/// A patience that is not over before the tests are.
-const AGES: Duration = Duration::from_secs(1_000_000_000);
+/// Longer than any test takes by its clock.
+const FOREVER: Duration = Duration::from_secs(1_000_000_000);
 
-/// A server where Ana and Bo have 4 MiB pending from each other, and a clock that stands still.
+/// A server at which Ana and Bo have 4 MiB pending from each other, with a manual clock.
 struct World {
     api: Arc<Api>,
     clock: ManualClock,
     address: SocketAddr,
-    /// Requests that arrived.
+    /// The number of requests that arrived.
     asked: Arc<AtomicUsize>,
-    /// The conversation of the two.
+    /// The id of their conversation.
     conversation: String,
 }
 
@@ -79,7 +79,7 @@ impl World {
         Self { api, clock, address, asked, conversation: opened.conversation.id.to_string() }
     }
 
-    /// Another user, and a conversation with Bo that fills a page.
+    /// Makes another user, with a conversation with Bo that fills a page. Returns both ids.
     async fn another(&self, n: u64) -> (String, String) {
         let key = EdwardsPoint::mul_base(&Scalar::from(n)).compress().to_bytes();
         let (user, bo) = (UserId::from_stored(key), BO.parse::<UserId>().unwrap());
@@ -93,14 +93,14 @@ impl World {
         (user.to_string(), conversation.to_string())
     }
 
-    /// A connection with as small a buffer as there is.
+    /// A connection with the smallest receive buffer that the system allows.
     async fn connect(&self) -> TcpStream {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(4_096).unwrap();
         socket.connect(self.address).await.unwrap()
     }
 
-    /// A WebSocket on which a user asked so many times for the newest page of history.
+    /// A WebSocket on which a user asked `times` times for the newest page of history.
     async fn ask_for_history(&self, user: &str, times: usize) -> WebSocketStream<TcpStream> {
         self.ask_for_history_of(user, &self.conversation, times).await
     }
@@ -124,7 +124,7 @@ impl World {
         socket
     }
 
-    /// A connection on which a user asked for everything pending.
+    /// A connection on which a user asked for all pending messages.
     async fn ask(&self, user: &str) -> TcpStream {
         let mut stream = self.connect().await;
         let request =
@@ -133,7 +133,7 @@ impl World {
         stream
     }
 
-    /// Waits for something, with a look at the bound all the while.
+    /// Waits until `done`, and checks all the while that the budget of one user is kept.
     async fn until(&self, mut done: impl FnMut() -> bool) {
         while !done() {
             assert!(self.api.answers.bytes() <= self.api.options.answer_bytes_per_user);
@@ -141,7 +141,7 @@ impl World {
         }
     }
 
-    /// Waits for a task, and lets time pass meanwhile.
+    /// Waits for a task, and advances the clock meanwhile.
     async fn passing_time_until<T>(&self, task: JoinHandle<T>) -> T {
         while !task.is_finished() {
             self.clock.advance(SECOND);
@@ -153,8 +153,8 @@ impl World {
     }
 }
 
-/// Connections here inherit a small buffer for sending. The system would let one grow to the size
-/// of a whole answer, and how much it took would decide what the budget still holds.
+/// A listener whose connections inherit a small send buffer. The system would let the buffer grow
+/// to the size of a whole answer, and the budget would then hold an amount that no test knows.
 fn listen() -> TcpListener {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_send_buffer_size(16 * 1024).unwrap();
@@ -166,7 +166,7 @@ fn options() -> Options {
     Options { answer_bytes: 64 << 20, answer_bytes_per_user: 12 << 20, ..Options::default() }
 }
 
-/// Everything that is answered until the connection ends, well or not.
+/// All bytes of the answer until the connection ends, also with an error.
 async fn read(mut stream: TcpStream) -> String {
     let mut answer = Vec::new();
     let _ended = stream.read_to_end(&mut answer).await;
@@ -174,7 +174,7 @@ async fn read(mut stream: TcpStream) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hundred_answers_that_nobody_reads_take_the_budget_of_one_user() {
+async fn a_hundred_unread_answers_take_no_more_than_the_budget_of_one_user() {
     let world = World::new(options()).await;
     let mut silent = Vec::new();
     for _ in 0..SILENT {
@@ -183,14 +183,14 @@ async fn a_hundred_answers_that_nobody_reads_take_the_budget_of_one_user() {
     let asked = &world.asked;
     world.until(|| asked.load(Ordering::Relaxed) == SILENT && world.api.answers.bytes() > 1 << 20).await;
 
-    // Bo is answered in full, though nothing of Ana's was read.
+    // Bo gets a whole answer, although nothing of Ana's was read.
     let answer = read(world.ask(BO).await).await;
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "{}", &answer[..200]);
     assert_eq!(answer.matches("encrypted_payload").count(), MESSAGES);
     assert!(world.api.answers.bytes() > 1 << 20);
 
-    // Those that wait are refused after their time, or are answered with the room of those that are
-    // dropped for it.
+    // A request that waits is refused in time, or gets the permits of an answer that is dropped for
+    // it.
     let readers: Vec<_> = silent.into_iter().map(|stream| tokio::spawn(read(stream))).collect();
     let mut refused = 0;
     for reader in readers {
@@ -207,7 +207,7 @@ async fn a_hundred_answers_that_nobody_reads_take_the_budget_of_one_user() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn closing_the_connections_gives_everything_back() {
+async fn closing_the_connections_returns_all_permits() {
     let world = World::new(options()).await;
     let mut silent = Vec::new();
     for _ in 0..SILENT {
@@ -216,12 +216,12 @@ async fn closing_the_connections_gives_everything_back() {
     world.until(|| world.api.answers.bytes() > 1 << 20).await;
     drop(silent);
     world.until(|| world.api.answers.bytes() == 0).await;
-    // The clock stands still, so nothing but the room that was given back lets this one in.
+    // The clock does not advance, so this request gets the permits that were returned.
     assert_eq!(read(world.ask(ANA).await).await.matches("encrypted_payload").count(), MESSAGES);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn pages_of_websockets_that_nobody_reads_take_the_budget_of_one_user() {
+async fn unread_pages_of_websockets_take_no_more_than_the_budget_of_one_user() {
     let world = World::new(options()).await;
     let (ana, answers) = (ANA.parse().unwrap(), &world.api.answers);
     let all = answers.free_of(ana);
@@ -229,9 +229,9 @@ async fn pages_of_websockets_that_nobody_reads_take_the_budget_of_one_user() {
     for _ in 0..SOCKETS {
         silent.push(world.ask_for_history(ANA, IN_FLIGHT).await);
     }
-    // Too little is left to make one more.
-    let room = all / 4;
-    world.until(|| answers.bytes() > 1 << 20 && answers.free_of(ana) < room).await;
+    // Too little is left to make another page.
+    let little = all / 4;
+    world.until(|| answers.bytes() > 1 << 20 && answers.free_of(ana) < little).await;
 
     // Bo is answered, on a socket and over REST.
     let mut bo = world.ask_for_history(BO, 1).await;
@@ -242,27 +242,27 @@ async fn pages_of_websockets_that_nobody_reads_take_the_budget_of_one_user() {
     assert!(!page.messages.is_empty());
     assert_eq!(read(world.ask(BO).await).await.matches("encrypted_payload").count(), MESSAGES);
 
-    // Closing gives everything back, and the clock stood still all the while.
+    // Closing returns all permits; the clock did not advance.
     drop(silent);
     world.until(|| answers.bytes() == 0 && answers.free_of(ana) == all).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_page_keeps_its_room_until_its_websocket_has_written_it() {
+async fn a_page_keeps_its_share_until_its_websocket_has_written_it() {
     let world = World::new(options()).await;
     let (ana, answers) = (ANA.parse().unwrap(), &world.api.answers);
     let all = answers.free_of(ana);
     let silent = world.ask_for_history(ANA, 1).await;
-    // The first bytes are there, the rest fits into no buffer.
+    // The first bytes arrived, and the rest fits into no buffer.
     silent.get_ref().readable().await.unwrap();
-    assert_eq!(answers.bytes(), 0, "nothing waits any more");
+    assert_eq!(answers.bytes(), 0, "the page is taken");
     assert!(all - answers.free_of(ana) > 128 * 1024, "{} of {all} are free", answers.free_of(ana));
     drop(silent);
     world.until(|| answers.free_of(ana) == all).await;
 }
 
 #[tokio::test]
-async fn few_answers_of_a_user_are_made_at_a_time_and_all_in_the_end() {
+async fn two_answers_of_a_user_are_made_at_a_time_and_all_in_the_end() {
     let world = World::new(options()).await;
     let answers = &world.api.answers;
     let (begun, reads) = (AtomicUsize::new(0), Semaphore::new(0));
@@ -275,7 +275,7 @@ async fn few_answers_of_a_user_are_made_at_a_time_and_all_in_the_end() {
         (0..8).map(|_| answers.make(ANA.parse().unwrap(), 1_024, read())).collect();
     assert!(ana.next().now_or_never().is_none());
     assert_eq!(begun.load(Ordering::Relaxed), 2, "the others wait before they read");
-    // Bo's begins at once.
+    // Bo's answer begins at once.
     let bo = answers.make(BO.parse().unwrap(), 1_024, read());
     assert!(bo.now_or_never().is_none());
     assert_eq!(begun.load(Ordering::Relaxed), 3);
@@ -287,28 +287,32 @@ async fn few_answers_of_a_user_are_made_at_a_time_and_all_in_the_end() {
 }
 
 #[tokio::test]
-async fn an_answer_whose_turn_does_not_come_is_refused_in_time_and_holds_nothing_of_others() {
+async fn an_answer_that_waits_in_vain_is_refused_in_time_and_holds_no_shared_permits() {
     let world = World::new(options()).await;
     let (answers, clock, ana) = (&world.api.answers, &world.clock, ANA.parse().unwrap());
-    let (all, room) = (answers.free(), 64 * 1024);
-    let stuck = || Box::pin(answers.make(ana, room, pending::<Result<(), Problem>>()));
+    let (all, cost) = (answers.free(), 64 * 1024);
+    let stuck = || Box::pin(answers.make(ana, cost, pending::<Result<(), Problem>>()));
     let (mut first, mut second, mut third) = (stuck(), stuck(), stuck());
     assert!((&mut first).now_or_never().is_none() && (&mut second).now_or_never().is_none());
     assert!((&mut third).now_or_never().is_none());
-    assert_eq!(answers.free(), all - 2 * room, "the third has its own permits only");
+    assert_eq!(answers.free(), all - 2 * cost, "the third only has permits of its user");
     clock.advance(12 * SECOND);
     assert!(third.await.is_err());
-    // The reads themselves have the store's deadlines.
+    // The reads of the store have no deadline here.
     assert!((&mut first).now_or_never().is_none());
     drop((first, second));
-    assert!(answers.make(ana, room, async { Ok(()) }).await.is_ok());
+    assert!(answers.make(ana, cost, async { Ok(()) }).await.is_ok());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_who_reads_is_answered_although_many_who_do_not_have_taken_the_room_of_all() {
-    let world =
-        World::new(Options { answer_bytes: 16 << 20, patience: AGES, ping_interval: AGES, ..options() })
-            .await;
+async fn a_client_that_reads_is_answered_although_others_that_do_not_took_the_whole_budget() {
+    let world = World::new(Options {
+        answer_bytes: 16 << 20,
+        patience: FOREVER,
+        ping_interval: FOREVER,
+        ..options()
+    })
+    .await;
     let mut silent = Vec::new();
     for n in 1_001..=1_006 {
         let (user, conversation) = world.another(n).await;
@@ -316,8 +320,8 @@ async fn one_who_reads_is_answered_although_many_who_do_not_have_taken_the_room_
             silent.push(world.ask_for_history_of(&user, &conversation, IN_FLIGHT).await);
         }
     }
-    // The sockets' buffers are full, and what is asked for next has to wait: less is free than a
-    // page takes while it is made, look after look.
+    // The buffers of the sockets are full, and the next request has to wait: fewer bytes are free
+    // than a page takes while it is made, each time that this is checked.
     let (answers, mut full) = (&world.api.answers, 0);
     while full < 10_000 {
         tokio::task::yield_now().await;
@@ -329,7 +333,7 @@ async fn one_who_reads_is_answered_although_many_who_do_not_have_taken_the_room_
         if let Some(Ok(Message::Binary(frame))) = answer {
             break frame;
         }
-        // The clock was faster than the socket: nothing of hers was taken for seconds, either.
+        // The clock was faster than the socket: for seconds nothing of Ana's was taken either.
     };
     let payload = Envelope::decode(frame).unwrap().payload;
     assert!(matches!(payload, Some(Payload::DmHistoryResponse(page)) if !page.messages.is_empty()));
@@ -337,18 +341,22 @@ async fn one_who_reads_is_answered_although_many_who_do_not_have_taken_the_room_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_answer_that_is_not_read_is_dropped_for_one_who_waits() {
-    // Room for one answer in the whole process.
-    let world =
-        World::new(Options { answer_bytes: 12 << 20, patience: AGES, ping_interval: AGES, ..options() })
-            .await;
+async fn an_unread_answer_is_dropped_for_a_request_that_waits() {
+    // The budget of the whole process is one answer.
+    let world = World::new(Options {
+        answer_bytes: 12 << 20,
+        patience: FOREVER,
+        ping_interval: FOREVER,
+        ..options()
+    })
+    .await;
     let silent = world.ask(ANA).await;
     // The connection has begun to write the answer.
     silent.readable().await.unwrap();
     assert!(world.api.answers.bytes() > 1 << 20);
     let answer = world.passing_time_until(tokio::spawn(read(world.ask(BO).await))).await;
     assert_eq!(answer.matches("encrypted_payload").count(), MESSAGES, "{}", &answer[..100]);
-    // The connection still stands, and its answer ends where it was cut.
+    // The connection is still open, and its answer is cut off.
     let cut = read(silent).await;
     assert!(cut.starts_with("HTTP/1.1 200 OK") && !cut.ends_with('}'), "{} bytes", cut.len());
 }

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use dm_core::{ConversationCursor, ConversationState, ServerSequence, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::ROOM;
+use super::BODY_OVERHEAD;
 use crate::answers::{self, Pieces};
 use crate::api::Api;
 use crate::caller::Caller;
@@ -20,11 +20,11 @@ use crate::parse;
 use crate::problem::{Kind, Problem};
 use crate::render;
 
-/// Most bytes of a conversation in JSON, with two display names of 128 characters that are all
-/// escaped, and beside it what the store gave.
-pub(crate) const CONVERSATION: usize = 2 * 1024 + 256;
+/// Most bytes of memory that a conversation takes while a list is made: its JSON, with two display
+/// names of 128 characters that are all escaped, and the value from the store.
+pub(crate) const CONVERSATION_COST: usize = 2 * 1024 + 256;
 
-/// Where the rest of a list begins that is given as an array.
+/// The header with the cursor of the rest of a list, if the list is an array.
 const NEXT: HeaderName = HeaderName::from_static("dm-next");
 
 #[derive(Serialize)]
@@ -62,13 +62,13 @@ impl Shape for Open {
     const FIELDS: &'static [&'static str] = &["recipient_pubkey"];
 }
 
-/// Opens the conversation with somebody, or finds it.
+/// Opens the conversation with a user, or returns the one that exists.
 pub(crate) async fn open(
     State(api): State<Arc<Api>>,
     caller: Caller,
     request: Request,
 ) -> Result<Response, Problem> {
-    let body: Open = json(&api, request, ROOM).await?;
+    let body: Open = json(&api, request, BODY_OVERHEAD).await?;
     let recipient = parse::user("recipient_pubkey", &required("recipient_pubkey", body.recipient_pubkey)?)?;
     if recipient == caller.who.user {
         // The seed's answer to this is 400, though it is well-formed.
@@ -92,14 +92,15 @@ pub(crate) struct List {
     cursor: Option<String>,
 }
 
-/// A page of the list, for those who ask with a limit.
+/// A page of the list, for a request with a limit.
 #[derive(Serialize)]
 struct Page {
     conversations: Vec<ConversationJson>,
     next: Option<String>,
 }
 
-/// Lists the caller's conversations: an array, as the seed's client expects, or with a limit an object.
+/// Lists the caller's conversations: an array, as the seed's client expects, or with a limit an
+/// object.
 pub(crate) async fn list(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -113,9 +114,9 @@ pub(crate) async fn list(
         .transpose()
         .map_err(|_| Problem::malformed("cursor", "not a cursor of this list"))?;
     let most = limit.unwrap_or(api.service.config().list_page);
-    let room = most.min(api.service.config().list_page).saturating_mul(CONVERSATION);
+    let cost = most.min(api.service.config().list_page).saturating_mul(CONVERSATION_COST);
     let service = api.service.clone();
-    answers::answer(&api.answers, caller.who.user, room, async move {
+    answers::answer(&api.answers, caller.who.user, cost, async move {
         let page = service.conversations(&caller.who, most, cursor).await?;
         let names =
             Names::look_up(&service, page.conversations.iter().flat_map(render::participants).collect())
@@ -138,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_longest_conversation_has_room_and_the_room_is_not_much_larger() {
+    fn the_cost_covers_the_longest_conversation_and_is_not_much_larger() {
         // Each character takes six bytes of JSON.
         let name = || "\u{1}".repeat(128);
         let longest = ConversationJson {
@@ -151,6 +152,6 @@ mod tests {
             last_message_at: Some(u64::MAX),
         };
         let bytes = Pieces::json(&longest).unwrap().len() + size_of::<ConversationState>();
-        assert!((bytes..2 * bytes).contains(&CONVERSATION), "{bytes} of {CONVERSATION}");
+        assert!((bytes..2 * bytes).contains(&CONVERSATION_COST), "{bytes} of {CONVERSATION_COST}");
     }
 }

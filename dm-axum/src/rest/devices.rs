@@ -1,7 +1,7 @@
 //! `GET /api/dm/devices`, `DELETE /api/dm/devices/{device}`.
 //!
-//! Neither registers the caller's device, so that a device for which there is no room can make
-//! some.
+//! Neither registers the caller's device: a device beyond the limit can forget another one, and
+//! then register.
 
 use std::sync::Arc;
 
@@ -44,7 +44,7 @@ pub(crate) async fn list(State(api): State<Arc<Api>>, caller: Caller) -> Result<
     Ok(Json(DevicesJson { devices: devices.into_iter().map(DeviceJson::from).collect() }))
 }
 
-/// Forgets one of the caller's devices, which ends its sockets.
+/// Forgets one of the caller's devices, and closes its WebSockets.
 pub(crate) async fn forget(
     State(api): State<Arc<Api>>,
     caller: Caller,

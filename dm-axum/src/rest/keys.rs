@@ -8,7 +8,7 @@ use axum::extract::{Path, Request, State};
 use dm_core::{UserId, X25519Key};
 use serde::Deserialize;
 
-use super::ROOM;
+use super::BODY_OVERHEAD;
 use crate::api::Api;
 use crate::caller::Caller;
 use crate::extract::{Shape, json, required};
@@ -32,7 +32,7 @@ pub(crate) async fn publish(
     caller: Caller,
     request: Request,
 ) -> Result<Json<KeyJson>, Problem> {
-    let body: Publish = json(&api, request, ROOM).await?;
+    let body: Publish = json(&api, request, BODY_OVERHEAD).await?;
     let text = required("x25519_pubkey", body.x25519_pubkey)?;
     if !parse::is_hex64(&text) {
         return Err(Problem::malformed("x25519_pubkey", "not 64 hexadecimal digits"));
@@ -56,7 +56,7 @@ pub(crate) async fn look_up(
     if !parse::is_hex64(&text) {
         return Err(malformed());
     }
-    // Digits that can be nobody's identity name somebody who has no key.
+    // Digits that are no valid identity belong to no user, and so have no key.
     let user: UserId = text.parse().map_err(|_| dm_core::Error::NotFound)?;
     Ok(Json(KeyJson::from(&api.service.key(user).await?)))
 }

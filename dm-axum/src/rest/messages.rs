@@ -15,7 +15,7 @@ use dm_core::{
 };
 use serde::{Deserialize, Serialize, Serializer};
 
-use super::ROOM;
+use super::BODY_OVERHEAD;
 use crate::answers::{self, Pieces};
 use crate::api::Api;
 use crate::caller::Caller;
@@ -24,10 +24,10 @@ use crate::names::Names;
 use crate::parse;
 use crate::problem::Problem;
 
-/// Messages in a page of history when the client does not say.
+/// Messages in a page of history if the client names no limit.
 pub(crate) const DEFAULT_PAGE: usize = 50;
 
-/// A stored message. Its payload goes into the JSON from where it is.
+/// A stored message. Its payload is borrowed, and encoded directly into the JSON.
 #[derive(Debug, Serialize)]
 pub(crate) struct MessageJson<'a> {
     id: String,
@@ -120,7 +120,7 @@ impl Send {
     }
 }
 
-/// A version that a sender named.
+/// The key version that a sender named.
 pub(crate) fn key_version(version: u32) -> Result<KeyVersion, Problem> {
     KeyVersion::new(version)
         .map_err(|invalid| Problem::not_acceptable("recipient_key_version", invalid.reason()))
@@ -137,7 +137,7 @@ pub(crate) async fn send(
     caller: Caller,
     request: Request,
 ) -> Result<Response, Problem> {
-    let body_limit = api.service.config().max_payload.div_ceil(3) * 4 + ROOM;
+    let body_limit = api.service.config().max_payload.div_ceil(3) * 4 + BODY_OVERHEAD;
     let body: Send = json(&api, request, body_limit).await?;
     let sent = api.service.send(&caller.who, body.into_message()?).await.map_err(Problem::of_write)?;
     let names = Names::look_up(&api.service, vec![sent.message.sender]).await;
@@ -178,9 +178,9 @@ pub(crate) async fn history(
     };
     let limit = limit(history.limit)?.unwrap_or(DEFAULT_PAGE);
     let config = api.service.config();
-    let room = answers::room_of_messages(config, limit.min(config.history_page), config.history_bytes);
+    let cost = answers::cost_of_messages(config, limit.min(config.history_page), config.history_bytes);
     let service = api.service.clone();
-    answers::answer(&api.answers, caller.who.user, room, async move {
+    answers::answer(&api.answers, caller.who.user, cost, async move {
         let page = service.history(&caller.who, conversation, range, limit).await?;
         let names =
             Names::look_up(&service, page.messages.iter().map(|message| message.sender).collect()).await;

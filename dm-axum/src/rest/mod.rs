@@ -1,4 +1,4 @@
-//! The REST calls, a room each, with the JSON they take and give.
+//! The REST calls, a file for each resource, with their JSON.
 
 pub(crate) mod conversations;
 pub(crate) mod devices;
@@ -7,5 +7,6 @@ pub(crate) mod messages;
 pub(crate) mod offline;
 pub(crate) mod ticket;
 
-/// Room in a body for everything but its one large field: ids, names of fields, additions of later versions.
-const ROOM: usize = 4 * 1024;
+/// Bytes that a body may have beside its large field, for ids, names of fields and additions of
+/// later versions.
+const BODY_OVERHEAD: usize = 4 * 1024;

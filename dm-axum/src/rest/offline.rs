@@ -9,7 +9,7 @@ use axum::response::Response;
 use dm_core::{AckTarget, Gap, InboxSeq, MessageId, PendingKind, PendingQuery};
 use serde::{Deserialize, Serialize};
 
-use super::ROOM;
+use super::BODY_OVERHEAD;
 use super::messages::MessageJson;
 use crate::answers::{self, Pieces};
 use crate::api::Api;
@@ -19,8 +19,8 @@ use crate::names::Names;
 use crate::parse;
 use crate::problem::Problem;
 
-/// Bytes of an id in a JSON array, with quotes, a comma and an indent.
-const ID: usize = 64;
+/// Most bytes of an id in a JSON array, with quotes, a comma and an indent.
+const ID_BYTES: usize = 64;
 
 #[derive(Deserialize)]
 pub(crate) struct Fetch {
@@ -38,7 +38,7 @@ struct OfflineJson<'a> {
     gap: Option<GapJson>,
 }
 
-/// A stretch that is no longer held: history may still have its messages.
+/// A range of the inbox whose entries are gone. History may still have their messages.
 #[derive(Serialize)]
 struct GapJson {
     from: u64,
@@ -52,9 +52,9 @@ impl From<Gap> for GapJson {
     }
 }
 
-/// Fetches what is pending for the caller's device. With a `limit` the answer may end early, even
-/// without a message, and says in `next` where to go on; without one it does not, because the
-/// seed's clients ask once and read no `next`.
+/// Fetches the pending messages of the caller's device. With a `limit` the answer may end early,
+/// even without a message, and `next` is the position to continue after. Without a `limit` it does
+/// not: the seed's clients ask once and read no `next`.
 pub(crate) async fn fetch(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -70,9 +70,9 @@ pub(crate) async fn fetch(
     let pending_query = PendingQuery { after, limit: limit(fetch.limit)?, kind };
     let config = api.service.config();
     let most = pending_query.limit.map_or(config.pending_page, |limit| limit.min(config.pending_page));
-    let room = answers::room_of_messages(config, most, config.pending_bytes);
+    let cost = answers::cost_of_messages(config, most, config.pending_bytes);
     let service = api.service.clone();
-    answers::answer(&api.answers, caller.who.user, room, async move {
+    answers::answer(&api.answers, caller.who.user, cost, async move {
         let pending = service.pending(&caller.who, pending_query).await?;
         let messages = || pending.entries.iter().filter_map(|entry| entry.message());
         let names = Names::look_up(&service, messages().map(|message| message.sender).collect()).await;
@@ -103,16 +103,16 @@ pub(crate) struct AcknowledgedJson {
     remaining: u64,
 }
 
-/// Takes the client's word for what has arrived.
+/// Acknowledges messages.
 pub(crate) async fn acknowledge(
     State(api): State<Arc<Api>>,
     caller: Caller,
     request: Request,
 ) -> Result<Json<AcknowledgedJson>, Problem> {
     let config = api.service.config();
-    let body_limit = config.list_page.max(config.pending_page) * ID + ROOM;
+    let body_limit = config.list_page.max(config.pending_page) * ID_BYTES + BODY_OVERHEAD;
     let body: Acknowledge = json(&api, request, body_limit).await?;
-    // Everything is parsed before anything is done.
+    // Everything is parsed before anything is acknowledged.
     let ids = body.message_ids.map(|ids| {
         ids.iter().map(|id| parse::id("message_ids", id)).collect::<Result<Vec<MessageId>, Problem>>()
     });

@@ -1,53 +1,55 @@
-//! Every way in which a connection ends, with its code and reason.
+//! Every reason for which a connection ends, with its close code and text.
 
-use axum::extract::ws::CloseFrame;
 use dm_core::{DisconnectReason, Error, SessionEnd};
+use dm_proto::close;
 
-/// Why the server closes a connection.
+/// The reason for which a connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Close {
-    /// The host said that the session ends now.
+    /// The client's session with the host expired, or the host ended it.
     Expired,
-    /// The hello cannot be answered with a welcome, or the host refuses the user.
+    /// A hello cannot be accepted, or the host refuses the user.
     Refused,
-    /// The device was forgotten. Connecting again would register it anew, so the code tells clients
-    /// not to.
+    /// The device was forgotten. The code tells clients not to connect again: that would register
+    /// the device anew.
     Forgotten,
-    /// A newer connection of the same device took over.
+    /// A newer connection of the same device replaces this one.
     Replaced,
-    /// A message or a frame beyond the limit.
+    /// A message or a frame is larger than the limit.
     TooLarge,
-    /// The client does what none should; why.
+    /// The client broke the rule that the text names.
     Policy(&'static str),
-    /// Nothing is wrong with the client, and it may come again at once; why.
-    ComeAgain(&'static str),
-    /// The client does not answer, or does not read; which. It may come again as well.
-    Silent(&'static str),
-    /// The client closed, or is gone.
+    /// The client did nothing wrong and may connect again at once. The text is the reason.
+    Reconnect(&'static str),
+    /// The client does not answer or does not read, as the text says. It may connect again.
+    Unresponsive(&'static str),
+    /// The client closed the connection, or is gone.
     Gone,
 }
 
 impl Close {
-    /// A call failed in a way that is not the client's doing.
-    pub(super) const fn of(error: &Error) -> Self {
+    /// For a call that failed and was not the client's fault.
+    pub(super) const fn from_error(error: &Error) -> Self {
         match error {
-            Error::ShuttingDown => Self::ComeAgain("shutting down"),
-            _ => Self::ComeAgain("unavailable"),
+            Error::ShuttingDown => Self::Reconnect("shutting down"),
+            _ => Self::Reconnect("unavailable"),
         }
     }
 
+    /// The close code, of [`dm_proto::close`].
     pub(super) const fn code(self) -> u16 {
         match self {
-            Self::Expired => 4001,
-            Self::Refused | Self::Forgotten => 4003,
-            Self::Replaced => 4009,
-            Self::TooLarge => 1009,
-            Self::Policy(_) => 1008,
-            Self::ComeAgain(_) | Self::Silent(_) => 1012,
-            Self::Gone => 1000,
+            Self::Expired => close::TOKEN_EXPIRED,
+            Self::Refused | Self::Forgotten => close::REFUSED,
+            Self::Replaced => close::REPLACED,
+            Self::TooLarge => close::TOO_BIG,
+            Self::Policy(_) => close::POLICY,
+            Self::Reconnect(_) | Self::Unresponsive(_) => close::RESTART,
+            Self::Gone => close::NORMAL,
         }
     }
 
+    /// The text beside the close code, for people.
     pub(super) const fn reason(self) -> &'static str {
         match self {
             Self::Expired => "the session has ended",
@@ -55,13 +57,9 @@ impl Close {
             Self::Forgotten => "the device was forgotten",
             Self::Replaced => "replaced by a newer connection of the same device",
             Self::TooLarge => "too large",
-            Self::Policy(why) | Self::ComeAgain(why) | Self::Silent(why) => why,
+            Self::Policy(why) | Self::Reconnect(why) | Self::Unresponsive(why) => why,
             Self::Gone => "",
         }
-    }
-
-    pub(super) fn frame(self) -> CloseFrame {
-        CloseFrame { code: self.code(), reason: self.reason().into() }
     }
 }
 
@@ -80,13 +78,13 @@ impl From<&SessionEnd> for Close {
         match end {
             SessionEnd::Replaced => Self::Replaced,
             SessionEnd::Disconnected(reason) => Self::from(*reason),
-            SessionEnd::ShuttingDown => Self::ComeAgain("shutting down"),
+            SessionEnd::ShuttingDown => Self::Reconnect("shutting down"),
             SessionEnd::Failed(error) => {
                 tracing::warn!(%error, "a session could not read its inbox");
-                Self::ComeAgain("the inbox could not be read")
+                Self::Reconnect("the inbox could not be read")
             }
-            // The core may learn new ends.
-            _ => Self::ComeAgain("the session is over"),
+            // A reason that a later version of the core added.
+            _ => Self::Reconnect("the session is over"),
         }
     }
 }

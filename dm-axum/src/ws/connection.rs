@@ -1,5 +1,6 @@
 //! One connection, from its upgrade to its end: one task, one loop. The files below handle the
-//! events.
+//! events: `frames` begins the work on requests, `work` is its results, `done` answers them,
+//! `deliveries` writes what the session delivers, and `ends` waits for the end.
 
 mod deliveries;
 mod done;
@@ -18,13 +19,11 @@ use futures_util::stream::FuturesUnordered;
 
 use self::ends::Ends;
 use self::work::Done;
-use super::acks::Acks;
 use super::close::Close;
-use super::heart::{Beat, Heart, timer};
-use super::hello;
+use super::dialect::Dialect;
+use super::heartbeat::{Beat, Heartbeat, timer};
 use super::lifetime::Lifetime;
-use super::seed::Unconfirmed;
-use super::socket::{Heard, Socket};
+use super::socket::{Received, Socket};
 use crate::api::Api;
 use crate::session::Terms;
 
@@ -35,18 +34,10 @@ pub(super) struct Connection {
     socket: Socket,
     session: Session,
     dialect: Dialect,
-    heart: Heart,
+    heartbeat: Heartbeat,
     ends: Ends,
-    /// Requests that are worked on.
+    /// Requests and acknowledgements that are worked on.
     work: FuturesUnordered<BoxFuture<'static, Done>>,
-}
-
-/// How the client speaks.
-enum Dialect {
-    /// Like the seed's clients, as everybody does until they say hello.
-    Seed(Unconfirmed),
-    /// With positions and acknowledgements.
-    Hello(Acks),
 }
 
 enum Event {
@@ -54,12 +45,13 @@ enum Event {
     Over(Close),
     Done(Done),
     Delivery(Result<Delivery, SessionEnd>),
-    Heard(Result<Heard, Close>),
+    Received(Result<Received, Close>),
 }
 
 impl Connection {
-    /// Serves a connection until it is over and closed. Its beginning and its end are boxed, and so
-    /// are the events in between: it waits for most of its life, and waiting takes little room.
+    /// Serves a connection until it is over and closed. Its beginning, its end and the handling of
+    /// events are boxed: a connection waits for most of its life, and a future that waits is as
+    /// large as its largest part that is not boxed.
     pub(super) async fn serve(api: Arc<Api>, who: Principal, terms: Terms, socket: WebSocket) {
         match Box::pin(Self::begin(api, who, terms, socket)).await {
             Ok(mut connection) => {
@@ -79,12 +71,12 @@ impl Connection {
         let socket = Socket::new(Arc::clone(&api), socket);
         let session = match api.service.follow(&who).await {
             Ok(session) => session,
-            Err(error) => return Err((Box::new(socket), Close::of(&error))),
+            Err(error) => return Err((Box::new(socket), Close::from_error(&error))),
         };
-        let heart = Heart::new(&api);
+        let heartbeat = Heartbeat::new(&api);
         let ends = Ends::new(Lifetime::new(&api, terms), &session);
-        let (dialect, work) = (Dialect::Seed(Unconfirmed::default()), FuturesUnordered::new());
-        Ok(Box::new(Self { api, who, socket, session, dialect, heart, ends, work }))
+        let (dialect, work) = (Dialect::seed(), FuturesUnordered::new());
+        Ok(Box::new(Self { api, who, socket, session, dialect, heartbeat, ends, work }))
     }
 
     async fn run(&mut self) -> Close {
@@ -96,21 +88,17 @@ impl Connection {
         }
     }
 
-    /// Waits for something to do. Reading stops while too much is worked on, delivering while too little is confirmed:
-    /// what is held for a connection is bounded by that.
+    /// Waits for the next event. No frame is read while too many requests are worked on, and no
+    /// delivery is taken while too many are unconfirmed: this bounds the memory of a connection.
     async fn next(&mut self) -> Event {
-        let reads = self.reads();
-        let delivers = match &self.dialect {
-            Dialect::Seed(unconfirmed) => unconfirmed.has_room(),
-            Dialect::Hello(_) => true,
-        };
+        let (reads, delivers) = (self.reads(), self.dialect.takes_deliveries());
         tokio::select! {
             biased;
-            () = self.heart.due() => Event::Beat,
+            () = self.heartbeat.due() => Event::Beat,
             close = self.ends.over() => Event::Over(close),
             Some(done) = self.work.next(), if !self.work.is_empty() => Event::Done(done),
             delivery = self.session.next(), if delivers => Event::Delivery(delivery),
-            heard = self.socket.hear(), if reads => Event::Heard(heard),
+            received = self.socket.read(), if reads => Event::Received(received),
         }
     }
 
@@ -120,10 +108,10 @@ impl Connection {
             Event::Over(close) => Err(close),
             Event::Done(done) => Box::pin(self.done(done)).await,
             Event::Delivery(delivery) => Box::pin(self.deliver(delivery)).await,
-            Event::Heard(heard) => match heard? {
-                Heard::Frame(frame) => Box::pin(self.frame(frame)).await,
-                Heard::Ping => self.heart.ping(),
-                Heard::Pong(payload) => {
+            Event::Received(received) => match received? {
+                Received::Frame(frame) => Box::pin(self.frame(frame)).await,
+                Received::Ping => self.heartbeat.ping(),
+                Received::Pong(payload) => {
                     self.pong(&payload);
                     Ok(())
                 }
@@ -131,65 +119,64 @@ impl Connection {
         }
     }
 
+    /// Whether another frame may be read.
     fn reads(&self) -> bool {
-        let asks = match &self.dialect {
-            Dialect::Seed(_) => 0,
-            Dialect::Hello(acks) => acks.len(),
-        };
-        self.work.len() + asks < self.api.options.in_flight
+        self.work.len() + self.dialect.waiting_acks() < self.api.options.in_flight
     }
 
-    /// Writes frames, as long as the session goes on.
-    async fn say(&mut self, envelopes: Vec<Envelope>) -> Result<(), Close> {
-        self.ends.or(self.socket.say(envelopes)).await
+    /// Writes frames, unless the connection has to end first.
+    async fn write(&mut self, frames: Vec<Envelope>) -> Result<(), Close> {
+        if frames.is_empty() {
+            return Ok(());
+        }
+        self.ends.or(self.socket.write(frames)).await
     }
 
     async fn beat(&mut self) -> Result<(), Close> {
-        match self.heart.beat() {
+        match self.heartbeat.beat() {
             Beat::Ping(payload) => {
-                if let Dialect::Seed(unconfirmed) = &mut self.dialect {
-                    unconfirmed.pinged();
-                }
+                self.dialect.ping_sent();
                 self.ends.beat();
                 self.ends.or(self.socket.ping(payload)).await
             }
-            // The answer may be there, unread, behind the requests that are worked on.
+            // The answer may be in the buffers, unread while too many requests are worked on.
             Beat::Silence if !self.reads() => {
-                self.heart.wait();
+                self.heartbeat.wait();
                 Ok(())
             }
-            Beat::Silence => Err(Close::Silent("a ping was not answered")),
+            Beat::Silence => Err(Close::Unresponsive("a ping was not answered")),
         }
     }
 
     fn pong(&mut self, payload: &[u8]) {
-        if !self.heart.pong(payload) {
-            return;
-        }
-        if let Dialect::Seed(unconfirmed) = &mut self.dialect {
-            unconfirmed.answered();
-            if unconfirmed.wants_ping() {
-                self.heart.hurry();
-            }
-            self.confirm();
+        if self.heartbeat.pong(payload) {
+            self.dialect.ping_answered();
+            self.ping_if_wanted();
+            self.acknowledge();
         }
     }
 
-    /// Answers what is worked on, if the client is to come again, and lets go of everything but the socket.
+    /// Pings sooner than usual if the answer would acknowledge deliveries.
+    fn ping_if_wanted(&mut self) {
+        if self.dialect.wants_ping() {
+            self.heartbeat.ping_soon();
+        }
+    }
+
+    /// Drops everything but the socket. A client that may connect again is first sent the answers
+    /// to its requests.
     async fn leave(mut self, close: Close) -> Socket {
-        if let Close::ComeAgain(reason) = close
-            && self.say_farewell(reason).await.is_err()
+        if let Close::Reconnect(reason) = close
+            && self.finish_work(reason).await.is_err()
         {
             tracing::debug!("the client did not take its last answers");
         }
         self.socket
     }
 
-    async fn say_farewell(&mut self, reason: &str) -> Result<(), Close> {
-        self.ends.are_over();
-        if let Dialect::Hello(_) = self.dialect {
-            self.say(vec![hello::going_away(reason)]).await?;
-        }
+    async fn finish_work(&mut self, reason: &str) -> Result<(), Close> {
+        self.ends.clear();
+        self.write(self.dialect.going_away(reason).into_iter().collect()).await?;
         let mut patience = timer(&self.api, self.api.options.patience);
         while !self.work.is_empty() {
             let done = tokio::select! {
@@ -202,7 +189,7 @@ impl Connection {
     }
 }
 
-/// Tells why a connection ended, and closes it.
+/// Logs and counts the end of a connection, and closes its socket.
 async fn end(socket: Socket, close: Close) {
     tracing::debug!(code = close.code(), reason = close.reason(), "a WebSocket is closed");
     metrics::counter!("dm_websockets_closed_total", "code" => close.code().to_string()).increment(1);
@@ -217,9 +204,9 @@ mod tests {
         size_of::<F>()
     }
 
-    /// Ten thousand connections that wait hold ten thousand of these.
+    /// Every open connection holds one of each, most of them idle.
     #[test]
-    fn a_connection_that_waits_takes_little_room() {
+    fn an_idle_connection_takes_little_memory() {
         let sizes = (size_of_future(Connection::serve), size_of::<Connection>());
         assert!(sizes.0 <= 2_048 && sizes.1 <= 1_536, "{sizes:?}");
     }

@@ -1,42 +1,44 @@
-//! A look at a client's frame before it is decoded.
+//! Decoding of a client's frame, and a check before it.
 
-use axum::body::Bytes;
 use dm_proto::prost::Message as _;
+use dm_proto::prost::bytes::Bytes;
 use dm_proto::prost::encoding::{WireType, decode_key, decode_varint};
-use dm_proto::{Envelope, envelope::Payload};
+use dm_proto::{Envelope, envelope::Payload, field};
 
 use super::close::Close;
 
-/// Longest request id, in bytes: it is kept while its request is worked on, and repeated in the answer.
-const REQUEST_ID: usize = 256;
+/// Most bytes of a request id: it is kept while its request is worked on, and repeated in the
+/// answer.
+const MAX_REQUEST_ID: usize = 256;
 
-/// Decodes a frame, unless it is none that a client has business sending.
+/// Decodes a frame into its request id and payload; `None` for a host's own frame, or one of a
+/// later version. A frame that only a server sends is refused.
 ///
-/// What a server sends has lists of messages, and an element of two bytes on the wire takes 256 when decoded: a frame of
-/// 256 KiB would be 32 MiB for a moment. So the outer field numbers are read first, and such frames are not decoded.
-/// `None` for a host's own frame, or a later version's.
+/// Payloads of servers have lists of messages, and an element of two bytes on the wire takes 256
+/// bytes when decoded: a frame of 256 KiB would take 32 MiB for a moment. So the outer field
+/// numbers are read first, and such frames are not decoded.
 pub(super) fn decode(frame: Bytes) -> Result<Option<(String, Payload)>, Close> {
     const UNDECODABLE: Close = Close::Policy("not an envelope");
-    if !look(&frame).ok_or(UNDECODABLE)?? {
+    if !has_payload(&frame).ok_or(UNDECODABLE)?? {
         return Ok(None);
     }
     let envelope = Envelope::decode(frame).map_err(|_| UNDECODABLE)?;
-    if envelope.request_id.len() > REQUEST_ID {
+    if envelope.request_id.len() > MAX_REQUEST_ID {
         return Err(Close::Policy("the request id is too long"));
     }
     Ok(envelope.payload.map(|payload| (envelope.request_id, payload)))
 }
 
-/// Whether a frame holds something to decode; `None` when it is not even fields in a row.
-fn look(frame: &[u8]) -> Option<Result<bool, Close>> {
+/// Whether a frame holds a payload of clients; `None` if the frame is no sequence of fields.
+fn has_payload(frame: &[u8]) -> Option<Result<bool, Close>> {
     let mut rest = frame;
     let mut wanted = false;
     while !rest.is_empty() {
-        let (field, wire_type) = decode_key(&mut rest).ok()?;
-        match field {
-            153 | 155 | 159 => wanted = true,
-            150..=158 => return Some(Err(Close::Policy("only a server says that"))),
-            _ => {}
+        let (number, wire_type) = decode_key(&mut rest).ok()?;
+        if field::FROM_CLIENTS.contains(&number) {
+            wanted = true;
+        } else if field::PAYLOADS.contains(&number) {
+            return Some(Err(Close::Policy("only a server sends that")));
         }
         let length = match wire_type {
             WireType::Varint => {
@@ -46,7 +48,7 @@ fn look(frame: &[u8]) -> Option<Result<bool, Close>> {
             WireType::SixtyFourBit => 8,
             WireType::ThirtyTwoBit => 4,
             WireType::LengthDelimited => usize::try_from(decode_varint(&mut rest).ok()?).ok()?,
-            // No envelope has groups, and skipping one means recursion.
+            // No envelope has groups, and to skip one takes recursion.
             WireType::StartGroup | WireType::EndGroup => return None,
         };
         rest = rest.get(length..)?;
@@ -79,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hosts_frame_is_passed_over() {
+    fn a_hosts_frame_is_ignored() {
         // Nothing at all; field 20, length-delimited; field 1000, varint.
         for frame in [&[][..], &[0xa2, 0x01, 0x01, 0xff], &[0xc0, 0x3e, 0x05]] {
             assert_eq!(decoded(frame), Ok(None));
@@ -87,12 +89,12 @@ mod tests {
     }
 
     #[test]
-    fn what_only_a_server_says_is_refused_undecoded_wherever_it_stands() {
+    fn payloads_that_only_a_server_sends_are_refused_undecoded_also_after_another() {
         let event = Payload::DmMessageEvent(DmMessageEvent::default());
         let offline = Payload::DmOfflineMessagesResponse(DmOfflineMessagesResponse::default());
         for payload in [event, offline] {
             let frame = Envelope::new("r", payload).encode_to_vec();
-            let refused = Err(Close::Policy("only a server says that"));
+            let refused = Err(Close::Policy("only a server sends that"));
             assert_eq!(decoded(&frame), refused);
             assert_eq!(decoded(&[list("r"), frame].concat()), refused);
         }
@@ -103,7 +105,7 @@ mod tests {
         // Field 157, and in it the element of field 1 without content, over and over.
         let mut frame = vec![0xea, 0x09, 0x80, 0x80, 0x80, 0x01];
         frame.extend([0x0a, 0x00].repeat(1024 * 1024));
-        assert_eq!(decoded(&frame), Err(Close::Policy("only a server says that")));
+        assert_eq!(decoded(&frame), Err(Close::Policy("only a server sends that")));
     }
 
     #[test]
@@ -117,7 +119,7 @@ mod tests {
             &[0x0e],                                                             // wire type 6
             &[0xca, 0x09, 0x01],                                                 // 153 cut off
             &[0xc9, 0x09, 0, 0, 0, 0, 0, 0, 0, 0],                               // 153 as a fixed number
-            &[0x0a, 0x01, 0xff, 0xda, 0x09, 0x00], // a request id that is no text
+            &[0x0a, 0x01, 0xff, 0xda, 0x09, 0x00], // a request id that is not UTF-8
         ];
         for frame in hostile {
             assert_eq!(decoded(frame), UNDECODABLE, "{frame:02x?}");

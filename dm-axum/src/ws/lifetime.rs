@@ -1,4 +1,4 @@
-//! For how long the session behind a connection holds.
+//! The end of the client's session with the host: it expires, or the host ends it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,12 +7,12 @@ use dm_core::{DisconnectReason, Timestamp};
 use futures_util::future::BoxFuture;
 
 use super::close::Close;
-use super::heart::{Timer, timer};
+use super::heartbeat::{Timer, timer};
 use crate::SessionExpiry;
 use crate::api::Api;
 use crate::session::{SessionWatch, Terms};
 
-/// What can end a connection's session: its time, and the host's word.
+/// The client's session with the host: its expiry and its watch, if the host gave any.
 pub(super) struct Lifetime {
     api: Arc<Api>,
     expiry: Option<Expiry>,
@@ -27,9 +27,9 @@ struct Expiry {
 struct Watched {
     watch: SessionWatch,
     ended: BoxFuture<'static, DisconnectReason>,
-    /// The check that the host is at.
+    /// The check that the host has not answered yet.
     check: Option<BoxFuture<'static, Result<(), DisconnectReason>>>,
-    /// When the last check began.
+    /// The time at which the last check began.
     checked_at: Timestamp,
 }
 
@@ -57,16 +57,17 @@ impl Lifetime {
             if self.api.service.clock().now() >= expiry.at.0 {
                 return Close::Expired;
             }
-            // The wall clock was set back meanwhile.
+            // The wall clock was set back.
             expiry.timer = until(&self.api, expiry.at);
         }
     }
 
-    /// A ping is sent: the host is asked again, unless it was lately or has not answered yet.
+    /// Asks the host again with a ping, at most once per
+    /// [`Options::ping_interval`](crate::Options::ping_interval) and not before it has answered.
     pub(super) fn beat(&mut self) {
         let Some(watched) = &mut self.watched else { return };
         let now = self.api.service.clock().now();
-        // A clock that was set back makes it due as well.
+        // A clock that was set back makes a check due as well.
         let due = now >= watched.checked_at.after(self.api.options.ping_interval) || now < watched.checked_at;
         if due && watched.check.is_none() {
             watched.check = Some(check(&watched.watch));
@@ -76,7 +77,7 @@ impl Lifetime {
 }
 
 impl Watched {
-    /// Resolves when the host says that the session is over, by itself or when it is asked.
+    /// Resolves when the host says that the session is over, by itself or in answer to a check.
     async fn over(&mut self) -> DisconnectReason {
         loop {
             tokio::select! {

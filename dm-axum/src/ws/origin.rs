@@ -1,21 +1,22 @@
-//! Which web pages may open a WebSocket.
+//! The check of the `Origin` of a WebSocket upgrade.
 
 use axum::http::{HeaderMap, HeaderValue, header};
 
 use crate::Origins;
 
-/// Whether the page that asks, if it is one, may connect. Browsers let any page open a WebSocket to any server and send
-/// the user's cookies along; only this check keeps a foreign page out.
+/// Whether a request may open a WebSocket as far as its `Origin` is concerned. Browsers let any
+/// page open a WebSocket to any server, and send the user's cookies along; only this check keeps a
+/// foreign page out.
 pub(super) fn is_allowed(origins: &Origins, headers: &HeaderMap) -> bool {
     let mut sent = headers.get_all(header::ORIGIN).iter();
     let Some(origin) = sent.next() else { return true };
-    // No browser sends two.
+    // Browsers send one; two are refused.
     let (Some(origin), None) = (text(origin), sent.next()) else { return false };
     match origins {
         Origins::List(allowed) => allowed.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin)),
         Origins::SameHost => {
             let host = headers.get(header::HOST).and_then(text);
-            // An origin is `scheme://host[:port]`; `null` has no host and is nobody's.
+            // An origin is `scheme://host[:port]`; `null` has no host and never matches.
             let authority = origin.split_once("://").map(|(_, authority)| authority);
             authority.is_some_and(|authority| host.is_some_and(|host| authority.eq_ignore_ascii_case(host)))
         }
@@ -61,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_allows_what_it_names() {
+    fn a_list_allows_the_origins_in_it_and_no_others() {
         let origins = Origins::List(vec!["https://web.example".to_owned()]);
         assert!(allowed(&origins, &["https://web.example"]));
         assert!(allowed(&origins, &[]));

@@ -1,4 +1,4 @@
-//! What a client asks of a connection, and the answers.
+//! Requests of a WebSocket, and their answers.
 
 use std::sync::Arc;
 
@@ -15,15 +15,15 @@ use crate::names::Names;
 use crate::parse;
 use crate::problem::Problem;
 use crate::render;
-use crate::rest::conversations::CONVERSATION;
+use crate::rest::conversations::CONVERSATION_COST;
 use crate::rest::messages::{DEFAULT_PAGE, key_version};
 
-/// Bytes around the elements of an answer: the request id, and what protobuf adds.
-const AROUND: usize = 512;
-/// Bytes that protobuf adds to an element.
-const PER_ELEMENT: usize = 8;
+/// Bytes of an answer beside its elements: the request id and protobuf's own bytes, rounded up.
+const ENVELOPE_OVERHEAD: usize = 512;
+/// Bytes that protobuf adds to an element, rounded up.
+const ELEMENT_OVERHEAD: usize = 8;
 
-/// Stores a message and answers with its receipt.
+/// Stores a message. The answer is its receipt, or a problem.
 pub(super) async fn send(api: Arc<Api>, who: Principal, request_id: String, send: DmSend) -> Envelope {
     let sent = async { api.service.send(&who, to_message(&send)?).await.map_err(Problem::of_write) }.await;
     let frame = match sent {
@@ -33,7 +33,7 @@ pub(super) async fn send(api: Arc<Api>, who: Principal, request_id: String, send
             server_sequence: sent.message.sequence.get(),
             received_at: sent.message.received_at.as_millis(),
             repeated: sent.repeated,
-            position: sent.position.get(),
+            position: sent.inbox_seq.get(),
             client_message_id: sent.message.client_id.map(|id| id.to_string()).unwrap_or_default(),
         }),
         Err(problem) => Frame::Problem(problem.to_frame()),
@@ -43,7 +43,8 @@ pub(super) async fn send(api: Arc<Api>, who: Principal, request_id: String, send
 
 fn to_message(send: &DmSend) -> Result<SendMessage, Problem> {
     let conversation = parse::id("conversation_id", &send.conversation_id)?;
-    // Copied, because the bytes are a part of a frame that would otherwise live as long as the message does.
+    // Copied: the bytes are a part of the frame, which would otherwise stay in memory for as long
+    // as the message.
     let payload = Bytes::copy_from_slice(&send.encrypted_payload);
     let ciphertext = parse::ciphertext(payload, &send.nonce, &send.ephemeral_pubkey, send.suite)?;
     let mut message = SendMessage::new(conversation, ciphertext, Timestamp::from_millis(send.timestamp));
@@ -56,16 +57,16 @@ fn to_message(send: &DmSend) -> Result<SendMessage, Problem> {
     Ok(message)
 }
 
-/// Most bytes that a page of history takes while it is made.
-pub(super) fn room_of_history(api: &Api, request: &DmHistoryRequest) -> usize {
+/// Most bytes of memory that a page of history takes while it is made.
+pub(super) fn cost_of_history(api: &Api, request: &DmHistoryRequest) -> usize {
     let config = api.service.config();
     let page_bytes = config.history_bytes.min(api.options.max_message);
-    answers::room_of_messages(config, limit(request).min(config.history_page), page_bytes)
+    answers::cost_of_messages(config, limit(request).min(config.history_page), page_bytes)
 }
 
-/// Most bytes that a list of conversations takes while it is made.
-pub(super) fn room_of_conversations(api: &Api) -> usize {
-    api.service.config().list_page.saturating_mul(CONVERSATION)
+/// Most bytes of memory that a list of conversations takes while it is made.
+pub(super) fn cost_of_conversations(api: &Api) -> usize {
+    api.service.config().list_page.saturating_mul(CONVERSATION_COST)
 }
 
 fn limit(request: &DmHistoryRequest) -> usize {
@@ -75,7 +76,8 @@ fn limit(request: &DmHistoryRequest) -> usize {
     }
 }
 
-/// A page of a conversation, newest first, no larger than a frame should be.
+/// A page of a conversation, newest first, no larger than
+/// [`Options::max_message`](crate::Options::max_message) unless a single message is.
 pub(super) async fn history(
     api: &Api,
     who: &Principal,
@@ -86,38 +88,39 @@ pub(super) async fn history(
         0 => HistoryRange::Newest,
         before => HistoryRange::Before(ServerSequence::new(before)),
     };
-    // More than goes into a frame would be read for nothing.
+    // More than fits into a frame would be read in vain.
     let most = api.options.max_message;
     let page = api.service.history_within(who, conversation, range, limit(request), most).await?;
     let names =
         Names::look_up(&api.service, page.messages.iter().map(|message| message.sender).collect()).await;
     let all = page.messages.len();
-    let messages = fitting(api, page.messages.iter().map(|message| render::message(message, &names)));
+    let messages = that_fit(api, page.messages.iter().map(|message| render::message(message, &names)));
     let has_more = page.has_more || messages.len() < all;
     Ok(DmHistoryResponse { messages, has_more })
 }
 
-/// The most recently active conversations, as many as go into a frame: about 700. REST has pages for the rest.
+/// The most recently active conversations, as many as fit into a frame: about 700. REST has pages
+/// for the rest.
 pub(super) async fn conversations(api: &Api, who: &Principal) -> Result<DmConversationListResponse, Error> {
     let page = api.service.conversations(who, api.service.config().list_page, None).await?;
     let names =
         Names::look_up(&api.service, page.conversations.iter().flat_map(render::participants).collect())
             .await;
     let conversations =
-        fitting(api, page.conversations.iter().map(|state| render::conversation(state, &names)));
+        that_fit(api, page.conversations.iter().map(|state| render::conversation(state, &names)));
     Ok(DmConversationListResponse { conversations })
 }
 
-/// The first elements, as many as go into a frame, but one at least.
-fn fitting<T: dm_proto::prost::Message>(api: &Api, elements: impl Iterator<Item = T>) -> Vec<T> {
-    let mut room = api.options.max_message.saturating_sub(AROUND);
+/// The first elements, as many as fit into a frame, but at least one.
+fn that_fit<T: dm_proto::prost::Message>(api: &Api, elements: impl Iterator<Item = T>) -> Vec<T> {
+    let mut left = api.options.max_message.saturating_sub(ENVELOPE_OVERHEAD);
     let mut taken = Vec::new();
     for element in elements {
-        let cost = element.encoded_len() + PER_ELEMENT;
-        if cost > room && !taken.is_empty() {
+        let cost = element.encoded_len() + ELEMENT_OVERHEAD;
+        if cost > left && !taken.is_empty() {
             break;
         }
-        room = room.saturating_sub(cost);
+        left = left.saturating_sub(cost);
         taken.push(element);
     }
     taken

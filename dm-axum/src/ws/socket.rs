@@ -1,93 +1,95 @@
-//! Reading and writing within bounds.
+//! Reading and writing of one WebSocket, within bounds of size and time.
 
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use dm_proto::{Envelope, prost::Message as _};
 use futures_util::{FutureExt as _, SinkExt as _};
 use tungstenite::Error as WsError;
 
 use super::close::Close;
-use crate::answers::Said;
+use crate::answers::TakenFrame;
 use crate::api::Api;
 
-/// Bytes read at a time. It is held by every idle connection, and a larger frame gets its own room:
-/// with four times as much, a client that sends many small frames at once is 2 % faster.
+/// Bytes of the read buffer, which every idle connection holds. A larger frame gets a buffer of its
+/// own. With four times as much, a client that sends many small frames at once is 2 % faster.
 const READ_BUFFER: usize = 1_024;
-/// Bytes written at a time, so that a burst of small frames is not a burst of small packets.
+/// Bytes that are collected before they are written, so that many small frames are not as many
+/// small packets.
 const WRITE_BUFFER: usize = 4_096;
-/// Bytes that may wait to be written with the default sizes: one large frame beside small ones.
+/// Most bytes that wait to be written, for the default sizes: one large frame beside small ones.
 const MAX_WRITE_BUFFER: usize = 1024 * 1024;
-/// Frames read from a client that was told to leave.
-const FAREWELL: usize = 1_000;
+/// Most frames that are read and dropped while the client's closing frame is awaited.
+const READS_BEFORE_CLOSE: usize = 1_000;
 
 /// One WebSocket.
 pub(super) struct Socket {
     api: Arc<Api>,
     inner: WebSocket,
-    /// The room of an answer that is being written, also after the write was given up: until it is
-    /// through, its bytes are held here.
-    saying: Option<Said>,
+    /// The answer that is being written, with its share of the budget. It is kept after a write was
+    /// given up, because the bytes are in memory until the socket closes.
+    writing: Option<TakenFrame>,
 }
 
-/// What came in.
-pub(super) enum Heard {
+/// A frame of the client.
+pub(super) enum Received {
     Frame(Bytes),
     Ping,
     Pong(Bytes),
 }
 
-/// Sets every limit there is; the defaults are 64 MiB and none.
-pub(super) fn limited(api: &Api, upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
+/// Sets every limit of the WebSocket library. Its defaults are messages of 64 MiB and a write
+/// buffer without a limit.
+pub(super) fn with_limits(api: &Api, upgrade: WebSocketUpgrade) -> WebSocketUpgrade {
     let largest = api.options.max_message.max(api.service.config().max_payload);
     upgrade
         .max_message_size(api.options.max_message)
         .max_frame_size(api.options.max_message)
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_BUFFER)
-        .max_write_buffer_size(most_to_write(largest))
+        .max_write_buffer_size(max_write_buffer(largest))
         .accept_unmasked_frames(false)
 }
 
-/// Bytes that may wait to be written: with room for the largest frame, should the configuration
-/// allow larger ones than most do.
-fn most_to_write(largest: usize) -> usize {
+/// Most bytes that wait to be written, if the largest frame has `largest` bytes.
+fn max_write_buffer(largest: usize) -> usize {
     MAX_WRITE_BUFFER.max(largest.saturating_add(64 * 1024))
 }
 
 impl Socket {
     pub(super) const fn new(api: Arc<Api>, inner: WebSocket) -> Self {
-        Self { api, inner, saying: None }
+        Self { api, inner, writing: None }
     }
 
-    /// The next frame. Cancel safe: a frame is taken as a whole or not at all.
-    pub(super) async fn hear(&mut self) -> Result<Heard, Close> {
+    /// Reads the next frame. Cancel safe: a frame is taken as a whole or not at all.
+    pub(super) async fn read(&mut self) -> Result<Received, Close> {
         match self.inner.recv().await {
-            Some(Ok(Message::Binary(frame))) => Ok(Heard::Frame(frame)),
-            Some(Ok(Message::Ping(_))) => Ok(Heard::Ping),
-            Some(Ok(Message::Pong(payload))) => Ok(Heard::Pong(payload)),
+            Some(Ok(Message::Binary(frame))) => Ok(Received::Frame(frame)),
+            Some(Ok(Message::Ping(_))) => Ok(Received::Ping),
+            Some(Ok(Message::Pong(payload))) => Ok(Received::Pong(payload)),
             Some(Ok(Message::Text(_))) => Err(Close::Policy("a text frame")),
             Some(Ok(Message::Close(_))) | None => Err(Close::Gone),
             Some(Err(error)) => Err(read_failure(&error)),
         }
     }
 
-    /// Writes frames, all of them or until the client has taken too long.
-    pub(super) async fn say(&mut self, envelopes: Vec<Envelope>) -> Result<(), Close> {
-        self.write(envelopes.into_iter().map(|envelope| envelope.encode_to_vec().into())).await
+    /// Writes frames. Fails if the client takes longer than
+    /// [`Options::patience`](crate::Options::patience) to read them.
+    pub(super) async fn write(&mut self, envelopes: Vec<Envelope>) -> Result<(), Close> {
+        self.write_frames(envelopes.into_iter().map(|envelope| envelope.encode_to_vec().into())).await
     }
 
-    /// Writes an answer likewise, whose room is free afterwards.
-    pub(super) async fn say_held(&mut self, said: Said) -> Result<(), Close> {
-        let frame = said.frame.clone();
-        self.saying = Some(said);
-        self.write(std::iter::once(frame)).await
+    /// Writes an answer in the same way, and then returns its share of the budget.
+    pub(super) async fn write_held(&mut self, taken: TakenFrame) -> Result<(), Close> {
+        let frame = taken.frame.clone();
+        self.writing = Some(taken);
+        self.write_frames(std::iter::once(frame)).await
     }
 
-    async fn write(&mut self, frames: impl Iterator<Item = Bytes>) -> Result<(), Close> {
+    async fn write_frames(&mut self, frames: impl Iterator<Item = Bytes>) -> Result<(), Close> {
         let (api, inner) = (&self.api, &mut self.inner);
         let work = async move {
             for frame in frames {
@@ -95,53 +97,59 @@ impl Socket {
             }
             inner.flush().await.map_err(|_| Close::Gone)
         };
-        within(api, work).await?;
-        self.saying = None;
+        with_patience(api, work).await?;
+        self.writing = None;
         Ok(())
     }
 
     pub(super) async fn ping(&mut self, payload: Bytes) -> Result<(), Close> {
         let (api, inner) = (&self.api, &mut self.inner);
-        within(api, async move { inner.send(Message::Ping(payload)).await.map_err(|_| Close::Gone) }).await
+        with_patience(api, async move { inner.send(Message::Ping(payload)).await.map_err(|_| Close::Gone) })
+            .await
     }
 
-    /// Says why the connection ends and waits for the client to have heard: closing at once with something unread in
-    /// the buffers resets the connection, and the reason is lost.
+    /// Sends the closing frame and waits for the client's own: to close at once, with unread bytes
+    /// in the buffers, would reset the connection, and the client would not get the reason.
     pub(super) async fn close(mut self, close: Close) {
         let (api, inner) = (&self.api, &mut self.inner);
-        if let Close::Silent(_) = close {
-            // Waiting for somebody who has just been waited for in vain would keep the connection's memory for longer.
-            let _sent = inner.send(Message::Close(Some(close.frame()))).now_or_never();
+        if let Close::Unresponsive(_) = close {
+            // To wait again for a client that did not answer would only keep the connection's
+            // memory.
+            let _sent = inner.send(Message::Close(Some(close_frame(close)))).now_or_never();
             return;
         }
-        let farewell = async move {
-            if close != Close::Gone && inner.send(Message::Close(Some(close.frame()))).await.is_err() {
+        let handshake = async move {
+            if close != Close::Gone && inner.send(Message::Close(Some(close_frame(close)))).await.is_err() {
                 return Ok(());
             }
-            for _ in 0..FAREWELL {
+            for _ in 0..READS_BEFORE_CLOSE {
                 if !matches!(inner.recv().await, Some(Ok(_))) {
                     break;
                 }
             }
             Ok(())
         };
-        // One who does not answer is left without.
-        let _left = within(api, farewell).await;
+        // The socket is dropped in any case.
+        let _result = with_patience(api, handshake).await;
     }
 }
 
-/// Does something that the client has to keep up with.
-async fn within(api: &Api, work: impl Future<Output = Result<(), Close>>) -> Result<(), Close> {
+/// Does work that depends on the client, within [`Options::patience`](crate::Options::patience).
+async fn with_patience(api: &Api, work: impl Future<Output = Result<(), Close>>) -> Result<(), Close> {
     let mut work = pin!(work);
-    // Most often the socket takes everything at once, and no timer is needed.
+    // In most cases the socket takes everything at once, and no timer is needed.
     if let Some(done) = work.as_mut().now_or_never() {
         return done;
     }
     tokio::select! {
         biased;
         done = work => done,
-        () = api.service.clock().sleep(api.options.patience) => Err(Close::Silent("too slow a reader")),
+        () = api.service.clock().sleep(api.options.patience) => Err(Close::Unresponsive("too slow a reader")),
     }
+}
+
+fn close_frame(close: Close) -> CloseFrame {
+    CloseFrame { code: close.code(), reason: close.reason().into() }
 }
 
 fn read_failure(error: &axum::Error) -> Close {
@@ -152,8 +160,8 @@ fn read_failure(error: &axum::Error) -> Close {
             Close::Gone
         }
         Some(WsError::Io(_) | WsError::ConnectionClosed | WsError::AlreadyClosed) => Close::Gone,
-        // Also an error of another version of the library than the one this crate is built with:
-        // not to know what a client did is no reason to take it for gone.
+        // This also covers an error of another version of the library than this crate is built
+        // with: an unknown error does not mean that the client is gone.
         _ => Close::Policy("not WebSocket frames"),
     }
 }
@@ -167,11 +175,8 @@ mod tests {
     }
 
     #[test]
-    fn an_error_of_another_library_is_not_taken_for_a_client_that_left() {
-        assert_eq!(
-            failure("too large, in the words of another version"),
-            Close::Policy("not WebSocket frames")
-        );
+    fn an_error_of_another_version_of_the_library_does_not_count_as_a_client_that_is_gone() {
+        assert_eq!(failure("an error of another version"), Close::Policy("not WebSocket frames"));
         assert_eq!(failure(WsError::ConnectionClosed), Close::Gone);
         assert_eq!(failure(WsError::Io(std::io::ErrorKind::ConnectionReset.into())), Close::Gone);
     }

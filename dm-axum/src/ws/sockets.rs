@@ -1,4 +1,4 @@
-//! How many WebSockets each user has open, and how often they open one.
+//! Limits on the open WebSockets of a user, and on how often the user opens one.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,10 +8,10 @@ use dm_core::{Timestamp, UserId};
 
 use crate::Options;
 
-/// Users that are kept before the first look for those who need not be.
+/// The number of users from which on unused entries are removed.
 const SWEEP_FROM: usize = 1_024;
 
-/// Counts open WebSockets, so that no user has without bound, and opens without end.
+/// Counts the WebSockets of each user.
 #[derive(Clone, Debug)]
 pub(crate) struct Sockets {
     most: usize,
@@ -19,35 +19,36 @@ pub(crate) struct Sockets {
     users: Arc<Mutex<Users>>,
 }
 
-/// One open WebSocket; dropping it gives its place back.
+/// An open WebSocket. Once it is dropped, the user may open another.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct OpenSocket {
     sockets: Sockets,
     user: UserId,
 }
 
-/// A user who may not open one more now.
+/// The reason why a user may not open another WebSocket now.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Refused {
-    /// As many are open as may be.
+    /// The user has as many open as allowed.
     TooMany,
-    /// As many were opened lately as may be; one more may be after this time.
+    /// The user opened as many lately as allowed, and may open the next after this time.
     TooSoon(Duration),
 }
 
 #[derive(Debug)]
 struct Users {
     by_id: HashMap<UserId, Opened>,
-    /// The next look for those to forget is at so many.
+    /// The number of entries at which unused ones are removed next.
     sweep_at: usize,
 }
 
-/// The WebSockets of a user: those that are open, and those opened lately.
+/// The WebSockets of a user: the open ones, and the rate at which they were opened.
 #[derive(Debug)]
 struct Opened {
     open: usize,
-    /// The time at which all that were opened are paid for, at one for each interval.
-    paid_at: Timestamp,
+    /// The time at which the user may open as many at once as ever: each opening moves it on by one
+    /// interval. (The theoretical arrival time of the generic cell rate algorithm.)
+    credit_full_at: Timestamp,
 }
 
 impl Sockets {
@@ -60,27 +61,27 @@ impl Sockets {
         }
     }
 
-    /// A place for one more.
-    pub(super) fn take(&self, user: UserId, now: Timestamp) -> Result<Place, Refused> {
+    /// Counts another WebSocket of a user, unless it is one too many.
+    pub(super) fn open(&self, user: UserId, now: Timestamp) -> Result<OpenSocket, Refused> {
         let mut users = self.lock();
         users.sweep(now);
-        let opened = users.by_id.entry(user).or_insert(Opened { open: 0, paid_at: now });
+        let opened = users.by_id.entry(user).or_insert(Opened { open: 0, credit_full_at: now });
         if opened.open >= self.most {
             return Err(Refused::TooMany);
         }
         let most = self.interval.saturating_mul(u32::try_from(self.most).unwrap_or(u32::MAX));
         let latest = now.after(most);
-        // Not past what all of them cost if they were opened now: the clock may have been set back.
-        opened.paid_at = opened.paid_at.clamp(now, latest);
-        let paid_at = opened.paid_at.after(self.interval);
-        if paid_at > latest {
-            let millis = paid_at.as_millis() - latest.as_millis();
+        // No later than if all were opened now: the clock may have been set back.
+        opened.credit_full_at = opened.credit_full_at.clamp(now, latest);
+        let credit_full_at = opened.credit_full_at.after(self.interval);
+        if credit_full_at > latest {
+            let millis = credit_full_at.as_millis() - latest.as_millis();
             return Err(Refused::TooSoon(Duration::from_millis(millis)));
         }
-        *opened = Opened { open: opened.open + 1, paid_at };
+        *opened = Opened { open: opened.open + 1, credit_full_at };
         drop(users);
         metrics::gauge!("dm_websockets").increment(1);
-        Ok(Place { sockets: self.clone(), user })
+        Ok(OpenSocket { sockets: self.clone(), user })
     }
 
     fn lock(&self) -> MutexGuard<'_, Users> {
@@ -90,16 +91,17 @@ impl Sockets {
 }
 
 impl Users {
-    /// Forgets those with nothing open and all paid for, once there are twice as many as after the last time.
+    /// Removes users with nothing open and all credit back, once there are twice as many entries as
+    /// after the last time.
     fn sweep(&mut self, now: Timestamp) {
         if self.by_id.len() >= self.sweep_at {
-            self.by_id.retain(|_, opened| opened.open > 0 || opened.paid_at > now);
+            self.by_id.retain(|_, opened| opened.open > 0 || opened.credit_full_at > now);
             self.sweep_at = SWEEP_FROM.max(2 * self.by_id.len());
         }
     }
 }
 
-impl Drop for Place {
+impl Drop for OpenSocket {
     fn drop(&mut self) {
         metrics::gauge!("dm_websockets").decrement(1);
         if let Some(opened) = self.sockets.lock().by_id.get_mut(&self.user) {
@@ -129,49 +131,49 @@ mod tests {
     }
 
     #[test]
-    fn a_place_is_given_back_when_it_is_dropped() {
+    fn an_open_socket_is_no_longer_counted_once_it_is_dropped() {
         let sockets = two_at_once();
-        let (first, _second) = (sockets.take(user(1), at(0)).unwrap(), sockets.take(user(1), at(0)).unwrap());
-        assert_eq!(sockets.take(user(1), at(9_999)).unwrap_err(), Refused::TooMany);
-        let _of_another = sockets.take(user(2), at(9_999)).unwrap();
+        let (first, _second) = (sockets.open(user(1), at(0)).unwrap(), sockets.open(user(1), at(0)).unwrap());
+        assert_eq!(sockets.open(user(1), at(9_999)).unwrap_err(), Refused::TooMany);
+        let _of_another = sockets.open(user(2), at(9_999)).unwrap();
         drop(first);
-        sockets.take(user(1), at(9_999)).unwrap();
+        sockets.open(user(1), at(9_999)).unwrap();
     }
 
     #[test]
-    fn who_opened_as_many_as_may_be_opens_one_more_for_each_interval() {
+    fn a_user_who_opened_as_many_as_allowed_opens_one_more_per_interval() {
         let sockets = two_at_once();
-        let open = |millis| sockets.take(user(1), at(millis)).map(drop);
+        let open = |millis| sockets.open(user(1), at(millis)).map(drop);
         assert_eq!([open(1_000), open(1_000)], [Ok(()), Ok(())]);
         assert_eq!(open(1_000), Err(Refused::TooSoon(INTERVAL)));
         assert_eq!(open(1_499), Err(Refused::TooSoon(Duration::from_millis(1))), "a refusal costs nothing");
         assert_eq!(open(1_500), Ok(()));
         assert_eq!(open(1_999), Err(Refused::TooSoon(Duration::from_millis(1))));
         assert_eq!([open(9_000), open(9_000)], [Ok(()), Ok(())]);
-        assert!(open(9_000).is_err(), "rest is not saved up");
+        assert!(open(9_000).is_err(), "unused intervals do not add up");
     }
 
     #[test]
-    fn a_clock_that_is_set_back_costs_no_more_than_all_at_once() {
+    fn a_clock_that_is_set_back_delays_no_longer_than_opening_all_at_once_does() {
         let sockets = two_at_once();
-        sockets.take(user(1), at(100_000)).unwrap();
-        assert_eq!(sockets.take(user(1), at(1_000)).unwrap_err(), Refused::TooSoon(INTERVAL));
-        sockets.take(user(1), at(1_500)).unwrap();
+        sockets.open(user(1), at(100_000)).unwrap();
+        assert_eq!(sockets.open(user(1), at(1_000)).unwrap_err(), Refused::TooSoon(INTERVAL));
+        sockets.open(user(1), at(1_500)).unwrap();
     }
 
     #[test]
-    fn a_user_with_nothing_open_and_all_paid_for_is_forgotten() {
+    fn a_user_with_nothing_open_and_all_credit_back_is_removed() {
         let sockets = two_at_once();
-        sockets.take(user(9), at(0)).unwrap();
-        sockets.take(user(8), at(9_000)).unwrap();
-        assert_eq!(sockets.lock().by_id.len(), 2, "so few are not looked through");
+        sockets.open(user(9), at(0)).unwrap();
+        sockets.open(user(8), at(9_000)).unwrap();
+        assert_eq!(sockets.lock().by_id.len(), 2, "so few are not checked");
 
         let sockets = two_at_once();
         sockets.lock().sweep_at = 3;
-        let _open = sockets.take(user(1), at(0)).unwrap();
-        sockets.take(user(2), at(0)).unwrap();
-        sockets.take(user(3), at(1)).unwrap();
-        sockets.take(user(4), at(500)).unwrap();
+        let _open = sockets.open(user(1), at(0)).unwrap();
+        sockets.open(user(2), at(0)).unwrap();
+        sockets.open(user(3), at(1)).unwrap();
+        sockets.open(user(4), at(500)).unwrap();
         let users = sockets.lock();
         let kept = [1, 2, 3, 4].map(|n| users.by_id.contains_key(&user(n)));
         assert_eq!((kept, users.sweep_at), ([true, false, true, true], SWEEP_FROM));

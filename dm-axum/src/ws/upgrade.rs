@@ -1,4 +1,4 @@
-//! Who may connect.
+//! `GET /api/dm/ws`: the upgrade of a request to a WebSocket.
 
 use std::sync::Arc;
 
@@ -12,10 +12,10 @@ use serde::Deserialize;
 use tracing::Instrument as _;
 
 use super::connection::Connection;
-use super::hello::named_device;
 use super::origin;
-use super::socket::limited;
+use super::socket::with_limits;
 use super::sockets::Refused;
+use super::welcome::named_device;
 use crate::api::Api;
 use crate::caller::Caller;
 use crate::extract::query;
@@ -27,8 +27,8 @@ pub(crate) struct Parameters {
     device: Option<String>,
 }
 
-/// Turns a request into a WebSocket: from an allowed origin, by a principal or the holder of a ticket, within the
-/// number a user may have and may open.
+/// Upgrades a request to a WebSocket. It has to come from an allowed origin, with a principal or a
+/// ticket, and within the limits on the user's WebSockets.
 pub(crate) async fn upgrade(
     State(api): State<Arc<Api>>,
     headers: HeaderMap,
@@ -43,7 +43,7 @@ pub(crate) async fn upgrade(
     if parameters.ticket.is_none() {
         caller.as_ref().map_err(Clone::clone)?;
     }
-    // Before the ticket is taken in, so that a request which cannot become a WebSocket does not cost it.
+    // Before the ticket is used up: a request that is no upgrade must not use it up.
     let upgrade = upgrade.map_err(|_| Problem::new(Kind::NotAnUpgrade, ""))?;
     let Caller { who, terms } = match (caller, parameters.ticket) {
         (Ok(caller), _) => caller,
@@ -53,7 +53,7 @@ pub(crate) async fn upgrade(
         }
     };
     let who = named_device(&who, parameters.device.as_deref())?;
-    let place = api.sockets.take(who.user, api.service.clock().now()).map_err(|refused| {
+    let open_socket = api.sockets.open(who.user, api.service.clock().now()).map_err(|refused| {
         let most = api.options.sockets_per_user;
         let (detail, after) = match refused {
             Refused::TooMany => (format!("a user may have {most}"), api.options.ping_interval),
@@ -62,11 +62,11 @@ pub(crate) async fn upgrade(
         Problem::new(Kind::TooManySockets, detail).retry_after(after)
     })?;
     let span = tracing::debug_span!("dm_socket", user = ?who.user, device = %who.device);
-    let upgrade = limited(&api, upgrade);
+    let upgrade = with_limits(&api, upgrade);
     Ok(upgrade.on_upgrade(move |socket| {
         async move {
             Connection::serve(api, who, terms, socket).await;
-            drop(place);
+            drop(open_socket);
         }
         .instrument(span)
     }))

@@ -1,4 +1,4 @@
-//! Acknowledgements of connections that said hello, and what they make of what is delivered.
+//! Acknowledgements of connections after a hello, and their effect on deliveries.
 
 use dm_core::Principal;
 use dm_core::store::StoreErrorKind;
@@ -10,7 +10,8 @@ use crate::faults::FaultyStore;
 use crate::socket::{Socket, until};
 use crate::world::{World, user};
 
-/// A device, and entries of its inbox that are messages with these positions as payloads: 1 is the conversation's own.
+/// Opens a conversation and sends messages, so that user 2's inbox has entries up to a position.
+/// Entry 1 is the conversation; the payload of each message is its position.
 async fn with_backlog(world: &World, up_to: u64) -> String {
     let conversation = world.open(1, 2).await;
     for position in 2..=up_to {
@@ -19,12 +20,12 @@ async fn with_backlog(world: &World, up_to: u64) -> String {
     conversation
 }
 
-/// Connects user 2's phone and hears deliveries: their positions and message ids, until it has caught up.
+/// Connects user 2's phone and receives its backlog: positions and message ids.
 async fn catch_up(world: &World) -> (Socket, Vec<(u64, String)>) {
     let (mut socket, _) = Socket::hello(world, 2, "phone").await;
     let mut heard = Vec::new();
     loop {
-        match socket.hear_server().await.1 {
+        match socket.receive_server().await.1 {
             Frame::Delivery(delivery) => {
                 let id = match delivery.event {
                     Some(Event::Message(event)) => event.message.unwrap().id,
@@ -38,9 +39,9 @@ async fn catch_up(world: &World) -> (Socket, Vec<(u64, String)>) {
     }
 }
 
-/// A delivered message: its position and id.
-async fn hear_message(socket: &mut Socket) -> (u64, String) {
-    let delivery = socket.hear_delivery().await;
+/// Receives a message. Returns its position and id.
+async fn receive_message(socket: &mut Socket) -> (u64, String) {
+    let delivery = socket.receive_delivery().await;
     let Some(Event::Message(event)) = delivery.event else { panic!("{delivery:?}") };
     (delivery.position, event.message.unwrap().id)
 }
@@ -59,29 +60,29 @@ fn acknowledged(up_to: u64, acknowledged: u32, unknown: u32) -> DmAcknowledged {
 }
 
 #[tokio::test]
-async fn what_was_not_acknowledged_comes_again_once_on_the_next_connection() {
+async fn unacknowledged_entries_are_delivered_again_once_on_the_next_connection() {
     let world = World::new().await;
     with_backlog(&world, 5).await;
     let (mut socket, heard) = catch_up(&world).await;
     assert_eq!(positions(&heard), [1, 2, 3, 4, 5]);
     socket.ack("up to", 2, &[]).await;
-    assert_eq!(socket.hear_acknowledged("up to").await, acknowledged(2, 2, 0));
+    assert_eq!(socket.receive_acknowledged("up to").await, acknowledged(2, 2, 0));
     socket.ack("with a hole", 0, &[&heard[3].1]).await;
-    assert_eq!(socket.hear_acknowledged("with a hole").await, acknowledged(2, 1, 0));
-    // It dies without a word.
+    assert_eq!(socket.receive_acknowledged("with a hole").await, acknowledged(2, 1, 0));
+    // The client is gone without a closing frame.
     drop(socket);
 
     let (mut socket, heard) = catch_up(&world).await;
     assert_eq!(positions(&heard), [3, 5]);
-    socket.hear_no_more().await;
+    socket.receive_nothing_more().await;
     socket.ack("rest", 5, &[]).await;
-    assert_eq!(socket.hear_acknowledged("rest").await, acknowledged(5, 3, 0));
+    assert_eq!(socket.receive_acknowledged("rest").await, acknowledged(5, 3, 0));
     socket.close().await;
     assert_eq!(catch_up(&world).await.1, []);
 }
 
 #[tokio::test]
-async fn acknowledging_again_and_what_is_unknown_is_counted_and_no_error() {
+async fn repeated_and_unknown_ids_are_counted_and_no_error() {
     let world = World::new().await;
     with_backlog(&world, 3).await;
     let foreign = world.open(1, 3).await;
@@ -89,7 +90,7 @@ async fn acknowledging_again_and_what_is_unknown_is_counted_and_no_error() {
     let (mut socket, heard) = catch_up(&world).await;
     let (known, none) = (&*heard[1].1, "0190b6a0-0000-7000-8000-000000000001");
     let table: [(_, &[&str], _); 6] = [
-        // The conversation's own entry, which has no id, goes with what comes after it.
+        // The entry of the conversation has no id; it is acknowledged with the message after it.
         (0, &[known, none, &foreign], acknowledged(2, 1, 2)),
         (0, &[known], acknowledged(2, 1, 0)),
         (1, &[], acknowledged(2, 0, 0)),
@@ -99,13 +100,13 @@ async fn acknowledging_again_and_what_is_unknown_is_counted_and_no_error() {
     ];
     for (up_to, ids, expected) in table {
         socket.ack("a", up_to, ids).await;
-        assert_eq!(socket.hear_acknowledged("a").await, expected, "{up_to} {ids:?}");
+        assert_eq!(socket.receive_acknowledged("a").await, expected, "{up_to} {ids:?}");
     }
     assert_eq!(depth(&world).await, 0);
 }
 
 #[tokio::test]
-async fn an_acknowledgement_that_cannot_be_meant_is_refused_and_acknowledges_nothing() {
+async fn an_invalid_acknowledgement_is_refused_and_acknowledges_nothing() {
     let world = World::new().await;
     with_backlog(&world, 3).await;
     let (mut socket, heard) = catch_up(&world).await;
@@ -121,7 +122,7 @@ async fn an_acknowledgement_that_cannot_be_meant_is_refused_and_acknowledges_not
     ];
     for (up_to, ids, expected) in table {
         socket.ack("a", up_to, ids).await;
-        let problem = socket.hear_problem("a").await;
+        let problem = socket.receive_problem("a").await;
         assert_eq!((problem.status, &*problem.field), expected, "{up_to} {}", ids.len());
         assert_eq!(depth(&world).await, 2);
     }
@@ -142,18 +143,18 @@ async fn acknowledgements_that_wait_for_another_are_stored_in_one_write() {
     for (id, up_to) in [("2", 2), ("3", 4), ("4", 3)] {
         socket.ack(id, up_to, &[]).await;
     }
-    // The server has heard them all.
-    socket.hear_no_more().await;
+    // The server has read all of them.
+    socket.receive_nothing_more().await;
     store.hold(false);
-    assert_eq!(socket.hear_acknowledged("1").await, acknowledged(1, 1, 0));
-    assert_eq!(socket.hear_acknowledged("2").await, acknowledged(4, 0, 0));
-    assert_eq!(socket.hear_acknowledged("3").await, acknowledged(4, 0, 0));
-    assert_eq!(socket.hear_acknowledged("4").await, acknowledged(4, 3, 0));
+    assert_eq!(socket.receive_acknowledged("1").await, acknowledged(1, 1, 0));
+    assert_eq!(socket.receive_acknowledged("2").await, acknowledged(4, 0, 0));
+    assert_eq!(socket.receive_acknowledged("3").await, acknowledged(4, 0, 0));
+    assert_eq!(socket.receive_acknowledged("4").await, acknowledged(4, 3, 0));
     assert_eq!(store.writes(), writes + 2);
 }
 
 #[tokio::test]
-async fn an_acknowledgement_that_waits_behind_a_refused_one_is_done_all_the_same() {
+async fn an_acknowledgement_behind_a_refused_one_is_stored_all_the_same() {
     let store = FaultyStore::default();
     let world = World::with(store.clone(), |_| (), |_| ()).await;
     with_backlog(&world, 4).await;
@@ -164,70 +165,70 @@ async fn an_acknowledgement_that_waits_behind_a_refused_one_is_done_all_the_same
     until(async || store.writes() == writes + 1).await;
     socket.ack("beyond", 99, &[]).await;
     socket.ack("good", 3, &[]).await;
-    socket.hear_no_more().await;
+    socket.receive_nothing_more().await;
     store.hold(false);
-    socket.hear_acknowledged("held").await;
-    assert_eq!(socket.hear_problem("beyond").await.status, 422);
-    assert_eq!(socket.hear_acknowledged("good").await, acknowledged(3, 2, 0));
+    socket.receive_acknowledged("held").await;
+    assert_eq!(socket.receive_problem("beyond").await.status, 422);
+    assert_eq!(socket.receive_acknowledged("good").await, acknowledged(3, 2, 0));
 }
 
 #[tokio::test]
-async fn an_acknowledgement_that_fails_in_the_store_says_so_and_may_be_repeated() {
+async fn an_acknowledgement_that_fails_in_the_store_is_a_problem_and_may_be_repeated() {
     let store = FaultyStore::default();
     let world = World::with(store.clone(), |_| (), |_| ()).await;
     with_backlog(&world, 2).await;
     let (mut socket, _) = catch_up(&world).await;
     store.fail_next(StoreErrorKind::Unavailable);
     socket.ack("fails", 2, &[]).await;
-    assert_eq!(socket.hear_problem("fails").await.status, 503);
+    assert_eq!(socket.receive_problem("fails").await.status, 503);
     assert_eq!(depth(&world).await, 1);
     socket.ack("again", 2, &[]).await;
-    assert_eq!(socket.hear_acknowledged("again").await, acknowledged(2, 2, 0));
+    assert_eq!(socket.receive_acknowledged("again").await, acknowledged(2, 2, 0));
 }
 
 #[tokio::test]
-async fn deliveries_stop_at_the_window_and_go_on_with_acknowledgements() {
+async fn deliveries_stop_at_the_window_and_continue_after_acknowledgements() {
     let world = World::configured(|config| config.window = 2).await;
     let conversation = with_backlog(&world, 6).await;
     let (mut socket, welcome) = Socket::hello(&world, 2, "phone").await;
-    assert_eq!((welcome.window, socket.hear_delivery().await.position), (2, 1));
-    assert_eq!(socket.hear_text().await.0, 2);
-    socket.hear_no_more().await;
+    assert_eq!((welcome.window, socket.receive_delivery().await.position), (2, 1));
+    assert_eq!(socket.receive_text().await.0, 2);
+    socket.receive_nothing_more().await;
     socket.ack("one", 1, &[]).await;
-    socket.hear_acknowledged("one").await;
-    let (position, id) = hear_message(&mut socket).await;
+    socket.receive_acknowledged("one").await;
+    let (position, id) = receive_message(&mut socket).await;
     assert_eq!(position, 3);
-    socket.hear_no_more().await;
-    // One in the middle makes room as well.
+    socket.receive_nothing_more().await;
+    // An acknowledged entry in the middle also leaves the window.
     socket.ack("by id", 0, &[&id]).await;
-    socket.hear_acknowledged("by id").await;
-    assert_eq!(socket.hear_text().await.0, 4);
-    socket.hear_no_more().await;
+    socket.receive_acknowledged("by id").await;
+    assert_eq!(socket.receive_text().await.0, 4);
+    socket.receive_nothing_more().await;
     socket.ack("all", 4, &[]).await;
-    socket.hear_acknowledged("all").await;
-    assert_eq!((socket.hear_text().await.0, socket.hear_text().await.0), (5, 6));
-    socket.hear_no_more().await;
-    // One who waits for room still sends and asks, and another device waits for nobody.
+    socket.receive_acknowledged("all").await;
+    assert_eq!((socket.receive_text().await.0, socket.receive_text().await.0), (5, 6));
+    socket.receive_nothing_more().await;
+    // A client with a full window can still send requests, and another device is not held up.
     assert_eq!(socket.list("l").await.conversations.len(), 1);
     let (mut laptop, _) = Socket::hello(&world, 2, "laptop").await;
-    assert_eq!(laptop.hear_delivery().await.position, 1);
+    assert_eq!(laptop.receive_delivery().await.position, 1);
     world.send(1, &conversation, "live").await;
     socket.ack("rest", 6, &[]).await;
-    socket.hear_acknowledged("rest").await;
-    let mut heard = [socket.hear_server().await.1, socket.hear_server().await.1];
+    socket.receive_acknowledged("rest").await;
+    let mut heard = [socket.receive_server().await.1, socket.receive_server().await.1];
     heard.sort_by_key(|frame| matches!(frame, Frame::CaughtUp(_)));
     assert!(matches!(&heard[0], Frame::Delivery(delivery) if delivery.position == 7), "{heard:?}");
     assert!(matches!(heard[1], Frame::CaughtUp(_)), "{heard:?}");
 }
 
 #[tokio::test]
-async fn a_hundred_thousand_empty_ids_are_refused_and_the_connection_lives_on() {
+async fn a_hundred_thousand_empty_ids_are_refused_and_the_connection_stays_open() {
     let world = World::new().await;
     with_backlog(&world, 2).await;
     let (mut socket, _) = catch_up(&world).await;
     let ack = DmAck { up_to: 0, message_ids: vec![String::new(); 100_000] };
-    socket.say(&Envelope::client("a", dm_client_frame::Frame::Ack(ack))).await;
-    assert_eq!(socket.hear_problem("a").await.status, 413);
+    socket.send_envelope(&Envelope::client("a", dm_client_frame::Frame::Ack(ack))).await;
+    assert_eq!(socket.receive_problem("a").await.status, 413);
     socket.ack("b", 2, &[]).await;
-    assert_eq!(socket.hear_acknowledged("b").await, acknowledged(2, 2, 0));
+    assert_eq!(socket.receive_acknowledged("b").await, acknowledged(2, 2, 0));
 }

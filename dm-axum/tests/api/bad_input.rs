@@ -1,4 +1,4 @@
-//! Hostile bodies. After each one, what is stored is what was stored before.
+//! Hostile bodies: each is refused, and stores nothing.
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -19,7 +19,8 @@ async fn every_field_of_a_send_is_checked_by_name() {
     let before = world.stored().await;
     let long = "x".repeat(64 * 1024);
     let mut table: Vec<(&str, Value, u16)> = Vec::new();
-    // Base64: padding missing, doubled and misplaced; trailing bits; whitespace; the URL alphabet; nothing.
+    // Base64: padding missing, doubled and misplaced; trailing bits; whitespace; the URL alphabet;
+    // nothing.
     for bad in [
         "QQ", "QQ=", "QQ===", "=QQ=", "QQ==QQ==", "QR==", "QQ==\n", " QQ==", "Q Q=", "-_-_", "Q\0==", "é", "",
     ] {
@@ -35,7 +36,8 @@ async fn every_field_of_a_send_is_checked_by_name() {
     for length in [1, 31, 33, 64] {
         table.push(("ephemeral_pubkey", json!(base64(vec![7; length])), 400));
     }
-    // Ids: no UUID, another form of one, NUL, right-to-left marks, quotes, both Unicode normal forms, far too long.
+    // Ids: no UUID, another form of one, NUL, right-to-left marks, quotes, both Unicode normal
+    // forms, far too long.
     let braces = format!("{{{id}}}");
     let simple = id.replace('-', "");
     for bad in ["", "x", &braces, &simple, "a\0b", "\u{202e}", "'; --", "\"", "é", "e\u{301}", &long] {
@@ -76,7 +78,7 @@ async fn a_missing_field_is_named() {
 }
 
 #[tokio::test]
-async fn what_is_no_json_object_is_malformed() {
+async fn a_body_that_is_no_json_object_is_malformed() {
     let world = World::new().await;
     let before = world.stored().await;
     let deep = "[".repeat(4_000);
@@ -94,7 +96,7 @@ async fn what_is_no_json_object_is_malformed() {
 }
 
 #[tokio::test]
-async fn a_payload_at_the_limit_is_taken_and_one_byte_more_is_not() {
+async fn a_payload_at_the_limit_is_accepted_and_one_byte_more_is_not() {
     let world = World::new().await;
     let conversation = world.open(1, 2).await;
     let most = world.dm.config().max_payload;
@@ -154,7 +156,7 @@ async fn a_chunked_body_without_a_length_is_read_up_to_the_limit() {
     let mut stream = TcpStream::connect(&world.address).await.unwrap();
     let start = head(&world, "keys", "transfer-encoding: chunked");
     stream.write_all(start.as_bytes()).await.unwrap();
-    // The last chunk goes one byte over, and the body never ends.
+    // The last chunk is one byte beyond the limit, and the body never ends.
     for size in [4_095, 1, 1] {
         let chunk = format!("{size:x}\r\n{}\r\n", " ".repeat(size));
         stream.write_all(chunk.as_bytes()).await.unwrap();
@@ -173,7 +175,7 @@ async fn a_chunked_body_without_a_length_is_read_up_to_the_limit() {
 }
 
 #[tokio::test]
-async fn a_body_that_announces_too_much_is_refused_unread() {
+async fn a_body_with_a_length_beyond_the_limit_is_refused_unread() {
     let world = World::new().await;
     let mut stream = TcpStream::connect(&world.address).await.unwrap();
     stream.write_all(head(&world, "keys", "content-length: 1000000000000").as_bytes()).await.unwrap();
@@ -181,13 +183,14 @@ async fn a_body_that_announces_too_much_is_refused_unread() {
 }
 
 #[tokio::test]
-async fn a_body_that_never_comes_is_given_up() {
+async fn a_body_that_does_not_arrive_is_refused_after_a_time() {
     let world = World::new().await;
     let before = world.stored().await;
     let mut stream = TcpStream::connect(&world.address).await.unwrap();
     stream.write_all(head(&world, "keys", "content-length: 10").as_bytes()).await.unwrap();
     stream.write_all(b"{").await.unwrap();
-    // The handler is waiting once the next call on this one thread has been answered.
+    // Once the next call is answered, on the one thread of this test, the handler waits for the
+    // body.
     world.get(1, "conversations").await;
     world.clock.advance(30 * SECOND);
     assert!(status_line(&mut stream).await.starts_with("HTTP/1.1 408"));
@@ -195,7 +198,7 @@ async fn a_body_that_never_comes_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_in_mid_body_stores_nothing() {
+async fn a_body_that_is_cut_off_stores_nothing() {
     let world = World::new().await;
     let conversation = world.open(1, 2).await;
     let before = world.stored().await;
@@ -205,7 +208,7 @@ async fn a_client_that_leaves_in_mid_body_stores_nothing() {
     stream.write_all(start.as_bytes()).await.unwrap();
     stream.write_all(&body.as_bytes()[..body.len() - 1]).await.unwrap();
     stream.shutdown().await.unwrap();
-    // The server closes when it has given up.
+    // The server closes the connection after the refusal.
     stream.read_to_end(&mut Vec::new()).await.unwrap();
     assert_eq!(world.stored().await, before);
 }

@@ -36,7 +36,7 @@ async fn a_conversation_is_created_once_and_found_afterwards() {
 }
 
 #[tokio::test]
-async fn oneself_is_400_a_stranger_404_and_nobody_422() {
+async fn oneself_is_400_an_unknown_user_404_and_an_invalid_key_422() {
     let world = World::new().await;
     let no_point = format!("02{}", "00".repeat(31));
     let identity = format!("01{}", "00".repeat(31));
@@ -59,7 +59,7 @@ async fn oneself_is_400_a_stranger_404_and_nobody_422() {
 }
 
 #[tokio::test]
-async fn a_user_without_a_name_is_unknown_and_so_is_everybody_while_the_directory_fails() {
+async fn a_user_without_a_name_is_unknown_and_opening_fails_while_the_directory_fails() {
     let world = World::new().await;
     world.open(1, 10).await;
     let (_, list) = world.get(10, "conversations").await;
@@ -70,7 +70,7 @@ async fn a_user_without_a_name_is_unknown_and_so_is_everybody_while_the_director
         names
     };
     assert_eq!(names(&list), ["\"Person 1\"", "\"Unknown\""]);
-    // The host cannot say whether this user exists: that call cannot be answered.
+    // The directory cannot find out whether this user exists, so the call fails.
     let (status, problem) =
         world.post(1, "conversations", &json!({ "recipient_pubkey": user(66).to_string() })).await;
     assert_eq!((status, kind(&problem)), (503, "unavailable"));
@@ -88,7 +88,7 @@ async fn the_most_recently_active_come_first_and_the_never_active_last() {
 }
 
 #[tokio::test]
-async fn with_a_limit_the_list_comes_in_pages() {
+async fn with_a_limit_the_list_has_pages() {
     let world = World::new().await;
     let mut open = Vec::new();
     for other in 2..=6 {
@@ -109,7 +109,7 @@ async fn with_a_limit_the_list_comes_in_pages() {
 }
 
 #[tokio::test]
-async fn without_a_limit_the_rest_of_a_long_list_is_named_in_a_header() {
+async fn without_a_limit_the_cursor_of_the_rest_is_in_a_header() {
     let world = World::configured(|config| config.list_page = 2).await;
     for other in 2..=4 {
         world.open(1, other).await;

@@ -22,7 +22,7 @@ async fn names(world: &World, n: u64) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_ninth_device_makes_room_for_itself_and_the_forgotten_ones_socket_ends_with_4003() {
+async fn a_ninth_device_can_forget_another_whose_socket_is_closed_with_4003_and_then_connect() {
     let world = World::new().await;
     let mut sockets = Vec::new();
     for n in 1..=8 {
@@ -38,26 +38,26 @@ async fn the_ninth_device_makes_room_for_itself_and_the_forgotten_ones_socket_en
 
     assert_eq!(on(&world, 1, "d9", Method::DELETE, "devices/d3").await.0, 204);
     let mut forgotten = sockets.remove(2);
-    forgotten.hear_caught_up().await;
-    assert_eq!(forgotten.hear_close().await, (4003, "the device was forgotten".to_owned()));
+    forgotten.receive_caught_up().await;
+    assert_eq!(forgotten.receive_close().await, (4003, "the device was forgotten".to_owned()));
     assert_eq!(names(&world, 1).await.len(), 7, "forgetting registers nothing either");
 
     let (mut ninth, welcome) = Socket::hello(&world, 1, "d9").await;
     assert_eq!(welcome.cursor, 0);
-    ninth.hear_caught_up().await;
+    ninth.receive_caught_up().await;
     assert_eq!(names(&world, 1).await, ["d1", "d2", "d4", "d5", "d6", "d7", "d8", "d9"]);
-    // The others stayed connected.
+    // The other devices are still connected.
     for socket in &mut sockets {
-        socket.hear_caught_up().await;
+        socket.receive_caught_up().await;
         socket.list("still here").await;
     }
 }
 
 #[tokio::test]
-async fn a_missing_device_and_another_users_are_the_same() {
+async fn a_missing_device_and_another_users_device_are_the_same_answer() {
     let world = World::new().await;
     let (mut other, _) = Socket::hello(&world, 2, "theirs").await;
-    other.hear_caught_up().await;
+    other.receive_caught_up().await;
     let (_, missing) = on(&world, 1, "a", Method::DELETE, "devices/missing").await;
     let (status, theirs) = on(&world, 1, "a", Method::DELETE, "devices/theirs").await;
     assert_eq!((status, kind(&theirs), &theirs), (404, "not-found", &missing));
@@ -70,11 +70,11 @@ async fn a_missing_device_and_another_users_are_the_same() {
 }
 
 #[tokio::test]
-async fn the_default_devices_socket_without_a_hello_ends_too() {
+async fn a_forgotten_default_device_also_closes_its_socket_without_a_hello() {
     let world = World::new().await;
     world.get(1, "offline").await;
     let mut socket = Socket::open(&world, 1).await;
     assert_eq!(on(&world, 1, "a", Method::DELETE, "devices/default").await.0, 204);
-    assert_eq!(socket.hear_close().await.0, 4003);
+    assert_eq!(socket.receive_close().await.0, 4003);
     assert_eq!(on(&world, 1, "a", Method::DELETE, "devices/default").await.0, 404);
 }

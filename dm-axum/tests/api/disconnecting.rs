@@ -1,11 +1,11 @@
-//! Sessions that the host ends: what a client's socket sees of it.
+//! Sessions that the host ends: the effect on WebSockets.
 
 use dm_core::DisconnectReason;
 
 use crate::socket::Socket;
 use crate::world::{World, user};
 
-/// Deliveries to a socket without a hello before it has to answer a ping.
+/// Most deliveries to a socket without a hello that answers no ping.
 const UNCONFIRMED: usize = 512;
 
 #[tokio::test]
@@ -18,34 +18,33 @@ async fn a_host_that_disconnects_a_user_closes_their_sockets_with_the_code_of_th
         let mut seed = Socket::open(&world, 2).await;
         let (mut phone, _) = Socket::hello(&world, 2, "phone").await;
         let (mut of_another, _) = Socket::hello(&world, 3, "phone").await;
-        phone.hear_caught_up().await;
-        of_another.hear_caught_up().await;
+        phone.receive_caught_up().await;
+        of_another.receive_caught_up().await;
         let ended = world.dm.disconnect(user(2), None, reason).await;
         assert_eq!((ended.sessions, ended.is_complete()), (2, true));
         for socket in [&mut seed, &mut phone] {
-            assert_eq!(socket.hear_close().await, (close.0, close.1.to_owned()));
+            assert_eq!(socket.receive_close().await, (close.0, close.1.to_owned()));
         }
         world.open(1, 3).await;
-        of_another.hear_delivery().await;
+        of_another.receive_delivery().await;
     }
 }
 
 #[tokio::test]
-async fn a_socket_that_confirms_nothing_is_closed_as_soon_as_its_user_is_disconnected() {
+async fn a_socket_that_answers_no_ping_is_closed_as_soon_as_its_user_is_disconnected() {
     let world = World::new().await;
     let mut seed = Socket::open(&world, 2).await;
     let conversation = world.open(1, 2).await;
-    // With the conversation as many as are delivered without an answered ping; the clock stands
-    // still, so that there is none.
+    // The conversation is a delivery as well. The clock does not advance, so no ping is sent.
     for _ in 1..UNCONFIRMED {
         world.send(1, &conversation, "x").await;
     }
     for _ in 0..UNCONFIRMED {
-        seed.hear().await;
+        seed.receive().await;
     }
     let ended = world.dm.disconnect(user(2), None, DisconnectReason::Refused).await;
     assert_eq!(ended.sessions, 1);
-    assert_eq!(seed.hear_close().await, (4003, "refused".to_owned()));
+    assert_eq!(seed.receive_close().await, (4003, "refused".to_owned()));
 }
 
 #[tokio::test]
@@ -53,12 +52,12 @@ async fn a_forgotten_device_is_closed_with_4003_and_no_other() {
     let world = World::new().await;
     let (mut phone, _) = Socket::hello(&world, 2, "phone").await;
     let (mut desk, _) = Socket::hello(&world, 2, "desk").await;
-    phone.hear_caught_up().await;
-    desk.hear_caught_up().await;
+    phone.receive_caught_up().await;
+    desk.receive_caught_up().await;
     assert!(world.dm.forget_device(&user(2).into(), "phone".parse().unwrap()).await.unwrap());
-    assert_eq!(phone.hear_close().await, (4003, "the device was forgotten".to_owned()));
+    assert_eq!(phone.receive_close().await, (4003, "the device was forgotten".to_owned()));
     world.open(1, 2).await;
-    desk.hear_delivery().await;
+    desk.receive_delivery().await;
     let devices = world.dm.devices(&user(2).into()).await.unwrap();
     assert_eq!(devices.iter().map(|state| state.device.as_str()).collect::<Vec<_>>(), ["desk"]);
 }

@@ -1,4 +1,4 @@
-//! What a host writes to have the API in its own router.
+//! A host's own router with the API merged into it.
 
 use axum::Router;
 use axum::extract::State;

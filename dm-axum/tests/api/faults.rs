@@ -1,5 +1,5 @@
-//! A store whose next commit for a caller goes wrong, or waits, as told. The service's own
-//! housekeeping, which comes when it likes, passes it untouched.
+//! A store whose commits for callers fail or wait on demand. The service's own housekeeping, which
+//! comes at any time, is not affected.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -21,43 +21,43 @@ pub struct FaultyStore {
     unreadable: Arc<AtomicBool>,
     held: watch::Sender<bool>,
     history_held: watch::Sender<bool>,
-    /// Reads of history that began.
+    /// The number of reads of history that began.
     histories: Arc<AtomicUsize>,
     writes: Arc<AtomicUsize>,
 }
 
 impl FaultyStore {
-    /// Lets the next commit for a caller fail.
+    /// Makes the next commit for a caller fail.
     pub fn fail_next(&self, kind: StoreErrorKind) {
         *self.next.lock().unwrap() = Some(kind);
     }
 
-    /// Lets all lists of conversations fail from now on, or none.
+    /// Makes all lists of conversations fail from now on, or none.
     pub fn fail_lists(&self, fail: bool) {
         self.unreadable.store(fail, Ordering::Relaxed);
     }
 
-    /// Whether it has.
+    /// Whether the commit of [`fail_next`](Self::fail_next) has failed.
     pub fn is_spent(&self) -> bool {
         self.next.lock().unwrap().is_none()
     }
 
-    /// Lets commits for callers wait, or go on.
+    /// Makes commits for callers wait, or continue.
     pub fn hold(&self, held: bool) {
         self.held.send_replace(held);
     }
 
-    /// Lets reads of history wait, or go on.
+    /// Makes reads of history wait, or continue.
     pub fn hold_history(&self, held: bool) {
         self.history_held.send_replace(held);
     }
 
-    /// Reads of history that began until now.
+    /// The number of reads of history that began.
     pub fn histories(&self) -> usize {
         self.histories.load(Ordering::Relaxed)
     }
 
-    /// Callers' writes that were to be committed until now.
+    /// The number of writes for callers in commits that began.
     pub fn writes(&self) -> usize {
         self.writes.load(Ordering::Relaxed)
     }

@@ -1,5 +1,5 @@
-//! Bytes that no client should send over a WebSocket: each ends the connection with a code, stores nothing and bothers
-//! nobody else.
+//! Bytes that no client should send over a WebSocket: each ends the connection with a code, stores
+//! nothing and affects no other connection.
 
 use dm_proto::prost::Message as _;
 use dm_proto::{DmHello, DmPing, Envelope, dm_client_frame, envelope::Payload};
@@ -13,20 +13,20 @@ use crate::world::{SECOND, World};
 
 const LIMIT: usize = 256 * 1024;
 
-/// A world with something in it that could be harmed, and how it is to stay.
+/// A world with a conversation and a device, and its stored state.
 async fn world() -> (World, String) {
     let world = World::new().await;
     let conversation = world.open(1, 2).await;
     world.send(1, &conversation, "a").await;
     let (mut socket, _) = Socket::hello(&world, 1, "phone").await;
-    socket.hear_delivery().await;
+    socket.receive_delivery().await;
     let before = world.stored().await;
     (world, before)
 }
 
-/// The connection has ended as expected, and nothing else has happened.
+/// Checks that a connection ends with this code and reason, and that nothing else has changed.
 async fn ends(world: &World, before: &str, mut socket: Socket, expected: (u16, &str), what: &str) {
-    let (code, reason) = socket.hear_close().await;
+    let (code, reason) = socket.receive_close().await;
     assert_eq!((code, &*reason), expected, "{what}");
     until(async || world.hub.connections() == 0).await;
     assert_eq!(world.stored().await, before, "{what}");
@@ -42,7 +42,8 @@ fn field(number: u32, content: &[u8]) -> Vec<u8> {
     [bytes, content.to_vec()].concat()
 }
 
-/// A client's frame as it goes over the wire: one byte, a masked length of eight bytes, a mask of zeros, the payload.
+/// A client's frame on the wire: the first byte, a masked length of eight bytes, a mask of zeros,
+/// the payload.
 fn masked(first: u8, length: u64, payload: &[u8]) -> Vec<u8> {
     [&[first, 0xff][..], &length.to_be_bytes(), &[0; 4], payload].concat()
 }
@@ -51,7 +52,7 @@ fn masked(first: u8, length: u64, payload: &[u8]) -> Vec<u8> {
 async fn bytes_that_are_no_envelope_close_with_1008() {
     let (world, before) = world().await;
     let groups = |depth| [0x0b].repeat(depth);
-    // Field 1000, which nobody knows, once opened and closed in a row of groups within groups.
+    // Unknown field 1000: groups within groups.
     let nested = |depth| [[0xc3, 0x3e].repeat(depth), [0xc4, 0x3e].repeat(depth)].concat();
     let nests = (0..101).fold(Vec::new(), |inner, _| field(159, &inner));
     let frames = [
@@ -80,7 +81,7 @@ async fn bytes_that_are_no_envelope_close_with_1008() {
 }
 
 #[tokio::test]
-async fn what_only_a_server_says_closes_with_1008() {
+async fn a_payload_that_only_a_server_sends_closes_with_1008() {
     let (world, before) = world().await;
     let list = Envelope::new("r", Payload::DmConversationListRequest(Default::default())).encode_to_vec();
     let empties = [0x0a, 0x00].repeat(LIMIT / 2 - 16);
@@ -88,27 +89,27 @@ async fn what_only_a_server_says_closes_with_1008() {
     frames.extend([154, 156, 157].map(|n| field(n, &empties)));
     frames.push([list, field(150, &[])].concat());
     for (n, frame) in frames.into_iter().enumerate() {
-        // From one who said hello as from one who did not.
+        // Without a hello, and after one.
         let mut socket = if n % 2 == 0 {
             Socket::open(&world, 1).await
         } else {
             Socket::hello(&world, 1, "phone").await.0
         };
         socket.write(frame).await;
-        ends(&world, &before, socket, (1008, "only a server says that"), &n.to_string()).await;
+        ends(&world, &before, socket, (1008, "only a server sends that"), &n.to_string()).await;
     }
 }
 
 #[tokio::test]
-async fn a_hundred_thousand_empty_capabilities_are_passed_over() {
+async fn a_hundred_thousand_empty_capabilities_are_ignored() {
     let (world, before) = world().await;
     let (mut socket, _) = Socket::hello(&world, 1, "phone").await;
     let capabilities = vec![String::new(); 100_000];
     let hello = DmHello { device: "phone".into(), protocol: 1, capabilities, start_now: false };
     let mut other = Socket::open(&world, 1).await;
-    other.say(&Envelope::client("h", dm_client_frame::Frame::Hello(hello))).await;
-    assert_eq!(socket.hear_close().await.0, 4009);
-    assert_eq!(other.hear_server().await.0, "h");
+    other.send_envelope(&Envelope::client("h", dm_client_frame::Frame::Hello(hello))).await;
+    assert_eq!(socket.receive_close().await.0, 4009);
+    assert_eq!(other.receive_server().await.0, "h");
     assert_eq!(world.stored().await, before);
 }
 
@@ -126,9 +127,9 @@ async fn a_text_frame_closes_with_1008() {
 }
 
 #[tokio::test]
-async fn a_message_may_be_256_kib_and_no_more() {
+async fn a_message_may_have_256_kib_and_no_more() {
     let (world, before) = world().await;
-    // A host's own field around what fills it, then a request.
+    // A host's own field of zeros as filler, and a request.
     let filled = |len: usize| {
         let list = Envelope::new("l", Payload::DmConversationListRequest(Default::default())).encode_to_vec();
         [field(20, &vec![0; len - list.len() - 5]), list].concat()
@@ -137,13 +138,13 @@ async fn a_message_may_be_256_kib_and_no_more() {
     assert_eq!(largest.len(), LIMIT);
     let mut socket = Socket::open(&world, 1).await;
     socket.write(largest).await;
-    assert_eq!(socket.hear().await.request_id, "l");
+    assert_eq!(socket.receive().await.request_id, "l");
     let _gone = socket.0.send(Message::Binary(filled(LIMIT + 1).into())).await;
     ends(&world, &before, socket, (1009, "too large"), "one over").await;
 }
 
 #[tokio::test]
-async fn a_frame_that_says_it_is_large_closes_with_1009_whether_it_comes_or_not() {
+async fn a_frame_with_a_large_length_closes_with_1009_whether_it_arrives_or_not() {
     let (world, before) = world().await;
     for length in [LIMIT as u64 + 1, 16 << 20, i64::MAX as u64, u64::MAX] {
         let mut socket = Socket::open(&world, 1).await;
@@ -173,7 +174,7 @@ async fn fragments_without_end_close_with_1009() {
 }
 
 #[tokio::test]
-async fn empty_fragments_without_end_keep_no_connection_that_answers_no_ping() {
+async fn a_connection_that_sends_empty_fragments_and_answers_no_ping_is_closed() {
     let (world, before) = world().await;
     let mut socket = Socket::open(&world, 1).await;
     let fragment = |kind| Message::Frame(Frame::message(Bytes::new(), OpCode::Data(kind), false));
@@ -183,7 +184,7 @@ async fn empty_fragments_without_end_keep_no_connection_that_answers_no_ping() {
     }
     socket.0.flush().await.unwrap();
     world.clock.advance(30 * SECOND);
-    socket.hear_ping(false).await;
+    socket.receive_ping(false).await;
     for _ in 0..10_000 {
         socket.write_raw(&masked(0x00, 0, &[])).await;
     }
@@ -203,11 +204,11 @@ async fn a_message_in_fragments_with_a_ping_between_is_one_message() {
     socket.0.send(part(head, Data::Binary, false)).await.unwrap();
     socket.0.send(Message::Ping(Bytes::new())).await.unwrap();
     socket.0.send(part(tail, Data::Continue, true)).await.unwrap();
-    assert_eq!(socket.hear().await.request_id, "l");
+    assert_eq!(socket.receive().await.request_id, "l");
 }
 
 #[tokio::test]
-async fn bytes_that_are_no_frames_of_a_client_close_with_1008() {
+async fn bytes_that_are_no_client_frames_close_with_1008() {
     let (world, before) = world().await;
     let list = Envelope::new("l", Payload::DmConversationListRequest(Default::default())).encode_to_vec();
     let unmasked = [&[0x82, u8::try_from(list.len()).unwrap()][..], &list].concat();
@@ -234,9 +235,9 @@ async fn a_request_id_beyond_256_bytes_closes_with_1008() {
     let (world, before) = world().await;
     let ping = |id: String| Envelope::client(id, dm_client_frame::Frame::Ping(DmPing { nonce: 1 }));
     let (mut socket, _) = Socket::hello(&world, 1, "phone").await;
-    while socket.hear_server().await.0.is_empty() {
-        socket.say(&ping("\u{202e}'\"\0".repeat(36))).await;
+    while socket.receive_server().await.0.is_empty() {
+        socket.send_envelope(&ping("\u{202e}'\"\0".repeat(36))).await;
     }
-    socket.say(&ping("x".repeat(257))).await;
+    socket.send_envelope(&ping("x".repeat(257))).await;
     ends(&world, &before, socket, (1008, "the request id is too long"), "").await;
 }

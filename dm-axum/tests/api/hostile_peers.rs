@@ -1,4 +1,4 @@
-//! Clients that misbehave as a whole: they flood, stop reading, or never finish what they say.
+//! Clients that misbehave over time: they flood, stop reading, or never finish a frame.
 
 use std::time::Duration;
 
@@ -30,16 +30,16 @@ async fn a_flood_of_pings_closes_with_1008_and_as_many_as_allowed_do_not() {
         for _ in 0..5 {
             ping(&mut socket).await;
         }
-        // A new interval, in which the server asks for a sign of life itself.
+        // A new interval begins, and the server pings as well.
         world.clock.advance(30 * SECOND);
-        socket.hear_ping(true).await;
+        socket.receive_ping(true).await;
         socket.list("alive").await;
     }
     for _ in 0..6 {
         socket.0.feed(Message::Ping(Bytes::new())).await.unwrap();
     }
     socket.0.flush().await.unwrap();
-    assert_eq!(socket.hear_close().await, (1008, "too many pings".to_owned()));
+    assert_eq!(socket.receive_close().await, (1008, "too many pings".to_owned()));
     until(async || world.hub.connections() == 0).await;
     assert_eq!(world.stored().await, before);
     Socket::open(&world, 1).await;
@@ -59,41 +59,41 @@ async fn pings_are_counted_for_a_whole_interval_and_anew_when_the_clock_is_set_b
         world.clock.advance(SECOND);
     }
     socket.0.send(Message::Ping(Bytes::new())).await.unwrap();
-    assert_eq!(socket.hear_close().await, (1008, "too many pings".to_owned()));
+    assert_eq!(socket.receive_close().await, (1008, "too many pings".to_owned()));
 }
 
 #[tokio::test]
-async fn pings_of_the_dialect_without_end_are_answered_one_by_one() {
+async fn a_thousand_ping_frames_are_answered_one_by_one() {
     let world = World::new().await;
     let (mut socket, _) = Socket::hello(&world, 1, "phone").await;
-    socket.hear_caught_up().await;
+    socket.receive_caught_up().await;
     for nonce in 0..1_000 {
         let ping = Envelope::client("p", dm_client_frame::Frame::Ping(DmPing { nonce }));
         socket.0.feed(Message::Binary(ping.encode_to_vec().into())).await.unwrap();
     }
     socket.0.flush().await.unwrap();
     for nonce in 0..1_000 {
-        let (_, dm_server_frame::Frame::Pong(pong)) = socket.hear_server().await else { panic!() };
+        let (_, dm_server_frame::Frame::Pong(pong)) = socket.receive_server().await else { panic!() };
         assert_eq!(pong.nonce, nonce);
     }
 }
 
-/// A world whose clock may be moved on without anybody being asked for a sign of life: who does not read is found out
-/// by that alone.
-async fn patient_world() -> World {
+/// A world that sends no pings while the clock is advanced: a client that does not read is found
+/// out because it does not read.
+async fn world_without_pings() -> World {
     World::with_options(|options| options.ping_interval = YEAR).await
 }
 
-/// Two others send and are delivered to.
+/// Checks that two other clients send and receive.
 async fn are_served(sender: &mut Socket, peer: &mut Socket, conversation: &str) {
     sender.send("s", conversation, "still here").await;
-    sender.hear_sent("s").await;
-    assert_eq!(peer.hear_text().await.1, "still here");
+    sender.receive_sent("s").await;
+    assert_eq!(peer.receive_text().await.1, "still here");
 }
 
 #[tokio::test]
-async fn one_who_asks_and_never_reads_is_closed_and_others_do_not_notice() {
-    let world = patient_world().await;
+async fn a_client_that_asks_and_never_reads_is_closed_and_others_are_served() {
+    let world = world_without_pings().await;
     let conversation = world.open(1, 2).await;
     let large = world.open(2, 3).await;
     for _ in 0..3 {
@@ -102,7 +102,7 @@ async fn one_who_asks_and_never_reads_is_closed_and_others_do_not_notice() {
     let mut others = Vec::new();
     for n in [1, 2] {
         let (mut socket, _) = Socket::hello(&world, n, "phone").await;
-        while !matches!(socket.hear_server().await.1, dm_server_frame::Frame::CaughtUp(_)) {}
+        while !matches!(socket.receive_server().await.1, dm_server_frame::Frame::CaughtUp(_)) {}
         others.push(socket);
     }
     let [sender, peer] = &mut others[..] else { panic!() };
@@ -124,7 +124,7 @@ async fn one_who_asks_and_never_reads_is_closed_and_others_do_not_notice() {
     })
     .await;
     are_served(sender, peer, &conversation).await;
-    // What was in the buffers is all that it gets.
+    // It gets no more than the buffers hold.
     let mut answers = 0;
     while let Some(Ok(Message::Binary(_))) = silent.0.next().await {
         answers += 1;
@@ -133,15 +133,15 @@ async fn one_who_asks_and_never_reads_is_closed_and_others_do_not_notice() {
 }
 
 #[tokio::test]
-async fn one_who_never_reads_deliveries_is_closed_and_gets_them_on_the_next_connection() {
-    let world = patient_world().await;
+async fn a_client_that_never_reads_deliveries_is_closed_and_gets_them_on_the_next_connection() {
+    let world = world_without_pings().await;
     let conversation = world.open(1, 2).await;
     let large = "x".repeat(64 * 1024);
     for _ in 0..200 {
         world.send(1, &conversation, &large).await;
     }
     let mut silent = Socket::open(&world, 2).await;
-    silent.say_hello("h", "phone").await;
+    silent.send_hello("h", "phone").await;
     until(async || {
         world.clock.advance(SECOND);
         world.dm.devices(&user(2).into()).await.unwrap().len() == 1 && world.hub.connections() == 0
@@ -149,23 +149,23 @@ async fn one_who_never_reads_deliveries_is_closed_and_gets_them_on_the_next_conn
     .await;
     drop(silent);
     let (mut socket, welcome) = Socket::hello(&world, 2, "phone").await;
-    assert_eq!((welcome.cursor, socket.hear_delivery().await.position), (0, 1));
+    assert_eq!((welcome.cursor, socket.receive_delivery().await.position), (0, 1));
     for position in 2..=201 {
-        assert_eq!(socket.hear_text().await.0, position);
+        assert_eq!(socket.receive_text().await.0, position);
     }
-    assert_eq!(socket.hear_caught_up().await, 201);
+    assert_eq!(socket.receive_caught_up().await, 201);
 }
 
 #[tokio::test]
-async fn a_frame_that_never_ends_keeps_no_connection() {
+async fn a_connection_with_a_frame_that_never_ends_is_closed() {
     let world = World::new().await;
     let mut socket = Socket::open(&world, 1).await;
-    // Of a hundred bytes, ten come.
+    // Ten of a hundred bytes arrive.
     socket.write_raw(&[&[0x82, 0x80 | 100, 0, 0, 0, 0][..], &[0x0a; 10]].concat()).await;
     world.clock.advance(30 * SECOND);
-    socket.hear_ping(false).await;
+    socket.receive_ping(false).await;
     socket.write_raw(&[0x0a]).await;
     world.clock.advance(10 * SECOND);
-    assert_eq!(socket.hear_close().await, (1012, "a ping was not answered".to_owned()));
+    assert_eq!(socket.receive_close().await, (1012, "a ping was not answered".to_owned()));
     until(async || world.hub.connections() == 0).await;
 }

@@ -15,10 +15,10 @@ async fn a_published_key_is_answered_and_found_in_full() {
         "version": 1,
         "binding": "derived",
     });
-    // The seed's client sends nothing else; digits of either case are digits.
+    // The seed's client sends only this field. Digits may be of either case.
     let body = json!({ "x25519_pubkey": derived_key(1).to_uppercase() });
     assert_eq!(world.post(1, "keys", &body).await, (200, expected.clone()));
-    // The same key again is no change, however much later.
+    // The same key again changes nothing, also later.
     world.clock.advance(SECOND);
     assert_eq!(world.post(1, "keys", &body).await, (200, expected.clone()));
     for text in [user(1).to_string(), user(1).to_string().to_uppercase()] {
@@ -36,17 +36,17 @@ async fn a_new_key_is_the_next_version() {
 }
 
 #[tokio::test]
-async fn nobody_s_key_is_not_found() {
+async fn the_key_of_a_user_without_one_is_not_found() {
     let world = World::new().await;
     let (status, body) = world.get(1, &format!("keys/{}", user(2))).await;
     assert_eq!((status, kind(&body)), (404, "not-found"));
-    // Digits that can be no identity: y = 2 is on no point.
+    // Digits that are no valid identity: no point has y = 2.
     let no_point = format!("02{}", "00".repeat(31));
     assert_eq!(world.get(1, &format!("keys/{no_point}")).await, (404, body));
 }
 
 #[tokio::test]
-async fn a_key_that_is_none_is_refused_by_name_and_not_stored() {
+async fn an_invalid_key_is_refused_with_the_name_of_its_field_and_not_stored() {
     let world = World::new().await;
     let small_order = format!("01{}", "00".repeat(31));
     let table = [
@@ -69,7 +69,7 @@ async fn a_key_that_is_none_is_refused_by_name_and_not_stored() {
     }
     assert_eq!(world.get(1, &format!("keys/{}", user(1))).await.0, 404);
     let device = json!({ "x25519_pubkey": derived_key(1), "device": "phone", "later": [{}] });
-    assert_eq!(world.post(1, "keys", &device).await.0, 200, "additions are passed over");
+    assert_eq!(world.post(1, "keys", &device).await.0, 200, "unknown fields are ignored");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! The API over real sockets: what every call answers, and what it does with what it should never get.
+//! The API over real sockets: the answers of every call, also to input that no client should send.
 
 #![allow(missing_docs, unreachable_pub, reason = "tests")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]

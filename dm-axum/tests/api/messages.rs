@@ -1,4 +1,4 @@
-//! Sending and reading back.
+//! Sending messages, and reading history.
 
 use dm_core::KeyPolicy;
 use serde_json::{Value, json};
@@ -35,7 +35,7 @@ async fn a_send_without_additions_is_answered_in_the_seed_s_shape() {
 }
 
 #[tokio::test]
-async fn additions_come_back_and_a_repeat_is_answered_with_the_first() {
+async fn additions_are_in_the_answer_and_a_repeat_is_answered_like_the_first() {
     let world = World::new().await;
     let conversation = world.open(1, 2).await;
     let mut body = message(&conversation, "opaque");
@@ -75,7 +75,7 @@ async fn a_stale_key_is_refused_with_the_current_one_and_nothing_is_stored() {
     body["recipient_key_version"] = json!(1);
     let (status, problem) = world.post(1, "messages", &body).await;
     assert_eq!((status, kind(&problem)), (409, "stale-key"));
-    assert!(problem.as_object().unwrap().contains_key("current_key"), "present, as null");
+    assert!(problem.as_object().unwrap().contains_key("current_key"), "the field is there, as null");
     assert_eq!(problem["current_key"], json!(null));
 
     world.post(2, "keys", &json!({ "x25519_pubkey": derived_key(2) })).await;
@@ -89,7 +89,7 @@ async fn a_stale_key_is_refused_with_the_current_one_and_nothing_is_stored() {
 }
 
 #[tokio::test]
-async fn history_goes_both_ways_by_sequence() {
+async fn history_is_read_in_both_directions_by_sequence() {
     let world = World::new().await;
     let conversation = world.open(1, 2).await;
     for n in 0..120 {
@@ -133,7 +133,7 @@ async fn history_goes_both_ways_by_sequence() {
 #[tokio::test]
 async fn names_that_cannot_be_looked_up_do_not_fail_a_stored_send() {
     let world = World::new().await;
-    // User 66 may open a conversation: the directory is asked about the other.
+    // User 66 can open a conversation: the directory is only asked about the other user.
     let conversation = world.open(66, 1).await;
     let sent = world.send(66, &conversation, "x").await;
     assert_eq!(sent["sender_display_name"], "Unknown");

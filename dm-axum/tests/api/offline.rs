@@ -1,4 +1,4 @@
-//! What is pending, and acknowledging it.
+//! Fetching and acknowledging pending messages.
 
 use std::time::Duration;
 
@@ -30,12 +30,12 @@ async fn the_seed_s_client_fetches_and_acknowledges() {
     assert_eq!(world.post(2, "offline/ack", &body).await, (200, acknowledged.clone()));
     assert_eq!(world.post(2, "offline/ack", &body).await, (200, acknowledged), "idempotent");
     assert_eq!(texts(&world.get(2, "offline").await.1), ["b"]);
-    // The sender has nothing pending: it sent these itself.
+    // The sender has nothing pending: these messages are its own.
     assert_eq!(world.get(1, "offline").await.1["messages"], json!([]));
 }
 
 #[tokio::test]
-async fn a_device_is_shown_what_the_user_sent_from_another_if_it_asks() {
+async fn messages_of_the_user_s_other_devices_are_fetched_on_request() {
     let world = World::new().await;
     let conversation = world.open(1, 2).await;
     let on_phone = |path: &str| world.call(1, Method::GET, path).header("x-device", "phone").send();
@@ -50,7 +50,7 @@ async fn a_device_is_shown_what_the_user_sent_from_another_if_it_asks() {
 }
 
 #[tokio::test]
-async fn a_page_says_where_the_next_begins_and_up_to_acknowledges_it() {
+async fn a_page_has_the_position_of_the_next_and_up_to_acknowledges_it() {
     let world = World::new().await;
     let conversation = world.open(1, 2).await;
     for text in ["a", "b", "c"] {
@@ -67,7 +67,7 @@ async fn a_page_says_where_the_next_begins_and_up_to_acknowledges_it() {
 }
 
 #[tokio::test]
-async fn both_kinds_of_acknowledgement_may_come_together() {
+async fn one_body_may_acknowledge_a_position_and_messages() {
     let world = World::new().await;
     let conversation = world.open(1, 2).await;
     world.send(1, &conversation, "a").await;
@@ -79,7 +79,7 @@ async fn both_kinds_of_acknowledgement_may_come_together() {
 }
 
 #[tokio::test]
-async fn a_thousand_wait_and_come_at_once() {
+async fn a_thousand_pending_messages_are_fetched_at_once() {
     let world = World::new().await;
     let conversation = world.open(1, 2).await;
     for n in 0..1_001 {
@@ -93,7 +93,7 @@ async fn a_thousand_wait_and_come_at_once() {
 }
 
 #[tokio::test]
-async fn what_expired_is_told_as_a_gap() {
+async fn expired_entries_are_a_gap() {
     let world = World::new().await;
     let conversation = world.open(1, 2).await;
     world.send(1, &conversation, "old").await;
@@ -107,7 +107,7 @@ async fn what_expired_is_told_as_a_gap() {
 }
 
 #[tokio::test]
-async fn on_fetch_acknowledges_what_was_fetched() {
+async fn in_the_mode_on_fetch_fetching_acknowledges() {
     let world = World::configured(|config| config.ack_mode = AckMode::OnFetch).await;
     let conversation = world.open(1, 2).await;
     world.send(1, &conversation, "a").await;
@@ -116,7 +116,7 @@ async fn on_fetch_acknowledges_what_was_fetched() {
 }
 
 #[tokio::test]
-async fn an_acknowledgement_that_names_nothing_or_nonsense_is_refused_whole() {
+async fn an_acknowledgement_that_names_nothing_or_nonsense_acknowledges_nothing() {
     let world = World::new().await;
     let conversation = world.open(1, 2).await;
     let sent = world.send(1, &conversation, "a").await;
@@ -138,7 +138,7 @@ async fn an_acknowledgement_that_names_nothing_or_nonsense_is_refused_whole() {
     let (status, problem) = world.get(2, "offline?include_sent=perhaps").await;
     assert_eq!((status, &problem["field"]), (400, &json!("include_sent")));
     assert_eq!(texts(&world.get(2, "offline").await.1), ["a"]);
-    // Ids that are not the caller's count as unknown, whether or not they exist.
+    // Ids that are not in the caller's inbox count as unknown, whether or not they exist.
     let (_, answer) = world.post(3, "offline/ack", &json!({ "message_ids": [sent["id"], foreign] })).await;
     assert_eq!(answer, json!({ "acknowledged": 0, "unknown": 2, "remaining": 0 }));
     assert_eq!(texts(&world.get(2, "offline").await.1), ["a"]);

@@ -1,5 +1,5 @@
-//! A store whose reads of history take a permit each, of which there are few, and wait while they
-//! have it.
+//! A store with a limit on reads of history at a time. Each read yields once while it has its
+//! permit.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -27,12 +27,12 @@ impl PooledStore {
         Self { inner: MemoryStore::new(), permits, done: Arc::default(), largest: Arc::default() }
     }
 
-    /// Pages of history read until now.
+    /// The number of pages of history that were read.
     pub fn histories(&self) -> usize {
         self.done.load(Ordering::Relaxed)
     }
 
-    /// Bytes of the largest of them, by the cost of its messages.
+    /// The cost of the messages on the largest page of history, in bytes.
     pub fn largest_history(&self) -> usize {
         self.largest.load(Ordering::Relaxed)
     }

@@ -1,4 +1,4 @@
-//! Refusals that no single call owns.
+//! Refusals that several calls have in common.
 
 use dm_core::store::StoreErrorKind;
 use reqwest::Method;
@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::faults::FaultyStore;
 use crate::world::{SECOND, World, answer, derived_key, kind, message, user};
 
-/// Every call, with a body where it takes one.
+/// The methods and paths of the calls.
 fn calls() -> Vec<(Method, String)> {
     let mut calls = vec![
         (Method::GET, format!("keys/{}", user(1))),
@@ -22,7 +22,7 @@ fn calls() -> Vec<(Method, String)> {
 }
 
 #[tokio::test]
-async fn every_call_wants_to_know_who_is_calling() {
+async fn every_call_without_a_principal_is_401() {
     let world = World::new().await;
     for (method, path) in calls() {
         let mut request = world.anonymous(method, &path).json(&json!({}));
@@ -52,7 +52,7 @@ async fn another_method_is_405() {
 }
 
 #[tokio::test]
-async fn a_body_that_does_not_say_it_is_json_is_415() {
+async fn a_body_without_the_content_type_of_json_is_415() {
     let world = World::new().await;
     for path in ["keys", "conversations", "messages", "offline/ack"] {
         for content_type in [None, Some("text/plain"), Some("application/x-www-form-urlencoded"), Some("é")]
@@ -72,7 +72,7 @@ async fn a_body_that_does_not_say_it_is_json_is_415() {
 }
 
 #[tokio::test]
-async fn an_unavailable_store_is_503_and_says_when_to_come_again() {
+async fn an_unavailable_store_is_503_with_the_time_of_a_retry() {
     let store = FaultyStore::default();
     let world = World::with(store.clone(), |_| (), |_| ()).await;
     let conversation = world.open(1, 2).await;
@@ -125,7 +125,7 @@ async fn a_service_that_shuts_down_is_503() {
 }
 
 #[tokio::test]
-async fn a_foreign_conversation_and_none_are_the_same_answer_byte_for_byte() {
+async fn a_foreign_and_a_missing_conversation_are_the_same_answer_byte_for_byte() {
     let world = World::new().await;
     let foreign = world.open(1, 2).await;
     world.send(1, &foreign, "x").await;

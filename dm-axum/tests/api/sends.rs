@@ -1,4 +1,4 @@
-//! Sends and requests of connections that said hello.
+//! Sends and requests after a hello.
 
 use dm_core::{KeyPolicy, Principal};
 use dm_proto::{
@@ -15,19 +15,19 @@ use crate::world::{START, World, base64, derived_key, user};
 
 const ID: &str = "0190b6a0-0000-7000-8000-00000000000a";
 
-/// Connects a user's phone, which hears of one conversation and nothing else.
+/// Connects a user's phone, whose backlog is one conversation.
 async fn phone(world: &World, n: u64) -> Socket {
     let (mut socket, _) = Socket::hello(world, n, "phone").await;
-    assert_eq!(socket.hear_delivery().await.position, 1);
-    assert_eq!(socket.hear_caught_up().await, 1);
+    assert_eq!(socket.receive_delivery().await.position, 1);
+    assert_eq!(socket.receive_caught_up().await, 1);
     socket
 }
 
-async fn say_send(socket: &mut Socket, request_id: &str, send: DmSend) {
-    socket.say(&Envelope::client(request_id, dm_client_frame::Frame::Send(send))).await;
+async fn send_frame(socket: &mut Socket, request_id: &str, send: DmSend) {
+    socket.send_envelope(&Envelope::client(request_id, dm_client_frame::Frame::Send(send))).await;
 }
 
-/// Says something without sending it off.
+/// Puts a frame into the send buffer, without a flush.
 async fn feed(socket: &mut Socket, envelope: &Envelope) {
     socket.0.feed(Message::Binary(envelope.encode_to_vec().into())).await.unwrap();
 }
@@ -36,7 +36,7 @@ fn named(conversation: &str, payload: &str, client_message_id: &str) -> DmSend {
     DmSend { client_message_id: client_message_id.to_owned(), ..send(conversation, payload) }
 }
 
-/// A page of history: the payloads, oldest first.
+/// The payloads of a conversation, oldest first, as a user reads them over REST.
 async fn history(world: &World, n: u64, conversation: &str) -> Vec<String> {
     let (_, page) = world.get(n, &format!("messages/{conversation}?limit=100&after=0")).await;
     let payload = |message: &serde_json::Value| message["encrypted_payload"].as_str().unwrap().to_owned();
@@ -44,30 +44,34 @@ async fn history(world: &World, n: u64, conversation: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn what_a_device_sends_is_answered_to_it_and_delivered_to_all_others() {
+async fn a_send_is_answered_to_its_device_and_delivered_to_all_others() {
     let world = World::new().await;
     let conversation = world.open(1, 2).await;
     let mut sender = phone(&world, 1).await;
     let (mut laptop, _) = Socket::hello(&world, 1, "laptop").await;
-    laptop.hear_delivery().await;
-    laptop.hear_caught_up().await;
+    laptop.receive_delivery().await;
+    laptop.receive_caught_up().await;
     let mut peer = phone(&world, 2).await;
 
-    say_send(&mut sender, "s", named(&conversation, "hi", ID)).await;
-    let sent = sender.hear_sent("s").await;
+    send_frame(&mut sender, "s", named(&conversation, "hi", ID)).await;
+    let sent = sender.receive_sent("s").await;
     assert_eq!((&sent.conversation_id, &*sent.client_message_id), (&conversation, ID));
     assert_eq!((sent.server_sequence, sent.received_at, sent.repeated), (1, START, false));
     assert_eq!(sent.position, 2);
-    assert_eq!(laptop.hear_text().await, (sent.position, "hi".to_owned()));
-    assert_eq!(peer.hear_text().await, (2, "hi".to_owned()));
+    assert_eq!(laptop.receive_text().await, (sent.position, "hi".to_owned()));
+    assert_eq!(peer.receive_text().await, (2, "hi".to_owned()));
 
-    // The sender's next delivery is somebody else's message, not its own.
+    // The sender's next delivery is another user's message, not its own.
     world.send(2, &conversation, "answer").await;
-    assert_eq!(sender.hear_text().await, (3, "answer".to_owned()));
+    assert_eq!(sender.receive_text().await, (3, "answer".to_owned()));
     drop(sender);
     let (mut sender, _) = Socket::hello(&world, 1, "phone").await;
-    assert_eq!(sender.hear_delivery().await.position, 1);
-    assert_eq!(sender.hear_text().await.0, 3, "nor when it connects again");
+    assert_eq!(sender.receive_delivery().await.position, 1);
+    assert_eq!(
+        sender.receive_text().await.0,
+        3,
+        "its own message is not delivered on the next connection either"
+    );
 }
 
 #[tokio::test]
@@ -75,49 +79,49 @@ async fn a_repeated_send_is_answered_like_the_first_and_other_content_is_a_confl
     let world = World::new().await;
     let conversation = world.open(1, 2).await;
     let mut socket = phone(&world, 1).await;
-    say_send(&mut socket, "first", named(&conversation, "hi", ID)).await;
-    let first = socket.hear_sent("first").await;
+    send_frame(&mut socket, "first", named(&conversation, "hi", ID)).await;
+    let first = socket.receive_sent("first").await;
     let before = world.stored().await;
-    say_send(&mut socket, "again", named(&conversation, "hi", ID)).await;
-    let mut again = socket.hear_sent("again").await;
+    send_frame(&mut socket, "again", named(&conversation, "hi", ID)).await;
+    let mut again = socket.receive_sent("again").await;
     assert!(std::mem::take(&mut again.repeated));
     assert_eq!(again, first);
     let other = DmSend { nonce: Bytes::from_static(&[8; 24]), ..named(&conversation, "hi", ID) };
     for (name, send) in [("payload", named(&conversation, "ho", ID)), ("nonce", other)] {
-        say_send(&mut socket, name, send).await;
-        let problem = socket.hear_problem(name).await;
+        send_frame(&mut socket, name, send).await;
+        let problem = socket.receive_problem(name).await;
         assert_eq!((problem.status, &*problem.r#type), (409, "urn:dm:problem:message-id-reused"));
     }
     assert_eq!(world.stored().await, before);
 }
 
 #[tokio::test]
-async fn a_send_to_an_older_key_is_told_the_current_one() {
+async fn a_send_to_an_older_key_is_refused_with_the_current_one() {
     let world = World::configured(|config| config.key_policy = KeyPolicy::AcceptUnproven).await;
     let conversation = world.open(1, 2).await;
     let mut socket = phone(&world, 1).await;
     let to = |recipient_key_version| DmSend { recipient_key_version, ..send(&conversation, "x") };
-    say_send(&mut socket, "none", to(1)).await;
-    let problem = socket.hear_problem("none").await;
+    send_frame(&mut socket, "none", to(1)).await;
+    let problem = socket.receive_problem("none").await;
     assert_eq!((problem.status, problem.current_key), (409, None));
     for (n, version) in [(2, 1), (3, 2)] {
         world.post(2, "keys", &json!({ "x25519_pubkey": derived_key(n) })).await;
-        assert_eq!(socket.hear_delivery().await.position, 1 + version);
+        assert_eq!(socket.receive_delivery().await.position, 1 + version);
     }
     for version in [1, 3, u32::MAX] {
-        say_send(&mut socket, "stale", to(version)).await;
-        let problem = socket.hear_problem("stale").await;
+        send_frame(&mut socket, "stale", to(version)).await;
+        let problem = socket.receive_problem("stale").await;
         assert_eq!((problem.status, &*problem.r#type), (409, "urn:dm:problem:stale-key"));
         let current = problem.current_key.unwrap();
         assert_eq!((current.ed25519_pubkey, current.version), (user(2).to_string(), 2));
         assert_eq!(data_encoding::HEXLOWER.encode(&current.x25519_pubkey), derived_key(3));
     }
-    say_send(&mut socket, "current", to(2)).await;
-    assert_eq!(socket.hear_sent("current").await.server_sequence, 1);
+    send_frame(&mut socket, "current", to(2)).await;
+    assert_eq!(socket.receive_sent("current").await.server_sequence, 1);
 }
 
 #[tokio::test]
-async fn a_send_that_cannot_be_stored_is_a_problem_and_the_connection_lives_on() {
+async fn a_send_that_cannot_be_accepted_is_a_problem_and_the_connection_stays_open() {
     let world = World::new().await;
     let conversation = world.open(1, 2).await;
     let mut socket = phone(&world, 1).await;
@@ -135,13 +139,13 @@ async fn a_send_that_cannot_be_stored_is_a_problem_and_the_connection_lives_on()
         (DmSend { client_message_id: "no id".into(), ..fine() }, (400, "client_message_id")),
     ];
     for (n, (send, expected)) in table.into_iter().enumerate() {
-        say_send(&mut socket, "s", send).await;
-        let problem = socket.hear_problem("s").await;
+        send_frame(&mut socket, "s", send).await;
+        let problem = socket.receive_problem("s").await;
         assert_eq!((problem.status, &*problem.field), expected, "{n}");
     }
     assert_eq!(world.stored().await, before);
     socket.send("s", &conversation, &"x".repeat(64 * 1024)).await;
-    assert_eq!(socket.hear_sent("s").await.server_sequence, 1);
+    assert_eq!(socket.receive_sent("s").await.server_sequence, 1);
 }
 
 #[tokio::test]
@@ -152,12 +156,12 @@ async fn history_and_lists_are_answered_under_their_id() {
         world.send(2, &conversation, &n.to_string()).await;
     }
     let mut socket = Socket::try_open(&world, "", &[("x-user", &user(1).to_string())]).await.unwrap();
-    socket.say_hello("h", "phone").await;
-    while !matches!(socket.hear_server().await.1, dm_server_frame::Frame::CaughtUp(_)) {}
+    socket.send_hello("h", "phone").await;
+    while !matches!(socket.receive_server().await.1, dm_server_frame::Frame::CaughtUp(_)) {}
     assert_eq!(socket.list("l").await.conversations[0].id, conversation);
     let request = DmHistoryRequest { conversation_id: conversation, before_sequence: 4, limit: 2 };
-    socket.say(&Envelope::new("g", Payload::DmHistoryRequest(request))).await;
-    let envelope = socket.hear().await;
+    socket.send_envelope(&Envelope::new("g", Payload::DmHistoryRequest(request))).await;
+    let envelope = socket.receive().await;
     let Some(Payload::DmHistoryResponse(DmHistoryResponse { messages, has_more })) = envelope.payload else {
         panic!("{envelope:?}")
     };
@@ -166,7 +170,7 @@ async fn history_and_lists_are_answered_under_their_id() {
 }
 
 #[tokio::test]
-async fn a_foreign_conversation_and_none_are_the_same_problem() {
+async fn a_foreign_and_a_missing_conversation_are_the_same_problem() {
     let world = World::new().await;
     world.open(1, 2).await;
     let foreign = world.open(2, 3).await;
@@ -176,10 +180,10 @@ async fn a_foreign_conversation_and_none_are_the_same_problem() {
     let mut problems: Vec<[DmProblem; 2]> = Vec::new();
     for id in [&*foreign, "0190b6a0-0000-7000-8000-000000000001"] {
         let request = DmHistoryRequest { conversation_id: id.to_owned(), before_sequence: 0, limit: 0 };
-        socket.say(&Envelope::new("r", Payload::DmHistoryRequest(request))).await;
-        let read = socket.hear_problem("r").await;
+        socket.send_envelope(&Envelope::new("r", Payload::DmHistoryRequest(request))).await;
+        let read = socket.receive_problem("r").await;
         socket.send("r", id, "x").await;
-        problems.push([read, socket.hear_problem("r").await]);
+        problems.push([read, socket.receive_problem("r").await]);
     }
     assert_eq!(problems[0], problems[1]);
     assert_eq!(problems[0][0], problems[0][1]);
@@ -189,26 +193,26 @@ async fn a_foreign_conversation_and_none_are_the_same_problem() {
 }
 
 #[tokio::test]
-async fn sends_of_a_connection_are_stored_in_the_order_they_were_said() {
-    // With queues so short that most wait for room.
+async fn sends_of_a_connection_are_stored_in_the_order_in_which_they_were_sent() {
+    // The queues are so short that most sends wait.
     let world = World::configured(|config| (config.queue, config.batch) = (2, 2)).await;
     let conversation = world.open(1, 2).await;
     let mut socket = phone(&world, 1).await;
     for n in 0..100 {
-        // Not all of one size, since the room is counted in bytes as well.
+        // Of different sizes, because the queue also counts bytes.
         let payload = format!("{n}{}", "-".repeat(if n % 3 == 0 { 8_000 } else { 0 }));
         let frame = dm_client_frame::Frame::Send(send(&conversation, &payload));
         feed(&mut socket, &Envelope::client(n.to_string(), frame)).await;
     }
     socket.0.flush().await.unwrap();
     for _ in 0..100 {
-        let (id, dm_server_frame::Frame::Sent(sent)) = socket.hear_server().await else { panic!() };
+        let (id, dm_server_frame::Frame::Sent(sent)) = socket.receive_server().await else { panic!() };
         assert_eq!(sent.server_sequence, id.parse::<u64>().unwrap() + 1);
     }
 }
 
 #[tokio::test]
-async fn a_client_that_is_gone_in_mid_send_leaves_the_message_in_both_inboxes_or_nowhere() {
+async fn a_send_whose_client_is_gone_is_in_both_inboxes_or_in_none() {
     let store = FaultyStore::default();
     let world = World::with(store.clone(), |_| (), |_| ()).await;
     let conversation = world.open(1, 2).await;
@@ -232,7 +236,7 @@ async fn a_client_that_is_gone_in_mid_send_leaves_the_message_in_both_inboxes_or
     };
     assert!(frame.len() < 126, "one byte of length is enough");
 
-    // Gone between the parts of the frame.
+    // The client is gone after a part of the frame.
     for cut in [1, 2, 20, masked(&frame).len() - 1] {
         let (mut socket, _) = Socket::hello(&world, 1, "phone").await;
         socket.write_raw(&masked(&frame)[..cut]).await;
@@ -240,7 +244,7 @@ async fn a_client_that_is_gone_in_mid_send_leaves_the_message_in_both_inboxes_or
         until(async || world.hub.connections() == 0).await;
         assert_eq!(depths().await, [0, 0], "{cut}");
     }
-    // Gone while the message is being stored.
+    // The client is gone while the message is being stored.
     let (mut socket, _) = Socket::hello(&world, 1, "phone").await;
     let writes = store.writes();
     store.hold(true);
@@ -249,20 +253,20 @@ async fn a_client_that_is_gone_in_mid_send_leaves_the_message_in_both_inboxes_or
     drop(socket);
     until(async || world.hub.connections() == 0).await;
     store.hold(false);
-    // This is stored after it, if it is.
+    // This write is stored after the message, if the message is.
     world.open(1, 3).await;
     let [own, peer] = depths().await;
     assert_eq!(own, peer);
     assert_eq!(history(&world, 2, &conversation).await.len() as u64, peer);
-    // Said again under the same name it is there once.
+    // Sent again under the same id, the message is there once.
     let (mut socket, _) = Socket::hello(&world, 1, "phone").await;
     socket.write_raw(&masked(&frame)).await;
-    while !matches!(socket.hear_server().await.1, dm_server_frame::Frame::Sent(_)) {}
+    while !matches!(socket.receive_server().await.1, dm_server_frame::Frame::Sent(_)) {}
     assert_eq!((depths().await, history(&world, 2, &conversation).await), ([1, 1], vec![base64("hi")]));
 }
 
 #[tokio::test]
-async fn a_client_that_asks_without_end_is_read_no_further_than_it_is_answered() {
+async fn no_more_frames_are_read_than_requests_may_be_worked_on() {
     let store = FaultyStore::default();
     let world = World::with(store.clone(), |_| (), |options| options.in_flight = 4).await;
     let conversation = world.open(1, 2).await;
@@ -278,15 +282,15 @@ async fn a_client_that_asks_without_end_is_read_no_further_than_it_is_answered()
     socket.0.flush().await.unwrap();
     until(async || store.writes() > writes).await;
     store.hold(false);
-    // The ping is answered as soon as it is read, which is when all but three sends are answered.
+    // The ping is answered as soon as it is read: once all but three sends are answered.
     let mut answered = 0;
-    while let (_, dm_server_frame::Frame::Sent(sent)) = socket.hear_server().await {
+    while let (_, dm_server_frame::Frame::Sent(sent)) = socket.receive_server().await {
         answered += 1;
         assert_eq!(sent.server_sequence, answered);
     }
     assert!(answered >= 17, "{answered}");
     for n in answered + 1..=20 {
-        let (_, dm_server_frame::Frame::Sent(sent)) = socket.hear_server().await else { panic!() };
+        let (_, dm_server_frame::Frame::Sent(sent)) = socket.receive_server().await else { panic!() };
         assert_eq!(sent.server_sequence, n);
     }
 }

@@ -1,4 +1,4 @@
-//! Sessions that the host ends before their time.
+//! Sessions that the host ends before they expire.
 
 use std::sync::{Arc, Mutex};
 
@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use crate::socket::Socket;
 use crate::world::{SECOND, SESSIONS, START, World, answer, user};
 
-/// A session whose host answers what a test says.
+/// A session whose end and whose answers to checks a test sets.
 #[derive(Debug, Default)]
 struct Session {
     ended: watch::Sender<bool>,
@@ -24,12 +24,12 @@ enum Answer {
     #[default]
     Holds,
     Over(DisconnectReason),
-    /// Never comes.
+    /// Never answers.
     None,
 }
 
 impl Session {
-    /// A session that requests name in `x-session`.
+    /// Makes a session that requests name in `x-session`.
     fn named(name: &str) -> Arc<Self> {
         let session = Arc::new(Self::default());
         let watch: Arc<dyn LiveSession> = Arc::clone(&session) as _;
@@ -79,7 +79,7 @@ async fn a_session_that_ends_early_closes_its_sockets_at_once_and_no_others() {
     let mut other = open(&world, "early, another").await;
     session.ended.send_replace(true);
     for socket in [&mut first, &mut second] {
-        assert_eq!(socket.hear_close().await, (4001, "the session has ended".to_owned()));
+        assert_eq!(socket.receive_close().await, (4001, "the session has ended".to_owned()));
     }
     other.list("still here").await;
 }
@@ -95,12 +95,12 @@ async fn the_host_is_asked_when_a_socket_opens_and_with_its_pings() {
         let mut socket = open(&world, name).await;
         assert_eq!(session.checks(), 1);
         world.clock.advance(30 * SECOND);
-        socket.hear_ping(true).await;
+        socket.receive_ping(true).await;
         socket.list("holds").await;
         assert_eq!(session.checks(), 2);
         session.answers(Answer::Over(reason));
         world.clock.advance(30 * SECOND);
-        assert_eq!(socket.hear_close().await.0, code);
+        assert_eq!(socket.receive_close().await.0, code);
         assert_eq!(session.checks(), 3);
     }
 }
@@ -113,39 +113,39 @@ async fn the_host_is_asked_once_per_interval_however_often_the_client_is_pinged(
     let mut socket = open(&world, "pinged often").await;
     let delivered_and_pinged = async |socket: &mut Socket| {
         world.send(2, &conversation, "x").await;
-        socket.hear().await;
+        socket.receive().await;
         world.clock.advance(SECOND);
-        socket.hear_ping(true).await;
+        socket.receive_ping(true).await;
         socket.list("holds").await;
     };
     for _ in 0..3 {
         delivered_and_pinged(&mut socket).await;
     }
     assert_eq!(session.checks(), 1);
-    // By a clock that was set back the last check lies ahead.
+    // The clock is set back to before the last check.
     world.clock.set(Timestamp::from_millis(START - 60_000));
     delivered_and_pinged(&mut socket).await;
     assert_eq!(session.checks(), 2);
 }
 
 #[tokio::test]
-async fn a_host_that_does_not_answer_is_asked_once_and_holds_nothing_up() {
+async fn a_host_that_does_not_answer_is_asked_once_and_delays_nothing() {
     let world = World::new().await;
     let session = Session::named("mute");
     session.answers(Answer::None);
     let mut socket = open(&world, "mute").await;
     for round in ["first", "second"] {
         world.clock.advance(30 * SECOND);
-        socket.hear_ping(true).await;
+        socket.receive_ping(true).await;
         socket.list(round).await;
     }
     assert_eq!(session.checks(), 1);
     session.ended.send_replace(true);
-    assert_eq!(socket.hear_close().await.0, 4001);
+    assert_eq!(socket.receive_close().await.0, 4001);
 }
 
 #[tokio::test]
-async fn a_ticket_is_good_for_no_longer_than_the_session_that_asked_for_it() {
+async fn a_ticket_ends_with_the_session_that_asked_for_it() {
     let world = World::new().await;
     let session = Session::named("ticket");
     let request = world.call(1, Method::POST, "ws-ticket").header("x-session", "ticket");
@@ -153,5 +153,5 @@ async fn a_ticket_is_good_for_no_longer_than_the_session_that_asked_for_it() {
     session.answers(Answer::Over(DisconnectReason::SignedOut));
     let query = format!("?ticket={}", body["ticket"].as_str().unwrap());
     let mut socket = Socket::try_open(&world, &query, &[]).await.unwrap();
-    assert_eq!(socket.hear_close().await.0, 4001);
+    assert_eq!(socket.receive_close().await.0, 4001);
 }

@@ -18,7 +18,7 @@ use crate::world::{World, user};
 pub struct Socket(pub WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Socket {
-    /// Connects, with headers and a query. A refusal is its status.
+    /// Connects with headers and a query. The error is the status of the refusal.
     pub async fn try_open(world: &World, query: &str, headers: &[(&'static str, &str)]) -> Result<Self, u16> {
         let mut request = format!("ws://{}/api/dm/ws{query}", world.address).into_client_request().unwrap();
         for (name, value) in headers {
@@ -31,12 +31,12 @@ impl Socket {
         }
     }
 
-    /// Connects as the *n*-th user, and waits until the server is at work on the connection.
+    /// Connects as the *n*-th user, and waits until the server serves the connection.
     pub async fn open(world: &World, n: u64) -> Self {
         Self::open_on(world, n, "default").await
     }
 
-    /// As [`open`](Self::open), the host knowing the device.
+    /// Like [`open`](Self::open), with a device that the host names.
     pub async fn open_on(world: &World, n: u64, device: &str) -> Self {
         let headers = [("x-user", &*user(n).to_string()), ("x-device", device)];
         let mut socket = Self::try_open(world, "", &headers).await.unwrap();
@@ -44,22 +44,22 @@ impl Socket {
         socket
     }
 
-    /// Connects as the *n*-th user and says hello on a device.
+    /// Connects as the *n*-th user, and sends a hello for a device.
     pub async fn hello(world: &World, n: u64, device: &str) -> (Self, DmWelcome) {
         let mut socket = Self::try_open(world, "", &[("x-user", &*user(n).to_string())]).await.unwrap();
-        socket.say_hello("h", device).await;
-        match socket.hear_server().await {
+        socket.send_hello("h", device).await;
+        match socket.receive_server().await {
             (id, dm_server_frame::Frame::Welcome(welcome)) if id == "h" => (socket, welcome),
             other => panic!("{other:?}"),
         }
     }
 
-    pub async fn say_hello(&mut self, request_id: &str, device: &str) {
+    pub async fn send_hello(&mut self, request_id: &str, device: &str) {
         let hello = DmHello { device: device.to_owned(), protocol: 1, ..DmHello::default() };
-        self.say(&Envelope::client(request_id, dm_client_frame::Frame::Hello(hello))).await;
+        self.send_envelope(&Envelope::client(request_id, dm_client_frame::Frame::Hello(hello))).await;
     }
 
-    pub async fn say(&mut self, envelope: &Envelope) {
+    pub async fn send_envelope(&mut self, envelope: &Envelope) {
         self.write(envelope.encode_to_vec()).await;
     }
 
@@ -69,17 +69,17 @@ impl Socket {
 
     pub async fn send(&mut self, request_id: &str, conversation: &str, payload: &str) {
         let send = send(conversation, payload);
-        self.say(&Envelope::client(request_id, dm_client_frame::Frame::Send(send))).await;
+        self.send_envelope(&Envelope::client(request_id, dm_client_frame::Frame::Send(send))).await;
     }
 
     pub async fn ack(&mut self, request_id: &str, up_to: u64, message_ids: &[&str]) {
         let message_ids = message_ids.iter().map(|id| (*id).to_owned()).collect();
         let ack = DmAck { up_to, message_ids };
-        self.say(&Envelope::client(request_id, dm_client_frame::Frame::Ack(ack))).await;
+        self.send_envelope(&Envelope::client(request_id, dm_client_frame::Frame::Ack(ack))).await;
     }
 
-    /// The next envelope; pings are answered on the way.
-    pub async fn hear(&mut self) -> Envelope {
+    /// The next envelope. Pings before it are answered.
+    pub async fn receive(&mut self) -> Envelope {
         loop {
             match self.0.next().await.unwrap().unwrap() {
                 Message::Binary(frame) => return Envelope::decode(frame).unwrap(),
@@ -90,9 +90,9 @@ impl Socket {
         }
     }
 
-    /// The next envelope, which must hold a server's frame: its request id and the frame.
-    pub async fn hear_server(&mut self) -> (String, dm_server_frame::Frame) {
-        let envelope = self.hear().await;
+    /// The request id and frame of the next envelope, which must be a server's frame.
+    pub async fn receive_server(&mut self) -> (String, dm_server_frame::Frame) {
+        let envelope = self.receive().await;
         match envelope.payload {
             Some(Payload::DmServerFrame(DmServerFrame { frame: Some(frame) })) => {
                 (envelope.request_id, frame)
@@ -101,66 +101,67 @@ impl Socket {
         }
     }
 
-    pub async fn hear_delivery(&mut self) -> DmDelivery {
-        match self.hear_server().await {
+    pub async fn receive_delivery(&mut self) -> DmDelivery {
+        match self.receive_server().await {
             (id, dm_server_frame::Frame::Delivery(delivery)) if id.is_empty() => delivery,
             other => panic!("{other:?}"),
         }
     }
 
-    /// A delivered message: its position and payload.
-    pub async fn hear_text(&mut self) -> (u64, String) {
-        let DmDelivery { position, event, .. } = self.hear_delivery().await;
+    /// Receives a message. Returns its position and payload.
+    pub async fn receive_text(&mut self) -> (u64, String) {
+        let DmDelivery { position, event, .. } = self.receive_delivery().await;
         let Some(Event::Message(event)) = event else { panic!("{event:?}") };
         let payload = event.message.unwrap().encrypted_payload;
         (position, String::from_utf8(payload.to_vec()).unwrap())
     }
 
-    pub async fn hear_caught_up(&mut self) -> u64 {
-        match self.hear_server().await {
+    pub async fn receive_caught_up(&mut self) -> u64 {
+        match self.receive_server().await {
             (_, dm_server_frame::Frame::CaughtUp(caught_up)) => caught_up.position,
             other => panic!("{other:?}"),
         }
     }
 
-    pub async fn hear_sent(&mut self, request_id: &str) -> DmSent {
-        match self.hear_server().await {
+    pub async fn receive_sent(&mut self, request_id: &str) -> DmSent {
+        match self.receive_server().await {
             (id, dm_server_frame::Frame::Sent(sent)) if id == request_id => sent,
             other => panic!("{other:?}"),
         }
     }
 
-    pub async fn hear_acknowledged(&mut self, request_id: &str) -> DmAcknowledged {
-        match self.hear_server().await {
+    pub async fn receive_acknowledged(&mut self, request_id: &str) -> DmAcknowledged {
+        match self.receive_server().await {
             (id, dm_server_frame::Frame::Acknowledged(acknowledged)) if id == request_id => acknowledged,
             other => panic!("{other:?}"),
         }
     }
 
-    /// The refusal of a request.
-    pub async fn hear_problem(&mut self, request_id: &str) -> DmProblem {
-        match self.hear_server().await {
+    /// The problem with which a request is refused.
+    pub async fn receive_problem(&mut self, request_id: &str) -> DmProblem {
+        match self.receive_server().await {
             (id, dm_server_frame::Frame::Problem(problem)) if id == request_id => problem,
             other => panic!("{other:?}"),
         }
     }
 
-    /// Sends a ping of the dialect and hears its answer next: what the server had to say before has been said.
-    pub async fn hear_no_more(&mut self) {
-        self.say(&Envelope::client("p", dm_client_frame::Frame::Ping(DmPing { nonce: 7 }))).await;
-        match self.hear_server().await {
+    /// Sends a ping frame and checks that its answer is next: the server has no other frame to
+    /// send.
+    pub async fn receive_nothing_more(&mut self) {
+        self.send_envelope(&Envelope::client("p", dm_client_frame::Frame::Ping(DmPing { nonce: 7 }))).await;
+        match self.receive_server().await {
             (id, dm_server_frame::Frame::Pong(pong)) if id == "p" => assert_eq!(pong.nonce, 7),
             other => panic!("{other:?}"),
         }
     }
 
-    /// Writes bytes past the WebSocket's framing. That the server is gone already is no failure.
+    /// Writes bytes directly to the stream. It is no failure if the server closed it already.
     pub async fn write_raw(&mut self, bytes: &[u8]) {
         let _gone = self.0.get_mut().write_all(bytes).await;
     }
 
-    /// Waits for a ping and answers it, or not.
-    pub async fn hear_ping(&mut self, answer: bool) {
+    /// Receives a ping, and answers it if told so.
+    pub async fn receive_ping(&mut self, answer: bool) {
         match self.0.next().await.unwrap().unwrap() {
             Message::Ping(_) if answer => self.0.flush().await.unwrap(),
             Message::Ping(_) => {}
@@ -168,13 +169,13 @@ impl Socket {
         }
     }
 
-    /// The code and reason with which the server closes; whatever else comes before is passed over.
-    pub async fn hear_close(&mut self) -> (u16, String) {
+    /// The code and reason with which the server closes. Frames before are dropped.
+    pub async fn receive_close(&mut self) -> (u16, String) {
         loop {
             match self.0.next().await {
                 Some(Ok(Message::Close(Some(frame)))) => {
                     let closed = (frame.code.into(), frame.reason.to_string());
-                    // Lets the answer out.
+                    // Sends the answer to the closing frame.
                     while let Some(Ok(_)) = self.0.next().await {}
                     return closed;
                 }
@@ -184,11 +185,11 @@ impl Socket {
         }
     }
 
-    /// Asks for the conversations and waits for the answer.
+    /// Requests the conversations and receives the answer.
     pub async fn list(&mut self, request_id: &str) -> DmConversationListResponse {
         let request = Payload::DmConversationListRequest(DmConversationListRequest {});
-        self.say(&Envelope::new(request_id, request)).await;
-        let envelope = self.hear().await;
+        self.send_envelope(&Envelope::new(request_id, request)).await;
+        let envelope = self.receive().await;
         assert_eq!(envelope.request_id, request_id);
         match envelope.payload {
             Some(Payload::DmConversationListResponse(list)) => list,
@@ -216,7 +217,7 @@ pub fn client_frame(frame: Option<dm_client_frame::Frame>) -> Envelope {
     Envelope::new("r", Payload::DmClientFrame(DmClientFrame { frame }))
 }
 
-/// Lets every task of the test's thread run until something holds.
+/// Lets the other tasks of the test's thread run until a condition holds.
 pub async fn until(mut holds: impl AsyncFnMut() -> bool) {
     while !holds().await {
         tokio::task::yield_now().await;

@@ -1,4 +1,4 @@
-//! Issuing one-time tickets. Using them is the WebSocket's side.
+//! Issuing one-time tickets. `upgrade` tests their use.
 
 use reqwest::Method;
 use serde_json::json;
@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::world::{SECOND, START, World, answer, kind};
 
 #[tokio::test]
-async fn a_ticket_says_when_it_expires_and_no_two_are_the_same() {
+async fn a_ticket_has_its_time_of_expiry_and_no_two_are_the_same() {
     let world = World::new().await;
     let (status, body) = world.post(1, "ws-ticket", &json!({})).await;
     assert_eq!((status, &body["expires_at"]), (200, &json!(START + 30_000)));
@@ -19,7 +19,7 @@ async fn a_ticket_says_when_it_expires_and_no_two_are_the_same() {
 }
 
 #[tokio::test]
-async fn tickets_are_bounded_and_room_is_made_by_expiry() {
+async fn at_the_limit_no_ticket_is_issued_until_one_expires() {
     let world = World::with_options(|options| options.tickets = 2).await;
     world.post(1, "ws-ticket", &json!({})).await;
     world.post(2, "ws-ticket", &json!({})).await;

@@ -9,10 +9,10 @@ use crate::pool::PooledStore;
 use crate::socket::{Socket, until};
 use crate::world::{SECOND, World, user};
 
-/// Requests of the socket that is not read: as many as are worked on at a time.
+/// Requests of the client that does not read: as many as are worked on at a time.
 const ASKED: usize = 32;
 
-/// Has the third user ask for 14 MB of answers, which no socket's buffers hold, and read none.
+/// User 3 asks for 14 MB of answers, which no socket's buffers hold, and reads none.
 async fn ask_and_read_nothing(world: &World) -> Socket {
     let large = world.open(2, 3).await;
     for _ in 0..7 {
@@ -29,7 +29,7 @@ async fn ask_and_read_nothing(world: &World) -> Socket {
 }
 
 #[tokio::test]
-async fn requests_of_a_socket_that_is_not_read_keep_no_read_of_others_waiting() {
+async fn requests_of_a_client_that_does_not_read_delay_no_reads_of_others() {
     let store = PooledStore::new(4);
     let world = World::with(store.clone(), |_| (), |options| options.max_message = 512 * 1024).await;
     let conversation = world.open(1, 2).await;
@@ -37,8 +37,8 @@ async fn requests_of_a_socket_that_is_not_read_keep_no_read_of_others_waiting() 
     let before = world.hub.connections();
     let _silent = ask_and_read_nothing(&world).await;
 
-    // Others read all the while, and the socket's own reads end although nobody takes their
-    // answers.
+    // Others read all the while, and the requests of the silent client are read from the store
+    // although it takes no answers.
     let mut others = 0;
     until(async || {
         let (status, page) = world.get(1, &format!("messages/{conversation}")).await;
@@ -48,7 +48,7 @@ async fn requests_of_a_socket_that_is_not_read_keep_no_read_of_others_waiting() 
     })
     .await;
 
-    // It was waiting for the client to read.
+    // The connection was waiting for the client to read.
     assert_eq!(world.hub.connections(), before + 1);
     until(async || {
         world.clock.advance(SECOND);
@@ -58,16 +58,16 @@ async fn requests_of_a_socket_that_is_not_read_keep_no_read_of_others_waiting() 
 }
 
 #[tokio::test]
-async fn a_socket_that_is_not_read_ends_as_soon_as_its_user_is_disconnected() {
+async fn a_connection_that_waits_for_its_client_to_read_ends_when_the_user_is_disconnected() {
     let store = PooledStore::new(4);
     let world = World::with(store.clone(), |_| (), |options| options.max_message = 512 * 1024).await;
     let mut silent = ask_and_read_nothing(&world).await;
     until(async || store.histories() == ASKED).await;
-    // The clock stands still, so that nobody is too slow.
+    // The clock does not advance, so no client is too slow.
     assert_eq!(world.dm.disconnect(user(3), None, DisconnectReason::Refused).await.sessions, 1);
     until(async || world.hub.connections() == 0).await;
 
-    // The answers that were written by then are there, and the reason.
+    // The client gets the answers that were written by then, and the reason of the close.
     let mut answers = 0;
     let close = loop {
         match silent.0.next().await.unwrap().unwrap() {
@@ -77,11 +77,11 @@ async fn a_socket_that_is_not_read_ends_as_soon_as_its_user_is_disconnected() {
         }
     };
     assert_eq!(u16::from(close.code), 4003);
-    assert!(answers < ASKED, "it was waiting for the client to read");
+    assert!(answers < ASKED, "the connection was waiting for the client to read");
 }
 
 #[tokio::test]
-async fn a_page_for_a_frame_is_read_no_larger_than_the_frame() {
+async fn a_page_is_read_no_larger_than_its_frame() {
     const PAYLOAD: usize = 32 * 1024;
     const FRAME: usize = 128 * 1024;
     let store = PooledStore::new(1);
@@ -92,20 +92,20 @@ async fn a_page_for_a_frame_is_read_no_larger_than_the_frame() {
     }
     let mut socket = Socket::open(&world, 2).await;
     let request = DmHistoryRequest { conversation_id: conversation, before_sequence: 0, limit: 0 };
-    socket.say(&Envelope::new("", Payload::DmHistoryRequest(request))).await;
+    socket.send_envelope(&Envelope::new("", Payload::DmHistoryRequest(request))).await;
     let page = loop {
-        if let Some(Payload::DmHistoryResponse(page)) = socket.hear().await.payload {
+        if let Some(Payload::DmHistoryResponse(page)) = socket.receive().await.payload {
             break page;
         }
     };
-    assert_eq!((page.messages.len(), page.has_more), (3, true), "as many as go into a frame");
-    // It ends with the message that goes past the frame.
+    assert_eq!((page.messages.len(), page.has_more), (3, true), "as many as fit into a frame");
+    // The page that is read ends with the message that exceeds the frame.
     let read = store.largest_history();
     assert!(read <= FRAME + PAYLOAD + 1_024, "{read} bytes were read");
 }
 
 #[tokio::test]
-async fn a_page_above_a_mebibyte_comes_if_the_host_allows_frames_that_large() {
+async fn a_page_above_a_mebibyte_is_sent_if_the_host_allows_such_frames() {
     let large = 4 << 20;
     let store = PooledStore::new(1);
     let world =
@@ -117,9 +117,9 @@ async fn a_page_above_a_mebibyte_comes_if_the_host_allows_frames_that_large() {
     }
     let mut socket = Socket::open(&world, 2).await;
     let request = DmHistoryRequest { conversation_id: conversation, before_sequence: 0, limit: 0 };
-    socket.say(&Envelope::new("", Payload::DmHistoryRequest(request))).await;
+    socket.send_envelope(&Envelope::new("", Payload::DmHistoryRequest(request))).await;
     let page = loop {
-        if let Some(Payload::DmHistoryResponse(page)) = socket.hear().await.payload {
+        if let Some(Payload::DmHistoryResponse(page)) = socket.receive().await.payload {
             break page;
         }
     };

@@ -1,4 +1,4 @@
-//! Who may open a WebSocket.
+//! Opening a WebSocket: principals, tickets, origins, devices and limits.
 
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ async fn a_ticket_used_twice_at_once_works_once() {
 }
 
 #[tokio::test]
-async fn a_plain_request_is_no_upgrade_and_costs_no_ticket() {
+async fn a_request_that_is_no_upgrade_uses_up_no_ticket() {
     let world = World::new().await;
     let (status, problem) = world.get(1, "ws").await;
     assert_eq!((status, kind(&problem)), (426, "not-an-upgrade"));
@@ -50,7 +50,7 @@ async fn a_plain_request_is_no_upgrade_and_costs_no_ticket() {
 }
 
 #[tokio::test]
-async fn a_ticket_carries_the_end_of_the_session_that_asked_for_it() {
+async fn a_ticket_has_the_expiry_of_the_session_that_asked_for_it() {
     let world = World::new().await;
     let request = world.call(1, Method::POST, "ws-ticket").header("x-expiry", START + 5_000);
     let (_, body) = answer(request.send().await.unwrap()).await;
@@ -58,27 +58,27 @@ async fn a_ticket_carries_the_end_of_the_session_that_asked_for_it() {
     let mut socket = Socket::try_open(&world, &query, &[]).await.unwrap();
     socket.list("l").await;
     world.clock.advance(5 * SECOND);
-    assert_eq!(socket.hear_close().await.0, 4001);
+    assert_eq!(socket.receive_close().await.0, 4001);
 }
 
 #[tokio::test]
-async fn a_session_that_ends_closes_its_socket_and_none_sooner() {
+async fn a_socket_closes_when_its_session_expires_and_no_sooner() {
     let world = World::new().await;
     let (who, expiry) = (user(1).to_string(), (START + 5_000).to_string());
     let headers = [("x-user", &*who), ("x-expiry", &*expiry)];
     let mut socket = Socket::try_open(&world, "", &headers).await.unwrap();
     socket.list("l").await;
     world.clock.advance(4 * SECOND);
-    // The wall clock is set back: the timer is over before the session is.
+    // The wall clock is set back: the timer ends before the session expires.
     world.clock.set(dm_core::Timestamp::from_millis(START));
     world.clock.advance(SECOND);
     socket.list("still here").await;
     world.clock.advance(4 * SECOND);
-    assert_eq!(socket.hear_close().await, (4001, "the session has ended".to_owned()));
+    assert_eq!(socket.receive_close().await, (4001, "the session has ended".to_owned()));
 }
 
 #[tokio::test]
-async fn a_foreign_page_is_refused_before_the_upgrade() {
+async fn a_foreign_origin_is_refused_before_the_upgrade() {
     let world = World::new().await;
     let who = user(1).to_string();
     let own = format!("http://{}", world.address);
@@ -93,7 +93,7 @@ async fn a_foreign_page_is_refused_before_the_upgrade() {
 }
 
 #[tokio::test]
-async fn a_query_names_the_device_only_where_the_host_does_not() {
+async fn a_query_names_the_device_only_if_the_host_does_not() {
     let world = World::new().await;
     let who = user(1).to_string();
     let open = async |device: &str, query: &str| {
@@ -107,7 +107,7 @@ async fn a_query_names_the_device_only_where_the_host_does_not() {
 }
 
 #[tokio::test]
-async fn a_user_s_sockets_are_counted_and_given_back() {
+async fn a_closed_socket_no_longer_counts_for_its_user() {
     let world = World::with_options(|options| {
         options.sockets_per_user = 1;
         options.socket_interval = Duration::ZERO;
@@ -122,7 +122,7 @@ async fn a_user_s_sockets_are_counted_and_given_back() {
 }
 
 #[tokio::test]
-async fn who_opens_one_after_the_other_is_told_when_to_come_again() {
+async fn a_user_who_opens_sockets_too_fast_is_told_when_to_retry() {
     let world = World::with_options(|options| options.sockets_per_user = 2).await;
     let open = async || {
         let request = world.call(1, Method::GET, "ws").header("connection", "upgrade");
@@ -131,7 +131,7 @@ async fn who_opens_one_after_the_other_is_told_when_to_come_again() {
     };
     drop(open().await);
     drop(open().await);
-    // Until both are gone, the answer is that too many are open.
+    // As long as one of both is open, the answer is that too many are open.
     crate::socket::until(async || {
         let response = open().await;
         assert_eq!(response.status(), 429);

@@ -1,4 +1,5 @@
-//! A host with the API on a loopback port: it takes who is calling from a header, which no real host would do.
+//! A host with the API on a loopback port. It reads the caller from a header, which no real host
+//! may do.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -22,10 +23,10 @@ use tokio::task::JoinHandle;
 pub const START: u64 = 1_800_000_000_000;
 pub const SECOND: Duration = Duration::from_secs(1);
 
-/// Sessions that requests name in `x-session`; each name is one test's own.
+/// The sessions that requests name in `x-session`. Each name belongs to one test.
 pub static SESSIONS: Mutex<BTreeMap<String, SessionWatch>> = Mutex::new(BTreeMap::new());
 
-/// The *n*-th of many users.
+/// The *n*-th user.
 pub fn user(n: u64) -> UserId {
     UserId::from_bytes(EdwardsPoint::mul_base(&Scalar::from(n + 1)).compress().to_bytes()).unwrap()
 }
@@ -40,14 +41,15 @@ pub fn base64(bytes: impl AsRef<[u8]>) -> String {
     data_encoding::BASE64.encode(bytes.as_ref())
 }
 
-/// Knows users 1 to 9 as `Person 1` …, nobody beyond 99, and fails when asked about user 66.
-struct People;
+/// Knows users 1 to 9 as `Person 1` to `Person 9`, users 10 to 99 as `Unknown`, and no others.
+/// Fails when asked about user 66.
+struct TestDirectory;
 
 #[async_trait]
-impl Directory for People {
+impl Directory for TestDirectory {
     async fn profiles(&self, users: &[UserId]) -> Result<Vec<Option<Profile>>, DirectoryError> {
         if users.contains(&user(66)) {
-            return Err(DirectoryError::new("the accounts are away"));
+            return Err(DirectoryError::new("the accounts cannot be read"));
         }
         let profile = |asked: &UserId| {
             let n = (1..100).find(|n| user(*n) == *asked)?;
@@ -95,8 +97,12 @@ impl World {
         let (mut config, mut options) = (Config::default(), Options::default());
         configure(&mut config);
         choose(&mut options);
-        let dm =
-            Service::builder(store).clock(clock.clone()).directory(People).config(config).start().unwrap();
+        let dm = Service::builder(store)
+            .clock(clock.clone())
+            .directory(TestDirectory)
+            .config(config)
+            .start()
+            .unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let router = dm_axum::router(dm.clone(), options);
@@ -123,27 +129,27 @@ impl World {
         answer(self.call(n, Method::POST, path).json(body).send().await.unwrap()).await
     }
 
-    /// Posts bytes that say they are JSON.
+    /// Posts bytes with the content type of JSON.
     pub async fn post_raw(&self, n: u64, path: &str, body: impl Into<reqwest::Body>) -> (u16, Value) {
         let request = self.call(n, Method::POST, path).header("content-type", "application/json");
         answer(request.body(body).send().await.unwrap()).await
     }
 
-    /// Opens the conversation of two users; its id.
+    /// Opens the conversation of two users. Returns its id.
     pub async fn open(&self, one: u64, other: u64) -> String {
         let opened = self.dm.open_conversation(&user(one).into(), user(other)).await.unwrap();
         opened.conversation.id.to_string()
     }
 
-    /// Sends a message; the answer.
+    /// Sends a message over REST. Returns the answer.
     pub async fn send(&self, from: u64, conversation: &str, payload: &str) -> Value {
         let (status, body) = self.post(from, "messages", &message(conversation, payload)).await;
         assert_eq!(status, 201, "{body}");
         body
     }
 
-    /// What anybody could see of what is stored for a few users: their conversations with heads, pending messages,
-    /// keys and devices.
+    /// The stored state of users 1 to 3 as text: conversations with heads, pending messages, keys
+    /// and devices. Two equal texts mean that nothing was stored in between.
     pub async fn stored(&self) -> String {
         let mut seen = String::new();
         for n in 1..=3 {
@@ -157,7 +163,7 @@ impl World {
     }
 }
 
-/// The body of a send in the seed's own words, without any addition.
+/// The body of a send with the seed's fields only.
 pub fn message(conversation: &str, payload: &str) -> Value {
     serde_json::json!({
         "conversation_id": conversation,
@@ -167,7 +173,7 @@ pub fn message(conversation: &str, payload: &str) -> Value {
     })
 }
 
-/// The status and the JSON of an answer; a refusal must be a problem that says the same status.
+/// The status and the JSON of an answer. A refusal must be a problem with the same status.
 pub async fn answer(response: Response) -> (u16, Value) {
     let status = response.status().as_u16();
     let kind = response.headers().get("content-type").map(|value| value.to_str().unwrap().to_owned());
@@ -184,7 +190,7 @@ pub async fn answer(response: Response) -> (u16, Value) {
     (status, body)
 }
 
-/// The last part of a problem's type.
+/// The last part of a problem's `type`.
 pub fn kind(problem: &Value) -> &str {
     problem["type"].as_str().unwrap().strip_prefix("urn:dm:problem:").unwrap()
 }

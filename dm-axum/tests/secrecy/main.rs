@@ -1,6 +1,6 @@
-//! Payloads, keys and tickets are looked for in everything that is logged, at the most verbose level.
+//! No payload, key or ticket is in the logs, at the most verbose level.
 //!
-//! A program of its own, since it takes what the whole process logs.
+//! This test is a program of its own, because it captures the logs of the whole process.
 
 #![allow(missing_docs, dead_code, unreachable_pub, reason = "tests; each binary uses its part of the world")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
@@ -16,13 +16,13 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use world::{World, base64, derived_key, message, user};
 
-/// Everything logged by this process.
+/// All logs of this process.
 #[derive(Clone, Default)]
 struct Logs(Arc<Mutex<Vec<u8>>>);
 
 impl Logs {
-    /// The one capture, installed for the whole process: an event seen first on a thread without a subscriber would be
-    /// off everywhere.
+    /// Installs the one subscriber of the process. It has to be global: an event that first occurs
+    /// on a thread without a subscriber would be off on all threads.
     fn capture() -> &'static Self {
         static LOGS: OnceLock<Logs> = OnceLock::new();
         LOGS.get_or_init(|| {
@@ -61,7 +61,7 @@ impl MakeWriter<'_> for Logs {
     }
 }
 
-/// A text, and forms in which it could show.
+/// A text, and its encodings in which a log could have it.
 fn forms(secret: &str) -> [String; 4] {
     let bytes = format!("{:?}", secret.as_bytes());
     [
@@ -99,7 +99,7 @@ async fn nothing_secret_is_logged_or_quoted_in_a_refusal() {
     refusals += &world.get(1, &format!("conversations?cursor={CANARY}&limit={CANARY}")).await.1.to_string();
     refusals += &world.get(1, &format!("keys/{CANARY}")).await.1.to_string();
     refusals += &world.get(1, &format!("messages/{CANARY}")).await.1.to_string();
-    // A message answered in full, because its odd field is an addition, shows its payload to its sender.
+    // A send whose odd field is unknown is accepted, and its answer has the payload.
     let refusals = refusals.replace(&base64(CANARY), "");
 
     let logs = logs.text();

@@ -1,41 +1,42 @@
-//! The REST calls, one each. None is retried here; see [`Client::send`] for what is.
+//! The REST calls. A call is one attempt; [`Client::send`] and [`Client::deliver`] retry.
 
-use super::Client;
-use crate::{
-    error::ClientError,
-    http::{LARGE, SMALL, call, call_known},
-    ids::{ConversationId, Device},
-    keys::{AgreementKey, PublicKey},
-    message::{
-        Acknowledge, Acknowledged, Conversation, ConversationPage, HistoryPage, HistoryRange, Message,
-        PendingPage, RegisteredDevice, Stored, Ticket,
-    },
-    outgoing::OutgoingMessage,
-    record::KeyRecord,
-    wire::{Malformed, json},
-};
+use super::handle::Client;
+use crate::conversation::{Conversation, ConversationPage};
+use crate::device::DeviceId;
+use crate::error::ClientError;
+use crate::http::{MAX_ITEM, MAX_LIST, call, call_if_known};
+use crate::ids::ConversationId;
+use crate::inbox::{AckTarget, Acknowledged, DeviceState, PendingPage, Ticket};
+use crate::keys::{UserId, X25519Key};
+use crate::message::{HistoryPage, HistoryRange, Message, Stored};
+use crate::numbers::InboxSeq;
+use crate::outgoing::OutgoingMessage;
+use crate::record::KeyRecord;
+use crate::wire::{Malformed, json};
 
 impl Client {
-    /// Publishes the user's key. The same key again changes nothing and answers with its record.
+    /// Publishes the user's key and returns its record. Publishing the same key again has no
+    /// effect.
     ///
     /// # Errors
     ///
     /// [`ClientError`].
-    pub async fn publish_key(&self, key: &AgreementKey) -> Result<KeyRecord, ClientError> {
+    pub async fn publish_key(&self, key: &X25519Key) -> Result<KeyRecord, ClientError> {
         let body = json::PublishKey { x25519_pubkey: key.to_string() };
         let request = self.http.post(&["api", "dm", "keys"], &body);
-        let (_, answer) = call::<json::Key>(request, SMALL).await?;
+        let (_, answer) = call::<json::KeyJson>(request, MAX_ITEM).await?;
         Ok(answer.try_into()?)
     }
 
-    /// A user's current key, on the server's word: [`PeerKey::from_record`](crate::PeerKey::from_record) checks it.
+    /// A user's current key, as the server reports it. Check it with
+    /// [`PeerKey::from_record`](crate::PeerKey::from_record).
     ///
     /// # Errors
     ///
     /// [`ClientError`]; [`is_not_found`](ClientError::is_not_found) if the user has published none.
-    pub async fn key(&self, user: &PublicKey) -> Result<KeyRecord, ClientError> {
+    pub async fn key(&self, user: &UserId) -> Result<KeyRecord, ClientError> {
         let request = self.http.get(&["api", "dm", "keys", &user.to_string()]);
-        let (_, answer) = call::<json::Key>(request, SMALL).await?;
+        let (_, answer) = call::<json::KeyJson>(request, MAX_ITEM).await?;
         Ok(answer.try_into()?)
     }
 
@@ -43,16 +44,17 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`ClientError`]; [`is_not_found`](ClientError::is_not_found) if the server does not know `peer`.
-    pub async fn open_conversation(&self, peer: &PublicKey) -> Result<Conversation, ClientError> {
+    /// [`ClientError`]; [`is_not_found`](ClientError::is_not_found) if the server does not know
+    /// `peer`.
+    pub async fn open_conversation(&self, peer: &UserId) -> Result<Conversation, ClientError> {
         let body = json::OpenConversation { recipient_pubkey: peer.to_string() };
         let request = self.http.post(&["api", "dm", "conversations"], &body);
-        let (_, answer) = call::<json::ConversationJson>(request, SMALL).await?;
+        let (_, answer) = call::<json::ConversationJson>(request, MAX_ITEM).await?;
         Ok(answer.try_into()?)
     }
 
-    /// A page of at most `limit` (1 to 1,000) of the user's conversations, from `cursor`, the
-    /// [`next`](ConversationPage::next) of the page before.
+    /// A page of at most `limit` (1 to 1,000) of the user's conversations. `cursor` is the
+    /// [`next`](ConversationPage::next) of the previous page; `None` requests the first page.
     ///
     /// # Errors
     ///
@@ -66,22 +68,23 @@ impl Client {
         if let Some(cursor) = cursor {
             request = request.query(&[("cursor", cursor)]);
         }
-        let (_, answer) = call::<json::ConversationList>(request, LARGE).await?;
+        let (_, answer) = call::<json::ConversationList>(request, MAX_LIST).await?;
         let conversations =
             answer.conversations.into_iter().map(Conversation::try_from).collect::<Result<_, _>>()?;
         Ok(ConversationPage { conversations, next: answer.next })
     }
 
-    /// Sends a sealed message, once. [`deliver`](Client::deliver) does so until it knows the outcome.
+    /// Sends an encrypted message in one attempt. [`deliver`](Client::deliver) retries until the
+    /// outcome is known.
     ///
     /// # Errors
     ///
-    /// [`ClientError`]; [`ClientError::StaleKey`] if the recipient has another key than the one it is sealed to.
-    /// After an error that [`retry`](ClientError::retry) says may pass, it may be stored: repeat the very same
-    /// message to learn that.
+    /// [`ClientError`]; [`ClientError::StaleKey`] if another key of the recipient is current than
+    /// the one that the message is encrypted to. After an error whose [`retry`](ClientError::retry)
+    /// is not `Never`, the message may be stored: send the same message again to find out.
     pub async fn post_message(&self, message: &OutgoingMessage) -> Result<Stored, ClientError> {
         let request = self.http.post(&["api", "dm", "messages"], &json::PostMessage::from(message));
-        let (status, answer) = call::<json::MessageJson>(request, SMALL).await?;
+        let (status, answer) = call::<json::MessageJson>(request, MAX_ITEM).await?;
         let stored = Message::try_from(answer)?;
         if stored.conversation != message.conversation {
             return Err(ClientError::Protocol("the answer is about another conversation"));
@@ -98,7 +101,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`ClientError`]; [`is_not_found`](ClientError::is_not_found) if it is none of the user's.
+    /// [`ClientError`]; [`is_not_found`](ClientError::is_not_found) if the user is not in such a
+    /// conversation.
     pub async fn history(
         &self,
         conversation: ConversationId,
@@ -109,10 +113,10 @@ impl Client {
         let mut request = self.http.get(&path).query(&[("limit", limit)]);
         match range {
             HistoryRange::Newest => {}
-            HistoryRange::Before(sequence) => request = request.query(&[("before", sequence)]),
-            HistoryRange::After(sequence) => request = request.query(&[("after", sequence)]),
+            HistoryRange::Before(sequence) => request = request.query(&[("before", sequence.get())]),
+            HistoryRange::After(sequence) => request = request.query(&[("after", sequence.get())]),
         }
-        let (_, answer) = call::<json::MessageList>(request, LARGE).await?;
+        let (_, answer) = call::<json::MessageList>(request, MAX_LIST).await?;
         let messages = messages(answer.messages)?;
         if messages.iter().any(|message| message.conversation != conversation) {
             return Err(ClientError::Protocol("the answer is about another conversation"));
@@ -120,74 +124,67 @@ impl Client {
         Ok(HistoryPage { messages, has_more: answer.has_more })
     }
 
-    /// A page of at most `limit` (1 to 1,000) messages that wait for the device, after the position `after` or
-    /// what the device acknowledged. Messages that the user's other devices sent are among them.
+    /// A page of at most `limit` (1 to 1,000) messages that are pending for the device, including
+    /// those that the user's other devices sent. The page starts after the entry `after`; `None`
+    /// starts after the device's cursor.
     ///
-    /// For clients that ask instead of staying connected; otherwise use [`connect`](Client::connect).
+    /// This is for clients that poll. Others use [`connect`](Client::connect).
     ///
     /// # Errors
     ///
     /// [`ClientError`].
-    pub async fn pending(&self, limit: u16, after: Option<u64>) -> Result<PendingPage, ClientError> {
+    pub async fn pending(&self, limit: u16, after: Option<InboxSeq>) -> Result<PendingPage, ClientError> {
         let mut request = self.http.get(&["api", "dm", "offline"]);
         request = request.query(&[("limit", limit.to_string().as_str()), ("include_sent", "true")]);
         if let Some(after) = after {
-            request = request.query(&[("after", after)]);
+            request = request.query(&[("after", after.get())]);
         }
-        let (_, answer) = call::<json::MessageList>(request, LARGE).await?;
+        let (_, answer) = call::<json::MessageList>(request, MAX_LIST).await?;
         Ok(PendingPage {
-            gap: answer.gap.map(|gap| (gap.from, gap.to)),
+            gap: answer.gap.map(Into::into),
             messages: messages(answer.messages)?,
-            next: answer.next,
+            next: answer.next.map(InboxSeq::new),
         })
     }
 
-    /// Says that messages have arrived for good on this device. Repeating it changes nothing.
+    /// Acknowledges inbox entries for the device: they are not delivered to it again. Acknowledging
+    /// again has no effect.
     ///
     /// # Errors
     ///
     /// [`ClientError`].
-    pub async fn acknowledge(&self, what: Acknowledge) -> Result<Acknowledged, ClientError> {
-        let body = match what {
-            Acknowledge::UpTo(position) => json::PostAck::UpTo(position),
-            Acknowledge::Messages(ids) => {
-                json::PostAck::MessageIds(ids.iter().map(ToString::to_string).collect())
-            }
-        };
-        let request = self.http.post(&["api", "dm", "offline", "ack"], &body);
-        let (_, answer) = call::<json::AckAnswer>(request, SMALL).await?;
-        Ok(Acknowledged {
-            acknowledged: answer.acknowledged,
-            unknown: answer.unknown,
-            remaining: answer.remaining,
-        })
+    pub async fn acknowledge(&self, target: AckTarget) -> Result<Acknowledged, ClientError> {
+        let request = self.http.post(&["api", "dm", "offline", "ack"], &json::PostAck::from(target));
+        let (_, answer) = call::<json::AckAnswer>(request, MAX_ITEM).await?;
+        Ok(answer.into())
     }
 
-    /// The user's devices, oldest registration first. The caller's own need not be among them:
-    /// asking registers nothing.
+    /// The user's devices, oldest registration first. This call does not register the caller's own
+    /// device, so it need not be among them.
     ///
     /// # Errors
     ///
     /// [`ClientError`].
-    pub async fn devices(&self) -> Result<Vec<RegisteredDevice>, ClientError> {
-        let (_, answer) = call::<json::DeviceList>(self.http.get(&["api", "dm", "devices"]), SMALL).await?;
-        Ok(answer.devices.into_iter().map(RegisteredDevice::try_from).collect::<Result<_, _>>()?)
+    pub async fn devices(&self) -> Result<Vec<DeviceState>, ClientError> {
+        let request = self.http.get(&["api", "dm", "devices"]);
+        let (_, answer) = call::<json::DeviceList>(request, MAX_ITEM).await?;
+        Ok(answer.devices.into_iter().map(DeviceState::try_from).collect::<Result<_, _>>()?)
     }
 
-    /// Forgets one of the user's devices: what it acknowledged, and its connections, which end as
-    /// [`End::Refused`](crate::End::Refused). Whether the server knew it. A device that connects
-    /// again is a new one.
+    /// Removes one of the user's devices and its cursor, and ends its connections with
+    /// [`End::Refused`](crate::End::Refused). Returns whether the device was registered. If it
+    /// connects again, it is registered as a new device.
     ///
     /// # Errors
     ///
-    /// [`ClientError`]. After one that [`retry`](ClientError::retry) says may pass, it may be
-    /// forgotten.
-    pub async fn forget_device(&self, device: &Device) -> Result<bool, ClientError> {
+    /// [`ClientError`]. After an error whose [`retry`](ClientError::retry) is not `Never`, the
+    /// device may be removed.
+    pub async fn forget_device(&self, device: &DeviceId) -> Result<bool, ClientError> {
         let path = ["api", "dm", "devices", device.as_str()];
-        call_known(self.http.request(reqwest::Method::DELETE, &path)).await
+        call_if_known(self.http.request(reqwest::Method::DELETE, &path)).await
     }
 
-    /// A ticket with which one WebSocket connection can be made without a header, such as by a browser.
+    /// A ticket for one WebSocket connection without an authorization header, such as by a browser.
     /// [`connect`](Client::connect) needs none.
     ///
     /// # Errors
@@ -195,8 +192,8 @@ impl Client {
     /// [`ClientError`].
     pub async fn ws_ticket(&self) -> Result<Ticket, ClientError> {
         let request = self.http.request(reqwest::Method::POST, &["api", "dm", "ws-ticket"]);
-        let (_, answer) = call::<json::TicketAnswer>(request, SMALL).await?;
-        Ok(Ticket { ticket: answer.ticket, expires_at: answer.expires_at })
+        let (_, answer) = call::<json::TicketAnswer>(request, MAX_ITEM).await?;
+        Ok(answer.into())
     }
 }
 

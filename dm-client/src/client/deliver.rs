@@ -1,38 +1,40 @@
 //! Sending until the outcome is known.
 
-use super::Client;
-use crate::{
-    error::{ClientError, Retry},
-    identity::Identity,
-    ids::ClientMessageId,
-    message::Stored,
-    outgoing::{NewMessage, OutgoingMessage},
-    record::{KeyTrust, PeerKey},
-};
+use super::handle::Client;
+use crate::error::{ClientError, Retry};
+use crate::identity::Identity;
+use crate::ids::ClientMessageId;
+use crate::message::Stored;
+use crate::outgoing::{NewMessage, OutgoingMessage};
+use crate::record::{KeyTrust, PeerKey};
 
-/// How often a message is encrypted anew in one send because the recipient's key has changed.
+/// Most times that one send encrypts the message again because the recipient's key has changed.
 const RESEALS: u32 = 3;
 
 impl Client {
-    /// Encrypts and sends a message. When this returns without an error, the server has stored it, once.
+    /// Encrypts and sends a message. When it returns without an error, the server has stored the
+    /// message once.
     ///
-    /// Every attempt carries the same client message id and the same bytes, so that however many of them reach the
-    /// server, one message is stored. Only when the server answers that the recipient has another key is the
-    /// message encrypted anew, **under the same id**. That answer proves that nothing is stored under the id, since
-    /// a server looks for a repeat first; and should an earlier attempt still be on its way, it names the old key
-    /// and is refused, or finds its id taken and is refused. Under a new id, it could have been stored beside.
+    /// Every attempt carries the same client message id and the same bytes, so the server stores
+    /// one message however many attempts reach it. The message is encrypted again, **under the same
+    /// id**, only if the server answers that the recipient has another key. This answer proves that
+    /// nothing is stored under the id, because the server looks for a repeated send before it
+    /// checks the key. An earlier attempt that reaches the server later names the old key or a used
+    /// id, and is refused. Under a new id it could be stored as a second message.
     ///
-    /// To keep the message over a restart of the program, [seal](OutgoingMessage::seal) it, write it down and
-    /// [`deliver`](Self::deliver) it.
+    /// To keep the message over a restart of the program, [seal](OutgoingMessage::seal) it, write
+    /// it to disk, and [`deliver`](Self::deliver) it.
     ///
     /// # Errors
     ///
-    /// [`ClientError`]. If its [`retry`](ClientError::retry) is not `Never`, the message may or may not be stored.
-    /// After [`is_message_id_reused`](ClientError::is_message_id_reused), it is: look at the history.
+    /// [`ClientError`]. If its [`retry`](ClientError::retry) is not `Never`, the message may or may
+    /// not be stored. If [`is_message_id_reused`](ClientError::is_message_id_reused), it is stored:
+    /// read the history.
     ///
     /// # Cancel safety
     ///
-    /// A dropped send may or may not have stored the message, and its id is lost: prefer `deliver`.
+    /// A dropped send may or may not have stored the message, and its id is lost. Use `deliver` if
+    /// that matters.
     pub async fn send(
         &self,
         identity: &Identity,
@@ -61,19 +63,22 @@ impl Client {
         }
     }
 
-    /// Sends a sealed message, again and again until the outcome is known or the attempts of the client's
-    /// [`RetryPolicy`](crate::RetryPolicy) are used up. It may be repeated at any later time, too.
+    /// Sends an encrypted message, and retries until the outcome is known or the attempts of the
+    /// client's [`RetryPolicy`](crate::RetryPolicy) are used up. The same message may be delivered
+    /// again at any later time.
     ///
-    /// Tried again are: what did not reach the server or brought no answer, and what the server says may pass (429,
-    /// 503 and the like). It waits for as long as the server asks, up to the policy's longest wait.
+    /// It retries after an attempt without an answer, and after a refusal that may be temporary
+    /// (429, 503 and others). It waits for as long as the server asks, up to the policy's longest
+    /// wait.
     ///
     /// # Errors
     ///
-    /// As [`post_message`](Self::post_message).
+    /// The error of the last attempt, as [`post_message`](Self::post_message).
     ///
     /// # Cancel safety
     ///
-    /// A dropped delivery may or may not have stored the message; deliver the same one again to learn.
+    /// A dropped delivery may or may not have stored the message. Deliver the same message again to
+    /// find out.
     pub async fn deliver(&self, message: &OutgoingMessage) -> Result<Stored, ClientError> {
         let mut failures = 0;
         loop {
@@ -88,7 +93,7 @@ impl Client {
                 return Err(error);
             }
             let wait = self.retry.wait(failures, &mut *self.entropy.lock()).max(asked);
-            tracing::debug!(message = %message.id, failures, ?wait, %error, "will send again");
+            tracing::debug!(message = %message.id, failures, ?wait, %error, "retrying a send");
             self.clock.sleep(wait).await;
         }
     }

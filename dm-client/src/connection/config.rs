@@ -3,42 +3,43 @@
 use std::time::Duration;
 
 #[cfg(doc)]
-use super::Connection;
+use super::handle::Connection;
 use crate::retry::RetryPolicy;
 
-/// How a [`Connection`] behaves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The configuration of a [`Connection`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectionConfig {
-    /// Where a device that the server has never seen starts. Default: at the oldest entry still held.
-    pub start: Start,
-    /// The distance of attempts to connect; `attempts` is not looked at, they never end. Default 500 ms, doubled up
-    /// to 30 s.
+    /// The start of a new device's cursor. Default: before the oldest entry that is still held.
+    pub start: DeviceStart,
+    /// The waits between attempts to connect. The number of attempts is not limited; `attempts` is
+    /// ignored. Default: 500 ms, doubled up to 30 s.
     pub retry: RetryPolicy,
-    /// How long connecting, the greeting and a write may take. Default 10 s.
+    /// The limit for connecting including the handshake, and for each write. Default 10 s.
     pub timeout: Duration,
-    /// After how long a silence the server is pinged. It then has `timeout` to say anything. Default 30 s.
+    /// Time without a frame from the server after which the client pings it. If nothing comes
+    /// within `timeout` after the ping, the connection is lost. Default 30 s.
     pub ping_interval: Duration,
-    /// Largest frame taken from the server, bytes. Default 256 KiB.
+    /// Largest frame accepted from the server, bytes. Default 256 KiB.
     pub max_frame: usize,
-    /// Events that wait for the caller, at most; with more, reading pauses. Default 512, twice what a server sends
-    /// ahead of acknowledgements.
+    /// Most events that wait for the caller. While as many wait, the client reads nothing from the
+    /// server. Default 512, twice what a server sends ahead of acknowledgements.
     pub queue: usize,
 }
 
-/// Where a device that the server has never seen starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Start {
-    /// With the oldest entry of the inbox that is still held.
+/// The start of the cursor of a device that the server does not know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DeviceStart {
+    /// Before the oldest entry that is still held.
     #[default]
     Oldest,
-    /// With what happens from now on.
+    /// At the newest entry: only later ones are delivered.
     Now,
 }
 
 impl Default for ConnectionConfig {
     fn default() -> Self {
         Self {
-            start: Start::Oldest,
+            start: DeviceStart::Oldest,
             retry: RetryPolicy {
                 attempts: u32::MAX,
                 first: Duration::from_millis(500),
@@ -57,9 +58,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_defaults_are_those_that_are_documented() {
+    fn the_defaults_are_those_of_the_documentation() {
         let config = ConnectionConfig::default();
-        assert_eq!((config.start, config.max_frame, config.queue), (Start::Oldest, 256 << 10, 512));
+        assert_eq!((config.start, config.max_frame, config.queue), (DeviceStart::Oldest, 256 << 10, 512));
         assert_eq!((config.timeout.as_secs(), config.ping_interval.as_secs()), (10, 30));
         assert_eq!((config.retry.first.as_millis(), config.retry.longest.as_secs()), (500, 30));
     }

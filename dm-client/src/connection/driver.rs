@@ -1,32 +1,40 @@
-//! The state of the task behind a connection.
+//! The state of the background task of a connection.
 
-use std::{num::NonZeroUsize, sync::Arc};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
 
 use lru::LruCache;
 use tokio::sync::{mpsc, watch};
 
-use super::{config::ConnectionConfig, event::Event, ledger::Ledger, state::ConnectionState};
-use crate::{entropy::SharedEntropy, http::Http, ids::MessageId, time::Clock};
+use super::ack_tracker::AckTracker;
+use super::config::ConnectionConfig;
+use super::event::Event;
+use super::state::ConnectionState;
+use crate::entropy::SharedEntropy;
+use crate::http::Http;
+use crate::ids::MessageId;
+use crate::time::Clock;
 
-/// Messages known again by their id, should one stand at two positions.
+/// Messages remembered by their id, to detect a message that has two inbox entries.
 pub(super) const RECENT: NonZeroUsize = NonZeroUsize::new(1_024).unwrap();
 
-/// The state of the task behind a connection.
+/// The state of the background task. It outlives the single WebSockets.
 pub(super) struct Driver {
     pub(super) http: Arc<Http>,
     pub(super) config: ConnectionConfig,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) entropy: SharedEntropy,
-    pub(super) ledger: Arc<Ledger>,
+    pub(super) acks: Arc<AckTracker>,
     /// The messages delivered last.
     pub(super) recent: LruCache<MessageId, ()>,
     pub(super) events: mpsc::Sender<Event>,
     pub(super) state: watch::Sender<ConnectionState>,
+    /// True once the caller closes the connection.
     pub(super) closing: watch::Receiver<bool>,
 }
 
 /// Waits until the caller closes the connection.
 pub(super) async fn closed(closing: &mut watch::Receiver<bool>) {
-    // An error means that the caller's half is gone, which is a close as well.
+    // An error means that the caller's side was dropped, which also closes the connection.
     let _closed = closing.wait_for(|closing| *closing).await;
 }

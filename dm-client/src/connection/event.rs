@@ -2,22 +2,23 @@
 
 use std::sync::Arc;
 
-use super::ledger::Ledger;
-use crate::{
-    message::{Conversation, Message},
-    record::KeyRecord,
-};
+use super::ack_tracker::AckTracker;
+use crate::conversation::Conversation;
+use crate::message::Message;
+use crate::numbers::InboxSeq;
+use crate::record::KeyRecord;
+use crate::time::Timestamp;
 
-/// Something for the caller.
+/// An event of a connection.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event {
     /// The next entry of the user's inbox.
     Delivery(Box<Delivery>),
-    /// What waited has been delivered; what follows happens now. Comes once per connection made.
+    /// The backlog is delivered; later deliveries are new entries. Comes once per WebSocket.
     CaughtUp {
-        /// The position up to which it waited.
-        position: u64,
+        /// The last entry of the backlog.
+        seq: InboxSeq,
     },
 }
 
@@ -25,58 +26,59 @@ pub enum Event {
 #[derive(Debug)]
 #[must_use = "a delivery that is not acknowledged comes again"]
 pub struct Delivery {
-    /// Its place in the inbox.
-    pub position: u64,
-    /// When it happened, Unix milliseconds of the server's clock.
-    pub at: u64,
-    /// What happened.
+    /// Its number in the inbox; for a gap, the last missing number.
+    pub seq: InboxSeq,
+    /// The time at which the entry was queued, by the server's clock; zero for a gap.
+    pub at: Timestamp,
+    /// The content of the entry.
     pub content: Content,
     pub(super) receipt: Receipt,
 }
 
-/// What a [`Delivery`] tells.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The content of a [`Delivery`].
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Content {
-    /// A message, received or sent from another of the user's devices.
+    /// A message, received or sent by another of the user's devices.
     Message(Box<Message>),
-    /// A conversation was opened.
+    /// A conversation with the user was opened.
     ConversationOpened(Box<Conversation>),
-    /// A peer published a key, on the server's word.
+    /// A peer published a key. The record is not verified.
     PeerKeyChanged(Box<KeyRecord>),
-    /// Entries from `from` up to the delivery's position are gone: read the history of the conversations, then
-    /// acknowledge.
+    /// The server no longer holds the entries from `from` to the delivery's
+    /// [`seq`](Delivery::seq): read the history of the conversations, then acknowledge.
     Gap {
-        /// The first that is gone.
-        from: u64,
+        /// First missing entry.
+        from: InboxSeq,
     },
-    /// Something that this version does not know. Acknowledge it.
+    /// An entry that this version of the library does not know or that is malformed. Acknowledge
+    /// it.
     Unknown,
 }
 
-/// Stands for one delivery until it is handled.
+/// Acknowledges one delivery.
 #[derive(Debug)]
 #[must_use = "a delivery that is not acknowledged comes again"]
 pub struct Receipt {
-    pub(super) position: u64,
-    pub(super) ledger: Arc<Ledger>,
+    pub(super) seq: InboxSeq,
+    pub(super) acks: Arc<AckTracker>,
 }
 
 impl Delivery {
-    /// Says that the delivery is handled. The server learns of it soon after.
+    /// Acknowledges the delivery. The server is told in the background.
     pub fn acknowledge(self) {
         self.receipt.acknowledge();
     }
 
-    /// The content, and the receipt to acknowledge when it is handled.
+    /// The content, and the receipt that acknowledges the delivery.
     pub fn into_parts(self) -> (Content, Receipt) {
         (self.content, self.receipt)
     }
 }
 
 impl Receipt {
-    /// Says that the delivery is handled. The server learns of it soon after.
+    /// Acknowledges the delivery. The server is told in the background.
     pub fn acknowledge(self) {
-        self.ledger.handle(self.position);
+        self.acks.mark_handled(self.seq);
     }
 }

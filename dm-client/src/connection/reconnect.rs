@@ -1,36 +1,34 @@
-//! Connecting, and connecting again.
+//! The background task: one attempt to connect after the other.
 
 use std::time::Duration;
 
-use super::{
-    driver::{Driver, closed},
-    link::Link,
-    over::Over,
-    state::{ConnectionState, End},
-};
+use super::attempt::Attempt;
+use super::disconnect::Disconnect;
+use super::driver::{Driver, closed};
+use super::state::{ConnectionState, End};
 
-/// The longest pause that a server which goes away is granted.
+/// Longest wait for a server that goes away, whatever it asks for.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
 impl Driver {
     pub(super) async fn run(mut self) {
-        let end = self.connect_until_over().await;
-        tracing::debug!(%end, "connection over");
+        let end = self.connect_until_end().await;
+        tracing::debug!(%end, "connection ended");
         self.state.send_replace(ConnectionState::Ended(end));
     }
 
-    async fn connect_until_over(&mut self) -> End {
+    async fn connect_until_end(&mut self) -> End {
         let mut failures = 0;
         loop {
             self.state.send_replace(ConnectionState::Connecting);
-            let mut link = Link::new(self);
-            let over = Box::pin(link.run()).await;
-            if link.was_of_use() {
+            let mut attempt = Attempt::new(self);
+            let disconnect = Box::pin(attempt.run()).await;
+            if attempt.was_served() {
                 failures = 0;
             }
-            let (reason, not_before) = match over {
-                Over::Ended(end) => return end,
-                Over::Lost { reason, not_before } => (reason, not_before.unwrap_or_default()),
+            let (reason, not_before) = match disconnect {
+                Disconnect::Ended(end) => return end,
+                Disconnect::Lost { reason, not_before } => (reason, not_before.unwrap_or_default()),
             };
             failures += 1;
             let wait = self.config.retry.wait(failures, &mut *self.entropy.lock());

@@ -1,50 +1,45 @@
-//! The WebSocket under a connection.
+//! One open WebSocket.
 
 use std::time::Duration;
 
-use dm_proto::{Envelope, prost::Message as _};
+use dm_proto::prost::Message as _;
+use dm_proto::{Envelope, close};
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpStream;
-use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, connect_async_with_config,
-    tungstenite::{
-        self, Error, Message,
-        client::IntoClientRequest,
-        http::{
-            Response,
-            header::{AUTHORIZATION, RETRY_AFTER},
-        },
-        protocol::{CloseFrame, WebSocketConfig, frame::coding::CloseCode},
-    },
-};
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::http::Response;
+use tokio_tungstenite::tungstenite::http::header::{AUTHORIZATION, RETRY_AFTER};
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{self, Error, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
-use super::{
-    over::Over,
-    state::{End, Lost},
-};
-use crate::{error::Problem, http::Http};
+use super::disconnect::Disconnect;
+use super::state::{End, Lost};
+use crate::error::Problem;
+use crate::http::Http;
 
-/// Bytes of unsent frames at which writing fails; a client's frames are small.
+/// Most bytes of unsent frames before a write fails. The frames of a client are small.
 const WRITE_BUFFER: usize = 1024 * 1024;
 
 /// One open WebSocket.
 pub(super) struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
-/// What came in.
-pub(super) enum Heard {
-    /// A frame about direct messages, or about something unknown.
+/// A received WebSocket message.
+pub(super) enum Incoming {
+    /// A binary frame.
     Envelope(Box<Envelope>),
-    /// A sign of life.
-    Life,
+    /// Any other message. It only shows that the server is alive.
+    Other,
 }
 
 impl Socket {
-    pub(super) async fn open(http: &Http, max_frame: usize) -> Result<Self, Over> {
+    pub(super) async fn open(http: &Http, max_frame: usize) -> Result<Self, Disconnect> {
         let mut url = http.url(&["api", "dm", "ws"]);
         if let Some(device) = http.device() {
             url.query_pairs_mut().append_pair("device", device.as_str());
         }
-        // Both pairs are of special schemes, between which a change is always allowed.
+        // `http` to `ws` and `https` to `wss` are changes between special schemes, which never
+        // fail.
         let scheme = if url.scheme() == "https" { "wss" } else { "ws" };
         let _changed = url.set_scheme(scheme);
         let mut request = url.as_str().into_client_request().map_err(|_| Lost::Protocol("address"))?;
@@ -62,33 +57,35 @@ impl Socket {
         }
     }
 
-    /// The next frame.
+    /// Receives the next message.
     ///
-    /// Cancel safe: a frame is taken as a whole or not at all.
-    pub(super) async fn hear(&mut self) -> Result<Heard, Over> {
+    /// # Cancel safety
+    ///
+    /// A dropped future loses no message.
+    pub(super) async fn receive(&mut self) -> Result<Incoming, Disconnect> {
         match self.0.next().await {
             Some(Ok(Message::Binary(bytes))) => {
                 let envelope =
                     Envelope::decode(bytes).map_err(|_| Lost::Protocol("a frame does not decode"))?;
-                Ok(Heard::Envelope(Box::new(envelope)))
+                Ok(Incoming::Envelope(Box::new(envelope)))
             }
             Some(Ok(Message::Close(frame))) => Err(closed_by(frame.as_ref())),
-            // Text is a host's own affair; pings were answered below.
-            Some(Ok(_)) => Ok(Heard::Life),
+            // Text messages belong to the host. The WebSocket library answers pings itself.
+            Some(Ok(_)) => Ok(Incoming::Other),
             Some(Err(error)) => Err(lost(&error).into()),
             None => Err(Lost::Network.into()),
         }
     }
 
-    pub(super) async fn say(&mut self, envelope: &Envelope) -> Result<(), Over> {
+    pub(super) async fn send(&mut self, envelope: &Envelope) -> Result<(), Disconnect> {
         self.write(Message::Binary(envelope.encode_to_vec().into())).await
     }
 
-    pub(super) async fn ping(&mut self) -> Result<(), Over> {
+    pub(super) async fn ping(&mut self) -> Result<(), Disconnect> {
         self.write(Message::Ping(tungstenite::Bytes::new())).await
     }
 
-    /// Says goodbye and waits until the server has heard.
+    /// Sends a close frame and waits for the server's.
     pub(super) async fn close(&mut self) {
         if self.0.close(None).await.is_ok() {
             while let Some(Ok(message)) = self.0.next().await
@@ -97,20 +94,21 @@ impl Socket {
         }
     }
 
-    async fn write(&mut self, message: Message) -> Result<(), Over> {
+    async fn write(&mut self, message: Message) -> Result<(), Disconnect> {
         self.0.send(message).await.map_err(|error| lost(&error).into())
     }
 }
 
-/// What a handshake that was answered otherwise means.
-fn refused(response: &Response<Option<Vec<u8>>>) -> Over {
+/// The consequence of an HTTP answer that refuses the upgrade to WebSocket.
+fn refused(response: &Response<Option<Vec<u8>>>) -> Disconnect {
     let mut problem = Problem::of_status(response.status().as_u16());
     let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
     problem.retry_after = retry_after.and_then(|text| text.parse().ok()).map(Duration::from_secs);
-    Over::from_problem(problem)
+    Disconnect::from_problem(problem)
 }
 
-fn closed_by(frame: Option<&CloseFrame>) -> Over {
+/// The consequence of the server's close frame.
+fn closed_by(frame: Option<&CloseFrame>) -> Disconnect {
     let Some(frame) = frame else { return Lost::Network.into() };
     let problem = |status, detail: &str| {
         let mut problem = Problem::of_status(status);
@@ -118,17 +116,16 @@ fn closed_by(frame: Option<&CloseFrame>) -> Over {
         problem
     };
     match u16::from(frame.code) {
-        4001 | 4002 => Over::Ended(End::Unauthorized),
-        4003 => Over::Ended(End::Refused(problem(403, &frame.reason))),
-        4009 => Over::Ended(End::Replaced),
-        1008 => Over::Ended(End::Refused(problem(400, &frame.reason))),
-        _ if matches!(frame.code, CloseCode::Away | CloseCode::Restart | CloseCode::Again) => {
-            Lost::GoingAway.into()
-        }
+        close::TOKEN_EXPIRED | close::TOKEN_INVALID => Disconnect::Ended(End::Unauthorized),
+        close::REFUSED => Disconnect::Ended(End::Refused(problem(403, &frame.reason))),
+        close::REPLACED => Disconnect::Ended(End::Replaced),
+        close::POLICY => Disconnect::Ended(End::Refused(problem(400, &frame.reason))),
+        close::GOING_AWAY | close::RESTART | close::TRY_AGAIN_LATER => Lost::GoingAway.into(),
         _ => Lost::Network.into(),
     }
 }
 
+/// The reason in an error of the WebSocket library.
 fn lost(error: &Error) -> Lost {
     match error {
         Error::Capacity(_) => Lost::Protocol("a frame is too large"),

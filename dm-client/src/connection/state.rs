@@ -1,66 +1,67 @@
-//! The states of a connection, and its ends.
+//! The states of a connection, and the reasons for its end.
 
 use std::time::Duration;
 
 #[cfg(doc)]
-use super::Connection;
+use super::handle::Connection;
 use crate::error::Problem;
+use crate::numbers::InboxSeq;
 
-/// What a [`Connection`] is doing.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The state of a [`Connection`].
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConnectionState {
-    /// Making a connection.
+    /// An attempt to connect is under way.
     Connecting,
     /// Connected.
     Online {
-        /// Up to where the server has deliveries as acknowledged.
-        acknowledged: u64,
+        /// The server's cursor for the device: deliveries up to it are acknowledged.
+        acknowledged: InboxSeq,
     },
-    /// Not connected; another attempt follows.
+    /// Not connected. Another attempt follows.
     Waiting {
-        /// After this long.
+        /// The wait before the attempt.
         retry_in: Duration,
-        /// Why the last one ended.
+        /// The reason for which the last connection or attempt ended.
         reason: Lost,
     },
-    /// Over.
+    /// The connection has ended. No other attempt follows.
     Ended(End),
 }
 
-/// Why a connection was lost, to be made again.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+/// The reason for which a connection was lost. Another attempt follows.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Lost {
     /// The server could not be reached, or the socket broke.
     #[error("cannot reach the server")]
     Network,
-    /// The server said nothing for too long.
+    /// The server sent nothing for too long.
     #[error("the server does not answer")]
     Timeout,
-    /// The server says that it closes this connection, such as for a restart.
+    /// The server announced that it closes the connection, such as for a restart.
     #[error("the server is going away")]
     GoingAway,
-    /// The server is in trouble.
-    #[error("the server refused for now: {0}")]
+    /// The server refused the connection or a request, temporarily.
+    #[error("the server refused temporarily: {0}")]
     Refused(Problem),
-    /// The server sent what the protocol does not know.
-    #[error("the server's answer makes no sense: {0}")]
+    /// The server sent bytes that do not follow the protocol. The text names the defect.
+    #[error("the server's answer is malformed: {0}")]
     Protocol(&'static str),
 }
 
-/// Why a connection is over for good.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+/// The reason for which a connection ended for good.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum End {
     /// The caller closed it.
     #[error("closed")]
     Closed,
-    /// Another connection of the same device took over. Connecting again would take it back from there.
+    /// A newer connection of the same device replaced it. Connecting again would replace that one.
     #[error("replaced by a newer connection of the same device")]
     Replaced,
-    /// The token is expired or not valid: sign in again.
-    #[error("not signed in, or no longer")]
+    /// The token is missing, expired or invalid: sign in again.
+    #[error("the token is missing, expired or invalid")]
     Unauthorized,
     /// The server refuses the connection.
     #[error("the server refused: {0}")]

@@ -1,4 +1,4 @@
-//! An identity on disk.
+//! The identity file.
 //!
 //! Three lines of text, each ended by a line feed, readable by their owner only:
 //!
@@ -8,19 +8,18 @@
 //! public <64 lowercase hexadecimal digits>
 //! ```
 //!
-//! The public key follows from the seed; it is there so that damage is noticed instead of becoming another person.
+//! The public key follows from the seed. It is in the file so that a damaged seed is detected and
+//! does not give another identity.
 
-use std::{
-    ffi::OsString,
-    fs::{self, File, OpenOptions},
-    io::{self, Read, Write},
-    path::{Path, PathBuf},
-};
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
 
 use data_encoding::HEXLOWER;
 use zeroize::Zeroizing;
 
-use super::Identity;
+use super::key_pair::Identity;
 use crate::entropy::{Entropy, EntropyError};
 
 const MAGIC: &str = "dm identity v";
@@ -29,15 +28,16 @@ const VERSION: &str = "1";
 const LENGTH: usize = 157;
 
 impl Identity {
-    /// Reads the identity at `path`, or makes one with `entropy` and writes it there.
+    /// Loads the identity at `path`. If there is no file, generates an identity with `entropy` and
+    /// writes it to `path`.
     ///
-    /// The file appears whole or not at all: it is written beside `path` with mode 0600, synced, and linked into
-    /// place, never over an existing file. If another process was faster, its identity is the one returned. The
-    /// folder must exist.
+    /// The file is created atomically: it is written under a temporary name in the same folder with
+    /// mode 0600, synced, and then linked to `path`, never over an existing file. If another
+    /// process created the file first, that process's identity is returned. The folder must exist.
     ///
     /// # Errors
     ///
-    /// [`IdentityFileError`]. An existing file is never changed or replaced, whatever is wrong with it.
+    /// [`IdentityFileError`]. An existing file is never changed or replaced, also if it is damaged.
     ///
     /// # Examples
     ///
@@ -49,7 +49,7 @@ impl Identity {
     /// let path = folder.path().join("identity");
     /// let made = Identity::load_or_create(&path, &mut OsEntropy)?;
     /// let loaded = Identity::load_or_create(&path, &mut OsEntropy)?;
-    /// assert_eq!(made.public_key(), loaded.public_key());
+    /// assert_eq!(made.user_id(), loaded.user_id());
     /// # Ok(())
     /// # }
     /// ```
@@ -59,8 +59,8 @@ impl Identity {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let identity = Self::generate(entropy)?;
                 match create(path, &identity, entropy)? {
-                    Created::Here => Ok(identity),
-                    Created::ByAnother => load(path, File::open(path).map_err(io_at(path))?),
+                    Created::ByThisProcess => Ok(identity),
+                    Created::ByAnotherProcess => load(path, File::open(path).map_err(io_at(path))?),
                 }
             }
             Err(error) => Err(io_at(path)(error)),
@@ -68,19 +68,20 @@ impl Identity {
     }
 }
 
-/// Why an identity file could not be read or made.
+/// The reason for which an identity file could not be loaded or created.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum IdentityFileError {
-    /// The file system refused.
+    /// The file system reported an error.
     #[error("cannot access {}", path.display())]
     Io {
         /// The file concerned.
         path: PathBuf,
-        /// What the file system said.
+        /// The error of the file system.
         source: io::Error,
     },
-    /// Others than the owner may read or write the file. The secret may be known: decide, then `chmod 600`.
+    /// Other users than the owner may read or write the file, so the secret may be known to them.
+    /// If it is not, run `chmod 600`.
     #[error("{} has mode {mode:03o}, it must be accessible to its owner only", path.display())]
     ReadableByOthers {
         /// The file concerned.
@@ -89,30 +90,30 @@ pub enum IdentityFileError {
         mode: u32,
     },
     /// The file was written by a newer version of this library.
-    #[error("{} is an identity file of a version unknown here", path.display())]
+    #[error("{} is an identity file of a newer version", path.display())]
     UnknownVersion {
         /// The file concerned.
         path: PathBuf,
     },
-    /// It is not an identity file, or no longer one.
+    /// The file is not an identity file, or it is damaged.
     #[error("{} is not an intact identity file", path.display())]
     Damaged {
         /// The file concerned.
         path: PathBuf,
     },
-    /// No randomness for a new identity.
+    /// The source of randomness failed for a new identity.
     #[error(transparent)]
     Entropy(#[from] EntropyError),
 }
 
 enum Created {
-    Here,
-    ByAnother,
+    ByThisProcess,
+    ByAnotherProcess,
 }
 
 fn load(path: &Path, file: File) -> Result<Identity, IdentityFileError> {
     refuse_if_readable_by_others(path, &file)?;
-    // One byte more than is right tells a longer file from a good one without reading all of it.
+    // One byte more than a valid file has is enough to detect a longer file.
     let mut bytes = Zeroizing::new(Vec::with_capacity(LENGTH + 1));
     let limit = u64::try_from(LENGTH + 1).unwrap_or(u64::MAX);
     file.take(limit).read_to_end(&mut bytes).map_err(io_at(path))?;
@@ -128,17 +129,21 @@ fn create(path: &Path, identity: &Identity, entropy: &mut dyn Entropy) -> Result
     let mut name = OsString::from(".");
     name.push(path.file_name().unwrap_or_default());
     name.push(format!(".{}.tmp", HEXLOWER.encode(&tag)));
-    let beside = path.with_file_name(name);
+    let temporary = path.with_file_name(name);
 
-    let linked = write_new(&beside, &encode(identity)).and_then(|()| {
-        // A link fails where a rename would replace: of two processes that start at once, one wins for both.
-        fs::hard_link(&beside, path)
+    let linked = write_new(&temporary, &encode(identity)).and_then(|()| {
+        // A link to an existing name fails, a rename would replace the file. So two processes that
+        // start at the same time get the same identity.
+        fs::hard_link(&temporary, path)
     });
-    // Whatever became of the link, the temporary name has done its work; a failure here must not hide that.
-    let removed = fs::remove_file(&beside);
+    // The temporary name is removed also if the link failed. The error of the link is the one to
+    // report.
+    let removed = fs::remove_file(&temporary);
     match linked {
-        Ok(()) => removed.and_then(|()| sync_folder(path)).map(|()| Created::Here).map_err(io_at(path)),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Created::ByAnother),
+        Ok(()) => {
+            removed.and_then(|()| sync_folder(path)).map(|()| Created::ByThisProcess).map_err(io_at(path))
+        }
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(Created::ByAnotherProcess),
         Err(error) => Err(io_at(path)(error)),
     }
 }
@@ -153,7 +158,7 @@ fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Makes the new name survive a power cut.
+/// Syncs the folder of `path`, so that the new name survives a power cut.
 #[cfg(unix)]
 fn sync_folder(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -175,7 +180,7 @@ fn refuse_if_readable_by_others(path: &Path, file: &File) -> Result<(), Identity
     Ok(())
 }
 
-/// Elsewhere the file inherits the access list of the user's folder, and there is no mode to look at.
+/// Other systems have no mode bits: the file inherits the access list of the user's folder.
 #[cfg(not(unix))]
 fn refuse_if_readable_by_others(_path: &Path, _file: &File) -> Result<(), IdentityFileError> {
     Ok(())
@@ -186,10 +191,11 @@ fn io_at(path: &Path) -> impl Fn(io::Error) -> IdentityFileError + '_ {
 }
 
 fn encode(identity: &Identity) -> Zeroizing<Vec<u8>> {
-    // Reserved in full: growing would leave copies of the seed in freed memory.
+    // The full length is reserved, because a reallocation would leave a copy of the seed in freed
+    // memory.
     let mut text = Zeroizing::new(Vec::with_capacity(LENGTH));
     let seed = Zeroizing::new(HEXLOWER.encode(identity.seed()));
-    for part in [MAGIC, VERSION, "\nseed ", &seed, "\npublic ", &identity.public_key().to_string(), "\n"] {
+    for part in [MAGIC, VERSION, "\nseed ", &seed, "\npublic ", &identity.user_id().to_string(), "\n"] {
         text.extend_from_slice(part.as_bytes());
     }
     text
@@ -219,7 +225,7 @@ fn decode(bytes: &[u8]) -> Result<Identity, Defect> {
     }
     HEXLOWER.decode_mut(seed.as_bytes(), &mut *bytes).map_err(|_| Defect::Content)?;
     let identity = Identity::from_seed(&bytes);
-    if identity.public_key().to_string() != public {
+    if identity.user_id().to_string() != public {
         return Err(Defect::Content);
     }
     Ok(identity)

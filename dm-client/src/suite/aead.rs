@@ -1,9 +1,7 @@
 //! XChaCha20-Poly1305, the cipher of both suites (draft-irtf-cfrg-xchacha-03 section 2).
 
-use chacha20poly1305::{
-    KeyInit, XChaCha20Poly1305,
-    aead::{Aead, Payload},
-};
+use chacha20poly1305::aead::{Aead, Payload};
+use chacha20poly1305::{KeyInit, XChaCha20Poly1305};
 use zeroize::Zeroizing;
 
 use super::error::{OpenError, SealError};
@@ -11,19 +9,20 @@ use super::error::{OpenError, SealError};
 use super::seal;
 use crate::entropy::Entropy;
 
-/// The longest payload, bytes, that [`seal`] makes: what a server takes by default.
+/// Length of the longest payload that [`seal`] makes, bytes: the default limit of a server.
 pub const MAX_PAYLOAD: usize = 64 * 1024;
 
-/// Length of a nonce, bytes. Long enough to be drawn at random for as many messages as one likes.
+/// Length of a nonce, bytes. It is long enough for random nonces without a limit on the number of
+/// messages.
 pub const NONCE_LEN: usize = 24;
 
 /// Length of the authentication tag at the end of a payload, bytes.
 pub const TAG_LEN: usize = 16;
 
-/// The key of one cipher, wiped on drop.
+/// A key of the cipher, wiped on drop.
 pub(super) type Key = Zeroizing<[u8; 32]>;
 
-/// Encrypts under a fresh nonce; the answer is the nonce and ciphertext || tag.
+/// Encrypts with a fresh nonce; returns the nonce, and ciphertext || tag.
 pub(super) fn encrypt(
     key: &Key,
     associated: &[u8],
@@ -37,7 +36,7 @@ pub(super) fn encrypt(
     }
     let mut nonce = [0; NONCE_LEN];
     entropy.fill(&mut nonce)?;
-    // The cipher's only error is a length beyond its counter, far above `max`.
+    // The only error of the cipher is a length beyond its counter, far above `max`.
     let ciphertext = cipher(key)
         .encrypt(&nonce.into(), Payload { msg: plaintext, aad: associated })
         .map_err(|_| too_long)?;

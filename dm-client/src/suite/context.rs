@@ -1,33 +1,27 @@
-//! The context that the encryption of a message is bound to.
+//! The context and the header that suite 1 binds a message to.
 
 use super::error::SameParty;
-use crate::{
-    ids::{ClientMessageId, ConversationId},
-    keys::PublicKey,
-};
+use crate::ids::{ClientMessageId, ConversationId};
+use crate::keys::{KeyVersion, UserId};
 
-/// Between whom, in which direction and where a message travels.
+/// The conversation, the sender and the recipient of a message.
 ///
-/// Both sides name it the same way: a sender's other devices open their own messages with the very context that
-/// sealed them, and the same other party's key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// All devices of both parties use the same context for a message: a sender's other devices decrypt
+/// it with the context that it was encrypted with, and with the recipient's key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Context {
     conversation: ConversationId,
-    sender: PublicKey,
-    recipient: PublicKey,
+    sender: UserId,
+    recipient: UserId,
 }
 
 impl Context {
-    /// A message from `sender` to `recipient` in `conversation`.
+    /// The context of a message from `sender` to `recipient` in `conversation`.
     ///
     /// # Errors
     ///
     /// [`SameParty`] if sender and recipient are the same.
-    pub fn new(
-        conversation: ConversationId,
-        sender: PublicKey,
-        recipient: PublicKey,
-    ) -> Result<Self, SameParty> {
+    pub fn new(conversation: ConversationId, sender: UserId, recipient: UserId) -> Result<Self, SameParty> {
         if sender == recipient {
             return Err(SameParty);
         }
@@ -39,18 +33,18 @@ impl Context {
         self.conversation
     }
 
-    /// Who wrote the message.
-    pub const fn sender(&self) -> &PublicKey {
+    /// The sender of the message.
+    pub const fn sender(&self) -> &UserId {
         &self.sender
     }
 
-    /// For whom it was written.
-    pub const fn recipient(&self) -> &PublicKey {
+    /// The recipient of the message.
+    pub const fn recipient(&self) -> &UserId {
         &self.recipient
     }
 
     /// The party that is not `user`; `None` if `user` is neither.
-    pub fn other_than(&self, user: &PublicKey) -> Option<&PublicKey> {
+    pub fn other_than(&self, user: &UserId) -> Option<&UserId> {
         if *user == self.sender {
             Some(&self.recipient)
         } else if *user == self.recipient {
@@ -61,20 +55,21 @@ impl Context {
     }
 }
 
-/// Which published keys a message was encrypted with: versions as the server counts them, from 1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// The versions of the two published keys that a message was encrypted with; `None` for a version
+/// that the sender did not know, which the header carries as 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct KeyVersions {
-    /// The sender's.
-    pub sender: u32,
-    /// The recipient's.
-    pub recipient: u32,
+    /// The version of the sender's key.
+    pub sender: Option<KeyVersion>,
+    /// The version of the recipient's key.
+    pub recipient: Option<KeyVersion>,
 }
 
-/// What one message is, beside its text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// The authenticated fields that suite 1 carries beside the plaintext.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Header {
-    /// The keys in use.
+    /// The versions of the keys in use.
     pub versions: KeyVersions,
-    /// The sender's id of the message.
+    /// The sender's id for the message.
     pub message_id: ClientMessageId,
 }

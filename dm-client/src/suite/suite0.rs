@@ -1,28 +1,27 @@
-//! Suite 0, the oldest clients': a key per pair of users, and nothing else.
+//! Suite 0, of the oldest clients: one key per pair of users.
 //!
-//! - key = BLAKE2b-256 (RFC 7693, unkeyed) of the raw X25519 shared secret of the two long-term keys;
+//! - key = BLAKE2b-256 (RFC 7693, unkeyed) of the raw X25519 shared secret of the two long-term
+//!   keys;
 //! - XChaCha20-Poly1305 with a random 24-byte nonce and no associated data;
 //! - payload = ciphertext || 16-byte tag. No ephemeral key.
 //!
-//! The same key serves both directions, every conversation and all time. A server can therefore present a message
-//! as coming from the other party of the pair, repeat it, or hang it under another conversation or id, and it will
-//! open. Use this suite only with peers that know no other. It has no forward secrecy and no padding.
+//! The key is the same for both directions, for every conversation and at any time. A server can
+//! therefore present a message as sent by the other party, repeat it, or move it to another
+//! conversation or id, and it still decrypts. Use this suite only with peers that know no other. It
+//! has no forward secrecy and no padding.
 
-use blake2::{Blake2b, Digest, digest::consts::U32};
+use blake2::digest::consts::U32;
+use blake2::{Blake2b, Digest};
 
-use super::{
-    aead::{self, Key, MAX_PAYLOAD, NONCE_LEN, TAG_LEN},
-    error::{OpenError, SealError},
-    tag::Suite,
-    text::{Opened, Sealed},
-};
-use crate::{
-    entropy::Entropy,
-    identity::Identity,
-    keys::{AgreementKey, agree},
-};
+use super::aead::{self, Key, MAX_PAYLOAD, NONCE_LEN, TAG_LEN};
+use super::error::{OpenError, SealError};
+use super::sealed::{Opened, Sealed};
+use super::tag::Suite;
+use crate::entropy::Entropy;
+use crate::identity::Identity;
+use crate::keys::{X25519Key, agree};
 
-/// The longest plaintext, bytes.
+/// Length of the longest plaintext, bytes.
 pub const MAX_PLAINTEXT: usize = MAX_PAYLOAD - TAG_LEN;
 
 /// Encrypts `plaintext`, at most [`MAX_PLAINTEXT`] bytes, to `peer`.
@@ -32,7 +31,7 @@ pub const MAX_PLAINTEXT: usize = MAX_PAYLOAD - TAG_LEN;
 /// [`SealError::TooLong`], [`SealError::UnfitKey`], [`SealError::Entropy`].
 pub fn seal(
     identity: &Identity,
-    peer: &AgreementKey,
+    peer: &X25519Key,
     plaintext: &[u8],
     entropy: &mut dyn Entropy,
 ) -> Result<Sealed, SealError> {
@@ -48,7 +47,7 @@ pub fn seal(
 /// [`OpenError::Refused`].
 pub fn open(
     identity: &Identity,
-    peer: &AgreementKey,
+    peer: &X25519Key,
     nonce: &[u8; NONCE_LEN],
     payload: &[u8],
 ) -> Result<Opened, OpenError> {
@@ -57,7 +56,7 @@ pub fn open(
     Ok(Opened { plaintext, header: None })
 }
 
-fn key(identity: &Identity, peer: &AgreementKey) -> Option<Key> {
+fn key(identity: &Identity, peer: &X25519Key) -> Option<Key> {
     let secret = agree(identity.agreement_secret(), peer)?;
     Some(Key::new(Blake2b::<U32>::digest(secret.as_bytes()).into()))
 }

@@ -1,15 +1,17 @@
-//! Suite 1: a key per conversation, direction and pair of key versions, and a header that is authenticated.
+//! Suite 1: one key per conversation, direction and pair of key versions, and an authenticated
+//! header.
 //!
-//! All integers are big-endian. `conversation` is the 16 bytes of the UUID, `sender` and `recipient` are the 32
-//! bytes of the Ed25519 public keys. Strings are ASCII without a terminator; `||` joins.
+//! All integers are big-endian. `conversation` is the 16 bytes of the UUID, `sender` and
+//! `recipient` are the 32 bytes of the Ed25519 public keys. Strings are ASCII without a terminator;
+//! `||` concatenates.
 //!
 //! The header is the first 25 bytes of the payload:
 //!
 //! | Offset | Length | Field |
 //! |---|---|---|
 //! | 0 | 1 | suite, `0x01` |
-//! | 1 | 4 | sender's key version, u32 |
-//! | 5 | 4 | recipient's key version, u32 |
+//! | 1 | 4 | sender's key version, u32, 0 if not known |
+//! | 5 | 4 | recipient's key version, u32, 0 if not known |
 //! | 9 | 16 | client message id, UUID |
 //!
 //! ```text
@@ -22,32 +24,28 @@
 //! payload = header || XChaCha20-Poly1305(key, nonce, ad, plaintext)           25 + length + 16 bytes
 //! ```
 //!
-//! The nonce is 24 random bytes, sent beside the payload. A ciphertext moved to another conversation, sender,
-//! recipient, key version or message id does not open. There is no forward secrecy and no padding: the payload
-//! is exactly 41 bytes longer than the plaintext. A message that is repeated unchanged opens again; its id tells.
+//! The nonce is 24 random bytes, sent beside the payload. A ciphertext that is moved to another
+//! conversation, sender, recipient, key version or message id does not decrypt. There is no forward
+//! secrecy and no padding: the payload is exactly 41 bytes longer than the plaintext. A message
+//! that is repeated unchanged decrypts again; a receiver recognizes it by its message id.
 
 use hkdf::Hkdf;
 use sha2::Sha256;
-use uuid::Uuid;
 
-use super::{
-    aead::{self, Key, MAX_PAYLOAD, NONCE_LEN, TAG_LEN},
-    context::{Context, Header, KeyVersions},
-    error::{OpenError, SealError},
-    tag::Suite,
-    text::{Opened, Sealed},
-};
-use crate::{
-    entropy::Entropy,
-    identity::Identity,
-    ids::ClientMessageId,
-    keys::{AgreementKey, agree},
-};
+use super::aead::{self, Key, MAX_PAYLOAD, NONCE_LEN, TAG_LEN};
+use super::context::{Context, Header, KeyVersions};
+use super::error::{OpenError, SealError};
+use super::sealed::{Opened, Sealed};
+use super::tag::Suite;
+use crate::entropy::Entropy;
+use crate::identity::Identity;
+use crate::ids::ClientMessageId;
+use crate::keys::{KeyVersion, X25519Key, agree};
 
 /// Length of the header at the beginning of a payload, bytes.
 pub const HEADER_LEN: usize = 25;
 
-/// The longest plaintext, bytes.
+/// Length of the longest plaintext, bytes.
 pub const MAX_PLAINTEXT: usize = MAX_PAYLOAD - HEADER_LEN - TAG_LEN;
 
 const SUITE: u8 = 1;
@@ -55,15 +53,16 @@ const SALT: &[u8] = b"dm suite 1";
 const KEY_LABEL: &[u8] = b"dm suite 1 key\0";
 const AD_LABEL: &[u8] = b"dm suite 1 ad\0";
 
-/// Encrypts `plaintext`, at most [`MAX_PLAINTEXT`] bytes, to `peer`, the recipient's key of the version that
-/// `header` names. `identity` is the sender of `context`; with any other the message opens for nobody.
+/// Encrypts `plaintext`, at most [`MAX_PLAINTEXT`] bytes, to `peer`, the recipient's key of the
+/// version in `header`. `identity` must be the sender of `context`; otherwise nobody can decrypt
+/// the message.
 ///
 /// # Errors
 ///
 /// [`SealError::TooLong`], [`SealError::UnfitKey`], [`SealError::Entropy`].
 pub fn seal(
     identity: &Identity,
-    peer: &AgreementKey,
+    peer: &X25519Key,
     context: &Context,
     header: &Header,
     plaintext: &[u8],
@@ -76,15 +75,16 @@ pub fn seal(
     Ok(Sealed { suite: Suite::One, nonce, payload: [head, ciphertext].concat() })
 }
 
-/// Decrypts a message of `context`, with `peer` the key of the party that is not `identity`, be that the sender
-/// or, on the sender's other devices, the recipient. [`peek`] tells which version of that key is needed.
+/// Decrypts a message of `context`. `peer` is the key of the party that is not `identity`: the
+/// sender or, on the sender's other devices, the recipient. [`peek`] returns the version of that
+/// key.
 ///
 /// # Errors
 ///
 /// [`OpenError::Refused`].
 pub fn open(
     identity: &Identity,
-    peer: &AgreementKey,
+    peer: &X25519Key,
     context: &Context,
     nonce: &[u8; NONCE_LEN],
     payload: &[u8],
@@ -96,12 +96,12 @@ pub fn open(
     Ok(Opened { plaintext, header: Some(header) })
 }
 
-/// Reads the header of a payload, to find the right version of a key. Nothing vouches for it until the message
-/// has opened.
+/// Reads the header of a payload, to find the right version of a key. The header is not
+/// authenticated until the message is decrypted.
 ///
 /// # Errors
 ///
-/// [`OpenError::Refused`] if the payload is not one of suite 1.
+/// [`OpenError::Refused`] if the payload is too short or begins with the tag of another suite.
 pub fn peek(payload: &[u8]) -> Result<Header, OpenError> {
     decode(payload.first_chunk().ok_or(OpenError::Refused)?)
 }
@@ -109,9 +109,9 @@ pub fn peek(payload: &[u8]) -> Result<Header, OpenError> {
 fn encode(header: &Header) -> Vec<u8> {
     [
         &[SUITE][..],
-        &header.versions.sender.to_be_bytes(),
-        &header.versions.recipient.to_be_bytes(),
-        header.message_id.uuid().as_bytes(),
+        &number(header.versions.sender),
+        &number(header.versions.recipient),
+        header.message_id.as_bytes(),
     ]
     .concat()
 }
@@ -121,26 +121,31 @@ fn decode(head: &[u8; HEADER_LEN]) -> Result<Header, OpenError> {
     let [s0, s1, s2, s3, r0, r1, r2, r3, id @ ..] = rest;
     Ok(Header {
         versions: KeyVersions {
-            sender: u32::from_be_bytes([*s0, *s1, *s2, *s3]),
-            recipient: u32::from_be_bytes([*r0, *r1, *r2, *r3]),
+            sender: KeyVersion::new(u32::from_be_bytes([*s0, *s1, *s2, *s3])),
+            recipient: KeyVersion::new(u32::from_be_bytes([*r0, *r1, *r2, *r3])),
         },
-        message_id: ClientMessageId::new(Uuid::from_bytes(*id)),
+        message_id: ClientMessageId::from_bytes(*id),
     })
 }
 
-fn key(identity: &Identity, peer: &AgreementKey, context: &Context, versions: KeyVersions) -> Option<Key> {
+/// A key version as the header and the key derivation carry it.
+fn number(version: Option<KeyVersion>) -> [u8; 4] {
+    version.map_or(0, KeyVersion::get).to_be_bytes()
+}
+
+fn key(identity: &Identity, peer: &X25519Key, context: &Context, versions: KeyVersions) -> Option<Key> {
     let secret = agree(identity.agreement_secret(), peer)?;
-    let conversation = context.conversation().uuid();
+    let conversation = context.conversation();
     let info = [
         KEY_LABEL,
         conversation.as_bytes(),
         context.sender().as_bytes(),
         context.recipient().as_bytes(),
-        &versions.sender.to_be_bytes(),
-        &versions.recipient.to_be_bytes(),
+        &number(versions.sender),
+        &number(versions.recipient),
     ];
     let mut key = Key::default();
-    // The only failure is to ask for more than 255 hashes; one is asked for.
+    // HKDF fails only for more than 255 blocks of output; this is one block.
     Hkdf::<Sha256>::new(Some(SALT), secret.as_bytes()).expand_multi_info(&info, &mut *key).ok()?;
     Some(key)
 }
@@ -149,7 +154,7 @@ fn associated(head: &[u8], context: &Context) -> Vec<u8> {
     [
         AD_LABEL,
         head,
-        context.conversation().uuid().as_bytes(),
+        context.conversation().as_bytes(),
         context.sender().as_bytes(),
         context.recipient().as_bytes(),
     ]

@@ -5,15 +5,16 @@ use std::time::Duration;
 use data_encoding::BASE64;
 use serde::{Deserialize, Serialize};
 
-use super::{Malformed, fixed, user, uuid};
-use crate::{
-    error::Problem,
-    ids::{ClientMessageId, ConversationId, MessageId},
-    keys::AgreementKey,
-    message::{Conversation, Message, Participant, RegisteredDevice},
-    outgoing::OutgoingMessage,
-    record::KeyRecord,
-};
+use super::fields::{Malformed, fixed, nonempty, parse, time, version};
+use crate::conversation::{Conversation, Participant};
+use crate::error::Problem;
+use crate::inbox::{AckTarget, Acknowledged, DeviceState, Gap, Ticket};
+use crate::keys::KeyVersion;
+use crate::message::Message;
+use crate::numbers::{InboxSeq, ServerSequence};
+use crate::outgoing::OutgoingMessage;
+use crate::record::KeyRecord;
+use crate::time::Timestamp;
 
 #[derive(Serialize)]
 pub(crate) struct PublishKey {
@@ -43,9 +44,9 @@ impl From<&OutgoingMessage> for PostMessage {
             conversation_id: message.conversation.to_string(),
             encrypted_payload: BASE64.encode(&message.sealed.payload),
             nonce: BASE64.encode(&message.sealed.nonce),
-            timestamp: message.sent_at,
+            timestamp: message.sent_at.as_millis(),
             client_message_id: message.id.to_string(),
-            recipient_key_version: message.recipient_key_version,
+            recipient_key_version: message.recipient_key_version.map(KeyVersion::get),
             suite: message.sealed.suite.tag(),
         }
     }
@@ -58,8 +59,17 @@ pub(crate) enum PostAck {
     MessageIds(Vec<String>),
 }
 
+impl From<AckTarget> for PostAck {
+    fn from(target: AckTarget) -> Self {
+        match target {
+            AckTarget::UpTo(seq) => Self::UpTo(seq.get()),
+            AckTarget::Messages(ids) => Self::MessageIds(ids.iter().map(ToString::to_string).collect()),
+        }
+    }
+}
+
 #[derive(Deserialize)]
-pub(crate) struct Key {
+pub(crate) struct KeyJson {
     ed25519_pubkey: String,
     x25519_pubkey: String,
     published_at: u64,
@@ -67,16 +77,16 @@ pub(crate) struct Key {
     binding: Option<String>,
 }
 
-impl TryFrom<Key> for KeyRecord {
+impl TryFrom<KeyJson> for KeyRecord {
     type Error = Malformed;
 
-    fn try_from(key: Key) -> Result<Self, Malformed> {
+    fn try_from(json: KeyJson) -> Result<Self, Malformed> {
         Ok(Self {
-            user: user("ed25519_pubkey", &key.ed25519_pubkey)?,
-            key: key.x25519_pubkey.parse::<AgreementKey>().map_err(|_| Malformed("x25519_pubkey"))?,
-            version: key.version.filter(|version| *version > 0),
-            published_at: key.published_at,
-            binding: key.binding.unwrap_or_default(),
+            user: parse("ed25519_pubkey", &json.ed25519_pubkey)?,
+            key: parse("x25519_pubkey", &json.x25519_pubkey)?,
+            version: version(json.version),
+            published_at: Timestamp::from_millis(json.published_at),
+            binding: json.binding.unwrap_or_default(),
         })
     }
 }
@@ -96,21 +106,22 @@ impl TryFrom<ConversationJson> for Conversation {
     type Error = Malformed;
 
     fn try_from(json: ConversationJson) -> Result<Self, Malformed> {
-        let a = user("participant_a_pubkey", &json.participant_a_pubkey)?;
-        let b = user("participant_b_pubkey", &json.participant_b_pubkey)?;
+        let a = parse("participant_a_pubkey", &json.participant_a_pubkey)?;
+        let b = parse("participant_b_pubkey", &json.participant_b_pubkey)?;
         Ok(Self {
-            id: ConversationId::new(uuid("id", &json.id)?),
+            id: parse("id", &json.id)?,
             participants: [
                 Participant { user: a, name: json.participant_a_display_name.unwrap_or_default() },
                 Participant { user: b, name: json.participant_b_display_name.unwrap_or_default() },
             ],
-            created_at: json.created_at,
-            last_message_at: json.last_message_at.filter(|at| *at > 0),
+            opened_at: Timestamp::from_millis(json.created_at),
+            last_activity: json.last_message_at.and_then(time),
         })
     }
 }
 
-/// The list of conversations is an array, or, if asked for with a limit, an object.
+/// A page of conversations. The server answers with an object only to a request with a limit;
+/// without one it answers with an array.
 #[derive(Deserialize)]
 pub(crate) struct ConversationList {
     pub(crate) conversations: Vec<ConversationJson>,
@@ -137,18 +148,16 @@ impl TryFrom<MessageJson> for Message {
 
     fn try_from(json: MessageJson) -> Result<Self, Malformed> {
         let bytes = |field, text: &str| BASE64.decode(text.as_bytes()).map_err(|_| Malformed(field));
-        let client_id = json.client_message_id.filter(|text| !text.is_empty());
+        let client_id = nonempty(json.client_message_id);
         Ok(Self {
-            id: MessageId::new(uuid("id", &json.id)?),
-            conversation: ConversationId::new(uuid("conversation_id", &json.conversation_id)?),
-            sequence: json.server_sequence,
-            sender: user("sender_pubkey", &json.sender_pubkey)?,
+            id: parse("id", &json.id)?,
+            conversation: parse("conversation_id", &json.conversation_id)?,
+            sequence: ServerSequence::new(json.server_sequence),
+            sender: parse("sender_pubkey", &json.sender_pubkey)?,
             sender_name: json.sender_display_name.unwrap_or_default(),
-            sent_at: json.timestamp,
-            received_at: json.received_at,
-            client_id: client_id
-                .map(|text| uuid("client_message_id", &text).map(ClientMessageId::new))
-                .transpose()?,
+            sent_at: Timestamp::from_millis(json.timestamp),
+            received_at: json.received_at.map(Timestamp::from_millis),
+            client_id: client_id.map(|text| parse("client_message_id", &text)).transpose()?,
             suite: json.suite.unwrap_or(0),
             nonce: fixed("nonce", &bytes("nonce", &json.nonce)?)?,
             payload: bytes("encrypted_payload", &json.encrypted_payload)?,
@@ -164,23 +173,36 @@ pub(crate) struct MessageList {
     #[serde(default)]
     pub(crate) next: Option<u64>,
     #[serde(default)]
-    pub(crate) gap: Option<Gap>,
+    pub(crate) gap: Option<GapJson>,
 }
 
 #[derive(Deserialize)]
-pub(crate) struct Gap {
-    pub(crate) from: u64,
-    pub(crate) to: u64,
+pub(crate) struct GapJson {
+    from: u64,
+    to: u64,
+}
+
+impl From<GapJson> for Gap {
+    fn from(json: GapJson) -> Self {
+        Self { from: InboxSeq::new(json.from), to: InboxSeq::new(json.to) }
+    }
 }
 
 #[derive(Deserialize)]
 pub(crate) struct AckAnswer {
     #[serde(default)]
-    pub(crate) acknowledged: u64,
+    acknowledged: u64,
     #[serde(default)]
-    pub(crate) unknown: u64,
+    unknown: u64,
     #[serde(default)]
-    pub(crate) remaining: u64,
+    remaining: u64,
+}
+
+impl From<AckAnswer> for Acknowledged {
+    fn from(answer: AckAnswer) -> Self {
+        let AckAnswer { acknowledged, unknown, remaining } = answer;
+        Self { acknowledged, unknown, remaining }
+    }
 }
 
 #[derive(Deserialize)]
@@ -195,20 +217,29 @@ pub(crate) struct DeviceJson {
     cursor: u64,
 }
 
-impl TryFrom<DeviceJson> for RegisteredDevice {
+impl TryFrom<DeviceJson> for DeviceState {
     type Error = Malformed;
 
     fn try_from(json: DeviceJson) -> Result<Self, Malformed> {
-        let device = json.device.parse().map_err(|_| Malformed("device"))?;
-        Ok(Self { device, registered_at: json.registered_at, cursor: json.cursor })
+        Ok(Self {
+            device: parse("device", &json.device)?,
+            cursor: InboxSeq::new(json.cursor),
+            registered_at: Timestamp::from_millis(json.registered_at),
+        })
     }
 }
 
 #[derive(Deserialize)]
 pub(crate) struct TicketAnswer {
-    pub(crate) ticket: String,
+    ticket: String,
     #[serde(default)]
-    pub(crate) expires_at: Option<u64>,
+    expires_at: Option<u64>,
+}
+
+impl From<TicketAnswer> for Ticket {
+    fn from(answer: TicketAnswer) -> Self {
+        Self { ticket: answer.ticket, expires_at: answer.expires_at.map(Timestamp::from_millis) }
+    }
 }
 
 #[derive(Deserialize)]
@@ -219,9 +250,10 @@ pub(crate) struct ProblemJson {
     detail: Option<String>,
     field: Option<String>,
     retry_after_ms: Option<u64>,
-    /// Present, if only as `null`, when the key that was named is not the current one.
+    /// `Some` if the member is present, also as `null`: the key that the request named is not the
+    /// current one.
     #[serde(default, deserialize_with = "present")]
-    pub(crate) current_key: Option<Option<Key>>,
+    pub(crate) current_key: Option<Option<KeyJson>>,
 }
 
 impl ProblemJson {
@@ -232,18 +264,19 @@ impl ProblemJson {
         }
         problem.title = self.title.unwrap_or_default();
         problem.detail = self.detail.unwrap_or_default();
-        problem.field = self.field.filter(|field| !field.is_empty());
+        problem.field = nonempty(self.field);
         problem.retry_after = self.retry_after_ms.map(Duration::from_millis);
         problem
     }
 
-    /// Whether this refuses a send for being encrypted to another key than the current one.
+    /// Whether the server refused a message because it is encrypted to another key than the current
+    /// one.
     pub(crate) fn is_stale_key(&self) -> bool {
         self.current_key.is_some() || self.kind.as_deref().is_some_and(|kind| kind.ends_with("stale-key"))
     }
 }
 
-fn present<'de, D: serde::Deserializer<'de>>(source: D) -> Result<Option<Option<Key>>, D::Error> {
+fn present<'de, D: serde::Deserializer<'de>>(source: D) -> Result<Option<Option<KeyJson>>, D::Error> {
     Option::deserialize(source).map(Some)
 }
 
@@ -258,30 +291,33 @@ mod tests {
         serde_json::from_value::<J>(json).unwrap().try_into().unwrap()
     }
 
-    /// Servers that have no value for a field say zero, nothing or leave it out.
+    /// A server without a value for a field sends zero, an empty text or `null`.
     #[test]
-    fn what_a_server_does_not_know_is_none() {
-        let user = Identity::from_seed(&[1; 32]).public_key();
-        for (said, version) in [(json!(0), None), (json!(null), None), (json!(1), Some(1))] {
+    fn a_field_without_a_value_is_none() {
+        let user = Identity::from_seed(&[1; 32]).user_id();
+        for (sent, version) in [(json!(0), None), (json!(null), None), (json!(1), Some(1))] {
             let key = json!({
                 "ed25519_pubkey": user.to_string(), "x25519_pubkey": user.agreement_key().to_string(),
-                "published_at": 5, "version": said,
+                "published_at": 5, "version": sent,
             });
-            assert_eq!(parsed::<Key, KeyRecord>(key).version, version);
+            assert_eq!(parsed::<KeyJson, KeyRecord>(key).version.map(KeyVersion::get), version);
         }
         let id = uuid::Uuid::from_bytes([7; 16]).to_string();
-        for (said, at) in [(json!(0), None), (json!(null), None), (json!(1), Some(1))] {
+        for (sent, at) in [(json!(0), None), (json!(null), None), (json!(1), Some(1))] {
             let conversation = json!({
                 "id": &id, "participant_a_pubkey": user.to_string(), "participant_b_pubkey": user.to_string(),
-                "created_at": 5, "last_message_at": said,
+                "created_at": 5, "last_message_at": sent,
             });
-            assert_eq!(parsed::<ConversationJson, Conversation>(conversation).last_message_at, at);
+            assert_eq!(
+                parsed::<ConversationJson, Conversation>(conversation).last_activity,
+                at.map(Timestamp::from_millis)
+            );
         }
-        for (said, known) in [(json!(""), false), (json!(null), false), (json!(&id), true)] {
+        for (sent, known) in [(json!(""), false), (json!(null), false), (json!(&id), true)] {
             let message = json!({
                 "id": &id, "conversation_id": &id, "sender_pubkey": user.to_string(), "timestamp": 1,
                 "encrypted_payload": "AA==", "nonce": BASE64.encode(&[0; 24]), "server_sequence": 1,
-                "client_message_id": said,
+                "client_message_id": sent,
             });
             let message = parsed::<MessageJson, Message>(message);
             assert_eq!((message.client_id.is_some(), message.suite, message.received_at), (known, 0, None));

@@ -1,11 +1,8 @@
-//! The identity file: made once, private, never overwritten.
+//! The identity file: created once, private, never overwritten.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    sync::Barrier,
-    thread,
-};
+use std::path::{Path, PathBuf};
+use std::sync::Barrier;
+use std::{fs, thread};
 
 use dm_client::{Entropy, EntropyError, Identity, IdentityFileError, OsEntropy};
 use tempfile::TempDir;
@@ -20,7 +17,7 @@ fn load(path: &Path) -> Result<Identity, IdentityFileError> {
     Identity::load_or_create(path, &mut OsEntropy)
 }
 
-/// Puts `content` in place of the identity, keeping the file's mode.
+/// Creates the file and replaces its content, without changing its mode.
 fn replace(path: &Path, content: impl AsRef<[u8]>) {
     load(path).unwrap();
     fs::write(path, content).unwrap();
@@ -38,13 +35,13 @@ fn a_second_load_gives_the_same_identity_and_leaves_only_the_file() {
     let (folder, path) = folder();
     let made = load(&path).unwrap();
     let loaded = load(&path).unwrap();
-    assert_eq!(made.public_key(), loaded.public_key());
+    assert_eq!(made.user_id(), loaded.user_id());
     assert_eq!(made.sign(b"message"), loaded.sign(b"message"));
     assert_eq!(names_in(&folder), ["identity"]);
 }
 
 #[test]
-fn the_file_is_what_its_page_says() {
+fn the_file_has_the_documented_format() {
     struct Sevens;
     impl Entropy for Sevens {
         fn fill(&mut self, out: &mut [u8]) -> Result<(), EntropyError> {
@@ -54,33 +51,34 @@ fn the_file_is_what_its_page_says() {
     }
     let (_folder, path) = folder();
     let identity = Identity::load_or_create(&path, &mut Sevens).unwrap();
-    let expected = format!("dm identity v1\nseed {}\npublic {}\n", "07".repeat(32), identity.public_key());
+    let expected = format!("dm identity v1\nseed {}\npublic {}\n", "07".repeat(32), identity.user_id());
     assert_eq!(fs::read_to_string(&path).unwrap(), expected);
 }
 
 #[test]
-fn of_many_first_starts_at_once_all_get_the_same_identity() {
+fn concurrent_first_starts_all_get_the_same_identity() {
     let (folder, path) = folder();
     let barrier = Barrier::new(8);
     let keys: Vec<_> = thread::scope(|scope| {
         let start = || {
             barrier.wait();
-            load(&path).unwrap().public_key()
+            load(&path).unwrap().user_id()
         };
         let threads: Vec<_> = (0..8).map(|_| scope.spawn(start)).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     assert!(keys.iter().all(|key| *key == keys[0]));
-    assert_eq!(load(&path).unwrap().public_key(), keys[0]);
+    assert_eq!(load(&path).unwrap().user_id(), keys[0]);
     assert_eq!(names_in(&folder), ["identity"]);
 }
 
 #[test]
-fn a_damaged_file_is_a_typed_error_and_stays_as_it_is() {
+fn a_damaged_file_is_a_typed_error_and_is_not_changed() {
     let (folder, path) = folder();
     load(&path).unwrap();
     let good = fs::read_to_string(&path).unwrap();
-    // Another seed digit makes another person, whose public key is not the one in the file.
+    // Another digit in the seed gives another identity, whose public key is not the one in the
+    // file.
     let digit = if good.as_bytes()[20] == b'0' { "1" } else { "0" };
     let damaged = [
         String::new(),
@@ -109,7 +107,7 @@ fn a_damaged_file_is_a_typed_error_and_stays_as_it_is() {
 }
 
 #[test]
-fn a_newer_version_is_refused_as_such_and_stays_as_it_is() {
+fn a_newer_version_is_a_typed_error_and_is_not_changed() {
     let (_folder, path) = folder();
     for content in ["dm identity v2\nseed argon2id ...\n", "dm identity v10\n"] {
         replace(&path, content);
@@ -120,7 +118,7 @@ fn a_newer_version_is_refused_as_such_and_stays_as_it_is() {
 }
 
 #[test]
-fn errors_name_the_file_and_show_nothing_of_its_content() {
+fn errors_name_the_file_and_do_not_show_its_content() {
     let (_folder, path) = folder();
     load(&path).unwrap();
     let good = fs::read_to_string(&path).unwrap();
@@ -139,7 +137,7 @@ fn a_missing_folder_is_a_typed_error() {
 }
 
 #[test]
-fn without_randomness_no_file_appears() {
+fn without_randomness_no_file_is_created() {
     struct Broken;
     impl Entropy for Broken {
         fn fill(&mut self, _out: &mut [u8]) -> Result<(), EntropyError> {
@@ -163,14 +161,14 @@ mod modes {
     }
 
     #[test]
-    fn the_file_is_made_for_its_owner_only() {
+    fn the_file_is_accessible_to_its_owner_only() {
         let (_folder, path) = folder();
         load(&path).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
 
     #[test]
-    fn a_file_that_others_can_reach_is_refused() {
+    fn a_file_that_other_users_can_access_is_refused() {
         let (_folder, path) = folder();
         load(&path).unwrap();
         for mode in [0o644, 0o640, 0o620, 0o604, 0o610] {

@@ -1,16 +1,16 @@
-//! Keys and what surrounds them: text form, signatures, and nothing secret in `Debug`.
+//! Keys: text form, signatures, order, and no secret in `Debug`.
 
 use data_encoding::HEXLOWER;
 use dm_client::{
-    AgreementKey, ClientMessageId, Context, ConversationId, Header, Identity, InvalidKey, InvalidSignature,
-    KeyVersions, OsEntropy, PublicKey, Suite, suite,
+    ClientMessageId, Context, ConversationId, Header, Identity, InvalidKey, InvalidSignature, KeyVersion,
+    KeyVersions, OsEntropy, Suite, UserId, X25519Key, suite,
 };
 use proptest::prelude::*;
 use uuid::Uuid;
 
 #[test]
 fn a_key_is_written_in_lowercase_and_read_in_either_case() {
-    let key = Identity::from_seed(&[1; 32]).public_key();
+    let key = Identity::from_seed(&[1; 32]).user_id();
     let text = key.to_string();
     assert_eq!(text.len(), 64);
     assert_eq!(text, text.to_lowercase());
@@ -20,8 +20,8 @@ fn a_key_is_written_in_lowercase_and_read_in_either_case() {
 }
 
 #[test]
-fn what_is_not_64_hexadecimal_digits_is_no_key() {
-    let key = Identity::from_seed(&[1; 32]).public_key().to_string();
+fn a_text_that_is_not_64_hexadecimal_digits_is_refused() {
+    let key = Identity::from_seed(&[1; 32]).user_id().to_string();
     let wrong = [
         String::new(),
         key[..62].to_owned(),
@@ -35,25 +35,25 @@ fn what_is_not_64_hexadecimal_digits_is_no_key() {
         "ff".repeat(32 * 1024),
     ];
     for text in wrong {
-        assert_eq!(text.parse::<PublicKey>(), Err(InvalidKey::Text), "{text:.80}");
-        assert_eq!(text.parse::<AgreementKey>(), Err(InvalidKey::Text), "{text:.80}");
+        assert_eq!(text.parse::<UserId>(), Err(InvalidKey::Text), "{text:.80}");
+        assert_eq!(text.parse::<X25519Key>(), Err(InvalidKey::Text), "{text:.80}");
     }
 }
 
 #[test]
-fn a_signature_holds_for_its_message_and_its_signer_only() {
+fn a_signature_is_valid_for_its_message_and_its_signer_only() {
     let (ana, ben) = (Identity::from_seed(&[1; 32]), Identity::from_seed(&[2; 32]));
     let signature = ana.sign(b"purpose\0message");
-    assert_eq!(ana.public_key().verify(b"purpose\0message", &signature), Ok(()));
-    assert_eq!(ana.public_key().verify(b"purpose\0messagf", &signature), Err(InvalidSignature));
-    assert_eq!(ben.public_key().verify(b"purpose\0message", &signature), Err(InvalidSignature));
+    assert_eq!(ana.user_id().verify(b"purpose\0message", &signature), Ok(()));
+    assert_eq!(ana.user_id().verify(b"purpose\0messagf", &signature), Err(InvalidSignature));
+    assert_eq!(ben.user_id().verify(b"purpose\0message", &signature), Err(InvalidSignature));
 }
 
 #[test]
-fn keys_order_like_their_text() {
-    let mut keys: Vec<_> = (0..20).map(|n| Identity::from_seed(&[n; 32]).public_key()).collect();
+fn user_ids_are_ordered_like_their_text() {
+    let mut keys: Vec<_> = (0..20).map(|n| Identity::from_seed(&[n; 32]).user_id()).collect();
     keys.sort();
-    let texts: Vec<_> = keys.iter().map(PublicKey::to_string).collect();
+    let texts: Vec<_> = keys.iter().map(UserId::to_string).collect();
     assert!(texts.is_sorted());
 }
 
@@ -62,10 +62,11 @@ fn debug_shows_no_secret_no_plaintext_and_no_whole_key() {
     let seed = *b"canary: this seed must not show!";
     let ana = Identity::from_seed(&seed);
     let ben = Identity::from_seed(&[2; 32]);
-    let context = Context::new(ConversationId::new(Uuid::nil()), ana.public_key(), ben.public_key()).unwrap();
+    let context = Context::new(ConversationId::from(Uuid::nil()), ana.user_id(), ben.user_id()).unwrap();
+    let first = Some(KeyVersion::FIRST);
     let header = Header {
-        versions: KeyVersions { sender: 1, recipient: 1 },
-        message_id: ClientMessageId::new(Uuid::nil()),
+        versions: KeyVersions { sender: first, recipient: first },
+        message_id: ClientMessageId::from(Uuid::nil()),
     };
     let plaintext = b"canary: this text must not show!";
     let mut shown = format!("{ana:?} {ana:#?} {context:?} {:?}", ana.agreement_key());
@@ -79,13 +80,14 @@ fn debug_shows_no_secret_no_plaintext_and_no_whole_key() {
         }
     }
     assert_hidden(&shown, &seed);
-    assert_hidden(&shown, ana.public_key().as_bytes());
+    assert_hidden(&shown, ana.user_id().as_bytes());
     assert_hidden(&shown, ana.agreement_key().as_bytes());
-    // What tells two identities apart is there.
-    assert!(shown.contains(&ana.public_key().to_string()[..8]));
+    // The first bytes of the key, which tell two identities apart, are shown.
+    assert!(shown.contains(&ana.user_id().to_string()[..8]));
 }
 
-/// Neither as text, nor as hexadecimal digits, nor as a list of numbers, nor in part.
+/// Checks that eight bytes of a secret are shown neither as text, nor as hexadecimal digits, nor as
+/// a list of numbers.
 fn assert_hidden(shown: &str, secret: &[u8]) {
     let part = &secret[8..16];
     let list = format!("{part:?}");
@@ -96,12 +98,12 @@ fn assert_hidden(shown: &str, secret: &[u8]) {
 
 proptest! {
     #[test]
-    fn any_32_bytes_are_a_key_that_reads_back_or_a_typed_error(bytes: [u8; 32]) {
-        match PublicKey::from_bytes(&bytes) {
+    fn any_32_bytes_are_a_key_with_a_text_form_or_a_typed_error(bytes: [u8; 32]) {
+        match UserId::from_bytes(&bytes) {
             Ok(key) => {
                 prop_assert_eq!(key.as_bytes(), &bytes);
                 prop_assert_eq!(key.to_string().parse(), Ok(key));
-                prop_assert_eq!(AgreementKey::from_bytes(key.agreement_key().as_bytes()), Ok(key.agreement_key()));
+                prop_assert_eq!(X25519Key::from_bytes(key.agreement_key().as_bytes()), Ok(key.agreement_key()));
             }
             Err(error) => prop_assert!(matches!(error, InvalidKey::Encoding | InvalidKey::SmallOrder)),
         }
@@ -109,6 +111,6 @@ proptest! {
 
     #[test]
     fn any_text_is_a_key_or_a_typed_error(text in ".{0,80}") {
-        prop_assert_eq!(text.parse::<PublicKey>(), Err(InvalidKey::Text));
+        prop_assert_eq!(text.parse::<UserId>(), Err(InvalidKey::Text));
     }
 }

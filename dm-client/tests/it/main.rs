@@ -1,5 +1,5 @@
-//! The client without a server, against servers that misbehave, and with the real one. All modules
-//! are one program: each further program would link the library and the server once more.
+//! Tests of the client without a server, against test servers that misbehave, and with the real
+//! server. All modules are one program, because each program links the library and the server.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,9 +1,9 @@
-//! A ciphertext opens only as what it was sealed to be, and only whole.
+//! A ciphertext decrypts only in its context, with its keys, and unchanged.
 
+use dm_client::suite::{self, MAX_PAYLOAD, OpenError, SameParty, SealError, Sealed, suite1};
 use dm_client::{
-    ClientMessageId, Context, ConversationId, Entropy, EntropyError, Header, Identity, KeyVersions,
-    OsEntropy, Suite,
-    suite::{self, MAX_PAYLOAD, OpenError, SameParty, SealError, Sealed, suite1},
+    ClientMessageId, Context, ConversationId, Entropy, EntropyError, Header, Identity, KeyVersion,
+    KeyVersions, OsEntropy, Suite,
 };
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -25,28 +25,28 @@ fn pair() -> Pair {
 }
 
 fn conversation(number: u128) -> ConversationId {
-    ConversationId::new(Uuid::from_u128(number))
+    ConversationId::from(Uuid::from_u128(number))
 }
 
 fn context(number: u128, sender: &Identity, recipient: &Identity) -> Context {
-    Context::new(conversation(number), sender.public_key(), recipient.public_key()).unwrap()
+    Context::new(conversation(number), sender.user_id(), recipient.user_id()).unwrap()
 }
 
 fn header() -> Header {
     Header {
-        versions: KeyVersions { sender: 3, recipient: 5 },
-        message_id: ClientMessageId::new(Uuid::from_u128(77)),
+        versions: KeyVersions { sender: KeyVersion::new(3), recipient: KeyVersion::new(5) },
+        message_id: ClientMessageId::from(Uuid::from_u128(77)),
     }
 }
 
-/// Ana to Ben in conversation 1.
+/// Encrypts a message from Ana to Ben in conversation 1.
 fn seal(suite: Suite, plaintext: &[u8]) -> Sealed {
     let Pair { ana, ben, .. } = pair();
     let context = context(1, &ana, &ben);
     suite::seal(suite, &ana, &ben.agreement_key(), &context, &header(), plaintext, &mut OsEntropy).unwrap()
 }
 
-/// Opens as `reader`, who takes `other` for the other party.
+/// Decrypts as `reader`, with `other` as the other party.
 fn open(
     sealed: &Sealed,
     reader: &Identity,
@@ -58,14 +58,14 @@ fn open(
         .map(|opened| opened.plaintext)
 }
 
-/// Opens as Ben, as the message was meant.
-fn open_as_meant(sealed: &Sealed) -> Result<Vec<u8>, OpenError> {
+/// Decrypts as the recipient, Ben, in the right context.
+fn open_as_ben(sealed: &Sealed) -> Result<Vec<u8>, OpenError> {
     let Pair { ana, ben, .. } = pair();
     open(sealed, &ben, &ana, &context(1, &ana, &ben))
 }
 
 #[test]
-fn both_parties_open_and_a_third_does_not() {
+fn both_parties_can_open_and_a_third_user_cannot() {
     let Pair { ana, ben, eve } = pair();
     let context = context(1, &ana, &ben);
     for suite in SUITES {
@@ -77,7 +77,7 @@ fn both_parties_open_and_a_third_does_not() {
 }
 
 #[test]
-fn a_third_party_that_claims_to_be_the_recipient_does_not_open() {
+fn a_third_user_in_place_of_the_recipient_cannot_open() {
     let Pair { ana, eve, .. } = pair();
     for suite in SUITES {
         let sealed = seal(suite, b"at noon?");
@@ -93,12 +93,12 @@ fn a_message_moved_to_another_conversation_does_not_open() {
 }
 
 #[test]
-fn a_message_turned_around_does_not_open_for_either_party() {
+fn a_message_with_reversed_direction_does_not_open_for_either_party() {
     let Pair { ana, ben, .. } = pair();
     let sealed = seal(Suite::One, b"I owe you ten");
-    let turned = context(1, &ben, &ana);
-    assert_eq!(open(&sealed, &ana, &ben, &turned), Err(OpenError::Refused));
-    assert_eq!(open(&sealed, &ben, &ana, &turned), Err(OpenError::Refused));
+    let reversed = context(1, &ben, &ana);
+    assert_eq!(open(&sealed, &ana, &ben, &reversed), Err(OpenError::Refused));
+    assert_eq!(open(&sealed, &ben, &ana, &reversed), Err(OpenError::Refused));
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn a_message_attributed_to_another_sender_or_recipient_does_not_open() {
     let Pair { ana, ben, eve } = pair();
     let sealed = seal(Suite::One, b"yes");
     assert_eq!(open(&sealed, &ben, &eve, &context(1, &eve, &ben)), Err(OpenError::Refused));
-    // Even with the right shared secret, only the names differ.
+    // The shared secret is the right one here, and only the context differs.
     assert_eq!(open(&sealed, &ben, &ana, &context(1, &eve, &ben)), Err(OpenError::Refused));
     assert_eq!(open(&sealed, &ana, &ben, &context(1, &ana, &eve)), Err(OpenError::Refused));
 }
@@ -117,18 +117,18 @@ fn a_message_under_another_id_or_key_version_does_not_open() {
     for (field, at) in fields {
         let mut sealed = seal(Suite::One, b"yes");
         sealed.payload[at] ^= 1;
-        assert_eq!(open_as_meant(&sealed), Err(OpenError::Refused), "{field}");
+        assert_eq!(open_as_ben(&sealed), Err(OpenError::Refused), "{field}");
     }
     let mut sealed = seal(Suite::One, b"yes");
     let (sender, recipient) = sealed.payload[1..9].split_at_mut(4);
     sender.swap_with_slice(recipient);
-    assert_eq!(open_as_meant(&sealed), Err(OpenError::Refused), "versions swapped");
+    assert_eq!(open_as_ben(&sealed), Err(OpenError::Refused), "versions swapped");
 }
 
 #[test]
-fn the_header_of_one_message_does_not_fit_another() {
+fn a_message_with_the_header_of_another_does_not_open() {
     let Pair { ana, ben, .. } = pair();
-    let other = Header { message_id: ClientMessageId::new(Uuid::from_u128(78)), ..header() };
+    let other = Header { message_id: ClientMessageId::from(Uuid::from_u128(78)), ..header() };
     let first = seal(Suite::One, b"yes");
     let mut second = suite::seal(
         Suite::One,
@@ -141,11 +141,11 @@ fn the_header_of_one_message_does_not_fit_another() {
     )
     .unwrap();
     second.payload[..suite1::HEADER_LEN].copy_from_slice(&first.payload[..suite1::HEADER_LEN]);
-    assert_eq!(open_as_meant(&second), Err(OpenError::Refused));
+    assert_eq!(open_as_ben(&second), Err(OpenError::Refused));
 }
 
 #[test]
-fn a_wrong_or_unknown_suite_tag_does_not_open() {
+fn a_message_with_a_wrong_or_unknown_suite_tag_does_not_open() {
     let Pair { ana, ben, .. } = pair();
     let context = context(1, &ana, &ben);
     let open = |tag, sealed: &Sealed| {
@@ -164,13 +164,13 @@ fn every_shortened_payload_is_refused() {
         let whole = seal(suite, b"a message");
         for len in 0..whole.payload.len() {
             let cut = Sealed { payload: whole.payload[..len].to_vec(), ..whole.clone() };
-            assert_eq!(open_as_meant(&cut), Err(OpenError::Refused), "{suite:?} cut to {len}");
+            assert_eq!(open_as_ben(&cut), Err(OpenError::Refused), "{suite:?} cut to {len}");
         }
     }
 }
 
 #[test]
-fn peek_tells_the_header_and_refuses_what_is_too_short_or_of_another_suite() {
+fn peek_returns_the_header_and_refuses_a_payload_that_is_too_short_or_of_another_suite() {
     let sealed = seal(Suite::One, b"");
     assert_eq!(suite1::peek(&sealed.payload), Ok(header()));
     assert_eq!(suite1::peek(&sealed.payload[..24]), Err(OpenError::Refused));
@@ -178,7 +178,7 @@ fn peek_tells_the_header_and_refuses_what_is_too_short_or_of_another_suite() {
 }
 
 #[test]
-fn suite_0_binds_neither_direction_nor_conversation_as_its_page_warns() {
+fn suite_0_binds_neither_direction_nor_conversation_as_documented() {
     let Pair { ana, ben, .. } = pair();
     let sealed = seal(Suite::Zero, b"I owe you ten");
     assert_eq!(open(&sealed, &ana, &ben, &context(9, &ben, &ana)).unwrap(), b"I owe you ten");
@@ -191,7 +191,7 @@ fn the_longest_message_fills_a_payload_and_one_byte_more_is_refused() {
         let mut plaintext = vec![7; suite.max_plaintext()];
         let sealed = seal(suite, &plaintext);
         assert_eq!(sealed.payload.len(), MAX_PAYLOAD);
-        assert_eq!(open_as_meant(&sealed).unwrap(), plaintext);
+        assert_eq!(open_as_ben(&sealed).unwrap(), plaintext);
 
         plaintext.push(7);
         let refused = suite::seal(
@@ -209,7 +209,7 @@ fn the_longest_message_fills_a_payload_and_one_byte_more_is_refused() {
 }
 
 #[test]
-fn nobody_seals_in_the_name_of_another_or_to_themselves() {
+fn sealing_as_another_user_or_to_oneself_is_refused() {
     let Pair { ana, ben, .. } = pair();
     for suite in SUITES {
         let refused = suite::seal(
@@ -223,7 +223,7 @@ fn nobody_seals_in_the_name_of_another_or_to_themselves() {
         );
         assert!(matches!(refused, Err(SealError::NotTheSender)));
     }
-    assert_eq!(Context::new(conversation(1), ana.public_key(), ana.public_key()), Err(SameParty));
+    assert_eq!(Context::new(conversation(1), ana.user_id(), ana.user_id()), Err(SameParty));
 }
 
 #[test]
@@ -244,7 +244,7 @@ fn without_randomness_nothing_is_sealed() {
 }
 
 #[test]
-fn the_same_message_sealed_twice_looks_different() {
+fn the_same_message_sealed_twice_gives_different_bytes() {
     for suite in SUITES {
         let (first, second) = (seal(suite, b"yes"), seal(suite, b"yes"));
         assert_ne!(first.nonce, second.nonce);
@@ -254,7 +254,7 @@ fn the_same_message_sealed_twice_looks_different() {
 
 proptest! {
     #[test]
-    fn what_is_sealed_opens_on_both_sides(
+    fn a_sealed_message_opens_for_both_parties(
         plaintext in proptest::collection::vec(any::<u8>(), 0..2000),
         sender: [u8; 32],
         recipient: [u8; 32],
@@ -267,8 +267,11 @@ proptest! {
         let (sender, recipient) = (Identity::from_seed(&sender), Identity::from_seed(&recipient));
         let context = context(conversation, &sender, &recipient);
         let header = Header {
-            versions: KeyVersions { sender: versions.0, recipient: versions.1 },
-            message_id: ClientMessageId::new(Uuid::from_u128(message_id)),
+            versions: KeyVersions {
+                sender: KeyVersion::new(versions.0),
+                recipient: KeyVersion::new(versions.1),
+            },
+            message_id: ClientMessageId::from(Uuid::from_u128(message_id)),
         };
         let peer = recipient.agreement_key();
         let sealed =
@@ -289,11 +292,11 @@ proptest! {
         suite in proptest::sample::select(&SUITES[..]),
     ) {
         let mut sealed = seal(suite, &plaintext);
-        prop_assert_eq!(open_as_meant(&sealed), Ok(plaintext));
+        prop_assert_eq!(open_as_ben(&sealed), Ok(plaintext));
         let bit = at.index((sealed.nonce.len() + sealed.payload.len()) * 8);
         let byte = sealed.nonce.iter_mut().chain(&mut sealed.payload).nth(bit / 8).unwrap();
         *byte ^= 1 << (bit % 8);
-        prop_assert_eq!(open_as_meant(&sealed), Err(OpenError::Refused));
+        prop_assert_eq!(open_as_ben(&sealed), Err(OpenError::Refused));
     }
 
     #[test]

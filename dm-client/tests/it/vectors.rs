@@ -1,14 +1,14 @@
-//! The checked-in vectors, which libsodium made, hold here: sealing gives the same bytes, opening
-//! gives them back.
+//! The checked-in test vectors, which were made with libsodium: encrypting gives the same bytes,
+//! and decrypting gives the plaintext.
 
 use data_encoding::HEXLOWER;
 use dm_client::{
-    AgreementKey, ClientMessageId, Context, ConversationId, Entropy, EntropyError, Header, Identity,
-    InvalidKey, KeyVersions, PublicKey, Suite, suite,
+    ClientMessageId, Context, ConversationId, Entropy, EntropyError, Header, Identity, InvalidKey,
+    KeyVersion, KeyVersions, Suite, UserId, X25519Key, suite,
 };
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
-use uuid::Uuid;
 
 const KEYS: &str = include_str!("../../vectors/keys.json");
 const SUITE_0: &str = include_str!("../../vectors/suite0.json");
@@ -48,7 +48,7 @@ struct Suite1 {
     refused: Vec<Refused>,
 }
 
-/// What the vectors of both suites have in common.
+/// The fields that the vectors of both suites have.
 #[derive(Deserialize)]
 struct Exchange {
     name: String,
@@ -83,12 +83,12 @@ struct Refused {
     payload: String,
 }
 
-/// Gives out the vector's nonce, once.
-struct Given(Option<[u8; 24]>);
+/// Randomness that returns the nonce of a vector, once.
+struct FixedNonce(Option<[u8; 24]>);
 
-impl Entropy for Given {
+impl Entropy for FixedNonce {
     fn fill(&mut self, out: &mut [u8]) -> Result<(), EntropyError> {
-        let nonce = self.0.take().ok_or_else(|| EntropyError::new("a nonce is drawn once"))?;
+        let nonce = self.0.take().ok_or_else(|| EntropyError::new("only one nonce is needed"))?;
         out.copy_from_slice(&nonce);
         Ok(())
     }
@@ -137,11 +137,11 @@ impl Exchange {
         }
     }
 
-    /// Seals to the vector's payload, and opens it on both sides.
+    /// Encrypts to the vector's payload, and decrypts it as both parties.
     fn check(&self, suite: Suite, context: &Context, header: &Header) {
         let (sender, recipient) = (self.sender(), self.recipient());
         let plaintext = self.plaintext();
-        let mut entropy = Given(Some(array(&self.nonce)));
+        let mut entropy = FixedNonce(Some(array(&self.nonce)));
         let sealed = suite::seal(
             suite,
             &sender,
@@ -171,8 +171,8 @@ impl Exchange {
 }
 
 fn context(conversation: &str, sender: &Identity, recipient: &Identity) -> Context {
-    let conversation = ConversationId::new(Uuid::from_bytes(array(conversation)));
-    Context::new(conversation, sender.public_key(), recipient.public_key()).unwrap()
+    let conversation = ConversationId::from_bytes(array(conversation));
+    Context::new(conversation, sender.user_id(), recipient.user_id()).unwrap()
 }
 
 #[test]
@@ -181,18 +181,18 @@ fn identities_have_the_keys_and_signatures_of_the_vectors() {
     assert!(keys.identities.len() >= 4);
     for vector in keys.identities {
         let identity = Identity::from_seed(&array(&vector.seed));
-        assert_eq!(identity.public_key().to_string(), vector.ed25519_public, "{}", vector.name);
+        assert_eq!(identity.user_id().to_string(), vector.ed25519_public, "{}", vector.name);
         assert_eq!(identity.agreement_key().to_string(), vector.x25519_public, "{}", vector.name);
         assert_eq!(HEXLOWER.encode(&identity.sign(b"dm vectors")), vector.signature, "{}", vector.name);
 
-        let peer: PublicKey = vector.ed25519_public.parse().unwrap();
+        let peer: UserId = vector.ed25519_public.parse().unwrap();
         assert_eq!(peer.agreement_key().to_string(), vector.x25519_public, "{}", vector.name);
         assert_eq!(peer.verify(b"dm vectors", &array(&vector.signature)), Ok(()), "{}", vector.name);
     }
 }
 
 #[test]
-fn refused_identity_keys_are_refused_for_the_named_reason() {
+fn refused_user_ids_are_refused_for_the_reason_in_the_vector() {
     let keys: Keys = parse(KEYS);
     assert!(keys.refused_ed25519.len() >= 4);
     for vector in keys.refused_ed25519 {
@@ -201,28 +201,29 @@ fn refused_identity_keys_are_refused_for_the_named_reason() {
             Some("small order") => InvalidKey::SmallOrder,
             other => panic!("{}: unknown reason {other:?}", vector.name),
         };
-        assert_eq!(vector.key.parse::<PublicKey>(), Err(reason), "{}", vector.name);
+        assert_eq!(vector.key.parse::<UserId>(), Err(reason), "{}", vector.name);
     }
 }
 
 #[test]
-fn refused_agreement_keys_are_refused() {
+fn refused_x25519_keys_are_refused() {
     let keys: Keys = parse(KEYS);
     assert!(keys.refused_x25519.len() >= 4);
     for vector in keys.refused_x25519 {
-        assert_eq!(vector.key.parse::<AgreementKey>(), Err(InvalidKey::SmallOrder), "{}", vector.name);
+        assert_eq!(vector.key.parse::<X25519Key>(), Err(InvalidKey::SmallOrder), "{}", vector.name);
     }
 }
 
 #[test]
-fn suite_0_seals_and_opens_as_the_vectors_say() {
+fn suite_0_seals_and_opens_the_vectors() {
     let file: Suite0 = parse(SUITE_0);
     assert!(file.vectors.len() >= 4);
-    // Suite 0 carries neither, so any will do.
+    // Suite 0 uses neither conversation nor header, so any values will do.
     let conversation = "00000000000000000000000000000000";
+    let first = Some(KeyVersion::FIRST);
     let header = Header {
-        versions: KeyVersions { sender: 1, recipient: 1 },
-        message_id: ClientMessageId::new(Uuid::nil()),
+        versions: KeyVersions { sender: first, recipient: first },
+        message_id: ClientMessageId::from_bytes([0; 16]),
     };
     for vector in file.vectors {
         let context = context(conversation, &vector.sender(), &vector.recipient());
@@ -231,16 +232,16 @@ fn suite_0_seals_and_opens_as_the_vectors_say() {
 }
 
 #[test]
-fn suite_1_seals_and_opens_as_the_vectors_say() {
+fn suite_1_seals_and_opens_the_vectors() {
     let file: Suite1 = parse(SUITE_1);
     assert!(file.vectors.len() >= 4);
     for vector in file.vectors {
         let header = Header {
             versions: KeyVersions {
-                sender: vector.sender_key_version,
-                recipient: vector.recipient_key_version,
+                sender: KeyVersion::new(vector.sender_key_version),
+                recipient: KeyVersion::new(vector.recipient_key_version),
             },
-            message_id: ClientMessageId::new(Uuid::from_bytes(array(&vector.client_message_id))),
+            message_id: ClientMessageId::from_bytes(array(&vector.client_message_id)),
         };
         let exchange = vector.exchange;
         let context = context(&vector.conversation, &exchange.sender(), &exchange.recipient());
@@ -249,7 +250,7 @@ fn suite_1_seals_and_opens_as_the_vectors_say() {
 }
 
 #[test]
-fn suite_1_refuses_what_the_vectors_say() {
+fn suite_1_refuses_the_changed_vectors() {
     let file: Suite1 = parse(SUITE_1);
     assert!(file.refused.len() >= 4);
     for vector in file.refused {

@@ -1,22 +1,23 @@
-//! Delivery in this process: the [`Notifier`](crate::notify::Notifier) that keeps track of connections, and this node's end of a
-//! notifier across nodes.
+//! The hub: the connections of this process, and the [`Notifier`](crate::notify::Notifier) that
+//! passes hints to them. A notifier between nodes passes the hints of other nodes to it.
 //!
-//! - [`mailbox`]: the hints that wait for a session, of which [`term`] says which stays.
-//! - [`connections`]: the table of them, which [`watch`] tells of.
-//! - [`takeover`] and [`disconnect`] end sessions, [`notifier`] brings hints.
+//! - [`connection`]: the hub's side of one session, with the hints that wait for it.
+//! - [`term`]: the rank of a session among those of its device on all nodes.
+//! - [`registry`]: all connections by user; [`watch`] tells of users who connect and disconnect.
+//! - [`takeover`] and [`disconnect`] end sessions; [`notifier`] passes hints on.
 //!
-//! The [session](crate::session) reads a mailbox.
+//! A [session](crate::session) takes its hints from its connection.
 
-mod connections;
+mod connection;
 mod disconnect;
-mod mailbox;
 mod notifier;
+mod registry;
 mod takeover;
 mod term;
 mod watch;
 
-pub use connections::Hub;
-pub(crate) use connections::Place;
-pub(crate) use mailbox::{Ended, Found, Hint, Kind, Mailbox};
+pub(crate) use connection::{Connection, ConnectionKind, EndCause, Hint, NextHint};
+pub(crate) use registry::ConnectionGuard;
+pub use registry::Hub;
 pub use term::{SessionClaim, SessionId, Term};
 pub use watch::HubWatch;

@@ -1,8 +1,8 @@
-//! The hub as the notifier of one node.
+//! The hub as the [`Notifier`] of one node.
 
 use async_trait::async_trait;
 
-use super::connections::Hub;
+use super::registry::Hub;
 use crate::disconnect::{Disconnected, EndSessions};
 use crate::inbox::Notification;
 use crate::notifier::{Notifier, NotifyError, Reach};
@@ -11,12 +11,12 @@ use crate::notifier::{Notifier, NotifyError, Reach};
 impl Notifier for Hub {
     async fn notify(&self, notifications: &[Notification]) -> Result<Vec<Reach>, NotifyError> {
         let deliver = |Notification { user, entry }: &Notification| {
-            self.tell(*user, entry.origin.as_ref(), |mailbox| mailbox.offer(entry))
+            self.for_connections(*user, entry.origin.as_ref(), |connection| connection.push_entry(entry))
         };
         Ok(notifications.iter().map(deliver).collect())
     }
 
     async fn end_sessions(&self, order: &EndSessions) -> Disconnected {
-        self.obey(order)
+        self.end_sessions_here(order)
     }
 }

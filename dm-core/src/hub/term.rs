@@ -1,4 +1,4 @@
-//! Device sessions of all nodes, and their ranks.
+//! The ids and terms of device sessions, which are compared between nodes.
 
 use std::time::Duration;
 
@@ -7,40 +7,42 @@ use crate::disconnect::NodeId;
 use crate::time::Timestamp;
 use crate::user::UserId;
 
-/// A device session, of all nodes: the node, and a number that the node gives it.
+/// The id of a device session, unique over all nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId {
-    /// The node that has it.
+    /// The node that has the session.
     pub node: NodeId,
-    /// Which of the node's it is, counted from the node's start.
+    /// The number of the session on its node: 0, 1, 2 … since the node's start.
     pub number: u64,
 }
 
-/// The rank of a device session among those of its device: the one with the highest stays.
+/// The rank of a device session among the sessions of its device: the session with the highest term
+/// stays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Term {
-    /// The time at which it began, by its node's clock, or just after that of a session it took
-    /// over.
+    /// The time at which the session started, by its node's clock; or a later time, to be above the
+    /// term of a session that it replaces.
     pub at: Timestamp,
     /// The session, which decides between equal times.
     pub session: SessionId,
 }
 
-/// A device session says that it is there.
+/// The claim of a device session to be the newest of its device, as nodes send it to each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionClaim {
-    /// The user whose device it is.
+    /// The owner of the device.
     pub user: UserId,
     /// The device.
     pub device: DeviceId,
-    /// The session's rank.
+    /// The term of the session.
     pub term: Term,
-    /// The time since it began, by its node, in whole milliseconds.
+    /// The time since the session started, measured by its node, in whole milliseconds.
     pub age: Duration,
 }
 
 impl Term {
-    /// The term of the same session above another's, if there is one.
+    /// This term if it is above another one, else the lowest term of the same session that is;
+    /// `None` if there is none.
     pub(super) fn above(self, other: Self) -> Option<Self> {
         let after = |at: Timestamp| Self { at, ..self };
         let next = other.at.as_millis().checked_add(1).map(Timestamp::from_millis);
@@ -53,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_term_that_is_raised_is_higher_also_than_one_of_the_same_session() {
+    fn a_raised_term_is_higher_even_than_one_of_the_same_session() {
         let term = |at, number| Term {
             at: Timestamp::from_millis(at),
             session: SessionId { node: NodeId::from_bytes([7; 8]), number },

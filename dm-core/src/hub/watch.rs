@@ -1,4 +1,4 @@
-//! Who came and who left: for what brings hints here from other nodes.
+//! Watches of users who connect or disconnect, for notifiers between nodes.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -7,23 +7,24 @@ use tokio::sync::Notify;
 
 use crate::user::UserId;
 
-/// Users whose first session came or whose last one went, from [`Hub::watch`](super::Hub::watch),
-/// or users with a new device session, from [`Hub::watch_claims`](super::Hub::watch_claims).
+/// A watch of users. From [`Hub::watch`](super::Hub::watch) it returns users whose first session
+/// started or whose last session ended; from [`Hub::watch_claims`](super::Hub::watch_claims), users
+/// with a new device session.
 ///
-/// It holds each user at most once, and none who came and went in between, so what it costs is bounded by the
-/// connections there are and those there were when it was last asked.
+/// It holds each user at most once, and no user who connected and disconnected since the last call.
+/// So its size is bounded by the users who are connected now and those who were at the last call.
 pub struct HubWatch {
     changes: Arc<Changes>,
 }
 
-/// What a watch was not asked for yet.
+/// The changes since the last call of a watch.
 #[derive(Default)]
 pub(super) struct Changes {
-    /// Users who are connected now and were not when the watch was last asked, or the other way
-    /// round; or users with new device sessions.
+    /// Users who are connected now and were not at the last call, or the other way round; or users
+    /// with new device sessions.
     users: Mutex<HashSet<UserId>>,
-    /// Rung when there are some. Only the watch waits for it.
-    bell: Notify,
+    /// Notified when a user was added. Only the watch waits for it.
+    wake: Notify,
 }
 
 /// The watches of a hub.
@@ -31,9 +32,9 @@ pub(super) struct Changes {
 pub(super) struct Watches(Mutex<Vec<Weak<Changes>>>);
 
 impl HubWatch {
-    /// Waits for users of whom there is something to tell, and takes them. Whether one is there now
-    /// is for [`Hub::is_connected`](super::Hub::is_connected) to say; by then it may have changed
-    /// again, and comes again.
+    /// Waits for changed users and returns them. [`Hub::is_connected`](super::Hub::is_connected)
+    /// tells whether one of them is connected now. A user who changes after this call is returned
+    /// by the next one.
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.
@@ -43,22 +44,23 @@ impl HubWatch {
             if !users.is_empty() {
                 return users.into_iter().collect();
             }
-            self.changes.bell.notified().await;
+            self.changes.wake.notified().await;
         }
     }
 }
 
 impl Watches {
-    /// A watch that begins with the users there are. The caller keeps them from changing meanwhile.
+    /// A watch that starts with the connected users. The caller holds their locks meanwhile.
     pub(super) fn begin(&self, connected: HashSet<UserId>) -> HubWatch {
-        let changes = Arc::new(Changes { users: Mutex::new(connected), bell: Notify::new() });
+        let changes = Arc::new(Changes { users: Mutex::new(connected), wake: Notify::new() });
         lock(&self.0).push(Arc::downgrade(&changes));
         HubWatch { changes }
     }
 
-    /// A user's first session came, or the last one went. The caller keeps that from changing meanwhile.
+    /// Records that a user's first session started or the last one ended. The caller holds the
+    /// user's lock meanwhile.
     pub(super) fn changed(&self, user: UserId) {
-        self.each(|changes| {
+        self.for_each(|changes| {
             let mut users = lock(&changes.users);
             if !users.remove(&user) {
                 users.insert(user);
@@ -66,28 +68,28 @@ impl Watches {
         });
     }
 
-    /// There is something to tell of a user.
+    /// Adds a user to every watch.
     pub(super) fn add(&self, user: UserId) {
-        self.each(|changes| {
+        self.for_each(|changes| {
             lock(&changes.users).insert(user);
         });
     }
 
-    /// There is nothing to tell of a user any more.
+    /// Removes a user from every watch.
     pub(super) fn remove(&self, user: UserId) {
-        self.each(|changes| {
+        self.for_each(|changes| {
             lock(&changes.users).remove(&user);
         });
     }
 
-    fn each(&self, change: impl Fn(&Changes)) {
-        let tell = |watch: &Weak<Changes>| {
+    fn for_each(&self, change: impl Fn(&Changes)) {
+        let update = |watch: &Weak<Changes>| {
             let changes = watch.upgrade()?;
             change(&changes);
-            changes.bell.notify_one();
+            changes.wake.notify_one();
             Some(())
         };
-        lock(&self.0).retain(|watch| tell(watch).is_some());
+        lock(&self.0).retain(|watch| update(watch).is_some());
     }
 }
 
@@ -98,6 +100,6 @@ impl std::fmt::Debug for HubWatch {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing panics while one of these is locked; a poisoned one is whole.
+    // No code panics while it holds one of these locks, so even a poisoned one is consistent.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,15 +1,15 @@
-//! Putting a service together, and starting it.
+//! The builder of a service, which starts it.
 
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
 use super::handle::{Inner, Service};
+use super::in_flight::InFlight;
 use super::inbox_heads::InboxHeads;
 use super::queue::Queue;
 use super::reads::Reads;
 use super::stage::Lifecycle;
-use super::under_way::UnderWay;
 use super::{health, housekeeping, inbox};
 use crate::config::Config;
 use crate::directory::{Directory, OpenDirectory};
@@ -20,7 +20,7 @@ use crate::notifier::Notifier;
 use crate::store::Store;
 use crate::time::{Clock, SystemClock};
 
-/// Puts a [`Service`] together. Everything but the store has a default.
+/// The builder of a [`Service`]. Every part except the store has a default.
 pub struct ServiceBuilder {
     store: Arc<dyn Store>,
     hub: Hub,
@@ -45,52 +45,54 @@ impl ServiceBuilder {
         }
     }
 
-    /// The connections that the service will have: for a notifier across nodes, which brings hints
-    /// from other nodes to them.
+    /// The hub that the service will have. A notifier between nodes needs it, to pass the hints of
+    /// other nodes on to the sessions of this one.
     #[must_use]
     pub fn hub(&self) -> Hub {
         self.hub.clone()
     }
 
-    /// The notifier that is told of new entries, in place of the service's own [`hub`](Self::hub). Without one that
-    /// passes hints on to the hub, the sessions look into the store every
-    /// [`Config::poll_interval`](crate::Config::poll_interval).
+    /// Sets the notifier that gets the hints of new entries, in place of the service's own
+    /// [`hub`](Self::hub). It has to pass them on to that hub. Otherwise sessions find new entries
+    /// only every [`Config::poll_interval`](crate::Config::poll_interval), by asking the store.
     #[must_use]
     pub fn notifier(mut self, notifier: impl Notifier) -> Self {
         self.notifier = Arc::new(notifier);
         self
     }
 
-    /// Who exists and what they are called. Default: everybody exists, without a name.
+    /// Sets the user directory. Default: [`OpenDirectory`], in which every user exists, without a
+    /// name.
     #[must_use]
     pub fn directory(mut self, directory: impl Directory) -> Self {
         self.directory = Arc::new(directory);
         self
     }
 
-    /// The clock. Default: the machine's.
+    /// Sets the clock. Default: [`SystemClock`], that of the machine.
     #[must_use]
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// The source of randomness for ids. Default: the operating system's.
+    /// Sets the source of random bytes for ids. Default: [`OsEntropy`], that of the operating
+    /// system.
     #[must_use]
     pub fn entropy(mut self, entropy: impl Entropy) -> Self {
         self.entropy = Arc::new(entropy);
         self
     }
 
-    /// Limits and modes.
+    /// Sets the limits and modes. Default: [`Config::default`].
     #[must_use]
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;
         self
     }
 
-    /// Starts the service's tasks on the current tokio runtime. They end after [`Service::shutdown`], or when the
-    /// last handle and the last session are dropped.
+    /// Starts the service and its tasks on the current tokio runtime. The tasks end after
+    /// [`Service::shutdown`], or when the last handle and the last session are dropped.
     ///
     /// # Errors
     /// [`Invalid`] when the configuration is not valid.
@@ -106,7 +108,7 @@ impl ServiceBuilder {
             store: self.store,
             clock: Arc::clone(&self.clock),
             runtime: Handle::current(),
-            under_way: UnderWay::default(),
+            in_flight: InFlight::default(),
         };
         let inner = Arc::new(Inner {
             reads,
@@ -119,7 +121,7 @@ impl ServiceBuilder {
             queue,
             inbox_heads: InboxHeads::default(),
             lifecycle,
-            passing: Arc::new(tokio::sync::Semaphore::new(inbox::PASSING)),
+            cursor_moves: Arc::new(tokio::sync::Semaphore::new(inbox::MAX_CURSOR_MOVES)),
         });
         tokio::spawn(housekeeping::run(Arc::downgrade(&inner)));
         tokio::spawn(health::watch(Arc::downgrade(&inner)));
@@ -134,7 +136,7 @@ impl std::fmt::Debug for ServiceBuilder {
 }
 
 impl Service {
-    /// A builder of a service over a store.
+    /// A builder of a service on a store.
     #[must_use]
     pub fn builder(store: impl Store) -> ServiceBuilder {
         ServiceBuilder::new(Arc::new(store))

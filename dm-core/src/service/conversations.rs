@@ -1,6 +1,6 @@
-//! Opening and listing conversations.
+//! Calls that open, look up and list conversations.
 
-use super::handle::{Service, misaligned};
+use super::handle::{Service, outcome_mismatch};
 use crate::conversation::{Conversation, ConversationCursor, ConversationState};
 use crate::device::Principal;
 use crate::error::Error;
@@ -9,31 +9,31 @@ use crate::participants::Participants;
 use crate::store::{ConversationsQuery, OpenConversation, Outcome, Write};
 use crate::user::UserId;
 
-/// A conversation that is open now.
+/// The answer to [`Service::open_conversation`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Opened {
-    /// The conversation.
+    /// The conversation of the pair.
     pub conversation: Conversation,
-    /// Whether this call opened it.
+    /// Whether this call opened it; false if it was open already.
     pub created: bool,
 }
 
 /// A page of a user's conversations.
 #[derive(Clone, Debug)]
 pub struct ConversationPage {
-    /// The conversations, most recently active first, never-active last.
+    /// The conversations, most recently active first, those without messages last.
     pub conversations: Vec<ConversationState>,
-    /// Where the next page starts; `None` after the last.
+    /// The cursor of the next page; `None` after the last.
     pub next: Option<ConversationCursor>,
 }
 
 impl Service {
-    /// Opens the conversation of the caller and a peer, or finds the one that is open: there is one per pair, whoever
-    /// opens it. Both inboxes get a notice of a new one.
+    /// Opens the conversation of the caller and a peer, or finds the one that is open. There is one
+    /// per pair, whichever of the two opens it. A new conversation adds a notice to both inboxes.
     ///
     /// # Errors
-    /// [`Error::Invalid`] with oneself; [`Error::NotFound`] for a peer the [`Directory`](crate::Directory) does not
-    /// know.
+    /// [`Error::Invalid`] if the peer is the caller; [`Error::NotFound`] for a peer that the
+    /// [`Directory`](crate::Directory) does not know.
     pub async fn open_conversation(&self, who: &Principal, peer: UserId) -> Result<Opened, Error> {
         let participants = Participants::new(who.user, peer)?;
         let known = self.profiles(vec![peer]).await?;
@@ -45,14 +45,14 @@ impl Service {
         let write = OpenConversation { id, participants, opener: who.clone(), at };
         match self.submit(Write::OpenConversation(write)).await? {
             Outcome::ConversationOpened { conversation, created, .. } => Ok(Opened { conversation, created }),
-            _ => Err(misaligned()),
+            _ => Err(outcome_mismatch()),
         }
     }
 
-    /// A conversation of the caller.
+    /// A conversation of the caller, with the number and time of its newest message.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there is none or the caller is not in it.
+    /// [`Error::NotFound`] when the conversation does not exist or the caller is not in it.
     pub async fn conversation(
         &self,
         who: &Principal,
@@ -63,11 +63,12 @@ impl Service {
         Ok(state)
     }
 
-    /// A page of the caller's conversations, of at most `limit` (capped at
-    /// [`Config::list_page`](crate::Config::list_page)), after a cursor of an earlier page.
+    /// A page of the caller's conversations: at most `limit` of them, and at most
+    /// [`Config::list_page`](crate::Config::list_page). It starts after the cursor
+    /// [`next`](ConversationPage::next) of an earlier page, or at the top of the list.
     ///
     /// # Errors
-    /// Those common to all calls.
+    /// Only the errors common to all calls; see [`Service`].
     pub async fn conversations(
         &self,
         who: &Principal,

@@ -1,4 +1,4 @@
-//! Ending sessions from outside, on all nodes.
+//! The call that ends sessions on all nodes.
 
 use super::handle::Service;
 use crate::device::DeviceId;
@@ -8,26 +8,26 @@ use crate::user::UserId;
 impl Service {
     /// Ends the sessions of a user on every node, of one device or of all: each ends with
     /// [`SessionEnd::Disconnected`](crate::SessionEnd::Disconnected), a WebSocket of `dm-axum` with
-    /// close code 4003, or 4001 for [`DisconnectReason::SignedOut`]. Nothing keeps the user from
-    /// connecting again: refuse them first, then call this.
+    /// close code 4003, or 4001 for [`DisconnectReason::SignedOut`]. The user can connect again
+    /// afterwards, so the host has to refuse the user's sign-in first, and call this second.
     ///
-    /// A node that missed the order keeps its sessions until the host's own check refuses them:
-    /// with `dm-axum`, the host's `LiveSession::check`, which is asked at the pings of each
-    /// WebSocket; a host with sockets of its own does likewise.
+    /// A node that missed the order keeps its sessions until the host's own check refuses them.
+    /// With `dm-axum` that is the host's `LiveSession::check`, which is called at the pings of each
+    /// WebSocket. A host with sockets of its own has to make such a check, too.
     ///
-    /// It goes through the service's [`Notifier`](crate::notify::Notifier), so that the call is the same on
-    /// one node and on many:
+    /// The order goes through the service's [`Notifier`](crate::notify::Notifier), so the call is
+    /// the same for one node and for many:
     ///
     /// ```
     /// use dm_core::{DisconnectReason, Service, UserId};
     ///
     /// # use dm_core::MemoryStore;
     /// async fn ban(dm: &Service, user: UserId) {
-    ///     // First the host's own list of those who may not sign in, then those who are connected.
+    ///     // The host has put the user on its own list of banned users before this.
     ///     let ended = dm.disconnect(user, None, DisconnectReason::Refused).await;
     ///     if !ended.is_complete() {
-    ///         // The nodes that are missing find out at the next ping, by the host's own check.
-    ///         println!("{} of {:?} nodes confirmed: {:?}", ended.confirmed.len(), ended.expected, ended.confirmed);
+    ///         // The other nodes end the user's sessions at the next ping, by the host's own check.
+    ///         println!("{} of {:?} nodes confirmed", ended.confirmed.len(), ended.expected);
     ///     }
     /// }
     /// # #[tokio::main(flavor = "current_thread")]
@@ -44,8 +44,8 @@ impl Service {
     /// ```
     ///
     /// # Cancel safety
-    /// A future that was polled once has ended the sessions of this process, and, across nodes, may
-    /// have ended others.
+    /// A future that was polled once has ended the sessions of this process. It may also have ended
+    /// sessions on other nodes.
     pub async fn disconnect(
         &self,
         user: UserId,

@@ -1,4 +1,4 @@
-//! The service itself: what its calls share.
+//! The service itself: its parts, and the helpers that its calls share.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -24,20 +24,25 @@ use crate::store::{Outcome, Refusal, StoreError, StoreErrorKind, Write};
 use crate::time::{Clock, Timestamp};
 use crate::user::UserId;
 
-/// The direct-message service over a store. Clones are handles to the same service.
+/// The direct-message service on a store. Clones are handles to the same service.
 ///
-/// Every method that changes something returns only once the change is durable. All are cancel safe in one sense:
-/// a write whose future is dropped happens in full, and is notified, or not at all.
+/// A method that changes something returns after the change is durable.
 ///
-/// A future that was polled once and is then held without being polled costs nobody else anything,
-/// whatever it waits for: each read of the store, each wait for room in the queue and each question
-/// to the [`Directory`] runs in a task of its own, so that no permit, lock or connection stays with
-/// a caller that is busy with something else, such as writing to a slow client. Dropping the future
-/// aborts a read, and a write that is not queued yet; a queued write goes on. The same holds for
-/// [`Session`](crate::Session).
+/// # Errors
+/// Common to all calls: [`Error::Unavailable`] when the store cannot do it now,
+/// [`Error::OutcomeUnknown`] when it is not known whether a commit happened, and
+/// [`Error::ShuttingDown`] for writes after [`shutdown`](Self::shutdown) began.
 ///
-/// Errors common to all: [`Error::Unavailable`] when the store cannot do it now, [`Error::OutcomeUnknown`] when a
-/// commit's fate could not be learned, [`Error::ShuttingDown`] after [`shutdown`](Self::shutdown) began.
+/// # Cancel safety
+/// A write whose future is dropped happens in full and is notified, or it does not happen at all.
+/// Dropping the future aborts a read, and a write that is not queued yet. A queued write goes on.
+///
+/// # Futures that are held
+/// A caller may poll a future of the service once and then hold it without polling it, for instance
+/// while it writes to a slow client. That costs nobody else anything: such a future holds no
+/// permit, no lock, no connection and no room in a queue that another call waits for. Each read of
+/// the store, each wait for room in the queue and each call of the [`Directory`] therefore runs in
+/// a task of its own. The same holds for [`Session`](crate::Session).
 #[derive(Clone)]
 pub struct Service {
     pub(super) inner: Arc<Inner>,
@@ -54,50 +59,52 @@ pub(super) struct Inner {
     pub(super) queue: Queue,
     pub(super) inbox_heads: InboxHeads,
     pub(super) lifecycle: Lifecycle,
-    /// Room for fetches that move a cursor behind their answer; without it they leave that to the
-    /// next fetch.
-    pub(super) passing: Arc<Semaphore>,
+    /// One permit for each cursor move that a fetch leaves running behind its answer. A fetch that
+    /// gets no permit leaves the move to the next fetch.
+    pub(super) cursor_moves: Arc<Semaphore>,
 }
 
 impl Service {
-    /// The limits and modes in force.
+    /// The limits and modes of the service.
     #[must_use]
     pub fn config(&self) -> &Config {
         &self.inner.config
     }
 
-    /// The connections of this process.
+    /// The hub, with the connections of this process.
     #[must_use]
     pub fn hub(&self) -> &Hub {
         &self.inner.hub
     }
 
-    /// The host's directory of people. [`profiles`](Self::profiles) asks it in a task of its own.
+    /// The host's user directory. [`profiles`](Self::profiles) asks it in a task of its own; a
+    /// direct call of the directory does not.
     #[must_use]
     pub fn directory(&self) -> &dyn Directory {
         &*self.inner.directory
     }
 
-    /// The clock the service goes by.
+    /// The clock of the service.
     #[must_use]
     pub fn clock(&self) -> &dyn Clock {
         &*self.inner.clock
     }
 
-    /// Asks the host's directory; answer *i* is that of user *i*, `None` for one it does not know.
+    /// The profiles of some users, from the host's directory: answer *i* is that of user *i*,
+    /// `None` for a user that the directory does not know.
     ///
     /// # Errors
-    /// [`Error::DirectoryUnavailable`] when the directory cannot tell now.
+    /// [`Error::DirectoryUnavailable`] when the directory cannot answer now.
     ///
     /// # Cancel safety
-    /// Dropping the future drops the directory's.
+    /// Dropping the future drops that of the directory.
     pub async fn profiles(&self, users: Vec<UserId>) -> Result<Vec<Option<Profile>>, Error> {
         let directory = Arc::clone(&self.inner.directory);
-        let asking = async move { directory.profiles(&users).await.map_err(Error::from) };
-        OwnTask::new(&self.inner.reads.runtime, asking).await
+        let profiles = async move { directory.profiles(&users).await };
+        Ok(OwnTask::new(&self.inner.reads.runtime, profiles).await?)
     }
 
-    /// The store, for reading.
+    /// The reads of the store.
     pub(crate) fn store(&self) -> &Reads {
         &self.inner.reads
     }
@@ -106,7 +113,7 @@ impl Service {
         self.inner.clock.now()
     }
 
-    /// Resolves when a session that heard nothing should look into the store.
+    /// Resolves when a session that has had no hint should ask the store.
     pub(crate) fn poll_timer(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         let (clock, interval) = (Arc::clone(&self.inner.clock), self.inner.config.poll_interval);
         Box::pin(async move { clock.sleep(clock.now().grouped(interval)).await })
@@ -116,9 +123,11 @@ impl Service {
         uuid_v7(at, &*self.inner.entropy)
     }
 
-    /// Stops within `bound`: sessions end, new work is refused, what was queued is committed and answered. What is
-    /// not committed when the bound is over is answered with an error; only the batch that is being written at that
-    /// moment has an unknown outcome. Returns when everything is answered. Calling it again waits likewise.
+    /// Stops the service within `bound`. Sessions end, new writes are refused, and queued writes
+    /// are committed and answered. Writes that are not committed when the bound is over are
+    /// answered with an error: [`Error::OutcomeUnknown`] for the batch that the store is writing at
+    /// that time, [`Error::ShuttingDown`] for the others. Returns when every write is answered. A
+    /// second call waits for the same.
     pub async fn shutdown(&self, bound: Duration) {
         let Inner { lifecycle, queue, clock, .. } = &*self.inner;
         lifecycle.advance(Stage::Draining);
@@ -130,7 +139,7 @@ impl Service {
         queue.drained().await;
     }
 
-    /// Resolves once shutdown began.
+    /// Resolves after shutdown has begun.
     pub(crate) fn draining(&self) -> impl Future<Output = ()> + Send + '_ {
         self.inner.lifecycle.draining()
     }
@@ -139,30 +148,31 @@ impl Service {
         self.inner.lifecycle.stage() > Stage::Running
     }
 
-    /// The number of the newest entry of a user's inbox. The answer is dropped when the store gives
-    /// none; the caller's own read then says why.
+    /// Asks for the number of the newest entry of a user's inbox. The sender is dropped without an
+    /// answer if the store gives none; the error then shows in the caller's own read.
     pub(crate) fn inbox_head(&self, user: UserId) -> oneshot::Receiver<InboxSeq> {
         self.inner.inbox_heads.ask(&self.inner.reads, user)
     }
 
-    /// Commits one write with whatever else waits, and returns its outcome, refusals as errors.
+    /// Commits a write, in a batch with others that wait, and returns its outcome. A refusal is
+    /// returned as an error.
     pub(super) async fn submit(&self, write: Write) -> Result<Outcome, Error> {
         match self.outcome(write).await? {
-            Outcome::Refused(refusal) => Err(self.refused(&refusal)),
+            Outcome::Refused(refusal) => Err(self.refusal_error(&refusal)),
             outcome => Ok(outcome),
         }
     }
 
-    /// As [`submit`](Self::submit), with refusals as they are.
+    /// As [`submit`](Self::submit), but a refusal is returned as an outcome.
     pub(super) async fn outcome(&self, write: Write) -> Result<Outcome, Error> {
-        // The queue itself closes only after the batch being written.
+        // The queue itself refuses writes only after the batch that is being written.
         if self.is_draining() {
             return Err(Error::ShuttingDown);
         }
         self.inner.queue.push(write).await
     }
 
-    pub(super) fn refused(&self, refusal: &Refusal) -> Error {
+    pub(super) fn refusal_error(&self, refusal: &Refusal) -> Error {
         match *refusal {
             Refusal::NotFound | Refusal::UnknownDevice => Error::NotFound,
             Refusal::ClientIdReused => Error::ClientIdReused,
@@ -172,7 +182,7 @@ impl Service {
             Refusal::NoRoom => Error::Unavailable(StoreErrorKind::Full.into()),
             Refusal::Unsupported => Error::Unavailable(StoreError::new(
                 StoreErrorKind::Engine,
-                "the store does not know this write",
+                "the store does not support this kind of write",
             )),
         }
     }
@@ -184,8 +194,9 @@ impl std::fmt::Debug for Service {
     }
 }
 
-/// An outcome of another kind than its write: the store breaks clause 3 of its contract, after a commit.
-pub(super) fn misaligned() -> Error {
-    use crate::store::{StoreError, StoreErrorKind};
-    Error::OutcomeUnknown(StoreError::new(StoreErrorKind::OutcomeUnknown, "the store answered another write"))
+/// The error for an outcome of another kind than its write. The store has committed, and breaks
+/// clause 3 of its contract.
+pub(super) fn outcome_mismatch() -> Error {
+    let kind = StoreErrorKind::OutcomeUnknown;
+    Error::OutcomeUnknown(StoreError::new(kind, "outcome kind does not match the write"))
 }

@@ -1,4 +1,4 @@
-//! How the service is, for probes and for metrics.
+//! The health of the service, for probes and for metrics.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
@@ -8,34 +8,34 @@ use super::handle::{Inner, Service};
 use super::stage::Stage;
 use crate::store::{Availability, Durability, Room, StoreStatus};
 
-/// How often the gauges are set.
+/// The time between two updates of the gauges.
 const GAUGE_INTERVAL: Duration = Duration::from_secs(5);
 
-/// How the service is.
+/// The health of the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Health {
-    /// Whether new work is taken: false once shutdown began.
+    /// Whether writes are accepted: false after shutdown has begun.
     pub accepting: bool,
-    /// Whether the last commit succeeded. After one that failed the service tries another within
-    /// 2 to 8 s, also when nobody sends.
+    /// Whether the last commit succeeded. After a failed commit the service tries another one
+    /// within 2 to 8 s, even if nobody sends.
     pub committing: bool,
-    /// Writes waiting to be committed.
+    /// The number of writes that wait in the queue.
     pub queued: usize,
-    /// The age of the oldest commit under way; zero when there is none.
+    /// The age of the oldest running commit; zero if none is running.
     pub oldest_commit: Duration,
-    /// The age of the oldest read under way; zero when there is none.
+    /// The age of the oldest running read; zero if none is running.
     pub oldest_read: Duration,
-    /// Whether neither is older than [`Config::commit_bound`](crate::Config::commit_bound) and
+    /// Whether these ages are within [`Config::commit_bound`](crate::Config::commit_bound) and
     /// [`Config::read_bound`](crate::Config::read_bound).
     pub in_time: bool,
-    /// What the store says of its condition.
+    /// The condition of the store, as the store reports it.
     pub store: StoreStatus,
 }
 
 impl Health {
-    /// Whether a load balancer should send people here. The store's durability does not count: it
-    /// is a choice, not a failure.
+    /// Whether a load balancer should send users to this service. The store's durability does not
+    /// count, because it is a choice and not a failure.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.accepting
@@ -45,7 +45,7 @@ impl Health {
             && self.store.room == Room::Enough
     }
 
-    /// Tells the metrics.
+    /// Sets the gauges.
     fn record(&self) {
         let is = |holds: bool| f64::from(u8::from(holds));
         metrics::gauge!("dm_ready").set(is(self.is_ready()));
@@ -61,12 +61,13 @@ impl Health {
 }
 
 impl Service {
-    /// How the service is, from memory: cheap enough for any probe. Ages are by the service's
-    /// clock, so that they jump with it.
+    /// The health of the service. It is answered from memory, so any probe may ask often. Ages are
+    /// measured with the service's clock, so they jump if that clock is set.
     #[must_use]
     pub fn health(&self) -> Health {
         let (reads, status, now) = (&self.inner.reads, self.inner.queue.status(), self.now());
-        let (oldest_commit, oldest_read) = (status.commits.oldest(now), reads.under_way.oldest(now));
+        let (oldest_commit, oldest_read) =
+            (status.commits_in_flight.oldest(now), reads.in_flight.oldest(now));
         let config = self.config();
         Health {
             accepting: self.inner.lifecycle.stage() == Stage::Running,
@@ -80,18 +81,18 @@ impl Service {
     }
 }
 
-/// Sets the gauges of [`Health`] until the service shuts down or is dropped. It holds no handle
-/// while it waits.
+/// Sets the gauges of [`Health`] until the service has stopped or is dropped. It holds no handle of
+/// the service while it waits, so it does not keep the service alive.
 pub(super) async fn watch(service: Weak<Inner>) {
     while let Some(inner) = service.upgrade() {
-        let service_now = Service { inner };
-        service_now.health().record();
-        let clock = Arc::clone(&service_now.inner.clock);
-        let mut stage = service_now.inner.lifecycle.subscribe();
-        drop(service_now);
+        let service = Service { inner };
+        service.health().record();
+        let clock = Arc::clone(&service.inner.clock);
+        let mut stage = service.inner.lifecycle.subscribe();
+        drop(service);
         tokio::select! {
             () = clock.sleep(GAUGE_INTERVAL) => {}
-            // Also when the service was dropped.
+            // An error means that the service was dropped.
             _ = stage.wait_for(|now| *now > Stage::Draining) => return,
         }
     }

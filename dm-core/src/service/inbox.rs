@@ -1,8 +1,8 @@
-//! What is pending for a device, and acknowledging it.
+//! Calls that fetch and acknowledge pending entries, and those about devices.
 
 use std::sync::Arc;
 
-use super::handle::{Service, misaligned};
+use super::handle::{Service, outcome_mismatch};
 use crate::config::AckMode;
 use crate::device::{DeviceId, Principal};
 use crate::disconnect::DisconnectReason;
@@ -14,63 +14,66 @@ use crate::store::{
     OwnEntries, Refusal, RegisterDevice, StoreErrorKind, Write,
 };
 
-/// Asks for what is pending.
+/// A query for pending entries.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PendingQuery {
-    /// Only entries after this one; `None` starts after what is acknowledged.
+    /// Only entries with a higher number than this; `None` starts at the device's cursor.
     pub after: Option<InboxSeq>,
-    /// Most entries; anything larger means [`Config::pending_page`](crate::Config::pending_page).
-    /// With a limit, a page may end early, even empty, where much is passed over: [`Pending::next`]
-    /// says where to go on. `None` also means that many, and ends only when there are so many, when
-    /// their bytes reach [`Config::pending_bytes`](crate::Config::pending_bytes), or at the newest
-    /// entry.
+    /// Most entries, capped at [`Config::pending_page`](crate::Config::pending_page).
+    ///
+    /// With a limit, a page that leaves many entries out may end early, even without entries; then
+    /// [`Pending::next`] tells where the next page starts. `None` stands for the cap, and such a
+    /// page ends only at that number of entries, at
+    /// [`Config::pending_bytes`](crate::Config::pending_bytes), or at the newest entry.
     pub limit: Option<usize>,
-    /// Which entries.
+    /// The kind of entries.
     pub kind: PendingKind,
 }
 
-/// Which entries a fetch is about.
+/// The kind of entries that a fetch asks for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PendingKind {
-    /// Everything that was not caused by the device itself.
+    /// All entries that the device did not cause itself.
     #[default]
     Everything,
-    /// Messages that others sent.
+    /// Messages from other users.
     Received,
-    /// Messages that others sent and that the user's other devices sent.
+    /// Messages from other users and from the user's other devices.
     ReceivedAndSent,
 }
 
-/// A page of what is pending.
+/// A page of pending entries.
 #[derive(Clone, Debug)]
 pub struct Pending {
-    /// A stretch after the cursor that is no longer held, if there is one: read history instead.
+    /// The expired range right after the start of the page, if there is one. The client reads
+    /// history instead.
     pub gap: Option<Gap>,
     /// The entries, oldest first.
     pub entries: Vec<InboxEntry>,
-    /// Where the next page starts; `None` after the last.
+    /// The `after` of the next page; `None` after the last.
     pub next: Option<InboxSeq>,
 }
 
-/// Entries that a fetch with a limit goes through before it ends early.
-const STRETCH: u64 = 16_384;
-/// Entries without anything to show behind a device's cursor, from which on a fetch looks whether
-/// the cursor can be moved.
+/// The number of entries that a fetch with a limit passes before it ends early.
+const MAX_LIMITED_SPAN: u64 = 16_384;
+/// The least number of entries right after a device's cursor that the fetch does not show, at which
+/// the fetch tries to move the cursor over them.
 const OWN_RUN: u64 = 256;
-/// Fetches that may be moving a cursor at a time, however many clients ask while commits stand
-/// still.
-pub(super) const PASSING: usize = 64;
+/// Most fetches that move a cursor at the same time. It bounds the tasks that clients leave behind
+/// while the store makes no progress.
+pub(super) const MAX_CURSOR_MOVES: usize = 64;
 
 impl Service {
-    /// A page of what is pending for the caller's device, which is registered if it is new. In
-    /// [`AckMode::OnFetch`] the returned entries are acknowledged before this returns.
+    /// A page of the entries that are pending for the caller's device. A new device is registered.
+    /// In [`AckMode::OnFetch`] the returned entries are acknowledged before this returns.
     ///
-    /// A long run of entries that the device caused itself, right behind its cursor, is
-    /// acknowledged after the answer, so that a device that only sends does not go through all it
-    /// ever sent at each fetch.
+    /// If a long run of entries right after the device's cursor was caused by the device itself,
+    /// the cursor is moved over them after the answer. Without this a device that only sends would
+    /// pass over all its sends again at each fetch.
     ///
     /// # Errors
-    /// [`Error::TooManyDevices`] for one device too many.
+    /// [`Error::TooManyDevices`] for a new device of a user with
+    /// [`Config::devices_per_user`](crate::Config::devices_per_user) devices.
     pub async fn pending(&self, who: &Principal, query: PendingQuery) -> Result<Pending, Error> {
         let cursor = self.register(who, DeviceStart::Oldest).await?;
         let after = query.after.unwrap_or(cursor);
@@ -87,7 +90,7 @@ impl Service {
                 limit: limit - pending.entries.len(),
                 max_bytes: bytes_left,
             };
-            let page = self.store().inbox(query_page).await?.leading_on(through)?;
+            let page = self.store().inbox(query_page).await?.require_progress(through)?;
             if through == after {
                 pending.gap = page.gap_after(after);
             }
@@ -99,24 +102,25 @@ impl Service {
             if through >= page.head {
                 break;
             }
-            let is_stretch = query.limit.is_some() && through.get() - after.get() >= STRETCH;
-            if pending.entries.len() >= limit || bytes_left == 0 || is_stretch {
+            let is_span_used_up = query.limit.is_some() && through.get() - after.get() >= MAX_LIMITED_SPAN;
+            if pending.entries.len() >= limit || bytes_left == 0 || is_span_used_up {
                 pending.next = Some(through);
                 break;
             }
-            // What was left out made the page short. The next one may have more.
+            // The page is short because entries were left out. The next one may have more.
         }
         let shown_from = pending.entries.first().map_or(through, |entry| entry.seq);
         if after == cursor
             && pending.gap.is_none()
             && shown_from.get() - after.get() > OWN_RUN
-            && let Ok(room) = Arc::clone(&self.inner.passing).try_acquire_owned()
+            && let Ok(room) = Arc::clone(&self.inner.cursor_moves).try_acquire_owned()
         {
-            // Detached: the answer is right without it, and must not wait for a commit.
+            // In a task, because the answer is complete without the move and must not wait for a
+            // commit.
             let (service, who) = (self.clone(), who.clone());
             tokio::spawn(async move {
                 let _room = room;
-                service.pass_over_own(&who, cursor).await
+                service.move_cursor_over_own(&who, cursor).await
             });
         }
         if self.config().ack_mode == AckMode::OnFetch && !pending.entries.is_empty() {
@@ -126,23 +130,26 @@ impl Service {
         Ok(pending)
     }
 
-    /// Acknowledges entries for the caller's device, which is registered if it is new. Idempotent: acknowledging
-    /// again, or what was never shown, is no error.
+    /// Acknowledges entries for the caller's device. A new device is registered. It is no error to
+    /// acknowledge an entry again, or one that the device was never shown.
     ///
     /// # Errors
-    /// [`Error::BeyondHead`] for entries that do not exist yet, and nothing is acknowledged; [`Error::TooLarge`] for
-    /// more names than both [`Config::list_page`](crate::Config::list_page) and
-    /// [`Config::pending_page`](crate::Config::pending_page); [`Error::TooManyDevices`] for one device too many.
+    /// [`Error::BeyondHead`] for an entry that does not exist yet; then nothing is acknowledged.
+    /// [`Error::TooLarge`] for more entries or messages than the larger of
+    /// [`Config::list_page`](crate::Config::list_page) and
+    /// [`Config::pending_page`](crate::Config::pending_page). [`Error::TooManyDevices`] for a new
+    /// device of a user with [`Config::devices_per_user`](crate::Config::devices_per_user) devices.
     pub async fn acknowledge(&self, who: &Principal, target: AckTarget) -> Result<Acknowledged, Error> {
         if let Some(acknowledged) = self.acknowledge_registered(who, &target).await? {
             return Ok(acknowledged);
         }
-        // Only a device that was never seen costs a second commit.
+        // Only a device that is not registered yet costs further commits.
         self.register(who, DeviceStart::Oldest).await?;
         self.acknowledge_registered(who, &target).await?.ok_or(Error::NotFound)
     }
 
-    /// As [`acknowledge`](Self::acknowledge), for a device that is registered: `None` if it is not.
+    /// As [`acknowledge`](Self::acknowledge), but registers no device: `None` if it is not
+    /// registered.
     pub(crate) async fn acknowledge_registered(
         &self,
         who: &Principal,
@@ -161,15 +168,15 @@ impl Service {
         match self.outcome(Write::Acknowledge(write)).await? {
             Outcome::Acknowledged(acknowledged) => Ok(Some(acknowledged)),
             Outcome::Refused(Refusal::UnknownDevice) => Ok(None),
-            Outcome::Refused(refusal) => Err(self.refused(&refusal)),
-            _ => Err(misaligned()),
+            Outcome::Refused(refusal) => Err(self.refusal_error(&refusal)),
+            _ => Err(outcome_mismatch()),
         }
     }
 
-    /// How much is pending for the caller's device.
+    /// The numbers of messages and notices that are pending for the caller's device.
     ///
     /// # Errors
-    /// Those common to all calls.
+    /// Only the errors common to all calls; see [`Service`].
     pub async fn depth(&self, who: &Principal) -> Result<Depth, Error> {
         Ok(self.store().depth(who.clone()).await?)
     }
@@ -177,48 +184,51 @@ impl Service {
     /// The caller's devices, oldest registration first.
     ///
     /// # Errors
-    /// Those common to all calls.
+    /// Only the errors common to all calls; see [`Service`].
     pub async fn devices(&self, who: &Principal) -> Result<Vec<DeviceState>, Error> {
         Ok(self.store().devices(who.user).await?)
     }
 
-    /// Forgets one of the caller's devices and what it acknowledged, and ends its sessions on all
-    /// nodes, with [`DisconnectReason::DeviceForgotten`]. Returns whether it was known. A device
-    /// that comes back is a new one.
+    /// Removes one of the caller's devices with its acknowledgements, and ends its sessions on all
+    /// nodes, with [`DisconnectReason::DeviceForgotten`]. Returns whether the device was
+    /// registered. If it connects again, it is registered as a new device.
     ///
-    /// The sessions of this process have ended when this returns, and those of other nodes, too,
-    /// unless a node did not confirm within the notifier's bound. A session that no order reached
-    /// ends when it acknowledges something, or when its window is full.
+    /// The sessions of this process have ended when this returns. The sessions on other nodes have
+    /// ended, too, except on nodes that did not confirm within the notifier's time limit. A session
+    /// that the order did not reach ends when it acknowledges something, or within
+    /// [`Config::poll_interval`](crate::Config::poll_interval) once its window is full.
     ///
     /// # Errors
-    /// Those common to all calls. After [`Error::OutcomeUnknown`] the sessions have not ended; a
-    /// second call ends them.
+    /// Only the errors common to all calls; see [`Service`]. After [`Error::OutcomeUnknown`] the
+    /// sessions may not have ended; a second call ends them.
     pub async fn forget_device(&self, who: &Principal, device: DeviceId) -> Result<bool, Error> {
         let (service, user) = (self.clone(), who.user);
-        // In a task: once it is forgotten its sessions end, also when the caller's future is
-        // dropped.
+        // In a task, so that the sessions also end when the caller's future is dropped after the
+        // device was removed.
         let forgetting = tokio::spawn(async move {
             let write = ForgetDevice { who: Principal::new(user, device.clone()) };
             let Outcome::DeviceForgotten { existed } = service.submit(Write::ForgetDevice(write)).await?
             else {
-                return Err(misaligned());
+                return Err(outcome_mismatch());
             };
-            // Also when it was not known: an earlier call may have got as far as that.
+            // Also if the device was not registered: an earlier call may have removed it and not
+            // ended its sessions.
             service.disconnect(user, Some(device), DisconnectReason::DeviceForgotten).await;
             Ok(existed)
         });
-        // The task only ends early with the runtime.
+        // The task ends without an answer only with the runtime, or when the notifier panics.
         forgetting.await.unwrap_or_else(|_| Err(Error::OutcomeUnknown(StoreErrorKind::OutcomeUnknown.into())))
     }
 
-    /// Moves a device's cursor over the entries right behind it that the device caused itself or
-    /// acknowledged, as far as one page of the store goes. The next fetch makes up for a failure.
-    async fn pass_over_own(&self, who: &Principal, cursor: InboxSeq) -> Result<(), Error> {
+    /// Moves a device's cursor over the entries right after it that the device caused itself or
+    /// acknowledged, at most to the end of one page of the store. After a failure the next fetch
+    /// tries again.
+    async fn move_cursor_over_own(&self, who: &Principal, cursor: InboxSeq) -> Result<(), Error> {
         let first_shown =
             InboxQuery { who: who.clone(), after: cursor, own: OwnEntries::Skip, limit: 1, max_bytes: 0 };
-        let page = self.store().inbox(first_shown).await?.leading_on(cursor)?;
+        let page = self.store().inbox(first_shown).await?.require_progress(cursor)?;
         if page.gap_after(cursor).is_some() {
-            // Something expired meanwhile that the device has not been told of.
+            // Entries have expired since the fetch, and the device has not been told of that gap.
             return Ok(());
         }
         let through = match page.entries.first() {
@@ -232,7 +242,7 @@ impl Service {
         Ok(())
     }
 
-    /// The cursor of a device, registering it if it is new.
+    /// The cursor of a device, which is registered if it is new.
     pub(crate) async fn register(&self, who: &Principal, start: DeviceStart) -> Result<InboxSeq, Error> {
         let known = self.store().devices(who.user).await?;
         if let Some(state) = known.into_iter().find(|state| state.device == who.device) {
@@ -242,13 +252,13 @@ impl Service {
         let write = RegisterDevice { who: who.clone(), start, limit, at: self.now() };
         match self.submit(Write::RegisterDevice(write)).await? {
             Outcome::DeviceRegistered { cursor } => Ok(cursor),
-            _ => Err(misaligned()),
+            _ => Err(outcome_mismatch()),
         }
     }
 }
 
 impl PendingKind {
-    /// The entries to ask the store for.
+    /// The entries to query from the store.
     const fn own(self) -> OwnEntries {
         match self {
             Self::Everything | Self::ReceivedAndSent => OwnEntries::Skip,
@@ -256,7 +266,7 @@ impl PendingKind {
         }
     }
 
-    /// Whether an entry that the store shows is part of the answer.
+    /// Whether an entry from the store is part of the answer.
     fn wants(self, entry: &InboxEntry) -> bool {
         self == Self::Everything || entry.message().is_some()
     }

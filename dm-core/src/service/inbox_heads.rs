@@ -1,4 +1,4 @@
-//! Looks for the newest numbers of inboxes: one read of the store for all sessions that ask at
+//! Reads of the newest numbers of inboxes: one read of the store answers all sessions that ask at
 //! about the same time.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,85 +9,91 @@ use super::reads::Reads;
 use crate::numbers::InboxSeq;
 use crate::user::UserId;
 
-/// Users asked about with one read, at most, so that a read stays short.
-const AT_ONCE: usize = 256;
+/// Most users in one read, so that a read stays short.
+const USERS_PER_READ: usize = 256;
 
-/// The sessions that wait for a newest number. Clones share them.
+/// The sessions that wait for a newest number. Clones share them. At most one task reads for them.
 #[derive(Clone, Default)]
 pub(super) struct InboxHeads(Arc<Mutex<State>>);
 
 #[derive(Default)]
 struct State {
-    waiting: Vec<Waiting>,
-    /// Whether a task looks for those who wait.
-    is_looking: bool,
+    waiting: Vec<Waiter>,
+    /// Whether a task reads for the sessions that wait.
+    is_reading: bool,
 }
 
-type Waiting = (UserId, oneshot::Sender<InboxSeq>);
+/// A session that waits for the newest number of its user's inbox.
+struct Waiter {
+    user: UserId,
+    answer: oneshot::Sender<InboxSeq>,
+}
 
 impl State {
-    /// Takes out the sessions that are gone.
-    fn drop_gone(&mut self) {
-        self.waiting.retain(|(_, answer)| !answer.is_closed());
+    /// Removes the sessions that no longer wait.
+    fn remove_closed(&mut self) {
+        self.waiting.retain(|waiter| !waiter.answer.is_closed());
     }
 }
 
 impl InboxHeads {
-    /// Asks for the newest number of a user's inbox. The answer is dropped when the store gives none.
+    /// Asks for the newest number of a user's inbox. The sender is dropped without an answer if the
+    /// store gives none.
     pub(super) fn ask(&self, reads: &Reads, user: UserId) -> oneshot::Receiver<InboxSeq> {
         let (answer, asked) = oneshot::channel();
-        if self.add((user, answer)) {
-            let look = Look { heads: self.clone(), reads: reads.clone(), is_done: false };
-            reads.runtime.spawn(look.run());
+        if self.add(Waiter { user, answer }) {
+            let reader = HeadReader { heads: self.clone(), reads: reads.clone(), is_done: false };
+            reads.runtime.spawn(reader.run());
         }
         asked
     }
 
-    /// Adds one who waits. Returns whether a task is to be started.
-    fn add(&self, waiting: Waiting) -> bool {
+    /// Adds a session that waits. Returns whether the caller has to start a task.
+    fn add(&self, waiter: Waiter) -> bool {
         let mut state = self.lock();
         if state.waiting.len() == state.waiting.capacity() {
-            // While a read hangs, sessions come and go: those that are gone take no room.
-            state.drop_gone();
+            // While a read hangs, sessions may come and go without end; the memory does not grow.
+            state.remove_closed();
         }
-        state.waiting.push(waiting);
-        !std::mem::replace(&mut state.is_looking, true)
+        state.waiting.push(waiter);
+        !std::mem::replace(&mut state.is_reading, true)
     }
 
-    /// The next who wait. When nobody does, the task is to end.
-    fn next(&self) -> Option<Vec<Waiting>> {
+    /// The next sessions to read for. `None` if no session waits; then the task has to end.
+    fn next_waiters(&self) -> Option<Vec<Waiter>> {
         let mut state = self.lock();
-        state.drop_gone();
+        state.remove_closed();
         if state.waiting.is_empty() {
             *state = State::default();
             return None;
         }
-        let some = state.waiting.len().min(AT_ONCE);
-        Some(state.waiting.drain(..some).collect())
+        let count = state.waiting.len().min(USERS_PER_READ);
+        Some(state.waiting.drain(..count).collect())
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing panics while the state is locked; a poisoned one is whole.
+        // No code panics while it holds this lock, so even a poisoned state is consistent.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The task that looks until nobody waits.
-struct Look {
+/// The task that reads until no session waits.
+struct HeadReader {
     heads: InboxHeads,
     reads: Reads,
     is_done: bool,
 }
 
-impl Look {
+impl HeadReader {
     async fn run(mut self) {
-        // Others whom the same tick of the clock woke ask first.
+        // Lets other sessions that the same timer tick woke ask first.
         tokio::task::yield_now().await;
-        while let Some(some) = self.heads.next() {
-            let (users, answers): (Vec<_>, Vec<_>) = some.into_iter().unzip();
+        while let Some(waiters) = self.heads.next_waiters() {
+            let (users, answers): (Vec<_>, Vec<_>) =
+                waiters.into_iter().map(|waiter| (waiter.user, waiter.answer)).unzip();
             if let Ok(heads) = self.reads.inbox_heads(users).await {
                 for (answer, head) in answers.into_iter().zip(heads) {
-                    // A session that is gone needs no answer.
+                    // An error means that the session no longer waits.
                     let _ = answer.send(head);
                 }
             }
@@ -96,8 +102,8 @@ impl Look {
     }
 }
 
-impl Drop for Look {
-    /// When the runtime ends the task or the store panics, those who wait get no answer.
+impl Drop for HeadReader {
+    /// If the runtime ends the task or the store panics, the sessions that wait get no answer.
     fn drop(&mut self) {
         if !self.is_done {
             let waiting = std::mem::take(&mut *self.heads.lock());
@@ -111,20 +117,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sessions_that_come_and_go_while_a_read_hangs_take_no_room() {
+    fn sessions_that_come_and_go_while_a_read_hangs_take_no_memory() {
         let (heads, user) = (InboxHeads::default(), UserId::from_stored([1; 32]));
         let ask = || {
             let (answer, asked) = oneshot::channel();
-            (heads.add((user, answer)), asked)
+            (heads.add(Waiter { user, answer }), asked)
         };
         let (starts, _stays) = ask();
         assert!(starts);
         for _ in 0..10_000 {
-            assert!(!ask().0, "one task looks");
+            assert!(!ask().0, "a task reads already");
         }
         assert!(heads.lock().waiting.len() < 10);
-        assert_eq!(heads.next().unwrap().len(), 1, "the one that stays");
-        assert!(heads.next().is_none());
-        assert!(ask().0, "a task is started anew");
+        assert_eq!(heads.next_waiters().unwrap().len(), 1, "the session that still waits");
+        assert!(heads.next_waiters().is_none());
+        assert!(ask().0, "another task has to be started");
     }
 }

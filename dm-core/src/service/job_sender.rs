@@ -1,4 +1,4 @@
-//! The way to a lane, on which so many writes and so many bytes may wait.
+//! The sender of jobs to one lane, which keeps to the limits of the queue.
 
 use std::sync::Arc;
 
@@ -11,86 +11,87 @@ use super::status::Status;
 use crate::error::Error;
 use crate::store::{Outcome, Write};
 
-/// A lane's end for those who write.
+/// The sender of jobs to one lane.
 pub(super) struct JobSender {
     jobs: mpsc::Sender<Job>,
-    /// Bytes that are free in all queues together.
-    room: Arc<Semaphore>,
-    /// Held by the first of the writes that wait. Later ones line up behind it, so that writes
-    /// enter the queue in the order in which they were first polled.
-    turn: Arc<Semaphore>,
+    /// The bytes that are free in the queues of all lanes together.
+    free_bytes: Arc<Semaphore>,
+    /// One permit, held by the first of the jobs that wait for room. Later jobs wait for the
+    /// permit, so that jobs enter the queue in the order in which their futures were first polled.
+    wait_order: Arc<Semaphore>,
     status: Arc<Status>,
     runtime: Handle,
 }
 
-/// A write on its way to a lane.
-pub(super) struct Entry {
+/// A write that is not in the queue yet.
+pub(super) struct UnqueuedJob {
     pub(super) write: Write,
     pub(super) answer: oneshot::Sender<Result<Outcome, Error>>,
-    /// What it takes of the queue's bytes.
+    /// The number of the queue's bytes that it takes.
     pub(super) bytes: u32,
 }
 
 impl JobSender {
-    /// The way to a lane, on the current tokio runtime.
-    pub(super) fn new(jobs: mpsc::Sender<Job>, room: &Arc<Semaphore>, status: &Arc<Status>) -> Self {
+    /// A sender for the channel of a lane, on the current tokio runtime.
+    pub(super) fn new(jobs: mpsc::Sender<Job>, free_bytes: &Arc<Semaphore>, status: &Arc<Status>) -> Self {
         Self {
             jobs,
-            room: Arc::clone(room),
-            turn: Arc::new(Semaphore::new(1)),
+            free_bytes: Arc::clone(free_bytes),
+            wait_order: Arc::new(Semaphore::new(1)),
             status: Arc::clone(status),
             runtime: Handle::current(),
         }
     }
 
-    /// Queues a write: at once if there is room and nobody waits for some, else in a task of its
-    /// own.
+    /// Queues a write: at once if there is room and no other write waits for room, otherwise in a
+    /// task of its own.
     ///
-    /// Cancel safe: dropped before the write is queued it does not happen, dropped later it happens
-    /// in full.
+    /// Cancel safe: if the future is dropped before the write is queued, the write does not happen;
+    /// if it is dropped later, the write happens in full.
     ///
     /// # Errors
-    /// When the lane has ended; the write is not queued.
-    pub(super) async fn send(&self, entry: Entry) -> Result<(), Error> {
-        if let Some((slot, room)) = self.room_now(entry.bytes) {
-            slot.send(entry.with(room));
+    /// If the lane has ended. The write is not queued then.
+    pub(super) async fn send(&self, job: UnqueuedJob) -> Result<(), Error> {
+        if let Some((slot, permit)) = self.try_reserve(job.bytes) {
+            slot.send(job.into_job(permit));
             return Ok(());
         }
-        self.wait(entry).await
+        self.send_when_free(job).await
     }
 
-    /// A slot and so many bytes, if that takes no waiting.
-    fn room_now(&self, bytes: u32) -> Option<(mpsc::Permit<'_, Job>, OwnedSemaphorePermit)> {
-        if self.turn.available_permits() == 0 {
+    /// A slot in the channel and a permit for so many bytes, if both are free now.
+    fn try_reserve(&self, bytes: u32) -> Option<(mpsc::Permit<'_, Job>, OwnedSemaphorePermit)> {
+        if self.wait_order.available_permits() == 0 {
             return None;
         }
         let slot = self.jobs.try_reserve().ok()?;
-        let room = Arc::clone(&self.room).try_acquire_many_owned(bytes).ok()?;
-        Some((slot, room))
+        let permit = Arc::clone(&self.free_bytes).try_acquire_many_owned(bytes).ok()?;
+        Some((slot, permit))
     }
 
-    fn wait(&self, entry: Entry) -> OwnTask<(), Error> {
-        let (jobs, room, turn) = (self.jobs.clone(), Arc::clone(&self.room), Arc::clone(&self.turn));
-        let status = Arc::clone(&self.status);
+    /// Waits in a task of its own for a slot and for bytes, and queues the job.
+    fn send_when_free(&self, job: UnqueuedJob) -> OwnTask<(), Error> {
+        let (jobs, status) = (self.jobs.clone(), Arc::clone(&self.status));
+        let (free_bytes, wait_order) = (Arc::clone(&self.free_bytes), Arc::clone(&self.wait_order));
         OwnTask::new(&self.runtime, async move {
-            // Nobody closes the semaphores.
-            let _turn = turn.acquire().await.map_err(|_| Error::ShuttingDown)?;
-            let room = room.acquire_many_owned(entry.bytes).await.map_err(|_| Error::ShuttingDown)?;
-            let slot = jobs.reserve().await.map_err(|_| status.closed())?;
-            slot.send(entry.with(room));
+            // The semaphores are never closed, so these errors do not occur.
+            let _first = wait_order.acquire().await.map_err(|_| Error::ShuttingDown)?;
+            let permit = free_bytes.acquire_many_owned(job.bytes).await.map_err(|_| Error::ShuttingDown)?;
+            let slot = jobs.reserve().await.map_err(|_| status.closed_error())?;
+            slot.send(job.into_job(permit));
             Ok(())
         })
     }
 
-    /// Writes queued and not yet taken into a batch.
+    /// The number of jobs in the channel.
     pub(super) fn len(&self) -> usize {
         self.jobs.max_capacity() - self.jobs.capacity()
     }
 }
 
-impl Entry {
-    fn with(self, room: OwnedSemaphorePermit) -> Job {
+impl UnqueuedJob {
+    fn into_job(self, permit: OwnedSemaphorePermit) -> Job {
         let Self { write, answer, bytes } = self;
-        Job { write, answer, room, bytes }
+        Job { write, answer, permit, bytes }
     }
 }

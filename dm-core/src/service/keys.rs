@@ -1,6 +1,6 @@
-//! Publishing and looking up keys.
+//! Calls that publish and look up keys.
 
-use super::handle::{Service, misaligned};
+use super::handle::{Service, outcome_mismatch};
 use crate::config::KeyPolicy;
 use crate::device::Principal;
 use crate::error::Error;
@@ -10,12 +10,13 @@ use crate::store::{Outcome, PublishKey, Write};
 use crate::user::UserId;
 
 impl Service {
-    /// Publishes the caller's X25519 key. A new key becomes the next version, and every peer with a conversation gets
-    /// a notice in their inbox; the current key again changes nothing.
+    /// Publishes the caller's X25519 key. A new key becomes the next version, and every peer with a
+    /// conversation then gets a notice in the inbox. Publishing the current key again changes
+    /// nothing.
     ///
     /// # Errors
-    /// [`Error::Invalid`] when the key's binding to the identity cannot be checked and the
-    /// [`KeyPolicy`] asks for that.
+    /// [`Error::Invalid`] when the key is not derived from the caller's identity key, under
+    /// [`KeyPolicy::Derived`].
     ///
     /// ```
     /// # use dm_core::{MemoryStore, Service, UserId, X25519Key};
@@ -38,14 +39,14 @@ impl Service {
         let write = PublishKey { user: who.user, key, binding, at: self.now() };
         match self.submit(Write::PublishKey(write)).await? {
             Outcome::KeyPublished { record, .. } => Ok(record),
-            _ => Err(misaligned()),
+            _ => Err(outcome_mismatch()),
         }
     }
 
     /// A user's current key.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when they have published none.
+    /// [`Error::NotFound`] when the user has published none.
     pub async fn key(&self, user: UserId) -> Result<KeyRecord, Error> {
         self.store().key(user).await?.ok_or(Error::NotFound)
     }

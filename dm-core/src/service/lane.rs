@@ -1,4 +1,4 @@
-//! One lane of group commit: batches, one after another.
+//! One lane of group commit: it commits batches of writes, one after the other.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -8,31 +8,31 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
-use super::stage::{Stage, passed};
+use super::stage::{Stage, wait_until_past};
 use super::status::Status;
 use crate::error::Error;
 use crate::inbox::Notification;
 use crate::store::{Outcome, Store, StoreError, StoreErrorKind, Write};
 use crate::time::Clock;
 
-/// A write in the queue.
+/// A write in the queue, with the caller that waits for its outcome.
 pub(super) struct Job {
     pub(super) write: Write,
     pub(super) answer: oneshot::Sender<Result<Outcome, Error>>,
-    /// Holds the job's share of the queue's bytes until it is answered.
-    pub(super) room: OwnedSemaphorePermit,
+    /// The job's share of the queue's bytes, which is held until the caller is answered.
+    pub(super) permit: OwnedSemaphorePermit,
     pub(super) bytes: u32,
 }
 
-/// One lane: batches, one after another.
+/// One lane: the task that commits batches, one after the other.
 pub(super) struct Lane {
     pub(super) store: Arc<dyn Store>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) jobs: mpsc::Receiver<Job>,
-    /// Taken from the channel, left for the next batch.
+    /// The jobs taken from the channel that are not in a batch yet.
     pub(super) waiting: VecDeque<Job>,
-    /// The last batch, until its callers are answered.
-    pub(super) committed: Option<Committed>,
+    /// The previous batch, until its callers are answered.
+    pub(super) unanswered: Option<FinishedBatch>,
     pub(super) hints: mpsc::Sender<Vec<Notification>>,
     pub(super) status: Arc<Status>,
     pub(super) stage: watch::Receiver<Stage>,
@@ -40,19 +40,22 @@ pub(super) struct Lane {
     pub(super) batch_bytes: usize,
 }
 
-/// A batch that the store is done with, and who waits for it.
-pub(super) struct Committed {
+/// A batch that the store has finished, and the callers that wait for its outcomes.
+pub(super) struct FinishedBatch {
     result: Result<Vec<Outcome>, StoreError>,
-    answers: Vec<Answer>,
-    /// How long the store took.
+    callers: Vec<Caller>,
+    /// The time that the commit took.
     took: Duration,
 }
 
-/// Where an outcome goes, and the room that is free then.
-type Answer = (oneshot::Sender<Result<Outcome, Error>>, OwnedSemaphorePermit);
+/// A caller that waits for its outcome, with its share of the queue's bytes.
+struct Caller {
+    answer: oneshot::Sender<Result<Outcome, Error>>,
+    permit: OwnedSemaphorePermit,
+}
 
 impl Lane {
-    /// Takes batches until the service stops, or until nobody is left who could send one.
+    /// Commits batches until the service has stopped, or until every sender of jobs is dropped.
     pub(super) async fn run(mut self) {
         while self.receive().await {
             let jobs = self.next_batch();
@@ -66,25 +69,26 @@ impl Lane {
         }
     }
 
-    /// Gets jobs for a batch, unless some were left over. Whoever the last batch leaves unanswered
-    /// is answered once the next one is handed over, and at once if they are more than those who
-    /// wait. Returns whether there are any; there are none when all senders are gone, or the
-    /// service is shutting down.
+    /// Waits until there are jobs for a batch. Returns false when there will be none: every sender
+    /// is dropped, or the service is shutting down and the channel is empty.
+    ///
+    /// The callers of the previous batch are answered here if they are more than the jobs that
+    /// wait. Otherwise they are answered after the next batch has reached the store.
     async fn receive(&mut self) -> bool {
-        self.take_queued();
-        if let Some(committed) = &self.committed
-            && committed.answers.len() > self.waiting.len()
+        self.take_from_channel();
+        if let Some(batch) = &self.unanswered
+            && batch.callers.len() > self.waiting.len()
         {
-            let (answered, at_most) = (committed.answers.len(), committed.took / 4);
-            self.answer_committed();
+            let (answered, at_most) = (batch.callers.len(), batch.took / 4);
+            self.answer_finished_batch();
             self.gather(answered, at_most).await;
         }
         let mut taken = Vec::new();
         while self.waiting.is_empty() {
             let count = tokio::select! {
                 count = self.jobs.recv_many(&mut taken, self.batch) => count,
-                // Refuses what comes from now on; what is queued is still received.
-                () = passed(&mut self.stage, Stage::Running), if !self.jobs.is_closed() => {
+                // The channel refuses new jobs from now on. Jobs that are in it are still received.
+                () = wait_until_past(&mut self.stage, Stage::Running), if !self.jobs.is_closed() => {
                     self.jobs.close();
                     continue;
                 }
@@ -97,15 +101,16 @@ impl Lane {
         true
     }
 
-    /// Takes what those who were just answered send at once: until as many wait as were answered,
-    /// until nothing comes any more, or for so long. They are most of the callers, or this is not
-    /// called.
+    /// Takes the jobs that callers who were just answered send at once. It ends when as many jobs
+    /// wait as callers were answered, when no more jobs come, or after `at_most`. It is called only
+    /// if these callers are most of all callers.
     ///
-    /// Otherwise the few that wait go first, and the many wait for them, again and again. With 4
-    /// and 16 callers SQLite does 9,400 and 20,000 messages per second instead of 6,000 and 16,500,
-    /// with 256 redb 45,000 instead of 37,000. With 256 the others are the same within the noise:
-    /// batches are larger, and the store stands still for a tenth of the time (by turns with
-    /// `dm-bench send`). Waiting for only 64, 128 or half of them was no better.
+    /// Without it the few jobs that wait are a batch of their own, the many callers wait for that
+    /// batch, and this repeats. With 4 and 16 callers SQLite does 9,400 and 20,000 messages per
+    /// second instead of 6,000 and 16,500, with 256 redb does 45,000 instead of 37,000. With 256
+    /// the other stores are the same within the noise: batches are larger, and the store is idle
+    /// for a tenth of the time (measured by turns with `dm-bench send`). Waiting for only 64, 128
+    /// or half of the callers was no better.
     async fn gather(&mut self, answered: usize, at_most: Duration) {
         let began = Instant::now();
         let mut before = None;
@@ -115,12 +120,12 @@ impl Lane {
         {
             before = Some(self.waiting.len());
             tokio::task::yield_now().await;
-            self.take_queued();
+            self.take_from_channel();
         }
     }
 
-    /// Takes what is in the channel, up to a batch.
-    fn take_queued(&mut self) {
+    /// Takes the jobs that are in the channel, up to the size of a batch.
+    fn take_from_channel(&mut self) {
         while self.waiting.len() < self.batch
             && let Ok(job) = self.jobs.try_recv()
         {
@@ -128,7 +133,7 @@ impl Lane {
         }
     }
 
-    /// What waits, up to the limits.
+    /// The next jobs, up to the limits of a batch; at least one.
     fn next_batch(&mut self) -> Vec<Job> {
         let mut bytes = 0_usize;
         let fits = |job: &&Job| {
@@ -139,98 +144,103 @@ impl Lane {
         self.waiting.drain(..count.min(self.waiting.len())).collect()
     }
 
+    /// Commits a batch. Its callers are answered by a later call of
+    /// [`answer_finished_batch`](Self::answer_finished_batch).
     async fn write_batch(&mut self, jobs: Vec<Job>) {
         let mut writes = Vec::with_capacity(jobs.len());
-        let mut answers = Vec::with_capacity(jobs.len());
+        let mut callers = Vec::with_capacity(jobs.len());
         for job in jobs {
             writes.push(job.write);
-            answers.push((job.answer, job.room));
+            callers.push(Caller { answer: job.answer, permit: job.permit });
         }
         metrics::histogram!("dm_batch_size").record(u32::try_from(writes.len()).unwrap_or(u32::MAX));
         let began = Instant::now();
-        let under_way = self.status.commits.begin(self.clock.now());
+        let in_flight = self.status.commits_in_flight.begin(self.clock.now());
         let store = Arc::clone(&self.store);
         let mut commit = store.commit(writes);
-        // Handed to the store before the callers of the last batch are answered, so that it does not stand still
-        // meanwhile: with 256 callers that was a tenth of the time.
-        let at_once = tokio::select! {
+        // The commit is polled once before the callers of the previous batch are answered, so that
+        // the store is not idle meanwhile: with 256 callers that was a tenth of the time.
+        let immediate = tokio::select! {
             biased;
             result = &mut commit => Some(result),
             () = std::future::ready(()) => None,
         };
-        self.answer_committed();
-        let result = match at_once {
+        self.answer_finished_batch();
+        let result = match immediate {
             Some(result) => result,
             None => tokio::select! {
                 result = commit => result,
-                () = passed(&mut self.stage, Stage::Draining) => {
-                    Err(StoreError::new(StoreErrorKind::OutcomeUnknown, "shut down during a commit"))
+                () = wait_until_past(&mut self.stage, Stage::Draining) => {
+                    Err(StoreError::new(StoreErrorKind::OutcomeUnknown, "the service stopped before the commit ended"))
                 }
             },
         };
-        drop(under_way);
+        drop(in_flight);
         let took = began.elapsed();
         metrics::histogram!("dm_commit_seconds").record(took.as_secs_f64());
         let result = result.and_then(|outcomes| {
-            if outcomes.len() == answers.len() {
+            if outcomes.len() == callers.len() {
                 Ok(outcomes)
             } else {
                 Err(StoreError::new(
                     StoreErrorKind::OutcomeUnknown,
-                    "the store answered another number of writes",
+                    "number of outcomes does not match the number of writes",
                 ))
             }
         });
         self.status.failing.store(result.is_err(), Ordering::Relaxed);
         if result.is_err() {
-            self.status.failed.notify_one();
+            self.status.commit_failed.notify_one();
         }
-        self.committed = Some(Committed { result, answers, took });
+        self.unanswered = Some(FinishedBatch { result, callers, took });
     }
 
-    /// Answers the callers of the last batch, if they are not answered yet, and passes its hints on.
-    fn answer_committed(&mut self) {
-        let Some(Committed { result, answers, .. }) = self.committed.take() else { return };
+    /// Answers the callers of the previous batch, if they are not answered yet, and passes its
+    /// hints on.
+    fn answer_finished_batch(&mut self) {
+        let Some(FinishedBatch { result, callers, .. }) = self.unanswered.take() else { return };
         match result {
             Ok(outcomes) => {
-                let hints = self.answer(outcomes, answers);
+                let hints = self.answer(outcomes, callers);
                 if !hints.is_empty() && self.hints.try_send(hints).is_err() {
                     metrics::counter!("dm_notify_dropped_total").increment(1);
                 }
             }
             Err(error) => {
-                tracing::warn!(writes = answers.len(), error = %error, cause = ?error, "commit failed");
+                tracing::warn!(writes = callers.len(), error = %error, cause = ?error, "commit failed");
                 metrics::counter!("dm_commit_failures_total").increment(1);
-                for (answer, _room) in answers {
+                for Caller { answer, permit: _permit } in callers {
                     let _ = answer.send(Err(error.clone().into()));
                 }
             }
         }
     }
 
-    /// Answers callers, and returns what to notify.
-    fn answer(&self, outcomes: Vec<Outcome>, answers: Vec<Answer>) -> Vec<Notification> {
+    /// Answers callers, and returns the hints for the notifier.
+    fn answer(&self, outcomes: Vec<Outcome>, callers: Vec<Caller>) -> Vec<Notification> {
         let mut hints = Vec::with_capacity(2 * outcomes.len());
-        for (mut outcome, (answer, _room)) in outcomes.into_iter().zip(answers) {
+        for (mut outcome, Caller { answer, permit: _permit }) in outcomes.into_iter().zip(callers) {
             hints.append(&mut outcome.take_appended());
             if matches!(outcome, Outcome::KeyPublished { changed: true, .. }) {
-                self.status.announce.notify_one();
+                self.status.key_published.notify_one();
             }
-            // A caller that stopped waiting changes nothing: its write stands and is notified.
+            // An error means that the caller's future was dropped. Its write is stored and notified
+            // all the same.
             let _ = answer.send(Ok(outcome));
         }
         hints
     }
 }
 
-/// However a lane ends, it is counted, and what it committed is answered.
+/// Also when the lane ends in a panic of the store, the callers of the previous batch are answered,
+/// and the end is recorded in the status.
 impl Drop for Lane {
     fn drop(&mut self) {
-        self.answer_committed();
+        self.answer_finished_batch();
         if std::thread::panicking() {
-            self.status.died.store(true, Ordering::Relaxed);
+            self.status.lane_panicked.store(true, Ordering::Relaxed);
             self.status.failing.store(true, Ordering::Relaxed);
         }
-        self.status.running.send_modify(|lanes| *lanes = lanes.saturating_sub(1));
+        self.status.running_lanes.send_modify(|lanes| *lanes = lanes.saturating_sub(1));
     }
 }

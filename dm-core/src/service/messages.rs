@@ -1,8 +1,8 @@
-//! Sending and reading back.
+//! Calls that send messages and read history.
 
 use std::sync::Arc;
 
-use super::handle::{Service, misaligned};
+use super::handle::{Service, outcome_mismatch};
 use crate::device::Principal;
 use crate::error::Error;
 use crate::ids::{ClientMessageId, ConversationId};
@@ -15,32 +15,35 @@ use crate::time::Timestamp;
 /// A message to send.
 #[derive(Clone, Debug)]
 pub struct SendMessage {
-    /// Where to.
+    /// The conversation to send to.
     pub conversation: ConversationId,
-    /// What was encrypted.
+    /// The encrypted payload.
     pub ciphertext: Ciphertext,
-    /// What the sender's clock says. Opaque: nothing is decided by it.
+    /// The time by the sender's clock. Opaque: nothing is decided by it.
     pub sent_at: Timestamp,
-    /// The sender's name for the message. With one, sending again answers with the first result and stores nothing;
-    /// without one, sending again is another message.
+    /// The id that the sender's client gives the message. Sending again with the same id answers
+    /// with the first result and stores nothing. Without an id, sending again stores another
+    /// message.
     pub client_id: Option<ClientMessageId>,
-    /// The version of the recipient's key it is encrypted to. With one, it is stored only if that is the current one.
+    /// The version of the recipient's key that the message is encrypted to. If it is named, the
+    /// message is stored only if it is the current version.
     pub recipient_key_version: Option<KeyVersion>,
 }
 
-/// A message that is durably stored.
+/// A message that is durably stored: the answer to [`Service::send`].
 #[derive(Clone, Debug)]
 pub struct Sent {
     /// The message as stored.
     pub message: Arc<Message>,
-    /// Its place in the sender's inbox.
-    pub position: InboxSeq,
-    /// Whether it was stored by an earlier send with the same client id.
+    /// The number of its entry in the sender's inbox.
+    pub inbox_seq: InboxSeq,
+    /// Whether an earlier send with the same client id stored it.
     pub repeated: bool,
 }
 
 impl SendMessage {
-    /// A message without a client id, encrypted to whatever key the recipient has. Set the fields for more.
+    /// A message without a client id, stored whatever key the recipient has. For more, set the
+    /// fields.
     #[must_use]
     pub const fn new(conversation: ConversationId, ciphertext: Ciphertext, sent_at: Timestamp) -> Self {
         Self { conversation, ciphertext, sent_at, client_id: None, recipient_key_version: None }
@@ -48,15 +51,22 @@ impl SendMessage {
 }
 
 impl Service {
-    /// Sends a message: one durable commit puts it into its conversation and both inboxes; then it is notified.
+    /// Sends a message: one durable commit appends it to its conversation and to both inboxes. The
+    /// notifier gets the new entries after that.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when the caller is not in such a conversation; [`Error::TooLarge`] for the payload;
-    /// [`Error::ClientIdReused`] when the client id stands for other content; [`Error::StaleKey`] when the recipient's
-    /// key is another version than the one named. After [`Error::OutcomeUnknown`] send again with the same client id.
+    /// - [`Error::NotFound`] when the conversation does not exist or the caller is not in it.
+    /// - [`Error::TooLarge`] for a payload above
+    ///   [`Config::max_payload`](crate::Config::max_payload).
+    /// - [`Error::ClientIdReused`] when the caller used the client id before, for different
+    ///   content.
+    /// - [`Error::StaleKey`] when the named key version is not the recipient's current one.
+    /// - [`Error::OutcomeUnknown`]: send again with the same client id, which stores the message at
+    ///   most once.
     ///
     /// # Cancel safety
-    /// A dropped send happened in full or not at all; send again with the same client id to learn which.
+    /// A send whose future is dropped happens in full or not at all. Send again with the same
+    /// client id to learn which.
     pub async fn send(&self, who: &Principal, message: SendMessage) -> Result<Sent, Error> {
         let limit = self.config().max_payload;
         if message.ciphertext.payload().len() > limit {
@@ -76,18 +86,19 @@ impl Service {
         match self.submit(Write::AppendMessage(write)).await? {
             Outcome::MessageAppended(appended) => Ok(Sent {
                 message: appended.message,
-                position: appended.sender_seq,
+                inbox_seq: appended.sender_seq,
                 repeated: appended.repeated,
             }),
-            _ => Err(misaligned()),
+            _ => Err(outcome_mismatch()),
         }
     }
 
-    /// A page of a conversation's messages, of at most `limit` (capped at
-    /// [`Config::history_page`](crate::Config::history_page)).
+    /// A page of a conversation's messages: at most `limit` of them, at most
+    /// [`Config::history_page`](crate::Config::history_page), and at most
+    /// [`Config::history_bytes`](crate::Config::history_bytes).
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there is no such conversation or the caller is not in it.
+    /// [`Error::NotFound`] when the conversation does not exist or the caller is not in it.
     pub async fn history(
         &self,
         who: &Principal,
@@ -98,10 +109,8 @@ impl Service {
         self.history_within(who, conversation, range, limit, usize::MAX).await
     }
 
-    /// As [`history`](Self::history), for a caller that passes on so many bytes only: the page ends
-    /// with the message that reaches `max_bytes` by [`Message::cost`] (capped at
-    /// [`Config::history_bytes`](crate::Config::history_bytes)), and has at least one message where
-    /// there are any.
+    /// As [`history`](Self::history), with at most `max_bytes` by [`Message::cost`]. A page has at
+    /// least one message if there is one, however large.
     ///
     /// # Errors
     /// As [`history`](Self::history).

@@ -1,16 +1,16 @@
 //! The service: what a host calls.
 //!
-//! A write goes from a call of the service into the [`queue`], from there to a [`lane`], and with
-//! others to the store; its hints go through the [`relay`] to the notifier. [`reads`] go to the store
-//! at once.
+//! A write goes from a call of the service into the [`queue`], which gives it to a [`lane`]. The
+//! lane commits it in one batch with other writes, and its hints go through the [`relay`] to the
+//! notifier. [`reads`] go to the store without a queue.
 //!
-//! - [`stage`], [`status`], [`under_way`]: what is known of a running service.
-//! - [`lane`] commits batches, one after the other; [`job_sender`] is the way to it, [`queue`] the way to
-//!   all lanes.
+//! - [`stage`], [`status`], [`in_flight`]: the state of a running service.
+//! - [`queue`] has the lanes and chooses one for each write. [`job_sender`] sends to one lane,
+//!   within the limits of the queue. [`lane`] commits batches, one after the other.
 //! - [`own_task`], [`reads`], [`inbox_heads`]: reads that go on while nobody polls them.
-//! - [`handle`]: the service itself. Its calls: [`messages`], [`conversations`], [`inbox`], [`keys`],
-//!   [`disconnect`], [`health`]; its work in the background: [`housekeeping`].
-//! - [`builder`] puts it together.
+//! - [`handle`]: the service itself. Its calls are in [`messages`], [`conversations`], [`inbox`],
+//!   [`keys`], [`disconnect`] and [`health`], its background work in [`housekeeping`].
+//! - [`builder`] makes and starts it.
 
 mod builder;
 mod conversations;
@@ -18,6 +18,7 @@ mod disconnect;
 mod handle;
 mod health;
 mod housekeeping;
+mod in_flight;
 mod inbox;
 mod inbox_heads;
 mod job_sender;
@@ -30,7 +31,6 @@ mod reads;
 mod relay;
 mod stage;
 mod status;
-mod under_way;
 
 pub use builder::ServiceBuilder;
 pub use conversations::{ConversationPage, Opened};
@@ -39,4 +39,4 @@ pub use health::Health;
 pub use housekeeping::Expired;
 pub use inbox::{Pending, PendingKind, PendingQuery};
 pub use messages::{SendMessage, Sent};
-pub(crate) use reads::Reading;
+pub(crate) use reads::StoreRead;

@@ -1,4 +1,4 @@
-//! Work that goes on in a task of its own while nobody polls the future that waits for it.
+//! A future that runs in a task of its own, so that it goes on while its caller does not poll.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -7,14 +7,16 @@ use std::task::{Context, Poll};
 use tokio::runtime::Handle;
 use tokio::task::{JoinError, JoinHandle};
 
+use crate::directory::DirectoryError;
+use crate::error::Error;
 use crate::store::{StoreError, StoreErrorKind};
 
-/// A future that is moved into a task of its own as soon as it would wait. Nothing that it holds,
-/// such as a permit, a lock or a connection, is held for longer because the caller does not poll.
-/// Dropping it aborts the task.
+/// A future that is moved into a task of its own if it is not ready at the first poll. So a caller
+/// that stops polling does not make it hold a permit, a lock or a connection for longer. Dropping
+/// this aborts the task.
 ///
-/// The first poll is the caller's: work that is ready at once costs no task, and whoever is polled
-/// first is first in the queues that the work waits in.
+/// The first poll happens in the caller's task. So a future that is ready at once costs no task,
+/// and futures enter the queues that they wait in in the order in which callers first poll them.
 #[must_use = "futures do nothing unless polled"]
 pub(crate) struct OwnTask<T, E> {
     runtime: Handle,
@@ -31,7 +33,7 @@ enum State<T, E> {
 type Work<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
 
 impl<T, E> OwnTask<T, E> {
-    /// Work for a runtime.
+    /// A future that has its task on a runtime.
     pub(super) fn new(runtime: &Handle, work: impl Future<Output = Result<T, E>> + Send + 'static) -> Self {
         Self { runtime: runtime.clone(), state: State::New(Box::pin(work)) }
     }
@@ -40,7 +42,7 @@ impl<T, E> OwnTask<T, E> {
 impl<T, E> Future for OwnTask<T, E>
 where
     T: Send + 'static,
-    E: From<StoreError> + Send + 'static,
+    E: From<TaskFailure> + Send + 'static,
 {
     type Output = Result<T, E>;
 
@@ -48,14 +50,15 @@ where
         let mut task = match std::mem::replace(&mut self.state, State::Done) {
             State::New(mut work) => match work.as_mut().poll(cx) {
                 Poll::Ready(done) => return Poll::Ready(done),
-                // The task polls it again at once, and so takes over from this caller's waker.
+                // The new task polls it again at once, which replaces this caller's waker.
                 Poll::Pending => self.runtime.spawn(work),
             },
             State::Running(task) => task,
             State::Done => return Poll::Pending,
         };
         match Pin::new(&mut task).poll(cx) {
-            Poll::Ready(done) => Poll::Ready(done.unwrap_or_else(|error| Err(lost(&error).into()))),
+            Poll::Ready(Ok(done)) => Poll::Ready(done),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(TaskFailure::from(&error).into())),
             Poll::Pending => {
                 self.state = State::Running(task);
                 Poll::Pending
@@ -72,12 +75,46 @@ impl<T, E> Drop for OwnTask<T, E> {
     }
 }
 
-/// A task without an answer. A panic's text is the store's own, and stays out of the error.
-fn lost(error: &JoinError) -> StoreError {
-    if error.is_panic() {
-        StoreError::new(StoreErrorKind::Engine, "the store panicked")
-    } else {
-        StoreError::new(StoreErrorKind::Unavailable, "the runtime is shutting down")
+/// The reason why a task ended without an answer. The text of a panic may hold data of the host, so
+/// it stays out of every error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TaskFailure {
+    Panicked,
+    RuntimeEnded,
+}
+
+const RUNTIME_ENDED: &str = "the runtime is shutting down";
+
+impl From<&JoinError> for TaskFailure {
+    fn from(error: &JoinError) -> Self {
+        if error.is_panic() { Self::Panicked } else { Self::RuntimeEnded }
+    }
+}
+
+/// For reads of the store.
+impl From<TaskFailure> for StoreError {
+    fn from(failure: TaskFailure) -> Self {
+        match failure {
+            TaskFailure::Panicked => Self::new(StoreErrorKind::Engine, "the store panicked"),
+            TaskFailure::RuntimeEnded => Self::new(StoreErrorKind::Unavailable, RUNTIME_ENDED),
+        }
+    }
+}
+
+/// For calls of the user directory.
+impl From<TaskFailure> for DirectoryError {
+    fn from(failure: TaskFailure) -> Self {
+        Self::new(match failure {
+            TaskFailure::Panicked => "the user directory panicked",
+            TaskFailure::RuntimeEnded => RUNTIME_ENDED,
+        })
+    }
+}
+
+/// For writes that wait for room in the queue, which call no code of a host.
+impl From<TaskFailure> for Error {
+    fn from(failure: TaskFailure) -> Self {
+        StoreError::from(failure).into()
     }
 }
 
@@ -92,7 +129,7 @@ mod tests {
     type Task<T> = OwnTask<T, StoreError>;
 
     #[tokio::test]
-    async fn work_that_is_ready_at_once_takes_no_task() {
+    async fn a_future_that_is_ready_at_once_takes_no_task() {
         let tasks = || Handle::current().metrics().num_alive_tasks();
         let before = tasks();
         let work: Task<_> = OwnTask::new(&Handle::current(), async { Ok(tokio::task::try_id()) });
@@ -100,7 +137,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn work_goes_on_while_nobody_polls_it() {
+    async fn a_future_goes_on_while_nobody_polls_it() {
         let (started, done) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let (go, tell) = (Arc::clone(&started), Arc::clone(&done));
         let mut work: Task<u8> = OwnTask::new(&Handle::current(), async move {
@@ -108,28 +145,28 @@ mod tests {
             tell.notify_one();
             Ok(7)
         });
-        assert!(futures_poll(&mut work).await.is_none());
+        assert!(poll_once(&mut work).await.is_none());
         started.notify_one();
         done.notified().await;
         assert_eq!(work.await.unwrap(), 7);
     }
 
     #[tokio::test]
-    async fn dropped_work_gives_back_what_it_holds() {
+    async fn a_dropped_future_releases_its_permit() {
         let permits = Arc::new(Semaphore::new(1));
         let held = Arc::clone(&permits);
         let mut work: Task<()> = OwnTask::new(&Handle::current(), async move {
             let _permit = held.acquire().await;
             std::future::pending().await
         });
-        assert!(futures_poll(&mut work).await.is_none());
+        assert!(poll_once(&mut work).await.is_none());
         assert_eq!(permits.available_permits(), 0);
         drop(work);
         assert!(permits.acquire().await.is_ok());
     }
 
     #[tokio::test]
-    async fn a_panic_in_a_task_is_an_error_without_its_text() {
+    async fn a_panic_in_a_task_is_an_error_without_the_panics_text() {
         let work: Task<()> = OwnTask::new(&Handle::current(), async {
             tokio::task::yield_now().await;
             panic!("a secret")
@@ -139,8 +176,8 @@ mod tests {
         assert!(!format!("{error:?}").contains("secret"));
     }
 
-    /// The output if a future is ready when polled once.
-    async fn futures_poll<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+    /// The output of a future if it is ready at the next poll.
+    async fn poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
         std::future::poll_fn(|cx| match Pin::new(&mut *future).poll(cx) {
             Poll::Ready(output) => Poll::Ready(Some(output)),
             Poll::Pending => Poll::Ready(None),

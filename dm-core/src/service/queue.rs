@@ -1,12 +1,11 @@
-//! The queue in front of the store: what waits in it is committed together, answered, and only then
-//! notified.
+//! The queue of writes in front of the store.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-use super::job_sender::{Entry, JobSender};
+use super::job_sender::{JobSender, UnqueuedJob};
 use super::lane::Lane;
 use super::relay;
 use super::stage::Lifecycle;
@@ -17,10 +16,11 @@ use crate::notifier::Notifier;
 use crate::store::{AckTarget, Outcome, Store, StoreErrorKind, Write};
 use crate::time::Clock;
 
-/// The queue in front of the store.
+/// The queue of writes in front of the store. It has one or more lanes; each commits the writes
+/// that wait in it together, then answers their callers, then notifies.
 pub(super) struct Queue {
     lanes: Vec<JobSender>,
-    /// The bytes of all lanes' queues together.
+    /// The number of bytes that may wait in all lanes together.
     queue_bytes: usize,
     status: Arc<Status>,
 }
@@ -36,8 +36,8 @@ impl Queue {
     ) -> Self {
         let status = Arc::new(Status::default());
         let hints = relay::start(notifier);
-        status.running.send_replace(store.lanes().get());
-        let room = Arc::new(Semaphore::new(config.queue_bytes));
+        status.running_lanes.send_replace(store.lanes().get());
+        let free_bytes = Arc::new(Semaphore::new(config.queue_bytes));
         let lanes = (0..store.lanes().get())
             .map(|_| {
                 let (sender, jobs) = mpsc::channel(config.queue);
@@ -46,7 +46,7 @@ impl Queue {
                     clock: Arc::clone(clock),
                     jobs,
                     waiting: VecDeque::new(),
-                    committed: None,
+                    unanswered: None,
                     hints: hints.clone(),
                     status: Arc::clone(&status),
                     stage: lifecycle.subscribe(),
@@ -54,7 +54,7 @@ impl Queue {
                     batch_bytes: config.batch_bytes,
                 };
                 tokio::spawn(lane.run());
-                JobSender::new(sender, &room, &status)
+                JobSender::new(sender, &free_bytes, &status)
             })
             .collect();
         Self { lanes, queue_bytes: config.queue_bytes, status }
@@ -62,55 +62,57 @@ impl Queue {
 
     /// Queues a write and waits for its outcome.
     ///
-    /// Cancel safe: dropped before the write is queued it does not happen, dropped later it happens in full.
+    /// Cancel safe: if the future is dropped before the write is queued, the write does not happen;
+    /// if it is dropped later, the write happens in full.
     pub(super) async fn push(&self, write: Write) -> Result<Outcome, Error> {
-        // A larger write takes the whole queue; for more it would wait for ever, and others behind it.
-        let bytes = u32::try_from(payload_bytes(&write).min(self.queue_bytes)).unwrap_or(u32::MAX);
+        // A larger write takes all bytes of the queue. Waiting for more than all would never end.
+        let bytes = u32::try_from(counted_bytes(&write).min(self.queue_bytes)).unwrap_or(u32::MAX);
         let (answer, outcome) = oneshot::channel();
         let lane = self.lane(&write).ok_or(Error::ShuttingDown)?;
-        lane.send(Entry { write, answer, bytes }).await?;
-        // A lane answers every job it took. That it did not means that the store panicked or the runtime ended.
+        lane.send(UnqueuedJob { write, answer, bytes }).await?;
+        // A lane answers every job that it took, unless the store panicked or the runtime ended.
         outcome.await.unwrap_or_else(|_| Err(Error::OutcomeUnknown(StoreErrorKind::OutcomeUnknown.into())))
     }
 
+    /// The status of the lanes.
     pub(super) fn status(&self) -> &Arc<Status> {
         &self.status
     }
 
-    /// Writes queued and not yet taken into a batch.
+    /// The number of writes in the channels of all lanes.
     pub(super) fn queued(&self) -> usize {
         self.lanes.iter().map(JobSender::len).sum()
     }
 
-    /// Resolves once every lane has answered its last job and ended.
+    /// Resolves after every lane has answered its last job and ended.
     pub(super) async fn drained(&self) {
         // The sender lives in `self`, so the channel cannot close while this waits.
-        let _ = self.status.running.subscribe().wait_for(|lanes| *lanes == 0).await;
+        let _ = self.status.running_lanes.subscribe().wait_for(|lanes| *lanes == 0).await;
     }
 
-    /// The lane of a write: always the same for the messages of one conversation, for the opening of
-    /// one pair's, and for what one user writes otherwise.
+    /// The lane of a write. It is always the same for all messages of one conversation, for all
+    /// openings of one pair's conversation, and for all other writes of one user.
     fn lane(&self, write: &Write) -> Option<&JobSender> {
         let lane = match write {
-            Write::AppendMessage(write) => sum(write.conversation.as_bytes()),
-            Write::OpenConversation(write) => sum(write.participants.a().as_bytes()),
-            Write::PublishKey(write) => sum(write.user.as_bytes()),
-            Write::Acknowledge(write) => sum(write.who.user.as_bytes()),
-            Write::RegisterDevice(write) => sum(write.who.user.as_bytes()),
-            Write::ForgetDevice(write) => sum(write.who.user.as_bytes()),
+            Write::AppendMessage(write) => hash(write.conversation.as_bytes()),
+            Write::OpenConversation(write) => hash(write.participants.a().as_bytes()),
+            Write::PublishKey(write) => hash(write.user.as_bytes()),
+            Write::Acknowledge(write) => hash(write.who.user.as_bytes()),
+            Write::RegisterDevice(write) => hash(write.who.user.as_bytes()),
+            Write::ForgetDevice(write) => hash(write.who.user.as_bytes()),
             Write::AnnounceKeys(_) | Write::Expire(_) => 0,
         };
         self.lanes.get(lane % self.lanes.len().max(1))
     }
 }
 
-/// Spreads keys over lanes.
-fn sum(key: &[u8]) -> usize {
-    key.iter().fold(0, |sum, byte| usize::wrapping_mul(sum, 31).wrapping_add(usize::from(*byte)))
+/// A hash that spreads keys over lanes.
+fn hash(key: &[u8]) -> usize {
+    key.iter().fold(0, |hash, byte| usize::wrapping_mul(hash, 31).wrapping_add(usize::from(*byte)))
 }
 
-/// What a write weighs in the queue: its payload and a little for itself.
-fn payload_bytes(write: &Write) -> usize {
+/// The bytes that a write counts in the queue: its payload or names, and 64 for the write itself.
+fn counted_bytes(write: &Write) -> usize {
     64 + match write {
         Write::AppendMessage(write) => write.ciphertext.len(),
         Write::Acknowledge(write) => match &write.target {

@@ -1,12 +1,12 @@
-//! The store's reads, each in a task of its own.
+//! The reads of the store, each in a task of its own.
 
 use std::future::Future;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
 
+use super::in_flight::InFlight;
 use super::own_task::OwnTask;
-use super::under_way::UnderWay;
 use crate::conversation::ConversationState;
 use crate::device::Principal;
 use crate::ids::ConversationId;
@@ -20,60 +20,60 @@ use crate::time::Clock;
 use crate::user::UserId;
 
 /// A read of the store that runs in a task of its own.
-pub(crate) type Reading<T> = OwnTask<T, StoreError>;
+pub(crate) type StoreRead<T> = OwnTask<T, StoreError>;
 
-/// Reads a store; each method does what the method of [`Store`] with its name does. A read that is
-/// dropped is aborted.
+/// The reads of a store. Each method does what the method of [`Store`] with its name does. Dropping
+/// the future aborts the read.
 #[derive(Clone)]
 pub(crate) struct Reads {
     pub(super) store: Arc<dyn Store>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) runtime: Handle,
-    pub(super) under_way: UnderWay,
+    pub(super) in_flight: InFlight,
 }
 
 impl Reads {
-    pub(crate) fn key(&self, user: UserId) -> Reading<Option<KeyRecord>> {
+    pub(crate) fn key(&self, user: UserId) -> StoreRead<Option<KeyRecord>> {
         self.run(move |store| async move { store.key(user).await })
     }
 
-    pub(crate) fn conversation(&self, id: ConversationId) -> Reading<Option<ConversationState>> {
+    pub(crate) fn conversation(&self, id: ConversationId) -> StoreRead<Option<ConversationState>> {
         self.run(move |store| async move { store.conversation(id).await })
     }
 
-    pub(crate) fn conversations(&self, query: ConversationsQuery) -> Reading<Vec<ConversationState>> {
+    pub(crate) fn conversations(&self, query: ConversationsQuery) -> StoreRead<Vec<ConversationState>> {
         self.run(move |store| async move { store.conversations(query).await })
     }
 
-    pub(crate) fn history(&self, query: HistoryQuery) -> Reading<Option<HistoryPage>> {
+    pub(crate) fn history(&self, query: HistoryQuery) -> StoreRead<Option<HistoryPage>> {
         self.run(move |store| async move { store.history(query).await })
     }
 
-    pub(crate) fn inbox(&self, query: InboxQuery) -> Reading<InboxPage> {
+    pub(crate) fn inbox(&self, query: InboxQuery) -> StoreRead<InboxPage> {
         self.run(move |store| async move { store.inbox(query).await })
     }
 
-    pub(crate) fn inbox_heads(&self, users: Vec<UserId>) -> Reading<Vec<InboxSeq>> {
+    pub(crate) fn inbox_heads(&self, users: Vec<UserId>) -> StoreRead<Vec<InboxSeq>> {
         self.run(move |store| async move { store.inbox_heads(users).await })
     }
 
-    pub(crate) fn devices(&self, user: UserId) -> Reading<Vec<DeviceState>> {
+    pub(crate) fn devices(&self, user: UserId) -> StoreRead<Vec<DeviceState>> {
         self.run(move |store| async move { store.devices(user).await })
     }
 
-    pub(crate) fn depth(&self, who: Principal) -> Reading<Depth> {
+    pub(crate) fn depth(&self, who: Principal) -> StoreRead<Depth> {
         self.run(move |store| async move { store.depth(who).await })
     }
 
-    fn run<T, R>(&self, read: impl FnOnce(Arc<dyn Store>) -> R + Send + 'static) -> Reading<T>
+    fn run<T, R>(&self, read: impl FnOnce(Arc<dyn Store>) -> R + Send + 'static) -> StoreRead<T>
     where
         T: Send + 'static,
         R: Future<Output = Result<T, StoreError>> + Send,
     {
-        let (store, clock, under_way) =
-            (Arc::clone(&self.store), Arc::clone(&self.clock), self.under_way.clone());
+        let (store, clock, in_flight) =
+            (Arc::clone(&self.store), Arc::clone(&self.clock), self.in_flight.clone());
         OwnTask::new(&self.runtime, async move {
-            let _call = under_way.begin(clock.now());
+            let _call = in_flight.begin(clock.now());
             read(store).await
         })
     }

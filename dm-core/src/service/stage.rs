@@ -1,29 +1,29 @@
-//! How far a service is in its life.
+//! The stages in the life of a service.
 
 use tokio::sync::{Notify, watch};
 
-/// How far a service is in its life. Only ever goes forward.
+/// A stage in the life of a service. A service only moves to later stages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Stage {
-    /// Taking work.
+    /// New work is accepted.
     Running,
-    /// Refusing new work, finishing what was queued.
+    /// New work is refused, and queued work is finished.
     Draining,
-    /// Finishing nothing more.
+    /// Queued work is answered with an error.
     Stopped,
 }
 
-/// The stage of a service, and who waits for it to change.
+/// The stage of a service, and the waits for it to change.
 pub(super) struct Lifecycle {
     stage: watch::Sender<Stage>,
-    /// Rung when the stage moves on, for the sessions.
-    moved: Notify,
+    /// Notified when the stage changes, for the sessions.
+    changed: Notify,
 }
 
 impl Lifecycle {
-    /// Of a service that is running.
+    /// The lifecycle of a service that is running.
     pub(super) fn new() -> Self {
-        Self { stage: watch::Sender::new(Stage::Running), moved: Notify::new() }
+        Self { stage: watch::Sender::new(Stage::Running), changed: Notify::new() }
     }
 
     pub(super) fn stage(&self) -> Stage {
@@ -34,32 +34,34 @@ impl Lifecycle {
         self.stage.subscribe()
     }
 
-    /// Moves on to a stage, unless it is there or past it.
+    /// Moves to a stage, unless the service is in it or in a later one.
     pub(super) fn advance(&self, to: Stage) {
         self.stage.send_if_modified(|stage| {
             let forward = *stage < to;
             *stage = (*stage).max(to);
             forward
         });
-        self.moved.notify_waiters();
+        self.changed.notify_waiters();
     }
 
-    /// Resolves once shutdown began.
+    /// Resolves after shutdown has begun.
     ///
-    /// Each session that waits holds one: 80 bytes, where waiting for the stage itself takes 216.
+    /// Each session that waits has such a future. It takes 80 bytes; waiting for the stage itself
+    /// would take 216.
     pub(super) async fn draining(&self) {
-        // A call from here on is heard, so that a shutdown between the look and the wait is not
+        // Created before the check, so that a shutdown between the check and the wait is not
         // missed.
-        let moved = self.moved.notified();
+        let changed = self.changed.notified();
         if self.stage() == Stage::Running {
-            moved.await;
+            changed.await;
         }
     }
 }
 
-/// Resolves once the service is past a stage of its life, or gone.
-pub(super) async fn passed(stage: &mut watch::Receiver<Stage>, than: Stage) {
-    // An error means that the service was dropped. Its queue ends by itself then, in the ordinary way.
+/// Resolves when the service is in a later stage than this one. Never resolves after the service
+/// was dropped.
+pub(super) async fn wait_until_past(stage: &mut watch::Receiver<Stage>, than: Stage) {
+    // An error means that the service was dropped. Then the lanes end because no sender is left.
     if stage.wait_for(|now| *now > than).await.is_err() {
         std::future::pending::<()>().await;
     }

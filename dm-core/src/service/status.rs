@@ -1,34 +1,34 @@
-//! The condition of the lanes.
+//! The status of the lanes.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::{Notify, watch};
 
-use super::under_way::UnderWay;
+use super::in_flight::InFlight;
 use crate::error::Error;
 use crate::store::StoreErrorKind;
 
-/// The condition of the lanes, for the rest of the service.
+/// The status of the lanes, which they share with the rest of the service.
 #[derive(Default)]
 pub(super) struct Status {
-    /// Whether the last commit of any lane failed as a whole.
+    /// Whether the newest commit, in whichever lane, failed as a whole.
     pub(super) failing: AtomicBool,
-    /// Rung when one did, so that another is tried although nobody sends.
-    pub(super) failed: Notify,
-    /// Whether a lane ended in a panic of the store, for good.
-    pub(super) died: AtomicBool,
-    /// Rung when a key was published, so that its peers are told.
-    pub(super) announce: Notify,
-    /// Lanes that have not ended.
-    pub(super) running: watch::Sender<usize>,
-    /// Batches that the store has.
-    pub(super) commits: UnderWay,
+    /// Notified when a commit failed, so that another one is tried even if nobody sends.
+    pub(super) commit_failed: Notify,
+    /// Whether a lane ended in a panic of the store. Such a lane is not started again.
+    pub(super) lane_panicked: AtomicBool,
+    /// Notified when a key was published, so that it is announced to peers.
+    pub(super) key_published: Notify,
+    /// The number of lanes that have not ended.
+    pub(super) running_lanes: watch::Sender<usize>,
+    /// The batches that the store is committing.
+    pub(super) commits_in_flight: InFlight,
 }
 
 impl Status {
-    /// Why a lane takes nothing any more.
-    pub(super) fn closed(&self) -> Error {
-        if self.died.load(Ordering::Relaxed) {
+    /// The error for a write to a lane that has ended.
+    pub(super) fn closed_error(&self) -> Error {
+        if self.lane_panicked.load(Ordering::Relaxed) {
             Error::Unavailable(StoreErrorKind::Closed.into())
         } else {
             Error::ShuttingDown

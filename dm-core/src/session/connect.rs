@@ -1,54 +1,63 @@
-//! Connecting clients.
+//! The calls that start a session.
 
 #[cfg(doc)]
 use super::delivery::SessionEnd;
 use super::stream::Session;
 use crate::device::Principal;
 use crate::error::Error;
-use crate::hub::Kind;
+use crate::hub::ConnectionKind;
 use crate::service::Service;
 use crate::store::{DeviceStart, InboxQuery};
 
 impl Service {
-    /// Connects a device: the session brings what is pending, says when it has caught up, then brings what happens.
+    /// Connects a device: the session delivers the pending entries, then
+    /// [`CaughtUp`](crate::Delivery::CaughtUp), then new entries.
     ///
-    /// The device is registered if it is new, at the oldest entry still held. An older session of the same device
-    /// ends with [`SessionEnd::Replaced`]; what it delivered and was not acknowledged is delivered again here.
+    /// A new device is registered, and starts at the oldest entry still kept. An older session of
+    /// the same device ends with [`SessionEnd::Replaced`]. Entries that it delivered and that were
+    /// not acknowledged are delivered again by the new session.
     ///
     /// # Errors
-    /// [`Error::TooManyDevices`] for one device too many, and those common to all calls of the service.
+    /// [`Error::TooManyDevices`] for a new device of a user with
+    /// [`Config::devices_per_user`](crate::Config::devices_per_user) devices, and the errors common
+    /// to all calls; see [`Service`].
     pub async fn connect(&self, who: &Principal) -> Result<Session, Error> {
         self.connect_from(who, DeviceStart::Oldest).await
     }
 
-    /// As [`connect`](Self::connect), choosing where a new device starts.
+    /// As [`connect`](Self::connect), with a choice of where a new device starts.
     ///
     /// # Errors
     /// As [`connect`](Self::connect).
     pub async fn connect_from(&self, who: &Principal, start: DeviceStart) -> Result<Session, Error> {
-        // In this order nothing falls between the backlog and the hints: what is committed from here on is hinted to
-        // the mailbox, what was committed before is read from the store, and what is in both is told by its number.
-        let place = self.hub().enter(who, Kind::Device, self.now());
-        // Boxed, because the task that connects goes on to wait: it would keep the room of a commit for good.
+        // In this order no entry is missed between the backlog and the hints. Entries committed
+        // from here on are hinted to the connection, entries committed before are read from the
+        // store, and an entry that comes both ways is recognized by its number.
+        let guard = self.hub().add_connection(who, ConnectionKind::Device, self.now());
+        // Boxed, because the task that connects goes on with the session: without the box that task
+        // would stay as large as the future of a commit.
         let cursor = Box::pin(self.register(who, start)).await?;
-        Ok(Session::new(self.clone(), who.clone(), place, cursor))
+        Ok(Session::new(self.clone(), who.clone(), guard, cursor))
     }
 
-    /// Follows a user's inbox from its newest entry on, the device's own entries included, without a window, a
-    /// take-over or a notice of having caught up: for clients that know nothing of positions, such as the seed's.
+    /// Follows a user's inbox from its newest entry on, for clients without cursors, such as those
+    /// of the first generation. The session delivers the device's own entries, too. It has no
+    /// window, replaces no other session, and delivers no gap and no
+    /// [`CaughtUp`](crate::Delivery::CaughtUp).
     ///
     /// Following registers no device and moves no cursor. [`Session::handle`] acknowledges for the
-    /// device of `who`. The first acknowledgement registers that device if it is new, with
-    /// everything still held pending for it. [`AckTarget::UpTo`](crate::AckTarget::UpTo) then
-    /// acknowledges all of that up to its number, also entries from before this session, which it
-    /// never showed. [`Entries`](crate::AckTarget::Entries) and
-    /// [`Messages`](crate::AckTarget::Messages) acknowledge what they name and nothing else.
+    /// device of `who`. The first acknowledgement registers that device if it is new; every entry
+    /// still kept is then pending for it. [`AckTarget::UpTo`](crate::AckTarget::UpTo) acknowledges
+    /// all of them up to its number, including entries from before this session, which the session
+    /// never delivered. [`Entries`](crate::AckTarget::Entries) and
+    /// [`Messages`](crate::AckTarget::Messages) acknowledge the entries that they name and no
+    /// others.
     ///
     /// # Errors
-    /// Those common to all calls of the service.
+    /// Only the errors common to all calls; see [`Service`].
     pub async fn follow(&self, who: &Principal) -> Result<Session, Error> {
-        let place = self.hub().enter(who, Kind::Follower, self.now());
+        let guard = self.hub().add_connection(who, ConnectionKind::Follower, self.now());
         let head = self.store().inbox(InboxQuery::of_head(who.user)).await?.head;
-        Ok(Session::new(self.clone(), who.clone(), place, head))
+        Ok(Session::new(self.clone(), who.clone(), guard, head))
     }
 }

@@ -4,49 +4,57 @@
 use super::stream::Session;
 use crate::disconnect::DisconnectReason;
 use crate::error::Error;
-use crate::hub::Ended;
+use crate::hub::EndCause;
 use crate::inbox::{Gap, InboxEntry};
 use crate::numbers::InboxSeq;
 #[cfg(doc)]
 use crate::service::Service;
+use crate::store::StoreError;
 
-/// Something to pass on to the client.
+/// An item that a [`Session`] delivers, to pass on to the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Delivery {
     /// The next entry of the inbox.
     Entry(InboxEntry),
-    /// A stretch that is no longer held: the client reads history instead, and acknowledges up to its end.
+    /// A range of entries that was removed. The client reads history instead, and acknowledges up
+    /// to [`Gap::to`].
     Gap(Gap),
-    /// The backlog is through; what follows happens now. Comes once.
+    /// The backlog is delivered; all later items are new entries. Delivered once.
     CaughtUp {
-        /// The newest entry at that time.
+        /// The session's [position](Session::position) at that time.
         position: InboxSeq,
     },
 }
 
-/// Why a [`Session`] is over.
+/// The reason why a [`Session`] ended.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SessionEnd {
-    /// Another session of the same device took over.
+    /// A newer session of the same device took over.
     #[error("replaced by a newer connection of the same device")]
     Replaced,
-    /// The host ended it, with [`Service::disconnect`], or its device was forgotten.
+    /// The host ended it with [`Service::disconnect`], or its device was forgotten.
     #[error("disconnected: {0}")]
     Disconnected(DisconnectReason),
     /// The service is shutting down.
     #[error("shutting down")]
     ShuttingDown,
-    /// The store could not be read. Connecting again goes on where the acknowledgements ended.
+    /// The store could not be read. A new session starts after the last acknowledged entry.
     #[error("could not read the inbox")]
     Failed(#[source] Error),
 }
 
-impl From<Ended> for SessionEnd {
-    fn from(cause: Ended) -> Self {
+impl SessionEnd {
+    pub(super) fn failed(error: StoreError) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<EndCause> for SessionEnd {
+    fn from(cause: EndCause) -> Self {
         match cause {
-            Ended::Replaced => Self::Replaced,
-            Ended::Disconnected(reason) => Self::Disconnected(reason),
+            EndCause::Replaced => Self::Replaced,
+            EndCause::Disconnected(reason) => Self::Disconnected(reason),
         }
     }
 }

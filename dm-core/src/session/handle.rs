@@ -1,4 +1,4 @@
-//! Acknowledging for a session.
+//! The handle that acknowledges for a session.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use super::delivery::SessionEnd;
 use super::stream::Session;
 use crate::device::Principal;
 use crate::error::Error;
-use crate::hub::{Kind, Mailbox};
+use crate::hub::{Connection, ConnectionKind};
 use crate::service::Service;
 use crate::store::{AckTarget, Acknowledged};
 
@@ -17,26 +17,29 @@ use crate::store::{AckTarget, Acknowledged};
 pub struct SessionHandle {
     pub(super) service: Service,
     pub(super) who: Principal,
-    pub(super) mailbox: Arc<Mailbox>,
+    pub(super) connection: Arc<Connection>,
 }
 
 impl SessionHandle {
-    /// Acknowledges entries for the session's device, and makes room in its window. A device that was forgotten meanwhile
-    /// is not registered anew by this: its session ends with [`SessionEnd::Disconnected`]. Only the handle of a session of
-    /// [`Service::follow`], which needs no registered device, registers it as [`Service::acknowledge`] does.
+    /// Acknowledges entries for the session's device, which also makes room in the session's
+    /// window.
+    ///
+    /// If the device was forgotten meanwhile, it is not registered again: its session ends with
+    /// [`SessionEnd::Disconnected`]. A session of [`Service::follow`] needs no registered device;
+    /// its handle registers the device as [`Service::acknowledge`] does.
     ///
     /// # Errors
-    /// As [`Service::acknowledge`], and [`Error::NotFound`] once the device was forgotten.
+    /// As [`Service::acknowledge`], and [`Error::NotFound`] if the device was forgotten.
     pub async fn acknowledge(&self, target: AckTarget) -> Result<Acknowledged, Error> {
-        let acknowledged = match self.mailbox.kind() {
-            Kind::Device => self.service.acknowledge_registered(&self.who, &target).await?,
-            Kind::Follower => Some(self.service.acknowledge(&self.who, target.clone()).await?),
+        let acknowledged = match self.connection.kind() {
+            ConnectionKind::Device => self.service.acknowledge_registered(&self.who, &target).await?,
+            ConnectionKind::Follower => Some(self.service.acknowledge(&self.who, target.clone()).await?),
         };
         let acknowledged = acknowledged.ok_or_else(|| {
-            self.mailbox.forgotten();
+            self.connection.end_as_forgotten();
             Error::NotFound
         })?;
-        self.mailbox.acknowledged(acknowledged.cursor, Some(&target));
+        self.connection.remove_acknowledged(acknowledged.cursor, Some(&target));
         Ok(acknowledged)
     }
 }

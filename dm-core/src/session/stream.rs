@@ -1,4 +1,4 @@
-//! One connected client's stream of deliveries.
+//! The session: a stream of deliveries for one connected client.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -10,71 +10,69 @@ use tokio::sync::oneshot;
 use super::delivery::{Delivery, SessionEnd};
 use super::handle::SessionHandle;
 use crate::device::Principal;
-use crate::hub::{Found, Hint, Kind, Place};
-use crate::ids::MessageId;
+use crate::hub::{ConnectionGuard, ConnectionKind};
 use crate::inbox::{Gap, InboxEntry};
 use crate::numbers::InboxSeq;
-use crate::service::{Reading, Service};
-use crate::store::{AckTarget, DeviceState, InboxPage, InboxQuery, OwnEntries, StoreError};
+use crate::service::{Service, StoreRead};
+use crate::store::{DeviceState, InboxPage};
 
-/// Entries read from the store at once, at most.
-const PAGE: usize = 128;
-/// Bytes of such a page.
-const PAGE_BYTES: usize = 256 * 1024;
-/// Own entries passed over before the session moves the device's cursor past them.
-const OWN_RUN: u64 = 256;
-
-/// The deliveries for one connected client: each entry once, in order, without a hole, whatever becomes of the hints.
-/// Dropping it disconnects.
+/// The deliveries for one connected client: each entry once, in order, without a hole, even if
+/// hints are lost or repeated. Dropping the session disconnects the client.
 ///
-/// Acknowledging goes through a [`handle`](Session::handle), which may live in another task. With
-/// [`Config::window`](crate::Config::window) deliveries unacknowledged, the next one waits.
+/// A [`handle`](Session::handle) acknowledges entries; it may be used in another task. After
+/// [`Config::window`](crate::Config::window) deliveries without an acknowledgement, the next one
+/// waits.
 pub struct Session {
-    service: Service,
-    who: Principal,
-    place: Place,
-    /// The newest entry delivered or passed over.
-    last: InboxSeq,
-    /// The newest entry delivered. What the session passed over since then it has to acknowledge itself.
-    delivered: InboxSeq,
-    /// What was read from the store and is not delivered yet.
-    page: Page,
-    /// The read of the next page. It outlives a dropped `next`, so that a host whose loop wakes
-    /// often does not begin it again and again.
-    reading: Option<Reading<InboxPage>>,
-    /// The question for the newest number, likewise: every hint may have been lost.
-    asked: Option<oneshot::Receiver<InboxSeq>>,
-    /// The look for acknowledgements, likewise.
-    looking: Option<Reading<Vec<DeviceState>>>,
+    pub(super) service: Service,
+    pub(super) who: Principal,
+    pub(super) guard: ConnectionGuard,
+    /// The number of the newest entry delivered or passed over.
+    pub(super) last: InboxSeq,
+    /// The number of the newest entry delivered. The client cannot acknowledge entries that were
+    /// passed over since then, so the session does.
+    pub(super) delivered: InboxSeq,
+    /// The rest of the page from the store that is being delivered.
+    pub(super) page: Page,
+    /// The read of the next page. It stays when a `next` is dropped, so that a host whose loop
+    /// often wakes does not start it again each time.
+    pub(super) page_read: Option<StoreRead<InboxPage>>,
+    /// The answer to the question for the newest number, in case every hint was lost. It stays for
+    /// the same reason.
+    pub(super) head_answer: Option<oneshot::Receiver<InboxSeq>>,
+    /// The read of the device's cursor, in case it was moved elsewhere. It stays for the same
+    /// reason.
+    pub(super) devices_read: Option<StoreRead<Vec<DeviceState>>>,
     /// Whether the store has to be read before hints are taken.
-    behind: bool,
+    pub(super) behind: bool,
+    /// Whether [`Delivery::CaughtUp`] was delivered, or is not to be.
     caught_up: bool,
-    /// Set while waiting: when the store is looked at in any case. It outlives a dropped `next`, so that a host whose
-    /// loop wakes often still gets there.
-    poll: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    /// The timer of the next poll of the store, while the session waits. It stays when a `next` is
+    /// dropped, so that the poll comes even if the host's loop often wakes.
+    pub(super) poll: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
+/// A page of the inbox, or its rest.
 #[derive(Default)]
-struct Page {
-    gap: Option<Gap>,
-    entries: VecDeque<InboxEntry>,
-    /// Where the session stands once the page is delivered.
-    through: InboxSeq,
+pub(super) struct Page {
+    pub(super) gap: Option<Gap>,
+    pub(super) entries: VecDeque<InboxEntry>,
+    /// The session's position after the page is delivered.
+    pub(super) through: InboxSeq,
 }
 
 impl Session {
-    pub(super) fn new(service: Service, who: Principal, place: Place, last: InboxSeq) -> Self {
-        let follows = place.mailbox.kind() == Kind::Follower;
+    pub(super) fn new(service: Service, who: Principal, guard: ConnectionGuard, last: InboxSeq) -> Self {
+        let follows = guard.connection.kind() == ConnectionKind::Follower;
         Self {
             service,
             who,
-            place,
+            guard,
             last,
             delivered: last,
             page: Page::default(),
-            reading: None,
-            asked: None,
-            looking: None,
+            page_read: None,
+            head_answer: None,
+            devices_read: None,
             behind: !follows,
             caught_up: follows,
             poll: None,
@@ -84,15 +82,15 @@ impl Session {
     /// Waits for the next delivery.
     ///
     /// # Errors
-    /// When the session is over; it stays over.
+    /// [`SessionEnd`] when the session has ended; every later call then returns an error, too. Only
+    /// after [`SessionEnd::Failed`] a later call reads the store again, and may go on.
     ///
     /// # Cancel safety
-    /// Dropping the future loses nothing: an entry counts as delivered only when this returns it,
-    /// and a read of the store that is under way goes on until the session is dropped. The question
-    /// for the newest number is asked together with other sessions, and goes on without it.
+    /// Dropping the future loses nothing: an entry counts as delivered only when this returns it. A
+    /// running read of the store goes on until the session is dropped.
     pub async fn next(&mut self) -> Result<Delivery, SessionEnd> {
         loop {
-            if let Some(cause) = self.place.mailbox.ended() {
+            if let Some(cause) = self.guard.connection.end_cause() {
                 return Err(cause.into());
             }
             if self.service.is_draining() {
@@ -102,18 +100,18 @@ impl Session {
                 self.wait_for_room().await?;
                 continue;
             }
-            // Nothing depends on this look any more: its result, a failure perhaps, is not for the
-            // next time.
-            self.looking = None;
-            if let Some(delivery) = self.next_of_page() {
+            // There is room without this read. Its result, perhaps an error, would be out of date
+            // the next time.
+            self.devices_read = None;
+            if let Some(delivery) = self.next_from_page() {
                 return Ok(delivery);
             }
             if self.behind {
-                self.read().await?;
+                self.read_page().await?;
             } else if !self.caught_up {
                 self.caught_up = true;
                 return Ok(Delivery::CaughtUp { position: self.last });
-            } else if let Some(delivery) = self.next_hint() {
+            } else if let Some(delivery) = self.next_from_hints() {
                 return Ok(delivery);
             } else if !self.behind {
                 self.behind = self.wait_for_hint().await;
@@ -121,232 +119,54 @@ impl Session {
         }
     }
 
-    /// Waits for the end of the session alone, and takes no delivery: for a host that asks for no
-    /// deliveries for a while. The future borrows nothing. It resolves when the session is replaced
-    /// or disconnected, or when the service shuts down, and again at once afterwards. A store that
-    /// cannot be read is noticed by [`next`](Self::next) only.
+    /// Waits for the end of the session and takes no delivery: for a host that does not call
+    /// [`next`](Self::next) for a while. The future borrows nothing. It resolves when the session
+    /// is replaced or disconnected, or when the service shuts down; later calls then resolve at
+    /// once. Only [`next`](Self::next) notices a store that cannot be read.
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.
     pub fn ended(&self) -> impl Future<Output = SessionEnd> + Send + use<> {
-        let (service, mailbox) = (self.service.clone(), Arc::clone(&self.place.mailbox));
+        let (service, connection) = (self.service.clone(), Arc::clone(&self.guard.connection));
         async move {
             tokio::select! {
                 biased;
-                cause = mailbox.over() => cause.into(),
+                cause = connection.wait_for_end() => cause.into(),
                 () = service.draining() => SessionEnd::ShuttingDown,
             }
         }
     }
 
-    /// Who is connected.
+    /// The connected user and device.
     #[must_use]
     pub const fn principal(&self) -> &Principal {
         &self.who
     }
 
-    /// The newest entry delivered or passed over; before the first delivery, where the deliveries start after.
+    /// The number of the newest entry delivered or passed over. Before the first delivery it is the
+    /// number after which deliveries start.
     #[must_use]
     pub const fn position(&self) -> InboxSeq {
         self.last
     }
 
-    /// A handle for acknowledging while [`next`](Self::next) waits.
+    /// A handle that can acknowledge entries while [`next`](Self::next) waits.
     #[must_use]
     pub fn handle(&self) -> SessionHandle {
         SessionHandle {
             service: self.service.clone(),
             who: self.who.clone(),
-            mailbox: Arc::clone(&self.place.mailbox),
+            connection: Arc::clone(&self.guard.connection),
         }
     }
 
-    fn is_device(&self) -> bool {
-        self.place.mailbox.kind() == Kind::Device
+    pub(super) fn is_device(&self) -> bool {
+        self.guard.connection.kind() == ConnectionKind::Device
     }
-
-    /// Deliveries that may follow before the client acknowledges any.
-    fn room(&self) -> usize {
-        if self.is_device() {
-            self.service.config().window.saturating_sub(self.place.mailbox.outstanding())
-        } else {
-            PAGE
-        }
-    }
-
-    fn has_room(&self) -> bool {
-        self.room() > 0
-    }
-
-    /// The next delivery of the page in hand.
-    fn next_of_page(&mut self) -> Option<Delivery> {
-        if let Some(gap) = self.page.gap.take() {
-            metrics::counter!("dm_gaps_total").increment(1);
-            self.note(gap.to, None);
-            return Some(Delivery::Gap(gap));
-        }
-        if let Some(entry) = self.page.entries.pop_front() {
-            return Some(self.deliver(entry));
-        }
-        if self.page.through > self.last {
-            self.pass_over(self.page.through);
-        }
-        None
-    }
-
-    /// The next delivery among the hints.
-    fn next_hint(&mut self) -> Option<Delivery> {
-        loop {
-            let hint = match self.place.mailbox.take() {
-                Found::Hint(hint) => hint,
-                Found::Nothing => return None,
-                Found::Behind => {
-                    self.behind = true;
-                    return None;
-                }
-            };
-            let (seq, own) = match &hint {
-                Hint::Entry(entry) => (entry.seq, entry.origin.as_ref() == Some(&self.who.device)),
-                Hint::Number { seq, own } => (*seq, *own),
-            };
-            if seq <= self.last {
-                continue;
-            }
-            if seq != self.last.next() {
-                // The ones between were not hinted, or not yet.
-                self.behind = true;
-                return None;
-            }
-            if self.is_device() && own {
-                self.pass_over(seq);
-                continue;
-            }
-            match hint {
-                Hint::Entry(entry) => return Some(self.deliver(entry)),
-                Hint::Number { .. } => {
-                    self.behind = true;
-                    return None;
-                }
-            }
-        }
-    }
-
-    fn deliver(&mut self, entry: InboxEntry) -> Delivery {
-        self.note(entry.seq, entry.message().map(|message| message.id));
-        Delivery::Entry(entry)
-    }
-
-    fn note(&mut self, seq: InboxSeq, message: Option<MessageId>) {
-        self.last = seq;
-        self.delivered = seq;
-        if self.is_device() {
-            self.place.mailbox.delivered(seq, message);
-        }
-        metrics::counter!("dm_delivered_total").increment(1);
-    }
-
-    /// Passes over what the device caused itself, and moves its cursor over a long run of that. A device that only
-    /// sends acknowledges nothing: without this it would pass over all it ever sent each time it connects, and be told
-    /// of gaps that miss nothing.
-    fn pass_over(&mut self, through: InboxSeq) {
-        self.last = through;
-        let run = through.get() - self.delivered.get();
-        if self.is_device() && run >= OWN_RUN && self.place.mailbox.outstanding() == 0 {
-            self.delivered = through;
-            let handle = self.handle();
-            // Detached: if it fails, the next run makes up for it.
-            tokio::spawn(async move { handle.acknowledge(AckTarget::UpTo(through)).await });
-        }
-    }
-
-    /// Reads the next page from the store. Until it is there nothing is delivered or passed over.
-    async fn read(&mut self) -> Result<(), SessionEnd> {
-        let query = InboxQuery {
-            who: self.who.clone(),
-            after: self.last,
-            own: if self.is_device() { OwnEntries::Skip } else { OwnEntries::Include },
-            // Not the room in the window: a client that acknowledges one by one would cost a read each.
-            limit: PAGE,
-            max_bytes: PAGE_BYTES,
-        };
-        let page = self.reading.get_or_insert_with(|| self.service.store().inbox(query)).await;
-        self.reading = None;
-        let page = page.and_then(|page| page.leading_on(self.last)).map_err(failed)?;
-        self.behind = page.through < page.head;
-        let gap = page.gap_after(self.last).filter(|_| self.is_device());
-        self.page = Page { gap, entries: page.entries.into(), through: page.through };
-        Ok(())
-    }
-
-    /// Waits for a hint, and asks for the newest number at each poll, because every hint may have
-    /// been lost. Returns whether the store has to be read.
-    async fn wait_for_hint(&mut self) -> bool {
-        let Some(asked) = &mut self.asked else {
-            if self.wait().await == Woken::ByPoll {
-                self.asked = Some(self.service.inbox_head(self.who.user));
-            }
-            return false;
-        };
-        let head = tokio::select! {
-            biased;
-            head = asked => head,
-            () = self.place.mailbox.rung() => return false,
-            () = self.service.draining() => return false,
-        };
-        self.asked = None;
-        // Without an answer the read says what is wrong.
-        head.map_or(true, |head| head > self.last)
-    }
-
-    /// Waits for acknowledgements: those through a handle of this session, and, by looking into the
-    /// store at each poll, others.
-    async fn wait_for_room(&mut self) -> Result<(), SessionEnd> {
-        let Some(looking) = &mut self.looking else {
-            if self.wait().await == Woken::ByPoll {
-                self.looking = Some(self.service.store().devices(self.who.user));
-            }
-            return Ok(());
-        };
-        let devices = tokio::select! {
-            biased;
-            devices = looking => devices,
-            () = self.place.mailbox.rung() => return Ok(()),
-            () = self.service.draining() => return Ok(()),
-        };
-        self.looking = None;
-        match devices.map_err(failed)?.into_iter().find(|state| state.device == self.who.device) {
-            Some(state) => self.place.mailbox.acknowledged(state.cursor, None),
-            None => self.place.mailbox.forgotten(),
-        }
-        Ok(())
-    }
-
-    /// Waits for the mailbox, the service's end or the poll interval.
-    async fn wait(&mut self) -> Woken {
-        let poll = self.poll.get_or_insert_with(|| self.service.poll_timer());
-        tokio::select! {
-            () = self.place.mailbox.rung() => Woken::ByBell,
-            () = self.service.draining() => Woken::ByBell,
-            () = poll => {
-                self.poll = None;
-                Woken::ByPoll
-            }
-        }
-    }
-}
-
-#[derive(PartialEq, Eq)]
-enum Woken {
-    ByBell,
-    ByPoll,
 }
 
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Session").field("who", &self.who).field("last", &self.last).finish_non_exhaustive()
     }
-}
-
-fn failed(error: StoreError) -> SessionEnd {
-    SessionEnd::Failed(error.into())
 }

@@ -1,5 +1,5 @@
-//! The decisions that every store makes alike: a store finds and writes rows, and asks here what they
-//! mean.
+//! The decisions that every store has to make in the same way, as functions: a store reads rows,
+//! calls one of these, and writes rows.
 
 use std::sync::Arc;
 
@@ -13,8 +13,8 @@ use crate::message::Message;
 use crate::numbers::InboxSeq;
 
 impl PublishKey {
-    /// The user's key after this write, by the one before, and whether it is another one, which is
-    /// to be stored.
+    /// The user's key record after this write, given the current one, and whether it is a new
+    /// record, which the store has to write.
     ///
     /// ```
     /// # use dm_core::store::{KeyBinding, PublishKey, Timestamp, UserId, X25519Key};
@@ -39,12 +39,13 @@ impl PublishKey {
 }
 
 impl AppendMessage {
-    /// The answer to a send under a client id that stands for a stored message of the sender, which
-    /// is at a place in their inbox: the first message again, if this is a repeat of it. It comes
-    /// before [`check_key`](Self::check_key), and nothing is stored in either case.
+    /// The answer to a send whose client id the sender used before: the stored message again, if
+    /// this send repeats it. `stored` is the message under that client id, and `sender_seq` the
+    /// number of its entry in the sender's inbox. A store calls this before
+    /// [`check_key`](Self::check_key), and writes nothing in either case.
     ///
     /// # Errors
-    /// [`Refusal::ClientIdReused`] when it is not.
+    /// [`Refusal::ClientIdReused`] when the content is another one.
     pub fn answer_again(&self, stored: Arc<Message>, sender_seq: InboxSeq) -> Result<Outcome, Refusal> {
         if !self.repeats(&stored) {
             return Err(Refusal::ClientIdReused);
@@ -53,11 +54,11 @@ impl AppendMessage {
         Ok(Outcome::MessageAppended(appended))
     }
 
-    /// Checks the key version that the write names, if it names one, by the recipient's current
-    /// key. Without a name that key need not be read.
+    /// Checks the key version that the write names, if it names one, against the recipient's
+    /// current key. If it names none, a store need not read that key and may pass `None`.
     ///
     /// # Errors
-    /// [`Refusal::StaleKey`] when it is another version.
+    /// [`Refusal::StaleKey`] when the versions differ, or there is no current key.
     pub fn check_key(&self, current: Option<KeyRecord>) -> Result<(), Refusal> {
         match self.recipient_key_version {
             Some(named) if current.is_none_or(|current| current.version != named) => {
@@ -69,11 +70,12 @@ impl AppendMessage {
 }
 
 impl RegisterDevice {
-    /// The cursor at which a new device starts, beside so many that the user has, by the inbox's
-    /// newest number that expired and its newest.
+    /// The cursor at which a new device starts. `devices` is the number of devices that the user
+    /// has already, `floor` the number of the newest expired entry, and `head` that of the newest
+    /// entry.
     ///
     /// # Errors
-    /// [`Refusal::TooManyDevices`] when there is no room for one more.
+    /// [`Refusal::TooManyDevices`] when the user may have no further device.
     pub fn cursor_of_new(
         &self,
         devices: usize,
@@ -90,33 +92,37 @@ impl RegisterDevice {
     }
 }
 
-/// A registered device as an acknowledgement finds it: for [`Acknowledge::decide`].
+/// The state before an acknowledgement, for [`Acknowledge::decide`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AckState {
-    /// Everything up to here is acknowledged.
+    /// The device's cursor: every entry up to here is acknowledged.
     pub cursor: InboxSeq,
-    /// The newest entry of the user's inbox.
+    /// The number of the newest entry in the user's inbox.
     pub head: InboxSeq,
-    /// The newest one that expired.
+    /// The number of the newest expired entry; zero if none has expired.
     pub floor: InboxSeq,
 }
 
-/// The changes of an acknowledgement, before the cursor moves on over what is acknowledged behind it.
+/// The changes of an acknowledgement, before the cursor advances over acknowledged entries that
+/// follow it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AckDecision {
-    /// The answer, unless the cursor moves on.
+    /// The answer, with the cursor that the acknowledgement itself sets. If the cursor then
+    /// advances further, the store answers with that one.
     pub done: Acknowledged,
-    /// Entries to mark as acknowledged one by one: all are above the cursor that the device had, and
-    /// held.
+    /// The entries to mark as acknowledged one by one. All are above the cursor that the device
+    /// had, and none has expired.
     pub marks: Vec<InboxSeq>,
 }
 
 impl Acknowledge {
-    /// Checks the acknowledgement and says what it changes. `entry_about` finds the entry of the
-    /// user about a message, zero when there is none; it is asked for messages that are named.
+    /// Checks the acknowledgement and decides what it changes. `entry_about` finds the number of
+    /// the user's entry about a message, zero when there is none. It is called for each named
+    /// message.
     ///
     /// # Errors
-    /// [`Refusal::BeyondHead`], and what `entry_about` fails with.
+    /// [`Refusal::BeyondHead`] when a named entry is beyond the newest, and any error of
+    /// `entry_about`.
     pub fn decide<E: From<Refusal>>(
         &self,
         device: AckState,
@@ -144,8 +150,8 @@ impl Acknowledge {
         let known = named.iter().filter(|seq| **seq != InboxSeq::ZERO).count();
         done.unknown = (named.len() - known) as u64;
         done.acknowledged += known as u64;
-        // Below the cursor an entry is acknowledged already; below the floor there is nothing to
-        // remember it for.
+        // Entries up to the cursor are acknowledged already, and expired entries are never shown
+        // again: neither needs a mark.
         let marks = named.into_iter().filter(|seq| *seq > cursor && *seq > floor).collect();
         Ok(AckDecision { done, marks })
     }
@@ -196,7 +202,7 @@ mod tests {
         let first = Arc::new(send(b"one", None).into_message(ServerSequence::new(5)));
         let again = AppendMessage { id: MessageId::from_bytes([9; 16]), ..send(b"one", None) };
         let Ok(Outcome::MessageAppended(answer)) = again.answer_again(Arc::clone(&first), seq(7)) else {
-            panic!("it is a repeat");
+            panic!("a repeat is refused");
         };
         assert_eq!((answer.message, answer.sender_seq), (Arc::clone(&first), seq(7)));
         assert!(answer.repeated && answer.appended.is_empty());
@@ -205,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_named_version_is_checked_and_only_the_current_one_is_good() {
+    fn only_a_named_version_is_checked_and_only_the_current_one_is_accepted() {
         let (first, second) = (KeyVersion::FIRST, KeyVersion::FIRST.next());
         let current = Some(record(second));
         assert_eq!(send(b"x", None).check_key(current), Ok(()));
@@ -215,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_device_starts_where_it_was_asked_to_if_there_is_room() {
+    fn a_new_device_starts_at_the_floor_or_at_the_head_unless_there_are_too_many() {
         let register =
             |start| RegisterDevice { who: user(1).into(), start, limit: 2, at: Timestamp::from_millis(1) };
         let cursor = |start, devices| register(start).cursor_of_new(devices, seq(3), seq(8));
@@ -225,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn an_acknowledgement_counts_what_it_names_and_marks_what_is_above_the_cursor_and_held() {
+    fn an_acknowledgement_counts_named_entries_and_marks_those_above_cursor_and_floor() {
         let state = AckState { cursor: seq(3), head: seq(9), floor: seq(4) };
         let who: Principal = user(1).into();
         let decide = |target| {

@@ -11,39 +11,40 @@ pub struct StoreError {
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
-/// Kinds of [`StoreError`], as far as somebody acts differently on them.
+/// The kinds of [`StoreError`]: one for each case that callers or operators handle differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StoreErrorKind {
-    /// Cannot be reached or is too busy; later may go well.
+    /// The store cannot be reached or is too busy. The same call may succeed later.
     Unavailable,
-    /// No room left.
+    /// The disk has too little free space.
     Full,
-    /// Another process holds the file.
+    /// Another process has the store open.
     Locked,
-    /// The data is damaged, or is not this store's.
+    /// The data is damaged, or is not that of this store.
     Corrupt,
-    /// The database holds tables of somebody else under the library's names; it was left untouched.
+    /// The database has tables of another program under the library's names. Nothing was changed.
     ForeignTables,
-    /// The data was written by a newer version of the library; it was left untouched.
+    /// A newer version of the library wrote the data. Nothing was changed.
     NewerSchema,
-    /// A commit's outcome could not be learned. An embedded store refuses all work from here until
-    /// it is reopened, which it does by itself if it opened its files itself.
+    /// It is not known whether a commit happened. After this an embedded store refuses all work
+    /// until it is reopened. It reopens itself if it opened its files itself.
     OutcomeUnknown,
-    /// Closed, or refusing all work after an unknown outcome until the process opens it again.
+    /// The store is closed, or refuses all work after an unknown outcome until the process opens it
+    /// again.
     Closed,
-    /// Anything else the engine reports.
+    /// Any other error of the engine.
     Engine,
 }
 
 impl StoreError {
-    /// An error with what the engine said.
+    /// An error with its cause, such as the engine's own error.
     #[must_use]
     pub fn new(kind: StoreErrorKind, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self { kind, source: Some(Arc::from(source.into())) }
     }
 
-    /// Which kind it is.
+    /// The kind of the error.
     #[must_use]
     pub const fn kind(&self) -> StoreErrorKind {
         self.kind
@@ -60,12 +61,14 @@ impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
             StoreErrorKind::Unavailable => "the store is unavailable",
-            StoreErrorKind::Full => "the store has no room left",
-            StoreErrorKind::Locked => "another process holds the store",
+            StoreErrorKind::Full => "the disk of the store has too little free space",
+            StoreErrorKind::Locked => "another process has the store open",
             StoreErrorKind::Corrupt => "the store's data is damaged",
-            StoreErrorKind::ForeignTables => "the database has tables of others under the store's names",
-            StoreErrorKind::NewerSchema => "the store was written by a newer version",
-            StoreErrorKind::OutcomeUnknown => "a commit's outcome is unknown",
+            StoreErrorKind::ForeignTables => {
+                "the database has tables of another program under the store's names"
+            }
+            StoreErrorKind::NewerSchema => "a newer version of the library wrote the store's data",
+            StoreErrorKind::OutcomeUnknown => "it is not known whether the commit happened",
             StoreErrorKind::Closed => "the store is closed",
             StoreErrorKind::Engine => "the storage engine failed",
         })

@@ -1,4 +1,4 @@
-//! Queries and pages.
+//! Queries of a store, and the pages that answer them.
 
 use std::sync::Arc;
 
@@ -12,40 +12,40 @@ use crate::store::error::{StoreError, StoreErrorKind};
 use crate::time::Timestamp;
 use crate::user::UserId;
 
-/// Asks for a page of a user's conversations.
+/// A query for a page of a user's conversations.
 #[derive(Clone, Copy, Debug)]
 pub struct ConversationsQuery {
-    /// Whose.
+    /// The user whose conversations are listed.
     pub user: UserId,
-    /// Only those after this place in the list.
+    /// Only conversations after this cursor; `None` starts at the top of the list.
     pub after: Option<ConversationCursor>,
     /// Most conversations.
     pub limit: usize,
 }
 
-/// Asks for a page of a conversation's messages.
+/// A query for a page of a conversation's messages.
 #[derive(Clone, Copy, Debug)]
 pub struct HistoryQuery {
-    /// Who reads: must be in the conversation.
+    /// The user who reads. A user who is not in the conversation gets no page.
     pub reader: UserId,
     /// The conversation.
     pub conversation: ConversationId,
-    /// Which way.
+    /// The start and direction of the page.
     pub range: HistoryRange,
     /// Most messages.
     pub limit: usize,
-    /// Bytes, by [`Message::cost`], at which the page ends.
+    /// Most bytes, by [`Message::cost`]. A page of one message may exceed it.
     pub max_bytes: usize,
 }
 
-/// Which way to read a conversation. Bounds are exclusive.
+/// The start and direction of a page of messages. Bounds are exclusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HistoryRange {
     /// Newest first, from the newest.
     Newest,
-    /// Newest first, below a number.
+    /// Newest first, only messages below this number.
     Before(ServerSequence),
-    /// Oldest first, above a number.
+    /// Oldest first, only messages above this number.
     After(ServerSequence),
 }
 
@@ -54,42 +54,42 @@ pub enum HistoryRange {
 pub struct HistoryPage {
     /// The messages.
     pub messages: Vec<Arc<Message>>,
-    /// Whether there are more in the same direction.
+    /// Whether there are more messages in the same direction.
     pub has_more: bool,
 }
 
-/// Asks for a page of a user's inbox as one of their devices sees it: what that device acknowledged individually is
-/// left out. The device need not be registered.
+/// A query for a page of a user's inbox as one of the user's devices sees it: entries that this
+/// device acknowledged one by one are left out. The device need not be registered.
 #[derive(Clone, Debug)]
 pub struct InboxQuery {
     /// The user and the device.
     pub who: Principal,
-    /// Only entries after this one.
+    /// Only entries with a higher number than this.
     pub after: InboxSeq,
-    /// Which entries are part of it.
+    /// The entries to include, by their origin.
     pub own: OwnEntries,
     /// Most entries.
     pub limit: usize,
-    /// Bytes, by [`InboxEntry::cost`], at which the page ends.
+    /// Most bytes, by [`InboxEntry::cost`]. A page of one entry may exceed it.
     pub max_bytes: usize,
 }
 
-/// Which entries a device is shown, by what caused them.
+/// The entries that a device is shown, by their origin.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OwnEntries {
-    /// All but those that this device caused.
+    /// All entries except those that this device caused.
     #[default]
     Skip,
-    /// All.
+    /// All entries.
     Include,
-    /// Messages from others alone: neither notices nor what any of the user's devices caused. A
-    /// store passes over the rest without reading its messages.
+    /// Only messages from other users: no notices, and nothing that one of the user's devices
+    /// caused. A store skips the other entries without reading their messages.
     ReceivedOnly,
 }
 
 impl OwnEntries {
-    /// Whether a device is shown a message that the device `origin` of the same user sent, if one
-    /// did.
+    /// Whether a device is shown a message. `origin` is the device of the same user that sent it,
+    /// if one did.
     #[must_use]
     pub fn shows_message(self, device: &DeviceId, origin: Option<&DeviceId>) -> bool {
         match self {
@@ -99,8 +99,8 @@ impl OwnEntries {
         }
     }
 
-    /// Whether a device is shown a notice that the device `origin` of the same user caused, if one
-    /// did.
+    /// Whether a device is shown a notice. `origin` is the device of the same user that caused it,
+    /// if one did.
     #[must_use]
     pub fn shows_notice(self, device: &DeviceId, origin: Option<&DeviceId>) -> bool {
         self != Self::ReceivedOnly && self.shows_message(device, origin)
@@ -108,12 +108,12 @@ impl OwnEntries {
 }
 
 impl InboxQuery {
-    /// For the newest number alone.
+    /// A query for [`InboxPage::head`] alone.
     pub(crate) fn of_head(user: UserId) -> Self {
         Self { who: user.into(), after: InboxSeq::ZERO, own: OwnEntries::Include, limit: 1, max_bytes: 1 }
     }
 
-    /// Whether the page may hold an entry, unless the device acknowledged it.
+    /// Whether the page includes an entry, unless the device acknowledged it.
     #[must_use]
     pub fn shows(&self, entry: &InboxEntry) -> bool {
         match entry.event {
@@ -128,51 +128,55 @@ impl InboxQuery {
 pub struct InboxPage {
     /// The entries, oldest first.
     pub entries: Vec<InboxEntry>,
-    /// Where the next page starts: every entry up to here is in this page or was left out. At least
-    /// the query's `after`, unless that is beyond the head; beyond `after` while there are entries
-    /// above it. A store may end a page early that leaves much out, even empty.
+    /// The number at which the page ends, which is the `after` of the next page: every entry from
+    /// the query's `after` up to it is in this page or was left out. It is above `after` as long as
+    /// the inbox has entries above `after`, and never below `after`, unless `after` is beyond the
+    /// head. A store that leaves many entries out may end the page early, even without entries.
     pub through: InboxSeq,
-    /// The newest entry of the inbox.
+    /// The number of the newest entry of the inbox.
     pub head: InboxSeq,
-    /// The newest entry no longer held; zero when all are.
+    /// The number of the newest expired entry; zero if none has expired.
     pub floor: InboxSeq,
 }
 
 impl InboxPage {
-    /// The page, if it leads on from where it was to start: asking again after one that does not
-    /// would never end.
+    /// The page, if it ends above `after` or at the head. Reading on after another page would never
+    /// end.
     ///
     /// # Errors
-    /// [`StoreErrorKind::Corrupt`].
-    pub(crate) fn leading_on(self, after: InboxSeq) -> Result<Self, StoreError> {
+    /// [`StoreErrorKind::Corrupt`] for such a page.
+    pub(crate) fn require_progress(self, after: InboxSeq) -> Result<Self, StoreError> {
         if self.through < self.head && self.through <= after {
-            return Err(StoreError::new(StoreErrorKind::Corrupt, "a page of the inbox leads nowhere"));
+            return Err(StoreError::new(
+                StoreErrorKind::Corrupt,
+                "a page of the inbox ends where it starts, although there are newer entries",
+            ));
         }
         Ok(self)
     }
 
-    /// What is missing after a number, if anything is.
+    /// The gap after a number, if entries right after it have expired.
     pub(crate) fn gap_after(&self, after: InboxSeq) -> Option<Gap> {
         (self.floor > after).then_some(Gap { from: after.next(), to: self.floor, reason: GapReason::Expired })
     }
 }
 
-/// A device of a user.
+/// A registered device of a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceState {
     /// The device.
     pub device: DeviceId,
-    /// Everything up to here is acknowledged.
+    /// The device's cursor: every entry up to here is acknowledged.
     pub cursor: InboxSeq,
-    /// When it was registered.
+    /// The time at which it was registered.
     pub registered_at: Timestamp,
 }
 
-/// How much is pending for a device.
+/// The numbers of entries that are pending for a device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Depth {
-    /// Messages from others, and from the user's other devices.
+    /// Messages from other users and from the user's other devices.
     pub messages: u64,
-    /// Everything else.
+    /// Notices.
     pub notices: u64,
 }

@@ -1,16 +1,15 @@
-//! What a store says of its own condition.
+//! The condition of a store, as the store reports it.
 
 /// The condition of a store, for [`Service::health`](crate::Service::health) and its metrics. The
-/// default is that of a store about which there is nothing to say: open, with room, syncing what it
-/// commits.
+/// default is a store without problems: open, with enough free space, every commit synced.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StoreStatus {
-    /// Whether it takes work.
+    /// Whether the store takes work.
     pub availability: Availability,
-    /// Whether there is room for writes.
+    /// Whether the disk has enough free space for writes.
     pub room: Room,
-    /// What a commit survives.
+    /// The failures that a commit survives.
     pub durability: Durability,
 }
 
@@ -18,44 +17,44 @@ pub struct StoreStatus {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Availability {
-    /// It does.
+    /// The store takes work.
     #[default]
     Open,
-    /// It is being reopened after an unknown outcome, and refuses work as
-    /// [`Unavailable`](crate::store::StoreErrorKind::Unavailable) meanwhile.
+    /// The store is being reopened after an unknown outcome. Until it is open again it refuses all
+    /// work as [`Unavailable`](crate::store::StoreErrorKind::Unavailable).
     Reopening,
-    /// It refuses all work until the process opens it again.
+    /// The store refuses all work until the process opens it again.
     Closed,
 }
 
-/// Whether a store has room for writes.
+/// Whether the disk of a store has enough free space for writes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Room {
-    /// It has.
+    /// Free space is above the store's reserve.
     #[default]
     Enough,
-    /// Free space is below the store's reserve: writes that take room are refused as
-    /// [`NoRoom`](crate::store::Refusal::NoRoom), by the service as [`Full`](crate::store::StoreErrorKind::Full);
-    /// reads go on.
+    /// Free space is below the store's reserve. The store refuses writes that take space as
+    /// [`NoRoom`](crate::store::Refusal::NoRoom), and the service's calls fail as
+    /// [`Full`](crate::store::StoreErrorKind::Full). Reads are answered.
     Low,
 }
 
-/// What a commit survives.
+/// The failures that a commit survives.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Durability {
-    /// A power cut.
+    /// A commit survives a power cut.
     #[default]
     Synced,
-    /// A power cut, but a failover to a replica may lose the newest commits.
+    /// A commit survives a power cut, but a failover to a replica may lose the newest commits.
     AsynchronousReplica,
-    /// The end of the process only: the engine was told not to sync.
+    /// A commit survives the end of the process only: the engine is configured not to sync.
     NotSynced,
 }
 
 impl Availability {
-    /// In lower case, for probes and metrics.
+    /// The name in lower case, for probes and metrics.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -67,7 +66,7 @@ impl Availability {
 }
 
 impl Room {
-    /// In lower case, for probes and metrics.
+    /// The name in lower case, for probes and metrics.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -78,7 +77,7 @@ impl Room {
 }
 
 impl Durability {
-    /// In lower case with underscores, for probes and metrics.
+    /// The name in lower case with underscores, for probes and metrics.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -93,9 +92,9 @@ impl Durability {
 mod tests {
     use super::*;
 
-    /// Probes and dashboards of hosts compare with these.
+    /// Probes and dashboards of hosts compare with these names.
     #[test]
-    fn the_names_of_conditions_stay_as_they_are() {
+    fn the_names_of_conditions_do_not_change() {
         let availabilities = [Availability::Open, Availability::Reopening, Availability::Closed];
         assert_eq!(availabilities.map(Availability::name), ["open", "reopening", "closed"]);
         assert_eq!([Room::Enough, Room::Low].map(Room::name), ["enough", "low"]);

@@ -13,7 +13,8 @@ use crate::participants::Participants;
 use crate::time::Timestamp;
 use crate::user::UserId;
 
-/// One thing to do, as data: checked and applied by a store, in the order given. New kinds come as new variants.
+/// One write, as data: a store checks and applies the writes of a batch in their order. New kinds
+/// of writes are added as new variants.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Write {
@@ -23,11 +24,13 @@ pub enum Write {
     AnnounceKeys(AnnounceKeys),
     /// Answers [`Outcome::ConversationOpened`].
     OpenConversation(OpenConversation),
-    /// Answers [`Outcome::MessageAppended`]; refused as not found, client id reused, stale key.
+    /// Answers [`Outcome::MessageAppended`]; may be refused as [`Refusal::NotFound`],
+    /// [`Refusal::ClientIdReused`] or [`Refusal::StaleKey`].
     AppendMessage(AppendMessage),
-    /// Answers [`Outcome::Acknowledged`]; refused beyond the head or for an unknown device.
+    /// Answers [`Outcome::Acknowledged`]; may be refused as [`Refusal::UnknownDevice`] or
+    /// [`Refusal::BeyondHead`].
     Acknowledge(Acknowledge),
-    /// Answers [`Outcome::DeviceRegistered`]; refused when there are too many.
+    /// Answers [`Outcome::DeviceRegistered`]; may be refused as [`Refusal::TooManyDevices`].
     RegisterDevice(RegisterDevice),
     /// Answers [`Outcome::DeviceForgotten`].
     ForgetDevice(ForgetDevice),
@@ -41,73 +44,85 @@ impl From<AppendMessage> for Write {
     }
 }
 
-/// Makes a key the user's current one, as the next version. The current key again changes nothing, whatever its
-/// binding. A changed key also joins the work that [`AnnounceKeys`] does, in the same transaction, from the start.
+/// Makes a key the user's current one, as the next version. Publishing the current key again
+/// changes nothing, whatever its binding. With a changed key the same transaction also starts its
+/// announcement to all peers, which [`AnnounceKeys`] carries out. An announcement of an earlier key
+/// of the user that is not finished starts again with the new key.
 #[derive(Clone, Debug)]
 pub struct PublishKey {
-    /// Whose key.
+    /// The owner of the key.
     pub user: UserId,
     /// The key.
     pub key: X25519Key,
-    /// How it is bound.
+    /// The proof that the key belongs to the user.
     pub binding: KeyBinding,
-    /// When.
+    /// The time of the call, which becomes the record's `published_at`.
     pub at: Timestamp,
 }
 
-/// Takes the next step of telling peers of published keys: appends a `PeerKeyChanged` notice, holding the publisher's
-/// key as it is at this commit, to the inboxes of up to `limit` peers in all, each peer with a conversation once per
-/// publication. Peers whose conversation is opened later need no telling. What is left survives reopening. Unless others
-/// are taken at the same time, a step stops short of its limit only when nobody is left to tell.
+/// Announces published keys to peers, a limited number of them per write: appends a
+/// `PeerKeyChanged` notice to the inboxes of up to `limit` peers in all. The notice holds the
+/// publisher's key as it is at this commit.
+///
+/// Every peer that has a conversation with the publisher at the time of the publication gets one
+/// notice per publication. Peers whose conversation is opened later get none. The peers that are
+/// left are remembered over reopening. Fewer than `limit` notices are appended only when no peer is
+/// left, or when another such write runs at the same time.
 #[derive(Clone, Debug)]
 pub struct AnnounceKeys {
     /// Most entries to append.
     pub limit: usize,
-    /// When.
+    /// The time of the appended entries.
     pub at: Timestamp,
 }
 
-/// Opens the conversation of a pair, or finds the one that is open. A new one appends a `ConversationOpened` notice to
-/// both inboxes; in the opener's it carries their device as origin.
+/// Opens the conversation of a pair, or finds the one that is open. For a new conversation a
+/// `ConversationOpened` notice is appended to both inboxes; the opener's entry has the opener's
+/// device as origin.
 #[derive(Clone, Debug)]
 pub struct OpenConversation {
-    /// The id, if it is new.
+    /// The id of the conversation, if it is new.
     pub id: ConversationId,
-    /// The pair.
+    /// The pair of users.
     pub participants: Participants,
-    /// Who opens it: one of the pair.
+    /// The user and device that open it. The user is one of the pair.
     pub opener: Principal,
-    /// When.
+    /// The time of the call: `opened_at` of a new conversation, and the time of its entries.
     pub at: Timestamp,
 }
 
-/// Appends a message to a conversation and to both inboxes; in the sender's it carries their device as origin.
+/// Appends a message to a conversation and to both inboxes. The sender's entry has the sender's
+/// device as origin.
 ///
-/// Checks, in this order: the sender is in the conversation ([`Refusal::NotFound`]); the client id, if any, is new or
-/// the repeat of an equal send, as [`repeats`](Self::repeats) says ([`Refusal::ClientIdReused`]); the named key version,
-/// if any, is the recipient's current one ([`Refusal::StaleKey`]).
+/// The checks, in this order:
+///
+/// 1. The sender is in the conversation ([`Refusal::NotFound`]).
+/// 2. The client id, if there is one, is new, or the write repeats an equal send, as
+///    [`repeats`](Self::repeats) decides ([`Refusal::ClientIdReused`]).
+/// 3. The named key version, if there is one, is the recipient's current one
+///    ([`Refusal::StaleKey`]).
 #[derive(Clone, Debug)]
 pub struct AppendMessage {
-    /// The id, if it is new.
+    /// The id of the message, if it is new.
     pub id: MessageId,
     /// The conversation.
     pub conversation: ConversationId,
-    /// Who sends.
+    /// The sending user and device.
     pub sender: Principal,
-    /// The sender's name for it.
+    /// The id that the sender's client gave the message.
     pub client_id: Option<ClientMessageId>,
-    /// The version of the recipient's key that it is encrypted to.
+    /// The version of the recipient's key that the message is encrypted to.
     pub recipient_key_version: Option<KeyVersion>,
-    /// What the sender's clock said.
+    /// The time by the sender's clock.
     pub sent_at: Timestamp,
-    /// When it was received.
+    /// The time at which the service received the message, which is also the time of its entries.
     pub at: Timestamp,
-    /// What was encrypted.
+    /// The encrypted payload.
     pub ciphertext: Ciphertext,
 }
 
 impl AppendMessage {
-    /// Whether a stored message has the content of this write, so that the write is a repeat of it.
+    /// Whether a stored message has the content of this write, so that the write repeats its send.
     #[must_use]
     pub fn repeats(&self, stored: &Message) -> bool {
         self.conversation == stored.conversation
@@ -117,7 +132,7 @@ impl AppendMessage {
             && self.ciphertext == stored.ciphertext
     }
 
-    /// The message this becomes at a place in its conversation.
+    /// The message that this write appends, with its number in the conversation.
     #[must_use]
     pub fn into_message(self, sequence: ServerSequence) -> Message {
         Message {
@@ -135,128 +150,132 @@ impl AppendMessage {
 
 /// Acknowledges entries of a user's inbox for one registered device.
 ///
-/// Checks, in this order: the device is registered ([`Refusal::UnknownDevice`]); no named entry is
-/// beyond the newest ([`Refusal::BeyondHead`]).
+/// The checks, in this order: the device is registered ([`Refusal::UnknownDevice`]); no named entry
+/// is beyond the newest ([`Refusal::BeyondHead`]).
 ///
 /// An expired entry may be named, by its number or by its message: it counts as acknowledged, and
-/// nothing else changes. Only [`AckTarget::UpTo`] moves a cursor into what expired.
+/// nothing else changes. Only [`AckTarget::UpTo`] can move a cursor into a range that expired.
 ///
-/// The device's cursor then moves on over every entry that is acknowledged. Below an acknowledged entry it passes over
-/// what cannot or need not be named as well: the device's own entries, notices, and entries no longer held.
+/// After that the device's cursor advances over every acknowledged entry that follows it. It also
+/// advances over entries that need no acknowledgement, as long as an acknowledged entry is above
+/// them: the device's own entries, notices, and entries that expired.
 #[derive(Clone, Debug)]
 pub struct Acknowledge {
     /// The user and the device.
     pub who: Principal,
-    /// What is acknowledged.
+    /// The acknowledged entries.
     pub target: AckTarget,
 }
 
-/// Which inbox entries an acknowledgement names.
+/// The inbox entries that an acknowledgement names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AckTarget {
-    /// Everything up to and including an entry. Refused beyond the newest entry; below the cursor it changes nothing.
+    /// All entries up to and including this one. Refused beyond the newest entry; below the cursor
+    /// it changes nothing.
     UpTo(InboxSeq),
     /// These entries. Refused as a whole if one is beyond the newest; zero counts as unknown.
     Entries(Vec<InboxSeq>),
-    /// The entries about these messages. Ids of no message in the user's inbox count as unknown.
+    /// The entries about these messages. An id without a message in the user's inbox counts as
+    /// unknown.
     Messages(Vec<MessageId>),
 }
 
-/// Registers a device, or finds it.
+/// Registers a device, or finds the one that is registered.
 #[derive(Clone, Debug)]
 pub struct RegisterDevice {
     /// The user and the device.
     pub who: Principal,
-    /// Where a new device starts.
+    /// The start of a new device's cursor.
     pub start: DeviceStart,
-    /// Devices the user may have; a further one is refused.
+    /// Most devices of the user; a further one is refused.
     pub limit: usize,
-    /// When.
+    /// The time of the call, which becomes the device's `registered_at`.
     pub at: Timestamp,
 }
 
-/// Where a new device's cursor starts.
+/// The start of a new device's cursor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DeviceStart {
-    /// Before the oldest entry still held.
+    /// Before the oldest entry still kept: the device gets all of them.
     #[default]
     Oldest,
-    /// At the newest entry: only what comes from now on.
+    /// At the newest entry: the device gets only later entries.
     Now,
 }
 
-/// Forgets a device and what it acknowledged.
+/// Removes a device, with its cursor and its acknowledgements.
 #[derive(Clone, Debug)]
 pub struct ForgetDevice {
     /// The user and the device.
     pub who: Principal,
 }
 
-/// Takes a step of expiry: of up to `limit` entries queued before a time, from any inboxes, always the oldest numbers
-/// of an inbox first. An entry that is not old enough keeps the later ones of its inbox. Unless others are taken at the
-/// same time, a step stops short of its limit only when nothing more may go.
+/// Removes up to `limit` entries that were appended before a time, from any inboxes. The entries of
+/// one inbox are removed in the order of their numbers; one that is not old enough keeps all later
+/// ones of its inbox. Fewer than `limit` entries are removed only when no more are old enough, or
+/// when another such write runs at the same time.
 #[derive(Clone, Debug)]
 pub struct Expire {
-    /// Entries queued before this go.
+    /// Only entries appended before this time are removed.
     pub before: Timestamp,
     /// Most entries to remove.
     pub limit: usize,
 }
 
-/// What became of a write.
+/// The result of a write.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// The user's current key, and whether this write made it.
+    /// The answer to [`PublishKey`].
     KeyPublished {
-        /// The current key.
+        /// The user's current key.
         record: KeyRecord,
-        /// Whether it is new.
+        /// Whether this write made it the current one.
         changed: bool,
     },
-    /// Some peers were told.
+    /// The answer to [`AnnounceKeys`].
     KeysAnnounced {
         /// The entries appended.
         appended: Vec<Notification>,
-        /// Whether peers are left to tell.
+        /// Whether peers are left that have not got their notice.
         more: bool,
     },
-    /// The pair's conversation.
+    /// The answer to [`OpenConversation`].
     ConversationOpened {
-        /// The conversation.
+        /// The pair's conversation.
         conversation: Conversation,
         /// Whether this write opened it.
         created: bool,
         /// The entries appended: two when it is new, none when it was open already.
         appended: Vec<Notification>,
     },
-    /// The message, and where it stands.
+    /// The answer to [`AppendMessage`]: the message with its numbers.
     MessageAppended(Appended),
-    /// What an acknowledgement did.
+    /// The answer to [`Acknowledge`]: the new cursor, and counts.
     Acknowledged(Acknowledged),
-    /// The device.
+    /// The answer to [`RegisterDevice`].
     DeviceRegistered {
-        /// Its cursor.
+        /// The device's cursor.
         cursor: InboxSeq,
     },
-    /// The device is not known any more.
+    /// The answer to [`ForgetDevice`]: the device is not registered any more.
     DeviceForgotten {
-        /// Whether it was.
+        /// Whether it was registered before.
         existed: bool,
     },
-    /// Some entries are gone.
+    /// The answer to [`Expire`].
     Expired {
-        /// How many.
+        /// The number of entries removed.
         entries: usize,
-        /// Whether there may be more to expire at the same time.
+        /// Whether there may be more entries that are old enough.
         more: bool,
     },
-    /// It was not done, and nothing changed.
+    /// The write was not done, and nothing changed.
     Refused(Refusal),
 }
 
 impl Outcome {
-    /// Takes the inbox entries that the write appended out of its outcome, to be notified.
+    /// Moves the inbox entries that the write appended out of its outcome, for the notifier.
     pub fn take_appended(&mut self) -> Vec<Notification> {
         match self {
             Self::MessageAppended(Appended { appended, .. })
@@ -272,49 +291,51 @@ impl Outcome {
 pub struct Appended {
     /// The message as stored.
     pub message: Arc<Message>,
-    /// Its place in the sender's inbox.
+    /// The number of its entry in the sender's inbox.
     pub sender_seq: InboxSeq,
-    /// Whether this is the answer to a repeat: stored by an earlier write.
+    /// Whether an earlier write stored the message, and this one repeats it.
     pub repeated: bool,
-    /// The entries appended: the sender's and the recipient's, none for a repeat.
+    /// The entries appended: the sender's and the recipient's; none for a repeat.
     pub appended: Vec<Notification>,
 }
 
-/// What an acknowledgement did.
+/// The result of an acknowledgement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Acknowledged {
-    /// Everything up to here is acknowledged; more may be beyond it, individually.
+    /// The device's cursor: every entry up to here is acknowledged. Single entries beyond it may be
+    /// acknowledged, too.
     pub cursor: InboxSeq,
-    /// Named entries that the inbox holds or held, whether or not they were acknowledged before. For
-    /// [`AckTarget::UpTo`] this is how far the cursor moved.
+    /// The number of named entries that the inbox has or had, whether or not they were acknowledged
+    /// before. For [`AckTarget::UpTo`] it is the number of entries by which the target moved the
+    /// cursor.
     pub acknowledged: u64,
-    /// Named entries or messages that are not the user's or do not exist.
+    /// The number of named entries or messages that do not exist or belong to another user.
     pub unknown: u64,
 }
 
-/// Why a write was not done.
+/// The reason why a write was not done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// No such conversation for this user.
+    /// The conversation does not exist, or the user is not in it.
     NotFound,
-    /// The client message id stands for other content.
+    /// The sender used the client message id before, for different content.
     ClientIdReused,
-    /// The named key version is not current.
+    /// The named key version is not the recipient's current one.
     StaleKey {
-        /// The current key, if there is one.
+        /// The recipient's current key, if there is one.
         current: Option<KeyRecord>,
     },
-    /// The user has as many devices as they may.
+    /// The user has as many devices as the write's limit allows.
     TooManyDevices,
     /// The device is not registered.
     UnknownDevice,
-    /// An acknowledgement beyond the newest entry.
+    /// An acknowledgement names an entry beyond the newest.
     BeyondHead {
-        /// The newest entry.
+        /// The number of the newest entry.
         head: InboxSeq,
     },
-    /// The disk has no room for it now: free space is below the store's reserve.
+    /// The disk has too little free space for the write: less than the store's reserve.
     NoRoom,
     /// The store does not know this kind of write.
     Unsupported,

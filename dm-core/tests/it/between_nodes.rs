@@ -1,23 +1,22 @@
-//! What a notifier across nodes asks of the hub: who is here, and hints that came without their
-//! entries.
+//! The calls of a notifier between nodes to the hub: watches of users, and hints without entries.
 
-use dm_core::notify::{EntryHint, NullNotifier, Reach};
+use dm_core::notify::{NullNotifier, Reach, SeqHint};
 use dm_core::{DeviceId, MemoryStore};
 
 use crate::common::gate::GatedStore;
-use crate::common::{World, backlog, on, poll_once, seq, settle, text, user, who};
+use crate::common::{World, backlog, let_tasks_run, on, poll_once, seq, text, user, who};
 
-fn hint(n: u64, origin: Option<DeviceId>) -> EntryHint {
-    EntryHint { user: user(2), seq: seq(n), origin }
+fn hint(n: u64, origin: Option<DeviceId>) -> SeqHint {
+    SeqHint { user: user(2), seq: seq(n), origin }
 }
 
-/// A world whose hints only come from the test.
-fn silent(store: impl dm_core::store::Store) -> World {
+/// A world in which only the test passes hints to the hub.
+fn without_hints(store: impl dm_core::store::Store) -> World {
     World::notifying(store, |_| NullNotifier, |_| ())
 }
 
 #[tokio::test]
-async fn a_watch_begins_with_those_who_are_here_and_tells_first_and_last_sessions_only() {
+async fn a_watch_starts_with_connected_users_and_returns_first_and_last_sessions_only() {
     let world = World::new();
     let _early = world.connect(&who(1)).await;
     let mut watch = world.hub.watch();
@@ -28,14 +27,14 @@ async fn a_watch_begins_with_those_who_are_here_and_tells_first_and_last_session
     assert!(world.hub.is_connected(user(2)));
     let desk = world.connect(&on(2, "desk")).await;
     drop(phone);
-    assert!(poll_once(&mut Box::pin(watch.changed())).await.is_none(), "one of two went");
+    assert!(poll_once(&mut Box::pin(watch.changed())).await.is_none(), "one of two sessions is left");
     drop(desk);
     assert_eq!(watch.changed().await, [user(2)]);
     assert!(!world.hub.is_connected(user(2)));
 }
 
 #[tokio::test]
-async fn a_takeover_is_no_change_and_neither_is_coming_and_going() {
+async fn a_takeover_or_a_short_connection_is_no_change() {
     let world = World::new();
     let old = world.connect(&who(1)).await;
     let mut watch = world.hub.watch();
@@ -59,23 +58,23 @@ async fn a_waiting_watch_is_woken() {
 }
 
 #[tokio::test]
-async fn a_hint_without_its_entry_has_the_session_read_it() {
-    let world = silent(MemoryStore::new());
+async fn a_hint_without_its_entry_makes_the_session_read_it() {
+    let world = without_hints(MemoryStore::new());
     let chat = world.open(1, 2).await;
     let mut session = world.connect(&who(2)).await;
     backlog(&mut session).await;
     world.send(&who(1), chat, "large").await;
-    settle().await;
+    let_tasks_run().await;
     assert!(poll_once(&mut Box::pin(session.next())).await.is_none());
     assert_eq!(world.hub.hint(&hint(2, None)), Reach::Connected);
     assert_eq!(text(&mut session).await, "large");
-    assert_eq!(world.hub.hint(&EntryHint { user: user(3), ..hint(1, None) }), Reach::Absent);
+    assert_eq!(world.hub.hint(&SeqHint { user: user(3), ..hint(1, None) }), Reach::Absent);
 }
 
 #[tokio::test]
 async fn a_number_the_session_has_or_caused_itself_costs_no_read() {
     let store = GatedStore::new();
-    let world = silent(store.clone());
+    let world = without_hints(store.clone());
     let chat = world.open(1, 2).await;
     let mut session = world.connect(&who(2)).await;
     backlog(&mut session).await;
@@ -85,13 +84,17 @@ async fn a_number_the_session_has_or_caused_itself_costs_no_read() {
         world.hub.hint(&hint(n, origin));
         assert!(poll_once(&mut Box::pin(session.next())).await.is_none());
     }
-    assert_eq!(session.position(), seq(2), "passed over without reading");
-    assert_eq!(world.hub.hint(&hint(2, Some(DeviceId::default()))), Reach::Absent, "nobody but its origin");
+    assert_eq!(session.position(), seq(2), "passed over without a read");
+    assert_eq!(
+        world.hub.hint(&hint(2, Some(DeviceId::default()))),
+        Reach::Absent,
+        "no session but that of its origin"
+    );
 }
 
 #[tokio::test]
 async fn a_number_beyond_the_inbox_costs_one_read_and_stops_nothing() {
-    let world = silent(MemoryStore::new());
+    let world = without_hints(MemoryStore::new());
     let chat = world.open(1, 2).await;
     let mut session = world.connect(&who(2)).await;
     backlog(&mut session).await;
@@ -103,8 +106,8 @@ async fn a_number_beyond_the_inbox_costs_one_read_and_stops_nothing() {
 }
 
 #[tokio::test]
-async fn a_recheck_has_the_sessions_read_what_was_not_hinted() {
-    let world = silent(MemoryStore::new());
+async fn a_recheck_makes_the_sessions_read_entries_without_hints() {
+    let world = without_hints(MemoryStore::new());
     let chat = world.open(1, 2).await;
     let mut phone = world.connect(&on(2, "phone")).await;
     let mut desk = world.connect(&on(2, "desk")).await;

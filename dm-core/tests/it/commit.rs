@@ -1,4 +1,4 @@
-//! Group commit: what is answered, when, and what happens when the store fails.
+//! Group commit: the batches, the answers, and failures of the store.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use tokio::task::JoinSet;
 
 use crate::common::gate::{Fault, GatedStore};
 use crate::common::{
-    World, ciphertext, client_id, message, numbers, payload, poll_once, settle, texts, user, who,
+    World, ciphertext, client_id, let_tasks_run, message, numbers, payload, poll_once, texts, user, who,
 };
 
-/// A store behind gates, a world on it, and an open conversation of users 1 and 2.
+/// A gated store, a world on it, and an open conversation of users 1 and 2.
 async fn gated() -> (GatedStore, World, dm_core::ConversationId) {
     let store = GatedStore::new();
     let world = World::with(store.clone(), |_| ());
@@ -30,15 +30,15 @@ fn start(world: &World, sends: impl IntoIterator<Item = SendMessage>) -> JoinSet
 }
 
 #[tokio::test]
-async fn what_arrives_during_a_commit_is_the_next_batch() {
+async fn writes_that_arrive_during_a_commit_are_the_next_batch() {
     let (store, world, chat) = gated().await;
-    settle().await;
+    let_tasks_run().await;
     let before = store.batches().len();
     store.hold_commits();
     let mut tasks = start(&world, [message(chat, "first")]);
-    settle().await;
+    let_tasks_run().await;
     let rest = start(&world, (0..50).map(|n| message(chat, &n.to_string())));
-    settle().await;
+    let_tasks_run().await;
     store.release_commits();
     assert!(tasks.join_next().await.unwrap().unwrap().is_ok());
     assert!(rest.join_all().await.iter().all(Result::is_ok));
@@ -48,7 +48,7 @@ async fn what_arrives_during_a_commit_is_the_next_batch() {
 #[tokio::test(start_paused = true)]
 async fn callers_that_send_again_at_once_are_one_batch() {
     let (store, world, chat) = gated().await;
-    settle().await;
+    let_tasks_run().await;
     let before = store.batches().len();
     store.hold_commits();
     let again_and_again = || {
@@ -61,52 +61,52 @@ async fn callers_that_send_again_at_once_are_one_batch() {
     };
     let mut tasks = JoinSet::new();
     tasks.spawn(again_and_again());
-    settle().await;
+    let_tasks_run().await;
     for _ in 0..15 {
         tasks.spawn(again_and_again());
     }
-    settle().await;
+    let_tasks_run().await;
     for _ in 0..6 {
-        // Each is held until all who were answered wait again.
+        // Each batch is held until all callers that were answered wait again.
         store.release_one_commit();
-        settle().await;
+        let_tasks_run().await;
     }
-    assert_eq!(store.batches()[before..], [1, 15, 16, 16, 16, 16], "no batch of one follows each of 15");
+    assert_eq!(store.batches()[before..], [1, 15, 16, 16, 16, 16], "no batch of 1 between those of 15");
     store.release_commits();
     tasks.join_all().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_is_not_held_for_others_that_were_answered_and_stay_away() {
+async fn a_caller_does_not_wait_for_others_that_were_answered_and_do_not_send() {
     let (store, world, chat) = gated().await;
-    settle().await;
+    let_tasks_run().await;
     let before = store.batches().len();
     store.hold_commits();
     let _first = start(&world, [message(chat, "first")]);
-    settle().await;
+    let_tasks_run().await;
     let two = start(&world, [message(chat, "second"), message(chat, "third")]);
-    settle().await;
+    let_tasks_run().await;
     store.release_one_commit();
-    settle().await;
-    // The longer a commit takes, the longer others may be waited for.
+    let_tasks_run().await;
+    // The longer a commit takes, the longer the lane may wait for other callers.
     tokio::time::advance(Duration::from_secs(60)).await;
     store.release_commits();
     assert!(two.join_all().await.iter().all(Result::is_ok));
-    settle().await;
+    let_tasks_run().await;
     let _alone = start(&world, [message(chat, "alone")]);
-    settle().await;
+    let_tasks_run().await;
     assert_eq!(store.batches()[before..], [1, 2, 1]);
 }
 
 #[tokio::test]
-async fn nobody_is_answered_before_the_commit() {
+async fn no_caller_is_answered_before_the_commit() {
     let (store, world, chat) = gated().await;
-    settle().await;
+    let_tasks_run().await;
     store.hold_commits();
     let sender = who(1);
     let mut sending = Box::pin(world.dm.send(&sender, message(chat, "1")));
     assert!(poll_once(&mut sending).await.is_none());
-    settle().await;
+    let_tasks_run().await;
     assert!(poll_once(&mut sending).await.is_none());
     assert_eq!(world.dm.conversation(&who(1), chat).await.unwrap().head.get(), 0);
     store.release_commits();
@@ -116,16 +116,16 @@ async fn nobody_is_answered_before_the_commit() {
 #[tokio::test]
 async fn an_answer_does_not_wait_for_the_next_commit() {
     let (store, world, chat) = gated().await;
-    settle().await;
+    let_tasks_run().await;
     store.hold_commits();
     let first = start(&world, [message(chat, "first")]);
-    settle().await;
+    let_tasks_run().await;
     let rest = start(&world, (0..3).map(|n| message(chat, &n.to_string())));
-    settle().await;
+    let_tasks_run().await;
     let before = store.batches().len();
     store.release_one_commit();
     assert!(first.join_all().await.iter().all(Result::is_ok));
-    settle().await;
+    let_tasks_run().await;
     assert_eq!(store.batches()[before..], [1], "the next batch is held");
     store.release_commits();
     assert!(rest.join_all().await.iter().all(Result::is_ok));
@@ -135,21 +135,21 @@ async fn an_answer_does_not_wait_for_the_next_commit() {
 async fn a_batch_ends_at_its_limits_of_count_and_bytes() {
     for (change, expected) in [
         ((|c| c.batch = 10) as fn(&mut dm_core::Config), vec![1, 10, 10, 5]),
-        // Three payloads of 1,000 bytes fit into one batch exactly, with what each takes besides.
+        // Exactly three payloads of 1,000 bytes fit into one batch, with 120 bytes for each.
         (|c| c.batch_bytes = 3 * 1_120, vec![1, 3, 3, 3, 3, 3, 3, 3, 3, 1]),
-        // A single larger one is a batch of its own.
+        // A single larger write is a batch of its own.
         (|c| c.batch_bytes = 1, vec![1; 26]),
     ] {
         let store = GatedStore::new();
         let world = World::with(store.clone(), change);
         let chat = world.open(1, 2).await;
-        settle().await;
+        let_tasks_run().await;
         let before = store.batches().len();
         store.hold_commits();
         let first = start(&world, [message(chat, "first")]);
-        settle().await;
+        let_tasks_run().await;
         let rest = start(&world, (0..25).map(|_| message(chat, &"x".repeat(1_000))));
-        settle().await;
+        let_tasks_run().await;
         store.release_commits();
         first.join_all().await;
         rest.join_all().await;
@@ -161,12 +161,12 @@ async fn a_batch_ends_at_its_limits_of_count_and_bytes() {
 async fn one_refusal_in_a_batch_of_64_leaves_the_other_63() {
     let (store, world, chat) = gated().await;
     let foreign = world.open(3, 4).await;
-    settle().await;
+    let_tasks_run().await;
     store.hold_commits();
     let _first = start(&world, [message(chat, "first")]);
-    settle().await;
+    let_tasks_run().await;
     let tasks = start(&world, (0..64).map(|n| message(if n == 30 { foreign } else { chat }, "x")));
-    settle().await;
+    let_tasks_run().await;
     store.release_commits();
     let results = tasks.join_all().await;
     assert_eq!(store.batches().last(), Some(&64));
@@ -183,7 +183,9 @@ async fn the_same_client_id_from_50_tasks_is_one_message_and_50_equal_answers() 
     let answers = start(&world, std::iter::repeat_n(send, 50)).join_all().await;
     let answers: Vec<_> = answers.into_iter().map(Result::unwrap).collect();
     assert!(
-        answers.iter().all(|sent| sent.message == answers[0].message && sent.position == answers[0].position)
+        answers
+            .iter()
+            .all(|sent| sent.message == answers[0].message && sent.inbox_seq == answers[0].inbox_seq)
     );
     assert_eq!(answers.iter().filter(|sent| !sent.repeated).count(), 1);
     assert_eq!(texts(&world.pending(&who(2)).await), ["once"]);
@@ -229,7 +231,7 @@ async fn a_send_dropped_at_any_point_happened_in_full_or_not_at_all() {
     let mut happened = 0;
     for polls in 0..40 {
         let (store, world, chat) = gated().await;
-        settle().await;
+        let_tasks_run().await;
         if polls % 2 == 0 {
             store.hold_commits();
         }
@@ -244,7 +246,7 @@ async fn a_send_dropped_at_any_point_happened_in_full_or_not_at_all() {
         }
         drop(sending);
         store.release_commits();
-        settle().await;
+        let_tasks_run().await;
         let history = world.dm.history(&who(1), chat, HistoryRange::Newest, 10).await.unwrap().messages;
         let received = world.pending(&who(2)).await;
         let hinted = poll_once(&mut Box::pin(watching.next())).await.is_some();
@@ -255,24 +257,24 @@ async fn a_send_dropped_at_any_point_happened_in_full_or_not_at_all() {
             }
             [message] => {
                 assert_eq!(texts(&received), [payload(message)]);
-                assert!(hinted, "a message that stands is notified");
+                assert!(hinted, "a stored message is notified");
                 happened += 1;
             }
             more => panic!("{} messages", more.len()),
         }
     }
-    assert!(happened > 0 && happened < 40, "both ends were tried: {happened}");
+    assert!(happened > 0 && happened < 40, "some were stored and some were not: {happened}");
 }
 
 #[tokio::test]
 async fn a_failed_commit_fails_all_its_waiters_and_stores_nothing() {
     let (store, world, chat) = gated().await;
-    settle().await;
+    let_tasks_run().await;
     store.hold_commits();
     let _first = start(&world, [message(chat, "first")]);
-    settle().await;
+    let_tasks_run().await;
     let tasks = start(&world, (0..10).map(|_| message(chat, "x")));
-    settle().await;
+    let_tasks_run().await;
     store.next_commit(Fault::Fail(StoreErrorKind::Engine));
     store.next_commit(Fault::Fail(StoreErrorKind::Full));
     store.release_commits();
@@ -293,7 +295,7 @@ async fn a_failed_commit_fails_all_its_waiters_and_stores_nothing() {
 #[tokio::test]
 async fn an_unknown_outcome_is_said_to_be_unknown_and_the_retry_resolves_it() {
     let (store, world, chat) = gated().await;
-    settle().await;
+    let_tasks_run().await;
     let send = SendMessage { client_id: Some(client_id(1)), ..message(chat, "once") };
     store.next_commit(Fault::HappensUnknown);
     let error = world.dm.send(&who(1), send.clone()).await.unwrap_err();
@@ -305,9 +307,9 @@ async fn an_unknown_outcome_is_said_to_be_unknown_and_the_retry_resolves_it() {
 }
 
 #[tokio::test]
-async fn a_store_that_answers_too_few_outcomes_is_not_believed() {
+async fn too_few_outcomes_are_reported_as_an_unknown_outcome() {
     let (store, world, chat) = gated().await;
-    settle().await;
+    let_tasks_run().await;
     store.next_commit(Fault::Short);
     let error = world.dm.send(&who(1), message(chat, "x")).await.unwrap_err();
     assert!(matches!(error, Error::OutcomeUnknown(_)), "{error:?}");
@@ -316,10 +318,10 @@ async fn a_store_that_answers_too_few_outcomes_is_not_believed() {
 #[tokio::test]
 async fn a_store_that_panics_hangs_nobody_and_health_says_so() {
     let (store, world, chat) = gated().await;
-    settle().await;
+    let_tasks_run().await;
     store.hold_commits();
     let tasks = start(&world, (0..10).map(|_| message(chat, "x")));
-    settle().await;
+    let_tasks_run().await;
     store.next_commit(Fault::Panic);
     store.release_commits();
     for result in tasks.join_all().await {
@@ -332,14 +334,14 @@ async fn a_store_that_panics_hangs_nobody_and_health_says_so() {
 }
 
 #[tokio::test]
-async fn a_store_that_panics_takes_no_answer_of_the_batch_before_with_it() {
+async fn callers_of_the_previous_batch_are_answered_when_the_store_panics() {
     let (store, world, chat) = gated().await;
-    settle().await;
+    let_tasks_run().await;
     store.hold_commits();
     let first = start(&world, [message(chat, "first")]);
-    settle().await;
+    let_tasks_run().await;
     let second = start(&world, [message(chat, "second")]);
-    settle().await;
+    let_tasks_run().await;
     store.next_commit(Fault::None);
     store.next_commit(Fault::Panic);
     store.release_commits();
@@ -350,13 +352,13 @@ async fn a_store_that_panics_takes_no_answer_of_the_batch_before_with_it() {
 #[tokio::test]
 async fn shutdown_commits_what_was_queued_and_refuses_what_comes_after() {
     let (store, world, chat) = gated().await;
-    settle().await;
+    let_tasks_run().await;
     store.hold_commits();
     let tasks = start(&world, (0..20).map(|n| message(chat, &n.to_string())));
-    settle().await;
+    let_tasks_run().await;
     let mut stopping = Box::pin(world.dm.shutdown(Duration::from_secs(5)));
     assert!(poll_once(&mut stopping).await.is_none());
-    settle().await;
+    let_tasks_run().await;
     let late = world.dm.send(&who(1), message(chat, "late")).await;
     assert!(matches!(late, Err(Error::ShuttingDown)), "{late:?}");
     store.release_commits();
@@ -369,12 +371,12 @@ async fn shutdown_commits_what_was_queued_and_refuses_what_comes_after() {
 #[tokio::test]
 async fn shutdown_ends_within_its_bound_even_if_the_store_hangs() {
     let (store, world, chat) = gated().await;
-    settle().await;
+    let_tasks_run().await;
     store.hold_commits();
     let in_flight = start(&world, [message(chat, "in flight")]);
-    settle().await;
+    let_tasks_run().await;
     let queued = start(&world, [message(chat, "queued")]);
-    settle().await;
+    let_tasks_run().await;
     let mut stopping = Box::pin(world.dm.shutdown(Duration::from_secs(5)));
     assert!(poll_once(&mut stopping).await.is_none());
     world.clock.advance(Duration::from_secs(5));
@@ -384,14 +386,14 @@ async fn shutdown_ends_within_its_bound_even_if_the_store_hangs() {
 }
 
 #[tokio::test]
-async fn the_queue_holds_back_callers_instead_of_growing() {
+async fn callers_wait_when_the_queue_is_full() {
     let store = GatedStore::new();
     let world = World::with(store.clone(), |config| {
         config.max_payload = 1_000;
         config.queue_bytes = 4_000;
     });
     let chat = world.open(1, 2).await;
-    settle().await;
+    let_tasks_run().await;
     let before = store.batches().len();
     let tasks = start(&world, (0..20).map(|_| message(chat, &"x".repeat(1_000))));
     assert!(tasks.join_all().await.iter().all(Result::is_ok));
@@ -400,7 +402,7 @@ async fn the_queue_holds_back_callers_instead_of_growing() {
 }
 
 #[tokio::test]
-async fn acknowledgements_fill_the_queue_by_what_they_name() {
+async fn acknowledgements_count_in_the_queue_by_their_names() {
     let store = GatedStore::new();
     let world = World::with(store.clone(), |config| {
         config.max_payload = 1_000;
@@ -411,9 +413,9 @@ async fn acknowledgements_fill_the_queue_by_what_they_name() {
     let pending = world.pending(&who(2)).await;
     let seqs = pending.iter().map(|entry| entry.seq).take(100).collect();
     let ids = pending.iter().filter_map(|entry| Some(entry.message()?.id)).take(50).collect();
-    // 800 bytes each.
+    // Each names 800 bytes.
     for target in [AckTarget::Entries(seqs), AckTarget::Messages(ids)] {
-        settle().await;
+        let_tasks_run().await;
         let before = store.batches().len();
         let mut tasks = JoinSet::new();
         for _ in 0..20 {
@@ -433,13 +435,13 @@ async fn a_write_larger_than_the_queue_waits_for_all_of_it_and_not_for_ever() {
         config.queue_bytes = 1_000;
     });
     let chat = world.open(1, 2).await;
-    // A write counts for a little more than its payload.
+    // A write counts 64 bytes more than its payload.
     let mut tasks = start(&world, (0..3).map(|_| message(chat, &"x".repeat(1_000))));
     let names = AckTarget::Entries((1..=500).map(|_| dm_core::InboxSeq::new(1)).collect());
     let dm = world.dm.clone();
     let acknowledging = tokio::spawn(async move { dm.acknowledge(&who(2), names).await });
     for _ in 0..10 {
-        settle().await;
+        let_tasks_run().await;
     }
     while let Some(sent) = tasks.try_join_next() {
         sent.unwrap().unwrap();

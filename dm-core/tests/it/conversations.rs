@@ -1,4 +1,4 @@
-//! Opening, listing, reading and keys, as a host sees them.
+//! Conversations, history and keys, through the calls of a host.
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use dm_core::store::*;
 use dm_core::*;
 
 use crate::common::{
-    self, START, World, ciphertext, derived_key, is_message, is_not_found, message, payload, seq, settle,
-    user, who,
+    self, START, World, ciphertext, derived_key, is_message, is_not_found, let_tasks_run, message, payload,
+    seq, user, who,
 };
 
 #[tokio::test]
@@ -21,7 +21,7 @@ async fn a_conversation_is_opened_once_whoever_asks() {
 }
 
 #[tokio::test]
-async fn nobody_opens_one_with_themselves_or_with_somebody_unknown() {
+async fn a_conversation_with_oneself_or_with_an_unknown_user_is_refused() {
     struct OnlyOne;
     #[async_trait]
     impl Directory for OnlyOne {
@@ -37,16 +37,32 @@ async fn nobody_opens_one_with_themselves_or_with_somebody_unknown() {
 }
 
 #[tokio::test]
-async fn conversations_list_by_last_activity_and_the_silent_ones_last() {
+async fn a_directory_that_panics_is_reported_as_unavailable_and_the_store_is_not() {
+    struct Panics;
+    #[async_trait]
+    impl Directory for Panics {
+        async fn profiles(&self, _: &[UserId]) -> Result<Vec<Option<Profile>>, DirectoryError> {
+            tokio::task::yield_now().await;
+            panic!("a secret")
+        }
+    }
+    let dm = Service::builder(MemoryStore::new()).directory(Panics).start().unwrap();
+    let error = dm.open_conversation(&who(1), user(2)).await.unwrap_err();
+    assert!(matches!(error, Error::DirectoryUnavailable(_)), "{error:?}");
+    assert!(!format!("{error:?}").contains("secret"));
+}
+
+#[tokio::test]
+async fn conversations_are_listed_by_last_activity_with_those_without_messages_last() {
     let world = World::new();
     let mut chats = Vec::new();
     for peer in 2..=6 {
         chats.push(world.open(1, peer).await);
         world.clock.advance(Duration::from_secs(1));
     }
-    // Three of five become active, in this order.
-    for place in [3, 0, 2] {
-        world.send(&who(1), chats[place], "x").await;
+    // Three of the five conversations get a message, in this order.
+    for index in [3, 0, 2] {
+        world.send(&who(1), chats[index], "x").await;
         world.clock.advance(Duration::from_secs(1));
     }
     let expected = [chats[2], chats[0], chats[3], chats[4], chats[1]];
@@ -111,11 +127,11 @@ async fn a_foreign_conversation_answers_as_a_missing_one_on_every_call() {
     let foreign = world.open(1, 2).await;
     let missing = ConversationId::from_bytes([1; 16]);
     world.send(&who(1), foreign, "secret").await;
-    let stranger = who(3);
+    let outsider = who(3);
     for id in [foreign, missing] {
-        assert!(is_not_found(world.dm.conversation(&stranger, id).await));
-        assert!(is_not_found(world.dm.history(&stranger, id, HistoryRange::Newest, 10).await));
-        assert!(is_not_found(world.dm.send(&stranger, message(id, "x")).await));
+        assert!(is_not_found(world.dm.conversation(&outsider, id).await));
+        assert!(is_not_found(world.dm.history(&outsider, id, HistoryRange::Newest, 10).await));
+        assert!(is_not_found(world.dm.send(&outsider, message(id, "x")).await));
     }
     assert_eq!(world.dm.conversation(&who(1), foreign).await.unwrap().head.get(), 1);
 }
@@ -131,7 +147,7 @@ async fn a_payload_at_the_limit_is_sent_and_one_over_it_is_refused() {
 }
 
 #[tokio::test]
-async fn what_was_sent_is_what_is_read() {
+async fn a_message_is_read_as_it_was_sent() {
     let world = World::new();
     let chat = world.open(1, 2).await;
     let ciphertext =
@@ -162,7 +178,7 @@ async fn keys_count_their_versions_and_the_same_key_is_no_change() {
     let second = world.dm.publish_key(&who(1), derived_key(9)).await.unwrap();
     assert_eq!((second.version.get(), second.binding), (2, KeyBinding::Unproven));
     assert_eq!(world.dm.key(user(1)).await.unwrap(), second);
-    // Going back to an old key is a new version, too.
+    // Publishing an older key again makes a new version, too.
     assert_eq!(world.dm.publish_key(&who(1), derived_key(1)).await.unwrap().version.get(), 3);
 }
 
@@ -185,7 +201,7 @@ async fn every_peer_with_a_conversation_learns_of_a_new_key_and_nobody_else() {
     }
     world.open(7, 2).await;
     let record = world.dm.publish_key(&who(1), derived_key(1)).await.unwrap();
-    settle().await;
+    let_tasks_run().await;
     let told = async |n| {
         let entries = world.pending(&who(n)).await;
         entries.iter().filter(|e| e.event == Event::Notice(Notice::PeerKeyChanged(record))).count()
@@ -212,7 +228,10 @@ async fn a_message_for_an_older_key_version_is_refused_with_the_new_key_and_not_
         Err(Error::StaleKey { current: Some(current) }) => assert_eq!(*current, second),
         other => panic!("{other:?}"),
     }
-    assert!(world.dm.send(&who(1), sent).await.unwrap().repeated, "an accepted send stays accepted");
+    assert!(
+        world.dm.send(&who(1), sent).await.unwrap().repeated,
+        "the repeat of an accepted send is accepted"
+    );
     assert!(world.dm.send(&who(1), naming(second.version)).await.is_ok());
     assert_eq!(world.dm.conversation(&who(1), chat).await.unwrap().head.get(), 2);
 }
@@ -244,7 +263,7 @@ async fn ids_are_uuids_of_version_seven() {
 }
 
 #[tokio::test]
-async fn a_store_without_answers_is_unavailable_and_never_a_panic() {
+async fn an_invalid_configuration_is_refused_at_the_start() {
     let mut config = Config::default();
     config.batch = 0;
     let refused = Service::builder(MemoryStore::new()).config(config).start().unwrap_err();

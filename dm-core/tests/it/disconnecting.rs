@@ -1,13 +1,13 @@
-//! Ending sessions through the service, and what becomes of a forgotten device.
+//! Orders to end sessions, and the sessions of a forgotten device.
 
 use dm_core::notify::{NodeId, NullNotifier};
 use dm_core::{AckTarget, DisconnectReason, Disconnected, MemoryStore, Service, SessionEnd};
 
 use crate::common::gate::GatedStore;
-use crate::common::{World, backlog, is_not_found, on, poll_once, seq, settle, user, who};
+use crate::common::{World, backlog, is_not_found, let_tasks_run, on, poll_once, seq, user, who};
 
 /// A world whose notifier reaches no session.
-fn deaf(change: impl FnOnce(&mut dm_core::Config)) -> World {
+fn without_notifier(change: impl FnOnce(&mut dm_core::Config)) -> World {
     World::notifying(MemoryStore::new(), |_| NullNotifier, change)
 }
 
@@ -50,7 +50,7 @@ fn an_order_is_complete_only_when_every_node_is_known_to_have_confirmed() {
         |confirmed: usize, expected| Disconnected { sessions: 0, confirmed: vec![node; confirmed], expected };
     assert!(known(2, Some(2)).is_complete() && known(3, Some(2)).is_complete());
     assert!(!known(1, Some(2)).is_complete());
-    assert!(!known(5, None).is_complete(), "nobody knows how many there are");
+    assert!(!known(5, None).is_complete(), "the number of nodes is not known");
     assert_eq!(node.to_string(), "0707070707070707");
 }
 
@@ -70,7 +70,7 @@ async fn forgetting_again_ends_a_session_that_the_first_time_did_not_reach() {
     let store = MemoryStore::new();
     let world = World::with(store.clone(), |_| ());
     let mut phone = world.connect(&on(2, "phone")).await;
-    // As if another node had stored the first one and ended before it could tell.
+    // As if another node had stored the first call and ended before it could send the order.
     let other = Service::builder(store).start().unwrap();
     assert!(other.forget_device(&who(2), "phone".parse().unwrap()).await.unwrap());
     assert!(!world.dm.forget_device(&who(2), "phone".parse().unwrap()).await.unwrap());
@@ -78,8 +78,8 @@ async fn forgetting_again_ends_a_session_that_the_first_time_did_not_reach() {
 }
 
 #[tokio::test]
-async fn a_session_that_no_order_reached_ends_with_its_acknowledgement_and_brings_no_device_back() {
-    let world = deaf(|_| ());
+async fn a_session_that_no_order_reached_ends_at_its_acknowledgement_and_registers_no_device() {
+    let world = without_notifier(|_| ());
     world.open(1, 2).await;
     let mut session = world.connect(&who(2)).await;
     session.next().await.unwrap();
@@ -92,7 +92,7 @@ async fn a_session_that_no_order_reached_ends_with_its_acknowledgement_and_bring
 
 #[tokio::test]
 async fn a_session_that_no_order_reached_ends_when_its_window_is_full() {
-    let world = deaf(|config| config.window = 1);
+    let world = without_notifier(|config| config.window = 1);
     world.open(1, 2).await;
     let mut session = world.connect(&who(2)).await;
     session.next().await.unwrap();
@@ -113,7 +113,7 @@ async fn forgetting_ends_the_sessions_also_when_its_caller_is_gone() {
     let caller = who(2);
     let mut forgetting = Box::pin(world.dm.forget_device(&caller, caller.device.clone()));
     assert!(poll_once(&mut forgetting).await.is_none());
-    settle().await;
+    let_tasks_run().await;
     drop(forgetting);
     store.release_commits();
     assert!(is_forgotten(&session.next().await));

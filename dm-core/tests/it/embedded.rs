@@ -1,5 +1,4 @@
-//! The adapter for engines whose calls block: what happens when an engine fails, and when its disk
-//! fills up.
+//! The adapter for engines whose calls block: failures of an engine, and a disk that fills up.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -20,9 +19,9 @@ use crate::common::{ciphertext, message, poll_once, user, who};
 struct Reopening {
     script: Script,
     store: Embedded<Reader>,
-    /// An attempt begins, with so many halves alive.
+    /// Receives the numbers of live writers and readers when an attempt to reopen begins.
     begins: mpsc::Receiver<(usize, usize)>,
-    /// How it ends.
+    /// Sends the result of that attempt.
     ends: mpsc::Sender<Result<(), StoreErrorKind>>,
 }
 
@@ -41,7 +40,7 @@ impl Reopening {
         Self { script, store: store.start().unwrap(), begins, ends }
     }
 
-    /// A read that the engine has begun, and does not end before reads are let go on.
+    /// A read that has begun in the engine and is held there.
     async fn held_read(&self) -> JoinHandle<Result<Option<KeyRecord>, StoreError>> {
         self.script.hold_reads(true);
         let store = self.store.clone();
@@ -60,7 +59,7 @@ impl Reopening {
         self.store.key(user(1)).await.map(drop).map_err(|error| error.kind())
     }
 
-    /// Lets the next attempt end so, and waits until the store is open.
+    /// Lets the next attempt succeed, and waits until the store is open.
     async fn reopens(&self) {
         self.ends.send(Ok(())).unwrap();
         while self.store.status().availability != Availability::Open {
@@ -126,7 +125,7 @@ async fn without_a_way_to_reopen_a_store_stays_closed_after_an_unknown_outcome()
 async fn without_a_way_to_reopen_a_refused_read_does_not_say_that_waiting_helps() {
     let script = Script::default();
     let (writer, reader) = script.halves();
-    // A commit that waits for a measurement keeps the thread from closing the store.
+    // While a commit waits for a measurement, the thread cannot close the store.
     let (go_on, held) = mpsc::channel::<()>();
     let store = Embedded::builder(writer, reader).reserve(1, move || {
         let _ = held.recv();
@@ -146,7 +145,7 @@ async fn after_an_unknown_outcome_both_halves_are_dropped_and_the_store_reopens_
     let world = Reopening::new();
     world.script.next(Next::Fails(StoreErrorKind::OutcomeUnknown));
     assert_eq!(world.commit().await.unwrap_err(), StoreErrorKind::OutcomeUnknown);
-    assert_eq!(world.begins.recv().unwrap(), (0, 0), "halves alive while it is opened");
+    assert_eq!(world.begins.recv().unwrap(), (0, 0), "writers and readers alive while it is opened");
     for _ in 0..3 {
         assert_eq!(world.commit().await.unwrap_err(), StoreErrorKind::Unavailable);
         assert_eq!(world.read().await.unwrap_err(), StoreErrorKind::Unavailable);
@@ -159,7 +158,7 @@ async fn after_an_unknown_outcome_both_halves_are_dropped_and_the_store_reopens_
     world.commit().await.unwrap();
     world.read().await.unwrap();
     assert_eq!(world.script.alive(), (1, 1));
-    // And again.
+    // After another unknown outcome it reopens again.
     world.script.next(Next::Fails(StoreErrorKind::OutcomeUnknown));
     world.commit().await.unwrap_err();
     world.reopens().await;
@@ -172,18 +171,19 @@ async fn an_engine_that_does_nothing_any_more_is_reopened_whatever_its_last_erro
     world.script.next(Next::Breaks(StoreErrorKind::Full));
     assert_eq!(world.commit().await.unwrap_err(), StoreErrorKind::Full);
     world.reopens().await;
-    // It says so itself: waiting helps, so the caller is told that it is unavailable.
+    // A commit reports that the engine is closed. The store reopens itself, so the caller's error
+    // is that it is unavailable.
     world.script.next(Next::Fails(StoreErrorKind::Closed));
     assert_eq!(world.commit().await.unwrap_err(), StoreErrorKind::Unavailable);
     world.reopens().await;
-    // A read says so.
+    // A read reports that the engine is closed.
     world.script.refuse_reads(true);
     assert_eq!(world.read().await.unwrap_err(), StoreErrorKind::Unavailable);
     assert_eq!(world.begins.iter().nth(2).unwrap(), (0, 0));
     world.script.refuse_reads(false);
     world.reopens().await;
     world.read().await.unwrap();
-    // An error of one batch is nothing of the kind.
+    // An error of one batch does not break the engine.
     world.script.next(Next::Fails(StoreErrorKind::Full));
     assert_eq!(world.commit().await.unwrap_err(), StoreErrorKind::Full);
     world.commit().await.unwrap();
@@ -211,7 +211,7 @@ async fn a_store_that_is_being_reopened_can_be_dropped() {
     world.begins.recv().unwrap();
     world.ends.send(Err(StoreErrorKind::Full)).unwrap();
     let Reopening { script, store, begins, ends } = world;
-    // A further attempt would find nobody to end it.
+    // A further attempt would wait for its result for ever.
     drop(ends);
     drop(store);
     assert_eq!(script.alive(), (0, 0));
@@ -265,10 +265,10 @@ async fn below_the_reserve_writes_that_take_room_are_refused_and_the_others_of_t
     assert_eq!((outcomes.len(), script.commits()), (4, 1));
     assert_eq!(store.status().room, Room::Low);
     store.key(user(1)).await.unwrap();
-    // Nothing is left of this one.
+    // A batch whose writes are all refused does not reach the engine.
     let outcomes = store.commit(vec![append()]).await.unwrap();
     assert!(matches!(outcomes[..], [Outcome::Refused(Refusal::NoRoom)]), "{outcomes:?}");
-    assert_eq!(script.commits(), 1, "the engine was called for nothing");
+    assert_eq!(script.commits(), 1, "the engine was called without a write");
 }
 
 #[tokio::test]
@@ -279,14 +279,14 @@ async fn free_space_is_measured_after_a_part_of_the_reserve_and_not_at_every_com
     for _ in 0..commits {
         store.commit(vec![expire()]).await.unwrap();
     }
-    // At the first, and once in each second that this took.
+    // It is measured at the first batch, and then once per second.
     assert!(measured.load(Ordering::SeqCst) < commits / 10, "{measured:?}");
     free.store(0, Ordering::SeqCst);
     let mut stored = 0;
     while !matches!(store.commit(vec![append()]).await.unwrap()[..], [Outcome::Refused(Refusal::NoRoom)]) {
         stored += 1;
     }
-    // A sixteenth of the reserve, each batch counted as 64 KiB.
+    // It is measured after a sixteenth of the reserve; each batch counts as 64 KiB.
     assert!(stored <= 1024, "{stored} batches went into the reserve");
 }
 
@@ -321,10 +321,10 @@ async fn free_space_is_not_measured_each_time_that_the_condition_is_asked_for() 
     let asked = 500;
     for _ in 0..asked {
         assert_eq!(store.status().room, Room::Enough);
-        // Waits in the queue behind the measurement, if there is one.
+        // This commit waits in the queue behind the measurement, if there is one.
         store.commit(vec![expire()]).await.unwrap();
     }
-    // At the first commit, and once in each second that this took.
+    // It is measured at the first commit, and then once per second.
     assert!(measured.load(Ordering::SeqCst) < asked / 10, "{measured:?}");
 }
 

@@ -1,4 +1,4 @@
-//! How the service says it is.
+//! The health of the service, and its gauges.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -8,7 +8,7 @@ use dm_core::store::{Availability, Durability, Room, StoreErrorKind};
 use metrics::{Counter, Gauge, GaugeFn, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 
 use crate::common::gate::{Fault, GatedStore, Kind};
-use crate::common::{World, derived_key, message, poll_once, settle, who};
+use crate::common::{World, derived_key, let_tasks_run, message, poll_once, who};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -17,12 +17,12 @@ async fn a_commit_older_than_its_bound_makes_the_service_unready_until_it_is_ove
     let store = GatedStore::new();
     let world = World::with(store.clone(), |config| config.commit_bound = 3 * SECOND);
     let chat = world.open(1, 2).await;
-    settle().await;
+    let_tasks_run().await;
     assert_eq!(world.dm.health().oldest_commit, Duration::ZERO);
     store.hold_commits();
     let dm = world.dm.clone();
     let sending = tokio::spawn(async move { dm.send(&who(1), message(chat, "x")).await });
-    settle().await;
+    let_tasks_run().await;
     world.clock.advance(3 * SECOND);
     assert!(world.dm.health().is_ready(), "{:?}", world.dm.health());
     world.clock.advance(SECOND);
@@ -43,7 +43,7 @@ async fn a_read_older_than_its_bound_makes_the_service_unready_until_it_is_over_
         store.hold_before_inbox();
         let mut reading = Box::pin(world.dm.pending(&who, Default::default()));
         while poll_once(&mut reading).await.is_none() && world.dm.health().oldest_read == Duration::ZERO {
-            settle().await;
+            let_tasks_run().await;
             world.clock.advance(SECOND);
         }
         world.clock.advance(2 * SECOND);
@@ -53,7 +53,7 @@ async fn a_read_older_than_its_bound_makes_the_service_unready_until_it_is_over_
         assert_eq!(world.dm.health().oldest_read, 4 * SECOND);
         if drops {
             drop(reading);
-            settle().await;
+            let_tasks_run().await;
             store.release_inbox();
         } else {
             store.release_inbox();
@@ -64,7 +64,7 @@ async fn a_read_older_than_its_bound_makes_the_service_unready_until_it_is_over_
 }
 
 #[tokio::test]
-async fn a_read_that_is_done_does_not_grow_old_in_the_hands_of_a_caller_who_holds_it() {
+async fn a_read_that_is_done_does_not_age_while_its_caller_does_not_poll() {
     let store = GatedStore::new();
     let world = World::with(store.clone(), |_| ());
     world.pending(&who(1)).await;
@@ -73,36 +73,36 @@ async fn a_read_that_is_done_does_not_grow_old_in_the_hands_of_a_caller_who_hold
     let mut held = Box::pin(world.dm.pending(&who, Default::default()));
     assert!(poll_once(&mut held).await.is_none());
     store.release_inbox();
-    settle().await;
+    let_tasks_run().await;
     world.clock.advance(60 * SECOND);
     assert!(world.dm.health().is_ready(), "{:?}", world.dm.health());
     held.await.unwrap();
 }
 
 #[tokio::test]
-async fn a_failed_commit_makes_the_service_unready_until_it_tries_again_by_itself() {
+async fn a_failed_commit_makes_the_service_unready_until_its_own_attempt_succeeds() {
     let store = GatedStore::new();
     let world = World::with(store.clone(), |_| ());
     let chat = world.open(1, 2).await;
-    settle().await;
-    // The others are for the service's own first attempts.
+    let_tasks_run().await;
+    // The first failure is for the send, the others for the service's own attempts.
     for _ in 0..5 {
         store.next_commit(Fault::Fail(StoreErrorKind::Unavailable));
     }
     world.dm.send(&who(1), message(chat, "x")).await.unwrap_err();
-    // Nobody sends meanwhile.
+    // No caller sends meanwhile.
     for pause in [2, 4, 8, 8, 8] {
         world.clock.advance(pause * SECOND - Duration::from_millis(1));
-        settle().await;
+        let_tasks_run().await;
         assert!(!world.dm.health().committing, "{pause}");
         world.clock.advance(Duration::from_millis(1));
-        settle().await;
+        let_tasks_run().await;
     }
     assert!(world.dm.health().is_ready(), "{:?}", world.dm.health());
-    // Ready again, it has no reason to commit.
+    // A service that is ready again makes no further attempt.
     let commits = store.batches().len();
     world.clock.advance(9 * SECOND);
-    settle().await;
+    let_tasks_run().await;
     assert_eq!(store.batches().len(), commits);
 }
 
@@ -111,22 +111,22 @@ async fn writes_that_wait_are_counted() {
     let store = GatedStore::new();
     let world = World::with(store.clone(), |_| ());
     let chat = world.open(1, 2).await;
-    settle().await;
+    let_tasks_run().await;
     store.hold_commits();
     for _ in 0..4 {
         let dm = world.dm.clone();
         tokio::spawn(async move { dm.send(&who(1), message(chat, "x")).await });
-        settle().await;
+        let_tasks_run().await;
     }
-    // All but what the store has.
+    // All but those that the store is committing.
     let waiting = world.dm.health().queued;
     assert!((3..=4).contains(&waiting), "{waiting} wait");
     store.release_commits();
-    settle().await;
+    let_tasks_run().await;
     assert_eq!(world.dm.health().queued, 0);
 }
 
-/// How many commits expired something, or tried to.
+/// The number of commits with an expiry, failed ones included.
 fn expiries(store: &GatedStore) -> usize {
     store.kinds().iter().filter(|batch| batch.contains(&Kind::Expire)).count()
 }
@@ -135,16 +135,16 @@ fn expiries(store: &GatedStore) -> usize {
 async fn expiry_comes_in_time_although_keys_are_published_all_the_while() {
     let store = GatedStore::new();
     let world = World::with(store.clone(), |_| ());
-    settle().await;
+    let_tasks_run().await;
     let before = expiries(&store);
     for n in 1..=59 {
         world.clock.advance(SECOND);
         world.dm.publish_key(&who(n), derived_key(n)).await.unwrap();
-        settle().await;
+        let_tasks_run().await;
     }
     assert_eq!(expiries(&store), before);
     world.clock.advance(SECOND);
-    settle().await;
+    let_tasks_run().await;
     assert_eq!(expiries(&store), before + 1);
 }
 
@@ -152,12 +152,12 @@ async fn expiry_comes_in_time_although_keys_are_published_all_the_while() {
 async fn expiry_goes_on_while_announcements_fail() {
     let store = GatedStore::new();
     let world = World::with(store.clone(), |_| ());
-    settle().await;
+    let_tasks_run().await;
     let before = expiries(&store);
-    // The next commit tells of keys, and room comes from the one after it.
+    // The next commit announces keys, and the one after it expires entries.
     store.next_commit(Fault::Fail(StoreErrorKind::Full));
     world.clock.advance(60 * SECOND);
-    settle().await;
+    let_tasks_run().await;
     assert_eq!(expiries(&store), before + 1);
 }
 
@@ -165,17 +165,17 @@ async fn expiry_goes_on_while_announcements_fail() {
 async fn an_expiry_that_fails_by_itself_does_not_keep_the_service_unready() {
     let store = GatedStore::new();
     let world = World::with(store.clone(), |_| ());
-    settle().await;
-    // Telling of keys goes well, expiry does not, time after time.
+    let_tasks_run().await;
+    // Three times announcing keys succeeds and expiry fails.
     for _ in 0..3 {
         store.next_commit(Fault::None);
         store.next_commit(Fault::Fail(StoreErrorKind::Engine));
     }
     world.clock.advance(60 * SECOND);
-    settle().await;
+    let_tasks_run().await;
     assert!(!world.dm.health().committing);
     world.clock.advance(4 * SECOND);
-    settle().await;
+    let_tasks_run().await;
     assert!(world.dm.health().is_ready(), "{:?}", world.dm.health());
 }
 
@@ -184,13 +184,13 @@ async fn nothing_is_tried_again_on_a_store_that_is_closed_for_good() {
     let store = GatedStore::new();
     let world = World::with(store.clone(), |_| ());
     let chat = world.open(1, 2).await;
-    settle().await;
-    store.say(|status| status.availability = Availability::Closed);
+    let_tasks_run().await;
+    store.set_status(|status| status.availability = Availability::Closed);
     store.next_commit(Fault::Fail(StoreErrorKind::Closed));
     world.dm.send(&who(1), message(chat, "x")).await.unwrap_err();
     let commits = store.batches().len();
     world.clock.advance(10 * SECOND);
-    settle().await;
+    let_tasks_run().await;
     assert_eq!(store.batches().len(), commits);
 }
 
@@ -199,38 +199,38 @@ async fn a_store_without_room_or_not_open_makes_the_service_unready_and_its_dura
     let store = GatedStore::new();
     let world = World::with(store.clone(), |_| ());
     assert!(world.dm.health().is_ready());
-    store.say(|status| status.room = Room::Low);
+    store.set_status(|status| status.room = Room::Low);
     assert!(!world.dm.health().is_ready());
     for availability in [Availability::Reopening, Availability::Closed] {
-        store.say(|status| status.availability = availability);
+        store.set_status(|status| status.availability = availability);
         assert!(!world.dm.health().is_ready());
         assert_eq!(world.dm.health().store.availability, availability);
     }
-    store.say(|status| status.durability = Durability::NotSynced);
-    assert!(world.dm.health().is_ready(), "a choice of the operator's");
+    store.set_status(|status| status.durability = Durability::NotSynced);
+    assert!(world.dm.health().is_ready(), "durability is the operator's choice");
     assert_eq!(world.dm.health().store.durability, Durability::NotSynced);
 }
 
 #[tokio::test]
-async fn the_gauges_follow() {
+async fn the_gauges_show_the_health() {
     let gauges = Gauges::default();
     let _here = metrics::set_default_local_recorder(&gauges);
     let store = GatedStore::new();
     let world = World::with(store.clone(), |_| ());
     let chat = world.open(1, 2).await;
-    settle().await;
+    let_tasks_run().await;
     assert_eq!((gauges.value("dm_ready"), gauges.value("dm_store_open")), (1.0, 1.0));
     assert_eq!(gauges.value("dm_store_durability synced"), 1.0);
-    store.say(|status| {
+    store.set_status(|status| {
         status.room = Room::Low;
         status.durability = Durability::AsynchronousReplica;
     });
     store.hold_commits();
     let dm = world.dm.clone();
     tokio::spawn(async move { dm.send(&who(1), message(chat, "x")).await });
-    settle().await;
+    let_tasks_run().await;
     world.clock.advance(20 * SECOND);
-    settle().await;
+    let_tasks_run().await;
     assert_eq!((gauges.value("dm_ready"), gauges.value("dm_store_room_low")), (0.0, 1.0));
     assert_eq!(gauges.value("dm_store_durability synced"), 0.0);
     assert_eq!(gauges.value("dm_store_durability asynchronous_replica"), 1.0);
@@ -238,7 +238,7 @@ async fn the_gauges_follow() {
     assert_eq!(gauges.value("dm_oldest_read_seconds"), 0.0);
 }
 
-/// What the gauges were last set to, by their names and labels.
+/// The last values of the gauges, by their names and labels.
 #[derive(Default)]
 struct Gauges(Arc<Mutex<BTreeMap<String, f64>>>);
 

@@ -1,5 +1,4 @@
-//! A future that was polled once and is then held, without being polled, costs nobody else
-//! anything.
+//! A future that was polled once and is then held without being polled costs nobody else anything.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -15,11 +14,11 @@ use tokio::sync::Semaphore;
 
 use crate::common::blocking::one_read_at_a_time;
 use crate::common::gate::GatedStore;
-use crate::common::{self, World, message, payload, poll_once, seq, settle, user, who};
+use crate::common::{self, World, let_tasks_run, message, payload, poll_once, seq, user, who};
 
 type Held = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Makes a call, for the conversation of users 1 and 2.
+/// A call, given the conversation of users 1 and 2.
 type Call = fn(Service, ConversationId) -> Held;
 
 /// Every call that reads the store, by its name.
@@ -52,7 +51,7 @@ async fn a_read_that_is_held_keeps_no_permit_from_others() {
         gate.entered().await;
         assert!(poll_once(&mut held).await.is_none(), "{name} waits for the other read");
         gate.open();
-        // Now the permit is the held one's.
+        // Now the held read gets the permit.
         assert!(common::is_not_found(other.await.unwrap()));
         assert!(common::is_not_found(world.dm.key(user(9)).await), "{name}");
     }
@@ -69,12 +68,12 @@ async fn a_read_that_is_dropped_while_it_waits_is_not_made() {
     let mut dropped = Box::pin(world.dm.key(user(1)));
     assert!(poll_once(&mut dropped).await.is_none());
     drop(dropped);
-    settle().await;
+    let_tasks_run().await;
     gate.open();
     assert!(common::is_not_found(other.await.unwrap()));
     assert!(common::is_not_found(world.dm.key(user(9)).await));
     gate.entered().await;
-    assert!(poll_once(&mut Box::pin(gate.entered())).await.is_none(), "two reads came to the gate in all");
+    assert!(poll_once(&mut Box::pin(gate.entered())).await.is_none(), "two reads reached the gate in all");
 }
 
 #[tokio::test]
@@ -86,15 +85,16 @@ async fn a_session_goes_on_with_its_read_when_the_wait_is_dropped() {
     gate.close();
     for _ in 0..3 {
         assert!(poll_once(&mut Box::pin(session.next())).await.is_none());
-        settle().await;
+        let_tasks_run().await;
     }
     gate.open();
     session.next().await.unwrap();
     gate.entered().await;
-    assert!(poll_once(&mut Box::pin(gate.entered())).await.is_none(), "one read came to the gate");
+    assert!(poll_once(&mut Box::pin(gate.entered())).await.is_none(), "one read reached the gate");
 }
 
-/// A session that has a notice unacknowledged and a message, `next`, waiting: its window takes one.
+/// A session with a window of one delivery. A notice is delivered and not acknowledged, and the
+/// message `next` waits.
 async fn with_a_full_window(store: impl Store) -> (World, ConversationId, Session) {
     let world = World::with(store, |config| config.window = 1);
     let chat = world.open(1, 2).await;
@@ -105,7 +105,7 @@ async fn with_a_full_window(store: impl Store) -> (World, ConversationId, Sessio
 }
 
 #[tokio::test]
-async fn a_session_goes_on_with_its_look_for_acknowledgements_when_the_wait_is_dropped() {
+async fn a_session_goes_on_with_its_read_of_the_cursor_when_the_wait_is_dropped() {
     let (store, gate) = one_read_at_a_time();
     let (world, chat, mut session) = with_a_full_window(store).await;
     world.dm.acknowledge(&who(2), AckTarget::UpTo(seq(1))).await.unwrap();
@@ -118,20 +118,20 @@ async fn a_session_goes_on_with_its_look_for_acknowledgements_when_the_wait_is_d
         if n == 0 {
             gate.entered().await;
         }
-        settle().await;
+        let_tasks_run().await;
     }
-    // A hint rings for the session that waits.
+    // A hint wakes the session.
     world.send(&who(1), chat, "after").await;
     assert!(poll_once(&mut Box::pin(session.next())).await.is_none());
     gate.open();
-    let Delivery::Entry(entry) = session.next().await.unwrap() else { panic!("an entry") };
+    let Delivery::Entry(entry) = session.next().await.unwrap() else { panic!("not an entry") };
     assert_eq!(common::texts([&entry]), ["next"]);
-    settle().await;
-    assert!(poll_once(&mut Box::pin(gate.entered())).await.is_none(), "one read came to the gate");
+    let_tasks_run().await;
+    assert!(poll_once(&mut Box::pin(gate.entered())).await.is_none(), "one read reached the gate");
 }
 
 #[tokio::test]
-async fn an_acknowledgement_makes_room_while_the_look_for_others_stands_still() {
+async fn an_acknowledgement_makes_room_while_the_read_of_the_cursor_hangs() {
     let (store, gate) = one_read_at_a_time();
     let (world, _, mut session) = with_a_full_window(store).await;
     gate.close();
@@ -142,13 +142,13 @@ async fn an_acknowledgement_makes_room_while_the_look_for_others_stands_still() 
     assert!(poll_once(&mut next).await.is_none());
     gate.entered().await;
     handle.acknowledge(AckTarget::UpTo(seq(1))).await.unwrap();
-    let Delivery::Entry(entry) = next.await.unwrap() else { panic!("an entry") };
+    let Delivery::Entry(entry) = next.await.unwrap() else { panic!("not an entry") };
     assert_eq!(common::texts([&entry]), ["next"]);
     gate.open();
 }
 
 #[tokio::test]
-async fn a_look_that_is_not_needed_any_more_ends_no_session_later() {
+async fn a_failed_read_of_the_cursor_that_is_not_needed_any_more_ends_no_session() {
     let store = GatedStore::new();
     let (world, chat, mut session) = with_a_full_window(store.clone()).await;
     let handle = session.handle();
@@ -156,13 +156,13 @@ async fn a_look_that_is_not_needed_any_more_ends_no_session_later() {
     let mut next = Box::pin(session.next());
     assert!(poll_once(&mut next).await.is_none(), "the timer runs");
     world.clock.advance(world.dm.config().poll_interval);
-    assert!(poll_once(&mut next).await.is_none(), "it looks");
-    settle().await;
+    assert!(poll_once(&mut next).await.is_none(), "it reads the cursor");
+    let_tasks_run().await;
     handle.acknowledge(AckTarget::UpTo(seq(1))).await.unwrap();
     next.await.unwrap();
 
     store.release_devices(false);
-    settle().await;
+    let_tasks_run().await;
     store.release_devices(true);
     let mut next = Box::pin(session.next());
     assert!(poll_once(&mut next).await.is_none());
@@ -172,8 +172,7 @@ async fn a_look_that_is_not_needed_any_more_ends_no_session_later() {
     assert_eq!(common::text(&mut session).await, "after");
 }
 
-/// A world whose queue takes four writes of 1,000 bytes, all of which are taken: the store stands
-/// still.
+/// A world whose commits are held and whose queue is full.
 async fn full(change: fn(&mut Config)) -> (GatedStore, World, ConversationId) {
     let store = GatedStore::new();
     let world = World::with(store.clone(), |config| {
@@ -181,17 +180,17 @@ async fn full(change: fn(&mut Config)) -> (GatedStore, World, ConversationId) {
         change(config);
     });
     let chat = world.open(1, 2).await;
-    settle().await;
+    let_tasks_run().await;
     store.hold_commits();
     for n in 0..8 {
         let dm = world.dm.clone();
         tokio::spawn(async move { dm.send(&who(1), message(chat, &text(n))).await });
     }
-    settle().await;
+    let_tasks_run().await;
     (store, world, chat)
 }
 
-/// A number, and as many bytes as the queue is counted in.
+/// A number as a payload of 1,000 bytes.
 fn text(n: usize) -> String {
     format!("{n:01000}")
 }
@@ -213,8 +212,8 @@ async fn a_send_that_is_held_while_the_queue_is_full_keeps_no_room_from_others()
         }
         store.release_commits();
         world.send(&who(2), chat, &text(16)).await;
-        // They were queued on their own, in the order of their first polls and before what came
-        // later.
+        // They were queued without further polls, in the order of their first polls and before the
+        // later send.
         assert_eq!(stored(&world, chat).await, (0..17).collect::<Vec<_>>());
         for sending in held {
             sending.await.unwrap();
@@ -230,7 +229,7 @@ async fn a_send_that_is_dropped_while_the_queue_is_full_never_happens_and_keeps_
         let mut dropped = Box::pin(world.dm.send(&sender, message(chat, &text(n))));
         assert!(poll_once(&mut dropped).await.is_none());
     }
-    settle().await;
+    let_tasks_run().await;
     store.release_commits();
     for n in 16..32 {
         world.send(&who(2), chat, &text(n)).await;
@@ -246,15 +245,16 @@ async fn a_send_that_comes_when_room_is_free_does_not_overtake_one_that_waited_f
         config.queue_bytes = 4 * 1_064;
     });
     let chat = world.open(1, 2).await;
-    settle().await;
+    let_tasks_run().await;
     store.hold_commits();
     let dm = world.dm.clone();
-    // Runs on as soon as the first send is answered, before the task of the one that got its room.
+    // This task sends again as soon as its first send is answered, before the task of the send that
+    // gets the free room runs.
     let last = tokio::spawn(async move {
         dm.send(&who(1), message(chat, &text(0))).await.unwrap();
         dm.send(&who(1), message(chat, "5")).await.unwrap();
     });
-    settle().await;
+    let_tasks_run().await;
     let sender = who(1);
     let texts = [text(1), text(2), text(3), "4".to_owned()];
     let mut waiting = texts.map(|text| Box::pin(world.dm.send(&sender, message(chat, &text))));
@@ -269,7 +269,7 @@ async fn a_send_that_comes_when_room_is_free_does_not_overtake_one_that_waited_f
     assert_eq!(stored(&world, chat).await, (0..6).collect::<Vec<_>>());
 }
 
-/// A directory behind a lock of its host's.
+/// A directory whose calls take a lock of the host.
 struct Locked(Arc<Semaphore>);
 
 #[async_trait]
@@ -282,7 +282,7 @@ impl Directory for Locked {
 }
 
 #[tokio::test]
-async fn a_question_to_the_directory_that_is_held_keeps_no_lock_of_the_host() {
+async fn a_call_of_the_directory_that_is_held_keeps_no_lock_of_the_host() {
     let directory = Locked(Arc::new(Semaphore::new(1)));
     let dm = Service::builder(MemoryStore::new()).directory(directory).start().unwrap();
     let sender = who(1);

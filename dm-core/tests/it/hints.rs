@@ -7,11 +7,11 @@ use dm_core::notify::{EndSessions, Notification, Notifier, NotifyError, Reach};
 use dm_core::{Delivery, Disconnected, Hub, MemoryStore};
 use proptest::prelude::*;
 
-use crate::common::mischief::Mischief;
-use crate::common::{World, backlog, poll_once, settle, texts, who};
+use crate::common::held_hints::HeldHints;
+use crate::common::{World, backlog, let_tasks_run, poll_once, texts, who};
 
 const MESSAGES: usize = 12;
-/// Two per message: the recipient's and the sender's.
+/// Two hints per message: the recipient's and the sender's.
 const HINTS: usize = 2 * MESSAGES;
 
 proptest! {
@@ -29,13 +29,13 @@ proptest! {
     }
 }
 
-/// Sends some messages before the session is connected and the rest while it is live, passes hints
-/// on in the given rounds, and returns what was delivered once the poll interval has passed.
+/// Sends some messages before the session is connected and the rest while it is live, and passes
+/// hints on in the given rounds. Returns the messages delivered by the end of the poll interval.
 async fn deliver(early: usize, rounds: Vec<Vec<usize>>) -> Vec<String> {
-    let mut mischief = None;
-    let notifier = |hub| mischief.insert(Mischief::new(hub)).clone();
+    let mut held_hints = None;
+    let notifier = |hub| held_hints.insert(HeldHints::new(hub)).clone();
     let world = World::notifying(MemoryStore::new(), notifier, |_| ());
-    let mischief = mischief.unwrap();
+    let held_hints = held_hints.unwrap();
     let chat = world.open(1, 2).await;
     for n in 1..=early {
         world.send(&who(1), chat, &n.to_string()).await;
@@ -45,16 +45,16 @@ async fn deliver(early: usize, rounds: Vec<Vec<usize>>) -> Vec<String> {
     for n in early + 1..=MESSAGES {
         world.send(&who(1), chat, &n.to_string()).await;
     }
-    settle().await;
+    let_tasks_run().await;
     for round in rounds {
-        mischief.release(round).await;
+        held_hints.release(round).await;
         while let Some(delivery) = poll_once(&mut Box::pin(session.next())).await {
             seen.extend(texts(entry(&delivery.unwrap())));
         }
     }
     world.clock.advance(world.dm.config().poll_interval);
     assert!(poll_once(&mut Box::pin(session.next())).await.is_none(), "it asks for the newest number");
-    settle().await;
+    let_tasks_run().await;
     while let Some(delivery) = poll_once(&mut Box::pin(session.next())).await {
         seen.extend(texts(entry(&delivery.unwrap())));
     }
@@ -68,7 +68,7 @@ fn entry(delivery: &Delivery) -> Option<&dm_core::InboxEntry> {
     }
 }
 
-/// Panics at the first commit, and is the hub after that.
+/// A notifier that panics at the first commit and passes hints on to the hub after that.
 struct PanicsOnce(Hub, AtomicBool);
 
 #[async_trait]
@@ -90,10 +90,10 @@ async fn after_a_notifier_panicked_the_hints_of_later_commits_come() {
     let mut session = world.connect(&who(2)).await;
     backlog(&mut session).await;
     let chat = world.open(1, 2).await;
-    settle().await;
+    let_tasks_run().await;
     assert!(poll_once(&mut Box::pin(session.next())).await.is_none(), "that hint is lost");
     world.send(&who(1), chat, "later").await;
-    settle().await;
+    let_tasks_run().await;
     let mut seen = Vec::new();
     while let Some(delivery) = poll_once(&mut Box::pin(session.next())).await {
         seen.extend(texts(entry(&delivery.unwrap())));

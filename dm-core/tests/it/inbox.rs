@@ -1,10 +1,10 @@
-//! What is pending, acknowledging it, devices and expiry.
+//! Pending entries, acknowledgements, devices and expiry.
 
 use dm_core::store::*;
 use dm_core::*;
 
 use crate::common::gate::{GatedStore, Kind};
-use crate::common::{DAY, World, is_message, message, numbers, on, seq, settle, texts, user, who};
+use crate::common::{DAY, World, is_message, let_tasks_run, message, numbers, on, seq, texts, user, who};
 
 #[tokio::test]
 async fn a_new_device_starts_at_the_oldest_entry_held() {
@@ -52,7 +52,7 @@ async fn acknowledging_by_id_removes_exactly_what_was_named_and_is_idempotent() 
     }
     world.dm.acknowledge(&who(2), AckTarget::Messages(vec![ids[0], ids[2]])).await.unwrap();
     let done = world.dm.acknowledge(&who(2), AckTarget::Messages(vec![ids[4]])).await.unwrap();
-    assert_eq!(done.cursor, seq(6), "the cursor follows once the holes are closed");
+    assert_eq!(done.cursor, seq(6), "the cursor advances when no entry before it is left");
     assert!(world.pending(&who(2)).await.is_empty());
 }
 
@@ -129,11 +129,11 @@ async fn on_fetch_acknowledges_only_the_page_returned() {
 }
 
 #[tokio::test]
-async fn pending_pages_go_on_where_they_end() {
+async fn each_pending_page_starts_where_the_one_before_ended() {
     let world = World::new();
     let chat = world.open(1, 2).await;
     for n in 1..=20 {
-        // Every second one is one's own and not pending.
+        // Every second message is the device's own and not pending.
         world.send(&who(1 + n % 2), chat, &n.to_string()).await;
     }
     for kind in [PendingKind::Received, PendingKind::Everything] {
@@ -216,7 +216,7 @@ async fn entries_expire_after_their_retention_and_numbers_go_on() {
     assert_eq!(
         (fresh.gap, texts(&fresh.entries)),
         (None, vec!["young".to_owned()]),
-        "a new device misses nothing"
+        "a new device has no gap"
     );
     let pending = world.dm.pending(&who(2), PendingQuery::default()).await.unwrap();
     assert_eq!(pending.gap, Some(Gap { from: seq(1), to: seq(4), reason: GapReason::Expired }));
@@ -230,23 +230,23 @@ async fn entries_expire_after_their_retention_and_numbers_go_on() {
 }
 
 #[tokio::test]
-async fn expiry_goes_in_steps_that_let_others_through() {
+async fn expiry_commits_in_steps_between_other_writes() {
     let store = GatedStore::new();
     let world = World::with(store.clone(), |config| config.expiry_step = 10);
     let chat = world.open(1, 2).await;
     world.send_many(&who(1), chat, 50).await;
-    settle().await;
+    let_tasks_run().await;
     store.hold_commits();
     let before = store.batches().len();
-    // The service begins to expire by itself, and is held at its first step.
+    // The service begins an expiry of its own, and its first commit is held.
     world.clock.advance(31 * DAY);
-    settle().await;
+    let_tasks_run().await;
     let dm = world.dm.clone();
     let sending = tokio::spawn(async move { dm.send(&who(1), message(chat, "between")).await.unwrap() });
-    settle().await;
+    let_tasks_run().await;
     store.release_commits();
     sending.await.unwrap();
-    settle().await;
+    let_tasks_run().await;
     let batches = &store.kinds()[before..];
     let steps = batches.iter().filter(|batch| batch.contains(&Kind::Expire)).count();
     assert_eq!(steps, 11, "102 entries in steps of 10");
@@ -260,9 +260,9 @@ async fn the_service_expires_by_itself() {
     let chat = world.open(1, 2).await;
     world.send(&who(1), chat, "1").await;
     assert_eq!(numbers(&world.pending(&who(2)).await), [1, 2]);
-    settle().await;
+    let_tasks_run().await;
     world.clock.advance(31 * DAY);
-    settle().await;
+    let_tasks_run().await;
     assert!(world.dm.pending(&who(2), PendingQuery::default()).await.unwrap().gap.is_some());
 }
 

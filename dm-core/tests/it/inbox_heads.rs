@@ -1,12 +1,12 @@
-//! Sessions that heard nothing ask for the newest numbers, many with one read.
+//! Sessions without hints ask for the newest numbers, many of them with one read.
 
 use dm_core::notify::NullNotifier;
 use dm_core::{Delivery, Session};
 
 use crate::common::gate::GatedStore;
-use crate::common::{World, backlog, poll_once, settle, text, texts, who};
+use crate::common::{World, backlog, let_tasks_run, poll_once, text, texts, who};
 
-/// Sessions of so many users that have caught up, and whom nobody tells of anything.
+/// Sessions of `count` users that have caught up and get no hints.
 async fn waiting(store: &GatedStore, count: u64) -> (World, Vec<Session>) {
     let world = World::notifying(store.clone(), |_| NullNotifier, |_| ());
     let mut sessions = Vec::new();
@@ -18,7 +18,7 @@ async fn waiting(store: &GatedStore, count: u64) -> (World, Vec<Session>) {
     (world, sessions)
 }
 
-/// Lets all of them wait for the poll, and brings it.
+/// Lets all sessions wait, and moves the clock to their poll.
 async fn poll(world: &World, sessions: &mut [Session]) {
     for session in sessions {
         assert!(poll_once(&mut Box::pin(session.next())).await.is_none());
@@ -36,7 +36,7 @@ async fn sessions_that_wait_share_reads_of_a_bounded_size_and_read_no_inbox() {
         for session in &mut sessions {
             assert!(poll_once(&mut Box::pin(session.next())).await.is_none());
         }
-        settle().await;
+        let_tasks_run().await;
         let asked = store.heads_asked();
         assert_eq!(asked.iter().sum::<usize>(), polls * 600);
         assert!(asked.iter().all(|users| *users <= 256) && asked.len() <= polls * 4, "{asked:?}");
@@ -45,7 +45,7 @@ async fn sessions_that_wait_share_reads_of_a_bounded_size_and_read_no_inbox() {
 }
 
 #[tokio::test]
-async fn those_who_missed_something_read_it_and_the_others_do_not() {
+async fn only_sessions_that_missed_an_entry_read_their_inbox() {
     let store = GatedStore::new();
     let (world, mut sessions) = waiting(&store, 5).await;
     let chat = world.open(9, 4).await;
@@ -56,7 +56,7 @@ async fn those_who_missed_something_read_it_and_the_others_do_not() {
         let mut next = Box::pin(session.next());
         let mut first = poll_once(&mut next).await;
         if first.is_none() {
-            settle().await;
+            let_tasks_run().await;
             first = poll_once(&mut next).await;
         }
         assert_eq!(first.is_some(), n == 4, "user {n}");
@@ -66,7 +66,7 @@ async fn those_who_missed_something_read_it_and_the_others_do_not() {
 }
 
 #[tokio::test]
-async fn a_question_that_is_not_answered_holds_up_no_hint() {
+async fn a_hint_is_delivered_while_the_newest_number_is_not_answered() {
     let store = GatedStore::new();
     let world = World::with(store.clone(), |_| ());
     let chat = world.open(1, 2).await;
@@ -77,34 +77,34 @@ async fn a_question_that_is_not_answered_holds_up_no_hint() {
     assert!(poll_once(&mut next).await.is_none());
     world.clock.advance(world.dm.config().poll_interval);
     assert!(poll_once(&mut next).await.is_none());
-    settle().await;
+    let_tasks_run().await;
     assert_eq!(store.heads_asked(), [1]);
     world.send(&who(1), chat, "hinted").await;
-    let Delivery::Entry(entry) = next.await.unwrap() else { panic!("an entry") };
+    let Delivery::Entry(entry) = next.await.unwrap() else { panic!("not an entry") };
     assert_eq!(texts([&entry]), ["hinted"]);
-    // The answer is no news any more.
+    // The answer has no newer number than the session.
     let before = store.inbox_reads();
     store.release_heads();
     assert!(poll_once(&mut Box::pin(session.next())).await.is_none());
-    settle().await;
+    let_tasks_run().await;
     assert!(poll_once(&mut Box::pin(session.next())).await.is_none());
     assert_eq!((store.heads_asked().len(), store.inbox_reads()), (1, before));
 }
 
 #[tokio::test]
-async fn a_session_without_an_answer_reads_for_itself() {
+async fn a_session_without_an_answer_reads_its_inbox() {
     let store = GatedStore::new();
     let (world, mut sessions) = waiting(&store, 1).await;
     let chat = world.open(9, 1).await;
     world.send(&who(9), chat, "unannounced").await;
     store.shorten_heads();
     poll(&world, &mut sessions).await;
-    let Delivery::Entry(_) = sessions[0].next().await.unwrap() else { panic!("an entry") };
+    let Delivery::Entry(_) = sessions[0].next().await.unwrap() else { panic!("not an entry") };
     assert_eq!(text(&mut sessions[0]).await, "unannounced");
 }
 
 #[tokio::test]
-async fn after_a_panic_of_the_store_sessions_read_for_themselves_and_ask_again() {
+async fn after_a_panic_of_the_store_sessions_read_their_inboxes_and_ask_again() {
     let store = GatedStore::new();
     let (world, mut sessions) = waiting(&store, 2).await;
     store.panic_at_heads();
@@ -114,7 +114,7 @@ async fn after_a_panic_of_the_store_sessions_read_for_themselves_and_ask_again()
         for session in &mut sessions {
             assert!(poll_once(&mut Box::pin(session.next())).await.is_none());
         }
-        settle().await;
+        let_tasks_run().await;
         for session in &mut sessions {
             assert!(poll_once(&mut Box::pin(session.next())).await.is_none());
         }
@@ -124,7 +124,7 @@ async fn after_a_panic_of_the_store_sessions_read_for_themselves_and_ask_again()
 }
 
 #[tokio::test]
-async fn a_dropped_session_leaves_the_question_to_the_others() {
+async fn the_other_sessions_are_answered_when_one_is_dropped() {
     let store = GatedStore::new();
     let (world, mut sessions) = waiting(&store, 3).await;
     let chat = world.open(9, 3).await;
@@ -134,9 +134,9 @@ async fn a_dropped_session_leaves_the_question_to_the_others() {
     for session in &mut sessions {
         assert!(poll_once(&mut Box::pin(session.next())).await.is_none());
     }
-    settle().await;
+    let_tasks_run().await;
     sessions.drain(..2);
     store.release_heads();
-    let Delivery::Entry(_) = sessions[0].next().await.unwrap() else { panic!("an entry") };
+    let Delivery::Entry(_) = sessions[0].next().await.unwrap() else { panic!("not an entry") };
     assert_eq!(text(&mut sessions[0]).await, "unannounced");
 }

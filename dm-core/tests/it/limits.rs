@@ -1,4 +1,4 @@
-//! What happens exactly at a limit, and past a store that is wrong.
+//! Calls exactly at a limit, positions after a gap, and a store whose pages do not advance.
 
 use async_trait::async_trait;
 use dm_core::store::{
@@ -13,14 +13,14 @@ use dm_core::{
 use crate::common::{DAY, World, on, seq, who};
 
 #[tokio::test]
-async fn exactly_as_many_names_as_are_allowed_are_acknowledged() {
+async fn an_acknowledgement_may_name_exactly_the_limit() {
     for (list_page, pending_page) in [(10, 5), (5, 10)] {
         let world = World::configured(|config| {
             config.list_page = list_page;
             config.pending_page = pending_page;
         });
-        let thread = world.open(1, 2).await;
-        world.send_many(&who(1), thread, 12).await;
+        let chat = world.open(1, 2).await;
+        world.send_many(&who(1), chat, 12).await;
         let entries = |count| AckTarget::Entries((1..=count).map(seq).collect());
         assert_eq!(world.dm.acknowledge(&who(2), entries(10)).await.unwrap().acknowledged, 10);
         let refused = world.dm.acknowledge(&who(2), entries(11)).await;
@@ -39,13 +39,13 @@ async fn exactly_as_many_names_as_are_allowed_are_acknowledged() {
 #[tokio::test]
 async fn the_position_after_a_gap_is_the_gaps_end() {
     let world = World::new();
-    let thread = world.open(1, 2).await;
-    // Registered, so that it misses what expires.
+    let chat = world.open(1, 2).await;
+    // The device is registered, so that entries that expire are a gap for it.
     world.pending(&who(2)).await;
-    world.send_many(&who(1), thread, 3).await;
+    world.send_many(&who(1), chat, 3).await;
     world.clock.advance(31 * DAY);
     world.dm.expire().await.unwrap();
-    world.send(&who(1), thread, "new").await;
+    world.send(&who(1), chat, "new").await;
     let mut session = world.connect(&who(2)).await;
     assert_eq!(session.position(), seq(0));
     let Delivery::Gap(gap) = session.next().await.unwrap() else { panic!("no gap") };
@@ -55,7 +55,7 @@ async fn the_position_after_a_gap_is_the_gaps_end() {
     assert_eq!(session.next().await.unwrap(), Delivery::CaughtUp { position: seq(5) });
 }
 
-/// A store whose pages of an inbox say that there is more, and do not move on.
+/// A store whose pages of an inbox end where they start, although there are more entries.
 struct Nowhere(MemoryStore);
 
 #[async_trait]
@@ -96,10 +96,10 @@ impl Store for Nowhere {
 }
 
 #[tokio::test]
-async fn a_session_ends_at_a_page_that_leads_nowhere() {
+async fn a_session_ends_at_a_page_that_does_not_advance() {
     let world = World::with(Nowhere(MemoryStore::new()), |_| ());
-    let thread = world.open(1, 2).await;
-    world.send(&who(1), thread, "one").await;
+    let chat = world.open(1, 2).await;
+    world.send(&who(1), chat, "one").await;
     let mut session = world.connect(&who(2)).await;
     let end = session.next().await.unwrap_err();
     let SessionEnd::Failed(Error::Unavailable(error)) = &end else { panic!("{end:?}") };

@@ -1,4 +1,4 @@
-//! A fetch passes over what the user sent without going through it again and again.
+//! A fetch does not walk a user's own entries again each time.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,17 +8,17 @@ use dm_core::store::*;
 use dm_core::*;
 
 use crate::common::gate::{GatedStore, Kind};
-use crate::common::{self, World, on, seq, settle, texts, who};
+use crate::common::{self, World, let_tasks_run, on, seq, texts, who};
 
-/// A store in memory whose pages of an inbox end after so many numbers, as those of the other
+/// A store in memory whose pages of an inbox end after `stretch` numbers, as the pages of other
 /// stores do.
 #[derive(Clone)]
 struct ShortPages {
     inner: MemoryStore,
     stretch: u64,
-    /// Entries that reads went through.
+    /// The number of entries that reads walked.
     walked: Arc<AtomicU64>,
-    /// Entries that reads answered with.
+    /// The number of entries that reads returned.
     shown: Arc<AtomicU64>,
 }
 
@@ -79,7 +79,7 @@ fn received(limit: Option<usize>) -> PendingQuery {
 }
 
 #[tokio::test]
-async fn own_sends_are_gone_through_once() {
+async fn own_entries_are_walked_once() {
     let store = ShortPages::new(1_000);
     let world = World::with(store.clone(), |_| ());
     let chat = world.open(1, 2).await;
@@ -87,8 +87,8 @@ async fn own_sends_are_gone_through_once() {
     world.send(&who(2), chat, "answer").await;
     let fetch = async || {
         let answer = world.dm.pending(&who(1), received(None)).await.unwrap();
-        // The cursor moves behind the answer.
-        settle().await;
+        // The cursor is moved after the answer.
+        let_tasks_run().await;
         (texts(&answer.entries), answer.next)
     };
     // Each fetch moves the cursor by one page of the store.
@@ -97,13 +97,13 @@ async fn own_sends_are_gone_through_once() {
     }
     store.counts();
     assert_eq!(fetch().await, (vec!["answer".to_owned()], None));
-    assert_eq!(store.counts(), (1, 1), "the answer alone is left to go through");
+    assert_eq!(store.counts(), (1, 1), "only the answer is left to walk");
     let cursor = world.dm.devices(&who(1)).await.unwrap()[0].cursor;
-    assert_eq!(cursor, seq(2_501), "the conversation and what was sent");
+    assert_eq!(cursor, seq(2_501), "the notice and the own messages");
 }
 
 #[tokio::test]
-async fn a_fetch_that_passes_over_what_another_device_sent_commits_nothing() {
+async fn a_fetch_that_leaves_out_messages_of_another_device_commits_nothing() {
     let store = GatedStore::new();
     let world = World::with(store.clone(), |_| ());
     let chat = world.open(1, 2).await;
@@ -116,56 +116,56 @@ async fn a_fetch_that_passes_over_what_another_device_sent_commits_nothing() {
     for _ in 0..2 {
         let answer = world.dm.pending(&desk, received(None)).await.unwrap();
         assert_eq!(texts(&answer.entries), ["answer"]);
-        settle().await;
+        let_tasks_run().await;
     }
     assert_eq!(store.batches().len(), before);
 }
 
 #[tokio::test]
-async fn what_expires_after_a_fetch_is_not_passed_over_with_own_sends() {
+async fn an_entry_that_expires_after_a_fetch_is_still_reported_as_a_gap() {
     let store = GatedStore::new();
     let world = World::with(store.clone(), |_| ());
     let chat = world.open(1, 2).await;
     world.send_many(&who(1), chat, 300).await;
     world.dm.pending(&who(1), received(None)).await.unwrap();
-    // The fetch is answered, and its look behind the cursor is held.
+    // The fetch is answered, and its read for moving the cursor is held.
     store.hold_before_inbox();
-    settle().await;
+    let_tasks_run().await;
     world.send(&who(2), chat, "lost").await;
     world.clock.advance(40 * common::DAY);
     world.dm.expire().await.unwrap();
     world.send_many(&who(1), chat, 300).await;
     store.release_inbox();
-    settle().await;
+    let_tasks_run().await;
     let answer = world.dm.pending(&who(1), received(None)).await.unwrap();
     assert_eq!(answer.gap.map(|gap| gap.to), Some(seq(302)));
 }
 
 #[tokio::test]
-async fn while_commits_stand_still_fetches_leave_no_more_than_64_moves_of_cursors_behind() {
+async fn while_commits_hang_fetches_leave_at_most_64_cursor_moves() {
     let store = GatedStore::new();
     let world = World::with(store.clone(), |_| ());
     let chat = world.open(1, 2).await;
     world.dm.pending(&who(1), received(None)).await.unwrap();
     world.send_many(&who(1), chat, 300).await;
     world.send(&who(2), chat, "answer").await;
-    settle().await;
+    let_tasks_run().await;
     let before = store.batches().len();
     store.hold_commits();
     for _ in 0..200 {
         let answer = world.dm.pending(&who(1), received(None)).await.unwrap();
         assert_eq!(texts(&answer.entries), ["answer"]);
     }
-    settle().await;
+    let_tasks_run().await;
     store.release_commits();
-    // Committed behind all that the fetches left.
+    // This send is committed after all cursor moves that the fetches left.
     world.send(&who(2), chat, "last").await;
     let moves = store.kinds()[before..].iter().flatten().filter(|kind| **kind == Kind::Other).count();
     assert_eq!(moves, 64);
 }
 
 #[tokio::test]
-async fn what_another_device_sent_stays_pending_and_is_not_read_for_who_asks_for_messages_of_others() {
+async fn messages_of_another_device_stay_pending_and_are_not_read_by_a_fetch_of_received_ones() {
     let store = ShortPages::new(1_000);
     let world = World::with(store.clone(), |_| ());
     let chat = world.open(2, 1).await;
@@ -175,17 +175,17 @@ async fn what_another_device_sent_stays_pending_and_is_not_read_for_who_asks_for
     for _ in 0..2 {
         store.counts();
         let answer = world.dm.pending(&desk, received(None)).await.unwrap();
-        settle().await;
+        let_tasks_run().await;
         assert_eq!((texts(&answer.entries), answer.next), (vec!["answer".to_owned()], None));
         let (_, shown) = store.counts();
-        assert_eq!(shown, 2, "the answer, and the first entry that may not be acknowledged");
+        assert_eq!(shown, 2, "the answer, and the first entry that the cursor must not pass");
     }
     let sent = PendingQuery { kind: PendingKind::ReceivedAndSent, limit: Some(2), after: None };
     assert_eq!(texts(&world.dm.pending(&desk, sent).await.unwrap().entries), ["1", "2"]);
 }
 
 #[tokio::test]
-async fn a_message_before_own_sends_is_not_acknowledged_on_the_way() {
+async fn a_message_before_own_entries_is_not_acknowledged_with_them() {
     let world = World::with(ShortPages::new(1_000), |_| ());
     let chat = world.open(1, 2).await;
     world.send(&who(2), chat, "first").await;
@@ -194,12 +194,12 @@ async fn a_message_before_own_sends_is_not_acknowledged_on_the_way() {
         let answer = world.dm.pending(&who(1), received(None)).await.unwrap();
         assert_eq!(texts(&answer.entries), ["first"]);
     }
-    settle().await;
+    let_tasks_run().await;
     assert_eq!(world.dm.devices(&who(1)).await.unwrap()[0].cursor, seq(0));
 }
 
 #[tokio::test]
-async fn a_fetch_without_a_limit_answers_in_one_go_and_one_with_a_limit_may_end_early() {
+async fn a_fetch_without_a_limit_is_one_page_and_one_with_a_limit_may_end_early() {
     let store = ShortPages::new(1_000);
     let world = World::with(store.clone(), |_| ());
     let chat = world.open(2, 1).await;
@@ -214,14 +214,14 @@ async fn a_fetch_without_a_limit_answers_in_one_go_and_one_with_a_limit_may_end_
     let first = world.dm.pending(&desk, paging).await.unwrap();
     let (walked, _) = store.counts();
     assert!(first.entries.is_empty());
-    assert!(walked < 19_000, "one call went through {walked} entries");
+    assert!(walked < 19_000, "one call walked {walked} entries");
     paging.after = first.next;
     let second = world.dm.pending(&desk, paging).await.unwrap();
     assert_eq!((texts(&second.entries), second.next), (vec!["answer".to_owned()], None));
 }
 
 #[tokio::test]
-async fn a_gap_is_told_until_it_is_acknowledged_however_much_was_sent_since() {
+async fn a_gap_is_returned_until_it_is_acknowledged_whatever_was_sent_since() {
     let world = World::with(ShortPages::new(1_000), |_| ());
     let chat = world.open(2, 1).await;
     world.send(&who(2), chat, "lost").await;
@@ -236,7 +236,7 @@ async fn a_gap_is_told_until_it_is_acknowledged_however_much_was_sent_since() {
 }
 
 #[tokio::test]
-async fn a_page_that_leads_nowhere_ends_the_fetch_with_an_error() {
+async fn a_page_that_does_not_advance_ends_the_fetch_with_an_error() {
     let world = World::with(ShortPages::new(0), |_| ());
     let chat = world.open(1, 2).await;
     world.send(&who(1), chat, "1").await;

@@ -1,4 +1,4 @@
-//! What a session promises: each entry once, in order, without a hole, whatever happens around it.
+//! Sessions: each entry once, in order, without a hole, whatever happens meanwhile.
 
 use std::time::Duration;
 
@@ -7,11 +7,11 @@ use dm_core::{AckTarget, Delivery, DisconnectReason, Gap, GapReason, MemoryStore
 
 use crate::common::gate::{GatedStore, Kind};
 use crate::common::{
-    DAY, World, backlog, delivered_texts, message, on, poll_once, seq, settle, text, texts, user, who,
+    DAY, World, backlog, delivered_texts, let_tasks_run, message, on, poll_once, seq, text, texts, user, who,
 };
 
 #[tokio::test]
-async fn the_backlog_comes_first_then_caught_up_then_what_happens() {
+async fn the_backlog_is_delivered_first_then_caught_up_then_new_entries() {
     let world = World::new();
     let chat = world.open(1, 2).await;
     world.send_many(&who(1), chat, 3).await;
@@ -33,7 +33,7 @@ async fn caught_up_names_the_newest_entry() {
 }
 
 #[tokio::test]
-async fn what_was_not_acknowledged_comes_again_on_reconnect_and_once() {
+async fn unacknowledged_entries_are_delivered_again_once_after_a_reconnect() {
     let world = World::new();
     let chat = world.open(1, 2).await;
     world.send_many(&who(1), chat, 3).await;
@@ -48,7 +48,7 @@ async fn what_was_not_acknowledged_comes_again_on_reconnect_and_once() {
 
 #[tokio::test]
 async fn a_message_between_reading_the_backlog_and_going_live_is_delivered_once() {
-    // Committed before the read, and after it, while its hint is in the mailbox already.
+    // The message is committed before the read, or after it. Its hint waits in both cases.
     for hold in [GatedStore::hold_before_inbox, GatedStore::hold_after_inbox] {
         let store = GatedStore::new();
         let world = World::with(store.clone(), |_| ());
@@ -59,7 +59,7 @@ async fn a_message_between_reading_the_backlog_and_going_live_is_delivered_once(
         let mut first = Box::pin(session.next());
         assert!(poll_once(&mut first).await.is_none());
         world.send(&who(1), chat, "between").await;
-        settle().await;
+        let_tasks_run().await;
         store.release_inbox();
         first.await.unwrap();
         world.send(&who(1), chat, "late").await;
@@ -70,8 +70,8 @@ async fn a_message_between_reading_the_backlog_and_going_live_is_delivered_once(
             }
         }
         assert_eq!(seen, ["early", "between", "late"]);
-        settle().await;
-        assert!(poll_once(&mut Box::pin(session.next())).await.is_none(), "nothing comes twice");
+        let_tasks_run().await;
+        assert!(poll_once(&mut Box::pin(session.next())).await.is_none(), "nothing is delivered twice");
     }
 }
 
@@ -84,10 +84,10 @@ async fn with_all_hints_lost_messages_come_within_the_poll_interval() {
     let mut next = Box::pin(session.next());
     assert!(poll_once(&mut next).await.is_none());
     world.send(&who(1), chat, "unannounced").await;
-    settle().await;
+    let_tasks_run().await;
     assert!(poll_once(&mut next).await.is_none());
     world.clock.advance(world.dm.config().poll_interval);
-    let Delivery::Entry(entry) = next.await.unwrap() else { panic!("an entry") };
+    let Delivery::Entry(entry) = next.await.unwrap() else { panic!("not an entry") };
     assert_eq!(texts([&entry]), ["unannounced"]);
 }
 
@@ -115,11 +115,11 @@ async fn a_newer_connection_of_the_device_takes_over() {
     backlog(&mut old).await;
     let mut new = world.connect(&who(2)).await;
     assert!(matches!(old.next().await, Err(SessionEnd::Replaced)));
-    assert!(matches!(old.next().await, Err(SessionEnd::Replaced)), "it stays over");
+    assert!(matches!(old.next().await, Err(SessionEnd::Replaced)), "it stays ended");
     drop(old);
-    assert_eq!(delivered_texts(&backlog(&mut new).await), ["1"], "unacknowledged, so it comes again");
+    assert_eq!(delivered_texts(&backlog(&mut new).await), ["1"], "unacknowledged, so it is delivered again");
     world.send(&who(1), chat, "2").await;
-    assert_eq!(text(&mut new).await, "2", "the old one's end leaves the new one in place");
+    assert_eq!(text(&mut new).await, "2", "the new session stays after the old one is dropped");
     assert_eq!(world.hub.connections(), 1);
 }
 
@@ -178,28 +178,28 @@ async fn two_devices_are_served_independently() {
 async fn a_client_that_never_acknowledges_stops_at_its_window_and_hinders_nobody() {
     let world = World::configured(|config| config.window = 4);
     let chat = world.open(1, 2).await;
-    let (stubborn, other) = (on(2, "stubborn"), on(2, "other"));
-    let mut deaf = world.connect(&stubborn).await;
-    let mut good = world.connect(&other).await;
-    backlog(&mut deaf).await;
-    backlog(&mut good).await;
-    let acknowledging = good.handle();
+    let (silent, other) = (on(2, "silent"), on(2, "other"));
+    let mut silent = world.connect(&silent).await;
+    let mut other = world.connect(&other).await;
+    backlog(&mut silent).await;
+    backlog(&mut other).await;
+    let acknowledging = other.handle();
     for n in 1..=1_000 {
         world.send(&who(1), chat, &n.to_string()).await;
-        let Delivery::Entry(entry) = good.next().await.unwrap() else { panic!("an entry") };
+        let Delivery::Entry(entry) = other.next().await.unwrap() else { panic!("not an entry") };
         assert_eq!(texts([&entry]), [n.to_string()]);
         acknowledging.acknowledge(AckTarget::UpTo(entry.seq)).await.unwrap();
     }
-    // The notice of the conversation is unacknowledged too.
+    // The notice of the conversation is not acknowledged either.
     for n in 1..=3 {
-        assert_eq!(text(&mut deaf).await, n.to_string());
+        assert_eq!(text(&mut silent).await, n.to_string());
     }
-    assert!(poll_once(&mut Box::pin(deaf.next())).await.is_none());
-    // When it wakes up, everything is still there.
-    let handle = deaf.handle();
+    assert!(poll_once(&mut Box::pin(silent.next())).await.is_none());
+    // When it acknowledges at last, every message is still delivered.
+    let handle = silent.handle();
     for n in 4..=1_000 {
         handle.acknowledge(AckTarget::UpTo(seq(n))).await.unwrap();
-        assert_eq!(text(&mut deaf).await, n.to_string());
+        assert_eq!(text(&mut silent).await, n.to_string());
     }
 }
 
@@ -210,8 +210,8 @@ async fn individual_acknowledgements_make_room_in_the_window() {
     world.send_many(&who(1), chat, 4).await;
     let mut session = world.connect(&who(2)).await;
     session.next().await.unwrap();
-    let Delivery::Entry(first) = session.next().await.unwrap() else { panic!("an entry") };
-    let Delivery::Entry(second) = session.next().await.unwrap() else { panic!("an entry") };
+    let Delivery::Entry(first) = session.next().await.unwrap() else { panic!("not an entry") };
+    let Delivery::Entry(second) = session.next().await.unwrap() else { panic!("not an entry") };
     assert!(poll_once(&mut Box::pin(session.next())).await.is_none());
     let by_id = AckTarget::Messages(vec![second.message().unwrap().id]);
     session.handle().acknowledge(by_id).await.unwrap();
@@ -231,7 +231,7 @@ async fn acknowledgements_made_elsewhere_are_noticed_within_the_poll_interval() 
     assert!(poll_once(&mut next).await.is_none());
     world.dm.acknowledge(&who(2), AckTarget::UpTo(seq(1))).await.unwrap();
     world.clock.advance(world.dm.config().poll_interval);
-    let Delivery::Entry(entry) = next.await.unwrap() else { panic!("an entry") };
+    let Delivery::Entry(entry) = next.await.unwrap() else { panic!("not an entry") };
     assert_eq!(texts([&entry]), ["1"]);
 }
 
@@ -241,7 +241,7 @@ async fn a_slow_reader_is_served_from_the_store() {
     let chat = world.open(1, 2).await;
     let mut session = world.connect(&who(2)).await;
     backlog(&mut session).await;
-    // Three times what its mailbox holds.
+    // Three times as many as the hints that are kept.
     world.send_many(&who(1), chat, 200).await;
     for n in 1..=200 {
         assert_eq!(text(&mut session).await, n.to_string());
@@ -249,7 +249,7 @@ async fn a_slow_reader_is_served_from_the_store() {
 }
 
 #[tokio::test]
-async fn large_messages_do_not_pile_up_in_a_mailbox_and_still_come() {
+async fn large_messages_do_not_pile_up_as_hints_and_are_still_delivered() {
     let world = World::new();
     let chat = world.open(1, 2).await;
     let mut session = world.connect(&who(2)).await;
@@ -264,7 +264,7 @@ async fn large_messages_do_not_pile_up_in_a_mailbox_and_still_come() {
 }
 
 #[tokio::test]
-async fn a_mailbox_is_full_at_a_number_of_messages_and_at_a_number_of_bytes() {
+async fn hints_are_dropped_at_a_number_of_messages_and_at_a_number_of_bytes() {
     for (messages, length) in [(200, 1), (5, 64 * 1024)] {
         let store = GatedStore::new();
         let world = World::with(store.clone(), |_| ());
@@ -276,33 +276,36 @@ async fn a_mailbox_is_full_at_a_number_of_messages_and_at_a_number_of_bytes() {
         for _ in 0..messages {
             world.send(&who(1), chat, &payload).await;
         }
-        settle().await;
+        let_tasks_run().await;
         let mut next = Box::pin(session.next());
-        assert!(poll_once(&mut next).await.is_none(), "{messages} messages of {length} bytes are kept");
+        assert!(
+            poll_once(&mut next).await.is_none(),
+            "hints of {messages} messages of {length} bytes are kept"
+        );
         store.release_inbox();
         next.await.unwrap();
     }
 }
 
 #[tokio::test]
-async fn a_mailbox_has_room_again_for_as_much_as_was_taken_from_it() {
+async fn hints_that_were_taken_make_room_for_as_many_again() {
     let store = GatedStore::new();
     let world = World::with(store.clone(), |_| ());
     let chat = world.open(1, 2).await;
     let mut session = world.connect(&who(2)).await;
     backlog(&mut session).await;
-    // A session that fell behind would read, and wait.
+    // A session whose hints were dropped would read the store, and wait.
     store.hold_before_inbox();
     let large = "x".repeat(16 * 1024);
-    // Several times what a mailbox holds, and at no time more than half of that.
+    // Several times the bytes of hints that are kept, and at no time more than half of them.
     for _ in 0..8 {
         for _ in 0..2 {
             world.send(&who(1), chat, &large).await;
         }
-        settle().await;
+        let_tasks_run().await;
         for _ in 0..2 {
             let mut next = Box::pin(session.next());
-            assert!(poll_once(&mut next).await.is_some(), "it reads the store");
+            assert!(poll_once(&mut next).await.is_some(), "it waits for a read of the store");
         }
     }
 }
@@ -325,8 +328,8 @@ async fn a_device_that_returns_after_its_backlog_expired_is_told_of_the_gap_firs
     assert_eq!(session.next().await.unwrap(), Delivery::Gap(gap));
     assert_eq!(text(&mut session).await, "new");
     let history = world.dm.history(&who(2), chat, dm_core::HistoryRange::Newest, 10).await.unwrap();
-    assert_eq!(history.messages.len(), 4, "history keeps what the inbox let go");
-    // Acknowledging the gap's end settles it.
+    assert_eq!(history.messages.len(), 4, "history keeps messages that expired in the inbox");
+    // An acknowledgement up to the gap's end removes the gap.
     session.handle().acknowledge(AckTarget::UpTo(gap.to)).await.unwrap();
     drop(session);
     let mut session = world.connect(&who(2)).await;
@@ -346,7 +349,8 @@ async fn expiry_under_a_live_session_leaves_a_gap_or_nothing() {
     world.send(&who(1), chat, "after").await;
     let handle = session.handle();
     handle.acknowledge(AckTarget::UpTo(seq(2))).await.unwrap();
-    // What is in its hands or its mailbox may still come; the rest is one gap; then what is new.
+    // Entries that the session has read or has hints of may still be delivered. The rest is one
+    // gap. New entries follow.
     let mut last = 2;
     loop {
         match session.next().await.unwrap() {
@@ -361,7 +365,7 @@ async fn expiry_under_a_live_session_leaves_a_gap_or_nothing() {
                     break;
                 }
             }
-            Delivery::CaughtUp { .. } => panic!("it was caught up before"),
+            Delivery::CaughtUp { .. } => panic!("caught up a second time"),
         }
         handle.acknowledge(AckTarget::UpTo(seq(last))).await.unwrap();
     }
@@ -369,7 +373,7 @@ async fn expiry_under_a_live_session_leaves_a_gap_or_nothing() {
 }
 
 #[tokio::test]
-async fn a_follower_sees_what_happens_its_own_messages_included_and_nothing_older() {
+async fn a_follower_gets_new_entries_its_own_messages_included_and_nothing_older() {
     let world = World::new();
     let chat = world.open(1, 2).await;
     world.send(&who(1), chat, "old").await;
@@ -403,21 +407,28 @@ async fn a_follower_acknowledges_what_it_names_and_up_to_takes_all_that_came_bef
     let chat = world.open(1, 2).await;
     world.send(&who(1), chat, "before").await;
     let mut follower = world.dm.follow(&who(2)).await.unwrap();
-    assert!(world.dm.devices(&who(2)).await.unwrap().is_empty(), "following registers nothing");
+    assert!(world.dm.devices(&who(2)).await.unwrap().is_empty(), "following registers no device");
     world.send(&who(1), chat, "shown").await;
-    let Delivery::Entry(entry) = follower.next().await.unwrap() else { panic!("a message was sent") };
+    let Delivery::Entry(entry) = follower.next().await.unwrap() else { panic!("not an entry") };
 
     let shown = AckTarget::Entries(vec![entry.seq]);
     assert_eq!(follower.handle().acknowledge(shown).await.unwrap().acknowledged, 1);
-    assert_eq!(world.dm.devices(&who(2)).await.unwrap().len(), 1, "the first acknowledgement registers");
-    assert_eq!(texts(&world.pending(&who(2)).await), ["before"], "named entries only");
+    assert_eq!(
+        world.dm.devices(&who(2)).await.unwrap().len(),
+        1,
+        "the first acknowledgement registers the device"
+    );
+    assert_eq!(texts(&world.pending(&who(2)).await), ["before"], "only named entries are acknowledged");
 
     follower.handle().acknowledge(AckTarget::UpTo(entry.seq)).await.unwrap();
-    assert!(world.pending(&who(2)).await.is_empty(), "what was never shown here goes as well");
+    assert!(
+        world.pending(&who(2)).await.is_empty(),
+        "entries that this session never delivered are acknowledged, too"
+    );
 }
 
 #[tokio::test]
-async fn a_device_that_only_sends_has_its_cursor_moved_along() {
+async fn the_cursor_of_a_device_that_only_sends_is_moved() {
     let store = GatedStore::new();
     let world = World::with(store.clone(), |_| ());
     let chat = world.open(1, 2).await;
@@ -428,11 +439,11 @@ async fn a_device_that_only_sends_has_its_cursor_moved_along() {
         world.send(&who(1), chat, &n.to_string()).await;
         assert!(poll_once(&mut Box::pin(session.next())).await.is_none());
     }
-    settle().await;
+    let_tasks_run().await;
     let cursor = world.dm.devices(&who(1)).await.unwrap()[0].cursor;
     assert!(cursor.get() > 256, "{cursor:?}");
     let moves = store.kinds()[before..].iter().flatten().filter(|kind| **kind == Kind::Other).count();
-    assert_eq!(moves, 2, "once for each long run");
+    assert_eq!(moves, 2, "one move for each long run");
 }
 
 #[tokio::test]
@@ -447,7 +458,7 @@ async fn a_device_that_sends_does_not_thereby_acknowledge_what_it_received() {
         world.send(&who(1), chat, &n.to_string()).await;
         assert!(poll_once(&mut Box::pin(session.next())).await.is_none());
     }
-    settle().await;
+    let_tasks_run().await;
     assert_eq!(texts(&world.pending(&who(1)).await), ["unacknowledged"]);
 }
 
@@ -463,18 +474,18 @@ async fn shutdown_ends_sessions() {
 }
 
 #[tokio::test]
-async fn the_end_of_a_session_is_waited_for_without_taking_its_deliveries() {
+async fn ended_waits_for_the_end_and_takes_no_delivery() {
     let world = World::new();
     let chat = world.open(1, 2).await;
     let mut session = world.connect(&who(2)).await;
     backlog(&mut session).await;
     let mut ended = Box::pin(session.ended());
     world.send(&who(1), chat, "kept").await;
-    assert!(poll_once(&mut ended).await.is_none(), "a delivery is no end");
+    assert!(poll_once(&mut ended).await.is_none(), "a delivery does not end the session");
     assert_eq!(text(&mut session).await, "kept");
     let newer = world.connect(&who(2)).await;
     assert!(matches!(ended.await, SessionEnd::Replaced));
-    assert!(matches!(session.ended().await, SessionEnd::Replaced), "and again");
+    assert!(matches!(session.ended().await, SessionEnd::Replaced), "a later call resolves, too");
 
     let mut ended = Box::pin(newer.ended());
     assert!(poll_once(&mut ended).await.is_none());
@@ -482,9 +493,9 @@ async fn the_end_of_a_session_is_waited_for_without_taking_its_deliveries() {
     assert!(matches!(ended.await, SessionEnd::Disconnected(DisconnectReason::SignedOut)));
 
     let last = world.connect(&who(2)).await;
-    // It borrows nothing.
+    // The future borrows nothing of the session.
     let ended = tokio::spawn(last.ended());
-    settle().await;
+    let_tasks_run().await;
     assert!(!ended.is_finished());
     world.dm.shutdown(Duration::from_secs(1)).await;
     assert!(matches!(ended.await.unwrap(), SessionEnd::ShuttingDown));
@@ -516,7 +527,7 @@ async fn dropping_the_wait_loses_no_delivery() {
     let mut session = world.connect(&who(2)).await;
     backlog(&mut session).await;
     for n in 1..=50 {
-        // A host's loop that is woken by other things all the time.
+        // As a host does whose loop is often woken by other events.
         let _ = poll_once(&mut Box::pin(session.next())).await;
         world.dm.send(&who(1), message(chat, &n.to_string())).await.unwrap();
         assert_eq!(text(&mut session).await, n.to_string());

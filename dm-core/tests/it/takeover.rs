@@ -7,8 +7,8 @@ use dm_core::{MemoryStore, Session, SessionEnd};
 
 use crate::common::{self, World, backlog, delivered_texts, on, poll_once, user, who};
 
-/// Two nodes on one store, whose clocks stand at the same time.
-fn two() -> (World, World) {
+/// Two nodes on one store, whose clocks show the same time.
+fn two_nodes() -> (World, World) {
     let store = MemoryStore::new();
     (World::with(store.clone(), |_| ()), World::with(store, |_| ()))
 }
@@ -19,7 +19,7 @@ fn claim(node: &World) -> SessionClaim {
     claims.remove(0)
 }
 
-/// Whether a session goes on. It has nothing to deliver.
+/// Whether a session has not ended. It must have nothing to deliver.
 async fn stays(session: &mut Session) -> bool {
     match poll_once(&mut Box::pin(session.next())).await {
         None => true,
@@ -34,8 +34,8 @@ async fn caught_up(node: &World) -> Session {
     session
 }
 
-/// Brings a claim to a node, and its objection back to the node that claimed.
-fn tell(from: &World, to: &World, claim: &SessionClaim) {
+/// Passes a claim from one node to the other, and the objection back.
+fn pass_claim(from: &World, to: &World, claim: &SessionClaim) {
     if let Some(theirs) = to.hub.contend(claim) {
         from.hub.objection(claim.user, &claim.device, claim.term.session, theirs);
     }
@@ -43,7 +43,7 @@ fn tell(from: &World, to: &World, claim: &SessionClaim) {
 
 #[tokio::test]
 async fn a_newer_session_on_another_node_ends_the_older_and_has_what_was_not_acknowledged() {
-    let (here, there) = two();
+    let (here, there) = two_nodes();
     let chat = here.open(1, 2).await;
     here.send(&who(1), chat, "unacknowledged").await;
     let mut older = caught_up(&here).await;
@@ -53,12 +53,12 @@ async fn a_newer_session_on_another_node_ends_the_older_and_has_what_was_not_ack
     assert!(!stays(&mut older).await);
     assert_eq!(delivered_texts(&backlog(&mut newer).await), ["unacknowledged"]);
     assert!(stays(&mut newer).await);
-    assert!(here.hub.claims(user(2)).is_empty(), "one that ended claims nothing");
+    assert!(here.hub.claims(user(2)).is_empty(), "a session that ended has no claim");
 }
 
 #[tokio::test]
-async fn a_clock_that_is_behind_is_made_up_for() {
-    let (here, there) = two();
+async fn a_newer_session_stays_although_the_clock_of_its_node_is_behind() {
+    let (here, there) = two_nodes();
     here.clock.advance(Duration::from_secs(3_600));
     let mut older = caught_up(&here).await;
     let mut newer = caught_up(&there).await;
@@ -69,9 +69,9 @@ async fn a_clock_that_is_behind_is_made_up_for() {
     let theirs = here.hub.contend(&first).expect("the older one has the higher term");
     assert_eq!(theirs, claim(&here).term);
     there.hub.objection(user(2), &first.device, first.term.session, theirs);
-    assert_eq!(watch.changed().await, [user(2)], "it is to be told again");
-    let [second] = &there.hub.take_claims(user(2))[..] else { panic!("one claim") };
-    assert!(there.hub.take_claims(user(2)).is_empty(), "given once");
+    assert_eq!(watch.changed().await, [user(2)], "the user has a new claim");
+    let [second] = &there.hub.take_claims(user(2))[..] else { panic!("not one claim") };
+    assert!(there.hub.take_claims(user(2)).is_empty(), "each claim is taken once");
     assert!(second.term > theirs && second.term.session == first.term.session);
     assert_eq!(here.hub.contend(second), None);
     assert!(!stays(&mut older).await);
@@ -79,10 +79,10 @@ async fn a_clock_that_is_behind_is_made_up_for() {
 }
 
 #[tokio::test]
-async fn a_younger_session_that_hears_an_older_ones_claim_late_stays_whatever_the_clocks_say() {
+async fn a_younger_session_that_gets_an_older_ones_claim_late_stays_whatever_the_clocks_say() {
     for here_ahead in [Duration::ZERO, Duration::from_secs(3_600)] {
         for there_ahead in [Duration::ZERO, Duration::from_secs(60)] {
-            let (here, there) = two();
+            let (here, there) = two_nodes();
             here.clock.advance(here_ahead);
             there.clock.advance(there_ahead);
             let mut older = caught_up(&here).await;
@@ -90,12 +90,12 @@ async fn a_younger_session_that_hears_an_older_ones_claim_late_stays_whatever_th
             let mut watch = there.hub.watch_claims();
             watch.changed().await;
             there.hub.take_claims(user(2));
-            // Delayed on its node until now, when the other session has been there for a while.
+            // As if the claim was delayed on its node until the other session was an hour old.
             let late = SessionClaim { age: Duration::from_secs(3_600), ..claim(&here) };
             assert_eq!(there.hub.contend(&late), None);
             assert!(stays(&mut younger).await);
-            assert_eq!(watch.changed().await, [user(2)], "it claims");
-            let [claim] = &there.hub.take_claims(user(2))[..] else { panic!("one claim") };
+            assert_eq!(watch.changed().await, [user(2)], "the younger session claims");
+            let [claim] = &there.hub.take_claims(user(2))[..] else { panic!("not one claim") };
             assert_eq!(here.hub.contend(claim), None);
             assert!(!stays(&mut older).await);
         }
@@ -103,17 +103,17 @@ async fn a_younger_session_that_hears_an_older_ones_claim_late_stays_whatever_th
 }
 
 #[tokio::test]
-async fn of_two_that_begin_at_once_exactly_one_stays_in_whatever_order_they_hear_of_it() {
+async fn of_two_sessions_that_start_at_once_exactly_one_stays_in_any_order_of_claims() {
     for late in [Duration::ZERO, Duration::from_secs(1)] {
         for order in 0..6 {
-            let (here, there) = two();
+            let (here, there) = two_nodes();
             there.clock.advance(late);
             let (mut one, mut other) = (caught_up(&here).await, caught_up(&there).await);
             let (mine, yours) = (claim(&here), claim(&there));
-            // Each node says its claim before it hears the other's; answers come in any order.
+            // Each node makes its claim before it gets the other's. The answers come in any order.
             match order {
-                0 => (tell(&here, &there, &mine), tell(&there, &here, &yours)),
-                1 => (tell(&there, &here, &yours), tell(&here, &there, &mine)),
+                0 => (pass_claim(&here, &there, &mine), pass_claim(&there, &here, &yours)),
+                1 => (pass_claim(&there, &here, &yours), pass_claim(&here, &there, &mine)),
                 _ => {
                     let (to_mine, to_yours) = (there.hub.contend(&mine), here.hub.contend(&yours));
                     let object = |node: &World, claim: &SessionClaim, theirs: Option<Term>| {
@@ -124,11 +124,11 @@ async fn of_two_that_begin_at_once_exactly_one_stays_in_whatever_order_they_hear
                     (object(&here, &mine, to_mine), object(&there, &yours, to_yours))
                 }
             };
-            // A session that claimed again says so.
+            // Claims that were raised are passed on.
             for _ in 0..8 {
                 for (from, to) in [(&here, &there), (&there, &here)] {
                     for claim in from.hub.claims(user(2)) {
-                        tell(from, to, &claim);
+                        pass_claim(from, to, &claim);
                     }
                 }
             }
@@ -139,13 +139,13 @@ async fn of_two_that_begin_at_once_exactly_one_stays_in_whatever_order_they_hear
 }
 
 #[tokio::test]
-async fn a_claim_tells_the_time_that_its_session_has_been_there() {
+async fn a_claim_carries_the_age_of_its_session() {
     let began = Instant::now();
     let here = World::new();
     let _session = caught_up(&here).await;
     let age = claim(&here).age;
     assert!(age <= began.elapsed(), "{age:?}");
-    // Not of the world's clock, which stands.
+    // The age is not measured with the world's clock, which does not move.
     let span = Duration::from_millis(2);
     let from = Instant::now();
     while from.elapsed() < span {
@@ -156,16 +156,16 @@ async fn a_claim_tells_the_time_that_its_session_has_been_there() {
 
 #[tokio::test]
 async fn neither_other_devices_nor_followers_nor_the_session_itself_are_contended() {
-    let (here, there) = two();
+    let (here, there) = two_nodes();
     let mut phone = here.connect(&on(2, "phone")).await;
     let mut follower = here.dm.follow(&who(2)).await.unwrap();
     backlog(&mut phone).await;
     there.clock.advance(Duration::from_secs(1));
     let _newer = caught_up(&there).await;
     assert_eq!(here.hub.contend(&claim(&there)), None);
-    assert_eq!(here.hub.contend(&claim(&here)), None, "its own words, come back");
+    assert_eq!(here.hub.contend(&claim(&here)), None, "its own claim, sent back");
     assert!(stays(&mut phone).await && stays(&mut follower).await);
-    assert_eq!(claim(&here).device, on(2, "phone").device, "followers claim nothing");
+    assert_eq!(claim(&here).device, on(2, "phone").device, "followers have no claim");
 }
 
 #[tokio::test]
@@ -180,7 +180,7 @@ async fn a_session_that_takes_over_on_its_own_node_has_the_higher_term_whatever_
 }
 
 #[tokio::test]
-async fn a_watch_of_claims_tells_of_new_device_sessions_and_takeovers_only() {
+async fn a_watch_of_claims_returns_new_device_sessions_and_takeovers_only() {
     let world = World::new();
     let early = world.connect(&who(1)).await;
     let mut watch = world.hub.watch_claims();
@@ -196,8 +196,8 @@ async fn a_watch_of_claims_tells_of_new_device_sessions_and_takeovers_only() {
 }
 
 #[tokio::test]
-async fn a_session_that_is_objected_to_again_and_again_ends() {
-    let (here, there) = two();
+async fn a_session_ends_at_the_fifth_objection() {
+    let (here, there) = two_nodes();
     let mut session = caught_up(&here).await;
     let _theirs = caught_up(&there).await;
     let rival = claim(&there).term.session;
@@ -208,12 +208,12 @@ async fn a_session_that_is_objected_to_again_and_again_ends() {
         here.hub.objection(user(2), &own.device, own.term.session, theirs);
         raised += 1;
     }
-    assert_eq!(raised, 5, "four times it has the last word");
+    assert_eq!(raised, 5, "it raises its term four times");
 }
 
 #[tokio::test]
-async fn a_term_that_nothing_is_above_is_given_way_to() {
-    let (here, there) = two();
+async fn an_objection_with_the_last_possible_time_ends_no_session() {
+    let (here, there) = two_nodes();
     let mut session = caught_up(&here).await;
     let mut rival = claim(&here);
     let _theirs = caught_up(&there).await;

@@ -1,4 +1,4 @@
-//! Reading fields off bytes.
+//! Reading fields from bytes.
 
 use bytes::Bytes;
 use dm_core::notify::NodeId;
@@ -9,15 +9,15 @@ use dm_core::{
 
 use super::stamp::{Nonce, Stamp, Undecodable};
 
-/// In place of the length of a device's name, where there is none.
+/// The length that stands for no device.
 pub(super) const NO_DEVICE: u8 = u8::MAX;
 
-/// The parts that a message may have, a bit for each.
+/// Flags for the optional fields of a message.
 pub(super) const CLIENT_ID: u8 = 1;
 pub(super) const SUITE: u8 = 2;
 pub(super) const EPHEMERAL: u8 = 4;
 
-/// Reads fields off the front of a slice.
+/// Reads fields from the front of a slice.
 pub(super) struct Fields<'a>(pub(super) &'a [u8]);
 
 impl<'a> Fields<'a> {
@@ -35,7 +35,7 @@ impl<'a> Fields<'a> {
         self.u64().map(Timestamp::from_millis)
     }
 
-    /// A place in an inbox, and the device that caused what is there.
+    /// The number of an inbox entry, and the device that caused the entry.
     pub(super) fn number(&mut self) -> Result<(InboxSeq, Option<DeviceId>), Undecodable> {
         let seq = self.u64().map(InboxSeq::new)?;
         Ok((seq, self.device()?))
@@ -67,22 +67,22 @@ impl<'a> Fields<'a> {
         self.take().map(Nonce)
     }
 
-    /// The message that is the rest of some bytes, whose payload it shares.
+    /// A message, which is the rest of the frame. Its payload shares the memory of `bytes`.
     pub(super) fn message(&mut self, bytes: &Bytes) -> Result<Message, Undecodable> {
         let id = MessageId::from_bytes(self.take()?);
         let conversation = ConversationId::from_bytes(self.take()?);
         let sequence = ServerSequence::new(self.u64()?);
         let sender = UserId::from_bytes(self.take()?).map_err(|_| Undecodable)?;
         let (sent_at, received_at) = (self.time()?, self.time()?);
-        let [parts] = self.take()?;
-        if parts > CLIENT_ID | SUITE | EPHEMERAL {
+        let [flags] = self.take()?;
+        if flags > CLIENT_ID | SUITE | EPHEMERAL {
             return Err(Undecodable);
         }
         let client_id =
-            if parts & CLIENT_ID == 0 { None } else { Some(ClientMessageId::from_bytes(self.take()?)) };
-        let suite = if parts & SUITE == 0 { None } else { Some(Suite(u32::from_be_bytes(self.take()?))) };
+            if flags & CLIENT_ID == 0 { None } else { Some(ClientMessageId::from_bytes(self.take()?)) };
+        let suite = if flags & SUITE == 0 { None } else { Some(Suite(u32::from_be_bytes(self.take()?))) };
         let ephemeral =
-            if parts & EPHEMERAL == 0 { None } else { Some(self.take::<{ Ciphertext::EPHEMERAL_LEN }>()?) };
+            if flags & EPHEMERAL == 0 { None } else { Some(self.take::<{ Ciphertext::EPHEMERAL_LEN }>()?) };
         let nonce: [u8; Ciphertext::NONCE_LEN] = self.take()?;
         let payload = bytes.slice_ref(self.rest());
         let ciphertext = Ciphertext::new(payload, &nonce, ephemeral.as_ref().map(|key| &key[..]), suite)
@@ -90,11 +90,12 @@ impl<'a> Fields<'a> {
         Ok(Message { id, conversation, sequence, sender, client_id, sent_at, received_at, ciphertext })
     }
 
-    /// All that is left.
+    /// The remaining bytes.
     pub(super) fn rest(&mut self) -> &'a [u8] {
         std::mem::take(&mut self.0)
     }
 
+    /// Fails if bytes remain.
     pub(super) const fn end(&self) -> Result<(), Undecodable> {
         if self.0.is_empty() { Ok(()) } else { Err(Undecodable) }
     }

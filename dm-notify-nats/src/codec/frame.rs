@@ -1,37 +1,37 @@
-//! The beginning of a frame, and writing one.
+//! Frames: their common beginning, read and written.
 
 use dm_core::DeviceId;
 use dm_core::notify::NodeId;
 
 use super::fields::{Fields, NO_DEVICE};
 use super::stamp::{Stamp, Undecodable};
-use crate::seal::TAG_LEN;
+use crate::mac::TAG_LEN;
 
 pub(super) const VERSION: u8 = 3;
 
-/// Writes what a node says.
+/// Writes the frames of a node.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Writer(pub(crate) NodeId);
 
-/// Something that a node said.
+/// A decoded frame: its sender and its content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Frame<S> {
     pub(crate) from: NodeId,
-    pub(crate) said: S,
+    pub(crate) content: S,
 }
 
 impl Writer {
-    /// The beginning of a frame, with room for what follows.
-    pub(super) fn say(self, kind: u8, room: usize) -> Vec<u8> {
+    /// The beginning of a frame, with capacity for `room` more bytes and the tag.
+    pub(super) fn start(self, kind: u8, room: usize) -> Vec<u8> {
         let mut out = Vec::with_capacity(10 + room + TAG_LEN);
         out.extend([VERSION, kind]);
         out.extend(self.0.as_bytes());
         out
     }
 
-    /// The beginning of a frame that has a stamp.
-    pub(super) fn stamped(self, kind: u8, stamp: Stamp, room: usize) -> Vec<u8> {
-        let mut out = self.say(kind, 16 + room);
+    /// The beginning of a frame with a stamp.
+    pub(super) fn start_stamped(self, kind: u8, stamp: Stamp, room: usize) -> Vec<u8> {
+        let mut out = self.start(kind, 16 + room);
         out.extend(stamp.at.as_millis().to_be_bytes());
         out.extend(stamp.count.to_be_bytes());
         out
@@ -39,10 +39,10 @@ impl Writer {
 }
 
 impl<S> Frame<S> {
-    /// Reads the beginning of a frame, and the rest by its kind.
+    /// Reads the beginning of a frame, and its content by the kind.
     pub(super) fn read<'a>(
         bytes: &'a [u8],
-        said: impl FnOnce(u8, NodeId, &mut Fields<'a>) -> Result<S, Undecodable>,
+        content: impl FnOnce(u8, NodeId, &mut Fields<'a>) -> Result<S, Undecodable>,
     ) -> Result<Self, Undecodable> {
         let mut fields = Fields(bytes);
         let [version, kind] = fields.take()?;
@@ -50,18 +50,19 @@ impl<S> Frame<S> {
             return Err(Undecodable);
         }
         let from = fields.node()?;
-        let said = said(kind, from, &mut fields)?;
+        let content = content(kind, from, &mut fields)?;
         fields.end()?;
-        Ok(Self { from, said })
+        Ok(Self { from, content })
     }
 }
 
+/// Writes a device or none.
 pub(super) fn put_device(out: &mut Vec<u8>, device: Option<&DeviceId>) {
     match device {
         None => out.push(NO_DEVICE),
         Some(device) if device.is_default() => out.push(0),
         Some(device) => {
-            // A device has at most 64 bytes.
+            // A device's name has at most 64 bytes.
             out.push(u8::try_from(device.as_str().len()).unwrap_or(NO_DEVICE));
             out.extend(device.as_str().as_bytes());
         }

@@ -1,4 +1,4 @@
-//! Frames for all nodes, and answers.
+//! Frames for all nodes, and replies.
 
 use dm_core::notify::{EndSessions, NodeId};
 use dm_core::{DisconnectReason, UserId};
@@ -13,66 +13,66 @@ const LEAVING: u8 = 10;
 const ORDER: u8 = 11;
 const HERE: u8 = 12;
 const DONE: u8 = 13;
-const MEETING: u8 = 14;
+const CHALLENGE: u8 = 14;
 
 const FORGOTTEN: u8 = 0;
 const REFUSED: u8 = 1;
 const SIGNED_OUT: u8 = 2;
 
-/// The content of a frame for all nodes, or of an answer.
+/// The content of a frame for all nodes, or of a reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum NodeSaid {
-    /// It is there; whether the others are to say that they are.
+pub(crate) enum NodeContent {
+    /// A heartbeat. `asks`: whether the other nodes are to send theirs.
     Alive {
         stamp: Stamp,
         asks: bool,
     },
     Leaving(Stamp),
-    /// The answer goes to the nonce's subject.
+    /// An order to end sessions. The reply goes to the nonce's subject.
     Order {
         stamp: Stamp,
         nonce: Nonce,
         order: EndSessions,
     },
-    /// The user who was asked for is connected.
+    /// The reply that the requested user is connected.
     Here,
-    /// An order was carried out, and ended some sessions.
+    /// The confirmation of an order, with the count of ended sessions.
     Done {
         sessions: u32,
     },
-    /// Whether a node is there. The answer goes to the nonce's subject.
-    Meeting {
+    /// A challenge of a node. The reply goes to the nonce's subject.
+    Challenge {
         node: NodeId,
         nonce: Nonce,
     },
 }
 
-impl NodeSaid {
-    /// The stamp, of what has one.
+impl NodeContent {
+    /// The stamp, if this kind of frame has one.
     pub(crate) const fn stamp(&self) -> Option<Stamp> {
         match self {
             Self::Alive { stamp, .. } | Self::Leaving(stamp) | Self::Order { stamp, .. } => Some(*stamp),
-            Self::Here | Self::Done { .. } | Self::Meeting { .. } => None,
+            Self::Here | Self::Done { .. } | Self::Challenge { .. } => None,
         }
     }
 }
 
 impl Writer {
     pub(crate) fn alive(self, stamp: Stamp, asks: bool) -> Vec<u8> {
-        self.stamped(if asks { ASKING } else { ALIVE }, stamp, 0)
+        self.start_stamped(if asks { ASKING } else { ALIVE }, stamp, 0)
     }
 
     pub(crate) fn leaving(self, stamp: Stamp) -> Vec<u8> {
-        self.stamped(LEAVING, stamp, 0)
+        self.start_stamped(LEAVING, stamp, 0)
     }
 
     pub(crate) fn order(self, stamp: Stamp, nonce: Nonce, order: &EndSessions) -> Vec<u8> {
-        let mut out = self.stamped(ORDER, stamp, 120);
+        let mut out = self.start_stamped(ORDER, stamp, 120);
         out.extend(nonce.0);
         out.push(match order.reason {
             DisconnectReason::DeviceForgotten => FORGOTTEN,
             DisconnectReason::SignedOut => SIGNED_OUT,
-            // The core may learn new reasons.
+            // The core may add reasons.
             _ => REFUSED,
         });
         out.extend(order.user.as_bytes());
@@ -81,36 +81,38 @@ impl Writer {
     }
 
     pub(crate) fn here(self) -> Vec<u8> {
-        self.say(HERE, 0)
+        self.start(HERE, 0)
     }
 
     pub(crate) fn done(self, sessions: usize) -> Vec<u8> {
-        let mut out = self.say(DONE, 4);
+        let mut out = self.start(DONE, 4);
         out.extend(u32::try_from(sessions).unwrap_or(u32::MAX).to_be_bytes());
         out
     }
 
-    pub(crate) fn meeting(self, node: NodeId, nonce: Nonce) -> Vec<u8> {
-        let mut out = self.say(MEETING, 24);
+    pub(crate) fn challenge(self, node: NodeId, nonce: Nonce) -> Vec<u8> {
+        let mut out = self.start(CHALLENGE, 24);
         out.extend(node.as_bytes());
         out.extend(nonce.0);
         out
     }
 }
 
-impl Frame<NodeSaid> {
-    /// Reads a frame on the subject of the nodes, or an answer.
-    pub(crate) fn of_nodes(bytes: &[u8]) -> Result<Self, Undecodable> {
+impl Frame<NodeContent> {
+    /// Reads a frame on the subject of the nodes, or a reply.
+    pub(crate) fn decode_node(bytes: &[u8]) -> Result<Self, Undecodable> {
         Self::read(bytes, |kind, _, fields| {
             Ok(match kind {
-                ALIVE | ASKING => NodeSaid::Alive { stamp: fields.stamp()?, asks: kind == ASKING },
-                LEAVING => NodeSaid::Leaving(fields.stamp()?),
-                ORDER => {
-                    NodeSaid::Order { stamp: fields.stamp()?, nonce: fields.nonce()?, order: fields.order()? }
-                }
-                HERE => NodeSaid::Here,
-                DONE => NodeSaid::Done { sessions: fields.take().map(u32::from_be_bytes)? },
-                MEETING => NodeSaid::Meeting { node: fields.node()?, nonce: fields.nonce()? },
+                ALIVE | ASKING => NodeContent::Alive { stamp: fields.stamp()?, asks: kind == ASKING },
+                LEAVING => NodeContent::Leaving(fields.stamp()?),
+                ORDER => NodeContent::Order {
+                    stamp: fields.stamp()?,
+                    nonce: fields.nonce()?,
+                    order: fields.order()?,
+                },
+                HERE => NodeContent::Here,
+                DONE => NodeContent::Done { sessions: fields.take().map(u32::from_be_bytes)? },
+                CHALLENGE => NodeContent::Challenge { node: fields.node()?, nonce: fields.nonce()? },
                 _ => return Err(Undecodable),
             })
         })

@@ -1,4 +1,4 @@
-//! Device sessions that nodes tell each other of.
+//! Frames about device sessions: claims and objections.
 
 use std::time::Duration;
 
@@ -12,24 +12,25 @@ use super::stamp::{Stamp, Undecodable};
 pub(super) const CLAIMS: u8 = 5;
 pub(super) const OBJECTION: u8 = 6;
 
-/// Claims in one frame, at most. A user has as many as devices that are connected to one node.
+/// The maximum number of claims in one frame. A node has one claim for each connected device of a
+/// user.
 pub(crate) const CLAIMS_AT_ONCE: usize = 64;
 
-/// A node objects to a session of another node.
+/// An objection of one node to a session of another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Objection {
     pub(crate) stamp: Stamp,
     pub(crate) device: DeviceId,
-    /// The session that is objected to.
+    /// The session that should end.
     pub(crate) session: SessionId,
-    /// The session that objects.
+    /// The term of the session that objects.
     pub(crate) theirs: Term,
 }
 
 impl Writer {
-    /// Device sessions of this node, no more than [`CLAIMS_AT_ONCE`].
+    /// Claims of this node, at most [`CLAIMS_AT_ONCE`].
     pub(crate) fn claims(self, stamp: Stamp, claims: &[SessionClaim]) -> Vec<u8> {
-        let mut out = self.stamped(CLAIMS, stamp, 40 * claims.len());
+        let mut out = self.start_stamped(CLAIMS, stamp, 40 * claims.len());
         for claim in claims {
             put_device(&mut out, Some(&claim.device));
             put_term(&mut out, claim.term);
@@ -39,7 +40,7 @@ impl Writer {
     }
 
     pub(crate) fn objection(self, objection: &Objection) -> Vec<u8> {
-        let mut out = self.stamped(OBJECTION, objection.stamp, 100);
+        let mut out = self.start_stamped(OBJECTION, objection.stamp, 100);
         put_device(&mut out, Some(&objection.device));
         out.extend(objection.session.node.as_bytes());
         out.extend(objection.session.number.to_be_bytes());
@@ -48,7 +49,7 @@ impl Writer {
     }
 }
 
-/// A term, of a session of the node that writes it.
+/// Writes the term of a session of the sending node.
 fn put_term(out: &mut Vec<u8>, term: Term) {
     out.extend(term.at.as_millis().to_be_bytes());
     out.extend(term.session.number.to_be_bytes());

@@ -1,27 +1,27 @@
-//! Stamps and nonces, which tell frames and questions apart.
+//! Stamps and nonces, which identify frames and requests.
 
 use std::fmt;
 
 use dm_core::Timestamp;
 use dm_core::entropy::{Entropy as _, OsEntropy};
 
-/// Tells a frame from the sender's others, and when it was sent.
+/// The sender's time of a frame, and the frame's number among all of the sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Stamp {
     pub(crate) at: Timestamp,
     pub(crate) count: u64,
 }
 
-/// Tells a question from all others, of all nodes.
+/// A random value that identifies a request among those of all nodes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Nonce(pub(super) [u8; 16]);
 
-/// Bytes that are none of these, or of another version.
+/// The error of bytes that are no frame of this version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Undecodable;
 
 impl Nonce {
-    /// One that no question had before.
+    /// A new random nonce.
     pub(crate) fn fresh() -> Self {
         let mut bytes = [0; 16];
         OsEntropy.fill(&mut bytes);

@@ -1,4 +1,4 @@
-//! Frames come back from their bytes, and other bytes are refused.
+//! Frames are decoded to what was encoded, and other bytes are refused.
 
 use std::time::Duration;
 
@@ -27,13 +27,13 @@ fn peer() -> UserId {
     "c9a3f86aae465f0e56513864510f3997561fa2c9e85ea21dc2292309f3cd6022".parse().unwrap()
 }
 
-fn message(payload: usize, parts: bool) -> Event {
+fn message(payload: usize, optional: bool) -> Event {
     let ephemeral = [9; 32];
     let ciphertext = Ciphertext::new(
         vec![1; payload].into(),
         &[8; 24],
-        parts.then_some(&ephemeral[..]),
-        parts.then_some(Suite(u32::MAX)),
+        optional.then_some(&ephemeral[..]),
+        optional.then_some(Suite(u32::MAX)),
     );
     Event::Message(
         Message {
@@ -41,7 +41,7 @@ fn message(payload: usize, parts: bool) -> Event {
             conversation: ConversationId::from_bytes([2; 16]),
             sequence: ServerSequence::new(3),
             sender: peer(),
-            client_id: parts.then_some(ClientMessageId::from_bytes([5; 16])),
+            client_id: optional.then_some(ClientMessageId::from_bytes([5; 16])),
             sent_at: Timestamp::from_millis(u64::MAX),
             received_at: Timestamp::from_millis(7),
             ciphertext: ciphertext.unwrap(),
@@ -75,45 +75,47 @@ fn entries() -> Vec<InboxEntry> {
     ]
 }
 
-fn decode(bytes: &[u8]) -> Result<Frame<Said>, Undecodable> {
-    Frame::of_user(&Bytes::copy_from_slice(bytes), user())
+fn decode(bytes: &[u8]) -> Result<Frame<UserContent>, Undecodable> {
+    Frame::decode_user(&Bytes::copy_from_slice(bytes), user())
 }
 
 #[test]
-fn everything_a_node_says_comes_back() {
+fn frames_on_a_user_s_subject_are_decoded_to_what_was_encoded() {
     for entry in entries() {
         let frame = decode(&NODE.hint(&entry, MOST)).unwrap();
-        assert_eq!(frame, Frame { from: NODE.0, said: Said::Entry(entry.clone()) });
-        let number = Said::Number { seq: entry.seq, origin: entry.origin.clone() };
-        assert_eq!(decode(&NODE.hint(&entry, 0)).unwrap(), Frame { from: NODE.0, said: number });
+        assert_eq!(frame, Frame { from: NODE.0, content: UserContent::Entry(entry.clone()) });
+        let number = UserContent::Number { seq: entry.seq, origin: entry.origin.clone() };
+        assert_eq!(decode(&NODE.hint(&entry, 0)).unwrap(), Frame { from: NODE.0, content: number });
     }
-    assert_eq!(decode(&NODE.probe(STAMP)).unwrap().said, Said::Probe(STAMP));
-    assert_eq!(decode(&NODE.question(NONCE)).unwrap().said, Said::Question(NONCE));
+    assert_eq!(decode(&NODE.probe(STAMP)).unwrap().content, UserContent::Probe(STAMP));
+    assert_eq!(decode(&NODE.presence_request(NONCE)).unwrap().content, UserContent::PresenceRequest(NONCE));
 }
 
 #[test]
-fn the_default_device_takes_no_room() {
+fn the_default_device_takes_no_bytes() {
     let [_, default, _, phone] = &entries()[..] else { panic!("four entries") };
     assert_eq!(NODE.hint(default, 0).len() + "phone".len(), NODE.hint(phone, 0).len());
 }
 
 #[test]
-fn the_bound_is_met_to_the_byte() {
+fn the_size_limit_is_exact_to_the_byte() {
     let entry = entry(message(600, true), None);
     let whole = NODE.hint(&entry, MOST);
     assert_eq!(NODE.hint(&entry, whole.len()), whole);
     let number = NODE.hint(&entry, whole.len() - 1);
-    assert!(matches!(decode(&number).unwrap().said, Said::Number { .. }) && number.len() < 100);
+    assert!(matches!(decode(&number).unwrap().content, UserContent::Number { .. }) && number.len() < 100);
 }
 
 #[test]
 fn bytes_cut_short_or_lengthened_are_refused() {
     for entry in entries() {
-        for bytes in [NODE.hint(&entry, MOST), NODE.hint(&entry, 0), NODE.probe(STAMP), NODE.question(NONCE)]
+        for bytes in
+            [NODE.hint(&entry, MOST), NODE.hint(&entry, 0), NODE.probe(STAMP), NODE.presence_request(NONCE)]
         {
-            // What ends in a payload is whole one byte shorter, unless the payload is gone then.
-            let payload = match decode(&bytes).unwrap().said {
-                Said::Entry(entry) => entry.message().map_or(0, |m| m.ciphertext.payload().len()),
+            // A frame that ends in a payload is still valid without its last bytes, unless the
+            // payload becomes empty.
+            let payload = match decode(&bytes).unwrap().content {
+                UserContent::Entry(entry) => entry.message().map_or(0, |m| m.ciphertext.payload().len()),
                 _ => 0,
             };
             for len in 0..=bytes.len() - payload.max(1) {
@@ -141,22 +143,22 @@ fn another_version_kind_sender_or_foreign_notice_is_refused() {
     bytes[sender..sender + 32].copy_from_slice(&[0; 32]);
     assert_eq!(decode(&bytes), Err(Undecodable), "a sender of small order");
     assert_ne!(peer().as_bytes()[0], 2);
-    // A notice on the subject of somebody who is not concerned.
-    let stranger = "5866666666666666666666666666666666666666666666666666666666666666";
+    // A notice on the subject of a user whom it does not concern.
+    let participant = "5866666666666666666666666666666666666666666666666666666666666666";
     let bytes = Bytes::from(NODE.hint(opened, MOST));
-    assert!(Frame::of_user(&bytes, stranger.parse().unwrap()).is_ok(), "it is one of the two");
+    assert!(Frame::decode_user(&bytes, participant.parse().unwrap()).is_ok(), "the user is a participant");
     let stranger = UserId::from_stored([3; 32]);
-    assert_eq!(Frame::of_user(&bytes, stranger), Err(Undecodable));
+    assert_eq!(Frame::decode_user(&bytes, stranger), Err(Undecodable));
 }
 
 proptest! {
     #[test]
-    fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..300), kind in 0..16_u8) {
+    fn no_bytes_cause_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..300), kind in 0..16_u8) {
         let _ = decode(&bytes);
         let mut led = vec![VERSION, kind];
         led.extend(bytes);
         let _ = decode(&led);
-        let _ = Frame::of_nodes(&led);
+        let _ = Frame::decode_node(&led);
     }
 }
 
@@ -177,12 +179,12 @@ fn claims(count: u64) -> Vec<SessionClaim> {
 }
 
 #[test]
-fn claims_and_objections_come_back() {
+fn claims_and_objections_are_decoded_to_what_was_encoded() {
     let stamp = STAMP;
     for count in [0, 1, CLAIMS_AT_ONCE as u64] {
         let claims = claims(count);
-        let said = decode(&NODE.claims(stamp, &claims)).unwrap().said;
-        assert_eq!(said, Said::Claims { stamp, claims });
+        let content = decode(&NODE.claims(stamp, &claims)).unwrap().content;
+        assert_eq!(content, UserContent::Claims { stamp, claims });
     }
     assert_eq!(decode(&NODE.claims(stamp, &claims(CLAIMS_AT_ONCE as u64 + 1))), Err(Undecodable));
     let objection = Objection {
@@ -192,14 +194,14 @@ fn claims_and_objections_come_back() {
         theirs: claims(1)[0].term,
     };
     let bytes = NODE.objection(&objection);
-    assert_eq!(decode(&bytes).unwrap(), Frame { from: NODE.0, said: Said::Objection(objection) });
+    assert_eq!(decode(&bytes).unwrap(), Frame { from: NODE.0, content: UserContent::Objection(objection) });
     for len in 0..bytes.len() {
         assert_eq!(decode(&bytes[..len]), Err(Undecodable), "{len}");
     }
 }
 
 #[test]
-fn what_goes_to_all_nodes_comes_back() {
+fn frames_for_all_nodes_are_decoded_to_what_was_encoded() {
     let stamp = STAMP;
     let order = |device: Option<&str>, reason| EndSessions {
         user: user(),
@@ -212,23 +214,24 @@ fn what_goes_to_all_nodes_comes_back() {
         order(Some("x"), DisconnectReason::SignedOut),
     ];
     let mut frames = vec![
-        (NODE.alive(stamp, true), NodeSaid::Alive { stamp, asks: true }),
-        (NODE.alive(stamp, false), NodeSaid::Alive { stamp, asks: false }),
-        (NODE.leaving(stamp), NodeSaid::Leaving(stamp)),
-        (NODE.here(), NodeSaid::Here),
-        (NODE.done(7), NodeSaid::Done { sessions: 7 }),
-        (NODE.meeting(NODE.0, NONCE), NodeSaid::Meeting { node: NODE.0, nonce: NONCE }),
+        (NODE.alive(stamp, true), NodeContent::Alive { stamp, asks: true }),
+        (NODE.alive(stamp, false), NodeContent::Alive { stamp, asks: false }),
+        (NODE.leaving(stamp), NodeContent::Leaving(stamp)),
+        (NODE.here(), NodeContent::Here),
+        (NODE.done(7), NodeContent::Done { sessions: 7 }),
+        (NODE.challenge(NODE.0, NONCE), NodeContent::Challenge { node: NODE.0, nonce: NONCE }),
     ];
     frames.extend(
-        orders
-            .map(|order| (NODE.order(stamp, NONCE, &order), NodeSaid::Order { stamp, nonce: NONCE, order })),
+        orders.map(|order| {
+            (NODE.order(stamp, NONCE, &order), NodeContent::Order { stamp, nonce: NONCE, order })
+        }),
     );
-    for (bytes, said) in frames {
-        assert_eq!(Frame::of_nodes(&bytes), Ok(Frame { from: NODE.0, said }));
-        assert_eq!(Frame::of_nodes(&[&bytes[..], &[0]].concat()), Err(Undecodable));
+    for (bytes, content) in frames {
+        assert_eq!(Frame::decode_node(&bytes), Ok(Frame { from: NODE.0, content }));
+        assert_eq!(Frame::decode_node(&[&bytes[..], &[0]].concat()), Err(Undecodable));
         assert_eq!(decode(&bytes), Err(Undecodable), "not on a user's subject");
         for len in 0..bytes.len() {
-            assert_eq!(Frame::of_nodes(&bytes[..len]), Err(Undecodable), "{len}");
+            assert_eq!(Frame::decode_node(&bytes[..len]), Err(Undecodable), "{len}");
         }
     }
 }

@@ -12,23 +12,23 @@ use super::stamp::{Nonce, Stamp, Undecodable};
 const ENTRY: u8 = 1;
 const NUMBER: u8 = 2;
 const PROBE: u8 = 3;
-const QUESTION: u8 = 4;
+const PRESENCE_REQUEST: u8 = 4;
 
 const MESSAGE: u8 = 1;
 const NOTICE: u8 = 2;
 
 /// The content of a frame on a user's subject.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Said {
+pub(crate) enum UserContent {
     Entry(InboxEntry),
     Number {
         seq: InboxSeq,
         origin: Option<DeviceId>,
     },
     Probe(Stamp),
-    /// Whether the user is connected. The answer goes to the nonce's subject.
-    Question(Nonce),
-    /// Device sessions of the node.
+    /// A request whether the user is connected. The reply goes to the nonce's subject.
+    PresenceRequest(Nonce),
+    /// Claims of the sender's device sessions.
     Claims {
         stamp: Stamp,
         claims: Vec<SessionClaim>,
@@ -36,26 +36,26 @@ pub(crate) enum Said {
     Objection(Objection),
 }
 
-impl Said {
-    /// The stamp, of what has one.
+impl UserContent {
+    /// The stamp, if this kind of frame has one.
     pub(crate) const fn stamp(&self) -> Option<Stamp> {
         match self {
             Self::Probe(stamp) | Self::Claims { stamp, .. } | Self::Objection(Objection { stamp, .. }) => {
                 Some(*stamp)
             }
-            Self::Entry(_) | Self::Number { .. } | Self::Question(_) => None,
+            Self::Entry(_) | Self::Number { .. } | Self::PresenceRequest(_) => None,
         }
     }
 }
 
 impl Writer {
-    /// A hint, with its entry if that makes no more than `most` bytes.
+    /// A hint, with its entry if that takes no more than `most` bytes.
     pub(crate) fn hint(self, entry: &InboxEntry, most: usize) -> Vec<u8> {
-        let mut out = self.say(ENTRY, entry.cost().min(most) + 64);
+        let mut out = self.start(ENTRY, entry.cost().min(most) + 64);
         put_number(&mut out, entry.seq, entry.origin.as_ref());
         out.extend(entry.at.as_millis().to_be_bytes());
         match &entry.event {
-            // Not worth a copy that is thrown away.
+            // This saves a copy of a payload that does not fit.
             Event::Message(message) if message.ciphertext.payload().len() > most => {
                 return self.number(entry.seq, entry.origin.as_ref());
             }
@@ -68,31 +68,31 @@ impl Writer {
         if out.len() > most { self.number(entry.seq, entry.origin.as_ref()) } else { out }
     }
 
-    /// A hint that says no more than that there is an entry: all that is believed without a key.
+    /// A hint with the number alone, as without a key.
     pub(crate) fn bare_number(self, seq: InboxSeq) -> Vec<u8> {
         self.number(seq, None)
     }
 
     pub(crate) fn probe(self, stamp: Stamp) -> Vec<u8> {
-        self.stamped(PROBE, stamp, 0)
+        self.start_stamped(PROBE, stamp, 0)
     }
 
-    pub(crate) fn question(self, nonce: Nonce) -> Vec<u8> {
-        let mut out = self.say(QUESTION, 16);
+    pub(crate) fn presence_request(self, nonce: Nonce) -> Vec<u8> {
+        let mut out = self.start(PRESENCE_REQUEST, 16);
         out.extend(nonce.0);
         out
     }
 
     fn number(self, seq: InboxSeq, origin: Option<&DeviceId>) -> Vec<u8> {
-        let mut out = self.say(NUMBER, 80);
+        let mut out = self.start(NUMBER, 80);
         put_number(&mut out, seq, origin);
         out
     }
 }
 
-impl Frame<Said> {
+impl Frame<UserContent> {
     /// Reads a frame on the subject of a user.
-    pub(crate) fn of_user(bytes: &Bytes, user: UserId) -> Result<Self, Undecodable> {
+    pub(crate) fn decode_user(bytes: &Bytes, user: UserId) -> Result<Self, Undecodable> {
         Self::read(bytes, |kind, from, fields| {
             Ok(match kind {
                 ENTRY => {
@@ -103,16 +103,16 @@ impl Frame<Said> {
                         [NOTICE] => Event::Notice(notice(fields.rest(), user)?),
                         _ => return Err(Undecodable),
                     };
-                    Said::Entry(InboxEntry { seq, at, origin, event })
+                    UserContent::Entry(InboxEntry { seq, at, origin, event })
                 }
                 NUMBER => {
                     let (seq, origin) = fields.number()?;
-                    Said::Number { seq, origin }
+                    UserContent::Number { seq, origin }
                 }
-                PROBE => Said::Probe(fields.stamp()?),
-                QUESTION => Said::Question(fields.nonce()?),
-                CLAIMS => Said::Claims { stamp: fields.stamp()?, claims: fields.claims(user, from)? },
-                OBJECTION => Said::Objection(fields.objection(from)?),
+                PROBE => UserContent::Probe(fields.stamp()?),
+                PRESENCE_REQUEST => UserContent::PresenceRequest(fields.nonce()?),
+                CLAIMS => UserContent::Claims { stamp: fields.stamp()?, claims: fields.claims(user, from)? },
+                OBJECTION => UserContent::Objection(fields.objection(from)?),
                 _ => return Err(Undecodable),
             })
         })
@@ -133,11 +133,11 @@ fn put_message(out: &mut Vec<u8>, message: &Message) {
     out.extend(message.sender.as_bytes());
     out.extend(message.sent_at.as_millis().to_be_bytes());
     out.extend(message.received_at.as_millis().to_be_bytes());
-    let part = |there: bool, bit: u8| if there { bit } else { 0 };
+    let flag = |is_set: bool, bit: u8| if is_set { bit } else { 0 };
     out.push(
-        part(message.client_id.is_some(), CLIENT_ID)
-            | part(ciphertext.suite().is_some(), SUITE)
-            | part(ciphertext.ephemeral().is_some(), EPHEMERAL),
+        flag(message.client_id.is_some(), CLIENT_ID)
+            | flag(ciphertext.suite().is_some(), SUITE)
+            | flag(ciphertext.ephemeral().is_some(), EPHEMERAL),
     );
     if let Some(id) = message.client_id {
         out.extend(id.as_bytes());
@@ -152,7 +152,7 @@ fn put_message(out: &mut Vec<u8>, message: &Message) {
     out.extend_from_slice(ciphertext.payload());
 }
 
-/// A notice that a user can have got.
+/// Decodes a notice. Fails for a conversation that is not the user's.
 fn notice(bytes: &[u8], user: UserId) -> Result<Notice, Undecodable> {
     match Notice::decode(bytes).map_err(|_| Undecodable)? {
         Notice::ConversationOpened(opened) if opened.participants.side(user).is_none() => Err(Undecodable),

@@ -1,4 +1,4 @@
-//! Who is let in, and how that is said when somebody is not.
+//! Credentials and TLS: accepted ones, and the errors of refused ones.
 
 use std::error::Error as _;
 
@@ -7,9 +7,9 @@ use dm_notify_nats::{NatsAuth, NatsError, NatsNotifier, NatsServers, NatsTls};
 use dm_test_servers::nats::Server;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
-use crate::common::{self, Node, config, servers, subscriptions, text, until, who};
+use crate::common::{self, Node, config, servers, subscriptions, text, wait_until, who};
 
-async fn try_with(servers: &NatsServers) -> Result<NatsNotifier, NatsError> {
+async fn connect_with(servers: &NatsServers) -> Result<NatsNotifier, NatsError> {
     NatsNotifier::connect_with(&Service::builder(MemoryStore::new()).hub(), servers, &config()).await
 }
 
@@ -17,92 +17,92 @@ fn password(password: &str) -> NatsAuth {
     NatsAuth::Password { user: "node".to_owned(), password: password.to_owned() }
 }
 
-/// A message goes from one node to another.
-async fn works(server: &Server, servers: &NatsServers) {
+/// Asserts that a message is delivered from one node to another.
+async fn assert_delivers(server: &Server, servers: &NatsServers) {
     let store = MemoryStore::new();
     let here = Node::configured(&store, servers, &config()).await;
     let there = Node::configured(&store, servers, &config()).await;
     let chat = here.open(1, 2).await;
     let mut bo = there.connect(&who(2)).await;
-    until("the recipient's node is subscribed", || subscriptions(server) == 1).await;
+    wait_until("the recipient's node is subscribed", || subscriptions(server) == 1).await;
     here.send(&who(1), chat, "hello").await;
     assert_eq!(text(&mut bo).await, "hello");
     there.received(1).await;
 }
 
 #[tokio::test]
-async fn a_password_lets_in_and_a_wrong_one_is_refused_without_being_repeated() {
-    // No more rights than the documentation says a node needs.
+async fn a_password_is_accepted_and_a_wrong_one_is_refused_and_not_printed() {
+    // The user has exactly the rights that the documentation names.
     let server = Server::configured(
         r#"authorization { users: [ { user: node, password: "right",
            permissions: { publish: ["dm.>"], subscribe: ["dm.>"] } } ] }"#,
         &[],
     );
     let mut servers = servers(&server);
-    assert!(matches!(try_with(&servers).await, Err(NatsError::Refused(_))), "nobody");
+    assert!(matches!(connect_with(&servers).await, Err(NatsError::Refused(_))), "no credentials");
     servers.auth = password("wrong-secret");
-    let error = try_with(&servers).await.unwrap_err();
+    let error = connect_with(&servers).await.unwrap_err();
     assert!(matches!(error, NatsError::Refused(_)));
     assert_eq!(error.to_string(), "the NATS server refused the credentials");
     assert!(error.source().unwrap().to_string().contains("authorization violation"));
     assert!(!format!("{error:?}").contains("wrong-secret"));
     servers.auth = password("right");
-    works(&server, &servers).await;
+    assert_delivers(&server, &servers).await;
     let node = Node::configured(&MemoryStore::new(), &servers, &config()).await;
     assert_eq!(node.nats.presence(common::user(9)).await, dm_notify_nats::Presence::Nowhere);
 }
 
 #[tokio::test]
-async fn a_token_lets_in() {
+async fn a_token_is_accepted() {
     let server = Server::configured(r#"authorization { token: "right" }"#, &[]);
     let mut servers = servers(&server);
     servers.auth = NatsAuth::Token("wrong".to_owned());
-    assert!(matches!(try_with(&servers).await, Err(NatsError::Refused(_))));
+    assert!(matches!(connect_with(&servers).await, Err(NatsError::Refused(_))));
     servers.auth = NatsAuth::Token("right".to_owned());
-    works(&server, &servers).await;
+    assert_delivers(&server, &servers).await;
 }
 
 #[tokio::test]
-async fn an_nkey_lets_in() {
+async fn an_nkey_is_accepted() {
     let (right, wrong) = (nkeys::KeyPair::new_user(), nkeys::KeyPair::new_user());
     let lines = format!("authorization {{ users: [ {{ nkey: {} }} ] }}", right.public_key());
     let server = Server::configured(&lines, &[]);
     let mut servers = servers(&server);
     for seed in ["no seed".to_owned(), wrong.seed().unwrap()] {
         servers.auth = NatsAuth::Nkey(seed);
-        assert!(matches!(try_with(&servers).await, Err(NatsError::Refused(_))));
+        assert!(matches!(connect_with(&servers).await, Err(NatsError::Refused(_))));
     }
     servers.auth = NatsAuth::Nkey(right.seed().unwrap());
-    works(&server, &servers).await;
+    assert_delivers(&server, &servers).await;
 }
 
 #[tokio::test]
-async fn credentials_that_cannot_be_read_are_said_to_be_that() {
+async fn a_file_with_credentials_that_cannot_be_read_has_an_error_of_its_own() {
     let server = Server::start();
     let mut servers = servers(&server);
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("node.creds");
     servers.auth = NatsAuth::Credentials(file.clone());
-    assert!(matches!(try_with(&servers).await, Err(NatsError::Credentials(_))), "no file");
+    assert!(matches!(connect_with(&servers).await, Err(NatsError::Credentials(_))), "no file");
     std::fs::write(&file, "nothing of the kind").unwrap();
-    assert!(matches!(try_with(&servers).await, Err(NatsError::Credentials(_))), "no credentials");
+    assert!(matches!(connect_with(&servers).await, Err(NatsError::Credentials(_))), "no credentials");
 }
 
 #[tokio::test]
-async fn credentials_that_turn_wrong_later_show_in_health() {
+async fn credentials_that_are_revoked_later_show_in_health() {
     let mut server = Server::configured(r#"authorization { token: "first" }"#, &[]);
     let mut servers = servers(&server);
     servers.auth = NatsAuth::Token("first".to_owned());
     let node = Node::configured(&MemoryStore::new(), &servers, &config()).await;
     server.configure(r#"authorization { token: "second" }"#);
     let says = || node.nats.health().last_error.unwrap_or_default();
-    until("the node says why", || says().contains("authorization violation")).await;
+    wait_until("the node reports the error", || says().contains("authorization violation")).await;
     assert!(!node.nats.health().connected);
     server.configure(r#"authorization { token: "first" }"#);
     node.connected().await;
 }
 
-/// An authority, and a certificate of its for 127.0.0.1 with the key, as PEM.
+/// A certificate authority, and a certificate for 127.0.0.1 that it signed, with its key, as PEM.
 fn authority() -> (String, String, String) {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -120,7 +120,7 @@ fn tls(authorities: &std::path::Path) -> Option<NatsTls> {
 }
 
 #[tokio::test]
-async fn tls_works_with_an_authority_of_ones_own_and_with_no_other() {
+async fn tls_works_with_the_configured_authority_and_no_other() {
     let (ca, certificate, key) = authority();
     let files = [("ca.pem", &*ca), ("server.pem", &*certificate), ("server.key", &*key)];
     let lines = "tls { cert_file: server.pem, key_file: server.key, ca_file: ca.pem, verify: true }";
@@ -136,24 +136,27 @@ async fn tls_works_with_an_authority_of_ones_own_and_with_no_other() {
 
     let mut servers = servers(&server);
     let refused = |result: Result<NatsNotifier, NatsError>| matches!(result, Err(NatsError::Tls(_)));
-    assert!(refused(try_with(&servers).await), "a server that asks for TLS is not trusted without");
+    assert!(
+        refused(connect_with(&servers).await),
+        "a server that requires TLS is refused without a TLS configuration"
+    );
     servers.tls = tls(&other);
-    assert!(refused(try_with(&servers).await), "another authority");
+    assert!(refused(connect_with(&servers).await), "another authority");
     servers.tls = Some(NatsTls::default());
-    assert!(refused(try_with(&servers).await), "the system's authorities");
+    assert!(refused(connect_with(&servers).await), "the system's authorities");
     servers.tls = tls(&folder.path().join("missing.pem"));
-    assert!(refused(try_with(&servers).await), "no such file");
+    assert!(refused(connect_with(&servers).await), "no such file");
     servers.tls = tls(&own.1);
-    assert!(refused(try_with(&servers).await), "a file without a certificate");
+    assert!(refused(connect_with(&servers).await), "a file without a certificate");
     servers.tls = tls(&ca);
     if let Some(tls) = &mut servers.tls {
         tls.certificate = Some(own);
     }
-    works(&server, &servers).await;
+    assert_delivers(&server, &servers).await;
 }
 
 #[tokio::test]
-async fn where_tls_is_wanted_nothing_goes_without() {
+async fn with_tls_configured_nothing_is_sent_without_it() {
     let server = Server::start();
     let folder = tempfile::tempdir().unwrap();
     let ca = folder.path().join("ca.pem");
@@ -161,17 +164,17 @@ async fn where_tls_is_wanted_nothing_goes_without() {
     let mut servers = servers(&server);
     servers.auth = password("SECRET");
     servers.tls = tls(&ca);
-    match try_with(&servers).await {
+    match connect_with(&servers).await {
         Err(error) => assert!(matches!(error, NatsError::Tls(_)), "{error:?}"),
         Ok(nats) => assert!(!nats.health().connected),
     }
 }
 
 #[tokio::test]
-async fn an_address_that_is_none_is_refused() {
+async fn an_invalid_address_is_refused() {
     for address in ["", "ftp://host", "nats://", "ws://host", "nats://user:secret@host", "a b"] {
-        let Err(NatsError::Invalid(invalid)) = try_with(&NatsServers::from(address)).await else {
-            panic!("{address:?} is taken");
+        let Err(NatsError::Invalid(invalid)) = connect_with(&NatsServers::from(address)).await else {
+            panic!("{address:?} is accepted");
         };
         assert_eq!(invalid.field(), "addresses");
     }

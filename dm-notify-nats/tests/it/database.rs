@@ -1,23 +1,23 @@
 //! Two nodes on one PostgreSQL database and one bus, under traffic from both: each device gets each
-//! message once and in order, and nothing is found by polling, for the clocks stand.
+//! message once and in order. No message is found by polling, because the clocks stand still.
 
 use dm_core::{AckTarget, Delivery, InboxSeq, MessageId, Session};
 use dm_store_postgres::PostgresStore;
 use dm_test_servers::nats::Server;
 use dm_test_servers::postgres::Cluster;
 
-use crate::common::{Node, next, on, subscriptions, until, who};
+use crate::common::{Node, next, on, subscriptions, wait_until, who};
 
 const MESSAGES: usize = 60;
 /// Conversations of each user with the other two.
 const CHATS: usize = 2;
 
-/// What a device that sends nothing is shown: all messages of its user, sent and received.
+/// The messages that a device gets that sends nothing: all messages of its user, sent and received.
 async fn watch(mut session: Session) -> Vec<MessageId> {
     let (mut seen, mut last) = (Vec::new(), InboxSeq::ZERO);
     while seen.len() < 2 * CHATS * MESSAGES {
         let Delivery::Entry(entry) = next(&mut session).await else { continue };
-        assert_eq!(entry.seq, last.next(), "in order, without a hole");
+        assert_eq!(entry.seq, last.next(), "in order, without a gap");
         last = entry.seq;
         seen.extend(entry.message().map(|message| message.id));
         session.handle().acknowledge(AckTarget::UpTo(last)).await.unwrap();
@@ -33,17 +33,16 @@ async fn under_traffic_from_two_nodes_every_device_gets_everything_once_in_order
         let store = PostgresStore::open(&database.parameters()).await.unwrap();
         nodes.push(std::sync::Arc::new(Node::new(&store, &server).await));
     }
-    // A watching device of each user on each node.
+    // A device of each user on each node that only receives.
     let mut watching = Vec::new();
     for n in 0..3 {
         for (node, device) in nodes.iter().zip(["desk", "phone"]) {
             watching.push((n, tokio::spawn(watch(node.connect(&on(n, device)).await))));
         }
     }
-    until("all are subscribed for on both", || subscriptions(&server) == 6).await;
+    wait_until("both nodes are subscribed for all users", || subscriptions(&server) == 6).await;
 
-    // Everybody writes to everybody, over both nodes, and opens the conversation first, as do the
-    // others.
+    // Each user sends to each other user, over both nodes, and opens the conversation first.
     let mut writing = Vec::new();
     for (from, to) in [(0, 1), (1, 0), (0, 2), (2, 0), (1, 2), (2, 1)] {
         for (part, node) in nodes.iter().cloned().enumerate() {
@@ -62,20 +61,20 @@ async fn under_traffic_from_two_nodes_every_device_gets_everything_once_in_order
     }
     chats.sort_by_key(|chat| *chat.as_bytes());
     chats.dedup();
-    assert_eq!(chats.len(), 3, "one conversation for each pair, whoever opened it and where");
+    assert_eq!(chats.len(), 3, "one conversation for each pair of users, by whatever node it was opened");
 
     let mut seen = Vec::new();
     for (n, task) in watching {
         seen.push((n, task.await.unwrap()));
     }
     for pair in seen.chunks(2) {
-        assert_eq!(pair[0], pair[1], "two devices of one user are shown the same");
+        assert_eq!(pair[0], pair[1], "two devices of one user get the same messages");
         let mut ids: Vec<_> = pair[0].1.clone();
         ids.sort();
         ids.dedup();
-        assert_eq!(ids.len(), 2 * CHATS * MESSAGES, "and nothing twice");
+        assert_eq!(ids.len(), 2 * CHATS * MESSAGES, "no message twice");
     }
     for node in &nodes {
-        assert!(node.nats.stats().received > 0, "it came by the bus");
+        assert!(node.nats.stats().received > 0, "messages came by the bus");
     }
 }

@@ -1,4 +1,4 @@
-//! Hints between two nodes on one store: what arrives, whatever the bus does to it.
+//! Hints between two nodes on one store, with a bus that repeats, reorders and garbles them.
 
 use bytes::Bytes;
 use dm_core::{Delivery, MemoryStore};
@@ -7,24 +7,19 @@ use dm_test_servers::nats::Server;
 use futures_util::StreamExt as _;
 
 use crate::common::{
-    Node, config, message, next, on, servers, soon, stranger, subject, subscriptions, text, until, user, who,
-    without_key,
+    Node, bus_client, config, in_time, message, next, on, servers, subject, subscriptions, text, two_nodes,
+    user, wait_until, who, without_key,
 };
 
-async fn two(server: &Server) -> (Node, Node) {
-    let store = MemoryStore::new();
-    (Node::new(&store, server).await, Node::new(&store, server).await)
-}
-
 #[tokio::test]
-async fn messages_reach_sessions_on_another_node_both_ways() {
+async fn messages_reach_sessions_on_another_node_in_both_directions() {
     let server = Server::start();
-    let (here, there) = two(&server).await;
+    let (here, there) = two_nodes(&server).await;
     let chat = here.open(1, 2).await;
     here.flushed(2).await;
     let mut ana = here.connect(&who(1)).await;
     let mut bo = there.connect(&who(2)).await;
-    until("both are subscribed", || subscriptions(&server) == 2).await;
+    wait_until("both are subscribed", || subscriptions(&server) == 2).await;
     for n in 0..100 {
         let (ping, pong) = (format!("ping {n}"), format!("pong {n}"));
         here.send(&who(1), chat, &ping).await;
@@ -32,7 +27,7 @@ async fn messages_reach_sessions_on_another_node_both_ways() {
         there.send(&who(2), chat, &pong).await;
         assert_eq!(text(&mut ana).await, pong);
     }
-    // They came by the bus, and each once: neither node took its own words for another's.
+    // All came by the bus, each once: neither node took its own frames for the other's.
     there.received(100).await;
     here.received(100).await;
     assert_eq!((there.nats.stats().received, here.nats.stats().received), (100, 100));
@@ -40,15 +35,15 @@ async fn messages_reach_sessions_on_another_node_both_ways() {
 }
 
 #[tokio::test]
-async fn all_devices_but_the_origin_are_told_wherever_they_are() {
+async fn all_devices_but_the_origin_get_a_message_on_any_node() {
     let server = Server::start();
-    let (here, there) = two(&server).await;
+    let (here, there) = two_nodes(&server).await;
     let chat = here.open(1, 2).await;
     let (phone, desk, pad) = (on(1, "phone"), on(1, "desk"), on(1, "pad"));
     let mut on_phone = there.connect(&phone).await;
     let mut on_desk = there.connect(&desk).await;
     let mut on_pad = here.connect(&pad).await;
-    until("both are subscribed", || subscriptions(&server) == 2).await;
+    wait_until("both are subscribed", || subscriptions(&server) == 2).await;
     // The phone sends through a node that does not have its session.
     here.send(&phone, chat, "from the phone").await;
     assert_eq!(text(&mut on_desk).await, "from the phone");
@@ -62,12 +57,12 @@ async fn all_devices_but_the_origin_are_told_wherever_they_are() {
 #[tokio::test]
 async fn a_message_sent_while_its_recipient_connects_comes_without_polling() {
     let server = Server::start();
-    let (here, there) = two(&server).await;
+    let (here, there) = two_nodes(&server).await;
     let chat = here.open(1, 2).await;
     for sent in 0..50 {
         let device = on(2, &format!("device-{}", sent % 8));
         let session = async {
-            // From here on the device acknowledges nothing: a session brings all there is.
+            // The device acknowledges nothing, so its session gets all messages.
             let mut session = there.dm.connect(&device).await.unwrap();
             let mut seen = 0;
             while seen < sent + 1 {
@@ -84,20 +79,20 @@ async fn a_message_sent_while_its_recipient_connects_comes_without_polling() {
 #[tokio::test]
 async fn repeated_reordered_and_late_hints_have_no_effect() {
     let server = Server::start();
-    let (here, there) = two(&server).await;
+    let (here, there) = two_nodes(&server).await;
     let chat = here.open(1, 2).await;
     here.flushed(2).await;
-    let bus = stranger(&server).await;
-    let mut overheard = bus.subscribe(subject(2)).await.unwrap();
+    let bus = bus_client(&server).await;
+    let mut messages = bus.subscribe(subject(2)).await.unwrap();
     let mut bo = there.connect(&who(2)).await;
-    until("the others are subscribed", || subscriptions(&server) == 2).await;
+    wait_until("the others are subscribed", || subscriptions(&server) == 2).await;
     let mut hints = Vec::new();
     for n in 1..=20 {
         here.send(&who(1), chat, &n.to_string()).await;
         assert_eq!(text(&mut bo).await, n.to_string());
         loop {
-            let payload = soon("a hint", overheard.next()).await.unwrap().payload;
-            // Probes are shorter than any hint.
+            let payload = in_time("a hint", messages.next()).await.unwrap().payload;
+            // Probes are shorter than hints.
             if payload.len() > 100 {
                 hints.push(payload);
                 break;
@@ -110,7 +105,7 @@ async fn repeated_reordered_and_late_hints_have_no_effect() {
     }
     there.received(before + 42).await;
     here.send(&who(1), chat, "after").await;
-    assert_eq!(text(&mut bo).await, "after", "nothing came twice");
+    assert_eq!(text(&mut bo).await, "after", "no message came twice");
 }
 
 #[tokio::test]
@@ -122,14 +117,14 @@ async fn garbage_is_counted_and_does_no_harm() {
     let chat = here.open(1, 2).await;
     here.flushed(2).await;
     let mut bo = there.connect(&who(2)).await;
-    until("the recipient's node is subscribed", || subscriptions(&server) == 1).await;
-    let bus = stranger(&server).await;
+    wait_until("the recipient's node is subscribed", || subscriptions(&server) == 1).await;
+    let bus = bus_client(&server).await;
     let garbage: [&[u8]; 6] =
         [b"", b"\x01", b"\x01\x01 another version", b"\x02\x09abcdefgh", &[0xff; 900], &[1; 40]];
     for bytes in garbage {
         bus.publish_with_reply(subject(2), "nobody", Bytes::copy_from_slice(bytes)).await.unwrap();
     }
-    until("all is counted", || there.nats.stats().undecodable == 6).await;
+    wait_until("all messages are counted", || there.nats.stats().undecodable == 6).await;
     here.send(&who(1), chat, "fine").await;
     assert_eq!(text(&mut bo).await, "fine");
     there.received(1).await;
@@ -137,13 +132,13 @@ async fn garbage_is_counted_and_does_no_harm() {
 }
 
 #[tokio::test]
-async fn an_entry_beyond_the_bound_goes_as_its_number_and_is_read() {
+async fn a_hint_of_a_larger_entry_holds_its_number_and_the_entry_is_read() {
     let server = Server::start();
-    let (here, there) = two(&server).await;
+    let (here, there) = two_nodes(&server).await;
     let chat = here.open(1, 2).await;
     here.flushed(2).await;
     let mut bo = there.connect(&who(2)).await;
-    until("the recipient's node is subscribed", || subscriptions(&server) == 1).await;
+    wait_until("the recipient's node is subscribed", || subscriptions(&server) == 1).await;
     let large = "x".repeat(NatsConfig::default().max_entry);
     here.send(&who(1), chat, &large).await;
     assert_eq!(text(&mut bo).await, large);
@@ -154,7 +149,7 @@ async fn an_entry_beyond_the_bound_goes_as_its_number_and_is_read() {
 }
 
 #[tokio::test]
-async fn a_bound_of_zero_sends_numbers_only() {
+async fn a_size_limit_of_zero_sends_numbers_only() {
     let server = Server::start();
     let store = MemoryStore::new();
     let mut config = config();
@@ -164,15 +159,18 @@ async fn a_bound_of_zero_sends_numbers_only() {
     let chat = here.open(1, 2).await;
     here.flushed(2).await;
     let mut bo = there.connect(&who(2)).await;
-    until("the recipient's node is subscribed", || subscriptions(&server) == 1).await;
-    let bus = stranger(&server).await;
-    let mut overheard = bus.subscribe("dm.>").await.unwrap();
-    until("the stranger hears all", || server.monitor("/connz?subs=1").contains(r#""dm.\u003e""#)).await;
+    wait_until("the recipient's node is subscribed", || subscriptions(&server) == 1).await;
+    let bus = bus_client(&server).await;
+    let mut messages = bus.subscribe("dm.>").await.unwrap();
+    wait_until("the client is subscribed to all subjects", || {
+        server.monitor("/connz?subs=1").contains(r#""dm.\u003e""#)
+    })
+    .await;
     here.send(&who(1), chat, "never on the bus").await;
     assert_eq!(text(&mut bo).await, "never on the bus");
     for _ in 0..2 {
         let hint = loop {
-            let message = soon("a hint", overheard.next()).await.unwrap();
+            let message = in_time("a hint", messages.next()).await.unwrap();
             if message.subject.starts_with("dm.user.") {
                 break message.payload;
             }
@@ -182,10 +180,10 @@ async fn a_bound_of_zero_sends_numbers_only() {
 }
 
 #[tokio::test]
-async fn both_users_opening_on_two_nodes_get_one_conversation_and_both_hear_of_it() {
+async fn two_users_who_open_at_once_on_two_nodes_get_one_conversation_and_a_notice_each() {
     let server = Server::start();
-    let (here, there) = two(&server).await;
-    // Devices that open nothing themselves.
+    let (here, there) = two_nodes(&server).await;
+    // These devices do not open the conversation themselves.
     let mut ana = here.connect(&on(1, "desk")).await;
     let mut bo = there.connect(&on(2, "desk")).await;
     let (one, other) = tokio::join!(here.open(1, 2), there.open(2, 1));

@@ -1,7 +1,7 @@
-//! Nodes on a bus and a store that they share. All modules are one program: each further program
+//! Tests with nodes on one bus and one store. All modules are one program: each further program
 //! would link the client of the bus once more.
 //!
-//! `logs.rs` is a program of its own, since it takes what the whole process logs.
+//! `logs.rs` is a program of its own, since it captures the log of the whole process.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
@@ -9,11 +9,11 @@ mod admission;
 mod common;
 mod database;
 mod delivery;
-mod disconnecting;
+mod fake_node;
+mod forgeries;
+mod orders;
 mod outages;
 mod presence;
-mod puppet;
 mod replays;
-mod strangers;
 mod subscriptions;
 mod takeover;

@@ -1,9 +1,9 @@
-//! What becomes of messages while the bus is not there.
+//! Messages during outages of the bus.
 
 use dm_core::MemoryStore;
 use dm_test_servers::nats::Server;
 
-use crate::common::{self, Node, config, message, servers, soon, subscriptions, text, until, who};
+use crate::common::{self, Node, config, in_time, message, servers, subscriptions, text, wait_until, who};
 
 #[tokio::test]
 async fn with_the_bus_gone_messages_come_by_polling_and_after_its_return_by_hints() {
@@ -12,10 +12,13 @@ async fn with_the_bus_gone_messages_come_by_polling_and_after_its_return_by_hint
     let (here, there) = (Node::new(&store, &server).await, Node::new(&store, &server).await);
     let chat = here.open(1, 2).await;
     let mut bo = there.connect(&who(2)).await;
-    until("the recipient's node is subscribed", || subscriptions(&server) == 1).await;
+    wait_until("the recipient's node is subscribed", || subscriptions(&server) == 1).await;
 
     server.stop();
-    until("both know", || !here.nats.health().connected && !there.nats.health().connected).await;
+    wait_until("both nodes notice the outage", || {
+        !here.nats.health().connected && !there.nats.health().connected
+    })
+    .await;
     for n in 1..=5 {
         here.send(&who(1), chat, &n.to_string()).await;
     }
@@ -24,7 +27,7 @@ async fn with_the_bus_gone_messages_come_by_polling_and_after_its_return_by_hint
             assert_eq!(text(&mut bo).await, n.to_string());
         }
     };
-    let polling = until("the session waits and polls", || {
+    let polling = wait_until("the session waits and polls", || {
         there.poll();
         false
     });
@@ -33,12 +36,12 @@ async fn with_the_bus_gone_messages_come_by_polling_and_after_its_return_by_hint
         () = polling => {}
     }
     let here_dropped = || here.nats.stats().dropped;
-    until("the hints are dropped and not kept", || here_dropped() >= 10).await;
+    wait_until("the hints are dropped and not kept", || here_dropped() >= 10).await;
 
     server.restart();
     here.connected().await;
     there.connected().await;
-    until("the subscription is made again", || subscriptions(&server) == 1).await;
+    wait_until("the subscription is made again", || subscriptions(&server) == 1).await;
     let before = there.nats.stats().received;
     here.send(&who(1), chat, "live again").await;
     assert_eq!(text(&mut bo).await, "live again");
@@ -46,19 +49,19 @@ async fn with_the_bus_gone_messages_come_by_polling_and_after_its_return_by_hint
 }
 
 #[tokio::test]
-async fn what_was_missed_comes_without_polling_once_the_bus_is_back() {
+async fn missed_messages_come_without_polling_when_the_bus_is_back() {
     let mut server = Server::start();
     let store = MemoryStore::new();
     let (here, there) = (Node::new(&store, &server).await, Node::new(&store, &server).await);
     let chat = here.open(1, 2).await;
-    // More users than are asked at once.
+    // More users than are probed at once.
     let mut sessions = Vec::new();
     for n in 2..102 {
         sessions.push(there.connect(&who(n)).await);
     }
-    until("all are subscribed for", || subscriptions(&server) == 100).await;
-    // They wait already when the bus goes, and have looked into the store for what came while they
-    // connected.
+    wait_until("the node is subscribed for all users", || subscriptions(&server) == 100).await;
+    // The sessions already wait when the outage begins, and have read the store for entries that
+    // came while they connected.
     there.flushed(0).await;
     let mut last = sessions.pop().unwrap();
     let mut first = sessions.remove(0);
@@ -69,18 +72,21 @@ async fn what_was_missed_comes_without_polling_once_the_bus_is_back() {
         text(&mut last).await
     });
     server.stop();
-    until("both know", || !here.nats.health().connected && !there.nats.health().connected).await;
+    wait_until("both nodes notice the outage", || {
+        !here.nats.health().connected && !there.nats.health().connected
+    })
+    .await;
     here.send(&who(1), chat, "missed").await;
     let other = here.open(1, 101).await;
     here.send(&who(1), other, "missed, too").await;
-    until("the hints are dropped", || here.nats.stats().dropped == 6).await;
+    wait_until("the hints are dropped", || here.nats.stats().dropped == 6).await;
     server.restart();
     assert_eq!(first.await.unwrap(), "missed");
     assert_eq!(last.await.unwrap(), "missed, too");
 }
 
 #[tokio::test]
-async fn with_the_bus_standing_still_nobody_waits_for_it() {
+async fn no_call_waits_for_a_bus_that_does_not_answer() {
     let server = Server::start();
     let store = MemoryStore::new();
     let mut config = config();
@@ -89,14 +95,14 @@ async fn with_the_bus_standing_still_nobody_waits_for_it() {
     let there = Node::new(&store, &server).await;
     let chat = here.open(1, 2).await;
     let mut bo = there.connect(&who(2)).await;
-    until("the recipient's node is subscribed", || subscriptions(&server) == 1).await;
+    wait_until("the recipient's node is subscribed", || subscriptions(&server) == 1).await;
 
     server.pause();
     let payload = "x".repeat(7_000);
     for _ in 0..2_000 {
         here.send(&who(1), chat, &payload).await;
     }
-    until("hints are dropped", || here.nats.stats().dropped > 0).await;
+    wait_until("hints are dropped", || here.nats.stats().dropped > 0).await;
     let waiting = async {
         for _ in 0..2_000 {
             text(&mut bo).await;
@@ -104,7 +110,7 @@ async fn with_the_bus_standing_still_nobody_waits_for_it() {
             bo.handle().acknowledge(dm_core::AckTarget::UpTo(position)).await.unwrap();
         }
     };
-    let polling = until("the session waits and polls", || {
+    let polling = wait_until("the session waits and polls", || {
         there.poll();
         false
     });
@@ -117,12 +123,12 @@ async fn with_the_bus_standing_still_nobody_waits_for_it() {
     here.connected().await;
     there.connected().await;
     here.send(&who(1), chat, "live again").await;
-    // Whatever was late comes now, too, and changes nothing.
+    // Late hints arrive now, too, and have no effect.
     assert_eq!(text(&mut bo).await, "live again");
 }
 
 #[tokio::test]
-async fn a_node_starts_without_the_bus_and_says_so() {
+async fn a_node_starts_without_the_bus_and_its_health_shows_it() {
     let mut server = Server::start();
     server.stop();
     let store = MemoryStore::new();
@@ -133,22 +139,22 @@ async fn a_node_starts_without_the_bus_and_says_so() {
     let chat = here.open(1, 2).await;
     let mut bo = there.connect(&who(2)).await;
     let mut ana = here.connect(&who(1)).await;
-    // On one node it needs no bus.
+    // Delivery on one node needs no bus.
     here.dm.send(&common::on(2, "other"), message(chat, "hello")).await.unwrap();
     assert_eq!(text(&mut ana).await, "hello");
 
     server.restart();
     here.connected().await;
     there.connected().await;
-    until("both are subscribed", || subscriptions(&server) == 2).await;
-    assert_eq!(text(&mut bo).await, "hello", "the other device's, missed while there was no bus");
+    wait_until("both are subscribed", || subscriptions(&server) == 2).await;
+    assert_eq!(text(&mut bo).await, "hello", "the message of the other device, missed during the outage");
     here.send(&who(1), chat, "live").await;
     assert_eq!(text(&mut bo).await, "live");
     assert_eq!(here.nats.health().last_error, None);
 }
 
 #[tokio::test]
-async fn shutting_down_is_bounded_while_the_bus_stands_still() {
+async fn a_shutdown_is_bounded_while_the_bus_does_not_answer() {
     let server = Server::start();
     let store = MemoryStore::new();
     let mut still = servers(&server);
@@ -161,6 +167,6 @@ async fn shutting_down_is_bounded_while_the_bus_stands_still() {
     for _ in 0..2_000 {
         node.send(&who(1), chat, &payload).await;
     }
-    soon("the end", node.nats.shutdown(std::time::Duration::from_millis(10))).await;
+    in_time("the end of the session", node.nats.shutdown(std::time::Duration::from_millis(10))).await;
     server.resume();
 }

@@ -1,4 +1,5 @@
-//! Frames that somebody without the key recorded and says again, later or elsewhere.
+//! Replays: frames that a client without the key recorded and sends again, later or on other
+//! subjects.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
@@ -10,15 +11,17 @@ use dm_notify_nats::Presence;
 use dm_test_servers::nats::Server;
 
 use crate::common::{
-    self, Node, acquainted, config, eavesdrop, on, overheard, servers, soon, stranger, subject,
-    subscriptions, text, two, until, user, who,
+    self, Node, bus_client, config, in_time, next_frame, on, servers, subject, subscribe_to_all,
+    subscriptions, text, two_verified_nodes, user, wait_until, wait_until_verified, who,
 };
-use crate::puppet::{ALIVE, CLAIMS, DONE, HERE, MEETING, ORDER, PROBE, Puppet, QUESTION, say_again};
+use crate::fake_node::{
+    ALIVE, CHALLENGE, CLAIMS, DONE, FakeNode, HERE, ORDER, PRESENCE_REQUEST, PROBE, replay,
+};
 
 const KEY: Option<[u8; 32]> = Some([7; 32]);
 
-/// A session that goes on: it gets a message that is sent now.
-async fn goes_on(session: &mut Session, node: &Node) {
+/// Asserts that a session has not ended: it gets a message that is sent now.
+async fn assert_goes_on(session: &mut Session, node: &Node) {
     let chat = node.open(1, 2).await;
     node.send(&who(1), chat, "still connected").await;
     loop {
@@ -31,33 +34,33 @@ async fn goes_on(session: &mut Session, node: &Node) {
 }
 
 #[tokio::test]
-async fn the_answer_to_one_question_answers_no_other() {
+async fn the_reply_to_one_request_answers_no_other() {
     let server = Server::start();
     let mut quick = config();
     quick.presence_timeout = Duration::from_millis(500);
-    let (here, there) = two(&server, &quick).await;
+    let (here, there) = two_verified_nodes(&server, &quick).await;
     let _bo = there.connect(&who(2)).await;
-    until("the node is subscribed", || subscriptions(&server) == 1).await;
-    let attacker = stranger(&server).await;
-    let mut bus = eavesdrop(&attacker).await;
+    wait_until("the node is subscribed", || subscriptions(&server) == 1).await;
+    let attacker = bus_client(&server).await;
+    let mut bus = subscribe_to_all(&attacker).await;
     assert_eq!(here.nats.presence(user(2)).await, Presence::Elsewhere);
-    let question = overheard(&mut bus, QUESTION).await;
-    let yes = overheard(&mut bus, HERE).await;
+    let request = next_frame(&mut bus, PRESENCE_REQUEST).await;
+    let yes = next_frame(&mut bus, HERE).await;
 
-    // Nobody has this user; the servers do not say so, because the attacker is subscribed.
+    // No node has this user. The servers do not report that, because the attacker is subscribed.
     let asked = tokio::spawn({
         let nats = here.nats.clone();
         async move { nats.presence(user(3)).await }
     });
-    let of_another = overheard(&mut bus, QUESTION).await;
+    let of_another = next_frame(&mut bus, PRESENCE_REQUEST).await;
     assert_eq!(*of_another.subject, *subject(3));
     let reply = of_another.reply.unwrap();
     attacker.publish(reply.clone(), yes.payload).await.unwrap();
-    // A node that has somebody else is made to answer there.
-    attacker.publish_with_reply(question.subject, reply.clone(), question.payload).await.unwrap();
-    assert_ne!(*overheard(&mut bus, HERE).await.subject, *yes.subject, "the copy");
-    assert_eq!(*overheard(&mut bus, HERE).await.subject, *yes.subject, "an answer to the first question");
-    assert_eq!(soon("the timeout", asked).await.unwrap(), Presence::Unknown);
+    // The copied request makes a node with another user reply.
+    attacker.publish_with_reply(request.subject, reply.clone(), request.payload).await.unwrap();
+    assert_ne!(*next_frame(&mut bus, HERE).await.subject, *yes.subject, "the reply to the copied request");
+    assert_eq!(*next_frame(&mut bus, HERE).await.subject, *yes.subject, "the reply to the first request");
+    assert_eq!(in_time("the timeout", asked).await.unwrap(), Presence::Unknown);
     assert_eq!(here.nats.stats().unauthenticated, 1);
 }
 
@@ -67,19 +70,19 @@ async fn a_confirmation_of_one_order_confirms_no_other() {
     let mut quick = config();
     quick.confirm_timeout = Duration::from_millis(500);
     let here = Node::configured(&MemoryStore::new(), &servers(&server), &quick).await;
-    let mut mute = Puppet::new(stranger(&server).await, *b"one mute", KEY);
-    mute.is_met_by(&here).await;
-    let attacker = stranger(&server).await;
-    let mut bus = eavesdrop(&attacker).await;
+    let mut mute = FakeNode::new(bus_client(&server).await, *b"one mute", KEY);
+    mute.wait_until_verified_by(&here).await;
+    let attacker = bus_client(&server).await;
+    let mut bus = subscribe_to_all(&attacker).await;
     let order = || here.dm.disconnect(user(2), None, DisconnectReason::Refused);
     let confirms = async {
-        let reply = overheard(&mut bus, ORDER).await.reply.unwrap();
-        mute.confirms(&reply).await
+        let reply = next_frame(&mut bus, ORDER).await.reply.unwrap();
+        mute.confirm(&reply).await
     };
     let (ended, confirmation) = tokio::join!(order(), confirms);
     assert!(ended.is_complete());
     let copies = async {
-        let reply = overheard(&mut bus, ORDER).await.reply.unwrap();
+        let reply = next_frame(&mut bus, ORDER).await.reply.unwrap();
         attacker.publish(reply, confirmation).await.unwrap();
     };
     let (ended, ()) = tokio::join!(order(), copies);
@@ -88,78 +91,81 @@ async fn a_confirmation_of_one_order_confirms_no_other() {
 }
 
 #[tokio::test]
-async fn heartbeats_of_nodes_that_are_gone_make_nobody_wait() {
+async fn replayed_heartbeats_of_nodes_that_are_gone_delay_no_order() {
     let server = Server::start();
     let mut patient = config();
     patient.confirm_timeout = Duration::from_secs(3_600);
-    let (here, there) = two(&server, &patient).await;
-    let attacker = stranger(&server).await;
-    let mut bus = eavesdrop(&attacker).await;
+    let (here, there) = two_verified_nodes(&server, &patient).await;
+    let attacker = bus_client(&server).await;
+    let mut bus = subscribe_to_all(&attacker).await;
     for (id, behind) in [(*b"one hour", Duration::from_secs(3_600)), (*b"a moment", Duration::ZERO)] {
-        let mut gone = Puppet::new(attacker.clone(), id, KEY);
-        gone.behind = behind;
-        gone.says(ALIVE, "dm.nodes", &[]).await;
+        let mut gone = FakeNode::new(attacker.clone(), id, KEY);
+        gone.clock_lag = behind;
+        gone.send(ALIVE, "dm.nodes", &[]).await;
         for _ in 0..2 {
-            let asked = overheard(&mut bus, MEETING).await;
-            assert_eq!(asked.payload[10..18], id, "each node asks for it");
+            let asked = next_frame(&mut bus, CHALLENGE).await;
+            assert_eq!(asked.payload[10..18], id, "each node sends a challenge");
         }
-        let ended = soon("an answer", here.dm.disconnect(user(2), None, DisconnectReason::Refused)).await;
+        let ended = in_time("an answer", here.dm.disconnect(user(2), None, DisconnectReason::Refused)).await;
         assert_eq!(ended.confirmed.len(), 2);
-        // For three heartbeats it may be there.
+        // It may be alive for three heartbeats.
         assert!(matches!(ended.expected, None | Some(2)), "{ended:?}");
     }
     assert_eq!(there.nats.health().peers, Some(vec![here.hub.node()]));
 }
 
 #[tokio::test]
-async fn recorded_heartbeats_of_many_nodes_do_not_keep_two_from_meeting() {
+async fn replayed_heartbeats_of_many_nodes_do_not_keep_two_nodes_from_verifying_each_other() {
     let server = Server::start();
     let mut patient = config();
     patient.confirm_timeout = Duration::from_secs(3_600);
     let here = Node::configured(&MemoryStore::new(), &servers(&server), &patient).await;
-    let client = stranger(&server).await;
-    let mut bus = eavesdrop(&client).await;
+    let client = bus_client(&server).await;
+    let mut bus = subscribe_to_all(&client).await;
     for n in 0..100_u64 {
-        let mut gone = Puppet::new(client.clone(), n.to_be_bytes(), KEY);
-        gone.behind = Duration::from_secs(3_600);
-        gone.says(ALIVE, "dm.nodes", &[]).await;
+        let mut gone = FakeNode::new(client.clone(), n.to_be_bytes(), KEY);
+        gone.clock_lag = Duration::from_secs(3_600);
+        gone.send(ALIVE, "dm.nodes", &[]).await;
     }
-    let heard = Puppet::new(client.clone(), *b"a gone 1", KEY);
-    heard.is_heard_by(&here, &mut bus, 0).await;
+    let heard = FakeNode::new(client.clone(), *b"a gone 1", KEY);
+    heard.wait_until_processed_by(&here, &mut bus, 0).await;
     let there = Node::configured(&MemoryStore::new(), &servers(&server), &patient).await;
-    acquainted(&[&here, &there]).await;
+    wait_until_verified(&[&here, &there]).await;
 }
 
 #[tokio::test]
-async fn a_claim_that_comes_late_ends_no_session_that_is_newer_than_it() {
+async fn a_late_claim_ends_no_newer_session() {
     let server = Server::start();
     let here = Node::configured(&MemoryStore::new(), &servers(&server), &config()).await;
-    let client = stranger(&server).await;
-    let mut bus = eavesdrop(&client).await;
-    let mut late = Puppet::new(client, *b"one late", KEY);
-    late.is_met_by(&here).await;
+    let client = bus_client(&server).await;
+    let mut bus = subscribe_to_all(&client).await;
+    let mut late = FakeNode::new(client, *b"one late", KEY);
+    late.wait_until_verified_by(&here).await;
     let before = Instant::now();
     let mut session = here.connect(&who(2)).await;
     let claims_of = |message: &async_nats::Message| message.payload[2..10] == *here.hub.node().as_bytes();
-    while !claims_of(&overheard(&mut bus, CLAIMS).await) {}
-    // Half a second before the session began it was new itself: the default device, a term above
+    while !claims_of(&next_frame(&mut bus, CLAIMS).await) {}
+    // The claim was new half a second before the session began: the default device, a term above
     // the session's, and no age.
-    late.behind = before.elapsed() + Duration::from_millis(500);
+    late.clock_lag = before.elapsed() + Duration::from_millis(500);
     let claim = [&[0][..], &1_900_000_000_000_u64.to_be_bytes(), &[0; 8], &[0; 8]].concat();
-    late.says(CLAIMS, &subject(2), &claim).await;
-    assert!(!claims_of(&overheard(&mut bus, CLAIMS).await));
-    until("it is answered", || here.hub.claims(user(2)).first().is_none_or(|own| is_above(own, &late))).await;
-    goes_on(&mut session, &here).await;
+    late.send(CLAIMS, &subject(2), &claim).await;
+    assert!(!claims_of(&next_frame(&mut bus, CLAIMS).await));
+    wait_until("the claim is answered", || {
+        here.hub.claims(user(2)).first().is_none_or(|own| is_above(own, &late))
+    })
+    .await;
+    assert_goes_on(&mut session, &here).await;
 }
 
-/// Whether a session claims a term above that of the late one.
-fn is_above(own: &SessionClaim, late: &Puppet) -> bool {
+/// Whether a session's term is above that of the late claim.
+fn is_above(own: &SessionClaim, late: &FakeNode) -> bool {
     let session = SessionId { node: late.id(), number: 0 };
     own.term > Term { at: Timestamp::from_millis(1_900_000_000_000), session }
 }
 
-/// Says in the name of the server that nobody is subscribed.
-fn says_nobody_is_there(server: &Server, reply: &str) {
+/// Forges the servers' answer that no node is subscribed.
+fn forge_no_responders(server: &Server, reply: &str) {
     let address = server.address();
     let mut socket = TcpStream::connect(address.trim_start_matches("nats://")).unwrap();
     let status = "NATS/1.0 503\r\n\r\n";
@@ -170,125 +176,128 @@ fn says_nobody_is_there(server: &Server, reply: &str) {
          HPUB {reply} {len} {len}\r\n{status}\r\nPING\r\n"
     )
     .unwrap();
-    // Then it was passed on.
+    // After the server's PONG the message was forwarded.
     assert!(BufReader::new(socket).lines().any(|line| line.unwrap() == "PONG"));
 }
 
 #[tokio::test]
-async fn a_forged_word_that_nobody_is_there_ends_no_meeting() {
+async fn a_forged_answer_that_no_node_is_subscribed_ends_no_challenge() {
     let server = Server::start();
     let mut calm = config();
     calm.heartbeat = Duration::from_secs(1);
     let here = Node::configured(&MemoryStore::new(), &servers(&server), &calm).await;
-    let client = stranger(&server).await;
-    let mut bus = eavesdrop(&client).await;
-    let mut slow = Puppet::new(client, *b"one slow", KEY);
-    slow.says(ALIVE, "dm.nodes", &[]).await;
-    let reply = overheard(&mut bus, MEETING).await.reply.unwrap();
-    says_nobody_is_there(&server, &reply);
-    // The question is still open.
-    slow.says(ALIVE, &reply, &[]).await;
+    let client = bus_client(&server).await;
+    let mut bus = subscribe_to_all(&client).await;
+    let mut slow = FakeNode::new(client, *b"one slow", KEY);
+    slow.send(ALIVE, "dm.nodes", &[]).await;
+    let reply = next_frame(&mut bus, CHALLENGE).await.reply.unwrap();
+    forge_no_responders(&server, &reply);
+    // The challenge is still under way.
+    slow.send(ALIVE, &reply, &[]).await;
     let peers = |node: &Node| node.nats.health().peers.unwrap_or_default();
-    until("it is met", || peers(&here).contains(&slow.id())).await;
+    wait_until("the node is verified", || peers(&here).contains(&slow.id())).await;
 }
 
 #[tokio::test]
-async fn a_heartbeat_said_again_is_counted_and_asks_for_nothing() {
+async fn a_replayed_heartbeat_is_counted_and_causes_no_challenge() {
     let server = Server::start();
-    let (here, there) = two(&server, &config()).await;
-    let attacker = stranger(&server).await;
-    let mut bus = eavesdrop(&attacker).await;
-    let heartbeat = overheard(&mut bus, ALIVE).await;
+    let (here, there) = two_verified_nodes(&server, &config()).await;
+    let attacker = bus_client(&server).await;
+    let mut bus = subscribe_to_all(&attacker).await;
+    let heartbeat = next_frame(&mut bus, ALIVE).await;
     let (sender, other) = if heartbeat.payload[2..10] == *here.hub.node().as_bytes() {
         (&here, &there)
     } else {
         (&there, &here)
     };
     sender.nats.shutdown(Duration::from_secs(30)).await;
-    until("it is known to be gone", || other.nats.health().peers == Some(Vec::new())).await;
+    wait_until("the node is known to be gone", || other.nats.health().peers == Some(Vec::new())).await;
     let repeated = other.nats.stats().repeated;
-    say_again(&attacker, &heartbeat).await;
-    until("it is counted", || other.nats.stats().repeated == repeated + 1).await;
+    replay(&attacker, &heartbeat).await;
+    wait_until("the frame is counted", || other.nats.stats().repeated == repeated + 1).await;
     assert_eq!(other.nats.health().peers, Some(Vec::new()));
 }
 
 #[tokio::test]
-async fn a_node_whose_clock_is_wrong_is_met_and_its_orders_are_taken_once() {
+async fn a_node_whose_clock_is_wrong_is_verified_and_its_orders_are_taken_once() {
     let server = Server::start();
-    let (here, _there) = two(&server, &config()).await;
-    let attacker = stranger(&server).await;
-    let mut late = Puppet::new(stranger(&server).await, *b"too late", KEY);
-    late.behind = Duration::from_secs(3_600);
-    late.is_met_by(&here).await;
-    let mut bus = eavesdrop(&attacker).await;
+    let (here, _there) = two_verified_nodes(&server, &config()).await;
+    let attacker = bus_client(&server).await;
+    let mut late = FakeNode::new(bus_client(&server).await, *b"too late", KEY);
+    late.clock_lag = Duration::from_secs(3_600);
+    late.wait_until_verified_by(&here).await;
+    let mut bus = subscribe_to_all(&attacker).await;
     let mut banned = here.connect(&who(2)).await;
-    let order = late.orders(2, [9; 16]).await;
-    assert!(matches!(soon("the end", banned.next()).await, Err(SessionEnd::Disconnected(_))));
-    overheard(&mut bus, DONE).await;
+    let order = late.send_order(2, [9; 16]).await;
+    assert!(matches!(
+        in_time("the end of the session", banned.next()).await,
+        Err(SessionEnd::Disconnected(_))
+    ));
+    next_frame(&mut bus, DONE).await;
     drop(banned);
 
     let mut session = here.connect(&who(2)).await;
     let repeated = here.nats.stats().repeated;
     attacker.publish("dm.nodes", order).await.unwrap();
-    until("it is counted", || here.nats.stats().repeated == repeated + 1).await;
-    goes_on(&mut session, &here).await;
+    wait_until("the frame is counted", || here.nats.stats().repeated == repeated + 1).await;
+    assert_goes_on(&mut session, &here).await;
 }
 
 #[tokio::test]
-async fn an_order_is_not_taken_again_however_much_is_said_in_between() {
+async fn a_replayed_order_is_dropped_after_any_number_of_other_frames() {
     let server = Server::start();
-    let (here, there) = two(&server, &config()).await;
-    let attacker = stranger(&server).await;
-    let mut bus = eavesdrop(&attacker).await;
+    let (here, there) = two_verified_nodes(&server, &config()).await;
+    let attacker = bus_client(&server).await;
+    let mut bus = subscribe_to_all(&attacker).await;
     assert!(here.dm.disconnect(user(2), None, DisconnectReason::Refused).await.is_complete());
-    let order = overheard(&mut bus, ORDER).await;
+    let order = next_frame(&mut bus, ORDER).await;
     let mut session = there.connect(&who(2)).await;
 
-    let mut busy = Puppet::new(attacker.clone(), *b"one busy", KEY);
+    let mut busy = FakeNode::new(attacker.clone(), *b"one busy", KEY);
     for round in 0..170 {
-        // No more than may wait for a node.
+        // No more frames than may wait in a node's subscription.
         for _ in 0..100 {
-            busy.says(ALIVE, "dm.nodes", &[]).await;
+            busy.send(ALIVE, "dm.nodes", &[]).await;
         }
-        busy.is_heard_by(&there, &mut bus, round).await;
+        busy.wait_until_processed_by(&there, &mut bus, round).await;
     }
     let repeated = there.nats.stats().repeated;
-    say_again(&attacker, &order).await;
-    until("it is counted", || there.nats.stats().repeated == repeated + 1).await;
-    goes_on(&mut session, &there).await;
+    replay(&attacker, &order).await;
+    wait_until("the frame is counted", || there.nats.stats().repeated == repeated + 1).await;
+    assert_goes_on(&mut session, &there).await;
 }
 
 #[tokio::test]
-async fn an_order_from_before_a_node_started_ends_no_session_of_it() {
+async fn an_order_from_before_a_node_started_ends_none_of_its_sessions() {
     let server = Server::start();
-    let (here, _there) = two(&server, &config()).await;
-    let attacker = stranger(&server).await;
-    let mut bus = eavesdrop(&attacker).await;
-    // Recorded some seconds ago.
-    let mut before = Puppet::new(attacker.clone(), *b"a before", KEY);
-    before.behind = Duration::from_secs(5);
-    before.orders(2, [9; 16]).await;
-    let order = overheard(&mut bus, ORDER).await;
+    let (here, _there) = two_verified_nodes(&server, &config()).await;
+    let attacker = bus_client(&server).await;
+    let mut bus = subscribe_to_all(&attacker).await;
+    // An order that was recorded some seconds ago.
+    let mut before = FakeNode::new(attacker.clone(), *b"a before", KEY);
+    before.clock_lag = Duration::from_secs(5);
+    before.send_order(2, [9; 16]).await;
+    let order = next_frame(&mut bus, ORDER).await;
 
     let restarted = Node::configured(&MemoryStore::new(), &servers(&server), &config()).await;
-    acquainted(&[&here, &restarted]).await;
+    wait_until_verified(&[&here, &restarted]).await;
     let mut session = restarted.connect(&on(2, "phone")).await;
-    say_again(&attacker, &order).await;
-    until("it is counted", || restarted.nats.stats().stale == 1).await;
-    goes_on(&mut session, &restarted).await;
+    replay(&attacker, &order).await;
+    wait_until("the frame is counted", || restarted.nats.stats().stale == 1).await;
+    assert_goes_on(&mut session, &restarted).await;
 }
 
 #[tokio::test]
-async fn a_probe_said_again_has_no_session_read_the_store() {
+async fn a_replayed_probe_makes_no_session_read_the_store() {
     let server = Server::start();
-    let (here, there) = two(&server, &config()).await;
+    let (here, there) = two_verified_nodes(&server, &config()).await;
     let chat = here.open(1, 2).await;
-    let attacker = stranger(&server).await;
-    let mut bus = eavesdrop(&attacker).await;
+    let attacker = bus_client(&server).await;
+    let mut bus = subscribe_to_all(&attacker).await;
     let mut bo = there.connect(&who(2)).await;
-    let probe = overheard(&mut bus, PROBE).await;
-    say_again(&attacker, &probe).await;
-    until("it is counted", || there.nats.stats().repeated == 1).await;
+    let probe = next_frame(&mut bus, PROBE).await;
+    replay(&attacker, &probe).await;
+    wait_until("the frame is counted", || there.nats.stats().repeated == 1).await;
     here.send(&who(1), chat, "heard").await;
     assert_eq!(text(&mut bo).await, "heard");
 }

@@ -1,5 +1,5 @@
-//! A device that connects to another node: the newer session stays, one of two always does, and
-//! nothing is lost.
+//! A device that connects to another node: the newer session stays, exactly one of two stays, and
+//! no message is lost.
 
 use std::time::Duration;
 
@@ -10,51 +10,46 @@ use dm_test_servers::nats::Server;
 use futures_util::StreamExt as _;
 
 use crate::common::{
-    self, Node, VERSION, eavesdrop, next, on, servers, soon, stranger, subscriptions, text, until, user, who,
-    without_key,
+    self, Node, VERSION, bus_client, in_time, next, on, servers, subscribe_to_all, subscriptions, text,
+    two_nodes, user, wait_until, who, without_key,
 };
-use crate::puppet::CLAIMS;
+use crate::fake_node::CLAIMS;
 
-async fn two(server: &Server) -> (Node, Node) {
-    let store = MemoryStore::new();
-    (Node::new(&store, server).await, Node::new(&store, server).await)
-}
-
-async fn is_replaced(session: &mut Session) {
-    let end = soon("the end", session.next()).await;
+async fn assert_replaced(session: &mut Session) {
+    let end = in_time("the end of the session", session.next()).await;
     assert!(matches!(end, Err(SessionEnd::Replaced)), "{end:?}");
 }
 
-/// Waits until a node has said its claim, and so is subscribed.
-async fn claimed(bus: &mut async_nats::Subscriber) {
-    while soon("a claim", bus.next()).await.unwrap().payload.get(1) != Some(&CLAIMS) {}
+/// Waits for the next claim. Its node is then subscribed.
+async fn next_claim(bus: &mut async_nats::Subscriber) {
+    while in_time("a claim", bus.next()).await.unwrap().payload.get(1) != Some(&CLAIMS) {}
 }
 
-/// The same, of one node.
-async fn claimed_by(bus: &mut async_nats::Subscriber, node: &Node) {
+/// Waits for the next claim of one node.
+async fn next_claim_of(bus: &mut async_nats::Subscriber, node: &Node) {
     let start = [&[VERSION, CLAIMS], &node.hub.node().as_bytes()[..]].concat();
-    while !soon("a claim", bus.next()).await.unwrap().payload.starts_with(&start) {}
+    while !in_time("a claim", bus.next()).await.unwrap().payload.starts_with(&start) {}
 }
 
-/// Device sessions of a user that go on.
-fn live(nodes: [&Node; 2]) -> usize {
+/// The number of device sessions of user 2 that have not ended.
+fn live_sessions(nodes: [&Node; 2]) -> usize {
     nodes.iter().map(|node| node.hub.claims(user(2)).len()).sum()
 }
 
 #[tokio::test]
 async fn a_newer_session_on_another_node_ends_the_older_and_gets_what_was_not_acknowledged() {
     let server = Server::start();
-    let (here, there) = two(&server).await;
+    let (here, there) = two_nodes(&server).await;
     let chat = here.open(1, 2).await;
     here.send(&who(1), chat, "before").await;
-    let attentive = stranger(&server).await;
-    let mut bus = eavesdrop(&attentive).await;
+    let client = bus_client(&server).await;
+    let mut bus = subscribe_to_all(&client).await;
     let mut older = here.connect(&who(2)).await;
-    claimed(&mut bus).await;
+    next_claim(&mut bus).await;
     let mut desk = here.connect(&on(2, "desk")).await;
     there.clock.advance(Duration::from_secs(1));
     let mut newer = there.dm.connect(&who(2)).await.unwrap();
-    is_replaced(&mut older).await;
+    assert_replaced(&mut older).await;
     here.send(&who(1), chat, "after").await;
     assert!(matches!(next(&mut newer).await, Delivery::Entry(entry) if entry.message().is_none()));
     assert_eq!(text(&mut newer).await, "before");
@@ -65,23 +60,23 @@ async fn a_newer_session_on_another_node_ends_the_older_and_gets_what_was_not_ac
             gap @ Delivery::Gap(_) => panic!("{gap:?}"),
         }
     }
-    assert_eq!(text(&mut desk).await, "after", "another device is left alone");
+    assert_eq!(text(&mut desk).await, "after", "the session of another device stays");
 }
 
 #[tokio::test]
-async fn the_newer_session_stays_also_where_its_nodes_clock_is_behind() {
+async fn the_newer_session_stays_even_if_its_node_s_clock_is_behind() {
     for config in [common::config(), without_key()] {
         let server = Server::start();
         let store = MemoryStore::new();
         let here = Node::configured(&store, &servers(&server), &config).await;
         let there = Node::configured(&store, &servers(&server), &config).await;
         here.clock.advance(Duration::from_secs(3_600));
-        let attentive = stranger(&server).await;
-        let mut bus = eavesdrop(&attentive).await;
+        let client = bus_client(&server).await;
+        let mut bus = subscribe_to_all(&client).await;
         let mut older = here.connect(&who(2)).await;
-        claimed(&mut bus).await;
+        next_claim(&mut bus).await;
         let mut newer = there.connect(&who(2)).await;
-        is_replaced(&mut older).await;
+        assert_replaced(&mut older).await;
         let chat = here.open(1, 2).await;
         assert!(matches!(next(&mut newer).await, Delivery::Entry(entry) if entry.message().is_none()));
         there.send(&who(1), chat, "to the newer").await;
@@ -91,9 +86,9 @@ async fn the_newer_session_stays_also_where_its_nodes_clock_is_behind() {
 }
 
 #[tokio::test]
-async fn of_two_that_connect_at_once_exactly_one_stays() {
+async fn of_two_sessions_that_connect_at_once_exactly_one_stays() {
     let server = Server::start();
-    let (here, there) = two(&server).await;
+    let (here, there) = two_nodes(&server).await;
     for round in 0..30 {
         if round == 15 {
             there.clock.advance(Duration::from_secs(1));
@@ -101,36 +96,36 @@ async fn of_two_that_connect_at_once_exactly_one_stays() {
         let device = who(2);
         let both = tokio::join!(here.dm.connect(&device), there.dm.connect(&device));
         let (one, other) = (both.0.unwrap(), both.1.unwrap());
-        until("one is ended", || live([&here, &there]) < 2).await;
-        // Whatever the nodes still had to say of it they have said.
+        wait_until("one session is ended", || live_sessions([&here, &there]) < 2).await;
+        // Each node has received all frames of the other.
         for _ in 0..3 {
             here.flushed(0).await;
             there.flushed(0).await;
         }
-        assert_eq!(live([&here, &there]), 1, "round {round}");
+        assert_eq!(live_sessions([&here, &there]), 1, "round {round}");
         drop((one, other));
-        until("both are gone", || subscriptions(&server) == 0).await;
+        wait_until("both sessions are gone", || subscriptions(&server) == 0).await;
     }
 }
 
 #[tokio::test]
-async fn clients_that_take_turns_lose_nothing_and_leave_one_session() {
+async fn a_device_that_alternates_between_nodes_loses_no_message_and_keeps_one_session() {
     let server = Server::start();
-    let (here, there) = two(&server).await;
+    let (here, there) = two_nodes(&server).await;
     let chat = here.open(1, 2).await;
-    let attentive = stranger(&server).await;
-    let mut bus = eavesdrop(&attentive).await;
+    let client = bus_client(&server).await;
+    let mut bus = subscribe_to_all(&client).await;
     let mut before: Option<Session> = None;
     for turn in 0..20 {
         let node = if turn % 2 == 0 { &here } else { &there };
-        // Nothing is acknowledged, so all of it comes to each session.
+        // Nothing is acknowledged, so each session gets all messages.
         let mut session = node.dm.connect(&who(2)).await.unwrap();
-        // Of two that begin within the time a frame takes, either may stay.
-        claimed_by(&mut bus, node).await;
+        // Of two sessions that begin within the time a frame takes, either may stay.
+        next_claim_of(&mut bus, node).await;
         if let Some(mut before) = before.take() {
-            // It may have deliveries in hand; then it ends.
+            // The session may have deliveries left before it ends.
             loop {
-                match soon("the end", before.next()).await {
+                match in_time("the end of the session", before.next()).await {
                     Ok(_) => {}
                     Err(SessionEnd::Replaced) => break,
                     Err(other) => panic!("{other:?}"),
@@ -147,57 +142,65 @@ async fn clients_that_take_turns_lose_nothing_and_leave_one_session() {
         assert_eq!(seen, (0..=turn).map(|n| n.to_string()).collect::<Vec<_>>());
         before = Some(session);
     }
-    assert_eq!(live([&here, &there]), 1);
+    assert_eq!(live_sessions([&here, &there]), 1);
 }
 
 #[tokio::test]
-async fn a_second_notifier_of_a_hub_is_heard_at_once_and_claims_the_sessions_that_are_there() {
+async fn frames_of_a_second_notifier_of_a_hub_are_taken_at_once_and_it_claims_existing_sessions() {
     let server = Server::start();
-    let (here, there) = two(&server).await;
-    common::acquainted(&[&here, &there]).await;
-    let attentive = stranger(&server).await;
-    let mut bus = eavesdrop(&attentive).await;
+    let (here, there) = two_nodes(&server).await;
+    common::wait_until_verified(&[&here, &there]).await;
+    let client = bus_client(&server).await;
+    let mut bus = subscribe_to_all(&client).await;
     let mut older = here.connect(&who(2)).await;
-    claimed_by(&mut bus, &here).await;
+    next_claim_of(&mut bus, &here).await;
     here.nats.shutdown(Duration::from_secs(30)).await;
-    until("it is known to be gone", || there.nats.health().peers == Some(Vec::new())).await;
-    // By much more than a frame takes here: of two that begin within that time, either may stay.
-    until("it is older", || here.hub.claims(user(2))[0].age > Duration::from_secs(2)).await;
-    // Nobody tells the older session.
+    wait_until("the node is known to be gone", || there.nats.health().peers == Some(Vec::new())).await;
+    // The age is much more than the time that a frame takes: of two sessions that begin within that
+    // time, either may stay.
+    wait_until("the session is old enough", || here.hub.claims(user(2))[0].age > Duration::from_secs(2))
+        .await;
+    // The older session gets no claim: its node has no notifier.
     let mut newer = there.connect(&who(2)).await;
-    claimed_by(&mut bus, &there).await;
+    next_claim_of(&mut bus, &there).await;
 
     let refused = |stats: dm_notify_nats::NatsStats| (stats.repeated, stats.stale);
     let before = refused(there.nats.stats());
     let config = common::config();
     let second = NatsNotifier::connect_with(&here.hub, &servers(&server), &config).await.unwrap();
-    is_replaced(&mut older).await;
-    until("it is met", || there.nats.health().peers == Some(vec![here.hub.node()])).await;
+    assert_replaced(&mut older).await;
+    wait_until("the node is verified", || there.nats.health().peers == Some(vec![here.hub.node()])).await;
     assert_eq!(refused(there.nats.stats()), before);
-    until("it met the other", || second.health().peers == Some(vec![there.hub.node()])).await;
-    let again = second.end_sessions(&banned()).await;
+    wait_until("the other node is verified", || second.health().peers == Some(vec![there.hub.node()])).await;
+    let again = second.end_sessions(&disconnect_order()).await;
     assert_eq!((again.sessions, again.is_complete()), (1, true));
-    assert!(matches!(soon("the end", newer.next()).await, Err(SessionEnd::Disconnected(_))));
+    assert!(matches!(
+        in_time("the end of the session", newer.next()).await,
+        Err(SessionEnd::Disconnected(_))
+    ));
 }
 
-fn banned() -> EndSessions {
+fn disconnect_order() -> EndSessions {
     EndSessions { user: user(2), device: None, reason: DisconnectReason::Refused }
 }
 
 #[tokio::test]
-async fn two_that_began_while_the_bus_was_away_are_settled_when_it_is_back() {
+async fn of_two_sessions_that_began_during_an_outage_one_ends_after_it() {
     let mut server = Server::start();
-    let (here, there) = two(&server).await;
+    let (here, there) = two_nodes(&server).await;
     server.stop();
-    until("both know", || !here.nats.health().connected && !there.nats.health().connected).await;
+    wait_until("both nodes notice the outage", || {
+        !here.nats.health().connected && !there.nats.health().connected
+    })
+    .await;
     let (one, other) = (here.connect(&who(2)).await, there.connect(&who(2)).await);
-    assert_eq!(live([&here, &there]), 2);
+    assert_eq!(live_sessions([&here, &there]), 2);
     server.restart();
-    until("one is ended", || live([&here, &there]) < 2).await;
+    wait_until("one session is ended", || live_sessions([&here, &there]) < 2).await;
     for _ in 0..3 {
         here.flushed(0).await;
         there.flushed(0).await;
     }
-    assert_eq!(live([&here, &there]), 1);
+    assert_eq!(live_sessions([&here, &there]), 1);
     drop((one, other));
 }

@@ -1,11 +1,11 @@
-//! Readers skip what they do not know: hosts' payloads here, ours there, additions at old readers.
+//! Readers skip unknown fields: a host's payloads here, ours at a host, additions at old readers.
 
 use dm_proto::prost::{self, Message, bytes::Bytes};
 use dm_proto::{DmServerFrame, EncryptedDmMessage, Envelope, dm_server_frame, envelope::Payload};
 
 use crate::samples::*;
 
-/// An envelope as some host has it: the same `request_id`, payloads of its own.
+/// An envelope of a host: the same `request_id`, and payloads of its own.
 #[derive(Clone, PartialEq, prost::Message)]
 struct HostEnvelope {
     #[prost(string, tag = "1")]
@@ -38,7 +38,7 @@ struct HostMessage {
     float: f32,
 }
 
-/// The message as a reader knows it that was written before the additions.
+/// The message as it was before the additions.
 #[derive(Clone, PartialEq, prost::Message)]
 struct FirstEncryptedDmMessage {
     #[prost(string, tag = "1")]
@@ -83,7 +83,7 @@ fn our_frames_decode_at_a_host_without_payload_and_keep_the_request_id() {
 }
 
 #[test]
-fn a_reader_from_before_the_additions_reads_everything_else() {
+fn a_reader_from_before_the_additions_reads_all_other_fields() {
     let sent = message_with_additions();
     let seen = FirstEncryptedDmMessage::decode(sent.encode_to_vec().as_slice()).unwrap();
     let back = EncryptedDmMessage::decode(seen.encode_to_vec().as_slice()).unwrap();
@@ -91,22 +91,23 @@ fn a_reader_from_before_the_additions_reads_everything_else() {
 }
 
 #[test]
-fn a_frame_kind_from_the_future_decodes_as_a_frame_without_content() {
-    // Field 10 of the server frame is kept for the read position; here it holds `08 05`.
-    let future = [0x52, 0x02, 0x08, 0x05];
-    assert_eq!(DmServerFrame::decode(future.as_slice()).unwrap(), DmServerFrame { frame: None });
+fn a_frame_of_a_later_version_decodes_as_a_frame_without_content() {
+    // Field 10 of the server frame is reserved for the read position. Here it has the bytes `08
+    // 05`.
+    let later = [0x52, 0x02, 0x08, 0x05];
+    assert_eq!(DmServerFrame::decode(later.as_slice()).unwrap(), DmServerFrame { frame: None });
 }
 
 #[test]
-fn an_event_from_the_future_keeps_its_position() {
-    // Position 9, then a field 31 of two bytes.
-    let future = [0x08, 0x09, 0xfa, 0x01, 0x02, 0x08, 0x05];
-    let delivery = dm_proto::DmDelivery::decode(future.as_slice()).unwrap();
+fn an_event_of_a_later_version_keeps_its_position() {
+    // Position 9, and an unknown field 31 of two bytes.
+    let later = [0x08, 0x09, 0xfa, 0x01, 0x02, 0x08, 0x05];
+    let delivery = dm_proto::DmDelivery::decode(later.as_slice()).unwrap();
     assert_eq!((delivery.position, delivery.event), (9, None));
 }
 
 #[test]
-fn a_gap_reason_from_the_future_reads_as_unspecified() {
+fn a_gap_reason_of_a_later_version_is_unspecified() {
     let gap = dm_proto::DmGap::decode([0x08, 0x01, 0x10, 0x02, 0x18, 0x63].as_slice()).unwrap();
     assert_eq!((gap.from, gap.to), (1, 2));
     assert_eq!(gap.reason(), dm_proto::dm_gap::Reason::Unspecified);

@@ -1,4 +1,4 @@
-//! `Debug` gives no payload, key, nonce, preview or whole identity away, on its own or inside other messages.
+//! `Debug` shows no payload, key, nonce, preview or whole identity, also inside other messages.
 
 use dm_proto::prost::bytes::Bytes;
 use dm_proto::{dm_client_frame, dm_server_frame, envelope::Payload, *};
@@ -44,7 +44,7 @@ fn delivery(event: dm_delivery::Event) -> Envelope {
     Envelope::server("", dm_server_frame::Frame::Delivery(delivery))
 }
 
-/// Every payload that can carry something secret.
+/// Every payload that can have secret fields.
 fn envelopes() -> Vec<Envelope> {
     let message_event = DmMessageEvent { message: Some(message()) };
     let created = DmConversationCreatedEvent { conversation: Some(conversation()) };
@@ -76,7 +76,7 @@ fn envelopes() -> Vec<Envelope> {
 }
 
 #[test]
-fn no_secret_shows_in_any_payload() {
+fn no_secret_is_shown_in_any_payload() {
     let bytes_as_list = format!("{:?}", CANARY.as_bytes());
     let bytes_in_list = bytes_as_list.trim_matches(['[', ']']);
     for envelope in envelopes() {
@@ -91,7 +91,7 @@ fn no_secret_shows_in_any_payload() {
 }
 
 #[test]
-fn what_helps_to_debug_shows() {
+fn ids_and_the_beginning_of_identities_are_shown() {
     let shown = format!("{:?}", DmMessageEvent { message: Some(message()) });
     assert!(shown.contains(r#"id: "m1""#), "{shown}");
     assert!(shown.contains(r#"sender_pubkey: "5ca1ab1e"…"#), "{shown}");
@@ -99,7 +99,7 @@ fn what_helps_to_debug_shows() {
 }
 
 #[test]
-fn an_identity_that_is_none_is_cut_between_characters() {
+fn an_invalid_identity_is_cut_between_characters() {
     let odd = DmKeyRotatedEvent {
         user_pubkey: "ééééééééé\u{202e}\0".into(), ..DmKeyRotatedEvent::default()
     };

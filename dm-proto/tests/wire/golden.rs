@@ -1,4 +1,4 @@
-//! Every message has the bytes that `tests/golden/` writes down, both ways.
+//! Every message encodes to its bytes in `tests/golden/`, and decodes from them.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -139,7 +139,7 @@ fn delivery(position: u64, at: u64, event: Option<dm_delivery::Event>) -> server
     server::Frame::Delivery(DmDelivery { position, at, event })
 }
 
-/// A file of golden vectors; each is taken out when it was checked.
+/// The golden vectors of a file. Each is removed once it is checked.
 struct Golden(BTreeMap<String, Vec<u8>>);
 
 impl Golden {
@@ -149,7 +149,7 @@ impl Golden {
         for line in text.lines() {
             let line = line.split('#').next().unwrap().trim();
             if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-                assert!(!vectors.contains_key(name), "{name} is there twice");
+                assert!(!vectors.contains_key(name), "there are two vectors {name}");
                 current = Some(vectors.entry(name.to_owned()).or_default());
                 continue;
             }

@@ -1,4 +1,4 @@
-//! Bytes that nobody sends in good faith get an error, never a panic.
+//! Hostile bytes are an error, never a panic.
 
 use dm_proto::prost::Message;
 use dm_proto::{
@@ -36,7 +36,7 @@ fn groups_that_do_not_close_as_they_opened_are_refused() {
 }
 
 #[test]
-fn messages_nested_in_an_unknown_field_cost_no_depth() {
+fn messages_nested_in_an_unknown_field_are_skipped_at_any_depth() {
     let mut inner = Vec::new();
     for _ in 0..1_000 {
         let mut outer = vec![0x82, 0x7d];
@@ -49,10 +49,10 @@ fn messages_nested_in_an_unknown_field_cost_no_depth() {
 }
 
 #[test]
-fn varints_that_do_not_end_or_do_not_fit_are_refused() {
+fn varints_without_an_end_or_beyond_64_bits_are_refused() {
     assert_refused(&[0xff; 10]);
     assert_refused(&[0x80; 11]);
-    // As a number, a length and a key: ten bytes whose last one overflows 64 bits.
+    // Ten bytes of which the last one overflows 64 bits, as a number, a length and a key.
     let overflow = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02];
     assert!(DmAck::decode([[0x08].as_slice(), &overflow].concat().as_slice()).is_err());
     assert_refused(&[[0x0a].as_slice(), &overflow].concat());
@@ -60,7 +60,7 @@ fn varints_that_do_not_end_or_do_not_fit_are_refused() {
 }
 
 #[test]
-fn a_ten_byte_varint_that_fits_is_the_largest_number() {
+fn a_ten_byte_varint_can_be_the_largest_number() {
     let largest = [0x08, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];
     assert_eq!(DmAck::decode(largest.as_slice()).unwrap().up_to, u64::MAX);
 }
@@ -79,7 +79,7 @@ fn lengths_beyond_the_buffer_are_refused() {
 
 #[test]
 fn a_nested_length_beyond_its_message_is_refused() {
-    // Payload 150 of four bytes, in it a message of two bytes whose id claims three.
+    // Payload 150 of four bytes has a message of two bytes, whose id claims three.
     assert_refused(&[0xb2, 0x09, 0x04, 0x0a, 0x02, 0x0a, 0x03, b'a', b'b', b'c']);
 }
 
@@ -103,7 +103,7 @@ fn text_that_is_not_utf_8_is_refused() {
 }
 
 #[test]
-fn every_cut_of_a_frame_is_refused_or_shorter() {
+fn a_frame_that_is_cut_off_is_refused_or_has_no_payload() {
     let event = dm_proto::DmMessageEvent { message: Some(crate::samples::message_with_additions()) };
     let whole = Envelope::new("r1", Payload::DmMessageEvent(event));
     let frame = whole.encode_to_vec();
@@ -116,7 +116,7 @@ fn every_cut_of_a_frame_is_refused_or_shorter() {
 }
 
 #[test]
-fn an_empty_element_costs_what_the_front_page_says_at_most() {
+fn an_empty_element_takes_no_more_memory_than_the_crate_documentation_says() {
     for size in [size_of::<EncryptedDmMessage>(), size_of::<DmConversation>(), size_of::<String>()] {
         assert!(size <= 256, "{size} bytes for two on the wire");
     }

@@ -1,4 +1,5 @@
-//! The wire format as others see it: exact bytes, strangers' fields, hostile input, and what `Debug` gives away.
+//! The wire format: its exact bytes, fields of other readers and writers, hostile input, and the
+//! output of `Debug`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

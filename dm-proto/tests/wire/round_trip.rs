@@ -1,6 +1,6 @@
-//! Whatever is encoded decodes to the same; whatever is decoded, sense or nonsense, never panics.
+//! Encoding and decoding returns the same message, and decoding any bytes never panics.
 //!
-//! The strategies are boxed: unboxed, all of them together outgrow a test thread's stack.
+//! The strategies are boxed: unboxed, all of them together would exceed the stack of a test thread.
 
 use dm_proto::prost::{Message, bytes::Bytes};
 use dm_proto::{dm_client_frame, dm_delivery, dm_server_frame, envelope::Payload, *};
@@ -223,7 +223,7 @@ fn envelope() -> BoxedStrategy<Envelope> {
 
 proptest! {
     #[test]
-    fn every_envelope_survives_the_wire(envelope in envelope()) {
+    fn every_envelope_decodes_to_itself(envelope in envelope()) {
         let frame = envelope.encode_to_vec();
         prop_assert_eq!(frame.len(), envelope.encoded_len());
         prop_assert!(Envelope::decode(frame.as_slice()).unwrap() == envelope);
@@ -245,8 +245,8 @@ proptest! {
     ) {
         let mut frame = envelope.encode_to_vec();
         frame.push(0);
-        for (place, byte) in damage {
-            *place.get_mut(&mut frame) = byte;
+        for (position, byte) in damage {
+            *position.get_mut(&mut frame) = byte;
         }
         frame.truncate(cut.index(frame.len()) + 1);
         if let Ok(envelope) = Envelope::decode(frame.as_slice()) {

@@ -1,4 +1,4 @@
-//! Conversations and lists of them.
+//! Reading conversations and lists of them.
 
 use dm_core::store::{Conversation, ConversationState, ServerSequence};
 use tokio_postgres::Row;
@@ -9,10 +9,11 @@ use crate::error::Fault;
 pub(crate) const CONVERSATION: &str =
     "SELECT c.id, c.a, c.b, c.opened_at, c.head, c.last_at FROM conversations c WHERE c.id = $1";
 
-/// A page in the order of the core's cursor: last activity, newest first, never-active last, then id, newest first.
+/// Reads a page in the order of the core's page cursor: by last activity, newest first, with
+/// inactive conversations last; then by id, newest first.
 ///
-/// It looks at all of the user's conversations. An index by activity would save that, and cost every send an entry in
-/// it for both users.
+/// The statement reads all of the user's conversations. An index by activity would save that, but
+/// every send would change it for both users.
 pub(crate) const CONVERSATIONS: &str = "SELECT t.id, t.a, t.b, t.opened_at, t.head, t.last_at FROM (
         SELECT c.* FROM conversations c WHERE c.a = $1
         UNION ALL
@@ -23,6 +24,7 @@ pub(crate) const CONVERSATIONS: &str = "SELECT t.id, t.a, t.b, t.opened_at, t.he
                ELSE t.last_at IS NULL OR t.last_at < $3 OR (t.last_at = $3 AND t.id < $2) END
     ORDER BY t.last_at DESC NULLS LAST, t.id DESC LIMIT $4";
 
+/// A conversation from a row of these statements.
 pub(super) fn state(row: &Row) -> Result<ConversationState, Fault> {
     let conversation = Conversation {
         id: codec::get_conversation(row, 0)?,

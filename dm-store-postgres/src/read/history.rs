@@ -1,4 +1,4 @@
-//! Pages of a conversation.
+//! Reading pages of a conversation's messages.
 
 use std::sync::Arc;
 
@@ -9,9 +9,11 @@ use uuid::Uuid;
 use crate::codec::{self, MESSAGE};
 use crate::error::Fault;
 
-/// One row per message, or one without a message for an empty page, or none when there is no such
-/// conversation for the reader. Ends behind the first message that does not fit, so that no more
-/// than a page and one message is sent; the second is always sent, to tell that there is more.
+/// The statement for a page. It returns one row for each message; one row without a message for an
+/// empty page; and no row if the reader is not a participant of such a conversation.
+///
+/// The rows end with the first message that does not fit into the page, so that the server sends no
+/// more than a page and one message. The second message is always sent, to show that there is more.
 pub(crate) fn statement(newest_first: bool) -> String {
     let order = if newest_first { "DESC" } else { "ASC" };
     format!(
@@ -27,7 +29,8 @@ pub(crate) fn statement(newest_first: bool) -> String {
     )
 }
 
-/// Whether newest first, above one number and below another; no number is as large as the largest.
+/// The order and the bounds of a range: whether the newest message comes first, and the exclusive
+/// lower and upper bounds of message numbers. No message has the number `i64::MAX`.
 pub(super) fn bounds(range: HistoryRange) -> (bool, i64, i64) {
     match range {
         HistoryRange::Newest => (true, 0, i64::MAX),
@@ -36,6 +39,7 @@ pub(super) fn bounds(range: HistoryRange) -> (bool, i64, i64) {
     }
 }
 
+/// The page that rows of [`statement`] make; `None` without rows.
 pub(super) fn page(query: &HistoryQuery, rows: &[Row]) -> Result<Option<HistoryPage>, Fault> {
     if rows.is_empty() {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! Pages of an inbox, and the devices that read it.
+//! Reading pages of an inbox, its head and depth, and the devices that read it.
 
 use std::sync::Arc;
 
@@ -8,16 +8,19 @@ use tokio_postgres::Row;
 use crate::codec::{self, MESSAGE, MESSAGE_COLUMNS};
 use crate::error::Fault;
 
-/// Entries looked at for one page. A device whose own entries or acknowledged ones fill more than this gets a short
-/// page and asks again, so that one read never walks a whole inbox.
+/// The maximum number of entries that the statement examines for one page. A device that skips more
+/// entries than this, its own and acknowledged ones, gets a short page and asks again. So one read
+/// never walks through a whole inbox.
 const EXAMINED: u64 = 4_096;
 
-/// The last number behind which so many have room.
+/// The highest number to which [`EXAMINED`] can be added without overflow.
 const LAST: u64 = i64::MAX.cast_unsigned() - EXAMINED;
 
-/// One row per entry, or one without an entry for an empty page; none for a user who has no inbox. Ends behind the first
-/// entry that does not fit, so that no more than a page and one entry is sent; the second is always sent, to tell where
-/// the page ends.
+/// The statement for a page. It returns one row for each entry; one row without an entry for an
+/// empty page; and no row for a user who has no inbox.
+///
+/// The rows end with the first entry that does not fit into the page, so that the server sends no
+/// more than a page and one entry. The second entry is always sent, to show where the page ends.
 pub(crate) fn statement() -> String {
     format!(
         "SELECT {MESSAGE}, e.seq, e.at, e.notice, e.origin, u.inbox_head, u.inbox_floor FROM users u
@@ -41,8 +44,8 @@ pub(crate) fn statement() -> String {
     )
 }
 
-/// One row for each user that is asked about, in that order. A subquery and no join, which the
-/// planner might do by reading all users.
+/// Reads one head for each user of the array, in its order. It uses a subquery, because the planner
+/// might answer a join by reading all users.
 pub(crate) const INBOX_HEADS: &str = "SELECT coalesce(
         (SELECT u.inbox_head FROM users u WHERE u.id = asked.id), 0
     ) FROM unnest($1::bytea[]) WITH ORDINALITY AS asked(id, place) ORDER BY asked.place";
@@ -57,7 +60,7 @@ pub(crate) const DEPTH: &str = "SELECT count(i.message_seq), count(i.notice)
     WHERE u.id = $1 AND i.origin IS DISTINCT FROM $3
       AND NOT EXISTS (SELECT FROM acked k WHERE k.user_id = u.id AND k.device = $2 AND k.seq = i.seq)";
 
-/// The origin whose entries are passed over.
+/// The origin whose entries are skipped, in the form of the column; `None` to skip none.
 pub(super) fn skipped(query: &InboxQuery) -> Option<&str> {
     match query.own {
         OwnEntries::Skip => codec::origin(Some(&query.who.device)),
@@ -65,6 +68,7 @@ pub(super) fn skipped(query: &InboxQuery) -> Option<&str> {
     }
 }
 
+/// The page that rows of [`statement`] make.
 pub(super) fn page(query: &InboxQuery, rows: &[Row]) -> Result<InboxPage, Fault> {
     let none = InboxSeq::ZERO;
     let mut page = InboxPage { entries: Vec::new(), through: none, head: none, floor: none };
@@ -95,7 +99,7 @@ fn entry(row: &Row) -> Result<InboxEntry, Fault> {
     let event = match row.try_get::<_, Option<&[u8]>>(MESSAGE_COLUMNS + 2)? {
         None => Event::Message(Arc::new(codec::message(row, 0)?)),
         Some(notice) => {
-            Event::Notice(Notice::decode(notice).map_err(|_| Fault::Damaged("no notice of this version"))?)
+            Event::Notice(Notice::decode(notice).map_err(|_| Fault::Corrupt("a notice cannot be decoded"))?)
         }
     };
     Ok(InboxEntry {

@@ -1,9 +1,9 @@
-//! Reading: each call one statement, and so one snapshot.
+//! Reading: each call is one statement, and so sees one snapshot.
 
-mod asking;
 mod conversations;
 mod history;
 mod inbox;
+mod lease;
 
 use dm_core::store::{
     ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, HistoryPage, HistoryQuery,
@@ -16,16 +16,17 @@ use crate::codec;
 use crate::connection::Connections;
 use crate::error::Fault;
 
-use asking::Asking;
 use conversations::{CONVERSATION, CONVERSATIONS};
 use history::statement as history_statement;
 use inbox::{DEPTH, DEVICES, INBOX_HEADS, statement as inbox_statement};
+use lease::ReadLease;
 
 /// A user's current key.
 const KEY: &str =
     "SELECT u.key_version, u.key, u.key_binding, u.key_published_at FROM users u WHERE u.id = $1";
 
-/// Reads on connections of its own. Every call may be dropped at any time: it is in no transaction.
+/// Reads, on connections of its own. Every call is cancel safe: it is in no transaction. Clones
+/// share the connections.
 #[derive(Clone)]
 pub(crate) struct Reader {
     connections: Connections,
@@ -36,16 +37,16 @@ impl Reader {
         Self { connections }
     }
 
-    /// The rows of a statement that reads.
+    /// Runs a statement that reads, and returns its rows.
     pub(crate) async fn rows(&self, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Fault> {
-        let asking = Asking::begin(&self.connections).await?;
-        let connection = asking.connection()?;
+        let lease = ReadLease::acquire(&self.connections).await?;
+        let connection = lease.connection()?;
         let answer = async {
             let statement = connection.prepare_cached(sql).await?;
             connection.query(&statement, params).await
         };
-        let rows = self.connections.client(connection).within(answer).await;
-        asking.end(rows)
+        let rows = self.connections.client(connection).with_timeout(answer).await;
+        lease.finish(rows)
     }
 
     pub(crate) async fn key(&self, user: UserId) -> Result<Option<KeyRecord>, Fault> {
@@ -116,7 +117,7 @@ impl Reader {
     }
 }
 
-/// Every statement of a read.
+/// The statements of all reads.
 #[cfg(test)]
 pub(crate) fn statements() -> Vec<String> {
     let fixed = [KEY, CONVERSATION, CONVERSATIONS, INBOX_HEADS, DEVICES, DEPTH].map(str::to_owned);

@@ -1,7 +1,7 @@
-//! The store keeps the contract, clause by clause; and two processes that write at once, as two
-//! nodes of a host do, lose nothing.
+//! The conformance suite: the store keeps the contract, clause by clause, and two processes that
+//! write at once, as two nodes of a host do, lose nothing.
 
-use crate::common::harness::Place;
+use crate::common::harness::PostgresHarness;
 
-dm_conformance::suite!(Place);
-dm_conformance::processes_suite!(Place);
+dm_conformance::suite!(PostgresHarness);
+dm_conformance::processes_suite!(PostgresHarness);

@@ -1,4 +1,4 @@
-//! Servers that lose what was answered, and standbys.
+//! Servers that may lose answered messages, and standbys.
 
 use std::error::Error as _;
 use std::time::{Duration, Instant};
@@ -10,29 +10,29 @@ use tokio_postgres::NoTls;
 
 use crate::common::{append, open, texts};
 
-async fn with(parameters: &str, least: Durability) -> Result<PostgresStore, StoreError> {
+async fn open_with(parameters: &str, least: Durability) -> Result<PostgresStore, StoreError> {
     let mut config = PostgresConfig::default();
     config.least_durability = least;
     PostgresStore::open_with(parameters, NoTls, &config).await
 }
 
-async fn found(parameters: &str) -> Durability {
-    with(parameters, Durability::NotSynced).await.unwrap().status().durability
+async fn durability_of(parameters: &str) -> Durability {
+    open_with(parameters, Durability::NotSynced).await.unwrap().status().durability
 }
 
-/// Asserts that the server is refused when more is asked for, and why.
-async fn is_refused(parameters: &str, least: Durability, setting: &str) {
-    let refused = with(parameters, least).await.map(drop).unwrap_err();
+/// Asserts that a server is refused for its durability, with an error that names the setting.
+async fn assert_refused(parameters: &str, least: Durability, setting: &str) {
+    let refused = open_with(parameters, least).await.map(drop).unwrap_err();
     assert_eq!(refused.kind(), StoreErrorKind::Engine);
     let text = refused.source().unwrap().to_string();
     assert!(text.contains(setting) && text.contains("least_durability"), "{text}");
 }
 
-/// Waits until a query on a server says `t`.
-async fn until(server: &Cluster, query: &str) {
+/// Waits until a query on a server returns `t`.
+async fn wait_until(server: &Cluster, query: &str) {
     let end = Instant::now() + Duration::from_secs(60);
     while server.sql("postgres", query) != "t" {
-        assert!(Instant::now() < end, "it never came about: {query}");
+        assert!(Instant::now() < end, "this query never returned `t`: {query}");
         tokio::task::yield_now().await;
     }
 }
@@ -48,13 +48,14 @@ async fn a_standby_is_refused_as_unavailable_until_it_is_promoted() {
         let refused = PostgresStore::open(&parameters).await.map(drop).unwrap_err();
         assert_eq!(refused.kind(), StoreErrorKind::Unavailable, "{refused:?}");
     }
-    // Of several hosts the one that takes writes is used.
+    // Of several hosts, the one that accepts writes is used.
     let hosts =
         |server: &Cluster| server.parameters("postgres").split(' ').next().unwrap().replace("host=", "");
     let both = format!("host={},{} user=postgres dbname=postgres", hosts(&standby), hosts(&primary));
     let store = PostgresStore::open(&both).await.unwrap();
     store.commit(vec![append(1, 2, 2).into()]).await.unwrap();
-    until(&primary, "SELECT bool_and(replay_lsn >= pg_current_wal_lsn()) FROM pg_stat_replication").await;
+    wait_until(&primary, "SELECT bool_and(replay_lsn >= pg_current_wal_lsn()) FROM pg_stat_replication")
+        .await;
     primary.crash();
     standby.sql("postgres", "SELECT pg_promote()");
     let store = PostgresStore::open(&both).await.unwrap();
@@ -63,37 +64,40 @@ async fn a_standby_is_refused_as_unavailable_until_it_is_promoted() {
 }
 
 #[tokio::test]
-async fn a_server_that_does_not_sync_is_shown_and_may_be_refused() {
+async fn a_server_without_sync_shows_in_the_status_and_may_be_refused() {
     let parameters = Cluster::shared().empty_database();
     let parameters = parameters.parameters();
-    assert_eq!(found(&parameters).await, Durability::NotSynced);
-    is_refused(&parameters, Durability::AsynchronousReplica, "fsync").await;
-    is_refused(&parameters, Durability::Synced, "fsync").await;
+    assert_eq!(durability_of(&parameters).await, Durability::NotSynced);
+    assert_refused(&parameters, Durability::AsynchronousReplica, "fsync").await;
+    assert_refused(&parameters, Durability::Synced, "fsync").await;
 }
 
 #[tokio::test]
-async fn a_server_that_does_not_wait_for_its_replica_is_shown_and_may_be_refused() {
+async fn a_server_that_does_not_wait_for_its_replica_shows_in_the_status_and_may_be_refused() {
     let folder = tempfile::tempdir().unwrap();
     let primary = Cluster::durable_in(folder.path());
     let parameters = primary.parameters("postgres");
-    assert_eq!(with(&parameters, Durability::Synced).await.unwrap().status().durability, Durability::Synced);
+    assert_eq!(
+        open_with(&parameters, Durability::Synced).await.unwrap().status().durability,
+        Durability::Synced
+    );
 
     let standby = primary.standby();
-    until(&primary, "SELECT count(*) = 1 FROM pg_stat_replication WHERE state = 'streaming'").await;
-    assert_eq!(found(&parameters).await, Durability::AsynchronousReplica);
-    with(&parameters, Durability::AsynchronousReplica).await.unwrap();
-    is_refused(&parameters, Durability::Synced, "synchronous_standby_names").await;
+    wait_until(&primary, "SELECT count(*) = 1 FROM pg_stat_replication WHERE state = 'streaming'").await;
+    assert_eq!(durability_of(&parameters).await, Durability::AsynchronousReplica);
+    open_with(&parameters, Durability::AsynchronousReplica).await.unwrap();
+    assert_refused(&parameters, Durability::Synced, "synchronous_standby_names").await;
 
     primary.sql("postgres", "ALTER SYSTEM SET synchronous_standby_names = '*'");
     primary.sql("postgres", "SELECT pg_reload_conf()");
-    until(&primary, "SELECT current_setting('synchronous_standby_names') = '*'").await;
-    let store = with(&parameters, Durability::Synced).await.unwrap();
+    wait_until(&primary, "SELECT current_setting('synchronous_standby_names') = '*'").await;
+    let store = open_with(&parameters, Durability::Synced).await.unwrap();
     assert_eq!(store.status().durability, Durability::Synced);
     drop(standby);
 }
 
 #[tokio::test]
-async fn a_replica_that_comes_later_and_a_changed_setting_are_shown_while_the_store_is_open() {
+async fn a_later_replica_and_a_changed_setting_show_in_the_status_of_an_open_store() {
     let folder = tempfile::tempdir().unwrap();
     let primary = Cluster::durable_in(folder.path());
     let mut config = PostgresConfig::default();
@@ -103,16 +107,16 @@ async fn a_replica_that_comes_later_and_a_changed_setting_are_shown_while_the_st
     assert_eq!(store.status().durability, Durability::Synced);
 
     let standby = primary.standby();
-    shows(&store, Durability::AsynchronousReplica).await;
+    wait_for_durability(&store, Durability::AsynchronousReplica).await;
     primary.sql("postgres", "ALTER SYSTEM SET synchronous_standby_names = '*'");
     primary.sql("postgres", "SELECT pg_reload_conf()");
-    shows(&store, Durability::Synced).await;
+    wait_for_durability(&store, Durability::Synced).await;
     primary.sql("postgres", "ALTER SYSTEM SET fsync = off");
     primary.sql("postgres", "SELECT pg_reload_conf()");
-    shows(&store, Durability::NotSynced).await;
+    wait_for_durability(&store, Durability::NotSynced).await;
     drop(standby);
 
-    // Without a server the last word stands.
+    // Without a server, the last value stays.
     primary.crash();
     for _ in 0..3 {
         assert_eq!(store.status().durability, Durability::NotSynced);
@@ -120,11 +124,11 @@ async fn a_replica_that_comes_later_and_a_changed_setting_are_shown_while_the_st
     }
 }
 
-/// Waits until a store's status says so.
-async fn shows(store: &PostgresStore, durability: Durability) {
+/// Waits until a store's status has a durability.
+async fn wait_for_durability(store: &PostgresStore, durability: Durability) {
     let end = Instant::now() + Duration::from_secs(60);
     while store.status().durability != durability {
-        assert!(Instant::now() < end, "it is never shown: {durability:?}");
+        assert!(Instant::now() < end, "the status never showed {durability:?}");
         tokio::task::yield_now().await;
     }
 }

@@ -1,4 +1,4 @@
-//! What becomes of a batch whose connection is lost, before `COMMIT` and with it under way.
+//! Batches whose connection is lost, before `COMMIT` or with `COMMIT` under way.
 
 use std::time::Duration;
 
@@ -9,15 +9,17 @@ use tempfile::TempDir;
 use tokio_postgres::NoTls;
 
 use crate::common::harness::fresh;
-use crate::common::proxy::{Mood, Proxy};
-use crate::common::{self, WAITS, append_as, dense, open, session, texts, until, user};
+use crate::common::proxy::{Mode, Proxy};
+use crate::common::{
+    self, ONE_SESSION_WAITS, append_as, connect, count_messages, open, texts, user, wait_until,
+};
 
-fn send(id: u64) -> Vec<Write> {
+fn one_send(id: u64) -> Vec<Write> {
     vec![append_as(1, 1, id, 7).into()]
 }
 
-/// Ends every session that waits for a lock.
-fn end_waiting(database: &Database) {
+/// Terminates every session that waits for a lock.
+fn terminate_waiting_sessions(database: &Database) {
     database.sql(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
          WHERE datname = current_database() AND wait_event_type = 'Lock'",
@@ -25,25 +27,25 @@ fn end_waiting(database: &Database) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_lost_before_commit_leaves_nothing() {
+async fn a_connection_lost_before_commit_stores_nothing() {
     let database = fresh();
     let store = PostgresStore::open(&database.parameters()).await.unwrap();
     store.commit(vec![open(1, 1, 2)]).await.unwrap();
 
-    let holder = session(&database).await;
+    let holder = connect(&database).await;
     holder.batch_execute("BEGIN; SELECT FROM dm.users FOR UPDATE").await.unwrap();
     let sending = tokio::spawn({
         let store = store.clone();
-        async move { store.commit(send(1)).await }
+        async move { store.commit(one_send(1)).await }
     });
-    until(&database, WAITS).await;
-    end_waiting(&database);
+    wait_until(&database, ONE_SESSION_WAITS).await;
+    terminate_waiting_sessions(&database);
     assert_eq!(sending.await.unwrap().unwrap_err().kind(), StoreErrorKind::Unavailable);
     holder.batch_execute("ROLLBACK").await.unwrap();
 
     assert!(texts(&store, 1, 1).await.is_empty());
-    store.commit(send(2)).await.unwrap();
-    assert_eq!((texts(&store, 1, 1).await, dense(&store, 2).await), (vec!["2".to_owned()], 1));
+    store.commit(one_send(2)).await.unwrap();
+    assert_eq!((texts(&store, 1, 1).await, count_messages(&store, 2).await), (vec!["2".to_owned()], 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -51,33 +53,33 @@ async fn a_connection_ended_within_commit_leaves_nothing_and_says_so() {
     let database = fresh();
     let store = PostgresStore::open(&database.parameters()).await.unwrap();
     store.commit(vec![open(1, 1, 2)]).await.unwrap();
-    // Waits within COMMIT for a lock that the test holds.
+    // A trigger waits, within COMMIT, for a lock that the test holds.
     database.sql(
         "CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS
              'BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NULL; END';
          CREATE CONSTRAINT TRIGGER waits AFTER INSERT ON dm.messages DEFERRABLE INITIALLY DEFERRED
              FOR EACH ROW EXECUTE FUNCTION wait()",
     );
-    let holder = session(&database).await;
+    let holder = connect(&database).await;
     holder.batch_execute("SELECT pg_advisory_lock(1)").await.unwrap();
     let sending = tokio::spawn({
         let store = store.clone();
-        async move { store.commit(send(1)).await }
+        async move { store.commit(one_send(1)).await }
     });
-    until(&database, WAITS).await;
+    wait_until(&database, ONE_SESSION_WAITS).await;
     let commits = "SELECT query FROM pg_stat_activity WHERE wait_event = 'advisory'";
     assert_eq!(database.sql(commits), "COMMIT");
-    end_waiting(&database);
+    terminate_waiting_sessions(&database);
     assert_eq!(sending.await.unwrap().unwrap_err().kind(), StoreErrorKind::Unavailable);
     holder.batch_execute("SELECT pg_advisory_unlock(1)").await.unwrap();
 
     assert!(texts(&store, 1, 1).await.is_empty());
-    store.commit(send(2)).await.unwrap();
-    assert_eq!((texts(&store, 1, 1).await, dense(&store, 2).await), (vec!["2".to_owned()], 1));
+    store.commit(one_send(2)).await.unwrap();
+    assert_eq!((texts(&store, 1, 1).await, count_messages(&store, 2).await), (vec!["2".to_owned()], 1));
 }
 
 #[tokio::test]
-async fn a_node_whose_slot_was_removed_commits_all_the_same() {
+async fn a_node_commits_after_its_commit_marker_was_deleted() {
     let database = fresh();
     let store = PostgresStore::open(&database.parameters()).await.unwrap();
     store.commit(vec![open(1, 1, 2)]).await.unwrap();
@@ -85,27 +87,27 @@ async fn a_node_whose_slot_was_removed_commits_all_the_same() {
         database.sql("WITH gone AS (DELETE FROM dm.commits RETURNING 1) SELECT count(*) FROM gone"),
         "1"
     );
-    store.commit(send(1)).await.unwrap();
-    assert_eq!((texts(&store, 1, 1).await, dense(&store, 2).await), (vec!["1".to_owned()], 1));
+    store.commit(one_send(1)).await.unwrap();
+    assert_eq!((texts(&store, 1, 1).await, count_messages(&store, 2).await), (vec!["1".to_owned()], 1));
 }
 
 #[tokio::test]
-async fn failures_use_no_slot_up() {
+async fn failed_batches_leak_no_commit_marker() {
     let database = fresh();
     let mut config = PostgresConfig::default();
     config.lock_timeout = Duration::from_millis(10);
     let store = PostgresStore::open_with(&database.parameters(), NoTls, &config).await.unwrap();
     store.commit(vec![open(1, 1, 2)]).await.unwrap();
-    let holder = session(&database).await;
+    let holder = connect(&database).await;
     holder.batch_execute("BEGIN; SELECT FROM dm.users FOR UPDATE").await.unwrap();
     for id in 1..=5 {
-        assert_eq!(store.commit(send(id)).await.unwrap_err().kind(), StoreErrorKind::Unavailable);
+        assert_eq!(store.commit(one_send(id)).await.unwrap_err().kind(), StoreErrorKind::Unavailable);
     }
     assert_eq!(database.sql("SELECT count(*) FROM dm.commits"), "1");
 }
 
-/// A store behind a proxy in a folder of its own.
-async fn behind_proxy(database: &Database, config: &PostgresConfig) -> (PostgresStore, Proxy, TempDir) {
+/// A store behind a proxy, and the folder of the proxy's socket.
+async fn store_behind_proxy(database: &Database, config: &PostgresConfig) -> (PostgresStore, Proxy, TempDir) {
     let (proxy, parameters, folder) = Proxy::in_front_of(database);
     let store = PostgresStore::open_with(&parameters, NoTls, config).await.unwrap();
     store.commit(vec![open(1, 1, 2)]).await.unwrap();
@@ -115,100 +117,101 @@ async fn behind_proxy(database: &Database, config: &PostgresConfig) -> (Postgres
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_whose_answer_was_lost_is_found_to_be_done() {
     let database = fresh();
-    let (store, proxy, _folder) = behind_proxy(&database, &PostgresConfig::default()).await;
-    proxy.set(Mood::CutsTheAnswer);
-    let outcomes = store.commit(send(1)).await.unwrap();
+    let (store, proxy, _folder) = store_behind_proxy(&database, &PostgresConfig::default()).await;
+    proxy.set(Mode::DropCommitAnswer);
+    let outcomes = store.commit(one_send(1)).await.unwrap();
     assert!(matches!(&outcomes[..], [Outcome::MessageAppended(appended)] if !appended.repeated));
-    assert_eq!((texts(&store, 1, 1).await, dense(&store, 2).await), (vec!["1".to_owned()], 1));
+    assert_eq!((texts(&store, 1, 1).await, count_messages(&store, 2).await), (vec!["1".to_owned()], 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_commit_that_arrives_after_it_was_given_up_does_nothing() {
+async fn a_commit_that_arrives_after_its_resolution_does_nothing() {
     let database = fresh();
-    let (store, proxy, _folder) = behind_proxy(&database, &PostgresConfig::default()).await;
-    proxy.set(Mood::HoldsIt);
-    assert_eq!(store.commit(send(1)).await.unwrap_err().kind(), StoreErrorKind::Unavailable);
+    let (store, proxy, _folder) = store_behind_proxy(&database, &PostgresConfig::default()).await;
+    proxy.set(Mode::HoldCommit);
+    assert_eq!(store.commit(one_send(1)).await.unwrap_err().kind(), StoreErrorKind::Unavailable);
     proxy.release().await;
     assert!(texts(&store, 1, 1).await.is_empty());
-    store.commit(send(2)).await.unwrap();
-    assert_eq!((texts(&store, 1, 1).await, dense(&store, 2).await), (vec!["2".to_owned()], 1));
+    store.commit(one_send(2)).await.unwrap();
+    assert_eq!((texts(&store, 1, 1).await, count_messages(&store, 2).await), (vec!["2".to_owned()], 1));
 }
 
-/// Commits with a mood that leaves nobody to be asked, and again when the server is back.
-async fn unknown_until_repeated(config: &PostgresConfig, mood: Mood) {
+/// Commits in a mode in which no server can be asked about the outcome, and retries when the server
+/// is back.
+async fn unknown_until_repeated(config: &PostgresConfig, mode: Mode) {
     let database = fresh();
-    let (store, proxy, _folder) = behind_proxy(&database, config).await;
-    proxy.set(mood);
-    assert_eq!(store.commit(send(1)).await.unwrap_err().kind(), StoreErrorKind::OutcomeUnknown);
-    if mood == Mood::SilentAfterIt {
-        proxy.left().await;
+    let (store, proxy, _folder) = store_behind_proxy(&database, config).await;
+    proxy.set(mode);
+    assert_eq!(store.commit(one_send(1)).await.unwrap_err().kind(), StoreErrorKind::OutcomeUnknown);
+    if mode == Mode::StallAllAfterCommit {
+        proxy.client_left().await;
     }
-    proxy.set(Mood::Honest);
+    proxy.set(Mode::Forward);
     let mut repeat = append_as(1, 1, 1, 7);
     repeat.id = common::message(2);
     let outcomes = store.commit(vec![repeat.into()]).await.unwrap();
     assert!(matches!(&outcomes[..], [Outcome::MessageAppended(appended)] if appended.repeated));
-    assert_eq!((texts(&store, 1, 1).await, dense(&store, 2).await), (vec!["1".to_owned()], 1));
+    assert_eq!((texts(&store, 1, 1).await, count_messages(&store, 2).await), (vec!["1".to_owned()], 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_nobody_can_be_asked_about_is_unknown_and_its_repeat_resolves_it() {
     let mut config = PostgresConfig::default();
     config.resolve_timeout = Duration::from_millis(100);
-    unknown_until_repeated(&config, Mood::CutsForGood).await;
+    unknown_until_repeated(&config, Mode::DropCommitAnswerAndRefuse).await;
 }
 
-/// Little patience with a server that falls silent.
-fn impatient() -> PostgresConfig {
+/// A configuration with a short timeout for a server that stops answering.
+fn short_network_timeout() -> PostgresConfig {
     let mut config = PostgresConfig::default();
     config.network_timeout = Duration::from_secs(3);
     config
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_falls_silent_before_commit_hangs_no_send_and_nothing_is_stored() {
+async fn a_server_that_stops_answering_before_commit_fails_the_send_and_stores_nothing() {
     let database = fresh();
-    let (store, proxy, _folder) = behind_proxy(&database, &impatient()).await;
-    proxy.set(Mood::Silent);
-    assert_eq!(store.commit(send(1)).await.unwrap_err().kind(), StoreErrorKind::Unavailable);
-    proxy.left().await;
-    proxy.set(Mood::Honest);
-    store.commit(send(2)).await.unwrap();
-    assert_eq!((texts(&store, 1, 1).await, dense(&store, 2).await), (vec!["2".to_owned()], 1));
+    let (store, proxy, _folder) = store_behind_proxy(&database, &short_network_timeout()).await;
+    proxy.set(Mode::Stall);
+    assert_eq!(store.commit(one_send(1)).await.unwrap_err().kind(), StoreErrorKind::Unavailable);
+    proxy.client_left().await;
+    proxy.set(Mode::Forward);
+    store.commit(one_send(2)).await.unwrap();
+    assert_eq!((texts(&store, 1, 1).await, count_messages(&store, 2).await), (vec!["2".to_owned()], 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_commit_that_is_not_answered_in_time_is_found_to_be_done_and_its_connection_is_closed() {
+async fn a_commit_that_is_not_answered_in_time_is_resolved_as_committed_and_its_connection_is_closed() {
     let database = fresh();
-    let (store, proxy, _folder) = behind_proxy(&database, &impatient()).await;
-    proxy.set(Mood::SwallowsTheAnswer);
-    let outcomes = store.commit(send(1)).await.unwrap();
+    let (store, proxy, _folder) = store_behind_proxy(&database, &short_network_timeout()).await;
+    proxy.set(Mode::StallAfterCommit);
+    let outcomes = store.commit(one_send(1)).await.unwrap();
     assert!(matches!(&outcomes[..], [Outcome::MessageAppended(appended)] if !appended.repeated));
-    proxy.left().await;
-    assert_eq!((texts(&store, 1, 1).await, dense(&store, 2).await), (vec!["1".to_owned()], 1));
+    proxy.client_left().await;
+    assert_eq!((texts(&store, 1, 1).await, count_messages(&store, 2).await), (vec!["1".to_owned()], 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_falls_silent_within_commit_makes_its_outcome_unknown_and_its_repeat_resolves_it() {
-    let mut config = impatient();
+    let mut config = short_network_timeout();
     config.resolve_timeout = Duration::from_millis(100);
-    unknown_until_repeated(&config, Mood::SilentAfterIt).await;
+    unknown_until_repeated(&config, Mode::StallAllAfterCommit).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_read_of_a_server_that_falls_silent_fails_in_time() {
+async fn a_read_fails_in_time_when_the_server_stops_answering() {
     let database = fresh();
-    let (store, proxy, _folder) = behind_proxy(&database, &impatient()).await;
+    let (store, proxy, _folder) = store_behind_proxy(&database, &short_network_timeout()).await;
     assert!(store.key(user(1)).await.unwrap().is_none());
-    proxy.set(Mood::Silent);
+    proxy.set(Mode::Stall);
     assert_eq!(store.key(user(1)).await.unwrap_err().kind(), StoreErrorKind::Unavailable);
-    proxy.left().await;
-    proxy.set(Mood::Honest);
+    proxy.client_left().await;
+    proxy.set(Mode::Forward);
     assert!(store.key(user(1)).await.unwrap().is_none());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_restarts_under_load_loses_nothing_that_was_answered() {
+async fn a_server_that_restarts_under_load_loses_no_answered_message() {
     const TASKS: u64 = 4;
     const SENDS: u64 = 150;
     let cluster = Cluster::alone();
@@ -222,7 +225,7 @@ async fn a_server_that_restarts_under_load_loses_nothing_that_was_answered() {
             tokio::spawn(async move {
                 for sent in 0..SENDS {
                     let id = n * SENDS + sent;
-                    // As a client does: the same until it is answered.
+                    // As a client does: the same message until it is answered.
                     while store.commit(vec![append_as(n, n, id, id).into()]).await.is_err() {
                         tokio::task::yield_now().await;
                     }
@@ -235,7 +238,7 @@ async fn a_server_that_restarts_under_load_loses_nothing_that_was_answered() {
     let (mut texts_answered, mut restarts) = (std::collections::BTreeSet::new(), 0);
     while let Some(text) = answered.recv().await {
         texts_answered.insert(text);
-        // In the middle of the load, twice.
+        // Twice, in the middle of the load.
         if [100, 300].contains(&texts_answered.len()) {
             tokio::task::block_in_place(|| cluster.restart());
             restarts += 1;
@@ -252,5 +255,5 @@ async fn a_server_that_restarts_under_load_loses_nothing_that_was_answered() {
         stored.extend(texts);
     }
     assert_eq!(stored, texts_answered);
-    assert_eq!(dense(&store, 100).await as u64, TASKS * SENDS);
+    assert_eq!(count_messages(&store, 100).await as u64, TASKS * SENDS);
 }

@@ -1,13 +1,13 @@
-//! What is PostgreSQL's own, and the conformance suite. All modules are one program: each further
-//! program would link the client and the suite once more.
+//! The conformance suite, and tests of what only this store has. All modules are one program: each
+//! further program would link the client and the suite once more.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod abandoned_reads;
 mod common;
 mod conformance;
 mod failover;
-mod held;
 mod lost_connections;
-mod names;
 mod nodes;
+mod schema_name;
 mod tls;

@@ -5,10 +5,10 @@ use dm_store_postgres::PostgresStore;
 use dm_test_servers::postgres::Cluster;
 
 use crate::common::harness::fresh;
-use crate::common::{self, append, conversation, dense, open, texts, user};
+use crate::common::{self, append, conversation, count_messages, open, texts, user};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ten_nodes_that_start_at_once_make_the_schema_once() {
+async fn ten_nodes_that_start_at_once_create_the_schema_once() {
     let database = Cluster::shared().empty_database();
     let nodes: Vec<_> = (0..10)
         .map(|_| {
@@ -47,7 +47,7 @@ async fn batches_of_three_nodes_in_opposite_orders_make_no_deadlock() {
     for _ in 0..3 {
         stores.push(PostgresStore::open(&database.parameters()).await.unwrap());
     }
-    // A conversation of everybody with everybody.
+    // A conversation between each two users.
     let pairs: Vec<_> = (0..USERS).flat_map(|one| (one + 1..USERS).map(move |other| (one, other))).collect();
     let opens = pairs.iter().zip(1..).map(|((one, other), n)| open(n, *one, *other)).collect();
     stores[0].commit(opens).await.unwrap();
@@ -94,13 +94,14 @@ async fn batches_of_three_nodes_in_opposite_orders_make_no_deadlock() {
     }
     for user in 0..USERS {
         let theirs = pairs.iter().zip(1..).filter(|((one, other), _)| [*one, *other].contains(&user));
-        assert_eq!(dense(&stores[1], user).await, theirs.map(|(_, n)| sent_in(n)).sum::<usize>());
+        assert_eq!(count_messages(&stores[1], user).await, theirs.map(|(_, n)| sent_in(n)).sum::<usize>());
     }
     let deadlocks = format!("SELECT deadlocks FROM pg_stat_database WHERE datname = '{}'", database.name());
     assert_eq!(database.sql(&deadlocks), "0");
 }
 
-/// Whether a batch has a message for a conversation: each has some, and no two the same.
+/// Whether the batch of a task and round has a message for conversation `n`. Each batch has some
+/// messages, and no two batches have them for the same conversations.
 const fn is_in(task: u64, round: u64, n: u64) -> bool {
     (n * (task + 2) + round) % 5 < 2
 }
@@ -123,13 +124,13 @@ async fn two_nodes_that_open_a_conversation_at_once_open_one() {
         let (mine, theirs) = tokio::join!(one.commit(open(1_000 + n, a)), other.commit(open(2_000 + n, b)));
         let (mine, theirs) = (opened(&mine.unwrap()), opened(&theirs.unwrap()));
         assert_eq!(mine.0, theirs.0);
-        assert!(mine.1 != theirs.1, "one of them opened it");
-        assert_eq!(dense(&one, 2 * n).await, 0);
+        assert!(mine.1 != theirs.1, "exactly one call opened it");
+        assert_eq!(count_messages(&one, 2 * n).await, 0);
         assert_eq!(common::inbox(&other, a.into()).await.entries.len(), 1);
     }
 }
 
-/// Which conversation it is, and whether this call opened it.
+/// The id of the conversation, and whether this call opened it.
 fn opened(outcomes: &[Outcome]) -> (dm_core::ConversationId, bool) {
     match outcomes {
         [Outcome::ConversationOpened { conversation, created, .. }] => (conversation.id, *created),

@@ -1,4 +1,4 @@
-//! TLS on the way to the server, through the connector that the documentation names.
+//! TLS to the server, with the connector that the documentation names.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::common::{conversation, open};
 
-/// An authority, and a certificate of 127.0.0.1 by it with its key.
+/// A certificate authority, and a certificate for 127.0.0.1 that it signed, with its key.
 fn authority() -> (CertificateDer<'static>, String, String) {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -23,7 +23,8 @@ fn authority() -> (CertificateDer<'static>, String, String) {
     (authority.der().clone(), certificate.pem(), key.serialize_pem())
 }
 
-fn trusting(authority: CertificateDer<'static>) -> MakeRustlsConnect {
+/// A TLS connector that trusts one certificate authority.
+fn connector_trusting(authority: CertificateDer<'static>) -> MakeRustlsConnect {
     let mut roots = RootCertStore::empty();
     roots.add(authority).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -36,7 +37,7 @@ fn trusting(authority: CertificateDer<'static>) -> MakeRustlsConnect {
 }
 
 #[tokio::test]
-async fn tls_works_with_the_authority_of_the_server_and_with_no_other() {
+async fn tls_works_with_the_server_s_authority_and_no_other() {
     let (ours, certificate, key) = authority();
     let (other, ..) = authority();
     let server = Cluster::with_tls(&certificate, &key);
@@ -45,16 +46,17 @@ async fn tls_works_with_the_authority_of_the_server_and_with_no_other() {
 
     let without = PostgresStore::open(&parameters).await.unwrap_err();
     assert_eq!(without.kind(), StoreErrorKind::Unavailable, "{without:?}");
-    let untrusted = PostgresStore::open_with(&parameters, trusting(other), &config).await.unwrap_err();
+    let untrusted =
+        PostgresStore::open_with(&parameters, connector_trusting(other), &config).await.unwrap_err();
     assert_eq!(untrusted.kind(), StoreErrorKind::Unavailable, "{untrusted:?}");
     let reached = "SELECT count(*) FROM pg_namespace WHERE nspname = 'dm'";
     assert_eq!(server.sql("postgres", reached), "0");
 
-    let store = PostgresStore::open_with(&parameters, trusting(ours), &config).await.unwrap();
+    let store = PostgresStore::open_with(&parameters, connector_trusting(ours), &config).await.unwrap();
     store.commit(vec![open(1, 1, 2)]).await.unwrap();
     assert!(store.conversation(conversation(1)).await.unwrap().is_some());
     let plain =
         "SELECT count(*) FILTER (WHERE NOT ssl), count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
                  WHERE application_name = 'dm-store-postgres'";
-    assert_eq!(server.sql("postgres", plain), "0|2", "one for the commit, one for the read");
+    assert_eq!(server.sql("postgres", plain), "0|2", "one connection for the commit, one for the read");
 }

@@ -1,4 +1,4 @@
-//! Conversations and lists of them.
+//! Reading conversations and lists of them.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -10,9 +10,9 @@ use rusqlite::{OptionalExtension, Result, Row, params};
 
 use crate::codec;
 use crate::database::Database;
-use crate::read::newest::newest_message;
-use crate::read::recent::{Recent, Sealed};
-use crate::runs::Layout;
+use crate::recent::activity::{RecentActivity, RunTimes};
+use crate::recent::read::newest_message;
+use crate::recent::runs::Runs;
 
 pub(super) fn conversation(connection: &Database, id: ConversationId) -> Result<Option<ConversationState>> {
     let found = connection
@@ -23,30 +23,32 @@ pub(super) fn conversation(connection: &Database, id: ConversationId) -> Result<
         )?
         .query_row([id.as_bytes()], |row| Ok((state(row)?, row.get(6)?)))
         .optional()?;
-    let Some((mut state, thread_ref)) = found else { return Ok(None) };
-    if let Some((seq, at)) = newest_message(connection, &Layout::read(connection)?, thread_ref)? {
+    let Some((mut state, conversation_ref)) = found else { return Ok(None) };
+    if let Some((seq, at)) = newest_message(connection, &Runs::read(connection)?, conversation_ref)? {
         state.head = ServerSequence::new(seq.cast_unsigned());
         state.last_activity = Some(codec::to_time(at));
     }
     Ok(Some(state))
 }
 
-/// The number of a conversation's newest message, and when that was received; zero and none before
-/// the first.
-type Newest = (i64, Option<Timestamp>);
+/// The number of a conversation's newest message, and the time when it was received; zero and
+/// `None` before the first message.
+type Activity = (i64, Option<Timestamp>);
 
-/// A conversation of a page: last activity and id, which are its place in the order, its ref, and
-/// its newest number.
+/// A conversation of a page: its position in the order (last activity and id), its row, and the
+/// number of its newest message.
 type Listed = ((Option<Timestamp>, ConversationId), i64, i64);
 
-/// A page in the order of the core's cursor: last activity, newest first, never-active last, then id, newest first.
+/// A page in the order of the core's cursor: by last activity, newest first and never-active last,
+/// then by id, highest first.
 ///
-/// It looks at all of the user's conversations, whose rows tell their activity up to what is moved, and at the user's own
-/// recent entries, which tell the rest; the page's conversations are then read whole. An index by activity would save
-/// the look at all of them, and cost every send two more pages.
+/// It reads all of the user's conversations, whose rows hold the activity up to the rows that are
+/// moved, and the user's own recent entries, which hold the rest. Only the conversations of the
+/// page are then read whole. An index by activity would avoid reading all conversations, and would
+/// cost every send two more pages.
 pub(super) fn conversations(
     connection: &Database,
-    sealed: &Sealed,
+    run_times: &RunTimes,
     query: &ConversationsQuery,
 ) -> Result<Vec<ConversationState>> {
     let user_ref: Option<i64> = connection
@@ -54,8 +56,8 @@ pub(super) fn conversations(
         .query_row([query.user.as_bytes()], |row| row.get(0))
         .optional()?;
     let Some(user_ref) = user_ref else { return Ok(Vec::new()) };
-    let layout = Layout::read(connection)?;
-    let recent = Recent::read(connection, &layout, sealed, user_ref, query)?;
+    let runs = Runs::read(connection)?;
+    let recent = RecentActivity::read(connection, &runs, run_times, user_ref, query)?;
     let mut page = BinaryHeap::new();
     for member in ["a", "b"] {
         let mut select = connection.prepare_cached(&format!(
@@ -63,17 +65,17 @@ pub(super) fn conversations(
         ))?;
         let mut rows = select.query([user_ref])?;
         while let Some(row) = rows.next()? {
-            let thread_ref: i64 = row.get(0)?;
-            let mut newest: Newest = match recent.newest.get(&thread_ref) {
+            let conversation_ref: i64 = row.get(0)?;
+            let mut newest: Activity = match recent.newest.get(&conversation_ref) {
                 Some((seq, at)) => (*seq, Some(*at)),
                 None => (row.get(2)?, row.get::<_, Option<i64>>(3)?.map(codec::to_time)),
             };
             if newest.1 < recent.at_least {
                 continue;
             }
-            if recent.is_partial && !recent.newest.contains_key(&thread_ref) {
-                // It may have rows where nobody looked, and then they tell.
-                if let Some((seq, at)) = newest_message(connection, &layout, thread_ref)? {
+            if recent.is_partial && !recent.newest.contains_key(&conversation_ref) {
+                // Runs that were left out may hold newer messages of it.
+                if let Some((seq, at)) = newest_message(connection, &runs, conversation_ref)? {
                     newest = (seq, Some(codec::to_time(at)));
                 }
             }
@@ -83,9 +85,9 @@ pub(super) fn conversations(
             if is_full && last.is_some_and(|last| last_activity < last) {
                 continue;
             }
-            let place = (last_activity, codec::get_conversation(row, 1)?);
-            if query.after.is_none_or(|after| place < (after.last_activity, after.id)) {
-                page.push(Reverse((place, thread_ref, seq)));
+            let position = (last_activity, codec::get_conversation(row, 1)?);
+            if query.after.is_none_or(|after| position < (after.last_activity, after.id)) {
+                page.push(Reverse((position, conversation_ref, seq)));
                 if is_full {
                     page.pop();
                 }
@@ -98,8 +100,8 @@ pub(super) fn conversations(
     )?;
     page.into_sorted_vec()
         .into_iter()
-        .map(|Reverse(((last_activity, _), thread_ref, seq))| {
-            select.query_row(params![thread_ref, seq, last_activity.map(codec::time)], state)
+        .map(|Reverse(((last_activity, _), conversation_ref, seq))| {
+            select.query_row(params![conversation_ref, seq, last_activity.map(codec::time)], state)
         })
         .collect()
 }

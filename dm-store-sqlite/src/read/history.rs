@@ -1,4 +1,4 @@
-//! Pages of a conversation.
+//! Reading pages of a conversation.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -8,7 +8,8 @@ use rusqlite::{OptionalExtension, Result, Row, params};
 
 use crate::codec::{self, MESSAGE};
 use crate::database::Database;
-use crate::runs::{Layout, Run, walk};
+use crate::recent::read::{Part, walk};
+use crate::recent::runs::Runs;
 
 pub(super) fn history(connection: &Database, query: &HistoryQuery) -> Result<Option<HistoryPage>> {
     let conversation: Option<i64> = connection
@@ -20,7 +21,7 @@ pub(super) fn history(connection: &Database, query: &HistoryQuery) -> Result<Opt
         .optional()?;
     let Some(conversation) = conversation else { return Ok(None) };
 
-    // Above one number and below another; no number is as large as the largest.
+    // Between two numbers, both excluded. No message has the highest number.
     let (above, below, newest_first) = match query.range {
         HistoryRange::Newest => (0, i64::MAX, true),
         HistoryRange::Before(sequence) => (0, codec::bound(sequence.get()), true),
@@ -45,10 +46,10 @@ pub(super) fn history(connection: &Database, query: &HistoryQuery) -> Result<Opt
         page.messages.push(Arc::new(message));
         Ok(ControlFlow::Continue(()))
     };
-    let layout = Layout::read(connection)?;
-    let parts = layout.sequence_of(conversation);
-    let sql = |part: &Run| part.of_sequence(&statement);
-    let params = |part: &Run| (part.number(), conversation, part.above.max(above), below);
+    let runs = Runs::read(connection)?;
+    let parts = runs.sequence_of(conversation);
+    let sql = |part: &Part| part.sequence_statement(&statement);
+    let params = |part: &Part| (part.run(), conversation, part.above.max(above), below);
     if newest_first {
         walk(connection, parts.rev(), sql, params, visit)?;
     } else {

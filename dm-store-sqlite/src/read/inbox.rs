@@ -1,4 +1,4 @@
-//! Pages of an inbox, and the devices that read it.
+//! Reading pages of an inbox, and the devices of its user.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -12,15 +12,15 @@ use rusqlite::{OptionalExtension, Result, Row, params};
 
 use crate::codec::{self, MESSAGE};
 use crate::database::Database;
-use crate::read::newest::newest_entry;
-use crate::runs::{Layout, walk};
+use crate::recent::read::{newest_entry, walk};
+use crate::recent::runs::Runs;
 
-/// Numbers that one page goes through. A device to which more than this in a row is not shown gets
-/// a short page and asks again, so that one read never walks a whole inbox.
-const STRETCH: i64 = 4_096;
+/// Numbers that one page examines. The page ends there even when it shows few of the entries or
+/// none. The device then asks for the next page, so that one read never walks a whole inbox.
+const NUMBERS_PER_PAGE: i64 = 4_096;
 
-/// The page's user and the device that asks, as far as they are known.
-struct Asking {
+/// The rows of the user and of the device that ask for a page; no device when it is not registered.
+struct ReaderRefs {
     user: i64,
     device: Option<i64>,
 }
@@ -28,13 +28,13 @@ struct Asking {
 pub(super) fn inbox(connection: &Database, query: &InboxQuery) -> Result<InboxPage> {
     let none = InboxSeq::ZERO;
     let mut page = InboxPage { entries: Vec::new(), through: none, head: none, floor: none };
-    let layout = Layout::read(connection)?;
-    let Some(asking) = extent(connection, &layout, &query.who, &mut page)? else { return Ok(page) };
+    let runs = Runs::read(connection)?;
+    let Some(reader) = find_reader(connection, &runs, &query.who, &mut page)? else { return Ok(page) };
     let after = codec::bound(query.after.max(page.floor).get());
-    let until = after.saturating_add(STRETCH);
+    let until = after.saturating_add(NUMBERS_PER_PAGE);
     page.through = page.head.min(InboxSeq::new(until.cast_unsigned()));
 
-    // Rows that are not shown are passed over here, before anything of them is decoded.
+    // SQLite skips entries that are not shown, before anything of them is decoded.
     let shown = match query.own {
         OwnEntries::Skip | OwnEntries::Include => "(+?5 IS NULL OR r.origin IS NOT +?5)",
         OwnEntries::ReceivedOnly => "r.origin IS +?5 AND r.message IS NOT NULL",
@@ -52,9 +52,9 @@ pub(super) fn inbox(connection: &Database, query: &InboxQuery) -> Result<InboxPa
     let mut bytes = 0_usize;
     walk(
         connection,
-        layout.inbox_of(asking.user, after),
-        |part| part.of_inbox(&statement),
-        |part| (part.number(), asking.user, part.above, until, passed_over, asking.device),
+        runs.inbox_of(reader.user, after),
+        |part| part.inbox_statement(&statement),
+        |part| (part.run(), reader.user, part.above, until, passed_over, reader.device),
         |row| {
             let entry = entry(connection, row)?;
             bytes = bytes.saturating_add(entry.cost());
@@ -80,14 +80,14 @@ fn entry(connection: &Database, row: &Row<'_>) -> Result<InboxEntry> {
     })
 }
 
-/// The rows of the user and of the device, with the inbox's newest number and the newest expired
-/// one filled in.
-fn extent(
+/// The rows of the user and of the device. Fills in the page's newest number and the number of the
+/// newest expired entry.
+fn find_reader(
     connection: &Database,
-    layout: &Layout,
+    runs: &Runs,
     who: &Principal,
     page: &mut InboxPage,
-) -> Result<Option<Asking>> {
+) -> Result<Option<ReaderRefs>> {
     let found: Option<(i64, i64, i64, Option<i64>)> = connection
         .prepare_cached(
             "SELECT u.ref, u.inbox_floor, u.inbox_head, d.ref
@@ -99,11 +99,11 @@ fn extent(
         .optional()?;
     let Some((user, floor, moved, device)) = found else { return Ok(None) };
     page.floor = InboxSeq::new(floor.cast_unsigned());
-    page.head = newest_number(connection, layout, (user, floor, moved))?;
-    Ok(Some(Asking { user, device }))
+    page.head = newest_number(connection, runs, (user, floor, moved))?;
+    Ok(Some(ReaderRefs { user, device }))
 }
 
-/// What the row's entry is about.
+/// The message or the notice of an entry.
 fn event(connection: &Database, row: &Row<'_>) -> Result<Event> {
     let message: Option<i64> = row.get(2)?;
     match message {
@@ -117,32 +117,32 @@ fn event(connection: &Database, row: &Row<'_>) -> Result<Event> {
             .map(|message| Event::Message(Arc::new(message))),
         None => Notice::decode(row.get_ref(3)?.as_blob()?)
             .map(Event::Notice)
-            .map_err(|_| codec::damaged(3, Type::Blob, "no notice of this version")),
+            .map_err(|_| codec::damaged(3, Type::Blob, "not a notice of this version")),
     }
 }
 
 /// The newest number of each user's inbox.
 pub(super) fn heads(connection: &Database, users: &[UserId]) -> Result<Vec<InboxSeq>> {
-    let layout = Layout::read(connection)?;
+    let runs = Runs::read(connection)?;
     let mut select = connection
         .prepare_cached("SELECT u.ref, u.inbox_floor, u.inbox_head FROM dm_users u WHERE u.pubkey = +?1")?;
     let mut head = |user: &UserId| {
         let found: Option<(i64, i64, i64)> = select
             .query_row([user.as_bytes()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
             .optional()?;
-        found.map_or(Ok(InboxSeq::ZERO), |found| newest_number(connection, &layout, found))
+        found.map_or(Ok(InboxSeq::ZERO), |found| newest_number(connection, &runs, found))
     };
     users.iter().map(&mut head).collect()
 }
 
-/// The newest number of an inbox, by the user's ref, the newest number that expired, and the newest
-/// in the large tree.
+/// The newest number of an inbox, from the user's row, the newest number that expired, and the
+/// newest number in the large tree.
 fn newest_number(
     connection: &Database,
-    layout: &Layout,
+    runs: &Runs,
     (user, floor, moved): (i64, i64, i64),
 ) -> Result<InboxSeq> {
-    let newest = newest_entry(connection, layout, user)?.unwrap_or(moved);
+    let newest = newest_entry(connection, runs, user)?.unwrap_or(moved);
     Ok(InboxSeq::new(newest.max(floor).cast_unsigned()))
 }
 
@@ -180,9 +180,9 @@ pub(super) fn depth(connection: &Database, who: &Principal) -> Result<Depth> {
     let origin = codec::origin(Some(&who.device));
     walk(
         connection,
-        Layout::read(connection)?.inbox_of(user_ref, floor.max(cursor.unwrap_or(0))),
-        |part| part.of_inbox(statement),
-        |part| (part.number(), user_ref, part.above, origin, device_ref),
+        Runs::read(connection)?.inbox_of(user_ref, floor.max(cursor.unwrap_or(0))),
+        |part| part.inbox_statement(statement),
+        |part| (part.run(), user_ref, part.above, origin, device_ref),
         |row| {
             depth.messages += codec::get_number(row, 0)?;
             depth.notices += codec::get_number(row, 1)?;

@@ -1,10 +1,8 @@
-//! Reading: each call one snapshot.
+//! Reading: each call reads one snapshot of the file.
 
 mod conversations;
 mod history;
 mod inbox;
-mod newest;
-mod recent;
 #[cfg(test)]
 mod tests;
 
@@ -17,57 +15,58 @@ use dm_core::store::{
 use rusqlite::{OptionalExtension, Result};
 
 use crate::codec;
-use crate::connection::Readers;
+use crate::connection::ReaderPool;
 use crate::database::Database;
+use crate::recent::activity::RunTimes;
 
-/// The connections of this process that read.
+/// The reads of a store, on its pool of connections.
 pub(crate) struct Reader {
-    readers: Readers,
-    sealed: recent::Sealed,
+    pool: ReaderPool,
+    run_times: RunTimes,
 }
 
 impl Reader {
-    pub(crate) fn new(readers: Readers) -> Self {
-        Self { readers, sealed: recent::Sealed::default() }
+    pub(crate) fn new(pool: ReaderPool) -> Self {
+        Self { pool, run_times: RunTimes::default() }
     }
 }
 
 impl EngineReader for Reader {
     fn key(&self, user: UserId) -> Result<Option<KeyRecord>, StoreError> {
-        self.readers.read(|connection| key(connection, user))
+        self.pool.read(|connection| key(connection, user))
     }
 
     fn conversation(&self, id: ConversationId) -> Result<Option<ConversationState>, StoreError> {
-        self.readers.read(|connection| conversations::conversation(connection, id))
+        self.pool.read(|connection| conversations::conversation(connection, id))
     }
 
     fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ConversationState>, StoreError> {
-        self.readers.read(|connection| conversations::conversations(connection, &self.sealed, &query))
+        self.pool.read(|connection| conversations::conversations(connection, &self.run_times, &query))
     }
 
     fn history(&self, query: HistoryQuery) -> Result<Option<HistoryPage>, StoreError> {
-        self.readers.read(|connection| history::history(connection, &query))
+        self.pool.read(|connection| history::history(connection, &query))
     }
 
     fn inbox(&self, query: InboxQuery) -> Result<InboxPage, StoreError> {
-        self.readers.read(|connection| inbox::inbox(connection, &query))
+        self.pool.read(|connection| inbox::inbox(connection, &query))
     }
 
     fn inbox_heads(&self, users: Vec<UserId>) -> Result<Vec<InboxSeq>, StoreError> {
-        self.readers.read(|connection| inbox::heads(connection, &users))
+        self.pool.read(|connection| inbox::heads(connection, &users))
     }
 
     fn devices(&self, user: UserId) -> Result<Vec<DeviceState>, StoreError> {
-        self.readers.read(|connection| inbox::devices(connection, user))
+        self.pool.read(|connection| inbox::devices(connection, user))
     }
 
     fn depth(&self, who: Principal) -> Result<Depth, StoreError> {
-        self.readers.read(|connection| inbox::depth(connection, &who))
+        self.pool.read(|connection| inbox::depth(connection, &who))
     }
 
-    /// One for each connection.
+    /// As many reads as there are connections.
     fn at_once(&self) -> NonZeroUsize {
-        self.readers.most()
+        self.pool.size()
     }
 }
 

@@ -1,4 +1,4 @@
-//! SQLite plans each statement once.
+//! A test that SQLite plans each statement only once.
 
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -13,10 +13,11 @@ use dm_core::store::{
 };
 use rusqlite::Connection;
 
-use super::{conversations, history, inbox, key, recent::Sealed};
+use super::{conversations, history, inbox, key};
 use crate::config::SqliteConfig;
 use crate::database::Database;
 use crate::names::TablePrefix;
+use crate::recent::activity::RunTimes;
 use crate::schema;
 use crate::write::Writer;
 
@@ -24,12 +25,12 @@ const USERS: u64 = 4;
 
 fn connect(path: &Path) -> Database {
     let connection = Connection::open(path).unwrap();
-    connection.set_prepared_statement_cache_capacity(crate::connection::STATEMENTS);
+    connection.set_prepared_statement_cache_capacity(crate::connection::CACHED_STATEMENTS);
     connection.execute_batch("PRAGMA journal_mode = WAL").unwrap();
     Database::new(connection, TablePrefix::default())
 }
 
-/// Rows in the large trees and in all runs.
+/// A writer on a file with rows in the large trees and in all runs.
 fn fill(path: &Path) -> Writer {
     let database = connect(path);
     schema::migrate(&database).unwrap();
@@ -54,14 +55,14 @@ fn fill(path: &Path) -> Writer {
     writer
 }
 
-/// Each call asks for other rows, and no plan depends on which.
+/// Calls differ in their values, and no plan depends on a value.
 #[test]
-fn no_statement_is_planned_anew_for_each_call() {
+fn no_statement_is_planned_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dm.db");
     let writer = fill(&path);
     let connection = connect(&path);
-    let sealed = Sealed::default();
+    let run_times = RunTimes::default();
     for n in 1..=USERS {
         key(&connection, user(n)).unwrap().unwrap();
         inbox::devices(&connection, user(n)).unwrap();
@@ -69,7 +70,7 @@ fn no_statement_is_planned_anew_for_each_call() {
         inbox::heads(&connection, &[user(n), user(n % USERS + 1)]).unwrap();
         conversations::conversation(&connection, conversation(n)).unwrap().unwrap();
         let page = ConversationsQuery { user: user(n), after: None, limit: 2 };
-        conversations::conversations(&connection, &sealed, &page).unwrap();
+        conversations::conversations(&connection, &run_times, &page).unwrap();
         for number in [0, 3, 40] {
             for range in [
                 HistoryRange::Newest,
@@ -97,6 +98,6 @@ fn no_statement_is_planned_anew_for_each_call() {
             }
         }
     }
-    assert_eq!(connection.planned_again(), Vec::<String>::new(), "of those that read");
-    assert_eq!(writer.connection().planned_again(), Vec::<String>::new(), "of those that write");
+    assert_eq!(connection.planned_again(), Vec::<String>::new(), "statements that read");
+    assert_eq!(writer.connection().planned_again(), Vec::<String>::new(), "statements that write");
 }

@@ -1,4 +1,4 @@
-//! Acknowledging entries for a device.
+//! Acknowledging inbox entries for a device.
 
 use dm_core::store::{
     AckDecision, AckState, Acknowledge, Acknowledged, InboxSeq, MessageId, Outcome, Principal, Refusal,
@@ -23,11 +23,12 @@ impl Batch<'_> {
                 .prepare_cached("INSERT OR IGNORE INTO dm_acked (device, seq) VALUES (?1, ?2)")?
                 .execute(params![device.device_ref, codec::bound(seq.get())])?;
         }
-        let cursor = self.settle(who, device, done.cursor)?;
+        let cursor = self.advance_cursor(who, device, done.cursor)?;
         Ok(Outcome::Acknowledged(Acknowledged { cursor, ..done }))
     }
 
-    /// The entry of the device's user about a message; zero when there is none.
+    /// The number of the entry about a message in the inbox of the device's user; zero when there
+    /// is none.
     fn entry_about(&self, device: Device, id: MessageId) -> rusqlite::Result<InboxSeq> {
         let found = self
             .connection
@@ -41,53 +42,59 @@ impl Batch<'_> {
         Ok(found.unwrap_or(InboxSeq::ZERO))
     }
 
-    /// Moves a device's cursor over what follows it and is acknowledged, and forgets those individual marks. The
-    /// device's own entries are passed over, and so are notices and missing entries with an acknowledged entry above
-    /// them: an acknowledgement by message id cannot name those, and deliveries are in order.
-    fn settle(&self, who: &Principal, device: Device, cursor: InboxSeq) -> rusqlite::Result<InboxSeq> {
+    /// Advances a device's cursor to the last entry marked as acknowledged before the first open
+    /// message, and deletes the marks up to it. Returns the new cursor. The device's own entries,
+    /// notices and missing entries do not hold the cursor back: an acknowledgement by message id
+    /// cannot name notices and missing entries, and deliveries are in order.
+    fn advance_cursor(
+        &self,
+        who: &Principal,
+        device: Device,
+        cursor: InboxSeq,
+    ) -> rusqlite::Result<InboxSeq> {
         let newest: Option<i64> = self
             .connection
             .prepare_cached("SELECT max(seq) FROM dm_acked WHERE device = +?1")?
             .query_row([device.device_ref], |row| row.get(0))?;
-        let mut settled = codec::bound(cursor.get());
-        if newest.is_some_and(|newest| newest > settled) {
-            let open = self.first_open(who, device, settled)?.unwrap_or(i64::MAX);
+        let mut advanced = codec::bound(cursor.get());
+        if newest.is_some_and(|newest| newest > advanced) {
+            let open = self.first_open(who, device, advanced)?.unwrap_or(i64::MAX);
             let ahead: Option<i64> = self
                 .connection
                 .prepare_cached(
                     "SELECT max(seq) FROM dm_acked WHERE device = +?1 AND seq > +?2 AND seq < +?3",
                 )?
-                .query_row([device.device_ref, settled, open], |row| row.get(0))?;
-            settled = ahead.unwrap_or(settled);
+                .query_row([device.device_ref, advanced, open], |row| row.get(0))?;
+            advanced = ahead.unwrap_or(advanced);
         }
         if newest.is_some() {
             self.connection
                 .prepare_cached("DELETE FROM dm_acked WHERE device = ?1 AND seq <= ?2")?
-                .execute([device.device_ref, settled])?;
+                .execute([device.device_ref, advanced])?;
         }
-        let settled = InboxSeq::new(settled.cast_unsigned());
-        if settled != device.cursor {
+        let advanced = InboxSeq::new(advanced.cast_unsigned());
+        if advanced != device.cursor {
             self.connection
                 .prepare_cached("UPDATE dm_devices SET cursor = ?2 WHERE ref = ?1")?
-                .execute(params![device.device_ref, codec::bound(settled.get())])?;
+                .execute(params![device.device_ref, codec::bound(advanced.get())])?;
         }
-        Ok(settled)
+        Ok(advanced)
     }
 
-    /// The first message after a number that the device did not cause and did not acknowledge.
+    /// The first message after a number that the device neither caused nor acknowledged.
     fn first_open(&self, who: &Principal, device: Device, after: i64) -> rusqlite::Result<Option<i64>> {
         let statement = "SELECT r.seq FROM {rows} r
                          WHERE {run} AND r.user = +?2 AND r.seq > +?3 AND r.message IS NOT NULL AND r.origin IS NOT +?4
                            AND NOT EXISTS (SELECT 1 FROM dm_acked k WHERE k.device = +?5 AND k.seq = r.seq)
                          ORDER BY r.seq LIMIT 1";
         let after = after.max(codec::bound(device.floor.get()));
-        for part in self.recent.layout.inbox_of(device.user_ref, after) {
+        for part in self.recent.runs.inbox_of(device.user_ref, after) {
             let found = self
                 .connection
-                .prepare_cached(&part.of_inbox(statement))?
+                .prepare_cached(&part.inbox_statement(statement))?
                 .query_row(
                     params![
-                        part.number(),
+                        part.run(),
                         device.user_ref,
                         part.above,
                         codec::origin(Some(&who.device)),

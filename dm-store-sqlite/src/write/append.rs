@@ -1,49 +1,57 @@
-//! Appending a message to its conversation and to both inboxes.
+//! Appending a message to its conversation and to the inboxes of both participants.
 
 use std::sync::Arc;
 
 use dm_core::store::{AppendMessage, Appended, Event, InboxSeq, Message, Outcome, Refusal, UserId};
 use rusqlite::{OptionalExtension, params};
 
-use super::heads::{Thread, User};
+use super::heads::{ConversationHead, User};
 use super::inbox::Content;
 use super::{Batch, Stop};
 use crate::codec::{self, MESSAGE, MESSAGE_COLUMNS};
 
 impl Batch<'_> {
     pub(super) fn append_message(&mut self, write: AppendMessage) -> Result<Outcome, Stop> {
-        let thread =
-            self.heads.thread(self.connection, self.recent, write.conversation)?.ok_or(Refusal::NotFound)?;
+        let conversation = self
+            .heads
+            .conversation(self.connection, self.recent, write.conversation)?
+            .ok_or(Refusal::NotFound)?;
         let sender = write.sender.user;
-        let recipient = thread.participants.peer_of(sender).ok_or(Refusal::NotFound)?;
+        let recipient = conversation.participants.peer_of(sender).ok_or(Refusal::NotFound)?;
         let sender_user = self.user_or_new(sender)?;
         let stale = self.stale_key(&write, recipient)?;
         let message_ref = self.heads.next_message(self.connection)?;
-        // Nothing is refused any more once the client's id is taken: whatever refuses comes before.
-        if stale.is_some() || !self.take_client_id(&write, sender_user, message_ref)? {
-            return match self.sent_before(&write, sender_user)? {
+        // A refused write must not keep the client's id, so every check comes before its insert.
+        if stale.is_some() || !self.insert_client_id(&write, sender_user, message_ref)? {
+            return match self.earlier_message(&write, sender_user)? {
                 Some((message, sender_seq)) => Ok(write.answer_again(Arc::new(message), sender_seq)?),
                 None => Err(stale.unwrap_or(Refusal::ClientIdReused).into()),
             };
         }
 
         let (at, device) = (write.at, write.sender.device.clone());
-        let message = Arc::new(write.into_message(thread.head.next()));
+        let message = Arc::new(write.into_message(conversation.head.next()));
         let recipient_user = self.user_or_new(recipient)?;
-        self.insert_message(message_ref, &message, thread, sender_user, recipient_user)?;
+        self.insert_message(message_ref, &message, conversation, sender_user, recipient_user)?;
         let event = || Event::Message(Arc::clone(&message));
-        let content =
-            || Content::Message { message_ref, thread_ref: thread.thread_ref, seq: message.sequence };
+        let content = || Content::Message {
+            message_ref,
+            conversation_ref: conversation.conversation_ref,
+            seq: message.sequence,
+        };
         let sent = self.append_entry((sender, sender_user), at, Some(&device), content(), event())?;
         let received = self.append_entry((recipient, recipient_user), at, None, content(), event())?;
-        self.heads.update_thread(message.conversation, Thread { head: message.sequence, ..thread });
+        self.heads.update_conversation(
+            message.conversation,
+            ConversationHead { head: message.sequence, ..conversation },
+        );
         let (sender_seq, appended) = (sent.entry.seq, vec![sent, received]);
         Ok(Outcome::MessageAppended(Appended { message, sender_seq, repeated: false, appended }))
     }
 
-    /// Lets a client's id stand for a message that is written next. Returns whether it could: not if the sender used it
-    /// before, and then nothing is changed. One look at the tree instead of two.
-    fn take_client_id(
+    /// Assigns the client's id to the message that is written next. Returns `false` and changes
+    /// nothing if the sender used the id before. This is one search of the tree instead of two.
+    fn insert_client_id(
         &mut self,
         write: &AppendMessage,
         sender: User,
@@ -58,8 +66,9 @@ impl Batch<'_> {
         Ok(taken > 0)
     }
 
-    /// The message that the sender gave this client id before, and its place in their inbox.
-    fn sent_before(
+    /// The message that the sender sent under this client id before, and its number in the sender's
+    /// inbox.
+    fn earlier_message(
         &self,
         write: &AppendMessage,
         sender: User,
@@ -81,7 +90,7 @@ impl Batch<'_> {
             .optional()
     }
 
-    /// Why the key that the sender encrypted to refuses the message, if it does.
+    /// The refusal if the sender encrypted to a key of the recipient that is not the current one.
     fn stale_key(&self, write: &AppendMessage, recipient: UserId) -> rusqlite::Result<Option<Refusal>> {
         if write.recipient_key_version.is_none() {
             return Ok(None);
@@ -89,11 +98,12 @@ impl Batch<'_> {
         Ok(write.check_key(crate::read::key(self.connection, recipient)?).err())
     }
 
+    /// Inserts a message and its row in the conversation.
     fn insert_message(
         &mut self,
         message_ref: i64,
         message: &Message,
-        thread: Thread,
+        conversation: ConversationHead,
         sender: User,
         recipient: User,
     ) -> rusqlite::Result<()> {
@@ -103,7 +113,7 @@ impl Batch<'_> {
         self.statements.message()?.execute(params![
             message_ref,
             message.id.as_bytes(),
-            thread.thread_ref,
+            conversation.conversation_ref,
             seq,
             sender.user_ref,
             codec::bound(sender.head.next().get()),
@@ -119,12 +129,12 @@ impl Batch<'_> {
         self.heads.insert_message(message_ref);
         self.statements.sequence()?.execute(params![
             self.recent.run(),
-            thread.thread_ref,
+            conversation.conversation_ref,
             seq,
             message_ref,
             at
         ])?;
-        self.recent.insert_message(thread.thread_ref, seq);
+        self.recent.insert_message(conversation.conversation_ref, seq);
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use dm_core::store::{Conversation, Event, Notice, OpenConversation, Outcome, ServerSequence};
 use rusqlite::{OptionalExtension, params};
 
-use super::heads::Thread;
+use super::heads::ConversationHead;
 use super::inbox::Content;
 use super::{Batch, Stop};
 use crate::codec;
@@ -29,8 +29,11 @@ impl Batch<'_> {
         self.connection
             .prepare_cached("INSERT INTO dm_conversations (id, a, b, opened_at) VALUES (?1, ?2, ?3, ?4)")?
             .execute(params![write.id.as_bytes(), a.user_ref, b.user_ref, codec::time(write.at)])?;
-        let thread_ref = self.connection.last_insert_rowid();
-        self.heads.insert_thread(write.id, Thread { thread_ref, participants, head: ServerSequence::ZERO });
+        let conversation_ref = self.connection.last_insert_rowid();
+        self.heads.insert_conversation(
+            write.id,
+            ConversationHead { conversation_ref, participants, head: ServerSequence::ZERO },
+        );
         let notice = Notice::ConversationOpened(conversation);
         let mut appended = Vec::with_capacity(2);
         for (id, user) in [(participants.a(), a), (participants.b(), b)] {

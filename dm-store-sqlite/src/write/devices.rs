@@ -6,12 +6,13 @@ use rusqlite::{OptionalExtension, params};
 use super::{Batch, Stop};
 use crate::codec;
 
-/// A registered device, and what of its user's inbox is held.
+/// A registered device.
 #[derive(Clone, Copy)]
 pub(super) struct Device {
     pub(super) device_ref: i64,
     pub(super) user_ref: i64,
     pub(super) cursor: InboxSeq,
+    /// The newest entry of the user's inbox that expired.
     pub(super) floor: InboxSeq,
 }
 

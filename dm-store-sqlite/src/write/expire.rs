@@ -7,7 +7,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::{Batch, Stop};
 use crate::codec;
-use crate::runs::walk;
+use crate::recent::read::walk;
 
 impl Batch<'_> {
     pub(super) fn expire(&mut self, write: &Expire) -> Result<Outcome, Stop> {
@@ -21,8 +21,8 @@ impl Batch<'_> {
         Ok(Outcome::Expired { entries, more: self.next_to_expire(write.before)?.is_some() })
     }
 
-    /// The user whose oldest entry is the oldest of all, if it is old enough. Times beyond SQLite's range, which it has as
-    /// negative numbers, are never old.
+    /// The user with the oldest entry of all inboxes, if that entry is from before a time. A time
+    /// beyond SQLite's range is stored as a negative number, and such an entry never expires.
     fn next_to_expire(&self, before: Timestamp) -> rusqlite::Result<Option<(UserId, i64)>> {
         self.connection
             .prepare_cached(
@@ -33,8 +33,9 @@ impl Batch<'_> {
             .optional()
     }
 
-    /// Removes the entries of one inbox before the first that is not old enough, up to a limit. Recent ones are only
-    /// hidden by the floor: they go with their generation.
+    /// Removes the oldest entries of one inbox that are from before a time, up to a limit, and
+    /// returns how many. Rows in runs are only hidden by the floor, and deleted with their
+    /// generation.
     fn expire_inbox(&self, user_ref: i64, before: Timestamp, limit: usize) -> rusqlite::Result<usize> {
         let floor: i64 = self
             .connection
@@ -45,9 +46,9 @@ impl Batch<'_> {
             "SELECT r.seq, r.at FROM {rows} r WHERE {run} AND r.user = +?2 AND r.seq > +?3 ORDER BY r.seq";
         walk(
             self.connection,
-            self.recent.layout.inbox_of(user_ref, floor),
-            |part| part.of_inbox(statement),
-            |part| (part.number(), user_ref, part.above),
+            self.recent.runs.inbox_of(user_ref, floor),
+            |part| part.inbox_statement(statement),
+            |part| (part.run(), user_ref, part.above),
             |row| {
                 let (seq, at): (i64, i64) = (row.get(0)?, row.get(1)?);
                 if removed == limit || at < 0 || at >= codec::bound(before.as_millis()) {

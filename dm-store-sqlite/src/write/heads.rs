@@ -1,4 +1,5 @@
-//! The newest numbers, kept in memory so that a send looks nothing up.
+//! The newest numbers of inboxes and conversations, kept in memory so that a send does not look
+//! them up in the file.
 
 use std::num::NonZeroUsize;
 
@@ -6,34 +7,37 @@ use dm_core::store::{ConversationId, InboxSeq, Participants, ServerSequence, Use
 use lru::LruCache;
 use rusqlite::{Result, Row};
 
-use super::merge::Recent;
 use crate::codec;
 use crate::config::SqliteConfig;
 use crate::database::Database;
+use crate::recent::Recent;
 
-/// The users and conversations written to lately. Only ever a copy of what the file says: it is
-/// emptied when a batch fails and when another writer wrote to the store's tables.
+/// The users and conversations of the latest writes; the least recently used are dropped. Always a
+/// copy of the file: it is cleared when a batch fails and when another writer wrote to the store's
+/// tables.
 pub(super) struct Heads {
     users: LruCache<UserId, User>,
-    threads: LruCache<ConversationId, Thread>,
-    /// The row of the newest message.
+    conversations: LruCache<ConversationId, ConversationHead>,
+    /// The row of the newest message; `None` until it is looked up.
     message: Option<i64>,
 }
 
-/// A user, as far as appending to their inbox needs to know them.
+/// The numbers of a user that an append to their inbox needs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct User {
     pub(super) user_ref: i64,
+    /// The number of the newest entry, or of the newest that expired when none is left.
     pub(super) head: InboxSeq,
     /// Whether the inbox holds no entry.
     pub(super) is_empty: bool,
 }
 
-/// A conversation, as far as appending to it needs to know it.
+/// The numbers of a conversation that an append to it needs.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Thread {
-    pub(super) thread_ref: i64,
+pub(super) struct ConversationHead {
+    pub(super) conversation_ref: i64,
     pub(super) participants: Participants,
+    /// The number of the newest message; zero before the first.
     pub(super) head: ServerSequence,
 }
 
@@ -41,21 +45,21 @@ impl Heads {
     pub(super) fn new(config: &SqliteConfig) -> Self {
         let remembered = config.heads_bytes / SqliteConfig::HEAD_BYTES;
         let remembered = NonZeroUsize::new(remembered).unwrap_or(NonZeroUsize::MIN);
-        Self { users: LruCache::new(remembered), threads: LruCache::new(remembered), message: None }
+        Self { users: LruCache::new(remembered), conversations: LruCache::new(remembered), message: None }
     }
 
     pub(super) fn clear(&mut self) {
         self.users.clear();
-        self.threads.clear();
+        self.conversations.clear();
         self.message = None;
     }
 
     #[cfg(test)]
-    pub(super) fn knows(&self, users: usize, conversations: usize) -> bool {
-        (self.users.len(), self.threads.len()) == (users, conversations)
+    pub(super) fn holds(&self, users: usize, conversations: usize) -> bool {
+        (self.users.len(), self.conversations.len()) == (users, conversations)
     }
 
-    /// Forgets one user, whose inbox was changed otherwise than by appending.
+    /// Drops one user, whose inbox was changed otherwise than by appending.
     pub(super) fn forget_user(&mut self, user: UserId) {
         self.users.pop(&user);
     }
@@ -64,26 +68,28 @@ impl Heads {
         self.users.put(user, head);
     }
 
-    pub(super) fn insert_thread(&mut self, id: ConversationId, head: Thread) {
-        self.threads.put(id, head);
+    pub(super) fn insert_conversation(&mut self, id: ConversationId, head: ConversationHead) {
+        self.conversations.put(id, head);
     }
 
-    /// Changes what is known of a user who was just looked up. Without another change of the order, which would be half of
-    /// what these maps cost a send; who was forgotten meanwhile stays so.
+    /// Updates a user who was just looked up. Their position in the order of use stays the same:
+    /// changing it again would be half of what these maps cost a send. A user who was dropped since
+    /// the look-up stays dropped.
     pub(super) fn update_user(&mut self, user: UserId, head: User) {
         if let Some(known) = self.users.peek_mut(&user) {
             *known = head;
         }
     }
 
-    /// Changes what is known of a conversation, likewise.
-    pub(super) fn update_thread(&mut self, id: ConversationId, head: Thread) {
-        if let Some(known) = self.threads.peek_mut(&id) {
+    /// Updates a conversation in the same way.
+    pub(super) fn update_conversation(&mut self, id: ConversationId, head: ConversationHead) {
+        if let Some(known) = self.conversations.peek_mut(&id) {
             *known = head;
         }
     }
 
-    /// The row of the next message. It stays the next until [`insert_message`](Self::insert_message).
+    /// The row of the next message. Repeated calls return the same row until
+    /// [`insert_message`](Self::insert_message).
     pub(super) fn next_message(&mut self, connection: &Database) -> Result<i64> {
         let newest = match self.message {
             Some(newest) => newest,
@@ -115,30 +121,30 @@ impl Heads {
         Ok(found)
     }
 
-    pub(super) fn thread(
+    pub(super) fn conversation(
         &mut self,
         connection: &Database,
         recent: &mut Recent,
         id: ConversationId,
-    ) -> Result<Option<Thread>> {
-        if let Some(known) = self.threads.get(&id) {
+    ) -> Result<Option<ConversationHead>> {
+        if let Some(known) = self.conversations.get(&id) {
             return Ok(Some(*known));
         }
-        let found = self.read_thread(connection, recent, id)?;
+        let found = self.read_conversation(connection, recent, id)?;
         if let Some(found) = found {
-            self.threads.put(id, found);
+            self.conversations.put(id, found);
         }
         Ok(found)
     }
 
-    /// Reads a conversation, and with it those of its users who are not known yet: a message to
-    /// it needs them next.
-    fn read_thread(
+    /// Reads a conversation, and with it those of its users who are not in memory: a message to it
+    /// needs them next.
+    fn read_conversation(
         &mut self,
         connection: &Database,
         recent: &mut Recent,
         id: ConversationId,
-    ) -> Result<Option<Thread>> {
+    ) -> Result<Option<ConversationHead>> {
         let mut select = connection.prepare_cached(
             "SELECT a.pubkey, b.pubkey, c.ref, c.head, a.ref, a.inbox_floor, a.inbox_head,
                     b.ref, b.inbox_floor, b.inbox_head
@@ -154,11 +160,11 @@ impl Heads {
                 self.users.put(user, get_user(connection, recent, row, column)?);
             }
         }
-        let thread_ref = row.get(2)?;
+        let conversation_ref = row.get(2)?;
         let moved: i64 = row.get(3)?;
-        let head = recent.newest_message(connection, thread_ref)?.unwrap_or(moved);
+        let head = recent.newest_message(connection, conversation_ref)?.unwrap_or(moved);
         let head = ServerSequence::new(head.cast_unsigned());
-        Ok(Some(Thread { thread_ref, participants, head }))
+        Ok(Some(ConversationHead { conversation_ref, participants, head }))
     }
 }
 
@@ -169,8 +175,7 @@ fn read_user(connection: &Database, recent: &mut Recent, user: UserId) -> Result
     rows.next()?.map(|row| get_user(connection, recent, row, 0)).transpose()
 }
 
-/// A user from columns `ref, inbox_floor, inbox_head`, starting at `column`. The newest number is
-/// that of the newest entry, or of the newest that expired when none is left.
+/// A user, from columns `ref, inbox_floor, inbox_head` starting at `column`.
 fn get_user(connection: &Database, recent: &mut Recent, row: &Row<'_>, column: usize) -> Result<User> {
     let (user_ref, floor, moved): (i64, i64, i64) =
         (row.get(column)?, row.get(column + 1)?, row.get(column + 2)?);

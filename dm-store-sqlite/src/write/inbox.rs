@@ -1,4 +1,4 @@
-//! Appending to an inbox, and the users who have one.
+//! Appending entries to inboxes, and the rows of their users.
 
 use dm_core::notify::Notification;
 use dm_core::store::{DeviceId, Event, InboxEntry, InboxSeq, ServerSequence, Timestamp, UserId};
@@ -8,16 +8,16 @@ use super::Batch;
 use super::heads::User;
 use crate::codec;
 
-/// What an entry points to.
+/// The content of an inbox entry.
 pub(super) enum Content {
-    /// A message, by its row, and its conversation's row and its number there.
-    Message { message_ref: i64, thread_ref: i64, seq: ServerSequence },
-    /// Something that the entry holds itself.
+    /// A message: its row, the row of its conversation, and its number there.
+    Message { message_ref: i64, conversation_ref: i64, seq: ServerSequence },
+    /// An encoded notice, which the entry's row holds itself.
     Notice(Vec<u8>),
 }
 
 impl Batch<'_> {
-    /// A user, who gets a row if they have none.
+    /// A user, for whom a row is inserted if there is none.
     pub(super) fn user_or_new(&mut self, user: UserId) -> rusqlite::Result<User> {
         if let Some(known) = self.heads.user(self.connection, self.recent, user)? {
             return Ok(known);
@@ -31,7 +31,7 @@ impl Batch<'_> {
         Ok(new)
     }
 
-    /// Appends an entry to the inbox of a user, who is `user` before it.
+    /// Appends an entry to the inbox of `owner`, whose numbers before it are `user`.
     pub(super) fn append_entry(
         &mut self,
         (owner, user): (UserId, User),
@@ -41,9 +41,9 @@ impl Batch<'_> {
         event: Event,
     ) -> rusqlite::Result<Notification> {
         let seq = user.head.next();
-        let (message, notice, thread, number) = match content {
-            Content::Message { message_ref, thread_ref, seq } => {
-                (Some(message_ref), None, Some(thread_ref), Some(codec::bound(seq.get())))
+        let (message, notice, conversation, conversation_seq) = match content {
+            Content::Message { message_ref, conversation_ref, seq } => {
+                (Some(message_ref), None, Some(conversation_ref), Some(codec::bound(seq.get())))
             }
             Content::Notice(notice) => (None, Some(notice), None, None),
         };
@@ -55,8 +55,8 @@ impl Batch<'_> {
             message,
             notice,
             codec::origin(origin),
-            thread,
-            number
+            conversation,
+            conversation_seq
         ])?;
         self.recent.insert_entry(user.user_ref, codec::bound(seq.get()));
         if user.is_empty {

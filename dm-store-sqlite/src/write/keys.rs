@@ -1,4 +1,4 @@
-//! Publishing keys, and telling the publisher's peers.
+//! Publishing keys, and announcing them to the publisher's peers.
 
 use dm_core::store::{AnnounceKeys, Event, Notice, Outcome, PublishKey, UserId};
 use rusqlite::{OptionalExtension, params};
@@ -7,12 +7,13 @@ use super::inbox::Content;
 use super::{Batch, Stop};
 use crate::codec;
 
-/// A publication whose peers are not all told.
+/// A published key of which some peers are not notified yet.
 struct Announcement {
     publisher: UserId,
     user_ref: i64,
-    /// Conversations up to this row are done.
+    /// The peers of conversations up to this row are notified.
     after: i64,
+    /// The row of the publisher's newest conversation at the time of the publication.
     until: i64,
 }
 
@@ -34,7 +35,7 @@ impl Batch<'_> {
                 record.binding.code(),
                 codec::time(record.published_at)
             ])?;
-        // All conversations open now; in those opened later the peer looks the key up.
+        // Covers all conversations open now. In later ones the peer looks the key up.
         self.connection
             .prepare_cached(
                 "INSERT OR REPLACE INTO dm_announcements (publisher, user, after, until)
@@ -65,8 +66,8 @@ impl Batch<'_> {
                     )?);
                 }
             }
-            let told = peers.last().map_or(announcement.until, |(conversation, _)| *conversation);
-            self.advance(&announcement, told)?;
+            let notified = peers.last().map_or(announcement.until, |(conversation, _)| *conversation);
+            self.advance_announcement(&announcement, notified)?;
         }
         Ok(Outcome::KeysAnnounced { appended, more: self.next_announcement()?.is_some() })
     }
@@ -87,7 +88,8 @@ impl Batch<'_> {
             .optional()
     }
 
-    /// The next conversations of a publication, in the order they were opened, and the peer in each.
+    /// The next conversations of an announcement, in the order in which they were opened: the row
+    /// of each, and the peer in it.
     fn peers(&self, announcement: &Announcement, limit: usize) -> rusqlite::Result<Vec<(i64, UserId)>> {
         self.connection
             .prepare_cached(
@@ -105,11 +107,13 @@ impl Batch<'_> {
             .collect()
     }
 
-    fn advance(&self, announcement: &Announcement, told: i64) -> rusqlite::Result<()> {
-        if told < announcement.until {
+    /// Notes the row of the last conversation whose peer is notified. Deletes the announcement when
+    /// it was the last one.
+    fn advance_announcement(&self, announcement: &Announcement, notified: i64) -> rusqlite::Result<()> {
+        if notified < announcement.until {
             self.connection
                 .prepare_cached("UPDATE dm_announcements SET after = ?2 WHERE publisher = ?1")?
-                .execute(params![announcement.publisher.as_bytes(), told])?;
+                .execute(params![announcement.publisher.as_bytes(), notified])?;
         } else {
             self.connection
                 .prepare_cached("DELETE FROM dm_announcements WHERE publisher = ?1")?

@@ -1,4 +1,4 @@
-//! Whether anybody else wrote to the store's tables.
+//! The check whether another writer changed the store's tables.
 
 use dm_core::store::StoreError;
 use rusqlite::Result;
@@ -7,35 +7,37 @@ use crate::database::Database;
 use crate::error::from_sqlite;
 use crate::schema;
 
-/// A writer, beside others that write to the file: other processes with a store, and the host
-/// itself, whose tables may be there, too.
+/// The id of a writer, and its memory of being the last one that wrote to the store's tables. Other
+/// processes with a store may write to the same file, and so may the host to its own tables.
 pub(super) struct LastWriter {
-    /// This writer.
+    /// The id of this writer: a random number.
     id: i64,
-    /// SQLite's count of what other connections changed, when the file named this writer. `None`
-    /// when it may not.
-    seen: Option<i64>,
+    /// SQLite's `data_version`, which changes with each commit of another connection, at a moment
+    /// when the file named this writer as the last. `None` while the file may name another.
+    data_version: Option<i64>,
 }
 
 impl LastWriter {
-    /// # Errors
-    /// SQLite's.
-    pub(super) fn new(connection: &Database) -> Result<Self, StoreError> {
-        let id = connection.query_row("SELECT random()", [], |row| row.get(0)).map_err(from_sqlite)?;
-        Ok(Self { id, seen: None })
-    }
-
-    /// Makes this writer the last one, in a transaction that has begun. Returns whether it was the
-    /// last one before: then nobody else wrote to the store's tables since its last commit.
+    /// A writer with a new id, which is not the last one yet.
     ///
     /// # Errors
-    /// [`NewerSchema`](dm_core::store::StoreErrorKind::NewerSchema) if a newer version of the library
-    /// changed the tables meanwhile, and those of SQLite.
-    pub(super) fn take_over(&mut self, connection: &Database) -> Result<bool, StoreError> {
-        let (version, last) = self.look(connection).map_err(from_sqlite)?;
+    /// An error of SQLite.
+    pub(super) fn new(connection: &Database) -> Result<Self, StoreError> {
+        let id = connection.query_row("SELECT random()", [], |row| row.get(0)).map_err(from_sqlite)?;
+        Ok(Self { id, data_version: None })
+    }
+
+    /// Makes this writer the last one, inside an open transaction. Returns whether it already was:
+    /// then no other writer changed the store's tables since its last commit.
+    ///
+    /// # Errors
+    /// [`NewerSchema`](dm_core::store::StoreErrorKind::NewerSchema) if a newer version of the
+    /// library changed the tables meanwhile, or an error of SQLite.
+    pub(super) fn claim(&mut self, connection: &Database) -> Result<bool, StoreError> {
+        let (version, last) = self.read_changes(connection).map_err(from_sqlite)?;
         let Some((schema, last)) = last else { return Ok(true) };
         if schema != schema::VERSION {
-            return Err(schema::newer(schema));
+            return Err(schema::newer_schema(schema));
         }
         if last != self.id {
             connection
@@ -43,19 +45,19 @@ impl LastWriter {
                 .and_then(|mut update| update.execute([self.id]))
                 .map_err(from_sqlite)?;
         }
-        self.seen = Some(version);
+        self.data_version = Some(version);
         Ok(last == self.id)
     }
 
-    /// Notes that a transaction failed, in which this may have become the last writer.
+    /// To be called after a failed transaction, which may have made this writer the last one.
     pub(super) const fn failed(&mut self) {
-        self.seen = None;
+        self.data_version = None;
     }
 
-    /// SQLite's count, and if it moved the version of the schema and the last writer.
-    fn look(&self, connection: &Database) -> Result<(i64, Option<(usize, i64)>)> {
+    /// SQLite's `data_version` and, if that changed, the schema's version and the last writer.
+    fn read_changes(&self, connection: &Database) -> Result<(i64, Option<(usize, i64)>)> {
         let version = connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
-        if self.seen == Some(version) {
+        if self.data_version == Some(version) {
             return Ok((version, None));
         }
         let last = connection
@@ -90,7 +92,7 @@ mod tests {
         Writer::new(database, &SqliteConfig::default()).unwrap()
     }
 
-    /// The numbers that a batch gave its messages.
+    /// Sends one message and returns its number in the conversation.
     fn sent(writer: &mut Writer, id: u64) -> u64 {
         let mut outcomes = writer.commit(vec![append(1, 1, id).into()]).unwrap();
         let Some(Outcome::MessageAppended(appended)) = outcomes.pop() else { panic!("no message") };
@@ -98,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_writes_to_its_own_tables_leaves_what_is_in_memory() {
+    fn a_host_that_writes_to_its_own_tables_does_not_empty_the_caches() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("host.db");
         let mut writer = writer(&path);
@@ -106,15 +108,15 @@ mod tests {
         assert_eq!(sent(&mut writer, 1), 1);
         let host = Connection::open(&path).unwrap();
         host.execute_batch("CREATE TABLE host (x); INSERT INTO host VALUES (1)").unwrap();
-        assert!(writer.heads.knows(2, 1), "two users and a conversation");
+        assert!(writer.heads.holds(2, 1), "two users and a conversation");
         assert_eq!(sent(&mut writer, 2), 2);
         host.execute_batch("INSERT INTO host VALUES (2)").unwrap();
         writer.begin().unwrap();
-        assert!(writer.heads.knows(2, 1));
+        assert!(writer.heads.holds(2, 1));
     }
 
     #[test]
-    fn another_writer_is_noticed_also_after_a_batch_that_failed() {
+    fn another_writer_is_noticed_also_after_a_failed_batch() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("dm.db");
         let (mut one, mut other) = (writer(&path), writer(&path));
@@ -122,9 +124,9 @@ mod tests {
         for n in 0..3 {
             assert_eq!(sent(&mut one, 10 * n + 1), 4 * n + 1);
             assert_eq!(sent(&mut other, 10 * n + 2), 4 * n + 2);
-            // It becomes the last writer, which is not committed.
+            // This makes it the last writer, which is then rolled back.
             one.begin().unwrap();
-            assert!(one.heads.knows(0, 0));
+            assert!(one.heads.holds(0, 0));
             one.abandon();
             assert_eq!(sent(&mut one, 10 * n + 3), 4 * n + 3);
             assert_eq!(sent(&mut other, 10 * n + 4), 4 * n + 4);
@@ -132,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn tables_that_a_newer_version_changed_meanwhile_are_not_written_to() {
+    fn tables_that_a_newer_version_changed_are_not_written_to() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("dm.db");
         let mut writer = writer(&path);

@@ -1,4 +1,4 @@
-//! Writing: one batch, one transaction.
+//! Writing: one transaction per batch.
 
 mod acknowledge;
 mod append;
@@ -9,8 +9,6 @@ mod heads;
 mod inbox;
 mod keys;
 mod last_writer;
-mod merge;
-mod newest;
 mod statements;
 
 use std::num::NonZeroUsize;
@@ -20,22 +18,22 @@ use dm_core::store::{EngineWriter, Outcome, Refusal, StoreError, StoreErrorKind,
 use crate::config::SqliteConfig;
 use crate::database::Database;
 use crate::error::{did_not_commit, from_sqlite};
+use crate::recent::Recent;
 use heads::Heads;
 use last_writer::LastWriter;
-use merge::Recent;
 use statements::Statements;
 
 /// The only connection of this process that writes.
 pub(crate) struct Writer {
     connection: Database,
     heads: Heads,
-    /// Unknown at first, and again after a failure and after another writer.
+    /// `None` before the first batch, after a failed batch, and after another writer's commit.
     recent: Option<Recent>,
     recent_entries: NonZeroUsize,
     last_writer: LastWriter,
 }
 
-/// The writes of one batch, each in its room of this module.
+/// The state of one batch. The files of this module add the methods for its kinds of writes.
 struct Batch<'a> {
     connection: &'a Database,
     heads: &'a mut Heads,
@@ -43,11 +41,11 @@ struct Batch<'a> {
     statements: Statements<'a>,
 }
 
-/// Why a write stopped.
+/// The reason why a write stopped.
 enum Stop {
-    /// It is refused: it changed nothing, and the batch goes on.
+    /// The write is refused: it changed nothing, and the batch continues.
     Refused(Refusal),
-    /// The engine failed, and the batch with it.
+    /// SQLite failed: the batch fails.
     Failed(rusqlite::Error),
 }
 
@@ -79,15 +77,16 @@ impl Writer {
         &self.connection
     }
 
-    /// Begins, and notices what other writers did since the last batch.
+    /// Begins a transaction, and clears the caches if another writer changed the store's tables
+    /// since the last batch.
     fn begin(&mut self) -> Result<(), StoreError> {
         if !self.connection.is_autocommit() {
-            // A rollback failed before. If it fails again, so does this batch.
+            // The rollback of an earlier batch failed. If it fails again, so does this batch.
             self.connection.execute_batch("ROLLBACK").map_err(from_sqlite)?;
         }
         let begun = self.connection.prepare_cached("BEGIN IMMEDIATE").and_then(|mut begin| begin.execute([]));
         begun.map_err(from_sqlite)?;
-        if !self.last_writer.take_over(&self.connection)? {
+        if !self.last_writer.claim(&self.connection)? {
             self.heads.clear();
             self.recent = None;
         }
@@ -99,7 +98,7 @@ impl Writer {
             Some(recent) => recent,
             unknown => unknown.insert(Recent::read(&self.connection, self.recent_entries)?),
         };
-        let statements = Statements::new(&self.connection, recent.layout.growing());
+        let statements = Statements::new(&self.connection, recent.runs.growing());
         let mut writes = Batch { connection: &self.connection, heads: &mut self.heads, recent, statements };
         let outcomes = batch
             .into_iter()
@@ -110,16 +109,16 @@ impl Writer {
             })
             .collect::<rusqlite::Result<_>>()?;
         drop(writes);
-        recent.settle(&self.connection)?;
+        recent.merge(&self.connection)?;
         Ok(outcomes)
     }
 
-    /// Gives up a batch that is known not to be committed.
+    /// Rolls back a batch that is known not to be committed.
     fn abandon(&mut self) {
         self.heads.clear();
         self.recent = None;
         self.last_writer.failed();
-        // SQLite may have rolled back by itself. A rollback that fails is tried again by the next batch.
+        // SQLite may have rolled back by itself. The next batch repeats a rollback that fails.
         if !self.connection.is_autocommit()
             && let Err(error) = self.connection.execute_batch("ROLLBACK")
         {

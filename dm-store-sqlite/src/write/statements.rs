@@ -1,13 +1,14 @@
-//! The statements of a send, at hand for the whole of a batch.
+//! The prepared statements of a send, kept for the length of a batch.
 
 use rusqlite::{CachedStatement, Result};
 
 use crate::database::Database;
 
-/// Looked up by their text once per batch. For each message it took 7 % of the time of the commit thread.
+/// Looks each statement up by its text once per batch. A look-up per message took 7 % of the time
+/// of the commit thread.
 pub(super) struct Statements<'a> {
     connection: &'a Database,
-    /// Which table of recent rows grows.
+    /// The table of recent rows (0 or 1) that grows.
     growing: i64,
     client_id: Option<CachedStatement<'a>>,
     message: Option<CachedStatement<'a>>,
@@ -20,19 +21,19 @@ impl<'a> Statements<'a> {
         Self { connection, growing, client_id: None, message: None, sequence: None, entry: None }
     }
 
-    /// Inserts `client_id, sender, message`, or nothing if the sender used the client id before.
+    /// Inserts `client_id, sender, message`; nothing if the sender used the client id before.
     pub(super) fn client_id(&mut self) -> Result<&mut CachedStatement<'a>> {
         let sql = "INSERT OR IGNORE INTO dm_client_ids (client_id, sender, message) VALUES (?1, ?2, ?3)";
-        at_hand(&mut self.client_id, self.connection, sql)
+        prepared(&mut self.client_id, self.connection, sql)
     }
 
-    /// Inserts `ref, id, conversation, seq, sender, sender_seq, recipient_seq, client_id, sent_at, received_at, suite, nonce,
-    /// ephemeral, payload`.
+    /// Inserts `ref, id, conversation, seq, sender, sender_seq, recipient_seq, client_id, sent_at,
+    /// received_at, suite, nonce, ephemeral, payload`.
     pub(super) fn message(&mut self) -> Result<&mut CachedStatement<'a>> {
         let sql = "INSERT INTO dm_messages (ref, id, conversation, seq, sender, sender_seq, recipient_seq, client_id,
                                             sent_at, received_at, suite, nonce, ephemeral, payload)
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
-        at_hand(&mut self.message, self.connection, sql)
+        prepared(&mut self.message, self.connection, sql)
     }
 
     /// Inserts `run, conversation, seq, message, at`.
@@ -42,7 +43,7 @@ impl<'a> Statements<'a> {
         } else {
             "INSERT INTO dm_recent_sequence_1 (run, conversation, seq, message, at) VALUES (?1, ?2, ?3, ?4, ?5)"
         };
-        at_hand(&mut self.sequence, self.connection, sql)
+        prepared(&mut self.sequence, self.connection, sql)
     }
 
     /// Inserts `run, user, seq, at, message, notice, origin, conversation, conversation_seq`.
@@ -56,16 +57,17 @@ impl<'a> Statements<'a> {
                                             conversation_seq)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
         };
-        at_hand(&mut self.entry, self.connection, sql)
+        prepared(&mut self.entry, self.connection, sql)
     }
 }
 
-fn at_hand<'s, 'a>(
-    place: &'s mut Option<CachedStatement<'a>>,
+/// The statement in a slot, which is prepared at its first use.
+fn prepared<'s, 'a>(
+    slot: &'s mut Option<CachedStatement<'a>>,
     connection: &'a Database,
     sql: &str,
 ) -> Result<&'s mut CachedStatement<'a>> {
-    match place {
+    match slot {
         Some(statement) => Ok(statement),
         none => Ok(none.insert(connection.prepare_cached(sql)?)),
     }

@@ -1,5 +1,5 @@
-//! The store keeps the contract, clause by clause; what was answered survives a kill; and two
-//! processes that have one file open and write at once lose nothing.
+//! The conformance suite: the store keeps each clause of the contract, an answered batch survives a
+//! kill, and two processes that write to one file at the same time lose nothing.
 
 use crate::common::harness::File;
 

@@ -1,5 +1,5 @@
-//! Files that were never made to the end, copied in the middle of a commit, cut short, or of which
-//! bits flipped.
+//! Opening damaged files: their creation was interrupted, they were copied in the middle of a
+//! commit or cut short, or bits of them flipped.
 
 use std::io::Write as _;
 use std::num::NonZeroUsize;
@@ -11,10 +11,10 @@ use dm_core::store::{Store as _, StoreError, StoreErrorKind};
 use dm_store_sqlite::{SqliteConfig, SqliteStore};
 use tempfile::TempDir;
 
-/// A page of a file that the store made.
+/// Bytes in a page of a file that the store created.
 const PAGE: usize = 8_192;
 
-/// The database and its log; the log's index is in shared memory and not kept.
+/// The database and its log. The log's index is in shared memory and is not kept.
 #[derive(Clone, PartialEq, Eq)]
 struct Files {
     database: Vec<u8>,
@@ -22,9 +22,9 @@ struct Files {
 }
 
 impl Files {
-    /// A copy as they are now. By another program: a process that closes a file loses the locks it
-    /// has on it. The log first: what a checkpoint takes out of it afterwards is then in the
-    /// database, too.
+    /// A copy of the files as they are now. Another program makes it, because a process that closes
+    /// a file loses its locks on it. The log comes first: pages that a checkpoint takes out of it
+    /// afterwards are then in the copy of the database.
     fn copy(folder: &Path) -> Self {
         let copied = |name: &str| {
             let copy = Command::new("cat").arg(folder.join(name)).output().unwrap();
@@ -44,7 +44,7 @@ impl Files {
     }
 }
 
-/// A store with a log that is copied into the database at so many pages.
+/// A store that copies its log into the database at so many pages.
 fn start(checkpoint_pages: u32) -> (TempDir, SqliteStore, Oracle) {
     let folder = tempfile::tempdir().unwrap();
     let mut config = SqliteConfig::default();
@@ -54,7 +54,7 @@ fn start(checkpoint_pages: u32) -> (TempDir, SqliteStore, Oracle) {
     (folder, store, Oracle::new(5))
 }
 
-/// A database with some answered batches in it, and nothing left in its log.
+/// A database with some answered batches, and an empty log.
 async fn database() -> (Files, Oracle) {
     let (folder, store, mut oracle) = start(1);
     for _ in 0..40 {
@@ -118,8 +118,8 @@ async fn copies_taken_while_a_commit_runs_hold_all_of_it_or_nothing() {
     show(&format!("copies of SQLite's files taken while a commit ran: {whole} with it, {absent} without it"));
 }
 
-/// By whole pages: SQLite fills half a page at the end of a database up with zeros and does not
-/// miss the rest.
+/// Most cuts are at the end of a page: SQLite fills up half a page at the end of a database with
+/// zeros and does not notice the missing half.
 #[tokio::test]
 async fn a_database_cut_short_is_corrupt_and_never_empty() {
     let (whole, _) = database().await;
@@ -136,9 +136,9 @@ async fn a_database_cut_short_is_corrupt_and_never_empty() {
     }
 }
 
-/// SQLite keeps no checksums of a database's pages, so that a bit flipped within a value reads as
-/// another value. The test says how often that was, and holds the store to the rest: no panic, no
-/// endless loop, errors with a type.
+/// SQLite keeps no checksums of a database's pages, so that a flipped bit within a value reads as
+/// another value. The test reports how often that was. It fails on a panic, an endless loop, or an
+/// untyped error.
 #[tokio::test]
 async fn bits_flipped_in_a_database_are_typed_errors_where_sqlite_notices() {
     let (whole, oracle) = database().await;
@@ -159,12 +159,12 @@ async fn bits_flipped_in_a_database_are_typed_errors_where_sqlite_notices() {
         }
     }
     show(&format!(
-        "bits flipped in SQLite's database: {typed} times it did not open, {harmless} times nothing came of it, \
-         {unnoticed} times reads failed or gave other data; SQLite has no page checksums to notice by"
+        "flipped bits in SQLite's database: {typed} times it did not open, {harmless} times nothing changed, \
+         {unnoticed} times reads failed or gave other data; SQLite has no page checksums to notice it"
     ));
 }
 
-/// To whoever runs the tests, also of tests that go well: past the capture.
+/// Prints a result past the test harness's capture, so that it shows in passing runs, too.
 fn show(what: &str) {
     let _seen = writeln!(std::io::stderr(), "{what}");
 }

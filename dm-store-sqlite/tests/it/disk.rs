@@ -1,4 +1,4 @@
-//! Disks that are full, that fail, and that two processes want.
+//! A full disk, a disk whose syncs fail, and a file that two processes write to.
 
 use std::path::Path;
 
@@ -43,7 +43,7 @@ async fn a_sync_that_fails_once_is_recovered_from() {
     trial::syncs_fail::<Sqlite>(test_path!(a_sync_that_fails_once_is_recovered_from), syncs).await;
 }
 
-/// Also while it is closed and opened again.
+/// The second failure comes while the file is closed and opened again.
 #[tokio::test]
 async fn syncs_that_fail_twice_are_recovered_from() {
     let syncs = Syncs { well: 0, failing: 2 };

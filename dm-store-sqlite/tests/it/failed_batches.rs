@@ -1,5 +1,5 @@
-//! A batch that fails in its middle leaves nothing, in the file and in what the writer keeps in
-//! memory.
+//! A batch that fails in its middle leaves nothing behind, neither in the file nor in the writer's
+//! caches.
 
 use dm_conformance::build::{ack_up_to, append_as, ciphertext, publish};
 use dm_core::store::*;
@@ -8,8 +8,8 @@ use rusqlite::Connection;
 
 use crate::common::{append, at, conversation, open, register, user, who, whole_inbox};
 
-/// A store in a file that may not grow beyond so many pages, with a conversation of users 1 and 2
-/// that fills it.
+/// A store in a full file of limited size, with a conversation of users 1 and 2, and the number of
+/// its messages.
 async fn full(folder: &tempfile::TempDir) -> (SqliteStore, u64) {
     let path = folder.path().join("host.db");
     Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 1").unwrap();
@@ -23,10 +23,10 @@ async fn full(folder: &tempfile::TempDir) -> (SqliteStore, u64) {
             return (store, batch * 8);
         }
     }
-    panic!("it never filled up");
+    panic!("the file never filled up");
 }
 
-/// A batch of a write of each kind, of which the last do not fit.
+/// A batch with a write of each kind, of which the last do not fit into the file.
 fn too_large(stored: u64) -> Vec<Write> {
     let mut batch = vec![
         append_as(1, 2, 20_001, 7).into(),
@@ -42,7 +42,7 @@ fn too_large(stored: u64) -> Vec<Write> {
 }
 
 #[tokio::test]
-async fn a_failed_batch_leaves_nothing_that_the_next_one_numbers_from() {
+async fn a_failed_batch_does_not_change_the_numbers_of_the_next_one() {
     let folder = tempfile::tempdir().unwrap();
     let (store, stored) = full(&folder).await;
     for _ in 0..2 {
@@ -52,8 +52,8 @@ async fn a_failed_batch_leaves_nothing_that_the_next_one_numbers_from() {
     assert!(store.conversation(conversation(2)).await.unwrap().is_none());
     assert!(store.devices(user(3)).await.unwrap().is_empty());
 
-    // Room again, and no other handle was opened meanwhile: the writer goes on from what it has in
-    // memory.
+    // Expiry makes space. No other handle was opened meanwhile, so the writer continues from its
+    // caches.
     store.commit(vec![Write::Expire(Expire { before: at(6), limit: 100_000 })]).await.unwrap();
     let refused = store.commit(vec![append(2, 1, 30_001, 7)]).await.unwrap().remove(0);
     assert!(matches!(refused, Outcome::Refused(Refusal::NotFound)), "{refused:?}");
@@ -69,7 +69,7 @@ async fn a_failed_batch_leaves_nothing_that_the_next_one_numbers_from() {
     let cursor = store.devices(user(2)).await.unwrap().first().unwrap().cursor;
     assert_eq!(cursor, InboxSeq::ZERO);
 
-    // A handle that knows nothing reads the same.
+    // A handle with empty caches reads the same.
     let mut config = SqliteConfig::default();
     config.owner = FileOwner::Host;
     let fresh = SqliteStore::open_with(folder.path().join("host.db"), &config).unwrap();

@@ -1,4 +1,4 @@
-//! What is SQLite's own: files, schema versions, sharing, running out of room.
+//! The file of a SQLite store: schema versions, sharing, and lack of space.
 
 use std::path::Path;
 
@@ -14,6 +14,7 @@ fn hosted() -> SqliteConfig {
     config
 }
 
+/// The numbers of the entries in the inbox of a user.
 async fn numbers(store: &SqliteStore, n: u64) -> Vec<u64> {
     store.inbox(whole_inbox(who(n))).await.unwrap().entries.iter().map(|entry| entry.seq.get()).collect()
 }
@@ -72,7 +73,7 @@ async fn expiry_in_small_steps_ends_where_one_large_step_ends() {
 }
 
 #[tokio::test]
-async fn two_handles_that_take_turns_on_one_file_keep_the_numbers_dense() {
+async fn two_handles_that_write_to_one_file_in_turn_keep_the_numbers_dense() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dm.db");
     let stores = [SqliteStore::open(&path).unwrap(), SqliteStore::open(&path).unwrap()];
@@ -91,7 +92,7 @@ async fn two_handles_that_take_turns_on_one_file_keep_the_numbers_dense() {
 }
 
 #[tokio::test]
-async fn in_a_hosts_file_the_hosts_things_are_left_alone() {
+async fn in_a_hosts_file_the_hosts_tables_and_settings_stay_as_they_are() {
     for wal in [false, true] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("host.db");
@@ -106,7 +107,7 @@ async fn in_a_hosts_file_the_hosts_things_are_left_alone() {
         let store = SqliteStore::open_with(&path, &hosted()).unwrap();
         store.commit(vec![open(1, 1, 2), append(1, 1, 1, 5)]).await.unwrap();
         assert_eq!(numbers(&store, 2).await, [1, 2]);
-        // The host goes on with its own connection, between our commits.
+        // The host writes on its own connection, between commits of the store.
         host.execute("INSERT INTO users (name) VALUES ('bo')", []).unwrap();
         store.commit(vec![append(1, 2, 2, 6)]).await.unwrap();
         assert_eq!(numbers(&store, 2).await, [1, 2, 3]);
@@ -193,12 +194,12 @@ async fn a_file_without_room_fails_typed_and_recovers() {
             Ok(_) => stored += 1,
             Err(error) => break error,
         }
-        assert!(stored < 1_000, "it never filled up");
+        assert!(stored < 1_000, "the file never filled up");
     };
     assert_eq!(error.kind(), StoreErrorKind::Full);
     let all: Vec<u64> = (1..=1 + stored * 8).collect();
     assert_eq!(numbers(&store, 2).await, all, "the failed batch left nothing");
-    // Expiry makes room again, in the same file.
+    // Expiry makes space in the same file.
     store.commit(vec![Write::Expire(Expire { before: at(100), limit: 10_000 })]).await.unwrap();
     store.commit(vec![append(1, 1, 900_000, 200)]).await.unwrap();
     assert_eq!(numbers(&store, 2).await, [2 + stored * 8]);
@@ -227,7 +228,7 @@ async fn a_damaged_row_is_a_typed_error_and_no_panic() {
     let path = folder.path().join("dm.db");
     let store = SqliteStore::open(&path).unwrap();
     store.commit(vec![open(1, 1, 2), append(1, 1, 1, 5)]).await.unwrap();
-    let vandal = Connection::open(&path).unwrap();
+    let damaging = Connection::open(&path).unwrap();
     for damage in [
         "UPDATE dm_messages SET nonce = x'00'",
         "UPDATE dm_messages SET nonce = zeroblob(24), payload = x''",
@@ -235,14 +236,14 @@ async fn a_damaged_row_is_a_typed_error_and_no_panic() {
         "UPDATE dm_recent_inbox_0 SET notice = x'ff', message = NULL",
         "UPDATE dm_recent_inbox_0 SET origin = 'not a device!'",
     ] {
-        vandal.execute_batch(damage).unwrap();
+        damaging.execute_batch(damage).unwrap();
         let error = store.inbox(whole_inbox(who(1))).await.unwrap_err();
         assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{damage}: {error:?}");
     }
 }
 
 #[tokio::test]
-async fn more_readers_than_connections_wait_their_turn() {
+async fn reads_wait_while_all_connections_are_in_use() {
     let folder = tempfile::tempdir().unwrap();
     let mut config = SqliteConfig::default();
     config.readers = std::num::NonZeroUsize::MIN;
@@ -256,7 +257,7 @@ async fn more_readers_than_connections_wait_their_turn() {
     assert_eq!(tasks.join_all().await, [1; 64]);
 }
 
-/// The process's descriptors of files in a folder.
+/// The number of descriptors that this process has of files in a folder.
 #[cfg(target_os = "linux")]
 fn descriptors(folder: &Path) -> usize {
     let all = std::fs::read_dir("/proc/self/fd").unwrap();

@@ -1,4 +1,4 @@
-//! The list of a user with many conversations, whose newest messages lie in several trees.
+//! The list of a user with many conversations, whose newest messages are in several trees.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use dm_conformance::lists::{self, Last};
 use dm_core::store::{AppendMessage, ConversationCursor, ConversationsQuery, Store, Timestamp};
 use dm_store_sqlite::{SqliteConfig, SqliteStore};
 
-/// A store in a folder that keeps so many entries in small trees.
+/// A store in a folder, with so many entries in small trees.
 fn store(folder: &Path, recent_entries: usize) -> SqliteStore {
     let mut config = SqliteConfig::default();
     config.recent_entries = NonZeroUsize::new(recent_entries).unwrap();
@@ -23,45 +23,46 @@ async fn check(recent_entries: usize, messages: u64, last: Last) {
 }
 
 #[tokio::test]
-async fn few_rows_are_recent() {
+async fn a_list_is_right_when_most_rows_are_moved() {
     check(400, 2_000, Last { ahead: Some(700), right: Some(900) }).await;
 }
 
-/// Runs of 1,250 entries, half of them the user's: a page that is filled from the newest runs
-/// leaves the others out.
+/// Runs have 1,250 entries, and half of them are the user's. A page that is full after the newest
+/// runs leaves the others out.
 #[tokio::test]
-async fn older_runs_are_left_out() {
+async fn a_list_is_right_when_older_runs_are_left_out() {
     check(20_000, 4_000, Last::default()).await;
 }
 
 #[tokio::test]
-async fn older_runs_are_not_left_out_where_a_clock_was_ahead() {
+async fn a_list_is_right_when_a_clock_was_ahead_in_an_older_run() {
     check(20_000, 4_000, Last { ahead: Some(1_000), right: None }).await;
 }
 
-/// Three generations: in the first, which is moved, a clock was ahead; the second, which is being
-/// moved, and left out, has the newest message of that conversation.
+/// Three generations. In the first, which is moved, a clock was ahead. The second is being moved
+/// and left out, and has the newest message of the same conversation.
 #[tokio::test]
-async fn what_is_left_out_is_looked_at_where_it_tells() {
+async fn a_list_is_right_when_a_run_that_is_left_out_has_the_newest_message() {
     check(20_000, 20_900, Last { ahead: Some(100), right: Some(10_500) }).await;
 }
 
-/// What a handle remembers of a run holds after the other one wrote, after entries expired, and
-/// when the run's table belongs to a later generation; for cursors that no page ended at, too.
+/// The times of runs that a handle keeps stay valid after another handle wrote, after entries
+/// expired, and when a run's table belongs to a later generation. Cursors that are not the end of a
+/// page work, too.
 #[tokio::test]
-async fn two_handles_list_alike_while_generations_follow_each_other() {
-    const PEOPLE: u64 = 200;
+async fn two_handles_list_the_same_over_several_generations() {
+    const USERS: u64 = 200;
     let folder = tempfile::tempdir().unwrap();
     let stores = [store(folder.path(), 20_000), store(folder.path(), 20_000)];
-    let mut newest: BTreeMap<u64, Option<Timestamp>> = (1..=PEOPLE).map(|n| (n, None)).collect();
-    let mut batch: Vec<_> = (1..=PEOPLE).map(|n| open(n, 0, n)).collect();
+    let mut newest: BTreeMap<u64, Option<Timestamp>> = (1..=USERS).map(|n| (n, None)).collect();
+    let mut batch: Vec<_> = (1..=USERS).map(|n| open(n, 0, n)).collect();
     let mut writers = stores.iter().cycle();
     for id in 1..=25_000 {
-        // Now and then a clock that is ahead, for a conversation that seldom gets another message.
+        // Some messages have a clock that is ahead, in conversations with few other messages.
         let (n, when) = if id % 499 == 0 {
-            (PEOPLE - id / 499 % 40, id + 3_000)
+            (USERS - id / 499 % 40, id + 3_000)
         } else {
-            (1 + id * 11 % (PEOPLE - 60), id)
+            (1 + id * 11 % (USERS - 60), id)
         };
         batch.push(AppendMessage { at: at(when), ..append(n, 0, id) }.into());
         newest.insert(n, Some(at(when)));
@@ -72,13 +73,12 @@ async fn two_handles_list_alike_while_generations_follow_each_other() {
         writers.next().unwrap().commit(std::mem::take(&mut batch)).await.unwrap();
 
         let mut list: Vec<_> = newest.iter().map(|(n, last)| (*last, conversation(*n))).collect();
-        list.sort_by_key(|place| Reverse(*place));
-        let made_up = |when, n| Some(ConversationCursor { last_activity: when, id: conversation(n) });
-        for after in [None, made_up(Some(at(id - 40)), 77), made_up(Some(at(u64::MAX)), 0), made_up(None, 90)]
-        {
+        list.sort_by_key(|position| Reverse(*position));
+        let cursor = |when, n| Some(ConversationCursor { last_activity: when, id: conversation(n) });
+        for after in [None, cursor(Some(at(id - 40)), 77), cursor(Some(at(u64::MAX)), 0), cursor(None, 90)] {
             let rest = list
                 .iter()
-                .filter(|place| after.is_none_or(|after| **place < (after.last_activity, after.id)));
+                .filter(|position| after.is_none_or(|after| **position < (after.last_activity, after.id)));
             let expected: Vec<_> = rest.take(51).copied().collect();
             for store in &stores {
                 let query = ConversationsQuery { user: user(0), after, limit: 51 };
@@ -92,7 +92,7 @@ async fn two_handles_list_alike_while_generations_follow_each_other() {
 }
 
 #[tokio::test]
-async fn a_list_of_no_conversations_is_empty_however_many_entries_are_recent() {
+async fn a_page_of_no_conversations_is_empty_however_many_entries_are_recent() {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(folder.path().join("dm.db")).unwrap();
     store.commit(vec![open(1, 1, 2)]).await.unwrap();

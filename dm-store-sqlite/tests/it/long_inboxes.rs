@@ -1,4 +1,4 @@
-//! Inboxes in which more entries are passed over than one page looks at.
+//! Inboxes with more consecutive hidden entries than one page examines.
 
 use dm_conformance::build::{ack_entries, ack_up_to};
 use dm_core::store::*;
@@ -6,7 +6,7 @@ use dm_store_sqlite::SqliteStore;
 
 use crate::common::{append, open, register, user, who};
 
-/// What a page looks at.
+/// Entries that one page examines.
 const EXAMINED: u64 = 4_096;
 
 async fn commit(store: &SqliteStore, writes: impl Iterator<Item = Write>) {
@@ -16,7 +16,7 @@ async fn commit(store: &SqliteStore, writes: impl Iterator<Item = Write>) {
     }
 }
 
-/// What the pages after a number show, and how many of them it takes.
+/// The numbers of the entries on all pages after a number, and the number of pages.
 async fn read(store: &SqliteStore, after: u64, limit: usize, max_bytes: usize) -> (Vec<u64>, usize) {
     let (mut after, mut shown, mut pages) = (InboxSeq::new(after), Vec::new(), 0);
     loop {
@@ -31,11 +31,11 @@ async fn read(store: &SqliteStore, after: u64, limit: usize, max_bytes: usize) -
         if page.through >= page.head {
             return (shown, pages);
         }
-        assert!(pages < 100, "no end: {page:?}");
+        assert!(pages < 100, "the pages do not end: {page:?}");
     }
 }
 
-/// A notice, so many own messages, and three of the other's.
+/// An inbox of one notice, `own` messages of its user, and three of the peer.
 async fn own(store: &SqliteStore, own: u64) {
     store.commit(vec![open(1, 1, 2)]).await.unwrap();
     commit(store, (1..=own).map(|id| append(1, 2, id, id))).await;
@@ -43,7 +43,7 @@ async fn own(store: &SqliteStore, own: u64) {
 }
 
 #[tokio::test]
-async fn entries_behind_a_long_run_of_own_ones_are_reached() {
+async fn entries_after_many_own_entries_are_reached() {
     for count in [EXAMINED - 1, EXAMINED, EXAMINED + 1, 2 * EXAMINED + 10] {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(folder.path().join("dm.db")).unwrap();
@@ -59,7 +59,7 @@ async fn entries_behind_a_long_run_of_own_ones_are_reached() {
 }
 
 #[tokio::test]
-async fn an_inbox_of_own_entries_only_ends_at_its_head() {
+async fn pages_of_an_inbox_with_own_entries_only_end_at_its_head() {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(folder.path().join("dm.db")).unwrap();
     store.commit(vec![open(1, 1, 2)]).await.unwrap();
@@ -72,13 +72,13 @@ async fn an_inbox_of_own_entries_only_ends_at_its_head() {
 }
 
 #[tokio::test]
-async fn entries_behind_a_long_run_of_acknowledged_ones_are_reached() {
+async fn entries_after_many_acknowledged_entries_are_reached() {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(folder.path().join("dm.db")).unwrap();
     let last = EXAMINED + 1_000;
     store.commit(vec![open(1, 1, 2), register(who(2)), ack_up_to(who(2), 1)]).await.unwrap();
     commit(&store, (1..=last).map(|id| append(1, 1, id, id))).await;
-    // Entry 2 keeps the cursor where it is, so that everything above it is acknowledged one by one.
+    // The open entry 2 stops the cursor, so each entry above it keeps its own acknowledgement.
     store.commit(vec![ack_entries(who(2), 3..=last - 1)]).await.unwrap();
     for limit in [1, 2, 1_000] {
         let (shown, _) = read(&store, 1, limit, usize::MAX).await;

@@ -1,8 +1,8 @@
-//! What is SQLite's own, and the conformance suite. All modules are one program: each further
-//! program would link SQLite and the suite once more.
+//! The conformance suite, and tests of what only SQLite has. All modules are one program: each
+//! further program would link SQLite and the suite once more.
 //!
-//! Tests that start processes may be among them. SQLite's locks belong to a process and are not
-//! inherited, so that a process that is being started holds none of another test.
+//! Some tests start processes. SQLite's locks belong to a process and are not inherited, so a
+//! process that is being started holds no lock of another test.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 

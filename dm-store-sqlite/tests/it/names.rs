@@ -1,4 +1,4 @@
-//! The names of the store's tables: those that a host uses itself, and prefixes of its choice.
+//! The names of the store's tables: names that a host uses itself, and prefixes of its choice.
 
 use std::error::Error as _;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::common::{self, append, open, who, whole_inbox};
 
-/// A file of the host's, with a prefix for the store's tables.
+/// The configuration for a file of the host's, with a prefix for the store's tables.
 fn hosted(prefix: &str) -> SqliteConfig {
     let mut config = SqliteConfig::default();
     config.owner = FileOwner::Host;
@@ -19,7 +19,7 @@ fn hosted(prefix: &str) -> SqliteConfig {
     config
 }
 
-/// A file with what a statement makes in it, and no log beside it.
+/// A file after some statements, without a log.
 fn file(folder: &TempDir, sql: &str) -> PathBuf {
     let path = folder.path().join("host.db");
     let host = Connection::open(&path).unwrap();
@@ -28,7 +28,7 @@ fn file(folder: &TempDir, sql: &str) -> PathBuf {
     path
 }
 
-/// Asserts that the file is refused for a name, whoever it belongs to, and stays as it is.
+/// Asserts that the file is refused because of a name, for either owner, and stays as it is.
 fn is_refused(path: &Path, name: &str, sql: &str) {
     let before = std::fs::read(path).unwrap();
     for owner in [FileOwner::Host, FileOwner::Store] {
@@ -65,13 +65,13 @@ fn a_file_whose_tables_have_the_stores_names_is_refused_and_left_as_it_is() {
         let folder = tempfile::tempdir().unwrap();
         let path = file(&folder, sql);
         is_refused(&path, name, sql);
-        // Under another name the store has its place there.
+        // With another prefix the store can use the file.
         drop(SqliteStore::open_with(&path, &hosted("chat_")).unwrap());
     }
 }
 
 #[test]
-fn a_file_of_the_stores_in_which_another_changed_a_table_is_refused_and_left_as_it_is() {
+fn a_file_of_the_store_with_a_foreign_change_is_refused_and_left_as_it_is() {
     for (sql, name) in [
         ("DROP TABLE dm_keys; CREATE TABLE dm_keys (user INTEGER PRIMARY KEY, version INTEGER)", "dm_keys"),
         ("ALTER TABLE dm_keys ADD COLUMN note TEXT", "dm_keys"),
@@ -104,7 +104,7 @@ async fn stores_with_different_prefixes_share_a_file_and_nothing_else() {
     }
 }
 
-/// A store whose file holds another one, with conversations of the same people.
+/// A store whose file also holds another store, with conversations of the same users.
 struct Neighbour {
     path: PathBuf,
     _folder: TempDir,
@@ -123,7 +123,7 @@ impl Harness for Neighbour {
 
     async fn open(&self) -> Result<SqliteStore, StoreError> {
         let mut config = hosted("other_");
-        // Rows are moved after some messages.
+        // So few that rows are moved after some messages.
         config.recent_entries = std::num::NonZeroUsize::new(24).unwrap();
         SqliteStore::open_with(&self.path, &config)
     }

@@ -1,16 +1,17 @@
-//! The power is cut: what was not synced is lost, torn, or kept in any order.
+//! Power cuts: writes that were not synced are lost, torn, or kept in any order.
 //!
-//! SQLite has a seam to the disk, but filling it takes code that Rust cannot check. So the files
-//! are copied between commits, and what a disk might have held at moments between two copies is put
-//! together from both:
+//! SQLite's interface to the disk cannot be implemented without unsafe code. So the tests copy the
+//! files between commits. From two copies they compose files as a disk may have held them in
+//! between:
 //!
-//! - while a commit writes its log, the database as before, and of the log's new sectors any part,
-//!   but none before the header of a log that begins anew;
-//! - while a checkpoint follows it, the log as after, and of the database's new pages any part;
-//! - the shared memory file, which is not synced ever, is gone.
+//! - during a commit: the database as before, and any of the log's new sectors, but none before the
+//!   header of a log that begins anew;
+//! - during the checkpoint after it: the log as after the commit, and any of the database's new
+//!   pages;
+//! - in both cases no shared memory file, which is never synced.
 //!
-//! What this does not prove: that the system call to sync does what it says, and that SQLite makes
-//! it in this order (its documentation says so, and `synchronous = FULL` is tested elsewhere).
+//! The tests do not prove that the system call to sync does what it promises, or that SQLite calls
+//! it in this order. SQLite's documentation says so, and `synchronous = FULL` is tested elsewhere.
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -21,13 +22,13 @@ use dm_conformance::crash::{Fate, Oracle};
 use dm_core::store::{Store as _, StoreError, StoreErrorKind};
 use dm_store_sqlite::{SqliteConfig, SqliteStore};
 
-/// What a disk writes as a whole.
+/// Bytes that a disk writes as a whole.
 const SECTOR: usize = 512;
-/// Bytes at the beginning of a log that say which frames are its own.
+/// Bytes of the log's header, which says which frames belong to the log.
 const LOG_HEADER: usize = 32;
-/// Batches written.
+/// Batches per test.
 const BATCHES: u64 = 60;
-/// Cuts of each kind per batch.
+/// Power cuts of each kind per batch.
 const CUTS: usize = 4;
 
 /// The database and its log.
@@ -37,12 +38,13 @@ struct Files {
     log: Vec<u8>,
 }
 
-struct Place {
+/// The folder of a store, and the random choices of what a power cut leaves of its files.
+struct SimulatedDisk {
     folder: tempfile::TempDir,
     chance: Chance,
 }
 
-impl Place {
+impl SimulatedDisk {
     fn new(seed: u64) -> Self {
         Self { folder: tempfile::tempdir().unwrap(), chance: Chance::new(seed, 0) }
     }
@@ -51,8 +53,8 @@ impl Place {
         self.folder.path().join("dm.db")
     }
 
-    /// A copy of the files as they are. By another program: a process that closes a file loses the
-    /// locks it has on it.
+    /// A copy of the files as they are now. Another program makes it, because a process that closes
+    /// a file loses its locks on it.
     fn copy(&self) -> Files {
         let copied = |name: &str| {
             let to = self.folder.path().join("copy");
@@ -62,27 +64,27 @@ impl Place {
         Files { database: copied("dm.db"), log: copied("dm.db-wal") }
     }
 
-    /// A log on its way. When it begins anew, SQLite syncs its new header before anything else:
-    /// otherwise the old header could meet what is left of the old content, and bring back pages
-    /// from before the last checkpoint.
-    fn log_on_the_way(&mut self, before: &[u8], after: &[u8]) -> Vec<u8> {
+    /// A log as it may be found after a power cut between two states. When a log begins anew,
+    /// SQLite syncs the new header before anything else: otherwise the old header could meet the
+    /// rest of the old content, and bring back pages from before the last checkpoint.
+    fn log_after_cut(&mut self, before: &[u8], after: &[u8]) -> Vec<u8> {
         let begins_anew = before.len() >= LOG_HEADER && before[..LOG_HEADER] != after[..LOG_HEADER];
         if !begins_anew {
-            return self.on_the_way(before, after);
+            return self.file_after_cut(before, after);
         }
         if self.chance.below(4) == 0 {
             return before.to_vec();
         }
         let with_header = [&after[..LOG_HEADER], &before[LOG_HEADER..]].concat();
-        self.on_the_way(&with_header, after)
+        self.file_after_cut(&with_header, after)
     }
 
-    /// A file on its way from what it was to what it became: of what changed, any sectors are
-    /// there.
-    fn on_the_way(&mut self, before: &[u8], after: &[u8]) -> Vec<u8> {
-        // From nothing to everything, and now and then exactly that.
+    /// A file as it may be found after a power cut between two states: with any of the changed
+    /// sectors.
+    fn file_after_cut(&mut self, before: &[u8], after: &[u8]) -> Vec<u8> {
+        // Of eight changed sectors, this many are there on average: from none to all.
         let odds = self.chance.below(9);
-        // A file grows before or after its content is there.
+        // The new length may reach the disk before the content does, or after.
         let length = if self.chance.below(2) == 0 { before.len() } else { before.len().max(after.len()) };
         let mut file = before.to_vec();
         file.resize(length, 0);
@@ -98,7 +100,7 @@ impl Place {
     }
 }
 
-/// Opens a store on files, without any shared memory.
+/// Opens a store on a copy of files, without a shared memory file.
 fn open(files: &Files, folder: &Path) -> Result<SqliteStore, StoreError> {
     let path = folder.join("dm.db");
     std::fs::write(&path, &files.database).unwrap();
@@ -106,34 +108,35 @@ fn open(files: &Files, folder: &Path) -> Result<SqliteStore, StoreError> {
     SqliteStore::open(path)
 }
 
+/// Opens a store on files and compares it with the oracle.
 async fn judged(files: &Files, oracle: &mut Oracle) -> Fate {
     let folder = tempfile::tempdir().unwrap();
     let store = open(files, folder.path())
-        .unwrap_or_else(|error| panic!("after batch {} it does not open: {error:?}", oracle.done()));
+        .unwrap_or_else(|error| panic!("after batch {} the store does not open: {error:?}", oracle.done()));
     oracle.judge(&store).await.unwrap_or_else(|what| panic!("{what}"))
 }
 
-/// A store that checkpoints often.
-fn start(place: &Place) -> SqliteStore {
+/// A store with frequent checkpoints.
+fn start(disk: &SimulatedDisk) -> SqliteStore {
     let mut config = SqliteConfig::default();
     config.checkpoint_pages = 40;
     config.recent_entries = NonZeroUsize::new(24).unwrap();
-    SqliteStore::open_with(place.path(), &config).unwrap()
+    SqliteStore::open_with(disk.path(), &config).unwrap()
 }
 
 #[tokio::test]
 async fn what_was_answered_survives_a_power_cut() {
-    let (mut place, mut oracle) = (Place::new(7), Oracle::new(7));
-    let store = start(&place);
+    let (mut disk, mut oracle) = (SimulatedDisk::new(7), Oracle::new(7));
+    let store = start(&disk);
     let (mut trials, mut whole, mut checkpoints) = (0_u32, 0_u32, 0_u32);
-    let mut before = place.copy();
+    let mut before = disk.copy();
     for _ in 0..BATCHES {
         let writes = oracle.ask();
         let asked = oracle.clone();
         oracle.answered(&store.commit(writes).await.unwrap()).unwrap();
-        let after = place.copy();
+        let after = disk.copy();
         for _ in 0..CUTS {
-            let log = place.log_on_the_way(&before.log, &after.log);
+            let log = disk.log_after_cut(&before.log, &after.log);
             let files = Files { database: before.database.clone(), log };
             whole += u32::from(judged(&files, &mut asked.clone()).await == Fate::Whole);
             trials += 1;
@@ -141,7 +144,7 @@ async fn what_was_answered_survives_a_power_cut() {
         if before.database != after.database {
             checkpoints += 1;
             for _ in 0..CUTS {
-                let database = place.on_the_way(&before.database, &after.database);
+                let database = disk.file_after_cut(&before.database, &after.database);
                 let files = Files { database, log: after.log.clone() };
                 judged(&files, &mut oracle.clone()).await;
                 trials += 1;
@@ -152,29 +155,29 @@ async fn what_was_answered_survives_a_power_cut() {
         before = after;
     }
     println!(
-        "{trials} power cuts in and after {BATCHES} commits and {checkpoints} checkpoints: none lost, none in part; {whole} \
-         times the commit that was under way was there as a whole"
+        "{trials} power cuts in and after {BATCHES} commits and {checkpoints} checkpoints: no batch lost, none in part; \
+         {whole} times the commit under way was there as a whole"
     );
-    assert!(whole > 0 && checkpoints > 0, "the cuts came at too few moments");
+    assert!(whole > 0 && checkpoints > 0, "the power cuts are at too few moments");
 }
 
 #[tokio::test]
 async fn a_damaged_log_gives_what_was_there_after_an_earlier_commit_or_a_typed_error() {
-    let (mut place, mut oracle) = (Place::new(11), Oracle::new(11));
-    let store = start(&place);
+    let (mut disk, mut oracle) = (SimulatedDisk::new(11), Oracle::new(11));
+    let store = start(&disk);
     for _ in 0..BATCHES {
         let writes = oracle.ask();
         oracle.answered(&store.commit(writes).await.unwrap()).unwrap();
     }
-    let whole = place.copy();
+    let whole = disk.copy();
     let mut earlier = 0;
     for n in 0..40 {
         let mut files = whole.clone();
-        let at = place.chance.place(files.log.len());
+        let at = disk.chance.place(files.log.len());
         if n % 2 == 0 {
             files.log.truncate(at);
         } else {
-            files.log[at] ^= 1 << place.chance.below(8);
+            files.log[at] ^= 1 << disk.chance.below(8);
         }
         let folder = tempfile::tempdir().unwrap();
         match open(&files, folder.path()) {
@@ -185,18 +188,19 @@ async fn a_damaged_log_gives_what_was_there_after_an_earlier_commit_or_a_typed_e
             Err(error) => assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{error:?}"),
         }
     }
-    assert!(earlier > 0, "no damage was seen");
+    assert!(earlier > 0, "no damage was noticed");
 }
 
-/// That the trials can fail: what a store would leave behind that answers before its log is synced.
+/// Proves that the trials can fail: the files are those of a store that answers before its log is
+/// synced.
 #[tokio::test]
 #[should_panic(expected = "answered batches")]
-async fn a_log_that_was_not_synced_is_found_out() {
-    let (place, mut oracle) = (Place::new(7), Oracle::new(7));
-    let store = start(&place);
-    let mut before = place.copy();
+async fn a_log_that_was_not_synced_is_noticed() {
+    let (disk, mut oracle) = (SimulatedDisk::new(7), Oracle::new(7));
+    let store = start(&disk);
+    let mut before = disk.copy();
     for _ in 0..3 {
-        before = place.copy();
+        before = disk.copy();
         let writes = oracle.ask();
         oracle.answered(&store.commit(writes).await.unwrap()).unwrap();
     }

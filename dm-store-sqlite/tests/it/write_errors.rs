@@ -1,8 +1,8 @@
 //! A file that may not grow: the kernel refuses a write in the middle of a commit (`EFBIG`, by a
-//! limit that a shell sets for a child process). The store answers with typed errors, and is whole
+//! limit that a shell sets for a child process). The store returns typed errors. The file is whole
 //! when it is opened without the limit.
 //!
-//! A full disk and an `fsync` that fails are in `disk.rs`, a file limited by SQLite itself in
+//! A full disk and a failing `fsync` are tested in `disk.rs`, a file limited by SQLite itself in
 //! `files.rs`.
 
 use std::io::Write as _;
@@ -25,8 +25,8 @@ async fn a_write_that_the_kernel_refuses_is_a_typed_error_and_leaves_the_file_wh
     }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dm.db");
-    // In blocks of 512 bytes or of 1 KiB, as the shell has it. The signal would end the process
-    // before SQLite is told.
+    // In blocks of 512 bytes or of 1 KiB, depending on the shell. Without the trap, the signal
+    // would end the process before SQLite gets the error.
     let limited = r#"trap '' XFSZ; ulimit -f 600; exec "$0" "$@""#;
     let child = Command::new("sh")
         .args(["-c", limited])
@@ -40,7 +40,7 @@ async fn a_write_that_the_kernel_refuses_is_a_typed_error_and_leaves_the_file_wh
     let refused = said.lines().find_map(|line| line.strip_prefix("refused "));
     let refused = refused.unwrap_or_else(|| panic!("nothing was refused: {said}"));
 
-    // What the child was answered, and checked, can be said again from the seed.
+    // The seed reproduces the batches whose answers the child got and checked.
     let answered = said.lines().filter(|line| *line == "answered").count();
     let (mut oracle, model) = (Oracle::new(SEED), dm_core::MemoryStore::new());
     for _ in 0..answered {
@@ -50,7 +50,7 @@ async fn a_write_that_the_kernel_refuses_is_a_typed_error_and_leaves_the_file_wh
     oracle.ask();
     let store = SqliteStore::open(&path).unwrap();
     let fate = oracle.judge(&store).await.unwrap();
-    assert!(fate == Fate::Absent || refused == "OutcomeUnknown", "{refused}, and all of it is there");
+    assert!(fate == Fate::Absent || refused == "OutcomeUnknown", "{refused}, but the batch is there");
     let outcomes = store.commit(oracle.ask()).await.unwrap();
     oracle.answered(&outcomes).unwrap();
     oracle.judge(&store).await.unwrap();
@@ -60,7 +60,7 @@ async fn a_write_that_the_kernel_refuses_is_a_typed_error_and_leaves_the_file_wh
     writeln!(std::io::stderr(), "{show}").unwrap();
 }
 
-/// Says what was answered, line by line; then the error, and checks what the store does after it.
+/// Prints a line for each answered batch and one for the error, and checks reads after the error.
 async fn commit_until_refused(path: &Path) {
     let mut config = SqliteConfig::default();
     config.checkpoint_pages = 20;
@@ -88,7 +88,7 @@ async fn commit_until_refused(path: &Path) {
         let read = store.inbox(query).await;
         match error.kind() {
             StoreErrorKind::OutcomeUnknown => {
-                // It reopens itself, as far as the limit allows.
+                // The store reopens its file, as far as the limit allows.
                 let kind = read.err().map(|error| error.kind());
                 assert!(matches!(kind, None | Some(StoreErrorKind::Unavailable)), "{kind:?}");
             }
@@ -97,5 +97,5 @@ async fn commit_until_refused(path: &Path) {
         }
         return;
     }
-    panic!("it never filled up");
+    panic!("the file never filled up");
 }

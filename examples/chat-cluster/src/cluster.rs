@@ -1,4 +1,4 @@
-//! The processes.
+//! The processes of a cluster.
 
 use std::fmt;
 use std::fs::File;
@@ -11,36 +11,36 @@ use dm_test_servers::postgres;
 use tempfile::TempDir;
 use tokio::task::block_in_place;
 
-/// How many hosts there are.
+/// Number of hosts.
 pub const HOSTS: usize = 3;
 
-/// How long a connection is silent before its host looks into the database, in seconds. Shorter than hosts have it by
-/// default, so that nobody who watches waits for long while the bus is down.
+/// Seconds without an event after which a connection polls the database. It is shorter than the
+/// default of hosts, so that messages are delivered soon while NATS is down.
 const LOOK_EVERY: &str = "2";
 
-/// A database, a bus and hosts. All end with this value.
+/// A database, a NATS server and hosts. The processes end when this value is dropped.
 #[derive(Debug)]
 pub struct Cluster {
-    // In this order they end.
+    // Fields are dropped in this order: the hosts end before their servers.
     hosts: Vec<Host>,
     bus: Server,
     database: postgres::Cluster,
     _folder: TempDir,
 }
 
-/// What can be killed.
+/// A part of the cluster that can be killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part {
     /// A host, by SIGKILL.
     Host(usize),
     /// The NATS server, by SIGKILL.
     Bus,
-    /// The PostgreSQL server, at once, as its own crash would.
+    /// The PostgreSQL server, by an immediate shutdown, which is like a crash.
     Database,
 }
 
 impl Part {
-    /// Every part once, hosts between the servers.
+    /// Every part once, in the order of the kills.
     pub const ALL: [Self; HOSTS + 2] =
         [Self::Host(0), Self::Bus, Self::Host(1), Self::Database, Self::Host(2)];
 }
@@ -56,14 +56,14 @@ impl fmt::Display for Part {
 }
 
 impl Cluster {
-    /// Starts everything, on free ports, with empty data in a temporary folder, and tells how far it is. Needs a runtime
-    /// with several threads.
+    /// Starts all processes on free ports with empty data in a temporary folder, and reports the
+    /// progress to `tell`. Needs a multi-threaded runtime.
     ///
     /// # Errors
-    /// When PostgreSQL or NATS is not installed, or a host does not come up.
+    /// If PostgreSQL or NATS is not installed, or a host does not start.
     ///
     /// # Panics
-    /// When a server does not start.
+    /// If a server does not start.
     pub async fn start(mut tell: impl FnMut(&str)) -> Result<Self> {
         dm_test_servers::require()?;
         let folder = tempfile::tempdir()?;
@@ -99,16 +99,16 @@ impl Cluster {
         Ok(Self { hosts, bus, database, _folder: folder })
     }
 
-    /// Where the hosts serve.
+    /// The URLs of the hosts.
     #[must_use]
     pub fn urls(&self) -> Vec<String> {
         self.hosts.iter().map(Host::url).collect()
     }
 
-    /// Kills a part. Nothing in it gets to run any more.
+    /// Kills a part without a clean shutdown.
     ///
     /// # Errors
-    /// When its process cannot be killed.
+    /// If the process cannot be killed.
     pub async fn kill(&mut self, part: Part) -> Result<()> {
         match part {
             Part::Host(n) => self.hosts.get_mut(n).context("there is no such host")?.kill().await,
@@ -123,14 +123,14 @@ impl Cluster {
         }
     }
 
-    /// Starts a part again where it was.
+    /// Restarts a part at the same address with the same data.
     ///
     /// # Errors
-    /// When it does not come up.
+    /// If the part does not start.
     ///
     /// # Panics
-    /// When a server does not start.
-    pub async fn revive(&mut self, part: Part) -> Result<()> {
+    /// If a server does not start.
+    pub async fn restart(&mut self, part: Part) -> Result<()> {
         match part {
             Part::Host(n) => self.hosts.get_mut(n).context("there is no such host")?.restart().await,
             Part::Bus => {
@@ -145,7 +145,7 @@ impl Cluster {
     }
 }
 
-/// A key by which the hosts know each other's words, in hexadecimal digits.
+/// A random key, in hexadecimal digits, with which the hosts authenticate hints to each other.
 fn random_key() -> Result<String> {
     let mut key = [0; 32];
     File::open("/dev/urandom")?.read_exact(&mut key)?;

@@ -1,4 +1,4 @@
-//! Two people on different hosts.
+//! A demonstration: two users at different hosts exchange messages.
 
 use std::time::Instant;
 
@@ -7,14 +7,14 @@ use dm_e2e::Person;
 
 use crate::cluster::Cluster;
 
-/// Messages each way.
+/// Number of messages in each direction.
 const MESSAGES: usize = 20;
 
-/// Lets two people on different hosts write to each other, and tells how long messages took from the answer to their
-/// arrival.
+/// Lets two users at different hosts exchange messages, and reports the times from the answer of a
+/// send to the delivery.
 ///
 /// # Errors
-/// When a host refuses, or a message does not arrive.
+/// If a host refuses, or a message is not delivered.
 pub async fn run(cluster: &Cluster, mut tell: impl FnMut(&str)) -> Result<()> {
     let urls = cluster.urls();
     let (first, second) = (urls.first().context("a host")?, urls.get(1).context("another")?);
@@ -22,7 +22,7 @@ pub async fn run(cluster: &Cluster, mut tell: impl FnMut(&str)) -> Result<()> {
     let bo = Person::sign_in(second, "Bo").await?;
     let conversation = ana.open(&bo.key()).await?;
     let devices = (ana.connect("phone", bo.key())?, bo.connect("phone", ana.key())?);
-    let mut beyond = Vec::new();
+    let mut delays = Vec::new();
     for n in 0..MESSAGES {
         for (from, to, peer, name) in
             [(&devices.0, &devices.1, bo.key(), "Ana"), (&devices.1, &devices.0, ana.key(), "Bo")]
@@ -30,14 +30,14 @@ pub async fn run(cluster: &Cluster, mut tell: impl FnMut(&str)) -> Result<()> {
             from.send(conversation, peer, &format!("{name} says {n}")).await?;
             let answered = Instant::now();
             to.given(n + 1).await?;
-            beyond.push(answered.elapsed());
+            delays.push(answered.elapsed());
         }
     }
-    beyond.sort_unstable();
-    let millis = |n: usize| beyond.get(n).map_or(0.0, |span| span.as_secs_f64() * 1e3);
+    delays.sort_unstable();
+    let millis = |n: usize| delays.get(n).map_or(0.0, |span| span.as_secs_f64() * 1e3);
     tell(&format!(
-        "Ana at {first} and Bo at {second} wrote {MESSAGES} messages each: from the answer to the other's device \
-         {:.1} ms, at most {:.1} ms",
+        "Ana at {first} and Bo at {second} sent {MESSAGES} messages each: from the answer to the delivery \
+         median {:.1} ms, longest {:.1} ms",
         millis(MESSAGES),
         millis(2 * MESSAGES - 1),
     ));

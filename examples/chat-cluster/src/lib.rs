@@ -1,10 +1,12 @@
-//! Three reference hosts on one PostgreSQL database and one NATS server, on this machine: how a chat server runs on more
-//! than one node, and what becomes of its messages when any part is killed.
+//! Three reference hosts on one PostgreSQL database and one NATS server, on one machine. The
+//! example shows a chat server on more than one node, and checks that no message is lost when a
+//! part is killed.
 //!
-//! - [`cluster`]: the servers and the hosts, as processes; killing them and starting them again.
-//! - [`traffic`]: people with devices on different hosts, who write to each other all the while.
-//! - [`oracle`]: what was answered, held against what is there afterwards.
-//! - [`trial`]: the three together. [`demo`]: two people chat, and how long a message takes from host to host.
+//! - [`cluster`]: the processes of servers and hosts, and killing and restarting them.
+//! - [`traffic`]: users with devices at different hosts who send messages all the time.
+//! - [`oracle`]: compares the confirmed sends with the stored and delivered messages.
+//! - [`trial`]: kills parts under traffic and judges the result. [`demo`]: two users at different
+//!   hosts exchange messages, and the time from host to host is measured.
 
 pub mod cluster;
 pub mod demo;

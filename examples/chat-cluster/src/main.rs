@@ -1,4 +1,5 @@
-//! A cluster on one machine: `cargo run --release -p chat-cluster`, and with `--kill` one that is killed part by part.
+//! A cluster on one machine: `cargo run --release -p chat-cluster`. With `--kill`, its parts are
+//! killed one after the other.
 
 use std::process::ExitCode;
 
@@ -7,16 +8,16 @@ use chat_cluster::cluster::Cluster;
 use chat_cluster::{demo, trial};
 use clap::Parser;
 
-/// Three chat hosts on one PostgreSQL and one NATS, on this machine, in a temporary folder, on free ports. Needs Debian's
-/// packages `postgresql` and `nats-server`.
+/// Three chat hosts on one PostgreSQL and one NATS server, in a temporary folder, on free ports.
+/// Needs the Debian packages `postgresql` and `nats-server`.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Args {
-    /// Kill hosts, the bus and the database one after the other while people write to each other, start each again, and
-    /// say whether a message was lost
+    /// Kill hosts, NATS and the database one after the other while users send messages, restart
+    /// each, and report lost messages
     #[arg(long)]
     kill: bool,
-    /// How many kills
+    /// Number of kills
     #[arg(long, default_value_t = 50, requires = "kill")]
     kills: usize,
 }
@@ -24,7 +25,7 @@ struct Args {
 #[tokio::main]
 async fn main() -> ExitCode {
     let args = Args::parse();
-    // Whatever ends first, everything that was started ends with it.
+    // The processes end when this future is dropped, also after Ctrl-C.
     tokio::select! {
         done = run(&args) => done.unwrap_or_else(|error| {
             eprintln!("chat-cluster: {error:#}");

@@ -1,34 +1,36 @@
-//! What was answered, held against what is there.
+//! Comparing the confirmed sends with the stored and delivered messages.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use anyhow::Result;
 
-use crate::traffic::{Fate, Pair, Sent};
+use crate::traffic::{Outcome, Pair, Sent};
 
 /// The outcome of a trial.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Verdict {
-    /// Messages that were answered.
+    /// Confirmed sends.
     pub answered: usize,
-    /// Answered, and missing in the history that a device reads.
+    /// Confirmed sends that are missing in the history.
     pub lost: usize,
-    /// In the history, and not given to a device.
-    pub not_given: usize,
-    /// In the history or at a device, and never sent, or with another number or id than was answered.
+    /// Messages in the history that were not delivered to a device.
+    pub not_delivered: usize,
+    /// Messages in the history or delivered that were not sent, or that have another number or id
+    /// than the answer said.
     pub invented: usize,
-    /// Numbers with holes, numbers that fall, senders whose messages changed places, messages that came twice.
+    /// Holes in the numbers, decreasing numbers, messages of one sender in another order, and
+    /// messages delivered twice.
     pub out_of_order: usize,
 }
 
 impl Verdict {
-    /// Whether all is as it must be, and there was something to judge.
+    /// Whether there is at least one confirmed send and no fault.
     #[must_use]
     pub const fn is_good(&self) -> bool {
         self.answered > 0
             && self.lost == 0
-            && self.not_given == 0
+            && self.not_delivered == 0
             && self.invented == 0
             && self.out_of_order == 0
     }
@@ -36,88 +38,91 @@ impl Verdict {
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { answered, lost, not_given, invented, out_of_order } = self;
+        let Self { answered, lost, not_delivered, invented, out_of_order } = self;
         write!(
             f,
-            "{answered} answered: {lost} lost, {not_given} not given, {invented} invented, {out_of_order} out of order"
+            "{answered} answered: {lost} lost, {not_delivered} not delivered, {invented} invented, {out_of_order} out of order"
         )
     }
 }
 
-/// Judges what was sent among some pairs. Waits until every device was given what it must be.
+/// Compares the sends of some pairs with the history and the deliveries. Waits until every device
+/// has received all messages, up to a minute.
 ///
 /// # Errors
-/// When history cannot be read.
+/// If the history cannot be read.
 pub async fn judge(pairs: Vec<Pair>, sent: &Sent) -> Result<Verdict> {
-    let answered = sent.values().filter(|fate| matches!(fate, Fate::Answered(_))).count();
+    let answered = sent.values().filter(|outcome| matches!(outcome, Outcome::Answered(_))).count();
     let mut verdict = Verdict { answered, ..Verdict::default() };
     for pair in pairs {
-        let history = read(&pair, sent, &mut verdict).await?;
-        given(pair, &history, &mut verdict).await;
+        let history = check_history(&pair, sent, &mut verdict).await?;
+        check_deliveries(pair, &history, &mut verdict).await;
     }
     Ok(verdict)
 }
 
-/// Reads the history by every device that stays, and returns it: texts by number.
-async fn read(pair: &Pair, sent: &Sent, verdict: &mut Verdict) -> Result<BTreeMap<u64, String>> {
+/// Reads the history with every stationary device, and checks it. Returns the texts by number.
+async fn check_history(pair: &Pair, sent: &Sent, verdict: &mut Verdict) -> Result<BTreeMap<u64, String>> {
     let mut texts = BTreeMap::new();
-    for staying in &pair.devices {
+    for stationary in &pair.devices {
         texts.clear();
         let mut newest: BTreeMap<String, String> = BTreeMap::new();
-        for (message, expected) in staying.device.history(pair.conversation).await?.iter().zip(1_u64..) {
-            if message.sequence != expected {
+        for (message, expected) in stationary.device.history(pair.conversation).await?.iter().zip(1_u64..) {
+            if message.sequence.get() != expected {
                 verdict.out_of_order += 1;
             }
-            let text = staying.device.read(message, staying.peer)?;
+            let text = stationary.device.read(message, stationary.peer)?;
             match sent.get(&text) {
-                Some(Fate::Answered(stored))
+                Some(Outcome::Answered(stored))
                     if (stored.id, stored.sequence) == (message.id, message.sequence) => {}
-                Some(Fate::Unknown) => {}
-                Some(Fate::Answered(_)) | None => verdict.invented += 1,
+                Some(Outcome::Unknown) => {}
+                Some(Outcome::Answered(_)) | None => verdict.invented += 1,
             }
-            // What one device sent is in the order it was sent in, and once.
+            // The messages of one device must be in the order of sending, each once.
             let sender = text.rsplit_once(' ').map_or_else(String::new, |(sender, _)| sender.to_owned());
             if newest.insert(sender, text.clone()).is_some_and(|before| before >= text) {
                 verdict.out_of_order += 1;
             }
-            texts.insert(message.sequence, text);
+            texts.insert(message.sequence.get(), text);
         }
         let of_pair = |text: &str| pair.devices.iter().any(|device| text.starts_with(&device.name));
         let there: std::collections::BTreeSet<&String> = texts.values().collect();
         verdict.lost += sent
             .iter()
-            .filter(|(text, fate)| matches!(fate, Fate::Answered(_)) && of_pair(text))
+            .filter(|(text, outcome)| matches!(outcome, Outcome::Answered(_)) && of_pair(text))
             .filter(|(text, _)| !there.contains(text))
             .count();
     }
     Ok(texts)
 }
 
-/// Every device was given all of the history but its own messages.
-async fn given(pair: Pair, history: &BTreeMap<u64, String>, verdict: &mut Verdict) {
+/// Checks that every device has received the whole history except its own messages.
+async fn check_deliveries(pair: Pair, history: &BTreeMap<u64, String>, verdict: &mut Verdict) {
     let without = |name: &str| -> BTreeMap<u64, String> {
         let own = format!("{name} ");
         let others = history.iter().filter(|(_, text)| !text.starts_with(&own));
         others.map(|(number, text)| (*number, text.clone())).collect()
     };
-    for staying in &pair.devices {
-        let expected = without(&staying.name);
-        // What does not come is lost, and counted as such.
-        let _ = staying.device.given(expected.len()).await;
-        match staying.device.texts() {
+    for stationary in &pair.devices {
+        let expected = without(&stationary.name);
+        // A timeout is no error here: the comparison counts the missing messages.
+        let _ = stationary.device.given(expected.len()).await;
+        match stationary.device.texts() {
             Ok(texts) => compare(&texts, &expected, verdict),
             Err(_) => verdict.out_of_order += 1,
         }
     }
-    for hopper in pair.hoppers {
-        let expected = without(&hopper.name);
-        let missing = expected.keys().filter(|number| !hopper.before.contains_key(number)).copied().collect();
-        // By their numbers: others come once more, and a count would take these for them.
-        let _ = hopper.device.given_all(&missing).await;
-        match hopper.device.texts() {
-            // What was not acknowledged before a hop comes once more.
+    for roaming in pair.roaming {
+        let expected = without(&roaming.name);
+        let missing =
+            expected.keys().filter(|number| !roaming.before.contains_key(number)).copied().collect();
+        // The wait is for the missing numbers, because other messages are delivered again and a
+        // count would include them.
+        let _ = roaming.device.given_all(&missing).await;
+        match roaming.device.texts() {
+            // Messages that were not acknowledged before a change of host are delivered again.
             Ok(mut texts) => {
-                texts.extend(hopper.before);
+                texts.extend(roaming.before);
                 compare(&texts, &expected, verdict);
             }
             Err(_) => verdict.out_of_order += 1,
@@ -125,7 +130,7 @@ async fn given(pair: Pair, history: &BTreeMap<u64, String>, verdict: &mut Verdic
     }
 }
 
-fn compare(given: &BTreeMap<u64, String>, expected: &BTreeMap<u64, String>, verdict: &mut Verdict) {
-    verdict.not_given += expected.keys().filter(|number| !given.contains_key(number)).count();
-    verdict.invented += given.iter().filter(|(number, text)| expected.get(number) != Some(text)).count();
+fn compare(delivered: &BTreeMap<u64, String>, expected: &BTreeMap<u64, String>, verdict: &mut Verdict) {
+    verdict.not_delivered += expected.keys().filter(|number| !delivered.contains_key(number)).count();
+    verdict.invented += delivered.iter().filter(|(number, text)| expected.get(number) != Some(text)).count();
 }

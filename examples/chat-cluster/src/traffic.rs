@@ -1,72 +1,74 @@
-//! People who write to each other all the while.
+//! The traffic: pairs of users who send messages to each other all the time.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
-use dm_client::{ConversationId, PublicKey, Stored};
+use dm_client::{ConversationId, Stored, UserId};
 use dm_e2e::{Device, Person};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
-/// Pairs of people.
+/// Number of pairs of users.
 const PAIRS: usize = 3;
 
-/// Between two messages of a device: some hundreds a second in all, so that history can be read through afterwards.
-const EVERY: Duration = Duration::from_millis(15);
+/// The time between two messages of a device. It limits the traffic to some hundred messages a
+/// second, so that the history can be read in full at the end.
+const SEND_INTERVAL: Duration = Duration::from_millis(15);
 
-/// Devices of a person that write and stay at their host; beside them there is one that hops and only reads.
+/// The devices of a user that send and stay at one host. Each user also has a roaming one, which
+/// only receives.
 const DEVICES: [&str; 2] = ["phone", "desk"];
 
-/// Two people, their conversation and their devices.
+/// Two users, their conversation and their devices.
 #[derive(Debug)]
 pub struct Pair {
-    /// Where they write.
+    /// The conversation of the two.
     pub conversation: ConversationId,
-    /// Everybody's devices that stay.
-    pub devices: Vec<Staying>,
-    /// The devices that hop, one of each person.
-    pub hoppers: Vec<Hopper>,
+    /// The stationary devices of both.
+    pub devices: Vec<Stationary>,
+    /// The roaming devices, one of each user.
+    pub roaming: Vec<Roaming>,
 }
 
 /// A device that stays at its host.
 #[derive(Debug)]
-pub struct Staying {
-    /// Such as `2a phone`: what its messages begin with.
+pub struct Stationary {
+    /// The name of the device, such as `2a phone`. Its messages begin with it.
     pub name: String,
-    /// The device.
+    /// The connected device.
     pub device: Arc<Device>,
-    /// To whom it writes.
-    pub peer: PublicKey,
+    /// The user that it sends to.
+    pub peer: UserId,
 }
 
 /// A device that connects to one host after the other.
 #[derive(Debug)]
-pub struct Hopper {
-    /// Such as `2a tablet`.
+pub struct Roaming {
+    /// The name of the device, such as `2a tablet`.
     pub name: String,
     person: Person,
-    peer: PublicKey,
+    peer: UserId,
     at: usize,
-    /// The connection at this moment.
+    /// The device at its current host.
     pub device: Device,
-    /// What earlier connections were given.
+    /// The texts that were delivered at earlier hosts, by number.
     pub before: BTreeMap<u64, String>,
 }
 
-/// What became of a message.
+/// The outcome of a send.
 #[derive(Clone, Copy, Debug)]
-pub enum Fate {
-    /// It was answered.
+pub enum Outcome {
+    /// The host confirmed it.
     Answered(Stored),
-    /// Nothing good came back until the device gave up: it may be there or not.
+    /// The device gave up without a confirmation. The message may or may not be stored.
     Unknown,
 }
 
 /// Every message that was sent, by its text.
-pub type Sent = BTreeMap<String, Fate>;
+pub type Sent = BTreeMap<String, Outcome>;
 
 /// The senders.
 #[derive(Debug)]
@@ -76,10 +78,11 @@ pub struct Traffic {
     answered: watch::Receiver<usize>,
 }
 
-/// Signs people in, connects their devices, each pair's at different hosts, and opens the conversations.
+/// Signs users in, connects their devices, those of a pair at different hosts, and opens the
+/// conversations.
 ///
 /// # Errors
-/// When a host refuses.
+/// If a host refuses.
 pub async fn gather(urls: &[String]) -> Result<Vec<Pair>> {
     let mut pairs = Vec::new();
     for pair in 0..PAIRS {
@@ -87,41 +90,41 @@ pub async fn gather(urls: &[String]) -> Result<Vec<Pair>> {
         let one = Person::sign_in(url(0), &format!("{pair}a")).await?;
         let other = Person::sign_in(url(1), &format!("{pair}b")).await?;
         let conversation = one.open(&other.key()).await?;
-        let (mut devices, mut hoppers) = (Vec::new(), Vec::new());
+        let (mut devices, mut roaming) = (Vec::new(), Vec::new());
         for (name, person, peer) in [("a", &one, &other), ("b", &other, &one)] {
             for (n, device) in DEVICES.iter().enumerate() {
                 let at = person.at(url(n + usize::from(name == "b")));
                 let connected = Arc::new(at.connect(device, peer.key())?);
                 let name = format!("{pair}{name} {device}");
-                devices.push(Staying { name, device: connected, peer: peer.key() });
+                devices.push(Stationary { name, device: connected, peer: peer.key() });
             }
             let person = person.at(url(0));
             let device = person.connect("tablet", peer.key())?;
             let name = format!("{pair}{name} tablet");
             let before = BTreeMap::new();
-            hoppers.push(Hopper { name, person, peer: peer.key(), at: pair, device, before });
+            roaming.push(Roaming { name, person, peer: peer.key(), at: pair, device, before });
         }
-        pairs.push(Pair { conversation, devices, hoppers });
+        pairs.push(Pair { conversation, devices, roaming });
     }
     Ok(pairs)
 }
 
-/// The *n*-th host, around and around.
+/// The host with index `n` modulo the number of hosts.
 fn nth(urls: &[String], n: usize) -> &str {
     urls.iter().cycle().nth(n % urls.len().max(1)).map_or("", String::as_str)
 }
 
-impl Hopper {
-    /// Connects to the next host, and leaves the one before.
+impl Roaming {
+    /// Connects to the next host, and disconnects from the previous one.
     ///
     /// # Errors
-    /// When what it was given was given twice, or out of order.
-    pub async fn hop(&mut self, urls: &[String]) -> Result<()> {
+    /// If a message was delivered twice, or out of order.
+    pub async fn move_on(&mut self, urls: &[String]) -> Result<()> {
         self.at += 1;
         self.person = self.person.at(nth(urls, self.at));
         let next = self.person.connect("tablet", self.peer)?;
         let mut left = std::mem::replace(&mut self.device, next);
-        // A message that it acknowledged until now comes to no connection any more.
+        // Messages that are acknowledged by now are not delivered to the new connection.
         left.leave().await;
         self.before.extend(left.texts()?);
         Ok(())
@@ -129,64 +132,66 @@ impl Hopper {
 }
 
 impl Traffic {
-    /// Lets every device that stays write until it is told to stop.
+    /// Starts a sender for every stationary device.
     #[must_use]
     pub fn start(pairs: &[Pair]) -> Self {
         let (stop, stopped) = watch::channel(false);
         let (count, answered) = watch::channel(0);
         let mut senders = JoinSet::new();
         for pair in pairs {
-            for Staying { name, device, peer } in &pair.devices {
+            for Stationary { name, device, peer } in &pair.devices {
                 let (name, device, peer) = (name.clone(), Arc::clone(device), *peer);
                 let (conversation, stopped, count) = (pair.conversation, stopped.clone(), count.clone());
-                senders.spawn(async move { write(&name, &device, conversation, peer, stopped, count).await });
+                senders.spawn(async move {
+                    send_until_stopped(&name, &device, conversation, peer, stopped, count).await
+                });
             }
         }
         Self { senders, stop, answered }
     }
 
-    /// Waits until so many more messages are answered.
+    /// Waits until `answers` more sends are confirmed. Returns the number of all confirmed sends.
     ///
     /// # Errors
-    /// When all senders have ended.
+    /// If all senders have ended.
     pub async fn more(&mut self, answers: usize) -> Result<usize> {
         let enough = *self.answered.borrow() + answers;
         Ok(*self.answered.wait_for(|answered| *answered >= enough).await?)
     }
 
-    /// Stops the senders once what they send is answered.
+    /// Stops the senders after the sends that are under way, and returns all sends.
     pub async fn stop(self) -> Sent {
         self.stop.send_replace(true);
         self.senders.join_all().await.into_iter().flatten().collect()
     }
 }
 
-async fn write(
+async fn send_until_stopped(
     name: &str,
     device: &Device,
     conversation: ConversationId,
-    peer: PublicKey,
+    peer: UserId,
     stopped: watch::Receiver<bool>,
     count: watch::Sender<usize>,
 ) -> Sent {
     let mut sent = Sent::new();
-    let mut ticks = tokio::time::interval(EVERY);
+    let mut ticks = tokio::time::interval(SEND_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for n in 0_u64.. {
         ticks.tick().await;
         if *stopped.borrow() {
             break;
         }
-        // In the order of their names they are in the order of sending.
+        // The number has leading zeros, so the order of the texts is the order of sending.
         let text = format!("{name} {n:08}");
-        let fate = match device.send(conversation, peer, &text).await {
-            Ok(stored) => Fate::Answered(stored),
-            Err(_) => Fate::Unknown,
+        let outcome = match device.send(conversation, peer, &text).await {
+            Ok(stored) => Outcome::Answered(stored),
+            Err(_) => Outcome::Unknown,
         };
-        if matches!(fate, Fate::Answered(_)) {
+        if matches!(outcome, Outcome::Answered(_)) {
             count.send_modify(|count| *count += 1);
         }
-        sent.insert(text, fate);
+        sent.insert(text, outcome);
     }
     sent
 }

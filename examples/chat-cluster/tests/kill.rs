@@ -1,4 +1,4 @@
-//! Every part is killed once under traffic.
+//! A trial in which every part is killed once.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -6,7 +6,7 @@ use chat_cluster::cluster::{Cluster, Part};
 use chat_cluster::{demo, trial};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_answered_is_lost_whatever_is_killed() {
+async fn no_confirmed_message_is_lost_when_any_part_is_killed() {
     let tell = |what: &str| println!("{what}");
     let mut cluster = Cluster::start(tell).await.unwrap();
     demo::run(&cluster, tell).await.unwrap();

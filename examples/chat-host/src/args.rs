@@ -9,88 +9,91 @@ use dm_core::AckMode;
 use crate::bus::BusArgs;
 use crate::database::DatabaseArgs;
 use crate::origin::Origin;
-use crate::statement::Older;
+use crate::statement::LegacyStatements;
 
-/// A chat server with encrypted direct messages, for trying them and for copying from. Needs no option.
+/// A chat server with encrypted direct messages, as an example. No option is required.
 #[derive(Clone, Debug, Parser)]
 #[command(version)]
 pub struct Args {
-    /// Where to listen; port 0 takes a free one.
+    /// Address to listen on; port 0 takes a free one.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
-    /// Address that answers `GET /metrics`, and then no other does; port 0 takes a free one.
+    /// Separate address for `GET /metrics`, which is then not served on the other one; port 0 takes
+    /// a free one.
     #[arg(long, value_name = "ADDR")]
     pub metrics_listen: Option<SocketAddr>,
     /// An origin under which clients reach the host, such as `https://chat.example`; may be given
-    /// several times. Clients sign the one they dialled. Without it: the address that the host
-    /// listens on, and localhost with its port.
+    /// several times. Clients sign the origin that they connect to. Without it: the address that
+    /// the host listens on, and localhost with the same port.
     #[arg(long, value_name = "ORIGIN")]
     pub origin: Vec<Origin>,
-    /// Accept sign-ins of older clients, which sign no origin: another host can pass such a sign-in
-    /// on to this one.
+    /// Accept sign-ins of older clients, which sign no origin: another host can forward such a
+    /// sign-in to this one.
     #[arg(long)]
     pub allow_auth_v1: bool,
-    /// Connections from one address, an IPv6 network of 64 bits being one; 0 is no limit, as it
-    /// must be behind a proxy. Without it: 1,024, and no more than a quarter of all connections
-    /// that the limit of file descriptors allows.
+    /// Most connections from one address; an IPv6 network of 64 bits counts as one address. 0 is no
+    /// limit and is required behind a proxy. Without it: 1,024, and at most a quarter of all
+    /// connections that the limit of file descriptors allows.
     #[arg(long, value_name = "N")]
     pub connections_per_address: Option<u32>,
-    /// The folder of the accounts and messages, made if it is missing. With PostgreSQL there is nothing in it.
+    /// The folder of the accounts and messages, made if it is missing. With PostgreSQL it stays
+    /// empty.
     #[arg(long, value_name = "DIR", default_value = "chat-data")]
     pub data: PathBuf,
-    /// Where messages are kept. The accounts are in the folder, or with the messages where several hosts share those.
+    /// The message store. The accounts are in the folder, or with PostgreSQL in the same database.
     #[arg(long, value_name = "KIND", value_enum, default_value_t = StoreKind::Sqlite)]
     pub store: StoreKind,
-    /// The database of all hosts, as libpq takes it: `host=... user=... dbname=...` or `postgres://...`. What holds a
-    /// password is better put into the environment.
+    /// The database of all hosts, as libpq takes it: `host=... user=... dbname=...` or
+    /// `postgres://...`. Pass a password through the environment.
     #[arg(long, value_name = "WHERE", env = "CHAT_HOST_POSTGRES", hide_env_values = true)]
     #[arg(default_value = "host=/run/postgresql dbname=chat")]
     pub postgres: String,
-    #[allow(missing_docs, reason = "clap would show it; the options have their own")]
+    #[allow(missing_docs, reason = "clap would print it; the options have their own texts")]
     #[command(flatten)]
     pub database: DatabaseArgs,
-    #[allow(missing_docs, reason = "likewise")]
+    #[allow(missing_docs, reason = "as above")]
     #[command(flatten)]
     pub bus: BusArgs,
-    /// How long a connection is silent before the host looks for messages it was not told of, in seconds.
+    /// Seconds without an event after which the host polls the store for a connection.
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub look_every: u64,
-    /// What acknowledges a pending message: the client's word, or (lossy, as some old clients need it) a fetch.
+    /// The event that acknowledges a pending message: an explicit acknowledgement, or (lossy, for
+    /// some old clients) a fetch.
     #[arg(long, value_name = "MODE", value_enum, default_value_t = Acknowledge::Explicit)]
     pub ack_mode: Acknowledge,
 }
 
-/// Where messages are kept.
+/// The message store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum StoreKind {
-    /// On SQLite, in dm.db in the folder.
+    /// SQLite, in the file dm.db in the folder.
     Sqlite,
-    /// On redb, in dm.redb in the folder.
+    /// redb, in the file dm.redb in the folder.
     Redb,
-    /// On fjall, in the folder dm in the folder.
+    /// fjall, in the folder dm in the folder.
     Fjall,
-    /// On PostgreSQL, with any number of hosts on one database.
+    /// PostgreSQL, with any number of hosts on one database.
     Postgres,
-    /// In memory, gone when the host ends.
+    /// In memory. The messages are lost when the host ends.
     Memory,
 }
 
-/// What acknowledges a pending message.
+/// The event that acknowledges a pending message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Acknowledge {
-    /// The client's word.
+    /// An explicit acknowledgement by the client.
     Explicit,
-    /// Fetching it.
+    /// A fetch of the message.
     OnFetch,
 }
 
 impl Args {
     /// Whether sign-ins that name no origin are accepted.
     #[must_use]
-    pub const fn older_statements(&self) -> Older {
+    pub const fn legacy_statements(&self) -> LegacyStatements {
         match self.allow_auth_v1 {
-            true => Older::Accepted,
-            false => Older::Refused,
+            true => LegacyStatements::Accepted,
+            false => LegacyStatements::Refused,
         }
     }
 }
@@ -123,24 +126,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_needs_to_be_said() {
+    fn no_option_is_required() {
         let args = Args::parse_from(["chat-host"]);
         assert_eq!(args.listen, SocketAddr::from(([127, 0, 0, 1], 8080)));
         assert_eq!((args.store, args.ack_mode), (StoreKind::Sqlite, Acknowledge::Explicit));
         assert_eq!(args.data, PathBuf::from("chat-data"));
-        assert_eq!((args.origin.len(), args.older_statements()), (0, Older::Refused));
+        assert_eq!((args.origin.len(), args.legacy_statements()), (0, LegacyStatements::Refused));
     }
 
     #[test]
-    fn everything_can_be_said() {
-        let said = ["chat-host", "--listen", "[::1]:0", "--store", "memory", "--ack-mode", "on-fetch"];
-        let args = Args::parse_from(said);
+    fn all_options_are_parsed() {
+        let options = ["chat-host", "--listen", "[::1]:0", "--store", "memory", "--ack-mode", "on-fetch"];
+        let args = Args::parse_from(options);
         assert_eq!(args.listen, SocketAddr::from((std::net::Ipv6Addr::LOCALHOST, 0)));
         assert_eq!((args.store, args.ack_mode), (StoreKind::Memory, Acknowledge::OnFetch));
-        let said =
+        let options =
             ["chat-host", "--origin", "https://a.example", "--origin", "http://b:1", "--allow-auth-v1"];
-        let args = Args::parse_from(said);
-        assert_eq!((args.origin.len(), args.older_statements()), (2, Older::Accepted));
+        let args = Args::parse_from(options);
+        assert_eq!((args.origin.len(), args.legacy_statements()), (2, LegacyStatements::Accepted));
         for wrong in [["--listen", "nowhere"], ["--origin", "chat.example"]] {
             assert!(Args::try_parse_from(["chat-host"].into_iter().chain(wrong)).is_err());
         }

@@ -1,4 +1,4 @@
-//! Who is calling: the middleware that turns a token into a [`Principal`].
+//! Authentication: the middleware that turns a token into a [`Principal`].
 
 use std::sync::Arc;
 
@@ -15,29 +15,30 @@ use crate::problem::Problem;
 use crate::sessions::TokenSession;
 use crate::token::Token;
 
-/// The only path that takes a token from the query: browsers cannot set headers on a WebSocket.
+/// The only path that accepts a token in the query, because browsers cannot set headers on a
+/// WebSocket.
 const WEBSOCKET: &str = "/api/dm/ws";
 
-/// What may stand in a query for the sake of WebSockets.
+/// The query parameters for the authentication of WebSockets.
 #[derive(Deserialize)]
-struct Presented {
+struct QueryCredentials {
     token: Option<String>,
     device: Option<String>,
 }
 
-/// Puts the [`Principal`], the token's hash and what the session depends on into the request's
-/// extensions when there is a token, and refuses a token that is not good. Without a token the
-/// request goes on: whoever needs a principal refuses it, and a WebSocket may have a ticket.
+/// Authenticates a request that has a token: adds the [`Principal`], the token's hash, and the
+/// expiry and the watch of the session to the request's extensions. A request without a token
+/// passes: a handler that needs a principal refuses it, and a WebSocket may have a ticket.
 ///
 /// # Errors
-/// 401 for a token that is not one, is unknown or has expired; 400 for a device that is not a device id.
+/// 401 for a token that is malformed, unknown or expired; 400 for an invalid device id.
 pub async fn authenticate(
     State(host): State<Host>,
     mut request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    let Query(presented) = Query::<Presented>::try_from_uri(request.uri())?;
-    let in_query = presented.token.as_deref().filter(|_| request.uri().path() == WEBSOCKET);
+    let Query(credentials) = Query::<QueryCredentials>::try_from_uri(request.uri())?;
+    let in_query = credentials.token.as_deref().filter(|_| request.uri().path() == WEBSOCKET);
     if let Some(token) = bearer(request.headers())?.or(in_query) {
         let not_valid = || Problem::unauthorized("the token is not valid");
         let token = Token::parse(token).ok_or_else(not_valid)?.hash();
@@ -45,7 +46,7 @@ pub async fn authenticate(
         if session.expires_at <= host.now() {
             return Err(Problem::unauthorized("the token has expired"));
         }
-        let device = device(request.headers(), presented.device.as_deref())?;
+        let device = device(request.headers(), credentials.device.as_deref())?;
         let extensions = request.extensions_mut();
         extensions.insert(Principal::new(session.user, device));
         extensions.insert(token);
@@ -55,17 +56,17 @@ pub async fn authenticate(
     Ok(next.run(request).await)
 }
 
-/// The token of an `Authorization: Bearer` header (RFC 6750, 2.1; the scheme in any case).
+/// The token of an `Authorization: Bearer` header (RFC 6750, section 2.1; the scheme in any case).
 fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     let Some(value) = headers.get(header::AUTHORIZATION) else { return Ok(None) };
-    let credentials = value.to_str().ok().and_then(|value| value.split_once(' '));
-    match credentials {
+    let parts = value.to_str().ok().and_then(|value| value.split_once(' '));
+    match parts {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(Some(token.trim())),
         _ => Err(Problem::unauthorized("the authorization must be a bearer token")),
     }
 }
 
-/// The device from the header, or else from the query, or else the default one.
+/// The device id from the header; without one, from the query; without both, the default one.
 fn device(headers: &HeaderMap, in_query: Option<&str>) -> Result<DeviceId, Problem> {
     let malformed = || Problem::malformed("device", "not 1 to 64 characters of A-Z a-z 0-9 . _ -");
     let in_header =

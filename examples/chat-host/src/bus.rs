@@ -1,5 +1,5 @@
-//! NATS, through which hosts tell each other of new messages: how the servers are reached, and how
-//! hosts know each other's words. Secrets are in files, never on the command line.
+//! The connection to NATS, through which hosts notify each other of new messages: servers, sign-in,
+//! TLS, and the authentication of hints. Secrets are in files, never on the command line.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,50 +9,50 @@ use clap::Args;
 use dm_core::Hub;
 use dm_notify_nats::{HintKey, NatsAuth, NatsConfig, NatsNotifier, NatsServers, NatsTls};
 
-/// Options of the bus.
+/// The options of the connection to NATS.
 #[derive(Clone, Debug, Default, Args)]
 pub struct BusArgs {
-    /// NATS servers through which hosts tell each other of new messages, `nats://10.0.0.5:4222` or
-    /// several with commas between; `tls://` asks for TLS. Without them messages of other hosts are
-    /// found by looking.
+    /// NATS servers through which hosts notify each other of new messages: `nats://10.0.0.5:4222`,
+    /// or several, separated by commas; `tls://` requires TLS. Without them, a host finds messages
+    /// from other hosts by polling.
     #[arg(long, value_name = "WHERE", env = "CHAT_HOST_NATS", value_delimiter = ',')]
     pub nats: Vec<String>,
-    /// The user as whom the host signs in at NATS, with --nats-password-file.
+    /// The user name of the host at NATS, with --nats-password-file.
     #[arg(long, value_name = "NAME", env = "CHAT_HOST_NATS_USER", requires = "nats_password_file")]
     pub nats_user: Option<String>,
-    /// The file with that user's password.
+    /// The file with the password of that user.
     #[arg(long, value_name = "FILE", env = "CHAT_HOST_NATS_PASSWORD_FILE", requires = "nats_user")]
     pub nats_password_file: Option<PathBuf>,
-    /// A file of NATS credentials, a JWT and a seed, instead of a user and a password.
+    /// The file with NATS credentials, a JWT and a seed, instead of a user and a password.
     #[arg(long, value_name = "FILE", env = "CHAT_HOST_NATS_CREDS", conflicts_with = "nats_user")]
     pub nats_creds: Option<PathBuf>,
     /// The file with the seed of an nkey, `SU...`, instead of a user and a password.
     #[arg(long, value_name = "FILE", env = "CHAT_HOST_NATS_NKEY_FILE")]
     #[arg(conflicts_with_all = ["nats_user", "nats_creds"])]
     pub nats_nkey_file: Option<PathBuf>,
-    /// The authorities, PEM, that vouch for the NATS servers; TLS is then required. `tls://`
-    /// without this trusts those that the system trusts.
+    /// The certificate authorities of the NATS servers, a PEM file; TLS is then required. `tls://`
+    /// without this option trusts the authorities of the system.
     #[arg(long, value_name = "FILE", env = "CHAT_HOST_NATS_CA")]
     pub nats_ca: Option<PathBuf>,
-    /// The file with the key by which hosts know each other's words, from `openssl rand -hex 32`,
-    /// or several, one a line, of which the first is used for what this host says. Without it hints
-    /// carry no messages, and whoever reaches the servers can end sessions.
+    /// The file with the key that authenticates hints between hosts, from `openssl rand -hex 32`,
+    /// or with several keys, one per line; the host uses the first for its own hints. Without it,
+    /// hints carry no messages, and everybody who reaches the NATS servers can end sessions.
     #[arg(long, value_name = "FILE", env = "CHAT_HOST_HINT_KEY_FILE")]
     pub hint_key_file: Option<PathBuf>,
 }
 
 impl BusArgs {
-    /// Connects to the servers, if there are any.
+    /// Connects to the servers; `None` if none is configured.
     ///
     /// # Errors
-    /// A file cannot be used, or [`NatsNotifier::connect_with`] fails.
+    /// If a file cannot be used, or [`NatsNotifier::connect_with`] fails.
     pub async fn connect(&self, hub: &Hub) -> Result<Option<NatsNotifier>> {
         if self.nats.is_empty() {
             return Ok(None);
         }
         let (servers, config) = (self.servers()?, self.config()?);
         if config.keys.is_empty() {
-            tracing::warn!("no --hint-key-file: hosts do not know each other's words from a stranger's");
+            tracing::warn!("no --hint-key-file: hints from other hosts are not authenticated");
         }
         let notifier = NatsNotifier::connect_with(hub, &servers, &config).await;
         Ok(Some(notifier.context("the NATS servers of --nats cannot be used")?))
@@ -86,14 +86,14 @@ impl BusArgs {
         if let Some(file) = &self.hint_key_file {
             let keys: Result<Vec<HintKey>, _> = secret(file)?.lines().map(str::parse).collect();
             config.keys = keys.with_context(|| format!("no key in {}", file.display()))?;
-            // A file that is not written yet must not turn the keys off.
+            // An empty file, such as one that is not written yet, must not turn authentication off.
             ensure!(!config.keys.is_empty(), "no key in {}", file.display());
         }
         Ok(config)
     }
 }
 
-/// The text of a file, without the end of its last line.
+/// The text of a file, without line ends at its end.
 fn secret(file: &Path) -> Result<String> {
     let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_one_way_to_sign_in_and_it_is_whole() {
+    fn incomplete_or_several_kinds_of_credentials_are_refused() {
         let refused = |args: &[&str]| parse(args).unwrap_err();
         assert_eq!(refused(&["--nats-user", "me"]), ErrorKind::MissingRequiredArgument);
         assert_eq!(refused(&["--nats-password-file", "f"]), ErrorKind::MissingRequiredArgument);
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_come_from_files_and_errors_name_only_those() {
+    fn secrets_are_read_from_files_and_errors_name_only_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let write = |name: &str, text: &str| {
             let path = folder.path().join(name);
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn an_authority_or_the_scheme_asks_for_tls() {
+    fn an_authority_or_the_tls_scheme_requires_tls() {
         let tls = |args: &[&str]| parse(args).unwrap().servers().unwrap().tls;
         assert!(tls(&[]).is_none());
         assert!(tls(&["--nats", "tls://10.0.0.6"]).is_some_and(|tls| tls.authorities.is_none()));

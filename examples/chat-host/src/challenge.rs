@@ -1,10 +1,10 @@
-//! Sign-in challenges: 32 bytes that one user may sign, once, within a minute.
+//! Sign-in challenges: 32 bytes that one user can sign once, within a minute.
 //!
-//! A challenge is not kept until it is answered. It says itself until when it is good, and ends
-//! with a code over that and its user, by a key that only the host, or the hosts on one database,
-//! have. So nobody can fill a table by asking for challenges, and nobody's challenge makes room for
-//! another's. What is kept is which challenges were used, beside the token that each of them
-//! brought ([`Accounts::sign_in`](crate::accounts::Accounts::sign_in)).
+//! The host does not store a challenge that it issues. The challenge contains its expiry, and a
+//! message authentication code over the expiry and the user, under a key that only the host, or the
+//! hosts on one database, have. Requests for challenges therefore take no storage, and cannot evict
+//! the challenge of another user. The host stores the used challenges, in the same transaction as
+//! the token ([`Accounts::sign_in`](crate::accounts::Accounts::sign_in)).
 
 use std::fmt;
 use std::time::Duration;
@@ -13,53 +13,54 @@ use dm_core::{Timestamp, UserId};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-/// How long a challenge may be answered.
+/// The time in which a challenge can be answered.
 pub const VALID_FOR: Duration = Duration::from_secs(60);
 
-/// Bytes of a challenge: when it expires, eight random ones, and the code.
+/// Lengths within a challenge, bytes: the expiry; and the body of expiry and eight random bytes,
+/// which the code follows.
 const EXPIRY: usize = 8;
 const BODY: usize = EXPIRY + 8;
 
-/// A challenge that was given out.
+/// An issued challenge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Challenge {
     /// The bytes to sign.
     pub bytes: [u8; 32],
-    /// When they stop being valid.
+    /// The time from which on it is not valid.
     pub expires_at: Timestamp,
 }
 
-/// The key by which a host knows its challenges. As long as a block of the hash, so that it is used
-/// as it is.
+/// The key of the code in challenges. It has the length of a block of the hash, so that HMAC uses
+/// it unchanged.
 #[derive(Clone)]
 pub struct ChallengeKey([u8; 64]);
 
 impl ChallengeKey {
-    /// A new key.
+    /// A new random key.
     ///
     /// # Errors
-    /// When the operating system gives no random bytes.
+    /// If the operating system gives no random bytes.
     pub fn random() -> Result<Self, getrandom::Error> {
         let mut bytes = [0; 64];
         getrandom::fill(&mut bytes)?;
         Ok(Self(bytes))
     }
 
-    /// The key's bytes, for the table.
+    /// The key's bytes, for storing.
     pub(crate) const fn as_bytes(&self) -> &[u8; 64] {
         &self.0
     }
 
-    /// The key from the table.
+    /// The key from its stored bytes.
     pub(crate) const fn from_stored(bytes: [u8; 64]) -> Self {
         Self(bytes)
     }
 
-    /// Gives a user a challenge. Anybody may ask in anyone's name; only the owner of the key can
-    /// answer.
+    /// Issues a challenge for a user. Everybody may request one for any user; only the user can
+    /// sign it.
     ///
     /// # Errors
-    /// When the operating system gives no random bytes.
+    /// If the operating system gives no random bytes.
     pub fn issue(&self, user: UserId, now: Timestamp) -> Result<Challenge, getrandom::Error> {
         let expires_at = now.after(VALID_FOR);
         let mut bytes = [0; 32];
@@ -72,12 +73,12 @@ impl ChallengeKey {
         Ok(Challenge { bytes, expires_at })
     }
 
-    /// The challenge of these bytes, if a host with this key gave it to this user and it can be
-    /// answered now.
+    /// The challenge with these bytes, if it was issued for this user under this key and has not
+    /// expired.
     #[must_use]
     pub fn recognize(&self, user: UserId, bytes: &[u8; 32], now: Timestamp) -> Option<Challenge> {
         let (body, code) = bytes.split_at(BODY);
-        // In a time that says nothing about the code.
+        // The comparison takes constant time.
         self.code(user, body).verify_truncated_left(code).ok()?;
         let millis = body.first_chunk().copied().map(u64::from_be_bytes)?;
         let expires_at = Timestamp::from_millis(millis);
@@ -107,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn a_challenge_is_recognized_for_its_user_until_its_minute_is_over() {
+    fn a_challenge_is_recognized_for_its_user_until_it_expires() {
         let (key, ana) = (ChallengeKey::random().unwrap(), user(1));
         let challenge = key.issue(ana, NOW).unwrap();
         let just_before = NOW.after(VALID_FOR - Duration::from_millis(1));
@@ -119,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_host_that_gave_a_challenge_recognizes_it_and_only_as_it_was_given() {
+    fn a_challenge_under_another_key_or_with_a_changed_bit_is_not_recognized() {
         let (key, ana) = (ChallengeKey::random().unwrap(), user(1));
         let challenge = key.issue(ana, NOW).unwrap();
         assert_eq!(ChallengeKey::random().unwrap().recognize(ana, &challenge.bytes, NOW), None);
@@ -131,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn no_two_challenges_are_alike() {
+    fn challenges_are_distinct() {
         let (key, ana) = (ChallengeKey::random().unwrap(), user(1));
         let challenges: std::collections::HashSet<_> =
             (0..1_000).map(|_| key.issue(ana, NOW).unwrap().bytes).collect();

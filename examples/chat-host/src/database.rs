@@ -1,4 +1,4 @@
-//! TLS on the way to PostgreSQL.
+//! TLS for the connections to PostgreSQL.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,39 +13,39 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio_postgres::config::SslMode;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// Options of the connections to the database.
+/// The options of the connections to the database.
 #[derive(Clone, Debug, Default, Args)]
 pub struct DatabaseArgs {
-    /// The authorities, PEM, that vouch for the PostgreSQL server; those of the system are often in
-    /// /etc/ssl/certs/ca-certificates.crt. Needs `sslmode=require` in --postgres, so that nothing
-    /// goes without TLS.
+    /// The certificate authorities of the PostgreSQL server, a PEM file; those of the system are
+    /// often in /etc/ssl/certs/ca-certificates.crt. Needs `sslmode=require` in --postgres, so that
+    /// no connection is made without TLS.
     #[arg(long, value_name = "FILE", env = "CHAT_HOST_POSTGRES_CA")]
     pub postgres_ca: Option<PathBuf>,
 }
 
 impl DatabaseArgs {
-    /// The connector for TLS, if there is to be TLS.
+    /// The TLS connector; `None` for connections without TLS.
     ///
     /// # Errors
-    /// The file cannot be used, or the parameters ask for something else than this option.
+    /// If the file cannot be used, or the option and the parameters contradict each other.
     pub fn tls(&self, parameters: &str) -> Result<Option<MakeRustlsConnect>> {
-        // Wrong parameters are for those to report who use them. The parser's error may quote a
-        // password.
+        // Invalid parameters are reported by the code that connects. The parser's error may contain
+        // the password, so it is not reported here.
         let mode = parameters.parse().map(|parsed: tokio_postgres::Config| parsed.get_ssl_mode());
         match (&self.postgres_ca, mode) {
-            (Some(file), Ok(SslMode::Require)) => {
-                trusting(file).with_context(|| format!("no authorities in {}", file.display())).map(Some)
-            }
+            (Some(file), Ok(SslMode::Require)) => connector(file)
+                .with_context(|| format!("no certificate authorities in {}", file.display()))
+                .map(Some),
             (Some(_), Ok(_)) => bail!("--postgres-ca needs sslmode=require in --postgres"),
             (None, Ok(SslMode::Require)) => {
-                bail!("sslmode=require needs --postgres-ca, the authorities that vouch for the server")
+                bail!("sslmode=require needs --postgres-ca, the certificate authorities of the server")
             }
             _ => Ok(None),
         }
     }
 }
 
-/// Opens the store, over TLS if there is a connector.
+/// Opens the store; over TLS if there is a connector.
 ///
 /// # Errors
 /// As [`PostgresStore::open_with`].
@@ -60,15 +60,15 @@ pub async fn open_store(
     }
 }
 
-fn trusting(file: &Path) -> Result<MakeRustlsConnect> {
+fn connector(file: &Path) -> Result<MakeRustlsConnect> {
     let mut roots = RootCertStore::empty();
     for certificate in CertificateDer::pem_file_iter(file)? {
         roots.add(certificate?)?;
     }
     if roots.is_empty() {
-        bail!("a file without a certificate");
+        bail!("the file has no certificate");
     }
-    // Named, because a program with two providers has no default one.
+    // The provider is explicit, because a program with two providers has no default one.
     let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots)

@@ -1,4 +1,4 @@
-//! The accounts, as the direct-message service asks for them.
+//! The accounts as the directory of the direct-message service.
 
 use async_trait::async_trait;
 use dm_core::{Directory, DirectoryError, Profile, UserId};

@@ -1,35 +1,35 @@
-//! What the host's handlers share.
+//! The shared state of the host's handlers.
 
 use std::sync::Arc;
 
 use dm_core::{Service, Timestamp};
 use metrics_exporter_prometheus::PrometheusHandle;
 
-use crate::accounts::{Accounts, Answering};
+use crate::accounts::{Accounts, AccountsHealth};
 use crate::sessions::Sessions;
 use crate::statement::Statements;
 
-/// The host's own parts and the direct-message service beside them. Clones share them.
+/// The host's own parts, and the direct-message service. Clones share the same data.
 #[derive(Clone, Debug)]
 pub struct Host {
     /// The direct-message service.
     pub dm: Service,
     /// The accounts; also the service's directory.
     pub accounts: Accounts,
-    /// Whether they answer, for the health check.
-    pub answering: Answering,
-    /// What a sign-in may sign.
+    /// Whether the accounts are available, for the health check.
+    pub accounts_health: AccountsHealth,
+    /// The statements that a sign-in may sign.
     pub statements: Arc<Statements>,
-    /// The tokens that WebSockets rest on.
+    /// The tokens in use by WebSockets.
     pub sessions: Sessions,
-    /// What renders the metrics.
+    /// The recorder that renders the metrics.
     pub metrics: PrometheusHandle,
-    /// What `GET /api/info` calls the store.
+    /// The kind of store, as `GET /api/info` names it.
     pub store: &'static str,
 }
 
 impl Host {
-    /// The time, by the service's clock.
+    /// The time of the service's clock.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.dm.clock().now()

@@ -1,4 +1,4 @@
-//! What the host tells about itself: to clients, to load balancers and to whoever watches it.
+//! The calls that describe the host: to clients, to load balancers and to monitoring.
 
 use axum::Json;
 use axum::extract::State;
@@ -30,15 +30,15 @@ pub(crate) struct Health {
     durability: &'static str,
 }
 
-/// `GET /api/info`.
+/// `GET /api/info`: id and version of the host, and its kind of store.
 pub(crate) async fn info(State(host): State<Host>) -> Json<Info> {
     let server_id = host.accounts.server_id().to_owned();
     Json(Info { server_id, version: env!("CARGO_PKG_VERSION"), store: host.store })
 }
 
-/// `GET /healthz`: 200 while people should be sent here, 503 otherwise.
+/// `GET /healthz`: 200 while a load balancer should send requests here, 503 otherwise.
 pub(crate) async fn health(State(host): State<Host>) -> impl IntoResponse {
-    let (health, accounts) = (host.dm.health(), host.answering.now());
+    let (health, accounts) = (host.dm.health(), host.accounts_health.is_available());
     let (code, status) = match health.is_ready() && accounts {
         true => (StatusCode::OK, "ready"),
         false => (StatusCode::SERVICE_UNAVAILABLE, "not ready"),
@@ -59,9 +59,9 @@ pub(crate) async fn health(State(host): State<Host>) -> impl IntoResponse {
     (code, Json(body))
 }
 
-/// `GET /metrics`, in Prometheus' text format. Counts and times only, of nobody in particular. The
-/// figures of the process, such as `process_open_fds` beside `process_max_fds`, are some seconds
-/// old at most.
+/// `GET /metrics`, in the text format of Prometheus. It contains counts and times only, and no data
+/// of single users. The figures of the process, such as `process_open_fds` and `process_max_fds`,
+/// are at most some seconds old.
 pub(crate) async fn metrics(State(host): State<Host>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], host.metrics.render())
 }

@@ -1,18 +1,20 @@
-//! A complete chat server around `dm-core`: accounts, sign-in, people search, and the direct-message API merged in.
+//! A complete chat server around `dm-core`: accounts, sign-in, user search, and the direct-message
+//! API.
 //!
-//! It exists to be run and to be copied from. `main.rs` shows, from top to bottom, how a host is put together; what is
-//! in this library is what every host has in a way of its own:
+//! It is an example to run and to copy from. `main.rs` shows from top to bottom how a host is
+//! assembled. This library has the parts that differ from host to host:
 //!
-//! - who people are: [`accounts`] (with [`name`] and [`token`]), which is also the service's
-//!   directory;
-//!   [`challenge`], [`statement`] and [`origin`], how they prove it; [`sessions`], how that ends;
-//! - [`auth`]: the middleware that tells the direct-message API who is calling;
-//! - [`router`]: the host's own calls, and [`problem`], how they refuse; [`host`] is what they share;
-//! - [`bus`] and [`database`]: how the host reaches NATS and PostgreSQL, and what it trusts there;
-//! - [`serve`] and [`shutdown`]: connections and their end; [`args`] and [`telemetry`]: options, logs and metrics.
+//! - Users: [`accounts`] (with [`name`] and [`token`]), which is also the service's directory.
+//!   Sign-in: [`challenge`], [`statement`] and [`origin`]. [`sessions`] ends WebSockets with their
+//!   token.
+//! - [`auth`]: the middleware that authenticates the caller for the direct-message API.
+//! - [`router`]: the host's own calls. [`problem`]: their refusals. [`host`]: their shared state.
+//! - [`bus`] and [`database`]: the connections to NATS and PostgreSQL, and their authentication.
+//! - [`serve`] and [`shutdown`]: connections and their end. [`args`] and [`telemetry`]: options,
+//!   logs and metrics.
 //!
-//! It speaks plain HTTP and expects a proxy with TLS in front of it when it leaves the machine. Anybody may register;
-//! a host of one's own would limit that.
+//! The host serves plain HTTP and needs a proxy with TLS in front of it outside of the local
+//! machine. Everybody may register; a production host would limit that.
 
 pub mod accounts;
 pub mod args;

@@ -1,4 +1,5 @@
-//! A chat server with encrypted direct messages. Read it from top to bottom; then change it into your own.
+//! A chat server with encrypted direct messages. It is meant to be read from top to bottom and to
+//! be adapted.
 
 use std::io::{self, ErrorKind, Write};
 use std::net::SocketAddr;
@@ -17,7 +18,7 @@ use dm_store_sqlite::SqliteStore;
 use mimalloc::MiMalloc;
 use tokio::net::TcpListener;
 
-use chat_host::accounts::{Accounts, Answering};
+use chat_host::accounts::{Accounts, AccountsHealth};
 use chat_host::args::{Args, StoreKind};
 use chat_host::host::Host;
 use chat_host::origin::{Origin, Origins};
@@ -26,13 +27,13 @@ use chat_host::sessions::Sessions;
 use chat_host::statement::Statements;
 use chat_host::{database, router, shutdown, telemetry};
 
-/// A server allocates for every message on one thread and frees on another. The one of glibc then
-/// makes threads wait for each other: with fjall, sends are a quarter slower and the slowest in a
-/// thousand takes three times as long.
+/// A server allocates memory for every message on one thread and frees it on another. The allocator
+/// of glibc then makes threads wait for each other: with fjall, sends are a quarter slower and the
+/// slowest in a thousand takes three times as long.
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
-/// How long queued messages may take to be committed once the host is asked to stop.
+/// The limit for committing queued messages once the host is asked to stop.
 const COMMIT_BOUND: Duration = Duration::from_secs(5);
 
 #[tokio::main]
@@ -55,19 +56,19 @@ async fn run(args: Args) -> Result<()> {
         limits.connections_per_address = most;
     }
     let listener = listen(args.listen, "--listen").await?;
-    let watched = match args.metrics_listen {
+    let metrics_listener = match args.metrics_listen {
         Some(address) => Some(listen(address, "--metrics-listen").await?),
         None => None,
     };
-    let (older, dialled) = (args.older_statements(), args.origin.first().cloned());
+    let (legacy, origin) = (args.legacy_statements(), args.origin.first().cloned());
     let origins = Origins::known(args.origin, listener.local_addr()?)?;
-    let statements = Arc::new(Statements { origins, older });
+    let statements = Arc::new(Statements { origins, legacy });
 
-    // The host's own accounts, and where messages are kept. Opening blocks, and nobody waits yet.
+    // Open the accounts and the message store. Opening blocks; no request waits at this time.
     make_private_folder(&args.data)?;
     let in_data = |name: &str| args.data.join(name);
     let cannot_open = |name: &str| format!("cannot open {}", in_data(name).display());
-    let no_database = "the PostgreSQL database cannot be used; say which with --postgres";
+    let no_database = "the PostgreSQL database cannot be used; set it with --postgres";
     let accounts = match args.store {
         StoreKind::Postgres => {
             let tls = args.database.tls(&args.postgres)?;
@@ -94,8 +95,8 @@ async fn run(args: Args) -> Result<()> {
         }
     };
 
-    // The direct-message service: it tells its connections of new messages, and other hosts where there are others, and
-    // asks the accounts for names.
+    // The direct-message service. It notifies its connections, and other hosts if there are any, of
+    // new messages, and reads display names from the accounts.
     let mut config = Config::default();
     config.ack_mode = args.ack_mode.into();
     config.poll_interval = Duration::from_secs(args.look_every);
@@ -105,26 +106,26 @@ async fn run(args: Args) -> Result<()> {
     };
     let dm = service.directory(accounts.clone()).config(config).start()?;
 
-    // Its calls, merged with the host's own.
+    // The calls of the service, merged with the host's own.
     let direct_messages = dm_axum::router(dm.clone(), dm_axum::Options::default());
     let sessions = Sessions::default();
-    let (answering, store) = (Answering::watch(accounts.clone()), args.store.name());
-    let host = Host { dm: dm.clone(), accounts, answering, statements, sessions, metrics, store };
+    let (accounts_health, store) = (AccountsHealth::monitor(accounts.clone()), args.store.name());
+    let host = Host { dm: dm.clone(), accounts, accounts_health, statements, sessions, metrics, store };
     let (app, metrics) = (router::router(host.clone(), direct_messages), router::metrics(host));
-    say_where(listener.local_addr()?, dialled);
-    let app = match watched {
+    print_address(listener.local_addr()?, origin);
+    let app = match metrics_listener {
         None => app.merge(metrics),
-        Some(watched) => {
-            tracing::info!(address = %watched.local_addr()?, "metrics are on an address of their own");
-            // Until the process ends, so that the end can be watched, too.
-            tokio::spawn(serve(watched, metrics, Limits::for_metrics(), std::future::pending()));
+        Some(listener) => {
+            tracing::info!(address = %listener.local_addr()?, "metrics are on an address of their own");
+            // Metrics are served until the process ends, so that the shutdown can be observed.
+            tokio::spawn(serve(listener, metrics, Limits::for_metrics(), std::future::pending()));
             app
         }
     };
     let stop = async {
         stop.await;
         tracing::info!("stopping");
-        // Ends the WebSockets and commits what was queued; requests that come now are told to come again.
+        // Ends the WebSockets and commits the queued messages. New requests get 503.
         dm.shutdown(COMMIT_BOUND).await;
     };
     serve(listener, app, limits, stop).await;
@@ -143,7 +144,7 @@ async fn listen(address: SocketAddr, option: &str) -> Result<TcpListener> {
     })
 }
 
-/// Makes the folder, for its owner only, unless it is there.
+/// Makes the folder, accessible to its owner only, unless it exists.
 fn make_private_folder(path: &Path) -> Result<()> {
     let mut folder = std::fs::DirBuilder::new();
     folder.recursive(true);
@@ -153,10 +154,10 @@ fn make_private_folder(path: &Path) -> Result<()> {
     folder.create(path).with_context(hint)
 }
 
-/// Says on standard output where the host listens, and what to do next; clients dial the origin, if
-/// one is named. Who started it may have closed that.
-fn say_where(address: SocketAddr, dialled: Option<Origin>) {
-    let server = match dialled {
+/// Prints the address of the host and the next steps on standard output. If an origin is
+/// configured, clients connect to that. A closed standard output is no error.
+fn print_address(address: SocketAddr, origin: Option<Origin>) {
+    let server = match origin {
         Some(origin) => format!(" --server {origin}"),
         None if address.port() == 8080 => String::new(),
         None => format!(" --server http://{address}"),

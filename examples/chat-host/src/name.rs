@@ -5,25 +5,25 @@ use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 use unicode_security::{GeneralSecurityProfile, RestrictionLevel, RestrictionLevelDetection};
 
-/// What a person is called: 1 to 64 characters that can be seen and told apart, because names are
-/// printed beside other people's. They need not be unique: the key says who it is.
+/// A display name: 1 to 64 visible characters. Names need not be unique; the key identifies the
+/// user. The rules make similar names distinguishable, because names are shown beside each other.
 ///
-/// A name is kept in normal form C, so that the two ways to write an accent are one name, without
-/// blanks around it and with one blank between words. Beside the printable characters of ASCII it
-/// holds those of the general security profile for identifiers, and scripts are mixed at most as
-/// its level "highly restrictive" allows (Unicode Technical Standard 39,
-/// 3.1 and 5.2): "Ana" with a Cyrillic "а" is refused, Japanese with Latin is not.
+/// A name is in normal form C, so that the two encodings of an accented letter are one name. It has
+/// no blanks at its ends and one blank between words. The allowed characters are the printable ones
+/// of ASCII and those of the general security profile for identifiers. Scripts may be mixed as far
+/// as the level "highly restrictive" allows (Unicode Technical Standard 39, sections 3.1 and 5.2):
+/// "Ana" with a Cyrillic "а" is refused, Japanese with Latin is not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DisplayName(String);
 
 impl DisplayName {
-    /// Longest name, in characters.
+    /// Length of the longest name, characters.
     pub const MAX_CHARS: usize = 64;
 
-    /// Marks that one letter may carry (Unicode Technical Standard 39, 5.4).
+    /// Most combining marks on one letter (Unicode Technical Standard 39, section 5.4).
     const MAX_MARKS: usize = 4;
 
-    /// What somebody is called who chose no name: the first eight digits of their key.
+    /// The default name: the first eight digits of the user's key.
     #[must_use]
     pub fn of_key(user: UserId) -> Self {
         Self(user.to_string().chars().take(8).collect())
@@ -36,7 +36,8 @@ impl DisplayName {
     }
 }
 
-/// A name's form for searching: the same for both ways to write an accent, and for both cases.
+/// The form of a name for searching. It is the same for both encodings of an accented letter, and
+/// for both cases.
 pub(crate) fn fold(name: &str) -> String {
     name.nfc().collect::<String>().to_lowercase().nfc().collect()
 }
@@ -48,7 +49,7 @@ impl TryFrom<String> for DisplayName {
         let refuse = |reason| Err(Invalid::new("display_name", reason));
         let name: String = name.nfc().collect();
         if !name.chars().all(is_shown) {
-            return refuse("holds a character that is not seen or is no letter, digit or ASCII sign");
+            return refuse("contains a character that is invisible or is no letter, digit or ASCII sign");
         }
         let name = name.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
         if name.is_empty() {
@@ -58,9 +59,10 @@ impl TryFrom<String> for DisplayName {
             return refuse("longer than 64 characters");
         }
         if has_stray_marks(&name) {
-            return refuse("holds marks without a letter, or too many on one");
+            return refuse("has combining marks without a letter, or too many on one");
         }
-        // Signs of ASCII belong to every script, and not to the profile that the level is about.
+        // The ASCII signs belong to every script and are not part of the profile, so they are left
+        // out.
         let letters: String = name.chars().filter(|c| c.identifier_allowed()).collect();
         if letters.detect_restriction_level() > RestrictionLevel::HighlyRestrictive {
             return refuse("mixes scripts that are easily confused");
@@ -79,10 +81,9 @@ fn is_shown(c: char) -> bool {
     matches!(c, ' '..='~') || c.identifier_allowed()
 }
 
-/// Whether a mark stands without a letter before it, or more than a letter may carry follow each
-/// other.
+/// Whether a combining mark follows no letter, or a letter has more than the allowed number.
 fn has_stray_marks(name: &str) -> bool {
-    // As after a blank: a mark there hangs on nothing.
+    // The start is like a blank: a mark there follows no letter.
     let mut marks = DisplayName::MAX_MARKS;
     for c in name.chars() {
         marks = match c {
@@ -134,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn characters_that_are_not_seen_are_refused() {
+    fn invisible_characters_are_refused() {
         for c in [
             '\0',
             '\n',
@@ -171,15 +172,15 @@ mod tests {
 
     #[test]
     fn mixtures_that_are_easily_confused_are_refused() {
-        // With a Cyrillic а; with a Greek ο; with a Cherokee letter; a Cyrillic с among Greek;
-        // fullwidth; mathematical.
+        // In order: Cyrillic а, Greek ο, a Cherokee letter, Cyrillic с among Greek, fullwidth,
+        // mathematical, an enclosed digit, a Roman numeral.
         for text in ["Аna", "Bοb", "Ꭺna", "ελεсη", "Ａna", "𝐀na", "Ana ①", "ⅿax"] {
             assert!(name(text).is_err(), "{text:?}");
         }
     }
 
     #[test]
-    fn both_normal_forms_and_all_blanks_are_one_name() {
+    fn normal_forms_and_blanks_are_normalized() {
         assert_eq!(name("Ana Mari\u{301}a").as_deref(), Ok("Ana María"));
         assert_eq!(name("  Ana   María ").as_deref(), Ok("Ana María"));
         assert_eq!(name(&"e\u{301}".repeat(64)).as_deref(), Ok(&*"é".repeat(64)));
@@ -187,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn marks_stand_on_letters_and_are_few() {
+    fn marks_without_a_letter_and_too_many_marks_are_refused() {
         for text in ["\u{301}Ana", "Ana \u{301}b", "a\u{338}\u{338}\u{338}\u{338}\u{338}"] {
             assert!(name(text).is_err(), "{text:?}");
         }

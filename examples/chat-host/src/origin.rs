@@ -6,27 +6,26 @@ use std::str::FromStr;
 
 use axum::http::Uri;
 
-/// Scheme, host and port, as a client writes them into what it signs: `https://chat.example`,
-/// `http://127.0.0.1:8080`. Lowercase, without a path, and without the port that the scheme
-/// implies.
+/// An origin as clients sign it: scheme, host and port, such as `https://chat.example` or
+/// `http://127.0.0.1:8080`. It is lowercase, without a path, and without the scheme's default port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin(String);
 
-/// The origins that a host knows for its own.
+/// The origins of the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origins(Vec<Origin>);
 
-/// A text that is no origin.
+/// The text is not an origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NoOrigin;
+pub struct InvalidOrigin;
 
-/// An IPv6 address as clients sign it: the shortest form, all of it in hexadecimal digits, as the
-/// URL standard has it. The standard library writes the last part of some as IPv4.
-struct Literal(Ipv6Addr);
+/// An IPv6 address as the URL standard writes it: the shortest form, in hexadecimal digits only.
+/// The standard library writes the end of some addresses as IPv4.
+struct Ipv6Literal(Ipv6Addr);
 
-/// The host listens on every address of its machine, and was not told which one clients dial.
+/// The host listens on an unspecified address, such as `0.0.0.0`, and no origin is configured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unnamed(SocketAddr);
+pub struct UnspecifiedAddress(SocketAddr);
 
 impl Origin {
     /// The origin's text.
@@ -35,11 +34,11 @@ impl Origin {
         &self.0
     }
 
-    /// The origin of an address that clients dial.
+    /// The origin of an address.
     fn of(address: IpAddr, port: u16) -> Self {
         match address {
             IpAddr::V4(address) => Self::http(address, port),
-            IpAddr::V6(address) => Self::http(Literal(address), port),
+            IpAddr::V6(address) => Self::http(Ipv6Literal(address), port),
         }
     }
 
@@ -52,19 +51,20 @@ impl Origin {
 }
 
 impl Origins {
-    /// The origins that are named, or, if none is, those of the address: itself, as IPv4 if it is
-    /// an IPv6 form of that, and `localhost` with its port.
+    /// The configured origins. If there are none: the address that the host listens on, also as
+    /// IPv4 if it is IPv4-mapped, and `localhost` with the same port.
     ///
     /// # Errors
-    /// [`Unnamed`] for an unspecified address without a named origin: no client dials `0.0.0.0`.
-    pub fn known(named: Vec<Origin>, listening: SocketAddr) -> Result<Self, Unnamed> {
-        if !named.is_empty() {
-            return Ok(Self(named));
+    /// [`UnspecifiedAddress`] for an unspecified address without a configured origin: no client
+    /// connects to `0.0.0.0`.
+    pub fn known(configured: Vec<Origin>, listening: SocketAddr) -> Result<Self, UnspecifiedAddress> {
+        if !configured.is_empty() {
+            return Ok(Self(configured));
         }
         let (address, port) = (listening.ip(), listening.port());
         let plain = address.to_canonical();
         if plain.is_unspecified() {
-            return Err(Unnamed(listening));
+            return Err(UnspecifiedAddress(listening));
         }
         let mut own = vec![Origin::of(address, port), Origin::http("localhost", port)];
         if plain != address {
@@ -80,24 +80,24 @@ impl Origins {
 }
 
 impl FromStr for Origin {
-    type Err = NoOrigin;
+    type Err = InvalidOrigin;
 
-    fn from_str(text: &str) -> Result<Self, NoOrigin> {
-        let uri: Uri = text.to_ascii_lowercase().parse().map_err(|_| NoOrigin)?;
+    fn from_str(text: &str) -> Result<Self, InvalidOrigin> {
+        let uri: Uri = text.to_ascii_lowercase().parse().map_err(|_| InvalidOrigin)?;
         let (Some(scheme @ ("http" | "https")), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
-            return Err(NoOrigin);
+            return Err(InvalidOrigin);
         };
         if !matches!(uri.path(), "" | "/") || uri.query().is_some() || authority.as_str().contains('@') {
-            return Err(NoOrigin);
+            return Err(InvalidOrigin);
         }
         let host = match authority.host().strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-            Some(address) => Literal(address.parse().map_err(|_| NoOrigin)?).to_string(),
+            Some(address) => Ipv6Literal(address.parse().map_err(|_| InvalidOrigin)?).to_string(),
             None => authority.host().to_owned(),
         };
-        let after_host = authority.as_str().strip_prefix(authority.host()).ok_or(NoOrigin)?;
-        let port = after_host.strip_prefix(':').map(|port| port.parse::<u16>().map_err(|_| NoOrigin));
+        let after_host = authority.as_str().strip_prefix(authority.host()).ok_or(InvalidOrigin)?;
+        let port = after_host.strip_prefix(':').map(|port| port.parse::<u16>().map_err(|_| InvalidOrigin));
         match (scheme, port.transpose()?) {
-            _ if host.is_empty() => Err(NoOrigin),
+            _ if host.is_empty() => Err(InvalidOrigin),
             ("http", Some(80)) | ("https", Some(443)) | (_, None) => Ok(Self(format!("{scheme}://{host}"))),
             (_, Some(port)) => Ok(Self(format!("{scheme}://{host}:{port}"))),
         }
@@ -110,7 +110,7 @@ impl fmt::Display for Origin {
     }
 }
 
-impl fmt::Display for Literal {
+impl fmt::Display for Ipv6Literal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.0.to_ipv4_mapped(), self.0.segments()) {
             (Some(_), [.., high, low]) => write!(f, "[::ffff:{high:x}:{low:x}]"),
@@ -119,26 +119,26 @@ impl fmt::Display for Literal {
     }
 }
 
-impl fmt::Display for NoOrigin {
+impl fmt::Display for InvalidOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("not an origin, such as https://chat.example or http://10.0.0.5:8080")
     }
 }
 
-impl std::error::Error for NoOrigin {}
+impl std::error::Error for InvalidOrigin {}
 
-impl fmt::Display for Unnamed {
+impl fmt::Display for UnspecifiedAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} is no address that a client dials, and clients sign the one they dialled; name it with --origin, for \
-             instance --origin https://chat.example",
+            "clients cannot connect to {}, and sign the origin that they connect to; configure it with --origin, \
+             such as --origin https://chat.example",
             self.0
         )
     }
 }
 
-impl std::error::Error for Unnamed {}
+impl std::error::Error for UnspecifiedAddress {}
 
 #[cfg(test)]
 mod tests {
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_is_brought_to_the_form_that_clients_sign() {
+    fn an_origin_is_normalized_to_the_form_that_clients_sign() {
         for (text, expected) in [
             ("https://chat.example", "https://chat.example"),
             ("HTTPS://Chat.Example:443/", "https://chat.example"),
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_client_signs_is_no_origin() {
+    fn a_text_that_is_not_an_origin_is_refused() {
         for text in [
             "",
             "chat.example",
@@ -188,12 +188,12 @@ mod tests {
             "null",
             "http://a b",
         ] {
-            assert_eq!(text.parse::<Origin>(), Err(NoOrigin), "{text}");
+            assert_eq!(text.parse::<Origin>(), Err(InvalidOrigin), "{text}");
         }
     }
 
     #[test]
-    fn without_a_name_a_host_is_known_by_its_address_and_as_localhost() {
+    fn without_configured_origins_the_host_has_its_address_and_localhost() {
         let known = |address: &str| Origins::known(vec![], address.parse().unwrap());
         let origins = known("127.0.0.1:8080").unwrap();
         assert_eq!(texts(&origins), ["http://127.0.0.1:8080", "http://localhost:8080"]);
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_was_given_a_name_goes_by_that_alone() {
+    fn a_host_with_configured_origins_has_no_others() {
         let named: Vec<Origin> = vec!["https://chat.example".parse().unwrap()];
         for address in ["127.0.0.1:8080", "0.0.0.0:8080"] {
             let origins = Origins::known(named.clone(), address.parse().unwrap()).unwrap();

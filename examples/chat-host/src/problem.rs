@@ -1,4 +1,4 @@
-//! What a refused call answers: problem details (RFC 9457).
+//! Refusals as problem details (RFC 9457).
 
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
@@ -8,7 +8,7 @@ use dm_core::Invalid;
 use dm_core::store::StoreError;
 use serde::Serialize;
 
-/// A refusal. Its text is fixed: nothing that a client sent comes back in it.
+/// A refusal. Its texts are constants, so that it never repeats input of a client.
 #[derive(Debug)]
 pub struct Problem {
     status: StatusCode,
@@ -27,26 +27,26 @@ struct Body {
 }
 
 impl Problem {
-    /// A refusal without a field to blame.
+    /// A refusal that is not about a field.
     #[must_use]
     pub const fn new(status: StatusCode, detail: &'static str) -> Self {
         Self { status, detail, field: None }
     }
 
-    /// 400: a field is not what it must look like.
+    /// 400: a field is malformed.
     #[must_use]
     pub const fn malformed(field: &'static str, detail: &'static str) -> Self {
         Self { status: StatusCode::BAD_REQUEST, detail, field: Some(field) }
     }
 
-    /// 422: a field looks right and is not acceptable.
+    /// 422: a field is well-formed and not acceptable.
     #[must_use]
     pub const fn unacceptable(invalid: Invalid) -> Self {
         let (field, detail) = (Some(invalid.field()), invalid.reason());
         Self { status: StatusCode::UNPROCESSABLE_ENTITY, detail, field }
     }
 
-    /// 401.
+    /// 401: the caller is not authenticated.
     #[must_use]
     pub const fn unauthorized(detail: &'static str) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, detail)
@@ -71,7 +71,7 @@ impl IntoResponse for Problem {
     }
 }
 
-/// 503, and what happened goes to the log.
+/// 503. The error is written to the log.
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         tracing::error!(error = &error as &dyn std::error::Error, "the accounts cannot be reached");
@@ -88,13 +88,13 @@ impl From<JsonRejection> for Problem {
             StatusCode::UNSUPPORTED_MEDIA_TYPE => {
                 Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the content type must be application/json")
             }
-            _ => Self::new(StatusCode::BAD_REQUEST, "the body is not the JSON object expected"),
+            _ => Self::new(StatusCode::BAD_REQUEST, "the body is not the expected JSON object"),
         }
     }
 }
 
 impl From<QueryRejection> for Problem {
     fn from(_: QueryRejection) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "the query is not the one expected")
+        Self::new(StatusCode::BAD_REQUEST, "the query is malformed")
     }
 }

@@ -1,4 +1,4 @@
-//! The host's own calls, with the direct-message API merged in.
+//! The router: the host's own calls, merged with the direct-message API.
 
 use std::time::Duration;
 
@@ -14,53 +14,55 @@ use crate::host::Host;
 use crate::problem::Problem;
 use crate::{info, sign_in, users};
 
-/// Largest body of the host's own calls, in bytes; the largest honest one has about 600.
-const LARGEST_BODY: usize = 4 * 1024;
+/// Largest body of the host's own calls, bytes. The largest regular one has about 600.
+const MAX_BODY: usize = 4 * 1024;
 
-/// How long one of the host's own calls may take, its body included.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The time limit of the host's own calls, including the transfer of the body.
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The host's own calls, without [`metrics()`], around the direct-message API, which
-/// [`dm_axum::router`] gives.
+/// The router of all calls except [`metrics()`]: the host's own, and the direct-message API from
+/// [`dm_axum::router`].
 pub fn router(host: Host, direct_messages: Router) -> Router {
     let open = Router::new()
         .route("/api/info", get(info::info))
         .route("/api/auth/challenge", post(sign_in::challenge))
         .route("/api/auth/verify", post(sign_in::verify))
         .route("/healthz", get(info::health));
-    // Only here: who still sends an old token must be able to sign in again.
-    let for_accounts = own(Router::new()
-        .route("/api/users", get(users::find))
-        .route("/api/auth/logout", post(sign_in::logout)))
+    // The middleware refuses an expired token. It runs for these calls only, because a client that
+    // still sends an expired token must be able to sign in.
+    let authenticated = with_limits(
+        Router::new().route("/api/users", get(users::find)).route("/api/auth/logout", post(sign_in::logout)),
+    )
     .with_state(host.clone())
     .merge(direct_messages)
     .layer(middleware::from_fn_with_state(host.clone(), authenticate));
-    own(open)
+    with_limits(open)
         .with_state(host)
-        .merge(for_accounts)
+        .merge(authenticated)
         .fallback(async || Problem::new(StatusCode::NOT_FOUND, "no such path"))
 }
 
-/// `GET /metrics`, to be merged into the router or served on an address of its own, which only
-/// whoever watches the host reaches.
+/// `GET /metrics`, to be merged into the router or served on a separate address that is reachable
+/// for the monitoring only.
 pub fn metrics(host: Host) -> Router {
-    own(Router::new().route("/metrics", get(info::metrics))).with_state(host)
+    with_limits(Router::new().route("/metrics", get(info::metrics))).with_state(host)
 }
 
-/// The limits of the host's own calls.
-fn own(calls: Router<Host>) -> Router<Host> {
+/// Adds the limits of the host's own calls.
+fn with_limits(calls: Router<Host>) -> Router<Host> {
     calls
         .method_not_allowed_fallback(async || {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "the path takes another method")
         })
-        .layer(DefaultBodyLimit::max(LARGEST_BODY))
-        .layer(middleware::from_fn(in_time))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(middleware::from_fn(limit_time))
 }
 
-/// Gives up on a call that takes too long, and keeps answers, tokens among them, out of caches.
-async fn in_time(request: Request, next: Next) -> Response {
+/// Ends a call that takes too long with 408. Forbids caching of all answers, because some contain
+/// tokens.
+async fn limit_time(request: Request, next: Next) -> Response {
     let late = Problem::new(StatusCode::REQUEST_TIMEOUT, "the request took too long");
-    let answer = tokio::time::timeout(PATIENCE, next.run(request)).await;
+    let answer = tokio::time::timeout(CALL_TIMEOUT, next.run(request)).await;
     let mut response = answer.unwrap_or_else(|_| late.into_response());
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response

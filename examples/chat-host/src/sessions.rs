@@ -1,4 +1,4 @@
-//! Sessions that are in use, so that the WebSockets of a token end with it.
+//! Tokens in use by WebSockets, so that the WebSockets end with their token.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,18 +11,18 @@ use tokio::sync::watch;
 use crate::host::Host;
 use crate::token::TokenHash;
 
-/// The tokens that WebSockets of this host rest on. Clones share them.
+/// The tokens of the WebSockets of this host. Clones share the same data.
 #[derive(Clone, Debug, Default)]
 pub struct Sessions(Arc<Mutex<HashMap<TokenHash, watch::Sender<bool>>>>);
 
-/// A token that a request came with, and the host that knows whether it still holds.
+/// The token of a request, and the host that knows whether the token is valid.
 #[derive(Debug)]
 pub(crate) struct TokenSession {
     pub(crate) host: Host,
     pub(crate) token: TokenHash,
 }
 
-/// One WebSocket's interest in its token, which ends when it is dropped.
+/// The subscription of one WebSocket to the end of its token.
 struct Subscription {
     sessions: Sessions,
     token: TokenHash,
@@ -30,7 +30,7 @@ struct Subscription {
 }
 
 impl Sessions {
-    /// Ends the WebSockets of a token on this host; those on others find out at their next ping.
+    /// Ends the WebSockets of a token on this host. Those at other hosts end with their next ping.
     pub fn end(&self, token: TokenHash) {
         if let Some(ended) = self.lock().remove(&token) {
             ended.send_replace(true);
@@ -51,7 +51,7 @@ impl Sessions {
 impl Drop for Subscription {
     fn drop(&mut self) {
         let mut tokens = self.sessions.lock();
-        // This one is counted too.
+        // The count includes this subscription.
         if tokens.get(&self.token).is_some_and(|ended| ended.receiver_count() <= 1) {
             tokens.remove(&self.token);
         }
@@ -65,7 +65,7 @@ impl LiveSession for TokenSession {
             Ok(Some(_)) => Ok(()),
             Ok(None) => Err(DisconnectReason::SignedOut),
             Err(error) => {
-                // It is asked again at the next ping.
+                // The next ping checks it again.
                 tracing::warn!(error = &error as &dyn std::error::Error, "a session cannot be looked up");
                 Ok(())
             }
@@ -74,7 +74,7 @@ impl LiveSession for TokenSession {
 
     async fn ended(&self) -> DisconnectReason {
         let mut subscription = self.host.sessions.subscribe(self.token);
-        // An error would mean that the token is not known any more, which is the same.
+        // An error means that the sender was dropped, which also ends the token.
         let _ended = subscription.ended.wait_for(|ended| *ended).await;
         DisconnectReason::SignedOut
     }
@@ -86,7 +86,7 @@ mod tests {
     use futures_util::FutureExt as _;
 
     #[test]
-    fn a_token_is_watched_for_as_long_as_somebody_does_and_ends_for_all_of_them() {
+    fn a_token_is_watched_while_it_has_subscriptions_and_ends_for_all_of_them() {
         let (sessions, token) = (Sessions::default(), TokenHash::from_stored([1; 32]));
         let (mut first, second) = (sessions.subscribe(token), sessions.subscribe(token));
         let other = sessions.subscribe(TokenHash::from_stored([2; 32]));

@@ -1,12 +1,12 @@
-//! When to stop.
+//! The signals that end the process.
 
 use std::io;
 
-/// Resolves when the process is asked to end: Ctrl-C, or SIGTERM from whatever runs it. The signals are taken when
-/// this is called, so none is missed before the future is first polled.
+/// A future that resolves on Ctrl-C or SIGTERM. The signal handlers are installed by the call, so
+/// no signal is missed before the future is first polled.
 ///
 /// # Errors
-/// When the system does not let the process listen for signals.
+/// If the system does not let the process listen for signals.
 #[cfg(unix)]
 pub fn requested() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -19,10 +19,10 @@ pub fn requested() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
-/// Resolves when the process is asked to end with Ctrl-C.
+/// A future that resolves on Ctrl-C.
 ///
 /// # Errors
-/// When the system does not let the process listen for it.
+/// If the system does not let the process listen for it.
 #[cfg(windows)]
 pub fn requested() -> io::Result<impl Future<Output = ()>> {
     let mut interrupt = tokio::signal::windows::ctrl_c()?;

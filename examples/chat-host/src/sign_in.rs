@@ -1,4 +1,4 @@
-//! Signing in: a challenge, and a token for its signature. Signing out.
+//! The calls for signing in, by a signed challenge, and for signing out.
 
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
@@ -16,11 +16,12 @@ use crate::name::DisplayName;
 use crate::problem::Problem;
 use crate::token::TokenHash;
 
-/// The two ways to get a signature wrong: the second is the operator's to put right.
-const WRONG_SIGNATURE: &str = "the signature is not valid for the challenge and an origin that this host knows; the \
-     origins that clients dial are named to it with --origin";
+/// The refusal of a signature. It names the option because the origin may be missing in the host's
+/// configuration.
+const WRONG_SIGNATURE: &str = "the signature is not valid for the challenge and an origin that this host knows; \
+     configure the origins that clients connect to with --origin";
 
-/// `POST /api/auth/challenge`.
+/// The body of `POST /api/auth/challenge`.
 #[derive(Deserialize)]
 pub(crate) struct AskChallenge {
     public_key: String,
@@ -33,7 +34,7 @@ pub(crate) struct Challenge {
     expires_at: u64,
 }
 
-/// `POST /api/auth/verify`.
+/// The body of `POST /api/auth/verify`.
 #[derive(Deserialize)]
 pub(crate) struct Verify {
     public_key: String,
@@ -49,14 +50,15 @@ pub(crate) struct Verified {
     user: User,
 }
 
-/// An account, as others see it.
+/// The public part of an account.
 #[derive(Serialize)]
 pub(crate) struct User {
     pub(crate) public_key: String,
     pub(crate) display_name: String,
 }
 
-/// Gives a challenge to whoever asks: 32 bytes, to be signed within a minute.
+/// `POST /api/auth/challenge`: returns a challenge of 32 bytes, to be signed within a minute. Needs
+/// no authentication.
 pub(crate) async fn challenge(
     State(host): State<Host>,
     body: Result<Json<AskChallenge>, JsonRejection>,
@@ -71,20 +73,21 @@ pub(crate) async fn challenge(
     }))
 }
 
-/// Gives a token for a challenge that was signed, and an account to who has none.
+/// `POST /api/auth/verify`: returns a token for a signed challenge. Registers an account if the
+/// user has none.
 pub(crate) async fn verify(
     State(host): State<Host>,
     body: Result<Json<Verify>, JsonRejection>,
 ) -> Result<Json<Verified>, Problem> {
     let Json(answer) = body?;
-    // All that can be malformed is looked at first, and named.
+    // Malformed fields are reported first, with their name.
     let user = user(&answer.public_key)?;
     let challenge = bytes("challenge", &answer.challenge)?;
     let signature = bytes("signature", &answer.signature)?;
     let name = answer.display_name.map(DisplayName::try_from).transpose().map_err(Problem::unacceptable)?;
 
     let now = host.now();
-    let not_valid = || Problem::unauthorized("the challenge is not valid, or not any more");
+    let not_valid = || Problem::unauthorized("the challenge is not valid or has expired");
     let challenge = host.accounts.challenge_key().recognize(user, &challenge, now).ok_or_else(not_valid)?;
     if !host.statements.are_signed(user, host.accounts.server_id(), &challenge.bytes, &signature) {
         return Err(Problem::unauthorized(WRONG_SIGNATURE));
@@ -98,16 +101,16 @@ pub(crate) async fn verify(
     }))
 }
 
-/// Ends the token that the call came with, and its WebSockets.
+/// `POST /api/auth/logout`: ends the token of the call, and its WebSockets.
 pub(crate) async fn logout(
     State(host): State<Host>,
     token: Option<Extension<TokenHash>>,
 ) -> Result<StatusCode, Problem> {
     let Extension(token) = token.ok_or_else(|| Problem::unauthorized("sign in first"))?;
-    // In a task: whoever signs out and leaves before the answer is signed out all the same.
+    // The task completes the sign-out also if the client disconnects before the answer.
     let signing_out = tokio::spawn(async move {
-        // In this order: a WebSocket that is opened meanwhile asks the accounts once it can be
-        // ended.
+        // The accounts come first: a WebSocket that is opened meanwhile subscribes and then checks
+        // the accounts.
         host.accounts.sign_out(token).await?;
         host.sessions.end(token);
         Ok(StatusCode::NO_CONTENT)
@@ -119,7 +122,7 @@ fn user(text: &str) -> Result<UserId, Problem> {
     text.parse().map_err(|invalid: dm_core::Invalid| Problem::malformed("public_key", invalid.reason()))
 }
 
-/// Exactly *N* bytes in canonical base64.
+/// Decodes exactly `N` bytes of canonical base64.
 fn bytes<const N: usize>(field: &'static str, text: &str) -> Result<[u8; N], Problem> {
     let malformed = || Problem::malformed(field, "not the base64 of the right number of bytes");
     BASE64.decode(text).map_err(|_| malformed())?.try_into().map_err(|_| malformed())

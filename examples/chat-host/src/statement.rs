@@ -1,4 +1,4 @@
-//! What a sign-in signs: the statement, and whether a signature over it holds.
+//! The statement that a sign-in signs, and the verification of the signature.
 
 use dm_core::UserId;
 use ed25519_dalek::{Signature, VerifyingKey};
@@ -8,27 +8,29 @@ use crate::origin::{Origin, Origins};
 const V2: &[u8] = b"dm-chat-host auth v2\0";
 const V1: &[u8] = b"dm-chat-host auth v1\0";
 
-/// The statements that a host accepts.
+/// The statements that the host accepts.
 #[derive(Clone, Debug)]
 pub struct Statements {
-    /// The origins that version 2 may name.
+    /// The origins that a statement of version 2 may contain.
     pub origins: Origins,
-    /// Whether version 1, which names no origin, is accepted too.
-    pub older: Older,
+    /// Whether statements of version 1, which contain no origin, are accepted.
+    pub legacy: LegacyStatements,
 }
 
-/// Whether the statement of version 1 is accepted: another host can get it signed and pass it on.
+/// Whether statements of version 1 are accepted. Another host can get such a statement signed and
+/// forward it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Older {
-    /// It is refused.
+pub enum LegacyStatements {
+    /// They are refused.
     Refused,
-    /// It is accepted.
+    /// They are accepted.
     Accepted,
 }
 
 impl Statements {
-    /// Whether a user signed one of these statements about a challenge, strictly (no small-order or
-    /// non-canonical parts; RFC 8032, 5.1.7). Costs one verification per origin.
+    /// Whether `signature` is the user's signature over one of the accepted statements. The check
+    /// is strict: no small-order or non-canonical parts (RFC 8032, section 5.1.7). It costs one
+    /// verification per origin.
     #[must_use]
     pub fn are_signed(
         &self,
@@ -41,18 +43,19 @@ impl Statements {
         let signature = Signature::from_bytes(signature);
         let holds = |statement: Vec<u8>| key.verify_strict(&statement, &signature).is_ok();
         self.origins.iter().any(|origin| holds(v2(origin, server_id, challenge)))
-            || (self.older == Older::Accepted && holds(v1(server_id, challenge)))
+            || (self.legacy == LegacyStatements::Accepted && holds(v1(server_id, challenge)))
     }
 }
 
-/// The statement: its purpose and version, the origin that the client dialled, the host and the
-/// challenge, apart by zero bytes, so that a signature made for one of them is good for no other.
+/// The statement of version 2: purpose and version, the origin that the client connected to, the
+/// host's id and the challenge, separated by zero bytes. A signature is valid for exactly this
+/// combination.
 #[must_use]
 pub fn v2(origin: &Origin, server_id: &str, challenge: &[u8; 32]) -> Vec<u8> {
     [V2, origin.as_str().as_bytes(), b"\0", server_id.as_bytes(), b"\0", challenge].concat()
 }
 
-/// The statement before origins were in it.
+/// The statement of version 1, without an origin.
 #[must_use]
 pub fn v1(server_id: &str, challenge: &[u8; 32]) -> Vec<u8> {
     [V1, server_id.as_bytes(), b"\0", challenge].concat()
@@ -73,15 +76,15 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn statements(older: Older) -> Statements {
+    fn statements(legacy: LegacyStatements) -> Statements {
         let named = vec![origin("https://chat.example"), origin("http://10.0.0.5:8080")];
-        Statements { origins: Origins::known(named, "0.0.0.0:80".parse().unwrap()).unwrap(), older }
+        Statements { origins: Origins::known(named, "0.0.0.0:80".parse().unwrap()).unwrap(), legacy }
     }
 
     #[test]
-    fn a_signature_counts_for_its_user_origin_host_challenge_and_purpose_only() {
+    fn a_signature_is_valid_for_its_user_origin_host_challenge_and_purpose_only() {
         let ((ana_key, ana), (_, bo)) = (key(1), key(2));
-        let known = statements(Older::Refused);
+        let known = statements(LegacyStatements::Refused);
         let signed = |bytes: &[u8]| ana_key.sign(bytes).to_bytes();
         for named in ["https://chat.example", "http://10.0.0.5:8080"] {
             let good = signed(&v2(&origin(named), "host", &[7; 32]));
@@ -100,26 +103,25 @@ mod tests {
     }
 
     #[test]
-    fn the_older_statement_counts_where_it_is_allowed() {
+    fn the_legacy_statement_is_accepted_only_if_configured() {
         let (ana_key, ana) = key(1);
         let signature = ana_key.sign(&v1("host", &[7; 32])).to_bytes();
-        for (older, counts) in [(Older::Refused, false), (Older::Accepted, true)] {
-            assert_eq!(statements(older).are_signed(ana, "host", &[7; 32], &signature), counts);
+        for (legacy, accepted) in [(LegacyStatements::Refused, false), (LegacyStatements::Accepted, true)] {
+            assert_eq!(statements(legacy).are_signed(ana, "host", &[7; 32], &signature), accepted);
         }
     }
 
     #[test]
-    fn small_order_and_non_canonical_signatures_do_not_count() {
-        let ((ana_key, ana), known) = (key(1), statements(Older::Refused));
+    fn small_order_and_non_canonical_signatures_are_refused() {
+        let ((ana_key, ana), known) = (key(1), statements(LegacyStatements::Refused));
         let good = ana_key.sign(&v2(&origin("https://chat.example"), "host", &[7; 32])).to_bytes();
-        // R of small order.
+        // The point R has small order.
         for torsion in curve25519_dalek::constants::EIGHT_TORSION {
             let mut signature = good;
             signature[..32].copy_from_slice(torsion.compress().as_bytes());
             assert!(!known.are_signed(ana, "host", &[7; 32], &signature));
         }
-        // s + L, the same scalar written a second way (little-endian addition of the group's
-        // order).
+        // The scalar s + L is a second encoding of s: the group's order is added, little-endian.
         let order: [u8; 32] = {
             let mut bytes = (-curve25519_dalek::Scalar::ONE).to_bytes();
             bytes[0] += 1;
@@ -136,14 +138,14 @@ mod tests {
     }
 
     #[test]
-    fn a_key_of_small_order_signs_nothing() {
+    fn a_signature_under_a_key_of_small_order_is_refused() {
         // With the neutral element as key and R, and s = 0, the plain equation holds for every
         // message.
         let neutral = curve25519_dalek::constants::EIGHT_TORSION[0].compress().to_bytes();
         let mut signature = [0; 64];
         signature[..32].copy_from_slice(&neutral);
-        let known = statements(Older::Accepted);
+        let known = statements(LegacyStatements::Accepted);
         assert!(!known.are_signed(UserId::from_stored(neutral), "host", &[7; 32], &signature));
-        assert!(UserId::from_bytes(neutral).is_err(), "and it is no user in the first place");
+        assert!(UserId::from_bytes(neutral).is_err(), "the key is not a valid user id either");
     }
 }

@@ -1,4 +1,4 @@
-//! Logs and metrics: what the library says through `tracing` and `metrics`, made visible.
+//! Logs and metrics: the subscriber for `tracing` and the recorder for `metrics`.
 
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -8,24 +8,25 @@ use metrics_process::Collector;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
-/// How often what was recorded is summed up, in case nobody asks for the metrics, and the figures
-/// of the process are read.
+/// The interval of the recorder's upkeep, which bounds its memory without scrapes, and of reading
+/// the figures of the process.
 const UPKEEP: Duration = Duration::from_secs(5);
 
 const COMMIT_SECONDS: &[f64] = &[0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0];
 const BATCH_SIZE: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0];
 
-/// Sends logs to standard error; `RUST_LOG` says which, and without it from level info up.
+/// Writes logs to standard error, filtered by `RUST_LOG`; without it, from level info up.
 pub fn log_to_stderr() {
     let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).from_env_lossy();
     let in_color = std::io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(in_color).init();
 }
 
-/// Records the metrics of this process from here on. Must be called on a tokio runtime, before the service starts.
+/// Installs the recorder of the metrics. Must be called on a tokio runtime, before the service
+/// starts.
 ///
 /// # Errors
-/// When something else records them already.
+/// If another recorder is installed.
 pub fn record_metrics() -> Result<PrometheusHandle, BuildError> {
     let handle = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Full("dm_commit_seconds".to_owned()), COMMIT_SECONDS)?
@@ -37,7 +38,8 @@ pub fn record_metrics() -> Result<PrometheusHandle, BuildError> {
         loop {
             timer.tick().await;
             recorded.run_upkeep();
-            // Not for each scrape: it lists the open files, thousands perhaps, and anybody may ask.
+            // The collector lists all open files, possibly thousands, so it does not run for each
+            // scrape.
             process.collect();
         }
     });

@@ -1,41 +1,42 @@
-//! Access tokens: 32 random bytes that mean nothing by themselves, kept hashed.
+//! Access tokens: 32 random bytes, of which the host stores a hash.
 
 use std::fmt;
 
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 
-/// A token, as its owner holds it. `Debug` does not show it.
+/// A token, for its owner. `Debug` does not show it.
 pub struct Token([u8; 32]);
 
-/// What the host keeps of a token. A token has 256 random bits, so one plain hash is as good as a slow one.
+/// The hash of a token, which the host stores. A token has 256 random bits, so a slow hash would
+/// add no security.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TokenHash([u8; 32]);
 
 impl Token {
-    /// A new token.
+    /// A new random token.
     ///
     /// # Errors
-    /// When the operating system gives no random bytes.
+    /// If the operating system gives no random bytes.
     pub fn random() -> Result<Self, getrandom::Error> {
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes)?;
         Ok(Self(bytes))
     }
 
-    /// Takes the text form, 64 lowercase hexadecimal digits; `None` for anything else.
+    /// Parses the text form, 64 lowercase hexadecimal digits; `None` for any other text.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         HEXLOWER.decode(text.as_bytes()).ok()?.try_into().ok().map(Self)
     }
 
-    /// The text form: fit for a header and for a query.
+    /// The text form, which can be used in a header and in a query.
     #[must_use]
     pub fn reveal(&self) -> String {
         HEXLOWER.encode(&self.0)
     }
 
-    /// What to keep of it.
+    /// The hash of the token.
     #[must_use]
     pub fn hash(&self) -> TokenHash {
         TokenHash(Sha256::digest(self.0).into())
@@ -49,13 +50,13 @@ impl fmt::Debug for Token {
 }
 
 impl TokenHash {
-    /// The hash's bytes, for the table.
+    /// The hash's bytes, for storing.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 
-    /// The hash from a row of the table.
+    /// The hash from its stored bytes.
     #[must_use]
     pub const fn from_stored(bytes: [u8; 32]) -> Self {
         Self(bytes)
@@ -73,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_survives_its_text_form_and_stays_out_of_logs() {
+    fn a_token_is_parsed_from_its_text_form_and_not_shown_in_debug_output() {
         let token = Token::random().unwrap();
         let text = token.reveal();
         assert_eq!(Token::parse(&text).unwrap().hash(), token.hash());

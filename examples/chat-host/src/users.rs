@@ -1,4 +1,4 @@
-//! `GET /api/users?query=`: finding people by name.
+//! `GET /api/users?query=`: the search of users by name.
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
@@ -22,9 +22,9 @@ pub(crate) struct Found {
     users: Vec<User>,
 }
 
-/// The people whose name contains the query, in either case, by name: the first
-/// [`SEARCH_LIMIT`](crate::accounts::SEARCH_LIMIT). A query of less than three characters is for a
-/// whole name, an empty one for nobody: whom one knows can be found, and the accounts cannot be
+/// The users whose name contains the query, in either case, ordered by name: the first
+/// [`SEARCH_LIMIT`](crate::accounts::SEARCH_LIMIT). A query of less than three characters finds
+/// only users with exactly this name, and an empty one finds nobody, so that the accounts cannot be
 /// listed.
 pub(crate) async fn find(
     State(host): State<Host>,

@@ -1,6 +1,6 @@
-//! The line one types into.
+//! The input line.
 
-/// Text with a cursor in it, of bounded length.
+/// Text of limited length with a cursor.
 #[derive(Debug, Default)]
 pub(crate) struct Input {
     text: String,
@@ -8,11 +8,11 @@ pub(crate) struct Input {
     cursor: usize,
 }
 
-/// Longest text, bytes: what fits into one encrypted message.
+/// Length of the longest text, bytes: the longest plaintext of one message.
 pub(crate) const MAX: usize = dm_client::suite::suite1::MAX_PLAINTEXT;
 
 impl Input {
-    /// Types a character, unless the text is full.
+    /// Inserts a character at the cursor, unless the text is full.
     pub(crate) fn insert(&mut self, character: char) {
         if self.text.len() + character.len_utf8() <= MAX {
             self.text.insert(self.cursor, character);
@@ -20,7 +20,7 @@ impl Input {
         }
     }
 
-    /// Types many, as far as there is room.
+    /// Inserts a text at the cursor. Characters that do not fit are dropped.
     pub(crate) fn paste(&mut self, text: &str) {
         text.replace("\r\n", "\n").replace('\r', "\n").chars().for_each(|character| self.insert(character));
     }
@@ -59,7 +59,7 @@ impl Input {
         self.cursor = from;
     }
 
-    /// Empties it, and gives what it held.
+    /// Clears the input and returns its text.
     pub(crate) fn take(&mut self) -> String {
         self.cursor = 0;
         std::mem::take(&mut self.text)
@@ -69,7 +69,7 @@ impl Input {
         &self.text
     }
 
-    /// The text on either side of the cursor.
+    /// The text before and after the cursor.
     pub(crate) fn split(&self) -> (&str, &str) {
         self.text.split_at_checked(self.cursor).unwrap_or((&self.text, ""))
     }
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cursor_moves_by_characters_and_edits_where_it_stands() {
+    fn the_cursor_moves_by_characters_and_edits_at_its_position() {
         let mut input = typed("aéz");
         input.left();
         input.left();
@@ -126,14 +126,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_taken_is_gone_and_line_ends_are_one_kind() {
+    fn taking_the_text_clears_it_and_line_ends_are_normalized() {
         let mut input = typed("a\r\nb\rc");
         assert_eq!(input.take(), "a\nb\nc");
         assert_eq!(input.take(), "");
     }
 
     #[test]
-    fn more_than_a_message_can_hold_is_not_taken() {
+    fn text_beyond_the_limit_of_a_message_is_dropped() {
         let mut input = typed(&"é".repeat(MAX));
         assert!(input.text().len() <= MAX && input.text().len() > MAX - 2);
         input.insert('é');

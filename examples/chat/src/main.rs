@@ -1,9 +1,10 @@
 //! A terminal client for `chat-host`.
 //!
-//! `chat --name ana` opens the conversations of a user called ana; `chat replay FILE` sends a file from one fresh user
-//! to another and checks what arrives.
+//! `chat --name ana` opens the profile `ana`. `chat replay FILE` sends the lines of a file between
+//! two fresh users and checks the received messages.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::path::PathBuf;
+use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
@@ -29,11 +30,11 @@ struct Arguments {
     command: Option<Command>,
     #[command(flatten)]
     server: Server,
-    /// Who you are: what others see, and which of your profiles to use.
+    /// Your display name, and the name of the profile to use.
     #[arg(long, required = true)]
     name: Option<String>,
-    /// The folder of the profile: identity, messages, what waits to be sent [default: dm-chat/NAME in your data
-    /// folder, such as ~/.local/share].
+    /// The folder of the profile: identity, messages, unsent messages [default: dm-chat/NAME in
+    /// your data folder, such as ~/.local/share].
     #[arg(long)]
     data: Option<PathBuf>,
 }
@@ -47,11 +48,10 @@ struct Server {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Send a file's lines between two fresh users, the second one offline for the middle third, and check what
-    /// arrives.
+    /// Send the lines of a file between two fresh users and check the received messages.
     ///
-    /// The users take turns; while the second is offline, the first sends all lines, and the second gets them when it
-    /// is back.
+    /// The users send alternately. For the middle third of the lines the second user is offline:
+    /// the first sends all of them, and the second receives them when it is online again.
     Replay {
         /// A file of lines.
         file: PathBuf,
@@ -73,7 +73,7 @@ fn main() -> Result<ExitCode> {
             }
         }
     });
-    // A read of the terminal may still be under way; it must not keep the program from ending.
+    // A blocking read of the terminal may still be under way. It must not delay the end.
     runtime.shutdown_background();
     ended
 }
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_is_sound() {
+    fn the_command_line_is_valid() {
         Arguments::command().debug_assert();
         Arguments::try_parse_from(["chat", "--name", "ana"]).unwrap();
         Arguments::try_parse_from(["chat", "replay", "FILE", "--server", "http://host"]).unwrap();

@@ -1,19 +1,19 @@
-//! Text from others, made safe for a terminal.
+//! Text from other users, made safe for a terminal.
 //!
-//! A control character in a name or a message could move the cursor, recolour the screen, set the window's title or
-//! make a terminal type. A direction override could make a text read as another. Such characters are shown as what
-//! they are, not obeyed.
+//! A control character in a name or a message could move the cursor, recolour the screen, set the
+//! window's title or make a terminal send input. A direction override could make a text read as
+//! another. Such characters are replaced by visible ones.
 
 /// Longest name shown, characters.
 const NAME: usize = 40;
 
-/// Lines of a message, without anything that a terminal would obey.
+/// The lines of a message, without control characters.
 pub(crate) fn lines(text: &str) -> Vec<String> {
     let text = text.replace("\r\n", "\n");
     text.split('\n').map(|line| line.chars().flat_map(shown).collect()).collect()
 }
 
-/// The same as one line.
+/// A text as one line, without control characters.
 pub(crate) fn line(text: &str) -> String {
     text.chars().flat_map(shown).collect()
 }
@@ -30,17 +30,18 @@ pub(crate) fn name(text: &str) -> String {
 fn shown(character: char) -> impl Iterator<Item = char> {
     let (first, times) = match character {
         '\t' => (' ', 4),
-        // The pictures of control characters stand in the same order.
+        // The symbols for control characters, from U+2400, have the same order.
         '\0'..='\x1f' => (char::from_u32(0x2400 + u32::from(character)).unwrap_or('\u{fffd}'), 1),
         '\x7f' => ('\u{2421}', 1),
-        _ if obeyed(character) => ('\u{fffd}', 1),
+        _ if is_control(character) => ('\u{fffd}', 1),
         _ => (character, 1),
     };
     std::iter::repeat_n(first, times)
 }
 
-/// C1 controls, line separators, marks and overrides of direction, invisible operators, byte order marks, tags.
-fn obeyed(character: char) -> bool {
+/// Whether a character has no glyph and an effect: C1 controls, line separators, marks and
+/// overrides of direction, invisible operators, byte order marks, tags.
+fn is_control(character: char) -> bool {
     matches!(character,
         '\u{80}'..='\u{9f}'
         | '\u{ad}'
@@ -60,21 +61,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_that_a_terminal_obeys_is_left() {
+    fn no_control_character_is_left() {
         let everything: String = (0..=0x10_ffff).filter_map(char::from_u32).collect();
         for line in lines(&everything) {
-            assert!(!line.chars().any(|character| character.is_control() || obeyed(character)));
+            assert!(!line.chars().any(|character| character.is_control() || is_control(character)));
         }
     }
 
     #[test]
-    fn escape_sequences_are_shown_instead() {
+    fn escape_sequences_are_shown_as_symbols() {
         assert_eq!(line("\x1b[2J\x07\u{9b}31m"), "␛[2J␇\u{fffd}31m");
         assert_eq!(line("abc\u{202e}fed"), "abc\u{fffd}fed");
     }
 
     #[test]
-    fn what_people_write_is_kept() {
+    fn ordinary_text_is_not_changed() {
         let text = "Grüße, привет, שלום, 👩‍👩‍👧 e\u{301} ✓";
         assert_eq!(line(text), text);
         assert_eq!(lines("one\r\ntwo\n\n\tthree"), ["one", "two", "", "    three"]);

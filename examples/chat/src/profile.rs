@@ -1,14 +1,12 @@
-//! Where a user's files lie: identity, state, and a lock so that two windows do not write over each other.
+//! The folder of a profile: identity, state, device id, and a lock against use by two programs.
 
-use std::{
-    env,
-    fs::{self, DirBuilder, File, TryLockError},
-    path::{Path, PathBuf},
-};
+use std::env;
+use std::fs::{self, DirBuilder, File, TryLockError};
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-/// A user's folder, held for as long as this lives.
+/// A profile's folder, locked until this value is dropped.
 #[derive(Debug)]
 pub(crate) struct Profile {
     folder: PathBuf,
@@ -16,7 +14,7 @@ pub(crate) struct Profile {
 }
 
 impl Profile {
-    /// Opens the folder, made if it does not exist, accessible to its owner only.
+    /// Opens and locks the folder. If it does not exist, it is made, accessible to its owner only.
     pub(crate) fn open(folder: PathBuf) -> Result<Self> {
         let mut builder = DirBuilder::new();
         builder.recursive(true);
@@ -44,24 +42,24 @@ impl Profile {
         self.folder.join("state.json")
     }
 
-    /// The name of this device, the same in every run.
-    pub(crate) fn device(&self, fresh: impl FnOnce() -> Result<String>) -> Result<dm_client::Device> {
+    /// The device id, the same in every run. `fresh` makes it in the first one.
+    pub(crate) fn device(&self, fresh: impl FnOnce() -> Result<String>) -> Result<dm_client::DeviceId> {
         let path = self.folder.join("device");
         let mut name = match fs::read_to_string(&path) {
             Ok(name) => name,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
             Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
         };
-        // An empty file is one that a crash kept from being written.
+        // A crash before the write leaves an empty file.
         if name.is_empty() {
             name = fresh()?;
             fs::write(&path, &name).with_context(|| format!("cannot write {}", path.display()))?;
         }
-        name.trim().parse().with_context(|| format!("{} names no device", path.display()))
+        name.trim().parse().with_context(|| format!("{} has no valid device id", path.display()))
     }
 }
 
-/// The folder of `name` if none is given: below the user's data folder, `dm-chat/NAME`.
+/// The default folder of the profile `name`: `dm-chat/NAME` in the user's data folder.
 pub(crate) fn default_folder(name: &str) -> Result<PathBuf> {
     if name.is_empty() || name.starts_with('.') || name.contains(['/', '\\', '\0', ':']) {
         bail!("the name {name:?} cannot name a folder; give one with --data");
@@ -76,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_serves_one_window_at_a_time() {
+    fn a_folder_can_be_opened_once_at_a_time() {
         let folder = tempfile::tempdir().unwrap();
         let first = Profile::open(folder.path().join("a/b")).unwrap();
         Profile::open(folder.path().join("a/b")).unwrap_err();
@@ -85,15 +83,15 @@ mod tests {
     }
 
     #[test]
-    fn a_device_keeps_its_name() {
+    fn the_device_id_is_kept() {
         let folder = tempfile::tempdir().unwrap();
         let profile = Profile::open(folder.path().to_owned()).unwrap();
         let first = profile.device(|| Ok("chat-1".to_owned())).unwrap();
-        assert_eq!(profile.device(|| panic!("asked twice")).unwrap(), first);
+        assert_eq!(profile.device(|| panic!("the device id was made twice")).unwrap(), first);
     }
 
     #[test]
-    fn a_name_cannot_lead_out_of_the_folder() {
+    fn a_name_cannot_leave_the_data_folder() {
         for name in ["", ".", "..", "../x", "a/b", "a\\b", "C:", "a\0"] {
             default_folder(name).unwrap_err();
         }

@@ -1,20 +1,19 @@
-//! The terminal: taken over, and given back whatever happens.
+//! The terminal, which is restored at the end and after a panic.
 
 use std::io::{self, stdout};
 
-use crossterm::{
-    event::{DisableBracketedPaste, EnableBracketedPaste},
-    execute,
-};
+use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
+use crossterm::execute;
 use ratatui::DefaultTerminal;
 
-/// The screen in the program's hands. Dropping it gives the terminal back; a panic does so before its message.
+/// The terminal in raw mode, on its alternate screen. Dropping it restores the terminal. A panic
+/// restores it before the message is printed.
 #[derive(Debug)]
 pub(crate) struct Screen(DefaultTerminal);
 
 impl Screen {
     pub(crate) fn take() -> io::Result<Self> {
-        // Puts a hook before the panic's own that leaves the alternate screen and raw mode.
+        // Also installs a panic hook that leaves the alternate screen and raw mode.
         let screen = Self(ratatui::try_init()?);
         execute!(stdout(), EnableBracketedPaste)?;
         Ok(screen)
@@ -27,7 +26,7 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        // There is nobody left to tell if this fails.
+        // A failure here cannot be reported any more.
         let _disabled = execute!(stdout(), DisableBracketedPaste);
         ratatui::restore();
     }

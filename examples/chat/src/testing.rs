@@ -2,20 +2,19 @@
 
 use std::sync::Arc;
 
-use chat_host::{
-    accounts::{Accounts, Answering},
-    host::Host,
-    origin::Origins,
-    router,
-    sessions::Sessions,
-    statement::{Older, Statements},
-};
+use chat_host::accounts::{Accounts, AccountsHealth};
+use chat_host::host::Host;
+use chat_host::origin::Origins;
+use chat_host::router;
+use chat_host::sessions::Sessions;
+use chat_host::statement::{LegacyStatements, Statements};
 use dm_client::{Identity, OsEntropy, Timeouts, sign_in};
 use dm_core::{MemoryStore, Service};
 use metrics_exporter_prometheus::PrometheusBuilder;
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 
-/// A host that keeps messages in memory. It ends when this is dropped.
+/// A host that stores messages in memory. It ends when this value is dropped.
 pub(crate) struct TestHost {
     pub(crate) url: String,
     task: JoinHandle<()>,
@@ -38,10 +37,10 @@ impl TestHost {
         let address = listener.local_addr().unwrap();
         let url = format!("http://{address}");
         let origins = Origins::known(vec![], address).unwrap();
-        let statements = Arc::new(Statements { origins, older: Older::Refused });
+        let statements = Arc::new(Statements { origins, legacy: LegacyStatements::Refused });
         let sessions = Sessions::default();
-        let answering = Answering::watch(accounts.clone());
-        let host = Host { dm, accounts, answering, statements, sessions, metrics, store: "memory" };
+        let accounts_health = AccountsHealth::monitor(accounts.clone());
+        let host = Host { dm, accounts, accounts_health, statements, sessions, metrics, store: "memory" };
         let app = router::router(host, direct_messages);
         let task = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
         Self { url, task, _accounts: folder }
@@ -55,7 +54,7 @@ impl Drop for TestHost {
 }
 
 #[tokio::test]
-async fn one_signs_in_at_an_ipv4_address_that_is_written_as_ipv6() {
+async fn sign_in_works_at_an_ipv4_mapped_ipv6_address() {
     let host = TestHost::at("[::ffff:127.0.0.1]:0").await;
     let port = host.url.rsplit(':').next().unwrap().to_owned();
     for base in [host.url.clone(), format!("http://127.0.0.1:{port}"), format!("http://localhost:{port}")] {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use dm_client::{
     Client, ClientMessageId, Connection, ConnectionConfig, Content, ConversationId, Event, HistoryRange,
-    Identity, Message, NewMessage, OsEntropy, OutgoingMessage, PeerKey, PublicKey, Reader, RetryPolicy,
-    Stored, Timeouts, sign_in,
+    Identity, InboxSeq, Message, NewMessage, OsEntropy, OutgoingMessage, PeerKey, Reader, RetryPolicy,
+    ServerSequence, Stored, Timeouts, Timestamp, UserId, sign_in,
 };
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -40,7 +40,7 @@ pub struct Device {
 struct Inbox {
     /// Texts by conversation number, as they came: twice is wrong.
     messages: Vec<(u64, String)>,
-    positions: Vec<u64>,
+    positions: Vec<InboxSeq>,
 }
 
 impl Person {
@@ -64,8 +64,8 @@ impl Person {
 
     /// Its public key.
     #[must_use]
-    pub fn key(&self) -> PublicKey {
-        self.identity.public_key()
+    pub fn key(&self) -> UserId {
+        self.identity.user_id()
     }
 
     /// The secret half.
@@ -97,7 +97,7 @@ impl Person {
     ///
     /// # Errors
     /// When the host refuses.
-    pub async fn open(&self, peer: &PublicKey) -> Result<ConversationId> {
+    pub async fn open(&self, peer: &UserId) -> Result<ConversationId> {
         Ok(self.client("default")?.open_conversation(peer).await?.id)
     }
 
@@ -105,7 +105,7 @@ impl Person {
     ///
     /// # Errors
     /// When the name is no device.
-    pub fn connect(&self, device: &str, peer: PublicKey) -> Result<Device> {
+    pub fn connect(&self, device: &str, peer: UserId) -> Result<Device> {
         let client = self.client(device)?;
         let connection = client.connect(ConnectionConfig::default());
         let inbox = Arc::new(Mutex::new(Inbox::default()));
@@ -123,10 +123,11 @@ impl Device {
     ///
     /// # Errors
     /// When the host refuses, or is away for too long.
-    pub async fn send(&self, conversation: ConversationId, to: PublicKey, text: &str) -> Result<Stored> {
+    pub async fn send(&self, conversation: ConversationId, to: UserId, text: &str) -> Result<Stored> {
         let id = ClientMessageId::generate(&mut OsEntropy)?;
         let message = NewMessage::new(conversation, PeerKey::derived(to), text.as_bytes());
-        let sealed = OutgoingMessage::seal(&self.identity, &message, id, 1, &mut OsEntropy)?;
+        let sealed =
+            OutgoingMessage::seal(&self.identity, &message, id, Timestamp::from_millis(1), &mut OsEntropy)?;
         Ok(self.client.deliver(&sealed).await?)
     }
 
@@ -182,7 +183,8 @@ impl Device {
     pub async fn history(&self, conversation: ConversationId) -> Result<Vec<Message>> {
         let mut messages: Vec<Message> = Vec::new();
         loop {
-            let after = HistoryRange::After(messages.last().map_or(0, |message| message.sequence));
+            let after =
+                HistoryRange::After(messages.last().map_or(ServerSequence::ZERO, |message| message.sequence));
             let page = self.client.history(conversation, after, 100).await?;
             messages.extend(page.messages);
             if !page.has_more {
@@ -195,7 +197,7 @@ impl Device {
     ///
     /// # Errors
     /// When it does not open.
-    pub fn read(&self, message: &Message, peer: PublicKey) -> Result<String> {
+    pub fn read(&self, message: &Message, peer: UserId) -> Result<String> {
         let reader = Reader::new(Arc::clone(&self.identity));
         Ok(String::from_utf8(reader.open(message, &PeerKey::derived(peer))?.plaintext)?)
     }
@@ -223,8 +225,8 @@ async fn listen(
                 Err(error) => format!("not opened: {error}"),
             };
             let mut inbox = inbox.lock().unwrap_or_else(PoisonError::into_inner);
-            inbox.messages.push((message.sequence, text));
-            inbox.positions.push(delivery.position);
+            inbox.messages.push((message.sequence.get(), text));
+            inbox.positions.push(delivery.seq);
             count.send_replace(inbox.messages.len());
         }
         delivery.acknowledge();

@@ -1,20 +1,18 @@
 //! Deliveries of the session are written to the client.
 
-use dm_core::{Delivery, InboxEntry, SessionEnd};
-use dm_proto::Envelope;
+use dm_core::{Delivery, SessionEnd};
 use futures_util::FutureExt as _;
 
-use super::{Connection, Dialect};
+use super::Connection;
 use crate::names::Names;
 use crate::render;
 use crate::ws::close::Close;
-use crate::ws::hello;
 
-/// Deliveries written together, with one look-up of names.
+/// Most deliveries that are written together, with one look-up of names.
 const BATCH: usize = 32;
 
 impl Connection {
-    /// Writes a delivery, and with it those that are there already.
+    /// Writes a delivery, and with it those that are ready already.
     pub(super) async fn deliver(&mut self, first: Result<Delivery, SessionEnd>) -> Result<(), Close> {
         let mut batch = Vec::new();
         let mut next = Some(first);
@@ -26,31 +24,10 @@ impl Connection {
             }
             next = if batch.len() < BATCH { self.session.next().now_or_never() } else { None };
         };
-        let named = batch.iter().filter_map(entry).flat_map(render::named).collect();
-        let names = Names::look_up(&self.api.service, named).await;
-        match &mut self.dialect {
-            Dialect::Seed(unconfirmed) => {
-                let events = batch.iter().filter_map(entry).filter_map(|entry| render::event(entry, &names));
-                let events = events.map(|event| Envelope::new("", event)).collect();
-                self.ends.or(self.socket.say(events)).await?;
-                batch.iter().filter_map(entry).for_each(|entry| unconfirmed.wrote(entry.seq));
-                if unconfirmed.wants_ping() {
-                    self.heart.hurry();
-                }
-            }
-            Dialect::Hello(acks) => {
-                batch.iter().map(hello::position).for_each(|position| acks.knows(position));
-                let deliveries = batch.iter().map(|delivery| hello::delivery(delivery, &names));
-                self.say(deliveries.collect()).await?;
-            }
-        }
+        let names = Names::look_up(&self.api.service, batch.iter().flat_map(render::named).collect()).await;
+        let frames = self.dialect.deliver(&batch, &names);
+        self.write(frames).await?;
+        self.ping_if_wanted();
         end.map_or(Ok(()), Err)
-    }
-}
-
-const fn entry(delivery: &Delivery) -> Option<&InboxEntry> {
-    match delivery {
-        Delivery::Entry(entry) => Some(entry),
-        Delivery::Gap(_) | Delivery::CaughtUp { .. } => None,
     }
 }

@@ -1,5 +1,5 @@
-//! The ends of a connection that come from outside: its session is over in the core, its time is
-//! up, or the host says so.
+//! Reasons to end a connection that do not come from its client: its session in the core is over,
+//! or the host's session expired or was ended.
 
 use std::future::Future;
 use std::pin::pin;
@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use crate::ws::close::Close;
 use crate::ws::lifetime::Lifetime;
 
-/// The events that end a connection while it does something else.
+/// Waits for a reason to end a connection; `None` once the connection ends.
 pub(super) struct Ends(Option<Open>);
 
 struct Open {
@@ -24,22 +24,22 @@ impl Ends {
         Self(Some(Open { lifetime, session: session.ended().boxed() }))
     }
 
-    /// Another session is the connection's from here on.
+    /// Waits for the end of another session of the core, which the connection has from now on.
     pub(super) fn follow(&mut self, session: &Session) {
         if let Some(open) = &mut self.0 {
             open.session = session.ended().boxed();
         }
     }
 
-    /// A ping is sent.
+    /// Notes that a ping is sent, with which the host is asked about its session.
     pub(super) fn beat(&mut self) {
         if let Some(open) = &mut self.0 {
             open.lifetime.beat();
         }
     }
 
-    /// The connection ends already: nothing else ends it.
-    pub(super) fn are_over(&mut self) {
+    /// Stops waiting, because the connection ends already.
+    pub(super) fn clear(&mut self) {
         self.0 = None;
     }
 
@@ -51,7 +51,7 @@ impl Ends {
             close = lifetime.over() => close,
             end = session => Close::from(&end),
         };
-        self.are_over();
+        self.clear();
         close
     }
 
@@ -60,7 +60,7 @@ impl Ends {
     /// frame.
     pub(super) async fn or(&mut self, write: impl Future<Output = Result<(), Close>>) -> Result<(), Close> {
         let mut write = pin!(write);
-        // Most often the socket takes everything at once.
+        // In most cases the socket takes everything at once.
         if let Some(written) = write.as_mut().now_or_never() {
             return written;
         }

@@ -1,24 +1,22 @@
-//! Requests that are done.
+//! The results of work on requests.
 
-use dm_core::{Acknowledged, Error};
 use dm_proto::Envelope;
 
 use crate::answers::HeldFrame;
 use crate::problem::Problem;
+use crate::ws::dialect::{AckOutcome, PageRefusal};
 
-/// A request that is done.
+/// A request or an acknowledgement that is done.
 pub(super) enum Done {
     Answer(Box<Envelope>),
-    /// A page that was asked for is encoded and waits in the budget of answers, or is refused.
     Page(Box<Page>),
-    /// Deliveries to a client without hello are acknowledged, or not.
-    Confirmed(Result<Acknowledged, Error>),
-    Acknowledged(Vec<String>, Result<Acknowledged, Error>),
+    Acknowledged(AckOutcome),
 }
 
 /// The answer to a request for a page.
 pub(super) struct Page {
     pub(super) request_id: String,
-    pub(super) said_hello: bool,
+    pub(super) refusal: PageRefusal,
+    /// The page in the budget of answers, or the reason why there is none.
     pub(super) answer: Result<HeldFrame, Problem>,
 }

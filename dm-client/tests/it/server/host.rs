@@ -1,17 +1,20 @@
-//! A host with the real API and the plainest of sign-ins: the token is the user's public key.
+//! A host with the real API. Its tokens are the user ids.
 
-use std::{
-    net::SocketAddr,
-    sync::{Arc, Mutex},
-};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
 
-use axum::{Router, extract::Request, middleware::Next, response::Response};
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::Response;
 use dm_client::{
     Client, Connection, ConnectionConfig, Content, Conversation, Event, Identity, KeyTrust, Message,
     NewMessage, PeerKey, Stored,
 };
 use dm_core::{Config, DeviceId, MemoryStore, Principal, Service, UserId};
-use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 pub(crate) struct Host {
     pub(crate) service: Service,
@@ -34,21 +37,21 @@ impl Host {
         host
     }
 
-    /// Breaks every connection and listens no more; what is stored stays.
-    pub(crate) async fn go_down(&self) {
+    /// Stops the server and breaks every connection. The stored data are kept.
+    pub(crate) async fn stop(&self) {
         let (stop, task) = self.running.lock().unwrap().take().unwrap();
         drop(stop);
         task.await.unwrap();
     }
 
-    /// Listens again at the same address.
-    pub(crate) async fn come_up(&self) {
+    /// Starts the server again at the same address.
+    pub(crate) async fn restart(&self) {
         self.serve(TcpListener::bind(self.address).await.unwrap());
     }
 
     pub(crate) fn client(&self, who: &Identity, device: &str) -> Client {
         Client::builder(format!("http://{}", self.address))
-            .token(who.public_key().to_string())
+            .token(who.user_id().to_string())
             .device(device.parse().unwrap())
             .build()
             .unwrap()
@@ -64,7 +67,7 @@ impl Host {
         let router: Router =
             dm_axum::router(self.service.clone(), options).layer(axum::middleware::from_fn(authenticate));
         let (stop, mut stopped) = oneshot::channel::<()>();
-        // A runtime of its own, so that going down takes every connection with it.
+        // The server has its own runtime, whose shutdown ends every connection.
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let listener = listener.into_std().unwrap();
@@ -72,8 +75,8 @@ impl Host {
             runtime.spawn(async move {
                 axum::serve(TcpListener::from_std(listener).unwrap(), router).await.unwrap();
             });
-            assert!((&mut stopped).await.is_err(), "the sender is only ever dropped");
-            // Waits until the listener is closed, so that the address is free again.
+            assert!((&mut stopped).await.is_err(), "the sender is dropped and sends nothing");
+            // The shutdown waits until the listener is closed, so that the address is free again.
             let end = move || runtime.shutdown_timeout(std::time::Duration::from_secs(30));
             tokio::task::spawn_blocking(end).await.unwrap();
         });
@@ -99,7 +102,7 @@ fn caller(request: &Request) -> Option<Principal> {
     Some(Principal::new(user, device))
 }
 
-/// Two people with a conversation.
+/// Two users with a conversation.
 pub(crate) struct Pair {
     pub(crate) host: Host,
     pub(crate) ana: Arc<Identity>,
@@ -113,7 +116,7 @@ impl Pair {
         host.client(&ben, "phone").publish_key(&ben.agreement_key()).await.unwrap();
         let client = host.client(&ana, "laptop");
         client.publish_key(&ana.agreement_key()).await.unwrap();
-        let conversation = client.open_conversation(&ben.public_key()).await.unwrap();
+        let conversation = client.open_conversation(&ben.user_id()).await.unwrap();
         Self { host, ana, ben, conversation }
     }
 
@@ -121,21 +124,21 @@ impl Pair {
         Self::on(Host::start().await).await
     }
 
-    /// Ana, at her laptop, writes to Ben.
-    pub(crate) async fn write(&self, text: &str) -> Stored {
+    /// Sends a message from Ana's laptop to Ben.
+    pub(crate) async fn send(&self, text: &str) -> Stored {
         let client = self.host.client(&self.ana, "laptop");
-        let key = PeerKey::derived(self.ben.public_key());
+        let key = PeerKey::derived(self.ben.user_id());
         let message = NewMessage::new(self.conversation.id, key, text.as_bytes());
         client.send(&self.ana, &message, KeyTrust::Derived).await.unwrap()
     }
 
-    pub(crate) fn ben_connects(&self, device: &str) -> Connection {
+    /// Connects a device of Ben's.
+    pub(crate) fn connect_ben(&self, device: &str) -> Connection {
         self.host.client(&self.ben, device).connect(ConnectionConfig::default())
     }
 }
 
-/// The next message, and what is left to acknowledge it with. Everything else is acknowledged and
-/// passed over.
+/// The next message and its receipt. Other deliveries are acknowledged and skipped.
 pub(crate) async fn next_message(connection: &mut Connection) -> (Message, dm_client::Receipt) {
     loop {
         let Some(Event::Delivery(delivery)) = connection.next().await else { continue };

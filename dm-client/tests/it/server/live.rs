@@ -23,74 +23,74 @@ async fn until_caught_up(connection: &mut Connection) -> usize {
 }
 
 #[tokio::test]
-async fn the_backlog_and_what_follows_arrive_and_open_and_what_is_acknowledged_does_not_come_again() {
+async fn backlog_and_new_messages_arrive_and_open_and_acknowledged_ones_do_not_come_again() {
     let pair = Pair::start().await;
-    let (reader, key) = (Reader::new(pair.ben.clone()), PeerKey::derived(pair.ana.public_key()));
-    let first = pair.write("while away").await;
-    let mut connection = pair.ben_connects("phone");
+    let (reader, key) = (Reader::new(pair.ben.clone()), PeerKey::derived(pair.ana.user_id()));
+    let first = pair.send("while away").await;
+    let mut connection = pair.connect_ben("phone");
     let (message, receipt) = next_message(&mut connection).await;
-    assert_eq!((message.id, message.sequence), (first.id, 1));
+    assert_eq!((message.id, message.sequence.get()), (first.id, 1));
     assert_eq!(reader.open(&message, &key).unwrap().plaintext, b"while away");
     receipt.acknowledge();
     assert_eq!(until_caught_up(&mut connection).await, 0);
 
-    pair.write("while here").await;
+    pair.send("while here").await;
     let (message, receipt) = next_message(&mut connection).await;
     assert_eq!(reader.open(&message, &key).unwrap().plaintext, b"while here");
     receipt.acknowledge();
     connection.close().await;
 
-    let mut connection = pair.ben_connects("phone");
+    let mut connection = pair.connect_ben("phone");
     assert_eq!(until_caught_up(&mut connection).await, 0);
 }
 
 #[tokio::test]
-async fn what_was_not_acknowledged_comes_again_to_the_device_and_everything_to_another() {
+async fn a_device_gets_unacknowledged_messages_again_and_another_device_gets_all() {
     let pair = Pair::start().await;
     for number in 1..=3 {
-        pair.write(&format!("number {number}")).await;
+        pair.send(&format!("number {number}")).await;
     }
-    let mut connection = pair.ben_connects("phone");
+    let mut connection = pair.connect_ben("phone");
     let (first, receipt) = next_message(&mut connection).await;
     receipt.acknowledge();
     let (second, _dropped) = next_message(&mut connection).await;
-    assert_eq!((first.sequence, second.sequence), (1, 2));
+    assert_eq!((first.sequence.get(), second.sequence.get()), (1, 2));
     connection.close().await;
 
-    let mut again = pair.ben_connects("phone");
+    let mut again = pair.connect_ben("phone");
     assert_eq!(next_message(&mut again).await.0.id, second.id);
-    let mut other = pair.ben_connects("tablet");
+    let mut other = pair.connect_ben("tablet");
     assert_eq!(next_message(&mut other).await.0.id, first.id);
 }
 
 #[tokio::test]
-async fn the_senders_other_device_gets_a_copy_that_opens_and_the_sending_one_none() {
+async fn the_senders_other_device_gets_a_copy_that_opens_and_the_sending_device_gets_none() {
     let pair = Pair::start().await;
-    let stored = pair.write("to Ben").await;
+    let stored = pair.send("to Ben").await;
     let mut laptop = pair.host.client(&pair.ana, "laptop").connect(ConnectionConfig::default());
     assert_eq!(until_caught_up(&mut laptop).await, 0);
     let mut phone = pair.host.client(&pair.ana, "phone").connect(ConnectionConfig::default());
     let (message, _receipt) = next_message(&mut phone).await;
     assert_eq!(message.id, stored.id);
-    let to_ben = PeerKey::derived(pair.ben.public_key());
+    let to_ben = PeerKey::derived(pair.ben.user_id());
     assert_eq!(Reader::new(pair.ana.clone()).open(&message, &to_ben).unwrap().plaintext, b"to Ben");
 }
 
 #[tokio::test]
 async fn a_second_connection_of_the_device_takes_over_and_the_first_ends() {
     let pair = Pair::start().await;
-    let mut first = pair.ben_connects("phone");
+    let mut first = pair.connect_ben("phone");
     until_caught_up(&mut first).await;
-    let mut second = pair.ben_connects("phone");
+    let mut second = pair.connect_ben("phone");
     until_caught_up(&mut second).await;
     assert!(first.next().await.is_none());
     assert_eq!(*first.state().borrow(), ConnectionState::Ended(End::Replaced));
-    pair.write("to the second").await;
-    assert_eq!(next_message(&mut second).await.0.sequence, 1);
+    pair.send("to the second").await;
+    assert_eq!(next_message(&mut second).await.0.sequence.get(), 1);
 }
 
 #[tokio::test]
-async fn a_server_that_goes_down_and_comes_up_is_found_again_and_nothing_is_missed_or_repeated() {
+async fn after_restarts_of_the_server_no_message_is_missed_or_repeated() {
     let pair = Pair::start().await;
     let retry = RetryPolicy {
         attempts: u32::MAX,
@@ -104,46 +104,46 @@ async fn a_server_that_goes_down_and_comes_up_is_found_again_and_nothing_is_miss
     let mut held = Vec::new();
     for _ in 0..3 {
         for _ in 0..10 {
-            pair.write("up").await;
+            pair.send("up").await;
             expected += 1;
             let (message, receipt) = next_message(&mut connection).await;
-            assert_eq!(message.sequence, expected);
-            // Some stay unacknowledged over the break.
+            assert_eq!(message.sequence.get(), expected);
+            // Every third message is acknowledged only after the restart.
             if expected % 3 == 0 { held.push(receipt) } else { receipt.acknowledge() }
         }
-        pair.host.go_down().await;
+        pair.host.stop().await;
         connection.state().wait_for(|state| !matches!(state, ConnectionState::Online { .. })).await.unwrap();
-        // A send that begins while the server is down ends when it is up.
-        let (stored, ()) = tokio::join!(pair.write("down"), async {
+        // This send begins while the server is stopped, and succeeds after the restart.
+        let (stored, ()) = tokio::join!(pair.send("down"), async {
             connection
                 .state()
                 .wait_for(|state| matches!(state, ConnectionState::Waiting { .. }))
                 .await
                 .unwrap();
-            pair.host.come_up().await;
+            pair.host.restart().await;
         });
         expected += 1;
-        assert_eq!(stored.sequence, expected);
+        assert_eq!(stored.sequence.get(), expected);
         let (message, receipt) = next_message(&mut connection).await;
-        assert_eq!(message.sequence, expected);
+        assert_eq!(message.sequence.get(), expected);
         receipt.acknowledge();
         held.drain(..).for_each(dm_client::Receipt::acknowledge);
     }
     connection.close().await;
-    let mut connection = pair.ben_connects("phone");
+    let mut connection = pair.connect_ben("phone");
     assert_eq!(until_caught_up(&mut connection).await, 0);
 }
 
 #[tokio::test]
-async fn a_long_conversation_arrives_in_order_over_many_windows() {
+async fn a_thousand_messages_arrive_in_order_over_many_windows() {
     const MESSAGES: u64 = 1_000;
     let pair = Pair::start().await;
     let client = pair.host.client(&pair.ana, "laptop");
-    let mut connection = pair.ben_connects("phone");
+    let mut connection = pair.connect_ben("phone");
     let sending = async {
         for number in 1..=MESSAGES {
             let text = number.to_string();
-            let key = PeerKey::derived(pair.ben.public_key());
+            let key = PeerKey::derived(pair.ben.user_id());
             let message = NewMessage::new(pair.conversation.id, key, text.as_bytes());
             client.send(&pair.ana, &message, KeyTrust::Derived).await.unwrap();
         }
@@ -151,7 +151,7 @@ async fn a_long_conversation_arrives_in_order_over_many_windows() {
     let receiving = async {
         for number in 1..=MESSAGES {
             let (message, receipt) = next_message(&mut connection).await;
-            assert_eq!(message.sequence, number);
+            assert_eq!(message.sequence.get(), number);
             receipt.acknowledge();
         }
     };

@@ -1,4 +1,4 @@
-//! The client and the real server, in one process, over loopback.
+//! Tests of the client with the real server, in one process, over loopback.
 
 mod calls;
 mod host;

@@ -1,70 +1,68 @@
-//! Answers that are too large, too slow, wrong or telling.
+//! Answers that are too large, too slow or malformed, refusals, and sign-in.
 
 use std::time::Duration;
 
 use dm_client::{Client, ClientError, HistoryRange, Retry, Timeouts, sign_in};
 use serde_json::json;
 
-use crate::transport::{
-    people::{ana, ben, conversation},
-    relay::{Fate, Relay, problem},
-};
+use crate::transport::http_server::{Fault, HttpServer, problem};
+use crate::transport::messages::{ana, ben, conversation};
 
 fn client(base: &str) -> Client {
     let timeouts = Timeouts { connect: Duration::from_secs(5), request: Duration::from_millis(300) };
     Client::builder(base).token("s3cret-token").timeouts(timeouts).build().unwrap()
 }
 
-fn answer(status: u16, body: impl Into<Vec<u8>>) -> Fate {
-    Fate::Answer(status, vec![("content-type", "application/json".to_owned())], body.into())
+fn answer(status: u16, body: impl Into<Vec<u8>>) -> Fault {
+    Fault::Answer(status, vec![("content-type", "application/json".to_owned())], body.into())
 }
 
 #[tokio::test]
-async fn an_answer_beyond_the_limit_is_not_read_whether_announced_or_not() {
-    let announced = Fate::Answer(200, vec![("content-length", "99999999999".to_owned())], b"{".to_vec());
-    // Chunks without an end: the client has to stop by itself.
+async fn an_answer_beyond_the_limit_is_refused_with_and_without_a_content_length() {
+    let announced = Fault::Answer(200, vec![("content-length", "99999999999".to_owned())], b"{".to_vec());
+    // The chunks have no end, so the client has to stop reading by itself.
     let chunk = [b"10000\r\n".as_slice(), &[b' '; 0x10000], b"\r\n"].concat();
-    let endless = Fate::Answer(200, vec![("transfer-encoding", "chunked".to_owned())], chunk.repeat(6));
-    let relay = Relay::start([announced, endless]).await;
+    let endless = Fault::Answer(200, vec![("transfer-encoding", "chunked".to_owned())], chunk.repeat(6));
+    let server = HttpServer::start([announced, endless]).await;
     for _ in 0..2 {
-        let error = client(&relay.base).key(&ben().public_key()).await.unwrap_err();
+        let error = client(&server.base).key(&ben().user_id()).await.unwrap_err();
         assert!(matches!(error, ClientError::TooLarge { limit: 262_144 }), "{error:?}");
     }
 }
 
 #[tokio::test]
-async fn an_answer_of_exactly_the_limit_is_read() {
+async fn an_answer_of_exactly_the_limit_is_accepted() {
     let limit = 262_144;
     let chunked = |chunks: &[usize]| {
         let chunk =
             |bytes: &usize| [format!("{bytes:x}\r\n").into_bytes(), vec![b' '; *bytes], b"\r\n".to_vec()];
         let mut body: Vec<u8> = chunks.iter().flat_map(chunk).flatten().collect();
         body.extend(b"0\r\n\r\n");
-        Fate::Answer(200, vec![("transfer-encoding", "chunked".to_owned())], body)
+        Fault::Answer(200, vec![("transfer-encoding", "chunked".to_owned())], body)
     };
     let whole = answer(200, vec![b' '; limit]);
-    let relay = Relay::start([
+    let server = HttpServer::start([
         whole,
         chunked(&[limit / 2, limit / 2]),
         answer(200, vec![b' '; limit + 1]),
         chunked(&[limit / 2, limit / 2, 1]),
     ])
     .await;
-    let client = client(&relay.base);
+    let client = client(&server.base);
     for is_read in [true, true, false, false] {
-        let error = client.key(&ben().public_key()).await.unwrap_err();
-        // Spaces are no record of a key.
+        let error = client.key(&ben().user_id()).await.unwrap_err();
+        // The body was read, but spaces are not a key record.
         assert_eq!(matches!(error, ClientError::Protocol(_)), is_read, "{error:?}");
         assert_eq!(matches!(error, ClientError::TooLarge { .. }), !is_read, "{error:?}");
     }
 }
 
 #[tokio::test]
-async fn a_page_of_a_megabyte_is_read_and_one_of_more_than_sixteen_is_not() {
+async fn a_page_of_one_mebibyte_is_accepted_and_one_of_more_than_sixteen_is_refused() {
     let padded = [b"{\"messages\": []".as_slice(), &[b' '; 1 << 20], b"}"].concat();
-    let huge = Fate::Answer(200, vec![("content-length", "16777217".to_owned())], b"{".to_vec());
-    let relay = Relay::start([answer(200, padded), huge]).await;
-    let client = client(&relay.base);
+    let huge = Fault::Answer(200, vec![("content-length", "16777217".to_owned())], b"{".to_vec());
+    let server = HttpServer::start([answer(200, padded), huge]).await;
+    let client = client(&server.base);
     let read = async || client.history(conversation(), HistoryRange::Newest, 50).await;
     assert!(read().await.unwrap().messages.is_empty());
     let error = read().await.unwrap_err();
@@ -72,30 +70,30 @@ async fn a_page_of_a_megabyte_is_read_and_one_of_more_than_sixteen_is_not() {
 }
 
 #[tokio::test]
-async fn a_server_that_says_nothing_is_not_waited_for() {
-    let relay = Relay::start([Fate::Silence]).await;
-    let error = client(&relay.base).key(&ben().public_key()).await.unwrap_err();
+async fn a_server_that_does_not_answer_is_a_timeout() {
+    let server = HttpServer::start([Fault::Silence]).await;
+    let error = client(&server.base).key(&ben().user_id()).await.unwrap_err();
     assert!(matches!(error, ClientError::Timeout), "{error:?}");
     assert_eq!(error.retry(), Retry::Later(None));
 }
 
 #[tokio::test]
-async fn a_refusal_without_a_readable_body_still_has_its_status() {
-    let html = Fate::Answer(502, vec![("content-type", "text/html".to_owned())], b"<html>".to_vec());
-    let relay = Relay::start([html, answer(404, "not json"), answer(401, "")]).await;
-    let client = client(&relay.base);
+async fn a_refusal_without_a_valid_body_keeps_its_status() {
+    let html = Fault::Answer(502, vec![("content-type", "text/html".to_owned())], b"<html>".to_vec());
+    let server = HttpServer::start([html, answer(404, "not json"), answer(401, "")]).await;
+    let client = client(&server.base);
     let error = client.ws_ticket().await.unwrap_err();
     assert_eq!(error.retry(), Retry::Later(None));
-    assert!(client.key(&ben().public_key()).await.unwrap_err().is_not_found());
+    assert!(client.key(&ben().user_id()).await.unwrap_err().is_not_found());
     assert!(client.conversations(10, None).await.unwrap_err().is_unauthorized());
 }
 
 #[tokio::test]
-async fn what_is_not_the_protocol_is_a_typed_error() {
+async fn a_malformed_answer_is_a_typed_error() {
     let history = |message: serde_json::Value| answer(200, json!({ "messages": [message] }).to_string());
     let good = json!({
         "id": "00000000-0000-0000-0000-000000000001", "conversation_id": conversation().to_string(),
-        "sender_pubkey": ana().public_key().to_string(), "encrypted_payload": "AA==",
+        "sender_pubkey": ana().user_id().to_string(), "encrypted_payload": "AA==",
         "nonce": data_encoding::BASE64.encode(&[0; 24]), "timestamp": 1, "server_sequence": 1,
     });
     let changes = [
@@ -109,14 +107,14 @@ async fn what_is_not_the_protocol_is_a_typed_error() {
         ("server_sequence", json!(-1)),
         ("client_message_id", json!("x")),
     ];
-    let mut fates = vec![history(good.clone()), answer(200, "[]"), answer(200, "")];
-    fates.extend(changes.iter().map(|(field, value)| {
+    let mut faults = vec![history(good.clone()), answer(200, "[]"), answer(200, "")];
+    faults.extend(changes.iter().map(|(field, value)| {
         let mut message = good.clone();
         message[*field] = value.clone();
         history(message)
     }));
-    let relay = Relay::start(fates).await;
-    let client = client(&relay.base);
+    let server = HttpServer::start(faults).await;
+    let client = client(&server.base);
     let read = async || client.history(conversation(), HistoryRange::Newest, 50).await;
     assert_eq!(read().await.unwrap().messages.len(), 1);
     for _ in 0..changes.len() + 2 {
@@ -126,25 +124,25 @@ async fn what_is_not_the_protocol_is_a_typed_error() {
 }
 
 #[tokio::test]
-async fn neither_token_nor_address_is_shown() {
+async fn errors_and_debug_output_show_neither_token_nor_address() {
     let refused = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = refused.local_addr().unwrap();
     drop(refused);
     let client = client(&format!("http://{address}/secret-path/"));
-    let error = client.key(&ben().public_key()).await.unwrap_err();
+    let error = client.key(&ben().user_id()).await.unwrap_err();
     let mut shown = format!("{client:?} {error} {error:?}");
     let mut source = std::error::Error::source(&error);
     while let Some(cause) = source {
         shown += &format!(" {cause} {cause:?}");
         source = cause.source();
     }
-    for secret in ["s3cret-token", "secret-path", &ben().public_key().to_string()] {
+    for secret in ["s3cret-token", "secret-path", &ben().user_id().to_string()] {
         assert!(!shown.contains(secret), "{shown}");
     }
 }
 
 #[test]
-fn addresses_that_are_not_a_servers_are_refused() {
+fn invalid_server_addresses_are_refused() {
     let build = |base: &str| Client::builder(base).build();
     for base in [
         "",
@@ -169,63 +167,64 @@ fn addresses_that_are_not_a_servers_are_refused() {
 }
 
 #[tokio::test]
-async fn a_path_in_the_address_comes_before_every_call() {
-    let relay = Relay::start([answer(404, ""), answer(404, "")]).await;
-    for base in [format!("{}/chat", relay.base), format!("{}/chat/", relay.base)] {
-        client(&base).key(&ben().public_key()).await.unwrap_err();
+async fn a_path_in_the_address_is_prepended_to_every_call() {
+    let server = HttpServer::start([answer(404, ""), answer(404, "")]).await;
+    for base in [format!("{}/chat", server.base), format!("{}/chat/", server.base)] {
+        client(&base).key(&ben().user_id()).await.unwrap_err();
     }
-    let line = format!("GET /chat/api/dm/keys/{} HTTP/1.1", ben().public_key());
+    let line = format!("GET /chat/api/dm/keys/{} HTTP/1.1", ben().user_id());
     assert_eq!(
-        relay.requests().iter().map(|request| request.line.clone()).collect::<Vec<_>>(),
+        server.requests().iter().map(|request| request.line.clone()).collect::<Vec<_>>(),
         [&*line, &line]
     );
 }
 
 #[tokio::test]
-async fn signing_in_signs_purpose_the_dialled_origin_host_and_challenge() {
+async fn sign_in_signs_purpose_origin_host_id_and_challenge() {
     let challenge = json!({
         "challenge": data_encoding::BASE64.encode(&[7; 32]), "server_id": "host-1", "expires_at": 5
     });
     let verified = json!({ "token": "t", "expires_at": 9, "user": {} });
-    let relay = Relay::start([answer(200, challenge.to_string()), answer(200, verified.to_string())]).await;
+    let server =
+        HttpServer::start([answer(200, challenge.to_string()), answer(200, verified.to_string())]).await;
     let (ana, timeouts) = (ana(), Timeouts::default());
-    let session = sign_in::sign_in(&relay.base, &ana, Some("Ana"), Some("host-1"), timeouts).await.unwrap();
-    assert_eq!((session.token.as_str(), session.expires_at), ("t", 9));
+    let session = sign_in::sign_in(&server.base, &ana, Some("Ana"), Some("host-1"), timeouts).await.unwrap();
+    assert_eq!((session.token.as_str(), session.expires_at.as_millis()), ("t", 9));
 
-    let sent = relay.requests()[1].json();
+    let sent = server.requests()[1].json();
     let signature = data_encoding::BASE64.decode(sent["signature"].as_str().unwrap().as_bytes()).unwrap();
-    let origin = relay.base.as_bytes();
+    let origin = server.base.as_bytes();
     let statement = [b"dm-chat-host auth v2\0", origin, b"\0host-1\0".as_slice(), &[7; 32]].concat();
-    ana.public_key().verify(&statement, &signature.try_into().unwrap()).unwrap();
+    ana.user_id().verify(&statement, &signature.try_into().unwrap()).unwrap();
     assert_eq!(sent["display_name"], "Ana");
 }
 
 #[tokio::test]
-async fn signing_out_needs_no_body_in_the_answer() {
+async fn sign_out_accepts_an_answer_without_a_body() {
     let challenge = json!({ "challenge": data_encoding::BASE64.encode(&[7; 32]), "server_id": "host-1" });
     let verified = json!({ "token": "t", "expires_at": 9 });
-    let fates = [answer(200, challenge.to_string()), answer(200, verified.to_string()), answer(204, "")];
-    let relay = Relay::start(fates.into_iter().chain([answer(401, "")])).await;
+    let faults = [answer(200, challenge.to_string()), answer(200, verified.to_string()), answer(204, "")];
+    let server = HttpServer::start(faults.into_iter().chain([answer(401, "")])).await;
     let timeouts = Timeouts::default();
-    let session = sign_in::sign_in(&relay.base, &ana(), None, None, timeouts).await.unwrap();
-    sign_in::sign_out(&relay.base, &session, timeouts).await.unwrap();
-    assert_eq!(relay.requests()[2].line, "POST /api/auth/logout HTTP/1.1");
-    assert!(sign_in::sign_out(&relay.base, &session, timeouts).await.unwrap_err().is_unauthorized());
+    let session = sign_in::sign_in(&server.base, &ana(), None, None, timeouts).await.unwrap();
+    sign_in::sign_out(&server.base, &session, timeouts).await.unwrap();
+    assert_eq!(server.requests()[2].line, "POST /api/auth/logout HTTP/1.1");
+    assert!(sign_in::sign_out(&server.base, &session, timeouts).await.unwrap_err().is_unauthorized());
 }
 
 #[tokio::test]
-async fn nothing_is_signed_for_a_host_that_is_not_the_one_expected() {
+async fn nothing_is_signed_for_a_host_with_another_id_than_expected() {
     let challenge = json!({ "challenge": data_encoding::BASE64.encode(&[7; 32]), "server_id": "other" });
-    let relay = Relay::start([answer(200, challenge.to_string())]).await;
-    let session = sign_in::sign_in(&relay.base, &ana(), None, Some("host-1"), Timeouts::default()).await;
+    let server = HttpServer::start([answer(200, challenge.to_string())]).await;
+    let session = sign_in::sign_in(&server.base, &ana(), None, Some("host-1"), Timeouts::default()).await;
     assert!(matches!(session, Err(ClientError::Protocol(_))), "{session:?}");
-    assert_eq!(relay.requests().len(), 1);
+    assert_eq!(server.requests().len(), 1);
 }
 
 #[tokio::test]
-async fn a_used_client_message_id_is_told_apart_from_a_stale_key() {
+async fn a_used_client_message_id_is_distinguished_from_a_stale_key() {
     let (status, headers, body) = problem(409, json!({ "title": "used" }));
-    let relay = Relay::start([Fate::Answer(status, headers, body)]).await;
-    let error = client(&relay.base).open_conversation(&ben().public_key()).await.unwrap_err();
+    let server = HttpServer::start([Fault::Answer(status, headers, body)]).await;
+    let error = client(&server.base).open_conversation(&ben().user_id()).await.unwrap_err();
     assert!(error.is_message_id_reused(), "{error:?}");
 }

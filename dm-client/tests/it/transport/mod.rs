@@ -1,10 +1,10 @@
-//! The transport against servers that lose, repeat, mix up and overdo things.
+//! The client against test servers that lose, repeat, reorder and exceed.
 
 mod answers;
+mod clock;
 mod connection;
-mod people;
-mod reading;
-mod relay;
+mod http_server;
+mod messages;
+mod reader;
 mod sending;
-mod socket;
-mod time;
+mod websocket;

@@ -1,4 +1,4 @@
-//! A store in memory: for tests, and for hosts whose messages need not outlive the process.
+//! The store in memory: for tests, and for hosts whose messages need not outlive the process.
 
 mod read;
 mod write;
@@ -24,9 +24,10 @@ use crate::store::error::StoreError;
 use crate::time::Timestamp;
 use crate::user::UserId;
 
-/// Keeps everything in memory, transactionally: a batch is applied under one lock. Clones share their contents.
+/// A store in memory. A batch is applied under one lock. Clones share their contents.
 ///
-/// It keeps the whole contract of [`Store`] except that "durable" means "as long as the process lives".
+/// It keeps the whole contract of [`Store`], except that a commit survives only as long as the
+/// process lives.
 #[derive(Clone, Default)]
 pub struct MemoryStore {
     state: Arc<Mutex<State>>,
@@ -38,53 +39,58 @@ impl std::fmt::Debug for MemoryStore {
     }
 }
 
-/// Everything the store holds. Its writes are in `write`, its reads in `read`.
+/// The contents of the store. The writes are in `write`, the reads in `read`.
 #[derive(Default)]
 struct State {
     users: HashMap<UserId, UserState>,
-    conversations: HashMap<ConversationId, Thread>,
+    conversations: HashMap<ConversationId, ConversationLog>,
     pairs: HashMap<Participants, ConversationId>,
-    /// Where each message is in the two inboxes.
-    messages: HashMap<MessageId, Filed>,
-    /// What each client id was used for.
+    /// Each message with the numbers of its two inbox entries.
+    messages: HashMap<MessageId, StoredMessage>,
+    /// The message that each client id of a sender was used for.
     client_ids: HashMap<(UserId, ClientMessageId), MessageId>,
-    /// Publications whose peers are not all told: how far each is in its user's conversations.
-    announcements: BTreeMap<UserId, Progress>,
+    /// The announcements of published keys that are not finished, by publisher.
+    announcements: BTreeMap<UserId, Announcement>,
 }
 
 #[derive(Default)]
 struct UserState {
     key: Option<KeyRecord>,
+    /// In the order in which they were opened.
     conversations: Vec<ConversationId>,
-    /// Entries `floor + 1 ..= floor + entries.len()`.
+    /// The entries with the numbers `floor + 1 ..= floor + entries.len()`.
     entries: VecDeque<InboxEntry>,
+    /// The number of the newest expired entry.
     floor: u64,
-    /// In order of registration, as `registered` says.
     devices: HashMap<DeviceId, Device>,
+    /// The keys of `devices` in the order of registration.
     registered: Vec<DeviceId>,
 }
 
 struct Device {
     cursor: InboxSeq,
     registered_at: Timestamp,
-    /// Acknowledged individually, above the cursor.
+    /// The entries above the cursor that were acknowledged one by one.
     acknowledged: BTreeSet<InboxSeq>,
 }
 
-struct Thread {
+/// A conversation with its messages.
+struct ConversationLog {
     conversation: Conversation,
-    /// Message *n* at index *n - 1*.
+    /// Message number *n* at index *n - 1*.
     messages: Vec<Arc<Message>>,
 }
 
-struct Filed {
+struct StoredMessage {
     message: Arc<Message>,
     sender_seq: InboxSeq,
     recipient_seq: InboxSeq,
     recipient: UserId,
 }
 
-struct Progress {
+/// The announcement of a published key: a range of the publisher's `conversations` whose peers have
+/// no notice yet.
+struct Announcement {
     next: usize,
     end: usize,
 }
@@ -103,7 +109,8 @@ impl MemoryStore {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Writes check before they change, and nothing in them panics half-way: a poisoned state is whole.
+        // Writes check before they change, and none panics between two changes, so even a poisoned
+        // state is consistent.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -120,7 +127,7 @@ impl Store for MemoryStore {
     }
 
     async fn conversation(&self, id: ConversationId) -> Result<Option<ConversationState>, StoreError> {
-        Ok(self.lock().conversations.get(&id).map(Thread::state))
+        Ok(self.lock().conversations.get(&id).map(ConversationLog::state))
     }
 
     async fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ConversationState>, StoreError> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{State, Thread, UserState};
+use super::{ConversationLog, State, UserState};
 use crate::conversation::ConversationState;
 use crate::device::{DeviceId, Principal};
 use crate::inbox::{Event, InboxEntry};
@@ -12,7 +12,7 @@ use crate::store::read::{
 };
 use crate::user::UserId;
 
-impl Thread {
+impl ConversationLog {
     pub(super) fn state(&self) -> ConversationState {
         ConversationState {
             conversation: self.conversation,
@@ -23,13 +23,13 @@ impl Thread {
 }
 
 impl UserState {
-    /// The entries after a number.
+    /// The entries with higher numbers than `after`, oldest first.
     pub(super) fn entries_after(&self, after: InboxSeq) -> impl Iterator<Item = &InboxEntry> {
         let skip = after.get().saturating_sub(self.floor);
         self.entries.iter().skip(usize::try_from(skip).unwrap_or(usize::MAX))
     }
 
-    /// Whether a device is still to be shown an entry after its cursor, its own entries aside.
+    /// Whether a device acknowledged an entry above its cursor one by one.
     fn is_acknowledged(&self, device: &DeviceId, seq: InboxSeq) -> bool {
         self.devices.get(device).is_some_and(|device| device.acknowledged.contains(&seq))
     }
@@ -42,7 +42,7 @@ impl State {
             .conversations
             .iter()
             .filter_map(|id| self.conversations.get(id))
-            .map(Thread::state)
+            .map(ConversationLog::state)
             .filter(|state| query.after.is_none_or(|cursor| cursor.precedes(state)))
             .collect();
         list.sort_unstable_by_key(|state| std::cmp::Reverse((state.last_activity, state.conversation.id)));
@@ -51,18 +51,18 @@ impl State {
     }
 
     pub(super) fn history(&self, query: &HistoryQuery) -> Option<HistoryPage> {
-        let thread = self.conversations.get(&query.conversation)?;
-        thread.conversation.participants.side(query.reader)?;
+        let log = self.conversations.get(&query.conversation)?;
+        log.conversation.participants.side(query.reader)?;
         let index = |sequence: ServerSequence| {
-            usize::try_from(sequence.get()).unwrap_or(usize::MAX).min(thread.messages.len())
+            usize::try_from(sequence.get()).unwrap_or(usize::MAX).min(log.messages.len())
         };
         let (older, newer) = match query.range {
-            HistoryRange::Newest => (thread.messages.as_slice(), [].as_slice()),
+            HistoryRange::Newest => (log.messages.as_slice(), [].as_slice()),
             HistoryRange::Before(sequence) => (
-                thread.messages.split_at(index(ServerSequence::new(sequence.get().saturating_sub(1)))).0,
+                log.messages.split_at(index(ServerSequence::new(sequence.get().saturating_sub(1)))).0,
                 [].as_slice(),
             ),
-            HistoryRange::After(sequence) => ([].as_slice(), thread.messages.split_at(index(sequence)).1),
+            HistoryRange::After(sequence) => ([].as_slice(), log.messages.split_at(index(sequence)).1),
         };
         let mut page = HistoryPage::default();
         let mut bytes = 0;

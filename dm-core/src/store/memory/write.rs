@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Device, Filed, Progress, State, Thread, UserState};
+use super::{Announcement, ConversationLog, Device, State, StoredMessage, UserState};
 use crate::conversation::Conversation;
 use crate::device::DeviceId;
 use crate::inbox::Notification;
@@ -35,7 +35,7 @@ impl State {
         let (record, changed) = write.record_after(user.key);
         user.key = Some(record);
         if changed && !user.conversations.is_empty() {
-            self.announcements.insert(write.user, Progress { next: 0, end: user.conversations.len() });
+            self.announcements.insert(write.user, Announcement { next: 0, end: user.conversations.len() });
         }
         Outcome::KeyPublished { record, changed }
     }
@@ -43,20 +43,20 @@ impl State {
     fn announce_keys(&mut self, write: &AnnounceKeys) -> Outcome {
         let mut appended = Vec::new();
         while appended.len() < write.limit
-            && let Some((&publisher, progress)) = self.announcements.iter_mut().next()
+            && let Some((&publisher, announcement)) = self.announcements.iter_mut().next()
         {
             let user = self.users.entry(publisher).or_default();
-            let step = (write.limit - appended.len()).min(progress.end - progress.next);
+            let step = (write.limit - appended.len()).min(announcement.end - announcement.next);
             let peers: Vec<UserId> = user
                 .conversations
                 .iter()
-                .skip(progress.next)
+                .skip(announcement.next)
                 .take(step)
                 .filter_map(|id| self.conversations.get(id)?.conversation.participants.peer_of(publisher))
                 .collect();
             let record = user.key;
-            progress.next += step;
-            if progress.next == progress.end {
+            announcement.next += step;
+            if announcement.next == announcement.end {
                 self.announcements.remove(&publisher);
             }
             for (peer, record) in peers.into_iter().zip(std::iter::repeat(record)) {
@@ -71,9 +71,9 @@ impl State {
 
     fn open_conversation(&mut self, write: &OpenConversation) -> Outcome {
         let open = self.pairs.get(&write.participants).and_then(|id| self.conversations.get(id));
-        if let Some(thread) = open {
+        if let Some(log) = open {
             return Outcome::ConversationOpened {
-                conversation: thread.conversation,
+                conversation: log.conversation,
                 created: false,
                 appended: Vec::new(),
             };
@@ -81,7 +81,7 @@ impl State {
         let participants = write.participants;
         let conversation = Conversation { id: write.id, participants, opened_at: write.at };
         self.pairs.insert(participants, write.id);
-        self.conversations.insert(write.id, Thread { conversation, messages: Vec::new() });
+        self.conversations.insert(write.id, ConversationLog { conversation, messages: Vec::new() });
         let appended = [participants.a(), participants.b()]
             .map(|user| {
                 self.users.entry(user).or_default().conversations.push(write.id);
@@ -98,21 +98,21 @@ impl State {
     }
 
     fn append_message(&mut self, write: AppendMessage) -> Result<Outcome, Refusal> {
-        let thread = self.conversations.get(&write.conversation).ok_or(Refusal::NotFound)?;
+        let log = self.conversations.get(&write.conversation).ok_or(Refusal::NotFound)?;
         let sender = write.sender.user;
-        let recipient = thread.conversation.participants.peer_of(sender).ok_or(Refusal::NotFound)?;
+        let recipient = log.conversation.participants.peer_of(sender).ok_or(Refusal::NotFound)?;
         let used = write.client_id.and_then(|id| self.client_ids.get(&(sender, id)));
-        if let Some(filed) = used.and_then(|id| self.messages.get(id)) {
-            return write.answer_again(Arc::clone(&filed.message), filed.sender_seq);
+        if let Some(stored) = used.and_then(|id| self.messages.get(id)) {
+            return write.answer_again(Arc::clone(&stored.message), stored.sender_seq);
         }
         write.check_key(self.users.get(&recipient).and_then(|user| user.key))?;
 
-        let Some(thread) = self.conversations.get_mut(&write.conversation) else {
+        let Some(log) = self.conversations.get_mut(&write.conversation) else {
             return Err(Refusal::NotFound);
         };
         let (at, device) = (write.at, write.sender.device.clone());
-        let message = Arc::new(write.into_message(ServerSequence::new(thread.messages.len() as u64 + 1)));
-        thread.messages.push(Arc::clone(&message));
+        let message = Arc::new(write.into_message(ServerSequence::new(log.messages.len() as u64 + 1)));
+        log.messages.push(Arc::clone(&message));
         let event = || Event::Message(Arc::clone(&message));
         let sent = self.append_entry(sender, at, Some(device), event());
         let received = self.append_entry(recipient, at, None, event());
@@ -122,7 +122,7 @@ impl State {
         }
         self.messages.insert(
             message.id,
-            Filed { message: Arc::clone(&message), sender_seq, recipient_seq, recipient },
+            StoredMessage { message: Arc::clone(&message), sender_seq, recipient_seq, recipient },
         );
         let appended = vec![sent, received];
         Ok(Outcome::MessageAppended(Appended { message, sender_seq, repeated: false, appended }))
@@ -134,15 +134,15 @@ impl State {
         let (head, floor) = (user.head(), InboxSeq::new(user.floor));
         let device = user.devices.get_mut(&who.device).ok_or(Refusal::UnknownDevice)?;
         let entry_about = |id| match self.messages.get(&id) {
-            Some(filed) if filed.message.sender == who.user => Ok(filed.sender_seq),
-            Some(filed) if filed.recipient == who.user => Ok(filed.recipient_seq),
+            Some(stored) if stored.message.sender == who.user => Ok(stored.sender_seq),
+            Some(stored) if stored.recipient == who.user => Ok(stored.recipient_seq),
             _ => Ok(InboxSeq::ZERO),
         };
         let state = AckState { cursor: device.cursor, head, floor };
         let AckDecision { done, marks } = write.decide::<Refusal>(state, entry_about)?;
         device.cursor = done.cursor;
         device.acknowledged.extend(marks);
-        Ok(Outcome::Acknowledged(Acknowledged { cursor: user.settle(&who.device), ..done }))
+        Ok(Outcome::Acknowledged(Acknowledged { cursor: user.advance_cursor(&who.device), ..done }))
     }
 
     fn register_device(&mut self, write: RegisterDevice) -> Result<Outcome, Refusal> {
@@ -201,26 +201,27 @@ impl State {
 }
 
 impl UserState {
-    /// Moves a device's cursor over what follows it and is acknowledged, and forgets those individual marks. The
-    /// device's own entries are passed over, and so are notices and missing entries with an acknowledged entry above
-    /// them: an acknowledgement by message id cannot name those, and deliveries are in order.
-    fn settle(&mut self, id: &DeviceId) -> InboxSeq {
+    /// Advances a device's cursor over the acknowledged entries that follow it, and removes their
+    /// marks. Below an acknowledged entry the cursor also advances over the device's own entries,
+    /// over notices and over expired entries: an acknowledgement by message id cannot name those,
+    /// and the device got them before the acknowledged entry.
+    fn advance_cursor(&mut self, id: &DeviceId) -> InboxSeq {
         let Some(device) = self.devices.get(id) else { return InboxSeq::ZERO };
-        let mut settled = device.cursor;
-        if device.acknowledged.iter().next_back().is_some_and(|last| *last > settled) {
+        let mut cursor = device.cursor;
+        if device.acknowledged.iter().next_back().is_some_and(|last| *last > cursor) {
             for entry in self.entries_after(device.cursor) {
                 let own = entry.origin.as_ref() == Some(id);
                 if device.acknowledged.contains(&entry.seq) {
-                    settled = entry.seq;
+                    cursor = entry.seq;
                 } else if !own && matches!(entry.event, Event::Message(_)) {
                     break;
                 }
             }
         }
         if let Some(device) = self.devices.get_mut(id) {
-            device.acknowledged = device.acknowledged.split_off(&settled.next());
-            device.cursor = settled;
+            device.acknowledged = device.acknowledged.split_off(&cursor.next());
+            device.cursor = cursor;
         }
-        settled
+        cursor
     }
 }

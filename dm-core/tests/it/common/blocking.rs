@@ -15,7 +15,7 @@ use dm_core::{
 };
 use tokio::sync::Semaphore;
 
-/// Where reads stop while it is closed. Open to begin with.
+/// A gate at which reads wait while it is closed. It starts open.
 #[derive(Clone)]
 pub struct Gate {
     closed: Arc<(Mutex<bool>, Condvar)>,
@@ -33,7 +33,7 @@ impl Gate {
         self.closed.1.notify_all();
     }
 
-    /// Waits until a read has come to the gate since it was closed.
+    /// Waits until a read has reached the gate since it was closed.
     pub async fn entered(&self) {
         self.entered.acquire().await.unwrap().forget();
     }
@@ -64,7 +64,7 @@ struct Reader {
 fn now<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(output) => output,
-        Poll::Pending => panic!("a store in memory waits"),
+        Poll::Pending => panic!("a call of the store in memory waited"),
     }
 }
 

@@ -1,4 +1,4 @@
-//! An engine that does as it is told, and counts its halves.
+//! An engine whose commits and reads follow a script.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,25 +12,26 @@ use dm_core::{
     ConversationId, ConversationState, Depth, DeviceState, InboxSeq, KeyRecord, Principal, Timestamp, UserId,
 };
 
-/// What becomes of a commit.
+/// The result of a commit.
 #[derive(Clone, Copy, Debug)]
 pub enum Next {
     Fails(StoreErrorKind),
-    /// Fails, and the engine does nothing any more.
+    /// Fails, and the engine refuses all further work.
     Breaks(StoreErrorKind),
     Panics,
 }
 
-/// What the halves of an engine share, also those that are opened later.
+/// The script of an engine. Its writers and readers share it, also those that are opened later.
 #[derive(Clone, Default)]
 pub struct Script(Arc<State>);
 
 #[derive(Default)]
 struct State {
     next: Mutex<VecDeque<Next>>,
-    /// Whether reads wait, and whether they answer that the engine is closed.
+    /// Whether reads wait.
     held: Mutex<bool>,
     released: Condvar,
+    /// Whether reads answer that the engine is closed.
     refusing: Mutex<bool>,
     reading: AtomicUsize,
     writers: AtomicUsize,
@@ -61,17 +62,17 @@ impl Script {
         *self.0.refusing.lock().unwrap() = refusing;
     }
 
-    /// Reads that are under way.
+    /// The number of reads in flight.
     pub fn reading(&self) -> usize {
         self.0.reading.load(Ordering::SeqCst)
     }
 
-    /// Writing and reading halves that are not dropped.
+    /// The numbers of writers and readers that are not dropped.
     pub fn alive(&self) -> (usize, usize) {
         (self.0.writers.load(Ordering::SeqCst), self.0.readers.load(Ordering::SeqCst))
     }
 
-    /// Batches that reached the engine.
+    /// The number of batches that reached the engine.
     pub fn commits(&self) -> usize {
         self.0.commits.load(Ordering::SeqCst)
     }

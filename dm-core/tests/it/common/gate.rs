@@ -1,4 +1,4 @@
-//! A store whose calls can be held, failed and counted.
+//! A store whose calls can be held, made to fail, and counted.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -15,22 +15,22 @@ use dm_core::{
 };
 use tokio::sync::Semaphore;
 
-/// What becomes of a commit.
+/// The fault of a commit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Nothing goes wrong.
+    /// No fault.
     None,
-    /// Fails; nothing happens.
+    /// It fails, and nothing is stored.
     Fail(StoreErrorKind),
-    /// Happens, and its outcome is said to be unknown.
+    /// It is stored, and its outcome is reported as unknown.
     HappensUnknown,
-    /// Answers one outcome too few.
+    /// It answers one outcome too few.
     Short,
-    /// Panics.
+    /// It panics.
     Panic,
 }
 
-/// What a write in a batch was for.
+/// The kind of a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Append,
@@ -38,7 +38,7 @@ pub enum Kind {
     Other,
 }
 
-/// A [`MemoryStore`] behind gates. Open to begin with.
+/// A [`MemoryStore`] behind gates, which start open.
 #[derive(Clone)]
 pub struct GatedStore {
     pub inner: MemoryStore,
@@ -58,7 +58,7 @@ pub struct GatedStore {
     status: Arc<Mutex<StoreStatus>>,
 }
 
-/// Permits enough for any test.
+/// More permits than any test needs.
 const OPEN: usize = 1_000_000;
 
 impl GatedStore {
@@ -91,7 +91,7 @@ impl GatedStore {
         self.commits.add_permits(OPEN - self.commits.available_permits());
     }
 
-    /// Lets one commit through, and holds the next.
+    /// Lets one commit through and holds the next one.
     pub fn release_one_commit(&self) {
         self.hold_next.store(true, Ordering::Relaxed);
         self.release_commits();
@@ -111,7 +111,7 @@ impl GatedStore {
         }
     }
 
-    /// Pages of inboxes read so far.
+    /// The number of inbox pages read so far.
     pub fn inbox_reads(&self) -> usize {
         self.inbox_reads.load(Ordering::Relaxed)
     }
@@ -124,17 +124,17 @@ impl GatedStore {
         self.heads.add_permits(OPEN - self.heads.available_permits());
     }
 
-    /// From now on newest numbers are told of one user too few.
+    /// Makes all later reads of newest numbers answer one number too few.
     pub fn shorten_heads(&self) {
         self.heads_short.store(true, Ordering::Relaxed);
     }
 
-    /// The next question for newest numbers panics.
+    /// Makes the next read of newest numbers panic.
     pub fn panic_at_heads(&self) {
         self.heads_panic.store(true, Ordering::Relaxed);
     }
 
-    /// How many newest numbers each question so far was about.
+    /// The number of users in each read of newest numbers so far.
     pub fn heads_asked(&self) -> Vec<usize> {
         self.heads_asked.lock().unwrap().clone()
     }
@@ -143,30 +143,30 @@ impl GatedStore {
         self.devices.forget_permits(OPEN);
     }
 
-    /// Lets those that are held go on, well or not.
+    /// Lets the held reads of devices go on, to succeed or to fail.
     pub fn release_devices(&self, well: bool) {
         self.devices_fail.store(!well, Ordering::Relaxed);
         self.devices.add_permits(OPEN - self.devices.available_permits());
     }
 
-    /// Changes what the store says of its condition.
-    pub fn say(&self, change: impl FnOnce(&mut StoreStatus)) {
+    /// Sets the condition of the store: the default one with a change.
+    pub fn set_status(&self, change: impl FnOnce(&mut StoreStatus)) {
         let mut status = self.status.lock().unwrap();
         *status = StoreStatus::default();
         change(&mut status);
     }
 
-    /// Lets the next commit go wrong; further calls queue up.
+    /// Sets the fault of the next commit; further calls are for the commits after it.
     pub fn next_commit(&self, fault: Fault) {
         self.faults.lock().unwrap().push_back(fault);
     }
 
-    /// Sizes of the batches committed so far.
+    /// The sizes of the batches committed so far.
     pub fn batches(&self) -> Vec<usize> {
         self.kinds().iter().map(Vec::len).collect()
     }
 
-    /// What those batches were for.
+    /// The kinds of the writes in those batches.
     pub fn kinds(&self) -> Vec<Vec<Kind>> {
         self.batches.lock().unwrap().clone()
     }

@@ -1,12 +1,12 @@
-//! What the core's tests share: people, a service on a store in memory, and ways to get between its
-//! parts.
+//! Helpers of the tests: users, a service with its parts, and stores and notifiers that a test
+//! controls.
 
 #![allow(unreachable_pub, clippy::needless_pass_by_value, reason = "tests")]
 
 pub mod blocking;
 pub mod engine;
 pub mod gate;
-pub mod mischief;
+pub mod held_hints;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -27,23 +27,23 @@ use dm_core::{
 pub const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 pub const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The *n*-th of many users.
+/// Test user number `n`.
 pub fn user(n: u64) -> UserId {
     UserId::from_bytes(EdwardsPoint::mul_base(&Scalar::from(n + 1)).compress().to_bytes()).unwrap()
 }
 
-/// The key derived from the *n*-th user's identity.
+/// The key derived from the identity key of user `n`.
 pub fn derived_key(n: u64) -> X25519Key {
     let point = EdwardsPoint::mul_base(&Scalar::from(n + 1));
     X25519Key::from_bytes(point.to_montgomery().to_bytes()).unwrap()
 }
 
-/// The *n*-th user on the default device.
+/// User `n` on the default device.
 pub fn who(n: u64) -> Principal {
     user(n).into()
 }
 
-/// The *n*-th user on a named device.
+/// User `n` on a named device.
 pub fn on(n: u64, device: &str) -> Principal {
     Principal::new(user(n), device.parse().unwrap())
 }
@@ -60,7 +60,7 @@ pub fn client_id(n: u8) -> ClientMessageId {
     ClientMessageId::from_bytes([n; 16])
 }
 
-/// A service with its hub and a clock that stands until it is told.
+/// A service with its hub and a manual clock.
 pub struct World {
     pub dm: Service,
     pub hub: Hub,
@@ -80,7 +80,7 @@ impl World {
         Self::notifying(store, |hub| hub, change)
     }
 
-    /// With a notifier that may pass hints on to the service's hub.
+    /// A world with a notifier that may pass hints on to the service's hub.
     pub fn notifying<N: Notifier>(
         store: impl Store,
         notifier: impl FnOnce(Hub) -> N,
@@ -121,13 +121,13 @@ impl World {
         self.dm.connect(who).await.unwrap()
     }
 
-    /// Everything pending for a device, without acknowledging it.
+    /// All pending entries of a device. They are not acknowledged.
     pub async fn pending(&self, who: &Principal) -> Vec<InboxEntry> {
         self.dm.pending(who, Default::default()).await.unwrap().entries
     }
 }
 
-/// Deliveries up to the end of the backlog.
+/// The deliveries up to the end of the backlog.
 pub async fn backlog(session: &mut Session) -> Vec<Delivery> {
     let mut deliveries = Vec::new();
     loop {
@@ -138,7 +138,7 @@ pub async fn backlog(session: &mut Session) -> Vec<Delivery> {
     }
 }
 
-/// The next delivery, which must be a message; its payload.
+/// The payload of the next delivery, which must be a message.
 pub async fn text(session: &mut Session) -> String {
     match session.next().await.unwrap() {
         Delivery::Entry(entry) => payload(entry.message().expect("a message")),
@@ -150,7 +150,7 @@ pub fn payload(message: &Message) -> String {
     String::from_utf8(message.ciphertext.payload().to_vec()).unwrap()
 }
 
-/// Payloads of the messages among entries.
+/// The payloads of the messages among entries.
 pub fn texts<'a>(entries: impl IntoIterator<Item = &'a InboxEntry>) -> Vec<String> {
     entries.into_iter().filter_map(|entry| entry.message()).map(|message| payload(message)).collect()
 }
@@ -174,7 +174,7 @@ pub fn seq(n: u64) -> InboxSeq {
     InboxSeq::new(n)
 }
 
-/// Whether a future is ready when polled once, however many others were polled before by this task.
+/// The output of a future if it is ready at the next poll, whatever this task polled before.
 pub async fn poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
     let mut future = tokio::task::unconstrained(future);
     std::future::poll_fn(|cx| match Pin::new(&mut future).poll(cx) {
@@ -185,7 +185,7 @@ pub async fn poll_once<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
 }
 
 /// Lets every other task of a current-thread runtime run until it waits.
-pub async fn settle() {
+pub async fn let_tasks_run() {
     for _ in 0..64 {
         tokio::task::yield_now().await;
     }

@@ -1,4 +1,4 @@
-//! What the tests share: nodes on one store and one bus, and people.
+//! Helpers of the tests: nodes on one store and one bus, users, and clients of the bus.
 
 #![allow(unreachable_pub, reason = "tests")]
 
@@ -17,14 +17,14 @@ use dm_notify_nats::{HintKey, NatsConfig, NatsNotifier, NatsServers, Presence};
 use dm_test_servers::nats::Server;
 use futures_util::StreamExt as _;
 
-/// The version of the format of frames.
+/// The version of the frame format.
 pub const VERSION: u8 = 3;
 
-/// When something that should happen counts as not happening.
+/// The time limit for an expected event.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A node: its own hub, service and connection to the bus. Its clock stands, so that nothing polls
-/// unless a test says so.
+/// A node with its own hub, service and connection to the bus. Its clock stands still, so sessions
+/// poll only when a test calls [`Node::poll`].
 pub struct Node {
     pub dm: Service,
     pub hub: Hub,
@@ -68,37 +68,37 @@ impl Node {
         session
     }
 
-    /// Lets the sessions that wait look into the store.
+    /// Makes waiting sessions read the store.
     pub fn poll(&self) {
         self.clock.advance(self.dm.config().poll_interval);
     }
 
-    /// Waits until the node is on the bus.
+    /// Waits until the node is connected to the bus.
     pub async fn connected(&self) {
-        until("the node is on the bus", || self.nats.health().connected).await;
+        wait_until("the node is on the bus", || self.nats.health().connected).await;
     }
 
-    /// Waits until the server has taken this many hints, and whatever else the node said.
+    /// Waits until the server has received this many hints, and all other frames of the node.
     pub async fn flushed(&self, hints: u64) {
-        until("hints are published", || self.nats.stats().published >= hints).await;
-        // Answered by the server itself, and after what was said before.
-        assert_eq!(soon("an answer", self.nats.presence(user(999))).await, Presence::Nowhere);
+        wait_until("hints are published", || self.nats.stats().published >= hints).await;
+        // The server itself answers this request, after it has received all earlier frames.
+        assert_eq!(in_time("an answer", self.nats.presence(user(999))).await, Presence::Nowhere);
     }
 
-    /// Waits until what came over the bus so far is as much as this.
+    /// Waits until the node has received this many hints.
     pub async fn received(&self, hints: u64) {
-        until("hints are received", || self.nats.stats().received >= hints).await;
+        wait_until("hints are received", || self.nats.stats().received >= hints).await;
     }
 }
 
-/// Servers as a node names them: soon tired of one that says nothing.
+/// The servers of a node, with a short ping interval.
 pub fn servers(server: &Server) -> NatsServers {
     let mut servers = NatsServers::new([server.address()]);
     servers.ping_interval = Duration::from_millis(100);
     servers
 }
 
-/// A configuration with a key, in which no answer is late.
+/// A configuration with a key, with long time limits for replies.
 pub fn config() -> NatsConfig {
     let mut config = without_key();
     config.keys = vec![key(7)];
@@ -118,22 +118,28 @@ pub fn key(n: u8) -> HintKey {
     HintKey::from_bytes([n; HintKey::LEN])
 }
 
-/// Waits until each of some nodes knows the others.
-pub async fn acquainted(nodes: &[&Node]) {
+/// Waits until each of some nodes has verified the others.
+pub async fn wait_until_verified(nodes: &[&Node]) {
     let ids: Vec<_> = nodes.iter().map(|node| node.hub.node()).collect();
     let knows_all = |node: &&Node| {
         let peers = node.nats.health().peers.unwrap_or_default();
         ids.iter().all(|id| *id == node.hub.node() || peers.contains(id))
     };
-    until("the nodes know each other", || nodes.iter().all(knows_all)).await;
+    wait_until("the nodes have verified each other", || nodes.iter().all(knows_all)).await;
 }
 
-/// Two nodes on one store that know each other.
-pub async fn two(server: &Server, config: &NatsConfig) -> (Node, Node) {
+/// Two nodes on one store. They may not have verified each other yet.
+pub async fn two_nodes(server: &Server) -> (Node, Node) {
+    let store = MemoryStore::new();
+    (Node::new(&store, server).await, Node::new(&store, server).await)
+}
+
+/// Two nodes on one store that have verified each other.
+pub async fn two_verified_nodes(server: &Server, config: &NatsConfig) -> (Node, Node) {
     let store = MemoryStore::new();
     let here = Node::configured(&store, &servers(server), config).await;
     let there = Node::configured(&store, &servers(server), config).await;
-    acquainted(&[&here, &there]).await;
+    wait_until_verified(&[&here, &there]).await;
     (here, there)
 }
 
@@ -160,7 +166,7 @@ pub fn payload(message: &Message) -> String {
 }
 
 pub async fn next(session: &mut Session) -> Delivery {
-    soon("a delivery", session.next()).await.unwrap()
+    in_time("a delivery", session.next()).await.unwrap()
 }
 
 /// The next delivery, which must be a message; its payload.
@@ -171,37 +177,37 @@ pub async fn text(session: &mut Session) -> String {
     }
 }
 
-/// What happens within any reasonable time.
-pub async fn soon<F: Future>(what: &str, future: F) -> F::Output {
-    tokio::time::timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("it never came: {what}"))
+/// Waits for a future within the time limit.
+pub async fn in_time<F: Future>(what: &str, future: F) -> F::Output {
+    tokio::time::timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("timed out waiting for {what}"))
 }
 
-/// Waits until something is so that no event tells of.
-pub async fn until(what: &str, mut is: impl FnMut() -> bool) {
+/// Waits until a condition holds for which there is no event.
+pub async fn wait_until(what: &str, mut is: impl FnMut() -> bool) {
     let end = Instant::now() + PATIENCE;
     let mut look = tokio::time::interval(Duration::from_millis(2));
     while !is() {
-        assert!(Instant::now() < end, "it never came about: {what}");
+        assert!(Instant::now() < end, "timed out waiting until {what}");
         look.tick().await;
     }
 }
 
-/// Subjects of users that the server has subscriptions for, one for each subscription.
+/// The number of the server's subscriptions to subjects of users.
 pub fn subscriptions(server: &Server) -> usize {
     server.monitor("/connz?subs=1").matches("\"dm.user.").count()
 }
 
-/// Hears everything on the bus, from now on.
-pub async fn eavesdrop(bus: &async_nats::Client) -> async_nats::Subscriber {
-    let mut overheard = bus.subscribe("dm.>").await.unwrap();
-    // The subscription has begun when its own words come back.
-    bus.publish("dm.eavesdropper", Bytes::new()).await.unwrap();
-    while *soon("an echo", overheard.next()).await.unwrap().subject != *"dm.eavesdropper" {}
-    overheard
+/// Receives all messages on the bus, from now on.
+pub async fn subscribe_to_all(bus: &async_nats::Client) -> async_nats::Subscriber {
+    let mut messages = bus.subscribe("dm.>").await.unwrap();
+    // The subscription has begun when the client's own message comes back.
+    bus.publish("dm.listener", Bytes::new()).await.unwrap();
+    while *in_time("an echo", messages.next()).await.unwrap().subject != *"dm.listener" {}
+    messages
 }
 
-/// A client of the bus that is no node.
-pub async fn stranger(server: &Server) -> async_nats::Client {
+/// A client of the bus that is not a node.
+pub async fn bus_client(server: &Server) -> async_nats::Client {
     async_nats::connect(server.address()).await.unwrap()
 }
 
@@ -209,10 +215,10 @@ pub fn subject(n: u64) -> String {
     format!("dm.user.{}", user(n))
 }
 
-/// The next frame of some kind on the bus; a frame's second byte says its kind.
-pub async fn overheard(bus: &mut async_nats::Subscriber, kind: u8) -> async_nats::Message {
+/// The next frame of a kind on the bus. The kind is a frame's second byte.
+pub async fn next_frame(bus: &mut async_nats::Subscriber, kind: u8) -> async_nats::Message {
     loop {
-        let message = soon("a frame", bus.next()).await.unwrap();
+        let message = in_time("a frame", bus.next()).await.unwrap();
         if message.payload.get(1) == Some(&kind) {
             return message;
         }

@@ -1,4 +1,4 @@
-//! Where the conformance suite finds a store.
+//! The harness by which the conformance suite opens stores.
 
 use std::path::{Path, PathBuf};
 
@@ -9,14 +9,14 @@ use dm_store_postgres::PostgresStore;
 use dm_test_servers::postgres::{Cluster, Database};
 
 /// A store in a database of its own.
-pub struct Place {
-    /// Connection parameters, which name a process's way to it.
+pub struct PostgresHarness {
+    /// The connection parameters. Another process gets them in place of a path.
     parameters: PathBuf,
-    /// Dropped with the harness that made it.
+    /// The database, in the harness that created it: it is dropped with the harness.
     _database: Option<Database>,
 }
 
-impl Harness for Place {
+impl Harness for PostgresHarness {
     type Store = PostgresStore;
 
     async fn fresh() -> Self {
@@ -29,7 +29,7 @@ impl Harness for Place {
     }
 }
 
-impl CrashHarness for Place {
+impl CrashHarness for PostgresHarness {
     fn path(&self) -> &Path {
         &self.parameters
     }
@@ -39,10 +39,10 @@ impl CrashHarness for Place {
     }
 }
 
-/// A database with the schema in it.
+/// A new database with the schema.
 pub fn fresh() -> Database {
     Cluster::shared().database(&template(), |parameters| {
-        // On a thread, for the test is in a runtime already.
+        // In a thread, because the test runs in a runtime already.
         std::thread::scope(|scope| {
             let made = scope.spawn(|| {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -53,7 +53,8 @@ pub fn fresh() -> Database {
     })
 }
 
-/// Named by what is in it, for a server outlives a change of the schema.
+/// The name of the template database. It has a hash of the schema, because the server outlives
+/// changes of the schema.
 fn template() -> String {
     use std::hash::{DefaultHasher, Hash as _, Hasher as _};
     let mut hasher = DefaultHasher::new();

@@ -1,4 +1,4 @@
-//! What the store's tests share, beside what the suite's own cases are written with.
+//! Helpers of the store's tests, beside the builders of the conformance suite.
 
 #![allow(unreachable_pub, reason = "tests")]
 
@@ -13,7 +13,7 @@ use dm_core::store::{
 };
 use dm_store_postgres::PostgresStore;
 
-/// An inbox from its first entry on, in as many pages as it takes.
+/// Reads a whole inbox, in as many pages as it takes.
 pub async fn inbox(store: &PostgresStore, who: Principal) -> InboxPage {
     let (own, limit, max_bytes) = (OwnEntries::Include, 100_000, usize::MAX);
     let mut query = InboxQuery { who, after: InboxSeq::ZERO, own, limit, max_bytes };
@@ -28,7 +28,7 @@ pub async fn inbox(store: &PostgresStore, who: Principal) -> InboxPage {
     }
 }
 
-/// The payloads' texts of a conversation, in order, which has no holes.
+/// The payloads of a conversation's messages as texts, in order. Asserts that no number is missing.
 pub async fn texts(store: &PostgresStore, reader: u64, n: u64) -> Vec<String> {
     let range = HistoryRange::After(ServerSequence::ZERO);
     let (reader, conversation, limit, max_bytes) = (user(reader), conversation(n), 1_000_000, usize::MAX);
@@ -40,8 +40,9 @@ pub async fn texts(store: &PostgresStore, reader: u64, n: u64) -> Vec<String> {
     page.messages.iter().map(|message| text(message.ciphertext.payload())).collect()
 }
 
-/// Asserts that an inbox has no holes and names no message twice; says how many messages.
-pub async fn dense(store: &PostgresStore, n: u64) -> usize {
+/// The number of messages in an inbox. Asserts that no number is missing and no message is there
+/// twice.
+pub async fn count_messages(store: &PostgresStore, n: u64) -> usize {
     let page = inbox(store, who(n)).await;
     let seqs: Vec<_> = page.entries.iter().map(|entry| entry.seq.get()).collect();
     assert_eq!(seqs, (1..=page.head.get()).collect::<Vec<_>>());
@@ -50,23 +51,23 @@ pub async fn dense(store: &PostgresStore, n: u64) -> usize {
     ids.len()
 }
 
-/// Waits until a query says `t`.
-pub async fn until(database: &dm_test_servers::postgres::Database, query: &str) {
+/// Waits until a query returns `t`.
+pub async fn wait_until(database: &dm_test_servers::postgres::Database, query: &str) {
     let end = std::time::Instant::now() + std::time::Duration::from_secs(60);
     while database.sql(query) != "t" {
-        assert!(std::time::Instant::now() < end, "it never came about: {query}");
+        assert!(std::time::Instant::now() < end, "this query never returned `t`: {query}");
         tokio::task::yield_now().await;
     }
 }
 
-/// A connection of the test's own.
-pub async fn session(database: &dm_test_servers::postgres::Database) -> tokio_postgres::Client {
+/// A connection to the database, beside the store's.
+pub async fn connect(database: &dm_test_servers::postgres::Database) -> tokio_postgres::Client {
     let (client, connection) =
         tokio_postgres::connect(&database.parameters(), tokio_postgres::NoTls).await.unwrap();
     tokio::spawn(connection);
     client
 }
 
-/// Whether one session waits for a lock.
-pub const WAITS: &str = "SELECT count(*) = 1 FROM pg_stat_activity
+/// A query for whether exactly one session waits for a lock.
+pub const ONE_SESSION_WAITS: &str = "SELECT count(*) = 1 FROM pg_stat_activity
                      WHERE datname = current_database() AND wait_event_type = 'Lock'";

@@ -1,4 +1,4 @@
-//! Stands between a store and its server, and cuts the connection when it matters.
+//! A proxy between a store and its server, which fails in a chosen way at a `COMMIT`.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,48 +10,51 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Notify;
 
-/// What it does to the next `COMMIT`.
+/// The behaviour of the proxy. `COMMIT` below is the next one that a client sends.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Mood {
-    /// Passes everything on.
-    Honest = 0,
-    /// Lets it through, and cuts the connection once the server has answered: then it is back to
-    /// passing on.
-    CutsTheAnswer = 1,
-    /// The same, and refuses everybody from then on.
-    CutsForGood = 2,
-    /// Refuses everybody.
-    Refuses = 3,
-    /// Holds it back and cuts the connection; the server gets it once [`Proxy::release`] is called.
-    HoldsIt = 4,
-    /// Passes nothing on, in either direction, and leaves all connections open.
-    Silent = 5,
-    /// Lets it through, and passes nothing on afterwards on this connection, which stays open.
-    SwallowsTheAnswer = 6,
-    /// The same, and is silent to everybody from then on.
-    SilentAfterIt = 7,
-    /// Passes everything on but the `options` of new sessions, as some poolers do.
-    DropsOptions = 8,
+pub enum Mode {
+    /// Forwards everything.
+    Forward = 0,
+    /// Forwards `COMMIT`, and closes the connection when the server has answered. New connections
+    /// are forwarded again.
+    DropCommitAnswer = 1,
+    /// The same, but refuses all new connections from then on.
+    DropCommitAnswerAndRefuse = 2,
+    /// Refuses all new connections.
+    Refuse = 3,
+    /// Holds `COMMIT` back and closes the client's connection. The server gets `COMMIT` when
+    /// [`Proxy::release`] is called.
+    HoldCommit = 4,
+    /// Forwards nothing, in either direction, and leaves all connections open.
+    Stall = 5,
+    /// Forwards `COMMIT`, and nothing afterwards on this connection, which stays open.
+    StallAfterCommit = 6,
+    /// The same, but forwards nothing on any connection from then on.
+    StallAllAfterCommit = 7,
+    /// Forwards everything but the `options` of new sessions, as some poolers do.
+    DropOptions = 8,
 }
 
-/// A socket in a folder, for a server with its socket in another.
+/// A proxy with its socket in a folder, for a server with its socket in another.
 pub struct Proxy {
-    mood: Arc<AtomicU8>,
-    held: Arc<Held>,
+    mode: Arc<AtomicU8>,
+    signals: Arc<Signals>,
 }
 
-/// What is held back, and what came of it.
+/// Events of connections.
 #[derive(Default)]
-struct Held {
+struct Signals {
+    /// The test releases a `COMMIT` that is held back.
     release: Notify,
+    /// The server answered that `COMMIT`.
     answered: Notify,
-    /// A client closed a connection on which nothing was passed on.
-    left: Notify,
+    /// A client closed a connection on which nothing is forwarded.
+    client_left: Notify,
 }
 
 impl Proxy {
-    /// Stands in front of a database; the parameters to connect to it, and the folder with its
+    /// A proxy in front of a database, the parameters to connect through it, and the folder of its
     /// socket.
     pub fn in_front_of(database: &Database) -> (Self, String, TempDir) {
         let folder = tempfile::tempdir().unwrap();
@@ -63,36 +66,36 @@ impl Proxy {
 
     fn between(folder: &Path, server: &Path) -> Self {
         let listener = UnixListener::bind(folder.join(".s.PGSQL.5432")).unwrap();
-        let mood = Arc::new(AtomicU8::new(Mood::Honest as u8));
+        let mode = Arc::new(AtomicU8::new(Mode::Forward as u8));
         let server = server.join(".s.PGSQL.5432");
-        let shared = Arc::clone(&mood);
-        let held = Arc::new(Held::default());
-        let holding = Arc::clone(&held);
+        let shared = Arc::clone(&mode);
+        let signals = Arc::new(Signals::default());
+        let shared_signals = Arc::clone(&signals);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                if shared.load(Ordering::SeqCst) == Mood::Refuses as u8 {
+                if shared.load(Ordering::SeqCst) == Mode::Refuse as u8 {
                     continue;
                 }
                 let server = UnixStream::connect(&server).await.unwrap();
-                tokio::spawn(relay(client, server, Arc::clone(&shared), Arc::clone(&holding)));
+                tokio::spawn(relay(client, server, Arc::clone(&shared), Arc::clone(&shared_signals)));
             }
         });
-        Self { mood, held }
+        Self { mode, signals }
     }
 
-    /// Gives the server what is held back, and waits for its answer.
+    /// Forwards the `COMMIT` that is held back, and waits for the server's answer.
     pub async fn release(&self) {
-        self.held.release.notify_one();
-        self.held.answered.notified().await;
+        self.signals.release.notify_one();
+        self.signals.answered.notified().await;
     }
 
-    /// Waits until a client closes a connection on which nothing is passed on.
-    pub async fn left(&self) {
-        self.held.left.notified().await;
+    /// Waits until a client closes a connection on which nothing is forwarded.
+    pub async fn client_left(&self) {
+        self.signals.client_left.notified().await;
     }
 
-    pub fn set(&self, mood: Mood) {
-        self.mood.store(mood as u8, Ordering::SeqCst);
+    pub fn set(&self, mode: Mode) {
+        self.mode.store(mode as u8, Ordering::SeqCst);
     }
 }
 
@@ -114,51 +117,53 @@ fn without_options(message: &[u8]) -> Option<Vec<u8>> {
     Some([&len, &head[4..], &kept].concat())
 }
 
-async fn relay(client: UnixStream, server: UnixStream, mood: Arc<AtomicU8>, held: Arc<Held>) {
+async fn relay(client: UnixStream, server: UnixStream, mode: Arc<AtomicU8>, signals: Arc<Signals>) {
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
     let (mut asked, mut said) = (vec![0; 65_536], vec![0; 65_536]);
-    // The last answer to `COMMIT` says that the session is in no transaction.
+    // The server's answer to `COMMIT` ends with this message: the session is in no transaction.
     let idle = b"Z\0\0\0\x05I";
-    let mut cuts = false;
+    let mut drops_answer = false;
     loop {
         tokio::select! {
             read = from_client.read(&mut asked) => {
                 let Ok(read @ 1..) = read else { return };
-                let now = mood.load(Ordering::SeqCst);
+                let now = mode.load(Ordering::SeqCst);
                 let commits = asked[..read].windows(7).any(|word| word == b"COMMIT\0");
-                let swallows = [Mood::SwallowsTheAnswer as u8, Mood::SilentAfterIt as u8].contains(&now);
-                if now == Mood::Silent as u8 || (swallows && commits) {
-                    if swallows {
-                        let next = if now == Mood::SilentAfterIt as u8 { Mood::Silent } else { Mood::Honest };
-                        mood.store(next as u8, Ordering::SeqCst);
+                let stalls = [Mode::StallAfterCommit as u8, Mode::StallAllAfterCommit as u8].contains(&now);
+                if now == Mode::Stall as u8 || (stalls && commits) {
+                    if stalls {
+                        let all = now == Mode::StallAllAfterCommit as u8;
+                        let next = if all { Mode::Stall } else { Mode::Forward };
+                        mode.store(next as u8, Ordering::SeqCst);
                         to_server.write_all(&asked[..read]).await.unwrap();
                     }
                     while from_client.read(&mut asked).await.is_ok_and(|read| read > 0) {}
-                    held.left.notify_one();
+                    signals.client_left.notify_one();
                     return;
                 }
-                if now == Mood::HoldsIt as u8 && commits {
-                    mood.store(Mood::Honest as u8, Ordering::SeqCst);
+                if now == Mode::HoldCommit as u8 && commits {
+                    mode.store(Mode::Forward as u8, Ordering::SeqCst);
                     drop((from_client, to_client));
-                    held.release.notified().await;
+                    signals.release.notified().await;
                     to_server.write_all(&asked[..read]).await.unwrap();
                     let mut answer = Vec::new();
                     while !answer.windows(6).any(|word| word == idle) {
-                        assert!(from_server.read_buf(&mut answer).await.unwrap() > 0, "no answer");
+                        assert!(from_server.read_buf(&mut answer).await.unwrap() > 0, "the server closed the connection without an answer");
                     }
-                    held.answered.notify_one();
+                    signals.answered.notify_one();
                     return;
                 }
-                if [Mood::CutsTheAnswer as u8, Mood::CutsForGood as u8].contains(&now)
+                if [Mode::DropCommitAnswer as u8, Mode::DropCommitAnswerAndRefuse as u8].contains(&now)
                     && commits
                 {
-                    cuts = true;
-                    let next = if now == Mood::CutsForGood as u8 { Mood::Refuses } else { Mood::Honest };
-                    mood.store(next as u8, Ordering::SeqCst);
+                    drops_answer = true;
+                    let refuses = now == Mode::DropCommitAnswerAndRefuse as u8;
+                    let next = if refuses { Mode::Refuse } else { Mode::Forward };
+                    mode.store(next as u8, Ordering::SeqCst);
                 }
-                let drops = now == Mood::DropsOptions as u8;
-                let starts = drops.then(|| without_options(&asked[..read])).flatten();
+                let drops_options = now == Mode::DropOptions as u8;
+                let starts = drops_options.then(|| without_options(&asked[..read])).flatten();
                 let passed = starts.as_deref().unwrap_or(&asked[..read]);
                 if to_server.write_all(passed).await.is_err() {
                     return;
@@ -166,10 +171,10 @@ async fn relay(client: UnixStream, server: UnixStream, mood: Arc<AtomicU8>, held
             }
             read = from_server.read(&mut said) => {
                 let Ok(read @ 1..) = read else { return };
-                if cuts && said[..read].windows(6).any(|word| word == idle) {
+                if drops_answer && said[..read].windows(6).any(|word| word == idle) {
                     return;
                 }
-                if !cuts && to_client.write_all(&said[..read]).await.is_err() {
+                if !drops_answer && to_client.write_all(&said[..read]).await.is_err() {
                     return;
                 }
             }

@@ -1,4 +1,4 @@
-//! Where the conformance suite finds a store.
+//! The stores of the conformance suite.
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 /// A store in a file of its own.
 pub struct File {
     path: PathBuf,
-    /// Removed with the harness that made it.
+    /// The folder, which is removed with the harness that made it.
     _folder: Option<TempDir>,
 }
 
@@ -26,13 +26,12 @@ impl Harness for File {
 
     async fn open(&self) -> Result<SqliteStore, StoreError> {
         let mut config = SqliteConfig::default();
-        // A log that fills up every few commits, so that copying it into the database is under way
-        // often, too.
+        // A log that is copied into the database every few commits, so that tests see this often.
         config.checkpoint_pages = 50;
-        // So few that in every test of more than some messages rows are moved, and generations
-        // follow each other.
+        // So few that rows are moved and generations follow each other in every test with more than
+        // some messages.
         config.recent_entries = NonZeroUsize::new(24).unwrap();
-        // And so few that some of those who are written to are in memory and some are not.
+        // So little that some users and conversations of a test are in memory and others are not.
         config.heads_bytes = 2 * SqliteConfig::HEAD_BYTES;
         SqliteStore::open_with(&self.path, &config)
     }

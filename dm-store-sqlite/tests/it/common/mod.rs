@@ -1,4 +1,4 @@
-//! What the store's tests share, beside what the suite's own cases are written with.
+//! Helpers of the store's own tests, beside those of the suite.
 
 #![allow(unreachable_pub, reason = "tests")]
 

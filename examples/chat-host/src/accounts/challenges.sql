@@ -1,12 +1,12 @@
--- The host's own file, accounts.db, from version 1 to 2: how it knows its challenges.
+-- The host's file, accounts.db, from version 1 to 2: the authentication of challenges.
 
--- The key that challenges carry a code by.
+-- The key of the message authentication code in challenges.
 CREATE TABLE challenge_key (
     id  INTEGER PRIMARY KEY CHECK (id = 1),
     key BLOB NOT NULL
 ) STRICT;
 
--- Challenges that were answered, so that none is answered twice.
+-- Used challenges, so that none is accepted twice.
 CREATE TABLE used_challenges (
     challenge  BLOB PRIMARY KEY,
     expires_at INTEGER NOT NULL  -- Unix ms

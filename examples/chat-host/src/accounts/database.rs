@@ -1,4 +1,4 @@
-//! The file accounts.db, and calling SQLite from async code.
+//! The file accounts.db, and calls of SQLite from async code.
 
 use std::fs::OpenOptions;
 use std::io::ErrorKind;
@@ -11,41 +11,44 @@ use dm_core::store::{StoreError, StoreErrorKind};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use tokio::sync::Mutex;
 
-use super::Own;
-use super::apart::apart;
+use super::HostIdentity;
+use super::detached::detached;
 use crate::challenge::ChallengeKey;
 
-/// What brings the file from version *n* to *n* + 1.
+/// The migrations: the statement with index *n* takes the file from version *n* to *n* + 1.
 const STEPS: [&str; 2] = [include_str!("file.sql"), include_str!("challenges.sql")];
 const VERSION: i64 = 2;
 
-/// A connection whose calls run on the blocking pool, one at a time.
+/// A connection. Its calls run one at a time on the pool for blocking work.
 #[derive(Clone, Debug)]
 pub(crate) struct Database {
-    // An async lock, so that who waits for it holds no thread.
+    // The lock is async, so that waiting for it takes no thread.
     connection: Arc<Mutex<Connection>>,
 }
 
 impl Database {
-    /// Opens the file, making it and its tables if it is new, and reads what is the host's own.
+    /// Opens the file, with its tables, and reads the host's identity. Makes what is missing.
     /// Blocks.
-    pub(crate) fn open(path: &Path) -> Result<(Self, Own), StoreError> {
+    pub(crate) fn open(path: &Path) -> Result<(Self, HostIdentity), StoreError> {
         create(path)?;
         let mut connection = connect(path)?;
         prepare(&mut connection)?;
-        let own = connection
+        let identity = connection
             .query_row("SELECT server_id, key FROM host, challenge_key", [], |row| {
                 let (server_id, key): (String, _) = (row.get(0)?, row.get(1)?);
-                Ok(Own { server_id: server_id.into(), challenge_key: ChallengeKey::from_stored(key) })
+                Ok(HostIdentity {
+                    server_id: server_id.into(),
+                    challenge_key: ChallengeKey::from_stored(key),
+                })
             })
             .map_err(engine)?;
-        Ok((Self { connection: Arc::new(Mutex::new(connection)) }, own))
+        Ok((Self { connection: Arc::new(Mutex::new(connection)) }, identity))
     }
 
-    /// Opens the file, which is there, for reading. Blocks.
+    /// Opens the existing file for reading. Blocks.
     pub(crate) fn open_for_reading(path: &Path) -> Result<Self, StoreError> {
         let connection = connect(path)?;
-        // A read opens the log beside the file, too, so that no later one needs a file descriptor.
+        // This read also opens the write-ahead log, so that later ones need no file descriptor.
         connection
             .execute_batch("PRAGMA query_only = ON")
             .and_then(|()| connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())))
@@ -53,16 +56,17 @@ impl Database {
         Ok(Self { connection: Arc::new(Mutex::new(connection)) })
     }
 
-    /// Runs work on the connection. Once it has begun it is finished, also when the caller's future is dropped.
+    /// Runs work on the connection. Work that has begun is completed also if the caller's future is
+    /// dropped.
     ///
-    /// The lock is waited for in a task: it is given in the order of asking, also to a future that
-    /// nobody polls.
+    /// A separate task waits for the lock: locks are granted in order, also to a future that is not
+    /// polled, and such a future would keep the lock.
     pub(crate) async fn call<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         let connection = Arc::clone(&self.connection);
-        apart(async move {
+        detached(async move {
             let mut connection = connection.lock_owned().await;
             tokio::task::spawn_blocking(move || work(&mut connection))
                 .await
@@ -73,7 +77,7 @@ impl Database {
     }
 }
 
-/// An empty file that only its user may read, unless there is one.
+/// Makes an empty file that only its owner can read, unless the file exists.
 fn create(path: &Path) -> Result<(), StoreError> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -99,17 +103,18 @@ fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
     };
     let found = version(connection).map_err(engine)?;
     if found > VERSION {
-        let what = format!("accounts.db has version {found}, this host knows {VERSION}");
+        let what = format!("accounts.db has version {found}, and this host supports up to {VERSION}");
         return Err(StoreError::new(StoreErrorKind::NewerSchema, what));
     }
-    // WAL lets the search read while a sign-in is written; FULL makes a token that was answered survive a power cut.
+    // With WAL, a search can read during a write. With FULL, a committed token survives a power
+    // cut.
     connection
         .query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))
         .and_then(|()| connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON"))
         .map_err(engine)?;
 
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(engine)?;
-    // Another process may have been here while this one waited for the lock.
+    // Another process may have migrated the file while this one waited for the lock.
     let found = version(&transaction).map_err(engine)?;
     let steps = STEPS.iter().skip(usize::try_from(found).unwrap_or(0));
     steps.copied().try_for_each(|step| transaction.execute_batch(step)).map_err(engine)?;
@@ -126,7 +131,7 @@ fn prepare(connection: &mut Connection) -> Result<(), StoreError> {
     transaction.commit().map_err(engine)
 }
 
-/// What SQLite reports, as the kind that somebody acts on.
+/// Converts an error of SQLite.
 fn engine(error: rusqlite::Error) -> StoreError {
     use rusqlite::ErrorCode;
     let kind = match error.sqlite_error_code() {
@@ -144,17 +149,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_of_version_1_is_brought_up_and_keeps_the_hosts_name_and_key() {
+    fn a_file_of_version_1_is_migrated_and_keeps_the_hosts_id_and_key() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("accounts.db");
         let older = Connection::open(&path).unwrap();
         older.execute_batch(STEPS[0]).unwrap();
-        older.execute("INSERT INTO host (id, server_id) VALUES (1, 'as it was')", []).unwrap();
+        older.execute("INSERT INTO host (id, server_id) VALUES (1, 'old id')", []).unwrap();
         older.pragma_update(None, "user_version", 1).unwrap();
         drop(older);
         let open = || Database::open(&path).unwrap().1;
         let (first, second) = (open(), open());
-        assert_eq!((&*first.server_id, &*second.server_id), ("as it was", "as it was"));
+        assert_eq!((&*first.server_id, &*second.server_id), ("old id", "old id"));
         assert_eq!(first.challenge_key.as_bytes(), second.challenge_key.as_bytes());
     }
 }

@@ -1,4 +1,4 @@
-//! Accounts in a SQLite file of one host's own.
+//! The accounts of one host, in a SQLite file.
 
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -11,45 +11,46 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::database::Database;
 use super::{
-    Account, EXPIRED_AT_ONCE, Own, SEARCH_LIMIT, Session, SignedIn, TOKEN_VALID_FOR, TOKENS_PER_ACCOUNT,
-    forgotten, millis, no_randomness, time,
+    Account, EXPIRED_AT_ONCE, HostIdentity, SEARCH_LIMIT, Session, SignedIn, TOKEN_VALID_FOR,
+    TOKENS_PER_ACCOUNT, millis, no_randomness, oldest_kept, time,
 };
 use crate::challenge::Challenge;
 use crate::name::{DisplayName, fold};
 use crate::token::{Token, TokenHash};
 
-/// Names and tokens kept in memory, of each: a few megabytes.
-const REMEMBERED: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
+/// Most names, and most tokens, in the cache; they take a few megabytes.
+const CACHED: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
 
-/// The accounts, in a SQLite file. Clones share it.
+/// The accounts in a SQLite file. Clones share the connections.
 #[derive(Clone, Debug)]
 pub(super) struct FileAccounts {
     database: Database,
-    /// A connection of its own, because a search looks at every name.
+    /// A separate connection for searches, because a search reads every name.
     search: Database,
-    own: Own,
-    remembered: Arc<Mutex<Remembered>>,
+    identity: HostIdentity,
+    cache: Arc<Mutex<Cache>>,
 }
 
-/// What was read lately. Written only by who holds the database's connection, so it is never older than the file.
+/// Rows that were read lately. The cache is written only under the lock of the database's
+/// connection, so it is never older than the file.
 #[derive(Debug)]
-struct Remembered {
+struct Cache {
     names: LruCache<UserId, String>,
     tokens: LruCache<TokenHash, Session>,
 }
 
 impl FileAccounts {
-    /// Opens the file, making it if it is missing. Blocks.
+    /// Opens the file. Makes it if it is missing. Blocks.
     pub(super) fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        let (database, own) = Database::open(path.as_ref())?;
+        let (database, identity) = Database::open(path.as_ref())?;
         let search = Database::open_for_reading(path.as_ref())?;
-        let remembered = Remembered { names: LruCache::new(REMEMBERED), tokens: LruCache::new(REMEMBERED) };
-        let remembered = Arc::new(Mutex::new(remembered));
-        Ok(Self { database, search, own, remembered })
+        let cache = Cache { names: LruCache::new(CACHED), tokens: LruCache::new(CACHED) };
+        let cache = Arc::new(Mutex::new(cache));
+        Ok(Self { database, search, identity, cache })
     }
 
-    pub(super) const fn own(&self) -> &Own {
-        &self.own
+    pub(super) const fn identity(&self) -> &HostIdentity {
+        &self.identity
     }
 
     pub(super) async fn sign_in(
@@ -61,21 +62,21 @@ impl FileAccounts {
     ) -> Result<Option<SignedIn>, StoreError> {
         let token = Token::random().map_err(no_randomness)?;
         let (hash, session) = (token.hash(), Session { user, expires_at: now.after(TOKEN_VALID_FOR) });
-        let remembered = Arc::clone(&self.remembered);
+        let cache = Arc::clone(&self.cache);
         let work = move |connection: &mut Connection| {
             let transaction = connection.transaction()?;
-            if !use_up(&transaction, challenge, now)? {
+            if !consume_challenge(&transaction, challenge, now)? {
                 return Ok(None);
             }
             let display_name = register(&transaction, user, name, now)?;
             let dropped = add_token(&transaction, hash, session, now)?;
             transaction.commit()?;
 
-            let mut remembered = lock(&remembered);
-            remembered.names.put(user, display_name.clone());
-            remembered.tokens.put(hash, session);
+            let mut cache = lock(&cache);
+            cache.names.put(user, display_name.clone());
+            cache.tokens.put(hash, session);
             for gone in dropped {
-                remembered.tokens.pop(&gone);
+                cache.tokens.pop(&gone);
             }
             Ok(Some(display_name))
         };
@@ -84,20 +85,20 @@ impl FileAccounts {
     }
 
     pub(super) async fn sign_out(&self, token: TokenHash) -> Result<(), StoreError> {
-        let remembered = Arc::clone(&self.remembered);
+        let cache = Arc::clone(&self.cache);
         let work = move |connection: &mut Connection| {
             connection.prepare_cached("DELETE FROM tokens WHERE hash = ?1")?.execute([token.as_bytes()])?;
-            lock(&remembered).tokens.pop(&token);
+            lock(&cache).tokens.pop(&token);
             Ok(())
         };
         self.database.call(work).await
     }
 
     pub(super) async fn session(&self, token: TokenHash) -> Result<Option<Session>, StoreError> {
-        if let Some(session) = lock(&self.remembered).tokens.get(&token) {
+        if let Some(session) = lock(&self.cache).tokens.get(&token) {
             return Ok(Some(*session));
         }
-        let remembered = Arc::clone(&self.remembered);
+        let cache = Arc::clone(&self.cache);
         let work = move |connection: &mut Connection| {
             let found = connection
                 .prepare_cached("SELECT public_key, expires_at FROM tokens WHERE hash = ?1")?
@@ -106,7 +107,7 @@ impl FileAccounts {
                 })
                 .optional()?;
             if let Some(session) = found {
-                lock(&remembered).tokens.put(token, session);
+                lock(&cache).tokens.put(token, session);
             }
             Ok(found)
         };
@@ -115,13 +116,13 @@ impl FileAccounts {
 
     pub(super) async fn names(&self, users: &[UserId]) -> Result<Vec<Option<String>>, StoreError> {
         let known: Vec<Option<String>> = {
-            let mut remembered = lock(&self.remembered);
-            users.iter().map(|user| remembered.names.get(user).cloned()).collect()
+            let mut cache = lock(&self.cache);
+            users.iter().map(|user| cache.names.get(user).cloned()).collect()
         };
         if known.iter().all(Option::is_some) {
             return Ok(known);
         }
-        let (users, remembered) = (users.to_vec(), Arc::clone(&self.remembered));
+        let (users, cache) = (users.to_vec(), Arc::clone(&self.cache));
         let work = move |connection: &mut Connection| {
             let mut statement =
                 connection.prepare_cached("SELECT display_name FROM accounts WHERE public_key = ?1")?;
@@ -132,7 +133,7 @@ impl FileAccounts {
                 let found: Option<String> =
                     statement.query_row([user.as_bytes()], |row| row.get(0)).optional()?;
                 if let Some(name) = &found {
-                    lock(&remembered).names.put(user, name.clone());
+                    lock(&cache).names.put(user, name.clone());
                 }
                 Ok(found)
             };
@@ -157,15 +158,18 @@ impl FileAccounts {
     }
 }
 
-/// Notes that a challenge was answered, and forgets some that are long over; whether it was the
-/// first time.
-fn use_up(transaction: &Transaction<'_>, challenge: Challenge, now: Timestamp) -> rusqlite::Result<bool> {
+/// Marks a challenge as used, and removes some old ones. Returns false if it was used before.
+fn consume_challenge(
+    transaction: &Transaction<'_>,
+    challenge: Challenge,
+    now: Timestamp,
+) -> rusqlite::Result<bool> {
     transaction
         .prepare_cached(
             "DELETE FROM used_challenges WHERE challenge IN (
                 SELECT challenge FROM used_challenges WHERE expires_at <= ?1 LIMIT ?2)",
         )?
-        .execute(params![forgotten(now), EXPIRED_AT_ONCE])?;
+        .execute(params![oldest_kept(now), EXPIRED_AT_ONCE])?;
     let noted = transaction
         .prepare_cached(
             "INSERT INTO used_challenges (challenge, expires_at) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
@@ -174,7 +178,7 @@ fn use_up(transaction: &Transaction<'_>, challenge: Challenge, now: Timestamp) -
     Ok(noted == 1)
 }
 
-/// Makes the account, or gives it the name, if there is one; returns what the user is called then.
+/// Makes the account, or changes its name if `name` is given. Returns the user's display name.
 fn register(
     transaction: &Transaction<'_>,
     user: UserId,
@@ -195,7 +199,8 @@ fn register(
         .query_row([user.as_bytes()], |row| row.get(0))
 }
 
-/// Adds a token and removes some that expired and what the owner has too many of; returns those removed.
+/// Adds a token. Removes some expired tokens, and the owner's oldest ones beyond the limit. Returns
+/// the removed ones.
 fn add_token(
     transaction: &Transaction<'_>,
     hash: TokenHash,
@@ -226,7 +231,7 @@ fn add_token(
     Ok(dropped)
 }
 
-fn lock(remembered: &Mutex<Remembered>) -> MutexGuard<'_, Remembered> {
-    // Nothing panics while this is locked.
-    remembered.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(cache: &Mutex<Cache>) -> MutexGuard<'_, Cache> {
+    // No code that could panic runs under the lock.
+    cache.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,6 +1,6 @@
 -- The host's own file, accounts.db, of version 1 (`user_version`); challenges.sql brings it to version 2.
 
--- What this host is called: made once, so that a signature for one host is good for no other.
+-- The id of this host: made once, so that a signature for one host is not valid for another.
 CREATE TABLE host (
     id        INTEGER PRIMARY KEY CHECK (id = 1),
     server_id TEXT NOT NULL

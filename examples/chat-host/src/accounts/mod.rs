@@ -1,10 +1,15 @@
-//! Who has an account here, what they are called, and the tokens they signed in with.
+//! The accounts: users, their display names and their tokens.
+//!
+//! - `file` keeps them in a SQLite file, through `database`; `shared` in a PostgreSQL
+//!   database, through `connections`.
+//! - `search`: the pattern of a search. `health`: the availability for the health check.
+//! - `detached`: work in a separate task.
 
-mod answering;
-mod apart;
 mod connections;
 mod database;
+mod detached;
 mod file;
+mod health;
 mod search;
 mod shared;
 
@@ -19,83 +24,86 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use crate::challenge::{Challenge, ChallengeKey};
 use crate::name::DisplayName;
 use crate::token::{Token, TokenHash};
-pub use answering::Answering;
 use file::FileAccounts;
+pub use health::AccountsHealth;
 use shared::SharedAccounts;
 
-/// How long a token is good for after it was given out.
+/// The lifetime of a token.
 pub const TOKEN_VALID_FOR: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
-/// Tokens an account may have at once, before the one that expires first goes.
+/// Most tokens of an account. A further sign-in removes the one that expires first.
 pub const TOKENS_PER_ACCOUNT: u32 = 64;
 
-/// Rows of a kind that expired and are removed with one sign-in: more than one, so that they cannot
-/// pile up.
+/// Most expired rows of a table that one sign-in removes. It is more than one, so that expired rows
+/// do not accumulate.
 const EXPIRED_AT_ONCE: u32 = 100;
 
-/// How long after its end a used challenge is kept, because another host's clock may be behind.
+/// The time after its expiry for which a used challenge is kept, because the clock of another host
+/// may be behind.
 const USED_KEPT_FOR: Duration = Duration::from_secs(10 * 60);
 
-/// Most people found by one search.
+/// Most accounts in the answer to a search.
 pub const SEARCH_LIMIT: u32 = 50;
 
-/// The accounts of a host, or of several hosts on one database. Clones share them.
+/// The accounts of a host, or of several hosts on one database. Clones share the same data.
 #[derive(Clone, Debug)]
-pub struct Accounts(Kept);
+pub struct Accounts(Backend);
 
 #[derive(Clone, Debug)]
-enum Kept {
+enum Backend {
     File(FileAccounts),
     Shared(SharedAccounts),
 }
 
-/// What was made with the accounts and belongs to the host, or to all hosts on one database.
+/// The identity of the host, or of all hosts on one database. It is made together with the
+/// accounts.
 #[derive(Clone, Debug)]
-struct Own {
+struct HostIdentity {
     server_id: Arc<str>,
     challenge_key: ChallengeKey,
 }
 
-/// What a token stands for.
+/// The session of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Session {
-    /// Whose token it is.
+    /// The owner of the token.
     pub user: UserId,
-    /// From when on it is refused.
+    /// The time from which on the token is refused.
     pub expires_at: Timestamp,
 }
 
-/// The answer to a sign-in.
+/// The result of a sign-in.
 #[derive(Debug)]
 pub struct SignedIn {
     /// The new token.
     pub token: Token,
-    /// From when on it is refused.
+    /// The time from which on the token is refused.
     pub expires_at: Timestamp,
-    /// What the user is called from now on.
+    /// The display name of the user.
     pub display_name: String,
 }
 
-/// An account, as others see it.
+/// The public part of an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
-    /// Who it is.
+    /// The user.
     pub user: UserId,
-    /// What they are called.
+    /// The display name of the user.
     pub display_name: String,
 }
 
 impl Accounts {
-    /// Opens a SQLite file, making it if it is missing; its folder must exist. Blocks for as long as the disk takes.
+    /// Opens the accounts in a SQLite file. Makes the file if it is missing; its folder must exist.
+    /// Blocks.
     ///
     /// # Errors
-    /// [`StoreError`], among others when a newer version of this host wrote the file.
+    /// [`StoreError`], among others if a newer version of the host wrote the file.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
-        FileAccounts::open(path).map(|file| Self(Kept::File(file)))
+        FileAccounts::open(path).map(|file| Self(Backend::File(file)))
     }
 
-    /// Opens the accounts that all hosts on a PostgreSQL database share, in its schema `chat_host`, which is made if it is
-    /// missing.
+    /// Opens the accounts in a PostgreSQL database, which all hosts on it share. They are in the
+    /// schema `chat_host`, which is made if it is missing.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -103,37 +111,36 @@ impl Accounts {
         Self::connect_with(parameters, None).await
     }
 
-    /// As [`connect`](Self::connect), over TLS if there is a connector.
+    /// Opens the accounts as [`connect`](Self::connect) does; over TLS if there is a connector.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn connect_with(parameters: &str, tls: Option<MakeRustlsConnect>) -> Result<Self, StoreError> {
-        SharedAccounts::connect(parameters, tls).await.map(|shared| Self(Kept::Shared(shared)))
+        SharedAccounts::connect(parameters, tls).await.map(|shared| Self(Backend::Shared(shared)))
     }
 
-    /// What this host, or all hosts on one database, call themselves: 32 hexadecimal digits, made with the accounts.
+    /// The id of this host, or of all hosts on one database: 32 hexadecimal digits.
     #[must_use]
     pub fn server_id(&self) -> &str {
-        &self.own().server_id
+        &self.identity().server_id
     }
 
-    /// The key by which this host, or all hosts on one database, know their challenges: made with
-    /// the accounts.
+    /// The key with which this host, or all hosts on one database, authenticate their challenges.
     #[must_use]
     pub fn challenge_key(&self) -> &ChallengeKey {
-        &self.own().challenge_key
+        &self.identity().challenge_key
     }
 
-    /// Gives a user, who has answered a challenge, a token; registers the account if there is none.
-    /// A name, if there is one, is what they are called from now on. Durable when it returns; done
-    /// in full or not at all.
+    /// Makes a token for a user who has signed a challenge. Registers the account if there is none,
+    /// and changes the display name if `name` is given. The sign-in is atomic, and durable when it
+    /// returns.
     ///
-    /// `None` when the challenge was used before: of any number of attempts at once, on any number
-    /// of hosts, one at most is given a token.
+    /// Returns `None` if the challenge was used before. Of concurrent sign-ins with one challenge,
+    /// at any number of hosts, at most one gets a token.
     ///
     /// # Errors
-    /// [`StoreError`]; nothing was changed, unless a database did not answer in time: then the
-    /// challenge may be used, and another is asked for.
+    /// [`StoreError`]; nothing is changed, except that after a timeout of the database the
+    /// challenge may be used, so that the client needs another.
     pub async fn sign_in(
         &self,
         user: UserId,
@@ -142,61 +149,62 @@ impl Accounts {
         now: Timestamp,
     ) -> Result<Option<SignedIn>, StoreError> {
         match &self.0 {
-            Kept::File(file) => file.sign_in(user, name, challenge, now).await,
-            Kept::Shared(shared) => shared.sign_in(user, name, challenge, now).await,
+            Backend::File(file) => file.sign_in(user, name, challenge, now).await,
+            Backend::Shared(shared) => shared.sign_in(user, name, challenge, now).await,
         }
     }
 
-    /// Ends a token. Durable when it returns; one that is gone already is no error.
+    /// Removes a token. Durable when it returns. A token that does not exist is no error.
     ///
     /// # Errors
-    /// [`StoreError`]; the token may still be good.
+    /// [`StoreError`]; the token may still be valid.
     pub async fn sign_out(&self, token: TokenHash) -> Result<(), StoreError> {
         match &self.0 {
-            Kept::File(file) => file.sign_out(token).await,
-            Kept::Shared(shared) => shared.sign_out(token).await,
+            Backend::File(file) => file.sign_out(token).await,
+            Backend::Shared(shared) => shared.sign_out(token).await,
         }
     }
 
-    /// What a token stands for, expired or not; `None` for a token that was never given out or is gone.
+    /// The session of a token, which may have expired; `None` for an unknown or removed token.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn session(&self, token: TokenHash) -> Result<Option<Session>, StoreError> {
         match &self.0 {
-            Kept::File(file) => file.session(token).await,
-            Kept::Shared(shared) => shared.session(token).await,
+            Backend::File(file) => file.session(token).await,
+            Backend::Shared(shared) => shared.session(token).await,
         }
     }
 
-    /// What users are called, answer *i* for user *i*; `None` for who has no account.
+    /// The display names of users, in the order of `users`; `None` for a user without an account.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn names(&self, users: &[UserId]) -> Result<Vec<Option<String>>, StoreError> {
         match &self.0 {
-            Kept::File(file) => file.names(users).await,
-            Kept::Shared(shared) => shared.names(users.to_vec()).await,
+            Backend::File(file) => file.names(users).await,
+            Backend::Shared(shared) => shared.names(users.to_vec()).await,
         }
     }
 
-    /// The accounts whose name contains a text of three characters or more, or is a shorter one, in
-    /// either case, by name; at most [`SEARCH_LIMIT`]. An empty text finds nobody.
+    /// The accounts whose name contains `text`, in either case, ordered by name; at most
+    /// [`SEARCH_LIMIT`]. A text of less than three characters finds only accounts with exactly this
+    /// name, and an empty one finds none.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn find(&self, text: &str) -> Result<Vec<Account>, StoreError> {
         let Some(pattern) = search::pattern(text) else { return Ok(Vec::new()) };
         match &self.0 {
-            Kept::File(file) => file.find(pattern).await,
-            Kept::Shared(shared) => shared.find(pattern).await,
+            Backend::File(file) => file.find(pattern).await,
+            Backend::Shared(shared) => shared.find(pattern).await,
         }
     }
 
-    const fn own(&self) -> &Own {
+    const fn identity(&self) -> &HostIdentity {
         match &self.0 {
-            Kept::File(file) => file.own(),
-            Kept::Shared(shared) => shared.own(),
+            Backend::File(file) => file.identity(),
+            Backend::Shared(shared) => shared.identity(),
         }
     }
 }
@@ -205,8 +213,8 @@ pub(crate) fn no_randomness(error: getrandom::Error) -> StoreError {
     StoreError::new(StoreErrorKind::Unavailable, error.to_string())
 }
 
-/// Used challenges that ended by then are forgotten, Unix ms.
-fn forgotten(now: Timestamp) -> i64 {
+/// The expiry, Unix ms, up to which used challenges are removed.
+fn oldest_kept(now: Timestamp) -> i64 {
     millis(now).saturating_sub(i64::try_from(USED_KEPT_FOR.as_millis()).unwrap_or(i64::MAX))
 }
 

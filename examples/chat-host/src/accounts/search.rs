@@ -1,20 +1,21 @@
-//! Which names a search is for.
+//! The pattern of a search.
 
 use crate::name::fold;
 
-/// Fewest characters of a part of a name. Fewer would list the accounts a letter at a time.
-const FEWEST: usize = 3;
+/// Fewest characters with which parts of names are searched. With fewer, a client could list the
+/// accounts letter by letter.
+const MIN_PART: usize = 3;
 
-/// A text as a LIKE pattern over folded names: one of three characters or more is found as a part
-/// of a name, a shorter one as a whole name, and an empty one not at all. Characters are those of
-/// the normal form C, of any script.
+/// The LIKE pattern of a text over folded names. A text of three or more characters matches a part
+/// of a name, a shorter one matches a whole name; `None` for an empty text. Characters are counted
+/// in normal form C.
 pub(super) fn pattern(text: &str) -> Option<String> {
     let folded = fold(text.trim());
     if folded.is_empty() {
         return None;
     }
     let literal = folded.replace('\\', r"\\").replace('%', r"\%").replace('_', r"\_");
-    Some(if folded.chars().count() < FEWEST { literal } else { format!("%{literal}%") })
+    Some(if folded.chars().count() < MIN_PART { literal } else { format!("%{literal}%") })
 }
 
 #[cfg(test)]
@@ -22,7 +23,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn three_characters_are_a_part_and_fewer_a_whole_name_in_any_script() {
+    fn three_characters_match_a_part_and_fewer_a_whole_name_in_any_script() {
         for (text, expected) in [
             ("", None),
             ("   ", None),
@@ -31,7 +32,8 @@ mod tests {
             ("ана", Some("%ана%")),
             ("ан", Some("ан")),
             ("山田", Some("山田")),
-            // Two characters in twelve bytes; three characters, the last of them in two parts.
+            // Two characters of eight bytes in UTF-8; then names whose accents are separate code
+            // points.
             ("𝒳𝒴", Some("𝒳𝒴")),
             ("Ze\u{301}e\u{301}", Some("%zéé%")),
             ("Ze\u{301}", Some("zé")),

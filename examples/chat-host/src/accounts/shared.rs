@@ -1,6 +1,5 @@
-//! What hosts on one PostgreSQL database share: accounts, tokens, and the key by which each host
-//! knows the challenges of all. Nothing that changes is remembered here, because another host may
-//! have changed it.
+//! The accounts of several hosts, in a PostgreSQL database: accounts, tokens, and the key of the
+//! challenges. Nothing that can change is cached here, because another host may change it.
 
 use deadpool_postgres::ClientWrapper;
 use dm_core::store::{StoreError, StoreErrorKind};
@@ -8,10 +7,10 @@ use dm_core::{Timestamp, UserId};
 use tokio_postgres::{Row, Transaction};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::connections::{Connections, failed, parameters};
+use super::connections::{Connections, database_error, parameters};
 use super::{
-    Account, EXPIRED_AT_ONCE, Own, SEARCH_LIMIT, Session, SignedIn, TOKEN_VALID_FOR, TOKENS_PER_ACCOUNT,
-    forgotten, millis, no_randomness, time,
+    Account, EXPIRED_AT_ONCE, HostIdentity, SEARCH_LIMIT, Session, SignedIn, TOKEN_VALID_FOR,
+    TOKENS_PER_ACCOUNT, millis, no_randomness, oldest_kept, time,
 };
 use crate::challenge::{Challenge, ChallengeKey};
 use crate::name::{DisplayName, fold};
@@ -19,21 +18,21 @@ use crate::token::{Token, TokenHash};
 
 const SCHEMA: &str = include_str!("shared.sql");
 
-/// Hosts that start at once take turns by this lock; the number means nothing.
-const TURN: &str = "SELECT pg_advisory_xact_lock(5208215306)";
+/// The lock that serializes the start of hosts. The number is arbitrary.
+const START_LOCK: &str = "SELECT pg_advisory_xact_lock(5208215306)";
 
-/// Connections: accounts are asked for at sign-in, and once per request for its token.
+/// Most connections for sign-ins, tokens and names. Each request looks up its token once.
 const CONNECTIONS: usize = 4;
 
-/// Connections for searches alone: each goes through all accounts, and the tokens of everybody
-/// would wait for it.
+/// Most connections for searches. They are separate because a search reads all accounts, and token
+/// lookups would wait for it.
 const SEARCHES: usize = 2;
 
 #[derive(Clone, Debug)]
 pub(crate) struct SharedAccounts {
     connections: Connections,
     searches: Connections,
-    own: Own,
+    identity: HostIdentity,
 }
 
 impl SharedAccounts {
@@ -41,12 +40,12 @@ impl SharedAccounts {
         let parameters = parameters(text)?;
         let connections = Connections::new(parameters.clone(), tls.clone(), CONNECTIONS)?;
         let searches = Connections::new(parameters, tls, SEARCHES)?;
-        let own = connections.run(|client| Box::pin(prepare(client))).await?;
-        Ok(Self { connections, searches, own })
+        let identity = connections.run(|client| Box::pin(prepare(client))).await?;
+        Ok(Self { connections, searches, identity })
     }
 
-    pub(super) const fn own(&self) -> &Own {
-        &self.own
+    pub(super) const fn identity(&self) -> &HostIdentity {
+        &self.identity
     }
 
     pub(super) async fn sign_in(
@@ -76,14 +75,14 @@ impl SharedAccounts {
     }
 }
 
-/// Makes the tables that are missing, and reads what is the hosts' own.
-async fn prepare(client: &mut ClientWrapper) -> Result<Own, StoreError> {
-    let transaction = client.transaction().await.map_err(failed)?;
-    transaction.batch_execute(TURN).await.map_err(failed)?;
-    transaction.batch_execute(SCHEMA).await.map_err(failed)?;
-    let own = own(&transaction).await?;
-    transaction.commit().await.map_err(failed)?;
-    Ok(own)
+/// Makes missing tables, and reads the identity of the hosts.
+async fn prepare(client: &mut ClientWrapper) -> Result<HostIdentity, StoreError> {
+    let transaction = client.transaction().await.map_err(database_error)?;
+    transaction.batch_execute(START_LOCK).await.map_err(database_error)?;
+    transaction.batch_execute(SCHEMA).await.map_err(database_error)?;
+    let identity = identity(&transaction).await?;
+    transaction.commit().await.map_err(database_error)?;
+    Ok(identity)
 }
 
 async fn sign_in(
@@ -101,12 +100,13 @@ async fn sign_in(
     let kept = i64::from(TOKENS_PER_ACCOUNT) - 1;
     let at_once = i64::from(EXPIRED_AT_ONCE);
 
-    let transaction = client.transaction().await.map_err(failed)?;
-    // Of two hosts that were given one answer, the second waits here for the first.
-    if !use_up(&transaction, challenge, now).await? {
+    let transaction = client.transaction().await.map_err(database_error)?;
+    // If two hosts get the same signed challenge, the second one waits here for the first.
+    if !consume_challenge(&transaction, challenge, now).await? {
         return Ok(None);
     }
-    // The row is locked from here on, so two sign-ins of one user do not add a token too many.
+    // The row is locked from here on, so concurrent sign-ins of one user do not exceed the limit of
+    // tokens.
     let account = transaction
         .query_one(
             "INSERT INTO chat_host.accounts AS a (public_key, display_name, folded, registered_at)
@@ -118,7 +118,7 @@ async fn sign_in(
             &[&owner, &name.as_str(), &fold(name.as_str()), &millis(now), &renames],
         )
         .await
-        .map_err(failed)?;
+        .map_err(database_error)?;
     transaction
         .execute(
             "DELETE FROM chat_host.tokens WHERE hash IN (
@@ -126,7 +126,7 @@ async fn sign_in(
             &[&millis(now), &at_once],
         )
         .await
-        .map_err(failed)?;
+        .map_err(database_error)?;
     transaction
         .execute(
             "DELETE FROM chat_host.tokens WHERE hash IN (
@@ -134,23 +134,23 @@ async fn sign_in(
             &[&owner, &kept],
         )
         .await
-        .map_err(failed)?;
+        .map_err(database_error)?;
     transaction
         .execute(
             "INSERT INTO chat_host.tokens (hash, public_key, expires_at) VALUES ($1, $2, $3)",
             &[&token.hash().as_bytes().as_slice(), &owner, &millis(expires_at)],
         )
         .await
-        .map_err(failed)?;
-    transaction.commit().await.map_err(failed)?;
-    Ok(Some(SignedIn { token, expires_at, display_name: account.try_get(0).map_err(failed)? }))
+        .map_err(database_error)?;
+    transaction.commit().await.map_err(database_error)?;
+    Ok(Some(SignedIn { token, expires_at, display_name: account.try_get(0).map_err(database_error)? }))
 }
 
 async fn sign_out(client: &ClientWrapper, token: TokenHash) -> Result<(), StoreError> {
     client
         .execute("DELETE FROM chat_host.tokens WHERE hash = $1", &[&token.as_bytes().as_slice()])
         .await
-        .map_err(failed)?;
+        .map_err(database_error)?;
     Ok(())
 }
 
@@ -158,10 +158,13 @@ async fn session(client: &ClientWrapper, token: TokenHash) -> Result<Option<Sess
     let statement = client
         .prepare_cached("SELECT public_key, expires_at FROM chat_host.tokens WHERE hash = $1")
         .await
-        .map_err(failed)?;
-    let found = client.query_opt(&statement, &[&token.as_bytes().as_slice()]).await.map_err(failed)?;
+        .map_err(database_error)?;
+    let found =
+        client.query_opt(&statement, &[&token.as_bytes().as_slice()]).await.map_err(database_error)?;
     found
-        .map(|row| Ok(Session { user: user(&row, 0)?, expires_at: time(row.try_get(1).map_err(failed)?) }))
+        .map(|row| {
+            Ok(Session { user: user(&row, 0)?, expires_at: time(row.try_get(1).map_err(database_error)?) })
+        })
         .transpose()
 }
 
@@ -173,9 +176,9 @@ async fn names(client: &ClientWrapper, users: Vec<UserId>) -> Result<Vec<Option<
              LEFT JOIN chat_host.accounts a USING (public_key) ORDER BY n.place",
         )
         .await
-        .map_err(failed)?;
-    let rows = client.query(&statement, &[&keys]).await.map_err(failed)?;
-    rows.iter().map(|row| row.try_get(0).map_err(failed)).collect()
+        .map_err(database_error)?;
+    let rows = client.query(&statement, &[&keys]).await.map_err(database_error)?;
+    rows.iter().map(|row| row.try_get(0).map_err(database_error)).collect()
 }
 
 async fn find(client: &ClientWrapper, pattern: String) -> Result<Vec<Account>, StoreError> {
@@ -186,13 +189,14 @@ async fn find(client: &ClientWrapper, pattern: String) -> Result<Vec<Account>, S
             &[&pattern, &i64::from(SEARCH_LIMIT)],
         )
         .await
-        .map_err(failed)?;
-    let account = |row| Ok(Account { user: user(row, 0)?, display_name: row.try_get(1).map_err(failed)? });
+        .map_err(database_error)?;
+    let account =
+        |row| Ok(Account { user: user(row, 0)?, display_name: row.try_get(1).map_err(database_error)? });
     rows.iter().map(account).collect()
 }
 
-/// What the hosts are called, and the key of their challenges, which the first of them makes.
-async fn own(transaction: &Transaction<'_>) -> Result<Own, StoreError> {
+/// The identity of the hosts. The first host makes the key of the challenges.
+async fn identity(transaction: &Transaction<'_>) -> Result<HostIdentity, StoreError> {
     let fresh = ChallengeKey::random().map_err(no_randomness)?;
     let host = transaction
         .query_one(
@@ -201,16 +205,15 @@ async fn own(transaction: &Transaction<'_>) -> Result<Own, StoreError> {
             &[&fresh.as_bytes().as_slice()],
         )
         .await
-        .map_err(failed)?;
+        .map_err(database_error)?;
     let (server_id, key): (String, &[u8]) =
-        (host.try_get(0).map_err(failed)?, host.try_get(1).map_err(failed)?);
+        (host.try_get(0).map_err(database_error)?, host.try_get(1).map_err(database_error)?);
     let key = key.try_into().map_err(|_| StoreError::from(StoreErrorKind::Corrupt))?;
-    Ok(Own { server_id: server_id.into(), challenge_key: ChallengeKey::from_stored(key) })
+    Ok(HostIdentity { server_id: server_id.into(), challenge_key: ChallengeKey::from_stored(key) })
 }
 
-/// Notes that a challenge was answered, and forgets some that are long over; whether it was the
-/// first time.
-async fn use_up(
+/// Marks a challenge as used, and removes some old ones. Returns false if it was used before.
+async fn consume_challenge(
     transaction: &Transaction<'_>,
     challenge: Challenge,
     now: Timestamp,
@@ -220,10 +223,10 @@ async fn use_up(
             "DELETE FROM chat_host.used_challenges WHERE challenge IN (
                  SELECT challenge FROM chat_host.used_challenges WHERE expires_at <= $1 LIMIT $2
                  FOR UPDATE SKIP LOCKED)",
-            &[&forgotten(now), &i64::from(EXPIRED_AT_ONCE)],
+            &[&oldest_kept(now), &i64::from(EXPIRED_AT_ONCE)],
         )
         .await
-        .map_err(failed)?;
+        .map_err(database_error)?;
     let noted = transaction
         .execute(
             "INSERT INTO chat_host.used_challenges (challenge, expires_at) VALUES ($1, $2)
@@ -231,12 +234,12 @@ async fn use_up(
             &[&challenge.bytes.as_slice(), &millis(challenge.expires_at)],
         )
         .await
-        .map_err(failed)?;
+        .map_err(database_error)?;
     Ok(noted == 1)
 }
 
 fn user(row: &Row, column: usize) -> Result<UserId, StoreError> {
-    let bytes: &[u8] = row.try_get(column).map_err(failed)?;
+    let bytes: &[u8] = row.try_get(column).map_err(database_error)?;
     let bytes = bytes.try_into().map_err(|_| StoreError::from(StoreErrorKind::Corrupt))?;
     Ok(UserId::from_stored(bytes))
 }

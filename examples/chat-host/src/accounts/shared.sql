@@ -1,8 +1,8 @@
--- What hosts on one PostgreSQL database share. Runs whenever a host starts, one host at a time.
+-- The tables of hosts on one PostgreSQL database. Runs at each start of a host, one host at a time.
 
 CREATE SCHEMA IF NOT EXISTS chat_host;
 
--- What the hosts are called: made once, so that a signature for them is good for no others.
+-- The id of the hosts: made once, so that a signature for them is not valid for others.
 CREATE TABLE IF NOT EXISTS chat_host.host (
     single    boolean PRIMARY KEY DEFAULT true CHECK (single),
     server_id text NOT NULL DEFAULT replace(gen_random_uuid()::text, '-', '')
@@ -26,15 +26,16 @@ CREATE TABLE IF NOT EXISTS chat_host.tokens (
 CREATE INDEX IF NOT EXISTS tokens_by_owner ON chat_host.tokens (public_key, expires_at);
 CREATE INDEX IF NOT EXISTS tokens_by_expiry ON chat_host.tokens (expires_at);
 
--- The key that challenges carry a code by: one, so that each host knows what another gave out.
+-- The key of the message authentication code in challenges. It is the same for all hosts, so that each
+-- host accepts the challenges of the others.
 ALTER TABLE chat_host.host ADD COLUMN IF NOT EXISTS challenge_key bytea;
 
--- Challenges that were answered, so that none is answered twice, not even at two hosts.
+-- Used challenges, so that none is accepted twice, also not at two hosts.
 CREATE TABLE IF NOT EXISTS chat_host.used_challenges (
     challenge  bytea PRIMARY KEY,
     expires_at bigint NOT NULL  -- Unix ms
 );
 CREATE INDEX IF NOT EXISTS used_challenges_by_expiry ON chat_host.used_challenges (expires_at);
 
--- Earlier hosts kept challenges here until they were answered.
+-- Earlier versions stored issued challenges here.
 DROP TABLE IF EXISTS chat_host.challenges;

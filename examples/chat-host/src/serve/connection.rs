@@ -1,4 +1,4 @@
-//! A socket that is closed when its peer reads nothing.
+//! A TCP connection that fails when its peer reads nothing.
 
 use std::future::Future;
 use std::io::{self, ErrorKind};
@@ -11,44 +11,44 @@ use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Sleep;
 
-use super::addresses::OfAddress;
+use super::addresses::AddressPermit;
 
-/// A socket that holds its place among the connections until it is closed, also after an upgrade.
+/// A TCP connection with its permit, which it holds until it is closed, also after an upgrade.
 pub(super) struct Connection {
     stream: TcpStream,
     write_stall: Duration,
-    /// Runs while the peer takes nothing.
+    /// The timer of a pending write.
     stalled: Option<Pin<Box<Sleep>>>,
-    _place: Place,
+    _permit: ConnectionPermit,
 }
 
-/// A place among all connections and among those of an address.
-pub(super) struct Place {
+/// The permit for one connection: one of all, and one of its address.
+pub(super) struct ConnectionPermit {
     listener: &'static str,
-    _of_all: OwnedSemaphorePermit,
-    _of_address: OfAddress,
+    _total: OwnedSemaphorePermit,
+    _address: AddressPermit,
 }
 
-impl Place {
-    pub(super) fn new(listener: &'static str, of_all: OwnedSemaphorePermit, of_address: OfAddress) -> Self {
+impl ConnectionPermit {
+    pub(super) fn new(listener: &'static str, total: OwnedSemaphorePermit, address: AddressPermit) -> Self {
         metrics::gauge!("chat_connections", "listener" => listener).increment(1);
-        Self { listener, _of_all: of_all, _of_address: of_address }
+        Self { listener, _total: total, _address: address }
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         metrics::gauge!("chat_connections", "listener" => self.listener).decrement(1);
     }
 }
 
 impl Connection {
-    pub(super) fn new(stream: TcpStream, place: Place, write_stall: Duration) -> Self {
-        Self { stream, write_stall, stalled: None, _place: place }
+    pub(super) fn new(stream: TcpStream, permit: ConnectionPermit, write_stall: Duration) -> Self {
+        Self { stream, write_stall, stalled: None, _permit: permit }
     }
 
-    /// Passes on what a write came to, and fails it when the peer has taken nothing for too long.
-    /// The timer wakes the task that writes, so nothing else has to look after the connection.
+    /// Returns the result of a write, or an error if writes have been pending for `write_stall`.
+    /// The timer wakes the writing task, so no other task has to watch the connection.
     fn unless_stalled<T>(
         &mut self,
         cx: &mut Context<'_>,

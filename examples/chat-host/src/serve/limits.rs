@@ -1,28 +1,29 @@
-//! What connections may take, by default and within the file descriptors of the process.
+//! The limits of connections, by default and by the file descriptors of the process.
 
 use std::time::Duration;
 
-/// What connections may take.
+/// The limits of connections.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// How metrics name the listener, one of a few. Default `clients`.
+    /// The name of the listener in metrics, one of a fixed few. Default `clients`.
     pub listener: &'static str,
-    /// Connections at once, WebSockets included; further ones wait in the system's queue. Default
-    /// 16,384.
+    /// Most connections at a time, including WebSockets. Further ones wait in the system's queue.
+    /// Default 16,384.
     pub connections: u32,
-    /// Of these, how many from one address, where an IPv6 network of 64 bits counts as one; further
-    /// ones are closed. 0 is no limit, as behind a proxy, whose address all have. Default 1,024.
+    /// Most connections from one address at a time; an IPv6 network of 64 bits counts as one
+    /// address. Further ones are closed. 0 is no limit, for hosts behind a proxy, where all
+    /// connections have the proxy's address. Default 1,024.
     pub connections_per_address: u32,
-    /// How long a client may take to send a request's headers, and to begin with the next one.
-    /// Default 15 s.
+    /// The time limit for the headers of a request, and for the wait between two requests. Default
+    /// 15 s.
     pub header_read: Duration,
-    /// Bytes of a request's line and headers, and of an answer that waits in the server, for each
-    /// connection; at least 8,192. Default 16 KiB.
+    /// Size of the buffers of a connection for a request's line and headers, and for an answer;
+    /// bytes, at least 8,192. Default 16 KiB.
     pub header_bytes: usize,
-    /// How long a client may take nothing of what waits to be written before its connection is
-    /// closed. Default 20 s: longer than a WebSocket is waited for.
+    /// The time without progress after which a pending write fails and the connection is closed.
+    /// Default 20 s, which is longer than the limit of the WebSocket's own writes.
     pub write_stall: Duration,
-    /// How long connections may take to end once the server stops. Default 5 s.
+    /// The wait for connections to end once the server stops. Default 5 s.
     pub drain: Duration,
 }
 
@@ -41,10 +42,11 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// With as many connections as so many file descriptors allow, and 16,384 at most. A quarter,
-    /// and 64 to 1,024, is left to files, databases and other hosts: a host without a descriptor
-    /// answers nobody, and one without a free connection answers everybody who has one. An address
-    /// gets a quarter of the connections at most, so that none can take them all.
+    /// The limits for a process with `descriptors` file descriptors. A quarter of them, at least 64
+    /// and at most 1,024, is reserved for files, databases and other hosts. The others are for
+    /// connections, at most 16,384: a host without descriptors fails every request, while a host
+    /// without free connections still serves those that it has. One address gets at most a quarter
+    /// of the connections.
     #[must_use]
     pub fn within(descriptors: u64) -> Self {
         let left = descriptors.saturating_sub((descriptors / 4).clamp(64, 1_024)).max(16);
@@ -54,15 +56,15 @@ impl Limits {
         Self { connections, connections_per_address, ..default }
     }
 
-    /// For an address that only whoever watches the host reaches: 64 connections.
+    /// The limits of a separate listener for metrics: 64 connections.
     #[must_use]
     pub fn for_metrics() -> Self {
         Self { listener: "metrics", connections: 64, ..Self::default() }
     }
 }
 
-/// Lets the process open as many files as it may, and says how many; `None` where the system does
-/// not tell.
+/// Raises the limit of file descriptors to the maximum, and returns it; `None` if the system does
+/// not report it.
 #[must_use]
 pub fn raise_descriptors() -> Option<u64> {
     rlimit::increase_nofile_limit(u64::MAX)
@@ -75,13 +77,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn connections_leave_descriptors_to_everything_else() {
+    fn descriptors_are_reserved_beside_those_of_connections() {
         let connections = [64, 256, 1_024, 4_096, 65_536, u64::MAX].map(|n| Limits::within(n).connections);
         assert_eq!(connections, [16, 192, 768, 3_072, 16_384, 16_384]);
     }
 
     #[test]
-    fn no_address_can_take_all_connections() {
+    fn an_address_gets_at_most_a_quarter_of_the_connections() {
         let per_address =
             [0, 64, 256, 1_024, 4_096, u64::MAX].map(|n| Limits::within(n).connections_per_address);
         assert_eq!(per_address, [4, 4, 48, 192, 768, 1_024]);

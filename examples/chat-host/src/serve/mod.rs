@@ -1,7 +1,7 @@
-//! Connections: how many there may be, how long they may dawdle, and how they end.
+//! Serving connections: limits on their number and on slow peers, and the shutdown.
 //!
-//! `limits` says what they may take, `addresses` counts them for each address, `connection` is the
-//! socket that closes when its peer reads nothing.
+//! - `limits`: the limits. `addresses`: the number of connections per address.
+//! - `connection`: the TCP connection that fails when its peer reads nothing.
 
 mod addresses;
 mod connection;
@@ -21,19 +21,19 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
 use addresses::Addresses;
-use connection::{Connection, Place};
+use connection::{Connection, ConnectionPermit};
 pub use limits::{Limits, raise_descriptors};
 
-/// How often it is said at most that an address has all its connections.
-const BETWEEN_WARNINGS: Duration = Duration::from_secs(60);
+/// Shortest time between two warnings that an address has reached its limit.
+const WARNING_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Serves until `stop` resolves, then takes no more connections and waits for those there are,
-/// bounded.
+/// Serves `app` until `stop` resolves. Then it accepts no more connections, and waits for the open
+/// ones to end, for [`Limits::drain`] at most.
 ///
-/// As `axum::serve`, with the limits that it leaves out. A request that is being answered when it
-/// stops is answered; a WebSocket has to be ended by whoever serves it, and is waited for.
+/// It is like `axum::serve`, with limits. A request that is being answered at the stop is
+/// completed. A WebSocket must be ended by its handler.
 pub async fn serve(listener: TcpListener, app: Router, limits: Limits, stop: impl Future<Output = ()>) {
-    let places = Arc::new(Semaphore::new(usize::try_from(limits.connections).unwrap_or(usize::MAX)));
+    let permits = Arc::new(Semaphore::new(usize::try_from(limits.connections).unwrap_or(usize::MAX)));
     metrics::gauge!("chat_connections_limit", "listener" => limits.listener)
         .set(f64::from(limits.connections));
     let stopping = watch::Sender::new(());
@@ -50,25 +50,25 @@ pub async fn serve(listener: TcpListener, app: Router, limits: Limits, stop: imp
 
     let accept = async {
         loop {
-            let Ok(of_all) = Arc::clone(&places).acquire_owned().await else { return };
-            let (stream, peer) = accepted(&listener).await;
-            let Some(of_address) = addresses.take(peer.ip()) else {
-                // Closed unanswered, like everything that has no room: an answer would be work for
-                // the asking.
+            let Ok(total) = Arc::clone(&permits).acquire_owned().await else { return };
+            let (stream, peer) = accept_next(&listener).await;
+            let Some(address) = addresses.acquire(peer.ip()) else {
+                // The connection is closed without an answer, so that a client over its limit
+                // causes no work.
                 metrics::counter!("chat_connections_refused_total", "listener" => limits.listener)
                     .increment(1);
-                if warned.is_none_or(|at| at.elapsed() >= BETWEEN_WARNINGS) {
+                if warned.is_none_or(|at| at.elapsed() >= WARNING_INTERVAL) {
                     warned = Some(Instant::now());
                     tracing::warn!(
                         listener = limits.listener,
                         most = limits.connections_per_address,
-                        "an address has all its connections; behind a proxy see --connections-per-address"
+                        "an address has reached its limit of connections; behind a proxy, set --connections-per-address"
                     );
                 }
                 continue;
             };
-            let place = Place::new(limits.listener, of_all, of_address);
-            let io = TokioIo::new(Connection::new(stream, place, limits.write_stall));
+            let permit = ConnectionPermit::new(limits.listener, total, address);
+            let io = TokioIo::new(Connection::new(stream, permit, limits.write_stall));
             let connection = http.serve_connection(io, TowerToHyperService::new(app.clone())).with_upgrades();
             let mut stopping = stopping.subscribe();
             tokio::spawn(async move {
@@ -92,21 +92,22 @@ pub async fn serve(listener: TcpListener, app: Router, limits: Limits, stop: imp
     }
     drop(listener);
     stopping.send_replace(());
-    // The places tell when all sockets are closed; those that were upgraded left hyper long ago.
-    if tokio::time::timeout(limits.drain, places.acquire_many(limits.connections)).await.is_err() {
-        tracing::warn!("connections are left that did not end in time; they end with the process");
+    // All permits are free once all connections are closed, including the upgraded ones, which
+    // hyper no longer tracks.
+    if tokio::time::timeout(limits.drain, permits.acquire_many(limits.connections)).await.is_err() {
+        tracing::warn!("some connections did not end in time; they end with the process");
     }
 }
 
-/// The next connection, and from where. Out of file descriptors, say, it tries again in a while:
-/// others will close.
-async fn accepted(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+/// The next connection and its peer address. After an error, such as a lack of file descriptors, it
+/// waits 100 ms and tries again.
+async fn accept_next(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
             Ok((stream, peer)) => {
-                // A message is small and wants to go out now.
+                // Messages are small and are sent without delay.
                 if let Err(error) = stream.set_nodelay(true) {
-                    tracing::debug!(%error, "the connection stays with Nagle's algorithm");
+                    tracing::debug!(%error, "cannot turn off Nagle's algorithm");
                 }
                 return (stream, peer);
             }

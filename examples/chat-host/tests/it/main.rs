@@ -1,5 +1,5 @@
-//! The host's own part, driven in this process and as the program. All modules are one program:
-//! each further program would link the host with its stores once more.
+//! Tests of the host's own part, in this process and as a program. All modules are one program,
+//! because each program links the host with its stores.
 
 #![allow(
     clippy::unwrap_used,

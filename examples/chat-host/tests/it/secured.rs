@@ -1,4 +1,4 @@
-//! The program on servers that ask for a password or a key, and for TLS.
+//! Tests of the program with servers that require authentication and TLS.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -8,7 +8,7 @@ use dm_test_servers::{nats, postgres};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tempfile::TempDir;
 
-/// An authority, and a certificate of its for 127.0.0.1 with the key, as PEM.
+/// A certificate authority, and its certificate for 127.0.0.1 with the key, as PEM.
 struct Authority {
     ca: String,
     certificate: String,
@@ -27,7 +27,7 @@ impl Authority {
     }
 }
 
-/// Files that a host is pointed to.
+/// A folder with the files for the options of a host.
 struct Files(TempDir);
 
 impl Files {
@@ -42,7 +42,7 @@ impl Files {
     }
 }
 
-/// A host that ends with the test.
+/// A host process. It is killed when this value is dropped.
 struct Host(Child);
 
 impl Drop for Host {
@@ -59,7 +59,7 @@ fn spawn(folder: &Path, options: &[&str]) -> Host {
     Host(command.spawn().unwrap())
 }
 
-/// A host that listens.
+/// Starts a host, and waits until it listens.
 fn start(folder: &Path, options: &[&str]) -> Host {
     let mut host = spawn(folder, options);
     let mut line = String::new();
@@ -72,7 +72,7 @@ fn start(folder: &Path, options: &[&str]) -> Host {
     host
 }
 
-/// The standard error of a host that does not start.
+/// Starts a host that must fail, and returns its standard error.
 fn refused(folder: &Path, options: &[&str]) -> String {
     let mut host = spawn(folder, options);
     let mut said = String::new();
@@ -127,7 +127,7 @@ fn a_host_signs_in_at_nats_with_an_nkey() {
 }
 
 #[test]
-fn a_host_reaches_postgresql_over_tls_and_over_nothing_else() {
+fn a_host_connects_to_postgresql_over_tls_only() {
     let ours = Authority::new();
     let server = postgres::Cluster::with_tls(&ours.certificate, &ours.key);
     let files = Files::new();

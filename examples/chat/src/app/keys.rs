@@ -1,14 +1,16 @@
-//! What keys do.
+//! The effects of keys.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use dm_client::{ClientMessageId, NewMessage, OutgoingMessage, PeerKey};
+use dm_client::{ClientMessageId, NewMessage, OutgoingMessage, PeerKey, Timestamp};
 
 use super::{App, Focus, People};
-use crate::{input::Input, net::Command, state::Unsent};
+use crate::input::Input;
+use crate::net::Command;
+use crate::state::Unsent;
 
 impl App {
-    /// A key was pressed, `now`.
-    pub(crate) fn key(&mut self, key: KeyEvent, now: u64) {
+    /// Applies a key that was pressed at `now`.
+    pub(crate) fn key(&mut self, key: KeyEvent, now: Timestamp) {
         self.notice = None;
         let control = key.modifiers.contains(KeyModifiers::CONTROL);
         match key.code {
@@ -23,7 +25,7 @@ impl App {
         }
     }
 
-    /// Text was pasted.
+    /// Applies pasted text.
     pub(crate) fn paste(&mut self, text: &str) {
         match self.focus {
             Focus::List => {}
@@ -38,8 +40,8 @@ impl App {
             KeyCode::Up => self.selected = selected.saturating_sub(1),
             KeyCode::Down => self.selected = selected.saturating_add(1),
             KeyCode::Enter | KeyCode::Right => {
-                if let Some(thread) = self.state.threads.get(selected) {
-                    self.show(thread.id);
+                if let Some(conversation) = self.state.conversations.get(selected) {
+                    self.show(conversation.id);
                 }
             }
             KeyCode::Tab if self.open.is_some() => self.focus = Focus::Message,
@@ -49,7 +51,7 @@ impl App {
         }
     }
 
-    fn message_key(&mut self, key: KeyEvent, now: u64) {
+    fn message_key(&mut self, key: KeyEvent, now: Timestamp) {
         match key.code {
             KeyCode::Esc => {
                 self.open = None;
@@ -94,11 +96,11 @@ impl App {
         self.focus = Focus::People;
     }
 
-    /// Sends again what was refused in the open conversation, and connects again.
+    /// Sends the refused messages of the open conversation again, and reconnects.
     fn try_again(&mut self) {
         let mut again = Vec::new();
-        if let Some(thread) = self.open.and_then(|id| self.state.thread_mut(id)) {
-            for unsent in thread.outbox.iter_mut().filter(|unsent| unsent.refused.is_some()) {
+        if let Some(conversation) = self.open.and_then(|id| self.state.find_mut(id)) {
+            for unsent in conversation.outbox.iter_mut().filter(|unsent| unsent.refused.is_some()) {
                 unsent.refused = None;
                 again.push(Command::Deliver(unsent.sealed.clone()));
             }
@@ -108,17 +110,20 @@ impl App {
         again.into_iter().for_each(|command| self.command(command));
     }
 
-    /// Encrypts what was typed and puts it into the outbox. It is sent from there once it is on disk.
-    fn send(&mut self, now: u64) {
-        let Some(thread) = self.open.and_then(|id| self.state.thread(id)) else { return };
+    /// Encrypts the typed text and adds it to the outbox. It is sent once the state is saved.
+    fn send(&mut self, now: Timestamp) {
+        let Some(conversation) = self.open.and_then(|id| self.state.find(id)) else { return };
         if self.input.text().trim().is_empty() {
             return;
         }
-        // Encrypted to the key that follows from the peer's identity: no server has a say in it.
-        let mut message =
-            NewMessage::new(thread.id, PeerKey::derived(thread.peer), self.input.text().as_bytes());
-        // A peer whose client knows the oldest encryption only could not read another.
-        message.suite = self.reader.answer_in(&thread.peer);
+        // The key is derived from the peer's user id, so no server can substitute another.
+        let mut message = NewMessage::new(
+            conversation.id,
+            PeerKey::derived(conversation.peer),
+            self.input.text().as_bytes(),
+        );
+        // A peer whose client knows only suite 0 cannot read another suite.
+        message.suite = self.reader.reply_suite(&conversation.peer);
         message.own_key_version = self.state.own_key_version;
         let sealed = ClientMessageId::generate(&mut *self.entropy)
             .map_err(Into::into)
@@ -126,7 +131,7 @@ impl App {
         match sealed {
             Ok(sealed) => {
                 let text = self.input.take();
-                self.state.queued(Unsent { text, sealed: sealed.clone(), refused: None });
+                self.state.enqueue(Unsent { text, sealed: sealed.clone(), refused: None });
                 self.command(Command::Deliver(sealed));
                 self.changed = true;
                 self.scroll = 0;

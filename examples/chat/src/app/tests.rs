@@ -1,19 +1,23 @@
-//! Keys in, commands and state out.
+//! Tests of the reaction to keys and network events.
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use dm_client::{OsEntropy, OutgoingMessage, Stored};
+use dm_client::{OsEntropy, OutgoingMessage, ServerSequence, Stored, Timestamp};
 
 use super::*;
-use crate::state::tests::{entry, identity, thread};
+use crate::state::tests::{conversation, entry, identity};
+
+/// The time of every key.
+const NOW: Timestamp = Timestamp::from_millis(5_000);
 
 fn app() -> App {
-    let state = State { threads: vec![thread(1, "Ben"), thread(2, "Cleo")], ..State::default() };
+    let state =
+        State { conversations: vec![conversation(1, "Ben"), conversation(2, "Cleo")], ..State::default() };
     App::new(Arc::new(identity(1)), "ana".to_owned(), state, Box::new(OsEntropy))
 }
 
 fn press(app: &mut App, codes: impl IntoIterator<Item = KeyCode>) {
     for code in codes {
-        app.key(KeyEvent::new(code, KeyModifiers::NONE), 5_000);
+        app.key(KeyEvent::new(code, KeyModifiers::NONE), NOW);
     }
 }
 
@@ -22,7 +26,7 @@ fn write(app: &mut App, text: &str) {
 }
 
 fn control(app: &mut App, character: char) {
-    app.key(KeyEvent::new(KeyCode::Char(character), KeyModifiers::CONTROL), 5_000);
+    app.key(KeyEvent::new(KeyCode::Char(character), KeyModifiers::CONTROL), NOW);
 }
 
 fn delivered(app: &mut App) -> Vec<OutgoingMessage> {
@@ -33,7 +37,7 @@ fn delivered(app: &mut App) -> Vec<OutgoingMessage> {
 }
 
 #[test]
-fn what_is_sent_is_in_the_outbox_before_the_network_gets_it_and_leaves_when_stored() {
+fn a_sent_message_is_in_the_outbox_before_the_network_gets_it_and_leaves_it_when_stored() {
     let mut app = app();
     press(&mut app, [KeyCode::Down, KeyCode::Enter]);
     write(&mut app, "at noon?");
@@ -42,16 +46,17 @@ fn what_is_sent_is_in_the_outbox_before_the_network_gets_it_and_leaves_when_stor
     assert_eq!(app.state.waiting(), delivered(&mut app));
 
     let (id, message) = (app.state.waiting()[0].id, entry(1, true, ""));
-    let stored = Stored { id: message.id, sequence: 1, received_at: None, repeated: true };
-    app.news(News::Stored { id, stored });
+    let stored =
+        Stored { id: message.id, sequence: ServerSequence::new(1), received_at: None, repeated: true };
+    app.apply(NetEvent::Stored { id, stored });
     assert!(app.state.waiting().is_empty());
-    let open = app.open.and_then(|id| app.state.thread(id)).unwrap();
+    let open = app.open.and_then(|id| app.state.find(id)).unwrap();
     assert_eq!(open.peer_name, "Cleo");
     assert_eq!(open.messages[0].text, Text::Plain("at noon?".to_owned()));
 }
 
 #[test]
-fn what_waits_is_sent_again_after_a_restart_as_it_was() {
+fn a_waiting_message_is_sent_unchanged_after_a_restart() {
     let mut app = app();
     press(&mut app, [KeyCode::Enter, KeyCode::Char('x'), KeyCode::Enter]);
     let first = delivered(&mut app);
@@ -61,11 +66,11 @@ fn what_waits_is_sent_again_after_a_restart_as_it_was() {
 }
 
 #[test]
-fn a_refused_message_is_sent_again_only_when_asked() {
+fn a_refused_message_is_sent_again_only_on_request() {
     let mut app = app();
     press(&mut app, [KeyCode::Enter, KeyCode::Char('x'), KeyCode::Enter]);
     let sent = delivered(&mut app);
-    app.news(News::Refused { id: sent[0].id, reason: "blocked".to_owned() });
+    app.apply(NetEvent::Refused { id: sent[0].id, reason: "blocked".to_owned() });
     assert!(app.state.waiting().is_empty());
     control(&mut app, 'r');
     assert!(app.commands.iter().any(|command| matches!(command, Command::Reconnect)));
@@ -73,66 +78,66 @@ fn a_refused_message_is_sent_again_only_when_asked() {
 }
 
 #[test]
-fn nothing_but_space_is_not_sent() {
+fn a_blank_message_is_not_sent() {
     let mut app = app();
     press(&mut app, [KeyCode::Enter, KeyCode::Char(' '), KeyCode::Enter]);
     assert!(delivered(&mut app).is_empty());
 }
 
 #[test]
-fn opening_a_conversation_reads_it_and_escape_leaves_it() {
+fn opening_a_conversation_clears_its_unread_count_and_escape_closes_it() {
     let mut app = app();
-    app.state.threads[0].unread = 3;
+    app.state.conversations[0].unread = 3;
     press(&mut app, [KeyCode::Enter]);
-    assert_eq!((app.state.threads[0].unread, app.focus), (0, Focus::Message));
+    assert_eq!((app.state.conversations[0].unread, app.focus), (0, Focus::Message));
     press(&mut app, [KeyCode::Esc]);
     assert_eq!((app.open, app.focus, app.over), (None, Focus::List, false));
 }
 
 #[test]
-fn people_are_found_and_a_conversation_with_them_is_opened() {
+fn a_search_sends_its_query_and_ignores_the_answer_to_another() {
     let mut app = app();
     control(&mut app, 'n');
     write(&mut app, "dan");
     press(&mut app, [KeyCode::Enter]);
     let asked: Vec<_> = app.commands.drain(..).collect();
     assert!(matches!(&asked[..], [Command::Find(query)] if query == "dan"), "{asked:?}");
-    // The answer to another query comes late and is not shown.
-    app.news(News::Found { query: String::new(), people: Vec::new() });
+    // A late answer to another query is not shown.
+    app.apply(NetEvent::Found { query: String::new(), people: Vec::new() });
     assert!(app.people.found.is_none());
 }
 
 #[test]
-fn older_messages_are_asked_for_once_and_only_while_connected() {
+fn older_messages_are_requested_once_and_only_while_connected() {
     let mut app = app();
-    app.state.threads[0].messages = vec![entry(8, false, ""), entry(9, false, "")];
+    app.state.conversations[0].messages = vec![entry(8, false, ""), entry(9, false, "")];
     press(&mut app, [KeyCode::Enter]);
-    app.reached_the_top();
+    app.load_older();
     assert!(app.commands.is_empty());
-    app.news(News::Link(Link::Online));
-    app.reached_the_top();
-    app.reached_the_top();
+    app.apply(NetEvent::Link(Link::Online));
+    app.load_older();
+    app.load_older();
     assert!(
-        matches!(app.commands.make_contiguous(), [Command::Older { before: 8, .. }]),
+        matches!(app.commands.make_contiguous(), [Command::Older { before, .. }] if before.get() == 8),
         "{:?}",
         app.commands
     );
-    app.news(News::OlderFailed("no".to_owned()));
-    app.reached_the_top();
+    app.apply(NetEvent::OlderFailed("no".to_owned()));
+    app.load_older();
     assert_eq!(app.commands.len(), 2);
 }
 
 #[test]
 fn the_same_conversation_stays_highlighted_when_another_moves_up() {
     let mut app = app();
-    let cleo = app.state.threads[1].id;
+    let cleo = app.state.conversations[1].id;
     press(&mut app, [KeyCode::Up]);
-    app.keep_selection(|app| app.state.arrived(cleo, entry(1, false, "hi"), false));
-    assert_eq!(app.state.threads[app.selection().unwrap()].peer_name, "Ben");
+    app.keep_selection(|app| app.state.add(cleo, entry(1, false, "hi"), false));
+    assert_eq!(app.state.conversations[app.selection().unwrap()].peer_name, "Ben");
 }
 
 #[test]
-fn every_focus_can_be_left() {
+fn the_program_can_be_quit_from_every_focus() {
     for keys in [vec![], vec![KeyCode::Enter], vec![KeyCode::Char('n')]] {
         let mut app = app();
         press(&mut app, keys);

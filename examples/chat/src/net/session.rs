@@ -2,75 +2,81 @@
 
 use std::time::Duration;
 
+use dm_client::sign_in::{Session, find_people};
 use dm_client::{
     Client, ClientError, ClientMessageId, Connection, ConnectionConfig, ConnectionState, Content,
     ConversationId, Delivery, End, Event, HistoryRange, Retry, Stored,
-    sign_in::{Session, find_people},
 };
 use tokio::task::JoinSet;
 
-use super::{Command, Gone, Link, News, Worker, reason};
+use super::{Command, Link, NetEvent, ProgramEnded, Worker, reason};
 
-/// Conversations asked for at once, and how often at most.
+/// Conversations per page of the list.
 const LIST_PAGE: u16 = 500;
+/// Most pages of the list that are read.
 const LIST_PAGES: usize = 20;
-/// Messages of history asked for at once.
+/// Messages per page of history.
 const HISTORY_PAGE: u16 = 100;
-/// Before a send that failed all its attempts is taken up again, unless the connection comes back earlier.
+/// The wait before a send is tried again after all its attempts have failed. A connection that is
+/// made again ends the wait.
 const SEND_AGAIN: Duration = Duration::from_secs(5);
 
-/// A request that has come to its end.
+/// The result of a background request.
 enum Done {
     Sent {
         id: ClientMessageId,
         result: Result<Stored, ClientError>,
     },
-    /// Sending may go on.
-    Rested,
-    Told(News),
+    /// The wait after a failed send is over.
+    SendWaitOver,
+    Event(NetEvent),
 }
 
 impl Worker {
-    /// Serves until the connection is over.
-    pub(super) async fn serve(&mut self, session: &Session, client: &Client) -> Result<End, Gone> {
+    /// Runs the session until its connection ends.
+    pub(super) async fn run_session(
+        &mut self,
+        session: &Session,
+        client: &Client,
+    ) -> Result<End, ProgramEnded> {
         let started = async {
             let key = client.publish_key(&self.account.identity.agreement_key()).await?;
             Ok::<_, ClientError>((key, conversations(client).await?))
         };
         match started.await {
             Ok((key, conversations)) => {
-                let own_key_version = key.version.unwrap_or(0);
+                let own_key_version = key.version;
                 let server_id = session.server_id.clone();
-                self.tell(News::SignedIn { server_id, own_key_version }).await?;
-                self.introduce(conversations).await?;
+                self.emit(NetEvent::SignedIn { server_id, own_key_version }).await?;
+                self.add_known(conversations).await?;
             }
-            // The connection finds out how bad it is, and says so.
-            Err(error) => self.tell(News::Trouble(reason(&error))).await?,
+            // If the session cannot go on, the connection reports it.
+            Err(error) => self.emit(NetEvent::Failed(reason(&error))).await?,
         }
         let mut connection = client.connect(ConnectionConfig::default());
-        let end = self.converse(session, client, &mut connection).await;
+        let end = self.run_connection(session, client, &mut connection).await;
         if end.is_err() {
             connection.close().await;
         }
         end
     }
 
-    async fn converse(
+    async fn run_connection(
         &mut self,
         session: &Session,
         client: &Client,
         connection: &mut Connection,
-    ) -> Result<End, Gone> {
+    ) -> Result<End, ProgramEnded> {
         let mut state = connection.state();
         let mut online = false;
         let mut jobs = JoinSet::new();
-        let (mut sending, mut resting) = (false, false);
+        let (mut is_sending, mut is_waiting) = (false, false);
         loop {
-            if !sending
-                && !resting
+            if !is_sending
+                && !is_waiting
                 && let Some(message) = self.outbox.front()
             {
-                sending = true;
+                is_sending = true;
                 let (client, message) = (client.clone(), message.clone());
                 jobs.spawn(
                     async move { Done::Sent { id: message.id, result: client.deliver(&message).await } },
@@ -88,109 +94,113 @@ impl Worker {
                 changed = state.changed() => {
                     let now = state.borrow_and_update().clone();
                     let was_online = std::mem::replace(&mut online, matches!(now, ConnectionState::Online { .. }));
-                    resting &= !online || was_online;
+                    is_waiting &= !online || was_online;
                     if changed.is_ok() && !(online && was_online) && let Some(link) = link(now) {
-                        self.tell(News::Link(link)).await?;
+                        self.emit(NetEvent::Link(link)).await?;
                     }
                 }
-                command = self.asked.recv() => match command.ok_or(Gone)? {
+                command = self.commands.recv() => match command.ok_or(ProgramEnded)? {
                     Command::Deliver(message) => self.enqueue(message),
                     Command::Reconnect => {}
                     Command::Find(query) => {
                         let (server, session) = (self.account.server.clone(), session.clone());
-                        jobs.spawn(async move { Done::Told(find(&server, &session, query).await) });
+                        jobs.spawn(async move { Done::Event(find(&server, &session, query).await) });
                     }
                     Command::Open(user) => {
                         let client = client.clone();
                         jobs.spawn(async move {
-                            Done::Told(match client.open_conversation(&user).await {
-                                Ok(conversation) => News::Opened(Box::new(conversation)),
-                                Err(error) => News::Trouble(reason(&error)),
+                            Done::Event(match client.open_conversation(&user).await {
+                                Ok(conversation) => NetEvent::Opened(Box::new(conversation)),
+                                Err(error) => NetEvent::Failed(reason(&error)),
                             })
                         });
                     }
                     Command::Older { conversation, before } => {
                         let (client, range) = (client.clone(), HistoryRange::Before(before));
                         jobs.spawn(async move {
-                            Done::Told(history(&client, conversation, range).await.unwrap_or_else(News::OlderFailed))
+                            Done::Event(history(&client, conversation, range).await.unwrap_or_else(NetEvent::OlderFailed))
                         });
                     }
                 },
                 Some(done) = jobs.join_next() => match done {
                     Ok(Done::Sent { id, result }) => {
-                        sending = false;
+                        is_sending = false;
                         match result {
                             Err(error) if error.is_unauthorized() => return Ok(End::Unauthorized),
                             Err(error) if let Retry::Later(asked) = error.retry() => {
-                                resting = true;
-                                let rest = asked.unwrap_or_default().max(SEND_AGAIN);
+                                is_waiting = true;
+                                let wait = asked.unwrap_or_default().max(SEND_AGAIN);
                                 jobs.spawn(async move {
-                                    tokio::time::sleep(rest).await;
-                                    Done::Rested
+                                    tokio::time::sleep(wait).await;
+                                    Done::SendWaitOver
                                 });
                             }
                             result => self.sent(id, result).await?,
                         }
                     }
-                    Ok(Done::Rested) => resting = false,
-                    Ok(Done::Told(news)) => {
-                        if let News::Opened(conversation) = &news {
+                    Ok(Done::SendWaitOver) => is_waiting = false,
+                    Ok(Done::Event(event)) => {
+                        if let NetEvent::Opened(conversation) = &event {
                             self.known.insert(conversation.id);
                         }
-                        self.tell(news).await?;
+                        self.emit(event).await?;
                     }
-                    Err(_) => sending = false,
+                    Err(_) => is_sending = false,
                 },
             }
         }
     }
 
-    async fn delivery(&mut self, client: &Client, delivery: Delivery) -> Result<(), Gone> {
+    async fn delivery(&mut self, client: &Client, delivery: Delivery) -> Result<(), ProgramEnded> {
         let (content, receipt) = delivery.into_parts();
         match content {
             Content::Message(message) => {
                 if !self.known.contains(&message.conversation) {
                     match conversations(client).await {
-                        Ok(list) => self.introduce(list).await?,
-                        // Not acknowledged: it comes again.
-                        Err(error) => return self.tell(News::Trouble(reason(&error))).await,
+                        Ok(list) => self.add_known(list).await?,
+                        // The delivery is not acknowledged, so it comes again.
+                        Err(error) => return self.emit(NetEvent::Failed(reason(&error))).await,
                     }
                 }
-                self.tell_and_settle(News::Message(message), receipt).await
+                self.emit_with_receipt(NetEvent::Message(message), receipt).await
             }
             Content::ConversationOpened(conversation) => {
                 self.known.insert(conversation.id);
-                self.tell_and_settle(News::Conversations(vec![*conversation]), receipt).await
+                self.emit_with_receipt(NetEvent::Conversations(vec![*conversation]), receipt).await
             }
             Content::PeerKeyChanged(record) if record.key != record.user.agreement_key() => {
-                let warning = "somebody's published key does not belong to them; it is not used";
-                self.tell_and_settle(News::Trouble(warning.to_owned()), receipt).await
+                let warning = "a published key does not belong to its user; it is not used";
+                self.emit_with_receipt(NetEvent::Failed(warning.to_owned()), receipt).await
             }
             Content::Gap { .. } => {
                 for conversation in self.known.clone() {
                     match history(client, conversation, HistoryRange::Newest).await {
-                        Ok(news) => self.tell(news).await?,
-                        Err(reason) => return self.tell(News::Trouble(reason)).await,
+                        Ok(event) => self.emit(event).await?,
+                        Err(reason) => return self.emit(NetEvent::Failed(reason)).await,
                     }
                 }
-                self.tell_and_settle(News::Settled, receipt).await
+                self.emit_with_receipt(NetEvent::Nothing, receipt).await
             }
-            _ => self.tell_and_settle(News::Settled, receipt).await,
+            _ => self.emit_with_receipt(NetEvent::Nothing, receipt).await,
         }
     }
 
-    async fn sent(&mut self, id: ClientMessageId, result: Result<Stored, ClientError>) -> Result<(), Gone> {
+    async fn sent(
+        &mut self,
+        id: ClientMessageId,
+        result: Result<Stored, ClientError>,
+    ) -> Result<(), ProgramEnded> {
         self.outbox.retain(|waiting| waiting.id != id);
-        self.tell(match result {
-            Ok(stored) => News::Stored { id, stored },
-            Err(error) => News::Refused { id, reason: reason(&error) },
+        self.emit(match result {
+            Ok(stored) => NetEvent::Stored { id, stored },
+            Err(error) => NetEvent::Refused { id, reason: reason(&error) },
         })
         .await
     }
 
-    async fn introduce(&mut self, conversations: Vec<dm_client::Conversation>) -> Result<(), Gone> {
+    async fn add_known(&mut self, conversations: Vec<dm_client::Conversation>) -> Result<(), ProgramEnded> {
         self.known.extend(conversations.iter().map(|conversation| conversation.id));
-        self.tell(News::Conversations(conversations)).await
+        self.emit(NetEvent::Conversations(conversations)).await
     }
 }
 
@@ -207,17 +217,21 @@ async fn conversations(client: &Client) -> Result<Vec<dm_client::Conversation>, 
     Ok(all)
 }
 
-async fn history(client: &Client, conversation: ConversationId, range: HistoryRange) -> Result<News, String> {
+async fn history(
+    client: &Client,
+    conversation: ConversationId,
+    range: HistoryRange,
+) -> Result<NetEvent, String> {
     match client.history(conversation, range, HISTORY_PAGE).await {
-        Ok(page) => Ok(News::Older { conversation, messages: page.messages }),
+        Ok(page) => Ok(NetEvent::Older { conversation, messages: page.messages }),
         Err(error) => Err(reason(&error)),
     }
 }
 
-async fn find(server: &str, session: &Session, query: String) -> News {
+async fn find(server: &str, session: &Session, query: String) -> NetEvent {
     match find_people(server, session, &query, dm_client::Timeouts::default()).await {
-        Ok(people) => News::Found { query, people },
-        Err(error) => News::Trouble(reason(&error)),
+        Ok(people) => NetEvent::Found { query, people },
+        Err(error) => NetEvent::Failed(reason(&error)),
     }
 }
 

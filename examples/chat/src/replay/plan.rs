@@ -1,18 +1,18 @@
-//! Who sends which line, and who is there.
+//! The sender of each line, and whether the second user is online.
 
 /// A line of the file.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Line<'a> {
-    /// Without its end; may be empty, need not be UTF-8.
+    /// The bytes of the line without the line feed; may be empty, need not be UTF-8.
     pub(super) text: &'a [u8],
     pub(super) from_second: bool,
     pub(super) second_is_offline: bool,
 }
 
-/// The file's lines: every other one from the second user, who is offline for the middle third and sends nothing
-/// then.
+/// The lines of a file. Every second line is sent by the second user, except in the middle third,
+/// for which the second user is offline.
 pub(super) fn plan(content: &[u8]) -> Vec<Line<'_>> {
-    // A line feed ends a line; after the last one, no line begins.
+    // A line feed ends a line, so no line begins after the last one.
     let content = content.strip_suffix(b"\n").unwrap_or(content);
     let mut lines: Vec<&[u8]> = content.split(|byte| *byte == b'\n').collect();
     if content.is_empty() && lines.len() == 1 {
@@ -42,7 +42,7 @@ mod tests {
     }
 
     #[test]
-    fn the_users_take_turns_and_the_second_is_offline_for_the_middle_third() {
+    fn the_users_send_alternately_and_the_second_is_offline_for_the_middle_third() {
         assert_eq!(shape(&"x\n".repeat(9)), "121---121");
         assert_eq!(shape(&"x\n".repeat(10)), "121----212");
         assert_eq!(shape(&"x\n".repeat(3)), "1-1");

@@ -1,29 +1,27 @@
-//! One user's receiving side.
+//! Receiving the messages of one user.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use dm_client::{
+    Connection, Content, ConversationId, Event, Identity, Message, MessageId, PeerKey, Reader, ServerSequence,
 };
-
-use dm_client::{Connection, Content, ConversationId, Event, Identity, Message, MessageId, PeerKey, Reader};
 use indicatif::ProgressBar;
-use tokio::{
-    sync::{oneshot, watch},
-    task::JoinHandle,
-};
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
 
-/// What has arrived for one user, over all its connections. At most as much as was sent.
+/// The messages that one user has received over all connections.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     received: Mutex<HashMap<MessageId, Received>>,
     count: watch::Sender<usize>,
 }
 
-/// A message that has arrived.
+/// A received message.
 #[derive(Debug)]
 pub(super) struct Received {
-    pub(super) sequence: u64,
+    pub(super) sequence: ServerSequence,
     /// `None` if it did not open.
     pub(super) plaintext: Option<Vec<u8>>,
 }
@@ -33,7 +31,7 @@ impl Tally {
         std::mem::take(&mut *self.lock())
     }
 
-    /// Takes a message in; whether it is new.
+    /// Adds a message; returns whether it is new.
     pub(super) fn add(&self, id: MessageId, received: Received) -> bool {
         let mut all = self.lock();
         let is_new = all.insert(id, received).is_none();
@@ -88,7 +86,7 @@ impl Receiver {
         Self { stop, task, count }
     }
 
-    /// Waits until so many messages have arrived, for as long as they keep coming.
+    /// Waits until `count` messages have arrived, or none has arrived for `patience`.
     pub(super) async fn wait_for(&mut self, count: usize, patience: Duration) {
         while *self.count.borrow_and_update() < count {
             if !matches!(tokio::time::timeout(patience, self.count.changed()).await, Ok(Ok(()))) {
@@ -97,9 +95,9 @@ impl Receiver {
         }
     }
 
-    /// Acknowledges what arrived, and disconnects.
+    /// Sends the last acknowledgement, and disconnects.
     pub(super) async fn stop(self) {
-        // The task may have ended by itself, with its connection.
+        // The send fails if the task has ended together with its connection.
         let _stopped = self.stop.send(());
         let _ended = self.task.await;
     }

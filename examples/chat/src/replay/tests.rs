@@ -1,16 +1,17 @@
-//! What is counted.
+//! Tests of the summary, and of a replay at a real host.
 
-use uuid::Uuid;
+use dm_client::ServerSequence;
 
-use super::{receiver::Received, *};
+use super::receiver::Received;
+use super::*;
 use crate::testing::TestHost;
 
 fn stored(number: usize) -> Stored {
-    let id = MessageId::new(Uuid::from_u128(number as u128));
-    Stored { id, sequence: number as u64, received_at: None, repeated: false }
+    let id = MessageId::from_bytes((number as u128).to_be_bytes());
+    Stored { id, sequence: ServerSequence::new(number as u64), received_at: None, repeated: false }
 }
 
-/// Everything arrives, but for what `spoil` takes away or changes.
+/// The summary if every message arrives, except that `spoil` may change or remove it.
 fn summary(spoil: impl Fn(usize, &mut Received) -> bool) -> Summary {
     let lines = plan(b"one\n\nthree\nfour\nfive\nsix\n");
     let stored: Vec<_> = (0..lines.len()).map(stored).collect();
@@ -22,11 +23,11 @@ fn summary(spoil: impl Fn(usize, &mut Received) -> bool) -> Summary {
             (if line.from_second { &one } else { &two }).add(stored[number].id, received);
         }
     }
-    sum_up(&lines, &stored, &one, &two)
+    summarize(&lines, &stored, &one, &two)
 }
 
 #[test]
-fn all_lines_arrived_is_good() {
+fn a_replay_with_all_lines_is_good() {
     let summary = summary(|_, _| true);
     assert!(summary.is_good());
     assert_eq!(summary.to_string(), "replayed 6 lines: 6 arrived, 6 decrypted, 6 matched");
@@ -34,7 +35,7 @@ fn all_lines_arrived_is_good() {
 }
 
 #[test]
-fn a_line_that_is_missing_unreadable_changed_or_out_of_place_is_not() {
+fn a_replay_with_a_missing_unreadable_changed_or_renumbered_line_is_not_good() {
     let missing = summary(|number, _| number != 3);
     assert_eq!((missing.arrived, missing.matched, missing.is_good()), (5, 5, false));
     let unreadable = summary(|number, received| {
@@ -52,14 +53,16 @@ fn a_line_that_is_missing_unreadable_changed_or_out_of_place_is_not() {
     });
     assert_eq!((changed.decrypted, changed.matched, changed.is_good()), (6, 5, false));
     let elsewhere = summary(|number, received| {
-        received.sequence += u64::from(number == 5);
+        if number == 5 {
+            received.sequence = received.sequence.next();
+        }
         true
     });
     assert_eq!((elsewhere.matched, elsewhere.is_good()), (5, false));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_line_comes_back_from_a_real_host_whatever_it_holds() {
+async fn lines_of_any_content_arrive_unchanged_at_a_real_host() {
     let host = TestHost::start().await;
     let long = "x".repeat(suite1::MAX_PLAINTEXT);
     let mut content: Vec<u8> = (0..60).flat_map(|number| format!("line {number}\n").into_bytes()).collect();
@@ -70,13 +73,13 @@ async fn every_line_comes_back_from_a_real_host_whatever_it_holds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_file_of_no_lines_is_replayed() {
+async fn a_file_without_lines_is_replayed() {
     let host = TestHost::start().await;
     assert!(replay(&host.url, &[]).await.unwrap().is_good());
 }
 
 #[tokio::test]
-async fn a_host_that_is_not_there_is_an_error_that_says_so() {
+async fn an_unreachable_host_is_an_error_with_a_hint() {
     let error = replay("http://127.0.0.1:9", &plan(b"x")).await.unwrap_err();
     assert!(format!("{error:#}").contains("is chat-host running there?"), "{error:#}");
 }

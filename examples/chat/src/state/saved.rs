@@ -1,30 +1,24 @@
-//! The state on disk: one JSON file, readable by its owner only, replaced as a whole.
+//! The state file: one JSON file, readable by its owner only, replaced atomically.
 //!
-//! It holds the texts of messages. Whoever reads it reads those.
+//! It contains the plaintexts of messages.
 
-use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Read, Write},
-    path::Path,
-    str::FromStr,
-};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use data_encoding::BASE64;
-use dm_client::{
-    ClientMessageId, ConversationId, MessageId, OutgoingMessage,
-    suite::{Sealed, Suite},
-};
+use dm_client::suite::{Sealed, Suite};
+use dm_client::{ConversationId, KeyVersion, OutgoingMessage, ServerSequence, Timestamp};
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
-use super::{Entry, State, Text, Thread, Unsent};
+use super::{Entry, LocalConversation, State, Text, Unsent};
 
 const VERSION: u32 = 1;
 /// Largest file read, bytes.
 const LIMIT: u64 = 256 * 1024 * 1024;
 
-/// Reads the state; a file that does not exist is an empty one.
+/// Loads the state. If there is no file, the state is empty.
 pub(crate) fn load(path: &Path) -> Result<State> {
     let file = match File::open(path) {
         Ok(file) => file,
@@ -41,11 +35,12 @@ pub(crate) fn load(path: &Path) -> Result<State> {
     })
 }
 
-/// Writes the state: it is the new one or, whatever happens, still the old one.
+/// Saves the state atomically: after an error or a crash, the file has the old state or the new
+/// one.
 pub(crate) fn save(path: &Path, state: &State) -> Result<()> {
-    let beside = path.with_extension("tmp");
-    let written = write_synced(&beside, &serde_json::to_vec(&StateFile::from(state))?)
-        .and_then(|()| fs::rename(&beside, path))
+    let temporary = path.with_extension("tmp");
+    let written = write_synced(&temporary, &serde_json::to_vec(&StateFile::from(state))?)
+        .and_then(|()| fs::rename(&temporary, path))
         .and_then(|()| sync_folder(path));
     written.with_context(|| format!("cannot write {}", path.display()))
 }
@@ -71,18 +66,20 @@ fn sync_folder(path: &Path) -> io::Result<()> {
 struct StateFile {
     version: u32,
     server_id: Option<String>,
+    /// 0 if it is not known.
     own_key_version: u32,
-    threads: Vec<ThreadFile>,
+    #[serde(rename = "threads")]
+    conversations: Vec<ConversationFile>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct ThreadFile {
+struct ConversationFile {
     id: String,
     peer: String,
     peer_name: String,
-    /// Not in files of earlier programs.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    heard_in: Option<u32>,
+    /// Files of earlier versions do not have it.
+    #[serde(rename = "heard_in", default, skip_serializing_if = "Option::is_none")]
+    strongest_suite: Option<u32>,
     active_at: u64,
     unread: u32,
     messages: Vec<EntryFile>,
@@ -116,21 +113,21 @@ struct UnsentFile {
 
 impl From<&State> for StateFile {
     fn from(state: &State) -> Self {
-        let threads = state.threads.iter().map(|thread| ThreadFile {
-            id: thread.id.to_string(),
-            peer: thread.peer.to_string(),
-            peer_name: thread.peer_name.clone(),
-            heard_in: thread.heard_in.map(Suite::tag),
-            active_at: thread.active_at,
-            unread: thread.unread,
-            messages: thread.messages.iter().map(EntryFile::from).collect(),
-            outbox: thread.outbox.iter().map(UnsentFile::from).collect(),
+        let conversations = state.conversations.iter().map(|conversation| ConversationFile {
+            id: conversation.id.to_string(),
+            peer: conversation.peer.to_string(),
+            peer_name: conversation.peer_name.clone(),
+            strongest_suite: conversation.strongest_suite.map(Suite::tag),
+            active_at: conversation.active_at.as_millis(),
+            unread: conversation.unread,
+            messages: conversation.messages.iter().map(EntryFile::from).collect(),
+            outbox: conversation.outbox.iter().map(UnsentFile::from).collect(),
         });
         Self {
             version: VERSION,
             server_id: state.server_id.clone(),
-            own_key_version: state.own_key_version,
-            threads: threads.collect(),
+            own_key_version: state.own_key_version.map_or(0, KeyVersion::get),
+            conversations: conversations.collect(),
         }
     }
 }
@@ -141,9 +138,15 @@ impl From<&Entry> for EntryFile {
             Text::Plain(text) => (Some(text.clone()), None),
             Text::Unreadable(reason) => (None, Some(reason.clone())),
         };
-        let Entry { sequence, mine, sent_at, .. } = *entry;
-        let client_id = entry.client_id.map(|id| id.to_string());
-        Self { id: entry.id.to_string(), client_id, sequence, mine, sent_at, text, unreadable }
+        Self {
+            id: entry.id.to_string(),
+            client_id: entry.client_id.map(|id| id.to_string()),
+            sequence: entry.sequence.get(),
+            mine: entry.mine,
+            sent_at: entry.sent_at.as_millis(),
+            text,
+            unreadable,
+        }
     }
 }
 
@@ -153,8 +156,8 @@ impl From<&Unsent> for UnsentFile {
         Self {
             id: sealed.id.to_string(),
             text: unsent.text.clone(),
-            sent_at: sealed.sent_at,
-            recipient_key_version: sealed.recipient_key_version,
+            sent_at: sealed.sent_at.as_millis(),
+            recipient_key_version: sealed.recipient_key_version.map(KeyVersion::get),
             suite: sealed.sealed.suite.tag(),
             nonce: BASE64.encode(&sealed.sealed.nonce),
             payload: BASE64.encode(&sealed.sealed.payload),
@@ -165,19 +168,20 @@ impl From<&Unsent> for UnsentFile {
 
 fn read(bytes: &[u8]) -> Result<State> {
     let file: StateFile = serde_json::from_slice(bytes)?;
-    ensure!(file.version == VERSION, "version {} is not known here", file.version);
-    let threads = file.threads.into_iter().map(thread).collect::<Result<_>>()?;
-    Ok(State { server_id: file.server_id, own_key_version: file.own_key_version, threads })
+    ensure!(file.version == VERSION, "version {} is unknown to this program", file.version);
+    let conversations = file.conversations.into_iter().map(conversation).collect::<Result<_>>()?;
+    let own_key_version = KeyVersion::new(file.own_key_version);
+    Ok(State { server_id: file.server_id, own_key_version, conversations })
 }
 
-fn thread(file: ThreadFile) -> Result<Thread> {
-    let id = ConversationId::new(Uuid::from_str(&file.id)?);
-    Ok(Thread {
+fn conversation(file: ConversationFile) -> Result<LocalConversation> {
+    let id = file.id.parse()?;
+    Ok(LocalConversation {
         id,
         peer: file.peer.parse()?,
         peer_name: file.peer_name,
-        heard_in: file.heard_in.map(Suite::from_tag).transpose()?,
-        active_at: file.active_at,
+        strongest_suite: file.strongest_suite.map(Suite::from_tag).transpose()?,
+        active_at: Timestamp::from_millis(file.active_at),
         unread: file.unread,
         messages: file.messages.into_iter().map(entry).collect::<Result<_>>()?,
         outbox: file.outbox.into_iter().map(|file| unsent(id, file)).collect::<Result<_>>()?,
@@ -188,25 +192,30 @@ fn entry(file: EntryFile) -> Result<Entry> {
     let text = match (file.text, file.unreadable) {
         (Some(text), None) => Text::Plain(text),
         (None, Some(reason)) => Text::Unreadable(reason),
-        _ => bail!("a message without text"),
+        _ => bail!("a message has no text, or two"),
     };
-    let EntryFile { sequence, mine, sent_at, .. } = file;
-    let client_id = file.client_id.as_deref().map(Uuid::from_str).transpose()?.map(ClientMessageId::new);
-    Ok(Entry { id: MessageId::new(Uuid::from_str(&file.id)?), client_id, sequence, mine, sent_at, text })
+    Ok(Entry {
+        id: file.id.parse()?,
+        client_id: file.client_id.as_deref().map(str::parse).transpose()?,
+        sequence: ServerSequence::new(file.sequence),
+        mine: file.mine,
+        sent_at: Timestamp::from_millis(file.sent_at),
+        text,
+    })
 }
 
 fn unsent(conversation: ConversationId, file: UnsentFile) -> Result<Unsent> {
     let nonce = BASE64.decode(file.nonce.as_bytes())?;
     let sealed = Sealed {
         suite: Suite::from_tag(file.suite)?,
-        nonce: nonce.try_into().ok().context("a nonce of another length")?,
+        nonce: nonce.try_into().ok().context("a nonce has not 24 bytes")?,
         payload: BASE64.decode(file.payload.as_bytes())?,
     };
     let sealed = OutgoingMessage {
-        id: ClientMessageId::new(Uuid::from_str(&file.id)?),
+        id: file.id.parse()?,
         conversation,
-        sent_at: file.sent_at,
-        recipient_key_version: file.recipient_key_version,
+        sent_at: Timestamp::from_millis(file.sent_at),
+        recipient_key_version: file.recipient_key_version.and_then(KeyVersion::new),
         sealed,
     };
     Ok(Unsent { text: file.text, sealed, refused: file.refused })
@@ -215,22 +224,22 @@ fn unsent(conversation: ConversationId, file: UnsentFile) -> Result<Unsent> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::tests::{entry, thread, unsent};
+    use crate::state::tests::{conversation, entry, unsent};
 
     fn state() -> State {
-        let mut ben = thread(1, "Ben\u{1b}");
+        let mut ben = conversation(1, "Ben\u{1b}");
         ben.unread = 3;
-        ben.heard_in = Some(Suite::One);
+        ben.strongest_suite = Some(Suite::One);
         ben.messages = vec![entry(1, false, "hi"), entry(2, true, "")];
-        ben.messages[1].text = Text::Unreadable("the message does not open".to_owned());
+        ben.messages[1].text = Text::Unreadable("the message does not decrypt".to_owned());
         ben.outbox = vec![unsent(&ben, 1, "later"), unsent(&ben, 2, "")];
         ben.outbox[1].refused = Some("blocked".to_owned());
-        let threads = vec![ben, thread(2, "Cleo")];
-        State { server_id: Some("host-1".to_owned()), own_key_version: 4, threads }
+        let conversations = vec![ben, conversation(2, "Cleo")];
+        State { server_id: Some("host-1".to_owned()), own_key_version: KeyVersion::new(4), conversations }
     }
 
     #[test]
-    fn everything_comes_back_and_the_sealed_bytes_are_the_same() {
+    fn a_saved_state_is_loaded_unchanged_with_the_same_sealed_bytes() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state.json");
         assert_eq!(load(&path).unwrap(), State::default());
@@ -255,18 +264,18 @@ mod tests {
     }
 
     #[test]
-    fn a_write_that_fails_leaves_the_old_state() {
+    fn a_failed_write_keeps_the_old_state() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state.json");
         save(&path, &state()).unwrap();
-        // The place beside is taken by a folder, so the new state cannot be written.
+        // The temporary name is taken by a folder, so the new state cannot be written.
         fs::create_dir(path.with_extension("tmp")).unwrap();
         save(&path, &State::default()).unwrap_err();
-        assert_eq!(load(&path).unwrap().threads.len(), 2);
+        assert_eq!(load(&path).unwrap().conversations.len(), 2);
     }
 
     #[test]
-    fn a_damaged_or_newer_file_is_an_error_and_stays() {
+    fn a_damaged_or_newer_file_is_an_error_and_is_not_changed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("state.json");
         let newer = r#"{"version":2,"server_id":null,"own_key_version":0,"threads":[]}"#;

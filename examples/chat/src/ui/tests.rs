@@ -1,22 +1,22 @@
-//! What stands on the screen.
+//! Tests of the content of the screen.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
+use std::time::Duration;
 
-use dm_client::OsEntropy;
-use ratatui::{Terminal, backend::TestBackend};
+use dm_client::{OsEntropy, Timestamp};
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
 
 use super::*;
-use crate::state::{
-    State, Text,
-    tests::{entry, identity, thread, unsent},
-};
+use crate::state::tests::{conversation, entry, identity, unsent};
+use crate::state::{State, Text};
 
-fn utc(at: u64) -> NaiveDateTime {
-    chrono::DateTime::from_timestamp_millis(i64::try_from(at).unwrap()).unwrap().naive_utc()
+fn utc(at: Timestamp) -> NaiveDateTime {
+    chrono::DateTime::from_timestamp_millis(i64::try_from(at.as_millis()).unwrap()).unwrap().naive_utc()
 }
 
 /// 14 November 2023, 22:15.
-const NOW: u64 = 1_700_000_100_000;
+const NOW: Timestamp = Timestamp::from_millis(1_700_000_100_000);
 
 fn app(state: State) -> App {
     App::new(Arc::new(identity(1)), "ana".to_owned(), state, Box::new(OsEntropy))
@@ -33,27 +33,27 @@ fn screen(app: &mut App, width: u16, height: u16) -> String {
 }
 
 fn with_messages() -> App {
-    let mut ben = thread(1, "Ben");
+    let mut ben = conversation(1, "Ben");
     ben.messages = vec![entry(1, false, "at noon?"), entry(2, true, "yes")];
     ben.outbox = vec![unsent(&ben, 1, "or one"), unsent(&ben, 2, "or two")];
     ben.outbox[1].refused = Some("blocked".to_owned());
-    let mut cleo = thread(2, "Cleo");
+    let mut cleo = conversation(2, "Cleo");
     cleo.unread = 12;
     let open = ben.id;
-    let mut app = app(State { threads: vec![ben, cleo], ..State::default() });
+    let mut app = app(State { conversations: vec![ben, cleo], ..State::default() });
     app.open = Some(open);
     app.focus = Focus::Message;
     app
 }
 
 #[test]
-fn messages_stand_with_time_and_standing_and_the_list_with_what_is_unread() {
+fn messages_have_time_and_status_and_the_list_has_unread_counts() {
     let mut app = with_messages();
     app.link = Link::Online;
     let screen = screen(&mut app, 100, 20);
     for part in [
         "22:13 Ben",
-        &format!("Ben · {} ", identity(2).public_key().fingerprint()),
+        &format!("Ben · {} ", identity(2).user_id().fingerprint()),
         "at noon?",
         "22:13 me ✓",
         "me … queued",
@@ -70,15 +70,15 @@ fn messages_stand_with_time_and_standing_and_the_list_with_what_is_unread() {
 }
 
 #[test]
-fn nothing_that_comes_from_others_reaches_the_terminal_unchanged() {
+fn control_characters_from_other_users_do_not_reach_the_terminal() {
     let evil = "\x1b[31mred\x07\u{9b}2J\u{202e}";
-    let mut ben = thread(1, evil);
+    let mut ben = conversation(1, evil);
     ben.messages = vec![entry(1, false, evil), entry(2, false, "")];
     ben.messages[1].text = Text::Unreadable(evil.to_owned());
     ben.outbox = vec![unsent(&ben, 1, evil)];
     ben.outbox[0].refused = Some(evil.to_owned());
     let open = ben.id;
-    let mut app = app(State { threads: vec![ben], ..State::default() });
+    let mut app = app(State { conversations: vec![ben], ..State::default() });
     app.open = Some(open);
     app.notice = Some(evil.to_owned());
     app.input.paste(evil);
@@ -99,11 +99,11 @@ fn nothing_that_comes_from_others_reaches_the_terminal_unchanged() {
 }
 
 #[test]
-fn scrolling_ends_at_the_first_message_and_tells_that_there_is_more_below() {
-    let mut ben = thread(1, "Ben");
+fn scrolling_ends_at_the_first_message_and_shows_that_there_are_newer_ones() {
+    let mut ben = conversation(1, "Ben");
     ben.messages = (1..=100).map(|sequence| entry(sequence, false, &format!("number {sequence}."))).collect();
     let open = ben.id;
-    let mut app = app(State { threads: vec![ben], ..State::default() });
+    let mut app = app(State { conversations: vec![ben], ..State::default() });
     app.open = Some(open);
     app.focus = Focus::Message;
     let bottom = screen(&mut app, 100, 20);
@@ -117,7 +117,7 @@ fn scrolling_ends_at_the_first_message_and_tells_that_there_is_more_below() {
 }
 
 #[test]
-fn any_size_of_screen_is_drawn() {
+fn a_screen_of_any_size_is_drawn() {
     let mut app = with_messages();
     app.input.paste(&"wide 漢字 text ".repeat(50));
     for focus in [Focus::List, Focus::Message, Focus::People] {
@@ -129,7 +129,7 @@ fn any_size_of_screen_is_drawn() {
 }
 
 #[test]
-fn a_new_user_is_told_what_to_do() {
+fn an_empty_screen_says_how_to_begin() {
     let screen = screen(&mut app(State::default()), 100, 12);
-    assert!(screen.contains("Nobody yet.") && screen.contains("n find people"), "{screen}");
+    assert!(screen.contains("No conversations yet.") && screen.contains("n find people"), "{screen}");
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use dm_client::{ConversationId, PublicKey, Stored};
+use dm_client::{ConversationId, Stored, UserId};
 use dm_e2e::{Device, Host, Person};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -87,7 +87,7 @@ async fn send_all(
     name: &str,
     device: &Device,
     conversation: ConversationId,
-    peer: PublicKey,
+    peer: UserId,
     done: &watch::Sender<usize>,
 ) -> Answered {
     let mut answered = Answered::new();
@@ -104,12 +104,12 @@ async fn send_all(
 /// else.
 async fn history_holds(
     answered: &Answered,
-    devices: &[(String, Arc<Device>, PublicKey)],
+    devices: &[(String, Arc<Device>, UserId)],
     conversation: ConversationId,
 ) {
     for (name, device, peer) in devices {
         let history = device.history(conversation).await.unwrap();
-        let numbers: Vec<u64> = history.iter().map(|message| message.sequence).collect();
+        let numbers: Vec<u64> = history.iter().map(|message| message.sequence.get()).collect();
         let dense: Vec<u64> = (1..=answered.len() as u64).collect();
         assert_eq!(numbers, dense, "{name} reads dense numbers");
         for message in &history {
@@ -119,21 +119,21 @@ async fn history_holds(
         }
         // What one device sent is in the order it was sent in.
         for (sender, _, _) in devices {
-            let of_sender = (0..each()).map(|n| answered[&format!("{sender} {n}")].sequence);
+            let of_sender = (0..each()).map(|n| answered[&format!("{sender} {n}")].sequence.get());
             assert!(of_sender.is_sorted());
         }
     }
 }
 
 /// Every device was given every message but its own, once.
-async fn every_device_was_given_all(answered: &Answered, devices: Vec<(String, Arc<Device>, PublicKey)>) {
+async fn every_device_was_given_all(answered: &Answered, devices: Vec<(String, Arc<Device>, UserId)>) {
     for (name, device, _) in devices {
         let device = Arc::into_inner(device).unwrap();
         let own = format!("{name} ");
         let expected: BTreeMap<u64, String> = answered
             .iter()
             .filter(|(text, _)| !text.starts_with(&own))
-            .map(|(text, stored)| (stored.sequence, text.clone()))
+            .map(|(text, stored)| (stored.sequence.get(), text.clone()))
             .collect();
         device.given(expected.len()).await.unwrap();
         assert_eq!(device.texts().unwrap(), expected, "{name}");

@@ -5,9 +5,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use data_encoding::HEXLOWER;
-use dm_client::{
-    ClientMessageId, Context, ConversationId, Header, KeyVersions, OsEntropy, PublicKey, Suite, suite,
-};
+use dm_client::{ClientMessageId, Context, Header, KeyVersions, OsEntropy, Suite, UserId, suite};
 use dm_e2e::{Host, Person};
 use futures_util::{SinkExt as _, StreamExt as _};
 use prost::Message as _;
@@ -134,7 +132,7 @@ impl Client {
         Self { host: host.address().to_owned(), person, http: reqwest::Client::new() }
     }
 
-    fn key(&self) -> PublicKey {
+    fn key(&self) -> UserId {
         self.person.key()
     }
 
@@ -151,10 +149,10 @@ impl Client {
     }
 
     /// Seals a text as the first generation did, and sends it with the members it knew.
-    async fn send(&self, conversation: &str, peer: PublicKey, text: &str) -> Value {
+    async fn send(&self, conversation: &str, peer: UserId, text: &str) -> Value {
         let context = context(conversation, self.key(), peer);
         let header = Header {
-            versions: KeyVersions { sender: 0, recipient: 0 },
+            versions: KeyVersions { sender: None, recipient: None },
             message_id: ClientMessageId::generate(&mut OsEntropy).unwrap(),
         };
         let sealed = suite::seal(
@@ -179,7 +177,7 @@ impl Client {
     }
 
     /// Opens a message that a peer sent.
-    fn open(&self, conversation: &str, sender: PublicKey, nonce: &[u8], payload: &[u8]) -> String {
+    fn open(&self, conversation: &str, sender: UserId, nonce: &[u8], payload: &[u8]) -> String {
         let context = context(conversation, sender, self.key());
         let nonce = nonce.try_into().unwrap();
         let own = self.person.identity();
@@ -193,8 +191,8 @@ impl Client {
     }
 }
 
-fn context(conversation: &str, sender: PublicKey, recipient: PublicKey) -> Context {
-    Context::new(ConversationId::new(conversation.parse().unwrap()), sender, recipient).unwrap()
+fn context(conversation: &str, sender: UserId, recipient: UserId) -> Context {
+    Context::new(conversation.parse().unwrap(), sender, recipient).unwrap()
 }
 
 /// The next envelope; pings are answered on the way.

@@ -1,4 +1,4 @@
-//! Requests that nobody polls keep nothing from others.
+//! Tests that a request which is not polled does not block others.
 
 use std::time::Duration;
 
@@ -7,20 +7,20 @@ use futures_util::FutureExt;
 
 use crate::host::running::{Person, start};
 
-/// Longer than any disk takes. The test does not pass sooner for it, and fails instead of hanging.
+/// Longer than any disk access. It makes a hanging test fail.
 const BOUND: Duration = Duration::from_secs(30);
 
 #[tokio::test]
-async fn questions_that_are_polled_once_and_then_held_stop_nobody() {
+async fn lookups_that_are_polled_once_and_then_held_block_no_others() {
     let host = start().await;
     host.token(&Person::new(1), Some("Ana")).await;
     let accounts = &host.host.accounts;
     let unknown = || accounts.session(Token::random().unwrap().hash());
     let mut held: Vec<_> = (0..32).map(|_| Box::pin(unknown())).collect();
-    for question in &mut held {
-        assert!(question.now_or_never().is_none(), "the file has to be read");
+    for lookup in &mut held {
+        assert!(lookup.now_or_never().is_none(), "the file has to be read");
     }
-    let answered = tokio::time::timeout(BOUND, unknown()).await.expect("the lock is held by nobody who runs");
+    let answered = tokio::time::timeout(BOUND, unknown()).await.expect("a held lookup keeps the lock");
     assert_eq!(answered.unwrap(), None);
     let signed_in = tokio::time::timeout(BOUND, host.token(&Person::new(2), Some("Bo"))).await;
     assert!(signed_in.is_ok());

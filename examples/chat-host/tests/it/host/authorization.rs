@@ -1,4 +1,4 @@
-//! Tokens and devices.
+//! Tests of tokens and devices.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ const MONTH: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 const CALL: &str = "/api/dm/conversations";
 
 #[tokio::test]
-async fn a_token_that_is_none_or_unknown_is_refused() {
+async fn a_malformed_or_unknown_token_is_refused() {
     let host = start().await;
     let token = host.token(&Person::new(1), None).await;
     let unknown = "0".repeat(64);
@@ -43,7 +43,7 @@ async fn a_token_that_has_expired_is_refused_and_its_owner_can_sign_in_again() {
     host.clock.advance(Duration::from_millis(1));
     problem(host.get(CALL, &token).await, 401, None).await;
 
-    // Also with the old token still in its header.
+    // The old token may still be in the header.
     let asked = host.http.post(host.url("/api/auth/challenge")).bearer_auth(&token);
     let body = serde_json::json!({ "public_key": ana.hex() });
     let challenge: Value = asked.json(&body).send().await.unwrap().json().await.unwrap();
@@ -55,7 +55,7 @@ async fn a_token_that_has_expired_is_refused_and_its_owner_can_sign_in_again() {
 }
 
 #[tokio::test]
-async fn tokens_accounts_and_the_hosts_name_outlive_the_process_and_no_token_is_in_the_file() {
+async fn tokens_accounts_and_the_hosts_id_survive_a_restart_and_no_token_is_in_the_file() {
     let first = start().await;
     let token = first.token(&Person::new(1), Some("Ana")).await;
     let server_id = first.host.accounts.server_id().to_owned();
@@ -75,7 +75,7 @@ async fn tokens_accounts_and_the_hosts_name_outlive_the_process_and_no_token_is_
 }
 
 #[tokio::test]
-async fn with_too_many_tokens_the_oldest_goes() {
+async fn a_token_beyond_the_limit_removes_the_oldest() {
     let host = start().await;
     let (ana, bo) = (Person::new(1), Person::new(2));
     let of_bo = host.token(&bo, None).await;
@@ -91,7 +91,7 @@ async fn with_too_many_tokens_the_oldest_goes() {
 }
 
 #[tokio::test]
-async fn a_device_that_is_no_device_is_refused_wherever_it_is_named() {
+async fn an_invalid_device_id_is_refused_in_header_and_query() {
     let host = start().await;
     let token = host.token(&Person::new(1), None).await;
     let by_header = |device: &str| {
@@ -110,7 +110,7 @@ async fn a_device_that_is_no_device_is_refused_wherever_it_is_named() {
 }
 
 #[tokio::test]
-async fn a_token_in_the_query_counts_on_the_websocket_only() {
+async fn a_token_in_the_query_is_accepted_for_the_websocket_only() {
     let host = start().await;
     let token = host.token(&Person::new(1), None).await;
     let answer = host.http.get(host.url(&format!("{CALL}?token={token}"))).send().await.unwrap();

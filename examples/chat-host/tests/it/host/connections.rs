@@ -1,4 +1,4 @@
-//! Connections that dawdle, and how the host ends.
+//! Tests of slow connections, limits and shutdown.
 
 use std::time::Duration;
 
@@ -12,26 +12,26 @@ use tokio::net::{TcpSocket, TcpStream};
 use crate::host::running::{NOW, Person, Running, close_code, start, start_with};
 
 #[tokio::test]
-async fn a_client_that_does_not_finish_its_headers_is_let_go() {
+async fn a_client_that_does_not_finish_its_headers_is_disconnected() {
     let limits = Limits { header_read: Duration::from_millis(50), ..Limits::default() };
     let host = start_with(limits, tempfile::tempdir().unwrap()).await;
     let mut stream = TcpStream::connect(host.address).await.unwrap();
     stream.write_all(b"GET /api/info HTTP/1.1\r\nhost: a\r\nx-slow: ").await.unwrap();
     let mut answer = Vec::new();
-    // Ends only because the host closes the connection.
+    // The read ends only because the host closes the connection.
     stream.read_to_end(&mut answer).await.unwrap();
     assert!(!answer.starts_with(b"HTTP/1.1 200"));
 }
 
 #[tokio::test]
-async fn with_all_places_taken_a_client_waits_until_one_leaves() {
+async fn at_the_limit_of_connections_a_client_waits_until_another_disconnects() {
     let limits = Limits { connections: 1, ..Limits::default() };
     let host = start_with(limits, tempfile::tempdir().unwrap()).await;
     let mut first = TcpStream::connect(host.address).await.unwrap();
     let mut second = TcpStream::connect(host.address).await.unwrap();
     let request = b"GET /api/info HTTP/1.1\r\nhost: a\r\n\r\n";
     second.write_all(request).await.unwrap();
-    // Time enough to serve the second, too: it sent its request before all of these.
+    // The second client sent its request before all of these, so there was time to serve it.
     for _ in 0..10 {
         first.write_all(request).await.unwrap();
         assert!(first.read(&mut [0; 4096]).await.unwrap() > 0);
@@ -46,7 +46,7 @@ async fn with_all_places_taken_a_client_waits_until_one_leaves() {
 }
 
 #[tokio::test]
-async fn stopping_closes_websockets_with_come_again_and_then_ends() {
+async fn a_stop_closes_websockets_with_try_again_and_then_ends() {
     let host = start().await;
     let token = host.token(&Person::new(1), None).await;
     let url = format!("ws://{}/api/dm/ws?token={token}", host.address);
@@ -55,22 +55,22 @@ async fn stopping_closes_websockets_with_come_again_and_then_ends() {
     assert_eq!(close_code(&mut socket).await, 1012);
     while socket.next().await.is_some() {}
     host.server.await.unwrap();
-    assert!(TcpStream::connect(host.address).await.is_err(), "nobody listens");
+    assert!(TcpStream::connect(host.address).await.is_err(), "the listener is closed");
 }
 
 #[tokio::test]
-async fn a_websocket_that_does_not_leave_is_waited_for_no_longer_than_the_bound() {
+async fn a_websocket_that_does_not_close_delays_the_stop_by_at_most_the_limit() {
     let limits = Limits { drain: Duration::from_millis(50), ..Limits::default() };
     let host = start_with(limits, tempfile::tempdir().unwrap()).await;
     let token = host.token(&Person::new(1), None).await;
     let url = format!("ws://{}/api/dm/ws?token={token}", host.address);
-    // Never read from, so the close is never answered.
+    // The client never reads, so it does not answer the close frame.
     let (_socket, _) = tokio_tungstenite::connect_async(url).await.unwrap();
     host.stop.send(()).unwrap();
     host.server.await.unwrap();
 }
 
-/// 4 MiB wait for Bo.
+/// Sends messages of 4 MiB from Ana to Bo.
 async fn backlog(host: &Running, ana: &Person, bo: &Person) {
     let user = |who: &Person| who.hex().parse::<UserId>().unwrap();
     let dm = &host.host.dm;
@@ -82,7 +82,7 @@ async fn backlog(host: &Running, ana: &Person, bo: &Person) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn connections_that_read_nothing_are_closed_and_give_back_what_they_held() {
+async fn connections_that_read_nothing_are_closed_and_release_their_budget() {
     let limits = Limits { write_stall: Duration::from_millis(50), ..Limits::default() };
     let host = start_with(limits, tempfile::tempdir().unwrap()).await;
     let (ana, bo) = (Person::new(1), Person::new(2));
@@ -90,11 +90,11 @@ async fn connections_that_read_nothing_are_closed_and_give_back_what_they_held()
     backlog(&host, &ana, &bo).await;
 
     let mut silent = Vec::new();
-    // Many times as many as the budget of one user has room for.
+    // These answers exceed the budget of one user many times.
     for _ in 0..24 {
         let socket = TcpSocket::new_v4().unwrap();
-        // As small as the system allows, so that the answer does not fit into the buffers on the
-        // way.
+        // The buffer is as small as the system allows, so that the answer does not fit into the
+        // buffers.
         socket.set_recv_buffer_size(4_096).unwrap();
         let mut stream = socket.connect(host.address).await.unwrap();
         let request =
@@ -102,11 +102,11 @@ async fn connections_that_read_nothing_are_closed_and_give_back_what_they_held()
         stream.write_all(request.as_bytes()).await.unwrap();
         silent.push(stream);
     }
-    // Another user is answered meanwhile.
+    // Another user is served meanwhile.
     assert_eq!(host.get("/api/dm/conversations", &ana_token).await.status(), StatusCode::OK);
-    // The clock stands still, so this waits until the others' room is given back, and nothing else
-    // lets it in. A reader who is kept from reading for that long is taken for a silent one, and
-    // asks again.
+    // The manual clock stands still, so this request is admitted only after the budget of the
+    // others is released. If this test is delayed for as long as a write stall, its own connection
+    // is closed, and it tries again.
     let whole = loop {
         let answer = host.get("/api/dm/offline", &bo_token).await;
         assert_eq!(answer.status(), StatusCode::OK);
@@ -117,17 +117,17 @@ async fn connections_that_read_nothing_are_closed_and_give_back_what_they_held()
     assert_eq!(whole.matches("encrypted_payload").count(), 64);
     let mut cut = 0;
     for mut stream in silent {
-        // What was on the way comes, and then the end, before the answer's. A request that had no
-        // room until now is answered while it is read, and comes whole.
+        // A closed connection has the bytes that were under way and no more. A request that was
+        // admitted only now is read to its end.
         let mut answer = Vec::new();
         let _closed = stream.read_to_end(&mut answer).await;
         cut += usize::from(answer.len() < 5 << 20);
     }
-    assert!(cut > 0, "nobody's room was given back before its answer was taken");
+    assert!(cut > 0, "no budget was released before its answer was read");
 }
 
 #[tokio::test]
-async fn an_address_with_all_its_connections_is_closed_and_gets_them_back() {
+async fn an_address_at_its_limit_is_refused_until_a_connection_closes() {
     let limits = Limits { connections_per_address: 2, ..Limits::default() };
     let host = start_with(limits, tempfile::tempdir().unwrap()).await;
     let request = b"GET /api/info HTTP/1.1\r\nhost: a\r\n\r\n";
@@ -142,7 +142,7 @@ async fn an_address_with_all_its_connections_is_closed_and_gets_them_back() {
     let _refused = third.write_all(request).await;
     assert_eq!(third.read(&mut [0; 1]).await.unwrap_or(0), 0, "closed unanswered");
     served.pop();
-    // The server has to hear of the end first; until then it closes what comes.
+    // The server refuses connections until it has noticed the close.
     loop {
         let mut stream = TcpStream::connect(host.address).await.unwrap();
         let _refused = stream.write_all(request).await;
@@ -153,14 +153,14 @@ async fn an_address_with_all_its_connections_is_closed_and_gets_them_back() {
 }
 
 #[tokio::test]
-async fn headers_have_sixteen_kibibytes() {
+async fn headers_are_limited_to_sixteen_kibibytes() {
     let host = start().await;
     let mut stream = TcpStream::connect(host.address).await.unwrap();
     let mut sent = b"GET /api/info HTTP/1.1\r\nhost: a\r\n".to_vec();
     while sent.len() < 17 * 1024 {
         sent.extend(format!("x-{}: {}\r\n", sent.len(), "y".repeat(1_000)).into_bytes());
     }
-    // Without the empty line that would end them.
+    // The headers have no empty line at their end.
     stream.write_all(&sent).await.unwrap();
     let mut answer = Vec::new();
     let _reset = stream.read_to_end(&mut answer).await;

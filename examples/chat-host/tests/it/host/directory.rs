@@ -1,4 +1,4 @@
-//! The accounts as the direct-message API sees them.
+//! Tests of the accounts as the directory of the direct-message API.
 
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ async fn open(host: &Running, token: &str, with: &Person) -> Response {
 }
 
 #[tokio::test]
-async fn a_conversation_needs_an_account_on_either_side_and_shows_both_names() {
+async fn a_conversation_needs_two_accounts_and_shows_both_names() {
     let host = start().await;
     let (ana, bo) = (Person::new(1), Person::new(2));
     let token = host.token(&ana, Some("Ana")).await;
@@ -32,13 +32,13 @@ async fn a_conversation_needs_an_account_on_either_side_and_shows_both_names() {
 }
 
 #[tokio::test]
-async fn profiles_come_in_the_order_asked_with_none_for_strangers() {
+async fn profiles_are_in_the_requested_order_with_none_for_unknown_users() {
     let host = start().await;
     let (ana, bo, stranger) = (Person::new(1), Person::new(2), Person::new(3));
     host.token(&ana, Some("Ana")).await;
     host.token(&bo, Some("Bo")).await;
     let asked = [&stranger, &bo, &ana, &stranger, &bo].map(|who| who.hex().parse().unwrap());
-    // From memory and, on a fresh handle, from the file.
+    // The first read is from the cache, the second from the file.
     let reopened = chat_host::accounts::Accounts::open(host.folder.path().join("accounts.db")).unwrap();
     for accounts in [&host.host.accounts, &reopened] {
         let names = accounts.names(&asked).await.unwrap();

@@ -1,4 +1,4 @@
-//! What the host tells about itself.
+//! Tests of the calls that describe the host.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::host::running::{Person, problem, start};
 
 #[tokio::test]
-async fn the_host_says_what_it_is() {
+async fn info_has_id_version_and_store() {
     let host = start().await;
     let info: Value = host.http.get(host.url("/api/info")).send().await.unwrap().json().await.unwrap();
     assert_eq!(info["server_id"], host.challenge(&Person::new(1)).await["server_id"]);
@@ -18,7 +18,7 @@ async fn the_host_says_what_it_is() {
 }
 
 #[tokio::test]
-async fn health_ends_when_shutdown_begins() {
+async fn the_host_is_not_ready_once_shutdown_begins() {
     let host = start().await;
     let health = || host.http.get(host.url("/healthz")).send();
     let answer = health().await.unwrap();

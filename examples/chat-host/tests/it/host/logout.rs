@@ -1,4 +1,4 @@
-//! Signing out.
+//! Tests of signing out.
 
 use reqwest::StatusCode;
 use serde_json::Value;
@@ -12,7 +12,7 @@ async fn log_out(host: &Running, token: &str) -> StatusCode {
 }
 
 #[tokio::test]
-async fn a_logout_ends_its_token_and_the_sockets_of_that_and_nothing_else() {
+async fn a_logout_ends_its_token_and_its_sockets_and_no_others() {
     let host = start().await;
     let ana = Person::new(1);
     let (phone, laptop) = (host.token(&ana, None).await, host.token(&ana, None).await);
@@ -34,7 +34,7 @@ async fn a_logout_ends_its_token_and_the_sockets_of_that_and_nothing_else() {
         assert_eq!(close_code(socket).await, 4001);
     }
     problem(host.get(CALL, &phone).await, 401, None).await;
-    // A ticket that the session left behind opens nothing that lasts.
+    // A WebSocket with an unused ticket of the session is closed, too.
     assert_eq!(close_code(&mut host.socket(&format!("ticket={unused}")).await).await, 4001);
 
     assert_eq!(host.get(CALL, &laptop).await.status(), StatusCode::OK);
@@ -42,7 +42,7 @@ async fn a_logout_ends_its_token_and_the_sockets_of_that_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_logout_needs_a_token_that_is_good_and_works_once() {
+async fn a_logout_needs_a_valid_token_and_works_once() {
     let host = start().await;
     let token = host.token(&Person::new(1), None).await;
     problem(host.http.post(host.url("/api/auth/logout")).send().await.unwrap(), 401, None).await;

@@ -1,4 +1,4 @@
-//! The host's own part, driven over loopback.
+//! Tests of the host's own part over loopback.
 
 mod accounts;
 mod authorization;

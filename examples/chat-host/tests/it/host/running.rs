@@ -1,17 +1,17 @@
-//! A host on a free port, with a clock that stands still, and people who sign in there.
+//! A host on a free port with a manual clock, and users who sign in.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use chat_host::accounts::{Accounts, Answering};
+use chat_host::accounts::{Accounts, AccountsHealth};
 use chat_host::host::Host;
 use chat_host::origin::{Origin, Origins};
 use chat_host::router::router;
 use chat_host::serve::{Limits, serve};
 use chat_host::sessions::Sessions;
-use chat_host::statement::{Older, Statements, v2};
+use chat_host::statement::{LegacyStatements, Statements, v2};
 use data_encoding::HEXLOWER;
 use dm_core::time::ManualClock;
 use dm_core::{MemoryStore, Service, Timestamp};
@@ -45,24 +45,24 @@ pub(crate) async fn start() -> Running {
 
 pub(crate) async fn start_with(limits: Limits, folder: TempDir) -> Running {
     let accounts = Accounts::open(folder.path().join("accounts.db")).unwrap();
-    start_over(accounts, limits, folder, vec![], Older::Refused).await
+    start_over(accounts, limits, folder, vec![], LegacyStatements::Refused).await
 }
 
 /// A host that also accepts sign-ins without an origin.
 pub(crate) async fn start_with_v1() -> Running {
     let folder = tempfile::tempdir().unwrap();
     let accounts = Accounts::open(folder.path().join("accounts.db")).unwrap();
-    start_over(accounts, Limits::default(), folder, vec![], Older::Accepted).await
+    start_over(accounts, Limits::default(), folder, vec![], LegacyStatements::Accepted).await
 }
 
-/// A host on accounts that others may share; its folder is its own. It goes by its address, or by
-/// the names it is given.
+/// A host with given accounts, which other hosts may share, and the origins `names`. Without names,
+/// its origin is its address.
 pub(crate) async fn start_over(
     accounts: Accounts,
     limits: Limits,
     folder: TempDir,
     names: Vec<Origin>,
-    older: Older,
+    legacy: LegacyStatements,
 ) -> Running {
     let clock = ManualClock::new(NOW);
     let dm = Service::builder(MemoryStore::new())
@@ -75,9 +75,9 @@ pub(crate) async fn start_over(
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let origins = Origins::known(names, address).unwrap();
-    let statements = Arc::new(Statements { origins, older });
-    let (answering, sessions) = (Answering::watch(accounts.clone()), Sessions::default());
-    let host = Host { dm, accounts, answering, statements, sessions, metrics, store: "memory" };
+    let statements = Arc::new(Statements { origins, legacy });
+    let (accounts_health, sessions) = (AccountsHealth::monitor(accounts.clone()), Sessions::default());
+    let host = Host { dm, accounts, accounts_health, statements, sessions, metrics, store: "memory" };
     let app = router(host.clone(), direct_messages);
 
     let (stop, stopped) = oneshot::channel::<()>();
@@ -104,14 +104,14 @@ impl Running {
         self.http.post(self.url(path)).json(body).send().await.unwrap()
     }
 
-    /// Asks for a challenge and returns its answer.
+    /// Requests a challenge and returns the body of the answer.
     pub(crate) async fn challenge(&self, who: &Person) -> Value {
         let answer = self.post("/api/auth/challenge", &json!({ "public_key": who.hex() })).await;
         assert_eq!(answer.status(), StatusCode::OK);
         answer.json().await.unwrap()
     }
 
-    /// The whole sign-in; returns the verification's answer.
+    /// Signs in, and returns the body of the last answer.
     pub(crate) async fn sign_in(&self, who: &Person, name: Option<&str>) -> Value {
         let mut body = self.answer(who, &self.challenge(who).await);
         if let Some(name) = name {
@@ -122,12 +122,12 @@ impl Running {
         answer.json().await.unwrap()
     }
 
-    /// The body that answers a challenge, by one who dialled this host.
+    /// The body that answers a challenge, signed for this host's origin.
     pub(crate) fn answer(&self, who: &Person, challenge: &Value) -> Value {
         who.answer(&self.url(""), challenge)
     }
 
-    /// A WebSocket, by a query.
+    /// A WebSocket that is opened with a query.
     pub(crate) async fn socket(&self, query: &str) -> WebSocketStream<MaybeTlsStream<TcpStream>> {
         let url = format!("ws://{}/api/dm/ws?{query}", self.address);
         tokio_tungstenite::connect_async(url).await.unwrap().0
@@ -138,7 +138,7 @@ impl Running {
     }
 }
 
-/// Somebody with a key.
+/// A user, by a signing key.
 pub(crate) struct Person(SigningKey);
 
 impl Person {
@@ -154,7 +154,7 @@ impl Person {
         BASE64.encode(self.0.sign(bytes).to_bytes())
     }
 
-    /// The body that answers a challenge, as the wire format says, by one who dialled an origin.
+    /// The body that answers a challenge, signed for `origin`.
     pub(crate) fn answer(&self, origin: &str, challenge: &Value) -> Value {
         let server_id = challenge["server_id"].as_str().unwrap();
         let signed = v2(&origin.parse().unwrap(), server_id, &raw(challenge));
@@ -163,12 +163,12 @@ impl Person {
     }
 }
 
-/// A challenge's 32 bytes.
+/// The 32 bytes of a challenge.
 pub(crate) fn raw(challenge: &Value) -> [u8; 32] {
     BASE64.decode(challenge["challenge"].as_str().unwrap()).unwrap().try_into().unwrap()
 }
 
-/// Checks that an answer is a problem of a status, about a field or none, and returns it.
+/// Checks the status and the field of a problem, and returns its body.
 pub(crate) async fn problem(answer: Response, status: u16, field: Option<&str>) -> Value {
     assert_eq!(answer.status().as_u16(), status);
     assert_eq!(answer.headers()["content-type"], "application/problem+json");
@@ -178,13 +178,13 @@ pub(crate) async fn problem(answer: Response, status: u16, field: Option<&str>) 
     problem
 }
 
-/// Pings the host and waits for its answer, past whatever comes before.
+/// Sends a ping and waits for its pong. Other frames are skipped.
 pub(crate) async fn still_served(socket: &mut WebSocketStream<MaybeTlsStream<TcpStream>>) {
     socket.send(Message::Ping("are you there?".into())).await.unwrap();
     while socket.next().await.unwrap().unwrap() != Message::Pong("are you there?".into()) {}
 }
 
-/// The code that a WebSocket is closed with, past whatever comes before.
+/// Waits for the close frame, and returns its code. Other frames are skipped.
 pub(crate) async fn close_code(socket: &mut WebSocketStream<MaybeTlsStream<TcpStream>>) -> u16 {
     loop {
         if let Message::Close(frame) = socket.next().await.unwrap().unwrap() {

@@ -1,10 +1,10 @@
-//! Hosts on one PostgreSQL database.
+//! Tests of hosts on one PostgreSQL database.
 
 use std::time::Duration;
 
 use chat_host::accounts::Accounts;
 use chat_host::serve::Limits;
-use chat_host::statement::Older;
+use chat_host::statement::LegacyStatements;
 use dm_core::store::StoreErrorKind;
 use dm_test_servers::postgres::{Cluster, Database};
 use reqwest::StatusCode;
@@ -15,17 +15,17 @@ use tokio_postgres::{Client, NoTls};
 
 use crate::host::running::{Person, Running, close_code, problem, start_over, still_served};
 
-/// What clients dial, whichever host answers.
+/// The origin that clients connect to at both hosts.
 const ORIGIN: &str = "https://chat.example";
 
-/// Longer than any call may take. No test passes sooner for it: it fails instead of hanging.
+/// Longer than the limit of any call. It makes a hanging test fail.
 const BOUND: Duration = Duration::from_secs(30);
 
-/// How many sessions of hosts wait for a lock.
+/// The number of the hosts' sessions that wait for a lock.
 const WAITING: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
                        AND application_name = 'chat-host' AND wait_event_type = 'Lock'";
 
-/// Makes every comparison by LIKE wait for a lock, in sessions that begin afterwards.
+/// Makes every comparison with LIKE wait for a lock, in sessions that begin later.
 const SLOW_SEARCHES: &str = "
     CREATE SCHEMA slow;
     CREATE FUNCTION slow.likes(text, text) RETURNS boolean LANGUAGE plpgsql AS
@@ -44,16 +44,17 @@ async fn two_hosts() -> (Database, Running, Running) {
 async fn host(database: &Database) -> Running {
     let accounts = Accounts::connect(&database.parameters()).await.unwrap();
     let (folder, names) = (tempfile::tempdir().unwrap(), vec![ORIGIN.parse().unwrap()]);
-    start_over(accounts, Limits::default(), folder, names, Older::Refused).await
+    start_over(accounts, Limits::default(), folder, names, LegacyStatements::Refused).await
 }
 
-/// A host that goes by its address.
+/// A host whose origin is its address.
 async fn single(parameters: &str) -> Running {
     let accounts = Accounts::connect(parameters).await.unwrap();
-    start_over(accounts, Limits::default(), tempfile::tempdir().unwrap(), vec![], Older::Refused).await
+    start_over(accounts, Limits::default(), tempfile::tempdir().unwrap(), vec![], LegacyStatements::Refused)
+        .await
 }
 
-/// A session of the test's own, in which a statement was run.
+/// A session of the test, in which a statement was run.
 async fn session(parameters: &str, statement: &str) -> Client {
     let (client, connection) = tokio_postgres::connect(parameters, NoTls).await.unwrap();
     tokio::spawn(connection);
@@ -61,7 +62,7 @@ async fn session(parameters: &str, statement: &str) -> Client {
     client
 }
 
-/// A host where a search waits for as long as the session that is returned.
+/// A host whose searches wait until the returned session ends.
 async fn slow_searches() -> (Database, Running, Client) {
     let database = Cluster::shared().empty_database();
     database.sql(SLOW_SEARCHES);
@@ -71,7 +72,7 @@ async fn slow_searches() -> (Database, Running, Client) {
     (database, host, lock)
 }
 
-/// Starts more searches than may run at once, and waits until two of them do.
+/// Starts more searches than can run at a time, and waits until two of them run.
 async fn searches(host: &Running, database: &Database) -> JoinSet<Option<usize>> {
     let mut searches = JoinSet::new();
     for _ in 0..8 {
@@ -85,7 +86,7 @@ async fn searches(host: &Running, database: &Database) -> JoinSet<Option<usize>>
 async fn until(mut holds: impl FnMut() -> bool) {
     let end = std::time::Instant::now() + BOUND;
     while !holds() {
-        assert!(std::time::Instant::now() < end, "it never came about");
+        assert!(std::time::Instant::now() < end, "the condition did not become true in time");
         tokio::task::yield_now().await;
     }
 }
@@ -95,7 +96,7 @@ async fn verify(host: &Running, body: &Value) -> StatusCode {
 }
 
 #[tokio::test]
-async fn a_challenge_of_one_host_is_answered_at_another_once() {
+async fn a_challenge_of_one_host_is_accepted_at_another_once() {
     let (_database, first, second) = two_hosts().await;
     let (ana, bo) = (Person::new(1), Person::new(2));
     let challenge = first.challenge(&ana).await;
@@ -108,7 +109,7 @@ async fn a_challenge_of_one_host_is_answered_at_another_once() {
 }
 
 #[tokio::test]
-async fn a_challenge_that_expired_is_good_at_neither_host() {
+async fn an_expired_challenge_is_refused_at_both_hosts() {
     let (_database, first, second) = two_hosts().await;
     let ana = Person::new(1);
     let (in_time, late) = (first.challenge(&ana).await, first.challenge(&ana).await);
@@ -121,13 +122,13 @@ async fn a_challenge_that_expired_is_good_at_neither_host() {
 }
 
 #[tokio::test]
-async fn what_was_used_is_forgotten_only_long_after_it_expired() {
+async fn used_challenges_are_removed_only_minutes_after_they_expired() {
     let (database, first, second) = two_hosts().await;
     let ana = Person::new(1);
     let used = ana.answer(ORIGIN, &first.challenge(&ana).await);
     assert_eq!(verify(&first, &used).await, StatusCode::OK);
     let kept = || database.sql("SELECT count(*) FROM chat_host.used_challenges");
-    // The first host's clock is ahead by minutes; the second would take the challenge still.
+    // The first host's clock is ahead by minutes, so the challenge has not expired at the second.
     first.clock.advance(Duration::from_secs(5 * 60));
     assert_eq!(verify(&first, &ana.answer(ORIGIN, &first.challenge(&ana).await)).await, StatusCode::OK);
     assert_eq!(verify(&second, &used).await, StatusCode::UNAUTHORIZED);
@@ -138,7 +139,7 @@ async fn what_was_used_is_forgotten_only_long_after_it_expired() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_many_answers_at_once_at_two_hosts_one_succeeds() {
+async fn of_concurrent_answers_at_two_hosts_one_succeeds() {
     let (database, first, second) = two_hosts().await;
     let ana = Person::new(1);
     let body = ana.answer(ORIGIN, &first.challenge(&ana).await);
@@ -167,7 +168,7 @@ async fn a_logout_at_one_host_ends_sockets_at_another_with_their_next_ping() {
     let (out, stays) = (token().await, token().await);
     let mut ended = second.socket(&format!("token={out}&device=a")).await;
     let mut other = second.socket(&format!("token={stays}&device=b")).await;
-    // So that the time of their pings is set before the clock is moved.
+    // The timers of their pings must be set before the clock is advanced.
     still_served(&mut ended).await;
     still_served(&mut other).await;
     let left = first.http.post(first.url("/api/auth/logout")).bearer_auth(&out).send().await.unwrap();
@@ -191,7 +192,7 @@ async fn accounts_on_a_standby_are_unavailable_until_it_is_promoted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_frozen_server_is_answered_with_503_and_asked_again_once_it_is_back() {
+async fn while_the_database_is_frozen_calls_get_503_and_succeed_once_it_runs() {
     let cluster = Cluster::alone();
     let parameters = cluster.parameters("postgres");
     let host = single(&parameters).await;
@@ -202,7 +203,7 @@ async fn a_frozen_server_is_answered_with_503_and_asked_again_once_it_is_back() 
         let request = host.http.get(host.url("/api/users?query=ana")).bearer_auth(&token);
         requests.spawn(async move { request.send().await.unwrap().status() });
     }
-    // Each connection has a question that is not answered.
+    // Each connection has a statement without an answer.
     until(|| cluster.sql("postgres", WAITING) == "4").await;
 
     let frozen = cluster.freeze();
@@ -210,7 +211,7 @@ async fn a_frozen_server_is_answered_with_503_and_asked_again_once_it_is_back() 
     assert_eq!(statuses, [StatusCode::SERVICE_UNAVAILABLE; 8]);
     let later = timeout(BOUND, host.get("/api/users?query=ana", &token)).await.expect("it hangs");
     assert_eq!(later.status(), StatusCode::SERVICE_UNAVAILABLE);
-    // A load balancer is told, and nobody has to ask for accounts.
+    // The health check reports it, without a call that needs the accounts.
     while host.get("/healthz", "").await.status() != StatusCode::SERVICE_UNAVAILABLE {}
 
     drop(frozen);
@@ -221,28 +222,28 @@ async fn a_frozen_server_is_answered_with_503_and_asked_again_once_it_is_back() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn searches_under_way_keep_no_sign_in_waiting() {
+async fn running_searches_do_not_delay_a_sign_in() {
     let (database, host, lock) = slow_searches().await;
     let mut searches = searches(&host, &database).await;
     let token = host.token(&Person::new(2), Some("Bo")).await;
     assert_eq!(host.get("/api/dm/conversations", &token).await.status(), StatusCode::OK);
-    assert!(searches.try_join_next().is_none(), "they are under way still");
+    assert!(searches.try_join_next().is_none(), "a search has ended");
     drop(lock);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn searches_whose_callers_left_do_not_pile_up_at_the_server() {
+async fn cancelled_searches_do_not_accumulate_at_the_server() {
     let (database, host, lock) = slow_searches().await;
     searches(&host, &database).await.shutdown().await;
     let mut others = searches(&host, &database).await;
     let mut left = others.len();
     while left > 0 {
         while let Some(search) = others.try_join_next() {
-            assert_eq!(search.unwrap(), None, "no search gets through");
+            assert_eq!(search.unwrap(), None, "a search succeeded");
             left -= 1;
         }
         let waiting: u32 = database.sql(WAITING).parse().unwrap();
-        assert!(waiting <= 2, "{waiting} at once");
+        assert!(waiting <= 2, "{waiting} at a time");
     }
     drop(lock);
     until(|| database.sql(WAITING) == "0").await;

@@ -1,4 +1,4 @@
-//! Challenges and their answers.
+//! Tests of challenges and their answers.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::host::running::{NOW, Person, problem, raw, start, start_with_v1};
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 #[tokio::test]
-async fn a_signed_challenge_gives_a_token_that_works() {
+async fn a_signed_challenge_gives_a_valid_token() {
     let host = start().await;
     let ana = Person::new(1);
     let challenge = host.challenge(&ana).await;
@@ -28,7 +28,7 @@ async fn a_signed_challenge_gives_a_token_that_works() {
 }
 
 #[tokio::test]
-async fn what_is_signed_is_what_the_wire_format_says() {
+async fn the_signed_statement_has_the_documented_format() {
     let host = start().await;
     let ana = Person::new(1);
     let challenge = host.challenge(&ana).await;
@@ -80,19 +80,19 @@ async fn a_challenge_of_another_host_is_refused() {
 }
 
 #[tokio::test]
-async fn a_host_that_passes_a_challenge_on_gets_a_signature_that_is_refused() {
+async fn a_signature_for_a_host_that_forwards_a_challenge_is_refused() {
     let (host, evil) = (start().await, start().await);
     let ana = Person::new(1);
-    // Ana dialled the other host, which shows her this one's challenge under this one's name.
+    // Ana connects to another host, which forwards this host's challenge and id.
     let relayed = host.challenge(&ana).await;
     let body = ana.answer(&evil.url(""), &relayed);
     let refused = problem(host.post("/api/auth/verify", &body).await, 401, None).await;
     assert!(refused["detail"].as_str().unwrap().contains("--origin"), "{refused}");
-    // Nor does it help to say another name.
+    // Another server id in the forwarded challenge is refused, too.
     let mut renamed = relayed.clone();
     renamed["server_id"] = evil.host.accounts.server_id().into();
     problem(host.post("/api/auth/verify", &host.answer(&ana, &renamed)).await, 401, None).await;
-    // What she signs for this host, as whichever of its names she dialled, is good.
+    // Signatures for each origin of this host are accepted.
     for origin in [host.url(""), format!("http://localhost:{}", host.address.port())] {
         let body = ana.answer(&origin, &host.challenge(&ana).await);
         assert_eq!(host.post("/api/auth/verify", &body).await.status(), StatusCode::OK);
@@ -100,7 +100,7 @@ async fn a_host_that_passes_a_challenge_on_gets_a_signature_that_is_refused() {
 }
 
 #[tokio::test]
-async fn the_statement_without_an_origin_is_accepted_only_where_it_is_allowed() {
+async fn the_statement_without_an_origin_is_accepted_only_if_configured() {
     let ana = Person::new(1);
     for (host, status) in [(start().await, 401), (start_with_v1().await, 200)] {
         let challenge = host.challenge(&ana).await;
@@ -109,20 +109,20 @@ async fn the_statement_without_an_origin_is_accepted_only_where_it_is_allowed() 
         let mut body = host.answer(&ana, &challenge);
         body["signature"] = ana.sign(&bytes).into();
         assert_eq!(host.post("/api/auth/verify", &body).await.status(), status);
-        // The present one always is.
+        // The current statement is always accepted.
         host.sign_in(&ana, None).await;
     }
 }
 
 #[tokio::test]
-async fn ten_thousand_challenges_of_one_client_end_nobody_elses() {
+async fn ten_thousand_challenges_of_one_client_do_not_invalidate_another_users() {
     let host = start().await;
     let (ana, bo) = (Person::new(1), Person::new(2));
     let first = host.challenge(&ana).await;
     let flood = host.host.accounts.challenge_key();
     for n in 0..10_000 {
-        // Over the wire and, to be quick, mostly as the call does it; in one's own name and in
-        // another's.
+        // Some challenges are requested over HTTP. Most are issued directly, which is faster. They
+        // are for both users.
         let name = if n % 2 == 0 { &ana } else { &bo };
         match n % 100 {
             0 => drop(host.challenge(name).await),
@@ -134,7 +134,7 @@ async fn ten_thousand_challenges_of_one_client_end_nobody_elses() {
 }
 
 #[tokio::test]
-async fn signatures_for_another_purpose_or_by_another_key_are_refused_and_leave_the_challenge() {
+async fn signatures_for_another_purpose_or_by_another_key_are_refused_and_do_not_use_up_the_challenge() {
     let host = start().await;
     let (ana, bo) = (Person::new(1), Person::new(2));
     type Forge = fn(&Person, &Person, &[u8], &[u8; 32]) -> String;
@@ -157,7 +157,7 @@ async fn signatures_for_another_purpose_or_by_another_key_are_refused_and_leave_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_many_answers_at_once_one_succeeds() {
+async fn of_concurrent_answers_one_succeeds() {
     let host = start().await;
     let ana = Person::new(1);
     let body = host.answer(&ana, &host.challenge(&ana).await);
@@ -173,7 +173,7 @@ async fn of_many_answers_at_once_one_succeeds() {
 }
 
 #[tokio::test]
-async fn keys_that_are_no_key_are_refused() {
+async fn invalid_keys_are_refused() {
     let host = start().await;
     let small_order =
         curve25519_dalek::constants::EIGHT_TORSION.map(|point| HEXLOWER.encode(point.compress().as_bytes()));
@@ -190,7 +190,7 @@ async fn keys_that_are_no_key_are_refused() {
 }
 
 #[tokio::test]
-async fn malformed_answers_are_refused_by_field_and_leave_the_challenge() {
+async fn malformed_answers_are_refused_with_the_field_and_do_not_use_up_the_challenge() {
     let host = start().await;
     let ana = Person::new(1);
     let good = host.answer(&ana, &host.challenge(&ana).await);
@@ -212,7 +212,7 @@ async fn malformed_answers_are_refused_by_field_and_leave_the_challenge() {
 }
 
 #[tokio::test]
-async fn bodies_that_are_not_the_json_expected_are_refused_without_an_echo() {
+async fn unexpected_bodies_are_refused_and_not_repeated_in_the_answer() {
     let host = start().await;
     let post = || host.http.post(host.url("/api/auth/challenge"));
     let json = |body: &'static str| post().header("content-type", "application/json").body(body);
@@ -226,7 +226,7 @@ async fn bodies_that_are_not_the_json_expected_are_refused_without_an_echo() {
 }
 
 #[tokio::test]
-async fn a_name_given_later_replaces_the_one_before_and_no_name_leaves_it() {
+async fn a_later_name_replaces_the_earlier_one_and_no_name_keeps_it() {
     let host = start().await;
     let ana = Person::new(1);
     let name = async |given| host.sign_in(&ana, given).await["user"]["display_name"].clone();

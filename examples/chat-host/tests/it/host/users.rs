@@ -1,4 +1,4 @@
-//! Finding people.
+//! Tests of the search of users.
 
 use reqwest::StatusCode;
 use serde_json::Value;
@@ -15,7 +15,7 @@ async fn found(host: &Running, token: &str, query: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn people_are_found_by_three_characters_of_their_name_in_either_case() {
+async fn users_are_found_by_three_characters_of_their_name_in_either_case() {
     let host = start().await;
     let token = host.token(&Person::new(1), Some("Ana María")).await;
     host.token(&Person::new(2), Some("Bo")).await;
@@ -29,7 +29,7 @@ async fn people_are_found_by_three_characters_of_their_name_in_either_case() {
 }
 
 #[tokio::test]
-async fn fewer_than_three_characters_find_a_whole_name_and_none_finds_nobody() {
+async fn fewer_than_three_characters_find_a_whole_name_and_an_empty_query_finds_nobody() {
     let host = start().await;
     let token = host.token(&Person::new(1), Some("Bo")).await;
     host.token(&Person::new(2), Some("Bob")).await;
@@ -73,7 +73,7 @@ async fn a_new_name_is_found_and_the_old_one_is_not() {
 }
 
 #[tokio::test]
-async fn an_answer_holds_fifty_people_at_most() {
+async fn an_answer_has_at_most_fifty_users() {
     let host = start().await;
     let token = host.token(&Person::new(0), Some("person 00")).await;
     for seed in 1..=60 {
@@ -84,7 +84,7 @@ async fn an_answer_holds_fifty_people_at_most() {
 }
 
 #[tokio::test]
-async fn strangers_find_nobody() {
+async fn a_search_needs_a_token() {
     let host = start().await;
     host.token(&Person::new(1), Some("Ana")).await;
     let answer = host.http.get(host.url("/api/users?query=ana")).send().await.unwrap();
@@ -93,7 +93,7 @@ async fn strangers_find_nobody() {
 }
 
 #[tokio::test]
-async fn queries_that_are_no_part_of_a_name_are_refused() {
+async fn queries_that_cannot_be_in_a_name_are_refused() {
     let host = start().await;
     let token = host.token(&Person::new(1), None).await;
     for query in ["%00", "a%0Ab", &"a".repeat(65)] {

@@ -1,4 +1,4 @@
-//! A host that may open few files.
+//! A test of a host with few file descriptors.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -16,15 +16,15 @@ const BO: &str = "c9a3f86aae465f0e56513864510f3997561fa2c9e85ea21dc2292309f3cd60
 const DESCRIPTORS: u64 = 256;
 const IDLE: usize = 300;
 
-/// A connection that is kept for one request after another.
-struct Kept(BufReader<TcpStream>);
+/// A connection that is kept open for several requests.
+struct Backend(BufReader<TcpStream>);
 
-impl Kept {
+impl Backend {
     fn to(address: &str) -> Self {
         Self(BufReader::new(TcpStream::connect(address).unwrap()))
     }
 
-    /// The status and the body that a request is answered with.
+    /// Sends a request, and returns the status and the body of the answer.
     fn ask(&mut self, method: &str, path: &str, token: &str, body: &str) -> (u16, String) {
         let request = format!(
             "{method} {path} HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {token}\r\n\
@@ -43,7 +43,7 @@ impl Kept {
     }
 }
 
-/// The value of a metric of the listener that clients connect to, or of the process.
+/// The value of a metric of the clients' listener, or of the process.
 fn value(metrics: &str, name: &str) -> u64 {
     let series = match name {
         name if name.starts_with("process_") => format!("{name} "),
@@ -53,7 +53,7 @@ fn value(metrics: &str, name: &str) -> u64 {
     value.map_or(0, |value| value.parse().unwrap())
 }
 
-/// Tokens of users, given out before the host starts.
+/// Makes tokens for users before the host starts.
 fn tokens(host_folder: &std::path::Path, users: [&str; 2]) -> [String; 2] {
     let data = host_folder.join("chat-data");
     std::fs::create_dir(&data).unwrap();
@@ -69,18 +69,18 @@ fn tokens(host_folder: &std::path::Path, users: [&str; 2]) -> [String; 2] {
 }
 
 #[test]
-fn idle_connections_take_no_descriptor_that_a_connected_users_reads_need() {
+fn idle_connections_leave_the_descriptors_that_the_calls_of_a_user_need() {
     let folder = tempfile::tempdir().unwrap();
     let [ana, _bo] = tokens(folder.path(), [ANA, BO]);
     let mut command = Command::new("sh");
     let limited = format!("ulimit -n {DESCRIPTORS}; exec \"$0\" \"$@\"");
     command.args(["-c", &limited, env!("CARGO_BIN_EXE_chat-host")]);
-    // The idle ones come from the user's address, and are to take all connections that there are.
+    // The idle connections come from the same address, and take all that are allowed.
     let options =
         ["--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0", "--connections-per-address", "0"];
     let mut host = Host::run_in(command, &options, folder);
     let address = host.address();
-    let (mut user, mut watching) = (Kept::to(&address), Kept::to(&host.metrics_address()));
+    let (mut user, mut watching) = (Backend::to(&address), Backend::to(&host.metrics_address()));
     let mut metric = |name: &str| value(&watching.ask("GET", "/metrics", "", "").1, name);
     let (status, opened) =
         user.ask("POST", "/api/dm/conversations", &ana, &json!({ "recipient_pubkey": BO }).to_string());
@@ -91,7 +91,7 @@ fn idle_connections_take_no_descriptor_that_a_connected_users_reads_need() {
     let most = metric("chat_connections_limit");
     assert!(most < DESCRIPTORS, "{most}");
     while metric("chat_connections") < most {}
-    // Read every few seconds, not for whoever asks.
+    // The figures are read every few seconds, not for each request.
     while metric("process_open_fds") < most {}
     assert_eq!(metric("process_max_fds"), DESCRIPTORS);
     let open = metric("process_open_fds");
@@ -109,7 +109,7 @@ fn idle_connections_take_no_descriptor_that_a_connected_users_reads_need() {
             assert_eq!(status, 200, "{path}: {answer}");
         }
     }
-    // It takes no more than it has descriptors for, so it never runs out.
+    // The host accepts no more connections than it has descriptors for, so no accept fails.
     assert!(!watching.ask("GET", "/metrics", "", "").1.contains("chat_accept_failures_total"));
     drop(idle);
 }

@@ -1,11 +1,11 @@
-//! The host as a process.
+//! The host as a process, for tests.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 
 use tempfile::TempDir;
 
-/// A host that ends with the test, also with one that fails.
+/// A host process. It is killed when this value is dropped.
 pub(crate) struct Host {
     pub(crate) child: Child,
     stdout: BufReader<ChildStdout>,
@@ -19,7 +19,7 @@ impl Host {
         Self::run_in(command, options, tempfile::tempdir().unwrap())
     }
 
-    /// Starts a command that becomes the host, given options, in a folder.
+    /// Starts a command that executes the host, with options, in a folder.
     pub(crate) fn run_in(mut command: Command, options: &[&str], folder: TempDir) -> Self {
         command.current_dir(&folder).args(options).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -28,14 +28,14 @@ impl Host {
         Self { child, stdout, stderr, folder }
     }
 
-    /// The address of its first line.
+    /// The address in the first line of the standard output.
     pub(crate) fn address(&mut self) -> String {
         let mut line = String::new();
         self.stdout.read_line(&mut line).unwrap();
         line.strip_prefix("listening on http://").unwrap().trim_end().to_owned()
     }
 
-    /// The address that the log says metrics are on.
+    /// The address of the metrics in the log.
     pub(crate) fn metrics_address(&mut self) -> String {
         let mut line = String::new();
         while !line.contains("metrics are on an address of their own") {
@@ -45,8 +45,8 @@ impl Host {
         line.trim_end().rsplit_once("address=").unwrap().1.to_owned()
     }
 
-    /// Waits for its end: whether it went well, the rest of its standard output, and its standard
-    /// error.
+    /// Waits until the process ends. Returns whether it succeeded, the rest of its standard output,
+    /// and its standard error.
     pub(crate) fn end(mut self) -> (bool, String, String) {
         let (mut out, mut err) = (String::new(), String::new());
         self.stdout.read_to_string(&mut out).unwrap();

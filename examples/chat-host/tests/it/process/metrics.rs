@@ -1,4 +1,4 @@
-//! Metrics: bounded whatever clients send, and on an address of their own if that is wanted.
+//! Tests of metrics: a bounded number of series, and a separate address.
 
 use std::fmt::Write as _;
 use std::io::{Read, Write};
@@ -6,7 +6,7 @@ use std::net::TcpStream;
 
 use crate::process::host::Host;
 
-/// Sends requests on one connection, and returns everything that is answered until it closes.
+/// Sends requests on one connection, and returns all answers until it is closed.
 fn answered(address: &str, requests: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.write_all(requests.as_bytes()).unwrap();
@@ -15,14 +15,14 @@ fn answered(address: &str, requests: &str) -> String {
     answers
 }
 
-/// The status and the body of a path.
+/// The status and the body of a GET request.
 fn got(address: &str, path: &str) -> (String, String) {
     let answer = answered(address, &format!("GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n"));
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     (head.split(' ').nth(1).unwrap().to_owned(), body.to_owned())
 }
 
-/// The values that a label has, in every series.
+/// The values of a label in all series.
 fn values<'a>(metrics: &'a str, label: &str) -> Vec<&'a str> {
     let before = format!("{label}=\"");
     let series = metrics.lines().filter(|line| !line.starts_with('#'));
@@ -30,7 +30,7 @@ fn values<'a>(metrics: &'a str, label: &str) -> Vec<&'a str> {
 }
 
 #[test]
-fn made_up_methods_and_paths_do_not_become_labels() {
+fn unknown_methods_and_paths_do_not_become_labels() {
     let mut host = Host::start(&["--listen", "127.0.0.1:0", "--store", "memory"]);
     let address = host.address();
     let request = |method: &str, path: &str, close: bool| {
@@ -67,14 +67,14 @@ fn made_up_methods_and_paths_do_not_become_labels() {
 }
 
 #[test]
-fn metrics_can_have_an_address_of_their_own_and_are_then_on_no_other() {
+fn with_a_separate_address_metrics_are_on_no_other() {
     let options = ["--listen", "127.0.0.1:0", "--store", "memory", "--metrics-listen", "127.0.0.1:0"];
     let mut host = Host::start(&options);
     let address = host.address();
     let metrics = host.metrics_address();
     assert_eq!(got(&address, "/metrics").0, "404");
     assert_eq!(got(&metrics, "/metrics").0, "200");
-    // Nothing else is on it.
+    // Other calls are not served on it.
     assert_eq!(got(&metrics, "/api/info").0, "404");
     assert_eq!(got(&address, "/healthz").0, "200");
 }

@@ -1,4 +1,4 @@
-//! The program itself: what it prints, how it ends, and what it bounds.
+//! Tests of the program: its output, its end and its limits.
 
 #[cfg(unix)]
 mod descriptors;
@@ -11,7 +11,7 @@ use std::process::Command;
 use host::Host;
 
 #[test]
-fn it_says_where_it_listens_and_what_to_do_next() {
+fn the_host_prints_its_address_and_the_next_steps() {
     let mut host = Host::start(&["--listen", "127.0.0.1:0"]);
     let address = host.address();
     host.child.kill().unwrap();
@@ -25,7 +25,7 @@ fn it_says_where_it_listens_and_what_to_do_next() {
 
 #[cfg(unix)]
 #[test]
-fn it_ends_well_when_asked_to() {
+fn the_host_ends_with_success_on_a_signal() {
     for signal in ["INT", "TERM"] {
         for store in ["sqlite", "memory"] {
             let mut host = Host::start(&["--listen", "127.0.0.1:0", "--store", store]);
@@ -41,7 +41,7 @@ fn it_ends_well_when_asked_to() {
 
 #[cfg(unix)]
 #[test]
-fn its_folder_is_its_owners_alone() {
+fn the_folder_is_accessible_to_its_owner_only() {
     use std::os::unix::fs::PermissionsExt;
     let mut host = Host::start(&["--listen", "127.0.0.1:0"]);
     host.address();
@@ -54,7 +54,7 @@ fn its_folder_is_its_owners_alone() {
 }
 
 #[test]
-fn listening_on_every_address_needs_the_origin_that_clients_dial() {
+fn listening_on_every_address_needs_an_origin() {
     for address in ["0.0.0.0:0", "[::]:0"] {
         let mut host = Host::start(&["--listen", address]);
         assert!(!host.child.wait().unwrap().success());
@@ -71,7 +71,7 @@ fn listening_on_every_address_needs_the_origin_that_clients_dial() {
 }
 
 #[test]
-fn a_taken_port_is_said_plainly_and_nothing_is_made() {
+fn a_taken_port_is_a_clear_error_and_no_folder_is_made() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let mut host = Host::start(&["--listen", &address]);
@@ -83,7 +83,7 @@ fn a_taken_port_is_said_plainly_and_nothing_is_made() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_made_is_said_plainly() {
+fn a_folder_that_cannot_be_made_is_a_clear_error() {
     let host = Host::start(&[
         "--listen",
         "127.0.0.1:0",

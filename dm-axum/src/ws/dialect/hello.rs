@@ -1,0 +1,134 @@
+//! The dialect after a hello: deliveries with positions, acknowledgements, sends and problems.
+
+use dm_core::{Acknowledged, Delivery, Error, GapReason, InboxSeq};
+use dm_proto::{
+    DmAcknowledged, DmCaughtUp, DmDelivery, DmGap, DmGoingAway, DmPong, Envelope, dm_client_frame,
+    dm_delivery, dm_gap::Reason, dm_server_frame::Frame,
+};
+
+use super::ack_queue::{AckQueue, AckRequest};
+use super::acknowledgement::Acknowledgement;
+use super::request::Request;
+use crate::names::Names;
+use crate::problem::Problem;
+use crate::render::{self, EventVariants};
+
+/// Milliseconds that a client is told to wait before it connects again.
+const RECONNECT_AFTER_MS: u64 = 1_000;
+
+/// An event is a part of a delivery.
+const EVENT: EventVariants<dm_delivery::Event> = EventVariants {
+    message: dm_delivery::Event::Message,
+    conversation_created: dm_delivery::Event::ConversationCreated,
+    key_rotated: dm_delivery::Event::KeyRotated,
+};
+
+/// The acknowledgements of one connection.
+#[derive(Debug, Default)]
+pub(crate) struct Hello {
+    acks: AckQueue,
+}
+
+impl Hello {
+    /// The request in a client's frame. A frame that cannot be accepted is answered with a problem.
+    pub(super) fn request(
+        &mut self,
+        request_id: &str,
+        frame: Option<dm_client_frame::Frame>,
+        max_ids: usize,
+    ) -> Request {
+        use dm_client_frame::Frame as Client;
+        match frame {
+            Some(Client::Send(send)) => Request::Send(send),
+            Some(Client::Ack(ack)) => match AckRequest::new(request_id.to_owned(), &ack, max_ids) {
+                Ok(request) => {
+                    self.acks.push(request);
+                    Request::Acknowledge
+                }
+                Err(problem) => refusal(&problem),
+            },
+            Some(Client::Ping(ping)) => Request::Answer(Frame::Pong(DmPong { nonce: ping.nonce })),
+            Some(Client::Hello(_)) => refusal(&Problem::not_acceptable("hello", "was sent before")),
+            None => refusal(&Problem::not_acceptable("frame", "not known to this version")),
+        }
+    }
+
+    pub(super) fn deliver(&mut self, deliveries: &[Delivery], names: &Names) -> Vec<Envelope> {
+        deliveries.iter().map(position).for_each(|position| self.acks.delivered(position));
+        deliveries.iter().map(|delivery| Envelope::server("", frame(delivery, names))).collect()
+    }
+
+    pub(super) fn next_ack(&mut self) -> Option<Acknowledgement> {
+        self.acks.next()
+    }
+
+    /// The answers to requests that were stored together. Each has the cursor; the last one also
+    /// has the counts.
+    pub(super) fn acknowledged(
+        &mut self,
+        mut request_ids: Vec<String>,
+        result: Result<Acknowledged, Error>,
+    ) -> Vec<Envelope> {
+        self.acks.done();
+        let last_id = request_ids.pop();
+        let (others, last) = match result {
+            Ok(done) => {
+                let others = DmAcknowledged { up_to: done.cursor.get(), acknowledged: 0, unknown: 0 };
+                let (acknowledged, unknown) = (count(done.acknowledged), count(done.unknown));
+                let last = DmAcknowledged { acknowledged, unknown, ..others };
+                (Frame::Acknowledged(others), Frame::Acknowledged(last))
+            }
+            Err(error) => {
+                let problem = Frame::Problem(Problem::of_write(error).to_frame());
+                (problem.clone(), problem)
+            }
+        };
+        let others = request_ids.into_iter().map(|id| Envelope::server(id, others.clone()));
+        others.chain(last_id.map(|id| Envelope::server(id, last))).collect()
+    }
+
+    pub(super) fn waiting_acks(&self) -> usize {
+        self.acks.len()
+    }
+}
+
+/// The frame that announces the end of a connection.
+pub(super) fn going_away(reason: &str) -> Envelope {
+    let going = DmGoingAway { reason: reason.to_owned(), reconnect_after_ms: RECONNECT_AFTER_MS };
+    Envelope::server("", Frame::GoingAway(going))
+}
+
+fn refusal(problem: &Problem) -> Request {
+    Request::Answer(Frame::Problem(problem.to_frame()))
+}
+
+/// The newest position that a client knows after a delivery.
+const fn position(delivery: &Delivery) -> InboxSeq {
+    match delivery {
+        Delivery::Entry(entry) => entry.seq,
+        Delivery::Gap(gap) => gap.to,
+        Delivery::CaughtUp { position } => *position,
+    }
+}
+
+fn frame(delivery: &Delivery, names: &Names) -> Frame {
+    match delivery {
+        Delivery::Entry(entry) => Frame::Delivery(DmDelivery {
+            position: entry.seq.get(),
+            at: entry.at.as_millis(),
+            event: render::event(entry, names, &EVENT),
+        }),
+        Delivery::Gap(gap) => {
+            let reason = match gap.reason {
+                GapReason::Expired => Reason::Expired,
+                _ => Reason::Unspecified,
+            };
+            Frame::Gap(DmGap { from: gap.from.get(), to: gap.to.get(), reason: reason.into() })
+        }
+        Delivery::CaughtUp { position } => Frame::CaughtUp(DmCaughtUp { position: position.get() }),
+    }
+}
+
+fn count(count: u64) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,20 @@
+//! The request in a client's frame.
+
+use dm_proto::{DmHello, DmHistoryRequest, DmSend, dm_server_frame};
+
+/// Work for the owner of the connection.
+#[derive(Debug)]
+pub(crate) enum Request {
+    /// Read a page of a conversation.
+    History(DmHistoryRequest),
+    /// Read the list of conversations.
+    Conversations,
+    /// Register the device, start its session, and change to the dialect after a hello.
+    Hello(DmHello),
+    /// Store a message.
+    Send(DmSend),
+    /// Store the dialect's next acknowledgement.
+    Acknowledge,
+    /// Write this answer, under the id of the request.
+    Answer(dm_server_frame::Frame),
+}

@@ -1,0 +1,153 @@
+//! The dialect of the seed's clients: events without positions, and no acknowledgements.
+//!
+//! Such a client never acknowledges. An entry that was written to its socket counts as acknowledged
+//! once the client answers a ping that was written later: TCP keeps the order, so the client has
+//! read everything before the ping.
+
+use dm_core::{AckTarget, Acknowledged, Delivery, Error, InboxEntry, InboxSeq};
+use dm_proto::dm_client_frame::Frame;
+use dm_proto::{Envelope, envelope::Payload};
+
+use super::acknowledgement::Acknowledgement;
+use super::request::Request;
+use crate::names::Names;
+use crate::render::{self, EventVariants};
+use crate::ws::close::Close;
+
+/// Most deliveries without an answered ping after them. Beyond that no more are written.
+const MAX_UNCONFIRMED: usize = 512;
+/// Most entries acknowledged in one write.
+const MAX_PER_WRITE: usize = 256;
+
+/// An event is a payload of its own.
+const EVENT: EventVariants<Payload> = EventVariants {
+    message: Payload::DmMessageEvent,
+    conversation_created: Payload::DmConversationCreatedEvent,
+    key_rotated: Payload::DmKeyRotatedEvent,
+};
+
+/// The deliveries of one connection that are not acknowledged yet, each list oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct Seed {
+    /// Written after the last ping.
+    written: Vec<InboxSeq>,
+    /// Written before the last ping, which is not answered yet.
+    pinged: Vec<InboxSeq>,
+    /// Written before an answered ping.
+    arrived: Vec<InboxSeq>,
+    /// Whether an acknowledgement is being stored.
+    acknowledging: bool,
+}
+
+impl Seed {
+    pub(super) fn deliver(&mut self, deliveries: &[Delivery], names: &Names) -> Vec<Envelope> {
+        let entries = || deliveries.iter().filter_map(entry);
+        self.written.extend(entries().map(|entry| entry.seq));
+        let events = entries().filter_map(|entry| render::event(entry, names, &EVENT));
+        events.map(|event| Envelope::new("", event)).collect()
+    }
+
+    pub(super) fn ping_sent(&mut self) {
+        self.pinged.append(&mut self.written);
+        self.written = Vec::new();
+    }
+
+    pub(super) fn ping_answered(&mut self) {
+        self.arrived.append(&mut self.pinged);
+        self.pinged = Vec::new();
+    }
+
+    pub(super) fn next_ack(&mut self) -> Option<Acknowledgement> {
+        if self.acknowledging || self.arrived.is_empty() {
+            return None;
+        }
+        self.acknowledging = true;
+        let rest = self.arrived.split_off(self.arrived.len().min(MAX_PER_WRITE));
+        let seqs = std::mem::replace(&mut self.arrived, rest);
+        Some(Acknowledgement { request_ids: Vec::new(), targets: vec![AckTarget::Entries(seqs)] })
+    }
+
+    pub(super) fn acknowledged(&mut self, result: &Result<Acknowledged, Error>) {
+        self.acknowledging = false;
+        log_failure(result);
+    }
+
+    pub(super) const fn has_room(&self) -> bool {
+        self.written.len() + self.pinged.len() + self.arrived.len() < MAX_UNCONFIRMED
+    }
+
+    pub(super) const fn wants_ping(&self) -> bool {
+        !self.written.is_empty()
+    }
+}
+
+/// The request in a client's frame. Before a hello it can only be a hello.
+pub(super) fn request(frame: Option<Frame>) -> Result<Request, Close> {
+    match frame {
+        Some(Frame::Hello(hello)) => Ok(Request::Hello(hello)),
+        _ => Err(Close::Policy("hello comes first")),
+    }
+}
+
+/// Logs that an acknowledgement failed. No client waits for an answer: the entries stay pending,
+/// and are there when the client fetches.
+pub(super) fn log_failure(result: &Result<Acknowledged, Error>) {
+    if let Err(error) = result {
+        tracing::warn!(%error, "deliveries could not be acknowledged");
+    }
+}
+
+const fn entry(delivery: &Delivery) -> Option<&InboxEntry> {
+    match delivery {
+        Delivery::Entry(entry) => Some(entry),
+        Delivery::Gap(_) | Delivery::CaughtUp { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(seed: &mut Seed, seqs: std::ops::RangeInclusive<u64>) {
+        seed.written.extend(seqs.map(InboxSeq::new));
+    }
+
+    /// The numbers of the next acknowledgement.
+    fn next(seed: &mut Seed) -> Option<Vec<u64>> {
+        match &seed.next_ack()?.targets[..] {
+            [AckTarget::Entries(seqs)] => Some(seqs.iter().map(|seq| seq.get()).collect()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn only_entries_written_before_an_answered_ping_are_acknowledged() {
+        let mut seed = Seed::default();
+        write(&mut seed, 1..=2);
+        seed.ping_sent();
+        write(&mut seed, 3..=3);
+        assert_eq!(next(&mut seed), None);
+        seed.ping_answered();
+        assert_eq!(next(&mut seed), Some(vec![1, 2]));
+        assert!(seed.wants_ping());
+        seed.ping_sent();
+        seed.ping_answered();
+        assert_eq!(next(&mut seed), None, "one write at a time");
+        seed.acknowledged(&Err(Error::ShuttingDown));
+        assert_eq!(next(&mut seed), Some(vec![3]));
+    }
+
+    #[test]
+    fn a_client_that_answers_no_ping_is_sent_no_more() {
+        let mut seed = Seed::default();
+        for seq in 1..=512 {
+            assert!(seed.has_room());
+            write(&mut seed, seq..=seq);
+        }
+        assert!(!seed.has_room());
+        seed.ping_sent();
+        seed.ping_answered();
+        assert_eq!(next(&mut seed).unwrap().len(), 256);
+        assert!(seed.has_room());
+    }
+}

@@ -1,0 +1,160 @@
+//! The deliveries that were passed to the caller, and up to which of them may be acknowledged.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+
+use crate::numbers::InboxSeq;
+
+/// Numbers remembered to detect a repeated delivery.
+const REMEMBERED: usize = 4_096;
+
+/// Tracks deliveries by their inbox numbers. The background task and the caller's receipts share
+/// it.
+#[derive(Debug, Default)]
+pub(super) struct AckTracker {
+    state: Mutex<State>,
+    /// Notified after each delivery that was handled.
+    handled: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Deliveries with this number or a lower one are ignored.
+    floor: InboxSeq,
+    /// Deliveries above the floor.
+    delivered: BTreeSet<InboxSeq>,
+    /// Deliveries that the caller has not handled yet.
+    outstanding: BTreeSet<InboxSeq>,
+}
+
+impl AckTracker {
+    /// Raises the floor to the server's cursor for the device: an entry that is acknowledged is not
+    /// delivered again.
+    pub(super) fn resume_after(&self, cursor: InboxSeq) {
+        self.lock().raise_floor(cursor);
+    }
+
+    /// Adds a delivery; returns whether it is new. A new one must be
+    /// [handled](Self::mark_handled) before it or a later one is acknowledged.
+    ///
+    /// A number below one that was added before may be new: the client loses no entry if the server
+    /// delivers out of order.
+    pub(super) fn add(&self, seq: InboxSeq) -> bool {
+        let mut state = self.lock();
+        if seq <= state.floor || !state.delivered.insert(seq) {
+            return false;
+        }
+        state.outstanding.insert(seq);
+        if state.delivered.len() > REMEMBERED
+            && let Some(oldest) = state.delivered.first().copied()
+        {
+            state.raise_floor(oldest);
+        }
+        true
+    }
+
+    /// Notes that the caller has handled a delivery.
+    pub(super) fn mark_handled(&self, seq: InboxSeq) {
+        self.lock().outstanding.remove(&seq);
+        self.handled.notify_one();
+    }
+
+    /// The number up to which every delivery is handled. It is always the number of a delivery or
+    /// the floor: the server may still deliver an entry that is missing, or report it as a gap.
+    pub(super) fn handled_up_to(&self) -> InboxSeq {
+        let state = self.lock();
+        let handled = match state.outstanding.first() {
+            Some(first) => state.delivered.range(..first).next_back(),
+            None => state.delivered.last(),
+        };
+        handled.copied().unwrap_or_else(|| match state.outstanding.first() {
+            Some(first) => state.floor.min(InboxSeq::new(first.get().saturating_sub(1))),
+            None => state.floor,
+        })
+    }
+
+    /// Waits until a delivery is handled.
+    pub(super) async fn changed(&self) {
+        self.handled.notified().await;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // No code that could panic runs under the lock.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn raise_floor(&mut self, floor: InboxSeq) {
+        if floor > self.floor {
+            self.floor = floor;
+            self.delivered = self.delivered.split_off(&floor.next());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seq(number: u64) -> InboxSeq {
+        InboxSeq::new(number)
+    }
+
+    fn delivered(numbers: impl IntoIterator<Item = u64>) -> AckTracker {
+        let acks = AckTracker::default();
+        for number in numbers {
+            assert!(acks.add(seq(number)));
+        }
+        acks
+    }
+
+    #[test]
+    fn nothing_is_acknowledged_before_everything_below_is_handled() {
+        let acks = delivered([3, 4, 9]);
+        assert_eq!(acks.handled_up_to(), seq(0));
+        acks.mark_handled(seq(4));
+        acks.mark_handled(seq(9));
+        assert_eq!(acks.handled_up_to(), seq(0));
+        acks.mark_handled(seq(3));
+        assert_eq!(acks.handled_up_to(), seq(9));
+        assert!(acks.add(seq(20)));
+        assert_eq!(acks.handled_up_to(), seq(9));
+    }
+
+    #[test]
+    fn a_number_is_new_once_in_any_order() {
+        let acks = delivered([5, 2]);
+        assert!(!acks.add(seq(5)));
+        assert!(!acks.add(seq(2)));
+        acks.mark_handled(seq(5));
+        assert!(!acks.add(seq(5)));
+        assert!(acks.add(seq(3)));
+    }
+
+    #[test]
+    fn a_number_up_to_the_servers_cursor_is_not_new() {
+        let acks = delivered([]);
+        acks.resume_after(seq(7));
+        assert!(!acks.add(seq(7)));
+        assert_eq!(acks.handled_up_to(), seq(7));
+        assert!(acks.add(seq(8)));
+        acks.resume_after(seq(0));
+        assert!(!acks.add(seq(8)));
+    }
+
+    #[test]
+    fn memory_is_bounded_and_an_unhandled_delivery_still_stops_the_cursor() {
+        let many = u64::try_from(REMEMBERED).unwrap() * 3;
+        let acks = delivered(1..=many);
+        assert_eq!(acks.lock().delivered.len(), REMEMBERED);
+        assert_eq!(acks.handled_up_to(), seq(0));
+        for number in 1..=many {
+            acks.mark_handled(seq(number));
+        }
+        assert_eq!(acks.handled_up_to(), seq(many));
+        assert!(!acks.add(seq(1)));
+    }
+}

@@ -1,0 +1,291 @@
+//! One WebSocket, from the handshake to its end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dm_proto::dm_client_frame as client;
+use dm_proto::dm_delivery::Event as DeliveredEvent;
+use dm_proto::dm_server_frame::Frame;
+use dm_proto::envelope::Payload;
+use dm_proto::{
+    DmAck, DmDelivery, DmGap, DmGoingAway, DmHello, DmProblem, Envelope, PROTOCOL_VERSION,
+};
+
+use super::config::DeviceStart;
+use super::disconnect::Disconnect;
+use super::driver::{Driver, closed};
+use super::event::{Content, Delivery, Event, Receipt};
+use super::socket::{Incoming, Socket};
+use super::state::{ConnectionState, End, Lost};
+use crate::error::Problem;
+use crate::numbers::InboxSeq;
+use crate::time::{Elapsed, Sleep, Timestamp, within};
+use crate::wire::frames;
+
+/// The request ids of the two requests that this client makes.
+const HELLO: &str = "hello";
+const ACK: &str = "ack";
+
+/// The state of one WebSocket. The numbers of the deliveries are kept in the driver, which lives
+/// longer.
+pub(super) struct Attempt<'a> {
+    driver: &'a mut Driver,
+    /// The server's cursor for the device.
+    acknowledged: InboxSeq,
+    /// Whether an acknowledgement waits for its answer. The next one is sent after the answer, so
+    /// that the client acknowledges as fast as the server can make acknowledgements durable, and no
+    /// faster.
+    is_acknowledging: bool,
+    was_served: bool,
+}
+
+/// The detection of a silent server.
+enum KeepAlive {
+    /// No ping is sent before this wait ends.
+    Idle(Sleep),
+    /// A ping was sent. The server has until the end of this wait to send anything.
+    Pinged(Sleep),
+}
+
+impl<'a> Attempt<'a> {
+    pub(super) fn new(driver: &'a mut Driver) -> Self {
+        Self { driver, acknowledged: InboxSeq::ZERO, is_acknowledging: false, was_served: false }
+    }
+
+    /// Whether the server delivered the whole backlog or answered an acknowledgement. If it did
+    /// neither, the waits between attempts grow, also if it accepted the WebSocket.
+    pub(super) fn was_served(&self) -> bool {
+        self.was_served
+    }
+
+    pub(super) async fn run(&mut self) -> Disconnect {
+        let mut closing = self.driver.closing.clone();
+        let mut socket = tokio::select! {
+            socket = self.connect() => match socket {
+                Ok(socket) => socket,
+                Err(disconnect) => return disconnect,
+            },
+            () = closed(&mut closing) => return Disconnect::Ended(End::Closed),
+        };
+        match self.run_until_closed(&mut socket).await {
+            Ok(()) => {
+                self.close(&mut socket).await;
+                Disconnect::Ended(End::Closed)
+            }
+            Err(disconnect) => disconnect,
+        }
+    }
+
+    /// Connects, sends the hello and waits for the server's welcome.
+    async fn connect(&mut self) -> Result<Socket, Disconnect> {
+        let (clock, limit) = (Arc::clone(&self.driver.clock), self.driver.config.timeout);
+        let handshake = async {
+            let mut socket = Socket::open(&self.driver.http, self.driver.config.max_frame).await?;
+            let hello = DmHello {
+                device: self.driver.http.device().map(ToString::to_string).unwrap_or_default(),
+                protocol: PROTOCOL_VERSION,
+                capabilities: Vec::new(),
+                start_now: self.driver.config.start == DeviceStart::Now,
+            };
+            socket.send(&Envelope::client(HELLO, client::Frame::Hello(hello))).await?;
+            loop {
+                match server_frame(socket.receive().await?) {
+                    Some((_, Frame::Welcome(welcome))) => return Ok((socket, welcome.cursor)),
+                    Some((_, Frame::Problem(problem))) => return Err(refusal(problem)),
+                    Some((_, Frame::GoingAway(going))) => return Err(going_away(&going)),
+                    _ => {}
+                }
+            }
+        };
+        let (socket, cursor) = match within(&*clock, limit, Box::pin(handshake)).await {
+            Ok(connected) => connected?,
+            Err(Elapsed) => return Err(Lost::Timeout.into()),
+        };
+        let cursor = InboxSeq::new(cursor);
+        self.driver.acks.resume_after(cursor);
+        self.set_acknowledged(cursor);
+        Ok(socket)
+    }
+
+    /// Passes the server's frames on, acknowledges the deliveries that the caller has handled, and
+    /// pings a silent server. Returns `Ok` when the caller closes the connection.
+    async fn run_until_closed(&mut self, socket: &mut Socket) -> Result<(), Disconnect> {
+        let mut closing = self.driver.closing.clone();
+        let acks = Arc::clone(&self.driver.acks);
+        let (ping_interval, timeout) = (self.driver.config.ping_interval, self.driver.config.timeout);
+        let mut keep_alive = KeepAlive::Idle(self.driver.clock.sleep(ping_interval));
+        let mut received_since = false;
+        // The caller may have handled deliveries while there was no WebSocket.
+        self.acknowledge(socket).await?;
+        loop {
+            let timer = match &mut keep_alive {
+                KeepAlive::Idle(timer) | KeepAlive::Pinged(timer) => timer,
+            };
+            tokio::select! {
+                () = closed(&mut closing) => return Ok(()),
+                incoming = socket.receive() => {
+                    received_since = true;
+                    if let Some((request, frame)) = server_frame(incoming?) {
+                        tokio::select! {
+                            handled = self.handle(&request, frame) => handled?,
+                            () = closed(&mut closing) => return Ok(()),
+                        }
+                        self.acknowledge(socket).await?;
+                    }
+                }
+                () = acks.changed() => self.acknowledge(socket).await?,
+                () = timer => {
+                    keep_alive = match keep_alive {
+                        KeepAlive::Pinged(_) if !received_since => return Err(Lost::Timeout.into()),
+                        KeepAlive::Idle(_) if !received_since => {
+                            self.write(socket.ping()).await?;
+                            KeepAlive::Pinged(self.driver.clock.sleep(timeout))
+                        }
+                        _ => KeepAlive::Idle(self.driver.clock.sleep(ping_interval)),
+                    };
+                    received_since = false;
+                }
+            }
+        }
+    }
+
+    /// Sends the last acknowledgement and waits for its answer, then closes the WebSocket. An
+    /// acknowledgement that fails is not repeated: its deliveries come again after the next start.
+    async fn close(&mut self, socket: &mut Socket) {
+        let (clock, limit) = (Arc::clone(&self.driver.clock), self.driver.config.timeout);
+        let last_acknowledgement = async {
+            self.acknowledge(socket).await?;
+            while self.is_acknowledging {
+                if let Some((request, frame)) = server_frame(socket.receive().await?)
+                    && matches!(frame, Frame::Acknowledged(_) | Frame::Problem(_) | Frame::GoingAway(_))
+                {
+                    self.handle(&request, frame).await?;
+                    self.acknowledge(socket).await?;
+                }
+            }
+            Ok::<(), Disconnect>(())
+        };
+        let acknowledged = within(&*clock, limit, Box::pin(last_acknowledgement)).await;
+        if matches!(acknowledged, Ok(Ok(()))) {
+            // After the limit the socket is dropped without the server's close frame.
+            let _closed = within(&*clock, limit, socket.close()).await;
+        }
+    }
+
+    async fn handle(&mut self, request: &str, frame: Frame) -> Result<(), Disconnect> {
+        match frame {
+            Frame::Delivery(delivery) => {
+                let (seq, at) = (InboxSeq::new(delivery.position), Timestamp::from_millis(delivery.at));
+                self.deliver(seq, at, content(delivery)).await;
+            }
+            Frame::Gap(DmGap { from, to, .. }) => {
+                let content = Content::Gap { from: InboxSeq::new(from) };
+                self.deliver(InboxSeq::new(to), Timestamp::default(), content).await;
+            }
+            Frame::CaughtUp(caught_up) => {
+                self.was_served = true;
+                self.emit(Event::CaughtUp { seq: InboxSeq::new(caught_up.position) }).await;
+            }
+            Frame::Acknowledged(acknowledged) => {
+                self.was_served = true;
+                self.is_acknowledging = false;
+                self.set_acknowledged(InboxSeq::new(acknowledged.up_to));
+            }
+            // The acknowledgement is the only request that can be refused here. A refusal without a
+            // request id concerns the connection.
+            Frame::Problem(problem) if request == ACK || request.is_empty() => return Err(refusal(problem)),
+            Frame::GoingAway(going) => return Err(going_away(&going)),
+            Frame::Welcome(_) | Frame::Problem(_) | Frame::Sent(_) | Frame::Pong(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Passes a delivery on, unless it is a repeated one.
+    async fn deliver(&mut self, seq: InboxSeq, at: Timestamp, content: Content) {
+        if !self.driver.acks.add(seq) {
+            return;
+        }
+        let receipt = Receipt { seq, acks: Arc::clone(&self.driver.acks) };
+        if let Content::Message(message) = &content
+            && self.driver.recent.put(message.id, ()).is_some()
+        {
+            // The same message under a second number. The delivery under the first one stops the
+            // cursor until it is handled.
+            return receipt.acknowledge();
+        }
+        self.emit(Event::Delivery(Box::new(Delivery { seq, at, content, receipt }))).await;
+    }
+
+    async fn emit(&self, event: Event) {
+        // The receiver is closed only by the caller, and `closing` reports that.
+        let _sent = self.driver.events.send(event).await;
+    }
+
+    /// Sends an acknowledgement, if there is something to acknowledge and no other waits for its
+    /// answer.
+    async fn acknowledge(&mut self, socket: &mut Socket) -> Result<(), Disconnect> {
+        let up_to = self.driver.acks.handled_up_to();
+        if self.is_acknowledging || up_to <= self.acknowledged {
+            return Ok(());
+        }
+        let ack = DmAck { up_to: up_to.get(), message_ids: Vec::new() };
+        self.write(socket.send(&Envelope::client(ACK, client::Frame::Ack(ack)))).await?;
+        self.is_acknowledging = true;
+        Ok(())
+    }
+
+    async fn write(&self, work: impl Future<Output = Result<(), Disconnect>>) -> Result<(), Disconnect> {
+        let limit = self.driver.config.timeout;
+        within(&*self.driver.clock, limit, work).await.unwrap_or(Err(Lost::Timeout.into()))
+    }
+
+    fn set_acknowledged(&mut self, up_to: InboxSeq) {
+        self.acknowledged = self.acknowledged.max(up_to);
+        self.driver.state.send_replace(ConnectionState::Online { acknowledged: self.acknowledged });
+    }
+}
+
+/// The request id and the content of a server frame; `None` for anything else.
+fn server_frame(incoming: Incoming) -> Option<(String, Frame)> {
+    let Incoming::Envelope(envelope) = incoming else { return None };
+    match envelope.payload? {
+        Payload::DmServerFrame(server) => Some((envelope.request_id, server.frame?)),
+        _ => None,
+    }
+}
+
+/// The content of a delivery; [`Content::Unknown`] for an event that is new to this version or
+/// malformed.
+fn content(delivery: DmDelivery) -> Content {
+    let content = match delivery.event {
+        Some(DeliveredEvent::Message(event)) => event
+            .message
+            .and_then(|message| frames::message(message).ok())
+            .map(|message| Content::Message(Box::new(message))),
+        Some(DeliveredEvent::ConversationCreated(event)) => event
+            .conversation
+            .and_then(|conversation| frames::conversation(conversation).ok())
+            .map(|conversation| Content::ConversationOpened(Box::new(conversation))),
+        Some(DeliveredEvent::KeyRotated(event)) => {
+            frames::key_record(&event).ok().map(|record| Content::PeerKeyChanged(Box::new(record)))
+        }
+        None => None,
+    };
+    content.unwrap_or(Content::Unknown)
+}
+
+fn going_away(going: &DmGoingAway) -> Disconnect {
+    let not_before = Duration::from_millis(going.reconnect_after_ms);
+    Disconnect::Lost { reason: Lost::GoingAway, not_before: Some(not_before) }
+}
+
+fn refusal(frame: DmProblem) -> Disconnect {
+    Disconnect::from_problem(Problem {
+        kind: frame.r#type,
+        title: frame.title,
+        status: u16::try_from(frame.status).unwrap_or(0),
+        detail: frame.detail,
+        field: Some(frame.field).filter(|field| !field.is_empty()),
+        retry_after: frame.retry_after_ms.map(Duration::from_millis),
+    })
+}

@@ -1,0 +1,10 @@
+//! The secret of a user, and its file.
+//!
+//! - [`key_pair`]: the Ed25519 seed and the keys that follow from it.
+//! - [`file`]: loads the identity from disk, or creates it.
+
+mod file;
+mod key_pair;
+
+pub use file::IdentityFileError;
+pub use key_pair::Identity;

@@ -1,0 +1,127 @@
+//! The identity of a user: an Ed25519 public key.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::str::FromStr;
+
+use data_encoding::HEXLOWER;
+use ed25519_dalek::{Signature, VerifyingKey};
+
+use super::error::{InvalidKey, InvalidSignature};
+use super::text::{debug_prefix, from_hex};
+use super::x25519::X25519Key;
+
+/// A user: an Ed25519 public key (RFC 8032), 32 bytes.
+///
+/// The text form is 64 lowercase hexadecimal digits; parsing accepts either case. A value of this
+/// type is a canonically encoded curve point that is not of small order. Ordering is by bytes,
+/// which is also the ordering of the text form. `Debug` shows the first four bytes.
+///
+/// The server names a user in the same way. This type in addition verifies signatures and derives
+/// the key that messages are encrypted to, and it has no constructor that skips the checks.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct UserId(VerifyingKey);
+
+impl UserId {
+    /// Checks 32 bytes (RFC 8032, section 5.1.2) and takes them as a user.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidKey::Encoding`] if the bytes are no curve point, or not the canonical encoding of
+    /// one; [`InvalidKey::SmallOrder`] if the point is one of the eight of small order.
+    pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, InvalidKey> {
+        let key = VerifyingKey::from_bytes(bytes).map_err(|_| InvalidKey::Encoding)?;
+        // Decompression reduces the coordinate and ignores the sign of zero, so several encodings
+        // give the same point. Compression gives the canonical one.
+        if key.to_edwards().compress().as_bytes() != bytes {
+            return Err(InvalidKey::Encoding);
+        }
+        if key.is_weak() {
+            return Err(InvalidKey::SmallOrder);
+        }
+        Ok(Self(key))
+    }
+
+    /// The user of a signing key of this process, which needs no check.
+    pub(crate) const fn from_verifying_key(key: VerifyingKey) -> Self {
+        Self(key)
+    }
+
+    /// The 32 bytes (RFC 8032, section 5.1.2).
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        self.0.as_bytes()
+    }
+
+    /// The first 80 bits in groups of four hexadecimal digits, `d75a 9801 82b1 0ab7 d54b`. Making
+    /// another key with the same fingerprint is not feasible, and a person can compare it.
+    ///
+    /// Display names are not unique: show the fingerprint beside the name where a user selects a
+    /// recipient.
+    pub fn fingerprint(&self) -> String {
+        let groups = self.as_bytes().chunks(2).take(5).map(|group| HEXLOWER.encode(group));
+        groups.collect::<Vec<_>>().join(" ")
+    }
+
+    /// The X25519 key that is derived from this identity: its Montgomery form (RFC 7748, section
+    /// 4.1), as libsodium's `crypto_sign_ed25519_pk_to_curve25519` computes it.
+    ///
+    /// Encrypting to this key needs no trust in the server: the key follows from the user id alone.
+    pub fn agreement_key(&self) -> X25519Key {
+        // The point has no small order, so neither has its Montgomery form.
+        X25519Key::from_montgomery(self.0.to_montgomery().to_bytes())
+    }
+
+    /// Verifies that `signature` (64 bytes) over `message` was made with this user's key. The check
+    /// is strict: it refuses the malleable encodings that RFC 8032 permits.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidSignature`] if the signature is not valid.
+    pub fn verify(&self, message: &[u8], signature: &[u8; 64]) -> Result<(), InvalidSignature> {
+        self.0.verify_strict(message, &Signature::from_bytes(signature)).map_err(|_| InvalidSignature)
+    }
+}
+
+impl PartialOrd for UserId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for UserId {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_bytes().cmp(other.as_bytes())
+    }
+}
+
+impl FromStr for UserId {
+    type Err = InvalidKey;
+
+    fn from_str(text: &str) -> Result<Self, InvalidKey> {
+        Self::from_bytes(&from_hex(text)?)
+    }
+}
+
+impl fmt::Display for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&HEXLOWER.encode(self.as_bytes()))
+    }
+}
+
+impl fmt::Debug for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        debug_prefix(f, "UserId", self.as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fingerprint_is_the_first_eighty_bits_in_groups() {
+        // The first public key in RFC 8032, section 7.1.
+        let key = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+        assert_eq!(key.parse::<UserId>().unwrap().fingerprint(), "d75a 9801 82b1 0ab7 d54b");
+    }
+}

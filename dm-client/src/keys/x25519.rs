@@ -1,0 +1,103 @@
+//! The X25519 keys that messages are encrypted to.
+
+use std::fmt;
+use std::str::FromStr;
+
+use data_encoding::HEXLOWER;
+use x25519_dalek::{PublicKey as DalekKey, SharedSecret, StaticSecret, x25519};
+
+use super::error::InvalidKey;
+use super::text::{debug_prefix, from_hex};
+
+/// An X25519 public key (RFC 7748), 32 bytes, not all-zero and not of small order.
+///
+/// The text form is 64 lowercase hexadecimal digits; parsing accepts either case. `Debug` shows the
+/// first four bytes.
+///
+/// A server that could select this key could read the messages. Take it from
+/// [`UserId::agreement_key`], or from a record whose signature was checked with [`UserId::verify`].
+///
+/// [`UserId::agreement_key`]: crate::UserId::agreement_key
+/// [`UserId::verify`]: crate::UserId::verify
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct X25519Key([u8; 32]);
+
+impl X25519Key {
+    /// Checks the 32 bytes of a u-coordinate and takes them as a key. Values at or above the prime
+    /// are accepted, as RFC 7748, section 5, requires.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidKey::SmallOrder`] if the shared secret with every secret key would be zero: the
+    /// all-zero key and the other encodings of points of small order, on the curve or its twist.
+    pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, InvalidKey> {
+        // Clamping makes every scalar a multiple of the cofactor, so one scalar decides for all.
+        if x25519([0; 32], *bytes) == [0; 32] {
+            return Err(InvalidKey::SmallOrder);
+        }
+        Ok(Self(*bytes))
+    }
+
+    /// A key from a u-coordinate that is known not to have small order.
+    pub(crate) const fn from_montgomery(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The 32 bytes of the u-coordinate, as given.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl FromStr for X25519Key {
+    type Err = InvalidKey;
+
+    fn from_str(text: &str) -> Result<Self, InvalidKey> {
+        Self::from_bytes(&from_hex(text)?)
+    }
+}
+
+impl fmt::Display for X25519Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&HEXLOWER.encode(&self.0))
+    }
+}
+
+impl fmt::Debug for X25519Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        debug_prefix(f, "X25519Key", &self.0)
+    }
+}
+
+/// The raw X25519 shared secret; `None` if it is all zero (RFC 7748, section 6.1), which cannot be
+/// with a checked key.
+pub(crate) fn agree(secret: &StaticSecret, peer: &X25519Key) -> Option<SharedSecret> {
+    let shared = secret.diffie_hellman(&DalekKey::from(peer.0));
+    shared.was_contributory().then_some(shared)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_zero_shared_secret_is_refused_even_for_an_unchecked_key() {
+        let secret = StaticSecret::from([7; 32]);
+        assert!(agree(&secret, &X25519Key([0; 32])).is_none());
+    }
+
+    #[test]
+    fn a_key_above_the_prime_is_accepted_and_keeps_its_bytes() {
+        // 2^255 - 19 + 9 is the u-coordinate of the base point, not reduced.
+        let mut bytes = [0xff; 32];
+        bytes[0] = 0xf6;
+        bytes[31] = 0x7f;
+        let key = X25519Key::from_bytes(&bytes).unwrap();
+        assert_eq!(key.as_bytes(), &bytes);
+        let mut base = [0; 32];
+        base[0] = 9;
+        let secret = StaticSecret::from([7; 32]);
+        let (raw, reduced) = (agree(&secret, &key).unwrap(), agree(&secret, &X25519Key(base)).unwrap());
+        assert_eq!(raw.as_bytes(), reduced.as_bytes());
+    }
+}

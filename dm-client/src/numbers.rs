@@ -1,0 +1,47 @@
+//! Positions in logs: dense numbers that begin at 1.
+
+use std::fmt;
+
+macro_rules! number {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+        pub struct $name(u64);
+
+        impl $name {
+            /// The number before the first one.
+            pub const ZERO: Self = Self(0);
+
+            /// A number from its form in an answer or a frame.
+            pub const fn new(number: u64) -> Self {
+                Self(number)
+            }
+
+            /// The number.
+            pub const fn get(self) -> u64 {
+                self.0
+            }
+
+            /// The number after this one.
+            pub const fn next(self) -> Self {
+                Self(self.0.saturating_add(1))
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+number! {
+    /// The number of a message in its conversation: 1, 2, 3 … without holes, never reused.
+    ServerSequence
+}
+
+number! {
+    /// The number of an entry in its user's inbox: 1, 2, 3 … without holes, never reused.
+    InboxSeq
+}

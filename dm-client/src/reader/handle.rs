@@ -1,0 +1,199 @@
+//! The reader: decrypts the messages of one user.
+
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::error::ReadError;
+use super::peer_suites::PeerSuites;
+use super::replays::{Assigned, Replay, ReplayCache, ReplayKey};
+use crate::identity::Identity;
+use crate::ids::{ClientMessageId, MessageId};
+use crate::keys::UserId;
+use crate::message::Message;
+use crate::numbers::ServerSequence;
+use crate::record::PeerKey;
+use crate::suite::{self, Context, Opened, SameParty, Suite};
+
+/// Messages remembered by default.
+const REMEMBERED: NonZeroUsize = NonZeroUsize::new(65_536).unwrap();
+
+/// Decrypts the messages of one user, and refuses replays and downgrades.
+///
+/// A message that opens under suite 1 is authentic: the sender encrypted it to the recipient in
+/// this conversation. A message that opens under suite 0 ([`header`](Opened::header) is `None`) was
+/// encrypted by one of the two parties to the other. Its direction, conversation and time are not
+/// authenticated.
+///
+/// # Downgrades
+///
+/// Suite 0 is accepted from a peer that has sent in no stronger suite. Once a message of the peer
+/// has opened under suite 1, a message under suite 0 in either direction is
+/// [`ReadError::Downgraded`], because the server may have made it of old messages.
+/// [`open_downgraded`](Self::open_downgraded) opens it anyway. [`reply_suite`](Self::reply_suite)
+/// is the suite for messages to a peer.
+///
+/// A program that restarts passes the suites to the new reader with
+/// [`remember_suite`](Self::remember_suite). A reader remembers up to 65,536 peers and evicts none;
+/// with as many, it accepts suite 0 from no new peer.
+///
+/// # Replays
+///
+/// Decryption alone does not detect that the server presents a message twice. A reader detects it
+/// for the 65,536 messages, of all conversations, that it has opened last; they take about 10 MiB.
+/// It recognizes a message by what the sender encrypted: the client message id in suite 1, the
+/// nonce in suite 0. A message opens any number of times under the id and the number that it was
+/// first seen under, so that history can be read again. Under another id or number it is
+/// [`ReadError::Repeated`].
+///
+/// A program that keeps messages over a restart passes them to the new reader with
+/// [`remember`](Self::remember).
+pub struct Reader {
+    identity: Arc<Identity>,
+    state: Mutex<State>,
+}
+
+/// The memory of the reader about the messages that it has opened.
+#[derive(Debug)]
+struct State {
+    messages: ReplayCache,
+    peers: PeerSuites,
+}
+
+/// The treatment of a message in a weaker suite than the peer has sent in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Downgrade {
+    Refuse,
+    Open,
+}
+
+impl Reader {
+    /// A reader of `identity`'s messages, which remembers 65,536 messages.
+    pub fn new(identity: Arc<Identity>) -> Self {
+        Self::remembering(identity, REMEMBERED)
+    }
+
+    /// A reader that remembers `messages` messages.
+    pub fn remembering(identity: Arc<Identity>, messages: NonZeroUsize) -> Self {
+        let state = State { messages: ReplayCache::new(messages), peers: PeerSuites::new() };
+        Self { identity, state: Mutex::new(state) }
+    }
+
+    /// Remembers a message that an earlier reader has opened under suite 1.
+    ///
+    /// `client_id` is the id in its [header](suite::Header); `id` and `sequence` are what the
+    /// server assigned to it.
+    pub fn remember(
+        &self,
+        sender: &UserId,
+        client_id: ClientMessageId,
+        id: MessageId,
+        sequence: ServerSequence,
+    ) {
+        let key = ReplayKey::ClientId { sender: *sender.as_bytes(), id: client_id };
+        self.lock().messages.insert(key, Assigned { id, sequence });
+    }
+
+    /// Remembers a suite that a peer has sent in, from [`strongest_suite`](Self::strongest_suite)
+    /// of an earlier reader. A weaker suite than the known one has no effect.
+    pub fn remember_suite(&self, peer: &UserId, suite: Suite) {
+        self.lock().peers.note(peer, suite);
+    }
+
+    /// The strongest suite in which a message of a peer has opened; `None` before the first. A
+    /// program keeps it over a restart for [`remember_suite`](Self::remember_suite).
+    pub fn strongest_suite(&self, peer: &UserId) -> Option<Suite> {
+        self.lock().peers.strongest(peer)
+    }
+
+    /// The suite for messages to a peer: the strongest one that the peer has sent in, because
+    /// clients that send in suite 0 read no other, or the default one before the first message.
+    pub fn reply_suite(&self, peer: &UserId) -> Suite {
+        self.strongest_suite(peer).unwrap_or_default()
+    }
+
+    /// Opens a message of the conversation with `peer`, received or sent by another of the user's
+    /// devices.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`]; the reader then remembers nothing of the message. [`ReadError::Downgraded`]
+    /// is not returned for a message that has opened before.
+    pub fn open(&self, message: &Message, peer: &PeerKey) -> Result<Opened, ReadError> {
+        self.open_with(message, peer, Downgrade::Refuse)
+    }
+
+    /// Opens a message as [`open`](Self::open) does, also in a weaker suite than the peer has sent
+    /// in. The server may have reversed the direction of such a message, moved it from another
+    /// conversation, or withheld it since before the peer used the stronger suite.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`], but never [`ReadError::Downgraded`].
+    pub fn open_downgraded(&self, message: &Message, peer: &PeerKey) -> Result<Opened, ReadError> {
+        self.open_with(message, peer, Downgrade::Open)
+    }
+
+    fn open_with(
+        &self,
+        message: &Message,
+        peer: &PeerKey,
+        downgrade: Downgrade,
+    ) -> Result<Opened, ReadError> {
+        let me = self.identity.user_id();
+        let recipient = if message.sender == me {
+            peer.user()
+        } else if message.sender == peer.user() {
+            me
+        } else {
+            return Err(ReadError::NotAParty);
+        };
+        let context = Context::new(message.conversation, message.sender, recipient)
+            .map_err(|SameParty| ReadError::NotAParty)?;
+        let opened = suite::open(
+            message.suite,
+            &self.identity,
+            peer.key(),
+            &context,
+            &message.nonce,
+            &message.payload,
+        )?;
+
+        let key = match opened.header {
+            Some(header) => {
+                if message.client_id.is_some_and(|outside| outside != header.message_id) {
+                    return Err(ReadError::Renamed);
+                }
+                ReplayKey::ClientId { sender: *message.sender.as_bytes(), id: header.message_id }
+            }
+            None => ReplayKey::Nonce { peer: *peer.user().as_bytes(), nonce: message.nonce },
+        };
+        let assigned = Assigned { id: message.id, sequence: message.sequence };
+        let mut state = self.lock();
+        match state.messages.check(&key, assigned) {
+            Replay::Repeated { first } => return Err(ReadError::Repeated { first }),
+            Replay::Known => return Ok(opened),
+            Replay::New => {}
+        }
+        let suite = if opened.header.is_some() { Suite::One } else { Suite::Zero };
+        if downgrade == Downgrade::Refuse && suite < state.peers.weakest_accepted(&peer.user()) {
+            return Err(ReadError::Downgraded);
+        }
+        state.messages.insert(key, assigned);
+        if message.sender == peer.user() {
+            state.peers.note(&peer.user(), suite);
+        }
+        Ok(opened)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Every change of the state is complete in itself, so the state is valid after a panic.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader").field("identity", &self.identity).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,13 @@
+//! Decrypting messages, and refusing replays and downgrades.
+//!
+//! - [`error`]: the reasons for a refusal.
+//! - [`peer_suites`]: the strongest suite of each peer. [`replays`]: the messages decrypted lately.
+//! - [`handle`]: the reader itself.
+
+mod error;
+mod handle;
+mod peer_suites;
+mod replays;
+
+pub use error::ReadError;
+pub use handle::Reader;

@@ -1,0 +1,36 @@
+//! Checks of single fields.
+
+use std::str::FromStr;
+
+use crate::keys::KeyVersion;
+use crate::time::Timestamp;
+
+/// A field of an answer that does not follow the protocol. It holds the name of the field, never
+/// the value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Malformed(pub(crate) &'static str);
+
+/// Parses the text form of an id or a key.
+pub(super) fn parse<T: FromStr>(field: &'static str, text: &str) -> Result<T, Malformed> {
+    text.parse().map_err(|_| Malformed(field))
+}
+
+/// Takes exactly `N` bytes.
+pub(super) fn fixed<const N: usize>(field: &'static str, bytes: &[u8]) -> Result<[u8; N], Malformed> {
+    bytes.try_into().map_err(|_| Malformed(field))
+}
+
+/// A text; `None` if it is empty, which on the wire means that there is no value.
+pub(super) fn nonempty(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.is_empty())
+}
+
+/// A time from Unix milliseconds; `None` for zero, which on the wire means that there is no value.
+pub(super) fn time(millis: u64) -> Option<Timestamp> {
+    Some(millis).filter(|millis| *millis > 0).map(Timestamp::from_millis)
+}
+
+/// The version of a key; `None` for zero or no number, from a server that does not count versions.
+pub(super) fn version(number: Option<u32>) -> Option<KeyVersion> {
+    number.and_then(KeyVersion::new)
+}

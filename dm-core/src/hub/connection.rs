@@ -1,0 +1,284 @@
+//! The hub's side of a session: the hints that wait for it, its outstanding deliveries, its term
+//! and its end.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+
+use super::term::Term;
+use crate::device::DeviceId;
+use crate::disconnect::DisconnectReason;
+use crate::ids::MessageId;
+use crate::inbox::InboxEntry;
+use crate::numbers::InboxSeq;
+use crate::store::AckTarget;
+
+/// Most hints that wait for one session. Beyond this they are dropped and the session reads the
+/// store, so a slow reader costs no memory.
+const HINTS: usize = 64;
+/// Most bytes of such hints. A single larger one is still kept.
+const HINT_BYTES: usize = 64 * 1024;
+
+/// The kind of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ConnectionKind {
+    /// A device with a cursor and a window. It has one connection at a time and is not shown its
+    /// own entries.
+    Device,
+    /// A session of [`Service::follow`](crate::Service::follow).
+    Follower,
+}
+
+/// A connection in the hub. The session and the hub share it.
+pub(crate) struct Connection {
+    device: DeviceId,
+    kind: ConnectionKind,
+    /// By the machine's monotonic clock and not by the service's clock, which may be set.
+    started: Instant,
+    state: Mutex<State>,
+    /// Notified when the state has changed. Only the session waits for it.
+    changed: Notify,
+    /// Notified when the session has to end, for tasks that wait for the end alone.
+    end: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    hints: VecDeque<Hint>,
+    bytes: usize,
+    /// Whether hints were dropped since the session last took one. Then it has to read the store.
+    behind: bool,
+    /// Set as soon as the session has to end.
+    end_cause: Option<EndCause>,
+    /// The rank of the session among those of its device. Followers have none.
+    term: Option<Term>,
+    /// Whether the term was given out to be sent to the other nodes.
+    announced: bool,
+    /// The number of objections to the session so far.
+    objections: u8,
+    /// The entries delivered and not acknowledged, oldest first, each with its message's id if it
+    /// is about a message.
+    outstanding: VecDeque<(InboxSeq, Option<MessageId>)>,
+}
+
+impl State {
+    /// Drops all hints: the session will read the store, which has their entries, too.
+    fn fall_behind(&mut self) {
+        self.hints = VecDeque::new();
+        self.bytes = 0;
+        self.behind = true;
+    }
+}
+
+/// The reason for which the hub ends a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EndCause {
+    /// A newer session of the device took over.
+    Replaced,
+    /// The host ended it, or its device was forgotten.
+    Disconnected(DisconnectReason),
+}
+
+/// A hint of a new entry.
+pub(crate) enum Hint {
+    /// A hint with the entry.
+    Entry(InboxEntry),
+    /// A hint with the entry's number only.
+    Number {
+        seq: InboxSeq,
+        /// Whether the session's own device caused the entry.
+        own: bool,
+    },
+}
+
+/// The answer to [`Connection::next_hint`].
+pub(crate) enum NextHint {
+    Hint(Hint),
+    /// Hints were dropped, so the session has to read the store.
+    Behind,
+    /// No hint waits.
+    Empty,
+}
+
+impl Hint {
+    fn cost(&self) -> usize {
+        match self {
+            Self::Entry(entry) => entry.cost(),
+            Self::Number { .. } => size_of::<Self>(),
+        }
+    }
+}
+
+impl Connection {
+    pub(crate) fn new(device: DeviceId, kind: ConnectionKind, term: Option<Term>) -> Self {
+        let state = Mutex::new(State { term, ..State::default() });
+        Self { device, kind, started: Instant::now(), state, changed: Notify::new(), end: Notify::new() }
+    }
+
+    pub(crate) const fn device(&self) -> &DeviceId {
+        &self.device
+    }
+
+    pub(crate) const fn kind(&self) -> ConnectionKind {
+        self.kind
+    }
+
+    /// Adds a hint with an entry. If there is no room, all hints are dropped instead.
+    pub(crate) fn push_entry(&self, entry: &InboxEntry) {
+        self.push(|| Hint::Entry(entry.clone()), entry.cost());
+    }
+
+    /// Adds a hint with a number, likewise.
+    pub(crate) fn push_number(&self, seq: InboxSeq, own: bool) {
+        let hint = Hint::Number { seq, own };
+        let cost = hint.cost();
+        self.push(|| hint, cost);
+    }
+
+    fn push(&self, hint: impl FnOnce() -> Hint, cost: usize) {
+        let mut state = self.lock();
+        if !state.behind {
+            let full = state.hints.len() == HINTS || state.bytes + cost > HINT_BYTES;
+            if full && !state.hints.is_empty() {
+                state.fall_behind();
+                metrics::counter!("dm_session_fallbacks_total").increment(1);
+            } else {
+                state.bytes += cost;
+                state.hints.push_back(hint());
+            }
+        }
+        drop(state);
+        self.changed.notify_one();
+    }
+
+    /// Makes the session read the store.
+    pub(crate) fn fall_behind(&self) {
+        self.lock().fall_behind();
+        self.changed.notify_one();
+    }
+
+    /// Ends the session. Returns whether this call ended it; otherwise the earlier cause stays.
+    pub(crate) fn end(&self, cause: EndCause) -> bool {
+        let mut state = self.lock();
+        let first = state.end_cause.is_none();
+        state.end_cause.get_or_insert(cause);
+        drop(state);
+        self.changed.notify_one();
+        self.end.notify_waiters();
+        first
+    }
+
+    /// The time since the session started, in whole milliseconds, which is the unit of claims.
+    pub(crate) fn age(&self) -> Duration {
+        Duration::from_millis(u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX))
+    }
+
+    /// Ends the session of a device that is not registered any more.
+    pub(crate) fn end_as_forgotten(&self) {
+        self.end(EndCause::Disconnected(DisconnectReason::DeviceForgotten));
+    }
+
+    /// The rank of the session among those of its device; `None` for a follower.
+    pub(crate) fn term(&self) -> Option<Term> {
+        self.lock().term
+    }
+
+    /// The term if no earlier call has returned it.
+    pub(crate) fn take_unannounced_term(&self) -> Option<Term> {
+        let mut state = self.lock();
+        if std::mem::replace(&mut state.announced, true) { None } else { state.term }
+    }
+
+    /// Counts an objection to the session. Returns the number so far, this one included.
+    pub(crate) fn count_objection(&self) -> u8 {
+        let mut state = self.lock();
+        state.objections = state.objections.saturating_add(1);
+        state.objections
+    }
+
+    /// Sets a new term, which is then to be announced.
+    pub(crate) fn set_term(&self, term: Term) {
+        let mut state = self.lock();
+        (state.term, state.announced) = (Some(term), false);
+    }
+
+    /// The reason why the session has to end; `None` while it goes on.
+    pub(crate) fn end_cause(&self) -> Option<EndCause> {
+        self.lock().end_cause
+    }
+
+    /// Waits until the session has to end. It does not consume a notification of
+    /// [`changed`](Self::changed). Cancel safe.
+    pub(crate) async fn wait_for_end(&self) -> EndCause {
+        loop {
+            // Created before the check, so that an end between the check and the wait is not
+            // missed.
+            let ended = self.end.notified();
+            if let Some(cause) = self.end_cause() {
+                return cause;
+            }
+            ended.await;
+        }
+    }
+
+    /// Takes the oldest hint, or the fact that hints were dropped.
+    pub(crate) fn next_hint(&self) -> NextHint {
+        let mut state = self.lock();
+        if std::mem::take(&mut state.behind) {
+            return NextHint::Behind;
+        }
+        match state.hints.pop_front() {
+            Some(hint) => {
+                state.bytes -= hint.cost();
+                if state.hints.is_empty() {
+                    // An idle session keeps no buffer.
+                    state.hints = VecDeque::new();
+                }
+                NextHint::Hint(hint)
+            }
+            None => NextHint::Empty,
+        }
+    }
+
+    /// Waits for a hint, an acknowledgement or the end. Cancel safe.
+    pub(crate) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// Adds a delivery to the window.
+    pub(crate) fn add_outstanding(&self, seq: InboxSeq, message: Option<MessageId>) {
+        self.lock().outstanding.push_back((seq, message));
+    }
+
+    /// The number of deliveries in the window.
+    pub(crate) fn outstanding(&self) -> usize {
+        self.lock().outstanding.len()
+    }
+
+    /// Removes acknowledged deliveries from the window: those up to the cursor, and those that the
+    /// target names.
+    pub(crate) fn remove_acknowledged(&self, cursor: InboxSeq, target: Option<&AckTarget>) {
+        let mut state = self.lock();
+        state.outstanding.retain(|(seq, message)| {
+            let named = match target {
+                Some(AckTarget::Entries(seqs)) => seqs.contains(seq),
+                Some(AckTarget::Messages(ids)) => message.is_some_and(|id| ids.contains(&id)),
+                // The cursor is at the named number or beyond it.
+                Some(AckTarget::UpTo(_)) | None => false,
+            };
+            *seq > cursor && !named
+        });
+        if state.outstanding.is_empty() {
+            state.outstanding = VecDeque::new();
+        }
+        drop(state);
+        self.changed.notify_one();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // No code panics while it holds this lock, so even a poisoned state is consistent.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,228 @@
+//! The hub: the registry of the connections of this process.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::connection::{Connection, ConnectionKind, EndCause};
+use super::term::{SessionId, Term};
+use super::watch::{HubWatch, Watches};
+use crate::device::{DeviceId, Principal};
+use crate::disconnect::NodeId;
+use crate::entropy::{Entropy as _, OsEntropy};
+#[cfg(doc)]
+use crate::notifier::Notifier;
+use crate::notifier::{Reach, SeqHint};
+use crate::time::Timestamp;
+use crate::user::UserId;
+
+/// The number of shards, each with a lock of its own, so that connecting and notifying seldom wait
+/// for each other.
+const SHARDS: usize = 64;
+
+/// The connections of a service in this process, and the [`Notifier`] that passes hints to their
+/// sessions. Clones share them.
+///
+/// Every service has a hub. [`Service::connect`](crate::Service::connect) and
+/// [`Service::follow`](crate::Service::follow) add connections to it. A notifier between nodes gets
+/// it from [`ServiceBuilder::hub`](crate::ServiceBuilder::hub) and gives it the hints of other
+/// nodes.
+#[derive(Clone)]
+pub struct Hub {
+    /// Each session holds a clone, too.
+    pub(super) inner: Arc<Inner>,
+}
+
+pub(super) struct Inner {
+    pub(super) shards: [Mutex<Connections>; SHARDS],
+    pub(super) hasher: RandomState,
+    pub(super) watches: Watches,
+    /// The watches of users with new claims of device sessions.
+    pub(super) new_claims: Watches,
+    pub(super) node: NodeId,
+    /// The number of device sessions that have started here, from which their ids are made.
+    pub(super) sessions_started: AtomicU64,
+}
+
+type Connections = HashMap<UserId, Vec<Arc<Connection>>>;
+
+impl Hub {
+    /// A hub without connections.
+    pub(crate) fn new() -> Self {
+        let mut node = [0; 8];
+        OsEntropy.fill(&mut node);
+        let inner = Inner {
+            shards: std::array::from_fn(|_| Mutex::default()),
+            hasher: RandomState::new(),
+            watches: Watches::default(),
+            new_claims: Watches::default(),
+            node: NodeId::from_bytes(node),
+            sessions_started: AtomicU64::new(0),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The id of this process among the nodes, made when the hub was made.
+    #[must_use]
+    pub fn node(&self) -> NodeId {
+        self.inner.node
+    }
+
+    /// The number of connections at this moment.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.inner.shards.iter().map(|shard| lock(shard).values().map(Vec::len).sum::<usize>()).sum()
+    }
+
+    /// Whether a user has a session in this process.
+    #[must_use]
+    pub fn is_connected(&self, user: UserId) -> bool {
+        self.shard(user).contains_key(&user)
+    }
+
+    /// A watch of the users who connect and disconnect. It starts with the users who are connected
+    /// now. A notifier between nodes uses it to get hints only for connected users.
+    #[must_use]
+    pub fn watch(&self) -> HubWatch {
+        // All shards are locked, so that nobody connects or disconnects before the watch has begun.
+        let shards: Vec<_> = self.inner.shards.iter().map(lock).collect();
+        self.inner.watches.begin(shards.iter().flat_map(|shard| shard.keys().copied()).collect())
+    }
+
+    /// A watch of the users with new [`claims`](Self::claims) of device sessions. It starts with
+    /// all users who are connected now. A notifier between nodes uses it to send claims to other
+    /// nodes. It holds no more users than are connected.
+    #[must_use]
+    pub fn watch_claims(&self) -> HubWatch {
+        let shards: Vec<_> = self.inner.shards.iter().map(lock).collect();
+        self.inner.new_claims.begin(shards.iter().flat_map(|shard| shard.keys().copied()).collect())
+    }
+
+    /// Passes on a hint that has a number and no entry: sessions that have not got that entry read
+    /// the store. A hint with its entry goes through [`notify`](Notifier::notify).
+    pub fn hint(&self, hint: &SeqHint) -> Reach {
+        self.for_connections(hint.user, hint.origin.as_ref(), |connection| {
+            connection.push_number(hint.seq, hint.origin.as_ref() == Some(connection.device()));
+        })
+    }
+
+    /// Makes the sessions of a user read the store, after hints may have been lost.
+    pub fn recheck(&self, user: UserId) {
+        self.for_connections(user, None, Connection::fall_behind);
+    }
+
+    /// Calls a function with every connection of a user. Returns whether one of them is that of
+    /// another device than `origin`.
+    pub(super) fn for_connections(
+        &self,
+        user: UserId,
+        origin: Option<&DeviceId>,
+        call: impl Fn(&Connection),
+    ) -> Reach {
+        let mut reach = Reach::Absent;
+        for connection in self.shard(user).get(&user).into_iter().flatten() {
+            call(connection);
+            if origin != Some(connection.device()) {
+                reach = Reach::Connected;
+            }
+        }
+        reach
+    }
+
+    /// Adds a connection, which stays until the guard is dropped. A connection of a device ends an
+    /// older one of the same device.
+    pub(crate) fn add_connection(
+        &self,
+        who: &Principal,
+        kind: ConnectionKind,
+        now: Timestamp,
+    ) -> ConnectionGuard {
+        let mut connections = self.shard(who.user);
+        let of_user = connections.entry(who.user).or_default();
+        if of_user.is_empty() {
+            self.inner.watches.changed(who.user);
+        }
+        let mut term = None;
+        if kind == ConnectionKind::Device {
+            let mut over = None;
+            of_user.retain(|other| {
+                let same = other.kind() == ConnectionKind::Device && *other.device() == who.device;
+                if same {
+                    other.end(EndCause::Replaced);
+                    over = over.max(other.term());
+                }
+                !same
+            });
+            term = Some(self.next_term(now, over));
+            self.inner.new_claims.add(who.user);
+        }
+        let connection = Arc::new(Connection::new(who.device.clone(), kind, term));
+        of_user.push(Arc::clone(&connection));
+        drop(connections);
+        metrics::gauge!("dm_sessions").increment(1);
+        ConnectionGuard { hub: self.clone(), user: who.user, connection }
+    }
+
+    fn remove_connection(&self, user: UserId, connection: &Arc<Connection>) {
+        metrics::gauge!("dm_sessions").decrement(1);
+        let mut connections = self.shard(user);
+        if let Some(of_user) = connections.get_mut(&user) {
+            of_user.retain(|other| !Arc::ptr_eq(other, connection));
+            if of_user.is_empty() {
+                connections.remove(&user);
+                self.inner.watches.changed(user);
+                self.inner.new_claims.remove(user);
+            }
+        }
+    }
+
+    /// The term of a session that starts now, above that of a session that it replaces.
+    fn next_term(&self, now: Timestamp, over: Option<Term>) -> Term {
+        let session = self.next_session();
+        let term = Term { at: now, session };
+        over.and_then(|over| term.above(over)).unwrap_or(term)
+    }
+
+    fn next_session(&self) -> SessionId {
+        SessionId {
+            node: self.inner.node,
+            number: self.inner.sessions_started.fetch_add(1, Ordering::Relaxed),
+        }
+    }
+
+    pub(super) fn shard(&self, user: UserId) -> MutexGuard<'_, Connections> {
+        let at = self.inner.hasher.hash_one(user) % SHARDS as u64;
+        // `at` is below SHARDS, the length of the array.
+        #[expect(
+            clippy::indexing_slicing,
+            clippy::cast_possible_truncation,
+            reason = "bounded by the remainder"
+        )]
+        lock(&self.inner.shards[at as usize])
+    }
+}
+
+impl std::fmt::Debug for Hub {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hub").field("connections", &self.connections()).finish()
+    }
+}
+
+/// A connection that is in the hub. Dropping the guard removes it.
+pub(crate) struct ConnectionGuard {
+    hub: Hub,
+    user: UserId,
+    pub(crate) connection: Arc<Connection>,
+}
+
+impl Drop for ConnectionGuard {
+    fn drop(&mut self) {
+        self.hub.remove_connection(self.user, &self.connection);
+    }
+}
+
+fn lock(shard: &Mutex<Connections>) -> MutexGuard<'_, Connections> {
+    // No code panics while it holds this lock, so even a poisoned shard is consistent.
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,74 @@
+//! The calls of the store that are in flight, and the age of the oldest one.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::time::Timestamp;
+
+/// The calls of one kind that are in flight. Clones share them.
+#[derive(Clone, Default)]
+pub(super) struct InFlight(Arc<Mutex<Calls>>);
+
+#[derive(Default)]
+struct Calls {
+    next: u64,
+    /// The time at which each call began, by its number, in the order in which they began.
+    began: BTreeMap<u64, Timestamp>,
+}
+
+/// A call, which is in flight until this is dropped.
+pub(super) struct InFlightCall {
+    calls: InFlight,
+    number: u64,
+}
+
+impl InFlight {
+    /// Records that a call begins.
+    pub(super) fn begin(&self, now: Timestamp) -> InFlightCall {
+        let mut calls = self.lock();
+        let number = calls.next;
+        calls.next += 1;
+        calls.began.insert(number, now);
+        drop(calls);
+        InFlightCall { calls: self.clone(), number }
+    }
+
+    /// The age of the oldest call; zero when none is in flight.
+    pub(super) fn oldest(&self, now: Timestamp) -> Duration {
+        let began = self.lock().began.first_key_value().map_or(now, |(_, began)| *began);
+        Duration::from_millis(now.as_millis().saturating_sub(began.as_millis()))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Calls> {
+        // No code panics while it holds this lock, so even a poisoned list is consistent.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for InFlightCall {
+    fn drop(&mut self) {
+        self.calls.lock().began.remove(&self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_call_is_the_one_that_began_first_and_is_not_over() {
+        let at = Timestamp::from_millis;
+        let calls = InFlight::default();
+        assert_eq!(calls.oldest(at(5)), Duration::ZERO);
+        let first = calls.begin(at(10));
+        let second = calls.begin(at(20));
+        assert_eq!(calls.oldest(at(30)), Duration::from_millis(20));
+        drop(first);
+        assert_eq!(calls.oldest(at(30)), Duration::from_millis(10));
+        // A clock that was set back gives no negative age.
+        assert_eq!(calls.oldest(at(1)), Duration::ZERO);
+        drop(second);
+        assert_eq!(calls.oldest(at(30)), Duration::ZERO);
+    }
+}

@@ -1,0 +1,76 @@
+//! The waits of a session: for a hint, for room in its window, and for the next poll of the store.
+
+use super::delivery::SessionEnd;
+use super::stream::Session;
+
+impl Session {
+    /// Whether the window has room for a delivery. A follower has no window.
+    pub(super) fn has_room(&self) -> bool {
+        !self.is_device() || self.guard.connection.outstanding() < self.service.config().window
+    }
+
+    /// Waits for a hint. At each poll it asks for the newest number, because every hint may have
+    /// been lost. Returns whether the store has to be read.
+    pub(super) async fn wait_for_hint(&mut self) -> bool {
+        let Some(head_answer) = &mut self.head_answer else {
+            if self.wait_for_change().await == WakeReason::PollDue {
+                self.head_answer = Some(self.service.inbox_head(self.who.user));
+            }
+            return false;
+        };
+        let head = tokio::select! {
+            biased;
+            head = head_answer => head,
+            () = self.guard.connection.changed() => return false,
+            () = self.service.draining() => return false,
+        };
+        self.head_answer = None;
+        // Without an answer the store is read, and that read returns the error.
+        head.map_or(true, |head| head > self.last)
+    }
+
+    /// Waits for an acknowledgement through a handle of this session. At each poll it reads the
+    /// device's cursor from the store, because the device may have acknowledged elsewhere.
+    pub(super) async fn wait_for_room(&mut self) -> Result<(), SessionEnd> {
+        let Some(devices_read) = &mut self.devices_read else {
+            if self.wait_for_change().await == WakeReason::PollDue {
+                self.devices_read = Some(self.service.store().devices(self.who.user));
+            }
+            return Ok(());
+        };
+        let devices = tokio::select! {
+            biased;
+            devices = devices_read => devices,
+            () = self.guard.connection.changed() => return Ok(()),
+            () = self.service.draining() => return Ok(()),
+        };
+        self.devices_read = None;
+        match devices.map_err(SessionEnd::failed)?.into_iter().find(|state| state.device == self.who.device) {
+            Some(state) => self.guard.connection.remove_acknowledged(state.cursor, None),
+            None => self.guard.connection.end_as_forgotten(),
+        }
+        Ok(())
+    }
+
+    /// Waits for a change of the connection, the shutdown of the service, or the next poll.
+    async fn wait_for_change(&mut self) -> WakeReason {
+        let poll = self.poll.get_or_insert_with(|| self.service.poll_timer());
+        tokio::select! {
+            () = self.guard.connection.changed() => WakeReason::Changed,
+            () = self.service.draining() => WakeReason::Changed,
+            () = poll => {
+                self.poll = None;
+                WakeReason::PollDue
+            }
+        }
+    }
+}
+
+/// The reason why a wait ended.
+#[derive(PartialEq, Eq)]
+enum WakeReason {
+    /// The connection changed, or the service is shutting down.
+    Changed,
+    /// The poll interval is over.
+    PollDue,
+}

@@ -1,0 +1,70 @@
+//! The nodes with a challenge under way.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use dm_core::notify::NodeId;
+
+/// The maximum number of challenges at once. A further node is challenged at its next heartbeat.
+const MAX: usize = 64;
+/// Of these, the maximum number for nodes whose heartbeat was too old. An attacker can replay
+/// recorded heartbeats without end, so they must leave room for others.
+const MAX_OLD: usize = 16;
+
+/// The nodes with a challenge under way.
+#[derive(Debug)]
+pub(crate) struct PendingChallenges {
+    /// By node: whether its heartbeat was fresh.
+    pending: Mutex<HashMap<NodeId, bool>>,
+    /// The time limit for a reply.
+    pub(crate) timeout: Duration,
+}
+
+impl PendingChallenges {
+    pub(crate) fn new(timeout: Duration) -> Self {
+        Self { pending: Mutex::default(), timeout }
+    }
+
+    /// Begins a challenge of a node whose heartbeat was fresh or not. Returns `false` if one is
+    /// under way, or if there is no room.
+    pub(crate) fn begin(&self, node: NodeId, fresh: bool) -> bool {
+        let mut pending = self.lock();
+        let old = pending.values().filter(|fresh| !**fresh).count();
+        let room = pending.len() < MAX && (fresh || old < MAX_OLD);
+        let begins = room && !pending.contains_key(&node);
+        if begins {
+            pending.insert(node, fresh);
+        }
+        begins
+    }
+
+    pub(crate) fn end(&self, node: NodeId) {
+        self.lock().remove(&node);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<NodeId, bool>> {
+        // Nothing panics while this is locked, so a poisoned map is complete.
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn old_heartbeats_leave_room_for_fresh_ones_and_all_are_bounded() {
+        let pending_challenges = PendingChallenges::new(Duration::from_secs(1));
+        let node = |n: usize| NodeId::from_bytes((n as u64).to_be_bytes());
+        let begun = |from: usize, fresh| {
+            (from..from + 100).filter(|n| pending_challenges.begin(node(*n), fresh)).count()
+        };
+        assert_eq!(begun(0, false), MAX_OLD);
+        assert_eq!(begun(1_000, true), MAX - MAX_OLD);
+        assert!(!pending_challenges.begin(node(0), true), "a challenge is pending");
+        pending_challenges.end(node(0));
+        assert!(pending_challenges.begin(node(0), true));
+        assert_eq!(begun(2_000, false), 0, "no room is left for old heartbeats");
+    }
+}

@@ -1,0 +1,295 @@
+//! Protection against replays: frames that end sessions, and heartbeats, are taken once and only
+//! while they are new.
+//!
+//! Each stamped frame has a number and the sender's time. A receiver keeps a [`ReplayWindow`] for
+//! each sender, which works at any rate of frames. It takes no frame with a time more than
+//! [`MAX_AGE`] from its own, and none from before its own start, because it does not know which of
+//! those it took before. Both sides use the time of their process, which no clock setting changes.
+//! Once a node is verified ([`challenge`](crate::challenge)), the offset between the two clocks is
+//! known.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use dm_core::Timestamp;
+use dm_core::notify::NodeId;
+use dm_core::time::{Clock as _, SystemClock};
+
+use crate::codec::Stamp;
+use crate::replay_window::{Rejected, ReplayWindow};
+
+/// The maximum distance of a frame's time from this node's. Until two nodes have verified each
+/// other, the distance of their clocks counts, too.
+const MAX_AGE: Duration = Duration::from_secs(60);
+/// The tolerance for frames from before this node's start: clocks of nodes that are not verified
+/// differ a little, and times are whole milliseconds. Without it, two nodes that have just started
+/// would drop each other's first claims.
+const START_SLACK: Duration = Duration::from_secs(1);
+/// The maximum error of a frame's computed age, because times are whole milliseconds.
+const ROUNDING: Duration = Duration::from_millis(2);
+/// The maximum number of senders that are remembered, at a kibibyte each. Past this, the sender
+/// that was silent for longest is forgotten if all its frames are too old by now. Otherwise a new
+/// sender is not taken.
+const MAX: usize = 1_024;
+
+/// The reason why a frame is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotFresh {
+    /// The frame is too old, or from a clock that is ahead.
+    Stale,
+    /// The frame was taken before.
+    Repeated,
+}
+
+/// The frames that were taken recently.
+#[derive(Debug)]
+pub(crate) struct ReplayFilter {
+    started: Started,
+    senders: Mutex<HashMap<NodeId, Sender>>,
+}
+
+/// The start of this process's time.
+#[derive(Debug)]
+struct Started {
+    at: Timestamp,
+    instant: Instant,
+}
+
+/// A node that sends frames.
+#[derive(Debug)]
+struct Sender {
+    frames: ReplayWindow,
+    /// The offset of its clock, once the node is verified.
+    clock: Option<ClockOffset>,
+    /// The time at which its last frame was taken.
+    heard: Timestamp,
+}
+
+/// The offset of a node's clock: its time and this node's time at the same moment.
+#[derive(Clone, Copy, Debug)]
+struct ClockOffset {
+    theirs: Timestamp,
+    here: Timestamp,
+}
+
+impl ReplayFilter {
+    pub(crate) fn new() -> Self {
+        let started = Started { at: SystemClock.now(), instant: Instant::now() };
+        Self { started, senders: Mutex::default() }
+    }
+
+    /// The time of this process: the machine's time at its start, plus the time elapsed since.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.started.at.after(self.started.instant.elapsed())
+    }
+
+    /// Takes a frame that is new.
+    pub(crate) fn take(&self, from: NodeId, stamp: Stamp) -> Result<(), NotFresh> {
+        self.take_at(from, stamp, self.now())
+    }
+
+    /// Takes a frame that a node sent just now, a reply to a challenge, whatever its clock says.
+    /// The node is verified by it.
+    pub(crate) fn take_verified(&self, from: NodeId, stamp: Stamp) -> Result<(), NotFresh> {
+        self.take_verified_at(from, stamp, self.now())
+    }
+
+    /// Whether a node was verified since this one started.
+    pub(crate) fn is_verified(&self, node: NodeId) -> bool {
+        self.lock().get(&node).is_some_and(|sender| sender.clock.is_some())
+    }
+
+    /// Whether a frame has a higher number than all frames that were taken of its node.
+    pub(crate) fn is_newest(&self, from: NodeId, stamp: Stamp) -> bool {
+        self.lock().get(&from).is_none_or(|sender| stamp.count > sender.frames.newest())
+    }
+
+    /// The age of a frame of a verified node; zero for other nodes. It is never more than the true
+    /// age. It falls short of that by the travel time of the reply that verified the node.
+    pub(crate) fn age(&self, from: NodeId, stamp: Stamp) -> Duration {
+        self.age_at(from, stamp, self.now())
+    }
+
+    fn age_at(&self, from: NodeId, stamp: Stamp, now: Timestamp) -> Duration {
+        let clock = self.lock().get(&from).and_then(|sender| sender.clock);
+        let sent = clock.and_then(|clock| clock.to_local(stamp.at)).unwrap_or(now);
+        Duration::from_millis(now.as_millis().saturating_sub(sent.as_millis())).saturating_sub(ROUNDING)
+    }
+
+    fn take_at(&self, from: NodeId, stamp: Stamp, now: Timestamp) -> Result<(), NotFresh> {
+        let mut senders = self.lock();
+        let clock = senders.get(&from).and_then(|sender| sender.clock);
+        let sent = clock.map_or(Some(stamp.at), |clock| clock.to_local(stamp.at)).ok_or(NotFresh::Stale)?;
+        if sent < now.before(MAX_AGE).max(self.started.at.before(START_SLACK)) || sent > now.after(MAX_AGE) {
+            return Err(NotFresh::Stale);
+        }
+        take_number(&mut senders, from, stamp.count, now).map(drop)
+    }
+
+    fn take_verified_at(&self, from: NodeId, stamp: Stamp, now: Timestamp) -> Result<(), NotFresh> {
+        let mut senders = self.lock();
+        let sender = take_number(&mut senders, from, stamp.count, now)?;
+        sender.clock = Some(ClockOffset { theirs: stamp.at, here: now });
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<NodeId, Sender>> {
+        // Nothing panics while this is locked, so a poisoned map is complete.
+        self.senders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ClockOffset {
+    /// Converts a time of the node to this node's clock.
+    fn to_local(self, theirs: Timestamp) -> Option<Timestamp> {
+        let here = self.here.as_millis().checked_add(theirs.as_millis())?;
+        here.checked_sub(self.theirs.as_millis()).map(Timestamp::from_millis)
+    }
+}
+
+/// Takes the number of a node's frame.
+fn take_number(
+    senders: &mut HashMap<NodeId, Sender>,
+    from: NodeId,
+    number: u64,
+    now: Timestamp,
+) -> Result<&mut Sender, NotFresh> {
+    if !senders.contains_key(&from) {
+        make_room(senders, now)?;
+        let sender = Sender { frames: ReplayWindow::new(number), clock: None, heard: now };
+        return Ok(senders.entry(from).or_insert(sender));
+    }
+    let sender = senders.get_mut(&from).ok_or(NotFresh::Stale)?;
+    sender.frames.take(number).map_err(|why| match why {
+        Rejected::Repeated => NotFresh::Repeated,
+        Rejected::TooOld => NotFresh::Stale,
+    })?;
+    sender.heard = now;
+    Ok(sender)
+}
+
+/// Makes room for one sender.
+fn make_room(senders: &mut HashMap<NodeId, Sender>, now: Timestamp) -> Result<(), NotFresh> {
+    if senders.len() < MAX {
+        return Ok(());
+    }
+    // A frame may be from a clock that is ahead by `MAX_AGE`.
+    let forgettable = senders.iter().filter(|(_, sender)| sender.heard < now.before(2 * MAX_AGE));
+    let silent = forgettable.min_by_key(|(_, sender)| sender.heard).map(|(node, _)| *node);
+    silent.and_then(|node| senders.remove(&node)).map(drop).ok_or(NotFresh::Stale)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::replay_window::FRAMES;
+
+    const NODE: NodeId = NodeId::from_bytes([1; 8]);
+    const STARTED: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+    const MILLISECOND: Duration = Duration::from_millis(1);
+
+    fn replay_filter() -> ReplayFilter {
+        let started = Started { at: STARTED, instant: Instant::now() };
+        ReplayFilter { started, senders: Mutex::default() }
+    }
+
+    fn stamp(at: Timestamp, count: u64) -> Stamp {
+        Stamp { at, count }
+    }
+
+    #[test]
+    fn a_frame_is_taken_once_and_only_while_it_is_new() {
+        let replay_filter = replay_filter();
+        let now = STARTED.after(2 * MAX_AGE);
+        let take = |node, at, count| replay_filter.take_at(node, stamp(at, count), now);
+        let (early, late) = (now.before(MAX_AGE), now.after(MAX_AGE));
+        assert_eq!(take(NODE, now, 1), Ok(()));
+        assert_eq!(take(NODE, now, 1), Err(NotFresh::Repeated));
+        assert_eq!(take(NodeId::from_bytes([2; 8]), now, 1), Ok(()), "a frame of another node");
+        assert_eq!(take(NODE, early, 2), Ok(()));
+        assert_eq!(take(NODE, late, 3), Ok(()));
+        assert_eq!(take(NODE, early.before(MILLISECOND), 4), Err(NotFresh::Stale));
+        assert_eq!(take(NODE, late.after(MILLISECOND), 5), Err(NotFresh::Stale));
+    }
+
+    #[test]
+    fn a_frame_from_before_the_start_is_not_taken() {
+        let replay_filter = replay_filter();
+        let (now, first) = (STARTED.after(MILLISECOND), STARTED.before(START_SLACK));
+        assert_eq!(
+            replay_filter.take_at(NODE, stamp(first.before(MILLISECOND), 1), now),
+            Err(NotFresh::Stale)
+        );
+        assert_eq!(replay_filter.take_at(NODE, stamp(first, 2), now), Ok(()));
+    }
+
+    #[test]
+    fn a_frame_is_taken_once_at_any_rate() {
+        let replay_filter = replay_filter();
+        let frames = 10 * FRAMES;
+        for count in 0..frames {
+            assert_eq!(replay_filter.take_at(NODE, stamp(STARTED, count), STARTED), Ok(()));
+        }
+        for count in 0..frames {
+            assert!(replay_filter.take_at(NODE, stamp(STARTED, count), STARTED).is_err(), "{count}");
+        }
+    }
+
+    #[test]
+    fn frames_of_a_verified_node_are_taken_by_its_own_clock() {
+        let hour = Duration::from_secs(3_600);
+        for theirs in [STARTED.before(hour), STARTED.after(hour)] {
+            let replay_filter = replay_filter();
+            let take = |at, count, now| replay_filter.take_at(NODE, stamp(at, count), now);
+            assert_eq!(take(theirs, 1, STARTED), Err(NotFresh::Stale));
+            assert!(!replay_filter.is_verified(NODE) && replay_filter.is_newest(NODE, stamp(theirs, 1)));
+            assert_eq!(replay_filter.take_verified_at(NODE, stamp(theirs, 2), STARTED), Ok(()));
+            assert!(replay_filter.is_verified(NODE));
+            assert!(!replay_filter.is_newest(NODE, stamp(theirs, 2)));
+            assert_eq!(take(theirs, 3, STARTED), Ok(()));
+            assert_eq!(take(theirs, 3, STARTED), Err(NotFresh::Repeated));
+            assert_eq!(
+                take(theirs.before(2 * START_SLACK), 4, STARTED),
+                Err(NotFresh::Stale),
+                "before the start"
+            );
+            let late = STARTED.after(MAX_AGE);
+            assert_eq!(take(theirs, 5, late), Ok(()));
+            assert_eq!(take(theirs, 6, late.after(MILLISECOND)), Err(NotFresh::Stale));
+            assert_eq!(
+                replay_filter.take_verified_at(NODE, stamp(theirs, 5), late),
+                Err(NotFresh::Repeated),
+                "a reply that was taken before"
+            );
+        }
+    }
+
+    #[test]
+    fn the_age_of_a_frame_is_known_of_verified_nodes() {
+        let replay_filter = replay_filter();
+        let theirs = STARTED.after(Duration::from_secs(3_600));
+        let age = |at, now| replay_filter.age_at(NODE, stamp(at, 2), now);
+        assert_eq!(age(STARTED, STARTED.after(MAX_AGE)), Duration::ZERO, "not verified");
+        assert_eq!(replay_filter.take_verified_at(NODE, stamp(theirs, 1), STARTED), Ok(()));
+        assert_eq!(age(theirs, STARTED.after(MAX_AGE)), MAX_AGE - ROUNDING);
+        assert_eq!(age(theirs, STARTED.after(MILLISECOND)), Duration::ZERO);
+        assert_eq!(age(theirs.after(MAX_AGE), STARTED), Duration::ZERO, "an age is never negative");
+    }
+
+    #[test]
+    fn memory_is_bounded_and_nothing_is_forgotten_before_its_time() {
+        let replay_filter = replay_filter();
+        let node = |n: usize| NodeId::from_bytes((n as u64).to_be_bytes());
+        for n in 0..MAX {
+            assert_eq!(replay_filter.take_at(node(n), stamp(STARTED, 0), STARTED), Ok(()));
+        }
+        assert_eq!(replay_filter.take_at(node(MAX), stamp(STARTED, 0), STARTED), Err(NotFresh::Stale));
+        let later = STARTED.after(2 * MAX_AGE).after(MILLISECOND);
+        assert_eq!(replay_filter.take_at(node(0), stamp(later, 1), later), Ok(()), "heard again");
+        assert_eq!(replay_filter.take_at(node(MAX), stamp(later, 0), later), Ok(()));
+        let senders = replay_filter.lock();
+        assert_eq!(senders.len(), MAX);
+        assert!(senders.contains_key(&node(0)));
+    }
+}

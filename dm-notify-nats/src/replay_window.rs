@@ -1,0 +1,127 @@
+//! A replay window: it takes each frame number of one node once, in bounded memory at any rate.
+
+use std::ops::RangeInclusive;
+
+/// The number of frames in the window, counted back from the newest: a bitmap of 1 KiB. An older
+/// frame is not taken.
+pub(crate) const FRAMES: u64 = 8 * 1024;
+const BITS: u64 = u64::BITS as u64;
+const WORDS: usize = (FRAMES / BITS) as usize;
+
+/// The frame numbers that were taken, among the newest [`FRAMES`].
+#[derive(Debug)]
+pub(crate) struct ReplayWindow {
+    newest: u64,
+    /// A bit for each number, at the number modulo [`FRAMES`].
+    taken: Box<[u64; WORDS]>,
+}
+
+/// The reason why a number is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rejected {
+    /// The number was taken before.
+    Repeated,
+    /// The number is below the window.
+    TooOld,
+}
+
+impl ReplayWindow {
+    /// A window in which one number is taken.
+    pub(crate) fn new(first: u64) -> Self {
+        let mut window = Self { newest: first, taken: Box::new([0; WORDS]) };
+        window.mark(first, true);
+        window
+    }
+
+    /// Takes a number.
+    pub(crate) fn take(&mut self, number: u64) -> Result<(), Rejected> {
+        if number > self.newest {
+            self.clear(self.newest + 1..=number);
+            self.newest = number;
+        } else if self.newest - number >= FRAMES {
+            return Err(Rejected::TooOld);
+        } else if self.is_marked(number) {
+            return Err(Rejected::Repeated);
+        }
+        self.mark(number, true);
+        Ok(())
+    }
+
+    /// The highest number that was taken.
+    pub(crate) const fn newest(&self) -> u64 {
+        self.newest
+    }
+
+    /// Clears the bits of new numbers.
+    fn clear(&mut self, numbers: RangeInclusive<u64>) {
+        if numbers.end() - numbers.start() >= FRAMES {
+            self.taken.fill(0);
+        } else {
+            numbers.for_each(|number| self.mark(number, false));
+        }
+    }
+
+    fn mark(&mut self, number: u64, taken: bool) {
+        let (word, bit) = position(number);
+        if let Some(word) = self.taken.get_mut(word) {
+            *word = if taken { *word | bit } else { *word & !bit };
+        }
+    }
+
+    fn is_marked(&self, number: u64) -> bool {
+        let (word, bit) = position(number);
+        self.taken.get(word).is_some_and(|word| word & bit != 0)
+    }
+}
+
+/// The index of a number's word, and the number's bit in it.
+fn position(number: u64) -> (usize, u64) {
+    let word = usize::try_from(number % FRAMES / BITS).unwrap_or_default();
+    (word, 1 << (number % BITS))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn each_number_is_taken_once_and_none_below_the_window() {
+        let mut window = ReplayWindow::new(0);
+        assert_eq!(window.take(0), Err(Rejected::Repeated));
+        assert_eq!(window.take(FRAMES - 1), Ok(()));
+        assert_eq!(window.take(0), Err(Rejected::Repeated), "the last number in the window");
+        assert_eq!(window.take(1), Ok(()), "overtaken by a higher number");
+        assert_eq!(window.take(FRAMES), Ok(()));
+        assert_eq!(window.take(0), Err(Rejected::TooOld));
+        assert_eq!(window.take(1), Err(Rejected::Repeated));
+        assert_eq!(window.take(u64::MAX), Ok(()));
+        assert_eq!(window.take(u64::MAX), Err(Rejected::Repeated));
+        assert_eq!(window.take(FRAMES), Err(Rejected::TooOld));
+        assert_eq!(window.take(u64::MAX - FRAMES + 1), Ok(()));
+    }
+
+    proptest! {
+        #[test]
+        fn a_window_decides_as_a_set_of_all_numbers_does(
+            numbers in prop::collection::vec(prop_oneof![0..40_u64, 0..3 * FRAMES], 1..400),
+        ) {
+            let mut window = ReplayWindow::new(numbers[0]);
+            let (mut all, mut newest) = (HashSet::from([numbers[0]]), numbers[0]);
+            for number in numbers {
+                let expected = if newest.saturating_sub(number) >= FRAMES {
+                    Err(Rejected::TooOld)
+                } else if all.insert(number) {
+                    Ok(())
+                } else {
+                    Err(Rejected::Repeated)
+                };
+                newest = newest.max(number);
+                prop_assert_eq!(window.take(number), expected);
+            }
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Requests to other nodes, and their replies.
+//!
+//! Replies go to a subject that the request's nonce names. The request's tag covers its nonce, and
+//! a reply's tag covers its subject. So a reply is valid for one request only, and a replay of it
+//! for another request is dropped.
+
+use async_nats::{StatusCode, Subject, Subscriber};
+use futures_util::StreamExt as _;
+
+use crate::codec::{Frame, NodeContent, Nonce};
+use crate::shared::Shared;
+
+/// The replies to one request. Dropping this ends the subscription.
+pub(crate) struct Replies {
+    subject: Subject,
+    subscriber: Subscriber,
+}
+
+/// One reply.
+pub(crate) enum Reply {
+    /// A frame of another node.
+    Frame(Frame<NodeContent>),
+    /// The servers' answer that no node is subscribed for the request's subject.
+    NoResponders,
+}
+
+impl Shared {
+    /// Publishes a request. `None` if the connection is closed.
+    pub(crate) async fn request(
+        &self,
+        subject: Subject,
+        request: impl FnOnce(Nonce) -> Vec<u8>,
+    ) -> Option<Replies> {
+        let nonce = Nonce::fresh();
+        let reply = self.subjects.replies(nonce);
+        let subscriber = self.client.subscribe(reply.clone()).await.ok()?;
+        let request = self.mac.append(&subject, request(nonce));
+        // Only the servers use the reply subject, to report that no node is subscribed. Nodes use
+        // the nonce.
+        self.client.publish_with_reply(subject, reply.clone(), request).await.ok()?;
+        Some(Replies { subject: reply, subscriber })
+    }
+
+    /// Replies to a request.
+    pub(crate) async fn reply(&self, nonce: Nonce, frame: Vec<u8>) {
+        self.publish(self.subjects.replies(nonce), frame).await;
+    }
+}
+
+impl Replies {
+    /// The next reply of a node, or of the servers. Messages without a valid tag are counted and
+    /// skipped. `None` when the connection is closed. Cancel safe.
+    pub(crate) async fn next(&mut self, shared: &Shared) -> Option<Reply> {
+        loop {
+            let message = self.subscriber.next().await?;
+            if message.status == Some(StatusCode::NO_RESPONDERS) {
+                return Some(Reply::NoResponders);
+            }
+            match shared.open_node_frame(&self.subject, &message.payload) {
+                Ok(frame) => return Some(Reply::Frame(frame)),
+                Err(why) => shared.counters.frame_dropped(why),
+            }
+        }
+    }
+}

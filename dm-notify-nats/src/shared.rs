@@ -1,0 +1,141 @@
+//! The state that all tasks of a notifier share: sending frames as this node, and checking frames
+//! of others.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use async_nats::connection::State;
+use async_nats::{Client, Subject};
+use bytes::Bytes;
+use dm_core::notify::NodeId;
+use dm_core::{Hub, InboxEntry, UserId};
+
+use crate::codec::{Frame, NodeContent, Stamp, UserContent, Writer};
+use crate::connect::ConnectionEvents;
+use crate::counters::{Counters, DropReason};
+use crate::mac::FrameMac;
+use crate::peers::Peers;
+use crate::pending_challenges::PendingChallenges;
+use crate::publish_queue::PublishQueue;
+use crate::replay_filter::ReplayFilter;
+use crate::subjects::Subjects;
+
+/// The shared state of a notifier.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) hub: Hub,
+    pub(crate) client: Client,
+    pub(crate) writer: Writer,
+    pub(crate) subjects: Subjects,
+    pub(crate) mac: FrameMac,
+    pub(crate) replay_filter: ReplayFilter,
+    pub(crate) pending_challenges: PendingChallenges,
+    pub(crate) peers: Peers,
+    pub(crate) publish_queue: PublishQueue,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) events: Arc<ConnectionEvents>,
+    /// The number of the next stamp.
+    pub(crate) stamped: AtomicU64,
+    /// The maximum size of a hint with its entry, in bytes.
+    pub(crate) max_entry: usize,
+}
+
+impl Shared {
+    /// Queues a hint. It holds the entry only if there is a key to authenticate it.
+    pub(crate) fn push_hint(&self, user: UserId, entry: &InboxEntry) {
+        let frame = if self.mac.is_keyed() {
+            self.writer.hint(entry, self.max_entry)
+        } else {
+            self.writer.bare_number(entry.seq)
+        };
+        let subject = self.subjects.user(user);
+        let frame = self.mac.append(&subject, frame);
+        self.publish_queue.push(subject, frame);
+    }
+
+    /// Publishes a frame at once, ahead of waiting hints. While the servers cannot be reached the
+    /// frame is lost.
+    pub(crate) async fn publish(&self, subject: Subject, frame: Vec<u8>) {
+        if self.is_connected() {
+            let frame = self.mac.append(&subject, frame);
+            let _ = self.client.publish(subject, frame).await;
+        }
+    }
+
+    /// A new stamp for one frame of this node.
+    pub(crate) fn stamp(&self) -> Stamp {
+        Stamp { at: self.replay_filter.now(), count: self.stamped.fetch_add(1, Ordering::Relaxed) }
+    }
+
+    /// The number of the next stamp.
+    pub(crate) fn next_stamp(&self) -> u64 {
+        self.stamped.load(Ordering::Relaxed)
+    }
+
+    /// Checks and decodes a message on a user's subject.
+    pub(crate) fn open_user_frame(
+        &self,
+        user: UserId,
+        subject: &str,
+        bytes: &Bytes,
+    ) -> Result<Frame<UserContent>, DropReason> {
+        let frame = Frame::decode_user(&self.mac.verify(subject, bytes)?, user)?;
+        if matches!(frame.content, UserContent::Entry(_)) && !self.mac.is_keyed() {
+            // Without a key, everybody could have written it.
+            return Err(DropReason::Unauthenticated);
+        }
+        self.check_replay(frame.from, frame.content.stamp())?;
+        Ok(frame)
+    }
+
+    /// Authenticates and decodes a message on the subject of the nodes, or a reply. It may be old:
+    /// the stamp is not checked.
+    pub(crate) fn open_node_frame(
+        &self,
+        subject: &str,
+        bytes: &Bytes,
+    ) -> Result<Frame<NodeContent>, DropReason> {
+        Ok(Frame::decode_node(&self.mac.verify(subject, bytes)?)?)
+    }
+
+    /// Drops a frame that is a replay, by its stamp. Without a key every frame is taken: an
+    /// attacker who can replay a frame can then also forge one, with a number or a time that would
+    /// cause the node's own frames to be dropped from then on.
+    pub(crate) fn check_replay(&self, from: NodeId, stamp: Option<Stamp>) -> Result<(), DropReason> {
+        match stamp {
+            // A node receives its own frames on several subscriptions.
+            Some(stamp) if self.mac.is_keyed() && !self.is_own(from) => {
+                Ok(self.replay_filter.take(from, stamp)?)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes a node's reply to a challenge: the node is verified.
+    pub(crate) fn verify_node(&self, node: NodeId, stamp: Stamp) -> Result<(), DropReason> {
+        if self.mac.is_keyed() {
+            self.replay_filter.take_verified(node, stamp)?;
+        }
+        self.peers.heard(node);
+        Ok(())
+    }
+
+    /// Whether a node is verified. Without a key it must also be alive by its last heartbeats.
+    pub(crate) fn is_verified(&self, node: NodeId) -> bool {
+        if self.mac.is_keyed() { self.replay_filter.is_verified(node) } else { self.peers.is_alive(node) }
+    }
+
+    /// Whether a frame is this node's own. A node receives its own frames, but they are for others.
+    pub(crate) fn is_own(&self, from: NodeId) -> bool {
+        from == self.hub.node()
+    }
+
+    pub(crate) fn is_connected(&self) -> bool {
+        self.client.connection_state() == State::Connected
+    }
+
+    /// The number of times that the servers were reached so far.
+    pub(crate) fn connects(&self) -> u64 {
+        self.client.statistics().connects.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,242 @@
+//! The subscriptions of this node: one for each user with a session here.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::Subscriber;
+use dm_core::UserId;
+use dm_core::notify::{SeqHint, HubWatch, Notification, Notifier as _};
+use futures_util::StreamExt as _;
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
+
+use crate::codec::{Objection, UserContent};
+use crate::counters::DropReason;
+use crate::shared::Shared;
+
+/// The interval of checks whether the servers were reached again. A connection of the host's
+/// reports no event for that.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
+/// After the servers were reached again, the sessions of this many users read the store at once;
+/// the next ones follow after the pause.
+const STEP: usize = 64;
+const PAUSE: Duration = Duration::from_millis(25);
+
+/// Keeps the subscriptions in line with the hub's sessions.
+pub(crate) struct Subscriptions {
+    shared: Arc<Shared>,
+    watch: HubWatch,
+    /// Users with new device sessions that are not claimed yet.
+    new_claims: HubWatch,
+    /// Whether to claim all sessions that exist, instead of new ones. This is so at the start: an
+    /// earlier notifier of the hub may have claimed them, and other nodes may have forgotten that.
+    claims_all: bool,
+    /// Subscribed users. Dropping the sender ends the subscription.
+    subscribed: HashMap<UserId, oneshot::Sender<()>>,
+    listeners: JoinSet<()>,
+    /// Users whose subscriptions may have missed hints. A probe will make their sessions read the
+    /// store.
+    to_probe: VecDeque<UserId>,
+    /// The number of times that the servers had been reached at the last check.
+    connects: u64,
+}
+
+impl Subscriptions {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        let (watch, new_claims) = (shared.hub.watch(), shared.hub.watch_claims());
+        let connects = shared.connects();
+        Self {
+            shared,
+            watch,
+            new_claims,
+            claims_all: true,
+            subscribed: HashMap::new(),
+            listeners: JoinSet::new(),
+            to_probe: VecDeque::new(),
+            connects,
+        }
+    }
+
+    /// Follows the hub's sessions until told to stop, then unsubscribes.
+    pub(crate) async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        tokio::select! {
+            () = crate::stopped(&mut stop) => {}
+            () = self.serve() => {}
+        }
+        self.subscribed.clear();
+        self.shared.counters.subscriptions(0);
+        while self.listeners.join_next().await.is_some() {}
+    }
+
+    async fn serve(&mut self) {
+        let mut check = tokio::time::interval(CHECK_INTERVAL);
+        let mut pause = tokio::time::interval(PAUSE);
+        check.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        pause.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let shared = Arc::clone(&self.shared);
+        loop {
+            tokio::select! {
+                users = self.watch.changed() => {
+                    for user in users {
+                        self.reconcile(user).await;
+                    }
+                    while self.listeners.try_join_next().is_some() {}
+                    self.shared.counters.subscriptions(self.subscribed.len());
+                }
+                users = self.new_claims.changed() => {
+                    let claims_all = std::mem::take(&mut self.claims_all);
+                    for user in users {
+                        // The subscription comes first, so that objections are received.
+                        self.reconcile(user).await;
+                        if claims_all {
+                            self.shared.claim_all(user).await;
+                        } else {
+                            self.shared.claim_new(user).await;
+                        }
+                    }
+                }
+                () = shared.events.connected.notified() => self.check_connection(),
+                _ = check.tick() => self.check_connection(),
+                _ = pause.tick(), if !self.to_probe.is_empty() => self.probe_some().await,
+            }
+        }
+    }
+
+    /// Brings a user's subscription in line with the hub: subscribes for a connected user, and ends
+    /// the subscription of one who is not connected.
+    async fn reconcile(&mut self, user: UserId) {
+        if !self.shared.hub.is_connected(user) {
+            self.subscribed.remove(&user);
+        } else if !self.subscribed.contains_key(&user) {
+            let subject = self.shared.subjects.user(user);
+            match self.shared.client.subscribe(subject).await {
+                Ok(subscriber) => {
+                    let (keep, gone) = oneshot::channel();
+                    self.subscribed.insert(user, keep);
+                    // Probes of this subscription have this number or a higher one.
+                    let first_probe = self.shared.next_stamp();
+                    let shared = Arc::clone(&self.shared);
+                    self.listeners.spawn(listen(shared, user, subscriber, first_probe, gone));
+                    self.probe(user).await;
+                }
+                // The host closed its connection. Sessions poll.
+                Err(error) => tracing::warn!(error = %error.kind(), "cannot subscribe on NATS"),
+            }
+        }
+    }
+
+    /// Publishes a probe on the user's subject. It comes back when the subscription has begun.
+    /// Hints from before that were missed, so the sessions then read the store.
+    async fn probe(&self, user: UserId) {
+        // The probe is in the same queue as the subscription, behind it. If it is lost, sessions
+        // poll.
+        let probe = self.shared.writer.probe(self.shared.stamp());
+        self.shared.publish(self.shared.subjects.user(user), probe).await;
+    }
+
+    /// Marks all subscriptions for a probe if the servers were reached again.
+    fn check_connection(&mut self) {
+        let connects = self.shared.connects();
+        if self.connects != connects {
+            self.connects = connects;
+            self.to_probe = self.subscribed.keys().copied().collect();
+        }
+    }
+
+    /// Probes the next marked subscriptions, and repeats the claims of their users.
+    async fn probe_some(&mut self) {
+        if !self.shared.is_connected() {
+            return;
+        }
+        for user in self.to_probe.drain(..STEP.min(self.to_probe.len())).collect::<Vec<_>>() {
+            if self.subscribed.contains_key(&user) {
+                self.probe(user).await;
+                self.shared.repeat_claims(user).await;
+            }
+        }
+    }
+}
+
+/// Receives the messages on a user's subject, until the user has no session here.
+async fn listen(
+    shared: Arc<Shared>,
+    user: UserId,
+    mut subscriber: Subscriber,
+    mut next_probe: u64,
+    mut gone: oneshot::Receiver<()>,
+) {
+    loop {
+        tokio::select! {
+            biased;
+            _ = &mut gone => break,
+            message = subscriber.next() => match message {
+                Some(message) => shared.receive_from_user(user, message, &mut next_probe).await,
+                None => return,
+            },
+        }
+    }
+    // A drop would unsubscribe, too, unless the command queue is full at that moment.
+    let _ = subscriber.unsubscribe().await;
+}
+
+impl Shared {
+    /// Handles a message on a user's subject.
+    async fn receive_from_user(&self, user: UserId, message: async_nats::Message, next_probe: &mut u64) {
+        let frame = match self.open_user_frame(user, &message.subject, &message.payload) {
+            Ok(frame) => frame,
+            Err(why) => {
+                tracing::debug!(user = ?user, len = message.payload.len(), ?why, "a frame is dropped");
+                return self.counters.frame_dropped(why);
+            }
+        };
+        if self.is_own(frame.from) {
+            // The hub has already notified this node's sessions. Only probes matter.
+            if let UserContent::Probe(stamp) = frame.content {
+                // A replayed probe would cost a read of the store. Without a key everybody can
+                // cause that, and a forged number could cause the node's own probes to be dropped.
+                if self.mac.is_keyed() && stamp.count < *next_probe {
+                    return self.counters.frame_dropped(DropReason::Repeated);
+                }
+                *next_probe = stamp.count.saturating_add(1);
+                self.hub.recheck(user);
+            }
+            return;
+        }
+        match frame.content {
+            UserContent::Entry(entry) => {
+                self.counters.received();
+                // The hub never waits and never fails.
+                let _ = self.hub.notify(&[Notification { user, entry }]).await;
+            }
+            UserContent::Number { seq, origin } => {
+                self.counters.received_number();
+                // A session skips the entries that its device caused. Without a key a forged origin
+                // could make it skip others.
+                let origin = origin.filter(|_| self.mac.is_keyed());
+                self.hub.hint(&SeqHint { user, seq, origin });
+            }
+            UserContent::PresenceRequest(nonce) => {
+                // There is no negative reply: another node may have the user.
+                if self.hub.is_connected(user) {
+                    let subject = self.subjects.replies(nonce);
+                    let answer = self.mac.append(&subject, self.writer.here());
+                    self.publish_queue.push(subject, answer);
+                }
+            }
+            UserContent::Claims { stamp, claims } => {
+                // The sessions grew older while the frame was under way.
+                let late = self.replay_filter.age(frame.from, stamp);
+                for mut claim in claims {
+                    claim.age = claim.age.saturating_add(late);
+                    self.contend(&claim).await;
+                }
+            }
+            UserContent::Objection(Objection { device, session, theirs, .. }) => {
+                self.hub.objection(user, &device, session, theirs);
+            }
+            UserContent::Probe(_) => {}
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! A test of query plans: every statement of a send, an acknowledgement and a read finds its rows
+//! by an index, at a million rows; and the statement that reserves entries locks users in order.
+
+use dm_test_servers::postgres::Cluster;
+use tokio_postgres::NoTls;
+
+use crate::config::PostgresConfig;
+use crate::{PostgresStore, connection, read, write};
+
+/// Inserts a million messages in a hundred thousand conversations, and as many entries, in inboxes
+/// of a thousand.
+const FILL: &str = "
+    CREATE FUNCTION key(n bigint, size int) RETURNS bytea LANGUAGE sql IMMUTABLE PARALLEL SAFE
+        AS 'SELECT decode(lpad(to_hex(n), 2 * size, ''0''), ''hex'')';
+    CREATE FUNCTION id(n bigint) RETURNS uuid LANGUAGE sql IMMUTABLE PARALLEL SAFE
+        AS 'SELECT lpad(to_hex(n), 32, ''0'')::uuid';
+    INSERT INTO dm.users (id, inbox_head) SELECT key(n, 32), 1000 FROM generate_series(1, 20000) n;
+    INSERT INTO dm.conversations (id, a, b, opened_at, a_number, b_number, head, last_at)
+        SELECT id(n), key(n, 32), key(n + 200000, 32), 0, 1, 1, 10, n FROM generate_series(1, 100000) n;
+    INSERT INTO dm.messages SELECT 1 + n / 100000, n, n, 0, 0, NULL, id(1 + (n % 100000)), id(n), id(n),
+            key(n % 20000, 32), key(n % 19999, 32), key(n, 24), NULL, key(n, 16)
+        FROM generate_series(0, 999999) n;
+    INSERT INTO dm.inbox SELECT 1 + n / 1000, 0, 1 + n / 100000, id(1 + (n % 100000)), key(1 + n % 1000, 32)
+        FROM generate_series(0, 999999) n;
+    INSERT INTO dm.devices SELECT key(n, 32), 'phone', 1, 0, 0 FROM generate_series(1, 20000) n;
+    INSERT INTO dm.acked SELECT key(1 + n % 1000, 32), 'phone', 1 + n / 1000 FROM generate_series(0, 99999) n;";
+
+#[tokio::test]
+async fn every_hot_statement_uses_an_index_at_a_million_rows() {
+    let database = Cluster::shared().empty_database();
+    // The store is opened while the database is empty and not analyzed: the plans must not depend
+    // on statistics.
+    drop(PostgresStore::open(&database.parameters()).await.unwrap());
+    database.sql(FILL);
+    let parameters = connection::parameters(&database.parameters(), &PostgresConfig::default()).unwrap();
+    let mut in_order = 0;
+    for analyzed in [false, true] {
+        if analyzed {
+            database.sql("ANALYZE");
+        }
+        let (client, connection) = parameters.connect(NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client.batch_execute("SET plan_cache_mode = force_generic_plan").await.unwrap();
+        let statements = write::hot_statements().into_iter().chain(read::statements());
+        for (n, sql) in statements.enumerate() {
+            let statement = client.prepare(&sql).await.unwrap();
+            let nulls = vec!["NULL"; statement.params().len()].join(", ");
+            client.batch_execute(&format!("PREPARE s{n} AS {sql}")).await.unwrap();
+            let explain = format!("EXPLAIN EXECUTE s{n}({nulls})");
+            let rows = client.simple_query(&explain).await.unwrap();
+            let lines: Vec<String> = rows
+                .iter()
+                .filter_map(|row| match row {
+                    tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+                    _ => None,
+                })
+                .collect();
+            assert_by_index(&sql, &lines);
+            if sql == write::RESERVE_ENTRIES {
+                assert_array_order(&lines);
+                in_order += 1;
+            }
+        }
+    }
+    assert_eq!(in_order, 2, "the reservation of entries is not among the hot statements");
+}
+
+/// Asserts that the plan loops over the array in its order, and looks each user up by an index.
+fn assert_array_order(plan: &[String]) {
+    let nodes: Vec<&str> = plan.iter().filter_map(|line| line.split("->").nth(1)).map(str::trim).collect();
+    let expected = ["Nested Loop", "Function Scan on n", "Index Scan using users_pkey on users u"];
+    let is_it = |(node, expected): (&&str, &str)| node.starts_with(expected);
+    assert!(nodes.len() == 3 && nodes.iter().zip(expected).all(is_it), "{}", plan.join("\n"));
+}
+
+/// Asserts that no table is read in full, neither by itself nor by an index.
+fn assert_by_index(sql: &str, plan: &[String]) {
+    let whole = || format!("{sql}\n{}", plan.join("\n"));
+    assert!(plan.iter().any(|line| line.contains("Index")), "{}", whole());
+    for (n, line) in plan.iter().enumerate() {
+        assert!(!line.contains("Seq Scan"), "{}", whole());
+        if ["Index Scan", "Index Only Scan"].iter().any(|scan| line.contains(scan)) {
+            let below = plan[n + 1..].iter().take_while(|line| !line.contains("->"));
+            assert!(below.into_iter().any(|line| line.contains("Index Cond")), "{}", whole());
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! One attempt at a batch: a transaction from `BEGIN` to `COMMIT`.
+
+use dm_core::store::{Outcome, Write};
+
+use crate::connection::Client;
+use crate::error::Fault;
+use crate::write::commit_marker::CommitMarker;
+use crate::write::load::{self, RowKind};
+use crate::write::lock_set::LockSet;
+use crate::write::participants_cache::ParticipantsCache;
+use crate::write::pipeline::{CommitResult, Pipeline};
+use crate::write::segment::{Segment, segments};
+use crate::write::state::{BatchState, Stop};
+use crate::write::{direct, flush};
+
+const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+
+/// One attempt at a batch.
+pub(super) struct Attempt<'a> {
+    client: Client<'a>,
+    batch: &'a [Write],
+    participants: &'a ParticipantsCache,
+}
+
+/// A failed attempt.
+pub(super) enum AttemptError {
+    /// Nothing is committed.
+    NotCommitted(Fault),
+    /// The connection was lost with `COMMIT` under way. The outcomes are those of the writes, in
+    /// case the batch is committed.
+    Unknown(Vec<Outcome>, Fault),
+}
+
+impl From<Fault> for AttemptError {
+    fn from(fault: Fault) -> Self {
+        Self::NotCommitted(fault)
+    }
+}
+
+impl<'a> Attempt<'a> {
+    pub(super) const fn new(
+        client: Client<'a>,
+        batch: &'a [Write],
+        participants: &'a ParticipantsCache,
+    ) -> Self {
+        Self { client, batch, participants }
+    }
+
+    /// Runs the transaction, and advances `marker` with it. Returns one outcome for each write.
+    pub(super) async fn run(self, marker: &CommitMarker) -> Result<Vec<Outcome>, AttemptError> {
+        let client = self.client;
+        let lock_set = LockSet::of(self.batch, self.participants);
+        let mut state = BatchState::default();
+        load::inbox_numbers(client, self.batch, &mut state).await?;
+        let mut outcomes = Vec::with_capacity(self.batch.len());
+        let mut is_begun = false;
+        let mut segments = segments(self.batch).into_iter().peekable();
+        while let Some(segment) = segments.next() {
+            let (mut pipeline, mut kinds) = (Pipeline::new(client), Vec::new());
+            if !is_begun {
+                pipeline.add_command(BEGIN);
+                kinds.push(RowKind::Other);
+                load::ensure_users(&mut pipeline, &mut kinds, &lock_set).await?;
+            }
+            if let Segment::InMemory(writes) = segment {
+                state.start_segment();
+                load::lock_and_read(&mut pipeline, &mut kinds, &lock_set, writes, &state).await?;
+            } else if !is_begun {
+                load::lock_users(&mut pipeline, &lock_set).await?;
+                kinds.push(RowKind::Other);
+            }
+            is_begun = true;
+            for (kind, rows) in kinds.iter().zip(pipeline.execute().await?) {
+                state.load(kind, rows)?;
+            }
+            for id in &lock_set.unresolved {
+                if let Some(head) = state.conversations.get(id) {
+                    self.participants.insert(*id, head.conversation.participants);
+                }
+            }
+            match segment {
+                Segment::InMemory(writes) => {
+                    for write in writes {
+                        outcomes.push(match state.apply(write) {
+                            Ok(outcome) => outcome,
+                            Err(Stop::Refused(refusal)) => Outcome::Refused(refusal),
+                            Err(Stop::Again) => return Err(Fault::Conflict.into()),
+                        });
+                    }
+                    let mut pipeline = Pipeline::new(client);
+                    flush::flush(&state, &mut pipeline).await?;
+                    if segments.peek().is_none() {
+                        return finish(pipeline, outcomes, marker).await;
+                    }
+                    pipeline.execute().await?;
+                }
+                Segment::Forget(write) => outcomes.push(direct::forget(client, write).await?),
+                Segment::Announce(write) => outcomes.push(direct::announce(client, write).await?),
+                Segment::Expire(write) => outcomes.push(direct::expire(client, write).await?),
+            }
+        }
+        finish(Pipeline::new(client), outcomes, marker).await
+    }
+}
+
+/// Sends the last statements, the advance of the marker, and `COMMIT`.
+async fn finish(
+    mut pipeline: Pipeline<'_>,
+    outcomes: Vec<Outcome>,
+    marker: &CommitMarker,
+) -> Result<Vec<Outcome>, AttemptError> {
+    marker.advance(&mut pipeline).await?;
+    match pipeline.execute_and_commit().await {
+        CommitResult::Committed => Ok(outcomes),
+        CommitResult::NotCommitted(fault) => Err(fault.into()),
+        CommitResult::Unknown(fault) => Err(AttemptError::Unknown(outcomes, fault)),
+    }
+}

@@ -1,0 +1,125 @@
+//! Finding out whether a commit whose answer was lost took place.
+//!
+//! A commit marker is a row of `commits` with a token. A node uses each of its markers for one
+//! batch at a time. The batch's last statement before `COMMIT` adds one to the token. A node that
+//! loses the answer to `COMMIT` adds two, on a new connection. This statement waits for the lock on
+//! the row, and so for the end of the batch if the batch is still running. The token that it finds
+//! shows whether the batch committed. If statements of the batch reach the server only later, they
+//! no longer find the token that they name, and fail.
+//!
+//! PostgreSQL's `pg_xact_status` is no substitute. After a crash the server may reuse the id of a
+//! transaction of which nothing had reached the disk, and then answers for the other transaction.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::{sleep, timeout};
+
+use crate::connection::{Client, Connections, Lease};
+use crate::error::Fault;
+use crate::write::pipeline::{Pipeline, param};
+
+const INSERT_MARKER: &str = "INSERT INTO commits DEFAULT VALUES RETURNING slot::text";
+
+/// Adds one to the token. If the token is not the named one, or the row is gone, the statement
+/// fails with a division by zero, and the batch with it.
+pub(crate) const ADVANCE: &str = "WITH moved AS (
+        UPDATE commits SET token = token + 1, used_at = now()
+        WHERE slot = $1::text::uuid AND token = $2 RETURNING token
+    ) SELECT 1 / count(*) FROM moved";
+
+/// Adds two to the token. Returns the token that it found.
+const RESOLVE: &str = "UPDATE commits SET token = token + 2 WHERE slot = $1::text::uuid RETURNING token - 2";
+
+const DELETE_STALE: &str = "DELETE FROM commits WHERE used_at < now() - interval '7 days'";
+
+/// The time between two tries to resolve a commit.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// A marker of this node, for one batch at a time.
+#[derive(Debug)]
+pub(super) struct CommitMarker {
+    /// The row's `slot`, a UUID.
+    id: String,
+    /// The token of the row, as far as this node knows.
+    token: i64,
+}
+
+/// The markers of this node that no batch uses. A node has as many markers as it had batches at
+/// once, since all are released but those whose token is unknown.
+#[derive(Debug, Default)]
+pub(crate) struct CommitMarkers(Mutex<Vec<CommitMarker>>);
+
+/// The result of asking the server about a commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Resolution {
+    Committed,
+    RolledBack,
+    Unknown,
+}
+
+impl CommitMarkers {
+    /// Takes a free marker, or inserts a new one.
+    pub(super) async fn acquire(&self, client: Client<'_>) -> Result<CommitMarker, Fault> {
+        let free = self.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        if let Some(marker) = free {
+            return Ok(marker);
+        }
+        let row = client.with_timeout(client.connection().query_one(INSERT_MARKER, &[])).await?;
+        Ok(CommitMarker { id: row.try_get(0)?, token: 0 })
+    }
+
+    /// Returns a marker whose token is known.
+    pub(super) fn release(&self, marker: CommitMarker) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(marker);
+    }
+}
+
+impl CommitMarker {
+    /// Adds the statement that precedes `COMMIT`.
+    pub(super) async fn advance(&self, pipeline: &mut Pipeline<'_>) -> Result<(), Fault> {
+        pipeline.add(ADVANCE, vec![param(self.id.clone()), param(self.token)]).await
+    }
+
+    /// Records that the marker's batch is committed.
+    pub(super) const fn mark_committed(&mut self) {
+        self.token += 1;
+    }
+
+    /// Asks on new connections whether the batch is committed, until the server answers or the time
+    /// is over.
+    pub(super) async fn resolve(&mut self, connections: &Connections, within: Duration) -> Resolution {
+        let resolution = async {
+            loop {
+                match self.resolve_once(connections).await {
+                    Ok(resolution) => return resolution,
+                    Err(fault) => {
+                        let error = dm_core::store::StoreError::from(fault);
+                        tracing::debug!(error = %error, cause = ?error, "a commit's outcome is not known yet");
+                    }
+                }
+                sleep(PAUSE).await;
+            }
+        };
+        timeout(within, resolution).await.unwrap_or(Resolution::Unknown)
+    }
+
+    async fn resolve_once(&mut self, connections: &Connections) -> Result<Resolution, Fault> {
+        let lease = Lease::take(connections).await?;
+        let client = lease.client()?;
+        let row = client.with_timeout(client.connection().query_opt(RESOLVE, &[&self.id])).await?;
+        lease.give_back();
+        let Some(row) = row else { return Ok(Resolution::Unknown) };
+        // Each earlier try whose answer was lost added two.
+        let found: i64 = row.try_get(0)?;
+        let moved = found - self.token;
+        self.token = found + 2;
+        Ok(if moved % 2 == 1 { Resolution::Committed } else { Resolution::RolledBack })
+    }
+}
+
+/// Deletes markers that committed nothing for seven days, those of nodes that are gone. A node
+/// whose marker was deleted inserts a new one.
+pub(crate) async fn remove_stale(client: &tokio_postgres::Client) -> Result<(), tokio_postgres::Error> {
+    client.execute(DELETE_STALE, &[]).await.map(drop)
+}

@@ -1,0 +1,95 @@
+//! Acknowledging entries for a device.
+
+use std::ops::Bound;
+
+use dm_core::store::{
+    AckDecision, AckState, Acknowledge, Acknowledged, InboxSeq, MessageId, Outcome, Principal, Refusal,
+    UserId,
+};
+
+use crate::codec;
+use crate::write::state::{BatchState, Content, Stop};
+
+/// An entry that blocks the cursor of a device.
+struct Unacknowledged {
+    seq: u64,
+    /// The highest entry below it that was acknowledged individually before this segment.
+    acked_below: Option<u64>,
+}
+
+impl BatchState {
+    pub(super) fn acknowledge(&mut self, write: &Acknowledge) -> Result<Outcome, Stop> {
+        let who = &write.who;
+        let user = self.users.get(&who.user).ok_or(Refusal::UnknownDevice)?;
+        let (head, floor) = (user.head, user.floor.get());
+        let cursor = self.devices.get(who).ok_or(Refusal::UnknownDevice)?.cursor;
+        let state = AckState { cursor: InboxSeq::new(cursor), head, floor: InboxSeq::new(floor) };
+        let entry_about = |id| Ok::<_, Stop>(self.entry_about(who.user, id));
+        let AckDecision { done, marks } = write.decide(state, entry_about)?;
+        if let Some(device) = self.devices.get_mut(who)
+            && !marks.is_empty()
+        {
+            device.newly_acked.extend(marks.iter().map(|seq| seq.get()));
+            device.is_changed = true;
+        }
+        let advanced = self.advance_cursor(who, done.cursor.get(), floor);
+        if let Some(device) = self.devices.get_mut(who)
+            && device.cursor != advanced
+        {
+            (device.cursor, device.is_changed) = (advanced, true);
+        }
+        Ok(Outcome::Acknowledged(Acknowledged { cursor: InboxSeq::new(advanced), ..done }))
+    }
+
+    /// The number of a user's entry about a message; zero when there is none.
+    fn entry_about(&self, user: UserId, id: MessageId) -> InboxSeq {
+        match self.inbox_numbers.get(&id) {
+            Some(numbers) if numbers.sender == user => numbers.sender_seq,
+            Some(numbers) if numbers.recipient == user => numbers.recipient_seq,
+            _ => InboxSeq::ZERO,
+        }
+    }
+
+    /// Returns the cursor after it moved over the acknowledged entries that follow it.
+    ///
+    /// Entries that the device caused do not block it. Neither do notices and missing entries that
+    /// have an acknowledged entry above them: an acknowledgement by message id cannot name those,
+    /// and deliveries are in order.
+    fn advance_cursor(&self, who: &Principal, cursor: u64, floor: u64) -> u64 {
+        let Some(device) = self.devices.get(who) else { return cursor };
+        let highest = device.highest_acked.max(device.newly_acked.last().copied());
+        if highest.is_none_or(|highest| highest <= cursor) {
+            return cursor;
+        }
+        let first = self.first_unacknowledged(who, cursor.max(floor));
+        let (end, stored) = match first {
+            Some(Unacknowledged { seq, acked_below }) => (seq, acked_below),
+            None => (u64::MAX, device.highest_acked),
+        };
+        let between = (Bound::Excluded(cursor), Bound::Excluded(end));
+        let newly = device.newly_acked.range(between).next_back().copied();
+        newly.max(stored).map_or(cursor, |ahead| ahead.max(cursor))
+    }
+
+    /// The first entry above `after` for a message that the device neither caused nor acknowledged.
+    fn first_unacknowledged(&self, who: &Principal, after: u64) -> Option<Unacknowledged> {
+        let device = self.devices.get(who)?;
+        let above = (Bound::Excluded(after), Bound::Unbounded);
+        let stored = device.unacknowledged.range(above).find(|(seq, _)| !device.newly_acked.contains(seq));
+        if let Some((&seq, &acked_below)) = stored {
+            return Some(Unacknowledged { seq, acked_below });
+        }
+        // Entries that this segment appended are above all stored ones.
+        let origin = codec::origin(Some(&who.device));
+        self.entries
+            .iter()
+            .find(|entry| {
+                entry.user == who.user
+                    && entry.seq.get() > after
+                    && matches!(entry.content, Content::Message(..))
+                    && codec::origin(entry.origin.as_ref()) != origin
+                    && !device.newly_acked.contains(&entry.seq.get())
+            })
+            .map(|entry| Unacknowledged { seq: entry.seq.get(), acked_below: device.highest_acked })
+    }
+}

@@ -1,0 +1,23 @@
+//! Publishing keys.
+
+use dm_core::store::{Outcome, PublishKey};
+
+use crate::write::state::{BatchState, Stop};
+
+impl BatchState {
+    pub(super) fn publish_key(&mut self, write: &PublishKey) -> Result<Outcome, Stop> {
+        let user = self.user(write.user)?;
+        let (record, changed) = write.record_after(user.key);
+        if !changed {
+            return Ok(Outcome::KeyPublished { record, changed });
+        }
+        (user.key, user.has_new_key) = (Some(record), true);
+        // The peers of all conversations that exist now get a notice. In a later conversation the
+        // peer looks the key up.
+        let until = user.conversations;
+        if until > 0 {
+            self.announcements.insert(write.user, until);
+        }
+        Ok(Outcome::KeyPublished { record, changed })
+    }
+}

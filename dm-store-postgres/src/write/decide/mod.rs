@@ -1,0 +1,25 @@
+//! Decisions: each write is applied to the batch state, without the database.
+
+mod acknowledge;
+mod append;
+mod conversations;
+mod devices;
+mod keys;
+
+use dm_core::store::{Outcome, Refusal, Write};
+
+use crate::write::state::{BatchState, Stop};
+
+impl BatchState {
+    /// Applies one write, on top of all writes before it.
+    pub(super) fn apply(&mut self, write: &Write) -> Result<Outcome, Stop> {
+        match write {
+            Write::PublishKey(write) => self.publish_key(write),
+            Write::OpenConversation(write) => self.open_conversation(write),
+            Write::AppendMessage(write) => self.append_message(write),
+            Write::Acknowledge(write) => self.acknowledge(write),
+            Write::RegisterDevice(write) => self.register_device(write),
+            _ => Err(Refusal::Unsupported.into()),
+        }
+    }
+}

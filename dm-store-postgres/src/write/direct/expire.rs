@@ -1,0 +1,119 @@
+//! Expiring the oldest entries of inboxes.
+//!
+//! The write names no user, so it never waits for a lock: it skips users whose rows another
+//! transaction has locked, and its outcome says that there is more to do.
+
+use dm_core::store::{Expire, Outcome};
+
+use crate::codec;
+use crate::connection::Client;
+use crate::error::Fault;
+use crate::write::pipeline::{Pipeline, param};
+
+/// Inboxes that are locked at a time, at most.
+const INBOXES: i64 = 16;
+
+pub(super) const TAKE_OLDEST: &str = "SELECT u.id, u.inbox_floor FROM users u
+    WHERE u.oldest_at < $1 ORDER BY u.oldest_at LIMIT $2 FOR UPDATE OF u SKIP LOCKED";
+
+pub(super) const OLDEST_ENTRIES: &str = "SELECT n.id, e.seq, e.at
+    FROM unnest($1::bytea[], $2::bigint[]) WITH ORDINALITY AS n(id, floor, place)
+    CROSS JOIN LATERAL (SELECT i.seq, i.at FROM inbox i WHERE i.user_id = n.id AND i.seq > n.floor
+                        ORDER BY i.seq LIMIT $3) e
+    ORDER BY n.place, e.seq";
+
+pub(super) const DELETE_ENTRIES: &str = "DELETE FROM inbox i
+    USING unnest($1::bytea[], $2::bigint[]) AS n(id, floor) WHERE i.user_id = n.id AND i.seq <= n.floor";
+
+const DELETE_ACKED: &str = "DELETE FROM acked k
+    USING unnest($1::bytea[], $2::bigint[]) AS n(id, floor) WHERE k.user_id = n.id AND k.seq <= n.floor";
+
+const RAISE_FLOORS: &str = "UPDATE users u SET inbox_floor = n.floor, oldest_at = n.oldest_at
+    FROM unnest($1::bytea[], $2::bigint[], $3::bigint[]) AS n(id, floor, oldest_at) WHERE u.id = n.id";
+
+/// The expiry of one inbox.
+struct InboxExpiry {
+    user: Vec<u8>,
+    /// The number of the newest entry to delete.
+    floor: i64,
+    /// The time of the oldest entry that stays; `None` if none does.
+    oldest_at: Option<i64>,
+    /// Whether an entry was found that stays.
+    is_complete: bool,
+}
+
+/// Deletes up to `write.limit` entries from before `write.before`, from the inboxes with the oldest
+/// entries.
+pub(crate) async fn expire(client: Client<'_>, write: &Expire) -> Result<Outcome, Fault> {
+    let before = codec::time(write.before);
+    let mut entries = 0;
+    while entries < write.limit {
+        let left = write.limit - entries;
+        let mut pipeline = Pipeline::new(client);
+        let limit = INBOXES.min(codec::count(left));
+        pipeline.add(TAKE_OLDEST, vec![param(before), param(limit)]).await?;
+        let users = pipeline.execute().await?.next().unwrap_or_default();
+        if users.is_empty() {
+            break;
+        }
+        let mut inboxes = Vec::with_capacity(users.len());
+        for row in &users {
+            let (user, floor) = (row.try_get(0)?, row.try_get(1)?);
+            inboxes.push(InboxExpiry { user, floor, oldest_at: None, is_complete: false });
+        }
+        entries += find_floors(client, &mut inboxes, before, left).await?;
+        delete(client, &inboxes).await?;
+    }
+    let mut pipeline = Pipeline::new(client);
+    pipeline.add("SELECT EXISTS (SELECT FROM users WHERE oldest_at < $1)", vec![param(before)]).await?;
+    let more = pipeline.execute().await?.flatten().next();
+    let more = more.map(|row| row.try_get(0)).transpose()?.unwrap_or(false);
+    Ok(Outcome::Expired { entries, more })
+}
+
+/// Finds the new floor of each inbox. Returns the number of entries to delete, up to `left`.
+async fn find_floors(
+    client: Client<'_>,
+    inboxes: &mut [InboxExpiry],
+    before: i64,
+    left: usize,
+) -> Result<usize, Fault> {
+    let mut pipeline = Pipeline::new(client);
+    let users: Vec<&[u8]> = inboxes.iter().map(|inbox| inbox.user.as_slice()).collect();
+    let floors: Vec<i64> = inboxes.iter().map(|inbox| inbox.floor).collect();
+    // One more than may be deleted: it is then the oldest entry that stays.
+    let most = codec::count(left.saturating_add(1));
+    pipeline.add(OLDEST_ENTRIES, vec![param(users), param(floors), param(most)]).await?;
+    let rows = pipeline.execute().await?.next().unwrap_or_default();
+    let mut removed = 0;
+    let mut remaining = inboxes.iter_mut();
+    let mut inbox = remaining.next();
+    for row in rows {
+        let user: &[u8] = row.try_get(0)?;
+        while inbox.as_ref().is_some_and(|inbox| inbox.user != user) {
+            inbox = remaining.next();
+        }
+        let Some(inbox) = inbox.as_mut().filter(|inbox| !inbox.is_complete) else { continue };
+        let at: i64 = row.try_get(2)?;
+        if removed == left || at >= before {
+            (inbox.oldest_at, inbox.is_complete) = (Some(at), true);
+        } else {
+            inbox.floor = row.try_get(1)?;
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}
+
+/// Deletes the entries up to each inbox's floor, and their acknowledgements.
+async fn delete(client: Client<'_>, inboxes: &[InboxExpiry]) -> Result<(), Fault> {
+    let users: Vec<&[u8]> = inboxes.iter().map(|inbox| inbox.user.as_slice()).collect();
+    let floors: Vec<i64> = inboxes.iter().map(|inbox| inbox.floor).collect();
+    let oldest: Vec<Option<i64>> = inboxes.iter().map(|inbox| inbox.oldest_at).collect();
+    let mut pipeline = Pipeline::new(client);
+    pipeline.add(DELETE_ENTRIES, vec![param(users.clone()), param(floors.clone())]).await?;
+    pipeline.add(DELETE_ACKED, vec![param(users.clone()), param(floors.clone())]).await?;
+    pipeline.add(RAISE_FLOORS, vec![param(users), param(floors), param(oldest)]).await?;
+    pipeline.execute().await?;
+    Ok(())
+}

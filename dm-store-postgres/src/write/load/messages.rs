@@ -1,0 +1,86 @@
+//! Reading messages: those sent under a client id, and the inbox entries of those that are
+//! acknowledged by their ids.
+
+use std::collections::BTreeSet;
+
+use dm_core::store::{AckTarget, MessageId, Write};
+use uuid::Uuid;
+
+use crate::codec::{self, MESSAGE};
+use crate::connection::Client;
+use crate::error::Fault;
+use crate::write::load::rows::RowKind;
+use crate::write::pipeline::{Pipeline, param};
+use crate::write::state::{BatchState, InboxNumbers};
+
+pub(super) const INBOX_NUMBERS: &str = "SELECT m.id, m.sender, m.recipient, m.sender_seq, m.recipient_seq
+    FROM messages m WHERE m.id = ANY ($1::uuid[])";
+
+/// Finds stored messages by sender and client id.
+pub(super) fn sent_statement() -> String {
+    format!(
+        "SELECT {MESSAGE}, m.sender_seq FROM unnest($1::bytea[], $2::uuid[]) AS s(sender, client_id)
+         JOIN messages m ON m.sender = s.sender AND m.client_id = s.client_id AND m.client_id IS NOT NULL"
+    )
+}
+
+/// Reads the inbox numbers of all messages that a batch acknowledges by their ids, in a round trip
+/// of its own. It needs no lock: the numbers of a message never change, and a device that
+/// acknowledges a message received it after the commit.
+pub(in crate::write) async fn inbox_numbers(
+    client: Client<'_>,
+    batch: &[Write],
+    state: &mut BatchState,
+) -> Result<(), Fault> {
+    let ids = acknowledged_ids(batch);
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<Uuid> = ids.iter().map(|id| codec::uuid(id.as_bytes())).collect();
+    let mut pipeline = Pipeline::new(client);
+    pipeline.add(INBOX_NUMBERS, vec![param(ids)]).await?;
+    for row in pipeline.execute().await?.flatten() {
+        let numbers = InboxNumbers {
+            sender: codec::get_user(&row, 1)?,
+            recipient: codec::get_user(&row, 2)?,
+            sender_seq: codec::get_seq(&row, 3)?,
+            recipient_seq: codec::get_seq(&row, 4)?,
+        };
+        state.inbox_numbers.insert(codec::get_message_id(&row, 0)?, numbers);
+    }
+    Ok(())
+}
+
+/// Adds the read of messages that were already sent under a client id of the segment.
+pub(super) async fn read_sent<'a>(
+    pipeline: &mut Pipeline<'a>,
+    kinds: &mut Vec<RowKind>,
+    writes: &'a [Write],
+) -> Result<(), Fault> {
+    let (mut senders, mut client_ids) = (Vec::new(), Vec::new());
+    for write in writes {
+        let Write::AppendMessage(write) = write else { continue };
+        if let Some(id) = &write.client_id {
+            senders.push(write.sender.user.as_bytes().as_slice());
+            client_ids.push(codec::uuid(id.as_bytes()));
+        }
+    }
+    if !client_ids.is_empty() {
+        pipeline.add(sent_statement(), vec![param(senders), param(client_ids)]).await?;
+        kinds.push(RowKind::Sent);
+    }
+    Ok(())
+}
+
+/// The messages that writes acknowledge by their ids.
+fn acknowledged_ids(writes: &[Write]) -> BTreeSet<MessageId> {
+    let mut acknowledged = BTreeSet::new();
+    for write in writes {
+        if let Write::Acknowledge(write) = write
+            && let AckTarget::Messages(ids) = &write.target
+        {
+            acknowledged.extend(ids);
+        }
+    }
+    acknowledged
+}

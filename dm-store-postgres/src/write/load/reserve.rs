@@ -1,0 +1,81 @@
+//! Reserving numbers together with the locks.
+//!
+//! Nearly every message that is sent is stored. So a segment that sends raises the heads of its
+//! inboxes and conversations with the statement that locks them, by as much as it is going to
+//! append, and reads the rows that this statement returns. That is one change of a row; locking or
+//! reading it first and changing it later are two. Numbers of writes that are refused or repeated
+//! are given back by the flush, before the commit; until then no other transaction sees the raised
+//! heads.
+
+use std::collections::BTreeMap;
+
+use dm_core::store::{ConversationId, Timestamp, UserId, Write};
+use uuid::Uuid;
+
+use crate::codec;
+use crate::error::Fault;
+use crate::write::lock_set::LockSet;
+use crate::write::pipeline::{Pipeline, param};
+
+/// Locks users, and raises their inbox heads. It locks the rows in the order of the array, because
+/// a loop over the array is the only plan that the session's settings leave to the planner: see
+/// [`parameters`](crate::connection::parameters). A test in `query_plans.rs` checks the plan.
+pub(crate) const RESERVE_ENTRIES: &str = "UPDATE users u SET inbox_head = u.inbox_head + n.entries
+    FROM unnest($1::bytea[], $2::bigint[]) AS n(id, entries) WHERE u.id = n.id
+    RETURNING u.id, u.inbox_head, u.inbox_floor, u.oldest_at, u.conversations,
+           u.registrations, u.key_version, u.key, u.key_binding, u.key_published_at, n.entries";
+
+/// Raises the heads of conversations whose participants are locked.
+pub(super) const RESERVE_MESSAGES: &str =
+    "UPDATE conversations c SET head = c.head + n.messages, last_at = n.last_at
+    FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS n(id, messages, last_at) WHERE c.id = n.id
+    RETURNING c.id, c.a, c.b, c.opened_at, c.head, n.messages";
+
+/// The counts of entries and messages that a segment appends if none of its sends is refused or
+/// repeated.
+pub(super) struct Reservation {
+    /// New entries of each user of the batch. Zero for users who are only locked.
+    entries: BTreeMap<UserId, usize>,
+    /// New messages of each conversation, and the time of the last one.
+    messages: BTreeMap<ConversationId, (usize, Timestamp)>,
+}
+
+impl Reservation {
+    /// `None` if the segment appends no message, if the participants of a conversation are not in
+    /// the cache, or if the segment opens conversations, to which it may also append.
+    pub(super) fn of(writes: &[Write], lock_set: &LockSet) -> Option<Self> {
+        if !lock_set.unresolved.is_empty() {
+            return None;
+        }
+        let mut entries: BTreeMap<_, _> = lock_set.users.iter().map(|user| (*user, 0)).collect();
+        let mut messages = BTreeMap::new();
+        for write in writes {
+            match write {
+                Write::OpenConversation(_) => return None,
+                Write::AppendMessage(write) => {
+                    let participants = lock_set.participants.get(&write.conversation)?;
+                    for user in [participants.a(), participants.b()] {
+                        *entries.entry(user).or_default() += 1;
+                    }
+                    let (count, last_at) = messages.entry(write.conversation).or_insert((0, write.at));
+                    (*count, *last_at) = (*count + 1, write.at);
+                }
+                _ => {}
+            }
+        }
+        (!messages.is_empty()).then_some(Self { entries, messages })
+    }
+
+    pub(super) async fn reserve_entries(&self, pipeline: &mut Pipeline<'_>) -> Result<(), Fault> {
+        let users: Vec<Vec<u8>> = self.entries.keys().map(|user| user.as_bytes().to_vec()).collect();
+        let entries: Vec<i64> = self.entries.values().map(|entries| codec::count(*entries)).collect();
+        pipeline.add(RESERVE_ENTRIES, vec![param(users), param(entries)]).await
+    }
+
+    pub(super) async fn reserve_messages(&self, pipeline: &mut Pipeline<'_>) -> Result<(), Fault> {
+        let ids: Vec<Uuid> = self.messages.keys().map(|id| codec::uuid(id.as_bytes())).collect();
+        let counts: Vec<i64> = self.messages.values().map(|(count, _)| codec::count(*count)).collect();
+        let times: Vec<i64> = self.messages.values().map(|(_, last_at)| codec::time(*last_at)).collect();
+        pipeline.add(RESERVE_MESSAGES, vec![param(ids), param(counts), param(times)]).await
+    }
+}

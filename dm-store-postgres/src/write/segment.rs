@@ -1,0 +1,56 @@
+//! Cutting a batch into segments.
+
+use std::collections::HashSet;
+
+use dm_core::store::{AnnounceKeys, Expire, ForgetDevice, Write};
+
+/// A part of a batch that is loaded, decided and flushed at once. All segments of a batch are parts
+/// of the same transaction.
+pub(super) enum Segment<'a> {
+    /// Writes that are decided in memory, one after another.
+    InMemory(&'a [Write]),
+    Forget(&'a ForgetDevice),
+    Announce(&'a AnnounceKeys),
+    Expire(&'a Expire),
+}
+
+/// Cuts a batch into segments: most batches are one.
+///
+/// A segment ends before an acknowledgement of a device that it registers. The next segment reads
+/// the device again, because its unacknowledged entries were not loaded before it existed.
+pub(super) fn segments(batch: &[Write]) -> Vec<Segment<'_>> {
+    let mut segments = Vec::new();
+    let mut rest = batch;
+    while let Some(first) = rest.first() {
+        let alone = match first {
+            Write::ForgetDevice(write) => Some(Segment::Forget(write)),
+            Write::AnnounceKeys(write) => Some(Segment::Announce(write)),
+            Write::Expire(write) => Some(Segment::Expire(write)),
+            _ => None,
+        };
+        let (segment, behind) = match alone {
+            Some(segment) => (segment, rest.split_at(1).1),
+            None => {
+                let (writes, behind) = rest.split_at(in_memory_length(rest));
+                (Segment::InMemory(writes), behind)
+            }
+        };
+        segments.push(segment);
+        rest = behind;
+    }
+    segments
+}
+
+/// The number of writes, from the first on, that one segment decides in memory.
+fn in_memory_length(writes: &[Write]) -> usize {
+    let mut registered = HashSet::new();
+    for (length, write) in writes.iter().enumerate() {
+        match write {
+            Write::ForgetDevice(_) | Write::AnnounceKeys(_) | Write::Expire(_) => return length,
+            Write::Acknowledge(write) if registered.contains(&write.who) => return length,
+            Write::RegisterDevice(write) => _ = registered.insert(&write.who),
+            _ => {}
+        }
+    }
+    writes.len()
+}

@@ -1,0 +1,148 @@
+//! The activity of a user's conversations, from the user's recent inbox entries.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Mutex, PoisonError};
+
+use dm_core::store::{ConversationsQuery, Timestamp};
+use rusqlite::{OptionalExtension, Result};
+
+use crate::codec;
+use crate::database::Database;
+use crate::recent::runs::{RunId, Runs};
+
+/// Rows of one user in one run at which the reader checks whether older runs can be left out.
+const MANY: usize = 512;
+
+/// The time of the newest entry of each run that gets no more rows. All readers share these times,
+/// because finding one reads all rows of the run.
+#[derive(Default)]
+pub(crate) struct RunTimes(Mutex<HashMap<RunId, Timestamp>>);
+
+/// The newest message in each conversation about which a user has recent entries.
+pub(crate) struct RecentActivity {
+    /// Number and time of the newest message, by the row of the conversation. If the entries hold
+    /// any message of a conversation, they hold its newest one, because the oldest expire first.
+    pub(crate) newest: HashMap<i64, (i64, Timestamp)>,
+    /// Whether older runs were left out. A conversation whose newest message is only there is not
+    /// on the page.
+    pub(crate) is_partial: bool,
+    /// Conversations whose last activity is before this time are not on the page.
+    pub(crate) at_least: Option<Timestamp>,
+}
+
+impl RecentActivity {
+    /// Reads the runs of both generations: rows may be moved in the user's inbox and not yet in the
+    /// conversation.
+    pub(crate) fn read(
+        connection: &Database,
+        runs: &Runs,
+        run_times: &RunTimes,
+        user_ref: i64,
+        query: &ConversationsQuery,
+    ) -> Result<Self> {
+        let mut recent = Self { newest: HashMap::new(), is_partial: false, at_least: None };
+        // From the newest run to the oldest, and in each from the newest entry on, so that the
+        // first entry of a conversation is its newest.
+        let mut left: Vec<RunId> = runs.run_ids().collect();
+        while let Some(run) = left.pop() {
+            let rows = recent.add(connection, user_ref, run)?;
+            if rows >= MANY {
+                recent.at_least = recent.least_of_page(query);
+                if recent.at_least.is_some() && run_times.newest(connection, &left)? < recent.at_least {
+                    recent.is_partial = !left.is_empty();
+                    break;
+                }
+            }
+        }
+        Ok(recent)
+    }
+
+    /// Reads the user's entries in one run, and returns how many there are.
+    fn add(&mut self, connection: &Database, user_ref: i64, run: RunId) -> Result<usize> {
+        let table = run.table();
+        let mut select = connection.prepare_cached(&format!(
+            "SELECT conversation, conversation_seq, at FROM dm_recent_inbox_{table}
+             WHERE run = +?1 AND user = +?2 AND conversation IS NOT NULL ORDER BY seq DESC"
+        ))?;
+        let mut rows = select.query([run.number, user_ref])?;
+        let mut count = 0;
+        while let Some(row) = rows.next()? {
+            if let Entry::Vacant(first) = self.newest.entry(row.get(0)?) {
+                first.insert((row.get(1)?, codec::get_time(row, 2)?));
+            }
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    /// The last activity of the last conversation of the page, if those found so far fill it.
+    fn least_of_page(&self, query: &ConversationsQuery) -> Option<Timestamp> {
+        let before = query.after.map(|after| after.last_activity);
+        let times = self.newest.values().map(|(_, at)| *at);
+        let mut times: Vec<Timestamp> =
+            times.filter(|at| before.is_none_or(|before| Some(*at) < before)).collect();
+        let index = times.len().checked_sub(query.limit)?;
+        (index < times.len()).then(|| *times.select_nth_unstable(index).1)
+    }
+}
+
+impl RunTimes {
+    /// The time of the newest entry in these runs, all of which get no more rows.
+    fn newest(&self, connection: &Database, runs: &[RunId]) -> Result<Option<Timestamp>> {
+        let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = lock().clone();
+        let mut newest = None;
+        for run in runs {
+            let at = match known.get(run) {
+                Some(at) => Some(*at),
+                None => newest_of(connection, *run)?,
+            };
+            if let Some(at) = at.filter(|_| !known.contains_key(run)) {
+                // Runs of generations before the previous one will not be asked for again.
+                let mut known = lock();
+                known.retain(|known, _| known.generation >= run.generation - 1);
+                known.insert(*run, at);
+            }
+            newest = newest.max(at);
+        }
+        Ok(newest)
+    }
+}
+
+/// The time of the newest entry in one run.
+fn newest_of(connection: &Database, run: RunId) -> Result<Option<Timestamp>> {
+    let table = run.table();
+    // Times above SQLite's highest number are stored as negative numbers, and are the newest.
+    let mut select = connection.prepare_cached(&format!(
+        "SELECT at FROM dm_recent_inbox_{table} WHERE run = +?1 ORDER BY at < 0 DESC, at DESC LIMIT 1"
+    ))?;
+    select.query_row([run.number], |row| codec::get_time(row, 0)).optional()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::names::TablePrefix;
+    use crate::schema;
+
+    #[test]
+    fn times_of_deleted_generations_are_dropped() {
+        let connection = rusqlite::Connection::open_in_memory().unwrap();
+        let database = Database::new(connection, TablePrefix::default());
+        schema::migrate(&database).unwrap();
+        for (table, at) in [(0, 5), (1, 7)] {
+            let row =
+                format!("INSERT INTO dm_recent_inbox_{table} (run, user, seq, at) VALUES (0, 1, 1, {at})");
+            database.execute(&row, []).unwrap();
+        }
+        let run_times = RunTimes::default();
+        let run = |generation| RunId { generation, number: 0 };
+        let newest = |runs: &[RunId]| run_times.newest(&database, runs).unwrap().map(Timestamp::as_millis);
+        assert_eq!(newest(&[run(0), run(1)]), Some(7));
+        assert_eq!(newest(&[run(2)]), Some(5), "generation 2 has the table of generation 0");
+        let mut known: Vec<RunId> = run_times.0.lock().unwrap().keys().copied().collect();
+        known.sort_unstable();
+        assert_eq!(known, [run(1), run(2)]);
+    }
+}

@@ -1,0 +1,203 @@
+//! Moving recent rows into the large trees, some with each batch.
+
+use rusqlite::types::ToSqlOutput;
+use rusqlite::{Result, Row, params};
+
+use crate::database::Database;
+use crate::recent::Recent;
+use crate::recent::runs::{Position, RUNS, Runs};
+
+/// Entries written between two moves, at most. A move costs some 20 µs beside its rows.
+const STEP: i64 = 256;
+
+impl Recent {
+    /// Moves rows of the moving generation, at a pace at which all of them are moved when the
+    /// growing generation is full. Then a new generation begins, and the full one is moved next.
+    pub(crate) fn merge(&mut self, connection: &Database) -> Result<()> {
+        let full = self.entries >= RUNS * self.run_entries;
+        if self.unmerged < STEP.min(self.run_entries) && !full {
+            return Ok(());
+        }
+        let before = (self.runs.inbox_moved, self.runs.sequence_moved);
+        // A quarter more than were written, so that the last is moved in time.
+        let entries = if full { i64::MAX } else { self.unmerged + self.unmerged / 4 + 1 };
+        self.unmerged = 0;
+        let moving = 1 - self.runs.growing();
+        if self.runs.inbox_moved != Position::END {
+            self.runs.inbox_moved = move_entries(connection, moving, self.runs.inbox_moved, entries)?;
+        }
+        if self.runs.sequence_moved != Position::END {
+            let messages = if full { i64::MAX } else { entries / 2 + 1 };
+            self.runs.sequence_moved = move_messages(connection, moving, self.runs.sequence_moved, messages)?;
+        }
+        if full {
+            self.next_generation(connection, moving)?;
+        }
+        if full || before != (self.runs.inbox_moved, self.runs.sequence_moved) {
+            let Runs { generation, inbox_moved: inbox, sequence_moved: sequence, .. } = self.runs;
+            connection
+                .prepare_cached(
+                    "UPDATE dm_merge SET generation = ?1, user = ?2, user_seq = ?3, conversation = ?4,
+                                         conversation_seq = ?5",
+                )?
+                .execute([generation, inbox.key, inbox.seq, sequence.key, sequence.seq])?;
+        }
+        Ok(())
+    }
+
+    /// Deletes the moving generation, whose rows are all moved, and begins a new one.
+    fn next_generation(&mut self, connection: &Database, moved: i64) -> Result<()> {
+        // Without a condition SQLite frees whole pages and reads no row.
+        connection.prepare_cached(&format!("DELETE FROM dm_recent_inbox_{moved}"))?.execute([])?;
+        connection.prepare_cached(&format!("DELETE FROM dm_recent_sequence_{moved}"))?.execute([])?;
+        if let Some(newest) = &mut self.newest {
+            newest.clear(moved);
+        }
+        self.runs.generation += 1;
+        self.runs.inbox_moved = Position::START;
+        self.runs.sequence_moved = Position::START;
+        self.runs.set_count(moved, 0);
+        self.entries = 0;
+        Ok(())
+    }
+}
+
+/// Moves inbox entries in the order of their keys. Returns how far they are moved.
+fn move_entries(connection: &Database, table: i64, after: Position, limit: i64) -> Result<Position> {
+    let columns = "user, seq, at, message, notice, origin";
+    let mut select = connection.prepare_cached(&rows_in_order("inbox", table, "user", columns))?;
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO dm_inbox (user, seq, at, message, notice, origin) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
+    let mut floor = connection.prepare_cached("SELECT inbox_floor FROM dm_users WHERE ref = ?1")?;
+    let mut head = connection.prepare_cached("UPDATE dm_users SET inbox_head = ?2 WHERE ref = ?1")?;
+    let mut rows = select.query(params![after.key, after.seq, limit])?;
+    let mut newest: Option<Position> = None;
+    let (mut moved, mut expired) = (0, 0);
+    while let Some(row) = rows.next()? {
+        let position = position(row)?;
+        if newest.is_none_or(|last| last.key != position.key) {
+            if let Some(last) = newest {
+                head.execute([last.key, last.seq])?;
+            }
+            expired = floor.query_row([position.key], |row| row.get(0))?;
+        }
+        if position.seq > expired {
+            insert.execute(params![
+                position.key,
+                position.seq,
+                row.get::<_, i64>(2)?,
+                row.get::<_, Option<i64>>(3)?,
+                ToSqlOutput::Borrowed(row.get_ref(4)?),
+                ToSqlOutput::Borrowed(row.get_ref(5)?)
+            ])?;
+        }
+        newest = Some(position);
+        moved += 1;
+    }
+    if let Some(last) = newest {
+        head.execute([last.key, last.seq])?;
+    }
+    Ok(moved_to(newest, moved, limit))
+}
+
+/// Moves rows of conversations in the order of their keys. Returns how far they are moved.
+fn move_messages(connection: &Database, table: i64, after: Position, limit: i64) -> Result<Position> {
+    let columns = "conversation, seq, message, at";
+    let mut select = connection.prepare_cached(&rows_in_order("sequence", table, "conversation", columns))?;
+    let mut insert = connection
+        .prepare_cached("INSERT INTO dm_sequence (conversation, seq, message) VALUES (?1, ?2, ?3)")?;
+    let mut head =
+        connection.prepare_cached("UPDATE dm_conversations SET head = ?2, last_at = ?3 WHERE ref = ?1")?;
+    let mut rows = select.query(params![after.key, after.seq, limit])?;
+    let mut newest: Option<(Position, i64)> = None;
+    let mut moved = 0;
+    while let Some(row) = rows.next()? {
+        let position = position(row)?;
+        if let Some((last, at)) = newest.filter(|(last, _)| last.key != position.key) {
+            head.execute([last.key, last.seq, at])?;
+        }
+        insert.execute([position.key, position.seq, row.get(2)?])?;
+        newest = Some((position, row.get(3)?));
+        moved += 1;
+    }
+    if let Some((last, at)) = newest {
+        head.execute([last.key, last.seq, at])?;
+    }
+    Ok(moved_to(newest.map(|(last, _)| last), moved, limit))
+}
+
+/// The position of a generation after `moved` rows of at most `limit` were moved, up to `last`.
+fn moved_to(last: Option<Position>, moved: i64, limit: i64) -> Position {
+    last.filter(|_| moved == limit).unwrap_or(Position::END)
+}
+
+fn position(row: &Row<'_>) -> Result<Position> {
+    Ok(Position { key: row.get(0)?, seq: row.get(1)? })
+}
+
+/// A statement for the rows of all runs of a generation after `(?1, ?2)`, at most `?3`, in the
+/// order of their keys. SQLite merges the runs, each of which is in this order. The plus signs keep
+/// it from planning the statement again for each value.
+fn rows_in_order(tree: &str, table: i64, key: &str, columns: &str) -> String {
+    let runs: Vec<String> = (0..RUNS)
+        .map(|run| {
+            format!(
+                "SELECT {columns} FROM dm_recent_{tree}_{table} WHERE run = {run} AND ({key}, seq) > (+?1, +?2)"
+            )
+        })
+        .collect();
+    format!("{} ORDER BY 1, 2 LIMIT +?3", runs.join(" UNION ALL "))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroUsize;
+
+    use dm_conformance::build::{append, open};
+    use dm_core::store::EngineWriter as _;
+
+    use super::*;
+    use crate::config::SqliteConfig;
+    use crate::names::TablePrefix;
+    use crate::schema;
+    use crate::write::Writer;
+
+    /// Makes runs of eight entries.
+    const RECENT: NonZeroUsize = NonZeroUsize::new(128).unwrap();
+
+    fn writer() -> Writer {
+        let connection = rusqlite::Connection::open_in_memory().unwrap();
+        let database = Database::new(connection, TablePrefix::default());
+        schema::migrate(&database).unwrap();
+        let config = SqliteConfig { recent_entries: RECENT, ..SqliteConfig::default() };
+        Writer::new(database, &config).unwrap()
+    }
+
+    /// The number of entries and the number of messages in the large trees.
+    fn moved(writer: &Writer) -> (i64, i64) {
+        let sql = "SELECT (SELECT count(*) FROM dm_inbox), (SELECT count(*) FROM dm_sequence)";
+        writer.connection().query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap()
+    }
+
+    #[test]
+    fn each_move_takes_a_quarter_more_rows_than_were_written() {
+        let mut writer = writer();
+        writer.commit(vec![open(1, 1, 2)]).unwrap();
+        // Two entries per message: with the two of the opening they fill a generation.
+        for id in 1..=63 {
+            writer.commit(vec![append(1, 1, id).into()]).unwrap();
+        }
+        let mut found = Vec::new();
+        for id in 64..=71 {
+            writer.commit(vec![append(1, 1, id).into()]).unwrap();
+            found.push(moved(&writer));
+        }
+        let (none, step, next) = ((0, 0), (11, 6), (22, 12));
+        assert_eq!(found, [none, none, none, step, step, step, step, next]);
+        for id in 72..=127 {
+            writer.commit(vec![append(1, 1, id).into()]).unwrap();
+        }
+        assert_eq!(moved(&writer), (128, 63), "a generation is moved before the next one is full");
+    }
+}
