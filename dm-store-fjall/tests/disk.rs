@@ -85,6 +85,6 @@ impl DiskHarness for Flushing {
 }
 
 #[tokio::test]
-async fn answered_commits_survive_a_power_cut() {
-    trial::power_is_cut::<Flushing>(test_path!(answered_commits_survive_a_power_cut)).await;
+async fn what_was_answered_survives_a_power_cut() {
+    trial::power_is_cut::<Flushing>(test_path!(what_was_answered_survives_a_power_cut)).await;
 }

@@ -159,7 +159,7 @@ async fn a_folder_that_was_never_closed_holds_every_answered_commit() {
 }
 
 #[tokio::test]
-async fn a_torn_journal_leaves_a_prefix_of_the_commits_or_a_typed_error() {
+async fn a_torn_journal_leaves_a_prefix_of_what_was_committed_or_a_typed_error() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dm");
     written(&path, 8).await;

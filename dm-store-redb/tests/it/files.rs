@@ -210,7 +210,7 @@ fn an_empty_file_becomes_a_database() {
 }
 
 #[tokio::test]
-async fn a_truncated_file_is_a_typed_error_or_complete() {
+async fn a_truncated_file_is_a_typed_error_and_invents_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dm.redb");
     written(&path, 300).await;
