@@ -1,4 +1,4 @@
-//! One open database, shared by every store of it and by both halves of each.
+//! An open database, which all stores in it share, and both halves of each store.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 
@@ -10,22 +10,24 @@ use crate::config::FjallConfig;
 use crate::schema;
 use crate::table::Table;
 
-/// A database with the library's tables.
+/// An open database with the library's tables.
 pub(crate) struct Engine {
     pub(crate) database: Database,
     pub(crate) tables: Tables<Table>,
-    /// Held for the length of a batch: whoever holds it is the one writer of these tables.
+    /// The newest numbers. Their lock is held for the length of a batch: its holder is the only
+    /// writer of these tables.
     heads: Mutex<Heads>,
-    /// The state before the batch that is being committed, if one is.
+    /// The state that reads see: `Some` is the state before a batch that is being committed, `None`
+    /// the newest one.
     before: RwLock<Option<Snapshot>>,
 }
 
-/// The engines that are in use, so that two stores of one database share one and never write at once. fjall itself
-/// locks single writes only, and lets one process open a database.
+/// The engines in use. Two stores of one database share an engine, so that they do not write at the
+/// same time: fjall itself locks single writes only. A database is open in one process at a time.
 static IN_USE: Mutex<Vec<Weak<Engine>>> = Mutex::new(Vec::new());
 
 impl Engine {
-    /// The engine of a database, with its schema brought to this library's version.
+    /// The engine of a database, whose schema is migrated to this library's version.
     pub(crate) fn of(database: Database, config: &FjallConfig) -> Result<Arc<Self>, StoreError> {
         let mut in_use = IN_USE.lock().unwrap_or_else(PoisonError::into_inner);
         let tables = schema::migrate(&database, config)?;
@@ -40,27 +42,30 @@ impl Engine {
         Ok(engine)
     }
 
-    /// Waits for the other writers of this database, and becomes the one.
+    /// Waits for other writers of this database, and locks them out.
     ///
     /// # Errors
-    /// [`StoreErrorKind::Closed`] after a batch that panicked: nobody knows what the engine holds of it in memory.
+    /// [`StoreErrorKind::Closed`] after a batch that panicked, because the engine may have a part
+    /// of it in memory.
     pub(crate) fn writer(&self) -> Result<MutexGuard<'_, Heads>, StoreError> {
         self.heads.lock().map_err(|_| StoreErrorKind::Closed.into())
     }
 
     /// The newest committed state, without any part of the batch that is being committed.
     ///
-    /// fjall's snapshots alone do not promise that: they see what has a smaller number than the newest one that was
-    /// completed, and a flush or merge in the background takes a number and completes it while a batch with a
-    /// smaller one is half in memory (seen in 3.1.13).
+    /// fjall's own snapshots do not promise that. A snapshot sees all rows whose sequence numbers
+    /// are below the newest completed one. A flush or merge in the background takes a number and
+    /// completes it, while a batch with a smaller number is only in part in memory (seen in
+    /// 3.1.13).
     pub(crate) fn snapshot(&self) -> Snapshot {
         let before = self.before.read().unwrap_or_else(PoisonError::into_inner);
         before.clone().unwrap_or_else(|| self.database.snapshot())
     }
 
-    /// Says which state readers see: the one before a batch, from when it begins to be committed until it is, or
-    /// the newest. A snapshot is kept no longer than that, because it keeps alive what a host overwrites.
-    pub(crate) fn show(&self, before: Option<Snapshot>) {
+    /// Sets the state that reads see: the one before a batch while the batch is being committed,
+    /// and `None`, the newest one, otherwise. A snapshot is not kept longer, because it keeps old
+    /// versions of all rows, also of those that a host overwrites.
+    pub(crate) fn set_read_state(&self, before: Option<Snapshot>) {
         *self.before.write().unwrap_or_else(PoisonError::into_inner) = before;
     }
 }

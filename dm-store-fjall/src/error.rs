@@ -1,4 +1,4 @@
-//! fjall's errors as the core's.
+//! The translation of fjall's errors to those of `dm-core`.
 
 use std::io::ErrorKind;
 
@@ -6,20 +6,20 @@ use dm_core::store::{StoreError, StoreErrorKind};
 use dm_store_kv::Failure;
 use fjall::{Error, LsmError};
 
-/// A read or a batch that fails because of the engine.
+/// An error of fjall in a read or a batch.
 pub(crate) fn failed(error: Error) -> Failure {
     Failure::Engine(from_fjall(error))
 }
 
-/// What fjall reports, except from a commit: after one that failed, [`from_commit`] is what is known. Keys and
-/// values are not part of it.
+/// An error of fjall, except from a commit, which is [`from_commit`]. fjall's errors contain no
+/// keys and values.
 pub(crate) fn from_fjall(error: Error) -> StoreError {
     let kind = match &error {
         Error::Locked => StoreErrorKind::Locked,
         // fjall refuses all writes after an error of its files, until it is opened again.
         Error::Poisoned | Error::KeyspaceDeleted => StoreErrorKind::Closed,
         Error::JournalRecovery(_)
-        // An older format of files is none of this store's.
+        // The store never wrote an older format of files.
         | Error::InvalidVersion(_)
         | Error::Decompress(_)
         | Error::InvalidTrailer
@@ -32,8 +32,9 @@ pub(crate) fn from_fjall(error: Error) -> StoreError {
     StoreError::new(kind, error)
 }
 
-/// A commit that failed. Whether what the journal took of it becomes durable is not known, whatever the error, a
-/// full disk included. Only a batch that fjall did not begin with, because one before failed, is known to be gone.
+/// An error of a commit. The part of the batch that is in the journal may become durable or not,
+/// whatever the error, a full disk included. Only after an earlier failure fjall does not begin
+/// with a batch, so that nothing of it is there.
 pub(crate) fn from_commit(error: Error) -> StoreError {
     match error {
         Error::Poisoned => from_fjall(error),
@@ -44,7 +45,7 @@ pub(crate) fn from_commit(error: Error) -> StoreError {
 fn of_io(kind: ErrorKind) -> StoreErrorKind {
     match kind {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => StoreErrorKind::Full,
-        // A file that ends too early, that is missing, or that is there although the database is not.
+        // A file that is too short, that is missing, or that exists although the database does not.
         ErrorKind::InvalidData
         | ErrorKind::UnexpectedEof
         | ErrorKind::NotFound
@@ -66,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn somebody_acts_differently_on_each_kind() {
+    fn each_error_has_the_kind_that_callers_match_on() {
         let kind = |error: Error| from_fjall(error).kind();
         let in_a_tree = |kind: ErrorKind| Error::Storage(LsmError::Io(io::Error::from(kind)));
         assert_eq!(kind(full()), StoreErrorKind::Full);
@@ -86,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_commit_after_a_failed_one_is_known_to_be_refused() {
+    fn a_commit_after_a_failed_one_is_refused() {
         assert_eq!(from_commit(Error::Poisoned).kind(), StoreErrorKind::Closed);
     }
 }

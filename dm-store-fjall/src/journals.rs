@@ -1,10 +1,11 @@
-//! Journals of a folder that is not open: what a failed sync and what a power cut left of them.
+//! Repairing the journals of a closed folder after a failed sync and after a power cut.
 //!
-//! An operating system that cannot write pages of a file reports that once, to the `fsync` that
-//! waits for them. Linux then counts them as written: they can be read, and the next `fsync`
-//! succeeds without them. fjall would read such pages when it opens, take a batch in them for
-//! committed, and append later batches behind what the next power cut turns into a gap. So before a
-//! folder of the store's is opened, all that its journals hold is written once more, and synced.
+//! When Linux cannot write pages of a file to the disk, it reports an error once, from the `fsync`
+//! that waits for them. Then it treats the pages as written: they can be read, and the next `fsync`
+//! succeeds although they are not on the disk. fjall would read such pages when it opens the
+//! folder, take a batch in them as committed, and append later batches, before which the next power
+//! cut leaves a gap. So before the store opens a folder of its own, it writes the whole content of
+//! the journals once more, and syncs it.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -15,30 +16,30 @@ use dm_core::store::StoreError;
 use crate::error::from_fjall;
 use crate::torn::torn_at;
 
-/// The bytes that are written at once.
+/// The size of a write, in bytes.
 const CHUNK: usize = 64 * 1024;
 
-/// The file that fjall locks for as long as a process has the folder open.
+/// The name of the file that fjall locks while a process has the folder open.
 const LOCK: &str = "lock";
 
-/// The ending of a journal's name.
+/// The extension of a journal's name.
 const JOURNAL: &str = "jnl";
 
-/// Writes and syncs the journals of a folder that nobody has open.
+/// Writes the journals of a closed folder again, and syncs them.
 ///
 /// # Errors
-/// [`Locked`](dm_core::store::StoreErrorKind::Locked) when somebody has; what the operating system
-/// reports.
-pub(crate) fn write_anew(folder: &Path) -> Result<(), StoreError> {
+/// [`Locked`](dm_core::store::StoreErrorKind::Locked) when a process has the folder open; errors of
+/// the operating system.
+pub(crate) fn rewrite(folder: &Path) -> Result<(), StoreError> {
     let _lock = lock(folder)?;
     journals(folder)?.iter().try_for_each(|(_, path)| write_file(path)).map_err(failed)
 }
 
-/// Drops a last batch that a power cut tore, in the newest journal of a folder that nobody has
-/// open; whether there was one. See [`torn_at`].
+/// Cuts the last batch off the newest journal of a closed folder, if a power cut tore it
+/// ([`torn_at`]). Returns whether there was such a batch.
 ///
 /// # Errors
-/// As [`write_anew`].
+/// As [`rewrite`].
 pub(crate) fn drop_torn_end(folder: &Path) -> Result<bool, StoreError> {
     let _lock = lock(folder)?;
     let Some((_, newest)) = journals(folder)?.into_iter().max() else { return Ok(false) };
@@ -48,7 +49,7 @@ pub(crate) fn drop_torn_end(folder: &Path) -> Result<bool, StoreError> {
     Ok(true)
 }
 
-/// The lock of a folder, which is given back with the file.
+/// Locks a folder, until the file is dropped.
 fn lock(folder: &Path) -> Result<File, StoreError> {
     let lock = OpenOptions::new().read(true).write(true).open(folder.join(LOCK)).map_err(failed)?;
     lock.try_lock().map_err(|error| match error {
@@ -58,7 +59,7 @@ fn lock(folder: &Path) -> Result<File, StoreError> {
     Ok(lock)
 }
 
-/// The journals of a folder, by their numbers.
+/// The numbers and paths of a folder's journals.
 fn journals(folder: &Path) -> Result<Vec<(u64, PathBuf)>, StoreError> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(failed)? {
@@ -71,8 +72,8 @@ fn journals(folder: &Path) -> Result<Vec<(u64, PathBuf)>, StoreError> {
     Ok(found)
 }
 
-/// Writes a file over itself. Zeros are left out: the end of a journal is a hole, which takes no
-/// space.
+/// Writes the content of a file again, except for zeros: the end of a journal is a hole, which
+/// takes no space on the disk.
 fn write_file(path: &Path) -> io::Result<()> {
     let mut file = OpenOptions::new().read(true).write(true).open(path)?;
     let mut chunk = vec![0; CHUNK];
@@ -89,7 +90,7 @@ fn write_file(path: &Path) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Reads until the chunk is full or the file ends, and says how much.
+/// Reads until the chunk is full or the file ends. Returns the number of bytes.
 fn fill(file: &mut File, chunk: &mut [u8]) -> io::Result<usize> {
     let mut length = 0;
     while let Some(rest) = chunk.get_mut(length..).filter(|rest| !rest.is_empty()) {

@@ -16,29 +16,35 @@
 //! # }
 //! ```
 //!
-//! Take it rather than SQLite for a server that is busy all the time: on the same disk it writes a
-//! fifth more messages per second in large batches, and half as many again with a million stored.
-//! Take SQLite for one file that every tool reads, for several processes on one file, for opening
-//! at once whatever was written, and where memory is scarce: fjall keeps what it wrote lately in
-//! memory, some hundred megabytes on a busy server ([`FjallConfig`] bounds them).
+//! # fjall or SQLite
 //!
-//! One thread writes, one batch of the engine and one `fdatasync` per commit: what was answered survives a power
-//! cut. Readers see the newest committed state, never a part of a batch, and wait for nobody. One process has the
-//! folder open; a second one is refused as locked.
+//! fjall suits a server that is busy all the time: on the same disk it writes a fifth more messages
+//! per second than SQLite in large batches, and half as many again with a million stored. SQLite
+//! suits a host that wants one file which every tool reads, several processes on one file, opening
+//! without a wait after any writes, or little memory: fjall keeps recent writes in memory, some
+//! hundred megabytes on a busy server ([`FjallConfig`] bounds them).
 //!
-//! How fast it is stands in `docs/performance.md`, beside the engine alone. More than half of the
-//! commit thread's time goes into the engine's skip lists. A new folder takes longer than one that
-//! is there, because fjall syncs each file and folder that it makes; `src/tables.rs` says how long.
+//! One thread writes, one batch of the engine and one `fdatasync` per commit: a commit that was
+//! answered survives a power cut. Reads see the newest committed state, never a part of a batch,
+//! and wait for no other call. One process has the folder open; a second one is refused as
+//! [`Locked`](dm_core::store::StoreErrorKind::Locked).
 //!
-//! The host's allocator matters more than with other stores, because what one thread allocated is
-//! freed by others. On glibc's, which makes them wait for each other, a store that is merging does
-//! 42,000 messages per second and one in a thousand takes 390 ms; on mimalloc 54,000 and 110 ms, on
-//! jemalloc the same (medians of three, with a million messages stored). The library sets none.
+//! # Speed
+//!
+//! `docs/performance.md` compares the store with the engine alone. More than half of the commit
+//! thread's time goes into the engine's skip lists. Creating a folder takes longer than opening
+//! one, because fjall syncs each file and folder that it creates; `src/tables.rs` has the times.
+//!
+//! The host's allocator matters more than with other stores, because one thread frees the memory
+//! that another one allocated. With glibc's allocator, in which such threads wait for each other, a
+//! store that is merging writes 42,000 messages per second, and one send in a thousand takes 390
+//! ms. With mimalloc it writes 54,000 and the same send takes 110 ms, and with jemalloc likewise
+//! (medians of three runs, with a million messages stored). The library sets no allocator.
 //!
 //! # In a host's own database
 //!
-//! A host that has a fjall database open gives it to [`FjallStore::from_database`]. The store owns only keyspaces
-//! whose names begin with `dm_`, and keeps its schema version in one of them.
+//! A host that has a fjall database open gives it to [`FjallStore::from_database`]. The store owns
+//! only keyspaces whose names begin with `dm_`, and keeps its schema version in one of them.
 //!
 //! # Tables
 //!
@@ -51,35 +57,35 @@
 //!                   keys, announcements ──┘  └── devices (cursor) ◄── acked (user, device, seq)
 //! ```
 //!
-//! They share three keyspaces: `dm_messages`, `dm_logs` (sequence and inbox) and `dm_rows`. The
-//! bytes of each are documented in `dm-store-kv`. In a folder of its own the store also keeps
-//! `dm_schema`, a small file with the schema's version, which says whether the folder may be opened
-//! at all.
+//! They share three keyspaces: `dm_messages`, `dm_logs` (sequence and inbox) and `dm_rows`.
+//! `dm-store-kv` documents the bytes of each table. A folder of the store's own also has
+//! `dm_schema`, a small file with the schema's version, which is checked before the folder is
+//! opened.
 //!
 //! # When the disk fails
 //!
-//! A commit that fails is [`OutcomeUnknown`](dm_core::store::StoreErrorKind::OutcomeUnknown), because
-//! fjall cannot tell whether its journal became durable; a full disk is one of the reasons. From
+//! A commit that fails is [`OutcomeUnknown`](dm_core::store::StoreErrorKind::OutcomeUnknown),
+//! because fjall cannot tell whether its journal became durable, also when the disk was full. From
 //! then on, and after an error while tables are written in the background, fjall refuses all writes
-//! until it is opened again. A store that opened its folder does that by itself, and is
-//! [`Unavailable`](dm_core::store::StoreErrorKind::Unavailable) until it works; one in a host's database
-//! stays [`Closed`](dm_core::store::StoreErrorKind::Closed). With
-//! [`reserve_bytes`](FjallConfig::reserve_bytes) left, a full disk is refused before fjall is
-//! called.
+//! until it is opened again. A store that opened its folder reopens it by itself, and calls are
+//! refused as [`Unavailable`](dm_core::store::StoreErrorKind::Unavailable) until that succeeds. A
+//! store in a host's database stays [`Closed`](dm_core::store::StoreErrorKind::Closed). While less
+//! than [`reserve_bytes`](FjallConfig::reserve_bytes) are free, writes that need room are refused
+//! before fjall is called.
 //!
-//! Opening reads the journals. A last batch that ends too early is dropped, as one that was never
-//! answered; so is one whose bytes are wrong, as a power cut leaves it if the disk wrote the last
-//! pages in another order. A batch with wrong bytes before the last one is
-//! [`Corrupt`](dm_core::store::StoreErrorKind::Corrupt). In a host's database fjall alone decides, and
-//! refuses wrong bytes everywhere.
+//! Opening reads the journals. A last batch that is incomplete is dropped, because it was never
+//! answered. So is a last batch with wrong bytes, which a power cut leaves if the disk wrote the
+//! last pages in another order. A batch with wrong bytes before the last one is
+//! [`Corrupt`](dm_core::store::StoreErrorKind::Corrupt). In a host's database fjall alone decides,
+//! and refuses wrong bytes everywhere.
 //!
 //! # In reading order
 //!
-//! `store` opens and holds it, `config` says how, `engine` is what all stores of a database share,
-//! `schema` brings the keyspaces to this version, `tables` says where the tables are, `rows` looks
-//! into them and keeps a batch's changes, `journals` mends what a failed sync or a power cut left,
-//! with `torn` to find it, `write` and `read` are handed to `dm-store-kv`, which does the work,
-//! `error` translates.
+//! `store` opens a database, with the choices of `config`. `engine` is shared by all stores of a
+//! database. `schema` migrates the keyspaces to this version. `table` is a part of a keyspace,
+//! `tables` opens all of them, `rows` reads them and keeps the changes of a batch. `journals`
+//! repairs what a failed sync or a power cut left, `torn` finds a torn batch. `write` and `read`
+//! are the two halves of the store. `error` translates fjall's errors.
 
 mod config;
 mod engine;

@@ -1,24 +1,27 @@
-//! Reading: each call one snapshot.
+//! Reading: one snapshot for each call.
 
 use std::sync::Arc;
 
 use dm_store_kv::{Failure, Snapshots, Tables};
 
 use crate::engine::Engine;
-use crate::rows::Seen;
-use crate::tables::seen;
+use crate::rows::SnapshotTable;
+use crate::tables::snapshot_tables;
 
-/// The half of the store that reads.
-pub(crate) type Reader = dm_store_kv::Reader<Newest>;
+/// The reading half of the store.
+pub(crate) type Reader = dm_store_kv::Reader<Committed>;
 
-/// The newest committed state.
-pub(crate) struct Newest(pub(crate) Arc<Engine>);
+/// Opens the newest committed state.
+pub(crate) struct Committed(pub(crate) Arc<Engine>);
 
-impl Snapshots for Newest {
-    type Table<'a> = Seen<'a>;
+impl Snapshots for Committed {
+    type Table<'a> = SnapshotTable<'a>;
 
-    fn read<R>(&self, read: impl FnOnce(&Tables<Seen<'_>>) -> Result<R, Failure>) -> Result<R, Failure> {
+    fn read<R>(
+        &self,
+        read: impl FnOnce(&Tables<SnapshotTable<'_>>) -> Result<R, Failure>,
+    ) -> Result<R, Failure> {
         let snapshot = self.0.snapshot();
-        read(&seen(&self.0.tables, &snapshot))
+        read(&snapshot_tables(&self.0.tables, &snapshot))
     }
 }

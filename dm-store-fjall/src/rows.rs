@@ -1,4 +1,4 @@
-//! Rows of a table: as they are in one state, and as a batch sees and changes them.
+//! The rows of a table, in a snapshot and as a batch changes them.
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -11,37 +11,38 @@ use fjall::{Iter, OwnedWriteBatch, Readable, Snapshot, UserKey, UserValue};
 use crate::error::failed;
 use crate::table::{Table, prefixed};
 
-/// A table in one state.
-pub(crate) struct Seen<'a> {
+/// A table in a snapshot.
+pub(crate) struct SnapshotTable<'a> {
     pub(crate) snapshot: &'a Snapshot,
     pub(crate) table: &'a Table,
 }
 
-/// A table in one state, and what a batch changed about it: a value, or nothing where a row is removed.
+/// A table as a batch changes it: the table in a snapshot, and the changes.
 ///
-/// fjall has a write transaction that does the same with a skip list per keyspace. By speed they are close: it took the
-/// engine alone from 98,000 to 92,000 messages per second (medians of five runs), and this map with its look-ups had a
-/// tenth of the commit thread's samples. What decides is that a transaction asks hosts to
-/// open their database as one of transactions, and that it locks out only those who use transactions, too.
-pub(crate) struct Changed<'a> {
-    seen: Seen<'a>,
-    /// By keys that begin with the table's byte.
+/// fjall has a write transaction that does the same with a skip list per keyspace. The two are
+/// about equally fast: the transaction took the engine alone from 98,000 to 92,000 messages per
+/// second (medians of five runs), and this map with its look-ups had a tenth of the commit thread's
+/// samples. But for a transaction a host has to open its database as a transactional one, and it
+/// locks out only writers that use transactions as well.
+pub(crate) struct BatchTable<'a> {
+    base: SnapshotTable<'a>,
+    /// The new values of changed rows, `None` for removed ones. Keys begin with the table's byte.
     changes: BTreeMap<UserKey, Option<UserValue>>,
 }
 
-impl<'a> Changed<'a> {
-    pub(crate) const fn new(seen: Seen<'a>) -> Self {
-        Self { seen, changes: BTreeMap::new() }
+impl<'a> BatchTable<'a> {
+    pub(crate) const fn new(base: SnapshotTable<'a>) -> Self {
+        Self { base, changes: BTreeMap::new() }
     }
 
-    /// How many rows are changed.
+    /// The number of changed rows.
     pub(crate) fn len(&self) -> usize {
         self.changes.len()
     }
 
-    /// Puts all changes into the engine's batch.
+    /// Adds all changes to a batch of the engine.
     pub(crate) fn write_to(self, batch: &mut OwnedWriteBatch) {
-        let keyspace = &self.seen.table.keyspace;
+        let keyspace = &self.base.table.keyspace;
         for (key, value) in self.changes {
             match value {
                 Some(value) => batch.insert(keyspace, key, value),
@@ -51,7 +52,7 @@ impl<'a> Changed<'a> {
     }
 }
 
-/// A key of a row, without the byte of its table.
+/// The key of a row. It derefs to the bytes after the table's byte.
 pub(crate) struct Key(UserKey);
 
 impl Deref for Key {
@@ -62,13 +63,13 @@ impl Deref for Key {
     }
 }
 
-impl Seen<'_> {
+impl SnapshotTable<'_> {
     fn key(&self, key: &[u8]) -> UserKey {
         prefixed(self.table.prefix, key)
     }
 }
 
-impl Rows for Seen<'_> {
+impl Rows for SnapshotTable<'_> {
     type Key<'a>
         = Key
     where
@@ -78,7 +79,7 @@ impl Rows for Seen<'_> {
     where
         Self: 'a;
     type Walk<'a>
-        = Scan<'a>
+        = Walk<'a>
     where
         Self: 'a;
 
@@ -86,15 +87,15 @@ impl Rows for Seen<'_> {
         self.snapshot.get(&self.table.keyspace, self.key(key)).map_err(failed)
     }
 
-    fn walk(&self, from: &[u8], to: &[u8], order: Order) -> Result<Scan<'_>, Failure> {
-        // Nothing lies between keys in the wrong order; no engine needs to be asked what it makes of them.
+    fn walk(&self, from: &[u8], to: &[u8], order: Order) -> Result<Walk<'_>, Failure> {
+        // fjall documents no behaviour for a range whose start is above its end.
         let rows =
             (from <= to).then(|| self.snapshot.range(&self.table.keyspace, self.key(from)..=self.key(to)));
-        Ok(Scan { rows, changes: None, order, row: None, change: None })
+        Ok(Walk { rows, changes: None, order, row: None, change: None })
     }
 }
 
-impl Rows for Changed<'_> {
+impl Rows for BatchTable<'_> {
     type Key<'a>
         = Key
     where
@@ -104,46 +105,47 @@ impl Rows for Changed<'_> {
     where
         Self: 'a;
     type Walk<'a>
-        = Scan<'a>
+        = Walk<'a>
     where
         Self: 'a;
 
     fn get(&self, key: &[u8]) -> Result<Option<UserValue>, Failure> {
-        match self.changes.get(&self.seen.key(key)) {
+        match self.changes.get(&self.base.key(key)) {
             Some(change) => Ok(change.clone()),
-            None => self.seen.get(key),
+            None => self.base.get(key),
         }
     }
 
-    fn walk(&self, from: &[u8], to: &[u8], order: Order) -> Result<Scan<'_>, Failure> {
-        let changes = (from <= to).then(|| self.changes.range(self.seen.key(from)..=self.seen.key(to)));
-        Ok(Scan { changes, ..self.seen.walk(from, to, order)? })
+    fn walk(&self, from: &[u8], to: &[u8], order: Order) -> Result<Walk<'_>, Failure> {
+        let changes = (from <= to).then(|| self.changes.range(self.base.key(from)..=self.base.key(to)));
+        Ok(Walk { changes, ..self.base.walk(from, to, order)? })
     }
 }
 
-impl Changes for Changed<'_> {
+impl Changes for BatchTable<'_> {
     fn insert(&mut self, key: &[u8], value: &[u8]) -> Result<(), Failure> {
-        self.changes.insert(self.seen.key(key), Some(value.into()));
+        self.changes.insert(self.base.key(key), Some(value.into()));
         Ok(())
     }
 
     fn remove(&mut self, key: &[u8]) -> Result<(), Failure> {
-        self.changes.insert(self.seen.key(key), None);
+        self.changes.insert(self.base.key(key), None);
         Ok(())
     }
 }
 
-/// A walk over rows in one state and over changes at once. Where both have a key, the change counts.
-pub(crate) struct Scan<'a> {
+/// A walk over the rows in a snapshot and over the changes of a batch. If both have a key, the
+/// change is used.
+pub(crate) struct Walk<'a> {
     rows: Option<Iter>,
     changes: Option<Range<'a, UserKey, Option<UserValue>>>,
     order: Order,
-    /// The row and the change that come next.
+    /// The next row and the next change, read ahead.
     row: Option<(UserKey, UserValue)>,
     change: Option<(&'a UserKey, &'a Option<UserValue>)>,
 }
 
-impl Scan<'_> {
+impl Walk<'_> {
     fn advance(&mut self) -> Result<Option<(UserKey, UserValue)>, Failure> {
         loop {
             if self.row.is_none()
@@ -178,7 +180,7 @@ impl Scan<'_> {
     }
 }
 
-impl Iterator for Scan<'_> {
+impl Iterator for Walk<'_> {
     type Item = Result<(Key, UserValue), Failure>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -192,9 +194,9 @@ mod tests {
 
     use super::*;
     use crate::config::FjallConfig;
-    use crate::tables::{self, changed, seen};
+    use crate::tables::{self, batch_tables, snapshot_tables};
 
-    /// Two rows in the keyspace, and a batch that changes one, removes one and adds two.
+    /// Three rows in the keyspace, and a batch that changes one, removes one and adds two.
     #[test]
     fn a_batch_sees_its_changes_in_both_orders() {
         let folder = tempfile::tempdir().unwrap();
@@ -204,7 +206,7 @@ mod tests {
             tables.inbox.keyspace.insert([13, key], "old").unwrap();
         }
         let snapshot = database.snapshot();
-        let mut inbox = changed(&tables, &snapshot).inbox;
+        let mut inbox = batch_tables(&tables, &snapshot).inbox;
         inbox.insert(&[1], b"new").unwrap();
         inbox.insert(&[4], b"new").unwrap();
         inbox.insert(&[7], b"new").unwrap();
@@ -227,9 +229,9 @@ mod tests {
         assert!(inbox.get(&[6]).unwrap().is_none());
         assert_eq!(inbox.walk(&[0], &[9], Order::Ascending).unwrap().count(), 2);
         assert_eq!(
-            seen(&tables, &snapshot).inbox.walk(&[0], &[9], Order::Ascending).unwrap().count(),
+            snapshot_tables(&tables, &snapshot).inbox.walk(&[0], &[9], Order::Ascending).unwrap().count(),
             3,
-            "nothing is written yet"
+            "the snapshot has no changes of the batch"
         );
     }
 }

@@ -1,10 +1,10 @@
-//! The schema's version, and getting there.
+//! The schema's version, and migrating to it.
 
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use dm_core::store::{StoreError, StoreErrorKind};
-use dm_store_kv::Tables;
+use dm_store_kv::{SCHEMA_VERSION, Tables, refuse_newer};
 use fjall::{Database, KeyspaceCreateOptions, PersistMode};
 
 use crate::config::FjallConfig;
@@ -12,29 +12,28 @@ use crate::error::from_fjall;
 use crate::table::{Table, prefixed};
 use crate::tables::{self, NAMES, ROWS, SCHEMA_PREFIX};
 
-/// The version this library writes.
-/// 1: the first one. 2: the row of a conversation's id holds the participants. It and the row of a
-/// floor may hold a note of the newest number; older rows stay as they are.
-pub(crate) const VERSION: u32 = 2;
+/// The version that this library writes, which is that of the rows: nothing else has changed so
+/// far.
+pub(crate) const VERSION: u32 = SCHEMA_VERSION;
 
-/// Key of the schema's own table.
+/// The key of the version in the table `schema`.
 const VERSION_KEY: &[u8] = b"version";
 
-/// The file in a folder of the store's own that tells the version without opening the database, which would change
-/// its files. It holds a decimal number and a line feed. It is written when the tables are made, and before they are
-/// changed to a newer version.
+/// The name of the marker, a file with the schema's version in a folder of the store's own. It is
+/// read before the database is opened, because opening changes the files. It has a decimal number
+/// and a line feed. It is written when the tables are created, and before they are migrated.
 const MARKER: &str = "dm_schema";
 
-/// Refuses a folder that a newer version of the library wrote, and tells the version; zero for an unmarked one. Only
-/// reads the marker.
+/// The version in a folder's marker, zero without one. Refuses a folder that a newer version of the
+/// library wrote. Only reads the marker.
 ///
 /// # Errors
 /// [`StoreErrorKind::NewerSchema`].
-pub(crate) fn refuse_newer(folder: &Path) -> Result<u32, StoreError> {
-    check(marked(folder)?)
+pub(crate) fn marked_version(folder: &Path) -> Result<u32, StoreError> {
+    refuse_newer(marked(folder)?, VERSION)
 }
 
-/// Marks a folder with this library's version.
+/// Writes this library's version to the marker of a folder.
 pub(crate) fn mark(folder: &Path) -> Result<(), StoreError> {
     if marked(folder)? == VERSION {
         return Ok(());
@@ -49,10 +48,10 @@ pub(crate) fn mark(folder: &Path) -> Result<(), StoreError> {
     write().map_err(|error| from_fjall(error.into()))
 }
 
-/// Brings the schema to this library's version. The version is written last, so that a crash leaves the old one and
-/// the next open begins again; making what is there already changes nothing.
+/// Migrates the schema to this library's version. The version is written last, so that after a
+/// crash the next open begins again. Creating a keyspace that exists changes nothing.
 pub(crate) fn migrate(database: &Database, config: &FjallConfig) -> Result<Tables<Table>, StoreError> {
-    let found = check(version(database)?)?;
+    let found = refuse_newer(version(database)?, VERSION)?;
     let tables = tables::open(database, config).map_err(from_fjall)?;
     if found < VERSION {
         // Version 1: every table, empty. Version 2: rows are read in both forms.
@@ -63,11 +62,12 @@ pub(crate) fn migrate(database: &Database, config: &FjallConfig) -> Result<Table
     Ok(tables)
 }
 
-/// The version of the schema in the database; zero when there is none, or when making it was interrupted.
+/// The version of the schema in the database; zero without a schema, and when its creation was
+/// interrupted.
 ///
 /// # Errors
-/// [`StoreErrorKind::ForeignTables`] when a keyspace under the library's names is somebody else's.
-/// Nothing is changed.
+/// [`StoreErrorKind::ForeignTables`] when a keyspace of another program has a name of the
+/// library's. Nothing is changed.
 pub(crate) fn version(database: &Database) -> Result<u32, StoreError> {
     let names: Vec<_> =
         database.list_keyspace_names().into_iter().filter(|name| name.starts_with("dm_")).collect();
@@ -79,7 +79,8 @@ pub(crate) fn version(database: &Database) -> Result<u32, StoreError> {
         return Ok(u32::from_be_bytes(version));
     }
     for name in names {
-        // The library's own are empty until there is a version: the first row is the version's.
+        // A keyspace of the library is empty without a version, because the version is the first
+        // row.
         if !NAMES.contains(&&*name) || !open(&name)?.is_empty().map_err(from_fjall)? {
             return Err(foreign(&name, "there is no schema of the library"));
         }
@@ -95,21 +96,12 @@ fn foreign(name: &str, why: &str) -> StoreError {
 /// The version in the marker of a folder; zero when there is none.
 fn marked(folder: &Path) -> Result<u32, StoreError> {
     match std::fs::read_to_string(folder.join(MARKER)) {
-        Ok(text) => text
-            .strip_suffix('\n')
-            .and_then(|version| version.parse().ok())
-            .ok_or_else(|| StoreError::new(StoreErrorKind::Corrupt, "the folder's marker is no version")),
+        Ok(text) => text.strip_suffix('\n').and_then(|version| version.parse().ok()).ok_or_else(|| {
+            StoreError::new(StoreErrorKind::Corrupt, "the file dm_schema in the folder has no version")
+        }),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(0),
         Err(error) => Err(from_fjall(error.into())),
     }
-}
-
-fn check(found: u32) -> Result<u32, StoreError> {
-    if found > VERSION {
-        let what = format!("the schema has version {found}, this library knows {VERSION}");
-        return Err(StoreError::new(StoreErrorKind::NewerSchema, what));
-    }
-    Ok(found)
 }
 
 #[cfg(test)]
@@ -148,14 +140,14 @@ mod tests {
     }
 
     #[test]
-    fn a_marker_that_is_no_number_is_damage() {
+    fn a_marker_without_a_number_is_damage() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(refuse_newer(folder.path()).unwrap(), 0);
+        assert_eq!(marked_version(folder.path()).unwrap(), 0);
         mark(folder.path()).unwrap();
-        assert_eq!(refuse_newer(folder.path()).unwrap(), VERSION);
+        assert_eq!(marked_version(folder.path()).unwrap(), VERSION);
         std::fs::write(folder.path().join(MARKER), "two\n").unwrap();
-        assert_eq!(refuse_newer(folder.path()).unwrap_err().kind(), StoreErrorKind::Corrupt);
+        assert_eq!(marked_version(folder.path()).unwrap_err().kind(), StoreErrorKind::Corrupt);
         std::fs::write(folder.path().join(MARKER), format!("{}\n", VERSION + 1)).unwrap();
-        assert_eq!(refuse_newer(folder.path()).unwrap_err().kind(), StoreErrorKind::NewerSchema);
+        assert_eq!(marked_version(folder.path()).unwrap_err().kind(), StoreErrorKind::NewerSchema);
     }
 }

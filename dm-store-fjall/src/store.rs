@@ -1,101 +1,104 @@
-//! The store that hosts hold.
+//! The store, and opening its database.
 
-use std::io::ErrorKind;
-use std::num::NonZeroUsize;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use async_trait::async_trait;
-use dm_core::store::{
-    ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, Embedded, HistoryPage,
-    HistoryQuery, InboxPage, InboxQuery, InboxSeq, KeyRecord, Outcome, Principal, Store, StoreError,
-    StoreErrorKind, StoreStatus, UserId, Write,
-};
-use dm_store_kv::{absolute, free_bytes};
+use dm_core::store::{Embedded, EmbeddedStore, Store, StoreError, StoreErrorKind};
+use dm_store_kv::files::{absolute, catch_panic, create_folder, free_bytes, is_new_folder};
 use fjall::{CompressionType, Database};
 
 use crate::config::FjallConfig;
 use crate::engine::Engine;
 use crate::error::from_fjall;
 use crate::journals;
-use crate::read::{Newest, Reader};
+use crate::read::{Committed, Reader};
 use crate::schema;
 use crate::write::Writer;
 
 /// Threads that write and merge tables in the background: one for each keyspace, and fjall's first,
 /// which only writes.
 ///
-/// fjall's default, one per core up to four, is too few on small machines. With two, the first one
-/// puts a merge that it must not do back into the queue, takes it out again, and keeps a core busy
-/// for as long as the other merges (seen in 3.1.13: 41 % of their time). With one, whoever commits
-/// while it merges can fill the queue that it then waits to put something in.
+/// fjall's default, one per core up to four, is too few on small machines. Of two threads the first
+/// one takes a merge that it must not do out of the queue and puts it back, again and again, and
+/// keeps a core busy while the other one merges (seen in 3.1.13: 41 % of their time). With one
+/// thread, commits during a merge can fill the queue, and the thread then waits for ever for room
+/// in it.
 const WORKERS: usize = 4;
 
-/// A [`Store`] in a fjall database. Clones are handles to the same one.
+/// A [`Store`] in a fjall database. Clones are handles to the same store.
 ///
-/// The folder is closed when the last clone is dropped, or when the commit or read that then is under way ends.
-/// Closing blocks for as long as a merge of tables in the background takes, or a commit of up to two narrow rows for each
-/// [`HEAD_BYTES`](FjallConfig::HEAD_BYTES) of [`heads_bytes`](FjallConfig::heads_bytes).
+/// Dropping the last clone closes the folder. If a commit or read is running then, the folder is
+/// closed when it ends. Closing blocks until a merge of tables in the background ends, and for a
+/// commit of up to two narrow rows for each [`HEAD_BYTES`](FjallConfig::HEAD_BYTES) of
+/// [`heads_bytes`](FjallConfig::heads_bytes).
 #[derive(Clone, Debug)]
 pub struct FjallStore {
     embedded: Embedded<Reader>,
 }
 
 impl FjallStore {
-    /// Opens a folder of the store's own, making it, for its user only, if it is missing; the folder it is in must
-    /// exist.
+    /// Opens a folder of the store's own with the default choices. A missing folder is created,
+    /// with access for its user only. The folder that it is in must exist.
     ///
-    /// Blocks while the journals are read, which after a clean close are as long as after a crash:
-    /// [`journal_bytes`](FjallConfig::journal_bytes) bounds them. Call it before serving, or on a thread for blocking
-    /// work. Needs no runtime.
+    /// Blocks while the journals are read, which are as long after a clean close as after a crash:
+    /// [`journal_bytes`](FjallConfig::journal_bytes) bounds them. Call it before serving, or on a
+    /// thread for blocking work. Needs no runtime.
     ///
     /// # Errors
-    /// [`Locked`](dm_core::store::StoreErrorKind::Locked) while another process, or another store of this one, has
-    /// it open; [`NewerSchema`](dm_core::store::StoreErrorKind::NewerSchema) when a newer version of the library
-    /// wrote it, and it is left as it is; [`Corrupt`](dm_core::store::StoreErrorKind::Corrupt) when it is no
-    /// database or damaged; [`Full`](dm_core::store::StoreErrorKind::Full) when there is no room for a journal;
-    /// [`Unavailable`](dm_core::store::StoreErrorKind::Unavailable) when it cannot be opened.
+    /// - [`Locked`](dm_core::store::StoreErrorKind::Locked) while another process, or another store
+    ///   of this one, has the folder open.
+    /// - [`NewerSchema`](dm_core::store::StoreErrorKind::NewerSchema) when a newer version of the
+    ///   library wrote the folder. It is not changed.
+    /// - [`ForeignTables`](dm_core::store::StoreErrorKind::ForeignTables) when the folder has a
+    ///   keyspace of another program whose name begins with `dm_`. The error's source names it.
+    /// - [`Corrupt`](dm_core::store::StoreErrorKind::Corrupt) when the folder is damaged or is no
+    ///   database.
+    /// - [`Full`](dm_core::store::StoreErrorKind::Full) when there is no room for a journal.
+    /// - [`Unavailable`](dm_core::store::StoreErrorKind::Unavailable) when the folder cannot be
+    ///   opened.
     pub fn open(folder: impl AsRef<Path>) -> Result<Self, StoreError> {
         Self::open_with(folder, &FjallConfig::default())
     }
 
-    /// Opens a folder with choices.
+    /// As [`open`](Self::open), with the choices of a configuration.
     ///
     /// # Errors
-    /// As [`open`](Self::open); and [`Engine`](dm_core::store::StoreErrorKind::Engine), naming the field, when a
-    /// choice cannot work.
+    /// As [`open`](Self::open); and [`Engine`](dm_core::store::StoreErrorKind::Engine) when a
+    /// choice cannot work. The error's source names the field.
     pub fn open_with(folder: impl AsRef<Path>, config: &FjallConfig) -> Result<Self, StoreError> {
         config.validate()?;
         // A host may change its working directory before the folder is opened again.
         let (folder, config) = (absolute(folder.as_ref())?, config.clone());
-        let (writer, reader) = halves(guarded(|| open(&folder, &config))?, &config)?;
+        let (writer, reader) = halves(catch_panic(|| open(&folder, &config))?, &config)?;
         schema::mark(&folder)?;
         let (measured, reserve) = (folder.clone(), config.reserve_bytes);
         let embedded = Embedded::builder(writer, reader)
-            .reopen(move || halves(guarded(|| open_again(&folder, &config))?, &config))
+            .reopen(move || halves(catch_panic(|| open_again(&folder, &config))?, &config))
             .reserve(reserve, move || free_bytes(&measured));
         Ok(Self { embedded: embedded.start()? })
     }
 
-    /// Keeps the store in a database that the host has open, beside the host's own keyspaces. Only keyspaces whose
-    /// names begin with `dm_` are touched. The host writes to its own whenever it likes; commits and the host's
-    /// writes wait for each other, because they share the journal.
+    /// Opens the store in a database that the host has open, beside the host's own keyspaces. Only
+    /// keyspaces whose names begin with `dm_` are read and changed. The host may write to its own
+    /// at any time. Its writes and commits wait for each other, because they share the journal.
     ///
-    /// Build it with `worker_threads(4)` or more: fjall's default, the number of cores, is too few
-    /// on machines with one or two, where it wastes a core on each merge, or may stand still. And
-    /// with `journal_compression(CompressionType::None)`: ciphertext does not shrink.
+    /// The host builds the database with `worker_threads(4)` or more. fjall's default, the number
+    /// of cores, is too few on machines with one or two: there it wastes a core during each merge,
+    /// or stands still. `journal_compression(CompressionType::None)` is right as well, because
+    /// ciphertext cannot be compressed.
     ///
-    /// The store holds the database until its last handle is dropped. A store may be made more than once from
-    /// one database: they take turns, and share what the first was configured with.
+    /// The store keeps the database open until its last handle is dropped. Several stores may be
+    /// opened in one database: their commits wait for each other, and all of them have the
+    /// configuration of the first.
     ///
     /// # Errors
-    /// [`NewerSchema`](dm_core::store::StoreErrorKind::NewerSchema) when a newer version of the library
-    /// made the tables; [`ForeignTables`](dm_core::store::StoreErrorKind::ForeignTables) when a name that
-    /// begins with `dm_` stands for a keyspace of the host's, which the error's source names; then
-    /// nothing is changed; [`Engine`](dm_core::store::StoreErrorKind::Engine), naming the field, when a
-    /// choice cannot work; what the engine reports besides.
+    /// - [`NewerSchema`](dm_core::store::StoreErrorKind::NewerSchema) when a newer version of the
+    ///   library made the tables. Nothing is changed.
+    /// - [`ForeignTables`](dm_core::store::StoreErrorKind::ForeignTables) when the name of a host's
+    ///   keyspace begins with `dm_`. The error's source names the keyspace. Nothing is changed.
+    /// - [`Engine`](dm_core::store::StoreErrorKind::Engine) when a choice cannot work. The error's
+    ///   source names the field.
+    /// - Any other error of the engine.
     pub fn from_database(database: Database, config: &FjallConfig) -> Result<Self, StoreError> {
         config.validate()?;
         let (writer, reader) = halves(database, config)?;
@@ -103,36 +106,51 @@ impl FjallStore {
     }
 }
 
-fn halves(database: Database, config: &FjallConfig) -> Result<(Writer, Reader), StoreError> {
-    let engine = guarded(|| Engine::of(database, config))?;
-    Ok((Writer::new(Arc::clone(&engine)), Reader::new(Newest(engine))))
+impl EmbeddedStore for FjallStore {
+    fn embedded(&self) -> &dyn Store {
+        &self.embedded
+    }
 }
 
+/// Makes the two halves of a store in a database, whose schema is migrated.
+fn halves(database: Database, config: &FjallConfig) -> Result<(Writer, Reader), StoreError> {
+    let engine = catch_panic(|| Engine::of(database, config))?;
+    Ok((Writer::new(Arc::clone(&engine)), Reader::new(Committed(engine))))
+}
+
+/// Opens a folder, and creates it if it is missing or empty.
 fn open(folder: &Path, config: &FjallConfig) -> Result<Database, StoreError> {
-    if is_new(folder)? {
-        make(folder, config)?;
+    if is_new_folder(folder)? {
+        // fjall does not continue with the files of a process that was killed while it created
+        // them.
+        create_folder(folder, |new| {
+            let database = database(new, config).map_err(from_fjall)?;
+            schema::migrate(&database, config)?;
+            drop(database);
+            schema::mark(new)
+        })?;
     }
     open_existing(folder, config)
 }
 
-/// Opens a folder again that the store had open, and makes nothing in its place.
+/// Opens a folder again that the store had open. A missing folder is not created again.
 fn open_again(folder: &Path, config: &FjallConfig) -> Result<Database, StoreError> {
-    if is_new(folder)? {
-        return Err(StoreError::new(StoreErrorKind::Corrupt, "the folder is gone or empty"));
+    if is_new_folder(folder)? {
+        return Err(StoreError::new(StoreErrorKind::Corrupt, "the folder is missing or empty"));
     }
     open_existing(folder, config)
 }
 
 fn open_existing(folder: &Path, config: &FjallConfig) -> Result<Database, StoreError> {
-    let marked = schema::refuse_newer(folder)?;
+    let marked = schema::marked_version(folder)?;
     if marked > 0 {
-        // By whichever process a sync failed.
-        journals::write_anew(folder)?;
+        // A sync may have failed in the process that had the folder open before.
+        journals::rewrite(folder)?;
     }
     let database = match database(folder, config) {
         Err(fjall::Error::JournalRecovery(_)) if journals::drop_torn_end(folder)? => {
             tracing::warn!(
-                "the last batch of the journal was not whole and is dropped: it was torn by a power cut, or damaged"
+                "the last batch of the journal was not whole and is dropped: a power cut tore it, or it is damaged"
             );
             database(folder, config)
         }
@@ -140,11 +158,12 @@ fn open_existing(folder: &Path, config: &FjallConfig) -> Result<Database, StoreE
     };
     let database = database.map_err(from_fjall)?;
     if schema::version(&database)? > 0 {
-        // Before anything is migrated.
+        // The marker has to be written before the migration.
         schema::mark(folder)?;
     } else if marked > 0 {
-        // fjall makes anew what it does not find. A folder that had tables never becomes an empty one in silence.
-        return Err(StoreError::new(StoreErrorKind::Corrupt, "the tables of this folder are gone"));
+        // fjall creates keyspaces that it does not find. A folder that had tables must not become
+        // an empty one unnoticed.
+        return Err(StoreError::new(StoreErrorKind::Corrupt, "the tables of the folder are missing"));
     }
     Ok(database)
 }
@@ -154,119 +173,7 @@ fn database(folder: &Path, config: &FjallConfig) -> fjall::Result<Database> {
         .cache_size(config.cache_bytes)
         .max_journaling_size(config.journal_bytes)
         .worker_threads(WORKERS)
-        // Only payloads are long enough to be compressed, and ciphertext does not shrink.
+        // Only payloads are long enough to be compressed, and ciphertext cannot be compressed.
         .journal_compression(CompressionType::None)
         .open()
-}
-
-/// Whether there is no folder, or one with nothing in it.
-fn is_new(folder: &Path) -> Result<bool, StoreError> {
-    match std::fs::read_dir(folder) {
-        Ok(mut entries) => Ok(entries.next().is_none()),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(true),
-        // A file of this name is none of ours.
-        Err(error) => Err(unavailable(error)),
-    }
-}
-
-/// Makes a folder under a name of its own, with all tables, and gives it the path's once it is whole: fjall does not go
-/// on with what a process left that was killed while making it.
-fn make(folder: &Path, config: &FjallConfig) -> Result<(), StoreError> {
-    let new = beside(folder);
-    private(&new)?;
-    let made = database(&new, config).map_err(from_fjall);
-    let made = made.and_then(|database| schema::migrate(&database, config).map(drop));
-    let placed = made.and_then(|()| schema::mark(&new)).map(|()| std::fs::rename(&new, folder));
-    if let Ok(Ok(())) = placed {
-        sync_parent(folder);
-        return Ok(());
-    }
-    // It is no loss if it stays: nobody looks for this name.
-    let _removed = std::fs::remove_dir_all(&new);
-    match placed? {
-        // Another process was here meanwhile.
-        Err(_) if !is_new(folder)? => Ok(()),
-        placed => placed.map_err(unavailable),
-    }
-}
-
-/// A name beside a path's that nobody else makes at the same time.
-fn beside(folder: &Path) -> PathBuf {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
-    let mut name = folder.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".new-{}-{since}", std::process::id()));
-    folder.with_file_name(name)
-}
-
-/// Makes a folder that only its user may enter.
-fn private(folder: &Path) -> Result<(), StoreError> {
-    let mut builder = std::fs::DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder).map_err(unavailable)
-}
-
-/// Lets a power cut not undo that a folder has its name. Not every system can.
-fn sync_parent(folder: &Path) {
-    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // The store works without it; after a power cut at this very moment the folder would be made again.
-    let _synced = std::fs::File::open(parent).and_then(|parent| parent.sync_all());
-}
-
-fn unavailable(error: std::io::Error) -> StoreError {
-    StoreError::new(StoreErrorKind::Unavailable, error)
-}
-
-/// fjall asserts, while it opens, what its own files say.
-fn guarded<T>(open: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
-    catch_unwind(AssertUnwindSafe(open)).unwrap_or_else(|_| {
-        Err(StoreError::new(StoreErrorKind::Corrupt, "the storage engine panicked while opening"))
-    })
-}
-
-#[async_trait]
-impl Store for FjallStore {
-    async fn commit(&self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
-        self.embedded.commit(batch).await
-    }
-
-    async fn key(&self, user: UserId) -> Result<Option<KeyRecord>, StoreError> {
-        self.embedded.key(user).await
-    }
-
-    async fn conversation(&self, id: ConversationId) -> Result<Option<ConversationState>, StoreError> {
-        self.embedded.conversation(id).await
-    }
-
-    async fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ConversationState>, StoreError> {
-        self.embedded.conversations(query).await
-    }
-
-    async fn history(&self, query: HistoryQuery) -> Result<Option<HistoryPage>, StoreError> {
-        self.embedded.history(query).await
-    }
-
-    async fn inbox(&self, query: InboxQuery) -> Result<InboxPage, StoreError> {
-        self.embedded.inbox(query).await
-    }
-
-    async fn inbox_heads(&self, users: Vec<UserId>) -> Result<Vec<InboxSeq>, StoreError> {
-        self.embedded.inbox_heads(users).await
-    }
-
-    async fn devices(&self, user: UserId) -> Result<Vec<DeviceState>, StoreError> {
-        self.embedded.devices(user).await
-    }
-
-    async fn depth(&self, who: Principal) -> Result<Depth, StoreError> {
-        self.embedded.depth(who).await
-    }
-
-    fn status(&self) -> StoreStatus {
-        self.embedded.status()
-    }
-
-    fn lanes(&self) -> NonZeroUsize {
-        self.embedded.lanes()
-    }
 }

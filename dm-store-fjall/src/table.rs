@@ -1,8 +1,8 @@
-//! A table: a part of a keyspace.
+//! A table, which is a part of a keyspace.
 
 use fjall::{Keyspace, OwnedWriteBatch, UserKey, UserValue};
 
-/// A part of a keyspace: the rows whose keys begin with its own byte.
+/// A table: the rows of a keyspace whose keys begin with the table's byte.
 #[derive(Clone)]
 pub(crate) struct Table {
     pub(crate) keyspace: Keyspace,
@@ -10,7 +10,7 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// Writes a row by a batch of its own.
+    /// Adds a row to a batch of the engine.
     pub(crate) fn write(&self, batch: &mut OwnedWriteBatch, key: &[u8], value: impl Into<UserValue>) {
         batch.insert(&self.keyspace, prefixed(self.prefix, key), value);
     }
@@ -21,9 +21,9 @@ impl Table {
     }
 }
 
-/// A key with the byte of its table.
+/// A key of fjall: the byte of the table, and the key of the row.
 pub(crate) fn prefixed(prefix: u8, key: &[u8]) -> UserKey {
-    // The longest is a public key, and in a scan one more byte. Most are short enough to need no allocation.
+    // The longest key has 32 bytes, a bound 33. Most are short enough to need no allocation.
     let mut bytes = [prefix; 34];
     if let Some(rest) = bytes.get_mut(1..=key.len()) {
         rest.copy_from_slice(key);

@@ -1,10 +1,10 @@
-//! A last batch that a power cut tore.
+//! Finding a last batch that a power cut tore.
 //!
-//! fjall drops a last batch that ends too early. When a disk wrote the pages of a batch in another
-//! order than they came, its end may be there and a part before it may not: then fjall refuses to
-//! open the journal, because its checksum is wrong. Each batch is synced before the next one is
-//! written, so a batch that is not whole, with nothing whole behind it in the newest journal, was
-//! never answered, and is dropped here. SQLite and redb decide likewise by their checksums.
+//! fjall drops a last batch that is incomplete. If a disk wrote the pages of a batch in another
+//! order, a power cut may leave the end of the batch without a part before it. Then fjall refuses
+//! to open the journal, because the checksum is wrong. Each batch is synced before the next one is
+//! written. So a torn batch that is followed by no whole one in the newest journal was never
+//! answered, and is dropped here. SQLite and redb also decide by their checksums.
 //!
 //! A batch in a journal of fjall 3, all numbers little-endian:
 //!
@@ -24,9 +24,9 @@ const END: u8 = 3;
 const CLEAR: u8 = 4;
 const MAGIC: &[u8] = b"FJL\x03";
 
-/// Where a journal is to end so that fjall opens it, when its last batch has an end and is not
-/// whole. `None` when there is no such batch, or when a whole one comes after it: then something
-/// else damaged the journal.
+/// The offset of a torn batch, at which the journal must be cut so that fjall opens it. A torn
+/// batch has an end and is not whole. `None` without such a batch, and when a whole one follows it:
+/// then something else damaged the journal.
 pub(crate) fn torn_at(journal: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {
@@ -40,10 +40,10 @@ pub(crate) fn torn_at(journal: &[u8]) -> Option<usize> {
     }
 }
 
-/// What begins with a start and has an end.
+/// Bytes that begin with a start and have an end.
 struct Batch {
     length: usize,
-    /// Whether the entries are as many as announced, and those that were written.
+    /// Whether the number of entries and their checksum are right.
     is_whole: bool,
 }
 
@@ -84,7 +84,7 @@ impl Batch {
     }
 }
 
-/// What is left to read.
+/// The bytes that are left to read.
 struct Rest<'a>(&'a [u8]);
 
 impl<'a> Rest<'a> {
@@ -117,7 +117,7 @@ impl<'a> Rest<'a> {
 mod tests {
     use super::*;
 
-    /// A batch with entries of these values.
+    /// A batch of entries with these values.
     fn batch(values: &[&[u8]]) -> Vec<u8> {
         let mut entries = Vec::new();
         for value in values {
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn whole_batches_are_not_torn_whatever_room_is_behind_them() {
+    fn whole_batches_are_not_torn_also_with_zeros_behind_them() {
         let journal = [batch(&[b"one", b"two"]), batch(&[])].concat();
         assert_eq!(torn_at(&journal), None);
         assert_eq!(torn_at(&[journal, vec![0; 100]].concat()), None);
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_that_fjall_drops_by_itself_is_left_to_it() {
+    fn an_incomplete_last_batch_is_left_to_fjall() {
         let journal = [batch(&[b"one"]), batch(&[b"value"])].concat();
         let begins = batch(&[b"one"]).len();
         for end in begins..journal.len() {

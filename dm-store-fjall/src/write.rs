@@ -1,4 +1,4 @@
-//! Writing: one batch, one batch of the engine.
+//! Writing: one batch of the engine for each batch.
 
 use std::sync::Arc;
 
@@ -8,10 +8,10 @@ use fjall::{OwnedWriteBatch, PersistMode, Snapshot};
 
 use crate::engine::Engine;
 use crate::error::from_commit;
-use crate::rows::Changed;
-use crate::tables::{changed, changes, write_to};
+use crate::rows::BatchTable;
+use crate::tables::{batch_tables, changed_rows, write_to};
 
-/// The half of the store that writes.
+/// The writing half of the store.
 pub(crate) struct Writer {
     engine: Arc<Engine>,
 }
@@ -23,28 +23,28 @@ impl Writer {
 }
 
 impl Writer {
-    /// Makes changed tables durable, in one batch of the engine.
-    fn write(&self, tables: Tables<Changed<'_>>, before: &Snapshot) -> Result<(), fjall::Error> {
+    /// Makes the changes of tables durable, in one batch of the engine.
+    fn write(&self, tables: Tables<BatchTable<'_>>, before: &Snapshot) -> Result<(), fjall::Error> {
         let engine = &*self.engine;
-        let mut rows = OwnedWriteBatch::with_capacity(engine.database.clone(), changes(&tables))
+        let mut rows = OwnedWriteBatch::with_capacity(engine.database.clone(), changed_rows(&tables))
             .durability(Some(PersistMode::SyncData));
         write_to(tables, &mut rows);
-        engine.show(Some(before.clone()));
-        // A batch that fails is in no table. Readers go on with the state before it, whatever the
-        // journal holds.
+        engine.set_read_state(Some(before.clone()));
+        // A failed batch is in no table. Reads go on with the state before it, whatever part of it
+        // is in the journal.
         rows.commit()?;
-        engine.show(None);
+        engine.set_read_state(None);
         Ok(())
     }
 
-    /// Notes the newest numbers that are in memory, so that the next to open the database finds
-    /// them in one look each.
+    /// Notes the newest numbers that are in memory, so that each is found by one look-up after the
+    /// database is opened again.
     fn note(&self) -> Result<(), StoreError> {
         let mut heads = self.engine.writer()?;
         let snapshot = self.engine.database.snapshot();
-        let mut tables = changed(&self.engine.tables, &snapshot);
+        let mut tables = batch_tables(&self.engine.tables, &snapshot);
         heads.note_all(&mut tables)?;
-        if changes(&tables) > 0 {
+        if changed_rows(&tables) > 0 {
             self.write(tables, &snapshot).inspect_err(|_| heads.clear()).map_err(from_commit)?;
         }
         Ok(())
@@ -54,7 +54,7 @@ impl Writer {
 impl Drop for Writer {
     fn drop(&mut self) {
         if let Err(error) = self.note() {
-            // Nothing is lost: the next look for each is longer.
+            // Nothing is lost: the look-ups take longer after the database is opened again.
             tracing::debug!(error = %error, "the newest numbers were not noted");
         }
     }
@@ -65,11 +65,11 @@ impl EngineWriter for Writer {
         let engine = &*self.engine;
         let mut heads = engine.writer()?;
         let snapshot = engine.database.snapshot();
-        let mut tables = changed(&engine.tables, &snapshot);
+        let mut tables = batch_tables(&engine.tables, &snapshot);
         let outcomes = match dm_store_kv::apply(&mut tables, &mut heads, batch) {
             Ok(outcomes) => outcomes,
             Err(failure) => {
-                // Nothing was written anywhere but in memory.
+                // Nothing was written except in memory.
                 heads.clear();
                 return Err(failure.into());
             }

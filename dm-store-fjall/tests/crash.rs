@@ -1,4 +1,4 @@
-//! What was answered survives a kill. A program of its own, for the reason that `it/main.rs` names.
+//! Answered commits survive a kill. A program of its own, for the reason that `it/main.rs` gives.
 
 #![allow(missing_docs, unreachable_pub, dead_code, reason = "tests")]
 #![allow(clippy::unwrap_used, reason = "tests")]

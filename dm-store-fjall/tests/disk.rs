@@ -1,6 +1,6 @@
-//! Disks that are full, that fail, that lose power, and that two processes want.
+//! A full disk, failing syncs, power cuts, and a second process.
 //!
-//! A program of its own, for the reason that `it/main.rs` names.
+//! A program of its own, for the reason that `it/main.rs` gives.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "tests")]
@@ -45,7 +45,7 @@ async fn a_sync_that_fails_once_is_recovered_from() {
     trial::syncs_fail::<Fjall>(test_path!(a_sync_that_fails_once_is_recovered_from), syncs).await;
 }
 
-/// Also while it is closed and opened again.
+/// The second failure is while the store is reopened.
 #[tokio::test]
 async fn syncs_that_fail_twice_are_recovered_from() {
     let syncs = Syncs { well: 0, failing: 2 };
@@ -57,7 +57,7 @@ async fn a_second_process_is_refused_as_locked() {
     second::is_refused::<Fjall>(test_path!(a_second_process_is_refused_as_locked)).await;
 }
 
-/// With tables so small that they are written to files every few batches.
+/// A store whose memory tables are so small that they are written to files every few batches.
 struct Flushing;
 
 impl DiskHarness for Flushing {

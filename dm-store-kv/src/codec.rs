@@ -1,5 +1,4 @@
-//! Values of the core as bytes, and back. The bytes of each table are described in
-//! [`tables`](crate::tables).
+//! Encoding and decoding of rows. [`tables`](crate::tables) documents the bytes of each table.
 
 mod conversation;
 mod device;
@@ -12,12 +11,14 @@ mod message;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use conversation::{NamedThread, People, Place, ThreadRow, participants};
+pub(crate) use conversation::{
+    ConversationDetails, ConversationIdRow, ConversationRow, SequenceRow, participants,
+};
 pub(crate) use device::DeviceRow;
 pub(crate) use entry::{Content, EntryRow};
 pub(crate) use fields::Fields;
 pub(crate) use floor::{FloorRow, Note};
 pub(crate) use key_record::{Announcement, key_record, key_value};
-pub(crate) use keys::{client, mark, refs, timed};
-pub use keys::{numbered, owner_and_number};
-pub(crate) use message::Filed;
+pub(crate) use keys::{client_id_key, mark_key, oldest_key, refs_key};
+pub use keys::{log_key, owner_and_number};
+pub(crate) use message::MessageHeader;

@@ -1,15 +1,15 @@
-//! Why something failed.
+//! The error of a read or a batch.
 
 use dm_core::store::{StoreError, StoreErrorKind};
 
-/// Why a read or a batch failed while nothing of the batch was committed.
+/// The error of a read, or of a batch of which nothing is committed.
 #[derive(Debug)]
 pub enum Failure {
-    /// The engine says so.
+    /// An error of the engine.
     Engine(StoreError),
-    /// A row does not hold what the library writes into it.
+    /// A row is not as the library writes it: what is wrong with it, for an operator.
     Damaged(&'static str),
-    /// More users, conversations or devices than their numbers can tell apart.
+    /// No ref or row number is left for another user, conversation, device or message.
     Exhausted,
 }
 
@@ -24,7 +24,10 @@ impl From<Failure> for StoreError {
         match failure {
             Failure::Engine(error) => error,
             Failure::Damaged(what) => Self::new(StoreErrorKind::Corrupt, what),
-            Failure::Exhausted => Self::new(StoreErrorKind::Full, "no number is left"),
+            Failure::Exhausted => Self::new(
+                StoreErrorKind::Full,
+                "no number is left for a new user, conversation, device or message",
+            ),
         }
     }
 }

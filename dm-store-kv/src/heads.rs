@@ -1,4 +1,4 @@
-//! The newest numbers, kept in memory so that a send looks nothing up.
+//! The newest numbers in memory, so that a send needs no look-ups in the tables.
 
 use std::num::NonZeroUsize;
 
@@ -7,69 +7,73 @@ use lru::LruCache;
 
 use crate::codec::{Fields, Note};
 use crate::failure::Failure;
-use crate::rows::{Changes, Look as _, Rows};
+use crate::rows::{Changes, Rows, RowsExt as _};
 use crate::session::Session;
 use crate::tables::Tables;
 
-/// The newest numbers of users and conversations written to lately. Only ever a copy of what the
-/// tables say: an engine [clears](Self::clear) it when a batch fails, and when anybody else may
-/// have written.
+/// The newest numbers of users and conversations that were written to lately. They are a copy of
+/// what the tables say: an engine [clears](Self::clear) them when a batch fails, and when another
+/// writer may have changed the tables.
 pub struct Heads {
-    users: LruCache<UserId, User>,
-    threads: LruCache<ConversationId, Thread>,
-    /// Whether tables get a note of the newest number of what is forgotten.
+    users: LruCache<UserId, UserHead>,
+    conversations: LruCache<ConversationId, ConversationHead>,
+    /// Whether the newest number of each user and conversation that is dropped is noted in the
+    /// tables.
     notes: bool,
-    /// The session that notes are written in, from its first batch.
+    /// The session of new notes. It begins with the first batch.
     session: Option<Session>,
-    /// The row of the next message.
+    /// The number of the next message's row, if it is known.
     next_row: Option<u64>,
-    /// A key of the oldest inboxes below which there is none. What expired was there and left
-    /// tombstones: without this, every step of expiry walks over all of them.
+    /// A key in `oldest` below which there is no row. Expired rows left tombstones below it, and
+    /// without this key every step of expiry walks over all of them.
     oldest: [u8; 12],
 }
 
-/// A user, as far as appending to their inbox needs to know them.
+/// The newest numbers of a user's inbox, for appending to it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct User {
+pub(crate) struct UserHead {
     pub(crate) user_ref: u32,
+    /// The newest entry.
     pub(crate) head: InboxSeq,
+    /// The newest entry that expired.
     pub(crate) floor: InboxSeq,
     /// Whether the tables have a note of this head.
     pub(crate) is_noted: bool,
 }
 
-/// A conversation, as far as appending to it needs to know it.
+/// The newest number and the participants of a conversation, for appending to it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Thread {
-    pub(crate) thread_ref: u32,
-    /// Of the participants.
+pub(crate) struct ConversationHead {
+    pub(crate) conversation_ref: u32,
+    /// The refs of the participants.
     pub(crate) refs: [u32; 2],
     pub(crate) participants: Participants,
+    /// The newest message.
     pub(crate) head: ServerSequence,
     /// Whether the tables have a note of this head.
     pub(crate) is_noted: bool,
 }
 
-impl User {
-    /// Whether the inbox holds no entry.
+impl UserHead {
+    /// Whether the inbox has no entries.
     pub(crate) fn is_empty(self) -> bool {
         self.head == self.floor
     }
 }
 
 impl Heads {
-    /// Bytes that a conversation and a user take in memory together, at most: mostly some 250,
-    /// and more when the table of a map has doubled because of those that made room for others.
+    /// The most bytes that a conversation and a user take in memory together. Mostly they take some
+    /// 250, and more when a hash table has doubled because of removed entries.
     pub const BYTES: usize = 320;
 
-    /// Nothing known yet. In so many bytes at most, whole multiples of [`BYTES`](Self::BYTES), it
-    /// remembers as many conversations as users; one of each in any case.
+    /// Empty heads, for at most so many bytes of memory. They hold one conversation and one user
+    /// for each [`BYTES`](Self::BYTES), and at least one of each.
     #[must_use]
     pub fn new(bytes: usize) -> Self {
-        let remembered = NonZeroUsize::new(bytes / Self::BYTES).unwrap_or(NonZeroUsize::MIN);
+        let capacity = NonZeroUsize::new(bytes / Self::BYTES).unwrap_or(NonZeroUsize::MIN);
         Self {
-            users: LruCache::new(remembered),
-            threads: LruCache::new(remembered),
+            users: LruCache::new(capacity),
+            conversations: LruCache::new(capacity),
             notes: false,
             session: None,
             next_row: None,
@@ -77,15 +81,15 @@ impl Heads {
         }
     }
 
-    /// With a note of its newest number in the tables for each user and each conversation that is
-    /// forgotten to make room: for engines on which finding the last of some rows takes longer than
-    /// finding one by its key. Nobody else may write to the tables.
+    /// The heads with notes: when a user or a conversation is dropped for another one, its newest
+    /// number is written to the tables. For engines on which finding the last row of an owner takes
+    /// longer than finding a row by its key. The engine must be the only writer of the tables.
     #[must_use]
     pub fn noting(self) -> Self {
         Self { notes: true, ..self }
     }
 
-    /// Begins a batch.
+    /// Begins a batch, and the session if there is none.
     pub(crate) fn begin(&mut self, tables: &mut Tables<impl Changes>) -> Result<(), Failure> {
         if self.notes && self.session.is_none() {
             self.session = Some(Session::begin(&mut tables.schema)?);
@@ -93,82 +97,83 @@ impl Heads {
         Ok(())
     }
 
-    /// A note of a number, on engines that have them.
+    /// A note of a number; `None` for an engine without notes.
     pub(crate) fn note(&self, number: u64) -> Option<Note> {
         self.session.map(|session| session.note(number))
     }
 
-    /// Forgets everything, to look it up again.
+    /// Drops everything, so that it is looked up in the tables again.
     pub fn clear(&mut self) {
         self.users.clear();
-        self.threads.clear();
+        self.conversations.clear();
         self.session = None;
         self.next_row = None;
         self.oldest = [0; 12];
     }
 
-    /// Notes the newest numbers of all users and conversations that have moved since their last
-    /// note, before the engine is closed. If that is not committed, everything is to be forgotten.
+    /// Notes all newest numbers that have changed since their last note, and ends the session. An
+    /// engine calls this before it closes, and commits the changes. If the commit fails, it clears
+    /// the heads. Without [`noting`](Self::noting) nothing is written.
     ///
     /// # Errors
-    /// What the engine says.
+    /// An error of the engine.
     pub fn note_all(&mut self, tables: &mut Tables<impl Changes>) -> Result<(), Failure> {
         let Some(session) = self.session.take() else { return Ok(()) };
         for (_, user) in self.users.iter_mut().filter(|(_, user)| !user.is_noted) {
             user.is_noted = true;
             tables.note_user(*user, session)?;
         }
-        for (id, thread) in self.threads.iter_mut().filter(|(_, thread)| !thread.is_noted) {
-            thread.is_noted = true;
-            tables.note_thread(*id, *thread, session)?;
+        for (id, conversation) in
+            self.conversations.iter_mut().filter(|(_, conversation)| !conversation.is_noted)
+        {
+            conversation.is_noted = true;
+            tables.note_conversation(*id, *conversation, session)?;
         }
         session.close(&mut tables.schema)
     }
 
-    /// Forgets one user, whose inbox was changed otherwise than by appending; the newest number
-    /// that was known.
-    pub(crate) fn forget_user(&mut self, user: UserId) -> Option<InboxSeq> {
+    /// Drops a user whose inbox was changed otherwise than by appending. Returns the newest number,
+    /// if it was known.
+    pub(crate) fn remove_user(&mut self, user: UserId) -> Option<InboxSeq> {
         self.users.pop(&user).map(|known| known.head)
     }
 
-    /// Adds a user who was not known. To make room, another one may be forgotten.
+    /// Adds a user. Another one may be dropped for it, and is noted then.
     pub(crate) fn insert_user(
         &mut self,
         tables: &mut Tables<impl Changes>,
         user: UserId,
-        head: User,
+        head: UserHead,
     ) -> Result<(), Failure> {
         match (self.users.push(user, head), self.session) {
-            (Some((_, forgotten)), Some(session)) if !forgotten.is_noted => {
-                tables.note_user(forgotten, session)
-            }
+            (Some((_, dropped)), Some(session)) if !dropped.is_noted => tables.note_user(dropped, session),
             _ => Ok(()),
         }
     }
 
-    /// Adds a conversation, likewise.
-    pub(crate) fn insert_thread(
+    /// Adds a conversation. Another one may be dropped for it, and is noted then.
+    pub(crate) fn insert_conversation(
         &mut self,
         tables: &mut Tables<impl Changes>,
         id: ConversationId,
-        head: Thread,
+        head: ConversationHead,
     ) -> Result<(), Failure> {
-        match (self.threads.push(id, head), self.session) {
-            (Some((id, forgotten)), Some(session)) if !forgotten.is_noted => {
-                tables.note_thread(id, forgotten, session)
+        match (self.conversations.push(id, head), self.session) {
+            (Some((id, dropped)), Some(session)) if !dropped.is_noted => {
+                tables.note_conversation(id, dropped, session)
             }
             _ => Ok(()),
         }
     }
 
-    /// Changes what is known of a user who was just looked up, without another change of the order,
-    /// which would be half of what these maps cost a send. If they were forgotten meanwhile, the
-    /// note that was left is not right any more: they are remembered again.
+    /// Changes a user who was just looked up, without moving them to the front of the map again,
+    /// which would be half of the maps' cost for a send. If the user was dropped meanwhile, the
+    /// note that was written then is outdated now, so the user is added again.
     pub(crate) fn update_user(
         &mut self,
         tables: &mut Tables<impl Changes>,
         user: UserId,
-        head: User,
+        head: UserHead,
     ) -> Result<(), Failure> {
         match self.users.peek_mut(&user) {
             Some(known) => *known = head,
@@ -177,68 +182,70 @@ impl Heads {
         Ok(())
     }
 
-    /// Changes what is known of a conversation, likewise.
-    pub(crate) fn update_thread(
+    /// Changes a conversation, as [`update_user`](Self::update_user) does a user.
+    pub(crate) fn update_conversation(
         &mut self,
         tables: &mut Tables<impl Changes>,
         id: ConversationId,
-        head: Thread,
+        head: ConversationHead,
     ) -> Result<(), Failure> {
-        match self.threads.peek_mut(&id) {
+        match self.conversations.peek_mut(&id) {
             Some(known) => *known = head,
-            None => self.insert_thread(tables, id, head)?,
+            None => self.insert_conversation(tables, id, head)?,
         }
         Ok(())
     }
 
-    /// Notes a new key of the oldest inboxes.
-    pub(crate) fn note_oldest(&mut self, key: [u8; 12]) {
+    /// Lowers the bound of [`first_oldest`](Self::first_oldest) to a key that was added to `oldest`.
+    pub(crate) fn oldest_added(&mut self, key: [u8; 12]) {
         self.oldest = self.oldest.min(key);
     }
 
-    /// The first key of the oldest inboxes.
-    pub(crate) fn expiry_begins(&mut self, tables: &Tables<impl Rows>) -> Result<Option<[u8; 12]>, Failure> {
+    /// The first key in `oldest`.
+    pub(crate) fn first_oldest(&mut self, tables: &Tables<impl Rows>) -> Result<Option<[u8; 12]>, Failure> {
         let Some(row) = tables.oldest.scan(&self.oldest, &[u8::MAX; 12])?.next() else { return Ok(None) };
         self.oldest = Fields::new(&row?.0).last(Fields::bytes)?;
         Ok(Some(self.oldest))
     }
 
+    /// The head of a user, from memory or from the tables; `None` for a user without a ref.
     pub(crate) fn user(
         &mut self,
         tables: &mut Tables<impl Changes>,
         user: UserId,
-    ) -> Result<Option<User>, Failure> {
+    ) -> Result<Option<UserHead>, Failure> {
         if let Some(known) = self.users.get(&user) {
             return Ok(Some(*known));
         }
         let Some(user_ref) = tables.user_ref(user)? else { return Ok(None) };
-        let found = tables.user(user_ref, self.session)?;
+        let found = tables.user_head(user_ref, self.session)?;
         self.insert_user(tables, user, found)?;
         Ok(Some(found))
     }
 
-    pub(crate) fn thread(
+    /// The head of a conversation, from memory or from the tables; `None` if there is none.
+    pub(crate) fn conversation(
         &mut self,
         tables: &mut Tables<impl Changes>,
         id: ConversationId,
-    ) -> Result<Option<Thread>, Failure> {
-        if let Some(known) = self.threads.get(&id) {
+    ) -> Result<Option<ConversationHead>, Failure> {
+        if let Some(known) = self.conversations.get(&id) {
             return Ok(Some(*known));
         }
-        let Some(found) = tables.thread(id, self.session)? else { return Ok(None) };
-        // A message to the conversation needs both next, and here their refs are at hand.
-        let Thread { participants, refs: [a, b], .. } = found;
+        let Some(found) = tables.conversation_head(id, self.session)? else { return Ok(None) };
+        // A message to the conversation needs both users next, and their refs are known here.
+        let ConversationHead { participants, refs: [a, b], .. } = found;
         for (user, user_ref) in [(participants.a(), a), (participants.b(), b)] {
             if !self.users.contains(&user) {
-                let user_found = tables.user(user_ref, self.session)?;
+                let user_found = tables.user_head(user_ref, self.session)?;
                 self.insert_user(tables, user, user_found)?;
             }
         }
-        self.insert_thread(tables, id, found)?;
+        self.insert_conversation(tables, id, found)?;
         Ok(Some(found))
     }
 
-    /// A row for one more message.
+    /// The number of the row of a new message.
     pub(crate) fn take_row(&mut self, tables: &Tables<impl Rows>) -> Result<u64, Failure> {
         let row = match self.next_row {
             Some(row) => row,
@@ -254,7 +261,7 @@ impl Heads {
 
 impl std::fmt::Debug for Heads {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (users, threads) = (self.users.len(), self.threads.len());
-        f.debug_struct("Heads").field("users", &users).field("conversations", &threads).finish()
+        let (users, conversations) = (self.users.len(), self.conversations.len());
+        f.debug_struct("Heads").field("users", &users).field("conversations", &conversations).finish()
     }
 }

@@ -1,14 +1,16 @@
-//! Looking up users and conversations, with their newest numbers, and noting those numbers.
+//! Looking up users and conversations with their newest numbers, and noting these numbers.
 //!
-//! A note of a lost session is a lower bound: what expires never takes a number back. Mostly it is
-//! still right, so a look-up then asks first whether the next number is there.
+//! A note of a lost session is a lower bound, because numbers are never used again. Mostly it is
+//! still right, so a look-up first tries whether the next number exists.
 
 use dm_core::store::{ConversationId, InboxSeq, Participants, ServerSequence, UserId};
 
-use crate::codec::{Fields, FloorRow, NamedThread, Note, People, ThreadRow, numbered, participants};
+use crate::codec::{
+    ConversationDetails, ConversationIdRow, ConversationRow, Fields, FloorRow, Note, log_key, participants,
+};
 use crate::failure::Failure;
-use crate::heads::{Thread, User};
-use crate::rows::{Changes, Look as _, Rows};
+use crate::heads::{ConversationHead, UserHead};
+use crate::rows::{Changes, Rows, RowsExt as _};
 use crate::session::Session;
 use crate::tables::Tables;
 
@@ -17,58 +19,69 @@ impl<T: Rows> Tables<T> {
         self.user_ids.find(user.as_bytes(), |value| value.last(Fields::u32))
     }
 
-    /// A user, as appending needs to know them.
-    pub(crate) fn user(&self, user_ref: u32, session: Option<Session>) -> Result<User, Failure> {
+    /// The head of a user.
+    pub(crate) fn user_head(&self, user_ref: u32, session: Option<Session>) -> Result<UserHead, Failure> {
         let FloorRow { floor, note } = self.floor_row(user_ref)?;
         let newest = newest(&self.inbox, user_ref, floor.get(), (note, session))?;
         let is_noted = note.is_some_and(|note| note.number == newest);
-        Ok(User { user_ref, head: InboxSeq::new(newest), floor, is_noted })
+        Ok(UserHead { user_ref, head: InboxSeq::new(newest), floor, is_noted })
     }
 
-    /// A conversation, as appending needs to know it.
-    pub(crate) fn thread(
+    /// The head of a conversation; `None` if there is none.
+    pub(crate) fn conversation_head(
         &self,
         id: ConversationId,
         session: Option<Session>,
-    ) -> Result<Option<Thread>, Failure> {
-        let Some(NamedThread { thread_ref, people }) = self.named_thread(id)? else { return Ok(None) };
-        let People { refs, participants, note } = match people {
-            Some(people) => people,
-            None => self.people(thread_ref)?,
+    ) -> Result<Option<ConversationHead>, Failure> {
+        let Some(ConversationIdRow { conversation_ref, details }) = self.conversation_id_row(id)? else {
+            return Ok(None);
         };
-        let newest = newest(&self.sequence, thread_ref, 0, (note, session))?;
+        let ConversationDetails { refs, participants, note } = match details {
+            Some(details) => details,
+            None => self.details(conversation_ref)?,
+        };
+        let newest = newest(&self.sequence, conversation_ref, 0, (note, session))?;
         let is_noted = note.is_some_and(|note| note.number == newest);
-        Ok(Some(Thread { thread_ref, refs, participants, head: ServerSequence::new(newest), is_noted }))
+        Ok(Some(ConversationHead {
+            conversation_ref,
+            refs,
+            participants,
+            head: ServerSequence::new(newest),
+            is_noted,
+        }))
     }
 
     pub(crate) fn user_of(&self, user_ref: u32) -> Result<UserId, Failure> {
         self.users
             .find(&user_ref.to_be_bytes(), |value| value.last(Fields::user))?
-            .ok_or(Failure::Damaged("a ref of no user"))
+            .ok_or(Failure::Damaged("a ref has no user"))
     }
 
-    pub(crate) fn thread_ref(&self, id: ConversationId) -> Result<Option<u32>, Failure> {
-        Ok(self.named_thread(id)?.map(|named| named.thread_ref))
+    pub(crate) fn conversation_ref(&self, id: ConversationId) -> Result<Option<u32>, Failure> {
+        Ok(self.conversation_id_row(id)?.map(|named| named.conversation_ref))
     }
 
-    pub(crate) fn named_thread(&self, id: ConversationId) -> Result<Option<NamedThread>, Failure> {
-        self.conversation_ids.find(id.as_bytes(), NamedThread::decode)
+    pub(crate) fn conversation_id_row(
+        &self,
+        id: ConversationId,
+    ) -> Result<Option<ConversationIdRow>, Failure> {
+        self.conversation_ids.find(id.as_bytes(), ConversationIdRow::decode)
     }
 
-    pub(crate) fn thread_row(&self, thread_ref: u32) -> Result<ThreadRow, Failure> {
+    pub(crate) fn conversation_row(&self, conversation_ref: u32) -> Result<ConversationRow, Failure> {
         self.conversations
-            .find(&thread_ref.to_be_bytes(), ThreadRow::decode)?
-            .ok_or(Failure::Damaged("a ref of no conversation"))
+            .find(&conversation_ref.to_be_bytes(), ConversationRow::decode)?
+            .ok_or(Failure::Damaged("a ref has no conversation"))
     }
 
-    pub(crate) fn participants(&self, row: ThreadRow) -> Result<Participants, Failure> {
+    pub(crate) fn participants(&self, row: ConversationRow) -> Result<Participants, Failure> {
         participants([self.user_of(row.a)?, self.user_of(row.b)?])
     }
 
-    /// The users of a conversation whose id's row is of an older version.
-    fn people(&self, thread_ref: u32) -> Result<People, Failure> {
-        let row = self.thread_row(thread_ref)?;
-        Ok(People { refs: [row.a, row.b], participants: self.participants(row)?, note: None })
+    /// The second part of the row of a conversation's id, for a row of schema version 1.
+    fn details(&self, conversation_ref: u32) -> Result<ConversationDetails, Failure> {
+        let row = self.conversation_row(conversation_ref)?;
+        Ok(ConversationDetails { refs: [row.a, row.b], participants: self.participants(row)?, note: None })
     }
 
     /// The newest entry of a user's inbox that expired.
@@ -83,36 +96,40 @@ impl<T: Rows> Tables<T> {
 
 impl<T: Changes> Tables<T> {
     /// Notes the newest number of a user's inbox.
-    pub(crate) fn note_user(&mut self, user: User, session: Session) -> Result<(), Failure> {
+    pub(crate) fn note_user(&mut self, user: UserHead, session: Session) -> Result<(), Failure> {
         let row = FloorRow { floor: user.floor, note: Some(session.note(user.head.get())) };
         self.floors.insert(&user.user_ref.to_be_bytes(), &row.encode())
     }
 
     /// Notes the newest number of a conversation.
-    pub(crate) fn note_thread(
+    pub(crate) fn note_conversation(
         &mut self,
         id: ConversationId,
-        thread: Thread,
+        conversation: ConversationHead,
         session: Session,
     ) -> Result<(), Failure> {
-        let Thread { thread_ref, refs, participants, head, .. } = thread;
+        let ConversationHead { conversation_ref, refs, participants, head, .. } = conversation;
         let note = Some(session.note(head.get()));
-        self.insert_named_thread(id, thread_ref, People { refs, participants, note })
+        self.insert_conversation_id_row(
+            id,
+            conversation_ref,
+            ConversationDetails { refs, participants, note },
+        )
     }
 
-    pub(crate) fn insert_named_thread(
+    pub(crate) fn insert_conversation_id_row(
         &mut self,
         id: ConversationId,
-        thread_ref: u32,
-        people: People,
+        conversation_ref: u32,
+        details: ConversationDetails,
     ) -> Result<(), Failure> {
-        let row = NamedThread { thread_ref, people: Some(people) };
+        let row = ConversationIdRow { conversation_ref, details: Some(details) };
         self.conversation_ids.insert(id.as_bytes(), &row.encode())
     }
 }
 
-/// The newest number of a log's owner, above a floor below which there may be no rows any more;
-/// that floor when nothing is above it.
+/// The newest number of a log's owner. Rows up to the floor may be gone; the floor is the newest
+/// number if there is no row above it.
 fn newest(
     log: &impl Rows,
     owner: u32,
@@ -125,7 +142,7 @@ fn newest(
             return Ok(number);
         }
         for number in number..=number.saturating_add(1) {
-            if log.get(&numbered(owner, number.saturating_add(1)))?.is_none() {
+            if log.get(&log_key(owner, number.saturating_add(1)))?.is_none() {
                 return Ok(number);
             }
         }

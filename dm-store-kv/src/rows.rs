@@ -1,30 +1,31 @@
-//! The rows of a table as an engine offers them, in the order of their keys, and changes to them.
+//! The interface of an engine: the rows of a table in the order of their keys, and their changes.
 
 use std::ops::Deref;
 
-use crate::codec::{Fields, numbered, owner_and_number};
+use crate::codec::{Fields, log_key, owner_and_number};
 use crate::failure::Failure;
 
-/// Which way to walk.
+/// The direction of a walk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
     /// From the lowest key.
     Ascending,
-    /// From the highest.
+    /// From the highest key.
     Descending,
 }
 
 /// A table in one state: a map of bytes to bytes, in the order of the keys' bytes.
 ///
 /// # Contract
-/// 1. Everything that is asked of it, and of the tables beside it, is answered from one state: the
-///    newest that was committed when it was made, and in a batch also all that the batch changed
-///    before.
-/// 2. A walk yields the rows between two keys, both included, in the order that was asked for, each
-///    once. Where `from` is above `to` it yields none.
-///    A bound may be empty, which is below every key. Keys have 1 to 32 bytes, bounds at most 33.
-/// 3. A walk is lazy: it often ends after one row of very many. What it yields may borrow from the
-///    table, so that no value has to be copied.
+/// 1. All calls on it, and on the other tables that were opened with it, read one state: the newest
+///    one that was committed when they were opened. In a batch they see the batch's earlier changes
+///    as well.
+/// 2. A walk yields the rows between two bounds, both included, in the given order, each once. If
+///    `from` is above `to`, it yields none.
+/// 3. Keys have 1 to 32 bytes, bounds 0 to 33. An empty bound is below every key, also on an engine
+///    that allows no empty key.
+/// 4. A walk is lazy, because most walks end after one row of very many. Its keys and values may
+///    borrow from the table, so that no value has to be copied.
 pub trait Rows {
     /// A key of a row.
     type Key<'a>: Deref<Target = [u8]>
@@ -34,7 +35,7 @@ pub trait Rows {
     type Value<'a>: Deref<Target = [u8]>
     where
         Self: 'a;
-    /// A walk.
+    /// An iterator over rows.
     type Walk<'a>: Iterator<Item = Result<(Self::Key<'a>, Self::Value<'a>), Failure>>
     where
         Self: 'a;
@@ -42,71 +43,72 @@ pub trait Rows {
     /// The value of a key.
     ///
     /// # Errors
-    /// What the engine says.
+    /// An error of the engine.
     fn get(&self, key: &[u8]) -> Result<Option<Self::Value<'_>>, Failure>;
 
-    /// The rows between two keys.
+    /// The rows between two bounds, both included.
     ///
     /// # Errors
-    /// What the engine says.
+    /// An error of the engine.
     fn walk(&self, from: &[u8], to: &[u8], order: Order) -> Result<Self::Walk<'_>, Failure>;
 
-    /// The number of the last row of an owner in a log, whose keys are the owner and a number: that
-    /// number if it is above `after`, up to which rows may have been removed.
+    /// The number of an owner's last row in a log ([`log_key`]), if it is above `after`. Rows up to
+    /// `after` may have been removed.
     ///
     /// # Errors
-    /// What the engine says, and a key that is none.
+    /// An error of the engine; [`Failure::Damaged`] for a key that is not one of a log.
     fn last_number(&self, owner: u32, after: u64) -> Result<Option<u64>, Failure> {
-        let from = numbered(owner, after.saturating_add(1));
-        let last = self.walk(&from, &numbered(owner, u64::MAX), Order::Descending)?.next();
+        let from = log_key(owner, after.saturating_add(1));
+        let last = self.walk(&from, &log_key(owner, u64::MAX), Order::Descending)?.next();
         last.map(|row| Ok(owner_and_number(&row?.0)?.1)).transpose()
     }
 
-    /// Visits the last row of each of some owners, which are the first four bytes of the keys:
-    /// where the owner stands in `owners`, the key and the value. Owners ascend; those who have no
-    /// row are left out. In any order.
+    /// Calls `visit` for the last row of each owner in a log ([`log_key`]), in any order, with the
+    /// index of the owner in `owners`, the key and the value. `owners` ascend. An owner without
+    /// rows is left out.
     ///
     /// # Errors
-    /// What the engine says, and what the visit fails with.
+    /// An error of the engine or of `visit`.
     fn last_of_each(
         &self,
         owners: &[u32],
         mut visit: impl FnMut(usize, &[u8], &[u8]) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        for (place, owner) in owners.iter().enumerate() {
-            let last =
-                self.walk(&numbered(*owner, 0), &numbered(*owner, u64::MAX), Order::Descending)?.next();
+        for (index, owner) in owners.iter().enumerate() {
+            let last = self.walk(&log_key(*owner, 0), &log_key(*owner, u64::MAX), Order::Descending)?.next();
             if let Some(row) = last {
                 let (key, value) = row?;
-                visit(place, &key, &value)?;
+                visit(index, &key, &value)?;
             }
         }
         Ok(())
     }
 }
 
-/// A table that a batch changes. Nobody sees the changes before the batch is committed.
+/// A table as a batch changes it. Other readers see the changes when the batch is committed.
 ///
 /// # Contract
-/// 4. Nobody else changes the tables of a store while a batch does.
-/// 5. An error ends the batch: nothing of it is committed.
+/// In addition to that of [`Rows`]:
+///
+/// 5. Nothing else changes the tables of a store while a batch does.
+/// 6. An error ends the batch: nothing of it is committed.
 pub trait Changes: Rows {
-    /// Adds a row, or gives it another value.
+    /// Adds a row, or replaces its value.
     ///
     /// # Errors
-    /// What the engine says.
+    /// An error of the engine.
     fn insert(&mut self, key: &[u8], value: &[u8]) -> Result<(), Failure>;
 
-    /// Removes a row, if it is there.
+    /// Removes a row if it exists.
     ///
     /// # Errors
-    /// What the engine says.
+    /// An error of the engine.
     fn remove(&mut self, key: &[u8]) -> Result<(), Failure>;
 
     /// Removes the rows between two keys, both included.
     ///
     /// # Errors
-    /// What the engine says.
+    /// An error of the engine.
     fn remove_between(&mut self, from: &[u8], to: &[u8]) -> Result<(), Failure> {
         let keys = self
             .walk(from, to, Order::Ascending)?
@@ -116,14 +118,14 @@ pub trait Changes: Rows {
     }
 }
 
-/// Ways to look that every table has.
-pub(crate) trait Look: Rows {
-    /// The rows between two keys, both included, from the lowest.
+/// Look-ups that every table has.
+pub(crate) trait RowsExt: Rows {
+    /// The rows between two bounds, both included, from the lowest key.
     fn scan(&self, from: &[u8], to: &[u8]) -> Result<Self::Walk<'_>, Failure> {
         self.walk(from, to, Order::Ascending)
     }
 
-    /// The decoded value of a key.
+    /// Decodes the value of a key.
     fn find<T>(
         &self,
         key: &[u8],
@@ -132,7 +134,7 @@ pub(crate) trait Look: Rows {
         self.get(key)?.map(|value| decode(Fields::new(&value))).transpose()
     }
 
-    /// The decoded last row between two keys, both included.
+    /// Decodes the last row between two bounds, both included.
     fn last_in<T>(
         &self,
         from: &[u8],
@@ -151,4 +153,4 @@ pub(crate) trait Look: Rows {
     }
 }
 
-impl<T: Rows> Look for T {}
+impl<T: Rows> RowsExt for T {}

@@ -1,24 +1,23 @@
-//! Notes of newest numbers, and the sessions that tell which of them are right.
+//! Sessions, by which a valid note of a newest number is distinguished from an outdated one.
 //!
-//! Memory is ahead of the notes in the tables, and a process that is killed leaves them behind. So
-//! each note says in which session it was written, and the tables say which sessions were closed,
-//! with everything noted. A note is right if no session was lost since it was written, because then
-//! either the number did not move, or memory has it.
+//! The numbers in memory are newer than the notes in the tables, and a process that is killed loses
+//! them. So each note names the session in which it was written, and the tables say which sessions
+//! were closed after all numbers were noted. A note is valid if no session was lost since it was
+//! written: the number has not changed since then, or it is in memory.
 
-use crate::codec::Fields;
-use crate::codec::Note;
+use crate::codec::{Fields, Note};
 use crate::failure::Failure;
-use crate::rows::{Changes, Look as _};
+use crate::rows::{Changes, RowsExt as _};
 
-/// The row of the last session in the table `schema`.
+/// The key of the row of the last session in the table `schema`.
 const KEY: &[u8] = b"notes";
 
-/// The time in which one memory wrote to the tables, from its first batch until it was closed or
+/// The time in which the same heads were used, from their first batch until they were closed or
 /// lost.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Session {
     number: u32,
-    /// The first one since which none was lost.
+    /// The number of the first session since which none was lost.
     trusted: u32,
 }
 
@@ -40,17 +39,17 @@ impl Session {
         self.write(schema, true)
     }
 
-    /// A note that is written now.
+    /// A note of a number in this session.
     pub(crate) const fn note(self, number: u64) -> Note {
         Note { session: self.number, number }
     }
 
-    /// Whether a note is right, of somebody who is not in memory.
+    /// Whether the note of a user or conversation that is not in memory is valid.
     pub(crate) const fn trusts(self, note: Note) -> bool {
         self.trusted <= note.session && note.session <= self.number
     }
 
-    /// Its number 4, that of the first to trust 4, whether it is closed 1.
+    /// Writes the row: number 4, number of the first trusted session 4, whether it is closed 1.
     fn write(self, schema: &mut impl Changes, is_closed: bool) -> Result<(), Failure> {
         let Self { number, trusted } = self;
         let numbers = [number.to_be_bytes(), trusted.to_be_bytes()];

@@ -1,43 +1,44 @@
 //! Every table, with the bytes of its keys and values.
 //!
-//! All are maps of bytes to bytes, so that no type of Rust or of an engine is part of a file.
-//! Integers are big-endian, and keys sort as their numbers do. A *ref* is a 4-byte number that
-//! stands for a user, a conversation or a device of a user inside this database; a *row* is the
-//! 8-byte number of a message. A *seq* has 8 bytes, a *time* has 8 bytes (Unix milliseconds), an
-//! *id* has 16 bytes, a *public key* has 32.
+//! All tables map bytes to bytes, so that no type of Rust or of an engine is part of a file.
+//! Integers are big-endian, so that keys sort as their numbers do. The sizes below are in bytes. A
+//! *ref* is a 4-byte number that stands for a user, a conversation, or a device of a user in this
+//! database. A *row* is the 8-byte number of a message. A *seq* has 8 bytes, a *time* has 8 (Unix
+//! milliseconds), an *id* 16, a *public key* 32.
 //!
-//! Rows are few and narrow: the wide row of a message is written once, in order, and what is looked
-//! up by conversation or by user points at it. A message is five rows, with its client id six; two
-//! of them, or three with a client id from clients that make UUIDv7s, go to the end of their table.
-//! The others go to `sequence` and `inbox`, in which every row is new, the last of its conversation
-//! or user, and rows are walked over within one conversation or user only: an engine may keep those
-//! that were written lately apart.
+//! Rows are few and narrow: the wide row of a message is written once, at the end of its table, and
+//! the tables by conversation and by user point to it. A message is five rows, six with a client
+//! id. Two of them are added at the end of their tables, and so is a third one with a client id
+//! from clients that make UUIDv7s. The others go to the *logs* `sequence` and `inbox`. Each new row
+//! of a log is the last one of its conversation or user, and a walk stays within one conversation
+//! or user. So an engine may keep the newest rows of a log apart.
 //!
-//! A *note*, on engines that have them, is a session 4 and the number 8 that the conversation's
-//! newest message, or the user's newest entry, had when it was written: when memory had no more room
-//! for the number, or when the store was closed. `session` says when it is right.
+//! A *note*, on engines that have them, is the number of a session 4, and the number 8 of the
+//! newest message of a conversation, or of the newest entry of a user. It is written when memory
+//! has no room for the number any more, and when the store is closed. `session` decides whether a
+//! note is valid.
 //!
 //! As key → value:
 //!
-//! - `schema` is the engine's own, but for `notes` in ASCII → the last session 4, the first one since
-//!   which none was lost 4, whether the last one is closed 1.
+//! - `schema`: rows of the engine, and `notes` in ASCII → number of the last session 4, of the first
+//!   session since which none was lost 4, whether the last one is closed 1.
 //! - `users`: user ref 4 → public key 32.
 //! - `user_ids`: public key 32 → user ref 4.
 //! - `keys`: user ref 4, version 4 → X25519 key 32, published at 8, binding code 1. The highest
 //!   version is current.
 //! - `announcements`: publisher's public key 32 → user ref 4, after 4, until 4: peers in the
-//!   publisher's conversations with refs above `after` up to `until` are left to tell.
+//!   publisher's conversations with refs above `after` up to `until` are to be told.
 //! - `conversations`: conversation ref 4 → id 16, user ref `a` 4, user ref `b` 4 (`a` has the
 //!   smaller public key), opened at 8.
-//! - `conversation_ids`: id 16 → conversation ref 4, user ref `a` 4, user ref `b` 4, public key of `a`
-//!   32, of `b` 32, [note 12]: all that a send needs of a conversation. Rows of an older version end
-//!   after the conversation's ref.
+//! - `conversation_ids`: id 16 → conversation ref 4, user ref `a` 4, user ref `b` 4, public key of
+//!   `a` 32, of `b` 32, [note 12]: all that a send needs of a conversation. Rows of schema
+//!   version 1 end after the conversation's ref.
 //! - `pairs`: user ref `a` 4, user ref `b` 4 → conversation ref 4.
 //! - `members`: user ref 4, conversation ref 4 → the peer's user ref 4.
 //! - `messages`: row 8 → conversation ref 4, sender's ref 4, recipient's ref 4, sequence 8, seq in
 //!   the sender's inbox 8, in the recipient's 8, id 16, sent at 8, received at 8, parts 1, [client
-//!   id 16], [suite 4], nonce 24, [ephemeral key 32], payload to the end. `parts` says which of the
-//!   bracketed are there: 1, 2, 4 in that order.
+//!   id 16], [suite 4], nonce 24, [ephemeral key 32], payload to the end. `parts` is the sum of
+//!   1, 2 and 4 for those of the bracketed fields that are present, in this order.
 //! - `message_ids`: id 16 → row 8.
 //! - `client_ids`: client id 16, sender's ref 4 → row 8. The client's id comes first, because
 //!   clients that make UUIDv7s then append to this table, too.
@@ -46,21 +47,21 @@
 //! - `inbox`: user ref 4, seq 8 → queued at 8, origin, then `1` and a row 8, or `2` and an encoded
 //!   notice to the end. Origin is `255` for none, `0` for the default device, or a length 1 to 64
 //!   and that much text.
-//! - `floors`: user ref 4 → seq 8 of the newest entry that expired, zero before the first, [note 12];
-//!   no row before there is one of the two. The next number is above it even when the inbox is
-//!   empty.
-//! - `oldest`: time 8, user ref 4 → nothing: one for each inbox that holds entries, by when its
-//!   first one was queued. Written when an entry goes into an empty inbox and by expiry, so that a
-//!   send seldom touches it.
+//! - `floors`: user ref 4 → seq 8 of the newest entry that expired, zero before the first, [note
+//!   12]. A user of whom neither is known has no row. The next number is above the floor even when
+//!   the inbox is empty.
+//! - `oldest`: time 8, user ref 4 → nothing: one row for each inbox that has entries, with the time
+//!   at which its first entry was queued. It is written when an entry is appended to an empty inbox,
+//!   and by expiry, so that few sends change it.
 //! - `devices`: user ref 4, device ref 4 → cursor 8, registered at 8, name to the end. In order of
 //!   registration.
-//! - `acked`: user ref 4, device ref 4, seq 8 → nothing: acknowledged individually, above the
-//!   cursor.
+//! - `acked`: user ref 4, device ref 4, seq 8 → nothing: a *mark*, which is an entry that the
+//!   device acknowledged individually, above its cursor.
 
-/// The tables, as an engine has them: with what they are made of, in one state, or as a batch
-/// changes them.
+/// A value for each table, such as its name, the open table in one state, or the table as a batch
+/// changes it.
 #[derive(Clone, Debug)]
-#[allow(missing_docs, reason = "described above, where their bytes are")]
+#[allow(missing_docs, reason = "the module's documentation describes each table")]
 pub struct Tables<T> {
     pub schema: T,
     pub users: T,
@@ -83,10 +84,10 @@ pub struct Tables<T> {
 }
 
 impl<T> Tables<T> {
-    /// Makes each table by its name, such as by opening it in an engine.
+    /// Makes each table from its name, for instance by opening it in an engine.
     ///
     /// # Errors
-    /// The error of the first that cannot be made; those after it are not made.
+    /// The error of the first table that cannot be made. The tables after it are not made.
     ///
     /// ```
     /// use std::collections::BTreeMap;
@@ -120,7 +121,7 @@ impl<T> Tables<T> {
         })
     }
 
-    /// Makes something of each table, by reference.
+    /// Makes a value of each table, by reference.
     pub fn each<'a, U>(&'a self, make: impl Fn(&'a T) -> U) -> Tables<U> {
         Tables {
             schema: make(&self.schema),
@@ -144,7 +145,7 @@ impl<T> Tables<T> {
         }
     }
 
-    /// All of them, in the order of their fields.
+    /// All tables, in the order of the fields.
     pub fn all(self) -> [T; 18] {
         [
             self.schema,

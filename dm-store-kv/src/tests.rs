@@ -1,5 +1,4 @@
-//! The newest numbers, on an engine in memory that counts what it is asked: how they are noted, and
-//! what a look-up believes of a note.
+//! Notes of newest numbers, and look-ups with them, on an engine in memory that counts its calls.
 
 mod memory;
 
@@ -9,16 +8,17 @@ use dm_core::store::{Expire, Outcome, Write};
 use crate::codec::FloorRow;
 use crate::heads::Heads;
 use crate::write::apply;
-use memory::{Asked, Memory, Table};
+use memory::{Calls, Memory, Table};
 
-/// A store that remembers so many users, and as many conversations.
+/// The tables and the heads of a store.
 struct Store {
     memory: Memory,
     heads: Heads,
 }
 
 impl Store {
-    fn remembering(heads: usize) -> Self {
+    /// A store with heads for so many users, and as many conversations.
+    fn with_heads(heads: usize) -> Self {
         let heads = Heads::new(heads * Heads::BYTES).noting();
         Self { memory: Memory::default(), heads }
     }
@@ -27,8 +27,8 @@ impl Store {
         apply(&mut self.memory.tables(), &mut self.heads, batch).unwrap()
     }
 
-    /// Sends a message to conversation `n`, from the user of that number; the sequence, and the
-    /// sender's and the recipient's numbers.
+    /// Sends a message to conversation `n`, from user `n`. Returns its sequence number, and its
+    /// numbers in the sender's and the recipient's inboxes.
     fn send(&mut self, n: u64, id: u64) -> [u64; 3] {
         match self.apply(vec![append(n, n, id).into()]).pop() {
             Some(Outcome::MessageAppended(sent)) => {
@@ -43,34 +43,34 @@ impl Store {
         self.apply(vec![Write::Expire(Expire { before: at(before), limit })]);
     }
 
-    /// The memory is lost, as with a process that is killed.
+    /// The heads are lost, as by a kill of the process.
     fn kill(&mut self) {
         self.heads.clear();
     }
 
-    /// The memory is noted and lost, as with a process that ends.
+    /// The heads are noted and dropped, as when the store is closed.
     fn close(&mut self) {
         self.heads.note_all(&mut self.memory.tables()).unwrap();
         self.heads.clear();
     }
 
-    /// The floor of a user, and the number that is noted.
+    /// The floor of a user, and the noted number.
     fn floor(&self, n: u64) -> (u64, Option<u64>) {
         let tables = self.memory.tables();
         let FloorRow { floor, note } = tables.floor_row(tables.user_ref(user(n)).unwrap().unwrap()).unwrap();
         (floor.get(), note.map(|note| note.number))
     }
 
-    /// The number that is noted of a conversation.
+    /// The noted number of a conversation.
     fn noted(&self, n: u64) -> Option<u64> {
-        let row = self.memory.tables().named_thread(conversation(n)).unwrap().unwrap();
-        row.people.unwrap().note.map(|note| note.number)
+        let row = self.memory.tables().conversation_id_row(conversation(n)).unwrap().unwrap();
+        row.details.unwrap().note.map(|note| note.number)
     }
 }
 
 /// Conversation 1 of users 1 and 11 with so many messages, then conversation 2 of users 2 and 12.
 fn two_conversations(heads: usize, messages: u64) -> Store {
-    let mut store = Store::remembering(heads);
+    let mut store = Store::with_heads(heads);
     store.apply(vec![open(1, 1, 11)]);
     for id in 1..=messages {
         assert_eq!(store.send(1, id), [id, id + 1, id + 1]);
@@ -80,8 +80,8 @@ fn two_conversations(heads: usize, messages: u64) -> Store {
 }
 
 #[test]
-fn the_newest_numbers_of_those_who_are_forgotten_to_make_room_are_noted() {
-    // Users 1 and 11 make room for 2 and 12, and conversation 1 for nothing yet.
+fn the_newest_numbers_of_dropped_users_and_conversations_are_noted() {
+    // Users 1 and 11 were dropped for 2 and 12. Conversation 1 was not dropped.
     let mut store = two_conversations(2, 3);
     assert_eq!([1, 11].map(|n| store.floor(n)), [(0, Some(4)); 2]);
     assert_eq!(store.noted(1), Some(0), "as it was opened");
@@ -90,46 +90,46 @@ fn the_newest_numbers_of_those_who_are_forgotten_to_make_room_are_noted() {
 }
 
 #[test]
-fn a_number_that_did_not_move_is_not_noted_again() {
+fn a_number_that_did_not_change_is_not_noted_again() {
     let mut store = two_conversations(2, 3);
     store.close();
     store.close();
     store.heads = Heads::new(Heads::BYTES).noting();
-    store.memory.forget_asked();
-    // Each makes room for itself by what was only looked at.
+    store.memory.reset_calls();
+    // Each look-up drops a head that was only read.
     for n in [2, 1, 2, 1] {
         let batch = vec![Write::AppendMessage(append(n, 99, 100))];
         assert!(matches!(store.apply(batch)[0], Outcome::Refused(_)));
     }
-    assert_eq!(store.memory.asked().inserts, 1, "the session's");
+    assert_eq!(store.memory.calls().inserts, 1, "the session's");
 }
 
 #[test]
-fn a_noted_number_is_found_without_a_walk_and_by_one_look_each() {
+fn a_noted_number_is_found_by_one_look_up_without_a_walk() {
     let mut store = two_conversations(100, 3);
     store.close();
-    store.memory.forget_asked();
+    store.memory.reset_calls();
     assert_eq!(store.send(1, 4), [4, 5, 5]);
-    // The conversation's id and two floors. Once after opening, the session, and a walk for the row
-    // of the message.
-    assert_eq!(store.memory.asked(), Asked { gets: 4, walks: 1, inserts: 6 });
+    // Gets of the conversation's id and two floors. Once after opening, a get of the session and a
+    // walk for the number of the message's row.
+    assert_eq!(store.memory.calls(), Calls { gets: 4, walks: 1, inserts: 6 });
 }
 
 #[test]
-fn a_number_that_was_noted_to_make_room_is_right_without_another_look() {
+fn the_note_of_a_dropped_number_is_valid_without_another_look_up() {
     let mut store = two_conversations(2, 3);
     store.apply(vec![open(3, 3, 13)]);
-    store.memory.forget_asked();
+    store.memory.reset_calls();
     assert_eq!(store.send(1, 4), [4, 5, 5]);
-    // Two users who moved make room, and are noted. Conversation 2 is as it was opened.
-    assert_eq!(store.memory.asked(), Asked { gets: 3, walks: 0, inserts: 7 });
+    // Two users with new numbers are dropped and noted. Conversation 2 did not change.
+    assert_eq!(store.memory.calls(), Calls { gets: 3, walks: 0, inserts: 7 });
     assert_eq!(store.send(1, 5), [5, 6, 6]);
 }
 
 #[test]
-fn whoever_makes_room_in_the_middle_of_a_send_gets_no_number_twice() {
-    // There is room for one user, and a message has two.
-    let mut store = Store::remembering(1);
+fn a_user_who_is_dropped_during_a_send_gets_no_number_twice() {
+    // The heads have one user, and a message has two.
+    let mut store = Store::with_heads(1);
     store.apply(vec![open(1, 1, 11), open(2, 2, 12)]);
     for id in 1..=5 {
         for n in [1, 2] {
@@ -139,7 +139,7 @@ fn whoever_makes_room_in_the_middle_of_a_send_gets_no_number_twice() {
 }
 
 #[test]
-fn a_note_of_a_lost_session_is_where_the_look_begins_and_not_where_it_ends() {
+fn a_note_of_a_lost_session_is_a_lower_bound() {
     for since in 0..10 {
         let mut store = two_conversations(100, 3);
         store.close();
@@ -149,9 +149,9 @@ fn a_note_of_a_lost_session_is_where_the_look_begins_and_not_where_it_ends() {
         store.apply(vec![open(3, 3, 13)]);
         store.kill();
         assert_eq!(store.noted(1), Some(3));
-        store.memory.forget_asked();
+        store.memory.reset_calls();
         assert_eq!(store.send(1, 100), [4 + since, 5 + since, 5 + since], "{since} after the note");
-        let Asked { gets, walks, .. } = store.memory.asked();
+        let Calls { gets, walks, .. } = store.memory.calls();
         assert!(gets <= 10 && walks <= 4, "{gets} looks and {walks} walks, {since} after the note");
         if since < 2 {
             assert_eq!(walks, 1, "for the row of the message only, {since} after the note");
@@ -160,23 +160,23 @@ fn a_note_of_a_lost_session_is_where_the_look_begins_and_not_where_it_ends() {
 }
 
 #[test]
-fn a_lost_session_is_remembered_by_those_that_are_closed_after_it() {
+fn a_note_of_a_lost_session_stays_invalid_after_later_sessions_are_closed() {
     let mut store = two_conversations(100, 3);
     store.close();
     store.send(1, 4);
     store.kill();
     for _ in 0..3 {
-        // Not a look at conversation 1, whose notes stay behind.
+        // Without a look-up of conversation 1, whose notes stay outdated.
         store.send(2, 100);
         store.close();
     }
     assert_eq!(store.noted(1), Some(3));
     assert_eq!(store.send(1, 5), [5, 6, 6]);
-    // From here on the note is right again.
+    // The note is valid again.
     store.close();
-    store.memory.forget_asked();
+    store.memory.reset_calls();
     assert_eq!(store.send(1, 6), [6, 7, 7]);
-    assert_eq!(store.memory.asked().gets, 4);
+    assert_eq!(store.memory.calls().gets, 4);
 }
 
 #[test]
@@ -184,7 +184,7 @@ fn a_batch_that_failed_ends_its_session_as_lost() {
     let mut store = two_conversations(100, 3);
     store.close();
     store.send(1, 4);
-    // An engine does this after a failure; then comes another batch, and a clean end.
+    // An engine clears the heads after a failure. Another batch and a clean end follow.
     store.heads.clear();
     store.send(2, 100);
     store.close();
@@ -197,17 +197,17 @@ fn a_note_below_the_floor_counts_as_the_floor() {
     store.close();
     store.send(1, 4);
     store.kill();
-    // Numbers 1 to 5 are gone, the note says 4.
+    // Entries 1 to 5 are expired, and the note says 4.
     store.expire(100, 100);
     assert_eq!(store.floor(1), (5, Some(4)));
-    store.memory.forget_asked();
+    store.memory.reset_calls();
     assert_eq!(store.send(1, 5)[1..], [6, 6]);
-    let walks = store.memory.asked().walks;
+    let walks = store.memory.calls().walks;
     assert!(walks <= 1, "none for a user: {walks}");
 }
 
 #[test]
-fn numbers_go_on_after_everything_expired_and_the_first_entry_is_known_as_the_oldest() {
+fn numbers_go_on_after_all_entries_expired_and_the_next_entry_is_the_oldest() {
     for noted in [false, true] {
         let mut store = two_conversations(100, 3);
         if noted {
@@ -216,7 +216,7 @@ fn numbers_go_on_after_everything_expired_and_the_first_entry_is_known_as_the_ol
         store.expire(100, 100);
         store.close();
         assert_eq!(store.send(1, 4), [4, 5, 5]);
-        // Expiry finds an inbox that has entries, which the empty one had not.
+        // Expiry finds the inbox, which has an entry again.
         store.kill();
         store.expire(100, 100);
         assert_eq!(store.floor(1).0, 5);
@@ -227,24 +227,24 @@ fn numbers_go_on_after_everything_expired_and_the_first_entry_is_known_as_the_ol
 fn expiry_keeps_the_note() {
     let mut store = two_conversations(100, 3);
     store.close();
-    // The notice and the first message of each of the two users, of whom nothing is in memory.
+    // The notice and the first message of both users expire, who are not in memory.
     store.expire(2, 100);
     assert_eq!([1, 11].map(|n| store.floor(n)), [(2, Some(4)); 2]);
-    // In memory it is ahead.
+    // The number in memory is newer.
     store.send(1, 4);
     store.expire(3, 100);
     assert_eq!([1, 11].map(|n| store.floor(n)), [(3, Some(5)); 2]);
 }
 
 #[test]
-fn rows_of_an_older_version_are_read_and_brought_along_by_the_next_note() {
+fn rows_of_an_older_version_are_read_and_written_again_with_the_next_note() {
     let mut store = two_conversations(100, 3);
     store.expire(2, 100);
     store.kill();
     store.memory.cut(Table::ConversationIds, 4);
     store.memory.cut(Table::Floors, 8);
     let tables = store.memory.tables();
-    assert!(tables.named_thread(conversation(1)).unwrap().unwrap().people.is_none());
+    assert!(tables.conversation_id_row(conversation(1)).unwrap().unwrap().details.is_none());
     assert_eq!(store.send(1, 4), [4, 5, 5]);
     store.close();
     assert_eq!((store.noted(1), store.floor(1)), (Some(4), (2, Some(5))));
@@ -252,7 +252,7 @@ fn rows_of_an_older_version_are_read_and_brought_along_by_the_next_note() {
 
 #[test]
 fn an_engine_without_notes_gets_none() {
-    let mut store = Store::remembering(1);
+    let mut store = Store::with_heads(1);
     store.heads = Heads::new(Heads::BYTES);
     store.apply(vec![open(1, 1, 11)]);
     assert_eq!(store.send(1, 1), [1, 2, 2]);

@@ -1,13 +1,13 @@
-//! How long opening takes after a crash and after a clean close, at a million messages:
+//! Measures how long opening takes after a crash and after a clean close, with a million messages:
 //!
 //! ```text
 //! cargo run --release -p dm-store-redb --example recovery [-- [MESSAGES] [--batch 256] [--dir DIR]]
 //! ```
 //!
-//! It starts itself as a child that writes 512-byte payloads into 100,000 conversations and kills it with
-//! SIGKILL while it goes on writing. It does so for both ways of [`Recovery`], opens the file, closes it and
-//! opens it again. The file is in the operating system's cache each time: from a cold disk, add the time to
-//! read it.
+//! It starts itself as a child that writes 512-byte payloads into 100,000 conversations and kills
+//! it with SIGKILL while it goes on writing. It does so for both ways of [`Recovery`], opens the
+//! file, closes it and opens it again. The file is in the operating system's cache each time: from
+//! a cold disk, add the time to read it.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a program for people, not a library")]
 #![allow(clippy::cast_possible_truncation, reason = "its numbers are small")]
@@ -33,16 +33,16 @@ const PAYLOAD: usize = 512;
 
 #[derive(Parser)]
 struct Options {
-    /// Messages in the file when its writer is killed.
+    /// The number of messages in the file when its writer is killed.
     #[arg(default_value_t = 1_000_000)]
     messages: u64,
     /// Messages per commit.
     #[arg(long, default_value_t = 256)]
     batch: u64,
-    /// Where the file is made.
+    /// The folder for the file; by default a temporary one.
     #[arg(long)]
     dir: Option<PathBuf>,
-    /// Write into this file until killed: what the child is started with.
+    /// Write into this file until killed. The program starts its child with this option.
     #[arg(long, hide = true)]
     load: Option<PathBuf>,
     /// Recover by walking the whole file.
@@ -68,7 +68,7 @@ fn recovery(walk: bool) -> Recovery {
     if walk { Recovery::Walk } else { Recovery::Quick }
 }
 
-/// Fills a file, and opens what is left of it twice.
+/// Fills a file, kills its writer, and opens the file twice.
 fn measure(options: &Options, walk: bool) -> anyhow::Result<()> {
     let folder = match &options.dir {
         Some(dir) => tempfile::tempdir_in(dir)?,
@@ -92,8 +92,8 @@ fn measure(options: &Options, walk: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Has a child write so many messages, kills it while it goes on, and says how many seconds the messages
-/// took.
+/// Starts a child that writes, and kills it when it has written the messages and goes on. Returns
+/// how many seconds the messages took.
 fn fill_and_kill(path: &Path, options: &Options, walk: bool) -> anyhow::Result<f64> {
     let messages = options.messages;
     let mut command = Command::new(std::env::current_exe()?);
@@ -118,14 +118,14 @@ fn fill_and_kill(path: &Path, options: &Options, walk: bool) -> anyhow::Result<f
     }
     let took = began.map_or(0.0, |began| began.elapsed().as_secs_f64());
     bar.finish_and_clear();
-    // Only ever the child that was started here. It is in a commit, or between two.
+    // The child that was started above. It is in a commit, or between two.
     child.kill()?;
     child.wait()?;
     ensure!(written >= messages, "the writer ended by itself");
     Ok(took)
 }
 
-/// Writes until it is killed, and prints how many messages are durable.
+/// Writes until it is killed, and prints the number of durable messages after each commit.
 async fn load(path: &Path, batch: u64, recovery: Recovery) -> anyhow::Result<()> {
     let mut config = RedbConfig::default();
     config.recovery = recovery;
@@ -145,7 +145,7 @@ async fn load(path: &Path, batch: u64, recovery: Recovery) -> anyhow::Result<()>
     }
 }
 
-/// A UUIDv7 by its layout: ids rise with time, as the service makes them.
+/// An id that rises with time, as the service's ids do.
 fn id(n: u64, kind: u8) -> [u8; 16] {
     let mut id = [0; 16];
     id[..8].copy_from_slice(&n.to_be_bytes());
@@ -168,7 +168,7 @@ fn open(users: &[UserId], n: u64) -> Write {
     })
 }
 
-/// A message to a conversation in no order that a cache could like.
+/// A message to a conversation. The order of the conversations makes caches useless.
 fn append(users: &[UserId], n: u64) -> Write {
     let conversation = n.wrapping_mul(7_919) % CONVERSATIONS;
     Write::AppendMessage(AppendMessage {

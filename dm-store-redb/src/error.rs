@@ -1,4 +1,4 @@
-//! redb's errors as the core's.
+//! The translation of redb's errors to those of `dm-core`.
 
 use std::io::ErrorKind;
 
@@ -6,22 +6,22 @@ use dm_core::store::{StoreError, StoreErrorKind};
 use dm_store_kv::Failure;
 use redb::Error;
 
-/// A read or a batch that fails because of the engine.
+/// An error of redb in a read or a batch.
 pub(crate) fn failed(error: impl Into<Error>) -> Failure {
     Failure::Engine(from_redb(error))
 }
 
-/// What redb reports, except from a commit: after one that failed, [`unknown`] is what is known. Keys and
-/// values are not part of it.
+/// An error of redb, except from a commit, which is [`unknown`]. redb's errors contain no keys and
+/// values.
 pub(crate) fn from_redb(error: impl Into<Error>) -> StoreError {
     let error = error.into();
     let kind = match &error {
         Error::DatabaseAlreadyOpen | Error::LockProtocolMismatch => StoreErrorKind::Locked,
-        // An older format of files, or tables that are gone.
+        // An older format of files, or missing tables.
         Error::Corrupted(_) | Error::UpgradeRequired(_) | Error::TableDoesNotExist(_) => {
             StoreErrorKind::Corrupt
         }
-        // Tables that are not as this library makes them. The error names the table.
+        // Tables of another type than the library's. The error names the table.
         Error::TableTypeMismatch { .. }
         | Error::TableIsMultimap(_)
         | Error::TableIsNotMultimap(_)
@@ -35,7 +35,7 @@ pub(crate) fn from_redb(error: impl Into<Error>) -> StoreError {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
                 StoreErrorKind::Full
             }
-            // No database, or one that ends too early.
+            // Not a database, or one that ends too early.
             ErrorKind::InvalidData | ErrorKind::UnexpectedEof => StoreErrorKind::Corrupt,
             ErrorKind::NotFound | ErrorKind::PermissionDenied | ErrorKind::IsADirectory => {
                 StoreErrorKind::Unavailable
@@ -47,8 +47,8 @@ pub(crate) fn from_redb(error: impl Into<Error>) -> StoreError {
     StoreError::new(kind, error)
 }
 
-/// A commit that failed. redb documents that it may have become durable nevertheless, whatever the error, a
-/// full disk included.
+/// An error of a commit. redb documents that the commit may have become durable nevertheless,
+/// whatever the error, a full disk included.
 pub(crate) fn unknown(error: impl Into<Error>) -> StoreError {
     StoreError::new(StoreErrorKind::OutcomeUnknown, error.into())
 }
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn somebody_acts_differently_on_each_kind() {
+    fn each_error_has_the_kind_that_callers_match_on() {
         assert_eq!(of_io(ErrorKind::StorageFull), StoreErrorKind::Full);
         assert_eq!(of_io(ErrorKind::InvalidData), StoreErrorKind::Corrupt);
         assert_eq!(of_io(ErrorKind::PermissionDenied), StoreErrorKind::Unavailable);

@@ -16,14 +16,15 @@
 //! # }
 //! ```
 //!
-//! One thread writes, one transaction per batch, with `Durability::Immediate` and in two phases: a commit
-//! that was answered survives a power cut. Readers see the newest commit and wait for nobody. One process has
-//! the file open; a second one is refused as locked.
+//! One thread writes, one transaction per batch, with `Durability::Immediate` and in two phases: a
+//! commit that was answered survives a power cut. Reads see the newest commit and wait for no other
+//! call. One process has the file open; a second one is refused as
+//! [`Locked`](dm_core::store::StoreErrorKind::Locked).
 //!
 //! # In a host's own database
 //!
-//! A host that has a redb database open gives it to [`RedbStore::from_database`]. The store owns only tables
-//! whose names begin with `dm_`, and keeps its schema version in one of them.
+//! A host that has a redb database open gives it to [`RedbStore::from_database`]. The store owns
+//! only tables whose names begin with `dm_`, and keeps its schema version in one of them.
 //!
 //! # Tables
 //!
@@ -36,43 +37,38 @@
 //!                dm_keys, dm_announcements ──┘    └── dm_devices (cursor) ◄── dm_acked (user, device, seq)
 //! ```
 //!
-//! The bytes of each are documented in `dm-store-kv`. The newest rows of `dm_sequence` and
-//! `dm_inbox` are in small trees of their own, `dm_sequence_run_0` and so on, from which they are
-//! moved some with each batch: redb copies each page that a batch changes, and in this way a batch
-//! changes few. It doubled the sends.
+//! `dm-store-kv` documents the bytes of each. The newest rows of `dm_sequence` and `dm_inbox` are
+//! in small trees of their own, `dm_sequence_run_0` and so on, and some of them are moved with each
+//! batch. redb copies each page that a batch changes, and few pages change in this way. It doubled
+//! the number of sends per second.
 //!
 //! # When the disk fails
 //!
 //! redb refuses all work on a database after the first error of its file, a full disk included,
-//! until it is opened again. A store that opened its file does that by itself, and is
-//! [`Unavailable`](dm_core::store::StoreErrorKind::Unavailable) until it works; one in a host's database
-//! stays [`Closed`](dm_core::store::StoreErrorKind::Closed). A commit that fails is
-//! [`OutcomeUnknown`](dm_core::store::StoreErrorKind::OutcomeUnknown), because redb cannot tell whether it
-//! became durable. With [`reserve_bytes`](RedbConfig::reserve_bytes) left, a full disk is refused
-//! before redb is called.
+//! until it is opened again. A store that opened its file reopens it by itself, and calls are
+//! refused as [`Unavailable`](dm_core::store::StoreErrorKind::Unavailable) until that succeeds. A
+//! store in a host's database stays [`Closed`](dm_core::store::StoreErrorKind::Closed). A commit
+//! that fails is [`OutcomeUnknown`](dm_core::store::StoreErrorKind::OutcomeUnknown), because redb
+//! cannot tell whether it became durable. While less than
+//! [`reserve_bytes`](RedbConfig::reserve_bytes) are free, writes that need room are refused before
+//! redb is called.
 //!
 //! # In reading order
 //!
-//! `store` opens and holds it, `config` says how, `schema` brings the tables to this version.
-//! `tree` is a table of redb, `runs` tells where the rows of a log lie. `recent` are the newest of
-//! them, with their `numbers`; `walk` goes over these and the large tree, `newest` finds the last
-//! rows of many owners, `settle` moves rows. `stored` is a table as `dm-store-kv` wants it, `tables`
-//! are all of them; `write` and `read` are handed to it, which does the work. `error` translates.
+//! `store` opens a database, with the choices of `config`. `schema` migrates the tables to this
+//! version. `tree` is a table of redb, `recent` has the newest rows of a log in small trees.
+//! `stored` implements a table of `dm-store-kv` on both, `tables` opens all tables. `write` and
+//! `read` are the two halves of the store. `error` translates redb's errors.
 
 mod config;
 mod error;
-mod newest;
-mod numbers;
 mod read;
 mod recent;
-mod runs;
 mod schema;
-mod settle;
 mod store;
 mod stored;
 mod tables;
 mod tree;
-mod walk;
 mod write;
 
 pub use config::{Recovery, RedbConfig};

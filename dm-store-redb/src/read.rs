@@ -1,4 +1,4 @@
-//! Reading: each call one transaction.
+//! Reading: one transaction for each call.
 
 use std::sync::Arc;
 
@@ -9,13 +9,13 @@ use crate::error::failed;
 use crate::stored::Stored;
 use crate::tables;
 
-/// The half of the store that reads. It holds the database open.
-pub(crate) type Reader = dm_store_kv::Reader<Newest>;
+/// The reading half of the store. It keeps the database open.
+pub(crate) type Reader = dm_store_kv::Reader<Committed>;
 
-/// The newest committed state.
-pub(crate) struct Newest(pub(crate) Arc<Database>);
+/// Opens the newest committed state.
+pub(crate) struct Committed(pub(crate) Arc<Database>);
 
-impl Snapshots for Newest {
+impl Snapshots for Committed {
     type Table<'a> = Stored<&'a ReadTransaction>;
 
     fn read<R>(

@@ -1,7 +1,7 @@
-//! The schema's version, and getting there.
+//! The schema's version, and migrating to it.
 
 use dm_core::store::{StoreError, StoreErrorKind};
-use dm_store_kv::{Changes as _, Failure};
+use dm_store_kv::{Changes as _, Failure, refuse_newer};
 use redb::{
     Database, MultimapTableHandle as _, ReadTransaction, ReadableDatabase, StorageError, TableHandle as _,
 };
@@ -10,23 +10,26 @@ use crate::error::from_redb;
 use crate::tables::{self, NAMES, SCHEMA};
 use crate::tree::{Transaction, Tree};
 
-/// The version this library writes.
-/// 1: all rows in the large trees. 2: the newest rows of `dm_sequence` and `dm_inbox` in runs.
-/// 3: new rows of `dm_conversation_ids` hold the participants; older rows stay as they are.
+/// The version that this library writes.
+///
+/// - 1: all rows in the large trees.
+/// - 2: the newest rows of `dm_sequence` and `dm_inbox` in runs.
+/// - 3: new rows of `dm_conversation_ids` hold the participants, which is version 2 of the rows of
+///   `dm-store-kv`. Older rows stay as they are.
 pub(crate) const VERSION: u32 = 3;
 
-/// Keys of the schema's own table.
+/// The keys of rows in `dm_schema`.
 pub(crate) const VERSION_KEY: &[u8] = b"version";
 pub(crate) const COMMIT_KEY: &[u8] = b"commit";
 
-/// Refuses a database that a newer version of the library wrote, or that has tables of others under
-/// the library's names. Only reads.
+/// Refuses a database that a newer version of the library wrote, or that has tables of another
+/// program under the library's names. Only reads.
 ///
 /// # Errors
 /// [`StoreErrorKind::NewerSchema`], [`StoreErrorKind::ForeignTables`].
 pub(crate) fn examine(database: &impl ReadableDatabase) -> Result<(), StoreError> {
     let transaction = database.begin_read().map_err(from_redb)?;
-    check(version(&transaction)?).map(drop)
+    refuse_newer(version(&transaction)?, VERSION).map(drop)
 }
 
 /// Refuses a database without the tables of this library's version. Only reads.
@@ -37,36 +40,37 @@ pub(crate) fn expect_current(database: &impl ReadableDatabase) -> Result<(), Sto
     if version(&database.begin_read().map_err(from_redb)?)? == VERSION {
         return Ok(());
     }
-    Err(StoreError::new(StoreErrorKind::Corrupt, "the tables are not those that were there before"))
+    Err(StoreError::new(StoreErrorKind::Corrupt, "the tables are missing or of another version than before"))
 }
 
-/// Brings the schema to this library's version, in one transaction: whatever happens, it is the old or the
-/// new one.
+/// Migrates the schema to this library's version in one transaction, so that a crash leaves the old
+/// version or the new one.
 pub(crate) fn migrate(database: &Database) -> Result<(), StoreError> {
     let transaction = database.begin_read().map_err(from_redb)?;
-    if check(version(&transaction)?)? == VERSION {
+    if refuse_newer(version(&transaction)?, VERSION)? == VERSION {
         return Ok(());
     }
     drop(transaction);
     let mut transaction = database.begin_write().map_err(from_redb)?;
     transaction.set_two_phase_commit(true);
     {
-        // Version 1: every table, empty. Version 2: no runs, which is what no row about them says.
-        // Version 3: rows are read in both forms. Another handle may have been here meanwhile;
-        // doing it again changes nothing.
+        // Version 1: every table, empty. Version 2: no runs, which a missing catalogue means.
+        // Version 3: rows are read in both forms. If another handle has migrated meanwhile, this
+        // changes nothing.
         let mut tables = tables::write(&transaction, 1)?;
-        let found = version_in(&tables.schema.settled)?;
-        check(found.unwrap_or(0))?;
+        let found = version_in(&tables.schema.large)?;
+        refuse_newer(found.unwrap_or(0), VERSION)?;
         tables.schema.insert(VERSION_KEY, &VERSION.to_be_bytes())?;
         for table in tables.all() {
-            table.settled.table()?;
+            table.large.table()?;
         }
     }
     transaction.commit().map_err(from_redb)
 }
 
-/// The version of the schema in the database; zero when there is nothing under the library's names.
-/// A database of this library's version or an older one has the tables that it must have.
+/// The version of the schema in the database; zero when no table's name begins with `dm_`. In a
+/// database of this library's version or an older one, all tables are checked to exist and to be of
+/// the library's type.
 fn version(transaction: &ReadTransaction) -> Result<u32, StoreError> {
     let names = names(transaction).map_err(from_redb)?;
     if !names.iter().any(|name| name == SCHEMA) {
@@ -75,7 +79,7 @@ fn version(transaction: &ReadTransaction) -> Result<u32, StoreError> {
     let found = version_in(&Tree::new(transaction, SCHEMA))?;
     let found = found.ok_or_else(|| foreign(SCHEMA, "it holds no version"))?;
     if found <= VERSION {
-        // Opening one that holds something else fails.
+        // Opening a table of another type fails.
         for name in NAMES.all() {
             Tree::new(transaction, name).table()?;
         }
@@ -83,7 +87,7 @@ fn version(transaction: &ReadTransaction) -> Result<u32, StoreError> {
     Ok(found)
 }
 
-/// The names of tables that begin as the library's do, of either kind that redb knows.
+/// The names of all tables and multimap tables that begin with `dm_`.
 fn names(transaction: &ReadTransaction) -> Result<Vec<String>, StorageError> {
     let tables = transaction.list_tables()?.map(|table| table.name().to_owned());
     let multimaps = transaction.list_multimap_tables()?.map(|table| table.name().to_owned());
@@ -96,16 +100,9 @@ fn foreign(name: &str, why: &str) -> StoreError {
 
 fn version_in(schema: &Tree<impl Transaction>) -> Result<Option<u32>, Failure> {
     let Some(value) = schema.get(VERSION_KEY)? else { return Ok(None) };
-    let bytes = <[u8; 4]>::try_from(&*value).map_err(|_| Failure::Damaged("a schema without a version"))?;
+    let bytes = <[u8; 4]>::try_from(&*value)
+        .map_err(|_| Failure::Damaged("the schema's version has a wrong length"))?;
     Ok(Some(u32::from_be_bytes(bytes)))
-}
-
-fn check(found: u32) -> Result<u32, StoreError> {
-    if found > VERSION {
-        let what = format!("the schema has version {found}, this library knows {VERSION}");
-        return Err(StoreError::new(StoreErrorKind::NewerSchema, what));
-    }
-    Ok(found)
 }
 
 #[cfg(test)]

@@ -1,105 +1,118 @@
-//! The store that hosts hold.
+//! The store, and opening its database.
 
-use std::fs::{File, OpenOptions};
-use std::io::ErrorKind;
-use std::num::NonZeroUsize;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use async_trait::async_trait;
-use dm_core::store::{
-    ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, Embedded, HistoryPage,
-    HistoryQuery, InboxPage, InboxQuery, InboxSeq, KeyRecord, Outcome, Principal, Store, StoreError,
-    StoreErrorKind, StoreStatus, UserId, Write,
-};
-use dm_store_kv::{absolute, free_bytes};
+use dm_core::store::{Embedded, EmbeddedStore, Store, StoreError, StoreErrorKind};
+use dm_store_kv::files::{absolute, catch_panic, create_file, free_bytes, unavailable};
 use redb::{Builder, Database, DatabaseError};
 
 use crate::config::RedbConfig;
 use crate::error::from_redb;
-use crate::read::{Newest, Reader};
+use crate::read::{Committed, Reader};
 use crate::schema;
 use crate::write::Writer;
 
-/// A [`Store`] in a redb database. Clones are handles to the same one.
+/// A [`Store`] in a redb database. Clones are handles to the same store.
 ///
-/// The file is closed when the last clone is dropped, or when the commit or read that then is under way ends.
-/// Closing blocks for a moment, as a commit does.
+/// Dropping the last clone closes the file. If a commit or read is running then, the file is closed
+/// when it ends. Closing blocks for about as long as a commit.
 #[derive(Clone, Debug)]
 pub struct RedbStore {
     embedded: Embedded<Reader>,
 }
 
 impl RedbStore {
-    /// Opens a file of the store's own, making it, for its user only, if it is missing; its folder must
-    /// exist.
+    /// Opens a file of the store's own with the default choices. A missing file is created, with
+    /// access for its user only. Its folder must exist.
     ///
-    /// Blocks for as long as the file system takes; after a crash, [`Recovery`](crate::Recovery) says how
-    /// long that is. Call it before serving, or on a thread for blocking work. Needs no runtime.
+    /// Blocks until the file is open; [`Recovery`](crate::Recovery) says how long that takes after
+    /// a crash. Call it before serving, or on a thread for blocking work. Needs no runtime.
     ///
     /// # Errors
-    /// [`Locked`](dm_core::store::StoreErrorKind::Locked) while another process, or another store of this one, has
-    /// it open; [`NewerSchema`](dm_core::store::StoreErrorKind::NewerSchema) when a newer version of the library
-    /// wrote it, and it is left as it is; [`Corrupt`](dm_core::store::StoreErrorKind::Corrupt) when it is no
-    /// database or damaged; [`Unavailable`](dm_core::store::StoreErrorKind::Unavailable) when it cannot be opened.
+    /// - [`Locked`](dm_core::store::StoreErrorKind::Locked) while another process, or another store
+    ///   of this one, has the file open.
+    /// - [`NewerSchema`](dm_core::store::StoreErrorKind::NewerSchema) when a newer version of the
+    ///   library wrote the file. The file is not changed.
+    /// - [`ForeignTables`](dm_core::store::StoreErrorKind::ForeignTables) when the file has a table
+    ///   of another program whose name begins with `dm_`. The error's source names it. The file is
+    ///   not changed.
+    /// - [`Corrupt`](dm_core::store::StoreErrorKind::Corrupt) when the file is damaged or is no
+    ///   database.
+    /// - [`Unavailable`](dm_core::store::StoreErrorKind::Unavailable) when the file cannot be
+    ///   opened.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         Self::open_with(path, &RedbConfig::default())
     }
 
-    /// Opens a file with choices.
+    /// As [`open`](Self::open), with the choices of a configuration.
     ///
     /// # Errors
-    /// As [`open`](Self::open); and [`Engine`](dm_core::store::StoreErrorKind::Engine), naming the field, when a
-    /// choice cannot work.
+    /// As [`open`](Self::open); and [`Engine`](dm_core::store::StoreErrorKind::Engine) when a
+    /// choice cannot work. The error's source names the field.
     pub fn open_with(path: impl AsRef<Path>, config: &RedbConfig) -> Result<Self, StoreError> {
         config.validate()?;
         // A host may change its working directory before the file is opened again.
         let (path, config) = (absolute(path.as_ref())?, config.clone());
-        let database = guarded(|| open(&path, &config))?;
+        let database = catch_panic(|| open(&path, &config))?;
         let (writer, reader) = halves(database.into(), &config)?;
         let (measured, reserve) = (path.clone(), config.reserve_bytes);
         let embedded = Embedded::builder(writer, reader)
-            .reopen(move || halves(guarded(|| open_again(&path, &config))?.into(), &config))
+            .reopen(move || halves(catch_panic(|| open_again(&path, &config))?.into(), &config))
             .reserve(reserve, move || free_bytes(&measured));
         Ok(Self { embedded: embedded.start()? })
     }
 
-    /// Keeps the store in a database that the host has open, beside the host's own tables. Only tables whose
-    /// names begin with `dm_` are touched. While the host writes in a transaction of its own, commits wait.
+    /// Opens the store in a database that the host has open, beside the host's own tables. Only
+    /// tables whose names begin with `dm_` are read and changed. A commit waits while the host has
+    /// a write transaction of its own.
     ///
-    /// The store holds the database until its last handle is dropped. A store may be made more than once from
-    /// one database: they take turns, and each notices what another wrote.
+    /// The store keeps the database open until its last handle is dropped. Several stores may be
+    /// opened in one database: their commits wait for each other, and each store sees the writes of
+    /// the others.
     ///
     /// # Errors
-    /// [`NewerSchema`](dm_core::store::StoreErrorKind::NewerSchema) when a newer version of the library
-    /// made the tables; [`ForeignTables`](dm_core::store::StoreErrorKind::ForeignTables) when a name that
-    /// begins with `dm_` stands for a table of the host's, which the error's source names; then
-    /// nothing is changed; what the engine reports besides.
+    /// - [`NewerSchema`](dm_core::store::StoreErrorKind::NewerSchema) when a newer version of the
+    ///   library made the tables. Nothing is changed.
+    /// - [`ForeignTables`](dm_core::store::StoreErrorKind::ForeignTables) when the name of a host's
+    ///   table begins with `dm_`. The error's source names the table. Nothing is changed.
+    /// - Any other error of the engine.
     pub fn from_database(database: Arc<Database>, config: &RedbConfig) -> Result<Self, StoreError> {
         let (writer, reader) = halves(database, config)?;
         Ok(Self { embedded: Embedded::new(writer, reader)? })
     }
 }
 
-fn halves(database: Arc<Database>, config: &RedbConfig) -> Result<(Writer, Reader), StoreError> {
-    guarded(|| schema::migrate(&database))?;
-    Ok((Writer::new(Arc::downgrade(&database), config), Reader::new(Newest(database))))
+impl EmbeddedStore for RedbStore {
+    fn embedded(&self) -> &dyn Store {
+        &self.embedded
+    }
 }
 
+/// Makes the two halves of a store in a database, whose schema is migrated.
+fn halves(database: Arc<Database>, config: &RedbConfig) -> Result<(Writer, Reader), StoreError> {
+    catch_panic(|| schema::migrate(&database))?;
+    Ok((Writer::new(Arc::downgrade(&database), config), Reader::new(Committed(database))))
+}
+
+/// Opens a file, and creates it if it is missing or empty.
 fn open(path: &Path, config: &RedbConfig) -> Result<Database, StoreError> {
     let mut builder = Database::builder();
     builder.set_cache_size(config.cache_bytes);
     if !path.try_exists().map_err(unavailable)? {
-        create(path, &builder)?;
+        // redb writes the bytes that mark its file last, so that a process that is killed before
+        // that leaves a file that is no database.
+        create_file(path, |new| {
+            let database = builder.create(new).map_err(from_redb)?;
+            schema::migrate(&database)
+        })?;
     } else if std::fs::metadata(path).map_err(unavailable)?.len() == 0 {
         return builder.create(path).map_err(from_redb);
     }
     open_existing(path, &builder)
 }
 
-/// Opens a file again that the store had open, and makes nothing in its place.
+/// Opens a file again that the store had open. A missing file is not created again.
 fn open_again(path: &Path, config: &RedbConfig) -> Result<Database, StoreError> {
     let mut builder = Database::builder();
     builder.set_cache_size(config.cache_bytes);
@@ -112,127 +125,20 @@ fn open_again(path: &Path, config: &RedbConfig) -> Result<Database, StoreError> 
 }
 
 fn open_existing(path: &Path, builder: &Builder) -> Result<Database, StoreError> {
-    // A file may only be changed after it is known that no newer library wrote it, and opening for writing
-    // changes it.
+    // Opening for writing changes the file, and a file that a newer library wrote must not be
+    // changed. So it is examined first.
     match builder.open_read_only(path) {
         Ok(database) => {
             schema::examine(&database)?;
             database.close().map_err(from_redb)?;
         }
-        // It was not closed, and nobody can read it before it is repaired.
+        // The file was not closed, and can be read only after a repair.
         Err(DatabaseError::RepairAborted) => {
-            tracing::warn!("the database was not closed: recovering it");
+            tracing::warn!("the database was not closed, and is being recovered");
         }
         Err(error) => return Err(from_redb(error)),
     }
     let database = builder.open(path).map_err(from_redb)?;
     schema::examine(&database)?;
     Ok(database)
-}
-
-/// Makes a database under a name of its own, and gives it the path's once it is whole: redb writes what tells its file
-/// from any other last, and a process that is killed before that would leave one behind that is no database.
-fn create(path: &Path, builder: &Builder) -> Result<(), StoreError> {
-    let new = beside(path);
-    private(&new)?;
-    let made = builder.create(&new).map_err(from_redb).and_then(|database| schema::migrate(&database));
-    // Unlike a renamed file, a link never takes the place of what another process made meanwhile.
-    let linked = made.map(|()| std::fs::hard_link(&new, path));
-    let removed = std::fs::remove_file(&new);
-    match linked? {
-        Ok(()) => {
-            removed.map_err(unavailable)?;
-            sync_folder(path);
-            Ok(())
-        }
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-        // A file system without links: in place, then.
-        Err(_) => {
-            private(path)?;
-            builder.create(path).map_err(from_redb).map(drop)
-        }
-    }
-}
-
-/// A name beside a path's that nobody else makes at the same time.
-fn beside(path: &Path) -> PathBuf {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".new-{}-{since}", std::process::id()));
-    path.with_file_name(name)
-}
-
-/// Makes an empty file that only its user may read.
-fn private(path: &Path) -> Result<(), StoreError> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop).map_err(unavailable)
-}
-
-/// Lets a power cut not undo that a file has its name. Not every system can.
-fn sync_folder(path: &Path) {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if let Err(error) = File::open(folder).and_then(|folder| folder.sync_all()) {
-        tracing::debug!(%error, "the folder is not synced");
-    }
-}
-
-fn unavailable(error: std::io::Error) -> StoreError {
-    StoreError::new(StoreErrorKind::Unavailable, error)
-}
-
-/// redb documents that opening may panic on a file that something else altered.
-fn guarded<T>(open: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
-    catch_unwind(AssertUnwindSafe(open)).unwrap_or_else(|_| {
-        Err(StoreError::new(StoreErrorKind::Corrupt, "the storage engine panicked while opening"))
-    })
-}
-
-#[async_trait]
-impl Store for RedbStore {
-    async fn commit(&self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
-        self.embedded.commit(batch).await
-    }
-
-    async fn key(&self, user: UserId) -> Result<Option<KeyRecord>, StoreError> {
-        self.embedded.key(user).await
-    }
-
-    async fn conversation(&self, id: ConversationId) -> Result<Option<ConversationState>, StoreError> {
-        self.embedded.conversation(id).await
-    }
-
-    async fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ConversationState>, StoreError> {
-        self.embedded.conversations(query).await
-    }
-
-    async fn history(&self, query: HistoryQuery) -> Result<Option<HistoryPage>, StoreError> {
-        self.embedded.history(query).await
-    }
-
-    async fn inbox(&self, query: InboxQuery) -> Result<InboxPage, StoreError> {
-        self.embedded.inbox(query).await
-    }
-
-    async fn inbox_heads(&self, users: Vec<UserId>) -> Result<Vec<InboxSeq>, StoreError> {
-        self.embedded.inbox_heads(users).await
-    }
-
-    async fn devices(&self, user: UserId) -> Result<Vec<DeviceState>, StoreError> {
-        self.embedded.devices(user).await
-    }
-
-    async fn depth(&self, who: Principal) -> Result<Depth, StoreError> {
-        self.embedded.depth(who).await
-    }
-
-    fn status(&self) -> StoreStatus {
-        self.embedded.status()
-    }
-
-    fn lanes(&self) -> NonZeroUsize {
-        self.embedded.lanes()
-    }
 }

@@ -1,29 +1,29 @@
-//! A table, as the shared code of key-value stores reads and changes it.
+//! A table, as `dm-store-kv` reads and changes it.
 
 use std::cell::OnceCell;
 use std::ops::Bound;
 
-use dm_store_kv::{Changes, Failure, Order, Rows, numbered, owner_and_number};
+use dm_store_kv::{Changes, Failure, Order, Rows, log_key, owner_and_number};
 use redb::WriteTransaction;
 
-use crate::newest::last_of_each;
-use crate::numbers::Numbers;
 use crate::recent::Recent;
+use crate::recent::newest::NewestNumbers;
+use crate::recent::read::{Walk, last_of_each};
 use crate::tree::{Guard, Transaction, Tree};
-use crate::walk::Walk;
 
-/// A table, in one state or as a batch changes it.
+/// A table, in one committed state or as a batch changes it.
 pub(crate) struct Stored<T: Transaction> {
-    /// The rows that are not in runs: for most tables, all.
-    pub(crate) settled: Tree<T>,
+    /// The large tree: the rows that are not in runs.
+    pub(crate) large: Tree<T>,
+    /// The rows in runs. `None` for a table that never has runs.
     pub(crate) recent: Option<Recent<T>>,
 }
 
 impl Stored<&WriteTransaction> {
-    /// Takes over what an earlier batch knew of the newest numbers in runs.
-    pub(crate) fn remember(&mut self, numbers: Option<Numbers>) {
+    /// Passes the newest numbers in runs on from the batch before, if they are known.
+    pub(crate) fn set_newest(&mut self, newest: Option<NewestNumbers>) {
         if let Some(recent) = &mut self.recent {
-            recent.numbers = numbers.map(OnceCell::from).unwrap_or_default();
+            recent.newest = newest.map(OnceCell::from).unwrap_or_default();
         }
     }
 }
@@ -48,22 +48,22 @@ impl<T: Transaction> Rows for Stored<T> {
         {
             return Ok(Some(value));
         }
-        self.settled.get(key)
+        self.large.get(key)
     }
 
     fn walk(&self, from: &[u8], to: &[u8], order: Order) -> Result<Walk<'_, T>, Failure> {
-        Walk::new(&self.settled, self.recent.as_ref(), from, to, order)
+        Walk::new(&self.large, self.recent.as_ref(), from, to, order)
     }
 
     fn last_number(&self, owner: u32, after: u64) -> Result<Option<u64>, Failure> {
-        let (from, to) = (numbered(owner, after.saturating_add(1)), numbered(owner, u64::MAX));
+        let (from, to) = (log_key(owner, after.saturating_add(1)), log_key(owner, u64::MAX));
         let last = match &self.recent {
-            // A reader opens its tables for one call: it has nothing to remember numbers for.
+            // A read has its tables for one call: reading all newest numbers for it would not pay.
             Some(recent) if T::IS_BATCH => {
-                if let Some(number) = recent.numbers()?.get(owner) {
+                if let Some(number) = recent.newest()?.get(owner) {
                     return Ok((number > after).then_some(number));
                 }
-                self.settled.between(Bound::Included(&from), &to)?.next_back()
+                self.large.between(Bound::Included(&from), &to)?.next_back()
             }
             _ => self.walk(&from, &to, Order::Descending)?.next(),
         };
@@ -75,7 +75,7 @@ impl<T: Transaction> Rows for Stored<T> {
         owners: &[u32],
         visit: impl FnMut(usize, &[u8], &[u8]) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        last_of_each(&self.settled, self.recent.as_ref(), owners, visit)
+        last_of_each(&self.large, self.recent.as_ref(), owners, visit)
     }
 }
 
@@ -83,14 +83,14 @@ impl Changes for Stored<&WriteTransaction> {
     fn insert(&mut self, key: &[u8], value: &[u8]) -> Result<(), Failure> {
         match &mut self.recent {
             Some(recent) => recent.insert(key, value),
-            None => self.settled.insert(key, value),
+            None => self.large.insert(key, value),
         }
     }
 
     fn remove(&mut self, key: &[u8]) -> Result<(), Failure> {
         match &self.recent {
             Some(_) => self.remove_between(key, key),
-            None => self.settled.remove(key),
+            None => self.large.remove(key),
         }
     }
 
@@ -98,6 +98,6 @@ impl Changes for Stored<&WriteTransaction> {
         if let Some(recent) = &mut self.recent {
             recent.remove_between(from, to)?;
         }
-        self.settled.remove_between(Bound::Included(from), to)
+        self.large.remove_between(Bound::Included(from), to)
     }
 }

@@ -1,29 +1,31 @@
 //! The library's tables in redb. What their rows hold is documented in `dm-store-kv`.
 //!
-//! Each is a table of redb, from bytes to bytes, whose name begins with `dm_`. Pages touched per
-//! message decide the speed, so `dm_sequence` and `dm_inbox` have their newest rows in
-//! [`runs`](crate::runs), each a table of redb, `dm_sequence_run_0` and so on.
+//! Each is a table of redb, from bytes to bytes, whose name begins with `dm_`. The pages that
+//! change with a message decide the speed, so `dm_sequence` and `dm_inbox` have their newest rows
+//! in runs ([`recent`](crate::recent)). A run is a table of redb as well: `dm_sequence_run_0` and
+//! so on.
 //!
 //! `dm_schema` is this crate's own. It holds `version` in ASCII → schema version 4; `commit` in
-//! ASCII → commits so far 8, which tells a store what another handle of the same database wrote;
-//! and `dm_sequence`, `dm_inbox` in ASCII → the runs of that table, none before the first.
+//! ASCII → commits so far 8, by which a store notices that another handle of the same database
+//! wrote; and `dm_sequence`, `dm_inbox` in ASCII → the catalogue of that table's runs, missing
+//! before the first run.
 
 use dm_store_kv::{Failure, Rows as _, Tables};
 use redb::{ReadTransaction, WriteTransaction};
 
 use crate::recent::Recent;
-use crate::runs::Runs;
+use crate::recent::runs::Runs;
 use crate::stored::Stored;
 use crate::tree::{Transaction, Tree};
 
-/// The name of the table that says how to read the others.
+/// The name of the table of versions and catalogues.
 pub(crate) const SCHEMA: &str = "dm_schema";
 
-/// The names of those whose newest rows are in runs.
+/// The names of the tables whose newest rows are in runs.
 pub(crate) const SEQUENCE: &str = "dm_sequence";
 pub(crate) const INBOX: &str = "dm_inbox";
 
-/// The names of all, without those of runs.
+/// The names of all tables but the runs.
 pub(crate) const NAMES: Tables<&str> = Tables {
     schema: SCHEMA,
     users: "dm_users",
@@ -45,29 +47,32 @@ pub(crate) const NAMES: Tables<&str> = Tables {
     acked: "dm_acked",
 };
 
-/// The tables for reading.
+/// Opens the tables for a read.
 pub(crate) fn read(transaction: &ReadTransaction) -> Result<Tables<Stored<&ReadTransaction>>, Failure> {
     open(transaction, |_| 0)
 }
 
-/// The tables for a batch, whose runs are to have so many entries of inboxes each.
+/// Opens the tables for a batch. A run of `dm_inbox` is full at `run_rows` rows.
 pub(crate) fn write(
     transaction: &WriteTransaction,
-    run: u64,
+    run_rows: u64,
 ) -> Result<Tables<Stored<&WriteTransaction>>, Failure> {
-    // A message is one row of a conversation and two of inboxes.
-    open(transaction, |name| if name == SEQUENCE { run.div_ceil(2) } else { run })
+    // A message is one row of `dm_sequence` and two of `dm_inbox`.
+    open(transaction, |name| if name == SEQUENCE { run_rows.div_ceil(2) } else { run_rows })
 }
 
-fn open<T: Transaction>(transaction: T, run: impl Fn(&str) -> u64) -> Result<Tables<Stored<T>>, Failure> {
-    let plain = NAMES.each(|name| Stored { settled: Tree::new(transaction, *name), recent: None });
+fn open<T: Transaction>(
+    transaction: T,
+    run_rows: impl Fn(&str) -> u64,
+) -> Result<Tables<Stored<T>>, Failure> {
+    let plain = NAMES.each(|name| Stored { large: Tree::new(transaction, *name), recent: None });
     let with_runs = |name: &'static str| {
         let runs = match plain.schema.get(name.as_bytes())? {
             Some(row) => Runs::decode(&row)?,
             None => Runs::NONE,
         };
-        let recent = Recent::new(transaction, name, runs, run(name));
-        Ok::<_, Failure>(Stored { settled: Tree::new(transaction, name), recent: Some(recent) })
+        let recent = Recent::new(transaction, name, runs, run_rows(name));
+        Ok::<_, Failure>(Stored { large: Tree::new(transaction, name), recent: Some(recent) })
     };
     let (sequence, inbox) = (with_runs(SEQUENCE)?, with_runs(INBOX)?);
     Ok(Tables { sequence, inbox, ..plain })

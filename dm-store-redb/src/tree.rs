@@ -1,5 +1,5 @@
-//! Trees of redb, opened when they are first needed: a read needs three or four of some twenty, and
-//! a batch not many more.
+//! Trees of redb, each opened at its first use: a read uses three or four of some twenty, and a
+//! batch not many more.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -13,7 +13,7 @@ use redb::{
 
 use crate::error::failed;
 
-/// Bytes, as redb calls them.
+/// The type of keys and values, as redb names it.
 pub(crate) type Bytes = &'static [u8];
 
 /// The definition of a table of redb.
@@ -21,11 +21,11 @@ pub(crate) fn table(name: &str) -> TableDefinition<'_, Bytes, Bytes> {
     TableDefinition::new(name)
 }
 
-/// What trees are opened in: one state, or a batch.
+/// A transaction of redb, in which trees are opened: for a read or for a batch.
 pub(crate) trait Transaction: Copy {
     type Table: ReadableTable<Bytes, Bytes>;
 
-    /// Whether it is a batch, beside which nobody else writes.
+    /// Whether the transaction is a batch. Nothing else writes to the database meanwhile.
     const IS_BATCH: bool;
 
     fn open(self, name: &str) -> Result<Self::Table, TableError>;
@@ -46,7 +46,7 @@ impl<'txn> Transaction for &'txn WriteTransaction {
 
     const IS_BATCH: bool = true;
 
-    /// Makes it if it is missing.
+    /// Creates the table if it is missing.
     fn open(self, name: &str) -> Result<Self::Table, TableError> {
         self.open_table(table(name))
     }
@@ -70,10 +70,10 @@ impl Deref for Guard<'_> {
     }
 }
 
-/// Rows between two keys, from both ends.
+/// The rows between two keys, from both ends. `None` for no rows.
 pub(crate) struct Between<'a>(Option<Range<'a, Bytes, Bytes>>);
 
-/// A row, or why there is none.
+/// The key and the value of a row.
 pub(crate) type Row<'a> = Result<(Guard<'a>, Guard<'a>), Failure>;
 
 impl<T: Transaction> Tree<T> {
@@ -93,10 +93,9 @@ impl<T: Transaction> Tree<T> {
         Ok(self.table()?.get(key).map_err(failed)?.map(Guard))
     }
 
-    /// The rows from a bound to a key, which is included.
+    /// The rows from a bound to a key, included.
     pub(crate) fn between(&self, from: Bound<&[u8]>, to: &[u8]) -> Result<Between<'_>, Failure> {
-        // Nothing lies between keys in the wrong order; no engine needs to be asked what it makes
-        // of such a range.
+        // redb documents no behaviour for a range whose start is above its end.
         let is_empty = match from {
             Bound::Included(from) => from > to,
             Bound::Excluded(from) => from >= to,
@@ -111,29 +110,30 @@ impl<T: Transaction> Tree<T> {
 }
 
 impl<'txn> Tree<&'txn WriteTransaction> {
-    fn changed(&mut self) -> Result<&mut Table<'txn, Bytes, Bytes>, Failure> {
+    /// The table, for a change.
+    fn table_mut(&mut self) -> Result<&mut Table<'txn, Bytes, Bytes>, Failure> {
         self.table()?;
-        // It was opened a line above.
-        self.opened.get_mut().ok_or(Failure::Damaged("no table"))
+        // It was opened above.
+        self.opened.get_mut().ok_or(Failure::Damaged("a table is not open"))
     }
 
     pub(crate) fn insert(&mut self, key: &[u8], value: &[u8]) -> Result<(), Failure> {
-        self.changed()?.insert(key, value).map(drop).map_err(failed)
+        self.table_mut()?.insert(key, value).map(drop).map_err(failed)
     }
 
     pub(crate) fn remove(&mut self, key: &[u8]) -> Result<(), Failure> {
-        self.changed()?.remove(key).map(drop).map_err(failed)
+        self.table_mut()?.remove(key).map(drop).map_err(failed)
     }
 
     pub(crate) fn remove_between(&mut self, from: Bound<&[u8]>, to: &[u8]) -> Result<(), Failure> {
-        // Most often there is nothing, and looking is cheaper than a change that changes nothing.
+        // Most often there are no rows, and a look costs less than a change of nothing.
         if self.between(from, to)?.next().is_none() {
             return Ok(());
         }
-        self.changed()?.retain_in::<&[u8], _>((from, Bound::Included(to)), |_, _| false).map_err(failed)
+        self.table_mut()?.retain_in::<&[u8], _>((from, Bound::Included(to)), |_, _| false).map_err(failed)
     }
 
-    /// Removes the tree with all its rows.
+    /// Deletes the tree with all its rows.
     pub(crate) fn delete(self) -> Result<(), Failure> {
         let Self { transaction, name, opened } = self;
         // redb refuses to delete a table that is open.

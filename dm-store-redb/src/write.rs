@@ -1,4 +1,4 @@
-//! Writing: one batch, one transaction.
+//! Writing: one transaction for each batch.
 
 use std::sync::Weak;
 
@@ -8,35 +8,36 @@ use redb::{CommitError, Database, Durability, WriteTransaction};
 
 use crate::config::{Recovery, RedbConfig};
 use crate::error::{from_redb, unknown};
-use crate::numbers::Numbers;
-use crate::runs::RUNS;
+use crate::recent::merge::merge;
+use crate::recent::newest::NewestNumbers;
+use crate::recent::runs::RUNS;
 use crate::schema::COMMIT_KEY;
-use crate::settle::settle;
+use crate::stored::Stored;
 use crate::tables::{self, INBOX, SEQUENCE};
 
-/// The half of the store that writes. It does not hold the database open: its thread may end a
-/// moment after the last handle is gone, and the file must be closed by then.
+/// The writing half of the store. It does not keep the database open, because its thread may end a
+/// moment after the last handle is dropped, and the file must be closed by then.
 pub(crate) struct Writer {
     database: Weak<Database>,
     recovery: Recovery,
-    /// Entries that a run is to have.
-    run: u64,
+    /// The entries at which a run of `dm_inbox` is full.
+    run_rows: u64,
     heads: Heads,
-    /// The newest numbers in the runs of conversations and of inboxes, as far as they are known.
-    numbers: [Option<Numbers>; 2],
-    /// The count of commits in the database when `heads` and `numbers` were last right.
+    /// The newest numbers in the runs of `dm_sequence` and of `dm_inbox`, if they are known.
+    newest: [Option<NewestNumbers>; 2],
+    /// The count of commits in the database up to which `heads` and `newest` are right.
     commits: u64,
 }
 
 impl Writer {
     pub(crate) fn new(database: Weak<Database>, config: &RedbConfig) -> Self {
-        let run = u64::try_from(config.recent_entries.get()).unwrap_or(u64::MAX) / RUNS;
+        let run_rows = u64::try_from(config.recent_entries.get()).unwrap_or(u64::MAX) / RUNS;
         Self {
             database,
             recovery: config.recovery,
-            run: run.max(1),
+            run_rows: run_rows.max(1),
             heads: Heads::new(config.heads_bytes),
-            numbers: [None, None],
+            newest: [None, None],
             commits: 0,
         }
     }
@@ -44,47 +45,47 @@ impl Writer {
     fn begin(&self, database: &Database) -> Result<WriteTransaction, StoreError> {
         let mut transaction = database.begin_write().map_err(from_redb)?;
         transaction.set_durability(Durability::Immediate).map_err(from_redb)?;
-        // Payloads are chosen by strangers, and redb asks for two phases when its input is hostile.
+        // Users choose the payloads, and redb asks for two phases when its input may be hostile.
         transaction.set_two_phase_commit(true);
         transaction.set_quick_repair(self.recovery == Recovery::Quick);
         Ok(transaction)
     }
 
     fn apply(&mut self, transaction: &WriteTransaction, batch: Vec<Write>) -> Result<Vec<Outcome>, Failure> {
-        let mut tables = tables::write(transaction, self.run)?;
-        // Another handle of the same database, in this process or in another, may have written
-        // since the last batch.
+        let mut tables = tables::write(transaction, self.run_rows)?;
+        // Another handle of the same database may have written since the last batch.
         let commits = match tables.schema.get(COMMIT_KEY)? {
-            Some(value) => {
-                <[u8; 8]>::try_from(&*value).map_err(|_| Failure::Damaged("no count of commits"))?
-            }
+            Some(value) => <[u8; 8]>::try_from(&*value)
+                .map_err(|_| Failure::Damaged("the count of commits has a wrong length"))?,
             None => [0; 8],
         };
         let commits = u64::from_be_bytes(commits);
         if commits != self.commits {
-            self.forget();
+            self.clear();
         }
-        let [sequence, inbox] = std::mem::take(&mut self.numbers);
-        tables.sequence.remember(sequence);
-        tables.inbox.remember(inbox);
+        let [sequence, inbox] = std::mem::take(&mut self.newest);
+        tables.sequence.set_newest(sequence);
+        tables.inbox.set_newest(inbox);
         self.commits = commits.wrapping_add(1);
         tables.schema.insert(COMMIT_KEY, &self.commits.to_be_bytes())?;
         let outcomes = dm_store_kv::apply(&mut tables, &mut self.heads, batch)?;
 
         let Tables { mut schema, sequence, inbox, .. } = tables;
         let logs = [(SEQUENCE, sequence), (INBOX, inbox)];
-        for ((name, stored), known) in logs.into_iter().zip(&mut self.numbers) {
-            let (runs, numbers) = settle(stored)?;
-            schema.insert(name.as_bytes(), &runs.encode())?;
-            *known = numbers;
+        for ((name, Stored { large, recent }), newest) in logs.into_iter().zip(&mut self.newest) {
+            if let Some(recent) = recent {
+                let (runs, known) = merge(large, recent)?;
+                schema.insert(name.as_bytes(), &runs.encode())?;
+                *newest = known;
+            }
         }
         Ok(outcomes)
     }
 
-    /// Forgets what is in memory, to look it up again.
-    fn forget(&mut self) {
+    /// Clears all that is kept in memory, so that it is looked up again.
+    fn clear(&mut self) {
         self.heads.clear();
-        self.numbers = [None, None];
+        self.newest = [None, None];
     }
 }
 
@@ -95,26 +96,27 @@ impl EngineWriter for Writer {
         let outcomes = match self.apply(&transaction, batch) {
             Ok(outcomes) => outcomes,
             Err(failure) => {
-                self.forget();
-                // What is not committed is gone, whether or not its pages could be given back.
+                self.clear();
+                // Nothing is committed, even if the pages of the transaction could not be freed.
                 if let Err(error) = transaction.abort() {
-                    tracing::warn!(error = %error, "rollback failed");
+                    tracing::warn!(error = %error, "the transaction could not be rolled back");
                 }
                 return Err(failure.into());
             }
         };
         match transaction.commit() {
             Ok(()) => Ok(outcomes),
-            // It was rolled back, and says so.
+            // redb has rolled it back.
             Err(error @ CommitError::TransactionPoisoned) => {
-                self.forget();
+                self.clear();
                 Err(from_redb(error))
             }
             Err(error) => Err(unknown(error)),
         }
     }
 
-    /// After an error of the file in the middle of a batch, of which nothing is committed then.
+    /// After an error of the file in the middle of a batch, redb refuses all work, although nothing
+    /// of the batch is committed.
     fn is_broken(&self) -> bool {
         let database = self.database.upgrade();
         let begun = database.as_deref().map(Database::try_begin_write);

@@ -1,6 +1,6 @@
-//! Disks that are full, that fail, and that two processes want.
+//! A full disk, failing syncs, and a second process.
 //!
-//! A program of its own, for the reason that `it/main.rs` names.
+//! A program of its own, for the reason that `it/main.rs` gives.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "tests")]
@@ -50,7 +50,7 @@ async fn a_commits_second_sync_that_fails_once_is_recovered_from() {
         .await;
 }
 
-/// Also while it is closed and opened again.
+/// The second failure is while the store is reopened.
 #[tokio::test]
 async fn syncs_that_fail_twice_are_recovered_from() {
     let syncs = Syncs { well: 0, failing: 2 };

@@ -1,6 +1,6 @@
-//! How much memory the newest numbers take: no more than the configuration says.
+//! The newest numbers take no more memory than the configuration says.
 //!
-//! A program of its own: what its allocator counts is of one test.
+//! A program of its own, because its allocator counts the memory of the whole process.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -18,12 +18,13 @@ static ALLOCATOR: Cap<System> = Cap::new(System, usize::MAX);
 const CONVERSATIONS: u64 = 20_000;
 const BATCH: u64 = 500;
 
-/// The bytes that a store holds after a message in each of many conversations between other people.
+/// The bytes of memory that a store has after a message in each of many conversations, each of two
+/// other users.
 async fn held(path: &Path, heads: usize) -> usize {
     let before = ALLOCATOR.allocated();
     let mut config = RedbConfig::default();
     config.heads_bytes = heads * RedbConfig::HEAD_BYTES;
-    // As good as none, and of one size: the pages are not counted.
+    // A small cache of always the same size, so that pages do not count.
     config.cache_bytes = RedbConfig::MIN_CACHE_BYTES;
     let store = RedbStore::open_with(path, &config).unwrap();
     for first in (0..CONVERSATIONS).step_by(usize::try_from(BATCH).unwrap()) {
@@ -31,8 +32,8 @@ async fn held(path: &Path, heads: usize) -> usize {
             (first..first + BATCH).flat_map(|n| [open(n, 2 * n, 2 * n + 1), append(n, 2 * n, n).into()]);
         store.commit(batch.collect()).await.unwrap();
     }
-    // The first users were forgotten. As soon as one such is written to, newest numbers of recent rows
-    // are in memory, too.
+    // The first users are not in memory any more. A write to one of them loads the newest numbers
+    // of recent rows into memory.
     store.commit(vec![append(0, 0, CONVERSATIONS).into()]).await.unwrap();
     ALLOCATOR.allocated() - before
 }

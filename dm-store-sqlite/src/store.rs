@@ -1,14 +1,8 @@
 //! The store.
 
-use std::num::NonZeroUsize;
 use std::path::Path;
 
-use async_trait::async_trait;
-use dm_core::store::{
-    ConversationId, ConversationState, ConversationsQuery, Depth, DeviceState, Embedded, HistoryPage,
-    HistoryQuery, InboxPage, InboxQuery, InboxSeq, KeyRecord, Outcome, Principal, Store, StoreError,
-    StoreStatus, UserId, Write,
-};
+use dm_core::store::{Embedded, EmbeddedStore, Store, StoreError};
 
 use crate::config::SqliteConfig;
 use crate::connection::{self, Opening, ReaderPool};
@@ -58,6 +52,12 @@ impl SqliteStore {
     }
 }
 
+impl EmbeddedStore for SqliteStore {
+    fn embedded(&self) -> &dyn Store {
+        &self.embedded
+    }
+}
+
 /// The writer and the reader of a file.
 fn open_connections(
     path: &Path,
@@ -66,51 +66,4 @@ fn open_connections(
 ) -> Result<(Writer, Reader), StoreError> {
     let writer = Writer::new(connection::open_writer(path, config, opening)?, config)?;
     Ok((writer, Reader::new(ReaderPool::open(path, config)?)))
-}
-
-#[async_trait]
-impl Store for SqliteStore {
-    async fn commit(&self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
-        self.embedded.commit(batch).await
-    }
-
-    async fn key(&self, user: UserId) -> Result<Option<KeyRecord>, StoreError> {
-        self.embedded.key(user).await
-    }
-
-    async fn conversation(&self, id: ConversationId) -> Result<Option<ConversationState>, StoreError> {
-        self.embedded.conversation(id).await
-    }
-
-    async fn conversations(&self, query: ConversationsQuery) -> Result<Vec<ConversationState>, StoreError> {
-        self.embedded.conversations(query).await
-    }
-
-    async fn history(&self, query: HistoryQuery) -> Result<Option<HistoryPage>, StoreError> {
-        self.embedded.history(query).await
-    }
-
-    async fn inbox(&self, query: InboxQuery) -> Result<InboxPage, StoreError> {
-        self.embedded.inbox(query).await
-    }
-
-    async fn inbox_heads(&self, users: Vec<UserId>) -> Result<Vec<InboxSeq>, StoreError> {
-        self.embedded.inbox_heads(users).await
-    }
-
-    async fn devices(&self, user: UserId) -> Result<Vec<DeviceState>, StoreError> {
-        self.embedded.devices(user).await
-    }
-
-    async fn depth(&self, who: Principal) -> Result<Depth, StoreError> {
-        self.embedded.depth(who).await
-    }
-
-    fn status(&self) -> StoreStatus {
-        self.embedded.status()
-    }
-
-    fn lanes(&self) -> NonZeroUsize {
-        self.embedded.lanes()
-    }
 }

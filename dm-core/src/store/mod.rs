@@ -10,7 +10,7 @@ mod status;
 mod write;
 
 pub use decisions::{AckDecision, AckState};
-pub use embedded::{Embedded, EmbeddedBuilder, EngineReader, EngineWriter};
+pub use embedded::{Embedded, EmbeddedBuilder, EmbeddedStore, EngineReader, EngineWriter};
 pub use error::{StoreError, StoreErrorKind};
 pub use memory::MemoryStore;
 pub use read::{

@@ -1,4 +1,4 @@
-//! What is fjall's own: folders, locks, schema versions, databases of hosts, snapshots, damage.
+//! Folders, locks, schema versions, databases of hosts, snapshots, damage.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,17 +8,13 @@ use dm_core::store::*;
 use dm_store_fjall::{FjallConfig, FjallStore};
 use fjall::{Database, KeyspaceCreateOptions, PersistMode};
 
-use crate::common::{self, append, at, open, register, user, who, whole_inbox};
+use crate::common::{self, append, at, numbers, open, register, user, who, whole_inbox};
 
-/// Numbers of tables.
+/// The numbers of tables, which are the first bytes of keys.
 const USER_IDS: u8 = 2;
 const MESSAGES: u8 = 9;
 const INBOX: u8 = 13;
 const FLOORS: u8 = 14;
-
-pub(crate) async fn numbers(store: &FjallStore, n: u64) -> Vec<u64> {
-    store.inbox(whole_inbox(who(n))).await.unwrap().entries.iter().map(|entry| entry.seq.get()).collect()
-}
 
 /// A folder with a conversation of users 1 and 2 and so many messages from 1, one commit each,
 /// closed.
@@ -43,7 +39,7 @@ fn put(folder: &Path, table: u8, key: &[u8], value: &[u8]) {
     database.persist(PersistMode::SyncAll).unwrap();
 }
 
-/// Every file in a folder and below, and what it holds.
+/// The path and the content of every file in a folder and its subfolders.
 fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
     let mut folders = vec![folder.to_owned()];
@@ -75,8 +71,7 @@ pub(crate) fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// The journal that is written to. Its file is longer than what was written, so the end is told as
-/// well.
+/// The path of the newest journal, and the end of its batches: its file is longer than they are.
 fn journal(folder: &Path) -> (PathBuf, usize) {
     let (path, bytes) =
         contents(folder).into_iter().rfind(|(path, _)| path.extension() == Some("jnl".as_ref())).unwrap();
@@ -85,7 +80,7 @@ fn journal(folder: &Path) -> (PathBuf, usize) {
 }
 
 #[tokio::test]
-async fn everything_is_there_after_reopening() {
+async fn messages_and_devices_survive_reopening() {
     let folder = tempfile::tempdir().unwrap();
     let store = FjallStore::open(folder.path()).unwrap();
     store.commit(vec![open(1, 1, 2), append(1, 1, 1, 5), register(who(2))]).await.unwrap();
@@ -146,14 +141,14 @@ async fn an_inbox_that_fills_again_with_older_times_expires_too() {
 }
 
 #[tokio::test]
-async fn a_folder_that_was_never_closed_holds_all_that_was_answered() {
+async fn a_folder_that_was_never_closed_holds_every_answered_commit() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dm");
     let store = FjallStore::open(&path).unwrap();
     store.commit(vec![open(1, 1, 2)]).await.unwrap();
     for id in 1..=5 {
         store.commit(vec![append(1, 1, id, 5)]).await.unwrap();
-        // What the disk holds when the process is killed here.
+        // The content of the disk when the process is killed here.
         let crashed = folder.path().join(format!("crashed-{id}"));
         copy(&path, &crashed);
         let crashed = FjallStore::open(&crashed).unwrap();
@@ -216,14 +211,14 @@ async fn a_second_open_is_refused_as_locked_until_the_first_is_dropped() {
 }
 
 #[tokio::test]
-async fn in_a_hosts_database_only_our_keyspaces_are_touched() {
+async fn in_a_hosts_database_only_the_stores_keyspaces_are_changed() {
     let folder = tempfile::tempdir().unwrap();
     let database = Database::builder(folder.path()).open().unwrap();
     let people = database.keyspace("people", KeyspaceCreateOptions::default).unwrap();
     people.insert("1", "ana").unwrap();
     let store = FjallStore::from_database(database.clone(), &FjallConfig::default()).unwrap();
     store.commit(vec![open(1, 1, 2), append(1, 1, 1, 5)]).await.unwrap();
-    // The host goes on with its own writes, between our commits.
+    // A write of the host between two commits of the store.
     people.insert("2", "bo").unwrap();
     store.commit(vec![append(1, 2, 2, 6)]).await.unwrap();
     assert_eq!(numbers(&store, 2).await, [1, 2, 3]);
@@ -255,17 +250,16 @@ async fn two_stores_that_take_turns_on_one_database_keep_the_numbers_dense() {
     assert_eq!(numbers(&stores[1], 2).await, expected);
 }
 
-/// Says that something is over, also when it panicked.
-struct Over<'a>(&'a AtomicBool);
+/// Sets a flag when it is dropped, also by a panic.
+struct SetOnDrop<'a>(&'a AtomicBool);
 
-impl Drop for Over<'_> {
+impl Drop for SetOnDrop<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }
 }
 
-/// fjall's own snapshots see a part of a batch when a flush in the background completes in the
-/// middle of it.
+/// fjall's own snapshots see a part of a batch when a flush in the background completes during it.
 #[test]
 fn no_reader_sees_a_part_of_a_batch_while_tables_are_flushed() {
     const BATCH: u64 = 500;
@@ -279,7 +273,7 @@ fn no_reader_sees_a_part_of_a_batch_while_tables_are_flushed() {
 
     let over = AtomicBool::new(false);
     std::thread::scope(|threads| {
-        let _over = Over(&over);
+        let _over = SetOnDrop(&over);
         let going_on = || !over.load(Ordering::Relaxed);
         // The host's table is flushed again and again.
         threads.spawn(move || {
@@ -331,7 +325,7 @@ async fn a_newer_schema_is_refused_in_a_hosts_database_and_nothing_written() {
 }
 
 #[test]
-fn what_cannot_be_a_folder_of_ours_is_unavailable() {
+fn a_path_that_can_be_no_folder_of_the_store_is_unavailable() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
     std::fs::write(&file, "this is a letter, and not a database\n").unwrap();
@@ -348,7 +342,7 @@ fn a_database_of_another_format_is_refused_as_corrupt() {
 }
 
 #[tokio::test]
-async fn a_folder_that_lost_a_piece_is_a_typed_error() {
+async fn a_folder_with_a_missing_file_is_a_typed_error() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dm");
     written(&path, 3).await;
@@ -377,7 +371,7 @@ fn a_new_folder_is_for_its_user_only() {
 }
 
 #[test]
-fn sizes_that_cannot_work_are_refused_and_nothing_made() {
+fn sizes_that_are_too_small_are_refused_and_nothing_is_created() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dm");
     let mut small_tables = FjallConfig::default();

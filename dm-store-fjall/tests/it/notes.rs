@@ -1,4 +1,4 @@
-//! Notes of the newest numbers, and folders that have none.
+//! Notes of the newest numbers, and folders of a version that has none.
 
 use std::path::Path;
 
@@ -6,15 +6,15 @@ use dm_core::store::*;
 use dm_store_fjall::{FjallConfig, FjallStore};
 use fjall::{Database, KeyspaceCreateOptions, PersistMode};
 
-use crate::common::{append, at, conversation, open, user, who, whole_inbox};
-use crate::files::{copy, numbers};
+use crate::common::{append, at, conversation, numbers, open, user, who, whole_inbox};
+use crate::files::copy;
 
-/// Numbers of tables.
+/// The numbers of tables, which are the first bytes of keys.
 const SCHEMA: u8 = 0;
 const CONVERSATION_IDS: u8 = 6;
 const FLOORS: u8 = 14;
 
-/// Opens the keyspace of a closed folder that has most tables, and closes it again.
+/// Opens the keyspace `dm_rows` of a closed folder, and closes it again.
 fn rows<T>(folder: &Path, look: impl FnOnce(&fjall::Keyspace) -> T) -> T {
     let database = Database::builder(folder).open().unwrap();
     let found = look(&database.keyspace("dm_rows", KeyspaceCreateOptions::default).unwrap());
@@ -27,8 +27,8 @@ fn values(folder: &Path, table: u8) -> Vec<Vec<u8>> {
     rows(folder, |rows| rows.prefix([table]).map(|row| row.value().unwrap().to_vec()).collect())
 }
 
-/// Makes a folder what version 1 of the schema would have written: a conversation's id leads to
-/// its ref only, and nobody has a floor of whom nothing expired.
+/// Changes a folder to version 1 of the schema: the row of a conversation's id holds its ref only,
+/// and a user of whom nothing expired has no floor.
 fn back_to_version_1(folder: &Path) {
     rows(folder, |rows| {
         for table in [CONVERSATION_IDS, FLOORS] {
@@ -80,7 +80,7 @@ async fn a_note_that_a_killed_process_left_behind_gives_no_number_twice() {
     let store = FjallStore::open(&path).unwrap();
     for since in 1..=6 {
         store.commit(vec![append(1, 1, 10 + since, 5)]).await.unwrap();
-        // The disk as it is when the process is killed here.
+        // The content of the disk when the process is killed here.
         let killed = folder.path().join(format!("killed-{since}"));
         copy(&path, &killed);
         let killed = FjallStore::open(&killed).unwrap();
@@ -97,7 +97,7 @@ async fn a_folder_of_version_1_is_read_and_written_on() {
         let folder = tempfile::tempdir().unwrap();
         written(folder.path()).await;
         back_to_version_1(folder.path());
-        // The marker is the first thing that a migration writes, which may be the last as well.
+        // A migration writes the marker first, and may be killed right after it.
         std::fs::write(folder.path().join("dm_schema"), marker).unwrap();
 
         let store = FjallStore::open(folder.path()).unwrap();
@@ -122,7 +122,7 @@ async fn a_store_that_goes_on_after_another_one_noted_everything_gives_no_number
     let open_store = || FjallStore::from_database(database.clone(), &FjallConfig::default()).unwrap();
     let (one, other) = (open_store(), open_store());
     one.commit(vec![open(1, 1, 2), append(1, 1, 1, 5)]).await.unwrap();
-    // It notes what both know.
+    // Closing it notes the numbers of both: they share the memory.
     drop(one);
     other.commit(vec![append(1, 1, 2, 5), append(1, 1, 3, 5), append(1, 1, 4, 5)]).await.unwrap();
     let killed = folder.path().join("killed");

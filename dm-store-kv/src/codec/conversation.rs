@@ -1,4 +1,4 @@
-//! Conversations, and the places in their sequence.
+//! The rows of conversations, of their ids, and of their sequences.
 
 use dm_core::store::{ConversationId, Participants, Timestamp, UserId};
 
@@ -7,16 +7,16 @@ use crate::codec::floor::Note;
 use crate::codec::keys::joined;
 use crate::failure::Failure;
 
-/// A conversation's row.
+/// A row of `conversations`: a conversation, with the refs of its users.
 #[derive(Clone, Copy)]
-pub(crate) struct ThreadRow {
+pub(crate) struct ConversationRow {
     pub(crate) id: ConversationId,
     pub(crate) a: u32,
     pub(crate) b: u32,
     pub(crate) opened_at: Timestamp,
 }
 
-impl ThreadRow {
+impl ConversationRow {
     pub(crate) fn encode(self) -> [u8; 32] {
         joined([
             self.id.as_bytes().as_slice(),
@@ -36,29 +36,29 @@ impl ThreadRow {
     }
 }
 
-/// The row of a conversation's id: all that a send needs to know of a conversation, in one look.
+/// A row of `conversation_ids`: all that a send needs of a conversation, in one look-up.
 #[derive(Clone, Copy)]
-pub(crate) struct NamedThread {
-    pub(crate) thread_ref: u32,
-    /// None in a row of an older version, which ends here.
-    pub(crate) people: Option<People>,
+pub(crate) struct ConversationIdRow {
+    pub(crate) conversation_ref: u32,
+    /// `None` in a row of schema version 1, which ends here.
+    pub(crate) details: Option<ConversationDetails>,
 }
 
-/// The two users of a conversation, in the row of its id.
+/// The second part of a row of `conversation_ids`: the users of the conversation.
 #[derive(Clone, Copy)]
-pub(crate) struct People {
-    /// Of `a` and `b`.
+pub(crate) struct ConversationDetails {
+    /// The refs of `a` and `b`.
     pub(crate) refs: [u32; 2],
     pub(crate) participants: Participants,
-    /// Of the newest message, zero before the first.
+    /// A note of the number of the newest message, zero before the first.
     pub(crate) note: Option<Note>,
 }
 
-impl NamedThread {
+impl ConversationIdRow {
     pub(crate) fn encode(self) -> Vec<u8> {
         let mut value = Vec::with_capacity(88);
-        value.extend(self.thread_ref.to_be_bytes());
-        if let Some(People { refs: [a, b], participants, note }) = self.people {
+        value.extend(self.conversation_ref.to_be_bytes());
+        if let Some(ConversationDetails { refs: [a, b], participants, note }) = self.details {
             value.extend(a.to_be_bytes());
             value.extend(b.to_be_bytes());
             value.extend(participants.a().as_bytes());
@@ -71,39 +71,40 @@ impl NamedThread {
     }
 
     pub(crate) fn decode(mut value: Fields<'_>) -> Result<Self, Failure> {
-        let thread_ref = value.u32()?;
+        let conversation_ref = value.u32()?;
         if value.is_empty() {
-            return Ok(Self { thread_ref, people: None });
+            return Ok(Self { conversation_ref, details: None });
         }
         let refs = [value.u32()?, value.u32()?];
         let (a, b) = (value.user()?, value.user()?);
         let participants = participants([a, b])?;
         if participants.a() != a {
-            return Err(Failure::Damaged("the users of a conversation in the wrong order"));
+            return Err(Failure::Damaged("the users of a conversation are in the wrong order"));
         }
         let note = value.last_if_any(Note::decode)?;
-        Ok(Self { thread_ref, people: Some(People { refs, participants, note }) })
+        Ok(Self { conversation_ref, details: Some(ConversationDetails { refs, participants, note }) })
     }
 }
 
-/// The participants of a conversation, from its row.
+/// The participants of a conversation, from the two users in its row.
 pub(crate) fn participants([one, other]: [UserId; 2]) -> Result<Participants, Failure> {
-    Participants::new(one, other).map_err(|_| Failure::Damaged("a conversation with oneself"))
+    Participants::new(one, other).map_err(|_| Failure::Damaged("the users of a conversation are the same"))
 }
 
-/// A place in the sequence of a conversation: which message, and when it was received.
+/// A row of `sequence`: the number of a message's row in `messages`, and the time at which the
+/// message was received.
 #[derive(Clone, Copy)]
-pub(crate) struct Place {
-    pub(crate) row: u64,
+pub(crate) struct SequenceRow {
+    pub(crate) message: u64,
     pub(crate) at: Timestamp,
 }
 
-impl Place {
+impl SequenceRow {
     pub(crate) fn encode(self) -> [u8; 16] {
-        joined([self.row.to_be_bytes().as_slice(), &self.at.as_millis().to_be_bytes()])
+        joined([self.message.to_be_bytes().as_slice(), &self.at.as_millis().to_be_bytes()])
     }
 
     pub(crate) fn decode(mut value: Fields<'_>) -> Result<Self, Failure> {
-        Ok(Self { row: value.u64()?, at: value.last(Fields::time)? })
+        Ok(Self { message: value.u64()?, at: value.last(Fields::time)? })
     }
 }

@@ -1,11 +1,11 @@
-//! Devices.
+//! The rows of devices.
 
 use dm_core::store::{DeviceId, InboxSeq, Timestamp};
 
 use crate::codec::fields::{Fields, device};
 use crate::failure::Failure;
 
-/// A device's row.
+/// A row of `devices`.
 #[derive(Clone, Debug)]
 pub(crate) struct DeviceRow {
     pub(crate) cursor: InboxSeq,

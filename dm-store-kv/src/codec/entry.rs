@@ -1,24 +1,24 @@
-//! Entries of inboxes.
+//! The rows of inboxes.
 
 use dm_core::store::{DeviceId, Notice, Timestamp};
 
 use crate::codec::fields::{Fields, device};
 use crate::failure::Failure;
 
-/// An entry's row.
+/// A row of `inbox`: an entry.
 pub(crate) struct EntryRow {
     pub(crate) at: Timestamp,
-    /// The user's device that caused it.
+    /// The device of the same user that caused the entry, if one did.
     pub(crate) origin: Option<DeviceId>,
     pub(crate) content: Content,
 }
 
-/// The content that an entry points to.
+/// The content of an entry.
 #[derive(Clone, Copy)]
 pub(crate) enum Content {
-    /// A message, by its row.
+    /// The number of a message's row.
     Message(u64),
-    /// Something that the entry holds itself.
+    /// A notice, which the entry holds itself.
     Notice(Notice),
 }
 
@@ -34,7 +34,7 @@ impl EntryRow {
             None => value.push(NO_ORIGIN),
             Some(device) if device.is_default() => value.push(0),
             Some(device) => {
-                // A device has at most 64 bytes.
+                // The name of a device has at most 64 bytes.
                 value.push(u8::try_from(device.as_str().len()).unwrap_or(NO_ORIGIN));
                 value.extend(device.as_str().as_bytes());
             }
@@ -62,9 +62,10 @@ impl EntryRow {
         let content = match value.u8()? {
             MESSAGE => Content::Message(value.last(Fields::u64)?),
             NOTICE => Content::Notice(
-                Notice::decode(value.rest()).map_err(|_| Failure::Damaged("no notice of this version"))?,
+                Notice::decode(value.rest())
+                    .map_err(|_| Failure::Damaged("an entry has a notice that cannot be decoded"))?,
             ),
-            _ => return Err(Failure::Damaged("an entry about nothing")),
+            _ => return Err(Failure::Damaged("an entry has content of an unknown kind")),
         };
         Ok(Self { at, origin, content })
     }

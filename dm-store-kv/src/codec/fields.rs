@@ -1,10 +1,10 @@
-//! Fields of a row, from the front.
+//! A reader of the fields of a row.
 
 use dm_core::store::{DeviceId, InboxSeq, Timestamp, UserId};
 
 use crate::failure::Failure;
 
-/// Reads fields off the front of a row. Bytes that the library did not write are a
+/// The rest of a row, from which fields are read in their order. Too few or too many bytes are a
 /// [`Failure::Damaged`].
 pub(crate) struct Fields<'a>(&'a [u8]);
 
@@ -13,7 +13,7 @@ impl<'a> Fields<'a> {
         Self(bytes)
     }
 
-    /// Reads one field that is all there is.
+    /// Reads the last field: nothing may follow it.
     pub(crate) fn last<T>(
         mut self,
         field: impl FnOnce(&mut Self) -> Result<T, Failure>,
@@ -23,7 +23,7 @@ impl<'a> Fields<'a> {
         Ok(value)
     }
 
-    /// Reads a field that rows of an older version end before.
+    /// Reads the last field, unless the row ends before it, as rows of an older version do.
     pub(crate) fn last_if_any<T>(
         self,
         field: impl FnOnce(&mut Self) -> Result<T, Failure>,
@@ -32,7 +32,7 @@ impl<'a> Fields<'a> {
     }
 
     pub(crate) fn bytes<const N: usize>(&mut self) -> Result<[u8; N], Failure> {
-        let (field, rest) = self.0.split_first_chunk().ok_or(Failure::Damaged("a row ends too early"))?;
+        let (field, rest) = self.0.split_first_chunk().ok_or(Failure::Damaged("a row is too short"))?;
         self.0 = rest;
         Ok(*field)
     }
@@ -61,7 +61,7 @@ impl<'a> Fields<'a> {
         self.bytes().map(UserId::from_stored)
     }
 
-    /// Everything that is left.
+    /// All bytes that are left.
     pub(crate) const fn rest(self) -> &'a [u8] {
         self.0
     }
@@ -75,16 +75,16 @@ impl<'a> Fields<'a> {
     }
 
     pub(super) fn slice(&mut self, len: usize) -> Result<&'a [u8], Failure> {
-        let (field, rest) = self.0.split_at_checked(len).ok_or(Failure::Damaged("a row ends too early"))?;
+        let (field, rest) = self.0.split_at_checked(len).ok_or(Failure::Damaged("a row is too short"))?;
         self.0 = rest;
         Ok(field)
     }
 }
 
-/// The device of a name.
+/// Decodes the name of a device.
 pub(super) fn device(name: &[u8]) -> Result<DeviceId, Failure> {
     std::str::from_utf8(name)
         .ok()
         .and_then(|name| name.parse().ok())
-        .ok_or(Failure::Damaged("no name of a device"))
+        .ok_or(Failure::Damaged("a device has a name that is not allowed"))
 }

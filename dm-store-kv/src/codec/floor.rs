@@ -1,14 +1,14 @@
-//! Floors of inboxes, and notes of newest numbers.
+//! The rows of floors, and notes of newest numbers.
 
 use dm_core::store::InboxSeq;
 
 use crate::codec::fields::Fields;
 use crate::failure::Failure;
 
-/// The number that the newest row of a conversation or an inbox had at some time.
+/// A note: the number that the newest row of a conversation or an inbox had at some time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Note {
-    /// The session in which it was written.
+    /// The number of the session in which the note was written.
     pub(crate) session: u32,
     pub(crate) number: u64,
 }
@@ -24,12 +24,12 @@ impl Note {
     }
 }
 
-/// The numbers of a user's inbox that are kept beside its entries.
+/// A row of `floors`: the numbers of a user's inbox that are kept beside its entries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct FloorRow {
-    /// The newest entry that expired, zero before the first.
+    /// The newest entry that expired, zero before the first one expires.
     pub(crate) floor: InboxSeq,
-    /// Of the newest entry, which may have expired since.
+    /// A note of the number of the newest entry, which may have expired since.
     pub(crate) note: Option<Note>,
 }
 

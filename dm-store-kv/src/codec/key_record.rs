@@ -1,4 +1,4 @@
-//! Keys that users published, and who is still to be told.
+//! The rows of published keys, and of their announcements.
 
 use dm_core::store::{KeyBinding, KeyRecord, KeyVersion, UserId, X25519Key};
 
@@ -6,7 +6,7 @@ use crate::codec::fields::Fields;
 use crate::codec::keys::joined;
 use crate::failure::Failure;
 
-/// A key record of a user by its version, and the value of its row.
+/// Encodes a row of `keys`, whose key has the user and the version.
 pub(crate) fn key_value(record: &KeyRecord) -> Vec<u8> {
     let mut value = Vec::with_capacity(41);
     value.extend(record.key.as_bytes());
@@ -15,23 +15,27 @@ pub(crate) fn key_value(record: &KeyRecord) -> Vec<u8> {
     value
 }
 
-/// The reverse of [`key_value`].
+/// Decodes a row of `keys`.
 pub(crate) fn key_record(user: UserId, version: u32, mut value: Fields<'_>) -> Result<KeyRecord, Failure> {
     Ok(KeyRecord {
         user,
         key: X25519Key::from_stored(value.bytes()?),
-        version: KeyVersion::new(version).map_err(|_| Failure::Damaged("no key version"))?,
+        version: KeyVersion::new(version)
+            .map_err(|_| Failure::Damaged("a key has a version that does not exist"))?,
         published_at: value.time()?,
-        binding: KeyBinding::from_code(value.last(Fields::u8)?).ok_or(Failure::Damaged("no key binding"))?,
+        binding: KeyBinding::from_code(value.last(Fields::u8)?)
+            .ok_or(Failure::Damaged("a key has an unknown binding"))?,
     })
 }
 
-/// A publication whose peers are not all told.
+/// A row of `announcements`: a published key, and the conversations whose peers are not told yet.
 #[derive(Clone, Copy)]
 pub(crate) struct Announcement {
+    /// The publisher's ref.
     pub(crate) user: u32,
-    /// Conversations up to this one are done.
+    /// The ref of the last conversation whose peer is told, zero before the first.
     pub(crate) after: u32,
+    /// The ref of the last conversation whose peer is to be told.
     pub(crate) until: u32,
 }
 

@@ -1,4 +1,4 @@
-//! Messages.
+//! The rows of messages.
 
 use bytes::Bytes;
 use dm_core::store::{
@@ -8,9 +8,9 @@ use dm_core::store::{
 use crate::codec::fields::Fields;
 use crate::failure::Failure;
 
-/// A message's references and numbers, from its row.
+/// The header of a row of `messages`: refs and numbers.
 #[derive(Clone, Copy)]
-pub(crate) struct Filed {
+pub(crate) struct MessageHeader {
     pub(crate) conversation: u32,
     pub(crate) sender: u32,
     pub(crate) recipient: u32,
@@ -23,8 +23,8 @@ const CLIENT_ID: u8 = 1;
 const SUITE: u8 = 2;
 const EPHEMERAL: u8 = 4;
 
-impl Filed {
-    /// The row of a message.
+impl MessageHeader {
+    /// Encodes the whole row of a message.
     pub(crate) fn encode(self, message: &Message) -> Vec<u8> {
         let ciphertext = &message.ciphertext;
         let mut value = Vec::with_capacity(160 + ciphertext.payload().len());
@@ -57,7 +57,7 @@ impl Filed {
         value
     }
 
-    /// The references and numbers; the rest of the row stays in the fields for
+    /// Decodes the header. The fields then hold the rest of the row, for
     /// [`message`](Self::message).
     pub(crate) fn decode(value: &mut Fields<'_>) -> Result<Self, Failure> {
         Ok(Self {
@@ -70,7 +70,7 @@ impl Filed {
         })
     }
 
-    /// The message in the rest of the row, given what its refs stand for.
+    /// Decodes the message in the rest of the row, with the id and the user of its refs.
     pub(crate) fn message(
         self,
         conversation: ConversationId,
@@ -82,7 +82,7 @@ impl Filed {
         let received_at = value.time()?;
         let parts = value.u8()?;
         if parts > CLIENT_ID | SUITE | EPHEMERAL {
-            return Err(Failure::Damaged("unknown parts of a message"));
+            return Err(Failure::Damaged("a message has unknown parts"));
         }
         let client_id =
             if parts & CLIENT_ID == 0 { None } else { Some(ClientMessageId::from_bytes(value.bytes()?)) };
@@ -100,7 +100,7 @@ impl Filed {
             sent_at,
             received_at,
             ciphertext: Ciphertext::new(payload, &nonce, ephemeral, suite)
-                .map_err(|_| Failure::Damaged("no ciphertext"))?,
+                .map_err(|_| Failure::Damaged("a message has a ciphertext that is not allowed"))?,
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Bytes that come back as what they were, and bytes that the library did not write.
+//! Round trips of rows, and rows that the library does not write.
 
 use bytes::Bytes;
 use dm_core::store::{
@@ -11,14 +11,14 @@ use crate::failure::Failure;
 
 #[test]
 fn keys_sort_as_their_numbers_do() {
-    assert!(numbered(1, u64::MAX) < numbered(2, 0));
-    assert!(numbered(255, 255) < numbered(255, 256));
-    assert!(mark(1, 2, u64::MAX) < mark(1, 3, 0));
-    assert!(timed(Timestamp::from_millis(255), 9) < timed(Timestamp::from_millis(256), 1));
+    assert!(log_key(1, u64::MAX) < log_key(2, 0));
+    assert!(log_key(255, 255) < log_key(255, 256));
+    assert!(mark_key(1, 2, u64::MAX) < mark_key(1, 3, 0));
+    assert!(oldest_key(Timestamp::from_millis(255), 9) < oldest_key(Timestamp::from_millis(256), 1));
 }
 
 #[test]
-fn an_entry_comes_back_whatever_device_caused_it() {
+fn an_entry_of_any_origin_is_encoded_and_decoded() {
     let long: DeviceId = "x".repeat(64).parse().unwrap();
     for origin in [None, Some(DeviceId::default()), Some("a".parse().unwrap()), Some(long)] {
         let at = Timestamp::from_millis(u64::MAX);
@@ -34,9 +34,9 @@ fn an_entry_comes_back_whatever_device_caused_it() {
 }
 
 #[test]
-fn a_message_cut_short_is_damaged_and_no_panic() {
+fn a_truncated_message_is_damage_and_no_panic() {
     let message = message(true, true, true);
-    let bytes = filed().encode(&message);
+    let bytes = header().encode(&message);
     assert_eq!(decode(&bytes).unwrap().1, message);
     for len in 0..bytes.len() {
         assert!(decode(&bytes[..len]).is_err(), "{len} bytes");
@@ -44,31 +44,32 @@ fn a_message_cut_short_is_damaged_and_no_panic() {
 }
 
 #[test]
-fn a_message_comes_back_with_any_of_its_parts() {
+fn a_message_with_any_of_its_parts_is_encoded_and_decoded() {
     for parts in 0..8 {
         let message = message(parts & 1 != 0, parts & 2 != 0, parts & 4 != 0);
-        let (found, back) = decode(&filed().encode(&message)).unwrap();
+        let (found, back) = decode(&header().encode(&message)).unwrap();
         assert_eq!(back, message);
-        let places = |filed: Filed| {
-            let Filed { conversation, sender, recipient, sequence, sender_seq, recipient_seq } = filed;
+        let fields = |header: MessageHeader| {
+            let MessageHeader { conversation, sender, recipient, sequence, sender_seq, recipient_seq } =
+                header;
             (conversation, sender, recipient, sequence, sender_seq, recipient_seq)
         };
-        assert_eq!(places(found), places(filed()));
+        assert_eq!(fields(found), fields(header()));
     }
 }
 
 #[test]
-fn parts_that_this_version_does_not_know_are_damage() {
-    let mut bytes = filed().encode(&message(false, false, false));
+fn a_message_with_unknown_parts_is_damage() {
+    let mut bytes = header().encode(&message(false, false, false));
     // After three refs, three numbers, an id and two times.
     let parts = 3 * 4 + 3 * 8 + 16 + 2 * 8;
     assert_eq!(bytes[parts], 0);
     bytes[parts] = 8;
-    assert!(matches!(decode(&bytes), Err(Failure::Damaged("unknown parts of a message"))));
+    assert!(matches!(decode(&bytes), Err(Failure::Damaged("a message has unknown parts"))));
 }
 
 #[test]
-fn a_row_of_another_length_is_damaged() {
+fn a_row_of_another_length_is_damage() {
     let id = ConversationId::from_bytes([1; 16]);
     let time = Timestamp::from_millis(2);
     let record = KeyRecord {
@@ -78,27 +79,31 @@ fn a_row_of_another_length_is_damaged() {
         published_at: time,
         binding: KeyBinding::Unproven,
     };
-    refuses(&ThreadRow { id, a: 1, b: 2, opened_at: time }.encode(), |row| ThreadRow::decode(row).is_ok());
-    refuses(&Place { row: 1, at: time }.encode(), |row| Place::decode(row).is_ok());
+    is_read_in_its_length_only(&ConversationRow { id, a: 1, b: 2, opened_at: time }.encode(), |row| {
+        ConversationRow::decode(row).is_ok()
+    });
+    is_read_in_its_length_only(&SequenceRow { message: 1, at: time }.encode(), |row| {
+        SequenceRow::decode(row).is_ok()
+    });
     let announcement = Announcement { user: 1, after: 2, until: 3 };
-    refuses(&announcement.encode(), |row| Announcement::decode(row).is_ok());
-    refuses(&key_value(&record), |row| key_record(record.user, 1, row).is_ok());
+    is_read_in_its_length_only(&announcement.encode(), |row| Announcement::decode(row).is_ok());
+    is_read_in_its_length_only(&key_value(&record), |row| key_record(record.user, 1, row).is_ok());
 }
 
 #[test]
-fn a_row_with_a_note_or_without_one_is_read_and_no_other_length() {
-    let people = People {
+fn a_row_is_read_with_a_note_and_without_one_and_in_no_other_length() {
+    let details = ConversationDetails {
         refs: [1, 2],
         participants: Participants::new(UserId::from_stored([3; 32]), UserId::from_stored([4; 32])).unwrap(),
         note: Some(Note { session: 5, number: 7 }),
     };
-    let named = NamedThread { thread_ref: 6, people: Some(people) }.encode();
+    let named = ConversationIdRow { conversation_ref: 6, details: Some(details) }.encode();
     let lengths = |row: &[u8], reads: &dyn Fn(Fields<'_>) -> bool| -> Vec<usize> {
         let longer = [row, &[0]].concat();
         (0..=longer.len()).filter(|len| reads(Fields::new(&longer[..*len]))).collect()
     };
-    assert_eq!(lengths(&named, &|row| NamedThread::decode(row).is_ok()), [4, 76, 88]);
-    let back = NamedThread::decode(Fields::new(&named)).unwrap();
+    assert_eq!(lengths(&named, &|row| ConversationIdRow::decode(row).is_ok()), [4, 76, 88]);
+    let back = ConversationIdRow::decode(Fields::new(&named)).unwrap();
     assert_eq!(back.encode(), named);
 
     let floor = FloorRow { floor: InboxSeq::new(7), note: Some(Note { session: 8, number: 9 }) };
@@ -110,12 +115,12 @@ fn a_row_with_a_note_or_without_one_is_read_and_no_other_length() {
 fn users_of_a_conversation_that_are_one_or_in_the_wrong_order_are_damage() {
     for [a, b] in [[3, 3], [4, 3]] {
         let row = [[0; 12].as_slice(), &[a; 32], &[b; 32]].concat();
-        assert!(matches!(NamedThread::decode(Fields::new(&row)), Err(Failure::Damaged(_))));
+        assert!(matches!(ConversationIdRow::decode(Fields::new(&row)), Err(Failure::Damaged(_))));
     }
 }
 
-/// Whether a row is read as it is, and neither shorter nor longer.
-fn refuses(row: &[u8], reads: impl Fn(Fields<'_>) -> bool) {
+/// Asserts that a row is read in its length, and neither shorter nor longer.
+fn is_read_in_its_length_only(row: &[u8], reads: impl Fn(Fields<'_>) -> bool) {
     assert!(reads(Fields::new(row)));
     for len in 0..row.len() {
         assert!(!reads(Fields::new(&row[..len])), "{len} of {} bytes", row.len());
@@ -123,16 +128,16 @@ fn refuses(row: &[u8], reads: impl Fn(Fields<'_>) -> bool) {
     assert!(!reads(Fields::new(&[row, &[0]].concat())), "a byte more");
 }
 
-fn decode(bytes: &[u8]) -> Result<(Filed, Message), Failure> {
+fn decode(bytes: &[u8]) -> Result<(MessageHeader, Message), Failure> {
     let mut fields = Fields::new(bytes);
-    let filed = Filed::decode(&mut fields)?;
+    let header = MessageHeader::decode(&mut fields)?;
     let message = message(false, false, false);
-    Ok((filed, filed.message(message.conversation, message.sender, fields)?))
+    Ok((header, header.message(message.conversation, message.sender, fields)?))
 }
 
-/// Every field with another value.
-fn filed() -> Filed {
-    Filed {
+/// A header in which each field has another value.
+fn header() -> MessageHeader {
+    MessageHeader {
         conversation: 1,
         sender: 2,
         recipient: 3,
@@ -147,7 +152,7 @@ fn message(client_id: bool, suite: bool, ephemeral: bool) -> Message {
     Message {
         id: MessageId::from_bytes([1; 16]),
         conversation: ConversationId::from_bytes([2; 16]),
-        sequence: filed().sequence,
+        sequence: header().sequence,
         sender: UserId::from_stored([4; 32]),
         client_id: client_id.then(|| ClientMessageId::from_bytes([5; 16])),
         sent_at: Timestamp::from_millis(6),
@@ -158,9 +163,9 @@ fn message(client_id: bool, suite: bool, ephemeral: bool) -> Message {
 
 #[test]
 fn a_key_of_a_log_has_its_length_and_no_other() {
-    assert_eq!(owner_and_number(&numbered(7, 8)).unwrap(), (7, 8));
+    assert_eq!(owner_and_number(&log_key(7, 8)).unwrap(), (7, 8));
     for len in 0..12 {
-        assert!(owner_and_number(&numbered(7, 8)[..len]).is_err(), "{len}");
+        assert!(owner_and_number(&log_key(7, 8)[..len]).is_err(), "{len}");
     }
     assert!(owner_and_number(&[0; 13]).is_err());
 }

@@ -1,9 +1,9 @@
-//! Pages of a conversation.
+//! Reading pages of a conversation.
 
 use dm_core::store::{HistoryPage, HistoryQuery, HistoryRange};
 
 use super::Messages;
-use crate::codec::{Fields, Place, numbered};
+use crate::codec::{Fields, SequenceRow, log_key};
 use crate::failure::Failure;
 use crate::rows::{Order, Rows};
 use crate::tables::Tables;
@@ -12,10 +12,10 @@ pub(super) fn history(
     tables: &Tables<impl Rows>,
     query: &HistoryQuery,
 ) -> Result<Option<HistoryPage>, Failure> {
-    let Some(thread_ref) = tables.thread_ref(query.conversation)? else { return Ok(None) };
+    let Some(conversation_ref) = tables.conversation_ref(query.conversation)? else { return Ok(None) };
     let Some(reader) = tables.user_ref(query.reader)? else { return Ok(None) };
-    let thread = tables.thread_row(thread_ref)?;
-    if reader != thread.a && reader != thread.b {
+    let conversation = tables.conversation_row(conversation_ref)?;
+    if reader != conversation.a && reader != conversation.b {
         return Ok(None);
     }
 
@@ -23,15 +23,17 @@ pub(super) fn history(
     let ((from, to), order) = match query.range {
         HistoryRange::Newest => (whole, Order::Descending),
         HistoryRange::Before(sequence) => ((1, sequence.get().saturating_sub(1)), Order::Descending),
-        // Nothing is above the largest number, and it is never reached.
+        // The largest number is never used, so that the next one always exists.
         HistoryRange::After(sequence) => ((sequence.next().get(), u64::MAX), Order::Ascending),
     };
     let mut messages = Messages::new(tables);
     let mut page = HistoryPage::default();
     let mut bytes = 0_usize;
-    for place in tables.sequence.walk(&numbered(thread_ref, from), &numbered(thread_ref, to), order)? {
-        let place = Place::decode(Fields::new(&place?.1))?;
-        let (_, message) = messages.at(place.row)?;
+    for row in
+        tables.sequence.walk(&log_key(conversation_ref, from), &log_key(conversation_ref, to), order)?
+    {
+        let row = SequenceRow::decode(Fields::new(&row?.1))?;
+        let (_, message) = messages.at(row.message)?;
         bytes = bytes.saturating_add(message.cost());
         let full = page.messages.len() == query.limit || bytes > query.max_bytes;
         if full && !page.messages.is_empty() {

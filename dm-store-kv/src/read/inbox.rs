@@ -1,27 +1,29 @@
-//! Pages of an inbox, and the devices that read it.
+//! Reading pages of an inbox, its devices, and how much is pending for one.
 
 use dm_core::store::{
     Depth, DeviceId, DeviceState, Event, InboxEntry, InboxPage, InboxQuery, InboxSeq, Principal, UserId,
 };
 
 use super::Messages;
-use crate::codec::{Content, DeviceRow, EntryRow, Fields, mark, numbered, refs};
+use crate::codec::{Content, DeviceRow, EntryRow, Fields, log_key, mark_key, refs_key};
 use crate::failure::Failure;
-use crate::rows::{Look as _, Rows};
+use crate::rows::{Rows, RowsExt as _};
 use crate::tables::Tables;
 
-/// Entries looked at for one page. A device whose own entries or acknowledged ones fill more than
-/// this gets a short page and asks again, so that one read never walks a whole inbox.
-const EXAMINED: usize = 4_096;
+/// The most entries that are examined for one page. If more of them are left out, because the
+/// device caused or acknowledged them, the page ends early and the device asks again. So no read
+/// walks over a whole inbox.
+const MAX_EXAMINED: usize = 4_096;
 
-/// The entries that a device acknowledged individually, walked along with the inbox.
+/// The marks of a device, which are the entries that it acknowledged individually. They are walked
+/// over along with the inbox.
 pub(crate) struct Marks<'a, T: Rows + 'a> {
     rows: T::Walk<'a>,
     next: Option<InboxSeq>,
 }
 
 impl<T: Rows> Marks<'_, T> {
-    /// Whether an entry was acknowledged. Entries must be asked for in their order.
+    /// Whether an entry has a mark. Calls must be in the order of the entries.
     pub(crate) fn contains(&mut self, seq: InboxSeq) -> Result<bool, Failure> {
         while self.next.is_some_and(|next| next < seq) {
             self.advance()?;
@@ -32,14 +34,14 @@ impl<T: Rows> Marks<'_, T> {
     fn advance(&mut self) -> Result<(), Failure> {
         self.next = match self.rows.next() {
             None => None,
-            Some(row) => Some(marked(&row?.0)?),
+            Some(row) => Some(entry_of_mark(&row?.0)?),
         };
         Ok(())
     }
 }
 
-/// The entry in a key of an acknowledgement.
-pub(crate) fn marked(key: &[u8]) -> Result<InboxSeq, Failure> {
+/// The entry in the key of a mark.
+pub(crate) fn entry_of_mark(key: &[u8]) -> Result<InboxSeq, Failure> {
     let mut key = Fields::new(key);
     key.u32()?;
     key.u32()?;
@@ -47,7 +49,7 @@ pub(crate) fn marked(key: &[u8]) -> Result<InboxSeq, Failure> {
 }
 
 impl<T: Rows> Tables<T> {
-    /// A user's device, and its ref. A user has few, and they lie side by side.
+    /// A user's device and its ref, by the device's name. A user has few devices, in adjacent rows.
     pub(crate) fn device(
         &self,
         user_ref: u32,
@@ -67,7 +69,7 @@ impl<T: Rows> Tables<T> {
         &self,
         user_ref: u32,
     ) -> Result<impl Iterator<Item = Result<(u32, DeviceRow), Failure>>, Failure> {
-        let rows = self.devices.scan(&refs(user_ref, 0), &refs(user_ref, u32::MAX))?;
+        let rows = self.devices.scan(&refs_key(user_ref, 0), &refs_key(user_ref, u32::MAX))?;
         Ok(rows.map(|row| {
             let (key, value) = row?;
             let mut key = Fields::new(&key);
@@ -76,23 +78,23 @@ impl<T: Rows> Tables<T> {
         }))
     }
 
-    /// The entries that a device acknowledged individually above an entry. There is nothing up to
-    /// its cursor.
+    /// The marks of a device above an entry. There are none up to its cursor.
     pub(crate) fn marks(&self, user: u32, device: u32, after: InboxSeq) -> Result<Marks<'_, T>, Failure> {
-        let from = mark(user, device, after.next().get());
-        let mut marks = Marks { rows: self.acked.scan(&from, &mark(user, device, u64::MAX))?, next: None };
+        let from = mark_key(user, device, after.next().get());
+        let mut marks =
+            Marks { rows: self.acked.scan(&from, &mark_key(user, device, u64::MAX))?, next: None };
         marks.advance()?;
         Ok(marks)
     }
 
-    /// The entries of a user's inbox above one.
+    /// The entries of a user's inbox above an entry.
     pub(crate) fn entries_after(
         &self,
         user_ref: u32,
         after: InboxSeq,
     ) -> Result<impl Iterator<Item = Result<(InboxSeq, EntryRow), Failure>>, Failure> {
-        let from = numbered(user_ref, after.next().get());
-        let rows = self.inbox.scan(&from, &numbered(user_ref, u64::MAX))?;
+        let from = log_key(user_ref, after.next().get());
+        let rows = self.inbox.scan(&from, &log_key(user_ref, u64::MAX))?;
         Ok(rows.map(|row| {
             let (key, value) = row?;
             let mut key = Fields::new(&key);
@@ -106,7 +108,7 @@ pub(super) fn inbox(tables: &Tables<impl Rows>, query: &InboxQuery) -> Result<In
     let none = InboxSeq::ZERO;
     let mut page = InboxPage { entries: Vec::new(), through: none, head: none, floor: none };
     let Some(user_ref) = tables.user_ref(query.who.user)? else { return Ok(page) };
-    let user = tables.user(user_ref, None)?;
+    let user = tables.user_head(user_ref, None)?;
     (page.floor, page.head) = (user.floor, user.head);
     page.through = page.head;
 
@@ -117,12 +119,12 @@ pub(super) fn inbox(tables: &Tables<impl Rows>, query: &InboxQuery) -> Result<In
     let mut messages = Messages::new(tables);
     let (mut bytes, mut examined) = (0_usize, 0);
     for entry in tables.entries_after(user_ref, query.after.max(page.floor))? {
-        if examined == EXAMINED {
+        if examined == MAX_EXAMINED {
             break;
         }
         examined += 1;
         let (seq, row) = entry?;
-        if examined == EXAMINED {
+        if examined == MAX_EXAMINED {
             page.through = seq;
         }
         let origin = row.origin.as_ref();
@@ -174,7 +176,7 @@ pub(super) fn devices(tables: &Tables<impl Rows>, user: UserId) -> Result<Vec<De
 /// The newest number of a user's inbox.
 pub(super) fn head(tables: &Tables<impl Rows>, user: UserId) -> Result<InboxSeq, Failure> {
     match tables.user_ref(user)? {
-        Some(user_ref) => Ok(tables.user(user_ref, None)?.head),
+        Some(user_ref) => Ok(tables.user_head(user_ref, None)?.head),
         None => Ok(InboxSeq::ZERO),
     }
 }

@@ -1,17 +1,17 @@
-//! Messages from their rows.
+//! Reading messages by the numbers of their rows.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use dm_core::store::{ConversationId, Message, UserId};
 
-use crate::codec::{Fields, Filed};
+use crate::codec::{Fields, MessageHeader};
 use crate::failure::Failure;
 use crate::rows::Rows;
 use crate::tables::Tables;
 
 /// Reads the messages of one page. Their conversations and senders are few, and each is looked up
-/// once.
+/// only once.
 pub(crate) struct Messages<'a, T> {
     tables: &'a Tables<T>,
     conversations: HashMap<u32, ConversationId>,
@@ -23,31 +23,31 @@ impl<'a, T: Rows> Messages<'a, T> {
         Self { tables, conversations: HashMap::new(), users: HashMap::new() }
     }
 
-    /// The message of a row, and where it is.
-    pub(crate) fn at(&mut self, row: u64) -> Result<(Filed, Arc<Message>), Failure> {
+    /// The header and the message of a row.
+    pub(crate) fn at(&mut self, row: u64) -> Result<(MessageHeader, Arc<Message>), Failure> {
         let value = self
             .tables
             .messages
             .get(&row.to_be_bytes())?
-            .ok_or(Failure::Damaged("a pointer to no message"))?;
+            .ok_or(Failure::Damaged("a row points to no message"))?;
         let mut fields = Fields::new(&value);
-        let filed = Filed::decode(&mut fields)?;
-        let conversation = match self.conversations.get(&filed.conversation) {
+        let header = MessageHeader::decode(&mut fields)?;
+        let conversation = match self.conversations.get(&header.conversation) {
             Some(known) => *known,
             None => {
-                let id = self.tables.thread_row(filed.conversation)?.id;
-                self.conversations.insert(filed.conversation, id);
+                let id = self.tables.conversation_row(header.conversation)?.id;
+                self.conversations.insert(header.conversation, id);
                 id
             }
         };
-        let sender = match self.users.get(&filed.sender) {
+        let sender = match self.users.get(&header.sender) {
             Some(known) => *known,
             None => {
-                let user = self.tables.user_of(filed.sender)?;
-                self.users.insert(filed.sender, user);
+                let user = self.tables.user_of(header.sender)?;
+                self.users.insert(header.sender, user);
                 user
             }
         };
-        Ok((filed, Arc::new(filed.message(conversation, sender, fields)?)))
+        Ok((header, Arc::new(header.message(conversation, sender, fields)?)))
     }
 }

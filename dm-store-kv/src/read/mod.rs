@@ -1,4 +1,4 @@
-//! Reading: each call one snapshot.
+//! Reading: one snapshot for each call.
 
 mod conversations;
 mod history;
@@ -14,34 +14,35 @@ use dm_core::store::{
 
 use newest::newest_of;
 
-pub(crate) use inbox::marked;
+pub(crate) use inbox::entry_of_mark;
 pub(crate) use messages::Messages;
 
-use crate::codec::{self, Fields, numbered};
+use crate::codec::{self, Fields, log_key};
 use crate::failure::Failure;
-use crate::rows::{Look as _, Rows};
+use crate::rows::{Rows, RowsExt as _};
 use crate::tables::Tables;
 
-/// What opens a state of an engine's tables.
+/// Opens committed states of an engine's tables.
 pub trait Snapshots: Send + Sync + 'static {
-    /// A table in one state.
+    /// A table in one committed state.
     type Table<'a>: Rows;
 
-    /// Reads from the newest committed state, without any part of a batch that is under way.
+    /// Calls `read` with the newest committed state, without any part of a batch that is not
+    /// committed.
     ///
     /// # Errors
-    /// What the engine says, and what the read fails with.
+    /// An error of the engine or of `read`.
     fn read<R>(
         &self,
         read: impl FnOnce(&Tables<Self::Table<'_>>) -> Result<R, Failure>,
     ) -> Result<R, Failure>;
 }
 
-/// The half of a store that reads.
+/// The reading half of a store.
 pub struct Reader<S>(S);
 
 impl<S: Snapshots> Reader<S> {
-    /// Reads what these open.
+    /// A reading half that reads the states that `snapshots` opens.
     pub const fn new(snapshots: S) -> Self {
         Self(snapshots)
     }
@@ -91,20 +92,20 @@ impl<T: Rows> Tables<T> {
     /// A user's current key.
     pub(crate) fn key(&self, user: UserId) -> Result<Option<KeyRecord>, Failure> {
         let Some(user_ref) = self.user_ref(user)? else { return Ok(None) };
-        let (from, to) = (codec::refs(user_ref, 0), codec::refs(user_ref, u32::MAX));
+        let (from, to) = (codec::refs_key(user_ref, 0), codec::refs_key(user_ref, u32::MAX));
         self.keys.last_in(&from, &to, |mut key, value| {
             key.u32()?;
             codec::key_record(user, key.last(Fields::u32)?, value)
         })
     }
 
-    /// The newest number of a conversation and when its message was received; zero and none before
-    /// the first.
+    /// The number of a conversation's newest message and the time at which it was received; zero
+    /// and `None` before the first message.
     pub(crate) fn newest_message(
         &self,
-        thread_ref: u32,
+        conversation_ref: u32,
     ) -> Result<(ServerSequence, Option<Timestamp>), Failure> {
-        let (from, to) = (numbered(thread_ref, 0), numbered(thread_ref, u64::MAX));
+        let (from, to) = (log_key(conversation_ref, 0), log_key(conversation_ref, u64::MAX));
         let newest = self.sequence.last_in(&from, &to, newest_of)?;
         Ok(newest.unwrap_or((ServerSequence::ZERO, None)))
     }

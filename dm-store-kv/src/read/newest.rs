@@ -1,16 +1,17 @@
-//! The newest message of a conversation, by its row.
+//! The newest message of a conversation.
 
 use dm_core::store::{ServerSequence, Timestamp};
 
-use crate::codec::{Fields, Place};
+use crate::codec::{Fields, SequenceRow};
 use crate::failure::Failure;
 
-/// The number of the last row of a conversation, and when its message was received.
+/// Decodes the last row of a conversation: its number, and the time at which its message was
+/// received.
 pub(super) fn newest_of(
     mut key: Fields<'_>,
     value: Fields<'_>,
 ) -> Result<(ServerSequence, Option<Timestamp>), Failure> {
     key.u32()?;
     let sequence = ServerSequence::new(key.last(Fields::u64)?);
-    Ok((sequence, Some(Place::decode(value)?.at)))
+    Ok((sequence, Some(SequenceRow::decode(value)?.at)))
 }

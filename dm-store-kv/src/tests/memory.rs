@@ -1,4 +1,4 @@
-//! An engine in memory, which counts what it is asked.
+//! An engine in memory that counts its calls.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -11,60 +11,41 @@ use crate::tables::Tables;
 
 type Map = BTreeMap<Vec<u8>, Vec<u8>>;
 
-/// How often an engine was asked for what.
+/// The number of calls of each kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Asked {
+pub(super) struct Calls {
     pub(super) gets: usize,
     pub(super) walks: usize,
     pub(super) inserts: usize,
 }
 
-/// A table that tests change by themselves.
+/// A table whose rows tests change.
 #[derive(Clone, Copy)]
 pub(super) enum Table {
     ConversationIds,
     Floors,
 }
 
-/// Tables that last as long as this.
+/// The tables of a store.
 pub(super) struct Memory {
     tables: Tables<Shared>,
-    asked: Rc<Cell<Asked>>,
+    calls: Rc<Cell<Calls>>,
 }
 
-/// A table.
+/// A table, which its clones share.
 #[derive(Clone, Default)]
 pub(super) struct Shared {
     rows: Rc<RefCell<Map>>,
-    asked: Rc<Cell<Asked>>,
+    calls: Rc<Cell<Calls>>,
 }
 
 impl Default for Memory {
     fn default() -> Self {
-        let asked = Rc::<Cell<Asked>>::default();
-        let new = |(): &()| Shared { rows: Rc::default(), asked: Rc::clone(&asked) };
-        let tables = Tables {
-            schema: (),
-            users: (),
-            user_ids: (),
-            keys: (),
-            announcements: (),
-            conversations: (),
-            conversation_ids: (),
-            pairs: (),
-            members: (),
-            messages: (),
-            message_ids: (),
-            client_ids: (),
-            sequence: (),
-            inbox: (),
-            floors: (),
-            oldest: (),
-            devices: (),
-            acked: (),
-        };
-        let tables = tables.each(new);
-        Self { tables, asked }
+        let calls = Rc::<Cell<Calls>>::default();
+        let new =
+            |_name: &'static str| Ok::<_, Failure>(Shared { rows: Rc::default(), calls: Rc::clone(&calls) });
+        let tables = Tables::try_new(new).unwrap();
+        Self { tables, calls }
     }
 }
 
@@ -73,15 +54,15 @@ impl Memory {
         self.tables.clone()
     }
 
-    pub(super) fn asked(&self) -> Asked {
-        self.asked.get()
+    pub(super) fn calls(&self) -> Calls {
+        self.calls.get()
     }
 
-    pub(super) fn forget_asked(&self) {
-        self.asked.set(Asked::default());
+    pub(super) fn reset_calls(&self) {
+        self.calls.set(Calls::default());
     }
 
-    /// Cuts all rows of a table to so many bytes.
+    /// Truncates all rows of a table to so many bytes.
     pub(super) fn cut(&self, table: Table, bytes: usize) {
         let table = match table {
             Table::ConversationIds => &self.tables.conversation_ids,
@@ -92,10 +73,10 @@ impl Memory {
 }
 
 impl Shared {
-    fn count(&self, count: impl FnOnce(&mut Asked)) {
-        let mut asked = self.asked.get();
-        count(&mut asked);
-        self.asked.set(asked);
+    fn count(&self, count: impl FnOnce(&mut Calls)) {
+        let mut calls = self.calls.get();
+        count(&mut calls);
+        self.calls.set(calls);
     }
 }
 
@@ -105,12 +86,12 @@ impl Rows for Shared {
     type Walk<'a> = std::vec::IntoIter<Result<(Vec<u8>, Vec<u8>), Failure>>;
 
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Failure> {
-        self.count(|asked| asked.gets += 1);
+        self.count(|calls| calls.gets += 1);
         Ok(self.rows.borrow().get(key).cloned())
     }
 
     fn walk(&self, from: &[u8], to: &[u8], order: Order) -> Result<Self::Walk<'_>, Failure> {
-        self.count(|asked| asked.walks += 1);
+        self.count(|calls| calls.walks += 1);
         let mut found = Vec::new();
         if from <= to {
             let between = (Bound::Included(from), Bound::Included(to));
@@ -126,7 +107,7 @@ impl Rows for Shared {
 
 impl Changes for Shared {
     fn insert(&mut self, key: &[u8], value: &[u8]) -> Result<(), Failure> {
-        self.count(|asked| asked.inserts += 1);
+        self.count(|calls| calls.inserts += 1);
         self.rows.borrow_mut().insert(key.to_vec(), value.to_vec());
         Ok(())
     }

@@ -5,10 +5,10 @@ use dm_core::store::{
 };
 
 use super::{Batch, Stop};
-use crate::codec::{Content, DeviceRow, Fields, Filed, mark, refs};
+use crate::codec::{Content, DeviceRow, Fields, MessageHeader, mark_key, refs_key};
 use crate::failure::Failure;
-use crate::read::marked;
-use crate::rows::{Changes, Look as _, Order};
+use crate::read::entry_of_mark;
+use crate::rows::{Changes, Order, RowsExt as _};
 
 impl<T: Changes> Batch<'_, T> {
     pub(super) fn acknowledge(&mut self, write: &Acknowledge) -> Result<Outcome, Stop> {
@@ -21,35 +21,36 @@ impl<T: Changes> Batch<'_, T> {
         let entry_about = |id| Ok::<_, Stop>(self.entry_about(user_ref, id)?);
         let AckDecision { done, marks } = write.decide(state, entry_about)?;
         for seq in marks {
-            self.tables.acked.insert(&mark(user_ref, device_ref, seq.get()), &[])?;
+            self.tables.acked.insert(&mark_key(user_ref, device_ref, seq.get()), &[])?;
         }
-        let cursor = self.settle(user_ref, device_ref, &device, done.cursor, floor)?;
+        let cursor = self.advance_cursor(user_ref, device_ref, &device, done.cursor, floor)?;
         Ok(Outcome::Acknowledged(Acknowledged { cursor, ..done }))
     }
 
-    /// The entry of a user about a message; zero when there is none.
+    /// The entry about a message in a user's inbox; zero if there is none.
     fn entry_about(&self, user_ref: u32, id: MessageId) -> Result<InboxSeq, Failure> {
         let row = self.tables.message_ids.find(id.as_bytes(), |value| value.last(Fields::u64))?;
         let Some(row) = row else { return Ok(InboxSeq::ZERO) };
-        let filed = self
+        let header = self
             .tables
             .messages
-            .find(&row.to_be_bytes(), |mut value| Filed::decode(&mut value))?
-            .ok_or(Failure::Damaged("an id of no message"))?;
-        Ok(if filed.sender == user_ref {
-            filed.sender_seq
-        } else if filed.recipient == user_ref {
-            filed.recipient_seq
+            .find(&row.to_be_bytes(), |mut value| MessageHeader::decode(&mut value))?
+            .ok_or(Failure::Damaged("an id points to no message"))?;
+        Ok(if header.sender == user_ref {
+            header.sender_seq
+        } else if header.recipient == user_ref {
+            header.recipient_seq
         } else {
             InboxSeq::ZERO
         })
     }
 
-    /// Moves a device's cursor over what follows it and is acknowledged, and forgets those
-    /// individual marks. The device's own entries are passed over, and so are notices and missing
-    /// entries with an acknowledged entry above them: an acknowledgement by message id cannot name
-    /// those, and deliveries are in order.
-    fn settle(
+    /// Moves a device's cursor up to the last acknowledged entry before the first unacknowledged
+    /// message, and removes the marks up to there. Entries that the device caused need no
+    /// acknowledgement. Notices and missing entries with an acknowledged entry above them count as
+    /// acknowledged: an acknowledgement by message id cannot name them, and deliveries are in
+    /// order.
+    fn advance_cursor(
         &mut self,
         user_ref: u32,
         device_ref: u32,
@@ -57,7 +58,7 @@ impl<T: Changes> Batch<'_, T> {
         cursor: InboxSeq,
         floor: InboxSeq,
     ) -> Result<InboxSeq, Failure> {
-        let mut settled = cursor;
+        let mut advanced = cursor;
         let newest = self.newest_mark(user_ref, device_ref, device.cursor)?;
         if let Some(newest) = newest.filter(|newest| *newest > cursor) {
             let mut marks = self.tables.marks(user_ref, device_ref, cursor)?;
@@ -68,33 +69,34 @@ impl<T: Changes> Batch<'_, T> {
                 }
                 let own = row.origin.as_ref() == Some(&device.device);
                 if marks.contains(seq)? {
-                    settled = seq;
+                    advanced = seq;
                 } else if !own && matches!(row.content, Content::Message(_)) {
                     break;
                 }
             }
         }
         if newest.is_some() {
-            self.remove_marks(user_ref, device_ref, device.cursor, settled)?;
+            self.remove_marks(user_ref, device_ref, device.cursor, advanced)?;
         }
-        if settled != device.cursor {
-            let row = DeviceRow { cursor: settled, ..device.clone() };
-            self.tables.devices.insert(&refs(user_ref, device_ref), &row.encode())?;
+        if advanced != device.cursor {
+            let row = DeviceRow { cursor: advanced, ..device.clone() };
+            self.tables.devices.insert(&refs_key(user_ref, device_ref), &row.encode())?;
         }
-        Ok(settled)
+        Ok(advanced)
     }
 
-    /// The newest entry that a device acknowledged individually: all are above its cursor.
+    /// The newest mark of a device. All its marks are above its cursor.
     fn newest_mark(
         &self,
         user_ref: u32,
         device_ref: u32,
         cursor: InboxSeq,
     ) -> Result<Option<InboxSeq>, Failure> {
-        let (from, to) = (mark(user_ref, device_ref, cursor.get()), mark(user_ref, device_ref, u64::MAX));
+        let (from, to) =
+            (mark_key(user_ref, device_ref, cursor.get()), mark_key(user_ref, device_ref, u64::MAX));
         match self.tables.acked.walk(&from, &to, Order::Descending)?.next() {
             None => Ok(None),
-            Some(row) => marked(&row?.0).map(Some),
+            Some(row) => entry_of_mark(&row?.0).map(Some),
         }
     }
 }

@@ -5,17 +5,18 @@ use std::sync::Arc;
 use dm_core::store::{AppendMessage, Appended, InboxSeq, Message, Outcome, Refusal, UserId};
 
 use super::{Batch, Stop};
-use crate::codec::{Fields, Filed, Place, client, numbered};
+use crate::codec::{Fields, MessageHeader, SequenceRow, client_id_key, log_key};
 use crate::failure::Failure;
-use crate::heads::{Thread, User};
+use crate::heads::{ConversationHead, UserHead};
 use crate::read::Messages;
-use crate::rows::{Changes, Look as _};
+use crate::rows::{Changes, RowsExt as _};
 
 impl<T: Changes> Batch<'_, T> {
     pub(super) fn append_message(&mut self, write: AppendMessage) -> Result<Outcome, Stop> {
-        let thread = self.heads.thread(self.tables, write.conversation)?.ok_or(Refusal::NotFound)?;
+        let conversation =
+            self.heads.conversation(self.tables, write.conversation)?.ok_or(Refusal::NotFound)?;
         let sender_id = write.sender.user;
-        let recipient_id = thread.participants.peer_of(sender_id).ok_or(Refusal::NotFound)?;
+        let recipient_id = conversation.participants.peer_of(sender_id).ok_or(Refusal::NotFound)?;
         let sender = self.participant(sender_id)?;
         if let Some((message, sender_seq)) = self.sent_before(&write, sender)? {
             return Ok(write.answer_again(message, sender_seq)?);
@@ -26,58 +27,63 @@ impl<T: Changes> Batch<'_, T> {
         let recipient = self.participant(recipient_id)?;
 
         let (at, device) = (write.at, write.sender.device.clone());
-        let message = Arc::new(write.into_message(thread.head.next()));
-        let filed = Filed {
-            conversation: thread.thread_ref,
+        let message = Arc::new(write.into_message(conversation.head.next()));
+        let header = MessageHeader {
+            conversation: conversation.conversation_ref,
             sender: sender.user_ref,
             recipient: recipient.user_ref,
             sequence: message.sequence,
             sender_seq: sender.head.next(),
             recipient_seq: recipient.head.next(),
         };
-        let row = self.insert_message(&message, filed)?;
+        let row = self.insert_message(&message, header)?;
         let sent = self.append_pointer((sender_id, sender), at, Some(&device), row, &message)?;
         let received = self.append_pointer((recipient_id, recipient), at, None, row, &message)?;
-        let thread = Thread { head: message.sequence, is_noted: false, ..thread };
-        self.heads.update_thread(self.tables, message.conversation, thread)?;
+        let conversation = ConversationHead { head: message.sequence, is_noted: false, ..conversation };
+        self.heads.update_conversation(self.tables, message.conversation, conversation)?;
         Ok(Outcome::MessageAppended(Appended {
             message,
-            sender_seq: filed.sender_seq,
+            sender_seq: header.sender_seq,
             repeated: false,
             appended: vec![sent, received],
         }))
     }
 
-    /// A user of an open conversation, which gave them a ref.
-    fn participant(&mut self, user: UserId) -> Result<User, Failure> {
-        self.heads.user(self.tables, user)?.ok_or(Failure::Damaged("a conversation of no user"))
+    /// The head of a conversation's participant, who has a ref since it was opened.
+    fn participant(&mut self, user: UserId) -> Result<UserHead, Failure> {
+        self.heads
+            .user(self.tables, user)?
+            .ok_or(Failure::Damaged("a participant of a conversation is no user"))
     }
 
-    /// The message that the sender gave this client id before, and its place in their inbox.
+    /// An earlier message of the sender with the same client id, and its entry in the sender's
+    /// inbox.
     fn sent_before(
         &self,
         write: &AppendMessage,
-        sender: User,
+        sender: UserHead,
     ) -> Result<Option<(Arc<Message>, InboxSeq)>, Failure> {
         let Some(client_id) = write.client_id else { return Ok(None) };
-        let key = client(client_id, sender.user_ref);
+        let key = client_id_key(client_id, sender.user_ref);
         let Some(row) = self.tables.client_ids.find(&key, |value| value.last(Fields::u64))? else {
             return Ok(None);
         };
-        let (filed, message) = Messages::new(self.tables).at(row)?;
-        Ok(Some((message, filed.sender_seq)))
+        let (header, message) = Messages::new(self.tables).at(row)?;
+        Ok(Some((message, header.sender_seq)))
     }
 
-    fn insert_message(&mut self, message: &Message, filed: Filed) -> Result<u64, Failure> {
+    fn insert_message(&mut self, message: &Message, header: MessageHeader) -> Result<u64, Failure> {
         let row = self.heads.take_row(self.tables)?;
         let key = row.to_be_bytes();
-        let place = Place { row, at: message.received_at };
+        let sequence_row = SequenceRow { message: row, at: message.received_at };
         let tables = &mut self.tables;
-        tables.messages.insert(&key, &filed.encode(message))?;
+        tables.messages.insert(&key, &header.encode(message))?;
         tables.message_ids.insert(message.id.as_bytes(), &key)?;
-        tables.sequence.insert(&numbered(filed.conversation, filed.sequence.get()), &place.encode())?;
+        tables
+            .sequence
+            .insert(&log_key(header.conversation, header.sequence.get()), &sequence_row.encode())?;
         if let Some(client_id) = message.client_id {
-            tables.client_ids.insert(&client(client_id, filed.sender), &key)?;
+            tables.client_ids.insert(&client_id_key(client_id, header.sender), &key)?;
         }
         Ok(row)
     }

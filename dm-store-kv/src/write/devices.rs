@@ -3,7 +3,7 @@
 use dm_core::store::{ForgetDevice, InboxSeq, Outcome, RegisterDevice};
 
 use super::{Batch, Stop};
-use crate::codec::{DeviceRow, mark, refs};
+use crate::codec::{DeviceRow, mark_key, refs_key};
 use crate::failure::Failure;
 use crate::rows::Changes;
 
@@ -27,7 +27,7 @@ impl<T: Changes> Batch<'_, T> {
 
         let user = self.user_or_new(write.who.user)?;
         let row = DeviceRow { cursor, registered_at: write.at, device: write.who.device.clone() };
-        self.tables.devices.insert(&refs(user.user_ref, device_ref), &row.encode())?;
+        self.tables.devices.insert(&refs_key(user.user_ref, device_ref), &row.encode())?;
         Ok(Outcome::DeviceRegistered { cursor })
     }
 
@@ -43,12 +43,11 @@ impl<T: Changes> Batch<'_, T> {
             return Ok(Outcome::DeviceForgotten { existed: false });
         };
         self.remove_marks(user_ref, device_ref, cursor, InboxSeq::new(u64::MAX))?;
-        self.tables.devices.remove(&refs(user_ref, device_ref))?;
+        self.tables.devices.remove(&refs_key(user_ref, device_ref))?;
         Ok(Outcome::DeviceForgotten { existed: true })
     }
 
-    /// Forgets what a device acknowledged individually, from its cursor, below which there is
-    /// nothing, up to an entry.
+    /// Removes the marks of a device from its cursor, below which there are none, up to an entry.
     pub(super) fn remove_marks(
         &mut self,
         user_ref: u32,
@@ -56,7 +55,7 @@ impl<T: Changes> Batch<'_, T> {
         cursor: InboxSeq,
         through: InboxSeq,
     ) -> Result<(), Failure> {
-        let from = mark(user_ref, device_ref, cursor.get());
-        self.tables.acked.remove_between(&from, &mark(user_ref, device_ref, through.get()))
+        let from = mark_key(user_ref, device_ref, cursor.get());
+        self.tables.acked.remove_between(&from, &mark_key(user_ref, device_ref, through.get()))
     }
 }

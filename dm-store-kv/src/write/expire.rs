@@ -3,11 +3,11 @@
 use dm_core::store::{Expire, InboxSeq, Outcome, Timestamp};
 
 use super::{Batch, Stop};
-use crate::codec::{Fields, FloorRow, numbered, timed};
+use crate::codec::{Fields, FloorRow, log_key, oldest_key};
 use crate::failure::Failure;
 use crate::rows::Changes;
 
-/// An inbox that holds entries, and when its first one was queued.
+/// A row of `oldest`: an inbox that has entries, and the time at which its first one was queued.
 #[derive(Clone, Copy)]
 struct Oldest {
     at: Timestamp,
@@ -25,16 +25,17 @@ impl<T: Changes> Batch<'_, T> {
         Ok(Outcome::Expired { entries, more: self.next_to_expire(write.before)?.is_some() })
     }
 
-    /// The inbox whose oldest entry is the oldest of all, if it is old enough.
+    /// The inbox with the oldest entry of all, if that is older than `before`.
     fn next_to_expire(&mut self, before: Timestamp) -> Result<Option<Oldest>, Failure> {
-        let from = self.heads.expiry_begins(self.tables)?;
+        let from = self.heads.first_oldest(self.tables)?;
         let Some(from) = from else { return Ok(None) };
         let mut key = Fields::new(&from);
         let oldest = Oldest { at: key.time()?, user_ref: key.last(Fields::u32)? };
         Ok((oldest.at < before).then_some(oldest))
     }
 
-    /// Removes the entries of one inbox before the first that is not old enough, up to a limit.
+    /// Removes up to `limit` entries of an inbox that are older than `before`. Returns their
+    /// number.
     fn expire_inbox(&mut self, oldest: Oldest, before: Timestamp, limit: usize) -> Result<usize, Failure> {
         let user_ref = oldest.user_ref;
         let user = self.tables.user_of(user_ref)?;
@@ -49,20 +50,20 @@ impl<T: Changes> Batch<'_, T> {
             removed += 1;
             floor = Some(seq);
         }
-        // The first entry is the one whose time the inbox is known by: without this, the same inbox
-        // came back for ever.
-        let floor = floor.ok_or(Failure::Damaged("an inbox without the entry it is known by"))?;
+        // Without an entry to remove, the same row of `oldest` would be found again for ever.
+        let floor = floor.ok_or(Failure::Damaged("an inbox has no entry as old as its row in `oldest`"))?;
 
         self.tables
             .inbox
-            .remove_between(&numbered(user_ref, held_after.next().get()), &numbered(user_ref, floor.get()))?;
-        // The number that memory forgets is noted, and one that it did not know stays noted.
-        let known = self.heads.forget_user(user).and_then(|head| self.heads.note(head.get()));
+            .remove_between(&log_key(user_ref, held_after.next().get()), &log_key(user_ref, floor.get()))?;
+        // The user is dropped from memory, so that their newest number is noted if it was there. A
+        // note in the row stays if it was not.
+        let known = self.heads.remove_user(user).and_then(|head| self.heads.note(head.get()));
         let row = FloorRow { floor, note: known.or(note) };
         self.tables.floors.insert(&user_ref.to_be_bytes(), &row.encode())?;
-        self.tables.oldest.remove(&timed(oldest.at, user_ref))?;
+        self.tables.oldest.remove(&oldest_key(oldest.at, user_ref))?;
         if let Some(at) = next {
-            self.note_oldest(at, user_ref)?;
+            self.insert_oldest(at, user_ref)?;
         }
         let devices: Vec<(u32, InboxSeq)> = self
             .tables
@@ -75,11 +76,11 @@ impl<T: Changes> Batch<'_, T> {
         Ok(removed)
     }
 
-    /// Notes when the first entry of an inbox was queued.
-    pub(super) fn note_oldest(&mut self, at: Timestamp, user_ref: u32) -> Result<(), Failure> {
-        let key = timed(at, user_ref);
+    /// Inserts the row of `oldest` for an inbox whose first entry was queued at a time.
+    pub(super) fn insert_oldest(&mut self, at: Timestamp, user_ref: u32) -> Result<(), Failure> {
+        let key = oldest_key(at, user_ref);
         self.tables.oldest.insert(&key, &[])?;
-        self.heads.note_oldest(key);
+        self.heads.oldest_added(key);
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! Appending to an inbox, and the users who have one.
+//! Appending to an inbox, and adding users.
 
 use std::sync::Arc;
 
@@ -6,29 +6,29 @@ use dm_core::notify::Notification;
 use dm_core::store::{DeviceId, Event, InboxEntry, InboxSeq, Message, Notice, Timestamp, UserId};
 
 use super::Batch;
-use crate::codec::{Content, EntryRow, numbered};
+use crate::codec::{Content, EntryRow, log_key};
 use crate::failure::Failure;
-use crate::heads::User;
-use crate::rows::{Changes, Look as _};
+use crate::heads::UserHead;
+use crate::rows::{Changes, RowsExt as _};
 
 impl<T: Changes> Batch<'_, T> {
-    /// A user, who gets a ref if they have none.
-    pub(super) fn user_or_new(&mut self, user: UserId) -> Result<User, Failure> {
+    /// The head of a user. A user without a ref gets one.
+    pub(super) fn user_or_new(&mut self, user: UserId) -> Result<UserHead, Failure> {
         if let Some(known) = self.heads.user(self.tables, user)? {
             return Ok(known);
         }
         let user_ref = self.tables.users.next_ref()?;
         self.tables.users.insert(&user_ref.to_be_bytes(), user.as_bytes())?;
         self.tables.user_ids.insert(user.as_bytes(), &user_ref.to_be_bytes())?;
-        let new = User { user_ref, head: InboxSeq::ZERO, floor: InboxSeq::ZERO, is_noted: false };
+        let new = UserHead { user_ref, head: InboxSeq::ZERO, floor: InboxSeq::ZERO, is_noted: false };
         self.heads.insert_user(self.tables, user, new)?;
         Ok(new)
     }
 
-    /// Appends an entry about a message to the inbox of a user, as the heads have them.
+    /// Appends an entry about a message to the inbox of a user with this head.
     pub(super) fn append_pointer(
         &mut self,
-        (owner, user): (UserId, User),
+        (owner, user): (UserId, UserHead),
         at: Timestamp,
         origin: Option<&DeviceId>,
         row: u64,
@@ -38,7 +38,7 @@ impl<T: Changes> Batch<'_, T> {
         self.append_entry((owner, user), at, origin, Content::Message(row), event)
     }
 
-    /// Appends an entry that holds what it is about.
+    /// Appends an entry with a notice to the inbox of a user.
     pub(super) fn append_notice(
         &mut self,
         owner: UserId,
@@ -52,7 +52,7 @@ impl<T: Changes> Batch<'_, T> {
 
     fn append_entry(
         &mut self,
-        (owner, user): (UserId, User),
+        (owner, user): (UserId, UserHead),
         at: Timestamp,
         origin: Option<&DeviceId>,
         content: Content,
@@ -61,11 +61,11 @@ impl<T: Changes> Batch<'_, T> {
         let seq = user.head.next();
         self.tables
             .inbox
-            .insert(&numbered(user.user_ref, seq.get()), &EntryRow::encode(at, origin, content))?;
+            .insert(&log_key(user.user_ref, seq.get()), &EntryRow::encode(at, origin, content))?;
         if user.is_empty() {
-            self.note_oldest(at, user.user_ref)?;
+            self.insert_oldest(at, user.user_ref)?;
         }
-        self.heads.update_user(self.tables, owner, User { head: seq, is_noted: false, ..user })?;
+        self.heads.update_user(self.tables, owner, UserHead { head: seq, is_noted: false, ..user })?;
         Ok(Notification { user: owner, entry: InboxEntry { seq, at, origin: origin.cloned(), event } })
     }
 }

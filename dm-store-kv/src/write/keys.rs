@@ -1,11 +1,11 @@
-//! Publishing keys, and telling the publisher's peers.
+//! Publishing keys, and announcing them to the publisher's peers.
 
 use dm_core::store::{AnnounceKeys, Notice, Outcome, PublishKey, UserId};
 
 use super::{Batch, Stop};
-use crate::codec::{Announcement, Fields, key_value, refs};
+use crate::codec::{Announcement, Fields, key_value, refs_key};
 use crate::failure::Failure;
-use crate::rows::{Changes, Look as _};
+use crate::rows::{Changes, RowsExt as _};
 
 impl<T: Changes> Batch<'_, T> {
     pub(super) fn publish_key(&mut self, write: &PublishKey) -> Result<Outcome, Stop> {
@@ -14,9 +14,9 @@ impl<T: Changes> Batch<'_, T> {
         if !changed {
             return Ok(Outcome::KeyPublished { record, changed });
         }
-        self.tables.keys.insert(&refs(user_ref, record.version.get()), &key_value(&record))?;
-        // All conversations open now; in those opened later the peer looks the key up.
-        let (from, to) = (refs(user_ref, 0), refs(user_ref, u32::MAX));
+        self.tables.keys.insert(&refs_key(user_ref, record.version.get()), &key_value(&record))?;
+        // Peers in all conversations so far. In a later conversation the peer looks the key up.
+        let (from, to) = (refs_key(user_ref, 0), refs_key(user_ref, u32::MAX));
         let newest = self.tables.members.last_in(&from, &to, |mut key, _| {
             key.u32()?;
             key.last(Fields::u32)
@@ -41,11 +41,12 @@ impl<T: Changes> Batch<'_, T> {
                 }
             }
             let told = peers.last().map_or(announcement.until, |(conversation, _)| *conversation);
-            self.advance(publisher, announcement, told)?;
+            self.update_announcement(publisher, announcement, told)?;
         }
         Ok(Outcome::KeysAnnounced { appended, more: self.next_announcement()?.is_some() })
     }
 
+    /// The first announcement that is not done, with its publisher.
     fn next_announcement(&self) -> Result<Option<(UserId, Announcement)>, Failure> {
         let first = self.tables.announcements.scan(&[], &[u8::MAX; 33])?.next().transpose()?;
         let Some((key, value)) = first else { return Ok(None) };
@@ -53,14 +54,14 @@ impl<T: Changes> Batch<'_, T> {
         Ok(Some((publisher, Announcement::decode(Fields::new(&value))?)))
     }
 
-    /// The next conversations of a publication, in the order they were opened, and the peer in
-    /// each.
+    /// The next conversations of an announcement, in the order in which they were opened, and the
+    /// peer in each.
     fn peers(&self, announcement: Announcement, limit: usize) -> Result<Vec<(u32, UserId)>, Failure> {
         let Announcement { user, after, until } = announcement;
-        let from = refs(user, after.saturating_add(1));
+        let from = refs_key(user, after.saturating_add(1));
         self.tables
             .members
-            .scan(&from, &refs(user, until))?
+            .scan(&from, &refs_key(user, until))?
             .take(limit)
             .map(|member| {
                 let (key, peer) = member?;
@@ -73,7 +74,13 @@ impl<T: Changes> Batch<'_, T> {
             .collect()
     }
 
-    fn advance(&mut self, publisher: UserId, announcement: Announcement, told: u32) -> Result<(), Failure> {
+    /// Stores how far an announcement is done, or removes it if it is done.
+    fn update_announcement(
+        &mut self,
+        publisher: UserId,
+        announcement: Announcement,
+        told: u32,
+    ) -> Result<(), Failure> {
         let key = *publisher.as_bytes();
         if told < announcement.until {
             let left = Announcement { after: told, ..announcement };

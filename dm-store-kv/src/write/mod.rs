@@ -1,4 +1,4 @@
-//! Writing: a batch, in the tables as it changes them.
+//! Writing: applying a batch to the tables.
 
 mod acknowledge;
 mod append;
@@ -15,15 +15,15 @@ use crate::heads::Heads;
 use crate::rows::Changes;
 use crate::tables::Tables;
 
-/// The writes of one batch, each in its room of this module.
+/// The tables and the heads that a batch changes. Each kind of write has a module.
 struct Batch<'a, T> {
     tables: &'a mut Tables<T>,
     heads: &'a mut Heads,
 }
 
-/// Why a write stopped.
+/// The reason why a write stops.
 enum Stop {
-    /// It is refused: it changed nothing, and the batch goes on.
+    /// The write is refused: it changed nothing, and the batch goes on.
     Refused(Refusal),
     /// The engine failed, and the batch with it.
     Failed(Failure),
@@ -41,12 +41,12 @@ impl From<Failure> for Stop {
     }
 }
 
-/// Does a batch of writes in its tables, one after the other: answer *i* is of write *i*. The
-/// engine then commits them, and clears the heads if it fails.
+/// Applies the writes of a batch to the tables, one after the other. Outcome *i* is that of write
+/// *i*. The engine then commits the changes. If the commit fails, it clears the heads.
 ///
 /// # Errors
-/// What the engine says, or what is damaged. Nothing of the batch may be committed then, and the
-/// heads are to be cleared.
+/// An error of the engine, or damage. The engine must then commit nothing of the batch, and clear
+/// the heads.
 pub fn apply<T: Changes>(
     tables: &mut Tables<T>,
     heads: &mut Heads,

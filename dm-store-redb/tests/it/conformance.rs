@@ -1,4 +1,4 @@
-//! The store keeps the contract, clause by clause.
+//! The conformance suite: the store keeps each clause of the contract.
 
 use crate::common::harness::File;
 

@@ -1,4 +1,4 @@
-//! What is redb's own: files, locks, schema versions, databases of hosts, damage.
+//! Files, locks, schema versions, databases of hosts, damage.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,13 +7,9 @@ use dm_core::store::*;
 use dm_store_redb::{Recovery, RedbConfig, RedbStore};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableHandle};
 
-use crate::common::{self, append, at, open, register, user, who, whole_inbox};
+use crate::common::{self, append, at, numbers, open, register, user, who, whole_inbox};
 
 const SCHEMA: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("dm_schema");
-
-async fn numbers(store: &RedbStore, n: u64) -> Vec<u64> {
-    store.inbox(whole_inbox(who(n))).await.unwrap().entries.iter().map(|entry| entry.seq.get()).collect()
-}
 
 /// A file with a conversation of users 1 and 2 and so many messages from 1, closed.
 async fn written(path: &Path, messages: u64) {
@@ -33,7 +29,7 @@ fn put(path: &Path, table: &str, key: &[u8], value: &[u8]) {
 }
 
 #[tokio::test]
-async fn everything_is_there_after_reopening() {
+async fn messages_and_devices_survive_reopening() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dm.redb");
     for recovery in [Recovery::Quick, Recovery::Walk] {
@@ -86,7 +82,7 @@ async fn expiry_in_small_steps_ends_where_one_large_step_ends() {
 }
 
 #[tokio::test]
-async fn a_file_that_was_never_closed_holds_all_that_was_answered() {
+async fn a_file_that_was_never_closed_holds_every_answered_commit() {
     let folder = tempfile::tempdir().unwrap();
     for recovery in [Recovery::Quick, Recovery::Walk] {
         let path = folder.path().join(format!("{recovery:?}"));
@@ -96,7 +92,7 @@ async fn a_file_that_was_never_closed_holds_all_that_was_answered() {
         store.commit(vec![open(1, 1, 2)]).await.unwrap();
         for id in 1..=20 {
             store.commit(vec![append(1, 1, id, 5)]).await.unwrap();
-            // What the disk holds when the process is killed here.
+            // The content of the disk when the process is killed here.
             let copy = folder.path().join("copy");
             std::fs::copy(&path, &copy).unwrap();
             let copy = RedbStore::open(&copy).unwrap();
@@ -122,7 +118,7 @@ async fn a_second_open_is_refused_as_locked_until_the_first_is_dropped() {
 }
 
 #[tokio::test]
-async fn in_a_hosts_database_only_our_tables_are_touched() {
+async fn in_a_hosts_database_only_the_stores_tables_are_changed() {
     const PEOPLE: TableDefinition<'_, u64, &str> = TableDefinition::new("people");
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("host.redb");
@@ -135,7 +131,7 @@ async fn in_a_hosts_database_only_our_tables_are_touched() {
     name(1, "ana");
     let store = RedbStore::from_database(Arc::clone(&database), &RedbConfig::default()).unwrap();
     store.commit(vec![open(1, 1, 2), append(1, 1, 1, 5)]).await.unwrap();
-    // The host goes on with its own transactions, between our commits.
+    // A transaction of the host between two commits of the store.
     name(2, "bo");
     store.commit(vec![append(1, 2, 2, 6)]).await.unwrap();
     assert_eq!(numbers(&store, 2).await, [1, 2, 3]);
@@ -185,7 +181,7 @@ async fn a_newer_schema_is_refused_and_the_file_left_as_it_is() {
 }
 
 #[test]
-fn what_is_no_database_is_refused_and_left_as_it_is() {
+fn a_file_that_is_no_database_is_refused_and_left_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dm.redb");
     for length in [1, 20, 200, 5_000] {
@@ -225,7 +221,7 @@ async fn a_truncated_file_is_a_typed_error_and_invents_nothing() {
         std::fs::write(&cut, &whole[..whole.len() * part / 16]).unwrap();
         match RedbStore::open(&cut) {
             Err(error) => assert_eq!(error.kind(), StoreErrorKind::Corrupt, "{part}/16: {error:?}"),
-            // Only the end, which held nothing, is gone: then all of it must be there.
+            // Only unused space at the end is missing: then every row must be there.
             Ok(store) => {
                 opened += 1;
                 assert_eq!(numbers(&store, 2).await, (1..=301).collect::<Vec<_>>(), "{part}/16");
@@ -246,7 +242,7 @@ fn a_new_file_is_for_its_user_only() {
 }
 
 #[test]
-fn a_cache_that_cannot_work_is_refused_and_nothing_made() {
+fn a_cache_that_is_too_small_is_refused_and_nothing_is_created() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dm.redb");
     let mut config = RedbConfig::default();

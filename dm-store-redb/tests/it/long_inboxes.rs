@@ -1,4 +1,4 @@
-//! An inbox in which more entries are passed over than one page looks at.
+//! An inbox in which a device skips more entries than one page examines.
 
 use dm_core::store::*;
 use dm_store_redb::RedbStore;
@@ -6,7 +6,7 @@ use dm_store_redb::RedbStore;
 use crate::common::{append, open, who, whole_inbox};
 
 #[tokio::test]
-async fn a_page_that_passes_over_very_many_entries_ends_early_and_the_next_ones_go_on() {
+async fn a_page_that_skips_very_many_entries_ends_early_and_the_next_ones_go_on() {
     let folder = tempfile::tempdir().unwrap();
     let store = RedbStore::open(folder.path().join("dm.redb")).unwrap();
     store.commit(vec![open(1, 1, 2)]).await.unwrap();

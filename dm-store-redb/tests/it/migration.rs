@@ -1,8 +1,7 @@
 //! A migration that is killed at each of its steps.
 //!
-//! The disk is redb's own seam to it. A process that is killed leaves what it had written until
-//! then, and nothing after it; so a copy of the disk is kept after each call of a migration, and
-//! each copy is opened.
+//! The disk is a storage backend of redb. A killed process leaves the calls that it made until
+//! then; so a copy of the disk is kept after each call of a migration, and each copy is opened.
 
 use std::io;
 use std::path::Path;
@@ -15,7 +14,7 @@ use redb::{Database, ReadableDatabase as _, StorageBackend, TableDefinition, Tab
 use crate::common::older::{back_to_version_1, back_to_version_2, runs};
 use crate::common::{append, open, who, whole_inbox};
 
-/// A disk, and what was on it after each call that changed or synced it.
+/// A disk, and copies of it after each call that changed or synced it.
 #[derive(Clone, Debug)]
 struct Disk(Arc<Mutex<State>>);
 
@@ -88,8 +87,8 @@ async fn entries(database: Arc<Database>) -> Vec<InboxEntry> {
     store.inbox(whole_inbox(who(2))).await.unwrap().entries
 }
 
-/// Opens what a kill at each step of the migration leaves; how many times it was the old schema,
-/// and the new one.
+/// Opens the disk that a kill at each step of the migration leaves. Returns how many of them had
+/// the old schema, and how many the new one.
 async fn kill_at_each_step(image: Vec<u8>, old: (u32, usize), expected: &[InboxEntry]) -> (usize, usize) {
     let disk = Disk::holding(image);
     let database = disk.open();

@@ -8,10 +8,10 @@ use dm_core::store::{StoreError, StoreErrorKind};
 use dm_store_redb::{RedbConfig, RedbStore};
 use redb::{Database, MultimapTableDefinition, ReadableDatabase, TableDefinition, TableHandle};
 
-/// Makes a table in a transaction of the host's.
+/// Creates a table in a transaction of the host.
 type Make = fn(&redb::WriteTransaction);
 
-/// Lets a host make its tables.
+/// Creates tables of a host in a file.
 fn host(path: &Path, make: impl Fn(&redb::WriteTransaction)) {
     let database = Database::create(path).unwrap();
     let transaction = database.begin_write().unwrap();
@@ -19,7 +19,7 @@ fn host(path: &Path, make: impl Fn(&redb::WriteTransaction)) {
     transaction.commit().unwrap();
 }
 
-/// A table of the type that the store's have.
+/// A table of the same type as the store's.
 fn bytes(name: &str) -> TableDefinition<'_, &'static [u8], &'static [u8]> {
     TableDefinition::new(name)
 }
@@ -30,8 +30,8 @@ fn is_foreign(error: &StoreError, name: &str) {
     assert!(text.contains(name), "{name}: {text}");
 }
 
-/// Asserts that the file is refused for a table, and stays as it is; and so is the host's open
-/// database.
+/// Asserts that the file is refused because of a table and not changed, and that the same holds for
+/// the database when a host has it open.
 fn is_refused(path: &Path, name: &str) {
     let before = std::fs::read(path).unwrap();
     is_foreign(&RedbStore::open(path).unwrap_err(), name);
@@ -77,7 +77,7 @@ fn a_database_whose_tables_have_the_stores_names_is_refused_and_left_as_it_is() 
 }
 
 #[test]
-fn a_database_of_the_stores_in_which_another_changed_a_table_is_refused_and_left_as_it_is() {
+fn a_store_whose_table_another_program_replaced_is_refused_and_left_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dm.redb");
     drop(RedbStore::open(&path).unwrap());

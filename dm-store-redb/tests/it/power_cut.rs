@@ -1,8 +1,8 @@
-//! The power is cut at every kind of moment: writes that were not synced are lost, torn, or kept in
+//! Power cuts during and between commits: writes that were not synced are lost, torn, or kept in
 //! any order.
 //!
-//! The disk is redb's own seam to it, on an [`Image`]. At moments by chance, in and between
-//! commits, a copy is made of what a disk might then hold, and each copy is opened and judged.
+//! The disk is a storage backend of redb on an [`Image`]. At random moments a copy is made of what
+//! a disk might hold after a power cut, and each copy is opened and judged.
 
 use std::io;
 use std::num::NonZeroUsize;
@@ -14,7 +14,7 @@ use dm_core::store::{Store as _, StoreError};
 use dm_store_redb::{Recovery, RedbConfig, RedbStore};
 use redb::{Database, StorageBackend};
 
-/// Batches written.
+/// The number of batches that are written.
 const BATCHES: u64 = 60;
 
 /// A disk whose power can be cut.
@@ -24,10 +24,10 @@ struct Disk(Arc<Mutex<State>>);
 #[derive(Debug)]
 struct State {
     image: Image,
-    /// How often it was synced.
+    /// The number of syncs.
     syncs: u64,
     chance: Chance,
-    /// Copies of what the disk might have held at moments of this commit.
+    /// Contents that the disk might have had after power cuts during this commit.
     cuts: Vec<Vec<u8>>,
 }
 
@@ -55,7 +55,7 @@ impl Disk {
         std::mem::take(&mut self.0.lock().unwrap().cuts)
     }
 
-    /// A copy of what it might hold now.
+    /// A content that the disk might have after a power cut now.
     fn cut(&self) -> Vec<u8> {
         self.0.lock().unwrap().cut()
     }
@@ -90,7 +90,7 @@ impl StorageBackend for Disk {
 
     fn sync_data(&self) -> io::Result<()> {
         let mut state = self.0.lock().unwrap();
-        // In the middle of it, too.
+        // A power cut during the sync.
         state.maybe_cut();
         state.image.sync();
         state.syncs += 1;
@@ -131,7 +131,7 @@ fn each_commit_is_synced_before_it_is_answered() {
 async fn cut_the_power(recovery: Recovery) {
     let (disk, mut oracle) = (Disk::holding(Vec::new(), 7), Oracle::new(7));
     let store = disk.open(recovery).unwrap();
-    // Before the first commit was answered nothing is promised.
+    // Nothing is promised before the first commit is answered.
     disk.take_cuts();
     let (mut trials, mut whole) = (0, 0);
     for _ in 0..BATCHES {
@@ -150,8 +150,8 @@ async fn cut_the_power(recovery: Recovery) {
         }
     }
     println!(
-        "{trials} power cuts in and after {BATCHES} commits: none lost, none in part; {whole} times the commit that was \
-         under way was there as a whole"
+        "{trials} power cuts in and after {BATCHES} commits: none lost, none in part; {whole} times the commit that \
+         was running was there as a whole"
     );
     assert!(trials > BATCHES && whole > 0, "the cuts came at too few moments: {trials}, {whole}");
 }
@@ -166,10 +166,10 @@ async fn what_was_answered_survives_a_power_cut_without_quick_recovery() {
     cut_the_power(Recovery::Walk).await;
 }
 
-/// That the trials can fail: a disk that says it synced and did not.
+/// The trials can fail: this disk reports a sync that it did not do.
 #[tokio::test]
 #[should_panic(expected = "answered batches")]
-async fn a_disk_that_lies_is_found_out() {
+async fn a_disk_that_does_not_sync_is_detected() {
     let (disk, mut oracle) = (Disk::holding(Vec::new(), 7), Oracle::new(7));
     let store = disk.open(Recovery::Quick).unwrap();
     let before = disk.0.lock().unwrap().image.bytes().to_vec();

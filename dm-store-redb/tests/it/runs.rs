@@ -1,5 +1,4 @@
-//! New rows lie in small trees and are moved: what was written before there were any, lists, and
-//! damage.
+//! New rows are in runs and are moved: files of older versions, lists, and damage.
 
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -11,11 +10,11 @@ use dm_store_redb::{RedbConfig, RedbStore};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 
 use crate::common::older::{back_to_version_1, back_to_version_2, runs};
-use crate::common::{append, at, conversation, open, user, who, whole_inbox};
+use crate::common::{append, at, conversation, numbers, open, user, who, whole_inbox};
 
 type Table<'a> = TableDefinition<'a, &'static [u8], &'static [u8]>;
 
-/// A store whose runs have three entries each, and two messages.
+/// A store whose runs have three entries of inboxes, or two messages, each.
 fn small(path: &Path) -> RedbStore {
     RedbStore::open_with(path, &config(24)).unwrap()
 }
@@ -24,10 +23,6 @@ fn config(recent_entries: usize) -> RedbConfig {
     let mut config = RedbConfig::default();
     config.recent_entries = NonZeroUsize::new(recent_entries).unwrap();
     config
-}
-
-async fn numbers(store: &RedbStore, n: u64) -> Vec<u64> {
-    store.inbox(whole_inbox(who(n))).await.unwrap().entries.iter().map(|entry| entry.seq.get()).collect()
 }
 
 #[tokio::test]
@@ -75,13 +70,13 @@ async fn rows_are_moved_and_runs_are_deleted() {
     let database = Database::open(&path).unwrap();
     let transaction = database.begin_read().unwrap();
     for log in ["dm_sequence", "dm_inbox"] {
-        let settled = transaction.open_table(Table::new(log)).unwrap();
-        assert!(settled.iter().unwrap().count() > 100, "{log}");
+        let large = transaction.open_table(Table::new(log)).unwrap();
+        assert!(large.iter().unwrap().count() > 100, "{log}");
     }
 }
 
 #[tokio::test]
-async fn what_expires_is_gone_from_runs_and_stays_gone_when_they_are_moved() {
+async fn expired_entries_are_gone_from_runs_and_do_not_come_back_when_these_are_moved() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dm.redb");
     let store = small(&path);
@@ -98,10 +93,10 @@ async fn what_expires_is_gone_from_runs_and_stays_gone_when_they_are_moved() {
 }
 
 #[tokio::test]
-async fn a_user_of_many_conversations_finds_the_newest_wherever_its_row_is() {
+async fn a_user_of_many_conversations_gets_the_newest_ones_from_any_tree() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("dm.redb");
-    // So that conversations are in the large tree only, in runs only, in both, and in none.
+    // Conversations are in the large tree only, in runs only, in both, and in neither.
     for (entries, people) in [(400, 300_u64), (400, 700), (8_000, 700)] {
         let path = path.with_extension(format!("{entries}-{people}"));
         let store = RedbStore::open_with(&path, &config(entries)).unwrap();
@@ -125,10 +120,10 @@ async fn two_stores_with_runs_of_different_sizes_take_turns() {
     }
 }
 
-/// A store that remembers one user and one conversation, beside one that writes meanwhile: whoever
-/// is written to is looked for, and what is known of the runs is not what they hold.
+/// Two stores in one database, each with room in memory for one user and one conversation: the
+/// others are looked up, and the newest numbers in memory are outdated after the other store wrote.
 #[tokio::test]
-async fn the_newest_row_is_found_wherever_it_is_and_whoever_wrote_it() {
+async fn the_newest_row_is_found_in_any_tree_and_after_another_store_wrote_it() {
     let folder = tempfile::tempdir().unwrap();
     let database = Arc::new(Database::create(folder.path().join("host.redb")).unwrap());
     let stores = [(); 2].map(|()| {
@@ -138,9 +133,9 @@ async fn the_newest_row_is_found_wherever_it_is_and_whoever_wrote_it() {
     });
     stores[0].commit((1..=5).map(|n| open(n, 2 * n, 2 * n + 1)).collect()).await.unwrap();
     for id in 1..=300_u64 {
-        // Rarely written to, too: their newest rows are in the large tree, and then in a run again.
+        // Conversation 5 is rare: its newest row is in the large tree, and then in a run again.
         let n = if id.is_multiple_of(60) { 5 } else { 1 + id % 4 };
-        // Each writes some in a row, then the other.
+        // The stores take turns after ten messages.
         let store = &stores[usize::from(id % 20 < 10)];
         store.commit(vec![append(n, 2 * n, id, id)]).await.unwrap();
         if id.is_multiple_of(90) {
@@ -153,7 +148,7 @@ async fn the_newest_row_is_found_wherever_it_is_and_whoever_wrote_it() {
         let head = stores[0].conversation(conversation(n)).await.unwrap().unwrap().head.get();
         messages += head;
         for user in [2 * n, 2 * n + 1] {
-            // The notice, and a dense end of what the messages were.
+            // Without holes, up to the last of the notice and the messages.
             let held = numbers(&stores[0], user).await;
             let first = held.first().copied().unwrap_or(head + 2);
             assert_eq!(held, (first..=head + 1).collect::<Vec<_>>(), "user {user}");
@@ -163,10 +158,10 @@ async fn the_newest_row_is_found_wherever_it_is_and_whoever_wrote_it() {
 }
 
 #[tokio::test]
-async fn damaged_notes_about_runs_are_a_typed_error() {
+async fn a_damaged_catalogue_of_runs_is_a_typed_error() {
     let folder = tempfile::tempdir().unwrap();
-    for (place, row) in [vec![], vec![0; 40], vec![255; 41]].into_iter().enumerate() {
-        let path = folder.path().join(place.to_string());
+    for (n, row) in [vec![], vec![0; 40], vec![255; 41]].into_iter().enumerate() {
+        let path = folder.path().join(n.to_string());
         let store = small(&path);
         store.commit(vec![open(1, 1, 2), append(1, 1, 1, 5)]).await.unwrap();
         drop(store);

@@ -113,6 +113,12 @@ pub fn append_as(n: u64, from: u64, id: u64, client: u64) -> AppendMessage {
     AppendMessage { client_id: Some(client_id(client)), ..append(n, from, id) }
 }
 
+/// As [`append`], sent and received at a time of its own.
+#[must_use]
+pub fn append_at(n: u64, from: u64, id: u64, when: u64) -> Write {
+    Write::AppendMessage(AppendMessage { sent_at: at(when), at: at(when), ..append(n, from, id) })
+}
+
 /// Publishes key `number` of the *n*-th user at time `when`.
 #[must_use]
 pub fn publish(n: u64, number: u8, when: u64) -> Write {

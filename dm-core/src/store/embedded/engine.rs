@@ -1,4 +1,4 @@
-//! The two halves of an engine whose calls block.
+//! The traits of an engine whose calls block.
 
 use std::num::NonZeroUsize;
 
@@ -14,10 +14,9 @@ use crate::store::read::{
 use crate::store::write::{Outcome, Write};
 use crate::user::UserId;
 
-/// The writing half of an engine whose calls block. Lives on one thread and is the only writer
-/// there.
+/// The writing half of an engine whose calls block. All calls are made on one thread.
 pub trait EngineWriter: Send + 'static {
-    /// Does what [`Store::commit`](crate::store::Store::commit) does, under the same contract.
+    /// Applies a batch, under the contract of [`Store::commit`](crate::store::Store::commit).
     ///
     /// # Errors
     /// As [`Store::commit`](crate::store::Store::commit). After
@@ -26,16 +25,17 @@ pub trait EngineWriter: Send + 'static {
     fn commit(&mut self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError>;
 
     /// Whether the engine refuses all further work although the outcome of the last commit is
-    /// known, as some do after an error of their file. Asked after a commit that failed; it is not
-    /// called again then.
+    /// known, as some do after an error of their file. Called after a commit that failed. After
+    /// `true` the writing half is not called again.
     fn is_broken(&self) -> bool {
         false
     }
 }
 
-/// The reading half of an engine whose calls block. Called from many threads at once; each method
-/// does what the method of [`Store`](crate::store::Store) with its name does. An engine that refuses all
-/// further work answers [`Closed`](crate::store::StoreErrorKind::Closed).
+/// The reading half of an engine whose calls block. It is called from many threads at the same
+/// time. Each method does what the method of the same name of [`Store`](crate::store::Store) does.
+/// An engine that refuses all further work answers
+/// [`Closed`](crate::store::StoreErrorKind::Closed).
 #[expect(missing_docs, reason = "each method is documented at Store")]
 pub trait EngineReader: Send + Sync + 'static {
     fn key(&self, user: UserId) -> Result<Option<KeyRecord>, StoreError>;
@@ -49,9 +49,9 @@ pub trait EngineReader: Send + Sync + 'static {
     fn devices(&self, user: UserId) -> Result<Vec<DeviceState>, StoreError>;
     fn depth(&self, who: Principal) -> Result<Depth, StoreError>;
 
-    /// How many reads gain from running at once. Further ones wait without a thread, so that a
-    /// thousand clients that connect at once do not take the host's whole pool of threads for
-    /// blocking work.
+    /// The number of reads that may run at the same time, at most. Further reads wait without a
+    /// thread, so that a thousand clients that connect at once do not take all threads of the
+    /// runtime's blocking pool. 8 unless it is overridden.
     fn at_once(&self) -> NonZeroUsize {
         const { NonZeroUsize::new(8).unwrap() }
     }

@@ -1,13 +1,16 @@
-//! Threads for engines whose calls block: commits on one of their own, reads on the runtime's.
+//! The adapter for engines whose calls block: commits run on a thread of their own, reads on the
+//! runtime's blocking pool.
 //!
-//! `engine` is what an engine brings, `shared` what the handles and the threads share. `thread`
-//! commits, `reopen` opens an engine again that failed, `reserve` keeps space free.
+//! `engine` has the two traits of an engine, `shared` the state that handles and threads share.
+//! `commit_thread` commits, `reopen` opens an engine again that failed, `reserve` keeps disk space
+//! free. `handle` makes a store of a type that has an [`Embedded`].
 
+mod commit_thread;
 mod engine;
+mod handle;
 mod reopen;
 mod reserve;
 mod shared;
-mod thread;
 
 use std::io;
 use std::sync::Arc;
@@ -27,24 +30,28 @@ use crate::key::KeyRecord;
 use crate::numbers::InboxSeq;
 use crate::store::error::{StoreError, StoreErrorKind};
 use crate::user::UserId;
+use commit_thread::{CommitThread, Engine, Job};
 pub use engine::{EngineReader, EngineWriter};
+pub use handle::EmbeddedStore;
 use reopen::Reopen;
 use reserve::{Gauge, Reserve};
-use shared::{Held, Shared};
-use thread::{CommitThread, Engine, Job};
+use shared::{Shared, WatchedReader};
 
-/// Makes a [`Store`] of a blocking engine: commits run on one thread of their own, reads on the
+/// A [`Store`] of an engine whose calls block: commits run on one thread of their own, reads on the
 /// runtime's blocking pool. Clones share both. Dropping the last clone waits for the thread to end,
-/// so that the engine is closed then and can be opened again: for as long as a commit takes whose
-/// caller stopped waiting. A read whose caller stopped waiting may hold the engine a little longer.
+/// so that the engine is closed and can be opened again. The wait lasts as long as a running commit,
+/// also one whose caller stopped waiting. A running read may keep the engine open a little longer.
+///
+/// A crate that exports a store of its own type implements [`EmbeddedStore`] for it.
 ///
 /// # After an unknown outcome
-/// What is in the file is right then, what this process believes of it may not be. With a way to
+/// The data on disk is consistent then, but the engine's memory may differ from it. With a way to
 /// reopen the engine ([`EmbeddedBuilder::reopen`]), the store drops both halves and opens them
-/// anew, in a thread of its own and with growing pauses. Meanwhile all calls are refused as
-/// [`Unavailable`](StoreErrorKind::Unavailable), and the outcome of that batch stays unknown. The
-/// same happens after other errors that make an engine refuse all work. Without a way, and after a
-/// panic of the writer, every further call is refused as [`Closed`](StoreErrorKind::Closed).
+/// again, on a thread of its own and with growing pauses between attempts. Meanwhile all calls are
+/// refused as [`Unavailable`](StoreErrorKind::Unavailable), and the outcome of that batch stays
+/// unknown. The same happens after other errors after which an engine refuses all work. Without a
+/// way to reopen, and after a panic of the writer, every further call is refused as
+/// [`Closed`](StoreErrorKind::Closed).
 pub struct Embedded<R> {
     commits: Arc<Commits<R>>,
     reads: Arc<Semaphore>,
@@ -53,7 +60,7 @@ pub struct Embedded<R> {
     can_reopen: bool,
 }
 
-/// The queue of the commit thread. Dropping this ends the thread.
+/// The queue of the commit thread. Dropping it ends the thread, and waits for that.
 struct Commits<R> {
     jobs: Option<mpsc::Sender<Job<R>>>,
     thread: Option<JoinHandle<()>>,
@@ -62,12 +69,12 @@ struct Commits<R> {
 impl<R> Drop for Commits<R> {
     fn drop(&mut self) {
         self.jobs = None;
-        // The thread catches the engine's panics, so it ends well.
+        // The thread catches the engine's panics, so joining does not fail.
         let _ = self.thread.take().map(JoinHandle::join);
     }
 }
 
-/// Puts an [`Embedded`] together.
+/// Builds an [`Embedded`] from the two halves of an engine.
 pub struct EmbeddedBuilder<W, R> {
     writer: W,
     reader: R,
@@ -76,21 +83,21 @@ pub struct EmbeddedBuilder<W, R> {
 }
 
 impl<W: EngineWriter, R: EngineReader> EmbeddedBuilder<W, R> {
-    /// Gives the store a way to open its engine again. It is called, on a thread of its own, when
-    /// the old writing half is dropped and the old reading half as well, unless a read still holds
-    /// that after 5 seconds; and again after each failure. It must not make data anew that is
-    /// missing, and must fail while the old half keeps it from opening.
+    /// Gives the store a way to open its engine again. `reopen` is called on a thread of its own,
+    /// when both old halves are dropped, or when a read still uses the old reading half after 5
+    /// seconds. It is called again after each failure. It must not create missing data, and must
+    /// fail while the old reading half keeps the engine from opening.
     #[must_use]
     pub fn reopen(mut self, reopen: impl FnMut() -> Result<(W, R), StoreError> + Send + 'static) -> Self {
         self.reopen = Some(Box::new(reopen));
         self
     }
 
-    /// Keeps so many bytes of a disk free; with zero, none. `free` measures how many are. It is
-    /// called on the commit thread, at most once a second and whenever a sixteenth of the reserve
-    /// may have been written.
+    /// Keeps `bytes` of a disk free; with zero, none. `free` measures how many bytes are free. It
+    /// is called on the commit thread: for a batch or a status when the last measurement is a
+    /// second old, and for a batch when a sixteenth of the reserve may have been written since.
     ///
-    /// While less is free, writes that take room for good (messages, conversations, keys,
+    /// While less is free, writes that take disk space permanently (messages, conversations, keys,
     /// announcements) are refused as [`Refusal::NoRoom`](super::Refusal::NoRoom) before the engine
     /// is called. Reads, acknowledgements, devices and expiry go on.
     #[must_use]
@@ -102,12 +109,12 @@ impl<W: EngineWriter, R: EngineReader> EmbeddedBuilder<W, R> {
     /// Starts the commit thread.
     ///
     /// # Errors
-    /// When the operating system gives no thread.
+    /// [`StoreErrorKind::Unavailable`] when the operating system starts no thread.
     pub fn start(self) -> Result<Embedded<R>, StoreError> {
-        // One batch is being committed and one waits: the service gathers no more than that.
+        // One batch is committed and one waits. The service makes no more batches at a time.
         let (jobs, queue) = mpsc::channel(1);
         let reads = Arc::new(Semaphore::new(self.reader.at_once().get()));
-        let (reader, watch) = Held::new(self.reader);
+        let (reader, watch) = WatchedReader::new(self.reader);
         let shared = Arc::new(Shared::new(reader));
         let (keeps_reserve, can_reopen) = (self.reserve.is_some(), self.reopen.is_some());
         let thread = CommitThread {
@@ -130,12 +137,12 @@ impl<R: EngineReader> Embedded<R> {
     /// Starts the commit thread of a store that cannot be reopened and keeps no reserve.
     ///
     /// # Errors
-    /// When the operating system gives no thread.
+    /// [`StoreErrorKind::Unavailable`] when the operating system starts no thread.
     pub fn new(writer: impl EngineWriter, reader: R) -> Result<Self, StoreError> {
         Self::builder(writer, reader).start()
     }
 
-    /// A store of these halves.
+    /// A builder for a store of two halves.
     pub const fn builder<W: EngineWriter>(writer: W, reader: R) -> EmbeddedBuilder<W, R> {
         EmbeddedBuilder { writer, reader, reopen: None, reserve: None }
     }
@@ -144,7 +151,7 @@ impl<R: EngineReader> Embedded<R> {
         &self,
         read: impl FnOnce(&R) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        // Nobody closes the semaphore.
+        // The semaphore is never closed.
         let permit = Arc::clone(&self.reads).acquire_owned().await.map_err(|_| StoreErrorKind::Closed)?;
         let reader = self.shared.reader()?;
         let jobs = self.commits.jobs.as_ref().map(mpsc::Sender::downgrade);
@@ -152,11 +159,11 @@ impl<R: EngineReader> Embedded<R> {
             let answer = read(&reader);
             let refused = answer.as_ref().is_err_and(|error| error.kind() == StoreErrorKind::Closed);
             if let Some(jobs) = jobs.filter(|_| refused).and_then(|jobs| jobs.upgrade()) {
-                // When the queue is full, the commit in it finds out as well.
+                // If the queue is full, the commit in it is refused by the engine as well.
                 let _ = jobs.try_send(Job::Refused(reader));
             } else {
-                // Before the answer is looked at: its caller may drop the last handle, and then the
-                // engine is closed.
+                // Before the answer is returned: the caller may then drop the last handle, which
+                // has to close the engine.
                 drop(reader);
             }
             drop(permit);
@@ -165,7 +172,7 @@ impl<R: EngineReader> Embedded<R> {
         let answer = tokio::task::spawn_blocking(work)
             .await
             .map_err(|error| StoreError::new(StoreErrorKind::Engine, error))?;
-        // The engine's own refusal becomes the store's, which says whether waiting helps.
+        // The store's refusal replaces the engine's, because it tells whether a retry can succeed.
         answer.map_err(|error| match error.kind() {
             StoreErrorKind::Closed if self.can_reopen => self.shared.refusal(),
             _ => error,
@@ -244,8 +251,8 @@ impl<R: EngineReader> Store for Embedded<R> {
             && self.shared.is_stale()
             && let Some(jobs) = &self.commits.jobs
         {
-            // A full disk stays known as full, and an empty one as empty, when nobody commits. In a
-            // full queue there is a commit, which measures by itself.
+            // Without commits, the status would keep an old measurement. If the queue is full,
+            // there is a commit in it, which measures.
             let _ = jobs.try_send(Job::Measure);
         }
         self.shared.status()

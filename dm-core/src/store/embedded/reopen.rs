@@ -1,27 +1,26 @@
-//! Opening an engine again after it failed.
+//! Opening an engine again after a failure.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use super::shared::{Held, Signal};
+use super::shared::{Signal, WatchedReader};
 use crate::store::error::StoreError;
 
-/// Opens an engine again: both halves, anew.
+/// The host's way to open both halves of an engine again.
 pub(super) type Reopen<W, R> = Box<dyn FnMut() -> Result<(W, R), StoreError> + Send>;
 
-/// The time that reads which are under way get to end before the first attempt. An engine that
-/// locks its files refuses every attempt before they end.
-const READS_END_WITHIN: Duration = Duration::from_secs(5);
-/// The pauses between attempts: each twice as long as the one before, from the first to the
-/// longest.
+/// The time that running reads have to end before the first attempt. An engine that locks its files
+/// refuses every attempt before that.
+const READS_TIMEOUT: Duration = Duration::from_secs(5);
+/// The first and the longest pause between attempts. Each pause is twice as long as the one before.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+const MAX_PAUSE: Duration = Duration::from_secs(2);
 
-/// How reopening ended.
+/// The result of reopening.
 pub(super) enum Reopened<W, R> {
-    /// Both halves are there again.
+    /// The new halves.
     Open(W, R),
     /// The engine panicked.
     Panicked,
@@ -29,21 +28,21 @@ pub(super) enum Reopened<W, R> {
     Stopped,
 }
 
-/// Drops the old halves, waits for reads to do so as well, then tries until the engine opens.
+/// Drops the old halves, waits until running reads have dropped the reading half, and then tries
+/// until the engine opens.
 pub(super) fn reopen<W, R>(
-    old: (W, Option<Arc<Held<R>>>),
+    old: (W, Option<Arc<WatchedReader<R>>>),
     open: &mut Reopen<W, R>,
     signals: &Receiver<Signal>,
 ) -> Reopened<W, R> {
-    // Not on the commit thread, which refuses commits meanwhile: an engine may take its time to
-    // close.
+    // Closing an engine may take long. The commit thread refuses commits meanwhile.
     if catch_unwind(AssertUnwindSafe(|| drop(old))).is_err() {
         return Reopened::Panicked;
     }
-    match signals.recv_timeout(READS_END_WITHIN) {
+    match signals.recv_timeout(READS_TIMEOUT) {
         Ok(Signal::ReaderGone) => {}
         Err(RecvTimeoutError::Timeout) => {
-            tracing::warn!("a read takes long, and the store cannot be reopened before it ends");
+            tracing::warn!("a read is still running, and the store may not reopen before it ends");
         }
         Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => return Reopened::Stopped,
     }
@@ -52,14 +51,14 @@ pub(super) fn reopen<W, R>(
         match catch_unwind(AssertUnwindSafe(&mut *open)) {
             Ok(Ok((writer, reader))) => return Reopened::Open(writer, reader),
             Ok(Err(error)) => {
-                tracing::warn!(%error, cause = ?error, "the store cannot be reopened; it is tried again");
+                tracing::warn!(%error, cause = ?error, "the store could not be reopened, and another attempt follows");
             }
             Err(_) => return Reopened::Panicked,
         }
         match signals.recv_timeout(pause) {
-            // The old reading half, later than it was waited for.
+            // The old reading half was dropped after the timeout.
             Ok(Signal::ReaderGone) => pause = FIRST_PAUSE,
-            Err(RecvTimeoutError::Timeout) => pause = LONGEST_PAUSE.min(pause * 2),
+            Err(RecvTimeoutError::Timeout) => pause = MAX_PAUSE.min(pause * 2),
             Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => return Reopened::Stopped,
         }
     }

@@ -1,30 +1,30 @@
-//! Free space that is kept, so that a full disk never meets an engine in the middle of a commit.
+//! The reserve of free disk space, so that a disk is not full in the middle of a commit.
 
 use std::io;
 use std::time::Instant;
 
-use super::shared::MEASURE_AGAIN;
+use super::shared::MEASURE_INTERVAL;
 use crate::store::status::Room;
 use crate::store::write::{Outcome, Refusal, Write};
 
-/// Space on a disk that writes may not use up.
+/// Disk space that writes must leave free.
 pub(super) struct Reserve {
-    /// Bytes to keep free.
+    /// The bytes to keep free.
     pub(super) bytes: u64,
-    /// Measures how many bytes are free.
+    /// Measures the number of free bytes.
     pub(super) free: Box<dyn FnMut() -> io::Result<u64> + Send>,
 }
 
-/// The part of a reserve that may be written between two measurements.
+/// One part in so many of the reserve may be written between two measurements.
 const PARTS: u64 = 16;
-/// The bytes that a batch counts for besides its payloads.
+/// The bytes that a batch is taken to write besides its payloads.
 const BATCH_BYTES: u64 = 64 * 1024;
 
-/// Knows whether there is room. It measures when a sixteenth of the reserve may have been written,
-/// and once a second.
+/// The last measurement of free space. It is repeated after a second, and when a sixteenth of the
+/// reserve may have been written.
 pub(super) struct Gauge {
     reserve: Reserve,
-    /// Bytes that may have been written since the last measurement.
+    /// The bytes that may have been written since the last measurement.
     written: u64,
     measured: Option<Instant>,
     room: Room,
@@ -35,18 +35,18 @@ impl Gauge {
         Self { reserve, written: 0, measured: None, room: Room::Enough }
     }
 
-    /// Whether there is room for a batch. Measures if that is due.
+    /// Whether there is room for a batch, by a new measurement if one is due.
     pub(super) fn room_for(&mut self, batch: &[Write]) -> Room {
         let payloads = batch.iter().map(payload).sum::<u64>();
         self.written = self.written.saturating_add(payloads).saturating_add(BATCH_BYTES);
-        let is_old = self.measured.is_none_or(|at| at.elapsed() >= MEASURE_AGAIN);
+        let is_old = self.measured.is_none_or(|at| at.elapsed() >= MEASURE_INTERVAL);
         if is_old || self.written >= self.reserve.bytes / PARTS {
             self.measure(payloads);
         }
         self.room
     }
 
-    /// Measures whether there is room, and for so many bytes more.
+    /// Measures whether there is room for `bytes` besides the reserve.
     pub(super) fn measure(&mut self, bytes: u64) -> Room {
         (self.written, self.measured) = (bytes, Some(Instant::now()));
         match (self.reserve.free)() {
@@ -59,7 +59,7 @@ impl Gauge {
                 }
                 self.room = room;
             }
-            // The last answer stands: a disk that cannot be measured is not known to be full.
+            // The last result is kept: a disk that cannot be measured need not be full.
             Err(error) => tracing::warn!(%error, "the free space of the store's disk cannot be measured"),
         }
         self.room
@@ -73,9 +73,9 @@ fn payload(write: &Write) -> u64 {
     }
 }
 
-/// Whether a write takes room for good. Without room, devices still register, acknowledge and are
-/// forgotten, which takes some bytes each and lets people read, and entries still expire, which
-/// lets an engine use their space again.
+/// Whether a write takes disk space permanently. Without room, devices are still registered and
+/// forgotten and still acknowledge, which takes some bytes each and lets users read. Entries still
+/// expire, so that the engine can use their space again.
 const fn takes_room(write: &Write) -> bool {
     match write {
         Write::AppendMessage(_)
@@ -86,14 +86,14 @@ const fn takes_room(write: &Write) -> bool {
     }
 }
 
-/// Takes the writes out of a batch for which there is no room. The second part says for each write
-/// of the batch whether it is left.
+/// Removes the writes that take room from a batch. Returns the others, and for each write of the
+/// batch whether it is one of them.
 pub(super) fn admit(batch: Vec<Write>) -> (Vec<Write>, Vec<bool>) {
     let admitted: Vec<bool> = batch.iter().map(|write| !takes_room(write)).collect();
     (batch.into_iter().filter(|write| !takes_room(write)).collect(), admitted)
 }
 
-/// The outcomes of a whole batch, from those of the writes that were left in it.
+/// The outcomes of a whole batch, from the outcomes of its admitted writes.
 pub(super) fn with_refusals(outcomes: Vec<Outcome>, admitted: &[bool]) -> Vec<Outcome> {
     let mut outcomes = outcomes.into_iter();
     let refused = || Some(Outcome::Refused(Refusal::NoRoom));

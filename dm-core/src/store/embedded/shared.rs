@@ -1,4 +1,4 @@
-//! What the handles of an embedded store and its commit thread share.
+//! The state that the handles of an embedded store share with its commit thread.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -9,27 +9,27 @@ use super::engine::EngineReader;
 use crate::store::error::{StoreError, StoreErrorKind};
 use crate::store::status::{Availability, Room, StoreStatus};
 
-/// The age at which a measurement of free space is asked for again.
-pub(super) const MEASURE_AGAIN: Duration = Duration::from_secs(1);
+/// The age at which a measurement of free space is repeated.
+pub(super) const MEASURE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The condition of a store, and its reading half while it is open.
+/// The status of a store, and its reading half while it is open.
 pub(super) struct Shared<R> {
-    reader: RwLock<Option<Arc<Held<R>>>>,
+    reader: RwLock<Option<Arc<WatchedReader<R>>>>,
     availability: AtomicU8,
     low: AtomicBool,
-    /// When free space was last measured, in milliseconds since `began`.
+    /// The time of the last measurement of free space, in milliseconds since `began`.
     measured: AtomicU64,
     began: Instant,
 }
 
-/// A reading half, and what tells when it is dropped.
-pub(super) struct Held<R> {
-    // Dropped before the signal: fields are dropped in their order.
+/// A reading half that sends a signal when it is dropped.
+pub(super) struct WatchedReader<R> {
+    // Fields are dropped in their order, so the reader is dropped before the signal is sent.
     reader: R,
-    _gone: Gone,
+    _signal: DropSignal,
 }
 
-/// What the thread that reopens a store waits for.
+/// The signals to the thread that reopens a store.
 pub(super) enum Signal {
     /// The old reading half is dropped.
     ReaderGone,
@@ -37,30 +37,30 @@ pub(super) enum Signal {
     Stop,
 }
 
-struct Gone(Sender<Signal>);
+struct DropSignal(Sender<Signal>);
 
-impl Drop for Gone {
+impl Drop for DropSignal {
     fn drop(&mut self) {
-        // Nobody waits unless the store is being reopened.
+        // Without a receiver, the store is not being reopened.
         let _ = self.0.send(Signal::ReaderGone);
     }
 }
 
-/// Both ends of what tells that a reading half is dropped.
+/// Both ends of the channel of a [`WatchedReader`].
 pub(super) struct Watch {
     pub(super) signals: Sender<Signal>,
     pub(super) received: Receiver<Signal>,
 }
 
-impl<R: EngineReader> Held<R> {
+impl<R: EngineReader> WatchedReader<R> {
     pub(super) fn new(reader: R) -> (Arc<Self>, Watch) {
         let (signals, received) = mpsc::channel();
-        let held = Self { reader, _gone: Gone(signals.clone()) };
+        let held = Self { reader, _signal: DropSignal(signals.clone()) };
         (Arc::new(held), Watch { signals, received })
     }
 }
 
-impl<R> std::ops::Deref for Held<R> {
+impl<R> std::ops::Deref for WatchedReader<R> {
     type Target = R;
 
     fn deref(&self) -> &R {
@@ -69,7 +69,7 @@ impl<R> std::ops::Deref for Held<R> {
 }
 
 impl<R> Shared<R> {
-    pub(super) fn new(reader: Arc<Held<R>>) -> Self {
+    pub(super) fn new(reader: Arc<WatchedReader<R>>) -> Self {
         Self {
             reader: RwLock::new(Some(reader)),
             availability: AtomicU8::new(OPEN),
@@ -82,8 +82,8 @@ impl<R> Shared<R> {
     /// The reading half.
     ///
     /// # Errors
-    /// [`refusal`](Self::refusal), while there is none to be used.
-    pub(super) fn reader(&self) -> Result<Arc<Held<R>>, StoreError> {
+    /// [`refusal`](Self::refusal) while the store is not open.
+    pub(super) fn reader(&self) -> Result<Arc<WatchedReader<R>>, StoreError> {
         let reader = self.reader.read().unwrap_or_else(PoisonError::into_inner);
         if self.availability() != Availability::Open {
             return Err(self.refusal());
@@ -91,8 +91,8 @@ impl<R> Shared<R> {
         reader.clone().ok_or_else(|| self.refusal())
     }
 
-    /// How work is refused: as unavailable while the store is being reopened, as closed when it
-    /// stays so.
+    /// The error of refused calls: `Unavailable` while the store is being reopened, `Closed` when
+    /// it stays closed.
     pub(super) fn refusal(&self) -> StoreError {
         match self.availability() {
             Availability::Closed => StoreErrorKind::Closed.into(),
@@ -103,25 +103,25 @@ impl<R> Shared<R> {
     }
 
     /// Whether a reading half is the one in use.
-    pub(super) fn uses(&self, reader: &Arc<Held<R>>) -> bool {
+    pub(super) fn uses(&self, reader: &Arc<WatchedReader<R>>) -> bool {
         let used = self.reader.read().unwrap_or_else(PoisonError::into_inner);
         used.as_ref().is_some_and(|used| Arc::ptr_eq(used, reader))
     }
 
-    /// Work is accepted again, with this reading half.
-    pub(super) fn open(&self, reader: Arc<Held<R>>) {
+    /// Opens the store again, with a new reading half.
+    pub(super) fn open(&self, reader: Arc<WatchedReader<R>>) {
         *self.reader.write().unwrap_or_else(PoisonError::into_inner) = Some(reader);
         self.availability.store(OPEN, Ordering::Release);
     }
 
-    /// Work is refused until [`open`](Self::open). Gives the reading half up, which reads that are
-    /// under way still hold.
-    pub(super) fn reopening(&self) -> Option<Arc<Held<R>>> {
+    /// Refuses calls until [`open`](Self::open). Returns the old reading half, which running reads
+    /// hold as well.
+    pub(super) fn reopening(&self) -> Option<Arc<WatchedReader<R>>> {
         self.availability.store(REOPENING, Ordering::Release);
         self.reader.write().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Work is refused for good.
+    /// Refuses all further calls.
     pub(super) fn close(&self) {
         self.availability.store(CLOSED, Ordering::Release);
     }
@@ -132,10 +132,10 @@ impl<R> Shared<R> {
         self.measured.store(now, Ordering::Relaxed);
     }
 
-    /// Whether the last measurement of free space is old.
+    /// Whether the last measurement of free space is due to be repeated.
     pub(super) fn is_stale(&self) -> bool {
         let measured = Duration::from_millis(self.measured.load(Ordering::Relaxed));
-        self.began.elapsed().saturating_sub(measured) >= MEASURE_AGAIN
+        self.began.elapsed().saturating_sub(measured) >= MEASURE_INTERVAL
     }
 
     pub(super) fn status(&self) -> StoreStatus {

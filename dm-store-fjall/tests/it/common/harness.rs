@@ -1,4 +1,4 @@
-//! Where the conformance suite finds a store.
+//! The harness of the conformance suite.
 
 use std::path::{Path, PathBuf};
 
@@ -8,10 +8,10 @@ use dm_core::store::StoreError;
 use dm_store_fjall::{FjallConfig, FjallStore};
 use tempfile::TempDir;
 
-/// A store in a folder of its own.
+/// A store in a temporary folder.
 pub struct Folder {
     path: PathBuf,
-    /// Removed with the harness that made it.
+    /// The temporary folder, which is removed with the harness that made it.
     _folder: Option<TempDir>,
 }
 
@@ -25,7 +25,7 @@ impl Harness for Folder {
 
     async fn open(&self) -> Result<FjallStore, StoreError> {
         let mut config = FjallConfig::default();
-        // So few that some of those who are written to are in memory and some are not.
+        // So few that some users and conversations of a test are in memory and some are not.
         config.heads_bytes = 2 * FjallConfig::HEAD_BYTES;
         FjallStore::open_with(&self.path, &config)
     }

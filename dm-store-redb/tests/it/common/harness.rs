@@ -1,4 +1,4 @@
-//! Where the conformance suite finds a store.
+//! The harness of the conformance suite.
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -9,10 +9,10 @@ use dm_core::store::StoreError;
 use dm_store_redb::{RedbConfig, RedbStore};
 use tempfile::TempDir;
 
-/// A store in a file of its own.
+/// A store in a temporary file.
 pub struct File {
     path: PathBuf,
-    /// Removed with the harness that made it.
+    /// The temporary folder, which is removed with the harness that made it.
     _folder: Option<TempDir>,
 }
 
@@ -26,10 +26,10 @@ impl Harness for File {
 
     async fn open(&self) -> Result<RedbStore, StoreError> {
         let mut config = RedbConfig::default();
-        // So few that in every test of more than some messages rows are moved, and generations
-        // follow each other.
+        // So few that rows are moved and generations change in every test of more than some
+        // messages.
         config.recent_entries = NonZeroUsize::new(24).unwrap();
-        // And so few that some of those who are written to are in memory and some are not.
+        // So few that some users and conversations of a test are in memory and some are not.
         config.heads_bytes = 2 * RedbConfig::HEAD_BYTES;
         RedbStore::open_with(&self.path, &config)
     }

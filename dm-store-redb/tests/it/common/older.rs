@@ -1,4 +1,4 @@
-//! Files as older versions of the schema wrote them.
+//! Files of older versions of the schema.
 
 use std::path::Path;
 
@@ -14,8 +14,7 @@ pub fn runs(path: &Path) -> Vec<String> {
     names.filter(|name| name.contains("_run_")).collect()
 }
 
-/// Makes a file what version 2 of the schema would have written: a conversation's id leads to its
-/// ref only.
+/// Changes a file to version 2 of the schema: the row of a conversation's id holds its ref only.
 pub fn back_to_version_2(path: &Path) {
     let database = Database::open(path).unwrap();
     let transaction = database.begin_write().unwrap();
@@ -35,8 +34,8 @@ pub fn back_to_version_2(path: &Path) {
     transaction.commit().unwrap();
 }
 
-/// Makes a file what version 1 of the schema would have written: besides, all rows are in the large
-/// trees, none in runs.
+/// Changes a file to version 1 of the schema: besides, all rows are in the large trees, and none in
+/// runs.
 pub fn back_to_version_1(path: &Path) {
     back_to_version_2(path);
     let runs = runs(path);
@@ -45,12 +44,12 @@ pub fn back_to_version_1(path: &Path) {
     {
         let mut schema = transaction.open_table(Table::new("dm_schema")).unwrap();
         for log in ["dm_sequence", "dm_inbox"] {
-            let mut settled = transaction.open_table(Table::new(log)).unwrap();
+            let mut large = transaction.open_table(Table::new(log)).unwrap();
             for name in runs.iter().filter(|name| name.starts_with(log)) {
                 let run = transaction.open_table(Table::new(name)).unwrap();
                 for row in run.iter().unwrap() {
                     let (key, value) = row.unwrap();
-                    settled.insert(key.value(), value.value()).unwrap();
+                    large.insert(key.value(), value.value()).unwrap();
                 }
                 drop(run);
                 transaction.delete_table(Table::new(name)).unwrap();

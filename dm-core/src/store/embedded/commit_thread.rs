@@ -1,4 +1,4 @@
-//! The commit thread: the only caller of the writing half.
+//! The commit thread, which is the only caller of the writing half.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -10,33 +10,34 @@ use tokio::sync::{mpsc, oneshot};
 use super::engine::{EngineReader, EngineWriter};
 use super::reopen::{Reopen, Reopened, reopen};
 use super::reserve::{Gauge, admit, with_refusals};
-use super::shared::{Held, Shared, Signal, Watch};
+use super::shared::{Shared, Signal, Watch, WatchedReader};
 use crate::store::error::{StoreError, StoreErrorKind};
 use crate::store::status::{Availability, Room};
 use crate::store::write::{Outcome, Write};
 
-/// What the thread is told.
+/// A message to the commit thread.
 pub(super) enum Job<R> {
+    /// Commit a batch, and send the result.
     Commit(Vec<Write>, oneshot::Sender<Result<Vec<Outcome>, StoreError>>),
-    /// Somebody wants to know whether there is room.
+    /// Measure free space, for a status.
     Measure,
-    /// This reading half said that the engine refuses all work.
-    Refused(Arc<Held<R>>),
-    /// The thread that reopens the engine ends now.
+    /// A read was refused with this reading half, because the engine refuses all work.
+    Refused(Arc<WatchedReader<R>>),
+    /// The thread that reopens the engine ends.
     Reopened,
 }
 
-/// The commit thread's own.
+/// The state of the commit thread.
 pub(super) struct CommitThread<W, R> {
     pub(super) engine: Engine<W, R>,
     pub(super) reopen: Option<Reopen<W, R>>,
     pub(super) gauge: Option<Gauge>,
     pub(super) shared: Arc<Shared<R>>,
-    /// Weak, so that the queue ends with the last handle.
+    /// The thread's own queue. Weak, so that the queue is closed with the last handle.
     pub(super) jobs: mpsc::WeakSender<Job<R>>,
 }
 
-/// The engine, as the commit thread has it.
+/// The engine in one of its three states.
 pub(super) enum Engine<W, R> {
     Open { writer: W, watch: Watch },
     Reopening { stop: Sender<Signal>, thread: JoinHandle<(Reopen<W, R>, Reopened<W, R>)> },
@@ -44,22 +45,22 @@ pub(super) enum Engine<W, R> {
 }
 
 impl<W: EngineWriter, R: EngineReader> CommitThread<W, R> {
-    /// Does one job after another until the last handle is gone.
+    /// Does one job after another until the last handle is dropped.
     pub(super) fn run(mut self, mut queue: mpsc::Receiver<Job<R>>) {
         while let Some(job) = queue.blocking_recv() {
             match job {
                 Job::Commit(batch, answer) => {
                     let result = self.commit(batch);
-                    // A caller that stopped waiting changes nothing about what was committed.
+                    // The batch is committed even if its caller has stopped waiting.
                     let _ = answer.send(result);
                 }
                 Job::Measure => self.measure(),
                 Job::Refused(reader) => {
                     let is_current = self.shared.uses(&reader);
                     drop(reader);
-                    // A panic has closed the store already, for good.
+                    // After a panic the store stays closed.
                     if is_current && self.shared.availability() == Availability::Open {
-                        self.break_down();
+                        self.engine_failed();
                     }
                 }
                 Job::Reopened => self.reopened(),
@@ -67,12 +68,12 @@ impl<W: EngineWriter, R: EngineReader> CommitThread<W, R> {
         }
         if let Engine::Reopening { stop, thread } = self.engine {
             let _ = stop.send(Signal::Stop);
-            // It catches the engine's panics, so it ends well.
+            // The thread catches the engine's panics, so joining does not fail.
             let _ = thread.join();
         }
     }
 
-    /// Commits what there is room for.
+    /// Commits the writes of a batch for which there is room.
     fn commit(&mut self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
         if self.shared.availability() != Availability::Open {
             return Err(self.shared.refusal());
@@ -88,22 +89,22 @@ impl<W: EngineWriter, R: EngineReader> CommitThread<W, R> {
     fn commit_all(&mut self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
         let Engine::Open { writer, .. } = &mut self.engine else { return Err(self.shared.refusal()) };
         let Ok(result) = catch_unwind(AssertUnwindSafe(|| writer.commit(batch))) else {
-            // Nobody knows what the engine holds in memory, nor whether its files can be opened
-            // beside it.
+            // The engine's memory is in an unknown state, and its files may not open a second time
+            // while it exists.
             self.close();
             return Err(StoreError::new(StoreErrorKind::OutcomeUnknown, "the storage engine panicked"));
         };
         let Err(error) = result else { return result };
         let kind = error.kind();
         if matches!(kind, StoreErrorKind::OutcomeUnknown | StoreErrorKind::Closed) || writer.is_broken() {
-            self.break_down();
+            self.engine_failed();
         }
-        // The engine's own refusal becomes the store's, which says whether waiting helps.
+        // The store's refusal replaces the engine's, because it tells whether a retry can succeed.
         Err(if kind == StoreErrorKind::Closed { self.shared.refusal() } else { error })
     }
 
-    /// The engine does no more work: it is reopened, or stays closed when there is no way to.
-    fn break_down(&mut self) {
+    /// Reopens an engine that refuses all work, or closes the store without a way to reopen it.
+    fn engine_failed(&mut self) {
         let Some(mut open) = self.reopen.take() else { return self.close() };
         let Engine::Open { writer, watch } = std::mem::replace(&mut self.engine, Engine::Closed) else {
             return;
@@ -121,26 +122,26 @@ impl<W: EngineWriter, R: EngineReader> CommitThread<W, R> {
         match std::thread::Builder::new().name("dm-reopen".to_owned()).spawn(work) {
             Ok(thread) => self.engine = Engine::Reopening { stop, thread },
             Err(error) => {
-                tracing::error!(%error, "no thread to reopen the store: it stays closed");
+                tracing::error!(%error, "the operating system starts no thread to reopen the store, which stays closed");
                 self.close();
             }
         }
     }
 
-    /// Takes over what the thread brings that reopened the engine.
+    /// Takes the new halves from the thread that reopened the engine.
     fn reopened(&mut self) {
         let Engine::Reopening { thread, .. } = std::mem::replace(&mut self.engine, Engine::Closed) else {
             return;
         };
         let Ok((open, Reopened::Open(writer, reader))) = thread.join() else { return self.close() };
-        let (reader, watch) = Held::new(reader);
+        let (reader, watch) = WatchedReader::new(reader);
         self.reopen = Some(open);
         self.engine = Engine::Open { writer, watch };
         self.shared.open(reader);
         tracing::info!("the store is open again");
     }
 
-    /// The engine stays closed. What there is of it lives on until the last handle is gone.
+    /// Closes the store. The engine is not dropped before the last handle is.
     fn close(&self) {
         tracing::error!("the store refuses all work until the process opens it again");
         self.shared.close();

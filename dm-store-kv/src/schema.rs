@@ -1,0 +1,40 @@
+//! The version of the rows' bytes.
+
+use dm_core::store::{StoreError, StoreErrorKind};
+
+/// The version of the bytes that this crate writes, which [`tables`](crate::tables) describes. Rows
+/// of all earlier versions are read as well.
+///
+/// - 1: the first one.
+/// - 2: the row of a conversation's id holds the participants. It and the row of a floor may hold a
+///   note of the newest number. Rows of version 1 stay as they are until they are written again.
+///
+/// An engine stores a version in its own row of the table [`schema`](crate::Tables::schema), and
+/// refuses to open a database with a higher one ([`refuse_newer`]). An engine with rows or tables
+/// of its own counts a version of its own, which rises with this one.
+pub const SCHEMA_VERSION: u32 = 2;
+
+/// Passes a version that was found in a database, unless it is higher than the highest one that the
+/// engine knows.
+///
+/// # Errors
+/// [`StoreErrorKind::NewerSchema`].
+pub fn refuse_newer(found: u32, known: u32) -> Result<u32, StoreError> {
+    if found > known {
+        let newer = format!("the schema has version {found}, this library knows {known}");
+        return Err(StoreError::new(StoreErrorKind::NewerSchema, newer));
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_above_the_known_one_is_refused() {
+        assert_eq!(refuse_newer(0, 2).unwrap(), 0);
+        assert_eq!(refuse_newer(2, 2).unwrap(), 2);
+        assert_eq!(refuse_newer(3, 2).unwrap_err().kind(), StoreErrorKind::NewerSchema);
+    }
+}

@@ -1,0 +1,113 @@
+//! The catalogue of a log's runs: one row of `dm_schema`.
+
+use dm_store_kv::Failure;
+
+/// The runs of a generation.
+pub(crate) const RUNS: u64 = 8;
+
+/// The extent to which the moving generation is moved into the large tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Moved {
+    /// Rows up to this key are moved. With an empty key, none is.
+    Through(Vec<u8>),
+    /// All rows are moved.
+    All,
+}
+
+/// The runs of a log. They have numbers, in the order in which they are created. Those from
+/// `oldest` to before `growing` are the moving generation, those from `growing` to before `end` the
+/// growing one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Runs {
+    pub(crate) oldest: u64,
+    pub(crate) growing: u64,
+    pub(crate) end: u64,
+    /// Rows that were written to the newest run.
+    pub(crate) rows: u64,
+    /// Rows that were written to runs since rows were last moved.
+    pub(crate) unmerged: u64,
+    pub(crate) moved: Moved,
+}
+
+impl Runs {
+    /// The catalogue of a log without runs.
+    pub(crate) const NONE: Self =
+        Self { oldest: 0, growing: 0, end: 0, rows: 0, unmerged: 0, moved: Moved::All };
+
+    /// Whether the growing generation has all its runs, of `run_rows` rows each.
+    pub(crate) const fn is_full(&self, run_rows: u64) -> bool {
+        self.end - self.growing >= RUNS && self.rows >= run_rows
+    }
+
+    /// Makes the growing generation the moving one. The next row begins a new generation.
+    pub(crate) fn next_generation(&mut self) {
+        self.growing = self.end;
+        self.moved = Moved::Through(Vec::new());
+    }
+
+    /// The value of the row. Integers of 8 bytes: oldest, growing, end, rows, unmerged; then `1`
+    /// when all rows are moved, or `0` and the key up to which they are.
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let numbers = [self.oldest, self.growing, self.end, self.rows, self.unmerged];
+        let mut row: Vec<u8> = numbers.into_iter().flat_map(u64::to_be_bytes).collect();
+        match &self.moved {
+            Moved::All => row.push(1),
+            Moved::Through(key) => {
+                row.push(0);
+                row.extend(key);
+            }
+        }
+        row
+    }
+
+    pub(crate) fn decode(row: &[u8]) -> Result<Self, Failure> {
+        let damaged = || Failure::Damaged("a row about runs is not as the library writes it");
+        let (numbers, rest) = row.split_first_chunk::<40>().ok_or_else(damaged)?;
+        let mut numbers = numbers.as_chunks::<8>().0.iter().map(|number| u64::from_be_bytes(*number));
+        let mut number = || numbers.next().ok_or_else(damaged);
+        let [oldest, growing, end, rows, unmerged] = [number()?, number()?, number()?, number()?, number()?];
+        let moved = match rest.split_first() {
+            Some((1, [])) => Moved::All,
+            Some((0, key)) => Moved::Through(key.to_vec()),
+            _ => return Err(damaged()),
+        };
+        // Each read opens all runs, so that their number must be bounded.
+        if oldest > growing || growing > end || end - oldest > 2 * RUNS {
+            return Err(damaged());
+        }
+        Ok(Self { oldest, growing, end, rows, unmerged, moved })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn runs(moved: Moved) -> Runs {
+        Runs { oldest: 3, growing: 8, end: 16, rows: 20, unmerged: 7, moved }
+    }
+
+    #[test]
+    fn an_encoded_catalogue_is_decoded() {
+        for moved in [Moved::All, Moved::Through(Vec::new()), Moved::Through(vec![0, 1])] {
+            assert_eq!(Runs::decode(&runs(moved.clone()).encode()).unwrap(), runs(moved));
+        }
+        assert_eq!(Runs::decode(&Runs::NONE.encode()).unwrap(), Runs::NONE);
+    }
+
+    #[test]
+    fn a_row_that_the_library_does_not_write_is_damage() {
+        let good = runs(Moved::All).encode();
+        for end in 0..good.len() {
+            assert!(Runs::decode(&good[..end]).is_err(), "{end}");
+        }
+        assert!(Runs::decode(&[good.as_slice(), &[0]].concat()).is_err());
+        for wrong in [
+            Runs { oldest: 9, ..runs(Moved::All) },
+            Runs { end: 7, ..runs(Moved::All) },
+            Runs { end: 20, ..runs(Moved::All) },
+        ] {
+            assert!(Runs::decode(&wrong.encode()).is_err(), "{wrong:?}");
+        }
+    }
+}
