@@ -113,7 +113,7 @@ pub fn append_as(n: u64, from: u64, id: u64, client: u64) -> AppendMessage {
     AppendMessage { client_id: Some(client_id(client)), ..append(n, from, id) }
 }
 
-/// As [`append`], sent and received at a time of its own.
+/// As [`append`], sent and received at time `when`.
 #[must_use]
 pub fn append_at(n: u64, from: u64, id: u64, when: u64) -> Write {
     Write::AppendMessage(AppendMessage { sent_at: at(when), at: at(when), ..append(n, from, id) })

@@ -5,8 +5,8 @@
 //!
 //! **Is your engine an ordered map of bytes to bytes, such as LMDB or RocksDB? Then use
 //! `dm-store-kv` instead.** It implements the tables, the reads and the writes. You implement four
-//! methods on a table and one that opens a state. `dm-store-redb` and `dm-store-fjall` are
-//! examples.
+//! methods on a table, one that opens a committed state, and one that commits a batch. Its
+//! documentation has a compiled example; `dm-store-redb` and `dm-store-fjall` are built on it.
 //!
 //! Any other store implements [`Store`] itself. The documentation of [`Store`] is a contract of
 //! eighteen clauses, to which this guide refers by number. `dm-store-sqlite` and
@@ -40,9 +40,12 @@
 //!
 //! - With [`EmbeddedBuilder::reopen`](dm_core::store::EmbeddedBuilder::reopen), it reopens the
 //!   engine by itself after an unknown outcome.
-//! - With [`EmbeddedBuilder::reserve`](dm_core::store::EmbeddedBuilder::reserve), it refuses writes
-//!   that take space before the disk is full, so that the engine never runs out of space in the
-//!   middle of a commit.
+//! - With [`EmbeddedBuilder::reserve`](dm_core::store::EmbeddedBuilder::reserve), it refuses
+//!   messages, conversations, keys and announcements while less than the reserve of disk space is
+//!   free, so that such a commit does not run out of space.
+//!
+//! A crate that exports a store of its own type implements
+//! [`EmbeddedStore`](dm_core::store::EmbeddedStore) for it.
 //!
 #![doc = concat!("```rust,ignore\n", include_str!("../tests/guide/store/mod.rs"), "```")]
 //!

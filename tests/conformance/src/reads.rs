@@ -22,17 +22,17 @@ pub fn inbox_after(who: Principal, after: u64, limit: usize) -> InboxQuery {
     InboxQuery { who, after, own, limit, max_bytes: usize::MAX }
 }
 
-/// Asks for a whole inbox of at most 10,000 entries, with what the device caused itself.
+/// A query of a whole inbox of at most 10,000 entries, the device's own included.
 #[must_use]
 pub fn whole_inbox(who: Principal) -> InboxQuery {
     let (after, own) = (InboxSeq::ZERO, OwnEntries::Include);
     InboxQuery { who, after, own, limit: 10_000, max_bytes: usize::MAX }
 }
 
-/// The numbers of the *n*-th user's [`whole_inbox`] in a store.
+/// Reads the numbers of the *n*-th user's [`whole_inbox`].
 ///
 /// # Panics
-/// When the store fails.
+/// Panics if the store fails.
 pub async fn inbox_numbers(store: &impl Store, n: u64) -> Vec<u64> {
     seqs(&store.inbox(whole_inbox(user(n).into())).await.expect("an inbox").entries)
 }
