@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_nats::Subscriber;
 use dm_core::UserId;
-use dm_core::notify::{SeqHint, HubWatch, Notification, Notifier as _};
+use dm_core::notify::{HubWatch, Notification, Notifier as _, SeqHint};
 use futures_util::StreamExt as _;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;

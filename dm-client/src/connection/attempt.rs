@@ -7,9 +7,7 @@ use dm_proto::dm_client_frame as client;
 use dm_proto::dm_delivery::Event as DeliveredEvent;
 use dm_proto::dm_server_frame::Frame;
 use dm_proto::envelope::Payload;
-use dm_proto::{
-    DmAck, DmDelivery, DmGap, DmGoingAway, DmHello, DmProblem, Envelope, PROTOCOL_VERSION,
-};
+use dm_proto::{DmAck, DmDelivery, DmGap, DmGoingAway, DmHello, DmProblem, Envelope, PROTOCOL_VERSION};
 
 use super::config::DeviceStart;
 use super::disconnect::Disconnect;
