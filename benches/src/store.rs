@@ -1,7 +1,7 @@
 //! The stores, and services with them.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use dm_core::{MemoryStore, Service, ServiceBuilder};
@@ -42,16 +42,23 @@ impl Data {
         })
     }
 
-    /// Opens the store again after it was closed. A read whose caller has stopped waiting may hold
-    /// the engine a little longer.
+    /// Opens the store again after it was closed.
     pub(crate) async fn reopened(&self) -> anyhow::Result<ServiceBuilder> {
-        for _ in 0..100 {
+        Ok(self.timed_reopen().await?.0)
+    }
+
+    /// Opens the store again after it was closed, and the time that opening took. The engine may
+    /// hold its files a little longer than the service, and that wait is not counted.
+    pub(crate) async fn timed_reopen(&self) -> anyhow::Result<(ServiceBuilder, Duration)> {
+        for _ in 0..600 {
+            let began = Instant::now();
             if let Ok(builder) = self.builder().await {
-                return Ok(builder);
+                return Ok((builder, began.elapsed()));
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        self.builder().await
+        let began = Instant::now();
+        Ok((self.builder().await?, began.elapsed()))
     }
 }
 

@@ -1,5 +1,7 @@
 //! The list of all measurements.
 
+use std::cell::RefCell;
+
 use indicatif::ProgressBar;
 
 use super::Effort;
@@ -40,6 +42,8 @@ pub(crate) struct Measured {
     /// The host compared with Redis Streams, if Redis is installed.
     pub(crate) redis: Option<Figures>,
     pub(crate) cold: Cold,
+    /// The arguments of the measurements that failed, whose figures are missing.
+    pub(crate) failures: Vec<String>,
 }
 
 impl Measured {
@@ -85,70 +89,91 @@ impl Spans {
 }
 
 /// Makes all measurements, one after the other, and shows the progress.
-pub(crate) fn collect(effort: Effort) -> anyhow::Result<Measured> {
+pub(crate) fn collect(effort: Effort) -> Measured {
     let spans = Spans::of(effort);
     let Spans { seconds, rounds, .. } = &spans;
     let mut measured = Measured::default();
     let sizes = Sizes::of(effort);
     let redis = dm_test_servers::redis::is_installed();
     let bar = crate::report::progress(WARM_STEPS + usize::from(redis) + sizes.steps(), "");
+    let steps = Steps { bar, failures: RefCell::default() };
     let compare = |store: &str, other: &str, in_flight: &str| {
-        step(
-            &bar,
-            &["compare", store, other, "--in-flight", in_flight, "--seconds", seconds, "--rounds", rounds],
-        )
+        steps.run(&[
+            "compare",
+            store,
+            other,
+            "--in-flight",
+            in_flight,
+            "--seconds",
+            seconds,
+            "--rounds",
+            rounds,
+        ])
     };
     for store in STORES {
         let engine = format!("engine-{store}");
-        measured.with_seed.push((store.into(), compare(store, "seed-path", "256")?));
-        measured.with_engine.push((store.into(), compare(store, &engine, "256")?));
-        measured.one_by_one.push((store.into(), compare(store, &engine, "1")?));
+        measured.with_seed.push((store.into(), compare(store, "seed-path", "256")));
+        measured.with_engine.push((store.into(), compare(store, &engine, "256")));
+        measured.one_by_one.push((store.into(), compare(store, &engine, "1")));
     }
     for subject in STORES.into_iter().chain(["seed-path"]) {
         for in_flight in IN_FLIGHT {
             let flying = in_flight.to_string();
-            let told =
-                step(&bar, &["send", "--store", subject, "--in-flight", &flying, "--seconds", seconds])?;
+            let told = steps.run(&["send", "--store", subject, "--in-flight", &flying, "--seconds", seconds]);
             measured.sends.push((subject.into(), in_flight, told));
         }
     }
     for store in STORES {
         for messages in &spans.stored {
             let preload = messages.to_string();
-            let told = step(&bar, &["send", "--store", store, "--preload", &preload, "--seconds", seconds])?;
+            let told = steps.run(&["send", "--store", store, "--preload", &preload, "--seconds", seconds]);
             measured.stored.push((store.into(), *messages, told));
         }
     }
-    measured.drain = step(&bar, &["drain", "--preload", &spans.pending.to_string()])?;
+    measured.drain = steps.run(&["drain", "--preload", &spans.pending.to_string()]);
     measured.history_depth = spans.depth;
-    measured.history = step(&bar, &["history", "--preload", &spans.depth.to_string(), "--seconds", seconds])?;
-    measured.list = step(&bar, &["list", "--seconds", seconds])?;
+    measured.history = steps.run(&["history", "--preload", &spans.depth.to_string(), "--seconds", seconds]);
+    measured.list = steps.run(&["list", "--seconds", seconds]);
     for store in ["memory", "sqlite"] {
         for count in SESSIONS {
             let preload = count.to_string();
-            let told = step(&bar, &["sessions", "--store", store, "--preload", &preload])?;
+            let told = steps.run(&["sessions", "--store", store, "--preload", &preload]);
             measured.sessions.push((store.into(), count, told));
         }
     }
-    measured.push = step(&bar, &["push", "--seconds", seconds])?;
-    measured.expire = step(&bar, &["expire", "--preload", &spans.entries.to_string(), "--seconds", seconds])?;
+    measured.push = steps.run(&["push", "--seconds", seconds]);
+    measured.expire = steps.run(&["expire", "--preload", &spans.entries.to_string(), "--seconds", seconds]);
     for store in ["sqlite", "fjall"] {
         let pending = spans.pending.to_string();
-        let told = step(&bar, &["http", "--store", store, "--preload", &pending, "--seconds", seconds])?;
+        let told = steps.run(&["http", "--store", store, "--preload", &pending, "--seconds", seconds]);
         measured.http.push((store.into(), told));
     }
     if redis {
-        measured.redis = Some(step(&bar, &["redis", "--seconds", seconds])?);
+        measured.redis = Some(steps.run(&["redis", "--seconds", seconds]));
     }
-    measured.cold = cold::collect(&sizes, (seconds, rounds), |arguments| step(&bar, arguments))?;
-    bar.finish_and_clear();
-    Ok(measured)
+    measured.cold = cold::collect(&sizes, (seconds, rounds), |arguments| steps.run(arguments));
+    steps.bar.finish_and_clear();
+    measured.failures = steps.failures.into_inner();
+    measured
 }
 
-fn step(bar: &ProgressBar, arguments: &[&str]) -> anyhow::Result<Figures> {
-    bar.set_message(arguments.join(" "));
-    bar.tick();
-    let told = bar.suspend(|| measure(arguments))?;
-    bar.inc(1);
-    Ok(told)
+/// The measurements of a run, one after the other.
+struct Steps {
+    bar: ProgressBar,
+    failures: RefCell<Vec<String>>,
+}
+
+impl Steps {
+    /// Makes a measurement. If it fails, its figures are not measured and the others still are.
+    fn run(&self, arguments: &[&str]) -> Figures {
+        self.bar.set_message(arguments.join(" "));
+        self.bar.tick();
+        let told = self.bar.suspend(|| measure(arguments));
+        self.bar.inc(1);
+        told.unwrap_or_else(|error| {
+            self.bar.suspend(|| eprintln!("{error:#}"));
+            self.failures.borrow_mut().push(arguments.join(" "));
+            Figures::default()
+        })
+    }
 }

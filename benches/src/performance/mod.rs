@@ -32,7 +32,7 @@ pub(crate) enum Effort {
 pub(crate) fn run(out: &Path, effort: Effort) -> anyhow::Result<()> {
     // This is first, because the plots change the checkout whose state it describes.
     let about = about::describe()?;
-    let measured = collect::collect(effort)?;
+    let measured = collect::collect(effort);
     let plots = out.join("performance");
     std::fs::create_dir_all(&plots).with_context(|| format!("cannot make {}", plots.display()))?;
     plots::draw(&measured, &plots)?;
@@ -42,5 +42,6 @@ pub(crate) fn run(out: &Path, effort: Effort) -> anyhow::Result<()> {
     std::fs::write(&path, page).with_context(|| format!("cannot write {}", path.display()))?;
     print!("{}", page::table(&verdicts));
     println!("written: {}", path.display());
+    anyhow::ensure!(measured.failures.is_empty(), "these failed:\n{}", measured.failures.join("\n"));
     Ok(())
 }

@@ -126,12 +126,14 @@ where
         let color = COLORS.get(n % COLORS.len()).copied().unwrap_or(BLACK);
         let color = color.mix(if n < COLORS.len() { 1.0 } else { 0.45 });
         let style = color.stroke_width(2);
+        // A measurement that failed has no point.
+        let points = line.points.iter().copied().filter(|point| point.1.is_finite());
         chart
-            .draw_series(LineSeries::new(line.points.iter().copied(), style))
+            .draw_series(LineSeries::new(points.clone(), style))
             .map_err(|error| failed(&error))?
             .label(line.name)
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style));
-        let dots = line.points.iter().map(|point| Circle::new(*point, 3, color.filled()));
+        let dots = points.map(|point| Circle::new(point, 3, color.filled()));
         chart.draw_series(dots).map_err(|error| failed(&error))?;
     }
     chart
