@@ -42,7 +42,8 @@ pub fn unavailable(error: io::Error) -> StoreError {
 }
 
 /// Creates a database file that only its user may read, and gives it its name when it is complete.
-/// A process that is killed meanwhile leaves no incomplete database under that name.
+/// A process that is killed meanwhile leaves no incomplete database under that name, unless the
+/// file system has no hard links.
 ///
 /// `make` fills an empty file at the temporary path that it gets, beside `path`. On a file system
 /// without hard links it is called again, with `path` itself. When another process creates a file
@@ -51,24 +52,35 @@ pub fn unavailable(error: io::Error) -> StoreError {
 /// # Errors
 /// The error of `make`; [`StoreErrorKind::Unavailable`] when the file system refuses.
 pub fn create_file(path: &Path, make: impl Fn(&Path) -> Result<(), StoreError>) -> Result<(), StoreError> {
+    create_linked(path, make, |new, path| std::fs::hard_link(new, path))
+}
+
+/// Creates a database file as [`create_file`] does, with this function for hard links.
+fn create_linked(
+    path: &Path,
+    make: impl Fn(&Path) -> Result<(), StoreError>,
+    link: impl FnOnce(&Path, &Path) -> io::Result<()>,
+) -> Result<(), StoreError> {
     let new = temporary(path);
-    private_file(&new)?;
+    private_file(&new).map_err(unavailable)?;
     // A link fails when the name is in use. A rename would replace the other process's file.
-    let linked = make(&new).map(|()| std::fs::hard_link(&new, path));
+    let linked = make(&new).map(|()| link(&new, path));
     let removed = std::fs::remove_file(&new);
     match linked? {
-        Ok(()) => {
-            removed.map_err(unavailable)?;
-            sync_parent(path);
-            Ok(())
-        }
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Ok(()) => removed.map_err(unavailable)?,
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(()),
         // A file system without hard links.
-        Err(_) => {
-            private_file(path)?;
-            make(path)
-        }
+        Err(_) => match private_file(path) {
+            Ok(()) => make(path).inspect_err(|_| {
+                // If this fails as well, the next opening reports the incomplete file.
+                let _removed = std::fs::remove_file(path);
+            })?,
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(()),
+            Err(error) => return Err(unavailable(error)),
+        },
     }
+    sync_parent(path);
+    Ok(())
 }
 
 /// Creates a database folder that only its user may enter, and gives it its name when it is
@@ -131,12 +143,12 @@ fn temporary(path: &Path) -> PathBuf {
 }
 
 /// Creates an empty file that only its user may read and write.
-fn private_file(path: &Path) -> Result<(), StoreError> {
+fn private_file(path: &Path) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop).map_err(unavailable)
+    options.open(path).map(drop)
 }
 
 /// Creates a folder that only its user may enter.
@@ -215,6 +227,24 @@ mod tests {
         .unwrap();
         assert_eq!(std::fs::read_to_string(path.join("file")).unwrap(), "theirs");
         assert_eq!(names(folder.path()).len(), 2);
+    }
+
+    #[test]
+    fn without_hard_links_a_database_is_made_in_place_and_another_ones_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("dm");
+        let no_links = |_: &Path, _: &Path| Err(ErrorKind::Unsupported.into());
+        let write = |content: &'static str| {
+            move |new: &Path| std::fs::write(new, content).map_err(unavailable)
+        };
+        let fails_in_place = |new: &Path| if new == path { Err(broken()) } else { Ok(()) };
+        let failed = create_linked(&path, fails_in_place, no_links).unwrap_err();
+        assert_eq!((failed.kind(), names(folder.path()).len()), (StoreErrorKind::Engine, 0));
+
+        create_linked(&path, write("database"), no_links).unwrap();
+        create_linked(&path, write("another"), no_links).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "database");
+        assert_eq!(names(folder.path()), ["dm"]);
     }
 
     #[test]

@@ -103,7 +103,8 @@ impl HeadReader {
 }
 
 impl Drop for HeadReader {
-    /// If the runtime ends the task or the store panics, the sessions that wait get no answer.
+    /// If the runtime ends the task, the sessions that wait get no answer, and the next one that
+    /// asks starts another task.
     fn drop(&mut self) {
         if !self.is_done {
             let waiting = std::mem::take(&mut *self.heads.lock());
@@ -115,6 +116,9 @@ impl Drop for HeadReader {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::service::in_flight::InFlight;
+    use crate::store::MemoryStore;
+    use crate::time::SystemClock;
 
     #[test]
     fn sessions_that_come_and_go_while_a_read_hangs_take_no_memory() {
@@ -132,5 +136,22 @@ mod tests {
         assert_eq!(heads.next_waiters().unwrap().len(), 1, "the session that still waits");
         assert!(heads.next_waiters().is_none());
         assert!(ask().0, "another task has to be started");
+    }
+
+    #[test]
+    fn sessions_get_no_answer_when_the_runtime_ends_the_task_that_reads() {
+        let (heads, user) = (InboxHeads::default(), UserId::from_stored([1; 32]));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let reads = Reads {
+            store: Arc::new(MemoryStore::new()),
+            clock: Arc::new(SystemClock),
+            runtime: runtime.handle().clone(),
+            in_flight: InFlight::default(),
+        };
+        // The task is spawned and dropped with the runtime before it reads.
+        let asked = heads.ask(&reads, user);
+        drop(runtime);
+        assert!(asked.blocking_recv().is_err());
+        assert!(!heads.lock().is_reading, "the next session that asks starts another task");
     }
 }

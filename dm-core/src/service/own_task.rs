@@ -1,6 +1,7 @@
 //! A future that runs in a task of its own, so that it goes on while its caller does not poll.
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -48,10 +49,13 @@ where
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut task = match std::mem::replace(&mut self.state, State::Done) {
-            State::New(mut work) => match work.as_mut().poll(cx) {
-                Poll::Ready(done) => return Poll::Ready(done),
+            // A panic is caught here as it is in a task, so that the caller gets the same error
+            // whichever poll panics. The future is dropped without another poll.
+            State::New(mut work) => match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))) {
+                Ok(Poll::Ready(done)) => return Poll::Ready(done),
                 // The new task polls it again at once, which replaces this caller's waker.
-                Poll::Pending => self.runtime.spawn(work),
+                Ok(Poll::Pending) => self.runtime.spawn(work),
+                Err(_) => return Poll::Ready(Err(TaskFailure::Panicked.into())),
             },
             State::Running(task) => task,
             State::Done => return Poll::Pending,
@@ -166,14 +170,18 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_panic_in_a_task_is_an_error_without_the_panics_text() {
-        let work: Task<()> = OwnTask::new(&Handle::current(), async {
-            tokio::task::yield_now().await;
-            panic!("a secret")
-        });
-        let error = work.await.unwrap_err();
-        assert_eq!(error.kind(), StoreErrorKind::Engine);
-        assert!(!format!("{error:?}").contains("secret"));
+    async fn a_panic_at_any_poll_is_an_error_without_the_panics_text() {
+        for polls_before in [0, 1] {
+            let work: Task<()> = OwnTask::new(&Handle::current(), async move {
+                for _ in 0..polls_before {
+                    tokio::task::yield_now().await;
+                }
+                panic!("a secret")
+            });
+            let error = work.await.unwrap_err();
+            assert_eq!(error.kind(), StoreErrorKind::Engine);
+            assert!(!format!("{error:?}").contains("secret"));
+        }
     }
 
     /// The output of a future if it is ready at the next poll.

@@ -253,6 +253,26 @@ mod tests {
         assert_eq!(names, ["state.json"]);
     }
 
+    #[test]
+    fn a_file_of_the_first_release_is_read() {
+        let (id, peer) = ("00000000-0000-7000-8000-000000000001", conversation(1, "Ben").peer);
+        let file = format!(
+            r#"{{"version":1,"server_id":"host-1","own_key_version":0,"threads":[{{"id":"{id}",
+            "peer":"{peer}","peer_name":"Ben","heard_in":1,"active_at":5,"unread":2,
+            "messages":[{{"id":"{id}","client_id":null,"sequence":7,"mine":false,"sent_at":3,"text":"hi"}}],
+            "outbox":[{{"id":"{id}","text":"later","sent_at":4,"recipient_key_version":null,"suite":1,
+            "nonce":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA","payload":"AQ==","refused":null}}]}}]}}"#
+        );
+        let state = read(file.as_bytes()).unwrap();
+        assert_eq!((state.server_id.as_deref(), state.own_key_version), (Some("host-1"), None));
+        let [ben] = &state.conversations[..] else { panic!("not one conversation") };
+        assert_eq!((ben.strongest_suite, ben.unread), (Some(Suite::One), 2));
+        assert_eq!(ben.messages[0].sequence.get(), 7);
+        assert_eq!((&*ben.outbox[0].text, &ben.outbox[0].sealed.sealed.payload[..]), ("later", &[1][..]));
+        let saved = serde_json::to_string(&StateFile::from(&state)).unwrap();
+        assert!(saved.contains(r#""threads":"#) && saved.contains(r#""heard_in":1"#), "{saved}");
+    }
+
     #[cfg(unix)]
     #[test]
     fn only_the_owner_may_read_it() {
