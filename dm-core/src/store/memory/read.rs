@@ -29,7 +29,7 @@ impl UserState {
         self.entries.iter().skip(usize::try_from(skip).unwrap_or(usize::MAX))
     }
 
-    /// Whether a device acknowledged an entry above its cursor one by one.
+    /// Whether a device acknowledged a single entry above its cursor.
     fn is_acknowledged(&self, device: &DeviceId, seq: InboxSeq) -> bool {
         self.devices.get(device).is_some_and(|device| device.acknowledged.contains(&seq))
     }

@@ -1,4 +1,4 @@
-//! Writes to the in-memory state. Each checks everything before its first change.
+//! Writes to the in-memory state. Each write makes all its checks before its first change.
 
 use std::sync::Arc;
 
@@ -202,9 +202,11 @@ impl State {
 
 impl UserState {
     /// Advances a device's cursor over the acknowledged entries that follow it, and removes their
-    /// marks. Below an acknowledged entry the cursor also advances over the device's own entries,
-    /// over notices and over expired entries: an acknowledgement by message id cannot name those,
-    /// and the device got them before the acknowledged entry.
+    /// marks. Returns the new cursor.
+    ///
+    /// Below an acknowledged entry the cursor also advances over the device's own entries, over
+    /// notices and over expired entries. An acknowledgement by message id cannot name notices and
+    /// expired entries, and the device got all of these before the acknowledged entry.
     fn advance_cursor(&mut self, id: &DeviceId) -> InboxSeq {
         let Some(device) = self.devices.get(id) else { return InboxSeq::ZERO };
         let mut cursor = device.cursor;
