@@ -50,16 +50,15 @@
 //!
 //! # Modules and types in reading order
 //!
-//! - Users: [`UserId`], [`DeviceId`], [`Principal`]; the host's accounts behind them:
-//!   [`Directory`].
+//! - Users: [`UserId`], [`DeviceId`], [`Principal`]. The host's accounts: [`Directory`].
 //! - Data: [`Participants`], [`Conversation`], [`Message`] with its [`Ciphertext`], [`KeyRecord`],
 //!   [`InboxEntry`].
-//! - The service: [`Service`] and its [`Config`]; the errors of its calls: [`Error`].
-//! - Delivery: [`Session`], from [`Service::connect`]; between nodes, or to sockets of your own:
-//!   [`notify`].
-//! - Storage: [`store`], with the contract of a [`Store`](store::Store);
-//!   [`Embedded`](store::Embedded) for engines whose calls block; [`MemoryStore`].
-//! - Time and randomness, which are passed in: [`time`], [`entropy`].
+//! - The service: [`Service`] and its [`Config`]. The errors of its calls: [`Error`].
+//! - Delivery to a client: [`Session`], from [`Service::connect`].
+//! - Delivery between nodes, or to sockets of your own: [`notify`].
+//! - Storage: [`store`], with the contract of a [`Store`](store::Store),
+//!   [`Embedded`](store::Embedded) for engines whose calls block, and [`MemoryStore`].
+//! - Time and randomness, which the host can replace: [`time`], [`entropy`].
 //!
 //! # Terms
 //!
@@ -91,8 +90,7 @@
 //!
 //! The library has no listener, no runtime of its own, no global state and no log subscriber. It
 //! runs on the tokio runtime on which [`ServiceBuilder::start`] is called. It reports to `tracing`
-//! and `metrics`: ids and lengths, never payloads or whole keys. The host can replace its clock and
-//! its source of randomness.
+//! and `metrics`: ids and lengths, never payloads or whole keys.
 
 mod config;
 mod conversation;

@@ -17,8 +17,8 @@ use crate::notifier::{Reach, SeqHint};
 use crate::time::Timestamp;
 use crate::user::UserId;
 
-/// The number of shards, each with a lock of its own, so that connecting and notifying seldom wait
-/// for each other.
+/// The number of shards of the registry. Each has a lock of its own, so that connecting and
+/// notifying seldom wait for each other.
 const SHARDS: usize = 64;
 
 /// The connections of a service in this process, and the [`Notifier`] that passes hints to their
@@ -30,13 +30,14 @@ const SHARDS: usize = 64;
 /// nodes.
 #[derive(Clone)]
 pub struct Hub {
-    /// Each session holds a clone, too.
+    /// Each session holds a clone as well.
     pub(super) inner: Arc<Inner>,
 }
 
 pub(super) struct Inner {
     pub(super) shards: [Mutex<Connections>; SHARDS],
     pub(super) hasher: RandomState,
+    /// The watches of users who connect and disconnect.
     pub(super) watches: Watches,
     /// The watches of users with new claims of device sessions.
     pub(super) new_claims: Watches,
@@ -91,15 +92,15 @@ impl Hub {
     }
 
     /// A watch of the users with new [`claims`](Self::claims) of device sessions. It starts with
-    /// all users who are connected now. A notifier between nodes uses it to send claims to other
-    /// nodes. It holds no more users than are connected.
+    /// all users who are connected now, and never holds more users than are connected. A notifier
+    /// between nodes uses it to send claims to other nodes.
     #[must_use]
     pub fn watch_claims(&self) -> HubWatch {
         let shards: Vec<_> = self.inner.shards.iter().map(lock).collect();
         self.inner.new_claims.begin(shards.iter().flat_map(|shard| shard.keys().copied()).collect())
     }
 
-    /// Passes on a hint that has a number and no entry: sessions that have not got that entry read
+    /// Passes on a hint that has a number and no entry. Sessions that have not got that entry read
     /// the store. A hint with its entry goes through [`notify`](Notifier::notify).
     pub fn hint(&self, hint: &SeqHint) -> Reach {
         self.for_connections(hint.user, hint.origin.as_ref(), |connection| {
@@ -112,8 +113,8 @@ impl Hub {
         self.for_connections(user, None, Connection::fall_behind);
     }
 
-    /// Calls a function with every connection of a user. Returns whether one of them is that of
-    /// another device than `origin`.
+    /// Calls a function with every connection of a user. Returns [`Reach::Connected`] if at least
+    /// one connection belongs to another device than `origin`.
     pub(super) fn for_connections(
         &self,
         user: UserId,
@@ -177,13 +178,15 @@ impl Hub {
         }
     }
 
-    /// The term of a session that starts now, above that of a session that it replaces.
+    /// The term of a session that starts now. It is above `over`, the term of the session that it
+    /// replaces.
     fn next_term(&self, now: Timestamp, over: Option<Term>) -> Term {
         let session = self.next_session();
         let term = Term { at: now, session };
         over.and_then(|over| term.above(over)).unwrap_or(term)
     }
 
+    /// A session id that no other call returns.
     fn next_session(&self) -> SessionId {
         SessionId {
             node: self.inner.node,
@@ -191,6 +194,7 @@ impl Hub {
         }
     }
 
+    /// Locks the shard with a user's connections.
     pub(super) fn shard(&self, user: UserId) -> MutexGuard<'_, Connections> {
         let at = self.inner.hasher.hash_one(user) % SHARDS as u64;
         // `at` is below SHARDS, the length of the array.

@@ -20,10 +20,10 @@ pub struct SessionId {
 /// stays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Term {
-    /// The time at which the session started, by its node's clock; or a later time, to be above the
-    /// term of a session that it replaces.
+    /// The time at which the session started, by its node's clock. It may be a later time, so that
+    /// the term is above the term of another session.
     pub at: Timestamp,
-    /// The session, which decides between equal times.
+    /// The session. Terms with the same time are in the order of their sessions.
     pub session: SessionId,
 }
 
@@ -41,8 +41,8 @@ pub struct SessionClaim {
 }
 
 impl Term {
-    /// This term if it is above another one, else the lowest term of the same session that is;
-    /// `None` if there is none.
+    /// This term if it is above `other`. Otherwise the lowest term of the same session that is
+    /// above `other`; `None` if there is none.
     pub(super) fn above(self, other: Self) -> Option<Self> {
         let after = |at: Timestamp| Self { at, ..self };
         let next = other.at.as_millis().checked_add(1).map(Timestamp::from_millis);

@@ -17,8 +17,8 @@ const GAUGE_INTERVAL: Duration = Duration::from_secs(5);
 pub struct Health {
     /// Whether writes are accepted: false after shutdown has begun.
     pub accepting: bool,
-    /// Whether the last commit succeeded. After a failed commit the service tries another one
-    /// within 2 to 8 s, even if nobody sends.
+    /// Whether the last commit succeeded; true before the first commit. After a failed commit the
+    /// service tries another one within 2 to 8 s, even if nobody sends.
     pub committing: bool,
     /// The number of writes that wait in the queue.
     pub queued: usize,
@@ -26,8 +26,8 @@ pub struct Health {
     pub oldest_commit: Duration,
     /// The age of the oldest running read; zero if none is running.
     pub oldest_read: Duration,
-    /// Whether these ages are within [`Config::commit_bound`](crate::Config::commit_bound) and
-    /// [`Config::read_bound`](crate::Config::read_bound).
+    /// Whether `oldest_commit` is at most [`Config::commit_bound`](crate::Config::commit_bound) and
+    /// `oldest_read` at most [`Config::read_bound`](crate::Config::read_bound).
     pub in_time: bool,
     /// The condition of the store, as the store reports it.
     pub store: StoreStatus,
@@ -35,7 +35,7 @@ pub struct Health {
 
 impl Health {
     /// Whether a load balancer should send users to this service. The store's durability does not
-    /// count, because it is a choice and not a failure.
+    /// count, because it is the operator's choice and not a failure.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.accepting
@@ -61,8 +61,8 @@ impl Health {
 }
 
 impl Service {
-    /// The health of the service. It is answered from memory, so any probe may ask often. Ages are
-    /// measured with the service's clock, so they jump if that clock is set.
+    /// The health of the service. It is answered from memory, so probes may call this often. Ages
+    /// are measured with the service's clock, so they jump if that clock is set.
     #[must_use]
     pub fn health(&self) -> Health {
         let (reads, status, now) = (&self.inner.reads, self.inner.queue.status(), self.now());

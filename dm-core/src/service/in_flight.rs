@@ -17,7 +17,7 @@ struct Calls {
     began: BTreeMap<u64, Timestamp>,
 }
 
-/// A call, which is in flight until this is dropped.
+/// A call in flight. It ends when this is dropped.
 pub(super) struct InFlightCall {
     calls: InFlight,
     number: u64,

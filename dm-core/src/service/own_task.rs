@@ -16,7 +16,7 @@ use crate::store::{StoreError, StoreErrorKind};
 /// this aborts the task.
 ///
 /// The first poll happens in the caller's task. So a future that is ready at once costs no task,
-/// and futures enter the queues that they wait in in the order in which callers first poll them.
+/// and futures that wait for the same thing wait in the order of their first polls.
 #[must_use = "futures do nothing unless polled"]
 pub(crate) struct OwnTask<T, E> {
     runtime: Handle,
@@ -33,7 +33,7 @@ enum State<T, E> {
 type Work<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
 
 impl<T, E> OwnTask<T, E> {
-    /// A future that has its task on a runtime.
+    /// A future that gets its task on `runtime`.
     pub(super) fn new(runtime: &Handle, work: impl Future<Output = Result<T, E>> + Send + 'static) -> Self {
         Self { runtime: runtime.clone(), state: State::New(Box::pin(work)) }
     }

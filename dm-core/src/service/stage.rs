@@ -13,7 +13,7 @@ pub(super) enum Stage {
     Stopped,
 }
 
-/// The stage of a service, and the waits for it to change.
+/// The stage of a service. Tasks can wait for it to change.
 pub(super) struct Lifecycle {
     stage: watch::Sender<Stage>,
     /// Notified when the stage changes, for the sessions.
@@ -34,7 +34,7 @@ impl Lifecycle {
         self.stage.subscribe()
     }
 
-    /// Moves to a stage, unless the service is in it or in a later one.
+    /// Moves to a stage. Does nothing if the service is in this stage or in a later one.
     pub(super) fn advance(&self, to: Stage) {
         self.stage.send_if_modified(|stage| {
             let forward = *stage < to;

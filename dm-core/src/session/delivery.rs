@@ -16,10 +16,11 @@ use crate::store::StoreError;
 pub enum Delivery {
     /// The next entry of the inbox.
     Entry(InboxEntry),
-    /// A range of entries that was removed. The client reads history instead, and acknowledges up
+    /// A range of entries that have expired. The client reads history instead, and acknowledges up
     /// to [`Gap::to`].
     Gap(Gap),
-    /// The backlog is delivered; all later items are new entries. Delivered once.
+    /// All entries that were pending at the start are delivered. All later items are new entries.
+    /// Delivered once.
     CaughtUp {
         /// The session's [position](Session::position) at that time.
         position: InboxSeq,

@@ -8,15 +8,15 @@ use crate::inbox::InboxEntry;
 use crate::numbers::InboxSeq;
 use crate::store::{AckTarget, InboxQuery, OwnEntries};
 
-/// Most entries in one page from the store.
+/// Maximum number of entries in one page from the store.
 const PAGE: usize = 128;
-/// Most bytes in such a page.
+/// Maximum number of bytes in one page from the store. A single entry may exceed it.
 const PAGE_BYTES: usize = 256 * 1024;
-/// The number of own entries in a row after which the session moves the device's cursor over them.
+/// Minimum number of own entries in a row over which the session moves the device's cursor.
 const OWN_RUN: u64 = 256;
 
 impl Session {
-    /// The next delivery from the page.
+    /// The next delivery from the page; `None` when the page is delivered.
     pub(super) fn next_from_page(&mut self) -> Option<Delivery> {
         if let Some(gap) = self.page.gap.take() {
             metrics::counter!("dm_gaps_total").increment(1);
@@ -32,7 +32,8 @@ impl Session {
         None
     }
 
-    /// The next delivery from the hints.
+    /// The next delivery from the hints; `None` when no hint waits, or when the store has to be
+    /// read first. Then `behind` is set.
     pub(super) fn next_from_hints(&mut self) -> Option<Delivery> {
         loop {
             let hint = match self.guard.connection.next_hint() {
@@ -69,11 +70,13 @@ impl Session {
         }
     }
 
+    /// Records an entry as delivered, and returns its delivery.
     fn deliver(&mut self, entry: InboxEntry) -> Delivery {
         self.record_delivery(entry.seq, entry.message().map(|message| message.id));
         Delivery::Entry(entry)
     }
 
+    /// Moves the session's position to an entry, and adds the entry to the window.
     fn record_delivery(&mut self, seq: InboxSeq, message: Option<MessageId>) {
         self.last = seq;
         self.delivered = seq;
@@ -83,28 +86,31 @@ impl Session {
         metrics::counter!("dm_delivered_total").increment(1);
     }
 
-    /// Passes over entries that the device caused itself, and moves its cursor over a long run of
-    /// them. A device that only sends acknowledges nothing. Without this it would pass over all its
-    /// sends each time it connects, and would be told of gaps in which nothing is missing.
+    /// Passes over the entries up to `through`, which the device caused itself. If they are many,
+    /// moves the device's cursor over them.
+    ///
+    /// A device that only sends acknowledges nothing. Without the move it would pass over all its
+    /// sent messages each time it connects, and would be told of gaps in which nothing is missing.
     fn pass_over(&mut self, through: InboxSeq) {
         self.last = through;
         let run = through.get() - self.delivered.get();
         if self.is_device() && run >= OWN_RUN && self.guard.connection.outstanding() == 0 {
             self.delivered = through;
             let handle = self.handle();
-            // Not waited for. After a failure the next run moves the cursor.
+            // Nobody waits for this task. If it fails, a later move includes these entries.
             tokio::spawn(async move { handle.acknowledge(AckTarget::UpTo(through)).await });
         }
     }
 
-    /// Reads the next page from the store. Nothing is delivered or passed over before it is read.
+    /// Reads the next page from the store. Nothing is delivered or passed over until the page is
+    /// read.
     pub(super) async fn read_page(&mut self) -> Result<(), SessionEnd> {
         let query = InboxQuery {
             who: self.who.clone(),
             after: self.last,
             own: if self.is_device() { OwnEntries::Skip } else { OwnEntries::Include },
-            // Not the room in the window: then a client that acknowledges one by one would cost a
-            // read for each entry.
+            // The limit is not the room in the window. With that limit, a client that acknowledges
+            // one by one would cost one read per entry.
             limit: PAGE,
             max_bytes: PAGE_BYTES,
         };

@@ -9,8 +9,8 @@ impl Session {
         !self.is_device() || self.guard.connection.outstanding() < self.service.config().window
     }
 
-    /// Waits for a hint. At each poll it asks for the newest number, because every hint may have
-    /// been lost. Returns whether the store has to be read.
+    /// Waits for a hint. At each poll it asks for the head of the inbox, because every hint may
+    /// have been lost. Returns whether the store has to be read.
     pub(super) async fn wait_for_hint(&mut self) -> bool {
         let Some(head_answer) = &mut self.head_answer else {
             if self.wait_for_change().await == WakeReason::PollDue {
@@ -29,8 +29,9 @@ impl Session {
         head.map_or(true, |head| head > self.last)
     }
 
-    /// Waits for an acknowledgement through a handle of this session. At each poll it reads the
-    /// device's cursor from the store, because the device may have acknowledged elsewhere.
+    /// Waits for room in the window, which an acknowledgement through a handle of this session
+    /// makes. At each poll it reads the device's cursor from the store, because the device may have
+    /// acknowledged elsewhere.
     pub(super) async fn wait_for_room(&mut self) -> Result<(), SessionEnd> {
         let Some(devices_read) = &mut self.devices_read else {
             if self.wait_for_change().await == WakeReason::PollDue {

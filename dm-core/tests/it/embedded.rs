@@ -125,7 +125,7 @@ async fn without_a_way_to_reopen_a_store_stays_closed_after_an_unknown_outcome()
 async fn without_a_way_to_reopen_a_refused_read_does_not_say_that_waiting_helps() {
     let script = Script::default();
     let (writer, reader) = script.halves();
-    // While a commit waits for a measurement, the thread cannot close the store.
+    // While a commit waits for a measurement, the commit thread cannot close the store.
     let (go_on, held) = mpsc::channel::<()>();
     let store = Embedded::builder(writer, reader).reserve(1, move || {
         let _ = held.recv();
@@ -196,7 +196,7 @@ async fn reads_under_way_end_before_the_engine_is_opened_again() {
     world.script.next(Next::Fails(StoreErrorKind::OutcomeUnknown));
     world.commit().await.unwrap_err();
     assert_eq!(world.commit().await.unwrap_err(), StoreErrorKind::Unavailable);
-    assert!(world.begins.try_recv().is_err(), "it was opened beside a read");
+    assert!(world.begins.try_recv().is_err(), "the engine was opened while a read used the old one");
     world.script.hold_reads(false);
     assert!(read.await.unwrap().unwrap().is_none(), "the read is answered");
     assert_eq!(world.begins.recv().unwrap(), (0, 0));
@@ -218,7 +218,7 @@ async fn a_store_that_is_being_reopened_can_be_dropped() {
     while begins.recv().is_ok() {}
 }
 
-/// A store on a disk with so many bytes free, and how often that was measured.
+/// A store with a reserve, the number of free bytes on its disk, and the number of measurements.
 fn on_a_disk(script: &Script, reserve: u64) -> (Embedded<Reader>, Arc<AtomicU64>, Arc<AtomicUsize>) {
     let (free, measured) = (Arc::new(AtomicU64::new(u64::MAX)), Arc::new(AtomicUsize::new(0)));
     let (writer, reader) = script.halves();
@@ -279,14 +279,14 @@ async fn free_space_is_measured_after_a_part_of_the_reserve_and_not_at_every_com
     for _ in 0..commits {
         store.commit(vec![expire()]).await.unwrap();
     }
-    // It is measured at the first batch, and then once per second.
+    // Free space is measured at the first batch, and then once per second.
     assert!(measured.load(Ordering::SeqCst) < commits / 10, "{measured:?}");
     free.store(0, Ordering::SeqCst);
     let mut stored = 0;
     while !matches!(store.commit(vec![append()]).await.unwrap()[..], [Outcome::Refused(Refusal::NoRoom)]) {
         stored += 1;
     }
-    // It is measured after a sixteenth of the reserve; each batch counts as 64 KiB.
+    // Free space is measured after a sixteenth of the reserve. Each batch counts as 64 KiB.
     assert!(stored <= 1024, "{stored} batches went into the reserve");
 }
 
@@ -324,7 +324,7 @@ async fn free_space_is_not_measured_each_time_that_the_condition_is_asked_for() 
         // This commit waits in the queue behind the measurement, if there is one.
         store.commit(vec![expire()]).await.unwrap();
     }
-    // It is measured at the first commit, and then once per second.
+    // Free space is measured at the first commit, and then once per second.
     assert!(measured.load(Ordering::SeqCst) < asked / 10, "{measured:?}");
 }
 

@@ -46,7 +46,7 @@ struct DropSignal(Sender<Signal>);
 
 impl Drop for DropSignal {
     fn drop(&mut self) {
-        // Sending fails if no thread waits to reopen the store. Then nobody needs the signal.
+        // Sending fails if the receiver was dropped. Then no thread waits for the signal.
         let _ = self.0.send(Signal::ReaderGone);
     }
 }
