@@ -53,7 +53,7 @@ async fn deliver(early: usize, rounds: Vec<Vec<usize>>) -> Vec<String> {
         }
     }
     world.clock.advance(world.dm.config().poll_interval);
-    assert!(poll_once(&mut Box::pin(session.next())).await.is_none(), "the session asks for the newest number");
+    assert!(poll_once(&mut Box::pin(session.next())).await.is_none(), "the session asks for the head");
     let_tasks_run().await;
     while let Some(delivery) = poll_once(&mut Box::pin(session.next())).await {
         seen.extend(texts(entry(&delivery.unwrap())));
