@@ -44,7 +44,7 @@ impl ConversationState {
 /// A cursor in a user's list of conversations. The text form of a cursor is opaque.
 ///
 /// The list is ordered by last activity, newest first. Conversations without messages come last.
-/// Conversations with equal activity are ordered by id, newest first.
+/// Conversations with equal activity are ordered by id, highest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConversationCursor {
     /// The last activity of the conversation before the cursor; `None` if it has no messages.

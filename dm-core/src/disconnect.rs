@@ -41,7 +41,7 @@ pub struct Disconnected {
     /// The nodes that confirmed, the caller's own first.
     pub confirmed: Vec<NodeId>,
     /// The number of nodes that should confirm, the caller's own included; `None` if it is not
-    /// known, for instance while the bus is down.
+    /// known, for instance while the connection to the other nodes is down.
     pub expected: Option<usize>,
 }
 

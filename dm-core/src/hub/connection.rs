@@ -55,7 +55,7 @@ struct State {
     /// Whether hints were dropped since the session last took one. Then the session has to read the
     /// store.
     behind: bool,
-    /// Set as soon as the session has to end.
+    /// The reason why the session has to end; `None` if it goes on.
     end_cause: Option<EndCause>,
     /// The rank of the session among those of its device. Followers have none.
     term: Option<Term>,
@@ -222,8 +222,8 @@ impl Connection {
     /// [`changed`](Self::changed). Cancel safe.
     pub(crate) async fn wait_for_end(&self) -> EndCause {
         loop {
-            // Created before the check, so that an end between the check and the wait is not
-            // missed.
+            // This future is created before the check, so that it resolves if the session ends
+            // between the check and the wait.
             let ended = self.end.notified();
             if let Some(cause) = self.end_cause() {
                 return cause;

@@ -36,11 +36,13 @@ pub struct Hub {
 
 pub(super) struct Inner {
     pub(super) shards: [Mutex<Connections>; SHARDS],
+    /// Chooses the shard of a user.
     pub(super) hasher: RandomState,
     /// The watches of users who connect and disconnect.
     pub(super) watches: Watches,
     /// The watches of users with new claims of device sessions.
     pub(super) new_claims: Watches,
+    /// The id of this process.
     pub(super) node: NodeId,
     /// The number of device sessions that have started here, from which their ids are made.
     pub(super) sessions_started: AtomicU64,

@@ -94,6 +94,8 @@ impl Hub {
         }
     }
 
+    /// The claims of a user's device sessions, with the terms that `term` returns. A session
+    /// without a term, or that has ended, has no claim.
     fn claims_by(&self, user: UserId, term: impl Fn(&Connection) -> Option<Term>) -> Vec<SessionClaim> {
         let claim = |connection: &Arc<Connection>| {
             let term = term(connection).filter(|_| connection.end_cause().is_none())?;

@@ -77,8 +77,8 @@ impl Service {
         &self.inner.hub
     }
 
-    /// The host's user directory. [`profiles`](Self::profiles) asks it in a task of its own; a
-    /// direct call of the directory does not.
+    /// The host's user directory. [`profiles`](Self::profiles) calls the directory in a task of its
+    /// own. Code that calls the directory directly has to do that itself.
     #[must_use]
     pub fn directory(&self) -> &dyn Directory {
         &*self.inner.directory

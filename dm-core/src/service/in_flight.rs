@@ -24,7 +24,7 @@ pub(super) struct InFlightCall {
 }
 
 impl InFlight {
-    /// Records that a call begins.
+    /// Records that a call starts. It ends when the result is dropped.
     pub(super) fn begin(&self, now: Timestamp) -> InFlightCall {
         let mut calls = self.lock();
         let number = calls.next;

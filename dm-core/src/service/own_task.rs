@@ -11,9 +11,9 @@ use crate::directory::DirectoryError;
 use crate::error::Error;
 use crate::store::{StoreError, StoreErrorKind};
 
-/// A future that is moved into a task of its own if it is not ready at the first poll. So a caller
-/// that stops polling does not make it hold a permit, a lock or a connection for longer. Dropping
-/// this aborts the task.
+/// A future that is moved into a task of its own if it is not ready at the first poll. The task
+/// goes on if the caller stops polling, so the future does not hold a permit, a lock or a
+/// connection for longer. Dropping this aborts the task.
 ///
 /// The first poll happens in the caller's task. So a future that is ready at once costs no task,
 /// and futures that wait for the same thing wait in the order of their first polls.
@@ -24,7 +24,7 @@ pub(crate) struct OwnTask<T, E> {
 }
 
 enum State<T, E> {
-    /// Not polled yet.
+    /// The future was not polled yet.
     New(Work<T, E>),
     Running(JoinHandle<Result<T, E>>),
     Done,

@@ -39,6 +39,7 @@ async fn relay(notifier: Arc<dyn Notifier>, mut queued: mpsc::Receiver<Vec<Notif
     }
 }
 
+/// Logs and counts a batch of hints that could not be passed on.
 fn record_failure(hints: usize, error: &dyn std::fmt::Display) {
     tracing::warn!(hints, error = %error, "notify failed");
     metrics::counter!("dm_notify_failures_total").increment(1);

@@ -49,8 +49,8 @@ impl Lifecycle {
     /// Each session that waits has such a future. It takes 80 bytes; waiting for the stage itself
     /// would take 216.
     pub(super) async fn draining(&self) {
-        // Created before the check, so that a shutdown between the check and the wait is not
-        // missed.
+        // This future is created before the check, so that it resolves if the shutdown begins
+        // between the check and the wait.
         let changed = self.changed.notified();
         if self.stage() == Stage::Running {
             changed.await;

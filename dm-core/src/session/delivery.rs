@@ -46,6 +46,7 @@ pub enum SessionEnd {
 }
 
 impl SessionEnd {
+    /// The end of a session whose read of the store failed.
     pub(super) fn failed(error: StoreError) -> Self {
         Self::Failed(error.into())
     }

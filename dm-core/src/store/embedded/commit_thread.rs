@@ -40,8 +40,11 @@ pub(super) struct CommitThread<W, R> {
 
 /// The engine in one of its three states.
 pub(super) enum Engine<W, R> {
+    /// The engine was opened. It may refuse all work since.
     Open { writer: W, watch: Watch },
+    /// A thread reopens the engine. [`Signal::Stop`] ends it.
     Reopening { stop: Sender<Signal>, thread: JoinHandle<(Reopen<W, R>, Reopened<W, R>)> },
+    /// The engine could not be reopened.
     Closed,
 }
 

@@ -63,9 +63,12 @@ use shared::{Shared, WatchedReader};
 /// the writer, every further call is refused as `Closed`.
 pub struct Embedded<R> {
     commits: Arc<Commits<R>>,
+    /// Limits the number of reads that run at the same time.
     reads: Arc<Semaphore>,
     shared: Arc<Shared<R>>,
+    /// Whether the store keeps a reserve of disk space, for which it measures free space.
     keeps_reserve: bool,
+    /// Whether the store has a way to reopen its engine.
     can_reopen: bool,
 }
 

@@ -51,7 +51,7 @@ impl Drop for DropSignal {
     }
 }
 
-/// Both ends of the channel on which a [`WatchedReader`] sends its signal.
+/// Both ends of a channel of signals. A [`WatchedReader`] has a second sender.
 pub(super) struct Watch {
     pub(super) signals: Sender<Signal>,
     pub(super) received: Receiver<Signal>,

@@ -56,6 +56,7 @@ struct State {
 
 #[derive(Default)]
 struct UserState {
+    /// The current key; `None` if the user has published none.
     key: Option<KeyRecord>,
     /// The user's conversations, in the order in which they were opened.
     conversations: Vec<ConversationId>,
@@ -82,9 +83,12 @@ struct ConversationLog {
     messages: Vec<Arc<Message>>,
 }
 
+/// A message with its entries in both inboxes.
 struct StoredMessage {
     message: Arc<Message>,
+    /// The number of the entry in the sender's inbox.
     sender_seq: InboxSeq,
+    /// The number of the entry in the recipient's inbox.
     recipient_seq: InboxSeq,
     recipient: UserId,
 }
@@ -97,6 +101,7 @@ struct Announcement {
 }
 
 impl UserState {
+    /// The number of the newest entry, kept or expired.
     fn head(&self) -> InboxSeq {
         InboxSeq::new(self.floor + self.entries.len() as u64)
     }

@@ -17,6 +17,7 @@ use crate::time::Timestamp;
 use crate::user::UserId;
 
 impl State {
+    /// Applies one write, with the method for its kind.
     pub(super) fn apply(&mut self, write: Write) -> Result<Outcome, Refusal> {
         match write {
             Write::PublishKey(write) => Ok(self.publish_key(&write)),
@@ -186,6 +187,7 @@ impl State {
         Outcome::Expired { entries, more }
     }
 
+    /// Appends an entry to the inbox of `owner`, with the next number. Returns its hint.
     fn append_entry(
         &mut self,
         owner: UserId,
