@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::engine::{EngineReader, EngineWriter};
 use super::reopen::{Reopen, Reopened, reopen};
 use super::reserve::{Gauge, admit, with_refusals};
-use super::shared::{Shared, Signal, Watch, WatchedReader};
+use super::shared::{ReaderSignals, Shared, Signal, WatchedReader};
 use crate::store::error::{StoreError, StoreErrorKind};
 use crate::store::status::{Availability, Room};
 use crate::store::write::{Outcome, Write};
@@ -41,9 +41,9 @@ pub(super) struct CommitThread<W, R> {
 /// The engine in one of its three states.
 pub(super) enum Engine<W, R> {
     /// The engine was opened. It may refuse all work since.
-    Open { writer: W, watch: Watch },
+    Open { writer: W, signals: ReaderSignals },
     /// A thread reopens the engine. [`Signal::Stop`] ends it.
-    Reopening { stop: Sender<Signal>, thread: JoinHandle<(Reopen<W, R>, Reopened<W, R>)> },
+    Reopening { signals: Sender<Signal>, thread: JoinHandle<(Reopen<W, R>, Reopened<W, R>)> },
     /// The engine could not be reopened.
     Closed,
 }
@@ -60,18 +60,18 @@ impl<W: EngineWriter, R: EngineReader> CommitThread<W, R> {
                 }
                 Job::Measure => self.measure(),
                 Job::Refused(reader) => {
-                    let is_current = self.shared.uses(&reader);
+                    let is_current = self.shared.is_current(&reader);
                     drop(reader);
                     // After a panic the store stays closed.
                     if is_current && self.shared.availability() == Availability::Open {
                         self.engine_failed();
                     }
                 }
-                Job::Reopened => self.reopened(),
+                Job::Reopened => self.finish_reopening(),
             }
         }
-        if let Engine::Reopening { stop, thread } = self.engine {
-            let _ = stop.send(Signal::Stop);
+        if let Engine::Reopening { signals, thread } = self.engine {
+            let _ = signals.send(Signal::Stop);
             // The thread catches the engine's panics, so joining does not fail.
             let _ = thread.join();
         }
@@ -114,21 +114,21 @@ impl<W: EngineWriter, R: EngineReader> CommitThread<W, R> {
     /// is no way to reopen it.
     fn engine_failed(&mut self) {
         let Some(mut open) = self.reopen.take() else { return self.close() };
-        let Engine::Open { writer, watch } = std::mem::replace(&mut self.engine, Engine::Closed) else {
+        let Engine::Open { writer, signals } = std::mem::replace(&mut self.engine, Engine::Closed) else {
             return;
         };
-        let old = (writer, self.shared.reopening());
-        let Watch { signals: stop, received } = watch;
+        let old = (writer, self.shared.begin_reopening());
+        let ReaderSignals { sender, receiver } = signals;
         let jobs = self.jobs.clone();
         let work = move || {
-            let reopened = reopen(old, &mut open, &received);
+            let reopened = reopen(old, &mut open, &receiver);
             if let Some(jobs) = jobs.upgrade() {
                 let _ = jobs.blocking_send(Job::Reopened);
             }
             (open, reopened)
         };
         match std::thread::Builder::new().name("dm-reopen".to_owned()).spawn(work) {
-            Ok(thread) => self.engine = Engine::Reopening { stop, thread },
+            Ok(thread) => self.engine = Engine::Reopening { signals: sender, thread },
             Err(error) => {
                 tracing::error!(%error, "the operating system starts no thread to reopen the store, which stays closed");
                 self.close();
@@ -138,14 +138,14 @@ impl<W: EngineWriter, R: EngineReader> CommitThread<W, R> {
 
     /// Takes the new writer and reader from the thread that reopened the engine. Closes the store
     /// if it could not be reopened.
-    fn reopened(&mut self) {
+    fn finish_reopening(&mut self) {
         let Engine::Reopening { thread, .. } = std::mem::replace(&mut self.engine, Engine::Closed) else {
             return;
         };
         let Ok((open, Reopened::Open(writer, reader))) = thread.join() else { return self.close() };
-        let (reader, watch) = WatchedReader::new(reader);
+        let (reader, signals) = WatchedReader::new(reader);
         self.reopen = Some(open);
-        self.engine = Engine::Open { writer, watch };
+        self.engine = Engine::Open { writer, signals };
         self.shared.open(reader);
         tracing::info!("the store is open again");
     }

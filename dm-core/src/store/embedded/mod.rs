@@ -133,11 +133,11 @@ impl<W: EngineWriter, R: EngineReader> EmbeddedBuilder<W, R> {
         // it needs no longer queue.
         let (jobs, queue) = mpsc::channel(1);
         let reads = Arc::new(Semaphore::new(self.reader.at_once().get()));
-        let (reader, watch) = WatchedReader::new(self.reader);
+        let (reader, signals) = WatchedReader::new(self.reader);
         let shared = Arc::new(Shared::new(reader));
         let (keeps_reserve, can_reopen) = (self.reserve.is_some(), self.reopen.is_some());
         let thread = CommitThread {
-            engine: Engine::Open { writer: self.writer, watch },
+            engine: Engine::Open { writer: self.writer, signals },
             reopen: self.reopen,
             gauge: self.reserve.map(Gauge::new),
             shared: Arc::clone(&shared),

@@ -27,21 +27,21 @@ pub(super) struct Gauge {
     /// The bytes that may have been written since the last measurement.
     written: u64,
     /// The time of the last measurement; `None` before the first.
-    measured: Option<Instant>,
+    measured_at: Option<Instant>,
     /// The result of the last measurement.
     room: Room,
 }
 
 impl Gauge {
     pub(super) const fn new(reserve: Reserve) -> Self {
-        Self { reserve, written: 0, measured: None, room: Room::Enough }
+        Self { reserve, written: 0, measured_at: None, room: Room::Enough }
     }
 
     /// Whether there is room for a batch. Measures if a measurement is due.
     pub(super) fn room_for(&mut self, batch: &[Write]) -> Room {
         let payloads = batch.iter().map(payload).sum::<u64>();
         self.written = self.written.saturating_add(payloads).saturating_add(BATCH_BYTES);
-        let is_old = self.measured.is_none_or(|at| at.elapsed() >= MEASURE_INTERVAL);
+        let is_old = self.measured_at.is_none_or(|at| at.elapsed() >= MEASURE_INTERVAL);
         if is_old || self.written >= self.reserve.bytes / PARTS {
             self.measure(payloads);
         }
@@ -50,7 +50,7 @@ impl Gauge {
 
     /// Measures whether `bytes` can be written without using the reserve.
     pub(super) fn measure(&mut self, bytes: u64) -> Room {
-        (self.written, self.measured) = (bytes, Some(Instant::now()));
+        (self.written, self.measured_at) = (bytes, Some(Instant::now()));
         match (self.reserve.free)() {
             Ok(free) => {
                 let is_low = free < self.reserve.bytes.saturating_add(bytes);

@@ -19,11 +19,11 @@ pub(super) struct Shared<R> {
     /// One of `OPEN`, `REOPENING` and `CLOSED`.
     availability: AtomicU8,
     /// Whether the disk had too little free space at the last measurement.
-    low: AtomicBool,
-    /// The time of the last measurement of free space, in milliseconds since `began`.
-    measured: AtomicU64,
+    is_space_low: AtomicBool,
+    /// The time of the last measurement of free space, in milliseconds since `created_at`.
+    measured_at: AtomicU64,
     /// The time at which this value was created.
-    began: Instant,
+    created_at: Instant,
 }
 
 /// A reader that sends [`Signal::ReaderGone`] when it is dropped.
@@ -52,16 +52,16 @@ impl Drop for DropSignal {
 }
 
 /// Both ends of a channel of signals. A [`WatchedReader`] has a second sender.
-pub(super) struct Watch {
-    pub(super) signals: Sender<Signal>,
-    pub(super) received: Receiver<Signal>,
+pub(super) struct ReaderSignals {
+    pub(super) sender: Sender<Signal>,
+    pub(super) receiver: Receiver<Signal>,
 }
 
 impl<R: EngineReader> WatchedReader<R> {
-    pub(super) fn new(reader: R) -> (Arc<Self>, Watch) {
-        let (signals, received) = mpsc::channel();
-        let held = Self { reader, _signal: DropSignal(signals.clone()) };
-        (Arc::new(held), Watch { signals, received })
+    pub(super) fn new(reader: R) -> (Arc<Self>, ReaderSignals) {
+        let (sender, receiver) = mpsc::channel();
+        let reader = Self { reader, _signal: DropSignal(sender.clone()) };
+        (Arc::new(reader), ReaderSignals { sender, receiver })
     }
 }
 
@@ -78,9 +78,9 @@ impl<R> Shared<R> {
         Self {
             reader: RwLock::new(Some(reader)),
             availability: AtomicU8::new(OPEN),
-            low: AtomicBool::new(false),
-            measured: AtomicU64::new(0),
-            began: Instant::now(),
+            is_space_low: AtomicBool::new(false),
+            measured_at: AtomicU64::new(0),
+            created_at: Instant::now(),
         }
     }
 
@@ -108,9 +108,9 @@ impl<R> Shared<R> {
     }
 
     /// Whether a reader is the current one.
-    pub(super) fn uses(&self, reader: &Arc<WatchedReader<R>>) -> bool {
-        let used = self.reader.read().unwrap_or_else(PoisonError::into_inner);
-        used.as_ref().is_some_and(|used| Arc::ptr_eq(used, reader))
+    pub(super) fn is_current(&self, reader: &Arc<WatchedReader<R>>) -> bool {
+        let current = self.reader.read().unwrap_or_else(PoisonError::into_inner);
+        current.as_ref().is_some_and(|current| Arc::ptr_eq(current, reader))
     }
 
     /// Accepts calls again, with a new reader.
@@ -121,7 +121,7 @@ impl<R> Shared<R> {
 
     /// Refuses calls until [`open`](Self::open) is called. Returns the old reader, which running
     /// reads hold as well.
-    pub(super) fn reopening(&self) -> Option<Arc<WatchedReader<R>>> {
+    pub(super) fn begin_reopening(&self) -> Option<Arc<WatchedReader<R>>> {
         self.availability.store(REOPENING, Ordering::Release);
         self.reader.write().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -133,19 +133,19 @@ impl<R> Shared<R> {
 
     /// Sets the result of a measurement of free space that was made now.
     pub(super) fn set_room(&self, room: Room) {
-        self.low.store(room == Room::Low, Ordering::Relaxed);
-        let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.measured.store(now, Ordering::Relaxed);
+        self.is_space_low.store(room == Room::Low, Ordering::Relaxed);
+        let now = u64::try_from(self.created_at.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.measured_at.store(now, Ordering::Relaxed);
     }
 
     /// Whether the last measurement of free space is out of date.
     pub(super) fn is_stale(&self) -> bool {
-        let measured = Duration::from_millis(self.measured.load(Ordering::Relaxed));
-        self.began.elapsed().saturating_sub(measured) >= MEASURE_INTERVAL
+        let measured_at = Duration::from_millis(self.measured_at.load(Ordering::Relaxed));
+        self.created_at.elapsed().saturating_sub(measured_at) >= MEASURE_INTERVAL
     }
 
     pub(super) fn status(&self) -> StoreStatus {
-        let room = if self.low.load(Ordering::Relaxed) { Room::Low } else { Room::Enough };
+        let room = if self.is_space_low.load(Ordering::Relaxed) { Room::Low } else { Room::Enough };
         StoreStatus { availability: self.availability(), room, ..StoreStatus::default() }
     }
 
