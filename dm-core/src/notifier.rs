@@ -55,7 +55,7 @@ pub trait Notifier: Send + Sync + 'static {
     ///
     /// # Cancel safety
     /// A future that was polled once has ended the sessions of this process.
-    async fn end_sessions(&self, order: &EndSessions) -> Disconnected;
+    async fn end_sessions(&self, request: &EndSessions) -> Disconnected;
 }
 
 /// Whether a hint reached a connection.

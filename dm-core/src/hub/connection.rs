@@ -17,10 +17,10 @@ use crate::store::AckTarget;
 
 /// Maximum number of hints that wait for one session. With a further hint all of them are dropped
 /// and the session reads the store, so that a slow reader does not take more memory.
-const HINTS: usize = 64;
+const MAX_HINTS: usize = 64;
 /// Maximum number of bytes of the hints that wait for one session. A single larger hint is still
 /// kept.
-const HINT_BYTES: usize = 64 * 1024;
+const MAX_HINT_BYTES: usize = 64 * 1024;
 
 /// The kind of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ struct State {
     /// The hints that wait for the session, oldest first.
     hints: VecDeque<Hint>,
     /// The number of bytes of `hints`.
-    bytes: usize,
+    hint_bytes: usize,
     /// Whether hints were dropped since the session last took one. Then the session has to read the
     /// store.
     behind: bool,
@@ -73,7 +73,7 @@ impl State {
     /// Drops all hints. The session then reads the store, which has their entries as well.
     fn fall_behind(&mut self) {
         self.hints = VecDeque::new();
-        self.bytes = 0;
+        self.hint_bytes = 0;
         self.behind = true;
     }
 }
@@ -84,7 +84,7 @@ pub(crate) enum EndCause {
     /// A newer session of the device took over.
     Replaced,
     /// The host asked for it, or the device was forgotten.
-    Disconnected(DisconnectReason),
+    Requested(DisconnectReason),
 }
 
 /// A hint of a new entry.
@@ -148,12 +148,12 @@ impl Connection {
     fn push(&self, hint: impl FnOnce() -> Hint, cost: usize) {
         let mut state = self.lock();
         if !state.behind {
-            let full = state.hints.len() == HINTS || state.bytes + cost > HINT_BYTES;
-            if full && !state.hints.is_empty() {
+            let is_full = state.hints.len() == MAX_HINTS || state.hint_bytes + cost > MAX_HINT_BYTES;
+            if is_full && !state.hints.is_empty() {
                 state.fall_behind();
                 metrics::counter!("dm_session_fallbacks_total").increment(1);
             } else {
-                state.bytes += cost;
+                state.hint_bytes += cost;
                 state.hints.push_back(hint());
             }
         }
@@ -186,7 +186,7 @@ impl Connection {
 
     /// Ends the session of a device that is not registered any more.
     pub(crate) fn end_as_forgotten(&self) {
-        self.end(EndCause::Disconnected(DisconnectReason::DeviceForgotten));
+        self.end(EndCause::Requested(DisconnectReason::DeviceForgotten));
     }
 
     /// The rank of the session among those of its device; `None` for a follower.
@@ -241,7 +241,7 @@ impl Connection {
         }
         match state.hints.pop_front() {
             Some(hint) => {
-                state.bytes -= hint.cost();
+                state.hint_bytes -= hint.cost();
                 if state.hints.is_empty() {
                     // An idle session keeps no buffer.
                     state.hints = VecDeque::new();
@@ -264,7 +264,7 @@ impl Connection {
     }
 
     /// The number of deliveries in the window.
-    pub(crate) fn outstanding(&self) -> usize {
+    pub(crate) fn outstanding_count(&self) -> usize {
         self.lock().outstanding.len()
     }
 

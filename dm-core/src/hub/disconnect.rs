@@ -19,7 +19,7 @@ impl Hub {
         let mut ended = 0;
         for connection in self.shard(user).get(&user).into_iter().flatten() {
             if device.is_none_or(|device| device == connection.device()) {
-                ended += usize::from(connection.end(EndCause::Disconnected(reason)));
+                ended += usize::from(connection.end(EndCause::Requested(reason)));
             }
         }
         ended
@@ -27,8 +27,8 @@ impl Hub {
 
     /// Ends the sessions of this process that a request names. The result is that of a single node:
     /// one node is expected, and it has confirmed.
-    pub(super) fn end_sessions_here(&self, order: &EndSessions) -> Disconnected {
-        let sessions = self.disconnect(order.user, order.device.as_ref(), order.reason);
+    pub(super) fn end_local_sessions(&self, request: &EndSessions) -> Disconnected {
+        let sessions = self.disconnect(request.user, request.device.as_ref(), request.reason);
         Disconnected { sessions, confirmed: vec![self.node()], expected: Some(1) }
     }
 }

@@ -16,7 +16,7 @@ impl Notifier for Hub {
         Ok(notifications.iter().map(deliver).collect())
     }
 
-    async fn end_sessions(&self, order: &EndSessions) -> Disconnected {
-        self.end_sessions_here(order)
+    async fn end_sessions(&self, request: &EndSessions) -> Disconnected {
+        self.end_local_sessions(request)
     }
 }

@@ -56,7 +56,7 @@ impl From<EndCause> for SessionEnd {
     fn from(cause: EndCause) -> Self {
         match cause {
             EndCause::Replaced => Self::Replaced,
-            EndCause::Disconnected(reason) => Self::Disconnected(reason),
+            EndCause::Requested(reason) => Self::Disconnected(reason),
         }
     }
 }

@@ -9,11 +9,11 @@ use crate::numbers::InboxSeq;
 use crate::store::{AckTarget, InboxQuery, OwnEntries};
 
 /// Maximum number of entries in one page from the store.
-const PAGE: usize = 128;
+const MAX_PAGE_ENTRIES: usize = 128;
 /// Maximum number of bytes in one page from the store. A single entry may exceed it.
-const PAGE_BYTES: usize = 256 * 1024;
+const MAX_PAGE_BYTES: usize = 256 * 1024;
 /// Minimum number of own entries in a row over which the session moves the device's cursor.
-const OWN_RUN: u64 = 256;
+const MIN_CURSOR_MOVE: u64 = 256;
 
 impl Session {
     /// The next delivery from the page; `None` when the page is delivered.
@@ -93,8 +93,8 @@ impl Session {
     /// sent messages each time it connects, and would be told of gaps in which nothing is missing.
     fn pass_over(&mut self, through: InboxSeq) {
         self.last = through;
-        let run = through.get() - self.delivered.get();
-        if self.is_device() && run >= OWN_RUN && self.guard.connection.outstanding() == 0 {
+        let count = through.get() - self.delivered.get();
+        if self.is_device() && count >= MIN_CURSOR_MOVE && self.guard.connection.outstanding_count() == 0 {
             self.delivered = through;
             let handle = self.handle();
             // Nobody waits for this task. If it fails, a later move includes these entries.
@@ -111,8 +111,8 @@ impl Session {
             own: if self.is_device() { OwnEntries::Skip } else { OwnEntries::Include },
             // The limit is not the room in the window. With that limit, a client that acknowledges
             // one by one would cost one read per entry.
-            limit: PAGE,
-            max_bytes: PAGE_BYTES,
+            limit: MAX_PAGE_ENTRIES,
+            max_bytes: MAX_PAGE_BYTES,
         };
         let page = self.page_read.get_or_insert_with(|| self.service.store().inbox(query)).await;
         self.page_read = None;

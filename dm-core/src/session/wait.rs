@@ -6,7 +6,7 @@ use super::stream::Session;
 impl Session {
     /// Whether the window has room for a delivery. A follower has no window.
     pub(super) fn has_room(&self) -> bool {
-        !self.is_device() || self.guard.connection.outstanding() < self.service.config().window
+        !self.is_device() || self.guard.connection.outstanding_count() < self.service.config().window
     }
 
     /// Waits for a hint. At each poll it asks for the head of the inbox, because every hint may

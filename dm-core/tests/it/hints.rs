@@ -78,8 +78,8 @@ impl Notifier for PanicsOnce {
         self.0.notify(notifications).await
     }
 
-    async fn end_sessions(&self, order: &EndSessions) -> Disconnected {
-        self.0.end_sessions(order).await
+    async fn end_sessions(&self, request: &EndSessions) -> Disconnected {
+        self.0.end_sessions(request).await
     }
 }
 
