@@ -164,11 +164,11 @@ impl Config {
             ("batch", self.batch, 65_536),
             ("batch_bytes", self.batch_bytes, 256 * 1024 * 1024),
         ];
-        for (field, value, most) in counts {
+        for (field, value, max) in counts {
             if value == 0 {
                 return Err(Invalid::new(field, "must not be zero"));
             }
-            if value > most {
+            if value > max {
                 return Err(Invalid::new(field, "larger than the largest allowed value"));
             }
         }
@@ -235,11 +235,11 @@ mod tests {
             (65_536, |c| &mut c.batch),
             (256 << 20, |c| &mut c.batch_bytes),
         ];
-        for (most, field) in limits {
+        for (max, field) in limits {
             let mut config = Config::default();
-            for (value, is_valid) in [(most, true), (most + 1, false), (0, false)] {
+            for (value, is_valid) in [(max, true), (max + 1, false), (0, false)] {
                 *field(&mut config) = value;
-                assert_eq!(config.validate().is_ok(), is_valid, "{value} of {most}");
+                assert_eq!(config.validate().is_ok(), is_valid, "{value} of {max}");
             }
         }
     }

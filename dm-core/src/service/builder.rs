@@ -126,7 +126,7 @@ impl ServiceBuilder {
             cursor_moves: Arc::new(tokio::sync::Semaphore::new(inbox::MAX_CURSOR_MOVES)),
         });
         tokio::spawn(housekeeping::run(Arc::downgrade(&inner)));
-        tokio::spawn(health::watch(Arc::downgrade(&inner)));
+        tokio::spawn(health::update_gauges(Arc::downgrade(&inner)));
         Ok(Service { inner })
     }
 }

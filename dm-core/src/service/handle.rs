@@ -134,16 +134,16 @@ impl Service {
         let Inner { lifecycle, queue, clock, .. } = &*self.inner;
         lifecycle.advance(Stage::Draining);
         tokio::select! {
-            () = queue.drained() => {}
+            () = queue.wait_until_drained() => {}
             () = clock.sleep(bound) => {}
         }
         lifecycle.advance(Stage::Stopped);
-        queue.drained().await;
+        queue.wait_until_drained().await;
     }
 
     /// Resolves after shutdown has begun.
-    pub(crate) fn draining(&self) -> impl Future<Output = ()> + Send + '_ {
-        self.inner.lifecycle.draining()
+    pub(crate) fn wait_for_shutdown(&self) -> impl Future<Output = ()> + Send + '_ {
+        self.inner.lifecycle.wait_for_shutdown()
     }
 
     pub(crate) fn is_draining(&self) -> bool {

@@ -47,15 +47,15 @@ impl Health {
 
     /// Sets the gauges.
     fn record(&self) {
-        let is = |holds: bool| f64::from(u8::from(holds));
-        metrics::gauge!("dm_ready").set(is(self.is_ready()));
+        let number = |holds: bool| f64::from(u8::from(holds));
+        metrics::gauge!("dm_ready").set(number(self.is_ready()));
         metrics::gauge!("dm_oldest_commit_seconds").set(self.oldest_commit.as_secs_f64());
         metrics::gauge!("dm_oldest_read_seconds").set(self.oldest_read.as_secs_f64());
-        metrics::gauge!("dm_store_open").set(is(self.store.availability == Availability::Open));
-        metrics::gauge!("dm_store_room_low").set(is(self.store.room == Room::Low));
+        metrics::gauge!("dm_store_open").set(number(self.store.availability == Availability::Open));
+        metrics::gauge!("dm_store_room_low").set(number(self.store.room == Room::Low));
         for durability in [Durability::Synced, Durability::AsynchronousReplica, Durability::NotSynced] {
             let holds = self.store.durability == durability;
-            metrics::gauge!("dm_store_durability", "is" => durability.name()).set(is(holds));
+            metrics::gauge!("dm_store_durability", "is" => durability.name()).set(number(holds));
         }
     }
 }
@@ -67,7 +67,7 @@ impl Service {
     pub fn health(&self) -> Health {
         let (reads, status, now) = (&self.inner.reads, self.inner.queue.status(), self.now());
         let (oldest_commit, oldest_read) =
-            (status.commits_in_flight.oldest(now), reads.in_flight.oldest(now));
+            (status.commits_in_flight.oldest_age(now), reads.in_flight.oldest_age(now));
         let config = self.config();
         Health {
             accepting: self.inner.lifecycle.stage() == Stage::Running,
@@ -83,7 +83,7 @@ impl Service {
 
 /// Sets the gauges of [`Health`] until the service has stopped or is dropped. It holds no handle of
 /// the service while it waits, so it does not keep the service alive.
-pub(super) async fn watch(service: Weak<Inner>) {
+pub(super) async fn update_gauges(service: Weak<Inner>) {
     while let Some(inner) = service.upgrade() {
         let service = Service { inner };
         service.health().record();

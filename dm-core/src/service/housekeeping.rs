@@ -72,7 +72,7 @@ impl Service {
 
 /// Waits until another commit has to be tried, which is `pause` after a failed commit. It waits on
 /// if a later commit has succeeded by then, or if the store is closed for good.
-async fn retry_due(status: &Status, clock: &dyn Clock, store: &dyn Store, pause: Duration) {
+async fn wait_for_retry(status: &Status, clock: &dyn Clock, store: &dyn Store, pause: Duration) {
     loop {
         status.commit_failed.notified().await;
         clock.sleep(pause).await;
@@ -120,7 +120,7 @@ pub(super) async fn run(service: Weak<Inner>) {
             () = status.key_published.notified() => (announce, expire) = (true, false),
             // This round has no expiry. An expiry that fails for a reason of its own would keep the
             // service from getting ready.
-            () = retry_due(&status, &*clock, &*store, pause) => (announce, expire) = (true, false),
+            () = wait_for_retry(&status, &*clock, &*store, pause) => (announce, expire) = (true, false),
             // This round also repeats announcements that failed.
             () = next_expiry => (announce, expire) = (true, true),
             // An error means that the service was dropped.

@@ -60,7 +60,7 @@ pub struct Pending {
 const MAX_LIMITED_SPAN: u64 = 16_384;
 /// Minimum number of entries by which a fetch moves a device's cursor. They follow the cursor, and
 /// the device caused or acknowledged them.
-const OWN_RUN: u64 = 256;
+const MIN_CURSOR_MOVE: u64 = 256;
 /// Maximum number of cursor moves that run after fetches at the same time. It bounds the number of
 /// tasks while the store makes no progress.
 pub(super) const MAX_CURSOR_MOVES: usize = 64;
@@ -79,9 +79,9 @@ impl Service {
     pub async fn pending(&self, who: &Principal, query: PendingQuery) -> Result<Pending, Error> {
         let cursor = self.register(who, DeviceStart::Oldest).await?;
         let after = query.after.unwrap_or(cursor);
-        let most = self.config().pending_page;
-        let limit = query.limit.unwrap_or(most).clamp(1, most);
-        let mut bytes_left = self.config().pending_bytes;
+        let max_entries = self.config().pending_page;
+        let limit = query.limit.unwrap_or(max_entries).clamp(1, max_entries);
+        let mut remaining_bytes = self.config().pending_bytes;
         let mut pending = Pending { gap: None, entries: Vec::new(), next: None };
         let mut through = after;
         loop {
@@ -90,14 +90,14 @@ impl Service {
                 after: through,
                 own: query.kind.own(),
                 limit: limit - pending.entries.len(),
-                max_bytes: bytes_left,
+                max_bytes: remaining_bytes,
             };
             let page = self.store().inbox(query_page).await?.require_progress(through)?;
             if through == after {
                 pending.gap = page.gap_after(after);
             }
-            for entry in page.entries.into_iter().filter(|entry| query.kind.wants(entry)) {
-                bytes_left = bytes_left.saturating_sub(entry.cost());
+            for entry in page.entries.into_iter().filter(|entry| query.kind.includes(entry)) {
+                remaining_bytes = remaining_bytes.saturating_sub(entry.cost());
                 pending.entries.push(entry);
             }
             through = through.max(page.through);
@@ -105,7 +105,7 @@ impl Service {
                 break;
             }
             let is_span_used_up = query.limit.is_some() && through.get() - after.get() >= MAX_LIMITED_SPAN;
-            if pending.entries.len() >= limit || bytes_left == 0 || is_span_used_up {
+            if pending.entries.len() >= limit || remaining_bytes == 0 || is_span_used_up {
                 pending.next = Some(through);
                 break;
             }
@@ -114,14 +114,14 @@ impl Service {
         let shown_from = pending.entries.first().map_or(through, |entry| entry.seq);
         if after == cursor
             && pending.gap.is_none()
-            && shown_from.get() - after.get() > OWN_RUN
-            && let Ok(room) = Arc::clone(&self.inner.cursor_moves).try_acquire_owned()
+            && shown_from.get() - after.get() > MIN_CURSOR_MOVE
+            && let Ok(permit) = Arc::clone(&self.inner.cursor_moves).try_acquire_owned()
         {
             // The move runs in a task. The answer is complete without it and must not wait for a
             // commit.
             let (service, who) = (self.clone(), who.clone());
             tokio::spawn(async move {
-                let _room = room;
+                let _permit = permit;
                 service.move_cursor_over_own(&who, cursor).await
             });
         }
@@ -237,7 +237,7 @@ impl Service {
             Some(entry) => InboxSeq::new(entry.seq.get() - 1),
             None => page.through,
         };
-        if through.get().saturating_sub(cursor.get()) >= OWN_RUN {
+        if through.get().saturating_sub(cursor.get()) >= MIN_CURSOR_MOVE {
             let write = Acknowledge { who: who.clone(), target: AckTarget::UpTo(through) };
             self.submit(Write::Acknowledge(write)).await?;
         }
@@ -269,7 +269,7 @@ impl PendingKind {
     }
 
     /// Whether an entry from the store is part of the answer.
-    fn wants(self, entry: &InboxEntry) -> bool {
+    fn includes(self, entry: &InboxEntry) -> bool {
         self == Self::Everything || entry.message().is_some()
     }
 }

@@ -10,7 +10,7 @@ use crate::numbers::InboxSeq;
 use crate::user::UserId;
 
 /// Maximum number of users in one read, so that a read stays short.
-const USERS_PER_READ: usize = 256;
+const MAX_USERS_PER_READ: usize = 256;
 
 /// The sessions that wait for the head of an inbox. Clones share them. At most one task reads for
 /// them.
@@ -70,7 +70,7 @@ impl InboxHeads {
             *state = State::default();
             return None;
         }
-        let count = state.waiting.len().min(USERS_PER_READ);
+        let count = state.waiting.len().min(MAX_USERS_PER_READ);
         Some(state.waiting.drain(..count).collect())
     }
 

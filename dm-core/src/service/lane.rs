@@ -39,9 +39,9 @@ pub(super) struct Lane {
     pub(super) status: Arc<Status>,
     pub(super) stage: watch::Receiver<Stage>,
     /// Maximum number of writes in a batch.
-    pub(super) batch: usize,
+    pub(super) max_batch_writes: usize,
     /// Maximum number of bytes in a batch. A single job may exceed it.
-    pub(super) batch_bytes: usize,
+    pub(super) max_batch_bytes: usize,
 }
 
 /// A batch that the store has finished, and the callers that wait for its outcomes.
@@ -49,7 +49,7 @@ pub(super) struct FinishedBatch {
     result: Result<Vec<Outcome>, StoreError>,
     callers: Vec<Caller>,
     /// The time that the commit took.
-    took: Duration,
+    commit_time: Duration,
 }
 
 /// A caller that waits for its outcome, with its share of the queue's bytes.
@@ -83,14 +83,14 @@ impl Lane {
         if let Some(batch) = &self.unanswered
             && batch.callers.len() > self.waiting.len()
         {
-            let (answered, at_most) = (batch.callers.len(), batch.took / 4);
+            let (answered_count, max_wait) = (batch.callers.len(), batch.commit_time / 4);
             self.answer_finished_batch();
-            self.gather(answered, at_most).await;
+            self.gather(answered_count, max_wait).await;
         }
         let mut taken = Vec::new();
         while self.waiting.is_empty() {
             let count = tokio::select! {
-                count = self.jobs.recv_many(&mut taken, self.batch) => count,
+                count = self.jobs.recv_many(&mut taken, self.max_batch_writes) => count,
                 // The channel refuses new jobs from now on. Jobs that are in it are still received.
                 () = wait_until_past(&mut self.stage, Stage::Running), if !self.jobs.is_closed() => {
                     self.jobs.close();
@@ -108,7 +108,7 @@ impl Lane {
     /// Gives callers who were just answered time to send their next jobs, and takes these jobs. It
     /// is called only if these callers are the majority of all callers.
     ///
-    /// It ends when `answered` jobs wait, when no more jobs come, or after `at_most`.
+    /// It ends when `answered_count` jobs wait, when no more jobs come, or after `max_wait`.
     ///
     /// Without this, the few jobs that wait already are a batch of their own, the many answered
     /// callers wait for that batch, and this repeats. Measured in turns with `dm-bench send`:
@@ -119,14 +119,14 @@ impl Lane {
     /// - The other stores are the same within the noise with 256 callers: batches are larger, and
     ///   the store is idle for a tenth of the time.
     /// - Waiting for only 64, 128 or half of the callers is no better.
-    async fn gather(&mut self, answered: usize, at_most: Duration) {
-        let began = Instant::now();
-        let mut before = None;
-        while before != Some(self.waiting.len())
-            && self.waiting.len() < answered
-            && began.elapsed() <= at_most
+    async fn gather(&mut self, answered_count: usize, max_wait: Duration) {
+        let started_at = Instant::now();
+        let mut previous_count = None;
+        while previous_count != Some(self.waiting.len())
+            && self.waiting.len() < answered_count
+            && started_at.elapsed() <= max_wait
         {
-            before = Some(self.waiting.len());
+            previous_count = Some(self.waiting.len());
             tokio::task::yield_now().await;
             self.take_from_channel();
         }
@@ -134,7 +134,7 @@ impl Lane {
 
     /// Takes the jobs that are in the channel, up to the size of a batch.
     fn take_from_channel(&mut self) {
-        while self.waiting.len() < self.batch
+        while self.waiting.len() < self.max_batch_writes
             && let Ok(job) = self.jobs.try_recv()
         {
             self.waiting.push_back(job);
@@ -147,7 +147,7 @@ impl Lane {
         let mut bytes = 0_usize;
         let fits = |job: &&Job| {
             bytes = bytes.saturating_add(usize::try_from(job.bytes).unwrap_or(usize::MAX));
-            bytes <= self.batch_bytes
+            bytes <= self.max_batch_bytes
         };
         let count = self.waiting.iter().take_while(fits).count().max(1);
         self.waiting.drain(..count.min(self.waiting.len())).collect()
@@ -163,7 +163,7 @@ impl Lane {
             callers.push(Caller { answer: job.answer, permit: job.permit });
         }
         metrics::histogram!("dm_batch_size").record(u32::try_from(writes.len()).unwrap_or(u32::MAX));
-        let began = Instant::now();
+        let started_at = Instant::now();
         let in_flight = self.status.commits_in_flight.begin(self.clock.now());
         let store = Arc::clone(&self.store);
         let mut commit = store.commit(writes);
@@ -186,8 +186,8 @@ impl Lane {
             },
         };
         drop(in_flight);
-        let took = began.elapsed();
-        metrics::histogram!("dm_commit_seconds").record(took.as_secs_f64());
+        let commit_time = started_at.elapsed();
+        metrics::histogram!("dm_commit_seconds").record(commit_time.as_secs_f64());
         let result = result.and_then(|outcomes| {
             if outcomes.len() == callers.len() {
                 Ok(outcomes)
@@ -202,7 +202,7 @@ impl Lane {
         if result.is_err() {
             self.status.commit_failed.notify_one();
         }
-        self.unanswered = Some(FinishedBatch { result, callers, took });
+        self.unanswered = Some(FinishedBatch { result, callers, commit_time });
     }
 
     /// Answers the callers of the previous batch, if they are not answered yet, and passes its

@@ -21,7 +21,7 @@ use crate::time::Clock;
 pub(super) struct Queue {
     lanes: Vec<JobSender>,
     /// The number of bytes that may wait in all lanes together.
-    queue_bytes: usize,
+    max_bytes: usize,
     status: Arc<Status>,
 }
 
@@ -50,14 +50,14 @@ impl Queue {
                     hints: hints.clone(),
                     status: Arc::clone(&status),
                     stage: lifecycle.subscribe(),
-                    batch: config.batch,
-                    batch_bytes: config.batch_bytes,
+                    max_batch_writes: config.batch,
+                    max_batch_bytes: config.batch_bytes,
                 };
                 tokio::spawn(lane.run());
                 JobSender::new(sender, &free_bytes, &status)
             })
             .collect();
-        Self { lanes, queue_bytes: config.queue_bytes, status }
+        Self { lanes, max_bytes: config.queue_bytes, status }
     }
 
     /// Queues a write and waits for its outcome.
@@ -67,7 +67,7 @@ impl Queue {
     pub(super) async fn push(&self, write: Write) -> Result<Outcome, Error> {
         // A write that is larger than the queue takes all bytes of the queue. A wait for more bytes
         // would never end.
-        let bytes = u32::try_from(counted_bytes(&write).min(self.queue_bytes)).unwrap_or(u32::MAX);
+        let bytes = u32::try_from(counted_bytes(&write).min(self.max_bytes)).unwrap_or(u32::MAX);
         let (answer, outcome) = oneshot::channel();
         let lane = self.lane(&write).ok_or(Error::ShuttingDown)?;
         lane.send(UnqueuedJob { write, answer, bytes }).await?;
@@ -86,7 +86,7 @@ impl Queue {
     }
 
     /// Resolves after every lane has answered its last job and ended.
-    pub(super) async fn drained(&self) {
+    pub(super) async fn wait_until_drained(&self) {
         // The sender lives in `self`, so the channel cannot close while this waits.
         let _ = self.status.running_lanes.subscribe().wait_for(|lanes| *lanes == 0).await;
     }

@@ -48,7 +48,7 @@ impl Lifecycle {
     ///
     /// Each session that waits has such a future. It takes 80 bytes; waiting for the stage itself
     /// would take 216.
-    pub(super) async fn draining(&self) {
+    pub(super) async fn wait_for_shutdown(&self) {
         // This future is created before the check, so that it resolves if the shutdown begins
         // between the check and the wait.
         let changed = self.changed.notified();

@@ -135,7 +135,7 @@ impl Session {
             tokio::select! {
                 biased;
                 cause = connection.wait_for_end() => cause.into(),
-                () = service.draining() => SessionEnd::ShuttingDown,
+                () = service.wait_for_shutdown() => SessionEnd::ShuttingDown,
             }
         }
     }

@@ -22,7 +22,7 @@ impl Session {
             biased;
             head = head_answer => head,
             () = self.guard.connection.changed() => return false,
-            () = self.service.draining() => return false,
+            () = self.service.wait_for_shutdown() => return false,
         };
         self.head_answer = None;
         // Without an answer the store is read, and that read returns the error.
@@ -43,7 +43,7 @@ impl Session {
             biased;
             devices = devices_read => devices,
             () = self.guard.connection.changed() => return Ok(()),
-            () = self.service.draining() => return Ok(()),
+            () = self.service.wait_for_shutdown() => return Ok(()),
         };
         self.devices_read = None;
         match devices.map_err(SessionEnd::failed)?.into_iter().find(|state| state.device == self.who.device) {
@@ -58,7 +58,7 @@ impl Session {
         let poll = self.poll.get_or_insert_with(|| self.service.poll_timer());
         tokio::select! {
             () = self.guard.connection.changed() => WakeReason::Changed,
-            () = self.service.draining() => WakeReason::Changed,
+            () = self.service.wait_for_shutdown() => WakeReason::Changed,
             () = poll => {
                 self.poll = None;
                 WakeReason::PollDue
