@@ -2,7 +2,7 @@
 
 #[cfg(doc)]
 use super::delivery::SessionEnd;
-use super::stream::Session;
+use super::state::Session;
 use crate::device::Principal;
 use crate::error::Error;
 use crate::hub::ConnectionKind;

@@ -1,7 +1,7 @@
 //! The deliveries of a session, and its end.
 
 #[cfg(doc)]
-use super::stream::Session;
+use super::state::Session;
 use crate::disconnect::DisconnectReason;
 use crate::error::Error;
 use crate::hub::EndCause;

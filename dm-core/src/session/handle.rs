@@ -5,7 +5,7 @@ use std::sync::Arc;
 #[cfg(doc)]
 use super::delivery::SessionEnd;
 #[cfg(doc)]
-use super::stream::Session;
+use super::state::Session;
 use crate::device::Principal;
 use crate::error::Error;
 use crate::hub::{Connection, ConnectionKind};

@@ -2,7 +2,7 @@
 //! of the store, then from hints. The crate's front page explains the [terms](crate#terms), such as
 //! hint and window.
 //!
-//! - [`stream`] has [`Session`], which returns one delivery after the other.
+//! - [`state`] has [`Session`], which returns one delivery after the other.
 //! - [`delivery`] has the items that a session returns, and the reasons why it ends.
 //! - [`sources`] takes the next delivery from a page of the store or from a hint.
 //! - [`wait`] waits for a hint, for room in the window, and for the next poll of the store.
@@ -13,9 +13,9 @@ mod connect;
 mod delivery;
 mod handle;
 mod sources;
-mod stream;
+mod state;
 mod wait;
 
 pub use delivery::{Delivery, SessionEnd};
 pub use handle::SessionHandle;
-pub use stream::Session;
+pub use state::Session;

@@ -1,7 +1,7 @@
 //! The two sources of a session's deliveries: pages from the store, and hints.
 
 use super::delivery::{Delivery, SessionEnd};
-use super::stream::{Page, Session};
+use super::state::{PageRest, Session};
 use crate::hub::{Hint, NextHint};
 use crate::ids::MessageId;
 use crate::inbox::InboxEntry;
@@ -119,7 +119,7 @@ impl Session {
         let page = page.and_then(|page| page.require_progress(self.last)).map_err(SessionEnd::failed)?;
         self.behind = page.through < page.head;
         let gap = page.gap_after(self.last).filter(|_| self.is_device());
-        self.page = Page { gap, entries: page.entries.into(), through: page.through };
+        self.page = PageRest { gap, entries: page.entries.into(), through: page.through };
         Ok(())
     }
 }

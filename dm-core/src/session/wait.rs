@@ -1,7 +1,7 @@
 //! The waits of a session: for a hint, for room in its window, and for the next poll of the store.
 
 use super::delivery::SessionEnd;
-use super::stream::Session;
+use super::state::Session;
 
 impl Session {
     /// Whether the window has room for a delivery. A follower has no window.
@@ -55,12 +55,12 @@ impl Session {
 
     /// Waits for a change of the connection, the shutdown of the service, or the next poll.
     async fn wait_for_change(&mut self) -> WakeReason {
-        let poll = self.poll.get_or_insert_with(|| self.service.poll_timer());
+        let poll_timer = self.poll_timer.get_or_insert_with(|| self.service.poll_timer());
         tokio::select! {
             () = self.guard.connection.changed() => WakeReason::Changed,
             () = self.service.wait_for_shutdown() => WakeReason::Changed,
-            () = poll => {
-                self.poll = None;
+            () = poll_timer => {
+                self.poll_timer = None;
                 WakeReason::PollDue
             }
         }

@@ -32,7 +32,7 @@ pub struct Session {
     /// entries. The client is not shown the own entries after it, so the session acknowledges them.
     pub(super) delivered: InboxSeq,
     /// The rest of the page from the store that is being delivered.
-    pub(super) page: Page,
+    pub(super) page: PageRest,
     /// The running read of the next page. It stays when a future of `next` is dropped. Otherwise a
     /// host whose loop often wakes would start it again each time.
     pub(super) page_read: Option<StoreRead<InboxPage>>,
@@ -48,12 +48,12 @@ pub struct Session {
     caught_up: bool,
     /// The timer of the next poll of the store, while the session waits. It stays when a future of
     /// `next` is dropped, so that the poll comes even if the host's loop often wakes.
-    pub(super) poll: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    pub(super) poll_timer: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
 /// The part of a page of the inbox that is not delivered yet.
 #[derive(Default)]
-pub(super) struct Page {
+pub(super) struct PageRest {
     pub(super) gap: Option<Gap>,
     pub(super) entries: VecDeque<InboxEntry>,
     /// The session's position when the page is delivered.
@@ -69,13 +69,13 @@ impl Session {
             guard,
             last,
             delivered: last,
-            page: Page::default(),
+            page: PageRest::default(),
             page_read: None,
             head_answer: None,
             devices_read: None,
             behind: !follows,
             caught_up: follows,
-            poll: None,
+            poll_timer: None,
         }
     }
 
