@@ -26,7 +26,7 @@ impl Session {
         if let Some(entry) = self.page.entries.pop_front() {
             return Some(self.deliver(entry));
         }
-        if self.page.through > self.last {
+        if self.page.through > self.position {
             self.pass_over(self.page.through);
         }
         None
@@ -48,10 +48,10 @@ impl Session {
                 Hint::Entry(entry) => (entry.seq, entry.origin.as_ref() == Some(&self.who.device)),
                 Hint::Number { seq, own } => (*seq, *own),
             };
-            if seq <= self.last {
+            if seq <= self.position {
                 continue;
             }
-            if seq != self.last.next() {
+            if seq != self.position.next() {
                 // The hints of the entries in between were lost or are late.
                 self.behind = true;
                 return None;
@@ -78,7 +78,7 @@ impl Session {
 
     /// Moves the session's position to an entry, and adds the entry to the window.
     fn record_delivery(&mut self, seq: InboxSeq, message: Option<MessageId>) {
-        self.last = seq;
+        self.position = seq;
         self.delivered = seq;
         if self.is_device() {
             self.guard.connection.add_outstanding(seq, message);
@@ -92,7 +92,7 @@ impl Session {
     /// A device that only sends acknowledges nothing. Without the move it would pass over all its
     /// sent messages each time it connects, and would be told of gaps in which nothing is missing.
     fn pass_over(&mut self, through: InboxSeq) {
-        self.last = through;
+        self.position = through;
         let count = through.get() - self.delivered.get();
         if self.is_device() && count >= MIN_CURSOR_MOVE && self.guard.connection.outstanding_count() == 0 {
             self.delivered = through;
@@ -107,7 +107,7 @@ impl Session {
     pub(super) async fn read_page(&mut self) -> Result<(), SessionEnd> {
         let query = InboxQuery {
             who: self.who.clone(),
-            after: self.last,
+            after: self.position,
             own: if self.is_device() { OwnEntries::Skip } else { OwnEntries::Include },
             // The limit is not the room in the window. With that limit, a client that acknowledges
             // one by one would cost one read per entry.
@@ -116,9 +116,9 @@ impl Session {
         };
         let page = self.page_read.get_or_insert_with(|| self.service.store().inbox(query)).await;
         self.page_read = None;
-        let page = page.and_then(|page| page.require_progress(self.last)).map_err(SessionEnd::failed)?;
+        let page = page.and_then(|page| page.require_progress(self.position)).map_err(SessionEnd::failed)?;
         self.behind = page.through < page.head;
-        let gap = page.gap_after(self.last).filter(|_| self.is_device());
+        let gap = page.gap_after(self.position).filter(|_| self.is_device());
         self.page = PageRest { gap, entries: page.entries.into(), through: page.through };
         Ok(())
     }

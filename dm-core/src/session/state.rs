@@ -27,7 +27,7 @@ pub struct Session {
     pub(super) who: Principal,
     pub(super) guard: ConnectionGuard,
     /// The number of the newest entry delivered or passed over.
-    pub(super) last: InboxSeq,
+    pub(super) position: InboxSeq,
     /// The number of the newest entry delivered, or the end of the last cursor move over own
     /// entries. The client is not shown the own entries after it, so the session acknowledges them.
     pub(super) delivered: InboxSeq,
@@ -61,14 +61,14 @@ pub(super) struct PageRest {
 }
 
 impl Session {
-    pub(super) fn new(service: Service, who: Principal, guard: ConnectionGuard, last: InboxSeq) -> Self {
+    pub(super) fn new(service: Service, who: Principal, guard: ConnectionGuard, position: InboxSeq) -> Self {
         let follows = guard.connection.kind() == ConnectionKind::Follower;
         Self {
             service,
             who,
             guard,
-            last,
-            delivered: last,
+            position,
+            delivered: position,
             page: PageRest::default(),
             page_read: None,
             head_answer: None,
@@ -111,7 +111,7 @@ impl Session {
                 self.read_page().await?;
             } else if !self.caught_up {
                 self.caught_up = true;
-                return Ok(Delivery::CaughtUp { position: self.last });
+                return Ok(Delivery::CaughtUp { position: self.position });
             } else if let Some(delivery) = self.next_from_hints() {
                 return Ok(delivery);
             } else if !self.behind {
@@ -150,7 +150,7 @@ impl Session {
     /// number after which deliveries start.
     #[must_use]
     pub const fn position(&self) -> InboxSeq {
-        self.last
+        self.position
     }
 
     /// A handle that can acknowledge entries while [`next`](Self::next) waits.
@@ -170,6 +170,9 @@ impl Session {
 
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Session").field("who", &self.who).field("last", &self.last).finish_non_exhaustive()
+        f.debug_struct("Session")
+            .field("who", &self.who)
+            .field("position", &self.position)
+            .finish_non_exhaustive()
     }
 }

@@ -26,7 +26,7 @@ impl Session {
         };
         self.head_answer = None;
         // Without an answer the store is read, and that read returns the error.
-        head.map_or(true, |head| head > self.last)
+        head.map_or(true, |head| head > self.position)
     }
 
     /// Waits for room in the window, which an acknowledgement through a handle of this session
