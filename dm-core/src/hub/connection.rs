@@ -95,7 +95,7 @@ pub(crate) enum Hint {
     Number {
         seq: InboxSeq,
         /// Whether the session's own device caused the entry.
-        own: bool,
+        is_own: bool,
     },
 }
 
@@ -139,8 +139,8 @@ impl Connection {
     }
 
     /// Adds a hint with the number of an entry. If there is no room, all hints are dropped instead.
-    pub(crate) fn push_number(&self, seq: InboxSeq, own: bool) {
-        let hint = Hint::Number { seq, own };
+    pub(crate) fn push_number(&self, seq: InboxSeq, is_own: bool) {
+        let hint = Hint::Number { seq, is_own };
         let cost = hint.cost();
         self.push(|| hint, cost);
     }
@@ -219,7 +219,7 @@ impl Connection {
     }
 
     /// Waits until the session has to end. It does not consume a notification of
-    /// [`changed`](Self::changed). Cancel safe.
+    /// [`wait_for_change`](Self::wait_for_change). Cancel safe.
     pub(crate) async fn wait_for_end(&self) -> EndCause {
         loop {
             // This future is created before the check, so that it resolves if the session ends
@@ -253,7 +253,7 @@ impl Connection {
     }
 
     /// Waits for a hint, an acknowledgement or the end of the session. Cancel safe.
-    pub(crate) async fn changed(&self) {
+    pub(crate) async fn wait_for_change(&self) {
         self.changed.notified().await;
     }
 

@@ -11,7 +11,7 @@ use crate::notifier::{Notifier, NotifyError, Reach};
 impl Notifier for Hub {
     async fn notify(&self, notifications: &[Notification]) -> Result<Vec<Reach>, NotifyError> {
         let deliver = |Notification { user, entry }: &Notification| {
-            self.for_connections(*user, entry.origin.as_ref(), |connection| connection.push_entry(entry))
+            self.for_each_connection(*user, entry.origin.as_ref(), |connection| connection.push_entry(entry))
         };
         Ok(notifications.iter().map(deliver).collect())
     }

@@ -90,7 +90,7 @@ impl Hub {
     pub fn watch(&self) -> HubWatch {
         // All shards are locked, so that nobody connects or disconnects before the watch has begun.
         let shards: Vec<_> = self.inner.shards.iter().map(lock).collect();
-        self.inner.watches.begin(shards.iter().flat_map(|shard| shard.keys().copied()).collect())
+        self.inner.watches.new_watch(shards.iter().flat_map(|shard| shard.keys().copied()).collect())
     }
 
     /// A watch of the users with new [`claims`](Self::claims) of device sessions. It starts with
@@ -99,25 +99,25 @@ impl Hub {
     #[must_use]
     pub fn watch_claims(&self) -> HubWatch {
         let shards: Vec<_> = self.inner.shards.iter().map(lock).collect();
-        self.inner.new_claims.begin(shards.iter().flat_map(|shard| shard.keys().copied()).collect())
+        self.inner.new_claims.new_watch(shards.iter().flat_map(|shard| shard.keys().copied()).collect())
     }
 
     /// Passes on a hint that has a number and no entry. Sessions that have not got that entry read
     /// the store. A hint with its entry goes through [`notify`](Notifier::notify).
     pub fn hint(&self, hint: &SeqHint) -> Reach {
-        self.for_connections(hint.user, hint.origin.as_ref(), |connection| {
+        self.for_each_connection(hint.user, hint.origin.as_ref(), |connection| {
             connection.push_number(hint.seq, hint.origin.as_ref() == Some(connection.device()));
         })
     }
 
     /// Makes the sessions of a user read the store, after hints may have been lost.
     pub fn recheck(&self, user: UserId) {
-        self.for_connections(user, None, Connection::fall_behind);
+        self.for_each_connection(user, None, Connection::fall_behind);
     }
 
     /// Calls a function with every connection of a user. Returns [`Reach::Connected`] if at least
     /// one connection belongs to another device than `origin`.
-    pub(super) fn for_connections(
+    pub(super) fn for_each_connection(
         &self,
         user: UserId,
         origin: Option<&DeviceId>,
@@ -144,20 +144,20 @@ impl Hub {
         let mut connections = self.shard(who.user);
         let of_user = connections.entry(who.user).or_default();
         if of_user.is_empty() {
-            self.inner.watches.changed(who.user);
+            self.inner.watches.record_change(who.user);
         }
         let mut term = None;
         if kind == ConnectionKind::Device {
-            let mut over = None;
+            let mut replaced_term = None;
             of_user.retain(|other| {
                 let same = other.kind() == ConnectionKind::Device && *other.device() == who.device;
                 if same {
                     other.end(EndCause::Replaced);
-                    over = over.max(other.term());
+                    replaced_term = replaced_term.max(other.term());
                 }
                 !same
             });
-            term = Some(self.next_term(now, over));
+            term = Some(self.next_term(now, replaced_term));
             self.inner.new_claims.add(who.user);
         }
         let connection = Arc::new(Connection::new(who.device.clone(), kind, term));
@@ -174,18 +174,17 @@ impl Hub {
             of_user.retain(|other| !Arc::ptr_eq(other, connection));
             if of_user.is_empty() {
                 connections.remove(&user);
-                self.inner.watches.changed(user);
+                self.inner.watches.record_change(user);
                 self.inner.new_claims.remove(user);
             }
         }
     }
 
-    /// The term of a session that starts now. It is above `over`, the term of the session that it
-    /// replaces.
-    fn next_term(&self, now: Timestamp, over: Option<Term>) -> Term {
+    /// The term of a session that starts now. It is above the term of the session that it replaces.
+    fn next_term(&self, now: Timestamp, replaced_term: Option<Term>) -> Term {
         let session = self.next_session();
         let term = Term { at: now, session };
-        over.and_then(|over| term.above(over)).unwrap_or(term)
+        replaced_term.and_then(|replaced| term.raised_above(replaced)).unwrap_or(term)
     }
 
     /// A session id that no other call returns.

@@ -86,10 +86,10 @@ impl Hub {
         }
     }
 
-    /// Raises the term `own` of a session above `over`. The session then has a new claim.
-    fn raise(&self, user: UserId, connection: &Connection, own: Term, over: Term) {
-        if let Some(above) = own.above(over) {
-            connection.set_term(above);
+    /// Raises the term `own` of a session above `other`. The session then has a new claim.
+    fn raise(&self, user: UserId, connection: &Connection, own: Term, other: Term) {
+        if let Some(raised) = own.raised_above(other) {
+            connection.set_term(raised);
             self.inner.new_claims.add(user);
         }
     }

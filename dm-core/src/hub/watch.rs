@@ -56,7 +56,7 @@ impl HubWatch {
 impl Watches {
     /// A watch that starts with the connected users. The caller holds the locks of all shards
     /// during this call.
-    pub(super) fn begin(&self, connected: HashSet<UserId>) -> HubWatch {
+    pub(super) fn new_watch(&self, connected: HashSet<UserId>) -> HubWatch {
         let changes = Arc::new(Changes { users: Mutex::new(connected), wake: Notify::new() });
         lock(&self.0).push(Arc::downgrade(&changes));
         HubWatch { changes }
@@ -64,7 +64,7 @@ impl Watches {
 
     /// Records that a user's first session started or the last one ended. The caller holds the lock
     /// of the user's shard during this call.
-    pub(super) fn changed(&self, user: UserId) {
+    pub(super) fn record_change(&self, user: UserId) {
         self.for_each(|changes| {
             let mut users = lock(&changes.users);
             if !users.remove(&user) {

@@ -44,9 +44,9 @@ impl Session {
                     return None;
                 }
             };
-            let (seq, own) = match &hint {
+            let (seq, is_own) = match &hint {
                 Hint::Entry(entry) => (entry.seq, entry.origin.as_ref() == Some(&self.who.device)),
-                Hint::Number { seq, own } => (*seq, *own),
+                Hint::Number { seq, is_own } => (*seq, *is_own),
             };
             if seq <= self.position {
                 continue;
@@ -56,7 +56,7 @@ impl Session {
                 self.behind = true;
                 return None;
             }
-            if self.is_device() && own {
+            if self.is_device() && is_own {
                 self.pass_over(seq);
                 continue;
             }

@@ -21,7 +21,7 @@ impl Session {
         let head = tokio::select! {
             biased;
             head = head_answer => head,
-            () = self.guard.connection.changed() => return false,
+            () = self.guard.connection.wait_for_change() => return false,
             () = self.service.wait_for_shutdown() => return false,
         };
         self.head_answer = None;
@@ -42,7 +42,7 @@ impl Session {
         let devices = tokio::select! {
             biased;
             devices = devices_read => devices,
-            () = self.guard.connection.changed() => return Ok(()),
+            () = self.guard.connection.wait_for_change() => return Ok(()),
             () = self.service.wait_for_shutdown() => return Ok(()),
         };
         self.devices_read = None;
@@ -57,7 +57,7 @@ impl Session {
     async fn wait_for_change(&mut self) -> WakeReason {
         let poll_timer = self.poll_timer.get_or_insert_with(|| self.service.poll_timer());
         tokio::select! {
-            () = self.guard.connection.changed() => WakeReason::Changed,
+            () = self.guard.connection.wait_for_change() => WakeReason::Changed,
             () = self.service.wait_for_shutdown() => WakeReason::Changed,
             () = poll_timer => {
                 self.poll_timer = None;
