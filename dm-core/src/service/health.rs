@@ -72,7 +72,7 @@ impl Service {
         Health {
             accepting: self.inner.lifecycle.stage() == Stage::Running,
             committing: !status.failing.load(Ordering::Relaxed),
-            queued: self.inner.queue.queued(),
+            queued: self.inner.queue.queued_count(),
             oldest_commit,
             oldest_read,
             in_time: oldest_commit <= config.commit_bound && oldest_read <= config.read_bound,

@@ -81,7 +81,7 @@ impl Queue {
     }
 
     /// The number of writes in the channels of all lanes.
-    pub(super) fn queued(&self) -> usize {
+    pub(super) fn queued_count(&self) -> usize {
         self.lanes.iter().map(JobSender::len).sum()
     }
 

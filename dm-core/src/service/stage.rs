@@ -60,9 +60,9 @@ impl Lifecycle {
 
 /// Resolves when the service is in a later stage than this one. Never resolves after the service
 /// was dropped.
-pub(super) async fn wait_until_past(stage: &mut watch::Receiver<Stage>, than: Stage) {
+pub(super) async fn wait_until_past(stage: &mut watch::Receiver<Stage>, earlier: Stage) {
     // An error means that the service was dropped. Then the lanes end because no sender is left.
-    if stage.wait_for(|now| *now > than).await.is_err() {
+    if stage.wait_for(|now| *now > earlier).await.is_err() {
         std::future::pending::<()>().await;
     }
 }

@@ -59,7 +59,7 @@ impl Service {
     /// Only the errors common to all calls; see [`Service`].
     pub async fn follow(&self, who: &Principal) -> Result<Session, Error> {
         let guard = self.hub().add_connection(who, ConnectionKind::Follower, self.now());
-        let head = self.store().inbox(InboxQuery::of_head(who.user)).await?.head;
+        let head = self.store().inbox(InboxQuery::for_head(who.user)).await?.head;
         Ok(Session::new(self.clone(), who.clone(), guard, head))
     }
 }

@@ -161,7 +161,7 @@ pub trait Store: Send + Sync + 'static {
     async fn inbox_heads(&self, users: Vec<UserId>) -> Result<Vec<InboxSeq>, StoreError> {
         let mut heads = Vec::with_capacity(users.len());
         for user in users {
-            heads.push(self.inbox(InboxQuery::of_head(user)).await?.head);
+            heads.push(self.inbox(InboxQuery::for_head(user)).await?.head);
         }
         Ok(heads)
     }

@@ -109,7 +109,7 @@ impl OwnEntries {
 
 impl InboxQuery {
     /// A query whose page is read for its [`head`](InboxPage::head) alone.
-    pub(crate) fn of_head(user: UserId) -> Self {
+    pub(crate) fn for_head(user: UserId) -> Self {
         Self { who: user.into(), after: InboxSeq::ZERO, own: OwnEntries::Include, limit: 1, max_bytes: 1 }
     }
 

@@ -44,7 +44,7 @@ pub trait EngineReader: Send + Sync + 'static {
     fn history(&self, query: HistoryQuery) -> Result<Option<HistoryPage>, StoreError>;
     fn inbox(&self, query: InboxQuery) -> Result<InboxPage, StoreError>;
     fn inbox_heads(&self, users: Vec<UserId>) -> Result<Vec<InboxSeq>, StoreError> {
-        users.into_iter().map(|user| Ok(self.inbox(InboxQuery::of_head(user))?.head)).collect()
+        users.into_iter().map(|user| Ok(self.inbox(InboxQuery::for_head(user))?.head)).collect()
     }
     fn devices(&self, user: UserId) -> Result<Vec<DeviceState>, StoreError>;
     fn depth(&self, who: Principal) -> Result<Depth, StoreError>;

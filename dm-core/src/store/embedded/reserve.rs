@@ -102,5 +102,5 @@ pub(super) fn admit(batch: Vec<Write>) -> (Vec<Write>, Vec<bool>) {
 pub(super) fn with_refusals(outcomes: Vec<Outcome>, admitted: &[bool]) -> Vec<Outcome> {
     let mut outcomes = outcomes.into_iter();
     let refused = || Some(Outcome::Refused(Refusal::NoRoom));
-    admitted.iter().filter_map(|was| if *was { outcomes.next() } else { refused() }).collect()
+    admitted.iter().filter_map(|is_admitted| if *is_admitted { outcomes.next() } else { refused() }).collect()
 }

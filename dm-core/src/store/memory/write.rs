@@ -214,10 +214,10 @@ impl UserState {
         let mut cursor = device.cursor;
         if device.acknowledged.iter().next_back().is_some_and(|last| *last > cursor) {
             for entry in self.entries_after(device.cursor) {
-                let own = entry.origin.as_ref() == Some(id);
+                let is_own = entry.origin.as_ref() == Some(id);
                 if device.acknowledged.contains(&entry.seq) {
                     cursor = entry.seq;
-                } else if !own && matches!(entry.event, Event::Message(_)) {
+                } else if !is_own && matches!(entry.event, Event::Message(_)) {
                     break;
                 }
             }
