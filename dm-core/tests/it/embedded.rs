@@ -30,12 +30,12 @@ impl Reopening {
         let script = Script::default();
         let (begin, begins) = mpsc::channel();
         let (ends, end) = mpsc::channel::<Result<(), StoreErrorKind>>();
-        let (writer, reader) = script.halves();
+        let (writer, reader) = script.writer_and_reader();
         let again = script.clone();
         let store = Embedded::builder(writer, reader).reopen(move || {
             let _ = begin.send(again.alive());
             end.recv().map_err(|_| StoreErrorKind::Unavailable)??;
-            Ok(again.halves())
+            Ok(again.writer_and_reader())
         });
         Self { script, store: store.start().unwrap(), begins, ends }
     }
@@ -98,7 +98,7 @@ async fn a_read_that_the_engine_refuses_after_its_panic_does_not_have_it_reopene
 #[tokio::test]
 async fn an_engine_that_panics_while_it_is_opened_again_stays_closed() {
     let script = Script::default();
-    let (writer, reader) = script.halves();
+    let (writer, reader) = script.writer_and_reader();
     let store = Embedded::builder(writer, reader).reopen(|| panic!("an engine that panics")).start().unwrap();
     script.next(Next::Fails(StoreErrorKind::OutcomeUnknown));
     store.commit(vec![expire()]).await.unwrap_err();
@@ -112,7 +112,7 @@ async fn an_engine_that_panics_while_it_is_opened_again_stays_closed() {
 #[tokio::test]
 async fn without_a_way_to_reopen_a_store_stays_closed_after_an_unknown_outcome() {
     let script = Script::default();
-    let (writer, reader) = script.halves();
+    let (writer, reader) = script.writer_and_reader();
     let store = Embedded::new(writer, reader).unwrap();
     script.next(Next::Fails(StoreErrorKind::OutcomeUnknown));
     assert_eq!(store.commit(vec![expire()]).await.unwrap_err().kind(), StoreErrorKind::OutcomeUnknown);
@@ -124,7 +124,7 @@ async fn without_a_way_to_reopen_a_store_stays_closed_after_an_unknown_outcome()
 #[tokio::test]
 async fn without_a_way_to_reopen_a_refused_read_does_not_say_that_waiting_helps() {
     let script = Script::default();
-    let (writer, reader) = script.halves();
+    let (writer, reader) = script.writer_and_reader();
     // While a commit waits for a measurement, the commit thread cannot close the store.
     let (go_on, held) = mpsc::channel::<()>();
     let store = Embedded::builder(writer, reader).reserve(1, move || {
@@ -141,7 +141,7 @@ async fn without_a_way_to_reopen_a_refused_read_does_not_say_that_waiting_helps(
 }
 
 #[tokio::test]
-async fn after_an_unknown_outcome_both_halves_are_dropped_and_the_store_reopens_itself() {
+async fn after_an_unknown_outcome_writer_and_reader_are_dropped_and_the_store_reopens_itself() {
     let world = Reopening::new();
     world.script.next(Next::Fails(StoreErrorKind::OutcomeUnknown));
     assert_eq!(world.commit().await.unwrap_err(), StoreErrorKind::OutcomeUnknown);
@@ -221,7 +221,7 @@ async fn a_store_that_is_being_reopened_can_be_dropped() {
 /// A store with a reserve, the number of free bytes on its disk, and the number of measurements.
 fn on_a_disk(script: &Script, reserve: u64) -> (Embedded<Reader>, Arc<AtomicU64>, Arc<AtomicUsize>) {
     let (free, measured) = (Arc::new(AtomicU64::new(u64::MAX)), Arc::new(AtomicUsize::new(0)));
-    let (writer, reader) = script.halves();
+    let (writer, reader) = script.writer_and_reader();
     let (seen, count) = (Arc::clone(&free), Arc::clone(&measured));
     let store = Embedded::builder(writer, reader).reserve(reserve, move || {
         count.fetch_add(1, Ordering::SeqCst);
