@@ -15,62 +15,70 @@ use crate::invalid::Invalid;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
-    /// Largest encrypted payload, in bytes. Default 64 KiB: enough for text and thumbnails. Files
-    /// belong elsewhere.
+    /// Maximum size of an encrypted payload in bytes. Default 64 KiB.
+    ///
+    /// This is enough for text and thumbnails. Files belong elsewhere.
     pub max_payload: usize,
-    /// Most messages in a page of history. Default 100.
+    /// Maximum number of messages in a page of history. Default 100.
     pub history_page: usize,
-    /// Most bytes in a page of history, by [`Message::cost`](crate::Message::cost); one message may
-    /// exceed it. Default 1 MiB.
+    /// Maximum number of bytes in a page of history, by [`Message::cost`](crate::Message::cost). A
+    /// single message may exceed it. Default 1 MiB.
     pub history_bytes: usize,
-    /// Most entries in one fetch of what is pending. Default 1,000, because clients of the first
-    /// generation fetch only once.
+    /// Maximum number of entries in one fetch of pending entries. Default 1,000, because clients of
+    /// the [first generation](crate#terms) fetch only once.
     pub pending_page: usize,
-    /// Most bytes in such a fetch, by [`InboxEntry::cost`](crate::InboxEntry::cost); one entry may
-    /// exceed it. Default 8 MiB.
+    /// Maximum number of bytes in one fetch of pending entries, by
+    /// [`InboxEntry::cost`](crate::InboxEntry::cost). A single entry may exceed it. Default 8 MiB.
     pub pending_bytes: usize,
-    /// Most conversations in one page of a list. Default 1,000.
+    /// Maximum number of conversations in a page of a list. Default 1,000.
     ///
     /// One acknowledgement may name as many entries or messages as the larger of this and
     /// [`pending_page`](Self::pending_page).
     pub list_page: usize,
-    /// Most devices of a user. Default 8.
+    /// Maximum number of devices of a user. Default 8.
     pub devices_per_user: usize,
-    /// Most deliveries that a session makes ahead of acknowledgements. Default 256: it bounds the
-    /// memory that a client costs which never acknowledges, and it hides the latency of a commit
-    /// from one that does.
+    /// Maximum number of deliveries of a session that are not acknowledged. Default 256.
+    ///
+    /// - It bounds the memory for a client that never acknowledges.
+    /// - It is large enough that other clients do not wait for the commits of their
+    ///   acknowledgements.
     pub window: usize,
-    /// The time after which a waiting session asks the store for the newest number of its inbox, in
-    /// case every hint was lost. From 10 s on it is stretched by up to 0.1 s, so that sessions ask
-    /// in groups. Default 30 s.
+    /// The time after which a waiting session asks the store for the head of its inbox, in case
+    /// every hint was lost. Default 30 s.
+    ///
+    /// From 10 s on it is lengthened by up to 0.1 s, so that sessions ask in groups.
     pub poll_interval: Duration,
-    /// The time that an inbox entry is kept after it was appended, delivered or not. Default 30
-    /// days. Messages stay in the history of their conversation.
+    /// The time for which an inbox entry is kept after it was appended, delivered or not. Default
+    /// 30 days. Messages stay in the history of their conversation.
     pub inbox_retention: Duration,
     /// The time between two searches for expired entries. Default 1 min.
     pub expiry_interval: Duration,
-    /// Most entries expired in one commit. Default 500: so few do not show in the latency of sends.
+    /// Maximum number of entries that one commit expires. Default 500: such a commit does not
+    /// noticeably delay sends.
     pub expiry_step: usize,
-    /// Most peers told of a new key in one commit. Default 500, for the same reason.
+    /// Maximum number of peers that one commit tells of a new key. Default 500: such a commit does
+    /// not noticeably delay sends.
     pub announce_step: usize,
-    /// Most writes that wait in the queue of one lane (see
-    /// [`Store::lanes`](crate::store::Store::lanes)). Further callers wait until a place is free.
-    /// Default 4,096.
+    /// Maximum number of writes that wait in the queue of one lane (see
+    /// [`Store::lanes`](crate::store::Store::lanes)). Default 4,096. Further callers wait until the
+    /// queue has room.
     pub queue: usize,
-    /// Most bytes that wait in all queues together: payloads, the names in acknowledgements, and 64
-    /// bytes for each write. Further callers wait until bytes are free. A write of more bytes than
-    /// this waits until the queues are empty, and takes all of it. Default 64 MiB.
+    /// Maximum number of bytes that wait in the queues of all lanes together. Default 64 MiB.
+    /// Further callers wait until bytes are free.
+    ///
+    /// A write counts 64 bytes, plus its payload or the entries that an acknowledgement names. A
+    /// write that counts more than the maximum waits until the queues are empty.
     pub queue_bytes: usize,
-    /// Most writes in one commit. Default 512: with more, the share of the fsync in the cost of a
-    /// write is small already.
+    /// Maximum number of writes in one commit. Default 512: with so many writes, each one's share
+    /// of the fsync is small already.
     pub batch: usize,
-    /// Most bytes in one commit, counted as in [`queue_bytes`](Self::queue_bytes); one write may
-    /// exceed it. Default 4 MiB.
+    /// Maximum number of bytes in one commit, counted as in [`queue_bytes`](Self::queue_bytes). A
+    /// single write may exceed it. Default 4 MiB.
     pub batch_bytes: usize,
-    /// The greatest age of a running commit with which [`Service::health`](crate::Service::health)
-    /// is ready. Default 10 s: a batch takes some milliseconds.
+    /// Maximum age of a running commit with which [`Service::health`](crate::Service::health) is
+    /// ready. Default 10 s: a batch takes some milliseconds.
     pub commit_bound: Duration,
-    /// The greatest age of a running read with which [`Service::health`](crate::Service::health) is
+    /// Maximum age of a running read with which [`Service::health`](crate::Service::health) is
     /// ready. Default 10 s.
     pub read_bound: Duration,
     /// The event that acknowledges an entry. Default [`AckMode::Explicit`].
@@ -85,9 +93,11 @@ pub enum AckMode {
     /// An acknowledgement by the client, and nothing else.
     #[default]
     Explicit,
-    /// A fetch of what is pending acknowledges the entries in its answer, as the server of the
-    /// first generation did. **Lossy**: entries of an answer that does not reach the client are no
-    /// longer pending. Their messages stay in history.
+    /// A fetch of pending entries acknowledges the entries in its answer, as the server of the
+    /// [first generation](crate#terms) did.
+    ///
+    /// **Lossy**: entries of an answer that does not reach the client are no longer pending. Their
+    /// messages stay in history.
     OnFetch,
 }
 
@@ -154,11 +164,11 @@ impl Config {
             ("batch", self.batch, 65_536),
             ("batch_bytes", self.batch_bytes, 256 * 1024 * 1024),
         ];
-        for (field, value, most) in counts {
+        for (field, value, max) in counts {
             if value == 0 {
                 return Err(Invalid::new(field, "must not be zero"));
             }
-            if value > most {
+            if value > max {
                 return Err(Invalid::new(field, "larger than the largest allowed value"));
             }
         }
@@ -225,11 +235,11 @@ mod tests {
             (65_536, |c| &mut c.batch),
             (256 << 20, |c| &mut c.batch_bytes),
         ];
-        for (most, field) in limits {
+        for (max, field) in limits {
             let mut config = Config::default();
-            for (value, is_valid) in [(most, true), (most + 1, false), (0, false)] {
+            for (value, is_valid) in [(max, true), (max + 1, false), (0, false)] {
                 *field(&mut config) = value;
-                assert_eq!(config.validate().is_ok(), is_valid, "{value} of {most}");
+                assert_eq!(config.validate().is_ok(), is_valid, "{value} of {max}");
             }
         }
     }

@@ -22,7 +22,7 @@ pub struct Conversation {
     pub opened_at: Timestamp,
 }
 
-/// A conversation with its newest message's number and time.
+/// A conversation with the number and time of its newest message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConversationState {
     /// The conversation.
@@ -41,12 +41,13 @@ impl ConversationState {
     }
 }
 
-/// A cursor in a user's list of conversations. The list is ordered by last activity, newest first,
-/// with conversations without messages last; equal ones are ordered by id, newest first. The text
-/// form of a cursor is opaque.
+/// A cursor in a user's list of conversations. The text form of a cursor is opaque.
+///
+/// The list is ordered by last activity, newest first. Conversations without messages come last.
+/// Conversations with equal activity are ordered by id, highest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConversationCursor {
-    /// The last activity of the conversation before the cursor.
+    /// The last activity of the conversation before the cursor; `None` if it has no messages.
     pub last_activity: Option<Timestamp>,
     /// The conversation before the cursor.
     pub id: ConversationId,

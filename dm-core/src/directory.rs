@@ -26,7 +26,7 @@ impl DirectoryError {
     }
 }
 
-/// The users that exist, and their names: implemented by the host, which owns its accounts.
+/// The users that exist, and their names. The host implements it, because the accounts are its own.
 ///
 /// The service polls the future in a task of its own until it is done or dropped, even if its
 /// caller stops polling. Code that calls a directory directly, and not through
@@ -34,7 +34,7 @@ impl DirectoryError {
 /// lock or a connection.
 #[async_trait]
 pub trait Directory: Send + Sync + 'static {
-    /// The profiles of some users: answer *i* is that of user *i*, `None` for a user that the host
+    /// The profiles of some users. Profile *i* belongs to user *i*; `None` for a user that the host
     /// does not know.
     ///
     /// # Errors

@@ -1,12 +1,11 @@
-//! Orders to end sessions, and their results.
+//! Requests to end sessions, and their results.
 
 use std::fmt;
 
 use crate::device::DeviceId;
 use crate::user::UserId;
 
-/// The reason for which a host ends sessions. Clients are told the variant, and no other text of
-/// the host.
+/// The reason why a host ends sessions. Clients learn the variant, and nothing else from the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DisconnectReason {
@@ -18,7 +17,7 @@ pub enum DisconnectReason {
     SignedOut,
 }
 
-/// An order to end sessions on all nodes, for
+/// A request to end sessions on all nodes, for
 /// [`Notifier::end_sessions`](crate::notify::Notifier::end_sessions).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndSessions {
@@ -30,11 +29,11 @@ pub struct EndSessions {
     pub reason: DisconnectReason,
 }
 
-/// The result of an order to end sessions.
+/// The result of a request to end sessions.
 ///
-/// A node that did not confirm may have missed the order: it was not reached, or it did not answer
-/// in time. Its sessions go on until the host's own check refuses them. `dm-axum` makes that check
-/// with the pings of each WebSocket.
+/// A node that did not confirm may not have got the request, or it did not answer in time. Its
+/// sessions may go on until the host's own check refuses them. `dm-axum` makes that check at the
+/// pings of each WebSocket.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Disconnected {
     /// The number of sessions that the confirming nodes ended.
@@ -42,12 +41,12 @@ pub struct Disconnected {
     /// The nodes that confirmed, the caller's own first.
     pub confirmed: Vec<NodeId>,
     /// The number of nodes that should confirm, the caller's own included; `None` if it is not
-    /// known, for instance while the bus is down.
+    /// known, for instance while the connection to the other nodes is down.
     pub expected: Option<usize>,
 }
 
 impl Disconnected {
-    /// Whether every node confirmed: false also if the number of nodes is not known.
+    /// Whether every node confirmed. It is false if the number of nodes is not known.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.expected.is_some_and(|expected| self.confirmed.len() >= expected)

@@ -13,7 +13,8 @@ use crate::store::{StoreError, StoreErrorKind};
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The thing does not exist, or the caller may not see it. No answer tells the two apart.
+    /// The requested item does not exist, or the caller may not see it. The error does not tell
+    /// which of the two is the case.
     #[error("not found")]
     NotFound,
     /// A value has the right form but is not acceptable.
@@ -39,7 +40,7 @@ pub enum Error {
     /// The user has as many devices as the configuration allows.
     #[error("a user may have {limit} devices")]
     TooManyDevices {
-        /// Devices that a user may have.
+        /// Maximum number of devices of a user.
         limit: usize,
     },
     /// An acknowledgement names an entry that does not exist yet.
@@ -51,7 +52,7 @@ pub enum Error {
     /// The service is shutting down. Nothing was stored.
     #[error("shutting down")]
     ShuttingDown,
-    /// The store cannot do it now. Nothing was stored.
+    /// The store cannot answer now. Nothing was stored.
     #[error("the store is unavailable")]
     Unavailable(#[source] StoreError),
     /// The user directory cannot answer now. Nothing was stored.

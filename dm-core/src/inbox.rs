@@ -13,7 +13,7 @@ use crate::participants::Participants;
 use crate::time::Timestamp;
 use crate::user::UserId;
 
-/// One entry of a user's inbox: an event, with its number.
+/// One entry of a user's inbox: an event, and its number in the inbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InboxEntry {
     /// Its number in the user's inbox.
@@ -57,10 +57,10 @@ impl Notice {
     const CONVERSATION_OPENED: u8 = 1;
     const PEER_KEY_CHANGED: u8 = 2;
 
-    /// The bytes that a store keeps: a tag, then fields of fixed width, integers big-endian. At
-    /// most 128 bytes; the table tells the width of each field in bytes.
+    /// The bytes that a store keeps: one byte for the kind of notice, then fields of fixed width.
+    /// At most 128 bytes. Integers are big-endian. The table has the width of each field in bytes.
     ///
-    /// | tag | notice | fields |
+    /// | kind | notice | fields |
     /// |---|---|---|
     /// | 1 | conversation opened | id 16, participant a 32, participant b 32, opened at 8 |
     /// | 2 | peer key changed | user 32, key 32, version 4, published at 8, binding 1 |
@@ -128,8 +128,8 @@ impl InboxEntry {
         }
     }
 
-    /// The bytes that the entry counts in a page or a queue: those of its message, or 256 for a
-    /// notice.
+    /// The number of bytes that the entry counts in a page or a queue: [`Message::cost`] for a
+    /// message, 256 for a notice.
     #[must_use]
     pub fn cost(&self) -> usize {
         self.message().map_or(256, |message| message.cost())
@@ -138,7 +138,7 @@ impl InboxEntry {
 
 /// A hint that an entry was appended to a user's inbox.
 ///
-/// It carries the entry, so that a session needs no read to deliver it. The device in
+/// It has the entry, so that a session needs no read to deliver it. The device in
 /// [`InboxEntry::origin`] caused the entry and is not notified.
 #[derive(Clone, Debug)]
 pub struct Notification {
@@ -148,8 +148,9 @@ pub struct Notification {
     pub entry: InboxEntry,
 }
 
-/// A range of a user's inbox that was removed. A device that had not acknowledged all of it is told
-/// of the gap before it gets any newer entry, and reads the history of its conversations instead.
+/// A range of a user's inbox that was removed. A device that had not acknowledged the whole range
+/// is told of the gap before it gets any newer entry. It reads the history of its conversations
+/// instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Gap {
     /// The number of the first missing entry.

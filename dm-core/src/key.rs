@@ -12,9 +12,11 @@ use crate::invalid::Invalid;
 use crate::time::Timestamp;
 use crate::user::UserId;
 
-/// An X25519 public key (RFC 7748), 32 bytes, neither all-zero nor of small order: with such a key
-/// anybody could compute the shared secret. The text form is 64 hexadecimal digits. `Debug` prints
-/// no digits.
+/// An X25519 public key (RFC 7748), 32 bytes. The text form is 64 hexadecimal digits. `Debug`
+/// prints no digits.
+///
+/// The key is not all-zero and not of small order. With a key of small order anybody could compute
+/// the shared secret.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct X25519Key([u8; 32]);
 

@@ -50,23 +50,47 @@
 //!
 //! # Modules and types in reading order
 //!
-//! - Users: [`UserId`], [`DeviceId`], [`Principal`]; the host's accounts behind them:
-//!   [`Directory`].
+//! - Users: [`UserId`], [`DeviceId`], [`Principal`]. The host's accounts: [`Directory`].
 //! - Data: [`Participants`], [`Conversation`], [`Message`] with its [`Ciphertext`], [`KeyRecord`],
 //!   [`InboxEntry`].
-//! - The service: [`Service`] and its [`Config`]; the errors of its calls: [`Error`].
-//! - Delivery: [`Session`], from [`Service::connect`]; between nodes, or to sockets of your own:
-//!   [`notify`].
-//! - Storage: [`store`], with the contract of a [`Store`](store::Store);
-//!   [`Embedded`](store::Embedded) for engines whose calls block; [`MemoryStore`].
-//! - Time and randomness, which are passed in: [`time`], [`entropy`].
+//! - The service: [`Service`] and its [`Config`]. The errors of its calls: [`Error`].
+//! - Delivery to a client: [`Session`], from [`Service::connect`].
+//! - Delivery between nodes, or to sockets of your own: [`notify`].
+//! - Storage: [`store`], with the contract of a [`Store`](store::Store),
+//!   [`Embedded`](store::Embedded) for engines whose calls block, and [`MemoryStore`].
+//! - Time and randomness, which the host can replace: [`time`], [`entropy`].
+//!
+//! # Terms
+//!
+//! - **Inbox**: the log of one user. Its **entries** are numbered 1, 2, 3 … ([`InboxSeq`]). An
+//!   entry is about a message, or it is a **notice** of another event ([`Notice`]).
+//! - **Device**: one of a user's clients, named by a [`DeviceId`]. Each device has its own cursor.
+//! - **Cursor**: the number up to which a device has acknowledged every entry.
+//! - **Pending**: not yet acknowledged by a device, and not caused by it.
+//! - **Own entry**: an entry that the device itself caused, for instance by sending a message
+//!   ([`InboxEntry::origin`]).
+//! - **Head**: the number of the newest entry of an inbox, or of the newest message of a
+//!   conversation. Zero before the first.
+//! - **Floor**: the number of the newest expired entry of an inbox. Zero if none has expired.
+//!   Entries **expire** when they are older than [`Config::inbox_retention`].
+//! - **Gap**: a range of expired entries that a device has not acknowledged ([`Gap`]).
+//! - **Hint**: a notification that an inbox has a new entry ([`notify::Notification`]). It may be
+//!   lost, repeated or late.
+//! - **Session**: the stream of entries to one connected client ([`Session`]).
+//! - **Window**: the maximum number of unacknowledged deliveries of a session ([`Config::window`]).
+//! - **Batch**: the writes that one commit applies.
+//! - **Lane**: a task that commits batches, one after the other. A service has
+//!   [`Store::lanes`](store::Store::lanes) of them.
+//! - **Node**: one process of a host. Several nodes may share a store.
+//! - **Suite**: the encryption scheme of a message, as its sender names it ([`Suite`]).
+//! - **First generation**: the server that this library replaces, and its clients. They have no
+//!   devices and no cursors.
 //!
 //! # Left to the host
 //!
 //! The library has no listener, no runtime of its own, no global state and no log subscriber. It
 //! runs on the tokio runtime on which [`ServiceBuilder::start`] is called. It reports to `tracing`
-//! and `metrics`: ids and lengths, never payloads or whole keys. The host can replace its clock and
-//! its source of randomness.
+//! and `metrics`: ids and lengths, never payloads or whole keys.
 
 mod config;
 mod conversation;
@@ -115,8 +139,8 @@ pub use store::{AckTarget, Acknowledged, Depth, DeviceStart, DeviceState, Histor
 pub use time::Timestamp;
 pub use user::UserId;
 
-/// The path of hints, and of orders to end sessions, to connected clients: for hosts with more than
-/// one node, and for hosts that push in a way of their own.
+/// The types that pass hints, and requests to end sessions, to connected clients: for hosts with
+/// more than one node, and for hosts that push in a way of their own.
 pub mod notify {
     pub use crate::disconnect::{EndSessions, NodeId};
     pub use crate::hub::{Hub, HubWatch, SessionClaim, SessionId, Term};

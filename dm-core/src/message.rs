@@ -10,13 +10,13 @@ use crate::numbers::ServerSequence;
 use crate::time::Timestamp;
 use crate::user::UserId;
 
-/// The tag of the cipher suite that a client says it used. The server passes it on and gives it no
-/// meaning.
+/// The number of a cipher suite: the encryption scheme that the sender's client says it used. The
+/// server passes it on and gives it no meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Suite(pub u32);
 
-/// An encrypted payload, with the nonce and the tags that the recipient needs to decrypt it.
-/// `Debug` prints lengths only.
+/// An encrypted payload, with the nonce, ephemeral key and suite that the recipient needs to
+/// decrypt it. `Debug` prints the length of the payload, and no bytes of payload, nonce or key.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Ciphertext {
     payload: Bytes,
@@ -31,10 +31,11 @@ impl Ciphertext {
     /// Length of an ephemeral public key in bytes (X25519).
     pub const EPHEMERAL_LEN: usize = 32;
 
-    /// Takes an encrypted payload with its nonce, optional ephemeral public key and optional suite
-    /// tag.
+    /// An encrypted payload with its nonce, and with an ephemeral public key and a suite if it has
+    /// them.
     ///
-    /// The service checks the payload's size, against [`Config::max_payload`](crate::Config).
+    /// This does not check the size of the payload. The service checks it, against
+    /// [`Config::max_payload`](crate::Config).
     ///
     /// # Errors
     /// [`Invalid`] when the payload is empty, the nonce is not 24 bytes or the ephemeral key not
@@ -67,21 +68,21 @@ impl Ciphertext {
         &self.nonce
     }
 
-    /// The sender's ephemeral public key, where its suite has one.
+    /// The sender's ephemeral public key; `None` if the sender's suite has none.
     #[must_use]
     pub const fn ephemeral(&self) -> Option<&[u8; 32]> {
         self.ephemeral.as_ref()
     }
 
-    /// The suite that the client named; `None` stands for the suite of clients of the first
-    /// generation.
+    /// The suite that the client named; `None` stands for the suite of clients of the [first
+    /// generation](crate#terms).
     #[must_use]
     pub const fn suite(&self) -> Option<Suite> {
         self.suite
     }
 
-    /// The bytes that this counts in a page or a batch: those of the payload, of the nonce and of
-    /// an ephemeral key, present or not.
+    /// The number of bytes that this counts in a page or a batch: the length of the payload plus 56
+    /// for a nonce and an ephemeral key, even if there is no ephemeral key.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.payload.len() + Self::NONCE_LEN + Self::EPHEMERAL_LEN
@@ -126,7 +127,8 @@ pub struct Message {
 }
 
 impl Message {
-    /// The bytes that the message counts in a page: about its size on the wire.
+    /// The number of bytes that the message counts in a page. It is about the size of the message
+    /// on the wire.
     #[must_use]
     pub const fn cost(&self) -> usize {
         self.ciphertext.len() + 192

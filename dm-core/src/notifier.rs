@@ -1,4 +1,5 @@
-//! The notifier: hints of new entries, and orders to end sessions, to connected clients.
+//! The notifier. It passes hints of new entries, and requests to end sessions, to connected
+//! clients.
 
 use async_trait::async_trait;
 
@@ -21,28 +22,29 @@ pub struct SeqHint {
     pub origin: Option<DeviceId>,
 }
 
-/// The transport of hints, and of orders to end sessions, to connected clients: implemented by
-/// hosts that push. A notifier that wraps another one passes both on to it.
+/// The transport of hints, and of requests to end sessions, to connected clients. Hosts that push
+/// implement it. A notifier that wraps another one passes hints and requests on to that one.
 ///
 /// # Contract
 /// 1. `notify` is called at most once per commit, after the commit is durable, with all
 ///    notifications of that commit. The notifications of one user are in the order of the inbox.
 ///    With several lanes (see [`Store::lanes`](crate::store::Store::lanes)) commits may be notified
 ///    in any order.
-/// 2. Hints may be lost, repeated or late. Inbox numbers are dense, so a receiver that has entry
-///    *n* delivers *n + 1*, drops any number up to *n*, and reads the store after *n* for any later
-///    number. Nothing else may depend on a hint.
+/// 2. Hints may be lost, repeated or late. Inbox numbers have no holes. So a receiver whose newest
+///    entry is *n* delivers the hint of *n + 1*, ignores hints of numbers up to *n*, and reads the
+///    store after *n* for a hint of any later number. Nothing else may depend on a hint.
 /// 3. `notify` must not wait for a client or block the thread: hints that cannot be passed on at
 ///    once are dropped.
 /// 4. An error or a panic of `notify` is counted and logged. It changes no answer, and the hints of
 ///    later commits are passed on.
 /// 5. `end_sessions` ends the sessions of this process before it waits for anything. It then asks
-///    other processes, within a time limit of its own, and counts only those that confirmed. An
-///    order may be lost; the host's own check of a session (at each ping, in `dm-axum`) ends the
-///    sessions that it did not reach.
+///    other processes, within a time limit of its own, and counts only the processes that
+///    confirmed. A request may be lost. The sessions that it did not reach end at the host's own
+///    check of a session (in `dm-axum` at each ping).
 #[async_trait]
 pub trait Notifier: Send + Sync + 'static {
-    /// Passes hints on. Answer *i* says whether notification *i* reached a connection of its user.
+    /// Passes hints on. Item *i* of the result says whether notification *i* reached a connection
+    /// of its user.
     ///
     /// # Errors
     /// [`NotifyError`] when no hint could be passed on; see clause 4.
@@ -53,7 +55,7 @@ pub trait Notifier: Send + Sync + 'static {
     ///
     /// # Cancel safety
     /// A future that was polled once has ended the sessions of this process.
-    async fn end_sessions(&self, order: &EndSessions) -> Disconnected;
+    async fn end_sessions(&self, request: &EndSessions) -> Disconnected;
 }
 
 /// Whether a hint reached a connection.
@@ -80,7 +82,7 @@ impl Notifier for NullNotifier {
         Ok(vec![Reach::Absent; notifications.len()])
     }
 
-    /// Ends no session, and answers for no node.
+    /// Ends no session. The result has no node that confirmed.
     async fn end_sessions(&self, _: &EndSessions) -> Disconnected {
         Disconnected::default()
     }

@@ -3,8 +3,8 @@
 use crate::invalid::Invalid;
 use crate::user::UserId;
 
-/// The two users of a conversation, normalized: `a` is the smaller key. [`new`](Self::new) is the
-/// only code that normalizes, so two values are equal whenever they name the same two users.
+/// The two users of a conversation. They are normalized: [`a`](Self::a) is the smaller [`UserId`].
+/// So two values are equal if they name the same two users, in whatever order these were given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Participants {
     a: UserId,
@@ -14,14 +14,14 @@ pub struct Participants {
 /// One of the two sides of [`Participants`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Side {
-    /// The participant with the smaller key.
+    /// The participant with the smaller [`UserId`].
     A,
-    /// The participant with the larger key.
+    /// The participant with the larger [`UserId`].
     B,
 }
 
 impl Participants {
-    /// The pair of two users, given in either order.
+    /// The pair of two users. Their order does not matter.
     ///
     /// # Errors
     /// [`Invalid`] when both are the same user.
@@ -33,13 +33,13 @@ impl Participants {
         }
     }
 
-    /// The participant with the smaller key.
+    /// The participant with the smaller [`UserId`].
     #[must_use]
     pub const fn a(&self) -> UserId {
         self.a
     }
 
-    /// The participant with the larger key.
+    /// The participant with the larger [`UserId`].
     #[must_use]
     pub const fn b(&self) -> UserId {
         self.b

@@ -24,21 +24,23 @@ impl Timestamp {
         self.0
     }
 
-    /// This time less a span, not below the epoch.
+    /// This time minus a span; the epoch if the result would be before it.
     #[must_use]
     pub fn before(self, span: Duration) -> Self {
         Self(self.0.saturating_sub(u64::try_from(span.as_millis()).unwrap_or(u64::MAX)))
     }
 
-    /// This time plus a span, not above the largest time.
+    /// This time plus a span; the largest time if the result would be above it.
     #[must_use]
     pub fn after(self, span: Duration) -> Self {
         Self(self.0.saturating_add(u64::try_from(span.as_millis()).unwrap_or(u64::MAX)))
     }
 
-    /// A span that starts at this time, lengthened so that it ends at a whole tenth of a second. So
-    /// thousands of connections that wait for such spans wake in groups, and threads are woken once
-    /// per group. A span of less than ten seconds is returned unchanged.
+    /// Lengthens a span that starts at this time, so that it ends at a whole tenth of a second. A
+    /// span of less than ten seconds is returned unchanged.
+    ///
+    /// Thousands of connections that wait for such spans then wake in groups, and threads are woken
+    /// once per group.
     #[must_use]
     pub fn grouped(self, span: Duration) -> Duration {
         if span < SHORT {
@@ -51,7 +53,7 @@ impl Timestamp {
 
 /// Shorter spans are not lengthened.
 const SHORT: Duration = Duration::from_secs(10);
-/// Milliseconds between two possible ends of lengthened spans.
+/// The milliseconds between two possible ends of lengthened spans.
 const GROUP: u64 = 100;
 
 impl fmt::Debug for Timestamp {
@@ -60,9 +62,10 @@ impl fmt::Debug for Timestamp {
     }
 }
 
-/// The source of the current time, and of waiting.
+/// The source of the current time, and of timers.
 ///
-/// The wall clock may jump in either direction; the library orders nothing by it.
+/// The time may jump in either direction. The library does not order messages or inbox entries by
+/// it.
 #[async_trait]
 pub trait Clock: Send + Sync + 'static {
     /// The current time.
@@ -88,7 +91,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that only moves when it is told to: for tests of hosts and stores.
+/// A clock that moves only when it is told to, for tests of hosts and stores.
 #[derive(Clone, Debug)]
 pub struct ManualClock {
     wall: Arc<Mutex<Timestamp>>,

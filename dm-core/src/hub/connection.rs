@@ -1,5 +1,5 @@
-//! The hub's side of a session: the hints that wait for it, its outstanding deliveries, its term
-//! and its end.
+//! The hub's side of a session: the hints that wait for it, its outstanding deliveries, its
+//! [term](super::term), and its end.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,11 +15,12 @@ use crate::inbox::InboxEntry;
 use crate::numbers::InboxSeq;
 use crate::store::AckTarget;
 
-/// Most hints that wait for one session. Beyond this they are dropped and the session reads the
-/// store, so a slow reader costs no memory.
-const HINTS: usize = 64;
-/// Most bytes of such hints. A single larger one is still kept.
-const HINT_BYTES: usize = 64 * 1024;
+/// Maximum number of hints that wait for one session. With a further hint all of them are dropped
+/// and the session reads the store, so that a slow reader does not take more memory.
+const MAX_HINTS: usize = 64;
+/// Maximum number of bytes of the hints that wait for one session. A single larger hint is still
+/// kept.
+const MAX_HINT_BYTES: usize = 64 * 1024;
 
 /// The kind of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +36,8 @@ pub(crate) enum ConnectionKind {
 pub(crate) struct Connection {
     device: DeviceId,
     kind: ConnectionKind,
-    /// By the machine's monotonic clock and not by the service's clock, which may be set.
+    /// The start of the session, by the machine's monotonic clock. The service's clock may be set,
+    /// so it cannot measure ages.
     started: Instant,
     state: Mutex<State>,
     /// Notified when the state has changed. Only the session waits for it.
@@ -46,39 +48,43 @@ pub(crate) struct Connection {
 
 #[derive(Default)]
 struct State {
+    /// The hints that wait for the session, oldest first.
     hints: VecDeque<Hint>,
-    bytes: usize,
-    /// Whether hints were dropped since the session last took one. Then it has to read the store.
+    /// The number of bytes of `hints`.
+    hint_bytes: usize,
+    /// Whether hints were dropped since the session last took one. Then the session has to read the
+    /// store.
     behind: bool,
-    /// Set as soon as the session has to end.
+    /// The reason why the session has to end; `None` if it goes on.
     end_cause: Option<EndCause>,
     /// The rank of the session among those of its device. Followers have none.
     term: Option<Term>,
-    /// Whether the term was given out to be sent to the other nodes.
+    /// Whether `take_unannounced_term` has returned the term, which is then sent to the other
+    /// nodes.
     announced: bool,
     /// The number of objections to the session so far.
     objections: u8,
-    /// The entries delivered and not acknowledged, oldest first, each with its message's id if it
-    /// is about a message.
+    /// The entries that are delivered and not acknowledged, oldest first. Each has the id of its
+    /// message if it is about one.
     outstanding: VecDeque<(InboxSeq, Option<MessageId>)>,
 }
 
 impl State {
-    /// Drops all hints: the session will read the store, which has their entries, too.
+    /// Drops all hints. The session then reads the store, which has their entries as well.
     fn fall_behind(&mut self) {
         self.hints = VecDeque::new();
-        self.bytes = 0;
+        self.hint_bytes = 0;
         self.behind = true;
     }
 }
 
-/// The reason for which the hub ends a session.
+/// The reason why the hub ends a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EndCause {
     /// A newer session of the device took over.
     Replaced,
-    /// The host ended it, or its device was forgotten.
-    Disconnected(DisconnectReason),
+    /// The host asked for it, or the device was forgotten.
+    Requested(DisconnectReason),
 }
 
 /// A hint of a new entry.
@@ -89,12 +95,13 @@ pub(crate) enum Hint {
     Number {
         seq: InboxSeq,
         /// Whether the session's own device caused the entry.
-        own: bool,
+        is_own: bool,
     },
 }
 
 /// The answer to [`Connection::next_hint`].
 pub(crate) enum NextHint {
+    /// The oldest hint.
     Hint(Hint),
     /// Hints were dropped, so the session has to read the store.
     Behind,
@@ -103,6 +110,7 @@ pub(crate) enum NextHint {
 }
 
 impl Hint {
+    /// The bytes that the hint counts in its session's queue.
     fn cost(&self) -> usize {
         match self {
             Self::Entry(entry) => entry.cost(),
@@ -130,9 +138,9 @@ impl Connection {
         self.push(|| Hint::Entry(entry.clone()), entry.cost());
     }
 
-    /// Adds a hint with a number, likewise.
-    pub(crate) fn push_number(&self, seq: InboxSeq, own: bool) {
-        let hint = Hint::Number { seq, own };
+    /// Adds a hint with the number of an entry. If there is no room, all hints are dropped instead.
+    pub(crate) fn push_number(&self, seq: InboxSeq, is_own: bool) {
+        let hint = Hint::Number { seq, is_own };
         let cost = hint.cost();
         self.push(|| hint, cost);
     }
@@ -140,12 +148,12 @@ impl Connection {
     fn push(&self, hint: impl FnOnce() -> Hint, cost: usize) {
         let mut state = self.lock();
         if !state.behind {
-            let full = state.hints.len() == HINTS || state.bytes + cost > HINT_BYTES;
-            if full && !state.hints.is_empty() {
+            let is_full = state.hints.len() == MAX_HINTS || state.hint_bytes + cost > MAX_HINT_BYTES;
+            if is_full && !state.hints.is_empty() {
                 state.fall_behind();
                 metrics::counter!("dm_session_fallbacks_total").increment(1);
             } else {
-                state.bytes += cost;
+                state.hint_bytes += cost;
                 state.hints.push_back(hint());
             }
         }
@@ -153,13 +161,14 @@ impl Connection {
         self.changed.notify_one();
     }
 
-    /// Makes the session read the store.
+    /// Drops all hints and makes the session read the store.
     pub(crate) fn fall_behind(&self) {
         self.lock().fall_behind();
         self.changed.notify_one();
     }
 
-    /// Ends the session. Returns whether this call ended it; otherwise the earlier cause stays.
+    /// Ends the session. Returns whether this call ended it. If an earlier call did, its cause
+    /// stays.
     pub(crate) fn end(&self, cause: EndCause) -> bool {
         let mut state = self.lock();
         let first = state.end_cause.is_none();
@@ -177,7 +186,7 @@ impl Connection {
 
     /// Ends the session of a device that is not registered any more.
     pub(crate) fn end_as_forgotten(&self) {
-        self.end(EndCause::Disconnected(DisconnectReason::DeviceForgotten));
+        self.end(EndCause::Requested(DisconnectReason::DeviceForgotten));
     }
 
     /// The rank of the session among those of its device; `None` for a follower.
@@ -185,7 +194,7 @@ impl Connection {
         self.lock().term
     }
 
-    /// The term if no earlier call has returned it.
+    /// The term; `None` if an earlier call has returned it.
     pub(crate) fn take_unannounced_term(&self) -> Option<Term> {
         let mut state = self.lock();
         if std::mem::replace(&mut state.announced, true) { None } else { state.term }
@@ -198,23 +207,23 @@ impl Connection {
         state.objections
     }
 
-    /// Sets a new term, which is then to be announced.
+    /// Sets a new term, which has to be announced to other nodes.
     pub(crate) fn set_term(&self, term: Term) {
         let mut state = self.lock();
         (state.term, state.announced) = (Some(term), false);
     }
 
-    /// The reason why the session has to end; `None` while it goes on.
+    /// The reason why the session has to end; `None` if it goes on.
     pub(crate) fn end_cause(&self) -> Option<EndCause> {
         self.lock().end_cause
     }
 
     /// Waits until the session has to end. It does not consume a notification of
-    /// [`changed`](Self::changed). Cancel safe.
+    /// [`wait_for_change`](Self::wait_for_change). Cancel safe.
     pub(crate) async fn wait_for_end(&self) -> EndCause {
         loop {
-            // Created before the check, so that an end between the check and the wait is not
-            // missed.
+            // This future is created before the check, so that it resolves if the session ends
+            // between the check and the wait.
             let ended = self.end.notified();
             if let Some(cause) = self.end_cause() {
                 return cause;
@@ -223,7 +232,8 @@ impl Connection {
         }
     }
 
-    /// Takes the oldest hint, or the fact that hints were dropped.
+    /// Removes and returns the oldest hint. If hints were dropped since the last call, returns
+    /// [`NextHint::Behind`] instead.
     pub(crate) fn next_hint(&self) -> NextHint {
         let mut state = self.lock();
         if std::mem::take(&mut state.behind) {
@@ -231,7 +241,7 @@ impl Connection {
         }
         match state.hints.pop_front() {
             Some(hint) => {
-                state.bytes -= hint.cost();
+                state.hint_bytes -= hint.cost();
                 if state.hints.is_empty() {
                     // An idle session keeps no buffer.
                     state.hints = VecDeque::new();
@@ -242,22 +252,23 @@ impl Connection {
         }
     }
 
-    /// Waits for a hint, an acknowledgement or the end. Cancel safe.
-    pub(crate) async fn changed(&self) {
+    /// Waits for a hint, an acknowledgement or the end of the session. Cancel safe.
+    pub(crate) async fn wait_for_change(&self) {
         self.changed.notified().await;
     }
 
-    /// Adds a delivery to the window.
+    /// Adds a delivery to the session's window: the entry's number, and the id of its message if it
+    /// is about one.
     pub(crate) fn add_outstanding(&self, seq: InboxSeq, message: Option<MessageId>) {
         self.lock().outstanding.push_back((seq, message));
     }
 
     /// The number of deliveries in the window.
-    pub(crate) fn outstanding(&self) -> usize {
+    pub(crate) fn outstanding_count(&self) -> usize {
         self.lock().outstanding.len()
     }
 
-    /// Removes acknowledged deliveries from the window: those up to the cursor, and those that the
+    /// Removes acknowledged deliveries from the window: all up to the cursor, and all that the
     /// target names.
     pub(crate) fn remove_acknowledged(&self, cursor: InboxSeq, target: Option<&AckTarget>) {
         let mut state = self.lock();

@@ -1,4 +1,4 @@
-//! Orders to end sessions, carried out in this process.
+//! Ends sessions of this process on request.
 
 use super::connection::EndCause;
 use super::registry::Hub;
@@ -7,10 +7,11 @@ use crate::disconnect::{DisconnectReason, Disconnected, EndSessions};
 use crate::user::UserId;
 
 impl Hub {
-    /// Ends the sessions of a user in this process, of one device or of all: each ends with
-    /// [`SessionEnd::Disconnected`](crate::SessionEnd::Disconnected) before its next delivery.
-    /// Returns the number of sessions that it ended. The user can connect again; the host has to
-    /// refuse that.
+    /// Ends the sessions of a user in this process: those of one device, or of all devices if
+    /// `device` is `None`. Returns the number of sessions that it ended.
+    ///
+    /// Each session ends with [`SessionEnd::Disconnected`](crate::SessionEnd::Disconnected) before
+    /// its next delivery. The user can connect again, unless the host refuses that.
     ///
     /// Hosts call [`Service::disconnect`](crate::Service::disconnect) instead, which also reaches
     /// the other nodes.
@@ -18,15 +19,16 @@ impl Hub {
         let mut ended = 0;
         for connection in self.shard(user).get(&user).into_iter().flatten() {
             if device.is_none_or(|device| device == connection.device()) {
-                ended += usize::from(connection.end(EndCause::Disconnected(reason)));
+                ended += usize::from(connection.end(EndCause::Requested(reason)));
             }
         }
         ended
     }
 
-    /// Carries out an order in this process, and answers as if there were no other nodes.
-    pub(super) fn end_sessions_here(&self, order: &EndSessions) -> Disconnected {
-        let sessions = self.disconnect(order.user, order.device.as_ref(), order.reason);
+    /// Ends the sessions of this process that a request names. The result is that of a single node:
+    /// one node is expected, and it has confirmed.
+    pub(super) fn end_local_sessions(&self, request: &EndSessions) -> Disconnected {
+        let sessions = self.disconnect(request.user, request.device.as_ref(), request.reason);
         Disconnected { sessions, confirmed: vec![self.node()], expected: Some(1) }
     }
 }

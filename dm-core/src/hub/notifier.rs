@@ -11,12 +11,12 @@ use crate::notifier::{Notifier, NotifyError, Reach};
 impl Notifier for Hub {
     async fn notify(&self, notifications: &[Notification]) -> Result<Vec<Reach>, NotifyError> {
         let deliver = |Notification { user, entry }: &Notification| {
-            self.for_connections(*user, entry.origin.as_ref(), |connection| connection.push_entry(entry))
+            self.for_each_connection(*user, entry.origin.as_ref(), |connection| connection.push_entry(entry))
         };
         Ok(notifications.iter().map(deliver).collect())
     }
 
-    async fn end_sessions(&self, order: &EndSessions) -> Disconnected {
-        self.end_sessions_here(order)
+    async fn end_sessions(&self, request: &EndSessions) -> Disconnected {
+        self.end_local_sessions(request)
     }
 }

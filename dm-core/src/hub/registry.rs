@@ -17,8 +17,8 @@ use crate::notifier::{Reach, SeqHint};
 use crate::time::Timestamp;
 use crate::user::UserId;
 
-/// The number of shards, each with a lock of its own, so that connecting and notifying seldom wait
-/// for each other.
+/// The number of shards of the registry. Each has a lock of its own, so that connecting and
+/// notifying seldom wait for each other.
 const SHARDS: usize = 64;
 
 /// The connections of a service in this process, and the [`Notifier`] that passes hints to their
@@ -30,16 +30,19 @@ const SHARDS: usize = 64;
 /// nodes.
 #[derive(Clone)]
 pub struct Hub {
-    /// Each session holds a clone, too.
+    /// Each session holds a clone as well.
     pub(super) inner: Arc<Inner>,
 }
 
 pub(super) struct Inner {
     pub(super) shards: [Mutex<Connections>; SHARDS],
+    /// Chooses the shard of a user.
     pub(super) hasher: RandomState,
+    /// The watches of users who connect and disconnect.
     pub(super) watches: Watches,
     /// The watches of users with new claims of device sessions.
     pub(super) new_claims: Watches,
+    /// The id of this process.
     pub(super) node: NodeId,
     /// The number of device sessions that have started here, from which their ids are made.
     pub(super) sessions_started: AtomicU64,
@@ -87,34 +90,34 @@ impl Hub {
     pub fn watch(&self) -> HubWatch {
         // All shards are locked, so that nobody connects or disconnects before the watch has begun.
         let shards: Vec<_> = self.inner.shards.iter().map(lock).collect();
-        self.inner.watches.begin(shards.iter().flat_map(|shard| shard.keys().copied()).collect())
+        self.inner.watches.new_watch(shards.iter().flat_map(|shard| shard.keys().copied()).collect())
     }
 
     /// A watch of the users with new [`claims`](Self::claims) of device sessions. It starts with
-    /// all users who are connected now. A notifier between nodes uses it to send claims to other
-    /// nodes. It holds no more users than are connected.
+    /// all users who are connected now, and never holds more users than are connected. A notifier
+    /// between nodes uses it to send claims to other nodes.
     #[must_use]
     pub fn watch_claims(&self) -> HubWatch {
         let shards: Vec<_> = self.inner.shards.iter().map(lock).collect();
-        self.inner.new_claims.begin(shards.iter().flat_map(|shard| shard.keys().copied()).collect())
+        self.inner.new_claims.new_watch(shards.iter().flat_map(|shard| shard.keys().copied()).collect())
     }
 
-    /// Passes on a hint that has a number and no entry: sessions that have not got that entry read
+    /// Passes on a hint that has a number and no entry. Sessions that have not got that entry read
     /// the store. A hint with its entry goes through [`notify`](Notifier::notify).
     pub fn hint(&self, hint: &SeqHint) -> Reach {
-        self.for_connections(hint.user, hint.origin.as_ref(), |connection| {
+        self.for_each_connection(hint.user, hint.origin.as_ref(), |connection| {
             connection.push_number(hint.seq, hint.origin.as_ref() == Some(connection.device()));
         })
     }
 
     /// Makes the sessions of a user read the store, after hints may have been lost.
     pub fn recheck(&self, user: UserId) {
-        self.for_connections(user, None, Connection::fall_behind);
+        self.for_each_connection(user, None, Connection::fall_behind);
     }
 
-    /// Calls a function with every connection of a user. Returns whether one of them is that of
-    /// another device than `origin`.
-    pub(super) fn for_connections(
+    /// Calls a function with every connection of a user. Returns [`Reach::Connected`] if at least
+    /// one connection belongs to another device than `origin`.
+    pub(super) fn for_each_connection(
         &self,
         user: UserId,
         origin: Option<&DeviceId>,
@@ -141,20 +144,20 @@ impl Hub {
         let mut connections = self.shard(who.user);
         let of_user = connections.entry(who.user).or_default();
         if of_user.is_empty() {
-            self.inner.watches.changed(who.user);
+            self.inner.watches.record_change(who.user);
         }
         let mut term = None;
         if kind == ConnectionKind::Device {
-            let mut over = None;
+            let mut replaced_term = None;
             of_user.retain(|other| {
                 let same = other.kind() == ConnectionKind::Device && *other.device() == who.device;
                 if same {
                     other.end(EndCause::Replaced);
-                    over = over.max(other.term());
+                    replaced_term = replaced_term.max(other.term());
                 }
                 !same
             });
-            term = Some(self.next_term(now, over));
+            term = Some(self.next_term(now, replaced_term));
             self.inner.new_claims.add(who.user);
         }
         let connection = Arc::new(Connection::new(who.device.clone(), kind, term));
@@ -171,19 +174,20 @@ impl Hub {
             of_user.retain(|other| !Arc::ptr_eq(other, connection));
             if of_user.is_empty() {
                 connections.remove(&user);
-                self.inner.watches.changed(user);
+                self.inner.watches.record_change(user);
                 self.inner.new_claims.remove(user);
             }
         }
     }
 
-    /// The term of a session that starts now, above that of a session that it replaces.
-    fn next_term(&self, now: Timestamp, over: Option<Term>) -> Term {
+    /// The term of a session that starts now. It is above the term of the session that it replaces.
+    fn next_term(&self, now: Timestamp, replaced_term: Option<Term>) -> Term {
         let session = self.next_session();
         let term = Term { at: now, session };
-        over.and_then(|over| term.above(over)).unwrap_or(term)
+        replaced_term.and_then(|replaced| term.raised_above(replaced)).unwrap_or(term)
     }
 
+    /// A session id that no other call returns.
     fn next_session(&self) -> SessionId {
         SessionId {
             node: self.inner.node,
@@ -191,6 +195,7 @@ impl Hub {
         }
     }
 
+    /// Locks the shard with a user's connections.
     pub(super) fn shard(&self, user: UserId) -> MutexGuard<'_, Connections> {
         let at = self.inner.hasher.hash_one(user) % SHARDS as u64;
         // `at` is below SHARDS, the length of the array.

@@ -1,16 +1,16 @@
-//! Sessions of one device on several nodes: the newest stays.
+//! Sessions of one device on several nodes: the newest session stays.
 //!
-//! In one process the order is known: a session that connects ends the one before it. Between nodes
-//! each device session has a [`Term`]. Of two sessions the one with the lower term ends. A term
-//! starts as the time of its node's clock. If that gives the wrong order, the term is raised, so
-//! the result does not depend on clocks:
+//! In one process the order is known: a session that connects ends the previous session of its
+//! device. Between nodes the order of two sessions is the order of their [`Term`]s, and the session
+//! with the lower term ends. A term starts as the time of its node's clock. If the clocks give the
+//! wrong order, a term is raised, so the result does not depend on clocks:
 //!
 //! - Each node sends a claim for its session. The claim carries the session's age, which the node
 //!   measures itself. A node whose session is younger than a claimed one raises its own term above
 //!   the claimed one, and sends a claim of its own.
 //! - A node whose session is at least as old as a claimed one, and has the higher term, objects.
-//!   The claimed session then raises its term above that one and claims again. It does so a few
-//!   times at most, because two sessions of the same age could otherwise go on for ever.
+//!   The claimed session then raises its term above the higher term and claims again. It raises its
+//!   term four times at most, because two sessions of the same age could otherwise go on for ever.
 //!
 //! A session ends only when it learns of a higher term than its own. So the session with the
 //! highest term stays, even if two started at the same time, and a single session never ends. Two
@@ -25,25 +25,27 @@ use super::term::{SessionClaim, SessionId, Term};
 use crate::device::DeviceId;
 use crate::user::UserId;
 
-/// The number of objections that a session answers by raising its term; a further one ends it.
-/// Between two nodes one is enough.
+/// Maximum number of objections that a session answers by raising its term. A further objection
+/// ends the session. Between two nodes one raise is enough.
 const MAX_RAISES: u8 = 4;
 
 impl Hub {
-    /// The claims of a user's device sessions in this process: to be sent to other nodes again
-    /// after the nodes could not reach each other.
+    /// The claims of a user's device sessions in this process. A notifier sends them to other nodes
+    /// again after the nodes could not reach each other.
     #[must_use]
     pub fn claims(&self, user: UserId) -> Vec<SessionClaim> {
         self.claims_by(user, Connection::term)
     }
 
-    /// The [`claims`](Self::claims) that no earlier call has returned: to be sent to other nodes at
-    /// once. [`watch_claims`](Self::watch_claims) tells which users have such claims.
+    /// The [`claims`](Self::claims) that no earlier call has returned. A notifier sends them to
+    /// other nodes at once. [`watch_claims`](Self::watch_claims) tells which users have such
+    /// claims.
     pub fn take_claims(&self, user: UserId) -> Vec<SessionClaim> {
         self.claims_by(user, Connection::take_unannounced_term)
     }
 
-    /// Handles a claim of another node, against the session of the same device in this process:
+    /// Handles a claim of another node. Compares it with the session of the same device in this
+    /// process:
     ///
     /// - If the session here is younger, it claims a higher term;
     ///   [`watch_claims`](Self::watch_claims) tells of it.
@@ -66,10 +68,12 @@ impl Hub {
         Some(own)
     }
 
-    /// Handles an objection to a session of this process. It comes from a session on another node
-    /// that is at least as old, and `theirs` is that session's term. The session here claims a
-    /// higher term; [`watch_claims`](Self::watch_claims) tells of it. After too many objections it
-    /// ends instead. Nothing happens if the session has ended, or has a higher term already.
+    /// Handles an objection to a session of this process. The objection comes from a session on
+    /// another node that is at least as old, and `theirs` is the term of that session.
+    ///
+    /// The session here claims a higher term, and [`watch_claims`](Self::watch_claims) tells of the
+    /// new claim. At the fifth objection the session ends instead. Nothing happens if the session
+    /// has ended, or has a higher term already.
     pub fn objection(&self, user: UserId, device: &DeviceId, session: SessionId, theirs: Term) {
         let shard = self.shard(user);
         let Some(connection) = session_of_device(shard.get(&user), device) else { return };
@@ -82,14 +86,16 @@ impl Hub {
         }
     }
 
-    /// Raises the term of a session above another one, to be claimed.
-    fn raise(&self, user: UserId, connection: &Connection, own: Term, over: Term) {
-        if let Some(above) = own.above(over) {
-            connection.set_term(above);
+    /// Raises the term `own` of a session above `other`. The session then has a new claim.
+    fn raise(&self, user: UserId, connection: &Connection, own: Term, other: Term) {
+        if let Some(raised) = own.raised_above(other) {
+            connection.set_term(raised);
             self.inner.new_claims.add(user);
         }
     }
 
+    /// The claims of a user's device sessions, with the terms that `term` returns. A session
+    /// without a term, or that has ended, has no claim.
     fn claims_by(&self, user: UserId, term: impl Fn(&Connection) -> Option<Term>) -> Vec<SessionClaim> {
         let claim = |connection: &Arc<Connection>| {
             let term = term(connection).filter(|_| connection.end_cause().is_none())?;

@@ -20,10 +20,10 @@ pub struct SessionId {
 /// stays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Term {
-    /// The time at which the session started, by its node's clock; or a later time, to be above the
-    /// term of a session that it replaces.
+    /// The time at which the session started, by its node's clock. It may be a later time, so that
+    /// the term is above the term of another session.
     pub at: Timestamp,
-    /// The session, which decides between equal times.
+    /// The session. Terms with the same time are in the order of their sessions.
     pub session: SessionId,
 }
 
@@ -41,9 +41,9 @@ pub struct SessionClaim {
 }
 
 impl Term {
-    /// This term if it is above another one, else the lowest term of the same session that is;
-    /// `None` if there is none.
-    pub(super) fn above(self, other: Self) -> Option<Self> {
+    /// This term if it is above `other`. Otherwise the lowest term of the same session that is
+    /// above `other`; `None` if there is none.
+    pub(super) fn raised_above(self, other: Self) -> Option<Self> {
         let after = |at: Timestamp| Self { at, ..self };
         let next = other.at.as_millis().checked_add(1).map(Timestamp::from_millis);
         [Some(self), Some(after(other.at)), next.map(after)].into_iter().flatten().find(|term| *term > other)
@@ -62,11 +62,11 @@ mod tests {
         };
         for (own, other) in [(1, 1), (1, 2), (2, 1)] {
             for (at, over) in [(5, 5), (5, 9), (9, 5)] {
-                let raised = term(at, own).above(term(over, other)).unwrap();
+                let raised = term(at, own).raised_above(term(over, other)).unwrap();
                 assert!(raised > term(over, other), "{raised:?} over {over}");
                 assert_eq!(raised.session.number, own);
             }
         }
-        assert_eq!(term(5, 1).above(term(u64::MAX, 1)), None, "nothing is above the last time");
+        assert_eq!(term(5, 1).raised_above(term(u64::MAX, 1)), None, "nothing is above the last time");
     }
 }

@@ -7,12 +7,16 @@ use tokio::sync::Notify;
 
 use crate::user::UserId;
 
-/// A watch of users. From [`Hub::watch`](super::Hub::watch) it returns users whose first session
-/// started or whose last session ended; from [`Hub::watch_claims`](super::Hub::watch_claims), users
-/// with a new device session.
+/// A watch of users.
+///
+/// - A watch from [`Hub::watch`](super::Hub::watch) returns users whose first session started or
+///   whose last session ended.
+/// - A watch from [`Hub::watch_claims`](super::Hub::watch_claims) returns users with a new claim of
+///   a device session.
 ///
 /// It holds each user at most once, and no user who connected and disconnected since the last call.
-/// So its size is bounded by the users who are connected now and those who were at the last call.
+/// So it holds at most the users who are connected now, and those who were connected at the last
+/// call.
 pub struct HubWatch {
     changes: Arc<Changes>,
 }
@@ -20,8 +24,8 @@ pub struct HubWatch {
 /// The changes since the last call of a watch.
 #[derive(Default)]
 pub(super) struct Changes {
-    /// Users who are connected now and were not at the last call, or the other way round; or users
-    /// with new device sessions.
+    /// Users who are connected now and were not connected at the last call, or the other way round.
+    /// In a watch of claims: users with new claims.
     users: Mutex<HashSet<UserId>>,
     /// Notified when a user was added. Only the watch waits for it.
     wake: Notify,
@@ -32,9 +36,9 @@ pub(super) struct Changes {
 pub(super) struct Watches(Mutex<Vec<Weak<Changes>>>);
 
 impl HubWatch {
-    /// Waits for changed users and returns them. [`Hub::is_connected`](super::Hub::is_connected)
-    /// tells whether one of them is connected now. A user who changes after this call is returned
-    /// by the next one.
+    /// Waits until at least one user has changed, and returns all users who have.
+    /// [`Hub::is_connected`](super::Hub::is_connected) tells whether a user is connected now. A
+    /// user who changes after this call is returned by the next call.
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.
@@ -50,16 +54,17 @@ impl HubWatch {
 }
 
 impl Watches {
-    /// A watch that starts with the connected users. The caller holds their locks meanwhile.
-    pub(super) fn begin(&self, connected: HashSet<UserId>) -> HubWatch {
+    /// A watch that starts with the connected users. The caller holds the locks of all shards
+    /// during this call.
+    pub(super) fn new_watch(&self, connected: HashSet<UserId>) -> HubWatch {
         let changes = Arc::new(Changes { users: Mutex::new(connected), wake: Notify::new() });
         lock(&self.0).push(Arc::downgrade(&changes));
         HubWatch { changes }
     }
 
-    /// Records that a user's first session started or the last one ended. The caller holds the
-    /// user's lock meanwhile.
-    pub(super) fn changed(&self, user: UserId) {
+    /// Records that a user's first session started or the last one ended. The caller holds the lock
+    /// of the user's shard during this call.
+    pub(super) fn record_change(&self, user: UserId) {
         self.for_each(|changes| {
             let mut users = lock(&changes.users);
             if !users.remove(&user) {

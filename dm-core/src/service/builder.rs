@@ -52,9 +52,11 @@ impl ServiceBuilder {
         self.hub.clone()
     }
 
-    /// Sets the notifier that gets the hints of new entries, in place of the service's own
-    /// [`hub`](Self::hub). It has to pass them on to that hub. Otherwise sessions find new entries
-    /// only every [`Config::poll_interval`](crate::Config::poll_interval), by asking the store.
+    /// Sets the notifier that gets the hints of new entries. Default: the service's own
+    /// [`hub`](Self::hub).
+    ///
+    /// The notifier has to pass the hints on to that hub. Otherwise the sessions find new entries
+    /// only by asking the store, every [`Config::poll_interval`](crate::Config::poll_interval).
     #[must_use]
     pub fn notifier(mut self, notifier: impl Notifier) -> Self {
         self.notifier = Arc::new(notifier);
@@ -124,7 +126,7 @@ impl ServiceBuilder {
             cursor_moves: Arc::new(tokio::sync::Semaphore::new(inbox::MAX_CURSOR_MOVES)),
         });
         tokio::spawn(housekeeping::run(Arc::downgrade(&inner)));
-        tokio::spawn(health::watch(Arc::downgrade(&inner)));
+        tokio::spawn(health::update_gauges(Arc::downgrade(&inner)));
         Ok(Service { inner })
     }
 }

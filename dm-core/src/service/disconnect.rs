@@ -6,16 +6,20 @@ use crate::disconnect::{DisconnectReason, Disconnected, EndSessions};
 use crate::user::UserId;
 
 impl Service {
-    /// Ends the sessions of a user on every node, of one device or of all: each ends with
-    /// [`SessionEnd::Disconnected`](crate::SessionEnd::Disconnected), a WebSocket of `dm-axum` with
-    /// close code 4003, or 4001 for [`DisconnectReason::SignedOut`]. The user can connect again
-    /// afterwards, so the host has to refuse the user's sign-in first, and call this second.
+    /// Ends the sessions of a user on every node: those of one device, or of all devices if
+    /// `device` is `None`.
     ///
-    /// A node that missed the order keeps its sessions until the host's own check refuses them.
-    /// With `dm-axum` that is the host's `LiveSession::check`, which is called at the pings of each
-    /// WebSocket. A host with sockets of its own has to make such a check, too.
+    /// Each session ends with [`SessionEnd::Disconnected`](crate::SessionEnd::Disconnected). A
+    /// WebSocket of `dm-axum` is closed with code 4003, or with 4001 for
+    /// [`DisconnectReason::SignedOut`]. The user can connect again afterwards, so the host has to
+    /// refuse the user's sign-in before it calls this.
     ///
-    /// The order goes through the service's [`Notifier`](crate::notify::Notifier), so the call is
+    /// The request to end the sessions may not reach a node. Such a node keeps its sessions until
+    /// the host's own check refuses them. With `dm-axum` that check is the host's
+    /// `LiveSession::check`, which is called at the pings of each WebSocket. A host with sockets of
+    /// its own has to make such a check, too.
+    ///
+    /// The request goes through the service's [`Notifier`](crate::notify::Notifier), so the call is
     /// the same for one node and for many:
     ///
     /// ```

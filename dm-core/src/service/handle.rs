@@ -1,4 +1,4 @@
-//! The service itself: its parts, and the helpers that its calls share.
+//! The [`Service`]: its parts, and the helpers that its calls share.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -39,10 +39,10 @@ use crate::user::UserId;
 ///
 /// # Futures that are held
 /// A caller may poll a future of the service once and then hold it without polling it, for instance
-/// while it writes to a slow client. That costs nobody else anything: such a future holds no
-/// permit, no lock, no connection and no room in a queue that another call waits for. Each read of
-/// the store, each wait for room in the queue and each call of the [`Directory`] therefore runs in
-/// a task of its own. The same holds for [`Session`](crate::Session).
+/// while it writes to a slow client. Such a future does not delay other calls: it holds no permit,
+/// no lock, no connection and no room in a queue that another call waits for. Therefore each read
+/// of the store, each wait for room in the queue and each call of the [`Directory`] runs in a task
+/// of its own. The futures of a [`Session`](crate::Session) have the same property.
 #[derive(Clone)]
 pub struct Service {
     pub(super) inner: Arc<Inner>,
@@ -59,8 +59,8 @@ pub(super) struct Inner {
     pub(super) queue: Queue,
     pub(super) inbox_heads: InboxHeads,
     pub(super) lifecycle: Lifecycle,
-    /// One permit for each cursor move that a fetch leaves running behind its answer. A fetch that
-    /// gets no permit leaves the move to the next fetch.
+    /// Limits the cursor moves that run in the background after fetches. A fetch that gets no
+    /// permit moves no cursor, and the next fetch tries again.
     pub(super) cursor_moves: Arc<Semaphore>,
 }
 
@@ -77,8 +77,8 @@ impl Service {
         &self.inner.hub
     }
 
-    /// The host's user directory. [`profiles`](Self::profiles) asks it in a task of its own; a
-    /// direct call of the directory does not.
+    /// The host's user directory. [`profiles`](Self::profiles) calls the directory in a task of its
+    /// own. Code that calls the directory directly has to do that itself.
     #[must_use]
     pub fn directory(&self) -> &dyn Directory {
         &*self.inner.directory
@@ -90,14 +90,14 @@ impl Service {
         &*self.inner.clock
     }
 
-    /// The profiles of some users, from the host's directory: answer *i* is that of user *i*,
+    /// The profiles of some users, from the host's directory. Profile *i* belongs to user *i*;
     /// `None` for a user that the directory does not know.
     ///
     /// # Errors
     /// [`Error::DirectoryUnavailable`] when the directory cannot answer now.
     ///
     /// # Cancel safety
-    /// Dropping the future drops that of the directory.
+    /// Dropping the future drops the future of the directory's call.
     pub async fn profiles(&self, users: Vec<UserId>) -> Result<Vec<Option<Profile>>, Error> {
         let directory = Arc::clone(&self.inner.directory);
         let profiles = async move { directory.profiles(&users).await };
@@ -113,7 +113,7 @@ impl Service {
         self.inner.clock.now()
     }
 
-    /// Resolves when a session that has had no hint should ask the store.
+    /// A timer that resolves when a session without hints has to ask the store.
     pub(crate) fn poll_timer(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         let (clock, interval) = (Arc::clone(&self.inner.clock), self.inner.config.poll_interval);
         Box::pin(async move { clock.sleep(clock.now().grouped(interval)).await })
@@ -123,33 +123,36 @@ impl Service {
         uuid_v7(at, &*self.inner.entropy)
     }
 
-    /// Stops the service within `bound`. Sessions end, new writes are refused, and queued writes
-    /// are committed and answered. Writes that are not committed when the bound is over are
-    /// answered with an error: [`Error::OutcomeUnknown`] for the batch that the store is writing at
-    /// that time, [`Error::ShuttingDown`] for the others. Returns when every write is answered. A
-    /// second call waits for the same.
+    /// Stops the service within `bound`, and returns when every write is answered. A second call
+    /// waits for that as well.
+    ///
+    /// Sessions end, new writes are refused, and queued writes are committed and answered. Writes
+    /// that are not committed when `bound` is over are answered with an error:
+    /// [`Error::OutcomeUnknown`] for the batch that the store is writing at that time,
+    /// [`Error::ShuttingDown`] for the others.
     pub async fn shutdown(&self, bound: Duration) {
         let Inner { lifecycle, queue, clock, .. } = &*self.inner;
         lifecycle.advance(Stage::Draining);
         tokio::select! {
-            () = queue.drained() => {}
+            () = queue.wait_until_drained() => {}
             () = clock.sleep(bound) => {}
         }
         lifecycle.advance(Stage::Stopped);
-        queue.drained().await;
+        queue.wait_until_drained().await;
     }
 
     /// Resolves after shutdown has begun.
-    pub(crate) fn draining(&self) -> impl Future<Output = ()> + Send + '_ {
-        self.inner.lifecycle.draining()
+    pub(crate) fn wait_for_shutdown(&self) -> impl Future<Output = ()> + Send + '_ {
+        self.inner.lifecycle.wait_for_shutdown()
     }
 
     pub(crate) fn is_draining(&self) -> bool {
         self.inner.lifecycle.stage() > Stage::Running
     }
 
-    /// Asks for the number of the newest entry of a user's inbox. The sender is dropped without an
-    /// answer if the store gives none; the error then shows in the caller's own read.
+    /// Asks for the head of a user's inbox, the number of its newest entry. If the store fails, the
+    /// receiver gets no number. The caller then reads the inbox itself, and that read returns the
+    /// store's error.
     pub(crate) fn inbox_head(&self, user: UserId) -> oneshot::Receiver<InboxSeq> {
         self.inner.inbox_heads.ask(&self.inner.reads, user)
     }
@@ -165,7 +168,7 @@ impl Service {
 
     /// As [`submit`](Self::submit), but a refusal is returned as an outcome.
     pub(super) async fn outcome(&self, write: Write) -> Result<Outcome, Error> {
-        // The queue itself refuses writes only after the batch that is being written.
+        // The lanes themselves refuse writes only after their running commits.
         if self.is_draining() {
             return Err(Error::ShuttingDown);
         }

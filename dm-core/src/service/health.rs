@@ -17,8 +17,8 @@ const GAUGE_INTERVAL: Duration = Duration::from_secs(5);
 pub struct Health {
     /// Whether writes are accepted: false after shutdown has begun.
     pub accepting: bool,
-    /// Whether the last commit succeeded. After a failed commit the service tries another one
-    /// within 2 to 8 s, even if nobody sends.
+    /// Whether the last commit succeeded; true before the first commit. After a failed commit the
+    /// service tries another one within 2 to 8 s, even if nobody sends.
     pub committing: bool,
     /// The number of writes that wait in the queue.
     pub queued: usize,
@@ -26,8 +26,8 @@ pub struct Health {
     pub oldest_commit: Duration,
     /// The age of the oldest running read; zero if none is running.
     pub oldest_read: Duration,
-    /// Whether these ages are within [`Config::commit_bound`](crate::Config::commit_bound) and
-    /// [`Config::read_bound`](crate::Config::read_bound).
+    /// Whether `oldest_commit` is at most [`Config::commit_bound`](crate::Config::commit_bound) and
+    /// `oldest_read` at most [`Config::read_bound`](crate::Config::read_bound).
     pub in_time: bool,
     /// The condition of the store, as the store reports it.
     pub store: StoreStatus,
@@ -35,7 +35,7 @@ pub struct Health {
 
 impl Health {
     /// Whether a load balancer should send users to this service. The store's durability does not
-    /// count, because it is a choice and not a failure.
+    /// count, because it is the operator's choice and not a failure.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.accepting
@@ -47,32 +47,32 @@ impl Health {
 
     /// Sets the gauges.
     fn record(&self) {
-        let is = |holds: bool| f64::from(u8::from(holds));
-        metrics::gauge!("dm_ready").set(is(self.is_ready()));
+        let number = |holds: bool| f64::from(u8::from(holds));
+        metrics::gauge!("dm_ready").set(number(self.is_ready()));
         metrics::gauge!("dm_oldest_commit_seconds").set(self.oldest_commit.as_secs_f64());
         metrics::gauge!("dm_oldest_read_seconds").set(self.oldest_read.as_secs_f64());
-        metrics::gauge!("dm_store_open").set(is(self.store.availability == Availability::Open));
-        metrics::gauge!("dm_store_room_low").set(is(self.store.room == Room::Low));
+        metrics::gauge!("dm_store_open").set(number(self.store.availability == Availability::Open));
+        metrics::gauge!("dm_store_room_low").set(number(self.store.room == Room::Low));
         for durability in [Durability::Synced, Durability::AsynchronousReplica, Durability::NotSynced] {
             let holds = self.store.durability == durability;
-            metrics::gauge!("dm_store_durability", "is" => durability.name()).set(is(holds));
+            metrics::gauge!("dm_store_durability", "is" => durability.name()).set(number(holds));
         }
     }
 }
 
 impl Service {
-    /// The health of the service. It is answered from memory, so any probe may ask often. Ages are
-    /// measured with the service's clock, so they jump if that clock is set.
+    /// The health of the service. It is answered from memory, so probes may call this often. Ages
+    /// are measured with the service's clock, so they jump if that clock is set.
     #[must_use]
     pub fn health(&self) -> Health {
         let (reads, status, now) = (&self.inner.reads, self.inner.queue.status(), self.now());
         let (oldest_commit, oldest_read) =
-            (status.commits_in_flight.oldest(now), reads.in_flight.oldest(now));
+            (status.commits_in_flight.oldest_age(now), reads.in_flight.oldest_age(now));
         let config = self.config();
         Health {
             accepting: self.inner.lifecycle.stage() == Stage::Running,
             committing: !status.failing.load(Ordering::Relaxed),
-            queued: self.inner.queue.queued(),
+            queued: self.inner.queue.queued_count(),
             oldest_commit,
             oldest_read,
             in_time: oldest_commit <= config.commit_bound && oldest_read <= config.read_bound,
@@ -83,7 +83,7 @@ impl Service {
 
 /// Sets the gauges of [`Health`] until the service has stopped or is dropped. It holds no handle of
 /// the service while it waits, so it does not keep the service alive.
-pub(super) async fn watch(service: Weak<Inner>) {
+pub(super) async fn update_gauges(service: Weak<Inner>) {
     while let Some(inner) = service.upgrade() {
         let service = Service { inner };
         service.health().record();

@@ -14,11 +14,13 @@ use crate::store::{AnnounceKeys, Availability, Expire, Outcome, Store, Write};
 use crate::time::Clock;
 
 /// The pause between a failed commit and the next attempt. It doubles after each attempt that
-/// fails. The service makes these attempts itself: while it is not ready, a load balancer sends it
-/// no users whose writes would be the next commit.
+/// fails.
+///
+/// The service makes these attempts itself. While it is not ready, a load balancer sends it no
+/// users, so no writes of users would show that the store works again.
 const RETRY_PAUSE: Duration = Duration::from_secs(2);
-/// The longest pause between two attempts, and so the longest time that a service stays not ready
-/// after its store works again.
+/// Maximum pause between two attempts. So it is also the maximum time from the recovery of the
+/// store to the next attempt.
 const MAX_RETRY_PAUSE: Duration = Duration::from_secs(8);
 
 /// The result of [`Service::expire`].
@@ -53,7 +55,7 @@ impl Service {
         }
     }
 
-    /// Announces published keys until no peer is left. The service does this after each
+    /// Announces published keys until no peer remains. The service does this after each
     /// publication.
     async fn announce_keys(&self) -> Result<(), Error> {
         loop {
@@ -68,9 +70,9 @@ impl Service {
     }
 }
 
-/// Resolves when another commit has to be tried: a pause after a commit failed, unless another one
-/// has succeeded by then or the store is closed for good.
-async fn retry_due(status: &Status, clock: &dyn Clock, store: &dyn Store, pause: Duration) {
+/// Waits until another commit has to be tried, which is `pause` after a failed commit. It waits on
+/// if a later commit has succeeded by then, or if the store is closed for good.
+async fn wait_for_retry(status: &Status, clock: &dyn Clock, store: &dyn Store, pause: Duration) {
     loop {
         status.commit_failed.notified().await;
         clock.sleep(pause).await;
@@ -86,7 +88,8 @@ pub(super) async fn run(service: Weak<Inner>) {
     // The first round does the work that an earlier run of the process left.
     let (mut announce, mut expire) = (true, true);
     let mut pause = RETRY_PAUSE;
-    // Kept over several rounds, because other events may come more often than expiry is due.
+    // This timer is kept over several rounds, because other events may come more often than expiry
+    // is due.
     let mut next_expiry: Option<Pin<Box<dyn Future<Output = ()> + Send>>> = None;
     loop {
         let Some(inner) = service.upgrade() else { return };
@@ -115,9 +118,9 @@ pub(super) async fn run(service: Weak<Inner>) {
         });
         tokio::select! {
             () = status.key_published.notified() => (announce, expire) = (true, false),
-            // Without an expiry: one that fails for a reason of its own would keep the service from
-            // getting ready.
-            () = retry_due(&status, &*clock, &*store, pause) => (announce, expire) = (true, false),
+            // This round has no expiry. An expiry that fails for a reason of its own would keep the
+            // service from getting ready.
+            () = wait_for_retry(&status, &*clock, &*store, pause) => (announce, expire) = (true, false),
             // This round also repeats announcements that failed.
             () = next_expiry => (announce, expire) = (true, true),
             // An error means that the service was dropped.

@@ -12,32 +12,34 @@ pub(super) struct InFlight(Arc<Mutex<Calls>>);
 
 #[derive(Default)]
 struct Calls {
+    /// The number of the next call.
     next: u64,
-    /// The time at which each call began, by its number, in the order in which they began.
-    began: BTreeMap<u64, Timestamp>,
+    /// The time at which each call started, by the call's number. Calls are numbered in the order
+    /// in which they start.
+    started_at: BTreeMap<u64, Timestamp>,
 }
 
-/// A call, which is in flight until this is dropped.
+/// A call in flight. It ends when this is dropped.
 pub(super) struct InFlightCall {
     calls: InFlight,
     number: u64,
 }
 
 impl InFlight {
-    /// Records that a call begins.
+    /// Records that a call starts. It ends when the result is dropped.
     pub(super) fn begin(&self, now: Timestamp) -> InFlightCall {
         let mut calls = self.lock();
         let number = calls.next;
         calls.next += 1;
-        calls.began.insert(number, now);
+        calls.started_at.insert(number, now);
         drop(calls);
         InFlightCall { calls: self.clone(), number }
     }
 
     /// The age of the oldest call; zero when none is in flight.
-    pub(super) fn oldest(&self, now: Timestamp) -> Duration {
-        let began = self.lock().began.first_key_value().map_or(now, |(_, began)| *began);
-        Duration::from_millis(now.as_millis().saturating_sub(began.as_millis()))
+    pub(super) fn oldest_age(&self, now: Timestamp) -> Duration {
+        let started_at = self.lock().started_at.first_key_value().map_or(now, |(_, at)| *at);
+        Duration::from_millis(now.as_millis().saturating_sub(started_at.as_millis()))
     }
 
     fn lock(&self) -> MutexGuard<'_, Calls> {
@@ -48,7 +50,7 @@ impl InFlight {
 
 impl Drop for InFlightCall {
     fn drop(&mut self) {
-        self.calls.lock().began.remove(&self.number);
+        self.calls.lock().started_at.remove(&self.number);
     }
 }
 
@@ -60,15 +62,15 @@ mod tests {
     fn the_oldest_call_is_the_one_that_began_first_and_is_not_over() {
         let at = Timestamp::from_millis;
         let calls = InFlight::default();
-        assert_eq!(calls.oldest(at(5)), Duration::ZERO);
+        assert_eq!(calls.oldest_age(at(5)), Duration::ZERO);
         let first = calls.begin(at(10));
         let second = calls.begin(at(20));
-        assert_eq!(calls.oldest(at(30)), Duration::from_millis(20));
+        assert_eq!(calls.oldest_age(at(30)), Duration::from_millis(20));
         drop(first);
-        assert_eq!(calls.oldest(at(30)), Duration::from_millis(10));
+        assert_eq!(calls.oldest_age(at(30)), Duration::from_millis(10));
         // A clock that was set back gives no negative age.
-        assert_eq!(calls.oldest(at(1)), Duration::ZERO);
+        assert_eq!(calls.oldest_age(at(1)), Duration::ZERO);
         drop(second);
-        assert_eq!(calls.oldest(at(30)), Duration::ZERO);
+        assert_eq!(calls.oldest_age(at(30)), Duration::ZERO);
     }
 }

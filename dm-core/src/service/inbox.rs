@@ -1,4 +1,4 @@
-//! Calls that fetch and acknowledge pending entries, and those about devices.
+//! Calls that fetch and acknowledge pending entries, and calls about devices.
 
 use std::sync::Arc;
 
@@ -19,11 +19,13 @@ use crate::store::{
 pub struct PendingQuery {
     /// Only entries with a higher number than this; `None` starts at the device's cursor.
     pub after: Option<InboxSeq>,
-    /// Most entries, capped at [`Config::pending_page`](crate::Config::pending_page).
+    /// Maximum number of entries. `None` stands for
+    /// [`Config::pending_page`](crate::Config::pending_page). A higher limit is reduced to that
+    /// value.
     ///
-    /// With a limit, a page that leaves many entries out may end early, even without entries; then
-    /// [`Pending::next`] tells where the next page starts. `None` stands for the cap, and such a
-    /// page ends only at that number of entries, at
+    /// With a limit, a page may end early if it leaves many entries out, even without entries.
+    /// [`Pending::next`] then tells where the next page starts. Without a limit, a page ends only
+    /// at the maximum number of entries, at
     /// [`Config::pending_bytes`](crate::Config::pending_bytes), or at the newest entry.
     pub limit: Option<usize>,
     /// The kind of entries.
@@ -45,31 +47,31 @@ pub enum PendingKind {
 /// A page of pending entries.
 #[derive(Clone, Debug)]
 pub struct Pending {
-    /// The expired range right after the start of the page, if there is one. The client reads
-    /// history instead.
+    /// The range of expired entries right after the start of the page, if there is one. The client
+    /// reads the history of its conversations instead.
     pub gap: Option<Gap>,
     /// The entries, oldest first.
     pub entries: Vec<InboxEntry>,
-    /// The `after` of the next page; `None` after the last.
+    /// The `after` of the next page; `None` if this page is the last.
     pub next: Option<InboxSeq>,
 }
 
-/// The number of entries that a fetch with a limit passes before it ends early.
+/// A fetch with a limit ends early after it has passed this number of entries.
 const MAX_LIMITED_SPAN: u64 = 16_384;
-/// The least number of entries right after a device's cursor that the fetch does not show, at which
-/// the fetch tries to move the cursor over them.
-const OWN_RUN: u64 = 256;
-/// Most fetches that move a cursor at the same time. It bounds the tasks that clients leave behind
-/// while the store makes no progress.
+/// Minimum number of entries by which a fetch moves a device's cursor. They follow the cursor, and
+/// the device caused or acknowledged them.
+const MIN_CURSOR_MOVE: u64 = 256;
+/// Maximum number of cursor moves that run after fetches at the same time. It bounds the number of
+/// tasks while the store makes no progress.
 pub(super) const MAX_CURSOR_MOVES: usize = 64;
 
 impl Service {
     /// A page of the entries that are pending for the caller's device. A new device is registered.
     /// In [`AckMode::OnFetch`] the returned entries are acknowledged before this returns.
     ///
-    /// If a long run of entries right after the device's cursor was caused by the device itself,
-    /// the cursor is moved over them after the answer. Without this a device that only sends would
-    /// pass over all its sends again at each fetch.
+    /// If the device itself caused many entries right after its cursor, the cursor is moved over
+    /// them after the answer. Otherwise each fetch of a device that only sends would walk all its
+    /// sent messages again.
     ///
     /// # Errors
     /// [`Error::TooManyDevices`] for a new device of a user with
@@ -77,9 +79,9 @@ impl Service {
     pub async fn pending(&self, who: &Principal, query: PendingQuery) -> Result<Pending, Error> {
         let cursor = self.register(who, DeviceStart::Oldest).await?;
         let after = query.after.unwrap_or(cursor);
-        let most = self.config().pending_page;
-        let limit = query.limit.unwrap_or(most).clamp(1, most);
-        let mut bytes_left = self.config().pending_bytes;
+        let max_entries = self.config().pending_page;
+        let limit = query.limit.unwrap_or(max_entries).clamp(1, max_entries);
+        let mut remaining_bytes = self.config().pending_bytes;
         let mut pending = Pending { gap: None, entries: Vec::new(), next: None };
         let mut through = after;
         loop {
@@ -88,14 +90,14 @@ impl Service {
                 after: through,
                 own: query.kind.own(),
                 limit: limit - pending.entries.len(),
-                max_bytes: bytes_left,
+                max_bytes: remaining_bytes,
             };
             let page = self.store().inbox(query_page).await?.require_progress(through)?;
             if through == after {
                 pending.gap = page.gap_after(after);
             }
-            for entry in page.entries.into_iter().filter(|entry| query.kind.wants(entry)) {
-                bytes_left = bytes_left.saturating_sub(entry.cost());
+            for entry in page.entries.into_iter().filter(|entry| query.kind.includes(entry)) {
+                remaining_bytes = remaining_bytes.saturating_sub(entry.cost());
                 pending.entries.push(entry);
             }
             through = through.max(page.through);
@@ -103,23 +105,23 @@ impl Service {
                 break;
             }
             let is_span_used_up = query.limit.is_some() && through.get() - after.get() >= MAX_LIMITED_SPAN;
-            if pending.entries.len() >= limit || bytes_left == 0 || is_span_used_up {
+            if pending.entries.len() >= limit || remaining_bytes == 0 || is_span_used_up {
                 pending.next = Some(through);
                 break;
             }
-            // The page is short because entries were left out. The next one may have more.
+            // The page is short because entries were left out. The next page may have more.
         }
         let shown_from = pending.entries.first().map_or(through, |entry| entry.seq);
         if after == cursor
             && pending.gap.is_none()
-            && shown_from.get() - after.get() > OWN_RUN
-            && let Ok(room) = Arc::clone(&self.inner.cursor_moves).try_acquire_owned()
+            && shown_from.get() - after.get() > MIN_CURSOR_MOVE
+            && let Ok(permit) = Arc::clone(&self.inner.cursor_moves).try_acquire_owned()
         {
-            // In a task, because the answer is complete without the move and must not wait for a
+            // The move runs in a task. The answer is complete without it and must not wait for a
             // commit.
             let (service, who) = (self.clone(), who.clone());
             tokio::spawn(async move {
-                let _room = room;
+                let _permit = permit;
                 service.move_cursor_over_own(&who, cursor).await
             });
         }
@@ -148,8 +150,8 @@ impl Service {
         self.acknowledge_registered(who, &target).await?.ok_or(Error::NotFound)
     }
 
-    /// As [`acknowledge`](Self::acknowledge), but registers no device: `None` if it is not
-    /// registered.
+    /// As [`acknowledge`](Self::acknowledge), but registers no device. Returns `None` if the device
+    /// is not registered.
     pub(crate) async fn acknowledge_registered(
         &self,
         who: &Principal,
@@ -195,7 +197,7 @@ impl Service {
     ///
     /// The sessions of this process have ended when this returns. The sessions on other nodes have
     /// ended, too, except on nodes that did not confirm within the notifier's time limit. A session
-    /// that the order did not reach ends when it acknowledges something, or within
+    /// that the request did not reach ends when it acknowledges something, or within
     /// [`Config::poll_interval`](crate::Config::poll_interval) once its window is full.
     ///
     /// # Errors
@@ -203,16 +205,16 @@ impl Service {
     /// sessions may not have ended; a second call ends them.
     pub async fn forget_device(&self, who: &Principal, device: DeviceId) -> Result<bool, Error> {
         let (service, user) = (self.clone(), who.user);
-        // In a task, so that the sessions also end when the caller's future is dropped after the
-        // device was removed.
+        // The work runs in a task, so that the sessions also end when the caller's future is
+        // dropped after the device was removed.
         let forgetting = tokio::spawn(async move {
             let write = ForgetDevice { who: Principal::new(user, device.clone()) };
             let Outcome::DeviceForgotten { existed } = service.submit(Write::ForgetDevice(write)).await?
             else {
                 return Err(outcome_mismatch());
             };
-            // Also if the device was not registered: an earlier call may have removed it and not
-            // ended its sessions.
+            // The sessions are ended even if the device was not registered, because an earlier call
+            // may have removed it without ending its sessions.
             service.disconnect(user, Some(device), DisconnectReason::DeviceForgotten).await;
             Ok(existed)
         });
@@ -221,28 +223,28 @@ impl Service {
     }
 
     /// Moves a device's cursor over the entries right after it that the device caused itself or
-    /// acknowledged, at most to the end of one page of the store. After a failure the next fetch
-    /// tries again.
+    /// acknowledged, up to the end of one page of the store. After a failure the next fetch tries
+    /// again.
     async fn move_cursor_over_own(&self, who: &Principal, cursor: InboxSeq) -> Result<(), Error> {
         let first_shown =
             InboxQuery { who: who.clone(), after: cursor, own: OwnEntries::Skip, limit: 1, max_bytes: 0 };
         let page = self.store().inbox(first_shown).await?.require_progress(cursor)?;
         if page.gap_after(cursor).is_some() {
-            // Entries have expired since the fetch, and the device has not been told of that gap.
+            // Entries have expired since the fetch, and the device has not been told of this gap.
             return Ok(());
         }
         let through = match page.entries.first() {
             Some(entry) => InboxSeq::new(entry.seq.get() - 1),
             None => page.through,
         };
-        if through.get().saturating_sub(cursor.get()) >= OWN_RUN {
+        if through.get().saturating_sub(cursor.get()) >= MIN_CURSOR_MOVE {
             let write = Acknowledge { who: who.clone(), target: AckTarget::UpTo(through) };
             self.submit(Write::Acknowledge(write)).await?;
         }
         Ok(())
     }
 
-    /// The cursor of a device, which is registered if it is new.
+    /// Registers a device if it is new. Returns its cursor.
     pub(crate) async fn register(&self, who: &Principal, start: DeviceStart) -> Result<InboxSeq, Error> {
         let known = self.store().devices(who.user).await?;
         if let Some(state) = known.into_iter().find(|state| state.device == who.device) {
@@ -267,7 +269,7 @@ impl PendingKind {
     }
 
     /// Whether an entry from the store is part of the answer.
-    fn wants(self, entry: &InboxEntry) -> bool {
+    fn includes(self, entry: &InboxEntry) -> bool {
         self == Self::Everything || entry.message().is_some()
     }
 }

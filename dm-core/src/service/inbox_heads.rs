@@ -1,5 +1,5 @@
-//! Reads of the newest numbers of inboxes: one read of the store answers all sessions that ask at
-//! about the same time.
+//! Reads of inbox heads, which are the numbers of the newest entries. One read of the store answers
+//! all sessions that ask at about the same time.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -9,10 +9,11 @@ use super::reads::Reads;
 use crate::numbers::InboxSeq;
 use crate::user::UserId;
 
-/// Most users in one read, so that a read stays short.
-const USERS_PER_READ: usize = 256;
+/// Maximum number of users in one read, so that a read stays short.
+const MAX_USERS_PER_READ: usize = 256;
 
-/// The sessions that wait for a newest number. Clones share them. At most one task reads for them.
+/// The sessions that wait for the head of an inbox. Clones share them. At most one task reads for
+/// them.
 #[derive(Clone, Default)]
 pub(super) struct InboxHeads(Arc<Mutex<State>>);
 
@@ -23,7 +24,7 @@ struct State {
     is_reading: bool,
 }
 
-/// A session that waits for the newest number of its user's inbox.
+/// A session that waits for the head of its user's inbox.
 struct Waiter {
     user: UserId,
     answer: oneshot::Sender<InboxSeq>,
@@ -37,8 +38,8 @@ impl State {
 }
 
 impl InboxHeads {
-    /// Asks for the newest number of a user's inbox. The sender is dropped without an answer if the
-    /// store gives none.
+    /// Asks for the head of a user's inbox. The sender is dropped without an answer if the store
+    /// gives none.
     pub(super) fn ask(&self, reads: &Reads, user: UserId) -> oneshot::Receiver<InboxSeq> {
         let (answer, asked) = oneshot::channel();
         if self.add(Waiter { user, answer }) {
@@ -52,14 +53,16 @@ impl InboxHeads {
     fn add(&self, waiter: Waiter) -> bool {
         let mut state = self.lock();
         if state.waiting.len() == state.waiting.capacity() {
-            // While a read hangs, sessions may come and go without end; the memory does not grow.
+            // While a read hangs, any number of sessions may come and go. Those that have gone are
+            // removed, so that the list does not grow.
             state.remove_closed();
         }
         state.waiting.push(waiter);
         !std::mem::replace(&mut state.is_reading, true)
     }
 
-    /// The next sessions to read for. `None` if no session waits; then the task has to end.
+    /// Removes and returns the next sessions to read for. `None` if no session waits; then the task
+    /// has to end.
     fn next_waiters(&self) -> Option<Vec<Waiter>> {
         let mut state = self.lock();
         state.remove_closed();
@@ -67,7 +70,7 @@ impl InboxHeads {
             *state = State::default();
             return None;
         }
-        let count = state.waiting.len().min(USERS_PER_READ);
+        let count = state.waiting.len().min(MAX_USERS_PER_READ);
         Some(state.waiting.drain(..count).collect())
     }
 

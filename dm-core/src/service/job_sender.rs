@@ -27,7 +27,7 @@ pub(super) struct JobSender {
 pub(super) struct UnqueuedJob {
     pub(super) write: Write,
     pub(super) answer: oneshot::Sender<Result<Outcome, Error>>,
-    /// The number of the queue's bytes that it takes.
+    /// The bytes that it takes of the queue's free bytes.
     pub(super) bytes: u32,
 }
 
@@ -50,7 +50,7 @@ impl JobSender {
     /// if it is dropped later, the write happens in full.
     ///
     /// # Errors
-    /// If the lane has ended. The write is not queued then.
+    /// [`Status::closed_error`] if the lane has ended. The write is not queued then.
     pub(super) async fn send(&self, job: UnqueuedJob) -> Result<(), Error> {
         if let Some((slot, permit)) = self.try_reserve(job.bytes) {
             slot.send(job.into_job(permit));
@@ -59,7 +59,8 @@ impl JobSender {
         self.send_when_free(job).await
     }
 
-    /// A slot in the channel and a permit for so many bytes, if both are free now.
+    /// Reserves a slot in the channel and `bytes` of the queue's free bytes. Returns `None` if
+    /// either is not free now, or if another job waits for room.
     fn try_reserve(&self, bytes: u32) -> Option<(mpsc::Permit<'_, Job>, OwnedSemaphorePermit)> {
         if self.wait_order.available_permits() == 0 {
             return None;

@@ -21,12 +21,11 @@ pub struct SendMessage {
     pub ciphertext: Ciphertext,
     /// The time by the sender's clock. Opaque: nothing is decided by it.
     pub sent_at: Timestamp,
-    /// The id that the sender's client gives the message. Sending again with the same id answers
-    /// with the first result and stores nothing. Without an id, sending again stores another
-    /// message.
+    /// The id that the sender's client gives the message. A second send with the same id returns
+    /// the first message and stores nothing. Without an id, a second send stores another message.
     pub client_id: Option<ClientMessageId>,
-    /// The version of the recipient's key that the message is encrypted to. If it is named, the
-    /// message is stored only if it is the current version.
+    /// The version of the recipient's key that the message is encrypted to. If it is set, the
+    /// message is stored only if that version is the current one.
     pub recipient_key_version: Option<KeyVersion>,
 }
 
@@ -42,8 +41,7 @@ pub struct Sent {
 }
 
 impl SendMessage {
-    /// A message without a client id, stored whatever key the recipient has. For more, set the
-    /// fields.
+    /// A message without a client id and without a key version. To add them, set the fields.
     #[must_use]
     pub const fn new(conversation: ConversationId, ciphertext: Ciphertext, sent_at: Timestamp) -> Self {
         Self { conversation, ciphertext, sent_at, client_id: None, recipient_key_version: None }

@@ -12,12 +12,12 @@ use crate::directory::DirectoryError;
 use crate::error::Error;
 use crate::store::{StoreError, StoreErrorKind};
 
-/// A future that is moved into a task of its own if it is not ready at the first poll. So a caller
-/// that stops polling does not make it hold a permit, a lock or a connection for longer. Dropping
-/// this aborts the task.
+/// A future that is moved into a task of its own if it is not ready at the first poll. The task
+/// goes on if the caller stops polling, so the future does not hold a permit, a lock or a
+/// connection for longer. Dropping this aborts the task.
 ///
 /// The first poll happens in the caller's task. So a future that is ready at once costs no task,
-/// and futures enter the queues that they wait in in the order in which callers first poll them.
+/// and futures that wait for the same thing wait in the order of their first polls.
 #[must_use = "futures do nothing unless polled"]
 pub(crate) struct OwnTask<T, E> {
     runtime: Handle,
@@ -25,7 +25,7 @@ pub(crate) struct OwnTask<T, E> {
 }
 
 enum State<T, E> {
-    /// Not polled yet.
+    /// The future was not polled yet.
     New(Work<T, E>),
     Running(JoinHandle<Result<T, E>>),
     Done,
@@ -34,7 +34,7 @@ enum State<T, E> {
 type Work<T, E> = Pin<Box<dyn Future<Output = Result<T, E>> + Send>>;
 
 impl<T, E> OwnTask<T, E> {
-    /// A future that has its task on a runtime.
+    /// A future that gets its task on `runtime`.
     pub(super) fn new(runtime: &Handle, work: impl Future<Output = Result<T, E>> + Send + 'static) -> Self {
         Self { runtime: runtime.clone(), state: State::New(Box::pin(work)) }
     }

@@ -16,12 +16,12 @@ use crate::notifier::Notifier;
 use crate::store::{AckTarget, Outcome, Store, StoreErrorKind, Write};
 use crate::time::Clock;
 
-/// The queue of writes in front of the store. It has one or more lanes; each commits the writes
-/// that wait in it together, then answers their callers, then notifies.
+/// The queue of writes in front of the store. It has one or more lanes. Each lane commits the
+/// writes that wait in it as a batch, answers their callers, and notifies.
 pub(super) struct Queue {
     lanes: Vec<JobSender>,
     /// The number of bytes that may wait in all lanes together.
-    queue_bytes: usize,
+    max_bytes: usize,
     status: Arc<Status>,
 }
 
@@ -50,14 +50,14 @@ impl Queue {
                     hints: hints.clone(),
                     status: Arc::clone(&status),
                     stage: lifecycle.subscribe(),
-                    batch: config.batch,
-                    batch_bytes: config.batch_bytes,
+                    max_batch_writes: config.batch,
+                    max_batch_bytes: config.batch_bytes,
                 };
                 tokio::spawn(lane.run());
                 JobSender::new(sender, &free_bytes, &status)
             })
             .collect();
-        Self { lanes, queue_bytes: config.queue_bytes, status }
+        Self { lanes, max_bytes: config.queue_bytes, status }
     }
 
     /// Queues a write and waits for its outcome.
@@ -65,8 +65,9 @@ impl Queue {
     /// Cancel safe: if the future is dropped before the write is queued, the write does not happen;
     /// if it is dropped later, the write happens in full.
     pub(super) async fn push(&self, write: Write) -> Result<Outcome, Error> {
-        // A larger write takes all bytes of the queue. Waiting for more than all would never end.
-        let bytes = u32::try_from(counted_bytes(&write).min(self.queue_bytes)).unwrap_or(u32::MAX);
+        // A write that is larger than the queue takes all bytes of the queue. A wait for more bytes
+        // would never end.
+        let bytes = u32::try_from(counted_bytes(&write).min(self.max_bytes)).unwrap_or(u32::MAX);
         let (answer, outcome) = oneshot::channel();
         let lane = self.lane(&write).ok_or(Error::ShuttingDown)?;
         lane.send(UnqueuedJob { write, answer, bytes }).await?;
@@ -80,18 +81,19 @@ impl Queue {
     }
 
     /// The number of writes in the channels of all lanes.
-    pub(super) fn queued(&self) -> usize {
+    pub(super) fn queued_count(&self) -> usize {
         self.lanes.iter().map(JobSender::len).sum()
     }
 
     /// Resolves after every lane has answered its last job and ended.
-    pub(super) async fn drained(&self) {
+    pub(super) async fn wait_until_drained(&self) {
         // The sender lives in `self`, so the channel cannot close while this waits.
         let _ = self.status.running_lanes.subscribe().wait_for(|lanes| *lanes == 0).await;
     }
 
-    /// The lane of a write. It is always the same for all messages of one conversation, for all
-    /// openings of one pair's conversation, and for all other writes of one user.
+    /// The lane of a write; `None` if there is no lane. All messages of one conversation have the
+    /// same lane. So have all openings of one pair's conversation, and all other writes of one
+    /// user.
     fn lane(&self, write: &Write) -> Option<&JobSender> {
         let lane = match write {
             Write::AppendMessage(write) => hash(write.conversation.as_bytes()),
@@ -111,7 +113,8 @@ fn hash(key: &[u8]) -> usize {
     key.iter().fold(0, |hash, byte| usize::wrapping_mul(hash, 31).wrapping_add(usize::from(*byte)))
 }
 
-/// The bytes that a write counts in the queue: its payload or names, and 64 for the write itself.
+/// The size of a write in bytes, as the queue counts it: its payload or the entries that it names,
+/// and 64 for the write itself.
 fn counted_bytes(write: &Write) -> usize {
     64 + match write {
         Write::AppendMessage(write) => write.ciphertext.len(),

@@ -22,8 +22,8 @@ use crate::user::UserId;
 /// A read of the store that runs in a task of its own.
 pub(crate) type StoreRead<T> = OwnTask<T, StoreError>;
 
-/// The reads of a store. Each method does what the method of [`Store`] with its name does. Dropping
-/// the future aborts the read.
+/// The reads of a store. Each method does the same as the method with its name in [`Store`].
+/// Dropping the future aborts the read.
 #[derive(Clone)]
 pub(crate) struct Reads {
     pub(super) store: Arc<dyn Store>,

@@ -13,7 +13,7 @@ pub(super) enum Stage {
     Stopped,
 }
 
-/// The stage of a service, and the waits for it to change.
+/// The stage of a service. Tasks can wait for it to change.
 pub(super) struct Lifecycle {
     stage: watch::Sender<Stage>,
     /// Notified when the stage changes, for the sessions.
@@ -34,7 +34,7 @@ impl Lifecycle {
         self.stage.subscribe()
     }
 
-    /// Moves to a stage, unless the service is in it or in a later one.
+    /// Moves to a stage. Does nothing if the service is in this stage or in a later one.
     pub(super) fn advance(&self, to: Stage) {
         self.stage.send_if_modified(|stage| {
             let forward = *stage < to;
@@ -48,9 +48,9 @@ impl Lifecycle {
     ///
     /// Each session that waits has such a future. It takes 80 bytes; waiting for the stage itself
     /// would take 216.
-    pub(super) async fn draining(&self) {
-        // Created before the check, so that a shutdown between the check and the wait is not
-        // missed.
+    pub(super) async fn wait_for_shutdown(&self) {
+        // This future is created before the check, so that it resolves if the shutdown begins
+        // between the check and the wait.
         let changed = self.changed.notified();
         if self.stage() == Stage::Running {
             changed.await;
@@ -60,9 +60,9 @@ impl Lifecycle {
 
 /// Resolves when the service is in a later stage than this one. Never resolves after the service
 /// was dropped.
-pub(super) async fn wait_until_past(stage: &mut watch::Receiver<Stage>, than: Stage) {
+pub(super) async fn wait_until_past(stage: &mut watch::Receiver<Stage>, earlier: Stage) {
     // An error means that the service was dropped. Then the lanes end because no sender is left.
-    if stage.wait_for(|now| *now > than).await.is_err() {
+    if stage.wait_for(|now| *now > earlier).await.is_err() {
         std::future::pending::<()>().await;
     }
 }

@@ -11,13 +11,13 @@ use crate::store::StoreErrorKind;
 /// The status of the lanes, which they share with the rest of the service.
 #[derive(Default)]
 pub(super) struct Status {
-    /// Whether the newest commit, in whichever lane, failed as a whole.
+    /// Whether the newest commit of all lanes failed as a whole.
     pub(super) failing: AtomicBool,
     /// Notified when a commit failed, so that another one is tried even if nobody sends.
     pub(super) commit_failed: Notify,
     /// Whether a lane ended in a panic of the store. Such a lane is not started again.
     pub(super) lane_panicked: AtomicBool,
-    /// Notified when a key was published, so that it is announced to peers.
+    /// Notified when a new key was published, so that it is announced to peers.
     pub(super) key_published: Notify,
     /// The number of lanes that have not ended.
     pub(super) running_lanes: watch::Sender<usize>,

@@ -2,7 +2,7 @@
 
 #[cfg(doc)]
 use super::delivery::SessionEnd;
-use super::stream::Session;
+use super::state::Session;
 use crate::device::Principal;
 use crate::error::Error;
 use crate::hub::ConnectionKind;
@@ -25,39 +25,41 @@ impl Service {
         self.connect_from(who, DeviceStart::Oldest).await
     }
 
-    /// As [`connect`](Self::connect), with a choice of where a new device starts.
+    /// As [`connect`](Self::connect), but a new device starts where `start` says.
     ///
     /// # Errors
     /// As [`connect`](Self::connect).
     pub async fn connect_from(&self, who: &Principal, start: DeviceStart) -> Result<Session, Error> {
-        // In this order no entry is missed between the backlog and the hints. Entries committed
-        // from here on are hinted to the connection, entries committed before are read from the
-        // store, and an entry that comes both ways is recognized by its number.
+        // The connection is added before the store is read, so that no entry is missed. Entries
+        // committed from here on are hinted to the connection. Entries committed before are read
+        // from the store. An entry that comes in both ways is recognized by its number.
         let guard = self.hub().add_connection(who, ConnectionKind::Device, self.now());
-        // Boxed, because the task that connects goes on with the session: without the box that task
-        // would stay as large as the future of a commit.
+        // The future is boxed, because the task that connects goes on with the session. Without the
+        // box that task would stay as large as the future of a commit.
         let cursor = Box::pin(self.register(who, start)).await?;
         Ok(Session::new(self.clone(), who.clone(), guard, cursor))
     }
 
-    /// Follows a user's inbox from its newest entry on, for clients without cursors, such as those
-    /// of the first generation. The session delivers the device's own entries, too. It has no
-    /// window, replaces no other session, and delivers no gap and no
-    /// [`CaughtUp`](crate::Delivery::CaughtUp).
+    /// Follows a user's inbox from its newest entry on. This is for clients without cursors, such
+    /// as clients of the [first generation](crate#terms).
+    ///
+    /// The session also delivers the device's own entries. It has no window, replaces no other
+    /// session, and delivers no gap and no [`CaughtUp`](crate::Delivery::CaughtUp).
     ///
     /// Following registers no device and moves no cursor. [`Session::handle`] acknowledges for the
-    /// device of `who`. The first acknowledgement registers that device if it is new; every entry
-    /// still kept is then pending for it. [`AckTarget::UpTo`](crate::AckTarget::UpTo) acknowledges
-    /// all of them up to its number, including entries from before this session, which the session
-    /// never delivered. [`Entries`](crate::AckTarget::Entries) and
-    /// [`Messages`](crate::AckTarget::Messages) acknowledge the entries that they name and no
-    /// others.
+    /// device of `who`. The first acknowledgement registers that device if it is new, and every
+    /// entry still kept is then pending for it:
+    ///
+    /// - [`AckTarget::UpTo`](crate::AckTarget::UpTo) acknowledges all entries up to its number.
+    ///   They include entries from before this session, which the session never delivered.
+    /// - [`Entries`](crate::AckTarget::Entries) and [`Messages`](crate::AckTarget::Messages)
+    ///   acknowledge the entries that they name and no others.
     ///
     /// # Errors
     /// Only the errors common to all calls; see [`Service`].
     pub async fn follow(&self, who: &Principal) -> Result<Session, Error> {
         let guard = self.hub().add_connection(who, ConnectionKind::Follower, self.now());
-        let head = self.store().inbox(InboxQuery::of_head(who.user)).await?.head;
+        let head = self.store().inbox(InboxQuery::for_head(who.user)).await?.head;
         Ok(Session::new(self.clone(), who.clone(), guard, head))
     }
 }

@@ -1,7 +1,7 @@
 //! The deliveries of a session, and its end.
 
 #[cfg(doc)]
-use super::stream::Session;
+use super::state::Session;
 use crate::disconnect::DisconnectReason;
 use crate::error::Error;
 use crate::hub::EndCause;
@@ -16,10 +16,11 @@ use crate::store::StoreError;
 pub enum Delivery {
     /// The next entry of the inbox.
     Entry(InboxEntry),
-    /// A range of entries that was removed. The client reads history instead, and acknowledges up
+    /// A range of entries that have expired. The client reads history instead, and acknowledges up
     /// to [`Gap::to`].
     Gap(Gap),
-    /// The backlog is delivered; all later items are new entries. Delivered once.
+    /// All entries that were pending at the start are delivered. All later items are new entries.
+    /// Delivered once.
     CaughtUp {
         /// The session's [position](Session::position) at that time.
         position: InboxSeq,
@@ -45,6 +46,7 @@ pub enum SessionEnd {
 }
 
 impl SessionEnd {
+    /// The end of a session whose read of the store failed.
     pub(super) fn failed(error: StoreError) -> Self {
         Self::Failed(error.into())
     }
@@ -54,7 +56,7 @@ impl From<EndCause> for SessionEnd {
     fn from(cause: EndCause) -> Self {
         match cause {
             EndCause::Replaced => Self::Replaced,
-            EndCause::Disconnected(reason) => Self::Disconnected(reason),
+            EndCause::Requested(reason) => Self::Disconnected(reason),
         }
     }
 }

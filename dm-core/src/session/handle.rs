@@ -5,7 +5,7 @@ use std::sync::Arc;
 #[cfg(doc)]
 use super::delivery::SessionEnd;
 #[cfg(doc)]
-use super::stream::Session;
+use super::state::Session;
 use crate::device::Principal;
 use crate::error::Error;
 use crate::hub::{Connection, ConnectionKind};
@@ -21,12 +21,11 @@ pub struct SessionHandle {
 }
 
 impl SessionHandle {
-    /// Acknowledges entries for the session's device, which also makes room in the session's
-    /// window.
+    /// Acknowledges entries for the session's device. This also makes room in the session's window.
     ///
-    /// If the device was forgotten meanwhile, it is not registered again: its session ends with
-    /// [`SessionEnd::Disconnected`]. A session of [`Service::follow`] needs no registered device;
-    /// its handle registers the device as [`Service::acknowledge`] does.
+    /// If the device was forgotten since the session started, it is not registered again, and the
+    /// session ends with [`SessionEnd::Disconnected`]. The handle of a [`Service::follow`] session
+    /// registers the device if it is new, as [`Service::acknowledge`] does.
     ///
     /// # Errors
     /// As [`Service::acknowledge`], and [`Error::NotFound`] if the device was forgotten.

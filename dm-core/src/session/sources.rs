@@ -1,22 +1,22 @@
 //! The two sources of a session's deliveries: pages from the store, and hints.
 
 use super::delivery::{Delivery, SessionEnd};
-use super::stream::{Page, Session};
+use super::state::{PageRest, Session};
 use crate::hub::{Hint, NextHint};
 use crate::ids::MessageId;
 use crate::inbox::InboxEntry;
 use crate::numbers::InboxSeq;
 use crate::store::{AckTarget, InboxQuery, OwnEntries};
 
-/// Most entries in one page from the store.
-const PAGE: usize = 128;
-/// Most bytes in such a page.
-const PAGE_BYTES: usize = 256 * 1024;
-/// The number of own entries in a row after which the session moves the device's cursor over them.
-const OWN_RUN: u64 = 256;
+/// Maximum number of entries in one page from the store.
+const MAX_PAGE_ENTRIES: usize = 128;
+/// Maximum number of bytes in one page from the store. A single entry may exceed it.
+const MAX_PAGE_BYTES: usize = 256 * 1024;
+/// Minimum number of own entries in a row over which the session moves the device's cursor.
+const MIN_CURSOR_MOVE: u64 = 256;
 
 impl Session {
-    /// The next delivery from the page.
+    /// The next delivery from the page; `None` when the page is delivered.
     pub(super) fn next_from_page(&mut self) -> Option<Delivery> {
         if let Some(gap) = self.page.gap.take() {
             metrics::counter!("dm_gaps_total").increment(1);
@@ -26,13 +26,14 @@ impl Session {
         if let Some(entry) = self.page.entries.pop_front() {
             return Some(self.deliver(entry));
         }
-        if self.page.through > self.last {
+        if self.page.through > self.position {
             self.pass_over(self.page.through);
         }
         None
     }
 
-    /// The next delivery from the hints.
+    /// The next delivery from the hints; `None` when no hint waits, or when the store has to be
+    /// read first. Then `behind` is set.
     pub(super) fn next_from_hints(&mut self) -> Option<Delivery> {
         loop {
             let hint = match self.guard.connection.next_hint() {
@@ -43,19 +44,19 @@ impl Session {
                     return None;
                 }
             };
-            let (seq, own) = match &hint {
+            let (seq, is_own) = match &hint {
                 Hint::Entry(entry) => (entry.seq, entry.origin.as_ref() == Some(&self.who.device)),
-                Hint::Number { seq, own } => (*seq, *own),
+                Hint::Number { seq, is_own } => (*seq, *is_own),
             };
-            if seq <= self.last {
+            if seq <= self.position {
                 continue;
             }
-            if seq != self.last.next() {
+            if seq != self.position.next() {
                 // The hints of the entries in between were lost or are late.
                 self.behind = true;
                 return None;
             }
-            if self.is_device() && own {
+            if self.is_device() && is_own {
                 self.pass_over(seq);
                 continue;
             }
@@ -69,13 +70,15 @@ impl Session {
         }
     }
 
+    /// Records an entry as delivered, and returns its delivery.
     fn deliver(&mut self, entry: InboxEntry) -> Delivery {
         self.record_delivery(entry.seq, entry.message().map(|message| message.id));
         Delivery::Entry(entry)
     }
 
+    /// Moves the session's position to an entry, and adds the entry to the window.
     fn record_delivery(&mut self, seq: InboxSeq, message: Option<MessageId>) {
-        self.last = seq;
+        self.position = seq;
         self.delivered = seq;
         if self.is_device() {
             self.guard.connection.add_outstanding(seq, message);
@@ -83,37 +86,40 @@ impl Session {
         metrics::counter!("dm_delivered_total").increment(1);
     }
 
-    /// Passes over entries that the device caused itself, and moves its cursor over a long run of
-    /// them. A device that only sends acknowledges nothing. Without this it would pass over all its
-    /// sends each time it connects, and would be told of gaps in which nothing is missing.
+    /// Passes over the entries up to `through`, which the device caused itself. If they are many,
+    /// moves the device's cursor over them.
+    ///
+    /// A device that only sends acknowledges nothing. Without the move it would pass over all its
+    /// sent messages each time it connects, and would be told of gaps in which nothing is missing.
     fn pass_over(&mut self, through: InboxSeq) {
-        self.last = through;
-        let run = through.get() - self.delivered.get();
-        if self.is_device() && run >= OWN_RUN && self.guard.connection.outstanding() == 0 {
+        self.position = through;
+        let count = through.get() - self.delivered.get();
+        if self.is_device() && count >= MIN_CURSOR_MOVE && self.guard.connection.outstanding_count() == 0 {
             self.delivered = through;
             let handle = self.handle();
-            // Not waited for. After a failure the next run moves the cursor.
+            // Nobody waits for this task. If it fails, a later move includes these entries.
             tokio::spawn(async move { handle.acknowledge(AckTarget::UpTo(through)).await });
         }
     }
 
-    /// Reads the next page from the store. Nothing is delivered or passed over before it is read.
+    /// Reads the next page from the store. Nothing is delivered or passed over until the page is
+    /// read.
     pub(super) async fn read_page(&mut self) -> Result<(), SessionEnd> {
         let query = InboxQuery {
             who: self.who.clone(),
-            after: self.last,
+            after: self.position,
             own: if self.is_device() { OwnEntries::Skip } else { OwnEntries::Include },
-            // Not the room in the window: then a client that acknowledges one by one would cost a
-            // read for each entry.
-            limit: PAGE,
-            max_bytes: PAGE_BYTES,
+            // The limit is not the room in the window. With that limit, a client that acknowledges
+            // one by one would cost one read per entry.
+            limit: MAX_PAGE_ENTRIES,
+            max_bytes: MAX_PAGE_BYTES,
         };
         let page = self.page_read.get_or_insert_with(|| self.service.store().inbox(query)).await;
         self.page_read = None;
-        let page = page.and_then(|page| page.require_progress(self.last)).map_err(SessionEnd::failed)?;
+        let page = page.and_then(|page| page.require_progress(self.position)).map_err(SessionEnd::failed)?;
         self.behind = page.through < page.head;
-        let gap = page.gap_after(self.last).filter(|_| self.is_device());
-        self.page = Page { gap, entries: page.entries.into(), through: page.through };
+        let gap = page.gap_after(self.position).filter(|_| self.is_device());
+        self.page = PageRest { gap, entries: page.entries.into(), through: page.through };
         Ok(())
     }
 }

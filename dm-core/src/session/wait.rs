@@ -1,16 +1,16 @@
 //! The waits of a session: for a hint, for room in its window, and for the next poll of the store.
 
 use super::delivery::SessionEnd;
-use super::stream::Session;
+use super::state::Session;
 
 impl Session {
     /// Whether the window has room for a delivery. A follower has no window.
     pub(super) fn has_room(&self) -> bool {
-        !self.is_device() || self.guard.connection.outstanding() < self.service.config().window
+        !self.is_device() || self.guard.connection.outstanding_count() < self.service.config().window
     }
 
-    /// Waits for a hint. At each poll it asks for the newest number, because every hint may have
-    /// been lost. Returns whether the store has to be read.
+    /// Waits for a hint. At each poll it asks for the head of the inbox, because every hint may
+    /// have been lost. Returns whether the store has to be read.
     pub(super) async fn wait_for_hint(&mut self) -> bool {
         let Some(head_answer) = &mut self.head_answer else {
             if self.wait_for_change().await == WakeReason::PollDue {
@@ -21,16 +21,17 @@ impl Session {
         let head = tokio::select! {
             biased;
             head = head_answer => head,
-            () = self.guard.connection.changed() => return false,
-            () = self.service.draining() => return false,
+            () = self.guard.connection.wait_for_change() => return false,
+            () = self.service.wait_for_shutdown() => return false,
         };
         self.head_answer = None;
         // Without an answer the store is read, and that read returns the error.
-        head.map_or(true, |head| head > self.last)
+        head.map_or(true, |head| head > self.position)
     }
 
-    /// Waits for an acknowledgement through a handle of this session. At each poll it reads the
-    /// device's cursor from the store, because the device may have acknowledged elsewhere.
+    /// Waits for room in the window, which an acknowledgement through a handle of this session
+    /// makes. At each poll it reads the device's cursor from the store, because the device may have
+    /// acknowledged elsewhere.
     pub(super) async fn wait_for_room(&mut self) -> Result<(), SessionEnd> {
         let Some(devices_read) = &mut self.devices_read else {
             if self.wait_for_change().await == WakeReason::PollDue {
@@ -41,8 +42,8 @@ impl Session {
         let devices = tokio::select! {
             biased;
             devices = devices_read => devices,
-            () = self.guard.connection.changed() => return Ok(()),
-            () = self.service.draining() => return Ok(()),
+            () = self.guard.connection.wait_for_change() => return Ok(()),
+            () = self.service.wait_for_shutdown() => return Ok(()),
         };
         self.devices_read = None;
         match devices.map_err(SessionEnd::failed)?.into_iter().find(|state| state.device == self.who.device) {
@@ -54,12 +55,12 @@ impl Session {
 
     /// Waits for a change of the connection, the shutdown of the service, or the next poll.
     async fn wait_for_change(&mut self) -> WakeReason {
-        let poll = self.poll.get_or_insert_with(|| self.service.poll_timer());
+        let poll_timer = self.poll_timer.get_or_insert_with(|| self.service.poll_timer());
         tokio::select! {
-            () = self.guard.connection.changed() => WakeReason::Changed,
-            () = self.service.draining() => WakeReason::Changed,
-            () = poll => {
-                self.poll = None;
+            () = self.guard.connection.wait_for_change() => WakeReason::Changed,
+            () = self.service.wait_for_shutdown() => WakeReason::Changed,
+            () = poll_timer => {
+                self.poll_timer = None;
                 WakeReason::PollDue
             }
         }

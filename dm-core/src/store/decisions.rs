@@ -1,5 +1,5 @@
-//! The decisions that every store has to make in the same way, as functions: a store reads rows,
-//! calls one of these, and writes rows.
+//! The decisions that every store has to make in the same way, as functions. A store reads rows,
+//! calls one of these functions, and writes rows.
 
 use std::sync::Arc;
 
@@ -13,8 +13,8 @@ use crate::message::Message;
 use crate::numbers::InboxSeq;
 
 impl PublishKey {
-    /// The user's key record after this write, given the current one, and whether it is a new
-    /// record, which the store has to write.
+    /// The user's key record after this write, and whether it is new. The store has to write a new
+    /// record. `current` is the record before the write; `None` for a user without a key.
     ///
     /// ```
     /// # use dm_core::store::{KeyBinding, PublishKey, Timestamp, UserId, X25519Key};
@@ -39,13 +39,14 @@ impl PublishKey {
 }
 
 impl AppendMessage {
-    /// The answer to a send whose client id the sender used before: the stored message again, if
-    /// this send repeats it. `stored` is the message under that client id, and `sender_seq` the
-    /// number of its entry in the sender's inbox. A store calls this before
-    /// [`check_key`](Self::check_key), and writes nothing in either case.
+    /// The answer to a send whose client id the sender used before: the stored message, if this
+    /// send is its retry. `stored` is the message under that client id, and `sender_seq` the number
+    /// of its entry in the sender's inbox. A store calls this before
+    /// [`check_key`](Self::check_key), and writes nothing, whatever this returns.
     ///
     /// # Errors
-    /// [`Refusal::ClientIdReused`] when the content is another one.
+    /// [`Refusal::ClientIdReused`] when this send does not [repeat](Self::repeats) the stored
+    /// message.
     pub fn answer_again(&self, stored: Arc<Message>, sender_seq: InboxSeq) -> Result<Outcome, Refusal> {
         if !self.repeats(&stored) {
             return Err(Refusal::ClientIdReused);
@@ -54,11 +55,12 @@ impl AppendMessage {
         Ok(Outcome::MessageAppended(appended))
     }
 
-    /// Checks the key version that the write names, if it names one, against the recipient's
-    /// current key. If it names none, a store need not read that key and may pass `None`.
+    /// Checks the key version that the write names against the recipient's current key. A write
+    /// that names no version passes; for such a write a store need not read the key and may pass
+    /// `None`.
     ///
     /// # Errors
-    /// [`Refusal::StaleKey`] when the versions differ, or there is no current key.
+    /// [`Refusal::StaleKey`] when the versions differ, or the recipient has no key.
     pub fn check_key(&self, current: Option<KeyRecord>) -> Result<(), Refusal> {
         match self.recipient_key_version {
             Some(named) if current.is_none_or(|current| current.version != named) => {
@@ -70,8 +72,8 @@ impl AppendMessage {
 }
 
 impl RegisterDevice {
-    /// The cursor at which a new device starts. `devices` is the number of devices that the user
-    /// has already, `floor` the number of the newest expired entry, and `head` that of the newest
+    /// The cursor at which a new device starts. `devices` is the number of the user's registered
+    /// devices, `floor` the number of the newest expired entry, and `head` the number of the newest
     /// entry.
     ///
     /// # Errors
@@ -108,16 +110,16 @@ pub struct AckState {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AckDecision {
     /// The answer, with the cursor that the acknowledgement itself sets. If the cursor then
-    /// advances further, the store answers with that one.
+    /// advances further, the store puts the new cursor into the answer.
     pub done: Acknowledged,
-    /// The entries to mark as acknowledged one by one. All are above the cursor that the device
-    /// had, and none has expired.
+    /// The numbers of the entries to mark as acknowledged one by one. All are above the device's
+    /// previous cursor, and none has expired.
     pub marks: Vec<InboxSeq>,
 }
 
 impl Acknowledge {
-    /// Checks the acknowledgement and decides what it changes. `entry_about` finds the number of
-    /// the user's entry about a message, zero when there is none. It is called for each named
+    /// Checks the acknowledgement and decides what it changes. `entry_about` returns the number of
+    /// the user's entry about a message; zero when there is none. It is called once for each named
     /// message.
     ///
     /// # Errors

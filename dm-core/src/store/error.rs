@@ -27,8 +27,8 @@ pub enum StoreErrorKind {
     ForeignTables,
     /// A newer version of the library wrote the data. Nothing was changed.
     NewerSchema,
-    /// It is not known whether a commit happened. After this an embedded store refuses all work
-    /// until it is reopened. It reopens itself if it opened its files itself.
+    /// It is not known whether a commit happened. After this error an embedded store refuses all
+    /// work until it is reopened. A store that opened its files itself also reopens itself.
     OutcomeUnknown,
     /// The store is closed, or refuses all work after an unknown outcome until the process opens it
     /// again.

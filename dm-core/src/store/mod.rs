@@ -1,5 +1,6 @@
 //! The storage trait [`Store`], its inputs and outputs, and the types that it uses. An author of a
-//! store needs `use dm_core::store::*` and little else.
+//! store needs `use dm_core::store::*` and little else. The front page of the crate explains the
+//! [terms](crate#terms), such as head and floor.
 
 mod decisions;
 mod embedded;
@@ -40,12 +41,12 @@ use std::num::NonZeroUsize;
 
 use async_trait::async_trait;
 
-/// The storage of a service: implemented by storage authors.
+/// The storage of a service. Authors of stores implement it.
 ///
 /// There are three ways to implement it:
 ///
-/// - For an engine that is an ordered map of bytes to bytes, use `dm-store-kv`. It is by far the
-///   shortest way: the engine offers little more than looking up, walking and inserting.
+/// - For an engine that is an ordered map of bytes to bytes, use `dm-store-kv`. This is by far the
+///   shortest way: the engine needs little more than a lookup, an iterator and an insertion.
 /// - An engine whose calls block implements [`EngineWriter`] and [`EngineReader`] and is adapted by
 ///   [`Embedded`], which runs the calls on threads of its own.
 /// - Any other engine implements this trait. `dm_conformance::guide` builds such a store step by
@@ -58,10 +59,10 @@ use async_trait::async_trait;
 ///    means that all of the batch is stored; `Err` means that nothing of it is visible, now or
 ///    after reopening. The one exception is
 ///    [`OutcomeUnknown`](crate::store::StoreErrorKind::OutcomeUnknown): either all of the batch is
-///    stored or nothing of it, and this does not change later. After it an embedded store refuses
-///    all work until it is reopened: as [`Unavailable`](crate::store::StoreErrorKind::Unavailable)
-///    if it reopens itself, as [`Closed`](crate::store::StoreErrorKind::Closed) if the host has to
-///    reopen it.
+///    stored or nothing of it, and this does not change later. After this error an embedded store
+///    refuses all work until it is reopened. The error of refused calls is
+///    [`Unavailable`](crate::store::StoreErrorKind::Unavailable) if the store reopens itself, and
+///    [`Closed`](crate::store::StoreErrorKind::Closed) if the host has to reopen it.
 /// 2. **Durable.** After `Ok`, every handle reads the batch and a power cut does not undo it.
 /// 3. **Aligned.** Outcome *i* answers write *i*, with the variant that is documented at the write.
 /// 4. **Refusals stand alone.** A write that cannot be done changes nothing, answers
@@ -69,42 +70,47 @@ use async_trait::async_trait;
 ///    changes of earlier writes of its batch.
 /// 5. **Unknown writes.** A kind of write that the store does not know is refused as
 ///    [`Refusal::Unsupported`].
-/// 6. **Concurrent.** Commits from other tasks, other lanes and, where the engine allows them,
-///    other processes are safe, and the other clauses hold across them.
+/// 6. **Concurrent.** Commits may run at the same time in several tasks, in several
+///    [lanes](Store::lanes) and, if the engine allows it, in several processes. The other clauses
+///    hold across them.
 ///
 /// *Numbers*
 ///
-/// 7. **Dense.** [`ServerSequence`] per conversation and [`InboxSeq`] per user
-///    start at 1 and have no holes in commit order.
+/// 7. **Dense.** The [`ServerSequence`] of each conversation and the [`InboxSeq`] of each user
+///    start at 1 and have no holes in the order of commits.
 /// 8. **Never reused.** No number is given twice, not even after deletion, expiry or reopening.
 /// 9. **Visible in order.** A reader never sees entry *n + 1* of a log before *n*.
 ///
-/// *Writes*. The type of each write, in [`Write`], describes it. The points that stores get wrong
-/// most easily:
+/// *Writes*. The types in [`Write`] describe each write in full. These clauses are the points that
+/// stores most easily get wrong:
 ///
-/// 10. **One conversation per pair**, whoever opens it, however often and from how many nodes at
-///     once.
-/// 11. **Idempotent append.** The same sender and client id with the same content answers with the
-///     first message and its numbers and changes nothing; with different content it is refused.
-///     This check comes before the check of the key version, because the repeat of an accepted send
-///     must not be refused if the key has changed since.
+/// 10. **One conversation per pair.** A pair of users has at most one conversation. It does not
+///     matter who opens it, how often, and on how many nodes at the same time.
+/// 11. **Idempotent append.** An append with the same sender, client id and content returns the
+///     first message and its numbers, and changes nothing. With different content it is refused.
+///     The store checks this before it checks the key version: the retry of an accepted send must
+///     not be refused because the key has changed since.
 /// 12. **No stale key.** A message that names a key version is stored only if that is the
 ///     recipient's current version at its commit.
-/// 13. **Three rows.** An appended message is in its conversation and in both inboxes, or in none.
-/// 14. **Acknowledging** removes from the pending entries of one device exactly the named ones, and
-///     those over which [`Acknowledge`] says that the cursor advances. It is idempotent and never
-///     changes another device's state. No entry beyond the newest can be acknowledged.
-/// 15. **Expiry** removes a prefix of an inbox, only entries appended before the given time, and
+/// 13. **Three rows.** An appended message is in its conversation and in both inboxes, or in none
+///     of the three.
+/// 14. **Acknowledgements.** An acknowledgement removes entries from the pending entries of one
+///     device: the named ones, and those that the cursor passes (rules in [`Acknowledge`]). It
+///     removes no others. It is idempotent and never changes another device's state. No entry
+///     beyond the newest can be acknowledged.
+/// 15. **Expiry.** Expiry removes the oldest entries of an inbox. It never removes an entry that
+///     was appended at the given time or later, nor an entry that follows such an entry. The store
 ///     keeps the number of the newest removed entry. Messages stay in their conversation.
 ///
 /// *Reads*
 ///
-/// 16. **Pages.** Cursors are exclusive, and pages are bounded by count and by bytes; a page holds
-///     at least one item when there is one, however large. A page of an inbox may end before that,
-///     as [`InboxPage::through`] says, so that one read walks a bounded number of entries; entries
-///     that are left out cost no read of their messages.
-/// 17. **Consistent.** One read answers from one state of the store, no older than the last commit
-///     that returned before it was called.
+/// 16. **Pages.** Cursors are exclusive: the item at the cursor is not in the page. Pages are
+///     limited by count and by bytes. A page has at least one item if there is one, however large.
+///     Only a page of an inbox may end earlier, even without entries, so that one read walks a
+///     bounded number of entries (see [`InboxPage::through`]). The store does not read the messages
+///     of entries that it leaves out.
+/// 17. **Consistent.** A read sees one state of the store. That state includes every commit that
+///     returned before the read started.
 /// 18. **Foreign conversations.** A user who is not in a conversation gets the same answers as if
 ///     it did not exist.
 ///
@@ -129,7 +135,7 @@ pub trait Store: Send + Sync + 'static {
     /// A user's current key; `None` when the user has published none.
     async fn key(&self, user: UserId) -> Result<Option<KeyRecord>, StoreError>;
 
-    /// A conversation, without a check of who asks; `None` when there is none with this id.
+    /// A conversation; `None` when there is none with this id. The store does not check who asks.
     async fn conversation(&self, id: ConversationId) -> Result<Option<ConversationState>, StoreError>;
 
     /// A page of a user's conversations, in the order of [`ConversationCursor`].
@@ -142,18 +148,20 @@ pub trait Store: Send + Sync + 'static {
     /// A page of a user's inbox as one of the user's devices sees it.
     async fn inbox(&self, query: InboxQuery) -> Result<InboxPage, StoreError>;
 
-    /// The number of the newest entry of each user's inbox, kept or expired; zero for a user
-    /// without entries. Number *i* is that of user *i*; a user may be listed more than once. Each
-    /// number is as new as clause 17 asks; numbers of different users may come from different
-    /// states of the store. Sessions that have had no hint for a while ask this: one call for all
-    /// sessions that ask at about the same time.
+    /// The number of the newest entry of each user's inbox, even if that entry has expired; zero
+    /// for a user without entries. Number *i* belongs to user *i*. A user may be listed more than
+    /// once.
     ///
-    /// The default calls [`inbox`](Store::inbox) for each user. A store overrides it if it finds
-    /// the numbers without reading entries, or all of them with one statement.
+    /// Each number is as new as clause 17 requires, but the numbers of different users may come
+    /// from different states of the store. The service calls this for sessions that have had no
+    /// hint for a while: once for all sessions that ask at about the same time.
+    ///
+    /// The default calls [`inbox`](Store::inbox) for each user. A store overrides this method if it
+    /// can find a number without reading entries, or all numbers with one statement.
     async fn inbox_heads(&self, users: Vec<UserId>) -> Result<Vec<InboxSeq>, StoreError> {
         let mut heads = Vec::with_capacity(users.len());
         for user in users {
-            heads.push(self.inbox(InboxQuery::of_head(user)).await?.head);
+            heads.push(self.inbox(InboxQuery::for_head(user)).await?.head);
         }
         Ok(heads)
     }
@@ -161,19 +169,22 @@ pub trait Store: Send + Sync + 'static {
     /// A user's devices, oldest registration first.
     async fn devices(&self, user: UserId) -> Result<Vec<DeviceState>, StoreError>;
 
-    /// The number of entries pending for a device, without those that it caused. For a device that
-    /// is not registered, every entry still kept counts. The cost may grow with the numbers.
+    /// The number of entries that are pending for a device. Entries that the device caused do not
+    /// count. For a device that is not registered, the count starts at the oldest entry still kept.
+    /// The time of the call may grow with the count.
     async fn depth(&self, query: Principal) -> Result<Depth, StoreError>;
 
-    /// The condition of the store. It is answered from memory and must not block, because any
-    /// health probe may ask.
+    /// The condition of the store. It must be answered from memory and must not block, because
+    /// health probes call it at any time.
     fn status(&self) -> StoreStatus {
         StoreStatus::default()
     }
 
-    /// The number of commits that are worth running at the same time: the service writes with so
-    /// many lanes. All messages of one conversation go through one lane. All other writes of one
-    /// user go through one lane, except the opening of conversations.
+    /// The number of commits that are worth running at the same time. The service starts as many
+    /// lanes. A lane is a task that commits batches, one after the other. Default: 1.
+    ///
+    /// All messages of one conversation go through the same lane. The same holds for all openings
+    /// of one pair's conversation, and for all other writes of one user.
     fn lanes(&self) -> NonZeroUsize {
         NonZeroUsize::MIN
     }

@@ -19,7 +19,7 @@ pub struct ConversationsQuery {
     pub user: UserId,
     /// Only conversations after this cursor; `None` starts at the top of the list.
     pub after: Option<ConversationCursor>,
-    /// Most conversations.
+    /// Maximum number of conversations.
     pub limit: usize,
 }
 
@@ -32,9 +32,9 @@ pub struct HistoryQuery {
     pub conversation: ConversationId,
     /// The start and direction of the page.
     pub range: HistoryRange,
-    /// Most messages.
+    /// Maximum number of messages.
     pub limit: usize,
-    /// Most bytes, by [`Message::cost`]. A page of one message may exceed it.
+    /// Maximum number of bytes, by [`Message::cost`]. A page of one message may exceed it.
     pub max_bytes: usize,
 }
 
@@ -54,11 +54,11 @@ pub enum HistoryRange {
 pub struct HistoryPage {
     /// The messages.
     pub messages: Vec<Arc<Message>>,
-    /// Whether there are more messages in the same direction.
+    /// Whether there are more messages in the direction of the range.
     pub has_more: bool,
 }
 
-/// A query for a page of a user's inbox as one of the user's devices sees it: entries that this
+/// A query for a page of a user's inbox as one of the user's devices sees it. Entries that the
 /// device acknowledged one by one are left out. The device need not be registered.
 #[derive(Clone, Debug)]
 pub struct InboxQuery {
@@ -66,15 +66,15 @@ pub struct InboxQuery {
     pub who: Principal,
     /// Only entries with a higher number than this.
     pub after: InboxSeq,
-    /// The entries to include, by their origin.
+    /// The entries to include, by the device that caused them.
     pub own: OwnEntries,
-    /// Most entries.
+    /// Maximum number of entries.
     pub limit: usize,
-    /// Most bytes, by [`InboxEntry::cost`]. A page of one entry may exceed it.
+    /// Maximum number of bytes, by [`InboxEntry::cost`]. A page of one entry may exceed it.
     pub max_bytes: usize,
 }
 
-/// The entries that a device is shown, by their origin.
+/// The entries that a device is shown, by the device that caused them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OwnEntries {
     /// All entries except those that this device caused.
@@ -82,8 +82,8 @@ pub enum OwnEntries {
     Skip,
     /// All entries.
     Include,
-    /// Only messages from other users: no notices, and nothing that one of the user's devices
-    /// caused. A store skips the other entries without reading their messages.
+    /// Only messages from other users. Notices are left out, and so are messages that the user sent
+    /// from any device. A store skips these entries without reading their messages.
     ReceivedOnly,
 }
 
@@ -108,12 +108,12 @@ impl OwnEntries {
 }
 
 impl InboxQuery {
-    /// A query for [`InboxPage::head`] alone.
-    pub(crate) fn of_head(user: UserId) -> Self {
+    /// A query whose page is read for its [`head`](InboxPage::head) alone.
+    pub(crate) fn for_head(user: UserId) -> Self {
         Self { who: user.into(), after: InboxSeq::ZERO, own: OwnEntries::Include, limit: 1, max_bytes: 1 }
     }
 
-    /// Whether the page includes an entry, unless the device acknowledged it.
+    /// Whether the page includes an entry that the device has not acknowledged.
     #[must_use]
     pub fn shows(&self, entry: &InboxEntry) -> bool {
         match entry.event {
@@ -128,10 +128,12 @@ impl InboxQuery {
 pub struct InboxPage {
     /// The entries, oldest first.
     pub entries: Vec<InboxEntry>,
-    /// The number at which the page ends, which is the `after` of the next page: every entry from
-    /// the query's `after` up to it is in this page or was left out. It is above `after` as long as
-    /// the inbox has entries above `after`, and never below `after`, unless `after` is beyond the
-    /// head. A store that leaves many entries out may end the page early, even without entries.
+    /// The number at which the page ends, which is the `after` of the next page. Every entry above
+    /// the query's `after` and up to this number is in the page or was left out.
+    ///
+    /// If the inbox has entries above `after`, this number is above `after`. It is below `after`
+    /// only if `after` is beyond the head. A store that leaves many entries out may end the page
+    /// early, even without entries.
     pub through: InboxSeq,
     /// The number of the newest entry of the inbox.
     pub head: InboxSeq,
@@ -140,11 +142,10 @@ pub struct InboxPage {
 }
 
 impl InboxPage {
-    /// The page, if it ends above `after` or at the head. Reading on after another page would never
-    /// end.
+    /// Returns the page if it ends above `after` or at the head.
     ///
     /// # Errors
-    /// [`StoreErrorKind::Corrupt`] for such a page.
+    /// [`StoreErrorKind::Corrupt`] for any other page, after which reading on would never end.
     pub(crate) fn require_progress(self, after: InboxSeq) -> Result<Self, StoreError> {
         if self.through < self.head && self.through <= after {
             return Err(StoreError::new(
@@ -155,7 +156,7 @@ impl InboxPage {
         Ok(self)
     }
 
-    /// The gap after a number, if entries right after it have expired.
+    /// The gap that starts right after a number; `None` if the next entry has not expired.
     pub(crate) fn gap_after(&self, after: InboxSeq) -> Option<Gap> {
         (self.floor > after).then_some(Gap { from: after.next(), to: self.floor, reason: GapReason::Expired })
     }
@@ -175,8 +176,8 @@ pub struct DeviceState {
 /// The numbers of entries that are pending for a device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Depth {
-    /// Messages from other users and from the user's other devices.
+    /// The number of messages, from other users and from the user's other devices.
     pub messages: u64,
-    /// Notices.
+    /// The number of notices.
     pub notices: u64,
 }

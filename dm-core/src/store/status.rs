@@ -49,7 +49,8 @@ pub enum Durability {
     Synced,
     /// A commit survives a power cut, but a failover to a replica may lose the newest commits.
     AsynchronousReplica,
-    /// A commit survives the end of the process only: the engine is configured not to sync.
+    /// A commit survives the end of the process but not a power cut: the engine is configured not
+    /// to sync.
     NotSynced,
 }
 

@@ -13,28 +13,28 @@ use crate::participants::Participants;
 use crate::time::Timestamp;
 use crate::user::UserId;
 
-/// One write, as data: a store checks and applies the writes of a batch in their order. New kinds
+/// One write, as data. A store checks and applies the writes of a batch in their order. New kinds
 /// of writes are added as new variants.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Write {
-    /// Answers [`Outcome::KeyPublished`].
+    /// Its outcome is [`Outcome::KeyPublished`].
     PublishKey(PublishKey),
-    /// Answers [`Outcome::KeysAnnounced`].
+    /// Its outcome is [`Outcome::KeysAnnounced`].
     AnnounceKeys(AnnounceKeys),
-    /// Answers [`Outcome::ConversationOpened`].
+    /// Its outcome is [`Outcome::ConversationOpened`].
     OpenConversation(OpenConversation),
-    /// Answers [`Outcome::MessageAppended`]; may be refused as [`Refusal::NotFound`],
+    /// Its outcome is [`Outcome::MessageAppended`], or a refusal: [`Refusal::NotFound`],
     /// [`Refusal::ClientIdReused`] or [`Refusal::StaleKey`].
     AppendMessage(AppendMessage),
-    /// Answers [`Outcome::Acknowledged`]; may be refused as [`Refusal::UnknownDevice`] or
+    /// Its outcome is [`Outcome::Acknowledged`], or a refusal: [`Refusal::UnknownDevice`] or
     /// [`Refusal::BeyondHead`].
     Acknowledge(Acknowledge),
-    /// Answers [`Outcome::DeviceRegistered`]; may be refused as [`Refusal::TooManyDevices`].
+    /// Its outcome is [`Outcome::DeviceRegistered`], or a refusal: [`Refusal::TooManyDevices`].
     RegisterDevice(RegisterDevice),
-    /// Answers [`Outcome::DeviceForgotten`].
+    /// Its outcome is [`Outcome::DeviceForgotten`].
     ForgetDevice(ForgetDevice),
-    /// Answers [`Outcome::Expired`].
+    /// Its outcome is [`Outcome::Expired`].
     Expire(Expire),
 }
 
@@ -44,10 +44,12 @@ impl From<AppendMessage> for Write {
     }
 }
 
-/// Makes a key the user's current one, as the next version. Publishing the current key again
-/// changes nothing, whatever its binding. With a changed key the same transaction also starts its
-/// announcement to all peers, which [`AnnounceKeys`] carries out. An announcement of an earlier key
-/// of the user that is not finished starts again with the new key.
+/// Makes a key the user's current key, with the next version. If the key is the current one
+/// already, nothing changes, even with another binding.
+///
+/// If the key has changed, the same transaction also starts its announcement to all peers.
+/// [`AnnounceKeys`] carries the announcement out. If the announcement of the user's previous key is
+/// not finished, it starts again with the new key.
 #[derive(Clone, Debug)]
 pub struct PublishKey {
     /// The owner of the key.
@@ -60,28 +62,28 @@ pub struct PublishKey {
     pub at: Timestamp,
 }
 
-/// Announces published keys to peers, a limited number of them per write: appends a
-/// `PeerKeyChanged` notice to the inboxes of up to `limit` peers in all. The notice holds the
-/// publisher's key as it is at this commit.
+/// Announces published keys to peers of their publishers: appends a
+/// [`PeerKeyChanged`](crate::Notice::PeerKeyChanged) notice to the inboxes of up to `limit` peers.
+/// The notice has the publisher's key as it is at this commit.
 ///
-/// Every peer that has a conversation with the publisher at the time of the publication gets one
-/// notice per publication. Peers whose conversation is opened later get none. The peers that are
-/// left are remembered over reopening. Fewer than `limit` notices are appended only when no peer is
-/// left, or when another such write runs at the same time.
+/// A peer gets one notice per publication if it has a conversation with the publisher at the time
+/// of the publication. Peers whose conversation is opened later get none. The store remembers the
+/// remaining peers, also when it is reopened. It appends fewer than `limit` notices only when no
+/// peer remains, or when another such write runs at the same time.
 #[derive(Clone, Debug)]
 pub struct AnnounceKeys {
-    /// Most entries to append.
+    /// Maximum number of entries to append.
     pub limit: usize,
     /// The time of the appended entries.
     pub at: Timestamp,
 }
 
-/// Opens the conversation of a pair, or finds the one that is open. For a new conversation a
-/// `ConversationOpened` notice is appended to both inboxes; the opener's entry has the opener's
-/// device as origin.
+/// Opens the conversation of a pair of users, or returns the one that they already have. For a new
+/// conversation a [`ConversationOpened`](crate::Notice::ConversationOpened) notice is appended to
+/// both inboxes. The origin of the opener's entry is the opener's device.
 #[derive(Clone, Debug)]
 pub struct OpenConversation {
-    /// The id of the conversation, if it is new.
+    /// The id of a new conversation. Ignored if the pair already has one.
     pub id: ConversationId,
     /// The pair of users.
     pub participants: Participants,
@@ -91,27 +93,29 @@ pub struct OpenConversation {
     pub at: Timestamp,
 }
 
-/// Appends a message to a conversation and to both inboxes. The sender's entry has the sender's
-/// device as origin.
+/// Appends a message to a conversation and to both inboxes. The origin of the sender's entry is the
+/// sender's device.
 ///
-/// The checks, in this order:
+/// The store checks in this order:
 ///
-/// 1. The sender is in the conversation ([`Refusal::NotFound`]).
-/// 2. The client id, if there is one, is new, or the write repeats an equal send, as
-///    [`repeats`](Self::repeats) decides ([`Refusal::ClientIdReused`]).
-/// 3. The named key version, if there is one, is the recipient's current one
-///    ([`Refusal::StaleKey`]).
+/// 1. The sender is in the conversation. Otherwise [`Refusal::NotFound`].
+/// 2. If the write has a client id that the sender used before, the write
+///    [`repeats`](Self::repeats) the message that is stored under it. Otherwise
+///    [`Refusal::ClientIdReused`].
+/// 3. If the write names a key version, it is the recipient's current one. Otherwise
+///    [`Refusal::StaleKey`]. A write that repeats a stored message is not checked for this.
 #[derive(Clone, Debug)]
 pub struct AppendMessage {
-    /// The id of the message, if it is new.
+    /// The id of a new message. Ignored if the write repeats a stored message.
     pub id: MessageId,
     /// The conversation.
     pub conversation: ConversationId,
     /// The sending user and device.
     pub sender: Principal,
-    /// The id that the sender's client gave the message.
+    /// The id that the sender's client gave the message, if it gave one.
     pub client_id: Option<ClientMessageId>,
-    /// The version of the recipient's key that the message is encrypted to.
+    /// The version of the recipient's key that the message is encrypted to; `None` if the sender
+    /// names no version.
     pub recipient_key_version: Option<KeyVersion>,
     /// The time by the sender's clock.
     pub sent_at: Timestamp,
@@ -122,7 +126,8 @@ pub struct AppendMessage {
 }
 
 impl AppendMessage {
-    /// Whether a stored message has the content of this write, so that the write repeats its send.
+    /// Whether this write is a retry of the send that stored `stored`. Compares conversation,
+    /// sender, client id, `sent_at` and ciphertext, but not the key version.
     #[must_use]
     pub fn repeats(&self, stored: &Message) -> bool {
         self.conversation == stored.conversation
@@ -150,15 +155,18 @@ impl AppendMessage {
 
 /// Acknowledges entries of a user's inbox for one registered device.
 ///
-/// The checks, in this order: the device is registered ([`Refusal::UnknownDevice`]); no named entry
-/// is beyond the newest ([`Refusal::BeyondHead`]).
+/// The store checks in this order:
 ///
-/// An expired entry may be named, by its number or by its message: it counts as acknowledged, and
-/// nothing else changes. Only [`AckTarget::UpTo`] can move a cursor into a range that expired.
+/// 1. The device is registered. Otherwise [`Refusal::UnknownDevice`].
+/// 2. No named entry is beyond the newest. Otherwise [`Refusal::BeyondHead`].
 ///
-/// After that the device's cursor advances over every acknowledged entry that follows it. It also
-/// advances over entries that need no acknowledgement, as long as an acknowledged entry is above
-/// them: the device's own entries, notices, and entries that expired.
+/// An expired entry may be named, by its number or by its message. It counts as acknowledged, and
+/// nothing else changes. Only [`AckTarget::UpTo`] can move a cursor into a range of expired
+/// entries.
+///
+/// The device's cursor then advances over the acknowledged entries that follow it. Below an
+/// acknowledged entry it also advances over entries that need no acknowledgement: the device's own
+/// entries, notices, and expired entries. The cursor stops before the first other entry.
 #[derive(Clone, Debug)]
 pub struct Acknowledge {
     /// The user and the device.
@@ -170,24 +178,25 @@ pub struct Acknowledge {
 /// The inbox entries that an acknowledgement names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AckTarget {
-    /// All entries up to and including this one. Refused beyond the newest entry; below the cursor
-    /// it changes nothing.
+    /// All entries up to and including this number. A number beyond the newest entry is refused. A
+    /// number below the cursor changes nothing.
     UpTo(InboxSeq),
-    /// These entries. Refused as a whole if one is beyond the newest; zero counts as unknown.
+    /// The entries with these numbers. If one is beyond the newest entry, the whole acknowledgement
+    /// is refused. Zero counts as unknown.
     Entries(Vec<InboxSeq>),
     /// The entries about these messages. An id without a message in the user's inbox counts as
     /// unknown.
     Messages(Vec<MessageId>),
 }
 
-/// Registers a device, or finds the one that is registered.
+/// Registers a device. If it is registered already, nothing changes.
 #[derive(Clone, Debug)]
 pub struct RegisterDevice {
     /// The user and the device.
     pub who: Principal,
     /// The start of a new device's cursor.
     pub start: DeviceStart,
-    /// Most devices of the user; a further one is refused.
+    /// Maximum number of devices of the user. A further one is refused.
     pub limit: usize,
     /// The time of the call, which becomes the device's `registered_at`.
     pub at: Timestamp,
@@ -210,15 +219,15 @@ pub struct ForgetDevice {
     pub who: Principal,
 }
 
-/// Removes up to `limit` entries that were appended before a time, from any inboxes. The entries of
-/// one inbox are removed in the order of their numbers; one that is not old enough keeps all later
-/// ones of its inbox. Fewer than `limit` entries are removed only when no more are old enough, or
-/// when another such write runs at the same time.
+/// Removes up to `limit` entries that were appended before a time, from any inboxes. Each inbox
+/// loses its oldest entries, in the order of their numbers. If an entry is not old enough, all
+/// later entries of its inbox stay as well. Fewer than `limit` entries are removed only when no
+/// more are old enough, or when another such write runs at the same time.
 #[derive(Clone, Debug)]
 pub struct Expire {
     /// Only entries appended before this time are removed.
     pub before: Timestamp,
-    /// Most entries to remove.
+    /// Maximum number of entries to remove.
     pub limit: usize,
 }
 
@@ -237,7 +246,7 @@ pub enum Outcome {
     KeysAnnounced {
         /// The entries appended.
         appended: Vec<Notification>,
-        /// Whether peers are left that have not got their notice.
+        /// Whether peers remain that have not got their notice.
         more: bool,
     },
     /// The answer to [`OpenConversation`].
@@ -246,7 +255,7 @@ pub enum Outcome {
         conversation: Conversation,
         /// Whether this write opened it.
         created: bool,
-        /// The entries appended: two when it is new, none when it was open already.
+        /// The entries appended: two for a new conversation, none otherwise.
         appended: Vec<Notification>,
     },
     /// The answer to [`AppendMessage`]: the message with its numbers.
@@ -293,7 +302,7 @@ pub struct Appended {
     pub message: Arc<Message>,
     /// The number of its entry in the sender's inbox.
     pub sender_seq: InboxSeq,
-    /// Whether an earlier write stored the message, and this one repeats it.
+    /// Whether an earlier write stored the message and this one is a retry.
     pub repeated: bool,
     /// The entries appended: the sender's and the recipient's; none for a repeat.
     pub appended: Vec<Notification>,
@@ -305,9 +314,9 @@ pub struct Acknowledged {
     /// The device's cursor: every entry up to here is acknowledged. Single entries beyond it may be
     /// acknowledged, too.
     pub cursor: InboxSeq,
-    /// The number of named entries that the inbox has or had, whether or not they were acknowledged
-    /// before. For [`AckTarget::UpTo`] it is the number of entries by which the target moved the
-    /// cursor.
+    /// The number of named entries that exist in the inbox or have expired, also if they were
+    /// acknowledged before. For [`AckTarget::UpTo`] it is the number of entries by which the target
+    /// moved the cursor.
     pub acknowledged: u64,
     /// The number of named entries or messages that do not exist or belong to another user.
     pub unknown: u64,

@@ -27,7 +27,7 @@ async fn a_watch_starts_with_connected_users_and_returns_first_and_last_sessions
     assert!(world.hub.is_connected(user(2)));
     let desk = world.connect(&on(2, "desk")).await;
     drop(phone);
-    assert!(poll_once(&mut Box::pin(watch.changed())).await.is_none(), "one of two sessions is left");
+    assert!(poll_once(&mut Box::pin(watch.changed())).await.is_none(), "one of two sessions remains");
     drop(desk);
     assert_eq!(watch.changed().await, [user(2)]);
     assert!(!world.hub.is_connected(user(2)));

@@ -67,7 +67,7 @@ async fn callers_that_send_again_at_once_are_one_batch() {
     }
     let_tasks_run().await;
     for _ in 0..6 {
-        // Each batch is held until all callers that were answered wait again.
+        // The store holds each batch until all answered callers have sent again.
         store.release_one_commit();
         let_tasks_run().await;
     }
@@ -135,7 +135,7 @@ async fn an_answer_does_not_wait_for_the_next_commit() {
 async fn a_batch_ends_at_its_limits_of_count_and_bytes() {
     for (change, expected) in [
         ((|c| c.batch = 10) as fn(&mut dm_core::Config), vec![1, 10, 10, 5]),
-        // Exactly three payloads of 1,000 bytes fit into one batch, with 120 bytes for each.
+        // Exactly three payloads of 1,000 bytes fit into one batch. Each counts 120 bytes more.
         (|c| c.batch_bytes = 3 * 1_120, vec![1, 3, 3, 3, 3, 3, 3, 3, 3, 1]),
         // A single larger write is a batch of its own.
         (|c| c.batch_bytes = 1, vec![1; 26]),

@@ -1,5 +1,5 @@
-//! Futures of acknowledging and of opening, dropped at every point where they wait: the write
-//! happens in full or not at all.
+//! Futures of acknowledgements and of openings are dropped at every point where they wait. The
+//! write then happens in full or not at all.
 
 use std::future::Future;
 
@@ -8,7 +8,7 @@ use dm_core::{AckTarget, Depth, Principal};
 use crate::common::gate::GatedStore;
 use crate::common::{self, World, let_tasks_run, numbers, on, poll_once, seq, user, who};
 
-/// Polls a future so many times and drops it. Returns whether it was ready before that.
+/// Polls a future `polls` times and drops it. Returns whether it was ready before that.
 async fn drop_after<T>(polls: usize, future: impl Future<Output = T>) -> bool {
     let mut future = Box::pin(future);
     for _ in 0..polls {
@@ -76,7 +76,7 @@ async fn an_acknowledgement_dropped_at_any_point_happened_in_full_or_not_at_all(
                 store.release_commits();
                 let_tasks_run().await;
                 let found = unacknowledged(&world, &who).await;
-                // A second call makes it happen, once.
+                // After a second call it has happened, and only once.
                 world.dm.acknowledge(&who, target.clone()).await.unwrap();
                 let after = unacknowledged(&world, &who).await;
                 assert_ne!(before, after);

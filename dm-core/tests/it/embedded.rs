@@ -30,12 +30,12 @@ impl Reopening {
         let script = Script::default();
         let (begin, begins) = mpsc::channel();
         let (ends, end) = mpsc::channel::<Result<(), StoreErrorKind>>();
-        let (writer, reader) = script.halves();
+        let (writer, reader) = script.writer_and_reader();
         let again = script.clone();
         let store = Embedded::builder(writer, reader).reopen(move || {
             let _ = begin.send(again.alive());
             end.recv().map_err(|_| StoreErrorKind::Unavailable)??;
-            Ok(again.halves())
+            Ok(again.writer_and_reader())
         });
         Self { script, store: store.start().unwrap(), begins, ends }
     }
@@ -98,7 +98,7 @@ async fn a_read_that_the_engine_refuses_after_its_panic_does_not_have_it_reopene
 #[tokio::test]
 async fn an_engine_that_panics_while_it_is_opened_again_stays_closed() {
     let script = Script::default();
-    let (writer, reader) = script.halves();
+    let (writer, reader) = script.writer_and_reader();
     let store = Embedded::builder(writer, reader).reopen(|| panic!("an engine that panics")).start().unwrap();
     script.next(Next::Fails(StoreErrorKind::OutcomeUnknown));
     store.commit(vec![expire()]).await.unwrap_err();
@@ -112,7 +112,7 @@ async fn an_engine_that_panics_while_it_is_opened_again_stays_closed() {
 #[tokio::test]
 async fn without_a_way_to_reopen_a_store_stays_closed_after_an_unknown_outcome() {
     let script = Script::default();
-    let (writer, reader) = script.halves();
+    let (writer, reader) = script.writer_and_reader();
     let store = Embedded::new(writer, reader).unwrap();
     script.next(Next::Fails(StoreErrorKind::OutcomeUnknown));
     assert_eq!(store.commit(vec![expire()]).await.unwrap_err().kind(), StoreErrorKind::OutcomeUnknown);
@@ -124,8 +124,8 @@ async fn without_a_way_to_reopen_a_store_stays_closed_after_an_unknown_outcome()
 #[tokio::test]
 async fn without_a_way_to_reopen_a_refused_read_does_not_say_that_waiting_helps() {
     let script = Script::default();
-    let (writer, reader) = script.halves();
-    // While a commit waits for a measurement, the thread cannot close the store.
+    let (writer, reader) = script.writer_and_reader();
+    // While a commit waits for a measurement, the commit thread cannot close the store.
     let (go_on, held) = mpsc::channel::<()>();
     let store = Embedded::builder(writer, reader).reserve(1, move || {
         let _ = held.recv();
@@ -141,7 +141,7 @@ async fn without_a_way_to_reopen_a_refused_read_does_not_say_that_waiting_helps(
 }
 
 #[tokio::test]
-async fn after_an_unknown_outcome_both_halves_are_dropped_and_the_store_reopens_itself() {
+async fn after_an_unknown_outcome_writer_and_reader_are_dropped_and_the_store_reopens_itself() {
     let world = Reopening::new();
     world.script.next(Next::Fails(StoreErrorKind::OutcomeUnknown));
     assert_eq!(world.commit().await.unwrap_err(), StoreErrorKind::OutcomeUnknown);
@@ -196,7 +196,7 @@ async fn reads_under_way_end_before_the_engine_is_opened_again() {
     world.script.next(Next::Fails(StoreErrorKind::OutcomeUnknown));
     world.commit().await.unwrap_err();
     assert_eq!(world.commit().await.unwrap_err(), StoreErrorKind::Unavailable);
-    assert!(world.begins.try_recv().is_err(), "it was opened beside a read");
+    assert!(world.begins.try_recv().is_err(), "the engine was opened while a read used the old one");
     world.script.hold_reads(false);
     assert!(read.await.unwrap().unwrap().is_none(), "the read is answered");
     assert_eq!(world.begins.recv().unwrap(), (0, 0));
@@ -218,10 +218,10 @@ async fn a_store_that_is_being_reopened_can_be_dropped() {
     while begins.recv().is_ok() {}
 }
 
-/// A store on a disk with so many bytes free, and how often that was measured.
+/// A store with a reserve, the number of free bytes on its disk, and the number of measurements.
 fn on_a_disk(script: &Script, reserve: u64) -> (Embedded<Reader>, Arc<AtomicU64>, Arc<AtomicUsize>) {
     let (free, measured) = (Arc::new(AtomicU64::new(u64::MAX)), Arc::new(AtomicUsize::new(0)));
-    let (writer, reader) = script.halves();
+    let (writer, reader) = script.writer_and_reader();
     let (seen, count) = (Arc::clone(&free), Arc::clone(&measured));
     let store = Embedded::builder(writer, reader).reserve(reserve, move || {
         count.fetch_add(1, Ordering::SeqCst);
@@ -279,14 +279,14 @@ async fn free_space_is_measured_after_a_part_of_the_reserve_and_not_at_every_com
     for _ in 0..commits {
         store.commit(vec![expire()]).await.unwrap();
     }
-    // It is measured at the first batch, and then once per second.
+    // Free space is measured at the first batch, and then once per second.
     assert!(measured.load(Ordering::SeqCst) < commits / 10, "{measured:?}");
     free.store(0, Ordering::SeqCst);
     let mut stored = 0;
     while !matches!(store.commit(vec![append()]).await.unwrap()[..], [Outcome::Refused(Refusal::NoRoom)]) {
         stored += 1;
     }
-    // It is measured after a sixteenth of the reserve; each batch counts as 64 KiB.
+    // Free space is measured after a sixteenth of the reserve. Each batch counts as 64 KiB.
     assert!(stored <= 1024, "{stored} batches went into the reserve");
 }
 
@@ -324,7 +324,7 @@ async fn free_space_is_not_measured_each_time_that_the_condition_is_asked_for() 
         // This commit waits in the queue behind the measurement, if there is one.
         store.commit(vec![expire()]).await.unwrap();
     }
-    // It is measured at the first commit, and then once per second.
+    // Free space is measured at the first commit, and then once per second.
     assert!(measured.load(Ordering::SeqCst) < asked / 10, "{measured:?}");
 }
 

@@ -90,7 +90,7 @@ async fn a_failed_commit_makes_the_service_unready_until_its_own_attempt_succeed
         store.next_commit(Fault::Fail(StoreErrorKind::Unavailable));
     }
     world.dm.send(&who(1), message(chat, "x")).await.unwrap_err();
-    // No caller sends meanwhile.
+    // No caller sends during these attempts.
     for pause in [2, 4, 8, 8, 8] {
         world.clock.advance(pause * SECOND - Duration::from_millis(1));
         let_tasks_run().await;
@@ -118,7 +118,7 @@ async fn writes_that_wait_are_counted() {
         tokio::spawn(async move { dm.send(&who(1), message(chat, "x")).await });
         let_tasks_run().await;
     }
-    // All but those that the store is committing.
+    // All sends wait except those that the store is committing.
     let waiting = world.dm.health().queued;
     assert!((3..=4).contains(&waiting), "{waiting} wait");
     store.release_commits();

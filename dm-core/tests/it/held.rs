@@ -1,4 +1,4 @@
-//! A future that was polled once and is then held without being polled costs nobody else anything.
+//! A future that was polled once and is then held without being polled delays no other call.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -212,8 +212,8 @@ async fn a_send_that_is_held_while_the_queue_is_full_keeps_no_room_from_others()
         }
         store.release_commits();
         world.send(&who(2), chat, &text(16)).await;
-        // They were queued without further polls, in the order of their first polls and before the
-        // later send.
+        // The held sends were queued without further polls, in the order of their first polls and
+        // before the later send.
         assert_eq!(stored(&world, chat).await, (0..17).collect::<Vec<_>>());
         for sending in held {
             sending.await.unwrap();

@@ -53,7 +53,7 @@ async fn deliver(early: usize, rounds: Vec<Vec<usize>>) -> Vec<String> {
         }
     }
     world.clock.advance(world.dm.config().poll_interval);
-    assert!(poll_once(&mut Box::pin(session.next())).await.is_none(), "it asks for the newest number");
+    assert!(poll_once(&mut Box::pin(session.next())).await.is_none(), "the session asks for the head");
     let_tasks_run().await;
     while let Some(delivery) = poll_once(&mut Box::pin(session.next())).await {
         seen.extend(texts(entry(&delivery.unwrap())));
@@ -78,8 +78,8 @@ impl Notifier for PanicsOnce {
         self.0.notify(notifications).await
     }
 
-    async fn end_sessions(&self, order: &EndSessions) -> Disconnected {
-        self.0.end_sessions(order).await
+    async fn end_sessions(&self, request: &EndSessions) -> Disconnected {
+        self.0.end_sessions(request).await
     }
 }
 
@@ -91,7 +91,7 @@ async fn after_a_notifier_panicked_the_hints_of_later_commits_come() {
     backlog(&mut session).await;
     let chat = world.open(1, 2).await;
     let_tasks_run().await;
-    assert!(poll_once(&mut Box::pin(session.next())).await.is_none(), "that hint is lost");
+    assert!(poll_once(&mut Box::pin(session.next())).await.is_none(), "the hint of the first commit is lost");
     world.send(&who(1), chat, "later").await;
     let_tasks_run().await;
     let mut seen = Vec::new();

@@ -18,7 +18,7 @@ async fn waiting(store: &GatedStore, count: u64) -> (World, Vec<Session>) {
     (world, sessions)
 }
 
-/// Lets all sessions wait, and moves the clock to their poll.
+/// Lets all sessions wait, and moves the clock by one poll interval.
 async fn poll(world: &World, sessions: &mut [Session]) {
     for session in sessions {
         assert!(poll_once(&mut Box::pin(session.next())).await.is_none());

@@ -1,4 +1,4 @@
-//! Sessions: each entry once, in order, without a hole, whatever happens meanwhile.
+//! Sessions deliver each entry once, in order and without a hole, whatever else happens.
 
 use std::time::Duration;
 
@@ -241,7 +241,7 @@ async fn a_slow_reader_is_served_from_the_store() {
     let chat = world.open(1, 2).await;
     let mut session = world.connect(&who(2)).await;
     backlog(&mut session).await;
-    // Three times as many as the hints that are kept.
+    // Three times the number of hints that a session keeps.
     world.send_many(&who(1), chat, 200).await;
     for n in 1..=200 {
         assert_eq!(text(&mut session).await, n.to_string());
@@ -297,7 +297,8 @@ async fn hints_that_were_taken_make_room_for_as_many_again() {
     // A session whose hints were dropped would read the store, and wait.
     store.hold_before_inbox();
     let large = "x".repeat(16 * 1024);
-    // Several times the bytes of hints that are kept, and at no time more than half of them.
+    // In all, several times the bytes of hints that a session keeps. At no time are more than half
+    // of these bytes in use.
     for _ in 0..8 {
         for _ in 0..2 {
             world.send(&who(1), chat, &large).await;
@@ -305,7 +306,7 @@ async fn hints_that_were_taken_make_room_for_as_many_again() {
         let_tasks_run().await;
         for _ in 0..2 {
             let mut next = Box::pin(session.next());
-            assert!(poll_once(&mut next).await.is_some(), "it waits for a read of the store");
+            assert!(poll_once(&mut next).await.is_some(), "the session waits for a read of the store");
         }
     }
 }
@@ -349,8 +350,8 @@ async fn expiry_under_a_live_session_leaves_a_gap_or_nothing() {
     world.send(&who(1), chat, "after").await;
     let handle = session.handle();
     handle.acknowledge(AckTarget::UpTo(seq(2))).await.unwrap();
-    // Entries that the session has read or has hints of may still be delivered. The rest is one
-    // gap. New entries follow.
+    // Entries that the session has read, or has hints of, may still be delivered. The others are
+    // one gap. New entries follow.
     let mut last = 2;
     loop {
         match session.next().await.unwrap() {
@@ -527,7 +528,7 @@ async fn dropping_the_wait_loses_no_delivery() {
     let mut session = world.connect(&who(2)).await;
     backlog(&mut session).await;
     for n in 1..=50 {
-        // As a host does whose loop is often woken by other events.
+        // A host whose loop is often woken by other events does the same.
         let _ = poll_once(&mut Box::pin(session.next())).await;
         world.dm.send(&who(1), message(chat, &n.to_string())).await.unwrap();
         assert_eq!(text(&mut session).await, n.to_string());

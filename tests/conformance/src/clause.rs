@@ -24,7 +24,7 @@ pub const CLAUSES: [Clause; 18] = [
     clause(
         1,
         "atomic",
-        "Atomic. commit applies its writes in order, as one transaction. Ok means that all of the batch is stored; Err means that nothing of it is visible, now or after reopening. The one exception is OutcomeUnknown: either all of the batch is stored or nothing of it, and this does not change later. After it an embedded store refuses all work until it is reopened: as Unavailable if it reopens itself, as Closed if the host has to reopen it.",
+        "Atomic. commit applies its writes in order, as one transaction. Ok means that all of the batch is stored; Err means that nothing of it is visible, now or after reopening. The one exception is OutcomeUnknown: either all of the batch is stored or nothing of it, and this does not change later. After this error an embedded store refuses all work until it is reopened. The error of refused calls is Unavailable if the store reopens itself, and Closed if the host has to reopen it.",
     ),
     clause(
         2,
@@ -49,12 +49,12 @@ pub const CLAUSES: [Clause; 18] = [
     clause(
         6,
         "concurrent",
-        "Concurrent. Commits from other tasks, other lanes and, where the engine allows them, other processes are safe, and the other clauses hold across them.",
+        "Concurrent. Commits may run at the same time in several tasks, in several lanes and, if the engine allows it, in several processes. The other clauses hold across them.",
     ),
     clause(
         7,
         "dense",
-        "Dense. ServerSequence per conversation and InboxSeq per user start at 1 and have no holes in commit order.",
+        "Dense. The ServerSequence of each conversation and the InboxSeq of each user start at 1 and have no holes in the order of commits.",
     ),
     clause(
         8,
@@ -69,12 +69,12 @@ pub const CLAUSES: [Clause; 18] = [
     clause(
         10,
         "one_conversation",
-        "One conversation per pair, whoever opens it, however often and from how many nodes at once.",
+        "One conversation per pair. A pair of users has at most one conversation. It does not matter who opens it, how often, and on how many nodes at the same time.",
     ),
     clause(
         11,
         "idempotent",
-        "Idempotent append. The same sender and client id with the same content answers with the first message and its numbers and changes nothing; with different content it is refused. This check comes before the check of the key version, because the repeat of an accepted send must not be refused if the key has changed since.",
+        "Idempotent append. An append with the same sender, client id and content returns the first message and its numbers, and changes nothing. With different content it is refused. The store checks this before it checks the key version: the retry of an accepted send must not be refused because the key has changed since.",
     ),
     clause(
         12,
@@ -84,27 +84,27 @@ pub const CLAUSES: [Clause; 18] = [
     clause(
         13,
         "three_rows",
-        "Three rows. An appended message is in its conversation and in both inboxes, or in none.",
+        "Three rows. An appended message is in its conversation and in both inboxes, or in none of the three.",
     ),
     clause(
         14,
         "acknowledging",
-        "Acknowledging removes from the pending entries of one device exactly the named ones, and those over which Acknowledge says that the cursor advances. It is idempotent and never changes another device's state. No entry beyond the newest can be acknowledged.",
+        "Acknowledgements. An acknowledgement removes entries from the pending entries of one device: the named ones, and those that the cursor passes (rules in Acknowledge). It removes no others. It is idempotent and never changes another device's state. No entry beyond the newest can be acknowledged.",
     ),
     clause(
         15,
         "expiry",
-        "Expiry removes a prefix of an inbox, only entries appended before the given time, and keeps the number of the newest removed entry. Messages stay in their conversation.",
+        "Expiry. Expiry removes the oldest entries of an inbox. It never removes an entry that was appended at the given time or later, nor an entry that follows such an entry. The store keeps the number of the newest removed entry. Messages stay in their conversation.",
     ),
     clause(
         16,
         "pages",
-        "Pages. Cursors are exclusive, and pages are bounded by count and by bytes; a page holds at least one item when there is one, however large. A page of an inbox may end before that, as InboxPage::through says, so that one read walks a bounded number of entries; entries that are left out cost no read of their messages.",
+        "Pages. Cursors are exclusive: the item at the cursor is not in the page. Pages are limited by count and by bytes. A page has at least one item if there is one, however large. Only a page of an inbox may end earlier, even without entries, so that one read walks a bounded number of entries (see InboxPage::through). The store does not read the messages of entries that it leaves out.",
     ),
     clause(
         17,
         "consistent",
-        "Consistent. One read answers from one state of the store, no older than the last commit that returned before it was called.",
+        "Consistent. A read sees one state of the store. That state includes every commit that returned before the read started.",
     ),
     clause(
         18,

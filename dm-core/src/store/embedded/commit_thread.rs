@@ -1,4 +1,4 @@
-//! The commit thread, which is the only caller of the writing half.
+//! The commit thread. Only this thread calls the engine's writer.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::engine::{EngineReader, EngineWriter};
 use super::reopen::{Reopen, Reopened, reopen};
 use super::reserve::{Gauge, admit, with_refusals};
-use super::shared::{Shared, Signal, Watch, WatchedReader};
+use super::shared::{ReaderSignals, Shared, Signal, WatchedReader};
 use crate::store::error::{StoreError, StoreErrorKind};
 use crate::store::status::{Availability, Room};
 use crate::store::write::{Outcome, Write};
@@ -21,9 +21,9 @@ pub(super) enum Job<R> {
     Commit(Vec<Write>, oneshot::Sender<Result<Vec<Outcome>, StoreError>>),
     /// Measure free space, for a status.
     Measure,
-    /// A read was refused with this reading half, because the engine refuses all work.
+    /// The engine refused a read with this reader, because it refuses all work.
     Refused(Arc<WatchedReader<R>>),
-    /// The thread that reopens the engine ends.
+    /// The thread that reopens the engine has finished.
     Reopened,
 }
 
@@ -33,19 +33,23 @@ pub(super) struct CommitThread<W, R> {
     pub(super) reopen: Option<Reopen<W, R>>,
     pub(super) gauge: Option<Gauge>,
     pub(super) shared: Arc<Shared<R>>,
-    /// The thread's own queue. Weak, so that the queue is closed with the last handle.
+    /// The sender of the thread's own queue. It is weak, so that dropping the last handle of the
+    /// store closes the queue.
     pub(super) jobs: mpsc::WeakSender<Job<R>>,
 }
 
 /// The engine in one of its three states.
 pub(super) enum Engine<W, R> {
-    Open { writer: W, watch: Watch },
-    Reopening { stop: Sender<Signal>, thread: JoinHandle<(Reopen<W, R>, Reopened<W, R>)> },
+    /// The engine was opened. It may refuse all work since.
+    Open { writer: W, signals: ReaderSignals },
+    /// A thread reopens the engine. [`Signal::Stop`] ends it.
+    Reopening { signals: Sender<Signal>, thread: JoinHandle<(Reopen<W, R>, Reopened<W, R>)> },
+    /// The engine could not be reopened.
     Closed,
 }
 
 impl<W: EngineWriter, R: EngineReader> CommitThread<W, R> {
-    /// Does one job after another until the last handle is dropped.
+    /// Does one job after another until the last handle of the store is dropped.
     pub(super) fn run(mut self, mut queue: mpsc::Receiver<Job<R>>) {
         while let Some(job) = queue.blocking_recv() {
             match job {
@@ -56,24 +60,25 @@ impl<W: EngineWriter, R: EngineReader> CommitThread<W, R> {
                 }
                 Job::Measure => self.measure(),
                 Job::Refused(reader) => {
-                    let is_current = self.shared.uses(&reader);
+                    let is_current = self.shared.is_current(&reader);
                     drop(reader);
                     // After a panic the store stays closed.
                     if is_current && self.shared.availability() == Availability::Open {
                         self.engine_failed();
                     }
                 }
-                Job::Reopened => self.reopened(),
+                Job::Reopened => self.finish_reopening(),
             }
         }
-        if let Engine::Reopening { stop, thread } = self.engine {
-            let _ = stop.send(Signal::Stop);
+        if let Engine::Reopening { signals, thread } = self.engine {
+            let _ = signals.send(Signal::Stop);
             // The thread catches the engine's panics, so joining does not fail.
             let _ = thread.join();
         }
     }
 
-    /// Commits the writes of a batch for which there is room.
+    /// Commits a batch. If disk space is low, only the writes that need no space are committed, and
+    /// the others are refused.
     fn commit(&mut self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
         if self.shared.availability() != Availability::Open {
             return Err(self.shared.refusal());
@@ -86,11 +91,12 @@ impl<W: EngineWriter, R: EngineReader> CommitThread<W, R> {
         Ok(with_refusals(outcomes, &admitted))
     }
 
+    /// Commits a batch, and reopens or closes the store if the engine then refuses all work.
     fn commit_all(&mut self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError> {
         let Engine::Open { writer, .. } = &mut self.engine else { return Err(self.shared.refusal()) };
         let Ok(result) = catch_unwind(AssertUnwindSafe(|| writer.commit(batch))) else {
-            // The engine's memory is in an unknown state, and its files may not open a second time
-            // while it exists.
+            // The engine's memory is in an unknown state. While the engine exists, its files may
+            // not open a second time.
             self.close();
             return Err(StoreError::new(StoreErrorKind::OutcomeUnknown, "the storage engine panicked"));
         };
@@ -99,28 +105,30 @@ impl<W: EngineWriter, R: EngineReader> CommitThread<W, R> {
         if matches!(kind, StoreErrorKind::OutcomeUnknown | StoreErrorKind::Closed) || writer.is_broken() {
             self.engine_failed();
         }
-        // The store's refusal replaces the engine's, because it tells whether a retry can succeed.
+        // The store's refusal replaces the engine's, because only the store's tells whether a retry
+        // can succeed.
         Err(if kind == StoreErrorKind::Closed { self.shared.refusal() } else { error })
     }
 
-    /// Reopens an engine that refuses all work, or closes the store without a way to reopen it.
+    /// Starts a thread that reopens the engine, which refuses all work. Closes the store if there
+    /// is no way to reopen it.
     fn engine_failed(&mut self) {
         let Some(mut open) = self.reopen.take() else { return self.close() };
-        let Engine::Open { writer, watch } = std::mem::replace(&mut self.engine, Engine::Closed) else {
+        let Engine::Open { writer, signals } = std::mem::replace(&mut self.engine, Engine::Closed) else {
             return;
         };
-        let old = (writer, self.shared.reopening());
-        let Watch { signals: stop, received } = watch;
+        let old = (writer, self.shared.begin_reopening());
+        let ReaderSignals { sender, receiver } = signals;
         let jobs = self.jobs.clone();
         let work = move || {
-            let reopened = reopen(old, &mut open, &received);
+            let reopened = reopen(old, &mut open, &receiver);
             if let Some(jobs) = jobs.upgrade() {
                 let _ = jobs.blocking_send(Job::Reopened);
             }
             (open, reopened)
         };
         match std::thread::Builder::new().name("dm-reopen".to_owned()).spawn(work) {
-            Ok(thread) => self.engine = Engine::Reopening { stop, thread },
+            Ok(thread) => self.engine = Engine::Reopening { signals: sender, thread },
             Err(error) => {
                 tracing::error!(%error, "the operating system starts no thread to reopen the store, which stays closed");
                 self.close();
@@ -128,25 +136,27 @@ impl<W: EngineWriter, R: EngineReader> CommitThread<W, R> {
         }
     }
 
-    /// Takes the new halves from the thread that reopened the engine.
-    fn reopened(&mut self) {
+    /// Takes the new writer and reader from the thread that reopened the engine. Closes the store
+    /// if it could not be reopened.
+    fn finish_reopening(&mut self) {
         let Engine::Reopening { thread, .. } = std::mem::replace(&mut self.engine, Engine::Closed) else {
             return;
         };
         let Ok((open, Reopened::Open(writer, reader))) = thread.join() else { return self.close() };
-        let (reader, watch) = WatchedReader::new(reader);
+        let (reader, signals) = WatchedReader::new(reader);
         self.reopen = Some(open);
-        self.engine = Engine::Open { writer, watch };
+        self.engine = Engine::Open { writer, signals };
         self.shared.open(reader);
         tracing::info!("the store is open again");
     }
 
-    /// Closes the store. The engine is not dropped before the last handle is.
+    /// Closes the store. The engine is dropped later, together with the last handle.
     fn close(&self) {
         tracing::error!("the store refuses all work until the process opens it again");
         self.shared.close();
     }
 
+    /// Whether the disk has room for a batch; always enough without a reserve.
     fn room_for(&mut self, batch: &[Write]) -> Room {
         let Some(gauge) = &mut self.gauge else { return Room::Enough };
         let room = gauge.room_for(batch);
@@ -154,6 +164,7 @@ impl<W: EngineWriter, R: EngineReader> CommitThread<W, R> {
         room
     }
 
+    /// Measures free space for the status. Does nothing without a reserve.
     fn measure(&mut self) {
         if let Some(gauge) = &mut self.gauge {
             self.shared.set_room(gauge.measure(0));

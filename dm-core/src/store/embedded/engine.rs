@@ -14,27 +14,27 @@ use crate::store::read::{
 use crate::store::write::{Outcome, Write};
 use crate::user::UserId;
 
-/// The writing half of an engine whose calls block. All calls are made on one thread.
+/// The writer of an engine whose calls block. All its methods are called on one thread.
 pub trait EngineWriter: Send + 'static {
     /// Applies a batch, under the contract of [`Store::commit`](crate::store::Store::commit).
     ///
     /// # Errors
     /// As [`Store::commit`](crate::store::Store::commit). After
     /// [`OutcomeUnknown`](crate::store::StoreErrorKind::OutcomeUnknown),
-    /// [`Closed`](crate::store::StoreErrorKind::Closed) or a panic it is not called again.
+    /// [`Closed`](crate::store::StoreErrorKind::Closed) or a panic the writer is not called again.
     fn commit(&mut self, batch: Vec<Write>) -> Result<Vec<Outcome>, StoreError>;
 
     /// Whether the engine refuses all further work although the outcome of the last commit is
-    /// known, as some do after an error of their file. Called after a commit that failed. After
-    /// `true` the writing half is not called again.
+    /// known. Some engines do so after a file error. This is called after a commit that failed.
+    /// After `true` the writer is not called again.
     fn is_broken(&self) -> bool {
         false
     }
 }
 
-/// The reading half of an engine whose calls block. It is called from many threads at the same
-/// time. Each method does what the method of the same name of [`Store`](crate::store::Store) does.
-/// An engine that refuses all further work answers
+/// The reader of an engine whose calls block. It is called from many threads at the same time. Each
+/// method does the same as the method with its name in [`Store`](crate::store::Store). If the
+/// engine refuses all further work, each method returns
 /// [`Closed`](crate::store::StoreErrorKind::Closed).
 #[expect(missing_docs, reason = "each method is documented at Store")]
 pub trait EngineReader: Send + Sync + 'static {
@@ -44,14 +44,15 @@ pub trait EngineReader: Send + Sync + 'static {
     fn history(&self, query: HistoryQuery) -> Result<Option<HistoryPage>, StoreError>;
     fn inbox(&self, query: InboxQuery) -> Result<InboxPage, StoreError>;
     fn inbox_heads(&self, users: Vec<UserId>) -> Result<Vec<InboxSeq>, StoreError> {
-        users.into_iter().map(|user| Ok(self.inbox(InboxQuery::of_head(user))?.head)).collect()
+        users.into_iter().map(|user| Ok(self.inbox(InboxQuery::for_head(user))?.head)).collect()
     }
     fn devices(&self, user: UserId) -> Result<Vec<DeviceState>, StoreError>;
     fn depth(&self, who: Principal) -> Result<Depth, StoreError>;
 
-    /// The number of reads that may run at the same time, at most. Further reads wait without a
-    /// thread, so that a thousand clients that connect at once do not take all threads of the
-    /// runtime's blocking pool. 8 unless it is overridden.
+    /// Maximum number of reads that run at the same time. Default: 8.
+    ///
+    /// Further reads wait without a thread. So a thousand clients that connect at once do not take
+    /// all threads of the runtime's blocking pool.
     fn at_once(&self) -> NonZeroUsize {
         const { NonZeroUsize::new(8).unwrap() }
     }

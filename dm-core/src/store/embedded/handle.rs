@@ -1,4 +1,4 @@
-//! Stores that hand every call to the engine inside them.
+//! Stores that pass every call to an embedded store inside them.
 
 use std::num::NonZeroUsize;
 
@@ -18,9 +18,9 @@ use crate::store::status::StoreStatus;
 use crate::store::write::{Outcome, Write};
 use crate::user::UserId;
 
-/// A type that is a [`Store`] by handing every call to the [`Embedded`](crate::store::Embedded)
-/// inside it. A crate exports such a type instead of `Embedded<R>`, so that its interface names
-/// nothing of its engine.
+/// A type that is a [`Store`] because it passes every call to an
+/// [`Embedded`](crate::store::Embedded) inside it. A crate exports such a type instead of
+/// `Embedded<R>`, so that its public API has no type of its engine.
 ///
 /// ```
 /// use dm_core::store::{Embedded, EmbeddedStore, EngineReader, EngineWriter, Store, StoreError};

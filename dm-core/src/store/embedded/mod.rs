@@ -1,9 +1,12 @@
 //! The adapter for engines whose calls block: commits run on a thread of their own, reads on the
 //! runtime's blocking pool.
 //!
-//! `engine` has the two traits of an engine, `shared` the state that handles and threads share.
-//! `commit_thread` commits, `reopen` opens an engine again that failed, `reserve` keeps disk space
-//! free. `handle` makes a store of a type that has an [`Embedded`].
+//! - `engine`: the two traits that an engine implements, for its writer and for its reader.
+//! - `shared`: the state that the handles of a store and its threads share.
+//! - `commit_thread`: the thread that commits.
+//! - `reopen`: opens the engine again after it failed.
+//! - `reserve`: keeps disk space free.
+//! - `handle`: makes a store of a type that has an [`Embedded`] inside.
 
 mod commit_thread;
 mod engine;
@@ -37,30 +40,39 @@ use reopen::Reopen;
 use reserve::{Gauge, Reserve};
 use shared::{Shared, WatchedReader};
 
-/// A [`Store`] of an engine whose calls block: commits run on one thread of their own, reads on the
-/// runtime's blocking pool. Clones share both. Dropping the last clone waits for the thread to end,
-/// so that the engine is closed and can be opened again. The wait lasts as long as a running commit,
-/// also one whose caller stopped waiting. A running read may keep the engine open a little longer.
+/// A [`Store`] on an engine whose calls block. Commits run on one thread, the commit thread. Reads
+/// run on the runtime's blocking pool. Clones share the engine.
+///
+/// Dropping the last clone waits for the commit thread to end, so that the engine is closed and can
+/// be opened again. The wait lasts as long as a running commit, even if the commit's caller stopped
+/// waiting. A running read may keep the engine open a little longer.
 ///
 /// A crate that exports a store of its own type implements [`EmbeddedStore`] for it.
 ///
 /// # After an unknown outcome
-/// The data on disk is consistent then, but the engine's memory may differ from it. With a way to
-/// reopen the engine ([`EmbeddedBuilder::reopen`]), the store drops both halves and opens them
-/// again, on a thread of its own and with growing pauses between attempts. Meanwhile all calls are
-/// refused as [`Unavailable`](StoreErrorKind::Unavailable), and the outcome of that batch stays
-/// unknown. The same happens after other errors after which an engine refuses all work. Without a
-/// way to reopen, and after a panic of the writer, every further call is refused as
-/// [`Closed`](StoreErrorKind::Closed).
+/// The data on disk is consistent, but the engine's memory may differ from it. The engine then has
+/// to be opened again:
+///
+/// - If the store has a way to reopen the engine ([`EmbeddedBuilder::reopen`]), it drops the writer
+///   and the reader and opens new ones, on a separate thread and with growing pauses between
+///   attempts. Until the engine is open, all calls are refused as
+///   [`Unavailable`](StoreErrorKind::Unavailable). The outcome of the failed batch stays unknown.
+/// - Otherwise, every further call is refused as [`Closed`](StoreErrorKind::Closed).
+///
+/// The same happens after any other error after which the engine refuses all work. After a panic of
+/// the writer, every further call is refused as `Closed`.
 pub struct Embedded<R> {
     commits: Arc<Commits<R>>,
+    /// Limits the number of reads that run at the same time.
     reads: Arc<Semaphore>,
     shared: Arc<Shared<R>>,
+    /// Whether the store keeps a reserve of disk space, for which it measures free space.
     keeps_reserve: bool,
+    /// Whether the store has a way to reopen its engine.
     can_reopen: bool,
 }
 
-/// The queue of the commit thread. Dropping it ends the thread, and waits for that.
+/// The queue of the commit thread. Dropping it closes the queue and waits for the thread to end.
 struct Commits<R> {
     jobs: Option<mpsc::Sender<Job<R>>>,
     thread: Option<JoinHandle<()>>,
@@ -74,7 +86,7 @@ impl<R> Drop for Commits<R> {
     }
 }
 
-/// Builds an [`Embedded`] from the two halves of an engine.
+/// Builds an [`Embedded`] from the writer and the reader of an engine.
 pub struct EmbeddedBuilder<W, R> {
     writer: W,
     reader: R,
@@ -83,23 +95,29 @@ pub struct EmbeddedBuilder<W, R> {
 }
 
 impl<W: EngineWriter, R: EngineReader> EmbeddedBuilder<W, R> {
-    /// Gives the store a way to open its engine again. `reopen` is called on a thread of its own,
-    /// when both old halves are dropped, or when a read still uses the old reading half after 5
-    /// seconds. It is called again after each failure. It must not create missing data, and must
-    /// fail while the old reading half keeps the engine from opening.
+    /// Gives the store a way to open its engine again. `reopen` returns a new writer and reader.
+    ///
+    /// It is called on a separate thread, after the old writer and reader are dropped. If a read
+    /// still uses the old reader after 5 seconds, `reopen` is called all the same. It must fail if
+    /// the old reader prevents the engine from opening. After each failure it is called again. It
+    /// must not create missing data.
     #[must_use]
     pub fn reopen(mut self, reopen: impl FnMut() -> Result<(W, R), StoreError> + Send + 'static) -> Self {
         self.reopen = Some(Box::new(reopen));
         self
     }
 
-    /// Keeps `bytes` of a disk free; with zero, none. `free` measures how many bytes are free. It
-    /// is called on the commit thread: for a batch or a status when the last measurement is a
-    /// second old, and for a batch when a sixteenth of the reserve may have been written since.
+    /// Keeps a reserve of `bytes` free on the disk. Zero means no reserve.
     ///
     /// While less is free, writes that take disk space permanently (messages, conversations, keys,
     /// announcements) are refused as [`Refusal::NoRoom`](super::Refusal::NoRoom) before the engine
     /// is called. Reads, acknowledgements, devices and expiry go on.
+    ///
+    /// `free` returns the number of free bytes. It is called on the commit thread:
+    ///
+    /// - for a batch or a status, if the last measurement is at least one second old;
+    /// - for a batch, if a sixteenth of the reserve may have been written since the last
+    ///   measurement.
     #[must_use]
     pub fn reserve(mut self, bytes: u64, free: impl FnMut() -> io::Result<u64> + Send + 'static) -> Self {
         self.reserve = (bytes > 0).then(|| Reserve { bytes, free: Box::new(free) });
@@ -111,14 +129,15 @@ impl<W: EngineWriter, R: EngineReader> EmbeddedBuilder<W, R> {
     /// # Errors
     /// [`StoreErrorKind::Unavailable`] when the operating system starts no thread.
     pub fn start(self) -> Result<Embedded<R>, StoreError> {
-        // One batch is committed and one waits. The service makes no more batches at a time.
+        // One batch is committed while one waits. The service has a single lane for this store, so
+        // it needs no longer queue.
         let (jobs, queue) = mpsc::channel(1);
         let reads = Arc::new(Semaphore::new(self.reader.at_once().get()));
-        let (reader, watch) = WatchedReader::new(self.reader);
+        let (reader, signals) = WatchedReader::new(self.reader);
         let shared = Arc::new(Shared::new(reader));
         let (keeps_reserve, can_reopen) = (self.reserve.is_some(), self.reopen.is_some());
         let thread = CommitThread {
-            engine: Engine::Open { writer: self.writer, watch },
+            engine: Engine::Open { writer: self.writer, signals },
             reopen: self.reopen,
             gauge: self.reserve.map(Gauge::new),
             shared: Arc::clone(&shared),
@@ -142,11 +161,12 @@ impl<R: EngineReader> Embedded<R> {
         Self::builder(writer, reader).start()
     }
 
-    /// A builder for a store of two halves.
+    /// A builder of a store on an engine with this writer and this reader.
     pub const fn builder<W: EngineWriter>(writer: W, reader: R) -> EmbeddedBuilder<W, R> {
         EmbeddedBuilder { writer, reader, reopen: None, reserve: None }
     }
 
+    /// Runs a read on the blocking pool, as soon as fewer reads run than the engine allows.
     async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&R) -> Result<T, StoreError> + Send + 'static,
@@ -159,11 +179,12 @@ impl<R: EngineReader> Embedded<R> {
             let answer = read(&reader);
             let refused = answer.as_ref().is_err_and(|error| error.kind() == StoreErrorKind::Closed);
             if let Some(jobs) = jobs.filter(|_| refused).and_then(|jobs| jobs.upgrade()) {
-                // If the queue is full, the commit in it is refused by the engine as well.
+                // If the queue is full, the commit in it will find that the engine refuses all
+                // work.
                 let _ = jobs.try_send(Job::Refused(reader));
             } else {
-                // Before the answer is returned: the caller may then drop the last handle, which
-                // has to close the engine.
+                // The reader is dropped before the answer is returned. After the answer the caller
+                // may drop the last handle, which has to close the engine.
                 drop(reader);
             }
             drop(permit);
@@ -172,7 +193,8 @@ impl<R: EngineReader> Embedded<R> {
         let answer = tokio::task::spawn_blocking(work)
             .await
             .map_err(|error| StoreError::new(StoreErrorKind::Engine, error))?;
-        // The store's refusal replaces the engine's, because it tells whether a retry can succeed.
+        // The store's refusal replaces the engine's, because only the store's tells whether a retry
+        // can succeed.
         answer.map_err(|error| match error.kind() {
             StoreErrorKind::Closed if self.can_reopen => self.shared.refusal(),
             _ => error,
@@ -251,8 +273,8 @@ impl<R: EngineReader> Store for Embedded<R> {
             && self.shared.is_stale()
             && let Some(jobs) = &self.commits.jobs
         {
-            // Without commits, the status would keep an old measurement. If the queue is full,
-            // there is a commit in it, which measures.
+            // Without commits, the status would keep an old measurement. If the queue is full, a
+            // commit or a later status measures.
             let _ = jobs.try_send(Job::Measure);
         }
         self.shared.status()

@@ -8,34 +8,36 @@ use std::time::Duration;
 use super::shared::{Signal, WatchedReader};
 use crate::store::error::StoreError;
 
-/// The host's way to open both halves of an engine again.
+/// A function that opens an engine again and returns its new writer and reader.
 pub(super) type Reopen<W, R> = Box<dyn FnMut() -> Result<(W, R), StoreError> + Send>;
 
-/// The time that running reads have to end before the first attempt. An engine that locks its files
-/// refuses every attempt before that.
+/// The time to wait for running reads before the first attempt. An engine that locks its files
+/// cannot open while a read uses the old reader.
 const READS_TIMEOUT: Duration = Duration::from_secs(5);
-/// The first and the longest pause between attempts. Each pause is twice as long as the one before.
+/// The pause after the first failed attempt. Each further pause is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// Maximum pause between two attempts.
 const MAX_PAUSE: Duration = Duration::from_secs(2);
 
 /// The result of reopening.
 pub(super) enum Reopened<W, R> {
-    /// The new halves.
+    /// The new writer and reader.
     Open(W, R),
     /// The engine panicked.
     Panicked,
-    /// The last handle was dropped.
+    /// The last handle of the store was dropped.
     Stopped,
 }
 
-/// Drops the old halves, waits until running reads have dropped the reading half, and then tries
+/// Drops the old writer and reader, waits until no running read uses the old reader, and then tries
 /// until the engine opens.
 pub(super) fn reopen<W, R>(
     old: (W, Option<Arc<WatchedReader<R>>>),
     open: &mut Reopen<W, R>,
     signals: &Receiver<Signal>,
 ) -> Reopened<W, R> {
-    // Closing an engine may take long. The commit thread refuses commits meanwhile.
+    // Dropping closes the engine, which may take long. The commit thread goes on and refuses
+    // commits.
     if catch_unwind(AssertUnwindSafe(|| drop(old))).is_err() {
         return Reopened::Panicked;
     }
@@ -56,7 +58,7 @@ pub(super) fn reopen<W, R>(
             Err(_) => return Reopened::Panicked,
         }
         match signals.recv_timeout(pause) {
-            // The old reading half was dropped after the timeout.
+            // The old reader was dropped after the timeout, so the next attempt may succeed.
             Ok(Signal::ReaderGone) => pause = FIRST_PAUSE,
             Err(RecvTimeoutError::Timeout) => pause = MAX_PAUSE.min(pause * 2),
             Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => return Reopened::Stopped,

@@ -15,9 +15,9 @@ pub(super) struct Reserve {
     pub(super) free: Box<dyn FnMut() -> io::Result<u64> + Send>,
 }
 
-/// One part in so many of the reserve may be written between two measurements.
+/// Free space is measured again when the reserve, divided by this number, may have been written.
 const PARTS: u64 = 16;
-/// The bytes that a batch is taken to write besides its payloads.
+/// The assumed bytes that a batch writes besides its payloads.
 const BATCH_BYTES: u64 = 64 * 1024;
 
 /// The last measurement of free space. It is repeated after a second, and when a sixteenth of the
@@ -26,29 +26,31 @@ pub(super) struct Gauge {
     reserve: Reserve,
     /// The bytes that may have been written since the last measurement.
     written: u64,
-    measured: Option<Instant>,
+    /// The time of the last measurement; `None` before the first.
+    measured_at: Option<Instant>,
+    /// The result of the last measurement.
     room: Room,
 }
 
 impl Gauge {
     pub(super) const fn new(reserve: Reserve) -> Self {
-        Self { reserve, written: 0, measured: None, room: Room::Enough }
+        Self { reserve, written: 0, measured_at: None, room: Room::Enough }
     }
 
-    /// Whether there is room for a batch, by a new measurement if one is due.
+    /// Whether there is room for a batch. Measures if a measurement is due.
     pub(super) fn room_for(&mut self, batch: &[Write]) -> Room {
         let payloads = batch.iter().map(payload).sum::<u64>();
         self.written = self.written.saturating_add(payloads).saturating_add(BATCH_BYTES);
-        let is_old = self.measured.is_none_or(|at| at.elapsed() >= MEASURE_INTERVAL);
+        let is_old = self.measured_at.is_none_or(|at| at.elapsed() >= MEASURE_INTERVAL);
         if is_old || self.written >= self.reserve.bytes / PARTS {
             self.measure(payloads);
         }
         self.room
     }
 
-    /// Measures whether there is room for `bytes` besides the reserve.
+    /// Measures whether `bytes` can be written without using the reserve.
     pub(super) fn measure(&mut self, bytes: u64) -> Room {
-        (self.written, self.measured) = (bytes, Some(Instant::now()));
+        (self.written, self.measured_at) = (bytes, Some(Instant::now()));
         match (self.reserve.free)() {
             Ok(free) => {
                 let is_low = free < self.reserve.bytes.saturating_add(bytes);
@@ -59,13 +61,14 @@ impl Gauge {
                 }
                 self.room = room;
             }
-            // The last result is kept: a disk that cannot be measured need not be full.
+            // The last result stays, because a disk that cannot be measured need not be full.
             Err(error) => tracing::warn!(%error, "the free space of the store's disk cannot be measured"),
         }
         self.room
     }
 }
 
+/// The bytes of a write's payload; zero for a write without one.
 fn payload(write: &Write) -> u64 {
     match write {
         Write::AppendMessage(append) => append.ciphertext.len() as u64,
@@ -73,9 +76,10 @@ fn payload(write: &Write) -> u64 {
     }
 }
 
-/// Whether a write takes disk space permanently. Without room, devices are still registered and
-/// forgotten and still acknowledge, which takes some bytes each and lets users read. Entries still
-/// expire, so that the engine can use their space again.
+/// Whether a write takes disk space permanently.
+///
+/// The other writes go on without room. Acknowledgements and devices take only some bytes each, and
+/// users need them to read. Expiry lets the engine reuse the space of the expired entries.
 const fn takes_room(write: &Write) -> bool {
     match write {
         Write::AppendMessage(_)
@@ -86,16 +90,17 @@ const fn takes_room(write: &Write) -> bool {
     }
 }
 
-/// Removes the writes that take room from a batch. Returns the others, and for each write of the
-/// batch whether it is one of them.
+/// Removes the writes that take room from a batch. Returns the admitted writes, and for each write
+/// of the batch whether it is admitted.
 pub(super) fn admit(batch: Vec<Write>) -> (Vec<Write>, Vec<bool>) {
     let admitted: Vec<bool> = batch.iter().map(|write| !takes_room(write)).collect();
     (batch.into_iter().filter(|write| !takes_room(write)).collect(), admitted)
 }
 
-/// The outcomes of a whole batch, from the outcomes of its admitted writes.
+/// The outcomes of a whole batch: the given ones for its admitted writes, and refusals for the
+/// others.
 pub(super) fn with_refusals(outcomes: Vec<Outcome>, admitted: &[bool]) -> Vec<Outcome> {
     let mut outcomes = outcomes.into_iter();
     let refused = || Some(Outcome::Refused(Refusal::NoRoom));
-    admitted.iter().filter_map(|was| if *was { outcomes.next() } else { refused() }).collect()
+    admitted.iter().filter_map(|is_admitted| if *is_admitted { outcomes.next() } else { refused() }).collect()
 }

@@ -9,54 +9,59 @@ use super::engine::EngineReader;
 use crate::store::error::{StoreError, StoreErrorKind};
 use crate::store::status::{Availability, Room, StoreStatus};
 
-/// The age at which a measurement of free space is repeated.
+/// The age at which a measurement of free space is out of date.
 pub(super) const MEASURE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The status of a store, and its reading half while it is open.
+/// The status of a store, and the engine's reader.
 pub(super) struct Shared<R> {
+    /// `None` from the start of reopening until it succeeds.
     reader: RwLock<Option<Arc<WatchedReader<R>>>>,
+    /// One of `OPEN`, `REOPENING` and `CLOSED`.
     availability: AtomicU8,
-    low: AtomicBool,
-    /// The time of the last measurement of free space, in milliseconds since `began`.
-    measured: AtomicU64,
-    began: Instant,
+    /// Whether the disk had too little free space at the last measurement.
+    is_space_low: AtomicBool,
+    /// The time of the last measurement of free space, in milliseconds since `created_at`.
+    measured_at: AtomicU64,
+    /// The time at which this value was created.
+    created_at: Instant,
 }
 
-/// A reading half that sends a signal when it is dropped.
+/// A reader that sends [`Signal::ReaderGone`] when it is dropped.
 pub(super) struct WatchedReader<R> {
-    // Fields are dropped in their order, so the reader is dropped before the signal is sent.
+    // Fields are dropped in declaration order, so `reader` drops before the signal is sent.
     reader: R,
     _signal: DropSignal,
 }
 
-/// The signals to the thread that reopens a store.
+/// A signal to the thread that reopens a store.
 pub(super) enum Signal {
-    /// The old reading half is dropped.
+    /// The old reader was dropped.
     ReaderGone,
-    /// The last handle is dropped.
+    /// The last handle of the store was dropped.
     Stop,
 }
 
+/// Sends [`Signal::ReaderGone`] when it is dropped.
 struct DropSignal(Sender<Signal>);
 
 impl Drop for DropSignal {
     fn drop(&mut self) {
-        // Without a receiver, the store is not being reopened.
+        // Sending fails if the receiver was dropped. Then no thread waits for the signal.
         let _ = self.0.send(Signal::ReaderGone);
     }
 }
 
-/// Both ends of the channel of a [`WatchedReader`].
-pub(super) struct Watch {
-    pub(super) signals: Sender<Signal>,
-    pub(super) received: Receiver<Signal>,
+/// Both ends of a channel of signals. A [`WatchedReader`] has a second sender.
+pub(super) struct ReaderSignals {
+    pub(super) sender: Sender<Signal>,
+    pub(super) receiver: Receiver<Signal>,
 }
 
 impl<R: EngineReader> WatchedReader<R> {
-    pub(super) fn new(reader: R) -> (Arc<Self>, Watch) {
-        let (signals, received) = mpsc::channel();
-        let held = Self { reader, _signal: DropSignal(signals.clone()) };
-        (Arc::new(held), Watch { signals, received })
+    pub(super) fn new(reader: R) -> (Arc<Self>, ReaderSignals) {
+        let (sender, receiver) = mpsc::channel();
+        let reader = Self { reader, _signal: DropSignal(sender.clone()) };
+        (Arc::new(reader), ReaderSignals { sender, receiver })
     }
 }
 
@@ -73,16 +78,16 @@ impl<R> Shared<R> {
         Self {
             reader: RwLock::new(Some(reader)),
             availability: AtomicU8::new(OPEN),
-            low: AtomicBool::new(false),
-            measured: AtomicU64::new(0),
-            began: Instant::now(),
+            is_space_low: AtomicBool::new(false),
+            measured_at: AtomicU64::new(0),
+            created_at: Instant::now(),
         }
     }
 
-    /// The reading half.
+    /// The engine's reader.
     ///
     /// # Errors
-    /// [`refusal`](Self::refusal) while the store is not open.
+    /// The error of [`refusal`](Self::refusal) while the store is not open.
     pub(super) fn reader(&self) -> Result<Arc<WatchedReader<R>>, StoreError> {
         let reader = self.reader.read().unwrap_or_else(PoisonError::into_inner);
         if self.availability() != Availability::Open {
@@ -91,8 +96,8 @@ impl<R> Shared<R> {
         reader.clone().ok_or_else(|| self.refusal())
     }
 
-    /// The error of refused calls: `Unavailable` while the store is being reopened, `Closed` when
-    /// it stays closed.
+    /// The error of refused calls: `Unavailable` while the store is being reopened, `Closed` after
+    /// it was closed for good.
     pub(super) fn refusal(&self) -> StoreError {
         match self.availability() {
             Availability::Closed => StoreErrorKind::Closed.into(),
@@ -102,21 +107,21 @@ impl<R> Shared<R> {
         }
     }
 
-    /// Whether a reading half is the one in use.
-    pub(super) fn uses(&self, reader: &Arc<WatchedReader<R>>) -> bool {
-        let used = self.reader.read().unwrap_or_else(PoisonError::into_inner);
-        used.as_ref().is_some_and(|used| Arc::ptr_eq(used, reader))
+    /// Whether a reader is the current one.
+    pub(super) fn is_current(&self, reader: &Arc<WatchedReader<R>>) -> bool {
+        let current = self.reader.read().unwrap_or_else(PoisonError::into_inner);
+        current.as_ref().is_some_and(|current| Arc::ptr_eq(current, reader))
     }
 
-    /// Opens the store again, with a new reading half.
+    /// Accepts calls again, with a new reader.
     pub(super) fn open(&self, reader: Arc<WatchedReader<R>>) {
         *self.reader.write().unwrap_or_else(PoisonError::into_inner) = Some(reader);
         self.availability.store(OPEN, Ordering::Release);
     }
 
-    /// Refuses calls until [`open`](Self::open). Returns the old reading half, which running reads
-    /// hold as well.
-    pub(super) fn reopening(&self) -> Option<Arc<WatchedReader<R>>> {
+    /// Refuses calls until [`open`](Self::open) is called. Returns the old reader, which running
+    /// reads hold as well.
+    pub(super) fn begin_reopening(&self) -> Option<Arc<WatchedReader<R>>> {
         self.availability.store(REOPENING, Ordering::Release);
         self.reader.write().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -126,20 +131,21 @@ impl<R> Shared<R> {
         self.availability.store(CLOSED, Ordering::Release);
     }
 
+    /// Sets the result of a measurement of free space that was made now.
     pub(super) fn set_room(&self, room: Room) {
-        self.low.store(room == Room::Low, Ordering::Relaxed);
-        let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.measured.store(now, Ordering::Relaxed);
+        self.is_space_low.store(room == Room::Low, Ordering::Relaxed);
+        let now = u64::try_from(self.created_at.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.measured_at.store(now, Ordering::Relaxed);
     }
 
-    /// Whether the last measurement of free space is due to be repeated.
+    /// Whether the last measurement of free space is out of date.
     pub(super) fn is_stale(&self) -> bool {
-        let measured = Duration::from_millis(self.measured.load(Ordering::Relaxed));
-        self.began.elapsed().saturating_sub(measured) >= MEASURE_INTERVAL
+        let measured_at = Duration::from_millis(self.measured_at.load(Ordering::Relaxed));
+        self.created_at.elapsed().saturating_sub(measured_at) >= MEASURE_INTERVAL
     }
 
     pub(super) fn status(&self) -> StoreStatus {
-        let room = if self.low.load(Ordering::Relaxed) { Room::Low } else { Room::Enough };
+        let room = if self.is_space_low.load(Ordering::Relaxed) { Room::Low } else { Room::Enough };
         StoreStatus { availability: self.availability(), room, ..StoreStatus::default() }
     }
 

@@ -1,4 +1,4 @@
-//! The store in memory: for tests, and for hosts whose messages need not outlive the process.
+//! The store in memory, for tests and for hosts whose messages need not outlive the process.
 
 mod read;
 mod write;
@@ -44,6 +44,7 @@ impl std::fmt::Debug for MemoryStore {
 struct State {
     users: HashMap<UserId, UserState>,
     conversations: HashMap<ConversationId, ConversationLog>,
+    /// The conversation of each pair of users.
     pairs: HashMap<Participants, ConversationId>,
     /// Each message with the numbers of its two inbox entries.
     messages: HashMap<MessageId, StoredMessage>,
@@ -55,8 +56,9 @@ struct State {
 
 #[derive(Default)]
 struct UserState {
+    /// The current key; `None` if the user has published none.
     key: Option<KeyRecord>,
-    /// In the order in which they were opened.
+    /// The user's conversations, in the order in which they were opened.
     conversations: Vec<ConversationId>,
     /// The entries with the numbers `floor + 1 ..= floor + entries.len()`.
     entries: VecDeque<InboxEntry>,
@@ -77,25 +79,29 @@ struct Device {
 /// A conversation with its messages.
 struct ConversationLog {
     conversation: Conversation,
-    /// Message number *n* at index *n - 1*.
+    /// Message number *n* is at index *n - 1*.
     messages: Vec<Arc<Message>>,
 }
 
+/// A message with its entries in both inboxes.
 struct StoredMessage {
     message: Arc<Message>,
+    /// The number of the entry in the sender's inbox.
     sender_seq: InboxSeq,
+    /// The number of the entry in the recipient's inbox.
     recipient_seq: InboxSeq,
     recipient: UserId,
 }
 
-/// The announcement of a published key: a range of the publisher's `conversations` whose peers have
-/// no notice yet.
+/// The announcement of a published key: the range `next..end` of indexes in the publisher's
+/// `conversations`. The peers in these conversations have no notice yet.
 struct Announcement {
     next: usize,
     end: usize,
 }
 
 impl UserState {
+    /// The number of the newest entry, kept or expired.
     fn head(&self) -> InboxSeq {
         InboxSeq::new(self.floor + self.entries.len() as u64)
     }
@@ -109,8 +115,8 @@ impl MemoryStore {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Writes check before they change, and none panics between two changes, so even a poisoned
-        // state is consistent.
+        // A write makes all its checks before its first change, and no write panics between two
+        // changes. So even a poisoned state is consistent.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

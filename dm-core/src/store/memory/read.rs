@@ -1,4 +1,5 @@
-//! Reads of the in-memory state.
+//! Reads of the in-memory state. The methods of [`State`] do what the methods of
+//! [`Store`](crate::store::Store) with their names do.
 
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use crate::store::read::{
 use crate::user::UserId;
 
 impl ConversationLog {
+    /// The conversation with the number and time of its newest message.
     pub(super) fn state(&self) -> ConversationState {
         ConversationState {
             conversation: self.conversation,
@@ -29,13 +31,15 @@ impl UserState {
         self.entries.iter().skip(usize::try_from(skip).unwrap_or(usize::MAX))
     }
 
-    /// Whether a device acknowledged an entry above its cursor one by one.
+    /// Whether a device acknowledged a single entry above its cursor.
     fn is_acknowledged(&self, device: &DeviceId, seq: InboxSeq) -> bool {
         self.devices.get(device).is_some_and(|device| device.acknowledged.contains(&seq))
     }
 }
 
 impl State {
+    /// A page of a user's conversations, in the order of
+    /// [`ConversationCursor`](crate::ConversationCursor).
     pub(super) fn conversations_of(&self, query: &ConversationsQuery) -> Vec<ConversationState> {
         let Some(user) = self.users.get(&query.user) else { return Vec::new() };
         let mut list: Vec<_> = user

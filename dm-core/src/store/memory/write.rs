@@ -1,4 +1,4 @@
-//! Writes to the in-memory state. Each checks everything before its first change.
+//! Writes to the in-memory state. Each write makes all its checks before its first change.
 
 use std::sync::Arc;
 
@@ -17,6 +17,7 @@ use crate::time::Timestamp;
 use crate::user::UserId;
 
 impl State {
+    /// Applies one write, with the method for its kind.
     pub(super) fn apply(&mut self, write: Write) -> Result<Outcome, Refusal> {
         match write {
             Write::PublishKey(write) => Ok(self.publish_key(&write)),
@@ -186,6 +187,7 @@ impl State {
         Outcome::Expired { entries, more }
     }
 
+    /// Appends an entry to the inbox of `owner`, with the next number. Returns its hint.
     fn append_entry(
         &mut self,
         owner: UserId,
@@ -202,18 +204,20 @@ impl State {
 
 impl UserState {
     /// Advances a device's cursor over the acknowledged entries that follow it, and removes their
-    /// marks. Below an acknowledged entry the cursor also advances over the device's own entries,
-    /// over notices and over expired entries: an acknowledgement by message id cannot name those,
-    /// and the device got them before the acknowledged entry.
+    /// marks. Returns the new cursor.
+    ///
+    /// Below an acknowledged entry the cursor also advances over the device's own entries, over
+    /// notices and over expired entries. A client that acknowledges by message id does not name
+    /// these, and none of them is delivered after the acknowledged entry.
     fn advance_cursor(&mut self, id: &DeviceId) -> InboxSeq {
         let Some(device) = self.devices.get(id) else { return InboxSeq::ZERO };
         let mut cursor = device.cursor;
         if device.acknowledged.iter().next_back().is_some_and(|last| *last > cursor) {
             for entry in self.entries_after(device.cursor) {
-                let own = entry.origin.as_ref() == Some(id);
+                let is_own = entry.origin.as_ref() == Some(id);
                 if device.acknowledged.contains(&entry.seq) {
                     cursor = entry.seq;
-                } else if !own && matches!(entry.event, Event::Message(_)) {
+                } else if !is_own && matches!(entry.event, Event::Message(_)) {
                     break;
                 }
             }

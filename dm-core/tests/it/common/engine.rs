@@ -43,7 +43,7 @@ pub struct Writer(Script, bool);
 pub struct Reader(Script);
 
 impl Script {
-    pub fn halves(&self) -> (Writer, Reader) {
+    pub fn writer_and_reader(&self) -> (Writer, Reader) {
         self.0.writers.fetch_add(1, Ordering::SeqCst);
         self.0.readers.fetch_add(1, Ordering::SeqCst);
         (Writer(self.clone(), false), Reader(self.clone()))

@@ -33,7 +33,7 @@ impl Notifier for HeldHints {
         Ok(vec![Reach::Absent; notifications.len()])
     }
 
-    async fn end_sessions(&self, order: &EndSessions) -> Disconnected {
-        self.hub.end_sessions(order).await
+    async fn end_sessions(&self, request: &EndSessions) -> Disconnected {
+        self.hub.end_sessions(request).await
     }
 }

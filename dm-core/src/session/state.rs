@@ -1,4 +1,4 @@
-//! The session: a stream of deliveries for one connected client.
+//! [`Session`], which returns one delivery after the other to one connected client.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -16,74 +16,75 @@ use crate::numbers::InboxSeq;
 use crate::service::{Service, StoreRead};
 use crate::store::{DeviceState, InboxPage};
 
-/// The deliveries for one connected client: each entry once, in order, without a hole, even if
-/// hints are lost or repeated. Dropping the session disconnects the client.
+/// The deliveries for one connected client. Each entry is delivered once, in order and without a
+/// hole, even if hints are lost or repeated. Dropping the session disconnects the client.
 ///
-/// A [`handle`](Session::handle) acknowledges entries; it may be used in another task. After
-/// [`Config::window`](crate::Config::window) deliveries without an acknowledgement, the next one
-/// waits.
+/// A [`handle`](Session::handle) acknowledges entries, also from another task. After
+/// [`Config::window`](crate::Config::window) deliveries without an acknowledgement, the next
+/// delivery waits for one.
 pub struct Session {
     pub(super) service: Service,
     pub(super) who: Principal,
     pub(super) guard: ConnectionGuard,
     /// The number of the newest entry delivered or passed over.
-    pub(super) last: InboxSeq,
-    /// The number of the newest entry delivered. The client cannot acknowledge entries that were
-    /// passed over since then, so the session does.
+    pub(super) position: InboxSeq,
+    /// The number of the newest entry delivered, or the end of the last cursor move over own
+    /// entries. The client is not shown the own entries after it, so the session acknowledges them.
     pub(super) delivered: InboxSeq,
     /// The rest of the page from the store that is being delivered.
-    pub(super) page: Page,
-    /// The read of the next page. It stays when a `next` is dropped, so that a host whose loop
-    /// often wakes does not start it again each time.
+    pub(super) page: PageRest,
+    /// The running read of the next page. It stays when a future of `next` is dropped. Otherwise a
+    /// host whose loop often wakes would start it again each time.
     pub(super) page_read: Option<StoreRead<InboxPage>>,
-    /// The answer to the question for the newest number, in case every hint was lost. It stays for
-    /// the same reason.
+    /// The running request for the head of the inbox, in case every hint was lost. It stays for the
+    /// same reason as `page_read`.
     pub(super) head_answer: Option<oneshot::Receiver<InboxSeq>>,
-    /// The read of the device's cursor, in case it was moved elsewhere. It stays for the same
-    /// reason.
+    /// The running read of the device's cursor, in case the device acknowledged elsewhere. It stays
+    /// for the same reason as `page_read`.
     pub(super) devices_read: Option<StoreRead<Vec<DeviceState>>>,
     /// Whether the store has to be read before hints are taken.
     pub(super) behind: bool,
-    /// Whether [`Delivery::CaughtUp`] was delivered, or is not to be.
+    /// Whether [`Delivery::CaughtUp`] was delivered. Always true for a follower, which gets none.
     caught_up: bool,
-    /// The timer of the next poll of the store, while the session waits. It stays when a `next` is
-    /// dropped, so that the poll comes even if the host's loop often wakes.
-    pub(super) poll: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    /// The timer of the next poll of the store, while the session waits. It stays when a future of
+    /// `next` is dropped, so that the poll comes even if the host's loop often wakes.
+    pub(super) poll_timer: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
-/// A page of the inbox, or its rest.
+/// The part of a page of the inbox that is not delivered yet.
 #[derive(Default)]
-pub(super) struct Page {
+pub(super) struct PageRest {
     pub(super) gap: Option<Gap>,
     pub(super) entries: VecDeque<InboxEntry>,
-    /// The session's position after the page is delivered.
+    /// The session's position when the page is delivered.
     pub(super) through: InboxSeq,
 }
 
 impl Session {
-    pub(super) fn new(service: Service, who: Principal, guard: ConnectionGuard, last: InboxSeq) -> Self {
+    pub(super) fn new(service: Service, who: Principal, guard: ConnectionGuard, position: InboxSeq) -> Self {
         let follows = guard.connection.kind() == ConnectionKind::Follower;
         Self {
             service,
             who,
             guard,
-            last,
-            delivered: last,
-            page: Page::default(),
+            position,
+            delivered: position,
+            page: PageRest::default(),
             page_read: None,
             head_answer: None,
             devices_read: None,
             behind: !follows,
             caught_up: follows,
-            poll: None,
+            poll_timer: None,
         }
     }
 
     /// Waits for the next delivery.
     ///
     /// # Errors
-    /// [`SessionEnd`] when the session has ended; every later call then returns an error, too. Only
-    /// after [`SessionEnd::Failed`] a later call reads the store again, and may go on.
+    /// [`SessionEnd`] when the session has ended. Every later call then returns an error as well,
+    /// except after [`SessionEnd::Failed`]: then a later call reads the store again, and may
+    /// succeed.
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing: an entry counts as delivered only when this returns it. A
@@ -100,8 +101,8 @@ impl Session {
                 self.wait_for_room().await?;
                 continue;
             }
-            // There is room without this read. Its result, perhaps an error, would be out of date
-            // the next time.
+            // There is room without the result of this read. Later the result, perhaps an error,
+            // would be out of date.
             self.devices_read = None;
             if let Some(delivery) = self.next_from_page() {
                 return Ok(delivery);
@@ -110,7 +111,7 @@ impl Session {
                 self.read_page().await?;
             } else if !self.caught_up {
                 self.caught_up = true;
-                return Ok(Delivery::CaughtUp { position: self.last });
+                return Ok(Delivery::CaughtUp { position: self.position });
             } else if let Some(delivery) = self.next_from_hints() {
                 return Ok(delivery);
             } else if !self.behind {
@@ -119,10 +120,12 @@ impl Session {
         }
     }
 
-    /// Waits for the end of the session and takes no delivery: for a host that does not call
-    /// [`next`](Self::next) for a while. The future borrows nothing. It resolves when the session
-    /// is replaced or disconnected, or when the service shuts down; later calls then resolve at
-    /// once. Only [`next`](Self::next) notices a store that cannot be read.
+    /// Waits for the end of the session and takes no delivery. This is for a host that does not
+    /// call [`next`](Self::next) for a while. The future borrows nothing from the session.
+    ///
+    /// It resolves when the session is replaced or disconnected, or when the service shuts down.
+    /// Later calls then resolve at once. It does not notice a store that cannot be read; only
+    /// [`next`](Self::next) does.
     ///
     /// # Cancel safety
     /// Dropping the future loses nothing.
@@ -132,7 +135,7 @@ impl Session {
             tokio::select! {
                 biased;
                 cause = connection.wait_for_end() => cause.into(),
-                () = service.draining() => SessionEnd::ShuttingDown,
+                () = service.wait_for_shutdown() => SessionEnd::ShuttingDown,
             }
         }
     }
@@ -147,7 +150,7 @@ impl Session {
     /// number after which deliveries start.
     #[must_use]
     pub const fn position(&self) -> InboxSeq {
-        self.last
+        self.position
     }
 
     /// A handle that can acknowledge entries while [`next`](Self::next) waits.
@@ -167,6 +170,9 @@ impl Session {
 
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Session").field("who", &self.who).field("last", &self.last).finish_non_exhaustive()
+        f.debug_struct("Session")
+            .field("who", &self.who)
+            .field("position", &self.position)
+            .finish_non_exhaustive()
     }
 }
