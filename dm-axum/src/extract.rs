@@ -1,4 +1,4 @@
-//! The inputs of calls: the caller, a JSON body within a limit, a query.
+//! Reads the inputs of calls: the caller, a JSON body within a limit, and the query.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,14 +28,15 @@ impl FromRequestParts<Arc<Api>> for Caller {
     }
 }
 
-/// The fields of a body. All are optional, so that a missing field and a wrong value are different
-/// problems that name the field.
+/// A JSON body. All its fields are optional, so that a missing field and a wrong value can be
+/// reported as different problems.
 pub(crate) trait Shape: DeserializeOwned {
-    /// The names of the fields. A problem names no other: unknown names are the client's data.
+    /// The names of the fields. A problem names only these, because unknown names are the client's
+    /// data.
     const FIELDS: &'static [&'static str];
 }
 
-/// Reads a JSON body of at most `limit` bytes.
+/// Reads and parses a JSON body of at most `limit` bytes.
 pub(crate) async fn json<T: Shape>(api: &Api, request: Request, limit: usize) -> Result<T, Problem> {
     if !is_json(request.headers()) {
         return Err(Problem::new(Kind::UnsupportedMediaType, "content-type must be application/json"));
@@ -50,7 +51,7 @@ fn parse<T: Shape>(body: &[u8]) -> Result<T, Problem> {
         let path = error.path().to_string();
         let named = |field: &&&str| path.strip_prefix(**field).is_some_and(|rest| !rest.starts_with('_'));
         let field = T::FIELDS.iter().filter(named).max_by_key(|field| field.len());
-        // Serde's own message would quote the value.
+        // Serde's own message is not used, because it quotes the value.
         match field {
             Some(field) if error.inner().is_data() => Problem::malformed(field, "not of the right type"),
             _ => Problem::new(Kind::Malformed, "not the JSON object expected"),
@@ -66,8 +67,8 @@ fn is_json(headers: &HeaderMap) -> bool {
     essence.eq_ignore_ascii_case("application/json")
 }
 
-/// Reads a whole body of at most `limit` bytes. A longer one is refused unread if it has a length,
-/// and otherwise at the limit.
+/// Reads a whole body of at most `limit` bytes. A longer body is refused before it is read if its
+/// length is known, and otherwise at the limit.
 async fn read(clock: &dyn Clock, body: Body, limit: usize, patience: Duration) -> Result<Bytes, Problem> {
     let too_large = || Problem::new(Kind::TooLarge, format!("the body is larger than {limit} bytes"));
     if body.size_hint().lower() > u64::try_from(limit).unwrap_or(u64::MAX) {
@@ -93,16 +94,16 @@ async fn read(clock: &dyn Clock, body: Body, limit: usize, patience: Duration) -
     }
 }
 
-/// A query, whose parameters are all optional text.
+/// Returns the parsed query, or a problem. All parameters are optional text.
 pub(crate) fn query<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Problem> {
     let Query(query) = query.map_err(|_| Problem::new(Kind::Malformed, "the query does not parse"))?;
     Ok(query)
 }
 
-/// The number in a parameter of a query: decimal digits only.
+/// Parses a number in a query. It has decimal digits only.
 pub(crate) fn number(field: &'static str, text: Option<String>) -> Result<Option<u64>, Problem> {
     let parse = |text: String| {
-        // `u64::from_str` takes a plus sign too.
+        // `u64::from_str` also accepts a plus sign.
         let digits = !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit());
         let number = digits.then(|| text.parse().ok()).flatten();
         number.ok_or_else(|| Problem::malformed(field, "not a number"))
@@ -110,7 +111,7 @@ pub(crate) fn number(field: &'static str, text: Option<String>) -> Result<Option
     text.map(parse).transpose()
 }
 
-/// The `limit` in a query, at least 1. The callee has an upper limit of its own.
+/// Parses the `limit` in a query, which is at least 1. The service has its own maximum.
 pub(crate) fn limit(text: Option<String>) -> Result<Option<usize>, Problem> {
     match number("limit", text)? {
         Some(0) => Err(Problem::not_acceptable("limit", "must not be zero")),
@@ -118,7 +119,7 @@ pub(crate) fn limit(text: Option<String>) -> Result<Option<usize>, Problem> {
     }
 }
 
-/// The value of a field that a body must have.
+/// Returns the value of a field that a body must have.
 pub(crate) fn required<T>(field: &'static str, value: Option<T>) -> Result<T, Problem> {
     value.ok_or_else(|| Problem::malformed(field, "missing"))
 }

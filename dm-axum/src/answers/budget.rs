@@ -1,4 +1,5 @@
-//! The bytes that answers may take, for each user and for all users.
+//! The budget of answers: permits for the bytes that answers may take, in a pool for each user and
+//! in a pool that all users share.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -6,50 +7,58 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use dm_core::UserId;
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
-/// Bytes of one permit. Several permits are acquired as a `u32`, so a permit cannot be one byte.
+/// The number of bytes that one permit stands for. A semaphore hands out permits by a `u32` count,
+/// which is too small to count single bytes.
 const UNIT: usize = 1024;
 
-/// Most answers of one user that are made at a time. An ordinary client asks for one after another;
-/// more at once, over many connections, could keep all readers of a store busy.
+/// Maximum number of answers of one user that are built at a time. An ordinary client requests one
+/// after another. Many at a time, over many connections, could keep all readers of a store busy.
 const AT_ONCE: usize = 2;
 
-/// The permits that all users share, and those of each user.
+/// The shared pool, and the pools of each user.
 #[derive(Debug)]
 pub(super) struct Budget {
+    /// The byte permits that all users share.
     all: Pool,
+    /// The size in bytes of each user's pool in `users`.
     per_user: usize,
-    /// The bytes of each user.
+    /// The byte permits of each user.
     users: Mutex<Users>,
-    /// One permit for each user: to wait for `all`.
+    /// Lets only one request per user wait for `all`.
     turns: Mutex<Users>,
-    /// [`AT_ONCE`] permits for each user: to make an answer.
+    /// Limits each user to [`AT_ONCE`] answers being built at a time.
     making: Mutex<Users>,
 }
 
-/// Permits of one answer, out of the user's own and out of all.
+/// The permits that one answer holds: from its user's pool and from the shared pool.
 #[derive(Debug)]
 pub(super) struct Share {
+    /// The user whom the answer is for.
     pub(super) of: UserId,
+    /// The permits from the user's pool.
     pub(super) user: OwnedSemaphorePermit,
+    /// The permits from the shared pool.
     pub(super) all: OwnedSemaphorePermit,
 }
 
-/// A semaphore, and the number of its permits in total.
+/// A semaphore that knows its total number of permits.
 #[derive(Clone, Debug)]
 pub(super) struct Pool {
     free: Arc<Semaphore>,
+    /// The number of permits, both acquired and available.
     most: u32,
 }
 
-/// The pools of users by user, only those in use: a request waits for a permit or holds one.
+/// One semaphore per user, removed when no request holds or waits for its permits.
 #[derive(Debug, Default)]
 struct Users {
     pools: HashMap<UserId, Weak<Semaphore>>,
-    /// The number of entries at which unused ones are removed next.
+    /// Map size at which unused entries are removed.
     sweep_at: usize,
 }
 
 impl Budget {
+    /// A budget of `bytes` in total and `bytes_per_user` for each user.
     pub(super) fn new(bytes: usize, bytes_per_user: usize) -> Self {
         Self {
             all: Pool::new(bytes),
@@ -65,18 +74,19 @@ impl Budget {
         &self.all
     }
 
-    /// The pool of one user.
+    /// Returns the byte permits of one user.
     pub(super) fn of(&self, user: UserId) -> Pool {
         Users::pool(&self.users, user, Pool::new(self.per_user))
     }
 
-    /// Waits until an answer of a user may be made, for as long as the permit is held.
+    /// Waits until the user may build another answer. The permit is to be held while the answer is
+    /// being built.
     pub(super) async fn begin(&self, user: UserId) -> Result<OwnedSemaphorePermit, AcquireError> {
         Users::pool(&self.making, user, Pool::new(AT_ONCE * UNIT)).take(UNIT).await
     }
 
-    /// Waits for permits that all users share. Only one request of a user waits in this queue at a
-    /// time, so that many requests of one user do not go before those of others.
+    /// Waits for permits of the shared pool. At most one request per user waits in that pool's
+    /// queue, so that many requests of one user do not delay the requests of others.
     pub(super) async fn take_of_all(
         &self,
         user: UserId,
@@ -88,7 +98,7 @@ impl Budget {
 }
 
 impl Users {
-    /// The pool of a user, which is `new` if there is none.
+    /// Returns the pool of a user. Inserts `new` if the user has none.
     fn pool(users: &Mutex<Self>, user: UserId, new: Pool) -> Pool {
         // Nothing panics while this is locked.
         let mut users = users.lock().unwrap_or_else(PoisonError::into_inner);
@@ -105,27 +115,28 @@ impl Users {
 }
 
 impl Pool {
+    /// A pool for `bytes`, rounded down to whole permits, with at least one permit.
     fn new(bytes: usize) -> Self {
-        // The clamp is at 512 GiB, beyond any real budget.
+        // The upper bound is 512 GiB, which is more than any real budget.
         let most = u32::try_from(bytes / UNIT).unwrap_or(u32::MAX >> 3).clamp(1, u32::MAX >> 3);
         Self { free: Arc::new(Semaphore::new(usize::try_from(most).unwrap_or(1))), most }
     }
 
-    /// Bytes that are not acquired.
+    /// The number of bytes that are not acquired.
     #[cfg(test)]
     pub(super) fn free(&self) -> usize {
         self.free.available_permits() * UNIT
     }
 
-    /// Acquires permits for `bytes`, or all permits if there are fewer. Requests are served in
-    /// order.
+    /// Waits for permits for `bytes`, or for all permits if the pool is smaller. Requests are
+    /// served in order.
     pub(super) async fn take(self, bytes: usize) -> Result<OwnedSemaphorePermit, AcquireError> {
         self.free.acquire_many_owned(units(bytes).min(self.most)).await
     }
 }
 
 impl Share {
-    /// Returns the permits beyond `bytes`.
+    /// Keeps permits for `bytes`, and gives the other permits back to both pools.
     pub(super) fn shrink_to(&mut self, bytes: usize) {
         let keep = usize::try_from(units(bytes)).unwrap_or(usize::MAX);
         for permit in [&mut self.user, &mut self.all] {
@@ -134,6 +145,7 @@ impl Share {
     }
 }
 
+/// The number of permits for `bytes`, rounded up.
 fn units(bytes: usize) -> u32 {
     u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX)
 }
@@ -197,7 +209,7 @@ mod tests {
         let [first, second, _] = &mut ana;
         let held = first.now_or_never().unwrap().unwrap();
         assert!(second.now_or_never().is_none());
-        // Bo asked after Ana's three requests, and only one of them was ahead of his.
+        // Bo's request came after Ana's three requests, but only one of those was served before it.
         drop(held);
         assert!(second.now_or_never().is_none());
         assert!(bo.now_or_never().is_some());

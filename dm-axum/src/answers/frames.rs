@@ -1,4 +1,4 @@
-//! The answers of WebSockets, which are held until their connection writes them.
+//! Answers on WebSockets. They are kept until their connection writes them.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -15,17 +15,17 @@ use super::task::in_task;
 use super::unread::Unread;
 use crate::problem::{Kind, Problem};
 
-/// An encoded answer that is not written yet. Dropping it returns its share of the budget.
+/// An encoded answer that is not written yet. Dropping it returns its permits to the budget.
 pub(crate) struct HeldFrame(AnswerReader);
 
-/// An answer that is being written, with its share of the budget until it is dropped.
+/// An answer that is being written. Dropping it returns its permits to the budget.
 pub(crate) struct TakenFrame {
     pub(crate) frame: Bytes,
     _share: Share,
 }
 
-/// Makes an answer for a WebSocket out of the result of `read`. It takes at most `cost` bytes while
-/// it is made. Cancel safe: dropping the future ends the work.
+/// Builds the frame from the result of `read`. It takes at most `cost` bytes of memory while it is
+/// being built. Cancel safe: dropping the future stops the work.
 pub(crate) async fn frame(
     answers: &Arc<Answers>,
     user: UserId,
@@ -45,7 +45,8 @@ pub(crate) async fn frame(
 }
 
 impl HeldFrame {
-    /// Takes the answer, to write it now. Fails if the answer was dropped because others waited.
+    /// Takes the answer, to be written now. Fails if the answer was dropped because another request
+    /// waited for its bytes.
     pub(crate) fn take(self) -> Result<TakenFrame, Problem> {
         let Some(Unread { mut pieces, share, .. }) = self.0.take() else {
             return Err(Problem::new(Kind::Unavailable, "the answer was not read in time"));
@@ -55,13 +56,13 @@ impl HeldFrame {
 }
 
 impl Answers {
-    /// Bytes of a user's budget that no answer has, made or held.
+    /// The number of bytes in a user's budget that no answer holds.
     #[cfg(test)]
     pub(super) fn free_of(&self, user: UserId) -> usize {
         self.budget.of(user).free()
     }
 
-    /// Bytes of the budget of all users that no answer has.
+    /// The number of bytes in the shared budget that no answer holds.
     #[cfg(test)]
     pub(super) fn free(&self) -> usize {
         self.budget.all().free()

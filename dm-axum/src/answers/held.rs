@@ -15,19 +15,21 @@ use super::unread::Unread;
 use crate::options::Options;
 use crate::problem::{Kind, Problem};
 
-/// The time between two attempts of a waiting request to drop answers.
+/// The time between two attempts of a waiting request to drop unread answers.
 const DROP_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The answers of one API, and their budget.
+/// The unread answers of one API, and the budget of all its answers.
 #[derive(Debug)]
 pub(crate) struct Answers {
-    /// For its clock.
+    /// Used for its clock.
     service: Service,
     pub(super) budget: Budget,
+    /// [`Options::patience`].
     pub(super) patience: Duration,
     held: Mutex<Held>,
 }
 
+/// The unread answers by the number that [`Answers::insert`] returned.
 #[derive(Debug, Default)]
 pub(super) struct Held {
     pub(super) by_id: HashMap<u64, Unread>,
@@ -44,17 +46,19 @@ impl Answers {
         self.service.clock().now()
     }
 
-    /// Makes an answer of a user with `work`, once the budget has `bytes` left for it and few other
-    /// answers of the user are made. Refuses after a wait in vain. To be called in a task of its
-    /// own: permits are given in the order of requests, also to a future that is not polled.
+    /// Builds an answer to a user with `work`, once the budget has `bytes` for it and few other
+    /// answers to the user are being built. Refuses if the permits are not available in time.
+    ///
+    /// It must be called in a task of its own: permits are given in the order of requests, also to
+    /// a future that is not polled.
     pub(super) async fn make<T>(
         &self,
         user: UserId,
         bytes: usize,
         work: impl Future<Output = Result<T, Problem>>,
     ) -> Result<(T, Share), Problem> {
-        // The user's own permits first: a user with many requests waits for those, and delays no
-        // other user.
+        // The user's permits are acquired first, so that a user with many requests waits there and
+        // delays no other user.
         let own = self.budget.of(user).take(bytes);
         let own = self.acquire(own, "user", Kind::TooManyAnswers, Self::drop_expired).await?;
         let making = self.budget.begin(user);
@@ -64,13 +68,14 @@ impl Answers {
         Ok((work.await?, Share { of: user, user: own, all }))
     }
 
-    /// Bytes of all answers that are held.
+    /// The number of bytes in all unread answers.
     #[cfg(test)]
     pub(super) fn bytes(&self) -> usize {
         self.lock().by_id.values().map(|unread| unread.left).sum()
     }
 
-    /// Waits for permits, and meanwhile drops answers with `drop_answers`.
+    /// Waits for permits, and calls `drop_answers` regularly while it waits. Refuses with a problem
+    /// of `kind` when the wait took too long. `of` is the name of the pool in the metric.
     async fn acquire(
         &self,
         permits: impl Future<Output = Result<OwnedSemaphorePermit, AcquireError>>,
@@ -93,23 +98,22 @@ impl Answers {
         tokio::select! {
             biased;
             permits = &mut permits => return permits.map_err(|_| refused()),
-            // One attempt later than an unread answer may be dropped.
+            // An unread answer may be dropped after `patience`. The wait allows one more attempt.
             () = clock.sleep(self.patience + DROP_INTERVAL) => {}
             () = drop_regularly => {}
         }
-        // This task may not have run for a while, and have missed its attempts.
+        // This task may not have run for a while, so that attempts were missed.
         drop_answers(self, clock.now());
         permits.now_or_never().and_then(Result::ok).ok_or_else(refused)
     }
 
-    /// Drops the answers that were not read in time.
+    /// Drops all answers that were not read in time.
     fn drop_expired(&self, now: Timestamp) {
         self.drop_if(|unread| unread.until <= now);
     }
 
-    /// Drops the answers that were not read in time, and the stalled answers of the user with the
-    /// most bytes in stalled answers. Each request that waits does this regularly, until it has its
-    /// permits.
+    /// Drops all answers that were not read in time, and the stalled answers of the user with the
+    /// most bytes in stalled answers.
     fn drop_stalled(&self, now: Timestamp) {
         let mut bytes = HashMap::<UserId, usize>::new();
         for unread in self.lock().by_id.values().filter(|unread| unread.is_stalled(now)) {
@@ -122,7 +126,7 @@ impl Answers {
     }
 
     fn drop_if(&self, over: impl Fn(&Unread) -> bool) {
-        // Dropped after the lock is released.
+        // The answers are dropped after the lock is released.
         let dropped: Vec<_> = self.lock().by_id.extract_if(|_, unread| over(unread)).collect();
         for (_, unread) in dropped {
             metrics::counter!("dm_answers_dropped_total").increment(1);
@@ -130,6 +134,7 @@ impl Answers {
         }
     }
 
+    /// Keeps an answer until its reader takes it or it is dropped. Returns its number.
     pub(super) fn insert(&self, unread: Unread) -> u64 {
         metrics::gauge!("dm_answer_bytes").increment(bytes(unread.left));
         let mut held = self.lock();
@@ -145,13 +150,13 @@ impl Answers {
     }
 }
 
-/// Counts bytes that are no longer held.
+/// Subtracts bytes of answers that were read or dropped from the gauge.
 pub(super) fn count_released(count: usize) {
     metrics::gauge!("dm_answer_bytes").decrement(bytes(count));
 }
 
 fn bytes(count: usize) -> f64 {
-    // Exact: fewer than 2^32 are held.
+    // The conversion is exact: unread answers have fewer than 2^32 bytes.
     f64::from(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
@@ -179,7 +184,7 @@ mod tests {
         Answers::new(service, &Options::default())
     }
 
-    /// Holds an answer of some bytes, of which no piece is taken.
+    /// Inserts an answer of `bytes` to user `n`, of which nothing is read. Returns its number.
     fn hold(answers: &Answers, n: u8, bytes: usize, now: Timestamp) -> u64 {
         let take = |pool: Pool| pool.take(bytes).now_or_never().unwrap().unwrap();
         let (user, all) = (take(answers.budget.of(user(n))), take(answers.budget.all().clone()));
@@ -216,7 +221,7 @@ mod tests {
         });
     }
 
-    /// One gauge for all names; the test sets no other.
+    /// A recorder with one gauge for all names. The test sets only one gauge.
     #[derive(Default)]
     struct OneGauge(Arc<AtomicU64>);
 

@@ -1,4 +1,4 @@
-//! JSON in pieces: each is written once, and freed on its own.
+//! JSON in pieces. Each piece is written once and freed separately.
 
 use std::collections::VecDeque;
 use std::io;
@@ -9,20 +9,24 @@ use serde::Serialize;
 
 use crate::problem::{Kind, Problem};
 
-/// Bytes of a piece. A connection takes one or a few pieces at a time; the others can be dropped.
+/// Size of a piece in bytes. A connection takes one or a few pieces at a time. The other pieces can
+/// still be dropped.
 const PIECE: usize = 32 * 1024;
 
-/// The body of an answer, and an additional header.
+/// The body of an answer in pieces, and an optional header.
 #[derive(Debug, Default)]
 pub(crate) struct Pieces {
+    /// The pieces before the last one, in order.
     full: VecDeque<Bytes>,
+    /// The piece that is being written.
     last: Vec<u8>,
+    /// Total size in bytes.
     len: usize,
     header: Option<(HeaderName, HeaderValue)>,
 }
 
 impl Pieces {
-    /// A value as JSON. Pieces of a fixed size need no copies, unlike one buffer that grows.
+    /// Encodes a value as JSON. Pieces of a fixed size are never copied, unlike one growing buffer.
     pub(crate) fn json(value: &impl Serialize) -> Result<Self, Problem> {
         let mut pieces = Self::default();
         serde_json::to_writer(&mut pieces, value)
@@ -37,7 +41,7 @@ impl Pieces {
         self
     }
 
-    /// The length of the body, in bytes.
+    /// The size of the body in bytes.
     pub(crate) const fn len(&self) -> usize {
         self.len
     }
@@ -70,7 +74,8 @@ impl io::Write for Pieces {
 mod tests {
     use super::*;
 
-    /// Each piece that is taken extends the time for which an answer is held by a second.
+    /// Each piece that a client reads extends the time for which its answer is kept by one second,
+    /// so pieces must not be small.
     #[test]
     fn a_megabyte_has_few_pieces() {
         let (parts, _) = Pieces::json(&"x".repeat(1 << 20)).unwrap().into_parts();

@@ -1,4 +1,4 @@
-//! The connection's end of an answer that is held.
+//! Takes an unread answer for its connection.
 
 use std::sync::Arc;
 
@@ -7,14 +7,18 @@ use axum::body::Bytes;
 use super::held::{Answers, count_released};
 use super::unread::{PER_PIECE, Unread};
 
-/// Takes one answer for its connection. Dropping it drops the rest of the answer.
+/// Takes the pieces of one unread answer for its connection. Dropping the reader drops the rest of
+/// the answer.
 pub(super) struct AnswerReader {
     answers: Arc<Answers>,
+    /// The number of the answer, from [`Answers::insert`].
     id: u64,
+    /// Whether [`next`](Self::next) has returned the last piece or an error.
     over: bool,
 }
 
-/// The answer was dropped, because it was not read in time and others waited.
+/// The error of a reader whose answer was dropped: it was not read in time, and another request
+/// waited for its bytes.
 #[derive(Debug)]
 pub(super) struct NotRead;
 
@@ -23,14 +27,14 @@ impl AnswerReader {
         Self { answers: Arc::clone(answers), id: answers.insert(unread), over: false }
     }
 
-    /// Takes the rest of the answer; `None` if it was dropped.
+    /// Takes all pieces that are left. Returns `None` if the answer was dropped.
     pub(super) fn take(&self) -> Option<Unread> {
         let unread = self.answers.lock().by_id.remove(&self.id)?;
         count_released(unread.left);
         Some(unread)
     }
 
-    /// Takes the next piece.
+    /// Takes the next piece. Returns `None` after the last piece.
     pub(super) fn next(&mut self) -> Option<Result<Bytes, NotRead>> {
         if self.over {
             return None;

@@ -1,4 +1,4 @@
-//! The answers of REST calls, which are held until their connection takes them.
+//! Answers of REST calls. They are kept until the HTTP server takes them.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -19,8 +19,8 @@ use super::task::in_task;
 use super::unread::Unread;
 use crate::problem::Problem;
 
-/// Makes an answer out of the result of `read`. It takes at most `cost` bytes while it is made.
-/// Cancel safe: dropping the future ends the work.
+/// Builds the response from the result of `read`. It takes at most `cost` bytes of memory while it
+/// is being built. Cancel safe: dropping the future stops the work.
 pub(crate) async fn answer(
     answers: &Arc<Answers>,
     user: UserId,
@@ -35,12 +35,12 @@ pub(crate) async fn answer(
     .await
 }
 
-/// Holds an answer until its connection takes it.
+/// Keeps an answer until the HTTP server has taken all its pieces. Returns the response.
 fn hold(answers: &Arc<Answers>, pieces: Pieces, mut share: Share) -> Response {
     let left = pieces.len();
     let (mut pieces, header) = pieces.into_parts();
     let body = if pieces.len() <= 1 {
-        // The connection takes the whole answer at once.
+        // The HTTP server takes the whole body at once.
         Body::from(pieces.pop_front().unwrap_or_default())
     } else {
         share.shrink_to(left);

@@ -20,11 +20,11 @@ use crate::parse;
 use crate::problem::{Kind, Problem};
 use crate::render;
 
-/// Most bytes of memory that a conversation takes while a list is made: its JSON, with two display
-/// names of 128 characters that are all escaped, and the value from the store.
+/// Maximum memory in bytes that a conversation takes while a list is being built: its JSON, with
+/// two display names of 128 characters that are all escaped, and the value from the store.
 pub(crate) const CONVERSATION_COST: usize = 2 * 1024 + 256;
 
-/// The header with the cursor of the rest of a list, if the list is an array.
+/// The header with the cursor of the next page, if the list is a plain array.
 const NEXT: HeaderName = HeaderName::from_static("dm-next");
 
 #[derive(Serialize)]
@@ -71,7 +71,7 @@ pub(crate) async fn open(
     let body: Open = json(&api, request, BODY_OVERHEAD).await?;
     let recipient = parse::user("recipient_pubkey", &required("recipient_pubkey", body.recipient_pubkey)?)?;
     if recipient == caller.who.user {
-        // The seed's answer to this is 400, though it is well-formed.
+        // The value is well-formed, but the first version of the protocol answers it with 400.
         return Err(Problem::new(Kind::Malformed, "a conversation with oneself").about("recipient_pubkey"));
     }
     let opened = api.service.open_conversation(&caller.who, recipient).await.map_err(Problem::of_write)?;
@@ -92,15 +92,15 @@ pub(crate) struct List {
     cursor: Option<String>,
 }
 
-/// A page of the list, for a request with a limit.
+/// The answer to a list request with a limit.
 #[derive(Serialize)]
 struct Page {
     conversations: Vec<ConversationJson>,
     next: Option<String>,
 }
 
-/// Lists the caller's conversations: an array, as the seed's client expects, or with a limit an
-/// object.
+/// Lists the caller's conversations. Without a limit the answer is an array, as seed clients
+/// expect. With a limit it is an object.
 pub(crate) async fn list(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -127,7 +127,7 @@ pub(crate) async fn list(
         if limit.is_some() {
             return Pieces::json(&Page { conversations, next });
         }
-        // A cursor is hexadecimal digits, which a header can hold.
+        // A cursor consists of hexadecimal digits, so it is a valid header value.
         let next = next.and_then(|next| HeaderValue::try_from(next).ok());
         Ok(Pieces::json(&conversations)?.with_header(NEXT, next))
     })

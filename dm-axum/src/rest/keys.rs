@@ -45,7 +45,7 @@ pub(crate) async fn publish(
     Ok(Json(KeyJson::from(&record)))
 }
 
-/// Looks a user's key up.
+/// Returns a user's current key.
 pub(crate) async fn look_up(
     State(api): State<Arc<Api>>,
     _: Caller,
@@ -56,7 +56,7 @@ pub(crate) async fn look_up(
     if !parse::is_hex64(&text) {
         return Err(malformed());
     }
-    // Digits that are no valid identity belong to no user, and so have no key.
+    // Digits that are not a valid identity belong to no user, so there is no key.
     let user: UserId = text.parse().map_err(|_| dm_core::Error::NotFound)?;
     Ok(Json(KeyJson::from(&api.service.key(user).await?)))
 }

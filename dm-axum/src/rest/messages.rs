@@ -24,10 +24,10 @@ use crate::names::Names;
 use crate::parse;
 use crate::problem::Problem;
 
-/// Messages in a page of history if the client names no limit.
+/// Number of messages in a page of history if the client names no limit.
 pub(crate) const DEFAULT_PAGE: usize = 50;
 
-/// A stored message. Its payload is borrowed, and encoded directly into the JSON.
+/// A stored message. Its payload is borrowed and encoded directly into the JSON.
 #[derive(Debug, Serialize)]
 pub(crate) struct MessageJson<'a> {
     id: String,
@@ -46,7 +46,7 @@ pub(crate) struct MessageJson<'a> {
     suite: Option<u32>,
 }
 
-/// Bytes as base64 of the standard alphabet, with padding.
+/// Bytes that serialize as base64 of the standard alphabet, with padding.
 #[derive(Debug)]
 struct Base64<'a>(&'a [u8]);
 
@@ -120,13 +120,13 @@ impl Send {
     }
 }
 
-/// The key version that a sender named.
+/// Parses the key version that a sender named.
 pub(crate) fn key_version(version: u32) -> Result<KeyVersion, Problem> {
     KeyVersion::new(version)
         .map_err(|invalid| Problem::not_acceptable("recipient_key_version", invalid.reason()))
 }
 
-/// Bytes in canonical base64 of the standard alphabet, with padding.
+/// Decodes a required field in canonical base64 of the standard alphabet, with padding.
 fn bytes(field: &'static str, text: Option<&str>) -> Result<Vec<u8>, Problem> {
     STANDARD.decode(required(field, text)?).map_err(|_| Problem::malformed(field, "not canonical base64"))
 }
@@ -158,7 +158,7 @@ struct HistoryJson<'a> {
     has_more: bool,
 }
 
-/// Reads a conversation back.
+/// Reads a page of a conversation's messages.
 pub(crate) async fn history(
     State(api): State<Arc<Api>>,
     caller: Caller,

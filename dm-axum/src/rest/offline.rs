@@ -19,7 +19,7 @@ use crate::names::Names;
 use crate::parse;
 use crate::problem::Problem;
 
-/// Most bytes of an id in a JSON array, with quotes, a comma and an indent.
+/// Maximum size in bytes of an id in a JSON array, with quotes, a comma and an indent.
 const ID_BYTES: usize = 64;
 
 #[derive(Deserialize)]
@@ -38,7 +38,7 @@ struct OfflineJson<'a> {
     gap: Option<GapJson>,
 }
 
-/// A range of the inbox whose entries are gone. History may still have their messages.
+/// A range of inbox positions whose entries were removed. History may still have their messages.
 #[derive(Serialize)]
 struct GapJson {
     from: u64,
@@ -52,9 +52,11 @@ impl From<Gap> for GapJson {
     }
 }
 
-/// Fetches the pending messages of the caller's device. With a `limit` the answer may end early,
-/// even without a message, and `next` is the position to continue after. Without a `limit` it does
-/// not: the seed's clients ask once and read no `next`.
+/// Fetches the pending messages of the caller's device.
+///
+/// With a `limit`, the answer may have fewer messages than the limit, even none, although more are
+/// pending. `next` is then the position to continue after. Without a `limit`, the answer does not
+/// end early, because seed clients ask once and do not read `next`.
 pub(crate) async fn fetch(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -103,7 +105,7 @@ pub(crate) struct AcknowledgedJson {
     remaining: u64,
 }
 
-/// Acknowledges messages.
+/// Acknowledges a position, messages or both, for the caller's device.
 pub(crate) async fn acknowledge(
     State(api): State<Arc<Api>>,
     caller: Caller,
@@ -112,7 +114,7 @@ pub(crate) async fn acknowledge(
     let config = api.service.config();
     let body_limit = config.list_page.max(config.pending_page) * ID_BYTES + BODY_OVERHEAD;
     let body: Acknowledge = json(&api, request, body_limit).await?;
-    // Everything is parsed before anything is acknowledged.
+    // All fields are parsed before any entry is acknowledged.
     let ids = body.message_ids.map(|ids| {
         ids.iter().map(|id| parse::id("message_ids", id)).collect::<Result<Vec<MessageId>, Problem>>()
     });

@@ -1,6 +1,8 @@
-//! One connection, from its upgrade to its end: one task, one loop. The files below handle the
-//! events: `frames` begins the work on requests, `work` is its results, `done` answers them,
-//! `deliveries` writes what the session delivers, and `ends` waits for the end.
+//! One connection, from its upgrade to its end. It is served by one task with one loop over events.
+//!
+//! `frames` handles a frame of the client and starts the work on its request. `work` defines the
+//! result of that work, and `done` answers the request with it. `deliveries` writes the deliveries
+//! of the [`Session`]. `ends` waits for reasons to end the connection.
 
 mod deliveries;
 mod done;
@@ -27,31 +29,41 @@ use super::socket::{Received, Socket};
 use crate::api::Api;
 use crate::session::Terms;
 
-/// One connection.
+/// The state of one connection.
 pub(super) struct Connection {
     api: Arc<Api>,
+    /// The user on the device of this connection.
     who: Principal,
     socket: Socket,
+    /// The source of deliveries.
     session: Session,
     dialect: Dialect,
     heartbeat: Heartbeat,
     ends: Ends,
-    /// Requests and acknowledgements that are worked on.
+    /// Requests in progress, and the acknowledgement that is being stored.
     work: FuturesUnordered<BoxFuture<'static, Done>>,
 }
 
+/// The events of a connection, highest priority first.
 enum Event {
+    /// The timer of the heartbeat expired.
     Beat,
+    /// The connection has to end.
     Over(Close),
+    /// The work on a request or an acknowledgement is done.
     Done(Done),
+    /// The session has a delivery, or has ended.
     Delivery(Result<Delivery, SessionEnd>),
+    /// The client sent a frame, or the socket failed.
     Received(Result<Received, Close>),
 }
 
 impl Connection {
-    /// Serves a connection until it is over and closed. Its beginning, its end and the handling of
-    /// events are boxed: a connection waits for most of its life, and a future that waits is as
-    /// large as its largest part that is not boxed.
+    /// Serves a connection until its socket is closed.
+    ///
+    /// The futures that start the connection, end it and handle events are boxed. A connection is
+    /// idle for most of its life, and an idle future is as large as the largest future inside it
+    /// that is not boxed.
     pub(super) async fn serve(api: Arc<Api>, who: Principal, terms: Terms, socket: WebSocket) {
         match Box::pin(Self::begin(api, who, terms, socket)).await {
             Ok(mut connection) => {
@@ -62,6 +74,7 @@ impl Connection {
         }
     }
 
+    /// Starts the delivery session. If that fails, returns the socket and the reason to close it.
     async fn begin(
         api: Arc<Api>,
         who: Principal,
@@ -79,6 +92,7 @@ impl Connection {
         Ok(Box::new(Self { api, who, socket, session, dialect, heartbeat, ends, work }))
     }
 
+    /// Handles events until the connection has to end. Returns the reason.
     async fn run(&mut self) -> Close {
         loop {
             let event = self.next().await;
@@ -88,8 +102,8 @@ impl Connection {
         }
     }
 
-    /// Waits for the next event. No frame is read while too many requests are worked on, and no
-    /// delivery is taken while too many are unconfirmed: this bounds the memory of a connection.
+    /// Waits for the next event. To bound the memory of a connection, no frame is read while too
+    /// many requests are in progress, and no delivery is taken while too many are unconfirmed.
     async fn next(&mut self) -> Event {
         let (reads, delivers) = (self.reads(), self.dialect.takes_deliveries());
         tokio::select! {
@@ -119,12 +133,12 @@ impl Connection {
         }
     }
 
-    /// Whether another frame may be read.
+    /// Whether another frame may be read from the socket.
     fn reads(&self) -> bool {
         self.work.len() + self.dialect.waiting_acks() < self.api.options.in_flight
     }
 
-    /// Writes frames, unless the connection has to end first.
+    /// Writes frames. Fails if the connection has to end before they are written.
     async fn write(&mut self, frames: Vec<Envelope>) -> Result<(), Close> {
         if frames.is_empty() {
             return Ok(());
@@ -132,6 +146,7 @@ impl Connection {
         self.ends.or(self.socket.write(frames)).await
     }
 
+    /// Handles the expiry of the heartbeat's timer.
     async fn beat(&mut self) -> Result<(), Close> {
         match self.heartbeat.beat() {
             Beat::Ping(payload) => {
@@ -139,7 +154,8 @@ impl Connection {
                 self.ends.beat();
                 self.ends.or(self.socket.ping(payload)).await
             }
-            // The answer may be in the buffers, unread while too many requests are worked on.
+            // The answer may be in the receive buffers, which are not read while too many requests
+            // are in progress.
             Beat::Silence if !self.reads() => {
                 self.heartbeat.wait();
                 Ok(())
@@ -148,6 +164,7 @@ impl Connection {
         }
     }
 
+    /// Handles a pong of the client.
     fn pong(&mut self, payload: &[u8]) {
         if self.heartbeat.pong(payload) {
             self.dialect.ping_answered();
@@ -156,15 +173,15 @@ impl Connection {
         }
     }
 
-    /// Pings sooner than usual if the answer would acknowledge deliveries.
+    /// Sends the next ping earlier than usual if its answer will acknowledge deliveries.
     fn ping_if_wanted(&mut self) {
         if self.dialect.wants_ping() {
             self.heartbeat.ping_soon();
         }
     }
 
-    /// Drops everything but the socket. A client that may connect again is first sent the answers
-    /// to its requests.
+    /// Drops everything but the socket. Before a [`Close::Reconnect`], the client is sent the
+    /// answers to its requests.
     async fn leave(mut self, close: Close) -> Socket {
         if let Close::Reconnect(reason) = close
             && self.finish_work(reason).await.is_err()
@@ -174,6 +191,8 @@ impl Connection {
         self.socket
     }
 
+    /// Announces the end, and writes the answers that are built within
+    /// [`Options::patience`](crate::Options::patience).
     async fn finish_work(&mut self, reason: &str) -> Result<(), Close> {
         self.ends.clear();
         self.write(self.dialect.going_away(reason).into_iter().collect()).await?;
@@ -204,7 +223,7 @@ mod tests {
         size_of::<F>()
     }
 
-    /// Every open connection holds one of each, most of them idle.
+    /// Every open connection holds one such future and one `Connection`, mostly idle.
     #[test]
     fn an_idle_connection_takes_little_memory() {
         let sizes = (size_of_future(Connection::serve), size_of::<Connection>());

@@ -1,4 +1,4 @@
-//! The heartbeat: pings to the client and their answers, and a limit on the client's own pings.
+//! Sends pings to the client, waits for the answers, and limits the client's own pings.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -11,37 +11,40 @@ use dm_core::Timestamp;
 use super::close::Close;
 use crate::api::Api;
 
-/// A future that resolves after a time by the service's clock.
+/// A future that resolves after some time on the service's clock.
 pub(super) type Timer = Pin<Box<dyn Future<Output = ()> + Send>>;
 
+/// A timer that expires after `span`.
 pub(super) fn timer(api: &Arc<Api>, span: Duration) -> Timer {
     let api = Arc::clone(api);
     Box::pin(async move { api.service.clock().sleep(span).await })
 }
 
-/// Pings a client at intervals. A client that does not answer is gone, even if TCP still has the
-/// connection.
+/// Decides when to ping the client. A client that does not answer a ping is gone, even if TCP still
+/// reports the connection as open.
 pub(super) struct Heartbeat {
     api: Arc<Api>,
     state: State,
+    /// Expires when the next ping is due, or when the wait for an answer ends.
     timer: Timer,
-    /// The payload of the last ping. Its answer repeats it, so an older answer is told apart.
+    /// The payload of the last ping. Its answer repeats the payload, so answers to older pings are
+    /// recognized.
     nonce: u64,
-    /// The beginning of an interval, and the number of pings that the client sent in it.
+    /// The start of the current interval, and the number of pings that the client sent in it.
     client_pings: (Timestamp, u32),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// Until the next ping, which comes sooner than usual if `soon`.
+    /// The timer runs until the next ping. `soon` if that ping comes earlier than usual.
     Idle { soon: bool },
-    /// Until the answer to the last ping.
+    /// The last ping is not answered. The timer limits the wait for the answer.
     Waiting,
 }
 
-/// The event at the end of the timer.
+/// The action that is due when the timer has expired.
 pub(super) enum Beat {
-    /// A ping with this payload has to be sent.
+    /// Send a ping with this payload.
     Ping(Bytes),
     /// The last ping was not answered in time.
     Silence,
@@ -58,12 +61,12 @@ impl Heartbeat {
         }
     }
 
-    /// Resolves when [`beat`](Self::beat) has to be called. Cancel safe.
+    /// Resolves when the timer expires. [`beat`](Self::beat) must then be called. Cancel safe.
     pub(super) async fn due(&mut self) {
         (&mut self.timer).await;
     }
 
-    /// Handles the end of the timer.
+    /// Handles the expiry of the timer. Starts the wait for the answer if a ping is due.
     pub(super) fn beat(&mut self) -> Beat {
         if self.state == State::Waiting {
             return Beat::Silence;
@@ -73,14 +76,14 @@ impl Heartbeat {
         Beat::Ping(Bytes::copy_from_slice(&self.nonce.to_be_bytes()))
     }
 
-    /// Starts to wait for the answer to a ping, for
+    /// Starts the timer that limits the wait for the answer to
     /// [`Options::patience`](crate::Options::patience).
     pub(super) fn wait(&mut self) {
         self.state = State::Waiting;
         self.timer = timer(&self.api, self.api.options.patience);
     }
 
-    /// Takes a pong. Returns whether it answers the last ping.
+    /// Handles a pong of the client. Returns whether it answers the last ping.
     pub(super) fn pong(&mut self, payload: &[u8]) -> bool {
         let answers = self.state == State::Waiting && payload == self.nonce.to_be_bytes();
         if answers {
@@ -89,7 +92,7 @@ impl Heartbeat {
         answers
     }
 
-    /// Sends the next ping sooner than usual: after
+    /// Makes the next ping due earlier than usual, after
     /// [`Options::confirm_interval`](crate::Options::confirm_interval).
     pub(super) fn ping_soon(&mut self) {
         if self.state == (State::Idle { soon: false }) {
@@ -97,11 +100,12 @@ impl Heartbeat {
         }
     }
 
-    /// Counts a ping of the client, which the socket answers by itself.
+    /// Counts a ping of the client. Fails if the client sends too many. The WebSocket library
+    /// answers the ping.
     pub(super) fn ping(&mut self) -> Result<(), Close> {
         let now = self.api.service.clock().now();
         let (since, count) = &mut self.client_pings;
-        // A clock that was set back begins a new interval as well.
+        // A new interval also starts when the clock was set back.
         if now >= since.after(self.api.options.ping_interval) || now < *since {
             (*since, *count) = (now, 0);
         }
@@ -109,6 +113,7 @@ impl Heartbeat {
         if *count > self.api.options.client_pings { Err(Close::Policy("too many pings")) } else { Ok(()) }
     }
 
+    /// Starts the timer for the next ping.
     fn idle_for(&mut self, span: Duration, soon: bool) {
         self.state = State::Idle { soon };
         self.timer = timer(&self.api, self.api.service.clock().now().grouped(span));

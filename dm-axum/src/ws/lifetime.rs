@@ -1,4 +1,4 @@
-//! The end of the client's session with the host: it expires, or the host ends it.
+//! Waits for the end of the client's login session: it expires, or the host ends it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::SessionExpiry;
 use crate::api::Api;
 use crate::session::{SessionWatch, Terms};
 
-/// The client's session with the host: its expiry and its watch, if the host gave any.
+/// The expiry and the watch of the client's login session, each if the host gave one.
 pub(super) struct Lifetime {
     api: Arc<Api>,
     expiry: Option<Expiry>,
@@ -21,15 +21,17 @@ pub(super) struct Lifetime {
 
 struct Expiry {
     at: SessionExpiry,
+    /// Expires at `at`, or earlier if the clock is set back.
     timer: Timer,
 }
 
 struct Watched {
     watch: SessionWatch,
+    /// The call of [`LiveSession::ended`](crate::LiveSession::ended).
     ended: BoxFuture<'static, DisconnectReason>,
-    /// The check that the host has not answered yet.
+    /// The call of [`LiveSession::check`](crate::LiveSession::check) that has not returned yet.
     check: Option<BoxFuture<'static, Result<(), DisconnectReason>>>,
-    /// The time at which the last check began.
+    /// The time at which the last check started.
     checked_at: Timestamp,
 }
 
@@ -45,7 +47,7 @@ impl Lifetime {
         Self { api: Arc::clone(api), expiry, watched }
     }
 
-    /// Resolves when the session is over. Cancel safe.
+    /// Resolves when the login session has ended. Cancel safe.
     pub(super) async fn over(&mut self) -> Close {
         loop {
             tokio::select! {
@@ -57,17 +59,18 @@ impl Lifetime {
             if self.api.service.clock().now() >= expiry.at.0 {
                 return Close::Expired;
             }
-            // The wall clock was set back.
+            // The wall clock was set back, so the timer expired too early.
             expiry.timer = until(&self.api, expiry.at);
         }
     }
 
-    /// Asks the host again with a ping, at most once per
-    /// [`Options::ping_interval`](crate::Options::ping_interval) and not before it has answered.
+    /// Starts another check of the login session, unless a check is running or the last one started
+    /// less than [`Options::ping_interval`](crate::Options::ping_interval) ago. Called with each
+    /// ping.
     pub(super) fn beat(&mut self) {
         let Some(watched) = &mut self.watched else { return };
         let now = self.api.service.clock().now();
-        // A clock that was set back makes a check due as well.
+        // A check is also due when the clock was set back.
         let due = now >= watched.checked_at.after(self.api.options.ping_interval) || now < watched.checked_at;
         if due && watched.check.is_none() {
             watched.check = Some(check(&watched.watch));
@@ -77,7 +80,8 @@ impl Lifetime {
 }
 
 impl Watched {
-    /// Resolves when the host says that the session is over, by itself or in answer to a check.
+    /// Resolves when the host reports the end of the login session, by itself or in answer to a
+    /// check.
     async fn over(&mut self) -> DisconnectReason {
         loop {
             tokio::select! {
@@ -104,6 +108,7 @@ fn check(SessionWatch(session): &SessionWatch) -> BoxFuture<'static, Result<(), 
     Box::pin(async move { session.check().await })
 }
 
+/// Resolves with the result of the check; never if there is none.
 async fn answer(
     check: &mut Option<BoxFuture<'static, Result<(), DisconnectReason>>>,
 ) -> Result<(), DisconnectReason> {
@@ -113,6 +118,7 @@ async fn answer(
     }
 }
 
+/// Resolves when the host ends the login session; never if there is no watch.
 async fn ended_early(watched: &mut Option<Watched>) -> DisconnectReason {
     match watched {
         Some(watched) => watched.over().await,
@@ -120,6 +126,7 @@ async fn ended_early(watched: &mut Option<Watched>) -> DisconnectReason {
     }
 }
 
+/// Resolves when the timer expires; never if there is none.
 async fn expired(expiry: &mut Option<Expiry>) {
     match expiry {
         Some(expiry) => (&mut expiry.timer).await,
@@ -127,6 +134,7 @@ async fn expired(expiry: &mut Option<Expiry>) {
     }
 }
 
+/// A timer for the time until `at`.
 fn until(api: &Arc<Api>, SessionExpiry(at): SessionExpiry) -> Timer {
     let left = at.as_millis().saturating_sub(api.service.clock().now().as_millis());
     timer(api, Duration::from_millis(left))

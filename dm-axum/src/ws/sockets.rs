@@ -1,4 +1,4 @@
-//! Limits on the open WebSockets of a user, and on how often the user opens one.
+//! Limits the open WebSockets of each user, and the rate at which the user opens them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,18 +8,20 @@ use dm_core::{Timestamp, UserId};
 
 use crate::Options;
 
-/// The number of users from which on unused entries are removed.
+/// Minimum map size at which unused entries are removed.
 const SWEEP_FROM: usize = 1_024;
 
-/// Counts the WebSockets of each user.
+/// Counts the WebSockets of each user, and refuses those beyond the limits.
 #[derive(Clone, Debug)]
 pub(crate) struct Sockets {
+    /// [`Options::sockets_per_user`].
     most: usize,
+    /// [`Options::socket_interval`].
     interval: Duration,
     users: Arc<Mutex<Users>>,
 }
 
-/// An open WebSocket. Once it is dropped, the user may open another.
+/// Counts as one open WebSocket of a user until it is dropped.
 #[derive(Debug)]
 pub(super) struct OpenSocket {
     sockets: Sockets,
@@ -29,25 +31,26 @@ pub(super) struct OpenSocket {
 /// The reason why a user may not open another WebSocket now.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Refused {
-    /// The user has as many open as allowed.
+    /// The user has the maximum number of WebSockets open.
     TooMany,
-    /// The user opened as many lately as allowed, and may open the next after this time.
+    /// The user opened WebSockets too fast, and may open the next one after this time.
     TooSoon(Duration),
 }
 
 #[derive(Debug)]
 struct Users {
     by_id: HashMap<UserId, Opened>,
-    /// The number of entries at which unused ones are removed next.
+    /// Map size at which unused entries are removed.
     sweep_at: usize,
 }
 
-/// The WebSockets of a user: the open ones, and the rate at which they were opened.
+/// The number of open WebSockets of a user, and the rate at which the user opened them.
 #[derive(Debug)]
 struct Opened {
     open: usize,
-    /// The time at which the user may open as many at once as ever: each opening moves it on by one
-    /// interval. (The theoretical arrival time of the generic cell rate algorithm.)
+    /// The time from which on the user may open the maximum number at once again. Each opening
+    /// moves it by one interval. (It is the theoretical arrival time of the generic cell rate
+    /// algorithm.)
     credit_full_at: Timestamp,
 }
 
@@ -61,7 +64,7 @@ impl Sockets {
         }
     }
 
-    /// Counts another WebSocket of a user, unless it is one too many.
+    /// Counts another WebSocket of a user. Refuses if the user has too many or opens them too fast.
     pub(super) fn open(&self, user: UserId, now: Timestamp) -> Result<OpenSocket, Refused> {
         let mut users = self.lock();
         users.sweep(now);
@@ -71,7 +74,8 @@ impl Sockets {
         }
         let most = self.interval.saturating_mul(u32::try_from(self.most).unwrap_or(u32::MAX));
         let latest = now.after(most);
-        // No later than if all were opened now: the clock may have been set back.
+        // If the clock was set back, the stored time may be too late. It is reduced to the time
+        // that opening the maximum number now would give.
         opened.credit_full_at = opened.credit_full_at.clamp(now, latest);
         let credit_full_at = opened.credit_full_at.after(self.interval);
         if credit_full_at > latest {
@@ -85,14 +89,14 @@ impl Sockets {
     }
 
     fn lock(&self) -> MutexGuard<'_, Users> {
-        // Nothing panics while the counts are locked; a poisoned map is whole.
+        // Nothing panics while the counts are locked, so a poisoned map is consistent.
         self.users.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Users {
-    /// Removes users with nothing open and all credit back, once there are twice as many entries as
-    /// after the last time.
+    /// Removes the users without open WebSockets who may open the maximum number at once. Does
+    /// nothing until the map has twice as many entries as after the last removal.
     fn sweep(&mut self, now: Timestamp) {
         if self.by_id.len() >= self.sweep_at {
             self.by_id.retain(|_, opened| opened.open > 0 || opened.credit_full_at > now);

@@ -27,8 +27,8 @@ pub(crate) struct Parameters {
     device: Option<String>,
 }
 
-/// Upgrades a request to a WebSocket. It has to come from an allowed origin, with a principal or a
-/// ticket, and within the limits on the user's WebSockets.
+/// Upgrades a request to a WebSocket. The request must have an allowed origin and a principal or a
+/// ticket, and the user must be within the limits on WebSockets.
 pub(crate) async fn upgrade(
     State(api): State<Arc<Api>>,
     headers: HeaderMap,
@@ -43,7 +43,8 @@ pub(crate) async fn upgrade(
     if parameters.ticket.is_none() {
         caller.as_ref().map_err(Clone::clone)?;
     }
-    // Before the ticket is used up: a request that is no upgrade must not use it up.
+    // This check comes before the ticket is redeemed, so that a request that is no upgrade does not
+    // use the ticket up.
     let upgrade = upgrade.map_err(|_| Problem::new(Kind::NotAnUpgrade, ""))?;
     let Caller { who, terms } = match (caller, parameters.ticket) {
         (Ok(caller), _) => caller,

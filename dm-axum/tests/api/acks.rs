@@ -11,7 +11,7 @@ use crate::socket::{Socket, until};
 use crate::world::{World, user};
 
 /// Opens a conversation and sends messages, so that user 2's inbox has entries up to a position.
-/// Entry 1 is the conversation; the payload of each message is its position.
+/// Entry 1 announces the conversation. The payload of each message is its position.
 async fn with_backlog(world: &World, up_to: u64) -> String {
     let conversation = world.open(1, 2).await;
     for position in 2..=up_to {
@@ -69,7 +69,7 @@ async fn unacknowledged_entries_are_delivered_again_once_on_the_next_connection(
     assert_eq!(socket.receive_acknowledged("up to").await, acknowledged(2, 2, 0));
     socket.ack("with a hole", 0, &[&heard[3].1]).await;
     assert_eq!(socket.receive_acknowledged("with a hole").await, acknowledged(2, 1, 0));
-    // The client is gone without a closing frame.
+    // The client disconnects without a closing frame.
     drop(socket);
 
     let (mut socket, heard) = catch_up(&world).await;
@@ -90,7 +90,8 @@ async fn repeated_and_unknown_ids_are_counted_and_no_error() {
     let (mut socket, heard) = catch_up(&world).await;
     let (known, none) = (&*heard[1].1, "0190b6a0-0000-7000-8000-000000000001");
     let table: [(_, &[&str], _); 6] = [
-        // The entry of the conversation has no id; it is acknowledged with the message after it.
+        // The entry for the conversation has no message id. It is acknowledged together with the
+        // message after it.
         (0, &[known, none, &foreign], acknowledged(2, 1, 2)),
         (0, &[known], acknowledged(2, 1, 0)),
         (1, &[], acknowledged(2, 0, 0)),
@@ -143,7 +144,7 @@ async fn acknowledgements_that_wait_for_another_are_stored_in_one_write() {
     for (id, up_to) in [("2", 2), ("3", 4), ("4", 3)] {
         socket.ack(id, up_to, &[]).await;
     }
-    // The server has read all of them.
+    // The server has read all requests.
     socket.receive_nothing_more().await;
     store.hold(false);
     assert_eq!(socket.receive_acknowledged("1").await, acknowledged(1, 1, 0));
@@ -208,7 +209,7 @@ async fn deliveries_stop_at_the_window_and_continue_after_acknowledgements() {
     socket.receive_acknowledged("all").await;
     assert_eq!((socket.receive_text().await.0, socket.receive_text().await.0), (5, 6));
     socket.receive_nothing_more().await;
-    // A client with a full window can still send requests, and another device is not held up.
+    // A client with a full window can still send requests, and another device is not delayed.
     assert_eq!(socket.list("l").await.conversations.len(), 1);
     let (mut laptop, _) = Socket::hello(&world, 2, "laptop").await;
     assert_eq!(laptop.receive_delivery().await.position, 1);

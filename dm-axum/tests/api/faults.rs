@@ -1,5 +1,5 @@
-//! A store whose commits for callers fail or wait on demand. The service's own housekeeping, which
-//! comes at any time, is not affected.
+//! A store whose commits for callers fail or wait when a test says so. The service's own
+//! housekeeping, which runs at any time, is not affected.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

@@ -90,7 +90,7 @@ async fn a_device_whose_backlog_expired_is_sent_the_gap_before_the_rest() {
     world.send(1, &conversation, "live").await;
     assert_eq!(socket.receive_text().await, (5, "live".to_owned()));
 
-    // The end of the gap is acknowledged like a delivery, and the gap is not sent again.
+    // The client acknowledges the end of the gap like a delivery. The gap is then not sent again.
     socket.ack("b", gap.to, &[]).await;
     assert_eq!(socket.receive_acknowledged("b").await.up_to, 3);
     socket.close().await;
@@ -156,7 +156,7 @@ async fn a_newer_connection_of_the_device_replaces_the_older_and_loses_nothing()
     assert_eq!((texts, caught_up), (1, 1), "{heard:?}");
     until(async || world.hub.connections() == 1).await;
 
-    // Another device of the same user replaces no connection.
+    // A connection of another device of the same user replaces no connection.
     let (mut laptop, _) = Socket::hello(&world, 2, "laptop").await;
     laptop.receive_delivery().await;
     newer.receive_nothing_more().await;
@@ -255,7 +255,7 @@ async fn a_connection_whose_pong_waits_behind_requests_stays_open() {
     socket.receive_caught_up().await;
     let writes = store.writes();
     store.hold(true);
-    // No frame is read until this one is answered.
+    // No further frame is read until this request is answered.
     socket.send("s", &conversation, "slow").await;
     until(async || store.writes() > writes).await;
     world.clock.advance(30 * SECOND);
@@ -267,7 +267,7 @@ async fn a_connection_whose_pong_waits_behind_requests_stays_open() {
     store.hold(false);
     assert_eq!(socket.receive_sent("s").await.server_sequence, 1);
     socket.receive_nothing_more().await;
-    // The answer to the ping was read as well.
+    // The answer to the ping was also read.
     world.clock.advance(10 * SECOND);
     socket.receive_nothing_more().await;
 }
@@ -309,13 +309,13 @@ async fn a_shutdown_also_answers_pending_requests_of_a_client_that_reads_late() 
     let (mut socket, _) = Socket::hello(&world, 1, "phone").await;
     while !matches!(socket.receive_server().await.1, Frame::CaughtUp(_)) {}
     store.hold_history(true);
-    // More than the buffers between the two hold.
+    // The answers do not fit into the buffers between the client and the server.
     let asked = 30;
     let page = DmHistoryRequest { conversation_id: conversation, before_sequence: 0, limit: 0 };
     for _ in 0..asked {
         socket.send_envelope(&Envelope::new("p", Payload::DmHistoryRequest(page.clone()))).await;
     }
-    // The server has read all requests, and works on them.
+    // The server has read all requests, and they are in progress.
     socket.receive_nothing_more().await;
     let dm = world.dm.clone();
     let shutdown = tokio::spawn(async move { dm.shutdown(SECOND).await });

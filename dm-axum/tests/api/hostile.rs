@@ -1,5 +1,5 @@
-//! Bytes that no client should send over a WebSocket: each ends the connection with a code, stores
-//! nothing and affects no other connection.
+//! Hostile bytes over a WebSocket. Each input ends the connection with a code, stores nothing and
+//! affects no other connection.
 
 use dm_proto::prost::Message as _;
 use dm_proto::{DmHello, DmPing, Envelope, dm_client_frame, envelope::Payload};

@@ -1,4 +1,4 @@
-//! Connections without a hello, as the seed's clients open them.
+//! Connections without a hello, as seed clients open them.
 
 use dm_proto::{DmConversationListRequest, DmHistoryRequest, Envelope, envelope::Payload};
 use serde_json::json;

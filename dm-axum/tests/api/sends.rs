@@ -194,12 +194,12 @@ async fn a_foreign_and_a_missing_conversation_are_the_same_problem() {
 
 #[tokio::test]
 async fn sends_of_a_connection_are_stored_in_the_order_in_which_they_were_sent() {
-    // The queues are so short that most sends wait.
+    // The queues are short, so most sends wait.
     let world = World::configured(|config| (config.queue, config.batch) = (2, 2)).await;
     let conversation = world.open(1, 2).await;
     let mut socket = phone(&world, 1).await;
     for n in 0..100 {
-        // Of different sizes, because the queue also counts bytes.
+        // The payloads have different sizes, because the queue also counts bytes.
         let payload = format!("{n}{}", "-".repeat(if n % 3 == 0 { 8_000 } else { 0 }));
         let frame = dm_client_frame::Frame::Send(send(&conversation, &payload));
         feed(&mut socket, &Envelope::client(n.to_string(), frame)).await;
@@ -258,7 +258,7 @@ async fn a_send_whose_client_is_gone_is_in_both_inboxes_or_in_none() {
     let [own, peer] = depths().await;
     assert_eq!(own, peer);
     assert_eq!(history(&world, 2, &conversation).await.len() as u64, peer);
-    // Sent again under the same id, the message is there once.
+    // After a repeated send under the same id, the message is stored once.
     let (mut socket, _) = Socket::hello(&world, 1, "phone").await;
     socket.write_raw(&masked(&frame)).await;
     while !matches!(socket.receive_server().await.1, dm_server_frame::Frame::Sent(_)) {}

@@ -1,4 +1,4 @@
-//! Sessions that the host ends before they expire.
+//! Login sessions that the host ends before they expire.
 
 use std::sync::{Arc, Mutex};
 
@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use crate::socket::Socket;
 use crate::world::{SECOND, SESSIONS, START, World, answer, user};
 
-/// A session whose end and whose answers to checks a test sets.
+/// A login session whose end and whose answers to checks a test sets.
 #[derive(Debug, Default)]
 struct Session {
     ended: watch::Sender<bool>,
@@ -24,12 +24,12 @@ enum Answer {
     #[default]
     Holds,
     Over(DisconnectReason),
-    /// Never answers.
+    /// The check never returns.
     None,
 }
 
 impl Session {
-    /// Makes a session that requests name in `x-session`.
+    /// Creates a login session that requests can name in `x-session`.
     fn named(name: &str) -> Arc<Self> {
         let session = Arc::new(Self::default());
         let watch: Arc<dyn LiveSession> = Arc::clone(&session) as _;

@@ -1,4 +1,4 @@
-//! Deliveries of the session are written to the client.
+//! Writes the deliveries of the session to the client.
 
 use dm_core::{Delivery, SessionEnd};
 use futures_util::FutureExt as _;
@@ -8,11 +8,11 @@ use crate::names::Names;
 use crate::render;
 use crate::ws::close::Close;
 
-/// Most deliveries that are written together, with one look-up of names.
+/// Maximum number of deliveries that are written together, with one look-up of names.
 const BATCH: usize = 32;
 
 impl Connection {
-    /// Writes a delivery, and with it those that are ready already.
+    /// Writes a delivery together with the deliveries that are ready after it.
     pub(super) async fn deliver(&mut self, first: Result<Delivery, SessionEnd>) -> Result<(), Close> {
         let mut batch = Vec::new();
         let mut next = Some(first);

@@ -1,4 +1,4 @@
-//! Requests that are done are answered, and acknowledgements are stored one after another.
+//! Answers requests whose work is done, and starts to store the next acknowledgement.
 
 use dm_proto::{Envelope, dm_server_frame};
 
@@ -8,6 +8,7 @@ use crate::answers::HeldFrame;
 use crate::ws::close::Close;
 
 impl Connection {
+    /// Writes the answers that a result gives.
     pub(super) async fn done(&mut self, done: Done) -> Result<(), Close> {
         match done {
             Done::Answer(envelope) => self.write(vec![*envelope]).await,
@@ -28,6 +29,7 @@ impl Connection {
         }
     }
 
+    /// Writes an answer under the id of its request.
     pub(super) async fn answer(
         &mut self,
         request_id: String,
@@ -36,6 +38,7 @@ impl Connection {
         self.write(vec![Envelope::server(request_id, frame)]).await
     }
 
+    /// Writes a page, or its refusal if the page was not built or was dropped.
     async fn write_page(&mut self, page: Page) -> Result<(), Close> {
         match page.answer.and_then(HeldFrame::take) {
             Ok(taken) => self.ends.or(self.socket.write_held(taken)).await,

@@ -1,4 +1,4 @@
-//! Frames of the client: each is decoded, and the work on its request begins.
+//! Handles the frames of the client: decodes each, and starts the work on its request.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use crate::ws::welcome::{HelloRefused, Welcomed, welcome};
 use crate::ws::{frames, requests};
 
 impl Connection {
+    /// Handles a binary frame. Fails if the client broke a rule.
     pub(super) async fn frame(&mut self, frame: Bytes) -> Result<(), Close> {
         let Some((request_id, payload)) = frames::decode(frame)? else { return Ok(()) };
         metrics::counter!("dm_frames_received_total").increment(1);
@@ -35,7 +36,8 @@ impl Connection {
                     requests::conversations(&api, &who).await.map_err(Problem::from)
                 });
             }
-            // Polled in the order in which they are pushed, and so stored in that order.
+            // Sends are polled for the first time in the order in which they are pushed, so the
+            // messages are stored in that order.
             Request::Send(send) => self.work.push(Box::pin(async move {
                 Done::Answer(Box::new(requests::send(api, who, request_id, send).await))
             })),
@@ -46,7 +48,8 @@ impl Connection {
         Ok(())
     }
 
-    /// Starts the work on a page, which takes at most `cost` bytes of the budget of answers.
+    /// Starts to read and encode a page. `cost` is the maximum memory in bytes that the page takes
+    /// while it is being built. `payload` wraps the page.
     fn page<T: Default + Send + 'static>(
         &mut self,
         request_id: String,
@@ -63,6 +66,7 @@ impl Connection {
         }));
     }
 
+    /// Answers a hello, and changes to the delivery session and the dialect after it.
     async fn hello(&mut self, request_id: String, hello: DmHello) -> Result<(), Close> {
         match welcome(&self.api, &self.who, &hello).await {
             Ok(Welcomed { who, session, welcome }) => {

@@ -1,4 +1,4 @@
-//! The results of work on requests.
+//! The results of the work on requests and acknowledgements.
 
 use dm_proto::Envelope;
 
@@ -6,17 +6,22 @@ use crate::answers::HeldFrame;
 use crate::problem::Problem;
 use crate::ws::dialect::{AckOutcome, PageRefusal};
 
-/// A request or an acknowledgement that is done.
+/// The result of the work on a request or an acknowledgement.
 pub(super) enum Done {
+    /// The answer to a request that is not for a page.
     Answer(Box<Envelope>),
+    /// The result of a request for a page.
     Page(Box<Page>),
+    /// The result of storing an acknowledgement.
     Acknowledged(AckOutcome),
 }
 
-/// The answer to a request for a page.
+/// The result of a request for a page of history or a list of conversations.
 pub(super) struct Page {
+    /// The id of the request, repeated in the answer.
     pub(super) request_id: String,
+    /// The way to tell the client that there is no page, used if `answer` is an error.
     pub(super) refusal: PageRefusal,
-    /// The page in the budget of answers, or the reason why there is none.
+    /// The encoded page, or the reason why it was not built.
     pub(super) answer: Result<HeldFrame, Problem>,
 }

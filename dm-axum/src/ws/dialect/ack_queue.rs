@@ -1,4 +1,5 @@
-//! The acknowledgements that a client requested after its hello, one write at a time.
+//! The queue of the acknowledgements that a client requested after its hello. One is stored at a
+//! time.
 
 use std::collections::VecDeque;
 
@@ -15,15 +16,17 @@ pub(super) struct AckQueue {
     waiting: VecDeque<AckRequest>,
     /// Whether an acknowledgement is being stored.
     storing: bool,
-    /// The newest position that was delivered. A position up to it is never refused.
+    /// The newest position that was delivered. An acknowledgement up to it is never refused.
     delivered: InboxSeq,
 }
 
-/// The acknowledgement in one frame: a position, messages or both.
+/// One request of the client to acknowledge a position, messages or both.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct AckRequest {
     request_id: String,
+    /// The position up to which all entries are acknowledged.
     up_to: Option<InboxSeq>,
+    /// Single messages; may be empty.
     messages: Vec<MessageId>,
 }
 
@@ -44,7 +47,7 @@ impl AckRequest {
 }
 
 impl AckQueue {
-    /// Notes that everything up to a position is delivered.
+    /// Records that all entries up to a position are delivered.
     pub(super) fn delivered(&mut self, position: InboxSeq) {
         self.delivered = self.delivered.max(position);
     }
@@ -53,9 +56,12 @@ impl AckQueue {
         self.waiting.push_back(request);
     }
 
-    /// The next acknowledgement to store. Requests that name only a delivered position are stored
-    /// together, as the highest of their positions. Any other is stored alone, so that one which is
-    /// refused takes no other with it.
+    /// Returns the next acknowledgement to store; `None` while one is being stored or if none
+    /// waits.
+    ///
+    /// Consecutive requests that name only a delivered position are merged into one acknowledgement
+    /// of the highest position. Any other request is stored alone, because it may be refused, and
+    /// its refusal must not affect others.
     pub(super) fn next(&mut self) -> Option<Acknowledgement> {
         if self.storing {
             return None;
@@ -79,11 +85,12 @@ impl AckQueue {
         Some(Acknowledgement { request_ids, targets: targets.collect() })
     }
 
-    /// Notes that the last acknowledgement is stored, or refused.
+    /// Records that the last acknowledgement is stored or refused.
     pub(super) const fn done(&mut self) {
         self.storing = false;
     }
 
+    /// The number of requests that wait to be stored.
     pub(super) fn len(&self) -> usize {
         self.waiting.len()
     }

@@ -1,4 +1,5 @@
-//! The dialect after a hello: deliveries with positions, acknowledgements, sends and problems.
+//! The dialect after a hello. Deliveries have positions, and clients send acknowledgements and
+//! messages. Refusals are problems.
 
 use dm_core::{Acknowledged, Delivery, Error, GapReason, InboxSeq};
 use dm_proto::{
@@ -13,24 +14,25 @@ use crate::names::Names;
 use crate::problem::Problem;
 use crate::render::{self, EventVariants};
 
-/// Milliseconds that a client is told to wait before it connects again.
+/// The time in ms that a client is told to wait before it connects again.
 const RECONNECT_AFTER_MS: u64 = 1_000;
 
-/// An event is a part of a delivery.
+/// Wraps an event as a part of a delivery.
 const EVENT: EventVariants<dm_delivery::Event> = EventVariants {
     message: dm_delivery::Event::Message,
     conversation_created: dm_delivery::Event::ConversationCreated,
     key_rotated: dm_delivery::Event::KeyRotated,
 };
 
-/// The acknowledgements of one connection.
+/// The state of the dialect: the acknowledgements of one connection.
 #[derive(Debug, Default)]
 pub(crate) struct Hello {
     acks: AckQueue,
 }
 
 impl Hello {
-    /// The request in a client's frame. A frame that cannot be accepted is answered with a problem.
+    /// Returns the request in a client's frame. An unacceptable frame becomes a
+    /// [`Request::Answer`] with a problem.
     pub(super) fn request(
         &mut self,
         request_id: &str,
@@ -53,6 +55,7 @@ impl Hello {
         }
     }
 
+    /// Returns the frames of some deliveries.
     pub(super) fn deliver(&mut self, deliveries: &[Delivery], names: &Names) -> Vec<Envelope> {
         deliveries.iter().map(position).for_each(|position| self.acks.delivered(position));
         deliveries.iter().map(|delivery| Envelope::server("", frame(delivery, names))).collect()
@@ -62,8 +65,8 @@ impl Hello {
         self.acks.next()
     }
 
-    /// The answers to requests that were stored together. Each has the cursor; the last one also
-    /// has the counts.
+    /// Returns the answers to requests that were stored together. Each answer has the cursor. Only
+    /// the last answer has the counts; the others have zeros.
     pub(super) fn acknowledged(
         &mut self,
         mut request_ids: Vec<String>,
@@ -92,7 +95,7 @@ impl Hello {
     }
 }
 
-/// The frame that announces the end of a connection.
+/// Returns the frame that announces the end of a connection.
 pub(super) fn going_away(reason: &str) -> Envelope {
     let going = DmGoingAway { reason: reason.to_owned(), reconnect_after_ms: RECONNECT_AFTER_MS };
     Envelope::server("", Frame::GoingAway(going))
@@ -102,7 +105,7 @@ fn refusal(problem: &Problem) -> Request {
     Request::Answer(Frame::Problem(problem.to_frame()))
 }
 
-/// The newest position that a client knows after a delivery.
+/// The newest position that a client knows after it has received a delivery.
 const fn position(delivery: &Delivery) -> InboxSeq {
     match delivery {
         Delivery::Entry(entry) => entry.seq,

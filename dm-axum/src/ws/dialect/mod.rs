@@ -1,12 +1,12 @@
 //! The two dialects of the protocol, and everything that differs between them.
 //!
-//! A connection begins in the dialect of the seed's clients (`seed`), which know nothing of
-//! positions and acknowledge nothing. A hello changes it to our own (`hello`), with positions and
-//! acknowledgements.
+//! A connection starts in the `seed` dialect. Its clients know no positions and send no
+//! acknowledgements. A hello changes the connection to the `hello` dialect, which has both.
 //!
-//! A dialect knows no socket, no clock and no store. Frames, deliveries, answered pings and results
-//! of acknowledgements go in; frames, requests and acknowledgements come out. The owner of the
-//! socket writes the frames, works on the requests and stores the acknowledgements.
+//! A dialect has no access to the socket, the clock or the store. Its inputs are frames,
+//! deliveries, answered pings and results of acknowledgements. Its outputs are frames, requests and
+//! acknowledgements. The connection writes the frames, handles the requests and stores the
+//! acknowledgements.
 
 mod ack_queue;
 mod acknowledgement;
@@ -27,29 +27,30 @@ use self::seed::Seed;
 use super::close::Close;
 use crate::names::Names;
 
-/// The dialect of one connection, with its deliveries and acknowledgements that are not stored yet.
+/// The dialect of one connection, with the deliveries that are not acknowledged and the
+/// acknowledgements that are not stored.
 #[derive(Debug)]
 pub(super) enum Dialect {
-    /// The seed's, before a hello.
+    /// The dialect before a hello.
     Seed(Seed),
-    /// Ours, after a hello.
+    /// The dialect after a hello.
     Hello(Hello),
 }
 
 impl Dialect {
-    /// The dialect in which every connection begins.
+    /// The dialect in which every connection starts.
     pub(super) fn seed() -> Self {
         Self::Seed(Seed::default())
     }
 
-    /// The dialect after a hello. Entries that were delivered before are delivered again, with
-    /// positions.
+    /// The dialect after a hello. Its state is empty: entries that were delivered before the hello
+    /// and are not acknowledged are delivered again, with positions.
     pub(super) fn hello() -> Self {
         Self::Hello(Hello::default())
     }
 
-    /// The request in a client's payload; `None` if it holds none. An acknowledgement of more than
-    /// `max_ids` messages is refused.
+    /// Returns the request in a client's payload, or `None` if the payload is not a request. An
+    /// acknowledgement of more than `max_ids` messages is refused.
     pub(super) fn request(
         &mut self,
         request_id: &str,
@@ -69,7 +70,7 @@ impl Dialect {
         Ok(Some(request))
     }
 
-    /// The answer to a request for a page that is refused, if the request arrives now.
+    /// The way to refuse a page whose request arrives now.
     pub(super) const fn page_refusal(&self) -> PageRefusal {
         match self {
             Self::Seed(_) => PageRefusal::EmptyPage,
@@ -77,16 +78,17 @@ impl Dialect {
         }
     }
 
-    /// Whether more deliveries may be written now.
+    /// Whether another delivery may be written now.
     pub(super) const fn takes_deliveries(&self) -> bool {
         match self {
             Self::Seed(seed) => seed.has_room(),
-            // The session keeps to the window of a device that acknowledges.
+            // The session waits by itself when its window of unacknowledged deliveries is full.
             Self::Hello(_) => true,
         }
     }
 
-    /// The frames of some deliveries, which the caller writes in this order before it sends a ping.
+    /// Returns the frames of some deliveries. The caller must write them in this order before it
+    /// sends another ping.
     pub(super) fn deliver(&mut self, deliveries: &[Delivery], names: &Names) -> Vec<Envelope> {
         match self {
             Self::Seed(seed) => seed.deliver(deliveries, names),
@@ -94,21 +96,21 @@ impl Dialect {
         }
     }
 
-    /// Notes that a ping is sent, after all frames so far.
+    /// Records that a ping is sent after all frames that were returned so far.
     pub(super) fn ping_sent(&mut self) {
         if let Self::Seed(seed) = self {
             seed.ping_sent();
         }
     }
 
-    /// Notes that the client answered the last ping.
+    /// Records that the client answered the last ping.
     pub(super) fn ping_answered(&mut self) {
         if let Self::Seed(seed) = self {
             seed.ping_answered();
         }
     }
 
-    /// Whether the answer to a ping would acknowledge deliveries.
+    /// Whether the answer to a ping sent now will acknowledge deliveries.
     pub(super) const fn wants_ping(&self) -> bool {
         match self {
             Self::Seed(seed) => seed.wants_ping(),
@@ -116,7 +118,7 @@ impl Dialect {
         }
     }
 
-    /// Requested acknowledgements that wait to be stored.
+    /// The number of requested acknowledgements that wait to be stored.
     pub(super) fn waiting_acks(&self) -> usize {
         match self {
             Self::Seed(_) => 0,
@@ -124,7 +126,8 @@ impl Dialect {
         }
     }
 
-    /// The next acknowledgement to store; `None` while one is being stored or none is due.
+    /// Returns the next acknowledgement to store; `None` while one is being stored or if none is
+    /// due.
     pub(super) fn next_ack(&mut self) -> Option<Acknowledgement> {
         match self {
             Self::Seed(seed) => seed.next_ack(),
@@ -132,7 +135,8 @@ impl Dialect {
         }
     }
 
-    /// Takes the result of an acknowledgement. The frames answer the requests for it.
+    /// Records the result of storing an acknowledgement. Returns the answers to the requests for
+    /// it.
     pub(super) fn acknowledged(&mut self, outcome: AckOutcome) -> Vec<Envelope> {
         let AckOutcome { request_ids, result } = outcome;
         match self {
@@ -140,7 +144,8 @@ impl Dialect {
                 seed.acknowledged(&result);
                 Vec::new()
             }
-            // It began before the hello, so the queue of the new dialect does not have it.
+            // This acknowledgement started before the hello, so the queue of the new dialect does
+            // not contain it.
             Self::Hello(_) if request_ids.is_empty() => {
                 seed::log_failure(&result);
                 Vec::new()
@@ -149,7 +154,8 @@ impl Dialect {
         }
     }
 
-    /// The frame that announces the end of the connection, to a client that may connect again.
+    /// Returns the frame that tells a client to connect again later; `None` in the `seed` dialect,
+    /// which has no such frame.
     pub(super) fn going_away(&self, reason: &str) -> Option<Envelope> {
         match self {
             Self::Seed(_) => None,

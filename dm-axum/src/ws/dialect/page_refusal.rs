@@ -1,22 +1,23 @@
-//! The answer to a request for a page that is refused.
+//! The way to refuse a request for a page.
 
 use dm_proto::dm_server_frame::Frame;
 
 use crate::problem::{Kind, Problem};
 use crate::ws::close::Close;
 
-/// How a page is refused. It is decided when the request arrives: a hello may follow before the
-/// page is read.
+/// The way to refuse a request for a page. It depends on the dialect at the time of the request: a
+/// hello may arrive before the page is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PageRefusal {
-    /// With an empty page, because the seed's clients know no problems.
+    /// Send an empty page, because seed clients know no problems.
     EmptyPage,
-    /// With a problem.
+    /// Send a problem.
     Problem,
 }
 
 impl PageRefusal {
-    /// The page to send for a result of reading, or the problem for [`answer`](Self::answer).
+    /// Returns the page to send, given the result of reading it. An error has to be sent as
+    /// [`answer`](Self::answer) says. With `EmptyPage`, only an unavailable store is an error.
     pub(crate) fn page<T: Default>(self, read: Result<T, Problem>) -> Result<T, Problem> {
         match (self, read) {
             (Self::EmptyPage, Err(problem)) if problem.kind() != Kind::Unavailable => Ok(T::default()),
@@ -24,8 +25,8 @@ impl PageRefusal {
         }
     }
 
-    /// The answer in place of a page that could not be made. A client that knows no problems has to
-    /// connect again: an empty page would tell it that there is nothing.
+    /// Returns the answer to send instead of a page that could not be built. A client that knows no
+    /// problems has to connect again, because an empty page would mean that there are no messages.
     pub(crate) fn answer(self, problem: &Problem) -> Result<Frame, Close> {
         match self {
             Self::Problem => Ok(Frame::Problem(problem.to_frame())),

@@ -1,8 +1,9 @@
-//! The dialect of the seed's clients: events without positions, and no acknowledgements.
+//! The dialect of seed clients (the crate's documentation defines the term). Events have no
+//! positions, and the client sends no acknowledgements.
 //!
-//! Such a client never acknowledges. An entry that was written to its socket counts as acknowledged
-//! once the client answers a ping that was written later: TCP keeps the order, so the client has
-//! read everything before the ping.
+//! An entry that was written to the socket counts as acknowledged once the client answers a ping
+//! that was written after it. TCP keeps the order, so the client has read everything before the
+//! ping.
 
 use dm_core::{AckTarget, Acknowledged, Delivery, Error, InboxEntry, InboxSeq};
 use dm_proto::dm_client_frame::Frame;
@@ -14,26 +15,28 @@ use crate::names::Names;
 use crate::render::{self, EventVariants};
 use crate::ws::close::Close;
 
-/// Most deliveries without an answered ping after them. Beyond that no more are written.
+/// Number of unconfirmed entries from which on no more deliveries are taken from the session. An
+/// entry is unconfirmed from its write until its acknowledgement starts to be stored.
 const MAX_UNCONFIRMED: usize = 512;
-/// Most entries acknowledged in one write.
+/// Maximum number of entries that are acknowledged in one write.
 const MAX_PER_WRITE: usize = 256;
 
-/// An event is a payload of its own.
+/// Wraps an event as the payload of an envelope.
 const EVENT: EventVariants<Payload> = EventVariants {
     message: Payload::DmMessageEvent,
     conversation_created: Payload::DmConversationCreatedEvent,
     key_rotated: Payload::DmKeyRotatedEvent,
 };
 
-/// The deliveries of one connection that are not acknowledged yet, each list oldest first.
+/// The state of the dialect: the entries of one connection that are not acknowledged yet. Each list
+/// is ordered from old to new.
 #[derive(Debug, Default)]
 pub(crate) struct Seed {
-    /// Written after the last ping.
+    /// Entries written after the last ping.
     written: Vec<InboxSeq>,
-    /// Written before the last ping, which is not answered yet.
+    /// Entries written before the last ping, which is not answered yet.
     pinged: Vec<InboxSeq>,
-    /// Written before an answered ping.
+    /// Entries written before an answered ping. They wait for an acknowledgement to be stored.
     arrived: Vec<InboxSeq>,
     /// Whether an acknowledgement is being stored.
     acknowledging: bool,
@@ -81,7 +84,7 @@ impl Seed {
     }
 }
 
-/// The request in a client's frame. Before a hello it can only be a hello.
+/// Returns the request in a client's frame, which can only be a hello.
 pub(super) fn request(frame: Option<Frame>) -> Result<Request, Close> {
     match frame {
         Some(Frame::Hello(hello)) => Ok(Request::Hello(hello)),
@@ -89,14 +92,15 @@ pub(super) fn request(frame: Option<Frame>) -> Result<Request, Close> {
     }
 }
 
-/// Logs that an acknowledgement failed. No client waits for an answer: the entries stay pending,
-/// and are there when the client fetches.
+/// Logs that an acknowledgement failed. No client waits for an answer. The entries stay pending,
+/// and the client gets them when it fetches pending messages.
 pub(super) fn log_failure(result: &Result<Acknowledged, Error>) {
     if let Err(error) = result {
         tracing::warn!(%error, "deliveries could not be acknowledged");
     }
 }
 
+/// The entry in a delivery; `None` for a gap or the end of the backlog.
 const fn entry(delivery: &Delivery) -> Option<&InboxEntry> {
     match delivery {
         Delivery::Entry(entry) => Some(entry),
@@ -112,7 +116,7 @@ mod tests {
         seed.written.extend(seqs.map(InboxSeq::new));
     }
 
-    /// The numbers of the next acknowledgement.
+    /// The positions in the next acknowledgement.
     fn next(seed: &mut Seed) -> Option<Vec<u64>> {
         match &seed.next_ack()?.targets[..] {
             [AckTarget::Entries(seqs)] => Some(seqs.iter().map(|seq| seq.get()).collect()),
