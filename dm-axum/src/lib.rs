@@ -56,9 +56,9 @@
 //! | `POST /api/dm/ws-ticket` | get a one-time ticket for a WebSocket |
 //! | `GET /api/dm/ws` | open a WebSocket: `?ticket=` without a principal, `?device=` to name the device |
 //!
-//! Bodies are JSON, refusals RFC 9457 problems, frames protobuf envelopes of `dm-proto`. The device
-//! of a client is the principal's. If that is the default device, the client may name one in a
-//! hello or in `?device=`.
+//! Bodies are JSON, refusals are RFC 9457 problems, and frames are protobuf envelopes of
+//! `dm-proto`. The device of a client is the device of its principal. If that is the default
+//! device, the client may name another one in a hello or in `?device=`.
 //!
 //! # Close codes
 //!

@@ -22,7 +22,7 @@ pub struct Options {
     /// payloads of the default size.
     ///
     /// It also limits a page of history and a list of conversations in one frame to a client. Such
-    /// a frame is larger only if a single element is.
+    /// a frame exceeds the limit only if a single element exceeds it.
     pub max_message: usize,
     /// Time between the answer to a ping and the next ping. Default 30 s.
     pub ping_interval: Duration,
@@ -53,8 +53,8 @@ pub struct Options {
     /// - Lists, history and pending messages count. Other answers do not: none is larger than a
     ///   message.
     /// - While an answer is being built, the page from the store counts as well.
-    /// - A REST answer counts until the HTTP server has taken it, an answer on a WebSocket until it
-    ///   is written.
+    /// - A REST answer counts until the HTTP server has taken it. An answer on a WebSocket counts
+    ///   until it is written.
     /// - A request that finds too few bytes waits for up to [`patience`](Self::patience) and one
     ///   second. It is then refused with 503 and `Retry-After`, or with the same problem in a
     ///   frame. A WebSocket without a hello closes with 1012 instead.
@@ -66,7 +66,8 @@ pub struct Options {
     /// [`answer_bytes`](Self::answer_bytes). Default 32 MiB: one answer of the default size while
     /// it is being built, or two unread ones.
     ///
-    /// Further requests of the user wait as described there. They are then refused with 429.
+    /// A request of the user that finds too few bytes waits in the same way. It is then refused
+    /// with 429.
     pub answer_bytes_per_user: usize,
     /// Time within which the body of a request has to arrive. Default 30 s.
     pub body_timeout: Duration,

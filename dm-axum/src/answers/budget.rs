@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use dm_core::UserId;
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
-/// The number of bytes that one permit stands for. A semaphore hands out permits by a `u32` count,
-/// which is too small to count single bytes.
+/// The number of bytes that one permit stands for. A semaphore counts the permits of one request in
+/// a `u32`, so with permits for single bytes a request could not exceed 4 GiB.
 const UNIT: usize = 1024;
 
 /// Maximum number of answers of one user that are built at a time. An ordinary client requests one
@@ -100,7 +100,7 @@ impl Budget {
 impl Users {
     /// Returns the pool of a user. Inserts `new` if the user has none.
     fn pool(users: &Mutex<Self>, user: UserId, new: Pool) -> Pool {
-        // Nothing panics while this is locked.
+        // Nothing panics while the lock is held, so a poisoned map is consistent.
         let mut users = users.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(free) = users.pools.get(&user).and_then(Weak::upgrade) {
             return Pool { free, ..new };

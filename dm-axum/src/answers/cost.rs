@@ -9,8 +9,8 @@ const MESSAGE_OVERHEAD: usize = 1_536;
 /// Maximum memory in bytes that an answer with a page of messages takes while it is being built:
 /// the page itself, and the JSON with the payloads in base64.
 ///
-/// `messages` is the maximum number of messages in the page, `page_bytes` the size at which the
-/// page ends.
+/// `messages` is the maximum number of messages in the page. `page_bytes` is the size in bytes at
+/// which the page ends.
 pub(crate) fn cost_of_messages(config: &Config, messages: usize, page_bytes: usize) -> usize {
     // The last message of a page may exceed `page_bytes`.
     let payloads = page_bytes

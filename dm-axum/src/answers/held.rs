@@ -102,7 +102,7 @@ impl Answers {
             () = clock.sleep(self.patience + DROP_INTERVAL) => {}
             () = drop_regularly => {}
         }
-        // This task may not have run for a while, so that attempts were missed.
+        // If this task did not run for a while, it missed attempts.
         drop_answers(self, clock.now());
         permits.now_or_never().and_then(Result::ok).ok_or_else(refused)
     }
@@ -125,6 +125,7 @@ impl Answers {
         });
     }
 
+    /// Drops the answers for which `over` returns true.
     fn drop_if(&self, over: impl Fn(&Unread) -> bool) {
         // The answers are dropped after the lock is released.
         let dropped: Vec<_> = self.lock().by_id.extract_if(|_, unread| over(unread)).collect();
@@ -145,7 +146,7 @@ impl Answers {
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Held> {
-        // Nothing panics while this is locked.
+        // Nothing panics while the lock is held, so a poisoned map is consistent.
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

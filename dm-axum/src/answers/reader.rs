@@ -34,7 +34,8 @@ impl AnswerReader {
         Some(unread)
     }
 
-    /// Takes the next piece. Returns `None` after the last piece.
+    /// Takes the next piece. Returns `None` after the last piece, and an error if the answer was
+    /// dropped.
     pub(super) fn next(&mut self) -> Option<Result<Bytes, NotRead>> {
         if self.over {
             return None;

@@ -48,6 +48,7 @@ impl Unread {
         Self { pieces, left, share, until, latest: until, taken_at: now }
     }
 
+    /// Whether nothing was read for [`STALLED_AFTER`].
     pub(super) fn is_stalled(&self, now: Timestamp) -> bool {
         self.taken_at.after(STALLED_AFTER) <= now
     }

@@ -1,4 +1,4 @@
-//! One connection, from its upgrade to its end. It is served by one task with one loop over events.
+//! One connection, from its upgrade to its end. One task serves it, in one loop over events.
 //!
 //! `frames` handles a frame of the client and starts the work on its request. `work` defines the
 //! result of that work, and `done` answers the request with it. `deliveries` writes the deliveries

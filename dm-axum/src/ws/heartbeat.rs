@@ -27,8 +27,8 @@ pub(super) struct Heartbeat {
     state: State,
     /// Expires when the next ping is due, or when the wait for an answer ends.
     timer: Timer,
-    /// The payload of the last ping. Its answer repeats the payload, so answers to older pings are
-    /// recognized.
+    /// The payload of the last ping. Its answer repeats the payload, so answers to older pings can
+    /// be ignored.
     nonce: u64,
     /// The start of the current interval, and the number of pings that the client sent in it.
     client_pings: (Timestamp, u32),
@@ -36,7 +36,8 @@ pub(super) struct Heartbeat {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// The timer runs until the next ping. `soon` if that ping comes earlier than usual.
+    /// The timer runs until the next ping. `soon` says whether that ping comes earlier than
+    /// usual.
     Idle { soon: bool },
     /// The last ping is not answered. The timer limits the wait for the answer.
     Waiting,

@@ -12,7 +12,7 @@ use crate::SessionExpiry;
 use crate::api::Api;
 use crate::session::{SessionWatch, Terms};
 
-/// The expiry and the watch of the client's login session, each if the host gave one.
+/// The expiry and the watch of the client's login session. The host may give one, both or none.
 pub(super) struct Lifetime {
     api: Arc<Api>,
     expiry: Option<Expiry>,

@@ -8,7 +8,8 @@ use crate::answers::HeldFrame;
 use crate::ws::close::Close;
 
 impl Connection {
-    /// Writes the answers that a result gives.
+    /// Writes the answers to requests whose work is done. After an acknowledgement, also starts to
+    /// store the next one.
     pub(super) async fn done(&mut self, done: Done) -> Result<(), Close> {
         match done {
             Done::Answer(envelope) => self.write(vec![*envelope]).await,

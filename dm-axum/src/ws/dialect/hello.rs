@@ -17,7 +17,7 @@ use crate::render::{self, EventVariants};
 /// The time in ms that a client is told to wait before it connects again.
 const RECONNECT_AFTER_MS: u64 = 1_000;
 
-/// Wraps an event as a part of a delivery.
+/// The constructors that wrap an event for a [`DmDelivery`].
 const EVENT: EventVariants<dm_delivery::Event> = EventVariants {
     message: dm_delivery::Event::Message,
     conversation_created: dm_delivery::Event::ConversationCreated,
@@ -61,6 +61,8 @@ impl Hello {
         deliveries.iter().map(|delivery| Envelope::server("", frame(delivery, names))).collect()
     }
 
+    /// Returns the next acknowledgement to store; `None` while one is being stored or if none
+    /// waits.
     pub(super) fn next_ack(&mut self) -> Option<Acknowledgement> {
         self.acks.next()
     }
@@ -90,6 +92,7 @@ impl Hello {
         others.chain(last_id.map(|id| Envelope::server(id, last))).collect()
     }
 
+    /// The number of acknowledgements that wait to be stored.
     pub(super) fn waiting_acks(&self) -> usize {
         self.acks.len()
     }
@@ -101,6 +104,7 @@ pub(super) fn going_away(reason: &str) -> Envelope {
     Envelope::server("", Frame::GoingAway(going))
 }
 
+/// The request to answer with a problem.
 fn refusal(problem: &Problem) -> Request {
     Request::Answer(Frame::Problem(problem.to_frame()))
 }
@@ -114,6 +118,7 @@ const fn position(delivery: &Delivery) -> InboxSeq {
     }
 }
 
+/// The frame of a delivery.
 fn frame(delivery: &Delivery, names: &Names) -> Frame {
     match delivery {
         Delivery::Entry(entry) => Frame::Delivery(DmDelivery {

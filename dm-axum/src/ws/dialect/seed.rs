@@ -21,7 +21,7 @@ const MAX_UNCONFIRMED: usize = 512;
 /// Maximum number of entries that are acknowledged in one write.
 const MAX_PER_WRITE: usize = 256;
 
-/// Wraps an event as the payload of an envelope.
+/// The constructors that wrap an event as the payload of an envelope.
 const EVENT: EventVariants<Payload> = EventVariants {
     message: Payload::DmMessageEvent,
     conversation_created: Payload::DmConversationCreatedEvent,
@@ -43,6 +43,7 @@ pub(crate) struct Seed {
 }
 
 impl Seed {
+    /// Returns the frames of some deliveries. A gap and the end of the backlog have no frame.
     pub(super) fn deliver(&mut self, deliveries: &[Delivery], names: &Names) -> Vec<Envelope> {
         let entries = || deliveries.iter().filter_map(entry);
         self.written.extend(entries().map(|entry| entry.seq));
@@ -60,6 +61,8 @@ impl Seed {
         self.pinged = Vec::new();
     }
 
+    /// Returns an acknowledgement of the oldest entries before an answered ping; `None` while one
+    /// is being stored or if there are no such entries.
     pub(super) fn next_ack(&mut self) -> Option<Acknowledgement> {
         if self.acknowledging || self.arrived.is_empty() {
             return None;
@@ -75,6 +78,7 @@ impl Seed {
         log_failure(result);
     }
 
+    /// Whether fewer than [`MAX_UNCONFIRMED`] entries are unconfirmed.
     pub(super) const fn has_room(&self) -> bool {
         self.written.len() + self.pinged.len() + self.arrived.len() < MAX_UNCONFIRMED
     }
