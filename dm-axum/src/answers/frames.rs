@@ -58,13 +58,13 @@ impl HeldFrame {
 impl Answers {
     /// The number of bytes in a user's budget that no answer holds.
     #[cfg(test)]
-    pub(super) fn free_of(&self, user: UserId) -> usize {
-        self.budget.of(user).free()
+    pub(super) fn free_bytes_of(&self, user: UserId) -> usize {
+        self.budget.user_pool(user).free_bytes()
     }
 
     /// The number of bytes in the shared budget that no answer holds.
     #[cfg(test)]
-    pub(super) fn free(&self) -> usize {
-        self.budget.all().free()
+    pub(super) fn free_bytes(&self) -> usize {
+        self.budget.shared().free_bytes()
     }
 }

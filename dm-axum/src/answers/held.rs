@@ -59,13 +59,13 @@ impl Answers {
     ) -> Result<(T, Share), Problem> {
         // The user's permits are acquired first, so that a user with many requests waits there and
         // delays no other user.
-        let own = self.budget.of(user).take(bytes);
-        let own = self.acquire(own, "user", Kind::TooManyAnswers, Self::drop_expired).await?;
-        let making = self.budget.begin(user);
-        let _making = self.acquire(making, "making", Kind::TooManyAnswers, Self::drop_expired).await?;
-        let of_all = self.budget.take_of_all(user, bytes);
-        let all = self.acquire(of_all, "process", Kind::Unavailable, Self::drop_stalled).await?;
-        Ok((work.await?, Share { of: user, user: own, all }))
+        let permits = self.budget.user_pool(user).acquire(bytes);
+        let user_permits = self.acquire(permits, "user", Kind::TooManyAnswers, Self::drop_expired).await?;
+        let slot = self.budget.acquire_slot(user);
+        let _slot = self.acquire(slot, "making", Kind::TooManyAnswers, Self::drop_expired).await?;
+        let permits = self.budget.acquire_shared(user, bytes);
+        let shared_permits = self.acquire(permits, "process", Kind::Unavailable, Self::drop_stalled).await?;
+        Ok((work.await?, Share { owner: user, user_permits, shared_permits }))
     }
 
     /// The number of bytes in all unread answers.
@@ -75,16 +75,16 @@ impl Answers {
     }
 
     /// Waits for permits, and calls `drop_answers` regularly while it waits. Refuses with a problem
-    /// of `kind` when the wait took too long. `of` is the name of the pool in the metric.
+    /// of `kind` when the wait took too long. `pool` is the pool's name in the metric.
     async fn acquire(
         &self,
         permits: impl Future<Output = Result<OwnedSemaphorePermit, AcquireError>>,
-        of: &'static str,
+        pool: &'static str,
         kind: Kind,
         drop_answers: fn(&Self, Timestamp),
     ) -> Result<OwnedSemaphorePermit, Problem> {
         let refused = || {
-            metrics::counter!("dm_answers_refused_total", "budget" => of).increment(1);
+            metrics::counter!("dm_answers_refused_total", "budget" => pool).increment(1);
             Problem::new(kind, "too many answers are made or not read").retry_after(self.patience)
         };
         let clock = self.service.clock();
@@ -117,11 +117,11 @@ impl Answers {
     fn drop_stalled(&self, now: Timestamp) {
         let mut bytes = HashMap::<UserId, usize>::new();
         for unread in self.lock().by_id.values().filter(|unread| unread.is_stalled(now)) {
-            *bytes.entry(unread.share.of).or_default() += unread.left;
+            *bytes.entry(unread.share.owner).or_default() += unread.left;
         }
         let heaviest = bytes.into_iter().max_by_key(|(_, bytes)| *bytes).map(|(user, _)| user);
         self.drop_if(|unread| {
-            unread.until <= now || (Some(unread.share.of) == heaviest && unread.is_stalled(now))
+            unread.until <= now || (Some(unread.share.owner) == heaviest && unread.is_stalled(now))
         });
     }
 
@@ -187,9 +187,12 @@ mod tests {
 
     /// Inserts an answer of `bytes` to user `n`, of which nothing is read. Returns its number.
     fn hold(answers: &Answers, n: u8, bytes: usize, now: Timestamp) -> u64 {
-        let take = |pool: Pool| pool.take(bytes).now_or_never().unwrap().unwrap();
-        let (user, all) = (take(answers.budget.of(user(n))), take(answers.budget.all().clone()));
-        let share = Share { of: self::user(n), user, all };
+        let acquire = |pool: Pool| pool.acquire(bytes).now_or_never().unwrap().unwrap();
+        let share = Share {
+            owner: user(n),
+            user_permits: acquire(answers.budget.user_pool(user(n))),
+            shared_permits: acquire(answers.budget.shared().clone()),
+        };
         answers.insert(Unread::new(VecDeque::new(), bytes, share, now, answers.patience))
     }
 
@@ -202,9 +205,9 @@ mod tests {
         let now = begin.after(STALLED_AFTER);
         let read_lately = [hold(&answers, 22, 9 * KIB, now), hold(&answers, 21, KIB, now)];
         answers.drop_stalled(now);
-        let mut left: Vec<_> = answers.lock().by_id.keys().copied().collect();
-        left.sort_unstable();
-        assert_eq!(left, [&one_each[..], &read_lately[..]].concat());
+        let mut kept: Vec<_> = answers.lock().by_id.keys().copied().collect();
+        kept.sort_unstable();
+        assert_eq!(kept, [&one_each[..], &read_lately[..]].concat());
     }
 
     #[tokio::test]

@@ -225,14 +225,14 @@ async fn closing_the_connections_returns_all_permits() {
 async fn unread_pages_of_websockets_take_no_more_than_the_budget_of_one_user() {
     let world = World::new(options()).await;
     let (ana, answers) = (ANA.parse().unwrap(), &world.api.answers);
-    let all = answers.free_of(ana);
+    let all = answers.free_bytes_of(ana);
     let mut silent = Vec::new();
     for _ in 0..SOCKETS {
         silent.push(world.ask_for_history(ANA, IN_FLIGHT).await);
     }
     // Too few bytes are free to build another page.
     let little = all / 4;
-    world.until(|| answers.bytes() > 1 << 20 && answers.free_of(ana) < little).await;
+    world.until(|| answers.bytes() > 1 << 20 && answers.free_bytes_of(ana) < little).await;
 
     // Bo is answered, on a socket and over REST.
     let mut bo = world.ask_for_history(BO, 1).await;
@@ -245,21 +245,22 @@ async fn unread_pages_of_websockets_take_no_more_than_the_budget_of_one_user() {
 
     // Closing returns all permits; the clock did not advance.
     drop(silent);
-    world.until(|| answers.bytes() == 0 && answers.free_of(ana) == all).await;
+    world.until(|| answers.bytes() == 0 && answers.free_bytes_of(ana) == all).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_page_keeps_its_share_until_its_websocket_has_written_it() {
     let world = World::new(options()).await;
     let (ana, answers) = (ANA.parse().unwrap(), &world.api.answers);
-    let all = answers.free_of(ana);
+    let all = answers.free_bytes_of(ana);
     let silent = world.ask_for_history(ANA, 1).await;
     // The first bytes have arrived. The rest does not fit into the buffers.
     silent.get_ref().readable().await.unwrap();
     assert_eq!(answers.bytes(), 0, "the page is taken");
-    assert!(all - answers.free_of(ana) > 128 * 1024, "{} of {all} are free", answers.free_of(ana));
+    let free = answers.free_bytes_of(ana);
+    assert!(all - free > 128 * 1024, "{free} of {all} are free");
     drop(silent);
-    world.until(|| answers.free_of(ana) == all).await;
+    world.until(|| answers.free_bytes_of(ana) == all).await;
 }
 
 #[tokio::test]
@@ -291,12 +292,12 @@ async fn two_answers_of_a_user_are_made_at_a_time_and_all_in_the_end() {
 async fn an_answer_that_waits_in_vain_is_refused_in_time_and_holds_no_shared_permits() {
     let world = World::new(options()).await;
     let (answers, clock, ana) = (&world.api.answers, &world.clock, ANA.parse().unwrap());
-    let (all, cost) = (answers.free(), 64 * 1024);
+    let (all, cost) = (answers.free_bytes(), 64 * 1024);
     let stuck = || Box::pin(answers.make(ana, cost, pending::<Result<(), Problem>>()));
     let (mut first, mut second, mut third) = (stuck(), stuck(), stuck());
     assert!((&mut first).now_or_never().is_none() && (&mut second).now_or_never().is_none());
     assert!((&mut third).now_or_never().is_none());
-    assert_eq!(answers.free(), all - 2 * cost, "the third only has permits of its user");
+    assert_eq!(answers.free_bytes(), all - 2 * cost, "the third only has permits of its user");
     clock.advance(12 * SECOND);
     assert!(third.await.is_err());
     // Nothing limits the time of the reads of the store in this test.
@@ -326,7 +327,7 @@ async fn a_client_that_reads_is_answered_although_others_that_do_not_took_the_wh
     let (answers, mut full) = (&world.api.answers, 0);
     while full < 10_000 {
         tokio::task::yield_now().await;
-        full = if answers.free() < 1 << 20 && answers.bytes() > 8 << 20 { full + 1 } else { 0 };
+        full = if answers.free_bytes() < 1 << 20 && answers.bytes() > 8 << 20 { full + 1 } else { 0 };
     }
     let frame = loop {
         let mut ana = world.ask_for_history(ANA, 1).await;
