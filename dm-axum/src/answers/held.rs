@@ -11,7 +11,7 @@ use futures_util::FutureExt as _;
 use tokio::sync::{AcquireError, OwnedSemaphorePermit};
 
 use super::budget::{Budget, Share};
-use super::unread::Unread;
+use super::unread::UnreadAnswer;
 use crate::options::Options;
 use crate::problem::{Kind, Problem};
 
@@ -32,7 +32,7 @@ pub(crate) struct Answers {
 /// The unread answers by the number that [`Answers::insert`] returned.
 #[derive(Debug, Default)]
 pub(super) struct Held {
-    pub(super) by_id: HashMap<u64, Unread>,
+    pub(super) by_id: HashMap<u64, UnreadAnswer>,
     next_id: u64,
 }
 
@@ -51,7 +51,7 @@ impl Answers {
     ///
     /// It must be called in a task of its own: permits are given in the order of requests, also to
     /// a future that is not polled.
-    pub(super) async fn make<T>(
+    pub(super) async fn build<T>(
         &self,
         user: UserId,
         bytes: usize,
@@ -70,8 +70,8 @@ impl Answers {
 
     /// The number of bytes in all unread answers.
     #[cfg(test)]
-    pub(super) fn bytes(&self) -> usize {
-        self.lock().by_id.values().map(|unread| unread.left).sum()
+    pub(super) fn unread_bytes(&self) -> usize {
+        self.lock().by_id.values().map(|unread| unread.remaining_bytes).sum()
     }
 
     /// Waits for permits, and calls `drop_answers` regularly while it waits. Refuses with a problem
@@ -109,7 +109,7 @@ impl Answers {
 
     /// Drops all answers that were not read in time.
     fn drop_expired(&self, now: Timestamp) {
-        self.drop_if(|unread| unread.until <= now);
+        self.drop_where(|unread| unread.expires_at <= now);
     }
 
     /// Drops all answers that were not read in time, and the stalled answers of the user with the
@@ -117,27 +117,27 @@ impl Answers {
     fn drop_stalled(&self, now: Timestamp) {
         let mut bytes = HashMap::<UserId, usize>::new();
         for unread in self.lock().by_id.values().filter(|unread| unread.is_stalled(now)) {
-            *bytes.entry(unread.share.owner).or_default() += unread.left;
+            *bytes.entry(unread.share.owner).or_default() += unread.remaining_bytes;
         }
         let heaviest = bytes.into_iter().max_by_key(|(_, bytes)| *bytes).map(|(user, _)| user);
-        self.drop_if(|unread| {
-            unread.until <= now || (Some(unread.share.owner) == heaviest && unread.is_stalled(now))
+        self.drop_where(|unread| {
+            unread.expires_at <= now || (Some(unread.share.owner) == heaviest && unread.is_stalled(now))
         });
     }
 
-    /// Drops the answers for which `over` returns true.
-    fn drop_if(&self, over: impl Fn(&Unread) -> bool) {
+    /// Drops the answers for which `is_due` returns true.
+    fn drop_where(&self, is_due: impl Fn(&UnreadAnswer) -> bool) {
         // The answers are dropped after the lock is released.
-        let dropped: Vec<_> = self.lock().by_id.extract_if(|_, unread| over(unread)).collect();
+        let dropped: Vec<_> = self.lock().by_id.extract_if(|_, unread| is_due(unread)).collect();
         for (_, unread) in dropped {
             metrics::counter!("dm_answers_dropped_total").increment(1);
-            count_released(unread.left);
+            count_released(unread.remaining_bytes);
         }
     }
 
     /// Keeps an answer until its reader takes it or it is dropped. Returns its number.
-    pub(super) fn insert(&self, unread: Unread) -> u64 {
-        metrics::gauge!("dm_answer_bytes").increment(bytes(unread.left));
+    pub(super) fn insert(&self, unread: UnreadAnswer) -> u64 {
+        metrics::gauge!("dm_answer_bytes").increment(gauge_value(unread.remaining_bytes));
         let mut held = self.lock();
         let id = held.next_id;
         held.next_id += 1;
@@ -152,13 +152,13 @@ impl Answers {
 }
 
 /// Subtracts bytes of answers that were read or dropped from the gauge.
-pub(super) fn count_released(count: usize) {
-    metrics::gauge!("dm_answer_bytes").decrement(bytes(count));
+pub(super) fn count_released(bytes: usize) {
+    metrics::gauge!("dm_answer_bytes").decrement(gauge_value(bytes));
 }
 
-fn bytes(count: usize) -> f64 {
+fn gauge_value(bytes: usize) -> f64 {
     // The conversion is exact: unread answers have fewer than 2^32 bytes.
-    f64::from(u32::try_from(count).unwrap_or(u32::MAX))
+    f64::from(u32::try_from(bytes).unwrap_or(u32::MAX))
 }
 
 #[cfg(test)]
@@ -193,7 +193,7 @@ mod tests {
             user_permits: acquire(answers.budget.user_pool(user(n))),
             shared_permits: acquire(answers.budget.shared().clone()),
         };
-        answers.insert(Unread::new(VecDeque::new(), bytes, share, now, answers.patience))
+        answers.insert(UnreadAnswer::new(VecDeque::new(), bytes, share, now, answers.patience))
     }
 
     #[tokio::test]

@@ -14,14 +14,13 @@
 //! - An answer that is not read in time is dropped as soon as another request waits. A host
 //!   therefore needs no write timeout on its connections to bound the memory.
 //!
-//! `rest` and `frames` build answers, each in a task that `task` spawns. `pieces` encodes JSON,
+//! `rest` and `websocket` build answers, each in a task that `task` spawns. `pieces` encodes JSON,
 //! `cost` estimates the bytes that an answer takes, and `budget` has the permits for them. `held`
 //! keeps the answers that their connections have not taken yet, `unread` is one such answer, and
 //! `reader` takes an answer for its connection.
 
 mod budget;
 mod cost;
-mod frames;
 mod held;
 mod pieces;
 mod reader;
@@ -30,9 +29,10 @@ mod task;
 #[cfg(test)]
 mod tests;
 mod unread;
+mod websocket;
 
 pub(crate) use cost::cost_of_messages;
-pub(crate) use frames::{HeldFrame, TakenFrame, frame};
 pub(crate) use held::Answers;
 pub(crate) use pieces::Pieces;
-pub(crate) use rest::answer;
+pub(crate) use rest::rest_response;
+pub(crate) use websocket::{HeldFrame, TakenFrame, websocket_frame};

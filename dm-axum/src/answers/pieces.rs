@@ -11,7 +11,7 @@ use crate::problem::{Kind, Problem};
 
 /// Size of a piece in bytes. A connection takes one or a few pieces at a time. The other pieces can
 /// still be dropped.
-const PIECE: usize = 32 * 1024;
+const PIECE_BYTES: usize = 32 * 1024;
 
 /// The body of an answer in pieces, and an optional header.
 #[derive(Debug, Default)]
@@ -55,11 +55,11 @@ impl Pieces {
 
 impl io::Write for Pieces {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.last.len() >= PIECE {
-            let full = std::mem::replace(&mut self.last, Vec::with_capacity(PIECE));
+        if self.last.len() >= PIECE_BYTES {
+            let full = std::mem::replace(&mut self.last, Vec::with_capacity(PIECE_BYTES));
             self.full.push_back(full.into());
         }
-        let (taken, _) = bytes.split_at(bytes.len().min(PIECE - self.last.len()));
+        let (taken, _) = bytes.split_at(bytes.len().min(PIECE_BYTES - self.last.len()));
         self.last.extend_from_slice(taken);
         self.len += taken.len();
         Ok(taken.len())
@@ -84,13 +84,13 @@ mod tests {
 
     #[test]
     fn pieces_hold_every_byte_once_and_none_is_larger_than_the_others() {
-        for len in [0, 1, PIECE - 3, PIECE - 2, PIECE - 1, 3 * PIECE + 7] {
+        for len in [0, 1, PIECE_BYTES - 3, PIECE_BYTES - 2, PIECE_BYTES - 1, 3 * PIECE_BYTES + 7] {
             let text = "x".repeat(len);
             let pieces = Pieces::json(&text).unwrap();
             assert_eq!(pieces.len(), len + 2);
             let (parts, _) = pieces.into_parts();
-            assert!(parts.iter().all(|part| part.len() <= PIECE));
-            assert_eq!(parts.len(), (len + 2).div_ceil(PIECE));
+            assert!(parts.iter().all(|part| part.len() <= PIECE_BYTES));
+            assert_eq!(parts.len(), (len + 2).div_ceil(PIECE_BYTES));
             assert_eq!(parts.into_iter().flatten().collect::<Vec<u8>>(), format!("\"{text}\"").into_bytes());
         }
     }

@@ -9,7 +9,7 @@ use crate::problem::{Kind, Problem};
 
 /// Runs `work` in a task of its own, and aborts the task when this future is dropped. A task is
 /// always polled. A future that is not polled could hold permits without using them.
-pub(super) async fn in_task<T: Send + 'static>(
+pub(super) async fn run_in_task<T: Send + 'static>(
     work: impl Future<Output = Result<T, Problem>> + Send + 'static,
 ) -> Result<T, Problem> {
     // The set aborts the task when it is dropped.

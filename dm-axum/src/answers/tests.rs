@@ -138,7 +138,7 @@ impl World {
     /// budget of one user.
     async fn until(&self, mut done: impl FnMut() -> bool) {
         while !done() {
-            assert!(self.api.answers.bytes() <= self.api.options.answer_bytes_per_user);
+            assert!(self.api.answers.unread_bytes() <= self.api.options.answer_bytes_per_user);
             tokio::task::yield_now().await;
         }
     }
@@ -182,14 +182,14 @@ async fn a_hundred_unread_answers_take_no_more_than_the_budget_of_one_user() {
     for _ in 0..SILENT {
         silent.push(world.ask(ANA).await);
     }
-    let asked = &world.asked;
-    world.until(|| asked.load(Ordering::Relaxed) == SILENT && world.api.answers.bytes() > 1 << 20).await;
+    let (asked, answers) = (&world.asked, &world.api.answers);
+    world.until(|| asked.load(Ordering::Relaxed) == SILENT && answers.unread_bytes() > 1 << 20).await;
 
     // Bo gets a whole answer, although none of Ana's answers was read.
     let answer = read(world.ask(BO).await).await;
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "{}", &answer[..200]);
     assert_eq!(answer.matches("encrypted_payload").count(), MESSAGES);
-    assert!(world.api.answers.bytes() > 1 << 20);
+    assert!(world.api.answers.unread_bytes() > 1 << 20);
 
     // A waiting request is refused in time, or gets the permits of an answer that is dropped.
     let readers: Vec<_> = silent.into_iter().map(|stream| tokio::spawn(read(stream))).collect();
@@ -203,7 +203,7 @@ async fn a_hundred_unread_answers_take_no_more_than_the_budget_of_one_user() {
         }
     }
     assert!(refused > 0);
-    world.until(|| world.api.answers.bytes() == 0).await;
+    world.until(|| world.api.answers.unread_bytes() == 0).await;
     assert_eq!(read(world.ask(ANA).await).await.matches("encrypted_payload").count(), MESSAGES);
 }
 
@@ -214,9 +214,9 @@ async fn closing_the_connections_returns_all_permits() {
     for _ in 0..SILENT {
         silent.push(world.ask(ANA).await);
     }
-    world.until(|| world.api.answers.bytes() > 1 << 20).await;
+    world.until(|| world.api.answers.unread_bytes() > 1 << 20).await;
     drop(silent);
-    world.until(|| world.api.answers.bytes() == 0).await;
+    world.until(|| world.api.answers.unread_bytes() == 0).await;
     // The clock does not advance, so this request gets the permits that were returned.
     assert_eq!(read(world.ask(ANA).await).await.matches("encrypted_payload").count(), MESSAGES);
 }
@@ -232,7 +232,7 @@ async fn unread_pages_of_websockets_take_no_more_than_the_budget_of_one_user() {
     }
     // Too few bytes are free to build another page.
     let little = all / 4;
-    world.until(|| answers.bytes() > 1 << 20 && answers.free_bytes_of(ana) < little).await;
+    world.until(|| answers.unread_bytes() > 1 << 20 && answers.free_bytes_of(ana) < little).await;
 
     // Bo is answered, on a socket and over REST.
     let mut bo = world.ask_for_history(BO, 1).await;
@@ -245,7 +245,7 @@ async fn unread_pages_of_websockets_take_no_more_than_the_budget_of_one_user() {
 
     // Closing returns all permits; the clock did not advance.
     drop(silent);
-    world.until(|| answers.bytes() == 0 && answers.free_bytes_of(ana) == all).await;
+    world.until(|| answers.unread_bytes() == 0 && answers.free_bytes_of(ana) == all).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -256,7 +256,7 @@ async fn a_page_keeps_its_share_until_its_websocket_has_written_it() {
     let silent = world.ask_for_history(ANA, 1).await;
     // The first bytes have arrived. The rest does not fit into the buffers.
     silent.get_ref().readable().await.unwrap();
-    assert_eq!(answers.bytes(), 0, "the page is taken");
+    assert_eq!(answers.unread_bytes(), 0, "the page is taken");
     let free = answers.free_bytes_of(ana);
     assert!(all - free > 128 * 1024, "{free} of {all} are free");
     drop(silent);
@@ -274,11 +274,11 @@ async fn two_answers_of_a_user_are_made_at_a_time_and_all_in_the_end() {
         Ok(())
     };
     let mut ana: FuturesUnordered<_> =
-        (0..8).map(|_| answers.make(ANA.parse().unwrap(), 1_024, read())).collect();
+        (0..8).map(|_| answers.build(ANA.parse().unwrap(), 1_024, read())).collect();
     assert!(ana.next().now_or_never().is_none());
     assert_eq!(begun.load(Ordering::Relaxed), 2, "the others wait before they read");
     // Bo's answer begins at once.
-    let bo = answers.make(BO.parse().unwrap(), 1_024, read());
+    let bo = answers.build(BO.parse().unwrap(), 1_024, read());
     assert!(bo.now_or_never().is_none());
     assert_eq!(begun.load(Ordering::Relaxed), 3);
     reads.add_permits(8);
@@ -293,7 +293,7 @@ async fn an_answer_that_waits_in_vain_is_refused_in_time_and_holds_no_shared_per
     let world = World::new(options()).await;
     let (answers, clock, ana) = (&world.api.answers, &world.clock, ANA.parse().unwrap());
     let (all, cost) = (answers.free_bytes(), 64 * 1024);
-    let stuck = || Box::pin(answers.make(ana, cost, pending::<Result<(), Problem>>()));
+    let stuck = || Box::pin(answers.build(ana, cost, pending::<Result<(), Problem>>()));
     let (mut first, mut second, mut third) = (stuck(), stuck(), stuck());
     assert!((&mut first).now_or_never().is_none() && (&mut second).now_or_never().is_none());
     assert!((&mut third).now_or_never().is_none());
@@ -303,7 +303,7 @@ async fn an_answer_that_waits_in_vain_is_refused_in_time_and_holds_no_shared_per
     // Nothing limits the time of the reads of the store in this test.
     assert!((&mut first).now_or_never().is_none());
     drop((first, second));
-    assert!(answers.make(ana, cost, async { Ok(()) }).await.is_ok());
+    assert!(answers.build(ana, cost, async { Ok(()) }).await.is_ok());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -327,7 +327,7 @@ async fn a_client_that_reads_is_answered_although_others_that_do_not_took_the_wh
     let (answers, mut full) = (&world.api.answers, 0);
     while full < 10_000 {
         tokio::task::yield_now().await;
-        full = if answers.free_bytes() < 1 << 20 && answers.bytes() > 8 << 20 { full + 1 } else { 0 };
+        full = if answers.free_bytes() < 1 << 20 && answers.unread_bytes() > 8 << 20 { full + 1 } else { 0 };
     }
     let frame = loop {
         let mut ana = world.ask_for_history(ANA, 1).await;
@@ -355,7 +355,7 @@ async fn an_unread_answer_is_dropped_for_a_request_that_waits() {
     let silent = world.ask(ANA).await;
     // The server has started to write the answer.
     silent.readable().await.unwrap();
-    assert!(world.api.answers.bytes() > 1 << 20);
+    assert!(world.api.answers.unread_bytes() > 1 << 20);
     let answer = world.passing_time_until(tokio::spawn(read(world.ask(BO).await))).await;
     assert_eq!(answer.matches("encrypted_payload").count(), MESSAGES, "{}", &answer[..100]);
     // The first connection is still open, and its answer is incomplete.

@@ -10,7 +10,7 @@ use super::budget::Share;
 
 /// The time by which each piece that is read extends the total time for which an answer is kept. A
 /// piece has 32 KiB, so a client that reads 32 KiB per second gets its whole answer.
-pub(super) const PER_PIECE: Duration = Duration::from_secs(1);
+pub(super) const EXTENSION_PER_PIECE: Duration = Duration::from_secs(1);
 
 /// The time without a read after which an answer is stalled. A stalled answer may be dropped while
 /// a request waits for the shared budget. The time is shorter than the default of
@@ -19,37 +19,37 @@ pub(super) const STALLED_AFTER: Duration = Duration::from_secs(2);
 
 /// The part of an answer that is not read yet.
 #[derive(Debug)]
-pub(super) struct Unread {
+pub(super) struct UnreadAnswer {
     pub(super) pieces: VecDeque<Bytes>,
     /// Total size of the pieces in bytes.
-    pub(super) left: usize,
+    pub(super) remaining_bytes: usize,
     /// The permits for the pieces.
     pub(super) share: Share,
     /// The time from which on any waiting request drops the answer. It is
     /// [`Options::patience`](crate::Options::patience) after the last read, but not later than
-    /// `latest`. A stalled answer may be dropped earlier.
-    pub(super) until: Timestamp,
-    /// The maximum of `until`: [`Options::patience`](crate::Options::patience) after the answer was
-    /// built, plus [`PER_PIECE`] for each piece that was read.
-    pub(super) latest: Timestamp,
+    /// `latest_expiry`. A stalled answer may be dropped earlier.
+    pub(super) expires_at: Timestamp,
+    /// The maximum of `expires_at`: [`Options::patience`](crate::Options::patience) after the
+    /// answer was built, plus [`EXTENSION_PER_PIECE`] for each piece that was read.
+    pub(super) latest_expiry: Timestamp,
     /// The time of the last read, or the time at which the answer was built.
-    pub(super) taken_at: Timestamp,
+    pub(super) last_read_at: Timestamp,
 }
 
-impl Unread {
+impl UnreadAnswer {
     pub(super) fn new(
         pieces: VecDeque<Bytes>,
-        left: usize,
+        remaining_bytes: usize,
         share: Share,
         now: Timestamp,
         patience: Duration,
     ) -> Self {
-        let until = now.after(patience);
-        Self { pieces, left, share, until, latest: until, taken_at: now }
+        let expires_at = now.after(patience);
+        Self { pieces, remaining_bytes, share, expires_at, latest_expiry: expires_at, last_read_at: now }
     }
 
     /// Whether nothing was read for [`STALLED_AFTER`].
     pub(super) fn is_stalled(&self, now: Timestamp) -> bool {
-        self.taken_at.after(STALLED_AFTER) <= now
+        self.last_read_at.after(STALLED_AFTER) <= now
     }
 }

@@ -116,7 +116,7 @@ pub(crate) async fn list(
     let most = limit.unwrap_or(api.service.config().list_page);
     let cost = most.min(api.service.config().list_page).saturating_mul(CONVERSATION_COST);
     let service = api.service.clone();
-    answers::answer(&api.answers, caller.who.user, cost, async move {
+    answers::rest_response(&api.answers, caller.who.user, cost, async move {
         let page = service.conversations(&caller.who, most, cursor).await?;
         let names =
             Names::look_up(&service, page.conversations.iter().flat_map(render::participants).collect())

@@ -180,7 +180,7 @@ pub(crate) async fn history(
     let config = api.service.config();
     let cost = answers::cost_of_messages(config, limit.min(config.history_page), config.history_bytes);
     let service = api.service.clone();
-    answers::answer(&api.answers, caller.who.user, cost, async move {
+    answers::rest_response(&api.answers, caller.who.user, cost, async move {
         let page = service.history(&caller.who, conversation, range, limit).await?;
         let names =
             Names::look_up(&service, page.messages.iter().map(|message| message.sender).collect()).await;

@@ -74,7 +74,7 @@ pub(crate) async fn fetch(
     let most = pending_query.limit.map_or(config.pending_page, |limit| limit.min(config.pending_page));
     let cost = answers::cost_of_messages(config, most, config.pending_bytes);
     let service = api.service.clone();
-    answers::answer(&api.answers, caller.who.user, cost, async move {
+    answers::rest_response(&api.answers, caller.who.user, cost, async move {
         let pending = service.pending(&caller.who, pending_query).await?;
         let messages = || pending.entries.iter().filter_map(|entry| entry.message());
         let names = Names::look_up(&service, messages().map(|message| message.sender).collect()).await;

@@ -61,7 +61,7 @@ impl Connection {
         let (api, user, id) = (Arc::clone(&self.api), self.who.user, request_id.clone());
         let encode = async move { refusal.page(read.await).map(|page| Envelope::new(id, payload(page))) };
         self.work.push(Box::pin(async move {
-            let answer = answers::frame(&api.answers, user, cost, encode).await;
+            let answer = answers::websocket_frame(&api.answers, user, cost, encode).await;
             Done::Page(Box::new(Page { request_id, refusal, answer }))
         }));
     }

@@ -11,8 +11,8 @@ use dm_proto::{Envelope, prost::Message as _};
 use super::budget::Share;
 use super::held::Answers;
 use super::reader::AnswerReader;
-use super::task::in_task;
-use super::unread::Unread;
+use super::task::run_in_task;
+use super::unread::UnreadAnswer;
 use crate::problem::{Kind, Problem};
 
 /// An encoded answer that is not written yet. Dropping it returns its permits to the budget.
@@ -26,19 +26,19 @@ pub(crate) struct TakenFrame {
 
 /// Builds the frame from the result of `read`. It takes at most `cost` bytes of memory while it is
 /// being built. Cancel safe: dropping the future stops the work.
-pub(crate) async fn frame(
+pub(crate) async fn websocket_frame(
     answers: &Arc<Answers>,
     user: UserId,
     cost: usize,
     read: impl Future<Output = Result<Envelope, Problem>> + Send + 'static,
 ) -> Result<HeldFrame, Problem> {
     let answers = Arc::clone(answers);
-    in_task(async move {
+    run_in_task(async move {
         let encoded = async { Ok(Bytes::from(read.await?.encode_to_vec())) };
-        let (frame, mut share) = answers.make(user, cost, encoded).await?;
-        let left = frame.len();
-        share.shrink_to(left);
-        let unread = Unread::new(VecDeque::from([frame]), left, share, answers.now(), answers.patience);
+        let (frame, mut share) = answers.build(user, cost, encoded).await?;
+        let (bytes, pieces) = (frame.len(), VecDeque::from([frame]));
+        share.shrink_to(bytes);
+        let unread = UnreadAnswer::new(pieces, bytes, share, answers.now(), answers.patience);
         Ok(HeldFrame(AnswerReader::new(&answers, unread)))
     })
     .await
@@ -48,7 +48,7 @@ impl HeldFrame {
     /// Takes the answer, to be written now. Fails if the answer was dropped because another request
     /// waited for its bytes.
     pub(crate) fn take(self) -> Result<TakenFrame, Problem> {
-        let Some(Unread { mut pieces, share, .. }) = self.0.take() else {
+        let Some(UnreadAnswer { mut pieces, share, .. }) = self.0.take_rest() else {
             return Err(Problem::new(Kind::Unavailable, "the answer was not read in time"));
         };
         Ok(TakenFrame { frame: pieces.pop_front().unwrap_or_default(), _share: share })
