@@ -2,7 +2,7 @@
 
 use dm_core::Principal;
 
-use crate::session::Terms;
+use crate::session::LoginSession;
 
 /// The caller of a request: inserted by the host's middleware, or the holder of the ticket that the
 /// request redeems.
@@ -11,5 +11,5 @@ pub(crate) struct Caller {
     pub(crate) who: Principal,
     /// The expiry and the watch of the caller's login session. A ticket keeps them for the
     /// WebSocket that it opens.
-    pub(crate) terms: Terms,
+    pub(crate) login: LoginSession,
 }

@@ -73,16 +73,16 @@ impl Eq for SessionWatch {}
 
 /// The two optional request extensions about the caller's login session.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Terms {
+pub(crate) struct LoginSession {
     /// The time at which the login session expires; `None` if it does not expire.
     pub(crate) expiry: Option<SessionExpiry>,
     /// Reports an earlier end; `None` if the host does not end login sessions early.
     pub(crate) watch: Option<SessionWatch>,
 }
 
-impl Terms {
+impl LoginSession {
     /// Reads both from the extensions of a request.
-    pub(crate) fn of(extensions: &Extensions) -> Self {
+    pub(crate) fn from_extensions(extensions: &Extensions) -> Self {
         Self { expiry: extensions.get().copied(), watch: extensions.get().cloned() }
     }
 }

@@ -2,11 +2,11 @@
 //!
 //! `frames` handles a frame of the client and starts the work on its request. `work` defines the
 //! result of that work, and `done` answers the request with it. `deliveries` writes the deliveries
-//! of the [`Session`]. `ends` waits for reasons to end the connection.
+//! of the [`Session`]. `end_monitor` waits for reasons to end the connection.
 
 mod deliveries;
 mod done;
-mod ends;
+mod end_monitor;
 mod frames;
 mod work;
 
@@ -19,15 +19,15 @@ use futures_util::StreamExt as _;
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 
-use self::ends::Ends;
+use self::end_monitor::EndMonitor;
 use self::work::Done;
 use super::close::Close;
 use super::dialect::Dialect;
 use super::heartbeat::{Beat, Heartbeat, timer};
-use super::lifetime::Lifetime;
+use super::login_monitor::LoginMonitor;
 use super::socket::{Received, Socket};
 use crate::api::Api;
-use crate::session::Terms;
+use crate::session::LoginSession;
 
 /// The state of one connection.
 pub(super) struct Connection {
@@ -39,7 +39,7 @@ pub(super) struct Connection {
     session: Session,
     dialect: Dialect,
     heartbeat: Heartbeat,
-    ends: Ends,
+    end_monitor: EndMonitor,
     /// Requests in progress, and the acknowledgement that is being stored.
     work: FuturesUnordered<BoxFuture<'static, Done>>,
 }
@@ -64,8 +64,8 @@ impl Connection {
     /// The futures that start the connection, end it and handle events are boxed. A connection is
     /// idle for most of its life, and an idle future is as large as the largest future inside it
     /// that is not boxed.
-    pub(super) async fn serve(api: Arc<Api>, who: Principal, terms: Terms, socket: WebSocket) {
-        match Box::pin(Self::begin(api, who, terms, socket)).await {
+    pub(super) async fn serve(api: Arc<Api>, who: Principal, login: LoginSession, socket: WebSocket) {
+        match Box::pin(Self::begin(api, who, login, socket)).await {
             Ok(mut connection) => {
                 let close = connection.run().await;
                 Box::pin(async move { end(connection.leave(close).await, close).await }).await;
@@ -78,7 +78,7 @@ impl Connection {
     async fn begin(
         api: Arc<Api>,
         who: Principal,
-        terms: Terms,
+        login: LoginSession,
         socket: WebSocket,
     ) -> Result<Box<Self>, (Box<Socket>, Close)> {
         let socket = Socket::new(Arc::clone(&api), socket);
@@ -87,9 +87,9 @@ impl Connection {
             Err(error) => return Err((Box::new(socket), Close::from_error(&error))),
         };
         let heartbeat = Heartbeat::new(&api);
-        let ends = Ends::new(Lifetime::new(&api, terms), &session);
+        let end_monitor = EndMonitor::new(LoginMonitor::new(&api, login), &session);
         let (dialect, work) = (Dialect::seed(), FuturesUnordered::new());
-        Ok(Box::new(Self { api, who, socket, session, dialect, heartbeat, ends, work }))
+        Ok(Box::new(Self { api, who, socket, session, dialect, heartbeat, end_monitor, work }))
     }
 
     /// Handles events until the connection has to end. Returns the reason.
@@ -109,7 +109,7 @@ impl Connection {
         tokio::select! {
             biased;
             () = self.heartbeat.due() => Event::Beat,
-            close = self.ends.over() => Event::Over(close),
+            close = self.end_monitor.ended() => Event::Over(close),
             Some(done) = self.work.next(), if !self.work.is_empty() => Event::Done(done),
             delivery = self.session.next(), if delivers => Event::Delivery(delivery),
             received = self.socket.read(), if reads => Event::Received(received),
@@ -143,7 +143,7 @@ impl Connection {
         if frames.is_empty() {
             return Ok(());
         }
-        self.ends.or(self.socket.write(frames)).await
+        self.end_monitor.unless_ended(self.socket.write(frames)).await
     }
 
     /// Handles the expiry of the heartbeat's timer.
@@ -151,8 +151,8 @@ impl Connection {
         match self.heartbeat.beat() {
             Beat::Ping(payload) => {
                 self.dialect.ping_sent();
-                self.ends.beat();
-                self.ends.or(self.socket.ping(payload)).await
+                self.end_monitor.check_login();
+                self.end_monitor.unless_ended(self.socket.ping(payload)).await
             }
             // The answer may be in the receive buffers, which are not read while too many requests
             // are in progress.
@@ -194,7 +194,7 @@ impl Connection {
     /// Announces the end, and writes the answers that are built within
     /// [`Options::patience`](crate::Options::patience).
     async fn finish_work(&mut self, reason: &str) -> Result<(), Close> {
-        self.ends.clear();
+        self.end_monitor.stop();
         self.write(self.dialect.going_away(reason).into_iter().collect()).await?;
         let mut patience = timer(&self.api, self.api.options.patience);
         while !self.work.is_empty() {

@@ -8,7 +8,7 @@
 //! - `socket` reads and writes within limits of size and time.
 //! - `frames` checks and decodes a frame.
 //! - `heartbeat` sends pings.
-//! - `lifetime` waits for the end of the client's login session at the host.
+//! - `login_monitor` waits for the end of the client's login session at the host.
 //! - `close` has every reason for which a connection ends.
 
 mod close;
@@ -16,7 +16,7 @@ mod connection;
 mod dialect;
 mod frames;
 mod heartbeat;
-mod lifetime;
+mod login_monitor;
 mod origin;
 mod requests;
 mod socket;

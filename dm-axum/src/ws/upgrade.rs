@@ -46,7 +46,7 @@ pub(crate) async fn upgrade(
     // This check comes before the ticket is redeemed, so that a request that is no upgrade does not
     // use the ticket up.
     let upgrade = upgrade.map_err(|_| Problem::new(Kind::NotAnUpgrade, ""))?;
-    let Caller { who, terms } = match (caller, parameters.ticket) {
+    let Caller { who, login } = match (caller, parameters.ticket) {
         (Ok(caller), _) => caller,
         (Err(unauthorized), None) => return Err(unauthorized),
         (Err(unauthorized), Some(ticket)) => {
@@ -66,7 +66,7 @@ pub(crate) async fn upgrade(
     let upgrade = with_limits(&api, upgrade);
     Ok(upgrade.on_upgrade(move |socket| {
         async move {
-            Connection::serve(api, who, terms, socket).await;
+            Connection::serve(api, who, login, socket).await;
             drop(open_socket);
         }
         .instrument(span)

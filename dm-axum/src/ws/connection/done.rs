@@ -42,7 +42,7 @@ impl Connection {
     /// Writes a page, or its refusal if the page was not built or was dropped.
     async fn write_page(&mut self, page: Page) -> Result<(), Close> {
         match page.answer.and_then(HeldFrame::take) {
-            Ok(taken) => self.ends.or(self.socket.write_held(taken)).await,
+            Ok(taken) => self.end_monitor.unless_ended(self.socket.write_held(taken)).await,
             Err(problem) => self.answer(page.request_id, page.refusal.answer(&problem)?).await,
         }
     }

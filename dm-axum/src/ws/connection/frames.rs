@@ -72,7 +72,7 @@ impl Connection {
             Ok(Welcomed { who, session, welcome }) => {
                 tracing::debug!(device = %who.device, "a client sent a hello");
                 self.who = who;
-                self.ends.follow(&session);
+                self.end_monitor.watch_session(&session);
                 self.session = session;
                 self.dialect = Dialect::hello();
                 self.answer(request_id, dm_server_frame::Frame::Welcome(welcome)).await

@@ -10,10 +10,10 @@ use super::close::Close;
 use super::heartbeat::{Timer, timer};
 use crate::SessionExpiry;
 use crate::api::Api;
-use crate::session::{SessionWatch, Terms};
+use crate::session::{LoginSession, SessionWatch};
 
 /// The expiry and the watch of the client's login session. The host may give one, both or none.
-pub(super) struct Lifetime {
+pub(super) struct LoginMonitor {
     api: Arc<Api>,
     expiry: Option<Expiry>,
     watched: Option<Watched>,
@@ -35,10 +35,10 @@ struct Watched {
     checked_at: Timestamp,
 }
 
-impl Lifetime {
-    pub(super) fn new(api: &Arc<Api>, terms: Terms) -> Self {
-        let expiry = terms.expiry.map(|at| Expiry { at, timer: until(api, at) });
-        let watched = terms.watch.map(|watch| Watched {
+impl LoginMonitor {
+    pub(super) fn new(api: &Arc<Api>, login: LoginSession) -> Self {
+        let expiry = login.expiry.map(|at| Expiry { at, timer: timer_until(api, at) });
+        let watched = login.watch.map(|watch| Watched {
             ended: ended(&watch),
             check: Some(check(&watch)),
             checked_at: api.service.clock().now(),
@@ -48,7 +48,7 @@ impl Lifetime {
     }
 
     /// Resolves when the login session has ended. Cancel safe.
-    pub(super) async fn over(&mut self) -> Close {
+    pub(super) async fn ended(&mut self) -> Close {
         loop {
             tokio::select! {
                 biased;
@@ -60,14 +60,14 @@ impl Lifetime {
                 return Close::Expired;
             }
             // The wall clock was set back, so the timer expired too early.
-            expiry.timer = until(&self.api, expiry.at);
+            expiry.timer = timer_until(&self.api, expiry.at);
         }
     }
 
     /// Starts another check of the login session, unless a check is running or the last one started
     /// less than [`Options::ping_interval`](crate::Options::ping_interval) ago. Called with each
     /// ping.
-    pub(super) fn beat(&mut self) {
+    pub(super) fn check_if_due(&mut self) {
         let Some(watched) = &mut self.watched else { return };
         let now = self.api.service.clock().now();
         // A check is also due when the clock was set back.
@@ -82,12 +82,12 @@ impl Lifetime {
 impl Watched {
     /// Resolves when the host reports the end of the login session, by itself or in answer to a
     /// check.
-    async fn over(&mut self) -> DisconnectReason {
+    async fn ended_early(&mut self) -> DisconnectReason {
         loop {
             tokio::select! {
                 biased;
                 reason = &mut self.ended => return reason,
-                checked = answer(&mut self.check) => {
+                checked = check_result(&mut self.check) => {
                     self.check = None;
                     if let Err(reason) = checked {
                         return reason;
@@ -109,7 +109,7 @@ fn check(SessionWatch(session): &SessionWatch) -> BoxFuture<'static, Result<(), 
 }
 
 /// Resolves with the result of the check; never if there is none.
-async fn answer(
+async fn check_result(
     check: &mut Option<BoxFuture<'static, Result<(), DisconnectReason>>>,
 ) -> Result<(), DisconnectReason> {
     match check {
@@ -121,7 +121,7 @@ async fn answer(
 /// Resolves when the host ends the login session; never if there is no watch.
 async fn ended_early(watched: &mut Option<Watched>) -> DisconnectReason {
     match watched {
-        Some(watched) => watched.over().await,
+        Some(watched) => watched.ended_early().await,
         None => std::future::pending().await,
     }
 }
@@ -135,7 +135,7 @@ async fn expired(expiry: &mut Option<Expiry>) {
 }
 
 /// A timer for the time until `at`.
-fn until(api: &Arc<Api>, SessionExpiry(at): SessionExpiry) -> Timer {
-    let left = at.as_millis().saturating_sub(api.service.clock().now().as_millis());
-    timer(api, Duration::from_millis(left))
+fn timer_until(api: &Arc<Api>, SessionExpiry(at): SessionExpiry) -> Timer {
+    let span = at.as_millis().saturating_sub(api.service.clock().now().as_millis());
+    timer(api, Duration::from_millis(span))
 }

@@ -9,52 +9,52 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
 use crate::ws::close::Close;
-use crate::ws::lifetime::Lifetime;
+use crate::ws::login_monitor::LoginMonitor;
 
 /// Waits for a reason to end a connection. `None` once the connection is ending.
-pub(super) struct Ends(Option<Open>);
+pub(super) struct EndMonitor(Option<Monitored>);
 
-struct Open {
+struct Monitored {
     /// Reports the end of the login session.
-    lifetime: Lifetime,
+    login: LoginMonitor,
     /// Resolves when the delivery session ends.
-    session: BoxFuture<'static, SessionEnd>,
+    session_end: BoxFuture<'static, SessionEnd>,
 }
 
-impl Ends {
-    pub(super) fn new(lifetime: Lifetime, session: &Session) -> Self {
-        Self(Some(Open { lifetime, session: session.ended().boxed() }))
+impl EndMonitor {
+    pub(super) fn new(login: LoginMonitor, session: &Session) -> Self {
+        Self(Some(Monitored { login, session_end: session.ended().boxed() }))
     }
 
     /// Waits from now on for the end of another delivery session, with which a hello replaced the
     /// first one.
-    pub(super) fn follow(&mut self, session: &Session) {
-        if let Some(open) = &mut self.0 {
-            open.session = session.ended().boxed();
+    pub(super) fn watch_session(&mut self, session: &Session) {
+        if let Some(monitored) = &mut self.0 {
+            monitored.session_end = session.ended().boxed();
         }
     }
 
     /// Checks the login session. Called with each ping.
-    pub(super) fn beat(&mut self) {
-        if let Some(open) = &mut self.0 {
-            open.lifetime.beat();
+    pub(super) fn check_login(&mut self) {
+        if let Some(monitored) = &mut self.0 {
+            monitored.login.check_if_due();
         }
     }
 
     /// Stops waiting, because the connection is ending.
-    pub(super) fn clear(&mut self) {
+    pub(super) fn stop(&mut self) {
         self.0 = None;
     }
 
     /// Resolves when the connection has to end, with the reason. Cancel safe.
-    pub(super) async fn over(&mut self) -> Close {
-        let Some(Open { lifetime, session }) = &mut self.0 else { return std::future::pending().await };
+    pub(super) async fn ended(&mut self) -> Close {
+        let Some(Monitored { login, session_end }) = &mut self.0 else { return std::future::pending().await };
         let close = tokio::select! {
             biased;
-            close = lifetime.over() => close,
-            end = session => Close::from(&end),
+            close = login.ended() => close,
+            end = session_end => Close::from(&end),
         };
-        self.clear();
+        self.stop();
         close
     }
 
@@ -63,7 +63,10 @@ impl Ends {
     ///
     /// The rest of a frame that is partly written stays in the socket's buffer. It is written
     /// before the closing frame.
-    pub(super) async fn or(&mut self, write: impl Future<Output = Result<(), Close>>) -> Result<(), Close> {
+    pub(super) async fn unless_ended(
+        &mut self,
+        write: impl Future<Output = Result<(), Close>>,
+    ) -> Result<(), Close> {
         let mut write = pin!(write);
         // The socket mostly takes everything at once.
         if let Some(written) = write.as_mut().now_or_never() {
@@ -72,7 +75,7 @@ impl Ends {
         tokio::select! {
             biased;
             written = write => written,
-            close = self.over() => Err(close),
+            close = self.ended() => Err(close),
         }
     }
 }
