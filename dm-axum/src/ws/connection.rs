@@ -23,7 +23,7 @@ use self::end_monitor::EndMonitor;
 use self::work::Done;
 use super::close::Close;
 use super::dialect::Dialect;
-use super::heartbeat::{Beat, Heartbeat, timer};
+use super::heartbeat::{Heartbeat, HeartbeatAction, timer};
 use super::login_monitor::LoginMonitor;
 use super::socket::{Received, Socket};
 use crate::api::Api;
@@ -47,7 +47,7 @@ pub(super) struct Connection {
 /// The events of a connection, highest priority first.
 enum Event {
     /// The timer of the heartbeat expired.
-    Beat,
+    HeartbeatDue,
     /// The connection has to end.
     Over(Close),
     /// The work on a request or an acknowledgement is done.
@@ -108,7 +108,7 @@ impl Connection {
         let (reads, delivers) = (self.reads(), self.dialect.takes_deliveries());
         tokio::select! {
             biased;
-            () = self.heartbeat.due() => Event::Beat,
+            () = self.heartbeat.expired() => Event::HeartbeatDue,
             close = self.end_monitor.ended() => Event::Over(close),
             Some(done) = self.work.next(), if !self.work.is_empty() => Event::Done(done),
             delivery = self.session.next(), if delivers => Event::Delivery(delivery),
@@ -118,15 +118,15 @@ impl Connection {
 
     async fn handle(&mut self, event: Event) -> Result<(), Close> {
         match event {
-            Event::Beat => Box::pin(self.beat()).await,
+            Event::HeartbeatDue => Box::pin(self.handle_heartbeat()).await,
             Event::Over(close) => Err(close),
             Event::Done(done) => Box::pin(self.done(done)).await,
             Event::Delivery(delivery) => Box::pin(self.deliver(delivery)).await,
             Event::Received(received) => match received? {
                 Received::Frame(frame) => Box::pin(self.frame(frame)).await,
-                Received::Ping => self.heartbeat.ping(),
+                Received::Ping => self.heartbeat.count_client_ping(),
                 Received::Pong(payload) => {
-                    self.pong(&payload);
+                    self.handle_pong(&payload);
                     Ok(())
                 }
             },
@@ -147,26 +147,26 @@ impl Connection {
     }
 
     /// Handles the expiry of the heartbeat's timer.
-    async fn beat(&mut self) -> Result<(), Close> {
-        match self.heartbeat.beat() {
-            Beat::Ping(payload) => {
+    async fn handle_heartbeat(&mut self) -> Result<(), Close> {
+        match self.heartbeat.handle_expiry() {
+            HeartbeatAction::SendPing(payload) => {
                 self.dialect.ping_sent();
                 self.end_monitor.check_login();
                 self.end_monitor.unless_ended(self.socket.ping(payload)).await
             }
             // The answer may be in the receive buffers, which are not read while too many requests
             // are in progress.
-            Beat::Silence if !self.reads() => {
-                self.heartbeat.wait();
+            HeartbeatAction::AnswerMissing if !self.reads() => {
+                self.heartbeat.start_answer_timeout();
                 Ok(())
             }
-            Beat::Silence => Err(Close::Unresponsive("a ping was not answered")),
+            HeartbeatAction::AnswerMissing => Err(Close::Unresponsive("a ping was not answered")),
         }
     }
 
     /// Handles a pong of the client.
-    fn pong(&mut self, payload: &[u8]) {
-        if self.heartbeat.pong(payload) {
+    fn handle_pong(&mut self, payload: &[u8]) {
+        if self.heartbeat.handle_pong(payload) {
             self.dialect.ping_answered();
             self.ping_if_wanted();
             self.acknowledge();
@@ -176,7 +176,7 @@ impl Connection {
     /// Sends the next ping earlier than usual if its answer will acknowledge deliveries.
     fn ping_if_wanted(&mut self) {
         if self.dialect.wants_ping() {
-            self.heartbeat.ping_soon();
+            self.heartbeat.schedule_early_ping();
         }
     }
 

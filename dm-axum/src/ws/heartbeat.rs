@@ -36,74 +36,75 @@ pub(super) struct Heartbeat {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// The timer runs until the next ping. `soon` says whether that ping comes earlier than
+    /// The timer runs until the next ping. `is_early` says whether that ping comes earlier than
     /// usual.
-    Idle { soon: bool },
+    Idle { is_early: bool },
     /// The last ping is not answered. The timer limits the wait for the answer.
-    Waiting,
+    AwaitingPong,
 }
 
 /// The action that is due when the timer has expired.
-pub(super) enum Beat {
+pub(super) enum HeartbeatAction {
     /// Send a ping with this payload.
-    Ping(Bytes),
+    SendPing(Bytes),
     /// The last ping was not answered in time.
-    Silence,
+    AnswerMissing,
 }
 
 impl Heartbeat {
     pub(super) fn new(api: &Arc<Api>) -> Self {
         Self {
             api: Arc::clone(api),
-            state: State::Idle { soon: false },
+            state: State::Idle { is_early: false },
             timer: timer(api, api.service.clock().now().grouped(api.options.ping_interval)),
             nonce: 0,
             client_pings: (api.service.clock().now(), 0),
         }
     }
 
-    /// Resolves when the timer expires. [`beat`](Self::beat) must then be called. Cancel safe.
-    pub(super) async fn due(&mut self) {
+    /// Resolves when the timer expires. [`handle_expiry`](Self::handle_expiry) must then be called.
+    /// Cancel safe.
+    pub(super) async fn expired(&mut self) {
         (&mut self.timer).await;
     }
 
     /// Handles the expiry of the timer. Starts the wait for the answer if a ping is due.
-    pub(super) fn beat(&mut self) -> Beat {
-        if self.state == State::Waiting {
-            return Beat::Silence;
+    pub(super) fn handle_expiry(&mut self) -> HeartbeatAction {
+        if self.state == State::AwaitingPong {
+            return HeartbeatAction::AnswerMissing;
         }
         self.nonce += 1;
-        self.wait();
-        Beat::Ping(Bytes::copy_from_slice(&self.nonce.to_be_bytes()))
+        self.start_answer_timeout();
+        HeartbeatAction::SendPing(Bytes::copy_from_slice(&self.nonce.to_be_bytes()))
     }
 
     /// Starts the timer that limits the wait for the answer to
     /// [`Options::patience`](crate::Options::patience).
-    pub(super) fn wait(&mut self) {
-        self.state = State::Waiting;
+    pub(super) fn start_answer_timeout(&mut self) {
+        self.state = State::AwaitingPong;
         self.timer = timer(&self.api, self.api.options.patience);
     }
 
     /// Handles a pong of the client. Returns whether it answers the last ping.
-    pub(super) fn pong(&mut self, payload: &[u8]) -> bool {
-        let answers = self.state == State::Waiting && payload == self.nonce.to_be_bytes();
+    pub(super) fn handle_pong(&mut self, payload: &[u8]) -> bool {
+        let answers = self.state == State::AwaitingPong && payload == self.nonce.to_be_bytes();
         if answers {
-            self.idle_for(self.api.options.ping_interval, false);
+            self.schedule_ping(self.api.options.ping_interval, false);
         }
         answers
     }
 
     /// Makes the next ping due earlier than usual, after
     /// [`Options::confirm_interval`](crate::Options::confirm_interval).
-    pub(super) fn ping_soon(&mut self) {
-        if self.state == (State::Idle { soon: false }) {
-            self.idle_for(self.api.options.confirm_interval, true);
+    pub(super) fn schedule_early_ping(&mut self) {
+        if self.state == (State::Idle { is_early: false }) {
+            self.schedule_ping(self.api.options.confirm_interval, true);
         }
     }
 
     /// Counts a ping of the client. Fails if the client sends too many. The WebSocket library
     /// answers the ping.
-    pub(super) fn ping(&mut self) -> Result<(), Close> {
+    pub(super) fn count_client_ping(&mut self) -> Result<(), Close> {
         let now = self.api.service.clock().now();
         let (since, count) = &mut self.client_pings;
         // A new interval also starts when the clock was set back.
@@ -115,8 +116,8 @@ impl Heartbeat {
     }
 
     /// Starts the timer for the next ping.
-    fn idle_for(&mut self, span: Duration, soon: bool) {
-        self.state = State::Idle { soon };
+    fn schedule_ping(&mut self, span: Duration, is_early: bool) {
+        self.state = State::Idle { is_early };
         self.timer = timer(&self.api, self.api.service.clock().now().grouped(span));
     }
 }
