@@ -1,14 +1,14 @@
 //! One connection, from its upgrade to its end. One task serves it, in one loop over events.
 //!
-//! `frames` handles a frame of the client and starts the work on its request. `work` defines the
-//! result of that work, and `done` answers the request with it. `deliveries` writes the deliveries
-//! of the [`Session`]. `end_monitor` waits for reasons to end the connection.
+//! `frames` handles a frame of the client and starts the work on its request. `outcome` defines the
+//! result of that work, and `respond` answers the request with it. `deliveries` writes the
+//! deliveries of the [`Session`]. `end_monitor` waits for reasons to end the connection.
 
 mod deliveries;
-mod done;
 mod end_monitor;
 mod frames;
-mod work;
+mod outcome;
+mod respond;
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 
 use self::end_monitor::EndMonitor;
-use self::work::Done;
+use self::outcome::Outcome;
 use super::close::Close;
 use super::dialect::Dialect;
 use super::heartbeat::{Heartbeat, HeartbeatAction, timer};
@@ -41,7 +41,7 @@ pub(super) struct Connection {
     heartbeat: Heartbeat,
     end_monitor: EndMonitor,
     /// Requests in progress, and the acknowledgement that is being stored.
-    work: FuturesUnordered<BoxFuture<'static, Done>>,
+    in_progress: FuturesUnordered<BoxFuture<'static, Outcome>>,
 }
 
 /// The events of a connection, highest priority first.
@@ -51,7 +51,7 @@ enum Event {
     /// The connection has to end.
     Over(Close),
     /// The work on a request or an acknowledgement is done.
-    Done(Done),
+    WorkDone(Outcome),
     /// The session has a delivery, or has ended.
     Delivery(Result<Delivery, SessionEnd>),
     /// The client sent a frame, or the socket failed.
@@ -88,8 +88,8 @@ impl Connection {
         };
         let heartbeat = Heartbeat::new(&api);
         let end_monitor = EndMonitor::new(LoginMonitor::new(&api, login), &session);
-        let (dialect, work) = (Dialect::seed(), FuturesUnordered::new());
-        Ok(Box::new(Self { api, who, socket, session, dialect, heartbeat, end_monitor, work }))
+        let (dialect, in_progress) = (Dialect::seed(), FuturesUnordered::new());
+        Ok(Box::new(Self { api, who, socket, session, dialect, heartbeat, end_monitor, in_progress }))
     }
 
     /// Handles events until the connection has to end. Returns the reason.
@@ -110,7 +110,9 @@ impl Connection {
             biased;
             () = self.heartbeat.expired() => Event::HeartbeatDue,
             close = self.end_monitor.ended() => Event::Over(close),
-            Some(done) = self.work.next(), if !self.work.is_empty() => Event::Done(done),
+            Some(outcome) = self.in_progress.next(), if !self.in_progress.is_empty() => {
+                Event::WorkDone(outcome)
+            }
             delivery = self.session.next(), if delivers => Event::Delivery(delivery),
             received = self.socket.read(), if reads => Event::Received(received),
         }
@@ -120,7 +122,7 @@ impl Connection {
         match event {
             Event::HeartbeatDue => Box::pin(self.handle_heartbeat()).await,
             Event::Over(close) => Err(close),
-            Event::Done(done) => Box::pin(self.done(done)).await,
+            Event::WorkDone(outcome) => Box::pin(self.respond(outcome)).await,
             Event::Delivery(delivery) => Box::pin(self.deliver(delivery)).await,
             Event::Received(received) => match received? {
                 Received::Frame(frame) => Box::pin(self.frame(frame)).await,
@@ -135,7 +137,7 @@ impl Connection {
 
     /// Whether another frame may be read from the socket.
     fn reads(&self) -> bool {
-        self.work.len() + self.dialect.waiting_acks() < self.api.options.in_flight
+        self.in_progress.len() + self.dialect.waiting_acks() < self.api.options.in_flight
     }
 
     /// Writes frames. Fails if the connection has to end before they are written.
@@ -169,7 +171,7 @@ impl Connection {
         if self.heartbeat.handle_pong(payload) {
             self.dialect.ping_answered();
             self.ping_if_wanted();
-            self.acknowledge();
+            self.start_next_ack();
         }
     }
 
@@ -197,12 +199,12 @@ impl Connection {
         self.end_monitor.stop();
         self.write(self.dialect.going_away(reason).into_iter().collect()).await?;
         let mut patience = timer(&self.api, self.api.options.patience);
-        while !self.work.is_empty() {
-            let done = tokio::select! {
-                Some(done) = self.work.next() => done,
+        while !self.in_progress.is_empty() {
+            let outcome = tokio::select! {
+                Some(outcome) = self.in_progress.next() => outcome,
                 () = &mut patience => break,
             };
-            self.done(done).await?;
+            self.respond(outcome).await?;
         }
         Ok(())
     }

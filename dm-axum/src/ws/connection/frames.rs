@@ -7,7 +7,7 @@ use axum::body::Bytes;
 use dm_proto::{DmHello, Envelope, dm_server_frame, envelope::Payload};
 
 use super::Connection;
-use super::work::{Done, Page};
+use super::outcome::{Outcome, PageOutcome};
 use crate::answers;
 use crate::problem::Problem;
 use crate::ws::close::Close;
@@ -26,43 +26,45 @@ impl Connection {
         match request {
             Request::History(request) => {
                 let cost = requests::cost_of_history(&api, &request);
-                self.page(request_id, cost, Payload::DmHistoryResponse, async move {
+                self.start_page(request_id, cost, Payload::DmHistoryResponse, async move {
                     requests::history(&api, &who, &request).await
                 });
             }
             Request::Conversations => {
                 let cost = requests::cost_of_conversations(&api);
-                self.page(request_id, cost, Payload::DmConversationListResponse, async move {
+                self.start_page(request_id, cost, Payload::DmConversationListResponse, async move {
                     requests::conversations(&api, &who).await.map_err(Problem::from)
                 });
             }
             // Sends are polled for the first time in the order in which they are pushed, so the
             // messages are stored in that order.
-            Request::Send(send) => self.work.push(Box::pin(async move {
-                Done::Answer(Box::new(requests::send(api, who, request_id, send).await))
+            Request::Send(send) => self.in_progress.push(Box::pin(async move {
+                Outcome::Answer(Box::new(requests::send(api, who, request_id, send).await))
             })),
-            Request::Acknowledge => self.acknowledge(),
+            Request::Acknowledge => self.start_next_ack(),
             Request::Hello(hello) => return Box::pin(self.hello(request_id, hello)).await,
-            Request::Answer(frame) => return self.answer(request_id, frame).await,
+            Request::Answer(frame) => return self.write_answer(request_id, frame).await,
         }
         Ok(())
     }
 
     /// Starts to read and encode a page. `cost` is the maximum memory in bytes that the page takes
     /// while it is being built. `payload` wraps the page.
-    fn page<T: Default + Send + 'static>(
+    fn start_page<T: Default + Send + 'static>(
         &mut self,
         request_id: String,
         cost: usize,
         payload: fn(T) -> Payload,
         read: impl Future<Output = Result<T, Problem>> + Send + 'static,
     ) {
-        let refusal = self.dialect.page_refusal();
+        let refusal_style = self.dialect.refusal_style();
         let (api, user, id) = (Arc::clone(&self.api), self.who.user, request_id.clone());
-        let encode = async move { refusal.page(read.await).map(|page| Envelope::new(id, payload(page))) };
-        self.work.push(Box::pin(async move {
-            let answer = answers::websocket_frame(&api.answers, user, cost, encode).await;
-            Done::Page(Box::new(Page { request_id, refusal, answer }))
+        let encode = async move {
+            refusal_style.page_or_problem(read.await).map(|page| Envelope::new(id, payload(page)))
+        };
+        self.in_progress.push(Box::pin(async move {
+            let page = answers::websocket_frame(&api.answers, user, cost, encode).await;
+            Outcome::Page(Box::new(PageOutcome { request_id, refusal_style, page }))
         }));
     }
 
@@ -75,10 +77,10 @@ impl Connection {
                 self.end_monitor.watch_session(&session);
                 self.session = session;
                 self.dialect = Dialect::hello();
-                self.answer(request_id, dm_server_frame::Frame::Welcome(welcome)).await
+                self.write_answer(request_id, dm_server_frame::Frame::Welcome(welcome)).await
             }
             Err(HelloRefused { problem, close }) => {
-                self.answer(request_id, dm_server_frame::Frame::Problem(problem.to_frame())).await?;
+                self.write_answer(request_id, dm_server_frame::Frame::Problem(problem.to_frame())).await?;
                 Err(close)
             }
         }

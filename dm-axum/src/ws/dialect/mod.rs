@@ -11,7 +11,7 @@
 mod ack_queue;
 mod acknowledgement;
 mod hello;
-mod page_refusal;
+mod refusal_style;
 mod request;
 mod seed;
 
@@ -21,7 +21,7 @@ use dm_proto::{DmClientFrame, Envelope, envelope::Payload};
 pub(super) use self::acknowledgement::AckOutcome;
 use self::acknowledgement::Acknowledgement;
 use self::hello::Hello;
-pub(super) use self::page_refusal::PageRefusal;
+pub(super) use self::refusal_style::RefusalStyle;
 pub(super) use self::request::Request;
 use self::seed::Seed;
 use super::close::Close;
@@ -71,10 +71,10 @@ impl Dialect {
     }
 
     /// The way to refuse a page whose request arrives now.
-    pub(super) const fn page_refusal(&self) -> PageRefusal {
+    pub(super) const fn refusal_style(&self) -> RefusalStyle {
         match self {
-            Self::Seed(_) => PageRefusal::EmptyPage,
-            Self::Hello(_) => PageRefusal::Problem,
+            Self::Seed(_) => RefusalStyle::EmptyPage,
+            Self::Hello(_) => RefusalStyle::Problem,
         }
     }
 
