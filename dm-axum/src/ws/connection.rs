@@ -1,13 +1,13 @@
 //! One connection, from its upgrade to its end. One task serves it, in one loop over events.
 //!
-//! `frames` handles a frame of the client and starts the work on its request. `outcome` defines the
-//! result of that work, and `respond` answers the request with it. `deliveries` writes the
+//! `received` handles a frame of the client and starts the work on its request. `outcome` defines
+//! the result of that work, and `respond` answers the request with it. `deliveries` writes the
 //! deliveries of the [`Session`]. `end_monitor` waits for reasons to end the connection.
 
 mod deliveries;
 mod end_monitor;
-mod frames;
 mod outcome;
+mod received;
 mod respond;
 
 use std::sync::Arc;
@@ -49,7 +49,7 @@ enum Event {
     /// The timer of the heartbeat expired.
     HeartbeatDue,
     /// The connection has to end.
-    Over(Close),
+    MustEnd(Close),
     /// The work on a request or an acknowledgement is done.
     WorkDone(Outcome),
     /// The session has a delivery, or has ended.
@@ -65,17 +65,17 @@ impl Connection {
     /// idle for most of its life, and an idle future is as large as the largest future inside it
     /// that is not boxed.
     pub(super) async fn serve(api: Arc<Api>, who: Principal, login: LoginSession, socket: WebSocket) {
-        match Box::pin(Self::begin(api, who, login, socket)).await {
+        match Box::pin(Self::start(api, who, login, socket)).await {
             Ok(mut connection) => {
                 let close = connection.run().await;
-                Box::pin(async move { end(connection.leave(close).await, close).await }).await;
+                Box::pin(async move { close_socket(connection.into_socket(close).await, close).await }).await;
             }
-            Err((socket, close)) => Box::pin(end(*socket, close)).await,
+            Err((socket, close)) => Box::pin(close_socket(*socket, close)).await,
         }
     }
 
     /// Starts the delivery session. If that fails, returns the socket and the reason to close it.
-    async fn begin(
+    async fn start(
         api: Arc<Api>,
         who: Principal,
         login: LoginSession,
@@ -95,8 +95,8 @@ impl Connection {
     /// Handles events until the connection has to end. Returns the reason.
     async fn run(&mut self) -> Close {
         loop {
-            let event = self.next().await;
-            if let Err(close) = self.handle(event).await {
+            let event = self.next_event().await;
+            if let Err(close) = self.handle_event(event).await {
                 return close;
             }
         }
@@ -104,28 +104,29 @@ impl Connection {
 
     /// Waits for the next event. To bound the memory of a connection, no frame is read while too
     /// many requests are in progress, and no delivery is taken while too many are unconfirmed.
-    async fn next(&mut self) -> Event {
-        let (reads, delivers) = (self.reads(), self.dialect.takes_deliveries());
+    async fn next_event(&mut self) -> Event {
+        let (can_read, can_deliver) = (self.can_read(), self.dialect.takes_deliveries());
         tokio::select! {
             biased;
             () = self.heartbeat.expired() => Event::HeartbeatDue,
-            close = self.end_monitor.ended() => Event::Over(close),
+            close = self.end_monitor.ended() => Event::MustEnd(close),
             Some(outcome) = self.in_progress.next(), if !self.in_progress.is_empty() => {
                 Event::WorkDone(outcome)
             }
-            delivery = self.session.next(), if delivers => Event::Delivery(delivery),
-            received = self.socket.read(), if reads => Event::Received(received),
+            delivery = self.session.next(), if can_deliver => Event::Delivery(delivery),
+            received = self.socket.read(), if can_read => Event::Received(received),
         }
     }
 
-    async fn handle(&mut self, event: Event) -> Result<(), Close> {
+    /// Handles an event. Fails if the connection has to end.
+    async fn handle_event(&mut self, event: Event) -> Result<(), Close> {
         match event {
             Event::HeartbeatDue => Box::pin(self.handle_heartbeat()).await,
-            Event::Over(close) => Err(close),
+            Event::MustEnd(close) => Err(close),
             Event::WorkDone(outcome) => Box::pin(self.respond(outcome)).await,
             Event::Delivery(delivery) => Box::pin(self.deliver(delivery)).await,
             Event::Received(received) => match received? {
-                Received::Frame(frame) => Box::pin(self.frame(frame)).await,
+                Received::Frame(frame) => Box::pin(self.handle_frame(frame)).await,
                 Received::Ping => self.heartbeat.count_client_ping(),
                 Received::Pong(payload) => {
                     self.handle_pong(&payload);
@@ -136,7 +137,7 @@ impl Connection {
     }
 
     /// Whether another frame may be read from the socket.
-    fn reads(&self) -> bool {
+    fn can_read(&self) -> bool {
         self.in_progress.len() + self.dialect.waiting_acks() < self.api.options.in_flight
     }
 
@@ -158,7 +159,7 @@ impl Connection {
             }
             // The answer may be in the receive buffers, which are not read while too many requests
             // are in progress.
-            HeartbeatAction::AnswerMissing if !self.reads() => {
+            HeartbeatAction::AnswerMissing if !self.can_read() => {
                 self.heartbeat.start_answer_timeout();
                 Ok(())
             }
@@ -184,9 +185,9 @@ impl Connection {
 
     /// Drops everything but the socket. Before a [`Close::Reconnect`], the client is sent the
     /// answers to its requests.
-    async fn leave(mut self, close: Close) -> Socket {
+    async fn into_socket(mut self, close: Close) -> Socket {
         if let Close::Reconnect(reason) = close
-            && self.finish_work(reason).await.is_err()
+            && self.write_last_answers(reason).await.is_err()
         {
             tracing::debug!("the client did not take its last answers");
         }
@@ -195,7 +196,7 @@ impl Connection {
 
     /// Announces the end, and writes the answers that are built within
     /// [`Options::patience`](crate::Options::patience).
-    async fn finish_work(&mut self, reason: &str) -> Result<(), Close> {
+    async fn write_last_answers(&mut self, reason: &str) -> Result<(), Close> {
         self.end_monitor.stop();
         self.write(self.dialect.going_away(reason).into_iter().collect()).await?;
         let mut patience = timer(&self.api, self.api.options.patience);
@@ -211,7 +212,7 @@ impl Connection {
 }
 
 /// Logs and counts the end of a connection, and closes its socket.
-async fn end(socket: Socket, close: Close) {
+async fn close_socket(socket: Socket, close: Close) {
     tracing::debug!(code = close.code(), reason = close.reason(), "a WebSocket is closed");
     metrics::counter!("dm_websockets_closed_total", "code" => close.code().to_string()).increment(1);
     socket.close(close).await;

@@ -6,15 +6,15 @@
 //! - `dialect` has everything that differs before and after a hello.
 //! - `welcome` answers a hello, and `requests` answers the other requests.
 //! - `socket` reads and writes within limits of size and time.
-//! - `frames` checks and decodes a frame.
+//! - `client_frame` checks and decodes a frame.
 //! - `heartbeat` sends pings.
 //! - `login_monitor` waits for the end of the client's login session at the host.
 //! - `close` has every reason for which a connection ends.
 
+mod client_frame;
 mod close;
 mod connection;
 mod dialect;
-mod frames;
 mod heartbeat;
 mod login_monitor;
 mod origin;

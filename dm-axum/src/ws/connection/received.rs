@@ -13,12 +13,12 @@ use crate::problem::Problem;
 use crate::ws::close::Close;
 use crate::ws::dialect::{Dialect, Request};
 use crate::ws::welcome::{HelloRefused, Welcomed, welcome};
-use crate::ws::{frames, requests};
+use crate::ws::{client_frame, requests};
 
 impl Connection {
     /// Handles a binary frame. Fails if the client broke a rule.
-    pub(super) async fn frame(&mut self, frame: Bytes) -> Result<(), Close> {
-        let Some((request_id, payload)) = frames::decode(frame)? else { return Ok(()) };
+    pub(super) async fn handle_frame(&mut self, frame: Bytes) -> Result<(), Close> {
+        let Some((request_id, payload)) = client_frame::decode(frame)? else { return Ok(()) };
         metrics::counter!("dm_frames_received_total").increment(1);
         let (api, who) = (Arc::clone(&self.api), self.who.clone());
         let max_ids = api.service.config().list_page;
@@ -42,7 +42,7 @@ impl Connection {
                 Outcome::Answer(Box::new(requests::send(api, who, request_id, send).await))
             })),
             Request::Acknowledge => self.start_next_ack(),
-            Request::Hello(hello) => return Box::pin(self.hello(request_id, hello)).await,
+            Request::Hello(hello) => return Box::pin(self.handle_hello(request_id, hello)).await,
             Request::Answer(frame) => return self.write_answer(request_id, frame).await,
         }
         Ok(())
@@ -69,7 +69,7 @@ impl Connection {
     }
 
     /// Answers a hello, and changes to the delivery session and the dialect after it.
-    async fn hello(&mut self, request_id: String, hello: DmHello) -> Result<(), Close> {
+    async fn handle_hello(&mut self, request_id: String, hello: DmHello) -> Result<(), Close> {
         match welcome(&self.api, &self.who, &hello).await {
             Ok(Welcomed { who, session, welcome }) => {
                 tracing::debug!(device = %who.device, "a client sent a hello");

@@ -20,7 +20,7 @@ const MAX_REQUEST_ID: usize = 256;
 /// numbers are therefore read first, and such a frame is refused without decoding it.
 pub(super) fn decode(frame: Bytes) -> Result<Option<(String, Payload)>, Close> {
     const UNDECODABLE: Close = Close::Policy("not an envelope");
-    if !has_payload(&frame).ok_or(UNDECODABLE)?? {
+    if !has_client_payload(&frame).ok_or(UNDECODABLE)?? {
         return Ok(None);
     }
     let envelope = Envelope::decode(frame).map_err(|_| UNDECODABLE)?;
@@ -32,13 +32,13 @@ pub(super) fn decode(frame: Bytes) -> Result<Option<(String, Payload)>, Close> {
 
 /// Returns whether a frame has a payload that clients send, or `None` if the frame is not a
 /// sequence of protobuf fields. Refuses a payload that only a server sends.
-fn has_payload(frame: &[u8]) -> Option<Result<bool, Close>> {
+fn has_client_payload(frame: &[u8]) -> Option<Result<bool, Close>> {
     let mut rest = frame;
-    let mut wanted = false;
+    let mut found = false;
     while !rest.is_empty() {
         let (number, wire_type) = decode_key(&mut rest).ok()?;
         if field::FROM_CLIENTS.contains(&number) {
-            wanted = true;
+            found = true;
         } else if field::PAYLOADS.contains(&number) {
             return Some(Err(Close::Policy("only a server sends that")));
         }
@@ -55,7 +55,7 @@ fn has_payload(frame: &[u8]) -> Option<Result<bool, Close>> {
         };
         rest = rest.get(length..)?;
     }
-    Some(Ok(wanted))
+    Some(Ok(found))
 }
 
 #[cfg(test)]
