@@ -88,7 +88,7 @@ impl Connection {
         };
         let heartbeat = Heartbeat::new(&api);
         let end_monitor = EndMonitor::new(LoginMonitor::new(&api, login), &session);
-        let (dialect, in_progress) = (Dialect::seed(), FuturesUnordered::new());
+        let (dialect, in_progress) = (Dialect::before_hello(), FuturesUnordered::new());
         Ok(Box::new(Self { api, who, socket, session, dialect, heartbeat, end_monitor, in_progress }))
     }
 
@@ -105,7 +105,7 @@ impl Connection {
     /// Waits for the next event. To bound the memory of a connection, no frame is read while too
     /// many requests are in progress, and no delivery is taken while too many are unconfirmed.
     async fn next_event(&mut self) -> Event {
-        let (can_read, can_deliver) = (self.can_read(), self.dialect.takes_deliveries());
+        let (can_read, can_deliver) = (self.can_read(), self.dialect.accepts_deliveries());
         tokio::select! {
             biased;
             () = self.heartbeat.expired() => Event::HeartbeatDue,

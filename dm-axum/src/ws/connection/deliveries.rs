@@ -25,7 +25,7 @@ impl Connection {
             next = if batch.len() < BATCH { self.session.next().now_or_never() } else { None };
         };
         let names = Names::look_up(&self.api.service, batch.iter().flat_map(render::named).collect()).await;
-        let frames = self.dialect.deliver(&batch, &names);
+        let frames = self.dialect.delivery_frames(&batch, &names);
         self.write(frames).await?;
         self.ping_if_wanted();
         end.map_or(Ok(()), Err)

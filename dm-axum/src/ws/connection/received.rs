@@ -22,7 +22,7 @@ impl Connection {
         metrics::counter!("dm_frames_received_total").increment(1);
         let (api, who) = (Arc::clone(&self.api), self.who.clone());
         let max_ids = api.service.config().list_page;
-        let Some(request) = self.dialect.request(&request_id, payload, max_ids)? else { return Ok(()) };
+        let Some(request) = self.dialect.parse_request(&request_id, payload, max_ids)? else { return Ok(()) };
         match request {
             Request::History(request) => {
                 let cost = requests::cost_of_history(&api, &request);
@@ -76,7 +76,7 @@ impl Connection {
                 self.who = who;
                 self.end_monitor.watch_session(&session);
                 self.session = session;
-                self.dialect = Dialect::hello();
+                self.dialect = Dialect::after_hello();
                 self.write_answer(request_id, dm_server_frame::Frame::Welcome(welcome)).await
             }
             Err(HelloRefused { problem, close }) => {

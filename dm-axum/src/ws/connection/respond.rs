@@ -15,7 +15,7 @@ impl Connection {
             Outcome::Answer(envelope) => self.write(vec![*envelope]).await,
             Outcome::Page(outcome) => self.write_page(*outcome).await,
             Outcome::Acknowledged(outcome) => {
-                let answers = self.dialect.acknowledged(outcome);
+                let answers = self.dialect.finish_ack(outcome);
                 self.start_next_ack();
                 self.write(answers).await
             }

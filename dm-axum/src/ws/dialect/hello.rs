@@ -26,14 +26,14 @@ const EVENT: EventVariants<dm_delivery::Event> = EventVariants {
 
 /// The state of the dialect: the acknowledgements of one connection.
 #[derive(Debug, Default)]
-pub(crate) struct Hello {
+pub(crate) struct HelloDialect {
     acks: AckQueue,
 }
 
-impl Hello {
+impl HelloDialect {
     /// Returns the request in a client's frame. An unacceptable frame becomes a
     /// [`Request::Answer`] with a problem.
-    pub(super) fn request(
+    pub(super) fn parse_request(
         &mut self,
         request_id: &str,
         frame: Option<dm_client_frame::Frame>,
@@ -47,17 +47,17 @@ impl Hello {
                     self.acks.push(request);
                     Request::Acknowledge
                 }
-                Err(problem) => refusal(&problem),
+                Err(problem) => refuse(&problem),
             },
             Some(Client::Ping(ping)) => Request::Answer(Frame::Pong(DmPong { nonce: ping.nonce })),
-            Some(Client::Hello(_)) => refusal(&Problem::not_acceptable("hello", "was sent before")),
-            None => refusal(&Problem::not_acceptable("frame", "not known to this version")),
+            Some(Client::Hello(_)) => refuse(&Problem::not_acceptable("hello", "was sent before")),
+            None => refuse(&Problem::not_acceptable("frame", "not known to this version")),
         }
     }
 
     /// Returns the frames of some deliveries.
-    pub(super) fn deliver(&mut self, deliveries: &[Delivery], names: &Names) -> Vec<Envelope> {
-        deliveries.iter().map(position).for_each(|position| self.acks.delivered(position));
+    pub(super) fn delivery_frames(&mut self, deliveries: &[Delivery], names: &Names) -> Vec<Envelope> {
+        deliveries.iter().map(position).for_each(|position| self.acks.record_delivered(position));
         deliveries.iter().map(|delivery| Envelope::server("", frame(delivery, names))).collect()
     }
 
@@ -69,12 +69,12 @@ impl Hello {
 
     /// Returns the answers to requests that were stored together. Each answer has the cursor. Only
     /// the last answer has the counts; the others have zeros.
-    pub(super) fn acknowledged(
+    pub(super) fn finish_ack(
         &mut self,
         mut request_ids: Vec<String>,
         result: Result<Acknowledged, Error>,
     ) -> Vec<Envelope> {
-        self.acks.done();
+        self.acks.record_stored();
         let last_id = request_ids.pop();
         let (others, last) = match result {
             Ok(done) => {
@@ -105,7 +105,7 @@ pub(super) fn going_away(reason: &str) -> Envelope {
 }
 
 /// The request to answer with a problem.
-fn refusal(problem: &Problem) -> Request {
+fn refuse(problem: &Problem) -> Request {
     Request::Answer(Frame::Problem(problem.to_frame()))
 }
 

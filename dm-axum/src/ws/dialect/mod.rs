@@ -20,10 +20,10 @@ use dm_proto::{DmClientFrame, Envelope, envelope::Payload};
 
 pub(super) use self::acknowledgement::AckOutcome;
 use self::acknowledgement::Acknowledgement;
-use self::hello::Hello;
+use self::hello::HelloDialect;
 pub(super) use self::refusal_style::RefusalStyle;
 pub(super) use self::request::Request;
-use self::seed::Seed;
+use self::seed::SeedDialect;
 use super::close::Close;
 use crate::names::Names;
 
@@ -32,26 +32,26 @@ use crate::names::Names;
 #[derive(Debug)]
 pub(super) enum Dialect {
     /// The dialect before a hello.
-    Seed(Seed),
+    Seed(SeedDialect),
     /// The dialect after a hello.
-    Hello(Hello),
+    Hello(HelloDialect),
 }
 
 impl Dialect {
     /// The dialect in which every connection starts.
-    pub(super) fn seed() -> Self {
-        Self::Seed(Seed::default())
+    pub(super) fn before_hello() -> Self {
+        Self::Seed(SeedDialect::default())
     }
 
     /// The dialect after a hello. Its state is empty: entries that were delivered before the hello
     /// and are not acknowledged are delivered again, with positions.
-    pub(super) fn hello() -> Self {
-        Self::Hello(Hello::default())
+    pub(super) fn after_hello() -> Self {
+        Self::Hello(HelloDialect::default())
     }
 
     /// Returns the request in a client's payload, or `None` if the payload is not a request. An
     /// acknowledgement of more than `max_ids` messages is refused.
-    pub(super) fn request(
+    pub(super) fn parse_request(
         &mut self,
         request_id: &str,
         payload: Payload,
@@ -60,9 +60,9 @@ impl Dialect {
         let request = match (payload, self) {
             (Payload::DmHistoryRequest(request), _) => Request::History(request),
             (Payload::DmConversationListRequest(_), _) => Request::Conversations,
-            (Payload::DmClientFrame(DmClientFrame { frame }), Self::Seed(_)) => seed::request(frame)?,
+            (Payload::DmClientFrame(DmClientFrame { frame }), Self::Seed(_)) => seed::parse_request(frame)?,
             (Payload::DmClientFrame(DmClientFrame { frame }), Self::Hello(hello)) => {
-                hello.request(request_id, frame, max_ids)
+                hello.parse_request(request_id, frame, max_ids)
             }
             // Payloads that only a server sends are refused before they are decoded.
             _ => return Ok(None),
@@ -79,9 +79,9 @@ impl Dialect {
     }
 
     /// Whether another delivery may be written now.
-    pub(super) const fn takes_deliveries(&self) -> bool {
+    pub(super) const fn accepts_deliveries(&self) -> bool {
         match self {
-            Self::Seed(seed) => seed.has_room(),
+            Self::Seed(seed) => seed.accepts_deliveries(),
             // The session waits by itself when its window of unacknowledged deliveries is full.
             Self::Hello(_) => true,
         }
@@ -89,10 +89,10 @@ impl Dialect {
 
     /// Returns the frames of some deliveries. The caller must write them in this order before it
     /// sends another ping.
-    pub(super) fn deliver(&mut self, deliveries: &[Delivery], names: &Names) -> Vec<Envelope> {
+    pub(super) fn delivery_frames(&mut self, deliveries: &[Delivery], names: &Names) -> Vec<Envelope> {
         match self {
-            Self::Seed(seed) => seed.deliver(deliveries, names),
-            Self::Hello(hello) => hello.deliver(deliveries, names),
+            Self::Seed(seed) => seed.delivery_frames(deliveries, names),
+            Self::Hello(hello) => hello.delivery_frames(deliveries, names),
         }
     }
 
@@ -137,11 +137,11 @@ impl Dialect {
 
     /// Records the result of storing an acknowledgement. Returns the answers to the requests for
     /// it.
-    pub(super) fn acknowledged(&mut self, outcome: AckOutcome) -> Vec<Envelope> {
+    pub(super) fn finish_ack(&mut self, outcome: AckOutcome) -> Vec<Envelope> {
         let AckOutcome { request_ids, result } = outcome;
         match self {
             Self::Seed(seed) => {
-                seed.acknowledged(&result);
+                seed.finish_ack(&result);
                 Vec::new()
             }
             // This acknowledgement started before the hello, so the queue of the new dialect does
@@ -150,7 +150,7 @@ impl Dialect {
                 seed::log_failure(&result);
                 Vec::new()
             }
-            Self::Hello(hello) => hello.acknowledged(request_ids, result),
+            Self::Hello(hello) => hello.finish_ack(request_ids, result),
         }
     }
 
@@ -177,27 +177,27 @@ mod tests {
 
     #[test]
     fn an_acknowledgement_from_before_the_hello_does_not_end_one_from_after_it() {
-        let mut dialect = Dialect::hello();
+        let mut dialect = Dialect::after_hello();
         for request_id in ["a", "b"] {
             let ack = DmAck { up_to: 1, message_ids: vec![] };
-            let request = dialect.request(request_id, client(Frame::Ack(ack)), 1).unwrap();
+            let request = dialect.parse_request(request_id, client(Frame::Ack(ack)), 1).unwrap();
             assert!(matches!(request, Some(Request::Acknowledge)));
         }
         let first = dialect.next_ack().unwrap();
         let before = AckOutcome { request_ids: vec![], result: Err(Error::ShuttingDown) };
-        assert_eq!(dialect.acknowledged(before), []);
+        assert_eq!(dialect.finish_ack(before), []);
         assert_eq!(dialect.next_ack(), None, "one write at a time");
         let after = AckOutcome { request_ids: first.request_ids, result: Err(Error::ShuttingDown) };
-        assert_eq!(dialect.acknowledged(after).len(), 1);
+        assert_eq!(dialect.finish_ack(after).len(), 1);
         assert!(dialect.next_ack().is_some());
     }
 
     #[test]
     fn only_a_hello_is_allowed_before_a_hello() {
-        let mut dialect = Dialect::seed();
-        let request = dialect.request("", client(Frame::Hello(Default::default())), 1).unwrap();
+        let mut dialect = Dialect::before_hello();
+        let request = dialect.parse_request("", client(Frame::Hello(Default::default())), 1).unwrap();
         assert!(matches!(request, Some(Request::Hello(_))));
-        let ping = dialect.request("", client(Frame::Ping(Default::default())), 1);
+        let ping = dialect.parse_request("", client(Frame::Ping(Default::default())), 1);
         assert_eq!(ping.unwrap_err(), Close::Policy("hello comes first"));
     }
 }

@@ -31,65 +31,65 @@ const EVENT: EventVariants<Payload> = EventVariants {
 /// The state of the dialect: the entries of one connection that are not acknowledged yet. Each list
 /// is ordered from old to new.
 #[derive(Debug, Default)]
-pub(crate) struct Seed {
+pub(crate) struct SeedDialect {
     /// Entries written after the last ping.
-    written: Vec<InboxSeq>,
+    after_ping: Vec<InboxSeq>,
     /// Entries written before the last ping, which is not answered yet.
-    pinged: Vec<InboxSeq>,
+    before_ping: Vec<InboxSeq>,
     /// Entries written before an answered ping. They wait for an acknowledgement to be stored.
-    arrived: Vec<InboxSeq>,
+    received: Vec<InboxSeq>,
     /// Whether an acknowledgement is being stored.
-    acknowledging: bool,
+    storing: bool,
 }
 
-impl Seed {
+impl SeedDialect {
     /// Returns the frames of some deliveries. A gap and the end of the backlog have no frame.
-    pub(super) fn deliver(&mut self, deliveries: &[Delivery], names: &Names) -> Vec<Envelope> {
+    pub(super) fn delivery_frames(&mut self, deliveries: &[Delivery], names: &Names) -> Vec<Envelope> {
         let entries = || deliveries.iter().filter_map(entry);
-        self.written.extend(entries().map(|entry| entry.seq));
+        self.after_ping.extend(entries().map(|entry| entry.seq));
         let events = entries().filter_map(|entry| render::event(entry, names, &EVENT));
         events.map(|event| Envelope::new("", event)).collect()
     }
 
     pub(super) fn ping_sent(&mut self) {
-        self.pinged.append(&mut self.written);
-        self.written = Vec::new();
+        self.before_ping.append(&mut self.after_ping);
+        self.after_ping = Vec::new();
     }
 
     pub(super) fn ping_answered(&mut self) {
-        self.arrived.append(&mut self.pinged);
-        self.pinged = Vec::new();
+        self.received.append(&mut self.before_ping);
+        self.before_ping = Vec::new();
     }
 
     /// Returns an acknowledgement of the oldest entries before an answered ping; `None` while one
     /// is being stored or if there are no such entries.
     pub(super) fn next_ack(&mut self) -> Option<Acknowledgement> {
-        if self.acknowledging || self.arrived.is_empty() {
+        if self.storing || self.received.is_empty() {
             return None;
         }
-        self.acknowledging = true;
-        let rest = self.arrived.split_off(self.arrived.len().min(MAX_PER_WRITE));
-        let seqs = std::mem::replace(&mut self.arrived, rest);
+        self.storing = true;
+        let rest = self.received.split_off(self.received.len().min(MAX_PER_WRITE));
+        let seqs = std::mem::replace(&mut self.received, rest);
         Some(Acknowledgement { request_ids: Vec::new(), targets: vec![AckTarget::Entries(seqs)] })
     }
 
-    pub(super) fn acknowledged(&mut self, result: &Result<Acknowledged, Error>) {
-        self.acknowledging = false;
+    pub(super) fn finish_ack(&mut self, result: &Result<Acknowledged, Error>) {
+        self.storing = false;
         log_failure(result);
     }
 
     /// Whether fewer than [`MAX_UNCONFIRMED`] entries are unconfirmed.
-    pub(super) const fn has_room(&self) -> bool {
-        self.written.len() + self.pinged.len() + self.arrived.len() < MAX_UNCONFIRMED
+    pub(super) const fn accepts_deliveries(&self) -> bool {
+        self.after_ping.len() + self.before_ping.len() + self.received.len() < MAX_UNCONFIRMED
     }
 
     pub(super) const fn wants_ping(&self) -> bool {
-        !self.written.is_empty()
+        !self.after_ping.is_empty()
     }
 }
 
 /// Returns the request in a client's frame, which can only be a hello.
-pub(super) fn request(frame: Option<Frame>) -> Result<Request, Close> {
+pub(super) fn parse_request(frame: Option<Frame>) -> Result<Request, Close> {
     match frame {
         Some(Frame::Hello(hello)) => Ok(Request::Hello(hello)),
         _ => Err(Close::Policy("hello comes first")),
@@ -116,12 +116,12 @@ const fn entry(delivery: &Delivery) -> Option<&InboxEntry> {
 mod tests {
     use super::*;
 
-    fn write(seed: &mut Seed, seqs: std::ops::RangeInclusive<u64>) {
-        seed.written.extend(seqs.map(InboxSeq::new));
+    fn write(seed: &mut SeedDialect, seqs: std::ops::RangeInclusive<u64>) {
+        seed.after_ping.extend(seqs.map(InboxSeq::new));
     }
 
     /// The positions in the next acknowledgement.
-    fn next(seed: &mut Seed) -> Option<Vec<u64>> {
+    fn next(seed: &mut SeedDialect) -> Option<Vec<u64>> {
         match &seed.next_ack()?.targets[..] {
             [AckTarget::Entries(seqs)] => Some(seqs.iter().map(|seq| seq.get()).collect()),
             other => panic!("{other:?}"),
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn only_entries_written_before_an_answered_ping_are_acknowledged() {
-        let mut seed = Seed::default();
+        let mut seed = SeedDialect::default();
         write(&mut seed, 1..=2);
         seed.ping_sent();
         write(&mut seed, 3..=3);
@@ -141,21 +141,21 @@ mod tests {
         seed.ping_sent();
         seed.ping_answered();
         assert_eq!(next(&mut seed), None, "one write at a time");
-        seed.acknowledged(&Err(Error::ShuttingDown));
+        seed.finish_ack(&Err(Error::ShuttingDown));
         assert_eq!(next(&mut seed), Some(vec![3]));
     }
 
     #[test]
     fn a_client_that_answers_no_ping_is_sent_no_more() {
-        let mut seed = Seed::default();
+        let mut seed = SeedDialect::default();
         for seq in 1..=512 {
-            assert!(seed.has_room());
+            assert!(seed.accepts_deliveries());
             write(&mut seed, seq..=seq);
         }
-        assert!(!seed.has_room());
+        assert!(!seed.accepts_deliveries());
         seed.ping_sent();
         seed.ping_answered();
         assert_eq!(next(&mut seed).unwrap().len(), 256);
-        assert!(seed.has_room());
+        assert!(seed.accepts_deliveries());
     }
 }
