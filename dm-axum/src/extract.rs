@@ -30,14 +30,18 @@ impl FromRequestParts<Arc<Api>> for Caller {
 
 /// A JSON body. All its fields are optional, so that a missing field and a wrong value can be
 /// reported as different problems.
-pub(crate) trait Shape: DeserializeOwned {
+pub(crate) trait BodyFields: DeserializeOwned {
     /// The names of the fields. A problem names only these, because unknown names are the client's
     /// data.
     const FIELDS: &'static [&'static str];
 }
 
 /// Reads and parses a JSON body of at most `limit` bytes.
-pub(crate) async fn json<T: Shape>(api: &Api, request: Request, limit: usize) -> Result<T, Problem> {
+pub(crate) async fn json_body<T: BodyFields>(
+    api: &Api,
+    request: Request,
+    limit: usize,
+) -> Result<T, Problem> {
     if !is_json(request.headers()) {
         return Err(Problem::new(Kind::UnsupportedMediaType, "content-type must be application/json"));
     }
@@ -45,12 +49,13 @@ pub(crate) async fn json<T: Shape>(api: &Api, request: Request, limit: usize) ->
     parse(&body)
 }
 
-fn parse<T: Shape>(body: &[u8]) -> Result<T, Problem> {
+fn parse<T: BodyFields>(body: &[u8]) -> Result<T, Problem> {
     let deserializer = &mut serde_json::Deserializer::from_slice(body);
     let value: T = serde_path_to_error::deserialize(&mut *deserializer).map_err(|error| {
         let path = error.path().to_string();
-        let named = |field: &&&str| path.strip_prefix(**field).is_some_and(|rest| !rest.starts_with('_'));
-        let field = T::FIELDS.iter().filter(named).max_by_key(|field| field.len());
+        let is_in_path =
+            |field: &&&str| path.strip_prefix(**field).is_some_and(|rest| !rest.starts_with('_'));
+        let field = T::FIELDS.iter().filter(is_in_path).max_by_key(|field| field.len());
         // Serde's own message is not used, because it quotes the value.
         match field {
             Some(field) if error.inner().is_data() => Problem::malformed(field, "not of the right type"),
@@ -137,7 +142,7 @@ mod tests {
         id_list: Option<Vec<u64>>,
     }
 
-    impl Shape for Body {
+    impl BodyFields for Body {
         const FIELDS: &'static [&'static str] = &["id", "id_list"];
     }
 

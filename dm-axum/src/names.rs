@@ -6,7 +6,7 @@ use dm_core::{OpenDirectory, Service, UserId};
 
 /// Maximum number of characters of a name that are sent. Names are a large part of a list of
 /// conversations, and the size of an answer is limited.
-const MAX_NAME: usize = 128;
+const MAX_NAME_CHARS: usize = 128;
 
 /// The names of the users in one answer.
 #[derive(Debug, Default)]
@@ -37,7 +37,7 @@ impl Names {
 }
 
 fn shortened(mut name: String) -> String {
-    if let Some((end, _)) = name.char_indices().nth(MAX_NAME) {
+    if let Some((end, _)) = name.char_indices().nth(MAX_NAME_CHARS) {
         name.truncate(end);
     }
     name

@@ -15,7 +15,7 @@ use tracing::Instrument as _;
 pub(crate) async fn observe(request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str).to_owned();
     let user = request.extensions().get::<Principal>().map(|who| who.user);
-    let method = known(request.method());
+    let method = method_label(request.method());
     let span = tracing::debug_span!("dm_call", method, route, ?user);
     let mut response = next.run(request).instrument(span).await;
     let status = response.status().as_u16().to_string();
@@ -26,7 +26,7 @@ pub(crate) async fn observe(request: Request, next: Next) -> Response {
 }
 
 /// Returns the method if RFC 9110 or RFC 5789 defines it, and `other` otherwise.
-const fn known(method: &Method) -> &'static str {
+const fn method_label(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
         Method::HEAD => "HEAD",
@@ -48,10 +48,10 @@ mod tests {
     #[test]
     fn a_method_is_a_known_one_or_other() {
         for method in ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"] {
-            assert_eq!(known(&method.parse().unwrap()), method);
+            assert_eq!(method_label(&method.parse().unwrap()), method);
         }
         for made_up in ["get", "PROPFIND", "MADE-UP-1", &"X".repeat(10_000)] {
-            assert_eq!(known(&made_up.parse().unwrap()), "other");
+            assert_eq!(method_label(&made_up.parse().unwrap()), "other");
         }
     }
 }

@@ -65,13 +65,13 @@ pub(crate) fn message(message: &Message, names: &Names) -> EncryptedDmMessage {
 }
 
 pub(crate) fn conversation(state: &ConversationState, names: &Names) -> DmConversation {
-    let mut conversation = opened(&state.conversation, names);
+    let mut conversation = new_conversation(&state.conversation, names);
     conversation.last_message_at = state.last_activity.map_or(0, Timestamp::as_millis);
     conversation
 }
 
 /// A conversation that has no message yet.
-fn opened(conversation: &Conversation, names: &Names) -> DmConversation {
+fn new_conversation(conversation: &Conversation, names: &Names) -> DmConversation {
     let (a, b) = (conversation.participants.a(), conversation.participants.b());
     DmConversation {
         id: conversation.id.to_string(),
@@ -92,7 +92,7 @@ pub(crate) fn participants(state: &ConversationState) -> [UserId; 2] {
 }
 
 /// Returns the users whose display names are in the frame of a delivery.
-pub(crate) fn named(delivery: &Delivery) -> impl Iterator<Item = UserId> {
+pub(crate) fn named_users(delivery: &Delivery) -> impl Iterator<Item = UserId> {
     let users = match delivery {
         Delivery::Entry(InboxEntry { event: Event::Message(message), .. }) => [Some(message.sender), None],
         Delivery::Entry(InboxEntry { event: Event::Notice(Notice::ConversationOpened(opened)), .. }) => {
@@ -116,7 +116,7 @@ pub(crate) fn event<T>(entry: &InboxEntry, names: &Names, variants: &EventVarian
     Some(match &entry.event {
         Event::Message(sent) => (variants.message)(DmMessageEvent { message: Some(message(sent, names)) }),
         Event::Notice(Notice::ConversationOpened(conversation)) => {
-            let conversation = Some(opened(conversation, names));
+            let conversation = Some(new_conversation(conversation, names));
             (variants.conversation_created)(DmConversationCreatedEvent { conversation })
         }
         Event::Notice(Notice::PeerKeyChanged(record)) => (variants.key_rotated)(DmKeyRotatedEvent {

@@ -14,7 +14,7 @@ use super::BODY_OVERHEAD;
 use crate::answers::{self, Pieces};
 use crate::api::Api;
 use crate::caller::Caller;
-use crate::extract::{Shape, json, limit, query, required};
+use crate::extract::{BodyFields, json_body, limit, query, required};
 use crate::names::Names;
 use crate::parse;
 use crate::problem::{Kind, Problem};
@@ -54,11 +54,11 @@ impl ConversationJson {
 }
 
 #[derive(Deserialize)]
-struct Open {
+struct OpenBody {
     recipient_pubkey: Option<String>,
 }
 
-impl Shape for Open {
+impl BodyFields for OpenBody {
     const FIELDS: &'static [&'static str] = &["recipient_pubkey"];
 }
 
@@ -68,7 +68,7 @@ pub(crate) async fn open(
     caller: Caller,
     request: Request,
 ) -> Result<Response, Problem> {
-    let body: Open = json(&api, request, BODY_OVERHEAD).await?;
+    let body: OpenBody = json_body(&api, request, BODY_OVERHEAD).await?;
     let recipient = parse::user("recipient_pubkey", &required("recipient_pubkey", body.recipient_pubkey)?)?;
     if recipient == caller.who.user {
         // The value is well-formed, but the first version of the protocol answers it with 400.
@@ -87,14 +87,14 @@ pub(crate) async fn open(
 }
 
 #[derive(Deserialize)]
-pub(crate) struct List {
+pub(crate) struct ListQuery {
     limit: Option<String>,
     cursor: Option<String>,
 }
 
 /// The answer to a list request with a limit.
 #[derive(Serialize)]
-struct Page {
+struct ListPageJson {
     conversations: Vec<ConversationJson>,
     next: Option<String>,
 }
@@ -104,7 +104,7 @@ struct Page {
 pub(crate) async fn list(
     State(api): State<Arc<Api>>,
     caller: Caller,
-    list: Result<Query<List>, QueryRejection>,
+    list: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let list = query(list)?;
     let limit = limit(list.limit)?;
@@ -113,11 +113,11 @@ pub(crate) async fn list(
         .map(|text| text.parse())
         .transpose()
         .map_err(|_| Problem::malformed("cursor", "not a cursor of this list"))?;
-    let most = limit.unwrap_or(api.service.config().list_page);
-    let cost = most.min(api.service.config().list_page).saturating_mul(CONVERSATION_COST);
+    let max_count = limit.unwrap_or(api.service.config().list_page);
+    let cost = max_count.min(api.service.config().list_page).saturating_mul(CONVERSATION_COST);
     let service = api.service.clone();
     answers::rest_response(&api.answers, caller.who.user, cost, async move {
-        let page = service.conversations(&caller.who, most, cursor).await?;
+        let page = service.conversations(&caller.who, max_count, cursor).await?;
         let names =
             Names::look_up(&service, page.conversations.iter().flat_map(render::participants).collect())
                 .await;
@@ -125,7 +125,7 @@ pub(crate) async fn list(
             page.conversations.iter().map(|state| ConversationJson::new(state, &names)).collect::<Vec<_>>();
         let next = page.next.map(|next| next.to_string());
         if limit.is_some() {
-            return Pieces::json(&Page { conversations, next });
+            return Pieces::json(&ListPageJson { conversations, next });
         }
         // A cursor consists of hexadecimal digits, so it is a valid header value.
         let next = next.and_then(|next| HeaderValue::try_from(next).ok());

@@ -19,7 +19,7 @@ use super::BODY_OVERHEAD;
 use crate::answers::{self, Pieces};
 use crate::api::Api;
 use crate::caller::Caller;
-use crate::extract::{Shape, json, limit, number, query, required};
+use crate::extract::{BodyFields, json_body, limit, number, query, required};
 use crate::names::Names;
 use crate::parse;
 use crate::problem::Problem;
@@ -77,7 +77,7 @@ impl<'a> MessageJson<'a> {
 }
 
 #[derive(Deserialize)]
-struct Send {
+struct SendBody {
     conversation_id: Option<String>,
     encrypted_payload: Option<String>,
     nonce: Option<String>,
@@ -88,7 +88,7 @@ struct Send {
     suite: Option<u32>,
 }
 
-impl Shape for Send {
+impl BodyFields for SendBody {
     const FIELDS: &'static [&'static str] = &[
         "conversation_id",
         "encrypted_payload",
@@ -101,13 +101,13 @@ impl Shape for Send {
     ];
 }
 
-impl Send {
+impl SendBody {
     fn into_message(self) -> Result<SendMessage, Problem> {
         let conversation = parse::id("conversation_id", &required("conversation_id", self.conversation_id)?)?;
-        let payload = bytes("encrypted_payload", self.encrypted_payload.as_deref())?;
-        let nonce = bytes("nonce", self.nonce.as_deref())?;
+        let payload = base64_bytes("encrypted_payload", self.encrypted_payload.as_deref())?;
+        let nonce = base64_bytes("nonce", self.nonce.as_deref())?;
         let ephemeral = match self.ephemeral_pubkey {
-            Some(text) => bytes("ephemeral_pubkey", Some(&text))?,
+            Some(text) => base64_bytes("ephemeral_pubkey", Some(&text))?,
             None => Vec::new(),
         };
         let ciphertext = parse::ciphertext(payload.into(), &nonce, &ephemeral, self.suite.unwrap_or(0))?;
@@ -127,7 +127,7 @@ pub(crate) fn key_version(version: u32) -> Result<KeyVersion, Problem> {
 }
 
 /// Decodes a required field in canonical base64 of the standard alphabet, with padding.
-fn bytes(field: &'static str, text: Option<&str>) -> Result<Vec<u8>, Problem> {
+fn base64_bytes(field: &'static str, text: Option<&str>) -> Result<Vec<u8>, Problem> {
     STANDARD.decode(required(field, text)?).map_err(|_| Problem::malformed(field, "not canonical base64"))
 }
 
@@ -138,7 +138,7 @@ pub(crate) async fn send(
     request: Request,
 ) -> Result<Response, Problem> {
     let body_limit = api.service.config().max_payload.div_ceil(3) * 4 + BODY_OVERHEAD;
-    let body: Send = json(&api, request, body_limit).await?;
+    let body: SendBody = json_body(&api, request, body_limit).await?;
     let sent = api.service.send(&caller.who, body.into_message()?).await.map_err(Problem::of_write)?;
     let names = Names::look_up(&api.service, vec![sent.message.sender]).await;
     let status = if sent.repeated { StatusCode::OK } else { StatusCode::CREATED };
@@ -146,7 +146,7 @@ pub(crate) async fn send(
 }
 
 #[derive(Deserialize)]
-pub(crate) struct History {
+pub(crate) struct HistoryQuery {
     before: Option<String>,
     after: Option<String>,
     limit: Option<String>,
@@ -163,7 +163,7 @@ pub(crate) async fn history(
     State(api): State<Arc<Api>>,
     caller: Caller,
     path: Result<Path<String>, PathRejection>,
-    history: Result<Query<History>, QueryRejection>,
+    history: Result<Query<HistoryQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Path(text) = path.map_err(|_| Problem::malformed("conversation_id", "not a UUID"))?;
     let conversation: ConversationId = parse::id("conversation_id", &text)?;

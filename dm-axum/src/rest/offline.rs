@@ -14,7 +14,7 @@ use super::messages::MessageJson;
 use crate::answers::{self, Pieces};
 use crate::api::Api;
 use crate::caller::Caller;
-use crate::extract::{Shape, json, limit, number, query};
+use crate::extract::{BodyFields, json_body, limit, number, query};
 use crate::names::Names;
 use crate::parse;
 use crate::problem::Problem;
@@ -23,7 +23,7 @@ use crate::problem::Problem;
 const ID_BYTES: usize = 64;
 
 #[derive(Deserialize)]
-pub(crate) struct Fetch {
+pub(crate) struct FetchQuery {
     limit: Option<String>,
     after: Option<String>,
     include_sent: Option<String>,
@@ -60,7 +60,7 @@ impl From<Gap> for GapJson {
 pub(crate) async fn fetch(
     State(api): State<Arc<Api>>,
     caller: Caller,
-    fetch: Result<Query<Fetch>, QueryRejection>,
+    fetch: Result<Query<FetchQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let fetch = query(fetch)?;
     let kind = match fetch.include_sent.as_deref() {
@@ -71,8 +71,9 @@ pub(crate) async fn fetch(
     let after = number("after", fetch.after)?.map(InboxSeq::new);
     let pending_query = PendingQuery { after, limit: limit(fetch.limit)?, kind };
     let config = api.service.config();
-    let most = pending_query.limit.map_or(config.pending_page, |limit| limit.min(config.pending_page));
-    let cost = answers::cost_of_messages(config, most, config.pending_bytes);
+    let max_messages =
+        pending_query.limit.map_or(config.pending_page, |limit| limit.min(config.pending_page));
+    let cost = answers::cost_of_messages(config, max_messages, config.pending_bytes);
     let service = api.service.clone();
     answers::rest_response(&api.answers, caller.who.user, cost, async move {
         let pending = service.pending(&caller.who, pending_query).await?;
@@ -89,12 +90,12 @@ pub(crate) async fn fetch(
 }
 
 #[derive(Deserialize)]
-struct Acknowledge {
+struct AckBody {
     message_ids: Option<Vec<String>>,
     up_to: Option<u64>,
 }
 
-impl Shape for Acknowledge {
+impl BodyFields for AckBody {
     const FIELDS: &'static [&'static str] = &["message_ids", "up_to"];
 }
 
@@ -113,7 +114,7 @@ pub(crate) async fn acknowledge(
 ) -> Result<Json<AcknowledgedJson>, Problem> {
     let config = api.service.config();
     let body_limit = config.list_page.max(config.pending_page) * ID_BYTES + BODY_OVERHEAD;
-    let body: Acknowledge = json(&api, request, body_limit).await?;
+    let body: AckBody = json_body(&api, request, body_limit).await?;
     // All fields are parsed before any entry is acknowledged.
     let ids = body.message_ids.map(|ids| {
         ids.iter().map(|id| parse::id("message_ids", id)).collect::<Result<Vec<MessageId>, Problem>>()

@@ -60,7 +60,7 @@ impl Close {
             Self::Forgotten => "the device was forgotten",
             Self::Replaced => "replaced by a newer connection of the same device",
             Self::TooLarge => "too large",
-            Self::Policy(why) | Self::Reconnect(why) | Self::Unresponsive(why) => why,
+            Self::Policy(text) | Self::Reconnect(text) | Self::Unresponsive(text) => text,
             Self::Gone => "",
         }
     }

@@ -63,7 +63,7 @@ fn to_message(send: &DmSend) -> Result<SendMessage, Problem> {
 pub(super) fn cost_of_history(api: &Api, request: &DmHistoryRequest) -> usize {
     let config = api.service.config();
     let page_bytes = config.history_bytes.min(api.options.max_message);
-    answers::cost_of_messages(config, limit(request).min(config.history_page), page_bytes)
+    answers::cost_of_messages(config, page_limit(request).min(config.history_page), page_bytes)
 }
 
 /// Maximum memory in bytes that a list of conversations takes while it is being built.
@@ -72,7 +72,7 @@ pub(super) fn cost_of_conversations(api: &Api) -> usize {
 }
 
 /// The maximum number of messages that a request asks for.
-fn limit(request: &DmHistoryRequest) -> usize {
+fn page_limit(request: &DmHistoryRequest) -> usize {
     match request.limit {
         0 => DEFAULT_PAGE,
         limit => usize::try_from(limit).unwrap_or(usize::MAX),
@@ -92,13 +92,13 @@ pub(super) async fn history(
         before => HistoryRange::Before(ServerSequence::new(before)),
     };
     // The store reads no more than fits into one frame.
-    let most = api.options.max_message;
-    let page = api.service.history_within(who, conversation, range, limit(request), most).await?;
+    let max_bytes = api.options.max_message;
+    let page = api.service.history_within(who, conversation, range, page_limit(request), max_bytes).await?;
     let names =
         Names::look_up(&api.service, page.messages.iter().map(|message| message.sender).collect()).await;
-    let all = page.messages.len();
-    let messages = that_fit(api, page.messages.iter().map(|message| render::message(message, &names)));
-    let has_more = page.has_more || messages.len() < all;
+    let read_count = page.messages.len();
+    let messages = take_fitting(api, page.messages.iter().map(|message| render::message(message, &names)));
+    let has_more = page.has_more || messages.len() < read_count;
     Ok(DmHistoryResponse { messages, has_more })
 }
 
@@ -111,21 +111,21 @@ pub(super) async fn conversations(api: &Api, who: &Principal) -> Result<DmConver
         Names::look_up(&api.service, page.conversations.iter().flat_map(render::participants).collect())
             .await;
     let conversations =
-        that_fit(api, page.conversations.iter().map(|state| render::conversation(state, &names)));
+        take_fitting(api, page.conversations.iter().map(|state| render::conversation(state, &names)));
     Ok(DmConversationListResponse { conversations })
 }
 
 /// Returns the first elements, as many as fit into one frame. The first element is returned even if
 /// it does not fit.
-fn that_fit<T: dm_proto::prost::Message>(api: &Api, elements: impl Iterator<Item = T>) -> Vec<T> {
-    let mut left = api.options.max_message.saturating_sub(ENVELOPE_OVERHEAD);
+fn take_fitting<T: dm_proto::prost::Message>(api: &Api, elements: impl Iterator<Item = T>) -> Vec<T> {
+    let mut remaining_bytes = api.options.max_message.saturating_sub(ENVELOPE_OVERHEAD);
     let mut taken = Vec::new();
     for element in elements {
-        let cost = element.encoded_len() + ELEMENT_OVERHEAD;
-        if cost > left && !taken.is_empty() {
+        let encoded_bytes = element.encoded_len() + ELEMENT_OVERHEAD;
+        if encoded_bytes > remaining_bytes && !taken.is_empty() {
             break;
         }
-        left = left.saturating_sub(cost);
+        remaining_bytes = remaining_bytes.saturating_sub(encoded_bytes);
         taken.push(element);
     }
     taken

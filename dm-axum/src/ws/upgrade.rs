@@ -14,7 +14,7 @@ use tracing::Instrument as _;
 use super::connection::Connection;
 use super::origin;
 use super::socket::with_limits;
-use super::sockets::Refused;
+use super::sockets::OpenRefused;
 use super::welcome::named_device;
 use crate::api::Api;
 use crate::caller::Caller;
@@ -55,10 +55,10 @@ pub(crate) async fn upgrade(
     };
     let who = named_device(&who, parameters.device.as_deref())?;
     let open_socket = api.sockets.open(who.user, api.service.clock().now()).map_err(|refused| {
-        let most = api.options.sockets_per_user;
+        let max_open = api.options.sockets_per_user;
         let (detail, after) = match refused {
-            Refused::TooMany => (format!("a user may have {most}"), api.options.ping_interval),
-            Refused::TooSoon(after) => (format!("a user may open {most} at once"), after),
+            OpenRefused::TooMany => (format!("a user may have {max_open}"), api.options.ping_interval),
+            OpenRefused::TooSoon(after) => (format!("a user may open {max_open} at once"), after),
         };
         Problem::new(Kind::TooManySockets, detail).retry_after(after)
     })?;

@@ -9,7 +9,7 @@ use crate::render;
 use crate::ws::close::Close;
 
 /// Maximum number of deliveries that are written together, with one look-up of names.
-const BATCH: usize = 32;
+const MAX_BATCH: usize = 32;
 
 impl Connection {
     /// Writes a delivery together with the deliveries that are ready after it.
@@ -22,9 +22,10 @@ impl Connection {
                 Some(Err(end)) => break Some(Close::from(&end)),
                 None => break None,
             }
-            next = if batch.len() < BATCH { self.session.next().now_or_never() } else { None };
+            next = if batch.len() < MAX_BATCH { self.session.next().now_or_never() } else { None };
         };
-        let names = Names::look_up(&self.api.service, batch.iter().flat_map(render::named).collect()).await;
+        let names =
+            Names::look_up(&self.api.service, batch.iter().flat_map(render::named_users).collect()).await;
         let frames = self.dialect.delivery_frames(&batch, &names);
         self.write(frames).await?;
         self.ping_if_wanted();
