@@ -38,12 +38,12 @@ impl FaultyStore {
     }
 
     /// Whether the commit of [`fail_next`](Self::fail_next) has failed.
-    pub fn is_spent(&self) -> bool {
+    pub fn has_failed(&self) -> bool {
         self.next.lock().unwrap().is_none()
     }
 
     /// Makes commits for callers wait, or continue.
-    pub fn hold(&self, held: bool) {
+    pub fn hold_commits(&self, held: bool) {
         self.held.send_replace(held);
     }
 
@@ -53,7 +53,7 @@ impl FaultyStore {
     }
 
     /// The number of reads of history that began.
-    pub fn histories(&self) -> usize {
+    pub fn history_reads(&self) -> usize {
         self.histories.load(Ordering::Relaxed)
     }
 

@@ -85,7 +85,7 @@ async fn world_without_pings() -> World {
 }
 
 /// Checks that two other clients send and receive.
-async fn are_served(sender: &mut Socket, peer: &mut Socket, conversation: &str) {
+async fn assert_served(sender: &mut Socket, peer: &mut Socket, conversation: &str) {
     sender.send("s", conversation, "still here").await;
     sender.receive_sent("s").await;
     assert_eq!(peer.receive_text().await.1, "still here");
@@ -117,13 +117,13 @@ async fn a_client_that_asks_and_never_reads_is_closed_and_others_are_served() {
         silent.0.feed(Message::Binary(envelope.encode_to_vec().into())).await.unwrap();
     }
     silent.0.flush().await.unwrap();
-    are_served(sender, peer, &conversation).await;
+    assert_served(sender, peer, &conversation).await;
     until(async || {
         world.clock.advance(SECOND);
         world.hub.connections() == before
     })
     .await;
-    are_served(sender, peer, &conversation).await;
+    assert_served(sender, peer, &conversation).await;
     // The client gets no more bytes than the buffers hold.
     let mut answers = 0;
     while let Some(Ok(Message::Binary(_))) = silent.0.next().await {

@@ -28,7 +28,7 @@ impl PooledStore {
     }
 
     /// The number of pages of history that were read.
-    pub fn histories(&self) -> usize {
+    pub fn history_reads(&self) -> usize {
         self.done.load(Ordering::Relaxed)
     }
 

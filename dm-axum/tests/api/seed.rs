@@ -99,7 +99,7 @@ async fn an_acknowledgement_that_fails_leaves_the_delivery_pending() {
     world.clock.advance(SECOND);
     store.fail_next(dm_core::store::StoreErrorKind::Unavailable);
     socket.receive_ping(true).await;
-    until(async || store.is_spent()).await;
+    until(async || store.has_failed()).await;
     // The connection stays open, and the next delivery is acknowledged.
     world.send(1, &conversation, "b").await;
     socket.receive().await;

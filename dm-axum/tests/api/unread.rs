@@ -10,7 +10,7 @@ use crate::socket::{Socket, until};
 use crate::world::{SECOND, World, user};
 
 /// The number of requests of the client that does not read: the default maximum in progress.
-const ASKED: usize = 32;
+const REQUESTS: usize = 32;
 
 /// User 3 requests 14 MB of answers and reads none. They do not fit into the buffers of a socket.
 async fn ask_and_read_nothing(world: &World) -> Socket {
@@ -19,7 +19,7 @@ async fn ask_and_read_nothing(world: &World) -> Socket {
         world.send(2, &large, &"x".repeat(64 * 1024)).await;
     }
     let mut silent = Socket::open(world, 3).await;
-    for _ in 0..ASKED {
+    for _ in 0..REQUESTS {
         let request = DmHistoryRequest { conversation_id: large.clone(), before_sequence: 0, limit: 0 };
         let envelope = Envelope::new("", Payload::DmHistoryRequest(request));
         silent.0.feed(Message::Binary(envelope.encode_to_vec().into())).await.unwrap();
@@ -44,7 +44,7 @@ async fn requests_of_a_client_that_does_not_read_delay_no_reads_of_others() {
         let (status, page) = world.get(1, &format!("messages/{conversation}")).await;
         assert_eq!((status, page["messages"].as_array().unwrap().len()), (200, 1));
         others += 1;
-        store.histories() == ASKED + others
+        store.history_reads() == REQUESTS + others
     })
     .await;
 
@@ -62,7 +62,7 @@ async fn a_connection_that_waits_for_its_client_to_read_ends_when_the_user_is_di
     let store = PooledStore::new(4);
     let world = World::with(store.clone(), |_| (), |options| options.max_message = 512 * 1024).await;
     let mut silent = ask_and_read_nothing(&world).await;
-    until(async || store.histories() == ASKED).await;
+    until(async || store.history_reads() == REQUESTS).await;
     // The clock does not advance, so no client exceeds `patience`.
     assert_eq!(world.dm.disconnect(user(3), None, DisconnectReason::Refused).await.sessions, 1);
     until(async || world.hub.connections() == 0).await;
@@ -77,7 +77,7 @@ async fn a_connection_that_waits_for_its_client_to_read_ends_when_the_user_is_di
         }
     };
     assert_eq!(u16::from(close.code), 4003);
-    assert!(answers < ASKED, "the connection was waiting for the client to read");
+    assert!(answers < REQUESTS, "the connection was waiting for the client to read");
 }
 
 #[tokio::test]
