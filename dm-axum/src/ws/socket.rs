@@ -21,11 +21,11 @@ const READ_BUFFER: usize = 1_024;
 /// Size in bytes at which collected frames are written. Many small frames then do not become as
 /// many small packets.
 const WRITE_BUFFER: usize = 4_096;
-/// Minimum of the limit on bytes that wait to be written. It is enough for one frame of the default
+/// Lower bound of [`write_buffer_limit`] in bytes. It is enough for one frame of the default
 /// maximum size together with small frames.
-const MAX_WRITE_BUFFER: usize = 1024 * 1024;
+const MIN_WRITE_BUFFER_LIMIT: usize = 1024 * 1024;
 /// Maximum number of frames that are read and dropped while waiting for the client's closing frame.
-const READS_BEFORE_CLOSE: usize = 1_000;
+const MAX_READS_BEFORE_CLOSE: usize = 1_000;
 
 /// One WebSocket.
 pub(super) struct Socket {
@@ -54,13 +54,13 @@ pub(super) fn with_limits(api: &Api, upgrade: WebSocketUpgrade) -> WebSocketUpgr
         .max_frame_size(api.options.max_message)
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_BUFFER)
-        .max_write_buffer_size(max_write_buffer(largest))
+        .max_write_buffer_size(write_buffer_limit(largest))
         .accept_unmasked_frames(false)
 }
 
 /// Maximum number of bytes that wait to be written, if the largest frame has `largest` bytes.
-fn max_write_buffer(largest: usize) -> usize {
-    MAX_WRITE_BUFFER.max(largest.saturating_add(64 * 1024))
+fn write_buffer_limit(largest: usize) -> usize {
+    MIN_WRITE_BUFFER_LIMIT.max(largest.saturating_add(64 * 1024))
 }
 
 impl Socket {
@@ -95,13 +95,13 @@ impl Socket {
 
     async fn write_frames(&mut self, frames: impl Iterator<Item = Bytes>) -> Result<(), Close> {
         let (api, inner) = (&self.api, &mut self.inner);
-        let work = async move {
+        let io = async move {
             for frame in frames {
                 inner.feed(Message::Binary(frame)).await.map_err(|_| Close::Gone)?;
             }
             inner.flush().await.map_err(|_| Close::Gone)
         };
-        with_patience(api, work).await?;
+        with_patience(api, io).await?;
         self.writing = None;
         Ok(())
     }
@@ -127,7 +127,7 @@ impl Socket {
             if close != Close::Gone && inner.send(Message::Close(Some(close_frame(close)))).await.is_err() {
                 return Ok(());
             }
-            for _ in 0..READS_BEFORE_CLOSE {
+            for _ in 0..MAX_READS_BEFORE_CLOSE {
                 if !matches!(inner.recv().await, Some(Ok(_))) {
                     break;
                 }
@@ -141,15 +141,15 @@ impl Socket {
 
 /// Runs work that waits for the client. Fails after
 /// [`Options::patience`](crate::Options::patience).
-async fn with_patience(api: &Api, work: impl Future<Output = Result<(), Close>>) -> Result<(), Close> {
-    let mut work = pin!(work);
+async fn with_patience(api: &Api, io: impl Future<Output = Result<(), Close>>) -> Result<(), Close> {
+    let mut io = pin!(io);
     // The socket mostly takes everything at once, and no timer is needed.
-    if let Some(done) = work.as_mut().now_or_never() {
+    if let Some(done) = io.as_mut().now_or_never() {
         return done;
     }
     tokio::select! {
         biased;
-        done = work => done,
+        done = io => done,
         () = api.service.clock().sleep(api.options.patience) => Err(Close::Unresponsive("too slow a reader")),
     }
 }
